@@ -1,0 +1,1 @@
+"""The `nocturne` command. Imports lazily; nothing imports it."""

@@ -1,0 +1,76 @@
+"""Entry point of the `nocturne` command: one module a command, each imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from trading.errors import NocturneError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("cli.demo", "Run the whole of Nocturne on the bundled real data."),
+    "flow": ("cli.flow", "Run one research flow in this process."),
+    "sql": ("cli.sql", "Ask the lake a question in SQL."),
+    "search": ("cli.search", "Search a strategy's parameters over a candle file."),
+    "backtest": ("cli.backtest", "Back-test one parameter set over a candle file."),
+    "strategies": ("cli.strategies", "List strategies and their parameters."),
+    "release": ("cli.release", "List, show, compare and roll back releases."),
+    "sandbox": ("cli.sandbox", "Serve the simulated exchange."),
+    "executor": ("cli.executor", "Run, stop and inspect the executor."),
+    "why": ("cli.why", "Explain an order, back to the data it came from."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Import a command's module only when that command is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of the table above."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The click command of ``cmd_name``; each module calls its Typer application ``app``."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module_name, summary = COMMANDS[cmd_name]
+        command = typer.main.get_command(importlib.import_module(module_name).app)
+        command.name = cmd_name
+        command.short_help = summary
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands without importing any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Nocturne: research flows at night, a guarded executor by day.\n\n"
+    "Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --grid k=0.3:0.8:0.05",
+)
+
+
+@app.callback()
+def root() -> None:
+    """Nocturne: research flows at night, a guarded executor by day."""
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one sentence and status 2."""
+    try:
+        app()
+    except NocturneError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
