@@ -1,0 +1,56 @@
+# Nocturne: `make run` does the main job on the bundled real data, `make test` runs the tests.
+.DEFAULT_GOAL := help
+.PHONY: help run setup setup-dev test test-slow lint format bench up down lock clean
+
+VENV := .venv/bin
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export GX_ANALYTICS_ENABLED := false
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: setup ## install, then import, check, search, train, release, report and trade a replayed day
+	@$(VENV)/nocturne demo
+
+setup: ## install what `make run` needs into .venv
+	@scripts/setup.sh requirements.lock
+
+setup-dev: setup
+	@scripts/setup.sh requirements-dev.lock
+
+test: setup-dev ## the quick tests (minutes)
+	$(VENV)/pytest -m "not slow" -n 2
+
+test-slow: setup-dev ## the long tests: kill loops, all symbols
+	$(VENV)/pytest -m slow -n 2
+
+lint: setup-dev ## ruff, mypy, import-linter, sqlfluff
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/sqlfluff lint --disable-progress-bar sql
+
+format: setup-dev ## rewrite the code in the project's format
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+bench: setup-dev ## the figures of benchmarks/
+	@for file in benchmarks/*.py; do echo "== $$file"; $(VENV)/python $$file || exit 1; done
+
+up: setup ## start a Prefect server, a worker and the scheduled deployments on this machine
+	@$(VENV)/python -m flows.local up
+
+down: ## stop what `make up` started
+	@$(VENV)/python -m flows.local down
+
+lock: ## resolve the dependencies anew
+	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research --extra dev \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
+	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research \
+		-c requirements-dev.lock --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		-o requirements.lock
+
+clean: ## remove what runs left behind (the lake under .work, caches); .venv stays
+	rm -rf .work .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,112 @@
+"""`nocturne backtest`: one parameter set over one candle file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from trading.metrics import Metrics
+    from trading.simulation import Costs, Trades
+    from trading.strategies.base import Strategy, Value
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def backtest(
+    strategy: str = typer.Option(..., help="Strategy; see `nocturne strategies list`."),
+    candles: Path = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., volume."),
+    settings: list[str] = typer.Option(
+        [], "--set", help="NAME=VALUE of a parameter; repeatable, the others keep their defaults."
+    ),
+    fee_bps: float = typer.Option(5.0, help="Fee of each side, in basis points."),
+    json_out: str = typer.Option(
+        None, "--json", help="Write the result to this file; - is standard output."
+    ),
+    trades_out: str = typer.Option(None, "--trades", help="Write the trades to this Parquet file."),
+) -> None:
+    """Back-test one parameter set over a candle file.
+
+    Signals are judged on every candle of the file unless signal_tf is set.
+
+    Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
+    --set k=0.5 --set filters=off --trades trades.parquet
+    """
+    from cli.results import STDOUT, check_output, parse_settings, write_json
+    from trading.simulation import Costs
+    from trading.strategies.registry import get_strategy
+
+    chosen = get_strategy(strategy)
+    fixed = parse_settings(settings, chosen)
+    costs = Costs(fee_bps=fee_bps)
+    check_output("--json", json_out)
+    check_output("--trades", trades_out)
+    document, metrics = _run(chosen, candles, fixed, costs, trades_out)
+    write_json(json_out, document)
+    if json_out != STDOUT:
+        _print(metrics)
+
+
+def _run(
+    chosen: Strategy, path: Path, fixed: dict[str, Value], costs: Costs, trades_out: str | None
+) -> tuple[dict[str, Any], Metrics]:
+    from cli.candle_files import read_candles
+    from cli.results import enable_compiling, measured, with_file_interval
+    from trading.simulation import backtest as run_backtest
+
+    begun = time.perf_counter()
+    columns = read_candles(path)
+    seconds_load = time.perf_counter() - begun
+    enable_compiling()
+    result = run_backtest(chosen, columns, with_file_interval(fixed, (), columns), costs)
+    if trades_out is not None:
+        _write_trades(trades_out, result.trades)
+    document = {
+        "strategy": chosen.name,
+        "candles": str(path),
+        "fee_bps": costs.fee_bps,
+        "seconds_load": seconds_load,
+        "seconds_compile": result.seconds_compile,
+        "seconds_search": result.seconds_run,
+        "results": [measured(fixed, result.metrics)],
+    }
+    return document, result.metrics
+
+
+def _write_trades(target: str, trades: Trades) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from trading.errors import DataError
+
+    moment = pa.timestamp("ms", "UTC")
+    table = pa.table(
+        {
+            "signal_time": pa.array(trades.signal_time, pa.int64()).cast(moment),
+            "entry_time": pa.array(trades.entry_time, pa.int64()).cast(moment),
+            "exit_time": pa.array(trades.exit_time, pa.int64()).cast(moment),
+            "side": pa.array(trades.side, pa.int8()),
+            "entry_price": pa.array(trades.entry_price, pa.float64()),
+            "exit_price": pa.array(trades.exit_price, pa.float64()),
+            "net_return": pa.array(trades.net_return, pa.float64()),
+            "reason": pa.array(trades.reason.tolist(), pa.string()),
+        }
+    )
+    try:
+        pq.write_table(table, target, compression="zstd")
+    except OSError as error:
+        raise DataError(f"--trades {target} cannot be written: {error}") from error
+
+
+def _print(metrics: Metrics) -> None:
+    """Every measure on its own line."""
+    from cli.results import format_measure
+
+    measures = metrics.as_dict()
+    width = max(len(name) for name in measures)
+    for name, value in measures.items():
+        typer.echo(f"{name:<{width}}  {format_measure(name, value):>12}")

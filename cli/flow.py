@@ -1,0 +1,56 @@
+"""`nocturne flow`: run one research flow in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None)
+
+NAMES = (
+    "import",
+    "validate",
+    "features",
+    "optimize",
+    "train",
+    "publish",
+    "report",
+    "nightly",
+    "retune_k",
+    "scan",
+    "export_ledger",
+)
+
+
+@app.command()
+def flow(
+    name: str = typer.Argument(help=f"One of: {', '.join(NAMES)}."),
+    as_of: str = typer.Option(
+        None, help="Read nothing at or after this time, e.g. 2025-06-20T00:00Z; default: now."
+    ),
+    lake: Path = typer.Option(None, help="Root of the lake; default: the setting, else data_lake."),
+    sample: Path = typer.Option(None, help="Folder with archives and candles to import."),
+    symbols: str = typer.Option(None, help="Symbols, separated by commas; default: the setting."),
+    server: str = typer.Option(
+        "auto",
+        help="auto (the one of `make up` if it runs, else none), private (one for this run),"
+        " none (no Prefect), or the URL of a Prefect API.",
+    ),
+) -> None:
+    """Run one research flow in this process.
+
+    Every flow may be stopped at any moment and run again; what is already right is not done twice.
+
+    Example: nocturne flow nightly --as-of 2025-06-19T00:00Z --lake .work/lake --symbols BTCUSDT
+    """
+    from flows.launch import launch
+
+    launch(
+        name,
+        as_of=as_of,
+        lake=lake.resolve() if lake else None,
+        sample=sample.resolve() if sample else None,
+        symbols=tuple(symbols.split(",")) if symbols is not None else None,
+        server=server,
+    )

@@ -1,0 +1,125 @@
+"""The book: what is held in which symbol, by which strategy, and what protects it.
+
+One owner a symbol: positions net at the exchange, and one close-position order would close both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from executor.ledger.records import PositionRow
+from executor.ports import ZERO, Balance, Instrument, VenueOrder
+from trading.position import ExitRules, Position
+from trading.strategies.registry import get_strategy
+
+ADOPTED_STRATEGY = "adopted"
+ADOPTED_EMERGENCY_STOP = 0.05
+
+
+@dataclass
+class Holding:
+    """A position and its guards; ``row`` mirrors the ledger."""
+
+    row: PositionRow
+    guard: Position | None = None
+    resting: dict[str, VenueOrder] = field(default_factory=dict)
+    """Protective orders that a listing has shown, by client id."""
+    protected: bool = False
+    since: float = field(default_factory=time.monotonic)
+    """Wall time (monotonic) since which it may be unprotected."""
+    closing: str | None = None
+    """Reason of the close that is under way."""
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def symbol(self) -> str:
+        """Symbol held."""
+        return self.row.symbol
+
+    @property
+    def filled(self) -> bool:
+        """Whether anything is held yet."""
+        return self.row.quantity > 0
+
+    def mark_unprotected(self) -> None:
+        """The protection must be confirmed anew, within its time from now."""
+        if self.protected:
+            self.since = time.monotonic()
+        self.protected = False
+
+
+@dataclass
+class Slot:
+    """Everything about one symbol."""
+
+    symbol: str
+    holding: Holding | None = None
+    halted: str | None = None
+    last_price: float | None = None
+    last_tick: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever sends orders in the symbol."""
+    changes: int = 0
+    """Counts fills, so that a snapshot taken before one is not trusted after it."""
+
+
+class Book:
+    """Slots by symbol, the instruments, and the account's money."""
+
+    def __init__(self) -> None:
+        self.slots: dict[str, Slot] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self.balance = Balance(ZERO, ZERO)
+
+    def slot(self, symbol: str) -> Slot:
+        """The slot of a symbol, made when first asked for."""
+        return self.slots.setdefault(symbol, Slot(symbol))
+
+    def holding(self, symbol: str) -> Holding | None:
+        """What is held or about to be held in a symbol."""
+        return self.slot(symbol).holding
+
+    def holdings(self) -> Iterator[Holding]:
+        """Everything that is held or about to be."""
+        for slot in list(self.slots.values()):
+            if slot.holding is not None:
+                yield slot.holding
+
+    def open_profit(self) -> Decimal:
+        """Profit or loss of what is open, at the last prices."""
+        total = ZERO
+        for holding in self.holdings():
+            price = self.slot(holding.symbol).last_price
+            if price is not None and holding.filled:
+                move = Decimal(str(price)) - Decimal(str(holding.row.entry_price))
+                total += move * holding.row.quantity * holding.row.side
+        return total
+
+    @property
+    def equity(self) -> Decimal:
+        """Wallet and open profit or loss."""
+        return self.balance.wallet + self.open_profit()
+
+
+def rules_of(row: PositionRow) -> ExitRules:
+    """Exit rules of a position: those of the parameters it was opened with."""
+    if row.strategy == ADOPTED_STRATEGY:
+        return ExitRules(emergency_stop=ADOPTED_EMERGENCY_STOP)
+    return get_strategy(row.strategy).exit_rules(row.params)
+
+
+def guard_of(row: PositionRow) -> Position:
+    """The monitor of a position, restored with its best price."""
+    return Position(
+        row.side,
+        row.entry_price,
+        float(row.quantity),
+        row.opened_at,
+        rules_of(row),
+        row.atr,
+        best_price=row.high_water or None,
+    )

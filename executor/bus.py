@@ -1,0 +1,173 @@
+"""The event bus: four priorities, order kept within (priority, symbol), handlers isolated.
+
+A lane is one (priority, symbol). Events of a lane are handled one after the other; lanes do not
+wait for each other, and the most urgent lane that is free goes first. A handler that raises or runs
+into its time-out is tried once more, then its event goes to the dead letters and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from executor.activity import Activity
+from executor.events import Event, EventType, Priority
+
+Handler = Callable[[Event], Awaitable[None] | None]
+DeadLetter = Callable[[Event, str, BaseException], None]
+Lane = tuple[Priority, str]
+
+CAPACITY = 1_000
+HANDLER_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One handler of one event type."""
+
+    name: str
+    handler: Handler
+
+
+class Bus:
+    """In-process publish and subscribe; `publish` never blocks and loses nothing but old ticks."""
+
+    def __init__(
+        self,
+        activity: Activity,
+        *,
+        dead_letter: DeadLetter,
+        on_overflow: Callable[[int], None],
+        capacity: int = CAPACITY,
+        handler_timeout_s: float = HANDLER_TIMEOUT_S,
+    ) -> None:
+        self._activity = activity
+        self._dead_letter = dead_letter
+        self._on_overflow = on_overflow
+        self._capacity = capacity
+        self._timeout = handler_timeout_s
+        self._subscriptions: dict[EventType, list[Subscription]] = {}
+        self._lanes: dict[Lane, deque[Event]] = {}
+        self._ready: list[deque[Lane]] = [deque() for _ in Priority]
+        self._busy: set[Lane] = set()
+        self._overflow: deque[Event] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def subscribe(self, kind: EventType, name: str, handler: Handler) -> None:
+        """Call ``handler`` with every event of this type; it may be a coroutine function."""
+        self._subscriptions.setdefault(kind, []).append(Subscription(name, handler))
+
+    @property
+    def queued(self) -> int:
+        """Events waiting, those beyond the capacity included."""
+        return self._queued + len(self._overflow)
+
+    def publish(self, event: Event) -> None:
+        """Queue an event; over capacity a tick replaces the last one, others go to the overflow."""
+        if not self._subscriptions.get(event.type):
+            return
+        if self._queued < self._capacity and not self._overflow:
+            self._enqueue(event)
+        elif event.type is EventType.PRICE_UPDATED:
+            self._coalesce(event)
+        else:
+            if not self._overflow:
+                self._on_overflow(self._queued)
+            self._activity.begin("bus")
+            self._overflow.append(event)
+
+    def _enqueue(self, event: Event) -> None:
+        lane = (event.priority, event.symbol)
+        queue = self._lanes.setdefault(lane, deque())
+        if not queue and lane not in self._busy:
+            self._ready[event.priority].append(lane)
+        queue.append(event)
+        self._queued += 1
+        self._activity.begin("bus")
+        self._wake.set()
+
+    def _coalesce(self, event: Event) -> None:
+        queue = self._lanes.get((event.priority, event.symbol), deque())
+        for index in range(len(queue) - 1, -1, -1):
+            if queue[index].type is EventType.PRICE_UPDATED:
+                queue[index] = event
+                return
+        # No tick of the symbol waits: one entry a symbol keeps the newest price, and is bounded.
+        self._enqueue(event)
+
+    async def run(self) -> None:
+        """Handle events until cancelled."""
+        try:
+            while True:
+                lane = self._next_lane()
+                if lane is None:
+                    self._wake.clear()
+                    await self._wake.wait()
+                    continue
+                event = self._take(lane)
+                await self._dispatch(lane, event)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _next_lane(self) -> Lane | None:
+        for lanes in self._ready:
+            if lanes:
+                return lanes.popleft()
+        return None
+
+    def _take(self, lane: Lane) -> Event:
+        event = self._lanes[lane].popleft()
+        self._queued -= 1
+        if self._overflow and self._queued < self._capacity:
+            waiting = self._overflow.popleft()
+            self._enqueue(waiting)
+            self._activity.end("bus")
+        return event
+
+    async def _dispatch(self, lane: Lane, event: Event) -> None:
+        """Run plain handlers here; from the first one that must be awaited on, in a task."""
+        self._busy.add(lane)
+        subscriptions = self._subscriptions[event.type]
+        for index, subscription in enumerate(subscriptions):
+            if asyncio.iscoroutinefunction(subscription.handler):
+                task = asyncio.create_task(self._finish(lane, event, subscriptions[index:]))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+                return
+            await self._call(subscription, event)
+        self._release(lane)
+
+    async def _finish(self, lane: Lane, event: Event, rest: list[Subscription]) -> None:
+        try:
+            for subscription in rest:
+                await self._call(subscription, event)
+        finally:
+            self._release(lane)
+
+    def _release(self, lane: Lane) -> None:
+        self._busy.discard(lane)
+        if self._lanes[lane]:
+            self._ready[lane[0]].append(lane)
+            self._wake.set()
+        self._activity.end("bus")
+
+    async def _call(self, subscription: Subscription, event: Event) -> None:
+        failure: BaseException | None = None
+        for _attempt in range(2):
+            try:
+                result = subscription.handler(event)
+                if result is not None:
+                    async with asyncio.timeout(self._timeout):
+                        await result
+                return
+            except Exception as error:
+                # The wall between handlers: whatever one raises must not stop the others.
+                failure = error
+        assert failure is not None
+        self._dead_letter(event, subscription.name, failure)

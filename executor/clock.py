@@ -1,0 +1,48 @@
+"""Two clocks: market time drives candles, days and releases; the wall clock drives time-outs."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Market time, milliseconds since the epoch in UTC."""
+
+    def now_ms(self) -> int:
+        """Market time now."""
+        ...
+
+    def observe(self, event_time_ms: int) -> None:
+        """An event of this time was seen on the market stream."""
+        ...
+
+
+class WallClock:
+    """Market time is wall time, corrected by the offset measured against the exchange."""
+
+    def __init__(self) -> None:
+        self.offset_ms = 0
+
+    def now_ms(self) -> int:
+        """Exchange time now."""
+        return int(time.time() * 1000) + self.offset_ms
+
+    def observe(self, event_time_ms: int) -> None:
+        """The stream does not move a wall clock."""
+        del event_time_ms
+
+
+class ReplayClock:
+    """Market time is the newest event time that the replay has shown."""
+
+    def __init__(self, start_ms: int) -> None:
+        self._now = start_ms
+
+    def now_ms(self) -> int:
+        """Newest event time."""
+        return self._now
+
+    def observe(self, event_time_ms: int) -> None:
+        """Move forward; a late event does not move time back."""
+        self._now = max(self._now, event_time_ms)

@@ -1,0 +1,43 @@
+"""The journal: events into the ledger with their causes, ticks that led to nothing left out.
+
+A closed candle is written only when something it caused is written. So every chain in the ledger is
+complete, and a quiet day costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from executor.events import Event, EventType
+from executor.ledger.store import Ledger
+
+_LAZY = {EventType.CANDLE_CLOSED, EventType.PRICE_UPDATED}
+_REMEMBERED = 5_000
+
+
+class Journal:
+    """Writes events, and the unwritten events that led to them first."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._waiting: OrderedDict[str, Event] = OrderedDict()
+
+    def record(self, event: Event) -> Event:
+        """Write the event, or keep it until something follows from it; returns the event."""
+        if event.type in _LAZY:
+            self._waiting[event.id] = event
+            while len(self._waiting) > _REMEMBERED:
+                self._waiting.popitem(last=False)
+            return event
+        self._write_causes(event)
+        self._ledger.add_event(event)
+        return event
+
+    def _write_causes(self, event: Event) -> None:
+        chain = []
+        cause = event.cause
+        while cause is not None and (waiting := self._waiting.pop(cause, None)) is not None:
+            chain.append(waiting)
+            cause = waiting.cause
+        for waiting in reversed(chain):
+            self._ledger.add_event(waiting)

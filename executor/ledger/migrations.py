@@ -1,0 +1,137 @@
+"""Schema of the ledger as a list of migrations; each runs in one transaction with its record."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from trading.errors import SettingsError
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    (
+        "0001_first_tables",
+        """
+        create table meta (name text primary key, value text not null) strict;
+        create table orders (
+            client_id text primary key,
+            key text not null,
+            leg text not null,
+            n integer not null,
+            position_id integer,
+            symbol text not null,
+            strategy text not null,
+            release_id text not null,
+            bar_time integer not null,
+            side text not null,
+            kind text not null,
+            quantity text,
+            trigger_price text,
+            reduce_only integer not null,
+            close_position integer not null,
+            status text not null,
+            exchange_id text,
+            child_id text,
+            decision_price real,
+            filled text not null default '0',
+            average_price real,
+            error text,
+            reason text,
+            cause text,
+            created_at integer not null,
+            updated_at integer not null,
+            unique (key, leg, n)
+        ) strict;
+        create index orders_by_exchange_id on orders (exchange_id);
+        create index orders_by_status on orders (status);
+        create table fills (
+            symbol text not null,
+            trade_id text not null,
+            order_id text not null,
+            client_id text not null,
+            position_id integer,
+            side text not null,
+            price text not null,
+            quantity text not null,
+            fee text not null,
+            fee_asset text not null,
+            realized_pnl text not null,
+            time integer not null,
+            primary key (symbol, trade_id)
+        ) strict;
+        create table positions (
+            id integer primary key,
+            symbol text not null,
+            strategy text not null,
+            side integer not null,
+            status text not null,
+            quantity text not null,
+            entry_price real not null,
+            opened_at integer not null,
+            closed_at integer,
+            exit_price real,
+            exit_reason text,
+            realized_pnl text not null default '0',
+            fees text not null default '0',
+            release_id text not null,
+            release_short text not null,
+            key text not null,
+            bar_time integer not null,
+            params text not null,
+            atr real not null,
+            high_water real not null,
+            protected_at integer,
+            cause text
+        ) strict;
+        create index positions_by_status on positions (status);
+        create table events (
+            id text primary key,
+            time integer not null,
+            type text not null,
+            symbol text not null,
+            cause text,
+            data text not null,
+            wall_time integer not null
+        ) strict;
+        create index events_by_cause on events (cause);
+        create index events_by_type on events (type, time);
+        create table equity (
+            time integer primary key,
+            wallet text not null,
+            equity text not null,
+            open_positions integer not null
+        ) strict;
+        create table dead_letters (
+            event_id text not null,
+            handler text not null,
+            error text not null,
+            event text not null,
+            wall_time integer not null
+        ) strict;
+        """,
+    ),
+)
+
+
+def migrate(connection: sqlite3.Connection) -> list[str]:
+    """Apply what is missing and return its names.
+
+    Raises:
+        SettingsError: the ledger was written by a newer version.
+    """
+    connection.execute(
+        "create table if not exists migrations (name text primary key, applied_at text not null)"
+    )
+    known = [name for name, _ in MIGRATIONS]
+    applied = [row[0] for row in connection.execute("select name from migrations order by name")]
+    strangers = sorted(set(applied) - set(known))
+    if strangers:
+        raise SettingsError(
+            f"the ledger was written by a newer version (migration {strangers[0]}); update Nocturne"
+        )
+    done = []
+    for name, script in MIGRATIONS:
+        if name in applied:
+            continue
+        record = f"insert into migrations values ('{name}', datetime('now'));"
+        connection.executescript(f"begin immediate;{script}{record}commit;")
+        done.append(name)
+    return done

@@ -1,0 +1,87 @@
+"""Rows of the ledger as frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+OPEN_ORDER_STATUSES = ("intent", "unknown", "placed")
+"""Statuses of an order whose end is not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order from its intent on.
+
+    ``status`` is intent, unknown, placed, filled, cancelled, rejected or
+    dead; ``dead`` is an order whose outcome was unknown and that the exchange provably never took.
+    """
+
+    client_id: str
+    key: str
+    leg: str
+    n: int
+    symbol: str
+    strategy: str
+    release_id: str
+    bar_time: int
+    side: str
+    kind: str
+    quantity: Decimal | None
+    trigger_price: Decimal | None
+    reduce_only: bool
+    close_position: bool
+    position_id: int | None = None
+    status: str = "intent"
+    exchange_id: str | None = None
+    child_id: str | None = None
+    decision_price: float | None = None
+    filled: Decimal = Decimal(0)
+    average_price: float | None = None
+    error: str | None = None
+    reason: str | None = None
+    cause: str | None = None
+    created_at: int = 0
+    updated_at: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether its end is not known yet."""
+        return self.status in OPEN_ORDER_STATUSES
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it lives in the exchange's conditional-order service."""
+        return self.kind != "MARKET"
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """A position with everything that is needed to guard it after a restart.
+
+    ``status`` is opening (its entry is on the way), open, closing, closed, or void (never filled).
+    """
+
+    id: int
+    symbol: str
+    strategy: str
+    side: int
+    status: str
+    quantity: Decimal
+    entry_price: float
+    opened_at: int
+    release_id: str
+    release_short: str
+    key: str
+    bar_time: int
+    params: dict[str, Any]
+    atr: float
+    high_water: float
+    closed_at: int | None = None
+    exit_price: float | None = None
+    exit_reason: str | None = None
+    realized_pnl: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    protected_at: int | None = None
+    cause: str | None = None

@@ -1,0 +1,311 @@
+"""Reading and writing the ledger.
+
+What must survive a crash (intents, fills, positions) is committed before the call returns. Events
+and equity points join the next commit or the next `flush`, whichever is sooner.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from executor.events import Event
+from executor.ledger.migrations import migrate
+from executor.ledger.records import OPEN_ORDER_STATUSES, OrderRow, PositionRow
+from executor.ports import VenueFill
+from trading.errors import SettingsError
+
+_ORDER_COLUMNS = [field.name for field in fields(OrderRow)]
+_POSITION_COLUMNS = [field.name for field in fields(PositionRow)]
+_DECIMALS = {"quantity", "trigger_price", "filled", "realized_pnl", "fees"}
+_FLAGS = {"reduce_only", "close_position"}
+
+
+class Ledger:
+    """One SQLite file, one writer."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        # The first write begins a transaction, `_commit` ends it: see the module's docstring.
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        try:
+            self._db.execute("pragma journal_mode = wal")
+            # FULL: an intent must be on the disk, not in a cache, before its order is on the wire.
+            self._db.execute("pragma synchronous = full")
+            self._db.execute("pragma foreign_keys = on")
+            problem = self._db.execute("pragma quick_check(1)").fetchone()[0]
+            if problem != "ok":
+                raise sqlite3.DatabaseError(problem)
+            migrate(self._db)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise SettingsError(
+                f"ledger {path} is damaged ({error}); move it away and start again: positions"
+                " of ours are then adopted from the exchange"
+            ) from error
+        self._open_transaction = False
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.flush()
+        self._db.close()
+
+    def flush(self) -> None:
+        """Commit what waits."""
+        if self._open_transaction:
+            self._commit()
+
+    def _write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        if not self._open_transaction:
+            self._db.execute("begin immediate")
+            self._open_transaction = True
+        return self._db.execute(sql, values)
+
+    def _commit(self) -> None:
+        self._db.execute("commit")
+        self._open_transaction = False
+
+    def meta(self, name: str, default: str = "") -> str:
+        """A named value."""
+        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
+        return default if row is None else str(row[0])
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Store a named value, durably."""
+        self._write("insert or replace into meta values (?, ?)", (name, value))
+        self._commit()
+
+    def next_run(self) -> int:
+        """Number of this run, counted from 1."""
+        run = int(self.meta("runs", "0")) + 1
+        self.set_meta("runs", str(run))
+        return run
+
+    def add_event(self, event: Event) -> None:
+        """Record an event; joins the next commit."""
+        self._write(
+            "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?)",
+            (
+                event.id,
+                event.time,
+                event.type.value,
+                event.symbol,
+                event.cause,
+                orjson.dumps(dict(event.data), default=str).decode(),
+                int(time.time() * 1000),
+            ),
+        )
+
+    def add_dead_letter(self, event: Event, handler: str, error: str) -> None:
+        """Record an event that a handler could not handle."""
+        body = orjson.dumps(
+            {"type": event.type, "symbol": event.symbol, "data": dict(event.data)}, default=str
+        ).decode()
+        self._write(
+            "insert into dead_letters values (?, ?, ?, ?, ?)",
+            (event.id, handler, error, body, int(time.time() * 1000)),
+        )
+        self._commit()
+
+    def add_equity(
+        self, time_ms: int, wallet: Decimal, equity: Decimal, open_positions: int
+    ) -> None:
+        """Record an equity point; joins the next commit."""
+        self._write(
+            "insert or replace into equity values (?, ?, ?, ?)",
+            (time_ms, str(wallet), str(equity), open_positions),
+        )
+
+    def add_intent(self, order: OrderRow) -> bool:
+        """Record an order before it is sent, durably; False if this (key, leg, n) exists."""
+        marks = ", ".join("?" for _ in _ORDER_COLUMNS)
+        cursor = self._write(
+            f"insert into orders ({', '.join(_ORDER_COLUMNS)}) values ({marks})"
+            " on conflict do nothing",
+            [_stored(getattr(order, name)) for name in _ORDER_COLUMNS],
+        )
+        self._commit()
+        return cursor.rowcount == 1
+
+    def update_order(self, client_id: str, **changes: Any) -> None:
+        """Change columns of an order, durably."""
+        names = ", ".join(f"{name} = ?" for name in changes)
+        self._write(
+            f"update orders set {names} where client_id = ?",
+            [*(_stored(value) for value in changes.values()), client_id],
+        )
+        self._commit()
+
+    def order(self, client_id: str) -> OrderRow | None:
+        """The order of this client id."""
+        return _one(self._orders("client_id = ?", client_id))
+
+    def order_by_exchange_id(self, symbol: str, exchange_id: str) -> OrderRow | None:
+        """The order with this id at the exchange, be it its own or its child's."""
+        return _one(
+            self._orders(
+                "symbol = ? and (child_id = ? or (exchange_id = ? and kind = 'MARKET'))",
+                symbol,
+                exchange_id,
+                exchange_id,
+            )
+        )
+
+    def open_orders(self, symbol: str | None = None) -> list[OrderRow]:
+        """Orders whose end is not known, oldest first."""
+        marks = ", ".join(f"'{status}'" for status in OPEN_ORDER_STATUSES)
+        if symbol is None:
+            return self._orders(f"status in ({marks})")
+        return self._orders(f"status in ({marks}) and symbol = ?", symbol)
+
+    def entry_order_of(self, key: str) -> OrderRow | None:
+        """The last entry order of a position."""
+        return _one(self._orders("key = ? and leg = 'en'", key))
+
+    def orders_of_key(self, key: str) -> list[OrderRow]:
+        """All orders of one position, oldest first."""
+        return self._orders("key = ?", key)
+
+    def next_n(self, key: str, leg: str) -> int:
+        """Number of the next attempt or version of a leg, from 0."""
+        row = self._db.execute(
+            "select max(n) from orders where key = ? and leg = ?", (key, leg)
+        ).fetchone()
+        return 0 if row[0] is None else int(row[0]) + 1
+
+    def _orders(self, where: str, *values: Any) -> list[OrderRow]:
+        rows = self._db.execute(
+            f"select {', '.join(_ORDER_COLUMNS)} from orders where {where} order by created_at, n",
+            values,
+        )
+        return [OrderRow(**_loaded(row)) for row in rows]
+
+    def add_fill(self, fill: VenueFill, client_id: str, position_id: int | None) -> bool:
+        """Record a trade; False if it is known. Commits with the position that it changes."""
+        cursor = self._write(
+            "insert or ignore into fills values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                fill.symbol,
+                fill.trade_id,
+                fill.order_id,
+                client_id,
+                position_id,
+                fill.side,
+                str(fill.price),
+                str(fill.quantity),
+                str(fill.fee),
+                fill.fee_asset,
+                str(fill.realized_pnl),
+                fill.time,
+            ),
+        )
+        return cursor.rowcount == 1
+
+    def fills_of(self, position_id: int) -> list[VenueFill]:
+        """Trades of a position, oldest first."""
+        rows = self._db.execute(
+            "select * from fills where position_id = ? order by time, cast(trade_id as integer)",
+            (position_id,),
+        )
+        return [_fill(row) for row in rows]
+
+    def insert_position(self, position: PositionRow) -> PositionRow:
+        """Record a new position, durably; the id is given by the ledger."""
+        names = _POSITION_COLUMNS[1:]
+        cursor = self._write(
+            f"insert into positions ({', '.join(names)})"
+            f" values ({', '.join('?' for _ in names)}) returning id",
+            [_stored(getattr(position, name)) for name in names],
+        )
+        given = int(cursor.fetchone()[0])
+        self._commit()
+        stored = self.position(given)
+        assert stored is not None
+        return stored
+
+    def update_position(self, position_id: int, **changes: Any) -> None:
+        """Change columns of a position, durably."""
+        names = ", ".join(f"{name} = ?" for name in changes)
+        self._write(
+            f"update positions set {names} where id = ?",
+            [*(_stored(value) for value in changes.values()), position_id],
+        )
+        self._commit()
+
+    def position(self, position_id: int) -> PositionRow | None:
+        """The position of this id."""
+        return _first(self._positions("id = ?", position_id))
+
+    def open_positions(self) -> list[PositionRow]:
+        """Positions that are not over, those whose entry is on the way included."""
+        return self._positions("status in ('opening', 'open', 'closing')")
+
+    def position_of_key(self, key: str) -> PositionRow | None:
+        """The position that orders of this key belong to."""
+        return _first(self._positions("key = ?", key))
+
+    def closed_positions(self, since_ms: int = 0) -> list[PositionRow]:
+        """Positions closed at or after a time, oldest first."""
+        return self._positions("status = 'closed' and closed_at >= ?", since_ms)
+
+    def _positions(self, where: str, *values: Any) -> list[PositionRow]:
+        rows = self._db.execute(
+            f"select {', '.join(_POSITION_COLUMNS)} from positions where {where} order by id",
+            values,
+        )
+        return [PositionRow(**_loaded(row)) for row in rows]
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, dict):
+        return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
+    return value
+
+
+def _loaded(row: sqlite3.Row) -> dict[str, Any]:
+    values = dict(row)
+    for name, value in values.items():
+        if name in _DECIMALS and value is not None:
+            values[name] = Decimal(value)
+        elif name in _FLAGS:
+            values[name] = bool(value)
+        elif name == "params":
+            values[name] = orjson.loads(value)
+    return values
+
+
+def _fill(row: sqlite3.Row) -> VenueFill:
+    return VenueFill(
+        symbol=row["symbol"],
+        trade_id=row["trade_id"],
+        order_id=row["order_id"],
+        side=row["side"],
+        price=Decimal(row["price"]),
+        quantity=Decimal(row["quantity"]),
+        fee=Decimal(row["fee"]),
+        fee_asset=row["fee_asset"],
+        realized_pnl=Decimal(row["realized_pnl"]),
+        time=row["time"],
+        client_id=row["client_id"],
+    )
+
+
+def _one(rows: list[OrderRow]) -> OrderRow | None:
+    return rows[-1] if rows else None
+
+
+def _first(rows: Iterable[PositionRow]) -> PositionRow | None:
+    return next(iter(rows), None)

@@ -1,0 +1,53 @@
+"""Logs as JSON lines, rotated daily, with secrets masked."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+KEEP_DAYS = 7
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line; whatever is passed by ``extra=`` becomes a field."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._secrets = tuple(secret for secret in secrets if secret)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time in UTC, level, logger, message, extra fields, traceback."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        text = orjson.dumps(line, default=str).decode()
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def setup(path: Path, secrets: Iterable[str], *, level: int = logging.INFO) -> logging.Handler:
+    """Send the executor's log to ``path``; returns the handler, which the caller closes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.handlers.TimedRotatingFileHandler(
+        path, when="midnight", backupCount=KEEP_DAYS, utc=True, encoding="utf-8"
+    )
+    handler.setFormatter(JsonLines(secrets))
+    root = logging.getLogger("executor")
+    root.setLevel(level)
+    root.addHandler(handler)
+    root.propagate = False
+    return handler

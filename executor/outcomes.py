@@ -1,0 +1,75 @@
+"""What to do after an order's request did not succeed: a pure policy.
+
+A definite rejection may be repeated with the same id, for nothing exists under it. An unknown outcome is
+never repeated: the order is asked for until it can no longer be accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from executor.ports import NewOrder
+from executor.venues.errors import (
+    NOTHING_TO_REDUCE,
+    WOULD_TRIGGER,
+    Banned,
+    RateLimited,
+    Rejected,
+    Temporary,
+    VenueFaultError,
+)
+
+RETRY_DELAYS_S = (1.0, 2.0, 5.0)
+QUERY_DELAYS_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+AFTER_RECV_WINDOW_S = 10.0
+HARMLESS_DEADLINE_S = 1.5
+"""A close that may be sent twice need not wait for the proof that the first one died."""
+
+
+class Step(StrEnum):
+    """The next thing to do."""
+
+    RETRY = "retry"
+    ASK = "ask"
+    CLOSE_NOW = "close_now"
+    FLAT = "flat"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """A step and how long to wait before it."""
+
+    step: Step
+    after_s: float = 0.0
+
+
+def after_fault(fault: VenueFaultError, order: NewOrder, attempts: int) -> Next:
+    """The next step after the ``attempts``-th request of an order failed (1 = the first)."""
+    if isinstance(fault, RateLimited):
+        return _after_limit(fault, order, attempts)
+    if not isinstance(fault, Rejected):
+        return Next(Step.ASK)
+    if fault.code in WOULD_TRIGGER:
+        return Next(Step.CLOSE_NOW)
+    if fault.code in NOTHING_TO_REDUCE and order.harmless_twice:
+        return Next(Step.FLAT)
+    if isinstance(fault, Temporary) and attempts <= len(RETRY_DELAYS_S):
+        return Next(Step.RETRY, RETRY_DELAYS_S[attempts - 1])
+    return Next(Step.FAIL)
+
+
+def _after_limit(fault: RateLimited, order: NewOrder, attempts: int) -> Next:
+    """Entries give up, for their price has moved on; what reduces risk waits as told."""
+    may_wait = order.harmless_twice and not isinstance(fault, Banned)
+    if may_wait and attempts <= len(RETRY_DELAYS_S):
+        return Next(Step.RETRY, fault.retry_after_s)
+    return Next(Step.FAIL)
+
+
+def query_deadline_s(order: NewOrder, recv_window_ms: int) -> float:
+    """How long an order of unknown outcome is asked for before it counts as dead."""
+    if order.harmless_twice:
+        return HARMLESS_DEADLINE_S
+    return recv_window_ms / 1000 + AFTER_RECV_WINDOW_S

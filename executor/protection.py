@@ -1,0 +1,83 @@
+"""What should rest at the exchange for a position, and how that differs from what does: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from executor.ports import Instrument, OrderKind, VenueOrder
+from trading.order_ids import is_ours, parse_order_id
+from trading.position import Position
+
+STOP_LEG = "sl"
+TARGET_LEG = "tp"
+_KINDS = {STOP_LEG: OrderKind.STOP_MARKET, TARGET_LEG: OrderKind.TAKE_PROFIT_MARKET}
+
+
+@dataclass(frozen=True, slots=True)
+class Protective:
+    """One conditional close-position order that should rest."""
+
+    leg: str
+    side: str
+    kind: OrderKind
+    trigger_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Differences between what should rest and what does."""
+
+    keep: tuple[VenueOrder, ...]
+    place: tuple[Protective, ...]
+    cancel: tuple[VenueOrder, ...]
+
+    @property
+    def done(self) -> bool:
+        """Whether everything rests as it should."""
+        return not self.place and not self.cancel
+
+
+def desired(position: Position, instrument: Instrument) -> tuple[Protective, ...]:
+    """The stop, and the take-profit where there is one, of an open position."""
+    side = "SELL" if position.side > 0 else "BUY"
+    levels = ((STOP_LEG, position.protective_price), (TARGET_LEG, position.take_profit_price))
+    return tuple(
+        Protective(leg, side, _KINDS[leg], instrument.round_price(level))
+        for leg, level in levels
+        if level is not None and level > 0
+    )
+
+
+def plan(wanted: Iterable[Protective], resting: Iterable[VenueOrder]) -> Plan:
+    """Compare; an order of ours that nobody wants, or a second of its kind, is cancelled."""
+    ours = [o for o in resting if o.resting and is_ours(o.client_id) and o.conditional]
+    keep: list[VenueOrder] = []
+    place: list[Protective] = []
+    for protective in wanted:
+        match = next((o for o in ours if _matches(protective, o)), None)
+        if match is None:
+            place.append(protective)
+        else:
+            keep.append(match)
+    kept = {order.client_id for order in keep}
+    cancel = tuple(order for order in ours if order.client_id not in kept)
+    return Plan(tuple(keep), tuple(place), cancel)
+
+
+def _matches(wanted: Protective, order: VenueOrder) -> bool:
+    return (
+        order.kind == wanted.kind.value
+        and order.side == wanted.side
+        and order.close_position
+        and order.trigger_price == wanted.trigger_price
+        and parse_order_id(order.client_id).leg == wanted.leg
+    )
+
+
+def crossed(order: VenueOrder, position_side: int, price: float) -> bool:
+    """Whether ``price`` has reached the trigger of a protective order."""
+    trigger = float(order.trigger_price)
+    falling = (order.kind == OrderKind.STOP_MARKET) == (position_side > 0)
+    return price <= trigger if falling else price >= trigger

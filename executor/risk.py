@@ -1,0 +1,138 @@
+"""Risk: one pure function before every entry, with a reason for each refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from executor.ports import Instrument
+from executor.settings import RiskSettings
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRequest:
+    """A signal to enter, with the levels that it would get."""
+
+    symbol: str
+    strategy: str
+    side: int
+    price: float
+    """Close of the candle that decided."""
+    last_price: float
+    max_position_size: float
+    """Share of the equity, from the release."""
+    stop_price: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """What the limits are checked against; amounts in quote currency."""
+
+    wallet: Decimal
+    available: Decimal
+    equity: Decimal
+    """Wallet and open profit or loss."""
+    day_baseline: Decimal
+    """Equity at the start of the market day, deposits and withdrawals moved into it."""
+    owner: str | None
+    """Strategy that holds the symbol, or is about to."""
+    open_positions: int
+    orders_last_minute: int
+    candles_seen: int
+    stream_fresh: bool
+    entries_on: bool
+    release_valid: bool
+    halted: str | None
+    leverage: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Allowed with a quantity, or refused with every reason."""
+
+    quantity: Decimal
+    reasons: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the order may be sent."""
+        return not self.reasons
+
+
+def check_entry(
+    request: EntryRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
+) -> Verdict:
+    """Size an entry and check every limit; all violated ones are named."""
+    reasons = [
+        *_gates(request, account, limits, instrument),
+        *_limits(request, account, limits),
+    ]
+    quantity, problem = _size(request, account, limits, instrument)
+    if problem:
+        reasons.append(problem)
+    return Verdict(quantity if not reasons else Decimal(0), tuple(reasons))
+
+
+def _gates(
+    request: EntryRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
+) -> list[str]:
+    reasons = []
+    if account.owner is not None:
+        reasons.append(f"held by {account.owner}")
+    if account.halted is not None:
+        reasons.append(f"symbol halted: {account.halted}")
+    if not account.entries_on:
+        reasons.append("entries are off")
+    if not account.release_valid:
+        reasons.append("release expired: reduce only")
+    if not account.stream_fresh:
+        reasons.append("market stream is stale")
+    if account.candles_seen < limits.warmup_candles:
+        reasons.append(
+            f"warming up: {account.candles_seen} of {limits.warmup_candles} closed candles seen"
+        )
+    if not instrument.trading:
+        reasons.append(f"{request.symbol} is not trading at the exchange")
+    if request.stop_price is None or request.stop_price <= 0:
+        reasons.append("no stop: the parameters give no protective price")
+    return reasons
+
+
+def _limits(request: EntryRequest, account: AccountState, limits: RiskSettings) -> list[str]:
+    reasons = []
+    if account.open_positions >= limits.max_concurrent:
+        reasons.append(f"{account.open_positions} positions open, at most {limits.max_concurrent}")
+    loss = daily_loss(account.equity, account.day_baseline)
+    if loss >= limits.daily_loss_limit:
+        reasons.append(f"daily loss {loss:.2%} reached the limit {limits.daily_loss_limit:.2%}")
+    if account.orders_last_minute >= limits.max_orders_per_minute:
+        reasons.append(f"{account.orders_last_minute} orders in the last minute")
+    moved = abs(Decimal(str(request.last_price)) / Decimal(str(request.price)) - 1)
+    if moved > limits.max_price_deviation:
+        reasons.append(f"price moved {moved:.2%} since the decision")
+    return reasons
+
+
+def daily_loss(equity: Decimal, baseline: Decimal) -> Decimal:
+    """Loss since the start of the day as a share of the baseline, 0 for a gain."""
+    if baseline <= 0:
+        return Decimal(0)
+    return max(Decimal(0), (baseline - equity) / baseline)
+
+
+def _size(
+    request: EntryRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
+) -> tuple[Decimal, str]:
+    price = Decimal(str(request.last_price))
+    share = min(Decimal(str(request.max_position_size)), limits.max_position_share)
+    notional = min(
+        account.available * limits.balance_share,
+        account.equity * share,
+        account.available * account.leverage,
+        limits.max_order_notional,
+    )
+    quantity = instrument.floor_quantity(notional / price) if notional > 0 else Decimal(0)
+    least = max(instrument.min_notional, limits.min_trade_notional)
+    if quantity < instrument.min_quantity or quantity * price < least:
+        return Decimal(0), f"size {quantity * price:.2f} is below the minimum {least:.2f}"
+    return quantity, ""

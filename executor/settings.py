@@ -1,0 +1,208 @@
+"""Settings of the executor: one frozen model, read once at start and passed down.
+
+The TOML file holds everything but the keys, which come from the environment or from a `.env` file
+of mode 600 beside the settings file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from trading.errors import SettingsError
+
+KEY_VARIABLE = "NOCTURNE_BINANCE_KEY"
+SECRET_VARIABLE = "NOCTURNE_BINANCE_SECRET"
+
+
+class Mode(StrEnum):
+    """Where orders go; only ``live`` refuses a release that is not proven."""
+
+    REPLAY = "replay"
+    PAPER = "paper"
+    TESTNET = "testnet"
+    LIVE = "live"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class VenueSettings(_Section):
+    """Base URLs without a path, and how long a signed request stays valid."""
+
+    name: str = Field(default="binance_usdm", pattern="^binance_usdm$")
+    rest_url: str = Field(default="https://fapi.binance.com", pattern=r"^https?://[^/]+$")
+    ws_url: str = Field(default="wss://fstream.binance.com", pattern=r"^wss?://[^/]+$")
+    recv_window_ms: int = Field(default=5_000, ge=100, le=5_000)
+    """At most 5 s: it bounds how long a delayed order can still be executed."""
+    request_timeout_ms: int = Field(default=10_000, ge=100, le=30_000)
+    leverage: int = Field(default=5, ge=1, le=10)
+
+
+class PathSettings(_Section):
+    """``published`` is written by the flows; ``state`` belongs to this executor alone."""
+
+    published: Path
+    state: Path
+
+
+class RiskSettings(_Section):
+    """Limits checked before every entry; shares are parts of 1."""
+
+    balance_share: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)
+    """Notional of an entry as a share of the free balance."""
+    max_position_share: Decimal = Field(default=Decimal("0.20"), gt=0, le=1)
+    """No position above this share of the equity, whatever the release says."""
+    min_trade_notional: Decimal = Field(default=Decimal(10), ge=0)
+    max_order_notional: Decimal = Field(default=Decimal(100_000), gt=0)
+    """A ceiling that no release and no balance can exceed by accident, in quote currency."""
+    max_orders_per_minute: int = Field(default=60, ge=1, le=600)
+    max_concurrent: int = Field(default=5, ge=1, le=50)
+    daily_loss_limit: Decimal = Field(default=Decimal("0.06"), gt=0, le=1)
+    max_price_deviation: Decimal = Field(default=Decimal("0.01"), gt=0, le=Decimal("0.2"))
+    """Distance between the decision's price and the last trade at which an entry is refused."""
+    warmup_candles: int = Field(default=3, ge=0, le=1_000)
+    """Closed candles of a symbol that must have been seen live before its first entry."""
+
+
+class ProtectionSettings(_Section):
+    """The promise: every position has a venue-confirmed stop within this time, or is flat."""
+
+    confirm_within_s: float = Field(default=5.0, gt=0, le=30)
+    second_line_after_s: float = Field(default=2.0, gt=0, le=30)
+    """How long a crossed resting order may take to fill before the position is closed at market."""
+
+
+class TimingSettings(_Section):
+    """Wall-clock periods in seconds."""
+
+    reconcile_s: float = Field(default=15.0, gt=0, le=300)
+    release_poll_s: float = Field(default=2.0, gt=0, le=300)
+    status_s: float = Field(default=5.0, gt=0, le=60)
+    stale_s: float = Field(default=30.0, ge=1, le=60)
+    user_keepalive_s: float = Field(default=1_200.0, gt=0, le=3_000)
+    tick_s: float = Field(default=0.5, ge=0, le=10)
+
+
+class ReplaySettings(_Section):
+    """``clock_url`` of a sandbox whose market time waits for this executor at every step."""
+
+    clock_url: str | None = Field(default=None, pattern=r"^http://[^/]+$")
+
+
+class Settings(_Section):
+    """Everything the executor is told from outside, but the keys."""
+
+    mode: Mode
+    account: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
+    paths: PathSettings
+    venue: VenueSettings = VenueSettings()
+    risk: RiskSettings = RiskSettings()
+    protection: ProtectionSettings = ProtectionSettings()
+    timing: TimingSettings = TimingSettings()
+    replay: ReplaySettings = ReplaySettings()
+    foreign: str = Field(default="halt", pattern="^(halt|ignore)$")
+    """What a position that is not ours does to its symbol."""
+
+    @model_validator(mode="after")
+    def _modes_agree(self) -> Settings:
+        if self.replay.clock_url is not None and self.mode is not Mode.REPLAY:
+            raise ValueError(f"replay.clock_url is set but mode is '{self.mode}', not 'replay'")
+        if self.mode is Mode.LIVE and self.venue.rest_url.startswith("http://"):
+            raise ValueError("mode 'live' needs an https rest_url")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """API key pair; both parts are masked wherever they are printed."""
+
+    key: SecretStr
+    secret: SecretStr
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a settings file; relative paths in it are relative to the file's folder.
+
+    Raises:
+        SettingsError: the file is missing, is not TOML, or a setting is unknown or out of bounds.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"settings file {path} cannot be read ({error.strerror}); pass --settings FILE"
+        ) from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"settings file {path} is not valid TOML: {error}") from error
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(f"settings file {path}: {_first_problem(error)}") from error
+    base = path.resolve().parent
+    paths = PathSettings(
+        published=base / settings.paths.published, state=base / settings.paths.state
+    )
+    return settings.model_copy(update={"paths": paths})
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"]) or "settings"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting {where!r}; remove it or correct its spelling"
+    if problem["type"] == "missing":
+        return f"setting {where!r} is missing"
+    return (
+        f"setting {where!r}: {problem['msg'].removeprefix('Value error, ')}, was {_shown(problem)}"
+    )
+
+
+def _shown(problem: Any) -> str:
+    value = problem.get("input")
+    return "this combination" if isinstance(value, dict) else repr(value)
+
+
+def load_keys(settings_file: Path, environment: dict[str, str] | None = None) -> Keys:
+    """Keys from the environment, else from `.env` beside the settings file (mode 600 or refused).
+
+    Raises:
+        SettingsError: a key is missing, or the `.env` file can be read by others.
+    """
+    known = dict(os.environ if environment is None else environment)
+    env_file = settings_file.resolve().parent / ".env"
+    if KEY_VARIABLE not in known and env_file.exists():
+        mode = stat.S_IMODE(env_file.stat().st_mode)
+        if mode & 0o077:
+            raise SettingsError(
+                f"{env_file} holds keys but has mode {mode:o}; run `chmod 600 {env_file}` first"
+            )
+        known |= _parse_env(env_file.read_text(encoding="utf-8"))
+    missing = [name for name in (KEY_VARIABLE, SECRET_VARIABLE) if not known.get(name)]
+    if missing:
+        raise SettingsError(
+            f"{' and '.join(missing)} not set; put them into the environment or into {env_file}"
+            " with mode 600"
+        )
+    return Keys(SecretStr(known[KEY_VARIABLE]), SecretStr(known[SECRET_VARIABLE]))
+
+
+def _parse_env(text: str) -> dict[str, str]:
+    pairs = {}
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped and not stripped.startswith("#") and "=" in stripped:
+            name, _, value = stripped.removeprefix("export ").partition("=")
+            pairs[name.strip()] = value.strip().strip("\"'")
+    return pairs

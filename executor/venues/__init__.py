@@ -1,0 +1,1 @@
+"""Adapters to exchanges; nothing outside this package knows a wire format."""

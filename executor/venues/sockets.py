@@ -1,0 +1,129 @@
+"""A WebSocket that comes back: staleness watchdog, back-off with jitter, probes while it waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from executor.ports import StreamState
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 15.0
+FIRST_DELAY_S = 1.0
+LONGEST_DELAY_S = 60.0
+CONNECT_TIMEOUT_S = 10.0
+PROBE_S = 1.0
+
+Socket = aiohttp.ClientWebSocketResponse
+
+
+def backoff_s(failures: int, rng: random.Random) -> float:
+    """Delay before the next attempt: 1, 2, 4 … 60 s, of which a random half is waived."""
+    full: float = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(failures, 10))
+    return full * (0.5 + rng.random() / 2)
+
+
+class ReconnectingSocket:
+    """Read JSON messages from a socket without end.
+
+    Args:
+        name: for the log and for `StreamState`.
+        base_url: scheme, host and port.
+        path: asked anew for every connection; it may need a REST call.
+        stale_s: silence after which the socket is taken for dead; None where silence is normal.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        path: Callable[[], Awaitable[str]],
+        stale_s: float | None,
+    ) -> None:
+        self.name = name
+        self._base = base_url
+        self._path = path
+        self._stale_s = stale_s
+        self._rng = random.Random(name)
+        self.socket: Socket | None = None
+
+    async def run(
+        self,
+        on_open: Callable[[Socket], Awaitable[None]],
+        on_message: Callable[[Any], None],
+        on_state: Callable[[StreamState], None],
+    ) -> None:
+        """Connect, read, reconnect; ends only by cancellation."""
+        failures = 0
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while True:
+                problem, heard = await self._session(session, on_open, on_message, on_state)
+                failures = 0 if heard else failures + 1
+                on_state(StreamState(self.name, False, problem))
+                await self._pause(backoff_s(failures, self._rng))
+
+    async def _session(
+        self,
+        session: aiohttp.ClientSession,
+        on_open: Callable[[Socket], Awaitable[None]],
+        on_message: Callable[[Any], None],
+        on_state: Callable[[StreamState], None],
+    ) -> tuple[str, bool]:
+        """One connection; returns why it ended and whether anything was heard."""
+        heard = False
+        try:
+            url = self._base + await self._path()
+            async with session.ws_connect(url, heartbeat=HEARTBEAT_S, max_msg_size=0) as socket:
+                self.socket = socket
+                await on_open(socket)
+                on_state(StreamState(self.name, True))
+                while True:
+                    message = await socket.receive(timeout=self._stale_s)
+                    if message.type is not aiohttp.WSMsgType.TEXT:
+                        return f"closed by {message.type.name.lower()}", heard
+                    heard = True
+                    self._deliver(message.data, on_message)
+        except TimeoutError:
+            return f"silent for {self._stale_s} s", heard
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            # A socket fails in many ways; all of them mean "connect again", and all are told.
+            return f"{type(error).__name__}: {error}", heard
+        finally:
+            self.socket = None
+
+    def _deliver(self, text: str, on_message: Callable[[Any], None]) -> None:
+        try:
+            on_message(orjson.loads(text))
+        except (ValueError, KeyError, TypeError) as error:
+            # One malformed message must not end the stream; the gap-fill repairs what it held.
+            log.error("%s: message not understood (%r): %.200s", self.name, error, text)
+
+    async def _pause(self, delay: float) -> None:
+        """Wait, but no longer than until the server accepts connections."""
+        end = asyncio.get_running_loop().time() + delay
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(min(PROBE_S, left))
+            if await self._answers():
+                return
+
+    async def _answers(self) -> bool:
+        parts = urlsplit(self._base)
+        port = parts.port or (443 if parts.scheme == "wss" else 80)
+        try:
+            async with asyncio.timeout(PROBE_S):
+                _, writer = await asyncio.open_connection(parts.hostname, port)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True

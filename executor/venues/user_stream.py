@@ -1,0 +1,66 @@
+"""Orders and balances of Binance USDⓈ-M over one socket with a listen key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from executor.ports import ListenKeyExpired, StreamState, UserEvent
+from executor.venues.errors import VenueFaultError
+from executor.venues.parse import user_event
+from executor.venues.sockets import ReconnectingSocket, Socket
+
+log = logging.getLogger(__name__)
+
+
+class BinanceUserStream:
+    """Implements the port `UserStream`; ``listen_key`` asks for a key or keeps it alive."""
+
+    def __init__(
+        self, ws_url: str, listen_key: Callable[[], Awaitable[str]], keepalive_s: float
+    ) -> None:
+        self._listen_key = listen_key
+        self._keepalive_s = keepalive_s
+        # Silence is normal here: a mute stream is found by the reconciliation, not by a watchdog.
+        self._socket = ReconnectingSocket("user", ws_url, self._path, None)
+        self._closing: asyncio.Task[Any] | None = None
+
+    async def _path(self) -> str:
+        return f"/private/ws?listenKey={await self._listen_key()}"
+
+    async def run(self, sink: Callable[[UserEvent], None]) -> None:
+        """Read until cancelled, reconnecting without end."""
+
+        def deliver(message: Any) -> None:
+            event = user_event(message.get("data", message))
+            if event is None:
+                return
+            sink(event)
+            if isinstance(event, ListenKeyExpired):
+                self._hang_up()
+
+        def state(event: StreamState) -> None:
+            sink(event)
+
+        keepalive = asyncio.create_task(self._keep_alive())
+        try:
+            await self._socket.run(self._opened, deliver, state)
+        finally:
+            keepalive.cancel()
+
+    async def _opened(self, socket: Socket) -> None:
+        del socket
+
+    def _hang_up(self) -> None:
+        if self._socket.socket is not None:
+            self._closing = asyncio.create_task(self._socket.socket.close())
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._keepalive_s)
+            try:
+                await self._listen_key()
+            except VenueFaultError as fault:
+                log.warning("the listen key was not extended: %s", fault)

@@ -1,0 +1,200 @@
+"""Server, worker and schedules as background processes of this user: what `make up` and `make down` do.
+
+One JSON file a process in the home holds its pid; a pid counts only while the process still carries our
+command line, so that a number that the system gave to someone else is never signalled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flows import local
+from flows.deployment import deploy
+from flows.settings import PROJECT
+from trading.errors import NocturneError, SettingsError
+
+_MARKS = {"server": "flows.server", "worker": "prefect worker start"}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A process that `up` started."""
+
+    role: str
+    pid: int
+    port: int
+
+    @property
+    def ui_url(self) -> str:
+        """Address of the user interface."""
+        return f"http://{local.HOST}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """Address of the API."""
+        return f"{self.ui_url}/api"
+
+
+def up(home: Path, port: int) -> int:
+    """Start what is not running yet, deploy everything anew, print the address; 0."""
+    home.mkdir(parents=True, exist_ok=True)
+    member = running(home, "server")
+    if member is None:
+        member = _start_server(home, port)
+    elif member.port != port:
+        print(f"the server is already running on port {member.port}")
+    if running(home, "worker") is None:
+        _start_worker(home, member)
+    _wait_for_pool(home, member)
+    names = deploy(home, member.api_url)
+    print(f"deployed {len(names)} flows: {', '.join(names)}")
+    print(f"Prefect is up: {member.ui_url} (logs in {home}; `make down` stops it)")
+    return 0
+
+
+def down(home: Path) -> int:
+    """Stop worker and server, in this order; 0 also when nothing runs."""
+    stopped = [role for role in ("worker", "server") if _stop(home, role)]
+    print(f"stopped: {', '.join(stopped)}" if stopped else "nothing is running")
+    return 0
+
+
+def status(home: Path) -> int:
+    """Say what runs; 0 when server and worker both do, else 1."""
+    members = [running(home, role) for role in _MARKS]
+    for role, member in zip(_MARKS, members, strict=True):
+        print(f"{role}: " + ("not running" if member is None else f"running, pid {member.pid}"))
+    server = members[0]
+    if server is not None:
+        answer = "answers" if local.healthy(server.api_url) else "does not answer"
+        print(f"{server.ui_url} {answer}")
+    return 0 if all(members) else 1
+
+
+def running(home: Path, role: str) -> Member | None:
+    """The live process of ``role`` that was started for ``home``, or None."""
+    try:
+        member = Member(**json.loads(_pid_file(home, role).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return member if _is_ours(member) else None
+
+
+def _start_server(home: Path, port: int) -> Member:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((local.HOST, port))
+        except OSError as error:
+            raise SettingsError(
+                f"port {port} on {local.HOST} is in use by another program: free it, or choose"
+                f" another with `python -m flows.local up --port {port + 1}`"
+            ) from error
+        port = int(probe.getsockname()[1])
+    local.lay_template(home)
+    command = local.server_command(home, port)
+    process = _spawn(command, home, "server", local.environment(home))
+    member = _remember(home, Member("server", process.pid, port))
+    try:
+        local.wait_for_server(process, member.api_url, home, home / "server.log")
+    except NocturneError:
+        _stop(home, "server")
+        raise
+    return member
+
+
+def _start_worker(home: Path, server: Member) -> None:
+    prefect = [sys.executable, "-m", "prefect", "worker", "start"]
+    # The name keeps a restarted worker the same worker in the user interface.
+    options = ["--pool", local.POOL, "--type", "process", "--name", "this-machine"]
+    environment = local.environment(home, server.api_url)
+    process = _spawn([*prefect, *options], home, "worker", environment)
+    _remember(home, Member("worker", process.pid, server.port))
+
+
+def _spawn(
+    command: list[str], home: Path, role: str, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    with (home / f"{role}.log").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=PROJECT,
+            start_new_session=True,
+        )
+
+
+def _wait_for_pool(home: Path, server: Member) -> None:
+    """The worker makes its pool when it starts; a deployment before that would be refused."""
+    deadline = time.monotonic() + local.START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{server.api_url}/work_pools/{local.POOL}", timeout=5):
+                return
+        except OSError as error:
+            if running(home, "worker") is None:
+                raise NocturneError(f"the worker ended: see {home / 'worker.log'}") from error
+        time.sleep(0.1)
+    raise NocturneError(f"the worker made no work pool: see {home / 'worker.log'}")
+
+
+def _stop(home: Path, role: str) -> bool:
+    """End the process of ``role`` and its children; whether there was one."""
+    member = running(home, role)
+    if member is not None:
+        os.kill(member.pid, signal.SIGTERM)
+        deadline = time.monotonic() + local.STOP_TIMEOUT_S
+        while _is_ours(member) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        # Each has a session of its own: this reaches flow runs that a worker left behind.
+        _signal_group(member.pid, signal.SIGKILL)
+    _pid_file(home, role).unlink(missing_ok=True)
+    return member is not None
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return
+
+
+def _pid_file(home: Path, role: str) -> Path:
+    return home / f"{role}.pid.json"
+
+
+def _remember(home: Path, member: Member) -> Member:
+    scratch = home / f".{member.role}.pid.tmp"
+    scratch.write_text(json.dumps(asdict(member)))
+    scratch.replace(_pid_file(home, member.role))
+    return member
+
+
+def _is_ours(member: Member) -> bool:
+    return _MARKS[member.role] in _command_line(member.pid)
+
+
+def _command_line(pid: int) -> str:
+    """Arguments of a live process joined by blanks; empty when it ended (a zombie has none)."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+        return raw.replace(b"\0", b" ").decode(errors="replace")
+    listing = subprocess.run(
+        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return listing.stdout

@@ -1,0 +1,1 @@
+"""What good data looks like: expectation suites and the oddities that are known."""

@@ -1,0 +1,110 @@
+"""The expectation suite of one-minute candles, and the one place that knows Great Expectations.
+
+Imported by the validation step only when there is something to check: the import takes seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PRICES = ("open", "high", "low", "close")
+FLOWS = ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
+# No market of ours has traded beyond this; it stands for infinity.
+LARGEST = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteResult:
+    """Outcome of one suite: what was not met, and what could not be judged at all.
+
+    ``failed`` and ``errored`` hold one phrase per expectation; both empty: the suite passed.
+    """
+
+    failed: tuple[str, ...]
+    errored: tuple[str, ...]
+
+
+def candle_suite() -> gx.ExpectationSuite:
+    """Expectations of a frame of candles, with ``open_ms`` and ``past_minute`` (ms) added."""
+    expectations: list[Any] = [
+        gxe.ExpectTableRowCountToBeBetween(min_value=1),
+        gxe.ExpectTableColumnsToMatchSet(
+            column_set=["open_time", *PRICES, "volume", *FLOWS, "open_ms", "past_minute"],
+            exact_match=True,
+        ),
+        gxe.ExpectColumnValuesToBeOfType(column="open_time", type_="Timestamp"),
+        gxe.ExpectColumnValuesToNotBeNull(column="open_time"),
+        gxe.ExpectColumnValuesToBeUnique(column="open_time"),
+        gxe.ExpectColumnValuesToBeIncreasing(column="open_ms", strictly=True),
+        gxe.ExpectColumnValuesToBeBetween(column="past_minute", min_value=0, max_value=0),
+    ]
+    for name in (*PRICES, "volume"):
+        expectations.append(gxe.ExpectColumnValuesToBeOfType(column=name, type_="float64"))
+        expectations.append(gxe.ExpectColumnValuesToNotBeNull(column=name))
+    for name in PRICES:
+        expectations.append(
+            gxe.ExpectColumnValuesToBeBetween(
+                column=name, min_value=0, strict_min=True, max_value=LARGEST
+            )
+        )
+    for name in ("volume", *FLOWS):
+        expectations.append(
+            gxe.ExpectColumnValuesToBeBetween(column=name, min_value=0, max_value=LARGEST)
+        )
+    for above, below in (("high", "open"), ("high", "close"), ("open", "low"), ("close", "low")):
+        expectations.append(
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A=above, column_B=below, or_equal=True
+            )
+        )
+    return gx.ExpectationSuite(name="candles", expectations=expectations)
+
+
+def validate_frame(frame: pd.DataFrame) -> SuiteResult:
+    """Judge a pandas frame of raw candles; ``open_time`` in UTC."""
+    judged = frame.copy()
+    judged["open_ms"] = judged["open_time"].astype("int64")
+    judged["past_minute"] = judged["open_ms"] % 60_000
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    batch = (
+        context.data_sources.add_pandas("lake")
+        .add_dataframe_asset("candles")
+        .add_batch_definition_whole_dataframe("whole")
+        .get_batch(batch_parameters={"dataframe": judged})
+    )
+    outcome = batch.validate(candle_suite(), result_format="SUMMARY")
+    failed, errored = [], []
+    for result in outcome.results:
+        if result.success:
+            continue
+        target = errored if _raised(result) else failed
+        target.append(_phrase(result))
+    return SuiteResult(tuple(failed), tuple(errored))
+
+
+def _raised(result: Any) -> bool:
+    """Did the expectation end in an exception? (Great Expectations reports that as not met.)"""
+    info = result.exception_info or {}
+    if "raised_exception" in info:
+        return bool(info["raised_exception"])
+    return any(entry.get("raised_exception") for entry in info.values())
+
+
+def _phrase(result: Any) -> str:
+    config = result.expectation_config
+    names = ("column", "column_A", "column_B")
+    columns = " / ".join(str(config.kwargs[name]) for name in names if name in config.kwargs)
+    count = (result.result or {}).get("unexpected_count")
+    rows = f" ({count} rows)" if count else ""
+    return f"{config.type} {columns}".strip() + rows

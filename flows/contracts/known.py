@@ -1,0 +1,111 @@
+"""Settings of the validation, and the oddities of the exchanges' data that are known.
+
+A known oddity is asserted by number, with a reason and the date it was looked at: more of it than
+this means that something new broke.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field, field_validator
+
+
+class KnownOddity(BaseModel, frozen=True, extra="forbid"):
+    """A stretch of minutes that is absent, or has no trade, and why.
+
+    ``symbol`` ``"*"`` means every symbol of the venue. ``start`` is the first minute (UTC),
+    ``minutes`` the most there may be. ``keep`` says whether minutes without a trade stay checked.
+    """
+
+    venue: str
+    symbol: str
+    kind: Literal["gap", "no_trades"]
+    start: datetime
+    minutes: int = Field(gt=0)
+    keep: bool = True
+    reason: str
+    noted: str
+
+    @field_validator("start")
+    @classmethod
+    def _utc(cls, value: datetime) -> datetime:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    @property
+    def start_ms(self) -> int:
+        """First minute, milliseconds since the epoch."""
+        return int(self.start.timestamp()) * 1000
+
+    def covers(self, venue: str, symbol: str, start_ms: int, minutes: int) -> bool:
+        """Does this oddity explain all ``minutes`` from ``start_ms`` on?"""
+        inside = self.start_ms <= start_ms
+        ends = start_ms + minutes * 60_000 <= self.start_ms + self.minutes * 60_000
+        return self.applies_to(venue, symbol) and inside and ends
+
+    def applies_to(self, venue: str, symbol: str) -> bool:
+        """Is it about this symbol?"""
+        return self.venue == venue and self.symbol in ("*", symbol)
+
+
+KNOWN_ODDITIES: tuple[KnownOddity, ...] = (
+    KnownOddity(
+        venue="binance_usdm",
+        symbol="*",
+        kind="no_trades",
+        start=datetime(2023, 9, 12, 8, 34, tzinfo=UTC),
+        minutes=19,
+        reason="the whole venue stood still: AVAX, FIL and NEAR lack the same minutes",
+        noted="2026-11-21",
+    ),
+    KnownOddity(
+        venue="binance_usdm",
+        symbol="FILUSDT",
+        kind="no_trades",
+        start=datetime(2024, 10, 28, 16, 21, tzinfo=UTC),
+        minutes=14,
+        keep=False,
+        reason="the archive lost these minutes: the symbol trades in all others of the month",
+        noted="2026-11-21",
+    ),
+    KnownOddity(
+        venue="binance_usdm",
+        symbol="FILUSDT",
+        kind="no_trades",
+        start=datetime(2024, 10, 28, 20, 0, tzinfo=UTC),
+        minutes=74,
+        keep=False,
+        reason="the archive lost these minutes: the exchange's own hourly bars have trades in them",
+        noted="2026-11-21",
+    ),
+)
+
+
+class ValidationSettings(BaseModel, frozen=True, extra="forbid"):
+    """Limits of the checks of one-minute candles.
+
+    ``max_bad_share``: more bad rows than this share of a month fail the symbol. ``jump_sigmas`` and
+    ``thin_volume_share``: a one-minute move of more robust deviations than this, on less than this
+    share of the month's median volume, is a bad print (18 perpetuals and 90 days of spot have
+    none). ``quiet_minutes``: so many minutes in a row without a trade are an outage.
+    ``sparse_venues`` leave out minutes without trades; a gap of ``sparse_gap_minutes`` is normal.
+    """
+
+    max_bad_share: float = Field(default=0.005, ge=0, le=1)
+    jump_sigmas: float = Field(default=15.0, gt=0)
+    jump_floor: float = Field(default=0.0002, gt=0, description="least deviation, log return")
+    thin_volume_share: float = Field(default=0.1, ge=0)
+    quiet_minutes: int = Field(default=10, gt=0)
+    sparse_venues: tuple[str, ...] = ("upbit",)
+    sparse_gap_minutes: int = Field(default=60, ge=0)
+    known: tuple[KnownOddity, ...] = KNOWN_ODDITIES
+
+    def explains(
+        self, kind: str, venue: str, symbol: str, start_ms: int, minutes: int
+    ) -> KnownOddity | None:
+        """The known oddity that covers this stretch, if there is one."""
+        for oddity in self.known:
+            if oddity.kind == kind and oddity.covers(venue, symbol, start_ms, minutes):
+                return oddity
+        return None

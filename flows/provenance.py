@@ -1,0 +1,52 @@
+"""Where a result comes from: the commit and the content of the code that computed it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from flows.settings import PROJECT
+
+UNKNOWN_COMMIT = "unknown"
+
+
+@functools.cache
+def git_commit() -> str:
+    """Commit of the project's folder, with ``-changed`` when files differ from it; else ``unknown``."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return UNKNOWN_COMMIT
+    return commit + ("-changed" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(PROJECT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@functools.cache
+def code_version() -> str:
+    """Hash of everything a research result is computed by: the domain and the steps of the flows."""
+    digest = hashlib.sha256()
+    for folder in ("trading", "flows/steps"):
+        for path in sorted((PROJECT / folder).rglob("*.py")):
+            digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def key_of(**parts: Any) -> str:
+    """Hash of ``parts`` (JSON-able, NaN refused): equal inputs, equal key."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def stable_json(data: Mapping[str, Any]) -> str:
+    """JSON on one line with sorted keys: equal data, equal text."""
+    return json.dumps(dict(data), sort_keys=True, separators=(",", ":"), allow_nan=False)

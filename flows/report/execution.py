@@ -1,0 +1,252 @@
+"""The section of the execution: orders, fills, round trips, stops and slippage from the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from markupsafe import Markup
+
+from flows.report import formats
+from flows.report.charts import Curve, ledger_equity_chart
+from flows.report.tables import counted, joined
+from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Execution, Fact, Grid
+from trading.order_ids import LEGS
+
+Row = Mapping[str, Any]
+
+STOP_LEGS = ("sl", "tp")
+NEVER_RESTED = ("intent", "unknown", "rejected", "dead")
+MAX_ORDER_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Rows of the exported ledger, as the lake holds them."""
+
+    orders: Sequence[Row] = ()
+    fills: Sequence[Row] = ()
+    positions: Sequence[Row] = ()
+    events: Sequence[Row] = ()
+    equity: Sequence[Row] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was exported."""
+        return not (self.orders or self.fills or self.positions or self.equity)
+
+
+def execution_view(ledger: Ledger) -> Execution:
+    """What the executor did, in the order a reader asks: result, trips, protection, orders."""
+    if ledger.empty:
+        return Execution("No ledger of an executor is in the lake at this time.")
+    closed = [row for row in ledger.positions if row.get("closed_at")]
+    slips = [slip for order in ledger.orders if (slip := slippage_bps(order)) is not None]
+    return Execution(
+        lead=lead(ledger, closed),
+        facts=facts(ledger, closed, slips),
+        equity=equity_view(ledger.equity),
+        trips=trip_grid(ledger.positions),
+        stops=stop_grid(ledger),
+        orders=order_grid(ledger.orders),
+        events=event_grid(ledger.events),
+    )
+
+
+def lead(ledger: Ledger, closed: Sequence[Row]) -> str:
+    """Span and releases in one or two sentences."""
+    times = [formats.as_ms(row["time"]) for row in [*ledger.orders, *ledger.equity]]
+    releases = sorted({str(row["release_id"]) for row in ledger.orders if row.get("release_id")})
+    traded = f" It traded {joined(releases)}." if releases else ""
+    if not times:
+        return f"The ledger holds {counted(len(closed), 'round trip')}.{traded}"
+    return (
+        f"The executor's ledger from {formats.moment(min(times))} to {formats.moment(max(times))}."
+        f"{traded}"
+    )
+
+
+def facts(ledger: Ledger, closed: Sequence[Row], slips: Sequence[float]) -> tuple[Fact, ...]:
+    """The figures at a glance."""
+    results = [net_result(row) for row in closed]
+    net, won = sum(results), sum(result > 0 for result in results)
+    fees = sum(number(row.get("fees")) for row in closed)
+    tone = GOOD if net > 0 else BAD if net < 0 else ""
+    bare = [row for row in ledger.positions if not resting_stops(row, ledger.orders)]
+    return (
+        Fact("Orders", formats.whole(len(ledger.orders)), statuses(ledger.orders)),
+        Fact("Fills", formats.whole(len(ledger.fills))),
+        Fact("Round trips", formats.whole(len(closed)), f"{won} won"),
+        Fact("Result", formats.decimal(net), f"after fees of {formats.decimal(fees)}", tone),
+        Fact(
+            "Slippage",
+            f"{formats.decimal(mean(slips), 1)} bp" if slips else formats.NONE,
+            f"worst {formats.decimal(max(slips), 1)} bp" if slips else "no fill to compare",
+        ),
+        Fact(
+            "Without a stop",
+            formats.whole(len(bare)),
+            f"of {counted(len(ledger.positions), 'position')}",
+            BAD if bare else GOOD,
+        ),
+    )
+
+
+def statuses(orders: Sequence[Row]) -> str:
+    """``9 filled, 2 cancelled``."""
+    counts = Counter(str(row["status"]) for row in orders)
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+
+
+def number(value: Any) -> float:
+    """A stored amount; nothing counts as zero."""
+    return float(value) if value not in (None, "") else 0.0
+
+
+def net_result(position: Row) -> float:
+    """Realised result after fees, in the account's currency."""
+    return number(position.get("realized_pnl")) - number(position.get("fees"))
+
+
+def slippage_bps(order: Row) -> float | None:
+    """What the fill cost against the price decided or triggered, in basis points; more is worse."""
+    filled = number(order.get("average_price") or order.get("price"))
+    wanted = number(order.get("decision_price") or order.get("stop_price"))
+    if str(order["status"]) != "filled" or not filled or not wanted:
+        return None
+    worse = filled - wanted if str(order["side"]).upper() == "BUY" else wanted - filled
+    return worse / wanted * 10_000
+
+
+def resting_stops(position: Row, orders: Sequence[Row]) -> list[Row]:
+    """Orders of the position that rested at the exchange to protect it."""
+    own = str(position["position_id"])
+    return [
+        row
+        for row in orders
+        if row.get("leg") in STOP_LEGS
+        and str(row.get("position_id")) == own
+        and str(row["status"]) not in NEVER_RESTED
+    ]
+
+
+def equity_view(rows: Sequence[Row]) -> Markup | None:
+    """The account's equity."""
+    points = sorted((formats.as_ms(row["time"]), number(row["equity"])) for row in rows)
+    if len(points) < 2:
+        return None
+    curve = Curve(tuple(time for time, _ in points), tuple(value for _, value in points))
+    return ledger_equity_chart("ledger-equity", "Account equity", curve, formats.compact)
+
+
+def trip_grid(positions: Sequence[Row]) -> Grid | None:
+    """Each position from entry to exit."""
+    if not positions:
+        return None
+    head = ("Symbol", "Strategy", "Side", "Opened", "Closed", "Quantity", "In at", "Out at", "Net of fees", "Reason")  # fmt: skip
+    ordered = sorted(positions, key=lambda row: formats.as_ms(row.get("opened_at")))
+    rows = tuple(trip_row(row) for row in ordered)
+    return Grid(head, rows, frozenset({0, 1, 2, 3, 4, 9}), caption="Round trips")
+
+
+def trip_row(row: Row) -> tuple[Cell, ...]:
+    """One position; what is still open says so."""
+    closed = bool(row.get("closed_at"))
+    net = net_result(row)
+    return (
+        Cell(str(row["symbol"])),
+        Cell(str(row["strategy"])),
+        Cell(side(row.get("side"))),
+        Cell(formats.stamp(row.get("opened_at"))),
+        Cell(formats.stamp(row["closed_at"])) if closed else Cell("open", WARN),
+        Cell(formats.anything(number(row.get("quantity")))),
+        Cell(formats.price(row.get("entry_price"))),
+        Cell(formats.price(row.get("exit_price"))),
+        Cell(formats.decimal(net), GOOD if net > 0 else BAD) if closed else Cell(formats.NONE),
+        Cell(str(row.get("reason") or row.get("exit_reason") or formats.NONE).replace("_", " ")),
+    )
+
+
+def side(value: Any) -> str:
+    """Long or short, out of a sign or a word."""
+    if str(value) in ("1", "1.0", "BUY", "buy", "long", "LONG"):
+        return "long"
+    return "short" if value not in (None, "") else formats.NONE
+
+
+def stop_grid(ledger: Ledger) -> Grid | None:
+    """Which orders rested at the exchange for each position, and how soon."""
+    rows = []
+    for position in sorted(ledger.positions, key=lambda row: formats.as_ms(row.get("opened_at"))):
+        stops = resting_stops(position, ledger.orders)
+        rows.append(
+            (
+                Cell(str(position["symbol"])),
+                Cell(formats.stamp(position.get("opened_at"))),
+                stops_cell(stops, "sl"),
+                stops_cell(stops, "tp"),
+                delay_cell(position),
+                Cell("✓ rested", GOOD) if stops else Cell("✗ none", BAD),
+            )
+        )
+    if not rows:
+        return None
+    head = ("Symbol", "Opened", "Stop at", "Take-profit at", "Protected after", "At the exchange")
+    return Grid(head, tuple(rows), frozenset({0, 1}), caption="Protection")
+
+
+def stops_cell(stops: Sequence[Row], leg: str) -> Cell:
+    """Trigger prices of one kind of stop, in the order they were placed."""
+    own = sorted((row for row in stops if row.get("leg") == leg), key=lambda row: row["time"])
+    prices = [formats.price(number(row.get("stop_price"))) for row in own if row.get("stop_price")]
+    return Cell(" → ".join(prices) or formats.NONE)
+
+
+def delay_cell(position: Row) -> Cell:
+    """Market time from the opening to the confirmed stop."""
+    opened, safe = position.get("opened_at"), position.get("protected_at")
+    if not opened or not safe:
+        return Cell(formats.NONE)
+    return Cell(f"{(formats.as_ms(safe) - formats.as_ms(opened)) / 1000:,.3g} s")
+
+
+def order_grid(orders: Sequence[Row]) -> Grid | None:
+    """Every order, or the last of them."""
+    if not orders:
+        return None
+    shown = sorted(orders, key=lambda row: (formats.as_ms(row["time"]), row["client_order_id"]))
+    shown = shown[-MAX_ORDER_ROWS:]
+    rows = tuple(order_row(row) for row in shown)
+    more = f"The last {len(shown)} of {len(orders)} orders." if len(shown) < len(orders) else ""
+    head = ("Time (UTC)", "Client order id", "Symbol", "Side", "For", "Quantity", "Price", "Slippage", "Status")  # fmt: skip
+    return Grid(head, rows, frozenset({0, 1, 2, 3, 4, 8}), more=more)
+
+
+def order_row(row: Row) -> tuple[Cell, ...]:
+    """One order."""
+    slip = slippage_bps(row)
+    shown = row.get("average_price") or row.get("stop_price") or row.get("price")
+    leg = str(row.get("leg") or "")
+    return (
+        Cell(formats.stamp(row["time"])),
+        Cell(str(row["client_order_id"]), MONO),
+        Cell(str(row["symbol"])),
+        Cell(str(row["side"]).lower()),
+        Cell(LEGS.get(leg, leg) or formats.NONE),
+        Cell(formats.anything(number(row["quantity"])) if row.get("quantity") else "all"),
+        Cell(formats.price(number(shown)) if shown else formats.NONE),
+        Cell(formats.NONE if slip is None else f"{formats.decimal(slip, 1)} bp", MUTED),
+        Cell(str(row["status"]), BAD if row["status"] in ("rejected", "dead") else ""),
+    )
+
+
+def event_grid(events: Sequence[Row]) -> Grid | None:
+    """How many events of each kind were recorded."""
+    counts = Counter(str(row["kind"]) for row in events)
+    if not counts:
+        return None
+    rows = tuple((Cell(kind), Cell(formats.whole(count))) for kind, count in sorted(counts.items()))
+    return Grid(("Recorded events", "Count"), rows)

@@ -1,0 +1,144 @@
+"""Puts the sections together: from what was read to the page that the template fills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flows.report import formats
+from flows.report.execution import execution_view
+from flows.report.models import model_views, models_lead
+from flows.report.quality import inputs_view, quality_view
+from flows.report.reading import Material
+from flows.report.strategies import Evidence, overview, strategy_view
+from flows.report.tables import counted, joined
+from flows.report.views import Fact, Header, Page, StrategyView
+
+Row = Mapping[str, Any]
+
+
+def page_of(material: Material) -> Page:
+    """The whole report as a view model."""
+    manifest = material.manifest
+    entries = strategy_entries(material)
+    left_out = manifest["left_out"] if manifest is not None else ()
+    return Page(
+        header=header_view(material, entries),
+        inputs=inputs_view(manifest),
+        quality=quality_view(material.series, material.bad, left_out, material.oddities),
+        strategies=tuple(one_strategy(material, entry) for entry in entries),
+        strategies_lead=strategies_lead(manifest, entries),
+        models=model_views(material.models, manifest),
+        models_lead=models_lead(material.models, manifest),
+        execution=execution_view(material.ledger),
+    )
+
+
+def strategy_entries(material: Material) -> list[Row]:
+    """What the release trades; without a release, what was searched (unproven, without a choice)."""
+    if material.manifest is not None:
+        return sorted(material.manifest["strategies"], key=lambda e: (e["strategy"], e["symbol"]))
+    pairs = {(str(row["strategy"]), str(row["symbol"])) for row in material.folds}
+    return [{"strategy": strategy, "symbol": symbol} for strategy, symbol in sorted(pairs)]
+
+
+def one_strategy(material: Material, entry: Row) -> StrategyView:
+    """The view of one strategy on one symbol."""
+    own = (str(entry["strategy"]), str(entry["symbol"]))
+
+    def mine(rows: Sequence[Row]) -> list[Row]:
+        return [row for row in rows if (row["strategy"], row["symbol"]) == own]
+
+    evidence = Evidence(
+        searches=mine(material.searches),
+        folds=mine(material.folds),
+        trades=mine(material.trades),
+        equity=mine(material.equity),
+        bars=material.bars.get(own[1]),
+    )
+    return strategy_view(entry, evidence)
+
+
+def header_view(material: Material, entries: Sequence[Row]) -> Header:
+    """Release, state and the figures that a reader wants first."""
+    manifest = material.manifest
+    if manifest is None:
+        why = ("No release was published at this time, so the executor has nothing to trade.",)
+        state, release_id = "none", ""
+    else:
+        state = "proven" if manifest["proven"] else "unproven"
+        release_id, why = str(manifest["release_id"]), release_why(manifest, entries)
+    return Header(
+        title="Nightly report",
+        release_id=release_id,
+        state=state,
+        why=why,
+        as_of=formats.moment(material.as_of),
+        facts=header_facts(material, entries),
+        overview=overview(entries) if manifest is not None else None,
+    )
+
+
+def release_why(manifest: Row, entries: Sequence[Row]) -> tuple[str, ...]:
+    """Why the release is what it is, and what follows."""
+    lines = []
+    proven = sum(bool(entry["proven"]) for entry in entries)
+    if not entries:
+        lines.append("The release trades nothing, and what trades nothing is not proven.")
+    elif manifest["proven"]:
+        lines.append(f"All {counted(len(entries), 'parameter set')} passed every gate.")
+    else:
+        lines.append(
+            f"{proven} of {counted(len(entries), 'parameter set')} passed every gate. "
+            "The release may be used in replay and paper; live takes only what is proven."
+        )
+    if manifest["left_out"]:
+        names = sorted({str(one["symbol"]) for one in manifest["left_out"]})
+        lines.append(f"Left out: {joined(names)}; the reason is under data quality.")
+    return tuple(lines)
+
+
+def header_facts(material: Material, entries: Sequence[Row]) -> tuple[Fact, ...]:
+    """Figures at a glance."""
+    manifest = material.manifest
+    found = []
+    if manifest is not None:
+        run = manifest["flow_run"]
+        proven = sum(bool(entry["proven"]) for entry in entries)
+        rows = sum(int(reading["rows"]) for reading in manifest["fingerprint"])
+        found = [
+            Fact("Proven", f"{proven} of {len(entries)}", "strategy and symbol"),
+            Fact("Made as of", formats.day(manifest["as_of"]), valid_text(manifest)),
+            Fact(
+                "Rows read", formats.whole(rows), counted(len(manifest["fingerprint"]), "partition")
+            ),
+            Fact("Flow run", str(run["name"]), str(run["id"])[:13]),
+        ]
+    quarantined = sum(one.rows for one in material.bad)
+    orders = len(material.ledger.orders)
+    trips = sum(bool(row.get("closed_at")) for row in material.ledger.positions)
+    return (
+        *found,
+        Fact("Quarantined", formats.whole(quarantined), "rows", "warn" if quarantined else ""),
+        Fact("Orders", formats.whole(orders), counted(trips, "round trip")),
+    )
+
+
+def valid_text(manifest: Row) -> str:
+    """How long the parameters hold."""
+    until = manifest["valid_until"].get("params")
+    return f"valid until {formats.stamp(until)}" if until else ""
+
+
+def strategies_lead(manifest: Row | None, entries: Sequence[Row]) -> str:
+    """How to read the section, in one or two sentences."""
+    if not entries:
+        return "No search was stored, so there is nothing to judge."
+    if manifest is None:
+        return (
+            "Searches were stored, but nothing was published: no parameters were chosen or judged."
+        )
+    return (
+        "Parameters were chosen in-sample and judged out-of-sample, after costs. "
+        "A parameter set is proven when it passes every gate."
+    )

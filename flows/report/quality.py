@@ -1,0 +1,163 @@
+"""The sections of the inputs: what was read, and what the checks said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flows.report import formats
+from flows.report.tables import counted, joined
+from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Grid, Inputs, Quality
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesQuality:
+    """One series of checked candles; times in ms UTC, ``missing`` in candles."""
+
+    venue: str
+    symbol: str
+    interval: str
+    rows: int
+    first: int
+    last: int
+    gaps: int
+    missing: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class BadRows:
+    """Rows of one series that went to quarantine for one reason; times in ms UTC."""
+
+    venue: str
+    symbol: str
+    interval: str
+    reason: str
+    rows: int
+    first: int
+    last: int
+
+
+def inputs_view(manifest: Row | None) -> Inputs:
+    """Every partition that the release read, as its manifest says."""
+    if manifest is None:
+        return Inputs("No release was published, so no reading was recorded.", None)
+    readings = manifest["fingerprint"]
+    total = sum(int(reading["rows"]) for reading in readings)
+    text = (
+        f"{counted(len(readings), 'partition')} with {counted(total, 'row')}, "
+        f"nothing at or after {formats.moment(manifest['as_of'])}. A hash covers exactly the rows "
+        "that were read; the whole of it is in the release's manifest."
+    )
+    head = ("Table", "Partition", "Rows", "First (UTC)", "Last (UTC)", "Hash")
+    rows = tuple(reading_row(reading) for reading in readings)
+    return Inputs(text, Grid(head, rows, frozenset({0, 1, 3, 4, 5})) if rows else None)
+
+
+def reading_row(reading: Row) -> tuple[Cell, ...]:
+    """One partition."""
+    where = " / ".join(str(value) for value in reading["partition"].values())
+    return (
+        Cell(f"{reading['layer']}.{reading['table']}"),
+        Cell(where),
+        Cell(formats.whole(reading["rows"])),
+        Cell(formats.stamp(reading["first"])),
+        Cell(formats.stamp(reading["last"])),
+        Cell(formats.digest(reading["sha256"]), MONO, hint=str(reading["sha256"])),
+    )
+
+
+def quality_view(
+    series: Sequence[SeriesQuality],
+    bad: Sequence[BadRows],
+    left_out: Sequence[Row],
+    oddities: Sequence[str] = (),
+) -> Quality:
+    """Rows, gaps and quarantine for each series; symbols that failed come first in the text."""
+    if not series and not bad and not left_out:
+        return Quality("The lake holds no checked candles at this time.", None, None)
+    refused = {str(one["symbol"]): str(one["reason"]) for one in left_out}
+    known = {one.symbol for one in series}
+    rows = [series_row(one, bad, refused) for one in series]
+    rows += [absent_row(name, bad, why) for name, why in refused.items() if name not in known]
+    head = ("Symbol", "Venue", "Interval", "Rows", "First (UTC)", "Last (UTC)", "Gaps", "Missing", "Longest", "Quarantined", "Checks")  # fmt: skip
+    table = Grid(head, tuple(rows), frozenset({0, 1, 2, 4, 5, 10}))
+    return Quality(quality_lead(series, bad, refused), table, bad_grid(bad), tuple(oddities))
+
+
+def quality_lead(
+    series: Sequence[SeriesQuality], bad: Sequence[BadRows], refused: Mapping[str, str]
+) -> str:
+    """The state of the data in at most three sentences."""
+    parts = [f"{counted(sum(one.rows for one in series), 'row')} passed the checks."]
+    quarantined = sum(one.rows for one in bad)
+    parts.append(
+        f"{counted(quarantined, 'row')} went to quarantine, each with its reason."
+        if quarantined
+        else "No row went to quarantine."
+    )
+    if refused:
+        parts.append(f"Left out of the release: {joined(sorted(refused))}.")
+    return " ".join(parts)
+
+
+def series_row(
+    one: SeriesQuality, bad: Sequence[BadRows], refused: Mapping[str, str]
+) -> tuple[Cell, ...]:
+    """One series of candles."""
+    own = (one.venue, one.symbol, one.interval)
+    count = sum(b.rows for b in bad if (b.venue, b.symbol, b.interval) == own)
+    return (
+        Cell(one.symbol),
+        Cell(one.venue),
+        Cell(one.interval),
+        Cell(formats.whole(one.rows)),
+        Cell(formats.stamp(one.first)),
+        Cell(formats.stamp(one.last)),
+        Cell(formats.whole(one.gaps), WARN if one.gaps else MUTED),
+        Cell(formats.whole(one.missing), WARN if one.missing else MUTED),
+        Cell(formats.whole(one.longest) if one.longest else formats.NONE, MUTED),
+        Cell(formats.whole(count), WARN if count else MUTED),
+        checks_cell(refused.get(one.symbol), count),
+    )
+
+
+def absent_row(symbol: str, bad: Sequence[BadRows], reason: str) -> tuple[Cell, ...]:
+    """A symbol that was left out and has no checked candles at all."""
+    count = sum(one.rows for one in bad if one.symbol == symbol)
+    blank = [Cell(formats.NONE, MUTED) for _ in range(8)]
+    return (
+        Cell(symbol),
+        *blank,
+        Cell(formats.whole(count), WARN if count else MUTED),
+        checks_cell(reason, count),
+    )
+
+
+def checks_cell(reason: str | None, quarantined: int) -> Cell:
+    """What became of the symbol."""
+    if reason is not None:
+        return Cell(f"✗ left out: {reason}", f"{BAD} wrap")
+    return Cell("✓ passed, rows set aside", WARN) if quarantined else Cell("✓ passed", GOOD)
+
+
+def bad_grid(bad: Sequence[BadRows]) -> Grid | None:
+    """Why rows were set aside."""
+    if not bad:
+        return None
+    rows = tuple(
+        (
+            Cell(one.symbol),
+            Cell(one.interval),
+            Cell(one.reason, "wrap"),
+            Cell(formats.whole(one.rows)),
+            Cell(formats.stamp(one.first)),
+            Cell(formats.stamp(one.last)),
+        )
+        for one in bad
+    )
+    head = ("Symbol", "Interval", "Reason", "Rows", "First (UTC)", "Last (UTC)")
+    return Grid(head, rows, frozenset({0, 1, 2, 4, 5}), caption="Quarantine")

@@ -1,0 +1,242 @@
+"""Reads what one report needs out of the lake; nothing here decides how it looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.report.charts import Bars
+from flows.report.execution import Ledger
+from flows.report.quality import BadRows, SeriesQuality
+from lake import tables
+from lake.manifest import Manifest
+from lake.release_reader import read_pointer, read_release
+from lake.store import Lake, Partition
+from lake.tables import Table
+from trading.candles import interval_ms
+
+Row = Mapping[str, Any]
+
+CHART_INTERVALS = ("1h", "4h", "15m", "1m")
+BASE_INTERVAL = "1m"
+CHECKS_MARK = "nocturne.checks"  # written beside checked candles by the step `validate`
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything that the page is made of; rows are plain dictionaries."""
+
+    as_of: datetime
+    manifest: Row | None
+    searches: Sequence[Row]
+    folds: Sequence[Row]
+    trades: Sequence[Row]
+    equity: Sequence[Row]
+    models: Sequence[Row]
+    bars: Mapping[str, Bars]
+    series: Sequence[SeriesQuality]
+    bad: Sequence[BadRows]
+    oddities: Sequence[str]
+    ledger: Ledger
+
+
+def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Material:
+    """Read under ``as_of``; research results as they were when the release was made.
+
+    Raises `ReleaseRefused` for a release that is unknown or damaged.
+    """
+    made = find_manifest(lake, as_of, release_id)
+    manifest = made.model_dump(mode="json") if made is not None else None
+    seen = min(made.as_of, as_of) if made is not None else as_of
+    run = made.flow_run.id if made is not None else None
+    folds = research_rows(lake, tables.FOLDS, seen, run)
+    return Material(
+        as_of=as_of,
+        manifest=manifest,
+        searches=research_rows(lake, tables.SEARCHES, seen, run),
+        folds=folds,
+        trades=research_rows(lake, tables.TRADES, seen, run),
+        equity=research_rows(lake, tables.EQUITY, seen, run),
+        models=research_rows(lake, tables.MODELS, seen, run),
+        bars=read_bars(lake, manifest, folds, seen),
+        series=read_series(lake, manifest, seen),
+        bad=read_bad_rows(lake, seen),
+        oddities=read_oddities(lake, manifest),
+        ledger=read_ledger(lake, as_of),
+    )
+
+
+def find_manifest(lake: Lake, as_of: datetime, release_id: str | None) -> Manifest | None:
+    """The wanted release, or the current one if it existed at ``as_of``, or None."""
+    if release_id is not None:
+        return read_release(lake.published, release_id).manifest
+    pointer = read_pointer(lake.published)
+    if pointer is None:
+        return None
+    manifest = read_release(lake.published, pointer.release_id).manifest
+    return manifest if manifest.as_of <= as_of else None
+
+
+def research_rows(
+    lake: Lake, table: Table, as_of: datetime, run: str | None
+) -> list[dict[str, Any]]:
+    """Rows of the release's own run, or else of the newest ``as_of`` that was computed.
+
+    Of several runs with the same ``as_of`` the last by name counts, for each symbol on its own.
+    """
+    own = lake.partitions(table, run=run) if run else ()
+    chosen: dict[tuple[Any, ...], tuple[tuple[Any, str], list[dict[str, Any]]]] = {}
+    for partition in own or lake.partitions(table):
+        for row in rows_of(lake, partition, as_of):
+            subject = (row.get("strategy") or row.get("model"), row["symbol"])
+            age = (row["as_of"], partition.values["run"])
+            best = chosen.get(subject)
+            if best is None or age > best[0]:
+                chosen[subject] = (age, [row])
+            elif age == best[0]:
+                best[1].append(row)
+    return [row for subject in sorted(chosen) for row in chosen[subject][1]]
+
+
+def rows_of(lake: Lake, partition: Partition, as_of: datetime) -> list[dict[str, Any]]:
+    """Rows of one partition that were known at ``as_of``."""
+    rows: list[dict[str, Any]] = lake.read_partition(partition, as_of).to_pylist()
+    return rows
+
+
+def read_series(lake: Lake, manifest: Row | None, as_of: datetime) -> list[SeriesQuality]:
+    """Facts on the checked candles of the release's symbols, or of all when there is none."""
+    wanted = symbols_of(manifest)
+    columns: dict[tuple[str, str, str], list[pa.Table]] = {}
+    for partition in lake.partitions(tables.CANDLES):
+        values = partition.values
+        if wanted and values["symbol"] not in wanted:
+            continue
+        key = (values["venue"], values["symbol"], values["interval"])
+        data = lake.read_partition(partition, as_of)
+        if data.num_rows:
+            columns.setdefault(key, []).append(data.select(["open_time", "gap_before"]))
+    return [series_quality(key, pa.concat_tables(columns[key])) for key in sorted(columns)]
+
+
+def series_quality(key: tuple[str, str, str], data: pa.Table) -> SeriesQuality:
+    """Rows and gaps of one series."""
+    venue, symbol, interval = key
+    bounds = pc.min_max(data["open_time"].cast(pa.int64())).as_py()
+    gaps = data["gap_before"]
+    return SeriesQuality(
+        venue=venue,
+        symbol=symbol,
+        interval=interval,
+        rows=data.num_rows,
+        first=bounds["min"],
+        last=bounds["max"],
+        gaps=pc.sum(pc.greater(gaps, 0).cast(pa.int64())).as_py(),
+        missing=pc.sum(gaps).as_py(),
+        longest=pc.max(gaps).as_py(),
+    )
+
+
+def read_oddities(lake: Lake, manifest: Row | None) -> list[str]:
+    """What the checks found odd and let pass, because it is known and explained."""
+    wanted = symbols_of(manifest)
+    found: list[str] = []
+    for partition in lake.partitions(tables.CANDLES):
+        if not wanted or partition.values["symbol"] in wanted:
+            marks = lake.metadata(tables.CANDLES, **partition.values)
+            found.extend(json.loads(marks.get(CHECKS_MARK, "{}")).get("oddities", ()))
+    return found
+
+
+def symbols_of(manifest: Row | None) -> frozenset[str]:
+    """Symbols that the release trades or leaves out."""
+    if manifest is None:
+        return frozenset()
+    entries = [*manifest["strategies"], *manifest["left_out"]]
+    return frozenset(str(entry["symbol"]) for entry in entries)
+
+
+def read_bad_rows(lake: Lake, as_of: datetime) -> list[BadRows]:
+    """Rows in quarantine, counted by series and reason."""
+    found: dict[tuple[str, str, str, str], list[int]] = {}
+    for partition in lake.partitions(tables.QUARANTINE):
+        values = partition.values
+        data = lake.read_partition(partition, as_of)
+        times = data["open_time"].cast(pa.int64()).to_pylist()
+        for reason, time in zip(data["reason"].to_pylist(), times, strict=True):
+            key = (values["venue"], values["symbol"], values["interval"], reason)
+            found.setdefault(key, []).append(time)
+    return [
+        BadRows(*key, len(times), min(times), max(times)) for key, times in sorted(found.items())
+    ]
+
+
+def read_bars(
+    lake: Lake, manifest: Row | None, folds: Sequence[Row], as_of: datetime
+) -> dict[str, Bars]:
+    """Hourly (or the next best) bars of each symbol over the span that was judged."""
+    entries = manifest["strategies"] if manifest is not None else folds
+    found: dict[str, Bars] = {}
+    for symbol in sorted({str(entry["symbol"]) for entry in entries}):
+        own = [row for row in folds if row["symbol"] == symbol]
+        if not own:
+            continue
+        start, end = min(row["test_from"] for row in own), max(row["test_to"] for row in own)
+        bars = bars_between(lake, symbol, start, end, as_of)
+        if bars is not None:
+            found[symbol] = bars
+    return found
+
+
+def bars_between(
+    lake: Lake, symbol: str, start: datetime, end: datetime, as_of: datetime
+) -> Bars | None:
+    """Bars of the first interval that the lake has for the span."""
+    for interval in CHART_INTERVALS:
+        table = tables.CANDLES if interval == BASE_INTERVAL else tables.BARS
+        parts = [
+            lake.read_partition(partition, as_of)
+            for partition in lake.partitions(table)
+            if partition.values["symbol"] == symbol
+            and partition.values["interval"] == interval
+            and f"{start:%Y-%m}" <= partition.values["month"] <= f"{end:%Y-%m}"
+        ]
+        data = pa.concat_tables(parts, promote_options="default") if parts else None
+        if data is None or not data.num_rows:
+            continue
+        inside = pc.and_(
+            pc.greater_equal(data["open_time"], pa.scalar(start, data["open_time"].type)),
+            pc.less(data["open_time"], pa.scalar(end, data["open_time"].type)),
+        )
+        data = data.filter(inside).sort_by("open_time")
+        if data.num_rows:
+            return columns_of(data, interval)
+    return None
+
+
+def columns_of(data: pa.Table, interval: str) -> Bars:
+    """A table of bars as tuples."""
+    prices = [tuple(data[name].to_pylist()) for name in ("open", "high", "low", "close")]
+    times = tuple(data["open_time"].cast(pa.int64()).to_pylist())
+    return Bars(times, *prices, interval_ms(interval))
+
+
+def read_ledger(lake: Lake, as_of: datetime) -> Ledger:
+    """The exported ledger, as far as it was known at ``as_of``."""
+    parts = [
+        lake.read(table, as_of=as_of).to_pylist()
+        for table in (
+            tables.ORDERS,
+            tables.FILLS,
+            tables.POSITIONS,
+            tables.EVENTS,
+            tables.LEDGER_EQUITY,
+        )
+    ]
+    return Ledger(*parts)

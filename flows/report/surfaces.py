@@ -1,0 +1,227 @@
+"""The parameter surface as heat maps, and bars for importance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+
+from markupsafe import Markup
+
+from flows.report import formats
+from flows.report.svg import figure, group, tag, text
+
+CELL_WIDTH = 46
+CELL_HEIGHT = 26
+MAX_MAPS = 3
+LABEL = 62
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A plane through the searched grid: two parameters vary, the others stay at the choice."""
+
+    across: str
+    down: str
+    columns: tuple[float, ...]
+    rows: tuple[float, ...]
+    values: Mapping[tuple[float, float], float]
+    chosen: tuple[float | None, float | None]
+    fixed: tuple[tuple[str, float], ...]
+    merged: bool
+
+
+Point = tuple[Mapping[str, float], float]
+
+
+def slices(points: Sequence[Point], chosen: Mapping[str, float]) -> tuple[Slice, ...]:
+    """Planes through the chosen point, one for each pair of parameters that varied.
+
+    When the chosen point is not on the grid, the other parameters are not fixed: a cell is then
+    the median over them.
+    """
+    names = varying(points)
+    if len(names) == 1:
+        names = (names[0], names[0])
+    found = []
+    for across, down in list(combinations(names, 2))[:MAX_MAPS]:
+        others = [name for name in names if name not in (across, down)]
+        on_grid = all(
+            any(near(params[name], chosen.get(name)) for params, _ in points) for name in others
+        )
+        found.append(one_slice(points, chosen, across, down, others if on_grid else [], others))
+    return tuple(found)
+
+
+def varying(points: Sequence[Point]) -> tuple[str, ...]:
+    """Numeric parameters with more than one value among the points."""
+    names = sorted({name for params, _ in points for name in params})
+    kept = []
+    for name in names:
+        values = {params.get(name) for params, _ in points}
+        if len(values) > 1 and all(isinstance(value, (int, float)) for value in values):
+            kept.append(name)
+    return tuple(kept)
+
+
+def near(a: float | None, b: float | None) -> bool:
+    """Equal up to the rounding of a grid step."""
+    return a is not None and b is not None and abs(a - b) <= 1e-9 * max(1.0, abs(a), abs(b))
+
+
+def one_slice(
+    points: Sequence[Point],
+    chosen: Mapping[str, float],
+    across: str,
+    down: str,
+    fixed: Sequence[str],
+    others: Sequence[str],
+) -> Slice:
+    """The cells of one plane."""
+    cells: dict[tuple[float, float], list[float]] = {}
+    for params, value in points:
+        if all(near(params[name], chosen.get(name)) for name in fixed):
+            cells.setdefault((params[across], params[down]), []).append(value)
+    columns = tuple(sorted({column for column, _ in cells}))
+    rows = tuple(sorted({row for _, row in cells}, reverse=True)) if across != down else ()
+    return Slice(
+        across,
+        down if across != down else "",
+        columns,
+        rows or (0.0,),
+        {(column, row if rows else 0.0): median(values) for (column, row), values in cells.items()},
+        (chosen.get(across), chosen.get(down) if rows else 0.0),
+        tuple((name, chosen[name]) for name in fixed),
+        bool(others) and not fixed,
+    )
+
+
+def heat_map(key: str, title: str, plane: Slice, show: Callable[[float], str]) -> Markup:
+    """One plane: colour for the sign and the size, the number in every cell."""
+    biggest = max((abs(value) for value in plane.values.values()), default=0.0) or 1.0
+    width = LABEL + CELL_WIDTH * len(plane.columns) + 8
+    bottom = 8 + CELL_HEIGHT * len(plane.rows)
+    body: list[Markup] = []
+    for r, row in enumerate(plane.rows):
+        y = 8 + r * CELL_HEIGHT
+        if plane.down:
+            body.append(text(LABEL - 8, y + 17, formats.anything(row), anchor="end"))
+        for c, column in enumerate(plane.columns):
+            value = plane.values.get((column, row))
+            body.append(cell(plane, (column, row), value, LABEL + c * CELL_WIDTH, y, biggest, show))
+    for c, column in enumerate(plane.columns):
+        x = LABEL + (c + 0.5) * CELL_WIDTH
+        body.append(text(x, bottom + 15, formats.anything(column), anchor="middle"))
+    middle = LABEL + CELL_WIDTH * len(plane.columns) / 2
+    body.append(text(middle, bottom + 33, plane.across, "note", "middle"))
+    body.extend(chosen_frame(plane))
+    if plane.down:
+        y = 8 + CELL_HEIGHT * len(plane.rows) / 2
+        body.append(
+            tag(
+                "text",
+                plane.down,
+                class_="note",
+                text_anchor="middle",
+                transform=f"translate(11 {y:.0f}) rotate(-90)",
+            )
+        )
+    return figure(key, title, surface_text(plane, show), (width, bottom + 42), body, True)
+
+
+def cell(
+    plane: Slice,
+    at: tuple[float, float],
+    value: float | None,
+    x: float,
+    y: float,
+    biggest: float,
+    show: Callable[[float], str],
+) -> Markup:
+    """One combination."""
+    if value is None:
+        return tag("rect", x=x, y=y, width=CELL_WIDTH - 2, height=CELL_HEIGHT - 2, class_="empty")
+    strength = round(0.08 + 0.72 * min(abs(value) / biggest, 1.0), 2)
+    css = "plus" if value > 0 else "minus" if value < 0 else "zero"
+    where = f"{plane.across} {formats.anything(at[0])}"
+    if plane.down:
+        where += f", {plane.down} {formats.anything(at[1])}"
+    return group(
+        [
+            tag("title", f"{where}: {show(value)}"),
+            tag(
+                "rect",
+                x=x,
+                y=y,
+                width=CELL_WIDTH - 2,
+                height=CELL_HEIGHT - 2,
+                rx=2,
+                class_=f"heat {css}",
+                fill_opacity=f"{strength:.2f}",
+            ),
+            text(x + CELL_WIDTH / 2 - 1, y + 16, show(value), "cell", "middle"),
+        ]
+    )
+
+
+def chosen_frame(plane: Slice) -> list[Markup]:
+    """A frame around the chosen combination, drawn last so that nothing covers it."""
+    for r, row in enumerate(plane.rows):
+        for c, column in enumerate(plane.columns):
+            if near(plane.chosen[0], column) and near(plane.chosen[1], row):
+                return [
+                    tag(
+                        "rect",
+                        x=LABEL + c * CELL_WIDTH - 1,
+                        y=8 + r * CELL_HEIGHT - 1,
+                        width=CELL_WIDTH,
+                        height=CELL_HEIGHT,
+                        rx=3,
+                        class_="chosen",
+                    )
+                ]
+    return []
+
+
+def surface_text(plane: Slice, show: Callable[[float], str]) -> str:
+    """What the map says, in one sentence."""
+    values = list(plane.values.values())
+    if not values:
+        return "No combination was stored."
+    positive = sum(value > 0 for value in values)
+    return (
+        f"{len(values)} combinations from {show(min(values))} to {show(max(values))}; "
+        f"{positive} of them above zero."
+    )
+
+
+def bars_chart(key: str, title: str, rows: Sequence[tuple[str, float]]) -> Markup:
+    """Horizontal bars, longest first; the values are shares of their sum."""
+    height, left, width = 22, 190, 560
+    biggest = max((value for _, value in rows), default=0.0) or 1.0
+    room = width - left - 64
+    body: list[Markup] = []
+    for index, (label, value) in enumerate(rows):
+        y = 6 + index * height
+        long = max(value / biggest * room, 1.0)
+        shown = formats.percent(value, 1)
+        body.append(
+            group(
+                [
+                    tag("title", f"{label}: {shown}"),
+                    text(left - 10, y + 14, label, anchor="end"),
+                    tag("rect", x=left, y=y + 3, width=long, height=14, rx=2, class_="bar"),
+                    text(left + long + 8, y + 14, shown, "value"),
+                ]
+            )
+        )
+    desc = "; ".join(f"{label} {formats.percent(value, 1)}" for label, value in rows[:3])
+    return figure(
+        key,
+        title,
+        desc or "No importance was stored.",
+        (width, len(rows) * height + 12),
+        body,
+        True,
+    )

@@ -1,0 +1,221 @@
+"""Elements, scales and ticks of the report's charts.
+
+A chart is an inline SVG that takes its colours from the page's CSS variables, so that it follows
+light and dark. Everything that is not a number passes through :func:`tag`, which escapes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from markupsafe import Markup, escape
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+TIME_STEPS = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 5 * DAY, 7 * DAY, 14 * DAY)
+MONTH_STEPS = (1, 2, 3, 6, 12)
+
+
+def number(value: float) -> str:
+    """A coordinate with one decimal and no negative zero: short, and the same on every machine."""
+    text = f"{value:.1f}"
+    text = text.removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+def tag(name: str, *content: str, **attributes: object) -> Markup:
+    """One SVG element; ``class_`` becomes ``class``, ``font_size`` becomes ``font-size``."""
+    parts = [name]
+    for key, value in attributes.items():
+        if value is None:
+            continue
+        shown = number(value) if isinstance(value, float) else str(value)
+        parts.append(f'{key.rstrip("_").replace("_", "-")}="{escape(shown)}"')
+    inner = "".join(str(escape(piece)) for piece in content)
+    head = " ".join(parts)
+    return Markup(f"<{head}>{inner}</{name}>" if inner else f"<{head}/>")
+
+
+def group(pieces: Iterable[str], **attributes: object) -> Markup:
+    """A ``<g>`` of elements."""
+    return tag("g", *pieces, **attributes)
+
+
+def text(x: float, y: float, label: str, css: str = "tick", anchor: str = "start") -> Markup:
+    """A label with its baseline at ``y``."""
+    return tag("text", label, x=x, y=y, class_=css, text_anchor=anchor)
+
+
+def path(commands: Sequence[str], css: str) -> Markup:
+    """One ``<path>`` out of many commands (a thousand candles are two paths, not 4,000 lines)."""
+    return tag("path", d="".join(commands), class_=css)
+
+
+def figure(
+    key: str,
+    title: str,
+    desc: str,
+    size: tuple[int, int],
+    body: Iterable[str],
+    natural: bool = False,
+) -> Markup:
+    """The whole ``<svg>`` with its accessible name and description.
+
+    It is as wide as the page, or, when ``natural``, as wide as its own units say.
+    """
+    width, height = size
+    return tag(
+        "svg",
+        tag("title", title, id=f"{key}-t"),
+        tag("desc", desc, id=f"{key}-d"),
+        *body,
+        viewBox=f"0 0 {width} {height}",
+        width=width if natural else None,
+        class_="chart natural" if natural else "chart",
+        role="img",
+        aria_labelledby=f"{key}-t {key}-d",
+        preserveAspectRatio="xMinYMin meet",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A plotting area inside the viewBox, in SVG units."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """The x of the right edge."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """The y of the lower edge."""
+        return self.top + self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A linear map from ``low..high`` to ``start..end``; an empty range maps to the middle."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """The coordinate of ``value``."""
+        if self.high == self.low:
+            return (self.start + self.end) / 2
+        share = (value - self.low) / (self.high - self.low)
+        return self.start + share * (self.end - self.start)
+
+
+def nice_step(span: float, wanted: int) -> float:
+    """A step of 1, 2, 2.5 or 5 times a power of ten, about ``wanted`` of them in ``span``."""
+    if span <= 0:
+        return 1.0
+    rough = span / max(wanted, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    for factor in (1.0, 2.0, 2.5, 5.0):
+        if rough <= factor * power * 1.0001:
+            return factor * power
+    return 10.0 * power
+
+
+def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
+    """Round values inside ``low..high``, at most about ``wanted`` + 1 of them."""
+    step = nice_step(high - low, wanted)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [index * step for index in range(first, last + 1)]
+
+
+def padded(values: Iterable[float], share: float = 0.06) -> tuple[float, float]:
+    """The range of ``values`` with some air; a flat line gets a range around it."""
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return (0.0, 1.0)
+    low, high = min(known), max(known)
+    air = (high - low) * share or max(abs(high), 1.0) * 0.01
+    return (low - air, high + air)
+
+
+def moment(ms: float) -> datetime:
+    """Milliseconds since the epoch as an aware UTC time."""
+    return datetime.fromtimestamp(ms / 1000, tz=UTC)
+
+
+def day_label(ms: float) -> str:
+    """``09 May``, and the year where a year begins."""
+    when = moment(ms)
+    if when.month == 1 and when.day == 1:
+        return f"{when:%Y}"
+    return f"{when:%d %b}"
+
+
+def time_ticks(low: float, high: float, wanted: int = 8) -> list[tuple[int, str]]:
+    """Round UTC times inside ``low..high`` with their labels."""
+    span = high - low
+    for step in TIME_STEPS:
+        if span / step <= wanted:
+            first = math.ceil(low / step)
+            times = [index * step for index in range(first, math.floor(high / step) + 1)]
+            if step < DAY:
+                return [(t, f"{moment(t):%H:%M}" if t % DAY else day_label(t)) for t in times]
+            return [(t, day_label(t)) for t in times]
+    return month_ticks(low, high, wanted)
+
+
+def month_ticks(low: float, high: float, wanted: int) -> list[tuple[int, str]]:
+    """First days of months inside ``low..high``."""
+    start, end = moment(low), moment(high)
+    months = (end.year - start.year) * 12 + end.month - start.month
+    step = next((s for s in MONTH_STEPS if months / s <= wanted), MONTH_STEPS[-1])
+    found = []
+    for index in range(months + 1):
+        serial = start.year * 12 + start.month - 1 + index
+        if serial % step:
+            continue
+        first = datetime(serial // 12, serial % 12 + 1, 1, tzinfo=UTC)
+        ms = int(first.timestamp() * 1000)
+        if low <= ms <= high:
+            found.append((ms, f"{first:%Y}" if first.month == 1 else f"{first:%b}"))
+    return found
+
+
+def y_axis(box: Box, scale: Scale, show: Callable[[float], str], wanted: int = 5) -> Markup:
+    """Horizontal grid lines with their values at the left."""
+    pieces: list[str] = []
+    for value in ticks(scale.low, scale.high, wanted):
+        y = scale(value)
+        pieces.append(tag("line", x1=box.left, x2=box.right, y1=y, y2=y, class_="grid"))
+        pieces.append(text(box.left - 8, y + 3.5, show(value), anchor="end"))
+    return group(pieces)
+
+
+def x_axis(box: Box, scale: Scale, labels: Sequence[tuple[float, str]]) -> Markup:
+    """Ticks and labels under the box."""
+    pieces: list[str] = [
+        tag("line", x1=box.left, x2=box.right, y1=box.bottom, y2=box.bottom, class_="axis")
+    ]
+    for value, label in labels:
+        x = scale(value)
+        pieces.append(
+            tag("line", x1=x, x2=x, y1=box.bottom, y2=box.bottom + 4, class_="axis"),
+        )
+        pieces.append(text(x, box.bottom + 16, label, anchor="middle"))
+    return group(pieces)
+
+
+def hover(x: float, y: float, width: float, height: float, label: str) -> Markup:
+    """An invisible rectangle that shows ``label`` when the pointer rests on it."""
+    return tag("rect", tag("title", label), x=x, y=y, width=width, height=height, class_="hover")

@@ -1,0 +1,151 @@
+"""Tables that several sections share: verdicts and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flows.report import formats
+from flows.report.views import BAD, GOOD, MUTED, Cell, Grid
+
+Row = Mapping[str, Any]
+
+GATE_NAMES = {
+    "out_of_sample_trades": "Trades out-of-sample",
+    "total_return": "Return after costs",
+    "max_drawdown": "Maximum drawdown",
+    "deflated_sharpe": "Deflated Sharpe ratio",
+    "overfitting": "Probability of overfitting",
+    "plateau": "Plateau around the choice",
+    "not_worse_than_current": "Not worse than the current",
+}
+AT_MOST = frozenset({"max_drawdown", "overfitting", "pbo", "expected_calibration_error"})
+ABOVE = frozenset({"total_return"})
+SHARES = frozenset(
+    {
+        "total_return",
+        "max_drawdown",
+        "plateau",
+        "not_worse_than_current",
+        "win_rate",
+        "expectancy",
+        "exposure",
+        "cagr",
+        "worst_trade",
+        "positive_folds",
+    }
+)
+COUNTS = frozenset({"out_of_sample_trades", "trades", "days"})
+
+MEASURES = (
+    ("total_return", "Total return"),
+    ("sharpe", "Sharpe ratio"),
+    ("sortino", "Sortino ratio"),
+    ("calmar", "Calmar ratio"),
+    ("max_drawdown", "Maximum drawdown"),
+    ("win_rate", "Win rate"),
+    ("profit_factor", "Profit factor"),
+    ("expectancy", "Mean return of a trade"),
+    ("worst_trade", "Worst trade"),
+    ("exposure", "Time in the market"),
+    ("trades", "Trades"),
+    ("days", "Days"),
+)
+
+
+def measure(name: str, value: Any) -> str:
+    """A metric or a gate's value in its own unit."""
+    if name in COUNTS:
+        return formats.whole(value)
+    if name in SHARES:
+        return formats.percent(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return formats.decimal(value, 3 if abs(value) < 10 else 2)
+    return formats.anything(value)
+
+
+def plain_name(name: str) -> str:
+    """``deflated_sharpe`` as words."""
+    return GATE_NAMES.get(name, name.replace("_", " ").capitalize())
+
+
+def verdict_grid(verdicts: Sequence[Row]) -> Grid | None:
+    """Every gate with its value, its limit and its answer."""
+    if not verdicts:
+        return None
+    rows = tuple(verdict_row(verdict) for verdict in verdicts)
+    return Grid(("Gate", "Value", "Required", "Verdict"), rows)
+
+
+def verdict_row(verdict: Row) -> tuple[Cell, ...]:
+    """One gate."""
+    name, passed = str(verdict["name"]), bool(verdict["passed"])
+    relation = "≤" if name in AT_MOST else ">" if name in ABOVE else "≥"
+    threshold = verdict.get("threshold")
+    required = formats.NONE if threshold is None else f"{relation} {limit(name, threshold)}"
+    hint = str(verdict.get("text") or "")
+    return (
+        Cell(plain_name(name), hint=hint),
+        Cell(measure(name, verdict.get("value")), hint=hint),
+        Cell(required, MUTED),
+        Cell("✓ pass", GOOD) if passed else Cell("✗ fail", BAD),
+    )
+
+
+def limit(name: str, threshold: Any) -> str:
+    """A threshold without needless zeros."""
+    if name in SHARES:
+        return formats.anything(round(float(threshold) * 100, 4)) + " %"
+    return formats.anything(threshold)
+
+
+def metric_grid(inside: Row, outside: Row) -> Grid | None:
+    """In-sample against out-of-sample."""
+    rows = []
+    for name, label in MEASURES:
+        if inside.get(name) is None and outside.get(name) is None:
+            continue
+        left, right = measured(name, inside), measured(name, outside)
+        rows.append((Cell(label), Cell(left, MUTED), Cell(right, tone(name, outside.get(name)))))
+    if not rows:
+        return None
+    return Grid(("Measure", "In-sample", "Out-of-sample"), tuple(rows))
+
+
+def measured(name: str, metrics: Row) -> str:
+    """A metric; a profit factor without a loss has no value."""
+    value = metrics.get(name)
+    if name == "profit_factor" and not value and metrics.get("win_rate"):
+        return "no loss"
+    return measure(name, value)
+
+
+def tone(name: str, value: Any) -> str:
+    """Green or red for what has a sign that matters."""
+    if name not in ("total_return", "sharpe", "expectancy") or not formats.known(value):
+        return ""
+    return GOOD if value > 0 else BAD if value < 0 else ""
+
+
+def failed_gates(verdicts: Sequence[Row]) -> list[str]:
+    """Names of the gates that were not passed, as words."""
+    return [plain_name(str(one["name"])).lower() for one in verdicts if not one["passed"]]
+
+
+def gates_passed(verdicts: Sequence[Row]) -> str:
+    """``4 of 6``."""
+    if not verdicts:
+        return formats.NONE
+    return f"{sum(bool(one['passed']) for one in verdicts)} of {len(verdicts)}"
+
+
+def joined(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{formats.whole(count)} {noun if count == 1 else plural or noun + 's'}"

@@ -1,0 +1,148 @@
+"""What the templates are given: frozen view models, with every number already written out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+GOOD = "good"
+BAD = "bad"
+WARN = "warn"
+MUTED = "muted"
+MONO = "mono"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table; ``tone`` is a CSS class, ``hint`` a tooltip."""
+
+    text: str
+    tone: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table; ``words`` are the columns aligned to the left (all others are numbers)."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    words: frozenset[int] = frozenset({0})
+    caption: str = ""
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A labelled value, with a small note under it."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The head of the page; ``state`` is proven, unproven or none."""
+
+    title: str
+    release_id: str
+    state: str
+    why: tuple[str, ...]
+    as_of: str
+    facts: tuple[Fact, ...]
+    overview: Grid | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What was read."""
+
+    lead: str
+    grid: Grid | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Checks of the data."""
+
+    lead: str
+    grid: Grid | None
+    bad_rows: Grid | None
+    oddities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyView:
+    """One strategy on one symbol."""
+
+    key: str
+    strategy: str
+    symbol: str
+    proven: bool
+    why: str
+    params: tuple[Fact, ...]
+    metrics: Grid | None
+    verdicts: Grid | None
+    equity: Markup | None
+    price: Markup | None
+    fold_chart: Markup | None
+    folds: Grid | None
+    surfaces: tuple[tuple[str, Markup], ...]
+    surface_note: str
+    trades: Grid | None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """One trained model."""
+
+    key: str
+    name: str
+    symbol: str
+    proven: bool
+    why: str
+    facts: tuple[Fact, ...]
+    metrics: Grid | None
+    verdicts: Grid | None
+    importance: Markup | None
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What the executor did, out of the exported ledger."""
+
+    lead: str
+    facts: tuple[Fact, ...] = ()
+    equity: Markup | None = None
+    trips: Grid | None = None
+    stops: Grid | None = None
+    orders: Grid | None = None
+    events: Grid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole report."""
+
+    header: Header
+    inputs: Inputs
+    quality: Quality
+    strategies: tuple[StrategyView, ...]
+    strategies_lead: str
+    models: tuple[ModelView, ...]
+    models_lead: str
+    execution: Execution
+    sections: tuple[tuple[str, str], ...] = field(
+        default=(
+            ("summary", "Summary"),
+            ("inputs", "What was read"),
+            ("quality", "Data quality"),
+            ("strategies", "Strategies"),
+            ("models", "Models"),
+            ("execution", "Execution"),
+        )
+    )

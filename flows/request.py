@@ -1,0 +1,52 @@
+"""What one flow run works on: the settings, and the moment that it may not see beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flows.settings import ResearchSettings, load_settings
+from lake.partitions import parse_iso
+from lake.store import Lake
+from trading.errors import ParameterError
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Settings and ``as_of`` (UTC) of one run; passed to every step, so it is small and has no frames."""
+
+    settings: ResearchSettings
+    as_of: datetime
+
+    @property
+    def lake(self) -> Lake:
+        """The lake of this run."""
+        return Lake(self.settings.lake)
+
+
+def make_request(
+    as_of: str | datetime | None = None,
+    lake: str | Path | None = None,
+    sample: str | Path | None = None,
+    symbols: Sequence[str] | None = None,
+    *,
+    default_as_of: datetime | None = None,
+) -> Request:
+    """A request from what a user or a deployment gives; None stands for the setting.
+
+    ``as_of`` without a zone is UTC; None means ``default_as_of`` or else now, to the minute.
+    """
+    if isinstance(as_of, str):
+        as_of = parse_iso(as_of)
+    if as_of is not None and as_of.tzinfo is None:
+        as_of = as_of.replace(tzinfo=UTC)
+    moment = as_of or default_as_of or datetime.now(UTC)
+    settings = load_settings(
+        lake=lake, sample=sample, symbols=tuple(symbols) if symbols is not None else None
+    )
+    for symbol in settings.symbols:
+        if not symbol.isascii() or not symbol.isalnum() or symbol != symbol.upper():
+            raise ParameterError(f"'{symbol}' is not a symbol; write for example BTCUSDT")
+    return Request(settings, moment.astimezone(UTC).replace(second=0, microsecond=0))

@@ -1,0 +1,91 @@
+"""One Prefect server in this process, on the loopback interface, that never outlives its purpose.
+
+``python -m flows.server --home DIR --port N [--with-parent]`` serves the API and the user interface until
+it is told to stop. With ``--with-parent`` standard input is the leash: when the process that started it
+ends, however it ends, the pipe closes and the server stops, so that a killed run leaves nothing behind.
+
+A home holds one SQLite database, and two servers on it would fight over its lock; the second is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+LOCK_NAME = "server.lock"
+# A killed run's server notices the closed pipe and stops within a second or two; wait for that.
+LOCK_WAIT_S = 20.0
+EXIT_HOME_IN_USE = 3
+
+
+def take_home(home: Path, wait_s: float) -> IO[str] | None:
+    """Lock ``home`` for this process; None when another server still has it after ``wait_s`` seconds."""
+    home.mkdir(parents=True, exist_ok=True)
+    handle = (home / LOCK_NAME).open("w")
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                handle.close()
+                return None
+            threading.Event().wait(0.1)
+        else:
+            return handle
+
+
+def serve(home: Path, port: int, *, with_parent: bool) -> int:
+    """Serve until stopped; the exit code."""
+    lock = take_home(home, LOCK_WAIT_S)
+    if lock is None:
+        print(f"another Prefect server uses {home}", file=sys.stderr)
+        return EXIT_HOME_IN_USE
+    os.environ["PREFECT_HOME"] = str(home)
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(final=True),
+            host="127.0.0.1",
+            port=port,
+            timeout_keep_alive=5,
+            # A browser tab on the user interface keeps connections open for ever.
+            timeout_graceful_shutdown=2,
+            log_level="warning",
+        )
+    )
+    if with_parent:
+        threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
+    server.run()
+    lock.close()
+    return 0 if server.started else 1
+
+
+def _stop_with_parent(server: object) -> None:
+    """End the server when standard input closes; end the process if it was still starting."""
+    sys.stdin.buffer.read()
+    if not getattr(server, "started", False):
+        os._exit(0)
+    server.should_exit = True  # type: ignore[attr-defined]
+
+
+def main() -> int:
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--with-parent", action="store_true")
+    options = parser.parse_args()
+    return serve(options.home.resolve(), options.port, with_parent=options.with_parent)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

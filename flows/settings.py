@@ -1,0 +1,159 @@
+"""Settings of the research flows: one frozen model, read once where a flow starts, then passed down.
+
+In order of precedence: arguments, environment (``NOCTURNE_RESEARCH_LAKE=…``, nested with ``__``), the
+file ``config/research.toml`` (or the one named by ``NOCTURNE_RESEARCH_FILE``), the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from trading.errors import SettingsError
+
+PROJECT = Path(__file__).resolve().parents[1]
+FILE_VARIABLE = "NOCTURNE_RESEARCH_FILE"
+
+Objective = Literal["deflated_sharpe", "sharpe", "total_return", "win_rate", "profit_factor"]
+
+
+class WalkForwardSettings(BaseModel):
+    """Rolling folds over the long history; lengths in days."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train_days: int = Field(default=14, ge=2, le=3650)
+    test_days: int = Field(default=5, ge=1, le=365)
+    purge_days: int = Field(default=1, ge=0, le=30)
+    embargo_days: int = Field(default=0, ge=0, le=30)
+
+
+class StrategyGrids(BaseModel):
+    """What one strategy's search tries: ``name = "from:to:step"`` or ``"a,b,c"``, ends included.
+
+    ``long`` is the coarse grid of the walk-forward; ``recent`` the fine one over the last days;
+    ``fixed`` are parameters set in both.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    long: dict[str, str] = Field(min_length=1)
+    recent: dict[str, str] = Field(min_length=1)
+    fixed: dict[str, str | float | int] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _same_names(self) -> StrategyGrids:
+        if set(self.long) != set(self.recent):
+            raise ValueError("the long and the recent grid must vary the same parameters")
+        return self
+
+
+def _default_grids() -> dict[str, StrategyGrids]:
+    return {
+        "breakout": StrategyGrids(
+            long={"k": "0.4:0.6:0.1", "take_profit": "0.03,0.06,0.10", "stop_loss": "0.01,0.03,0.05"},
+            recent={
+                "k": "0.4:0.6:0.05",
+                "take_profit": "0.03:0.10:0.01",
+                "stop_loss": "0.01:0.05:0.01",
+            },
+        ),
+        "rsi_bollinger": StrategyGrids(
+            long={"take_profit": "0.01,0.03,0.05", "stop_loss": "0.01,0.02,0.03"},
+            recent={"take_profit": "0.01:0.05:0.01", "stop_loss": "0.01:0.03:0.005"},
+        ),
+    }
+
+
+class ResearchSettings(BaseSettings):
+    """Everything that the flows may be told. Folders that are relative lie in the project's folder."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="NOCTURNE_RESEARCH_",
+        env_nested_delimiter="__",
+    )
+
+    lake: Path = Path("data_lake")
+    sample: Path = Path("data_lake/sample")
+    work: Path = Path(".work")
+    venue: str = "binance_usdm"
+    symbols: tuple[str, ...] = Field(default=("BTCUSDT", "ETHUSDT"), min_length=1)
+    strategies: tuple[str, ...] = Field(default=("breakout", "rsi_bollinger"), min_length=1)
+    fee_bps: float = Field(default=5.0, ge=0, le=100)
+    slippage_bps: float = Field(default=1.0, ge=0, le=100)
+    objective: Objective = "deflated_sharpe"
+    recent_days: int = Field(default=7, ge=1, le=90)
+    walk_forward: WalkForwardSettings = WalkForwardSettings()
+    grids: dict[str, StrategyGrids] = Field(default_factory=_default_grids)
+    workers: int = Field(default=0, ge=0, le=256, description="threads of a flow; 0 = one a core")
+    universe_size: int = Field(default=150, ge=1, le=1000)
+    ledger: Path = Path(".work/executor/ledger.sqlite")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the TOML file."""
+        del dotenv_settings, file_secret_settings
+        file = TomlConfigSettingsSource(settings_cls, settings_file())
+        return init_settings, env_settings, file
+
+    @property
+    def threads(self) -> int:
+        """Threads to use; the number of cores unless it is set."""
+        return self.workers or os.cpu_count() or 1
+
+    def grids_of(self, strategy: str) -> StrategyGrids:
+        """The grids of ``strategy``; `SettingsError` when the settings declare none."""
+        if strategy not in self.grids:
+            raise SettingsError(
+                f"no search grid is set for strategy {strategy!r}: add [grids.{strategy}.long] and"
+                f" [grids.{strategy}.recent] to {settings_file()}"
+            )
+        return self.grids[strategy]
+
+
+def settings_file() -> Path:
+    """The TOML file that is read when it exists."""
+    return Path(os.environ.get(FILE_VARIABLE, PROJECT / "config" / "research.toml"))
+
+
+def load_settings(**overrides: object) -> ResearchSettings:
+    """Read the settings; ``overrides`` that are None count as not given.
+
+    A path is made absolute, so that what is passed on means the same in another process.
+    Raises `SettingsError` with the name and value of the first setting that is wrong.
+    """
+    file = settings_file()
+    if FILE_VARIABLE in os.environ and not file.is_file():
+        raise SettingsError(f"settings file {file} ({FILE_VARIABLE}) does not exist")
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = ResearchSettings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"research setting {place!r} is {first.get('input')!r}: {first['msg'].lower()}"
+        ) from error
+    absolute = {
+        name: (PROJECT / getattr(settings, name)).resolve()
+        for name in ("lake", "sample", "work", "ledger")
+    }
+    return settings.model_copy(update=absolute)

@@ -1,0 +1,192 @@
+"""Judge one month of one symbol's raw candles. Pure: nothing is read or written.
+
+Row checks are made twice, by two tools: Great Expectations says whether a frame is right, SQL says
+which rows are not; what remains without those rows must pass the suite. Checks over rows (gaps,
+outages, price jumps) are SQL models that return what offends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.contracts.known import ValidationSettings
+from flows.steps.made_from import connect, load_sql
+
+MINUTE_MS = 60_000
+CHECKS = ("candle_rows", "candle_flows", "price_jumps", "gaps", "quiet_runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a month's frame turned out to be: rows to keep, rows to quarantine, and why."""
+
+    good: pa.Table
+    bad: pa.Table
+    gaps: int
+    oddities: tuple[str, ...]
+    failures: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Findings:
+    """Collected while one month is judged; ``bad`` holds (open_time in ms, reason)."""
+
+    bad: list[tuple[int, str]] = field(default_factory=list)
+    oddities: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    gaps: int = 0
+
+
+def judge(
+    data: pa.Table,
+    tail: pa.Table | None,
+    venue: str,
+    symbol: str,
+    settings: ValidationSettings,
+) -> Verdict:
+    """Judge one month of raw candles; ``tail`` are the last rows of the month before.
+
+    The tail serves gaps and outages only. ``data`` has the columns of raw.candles, and a row.
+    """
+    from flows.contracts.candles import validate_frame
+
+    found = _Findings()
+    first = validate_frame(data.to_pandas())
+    _find_bad_rows(data, found, settings)
+    good = _without(data, found.bad)
+    _find_stretches(data, good, tail, venue, symbol, found, settings)
+    good = _without(data, found.bad)
+    found.errors.extend(f"{symbol}: {phrase} could not be judged" for phrase in first.errored)
+    share = 1 - good.num_rows / data.num_rows
+    if share > settings.max_bad_share:
+        found.failures.append(
+            f"{symbol}: {data.num_rows - good.num_rows} of {data.num_rows} rows are bad "
+            f"({share:.2%}, allowed {settings.max_bad_share:.2%}), first "
+            f"{_clock(min(found.bad)[0])}: {min(found.bad)[1]}"
+        )
+    elif good.num_rows < data.num_rows or first.failed:
+        again = validate_frame(good.to_pandas())
+        found.failures.extend(f"{symbol}: not met: {phrase}" for phrase in again.failed)
+        found.errors.extend(f"{symbol}: {phrase} could not be judged" for phrase in again.errored)
+    return Verdict(
+        good=_with_gaps(good, tail),
+        bad=_quarantined(data, found.bad),
+        gaps=found.gaps,
+        oddities=tuple(found.oddities),
+        failures=tuple(found.failures),
+        errors=tuple(found.errors),
+    )
+
+
+def _find_bad_rows(data: pa.Table, found: _Findings, settings: ValidationSettings) -> None:
+    with connect() as connection:
+        connection.register("raw_candles", data)
+        for check in ("candle_rows", "candle_flows"):
+            found.bad.extend(_offending(connection, check, {}))
+        connection.register("good_candles", _without(data, found.bad))
+        limits = {
+            "sigmas": settings.jump_sigmas,
+            "floor_move": settings.jump_floor,
+            "thin_share": settings.thin_volume_share,
+        }
+        found.bad.extend(_offending(connection, "price_jumps", limits))
+
+
+def _offending(connection: Any, check: str, params: dict[str, Any]) -> list[tuple[int, str]]:
+    rows = connection.sql(load_sql(f"checks/{check}"), params=params).to_arrow_table()
+    times = rows["open_time"].cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).to_pylist()
+    return list(zip(times, rows["reason"].to_pylist(), strict=True))
+
+
+def _find_stretches(
+    data: pa.Table,
+    good: pa.Table,
+    tail: pa.Table | None,
+    venue: str,
+    symbol: str,
+    found: _Findings,
+    settings: ValidationSettings,
+) -> None:
+    """Gaps among the raw rows, and outages among the good ones, against what is known."""
+    sparse = venue in settings.sparse_venues
+    month_from = data["open_time"][0].value
+    with connect() as connection:
+        columns = ["open_time", "volume"]
+        parts = [tail.select(columns)] if tail is not None else []
+        connection.register("candles", pa.concat_tables([*parts, data.select(columns)]))
+        gaps = connection.sql(load_sql("checks/gaps")).fetchall()
+        connection.register("candles", pa.concat_tables([*parts, good.select(columns)]))
+        least = {"least": settings.quiet_minutes}
+        quiet = connection.sql(load_sql("checks/quiet_runs"), params=least).fetchall()
+    for start, minutes in gaps:
+        if start + minutes * MINUTE_MS < month_from:
+            continue
+        found.gaps += 1
+        allowed = settings.sparse_gap_minutes if sparse else 0
+        if minutes > allowed:
+            _explain("gap", venue, symbol, start, minutes, found, settings)
+    for start, minutes in () if sparse else quiet:
+        if start + minutes * MINUTE_MS > month_from:
+            _explain("no_trades", venue, symbol, start, minutes, found, settings)
+
+
+def _explain(
+    kind: str,
+    venue: str,
+    symbol: str,
+    start: int,
+    minutes: int,
+    found: _Findings,
+    settings: ValidationSettings,
+) -> None:
+    what = "absent" if kind == "gap" else "without a trade"
+    phrase = f"{symbol}: {minutes} minutes {what} from {_clock(start)}"
+    oddity = settings.explains(kind, venue, symbol, start, minutes)
+    if oddity is None:
+        found.failures.append(f"{phrase}, which no known oddity explains")
+        return
+    found.oddities.append(f"{phrase}: {oddity.reason} (noted {oddity.noted})")
+    if not oddity.keep:
+        times = range(start, start + minutes * MINUTE_MS, MINUTE_MS)
+        found.bad.extend((time, f"known: {oddity.reason}") for time in times)
+
+
+def _times(data: pa.Table) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.asarray(data["open_time"].cast(pa.int64()).to_numpy())
+
+
+def _without(data: pa.Table, bad: Sequence[tuple[int, str]]) -> pa.Table:
+    if not bad:
+        return data
+    return data.filter(pa.array(~np.isin(_times(data), [time for time, _ in bad])))
+
+
+def _quarantined(data: pa.Table, bad: Sequence[tuple[int, str]]) -> pa.Table:
+    """The bad rows as they came, one line per row with all of its reasons."""
+    reasons: dict[int, list[str]] = {}
+    for time, reason in sorted(set(bad)):
+        reasons.setdefault(time, []).append(reason)
+    rows = data.filter(pa.array(np.isin(_times(data), list(reasons)))) if bad else data.slice(0, 0)
+    texts = ["; ".join(reasons[int(time)]) for time in _times(rows)]
+    return rows.append_column("reason", pa.array(texts, pa.string()))
+
+
+def _with_gaps(good: pa.Table, tail: pa.Table | None) -> pa.Table:
+    """Add ``gap_before``: minutes absent directly before a row; 0 before the first one known."""
+    times = _times(good)
+    last = _times(tail)[-1:] if tail is not None and tail.num_rows else times[:1] - MINUTE_MS
+    steps = np.diff(np.concatenate([last, times])) // MINUTE_MS - 1
+    return good.append_column("gap_before", pa.array(steps, pa.int64()))
+
+
+def _clock(time_ms: int) -> str:
+    moment = pc.strftime(pa.scalar(time_ms, pa.timestamp("ms", tz="UTC")), format="%Y-%m-%d %H:%M")
+    return str(moment.as_py())

@@ -1,0 +1,131 @@
+"""What a partition was made from, kept with the partition, so that unchanged work is skipped.
+
+There is no state file. A derived partition carries a mark in its Parquet metadata: a hash of the
+content of what it was made from and of the recipe (SQL text, settings). Equal mark, nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lake.content import content_hash
+from lake.partitions import PartitionRef
+from lake.store import Lake, Partition, read_before
+from lake.tables import Table
+from trading.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+SQL = Path(__file__).resolve().parents[2] / "sql"
+MARK = "nocturne.made_from"
+_CONTENT = "nocturne.content"
+
+
+def load_sql(name: str) -> str:
+    """Text of a model such as ``features/price``."""
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@contextmanager
+def connect() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection in memory for one unit of work: UTC, and one thread.
+
+    One thread adds floats in one order, so that the same input gives the same bytes.
+    """
+    import duckdb
+
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+
+
+def mark_of(recipe: str, inputs: Mapping[str, Any]) -> str:
+    """Hash of a recipe and of what it is fed with."""
+    text = json.dumps({"recipe": recipe, "inputs": inputs}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def content_of(lake: Lake, partition: Partition, as_of: datetime) -> str:
+    """Hash of the rows of ``partition`` known at ``as_of``.
+
+    A month that is over at ``as_of`` is not read: the file says its own hash.
+    """
+    month = partition.values.get("month")
+    if month is not None and month_end(month) <= as_of:
+        stored = lake.metadata(partition.table, **partition.values).get(_CONTENT)
+        if stored:
+            return stored
+    return content_hash(lake.read_partition(partition, as_of))
+
+
+def is_current(lake: Lake, table: Table, mark: str, partition: Mapping[str, str]) -> bool:
+    """Was this partition made from exactly these inputs?"""
+    return lake.metadata(table, **partition).get(MARK) == mark
+
+
+def write_known(
+    lake: Lake,
+    table: Table,
+    data: pa.Table,
+    *,
+    as_of: datetime,
+    partition: Mapping[str, str],
+    metadata: Mapping[str, str],
+) -> PartitionRef:
+    """Write what is known at ``as_of``; rows that an earlier run made for later times stay.
+
+    Without this, a replay under an old ``as_of`` would take away what a release has been made from.
+    """
+    later = _later_rows(lake, table, as_of, partition)
+    if later is not None and later.num_rows:
+        data = pa.concat_tables(
+            [
+                data,
+                later.select([name for name in later.column_names if name in data.column_names]),
+            ],
+            promote_options="permissive",
+        )
+    return lake.write(table, data, metadata, **partition)
+
+
+def _later_rows(
+    lake: Lake, table: Table, as_of: datetime, partition: Mapping[str, str]
+) -> pa.Table | None:
+    for found in lake.partitions(table, **partition):
+        try:
+            data = lake.read_partition(found)
+        except DataError:
+            return None  # damaged or of an older contract: it is about to be replaced
+        times = data[table.time].cast(pa.int64())
+        return data.filter(pc.greater_equal(times, read_before(found, as_of)))
+    return None
+
+
+def month_start(month: str) -> datetime:
+    """First moment of ``2025-06``, UTC."""
+    return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+
+
+def month_end(month: str) -> datetime:
+    """First moment of the month after, UTC."""
+    return (month_start(month) + timedelta(days=32)).replace(day=1)
+
+
+def month_before(month: str) -> str:
+    """``2025-05`` of ``2025-06``."""
+    return f"{month_start(month) - timedelta(days=1):%Y-%m}"
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Milliseconds since the epoch."""
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,60 @@
+"""The report of one release: a single HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+
+from flows.report.page import page_of
+from flows.report.reading import Material, read_material
+from flows.report.views import Page
+from lake.files import write_bytes
+from lake.store import Lake
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "report" / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """Where the report lies, and the keys of its sections in order."""
+
+    path: Path
+    sections: tuple[str, ...]
+
+
+def build_report(
+    lake: Lake, *, as_of: datetime, release_id: str | None, out: Path | None = None
+) -> ReportResult:
+    """Write the report of ``release_id``, or of the current release when it is None.
+
+    Research is shown as it was when the release was made, the executor's ledger as it was at ``as_of``
+    (UTC). The file is replaced whole; the same inputs give the same bytes. ``out`` is by default
+    ``<lake>/reports/<release_id>.html``. Raises `ReleaseRefused` for an unknown or damaged release.
+    """
+    material = read_material(lake, as_of, release_id)
+    page = page_of(material)
+    path = out or lake.root / "reports" / f"{file_stem(material)}.html"
+    write_bytes(path, render(page).encode())
+    return ReportResult(path, tuple(key for key, _ in page.sections))
+
+
+def file_stem(material: Material) -> str:
+    """The name of the report, which is that of its release."""
+    if material.manifest is None:
+        return f"{material.as_of:%Y%m%dT%H%M%SZ}-no-release"
+    return str(material.manifest["release_id"])
+
+
+def render(page: Page) -> str:
+    """The page as HTML; every text is escaped by the template engine."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(page=page)

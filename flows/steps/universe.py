@@ -1,0 +1,68 @@
+"""The universe: the symbols with the most trading in the last day, from what the lake holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow.compute as pc
+
+from lake.store import Lake
+from lake.tables import CANDLES
+
+WINDOW = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One symbol of the universe; ``quote_volume`` is in the quote asset over the window.
+
+    ``source`` is ``exchange`` when every candle carried the exchange's quote volume, and
+    ``close x volume`` when any of them did not and the sum was estimated.
+    """
+
+    rank: int
+    symbol: str
+    quote_volume: float
+    source: str
+
+
+def scan(lake: Lake, *, as_of: datetime, venue: str, size: int) -> tuple[Member, ...]:
+    """The top ``size`` symbols of ``venue`` by quote volume in the 24 hours before ``as_of``.
+
+    A symbol without candles in that time is not part of it. Equal volumes are ordered by name.
+    """
+    symbols = {
+        partition.values["symbol"]
+        for partition in lake.partitions(CANDLES, venue=venue, interval="1m")
+    }
+    measured = [
+        (symbol, *volume)
+        for symbol in sorted(symbols)
+        if (volume := _quote_volume(lake, venue, symbol, as_of)) is not None
+    ]
+    measured.sort(key=lambda entry: (-entry[1], entry[0]))
+    return tuple(Member(rank, *entry) for rank, entry in enumerate(measured[:size], 1))
+
+
+def _quote_volume(
+    lake: Lake, venue: str, symbol: str, as_of: datetime
+) -> tuple[float, str] | None:
+    months = sorted({f"{as_of - WINDOW:%Y-%m}", f"{as_of:%Y-%m}"})
+    total, estimated, seen = 0.0, False, False
+    for month in months:
+        for partition in lake.partitions(
+            CANDLES, venue=venue, symbol=symbol, interval="1m", month=month
+        ):
+            rows = lake.read_partition(partition, as_of)
+            rows = rows.filter(pc.greater_equal(rows["open_time"], pc.scalar(as_of - WINDOW)))
+            if not rows.num_rows:
+                continue
+            seen = True
+            exact = rows["quote_volume"]
+            estimated = estimated or exact.null_count > 0
+            turnover = pc.multiply(rows["close"], rows["volume"])
+            total += float(pc.sum(pc.coalesce(exact, turnover)).as_py() or 0.0)
+    if not seen:
+        return None
+    return total, "close x volume" if estimated else "exchange"

@@ -1,0 +1,249 @@
+"""raw.candles to checked.candles: what is right goes on, what is not to quarantine with its reason.
+
+A symbol that fails keeps its last good partitions, and the others go on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from flows.contracts.known import ValidationSettings
+from flows.steps.candle_checks import CHECKS, Verdict, judge
+from flows.steps.made_from import (
+    MARK,
+    content_of,
+    is_current,
+    load_sql,
+    mark_of,
+    month_before,
+    write_known,
+)
+from lake.store import Lake, Partition
+from lake.tables import CANDLES, QUARANTINE, RAW_CANDLES
+from trading.errors import DataError
+
+TAIL_ROWS = 1440
+_COUNTS = "nocturne.checks"
+# Raise it when the suite or the handling below changes: all partitions are then checked again.
+_CONTRACT = "candles-1"
+
+Status = Literal["passed", "failed", "errored"]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthReport:
+    """Outcome of one month of one symbol.
+
+    ``rows`` went to checked, ``quarantined`` did not; ``failures`` say what the data lacks,
+    ``errors`` what could not be judged. ``skipped``: nothing had changed since the last time.
+    """
+
+    month: str
+    rows: int
+    quarantined: int
+    gaps: int
+    oddities: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolReport:
+    """Outcome for one symbol; ``failed``: the data is bad, ``errored``: a check could not run."""
+
+    venue: str
+    symbol: str
+    status: Status
+    reasons: tuple[str, ...]
+    rows: int
+    quarantined: int
+    gaps: int
+    oddities: tuple[str, ...]
+    months: tuple[MonthReport, ...]
+
+    @property
+    def ok(self) -> bool:
+        """May what depends on this symbol go on?"""
+        return self.status == "passed"
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationReport:
+    """Outcome of a validation run, one report per symbol, in the order asked for."""
+
+    symbols: tuple[SymbolReport, ...]
+
+    @property
+    def passed(self) -> tuple[str, ...]:
+        """Symbols that may be used."""
+        return tuple(report.symbol for report in self.symbols if report.ok)
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Symbols that may not, with the reason."""
+        return {r.symbol: "; ".join(r.reasons) for r in self.symbols if not r.ok}
+
+
+def validate(
+    lake: Lake,
+    *,
+    as_of: datetime,
+    symbols: Sequence[str],
+    venue: str = "binance_usdm",
+    settings: ValidationSettings | None = None,
+    progress: Progress | None = None,
+) -> ValidationReport:
+    """Check every symbol; one that fails does not stop the others."""
+    reports = []
+    for symbol in symbols:
+        report = validate_symbol(lake, venue, symbol, as_of, settings=settings)
+        reports.append(report)
+        if progress:
+            progress(describe(report))
+    return ValidationReport(tuple(reports))
+
+
+def describe(report: SymbolReport) -> str:
+    """One line for the terminal: ``BTCUSDT passed: 73139 rows, 0 quarantined, 0 gaps``."""
+    text = (
+        f"{report.symbol} {report.status}: {report.rows} rows, {report.quarantined} quarantined, "
+        f"{report.gaps} gaps"
+    )
+    details = report.reasons or report.oddities
+    return f"{text} ({'; '.join(details)})" if details else text
+
+
+def validate_symbol(
+    lake: Lake,
+    venue: str,
+    symbol: str,
+    as_of: datetime,
+    *,
+    settings: ValidationSettings | None = None,
+) -> SymbolReport:
+    """Check what was known of one symbol at ``as_of``; write its checked and quarantined rows.
+
+    A month that was checked before from the same raw content, with the same settings, is skipped.
+    A damaged raw partition makes the symbol ``errored``; it never raises for bad data.
+    """
+    limits = settings or ValidationSettings()
+    months: list[MonthReport] = []
+    before: Partition | None = None
+    for partition in lake.partitions(RAW_CANDLES, venue=venue, symbol=symbol, interval="1m"):
+        try:
+            report = _month(lake, partition, before, as_of, limits)
+        except DataError as error:
+            report = MonthReport(partition.values["month"], 0, 0, 0, errors=(str(error),))
+        if report is not None:
+            months.append(report)
+        before = partition
+    if not months:
+        months = [
+            MonthReport("", 0, 0, 0, failures=(f"no candles of {symbol} before {as_of:%F %H:%M}",))
+        ]
+    return _summary(venue, symbol, months)
+
+
+def _summary(venue: str, symbol: str, months: Sequence[MonthReport]) -> SymbolReport:
+    errors = tuple(reason for month in months for reason in month.errors)
+    failures = tuple(reason for month in months for reason in month.failures)
+    status: Status = "errored" if errors else "failed" if failures else "passed"
+    return SymbolReport(
+        venue=venue,
+        symbol=symbol,
+        status=status,
+        reasons=errors + failures,
+        rows=sum(month.rows for month in months),
+        quarantined=sum(month.quarantined for month in months),
+        gaps=sum(month.gaps for month in months),
+        oddities=tuple(text for month in months for text in month.oddities),
+        months=tuple(months),
+    )
+
+
+def _month(
+    lake: Lake,
+    partition: Partition,
+    before: Partition | None,
+    as_of: datetime,
+    settings: ValidationSettings,
+) -> MonthReport | None:
+    """Check one month, or skip it when its checked partition was made from the same content."""
+    values = partition.values
+    month = values["month"]
+    tail_from = before if before and before.values["month"] == month_before(month) else None
+    inputs = {"raw": content_of(lake, partition, as_of), **values}
+    if tail_from:
+        inputs["tail"] = content_of(lake, tail_from, as_of)
+    recipe = "\n".join(
+        [_CONTRACT, settings.model_dump_json(), *(load_sql(f"checks/{name}") for name in CHECKS)]
+    )
+    mark = mark_of(recipe, inputs)
+    if is_current(lake, CANDLES, mark, values):
+        stored = json.loads(lake.metadata(CANDLES, **values)[_COUNTS])
+        stored["oddities"] = tuple(stored["oddities"])
+        return MonthReport(month=month, skipped=True, **stored)
+    data = lake.read_partition(partition, as_of)
+    if not data.num_rows:
+        return None
+    tail = _tail(lake, tail_from, as_of)
+    verdict = judge(data, tail, values["venue"], values["symbol"], settings)
+    report = MonthReport(
+        month=month,
+        rows=verdict.good.num_rows,
+        quarantined=data.num_rows - verdict.good.num_rows,
+        gaps=verdict.gaps,
+        oddities=verdict.oddities,
+        failures=verdict.failures,
+        errors=verdict.errors,
+    )
+    _write(lake, verdict, report, as_of, values, mark)
+    if verdict.failures or verdict.errors:
+        return replace(report, rows=0)
+    return report
+
+
+def _tail(lake: Lake, partition: Partition | None, as_of: datetime) -> pa.Table | None:
+    if partition is None:
+        return None
+    data = lake.read_partition(partition, as_of)
+    return data.slice(max(0, data.num_rows - TAIL_ROWS))
+
+
+def _write(
+    lake: Lake, verdict: Verdict, report: MonthReport, as_of: datetime, values: Any, mark: str
+) -> None:
+    """Quarantine first: a crash in between leaves no mark, and the month is checked again."""
+    if verdict.bad.num_rows or lake.partitions(QUARANTINE, **values):
+        write_known(
+            lake,
+            QUARANTINE,
+            verdict.bad,
+            as_of=as_of,
+            partition=values,
+            metadata={},
+        )
+    if verdict.failures or verdict.errors:
+        return
+    counts = {
+        "rows": report.rows,
+        "quarantined": report.quarantined,
+        "gaps": report.gaps,
+        "oddities": report.oddities,
+    }
+    write_known(
+        lake,
+        CANDLES,
+        verdict.good,
+        as_of=as_of,
+        partition=values,
+        metadata={MARK: mark, _COUNTS: json.dumps(counts, ensure_ascii=False)},
+    )

@@ -1,0 +1,1 @@
+"""The only code that touches the data lake: table contracts, partition writes, releases."""

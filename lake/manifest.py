@@ -1,0 +1,274 @@
+"""A release's manifest: its parts, its canonical content, and the checks that need no other file.
+
+The manifest is JSON (schema version 1). Times are UTC market time, but for ``published_at`` (wall
+time).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from lake.partitions import PartitionRef, iso
+from trading.errors import ReleaseRefused
+from trading.gates import Verdict
+
+SCHEMA_VERSION = 1
+
+Kind = Literal["params", "model", "signals", "universe", "regime"]
+VALIDITY: dict[str, timedelta] = {
+    "params": timedelta(hours=36),
+    "model": timedelta(hours=36),
+    "signals": timedelta(minutes=30),
+    "universe": timedelta(hours=1),
+    "regime": timedelta(hours=36),
+}
+"""How long a kind holds after its ``as_of`` unless the candidate says otherwise."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+RelativePath = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*(/[A-Za-z0-9][A-Za-z0-9_.\-]*)*$")
+]
+
+
+def _finite_or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# A profit factor without a loss is infinite, which JSON cannot say: measures become null,
+# parameters never.
+Measure = Annotated[float | int | str | None, BeforeValidator(_finite_or_none)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class FlowRun(_Part):
+    """The run that made a release; ``id`` is Prefect's, or one's own when run in process."""
+
+    id: str
+    name: str
+
+
+class StrategyEntry(_Part):
+    """One strategy on one symbol: what to trade with, how it did, and whether that convinced the gates.
+
+    ``apply_to_open`` lets it also govern positions that an earlier release opened.
+    """
+
+    strategy: Name
+    symbol: Name
+    params: dict[str, float | int | str]
+    in_sample: dict[str, Measure] = {}
+    out_of_sample: dict[str, Measure] = {}
+    verdicts: tuple[Verdict, ...] = ()
+    proven: bool = False
+    venue: Name = "binance_usdm"
+    apply_to_open: bool = False
+
+
+class LeftOut(_Part):
+    """A symbol that the release does not trade, and why."""
+
+    symbol: str
+    reason: str
+
+
+class ReleaseFile(_Part):
+    """A file of the release, by its path inside the release's folder."""
+
+    path: RelativePath
+    kind: Kind
+    sha256: Sha256
+
+
+class Reading(_Part):
+    """A partition that was read, and for which kinds; the fields are those of `PartitionRef`."""
+
+    table: str
+    layer: str
+    partition: dict[str, str]
+    path: str
+    rows: int
+    first: AwareDatetime | None
+    last: AwareDatetime | None
+    sha256: Sha256
+    kinds: tuple[Kind, ...]
+
+    @classmethod
+    def of(cls, ref: PartitionRef, kinds: tuple[str, ...]) -> Reading:
+        """The manifest's entry of a partition."""
+        return cls.model_validate({**ref.to_dict(), "kinds": kinds})
+
+    @property
+    def ref(self) -> PartitionRef:
+        """The partition itself."""
+        return PartitionRef(
+            self.table,
+            self.layer,
+            self.partition,
+            self.path,
+            self.rows,
+            self.first,
+            self.last,
+            self.sha256,
+        )
+
+
+class Carried(_Part):
+    """A kind taken over unchanged: the release that brought it, and the run that made it."""
+
+    release_id: str
+    flow_run: FlowRun
+
+
+class Manifest(_Part):
+    """Everything a release says about itself."""
+
+    schema_version: Literal[1]
+    release_id: str
+    short_id: str
+    created_at: AwareDatetime
+    published_at: AwareDatetime
+    as_of: AwareDatetime
+    kind_as_of: dict[Kind, AwareDatetime]
+    valid_until: dict[Kind, AwareDatetime]
+    flow_run: FlowRun
+    git_commit: str
+    fingerprint: tuple[Reading, ...]
+    files: tuple[ReleaseFile, ...]
+    strategies: tuple[StrategyEntry, ...]
+    proven: bool
+    left_out: tuple[LeftOut, ...] = ()
+    carried: dict[Kind, Carried] = {}
+    replaced: str | None = None
+
+
+def canonical(data: Any) -> bytes:
+    """JSON with sorted keys and no spaces: equal data gives equal bytes. NaN raises ``ValueError``."""
+    text = json.dumps(
+        data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode()
+
+
+def pretty(data: Any) -> bytes:
+    """The same for files that people read."""
+    text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+# Who made it and when is no part of what it is: the same content again is the same release.
+_CONTENT_FIELDS = {
+    "schema_version",
+    "as_of",
+    "kind_as_of",
+    "valid_until",
+    "fingerprint",
+    "files",
+    "strategies",
+    "left_out",
+}
+
+
+def short_id(fields: Mapping[str, Any]) -> str:
+    """Eight characters (lower-case base32 of SHA-256) for the content of a manifest's JSON fields."""
+    content = {name: fields[name] for name in sorted(_CONTENT_FIELDS)}
+    digest = hashlib.sha256(canonical(content)).digest()
+    return base64.b32encode(digest)[:8].decode().lower()
+
+
+def release_id_of(as_of: datetime, short: str) -> str:
+    """``20250620T000000Z-abcdefgh``: sorts by market time."""
+    return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-{short}"
+
+
+def params_document(strategies: tuple[StrategyEntry, ...]) -> bytes:
+    """The file ``params.json``: what is traded, with which parameters, and nothing else."""
+    rows = [
+        {
+            "strategy": entry.strategy,
+            "venue": entry.venue,
+            "symbol": entry.symbol,
+            "params": entry.params,
+            "proven": entry.proven,
+        }
+        for entry in strategies
+    ]
+    return pretty({"strategies": rows})
+
+
+def is_proven(strategies: tuple[StrategyEntry, ...]) -> bool:
+    """A release is proven when it trades something and all of that is proven."""
+    return bool(strategies) and all(entry.proven for entry in strategies)
+
+
+def parse_manifest(data: bytes, release_id: str) -> Manifest:
+    """Read and check a manifest's own bytes; `ReleaseRefused` says in one sentence what is wrong."""
+    where = f"release {release_id}"
+    try:
+        raw = json.loads(data)
+    except ValueError as error:
+        raise ReleaseRefused(f"{where}: manifest.json is torn or not JSON ({error})") from error
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ReleaseRefused(
+            f"{where}: manifest.json has schema version {version!r}, this Nocturne reads "
+            f"{SCHEMA_VERSION}; upgrade the older half"
+        )
+    try:
+        manifest = Manifest.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ReleaseRefused(f"{where}: manifest.json, {field}: {first['msg']}") from error
+    _check_identity(manifest, raw, release_id)
+    _check_kinds(manifest, where)
+    return manifest
+
+
+def _check_identity(manifest: Manifest, raw: Mapping[str, Any], release_id: str) -> None:
+    where = f"release {release_id}"
+    if manifest.release_id != release_id:
+        raise ReleaseRefused(f"{where}: manifest.json is that of {manifest.release_id}")
+    try:
+        short = short_id(raw)
+    except (KeyError, ValueError) as error:
+        raise ReleaseRefused(f"{where}: manifest.json cannot be hashed ({error!r})") from error
+    if (short, release_id_of(manifest.as_of, short)) != (manifest.short_id, release_id):
+        raise ReleaseRefused(
+            f"{where}: the content hashes to {short}, the manifest says {manifest.short_id}; "
+            "it was changed after it was published"
+        )
+
+
+def _check_kinds(manifest: Manifest, where: str) -> None:
+    kinds = set(manifest.kind_as_of)
+    if not kinds or kinds != set(manifest.valid_until):
+        raise ReleaseRefused(f"{where}: its kinds and their validity do not match")
+    if manifest.as_of != max(manifest.kind_as_of.values()) or manifest.created_at != manifest.as_of:
+        raise ReleaseRefused(f"{where}: as_of {iso(manifest.as_of)} is not that of its newest kind")
+    for kind in sorted({file.kind for file in manifest.files} - kinds):
+        raise ReleaseRefused(f"{where}: it has a file of kind {kind} without a validity")
+    if manifest.proven != is_proven(manifest.strategies):
+        raise ReleaseRefused(f"{where}: 'proven' contradicts its strategies")
+    pairs = [(entry.strategy, entry.venue, entry.symbol) for entry in manifest.strategies]
+    for pair in pairs:
+        if pairs.count(pair) > 1:
+            raise ReleaseRefused(f"{where}: {pair[0]} on {pair[2]} is listed twice")
+    for entry in manifest.strategies:
+        passed = bool(entry.verdicts) and all(verdict.passed for verdict in entry.verdicts)
+        if entry.proven and not passed:
+            raise ReleaseRefused(
+                f"{where}: {entry.strategy} on {entry.symbol} is called proven, "
+                "but not every gate was passed"
+            )

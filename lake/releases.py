@@ -1,0 +1,43 @@
+"""Releases: the contract between the research flows and the executor.
+
+The flows `publish`, the executor does `read_current`; both see a lake's folder ``published`` only
+(``root`` everywhere). See `lake.manifest` for what a release says, `lake.release_reader` for what
+is verified and `lake.publishing` for how `current` moves.
+"""
+
+from __future__ import annotations
+
+from lake.manifest import VALIDITY, FlowRun, LeftOut, ReleaseFile, StrategyEntry
+from lake.partitions import PartitionRef
+from lake.publishing import Candidate, NewFile, Published, publish, rollback
+from lake.release_diff import ReleaseDiff, diff_releases
+from lake.release_reader import (
+    Mode,
+    Release,
+    ReleaseSummary,
+    list_releases,
+    read_current,
+    read_release,
+)
+
+__all__ = [
+    "VALIDITY",
+    "Candidate",
+    "FlowRun",
+    "LeftOut",
+    "Mode",
+    "NewFile",
+    "PartitionRef",
+    "Published",
+    "Release",
+    "ReleaseDiff",
+    "ReleaseFile",
+    "ReleaseSummary",
+    "StrategyEntry",
+    "diff_releases",
+    "list_releases",
+    "publish",
+    "read_current",
+    "read_release",
+    "rollback",
+]

@@ -1,0 +1,231 @@
+"""Partitions of the lake: written whole, read under ``as_of``, hashed by content."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lake.content import conform, content_hash, cutoff, known_rows, moment_of, place
+from lake.files import write_atomically
+from lake.partitions import PartitionRef
+from lake.tables import Table
+from trading.errors import DataError, SchemaMismatch
+
+__all__ = ["Lake", "Partition", "PartitionRef"]
+
+FILE_NAME = "part.parquet"
+_CONTENT_KEY = b"nocturne.content"
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition that exists: its table, its values in the table's order, its file."""
+
+    table: Table
+    values: Mapping[str, str]
+    path: Path
+
+
+class Lake:
+    """The folder that holds all tables; it need not exist before the first write."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    @property
+    def published(self) -> Path:
+        """Where releases live; the executor gets this folder and nothing else."""
+        return self.root / "published"
+
+    def path(self, table: Table, **partition: str) -> Path:
+        """File of a partition, whether it exists or not."""
+        values = self._values(table, partition, complete=True)
+        folder = self.root / table.layer / table.name
+        for name in table.partition:
+            folder /= f"{name}={quote(values[name], safe='-_.')}"
+        return folder / FILE_NAME
+
+    def write(
+        self,
+        table: Table,
+        data: pa.Table,
+        metadata: Mapping[str, str] | None = None,
+        **partition: str,
+    ) -> PartitionRef:
+        """Replace one partition by ``data``, atomically; the same content again touches nothing.
+
+        ``data`` is cast to the contract, sorted and checked (`SchemaMismatch`). ``metadata`` goes
+        into the Parquet file's own key-values and is no part of the content.
+        """
+        path = self.path(table, **partition)
+        values = self._values(table, partition, complete=True)
+        content = conform(table, data, values)
+        sha256 = content_hash(content)
+        marks = {key.encode(): value.encode() for key, value in (metadata or {}).items()}
+        marks[_CONTENT_KEY] = sha256.encode()
+        if not _holds(path, sha256, marks):
+            marked = content.replace_schema_metadata(marks)
+            write_atomically(path, functools.partial(_write_parquet, marked))
+        return self._ref(table, values, path, content, sha256)
+
+    def read(
+        self,
+        table: Table,
+        columns: Sequence[str] | None = None,
+        as_of: datetime | None = None,
+        **filters: str,
+    ) -> pa.Table:
+        """Rows of all partitions that match, in the order of the partitions, each sorted by its key.
+
+        Without ``columns``: the file's columns and then the partition's, as text. Columns that
+        only some partitions have are null in the others. An empty table with the contract's
+        columns when nothing matches.
+        """
+        parts = []
+        for partition in self.partitions(table, **filters):
+            data = self.read_partition(partition, as_of)
+            for name in table.partition:
+                value = pa.scalar(partition.values[name], pa.string())
+                data = data.append_column(name, pa.repeat(value, data.num_rows))
+            parts.append(data)
+        if not parts:
+            fields = [*table.schema, *(pa.field(name, pa.string()) for name in table.partition)]
+            parts = [pa.schema(fields).empty_table()]
+        result = pa.concat_tables(parts, promote_options="default")
+        if columns is None:
+            return result
+        for name in columns:
+            if name not in result.column_names:
+                raise DataError(
+                    f"{table.title} has no column '{name}'; it has {', '.join(result.column_names)}"
+                )
+        return result.select(list(columns))
+
+    def read_partition(self, partition: Partition, as_of: datetime | None = None) -> pa.Table:
+        """Rows of one partition known at ``as_of``; `DataError` when the file is damaged."""
+        data = _read_parquet(partition)
+        return known_rows(partition.table, data, partition.values, as_of)
+
+    def partitions(self, table: Table, **filters: str) -> tuple[Partition, ...]:
+        """The partitions that exist and match, sorted by their values."""
+        self._values(table, filters, complete=False)
+        found = self._walk(table, self.root / table.layer / table.name, {}, filters)
+        return tuple(sorted(found, key=lambda part: tuple(part.values[n] for n in table.partition)))
+
+    def fingerprint(
+        self, table: Table, as_of: datetime | None = None, **filters: str
+    ) -> tuple[PartitionRef, ...]:
+        """What a reader of these partitions under ``as_of`` has read; partitions without a row are left out."""
+        refs = []
+        for partition in self.partitions(table, **filters):
+            data = self.read_partition(partition, as_of)
+            if data.num_rows:
+                sha256 = content_hash(data)
+                refs.append(self._ref(table, partition.values, partition.path, data, sha256))
+        return tuple(refs)
+
+    def metadata(self, table: Table, **partition: str) -> dict[str, str]:
+        """Key-values written with a partition; empty when it does not exist or cannot be read."""
+        try:
+            schema = pq.read_schema(self.path(table, **partition))
+        except (OSError, pa.ArrowInvalid):
+            return {}
+        marks: Mapping[bytes, bytes] = schema.metadata or {}
+        return {key.decode(): value.decode() for key, value in marks.items()}
+
+    def _ref(
+        self, table: Table, values: Mapping[str, str], path: Path, data: pa.Table, sha256: str
+    ) -> PartitionRef:
+        first = last = None
+        if data.num_rows:
+            bounds = pc.min_max(data[table.time].cast(pa.int64())).as_py()
+            first, last = moment_of(bounds["min"]), moment_of(bounds["max"])
+        return PartitionRef(
+            table=table.name,
+            layer=table.layer,
+            partition={name: values[name] for name in table.partition},
+            path=path.relative_to(self.root).as_posix(),
+            rows=data.num_rows,
+            first=first,
+            last=last,
+            sha256=sha256,
+        )
+
+    def _walk(
+        self, table: Table, folder: Path, values: dict[str, str], filters: Mapping[str, str]
+    ) -> Iterator[Partition]:
+        depth = len(values)
+        if depth == len(table.partition):
+            path = folder / FILE_NAME
+            if path.is_file():
+                yield Partition(table, values, path)
+            return
+        name = table.partition[depth]
+        if name in filters:
+            children = [folder / f"{name}={quote(filters[name], safe='-_.')}"]
+        else:
+            children = sorted(folder.glob(f"{name}=*"))
+        for child in children:
+            value = unquote(child.name.removeprefix(f"{name}="))
+            yield from self._walk(table, child, {**values, name: value}, filters)
+
+    @staticmethod
+    def _values(table: Table, given: Mapping[str, str], *, complete: bool) -> dict[str, str]:
+        unknown = sorted(set(given) - set(table.partition))
+        missing = [name for name in table.partition if name not in given]
+        wanted = ", ".join(table.partition)
+        if unknown:
+            raise DataError(f"{table.title} is partitioned by {wanted}, not by {unknown[0]}")
+        if complete and missing:
+            raise DataError(f"{table.title} is partitioned by {wanted}; {missing[0]} is not given")
+        for name, value in given.items():
+            if not isinstance(value, str) or not value or value in (".", ".."):
+                raise DataError(
+                    f"{table.title}: the partition value {name}={value!r} is not a name"
+                )
+        return dict(given)
+
+
+def _write_parquet(data: pa.Table, path: Path) -> None:
+    pq.write_table(data, path, compression="zstd")
+
+
+def _holds(path: Path, sha256: str, marks: Mapping[bytes, bytes]) -> bool:
+    """Is this very content, with these marks, in the file? A file that cannot be read is replaced."""
+    try:
+        held = pq.read_table(path, partitioning=None)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return (held.schema.metadata or {}) == marks and content_hash(held) == sha256
+
+
+def _read_parquet(partition: Partition) -> pa.Table:
+    table, where = partition.table, place(partition.table, partition.values)
+    try:
+        data = pq.read_table(partition.path, partitioning=None)
+    except FileNotFoundError as error:
+        raise DataError(f"{where} is not in the lake; import or build it first") from error
+    except (OSError, pa.ArrowInvalid) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{where}: the file cannot be read ({reason}); write it again") from error
+    for field in table.schema:
+        have = data.schema.field(field.name).type if field.name in data.column_names else "missing"
+        if have != field.type:
+            raise SchemaMismatch(
+                f"{where}: column '{field.name}' is {have}, the contract wants {field.type}; "
+                "delete the partition and build it again"
+            )
+    return data.replace_schema_metadata(None)
+
+
+def read_before(partition: Partition, as_of: datetime) -> int:
+    """The first time (ms) of a partition that a reader under ``as_of`` may not see."""
+    return cutoff(partition.table, partition.values, as_of)

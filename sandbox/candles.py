@@ -1,0 +1,178 @@
+"""Recorded one-minute candles: a folder of ``SYMBOL.parquet``, read once, aggregated on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sandbox.instruments import Instrument, derive_instrument
+from sandbox.intervals import MINUTE, bar_start, bar_starts, next_start
+from sandbox.numbers import to_multiple
+from trading.errors import DataError
+
+Floats = npt.NDArray[np.float64]
+COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar; ``end`` is the open time of the next one (ms), prices in quote currency."""
+
+    start: int
+    end: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    quote_volume: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One-minute candles of a symbol, sorted; ``open_time`` in ms UTC."""
+
+    symbol: str
+    open_time: npt.NDArray[np.int64]
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+    def index(self, time: int) -> int:
+        """Row of the candle that opens at ``time``, −1 when there is none."""
+        row = int(np.searchsorted(self.open_time, time))
+        return row if row < len(self.open_time) and self.open_time[row] == time else -1
+
+    def before(self, time: int) -> int:
+        """Number of candles that open before ``time``."""
+        return int(np.searchsorted(self.open_time, time))
+
+    def bars(self, interval: str, start: int, end: int, known: int) -> list[Bar]:
+        """Bars that open in [``start``, ``end``), from the candles that opened before ``known``.
+
+        The last bar may still run. The exchange's quote volume is not recorded: close × volume
+        of each minute stands for it.
+        """
+        first = self.before(bar_start(interval, max(0, start)))
+        last = self.before(min(known, next_start(interval, bar_start(interval, max(0, end - 1)))))
+        if last <= first:
+            return []
+        rows = slice(first, last)
+        starts = bar_starts(interval, self.open_time[rows])
+        edges = np.flatnonzero(np.r_[True, starts[1:] != starts[:-1]])
+        lasts = np.r_[edges[1:], last - first] - 1
+        highs = np.maximum.reduceat(self.high[rows], edges).tolist()
+        lows = np.minimum.reduceat(self.low[rows], edges).tolist()
+        volumes = np.add.reduceat(self.volume[rows], edges).tolist()
+        quotes = np.add.reduceat(self.volume[rows] * self.close[rows], edges).tolist()
+        opens, closes = self.open[rows][edges].tolist(), self.close[rows][lasts].tolist()
+        times = starts[edges].tolist()
+        return [
+            Bar(t, next_start(interval, t), o, h, low, c, v, q)
+            for t, o, h, low, c, v, q in zip(
+                times, opens, highs, lows, closes, volumes, quotes, strict=True
+            )
+            if start <= t < end
+        ]
+
+
+def read_series(path: Path) -> Series:
+    """Candles of a parquet file with ``open_time`` (UTC), open, high, low, close, volume."""
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a readable parquet file ({error})") from error
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise DataError(
+            f"{path}: column {', '.join(missing)} is missing; "
+            f"a candle file has the columns {', '.join(COLUMNS)}"
+        )
+    times = _milliseconds(table.column("open_time"), path)
+    columns = [np.asarray(table.column(name).to_numpy(), dtype=np.float64) for name in COLUMNS[1:]]
+    if len(times) == 0:
+        raise DataError(f"{path}: holds no candle")
+    if not np.all(np.diff(times) > 0):
+        raise DataError(f"{path}: open_time is not strictly increasing; sort it, drop duplicates")
+    if not all(np.all(np.isfinite(column)) for column in columns):
+        raise DataError(f"{path}: holds a price or volume that is not a number")
+    return Series(path.stem, times, *columns)
+
+
+def _milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+    elif not pa.types.is_integer(column.type):
+        raise DataError(f"{path}: open_time is {column.type}; it must be a UTC timestamp or ms")
+    return np.asarray(column.to_numpy(), dtype=np.int64)
+
+
+def read_folder(folder: Path, symbols: Sequence[str] = ()) -> dict[str, Series]:
+    """All candle files of ``folder`` (or of ``symbols`` only), by symbol."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give a folder of SYMBOL.parquet candle files")
+    paths = {path.stem: path for path in sorted(folder.glob("*.parquet"))}
+    if not paths:
+        raise DataError(f"{folder}: holds no SYMBOL.parquet candle file")
+    unknown = [symbol for symbol in symbols if symbol not in paths]
+    if unknown:
+        raise DataError(f"{folder}: no {unknown[0]}.parquet; there are {', '.join(paths)}")
+    return {name: read_series(paths[name]) for name in (symbols or paths)}
+
+
+def derive_rules(series: Series) -> Instrument:
+    """Instrument rules for a symbol without any, from its recent candles."""
+    recent = slice(-3000, None)
+    prices = [*series.close[recent].tolist(), *series.open[recent].tolist()]
+    return derive_instrument(series.symbol, prices, series.volume[recent].tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """The four prices of a candle as multiples of the tick."""
+
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
+def ticks_at(series: Series, row: int, tick: Decimal) -> Ticks:
+    """The candle in ``row`` at the instrument's ``tick``; high and low still enclose the rest."""
+    opened = to_multiple(float(series.open[row]), tick)
+    closed = to_multiple(float(series.close[row]), tick)
+    high = max(opened, closed, to_multiple(float(series.high[row]), tick))
+    low = min(opened, closed, to_multiple(float(series.low[row]), tick))
+    return Ticks(opened, high, low, closed)
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """Funding rates of a symbol by time (ms)."""
+
+    times: tuple[int, ...] = ()
+    rates: tuple[Decimal, ...] = ()
+
+    def between(self, after: int, until: int) -> list[tuple[int, Decimal]]:
+        """Rates with ``after`` < time <= ``until``, each time rounded down to its minute."""
+        found = zip(self.times, self.rates, strict=True)
+        return [(t, rate) for t, rate in found if after < t // MINUTE * MINUTE <= until]
+
+
+def read_funding(path: Path) -> Funding:
+    """Funding of a parquet file with ``funding_time`` (UTC) and ``funding_rate``."""
+    table = pq.read_table(path)
+    if not {"funding_time", "funding_rate"} <= set(table.column_names):
+        raise DataError(f"{path}: needs the columns funding_time and funding_rate")
+    times = _milliseconds(table.column("funding_time"), path).tolist()
+    rates = [Decimal(repr(float(rate))) for rate in table.column("funding_rate").to_pylist()]
+    return Funding(tuple(times), tuple(rates))

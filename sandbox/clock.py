@@ -1,0 +1,150 @@
+"""Market clocks: real, accelerated, or in lockstep with whoever trades."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+STEP_TIMEOUT_S = 30.0
+
+
+def wall_ms() -> int:
+    """Wall time in ms UTC: what `/time` answers and signatures are checked against."""
+    return time.time_ns() // 1_000_000
+
+
+class Clock(Protocol):
+    """Decides when the market may reach a time."""
+
+    @property
+    def name(self) -> str:
+        """real, accelerated or lockstep."""
+
+    async def start(self, begin: int) -> None:
+        """Wait until the replay may start at market time ``begin`` (ms)."""
+
+    async def before(self, market_ms: int) -> None:
+        """Wait until the market may move to ``market_ms``."""
+
+    async def after(self, market_ms: int) -> None:
+        """Wait until all that must have followed the step at ``market_ms`` has happened."""
+
+
+class PacedClock:
+    """Market time runs ``speed`` times as fast as the wall (1 = real time)."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._offset = 0.0
+
+    @property
+    def name(self) -> str:
+        """real at speed 1, else accelerated."""
+        return "real" if self._speed == 1 else "accelerated"
+
+    async def start(self, begin: int) -> None:
+        """Start at once: ``begin`` is now."""
+        self._offset = begin / self._speed / 1000 - time.monotonic()
+
+    async def before(self, market_ms: int) -> None:
+        """Sleep until the wall has reached ``market_ms``; always lets requests in."""
+        wait = market_ms / self._speed / 1000 - self._offset - time.monotonic()
+        await asyncio.sleep(max(0.0, wait))
+
+    async def after(self, market_ms: int) -> None:
+        """Nothing to wait for."""
+        del market_ms
+
+
+class LockstepClock:
+    """Market time stands until every registered stepper has acknowledged the step."""
+
+    def __init__(self, timeout_s: float = STEP_TIMEOUT_S) -> None:
+        self.timeouts = 0
+        self.audience = False
+        self._timeout_s = timeout_s
+        self._acknowledged: dict[str, int] = {}
+        self._changed = asyncio.Event()
+        self._now = 0
+        self._registered = 0
+        self._unproven: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """lockstep."""
+        return "lockstep"
+
+    @property
+    def steppers(self) -> dict[str, int]:
+        """Steppers with the market time (ms) that each has acknowledged."""
+        return dict(self._acknowledged)
+
+    def register(self) -> str:
+        """A new stepper; it need not acknowledge what was sent before.
+
+        Steppers not heard of since all streams closed are taken for dead: a client that was killed
+        and started again does not wait for its former self.
+        """
+        for silent in self._unproven:
+            self._acknowledged.pop(silent, None)
+        self._unproven.clear()
+        self._registered += 1
+        name = f"stepper-{self._registered}"
+        self._acknowledged[name] = self._now
+        self._changed.set()
+        return name
+
+    def deregister(self, stepper: str) -> bool:
+        """Forget a stepper; the market stands while there is none."""
+        known = self._acknowledged.pop(stepper, None) is not None
+        self._changed.set()
+        return known
+
+    def acknowledge(self, stepper: str, market_ms: int) -> bool:
+        """A stepper has handled everything up to ``market_ms``; False when it is not registered."""
+        if stepper not in self._acknowledged:
+            return False
+        self._unproven.discard(stepper)
+        self._acknowledged[stepper] = max(market_ms, self._acknowledged[stepper])
+        self._changed.set()
+        return True
+
+    def set_audience(self, listening: bool) -> None:
+        """Tell whether any client listens to market streams."""
+        if self.audience and not listening:
+            self._unproven = set(self._acknowledged)
+        self.audience = listening
+        self._changed.set()
+
+    async def start(self, begin: int) -> None:
+        """Wait for a stepper and for a subscribed market stream."""
+        self._now = begin
+        await self._until_ready()
+
+    async def before(self, market_ms: int) -> None:
+        """Stand while no stepper is registered or nobody listens."""
+        await self._until_ready()
+        self._now = market_ms
+
+    async def _until_ready(self) -> None:
+        while not (self._acknowledged and self.audience):
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def after(self, market_ms: int) -> None:
+        """Wait for all acknowledgements; who says nothing in time is no stepper any more."""
+        deadline = time.monotonic() + self._timeout_s
+        while self.audience and any(seen < market_ms for seen in self._acknowledged.values()):
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                    await self._changed.wait()
+            except TimeoutError:
+                self.timeouts += 1
+                self._drop_silent(market_ms)
+
+    def _drop_silent(self, market_ms: int) -> None:
+        silent = [name for name, seen in self._acknowledged.items() if seen < market_ms]
+        for name in silent:
+            del self._acknowledged[name]

@@ -1,0 +1,1 @@
+"""Matching, positions, margin, triggers and funding: pure state, stepped from outside."""

@@ -1,0 +1,188 @@
+"""Conditional orders: accept, follow the price, fire, hand their child to the matching engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sandbox import errors
+from sandbox.engine import filters, orders, settle
+from sandbox.engine.core import Core
+from sandbox.engine.model import TRAILING, Account, AlgoOrder, Market
+from sandbox.errors import ExchangeError
+from sandbox.numbers import ZERO
+
+MAX_OPEN_ALGOS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlgo:
+    """A request for a conditional order; unused amounts are 0."""
+
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal = ZERO
+    price: Decimal = ZERO
+    trigger_price: Decimal = ZERO
+    tif: str = "GTC"
+    reduce_only: bool = False
+    close_position: bool = False
+    client_id: str = ""
+    working_type: str = "CONTRACT_PRICE"
+    price_protect: bool = False
+    activate_price: Decimal = ZERO
+    callback_rate: Decimal = ZERO
+
+
+def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
+    """Accept a conditional order, or raise its refusal. No margin is checked before it fires."""
+    market = core.market(request.symbol)
+    _check(market, request)
+    orders.require_free_client_id(account, request.client_id)
+    if len(account.open_algos) >= MAX_OPEN_ALGOS:
+        raise errors.MAX_ALGOS()
+    if request.close_position and _close_exists(account, request):
+        raise errors.CLOSE_EXISTS()
+    algo = _build(core, account, request)
+    if algo.trailing:
+        _follow(algo, market.price)
+    if algo.crossed(market.price):
+        raise errors.WOULD_TRIGGER()
+    account.algos[algo.algo_id] = algo
+    account.open_algos[algo.algo_id] = algo
+    core.tell_algo(algo)
+    return algo
+
+
+def _check(market: Market, request: NewAlgo) -> None:
+    instrument = market.instrument
+    if not request.close_position:
+        is_market = request.type.endswith("MARKET")
+        filters.check_quantity(instrument, request.quantity, market=is_market)
+    if request.type == TRAILING:
+        if request.activate_price:
+            filters.check_price(instrument, request.activate_price)
+    else:
+        filters.check_price(instrument, request.trigger_price)
+    if request.type in ("STOP", "TAKE_PROFIT"):
+        filters.check_price(instrument, request.price)
+    if not (request.reduce_only or request.close_position):
+        reference = request.price or request.trigger_price or market.price
+        filters.check_notional(instrument, request.quantity * reference)
+
+
+def _close_exists(account: Account, request: NewAlgo) -> bool:
+    family = request.type.removesuffix("_MARKET")
+    return any(
+        algo.close_position
+        and algo.symbol == request.symbol
+        and algo.side == request.side
+        and algo.type.removesuffix("_MARKET") == family
+        for algo in account.open_algos.values()
+    )
+
+
+def _build(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
+    algo_id = core.next_algo_id()
+    return AlgoOrder(
+        account=account.name,
+        algo_id=algo_id,
+        client_id=request.client_id or f"sandbox{algo_id}",
+        symbol=request.symbol,
+        side=request.side,
+        type=request.type,
+        tif=request.tif,
+        quantity=request.quantity,
+        price=request.price,
+        trigger_price=request.trigger_price,
+        reduce_only=request.reduce_only,
+        close_position=request.close_position,
+        working_type=request.working_type,
+        price_protect=request.price_protect,
+        create_time=core.now,
+        update_time=core.now,
+        activate_price=request.activate_price,
+        callback_rate=request.callback_rate,
+    )
+
+
+def find(account: Account, algo_id: int | None, client_id: str | None) -> AlgoOrder | None:
+    """The conditional order with the id, else the newest one with the client id."""
+    if algo_id is not None:
+        return account.algos.get(algo_id)
+    for algo in reversed(account.algos.values()):
+        if algo.client_id == client_id:
+            return algo
+    return None
+
+
+def cancel(core: Core, account: Account, algo: AlgoOrder | None) -> AlgoOrder:
+    """Cancel a waiting conditional order; −2011 when there is none."""
+    if algo is None or not algo.open:
+        raise errors.CANCEL_REJECTED()
+    settle.set_algo_status(core, account, algo, "CANCELED")
+    return algo
+
+
+def _follow(algo: AlgoOrder, price: Decimal) -> bool:
+    """Activate a trailing stop and carry its extreme; True when it became active now."""
+    buying = algo.side == "BUY"
+    if not algo.activated:
+        target = algo.activate_price
+        if target and not (price <= target if buying else price >= target):
+            return False
+        algo.activated, algo.extreme = True, price
+        return True
+    better = price < algo.extreme if buying else price > algo.extreme
+    if better:
+        algo.extreme = price
+    return False
+
+
+def on_price(core: Core, account: Account, symbol: str, price: Decimal) -> None:
+    """Carry trailing stops to ``price`` and fire what it crosses, oldest first."""
+    for algo in list(account.open_algos.values()):
+        if algo.symbol != symbol or not algo.open:
+            continue
+        if algo.trailing and _follow(algo, price):
+            algo.update_time = core.now
+            core.tell_algo(algo)
+        if algo.crossed(price):
+            _fire(core, account, algo)
+
+
+def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
+    algo.trigger_time = core.now
+    settle.set_algo_status(core, account, algo, "TRIGGERING")
+    position = account.position(algo.symbol)
+    quantity = abs(position.amount) if algo.close_position else algo.quantity
+    child_type = "MARKET" if algo.type.endswith("MARKET") else "LIMIT"
+    request = orders.NewOrder(
+        symbol=algo.symbol,
+        side=algo.side,
+        type=child_type,
+        quantity=quantity,
+        price=algo.price if child_type == "LIMIT" else ZERO,
+        tif=algo.tif,
+        reduce_only=algo.reduce_only or algo.close_position,
+        client_id=algo.client_id,
+        close_position=algo.close_position,
+        algo_id=algo.algo_id,
+        orig_type=algo.type,
+        stop_price=algo.level,
+        working_type=algo.working_type,
+        price_protect=algo.price_protect,
+    )
+    first_event = len(core.events)
+    algo.child_type = child_type
+    algo.child_id = core.last_order_id + 1
+    settle.set_algo_status(core, account, algo, "TRIGGERED")
+    try:
+        orders.place(core, account, request)
+    except ExchangeError as refusal:
+        # The child was refused: nothing was triggered that could be told of.
+        del core.events[first_event:]
+        algo.child_id, algo.child_type = 0, ""
+        algo.reject_reason = refusal.message
+        settle.set_algo_status(core, account, algo, "REJECTED")

@@ -1,0 +1,113 @@
+"""The engine's state and the few changes that everything else is made of."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sandbox.engine.model import (
+    Account,
+    AccountChanged,
+    AlgoChanged,
+    AlgoOrder,
+    Event,
+    Fill,
+    Income,
+    Market,
+    Order,
+    OrderChanged,
+)
+from sandbox.errors import BAD_SYMBOL
+from sandbox.instruments import Instrument
+from sandbox.numbers import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """Commission as a fraction of the notional (defaults: the exchange's first tier)."""
+
+    maker: Decimal = Decimal("0.0002")
+    taker: Decimal = Decimal("0.0005")
+
+
+@dataclass(slots=True)
+class Core:
+    """Markets, accounts, the market time ``now`` (ms) and the events not yet collected."""
+
+    fees: Fees = field(default_factory=Fees)
+    now: int = 0
+    markets: dict[str, Market] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    last_order_id: int = 8_000_000_000
+    last_algo_id: int = 1_000_000_000_000_000
+    last_trade_id: int = 500_000_000
+    last_transaction: int = 9_000_000_000
+
+    def add_market(self, instrument: Instrument, price: Decimal = ZERO) -> None:
+        """List a symbol."""
+        self.markets[instrument.symbol] = Market(instrument, price)
+
+    def market(self, symbol: str) -> Market:
+        """The market of ``symbol``; −1121 when it is not listed."""
+        market = self.markets.get(symbol)
+        if market is None:
+            raise BAD_SYMBOL()
+        return market
+
+    def next_order_id(self) -> int:
+        """A new id of the matching engine."""
+        self.last_order_id += 1
+        return self.last_order_id
+
+    def next_algo_id(self) -> int:
+        """A new id of the algo service (another id space)."""
+        self.last_algo_id += 1
+        return self.last_algo_id
+
+    def tell_order(self, order: Order, execution: str, fill: Fill | None = None) -> None:
+        """Record a change of ``order`` as it is now."""
+        self.events.append(OrderChanged(order.account, self.now, execution, copy.copy(order), fill))
+
+    def tell_algo(self, algo: AlgoOrder) -> None:
+        """Record a change of ``algo`` as it is now."""
+        self.events.append(AlgoChanged(algo.account, self.now, copy.copy(algo)))
+
+    def tell_account(
+        self, account: Account, reason: str, change: Decimal, symbols: tuple[str, ...]
+    ) -> None:
+        """Record the wallet and the named positions as they are now."""
+        positions = tuple(copy.copy(account.position(symbol)) for symbol in symbols)
+        marks = tuple(self.markets[symbol].price for symbol in symbols)
+        self.events.append(
+            AccountChanged(
+                account.name,
+                self.now,
+                reason,
+                account.wallet,
+                account.cross_wallet,
+                change,
+                positions,
+                marks,
+            )
+        )
+
+    def credit(
+        self, account: Account, kind: str, amount: Decimal, symbol: str = "", trade_id: int = 0
+    ) -> None:
+        """Change the wallet by ``amount``; the only way in which a wallet ever changes."""
+        account.wallet += amount
+        self.last_transaction += 1
+        income = Income(
+            account.name,
+            kind,
+            symbol,
+            amount,
+            self.now,
+            self.last_transaction,
+            trade_id,
+            account.wallet,
+        )
+        account.incomes.append(income)
+        self.events.append(income)

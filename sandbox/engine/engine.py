@@ -1,0 +1,171 @@
+"""The engine: one door to the pure exchange. Time and prices come in; events go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from sandbox import errors
+from sandbox.engine import algos, liquidation, margin, orders, settle
+from sandbox.engine.core import Core, Fees
+from sandbox.engine.model import (
+    Account,
+    AlgoOrder,
+    ConfigChanged,
+    Event,
+    Order,
+    Position,
+)
+from sandbox.instruments import Instrument
+from sandbox.numbers import ZERO, money
+
+
+class Engine:
+    """Accounts trading against recorded prices; every amount is a ``Decimal``."""
+
+    def __init__(self, instruments: Iterable[Instrument], fees: Fees | None = None) -> None:
+        self.core = Core(fees=fees or Fees())
+        for instrument in instruments:
+            self.core.add_market(instrument)
+
+    def open_account(self, name: str, deposits: Mapping[str, Decimal]) -> Account:
+        """An account with its first deposits; USDT is the margin asset."""
+        account = Account(name)
+        self.core.accounts[name] = account
+        for amount in deposits.values():
+            self.core.credit(account, "TRANSFER", amount)
+        return account
+
+    def take_events(self) -> list[Event]:
+        """The events since the last call, in order."""
+        events, self.core.events = self.core.events, []
+        return events
+
+    def at(self, now: int) -> None:
+        """Set the market time (ms)."""
+        self.core.now = now
+
+    def busy(self, symbol: str) -> bool:
+        """Whether any account has an order or a position in ``symbol``."""
+        return any(account.busy(symbol) for account in self.core.accounts.values())
+
+    def exposure(self, symbol: str) -> int:
+        """Sign of the net position of all accounts in ``symbol``."""
+        total = sum(
+            (
+                a.positions[symbol].amount
+                for a in self.core.accounts.values()
+                if symbol in a.positions
+            ),
+            ZERO,
+        )
+        return (total > 0) - (total < 0)
+
+    def on_price(self, symbol: str, price: Decimal) -> None:
+        """A trade printed at ``price``: fill, fire, liquidate."""
+        market = self.core.markets[symbol]
+        market.price = price
+        for account in self.core.accounts.values():
+            if not account.busy(symbol):
+                continue
+            orders.match_resting(self.core, account, symbol, price)
+            algos.on_price(self.core, account, symbol, price)
+            liquidation.check(self.core, account)
+
+    def levels(self, symbol: str) -> list[Decimal]:
+        """Prices at which something happens: triggers, limits traded through, liquidations."""
+        core, tick = self.core, self.core.markets[symbol].instrument.tick
+        found: list[Decimal] = []
+        for account in core.accounts.values():
+            found.extend(a.level for a in account.open_algos.values() if a.symbol == symbol)
+            for order in account.open_orders.values():
+                if order.symbol == symbol:
+                    found.append(order.price - tick if order.side == "BUY" else order.price + tick)
+            position = account.positions.get(symbol)
+            if position is not None and position.amount:
+                found.append(margin.liquidation_price(core, account, position))
+        return [level for level in found if level > 0]
+
+    def apply_funding(self, symbol: str, rate: Decimal) -> None:
+        """Charge ``rate`` on every position at its mark price; longs pay when it is positive."""
+        core = self.core
+        core.markets[symbol].funding_rate = rate
+        for account in core.accounts.values():
+            position = account.positions.get(symbol)
+            if position is None or not position.amount:
+                continue
+            payment = money(-position.amount * core.markets[symbol].price * rate)
+            if not payment:
+                continue
+            if position.isolated:
+                position.isolated_wallet += payment
+            core.credit(account, "FUNDING_FEE", payment, symbol)
+            core.tell_account(account, "FUNDING_FEE", payment, (symbol,))
+            liquidation.check(core, account)
+
+    def place(self, account: Account, request: orders.NewOrder) -> Order:
+        """Accept an order or raise ``ExchangeError``."""
+        return orders.place(self.core, account, request)
+
+    def place_algo(self, account: Account, request: algos.NewAlgo) -> AlgoOrder:
+        """Accept a conditional order or raise ``ExchangeError``."""
+        return algos.place(self.core, account, request)
+
+    def cancel(self, account: Account, order: Order | None) -> Order:
+        """Cancel an order or raise ``ExchangeError``."""
+        return orders.cancel(self.core, account, order)
+
+    def cancel_algo(self, account: Account, algo: AlgoOrder | None) -> AlgoOrder:
+        """Cancel a conditional order or raise ``ExchangeError``."""
+        return algos.cancel(self.core, account, algo)
+
+    def amend(
+        self, account: Account, order: Order | None, quantity: Decimal, price: Decimal
+    ) -> Order:
+        """Change an order's quantity and price or raise ``ExchangeError``."""
+        return orders.amend(self.core, account, order, quantity, price)
+
+    def cancel_all(self, account: Account, symbol: str) -> int:
+        """Cancel all orders of ``symbol``; how many there were."""
+        found = [order for order in account.open_orders.values() if order.symbol == symbol]
+        for order in found:
+            settle.end_order(self.core, account, order, "CANCELED")
+        return len(found)
+
+    def cancel_all_algos(self, account: Account, symbol: str) -> int:
+        """Cancel all conditional orders of ``symbol``; how many there were."""
+        found = [algo for algo in account.open_algos.values() if algo.symbol == symbol]
+        for algo in found:
+            settle.set_algo_status(self.core, account, algo, "CANCELED")
+        return len(found)
+
+    def set_leverage(self, account: Account, symbol: str, leverage: int) -> Position:
+        """Change the leverage of ``symbol``; the margin of an open position must allow it."""
+        market = self.core.market(symbol)
+        position = account.position(symbol)
+        if not 1 <= leverage <= market.instrument.brackets[0].leverage:
+            raise errors.BAD_LEVERAGE(leverage)
+        if position.amount:
+            if position.isolated and leverage < position.leverage:
+                raise errors.LEVERAGE_ISOLATED()
+            held = margin.notional(self.core, position)
+            if held > market.instrument.max_notional(leverage):
+                raise errors.OVER_POSITION()
+            more = held / leverage - held / position.leverage
+            if more > margin.available(self.core, account):
+                raise errors.LEVERAGE_NEEDS_MARGIN()
+        position.leverage = leverage
+        self.core.events.append(ConfigChanged(account.name, self.core.now, symbol, leverage))
+        return position
+
+    def set_margin_type(self, account: Account, symbol: str, *, isolated: bool) -> None:
+        """Change between cross and isolated margin while flat and without orders."""
+        self.core.market(symbol)
+        position = account.position(symbol)
+        if position.isolated == isolated:
+            raise errors.SAME_MARGIN_TYPE()
+        if position.amount:
+            raise errors.MARGIN_TYPE_POSITION()
+        if account.busy(symbol):
+            raise errors.MARGIN_TYPE_ORDERS()
+        position.isolated = isolated

@@ -1,0 +1,76 @@
+"""Liquidation: a position whose margin no longer covers its maintenance is closed by the exchange."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sandbox.engine import margin, settle
+from sandbox.engine.core import Core
+from sandbox.engine.model import Account, Order, Position
+from sandbox.numbers import ZERO, money
+
+
+def check(core: Core, account: Account) -> None:
+    """Liquidate every isolated position, then the cross ones, that fell to their maintenance."""
+    for position in list(account.positions.values()):
+        if position.amount and position.isolated:
+            balance = position.isolated_wallet + margin.unrealised(core, position)
+            if balance <= margin.maintenance(core, position):
+                _liquidate(core, account, position)
+    crossed = [p for p in account.positions.values() if p.amount and not p.isolated]
+    crossed.sort(key=lambda p: (-margin.maintenance(core, p), p.symbol))
+    for position in crossed:
+        needed = sum((margin.maintenance(core, p) for p in crossed if p.amount), ZERO)
+        if account.cross_wallet + margin.cross_profit(core, account) > needed:
+            return
+        _liquidate(core, account, position)
+
+
+def _liquidate(core: Core, account: Account, position: Position) -> None:
+    """Cancel the symbol's orders and close at the mark price.
+
+    The liquidation fee takes at most what margin is left; where a gap left less than nothing the
+    insurance fund pays the rest (income INSURANCE_CLEAR), so an account never owes.
+    """
+    for order in list(account.open_orders.values()):
+        if order.symbol == position.symbol:
+            settle.end_order(core, account, order, "CANCELED")
+    market = core.markets[position.symbol]
+    quantity = abs(position.amount)
+    left = _margin_left(core, account, position)
+    fee = money(quantity * market.price * market.instrument.liquidation_fee)
+    if left < 0:
+        core.credit(account, "INSURANCE_CLEAR", -left, position.symbol)
+    order_id = core.next_order_id()
+    order = Order(
+        account=account.name,
+        order_id=order_id,
+        client_id=f"autoclose-{order_id}",
+        symbol=position.symbol,
+        side="SELL" if position.amount > 0 else "BUY",
+        type="LIMIT",
+        tif="IOC",
+        price=market.price,
+        quantity=quantity,
+        reduce_only=False,
+        time=core.now,
+        update_time=core.now,
+        orig_type="LIMIT",
+    )
+    account.orders[order_id] = order
+    core.tell_order(order, "NEW")
+    settle.fill_order(
+        core,
+        order,
+        quantity,
+        market.price,
+        maker=False,
+        fee=min(fee, max(ZERO, left)),
+        execution="CALCULATED",
+    )
+
+
+def _margin_left(core: Core, account: Account, position: Position) -> Decimal:
+    if position.isolated:
+        return position.isolated_wallet + money(margin.unrealised(core, position))
+    return account.cross_wallet + money(margin.cross_profit(core, account))

@@ -1,0 +1,114 @@
+"""Margin: what an account has free, what a position must keep, where it is liquidated."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sandbox.engine.core import Core
+from sandbox.engine.model import Account, Order, Position, sign_of
+from sandbox.errors import NO_MARGIN, OVER_POSITION
+from sandbox.numbers import ONE, ZERO
+
+
+def notional(core: Core, position: Position) -> Decimal:
+    """Absolute notional at the mark price."""
+    return abs(position.amount * core.markets[position.symbol].price)
+
+
+def maintenance(core: Core, position: Position) -> Decimal:
+    """Maintenance margin at the mark price; 0 when flat."""
+    if not position.amount:
+        return ZERO
+    return core.markets[position.symbol].instrument.maintenance(notional(core, position))
+
+
+def initial(core: Core, position: Position) -> Decimal:
+    """Initial margin of the position at the mark price."""
+    return notional(core, position) / position.leverage
+
+
+def unrealised(core: Core, position: Position) -> Decimal:
+    """Unrealised profit at the mark price."""
+    if not position.amount:
+        return ZERO
+    return position.unrealised(core.markets[position.symbol].price)
+
+
+def opening_quantity(position: Position, side: str, quantity: Decimal) -> Decimal:
+    """The part of an order that would enlarge or turn the position."""
+    if position.amount * sign_of(side) >= 0:
+        return quantity
+    return max(ZERO, quantity - abs(position.amount))
+
+
+def order_margin(account: Account, order: Order) -> Decimal:
+    """Margin that a resting limit order holds."""
+    if order.reduce_only:
+        return ZERO
+    position = account.position(order.symbol)
+    opened = opening_quantity(position, order.side, order.remaining)
+    return opened * order.price / position.leverage
+
+
+def open_order_margin(account: Account) -> Decimal:
+    """Margin of all resting orders."""
+    return sum((order_margin(account, order) for order in account.open_orders.values()), ZERO)
+
+
+def cross_profit(core: Core, account: Account) -> Decimal:
+    """Unrealised profit of all cross positions."""
+    crossed = (p for p in account.positions.values() if not p.isolated)
+    return sum((unrealised(core, p) for p in crossed), ZERO)
+
+
+def available(core: Core, account: Account) -> Decimal:
+    """Free margin: cross wallet + cross profit − initial margins − margin of resting orders."""
+    crossed = [p for p in account.positions.values() if not p.isolated]
+    used = sum((initial(core, p) for p in crossed), ZERO)
+    profit = sum((unrealised(core, p) for p in crossed), ZERO)
+    return account.cross_wallet + profit - used - open_order_margin(account)
+
+
+def require_margin(
+    core: Core, account: Account, symbol: str, side: str, quantity: Decimal, price: Decimal
+) -> None:
+    """Refuse an order that the free margin (with its taker fee) or its bracket does not allow."""
+    position = account.position(symbol)
+    opened = opening_quantity(position, side, quantity)
+    if not opened:
+        return
+    cost = opened * price
+    market = core.market(symbol)
+    after = abs(position.amount + sign_of(side) * quantity) * price
+    if after > market.instrument.max_notional(position.leverage):
+        raise OVER_POSITION()
+    if cost / position.leverage + cost * core.fees.taker > available(core, account):
+        raise NO_MARGIN()
+
+
+def liquidation_price(core: Core, account: Account, position: Position) -> Decimal:
+    """Mark price at which the position is liquidated; 0 when there is none.
+
+    Binance FAQ b3c689c1f50a44cabb3a84e663b81d93, one-way mode:
+    LP = (WB − TMM1 + UPNL1 + cum − side × qty × EP) / (qty × MMR − side × qty).
+    The bracket is the one that the position falls in at LP (tried from the bracket at mark).
+    """
+    if not position.amount:
+        return ZERO
+    side, quantity = (ONE if position.amount > 0 else -ONE), abs(position.amount)
+    balance = position.isolated_wallet
+    if not position.isolated:
+        others = [p for p in account.positions.values() if not p.isolated and p is not position]
+        balance = account.cross_wallet
+        balance += sum((unrealised(core, p) - maintenance(core, p) for p in others), ZERO)
+    instrument = core.markets[position.symbol].instrument
+    bracket = instrument.bracket(notional(core, position))
+    price = ZERO
+    for _ in instrument.brackets:
+        denominator = quantity * bracket.ratio - side * quantity
+        price = (balance + bracket.cum - position.cost) / denominator
+        landed = instrument.bracket(max(ZERO, price) * quantity)
+        if landed is bracket:
+            break
+        bracket = landed
+    return max(ZERO, price)

@@ -1,0 +1,289 @@
+"""Orders, conditional orders, positions, accounts and the events that tell of their changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sandbox.instruments import Instrument
+from sandbox.numbers import ZERO, money
+
+OPEN_ORDER = ("NEW", "PARTIALLY_FILLED")
+OPEN_ALGO = ("NEW", "TRIGGERING", "TRIGGERED")
+STOP_TYPES = ("STOP", "STOP_MARKET")
+PROFIT_TYPES = ("TAKE_PROFIT", "TAKE_PROFIT_MARKET")
+TRAILING = "TRAILING_STOP_MARKET"
+CONDITIONAL_TYPES = (*STOP_TYPES, *PROFIT_TYPES, TRAILING)
+
+
+def sign_of(side: str) -> int:
+    """+1 for BUY, −1 for SELL."""
+    return 1 if side == "BUY" else -1
+
+
+@dataclass(slots=True)
+class Order:
+    """An order in the book; ``quantity`` and ``filled`` in base, ``quote`` = Σ price × quantity."""
+
+    account: str
+    order_id: int
+    client_id: str
+    symbol: str
+    side: str
+    type: str
+    tif: str
+    price: Decimal
+    quantity: Decimal
+    reduce_only: bool
+    time: int
+    update_time: int
+    close_position: bool = False
+    status: str = "NEW"
+    filled: Decimal = ZERO
+    quote: Decimal = ZERO
+    orig_type: str = ""
+    stop_price: Decimal = ZERO
+    working_type: str = "CONTRACT_PRICE"
+    price_protect: bool = False
+    algo_id: int = 0
+    good_till: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it can still fill."""
+        return self.status in OPEN_ORDER
+
+    @property
+    def remaining(self) -> Decimal:
+        """Quantity not yet filled."""
+        return self.quantity - self.filled
+
+    @property
+    def average(self) -> Decimal:
+        """Volume-weighted fill price, 0 when nothing filled."""
+        return self.quote / self.filled if self.filled else ZERO
+
+
+@dataclass(slots=True)
+class AlgoOrder:
+    """A conditional order of the algo service."""
+
+    account: str
+    algo_id: int
+    client_id: str
+    symbol: str
+    side: str
+    type: str
+    tif: str
+    quantity: Decimal
+    price: Decimal
+    trigger_price: Decimal
+    reduce_only: bool
+    close_position: bool
+    working_type: str
+    price_protect: bool
+    create_time: int
+    update_time: int
+    activate_price: Decimal = ZERO
+    callback_rate: Decimal = ZERO
+    activated: bool = False
+    extreme: Decimal = ZERO
+    status: str = "NEW"
+    trigger_time: int = 0
+    child_id: int = 0
+    child_type: str = ""
+    actual_price: Decimal = ZERO
+    actual_quantity: Decimal = ZERO
+    reject_reason: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether it still waits for its trigger."""
+        return self.status == "NEW"
+
+    @property
+    def trailing(self) -> bool:
+        """Whether its trigger follows the price."""
+        return self.type == TRAILING
+
+    @property
+    def rising(self) -> bool:
+        """Whether it fires on a price at or above its trigger (else at or below)."""
+        return (self.side == "BUY") != (self.type in PROFIT_TYPES)
+
+    @property
+    def level(self) -> Decimal:
+        """The price at which it fires now; 0 when a trailing stop is not active yet."""
+        if not self.trailing:
+            return self.trigger_price
+        if not self.activated:
+            return ZERO
+        share = self.callback_rate / 100
+        return self.extreme * (1 + share if self.side == "BUY" else 1 - share)
+
+    def crossed(self, price: Decimal) -> bool:
+        """Whether ``price`` fires it."""
+        level = self.level
+        if not level:
+            return False
+        return price >= level if self.rising else price <= level
+
+
+@dataclass(slots=True)
+class Position:
+    """One-way position; ``cost`` = Σ signed quantity × price of what is open, exactly."""
+
+    symbol: str
+    amount: Decimal = ZERO
+    cost: Decimal = ZERO
+    leverage: int = 20
+    isolated: bool = False
+    isolated_wallet: Decimal = ZERO
+    realised: Decimal = ZERO
+    update_time: int = 0
+
+    @property
+    def entry_price(self) -> Decimal:
+        """Average entry price, 0 when flat."""
+        return self.cost / self.amount if self.amount else ZERO
+
+    def unrealised(self, price: Decimal) -> Decimal:
+        """Profit when closed at ``price``, before fees."""
+        return self.amount * price - self.cost
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One trade of an order."""
+
+    account: str
+    trade_id: int
+    order_id: int
+    client_id: str
+    symbol: str
+    side: str
+    price: Decimal
+    quantity: Decimal
+    realised: Decimal
+    fee: Decimal
+    maker: bool
+    time: int
+    opened: Decimal
+    closed: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Income:
+    """A wallet change: TRANSFER, REALIZED_PNL, COMMISSION, FUNDING_FEE or INSURANCE_CLEAR."""
+
+    account: str
+    kind: str
+    symbol: str
+    amount: Decimal
+    time: int
+    transaction: int
+    trade_id: int
+    wallet: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """An order changed (``execution``: NEW, TRADE, CANCELED, EXPIRED, CALCULATED, AMENDMENT)."""
+
+    account: str
+    time: int
+    execution: str
+    order: Order
+    fill: Fill | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlgoChanged:
+    """A conditional order changed."""
+
+    account: str
+    time: int
+    algo: AlgoOrder
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanged:
+    """Wallet or positions changed; ``marks`` are the prices the profits are stated at."""
+
+    account: str
+    time: int
+    reason: str
+    wallet: Decimal
+    cross_wallet: Decimal
+    change: Decimal
+    positions: tuple[Position, ...]
+    marks: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChanged:
+    """A symbol's leverage changed."""
+
+    account: str
+    time: int
+    symbol: str
+    leverage: int
+
+
+Event = OrderChanged | AlgoChanged | AccountChanged | ConfigChanged | Income
+
+
+@dataclass(slots=True)
+class Market:
+    """What the engine knows of a symbol: its rules and its last price (also its mark price)."""
+
+    instrument: Instrument
+    price: Decimal = ZERO
+    funding_rate: Decimal = ZERO
+
+    @property
+    def bid(self) -> Decimal:
+        """Best bid: one tick below the last price."""
+        return self.price - self.instrument.tick
+
+    @property
+    def ask(self) -> Decimal:
+        """Best ask: one tick above the last price."""
+        return self.price + self.instrument.tick
+
+
+@dataclass(slots=True)
+class Account:
+    """One trading account in USDT margin, one-way mode."""
+
+    name: str
+    wallet: Decimal = ZERO
+    positions: dict[str, Position] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+    open_orders: dict[int, Order] = field(default_factory=dict)
+    algos: dict[int, AlgoOrder] = field(default_factory=dict)
+    open_algos: dict[int, AlgoOrder] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+    incomes: list[Income] = field(default_factory=list)
+
+    def position(self, symbol: str) -> Position:
+        """The position of ``symbol``, made flat when it was never touched."""
+        position = self.positions.get(symbol)
+        if position is None:
+            position = self.positions[symbol] = Position(symbol)
+        return position
+
+    @property
+    def cross_wallet(self) -> Decimal:
+        """The wallet without what isolated positions hold."""
+        held = sum((p.isolated_wallet for p in self.positions.values()), ZERO)
+        return money(self.wallet - held)
+
+    def busy(self, symbol: str) -> bool:
+        """Whether the path of ``symbol``'s price matters to this account."""
+        position = self.positions.get(symbol)
+        if position is not None and position.amount:
+            return True
+        return any(o.symbol == symbol for o in self.open_orders.values()) or any(
+            a.symbol == symbol for a in self.open_algos.values()
+        )

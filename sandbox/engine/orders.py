@@ -1,0 +1,185 @@
+"""Orders of the matching engine: accept, match against the market, amend, cancel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sandbox import errors
+from sandbox.engine import filters, margin, settle
+from sandbox.engine.core import Core
+from sandbox.engine.model import Account, Market, Order, sign_of
+from sandbox.numbers import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A request for an order; ``price`` is 0 for MARKET."""
+
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal
+    price: Decimal = ZERO
+    tif: str = "GTC"
+    reduce_only: bool = False
+    client_id: str = ""
+    close_position: bool = False
+    algo_id: int = 0
+    orig_type: str = ""
+    stop_price: Decimal = ZERO
+    working_type: str = "CONTRACT_PRICE"
+    price_protect: bool = False
+
+
+def place(core: Core, account: Account, request: NewOrder) -> Order:
+    """Accept an order and trade what the market gives at once, or raise its refusal."""
+    market = core.market(request.symbol)
+    position = account.position(request.symbol)
+    _check_filters(market, request)
+    if not request.algo_id:
+        require_free_client_id(account, request.client_id)
+    quantity = request.quantity
+    if request.reduce_only:
+        if position.amount * sign_of(request.side) >= 0:
+            raise errors.REDUCE_ONLY()
+        quantity = min(quantity, abs(position.amount))
+    reference = request.price or (market.ask if request.side == "BUY" else market.bid)
+    if not request.reduce_only:
+        margin.require_margin(core, account, request.symbol, request.side, quantity, reference)
+    if len(account.open_orders) >= market.instrument.max_orders:
+        raise errors.MAX_ORDERS()
+    taking = _takes(market, request)
+    if request.tif == "GTX" and taking:
+        raise errors.POST_ONLY_REJECTED()
+    if request.tif == "FOK" and not taking:
+        raise errors.FOK_REJECTED()
+    order = _accept(core, account, request, quantity)
+    if taking:
+        best = market.ask if order.side == "BUY" else market.bid
+        settle.fill_order(core, order, order.quantity, best, maker=False)
+    elif request.tif == "IOC":
+        settle.end_order(core, account, order, "EXPIRED")
+    return order
+
+
+def require_free_client_id(account: Account, client_id: str) -> None:
+    """Client ids are unique among what is open, orders and conditional orders alike."""
+    taken = any(order.client_id == client_id for order in account.open_orders.values())
+    if taken or any(algo.client_id == client_id for algo in account.open_algos.values()):
+        raise errors.DUPLICATE_CLIENT_ID()
+
+
+def _check_filters(market: Market, request: NewOrder) -> None:
+    instrument = market.instrument
+    is_market = request.type == "MARKET"
+    filters.check_quantity(instrument, request.quantity, market=is_market)
+    if not is_market:
+        filters.check_price(instrument, request.price)
+        filters.check_band(market, request.side, request.price)
+    if not (request.reduce_only or request.close_position):
+        filters.check_notional(instrument, request.quantity * (request.price or market.price))
+
+
+def _takes(market: Market, request: NewOrder) -> bool:
+    if request.type == "MARKET":
+        return True
+    if request.side == "BUY":
+        return request.price >= market.ask
+    return request.price <= market.bid
+
+
+def _accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -> Order:
+    order_id = core.next_order_id()
+    order = Order(
+        account=account.name,
+        order_id=order_id,
+        client_id=request.client_id or f"sandbox{order_id}",
+        symbol=request.symbol,
+        side=request.side,
+        type=request.type,
+        tif=request.tif,
+        price=request.price,
+        quantity=quantity,
+        reduce_only=request.reduce_only,
+        close_position=request.close_position,
+        time=core.now,
+        update_time=core.now,
+        orig_type=request.orig_type or request.type,
+        stop_price=request.stop_price,
+        working_type=request.working_type,
+        price_protect=request.price_protect,
+        algo_id=request.algo_id,
+    )
+    account.orders[order_id] = order
+    account.open_orders[order_id] = order
+    core.tell_order(order, "NEW")
+    return order
+
+
+def find(
+    account: Account, symbol: str, order_id: int | None, client_id: str | None
+) -> Order | None:
+    """The order with the id, else the newest one with the client id."""
+    if order_id is not None:
+        order = account.orders.get(order_id)
+        return order if order is not None and order.symbol == symbol else None
+    for order in reversed(account.orders.values()):
+        if order.client_id == client_id and order.symbol == symbol:
+            return order
+    return None
+
+
+def cancel(core: Core, account: Account, order: Order | None) -> Order:
+    """Cancel an open order; −2011 when there is none."""
+    if order is None or not order.open:
+        raise errors.CANCEL_REJECTED()
+    settle.end_order(core, account, order, "CANCELED")
+    return order
+
+
+def amend(
+    core: Core, account: Account, order: Order | None, quantity: Decimal, price: Decimal
+) -> Order:
+    """Change price and quantity of an open limit order; it may trade at once."""
+    if order is None or not order.open:
+        raise errors.NO_SUCH_ORDER()
+    market = core.market(order.symbol)
+    filters.check_quantity(market.instrument, quantity, market=False)
+    filters.check_price(market.instrument, price)
+    filters.check_band(market, order.side, price)
+    if quantity == order.quantity and price == order.price:
+        raise errors.NO_AMEND_NEEDED()
+    if quantity <= order.filled:
+        settle.end_order(core, account, order, "CANCELED")
+        return order
+    if not order.reduce_only:
+        del account.open_orders[order.order_id]
+        try:
+            margin.require_margin(core, account, order.symbol, order.side, quantity, price)
+        finally:
+            account.open_orders[order.order_id] = order
+    order.quantity, order.price, order.update_time = quantity, price, core.now
+    core.tell_order(order, "AMENDMENT")
+    best = market.ask if order.side == "BUY" else market.bid
+    if (best <= price) if order.side == "BUY" else (best >= price):
+        settle.fill_order(core, order, order.remaining, best, maker=False)
+    return order
+
+
+def match_resting(core: Core, account: Account, symbol: str, price: Decimal) -> None:
+    """Fill resting limit orders that ``price`` traded through, best price first, then oldest.
+
+    The rule: a touch is not enough (nobody knows the queue ahead); a price beyond the limit fills
+    the whole order at its limit, as maker.
+    """
+    through = [
+        order
+        for order in account.open_orders.values()
+        if order.symbol == symbol
+        and (price < order.price if order.side == "BUY" else price > order.price)
+    ]
+    through.sort(key=lambda order: (-sign_of(order.side) * order.price, order.order_id))
+    for order in through:
+        if order.open:
+            settle.fill_order(core, order, order.remaining, order.price, maker=True)

@@ -1,0 +1,148 @@
+"""What a trade does to an order, a position and a wallet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sandbox.engine.core import Core
+from sandbox.engine.model import Account, AlgoOrder, Fill, Order, Position, sign_of
+from sandbox.numbers import ZERO, money
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    realised: Decimal
+    opened: Decimal
+    closed: Decimal
+
+
+def fill_order(
+    core: Core,
+    order: Order,
+    quantity: Decimal,
+    price: Decimal,
+    *,
+    maker: bool,
+    fee: Decimal | None = None,
+    execution: str = "TRADE",
+) -> Fill:
+    """Trade ``quantity`` of ``order`` at ``price``; ``fee`` replaces the commission."""
+    account = core.accounts[order.account]
+    position = account.position(order.symbol)
+    change = _move_position(position, sign_of(order.side), quantity, price)
+    if fee is None:
+        fee = money(quantity * price * (core.fees.maker if maker else core.fees.taker))
+    core.last_trade_id += 1
+    trade_id = core.last_trade_id
+    if change.closed:
+        core.credit(account, "REALIZED_PNL", change.realised, order.symbol, trade_id)
+    core.credit(account, "COMMISSION", -fee, order.symbol, trade_id)
+    position.update_time = core.now
+    _record_fill(order, quantity, price, core.now)
+    if not order.open:
+        account.open_orders.pop(order.order_id, None)
+    fill = Fill(
+        account.name,
+        trade_id,
+        order.order_id,
+        order.client_id,
+        order.symbol,
+        order.side,
+        price,
+        quantity,
+        change.realised,
+        fee,
+        maker,
+        core.now,
+        change.opened,
+        change.closed,
+    )
+    account.fills.append(fill)
+    core.tell_account(account, "ORDER", ZERO, (order.symbol,))
+    core.tell_order(order, execution, fill)
+    finish_algo(core, account, order)
+    after_position_change(core, account, position, turned=bool(change.closed and change.opened))
+    return fill
+
+
+def _record_fill(order: Order, quantity: Decimal, price: Decimal, now: int) -> None:
+    order.filled += quantity
+    order.quote += quantity * price
+    order.update_time = now
+    order.status = "FILLED" if order.filled >= order.quantity else "PARTIALLY_FILLED"
+
+
+def _move_position(position: Position, side: int, quantity: Decimal, price: Decimal) -> _Change:
+    """Close first, then open; ``cost`` moves so that profit + what is open stays exact."""
+    realised, closed = ZERO, ZERO
+    if position.amount * side < 0:
+        direction = -side
+        held = abs(position.amount)
+        closed = min(held, quantity)
+        proceeds = direction * closed * price
+        realised = money(proceeds - position.cost * closed / held)
+        position.cost -= proceeds - realised
+        position.amount -= direction * closed
+        position.realised += realised
+        position.isolated_wallet = money(position.isolated_wallet * (held - closed) / held)
+        if not position.amount:
+            position.cost = ZERO
+    opened = quantity - closed
+    if opened:
+        position.cost += side * opened * price
+        position.amount += side * opened
+        if position.isolated:
+            position.isolated_wallet += money(opened * price / position.leverage)
+    return _Change(realised, opened, closed)
+
+
+def finish_algo(core: Core, account: Account, order: Order) -> None:
+    """Tell the end of the conditional order whose child ``order`` has ended."""
+    algo = account.algos.get(order.algo_id)
+    if algo is None or order.open:
+        return
+    algo.actual_price, algo.actual_quantity = order.average, order.filled
+    set_algo_status(core, account, algo, "FINISHED")
+
+
+def set_algo_status(core: Core, account: Account, algo: AlgoOrder, status: str) -> None:
+    """Move a conditional order to ``status`` and tell it."""
+    algo.status, algo.update_time = status, core.now
+    account.open_algos.pop(algo.algo_id, None)
+    core.tell_algo(algo)
+
+
+def end_order(core: Core, account: Account, order: Order, status: str) -> None:
+    """End an order as CANCELED or EXPIRED."""
+    order.status, order.update_time = status, core.now
+    account.open_orders.pop(order.order_id, None)
+    core.tell_order(order, status)
+    finish_algo(core, account, order)
+
+
+def after_position_change(
+    core: Core, account: Account, position: Position, *, turned: bool
+) -> None:
+    """Expire what the change made pointless: close-position stops, reduce-only orders."""
+    if position.amount and not turned:
+        _shrink_reduce_only(core, account, position)
+        return
+    for algo in list(account.open_algos.values()):
+        if algo.symbol != position.symbol or not algo.close_position:
+            continue
+        if sign_of(algo.side) * position.amount >= 0:
+            set_algo_status(core, account, algo, "EXPIRED")
+    _shrink_reduce_only(core, account, position)
+
+
+def _shrink_reduce_only(core: Core, account: Account, position: Position) -> None:
+    for order in list(account.open_orders.values()):
+        if order.symbol != position.symbol or not order.reduce_only:
+            continue
+        if sign_of(order.side) * position.amount >= 0:
+            end_order(core, account, order, "EXPIRED")
+        elif order.remaining > abs(position.amount):
+            order.quantity = order.filled + abs(position.amount)
+            order.update_time = core.now
+            core.tell_order(order, "AMENDMENT")

@@ -1,0 +1,198 @@
+"""What a symbol shows at market time: its last price, the running minute, recent trades."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sandbox.candles import Bar, Funding, Series, Ticks, ticks_at
+from sandbox.instruments import Instrument
+from sandbox.intervals import MINUTE, bar_start, next_start
+from sandbox.numbers import ZERO
+
+FUNDING_EVERY_MS = 8 * 60 * MINUTE
+RECENT_TRADES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One print of the recorded market; ``update_id`` numbers the book that follows from it."""
+
+    symbol: str
+    time: int
+    price: Decimal
+    before: Decimal
+    quantity: Decimal
+    trade_id: int
+    buyer_maker: bool
+    update_id: int
+
+
+class Feed:
+    """Walks one symbol's candles; ``minute`` is the open time (ms) of the running one."""
+
+    def __init__(self, series: Series, instrument: Instrument, funding: Funding) -> None:
+        self.series = series
+        self.instrument = instrument
+        self.funding = funding
+        self.price = ZERO
+        self.time = 0
+        self.minute = 0
+        self.candle: Ticks | None = None
+        self.update_id = 10_000_000
+        self.recent: deque[Tick] = deque(maxlen=RECENT_TRADES)
+        self._row = -1
+        self._running: Bar | None = None
+        self._trade_id = 1_000_000
+
+    @property
+    def symbol(self) -> str:
+        """The symbol's name."""
+        return self.instrument.symbol
+
+    def start(self, begin: int) -> None:
+        """Stand at market time ``begin``: the price is the open there, else the last close."""
+        row = self.series.before(begin)
+        tick = self.instrument.tick
+        for earlier in range(max(0, row - RECENT_TRADES + 10), row):
+            time = int(self.series.open_time[earlier]) + MINUTE - 1
+            self._print(time, ticks_at(self.series, earlier, tick).close)
+        if not self.price:
+            self.price = ticks_at(self.series, min(row, len(self.series.close) - 1), tick).open
+        self.time = begin
+        self.open_minute(begin)
+
+    def open_minute(self, minute: int) -> None:
+        """Begin the minute; where no candle was recorded the price stands."""
+        self.minute = minute
+        self._row = self.series.index(minute)
+        self.candle = None
+        self._running = None
+        if self._row >= 0:
+            self.candle = ticks_at(self.series, self._row, self.instrument.tick)
+            price = float(self.candle.open)
+            self._running = Bar(minute, minute + MINUTE, price, price, price, price, 0.0, 0.0)
+
+    def move(self, time: int, price: Decimal) -> Tick:
+        """A trade at ``price``; the running candle follows."""
+        tick = self._print(time, price)
+        running, value = self._running, float(price)
+        if running is not None:
+            share = min(1.0, max(0.0, (time - self.minute) / MINUTE))
+            volume = float(self.series.volume[self._row]) * share
+            self._running = Bar(
+                running.start,
+                running.end,
+                running.open,
+                max(running.high, value),
+                min(running.low, value),
+                value,
+                volume,
+                volume * value,
+            )
+        return tick
+
+    def close_minute(self) -> Bar | None:
+        """End the minute; its candle exactly as recorded."""
+        if self._row < 0:
+            return None
+        row, series = self._row, self.series
+        self._running = None
+        close, volume = float(series.close[row]), float(series.volume[row])
+        return Bar(
+            self.minute,
+            self.minute + MINUTE,
+            float(series.open[row]),
+            float(series.high[row]),
+            float(series.low[row]),
+            close,
+            volume,
+            volume * close,
+        )
+
+    def _print(self, time: int, price: Decimal) -> Tick:
+        self._trade_id += 1
+        self.update_id += 1
+        step = self.instrument.step
+        tick = Tick(
+            self.symbol,
+            time,
+            price,
+            self.price or price,
+            step * (1 + self._trade_id % 7),
+            self._trade_id,
+            price < self.price,
+            self.update_id,
+        )
+        self.price, self.time = price, time
+        self.recent.append(tick)
+        return tick
+
+    def bars(self, interval: str, start: int, end: int) -> list[Bar]:
+        """Bars that open in [``start``, ``end``), up to the market time; the last may still run."""
+        closed = self.series.bars(interval, start, end, self.minute)
+        running = self._running
+        if running is None:
+            return closed
+        begin = bar_start(interval, running.start)
+        if not start <= begin < end:
+            return closed
+        if closed and closed[-1].start == begin:
+            closed[-1] = _merge(closed[-1], running)
+            return closed
+        last = next_start(interval, begin)
+        merged = _merge(Bar(begin, last, running.open, *_rest(running)), None)
+        return [*closed, merged]
+
+    def bar_at(self, interval: str, time: int) -> Bar | None:
+        """The bar of ``interval`` that holds ``time``, as far as it is known."""
+        start = bar_start(interval, time)
+        found = self.bars(interval, start, start + 1)
+        return found[-1] if found else None
+
+    def day(self) -> Bar | None:
+        """The last 24 hours as one bar."""
+        bars = list(self._last_day())
+        if not bars:
+            return None
+        return Bar(
+            bars[0].start,
+            bars[-1].end,
+            bars[0].open,
+            max(bar.high for bar in bars),
+            min(bar.low for bar in bars),
+            bars[-1].close,
+            sum(bar.volume for bar in bars),
+            sum(bar.quote_volume for bar in bars),
+        )
+
+    def _last_day(self) -> Iterator[Bar]:
+        yield from self.bars("15m", self.minute - 24 * 60 * MINUTE, self.minute + MINUTE)
+
+    def next_funding(self, time: int) -> int:
+        """When funding is paid next (ms)."""
+        for funded in self.funding.times:
+            if funded > time:
+                return funded
+        return (time // FUNDING_EVERY_MS + 1) * FUNDING_EVERY_MS
+
+
+def _rest(bar: Bar) -> tuple[float, float, float, float, float]:
+    return bar.high, bar.low, bar.close, bar.volume, bar.quote_volume
+
+
+def _merge(bar: Bar, later: Bar | None) -> Bar:
+    if later is None:
+        return bar
+    return Bar(
+        bar.start,
+        bar.end,
+        bar.open,
+        max(bar.high, later.high),
+        min(bar.low, later.low),
+        later.close,
+        bar.volume + later.volume,
+        bar.quote_volume + later.quote_volume,
+    )

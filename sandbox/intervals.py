@@ -1,0 +1,62 @@
+"""Kline intervals and where their bars begin (UTC)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+MINUTE = 60_000
+DAY = 86_400_000
+WEEK = 7 * DAY
+MONDAY = 4 * DAY  # 1970-01-05, the first Monday
+INTERVALS = {
+    "1m": MINUTE,
+    "3m": 3 * MINUTE,
+    "5m": 5 * MINUTE,
+    "15m": 15 * MINUTE,
+    "30m": 30 * MINUTE,
+    "1h": 60 * MINUTE,
+    "2h": 120 * MINUTE,
+    "4h": 240 * MINUTE,
+    "6h": 360 * MINUTE,
+    "8h": 480 * MINUTE,
+    "12h": 720 * MINUTE,
+    "1d": DAY,
+    "3d": 3 * DAY,
+    "1w": WEEK,
+    "1M": 31 * DAY,
+}
+
+
+def bar_start(interval: str, time: int) -> int:
+    """Open time (ms) of the bar that holds ``time`` (ms)."""
+    if interval == "1M":
+        moment = datetime.fromtimestamp(time / 1000, UTC)
+        return _month_ms(moment.year, moment.month)
+    size = INTERVALS[interval]
+    offset = MONDAY if interval == "1w" else 0
+    return (time - offset) // size * size + offset
+
+
+def next_start(interval: str, start: int) -> int:
+    """Open time (ms) of the bar after the one that opens at ``start``."""
+    if interval == "1M":
+        moment = datetime.fromtimestamp(start / 1000, UTC)
+        return _month_ms(moment.year + moment.month // 12, moment.month % 12 + 1)
+    return start + INTERVALS[interval]
+
+
+def bar_starts(interval: str, times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Open times (ms) of the bars that hold ``times`` (ms)."""
+    if interval == "1M":
+        months = times.astype("datetime64[ms]").astype("datetime64[M]")
+        return months.astype("datetime64[ms]").astype(np.int64)
+    size = INTERVALS[interval]
+    offset = MONDAY if interval == "1w" else 0
+    return (times - offset) // size * size + offset
+
+
+def _month_ms(year: int, month: int) -> int:
+    return int(datetime(year, month, 1, tzinfo=UTC).timestamp() * 1000)

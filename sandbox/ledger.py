@@ -1,0 +1,253 @@
+"""The exchange's own record: append-only SQLite tables with market time and wall time."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from sandbox.engine.model import (
+    AccountChanged,
+    AlgoChanged,
+    ConfigChanged,
+    Event,
+    Fill,
+    Income,
+    OrderChanged,
+)
+from sandbox.numbers import plain
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "meta": ("key", "value"),
+    "requests": ("method", "path", "params", "status", "code", "message"),
+    "orders": (
+        "account",
+        "order_id",
+        "client_id",
+        "symbol",
+        "side",
+        "type",
+        "tif",
+        "price",
+        "quantity",
+        "reduce_only",
+        "close_position",
+        "algo_id",
+        "execution",
+        "status",
+        "filled",
+        "average",
+    ),
+    "algo_orders": (
+        "account",
+        "algo_id",
+        "client_id",
+        "symbol",
+        "side",
+        "type",
+        "trigger_price",
+        "price",
+        "quantity",
+        "reduce_only",
+        "close_position",
+        "status",
+        "child_id",
+        "actual_price",
+        "actual_quantity",
+        "reject_reason",
+    ),
+    "fills": (
+        "account",
+        "trade_id",
+        "order_id",
+        "client_id",
+        "symbol",
+        "side",
+        "price",
+        "quantity",
+        "realised",
+        "fee",
+        "maker",
+        "opened",
+        "closed",
+    ),
+    "balances": ("account", "kind", "symbol", "amount", "wallet", "transaction_id", "trade_id"),
+    "positions": (
+        "account",
+        "symbol",
+        "amount",
+        "entry_price",
+        "cost",
+        "mark_price",
+        "realised",
+        "leverage",
+        "isolated",
+        "isolated_wallet",
+        "reason",
+    ),
+    "events": ("account", "kind", "detail"),
+}
+BATCH = 2_000
+
+
+class Ledger:
+    """Rows are kept in memory and committed together: at ``flush`` and every ``BATCH`` rows."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._connection = sqlite3.connect(str(path) if path else ":memory:")
+        self._rows: list[tuple[str, tuple[object, ...]]] = []
+        self._create()
+
+    def _create(self) -> None:
+        self._connection.execute("pragma journal_mode = wal")
+        for table, columns in TABLES.items():
+            names = ", ".join(("seq integer primary key", "market_ms", "wall_ms", *columns))
+            self._connection.execute(f"create table if not exists {table} ({names})")
+            for action in ("update", "delete"):
+                self._connection.execute(
+                    f"create trigger if not exists no_{action}_{table} before {action} on {table} "
+                    f"begin select raise(abort, 'the ledger is append-only'); end"
+                )
+        self._connection.commit()
+
+    def write_meta(self, values: Mapping[str, str], wall_ms: int) -> None:
+        """Record the settings of a run."""
+        for key, value in values.items():
+            self._add("meta", 0, wall_ms, (key, value))
+        self.flush()
+
+    def write_request(
+        self,
+        market_ms: int,
+        wall_ms: int,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        status: int,
+        code: int,
+        message: str,
+    ) -> None:
+        """Record a request and how it was answered; the signature is left out."""
+        kept = {name: value for name, value in params.items() if name != "signature"}
+        detail = json.dumps(kept, separators=(",", ":"))
+        self._add("requests", market_ms, wall_ms, (method, path, detail, status, code, message))
+
+    def write_event(
+        self, market_ms: int, wall_ms: int, account: str, kind: str, detail: Mapping[str, object]
+    ) -> None:
+        """Record something that is not money: a fault, a connection, a clock time-out."""
+        self._add("events", market_ms, wall_ms, (account, kind, json.dumps(detail)))
+
+    def write(self, event: Event, wall_ms: int) -> None:
+        """Record an event of the engine."""
+        match event:
+            case OrderChanged():
+                self._write_order(event, wall_ms)
+            case AlgoChanged():
+                self._write_algo(event, wall_ms)
+            case AccountChanged():
+                self._write_positions(event, wall_ms)
+            case Income():
+                self._add(
+                    "balances",
+                    event.time,
+                    wall_ms,
+                    (
+                        event.account, event.kind, event.symbol, plain(event.amount),
+                        plain(event.wallet), event.transaction, event.trade_id,
+                    ),
+                )  # fmt: skip
+            case ConfigChanged():
+                detail = {"symbol": event.symbol, "leverage": event.leverage}
+                self.write_event(event.time, wall_ms, event.account, "leverage", detail)
+
+    def _write_order(self, event: OrderChanged, wall_ms: int) -> None:
+        order = event.order
+        self._add(
+            "orders",
+            event.time,
+            wall_ms,
+            (
+                order.account, order.order_id, order.client_id, order.symbol, order.side,
+                order.orig_type, order.tif, plain(order.price), plain(order.quantity),
+                int(order.reduce_only), int(order.close_position), order.algo_id, event.execution,
+                order.status, plain(order.filled), plain(order.average),
+            ),
+        )  # fmt: skip
+        if event.fill is not None:
+            self._write_fill(event.fill, wall_ms)
+
+    def _write_fill(self, fill: Fill, wall_ms: int) -> None:
+        self._add(
+            "fills",
+            fill.time,
+            wall_ms,
+            (
+                fill.account, fill.trade_id, fill.order_id, fill.client_id, fill.symbol, fill.side,
+                plain(fill.price), plain(fill.quantity), plain(fill.realised), plain(fill.fee),
+                int(fill.maker), plain(fill.opened), plain(fill.closed),
+            ),
+        )  # fmt: skip
+
+    def _write_algo(self, event: AlgoChanged, wall_ms: int) -> None:
+        algo = event.algo
+        self._add(
+            "algo_orders",
+            event.time,
+            wall_ms,
+            (
+                algo.account, algo.algo_id, algo.client_id, algo.symbol, algo.side, algo.type,
+                plain(algo.level or algo.trigger_price), plain(algo.price), plain(algo.quantity),
+                int(algo.reduce_only), int(algo.close_position), algo.status, algo.child_id,
+                plain(algo.actual_price), plain(algo.actual_quantity), algo.reject_reason,
+            ),
+        )  # fmt: skip
+
+    def _write_positions(self, event: AccountChanged, wall_ms: int) -> None:
+        for position, mark in zip(event.positions, event.marks, strict=True):
+            self._add(
+                "positions",
+                event.time,
+                wall_ms,
+                (
+                    event.account, position.symbol, plain(position.amount),
+                    plain(position.entry_price), plain(position.cost), plain(mark),
+                    plain(position.realised), position.leverage, int(position.isolated),
+                    plain(position.isolated_wallet), event.reason,
+                ),
+            )  # fmt: skip
+
+    def _add(self, table: str, market_ms: int, wall_ms: int, values: tuple[object, ...]) -> None:
+        self._rows.append((table, (market_ms, wall_ms, *values)))
+        if len(self._rows) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what was recorded so far."""
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        with self._connection:
+            for table, values in rows:
+                columns = ", ".join(("market_ms", "wall_ms", *TABLES[table]))
+                marks = ", ".join("?" * len(values))
+                self._connection.execute(
+                    f"insert into {table} ({columns}) values ({marks})", values
+                )
+
+    def rows(self, table: str, columns: str = "*") -> list[tuple[object, ...]]:
+        """Committed and waiting rows of a table, oldest first."""
+        self.flush()
+        return self._connection.execute(f"select {columns} from {table} order by seq").fetchall()
+
+    def close(self) -> None:
+        """Commit and close."""
+        self.flush()
+        self._connection.close()
+
+
+def decimal_of(value: object) -> Decimal:
+    """A recorded number."""
+    return Decimal(str(value))

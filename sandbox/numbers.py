@@ -1,0 +1,35 @@
+"""Money as ``Decimal``: conversions that neither lose nor invent a digit."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+CENT8 = Decimal("0.00000001")
+
+
+def plain(value: Decimal) -> str:
+    """``value`` without exponent, as the exchange writes numbers."""
+    return format(value, "f")
+
+
+def money(value: Decimal) -> Decimal:
+    """``value`` at the wallet's eight decimals (half to even)."""
+    return value.quantize(CENT8, rounding=ROUND_HALF_EVEN)
+
+
+def money_text(value: Decimal) -> str:
+    """``value`` with exactly eight decimals."""
+    return format(money(value), "f")
+
+
+def decimals_of(step: Decimal) -> int:
+    """Decimals that a multiple of ``step`` can need: 0.10 -> 1, 0.001 -> 3, 1 -> 0."""
+    exponent = step.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def to_multiple(value: float, step: Decimal) -> Decimal:
+    """The multiple of ``step`` nearest to a recorded floating-point ``value``."""
+    return (Decimal(repr(value)) / step).quantize(ONE, rounding=ROUND_HALF_EVEN) * step

@@ -1,0 +1,51 @@
+"""Signatures and time windows of signed requests."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from sandbox import errors
+
+MAX_RECV_WINDOW = 60_000
+DEFAULT_RECV_WINDOW = 5_000
+
+
+def payload_of(query: str, body: str) -> str:
+    """What a client signed: the raw query and body without their ``signature`` pair."""
+    return _without_signature(query) + _without_signature(body)
+
+
+def _without_signature(raw: str) -> str:
+    return "&".join(pair for pair in raw.split("&") if not pair.startswith("signature="))
+
+
+def sign(secret: str, payload: str) -> str:
+    """HMAC-SHA256 of ``payload``, hexadecimal."""
+    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+
+
+def check_signature(secret: str, query: str, body: str, signature: str | None) -> None:
+    """Refuse a missing or wrong signature (−1102, −1022)."""
+    if not signature:
+        raise errors.MISSING("signature")
+    if not hmac.compare_digest(sign(secret, payload_of(query, body)), signature):
+        raise errors.BAD_SIGNATURE()
+
+
+def check_time(params: Mapping[str, str], wall_ms: int) -> None:
+    """Refuse a timestamp outside of ``recvWindow`` or over a second ahead (−1021)."""
+    stamp = params.get("timestamp", "")
+    if not stamp.lstrip("-").isdigit():
+        raise errors.MISSING("timestamp")
+    window_text = params.get("recvWindow", str(DEFAULT_RECV_WINDOW))
+    if not window_text.isdigit():
+        raise errors.BAD_VALUE("recvWindow")
+    window, time = int(window_text), int(stamp)
+    if window > MAX_RECV_WINDOW:
+        raise errors.BAD_RECV_WINDOW()
+    if time >= wall_ms + 1000:
+        raise errors.AHEAD_OF_SERVER()
+    if wall_ms - time > window:
+        raise errors.OUTSIDE_WINDOW()

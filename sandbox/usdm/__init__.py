@@ -1,0 +1,1 @@
+"""The USDⓈ-M futures dialect: parameters, answers, streams."""

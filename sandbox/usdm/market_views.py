@@ -1,0 +1,371 @@
+"""JSON of market data: klines, book, trades, tickers, exchange information."""
+
+from __future__ import annotations
+
+import zlib
+from decimal import Decimal
+from typing import Any
+
+from sandbox.candles import Bar
+from sandbox.feed import Feed, Tick
+from sandbox.instruments import Instrument
+from sandbox.numbers import money_text, plain
+
+Json = dict[str, Any]
+BOOK_LEVELS = 50
+ORDER_TYPES = [
+    "LIMIT",
+    "MARKET",
+    "STOP",
+    "STOP_MARKET",
+    "TAKE_PROFIT",
+    "TAKE_PROFIT_MARKET",
+    "TRAILING_STOP_MARKET",
+]
+
+
+def kline_row(bar: Bar, instrument: Instrument) -> list[Any]:
+    """A bar as REST `klines` answers it; trade count and taker flow are not recorded (0)."""
+    price, quantity = instrument.price_precision, instrument.quantity_precision
+    return [
+        bar.start,
+        f"{bar.open:.{price}f}",
+        f"{bar.high:.{price}f}",
+        f"{bar.low:.{price}f}",
+        f"{bar.close:.{price}f}",
+        f"{bar.volume:.{quantity}f}",
+        bar.end - 1,
+        f"{bar.quote_volume:.5f}",
+        0,
+        "0",
+        "0",
+        "0",
+    ]
+
+
+def kline_event(
+    bar: Bar, instrument: Instrument, interval: str, time: int, *, closed: bool
+) -> Json:
+    """The `kline` stream's event."""
+    price, quantity = instrument.price_precision, instrument.quantity_precision
+    body = {
+        "t": bar.start,
+        "T": bar.end - 1,
+        "s": instrument.symbol,
+        "i": interval,
+        "f": -1,
+        "L": -1,
+        "o": f"{bar.open:.{price}f}",
+        "c": f"{bar.close:.{price}f}",
+        "h": f"{bar.high:.{price}f}",
+        "l": f"{bar.low:.{price}f}",
+        "v": f"{bar.volume:.{quantity}f}",
+        "n": 0,
+        "x": closed,
+        "q": f"{bar.quote_volume:.5f}",
+        "V": "0",
+        "Q": "0",
+        "B": "0",
+    }
+    return {"e": "kline", "E": time, "s": instrument.symbol, "k": body}
+
+
+def continuous_kline_event(event: Json) -> Json:
+    """The same bar as the `continuousKline` stream tells it."""
+    body = {name: value for name, value in event["k"].items() if name != "s"}
+    return {
+        "e": "continuous_kline",
+        "E": event["E"],
+        "ps": event["s"],
+        "ct": "PERPETUAL",
+        "k": body,
+    }
+
+
+def level_quantity(instrument: Instrument, price: Decimal) -> Decimal:
+    """The quantity shown at a price level: fixed by the price, so that every book agrees."""
+    seed = zlib.crc32(f"{instrument.symbol}{price.normalize()}".encode())
+    return instrument.step * (1 + seed % 5000)
+
+
+def book_sides(instrument: Instrument, price: Decimal, levels: int) -> tuple[Json, Json]:
+    """Bids and asks around a last price, as price -> quantity texts, best first."""
+    bids, asks = {}, {}
+    for distance in range(1, levels + 1):
+        below, above = price - distance * instrument.tick, price + distance * instrument.tick
+        if below > 0:
+            bids[plain(below)] = plain(level_quantity(instrument, below))
+        asks[plain(above)] = plain(level_quantity(instrument, above))
+    return bids, asks
+
+
+def depth_view(feed: Feed, limit: int) -> Json:
+    """The book as REST `depth` answers it."""
+    bids, asks = book_sides(feed.instrument, feed.price, min(limit, BOOK_LEVELS))
+    return {
+        "lastUpdateId": feed.update_id,
+        "E": feed.time,
+        "T": feed.time,
+        "bids": [list(level) for level in bids.items()],
+        "asks": [list(level) for level in asks.items()],
+    }
+
+
+def depth_event(instrument: Instrument, tick: Tick) -> Json:
+    """The difference between the book before a print and after it."""
+    old = book_sides(instrument, tick.before, BOOK_LEVELS)
+    new = book_sides(instrument, tick.price, BOOK_LEVELS)
+    changes = [
+        [[price, after.get(price, "0")] for price in {**before, **after} if price not in before]
+        + [[price, "0"] for price in before if price not in after]
+        for before, after in zip(old, new, strict=True)
+    ]
+    return {
+        "e": "depthUpdate",
+        "E": tick.time,
+        "T": tick.time,
+        "s": tick.symbol,
+        "U": tick.update_id,
+        "u": tick.update_id,
+        "pu": tick.update_id - 1,
+        "b": changes[0],
+        "a": changes[1],
+    }
+
+
+def partial_depth_event(instrument: Instrument, tick: Tick, levels: int) -> Json:
+    """The best levels of the book (`depth5`, `depth10`, `depth20`)."""
+    bids, asks = book_sides(instrument, tick.price, levels)
+    event = depth_event(instrument, tick)
+    return event | {
+        "b": [list(level) for level in bids.items()],
+        "a": [list(level) for level in asks.items()],
+    }
+
+
+def book_ticker_event(instrument: Instrument, tick: Tick) -> Json:
+    """The `bookTicker` stream's event."""
+    bid, ask = tick.price - instrument.tick, tick.price + instrument.tick
+    return {
+        "e": "bookTicker",
+        "u": tick.update_id,
+        "E": tick.time,
+        "T": tick.time,
+        "s": tick.symbol,
+        "b": plain(bid),
+        "B": plain(level_quantity(instrument, bid)),
+        "a": plain(ask),
+        "A": plain(level_quantity(instrument, ask)),
+    }
+
+
+def book_ticker_view(feed: Feed) -> Json:
+    """The best bid and ask as REST answers them."""
+    instrument = feed.instrument
+    bid, ask = feed.price - instrument.tick, feed.price + instrument.tick
+    return {
+        "symbol": feed.symbol,
+        "lastUpdateId": feed.update_id,
+        "bidPrice": plain(bid),
+        "bidQty": plain(level_quantity(instrument, bid)),
+        "askPrice": plain(ask),
+        "askQty": plain(level_quantity(instrument, ask)),
+        "time": feed.time,
+    }
+
+
+def agg_trade_view(tick: Tick) -> Json:
+    """A trade as REST `aggTrades` answers it."""
+    return {
+        "a": tick.trade_id,
+        "p": plain(tick.price),
+        "q": plain(tick.quantity),
+        "nq": plain(tick.quantity),
+        "f": tick.trade_id,
+        "l": tick.trade_id,
+        "T": tick.time,
+        "m": tick.buyer_maker,
+    }
+
+
+def agg_trade_event(tick: Tick) -> Json:
+    """The `aggTrade` stream's event."""
+    return {"e": "aggTrade", "E": tick.time, "s": tick.symbol, **agg_trade_view(tick)}
+
+
+def trade_event(tick: Tick) -> Json:
+    """The `trade` stream's event."""
+    return {
+        "e": "trade",
+        "E": tick.time,
+        "T": tick.time,
+        "s": tick.symbol,
+        "t": tick.trade_id,
+        "p": plain(tick.price),
+        "q": plain(tick.quantity),
+        "X": "MARKET",
+        "m": tick.buyer_maker,
+    }
+
+
+def mark_price_event(feed: Feed, rate: Decimal, time: int) -> Json:
+    """The `markPrice` stream's event; the mark price is the last price."""
+    price = money_text(feed.price)
+    return {
+        "e": "markPriceUpdate",
+        "E": time,
+        "s": feed.symbol,
+        "p": price,
+        "ap": price,
+        "i": price,
+        "P": price,
+        "r": money_text(rate),
+        "T": feed.next_funding(time),
+    }
+
+
+def premium_index(feed: Feed, rate: Decimal, time: int) -> Json:
+    """Mark price and funding as REST answers them."""
+    price = money_text(feed.price)
+    return {
+        "symbol": feed.symbol,
+        "markPrice": price,
+        "indexPrice": price,
+        "estimatedSettlePrice": price,
+        "lastFundingRate": money_text(rate),
+        "interestRate": "0.00010000",
+        "nextFundingTime": feed.next_funding(time),
+        "time": time,
+    }
+
+
+def day_view(feed: Feed) -> Json:
+    """The last 24 hours as REST `ticker/24hr` answers them."""
+    instrument = feed.instrument
+    day = feed.day() or Bar(feed.time, feed.time, *[float(feed.price)] * 4, 0.0, 0.0)
+    price, quantity = instrument.price_precision, instrument.quantity_precision
+    change = day.close - day.open
+    average = day.quote_volume / day.volume if day.volume else day.close
+    last = feed.recent[-1] if feed.recent else None
+    return {
+        "symbol": feed.symbol,
+        "priceChange": f"{change:.{price}f}",
+        "priceChangePercent": f"{change / day.open * 100:.3f}",
+        "weightedAvgPrice": f"{average:.{price}f}",
+        "lastPrice": plain(feed.price),
+        "lastQty": plain(last.quantity) if last else "0",
+        "openPrice": f"{day.open:.{price}f}",
+        "highPrice": f"{day.high:.{price}f}",
+        "lowPrice": f"{day.low:.{price}f}",
+        "volume": f"{day.volume:.{quantity}f}",
+        "quoteVolume": f"{day.quote_volume:.2f}",
+        "openTime": day.start,
+        "closeTime": feed.time,
+        "firstId": feed.recent[0].trade_id if feed.recent else 0,
+        "lastId": last.trade_id if last else 0,
+        "count": len(feed.recent),
+    }
+
+
+def ticker_event(feed: Feed, time: int, *, mini: bool) -> Json:
+    """The `ticker` and `miniTicker` streams' events."""
+    day = day_view(feed)
+    event = {
+        "e": "24hrMiniTicker" if mini else "24hrTicker",
+        "E": time,
+        "s": feed.symbol,
+        "c": day["lastPrice"],
+        "o": day["openPrice"],
+        "h": day["highPrice"],
+        "l": day["lowPrice"],
+        "v": day["volume"],
+        "q": day["quoteVolume"],
+    }
+    if mini:
+        return event
+    return event | {
+        "p": day["priceChange"],
+        "P": day["priceChangePercent"],
+        "w": day["weightedAvgPrice"],
+        "Q": day["lastQty"],
+        "O": day["openTime"],
+        "C": day["closeTime"],
+        "F": day["firstId"],
+        "L": day["lastId"],
+        "n": day["count"],
+    }
+
+
+def symbol_info(instrument: Instrument) -> Json:
+    """A symbol as `exchangeInfo` lists it."""
+    step = plain(instrument.step)
+    return {
+        "symbol": instrument.symbol,
+        "pair": instrument.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": 4133404800000,
+        "onboardDate": instrument.onboard_ms,
+        "status": "TRADING",
+        "maintMarginPercent": "2.5000",
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": instrument.base,
+        "quoteAsset": instrument.quote,
+        "marginAsset": instrument.quote,
+        "pricePrecision": instrument.price_precision,
+        "quantityPrecision": instrument.quantity_precision,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": [],
+        "settlePlan": 0,
+        "triggerProtect": instrument.trigger_protect,
+        "liquidationFee": plain(instrument.liquidation_fee),
+        "marketTakeBound": instrument.market_take_bound,
+        "maxMoveOrderLimit": 10000,
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": plain(instrument.min_price),
+                "maxPrice": plain(instrument.max_price),
+                "tickSize": plain(instrument.tick),
+            },
+            {
+                "filterType": "LOT_SIZE",
+                "minQty": plain(instrument.min_quantity),
+                "maxQty": plain(instrument.max_quantity),
+                "stepSize": step,
+            },
+            {
+                "filterType": "MARKET_LOT_SIZE",
+                "minQty": plain(instrument.min_quantity),
+                "maxQty": plain(instrument.market_max_quantity),
+                "stepSize": step,
+            },
+            {"filterType": "MAX_NUM_ORDERS", "limit": instrument.max_orders},
+            {"filterType": "MIN_NOTIONAL", "notional": plain(instrument.min_notional)},
+            {
+                "filterType": "PERCENT_PRICE",
+                "multiplierUp": plain(instrument.multiplier_up),
+                "multiplierDown": plain(instrument.multiplier_down),
+                "multiplierDecimal": "4",
+            },
+        ],
+        "orderTypes": ORDER_TYPES,
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+    }
+
+
+def bracket_view(instrument: Instrument) -> Json:
+    """A symbol's brackets as `leverageBracket` answers them."""
+    rows = [
+        {
+            "bracket": bracket.number,
+            "initialLeverage": bracket.leverage,
+            "notionalCap": float(bracket.cap),
+            "notionalFloor": float(bracket.floor),
+            "maintMarginRatio": float(bracket.ratio),
+            "cum": float(bracket.cum),
+        }
+        for bracket in instrument.brackets
+    ]
+    return {"symbol": instrument.symbol, "brackets": rows}

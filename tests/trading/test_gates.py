@@ -1,0 +1,129 @@
+"""Gates: each one can fail alone, and says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from trading.gates import Evidence, Thresholds, judge, proven
+
+GOOD = Evidence(
+    trades=45,
+    total_return=0.08,
+    max_drawdown=0.11,
+    deflated_sharpe=0.95,
+    overfitting=0.12,
+    plateau=0.8,
+    current_return=0.07,
+)
+
+
+def test_a_sound_candidate_passes_every_gate() -> None:
+    verdicts = judge(GOOD)
+    assert [verdict.name for verdict in verdicts] == [
+        "out_of_sample_trades",
+        "total_return",
+        "max_drawdown",
+        "deflated_sharpe",
+        "overfitting",
+        "plateau",
+        "not_worse_than_current",
+    ]
+    assert proven(verdicts)
+
+
+@pytest.mark.parametrize(
+    ("change", "gate", "value", "threshold", "text"),
+    [
+        (
+            {"trades": 29},
+            "out_of_sample_trades",
+            29,
+            30,
+            "29 trades out-of-sample: is below the required 30",
+        ),
+        (
+            {"total_return": 0.0, "current_return": None},
+            "total_return",
+            0.0,
+            0.0,
+            "out-of-sample return +0.00% after costs: is not above +0.00%",
+        ),
+        (
+            {"max_drawdown": 0.3},
+            "max_drawdown",
+            0.3,
+            0.25,
+            "maximum drawdown 30.0% out-of-sample: is above the limit of 0.25",
+        ),
+        (
+            {"deflated_sharpe": 0.89},
+            "deflated_sharpe",
+            0.89,
+            0.9,
+            "deflated Sharpe ratio 0.890: is below the required 0.9",
+        ),
+        (
+            {"overfitting": 0.31},
+            "overfitting",
+            0.31,
+            0.3,
+            "probability of back-test overfitting 0.310: is above the limit of 0.3",
+        ),
+        (
+            {"plateau": 0.5},
+            "plateau",
+            0.5,
+            0.6,
+            "50% of the grid neighbours keep the winner's result: is below the required 0.6",
+        ),
+        (
+            {"current_return": 0.125},
+            "not_worse_than_current",
+            0.08,
+            0.105,
+            "return +8.00% is worse than the current release's +12.50% by more than 2.00%"
+            " on the same window",
+        ),
+    ],
+)
+def test_one_weakness_fails_its_own_gate_only(
+    change: dict[str, float | None], gate: str, value: float, threshold: float, text: str
+) -> None:
+    verdicts = judge(replace(GOOD, **change))  # type: ignore[arg-type]
+    failed = [verdict for verdict in verdicts if not verdict.passed]
+    assert [verdict.name for verdict in failed] == [gate]
+    assert failed[0].value == value
+    assert failed[0].threshold == pytest.approx(threshold)
+    assert failed[0].text == text
+    assert not proven(verdicts)
+
+
+def test_the_threshold_itself_passes() -> None:
+    edge = Evidence(30, 1e-9, 0.25, 0.90, 0.30, 0.60, 0.02)
+    assert proven(judge(edge))
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("field", ["deflated_sharpe", "overfitting", "plateau"])
+def test_what_was_not_measured_does_not_pass(field: str, missing: float | None) -> None:
+    verdicts = judge(replace(GOOD, **{field: missing}))  # type: ignore[arg-type]
+    (failed,) = (verdict for verdict in verdicts if not verdict.passed)
+    assert failed.name == field
+    assert failed.value is None
+    assert "could not be measured" in failed.text
+
+
+def test_a_first_release_has_nothing_to_be_compared_with() -> None:
+    verdicts = judge(replace(GOOD, current_return=None))
+    assert "not_worse_than_current" not in {verdict.name for verdict in verdicts}
+    assert proven(verdicts)
+
+
+def test_thresholds_can_be_set() -> None:
+    assert not proven(judge(GOOD, Thresholds(trades=46)))
+
+
+def test_no_verdicts_prove_nothing() -> None:
+    assert not proven(())

@@ -1,0 +1,257 @@
+"""Over-fitting measures against published examples and cases worked by hand."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from trading.errors import DataError
+from trading.overfitting import (
+    backtest_overfitting,
+    bootstrap_p_value,
+    deflated_sharpe,
+    effective_trials,
+    expected_maximum_sharpe,
+    plateau,
+    probabilistic_sharpe,
+    sharpe_ratios,
+)
+
+
+class TestDeflatedSharpe:
+    """Numbers of "A numerical example" in Bailey and López de Prado (2014).
+
+    Annual Sharpe ratio 2.5 over 1,250 daily returns (250 a year), annual variance of the trials'
+    Sharpe ratios 1/2, skewness −3, kurtosis 10.
+    """
+
+    SHARPE = 2.5 / math.sqrt(250)
+    DEVIATION = math.sqrt(0.5 / 250)
+
+    def test_benchmark_of_a_hundred_trials(self) -> None:
+        benchmark = expected_maximum_sharpe(100, self.DEVIATION)
+        assert benchmark == pytest.approx(0.1132, abs=5e-5)
+
+    @pytest.mark.parametrize(
+        ("trials", "skewness", "kurtosis", "published"),
+        [(100, -3.0, 10.0, 0.9004), (46, -3.0, 10.0, 0.9505), (88, 0.0, 3.0, 0.9505)],
+    )
+    def test_published_probabilities(
+        self, trials: int, skewness: float, kurtosis: float, published: float
+    ) -> None:
+        benchmark = expected_maximum_sharpe(trials, self.DEVIATION)
+        result = probabilistic_sharpe(self.SHARPE, benchmark, 1250, skewness, kurtosis)
+        assert result == pytest.approx(published, abs=5e-5)
+
+    def test_one_trial_is_no_selection(self) -> None:
+        assert expected_maximum_sharpe(1, 0.5) == 0.0
+
+    def test_expected_maximum_agrees_with_a_simulation(self) -> None:
+        draws = np.random.default_rng(1).standard_normal((20_000, 50))
+        assert expected_maximum_sharpe(50, 1.0) == pytest.approx(draws.max(axis=1).mean(), abs=0.05)
+
+    def test_moments_and_sharpe_of_a_series_worked_by_hand(self) -> None:
+        # mean 1, deviations -2 -1 0 1 2 scaled: variance 2 (n), 2.5 (n - 1); kurtosis 6.8 / 4
+        returns = np.array([-1.0, 0.0, 1.0, 2.0, 3.0])
+        result = deflated_sharpe(returns, np.array([0.3]))
+        assert result.sharpe == pytest.approx(1 / math.sqrt(2.5))
+        assert result.skewness == pytest.approx(0.0)
+        assert result.kurtosis == pytest.approx(1.7)
+        assert (result.trials, result.benchmark) == (1, 0.0)
+
+    def test_more_trials_deflate_more(self) -> None:
+        returns = np.random.default_rng(2).normal(0.002, 0.01, 250)
+        trials = np.random.default_rng(3).normal(0.0, 0.05, 40)
+        nominal = deflated_sharpe(returns, trials)
+        effective = deflated_sharpe(returns, trials, effective_trials=5)
+        assert nominal.probability < effective.probability
+        assert (effective.trials, effective.effective_trials) == (40, 5)
+
+    def test_returns_that_never_move_prove_nothing(self) -> None:
+        assert deflated_sharpe(np.zeros(50), np.zeros(10)).probability == 0.0
+        assert deflated_sharpe(np.full(50, 0.001), np.zeros(10)).probability == 0.0
+
+    def test_too_few_periods_are_refused(self) -> None:
+        with pytest.raises(DataError, match="was 2 periods and 1 trials"):
+            deflated_sharpe(np.zeros(2), np.zeros(1))
+
+
+class TestEffectiveTrials:
+    def test_copies_of_one_trial_are_one(self) -> None:
+        one = np.random.default_rng(4).normal(0, 1, 100)
+        assert effective_trials(np.stack([one, 2 * one, one + 0.5])) == 1
+
+    def test_independent_trials_count_each(self) -> None:
+        assert effective_trials(np.random.default_rng(5).normal(0, 1, (20, 500))) == 20
+
+    def test_three_families_of_parameters_are_three(self) -> None:
+        generator = np.random.default_rng(6)
+        families = generator.normal(0, 1, (3, 400))
+        trials = np.repeat(families, 10, axis=0) + generator.normal(0, 0.1, (30, 400))
+        assert effective_trials(trials) == 3
+
+    def test_opposite_trials_are_two(self) -> None:
+        one = np.random.default_rng(7).normal(0, 1, 100)
+        assert effective_trials(np.stack([one, -one])) == 2
+
+    def test_trials_that_never_traded_are_one_together(self) -> None:
+        one = np.random.default_rng(8).normal(0, 1, 100)
+        assert effective_trials(np.stack([np.zeros(100), one, np.zeros(100)])) == 2
+        assert effective_trials(np.zeros((3, 100))) == 1
+
+
+def slow_overfitting(returns: np.ndarray, blocks: int) -> float:
+    """CSCV as the paper states it, one split after the other."""
+    trials, periods = returns.shape
+    pieces = np.split(np.arange(periods), blocks)
+    below = 0
+    splits = list(itertools.combinations(range(blocks), blocks // 2))
+    for split in splits:
+        inside = np.concatenate([pieces[b] for b in range(blocks) if b in split])
+        outside = np.concatenate([pieces[b] for b in range(blocks) if b not in split])
+        winner = int(np.argmax([row[inside].mean() / row[inside].std(ddof=1) for row in returns]))
+        scores = [row[outside].mean() / row[outside].std(ddof=1) for row in returns]
+        rank = sorted(scores).index(scores[winner]) + 1
+        relative = rank / (trials + 1)
+        below += math.log(relative / (1 - relative)) <= 0
+    return below / len(splits)
+
+
+class TestBacktestOverfitting:
+    def test_agrees_with_the_definition_split_by_split(self) -> None:
+        returns = np.random.default_rng(9).normal(0, 1, (7, 60))
+        result = backtest_overfitting(returns, blocks=6)
+        assert result.splits == math.comb(6, 3)
+        assert result.probability == pytest.approx(slow_overfitting(returns, 6))
+        assert 0 < result.probability < 1
+
+    def test_a_trial_that_is_always_best_is_not_overfitted(self) -> None:
+        returns = np.random.default_rng(10).normal(0, 1, (20, 160))
+        returns[3] += 2.0
+        result = backtest_overfitting(returns, blocks=10)
+        assert (result.probability, result.loss_probability) == (0.0, 0.0)
+
+    def test_a_winner_that_always_turns_into_the_worst_is_overfitted(self) -> None:
+        # Two blocks; whichever trial wins in one loses in the other.
+        wave = np.array([1.0, 1.1, -1.0, -1.1])
+        result = backtest_overfitting(np.stack([wave, -wave]), blocks=2)
+        assert (result.probability, result.loss_probability) == (1.0, 1.0)
+
+    def test_pure_noise_is_near_one_half_on_average(self) -> None:
+        generator = np.random.default_rng(11)
+        values = [
+            backtest_overfitting(generator.normal(0, 1, (10, 80)), blocks=8).probability
+            for _ in range(60)
+        ]
+        assert np.mean(values) == pytest.approx(0.5, abs=0.1)
+
+    def test_equal_trials_share_their_rank(self) -> None:
+        one = np.random.default_rng(12).normal(0.5, 1, 64)
+        # All are the same: the winner is in the middle, which counts as the lower half.
+        assert backtest_overfitting(np.tile(one, (9, 1)), blocks=8).probability == 1.0
+
+    def test_idle_trials_have_no_skill(self) -> None:
+        returns = np.random.default_rng(13).normal(0, 1, (4, 64))
+        idle = np.vstack([returns, np.zeros((3, 64)), np.full((1, 64), 0.1)])
+        result = backtest_overfitting(idle, blocks=8)
+        assert 0.0 <= result.probability <= 1.0
+        assert backtest_overfitting(idle[4:], blocks=8).probability == 1.0
+
+    def test_the_answer_does_not_depend_on_how_the_splits_are_batched(self) -> None:
+        returns = np.random.default_rng(14).normal(0, 1, (12, 64))
+        whole = backtest_overfitting(returns, blocks=8)
+        assert backtest_overfitting(returns, blocks=8, max_cells=300) == whole
+
+    @pytest.mark.parametrize(
+        ("shape", "blocks", "message"),
+        [
+            ((5, 64), 7, "even number of blocks"),
+            ((5, 15), 8, "15 periods in 8 blocks"),
+            ((1, 64), 8, "was 1 trials"),
+        ],
+    )
+    def test_what_cannot_be_split_is_refused(
+        self, shape: tuple[int, int], blocks: int, message: str
+    ) -> None:
+        with pytest.raises(DataError, match=message):
+            backtest_overfitting(np.zeros(shape), blocks=blocks)
+
+
+class TestPlateau:
+    GRID = tuple({"k": k, "stop": s} for k in (0.3, 0.4, 0.5) for s in (1, 2, 3))
+
+    def test_a_lonely_peak_scores_nothing(self) -> None:
+        result = plateau(self.GRID, [0.1, 0.1, 0.1, 0.1, 1.0, 0.1, 0.1, 0.1, 0.1], 4)
+        assert (result.score, result.neighbours) == (0.0, 8)
+
+    def test_a_hill_scores_the_share_that_keeps_half(self) -> None:
+        result = plateau(self.GRID, [0.5, 0.6, 0.7, 0.2, 1.0, 0.9, 0.1, 0.8, 0.5], 4)
+        assert result.score == pytest.approx(6 / 8)
+
+    def test_a_corner_has_three_neighbours(self) -> None:
+        result = plateau(self.GRID, [1.0, 0.9, 0.0, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0], 0)
+        assert (result.score, result.neighbours) == (pytest.approx(2 / 3), 3)
+
+    def test_neighbours_are_grid_steps_and_not_distances(self) -> None:
+        grid = [{"n": 1}, {"n": 10}, {"n": 1000}]
+        assert plateau(grid, [0.9, 1.0, 0.9], 1).neighbours == 2
+
+    def test_values_in_words_are_all_neighbours(self) -> None:
+        grid = [{"tf": tf, "k": k} for tf in ("1h", "4h", "15m") for k in (1, 2, 3)]
+        assert plateau(grid, [1.0] * 9, 0).neighbours == 5
+
+    def test_a_loss_has_no_plateau(self) -> None:
+        assert plateau(self.GRID, [-0.1] * 9, 4).score == 0.0
+
+    def test_a_single_combination_has_no_plateau(self) -> None:
+        result = plateau([{"k": 0.5}], [1.0], 0)
+        assert (result.score, result.neighbours) == (0.0, 0)
+
+    def test_what_was_not_measured_supports_nothing(self) -> None:
+        assert plateau([{"k": 1}, {"k": 2}], [1.0, math.nan], 0).score == 0.0
+
+
+class TestBootstrap:
+    def test_a_strong_mean_is_significant_and_a_lost_one_is_not(self) -> None:
+        returns = np.random.default_rng(15).normal(0, 1, 300)
+        strong = bootstrap_p_value(returns + 0.5, np.random.default_rng(0))
+        weak = bootstrap_p_value(returns - 0.5, np.random.default_rng(0))
+        assert strong == pytest.approx(1 / 2001)
+        assert weak == pytest.approx(1.0)
+
+    def test_the_same_seed_gives_the_same_value(self) -> None:
+        returns = np.random.default_rng(16).normal(0.05, 1, 200)
+        first = bootstrap_p_value(returns, np.random.default_rng(7), samples=500)
+        assert first == bootstrap_p_value(returns, np.random.default_rng(7), samples=500)
+        assert 0.0 < first < 1.0
+
+    def test_single_draws_agree_with_the_normal_approximation(self) -> None:
+        returns = np.random.default_rng(17).normal(0.0, 1.0, 400)
+        returns += 0.05 - returns.mean()
+        expected = 0.5 * math.erfc(0.05 * math.sqrt(400) / returns.std() / math.sqrt(2))
+        value = bootstrap_p_value(returns, np.random.default_rng(1), samples=20_000, block=1)
+        assert value == pytest.approx(expected, abs=0.01)
+
+    def test_blocks_notice_that_losses_come_together(self) -> None:
+        # The same values; when they come in long runs there is less evidence for the mean.
+        runs = np.repeat(np.random.default_rng(18).normal(0.0, 1.0, 40) + 0.1, 10)
+        single = bootstrap_p_value(runs, np.random.default_rng(2), block=1)
+        together = bootstrap_p_value(runs, np.random.default_rng(2), block=20)
+        assert together > 2 * single
+
+    def test_an_idle_strategy_is_not_significant(self) -> None:
+        assert bootstrap_p_value(np.zeros(30), np.random.default_rng(3)) == 1.0
+
+    def test_a_block_longer_than_the_series_is_refused(self) -> None:
+        with pytest.raises(DataError, match="block of 11 periods does not fit 10 periods"):
+            bootstrap_p_value(np.zeros(10), np.random.default_rng(4), block=11)
+        with pytest.raises(DataError, match="needs 2 periods, was 1"):
+            bootstrap_p_value(np.zeros(1), np.random.default_rng(4))
+
+
+def test_a_row_that_never_moves_has_a_sharpe_ratio_of_zero() -> None:
+    rows = np.array([[0.0, 0.0, 0.0], [0.1, 0.1, 0.1], [1.0, 2.0, 3.0]])
+    assert sharpe_ratios(rows).tolist() == [0.0, 0.0, 2.0]

@@ -1,0 +1,158 @@
+"""Candles, one at a time and in columns. Times are milliseconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.errors import DataError, ParameterError
+
+DAY_MS = 86_400_000
+
+_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+def interval_ms(name: str) -> int:
+    """Milliseconds of an interval name such as ``1m``, ``4h`` or ``1d``; `ParameterError` otherwise."""
+    count, unit = name[:-1], name[-1:]
+    if unit not in _UNIT_MS or not count.isascii() or not count.isdigit() or int(count) == 0:
+        raise ParameterError(f"interval '{name}' is not known; write for example 1m, 15m, 1h, 4h or 1d")
+    return int(count) * _UNIT_MS[unit]
+
+
+def interval_name(milliseconds: int) -> str:
+    """The shortest name of an interval: ``interval_name(3_600_000) == "1h"``."""
+    for unit in ("d", "h", "m", "s"):
+        if milliseconds > 0 and milliseconds % _UNIT_MS[unit] == 0:
+            return f"{milliseconds // _UNIT_MS[unit]}{unit}"
+    raise ParameterError(f"an interval of {milliseconds} ms has no name; whole seconds are expected")
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One closed candle; it covers ``open_time`` (ms) until one interval later, exclusive."""
+
+    open_time: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float = 0.0
+
+
+@dataclass(frozen=True)
+class CandleColumns:
+    """Candles of one symbol and one interval in columns of equal length, ascending, without duplicates.
+
+    Gaps are allowed: a minute without trades may be absent. ``interval_ms`` is the spacing of
+    neighbouring candles.
+    """
+
+    open_time: Integers
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    interval_ms: int
+
+    def __post_init__(self) -> None:
+        _validate(self)
+
+    def __len__(self) -> int:
+        return len(self.open_time)
+
+    @classmethod
+    def of(
+        cls,
+        open_time: Sequence[int] | Integers,
+        open: Sequence[float] | Floats,  # noqa: A002 - the field's term
+        high: Sequence[float] | Floats,
+        low: Sequence[float] | Floats,
+        close: Sequence[float] | Floats,
+        volume: Sequence[float] | Floats | None = None,
+        interval_ms: int | None = None,
+    ) -> CandleColumns:
+        """Build validated columns; the interval is the smallest spacing unless it is given."""
+        times = np.ascontiguousarray(open_time, dtype=np.int64)
+        if interval_ms is None:
+            spacing = np.diff(times)
+            interval_ms = int(spacing.min()) if spacing.size else 60_000
+        filled = np.zeros(times.size) if volume is None else volume
+        prices = [_column(values) for values in (open, high, low, close, filled)]
+        return cls(times, *prices, interval_ms=interval_ms)
+
+    @classmethod
+    def from_candles(cls, candles: Sequence[Candle], interval_ms: int | None = None) -> CandleColumns:
+        """Columns of a sequence of candles."""
+        return cls.of(
+            [c.open_time for c in candles],
+            [c.open for c in candles],
+            [c.high for c in candles],
+            [c.low for c in candles],
+            [c.close for c in candles],
+            [c.volume for c in candles],
+            interval_ms,
+        )
+
+    def slice(self, start_ms: int | None = None, end_ms: int | None = None) -> CandleColumns:
+        """The candles that open at or after ``start_ms`` and before ``end_ms`` (views, no copy)."""
+        first = 0 if start_ms is None else int(np.searchsorted(self.open_time, start_ms))
+        last = len(self) if end_ms is None else int(np.searchsorted(self.open_time, end_ms))
+        return self.rows(first, last)
+
+    def rows(self, first: int, last: int) -> CandleColumns:
+        """The candles at positions ``first`` to ``last``, exclusive."""
+        return CandleColumns(
+            self.open_time[first:last],
+            self.open[first:last],
+            self.high[first:last],
+            self.low[first:last],
+            self.close[first:last],
+            self.volume[first:last],
+            self.interval_ms,
+        )
+
+    def candle(self, row: int) -> Candle:
+        """The candle at one position."""
+        return Candle(
+            int(self.open_time[row]),
+            float(self.open[row]),
+            float(self.high[row]),
+            float(self.low[row]),
+            float(self.close[row]),
+            float(self.volume[row]),
+        )
+
+
+def _column(values: Any) -> Floats:
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def _validate(candles: CandleColumns) -> None:
+    """Refuse columns that no simulation can trust."""
+    columns = (candles.open, candles.high, candles.low, candles.close, candles.volume)
+    if any(column.shape != candles.open_time.shape for column in columns):
+        raise DataError("the candle columns have different lengths")
+    spacing = np.diff(candles.open_time)
+    if spacing.size and int(spacing.min()) <= 0:
+        row = int(np.argmax(spacing <= 0)) + 1
+        raise DataError(
+            f"candles are not in ascending order of open_time: row {row} "
+            f"({int(candles.open_time[row])} ms) does not follow the row before it"
+        )
+    if candles.interval_ms <= 0:
+        raise DataError(f"a candle interval of {candles.interval_ms} ms is not positive")
+    for name in ("open", "high", "low", "close"):
+        column = getattr(candles, name)
+        bad = ~(np.isfinite(column) & (column > 0.0))
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise DataError(f"candle row {row} has {name} = {column[row]}; a positive price is expected")

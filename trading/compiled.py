@@ -1,0 +1,97 @@
+"""The batch side's speed: kernels compiled by numba, cached on disk.
+
+Importing this module imports numba; the executor never does. :func:`twin` compiles a copy and leaves
+the plain function plain, so one process can run both. Numba's own cache does not notice an edited
+callee in another file, so the cache lies in a folder named after a hash of every source file of
+``trading``, numba's version and the processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+import numba
+from numba.core import config
+
+from trading.kernel import rebuild
+
+SOURCE_ROOT = Path(__file__).parent
+CACHE_VARIABLE = "NOCTURNE_CACHE"
+
+
+class _Setting:
+    """Where compiled code is kept; None keeps it in memory only."""
+
+    folder: Path | None = None
+
+
+def default_cache_dir() -> Path:
+    """``$NOCTURNE_CACHE``, else ``nocturne`` in the user's cache folder."""
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "nocturne"
+
+
+def source_key(root: Path = SOURCE_ROOT) -> str:
+    """Hash of every Python file below ``root``, numba's version and the processor's name."""
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    digest.update(numba.__version__.encode() + b"\0")
+    digest.update(llvmlite.binding.get_host_cpu_name().encode())
+    return digest.hexdigest()[:24]
+
+
+def enable(cache_dir: Path | None = None) -> Path | None:
+    """Keep compiled code below ``cache_dir`` (default: the user's cache folder).
+
+    Returns the folder in use, or None where it cannot be written: then each process compiles anew.
+    """
+    folder = (cache_dir or default_cache_dir()) / f"numba-{source_key()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    _Setting.folder = folder if writable else None
+    config.CACHE_DIR = str(folder) if writable else ""
+    _build.cache_clear()
+    return _Setting.folder
+
+
+def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callable[..., Any]:
+    """The compiled form of a kernel; kernels that it calls are compiled with it.
+
+    ``bindings`` replace global names of the kernel and its callees by other kernels.
+    """
+    return _build(function, tuple(sorted(bindings.items())))
+
+
+@cache
+def _build(
+    function: Callable[..., Any], bindings: tuple[tuple[str, Callable[..., Any]], ...]
+) -> Callable[..., Any]:
+    label = "_".join(_label(bound) for _, bound in bindings)
+    return rebuild(function, dict(bindings), _compile, label)
+
+
+def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
+    decorate = numba.njit(cache=_Setting.folder is not None, nogil=True, error_model="python")
+    compiled: Callable[..., Any] = decorate(function)
+    return compiled
+
+
+def _label(function: Callable[..., Any]) -> str:
+    """Name of a bound kernel with a hash of its file, which may lie outside ``trading``."""
+    path = inspect.getsourcefile(function)
+    source = Path(path).read_bytes() if path else b""
+    return f"{function.__name__}_{hashlib.sha256(source).hexdigest()[:12]}"

@@ -1,0 +1,390 @@
+"""From closed base candles to decisions: the machine that the executor and the simulation share.
+
+It builds the candles of ``signal_tf``, ``filter_tf`` and 1 hour from base candles and judges each
+signal candle when it is closed. A higher candle is used only once it is closed: with its last base
+candle or, where that is absent, with the first base candle after it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trading.candles import Candle, interval_name
+from trading.errors import DataError, ParameterError
+from trading.kernel import Buffer, bind, kernel
+from trading.strategies.base import (
+    ACTION,
+    ATR,
+    ENTER,
+    HOLD,
+    LIMIT,
+    OUT_SIZE,
+    REASON,
+    SEEN,
+    Step,
+    Strategy,
+    Value,
+)
+from trading.strategies.filters import (
+    ADX_NOW,
+    ATR_NOW,
+    FILTER_SIZE,
+    HOUR_MS,
+    REASON_TEXTS,
+    TREND_NOW,
+    filter_entry,
+    filter_step,
+    filter_warmup,
+    filters_clear,
+    hourly_step,
+    hourly_warmup,
+)
+
+NO_SIGNAL_CANDLE = 100
+ACTIONS = ("hold", "enter", "exit")
+
+# A slot of the bar buffer: one higher candle in the making. A start below 0 means none.
+STARTED = 0
+OPEN = 1
+HIGH = 2
+LOW = 3
+CLOSE = 4
+VOLUME = 5
+LENGTH = 6
+SLOT = 7
+FILTER_AT = 0
+HOURLY_AT = SLOT
+SIGNAL_AT = 2 * SLOT
+BARS_SIZE = 3 * SLOT
+
+
+@kernel
+def strategy_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,
+    tf_ms: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """The place of a strategy's own step, which is bound to this name."""
+    raise RuntimeError("strategy_step is not bound to a strategy")
+
+
+@kernel
+def judge(
+    filters: Buffer,
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,
+    tf_ms: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """Judge one closed candle of ``signal_tf``: the strategy's word, then the filters'."""
+    strategy_step(state, par, out, open_time, tf_ms, first, high, low, close, volume)
+    if out[ACTION] == ENTER:
+        filter_entry(filters, par, out, close)
+
+
+@kernel
+def take_bar(
+    slot: int,
+    filters: Buffer,
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,
+    tf_ms: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """Hand one closed higher candle to what ``slot`` feeds."""
+    if slot == SIGNAL_AT:
+        judge(filters, state, par, out, open_time, tf_ms, first, high, low, close, volume)
+    elif slot == FILTER_AT:
+        filter_step(filters, par, high, low, close)
+    else:
+        hourly_step(filters, close)
+
+
+@kernel
+def close_bar(
+    bars: Buffer, slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer
+) -> None:
+    """Close the higher candle in the making and hand it on."""
+    open_time = int(bars[slot + STARTED])
+    bars[slot + STARTED] = -1.0
+    take_bar(
+        slot,
+        filters,
+        state,
+        par,
+        out,
+        open_time,
+        int(bars[slot + LENGTH]),
+        bars[slot + OPEN],
+        bars[slot + HIGH],
+        bars[slot + LOW],
+        bars[slot + CLOSE],
+        bars[slot + VOLUME],
+    )
+
+
+@kernel
+def grow_bar(
+    bars: Buffer,
+    slot: int,
+    open_time: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """Put one base candle into the higher candle in the making, or begin one."""
+    if bars[slot + STARTED] < 0.0:
+        bars[slot + STARTED] = float(open_time - open_time % int(bars[slot + LENGTH]))
+        bars[slot + OPEN] = first
+        bars[slot + HIGH] = high
+        bars[slot + LOW] = low
+        bars[slot + VOLUME] = volume
+    else:
+        if high > bars[slot + HIGH]:
+            bars[slot + HIGH] = high
+        if low < bars[slot + LOW]:
+            bars[slot + LOW] = low
+        bars[slot + VOLUME] += volume
+    bars[slot + CLOSE] = close
+
+
+@kernel
+def push_candle(
+    bars: Buffer,
+    filters: Buffer,
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    base_ms: int,
+    open_time: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """Take in one closed base candle and leave the decision in ``out``."""
+    out[ACTION] = HOLD
+    out[REASON] = float(NO_SIGNAL_CANDLE)
+    out[SEEN] = close
+    out[LIMIT] = math.nan
+    # The signal slot comes last: filters that close at the same time are known to it.
+    for slot in (FILTER_AT, HOURLY_AT, SIGNAL_AT):
+        started = bars[slot + STARTED]
+        if started >= 0.0 and open_time >= started + bars[slot + LENGTH]:
+            close_bar(bars, slot, filters, state, par, out)
+    for slot in (FILTER_AT, HOURLY_AT, SIGNAL_AT):
+        length = bars[slot + LENGTH]
+        if length == base_ms:
+            take_bar(
+                slot, filters, state, par, out, open_time, base_ms, first, high, low, close, volume
+            )
+        elif length > 0.0:
+            grow_bar(bars, slot, open_time, first, high, low, close, volume)
+            if open_time + base_ms >= bars[slot + STARTED] + length:
+                close_bar(bars, slot, filters, state, par, out)
+    out[ATR] = filters[ATR_NOW]
+
+
+def new_bars(signal_ms: int, filter_ms: int, hourly_ms: int) -> Buffer:
+    """The bar buffer before the first candle; a length of 0 switches a slot off."""
+    bars = [0.0] * BARS_SIZE
+    for slot, length in ((FILTER_AT, filter_ms), (HOURLY_AT, hourly_ms), (SIGNAL_AT, signal_ms)):
+        bars[slot + STARTED] = -1.0
+        bars[slot + LENGTH] = float(length)
+    return bars
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A strategy with resolved parameters, laid out for the kernels."""
+
+    strategy: Strategy
+    params: Mapping[str, Value]
+    base_ms: int
+    signal_ms: int
+    filter_ms: int
+    hourly_ms: int
+    par: tuple[float, ...]
+    state_size: int
+
+    @classmethod
+    def of(cls, strategy: Strategy, values: Mapping[str, Value], base_ms: int) -> Setup:
+        """Resolve ``values``; timeframes that base candles cannot form are a `ParameterError`."""
+        params = strategy.resolve(values)
+        filtered = strategy.filters_on(params)
+        needs_filter_tf = filtered or params["stop_loss"] == 0.0
+        setup = cls(
+            strategy=strategy,
+            params=params,
+            base_ms=base_ms,
+            signal_ms=strategy.signal_tf(params),
+            filter_ms=strategy.filter_tf(params) if needs_filter_tf else 0,
+            hourly_ms=HOUR_MS if filtered and params["hourly_trend"] == "on" else 0,
+            par=tuple(strategy.buffer(params)),
+            state_size=strategy.state_size(params),
+        )
+        named = ("signal_tf", setup.signal_ms), ("filter_tf", setup.filter_ms)
+        for name, length in (*named, ("hourly_trend", setup.hourly_ms)):
+            if length % base_ms:
+                raise ParameterError(
+                    f"{strategy.name}: {name} = {params[name]} cannot be built from candles of "
+                    f"{interval_name(base_ms)}; give a multiple of it"
+                )
+        return setup
+
+    @property
+    def step(self) -> Step:
+        """The strategy's step kernel."""
+        return type(self.strategy).step
+
+    def buffers(self) -> tuple[Buffer, Buffer, Buffer, Buffer, Buffer]:
+        """Fresh bars, filters, state, parameters and output, as lists."""
+        filters = [0.0] * FILTER_SIZE
+        filters_clear(filters)
+        bars = new_bars(self.signal_ms, self.filter_ms, self.hourly_ms)
+        return bars, filters, [0.0] * self.state_size, list(self.par), [0.0] * OUT_SIZE
+
+    def history_needed(self) -> dict[int, int]:
+        """Closed candles, by timeframe in ms, after which the history's beginning is forgotten."""
+        needed = {self.signal_ms: self.strategy.warmup(self.params)}
+        if self.filter_ms:
+            bars = filter_warmup(int(self.params["trend_span"]))
+            needed[self.filter_ms] = max(needed.get(self.filter_ms, 0), bars)
+        if self.hourly_ms:
+            needed[self.hourly_ms] = max(needed.get(self.hourly_ms, 0), hourly_warmup())
+        return needed
+
+    def reason_text(self, out: Buffer) -> str:
+        """The sentence of a decision."""
+        code = int(out[REASON])
+        if code == NO_SIGNAL_CANDLE:
+            return f"between {interval_name(self.signal_ms)} candles"
+        template = self.strategy.reasons.get(code) or REASON_TEXTS[code]
+        return template.format(seen=out[SEEN], limit=out[LIMIT])
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do after one base candle.
+
+    ``action`` is ``enter``, ``exit`` or ``hold``, whatever position there is; ``side`` is +1. ``values``
+    are the numbers behind ``reason``; ``atr`` is ATR(14) of ``filter_tf`` (a price distance, NaN if unknown).
+    """
+
+    action: str
+    side: int
+    reason: str
+    values: dict[str, float]
+    atr: float
+
+
+class Decider:
+    """One strategy on one symbol, fed with closed base candles in order."""
+
+    def __init__(self, strategy: Strategy, params: Mapping[str, Value], base_ms: int) -> None:
+        self.setup = Setup.of(strategy, params, base_ms)
+        self._push = bind(push_candle, strategy_step=self.setup.step)
+        self._take_bar = bind(take_bar, strategy_step=self.setup.step)
+        self._bars, self._filters, self._state, self._par, self._out = self.setup.buffers()
+        self._last_open = -1
+        between = f"between {interval_name(self.setup.signal_ms)} candles"
+        self._between = between
+
+    @property
+    def params(self) -> Mapping[str, Value]:
+        """The resolved parameters."""
+        return self.setup.params
+
+    def history_needed(self) -> dict[int, int]:
+        """Closed candles to :meth:`warm` with, by timeframe in ms."""
+        return self.setup.history_needed()
+
+    def base_start(self, now_ms: int) -> int:
+        """The time (ms) from which base candles must be fed, if history ends at ``now_ms``.
+
+        It is the start of the longest higher candle still in the making: candles that close up to it
+        go to :meth:`warm`, base candles from it on to :meth:`on_candle`.
+        """
+        longest = max(self.setup.signal_ms, self.setup.filter_ms, self.setup.hourly_ms)
+        return now_ms - now_ms % longest
+
+    def warm(self, tf_ms: int, candle: Candle) -> None:
+        """Take in one closed candle of history of a higher timeframe; its decision is dropped."""
+        out = [0.0] * OUT_SIZE
+        for slot in (FILTER_AT, HOURLY_AT, SIGNAL_AT):
+            if int(self._bars[slot + LENGTH]) == tf_ms:
+                self._take_bar(
+                    slot,
+                    self._filters,
+                    self._state,
+                    self._par,
+                    out,
+                    candle.open_time,
+                    tf_ms,
+                    candle.open,
+                    candle.high,
+                    candle.low,
+                    candle.close,
+                    candle.volume,
+                )
+
+    def on_candle(self, candle: Candle) -> Decision:
+        """Take in one closed base candle; `DataError` when it does not follow the one before."""
+        if candle.open_time <= self._last_open:
+            raise DataError(
+                f"candle of {candle.open_time} ms does not follow the candle of {self._last_open} ms"
+            )
+        self._last_open = candle.open_time
+        out = self._out
+        self._push(
+            self._bars,
+            self._filters,
+            self._state,
+            self._par,
+            out,
+            self.setup.base_ms,
+            candle.open_time,
+            candle.open,
+            candle.high,
+            candle.low,
+            candle.close,
+            candle.volume,
+        )
+        if out[REASON] == NO_SIGNAL_CANDLE:
+            return Decision("hold", 1, self._between, {}, out[ATR])
+        action = ACTIONS[int(out[ACTION])]
+        return Decision(action, 1, self.setup.reason_text(out), self._values(), out[ATR])
+
+    def _values(self) -> dict[str, float]:
+        named = {
+            "seen": self._out[SEEN],
+            "limit": self._out[LIMIT],
+            "atr": self._filters[ATR_NOW],
+            "adx": self._filters[ADX_NOW],
+            "trend": self._filters[TREND_NOW],
+        }
+        return {name: value for name, value in named.items() if not math.isnan(value)}

@@ -1,0 +1,162 @@
+"""What a parameter set must show before it may trade money.
+
+`judge` turns evidence into verdicts, one a gate, each with its value, its threshold and a sentence.
+A set that fails any of them is published as ``unproven``: usable in replay and paper, refused in
+live.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Limits of the gates for parameters; shares are fractions (0.25 = 25 %)."""
+
+    deflated_sharpe: float = 0.90
+    overfitting: float = 0.30
+    trades: int = 30
+    total_return: float = 0.0
+    plateau: float = 0.60
+    max_drawdown: float = 0.25
+    tolerance: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was measured of one candidate; None where it could not be measured, which never passes.
+
+    ``trades``, ``total_return`` (a fraction, after costs) and ``max_drawdown`` (a positive
+    fraction) are out-of-sample. ``current_return`` is the total return of the released parameters
+    on the same window and costs; None when nothing is released yet.
+    """
+
+    trades: int
+    total_return: float
+    max_drawdown: float
+    deflated_sharpe: float | None
+    overfitting: float | None
+    plateau: float | None
+    current_return: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One gate's answer; ``value`` is None where there was nothing to measure."""
+
+    name: str
+    passed: bool
+    value: float | None
+    threshold: float
+    text: str
+
+
+def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:
+    """Verdict of every gate, in a fixed order; the gates do not stop at the first failure."""
+    limits = thresholds or Thresholds()
+    verdicts = [
+        _at_least(
+            "out_of_sample_trades",
+            evidence.trades,
+            limits.trades,
+            "{value:.0f} trades out-of-sample",
+        ),
+        _profit(evidence.total_return, limits.total_return),
+        _at_most(
+            "max_drawdown",
+            abs(evidence.max_drawdown),
+            limits.max_drawdown,
+            "maximum drawdown {value:.1%} out-of-sample",
+        ),
+        _at_least(
+            "deflated_sharpe",
+            evidence.deflated_sharpe,
+            limits.deflated_sharpe,
+            "deflated Sharpe ratio {value:.3f}",
+        ),
+        _at_most(
+            "overfitting",
+            evidence.overfitting,
+            limits.overfitting,
+            "probability of back-test overfitting {value:.3f}",
+        ),
+        _at_least(
+            "plateau",
+            evidence.plateau,
+            limits.plateau,
+            "{value:.0%} of the grid neighbours keep the winner's result",
+        ),
+    ]
+    if evidence.current_return is not None:
+        verdicts.append(
+            _not_worse(evidence.total_return, evidence.current_return, limits.tolerance)
+        )
+    return tuple(verdicts)
+
+
+def proven(verdicts: Iterable[Verdict]) -> bool:
+    """Whether every gate was passed; no verdicts prove nothing."""
+    answers = [verdict.passed for verdict in verdicts]
+    return bool(answers) and all(answers)
+
+
+def _measured(value: float | None) -> float | None:
+    """The value, or None for what no comparison should ever let through."""
+    return None if value is None or not math.isfinite(value) else value
+
+
+def _unmeasured(name: str, threshold: float) -> Verdict:
+    return Verdict(
+        name, False, None, threshold, f"{name.replace('_', ' ')} could not be measured: not passed"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _at_least(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+    measured = _measured(value)
+    if measured is None:
+        return _unmeasured(name, threshold)
+    passed = measured >= threshold
+    relation = "reaches" if passed else "is below"
+    sentence = f"{text.format(value=measured)}: {relation} the required {_number(threshold)}"
+    return Verdict(name, passed, measured, threshold, sentence)
+
+
+def _at_most(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+    measured = _measured(value)
+    if measured is None:
+        return _unmeasured(name, threshold)
+    passed = measured <= threshold
+    relation = "is within" if passed else "is above"
+    sentence = f"{text.format(value=measured)}: {relation} the limit of {_number(threshold)}"
+    return Verdict(name, passed, measured, threshold, sentence)
+
+
+def _profit(value: float, threshold: float) -> Verdict:
+    measured = _measured(value)
+    if measured is None:
+        return _unmeasured("total_return", threshold)
+    passed = measured > threshold
+    relation = "is above" if passed else "is not above"
+    sentence = f"out-of-sample return {measured:+.2%} after costs: {relation} {threshold:+.2%}"
+    return Verdict("total_return", passed, measured, threshold, sentence)
+
+
+def _not_worse(value: float, current: float, tolerance: float) -> Verdict:
+    threshold = current - tolerance
+    measured = _measured(value)
+    if measured is None or not math.isfinite(current):
+        return _unmeasured("not_worse_than_current", threshold)
+    passed = measured >= threshold
+    relation = "is not worse" if passed else "is worse"
+    sentence = (
+        f"return {measured:+.2%} {relation} than the current release's {current:+.2%}"
+        f" by more than {tolerance:.2%} on the same window"
+    )
+    return Verdict("not_worse_than_current", passed, measured, threshold, sentence)

@@ -1,0 +1,171 @@
+"""Search grids: ``k=0.3:0.8:0.05`` (both ends included), ``k=0.4,0.5`` or ``k=0.5``.
+
+Values are decimal until they are floats at last, so ``0.35`` is the float nearest to 0.35 and never
+0.35000000000000003. A grid is checked before a single combination exists.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, DecimalException
+
+from trading.errors import ParameterError
+from trading.strategies.base import Parameter, Strategy, Value
+
+MEMORY_LIMIT = 2 * 1024**3
+_BYTES_PER_COMBINATION = 2_000
+_BYTES_PER_DAY = 8
+_LARGEST_AXIS = 100_000_000
+_NUMBERS = ("float", "int")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One parameter and the values it takes, in the order they were written."""
+
+    name: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """All combinations of its axes; the last axis varies fastest."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of combinations."""
+        return math.prod(len(axis.values) for axis in self.axes)
+
+    def combinations(self) -> list[dict[str, Value]]:
+        """Every combination as a mapping of parameter name to value."""
+        names = [axis.name for axis in self.axes]
+        products = itertools.product(*(axis.values for axis in self.axes))
+        return [dict(zip(names, values, strict=True)) for values in products]
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A checked axis that is not expanded yet."""
+
+    name: str
+    start: Decimal
+    step: Decimal
+    count: int
+    whole: bool
+
+    def expand(self) -> Axis:
+        values = (self.start + self.step * place for place in range(self.count))
+        convert = int if self.whole else float
+        numbers = tuple(convert(value) for value in values)
+        if len(set(numbers)) < len(numbers):
+            raise ParameterError(
+                f"grid parameter {self.name} has the step {self.step}, too fine to tell values"
+                " apart; use a larger step"
+            )
+        return Axis(self.name, numbers)
+
+
+def parse_grid(
+    texts: Sequence[str], strategy: Strategy, *, days: int = 0, memory_limit: int = MEMORY_LIMIT
+) -> Grid:
+    """The grid of ``NAME=VALUES`` texts for one strategy.
+
+    ``days`` is the number of UTC days searched: each combination keeps a return a day. Raises
+    `ParameterError` with one sentence for whatever cannot be searched, and for a grid whose results
+    would need more than ``memory_limit`` bytes.
+    """
+    if not texts:
+        raise ParameterError("the grid is empty; write for example k=0.3:0.8:0.05")
+    drafts = [_draft(text, strategy) for text in texts]
+    names = [draft.name for draft in drafts]
+    for name in names:
+        if names.count(name) > 1:
+            raise ParameterError(f"grid parameter {name} is given twice; join its values in one")
+    size = math.prod(
+        draft.count if isinstance(draft, _Range) else len(draft.values) for draft in drafts
+    )
+    check_memory(size, days, memory_limit)
+    return Grid(tuple(d.expand() if isinstance(d, _Range) else d for d in drafts))
+
+
+def check_memory(size: int, days: int, memory_limit: int = MEMORY_LIMIT) -> None:
+    """Refuse ``size`` combinations over ``days`` days when their results would not fit."""
+    each = _BYTES_PER_COMBINATION + _BYTES_PER_DAY * days
+    if size * each > memory_limit:
+        raise ParameterError(
+            f"the grid has {size:,} combinations over {days:,} days, which need"
+            f" {size * each / 1024**3:,.1f} GiB of memory; the limit is"
+            f" {memory_limit / 1024**3:,.1f} GiB ({memory_limit // each:,} combinations):"
+            " use larger steps, fewer parameters or fewer days"
+        )
+
+
+def _draft(text: str, strategy: Strategy) -> _Range | Axis:
+    """One axis, checked but with its range not expanded."""
+    name, equals, body = text.partition("=")
+    name, body = name.strip(), body.strip()
+    where = f"grid {text!r}"
+    if not equals or not name or not body:
+        raise ParameterError(
+            f"{where} has no values; write NAME=FROM:TO:STEP, for example k=0.3:0.8:0.05"
+        )
+    parameter = strategy.parameter(name)
+    if ":" in body:
+        return _draft_range(body, parameter, where)
+    items = [item.strip() for item in body.split(",")]
+    if not all(items):
+        raise ParameterError(f"{where} has an empty value; write for example {name}=0.4,0.5")
+    values = tuple(parameter.parse(item, where) for item in items)
+    if len(set(values)) < len(values):
+        raise ParameterError(f"{where} names a value twice; name each once")
+    return Axis(name, values)
+
+
+def _draft_range(body: str, parameter: Parameter, where: str) -> _Range:
+    parts = [part.strip() for part in body.split(":")]
+    if len(parts) != 3:
+        raise ParameterError(f"{where} is not FROM:TO:STEP, for example k=0.3:0.8:0.05")
+    if parameter.kind not in _NUMBERS:
+        raise ParameterError(
+            f"{where}: {parameter.name} takes words, not a range; list them with commas"
+        )
+    start, stop, step = (
+        _decimal(part, where, role)
+        for part, role in zip(parts, ("start", "end", "step"), strict=True)
+    )
+    if step <= 0:
+        raise ParameterError(f"{where} has the step {step}; a step above 0 is needed")
+    if stop < start:
+        raise ParameterError(f"{where} runs from {start} down to {stop}; put the smaller end first")
+    count = _count(start, stop, step)
+    parameter.parse(float(start), where)
+    parameter.parse(float(stop), where)
+    whole = parameter.kind == "int"
+    if whole and step != step.to_integral_value():
+        raise ParameterError(f"{where} has the step {step}; {parameter.name} needs whole numbers")
+    return _Range(parameter.name, start, step, count, whole)
+
+
+def _count(start: Decimal, stop: Decimal, step: Decimal) -> int:
+    """Number of values; decimal division is exact where it matters: at the inclusive end."""
+    try:
+        steps = (stop - start) // step
+    except DecimalException:
+        # A quotient of more digits than decimals carry: far beyond any memory.
+        return _LARGEST_AXIS
+    return int(steps) + 1
+
+
+def _decimal(text: str, where: str, role: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except DecimalException:
+        number = Decimal("NaN")
+    if not number.is_finite() or not math.isfinite(float(number)):
+        raise ParameterError(f"{where}: the {role} {text!r} is not a number")
+    return number

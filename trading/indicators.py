@@ -1,0 +1,285 @@
+"""Incremental indicators: a few floats of state and one step a closed candle, equal to TA-Lib's.
+
+Each indicator has ``<name>_size(...)`` (floats of state) and ``<name>_step(state, at, ...)``, which reads
+and writes ``state[at:at + size]`` and returns NaN until it has seen enough candles. State starts as
+zeros. Windowed indicators add their window afresh, oldest first, so that they do not depend on where
+the history began; recursive ones forget their beginning (see ``<name>_warmup``).
+
+Sources: RSI, ATR, ADX by J. Welles Wilder (1978); bands by John Bollinger (1992); MACD by Gerald Appel (1979).
+"""
+
+from __future__ import annotations
+
+import math
+
+from trading.kernel import Buffer, kernel
+
+NAN = math.nan
+
+# A recursive mean of span s forgets its start as (1 - 2 / (s + 1)) ** n: 11 spans leave 3e-10.
+SPANS_TO_FORGET = 11
+
+
+def ema_size() -> int:
+    """Floats of state: count, value."""
+    return 2
+
+
+def ema_warmup(span: int) -> int:
+    """Candles until the beginning of the history matters less than 1e-9."""
+    return SPANS_TO_FORGET * span
+
+
+@kernel
+def ema_step(state: Buffer, at: int, span: int, value: float) -> float:
+    """Exponential mean of ``value``; seeded with the simple mean of the first ``span`` values."""
+    count = state[at] + 1.0
+    state[at] = count
+    if count < span:
+        state[at + 1] += value
+        return NAN
+    if count == span:
+        state[at + 1] = (state[at + 1] + value) / span
+    else:
+        state[at + 1] += (value - state[at + 1]) * (2.0 / (span + 1.0))
+    return state[at + 1]
+
+
+def sma_size(span: int) -> int:
+    """Floats of state: count, position of the oldest, the window."""
+    return 2 + span
+
+
+@kernel
+def window_push(state: Buffer, at: int, span: int, value: float) -> bool:
+    """Put ``value`` into the window at ``at``; whether the window is full."""
+    oldest = int(state[at + 1])
+    state[at + 2 + oldest] = value
+    oldest += 1
+    if oldest == span:
+        oldest = 0
+    state[at + 1] = float(oldest)
+    state[at] += 1.0
+    return state[at] >= span
+
+
+@kernel
+def window_mean(state: Buffer, at: int, span: int) -> float:
+    """Mean of a full window, added from the oldest value to the newest."""
+    total = 0.0
+    oldest = int(state[at + 1])
+    for i in range(oldest, span):
+        total += state[at + 2 + i]
+    for i in range(oldest):
+        total += state[at + 2 + i]
+    return total / span
+
+
+@kernel
+def window_variance(state: Buffer, at: int, span: int, mean: float) -> float:
+    """Population variance of a full window around its ``mean``."""
+    total = 0.0
+    oldest = int(state[at + 1])
+    for i in range(oldest, span):
+        distance = state[at + 2 + i] - mean
+        total += distance * distance
+    for i in range(oldest):
+        distance = state[at + 2 + i] - mean
+        total += distance * distance
+    return total / span
+
+
+@kernel
+def sma_step(state: Buffer, at: int, span: int, value: float) -> float:
+    """Simple mean of the last ``span`` values."""
+    if not window_push(state, at, span, value):
+        return NAN
+    return window_mean(state, at, span)
+
+
+def bollinger_size(span: int) -> int:
+    """Floats of state: the window."""
+    return sma_size(span)
+
+
+@kernel
+def bollinger_step(
+    state: Buffer, at: int, span: int, deviations: float, value: float
+) -> tuple[float, float, float]:
+    """Lower band, middle, upper band: the mean and ``deviations`` population deviations around it."""
+    if not window_push(state, at, span, value):
+        return NAN, NAN, NAN
+    middle = window_mean(state, at, span)
+    width = deviations * math.sqrt(window_variance(state, at, span, middle))
+    return middle - width, middle, middle + width
+
+
+def rsi_size() -> int:
+    """Floats of state: count, last value, mean gain, mean loss."""
+    return 4
+
+
+def wilder_warmup(span: int) -> int:
+    """Candles until a Wilder mean of ``span`` (an EMA of 2 x span - 1) has forgotten its beginning."""
+    return SPANS_TO_FORGET * (2 * span - 1)
+
+
+@kernel
+def rsi_step(state: Buffer, at: int, span: int, value: float) -> float:
+    """Relative strength index, 0 to 100, with Wilder's means; 0 when nothing moved."""
+    count = state[at]
+    change = value - state[at + 1]
+    state[at] = count + 1.0
+    state[at + 1] = value
+    if count == 0.0:
+        return NAN
+    gain = change if change > 0.0 else 0.0
+    loss = -change if change < 0.0 else 0.0
+    if count <= span:
+        state[at + 2] += gain
+        state[at + 3] += loss
+        if count < span:
+            return NAN
+        state[at + 2] /= span
+        state[at + 3] /= span
+    else:
+        state[at + 2] = (state[at + 2] * (span - 1.0) + gain) / span
+        state[at + 3] = (state[at + 3] * (span - 1.0) + loss) / span
+    total = state[at + 2] + state[at + 3]
+    if total == 0.0:
+        return 0.0
+    return 100.0 * (state[at + 2] / total)
+
+
+@kernel
+def true_range(high: float, low: float, last_close: float) -> float:
+    """Wilder's true range: the candle's reach, including the gap from the last close."""
+    reach = high - low
+    up = abs(high - last_close)
+    down = abs(low - last_close)
+    if up > reach:
+        reach = up
+    if down > reach:
+        reach = down
+    return reach
+
+
+def atr_size() -> int:
+    """Floats of state: count, last close, value."""
+    return 3
+
+
+@kernel
+def atr_step(state: Buffer, at: int, span: int, high: float, low: float, close: float) -> float:
+    """Average true range (a price distance) with Wilder's mean."""
+    count = state[at]
+    last_close = state[at + 1]
+    state[at] = count + 1.0
+    state[at + 1] = close
+    if count == 0.0:
+        return NAN
+    reach = true_range(high, low, last_close)
+    if count <= span:
+        state[at + 2] += reach
+        if count < span:
+            return NAN
+        state[at + 2] /= span
+    else:
+        state[at + 2] = (state[at + 2] * (span - 1.0) + reach) / span
+    return state[at + 2]
+
+
+def adx_size() -> int:
+    """Floats of state: count, last high, low, close, sums of +DM, -DM, TR, and the index itself."""
+    return 8
+
+
+def adx_warmup(span: int) -> int:
+    """Candles until the twice smoothed index has forgotten its beginning."""
+    return 2 * wilder_warmup(span)
+
+
+@kernel
+def directional_index(plus: float, minus: float, reach: float) -> float:
+    """Wilder's DX, 0 to 100, from the smoothed movements; NaN when nothing moved."""
+    if reach <= 0.0:
+        return NAN
+    plus_share = 100.0 * (plus / reach)
+    minus_share = 100.0 * (minus / reach)
+    total = plus_share + minus_share
+    if total <= 0.0:
+        return NAN
+    return 100.0 * (abs(minus_share - plus_share) / total)
+
+
+@kernel
+def adx_step(state: Buffer, at: int, span: int, high: float, low: float, close: float) -> float:
+    """Average directional index, 0 to 100; the first value comes after 2 x span candles."""
+    count = state[at]
+    up = high - state[at + 1]
+    down = state[at + 2] - low
+    reach = true_range(high, low, state[at + 3])
+    state[at] = count + 1.0
+    state[at + 1] = high
+    state[at + 2] = low
+    state[at + 3] = close
+    if count == 0.0:
+        return NAN
+    if count >= span:
+        state[at + 4] -= state[at + 4] / span
+        state[at + 5] -= state[at + 5] / span
+        state[at + 6] -= state[at + 6] / span
+    if up > 0.0 and up > down:
+        state[at + 4] += up
+    elif down > 0.0 and down > up:
+        state[at + 5] += down
+    state[at + 6] += reach
+    if count < span:
+        return NAN
+    return adx_smooth(state, at, span, count)
+
+
+@kernel
+def adx_smooth(state: Buffer, at: int, span: int, count: float) -> float:
+    """The mean of the directional index: of the first ``span`` values, then Wilder's."""
+    index = directional_index(state[at + 4], state[at + 5], state[at + 6])
+    if count < 2.0 * span:
+        if index == index:  # NaN is the only value that differs from itself
+            state[at + 7] += index
+        if count < 2.0 * span - 1.0:
+            return NAN
+        state[at + 7] /= span
+    elif index == index:
+        state[at + 7] = (state[at + 7] * (span - 1.0) + index) / span
+    return state[at + 7]
+
+
+def macd_size() -> int:
+    """Floats of state: count, fast mean, slow mean, signal mean."""
+    return 1 + 3 * ema_size()
+
+
+def macd_warmup(slow: int, signal: int) -> int:
+    """Candles until line and signal have forgotten the beginning."""
+    return ema_warmup(slow) + ema_warmup(signal)
+
+
+@kernel
+def macd_step(
+    state: Buffer, at: int, fast: int, slow: int, signal: int, value: float
+) -> tuple[float, float, float]:
+    """MACD line, its signal and their difference; the three are known from the same candle on."""
+    count = state[at] + 1.0
+    state[at] = count
+    fast_mean = NAN
+    # TA-Lib seeds the fast mean so that both means have their first value on the same candle.
+    if count > slow - fast:
+        fast_mean = ema_step(state, at + 1, fast, value)
+    slow_mean = ema_step(state, at + 3, slow, value)
+    if count < slow:
+        return NAN, NAN, NAN
+    line = fast_mean - slow_mean
+    signal_mean = ema_step(state, at + 5, signal, line)
+    if signal_mean != signal_mean:
+        return NAN, NAN, NAN
+    return line, signal_mean, line - signal_mean

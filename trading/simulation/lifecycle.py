@@ -1,0 +1,239 @@
+"""The full simulation: one candle after the other through the position's life (kernels)."""
+
+from __future__ import annotations
+
+from trading.candles import DAY_MS
+from trading.decider import push_candle
+from trading.kernel import Buffer, kernel
+from trading.metrics import sums_clear, sums_days, sums_trade
+from trading.position import (
+    END_OF_DATA,
+    ENTRY,
+    NO_EXIT,
+    STRATEGY_EXIT,
+    TAKE_PROFIT,
+    candle_exit,
+    exit_level,
+    open_position,
+    price_exit,
+)
+from trading.strategies.base import ACTION, ATR, ENTER, EXIT, LIMIT, REASON, SEEN
+
+# Layout of the rules of one combination.
+R_TAKE_PROFIT = 0
+R_STOP_LOSS = 1
+R_ATR_MULTIPLIER = 2
+R_TRAILING_STOP = 3
+R_EMERGENCY_STOP = 4
+R_DAY_END = 5
+R_FEE = 6
+R_SLIPPAGE = 7
+RULES_SIZE = 8
+
+# Layout of the decision stream: five numbers a row.
+STREAM_WIDTH = 5
+
+LONG = 1
+
+
+@kernel
+def decide_rows(
+    times: list[int],
+    opens: Buffer,
+    highs: Buffer,
+    lows: Buffer,
+    closes: Buffer,
+    volumes: Buffer,
+    bars: Buffer,
+    filters: Buffer,
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    base_ms: int,
+    stream: Buffer,
+) -> None:
+    """Decide on every row in order; ``stream`` receives action, reason, seen, limit and ATR of each."""
+    at = 0
+    for i in range(len(times)):
+        push_candle(
+            bars,
+            filters,
+            state,
+            par,
+            out,
+            base_ms,
+            times[i],
+            opens[i],
+            highs[i],
+            lows[i],
+            closes[i],
+            volumes[i],
+        )
+        stream[at + ACTION] = out[ACTION]
+        stream[at + REASON] = out[REASON]
+        stream[at + SEEN] = out[SEEN]
+        stream[at + LIMIT] = out[LIMIT]
+        stream[at + ATR] = out[ATR]
+        at += STREAM_WIDTH
+
+
+@kernel
+def day_ends_at(times: list[int], row: int, base_ms: int) -> bool:
+    """Whether ``row`` is the last candle of its UTC day: by the clock, or as the next row is of another."""
+    if (times[row] + base_ms) % DAY_MS == 0:
+        return True
+    return row + 1 < len(times) and times[row + 1] // DAY_MS != times[row] // DAY_MS
+
+
+@kernel
+def may_enter_after(times: list[int], row: int, base_ms: int, day_bound: bool) -> bool:
+    """Whether a signal on ``row`` has a next candle to enter on (of the same day, if day bound)."""
+    if row + 1 >= len(times):
+        return False
+    return not (day_bound and day_ends_at(times, row, base_ms))
+
+
+@kernel
+def entry_price_of(price: float, slippage: float) -> float:
+    """Fill of a buy at the market."""
+    return price * (1.0 + slippage)
+
+
+@kernel
+def exit_price_of(code: int, level: float, slippage: float) -> float:
+    """Fill of the closing sale: a take-profit rests at its level, all others go to the market."""
+    if code == TAKE_PROFIT:
+        return level
+    return level * (1.0 - slippage)
+
+
+@kernel
+def growth_of(entry: float, closed: float, fee: float) -> float:
+    """What a long trade multiplies the equity by, fees of both fills included."""
+    return (closed / entry) * (1.0 - fee) / (1.0 + fee)
+
+
+@kernel
+def enter_long(position: Buffer, price: float, atr: float, rules: Buffer, at: int) -> None:
+    """Open a long position at the market ``price`` under the rules that lie from ``at`` on."""
+    open_position(
+        position,
+        LONG,
+        entry_price_of(price, rules[at + R_SLIPPAGE]),
+        atr,
+        rules[at + R_TAKE_PROFIT],
+        rules[at + R_STOP_LOSS],
+        rules[at + R_ATR_MULTIPLIER],
+        rules[at + R_TRAILING_STOP],
+        rules[at + R_EMERGENCY_STOP],
+    )
+
+
+@kernel
+def count_trade(
+    sums: Buffer, at: int, daily: Buffer, daily_at: int, growth: float, held: int, day: int
+) -> None:
+    """Count a trade that closed on day ``day`` of the run."""
+    sums_trade(sums, at, growth, held)
+    daily[daily_at + day] = (1.0 + daily[daily_at + day]) * growth - 1.0
+
+
+@kernel
+def row_exit(
+    position: Buffer,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    day_ends: int,
+    is_last: bool,
+    wants_out: bool,
+) -> int:
+    """The exit on one row as a code; ``wants_out``: the strategy's exit was decided on the row before."""
+    if wants_out:
+        code = price_exit(position, first)
+        return STRATEGY_EXIT if code == NO_EXIT else code
+    code = candle_exit(position, first, high, low, close, day_ends)
+    if code == NO_EXIT and is_last:
+        return END_OF_DATA
+    return code
+
+
+@kernel
+def record_trade(
+    rows: list[int],
+    prices: Buffer,
+    count: int,
+    entry_row: int,
+    exit_row: int,
+    code: int,
+    entry: float,
+    closed: float,
+    growth: float,
+) -> None:
+    """Write trade number ``count``."""
+    at = 3 * count
+    rows[at] = entry_row
+    rows[at + 1] = exit_row
+    rows[at + 2] = code
+    prices[at] = entry
+    prices[at + 1] = closed
+    prices[at + 2] = growth
+
+
+@kernel
+def simulate_rows(
+    times: list[int],
+    opens: Buffer,
+    highs: Buffer,
+    lows: Buffer,
+    closes: Buffer,
+    stream: Buffer,
+    rules: Buffer,
+    base_ms: int,
+    first_row: int,
+    days: int,
+    position: Buffer,
+    sums: Buffer,
+    daily: Buffer,
+    rows: list[int],
+    prices: Buffer,
+) -> int:
+    """Trade the decision ``stream`` from ``first_row`` on; the number of trades.
+
+    For each trade ``rows`` receives entry row, exit row and reason code, ``prices`` entry price, exit
+    price and growth: three values a trade, of which there are no more than candles.
+    """
+    sums_clear(sums, 0)
+    count, entry_row, exit_row = 0, -1, first_row - 1
+    enter_next, leave_next = False, False
+    atr = 0.0
+    last = len(times) - 1
+    day_bound = rules[R_DAY_END] > 0.0
+    for i in range(first_row, last + 1):
+        if enter_next:
+            enter_long(position, opens[i], atr, rules, 0)
+            entry_row, enter_next = i, False
+        action = stream[i * STREAM_WIDTH + ACTION]
+        if entry_row >= 0:
+            ends = 1 if day_bound and day_ends_at(times, i, base_ms) else 0
+            code = row_exit(
+                position, opens[i], highs[i], lows[i], closes[i], ends, i == last, leave_next
+            )
+            leave_next = action == EXIT
+            if code != NO_EXIT:
+                market = opens[i] if code == STRATEGY_EXIT else closes[i]
+                closed = exit_price_of(code, exit_level(position, code, market), rules[R_SLIPPAGE])
+                growth = growth_of(position[ENTRY], closed, rules[R_FEE])
+                day = times[i] // DAY_MS - times[first_row] // DAY_MS
+                count_trade(sums, 0, daily, 0, growth, i - entry_row + 1, day)
+                record_trade(
+                    rows, prices, count, entry_row, i, code, position[ENTRY], closed, growth
+                )
+                count += 1
+                entry_row, exit_row, leave_next = -1, i, False
+        if entry_row < 0 and i > exit_row and action == ENTER:
+            enter_next = may_enter_after(times, i, base_ms, day_bound)
+            atr = stream[i * STREAM_WIDTH + ATR]
+    sums_days(sums, 0, daily, 0, days)
+    return count

@@ -1,0 +1,1 @@
+"""Strategies: one module each, found by name through ``trading.strategies.registry``."""

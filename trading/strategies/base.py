@@ -1,0 +1,204 @@
+"""What a strategy declares: its parameters, timeframes, warm-up and its decision kernel.
+
+A new strategy is one module with one subclass of :class:`Strategy` and one entry point of the group
+``nocturne.strategies``; nothing else changes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from trading.candles import DAY_MS, interval_ms
+from trading.errors import ParameterError
+from trading.kernel import Buffer
+from trading.position import ExitRules
+
+Value = float | int | str
+
+# The decision that a strategy's step writes, by position in the output buffer.
+ACTION = 0
+REASON = 1
+SEEN = 2
+LIMIT = 3
+ATR = 4
+OUT_SIZE = 5
+
+# Parameters of the common filters, by position in the parameter buffer; a strategy's own follow.
+FILTERS_ON = 0
+MIN_VOLATILITY = 1
+MIN_ADX = 2
+TREND_SPAN = 3
+HOURLY_ON = 4
+NEEDS_ATR = 5
+OWN = 6
+
+HOLD = 0.0
+ENTER = 1.0
+EXIT = 2.0
+
+Step = Callable[[Buffer, Buffer, Buffer, int, int, float, float, float, float, float], None]
+"""``step(state, par, out, open_time, tf_ms, open, high, low, close, volume)``, one closed candle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One declared parameter: ``kind`` is ``float``, ``int``, ``choice`` or ``interval``."""
+
+    name: str
+    kind: str
+    default: Value
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+    help: str = ""
+
+    def parse(self, value: Value, owner: str) -> Value:
+        """``value`` as this parameter's type; `ParameterError` when it is no such value or out of bounds."""
+        if self.kind == "choice":
+            return self._choice(str(value), owner)
+        if self.kind == "interval":
+            length = interval_ms(str(value))
+            if DAY_MS % length and length % DAY_MS:
+                raise ParameterError(f"{owner}: {self.name} = {value} does not divide a day")
+            return str(value)
+        return self._number(value, owner)
+
+    def _choice(self, value: str, owner: str) -> str:
+        if value not in self.choices:
+            allowed = ", ".join(self.choices)
+            raise ParameterError(f"{owner}: {self.name} = '{value}' is not one of {allowed}")
+        return value
+
+    def _number(self, value: Value, owner: str) -> Value:
+        try:
+            number = float(value)
+        except ValueError as error:
+            raise ParameterError(
+                f"{owner}: {self.name} = '{value}' is not a number; "
+                f"give one between {self.low:g} and {self.high:g}"
+            ) from error
+        if not self.low <= number <= self.high:
+            raise ParameterError(
+                f"{owner}: {self.name} = {value} is out of bounds; "
+                f"give a number between {self.low:g} and {self.high:g}"
+            )
+        if self.kind != "int":
+            return number
+        if number != math.floor(number):
+            raise ParameterError(f"{owner}: {self.name} = {value} is not a whole number")
+        return int(number)
+
+
+SHARED: tuple[Parameter, ...] = (
+    Parameter("take_profit", "float", 0.05, 0.0, 1.0, help="target, a share of the entry; 0 = none"),
+    Parameter("stop_loss", "float", 0.02, 0.0, 0.5, help="fixed stop, a share; 0 = by ATR"),
+    Parameter("atr_multiplier", "float", 2.5, 0.5, 10.0, help="distance of the ATR stop, in ATRs"),
+    Parameter("trailing_stop", "float", 0.0, 0.0, 0.5, help="fall from the best price; 0 = none"),
+    Parameter("emergency_stop", "float", 0.05, 0.005, 0.5, help="market exit whatever else says"),
+    Parameter("max_position_size", "float", 0.2, 0.01, 1.0, help="most of the account in one symbol"),
+    Parameter("signal_tf", "interval", "1h", help="candles that signals are judged on"),
+    Parameter("filters", "choice", "on", choices=("on", "off"), help="off = no filter, no trailing"),
+    Parameter("filter_tf", "interval", "4h", help="candles that the filters and the ATR use"),
+    Parameter("min_volatility", "float", 0.008, 0.0, 0.2, help="least ATR(14) / price to enter"),
+    Parameter("min_adx", "float", 20.0, 0.0, 100.0, help="least ADX(14) to enter"),
+    Parameter("trend_span", "int", 50, 2, 500, help="span of the trend's EMA on filter_tf"),
+    Parameter("hourly_trend", "choice", "off", choices=("off", "on"), help="1h close above its EMA50"),
+)
+"""Parameters that every technical strategy has."""
+
+
+class Strategy:
+    """A technical strategy; subclasses fill the class attributes and the three methods below."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    own: ClassVar[tuple[Parameter, ...]] = ()
+    defaults: ClassVar[Mapping[str, Value]] = {}
+    day_end: ClassVar[bool] = False
+    reasons: ClassVar[Mapping[int, str]] = {}
+    """Text of each reason code that :attr:`step` writes; ``{seen}`` and ``{limit}`` are filled in."""
+    step: ClassVar[Step]
+    version: ClassVar[str] = "1"
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """Floats that :attr:`step` keeps between candles."""
+        raise TypeError(f"strategy {self.name} declares no state size for {dict(params)}")
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """Candles of ``signal_tf`` after which the start of the history is forgotten to 1e-9."""
+        raise TypeError(f"strategy {self.name} declares no warm-up for {dict(params)}")
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Own parameters first, then the shared ones, with this strategy's defaults."""
+        shared = tuple(_with_default(p, self.defaults.get(p.name, p.default)) for p in SHARED)
+        return self.own + shared
+
+    def parameter(self, name: str) -> Parameter:
+        """The declared parameter ``name``; `ParameterError` naming the known ones otherwise."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        known = ", ".join(p.name for p in self.parameters)
+        raise ParameterError(f"{self.name} has no parameter '{name}'; it has {known}")
+
+    def resolve(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """All parameters with ``values`` applied: typed, bounds checked, defaults filled in."""
+        for name in values:
+            self.parameter(name)
+        return {
+            p.name: p.parse(values.get(p.name, p.default), self.name) for p in self.parameters
+        }
+
+    def signal_tf(self, params: Mapping[str, Value]) -> int:
+        """Milliseconds of the candles that signals are judged on."""
+        return interval_ms(str(params["signal_tf"]))
+
+    def filter_tf(self, params: Mapping[str, Value]) -> int:
+        """Milliseconds of the candles that filters and the ATR use."""
+        return interval_ms(str(params["filter_tf"]))
+
+    def filters_on(self, params: Mapping[str, Value]) -> bool:
+        """Whether the common filters, the trailing stop and the emergency stop apply."""
+        return params["filters"] == "on"
+
+    def buffer(self, params: Mapping[str, Value]) -> Buffer:
+        """The numbers that the kernels read: those of the common filters, then :attr:`own` in order."""
+        return [
+            1.0 if self.filters_on(params) else 0.0,
+            float(params["min_volatility"]),
+            float(params["min_adx"]),
+            float(params["trend_span"]),
+            1.0 if self.filters_on(params) and params["hourly_trend"] == "on" else 0.0,
+            1.0 if params["stop_loss"] == 0.0 else 0.0,
+            *(float(params[p.name]) for p in self.own),
+        ]
+
+    def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
+        """The exits of ``params``; without filters neither trailing nor emergency stop."""
+        guarded = 1.0 if self.filters_on(params) else 0.0
+        return ExitRules(
+            take_profit=float(params["take_profit"]),
+            stop_loss=float(params["stop_loss"]),
+            atr_multiplier=float(params["atr_multiplier"]),
+            trailing_stop=float(params["trailing_stop"]) * guarded,
+            emergency_stop=float(params["emergency_stop"]) * guarded,
+            day_end=self.day_end,
+        )
+
+
+def _with_default(parameter: Parameter, default: Value) -> Parameter:
+    if default == parameter.default:
+        return parameter
+    return Parameter(
+        parameter.name,
+        parameter.kind,
+        default,
+        parameter.low,
+        parameter.high,
+        parameter.choices,
+        parameter.help,
+    )

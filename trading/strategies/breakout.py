@@ -1,0 +1,129 @@
+"""Volatility breakout (Larry Williams, 1999): buy when today leaves yesterday's range behind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from trading.candles import DAY_MS
+from trading.indicators import SPANS_TO_FORGET, ema_step
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import (
+    ACTION,
+    ENTER,
+    FILTERS_ON,
+    HOLD,
+    LIMIT,
+    OWN,
+    REASON,
+    SEEN,
+    Parameter,
+    Strategy,
+    Value,
+)
+
+TREND_SPAN = 50
+
+ENTERED = 1
+BELOW = 2
+NO_YESTERDAY = 3
+ABOVE_ALREADY = 4
+LAST_OF_DAY = 5
+BELOW_MEAN = 6
+
+# Layout of the state.
+DAY = 0
+HIGH = 1
+LOW = 2
+TARGET = 3
+LAST_CLOSE = 4
+MEAN = 5
+STATE_SIZE = 7
+
+NAN = math.nan
+
+
+@kernel
+def target_of(day_open: float, high: float, low: float, k: float) -> float:
+    """The day's target: its open plus the share ``k`` of yesterday's range."""
+    return day_open + (high - low) * k
+
+
+@kernel
+def breakout_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,
+    tf_ms: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,  # noqa: ARG001 - every step has the same arguments
+) -> None:
+    """Judge one closed candle of ``signal_tf``; ``first`` is its open."""
+    day = float(open_time // DAY_MS + 1)  # days count from 1: a zeroed state has seen none
+    if day != state[DAY]:
+        if state[DAY] > 0.0 and day == state[DAY] + 1.0:
+            state[TARGET] = target_of(first, state[HIGH], state[LOW], par[OWN])
+        else:
+            state[TARGET] = NAN
+        state[DAY] = day
+        state[HIGH] = high
+        state[LOW] = low
+    else:
+        if high > state[HIGH]:
+            state[HIGH] = high
+        if low < state[LOW]:
+            state[LOW] = low
+    mean = NAN
+    if par[FILTERS_ON] > 0.0:
+        mean = ema_step(state, MEAN, TREND_SPAN, close)
+    last_close = state[LAST_CLOSE]
+    state[LAST_CLOSE] = close
+    target = state[TARGET]
+    out[ACTION] = HOLD
+    out[SEEN] = close
+    out[LIMIT] = target
+    if not close > target:
+        out[REASON] = BELOW if target == target else NO_YESTERDAY
+    elif last_close > target:
+        out[REASON] = ABOVE_ALREADY
+        out[SEEN] = last_close
+    elif (open_time + tf_ms) % DAY_MS == 0:
+        out[REASON] = LAST_OF_DAY
+    elif par[FILTERS_ON] > 0.0 and not close > mean:
+        out[REASON] = BELOW_MEAN
+        out[LIMIT] = mean
+    else:
+        out[ACTION] = ENTER
+        out[REASON] = ENTERED
+
+
+class Breakout(Strategy):
+    """Enter when a closed candle crosses today's open + yesterday's range x k; leave at the day end."""
+
+    name = "breakout"
+    summary = "Buy a close above today's open + yesterday's range x k; out at the UTC day's end."
+    own = (Parameter("k", "float", 0.5, 0.0, 2.0, help="share of yesterday's range; 0.4 to 0.7"),)
+    day_end = True
+    step = staticmethod(breakout_step)
+    reasons = {
+        ENTERED: "entered: close {seen:.8g} above target {limit:.8g}",
+        BELOW: "close {seen:.8g} not above target {limit:.8g}",
+        NO_YESTERDAY: "no target: no candles of the calendar day before",
+        ABOVE_ALREADY: "no new cross: last close {seen:.8g} already above target {limit:.8g}",
+        LAST_OF_DAY: "entry held: the day's last candle",
+        BELOW_MEAN: "entry held: close {seen:.8g} <= EMA50 {limit:.8g}",
+    }
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """Day, its extremes and target, last close, mean."""
+        del params
+        return STATE_SIZE
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """Yesterday and today; with filters also the mean's memory."""
+        two_days = -(-2 * DAY_MS // self.signal_tf(params))
+        return max(two_days, SPANS_TO_FORGET * TREND_SPAN if self.filters_on(params) else 0)

@@ -1,0 +1,130 @@
+"""The filters that every technical strategy shares, on closed candles of ``filter_tf`` (and of 1 hour)."""
+
+from __future__ import annotations
+
+import math
+
+from trading.indicators import adx_step, adx_warmup, atr_step, ema_step, ema_warmup, wilder_warmup
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import (
+    ACTION,
+    FILTERS_ON,
+    HOLD,
+    HOURLY_ON,
+    LIMIT,
+    MIN_ADX,
+    MIN_VOLATILITY,
+    NEEDS_ATR,
+    REASON,
+    SEEN,
+    TREND_SPAN,
+)
+
+HOUR_MS = 3_600_000
+ATR_SPAN = 14
+ADX_SPAN = 14
+HOURLY_SPAN = 50
+
+# Layout of the state: three indicators, then what they said last.
+_ATR_AT = 0
+_ADX_AT = 3
+_TREND_AT = 11
+_HOURLY_AT = 13
+ATR_NOW = 15
+ADX_NOW = 16
+ADX_BEFORE = 17
+TREND_NOW = 18
+HOURLY_CLOSE = 19
+HOURLY_NOW = 20
+FILTER_SIZE = 21
+
+NAN = math.nan
+
+WARMING_UP = 101
+LOW_VOLATILITY = 102
+BELOW_TREND = 103
+LOW_ADX = 104
+FALLING_ADX = 105
+BELOW_HOURLY = 106
+NO_ATR = 107
+
+REASON_TEXTS = {
+    WARMING_UP: "entry held: the filters are warming up",
+    LOW_VOLATILITY: "entry held: ATR/price {seen:.3%} < {limit:.3%}",
+    BELOW_TREND: "entry held: price {seen:.8g} < EMA {limit:.8g}",
+    LOW_ADX: "entry held: ADX {seen:.1f} < {limit:g}",
+    FALLING_ADX: "entry held: ADX {seen:.2f} is falling from {limit:.2f}",
+    BELOW_HOURLY: "entry held: 1h close {seen:.8g} not above its EMA50 {limit:.8g}",
+    NO_ATR: "entry held: no ATR yet for the stop",
+}
+
+
+def filter_warmup(trend_span: int) -> int:
+    """Candles of ``filter_tf`` until the filters have forgotten the beginning of the history."""
+    return max(ema_warmup(trend_span), adx_warmup(ADX_SPAN), wilder_warmup(ATR_SPAN))
+
+
+def hourly_warmup() -> int:
+    """Candles of 1 hour until the hourly mean has forgotten the beginning of the history."""
+    return ema_warmup(HOURLY_SPAN)
+
+
+@kernel
+def filters_clear(state: Buffer) -> None:
+    """Begin: nothing has been seen, so nothing is known."""
+    for i in range(FILTER_SIZE):
+        state[i] = 0.0
+    for i in range(ATR_NOW, FILTER_SIZE):
+        state[i] = NAN
+
+
+@kernel
+def filter_step(state: Buffer, par: Buffer, high: float, low: float, close: float) -> None:
+    """Take in one closed candle of ``filter_tf``."""
+    state[ATR_NOW] = atr_step(state, _ATR_AT, ATR_SPAN, high, low, close)
+    if par[FILTERS_ON] > 0.0:
+        state[ADX_BEFORE] = state[ADX_NOW]
+        state[ADX_NOW] = adx_step(state, _ADX_AT, ADX_SPAN, high, low, close)
+        state[TREND_NOW] = ema_step(state, _TREND_AT, int(par[TREND_SPAN]), close)
+
+
+@kernel
+def hourly_step(state: Buffer, close: float) -> None:
+    """Take in one closed candle of 1 hour."""
+    state[HOURLY_CLOSE] = close
+    state[HOURLY_NOW] = ema_step(state, _HOURLY_AT, HOURLY_SPAN, close)
+
+
+@kernel
+def hold_entry(out: Buffer, reason: int, seen: float, limit: float) -> None:
+    """Turn an entry into a hold, with its reason."""
+    out[ACTION] = HOLD
+    out[REASON] = float(reason)
+    out[SEEN] = seen
+    out[LIMIT] = limit
+
+
+@kernel
+def filter_entry(state: Buffer, par: Buffer, out: Buffer, price: float) -> None:
+    """Hold the entry in ``out`` unless every filter lets it pass at ``price``."""
+    atr = state[ATR_NOW]
+    if par[NEEDS_ATR] > 0.0 and atr != atr:
+        hold_entry(out, NO_ATR, NAN, NAN)
+        return
+    if par[FILTERS_ON] <= 0.0:
+        return
+    adx = state[ADX_NOW]
+    if atr != atr or adx != adx or state[ADX_BEFORE] != state[ADX_BEFORE]:
+        hold_entry(out, WARMING_UP, NAN, NAN)
+    elif state[TREND_NOW] != state[TREND_NOW]:
+        hold_entry(out, WARMING_UP, NAN, NAN)
+    elif atr / price < par[MIN_VOLATILITY]:
+        hold_entry(out, LOW_VOLATILITY, atr / price, par[MIN_VOLATILITY])
+    elif price < state[TREND_NOW]:
+        hold_entry(out, BELOW_TREND, price, state[TREND_NOW])
+    elif adx < par[MIN_ADX]:
+        hold_entry(out, LOW_ADX, adx, par[MIN_ADX])
+    elif adx < state[ADX_BEFORE]:
+        hold_entry(out, FALLING_ADX, adx, state[ADX_BEFORE])
+    elif par[HOURLY_ON] > 0.0 and not state[HOURLY_CLOSE] > state[HOURLY_NOW]:
+        hold_entry(out, BELOW_HOURLY, state[HOURLY_CLOSE], state[HOURLY_NOW])

@@ -1,0 +1,115 @@
+"""Mean reversion: buy an oversold close below the lower Bollinger band, sell strength."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trading.indicators import (
+    bollinger_size,
+    bollinger_step,
+    rsi_size,
+    rsi_step,
+    wilder_warmup,
+)
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import (
+    ACTION,
+    ENTER,
+    EXIT,
+    HOLD,
+    LIMIT,
+    OWN,
+    REASON,
+    SEEN,
+    Parameter,
+    Strategy,
+    Value,
+)
+
+RSI_SPAN = OWN
+RSI_ENTRY = OWN + 1
+RSI_EXIT = OWN + 2
+BAND_SPAN = OWN + 3
+BAND_WIDTH = OWN + 4
+
+ENTERED = 1
+NOT_OVERSOLD = 2
+ABOVE_LOWER = 3
+EXIT_RSI = 4
+EXIT_BAND = 5
+WARMING_UP = 6
+
+RSI_AT = 0
+BAND_AT = 4
+
+
+@kernel
+def rsi_bollinger_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,  # noqa: ARG001 - every step has the same arguments
+    tf_ms: int,  # noqa: ARG001
+    first: float,  # noqa: ARG001
+    high: float,  # noqa: ARG001
+    low: float,  # noqa: ARG001
+    close: float,
+    volume: float,  # noqa: ARG001
+) -> None:
+    """Judge one closed candle of ``signal_tf``; only its close counts."""
+    rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), close)
+    lower, _, upper = bollinger_step(state, BAND_AT, int(par[BAND_SPAN]), par[BAND_WIDTH], close)
+    out[ACTION] = HOLD
+    out[SEEN] = rsi
+    out[LIMIT] = par[RSI_ENTRY]
+    if rsi != rsi or lower != lower:
+        out[REASON] = WARMING_UP
+    elif rsi > par[RSI_EXIT]:
+        out[ACTION] = EXIT
+        out[REASON] = EXIT_RSI
+        out[LIMIT] = par[RSI_EXIT]
+    elif close > upper:
+        out[ACTION] = EXIT
+        out[REASON] = EXIT_BAND
+        out[SEEN] = close
+        out[LIMIT] = upper
+    elif not rsi < par[RSI_ENTRY]:
+        out[REASON] = NOT_OVERSOLD
+    elif not close < lower:
+        out[REASON] = ABOVE_LOWER
+        out[SEEN] = close
+        out[LIMIT] = lower
+    else:
+        out[ACTION] = ENTER
+        out[REASON] = ENTERED
+
+
+class RsiBollinger(Strategy):
+    """Enter on RSI below 30 and a close below the lower band; leave on RSI above 70 or the upper band."""
+
+    name = "rsi_bollinger"
+    summary = "Buy RSI < 30 with a close below the lower band; sell RSI > 70 or above the upper band."
+    own = (
+        Parameter("rsi_span", "int", 14, 2, 100, help="candles of the RSI"),
+        Parameter("rsi_entry", "float", 30.0, 1.0, 60.0, help="enter below"),
+        Parameter("rsi_exit", "float", 70.0, 40.0, 99.0, help="leave above"),
+        Parameter("band_span", "int", 20, 2, 200, help="candles of the bands"),
+        Parameter("band_width", "float", 2.0, 0.5, 4.0, help="standard deviations of the bands"),
+    )
+    step = staticmethod(rsi_bollinger_step)
+    reasons = {
+        ENTERED: "entered: RSI {seen:.1f} < {limit:g} and close below the lower band",
+        NOT_OVERSOLD: "RSI {seen:.1f} not below {limit:g}",
+        ABOVE_LOWER: "entry held: close {seen:.8g} not below the lower band {limit:.8g}",
+        EXIT_RSI: "exit: RSI {seen:.1f} > {limit:g}",
+        EXIT_BAND: "exit: close {seen:.8g} above the upper band {limit:.8g}",
+        WARMING_UP: "warming up",
+    }
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """RSI and the window of the bands."""
+        return rsi_size() + bollinger_size(int(params["band_span"]))
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """The RSI's memory or the bands' window, whichever is longer."""
+        return max(wilder_warmup(int(params["rsi_span"])), int(params["band_span"]))

@@ -1,0 +1,222 @@
+"""Walk-forward: parameters are chosen on the past of each fold and judged on what came after.
+
+Times are milliseconds since the epoch, UTC; spans are half-open, ``[start, end)``. Between a fold's
+training and its test lie the *purge*, so that no position opened in training reaches into the test,
+and the *embargo*, so that what lingers after it does not either (López de Prado, "Advances in
+Financial Machine Learning", 2018, chapter 7; here all training lies before its test).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+
+import numpy as np
+
+from trading.candles import CandleColumns, Floats, Integers
+from trading.errors import DataError, ParameterError
+from trading.metrics import (
+    EQUITY,
+    SUMS_SIZE,
+    Metrics,
+    metrics_of,
+    sums_clear,
+    sums_days,
+    sums_trade,
+)
+from trading.simulation import BacktestResult, Costs, Trades, backtest, search
+from trading.strategies.base import Strategy, Value
+
+Objective = str | Callable[[Metrics], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One training span and the test span after it."""
+
+    train_start: int
+    train_end: int
+    test_start: int
+    test_end: int
+
+
+def rolling_folds(
+    start: int, end: int, *, train: int, test: int, purge: int = 0, embargo: int = 0
+) -> tuple[Fold, ...]:
+    """Folds whose training span has the fixed length ``train`` and moves on with the test.
+
+    Tests of length ``test`` follow each other without gap or overlap up to ``end``; what does not
+    fill a fold is left out at ``start``, where data is oldest. Raises `DataError` when not one fits.
+    """
+    gap = _check(start, end, train, test, purge, embargo)
+    count = (end - start - train - gap) // test
+    tests = [end - test * (count - place) for place in range(count)]
+    return tuple(Fold(t - gap - train, t - gap, t, t + test) for t in tests)
+
+
+def anchored_folds(
+    start: int, end: int, *, train: int, test: int, purge: int = 0, embargo: int = 0
+) -> tuple[Fold, ...]:
+    """Folds whose training always begins at ``start`` and is at least ``train`` long.
+
+    Otherwise as `rolling_folds`.
+    """
+    folds = rolling_folds(start, end, train=train, test=test, purge=purge, embargo=embargo)
+    return tuple(Fold(start, fold.train_end, fold.test_start, fold.test_end) for fold in folds)
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold: what was chosen in-sample, and what it then did.
+
+    ``chosen`` holds the searched parameters only. ``tried`` is the number of combinations compared.
+    """
+
+    fold: Fold
+    chosen: Mapping[str, Value]
+    tried: int
+    in_sample: Metrics
+    out_of_sample: BacktestResult
+
+
+@dataclass(frozen=True)
+class WalkForward:
+    """All folds, and their out-of-sample results stitched to one run.
+
+    ``equity`` is the equity after each trade, compounding over the folds from 1; ``daily_returns``
+    has one value for each UTC day of ``days`` (starts, ms).
+    """
+
+    folds: tuple[FoldResult, ...]
+    trades: Trades
+    metrics: Metrics
+    equity: Floats
+    days: Integers
+    daily_returns: Floats
+
+
+def walk_forward(
+    strategy: Strategy,
+    candles: CandleColumns,
+    grid: Sequence[Mapping[str, Value]],
+    fixed: Mapping[str, Value],
+    costs: Costs,
+    folds: Sequence[Fold],
+    objective: Objective = "sharpe",
+    least_trades: int = 1,
+) -> WalkForward:
+    """Choose from ``grid`` in each fold's training span and judge the choice in its test span.
+
+    ``objective`` is a measure of `Metrics` or a function of it; more is better, the first of equals
+    wins. A combination with fewer than ``least_trades`` in-sample trades is chosen only when all have
+    fewer. A test sees the history from its fold's training on, to warm its indicators up, and trades
+    from its own start. Raises `DataError` for a fold without candles.
+    """
+    if not folds:
+        raise ParameterError("walk-forward was given no folds; make some with rolling_folds")
+    score = _score_of(objective)
+    results = tuple(
+        _run_fold(strategy, candles, grid, fixed, costs, fold, score, least_trades)
+        for fold in folds
+    )
+    return _stitch(results, candles)
+
+
+def choose(results: Sequence[Metrics], objective: Objective, least_trades: int = 1) -> int:
+    """Place of the best of ``results``; what has no value (NaN) is never best."""
+    score = _score_of(objective)
+    keys = []
+    for metrics in results:
+        value = score(metrics)
+        keys.append((metrics.trades >= least_trades, -math.inf if math.isnan(value) else value))
+    return max(range(len(keys)), key=lambda place: keys[place])
+
+
+def _score_of(objective: Objective) -> Callable[[Metrics], float]:
+    if not isinstance(objective, str):
+        return objective
+    names = [field.name for field in fields(Metrics)]
+    if objective not in names:
+        raise ParameterError(
+            f"objective '{objective}' is not a measure; measures are {', '.join(names)}"
+        )
+    return attrgetter(objective)
+
+
+def _run_fold(
+    strategy: Strategy,
+    candles: CandleColumns,
+    grid: Sequence[Mapping[str, Value]],
+    fixed: Mapping[str, Value],
+    costs: Costs,
+    fold: Fold,
+    score: Callable[[Metrics], float],
+    least_trades: int,
+) -> FoldResult:
+    training = candles.slice(fold.train_start, fold.train_end)
+    seen = candles.slice(fold.train_start, fold.test_end)
+    _need_candles(training, fold.train_start, fold.train_end)
+    _need_candles(candles.slice(fold.test_start, fold.test_end), fold.test_start, fold.test_end)
+    rows = search(strategy, training, grid, fixed, costs).results
+    best = choose([row.metrics for row in rows], score, least_trades)
+    chosen = dict(grid[best])
+    judged = backtest(strategy, seen, {**fixed, **chosen}, costs, trade_from_ms=fold.test_start)
+    return FoldResult(fold, chosen, len(rows), rows[best].metrics, judged)
+
+
+def _need_candles(candles: CandleColumns, start: int, end: int) -> None:
+    if len(candles) == 0:
+        raise DataError(
+            f"walk-forward has no candles from {np.datetime64(start, 'ms')}Z to"
+            f" {np.datetime64(end, 'ms')}Z; import them or choose other folds"
+        )
+
+
+def _stitch(results: tuple[FoldResult, ...], candles: CandleColumns) -> WalkForward:
+    """One run out of the test spans, in order of time."""
+    runs = [result.out_of_sample for result in results]
+    trades = Trades(
+        *(
+            np.concatenate([getattr(run.trades, field.name) for run in runs])
+            for field in fields(Trades)
+        )
+    )
+    days, daily = _merge_days(runs)
+    rows = sum(len(candles.slice(r.fold.test_start, r.fold.test_end)) for r in results)
+    held = (trades.exit_time - trades.entry_time) // candles.interval_ms + 1
+    sums = [0.0] * SUMS_SIZE
+    sums_clear(sums, 0)
+    equity = []
+    for result, candles_held in zip(trades.net_return.tolist(), held.tolist(), strict=True):
+        sums_trade(sums, 0, 1.0 + result, candles_held)
+        equity.append(sums[EQUITY])
+    sums_days(sums, 0, daily.tolist(), 0, len(daily))
+    metrics = metrics_of(sums, len(daily), rows)
+    return WalkForward(results, trades, metrics, np.array(equity), days, daily)
+
+
+def _merge_days(runs: Sequence[BacktestResult]) -> tuple[Integers, Floats]:
+    """Daily returns over all runs; a day that two runs share compounds both."""
+    days = np.unique(np.concatenate([run.days for run in runs]))
+    growth = np.ones(len(days))
+    for run in runs:
+        growth[np.searchsorted(days, run.days)] *= 1.0 + run.daily_returns
+    return days, growth - 1.0
+
+
+def _check(start: int, end: int, train: int, test: int, purge: int, embargo: int) -> int:
+    """The gap between training and test, once the lengths make sense."""
+    if train <= 0 or test <= 0 or purge < 0 or embargo < 0:
+        raise ParameterError(
+            "walk-forward folds need training and test above 0 and no negative gap, was train"
+            f" {train} ms, test {test} ms, purge {purge} ms, embargo {embargo} ms"
+        )
+    gap = purge + embargo
+    if end - start < train + gap + test:
+        raise DataError(
+            f"{(end - start) / 86_400_000:.1f} days are too short for one walk-forward fold of"
+            f" {(train + gap + test) / 86_400_000:.1f} days; use more data or shorter folds"
+        )
+    return gap
