@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trading.simulation import Costs, Trades
     from trading.strategies.base import Strategy, Value
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

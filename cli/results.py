@@ -27,7 +27,15 @@ SHOWN = (
     "sharpe",
     "profit_factor",
 )
-_SHARES = {"total_return", "win_rate", "max_drawdown", "exposure", "cagr", "expectancy"}
+_SHARES = {
+    "total_return",
+    "win_rate",
+    "max_drawdown",
+    "exposure",
+    "cagr",
+    "expectancy",
+    "worst_trade",
+}
 
 
 def say(text: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trading.simulation import Costs
     from trading.strategies.base import Strategy, Value
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 # Measures of which less is better; of all others, more is.
 LESS_IS_BETTER = frozenset({"max_drawdown", "exposure"})
@@ -68,8 +68,9 @@ def search(
     if json_out != STDOUT and top:
         typer.echo(results_table(_best(found, sort)[:top]))
     say(
-        f"{len(found):,} combinations in {document['seconds_search']:.2f} s"
-        f" (loading {document['seconds_load']:.2f} s, compiling {document['seconds_compile']:.2f} s)"
+        f"{len(found):,} combinations in {document['seconds_search']:.2f} s, after"
+        f" {document['seconds_load']:.2f} s of loading"
+        f" and {document['seconds_compile']:.2f} s of compiling"
     )
 
 

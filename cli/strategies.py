@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
     help="List strategies and their parameters.\n\nExample: nocturne strategies show breakout",
 )

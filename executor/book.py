@@ -33,6 +33,8 @@ class Holding:
     """Wall time (monotonic) since which it may be unprotected."""
     closing: str | None = None
     """Reason of the close that is under way."""
+    second_line: bool = False
+    """Whether a crossed protective order is being waited for."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -61,8 +63,6 @@ class Slot:
     halted: str | None = None
     last_price: float | None = None
     last_tick: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by whoever sends orders in the symbol."""
     changes: int = 0
     """Counts fills, so that a snapshot taken before one is not trusted after it."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +18,8 @@ from executor.journal import Journal
 from executor.ledger.store import Ledger
 from executor.ports import Venue
 from executor.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -40,6 +45,7 @@ class Context:
     book: Book
     alerts: Alerts
     switches: Switches = field(default_factory=Switches)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def emit(
         self, kind: EventType, *, symbol: str = "", cause: str | None = None, **data: Any
@@ -48,3 +54,26 @@ class Context:
         event = self.journal.record(self.make(kind, symbol=symbol, cause=cause, **data))
         self.bus.publish(event)
         return event
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run work beside the caller; it counts as activity, and its failure is told, not lost."""
+        self.activity.begin(name)
+        task = asyncio.create_task(self._guarded(name, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            # The wall around background work: one failed task must not take the process with it.
+            log.exception("%s failed", name)
+            self.emit(EventType.SYSTEM_ERROR, task=name, error=f"{type(error).__name__}: {error}")
+        finally:
+            self.activity.end(name)
+
+    async def stop_tasks(self) -> None:
+        """Cancel background work; what it had begun is found again by the next start."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

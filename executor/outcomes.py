@@ -1,7 +1,7 @@
 """What to do after an order's request did not succeed: a pure policy.
 
-A definite rejection may be repeated with the same id, for nothing exists under it. An unknown outcome is
-never repeated: the order is asked for until it can no longer be accepted.
+A definite rejection may be repeated with the same id, for nothing exists under it. An unknown
+outcome is never repeated: the order is asked for until it can no longer be accepted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What should rest at the exchange for a position, and how that differs from what does: pure functions."""
+"""What should rest at the exchange for a position, against what does: pure functions."""
 
 from __future__ import annotations
 

@@ -57,6 +57,8 @@ class StrategyGrids(BaseModel):
         return self
 
 
+# Filters stay on: without them a position has no emergency stop either. A few weeks of history hold hardly
+# a filtered signal, so the demo's preset turns them off (config/presets/demo.toml).
 def _default_grids() -> dict[str, StrategyGrids]:
     return {
         "breakout": StrategyGrids(

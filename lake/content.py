@@ -36,7 +36,7 @@ def place(table: Table, partition: Mapping[str, str]) -> str:
 
 
 def conform(table: Table, data: pa.Table, partition: Mapping[str, str]) -> pa.Table:
-    """``data`` cast to the contract, sorted by the key and with unique keys; `SchemaMismatch` otherwise.
+    """``data`` cast to the contract and sorted by its unique key; `SchemaMismatch` otherwise.
 
     Missing optional columns become null. The partition's own columns may be present if they say
     the same.
@@ -105,20 +105,19 @@ def _cast(column: pa.ChunkedArray, name: str, want: pa.DataType, where: str) -> 
 
 
 def _castable(have: pa.DataType, want: pa.DataType) -> bool:
-    """Casts that keep the meaning: never text to numbers, never a time without a zone to one with."""
+    """Casts that keep the meaning: never text to numbers, never a time without a zone to UTC."""
     if pa.types.is_null(have):
         return True
     if pa.types.is_dictionary(have):
         return _castable(have.value_type, want)
     if pa.types.is_floating(want):
-        return pa.types.is_integer(have) or pa.types.is_floating(have)
+        return bool(pa.types.is_integer(have) or pa.types.is_floating(have))
     if pa.types.is_integer(want):
-        return pa.types.is_integer(have)
+        return bool(pa.types.is_integer(have))
     if pa.types.is_timestamp(want):
-        return pa.types.is_timestamp(have) and have.tz in ("UTC", "Etc/UTC", "+00:00")
-    return pa.types.is_string(want) and (
-        pa.types.is_large_string(have) or pa.types.is_string_view(have)
-    )
+        return bool(pa.types.is_timestamp(have)) and have.tz in ("UTC", "Etc/UTC", "+00:00")
+    text = pa.types.is_large_string(have) or pa.types.is_string_view(have)
+    return bool(pa.types.is_string(want) and text)
 
 
 def _extra_column(

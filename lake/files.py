@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from trading.errors import DataError
 
 _TEMPORARY = ".tmp"
 
@@ -83,4 +88,33 @@ def _alive(process: int) -> bool:
         return False
     except PermissionError:
         return True
+    return True
+
+
+@contextmanager
+def exclusive(path: Path, doing: str, timeout_s: float = 60.0) -> Iterator[None]:
+    """Hold the lock file ``path``; the kernel releases it when its process dies in any way.
+
+    `DataError` when another process has not finished ``doing`` within ``timeout_s``.
+    """
+    make_folder(path.parent)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        deadline = time.monotonic() + timeout_s
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                raise DataError(
+                    f"another process has been {doing} for {timeout_s:.0f} s; wait for it or end it"
+                )
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     return True

@@ -15,7 +15,7 @@ from trading.errors import DataError
 
 @dataclass(frozen=True)
 class Verification:
-    """One partition checked against the lake: ``verified`` and a sentence that says why or why not."""
+    """One partition checked against the lake; ``text`` is a sentence on why it verified or not."""
 
     ref: PartitionRef
     verified: bool
@@ -57,6 +57,6 @@ def verify_all(
 
 
 def latest_row(refs: Iterable[PartitionRef]) -> datetime | None:
-    """The newest row that was read; with a release's ``as_of`` it proves that nothing later was seen."""
+    """The newest row that was read: with ``as_of`` it proves that nothing later was seen."""
     moments = [ref.last for ref in refs if ref.last is not None]
     return max(moments, key=milliseconds, default=None)

@@ -11,10 +11,19 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from lake.partitions import PartitionRef, iso
 from trading.errors import ReleaseRefused
@@ -48,6 +57,14 @@ def _finite_or_none(value: Any) -> Any:
 Measure = Annotated[float | int | str | None, BeforeValidator(_finite_or_none)]
 
 
+def _finite_verdict(verdict: Verdict) -> Verdict:
+    if not math.isfinite(verdict.threshold):
+        raise ValueError(f"the threshold of {verdict.name} is not a number")
+    if verdict.value is None or math.isfinite(verdict.value):
+        return verdict
+    return replace(verdict, value=None)
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -60,7 +77,7 @@ class FlowRun(_Part):
 
 
 class StrategyEntry(_Part):
-    """One strategy on one symbol: what to trade with, how it did, and whether that convinced the gates.
+    """One strategy on one symbol: what to trade with, how it did, and what the gates said.
 
     ``apply_to_open`` lets it also govern positions that an earlier release opened.
     """
@@ -70,7 +87,7 @@ class StrategyEntry(_Part):
     params: dict[str, float | int | str]
     in_sample: dict[str, Measure] = {}
     out_of_sample: dict[str, Measure] = {}
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[Annotated[Verdict, AfterValidator(_finite_verdict)], ...] = ()
     proven: bool = False
     venue: Name = "binance_usdm"
     apply_to_open: bool = False
@@ -154,7 +171,7 @@ class Manifest(_Part):
 
 
 def canonical(data: Any) -> bytes:
-    """JSON with sorted keys and no spaces: equal data gives equal bytes. NaN raises ``ValueError``."""
+    """JSON with sorted keys and no spaces: equal data, equal bytes. NaN raises ``ValueError``."""
     text = json.dumps(
         data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
@@ -181,7 +198,7 @@ _CONTENT_FIELDS = {
 
 
 def short_id(fields: Mapping[str, Any]) -> str:
-    """Eight characters (lower-case base32 of SHA-256) for the content of a manifest's JSON fields."""
+    """Eight characters (lower-case base32 of SHA-256) of the content in a manifest's fields."""
     content = {name: fields[name] for name in sorted(_CONTENT_FIELDS)}
     digest = hashlib.sha256(canonical(content)).digest()
     return base64.b32encode(digest)[:8].decode().lower()
@@ -213,7 +230,7 @@ def is_proven(strategies: tuple[StrategyEntry, ...]) -> bool:
 
 
 def parse_manifest(data: bytes, release_id: str) -> Manifest:
-    """Read and check a manifest's own bytes; `ReleaseRefused` says in one sentence what is wrong."""
+    """Read and check a manifest's own bytes; `ReleaseRefused` says what is wrong."""
     where = f"release {release_id}"
     try:
         raw = json.loads(data)
@@ -257,6 +274,12 @@ def _check_kinds(manifest: Manifest, where: str) -> None:
         raise ReleaseRefused(f"{where}: its kinds and their validity do not match")
     if manifest.as_of != max(manifest.kind_as_of.values()) or manifest.created_at != manifest.as_of:
         raise ReleaseRefused(f"{where}: as_of {iso(manifest.as_of)} is not that of its newest kind")
+    for reading in manifest.fingerprint:
+        if reading.last is not None and reading.last > manifest.as_of:
+            raise ReleaseRefused(
+                f"{where}: it has read {reading.path} up to {iso(reading.last)}, "
+                f"later than its as_of {iso(manifest.as_of)}"
+            )
     for kind in sorted({file.kind for file in manifest.files} - kinds):
         raise ReleaseRefused(f"{where}: it has a file of kind {kind} without a validity")
     if manifest.proven != is_proven(manifest.strategies):

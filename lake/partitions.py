@@ -26,7 +26,7 @@ def iso(moment: datetime) -> str:
 
 
 def parse_iso(text: str) -> datetime:
-    """The UTC time of ``2025-06-20``, ``2025-06-20T00:00Z`` or ``…+00:00``; without a zone it is UTC."""
+    """The UTC time of ``2025-06-20`` or ``2025-06-20T00:00Z``; without a zone it is UTC."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:

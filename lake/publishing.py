@@ -7,18 +7,14 @@ name, rename it, and last replace ``current`` if it still is what they had read.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lake.files import make_folder, sha256_bytes, sync_folder, write_bytes
+from lake.files import exclusive, make_folder, sha256_bytes, sync_folder, write_bytes
 from lake.manifest import (
     SCHEMA_VERSION,
     VALIDITY,
@@ -50,7 +46,6 @@ from lake.release_reader import (
 from trading.errors import DataError, ReleaseRefused
 from trading.strategies.registry import get_strategy
 
-LOCK_TIMEOUT_S = 60.0
 _NEW = ".new-"
 _HELD_MOST = 50
 
@@ -108,7 +103,7 @@ class _Draft:
     contents: Mapping[str, bytes]
 
 
-class _Moved(Exception):
+class _MovedError(Exception):
     """``current`` changed under the lock, by someone who does not take it."""
 
 
@@ -117,7 +112,7 @@ def publish(
     candidate: Candidate,
     now: datetime,
     gate: Gate | None = None,
-    on_step: OnStep = lambda step: None,
+    on_step: OnStep | None = None,
 ) -> Published:
     """Write a release and make it current, unless it is worse than, or older than, the current one.
 
@@ -127,14 +122,14 @@ def publish(
     crash tests kill there). Raises `ParameterError` and `DataError` for a candidate that no
     reader would accept.
     """
-    candidate = _checked(candidate)
-    with _lock(root):
+    candidate, on_step = _checked(candidate), on_step or _ignore
+    with exclusive(root / ".lock", f"publishing to {root}"):
         on_step("locked")
         _remove_unfinished(root)
         for _ in range(5):
             try:
                 return _publish_locked(root, candidate, now, gate, on_step)
-            except _Moved:
+            except _MovedError:
                 on_step("moved")
     raise DataError(
         f"{root / CURRENT} was changed five times while publishing; "
@@ -143,8 +138,8 @@ def publish(
 
 
 def rollback(root: Path, release_id: str) -> Published:
-    """Make an earlier release current again. The one it replaces is not promoted again by itself."""
-    with _lock(root):
+    """Make an earlier release current; the one it replaces is not promoted again by itself."""
+    with exclusive(root / ".lock", f"publishing to {root}"):
         full_id = find_release(root, release_id)
         release = load_release(root, full_id, None)
         try:
@@ -161,6 +156,10 @@ def rollback(root: Path, release_id: str) -> Published:
         held = [name for name in dict.fromkeys(held) if name != full_id][-_HELD_MOST:]
         _replace_current(root, Pointer(full_id, release.manifest_sha256, tuple(held)))
     return Published(full_id, promoted=True, reason="rolled back")
+
+
+def _ignore(step: str) -> None:
+    del step
 
 
 def _publish_locked(
@@ -180,7 +179,7 @@ def _publish_locked(
         return Published(release_id, promoted=False, reason=keep)
     on_step("before current")
     if _current_bytes(root) != seen:
-        raise _Moved
+        raise _MovedError
     held = pointer.held if pointer else ()
     _replace_current(root, Pointer(release_id, release.manifest_sha256, held))
     on_step("current replaced")
@@ -193,6 +192,12 @@ def _checked(candidate: Candidate) -> Candidate:
     if not candidate.kinds:
         raise DataError("there is nothing to publish: the candidate has no strategy and no file")
     iso(candidate.as_of)
+    for ref in candidate.fingerprint:
+        if ref.last is not None and ref.last > candidate.as_of:
+            raise DataError(
+                f"the candidate has read {ref.path} up to {iso(ref.last)}, later than its as_of "
+                f"{iso(candidate.as_of)}; read with as_of"
+            )
     for file in candidate.files:
         if file.kind not in VALIDITY or file.path in (PARAMS, MANIFEST):
             raise DataError(f"a release cannot hold the file {file.path} of kind '{file.kind}'")
@@ -243,7 +248,8 @@ def _draft(candidate: Candidate, current: Release | None, now: datetime) -> _Dra
             if file.kind in kept and file.path != PARAMS:
                 if file.path in contents:
                     raise DataError(
-                        f"the file {file.path} is in the current release for another kind; rename it"
+                        f"the file {file.path} is taken by another kind in {current.release_id}; "
+                        "rename it"
                     )
                 contents[file.path] = (file.kind, (current.folder / file.path).read_bytes())
     if strategies:
@@ -347,7 +353,7 @@ def _write_release(root: Path, draft: _Draft, on_step: OnStep) -> Release:
         return load_release(root, release_id, None)
     except ReleaseRefused as error:
         raise ReleaseRefused(
-            f"{error} (found while publishing the same content again; delete the folder {final} and repeat)"
+            f"{error} (it was published before and is damaged; delete {final} and repeat)"
         ) from error
 
 
@@ -372,26 +378,3 @@ def _replace_current(root: Path, pointer: Pointer) -> None:
     if pointer.held:
         fields["held"] = list(pointer.held)
     write_bytes(root / CURRENT, pretty(fields))
-
-
-@contextmanager
-def _lock(root: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
-    """An exclusive lock on ``root``; the kernel releases it when its process dies in any way."""
-    make_folder(root)
-    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise DataError(
-                        f"another process has been publishing to {root} for {timeout_s:.0f} s; "
-                        "wait for it or end it"
-                    ) from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)

@@ -122,7 +122,7 @@ class Release:
 
 @dataclass(frozen=True)
 class ReleaseSummary:
-    """One line of the list; ``problem`` says why a release cannot be used, and is empty if it can."""
+    """One line of the list; ``problem`` says why a release is refused, and is empty otherwise."""
 
     release_id: str
     current: bool
@@ -135,7 +135,7 @@ class ReleaseSummary:
 
 @dataclass(frozen=True)
 class Pointer:
-    """The file ``current``. ``held`` are releases that were rolled back by hand: not promoted again."""
+    """The file ``current``; releases in ``held`` were rolled back by hand: not promoted again."""
 
     release_id: str
     manifest_sha256: str
@@ -149,14 +149,19 @@ def read_current(root: Path, now: datetime, mode: Mode = "paper") -> Release:
     expired (or everything in it, if it has none), and in live mode one without a proven strategy.
     Other expired kinds are told by `Release.expired`.
     """
+    release = current_release(root)
+    _check_time(release, now)
+    return _for_live(release) if mode == "live" else release
+
+
+def current_release(root: Path) -> Release:
+    """The release that ``current`` names, verified; it may have expired."""
     pointer = read_pointer(root)
     if pointer is None:
         raise ReleaseRefused(
-            f"no release is published in {root}; run `nocturne flow publish` or `nocturne demo` first"
+            f"no release is published in {root}; run `nocturne demo` or `nocturne flow publish`"
         )
-    release = load_release(root, pointer.release_id, pointer.manifest_sha256)
-    _check_time(release, now)
-    return _for_live(release) if mode == "live" else release
+    return load_release(root, pointer.release_id, pointer.manifest_sha256)
 
 
 def read_release(root: Path, release_id: str) -> Release:
@@ -175,10 +180,10 @@ def find_release(root: Path, release_id: str) -> str:
         return found[0]
     if found:
         raise ReleaseRefused(
-            f"'{release_id}' begins {len(found)} releases ({', '.join(found[:3])} …); write more of it"
+            f"'{release_id}' begins {len(found)} releases ({', '.join(found[:3])} …); write more"
         )
     raise ReleaseRefused(
-        f"there is no release '{release_id}' in {root}; `nocturne release list` shows those there are"
+        f"there is no release '{release_id}' in {root}; see `nocturne release list`"
     )
 
 
@@ -221,7 +226,7 @@ def list_releases(root: Path) -> tuple[ReleaseSummary, ...]:
 
 
 def read_pointer(root: Path) -> Pointer | None:
-    """The file ``current``, ``None`` when there is none; torn or malformed raises `ReleaseRefused`."""
+    """The file ``current``, ``None`` when there is none; `ReleaseRefused` when it is torn."""
     try:
         data = (root / CURRENT).read_bytes()
     except FileNotFoundError:
@@ -248,7 +253,7 @@ def read_pointer(root: Path) -> Pointer | None:
 
 
 def load_release(root: Path, release_id: str, expected_sha256: str | None) -> Release:
-    """Read and verify a release; ``expected_sha256`` is the manifest's hash that ``current`` holds."""
+    """Read and verify a release; ``expected_sha256`` is what ``current`` says of its manifest."""
     folder = root / RELEASES / release_id
     data = _read(folder / MANIFEST, f"release {release_id}: manifest.json")
     digest = sha256_bytes(data)
@@ -318,7 +323,7 @@ def _check_bounds(entry: StrategyEntry, release_id: str) -> None:
 def _check_time(release: Release, now: datetime) -> None:
     if release.created_at > now:
         raise ReleaseRefused(
-            f"release {release.release_id} was made as of {iso(release.created_at)}, which is later "
+            f"release {release.release_id} was made as of {iso(release.created_at)}, later "
             f"than the market's time {iso(now)}; it has seen what you are about to trade"
         )
     expired = release.expired(now)
@@ -334,8 +339,8 @@ def _for_live(release: Release) -> Release:
     proven = tuple(entry for entry in release.strategies if entry.proven)
     if release.strategies and not proven:
         raise ReleaseRefused(
-            f"release {release.release_id} is unproven: no strategy in it passed the gates, so it may be "
-            "used in replay and paper, never live"
+            f"release {release.release_id} is unproven: no strategy in it passed the gates; use it "
+            "in replay or paper, never live"
         )
     unproven = tuple(
         LeftOut(symbol=entry.symbol, reason=f"{entry.strategy} is unproven, refused in live")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lake.content import conform, content_hash, cutoff, known_rows, moment_of, place
+from lake.content import conform, content_hash, known_rows, moment_of, place
 from lake.files import write_atomically
 from lake.partitions import PartitionRef
 from lake.tables import Table
@@ -83,7 +83,7 @@ class Lake:
         as_of: datetime | None = None,
         **filters: str,
     ) -> pa.Table:
-        """Rows of all partitions that match, in the order of the partitions, each sorted by its key.
+        """Rows of all partitions that match, partition after partition, each sorted by its key.
 
         Without ``columns``: the file's columns and then the partition's, as text. Columns that
         only some partitions have are null in the others. An empty table with the contract's
@@ -123,7 +123,7 @@ class Lake:
     def fingerprint(
         self, table: Table, as_of: datetime | None = None, **filters: str
     ) -> tuple[PartitionRef, ...]:
-        """What a reader of these partitions under ``as_of`` has read; partitions without a row are left out."""
+        """What a reader under ``as_of`` reads here; partitions without a known row are left out."""
         refs = []
         for partition in self.partitions(table, **filters):
             data = self.read_partition(partition, as_of)
@@ -199,7 +199,7 @@ def _write_parquet(data: pa.Table, path: Path) -> None:
 
 
 def _holds(path: Path, sha256: str, marks: Mapping[bytes, bytes]) -> bool:
-    """Is this very content, with these marks, in the file? A file that cannot be read is replaced."""
+    """Is this very content, with these marks, in the file? A damaged file is replaced."""
     try:
         held = pq.read_table(path, partitioning=None)
     except (OSError, pa.ArrowInvalid):
@@ -215,7 +215,9 @@ def _read_parquet(partition: Partition) -> pa.Table:
         raise DataError(f"{where} is not in the lake; import or build it first") from error
     except (OSError, pa.ArrowInvalid) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{where}: the file cannot be read ({reason}); write it again") from error
+        raise DataError(
+            f"{where}: the file cannot be read ({reason}); delete it, then import or build it again"
+        ) from error
     for field in table.schema:
         have = data.schema.field(field.name).type if field.name in data.column_names else "missing"
         if have != field.type:
@@ -224,8 +226,3 @@ def _read_parquet(partition: Partition) -> pa.Table:
                 "delete the partition and build it again"
             )
     return data.replace_schema_metadata(None)
-
-
-def read_before(partition: Partition, as_of: datetime) -> int:
-    """The first time (ms) of a partition that a reader under ``as_of`` may not see."""
-    return cutoff(partition.table, partition.values, as_of)

@@ -1,65 +1,17 @@
-"""Table contracts as data: which columns, which key, which partition, and when a row is known.
+"""All tables of the lake, as data.
 
 Layout of a partition: ``<root>/<layer>/<table>/<column>=<value>/…/part.parquet``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import pyarrow as pa
 
+from lake.contract import REAL, TEXT, TIME, WHOLE, schema_of
+from lake.contract import Table as Table
 from trading.errors import DataError
 
-TIME = pa.timestamp("ms", tz="UTC")
-TEXT = pa.string()
-REAL = pa.float64()
-WHOLE = pa.int64()
-FLAG = pa.bool_()
-
 VENUES = ("binance_usdm", "binance_spot", "upbit")
-
-# When may a row be read under ``as_of``?
-#   close   a candle, or what is computed from it: its open time plus the interval is at or before
-# as_of
-#   before  an event: its time is before as_of
-#   upto    a result: the as_of it was computed under is at or before as_of
-Known = Literal["close", "before", "upto"]
-Extra = Literal["none", "float", "any"]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Contract of one table.
-
-    ``schema`` holds the columns inside the file (the partition's columns live in its path); a
-    field that is not nullable must be present and without nulls. ``key`` is unique in a
-    partition, and the file is sorted by it. ``time`` is the column by which ``as_of`` cuts, in
-    the way of ``known``. ``extra`` says which further columns may be there: none, float64 ones
-    (features, measures) or any.
-    """
-
-    name: str
-    layer: str
-    schema: pa.Schema
-    key: tuple[str, ...]
-    partition: tuple[str, ...]
-    time: str
-    known: Known
-    extra: Extra = "none"
-    view: str = ""
-
-    @property
-    def title(self) -> str:
-        """Name of the table for a message: ``raw.candles``."""
-        return f"{self.layer}.{self.name}"
-
-
-def _schema(required: dict[str, pa.DataType], optional: dict[str, pa.DataType]) -> pa.Schema:
-    fields = [pa.field(name, kind, nullable=False) for name, kind in required.items()]
-    return pa.schema(fields + [pa.field(name, kind) for name, kind in optional.items()])
-
 
 _OHLCV = {
     "open_time": TIME,
@@ -76,7 +28,7 @@ RAW_CANDLES = Table(
     name="candles",
     layer="raw",
     # Prices may be missing in what a source delivered; the checked table may not lack them.
-    schema=_schema(
+    schema=schema_of(
         {"open_time": TIME}, {k: v for k, v in _OHLCV.items() if k != "open_time"} | _FLOW
     ),
     key=("open_time",),
@@ -88,7 +40,7 @@ RAW_CANDLES = Table(
 RAW_FUNDING = Table(
     name="funding",
     layer="raw",
-    schema=_schema({"funding_time": TIME, "funding_rate": REAL}, {"mark_price": REAL}),
+    schema=schema_of({"funding_time": TIME, "funding_rate": REAL}, {"mark_price": REAL}),
     key=("funding_time",),
     partition=("venue", "symbol"),
     time="funding_time",
@@ -98,7 +50,7 @@ RAW_FUNDING = Table(
 RAW_POSITIONING = Table(
     name="positioning",
     layer="raw",
-    schema=_schema(
+    schema=schema_of(
         {"time": TIME},
         {
             "open_interest": REAL,
@@ -119,7 +71,7 @@ RAW_INSTRUMENTS = Table(
     name="instruments",
     layer="raw",
     # Filters stay decimal text: rounding by a tick must not begin with a rounded tick.
-    schema=_schema(
+    schema=schema_of(
         {
             "symbol": TEXT,
             "time": TIME,
@@ -150,7 +102,7 @@ CANDLES = Table(
     layer="checked",
     # gap_before: candles missing directly before this one (0: none), so that a gap is data, not
     # absence.
-    schema=_schema(_OHLCV | {"gap_before": WHOLE}, _FLOW),
+    schema=schema_of(_OHLCV | {"gap_before": WHOLE}, _FLOW),
     key=("open_time",),
     partition=_SERIES,
     time="open_time",
@@ -161,7 +113,7 @@ BARS = Table(
     name="bars",
     layer="checked",
     # candles: how many base candles the bar was built from; fewer than the full number marks a gap.
-    schema=_schema(_OHLCV | {"candles": WHOLE}, _FLOW),
+    schema=schema_of(_OHLCV | {"candles": WHOLE}, _FLOW),
     key=("open_time",),
     partition=_SERIES,
     time="open_time",
@@ -171,7 +123,7 @@ BARS = Table(
 QUARANTINE = Table(
     name="quarantine",
     layer="checked",
-    schema=_schema(
+    schema=schema_of(
         {"open_time": TIME, "reason": TEXT},
         {k: v for k, v in _OHLCV.items() if k != "open_time"} | _FLOW,
     ),
@@ -184,7 +136,7 @@ QUARANTINE = Table(
 FEATURES = Table(
     name="features",
     layer="features",
-    schema=_schema({"open_time": TIME}, {}),
+    schema=schema_of({"open_time": TIME}, {}),
     key=("open_time",),
     partition=_SERIES,
     time="open_time",
@@ -197,7 +149,7 @@ _RESULT = {"as_of": TIME, "strategy": TEXT, "symbol": TEXT}
 SEARCHES = Table(
     name="searches",
     layer="research",
-    schema=_schema(_RESULT | {"trial": WHOLE, "params": TEXT}, {"interval": TEXT}),
+    schema=schema_of(_RESULT | {"trial": WHOLE, "params": TEXT}, {"interval": TEXT}),
     key=("strategy", "symbol", "trial"),
     partition=("run",),
     time="as_of",
@@ -208,7 +160,7 @@ SEARCHES = Table(
 FOLDS = Table(
     name="folds",
     layer="research",
-    schema=_schema(
+    schema=schema_of(
         _RESULT
         | {
             "fold": WHOLE,
@@ -230,7 +182,7 @@ TRADES = Table(
     name="trades",
     layer="research",
     # sample: in_sample, out_of_sample, backtest …
-    schema=_schema(
+    schema=schema_of(
         _RESULT
         | {
             "sample": TEXT,
@@ -254,7 +206,7 @@ TRADES = Table(
 EQUITY = Table(
     name="equity",
     layer="research",
-    schema=_schema(_RESULT | {"sample": TEXT, "time": TIME, "equity": REAL}, {}),
+    schema=schema_of(_RESULT | {"sample": TEXT, "time": TIME, "equity": REAL}, {}),
     key=("strategy", "symbol", "sample", "time"),
     partition=("run",),
     time="as_of",
@@ -265,7 +217,7 @@ MODELS = Table(
     name="models",
     layer="research",
     # fold -1 is the model itself, trained on everything before as_of; file is relative to the lake.
-    schema=_schema(
+    schema=schema_of(
         {"as_of": TIME, "model": TEXT, "symbol": TEXT, "fold": WHOLE},
         {
             "train_from": TIME,
@@ -289,7 +241,7 @@ MODELS = Table(
 DRIFT = Table(
     name="drift",
     layer="research",
-    schema=_schema({"as_of": TIME, "symbol": TEXT, "feature": TEXT, "score": REAL}, {}),
+    schema=schema_of({"as_of": TIME, "symbol": TEXT, "feature": TEXT, "score": REAL}, {}),
     key=("symbol", "feature"),
     partition=("run",),
     time="as_of",
@@ -301,76 +253,109 @@ DRIFT = Table(
 
 def _ledger(
     name: str,
+    time: str,
     required: dict[str, pa.DataType],
     optional: dict[str, pa.DataType],
     key: tuple[str, ...],
-    view: str = "",
 ) -> Table:
     # The executor's SQLite schema migrates; its further columns are carried along as they are.
     return Table(
         name=name,
         layer="ledger",
-        schema=_schema({"time": TIME} | required, optional),
+        schema=schema_of({time: TIME} | required, optional),
         key=key,
         partition=("day",),
-        time="time",
+        time=time,
         known="before",
         extra="any",
-        view=view or name,
+        view=name,
     )
 
 
 ORDERS = _ledger(
     "orders",
-    {"client_order_id": TEXT, "symbol": TEXT, "side": TEXT, "status": TEXT},
+    "created_at",
     {
-        "release_id": TEXT,
+        "client_id": TEXT,
+        "symbol": TEXT,
         "strategy": TEXT,
+        "release_id": TEXT,
         "leg": TEXT,
-        "type": TEXT,
-        "quantity": REAL,
-        "price": REAL,
-        "stop_price": REAL,
-        "exchange_id": TEXT,
-        "reason": TEXT,
+        "side": TEXT,
+        "kind": TEXT,
+        "status": TEXT,
     },
-    key=("client_order_id",),
+    {
+        "bar_time": TIME,
+        "quantity": REAL,
+        "trigger_price": REAL,
+        "decision_price": REAL,
+        "filled": REAL,
+        "average_price": REAL,
+        "exchange_id": TEXT,
+        "position_id": WHOLE,
+        "error": TEXT,
+        "reason": TEXT,
+        "cause": TEXT,
+        "updated_at": TIME,
+    },
+    key=("client_id",),
 )
 FILLS = _ledger(
     "fills",
-    {"trade_id": TEXT, "client_order_id": TEXT, "symbol": TEXT, "side": TEXT},
+    "time",
     {
+        "symbol": TEXT,
+        "trade_id": TEXT,
+        "client_id": TEXT,
+        "side": TEXT,
         "price": REAL,
         "quantity": REAL,
+    },
+    {
+        "order_id": TEXT,
+        "position_id": WHOLE,
         "fee": REAL,
         "fee_asset": TEXT,
         "realized_pnl": REAL,
-        "slippage_bps": REAL,
-        "maker": FLAG,
     },
     key=("symbol", "trade_id"),
 )
 POSITIONS = _ledger(
     "positions",
-    {"position_id": TEXT, "symbol": TEXT, "strategy": TEXT},
+    "opened_at",
     {
-        "release_id": TEXT,
-        "side": TEXT,
+        "id": WHOLE,
+        "symbol": TEXT,
+        "strategy": TEXT,
+        "side": WHOLE,
+        "status": TEXT,
         "quantity": REAL,
         "entry_price": REAL,
-        "exit_price": REAL,
-        "opened_at": TIME,
+        "release_id": TEXT,
+    },
+    {
         "closed_at": TIME,
+        "exit_price": REAL,
+        "exit_reason": TEXT,
         "realized_pnl": REAL,
         "fees": REAL,
-        "reason": TEXT,
+        "bar_time": TIME,
+        "params": TEXT,
+        "cause": TEXT,
     },
-    key=("position_id",),
+    key=("id",),
 )
 EVENTS = _ledger(
-    "events", {"event_id": TEXT, "kind": TEXT}, {"cause": TEXT, "data": TEXT}, key=("event_id",)
+    "events",
+    "time",
+    {"id": TEXT, "type": TEXT, "data": TEXT},
+    {"symbol": TEXT, "cause": TEXT, "wall_time": TIME},
+    key=("id",),
 )
-LEDGER_EQUITY = _ledger("equity", {"equity": REAL}, {}, key=("time",))
+LEDGER_EQUITY = _ledger(
+    "equity", "time", {"equity": REAL}, {"wallet": REAL, "open_positions": WHOLE}, key=("time",)
+)
 
 TABLES: dict[str, Table] = {
     table.view: table
@@ -396,7 +381,7 @@ TABLES: dict[str, Table] = {
         LEDGER_EQUITY,
     )
 }
-"""Every table by the name of its view: ``candles`` is the checked one, ``raw_candles`` the raw one."""
+"""Every table by the name of its view; ``candles`` is the checked one, not the raw one."""
 
 
 def table_of(layer: str, name: str) -> Table:

@@ -56,6 +56,7 @@ class Replay:
         self._refine_ms = refine_ms
         self.steps = 0
         self.finished = False
+        self.failed = False
         self.now = span.begin
         engine.at(span.begin)
         for feed in self._feeds.values():

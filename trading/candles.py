@@ -81,7 +81,7 @@ class CandleColumns:
         interval_ms: int | None = None,
     ) -> CandleColumns:
         """Build validated columns; the interval is the smallest spacing unless it is given."""
-        times = np.ascontiguousarray(open_time, dtype=np.int64)
+        times = np.require(open_time, np.int64, ["C", "W"])
         if interval_ms is None:
             spacing = np.diff(times)
             interval_ms = int(spacing.min()) if spacing.size else 60_000
@@ -133,7 +133,8 @@ class CandleColumns:
 
 
 def _column(values: Any) -> Floats:
-    return np.ascontiguousarray(values, dtype=np.float64)
+    # Writable and contiguous: compiled kernels treat any other kind of array as another type.
+    return np.require(values, np.float64, ["C", "W"])
 
 
 def _validate(candles: CandleColumns) -> None:

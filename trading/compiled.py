@@ -12,24 +12,17 @@ import hashlib
 import inspect
 import os
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import llvmlite.binding
 import numba
-from numba.core import config
+from numba.core import config, types
 
-from trading.kernel import rebuild
+from trading.kernel import Rebuilder
 
 SOURCE_ROOT = Path(__file__).parent
 CACHE_VARIABLE = "NOCTURNE_CACHE"
-
-
-class _Setting:
-    """Where compiled code is kept; None keeps it in memory only."""
-
-    folder: Path | None = None
 
 
 def default_cache_dir() -> Path:
@@ -64,7 +57,8 @@ def enable(cache_dir: Path | None = None) -> Path | None:
         writable = False
     _Setting.folder = folder if writable else None
     config.CACHE_DIR = str(folder) if writable else ""
-    _build.cache_clear()
+    _Setting.callees = Rebuilder(_compile_callee, _label)
+    _Setting.twins.clear()
     return _Setting.folder
 
 
@@ -73,21 +67,27 @@ def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callab
 
     ``bindings`` replace global names of the kernel and its callees by other kernels.
     """
-    return _build(function, tuple(sorted(bindings.items())))
+    key = (function, tuple(sorted(bindings.items())))
+    if key not in _Setting.twins:
+        plain = _Setting.callees.outer(*key)
+        cached = _Setting.folder is not None
+        _Setting.twins[key] = numba.njit(cache=cached, nogil=True, _nrt=False, error_model="python")(plain)
+    return _Setting.twins[key]
 
 
-@cache
-def _build(
-    function: Callable[..., Any], bindings: tuple[tuple[str, Callable[..., Any]], ...]
-) -> Callable[..., Any]:
-    label = "_".join(_label(bound) for _, bound in bindings)
-    return rebuild(function, dict(bindings), _compile, label)
+def _compile_callee(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a kernel that only compiled kernels call: without the wrapper for calls from Python."""
+    compiled: Any = numba.njit(
+        nogil=True, _nrt=False, error_model="python", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True
+    )(function)
+    general = compiled.get_call_template
 
+    def without_literals(args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        return general(tuple(types.unliteral(arg) for arg in args), keywords)
 
-def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    decorate = numba.njit(cache=_Setting.folder is not None, nogil=True, error_model="python")
-    compiled: Callable[..., Any] = decorate(function)
-    return compiled
+    # numba compiles a callee anew for every constant that is passed to it; once per type is enough.
+    compiled.get_call_template = without_literals
+    return cast("Callable[..., Any]", compiled)
 
 
 def _label(function: Callable[..., Any]) -> str:
@@ -95,3 +95,11 @@ def _label(function: Callable[..., Any]) -> str:
     path = inspect.getsourcefile(function)
     source = Path(path).read_bytes() if path else b""
     return f"{function.__name__}_{hashlib.sha256(source).hexdigest()[:12]}"
+
+
+class _Setting:
+    """Where compiled code is kept (None: in memory only), and the twins made with that setting."""
+
+    folder: Path | None = None
+    callees = Rebuilder(_compile_callee, _label)
+    twins: ClassVar[dict[Any, Callable[..., Any]]] = {}

@@ -10,7 +10,8 @@ object for the batch side. Both give the same bits, as long as a kernel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -33,67 +34,71 @@ def is_kernel(value: object) -> bool:
     return getattr(value, _MARK, False) is True
 
 
-def rebuild(
-    function: Callable[..., Any],
-    bindings: Mapping[str, Callable[..., Any]],
-    wrap: Callable[[Callable[..., Any]], Callable[..., Any]],
-    label: str = "",
-) -> Callable[..., Any]:
-    """A copy of the kernel ``function`` from the same code object, whose callees are copies as well.
+Callee = Callable[..., Any]
+Bindings = tuple[tuple[str, Callee], ...]
 
-    A global name found in ``bindings`` stands for the function given there. ``wrap`` turns each copy
-    into what is called (itself, or its compiled form). ``label`` goes into the names of copies that
-    depend on a binding, so that a cache on disk keeps them apart.
+
+class Rebuilder:
+    """Copies of kernels from the same code objects, whose callees are copies as well.
+
+    ``wrap`` turns each copy into what is called (itself, or its compiled form). A copy is made once for
+    each set of bindings that it depends on; those that depend on a binding carry ``label`` of the bound
+    functions in their name, so that a cache on disk keeps them apart.
     """
-    return _Rebuild(bindings, wrap, label).copy(function)
 
-
-class _Rebuild:
-    def __init__(
-        self,
-        bindings: Mapping[str, Callable[..., Any]],
-        wrap: Callable[[Callable[..., Any]], Callable[..., Any]],
-        label: str,
-    ) -> None:
-        self._bindings = bindings
+    def __init__(self, wrap: Callable[[Callee], Callee], label: Callable[[Callee], str]) -> None:
         self._wrap = wrap
         self._label = label
-        self._done: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self._done: dict[tuple[Callee, Bindings], Callee] = {}
 
-    def copy(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        if function not in self._done:
-            self._done[function] = self._wrap(self._plain_copy(function))
-        return self._done[function]
+    def copy(self, function: Callee, bindings: Bindings = ()) -> Callee:
+        """The copy of ``function`` in which each bound global name stands for the kernel given with it."""
+        used = _used(function, bindings)
+        key = (function, used)
+        if key not in self._done:
+            self._done[key] = self._wrap(self.outer(function, used))
+        return self._done[key]
 
-    def _plain_copy(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def outer(self, function: Callee, bindings: Bindings = ()) -> Callee:
+        """Like :meth:`copy`, but only the callees are wrapped."""
+        bindings = _used(function, bindings)
         if not isinstance(function, FunctionType) or not is_kernel(function):
             raise TypeError(f"{function!r} is not a kernel; mark it with @kernel")
         scope = dict(function.__globals__)
+        bound = dict(bindings)
         for name in function.__code__.co_names:
-            if name in self._bindings:
-                scope[name] = self.copy(self._bindings[name])
+            if name in bound:
+                scope[name] = self.copy(bound[name])
             elif is_kernel(scope.get(name)):
-                scope[name] = self.copy(scope[name])
+                scope[name] = self.copy(scope[name], bindings)
         made = FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
-        made.__qualname__ = function.__qualname__ + self._suffix(function)
+        labels = [self._label(value) for _, value in bindings]
+        made.__qualname__ = "__".join([function.__qualname__, *labels])
         made.__module__ = function.__module__
-        setattr(made, _MARK, True)
-        return made
-
-    def _suffix(self, function: Callable[..., Any]) -> str:
-        return f"__{self._label}" if self._label and self._is_bound(function, set()) else ""
-
-    def _is_bound(self, function: Callable[..., Any], seen: set[Callable[..., Any]]) -> bool:
-        if function in seen or not isinstance(function, FunctionType):
-            return False
-        seen.add(function)
-        names = function.__code__.co_names
-        if any(name in self._bindings for name in names):
-            return True
-        callees = (function.__globals__.get(name) for name in names)
-        return any(self._is_bound(callee, seen) for callee in callees if is_kernel(callee))
+        return kernel(made)
 
 
-def bind(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callable[..., Any]:
+def _used(function: Callee, bindings: Bindings) -> Bindings:
+    names = _globals_used(function)
+    return tuple(pair for pair in bindings if pair[0] in names)
+
+
+@cache
+def _globals_used(function: Callee) -> frozenset[str]:
+    """Global names that a kernel or a kernel that it calls refers to."""
+    if not isinstance(function, FunctionType):
+        return frozenset()
+    names = set(function.__code__.co_names)
+    for name in function.__code__.co_names:
+        callee = function.__globals__.get(name)
+        if is_kernel(callee):
+            names |= _globals_used(callee)
+    return frozenset(names)
+
+
+def bind(function: Callee, **bindings: Callee) -> Callee:
     """A plain-Python copy of a kernel in which the named globals stand for the given kernels."""
-    return rebuild(function, bindings, lambda copy: copy)
+    return _PLAIN.copy(function, tuple(sorted(bindings.items())))
+
+
+_PLAIN = Rebuilder(lambda copy: copy, lambda bound: bound.__name__)

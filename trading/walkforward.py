@@ -48,7 +48,8 @@ def rolling_folds(
     """Folds whose training span has the fixed length ``train`` and moves on with the test.
 
     Tests of length ``test`` follow each other without gap or overlap up to ``end``; what does not
-    fill a fold is left out at ``start``, where data is oldest. Raises `DataError` when not one fits.
+    fill a fold is left out at ``start``, where data is oldest. Raises `DataError` when not one
+    fits.
     """
     gap = _check(start, end, train, test, purge, embargo)
     count = (end - start - train - gap) // test
@@ -110,9 +111,9 @@ def walk_forward(
     """Choose from ``grid`` in each fold's training span and judge the choice in its test span.
 
     ``objective`` is a measure of `Metrics` or a function of it; more is better, the first of equals
-    wins. A combination with fewer than ``least_trades`` in-sample trades is chosen only when all have
-    fewer. A test sees the history from its fold's training on, to warm its indicators up, and trades
-    from its own start. Raises `DataError` for a fold without candles.
+    wins. A combination with fewer than ``least_trades`` in-sample trades is chosen only when all
+    have fewer. Candles before a span only warm its indicators up; each span starts flat. Raises
+    `DataError` for a fold without candles.
     """
     if not folds:
         raise ParameterError("walk-forward was given no folds; make some with rolling_folds")
@@ -155,19 +156,19 @@ def _run_fold(
     score: Callable[[Metrics], float],
     least_trades: int,
 ) -> FoldResult:
-    training = candles.slice(fold.train_start, fold.train_end)
-    seen = candles.slice(fold.train_start, fold.test_end)
-    _need_candles(training, fold.train_start, fold.train_end)
-    _need_candles(candles.slice(fold.test_start, fold.test_end), fold.test_start, fold.test_end)
-    rows = search(strategy, training, grid, fixed, costs).results
+    _need_candles(candles, fold.train_start, fold.train_end)
+    _need_candles(candles, fold.test_start, fold.test_end)
+    known = candles.slice(None, fold.train_end)
+    rows = search(strategy, known, grid, fixed, costs, trade_from_ms=fold.train_start).results
     best = choose([row.metrics for row in rows], score, least_trades)
     chosen = dict(grid[best])
+    seen = candles.slice(None, fold.test_end)
     judged = backtest(strategy, seen, {**fixed, **chosen}, costs, trade_from_ms=fold.test_start)
     return FoldResult(fold, chosen, len(rows), rows[best].metrics, judged)
 
 
 def _need_candles(candles: CandleColumns, start: int, end: int) -> None:
-    if len(candles) == 0:
+    if len(candles.slice(start, end)) == 0:
         raise DataError(
             f"walk-forward has no candles from {np.datetime64(start, 'ms')}Z to"
             f" {np.datetime64(end, 'ms')}Z; import them or choose other folds"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PRICES = ("open", "high", "low", "close")
 FLOWS = ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
+DERIVED = ("open_ms", "past_minute", "over_high", "under_low")
 # No market of ours has traded beyond this; it stands for infinity.
 LARGEST = 1e15
 
@@ -30,16 +31,25 @@ class SuiteResult:
     ``failed`` and ``errored`` hold one phrase per expectation; both empty: the suite passed.
     """
 
-    failed: tuple[str, ...]
-    errored: tuple[str, ...]
+    failed: tuple[str, ...] = ()
+    errored: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Was everything judged, and met?"""
+        return not self.failed and not self.errored
 
 
 def candle_suite() -> gx.ExpectationSuite:
-    """Expectations of a frame of candles, with ``open_ms`` and ``past_minute`` (ms) added."""
+    """Expectations of raw candles with four derived columns.
+
+    ``open_ms`` and ``past_minute`` are milliseconds; ``over_high``, ``under_low`` say by how much
+    open or close lie outside of high and low, and may not be positive.
+    """
     expectations: list[Any] = [
         gxe.ExpectTableRowCountToBeBetween(min_value=1),
         gxe.ExpectTableColumnsToMatchSet(
-            column_set=["open_time", *PRICES, "volume", *FLOWS, "open_ms", "past_minute"],
+            column_set=["open_time", *PRICES, "volume", *FLOWS, *DERIVED],
             exact_match=True,
         ),
         gxe.ExpectColumnValuesToBeOfType(column="open_time", type_="Timestamp"),
@@ -61,20 +71,19 @@ def candle_suite() -> gx.ExpectationSuite:
         expectations.append(
             gxe.ExpectColumnValuesToBeBetween(column=name, min_value=0, max_value=LARGEST)
         )
-    for above, below in (("high", "open"), ("high", "close"), ("open", "low"), ("close", "low")):
-        expectations.append(
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A=above, column_B=below, or_equal=True
-            )
-        )
+    for name in ("over_high", "under_low"):
+        expectations.append(gxe.ExpectColumnValuesToBeBetween(column=name, max_value=0))
     return gx.ExpectationSuite(name="candles", expectations=expectations)
 
 
 def validate_frame(frame: pd.DataFrame) -> SuiteResult:
     """Judge a pandas frame of raw candles; ``open_time`` in UTC."""
-    judged = frame.copy()
-    judged["open_ms"] = judged["open_time"].astype("int64")
-    judged["past_minute"] = judged["open_ms"] % 60_000
+    judged = frame.assign(
+        open_ms=frame["open_time"].astype("int64"),
+        past_minute=frame["open_time"].astype("int64") % 60_000,
+        over_high=frame[["open", "close"]].max(axis=1) - frame["high"],
+        under_low=frame["low"] - frame[["open", "close"]].min(axis=1),
+    )
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     batch = (
@@ -83,6 +92,9 @@ def validate_frame(frame: pd.DataFrame) -> SuiteResult:
         .add_batch_definition_whole_dataframe("whole")
         .get_batch(batch_parameters={"dataframe": judged})
     )
+    # Yes or no takes half the time of a summary, and is all that good data needs.
+    if batch.validate(candle_suite(), result_format="BOOLEAN_ONLY").success:
+        return SuiteResult()
     outcome = batch.validate(candle_suite(), result_format="SUMMARY")
     failed, errored = [], []
     for result in outcome.results:
@@ -103,8 +115,7 @@ def _raised(result: Any) -> bool:
 
 def _phrase(result: Any) -> str:
     config = result.expectation_config
-    names = ("column", "column_A", "column_B")
-    columns = " / ".join(str(config.kwargs[name]) for name in names if name in config.kwargs)
+    column = str(config.kwargs.get("column", ""))
     count = (result.result or {}).get("unexpected_count")
     rows = f" ({count} rows)" if count else ""
-    return f"{config.type} {columns}".strip() + rows
+    return f"{config.type} {column}".strip() + rows

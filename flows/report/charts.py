@@ -28,7 +28,7 @@ from flows.report.svg import (
 
 WIDTH = 920
 LEFT = 64
-RIGHT = 16
+RIGHT = 26
 MAX_POINTS = 900
 MAX_HOVERS = 160
 MAX_BARS = 260

@@ -22,6 +22,30 @@ STOP_LEGS = ("sl", "tp")
 NEVER_RESTED = ("intent", "unknown", "rejected", "dead")
 MAX_ORDER_ROWS = 200
 
+TRIP_HEAD = (
+    "Symbol",
+    "Strategy",
+    "Side",
+    "Opened",
+    "Closed",
+    "Quantity",
+    "In at",
+    "Out at",
+    "After fees",
+    "Reason",
+)
+ORDER_HEAD = (
+    "Time (UTC)",
+    "Client order id",
+    "Symbol",
+    "Side",
+    "For",
+    "Quantity",
+    "Price",
+    "Slippage",
+    "Status",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -146,10 +170,9 @@ def trip_grid(positions: Sequence[Row]) -> Grid | None:
     """Each position from entry to exit."""
     if not positions:
         return None
-    head = ("Symbol", "Strategy", "Side", "Opened", "Closed", "Quantity", "In at", "Out at", "Net of fees", "Reason")  # fmt: skip
     ordered = sorted(positions, key=lambda row: formats.as_ms(row.get("opened_at")))
     rows = tuple(trip_row(row) for row in ordered)
-    return Grid(head, rows, frozenset({0, 1, 2, 3, 4, 9}), caption="Round trips")
+    return Grid(TRIP_HEAD, rows, frozenset({0, 1, 2, 3, 4, 9}), caption="Round trips")
 
 
 def trip_row(row: Row) -> tuple[Cell, ...]:
@@ -221,8 +244,7 @@ def order_grid(orders: Sequence[Row]) -> Grid | None:
     shown = shown[-MAX_ORDER_ROWS:]
     rows = tuple(order_row(row) for row in shown)
     more = f"The last {len(shown)} of {len(orders)} orders." if len(shown) < len(orders) else ""
-    head = ("Time (UTC)", "Client order id", "Symbol", "Side", "For", "Quantity", "Price", "Slippage", "Status")  # fmt: skip
-    return Grid(head, rows, frozenset({0, 1, 2, 3, 4, 8}), more=more)
+    return Grid(ORDER_HEAD, rows, frozenset({0, 1, 2, 3, 4, 8}), more=more)
 
 
 def order_row(row: Row) -> tuple[Cell, ...]:

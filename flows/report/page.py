@@ -35,7 +35,7 @@ def page_of(material: Material) -> Page:
 
 
 def strategy_entries(material: Material) -> list[Row]:
-    """What the release trades; without a release, what was searched (unproven, without a choice)."""
+    """What the release trades; without a release, what was searched."""
     if material.manifest is not None:
         return sorted(material.manifest["strategies"], key=lambda e: (e["strategy"], e["symbol"]))
     pairs = {(str(row["strategy"]), str(row["symbol"])) for row in material.folds}
@@ -63,7 +63,9 @@ def header_view(material: Material, entries: Sequence[Row]) -> Header:
     """Release, state and the figures that a reader wants first."""
     manifest = material.manifest
     if manifest is None:
-        why = ("No release was published at this time, so the executor has nothing to trade.",)
+        why: tuple[str, ...] = (
+            "No release was published at this time, so the executor has nothing to trade.",
+        )
         state, release_id = "none", ""
     else:
         state = "proven" if manifest["proven"] else "unproven"

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from flows.report import formats
 from flows.report.tables import counted, joined
 from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Grid, Inputs, Quality
 
 Row = Mapping[str, Any]
+
+SERIES_HEAD = (
+    "Symbol",
+    "Series",
+    "Rows",
+    "First (UTC)",
+    "Last (UTC)",
+    "Gaps",
+    "Missing",
+    "Quarantined",
+    "Checks",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,8 @@ def inputs_view(manifest: Row | None) -> Inputs:
 
 def reading_row(reading: Row) -> tuple[Cell, ...]:
     """One partition."""
-    where = " / ".join(str(value) for value in reading["partition"].values())
+    folders = str(reading["path"]).split("/")
+    where = " / ".join(unquote(f.partition("=")[2]) for f in folders if "=" in f)
     return (
         Cell(f"{reading['layer']}.{reading['table']}"),
         Cell(where),
@@ -83,8 +97,7 @@ def quality_view(
     known = {one.symbol for one in series}
     rows = [series_row(one, bad, refused) for one in series]
     rows += [absent_row(name, bad, why) for name, why in refused.items() if name not in known]
-    head = ("Symbol", "Venue", "Interval", "Rows", "First (UTC)", "Last (UTC)", "Gaps", "Missing", "Longest", "Quarantined", "Checks")  # fmt: skip
-    table = Grid(head, tuple(rows), frozenset({0, 1, 2, 4, 5, 10}))
+    table = Grid(SERIES_HEAD, tuple(rows), frozenset({0, 1, 3, 4, 8}))
     return Quality(quality_lead(series, bad, refused), table, bad_grid(bad), tuple(oddities))
 
 
@@ -112,14 +125,16 @@ def series_row(
     count = sum(b.rows for b in bad if (b.venue, b.symbol, b.interval) == own)
     return (
         Cell(one.symbol),
-        Cell(one.venue),
-        Cell(one.interval),
+        Cell(f"{one.venue} {one.interval}"),
         Cell(formats.whole(one.rows)),
         Cell(formats.stamp(one.first)),
         Cell(formats.stamp(one.last)),
         Cell(formats.whole(one.gaps), WARN if one.gaps else MUTED),
-        Cell(formats.whole(one.missing), WARN if one.missing else MUTED),
-        Cell(formats.whole(one.longest) if one.longest else formats.NONE, MUTED),
+        Cell(
+            formats.whole(one.missing),
+            WARN if one.missing else MUTED,
+            hint=f"the longest gap is {counted(one.longest, 'candle')}",
+        ),
         Cell(formats.whole(count), WARN if count else MUTED),
         checks_cell(refused.get(one.symbol), count),
     )
@@ -128,7 +143,7 @@ def series_row(
 def absent_row(symbol: str, bad: Sequence[BadRows], reason: str) -> tuple[Cell, ...]:
     """A symbol that was left out and has no checked candles at all."""
     count = sum(one.rows for one in bad if one.symbol == symbol)
-    blank = [Cell(formats.NONE, MUTED) for _ in range(8)]
+    blank = [Cell(formats.NONE, MUTED) for _ in range(6)]
     return (
         Cell(symbol),
         *blank,

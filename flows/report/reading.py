@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -54,16 +54,15 @@ def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Materi
     made = find_manifest(lake, as_of, release_id)
     manifest = made.model_dump(mode="json") if made is not None else None
     seen = min(made.as_of, as_of) if made is not None else as_of
-    run = made.flow_run.id if made is not None else None
-    folds = research_rows(lake, tables.FOLDS, seen, run)
+    folds = research_rows(lake, tables.FOLDS, seen)
     return Material(
         as_of=as_of,
         manifest=manifest,
-        searches=research_rows(lake, tables.SEARCHES, seen, run),
+        searches=research_rows(lake, tables.SEARCHES, seen),
         folds=folds,
-        trades=research_rows(lake, tables.TRADES, seen, run),
-        equity=research_rows(lake, tables.EQUITY, seen, run),
-        models=research_rows(lake, tables.MODELS, seen, run),
+        trades=research_rows(lake, tables.TRADES, seen),
+        equity=research_rows(lake, tables.EQUITY, seen),
+        models=research_rows(lake, tables.MODELS, seen),
         bars=read_bars(lake, manifest, folds, seen),
         series=read_series(lake, manifest, seen),
         bad=read_bad_rows(lake, seen),
@@ -83,25 +82,25 @@ def find_manifest(lake: Lake, as_of: datetime, release_id: str | None) -> Manife
     return manifest if manifest.as_of <= as_of else None
 
 
-def research_rows(
-    lake: Lake, table: Table, as_of: datetime, run: str | None
-) -> list[dict[str, Any]]:
-    """Rows of the release's own run, or else of the newest ``as_of`` that was computed.
+def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, Any]]:
+    """For each subject (strategy or model, and symbol) the rows of its newest run up to ``as_of``.
 
-    Of several runs with the same ``as_of`` the last by name counts, for each symbol on its own.
+    Runs that end in ``as_of`` itself, as the flows name them, spare the reading of all older ones.
     """
-    own = lake.partitions(table, run=run) if run else ()
-    chosen: dict[tuple[Any, ...], tuple[tuple[Any, str], list[dict[str, Any]]]] = {}
-    for partition in own or lake.partitions(table):
+    partitions = lake.partitions(table)
+    stamp = f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    named = [partition for partition in partitions if partition.values["run"].endswith(stamp)]
+    newest: dict[tuple[Any, ...], tuple[Any, str]] = {}
+    rows: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for partition in named or partitions:
         for row in rows_of(lake, partition, as_of):
             subject = (row.get("strategy") or row.get("model"), row["symbol"])
             age = (row["as_of"], partition.values["run"])
-            best = chosen.get(subject)
-            if best is None or age > best[0]:
-                chosen[subject] = (age, [row])
-            elif age == best[0]:
-                best[1].append(row)
-    return [row for subject in sorted(chosen) for row in chosen[subject][1]]
+            if subject not in newest or age > newest[subject]:
+                newest[subject], rows[subject] = age, []
+            if age == newest[subject]:
+                rows[subject].append(row)
+    return [row for subject in sorted(rows) for row in rows[subject]]
 
 
 def rows_of(lake: Lake, partition: Partition, as_of: datetime) -> list[dict[str, Any]]:
@@ -223,8 +222,9 @@ def bars_between(
 def columns_of(data: pa.Table, interval: str) -> Bars:
     """A table of bars as tuples."""
     prices = [tuple(data[name].to_pylist()) for name in ("open", "high", "low", "close")]
+    opens, highs, lows, closes = prices
     times = tuple(data["open_time"].cast(pa.int64()).to_pylist())
-    return Bars(times, *prices, interval_ms(interval))
+    return Bars(times, opens, highs, lows, closes, interval_ms(interval))
 
 
 def read_ledger(lake: Lake, as_of: datetime) -> Ledger:

@@ -19,12 +19,34 @@ from flows.report.charts import (
     fold_chart,
     price_chart,
 )
-from flows.report.surfaces import heat_map, slices
-from flows.report.views import BAD, GOOD, WARN, Cell, Fact, Grid, StrategyView
+from flows.report.surfaces import Slice, heat_map, slices
+from flows.report.views import (
+    BAD,
+    GOOD,
+    WARN,
+    Cell,
+    Fact,
+    Grid,
+    StrategyView,
+    SurfaceGroup,
+    SurfaceMap,
+)
 
 Row = Mapping[str, Any]
 OUT = "out_of_sample"
 MAX_TRADE_ROWS = 100
+SURFACES = (
+    ("total_return", "Parameter surface, whole history"),
+    ("recent_total_return", "Parameter surface, last days"),
+)
+FOLD_MEASURES = (
+    ("train_total_return", "Return learned"),
+    ("test_total_return", "Return judged"),
+    ("test_sharpe", "Sharpe judged"),
+    ("test_max_drawdown", "Drawdown judged"),
+    ("test_win_rate", "Win rate judged"),
+    ("test_trades", "Trades judged"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +62,7 @@ class Evidence:
 
 
 def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
-    """``entry`` is the release's own record: strategy, symbol, params, metrics, verdicts, proven."""
+    """``entry`` is what the release says: strategy, symbol, params, metrics, verdicts, proven."""
     strategy, symbol = str(entry["strategy"]), str(entry["symbol"])
     key = f"{slug(strategy)}-{slug(symbol)}"
     verdicts = entry.get("verdicts") or ()
@@ -49,7 +71,7 @@ def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
     equity = equity_view(key, evidence, trades)
     price = price_view(key, evidence.bars, trades)
     spans = [fold_span(row) for row in evidence.folds]
-    surfaces, note = surface_view(key, evidence.searches, params)
+    surfaces = surface_groups(key, evidence.searches, params)
     parts = {
         "an out-of-sample equity curve": equity,
         "prices of the judged span": price,
@@ -63,6 +85,7 @@ def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
         proven=bool(entry.get("proven")),
         why=why(bool(entry.get("proven")), verdicts),
         params=tuple(Fact(name, formats.anything(params[name])) for name in sorted(params)),
+        notes=search_notes(entry),
         metrics=tables.metric_grid(entry.get("in_sample") or {}, entry.get(OUT) or {}),
         verdicts=tables.verdict_grid(verdicts),
         equity=equity,
@@ -70,7 +93,6 @@ def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
         fold_chart=fold_chart(f"{key}-folds", "Walk-forward folds", spans) if spans else None,
         folds=fold_grid(evidence.folds),
         surfaces=surfaces,
-        surface_note=note,
         trades=trade_grid(trades),
         missing=missing_line(strategy, symbol, [n for n, found in parts.items() if not found]),
     )
@@ -88,13 +110,42 @@ def why(proven: bool, verdicts: Sequence[Row]) -> str:
     if proven:
         return f"All {len(verdicts)} gates were passed."
     failed = tables.failed_gates(verdicts)
-    if not failed:
+    if not verdicts:
         return "No gate was judged, so nothing is proven."
+    if not failed:
+        return "Every gate was passed, but the choice lies outside of the approved plateau."
     count = tables.counted(len(failed), "gate")
     return (
         f"{count} of {len(verdicts)} not passed: {tables.joined(failed)}. "
         "It may trade in replay and paper; live refuses it."
     )
+
+
+def search_notes(entry: Row) -> tuple[str, ...]:
+    """How much was tried, and which region the long history approved."""
+    inside, outside = entry.get("in_sample") or {}, entry.get(OUT) or {}
+    lines = []
+    if formats.known(outside.get("trials")):
+        text = f"{tables.counted(int(outside['trials']), 'parameter set')} tried"
+        if formats.known(outside.get("effective_trials")):
+            text += f", which count as {formats.anything(outside['effective_trials'])} independent"
+        lines.append(f"{text}; the deflated Sharpe ratio takes that into account.")
+    if inside.get("approved_sets") == 0:
+        lines.append("The long history approves no region of the grid.")
+    elif bounds := approved_bounds(inside):
+        lines.append(f"Approved by the long history: {', '.join(bounds)}.")
+    return tuple(lines)
+
+
+def approved_bounds(inside: Row) -> list[str]:
+    """``k 0.4 to 0.5`` for each parameter of the approved region."""
+    found = []
+    for name in inside:
+        if name.startswith("approved_") and name.endswith("_low"):
+            base = name.removeprefix("approved_").removesuffix("_low")
+            low, high = inside[name], inside.get(f"approved_{base}_high")
+            found.append(f"{base} {formats.anything(low)} to {formats.anything(high)}")
+    return found
 
 
 def slug(name: str) -> str:
@@ -170,17 +221,11 @@ def first_known(row: Row, *names: str) -> float | None:
     return None
 
 
-FOLD_COLUMNS = {"as_of", "strategy", "symbol", "fold", "params", "run"} | {
-    f"{part}_{end}" for part in ("train", "test") for end in ("from", "to")
-}
-
-
 def fold_grid(folds: Sequence[Row]) -> Grid | None:
-    """Every fold with its spans, its parameters and every measure that was stored."""
+    """Every fold with its spans, what it chose and how that did."""
     if not folds:
         return None
-    names = [name for name in folds[0] if name not in FOLD_COLUMNS]
-    names = [n for n in names if any(formats.known(row.get(n)) for row in folds)]
+    shown = [pair for pair in FOLD_MEASURES if any(formats.known(f.get(pair[0])) for f in folds)]
     rows = []
     for row in folds:
         cells = [
@@ -189,13 +234,16 @@ def fold_grid(folds: Sequence[Row]) -> Grid | None:
             Cell(formats.span(row["test_from"], row["test_to"])),
             Cell(params_text(row.get("params"))),
         ]
-        for name in names:
-            base = name.removeprefix("train_").removeprefix("test_")
-            css = tables.tone(base, row.get(name)) if not name.startswith("train_") else ""
-            cells.append(Cell(tables.measure(base, row.get(name)), css))
+        cells += [fold_cell(name, row.get(name)) for name, _ in shown]
         rows.append(tuple(cells))
-    head = ("Fold", "Learned on", "Judged on", "Chosen", *(n.replace("_", " ") for n in names))
+    head = ("Fold", "Learned on", "Judged on", "Chosen", *(label for _, label in shown))
     return Grid(head, tuple(rows), frozenset({0, 1, 2, 3}))
+
+
+def fold_cell(column: str, value: Any) -> Cell:
+    """A measure of one fold; only what was judged is coloured."""
+    side, _, name = column.partition("_")
+    return Cell(tables.measure(name, value), tables.tone(name, value) if side == "test" else "")
 
 
 def params_text(text: Any) -> str:
@@ -211,25 +259,34 @@ def parsed(text: Any) -> dict[str, Any]:
     return dict(found) if isinstance(found, Mapping) else {}
 
 
-def surface_view(
+def surface_groups(
     key: str, searches: Sequence[Row], params: Mapping[str, Any]
-) -> tuple[tuple[tuple[str, Markup], ...], str]:
-    """Heat maps through the chosen parameters, of the return of every searched combination."""
-    points = [
-        (parsed(row["params"]), float(row["total_return"]))
-        for row in searches
-        if formats.known(row.get("total_return"))
-    ]
-    planes = slices(points, params)
-    drawn = []
-    for index, plane in enumerate(planes):
-        note = ", ".join(f"{name} = {formats.anything(value)}" for name, value in plane.fixed)
-        if plane.merged:
-            note = "median over the other parameters"
-        title = f"Total return by {plane.across}" + (f" and {plane.down}" if plane.down else "")
-        drawn.append((note, heat_map(f"{key}-map{index}", title, plane, heat_text)))
-    note = f"total return of {tables.counted(len(points), 'combination')}; the frame is the choice"
-    return tuple(drawn), note
+) -> tuple[SurfaceGroup, ...]:
+    """Heat maps through the chosen parameters: over the whole history, and over the last days."""
+    rows = [(parsed(row["params"]), row) for row in searches]
+    marked = [values for values, row in rows if row.get("approved") == 1]
+    groups = []
+    for column, title in SURFACES:
+        points = [
+            (values, float(row[column])) for values, row in rows if formats.known(row.get(column))
+        ]
+        maps = tuple(
+            surface(f"{key}-{column}-{index}", title, plane)
+            for index, plane in enumerate(slices(points, params, marked))
+        )
+        if maps:
+            note = f"total return of {tables.counted(len(points), 'combination')}"
+            groups.append(SurfaceGroup(title, note, maps))
+    return tuple(groups)
+
+
+def surface(key: str, title: str, plane: Slice) -> SurfaceMap:
+    """One heat map with what was held fixed."""
+    note = ", ".join(f"{name} = {formats.anything(value)}" for name, value in plane.fixed)
+    if plane.merged:
+        note = "median over the other parameters"
+    name = f"{title}: total return by {plane.across}" + (f" and {plane.down}" if plane.down else "")
+    return SurfaceMap(note, heat_map(key, name, plane, heat_text))
 
 
 def heat_text(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 
@@ -30,16 +30,21 @@ class Slice:
     chosen: tuple[float | None, float | None]
     fixed: tuple[tuple[str, float], ...]
     merged: bool
+    marked: frozenset[tuple[float, float]] = frozenset()
 
 
 Point = tuple[Mapping[str, float], float]
 
 
-def slices(points: Sequence[Point], chosen: Mapping[str, float]) -> tuple[Slice, ...]:
+def slices(
+    points: Sequence[Point],
+    chosen: Mapping[str, float],
+    marked: Sequence[Mapping[str, float]] = (),
+) -> tuple[Slice, ...]:
     """Planes through the chosen point, one for each pair of parameters that varied.
 
     When the chosen point is not on the grid, the other parameters are not fixed: a cell is then
-    the median over them.
+    the median over them. Cells of the sets in ``marked`` get a mark.
     """
     names = varying(points)
     if len(names) == 1:
@@ -50,7 +55,14 @@ def slices(points: Sequence[Point], chosen: Mapping[str, float]) -> tuple[Slice,
         on_grid = all(
             any(near(params[name], chosen.get(name)) for params, _ in points) for name in others
         )
-        found.append(one_slice(points, chosen, across, down, others if on_grid else [], others))
+        fixed = others if on_grid else []
+        plane = one_slice(points, chosen, across, down, fixed, others)
+        through = [
+            (params.get(across, 0.0), params.get(down, 0.0) if plane.down else 0.0)
+            for params in marked
+            if all(near(params.get(name), chosen.get(name)) for name in fixed)
+        ]
+        found.append(replace(plane, marked=frozenset(through)))
     return tuple(found)
 
 
@@ -117,14 +129,14 @@ def heat_map(key: str, title: str, plane: Slice, show: Callable[[float], str]) -
     body.append(text(middle, bottom + 33, plane.across, "note", "middle"))
     body.extend(chosen_frame(plane))
     if plane.down:
-        y = 8 + CELL_HEIGHT * len(plane.rows) / 2
+        middle = 8 + CELL_HEIGHT * len(plane.rows) / 2
         body.append(
             tag(
                 "text",
                 plane.down,
                 class_="note",
                 text_anchor="middle",
-                transform=f"translate(11 {y:.0f}) rotate(-90)",
+                transform=f"translate(11 {middle:.0f}) rotate(-90)",
             )
         )
     return figure(key, title, surface_text(plane, show), (width, bottom + 42), body, True)
@@ -161,8 +173,16 @@ def cell(
                 fill_opacity=f"{strength:.2f}",
             ),
             text(x + CELL_WIDTH / 2 - 1, y + 16, show(value), "cell", "middle"),
+            *approved_dot(plane, at, x, y),
         ]
     )
+
+
+def approved_dot(plane: Slice, at: tuple[float, float], x: float, y: float) -> list[Markup]:
+    """A dot in the corner of an approved combination."""
+    if at not in plane.marked:
+        return []
+    return [tag("circle", cx=x + CELL_WIDTH - 7, cy=y + 5, r=1.8, class_="approved")]
 
 
 def chosen_frame(plane: Slice) -> list[Markup]:

@@ -170,9 +170,17 @@ def time_ticks(low: float, high: float, wanted: int = 8) -> list[tuple[int, str]
             first = math.ceil(low / step)
             times = [index * step for index in range(first, math.floor(high / step) + 1)]
             if step < DAY:
-                return [(t, f"{moment(t):%H:%M}" if t % DAY else day_label(t)) for t in times]
+                return hour_ticks(times)
             return [(t, day_label(t)) for t in times]
     return month_ticks(low, high, wanted)
+
+
+def hour_ticks(times: Sequence[int]) -> list[tuple[int, str]]:
+    """Hours, with the day where it begins, or at the first of them when none begins."""
+    labels = [(t, f"{moment(t):%H:%M}" if t % DAY else day_label(t)) for t in times]
+    if times and all(t % DAY for t in times):
+        labels[0] = (times[0], f"{moment(times[0]):%d %b %H:%M}")
+    return labels
 
 
 def month_ticks(low: float, high: float, wanted: int) -> list[tuple[int, str]]:

@@ -109,7 +109,9 @@ def metric_grid(inside: Row, outside: Row) -> Grid | None:
         rows.append((Cell(label), Cell(left, MUTED), Cell(right, tone(name, outside.get(name)))))
     if not rows:
         return None
-    return Grid(("Measure", "In-sample", "Out-of-sample"), tuple(rows))
+    days = inside.get("window_days")
+    chosen_on = f"Last {formats.anything(days)} days" if days else "In-sample"
+    return Grid(("Measure", chosen_on, "Out-of-sample"), tuple(rows))
 
 
 def measured(name: str, metrics: Row) -> str:

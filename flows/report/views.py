@@ -75,6 +75,23 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class SurfaceMap:
+    """One heat map; the note says what was held fixed."""
+
+    note: str
+    svg: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceGroup:
+    """The heat maps of one measure."""
+
+    title: str
+    note: str
+    maps: tuple[SurfaceMap, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyView:
     """One strategy on one symbol."""
 
@@ -84,14 +101,14 @@ class StrategyView:
     proven: bool
     why: str
     params: tuple[Fact, ...]
+    notes: tuple[str, ...]
     metrics: Grid | None
     verdicts: Grid | None
     equity: Markup | None
     price: Markup | None
     fold_chart: Markup | None
     folds: Grid | None
-    surfaces: tuple[tuple[str, Markup], ...]
-    surface_note: str
+    surfaces: tuple[SurfaceGroup, ...]
     trades: Grid | None
     missing: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,9 @@ import pyarrow.compute as pc
 
 from flows.contracts.known import ValidationSettings
 from flows.steps.made_from import connect, load_sql
+
+if TYPE_CHECKING:
+    from flows.contracts.candles import SuiteResult
 
 MINUTE_MS = 60_000
 CHECKS = ("candle_rows", "candle_flows", "price_jumps", "gaps", "quiet_runs")
@@ -51,15 +54,17 @@ def judge(
     venue: str,
     symbol: str,
     settings: ValidationSettings,
+    suite: SuiteResult | None = None,
 ) -> Verdict:
     """Judge one month of raw candles; ``tail`` are the last rows of the month before.
 
     The tail serves gaps and outages only. ``data`` has the columns of raw.candles, and a row.
+    ``suite`` is what the suite said of ``data``, where that is known already.
     """
     from flows.contracts.candles import validate_frame
 
     found = _Findings()
-    first = validate_frame(data.to_pandas())
+    first = suite or validate_frame(data.to_pandas())
     _find_bad_rows(data, found, settings)
     good = _without(data, found.bad)
     _find_stretches(data, good, tail, venue, symbol, found, settings)

@@ -156,9 +156,7 @@ def _arrow(
     return pa.table(data)
 
 
-def _type(
-    table: Table, name: str, kind: str, convert: Callable[[Any], Any] | None
-) -> pa.DataType:
+def _type(table: Table, name: str, kind: str, convert: Callable[[Any], Any] | None) -> pa.DataType:
     if name in table.schema.names:
         return table.schema.field(name).type
     return pa.float64() if convert is _real else _KINDS.get(kind, pa.string())

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake.content import content_hash
+from lake.content import content_hash, cutoff
 from lake.partitions import PartitionRef
-from lake.store import Lake, Partition, read_before
+from lake.store import Lake, Partition
 from lake.tables import Table
 from trading.errors import DataError
 
@@ -88,13 +88,9 @@ def write_known(
     """
     later = _later_rows(lake, table, as_of, partition)
     if later is not None and later.num_rows:
-        data = pa.concat_tables(
-            [
-                data,
-                later.select([name for name in later.column_names if name in data.column_names]),
-            ],
-            promote_options="permissive",
-        )
+        data = data.drop_columns([name for name in table.partition if name in data.column_names])
+        shared = [name for name in later.column_names if name in data.column_names]
+        data = pa.concat_tables([data, later.select(shared)], promote_options="permissive")
     return lake.write(table, data, metadata, **partition)
 
 
@@ -107,7 +103,7 @@ def _later_rows(
         except DataError:
             return None  # damaged or of an older contract: it is about to be replaced
         times = data[table.time].cast(pa.int64())
-        return data.filter(pc.greater_equal(times, read_before(found, as_of)))
+        return data.filter(pc.greater_equal(times, cutoff(table, found.values, as_of)))
     return None
 
 

@@ -30,9 +30,10 @@ def build_report(
 ) -> ReportResult:
     """Write the report of ``release_id``, or of the current release when it is None.
 
-    Research is shown as it was when the release was made, the executor's ledger as it was at ``as_of``
-    (UTC). The file is replaced whole; the same inputs give the same bytes. ``out`` is by default
-    ``<lake>/reports/<release_id>.html``. Raises `ReleaseRefused` for an unknown or damaged release.
+    Research is shown as it was when the release was made, the executor's ledger as it was at
+    ``as_of`` (UTC). The file is replaced whole; the same inputs give the same bytes. ``out`` is by
+    default ``<lake>/reports/<release_id>.html``. Raises `ReleaseRefused` for an unknown or damaged
+    release.
     """
     material = read_material(lake, as_of, release_id)
     page = page_of(material)

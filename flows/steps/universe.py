@@ -45,9 +45,7 @@ def scan(lake: Lake, *, as_of: datetime, venue: str, size: int) -> tuple[Member,
     return tuple(Member(rank, *entry) for rank, entry in enumerate(measured[:size], 1))
 
 
-def _quote_volume(
-    lake: Lake, venue: str, symbol: str, as_of: datetime
-) -> tuple[float, str] | None:
+def _quote_volume(lake: Lake, venue: str, symbol: str, as_of: datetime) -> tuple[float, str] | None:
     months = sorted({f"{as_of - WINDOW:%Y-%m}", f"{as_of:%Y-%m}"})
     total, estimated, seen = 0.0, False, False
     for month in months:

@@ -6,10 +6,10 @@ A symbol that fails keeps its last good partitions, and the others go on.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
@@ -30,6 +30,7 @@ from trading.errors import DataError
 
 TAIL_ROWS = 1440
 _COUNTS = "nocturne.checks"
+_BATCH_ROWS = 1_000_000
 # Raise it when the suite or the handling below changes: all partitions are then checked again.
 _CONTRACT = "candles-1"
 
@@ -136,19 +137,26 @@ def validate_symbol(
     """
     limits = settings or ValidationSettings()
     months: list[MonthReport] = []
+    waiting: list[_Work] = []
     before: Partition | None = None
     for partition in lake.partitions(RAW_CANDLES, venue=venue, symbol=symbol, interval="1m"):
         try:
-            report = _month(lake, partition, before, as_of, limits)
+            work = _work(lake, partition, before, as_of, limits)
         except DataError as error:
-            report = MonthReport(partition.values["month"], 0, 0, 0, errors=(str(error),))
-        if report is not None:
-            months.append(report)
+            work = MonthReport(partition.values["month"], 0, 0, 0, errors=(str(error),))
+        if isinstance(work, MonthReport):
+            months.append(work)
+        elif work is not None:
+            waiting.append(work)
+        if sum(item.data.num_rows for item in waiting) >= _BATCH_ROWS:
+            months.extend(_check(lake, waiting, as_of, limits))
+            waiting = []
         before = partition
+    months.extend(_check(lake, waiting, as_of, limits))
+    months.sort(key=lambda report: report.month)
     if not months:
-        months = [
-            MonthReport("", 0, 0, 0, failures=(f"no candles of {symbol} before {as_of:%F %H:%M}",))
-        ]
+        reason = f"no candles of {symbol} before {as_of:%Y-%m-%d %H:%M}"
+        months = [MonthReport("", 0, 0, 0, failures=(reason,))]
     return _summary(venue, symbol, months)
 
 
@@ -169,24 +177,33 @@ def _summary(venue: str, symbol: str, months: Sequence[MonthReport]) -> SymbolRe
     )
 
 
-def _month(
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A month that has to be checked: its rows, the last rows before it, the mark it will get."""
+
+    values: Mapping[str, str]
+    data: pa.Table
+    tail: pa.Table | None
+    mark: str
+
+
+def _work(
     lake: Lake,
     partition: Partition,
     before: Partition | None,
     as_of: datetime,
     settings: ValidationSettings,
-) -> MonthReport | None:
-    """Check one month, or skip it when its checked partition was made from the same content."""
+) -> _Work | MonthReport | None:
+    """What is to do for one month: nothing known yet, nothing new (its stored report), or work."""
     values = partition.values
     month = values["month"]
     tail_from = before if before and before.values["month"] == month_before(month) else None
     inputs = {"raw": content_of(lake, partition, as_of), **values}
     if tail_from:
         inputs["tail"] = content_of(lake, tail_from, as_of)
-    recipe = "\n".join(
-        [_CONTRACT, settings.model_dump_json(), *(load_sql(f"checks/{name}") for name in CHECKS)]
-    )
-    mark = mark_of(recipe, inputs)
+    recipe = [_CONTRACT, settings.model_dump_json()]
+    recipe.extend(load_sql(f"checks/{name}") for name in CHECKS)
+    mark = mark_of("\n".join(recipe), inputs)
     if is_current(lake, CANDLES, mark, values):
         stored = json.loads(lake.metadata(CANDLES, **values)[_COUNTS])
         stored["oddities"] = tuple(stored["oddities"])
@@ -194,21 +211,45 @@ def _month(
     data = lake.read_partition(partition, as_of)
     if not data.num_rows:
         return None
-    tail = _tail(lake, tail_from, as_of)
-    verdict = judge(data, tail, values["venue"], values["symbol"], settings)
+    return _Work(values, data, _tail(lake, tail_from, as_of), mark)
+
+
+def _check(
+    lake: Lake, waiting: Sequence[_Work], as_of: datetime, settings: ValidationSettings
+) -> list[MonthReport]:
+    """Check months together: one run of the suite says whether all are right, which is the rule."""
+    if not waiting:
+        return []
+    from flows.contracts.candles import validate_frame
+
+    whole = validate_frame(pa.concat_tables([work.data for work in waiting]).to_pandas())
+    reports = []
+    for work in waiting:
+        verdict = judge(
+            work.data,
+            work.tail,
+            work.values["venue"],
+            work.values["symbol"],
+            settings,
+            suite=whole if whole.passed else None,
+        )
+        reports.append(_settle(lake, work, verdict, as_of))
+    return reports
+
+
+def _settle(lake: Lake, work: _Work, verdict: Verdict, as_of: datetime) -> MonthReport:
+    """Write what the verdict allows, and say so."""
     report = MonthReport(
-        month=month,
+        month=work.values["month"],
         rows=verdict.good.num_rows,
-        quarantined=data.num_rows - verdict.good.num_rows,
+        quarantined=work.data.num_rows - verdict.good.num_rows,
         gaps=verdict.gaps,
         oddities=verdict.oddities,
         failures=verdict.failures,
         errors=verdict.errors,
     )
-    _write(lake, verdict, report, as_of, values, mark)
-    if verdict.failures or verdict.errors:
-        return replace(report, rows=0)
-    return report
+    _write(lake, verdict, report, as_of, work.values, work.mark)
+    return replace(report, rows=0) if verdict.failures or verdict.errors else report
 
 
 def _tail(lake: Lake, partition: Partition | None, as_of: datetime) -> pa.Table | None:
@@ -219,7 +260,12 @@ def _tail(lake: Lake, partition: Partition | None, as_of: datetime) -> pa.Table 
 
 
 def _write(
-    lake: Lake, verdict: Verdict, report: MonthReport, as_of: datetime, values: Any, mark: str
+    lake: Lake,
+    verdict: Verdict,
+    report: MonthReport,
+    as_of: datetime,
+    values: Mapping[str, str],
+    mark: str,
 ) -> None:
     """Quarantine first: a crash in between leaves no mark, and the month is checked again."""
     if verdict.bad.num_rows or lake.partitions(QUARANTINE, **values):

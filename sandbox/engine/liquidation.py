@@ -1,4 +1,4 @@
-"""Liquidation: a position whose margin no longer covers its maintenance is closed by the exchange."""
+"""Liquidation: the exchange closes a position whose margin no longer covers its maintenance."""
 
 from __future__ import annotations
 

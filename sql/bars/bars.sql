@@ -54,6 +54,7 @@ complete as (
         trades,
         taker_buy_base,
         taker_buy_quote,
+        minute_count as candles,
         make_timestamptz(bar_ms * 1000) as open_time
     from folded
     where

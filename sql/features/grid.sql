@@ -4,6 +4,7 @@
 with
 own as (
     select
+        symbol,
         open_time,
         open,
         high,

@@ -25,7 +25,7 @@ class Speed:
     compiled = False
 
     def __init__(self) -> None:
-        self._ready: set[Kernel] = set()
+        self._ready: set[tuple[str, Kernel]] = set()
 
     def kernel(self, function: Kernel, **bindings: Kernel) -> Kernel:
         """``function`` at this speed, with global names bound."""
@@ -60,13 +60,13 @@ class Speed:
         """The full simulation."""
         return self.kernel(lifecycle.simulate_rows)
 
-    def is_ready(self, step: Kernel) -> bool:
-        """Whether everything was compiled in this process."""
-        return step in self._ready
+    def is_ready(self, what: str, step: Kernel) -> bool:
+        """Whether the kernels of ``what`` were compiled for the strategy with ``step``."""
+        return (what, step) in self._ready
 
-    def mark_ready(self, step: Kernel) -> None:
-        """Note that everything was compiled in this process."""
-        self._ready.add(step)
+    def mark_ready(self, what: str, step: Kernel) -> None:
+        """Note that they were."""
+        self._ready.add((what, step))
 
 
 class CompiledSpeed(Speed):
@@ -94,7 +94,7 @@ class CompiledSpeed(Speed):
 
     def columns(self, candles: CandleColumns) -> tuple[Any, ...]:
         """Times, opens, highs, lows, closes and volumes."""
-        return _columns(candles)
+        return tuple(np.require(column, requirements=["C", "W"]) for column in _columns(candles))
 
 
 @cache

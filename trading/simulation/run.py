@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from trading.metrics import SUMS_SIZE, metrics_of
 from trading.position import POSITION_SIZE, REASONS
 from trading.simulation import kernels
 from trading.simulation.kernels import Speed
-from trading.simulation.lifecycle import RULES_SIZE, STREAM_WIDTH
+from trading.simulation.lifecycle import STREAM_WIDTH
 from trading.simulation.results import BacktestResult, Costs, SearchResult, SearchRow, Trades
 from trading.strategies.base import Strategy, Value
 
@@ -29,7 +29,8 @@ def decide(
 ) -> Floats:
     """The decision stream: for each candle action, reason code, seen, limit and ATR (n x 5)."""
     setup = Setup.of(strategy, params, candles.interval_ms)
-    return _decide(kernels.speed(compiled), setup, candles).reshape(-1, STREAM_WIDTH)
+    stream = _decide(kernels.speed(compiled), setup, candles)
+    return np.asarray(stream, dtype=np.float64).reshape(-1, STREAM_WIDTH)
 
 
 def backtest(
@@ -48,28 +49,11 @@ def backtest(
     setup = Setup.of(strategy, params, candles.interval_ms)
     run = _Span(candles, trade_from_ms)
     speed = kernels.speed(compiled)
-    seconds_compile = _make_ready(speed, setup, costs)
+    seconds_compile = _ready_to_backtest(speed, setup, costs)
     started = time.perf_counter()
     stream = _decide(speed, setup, candles)
-    sums, daily = speed.floats(SUMS_SIZE), speed.floats(run.days)
-    rows, prices = speed.integers(3 * len(candles)), speed.floats(3 * len(candles))
-    times, opens, highs, lows, closes, _ = speed.columns(candles)
-    count = speed.simulate_rows(
-        times,
-        opens,
-        highs,
-        lows,
-        closes,
-        stream,
-        speed.buffer(_rules(setup, costs)),
-        candles.interval_ms,
-        run.first_row,
-        run.days,
-        speed.floats(POSITION_SIZE),
-        sums,
-        daily,
-        rows,
-        prices,
+    rows, prices, count, sums, daily = _simulate(
+        speed, candles, stream, _rules(setup, costs), run
     )
     trades = _trades(candles, np.asarray(rows), np.asarray(prices), count)
     metrics = metrics_of(sums, run.days, run.candles)
@@ -105,7 +89,7 @@ def search(
     run = _Span(candles, trade_from_ms)
     speed = kernels.speed(compiled)
     setup = Setup.of(strategy, {**fixed, **grid[0]}, candles.interval_ms)
-    seconds_compile = _make_ready(speed, setup, costs)
+    seconds_compile = _ready_to_search(speed, setup, costs)
     started = time.perf_counter()
     setups = [Setup.of(strategy, {**fixed, **values}, candles.interval_ms) for values in grid]
     engine = kernels.FastEngine(speed, candles, run.first_row, run.first_day, run.days)
@@ -145,12 +129,34 @@ class _Span:
 
 
 def _decide(speed: Speed, setup: Setup, candles: CandleColumns) -> Any:
-    stream = speed.floats(STREAM_WIDTH * len(candles))
+    stream: Any = speed.floats(STREAM_WIDTH * len(candles))
     bars, filters, state, par, out = (speed.buffer(b) for b in setup.buffers())
     speed.decide_rows(setup.step)(
         *speed.columns(candles), bars, filters, state, par, out, setup.base_ms, stream
     )
-    return stream if isinstance(stream, np.ndarray) else np.asarray(stream)
+    return stream
+
+
+def _simulate(
+    speed: Speed, candles: CandleColumns, stream: Any, rules: Floats, run: _Span
+) -> tuple[Any, Any, int, Any, Any]:
+    """The full simulation: rows and prices of the trades, how many, sums and daily returns."""
+    sums, daily = speed.floats(SUMS_SIZE), speed.floats(run.days)
+    rows, prices = speed.integers(3 * len(candles)), speed.floats(3 * len(candles))
+    count = speed.simulate_rows(
+        *speed.columns(candles)[:5],
+        stream,
+        speed.buffer(rules),
+        candles.interval_ms,
+        run.first_row,
+        run.days,
+        speed.floats(POSITION_SIZE),
+        sums,
+        daily,
+        rows,
+        prices,
+    )
+    return rows, prices, int(count), sums, daily
 
 
 def _rules(setup: Setup, costs: Costs) -> Floats:
@@ -194,34 +200,31 @@ def _trades(candles: CandleColumns, rows: Integers, prices: Floats, count: int) 
     )
 
 
-def _make_ready(speed: Speed, setup: Setup, costs: Costs) -> float:
-    """Compile (or load) every kernel by running them on two candles; the seconds it took."""
-    if not speed.compiled or speed.is_ready(setup.step):
+def _ready_to_backtest(speed: Speed, setup: Setup, costs: Costs) -> float:
+    """Compile (or load) the kernels by a run on two candles; the seconds it took."""
+
+    def try_out(tiny: CandleColumns) -> None:
+        _simulate(speed, tiny, _decide(speed, setup, tiny), _rules(setup, costs), _Span(tiny, None))
+
+    return _time_first(speed, "backtest", setup, try_out)
+
+
+def _ready_to_search(speed: Speed, setup: Setup, costs: Costs) -> float:
+    """Compile (or load) the kernels by a run on two candles; the seconds it took."""
+
+    def try_out(tiny: CandleColumns) -> None:
+        kernels.FastEngine(speed, tiny, 0, 0, 1).run(setup, _rules(setup, costs))
+
+    return _time_first(speed, "search", setup, try_out)
+
+
+def _time_first(
+    speed: Speed, what: str, setup: Setup, try_out: Callable[[CandleColumns], None]
+) -> float:
+    if not speed.compiled or speed.is_ready(what, setup.step):
         return 0.0
     started = time.perf_counter()
-    tiny = CandleColumns.of([0, setup.base_ms], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0])
-    stream = _decide(speed, setup, tiny)
-    times, opens, highs, lows, closes, _ = speed.columns(tiny)
-    speed.simulate_rows(
-        times,
-        opens,
-        highs,
-        lows,
-        closes,
-        stream,
-        speed.buffer(_rules(setup, costs)),
-        setup.base_ms,
-        0,
-        1,
-        speed.floats(POSITION_SIZE),
-        speed.floats(SUMS_SIZE),
-        speed.floats(1),
-        speed.integers(6),
-        speed.floats(6),
-    )
-    kernels.FastEngine(speed, tiny, 0, 0, 1).run(setup, _rules(setup, costs))
-    speed.mark_ready(setup.step)
+    ones = [1.0, 1.0]
+    try_out(CandleColumns.of([0, setup.base_ms], ones, ones, ones, ones))
+    speed.mark_ready(what, setup.step)
     return time.perf_counter() - started
-
-
-__all__ = ["RULES_SIZE", "backtest", "decide", "search"]

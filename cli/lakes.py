@@ -1,0 +1,22 @@
+"""Which lake a command means."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+LAKE_HELP = "Root of the lake; default: $NOCTURNE_LAKE, or data_lake."
+AS_OF_HELP = "Market time in UTC, for example 2025-06-20T00:00Z; nothing at or after it is read."
+
+
+def lake_root(given: Path | None) -> Path:
+    """The lake of ``--lake``, of ``NOCTURNE_LAKE``, or the folder ``data_lake``."""
+    return given or Path(os.environ.get("NOCTURNE_LAKE") or "data_lake")
+
+
+def moment(text: str | None) -> datetime | None:
+    """The UTC time of an option; `DataError` when it is none."""
+    from lake.partitions import parse_iso
+
+    return None if text is None else parse_iso(text)

@@ -1,0 +1,57 @@
+"""A release in words, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lake.partitions import iso
+
+if TYPE_CHECKING:
+    from lake.releases import Release, StrategyEntry
+
+
+def describe(release: Release) -> str:
+    """Everything a person asks of a release, a few lines each."""
+    return "\n".join(_lines(release))
+
+
+def _lines(release: Release) -> Iterator[str]:
+    made = release.manifest
+    yield f"release {release.release_id} ({'proven' if release.proven else 'unproven'})"
+    yield f"  as of         {iso(made.as_of)}, published {iso(made.published_at)}"
+    yield f"  flow run      {made.flow_run.name} {made.flow_run.id}"
+    yield f"  git commit    {made.git_commit or '-'}"
+    yield f"  replaced      {made.replaced or '-'}"
+    for kind in release.kinds:
+        origin = {str(k): carried.release_id for k, carried in made.carried.items()}.get(kind)
+        source = f", carried over from {origin}" if origin else ""
+        yield f"  {kind:<13} valid until {iso(release.valid_until[kind])}{source}"
+    for entry in made.strategies:
+        yield from _strategy(entry)
+    for item in made.left_out:
+        yield f"left out {item.symbol}: {item.reason}"
+    for file in made.files:
+        yield f"file {file.path} ({file.kind}) sha256 {file.sha256}"
+    for ref in release.fingerprint:
+        last = f", last {iso(ref.last)}" if ref.last else ""
+        yield f"read {ref.path}: {ref.rows} rows{last}, sha256 {ref.sha256}"
+
+
+def _strategy(entry: StrategyEntry) -> Iterator[str]:
+    yield f"{entry.strategy} {entry.symbol} ({'proven' if entry.proven else 'unproven'})"
+    yield f"  parameters    {_pairs(entry.params)}"
+    if entry.in_sample:
+        yield f"  in sample     {_pairs(entry.in_sample)}"
+    if entry.out_of_sample:
+        yield f"  out of sample {_pairs(entry.out_of_sample)}"
+    for verdict in entry.verdicts:
+        yield f"  {'passed' if verdict.passed else 'FAILED':<13} {verdict.name}: {verdict.text}"
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={_number(value)}" for name, value in sorted(values.items()))
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

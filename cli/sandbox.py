@@ -1,0 +1,88 @@
+"""`nocturne sandbox`: serve the simulated exchange, ask a running one, audit its ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The simulated exchange.")
+
+
+@app.command()
+def serve(
+    candles: Path = typer.Option(..., help="Folder of SYMBOL.parquet one-minute candles."),
+    venue: str = typer.Option("usdm", help="Which exchange to speak: usdm."),
+    begin: str | None = typer.Option(None, "--from", help="First replayed minute (ISO, UTC)."),
+    end: str | None = typer.Option(None, "--to", help="End of the replay (ISO, UTC), exclusive."),
+    clock: str = typer.Option("real", help="real, accelerated or lockstep."),
+    speed: float = typer.Option(60.0, help="Market seconds per second of --clock accelerated."),
+    seed: int = typer.Option(1, help="Decides what the recording leaves open."),
+    port: int = typer.Option(0, help="Port on 127.0.0.1; 0 takes a free one."),
+    key: str = typer.Option("sandbox", help="API key of the account."),
+    secret: str = typer.Option("sandbox", help="API secret of the account."),
+    balance: list[str] = typer.Option(["USDT=10000"], help="First deposit, ASSET=AMOUNT."),
+    ledger: Path | None = typer.Option(None, help="SQLite file of the exchange's own record."),
+    symbols: str = typer.Option("", help="Only these symbols, separated by commas."),
+    instruments: Path | None = typer.Option(
+        None, help="exchangeInfo JSON; else instruments.json near the candles, else built-in rules."
+    ),
+    funding: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet funding rates."),
+    weight_limit: int = typer.Option(2400, help="Request weight per minute before 429."),
+) -> None:
+    """Serve the exchange until SIGTERM; prints one line when it listens.
+
+    Example: nocturne sandbox serve --candles data_lake/sample/candles_1m/usdm
+    --from 2025-06-20 --to 2025-06-21 --clock accelerated --speed 600 --ledger exchange.sqlite
+    """
+    from sandbox.serve import run
+    from sandbox.settings import Settings, parse_balances, parse_time
+
+    run(
+        Settings(
+            candles=candles,
+            venue=venue,
+            begin=parse_time(begin, "--from") if begin else None,
+            end=parse_time(end, "--to") if end else None,
+            clock=clock,
+            speed=speed,
+            seed=seed,
+            port=port,
+            key=key,
+            secret=secret,
+            balances=parse_balances(balance),
+            ledger=ledger,
+            symbols=tuple(name for name in symbols.split(",") if name),
+            instruments=instruments,
+            funding=funding,
+            weight_limit=weight_limit,
+        )
+    )
+
+
+@app.command()
+def status(url: str = typer.Option(..., help="Base URL that `serve` printed.")) -> None:
+    """Show where a running sandbox stands, as JSON.
+
+    Example: nocturne sandbox status --url http://127.0.0.1:40123
+    """
+    from sandbox.serve import fetch_status
+
+    typer.echo(fetch_status(url))
+
+
+@app.command()
+def audit(
+    ledger: Path = typer.Option(..., help="SQLite file that `serve --ledger` wrote."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Check a ledger: money, fills, positions, order states. Exit 1 when something is wrong.
+
+    Example: nocturne sandbox audit --ledger exchange.sqlite
+    """
+    from sandbox.audit import audit_ledger
+
+    report = audit_ledger(ledger)
+    typer.echo(report.to_json() if as_json else report.to_text())
+    if report.violations:
+        raise typer.Exit(1)

@@ -1,0 +1,141 @@
+"""Adoption: a position of ours that the ledger lacks is rebuilt from its orders' ids and trades."""
+
+from __future__ import annotations
+
+import logging
+
+from executor.book import ADOPTED_STRATEGY
+from executor.context import Context
+from executor.events import EventType
+from executor.guarding import MINUTE_MS
+from executor.intake import Intake
+from executor.ledger.records import OrderRow, PositionRow
+from executor.ports import ZERO, VenueOrder, VenuePosition
+from executor.releases import ReleaseKeeper
+from lake.releases import Release, read_release
+from trading.candles import DAY_MS
+from trading.errors import ReleaseRefused
+from trading.order_ids import OrderId, is_ours, order_key, parse_order_id
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK_MS = 7 * DAY_MS
+BARS_BACK = 5
+"""Minutes before an order in which the bar that caused it can lie."""
+
+
+class Adoption:
+    """Finds the entry behind a position and books it as if it had just been sent."""
+
+    def __init__(self, ctx: Context, intake: Intake, releases: ReleaseKeeper) -> None:
+        self._ctx = ctx
+        self._intake = intake
+        self._releases = releases
+
+    async def adopt(self, position: VenuePosition) -> bool:
+        """Book the position; False when no order of ours opened it."""
+        start = self._ctx.clock.now_ms() - LOOK_BACK_MS
+        side = "BUY" if position.quantity > 0 else "SELL"
+        entries = [
+            order
+            for order in await self._ctx.venue.recent_orders(position.symbol, start)
+            if order.side == side and order.filled > 0 and _is_entry(order)
+        ]
+        if not entries:
+            return False
+        entry = entries[-1]
+        row = self._ctx.ledger.order(entry.client_id)
+        if row is None:
+            row = self._book(entry, 1 if position.quantity > 0 else -1)
+        for fill in await self._ctx.venue.trades(entry.symbol, order_id=entry.exchange_id):
+            self._intake.apply(fill, row)
+        holding = self._ctx.book.holding(position.symbol)
+        if holding is None:
+            return False
+        self._ctx.alerts.send("position adopted", symbol=position.symbol, order=entry.client_id)
+        return True
+
+    def _book(self, entry: VenueOrder, side: int) -> OrderRow:
+        ours = parse_order_id(entry.client_id)
+        release = self._release(ours)
+        strategy, bar_time = self._origin(ours, entry, release)
+        params = {}
+        if release is not None:
+            found = release.entry(strategy, entry.symbol)
+            params = dict(found.params) if found is not None else {}
+        if not params:
+            strategy = ADOPTED_STRATEGY
+        event = self._ctx.emit(
+            EventType.POSITION_CORRECTED,
+            symbol=entry.symbol,
+            reason="adopted",
+            client_id=entry.client_id,
+            strategy=strategy,
+        )
+        release_id = release.release_id if release is not None else ours.release
+        position = self._ctx.ledger.insert_position(
+            PositionRow(
+                id=0,
+                symbol=entry.symbol,
+                strategy=strategy,
+                side=side,
+                status="opening",
+                quantity=ZERO,
+                entry_price=0.0,
+                opened_at=entry.time,
+                release_id=release_id,
+                release_short=ours.release,
+                key=ours.key,
+                bar_time=bar_time,
+                params=params,
+                atr=0.0,
+                high_water=0.0,
+                cause=event.id,
+            )
+        )
+        row = OrderRow(
+            client_id=entry.client_id,
+            key=ours.key,
+            leg=ours.leg,
+            n=ours.n,
+            symbol=entry.symbol,
+            strategy=strategy,
+            release_id=release_id,
+            bar_time=bar_time,
+            side=entry.side,
+            kind=entry.kind,
+            quantity=entry.quantity,
+            trigger_price=None,
+            reduce_only=False,
+            close_position=False,
+            position_id=position.id,
+            status="filled",
+            exchange_id=entry.exchange_id,
+            cause=event.id,
+            created_at=entry.time,
+            updated_at=entry.time,
+        )
+        self._ctx.ledger.add_intent(row)
+        return row
+
+    def _release(self, ours: OrderId) -> Release | None:
+        try:
+            return read_release(self._ctx.settings.paths.published, ours.release)
+        except ReleaseRefused as error:
+            log.warning("the release of an adopted position cannot be read: %s", error)
+            return self._releases.current
+
+    def _origin(self, ours: OrderId, entry: VenueOrder, release: Release | None) -> tuple[str, int]:
+        """Strategy and bar whose hash is the key of the id; the hash proves them."""
+        newest = entry.time - entry.time % MINUTE_MS
+        account = self._ctx.settings.account
+        for candidate in release.strategies if release is not None else ():
+            for back in range(BARS_BACK):
+                bar = newest - back * MINUTE_MS
+                if order_key(account, candidate.strategy, entry.symbol, bar) == ours.key:
+                    return candidate.strategy, bar
+        return ADOPTED_STRATEGY, newest
+
+
+def _is_entry(order: VenueOrder) -> bool:
+    return is_ours(order.client_id) and parse_order_id(order.client_id).leg == "en"

@@ -1,0 +1,312 @@
+"""Intake: what the exchange says about orders and trades becomes the ledger's and the book's truth.
+
+User events are taken one after the other. Trades come from them or from the trade list, never from
+an order's answer, and count once by (symbol, trade id).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from decimal import Decimal
+from typing import Protocol
+
+from executor.book import Book, Holding, guard_of
+from executor.context import Context
+from executor.events import EventType
+from executor.ledger.records import OrderRow, PositionRow
+from executor.orders import OrderDesk
+from executor.ports import (
+    AccountUpdate,
+    AlgoUpdate,
+    Balance,
+    OrderUpdate,
+    UserEvent,
+    VenueFill,
+    VenueOrder,
+)
+from executor.positions import Tally, tally
+from trading.order_ids import is_ours
+
+log = logging.getLogger(__name__)
+
+LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+
+
+class Watcher(Protocol):
+    """Who must hear of what the intake has booked."""
+
+    def changed(self, symbol: str, cause: str | None) -> None:
+        """The protection of a symbol must be looked at; ``cause`` is the event that says why."""
+        ...
+
+    def stop_died(self, holding: Holding, why: str) -> None:
+        """A protective order ended without having closed the position."""
+        ...
+
+    def transferred(self, amount: Decimal) -> None:
+        """Money was paid in (positive) or out."""
+        ...
+
+
+class Intake:
+    """Applies user events and trades; tells who guards positions what has changed."""
+
+    def __init__(self, ctx: Context, desk: OrderDesk, watcher: Watcher) -> None:
+        self._ctx = ctx
+        self._desk = desk
+        self._watcher = watcher
+        self._queue: asyncio.Queue[UserEvent] = asyncio.Queue()
+
+    @property
+    def _book(self) -> Book:
+        return self._ctx.book
+
+    def push(self, event: UserEvent) -> None:
+        """Queue a user event."""
+        self._ctx.activity.begin("user event")
+        self._queue.put_nowait(event)
+
+    async def run(self) -> None:
+        """Take user events until cancelled."""
+        while True:
+            event = await self._queue.get()
+            try:
+                await self._take(event)
+            except Exception as error:
+                # One event that cannot be applied is repaired by the next reconciliation.
+                log.exception("user event not applied: %r", event)
+                self._ctx.emit(EventType.SYSTEM_ERROR, task="intake", error=repr(error))
+            finally:
+                self._ctx.activity.end("user event")
+
+    async def _take(self, event: UserEvent) -> None:
+        if isinstance(event, OrderUpdate):
+            await self._order(event.order, event.fill)
+        elif isinstance(event, AlgoUpdate):
+            self._algo(event)
+        elif isinstance(event, AccountUpdate):
+            self._account(event)
+
+    def _account(self, event: AccountUpdate) -> None:
+        if event.wallet is not None:
+            moved = event.wallet - self._book.balance.wallet
+            self._book.balance = Balance(event.wallet, self._book.balance.available + moved)
+        if event.reason in ("DEPOSIT", "WITHDRAW"):
+            self._watcher.transferred(event.change)
+
+    def _algo(self, event: AlgoUpdate) -> None:
+        order = event.order
+        row = self._ctx.ledger.order(order.client_id)
+        if row is None:
+            return
+        self._desk.on_update(row, order)
+        holding = self._book.holding(row.symbol)
+        if not order.terminal or holding is None or holding.row.key != row.key:
+            return
+        holding.resting.pop(order.client_id, None)
+        died = order.status in ("REJECTED", "EXPIRED") or (
+            order.status == "FINISHED" and not order.filled
+        )
+        if died and holding.filled:
+            self._watcher.stop_died(holding, f"{order.status} {event.reason}".strip())
+        elif order.status == "CANCELED":
+            self._watcher.changed(row.symbol, None)
+
+    async def _order(self, order: VenueOrder, fill: VenueFill | None) -> None:
+        row = await self._row_of(order.symbol, order.client_id, order.exchange_id)
+        if fill is not None:
+            self.apply(fill, row)
+        if row is not None:
+            self._desk.on_update(row, order)
+
+    async def _row_of(self, symbol: str, client_id: str, exchange_id: str) -> OrderRow | None:
+        """Our order behind an id, also when the exchange gave a child order a name of its own."""
+        ledger = self._ctx.ledger
+        row = ledger.order(client_id) if is_ours(client_id) else None
+        row = row or ledger.order_by_exchange_id(symbol, exchange_id)
+        holding = self._book.holding(symbol)
+        if row is not None or holding is None or client_id.startswith(LIQUIDATION_PREFIXES):
+            return row
+        for protective in ledger.open_orders(symbol):
+            if not protective.conditional:
+                continue
+            seen = await self._ctx.venue.query(symbol, protective.client_id, conditional=True)
+            if seen is not None and seen.child_id == exchange_id:
+                ledger.update_order(protective.client_id, child_id=exchange_id)
+                return ledger.order(protective.client_id)
+        return None
+
+    def apply(self, fill: VenueFill, row: OrderRow | None) -> bool:
+        """Book one trade; False when it is known already or belongs to nothing of ours."""
+        holding = self._holding_for(fill, row)
+        if holding is None:
+            return False
+        client_id = row.client_id if row is not None else fill.client_id
+        if not self._ctx.ledger.add_fill(fill, client_id, holding.row.id):
+            return False
+        self._book.slot(fill.symbol).changes += 1
+        event = self._ctx.emit(
+            EventType.ORDER_FILLED,
+            symbol=fill.symbol,
+            cause=self._desk.last_event(row) if row is not None else None,
+            client_id=client_id,
+            trade_id=fill.trade_id,
+            side=fill.side,
+            price=str(fill.price),
+            quantity=str(fill.quantity),
+            fee=str(fill.fee),
+            slippage=_slippage(fill, row),
+        )
+        if row is not None:
+            self._desk.note_event(row.client_id, event.id)
+            self._book_order(row, fill)
+        self._refresh(holding, event.id, _exit_reason(holding, row, fill))
+        return True
+
+    def _book_order(self, row: OrderRow, fill: VenueFill) -> None:
+        fresh = self._ctx.ledger.order(row.client_id) or row
+        total = fresh.filled + fill.quantity
+        before = float(fresh.filled) * (fresh.average_price or 0.0)
+        average = (before + float(fill.quantity * fill.price)) / float(total)
+        changes = {"filled": total, "average_price": average}
+        if row.conditional and row.child_id is None:
+            self._ctx.ledger.update_order(row.client_id, child_id=fill.order_id, **changes)
+        else:
+            self._ctx.ledger.update_order(row.client_id, **changes)
+
+    def _holding_for(self, fill: VenueFill, row: OrderRow | None) -> Holding | None:
+        slot = self._book.slot(fill.symbol)
+        if row is None or row.position_id is None:
+            holding = slot.holding
+            opposite = holding is not None and (fill.side == "SELL") == (holding.row.side > 0)
+            return holding if opposite else None
+        if slot.holding is not None and slot.holding.row.id == row.position_id:
+            return slot.holding
+        stored = self._ctx.ledger.position(row.position_id)
+        if stored is None or slot.holding is not None:
+            return None
+        # An entry that was given up has filled after all: the position is real and must be guarded.
+        slot.holding = Holding(stored)
+        return slot.holding
+
+    def _refresh(self, holding: Holding, cause: str, reason: str) -> None:
+        sums = tally(holding.row.side, self._ctx.ledger.fills_of(holding.row.id))
+        if sums.flat:
+            self.close(holding, sums, reason, cause)
+            return
+        first = holding.row.status in ("opening", "void")
+        self._store(
+            holding,
+            status="closing" if holding.closing else "open",
+            quantity=sums.quantity,
+            entry_price=sums.entry_price,
+            opened_at=sums.opened_at,
+            realized_pnl=sums.realized_pnl,
+            fees=sums.fees,
+        )
+        holding.guard = guard_of(holding.row)
+        if first:
+            opened = self._ctx.emit(
+                EventType.POSITION_OPENED, symbol=holding.symbol, cause=cause, **_shown(holding)
+            )
+            holding.mark_unprotected()
+            cause = opened.id
+        self._watcher.changed(holding.symbol, cause)
+
+    def _store(self, holding: Holding, **changes: object) -> None:
+        self._ctx.ledger.update_position(holding.row.id, **changes)
+        holding.row = replace(holding.row, **changes)  # type: ignore[arg-type]
+
+    def restore(self, holding: Holding) -> None:
+        """Guard a position of the ledger again after a start."""
+        holding.guard = guard_of(holding.row)
+
+    def correct(self, holding: Holding, quantity: Decimal, cause: str) -> None:
+        """Take the exchange's word for a size that its trades do not explain."""
+        self._store(holding, quantity=quantity)
+        holding.guard = guard_of(holding.row)
+        self._watcher.changed(holding.symbol, cause)
+
+    def close(self, holding: Holding, sums: Tally, reason: str, cause: str | None) -> None:
+        """Book the end of a position and free its symbol."""
+        closed_at = sums.last_at or self._ctx.clock.now_ms()
+        self._store(
+            holding,
+            status="closed",
+            quantity=sums.quantity,
+            closed_at=closed_at,
+            exit_price=sums.exit_price or None,
+            exit_reason=reason,
+            realized_pnl=sums.realized_pnl,
+            fees=sums.fees,
+        )
+        self._ctx.emit(
+            EventType.POSITION_CLOSED,
+            symbol=holding.symbol,
+            cause=cause,
+            **_shown(holding),
+            exit_price=sums.exit_price,
+            reason=reason,
+            realized_pnl=str(sums.realized_pnl),
+            fees=str(sums.fees),
+        )
+        self._book.slot(holding.symbol).holding = None
+        holding.closed.set()
+        self._watcher.changed(holding.symbol, cause)
+
+    async def refetch(self, symbol: str, start_ms: int) -> int:
+        """Book trades that the user stream did not bring; returns how many were new."""
+        new = 0
+        for fill in await self._ctx.venue.trades(symbol, start_ms=start_ms):
+            row = await self._row_of(symbol, fill.client_id, fill.order_id)
+            new += self.apply(fill, row)
+        return new
+
+    async def settle(self, row: OrderRow) -> None:
+        """Ask for an order and for its trades, when the user stream is silent about it."""
+        seen = await self._ctx.venue.query(row.symbol, row.client_id, conditional=row.conditional)
+        if seen is None:
+            return
+        order_id = seen.child_id if row.conditional else seen.exchange_id
+        if order_id:
+            for fill in await self._ctx.venue.trades(row.symbol, order_id=order_id):
+                self.apply(fill, row)
+        current = self._ctx.ledger.order(row.client_id)
+        if current is not None:
+            self._desk.on_update(current, seen)
+
+
+def _exit_reason(holding: Holding, row: OrderRow | None, fill: VenueFill) -> str:
+    if row is None:
+        liquidated = fill.client_id.startswith(LIQUIDATION_PREFIXES)
+        return "liquidation" if liquidated else "external"
+    if row.leg == "sl":
+        return holding.guard.protective_reason if holding.guard else "stop_loss"
+    if row.leg == "tp":
+        return "take_profit"
+    return row.reason or holding.closing or "external"
+
+
+def _slippage(fill: VenueFill, row: OrderRow | None) -> float | None:
+    """Share by which the fill was worse than the price at decision."""
+    if row is None or not row.decision_price:
+        return None
+    sign = 1 if fill.side == "BUY" else -1
+    return sign * (float(fill.price) / row.decision_price - 1)
+
+
+def _shown(holding: Holding) -> dict[str, object]:
+    row: PositionRow = holding.row
+    guard = holding.guard
+    return {
+        "position_id": row.id,
+        "strategy": row.strategy,
+        "side": row.side,
+        "quantity": str(row.quantity),
+        "entry_price": row.entry_price,
+        "stop": guard.protective_price if guard else None,
+        "take_profit": guard.take_profit_price if guard else None,
+        "release_id": row.release_id,
+    }

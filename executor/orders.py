@@ -1,0 +1,346 @@
+"""The order desk: intent, then the wire, then certainty."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from executor.context import Context
+from executor.events import EventType
+from executor.ledger.records import OrderRow
+from executor.outcomes import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
+from executor.ports import NewOrder, OrderKind, VenueOrder
+from executor.venues.errors import VenueFaultError
+from trading.order_ids import format_order_id
+
+log = logging.getLogger(__name__)
+
+EXCHANGE_STATUS = {
+    "FILLED": "filled",
+    "FINISHED": "filled",
+    "CANCELED": "cancelled",
+    "EXPIRED": "cancelled",
+    "EXPIRED_IN_MATCH": "cancelled",
+    "REJECTED": "rejected",
+}
+
+
+class Result(StrEnum):
+    """How sending an order ended."""
+
+    PLACED = "placed"
+    CLOSE_NOW = "close_now"
+    FLAT = "flat"
+    FAILED = "failed"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What an order is for; the desk makes the id and the ledger row of it."""
+
+    symbol: str
+    strategy: str
+    release_id: str
+    release_short: str
+    key: str
+    bar_time: int
+    leg: str
+    position_id: int
+    cause: str | None
+    decision_price: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Result of one order; ``code`` is the exchange's where it refused."""
+
+    result: Result
+    client_id: str
+    code: int | None = None
+
+
+class OrderDesk:
+    """Sends every order of the executor and finds out what became of it."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._ended: dict[str, asyncio.Event] = {}
+        self._last_event: dict[str, str] = {}
+        self._sent_at: deque[float] = deque(maxlen=1_000)
+
+    @property
+    def orders_last_minute(self) -> int:
+        """Orders sent within the last wall minute."""
+        limit = time.monotonic() - 60
+        return sum(1 for moment in self._sent_at if moment > limit)
+
+    def last_event(self, row: OrderRow) -> str | None:
+        """Id of the newest event about an order, to be named as cause."""
+        return self._last_event.get(row.client_id, row.cause)
+
+    def note_event(self, client_id: str, event_id: str) -> None:
+        """Remember the newest event about an order."""
+        self._last_event[client_id] = event_id
+
+    async def send(
+        self,
+        ticket: Ticket,
+        side: str,
+        kind: OrderKind,
+        *,
+        quantity: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+    ) -> Sent:
+        """Record the intent durably, send it, and return when its acceptance is certain."""
+        n = self._ctx.ledger.next_n(ticket.key, ticket.leg)
+        client_id = format_order_id(ticket.release_short, ticket.key, ticket.leg, n)
+        closes = kind is not OrderKind.MARKET
+        order = NewOrder(
+            client_id=client_id,
+            symbol=ticket.symbol,
+            side=side,
+            kind=kind,
+            quantity=quantity,
+            trigger_price=trigger_price,
+            reduce_only=not closes and ticket.leg != "en",
+            close_position=closes,
+        )
+        if not self._record(ticket, order, n):
+            return Sent(Result.DUPLICATE, client_id)
+        self._sent_at.append(time.monotonic())
+        return await self._deliver(order)
+
+    def _record(self, ticket: Ticket, order: NewOrder, n: int) -> bool:
+        ctx = self._ctx
+        now = ctx.clock.now_ms()
+        intent = ctx.emit(
+            EventType.ORDER_INTENT,
+            symbol=order.symbol,
+            cause=ticket.cause,
+            client_id=order.client_id,
+            leg=ticket.leg,
+            side=order.side,
+            order_kind=order.kind.value,
+            quantity=_text(order.quantity),
+            trigger_price=_text(order.trigger_price),
+            release_id=ticket.release_id,
+            reason=ticket.reason,
+        )
+        self.note_event(order.client_id, intent.id)
+        return ctx.ledger.add_intent(
+            OrderRow(
+                client_id=order.client_id,
+                key=ticket.key,
+                leg=ticket.leg,
+                n=n,
+                symbol=order.symbol,
+                strategy=ticket.strategy,
+                release_id=ticket.release_id,
+                bar_time=ticket.bar_time,
+                side=order.side,
+                kind=order.kind.value,
+                quantity=order.quantity,
+                trigger_price=order.trigger_price,
+                reduce_only=order.reduce_only,
+                close_position=order.close_position,
+                position_id=ticket.position_id,
+                decision_price=ticket.decision_price,
+                reason=ticket.reason,
+                cause=intent.id,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+
+    async def _deliver(self, order: NewOrder) -> Sent:
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                placed = await self._ctx.venue.place(order)
+            except VenueFaultError as fault:
+                step = after_fault(fault, order, attempts)
+                log.warning("%s: %s -> %s", order.client_id, fault, step.step)
+                if step.step is Step.RETRY:
+                    await asyncio.sleep(step.after_s)
+                    continue
+                if step.step is Step.ASK:
+                    self._update(order.client_id, status="unknown", error=str(fault))
+                    found = await self.ask(order)
+                    if found is not None:
+                        return self._placed(order, found)
+                    return self._failed(order, "dead", fault, Result.FAILED)
+                return self._failed(order, "rejected", fault, _RESULTS[step.step])
+            return self._placed(order, placed)
+
+    def _placed(self, order: NewOrder, placed: VenueOrder) -> Sent:
+        row = self._ctx.ledger.order(order.client_id)
+        # Events of the user stream may have come first; they know more than the answer.
+        if row is not None and row.status in ("intent", "unknown"):
+            self._update(
+                order.client_id,
+                status="placed",
+                exchange_id=placed.exchange_id,
+                child_id=placed.child_id or None,
+                error=None,
+            )
+        elif row is not None and row.exchange_id is None:
+            self._update(order.client_id, exchange_id=placed.exchange_id)
+        event = self._ctx.emit(
+            EventType.ORDER_PLACED,
+            symbol=order.symbol,
+            cause=row.cause if row else None,
+            client_id=order.client_id,
+            exchange_id=placed.exchange_id,
+        )
+        if row is not None and row.status in ("intent", "unknown"):
+            self.note_event(order.client_id, event.id)
+        return Sent(Result.PLACED, order.client_id)
+
+    def _failed(self, order: NewOrder, status: str, fault: VenueFaultError, result: Result) -> Sent:
+        self._update(order.client_id, status=status, error=str(fault))
+        row = self._ctx.ledger.order(order.client_id)
+        self._ctx.emit(
+            EventType.ORDER_FAILED,
+            symbol=order.symbol,
+            cause=self.last_event(row) if row else None,
+            client_id=order.client_id,
+            status=status,
+            error=str(fault),
+        )
+        return Sent(result, order.client_id, fault.code)
+
+    async def ask(self, order: NewOrder) -> VenueOrder | None:
+        """What became of an order of unknown outcome; None once it is provably not there."""
+        window = self._ctx.settings.venue.recv_window_ms
+        end = time.monotonic() + query_deadline_s(order, window)
+        delays = iter(QUERY_DELAYS_S)
+        while True:
+            left = end - time.monotonic()
+            await asyncio.sleep(max(0.0, min(next(delays, 2.0), left)))
+            found = await self._look(order)
+            if found is not None:
+                return found
+            if left <= 0:
+                return None
+
+    async def _look(self, order: NewOrder) -> VenueOrder | None:
+        row = self._ctx.ledger.order(order.client_id)
+        if row is not None and row.exchange_id is not None:
+            return _seen(row)
+        while True:
+            try:
+                return await self._ctx.venue.query(
+                    order.symbol, order.client_id, conditional=order.conditional
+                )
+            except VenueFaultError as fault:
+                # No answer is no proof: an order counts as dead only when the exchange says so.
+                log.warning("query %s: %s", order.client_id, fault)
+                await asyncio.sleep(min(getattr(fault, "retry_after_s", 1.0), 60.0))
+
+    def _update(self, client_id: str, **changes: object) -> None:
+        self._ctx.ledger.update_order(client_id, updated_at=self._ctx.clock.now_ms(), **changes)
+
+    def on_update(self, row: OrderRow, order: VenueOrder) -> None:
+        """An order changed, by whatever way that became known."""
+        status = EXCHANGE_STATUS.get(order.status, "placed")
+        if order.status == "FINISHED" and order.conditional and not row.filled and not order.filled:
+            status = "cancelled"
+        if row.open or status == "filled":
+            self._update(
+                row.client_id,
+                status=status,
+                exchange_id=row.exchange_id
+                or (None if _is_child(row, order) else order.exchange_id),
+                child_id=_child_id(row, order),
+                filled=max(row.filled, order.filled),
+            )
+        if status == "cancelled" and row.status != "cancelled":
+            self._ctx.emit(
+                EventType.ORDER_CANCELLED,
+                symbol=row.symbol,
+                cause=self.last_event(row),
+                client_id=row.client_id,
+                status=order.status,
+            )
+        if order.terminal and row.client_id in self._ended:
+            self._ended[row.client_id].set()
+
+    def cancelled(self, row: OrderRow) -> None:
+        """We have cancelled an order; its user event may follow and then says nothing new."""
+        self._update(row.client_id, status="cancelled")
+        self._ctx.emit(
+            EventType.ORDER_CANCELLED,
+            symbol=row.symbol,
+            cause=self.last_event(row),
+            client_id=row.client_id,
+            status="CANCELED",
+        )
+
+    def forget(self, row: OrderRow, status: str) -> None:
+        """The exchange knows nothing of an order any more: never taken, or long over."""
+        self._update(row.client_id, status=status)
+        self._ctx.emit(
+            EventType.ORDER_FAILED,
+            symbol=row.symbol,
+            cause=self.last_event(row),
+            client_id=row.client_id,
+            status=status,
+            error="unknown to the exchange",
+        )
+
+    async def wait_end(self, client_id: str, timeout_s: float) -> bool:
+        """Wait until an order has ended; False when the time is up first."""
+        row = self._ctx.ledger.order(client_id)
+        if row is not None and not row.open:
+            return True
+        event = self._ended.setdefault(client_id, asyncio.Event())
+        try:
+            async with asyncio.timeout(timeout_s):
+                await event.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._ended.pop(client_id, None)
+        return True
+
+
+_RESULTS = {
+    Step.CLOSE_NOW: Result.CLOSE_NOW,
+    Step.FLAT: Result.FLAT,
+    Step.FAIL: Result.FAILED,
+}
+
+
+def _is_child(row: OrderRow, order: VenueOrder) -> bool:
+    return row.conditional and not order.conditional
+
+
+def _child_id(row: OrderRow, order: VenueOrder) -> str | None:
+    if _is_child(row, order):
+        return order.exchange_id
+    return order.child_id or row.child_id
+
+
+def _seen(row: OrderRow) -> VenueOrder:
+    """An order that the user stream has shown, as the exchange would report it."""
+    return VenueOrder(
+        client_id=row.client_id,
+        exchange_id=row.exchange_id or "",
+        symbol=row.symbol,
+        side=row.side,
+        kind=row.kind,
+        status="NEW" if row.open else "FILLED",
+        child_id=row.child_id or "",
+    )
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else format(value, "f")

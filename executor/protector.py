@@ -1,0 +1,153 @@
+"""The protector: makes what rests at the exchange what should rest, and proves it by listing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from executor.book import Holding
+from executor.context import Context
+from executor.events import EventType
+from executor.guarding import DEAD_STOP_GRACE_S, ticket_for
+from executor.orders import OrderDesk, Result
+from executor.ports import VenueOrder
+from executor.protection import STOP_LEG, Protective, desired, plan
+from executor.venues.errors import SECOND_CLOSE_ORDER, VenueFaultError
+from trading.order_ids import is_ours, parse_order_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from executor.guarding import Closer
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 5
+BETWEEN_ROUNDS_S = 0.2
+
+
+class Protector:
+    """One worker a symbol; asked again while it works, it works once more."""
+
+    def __init__(self, ctx: Context, desk: OrderDesk, closer: Closer) -> None:
+        self._ctx = ctx
+        self._desk = desk
+        self._closer = closer
+        self._asked: dict[str, str | None] = {}
+        self._working: set[str] = set()
+
+    def ask(self, symbol: str, cause: str | None) -> None:
+        """Look at a symbol's protection soon."""
+        known = self._asked.get(symbol)
+        self._asked[symbol] = cause or known
+        if symbol not in self._working:
+            self._working.add(symbol)
+            self._ctx.spawn(f"protect {symbol}", self._work(symbol))
+
+    async def _work(self, symbol: str) -> None:
+        try:
+            while symbol in self._asked:
+                cause = self._asked.pop(symbol)
+                try:
+                    await self._converge(symbol, cause)
+                except VenueFaultError as fault:
+                    # The watch asks again, and closes when the time is up.
+                    log.warning("protect %s: %s", symbol, fault)
+        finally:
+            self._working.discard(symbol)
+
+    async def _converge(self, symbol: str, cause: str | None) -> None:
+        for _ in range(ROUNDS):
+            holding = self._ctx.book.holding(symbol)
+            listed = await self._ctx.venue.open_orders(symbol)
+            if holding is not self._ctx.book.holding(symbol):
+                continue
+            if holding is None:
+                await self._cancel(o for o in listed if o.conditional and is_ours(o.client_id))
+                return
+            if not holding.filled or holding.guard is None or holding.closing:
+                return
+            if await self._round(holding, listed, cause):
+                return
+            await asyncio.sleep(BETWEEN_ROUNDS_S)
+
+    async def _round(self, holding: Holding, listed: list[VenueOrder], cause: str | None) -> bool:
+        """One comparison; True when all rests as it should, or the position is being closed."""
+        assert holding.guard is not None
+        instrument = self._ctx.book.instruments[holding.symbol]
+        todo = plan(desired(holding.guard, instrument), listed)
+        self._confirm(holding, todo.keep, cause)
+        for protective in todo.place:
+            if holding.closing or holding.closed.is_set():
+                return True
+            await self._place(holding, protective, todo.cancel, cause)
+        await self._cancel(todo.cancel)
+        return todo.done
+
+    def _confirm(self, holding: Holding, kept: Iterable[VenueOrder], cause: str | None) -> None:
+        holding.resting = {order.client_id: order for order in kept}
+        stops = [o for o in holding.resting.values() if parse_order_id(o.client_id).leg == STOP_LEG]
+        if not stops:
+            holding.mark_unprotected()
+        elif not holding.protected:
+            holding.protected = True
+            self._ctx.ledger.update_position(holding.row.id, protected_at=self._ctx.clock.now_ms())
+            stop = self._ctx.ledger.order(stops[0].client_id)
+            self._ctx.emit(
+                EventType.PROTECTION_CONFIRMED,
+                symbol=holding.symbol,
+                cause=self._desk.last_event(stop) if stop else cause,
+                orders={o.client_id: str(o.trigger_price) for o in holding.resting.values()},
+            )
+
+    async def _place(
+        self,
+        holding: Holding,
+        protective: Protective,
+        unwanted: tuple[VenueOrder, ...],
+        cause: str | None,
+    ) -> None:
+        ticket = ticket_for(holding, protective.leg, cause)
+        for _ in range(2):
+            sent = await self._desk.send(
+                ticket,
+                protective.side,
+                protective.kind,
+                trigger_price=protective.trigger_price,
+            )
+            if sent.result is Result.CLOSE_NOW:
+                self._already_crossed(holding, protective, cause)
+                return
+            if sent.code not in SECOND_CLOSE_ORDER:
+                return
+            # The exchange allows one close-position order of a kind: the old one must go first.
+            await self._cancel(o for o in unwanted if o.kind == protective.kind.value)
+
+    def _already_crossed(self, holding: Holding, protective: Protective, cause: str | None) -> None:
+        if protective.leg == STOP_LEG and holding.guard is not None:
+            self._closer.close(holding, holding.guard.protective_reason, cause, leg="em")
+        else:
+            self._closer.close(holding, "take_profit", cause)
+
+    async def _cancel(self, orders: Iterable[VenueOrder]) -> None:
+        for order in orders:
+            await self._ctx.venue.cancel(order)
+            row = self._ctx.ledger.order(order.client_id)
+            if row is not None and row.open:
+                self._desk.cancelled(row)
+
+    def stop_died(self, holding: Holding, why: str) -> None:
+        """A protective order ended unfilled: close, unless the position is flat by then."""
+        self._ctx.spawn(f"dead stop {holding.symbol}", self._after_death(holding, why))
+
+    async def _after_death(self, holding: Holding, why: str) -> None:
+        # The exchange expires a closed position's other orders, maybe before it tells the trade.
+        await asyncio.sleep(DEAD_STOP_GRACE_S)
+        if holding.closed.is_set():
+            return
+        positions = await self._ctx.venue.positions()
+        if all(p.symbol != holding.symbol for p in positions):
+            return
+        log.error("%s: protective order died (%s), closing", holding.symbol, why)
+        self._closer.close(holding, "stop_died", holding.row.cause, leg="em")

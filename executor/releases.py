@@ -1,0 +1,94 @@
+"""The release keeper: reads what is published, refuses what is bad, keeps the last good one."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from executor.context import Context
+from executor.events import EventType
+from executor.settings import Mode
+from lake.releases import Release, StrategyEntry, read_current
+from trading.errors import ReleaseRefused
+
+log = logging.getLogger(__name__)
+
+
+def market_datetime(ms: int) -> datetime:
+    """Market time as a datetime, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+class ReleaseKeeper:
+    """Polls the pointer; everything that is read is verified by `lake.releases` first."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._root = ctx.settings.paths.published
+        self._seen: tuple[int, int, int] | None = None
+        self._problem = ""
+        self.current: Release | None = None
+
+    @property
+    def entries(self) -> tuple[StrategyEntry, ...]:
+        """What the current release trades at this venue."""
+        if self.current is None:
+            return ()
+        venue = self._ctx.settings.venue.name
+        return tuple(e for e in self.current.strategies if e.venue == venue)
+
+    def valid(self) -> bool:
+        """Whether its parameters may open positions at this market time."""
+        now = market_datetime(self._ctx.clock.now_ms())
+        return self.current is not None and self.current.is_valid("params", now)
+
+    def poll(self) -> Release | None:
+        """A new good release, or None; a bad one is told once and the last good one stays."""
+        stamp = _stamp(self._root / "current")
+        if stamp == self._seen and not self._problem:
+            return None
+        self._seen = stamp
+        mode = self._ctx.settings.mode
+        now = market_datetime(self._ctx.clock.now_ms())
+        try:
+            found = read_current(self._root, now, mode.value)
+        except ReleaseRefused as error:
+            self._refused(str(error))
+            return None
+        self._problem = ""
+        if self.current is not None and found.release_id == self.current.release_id:
+            return None
+        return found
+
+    def _refused(self, reason: str) -> None:
+        if reason == self._problem:
+            return
+        self._problem = reason
+        log.error("release refused: %s", reason)
+        kept = self.current.release_id if self.current else None
+        self._ctx.emit(EventType.RELEASE_REFUSED, reason=reason, kept=kept)
+        self._ctx.alerts.send("release refused", reason=reason, kept=kept)
+
+    def adopt(self, release: Release) -> str:
+        """Make a release the current one; returns the id of the event that says so."""
+        before = self.current.release_id if self.current else None
+        self.current = release
+        event = self._ctx.emit(
+            EventType.RELEASE_CHANGED,
+            release_id=release.release_id,
+            before=before,
+            proven=release.proven,
+            strategies=[f"{e.strategy} {e.symbol}" for e in self.entries],
+        )
+        if not release.proven and self._ctx.settings.mode is not Mode.LIVE:
+            log.warning("release %s is unproven", release.release_id)
+        return event.id
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

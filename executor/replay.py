@@ -1,0 +1,91 @@
+"""Lockstep with a sandbox: its market time moves on only when this executor has nothing under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import aiohttp
+import orjson
+
+from executor.activity import Activity
+from executor.feed import Feed
+from trading.errors import VenueError
+
+log = logging.getLogger(__name__)
+
+QUIET_TURNS = 4
+COMPLETE_WITHIN_S = 0.1
+STUCK_S = 10.0
+
+
+async def sandbox_status(base_url: str) -> dict[str, Any]:
+    """The sandbox's own account of itself; `VenueError` when nothing like it answers."""
+    timeout = aiohttp.ClientTimeout(total=5)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{base_url}/sandbox/status") as answer,
+        ):
+            body: dict[str, Any] = orjson.loads(await answer.read())
+            return body
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise VenueError(
+            f"no sandbox answers at {base_url} ({type(error).__name__}); mode 'replay' needs"
+            " `nocturne sandbox serve`"
+        ) from error
+
+
+class Stepper:
+    """Acknowledges event times over the sandbox's clock socket."""
+
+    def __init__(self, clock_url: str, feed: Feed, activity: Activity) -> None:
+        self._url = clock_url
+        self._feed = feed
+        self._activity = activity
+        self.acknowledged = 0
+
+    async def run(self) -> None:
+        """Acknowledge until cancelled; the stepper dies with its socket."""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    async with session.ws_connect(f"{self._url}/sandbox/clock/ws") as socket:
+                        first = await socket.receive_json()
+                        self.acknowledged = int(first["time"])
+                        await self._acknowledge(socket)
+                except (aiohttp.ClientError, TypeError, ValueError, ConnectionError) as error:
+                    log.warning("clock socket: %r", error)
+                await asyncio.sleep(0.5)
+
+    async def _acknowledge(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while not socket.closed:
+            await self._feed.wait_newer(self.acknowledged)
+            await self._quiet()
+            newest = self._feed.newest_event
+            await socket.send_str(str(newest))
+            self.acknowledged = newest
+
+    async def _quiet(self) -> None:
+        """Return when every message of the step has come and all that followed from it is done."""
+        complete_by = time.monotonic() + COMPLETE_WITHIN_S
+        while True:
+            await self._idle()
+            before = self._feed.messages
+            for _ in range(QUIET_TURNS):
+                await asyncio.sleep(0)
+            if not self._activity.idle or self._feed.messages != before:
+                continue
+            if self._feed.step_complete() or time.monotonic() > complete_by:
+                return
+
+    async def _idle(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(STUCK_S):
+                    await self._activity.wait_idle()
+                return
+            except TimeoutError:
+                log.warning("replay waits for: %s", ", ".join(self._activity.names))

@@ -1,0 +1,347 @@
+"""Bars and features: DuckDB runs the models of ``sql/`` for partitions whose inputs changed.
+
+A feature row is a closed 15-minute bar and holds what was known at its close. Every window is
+shorter than `LOOKBACK`, so that a month's features depend on that month and the one before only.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.steps.made_from import (
+    MARK,
+    SQL,
+    connect,
+    content_of,
+    epoch_ms,
+    is_current,
+    load_sql,
+    mark_of,
+    month_before,
+    month_end,
+    month_start,
+    write_known,
+)
+from lake.store import Lake, Partition
+from lake.tables import BARS, CANDLES, FEATURES, RAW_FUNDING, Table
+from trading.candles import interval_ms
+from trading.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+INTERVALS = ("3m", "5m", "15m", "1h", "4h", "1d")
+FEATURE_INTERVAL = "15m"
+HIGHER = {"hours": "1h", "four_hours": "4h", "days": "1d"}
+LOOKBACK = timedelta(days=28)
+SPARSE_VENUES = ("upbit",)
+_MODELS = (
+    "grid",
+    "price",
+    "market",
+    "relative",
+    "volatility",
+    "higher",
+    "context",
+    "funding",
+    "calendar",
+    "features",
+)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What a build did: partitions written, partitions left as they were, rows written."""
+
+    table: str
+    written: int
+    skipped: int
+    rows: int
+    months: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.written} partitions written, {self.skipped} unchanged"
+
+
+@functools.cache
+def feature_descriptions() -> Mapping[str, str]:
+    """One line per feature, in the order of the table's groups."""
+    groups = tomllib.loads((SQL / "features" / "features.toml").read_text(encoding="utf-8"))
+    return {name: text for group in groups.values() for name, text in group.items()}
+
+
+def feature_names() -> tuple[str, ...]:
+    """All features, in a fixed order."""
+    return tuple(feature_descriptions())
+
+
+def build_bars(
+    lake: Lake,
+    *,
+    as_of: datetime,
+    symbols: Sequence[str],
+    venue: str = "binance_usdm",
+    progress: Progress | None = None,
+) -> BuildResult:
+    """Build 3m to 1d bars of every symbol from its checked minutes known at ``as_of``.
+
+    A bar is closed and complete: it has all of its minutes, except where the venue leaves out
+    minutes without trades.
+    """
+    written = skipped = rows = 0
+    months: set[str] = set()
+    for symbol in symbols:
+        minutes = lake.partitions(CANDLES, venue=venue, symbol=symbol, interval="1m")
+        for place, partition in enumerate(minutes):
+            # Nothing of a month can still come when candles of a later one are there.
+            over = place + 1 < len(minutes)
+            made = _bars_of_month(lake, partition, as_of, over)
+            if made is None:
+                skipped += len(INTERVALS)
+            else:
+                written += len(INTERVALS)
+                rows += made
+                months.add(partition.values["month"])
+        if progress:
+            progress(f"{symbol} bars: {len(minutes)} months")
+    return BuildResult("bars", written, skipped, rows, tuple(sorted(months)))
+
+
+def _bars_of_month(lake: Lake, partition: Partition, as_of: datetime, over: bool) -> int | None:
+    """Rows written for one month, all intervals; None when nothing had changed."""
+    values = dict(partition.values)
+    inputs = {"candles": content_of(lake, partition, as_of), "over": over, **values}
+    mark = mark_of(load_sql("bars/bars"), inputs)
+    targets = [{**values, "interval": interval} for interval in INTERVALS]
+    if all(is_current(lake, BARS, mark, target) for target in targets):
+        return None
+    candles = _with_names(lake.read_partition(partition, as_of), values)
+    if not candles.num_rows:
+        return None
+    last = candles["open_time"][-1].value + interval_ms("1m")
+    until = min(epoch_ms(month_end(values["month"])), epoch_ms(as_of)) if over else last
+    rows = 0
+    with connect() as connection:
+        connection.register("candles", candles)
+        for target in targets:
+            bars = connection.sql(
+                load_sql("bars/bars"),
+                params={
+                    "interval_ms": interval_ms(target["interval"]),
+                    "known_until": until,
+                    "sparse": values["venue"] in SPARSE_VENUES,
+                },
+            ).to_arrow_table()
+            ref = write_known(
+                lake, BARS, bars, as_of=as_of, partition=target, metadata={MARK: mark}
+            )
+            rows += ref.rows
+    return rows
+
+
+def build_features(
+    lake: Lake,
+    *,
+    as_of: datetime,
+    symbols: Sequence[str],
+    venue: str = "binance_usdm",
+    progress: Progress | None = None,
+) -> BuildResult:
+    """Build the 15-minute features of ``symbols``, which are also the universe compared with.
+
+    Reads what was known at ``as_of``: checked minutes, bars, funding. Needs `build_bars` first.
+    """
+    written = skipped = rows = 0
+    built: list[str] = []
+    for month in _months(lake, venue, symbols):
+        present = [
+            symbol
+            for symbol in symbols
+            if lake.partitions(BARS, venue=venue, symbol=symbol, interval="15m", month=month)
+        ]
+        mark = _features_mark(lake, venue, present, month, as_of)
+        targets = {
+            symbol: {
+                "venue": venue,
+                "symbol": symbol,
+                "interval": FEATURE_INTERVAL,
+                "month": month,
+            }
+            for symbol in present
+        }
+        if all(is_current(lake, FEATURES, mark, target) for target in targets.values()):
+            skipped += len(targets)
+            continue
+        tables = _features_of_month(lake, venue, present, month, as_of)
+        for symbol, target in targets.items():
+            ref = write_known(
+                lake,
+                FEATURES,
+                tables[symbol],
+                as_of=as_of,
+                partition=target,
+                metadata={MARK: mark},
+            )
+            written += 1
+            rows += ref.rows
+        built.append(month)
+        if progress:
+            progress(f"features {month}: {len(present)} symbols, {len(feature_names())} features")
+    return BuildResult("features", written, skipped, rows, tuple(built))
+
+
+def _months(lake: Lake, venue: str, symbols: Iterable[str]) -> list[str]:
+    found = {
+        partition.values["month"]
+        for symbol in symbols
+        for partition in lake.partitions(BARS, venue=venue, symbol=symbol, interval="15m")
+    }
+    return sorted(found)
+
+
+def _inputs(
+    lake: Lake, venue: str, symbol: str, month: str
+) -> list[tuple[Table, str, tuple[Partition, ...]]]:
+    """Every partition that a month's features of one symbol are made from."""
+    wanted = [(CANDLES, "1m"), *((BARS, name) for name in (FEATURE_INTERVAL, *HIGHER.values()))]
+    found = []
+    for table, interval in wanted:
+        parts: list[Partition] = []
+        for name in (month_before(month), month):
+            parts.extend(
+                lake.partitions(table, venue=venue, symbol=symbol, interval=interval, month=name)
+            )
+        found.append((table, interval, tuple(parts)))
+    found.append((RAW_FUNDING, "", lake.partitions(RAW_FUNDING, venue=venue, symbol=symbol)))
+    return found
+
+
+def _features_mark(
+    lake: Lake, venue: str, symbols: Sequence[str], month: str, as_of: datetime
+) -> str:
+    until = min(as_of, month_end(month))
+    contents: dict[str, Any] = {"month": month, "venue": venue, "symbols": list(symbols)}
+    for symbol in symbols:
+        for _, _, partitions in _inputs(lake, venue, symbol, month):
+            for partition in partitions:
+                name = partition.path.relative_to(lake.root).as_posix()
+                contents[name] = content_of(lake, partition, until)
+    recipe = "\n".join(load_sql(f"features/{name}") for name in _MODELS)
+    return mark_of(recipe, contents)
+
+
+def _features_of_month(
+    lake: Lake, venue: str, symbols: Sequence[str], month: str, as_of: datetime
+) -> dict[str, pa.Table]:
+    """Features of one month, by symbol."""
+    sources: dict[str, list[pa.Table]] = {"candles": [], "bars": [], "funding": []}
+    since = month_start(month) - LOOKBACK
+    until = min(as_of, month_end(month))
+    for symbol in symbols:
+        for table, interval, partitions in _inputs(lake, venue, symbol, month):
+            names = {"symbol": symbol, "interval": interval}
+            for partition in partitions:
+                rows = lake.read_partition(partition, until)
+                recent = pc.greater_equal(rows[table.time], pa.scalar(since))
+                sources[table.name].append(_with_names(rows.filter(recent), names))
+    if not any(table.num_rows for table in sources["bars"]):
+        raise DataError(f"no bars of {', '.join(symbols)} in {month}; build the bars first")
+    tables = {
+        name: pa.concat_tables(parts, promote_options="default") if parts else _NO_FUNDING
+        for name, parts in sources.items()
+    }
+    return compute_features(tables, symbols, month_start(month), until)
+
+
+_NO_FUNDING = pa.table(
+    {
+        "symbol": pa.array([], pa.string()),
+        "funding_time": pa.array([], pa.timestamp("ms", tz="UTC")),
+        "funding_rate": pa.array([], pa.float64()),
+    }
+)
+
+
+def compute_features(
+    tables: Mapping[str, pa.Table],
+    symbols: Sequence[str],
+    first_time: datetime,
+    until_time: datetime,
+) -> dict[str, pa.Table]:
+    """Run the feature models over ``candles``, ``bars`` and ``funding`` held in memory.
+
+    Pure. The tables carry ``symbol`` and, for bars, ``interval`` columns; rows of the result are
+    the 15-minute bars that open in [first_time, until_time), sorted, with `feature_names`.
+    """
+    with connect() as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        _compare_symbols(connection, symbols)
+        span = {"first_time": first_time, "until_time": until_time}
+        results = {}
+        for symbol in symbols:
+            _groups_of(connection, symbol)
+            table = connection.sql(load_sql("features/features"), params=span).to_arrow_table()
+            results[symbol] = table.drop_columns(["symbol"])
+    return results
+
+
+def _compare_symbols(connection: duckdb.DuckDBPyConnection, symbols: Sequence[str]) -> None:
+    """Tables ``grids``, ``prices`` (all symbols) and ``market``."""
+    for place, symbol in enumerate(symbols):
+        _create(connection, "grid", "grid", {"symbol": symbol})
+        _create(connection, "price", "price")
+        for one, many in (("grid", "grids"), ("price", "prices")):
+            if place == 0:
+                connection.execute(f"create temp table {many} as from {one}")
+            else:
+                connection.execute(f"insert into {many} from {one}")
+    _create(connection, "market", "market")
+
+
+def _groups_of(connection: duckdb.DuckDBPyConnection, symbol: str) -> None:
+    """The groups of one symbol, as the tables that ``features.sql`` joins."""
+    own = {"symbol": symbol}
+    for one, many in (("grid", "grids"), ("price", "prices")):
+        connection.execute(
+            f"create or replace temp table {one} as "
+            f"from {many} where symbol = $symbol order by open_time",
+            own,
+        )
+    _create(connection, "volatility", "volatility", own)
+    for name, interval in HIGHER.items():
+        params = {**own, "interval": interval, "interval_ms": interval_ms(interval)}
+        _create(connection, name, "higher", params)
+    _create(connection, "context", "context")
+    _create(connection, "relative", "relative")
+    _create(connection, "funding_rates", "funding", own)
+    _create(connection, "calendar", "calendar")
+
+
+def _create(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    model: str,
+    params: Mapping[str, Any] | None = None,
+) -> None:
+    """Make a temporary table of a model; what depends on its rows' order is sorted by the model."""
+    query = load_sql(f"features/{model}")
+    connection.execute(f"create or replace temp table {table} as {query}", dict(params or {}))
+
+
+def _with_names(data: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    """Add a partition's values as columns."""
+    for name in ("venue", "symbol", "interval"):
+        if names.get(name):
+            data = data.append_column(name, pa.repeat(pa.scalar(names[name]), data.num_rows))
+    return data

@@ -1,0 +1,43 @@
+"""The import step: what a folder holds and the lake lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from flows.settings import ResearchSettings
+from lake.importer import import_folder
+from lake.store import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did; ``failed`` are files that could not be used, with the reason."""
+
+    files: int
+    rows: int
+    partitions_written: int
+    failed: tuple[tuple[str, str], ...]
+
+    @property
+    def sentence(self) -> str:
+        """One line for a person."""
+        bad = f", {len(self.failed)} not usable" if self.failed else ""
+        return f"{self.files} files{bad}, {self.partitions_written} partitions written"
+
+
+def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -> Imported:
+    """Import the settings' folder for the settings' symbols; files already in the lake are not read.
+
+    Raises `DataError` when the folder does not exist or holds nothing to import.
+    """
+    report = import_folder(
+        lake, Path(settings.sample), as_of, venue=settings.venue, symbols=settings.symbols
+    )
+    return Imported(
+        files=len(report.files),
+        rows=report.rows,
+        partitions_written=report.partitions_written,
+        failed=tuple((file.path, file.reason) for file in report.failed),
+    )

@@ -1,0 +1,155 @@
+"""Evidence from the long history: walk-forward, over-fitting guards, the approved plateau, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from flows.steps.plateau import Approved, approve
+from flows.steps.question import Question
+from trading.candles import DAY_MS, CandleColumns, Floats
+from trading.gates import Evidence, Verdict, judge, proven
+from trading.metrics import Metrics
+from trading.overfitting import (
+    backtest_overfitting,
+    deflated_sharpe,
+    effective_trials,
+    plateau,
+    sharpe_ratios,
+)
+from trading.simulation import SearchRow, backtest, search
+from trading.walkforward import Fold, WalkForward, choose, rolling_folds, walk_forward
+
+Measures = dict[str, float | int | str | None]
+# Sixteen blocks as in the paper; fewer where the history has not two days for each.
+_BLOCKS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the long history says.
+
+    ``trials`` are the results of ``question.trials`` over the whole of it, ``daily`` their returns
+    ``[trial, day]``; ``measures`` describe the out-of-sample run.
+    """
+
+    walk: WalkForward
+    approved: Approved
+    trials: tuple[SearchRow, ...]
+    daily: Floats
+    effective_trials: float
+    evidence: Evidence
+    verdicts: tuple[Verdict, ...]
+    measures: Measures
+
+    @property
+    def proven(self) -> bool:
+        """Whether every gate was passed."""
+        return proven(self.verdicts)
+
+
+def fold_objective(objective: str) -> str:
+    """The measure by which a fold chooses.
+
+    All candidates of one fold are deflated by the same benchmark, so the deflated Sharpe ratio orders
+    them as the Sharpe ratio does, up to the shape of their returns.
+    """
+    return "sharpe" if objective == "deflated_sharpe" else objective
+
+
+def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
+    """Walk forward with the long grid and weigh the result; deterministic."""
+    strategy, costs, fixed = question.strategy, question.costs, question.fixed
+    objective = fold_objective(question.settings.objective)
+    folds = folds_of(question, candles)
+    walk = walk_forward(strategy, candles, question.long_grid, fixed, costs, folds, objective)
+    coarse = search(strategy, candles, question.long_grid, fixed, costs)
+    tried = search(strategy, candles, question.trials, {}, costs)
+    measures = [row.metrics for row in coarse.results]
+    winner = choose(measures, objective)
+    scores = [float(getattr(metrics, objective)) for metrics in measures]
+    effective = float(effective_trials(tried.daily_returns))
+    deflated = deflated_sharpe(
+        walk.daily_returns, sharpe_ratios(tried.daily_returns), max(effective, 1.0)
+    )
+    # With a ratio as objective, a plateau of its own measure is meant; a loss approves nothing.
+    neighbours = plateau(question.long_grid, scores, winner)
+    evidence = Evidence(
+        trades=walk.metrics.trades,
+        total_return=walk.metrics.total_return,
+        max_drawdown=walk.metrics.max_drawdown,
+        deflated_sharpe=deflated.probability,
+        overfitting=overfitting_of(tried.daily_returns),
+        plateau=neighbours.score,
+        current_return=current_return(question, candles, folds),
+    )
+    return Judgement(
+        walk=walk,
+        approved=approve(question.long_grid, scores, [m.total_return for m in measures], winner),
+        trials=tuple(tried.results),
+        daily=tried.daily_returns,
+        effective_trials=effective,
+        evidence=evidence,
+        verdicts=judge(evidence),
+        measures=out_of_sample(walk.metrics, evidence, len(question.trials), effective),
+    )
+
+
+def folds_of(question: Question, candles: CandleColumns) -> tuple[Fold, ...]:
+    """Rolling folds that end with the last whole day of the candles."""
+    lengths = question.settings.walk_forward
+    first_day = -(-int(candles.open_time[0]) // DAY_MS)
+    last_day = (int(candles.open_time[-1]) + candles.interval_ms) // DAY_MS
+    return rolling_folds(
+        first_day * DAY_MS,
+        last_day * DAY_MS,
+        train=lengths.train_days * DAY_MS,
+        test=lengths.test_days * DAY_MS,
+        purge=lengths.purge_days * DAY_MS,
+        embargo=lengths.embargo_days * DAY_MS,
+    )
+
+
+def overfitting_of(daily: Floats) -> float | None:
+    """PBO of all trials; None where the history is too short to cut, which no gate lets pass."""
+    trials, days = daily.shape
+    blocks = min(_BLOCKS, days // 4 * 2)
+    if blocks < 4 or trials < 2:
+        return None
+    return backtest_overfitting(np.ascontiguousarray(daily), blocks).probability
+
+
+def current_return(
+    question: Question, candles: CandleColumns, folds: tuple[Fold, ...]
+) -> float | None:
+    """Total return of the released parameters over the same test spans and costs."""
+    if question.released is None:
+        return None
+    growth = 1.0
+    for fold in folds:
+        run = backtest(
+            question.strategy,
+            candles.slice(fold.train_start, fold.test_end),
+            question.released,
+            question.costs,
+            trade_from_ms=fold.test_start,
+        )
+        growth *= 1.0 + run.metrics.total_return
+    return growth - 1.0
+
+
+def out_of_sample(
+    metrics: Metrics, evidence: Evidence, trials: int, effective: float
+) -> Measures:
+    """Measures of the out-of-sample run, with what over-fitting guards say beside them."""
+    measured: Mapping[str, float | int] = asdict(metrics)
+    return {
+        **measured,
+        "deflated_sharpe": evidence.deflated_sharpe,
+        "overfitting": evidence.overfitting,
+        "plateau": evidence.plateau,
+        "trials": trials,
+        "effective_trials": effective,
+    }

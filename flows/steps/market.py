@@ -1,0 +1,44 @@
+"""Checked candles of the lake as the simulation's columns, and its compiled kernels."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from lake.store import Lake
+from lake.tables import CANDLES
+from trading.candles import CandleColumns, interval_ms
+
+_COLUMNS = ("open", "high", "low", "close", "volume")
+_compiling = threading.Lock()
+_started = threading.Event()
+
+
+def load_candles(
+    lake: Lake, venue: str, symbol: str, as_of: datetime, interval: str = "1m"
+) -> CandleColumns:
+    """Checked candles of ``symbol`` that had closed at ``as_of``; empty when there are none."""
+    data = lake.read(
+        CANDLES,
+        ["open_time", *_COLUMNS],
+        as_of=as_of,
+        venue=venue,
+        symbol=symbol,
+        interval=interval,
+    )
+    times = data["open_time"].cast(pa.int64()).to_numpy()
+    prices = [np.asarray(data[name].to_numpy(), dtype=np.float64) for name in _COLUMNS]
+    return CandleColumns.of(times, *prices, interval_ms=interval_ms(interval))
+
+
+def start_compiling() -> None:
+    """Keep compiled kernels on disk; once a process, as it forgets what was compiled before."""
+    from trading import compiled
+
+    with _compiling:
+        if not _started.is_set():
+            compiled.enable()
+            _started.set()

@@ -1,0 +1,1 @@
+"""Parts of the training step: data set, split, baselines, boosting, scores, gate. Nothing heavy here."""

@@ -1,0 +1,87 @@
+"""What a model learns from: features known at a bar's close, and what the hour after it brought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trading.errors import DataError
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+BAR_MS = 900_000
+HORIZON_MS = 3_600_000
+WARM_UP_MS = 3 * 86_400_000
+VOLATILITY_SOURCE = "log_rv_4"
+RETURN_SOURCE = "ret_4"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of one symbol, ascending in time.
+
+    ``times``: close of the bar, ms; everything in ``x`` [row, feature] was known then. The labels
+    are over the hour that starts there: ``log_volatility`` (log of realised volatility per minute)
+    and ``log_return``. A row whose hour is not over, or has a hole, is not there.
+    """
+
+    symbol: str
+    features: tuple[str, ...]
+    times: Integers
+    x: Floats
+    log_volatility: Floats
+    log_return: Floats
+
+    def column(self, name: str) -> Floats:
+        """One feature."""
+        return np.asarray(self.x[:, self.features.index(name)])
+
+    def take(self, rows: NDArray[np.bool_] | Integers) -> Dataset:
+        """Some of the rows, in the order given."""
+        return Dataset(
+            self.symbol,
+            self.features,
+            self.times[rows],
+            self.x[rows],
+            self.log_volatility[rows],
+            self.log_return[rows],
+        )
+
+
+def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset:
+    """Label the rows of the features table of one symbol (ascending ``open_time``).
+
+    The volatility of the coming hour is the row an hour later's volatility of its last hour, and
+    likewise its return: a label is a feature of the future, and ends where that row closes. The first
+    three days only fill the windows and are left out. Raises `DataError` when no row is left.
+    """
+    opens = np.asarray(features["open_time"].cast(pa.int64()).to_numpy(), dtype=np.int64)
+    x = np.column_stack([features[name].to_numpy(zero_copy_only=False) for name in names])
+    later = np.searchsorted(opens, opens + HORIZON_MS)
+    inside = later < len(opens)
+    target = np.where(inside, later, 0)
+    usable = inside & (opens[target] == opens + HORIZON_MS)
+    columns = list(names)
+    volatility = x[target, columns.index(VOLATILITY_SOURCE)]
+    returns = x[target, columns.index(RETURN_SOURCE)]
+    usable &= np.isfinite(volatility) & np.isfinite(returns)
+    if len(opens):
+        usable &= opens >= opens[0] + WARM_UP_MS
+    if not usable.any():
+        raise DataError(
+            f"{symbol}: no row to learn from among {len(opens)} feature rows; the first 3 days warm up "
+            "and the last hour has no outcome yet, so import a longer history"
+        )
+    return Dataset(
+        symbol=symbol,
+        features=tuple(names),
+        times=opens[usable] + BAR_MS,
+        x=np.asarray(x[usable], dtype=np.float64),
+        log_volatility=np.asarray(volatility[usable], dtype=np.float64),
+        log_return=np.asarray(returns[usable], dtype=np.float64),
+    )

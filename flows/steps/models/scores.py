@@ -1,0 +1,84 @@
+"""How good a forecast was, out-of-sample. No learning library is needed to say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from flows.steps.models.dataset import HORIZON_MS, Floats, Integers
+
+DAY_MS = 86_400_000
+_BP = 10_000.0
+
+
+def r_squared(actual: Floats, forecast: Floats) -> float:
+    """1 − squared error over squared deviation from the mean of ``actual``; nan without deviation."""
+    spread = float(np.sum((actual - actual.mean()) ** 2))
+    return 1.0 - float(np.sum((actual - forecast) ** 2)) / spread if spread > 0 else float("nan")
+
+
+def auc(positive: np.ndarray[tuple[int], np.dtype[np.bool_]], score: Floats) -> float:
+    """Area under the ROC curve by ranks (Mann, Whitney 1947); nan when only one class is there."""
+    wins, total = int(positive.sum()), len(positive)
+    if wins in (0, total):
+        return float("nan")
+    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks = (ends - (counts - 1) / 2.0)[place]
+    return float((ranks[positive].sum() - wins * (wins + 1) / 2.0) / (wins * (total - wins)))
+
+
+def better_than(errors: Floats, other_errors: Floats, times: Integers) -> float:
+    """Probability that the mean squared error is truly lower than the other's, from daily means.
+
+    The test of Diebold, Mariano (1995) on days, because neighbouring rows share their hour. nan for
+    fewer than five days; 0.5 where nothing differs.
+    """
+    days = times // DAY_MS
+    gains = other_errors**2 - errors**2
+    daily = np.array([gains[days == day].mean() for day in np.unique(days)])
+    if len(daily) < 5:
+        return float("nan")
+    spread = float(daily.std(ddof=1))
+    if spread == 0:
+        return 0.5
+    return NormalDist().cdf(float(daily.mean()) / (spread / float(np.sqrt(len(daily)))))
+
+
+@dataclass(frozen=True)
+class TradeScore:
+    """Trades of a rule: one an hour at most, held for the hour, after costs.
+
+    ``net`` are simple returns per trade; ``daily`` their sums per UTC day of the span, 0 on idle days.
+    """
+
+    net: Floats
+    daily: Floats
+
+    @property
+    def trades(self) -> int:
+        """Number of trades."""
+        return len(self.net)
+
+    @property
+    def net_bp(self) -> float:
+        """Mean net result of a trade in basis points; nan without a trade."""
+        return float(self.net.mean()) * _BP if len(self.net) else float("nan")
+
+    @property
+    def total(self) -> float:
+        """Sum of the net returns."""
+        return float(self.net.sum())
+
+
+def trade(side: Integers, log_return: Floats, times: Integers, cost_bp: float) -> TradeScore:
+    """Trade ``side`` (−1, 0, 1) at every full hour and hold for one; ``cost_bp`` is a round trip."""
+    hourly = times % HORIZON_MS == 0
+    taken = hourly & (side != 0)
+    net = side[taken] * np.expm1(log_return[taken]) - cost_bp / _BP
+    first = int(times[0] // DAY_MS)
+    days = (times[taken] // DAY_MS - first).astype(np.int64)
+    length = int(times[-1] // DAY_MS) - first + 1
+    return TradeScore(net, np.bincount(days, weights=net, minlength=length))

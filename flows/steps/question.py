@@ -1,0 +1,74 @@
+"""What a search is asked: strategy, data, grids, and everything else that its answer depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flows.provenance import code_version, key_of, stable_json
+from flows.settings import ResearchSettings
+from lake.partitions import PartitionRef
+from trading.simulation.results import Costs
+from trading.strategies.base import Strategy, Value
+
+Params = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Everything that the answer depends on."""
+
+    strategy: Strategy
+    symbol: str
+    as_of: datetime
+    settings: ResearchSettings
+    long_grid: tuple[Params, ...]
+    recent_grid: tuple[Params, ...]
+    fixed: Params
+    earlier: tuple[Params, ...]
+    released: Params | None
+    fingerprint: tuple[PartitionRef, ...]
+
+    @property
+    def run(self) -> str:
+        """Name of the partition that holds the answer."""
+        return run_name(self.strategy.name, self.symbol, self.as_of)
+
+    @property
+    def costs(self) -> Costs:
+        """Fee and slippage of the simulations."""
+        return Costs(self.settings.fee_bps, self.settings.slippage_bps)
+
+    def signal_interval(self, params: Params) -> str:
+        """Name of the candles on which ``params`` judge signals."""
+        return str(params.get("signal_tf", self.strategy.parameter("signal_tf").default))
+
+    @property
+    def trials(self) -> tuple[Params, ...]:
+        """Every distinct parameter set: of both grids, and of earlier searches; in a fixed order."""
+        own = [{**self.fixed, **values} for values in (*self.long_grid, *self.recent_grid)]
+        distinct = {stable_json(values): values for values in (*own, *self.earlier)}
+        return tuple(distinct.values())
+
+    @property
+    def key(self) -> str:
+        """Hash of the inputs, the settings and the code."""
+        settings = self.settings.model_dump(mode="json")
+        used = ("fee_bps", "slippage_bps", "objective", "recent_days", "walk_forward", "venue")
+        return key_of(
+            code=code_version(),
+            as_of=self.as_of.isoformat(),
+            strategy=[self.strategy.name, self.strategy.version],
+            symbol=self.symbol,
+            settings={name: settings[name] for name in used},
+            grids=[list(map(dict, self.long_grid)), list(map(dict, self.recent_grid))],
+            trials=sorted(stable_json(values) for values in self.trials),
+            released=None if self.released is None else dict(self.released),
+            inputs=[[ref.path, ref.sha256] for ref in self.fingerprint],
+        )
+
+
+def run_name(strategy: str, symbol: str, as_of: datetime) -> str:
+    """``optimize-breakout-BTCUSDT-20250619T000000Z``."""
+    return f"optimize-{strategy}-{symbol}-{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"

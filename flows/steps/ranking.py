@@ -1,0 +1,107 @@
+"""The fine grid over the last days: which parameters to trade with, inside the approved plateau."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from flows.steps.judging import Judgement, Measures, fold_objective
+from flows.steps.question import Params, Question
+from trading.candles import DAY_MS, CandleColumns, Floats
+from trading.overfitting import deflated_sharpe, sharpe_ratios
+from trading.simulation import BacktestResult, SearchRow, backtest, search
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What the last days chose: the searched parameters, whether the plateau holds them, and how they did.
+
+    ``rows`` are the results of ``question.recent_grid`` over those days, in its order.
+    """
+
+    chosen: Params
+    approved: bool
+    measures: Measures
+    rows: tuple[SearchRow, ...]
+    run: BacktestResult
+
+
+def rank_recent(question: Question, candles: CandleColumns, judgement: Judgement) -> Recent:
+    """Search the last ``recent_days`` days; history before them only warms the indicators.
+
+    Without an approved plateau the whole grid is ranked, and the choice is not approved. Where no
+    combination traded in those days, the long history decides.
+    """
+    strategy, settings = question.strategy, question.settings
+    end = int(candles.open_time[-1]) + candles.interval_ms
+    start = end - settings.recent_days * DAY_MS
+    found = search(
+        strategy,
+        candles,
+        question.recent_grid,
+        question.fixed,
+        question.costs,
+        trade_from_ms=start,
+    )
+    places = [i for i, params in enumerate(question.recent_grid) if judgement.approved.holds(params)]
+    approved = bool(places)
+    places = places or list(range(len(question.recent_grid)))
+    if any(found.results[i].metrics.trades for i in places):
+        scores = _scores(settings.objective, found.results, found.daily_returns, judgement)
+        rows = found.results
+    else:
+        rows = _long_rows(question, judgement)
+        scores = [float(getattr(r.metrics, fold_objective(settings.objective))) for r in rows]
+    # More trades speak for a set before a higher return does; then the first of the grid wins.
+    best = max(
+        places,
+        key=lambda i: (
+            rows[i].metrics.trades > 0,
+            -math.inf if math.isnan(scores[i]) else scores[i],
+            rows[i].metrics.total_return,
+            -i,
+        ),
+    )
+    chosen = question.recent_grid[best]
+    run = backtest(
+        strategy,
+        candles,
+        {**question.fixed, **chosen},
+        question.costs,
+        trade_from_ms=start,
+    )
+    measures: Measures = {**asdict(run.metrics), "window_days": settings.recent_days}
+    return Recent(chosen, approved, measures, tuple(found.results), run)
+
+
+def _long_rows(question: Question, judgement: Judgement) -> list[SearchRow]:
+    """Results of the recent grid's sets over the long history."""
+    by_set = {
+        _identity(params): row
+        for params, row in zip(question.trials, judgement.trials, strict=True)
+    }
+    return [
+        by_set[_identity({**question.fixed, **values})] for values in question.recent_grid
+    ]
+
+
+def _identity(params: Params) -> tuple[tuple[str, object], ...]:
+    return tuple(sorted(params.items()))
+
+
+def _scores(
+    objective: str, rows: list[SearchRow], daily: Floats, judgement: Judgement
+) -> list[float]:
+    """The configured objective of every combination."""
+    if objective != "deflated_sharpe":
+        return [float(getattr(row.metrics, objective)) for row in rows]
+    ratios = sharpe_ratios(daily)
+    if daily.shape[1] < 3:
+        return [float(value) for value in ratios]
+    effective = max(judgement.effective_trials, 1.0)
+    return [
+        deflated_sharpe(np.ascontiguousarray(returns), ratios, effective).probability
+        for returns in daily
+    ]

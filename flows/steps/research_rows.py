@@ -1,0 +1,128 @@
+"""What a search leaves in the research tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from flows.provenance import stable_json
+from flows.steps.judging import Judgement
+from flows.steps.question import Question
+from flows.steps.ranking import Recent
+from trading.metrics import Metrics
+from trading.simulation import SearchRow, Trades
+
+_TIME = pa.timestamp("ms", tz="UTC")
+
+
+def searches_table(question: Question, judgement: Judgement, recent: Recent) -> pa.Table:
+    """One row for every distinct parameter set ever tried.
+
+    Measures are those over the long history; ``recent_…`` those over the last days, null for a set
+    that is not in the recent grid. ``in_long``, ``in_recent``, ``approved`` and ``chosen`` are 1 or 0.
+    """
+    trials = [dict(params) for params in question.trials]
+    long_sets = {stable_json({**question.fixed, **values}) for values in question.long_grid}
+    recent_rows = {
+        stable_json({**question.fixed, **values}): row
+        for values, row in zip(question.recent_grid, recent.rows, strict=True)
+    }
+    texts = [stable_json(params) for params in trials]
+    chosen = stable_json({**question.fixed, **recent.chosen})
+    columns: dict[str, Any] = {
+        **_subject(question, len(trials)),
+        "trial": pa.array(range(len(trials)), pa.int64()),
+        "params": pa.array(texts, pa.string()),
+        "interval": pa.array([question.signal_interval(p) for p in trials], pa.string()),
+        "in_long": _flags(text in long_sets for text in texts),
+        "in_recent": _flags(text in recent_rows for text in texts),
+        "approved": _flags(_holds(judgement, params) for params in trials),
+        "chosen": _flags(text == chosen for text in texts),
+    }
+    columns |= _measures("", [row.metrics for row in judgement.trials])
+    columns |= _measures("recent_", [_metrics(recent_rows.get(text)) for text in texts])
+    return pa.table(columns)
+
+
+def _holds(judgement: Judgement, params: dict[str, Any]) -> bool:
+    names = {*judgement.approved.numbers, *judgement.approved.words}
+    # A set of an earlier search may lack a parameter that is searched now.
+    return names <= set(params) and judgement.approved.holds(params)
+
+
+def folds_table(question: Question, judgement: Judgement) -> pa.Table:
+    """One row a fold: its spans, what it chose, and how that did in training and test."""
+    folds = judgement.walk.folds
+    columns: dict[str, Any] = {
+        **_subject(question, len(folds)),
+        "fold": pa.array(range(len(folds)), pa.int64()),
+        "train_from": _times([f.fold.train_start for f in folds]),
+        "train_to": _times([f.fold.train_end for f in folds]),
+        "test_from": _times([f.fold.test_start for f in folds]),
+        "test_to": _times([f.fold.test_end for f in folds]),
+        "params": pa.array([stable_json(f.chosen) for f in folds], pa.string()),
+    }
+    columns |= _measures("train_", [f.in_sample for f in folds])
+    columns |= _measures("test_", [f.out_of_sample.metrics for f in folds])
+    return pa.table(columns)
+
+
+def trades_table(question: Question, judgement: Judgement, recent: Recent) -> pa.Table:
+    """The stitched out-of-sample trades, and those of the chosen set over the last days."""
+    parts = [
+        _trades(question, "out_of_sample", judgement.walk.trades),
+        _trades(question, "recent", recent.run.trades),
+    ]
+    return pa.concat_tables(parts)
+
+
+def _trades(question: Question, sample: str, trades: Trades) -> pa.Table:
+    count = len(trades)
+    return pa.table(
+        {
+            **_subject(question, count),
+            "sample": pa.array([sample] * count, pa.string()),
+            "entry_time": _times(trades.entry_time),
+            "exit_time": _times(trades.exit_time),
+            "side": pa.array(np.asarray(trades.side, dtype=np.int64)),
+            "entry_price": pa.array(trades.entry_price),
+            "exit_price": pa.array(trades.exit_price),
+            "net_return": pa.array(trades.net_return),
+            "reason": pa.array([str(reason) for reason in trades.reason], pa.string()),
+        }
+    )
+
+
+def _subject(question: Question, count: int) -> dict[str, pa.Array]:
+    return {
+        "as_of": pa.array([question.as_of] * count, _TIME),
+        "strategy": pa.array([question.strategy.name] * count, pa.string()),
+        "symbol": pa.array([question.symbol] * count, pa.string()),
+    }
+
+
+def _metrics(row: SearchRow | None) -> Metrics | None:
+    return None if row is None else row.metrics
+
+
+def _measures(prefix: str, measured: Sequence[Metrics | None]) -> dict[str, pa.Array]:
+    """One float column a measure."""
+    names = list(asdict(next(m for m in measured if m is not None)))
+    return {
+        f"{prefix}{name}": pa.array(
+            [None if m is None else float(getattr(m, name)) for m in measured], pa.float64()
+        )
+        for name in names
+    }
+
+
+def _times(values: Any) -> pa.Array:
+    return pa.array(np.asarray(values, dtype=np.int64)).cast(_TIME)
+
+
+def _flags(values: Any) -> pa.Array:
+    return pa.array([1.0 if value else 0.0 for value in values], pa.float64())

@@ -1,0 +1,130 @@
+"""The lake in SQL: DuckDB with every table as a view, under ``as_of``, in memory and without state.
+
+Of the tables that exist twice, ``candles`` is the checked one (``raw_candles`` the raw one) and
+``equity`` that of the ledger (``research_equity`` that of back-tests).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from lake.partitions import iso
+from lake.store import FILE_NAME, Lake
+from lake.tables import TABLES, Table
+from trading.errors import DataError
+
+_SQL_TYPES = {
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.string(): "VARCHAR",
+    pa.bool_(): "BOOLEAN",
+    pa.timestamp("ms", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
+}
+# Milliseconds of an interval's name, so that a candle counts when it has closed.
+_INTERVAL_MS = (
+    'cast(left("interval", -1) as bigint) * case right("interval", 1) when \'s\' then 1000'
+    " when 'm' then 60000 when 'h' then 3600000 when 'd' then 86400000 when 'w' then 604800000 end"
+)
+
+
+def open_catalog(lake: Lake, as_of: datetime | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection in which every table of `lake.tables.TABLES` is a view; close it after use.
+
+    A table without a partition is an empty view with the contract's columns. With ``as_of`` the
+    views hold no row that was unknown then. Times print in UTC. `DataError` when the lake does
+    not exist.
+    """
+    connection = duckdb.connect()
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        for statement in view_statements(lake, as_of):
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def view_statements(lake: Lake, as_of: datetime | None = None) -> list[str]:
+    """The CREATE VIEW statements, also good for the plain ``duckdb`` command line."""
+    if not lake.root.is_dir():
+        raise DataError(
+            f"the lake {lake.root} does not exist; run `nocturne demo`, import into it, "
+            "or name another one with --lake"
+        )
+    return [
+        f"CREATE VIEW {table.view} AS {_select(lake, table, as_of)}" for table in TABLES.values()
+    ]
+
+
+def _select(lake: Lake, table: Table, as_of: datetime | None) -> str:
+    folder = lake.root / table.layer / table.name
+    depth = "/".join("*" for _ in table.partition)
+    if not next(folder.glob(f"{depth}/{FILE_NAME}"), None):
+        return f"SELECT {_empty_columns(table)} WHERE false"
+    # A name such as `quote` would be read as a pattern; DuckDB has no escape, brackets serve.
+    place = "".join(f"[{char}]" if char in "*?[" else char for char in folder.as_posix())
+    types = ", ".join(f"{_quoted(name)}: VARCHAR" for name in table.partition)
+    source = (
+        f"read_parquet({_text(f'{place}/{depth}/{FILE_NAME}')}, hive_partitioning = true, "
+        f"hive_types = {{{types}}}, union_by_name = {str(table.extra != 'none').lower()})"
+    )
+    condition = "" if as_of is None else f" WHERE {_known(table, as_of)}"
+    return f"SELECT * FROM {source}{condition}"
+
+
+def _known(table: Table, as_of: datetime) -> str:
+    moment = f"TIMESTAMPTZ {_text(iso(as_of))}"
+    if table.known == "before":
+        return f"{_quoted(table.time)} < {moment}"
+    if table.known == "upto":
+        return f"{_quoted(table.time)} <= {moment}"
+    # The first comparison prunes row groups; the second is the exact one.
+    return (
+        f"{_quoted(table.time)} < {moment} AND "
+        f"epoch_ms({_quoted(table.time)}) + {_INTERVAL_MS} <= epoch_ms({moment})"
+    )
+
+
+def _empty_columns(table: Table) -> str:
+    columns = [(field.name, _SQL_TYPES[field.type]) for field in table.schema]
+    columns += [(name, "VARCHAR") for name in table.partition]
+    return ", ".join(f"CAST(NULL AS {kind}) AS {_quoted(name)}" for name, kind in columns)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def query(lake: Lake, sql: str, as_of: datetime | None = None) -> pa.Table:
+    """The result of one reading statement; `DataError` in one sentence for anything DuckDB refuses.
+
+    Statements that would write (COPY, CREATE, ATTACH …) are refused: this is for asking.
+    """
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise DataError(_sentence(error)) from error
+    if len(statements) != 1:
+        raise DataError(f"one SQL statement is expected, {len(statements)} were given")
+    kind = statements[0].type
+    if kind not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+        raise DataError(f"the lake is only read here, {kind.name} is not possible; use SELECT")
+    connection = open_catalog(lake, as_of)
+    try:
+        return connection.sql(sql).to_arrow_table()
+    except duckdb.Error as error:
+        raise DataError(_sentence(error)) from error
+    finally:
+        connection.close()
+
+
+def _sentence(error: duckdb.Error) -> str:
+    return f"SQL: {str(error).strip().splitlines()[0]}"

@@ -1,0 +1,55 @@
+"""What a table's contract is: columns, key, partition, and when a row is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+TIME = pa.timestamp("ms", tz="UTC")
+TEXT = pa.string()
+REAL = pa.float64()
+WHOLE = pa.int64()
+FLAG = pa.bool_()
+
+# When may a row be read under ``as_of``?
+#   close   a candle, or what is computed from it: open time + interval is at or before as_of
+#   before  an event: its time is before as_of
+#   upto    a result: the as_of it was computed under is at or before as_of
+Known = Literal["close", "before", "upto"]
+Extra = Literal["none", "float", "any"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Contract of one table.
+
+    ``schema`` holds the columns inside the file (the partition's columns live in its path); a
+    field that is not nullable must be present and without nulls. ``key`` is unique in a
+    partition, and the file is sorted by it. ``time`` is the column by which ``as_of`` cuts, in
+    the way of ``known``. ``extra`` says which further columns may be there: none, float64 ones
+    (features, measures) or any.
+    """
+
+    name: str
+    layer: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    partition: tuple[str, ...]
+    time: str
+    known: Known
+    extra: Extra = "none"
+    view: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name of the table for a message: ``raw.candles``."""
+        return f"{self.layer}.{self.name}"
+
+
+def schema_of(required: dict[str, pa.DataType], optional: dict[str, pa.DataType]) -> pa.Schema:
+    """Required columns (never null), then optional ones."""
+    """Required columns (no nulls) and then optional ones."""
+    fields = [pa.field(name, kind, nullable=False) for name, kind in required.items()]
+    return pa.schema(fields + [pa.field(name, kind) for name, kind in optional.items()])

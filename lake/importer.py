@@ -1,0 +1,371 @@
+"""From files on disk to raw partitions: only what is missing or changed, each partition on its own.
+
+What was imported is known from the lake itself: a partition's file names the sources it was made
+of (size, time of change, SHA-256) and how far ``as_of`` let each be read. A second run compares
+these and reads nothing. A file that cannot be read is reported with its reason; the others go on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lake import sources
+from lake.content import known_rows, milliseconds, moment_of
+from lake.discovery import Rejected, Source, discover
+from lake.files import sha256_file
+from lake.partitions import iso, parse_iso
+from lake.store import Lake
+from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, Table
+from trading.candles import interval_ms, interval_name
+from trading.errors import DataError, NocturneError
+
+Status = Literal["imported", "unchanged", "ahead", "failed"]
+Progress = Callable[[int, int, str], None]
+_SOURCES_KEY = "nocturne.sources"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one file.
+
+    ``imported``: rows of it were written. ``unchanged``: the lake has them. ``ahead``: all of it
+    lies at or after ``as_of``. ``failed``: see ``reason``. ``reason`` may also be a remark on a
+    good file.
+    """
+
+    path: str
+    status: Status
+    venue: str
+    symbol: str
+    rows: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did, file by file in the order of their names."""
+
+    files: tuple[FileReport, ...]
+    partitions_written: int
+
+    @property
+    def failed(self) -> tuple[FileReport, ...]:
+        """Files that could not be imported."""
+        return tuple(file for file in self.files if file.status == "failed")
+
+    @property
+    def rows(self) -> int:
+        """Rows read from files and written."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def symbols(self) -> tuple[tuple[str, str], ...]:
+        """(venue, symbol) of every file that was or had been imported."""
+        good = {(f.venue, f.symbol) for f in self.files if f.status != "failed" and f.symbol}
+        return tuple(sorted(good))
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One partition and the files that have rows for it."""
+
+    table: Table
+    partition: tuple[tuple[str, str], ...]
+    sources: tuple[Source, ...]
+
+    @property
+    def values(self) -> dict[str, str]:
+        return dict(self.partition)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    reports: tuple[FileReport, ...]
+    written: bool
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Rows of one source for one partition; ``mark`` is what the partition will say of it."""
+
+    source: Source
+    table: pa.Table
+    mark: dict[str, Any]
+    note: str
+
+
+def import_folder(
+    lake: Lake,
+    folder: Path,
+    as_of: datetime,
+    venue: str = "binance_usdm",
+    symbols: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import what ``folder`` holds and the lake lacks; no row unknown at ``as_of`` is written.
+
+    ``venue`` is for files whose place does not say it. ``progress`` hears (done, total, partition).
+    `DataError` when the folder does not exist or holds nothing to import.
+    """
+    if not folder.is_dir():
+        raise DataError(f"the folder {folder} does not exist; give the folder of the archive")
+    wanted = set(symbols) if symbols else None
+    found = list(discover(folder, venue))
+    rejected = [item for item in found if isinstance(item, Rejected)]
+    chosen = [
+        item
+        for item in found
+        if isinstance(item, Source)
+        and (wanted is None or item.kind == "instruments" or item.symbol in wanted)
+    ]
+    if not found:
+        raise DataError(
+            f"the folder {folder} holds no archive ZIP, no Parquet file and no snapshot"
+        )
+    units, reports = _plan(chosen, as_of)
+    reports += [FileReport(item.name, "failed", "", "", 0, item.reason) for item in rejected]
+    outcomes = _run(lake, units, as_of, progress)
+    for outcome in outcomes:
+        reports += outcome.reports
+    written = sum(outcome.written for outcome in outcomes)
+    return ImportReport(_per_file(reports), partitions_written=written)
+
+
+def _run(
+    lake: Lake, units: list[_Unit], as_of: datetime, progress: Progress | None
+) -> list[_Outcome]:
+    outcomes = []
+    # Decompression, CSV, hashing and Parquet all release the interpreter's lock.
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        results = pool.map(lambda unit: _import_unit(lake, unit, as_of), units)
+        for done, (unit, outcome) in enumerate(zip(units, results, strict=True), start=1):
+            outcomes.append(outcome)
+            if progress is not None:
+                progress(done, len(units), " ".join(unit.values.values()))
+    return outcomes
+
+
+def _plan(chosen: Iterable[Source], as_of: datetime) -> tuple[list[_Unit], list[FileReport]]:
+    groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Source]] = defaultdict(list)
+    reports = []
+    tables = {table.view: table for table in (RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS)}
+    for source in chosen:
+        try:
+            places = _partitions_of(source, as_of)
+        except DataError as error:
+            reports.append(_report(source, "failed", reason=str(error)))
+            continue
+        if not places:
+            reports.append(_report(source, "ahead", reason=f"not before {iso(as_of)}"))
+        for table, partition in places:
+            groups[table.view, tuple(partition.items())].append(source)
+    units = [_Unit(tables[view], values, tuple(group)) for (view, values), group in groups.items()]
+    return units, reports
+
+
+def _partitions_of(source: Source, as_of: datetime) -> list[tuple[Table, dict[str, str]]]:
+    """Partitions that a source has rows for, but for those that begin after ``as_of``."""
+    if source.kind == "instruments":
+        snapshot = sources.read_instruments(source.path)
+        known = snapshot.time < milliseconds(as_of)
+        return [(RAW_INSTRUMENTS, {"venue": snapshot.venue})] if known else []
+    place = {"venue": source.venue, "symbol": source.symbol}
+    if source.kind == "funding":
+        return [(RAW_FUNDING, place)]
+    interval, months = source.interval, [source.period[:7]]
+    if source.kind == "candles":
+        interval, months = _months_of(source)
+    last = f"{moment_of(milliseconds(as_of) - interval_ms(interval)):%Y-%m}"
+    place["interval"] = interval
+    return [(RAW_CANDLES, {**place, "month": month}) for month in months if month <= last]
+
+
+def _months_of(source: Source) -> tuple[str, list[str]]:
+    times = sources.time_range(source.path, "open_time")
+    if times is None:
+        raise DataError("it has no rows")
+    interval = source.interval or _spacing(source.path)
+    interval_ms(interval)
+    first, last = (np.datetime64(moment, "ms").astype("datetime64[M]") for moment in times)
+    return interval, [str(month) for month in np.arange(first, last + np.timedelta64(1, "M"))]
+
+
+def _spacing(path: Path) -> str:
+    """The interval of a candle file that does not name it: the commonest distance of its rows."""
+    times = sources.read_candles(path)["open_time"].cast(pa.int64()).to_numpy()
+    if len(times) < 2:
+        raise DataError("its interval is unknown; put it into a folder such as candles_1m")
+    return interval_name(Counter(np.diff(times).tolist()).most_common(1)[0][0])
+
+
+def _import_unit(lake: Lake, unit: _Unit, as_of: datetime) -> _Outcome:
+    marks = _marks(lake, unit)
+    if all(_is_known(source, marks.get(source.name), as_of) for source in unit.sources):
+        return _Outcome(tuple(_report(source, "unchanged") for source in unit.sources), False)
+    reads, reports = [], []
+    for source in unit.sources:
+        try:
+            reads.append(_read(source, unit, as_of))
+        except NocturneError as error:
+            reports.append(_report(source, "failed", reason=str(error)))
+        except OSError as error:
+            reports.append(_report(source, "failed", reason=f"it cannot be read: {error.strerror}"))
+    if not any(read.table.num_rows for read in reads):
+        reports += [_report(read.source, "ahead", reason=read.note) for read in reads]
+        return _Outcome(tuple(reports), False)
+    try:
+        merged = _merge(lake, unit, reads)
+        marks |= {read.source.name: read.mark for read in reads}
+        text = json.dumps(marks, sort_keys=True)
+        lake.write(unit.table, merged, metadata={_SOURCES_KEY: text}, **unit.values)
+    except NocturneError as error:
+        reports += [_report(read.source, "failed", reason=str(error)) for read in reads]
+        return _Outcome(tuple(reports), False)
+    reports += [_report(r.source, "imported", r.table.num_rows, r.note) for r in reads]
+    return _Outcome(tuple(reports), True)
+
+
+def _marks(lake: Lake, unit: _Unit) -> dict[str, dict[str, Any]]:
+    text = lake.metadata(unit.table, **unit.values).get(_SOURCES_KEY, "{}")
+    try:
+        marks = json.loads(text)
+    except ValueError:
+        return {}
+    return marks if isinstance(marks, dict) else {}
+
+
+def _is_known(source: Source, mark: dict[str, Any] | None, as_of: datetime) -> bool:
+    """Does the partition hold this very file, as far as ``as_of`` lets it be read?"""
+    if mark is None or (mark["until"] and parse_iso(mark["until"]) < as_of):
+        return False
+    status = source.path.stat()
+    if status.st_size != mark["size"]:
+        return False
+    same_time = bool(status.st_mtime_ns == mark["mtime_ns"])
+    return same_time or sha256_file(source.path) == mark["sha256"]
+
+
+def _read(source: Source, unit: _Unit, as_of: datetime) -> _Read:
+    status, note = source.path.stat(), ""
+    if source.kind == "archive":
+        verified = sources.verify_archive(source.path)
+        table, sha256, note = sources.read_archive(verified.data), verified.sha256, verified.note
+        _check_archive_period(table, source)
+    else:
+        sha256 = sha256_file(source.path)
+        table = _read_other(source)
+    if unit.table is RAW_CANDLES:
+        table = _of_month(table, unit.values["month"])
+    known = known_rows(unit.table, table, unit.values, as_of)
+    mark = {
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "sha256": sha256,
+        "until": "" if known.num_rows == table.num_rows else iso(as_of),
+    }
+    return _Read(source, known, mark, note)
+
+
+def _read_other(source: Source) -> pa.Table:
+    if source.kind == "candles":
+        return sources.read_candles(source.path)
+    if source.kind == "funding":
+        return sources.read_funding(source.path)
+    return sources.read_instruments(source.path).table
+
+
+def _check_archive_period(table: pa.Table, source: Source) -> None:
+    length = len("2025-05-20") if len(source.period) > len("2025-05") else len("2025-05")
+    bounds = pc.min_max(table["open_time"]).as_py()
+    for moment in (bounds["min"], bounds["max"]):
+        if moment.strftime("%Y-%m-%d")[:length] != source.period:
+            raise DataError(
+                f"it holds a candle of {moment:%Y-%m-%d %H:%M}, outside {source.period}"
+            )
+
+
+def _of_month(table: pa.Table, month: str) -> pa.Table:
+    start = np.datetime64(month, "M")
+    first, after = (int((start + n).astype("datetime64[ms]").astype(np.int64)) for n in (0, 1))
+    times = table["open_time"].cast(pa.int64())
+    inside = pc.and_(pc.greater_equal(times, first), pc.less(times, after))
+    return table if pc.all(inside, min_count=0).as_py() else table.filter(inside)
+
+
+def _merge(lake: Lake, unit: _Unit, reads: Sequence[_Read]) -> pa.Table:
+    """Rows of the sources and of the partition as it is; of one key, the lowest rank wins.
+
+    The archive (all columns) comes before what the lake has in full, that before Parquet candles
+    (OHLCV only), these before what the lake has of the same kind: a changed source replaces its
+    own rows, and never a fuller row by a poorer one.
+    """
+    parts = [
+        _ranked(read.table, 0 if read.source.kind == "archive" else 2, unit.table) for read in reads
+    ]
+    if lake.path(unit.table, **unit.values).is_file():
+        held = lake.read(unit.table, list(unit.table.schema.names), None, **unit.values)
+        if unit.table is RAW_CANDLES:
+            full = held["quote_volume"].is_valid()
+            parts.append(_ranked(held.filter(full), 1, unit.table))
+            held = held.filter(pc.invert(full))
+        parts.append(_ranked(held, 3, unit.table))
+    if len(parts) == 1:
+        return parts[0].drop_columns(["_key", "_rank"])
+    table = pa.concat_tables(parts, promote_options="default").combine_chunks()
+    table = table.sort_by([("_key", "ascending"), ("_rank", "ascending")])
+    keys = table["_key"].combine_chunks()
+    first = pc.not_equal(keys.slice(1), keys.slice(0, len(keys) - 1)).to_pylist()
+    return table.filter(pa.array([True, *first])).drop_columns(["_key", "_rank"])
+
+
+def _ranked(table: pa.Table, rank: int, contract: Table) -> pa.Table:
+    """With a column ``_key`` of what counts as the same row and ``_rank`` of which one is kept."""
+    for field in contract.schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    table = table.select(contract.schema.names)
+    key = table[contract.key[0]]
+    if contract is RAW_FUNDING:
+        # One event's time jitters by milliseconds from source to source; the minute does not.
+        key = pc.divide(pc.add(key.cast(pa.int64()), 30_000), 60_000)
+    elif contract is RAW_INSTRUMENTS:
+        # Of two snapshots the newer one counts, wherever it comes from.
+        newest = -pc.max(table["time"].cast(pa.int64())).as_py() if table.num_rows else 0
+        return table.append_column("_key", key).append_column(
+            "_rank", pa.array(np.full(table.num_rows, newest), pa.int64())
+        )
+    ranks = pa.array(np.full(table.num_rows, rank), pa.int64())
+    return table.append_column("_key", key).append_column("_rank", ranks)
+
+
+def _report(source: Source, status: Status, rows: int = 0, reason: str = "") -> FileReport:
+    return FileReport(source.name, status, source.venue, source.symbol, rows, reason)
+
+
+_WEIGHT = {"failed": 3, "imported": 2, "unchanged": 1, "ahead": 0}
+
+
+def _per_file(reports: Iterable[FileReport]) -> tuple[FileReport, ...]:
+    """One report a file: rows added up over its partitions, the gravest status counts."""
+    merged: dict[str, FileReport] = {}
+    for report in reports:
+        known = merged.get(report.path)
+        if known is None:
+            merged[report.path] = report
+            continue
+        worst = max(known, report, key=lambda r: _WEIGHT[r.status])
+        reason = worst.reason or known.reason or report.reason
+        merged[report.path] = replace(worst, rows=known.rows + report.rows, reason=reason)
+    return tuple(merged[path] for path in sorted(merged))

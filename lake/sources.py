@@ -1,0 +1,258 @@
+"""Files of market data as Arrow tables: the archive, candles and funding in Parquet, filters.
+
+Nothing is invented: what a source does not have is null. What cannot be read raises `DataError`
+with the reason; the importer reports it and goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from lake.content import milliseconds
+from lake.partitions import parse_iso
+from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, TIME, VENUES
+from trading.errors import DataError
+
+# The archive's own order; newer files name the columns in a header, older ones do not.
+_ARCHIVE = {
+    "open_time": pa.int64(),
+    "open": pa.float64(),
+    "high": pa.float64(),
+    "low": pa.float64(),
+    "close": pa.float64(),
+    "volume": pa.float64(),
+    "close_time": pa.int64(),
+    "quote_volume": pa.float64(),
+    "trades": pa.int64(),
+    "taker_buy_base": pa.float64(),
+    "taker_buy_quote": pa.float64(),
+    "ignore": pa.string(),
+}
+# Milliseconds reach this value in the year 5138; microseconds passed it in 1973.
+_MICROSECONDS_FROM = 100_000_000_000_000
+
+
+@dataclass(frozen=True)
+class Verified:
+    """An archive's bytes and SHA-256; ``note`` says when there was no CHECKSUM to compare with."""
+
+    data: bytes
+    sha256: str
+    note: str
+
+
+def verify_archive(path: Path) -> Verified:
+    """Read a ZIP and compare it with the ``.CHECKSUM`` beside it; `DataError` when they differ."""
+    data = path.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    checksum = path.with_name(path.name + ".CHECKSUM")
+    if not checksum.is_file():
+        return Verified(data, sha256, "not verified: there is no CHECKSUM file beside it")
+    words = checksum.read_text(encoding="utf-8", errors="replace").split()
+    if not words or words[0].lower() != sha256:
+        want = words[0][:12] if words else "nothing"
+        raise DataError(
+            f"it hashes to {sha256[:12]}…, its CHECKSUM says {want}…; download it again"
+        )
+    return Verified(data, sha256, "")
+
+
+def read_archive(data: bytes) -> pa.Table:
+    """Candles of an archive ZIP: one CSV of twelve columns, header or none, times in ms or µs."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".csv")]
+            if len(names) != 1:
+                raise DataError(f"it holds {len(names)} CSV files, one is expected")
+            text = archive.read(names[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise DataError(f"the ZIP is damaged ({error}); download it again") from error
+    return read_archive_csv(text)
+
+
+def read_archive_csv(text: bytes) -> pa.Table:
+    """Candles of the CSV inside; see `read_archive`."""
+    if not text.strip():
+        raise DataError("the CSV is empty")
+    header = not text[:1].isdigit()
+    if header and not text.startswith(b"open_time,"):
+        first = text.split(b"\n", 1)[0].decode(errors="replace")[:60]
+        raise DataError(f"the CSV begins with '{first}', neither a candle nor the archive's header")
+    try:
+        table = pa_csv.read_csv(
+            pa.py_buffer(text),
+            read_options=pa_csv.ReadOptions(
+                column_names=list(_ARCHIVE), skip_rows=int(header), use_threads=False
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=_ARCHIVE, include_columns=list(RAW_CANDLES.schema.names)
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"the CSV is torn or not of the archive's form ({reason})") from error
+    return _candles(table)
+
+
+def read_candles(path: Path) -> pa.Table:
+    """Candles of a Parquet file: ``open_time``, OHLCV, and whatever more of the contract it has."""
+    table = read_parquet(path)
+    needed = ("open_time", "open", "high", "low", "close", "volume")
+    missing = [name for name in needed if name not in table.column_names]
+    if missing:
+        raise DataError(f"column '{missing[0]}' is missing; it has {', '.join(table.column_names)}")
+    return _candles(table)
+
+
+def read_funding(path: Path) -> pa.Table:
+    """Funding of a Parquet file with ``funding_time, funding_rate``; jitter of ms is kept."""
+    table = read_parquet(path)
+    columns = [name for name in RAW_FUNDING.schema.names if name in table.column_names]
+    if "funding_time" not in columns or "funding_rate" not in columns:
+        raise DataError(f"it needs funding_time and funding_rate; it has {table.column_names}")
+    return _with_utc_time(table.select(columns), "funding_time")
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """A Parquet file as it is; `DataError` when it is damaged."""
+    try:
+        return pq.read_table(path, partitioning=None)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"the Parquet file is damaged ({reason})") from error
+
+
+def _candles(table: pa.Table) -> pa.Table:
+    columns = [name for name in RAW_CANDLES.schema.names if name in table.column_names]
+    return without_repeats(_with_utc_time(table.select(columns), "open_time"))
+
+
+def without_repeats(table: pa.Table) -> pa.Table:
+    """Rows sorted by open time; a repeated row is kept once, two different ones are refused."""
+    times = table["open_time"].cast(pa.int64()).combine_chunks()
+    rising = pc.less(times.slice(0, max(0, len(times) - 1)), times.slice(1))
+    if pc.all(rising, min_count=0).as_py():
+        return table
+    table = table.sort_by("open_time")
+    distinct = table.group_by(table.column_names, use_threads=False).aggregate([])
+    distinct = distinct.select(table.column_names).sort_by("open_time")
+    counts = distinct.group_by("open_time").aggregate([([], "count_all")])
+    twice = counts.filter(pc.greater(counts["count_all"], 1))
+    if twice.num_rows:
+        moment = pc.min(twice["open_time"]).as_py()
+        raise DataError(f"it holds two different candles for {moment:%Y-%m-%d %H:%M}")
+    return distinct
+
+
+def _with_utc_time(table: pa.Table, name: str) -> pa.Table:
+    column = table[name]
+    if column.null_count:
+        raise DataError(f"column '{name}' has {column.null_count} empty values")
+    if pa.types.is_integer(column.type):
+        values = column.cast(pa.int64())
+        fine = pc.greater_equal(values, _MICROSECONDS_FROM)
+        # Integer division of what is a whole number of milliseconds, in every archive seen so far.
+        column = pc.if_else(fine, pc.divide(values, 1000), values).cast(TIME)
+    elif pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = column.cast(TIME, safe=False)
+    else:
+        raise DataError(
+            f"column '{name}' is {column.type}; a timestamp with a time zone or whole "
+            "milliseconds since the epoch are expected"
+        )
+    return table.set_column(table.schema.get_field_index(name), name, column)
+
+
+def time_range(path: Path, column: str) -> tuple[int, int] | None:
+    """First and last time (ms) of a Parquet file; None when it is empty."""
+    table = _with_utc_time(read_parquet_columns(path, [column]), column)
+    bounds = pc.min_max(table[column].cast(pa.int64())).as_py()
+    return None if bounds["min"] is None else (bounds["min"], bounds["max"])
+
+
+def read_parquet_columns(path: Path, columns: list[str]) -> pa.Table:
+    """Some columns of a Parquet file; `DataError` when it is damaged or lacks one."""
+    try:
+        return pq.read_table(path, columns=columns, partitioning=None).select(columns)
+    except (pa.ArrowInvalid, OSError, KeyError) as error:
+        raise DataError(f"the Parquet file is damaged or lacks {columns[0]}") from error
+
+
+def columns_of(path: Path) -> tuple[str, ...]:
+    """Names of a Parquet file's columns; `DataError` when it is damaged."""
+    try:
+        return tuple(pq.read_schema(path).names)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"the Parquet file is damaged ({reason})") from error
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """A snapshot of a venue's filters, as of ``time`` (ms UTC)."""
+
+    venue: str
+    time: int
+    table: pa.Table
+
+
+def read_instruments(path: Path) -> Instruments:
+    """``instruments.json``: venue, time of the snapshot, exchangeInfo's symbols, brackets, fees."""
+    try:
+        data = json.loads(path.read_bytes())
+        venue, time = str(data["venue"]), milliseconds(parse_iso(str(data["time"])))
+        brackets = {item["symbol"]: item["brackets"] for item in data.get("leverageBrackets", [])}
+        fees = {item["symbol"]: item for item in data.get("commissionRates", [])}
+        rows = [
+            _instrument(
+                symbol, time, brackets.get(symbol["symbol"]), fees.get(symbol["symbol"], {})
+            )
+            for symbol in data["symbols"]
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"it is not a snapshot of instruments ({error!r})") from error
+    if venue not in VENUES:
+        raise DataError(f"the venue '{venue}' is not known; known are {', '.join(VENUES)}")
+    columns = {
+        field.name: pa.array([row[field.name] for row in rows], field.type)
+        for field in RAW_INSTRUMENTS.schema
+    }
+    return Instruments(venue, time, pa.table(columns, schema=RAW_INSTRUMENTS.schema))
+
+
+def _instrument(
+    symbol: Mapping[str, Any], time: int, brackets: Any, fees: Mapping[str, Any]
+) -> dict[str, Any]:
+    filters = {item["filterType"]: item for item in symbol["filters"]}
+    lot = filters["LOT_SIZE"]
+    # Spot says minNotional, futures notional.
+    least = filters.get("MIN_NOTIONAL", filters.get("NOTIONAL", {}))
+    return {
+        "symbol": str(symbol["symbol"]),
+        "time": time,
+        "base": str(symbol["baseAsset"]),
+        "quote": str(symbol["quoteAsset"]),
+        "status": str(symbol["status"]),
+        "tick_size": str(filters["PRICE_FILTER"]["tickSize"]),
+        "step_size": str(lot["stepSize"]),
+        "min_quantity": str(lot["minQty"]),
+        "max_quantity": str(lot["maxQty"]),
+        "market_max_quantity": filters.get("MARKET_LOT_SIZE", {}).get("maxQty"),
+        "min_notional": least.get("notional", least.get("minNotional")),
+        "maker_fee": fees.get("makerCommissionRate"),
+        "taker_fee": fees.get("takerCommissionRate"),
+        "margin_brackets": None if brackets is None else json.dumps(brackets, sort_keys=True),
+    }

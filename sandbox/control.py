@@ -1,0 +1,158 @@
+"""The sandbox's own calls under `/sandbox`: status, clock, faults. Not part of the exchange."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from sandbox.clock import LockstepClock, wall_ms
+from sandbox.numbers import plain
+from sandbox.replay import Replay
+from sandbox.settings import iso
+from sandbox.usdm.exchange import Exchange
+from trading.errors import SettingsError
+
+
+class Control:
+    """Handlers of the control calls."""
+
+    def __init__(self, exchange: Exchange, replay: Replay) -> None:
+        self._exchange = exchange
+        self._replay = replay
+
+    def add_routes(self, application: web.Application) -> None:
+        """Register the control calls."""
+        router = application.router
+        router.add_get("/sandbox/status", self.status)
+        router.add_post("/sandbox/clock/register", self.register)
+        router.add_post("/sandbox/clock/ack", self.acknowledge)
+        router.add_post("/sandbox/clock/deregister", self.deregister)
+        router.add_get("/sandbox/clock/ws", self.clock_socket)
+        router.add_get("/sandbox/fault", self.list_faults)
+        router.add_post("/sandbox/fault", self.add_fault)
+        router.add_delete("/sandbox/fault", self.clear_faults)
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Where the replay stands."""
+        del request
+        exchange, replay, clock = self._exchange, self._replay, self._exchange.clock
+        lockstep = isinstance(clock, LockstepClock)
+        core = exchange.engine.core
+        return _json(
+            {
+                "market_time": replay.now,
+                "market_time_iso": iso(replay.now),
+                "finished": replay.finished,
+                "failed": replay.failed,
+                "steps": replay.steps,
+                "clock": clock.name,
+                "timeouts": clock.timeouts if isinstance(clock, LockstepClock) else 0,
+                "steppers": clock.steppers if isinstance(clock, LockstepClock) else {},
+                "waiting": lockstep and not (clock.steppers and clock.audience),
+                "requests": exchange.requests,
+                "messages": exchange.hub.messages,
+                "connections": len(exchange.hub.connections),
+                "faults_struck": exchange.faults.struck,
+                "symbols": list(exchange.feeds),
+                "accounts": {
+                    account.name: {
+                        "wallet": plain(account.wallet),
+                        "orders": len(account.orders),
+                        "open_orders": len(account.open_orders),
+                        "open_algo_orders": len(account.open_algos),
+                        "fills": len(account.fills),
+                        "positions": {
+                            p.symbol: plain(p.amount)
+                            for p in account.positions.values()
+                            if p.amount
+                        },
+                    }
+                    for account in core.accounts.values()
+                },
+            }
+        )
+
+    def _lockstep(self) -> LockstepClock:
+        clock = self._exchange.clock
+        if not isinstance(clock, LockstepClock):
+            text = f"the clock is {clock.name}; only lockstep has steppers"
+            raise web.HTTPConflict(text=text)
+        return clock
+
+    async def register(self, request: web.Request) -> web.Response:
+        """A client asks to be waited for."""
+        del request
+        clock = self._lockstep()
+        return _json({"stepper": clock.register(), "time": self._replay.now})
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        """A client has handled all messages up to a market time."""
+        body = await _body(request)
+        known = self._acknowledge(body)
+        return _json({"registered": known}, status=200 if known else 409)
+
+    def _acknowledge(self, body: dict[str, Any]) -> bool:
+        stepper, time = body.get("stepper"), body.get("time")
+        if not isinstance(stepper, str) or not isinstance(time, int):
+            raise web.HTTPBadRequest(text="an acknowledgement is {stepper: text, time: ms}")
+        return self._lockstep().acknowledge(stepper, time)
+
+    async def deregister(self, request: web.Request) -> web.Response:
+        """A client need not be waited for any more."""
+        body = await _body(request)
+        return _json({"registered": self._lockstep().deregister(str(body.get("stepper")))})
+
+    async def clock_socket(self, request: web.Request) -> web.WebSocketResponse:
+        """The same over one socket: the stepper lives as long as it; each text is a time (ms)."""
+        clock = self._lockstep()
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        stepper = clock.register()
+        try:
+            await socket.send_json({"stepper": stepper, "time": self._replay.now})
+            async for message in socket:
+                if message.type is web.WSMsgType.TEXT and str(message.data).isdigit():
+                    clock.acknowledge(stepper, int(message.data))
+        finally:
+            clock.deregister(stepper)
+        return socket
+
+    async def list_faults(self, request: web.Request) -> web.Response:
+        """Faults that wait for their request."""
+        del request
+        waiting = self._exchange.faults.waiting
+        return _json([{"kind": f.kind, "count": f.count, "path": f.path} for f in waiting])
+
+    async def add_fault(self, request: web.Request) -> web.Response:
+        """Order a fault; stream faults happen at once."""
+        body = await _body(request)
+        try:
+            fault = self._exchange.faults.add(body)
+        except SettingsError as error:
+            return _json({"error": str(error)}, status=400)
+        exchange = self._exchange
+        exchange.ledger.write_event(exchange.now, wall_ms(), "", "fault_ordered", body)
+        exchange.strike(fault)
+        return _json({"kind": fault.kind, "count": fault.count})
+
+    async def clear_faults(self, request: web.Request) -> web.Response:
+        """Forget the faults that have not struck."""
+        del request
+        self._exchange.faults.clear()
+        return _json({})
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        body = orjson.loads(await request.read() or b"{}")
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="expected a JSON object")
+    return body
+
+
+def _json(body: Any, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")

@@ -1,0 +1,87 @@
+"""What a sandbox is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from sandbox.intervals import MINUTE
+from trading.errors import SettingsError
+
+VENUES = ("usdm",)
+CLOCKS = ("real", "accelerated", "lockstep")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one run; ``begin`` and ``end`` in ms UTC, None = as far as candles reach."""
+
+    candles: Path
+    venue: str = "usdm"
+    begin: int | None = None
+    end: int | None = None
+    clock: str = "real"
+    speed: float = 1.0
+    seed: int = 1
+    port: int = 0
+    host: str = "127.0.0.1"
+    key: str = "sandbox"
+    secret: str = "sandbox"
+    balances: Mapping[str, Decimal] = field(default_factory=lambda: {"USDT": Decimal(10_000)})
+    ledger: Path | None = None
+    symbols: tuple[str, ...] = ()
+    instruments: Path | None = None
+    funding: Path | None = None
+    weight_limit: int = 2_400
+
+    def __post_init__(self) -> None:
+        if self.venue not in VENUES:
+            raise SettingsError(f"--venue {self.venue}: only {', '.join(VENUES)} is served")
+        if self.clock not in CLOCKS:
+            raise SettingsError(f"--clock {self.clock}: choose one of {', '.join(CLOCKS)}")
+        if self.speed <= 0:
+            raise SettingsError(f"--speed {self.speed:g}: must be above 0")
+        if self.begin is not None and self.end is not None and self.begin >= self.end:
+            raise SettingsError(
+                f"--from {iso(self.begin)} is not before --to {iso(self.end)}; nothing to replay"
+            )
+
+
+def parse_time(text: str, option: str) -> int:
+    """ISO date or time as ms UTC (UTC when it names no zone), a whole minute."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{option} {text!r}: not an ISO time, such as 2025-06-20T00:00:00Z"
+        ) from error
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    time = int(moment.timestamp() * 1000)
+    if time % MINUTE:
+        raise SettingsError(f"{option} {text!r}: must be a whole minute")
+    return time
+
+
+def parse_balances(texts: list[str]) -> dict[str, Decimal]:
+    """Balances such as ``USDT=10000``; USDⓈ-M margin is in USDT."""
+    balances: dict[str, Decimal] = {}
+    for text in texts:
+        asset, _, amount = text.partition("=")
+        try:
+            value = Decimal(amount)
+        except InvalidOperation as error:
+            raise SettingsError(f"--balance {text!r}: write ASSET=AMOUNT") from error
+        if asset != "USDT":
+            raise SettingsError(f"--balance {text!r}: USDⓈ-M margin is in USDT")
+        if not value.is_finite() or value < 0:
+            raise SettingsError(f"--balance {text!r}: the amount must be 0 or more")
+        balances[asset] = value
+    return balances
+
+
+def iso(time: int) -> str:
+    """``time`` (ms UTC) as ISO text."""
+    return datetime.fromtimestamp(time / 1000, UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,145 @@
+"""The running exchange: engine, feeds, accounts and everyone who is told of events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.candles import Bar
+from sandbox.clock import Clock, LockstepClock, wall_ms
+from sandbox.engine.engine import Engine
+from sandbox.engine.model import (
+    Account,
+    AccountChanged,
+    AlgoChanged,
+    ConfigChanged,
+    Event,
+    OrderChanged,
+)
+from sandbox.faults import STREAMS, Fault, Faults
+from sandbox.feed import Feed, Tick
+from sandbox.ledger import Ledger
+from sandbox.limits import Limits
+from sandbox.usdm import views
+from sandbox.usdm.listen_keys import ListenKeys
+from sandbox.usdm.streams import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An API key with its secret and the account it opens."""
+
+    key: str
+    secret: str
+    account: Account
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One futures venue; every method that changes it is called from the event loop only."""
+
+    engine: Engine
+    feeds: Mapping[str, Feed]
+    credentials: Mapping[str, Credentials]
+    ledger: Ledger
+    clock: Clock
+    limits: Limits
+    hub: Hub
+    listen_keys: ListenKeys
+    faults: Faults = field(default_factory=Faults)
+    requests: int = 0
+    countdowns: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
+    background: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def now(self) -> int:
+        """Market time (ms)."""
+        return self.engine.core.now
+
+    async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
+        """Tell a step of the market: user events first, then market data."""
+        self.expire_listen_keys()
+        await self.publish()
+        rates = {symbol: m.funding_rate for symbol, m in self.engine.core.markets.items()}
+        return self.hub.send_step(time, closed, ticks, rates)
+
+    async def publish(self) -> None:
+        """Record the engine's new events and send them to their users."""
+        events = self.engine.take_events()
+        if not events:
+            return
+        wall = wall_ms()
+        for event in events:
+            self.ledger.write(event, wall)
+            key = self.listen_keys.key_of(event.account)
+            if key:
+                for message in user_messages(event):
+                    self.hub.send_user(key, message)
+        await self.hub.flush_user()
+
+    def expire_listen_keys(self, *, force: bool = False) -> None:
+        """Tell and forget the listen keys whose hour is over (or all of them)."""
+        names = [c.account.name for c in self.credentials.values()]
+        for account in names if force else self.listen_keys.expired(wall_ms()):
+            key = self.listen_keys.stop(account)
+            event = {"e": "listenKeyExpired", "E": self.now, "listenKey": key}
+            self.hub.send_user(key, event)
+
+    def set_countdown(self, account: str, symbol: str, length_ms: int) -> None:
+        """Cancel the symbol's orders in ``length_ms`` of wall time unless it is set again."""
+        timer = self.countdowns.pop((account, symbol), None)
+        if timer is not None:
+            timer.cancel()
+        if length_ms > 0:
+            loop = asyncio.get_running_loop()
+            self.countdowns[account, symbol] = loop.call_later(
+                length_ms / 1000, self._count_down, account, symbol
+            )
+
+    def _count_down(self, account: str, symbol: str) -> None:
+        self.countdowns.pop((account, symbol), None)
+        self.engine.cancel_all(self.engine.core.accounts[account], symbol)
+        task = asyncio.get_running_loop().create_task(self.publish())
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    def strike(self, fault: Fault) -> None:
+        """Let a stream fault happen now; others wait for their request."""
+        if fault.kind not in STREAMS:
+            return
+        if fault.kind == "expire_listen_key":
+            self.expire_listen_keys(force=True)
+            return
+        private = fault.kind.endswith("user")
+        for connection in list(self.hub.connections):
+            if (connection.category == "private") != private:
+                continue
+            if fault.kind.startswith("mute"):
+                connection.muted = True
+            else:
+                connection.writer.cancel()
+
+    def audience_changed(self) -> None:
+        """Let a clock in lockstep know whether anybody listens."""
+        if isinstance(self.clock, LockstepClock):
+            self.clock.set_audience(self.hub.market_audience)
+
+
+def user_messages(event: Event) -> list[dict[str, Any]]:
+    """The user-stream messages of an engine event, in the order they are sent."""
+    match event:
+        case OrderChanged(fill=None):
+            return [views.order_update(event)]
+        case OrderChanged():
+            return [views.trade_lite(event, event.fill), views.order_update(event)]
+        case AlgoChanged():
+            return [views.algo_update(event.algo, event.time)]
+        case AccountChanged():
+            return [views.account_update(event)]
+        case ConfigChanged():
+            change = {"s": event.symbol, "l": event.leverage}
+            return [{"e": "ACCOUNT_CONFIG_UPDATE", "E": event.time, "T": event.time, "ac": change}]
+        case _:
+            return []

@@ -1,0 +1,190 @@
+"""Request parameters: from texts to typed requests, each mistake with its documented code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from sandbox import errors
+from sandbox.engine.algos import NewAlgo
+from sandbox.engine.model import CONDITIONAL_TYPES, TRAILING
+from sandbox.engine.orders import NewOrder
+from sandbox.numbers import ZERO
+
+CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
+TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX")
+WORKING_TYPES = ("CONTRACT_PRICE", "MARK_PRICE")
+MIN_CALLBACK, MAX_CALLBACK = Decimal("0.1"), Decimal(20)
+
+
+class Params:
+    """Merged query and body parameters of one request."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str | None:
+        """The value, None when it is absent or empty."""
+        return self._values.get(name) or None
+
+    def need(self, name: str) -> str:
+        """The value; −1102 when it is absent."""
+        value = self.text(name)
+        if value is None:
+            raise errors.MISSING(name)
+        return value
+
+    def integer(self, name: str) -> int | None:
+        """An integer; −1102 when it is something else."""
+        value = self.text(name)
+        if value is None:
+            return None
+        if not value.lstrip("-").isdigit():
+            raise errors.MISSING(name)
+        return int(value)
+
+    def limit(self, default: int, maximum: int) -> int:
+        """The page size, within its bounds."""
+        value = self.integer("limit")
+        if value is None:
+            return default
+        if value < 1:
+            raise errors.BAD_VALUE("limit")
+        return min(value, maximum)
+
+    def amount(self, name: str) -> Decimal:
+        """A decimal, 0 when it is absent; −1102 when it is not a plain number."""
+        value = self.text(name)
+        if value is None:
+            return ZERO
+        try:
+            amount = Decimal(value)
+        except InvalidOperation as error:
+            raise errors.MISSING(name) from error
+        if not amount.is_finite():
+            raise errors.MISSING(name)
+        return amount
+
+    def flag(self, name: str) -> bool:
+        """A true/false parameter, false when it is absent; −1130 for anything else."""
+        value = (self.text(name) or "false").lower()
+        if value not in ("true", "false"):
+            raise errors.BAD_VALUE(name)
+        return value == "true"
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        """One of ``allowed``; −1130 for anything else."""
+        value = self.text(name) or default
+        if value not in allowed:
+            raise errors.BAD_VALUE(name)
+        return value
+
+    def symbol(self) -> str:
+        """The symbol; −1102 when it is absent."""
+        return self.need("symbol")
+
+
+def _side(params: Params) -> str:
+    side = params.need("side")
+    if side not in ("BUY", "SELL"):
+        raise errors.BAD_SIDE()
+    if params.text("positionSide") not in (None, "BOTH"):
+        raise errors.POSITION_SIDE()
+    return side
+
+
+def _client_id(params: Params, name: str) -> str:
+    value = params.text(name) or ""
+    if value and not CLIENT_ID.match(value):
+        raise errors.BAD_CLIENT_ID()
+    return value
+
+
+def _tif(params: Params, *, required: bool) -> str:
+    value = params.text("timeInForce")
+    if value is None:
+        if required:
+            raise errors.MISSING("timeInForce")
+        return "GTC"
+    if value not in TIMES_IN_FORCE:
+        raise errors.BAD_TIF()
+    return value
+
+
+def new_order(params: Params) -> NewOrder:
+    """The order that `POST /order` asks for."""
+    kind = params.need("type")
+    if kind in CONDITIONAL_TYPES or params.flag("closePosition"):
+        raise errors.USE_ALGO()
+    if kind not in ("LIMIT", "MARKET"):
+        raise errors.BAD_TYPE()
+    side = _side(params)
+    params.symbol()
+    params.need("quantity")
+    if kind == "LIMIT":
+        params.need("price")
+    elif params.text("price") is not None:
+        raise errors.NOT_REQUIRED("price")
+    return NewOrder(
+        symbol=params.symbol(),
+        side=side,
+        type=kind,
+        quantity=params.amount("quantity"),
+        price=params.amount("price"),
+        tif=_tif(params, required=kind == "LIMIT"),
+        reduce_only=params.flag("reduceOnly"),
+        client_id=_client_id(params, "newClientOrderId"),
+    )
+
+
+def new_algo(params: Params) -> NewAlgo:
+    """The conditional order that `POST /algoOrder` asks for."""
+    if params.need("algoType") != "CONDITIONAL":
+        raise errors.BAD_VALUE("algoType")
+    kind = params.need("type")
+    if kind not in CONDITIONAL_TYPES:
+        raise errors.BAD_TYPE()
+    side = _side(params)
+    closing = params.flag("closePosition")
+    _check_closing(params, kind, closing=closing)
+    if kind == TRAILING:
+        _check_trailing(params)
+    else:
+        params.need("triggerPrice")
+    if kind in ("STOP", "TAKE_PROFIT"):
+        params.need("price")
+    return NewAlgo(
+        symbol=params.symbol(),
+        side=side,
+        type=kind,
+        quantity=params.amount("quantity"),
+        price=params.amount("price"),
+        trigger_price=params.amount("triggerPrice"),
+        tif=_tif(params, required=False),
+        reduce_only=params.flag("reduceOnly"),
+        close_position=closing,
+        client_id=_client_id(params, "clientAlgoId"),
+        working_type=params.choice("workingType", "CONTRACT_PRICE", WORKING_TYPES),
+        price_protect=params.flag("priceProtect"),
+        activate_price=params.amount("activatePrice"),
+        callback_rate=params.amount("callbackRate"),
+    )
+
+
+def _check_closing(params: Params, kind: str, *, closing: bool) -> None:
+    if not closing:
+        params.need("quantity")
+        return
+    if kind not in ("STOP_MARKET", "TAKE_PROFIT_MARKET"):
+        raise errors.CLOSE_TYPE(kind)
+    if params.text("quantity") is not None:
+        raise errors.CLOSE_WITH_QUANTITY()
+    if params.text("reduceOnly") is not None:
+        raise errors.CLOSE_WITH_REDUCE()
+
+
+def _check_trailing(params: Params) -> None:
+    params.need("callbackRate")
+    if not MIN_CALLBACK <= params.amount("callbackRate") <= MAX_CALLBACK:
+        raise errors.BAD_VALUE("callbackRate")

@@ -1,0 +1,202 @@
+"""REST handlers of balances, positions, settings and history of an account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox import errors
+from sandbox.clock import wall_ms
+from sandbox.engine.model import Position
+from sandbox.numbers import plain
+from sandbox.usdm import views
+from sandbox.usdm.call import KEY, SIGNED, Call, Route
+from sandbox.usdm.market_views import bracket_view
+
+DAYS_7 = 7 * 86_400_000
+
+
+def account_v2(call: Call) -> dict[str, Any]:
+    """`GET /v2/account`."""
+    return views.account_view(call.core, call.account, 2)
+
+
+def account_v3(call: Call) -> dict[str, Any]:
+    """`GET /v3/account`."""
+    return views.account_view(call.core, call.account, 3)
+
+
+def balance(call: Call) -> list[Any]:
+    """`GET /v2/balance` and `/v3/balance`."""
+    return [views.balance_view(call.core, call.account)]
+
+
+def _positions(call: Call) -> list[Position]:
+    symbol = call.params.text("symbol")
+    symbols = [call.core.market(symbol).instrument.symbol] if symbol else list(call.core.markets)
+    return [call.account.position(name) for name in symbols]
+
+
+def position_risk_v3(call: Call) -> list[Any]:
+    """`GET /v3/positionRisk`: open positions only."""
+    held = [position for position in _positions(call) if position.amount]
+    return [views.position_risk(call.core, call.account, position) for position in held]
+
+
+def position_risk_v2(call: Call) -> list[Any]:
+    """`GET /v2/positionRisk`: every symbol."""
+    return [views.position_risk_v2(call.core, call.account, p) for p in _positions(call)]
+
+
+def set_leverage(call: Call) -> dict[str, Any]:
+    """`POST /leverage`."""
+    symbol = call.params.symbol()
+    leverage = call.params.integer("leverage")
+    if leverage is None:
+        raise errors.MISSING("leverage")
+    position = call.exchange.engine.set_leverage(call.account, symbol, leverage)
+    maximum = call.core.market(symbol).instrument.max_notional(leverage)
+    return {
+        "symbol": symbol,
+        "leverage": position.leverage,
+        "maxNotionalValue": plain(maximum),
+    }
+
+
+def set_margin_type(call: Call) -> dict[str, Any]:
+    """`POST /marginType`."""
+    kind = call.params.need("marginType")
+    if kind not in ("ISOLATED", "CROSSED"):
+        raise errors.BAD_VALUE("marginType")
+    call.exchange.engine.set_margin_type(
+        call.account, call.params.symbol(), isolated=kind == "ISOLATED"
+    )
+    return {"code": 200, "msg": "success"}
+
+
+def get_position_mode(call: Call) -> dict[str, Any]:
+    """`GET /positionSide/dual`: always one-way."""
+    del call
+    return {"dualSidePosition": False}
+
+
+def set_position_mode(call: Call) -> dict[str, Any]:
+    """`POST /positionSide/dual`: one-way is what there is."""
+    call.params.need("dualSidePosition")
+    if call.params.flag("dualSidePosition"):
+        raise errors.HEDGE_UNSUPPORTED()
+    raise errors.SAME_POSITION_SIDE()
+
+
+def multi_assets(call: Call) -> dict[str, Any]:
+    """`GET /multiAssetsMargin`."""
+    del call
+    return {"multiAssetsMargin": False}
+
+
+def account_config(call: Call) -> dict[str, Any]:
+    """`GET /accountConfig`."""
+    del call
+    return {
+        "feeTier": 0,
+        "canTrade": True,
+        "canDeposit": True,
+        "canWithdraw": True,
+        "dualSidePosition": False,
+        "updateTime": 0,
+        "multiAssetsMargin": False,
+        "tradeGroupId": -1,
+    }
+
+
+def symbol_config(call: Call) -> list[Any]:
+    """`GET /symbolConfig`."""
+    return [
+        {
+            "symbol": position.symbol,
+            "marginType": "ISOLATED" if position.isolated else "CROSSED",
+            "isAutoAddMargin": False,
+            "leverage": position.leverage,
+            "maxNotionalValue": plain(
+                call.core.market(position.symbol).instrument.max_notional(position.leverage)
+            ),
+        }
+        for position in _positions(call)
+    ]
+
+
+def leverage_bracket(call: Call) -> Any:
+    """`GET /leverageBracket`."""
+    return [bracket_view(feed.instrument) for feed in call.feeds()]
+
+
+def commission_rate(call: Call) -> dict[str, Any]:
+    """`GET /commissionRate`."""
+    symbol = call.feed(call.params.symbol()).symbol
+    return {
+        "symbol": symbol,
+        "makerCommissionRate": plain(call.core.fees.maker),
+        "takerCommissionRate": plain(call.core.fees.taker),
+    }
+
+
+def income(call: Call) -> list[Any]:
+    """`GET /income`."""
+    params = call.params
+    symbol, kind = params.text("symbol"), params.text("incomeType")
+    end = params.integer("endTime") or call.exchange.now
+    start = params.integer("startTime") or end - DAYS_7
+    found = [
+        views.income_view(row)
+        for row in call.account.incomes
+        if start <= row.time <= end and symbol in (None, row.symbol) and kind in (None, row.kind)
+    ]
+    limit = params.limit(100, 1000)
+    return found[:limit] if params.text("startTime") else found[-limit:]
+
+
+def order_rate(call: Call) -> list[Any]:
+    """`GET /rateLimit/order`."""
+    return [row for row in call.exchange.limits.view() if row["rateLimitType"] == "ORDERS"]
+
+
+def start_listen_key(call: Call) -> dict[str, Any]:
+    """`POST /listenKey`: the active key, extended."""
+    key = call.exchange.listen_keys.start(call.account.name, wall_ms())
+    return {"listenKey": key}
+
+
+def keep_listen_key(call: Call) -> dict[str, Any]:
+    """`PUT /listenKey`."""
+    if not call.exchange.listen_keys.keep(call.account.name, wall_ms()):
+        raise errors.NO_LISTEN_KEY()
+    return start_listen_key(call)
+
+
+def stop_listen_key(call: Call) -> dict[str, Any]:
+    """`DELETE /listenKey`."""
+    call.exchange.listen_keys.stop(call.account.name)
+    return {}
+
+
+ROUTES = {
+    ("GET", "/fapi/v2/account"): Route(account_v2, SIGNED, 5),
+    ("GET", "/fapi/v3/account"): Route(account_v3, SIGNED, 5),
+    ("GET", "/fapi/v2/balance"): Route(balance, SIGNED, 5),
+    ("GET", "/fapi/v3/balance"): Route(balance, SIGNED, 5),
+    ("GET", "/fapi/v2/positionRisk"): Route(position_risk_v2, SIGNED, 5),
+    ("GET", "/fapi/v3/positionRisk"): Route(position_risk_v3, SIGNED, 5),
+    ("POST", "/fapi/v1/leverage"): Route(set_leverage, SIGNED),
+    ("POST", "/fapi/v1/marginType"): Route(set_margin_type, SIGNED),
+    ("GET", "/fapi/v1/positionSide/dual"): Route(get_position_mode, SIGNED, 30),
+    ("POST", "/fapi/v1/positionSide/dual"): Route(set_position_mode, SIGNED),
+    ("GET", "/fapi/v1/multiAssetsMargin"): Route(multi_assets, SIGNED, 30),
+    ("GET", "/fapi/v1/accountConfig"): Route(account_config, SIGNED, 5),
+    ("GET", "/fapi/v1/symbolConfig"): Route(symbol_config, SIGNED, 5),
+    ("GET", "/fapi/v1/leverageBracket"): Route(leverage_bracket, SIGNED),
+    ("GET", "/fapi/v1/commissionRate"): Route(commission_rate, SIGNED, 20),
+    ("GET", "/fapi/v1/income"): Route(income, SIGNED, 30),
+    ("GET", "/fapi/v1/rateLimit/order"): Route(order_rate, SIGNED),
+    ("POST", "/fapi/v1/listenKey"): Route(start_listen_key, KEY),
+    ("PUT", "/fapi/v1/listenKey"): Route(keep_listen_key, KEY),
+    ("DELETE", "/fapi/v1/listenKey"): Route(stop_listen_key, KEY),
+}

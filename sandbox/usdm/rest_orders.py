@@ -1,0 +1,298 @@
+"""REST handlers of orders, conditional orders and trades."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+
+from sandbox import errors
+from sandbox.engine import algos, orders
+from sandbox.engine.model import AlgoOrder, Order
+from sandbox.errors import ExchangeError
+from sandbox.numbers import ZERO
+from sandbox.usdm import views
+from sandbox.usdm.call import SIGNED, Call, Route
+from sandbox.usdm.params import Params, new_algo, new_order
+
+MAX_BATCH = 5
+ALL_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+
+def place_order(call: Call) -> dict[str, Any]:
+    """`POST /order`."""
+    return _place(call, call.params)
+
+
+def _place(call: Call, params: Params) -> dict[str, Any]:
+    kind = params.text("newOrderRespType") or "ACK"
+    if kind not in ("ACK", "RESULT"):
+        raise errors.BAD_VALUE("newOrderRespType")
+    order = call.exchange.engine.place(call.account, new_order(params))
+    if kind == "ACK" and order.status != "NEW":
+        # An acknowledgement tells the order as it was accepted, before it traded.
+        order = copy.copy(order)
+        order.status, order.filled, order.quote = "NEW", ZERO, ZERO
+    return views.order_answer(order)
+
+
+def test_order(call: Call) -> dict[str, Any]:
+    """`POST /order/test`: the parameters only."""
+    new_order(call.params)
+    return {}
+
+
+def _find(call: Call, params: Params) -> Order | None:
+    order_id, client_id = params.integer("orderId"), params.text("origClientOrderId")
+    if order_id is None and client_id is None:
+        raise errors.MISSING("orderId")
+    symbol = call.core.market(params.symbol()).instrument.symbol
+    return orders.find(call.account, symbol, order_id, client_id)
+
+
+def get_order(call: Call) -> dict[str, Any]:
+    """`GET /order`."""
+    order = _find(call, call.params)
+    if order is None:
+        raise errors.NO_SUCH_ORDER()
+    return views.order_view(order)
+
+
+def get_open_order(call: Call) -> dict[str, Any]:
+    """`GET /openOrder`."""
+    order = _find(call, call.params)
+    if order is None or not order.open:
+        raise errors.NO_SUCH_ORDER()
+    return views.order_view(order)
+
+
+def cancel_order(call: Call) -> dict[str, Any]:
+    """`DELETE /order`."""
+    order = _find(call, call.params)
+    return views.order_answer(call.exchange.engine.cancel(call.account, order))
+
+
+def amend_order(call: Call) -> dict[str, Any]:
+    """`PUT /order`."""
+    return _amend(call, call.params)
+
+
+def _amend(call: Call, params: Params) -> dict[str, Any]:
+    order = _find(call, params)
+    params.need("quantity")
+    params.need("price")
+    amended = call.exchange.engine.amend(
+        call.account, order, params.amount("quantity"), params.amount("price")
+    )
+    return views.order_answer(amended)
+
+
+def _batch(call: Call) -> list[Params]:
+    try:
+        rows = orjson.loads(call.params.need("batchOrders"))
+        found = [Params({k: _text(v) for k, v in row.items()}) for row in rows]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise errors.BAD_VALUE("batchOrders") from error
+    if not 1 <= len(found) <= MAX_BATCH:
+        raise errors.BAD_VALUE("batchOrders")
+    return found
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def place_batch(call: Call) -> list[Any]:
+    """`POST /batchOrders`: each order by itself, refusals in their place."""
+    return [_one(lambda row=row: _place(call, row)) for row in _batch(call)]  # type: ignore[misc]
+
+
+def amend_batch(call: Call) -> list[Any]:
+    """`PUT /batchOrders`."""
+    return [_one(lambda row=row: _amend(call, row)) for row in _batch(call)]  # type: ignore[misc]
+
+
+def _one(action: Any) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = action()
+    except ExchangeError as refusal:
+        return dict(refusal.body())
+    return answer
+
+
+def cancel_batch(call: Call) -> list[Any]:
+    """`DELETE /batchOrders`."""
+    params = call.params
+    symbol = call.core.market(params.symbol()).instrument.symbol
+    try:
+        ids = orjson.loads(params.text("orderIdList") or "[]")
+        names = orjson.loads(params.text("origClientOrderIdList") or "[]")
+    except ValueError as error:
+        raise errors.BAD_VALUE("orderIdList") from error
+    wanted = [(int(i), None) for i in ids] + [(None, str(name)) for name in names]
+    engine, account = call.exchange.engine, call.account
+    return [
+        _one(
+            lambda i=i, n=n: views.order_answer(  # type: ignore[misc]
+                engine.cancel(account, orders.find(account, symbol, i, n))
+            )
+        )
+        for i, n in wanted
+    ]
+
+
+def cancel_all(call: Call) -> dict[str, Any]:
+    """`DELETE /allOpenOrders`: orders only, conditional orders stay."""
+    symbol = call.core.market(call.params.symbol()).instrument.symbol
+    call.exchange.engine.cancel_all(call.account, symbol)
+    return dict(ALL_DONE)
+
+
+def countdown(call: Call) -> dict[str, Any]:
+    """`POST /countdownCancelAll`: cancels after ``countdownTime`` ms of wall time, 0 stops it."""
+    symbol = call.core.market(call.params.symbol()).instrument.symbol
+    length = call.params.integer("countdownTime")
+    if length is None:
+        raise errors.MISSING("countdownTime")
+    call.exchange.set_countdown(call.account.name, symbol, length)
+    return {"symbol": symbol, "countdownTime": str(length)}
+
+
+def open_orders(call: Call) -> list[Any]:
+    """`GET /openOrders`."""
+    symbol = call.params.text("symbol")
+    found = call.account.open_orders.values()
+    return [views.order_view(order) for order in found if symbol in (None, order.symbol)]
+
+
+def all_orders(call: Call) -> list[Any]:
+    """`GET /allOrders`."""
+    params = call.params
+    symbol, first = params.text("symbol"), params.integer("orderId")
+    start, end = params.integer("startTime"), params.integer("endTime")
+    found = [
+        views.order_view(order)
+        for order in call.account.orders.values()
+        if symbol in (None, order.symbol)
+        and (first is None or order.order_id >= first)
+        and (start is None or order.time >= start)
+        and (end is None or order.time <= end)
+    ]
+    limit = params.limit(500, 1000)
+    return found[:limit] if first is not None or start is not None else found[-limit:]
+
+
+def user_trades(call: Call) -> list[Any]:
+    """`GET /userTrades`."""
+    params = call.params
+    symbol, order_id, first = params.symbol(), params.integer("orderId"), params.integer("fromId")
+    start, end = params.integer("startTime"), params.integer("endTime")
+    found = [
+        views.fill_view(fill)
+        for fill in call.account.fills
+        if fill.symbol == symbol
+        and order_id in (None, fill.order_id)
+        and (first is None or fill.trade_id >= first)
+        and (start is None or fill.time >= start)
+        and (end is None or fill.time <= end)
+    ]
+    limit = params.limit(500, 1000)
+    return found[:limit] if first is not None or start is not None else found[-limit:]
+
+
+def place_algo(call: Call) -> dict[str, Any]:
+    """`POST /algoOrder`."""
+    algo = call.exchange.engine.place_algo(call.account, new_algo(call.params))
+    return views.algo_view(algo)
+
+
+def _find_algo(call: Call) -> AlgoOrder | None:
+    algo_id, client_id = call.params.integer("algoId"), call.params.text("clientAlgoId")
+    if algo_id is None and client_id is None:
+        raise errors.MISSING("algoId")
+    return algos.find(call.account, algo_id, client_id)
+
+
+def get_algo(call: Call) -> dict[str, Any]:
+    """`GET /algoOrder`."""
+    algo = _find_algo(call)
+    if algo is None:
+        raise errors.NO_SUCH_ORDER()
+    return views.algo_view(algo)
+
+
+def cancel_algo(call: Call) -> dict[str, Any]:
+    """`DELETE /algoOrder`."""
+    algo = call.exchange.engine.cancel_algo(call.account, _find_algo(call))
+    return {
+        "algoId": algo.algo_id,
+        "clientAlgoId": algo.client_id,
+        "code": "200",
+        "msg": "success",
+    }
+
+
+def cancel_all_algos(call: Call) -> dict[str, Any]:
+    """`DELETE /algoOpenOrders`."""
+    symbol = call.core.market(call.params.symbol()).instrument.symbol
+    call.exchange.engine.cancel_all_algos(call.account, symbol)
+    return dict(ALL_DONE)
+
+
+def open_algos(call: Call) -> list[Any]:
+    """`GET /openAlgoOrders`."""
+    symbol = call.params.text("symbol")
+    found = call.account.open_algos.values()
+    return [views.algo_view(algo) for algo in found if symbol in (None, algo.symbol)]
+
+
+def all_algos(call: Call) -> list[Any]:
+    """`GET /allAlgoOrders`."""
+    params = call.params
+    symbol, first = params.text("symbol"), params.integer("algoId")
+    start, end = params.integer("startTime"), params.integer("endTime")
+    found = [
+        views.algo_view(algo)
+        for algo in call.account.algos.values()
+        if symbol in (None, algo.symbol)
+        and (first is None or algo.algo_id >= first)
+        and (start is None or algo.create_time >= start)
+        and (end is None or algo.create_time <= end)
+    ]
+    return found[-params.limit(500, 1000) :]
+
+
+def force_orders(call: Call) -> list[Any]:
+    """`GET /forceOrders`: the account's liquidations."""
+    symbol = call.params.text("symbol")
+    return [
+        views.order_view(order)
+        for order in call.account.orders.values()
+        if order.client_id.startswith("autoclose-") and symbol in (None, order.symbol)
+    ]
+
+
+ROUTES = {
+    ("POST", "/fapi/v1/order"): Route(place_order, SIGNED, 0, order=True),
+    ("POST", "/fapi/v1/order/test"): Route(test_order, SIGNED),
+    ("GET", "/fapi/v1/order"): Route(get_order, SIGNED),
+    ("DELETE", "/fapi/v1/order"): Route(cancel_order, SIGNED),
+    ("PUT", "/fapi/v1/order"): Route(amend_order, SIGNED, 1, order=True),
+    ("GET", "/fapi/v1/openOrder"): Route(get_open_order, SIGNED),
+    ("POST", "/fapi/v1/batchOrders"): Route(place_batch, SIGNED, 5, order=True),
+    ("PUT", "/fapi/v1/batchOrders"): Route(amend_batch, SIGNED, 5, order=True),
+    ("DELETE", "/fapi/v1/batchOrders"): Route(cancel_batch, SIGNED),
+    ("DELETE", "/fapi/v1/allOpenOrders"): Route(cancel_all, SIGNED),
+    ("POST", "/fapi/v1/countdownCancelAll"): Route(countdown, SIGNED, 10),
+    ("GET", "/fapi/v1/openOrders"): Route(open_orders, SIGNED),
+    ("GET", "/fapi/v1/allOrders"): Route(all_orders, SIGNED, 5),
+    ("GET", "/fapi/v1/userTrades"): Route(user_trades, SIGNED, 5),
+    ("GET", "/fapi/v1/forceOrders"): Route(force_orders, SIGNED, 20),
+    ("POST", "/fapi/v1/algoOrder"): Route(place_algo, SIGNED, 0, order=True),
+    ("GET", "/fapi/v1/algoOrder"): Route(get_algo, SIGNED),
+    ("DELETE", "/fapi/v1/algoOrder"): Route(cancel_algo, SIGNED),
+    ("DELETE", "/fapi/v1/algoOpenOrders"): Route(cancel_all_algos, SIGNED),
+    ("GET", "/fapi/v1/openAlgoOrders"): Route(open_algos, SIGNED),
+    ("GET", "/fapi/v1/allAlgoOrders"): Route(all_algos, SIGNED, 5),
+}

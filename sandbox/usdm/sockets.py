@@ -1,0 +1,94 @@
+"""The WebSocket door: `/market`, `/public` and `/private`, each as `/ws` and `/stream`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from sandbox.usdm.exchange import Exchange
+from sandbox.usdm.streams import Connection, parse_stream
+
+PING_S = 180.0
+BAD_REQUEST = 2
+
+
+class Sockets:
+    """Serves market and user streams."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def handle(self, http: web.Request) -> web.WebSocketResponse:
+        """One client's connection, until it closes."""
+        category, form = http.match_info["category"], http.match_info["form"]
+        tail = http.match_info.get("tail", "")
+        socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20)
+        await socket.prepare(http)
+        connection = Connection(socket, category, combined=form == "stream")
+        exchange = self._exchange
+        exchange.hub.connections[connection] = None
+        try:
+            named = [*http.query.get("streams", "").split("/"), tail]
+            named.append(http.query.get("listenKey", ""))
+            wanted = [name for name in named if name and not name.isdigit()]
+            problem = self._subscribe(connection, wanted)
+            if problem:
+                connection.answer(orjson.dumps({"error": {"code": BAD_REQUEST, "msg": problem}}))
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    connection.answer(orjson.dumps(self._command(connection, message.data)))
+        finally:
+            connection.writer.cancel()
+            exchange.hub.leave(connection)
+            exchange.audience_changed()
+        return socket
+
+    def _command(self, connection: Connection, text: str) -> dict[str, Any]:
+        try:
+            request = orjson.loads(text)
+            method, names, ident = request["method"], request.get("params"), request.get("id")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return _problem("Invalid JSON: expected an object with method, params and id", None)
+        if method == "LIST_SUBSCRIPTIONS":
+            return {"result": list(connection.names), "id": ident}
+        if method not in ("SUBSCRIBE", "UNSUBSCRIBE") or not isinstance(names, list):
+            return _problem(f"Invalid request: unknown method {method!r} or params", ident)
+        if method == "SUBSCRIBE":
+            problem = self._subscribe(connection, [str(name) for name in names])
+            if problem:
+                return _problem(problem, ident)
+        else:
+            for name in names:
+                self._exchange.hub.unsubscribe(connection, str(name))
+            self._exchange.audience_changed()
+        return {"result": None, "id": ident}
+
+    def _subscribe(self, connection: Connection, names: list[str]) -> str:
+        """Subscribe to all of ``names``; the sentence that says why to none of them."""
+        exchange = self._exchange
+        if connection.category == "private":
+            for key in names:
+                if exchange.listen_keys.owner(key) is None:
+                    return f"Invalid request: listen key {key[:8]}… is not active"
+            for key in names:
+                exchange.hub.subscribe_user(connection, key)
+            return ""
+        streams = []
+        for name in names:
+            stream = parse_stream(name)
+            if stream is None or (stream.symbol and stream.symbol not in exchange.feeds):
+                return f"Invalid request: no stream {name!r}"
+            if stream.category != connection.category:
+                return f"Invalid request: stream {name!r} is served under /{stream.category}"
+            streams.append(stream)
+        for stream in streams:
+            exchange.hub.subscribe(connection, stream)
+        if streams:
+            exchange.audience_changed()
+        return ""
+
+
+def _problem(text: str, ident: Any) -> dict[str, Any]:
+    return {"error": {"code": BAD_REQUEST, "msg": text}, "id": ident}

@@ -1,0 +1,241 @@
+"""Market and user streams: who listens to what, and the messages of each step."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import ClientConnectionError, WSMsgType, web
+
+from sandbox.candles import Bar
+from sandbox.feed import Feed, Tick
+from sandbox.intervals import INTERVALS
+from sandbox.usdm import market_views as views
+
+NAME = re.compile(
+    r"^(?P<symbol>[a-z0-9]+)(?:_(?P<contract>perpetual))?@"
+    r"(?P<kind>kline|continuousKline|aggTrade|trade|bookTicker|markPrice|miniTicker|ticker|depth)"
+    r"(?P<argument>_\w+|\d+)?(?:@(?P<pace>100ms|250ms|500ms|1s|3s))?$"
+)
+PUBLIC_KINDS = ("trade", "bookTicker", "depth")
+ALL_MARKET = {
+    "!miniTicker@arr": "miniTicker",
+    "!ticker@arr": "ticker",
+    "!markPrice@arr": "markPrice",
+    "!markPrice@arr@1s": "markPrice",
+    "!bookTicker": "bookTicker",
+}
+QUEUE_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A parsed stream name; ``symbol`` is empty for streams of all symbols."""
+
+    name: str
+    symbol: str
+    kind: str
+    argument: str
+
+    @property
+    def category(self) -> str:
+        """public (book and trades) or market (everything else)."""
+        return "public" if self.kind in PUBLIC_KINDS else "market"
+
+
+def parse_stream(name: str) -> Stream | None:
+    """The stream of ``name``, None when there is no such stream."""
+    if name in ALL_MARKET:
+        return Stream(name, "", ALL_MARKET[name], "")
+    match = NAME.match(name)
+    if match is None:
+        return None
+    kind, argument = match["kind"], (match["argument"] or "").removeprefix("_")
+    if kind in ("kline", "continuousKline"):
+        valid = argument in INTERVALS and (kind == "continuousKline") == bool(match["contract"])
+    elif kind == "depth":
+        valid = argument in ("", "5", "10", "20")
+    else:
+        valid = not argument
+    return Stream(name, match["symbol"].upper(), kind, argument) if valid else None
+
+
+class Connection:
+    """One WebSocket; messages wait in a queue and leave in order."""
+
+    def __init__(self, socket: web.WebSocketResponse, category: str, *, combined: bool) -> None:
+        self.socket = socket
+        self.category = category
+        self.combined = combined
+        self.names: dict[str, None] = {}
+        self.muted = False
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self.writer = asyncio.create_task(self._write())
+
+    def send(self, name: str, raw: bytes) -> None:
+        """Queue an event of the stream ``name``; a client that does not read is cut off."""
+        if self.muted:
+            return
+        if self.combined:
+            raw = b'{"stream":"' + name.encode() + b'","data":' + raw + b"}"
+        self.answer(raw)
+
+    def answer(self, raw: bytes) -> None:
+        """Queue a message as it is."""
+        if self._queue.qsize() >= QUEUE_LIMIT:
+            self.writer.cancel()
+            return
+        self._queue.put_nowait(raw)
+
+    async def flushed(self) -> None:
+        """Wait until all that was queued has left."""
+        if not self.writer.done():
+            await self._queue.join()
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                raw = await self._queue.get()
+                try:
+                    await self.socket.send_frame(raw, WSMsgType.TEXT)
+                finally:
+                    self._queue.task_done()
+        except (ConnectionError, ClientConnectionError, asyncio.CancelledError):
+            while not self._queue.empty():
+                self._queue.get_nowait()
+                self._queue.task_done()
+            await self.socket.close()
+
+
+class Hub:
+    """All connections and what they listen to."""
+
+    def __init__(self, feeds: Mapping[str, Feed]) -> None:
+        self._feeds = feeds
+        self._listeners: dict[str, dict[Connection, None]] = {}
+        self._by_symbol: dict[str, dict[str, Stream]] = defaultdict(dict)
+        self._private: dict[str, dict[Connection, None]] = defaultdict(dict)
+        self.connections: dict[Connection, None] = {}
+        self.messages = 0
+
+    @property
+    def market_audience(self) -> bool:
+        """Whether anybody listens to market data."""
+        return bool(self._listeners)
+
+    def subscribe(self, connection: Connection, stream: Stream) -> None:
+        """Send the stream's events to the connection."""
+        connection.names[stream.name] = None
+        self._listeners.setdefault(stream.name, {})[connection] = None
+        self._by_symbol[stream.symbol][stream.name] = stream
+
+    def unsubscribe(self, connection: Connection, name: str) -> None:
+        """Stop sending a stream or a user's events."""
+        connection.names.pop(name, None)
+        self._private.get(name, {}).pop(connection, None)
+        listeners = self._listeners.get(name)
+        if listeners is None:
+            return
+        listeners.pop(connection, None)
+        if not listeners:
+            del self._listeners[name]
+            for streams in self._by_symbol.values():
+                streams.pop(name, None)
+
+    def subscribe_user(self, connection: Connection, listen_key: str) -> None:
+        """Send the user events of a listen key to the connection."""
+        connection.names[listen_key] = None
+        self._private[listen_key][connection] = None
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a closed connection."""
+        for name in list(connection.names):
+            self.unsubscribe(connection, name)
+        self.connections.pop(connection, None)
+
+    def send_user(self, listen_key: str, event: Mapping[str, Any]) -> None:
+        """Queue a user event for whoever listens with the key."""
+        listeners = self._private.get(listen_key)
+        if listeners:
+            raw = orjson.dumps(event)
+            for connection in listeners:
+                self.messages += 1
+                connection.send(listen_key, raw)
+
+    async def flush_user(self) -> None:
+        """Wait until all user events have left, so that they precede what follows."""
+        for listeners in self._private.values():
+            for connection in listeners:
+                await connection.flushed()
+
+    def send_step(
+        self,
+        time: int,
+        closed: Mapping[str, Bar],
+        ticks: Iterable[Tick],
+        rates: Mapping[str, Any],
+    ) -> bool:
+        """Queue the messages of a step; False when nobody was sent any."""
+        before = self.messages
+        for symbol, bar in closed.items():
+            for stream in list(self._by_symbol[symbol].values()):
+                if stream.kind in ("kline", "continuousKline"):
+                    self._send_kline(stream, symbol, time, bar)
+        for tick in ticks:
+            for stream in list(self._by_symbol[tick.symbol].values()):
+                self._send_tick(stream, tick, rates[tick.symbol], running=tick.symbol not in closed)
+            for stream in list(self._by_symbol[""].values()):
+                event = self._tick_event(stream, tick, rates[tick.symbol])
+                self._send(stream, event if stream.kind == "bookTicker" else [event])
+        return self.messages > before
+
+    def _send_kline(self, stream: Stream, symbol: str, time: int, minute: Bar | None) -> None:
+        """A bar; ``minute`` is the candle that closes now, None while it runs."""
+        feed, interval = self._feeds[symbol], stream.argument
+        if minute is not None and interval == "1m":
+            bar: Bar | None = minute
+        else:
+            bar = feed.bar_at(interval, time - 1 if minute is not None else time)
+        if bar is None:
+            return
+        ends = minute is not None and bar.end <= minute.end
+        event = views.kline_event(bar, feed.instrument, interval, time, closed=ends)
+        if stream.kind == "continuousKline":
+            event = views.continuous_kline_event(event)
+        self._send(stream, event)
+
+    def _send_tick(self, stream: Stream, tick: Tick, rate: Any, *, running: bool) -> None:
+        if stream.kind in ("kline", "continuousKline"):
+            if running:
+                self._send_kline(stream, tick.symbol, tick.time, None)
+            return
+        self._send(stream, self._tick_event(stream, tick, rate))
+
+    def _tick_event(self, stream: Stream, tick: Tick, rate: Any) -> Mapping[str, Any]:
+        feed = self._feeds[tick.symbol]
+        match stream.kind:
+            case "aggTrade":
+                return views.agg_trade_event(tick)
+            case "trade":
+                return views.trade_event(tick)
+            case "bookTicker":
+                return views.book_ticker_event(feed.instrument, tick)
+            case "markPrice":
+                return views.mark_price_event(feed, rate, tick.time)
+            case "depth" if stream.argument:
+                return views.partial_depth_event(feed.instrument, tick, int(stream.argument))
+            case "depth":
+                return views.depth_event(feed.instrument, tick)
+            case kind:
+                return views.ticker_event(feed, tick.time, mini=kind == "miniTicker")
+
+    def _send(self, stream: Stream, event: Any) -> None:
+        raw = orjson.dumps(event)
+        for connection in self._listeners.get(stream.name, ()):
+            self.messages += 1
+            connection.send(stream.name, raw)

@@ -1,0 +1,185 @@
+"""`nocturne backtest`: one parameter set, its measures and its trades."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cli.main import main
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Exit status of the command line."""
+    monkeypatch.setattr(sys, "argv", ["nocturne", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
+
+
+def two_days(path: Path) -> Path:
+    """Six-hour candles: a range of 10 yesterday, a breakout today, and a stop or an end of day."""
+    #         open   high   low    close
+    rows = [
+        (100.0, 105.0, 95.0, 100.0),
+        (100.0, 104.0, 96.0, 100.0),
+        (100.0, 104.0, 96.0, 100.0),
+        (100.0, 104.0, 96.0, 100.0),
+        (100.0, 104.0, 99.0, 103.0),  # target 100 + 10 x 0.5 = 105: below
+        (103.0, 107.0, 103.0, 106.0),  # crosses it
+        (106.5, 107.0, 106.0, 106.0),  # entered at 106.5
+        (106.0, 109.0, 106.0, 108.0),  # the day's last candle
+    ]
+    table = {
+        "open_time": pa.array(20_000 * DAY + 6 * HOUR * np.arange(8), pa.timestamp("ms", "UTC")),
+        **{
+            name: [row[i] for row in rows]
+            for i, name in enumerate(["open", "high", "low", "close"])
+        },
+        "volume": [1.0] * 8,
+    }
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+def backtest(
+    monkeypatch: pytest.MonkeyPatch, candles: Path, folder: Path, *settings: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The JSON document and the trades."""
+    options = [text for setting in settings for text in ("--set", setting)]
+    out, trades = folder / "out.json", folder / "trades.parquet"
+    arguments = ("--strategy", "breakout", "--candles", str(candles), *options)
+    files = ("--json", str(out), "--trades", str(trades))
+    assert run(monkeypatch, "backtest", *arguments, *files) == 0
+    return json.loads(out.read_text()), pq.read_table(trades).to_pylist()
+
+
+def test_a_trade_worked_by_hand(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    candles = two_days(tmp_path / "candles.parquet")
+    settings = ("k=0.5", "filters=off", "take_profit=0.05", "stop_loss=0.02")
+    document, trades = backtest(monkeypatch, candles, tmp_path, *settings)
+    (result,) = document["results"]
+    net = 108.0 / 106.5 * (1 - 0.0005) / (1 + 0.0005) - 1
+    assert result["params"] == {"k": 0.5, "filters": "off", "take_profit": 0.05, "stop_loss": 0.02}
+    assert result["total_return"] == pytest.approx(net, abs=1e-12)
+    assert (result["trades"], result["win_rate"], result["max_drawdown"]) == (1, 1.0, 0.0)
+    assert result["sharpe"] == pytest.approx(math.sqrt(0.5) * math.sqrt(365))
+    assert {"seconds_load", "seconds_compile", "seconds_search"} <= set(document)
+    (trade,) = trades
+    assert trade["signal_time"].isoformat() == "2024-10-05T06:00:00+00:00"
+    assert trade["entry_time"].isoformat() == "2024-10-05T12:00:00+00:00"
+    assert trade["exit_time"].isoformat() == "2024-10-05T18:00:00+00:00"
+    assert (trade["side"], trade["entry_price"], trade["exit_price"]) == (1, 106.5, 108.0)
+    assert trade["net_return"] == pytest.approx(net, abs=1e-12)
+    assert trade["reason"] == "day_end"
+    assert "total_return          1.31%" in capsys.readouterr().out
+
+
+def test_a_stop_fills_at_its_level(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    candles = two_days(tmp_path / "candles.parquet")
+    settings = ("filters=off", "stop_loss=0.004")
+    _, (trade,) = backtest(monkeypatch, candles, tmp_path, *settings)
+    assert trade["reason"] == "stop_loss"
+    assert trade["exit_price"] == 106.5 * (1 - 0.004)
+
+
+def test_a_run_without_trades_writes_an_empty_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    candles = two_days(tmp_path / "candles.parquet")
+    document, trades = backtest(monkeypatch, candles, tmp_path, "k=2", "filters=off")
+    assert document["results"][0]["trades"] == 0
+    assert trades == []
+    assert pq.read_schema(tmp_path / "trades.parquet").field("entry_time").type == pa.timestamp(
+        "ms", "UTC"
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "settings"),
+    [
+        ("breakout", {"k": "0.5", "filters": "off"}),
+        ("breakout", {"k": "0.4", "signal_tf": "15m"}),
+        ("rsi_bollinger", {"stop_loss": "0.02", "signal_tf": "5m", "filters": "off"}),
+    ],
+)
+def test_a_backtest_is_the_search_of_one_combination(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, strategy: str, settings: dict[str, str]
+) -> None:
+    shared = ("--strategy", strategy, "--candles", str(SAMPLE))
+    fixed = [t for name, value in settings.items() for t in ("--set", f"{name}={value}")]
+    one, many = tmp_path / "one.json", tmp_path / "many.json"
+    profit = ("--set", "take_profit=0.03")
+    assert run(monkeypatch, "backtest", *shared, *fixed, *profit, "--json", str(one)) == 0
+    grid = ("--grid", "take_profit=0.02,0.03")
+    assert run(monkeypatch, "search", *shared, *fixed, *grid, "--json", str(many)) == 0
+    (single,) = json.loads(one.read_text())["results"]
+    combined = json.loads(many.read_text())["results"][1]
+    assert single["trades"] > 0
+    assert single.pop("params") == combined.pop("params")
+    assert single == pytest.approx(combined, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"--strategy": "moon"}, "strategy 'moon' is not known; known are breakout"),
+        ({"--candles": "absent.parquet"}, "absent.parquet does not exist"),
+        ({"--candles": "bare.parquet"}, "bare.parquet has no column 'volume'"),
+        ({"--set": "k=7"}, "k = 7 is out of bounds; give a number between 0 and 2"),
+        ({"--set": "q=7"}, "breakout has no parameter 'q'"),
+        ({"--set": "take_profit=much"}, "take_profit = 'much' is not a number"),
+        ({"--set": "signal_tf=90"}, "interval '90' is not known"),
+        ({"--set": "signal_tf=1h"}, "signal_tf"),
+        ({"--trades": "no/trades.parquet"}, "--trades no/trades.parquet: folder no does not exist"),
+        ({"--trades": "."}, "--trades . is a folder"),
+        ({"--fee-bps": "nan"}, "fee_bps = nan is out of bounds"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: dict[str, str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    good = two_days(Path("good.parquet"))
+    pq.write_table(pq.read_table(good).drop_columns("volume"), "bare.parquet")
+    usual = {"--strategy": "breakout", "--candles": "good.parquet"}
+    options = [text for option in {**usual, **arguments}.items() for text in option]
+    assert run(monkeypatch, "backtest", *options) == 2
+    printed = capsys.readouterr()
+    lines = printed.err.splitlines()
+    assert message in lines[-1]
+    assert lines[-1].startswith("error: ")
+    assert not any(line.startswith("Traceback") for line in lines)
+
+
+def test_the_same_setting_twice_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--strategy", "breakout", "--candles", "x", "--set", "k=0.4", "--set", "k=0.5")
+    assert run(monkeypatch, "backtest", *arguments) == 2
+    assert capsys.readouterr().err == "error: --set gives k twice; give it once\n"
+
+
+def test_help_shows_an_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "backtest", "--help") == 0
+    assert "Example: nocturne backtest --strategy breakout" in capsys.readouterr().out

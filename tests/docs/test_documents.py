@@ -1,0 +1,178 @@
+"""What the documents say is true: links lead somewhere, and commands exist or are run.
+
+A fenced block ``console`` shows commands after ``$ ``: each `nocturne` command is parsed by the
+real command line, each `make` target must exist. A block ``console run`` is executed as well, in a
+temporary folder that holds the bundled sample, and every command in it must exit with 0.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import typer
+
+from cli.main import app
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of a console block, without its ``$``."""
+
+    document: Path
+    text: str
+    run: bool
+
+    def __str__(self) -> str:
+        return f"{self.document.relative_to(ROOT)}: {self.text}"
+
+
+def commands() -> Iterator[Command]:
+    for document in DOCUMENTS:
+        for block in FENCE.finditer(document.read_text(encoding="utf-8")):
+            words = block["info"].split()
+            if words[:1] != ["console"]:
+                continue
+            for line in block["body"].replace("\\\n", " ").splitlines():
+                if line.startswith("$ "):
+                    yield Command(document, " ".join(line[2:].split()), "run" in words[1:])
+
+
+COMMANDS = list(commands())
+
+
+def tool(command: Command) -> str:
+    """The program that a line calls, without a path."""
+    return Path(shlex.split(command.text, comments=True)[0]).name
+
+
+def of_tool(name: str) -> list[object]:
+    return [pytest.param(found, id=str(found)) for found in COMMANDS if tool(found) == name]
+
+
+def links(document: Path) -> list[str]:
+    text = FENCE.sub("", document.read_text(encoding="utf-8"))
+    return [one or two for one, two in LINK.findall(text)]
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that a heading gets: lower case, words joined by dashes."""
+    text = FENCE.sub("", document.read_text(encoding="utf-8"))
+    plain = [re.sub(r"[`*]", "", heading).lower() for heading in HEADING.findall(text)]
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_leads_to_a_file_of_the_project(document: Path) -> None:
+    broken = []
+    for link in links(document):
+        path, _, anchor = unquote(link).partition("#")
+        if re.match(r"[a-z]+:", path):
+            continue
+        target = (document.parent / path).resolve() if path else document
+        there = target.is_relative_to(ROOT) and target.exists()
+        if not there or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_both_readmes_have_the_same_sections_links_and_commands() -> None:
+    english, korean = ROOT / "README.md", ROOT / "README.ko.md"
+
+    def outline(path: Path) -> tuple[int, list[str], list[str]]:
+        text = FENCE.sub("", path.read_text(encoding="utf-8"))
+        local = [link for link in links(path) if not link.startswith("README")]
+        own = [found.text for found in COMMANDS if found.document == path]
+        return len(HEADING.findall(text)), sorted(local), own
+
+    assert outline(english) == outline(korean)
+
+
+def test_the_index_names_every_document() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
+    pages = {path for path in DOCUMENTS if path.is_relative_to(ROOT / "docs")} - {index}
+    assert pages - linked == set()
+
+
+@pytest.mark.parametrize("command", of_tool("nocturne"))
+def test_a_documented_nocturne_command_exists_with_its_options(command: Command) -> None:
+    words = shlex.split(command.text, comments=True)[1:]
+    node = typer.main.get_command(app)
+    context = typer.Context(node, info_name="nocturne")
+    while is_group(node) and words and not words[0].startswith("-"):
+        found = node.get_command(context, words[0])
+        assert found is not None, f"there is no command {words[0]!r}"
+        context = typer.Context(found, parent=context, info_name=words[0])
+        node, words = found, words[1:]
+    if words == ["--help"] or (is_group(node) and not words):
+        return
+    node.make_context(context.info_name, words, parent=context.parent)
+
+
+def is_group(node: Any) -> bool:
+    """Whether a command has commands of its own (Typer brings its own copy of click's classes)."""
+    return hasattr(node, "list_commands")
+
+
+@pytest.mark.parametrize("command", of_tool("make"))
+def test_a_documented_make_target_exists(command: Command) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = [word for word in shlex.split(command.text, comments=True)[1:] if "=" not in word]
+    assert targets
+    for target in targets:
+        assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), target
+
+
+def test_an_option_that_does_not_exist_would_be_found() -> None:
+    wrong = Command(ROOT / "README.md", "nocturne strategies list --no-such-option", False)
+    with pytest.raises(Exception, match="No such option"):
+        test_a_documented_nocturne_command_exists_with_its_options(wrong)
+
+
+def blocks_to_run() -> list[object]:
+    return [
+        pytest.param(path, [c.text for c in COMMANDS if c.document == path and c.run], id=path.name)
+        for path in DOCUMENTS
+        if any(found.document == path and found.run for found in COMMANDS)
+    ]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Path:
+    """A folder with the sample and the configuration where the documents expect them."""
+    (tmp_path / "data_lake").mkdir()
+    (tmp_path / "data_lake" / "sample").symlink_to(ROOT / "data_lake" / "sample")
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("document", "lines"), blocks_to_run())
+def test_commands_marked_to_run_do_run(document: Path, lines: list[str], workplace: Path) -> None:
+    del document
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for line in lines:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", line],
+            cwd=workplace,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"

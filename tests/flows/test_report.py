@@ -1,0 +1,144 @@
+"""The report as one file: complete, self-contained, escaped, the same bytes from the same lake."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from report_lake import AS_OF, LATER, small_lake
+
+from flows.steps.report import ReportResult, build_report
+from lake.store import Lake
+from trading.errors import ReleaseRefused
+
+SECTIONS = ("summary", "inputs", "quality", "strategies", "models", "execution")
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Outline(HTMLParser):
+    """Collects ids and attributes, and checks that every element is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.references: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(str(value))
+            if name in ("src", "href", "xlink:href", "action", "data"):
+                self.references.append(str(value))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return small_lake(tmp_path / "lake")[0]
+
+
+def built(lake: Lake) -> ReportResult:
+    return build_report(lake, as_of=LATER, release_id=None)
+
+
+def outline(html: str) -> Outline:
+    found = Outline()
+    found.feed(html)
+    return found
+
+
+def test_every_section_is_there_and_every_element_is_closed(lake: Lake) -> None:
+    result = built(lake)
+    page = outline(result.path.read_text())
+    assert result.sections == SECTIONS
+    assert [name for name in page.ids if name in SECTIONS] == list(SECTIONS)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_it_lies_in_the_lake_under_the_name_of_its_release(tmp_path: Path) -> None:
+    lake, release_id = small_lake(tmp_path)
+    result = build_report(lake, as_of=LATER, release_id=release_id)
+    assert result.path == tmp_path / "reports" / f"{release_id}.html"
+    assert list(result.path.parent.iterdir()) == [result.path]
+
+
+def test_nothing_is_loaded_from_anywhere(lake: Lake) -> None:
+    html = built(lake).path.read_text()
+    page = outline(html)
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "url(" not in html
+    assert "@import" not in html
+    assert {"script", "iframe", "img", "link", "object"} & set(page.tags) == set()
+    assert all(reference.startswith("#") for reference in page.references)
+
+
+def test_what_the_lake_holds_is_escaped(lake: Lake) -> None:
+    html = built(lake).path.read_text()
+    assert "<script" not in html.lower()
+    assert html.count("&lt;script&gt;") >= 4
+
+
+def test_the_same_lake_gives_the_same_bytes(lake: Lake) -> None:
+    first = built(lake).path.read_bytes()
+    built(lake).path.unlink()
+    assert built(lake).path.read_bytes() == first
+
+
+def test_the_state_and_its_reason_come_first(lake: Lake) -> None:
+    html = built(lake).path.read_text()
+    summary = html[html.index('id="summary"') : html.index('id="inputs"')]
+    assert "! unproven" in summary
+    assert "0 of 1 parameter set passed every gate." in summary
+    assert "deflated sharpe ratio and probability of overfitting" in html
+
+
+def test_charts_have_a_title_and_a_description(lake: Lake) -> None:
+    html = built(lake).path.read_text()
+    charts = re.findall(r'<svg viewBox[^>]*class="chart[^>]*>(.{0,200})', html)
+    assert len(charts) == 5
+    assert all(re.match(r'<title id="[^"]+">[^<]+</title><desc id=', chart) for chart in charts)
+
+
+def test_trades_after_the_release_are_shown_only_when_they_are_known(lake: Lake) -> None:
+    late = built(lake).path.read_text()
+    early = build_report(lake, as_of=AS_OF + timedelta(hours=1), release_id=None).path.read_text()
+    assert "n1-abcdefgh-aaaaaaaaaaaaaaaa-en-00" in late
+    assert "n1-abcdefgh" not in early
+    assert "No ledger of an executor is in the lake at this time." in early
+
+
+def test_a_lake_without_a_release_says_so_in_every_section(tmp_path: Path) -> None:
+    result = build_report(Lake(tmp_path), as_of=AS_OF, release_id=None)
+    html = result.path.read_text()
+    assert result.path.name == "20250506T000000Z-no-release.html"
+    for sentence in (
+        "No release was published at this time",
+        "no reading was recorded",
+        "The lake holds no checked candles at this time.",
+        "No search was stored",
+        "No model was trained",
+        "No ledger of an executor is in the lake",
+    ):
+        assert sentence in html
+
+
+def test_an_unknown_release_is_refused_with_its_name(lake: Lake) -> None:
+    with pytest.raises(ReleaseRefused, match="20240101T000000Z-aaaaaaaa"):
+        build_report(lake, as_of=AS_OF, release_id="20240101T000000Z-aaaaaaaa")
