@@ -38,7 +38,14 @@ def read_candles(path: Path) -> CandleColumns:
         times = times[order]
         columns = {name: values[order] for name, values in columns.items()}
         _refuse_duplicates(path, times, order)
-    return CandleColumns.of(times, *(columns[name] for name in COLUMNS[1:]))
+    return CandleColumns.of(
+        times,
+        columns["open"],
+        columns["high"],
+        columns["low"],
+        columns["close"],
+        columns["volume"],
+    )
 
 
 def _read(path: Path) -> pa.Table:
@@ -95,7 +102,8 @@ def _numbers(
     kind = column.type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
         raise DataError(f"{path}: column {name!r} is {kind}; numbers are needed")
-    return _array(column.cast(pa.float64(), safe=False))
+    values: np.ndarray[Any, np.dtype[np.float64]] = _array(column.cast(pa.float64(), safe=False))
+    return values
 
 
 def _array(column: pa.ChunkedArray) -> Any:

@@ -1,9 +1,4 @@
-"""`nocturne demo`: the whole of Nocturne on the bundled real data, from archive files to a traced trade.
-
-The research half runs as a real Prefect flow under a private server; the executor and the sandbox
-exchange run as processes of their own and meet over sockets, as they would in production. Everything is
-computed as of the first minute of the replayed span, so nothing that is traded was seen before.
-"""
+"""`nocturne demo`: all of Nocturne on the bundled data, from archive files to a traced trade."""
 
 from __future__ import annotations
 
@@ -11,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -22,15 +17,14 @@ def demo(
     sample: Path = typer.Option(
         Path("data_lake/sample"), help="The bundled market data, or a folder laid out like it."
     ),
-    days: int = typer.Option(2, min=1, max=2, help="Days to replay through the executor."),
     fresh: bool = typer.Option(False, "--fresh", help="Forget earlier runs and begin again."),
 ) -> None:
     """Run the main job end to end on real data; no network, no keys.
 
-    Running it again changes nothing that is already right and takes seconds.
+    Running it again takes seconds and changes nothing that is already right.
 
-    Example: nocturne demo --days 1
+    Example: nocturne demo --work .work/demo
     """
-    from cli import demo_run
+    from cli.demo_run import Plan, run
 
-    demo_run.run(demo_run.Plan(work=work, sample=sample, days=days), fresh=fresh)
+    run(Plan(work=work.resolve(), sample=sample.resolve()), fresh=fresh)

@@ -32,6 +32,9 @@ def flow(
     lake: Path = typer.Option(None, help="Root of the lake; default: the setting, else data_lake."),
     sample: Path = typer.Option(None, help="Folder with archives and candles to import."),
     symbols: str = typer.Option(None, help="Symbols, separated by commas; default: the setting."),
+    settings: Path = typer.Option(
+        None, help="Settings file, e.g. config/presets/demo.toml; default: config/research.toml."
+    ),
     server: str = typer.Option(
         "auto",
         help="auto (the one of `make up` if it runs, else none), private (one for this run),"
@@ -53,4 +56,5 @@ def flow(
         sample=sample.resolve() if sample else None,
         symbols=tuple(symbols.split(",")) if symbols is not None else None,
         server=server,
+        settings=settings,
     )

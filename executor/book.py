@@ -33,9 +33,14 @@ class Holding:
     """Wall time (monotonic) since which it may be unprotected."""
     closing: str | None = None
     """Reason of the close that is under way."""
+    reserved: Decimal = ZERO
+    """Notional of its entry, known before the first trade: two entries never share money."""
     second_line: bool = False
     """Whether a crossed protective order is being waited for."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.reserved = self.row.quantity * Decimal(str(self.row.entry_price))
 
     @property
     def symbol(self) -> str:
@@ -98,6 +103,16 @@ class Book:
                 move = Decimal(str(price)) - Decimal(str(holding.row.entry_price))
                 total += move * holding.row.quantity * holding.row.side
         return total
+
+    def free(self, leverage: int, *, believe_exchange: bool) -> Decimal:
+        """Wallet without the margin of what is held or about to be.
+
+        The exchange's own figure is taken where it is lower, but not in a replay: it depends on
+        when one asks.
+        """
+        used = sum((holding.reserved for holding in self.holdings()), ZERO) / leverage
+        free = self.balance.wallet - used
+        return min(free, self.balance.available) if believe_exchange else free
 
     @property
     def equity(self) -> Decimal:

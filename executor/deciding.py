@@ -131,6 +131,8 @@ class Deciding:
             self._hold(lane, decision, event)
             return
         lane.held = ""
+        if decision.action == "exit" and not self._holds(lane):
+            return
         self._ctx.emit(
             EventType.SIGNAL_GENERATED,
             symbol=lane.symbol,
@@ -146,6 +148,10 @@ class Deciding:
             release_id=lane.release.release_id,
             release_short=lane.release.short_id,
         )
+
+    def _holds(self, lane: Lane) -> bool:
+        holding = self._ctx.book.holding(lane.symbol)
+        return holding is not None and holding.row.strategy == lane.strategy
 
     def _hold(self, lane: Lane, decision: Decision, event: Event) -> None:
         """Write a hold when its kind changes; between signal candles nothing was judged."""

@@ -61,6 +61,10 @@ class ReleaseKeeper:
             return None
         return found
 
+    def forget(self) -> None:
+        """Read the pointer again at the next poll, although it has not changed."""
+        self._seen = None
+
     def _refused(self, reason: str) -> None:
         if reason == self._problem:
             return

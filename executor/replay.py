@@ -1,4 +1,4 @@
-"""Lockstep with a sandbox: its market time moves on only when this executor has nothing under way."""
+"""Lockstep with a sandbox: market time moves only when this executor has nothing under way."""
 
 from __future__ import annotations
 

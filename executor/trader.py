@@ -19,6 +19,7 @@ from executor.orders import OrderDesk, Result, Ticket
 from executor.ports import ZERO, OrderKind
 from executor.releases import ReleaseKeeper
 from executor.risk import AccountState, EntryRequest, Verdict, check_entry, daily_loss
+from executor.settings import Mode
 from trading.order_ids import order_key
 from trading.position import Position
 from trading.strategies.registry import get_strategy
@@ -66,6 +67,8 @@ class Trader:
             return
         holding = self._claim(event)
         if holding is not None:
+            price = self._ctx.book.slot(event.symbol).last_price or event.data["price"]
+            holding.reserved = verdict.quantity * Decimal(str(price))
             entry = self._enter(event, holding, verdict.quantity)
             self._ctx.spawn(f"entry {event.symbol}", entry)
 
@@ -111,7 +114,10 @@ class Trader:
         parts.day.roll()
         state = AccountState(
             wallet=ctx.book.balance.wallet,
-            available=ctx.book.balance.available,
+            available=ctx.book.free(
+                ctx.settings.venue.leverage,
+                believe_exchange=ctx.settings.mode is not Mode.REPLAY,
+            ),
             equity=ctx.book.equity,
             day_baseline=parts.day.baseline,
             owner=slot.holding.row.strategy if slot.holding else None,

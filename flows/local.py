@@ -124,9 +124,7 @@ def server(home: Path) -> Iterator[str]:
         yield starting.ready()
 
 
-def wait_for_server(
-    process: subprocess.Popen[bytes], api_url: str, home: Path, log: Path
-) -> None:
+def wait_for_server(process: subprocess.Popen[bytes], api_url: str, home: Path, log: Path) -> None:
     """Block until the server answers; `NocturneError` when it ended or takes too long."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while not healthy(api_url):
@@ -172,7 +170,9 @@ def prepare() -> Path:
             command, env=environment(scratch), cwd=scratch, capture_output=True, text=True
         )
         if done.returncode != 0:
-            raise NocturneError(f"Prefect could not create its database: {done.stderr.strip()[-400:]}")
+            raise NocturneError(
+                f"Prefect could not create its database: {done.stderr.strip()[-400:]}"
+            )
         with contextlib.closing(sqlite3.connect(scratch / "prefect.db")) as database:
             database.execute("pragma wal_checkpoint(truncate)")
         (scratch / "prefect.db").replace(target)

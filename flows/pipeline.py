@@ -54,7 +54,9 @@ class Collector:
         outcomes = self.engine.each(step, keys, self.request, *arguments)
         self.results[name] = outcomes
         self.left_out += [
-            LeftOutReason(tasks.symbol_of(o.key), _reason(o)) for o in outcomes if o.error is not None
+            LeftOutReason(tasks.symbol_of(o.key), _reason(o))
+            for o in outcomes
+            if o.error is not None
         ]
         return [o.value for o in outcomes if o.value is not None]
 
@@ -102,7 +104,7 @@ def _searched(run: Collector, symbols: Sequence[str]) -> list[Any]:
 
 
 def _trained(run: Collector, symbols: Sequence[str]) -> list[Any]:
-    return run.each("train", tasks.TRAIN, tasks.models(symbols), symbols)
+    return run.each("train", tasks.TRAIN, tasks.models(symbols))
 
 
 def _published(run: Collector, entries: Sequence[Any], trained: Sequence[Any]) -> PublishResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from prefect import Task, task
@@ -16,9 +17,12 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
+from prefect.states import Completed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.engine import Outcome, Run, Say, Step, outcome_of, progress_line, timed
+from flows.pipeline import BODIES, FlowResult
+from flows.request import make_request
 
 logger = logging.getLogger("flows.run")
 
@@ -107,3 +111,26 @@ def _outcome(name: str, key: str, future: PrefectFuture[T]) -> Outcome[T]:
 def _slug(text: str) -> str:
     """Artifact keys are lower case with dashes."""
     return "".join(letter if letter.isalnum() else "-" for letter in text.lower())
+
+
+TERMINAL: ContextVar[Say | None] = ContextVar("nocturne_terminal", default=None)
+"""Where a flow that was started from a terminal shows its progress; deployed runs have none."""
+
+
+def run_flow(
+    name: str,
+    as_of: str | None,
+    lake: str | None,
+    sample: str | None,
+    symbols: list[str] | None,
+) -> State[FlowResult]:
+    """Run the body ``name`` in the current flow run; its final state says what was left out.
+
+    Without ``as_of`` a scheduled run works as of the time that it was scheduled for: when it is run again
+    after a crash, it sees what it would have seen.
+    """
+    scheduled = flow_run.scheduled_start_time
+    request = make_request(as_of, lake, sample, symbols, default_as_of=scheduled)
+    engine = PrefectEngine(request.settings.threads, TERMINAL.get())
+    result = BODIES[name](engine, request)
+    return Completed(message=result.message, data=result)

@@ -31,13 +31,12 @@ def _git(*arguments: str) -> str:
 
 
 @functools.cache
-def code_version() -> str:
-    """Hash of everything a research result is computed by: the domain and the steps of the flows."""
+def code_version(*modules: str) -> str:
+    """Hash of the domain and of ``modules`` (paths in the project): what a result is computed by."""
     digest = hashlib.sha256()
-    for folder in ("trading", "flows/steps"):
-        for path in sorted((PROJECT / folder).rglob("*.py")):
-            digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0")
-            digest.update(path.read_bytes() + b"\0")
+    for path in (*sorted((PROJECT / "trading").rglob("*.py")), *(PROJECT / m for m in modules)):
+        digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

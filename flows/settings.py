@@ -62,7 +62,11 @@ class StrategyGrids(BaseModel):
 def _default_grids() -> dict[str, StrategyGrids]:
     return {
         "breakout": StrategyGrids(
-            long={"k": "0.4:0.6:0.1", "take_profit": "0.03,0.06,0.10", "stop_loss": "0.01,0.03,0.05"},
+            long={
+                "k": "0.4:0.6:0.1",
+                "take_profit": "0.03,0.06,0.10",
+                "stop_loss": "0.01,0.03,0.05",
+            },
             recent={
                 "k": "0.4:0.6:0.05",
                 "take_profit": "0.03:0.10:0.01",

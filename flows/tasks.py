@@ -47,7 +47,7 @@ def universe_key(symbols: Sequence[str]) -> str:
 
 def models(symbols: Sequence[str]) -> tuple[str, ...]:
     """Keys of the trainings."""
-    return (f"lightgbm{SEPARATOR}{universe_key(symbols)}",)
+    return tuple(f"models{SEPARATOR}{symbol}" for symbol in symbols)
 
 
 def _import(request: Request) -> Any:
@@ -78,9 +78,7 @@ def _features(key: str, request: Request, symbols: Sequence[str]) -> Done:
     from flows.steps.features import build_features
 
     settings = request.settings
-    built = build_features(
-        request.lake, as_of=request.as_of, symbols=symbols, venue=settings.venue
-    )
+    built = build_features(request.lake, as_of=request.as_of, symbols=symbols, venue=settings.venue)
     return Done(str(built))
 
 
@@ -94,6 +92,26 @@ def _optimize(key: str, request: Request) -> Any:
         strategy=strategy,
         symbol=symbol,
         settings=request.settings,
+    )
+
+
+def _train(key: str, request: Request) -> Trained:
+    from flows.steps.train import train
+    from lake.releases import NewFile
+
+    symbol = symbol_of(key)
+    found = train(
+        request.lake, as_of=request.as_of, symbols=[symbol], venue=request.settings.venue
+    )
+    if symbol in found.left_out:
+        raise DataError(found.left_out[symbol])
+    return Trained(
+        symbol=symbol,
+        sentence=found.sentence,
+        files=tuple(
+            NewFile(f"models/{name}", "model", data) for name, data in sorted(found.files.items())
+        ),
+        fingerprint=found.fingerprint,
     )
 
 
@@ -173,6 +191,7 @@ VALIDATE = Step("validate", _validate)
 BARS = Step("bars", _bars)
 FEATURES = Step("features", _features, timeout_s=3600)
 OPTIMIZE = Step("optimize", _optimize)
+TRAIN = Step("train", _train, timeout_s=7200)
 PUBLISH = Step("publish", _publish, timeout_s=300)
 REPORT = Step("report", _report, timeout_s=300)
 SCAN = Step("scan", _scan, timeout_s=300)

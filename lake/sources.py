@@ -22,8 +22,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from lake.content import milliseconds
+from lake.contract import TIME
 from lake.partitions import parse_iso
-from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, TIME, VENUES
+from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, VENUES
 from trading.errors import DataError
 
 # The archive's own order; newer files name the columns in a header, older ones do not.

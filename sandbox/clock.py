@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 STEP_TIMEOUT_S = 30.0
@@ -69,6 +70,7 @@ class LockstepClock:
         self._now = 0
         self._registered = 0
         self._unproven: set[str] = set()
+        self._tell: dict[Callable[[int], None], None] = {}
 
     @property
     def name(self) -> str:
@@ -116,6 +118,21 @@ class LockstepClock:
             self._unproven = set(self._acknowledged)
         self.audience = listening
         self._changed.set()
+
+    @property
+    def announced(self) -> bool:
+        """Whether any stepper wants to be told of the end of each step."""
+        return bool(self._tell)
+
+    def listen(self, tell: Callable[[int], None]) -> Callable[[], None]:
+        """Call ``tell`` with each step's market time once its messages left; undo by calling."""
+        self._tell[tell] = None
+        return lambda: self._tell.pop(tell, None)
+
+    def announce(self, market_ms: int) -> None:
+        """All messages of the step have left."""
+        for tell in list(self._tell):
+            tell(market_ms)
 
     async def start(self, begin: int) -> None:
         """Wait for a stepper and for a subscribed market stream."""

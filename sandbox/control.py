@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
 from aiohttp import web
 
-from sandbox.clock import LockstepClock, wall_ms
+from sandbox.clock import Clock, LockstepClock, wall_ms
 from sandbox.numbers import plain
 from sandbox.replay import Replay
 from sandbox.settings import iso
@@ -37,8 +38,7 @@ class Control:
     async def status(self, request: web.Request) -> web.Response:
         """Where the replay stands."""
         del request
-        exchange, replay, clock = self._exchange, self._replay, self._exchange.clock
-        lockstep = isinstance(clock, LockstepClock)
+        exchange, replay = self._exchange, self._replay
         core = exchange.engine.core
         return _json(
             {
@@ -47,10 +47,7 @@ class Control:
                 "finished": replay.finished,
                 "failed": replay.failed,
                 "steps": replay.steps,
-                "clock": clock.name,
-                "timeouts": clock.timeouts if isinstance(clock, LockstepClock) else 0,
-                "steppers": clock.steppers if isinstance(clock, LockstepClock) else {},
-                "waiting": lockstep and not (clock.steppers and clock.audience),
+                **_clock_state(exchange.clock),
                 "requests": exchange.requests,
                 "messages": exchange.hub.messages,
                 "connections": len(exchange.hub.connections),
@@ -105,18 +102,29 @@ class Control:
         return _json({"registered": self._lockstep().deregister(str(body.get("stepper")))})
 
     async def clock_socket(self, request: web.Request) -> web.WebSocketResponse:
-        """The same over one socket: the stepper lives as long as it; each text is a time (ms)."""
+        """The same over one socket: the stepper lives as long as it.
+
+        Each text from the client is a market time (ms) up to which it has handled everything. With
+        ``?announce=1`` the server tells each step's time once all its messages have left.
+        """
         clock = self._lockstep()
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        told: asyncio.Queue[int] = asyncio.Queue()
+        announcing = request.query.get("announce") == "1"
+        forget = clock.listen(told.put_nowait) if announcing else None
         stepper = clock.register()
+        await socket.send_json({"stepper": stepper, "time": self._replay.now})
+        teller = asyncio.create_task(_tell(socket, told))
         try:
-            await socket.send_json({"stepper": stepper, "time": self._replay.now})
             async for message in socket:
                 if message.type is web.WSMsgType.TEXT and str(message.data).isdigit():
                     clock.acknowledge(stepper, int(message.data))
         finally:
+            if forget is not None:
+                forget()
             clock.deregister(stepper)
+            teller.cancel()
         return socket
 
     async def list_faults(self, request: web.Request) -> web.Response:
@@ -142,6 +150,22 @@ class Control:
         del request
         self._exchange.faults.clear()
         return _json({})
+
+
+def _clock_state(clock: Clock) -> dict[str, Any]:
+    if not isinstance(clock, LockstepClock):
+        return {"clock": clock.name, "timeouts": 0, "steppers": {}, "waiting": False}
+    return {
+        "clock": clock.name,
+        "timeouts": clock.timeouts,
+        "steppers": clock.steppers,
+        "waiting": not (clock.steppers and clock.audience),
+    }
+
+
+async def _tell(socket: web.WebSocketResponse, told: asyncio.Queue[int]) -> None:
+    while True:
+        await socket.send_json({"time": await told.get()})
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

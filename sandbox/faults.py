@@ -20,7 +20,7 @@ UNKNOWN_TEXT = "Unknown error, please check your request or try again later."
 UNAVAILABLE_TEXT = "Service Unavailable."
 
 
-@dataclass(slots=True)
+@dataclass
 class Fault:
     """A fault that strikes the next ``count`` requests whose method and path match."""
 

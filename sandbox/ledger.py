@@ -18,6 +18,7 @@ from sandbox.engine.model import (
     OrderChanged,
 )
 from sandbox.numbers import plain
+from trading.errors import DataError
 
 TABLES: dict[str, tuple[str, ...]] = {
     "meta": ("key", "value"),
@@ -96,6 +97,11 @@ class Ledger:
     """Rows are kept in memory and committed together: at ``flush`` and every ``BATCH`` rows."""
 
     def __init__(self, path: Path | None) -> None:
+        if path is not None and path.exists() and path.stat().st_size > 0:
+            raise DataError(
+                f"{path}: already holds the ledger of a run, which is never written over; "
+                "give another file or move it away"
+            )
         self._connection = sqlite3.connect(str(path) if path else ":memory:")
         self._rows: list[tuple[str, tuple[object, ...]]] = []
         self._create()

@@ -27,6 +27,7 @@ FloatArray = NDArray[np.float64]
 
 EULER_MASCHERONI = 0.5772156649015329
 _NORMAL = NormalDist()
+_BATCH = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +168,18 @@ def effective_trials(returns: FloatArray, correlation: float = 0.7) -> int:
     order = np.argsort(-sharpe_ratios(moving), kind="stable")
     centred = moving[order] - moving[order].mean(axis=1, keepdims=True)
     unit = centred / np.sqrt(np.sum(centred * centred, axis=1, keepdims=True))
-    open_trials = np.ones(len(unit), dtype=np.bool_)
-    clusters = 0
-    while open_trials.any():
-        leader = int(np.argmax(open_trials))
-        waiting = np.flatnonzero(open_trials)
-        close = unit[waiting] @ unit[leader] >= correlation
-        open_trials[waiting[close]] = False
-        open_trials[leader] = False
-        clusters += 1
-    return clusters + idle
+    leaders = np.empty((0, unit.shape[1]))
+    # In batches: one matrix product instead of a pass over all trials for each leader.
+    for start in range(0, len(unit), _BATCH):
+        batch = unit[start : start + _BATCH]
+        batch = batch[~np.any(batch @ leaders.T >= correlation, axis=1)]
+        close = batch @ batch.T >= correlation
+        chosen: list[int] = []
+        for place in range(len(batch)):
+            if not close[place, chosen].any():
+                chosen.append(place)
+        leaders = np.concatenate((leaders, batch[chosen]))
+    return len(leaders) + idle
 
 
 def backtest_overfitting(

@@ -69,7 +69,10 @@ class TradeMark:
 
 @dataclass(frozen=True, slots=True)
 class FoldSpan:
-    """One fold of a walk-forward; times in ms UTC, returns as shares (None: not stored)."""
+    """One fold of a walk-forward; times in ms UTC, returns as shares (None: not stored).
+
+    ``shown`` replaces the result at the end of the row; the sign of ``outside`` still colours it.
+    """
 
     label: str
     train_start: int
@@ -78,6 +81,7 @@ class FoldSpan:
     test_end: int
     inside: float | None
     outside: float | None
+    shown: str = ""
 
 
 def thinned(curve: Curve, limit: int = MAX_POINTS) -> Curve:
@@ -178,8 +182,9 @@ def equity_chart(key: str, title: str, equity: Curve) -> Markup:
 def hovers(equity: Curve, upper: Box, bottom: float, across: Scale) -> Markup:
     """Columns that show the values of the nearest point."""
     depths = drawdown(equity).values
-    step = -(-len(equity.times) // MAX_HOVERS)
-    chosen = list(range(0, len(equity.times), step))
+    last = {time: index for index, time in enumerate(equity.times)}
+    points = list(last.values())
+    chosen = points[:: -(-len(points) // MAX_HOVERS)]
     width = upper.width / max(len(chosen), 1)
     return group(
         hover(
@@ -293,7 +298,7 @@ def fold_chart(key: str, title: str, folds: Sequence[FoldSpan]) -> Markup:
         )
         css = "test flat" if not fold.outside else "test won" if fold.outside > 0 else "test lost"
         body.append(span_rect(across, fold.test_start, fold.test_end, y, css, judged_note(fold)))
-        shown = formats.percent(fold.outside)
+        shown = fold.shown or formats.percent(fold.outside)
         body.append(text(WIDTH - RIGHT, y + 12, shown, "value", "end"))
     desc = f"{len(folds)} folds; grey is in-sample, colour is out-of-sample with its result."
     return figure(key, title, desc, (WIDTH, int(plain.bottom) + 26), body)
@@ -309,13 +314,16 @@ def span_rect(across: Scale, start: int, end: int, y: float, css: str, note: str
 def learned_note(fold: FoldSpan) -> str:
     """The tooltip of the learning span."""
     span = formats.span(fold.train_start, fold.train_end)
+    if fold.inside is None:
+        return f"fold {fold.label}, in-sample {span}"
     return f"fold {fold.label}, in-sample {span}: {formats.percent(fold.inside)}"
 
 
 def judged_note(fold: FoldSpan) -> str:
     """The tooltip of the judged span."""
     span = formats.span(fold.test_start, fold.test_end)
-    return f"fold {fold.label}, out-of-sample {span}: {formats.percent(fold.outside)}"
+    shown = fold.shown or formats.percent(fold.outside)
+    return f"fold {fold.label}, out-of-sample {span}: {shown}"
 
 
 def ledger_equity_chart(

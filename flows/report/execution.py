@@ -82,7 +82,8 @@ def execution_view(ledger: Ledger) -> Execution:
 
 def lead(ledger: Ledger, closed: Sequence[Row]) -> str:
     """Span and releases in one or two sentences."""
-    times = [formats.as_ms(row["time"]) for row in [*ledger.orders, *ledger.equity]]
+    times = [formats.as_ms(row["created_at"]) for row in ledger.orders]
+    times += [formats.as_ms(row["time"]) for row in ledger.equity]
     releases = sorted({str(row["release_id"]) for row in ledger.orders if row.get("release_id")})
     traded = f" It traded {joined(releases)}." if releases else ""
     if not times:
@@ -137,8 +138,8 @@ def net_result(position: Row) -> float:
 
 def slippage_bps(order: Row) -> float | None:
     """What the fill cost against the price decided or triggered, in basis points; more is worse."""
-    filled = number(order.get("average_price") or order.get("price"))
-    wanted = number(order.get("decision_price") or order.get("stop_price"))
+    filled = number(order.get("average_price"))
+    wanted = number(order.get("decision_price") or order.get("trigger_price"))
     if str(order["status"]) != "filled" or not filled or not wanted:
         return None
     worse = filled - wanted if str(order["side"]).upper() == "BUY" else wanted - filled
@@ -147,12 +148,11 @@ def slippage_bps(order: Row) -> float | None:
 
 def resting_stops(position: Row, orders: Sequence[Row]) -> list[Row]:
     """Orders of the position that rested at the exchange to protect it."""
-    own = str(position["position_id"])
     return [
         row
         for row in orders
         if row.get("leg") in STOP_LEGS
-        and str(row.get("position_id")) == own
+        and row.get("position_id") == position["id"]
         and str(row["status"]) not in NEVER_RESTED
     ]
 
@@ -182,22 +182,15 @@ def trip_row(row: Row) -> tuple[Cell, ...]:
     return (
         Cell(str(row["symbol"])),
         Cell(str(row["strategy"])),
-        Cell(side(row.get("side"))),
+        Cell("long" if row["side"] > 0 else "short"),
         Cell(formats.stamp(row.get("opened_at"))),
         Cell(formats.stamp(row["closed_at"])) if closed else Cell("open", WARN),
         Cell(formats.anything(number(row.get("quantity")))),
         Cell(formats.price(row.get("entry_price"))),
         Cell(formats.price(row.get("exit_price"))),
         Cell(formats.decimal(net), GOOD if net > 0 else BAD) if closed else Cell(formats.NONE),
-        Cell(str(row.get("reason") or row.get("exit_reason") or formats.NONE).replace("_", " ")),
+        Cell(str(row.get("exit_reason") or formats.NONE).replace("_", " ")),
     )
-
-
-def side(value: Any) -> str:
-    """Long or short, out of a sign or a word."""
-    if str(value) in ("1", "1.0", "BUY", "buy", "long", "LONG"):
-        return "long"
-    return "short" if value not in (None, "") else formats.NONE
 
 
 def stop_grid(ledger: Ledger) -> Grid | None:
@@ -223,8 +216,8 @@ def stop_grid(ledger: Ledger) -> Grid | None:
 
 def stops_cell(stops: Sequence[Row], leg: str) -> Cell:
     """Trigger prices of one kind of stop, in the order they were placed."""
-    own = sorted((row for row in stops if row.get("leg") == leg), key=lambda row: row["time"])
-    prices = [formats.price(number(row.get("stop_price"))) for row in own if row.get("stop_price")]
+    own = sorted((row for row in stops if row["leg"] == leg), key=lambda row: row["created_at"])
+    prices = [formats.price(row["trigger_price"]) for row in own if row.get("trigger_price")]
     return Cell(" → ".join(prices) or formats.NONE)
 
 
@@ -240,7 +233,7 @@ def order_grid(orders: Sequence[Row]) -> Grid | None:
     """Every order, or the last of them."""
     if not orders:
         return None
-    shown = sorted(orders, key=lambda row: (formats.as_ms(row["time"]), row["client_order_id"]))
+    shown = sorted(orders, key=lambda row: (row["created_at"], row["client_id"]))
     shown = shown[-MAX_ORDER_ROWS:]
     rows = tuple(order_row(row) for row in shown)
     more = f"The last {len(shown)} of {len(orders)} orders." if len(shown) < len(orders) else ""
@@ -250,14 +243,14 @@ def order_grid(orders: Sequence[Row]) -> Grid | None:
 def order_row(row: Row) -> tuple[Cell, ...]:
     """One order."""
     slip = slippage_bps(row)
-    shown = row.get("average_price") or row.get("stop_price") or row.get("price")
-    leg = str(row.get("leg") or "")
+    shown = row.get("average_price") or row.get("trigger_price")
+    leg = str(row["leg"])
     return (
-        Cell(formats.stamp(row["time"])),
-        Cell(str(row["client_order_id"]), MONO),
+        Cell(formats.stamp(row["created_at"])),
+        Cell(str(row["client_id"]), MONO),
         Cell(str(row["symbol"])),
         Cell(str(row["side"]).lower()),
-        Cell(LEGS.get(leg, leg) or formats.NONE),
+        Cell(LEGS.get(leg, leg)),
         Cell(formats.anything(number(row["quantity"])) if row.get("quantity") else "all"),
         Cell(formats.price(number(shown)) if shown else formats.NONE),
         Cell(formats.NONE if slip is None else f"{formats.decimal(slip, 1)} bp", MUTED),
@@ -267,7 +260,7 @@ def order_row(row: Row) -> tuple[Cell, ...]:
 
 def event_grid(events: Sequence[Row]) -> Grid | None:
     """How many events of each kind were recorded."""
-    counts = Counter(str(row["kind"]) for row in events)
+    counts = Counter(str(row["type"]) for row in events)
     if not counts:
         return None
     rows = tuple((Cell(kind), Cell(formats.whole(count))) for kind, count in sorted(counts.items()))

@@ -1,20 +1,139 @@
-"""The section of the models: what was learned, against the baselines."""
+"""The section of the models: what was learned, against simple baselines on the same unseen rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.report.views import ModelView
+from flows.report import formats, tables
+from flows.report.charts import FoldSpan, fold_chart
+from flows.report.strategies import slug
+from flows.report.surfaces import bars_chart
+from flows.report.views import GOOD, Cell, Fact, Grid, ModelView
 
 Row = Mapping[str, Any]
 
+TOP_FEATURES = 15
+TARGETS = {
+    "volatility_1h": "Log volatility of the next hour",
+    "direction_1h": "Direction of the next hour",
+}
+BASELINES = {
+    "har": "HAR (Corsi, 2009)",
+    "last": "the last hour again",
+    "reversal": "reversal of the last hour",
+    "every_hour": "the model without its cost filter",
+    "flat": "no trade",
+}
+SCORES = {"r2": "R²", "auc": "AUC", "net_bp": "Net, bp a trade"}
+SIGNED = frozenset({"net_bp"})
 
-def models_lead(rows: Sequence[Row], manifest: Row | None) -> str:
-    del manifest
-    return "" if rows else "No model was trained for this release."
+
+def models_lead(cards: Sequence[Row]) -> str:
+    """What the section says, in two sentences."""
+    if not cards:
+        return "No model was trained for this release."
+    proven = sum(bool(card["proven"]) for card in cards)
+    return (
+        "Models are judged by walk-forward on rows that they had not seen, beside baselines on the "
+        f"same rows. {proven} of {tables.counted(len(cards), 'model')} passed every gate."
+    )
 
 
-def model_views(rows: Sequence[Row], manifest: Row | None) -> tuple[ModelView, ...]:
-    del rows, manifest
-    return ()
+def model_views(cards: Sequence[Row]) -> tuple[ModelView, ...]:
+    """One view a model; a card is the JSON that training left beside the model's file."""
+    by_symbol = sorted(cards, key=lambda card: str(card["symbol"]))
+    ordered = sorted(by_symbol, key=lambda card: str(card["model"]), reverse=True)
+    return tuple(model_view(card) for card in ordered)
+
+
+def model_view(card: Row) -> ModelView:
+    """One model of one symbol."""
+    model, symbol = str(card["model"]), str(card["symbol"])
+    key = f"model-{slug(model)}-{slug(symbol)}"
+    described = {str(f["name"]): str(f["description"]) for f in card["features"]}
+    bars = [
+        (str(entry["feature"]), float(entry["gain"]), described.get(str(entry["feature"]), ""))
+        for entry in card["importance"][:TOP_FEATURES]
+    ]
+    spans = [fold_span(fold) for fold in card["folds"]]
+    return ModelView(
+        key=key,
+        name=TARGETS.get(model, model),
+        symbol=symbol,
+        proven=bool(card["proven"]),
+        why=why(card),
+        facts=(
+            Fact("model", model),
+            Fact("features", formats.whole(len(card["features"]))),
+            Fact("rows", formats.whole(card["rows"])),
+            Fact("trained on", formats.span(card["train_from"], card["train_to"])),
+            Fact("file", formats.digest(card["sha256"])),
+        ),
+        metrics=score_grid(card["scores"]),
+        verdicts=tables.verdict_grid(card["verdicts"]),
+        folds=fold_chart(f"{key}-folds", "Walk-forward folds", spans) if spans else None,
+        importance=bars_chart(f"{key}-gain", "Feature importance", bars) if bars else None,
+        fold_note=SCORES[fold_score(card["folds"][0]["scores"])] if spans else "",
+    )
+
+
+def why(card: Row) -> str:
+    """The state of one model, with its reason."""
+    if card["proven"]:
+        return f"All {len(card['verdicts'])} gates were passed."
+    if any(one["name"] == "leak_alarm" and not one["passed"] for one in card["verdicts"]):
+        return "The leak alarm was raised: it is too good to be true, so it is not published."
+    failed = tables.failed_gates(card["verdicts"])
+    count = tables.counted(len(failed), "gate")
+    return (
+        f"{count} of {len(card['verdicts'])} not passed: {tables.joined(failed)}. "
+        "Nothing trades on it."
+    )
+
+
+def score_grid(scores: Row) -> Grid | None:
+    """The model's scores above those of its baselines."""
+    names = [name for name in SCORES if formats.known(scores.get(name))]
+    if not names:
+        return None
+    rivals = [b for b in BASELINES if any(formats.known(scores.get(f"{n}_{b}")) for n in names)]
+    rows = [score_row("this model", scores, names, "")]
+    rows += [score_row(BASELINES[rival], scores, names, f"_{rival}") for rival in rivals]
+    return Grid(("Out-of-sample", *(SCORES[name] for name in names)), tuple(rows))
+
+
+def score_row(label: str, scores: Row, names: Sequence[str], suffix: str) -> tuple[Cell, ...]:
+    """One line; the best of a column is marked."""
+    cells = [Cell(label)]
+    for name in names:
+        value = scores.get(f"{name}{suffix}")
+        columns = [name, *(f"{name}_{baseline}" for baseline in BASELINES)]
+        best = max(float(scores[c]) for c in columns if formats.known(scores.get(c)))
+        tone = GOOD if formats.known(value) and float(value) == best else ""
+        cells.append(Cell(formats.decimal(value, 1 if name in SIGNED else 3), tone))
+    return tuple(cells)
+
+
+def fold_score(scores: Row) -> str:
+    """The score that is shown for each fold."""
+    return next((name for name in SCORES if name in scores), "r2")
+
+
+def fold_span(fold: Row) -> FoldSpan:
+    """A fold with its score; colour tells whether it beat the best baseline in that fold."""
+    scores = fold["scores"]
+    name = fold_score(scores)
+    value = scores.get(name)
+    rivals = [float(r) for b in BASELINES if formats.known(r := scores.get(f"{name}_{b}"))]
+    margin = float(value) - max(rivals) if rivals and formats.known(value) else None
+    return FoldSpan(
+        str(int(fold["fold"]) + 1),
+        int(fold["train_from"]),
+        int(fold["train_to"]),
+        int(fold["test_from"]),
+        int(fold["test_to"]),
+        None,
+        margin,
+        formats.decimal(value, 3),
+    )

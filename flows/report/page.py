@@ -28,8 +28,8 @@ def page_of(material: Material) -> Page:
         quality=quality_view(material.series, material.bad, left_out, material.oddities),
         strategies=tuple(one_strategy(material, entry) for entry in entries),
         strategies_lead=strategies_lead(manifest, entries),
-        models=model_views(material.models, manifest),
-        models_lead=models_lead(material.models, manifest),
+        models=model_views(material.cards),
+        models_lead=models_lead(material.cards),
         execution=execution_view(material.ledger),
     )
 

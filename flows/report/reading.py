@@ -25,6 +25,7 @@ Row = Mapping[str, Any]
 
 CHART_INTERVALS = ("1h", "4h", "15m", "1m")
 BASE_INTERVAL = "1m"
+MODEL_ITSELF = -1  # the "fold" of a model trained on everything
 CHECKS_MARK = "nocturne.checks"  # written beside checked candles by the step `validate`
 
 
@@ -38,7 +39,7 @@ class Material:
     folds: Sequence[Row]
     trades: Sequence[Row]
     equity: Sequence[Row]
-    models: Sequence[Row]
+    cards: Sequence[Row]
     bars: Mapping[str, Bars]
     series: Sequence[SeriesQuality]
     bad: Sequence[BadRows]
@@ -62,7 +63,7 @@ def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Materi
         folds=folds,
         trades=research_rows(lake, tables.TRADES, seen),
         equity=research_rows(lake, tables.EQUITY, seen),
-        models=research_rows(lake, tables.MODELS, seen),
+        cards=read_cards(lake, seen),
         bars=read_bars(lake, manifest, folds, seen),
         series=read_series(lake, manifest, seen),
         bad=read_bad_rows(lake, seen),
@@ -107,6 +108,17 @@ def rows_of(lake: Lake, partition: Partition, as_of: datetime) -> list[dict[str,
     """Rows of one partition that were known at ``as_of``."""
     rows: list[dict[str, Any]] = lake.read_partition(partition, as_of).to_pylist()
     return rows
+
+
+def read_cards(lake: Lake, as_of: datetime) -> list[Row]:
+    """The card of each model, a JSON file beside the model's own; a missing one is left out."""
+    cards = []
+    for row in research_rows(lake, tables.MODELS, as_of):
+        if row["fold"] == MODEL_ITSELF and row.get("file"):
+            path = (lake.root / row["file"]).with_suffix(".json")
+            if path.is_file():
+                cards.append(json.loads(path.read_text(encoding="utf-8")))
+    return cards
 
 
 def read_series(lake: Lake, manifest: Row | None, as_of: datetime) -> list[SeriesQuality]:

@@ -19,7 +19,7 @@ from flows.report.charts import (
     fold_chart,
     price_chart,
 )
-from flows.report.surfaces import Slice, heat_map, slices
+from flows.report.surfaces import Slice, heat_map, slices, varying
 from flows.report.views import (
     BAD,
     GOOD,
@@ -73,7 +73,6 @@ def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
     spans = [fold_span(row) for row in evidence.folds]
     surfaces = surface_groups(key, evidence.searches, params)
     parts = {
-        "an out-of-sample equity curve": equity,
         "prices of the judged span": price,
         "folds": spans,
         "a parameter surface": surfaces,
@@ -84,7 +83,7 @@ def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
         symbol=symbol,
         proven=bool(entry.get("proven")),
         why=why(bool(entry.get("proven")), verdicts),
-        params=tuple(Fact(name, formats.anything(params[name])) for name in sorted(params)),
+        params=param_facts(params, evidence.searches),
         notes=search_notes(entry),
         metrics=tables.metric_grid(entry.get("in_sample") or {}, entry.get(OUT) or {}),
         verdicts=tables.verdict_grid(verdicts),
@@ -94,15 +93,16 @@ def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
         folds=fold_grid(evidence.folds),
         surfaces=surfaces,
         trades=trade_grid(trades),
-        missing=missing_line(strategy, symbol, [n for n, found in parts.items() if not found]),
+        missing=missing_lines(trades, [name for name, found in parts.items() if not found]),
     )
 
 
-def missing_line(strategy: str, symbol: str, names: Sequence[str]) -> tuple[str, ...]:
-    """One sentence for what could not be drawn."""
-    if not names:
-        return ()
-    return (f"Not in the lake for {strategy} on {symbol}: {tables.joined(names)}.",)
+def missing_lines(trades: Sequence[TradeMark], names: Sequence[str]) -> tuple[str, ...]:
+    """One sentence each for what could not be drawn."""
+    lines = [] if trades else ["No out-of-sample trade, so there is no equity to draw."]
+    if names:
+        lines.append(f"Not in the lake: {tables.joined(names)}.")
+    return tuple(lines)
 
 
 def why(proven: bool, verdicts: Sequence[Row]) -> str:
@@ -118,6 +118,16 @@ def why(proven: bool, verdicts: Sequence[Row]) -> str:
     return (
         f"{count} of {len(verdicts)} not passed: {tables.joined(failed)}. "
         "It may trade in replay and paper; live refuses it."
+    )
+
+
+def param_facts(params: Mapping[str, Any], searches: Sequence[Row]) -> tuple[Fact, ...]:
+    """The parameters, those that were searched first."""
+    searched = varying([(parsed(row["params"]), 0.0) for row in searches])
+    names = sorted(params, key=lambda name: (name not in searched, name))
+    return tuple(
+        Fact(name, formats.anything(params[name]), tone="searched" if name in searched else "")
+        for name in names
     )
 
 
@@ -176,21 +186,25 @@ def equity_view(key: str, evidence: Evidence, trades: Sequence[TradeMark]) -> Ma
             tuple(float(row["equity"]) for row in rows),
         )
     elif trades:
-        curve = compounded(trades)
+        curve = compounded(trades, evidence.folds)
     else:
         return None
     return equity_chart(f"{key}-equity", "Out-of-sample equity and drawdown", curve)
 
 
-def compounded(trades: Sequence[TradeMark]) -> Curve:
-    """Equity marked at each exit, starting at 1 with the first entry."""
+def compounded(trades: Sequence[TradeMark], folds: Sequence[Row]) -> Curve:
+    """Equity that starts at 1, holds between exits and is marked at each, over the judged spans."""
     ordered = sorted(trades, key=lambda trade: trade.exit_time)
-    times, values, equity = [min(t.entry_time for t in trades)], [1.0], 1.0
+    start = min([t.entry_time for t in trades] + [formats.as_ms(f["test_from"]) for f in folds])
+    end = max([t.exit_time for t in trades] + [formats.as_ms(f["test_to"]) for f in folds])
+    times, values, equity = [start], [1.0], 1.0
     for trade in ordered:
+        times.append(trade.exit_time)
+        values.append(equity)
         equity *= 1.0 + trade.net
         times.append(trade.exit_time)
         values.append(equity)
-    return Curve(tuple(times), tuple(values))
+    return Curve((*times, end), (*values, equity))
 
 
 def price_view(key: str, bars: Bars | None, trades: Sequence[TradeMark]) -> Markup | None:
@@ -270,23 +284,28 @@ def surface_groups(
         points = [
             (values, float(row[column])) for values, row in rows if formats.known(row.get(column))
         ]
+        if not any(value for _, value in points):
+            if points:
+                groups.append(SurfaceGroup(title, "no combination traded", ()))
+            continue
+        planes = slices(points, params, marked)
+        biggest = max(abs(value) for plane in planes for value in plane.values.values())
         maps = tuple(
-            surface(f"{key}-{column}-{index}", title, plane)
-            for index, plane in enumerate(slices(points, params, marked))
+            surface(f"{key}-{column}-{index}", title, plane, biggest)
+            for index, plane in enumerate(planes)
         )
-        if maps:
-            note = f"total return of {tables.counted(len(points), 'combination')}"
-            groups.append(SurfaceGroup(title, note, maps))
+        note = f"total return of {tables.counted(len(points), 'combination')}; ▢ chosen, • approved"
+        groups.append(SurfaceGroup(title, note, maps))
     return tuple(groups)
 
 
-def surface(key: str, title: str, plane: Slice) -> SurfaceMap:
+def surface(key: str, title: str, plane: Slice, biggest: float) -> SurfaceMap:
     """One heat map with what was held fixed."""
     note = ", ".join(f"{name} = {formats.anything(value)}" for name, value in plane.fixed)
     if plane.merged:
         note = "median over the other parameters"
     name = f"{title}: total return by {plane.across}" + (f" and {plane.down}" if plane.down else "")
-    return SurfaceMap(note, heat_map(key, name, plane, heat_text))
+    return SurfaceMap(note, heat_map(key, name, plane, biggest, heat_text))
 
 
 def heat_text(value: float) -> str:

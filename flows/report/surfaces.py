@@ -109,9 +109,10 @@ def one_slice(
     )
 
 
-def heat_map(key: str, title: str, plane: Slice, show: Callable[[float], str]) -> Markup:
-    """One plane: colour for the sign and the size, the number in every cell."""
-    biggest = max((abs(value) for value in plane.values.values()), default=0.0) or 1.0
+def heat_map(
+    key: str, title: str, plane: Slice, biggest: float, show: Callable[[float], str]
+) -> Markup:
+    """One plane: colour for the sign, depth for the size against ``biggest``, numbers in cells."""
     width = LABEL + CELL_WIDTH * len(plane.columns) + 8
     bottom = 8 + CELL_HEIGHT * len(plane.rows)
     body: list[Markup] = []
@@ -154,7 +155,7 @@ def cell(
     """One combination."""
     if value is None:
         return tag("rect", x=x, y=y, width=CELL_WIDTH - 2, height=CELL_HEIGHT - 2, class_="empty")
-    strength = round(0.08 + 0.72 * min(abs(value) / biggest, 1.0), 2)
+    strength = 0.1 + 0.7 * min(abs(value) / biggest, 1.0) if value else 1.0
     css = "plus" if value > 0 else "minus" if value < 0 else "zero"
     where = f"{plane.across} {formats.anything(at[0])}"
     if plane.down:
@@ -216,27 +217,27 @@ def surface_text(plane: Slice, show: Callable[[float], str]) -> str:
     )
 
 
-def bars_chart(key: str, title: str, rows: Sequence[tuple[str, float]]) -> Markup:
-    """Horizontal bars, longest first; the values are shares of their sum."""
+def bars_chart(key: str, title: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
+    """Horizontal bars in the order given: label, share, and a hint for the tooltip."""
     height, left, width = 22, 190, 560
-    biggest = max((value for _, value in rows), default=0.0) or 1.0
+    biggest = max((value for _, value, _ in rows), default=0.0) or 1.0
     room = width - left - 64
     body: list[Markup] = []
-    for index, (label, value) in enumerate(rows):
+    for index, (label, value, hint) in enumerate(rows):
         y = 6 + index * height
         long = max(value / biggest * room, 1.0)
         shown = formats.percent(value, 1)
         body.append(
             group(
                 [
-                    tag("title", f"{label}: {shown}"),
+                    tag("title", f"{label}: {shown}. {hint}" if hint else f"{label}: {shown}"),
                     text(left - 10, y + 14, label, anchor="end"),
                     tag("rect", x=left, y=y + 3, width=long, height=14, rx=2, class_="bar"),
                     text(left + long + 8, y + 14, shown, "value"),
                 ]
             )
         )
-    desc = "; ".join(f"{label} {formats.percent(value, 1)}" for label, value in rows[:3])
+    desc = "; ".join(f"{label} {formats.percent(value, 1)}" for label, value, _ in rows[:3])
     return figure(
         key,
         title,

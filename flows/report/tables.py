@@ -18,9 +18,15 @@ GATE_NAMES = {
     "overfitting": "Probability of overfitting",
     "plateau": "Plateau around the choice",
     "not_worse_than_current": "Not worse than the current",
+    "leak_alarm": "Too good to be true",
+    "test_rows": "Rows out-of-sample",
+    "beats_baseline": "Beats the best baseline",
+    "better_folds": "Folds that beat the baseline",
+    "positive_folds": "Folds with a profit",
+    "not_by_chance": "Probability of truly better",
 }
-AT_MOST = frozenset({"max_drawdown", "overfitting", "pbo", "expected_calibration_error"})
-ABOVE = frozenset({"total_return"})
+AT_MOST = frozenset({"max_drawdown", "overfitting", "leak_alarm"})
+ABOVE = frozenset({"total_return", "beats_baseline"})
 SHARES = frozenset(
     {
         "total_return",
@@ -33,9 +39,12 @@ SHARES = frozenset(
         "cagr",
         "worst_trade",
         "positive_folds",
+        "better_folds",
     }
 )
-COUNTS = frozenset({"out_of_sample_trades", "trades", "days"})
+RATIOS = frozenset({"sharpe", "sortino", "calmar", "profit_factor"})
+OF_TRADES = RATIOS | {"win_rate", "expectancy", "worst_trade"}
+COUNTS = frozenset({"out_of_sample_trades", "trades", "days", "test_rows"})
 
 MEASURES = (
     ("total_return", "Total return"),
@@ -60,7 +69,7 @@ def measure(name: str, value: Any) -> str:
     if name in SHARES:
         return formats.percent(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return formats.decimal(value, 3 if abs(value) < 10 else 2)
+        return formats.decimal(value, 2 if name in RATIOS else 3)
     return formats.anything(value)
 
 
@@ -96,7 +105,7 @@ def limit(name: str, threshold: Any) -> str:
     """A threshold without needless zeros."""
     if name in SHARES:
         return formats.anything(round(float(threshold) * 100, 4)) + " %"
-    return formats.anything(threshold)
+    return formats.anything(round(threshold, 4))
 
 
 def metric_grid(inside: Row, outside: Row) -> Grid | None:
@@ -115,8 +124,10 @@ def metric_grid(inside: Row, outside: Row) -> Grid | None:
 
 
 def measured(name: str, metrics: Row) -> str:
-    """A metric; a profit factor without a loss has no value."""
+    """A metric; without a trade most have no value, and without a loss a profit factor has none."""
     value = metrics.get(name)
+    if metrics.get("trades") == 0 and name in OF_TRADES:
+        return formats.NONE
     if name == "profit_factor" and not value and metrics.get("win_rate"):
         return "no loss"
     return measure(name, value)
@@ -131,7 +142,8 @@ def tone(name: str, value: Any) -> str:
 
 def failed_gates(verdicts: Sequence[Row]) -> list[str]:
     """Names of the gates that were not passed, as words."""
-    return [plain_name(str(one["name"])).lower() for one in verdicts if not one["passed"]]
+    names = [plain_name(str(one["name"])) for one in verdicts if not one["passed"]]
+    return [name[0].lower() + name[1:] for name in names]
 
 
 def gates_passed(verdicts: Sequence[Row]) -> str:

@@ -126,6 +126,8 @@ class ModelView:
     metrics: Grid | None
     verdicts: Grid | None
     importance: Markup | None
+    folds: Markup | None
+    fold_note: str
 
 
 @dataclass(frozen=True, slots=True)

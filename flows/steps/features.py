@@ -154,50 +154,49 @@ def build_features(
     *,
     as_of: datetime,
     symbols: Sequence[str],
+    universe: Sequence[str] | None = None,
     venue: str = "binance_usdm",
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Build the 15-minute features of ``symbols``, which are also the universe compared with.
+    """Build the 15-minute features of ``symbols``, compared with all of ``universe``.
 
-    Reads what was known at ``as_of``: checked minutes, bars, funding. Needs `build_bars` first.
+    Without ``universe`` the symbols are compared with one another; give it when the symbols of one
+    run are built one by one. Reads what was known at ``as_of``: checked minutes, bars, funding;
+    needs `build_bars` first.
     """
     written = skipped = rows = 0
     built: list[str] = []
+    compared = tuple(sorted({*symbols, *(universe or ())}))
     for month in _months(lake, venue, symbols):
-        present = [
-            symbol
-            for symbol in symbols
-            if lake.partitions(BARS, venue=venue, symbol=symbol, interval="15m", month=month)
-        ]
+        present = _present(lake, venue, compared, month)
+        wanted = [symbol for symbol in symbols if symbol in present]
         mark = _features_mark(lake, venue, present, month, as_of)
-        targets = {
-            symbol: {
-                "venue": venue,
-                "symbol": symbol,
-                "interval": FEATURE_INTERVAL,
-                "month": month,
-            }
-            for symbol in present
-        }
-        if all(is_current(lake, FEATURES, mark, target) for target in targets.values()):
-            skipped += len(targets)
+        names = {"venue": venue, "interval": FEATURE_INTERVAL, "month": month}
+        if all(is_current(lake, FEATURES, mark, {**names, "symbol": s}) for s in wanted):
+            skipped += len(wanted)
             continue
-        tables = _features_of_month(lake, venue, present, month, as_of)
-        for symbol, target in targets.items():
+        tables = _features_of_month(lake, venue, present, wanted, month, as_of)
+        for symbol in wanted:
             ref = write_known(
                 lake,
                 FEATURES,
                 tables[symbol],
                 as_of=as_of,
-                partition=target,
+                partition={**names, "symbol": symbol},
                 metadata={MARK: mark},
             )
             written += 1
             rows += ref.rows
         built.append(month)
         if progress:
-            progress(f"features {month}: {len(present)} symbols, {len(feature_names())} features")
+            progress(f"features {month}: {', '.join(wanted)}, {len(feature_names())} columns")
     return BuildResult("features", written, skipped, rows, tuple(built))
+
+
+def _present(lake: Lake, venue: str, symbols: Iterable[str], month: str) -> list[str]:
+    """The symbols that have bars in a month."""
+    where = {"venue": venue, "interval": FEATURE_INTERVAL, "month": month}
+    return [symbol for symbol in symbols if lake.partitions(BARS, symbol=symbol, **where)]
 
 
 def _months(lake: Lake, venue: str, symbols: Iterable[str]) -> list[str]:
@@ -241,9 +240,14 @@ def _features_mark(
 
 
 def _features_of_month(
-    lake: Lake, venue: str, symbols: Sequence[str], month: str, as_of: datetime
+    lake: Lake,
+    venue: str,
+    symbols: Sequence[str],
+    wanted: Sequence[str],
+    month: str,
+    as_of: datetime,
 ) -> dict[str, pa.Table]:
-    """Features of one month, by symbol."""
+    """Features of the ``wanted`` symbols in one month, compared with all of ``symbols``."""
     sources: dict[str, list[pa.Table]] = {"candles": [], "bars": [], "funding": []}
     since = month_start(month) - LOOKBACK
     until = min(as_of, month_end(month))
@@ -260,7 +264,7 @@ def _features_of_month(
         name: pa.concat_tables(parts, promote_options="default") if parts else _NO_FUNDING
         for name, parts in sources.items()
     }
-    return compute_features(tables, symbols, month_start(month), until)
+    return compute_features(tables, symbols, month_start(month), until, wanted)
 
 
 _NO_FUNDING = pa.table(
@@ -277,11 +281,13 @@ def compute_features(
     symbols: Sequence[str],
     first_time: datetime,
     until_time: datetime,
+    wanted: Sequence[str] | None = None,
 ) -> dict[str, pa.Table]:
     """Run the feature models over ``candles``, ``bars`` and ``funding`` held in memory.
 
     Pure. The tables carry ``symbol`` and, for bars, ``interval`` columns; rows of the result are
     the 15-minute bars that open in [first_time, until_time), sorted, with `feature_names`.
+    ``wanted``: the symbols of the result; all of them by default.
     """
     with connect() as connection:
         for name, table in tables.items():
@@ -289,7 +295,7 @@ def compute_features(
         _compare_symbols(connection, symbols)
         span = {"first_time": first_time, "until_time": until_time}
         results = {}
-        for symbol in symbols:
+        for symbol in symbols if wanted is None else wanted:
             _groups_of(connection, symbol)
             table = connection.sql(load_sql("features/features"), params=span).to_arrow_table()
             results[symbol] = table.drop_columns(["symbol"])

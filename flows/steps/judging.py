@@ -140,9 +140,7 @@ def current_return(
     return growth - 1.0
 
 
-def out_of_sample(
-    metrics: Metrics, evidence: Evidence, trials: int, effective: float
-) -> Measures:
+def out_of_sample(metrics: Metrics, evidence: Evidence, trials: int, effective: float) -> Measures:
     """Measures of the out-of-sample run, with what over-fitting guards say beside them."""
     measured: Mapping[str, float | int] = asdict(metrics)
     return {

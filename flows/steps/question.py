@@ -14,6 +14,12 @@ from trading.strategies.base import Strategy, Value
 
 Params = Mapping[str, Value]
 
+# What computes an answer besides trading/: an edit here makes every stored answer out of date.
+_MODULES = tuple(
+    f"flows/steps/{name}.py"
+    for name in ("judging", "market", "optimize", "plateau", "question", "ranking", "research_rows")
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -57,7 +63,7 @@ class Question:
         settings = self.settings.model_dump(mode="json")
         used = ("fee_bps", "slippage_bps", "objective", "recent_days", "walk_forward", "venue")
         return key_of(
-            code=code_version(),
+            code=code_version(*_MODULES),
             as_of=self.as_of.isoformat(),
             strategy=[self.strategy.name, self.strategy.version],
             symbol=self.symbol,

@@ -45,7 +45,9 @@ def rank_recent(question: Question, candles: CandleColumns, judgement: Judgement
         question.costs,
         trade_from_ms=start,
     )
-    places = [i for i, params in enumerate(question.recent_grid) if judgement.approved.holds(params)]
+    places = [
+        i for i, params in enumerate(question.recent_grid) if judgement.approved.holds(params)
+    ]
     approved = bool(places)
     places = places or list(range(len(question.recent_grid)))
     if any(found.results[i].metrics.trades for i in places):
@@ -82,9 +84,7 @@ def _long_rows(question: Question, judgement: Judgement) -> list[SearchRow]:
         _identity(params): row
         for params, row in zip(question.trials, judgement.trials, strict=True)
     }
-    return [
-        by_set[_identity({**question.fixed, **values})] for values in question.recent_grid
-    ]
+    return [by_set[_identity({**question.fixed, **values})] for values in question.recent_grid]
 
 
 def _identity(params: Params) -> tuple[tuple[str, object], ...]:

@@ -78,7 +78,9 @@ def retune_symbol(
     end = round(as_of.timestamp() * 1000) // signal_ms * signal_ms
     start = end - CANDLES_USED * signal_ms
     if not len(candles) or int(candles.open_time[-1]) + candles.interval_ms < end:
-        raise DataError(f"{entry.symbol} has no candles up to {as_of:%Y-%m-%d %H:%M}Z; import newer")
+        raise DataError(
+            f"{entry.symbol} has no candles up to {as_of:%Y-%m-%d %H:%M}Z; import newer"
+        )
     start_compiling()
     grid = [{"k": k} for k in dict.fromkeys((before, *allowed))]
     fixed = {name: value for name, value in entry.params.items() if name != "k"}

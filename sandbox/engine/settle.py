@@ -39,6 +39,7 @@ def fill_order(
         core.credit(account, "REALIZED_PNL", change.realised, order.symbol, trade_id)
     core.credit(account, "COMMISSION", -fee, order.symbol, trade_id)
     position.update_time = core.now
+    _clear_debt(core, account, order.symbol)
     _record_fill(order, quantity, price, core.now)
     if not order.open:
         account.open_orders.pop(order.order_id, None)
@@ -64,6 +65,12 @@ def fill_order(
     finish_algo(core, account, order)
     after_position_change(core, account, position, turned=bool(change.closed and change.opened))
     return fill
+
+
+def _clear_debt(core: Core, account: Account, symbol: str) -> None:
+    """The insurance fund pays what a gap left an account owing: no position, wallet below 0."""
+    if account.wallet < 0 and not any(p.amount for p in account.positions.values()):
+        core.credit(account, "INSURANCE_CLEAR", -account.wallet, symbol)
 
 
 def _record_fill(order: Order, quantity: Decimal, price: Decimal, now: int) -> None:

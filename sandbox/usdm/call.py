@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,9 +56,33 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A handler with its security, its weight, and whether it counts as an order."""
+    """A handler with its security, its weight, and whether it counts as an order.
+
+    ``weigh`` gives the weight from the parameters where it depends on them.
+    """
 
     handler: Callable[[Call], Any]
     security: str = PUBLIC
     weight: int = 1
     order: bool = False
+    weigh: Callable[[Mapping[str, str]], int] | None = None
+
+    def cost(self, values: Mapping[str, str]) -> int:
+        """The weight of a call with these parameters."""
+        return self.weigh(values) if self.weigh else self.weight
+
+
+def by_limit(default: int, *steps: tuple[int, int]) -> Callable[[Mapping[str, str]], int]:
+    """Weight by page size: ``steps`` are (up to this limit, weight), the last one holds above."""
+
+    def weigh(values: Mapping[str, str]) -> int:
+        text = values.get("limit", "")
+        limit = int(text) if text.isdigit() else default
+        return next((weight for most, weight in steps if limit <= most), steps[-1][1])
+
+    return weigh
+
+
+def by_symbol(one: int, every: int) -> Callable[[Mapping[str, str]], int]:
+    """Weight of a call for one symbol, and for all of them."""
+    return lambda values: one if values.get("symbol") else every

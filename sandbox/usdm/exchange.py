@@ -63,7 +63,11 @@ class Exchange:
         self.expire_listen_keys()
         await self.publish()
         rates = {symbol: m.funding_rate for symbol, m in self.engine.core.markets.items()}
-        return self.hub.send_step(time, closed, ticks, rates)
+        sent = self.hub.send_step(time, closed, ticks, rates)
+        if sent and isinstance(self.clock, LockstepClock) and self.clock.announced:
+            await self.hub.flush_market()
+            self.clock.announce(time)
+        return sent
 
     async def publish(self) -> None:
         """Record the engine's new events and send them to their users."""
@@ -130,10 +134,9 @@ class Exchange:
 def user_messages(event: Event) -> list[dict[str, Any]]:
     """The user-stream messages of an engine event, in the order they are sent."""
     match event:
-        case OrderChanged(fill=None):
-            return [views.order_update(event)]
-        case OrderChanged():
-            return [views.trade_lite(event, event.fill), views.order_update(event)]
+        case OrderChanged(fill=fill):
+            lite = [views.trade_lite(event, fill)] if fill is not None else []
+            return [*lite, views.order_update(event)]
         case AlgoChanged():
             return [views.algo_update(event.algo, event.time)]
         case AccountChanged():

@@ -121,7 +121,9 @@ class Gateway:
                     404, {"code": -5000, "msg": f"Path {request.path} is not served."}, {}
                 )
             exchange = self._exchange
-            headers |= exchange.limits.charge(request.address, route.weight, wall_ms())
+            headers |= exchange.limits.charge(
+                request.address, route.cost(request.values), wall_ms()
+            )
             account = self._authorise(request, route)
             if route.order and account is not None:
                 headers |= exchange.limits.count_order(account.name, wall_ms())

@@ -242,7 +242,9 @@ def premium_index(feed: Feed, rate: Decimal, time: int) -> Json:
 def day_view(feed: Feed) -> Json:
     """The last 24 hours as REST `ticker/24hr` answers them."""
     instrument = feed.instrument
-    day = feed.day() or Bar(feed.time, feed.time, *[float(feed.price)] * 4, 0.0, 0.0)
+    last_price = float(feed.price)
+    standing = Bar(feed.time, feed.time, last_price, last_price, last_price, last_price, 0.0, 0.0)
+    day = feed.day() or standing
     price, quantity = instrument.price_precision, instrument.quantity_precision
     change = day.close - day.open
     average = day.quote_volume / day.volume if day.volume else day.close

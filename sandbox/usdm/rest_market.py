@@ -8,10 +8,12 @@ from sandbox import errors
 from sandbox.clock import wall_ms
 from sandbox.intervals import INTERVALS, bar_start, next_start
 from sandbox.usdm import market_views as views
-from sandbox.usdm.call import Call, Route
+from sandbox.usdm.call import Call, Route, by_limit, by_symbol
 
 MAX_KLINES = 1_500
 DEFAULT_KLINES = 500
+KLINE_WEIGHT = by_limit(DEFAULT_KLINES, (99, 1), (499, 2), (1000, 5), (MAX_KLINES, 10))
+DEPTH_WEIGHT = by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))
 
 
 def ping(call: Call) -> dict[str, Any]:
@@ -181,15 +183,15 @@ ROUTES = {
     ("GET", "/fapi/v1/ping"): Route(ping),
     ("GET", "/fapi/v1/time"): Route(time),
     ("GET", "/fapi/v1/exchangeInfo"): Route(exchange_info),
-    ("GET", "/fapi/v1/klines"): Route(klines, weight=5),
-    ("GET", "/fapi/v1/continuousKlines"): Route(continuous_klines, weight=5),
-    ("GET", "/fapi/v1/depth"): Route(depth, weight=5),
+    ("GET", "/fapi/v1/klines"): Route(klines, weigh=KLINE_WEIGHT),
+    ("GET", "/fapi/v1/continuousKlines"): Route(continuous_klines, weigh=KLINE_WEIGHT),
+    ("GET", "/fapi/v1/depth"): Route(depth, weigh=DEPTH_WEIGHT),
     ("GET", "/fapi/v1/aggTrades"): Route(agg_trades, weight=20),
     ("GET", "/fapi/v1/trades"): Route(trades, weight=5),
     ("GET", "/fapi/v1/ticker/price"): Route(ticker_price),
     ("GET", "/fapi/v2/ticker/price"): Route(ticker_price),
-    ("GET", "/fapi/v1/ticker/bookTicker"): Route(book_ticker, weight=2),
-    ("GET", "/fapi/v1/ticker/24hr"): Route(day_ticker),
+    ("GET", "/fapi/v1/ticker/bookTicker"): Route(book_ticker, weigh=by_symbol(2, 5)),
+    ("GET", "/fapi/v1/ticker/24hr"): Route(day_ticker, weigh=by_symbol(1, 40)),
     ("GET", "/fapi/v1/premiumIndex"): Route(premium_index),
     ("GET", "/fapi/v1/fundingRate"): Route(funding_rate),
     ("GET", "/fapi/v1/fundingInfo"): Route(nothing),

@@ -13,7 +13,7 @@ from sandbox.engine.model import AlgoOrder, Order
 from sandbox.errors import ExchangeError
 from sandbox.numbers import ZERO
 from sandbox.usdm import views
-from sandbox.usdm.call import SIGNED, Call, Route
+from sandbox.usdm.call import SIGNED, Call, Route, by_symbol
 from sandbox.usdm.params import Params, new_algo, new_order
 
 MAX_BATCH = 5
@@ -105,12 +105,12 @@ def _text(value: object) -> str:
 
 def place_batch(call: Call) -> list[Any]:
     """`POST /batchOrders`: each order by itself, refusals in their place."""
-    return [_one(lambda row=row: _place(call, row)) for row in _batch(call)]  # type: ignore[misc]
+    return [_one(lambda row=row: _place(call, row)) for row in _batch(call)]
 
 
 def amend_batch(call: Call) -> list[Any]:
     """`PUT /batchOrders`."""
-    return [_one(lambda row=row: _amend(call, row)) for row in _batch(call)]  # type: ignore[misc]
+    return [_one(lambda row=row: _amend(call, row)) for row in _batch(call)]
 
 
 def _one(action: Any) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def cancel_batch(call: Call) -> list[Any]:
     engine, account = call.exchange.engine, call.account
     return [
         _one(
-            lambda i=i, n=n: views.order_answer(  # type: ignore[misc]
+            lambda i=i, n=n: views.order_answer(
                 engine.cancel(account, orders.find(account, symbol, i, n))
             )
         )
@@ -285,7 +285,7 @@ ROUTES = {
     ("DELETE", "/fapi/v1/batchOrders"): Route(cancel_batch, SIGNED),
     ("DELETE", "/fapi/v1/allOpenOrders"): Route(cancel_all, SIGNED),
     ("POST", "/fapi/v1/countdownCancelAll"): Route(countdown, SIGNED, 10),
-    ("GET", "/fapi/v1/openOrders"): Route(open_orders, SIGNED),
+    ("GET", "/fapi/v1/openOrders"): Route(open_orders, SIGNED, weigh=by_symbol(1, 40)),
     ("GET", "/fapi/v1/allOrders"): Route(all_orders, SIGNED, 5),
     ("GET", "/fapi/v1/userTrades"): Route(user_trades, SIGNED, 5),
     ("GET", "/fapi/v1/forceOrders"): Route(force_orders, SIGNED, 20),
@@ -293,6 +293,6 @@ ROUTES = {
     ("GET", "/fapi/v1/algoOrder"): Route(get_algo, SIGNED),
     ("DELETE", "/fapi/v1/algoOrder"): Route(cancel_algo, SIGNED),
     ("DELETE", "/fapi/v1/algoOpenOrders"): Route(cancel_all_algos, SIGNED),
-    ("GET", "/fapi/v1/openAlgoOrders"): Route(open_algos, SIGNED),
+    ("GET", "/fapi/v1/openAlgoOrders"): Route(open_algos, SIGNED, weigh=by_symbol(1, 40)),
     ("GET", "/fapi/v1/allAlgoOrders"): Route(all_algos, SIGNED, 5),
 }

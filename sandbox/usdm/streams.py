@@ -173,6 +173,11 @@ class Hub:
             for connection in listeners:
                 await connection.flushed()
 
+    async def flush_market(self) -> None:
+        """Wait until all market messages have left."""
+        for connection in list(self.connections):
+            await connection.flushed()
+
     def send_step(
         self,
         time: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -295,6 +296,18 @@ def test_the_installed_command_ends_with_status_2_and_no_traceback(tmp_path: Pat
     assert ended.stderr == (
         "error: candle file absent.parquet does not exist; give a Parquet file of candles\n"
     )
+
+
+def test_the_first_use_on_a_machine_says_that_it_compiles(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    ended = subprocess.run(
+        [sys.executable, "-c", "from cli.results import enable_compiling; enable_compiling()"],
+        env={**os.environ, "NOCTURNE_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stderr.startswith(f"compiling for this machine, once (kept in {cache}")
 
 
 def test_help_shows_an_example(

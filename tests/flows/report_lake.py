@@ -122,29 +122,29 @@ def write_ledger(lake: Lake) -> None:
     key = "n1-abcdefgh-aaaaaaaaaaaaaaaa"
     common = {"symbol": "BTCUSDT", "strategy": "breakout", "release_id": "r", "position_id": 1}
     orders = [
-        {**common, "time": opened, "client_order_id": f"{key}-en-00", "side": "BUY", "leg": "en",
-         "status": "filled", "type": "MARKET", "quantity": 0.5, "stop_price": None,
+        {**common, "created_at": opened, "client_id": f"{key}-en-00", "side": "BUY", "leg": "en",
+         "status": "filled", "kind": "MARKET", "quantity": 0.5, "trigger_price": None,
          "decision_price": 100.0, "average_price": 100.1},
-        {**common, "time": opened, "client_order_id": f"{key}-sl-00", "side": "SELL", "leg": "sl",
-         "status": "cancelled", "type": "STOP_MARKET", "quantity": None, "stop_price": 99.0,
+        {**common, "created_at": opened, "client_id": f"{key}-sl-00", "side": "SELL", "leg": "sl",
+         "status": "cancelled", "kind": "STOP_MARKET", "quantity": None, "trigger_price": 99.0,
          "decision_price": None, "average_price": None},
-        {**common, "time": closed, "client_order_id": f"{key}-px-00", "side": "SELL", "leg": "px",
-         "status": "filled", "type": "MARKET", "quantity": 0.5, "stop_price": None,
+        {**common, "created_at": closed, "client_id": f"{key}-px-00", "side": "SELL", "leg": "px",
+         "status": "filled", "kind": "MARKET", "quantity": 0.5, "trigger_price": None,
          "decision_price": 104.0, "average_price": 104.0},
     ]  # fmt: skip
     positions = [
-        {"time": opened, "position_id": "1", "symbol": "BTCUSDT", "strategy": "breakout",
-         "side": "long", "quantity": 0.5, "entry_price": 100.1, "exit_price": 104.0,
+        {"id": 1, "symbol": "BTCUSDT", "strategy": "breakout", "release_id": "r",
+         "status": "closed", "side": 1, "quantity": 0.5, "entry_price": 100.1, "exit_price": 104.0,
          "opened_at": opened, "closed_at": closed, "realized_pnl": 1.95, "fees": 0.05,
-         "reason": "take_profit", "protected_at": round(opened.timestamp() * 1000) + 250},
+         "exit_reason": "take_profit", "protected_at": round(opened.timestamp() * 1000) + 250},
     ]  # fmt: skip
     fills = [
-        {"time": time, "trade_id": str(n), "client_order_id": f"{key}-en-00", "symbol": "BTCUSDT",
+        {"time": time, "trade_id": str(n), "client_id": f"{key}-en-00", "symbol": "BTCUSDT",
          "side": "BUY", "price": 100.1, "quantity": 0.5, "fee": 0.025}
         for n, time in enumerate([opened, closed])
     ]  # fmt: skip
     equity = [{"time": opened, "equity": 10_000.0}, {"time": closed, "equity": 10_001.9}]
-    events = [{"time": opened, "event_id": "e1", "kind": NASTY, "cause": None, "data": "{}"}]
+    events = [{"time": opened, "id": "e1", "type": NASTY, "cause": None, "data": "{}"}]
     for contract, rows in (
         (tables.ORDERS, orders),
         (tables.FILLS, fills),

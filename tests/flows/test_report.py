@@ -106,7 +106,7 @@ def test_the_state_and_its_reason_come_first(lake: Lake) -> None:
     summary = html[html.index('id="summary"') : html.index('id="inputs"')]
     assert "! unproven" in summary
     assert "0 of 1 parameter set passed every gate." in summary
-    assert "deflated sharpe ratio and probability of overfitting" in html
+    assert "deflated Sharpe ratio and probability of overfitting" in html
 
 
 def test_charts_have_a_title_and_a_description(lake: Lake) -> None:

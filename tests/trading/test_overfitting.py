@@ -93,6 +93,19 @@ class TestEffectiveTrials:
         trials = np.repeat(families, 10, axis=0) + generator.normal(0, 0.1, (30, 400))
         assert effective_trials(trials) == 3
 
+    def test_many_trials_agree_with_the_definition_pair_by_pair(self) -> None:
+        generator = np.random.default_rng(19)
+        families = generator.normal(0, 1, (200, 60))
+        trials = families[generator.integers(0, 200, 1200)] + generator.normal(0, 0.7, (1200, 60))
+        order = np.argsort(-sharpe_ratios(trials), kind="stable")
+        close = np.corrcoef(trials[order]) >= 0.7
+        leaders: list[int] = []
+        for place in range(1200):
+            if not any(close[place, leader] for leader in leaders):
+                leaders.append(place)
+        assert 200 < len(leaders) < 1200
+        assert effective_trials(trials) == len(leaders)
+
     def test_opposite_trials_are_two(self) -> None:
         one = np.random.default_rng(7).normal(0, 1, 100)
         assert effective_trials(np.stack([one, -one])) == 2

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 from trading.candles import DAY_MS, interval_ms
@@ -131,17 +132,20 @@ class Strategy:
         """Candles of ``signal_tf`` after which the start of the history is forgotten to 1e-9."""
         raise TypeError(f"strategy {self.name} declares no warm-up for {dict(params)}")
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Own parameters first, then the shared ones, with this strategy's defaults."""
         shared = tuple(_with_default(p, self.defaults.get(p.name, p.default)) for p in SHARED)
         return self.own + shared
 
+    @cached_property
+    def _by_name(self) -> dict[str, Parameter]:
+        return {parameter.name: parameter for parameter in self.parameters}
+
     def parameter(self, name: str) -> Parameter:
         """The declared parameter ``name``; `ParameterError` naming the known ones otherwise."""
-        for parameter in self.parameters:
-            if parameter.name == name:
-                return parameter
+        if name in self._by_name:
+            return self._by_name[name]
         known = ", ".join(p.name for p in self.parameters)
         raise ParameterError(f"{self.name} has no parameter '{name}'; it has {known}")
 
@@ -191,14 +195,4 @@ class Strategy:
 
 
 def _with_default(parameter: Parameter, default: Value) -> Parameter:
-    if default == parameter.default:
-        return parameter
-    return Parameter(
-        parameter.name,
-        parameter.kind,
-        default,
-        parameter.low,
-        parameter.high,
-        parameter.choices,
-        parameter.help,
-    )
+    return parameter if default == parameter.default else replace(parameter, default=default)

@@ -1,1 +1,1 @@
-"""Parts of the training step: data set, split, baselines, boosting, scores, gate. Nothing heavy here."""
+"""Parts of the training step: data set, split, boosting, scores, gate. Nothing heavy here."""

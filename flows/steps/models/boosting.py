@@ -65,7 +65,7 @@ class Boosted:
     offset: Linear | None = None
 
     def predict(self, x: Floats) -> Floats:
-        """Forecast for each row of ``x`` [row, feature]: a value, or a probability for a classifier."""
+        """Forecast for each row of ``x`` [row, feature]; a probability for a classifier."""
         trees = np.asarray(lightgbm.Booster(model_str=self.text).predict(x), dtype=np.float64)
         return trees if self.offset is None else trees + self.offset.predict(x, self.features)
 

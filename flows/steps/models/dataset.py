@@ -57,9 +57,13 @@ def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset
     """Label the rows of the features table of one symbol (ascending ``open_time``).
 
     The volatility of the coming hour is the row an hour later's volatility of its last hour, and
-    likewise its return: a label is a feature of the future, and ends where that row closes. The first
-    three days only fill the windows and are left out. Raises `DataError` when no row is left.
+    likewise its return: a label is a feature of the future, and ends where that row closes. The
+    first three days only fill the windows and are left out. Raises `DataError` when no row is left.
     """
+    missing = [name for name in names if name not in features.column_names]
+    if missing or not features.num_rows:
+        what = f"no feature '{missing[0]}'" if features.num_rows else "no features"
+        raise DataError(f"{symbol}: there are {what} in the lake; build the features first")
     opens = np.asarray(features["open_time"].cast(pa.int64()).to_numpy(), dtype=np.int64)
     x = np.column_stack([features[name].to_numpy(zero_copy_only=False) for name in names])
     later = np.searchsorted(opens, opens + HORIZON_MS)
@@ -74,7 +78,7 @@ def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset
         usable &= opens >= opens[0] + WARM_UP_MS
     if not usable.any():
         raise DataError(
-            f"{symbol}: no row to learn from among {len(opens)} feature rows; the first 3 days warm up "
+            f"{symbol}: no row to learn from among {len(opens)} feature rows; 3 days warm up "
             "and the last hour has no outcome yet, so import a longer history"
         )
     return Dataset(

@@ -19,8 +19,9 @@ from trading.overfitting import backtest_overfitting, deflated_sharpe, sharpe_ra
 class ModelThresholds:
     """Limits of the gate; shares are fractions.
 
-    ``direction_leak``: honest direction over an hour has an AUC of 0.505 to 0.511, shuffled folds show
-    0.72 and more; so beyond 0.56 the future is in the features. ``volatility_leak`` likewise for R².
+    ``direction_leak``: honest direction over an hour has an AUC of 0.505 to 0.511, shuffled folds
+    show 0.72 and more; so beyond 0.56 the future is in the features. ``volatility_leak`` likewise
+    for R².
     """
 
     direction_leak: float = 0.56
@@ -43,7 +44,7 @@ def judge_volatility(
     rows: int,
     limits: ModelThresholds,
 ) -> tuple[Verdict, ...]:
-    """Verdicts of a volatility model; it trades nothing, so it has to beat the best simple forecast."""
+    """Verdicts of a volatility model: it trades nothing, and has to beat the best simple one."""
     return (
         _at_most("leak_alarm", r2, limits.volatility_leak, "out-of-sample R² {:.3f}"),
         _at_least("test_rows", float(rows), float(limits.test_rows), "{:.0f} out-of-sample rows"),
@@ -70,7 +71,7 @@ def judge_direction(
     trials: Sequence[TradeScore],
     limits: ModelThresholds,
 ) -> tuple[Verdict, ...]:
-    """Verdicts of a directional model, after costs; ``trials`` are all rules tried, it among them."""
+    """Verdicts of a directional model, after costs; ``trials``: all rules tried, it among them."""
     daily = np.vstack([trial.daily for trial in trials])
     return (
         _at_most("leak_alarm", auc, limits.direction_leak, "out-of-sample AUC {:.3f}"),

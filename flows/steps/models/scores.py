@@ -14,7 +14,7 @@ _BP = 10_000.0
 
 
 def r_squared(actual: Floats, forecast: Floats) -> float:
-    """1 − squared error over squared deviation from the mean of ``actual``; nan without deviation."""
+    """1 − squared error over squared deviation from the mean; nan without deviation."""
     spread = float(np.sum((actual - actual.mean()) ** 2))
     return 1.0 - float(np.sum((actual - forecast) ** 2)) / spread if spread > 0 else float("nan")
 
@@ -51,7 +51,8 @@ def better_than(errors: Floats, other_errors: Floats, times: Integers) -> float:
 class TradeScore:
     """Trades of a rule: one an hour at most, held for the hour, after costs.
 
-    ``net`` are simple returns per trade; ``daily`` their sums per UTC day of the span, 0 on idle days.
+    ``net`` are simple returns per trade; ``daily`` their sums per UTC day of the span, 0 on idle
+    days.
     """
 
     net: Floats
@@ -74,7 +75,7 @@ class TradeScore:
 
 
 def trade(side: Integers, log_return: Floats, times: Integers, cost_bp: float) -> TradeScore:
-    """Trade ``side`` (−1, 0, 1) at every full hour and hold for one; ``cost_bp`` is a round trip."""
+    """Trade ``side`` (−1, 0, 1) at every full hour, hold for one; ``cost_bp`` a round trip."""
     hourly = times % HORIZON_MS == 0
     taken = hourly & (side != 0)
     net = side[taken] * np.expm1(log_return[taken]) - cost_bp / _BP

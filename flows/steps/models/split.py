@@ -1,4 +1,4 @@
-"""Walk-forward splits with purge and embargo; a split that lets the future into training is refused."""
+"""Walk-forward splits with purge and embargo; what lets the future into training is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SplitSettings:
 
 @dataclass(frozen=True)
 class Split:
-    """One fold as rows of a `Dataset`: masks for training and test, and the spans they come from."""
+    """One fold as rows of a `Dataset`: masks for training and test, and their spans."""
 
     fold: Fold
     train: NDArray[np.bool_]
@@ -33,7 +33,7 @@ class Split:
 
 
 def walk_forward(data: Dataset, settings: SplitSettings) -> tuple[Split, ...]:
-    """Folds whose training begins with the data and grows; each is checked before it is given out."""
+    """Folds whose training begins with the data and grows; each is checked before use."""
     folds = anchored_folds(
         int(data.times[0]),
         int(data.times[-1]) + 1,
@@ -54,8 +54,9 @@ def walk_forward(data: Dataset, settings: SplitSettings) -> tuple[Split, ...]:
 def check_split(data: Dataset, train: NDArray[np.int64], test: NDArray[np.int64]) -> None:
     """Refuse a split that is shuffled, empty, or whose training labels reach into the test.
 
-    ``train`` and ``test`` are row numbers. Raises `DataError`: neighbouring rows share most of their
-    windows, so that shuffled folds score an AUC of 0.7 to 0.85 on labels that nothing can predict.
+    ``train`` and ``test`` are row numbers. Raises `DataError`: neighbouring rows share most of
+    their windows, so that shuffled folds score an AUC of 0.7 to 0.85 on labels that nothing can
+    predict.
     """
     for name, rows in (("training", train), ("test", test)):
         if len(rows) == 0:
@@ -68,6 +69,6 @@ def check_split(data: Dataset, train: NDArray[np.int64], test: NDArray[np.int64]
     first = int(data.times[test[0]])
     if known > first:
         raise DataError(
-            f"{data.symbol}: training labels end {(known - first) / 60_000:.0f} minutes after the test "
-            "begins; split by time with a purge of the label's horizon, never shuffled"
+            f"{data.symbol}: training labels end {(known - first) / 60_000:.0f} minutes after the "
+            "test begins; split by time with a purge of the label's horizon, never shuffled"
         )

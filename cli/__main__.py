@@ -1,0 +1,5 @@
+"""`python -m cli` is `nocturne`."""
+
+from cli.main import main
+
+main()

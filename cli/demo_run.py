@@ -1,0 +1,121 @@
+"""The demo's chapters: research, replay, report, summary.
+
+The research half runs as a real Prefect flow under a private server; the executor and the sandbox
+exchange run as processes of their own and meet over sockets, as they would in production. All is
+computed as of the first minute of the replayed day: nothing of it is seen before it is traded.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cli import demo_replay, demo_summary
+from cli.demo_processes import run_to_end
+from lake.releases import Release, read_current
+from trading.errors import DataError, NocturneError
+
+REPLAYED_DAY = datetime(2025, 6, 22, tzinfo=UTC)
+"""A day on which the bundled data hold several entries, stops, targets and strategy exits."""
+
+PROJECT = Path(__file__).resolve().parents[1]
+RESEARCH_SETTINGS = PROJECT / "config" / "presets" / "demo.toml"
+LEAST_ROUND_TRIPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a demo reads and writes, and which day it trades."""
+
+    work: Path
+    sample: Path
+    begin: datetime = REPLAYED_DAY
+    end: datetime = REPLAYED_DAY + timedelta(days=1)
+
+    @property
+    def lake(self) -> Path:
+        """Root of the demo's lake."""
+        return self.work / "lake"
+
+    @property
+    def candles(self) -> Path:
+        """Folder of one-minute candles that the sandbox replays."""
+        return self.sample / "candles_1m" / "usdm"
+
+
+def say(text: str) -> None:
+    """One line of progress on the terminal."""
+    print(text, flush=True)
+
+
+def run(plan: Plan, *, fresh: bool) -> None:
+    """Do everything that is not yet done, and print what came of it.
+
+    Raises `NocturneError` when a chapter did not do its work.
+    """
+    started = time.monotonic()
+    if not plan.candles.is_dir():
+        raise DataError(
+            f"{plan.candles} is missing: run from the project's folder or give --sample"
+        )
+    if fresh:
+        shutil.rmtree(plan.work, ignore_errors=True)
+    plan.work.mkdir(parents=True, exist_ok=True)
+
+    say(f"Nocturne demo: research as of {plan.begin:%Y-%m-%d %H:%M} UTC, then that day is traded")
+    say("\n1/4  Research: import, checks, features, search, training, release, report")
+    _flow(plan, "nightly", "--server", "private")
+    release = read_current(plan.lake / "published", now=plan.begin, mode="replay")
+
+    say("\n2/4  Replay: the executor trades the release against the sandbox exchange")
+    folder = demo_replay.replay_once(plan, release, say)
+
+    say("\n3/4  The ledger goes into the lake, and what happened into the report")
+    _flow(plan, "export_ledger", "--server", "none", ledger=folder / "state" / "ledger.sqlite")
+    _flow(plan, "report", "--server", "none")
+
+    say("\n4/4  Summary")
+    facts = demo_summary.collect(plan, release, folder)
+    say(demo_summary.text(facts))
+    say(f"\nDone in {time.monotonic() - started:.0f} s.")
+    _require(facts, release)
+
+
+def _flow(plan: Plan, name: str, *more: str, ledger: Path | None = None) -> None:
+    """Run one research flow in a process of its own; its progress goes to the terminal."""
+    variables = {} if ledger is None else {"NOCTURNE_RESEARCH_LEDGER": str(ledger)}
+    code = run_to_end(
+        [
+            sys.executable, "-m", "cli", "flow", name,
+            "--as-of", plan.begin.isoformat(),
+            "--lake", str(plan.lake),
+            "--sample", str(plan.sample),
+            "--settings", str(RESEARCH_SETTINGS),
+            *more,
+        ],
+        {"NOCTURNE_RESEARCH_WORK": str(plan.work), **variables},
+    )  # fmt: skip
+    if code != 0:
+        raise NocturneError(
+            f"demo: the flow {name} ended with status {code}: its last lines above say why;"
+            " mend it and run the demo again"
+        )
+
+
+def _require(facts: demo_summary.Facts, release: Release) -> None:
+    """The demo fails when the day was not traded as it should be."""
+    if facts.round_trips < LEAST_ROUND_TRIPS:
+        raise NocturneError(
+            f"demo: {facts.round_trips} round trips at the exchange, at least {LEAST_ROUND_TRIPS}"
+            f" were expected of release {release.release_id}"
+        )
+    if facts.stops_rested == 0:
+        raise NocturneError("demo: no protective stop rested at the exchange")
+    if facts.violations:
+        raise NocturneError(f"demo: the exchange's audit found: {'; '.join(facts.violations)}")
+    if not facts.why_complete:
+        raise NocturneError("demo: `nocturne why` could not trace an order back to its data")

@@ -1,0 +1,141 @@
+"""The demo's summary: what happened according to the exchange's own ledger, and where to look."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.demo_processes import PROJECT
+from lake.releases import Release
+
+if TYPE_CHECKING:
+    from cli.demo_run import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the exchange recorded, and where everything lies."""
+
+    release_id: str
+    proven: bool
+    failed_gates: tuple[str, ...]
+    report: Path
+    exchange: Path
+    ledger: Path
+    orders: int
+    orders_of_release: int
+    round_trips: int
+    stops_rested: int
+    exits: tuple[tuple[str, int], ...]
+    profit: Decimal
+    violations: tuple[str, ...]
+    why: str
+    why_complete: bool
+
+
+def collect(plan: Plan, release: Release, folder: Path) -> Facts:
+    """Read the exchange's ledger (not the executor's word) and ask `why` about the last exit."""
+    from sandbox.audit import audit_ledger
+
+    exchange = folder / "exchange.sqlite"
+    with _reading(exchange) as rows:
+        clients = [str(r[0]) for r in rows.execute("select distinct client_id from orders")]
+        trips = round_trips(rows)
+        stops = rows.execute(
+            "select count(distinct algo_id) from algo_orders"
+            " where type = 'STOP_MARKET' and close_position = 1 and status = 'NEW'"
+        ).fetchone()[0]
+        amounts = rows.execute(
+            "select amount from balances where kind not in ('DEPOSIT', 'TRANSFER')"
+        ).fetchall()
+    ledger = folder / "state" / "ledger.sqlite"
+    with _reading(ledger) as rows:
+        exits = Counter(
+            str(r[0]) for r in rows.execute("select exit_reason from positions where closed_at > 0")
+        )
+        last = rows.execute(
+            "select client_id from fills order by time desc, trade_id desc limit 1"
+        ).fetchone()
+    why, complete = _why(plan, ledger, last[0]) if last else ("", False)
+    failed = sorted({f"{s.strategy} {s.symbol}" for s in release.strategies if not s.proven})
+    return Facts(
+        release_id=release.release_id,
+        proven=release.proven,
+        failed_gates=tuple(failed),
+        report=plan.lake / "reports" / f"{release.release_id}.html",
+        exchange=exchange,
+        ledger=ledger,
+        orders=len(clients),
+        orders_of_release=sum(c.startswith(f"n1-{release.short_id}-") for c in clients),
+        round_trips=trips,
+        stops_rested=int(stops),
+        exits=tuple(exits.most_common()),
+        profit=sum((Decimal(str(a[0])) for a in amounts), Decimal()),
+        violations=tuple(str(v) for v in audit_ledger(exchange).violations),
+        why=why,
+        why_complete=complete,
+    )
+
+
+def round_trips(exchange: sqlite3.Connection) -> int:
+    """How often a position at the exchange was opened and came back to nothing."""
+    trips, held = 0, {}
+    for symbol, amount in exchange.execute("select symbol, amount from positions order by seq"):
+        is_flat = Decimal(str(amount)) == 0
+        if is_flat and held.get(symbol):
+            trips += 1
+        held[symbol] = not is_flat
+    return trips
+
+
+def text(facts: Facts) -> str:
+    """The summary as the terminal shows it."""
+    standing = "proven" if facts.proven else "unproven: replay and paper only"
+    exits = ", ".join(f"{count} {reason}" for reason, count in facts.exits) or "none"
+    lines = [
+        f"     release      {facts.release_id} ({standing})",
+        f"     exchange     {facts.orders} orders, {facts.orders_of_release} with the release's id; "
+        f"{facts.round_trips} round trips; {facts.stops_rested} stops rested",
+        f"     exits        {exits}",
+        f"     result       {facts.profit:+.2f} USDT after fees and funding",
+        f"     report       {facts.report}",
+        f"     ledger       {facts.ledger}",
+        f"     exchange's   {facts.exchange}",
+    ]
+    if facts.failed_gates:
+        lines.insert(1, f"     not proven   {', '.join(facts.failed_gates)} (verdicts: the report)")
+    lines += ["", "     Why was the last fill made?", ""]
+    lines += [f"     {line}" for line in facts.why.splitlines()]
+    return "\n".join(lines)
+
+
+def _why(plan: Plan, ledger: Path, client_id: str) -> tuple[str, bool]:
+    """The chain that `nocturne why` prints, and whether every link of it was verified."""
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "cli", "why", client_id,
+            "--ledger", str(ledger), "--lake", str(plan.lake),
+        ],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    return (done.stdout or done.stderr).rstrip(), done.returncode == 0
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        yield connection
+    finally:
+        connection.close()

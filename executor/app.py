@@ -1,0 +1,316 @@
+"""The executor, put together: start, the periodic work, and the clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from executor.control import ControlServer
+from executor.deciding import Warmer
+from executor.events import EventType
+from executor.notify import notify
+from executor.parts import Executor
+from executor.ports import StreamState, UserEvent
+from executor.replay import sandbox_status
+from executor.risk import daily_loss
+from executor.venues.errors import RateLimited, Rejected, VenueFaultError
+from lake.releases import Release
+from trading.errors import VenueError
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 0.5
+PRICE_BY_REST_S = 3.0
+FINISHED_POLL_S = 0.25
+STOP_WITHIN_S = 5.0
+CONNECT_WITHIN_S = 60.0
+HOUR_MS = 3_600_000
+
+
+class App:
+    """Runs one `Executor` until it is told to stop."""
+
+    def __init__(self, parts: Executor) -> None:
+        self._x = parts
+        self._ctx = parts.ctx
+        self._stop = asyncio.Event()
+        self._user_up = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._equity_hour = -1
+        self._control = ControlServer(
+            parts.ctx.settings.paths.state,
+            {
+                "status": self._status,
+                "stop": self._stop_command,
+                "pause": self._pause,
+                "resume": self._resume,
+                "flatten": self._flatten,
+            },
+        )
+
+    def request_stop(self) -> None:
+        """Begin the clean stop."""
+        self._stop.set()
+
+    async def run(self, *, until_finished: bool) -> None:
+        """Start, work, stop; the ledger and the connections are closed however it ends."""
+        try:
+            await self._start()
+            if until_finished:
+                self._loop("finished", self._watch_finished())
+            stopping = asyncio.create_task(self._stop.wait())
+            done, _ = await asyncio.wait(
+                [stopping, *self._tasks], return_when=asyncio.FIRST_COMPLETED
+            )
+            stopping.cancel()
+            for task in done - {stopping}:
+                # A loop that ended by itself is a bug; guarding positions needs all of them.
+                task.result()
+        finally:
+            await self._shut_down()
+
+    def _loop(self, name: str, work: Awaitable[None]) -> None:
+        async def runner() -> None:
+            await work
+
+        self._tasks.append(asyncio.create_task(runner(), name=name))
+
+    async def _start(self) -> None:
+        x, ctx = self._x, self._ctx
+        started = time.monotonic()
+        ctx.emit(EventType.SYSTEM_STARTED, mode=ctx.settings.mode.value)
+        # `nocturne why` starts from the ledger alone: it must find the releases and check the ids.
+        ctx.ledger.set_meta("account", ctx.settings.account)
+        ctx.ledger.set_meta("published", str(ctx.settings.paths.published.resolve()))
+        await self._control.start()
+        release = x.releases.poll()
+        x.reconciler.load()
+        symbols = self._symbols(release)
+        await self._connect(symbols)
+        ctx.bus.subscribe(EventType.CANDLE_CLOSED, "deciding", x.deciding.on_candle_closed)
+        ctx.bus.subscribe(EventType.CANDLE_CLOSED, "account", self._each_candle)
+        ctx.bus.subscribe(EventType.PRICE_UPDATED, "monitor", self._on_price)
+        ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", x.trader.on_signal)
+        self._loop("bus", ctx.bus.run())
+        self._loop("intake", x.intake.run())
+        self._loop("user stream", x.user.run(self._on_user))
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            await self._user_up.wait()
+        await self._retried(x.reconciler.settle_orders)
+        while not await x.reconciler.run_once():
+            await asyncio.sleep(1.0)
+        x.feed.start_at(symbols, ctx.clock.now_ms())
+        x.feed.on_connected = self._reconcile_soon
+        await x.market.set_symbols(frozenset(symbols))
+        self._loop("market stream", x.market.run(x.feed.push))
+        self._loop("watch", x.watch.run())
+        if release is not None:
+            await self._use(release)
+        self._loop("periodic", self._periodic())
+        if x.stepper is not None:
+            self._loop("stepper", x.stepper.run())
+        x.status.state = "running"
+        x.status.write()
+        notify("READY=1")
+        log.info("ready in %.2f s", time.monotonic() - started, extra={"symbols": symbols})
+
+    def _symbols(self, release: Release | None) -> list[str]:
+        held = {holding.symbol for holding in self._ctx.book.holdings()}
+        venue = self._ctx.settings.venue.name
+        traded = {e.symbol for e in release.strategies if e.venue == venue} if release else set()
+        return sorted(held | traded)
+
+    async def _connect(self, symbols: list[str]) -> None:
+        async def connect() -> None:
+            leverage = self._ctx.settings.venue.leverage
+            known = await self._ctx.venue.connect(symbols, leverage)
+            self._ctx.book.instruments.update(known)
+
+        await self._retried(connect)
+
+    async def _retried(self, work: Callable[[], Awaitable[None]]) -> None:
+        """At start the exchange may be away for a while; a definite refusal ends the start."""
+        end = time.monotonic() + CONNECT_WITHIN_S
+        while True:
+            try:
+                return await work()
+            except Rejected as fault:
+                raise VenueError(f"the exchange refused the start: {fault}") from fault
+            except VenueFaultError as fault:
+                wait = fault.retry_after_s if isinstance(fault, RateLimited) else 1.0
+                if time.monotonic() + wait > end:
+                    raise VenueError(f"the exchange does not answer: {fault}") from fault
+                await asyncio.sleep(wait)
+
+    async def _use(self, release: Release) -> None:
+        """Warm the new deciders up beside the old ones, then swap between two events."""
+        x, ctx = self._x, self._ctx
+        with ctx.activity.busy("release"):
+            venue = ctx.settings.venue.name
+            entries = [e for e in release.strategies if e.venue == venue]
+            new = sorted({e.symbol for e in entries} - set(ctx.book.instruments))
+            if new:
+                await self._connect(new)
+                x.feed.start_at(new, ctx.clock.now_ms())
+            warmer = Warmer(ctx.venue, ctx.clock.now_ms())
+            lanes = [await warmer.lane(release, entry) for entry in entries]
+            x.deciding.swap(lanes)
+            x.releases.adopt(release)
+            await x.market.set_symbols(frozenset(self._symbols(release)))
+
+    def _on_user(self, event: UserEvent) -> None:
+        if not isinstance(event, StreamState):
+            self._x.intake.push(event)
+            return
+        if event.up:
+            self._ctx.emit(EventType.WS_CONNECTED, stream=event.name)
+            if self._user_up.is_set():
+                self._reconcile_soon()
+            self._user_up.set()
+        else:
+            log.warning("user stream down: %s", event.detail)
+            self._ctx.emit(EventType.WS_DISCONNECTED, stream=event.name, detail=event.detail)
+
+    def _reconcile_soon(self) -> None:
+        async def reconcile() -> None:
+            await self._x.reconciler.run_once()
+
+        self._ctx.spawn("reconcile", reconcile())
+
+    def _on_price(self, event: Any) -> None:
+        self._x.monitor.on_price(event.symbol, float(event.data["price"]), event.id)
+
+    def _each_candle(self, event: Any) -> None:
+        self._x.day.roll()
+        hour = event.time // HOUR_MS
+        if hour != self._equity_hour:
+            self._equity_hour = hour
+            self.note_equity()
+
+    def note_equity(self) -> None:
+        """Write an equity point."""
+        book = self._ctx.book
+        count = sum(1 for _ in book.holdings())
+        self._ctx.ledger.add_equity(
+            self._ctx.clock.now_ms(), book.balance.wallet, book.equity, count
+        )
+
+    async def _periodic(self) -> None:
+        timing = self._ctx.settings.timing
+        jobs: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (FLUSH_S, self._flush),
+            (timing.reconcile_s, self._reconcile),
+            (timing.release_poll_s, self._poll_release),
+            (timing.status_s, self._write_status),
+            (PRICE_BY_REST_S, self._prices_by_rest),
+        ]
+        due = [time.monotonic() + every for every, _ in jobs]
+        while True:
+            await asyncio.sleep(max(0.0, min(due) - time.monotonic()))
+            for index, (every, job) in enumerate(jobs):
+                if time.monotonic() >= due[index]:
+                    await job()
+                    due[index] = time.monotonic() + every
+
+    async def _flush(self) -> None:
+        self._ctx.ledger.flush()
+
+    async def _reconcile(self) -> None:
+        await self._x.reconciler.run_once()
+        book = self._ctx.book
+        self._x.day.check(daily_loss(book.equity, self._x.day.baseline))
+
+    async def _poll_release(self) -> None:
+        release = self._x.releases.poll()
+        if release is None:
+            return
+        try:
+            await self._use(release)
+        except (VenueFaultError, VenueError) as fault:
+            # The old set goes on; the next poll tries again.
+            self._x.releases.forget()
+            log.warning("release %s not taken yet: %s", release.release_id, fault)
+
+    async def _write_status(self) -> None:
+        self._x.status.write()
+        notify("WATCHDOG=1")
+
+    async def _prices_by_rest(self) -> None:
+        """While the stream is down, prices of what is open are asked for."""
+        if self._x.feed.up:
+            return
+        for holding in list(self._ctx.book.holdings()):
+            try:
+                price = await self._ctx.venue.last_price(holding.symbol)
+            except VenueFaultError as fault:
+                log.warning("price of %s: %s", holding.symbol, fault)
+                return
+            self._x.feed.price_by_rest(holding.symbol, price)
+
+    async def _watch_finished(self) -> None:
+        """End the run once the sandbox has replayed everything and nothing is under way."""
+        while not self._stop.is_set():
+            await asyncio.sleep(FINISHED_POLL_S)
+            status = await sandbox_status(self._ctx.settings.venue.rest_url)
+            if not status.get("finished"):
+                continue
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                await self._ctx.activity.wait_idle()
+            log.info("the replay is finished", extra={"steps": status.get("steps")})
+            self._stop.set()
+
+    async def _shut_down(self) -> None:
+        x, ctx = self._x, self._ctx
+        notify("STOPPING=1")
+        ctx.switches.entries = False
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await ctx.activity.wait_idle()
+        except TimeoutError:
+            log.warning("stopped with work under way: %s", ", ".join(ctx.activity.names))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ctx.stop_tasks()
+        await self._control.stop()
+        self.note_equity()
+        ctx.emit(EventType.SYSTEM_STOPPED)
+        x.status.state = "stopped"
+        x.status.write()
+        await ctx.venue.close()
+        ctx.ledger.close()
+
+    async def _status(self) -> dict[str, Any]:
+        return self._x.status.collect()
+
+    async def _stop_command(self) -> dict[str, Any]:
+        self._stop.set()
+        return {"status": "stopping"}
+
+    async def _pause(self) -> dict[str, Any]:
+        return self._switch_entries(on=False)
+
+    async def _resume(self) -> dict[str, Any]:
+        return self._switch_entries(on=True)
+
+    def _switch_entries(self, *, on: bool) -> dict[str, Any]:
+        self._ctx.switches.entries = on
+        self._ctx.emit(EventType.ENTRIES_CHANGED, entries=on, by="operator")
+        return {"entries": on}
+
+    async def _flatten(self) -> dict[str, Any]:
+        """Entries off, everything closed at market, and the exchange asked whether it is."""
+        self._switch_entries(on=False)
+        for holding in list(self._ctx.book.holdings()):
+            self._x.closer.close(holding, "flatten", None)
+        try:
+            async with asyncio.timeout(20):
+                while any(True for _ in self._ctx.book.holdings()):
+                    await asyncio.sleep(0.05)
+            left = await self._ctx.venue.positions()
+        except (TimeoutError, VenueFaultError) as error:
+            return {"error": f"not flat yet: {error!r}"}
+        return {"flat": not left, "positions": [p.symbol for p in left]}

@@ -1,0 +1,76 @@
+"""Running the executor as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from executor.app import App
+from executor.clock import Clock, ReplayClock, WallClock
+from executor.ledger.store import Ledger
+from executor.lock import single_instance
+from executor.logs import setup
+from executor.parts import assemble, make_context
+from executor.replay import sandbox_status
+from executor.settings import Keys, Mode, Settings, load_keys, load_settings
+
+log = logging.getLogger(__name__)
+
+
+def run(settings_file: Path, *, until_finished: bool) -> None:
+    """Run until SIGTERM, SIGINT, `nocturne executor stop`, or the end of the replay.
+
+    Raises:
+        NocturneError: settings, keys, lock, ledger or exchange do not allow a start.
+    """
+    settings = load_settings(settings_file)
+    keys = load_keys(settings_file)
+    state = settings.paths.state
+    with single_instance(state):
+        masked = (keys.key.get_secret_value(), keys.secret.get_secret_value())
+        handler = setup(state / "executor.log", masked)
+        try:
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                runner.run(_run(settings, keys, until_finished=until_finished))
+        finally:
+            logging.getLogger("executor").removeHandler(handler)
+            handler.close()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+async def _run(settings: Settings, keys: Keys, *, until_finished: bool) -> None:
+    from executor.venues.binance_usdm import BinanceUsdm
+    from executor.venues.market_stream import BinanceMarketStream
+    from executor.venues.user_stream import BinanceUserStream
+
+    ledger = Ledger(settings.paths.state / "ledger.sqlite")
+    clock = await _clock(settings)
+    venue = BinanceUsdm(settings.venue, keys)
+    ctx = make_context(settings, clock, ledger, venue)
+    lockstep = settings.replay.clock_url is not None
+    market = BinanceMarketStream(
+        settings.venue.ws_url, (), None if lockstep else settings.timing.stale_s
+    )
+    user = BinanceUserStream(
+        settings.venue.ws_url, venue.listen_key, settings.timing.user_keepalive_s
+    )
+    app = App(assemble(ctx, market, user))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.request_stop)
+    await app.run(until_finished=until_finished)
+
+
+async def _clock(settings: Settings) -> Clock:
+    if settings.mode is not Mode.REPLAY:
+        return WallClock()
+    status = await sandbox_status(settings.venue.rest_url)
+    return ReplayClock(int(status["market_time"]))

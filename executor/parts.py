@@ -1,0 +1,161 @@
+"""The parts of an executor, wired: real ones here, fakes in tests."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from decimal import Decimal
+
+from executor.activity import Activity
+from executor.adoption import Adoption
+from executor.alerts import Alerts, LogAlerts
+from executor.book import Book, Holding
+from executor.bus import Bus
+from executor.clock import Clock
+from executor.context import Context, Switches
+from executor.deciding import Deciding
+from executor.events import Event, EventMaker
+from executor.feed import Feed
+from executor.guarding import Closer, DayGuard, Monitor, Watch
+from executor.intake import Intake
+from executor.journal import Journal
+from executor.ledger.store import Ledger
+from executor.orders import OrderDesk
+from executor.ports import MarketStream, UserStream, Venue
+from executor.protector import Protector
+from executor.reconcile import Reconciler
+from executor.releases import ReleaseKeeper
+from executor.replay import Stepper
+from executor.settings import Mode, Settings
+from executor.status import Status
+from executor.trader import Parts, Trader
+
+log = logging.getLogger(__name__)
+
+
+class Wires:
+    """What the intake tells: to the protector, the price stream and the day's baseline."""
+
+    def __init__(self, ctx: Context, market: MarketStream) -> None:
+        self._ctx = ctx
+        self._market = market
+        self._watched: frozenset[str] = frozenset()
+        self.protector: Protector | None = None
+        self.day: DayGuard | None = None
+
+    def changed(self, symbol: str, cause: str | None) -> None:
+        """Protect anew, and follow the prices of exactly what is held."""
+        if self.protector is not None:
+            self.protector.ask(symbol, cause)
+        held = frozenset(h.symbol for h in self._ctx.book.holdings() if h.filled)
+        if held != self._watched:
+            self._watched = held
+            self._ctx.spawn("watch prices", self._market.watch_prices(held))
+
+    def stop_died(self, holding: Holding, why: str) -> None:
+        """Close what lost its stop."""
+        if self.protector is not None:
+            self.protector.stop_died(holding, why)
+
+    def transferred(self, amount: Decimal) -> None:
+        """Move the day's baseline."""
+        if self.day is not None:
+            self.day.transferred(amount)
+
+
+@dataclass
+class Executor:
+    """Every part of one running executor."""
+
+    ctx: Context
+    desk: OrderDesk
+    intake: Intake
+    closer: Closer
+    protector: Protector
+    monitor: Monitor
+    watch: Watch
+    feed: Feed
+    deciding: Deciding
+    releases: ReleaseKeeper
+    trader: Trader
+    reconciler: Reconciler
+    day: DayGuard
+    status: Status
+    market: MarketStream
+    user: UserStream
+    stepper: Stepper | None
+
+
+def make_context(
+    settings: Settings, clock: Clock, ledger: Ledger, venue: Venue, alerts: Alerts | None = None
+) -> Context:
+    """Bus, journal and book around a ledger and a venue."""
+    activity = Activity()
+    switches = Switches()
+    told: Alerts = alerts if alerts is not None else LogAlerts()
+
+    def dead_letter(event: Event, handler: str, failure: BaseException) -> None:
+        log.error("handler %s failed on %s", handler, event.type, exc_info=failure)
+        ledger.add_dead_letter(event, handler, f"{type(failure).__name__}: {failure}")
+        told.send("event not handled", handler=handler, event=event.type.value)
+
+    def overflow(queued: int) -> None:
+        switches.entries, switches.why = False, "event queue overflow"
+        log.error("event queue full (%d): entries off", queued)
+        told.send("event queue full: entries off", queued=queued)
+
+    return Context(
+        settings=settings,
+        clock=clock,
+        ledger=ledger,
+        journal=Journal(ledger),
+        bus=Bus(activity, dead_letter=dead_letter, on_overflow=overflow),
+        activity=activity,
+        make=EventMaker(ledger.next_run(), clock.now_ms),
+        venue=venue,
+        book=Book(),
+        alerts=told,
+        switches=switches,
+    )
+
+
+def assemble(ctx: Context, market: MarketStream, user: UserStream) -> Executor:
+    """Wire the parts."""
+    settings = ctx.settings
+    lockstep = settings.replay.clock_url is not None
+    desk = OrderDesk(ctx)
+    wires = Wires(ctx, market)
+    intake = Intake(ctx, desk, wires)
+    closer = Closer(ctx, desk, intake)
+    protector = Protector(ctx, desk, closer)
+    wires.protector = protector
+    monitor = Monitor(ctx, closer, 0.0 if settings.mode is Mode.REPLAY else settings.timing.tick_s)
+    deciding = Deciding(ctx, monitor)
+    # In lockstep the market waits for us: its silence says nothing about the stream.
+    feed = Feed(ctx, None if lockstep else settings.timing.stale_s)
+    releases = ReleaseKeeper(ctx)
+    day = DayGuard(ctx)
+    wires.day = day
+    trader = Trader(ctx, Parts(desk, closer, feed, deciding, releases, day))
+    adoption = Adoption(ctx, intake, releases)
+    reconciler = Reconciler(ctx, desk, intake, protector, trader, closer, adoption)
+    clock_url = settings.replay.clock_url
+    return Executor(
+        ctx=ctx,
+        desk=desk,
+        intake=intake,
+        closer=closer,
+        protector=protector,
+        monitor=monitor,
+        watch=Watch(ctx, closer, protector.ask),
+        feed=feed,
+        deciding=deciding,
+        releases=releases,
+        trader=trader,
+        reconciler=reconciler,
+        day=day,
+        status=Status(ctx, feed, releases, reconciler),
+        market=market,
+        user=user,
+        stepper=Stepper(clock_url, feed, ctx.activity) if clock_url else None,
+    )

@@ -1,0 +1,167 @@
+"""Start a flow from a terminal or from another program, with or without a Prefect server."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flows import background, local
+from flows.engine import Console, PlainEngine, Say
+from flows.pipeline import BODIES, FlowResult
+from flows.request import Request, make_request
+from flows.settings import FILE_VARIABLE
+from trading.errors import ParameterError, SettingsError
+
+FLOWS = {
+    "nightly": "flows.nightly:nightly",
+    "retune_k": "flows.tuning:retune_k",
+    "scan": "flows.universe:scan",
+    "export_ledger": "flows.ledger:export_ledger",
+    "import": "flows.single:import_candles",
+    **{
+        name: f"flows.single:{name}"
+        for name in ("validate", "features", "optimize", "train", "publish", "report")
+    },
+}
+SERVERS = ("auto", "private", "none")
+
+
+def launch(
+    name: str,
+    *,
+    as_of: str | datetime | None = None,
+    lake: str | Path | None = None,
+    sample: str | Path | None = None,
+    symbols: Sequence[str] | None = None,
+    server: str = "auto",
+    settings: Path | None = None,
+    say: Say | None = None,
+) -> FlowResult:
+    """Run the flow ``name`` in this process and return what it did.
+
+    ``server``: ``private`` starts a Prefect server for this run alone (a home of its own in the
+    ``work`` setting, 7 s), an URL uses that server, ``none`` runs the steps without Prefect, ``auto`` uses
+    ``PREFECT_API_URL`` or the server of ``make up`` if one answers, else none. Progress goes to ``say``,
+    by default the terminal. ``settings`` is read instead of ``config/research.toml``. Raises what the
+    flow raises.
+    """
+    if name not in BODIES:
+        raise ParameterError(f"there is no flow '{name}'; flows are {', '.join(BODIES)}")
+    with _environment({FILE_VARIABLE: str(settings.resolve())} if settings else {}):
+        return _launch(name, as_of, lake, sample, symbols, server, say)
+
+
+def _launch(
+    name: str,
+    as_of: str | datetime | None,
+    lake: str | Path | None,
+    sample: str | Path | None,
+    symbols: Sequence[str] | None,
+    server: str,
+    say: Say | None,
+) -> FlowResult:
+    request = make_request(as_of, lake, sample, symbols)
+    console = say or Console()
+    console(f"{name} as of {request.as_of:%Y-%m-%d %H:%M}Z, lake {request.settings.lake}")
+    home = request.settings.work / "prefect"
+    if server == "private":
+        return _run_private(name, request, home, console)
+    url = _url_of(server, home)
+    if url is None:
+        return BODIES[name](PlainEngine(name, request.settings.threads, console), request)
+    return _run_with_prefect(name, request, home, url, console)
+
+
+def _url_of(server: str, home: Path) -> str | None:
+    if server == "none":
+        return None
+    if server == "auto":
+        member = background.running(home, "server")
+        known = (os.environ.get("PREFECT_API_URL"), member.api_url if member else None)
+        return next((url for url in known if url and local.healthy(url)), None)
+    if not server.startswith(("http://", "https://")):
+        raise ParameterError(f"server '{server}' is none of {', '.join(SERVERS)} and no http URL")
+    url = server.rstrip("/")
+    url = url if url.endswith("/api") else f"{url}/api"
+    if not local.healthy(url):
+        raise SettingsError(f"no Prefect server answers at {url}; start one with `make up`")
+    return url
+
+
+def _run_private(name: str, request: Request, home: Path, console: Say) -> FlowResult:
+    member = background.running(home, "server")
+    if member is not None and local.healthy(member.api_url):
+        return _run_with_prefect(name, request, home, member.api_url, console)
+    console("starting a Prefect server for this run …")
+    with local.starting_server(home) as starting:
+        # The imports take seconds too; they and the server's start share them.
+        _flow_of(name, home)
+        url = starting.ready()
+        console(f"Prefect server at {url}")
+        return _run_with_prefect(name, request, home, url, console)
+
+
+def _run_with_prefect(
+    name: str, request: Request, home: Path, url: str, console: Say
+) -> FlowResult:
+    flow = _flow_of(name, home)
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_HOME,
+        temporary_settings,
+    )
+
+    from flows.prefect_engine import TERMINAL
+
+    # Whoever waits at the terminal needs no heartbeat, whose thread takes a second to end.
+    values = {PREFECT_API_URL: url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    token = TERMINAL.set(console)
+    try:
+        with temporary_settings(values):
+            result: FlowResult = flow(
+                as_of=f"{request.as_of:%Y-%m-%dT%H:%M:%SZ}",
+                lake=str(request.settings.lake),
+                sample=str(request.settings.sample),
+                symbols=list(request.settings.symbols),
+            )
+            return result
+    finally:
+        TERMINAL.reset(token)
+
+
+def _flow_of(name: str, home: Path) -> Any:
+    """The Prefect flow of ``name``; Prefect reads its logging and its home when it is first imported."""
+    wanted = {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+        # The console shows our progress lines; Prefect's own go to the server.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "trading,lake,flows",
+        "DO_NOT_TRACK": "1",
+    }
+    module, _, attribute = FLOWS[name].partition(":")
+    with _environment({} if "prefect" in sys.modules else wanted):
+        return getattr(importlib.import_module(module), attribute)
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables that hold inside the block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

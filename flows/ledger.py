@@ -1,0 +1,19 @@
+"""The hourly flow that copies the executor's ledger."""
+
+from __future__ import annotations
+
+from prefect import State, flow
+
+from flows.pipeline import FlowResult
+from flows.prefect_engine import run_flow
+
+
+@flow(name="export-ledger", timeout_seconds=1800, validate_parameters=True)
+def export_ledger(
+    as_of: str | None = None,
+    lake: str | None = None,
+    sample: str | None = None,
+    symbols: list[str] | None = None,
+) -> State[FlowResult]:
+    """Copy the executor's ledger into the lake."""
+    return run_flow("export_ledger", as_of, lake, sample, symbols)

@@ -1,0 +1,19 @@
+"""The nightly flow: everything from the archive files to a release and its report."""
+
+from __future__ import annotations
+
+from prefect import State, flow
+
+from flows.pipeline import FlowResult
+from flows.prefect_engine import run_flow
+
+
+@flow(name="nightly", timeout_seconds=14400, validate_parameters=True)
+def nightly(
+    as_of: str | None = None,
+    lake: str | None = None,
+    sample: str | None = None,
+    symbols: list[str] | None = None,
+) -> State[FlowResult]:
+    """Import, check, features, search, train, publish and report."""
+    return run_flow("nightly", as_of, lake, sample, symbols)

@@ -1,0 +1,229 @@
+"""Walk-forward of one target of one symbol: fit each fold, score it beside the baselines, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flows.steps.models import boosting
+from flows.steps.models.boosting import Boosted
+from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, Integers
+from flows.steps.models.gate import judge_direction, judge_volatility
+from flows.steps.models.scores import TradeScore, auc, better_than, r_squared, trade
+from flows.steps.models.split import Split, walk_forward
+from trading.errors import ParameterError
+from trading.gates import Verdict
+
+if TYPE_CHECKING:
+    from flows.steps.train import FoldScore, TrainSettings
+
+Scores = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The model for a release, trained on all rows, and the out-of-sample evidence for its kind."""
+
+    final: Boosted
+    params: Mapping[str, Any]
+    rows: int
+    train_from: int
+    train_to: int
+    scores: Scores
+    folds: tuple[FoldScore, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def judge_target(data: Dataset, target: str, settings: TrainSettings) -> Judged:
+    """Judge ``volatility_1h`` or ``direction_1h``; `ParameterError` for another target."""
+    judges: dict[str, Callable[[Dataset, TrainSettings], Judged]] = {
+        "volatility_1h": judge_volatility_target,
+        "direction_1h": judge_direction_target,
+    }
+    if target not in judges:
+        raise ParameterError(
+            f"there is no model target '{target}'; choose from {', '.join(judges)}"
+        )
+    return judges[target](data, settings)
+
+
+@dataclass(frozen=True)
+class _Forecast:
+    """Out-of-sample forecasts of one fold, and of the baselines on the same rows."""
+
+    split: Split
+    test: Dataset
+    model: Floats
+    baselines: Mapping[str, Floats]
+
+
+def judge_volatility_target(data: Dataset, settings: TrainSettings) -> Judged:
+    """Log volatility of the next hour against the last hour's and HAR."""
+    forecasts = []
+    for split in walk_forward(data, settings.split):
+        train, test = data.take(split.train), data.take(split.test)
+        model = boosting.fit_volatility(train.x, train.log_volatility, data.features)
+        baselines = {
+            "last": test.column("log_rv_4"),
+            "har": boosting.fit_har(train.x, train.log_volatility, data.features).predict(
+                test.x, data.features
+            ),
+        }
+        forecasts.append(_Forecast(split, test, model.predict(test.x), baselines))
+    folds = [_volatility_scores([forecast]) for forecast in forecasts]
+    scores = _volatility_scores(forecasts)
+    best = max(("har", "last"), key=lambda name: scores[f"r2_{name}"] or 0.0)
+    actual = np.concatenate([f.test.log_volatility for f in forecasts])
+    errors = {
+        "model": actual - np.concatenate([f.model for f in forecasts]),
+        best: actual - np.concatenate([f.baselines[best] for f in forecasts]),
+    }
+    times = np.concatenate([f.test.times for f in forecasts])
+    probability = better_than(errors["model"], errors[best], times)
+    better = [(fold["r2"] or 0.0) > (fold[f"r2_{best}"] or 0.0) for fold in folds]
+    verdicts = judge_volatility(
+        r2=_number(scores["r2"]),
+        best_baseline=_number(scores[f"r2_{best}"]),
+        baseline=best,
+        better_folds=float(np.mean(better)),
+        probability=probability,
+        rows=len(actual),
+        limits=settings.limits,
+    )
+    scores |= {"probability_better": _known(probability), "better_folds": float(np.mean(better))}
+    final = boosting.fit_volatility(data.x, data.log_volatility, data.features)
+    params = boosting.parameters(boosting.VOLATILITY_PARAMS)
+    return _judged(data, final, params, scores, _fold_scores(forecasts, folds), verdicts)
+
+
+def _volatility_scores(forecasts: Sequence[_Forecast]) -> Scores:
+    actual = np.concatenate([f.test.log_volatility for f in forecasts])
+    scores: Scores = {
+        "test_rows": float(len(actual)),
+        "r2": _known(r_squared(actual, np.concatenate([f.model for f in forecasts]))),
+    }
+    for name in forecasts[0].baselines:
+        baseline = np.concatenate([f.baselines[name] for f in forecasts])
+        scores[f"r2_{name}"] = _known(r_squared(actual, baseline))
+    return scores
+
+
+def judge_direction_target(data: Dataset, settings: TrainSettings) -> Judged:
+    """Sign of the next hour's return, traded beyond the cost filter, against reversal and flat."""
+    forecasts = []
+    for split in walk_forward(data, settings.split):
+        train, test = data.take(split.train), data.take(split.test)
+        model = boosting.fit_direction(
+            train.x, (train.log_return > 0).astype(np.float64), data.features
+        )
+        # What a forecast is worth: its lean times the usual move of an hour, as training knew it.
+        usual = float(np.mean(np.abs(train.log_return)))
+        expected = (2.0 * model.predict(test.x) - 1.0) * usual
+        reversal = -np.nan_to_num(test.column("ret_4"))
+        forecasts.append(_Forecast(split, test, expected, {"reversal": reversal}))
+    folds = [_direction_scores([forecast], settings) for forecast in forecasts]
+    scores = _direction_scores(forecasts, settings)
+    own = _trades(forecasts, settings, edge=settings.edge)
+    reversal_score = _trades(forecasts, settings, baseline="reversal")
+    trials = [own, reversal_score]
+    trials += [_trades(forecasts, settings, edge=edge) for edge in (0.0, 0.5, 1.0, 2.0)]
+    best = max(("reversal", reversal_score.total), ("flat", 0.0), key=lambda entry: entry[1])
+    positive = float(np.mean([(fold["total_return"] or 0.0) > 0 for fold in folds]))
+    verdicts = judge_direction(
+        auc=_number(scores["auc"]),
+        score=own,
+        best_baseline=best[1],
+        baseline=best[0],
+        positive_folds=positive,
+        trials=trials,
+        limits=settings.limits,
+    )
+    scores |= {"positive_folds": positive}
+    final = boosting.fit_direction(data.x, (data.log_return > 0).astype(np.float64), data.features)
+    params = boosting.parameters(boosting.DIRECTION_PARAMS)
+    return _judged(data, final, params, scores, _fold_scores(forecasts, folds), verdicts)
+
+
+def _trades(
+    forecasts: Sequence[_Forecast],
+    settings: TrainSettings,
+    *,
+    edge: float = 0.0,
+    baseline: str | None = None,
+) -> TradeScore:
+    """Trades of the model beyond ``edge`` × the cost, or of a baseline at every hour."""
+    values = [f.model if baseline is None else f.baselines[baseline] for f in forecasts]
+    forecast = np.concatenate(values)
+    least = 0.0 if baseline else edge * settings.round_trip_bp / 10_000.0
+    side: Integers = np.where(np.abs(forecast) > least, np.sign(forecast), 0).astype(np.int64)
+    returns = np.concatenate([f.test.log_return for f in forecasts])
+    times = np.concatenate([f.test.times for f in forecasts])
+    return trade(side, returns, times, settings.round_trip_bp)
+
+
+def _direction_scores(forecasts: Sequence[_Forecast], settings: TrainSettings) -> Scores:
+    up = np.concatenate([f.test.log_return for f in forecasts]) > 0
+    own = _trades(forecasts, settings, edge=settings.edge)
+    always = _trades(forecasts, settings)
+    reversal = _trades(forecasts, settings, baseline="reversal")
+    return {
+        "test_rows": float(len(up)),
+        "auc": _known(auc(up, np.concatenate([f.model for f in forecasts]))),
+        "auc_reversal": _known(
+            auc(up, np.concatenate([f.baselines["reversal"] for f in forecasts]))
+        ),
+        "trades": float(own.trades),
+        "net_bp": _known(own.net_bp),
+        "total_return": own.total,
+        "net_bp_every_hour": _known(always.net_bp),
+        "net_bp_reversal": _known(reversal.net_bp),
+        "net_bp_flat": 0.0,
+    }
+
+
+def _fold_scores(forecasts: Sequence[_Forecast], scores: Sequence[Scores]) -> tuple[FoldScore, ...]:
+    from flows.steps.train import FoldScore
+
+    return tuple(
+        FoldScore(
+            fold=number,
+            train_from=forecast.split.fold.train_start,
+            train_to=forecast.split.fold.train_end,
+            test_from=forecast.split.fold.test_start,
+            test_to=forecast.split.fold.test_end,
+            scores=values,
+        )
+        for number, (forecast, values) in enumerate(zip(forecasts, scores, strict=True))
+    )
+
+
+def _judged(
+    data: Dataset,
+    final: Boosted,
+    params: Mapping[str, Any],
+    scores: Scores,
+    folds: tuple[FoldScore, ...],
+    verdicts: tuple[Verdict, ...],
+) -> Judged:
+    return Judged(
+        final=final,
+        params=params,
+        rows=len(data.times),
+        train_from=int(data.times[0]),
+        train_to=int(data.times[-1]) + HORIZON_MS,
+        scores=scores,
+        folds=folds,
+        verdicts=verdicts,
+    )
+
+
+def _known(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

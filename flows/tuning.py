@@ -1,0 +1,19 @@
+"""The four-hourly flow that retunes the breakout's K."""
+
+from __future__ import annotations
+
+from prefect import State, flow
+
+from flows.pipeline import FlowResult
+from flows.prefect_engine import run_flow
+
+
+@flow(name="retune-k", timeout_seconds=1800, validate_parameters=True)
+def retune_k(
+    as_of: str | None = None,
+    lake: str | None = None,
+    sample: str | None = None,
+    symbols: list[str] | None = None,
+) -> State[FlowResult]:
+    """Retune K inside the approved plateau."""
+    return run_flow("retune_k", as_of, lake, sample, symbols)

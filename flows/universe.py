@@ -1,0 +1,19 @@
+"""The quarter-hourly flow that scans for the universe."""
+
+from __future__ import annotations
+
+from prefect import State, flow
+
+from flows.pipeline import FlowResult
+from flows.prefect_engine import run_flow
+
+
+@flow(name="scan", timeout_seconds=600, validate_parameters=True)
+def scan(
+    as_of: str | None = None,
+    lake: str | None = None,
+    sample: str | None = None,
+    symbols: list[str] | None = None,
+) -> State[FlowResult]:
+    """Rank the symbols by quote volume."""
+    return run_flow("scan", as_of, lake, sample, symbols)

@@ -1,0 +1,195 @@
+"""Judging a run by the exchange's own ledger: do money, fills, positions and states add up?"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sandbox.ledger import TABLES, decimal_of
+from sandbox.numbers import ZERO, plain
+from trading.errors import DataError
+
+Row = Mapping[str, Any]
+FINAL = ("FILLED", "CANCELED", "EXPIRED", "REJECTED", "FINISHED")
+SHOWN = 20
+
+
+@dataclass(slots=True)
+class Report:
+    """What the ledger holds, and every sentence about what is wrong in it."""
+
+    orders: int = 0
+    conditional_orders: int = 0
+    fills: int = 0
+    round_trips: int = 0
+    refused_requests: int = 0
+    reused_client_ids: int = 0
+    open_positions: int = 0
+    longest_unprotected_ms: int = 0
+    wallets: dict[str, str] = field(default_factory=dict)
+    income: dict[str, str] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self), indent=2)
+
+    def to_text(self) -> str:
+        """As lines to read."""
+        lines = [f"{name}: {value}" for name, value in asdict(self).items() if name != "violations"]
+        lines.append(f"violations: {len(self.violations)}")
+        lines.extend(f"  {text}" for text in self.violations[:SHOWN])
+        return "\n".join(lines)
+
+
+def audit_ledger(path: Path) -> Report:
+    """Check a ledger file; ``DataError`` when it is not one."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such ledger; `nocturne sandbox serve --ledger` writes one")
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            tables = {name: _rows(connection, name) for name in TABLES}
+    except sqlite3.DatabaseError as error:
+        raise DataError(f"{path}: not a sandbox ledger ({error})") from error
+    return audit_tables(tables)
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
+    found = connection.execute(f"select * from {table} order by seq").fetchall()
+    return [dict(row) for row in found]
+
+
+def audit_tables(tables: Mapping[str, list[Row]]) -> Report:
+    """Check the rows of all tables."""
+    report = Report(
+        orders=len({row["order_id"] for row in tables["orders"]}),
+        conditional_orders=len({row["algo_id"] for row in tables["algo_orders"]}),
+        fills=len(tables["fills"]),
+        refused_requests=sum(1 for row in tables["requests"] if row["status"] >= 400),
+        reused_client_ids=_reused(tables["orders"]),
+    )
+    _check_money(report, tables)
+    _check_states(report, tables["orders"], "order_id", "order")
+    _check_states(report, tables["algo_orders"], "algo_id", "conditional order")
+    _check_orders(report, tables)
+    _check_positions(report, tables)
+    _measure_protection(report, tables)
+    return report
+
+
+def _reused(orders: Iterable[Row]) -> int:
+    ids = Counter(row["client_id"] for row in orders if row["execution"] == "NEW")
+    return sum(1 for count in ids.values() if count > 1)
+
+
+def _check_money(report: Report, tables: Mapping[str, list[Row]]) -> None:
+    """Each wallet is the sum of its changes; profit and fees are those of the fills."""
+    wallets: dict[str, Decimal] = defaultdict(Decimal)
+    kinds: dict[str, Decimal] = defaultdict(Decimal)
+    for row in tables["balances"]:
+        amount = decimal_of(row["amount"])
+        wallets[row["account"]] += amount
+        kinds[row["kind"]] += amount
+        if wallets[row["account"]] != decimal_of(row["wallet"]):
+            report.violations.append(
+                f"balance {row['seq']}: wallet {row['wallet']} is not the sum of its changes "
+                f"{wallets[row['account']]}"
+            )
+    profit = sum((decimal_of(row["realised"]) for row in tables["fills"]), ZERO)
+    fees = sum((decimal_of(row["fee"]) for row in tables["fills"]), ZERO)
+    if profit != kinds["REALIZED_PNL"]:
+        report.violations.append(f"fills realised {profit}, wallets {kinds['REALIZED_PNL']}")
+    if fees != -kinds["COMMISSION"]:
+        report.violations.append(f"fills cost {fees} in fees, wallets {-kinds['COMMISSION']}")
+    report.wallets = {name: plain(value) for name, value in wallets.items()}
+    report.income = {name: plain(value) for name, value in kinds.items()}
+
+
+def _check_states(report: Report, rows: Iterable[Row], key: str, noun: str) -> None:
+    """Nothing happens to an order after its end."""
+    ended: dict[Any, str] = {}
+    for row in rows:
+        ident, status = row[key], row["status"]
+        if ident in ended:
+            report.violations.append(f"{noun} {ident}: {status} after {ended[ident]}")
+        if status in FINAL:
+            ended[ident] = status
+
+
+def _check_orders(report: Report, tables: Mapping[str, list[Row]]) -> None:
+    """An order's fills add up to what it says, never to more than its quantity."""
+    filled: dict[int, Decimal] = defaultdict(Decimal)
+    for row in tables["fills"]:
+        filled[row["order_id"]] += decimal_of(row["quantity"])
+    latest = {row["order_id"]: row for row in tables["orders"]}
+    for ident, row in latest.items():
+        if filled[ident] != decimal_of(row["filled"]):
+            report.violations.append(
+                f"order {ident}: fills of {filled[ident]}, stated {row['filled']}"
+            )
+        if filled[ident] > decimal_of(row["quantity"]):
+            report.violations.append(f"order {ident}: filled {filled[ident]} of {row['quantity']}")
+    for ident in filled.keys() - latest.keys():
+        report.violations.append(f"fill of order {ident}, which was never accepted")
+
+
+def _check_positions(report: Report, tables: Mapping[str, list[Row]]) -> None:
+    """A position is the sum of its fills; its cost is what they paid plus what was realised."""
+    amounts: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    costs: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in tables["fills"]:
+        key = (row["account"], row["symbol"])
+        signed = decimal_of(row["quantity"]) * (1 if row["side"] == "BUY" else -1)
+        before = amounts[key]
+        amounts[key] += signed
+        costs[key] += signed * decimal_of(row["price"]) + decimal_of(row["realised"])
+        if before and amounts[key] * before <= 0:
+            report.round_trips += 1
+    latest = {(row["account"], row["symbol"]): row for row in tables["positions"]}
+    for key, row in latest.items():
+        if amounts[key] != decimal_of(row["amount"]):
+            report.violations.append(
+                f"position {key[1]}: {row['amount']}, its fills sum to {amounts[key]}"
+            )
+        if costs[key] != decimal_of(row["cost"]):
+            report.violations.append(
+                f"position {key[1]}: cost {row['cost']}, its fills say {costs[key]}"
+            )
+    report.open_positions = sum(1 for amount in amounts.values() if amount)
+
+
+def _measure_protection(report: Report, tables: Mapping[str, list[Row]]) -> None:
+    """The longest market time for which a position had no stop resting at the exchange."""
+    changes: list[tuple[int, int, str, Row]] = []
+    for kind in ("positions", "algo_orders"):
+        changes.extend((row["market_ms"], row["seq"], kind, row) for row in tables[kind])
+    changes.sort(key=lambda change: (change[0], change[2] == "positions", change[1]))
+    stops: dict[str, set[int]] = defaultdict(set)
+    naked_since: dict[str, int] = {}
+    held: dict[str, Decimal] = defaultdict(Decimal)
+    for time, _, kind, row in changes:
+        symbol = row["symbol"]
+        if kind == "positions":
+            held[symbol] = decimal_of(row["amount"])
+        elif row["status"] == "NEW" and _protects(row):
+            stops[symbol].add(row["algo_id"])
+        elif row["status"] != "NEW":
+            stops[symbol].discard(row["algo_id"])
+        if held[symbol] and not stops[symbol]:
+            naked_since.setdefault(symbol, time)
+        elif symbol in naked_since:
+            waited = time - naked_since.pop(symbol)
+            report.longest_unprotected_ms = max(report.longest_unprotected_ms, waited)
+
+
+def _protects(row: Row) -> bool:
+    stopping = row["type"] in ("STOP_MARKET", "STOP", "TRAILING_STOP_MARKET")
+    return stopping and bool(row["close_position"] or row["reduce_only"])

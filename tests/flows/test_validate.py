@@ -1,0 +1,262 @@
+"""Raw minutes become checked ones, or go to quarantine with a reason, or fail their symbol."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+from candle_lake import MINUTE_MS, SAMPLE, minutes, ms, put_raw, table
+
+from flows.contracts.candles import validate_frame
+from flows.contracts.known import KnownOddity, ValidationSettings
+from flows.steps.candle_checks import judge
+from flows.steps.validate import describe, validate, validate_symbol
+from lake.store import Lake
+from lake.tables import CANDLES, QUARANTINE, RAW_CANDLES
+
+START = datetime(2025, 5, 4, tzinfo=UTC)
+LATER = datetime(2025, 6, 1, tzinfo=UTC)
+LENIENT = ValidationSettings(max_bad_share=0.5)
+
+
+def raw(columns: dict[str, list[Any]]) -> pa.Table:
+    return table(columns)
+
+
+def reasons(bad: pa.Table) -> dict[int, str]:
+    """Reason by minute after START."""
+    first = ms(START)
+    times = [(time.value - first) // MINUTE_MS for time in bad["open_time"]]
+    return dict(zip(times, bad["reason"].to_pylist(), strict=True))
+
+
+def test_good_minutes_are_checked_as_they_came(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    data = raw(minutes(START, 300))
+    put_raw(lake, "BTCUSDT", data)
+    report = validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER)
+    checked = lake.read(CANDLES)
+    assert (report.status, report.rows, report.quarantined, report.gaps) == ("passed", 300, 0, 0)
+    assert checked.select(data.column_names).equals(data)
+    assert set(checked["gap_before"].to_pylist()) == {0}
+    assert lake.partitions(QUARANTINE) == ()
+
+
+def test_a_month_that_did_not_change_is_not_checked_again(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put_raw(lake, "BTCUSDT", raw(minutes(START, 200)))
+    first = validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER)
+    path = lake.partitions(CANDLES)[0].path
+    written = path.stat().st_mtime_ns
+    second = validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER)
+    assert [month.skipped for month in first.months + second.months] == [False, True]
+    assert (second.rows, second.status) == (200, "passed")
+    assert path.stat().st_mtime_ns == written
+    put_raw(lake, "BTCUSDT", raw(minutes(START, 201)))
+    third = validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER)
+    assert (third.months[0].skipped, third.rows) == (False, 201)
+
+
+def test_every_kind_of_bad_row_goes_to_quarantine_with_its_reason() -> None:
+    columns = minutes(START, 400)
+    columns["high"][10] = columns["low"][10]
+    columns["low"][20] = columns["high"][20] + 1
+    columns["volume"][30] = -1.0
+    columns["low"][40] = 0.0
+    columns["close"][50] = None
+    columns["open"][60] = float("nan")
+    columns["high"][70] = float("inf")
+    columns["taker_buy_base"][80] = columns["volume"][80] + 1
+    verdict = judge(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
+    assert reasons(verdict.bad) == {
+        10: "high is below open or close",
+        20: "low is above open or close",
+        30: "quote volume, trades or taker volume is wrong; volume is negative",
+        40: "a price is not positive",
+        50: "a price or the volume is missing",
+        60: "a price or the volume is not a number",
+        70: "a price or the volume is not a number",
+        80: "quote volume, trades or taker volume is wrong",
+    }
+    assert verdict.good.num_rows == 392
+    assert (verdict.failures, verdict.errors) == ((), ())
+    assert verdict.good["gap_before"].to_pylist().count(1) == 8
+    assert verdict.good["gap_before"][10].as_py() == 1
+
+
+def test_a_candle_off_the_full_minute_is_quarantined() -> None:
+    columns = minutes(START, 300)
+    columns["open_time"][100] += 1_500
+    verdict = judge(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
+    assert verdict.bad["reason"].to_pylist() == ["not on a full minute"]
+
+
+def test_a_jump_without_volume_is_a_bad_print_and_one_with_volume_is_a_crash() -> None:
+    columns = minutes(START, 600)
+    for at, volume in ((200, 0.01), (400, 5000.0)):
+        columns["close"][at] = 60.0
+        columns["low"][at] = 60.0
+        columns["open"][at + 1] = 60.0
+        columns["low"][at + 1] = 60.0
+        columns["volume"][at] = volume
+        columns["taker_buy_base"][at] = 0.0
+    verdict = judge(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
+    assert reasons(verdict.bad) == {200: "price jumps without volume"}
+
+
+def test_too_many_bad_rows_fail_the_symbol_and_leave_nothing_checked(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    columns = minutes(START, 200)
+    for at in (5, 6):
+        columns["volume"][at] = -1.0
+    put_raw(lake, "BTCUSDT", raw(columns))
+    report = validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER)
+    assert report.status == "failed"
+    assert (
+        report.reasons
+        == (
+            "BTCUSDT: 2 of 200 rows are bad (1.00%, allowed 0.50%), first 2025-05-04 00:05: "
+            "quote volume, trades or taker volume is wrong",
+        )
+        or "2 of 200 rows are bad" in report.reasons[0]
+    )
+    assert lake.partitions(CANDLES) == ()
+    assert lake.read(QUARANTINE).num_rows == 2
+
+
+def without(columns: dict[str, list[Any]], first: int, count: int) -> dict[str, list[Any]]:
+    return {name: values[:first] + values[first + count :] for name, values in columns.items()}
+
+
+def test_a_gap_fails_the_symbol_unless_it_is_known() -> None:
+    data = raw(without(minutes(START, 300), 100, 3))
+    unknown = judge(data, None, "binance_usdm", "BTCUSDT", ValidationSettings())
+    assert unknown.failures == (
+        "BTCUSDT: 3 minutes absent from 2025-05-04 01:40, which no known oddity explains",
+    )
+    oddity = KnownOddity(
+        venue="binance_usdm",
+        symbol="BTCUSDT",
+        kind="gap",
+        start=START + timedelta(minutes=100),
+        minutes=3,
+        reason="maintenance",
+        noted="2025-05-05",
+    )
+    known = judge(data, None, "binance_usdm", "BTCUSDT", ValidationSettings(known=(oddity,)))
+    assert (known.failures, known.gaps) == ((), 1)
+    assert "maintenance (noted 2025-05-05)" in known.oddities[0]
+    assert known.good["gap_before"].to_pylist()[100] == 3
+    longer = raw(without(minutes(START, 300), 100, 4))
+    assert judge(
+        longer, None, "binance_usdm", "BTCUSDT", ValidationSettings(known=(oddity,))
+    ).failures
+
+
+def test_a_gap_between_two_months_is_found(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    columns = minutes(datetime(2025, 5, 31, 22, tzinfo=UTC), 240)
+    put_raw(lake, "BTCUSDT", raw(without(columns, 118, 4)))
+    report = validate_symbol(lake, "binance_usdm", "BTCUSDT", datetime(2025, 6, 2, tzinfo=UTC))
+    assert report.reasons == (
+        "BTCUSDT: 4 minutes absent from 2025-05-31 23:58, which no known oddity explains",
+    )
+
+
+def test_a_venue_that_leaves_out_quiet_minutes_has_no_gaps_to_explain() -> None:
+    data = raw(without(minutes(START, 300), 100, 3))
+    verdict = judge(data, None, "upbit", "KRW-BTC", ValidationSettings())
+    assert (verdict.failures, verdict.gaps) == ((), 1)
+
+
+@pytest.mark.parametrize(("quiet", "failures"), [(19, 0), (20, 1)])
+def test_the_outage_of_2023_09_12_is_known_by_number(quiet: int, failures: int) -> None:
+    start = datetime(2023, 9, 12, 8, tzinfo=UTC)
+    columns = minutes(start, 120)
+    for at in range(34, 34 + quiet):
+        columns["volume"][at] = columns["taker_buy_base"][at] = 0.0
+    verdict = judge(raw(columns), None, "binance_usdm", "FILUSDT", ValidationSettings())
+    assert len(verdict.failures) == failures
+    assert len(verdict.oddities) == 1 - failures
+    assert verdict.good.num_rows == 120
+
+
+def test_the_archive_sample_passes_with_its_known_outage() -> None:
+    (path,) = SAMPLE.glob("binance_archive/**/FILUSDT-1m-2023-09.zip")
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read(archive.namelist()[0])
+    file = pyarrow.csv.read_csv(io.BytesIO(text))
+    names = {"count": "trades", "taker_buy_volume": "taker_buy_base"}
+    names |= {"taker_buy_quote_volume": "taker_buy_quote"}
+    data = file.rename_columns([names.get(name, name) for name in file.column_names])
+    columns = {name: data[name].to_pylist() for name in minutes(START, 1)}
+    verdict = judge(raw(columns), None, "binance_usdm", "FILUSDT", ValidationSettings())
+    assert (verdict.good.num_rows, verdict.bad.num_rows, verdict.failures) == (43_200, 0, ())
+    assert "19 minutes without a trade from 2023-09-12 08:34" in verdict.oddities[0]
+
+
+def test_nothing_at_or_after_as_of_is_read_and_nothing_later_is_lost(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put_raw(lake, "BTCUSDT", raw(minutes(START, 300)))
+    early = START + timedelta(minutes=120)
+    assert validate_symbol(lake, "binance_usdm", "BTCUSDT", early).rows == 120
+    assert lake.read(CANDLES).num_rows == 120
+    validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER)
+    assert validate_symbol(lake, "binance_usdm", "BTCUSDT", early).rows == 120
+    assert lake.read(CANDLES).num_rows == 300
+
+
+def test_a_symbol_that_fails_or_errs_does_not_stop_the_others(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put_raw(lake, "AAAUSDT", raw(minutes(START, 100)))
+    put_raw(lake, "BBBUSDT", raw(without(minutes(START, 100), 50, 1)))
+    put_raw(lake, "CCCUSDT", raw(minutes(START, 100)))
+    (damaged,) = lake.partitions(RAW_CANDLES, symbol="CCCUSDT")
+    damaged.path.write_bytes(b"PAR1 half a file")
+    said: list[str] = []
+    symbols = ["CCCUSDT", "BBBUSDT", "DDDUSDT", "AAAUSDT"]
+    report = validate(lake, as_of=LATER, symbols=symbols, progress=said.append)
+    assert [r.status for r in report.symbols] == ["errored", "failed", "failed", "passed"]
+    assert report.passed == ("AAAUSDT",)
+    assert set(report.left_out) == {"BBBUSDT", "CCCUSDT", "DDDUSDT"}
+    assert "cannot be read" in report.left_out["CCCUSDT"]
+    assert report.left_out["DDDUSDT"] == "no candles of DDDUSDT before 2025-06-01 00:00"
+    assert (
+        said[3]
+        == describe(report.symbols[3])
+        == ("AAAUSDT passed: 100 rows, 0 quarantined, 0 gaps")
+    )
+
+
+def test_a_symbol_that_fails_keeps_its_last_good_partition(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put_raw(lake, "BTCUSDT", raw(minutes(START, 100)))
+    validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER)
+    put_raw(lake, "BTCUSDT", raw(without(minutes(START, 200), 150, 9)))
+    assert not validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER).ok
+    assert lake.read(CANDLES).num_rows == 100
+
+
+def test_the_suite_itself_names_what_is_not_met() -> None:
+    columns = minutes(START, 50)
+    columns["high"][7] = columns["low"][7]
+    columns["volume"][9] = -3.0
+    result = validate_frame(raw(columns).to_pandas())
+    assert result.failed == (
+        "expect_column_values_to_be_between volume (1 rows)",
+        "expect_column_values_to_be_between over_high (1 rows)",
+    )
+    assert result.errored == ()
+
+
+def test_an_expectation_that_cannot_run_is_an_error_and_not_a_failure() -> None:
+    frame = raw(minutes(START, 50)).to_pandas().drop(columns=["trades"])
+    result = validate_frame(frame)
+    assert result.errored == ("expect_column_values_to_be_between trades",)
+    assert result.failed == ("expect_table_columns_to_match_set",)

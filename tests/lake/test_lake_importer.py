@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from lake_builders import (
+    HEADER,
+    MAY_31_2358,
+    MINUTE,
+    archive_csv,
+    archive_file,
+    candle_file,
+    write_checksum,
+)
+
+from lake.importer import FileReport, ImportReport, import_folder
+from lake.store import Lake
+from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS
+from trading.errors import DataError
+
+SAMPLE = Path(__file__).parents[2] / "data_lake" / "sample"
+JUNE = datetime(2025, 6, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.mkdir()
+    return path
+
+
+def only(report: ImportReport) -> FileReport:
+    assert len(report.files) == 1
+    return report.files[0]
+
+
+def closes(lake: Lake, symbol: str = "FILUSDT") -> list[float]:
+    return lake.read(RAW_CANDLES, ["close"], symbol=symbol)["close"].to_pylist()
+
+
+@pytest.mark.parametrize("header", [True, False], ids=["header", "no header"])
+@pytest.mark.parametrize("unit", [1, 1000], ids=["ms", "us"])
+def test_an_archive_file_is_read_with_or_without_header_in_ms_or_us(
+    lake: Lake, folder: Path, header: bool, unit: int
+) -> None:
+    archive_file(folder, archive_csv(MAY_31_2358, [4.0, 5.0], unit, header))
+    report = import_folder(lake, folder, JUNE)
+    assert (only(report).status, report.rows, report.partitions_written) == ("imported", 2, 1)
+    row = lake.read(RAW_CANDLES).to_pylist()[0]
+    assert row["open_time"] == datetime(2025, 5, 31, 23, 58, tzinfo=UTC)
+    assert (row["quote_volume"], row["trades"]) == (40.0, 7)
+    assert (row["taker_buy_base"], row["taker_buy_quote"]) == (4.0, 16.0)
+    assert (row["venue"], row["symbol"], row["interval"]) == ("binance_usdm", "FILUSDT", "1m")
+
+
+def test_the_market_is_known_from_the_archives_folders(lake: Lake, folder: Path) -> None:
+    archive_file(folder, archive_csv(MAY_31_2358, [4.0]), venue="spot")
+    assert only(import_folder(lake, folder, JUNE)).venue == "binance_spot"
+
+
+def test_candles_without_volumes_of_trades_get_nulls_not_inventions(
+    lake: Lake, folder: Path
+) -> None:
+    candle_file(folder / "candles_1m" / "usdm" / "BTCUSDT.parquet", MAY_31_2358, [9.0, 9.5, 9.7])
+    import_folder(lake, folder, JUNE)
+    data = lake.read(RAW_CANDLES)
+    assert sorted(set(data["month"].to_pylist())) == ["2025-05", "2025-06"]
+    for name in ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote"):
+        assert data[name].null_count == 3
+
+
+def test_a_plain_folder_of_candles_finds_its_interval_from_the_rows(
+    lake: Lake, folder: Path
+) -> None:
+    candle_file(folder / "BTCUSDT.parquet", MAY_31_2358, [9.0, 9.5, 9.7])
+    report = import_folder(lake, folder, JUNE, venue="upbit")
+    assert only(report).venue == "upbit"
+    assert {p.values["interval"] for p in lake.partitions(RAW_CANDLES)} == {"1m"}
+
+
+def test_no_candle_that_had_not_closed_is_imported_and_a_later_run_adds_it(
+    lake: Lake, folder: Path
+) -> None:
+    candle_file(folder / "candles_1m" / "BTCUSDT.parquet", MAY_31_2358, [1.0, 2.0, 3.0])
+    early = import_folder(lake, folder, datetime(2025, 5, 31, 23, 59, 59, tzinfo=UTC))
+    assert (early.rows, closes(lake, "BTCUSDT")) == (1, [1.0])
+    import_folder(lake, folder, datetime(2025, 6, 1, tzinfo=UTC))
+    assert closes(lake, "BTCUSDT") == [1.0, 2.0]
+    import_folder(lake, folder, JUNE)
+    assert closes(lake, "BTCUSDT") == [1.0, 2.0, 3.0]
+    # A run for an earlier time takes nothing away; readers cut by themselves.
+    back = import_folder(lake, folder, datetime(2025, 6, 1, tzinfo=UTC))
+    assert back.partitions_written == 0
+    assert closes(lake, "BTCUSDT") == [1.0, 2.0, 3.0]
+
+
+def test_a_file_from_the_future_is_told_and_not_imported(lake: Lake, folder: Path) -> None:
+    archive_file(folder, archive_csv(MAY_31_2358, [4.0]))
+    file = only(import_folder(lake, folder, datetime(2025, 5, 1, tzinfo=UTC)))
+    assert (file.status, file.rows) == ("ahead", 0)
+    assert lake.partitions(RAW_CANDLES) == ()
+
+
+def test_a_second_run_writes_nothing_even_when_the_file_was_touched(
+    lake: Lake, folder: Path
+) -> None:
+    path = archive_file(folder, archive_csv(MAY_31_2358, [4.0, 5.0]))
+    import_folder(lake, folder, JUNE)
+    (partition,) = lake.partitions(RAW_CANDLES)
+    before = partition.path.stat().st_mtime_ns
+    os.utime(path, ns=(1, 1))
+    report = import_folder(lake, folder, JUNE)
+    assert (only(report).status, report.partitions_written) == ("unchanged", 0)
+    assert partition.path.stat().st_mtime_ns == before
+
+
+def test_a_changed_source_replaces_its_rows_and_changes_the_fingerprint(
+    lake: Lake, folder: Path
+) -> None:
+    archive_file(folder, archive_csv(MAY_31_2358, [4.0, 5.0]))
+    import_folder(lake, folder, JUNE)
+    (before,) = lake.fingerprint(RAW_CANDLES, JUNE)
+    archive_file(folder, archive_csv(MAY_31_2358, [4.0, 5.5]))
+    assert only(import_folder(lake, folder, JUNE)).status == "imported"
+    assert closes(lake) == [4.0, 5.5]
+    (after,) = lake.fingerprint(RAW_CANDLES, JUNE)
+    assert after.sha256 != before.sha256
+
+
+def test_a_partition_that_was_deleted_is_imported_again(lake: Lake, folder: Path) -> None:
+    archive_file(folder, archive_csv(MAY_31_2358, [4.0]))
+    import_folder(lake, folder, JUNE)
+    (before,) = lake.fingerprint(RAW_CANDLES, JUNE)
+    shutil.rmtree(lake.root / "raw")
+    import_folder(lake, folder, JUNE)
+    assert lake.fingerprint(RAW_CANDLES, JUNE) == (before,)
+
+
+def test_poorer_candles_fill_up_but_never_replace_the_archives(lake: Lake, folder: Path) -> None:
+    archive_file(folder, archive_csv(MAY_31_2358, [4.0]), symbol="BTCUSDT")
+    candle_file(folder / "candles_1m" / "usdm" / "BTCUSDT.parquet", MAY_31_2358, [4.0, 5.0])
+    import_folder(lake, folder, JUNE)
+    data = lake.read(RAW_CANDLES).to_pydict()
+    assert (data["close"], data["quote_volume"]) == ([4.0, 5.0], [40.0, None])
+    # The same when they come later and alone.
+    other = folder.with_name("other")
+    candle_file(other / "candles_1m" / "usdm" / "BTCUSDT.parquet", MAY_31_2358, [4.5, 5.5])
+    import_folder(lake, other, JUNE)
+    data = lake.read(RAW_CANDLES).to_pydict()
+    assert (data["close"], data["quote_volume"]) == ([4.0, 5.5], [40.0, None])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[60] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def test_a_zip_that_does_not_fit_its_checksum_is_reported_and_the_others_go_on(
+    lake: Lake, folder: Path
+) -> None:
+    flip(archive_file(folder, archive_csv(MAY_31_2358, [4.0]), symbol="ADAUSDT"))
+    archive_file(folder, archive_csv(MAY_31_2358, [5.0]))
+    report = import_folder(lake, folder, JUNE)
+    (bad,) = report.failed
+    assert (bad.symbol, report.rows) == ("ADAUSDT", 1)
+    assert "its CHECKSUM says" in bad.reason
+    assert report.symbols == (("binance_usdm", "FILUSDT"),)
+    assert closes(lake) == [5.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            archive_csv(MAY_31_2358, [4.0, 5.0])[:-30],
+            "the CSV is torn or not of the archive's form",
+        ),
+        ("", "the CSV is empty"),
+        ("<html>not found</html>", "neither a candle nor the archive's header"),
+        (archive_csv(MAY_31_2358, [4.0, 5.0, 6.0]), "outside 2025-05"),
+        (
+            HEADER
+            + archive_csv(MAY_31_2358, [4.0], header=False)
+            + archive_csv(MAY_31_2358, [4.5], header=False),
+            "two different candles for 2025-05-31 23:58",
+        ),
+        (archive_csv(MAY_31_2358, [4.0]).replace(",7,", ",x,"), "torn or not"),
+    ],
+    ids=["torn", "empty", "web page", "other month", "contradiction", "not a number"],
+)
+def test_a_bad_csv_is_reported_with_its_reason(
+    lake: Lake, folder: Path, text: str, words: str
+) -> None:
+    archive_file(folder, text)
+    file = only(import_folder(lake, folder, JUNE))
+    assert file.status == "failed"
+    assert words in file.reason
+    assert "\n" not in file.reason
+    assert lake.partitions(RAW_CANDLES) == ()
+
+
+def test_a_damaged_zip_is_reported(lake: Lake, folder: Path) -> None:
+    path = archive_file(folder, archive_csv(MAY_31_2358, [4.0]))
+    path.write_bytes(path.read_bytes()[:-40])
+    write_checksum(path)
+    file = only(import_folder(lake, folder, JUNE))
+    assert (file.status, file.reason[:18]) == ("failed", "the ZIP is damaged")
+
+
+def test_a_zip_without_checksum_is_imported_with_a_remark(lake: Lake, folder: Path) -> None:
+    path = archive_file(folder, archive_csv(MAY_31_2358, [4.0]))
+    path.with_name(path.name + ".CHECKSUM").unlink()
+    file = only(import_folder(lake, folder, JUNE))
+    assert (file.status, file.reason) == (
+        "imported",
+        "not verified: there is no CHECKSUM file beside it",
+    )
+
+
+def test_a_repeated_row_counts_once(lake: Lake, folder: Path) -> None:
+    row = archive_csv(MAY_31_2358, [4.0], header=False)
+    archive_file(folder, row + row)
+    import_folder(lake, folder, JUNE)
+    assert closes(lake) == [4.0]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (pa.table({"time": [1]}), "column 'open_time' is missing"),
+        (pa.table({"open_time": [MAY_31_2358]}), "column 'open' is missing"),
+        (
+            pa.table({n: ["x"] for n in ("open_time", "open", "high", "low", "close", "volume")}),
+            "column 'open_time' is string",
+        ),
+    ],
+)
+def test_a_parquet_file_of_another_kind_is_reported(
+    lake: Lake, folder: Path, table: pa.Table, words: str
+) -> None:
+    (folder / "candles_1m").mkdir()
+    pq.write_table(table, folder / "candles_1m" / "BTCUSDT.parquet")
+    file = only(import_folder(lake, folder, JUNE))
+    assert file.status == "failed"
+    assert words in file.reason
+
+
+def test_a_damaged_parquet_file_is_reported(lake: Lake, folder: Path) -> None:
+    path = candle_file(folder / "BTCUSDT.parquet", MAY_31_2358, [1.0, 2.0])
+    path.write_bytes(path.read_bytes()[:-10])
+    file = only(import_folder(lake, folder, JUNE))
+    assert "the Parquet file is damaged" in file.reason
+
+
+def test_a_missing_or_empty_folder_is_one_sentence(lake: Lake, folder: Path) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        import_folder(lake, folder / "nowhere", JUNE)
+    with pytest.raises(DataError, match="holds no archive ZIP"):
+        import_folder(lake, folder, JUNE)
+
+
+def test_funding_keeps_its_jitter_and_one_event_counts_once(lake: Lake, folder: Path) -> None:
+    def write(times: list[int], rates: list[float]) -> None:
+        table = pa.table(
+            {"funding_time": pa.array(times, pa.timestamp("ms", tz="UTC")), "funding_rate": rates}
+        )
+        (folder / "funding").mkdir(exist_ok=True)
+        pq.write_table(table, folder / "funding" / "BTCUSDT.parquet")
+
+    write([MAY_31_2358 + 3], [0.1])
+    import_folder(lake, folder, JUNE)
+    write([MAY_31_2358 - 2, MAY_31_2358 + 480 * MINUTE], [0.1, 0.2])
+    import_folder(lake, folder, JUNE)
+    data = lake.read(RAW_FUNDING)
+    assert data["funding_time"].cast(pa.int64()).to_pylist() == [
+        MAY_31_2358 - 2,
+        MAY_31_2358 + 480 * MINUTE,
+    ]
+    assert data["mark_price"].null_count == 2
+
+
+def test_instruments_keep_decimal_text(lake: Lake) -> None:
+    import_folder(lake, SAMPLE, JUNE, symbols=["NONE"])
+    rows = {row["symbol"]: row for row in lake.read(RAW_INSTRUMENTS).to_pylist()}
+    assert sorted(rows) == ["BTCUSDT", "ETHUSDT", "FILUSDT"]
+    btc = rows["BTCUSDT"]
+    assert (btc["tick_size"], btc["step_size"], btc["min_notional"]) == ("0.01", "0.001", "5")
+    assert (btc["maker_fee"], btc["taker_fee"]) == ("0.0002", "0.0005")
+    assert json.loads(btc["margin_brackets"])[0]["initialLeverage"] == 20
+
+
+def test_the_bundled_sample_imports_whole_and_the_second_run_has_nothing_to_do(lake: Lake) -> None:
+    heard: list[tuple[int, int, str]] = []
+    report = import_folder(
+        lake, SAMPLE, JUNE, progress=lambda done, total, name: heard.append((done, total, name))
+    )
+    assert report.failed == ()
+    rows = {p.values["symbol"]: 0 for p in lake.partitions(RAW_CANDLES)}
+    for partition in lake.partitions(RAW_CANDLES):
+        rows[partition.values["symbol"]] += lake.read_partition(partition).num_rows
+    # From 2025-05-04 15:33 until the last minute before as_of; 31 + 30 days of the archive.
+    assert rows == {"BTCUSDT": 66_747, "ETHUSDT": 66_747, "FILUSDT": 61 * 1440}
+    assert heard[-1][0] == heard[-1][1] == report.partitions_written == 12
+    again = import_folder(lake, SAMPLE, JUNE)
+    assert (again.partitions_written, again.rows) == (0, 0)
+    assert {file.status for file in again.files} == {"unchanged"}

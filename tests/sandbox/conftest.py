@@ -1,0 +1,60 @@
+"""A literal market: one engine with BTCUSDT at 100000, and servers on a free port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sandbox_helpers import MINUTE, START, calm, write_candles
+
+from sandbox.engine.engine import Engine
+from sandbox.engine.model import Account
+from sandbox.instruments import BUILT_IN
+from sandbox.server import SandboxServer
+from sandbox.settings import Settings
+
+D = Decimal
+Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """BTCUSDT at 100000.0 and ETHUSDT at 2500.00; one account with 10000 USDT."""
+    engine = Engine(BUILT_IN.values())
+    engine.at(START)
+    engine.open_account("main", {"USDT": D(10_000)})
+    engine.on_price("BTCUSDT", D("100000.0"))
+    engine.on_price("ETHUSDT", D("2500.00"))
+    engine.take_events()
+    return engine
+
+
+@pytest.fixture
+def account(engine: Engine) -> Account:
+    """The engine's account."""
+    return engine.core.accounts["main"]
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Serving:
+    """Start a server over literal candles: two hours of history, two hours to replay."""
+
+    @asynccontextmanager
+    async def start(**changes: object) -> AsyncIterator[SandboxServer]:
+        folder = tmp_path / "candles"
+        if not folder.exists():
+            before = START - 120 * MINUTE
+            write_candles(folder, "BTCUSDT", calm(100_000.0, 240), before)
+            write_candles(folder, "ETHUSDT", calm(2_500.0, 240), before)
+        values: dict[str, object] = {"candles": folder, "begin": START, "clock": "real"} | changes
+        server = SandboxServer(Settings(**values))  # type: ignore[arg-type]
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
+
+    return start

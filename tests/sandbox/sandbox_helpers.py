@@ -1,0 +1,133 @@
+"""Short ways to ask the engine, and a raw signed REST client."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import ccxt.async_support as ccxt_async
+import ccxt.pro as ccxt_pro
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sandbox.engine.algos import NewAlgo
+from sandbox.engine.model import AlgoChanged, Event, OrderChanged
+from sandbox.engine.orders import NewOrder
+from sandbox.signing import sign
+
+D = Decimal
+START = int(datetime(2025, 6, 20, tzinfo=UTC).timestamp() * 1000)
+MINUTE = 60_000
+Row = tuple[float, float, float, float]
+
+
+def write_candles(folder: Path, symbol: str, rows: list[Row], begin: int = START) -> None:
+    """One-minute candles of (open, high, low, close) from ``begin`` on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    opened, high, low, close = (list(column) for column in zip(*rows, strict=True))
+    times = pa.array([begin + i * MINUTE for i in range(len(rows))], pa.timestamp("ms", "UTC"))
+    columns = {
+        "open_time": times,
+        "open": opened,
+        "high": high,
+        "low": low,
+        "close": close,
+        "volume": [10.0] * len(rows),
+    }
+    pq.write_table(pa.table(columns), folder / f"{symbol}.parquet")
+
+
+def calm(price: float, minutes: int) -> list[Row]:
+    """Candles that go up and down by 0.1 %."""
+    return [(price, price * 1.001, price * 0.999, price)] * minutes
+
+
+def market(side: str, quantity: str, **more: Any) -> NewOrder:
+    """A BTCUSDT market order."""
+    return NewOrder("BTCUSDT", side, "MARKET", D(quantity), **more)
+
+
+def limit(side: str, quantity: str, price: str, **more: Any) -> NewOrder:
+    """A BTCUSDT limit order."""
+    return NewOrder("BTCUSDT", side, "LIMIT", D(quantity), D(price), **more)
+
+
+def stop(side: str, trigger: str, **more: Any) -> NewAlgo:
+    """A BTCUSDT stop that closes the position."""
+    values = {"close_position": True, **more}
+    return NewAlgo("BTCUSDT", side, "STOP_MARKET", trigger_price=D(trigger), **values)
+
+
+def told(events: list[Event]) -> list[str]:
+    """Order and algo events in words: `order NEW`, `algo TRIGGERED`, …"""
+    words = []
+    for event in events:
+        if isinstance(event, OrderChanged):
+            words.append(f"order {event.execution}")
+        elif isinstance(event, AlgoChanged):
+            words.append(f"algo {event.algo.status}")
+    return words
+
+
+class RestClient:
+    """Sends raw requests as a client of the exchange would."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, secret: str = "sandbox") -> None:
+        self._session = session
+        self._url = url
+        self._secret = secret
+        self.headers: dict[str, str] = {}
+
+    async def signed(self, method: str, path: str, **params: Any) -> tuple[int, Any]:
+        """A signed request; a ``timestamp`` in ``params`` is kept."""
+        params.setdefault("timestamp", time.time_ns() // 1_000_000)
+        query = "&".join(f"{name}={value}" for name, value in params.items())
+        return await self.plain(method, f"{path}?{query}&signature={sign(self._secret, query)}")
+
+    async def plain(self, method: str, path: str, key: str = "sandbox") -> tuple[int, Any]:
+        """A request as it is; its status and JSON (or text)."""
+        headers = {"X-MBX-APIKEY": key} if key else {}
+        async with self._session.request(method, self._url + path, headers=headers) as answer:
+            self.headers = dict(answer.headers)
+            if answer.content_type == "application/json":
+                return answer.status, await answer.json()
+            return answer.status, await answer.text()
+
+
+def _rewritten(value: Any, url: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _rewritten(inner, url) for name, inner in value.items()}
+    if isinstance(value, str):
+        base = url.replace("http", "ws", 1) if value.startswith("ws") else url
+        return re.sub(r"^(https?|wss?)://[^/]+", base, value)
+    return value
+
+
+def rest_exchange(url: str) -> Any:
+    """Unmodified ccxt, pointed at the sandbox."""
+    return _pointed(ccxt_async.binanceusdm, url)
+
+
+def stream_exchange(url: str) -> Any:
+    """Unmodified ccxt.pro, pointed at the sandbox."""
+    return _pointed(ccxt_pro.binanceusdm, url)
+
+
+def _pointed(kind: Any, url: str) -> Any:
+    exchange = kind({"apiKey": "sandbox", "secret": "sandbox", "enableRateLimit": False})
+    exchange.urls["api"] = _rewritten(exchange.urls["api"], url)
+    return exchange
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait for a condition, at most ``seconds``."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)

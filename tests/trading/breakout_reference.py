@@ -1,0 +1,91 @@
+"""The breakout strategy without filters, in plain Python straight from its rules; knows no other code."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+
+def trade_breakout(rows, k, take_profit, stop_loss, fee):
+    """Trades of ``rows`` = [(open_time ms, open, high, low, close)], each as a dict."""
+    days = [datetime.fromtimestamp(row[0] / 1000, UTC).date() for row in rows]
+    by_day = {}
+    for day, row in zip(days, rows, strict=True):
+        by_day.setdefault(day, []).append(row)
+
+    def target(day):
+        yesterday = by_day.get(day - timedelta(days=1))
+        if yesterday is None:
+            return None
+        reach = max(row[2] for row in yesterday) - min(row[3] for row in yesterday)
+        return by_day[day][0][1] + reach * k
+
+    targets = {day: target(day) for day in by_day}
+    last_of_day = [i + 1 == len(rows) or days[i + 1] != days[i] for i in range(len(rows))]
+    ends_day = [
+        last_of_day[i]
+        and (i + 1 < len(rows) or datetime.fromtimestamp(rows[i][0] / 1000, UTC).strftime("%H:%M") == "23:59")
+        for i in range(len(rows))
+    ]
+
+    trades = []
+    position = None
+    count_from = 0
+    for i, (time, open_, high, low, close) in enumerate(rows):
+        if position is not None and position["entry_row"] == i:
+            position["entry_price"] = open_
+        if position is not None:
+            entry = position["entry_price"]
+            stop, goal = entry * (1 - stop_loss), entry * (1 + take_profit)
+            if low <= stop:
+                price, reason = stop, "stop_loss"
+            elif high >= goal:
+                price, reason = goal, "take_profit"
+            elif ends_day[i]:
+                price, reason = close, "day_end"
+            elif i == len(rows) - 1:
+                price, reason = close, "end_of_data"
+            else:
+                continue
+            growth = price / entry * (1 - fee) / (1 + fee)
+            position |= {"exit_time": time, "exit_price": price, "reason": reason}
+            trades.append(position | {"net_return": growth - 1, "exit_day": days[i]})
+            position = None
+            count_from = i + 1
+            continue
+        level = targets[days[i]]
+        if i == 0 or i < count_from or level is None or last_of_day[i]:
+            continue
+        if close > level and not rows[i - 1][4] > level:
+            position = {"entry_row": i + 1, "entry_time": rows[i + 1][0]}
+    return trades
+
+
+def measure(rows, trades):
+    """Total return, trades, win rate, maximum drawdown and Sharpe ratio."""
+    equity, peak, drawdown = 1.0, 1.0, 0.0
+    by_day = {}
+    for trade in trades:
+        equity *= 1 + trade["net_return"]
+        peak = max(peak, equity)
+        drawdown = max(drawdown, 1 - equity / peak)
+        before = by_day.get(trade["exit_day"], 1.0)
+        by_day[trade["exit_day"]] = before * (1 + trade["net_return"])
+    first = datetime.fromtimestamp(rows[0][0] / 1000, UTC).date()
+    last = datetime.fromtimestamp(rows[-1][0] / 1000, UTC).date()
+    calendar = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    returns = [by_day.get(day, 1.0) - 1 for day in calendar]
+    sharpe = 0.0
+    if len(returns) > 1:
+        mean = sum(returns) / len(returns)
+        deviation = math.sqrt(sum((r - mean) ** 2 for r in returns) / (len(returns) - 1))
+        if deviation > 1e-13:
+            sharpe = mean / deviation * math.sqrt(365)
+    wins = sum(trade["net_return"] > 0 for trade in trades)
+    return {
+        "total_return": equity - 1,
+        "trades": len(trades),
+        "win_rate": wins / len(trades) if trades else 0.0,
+        "max_drawdown": drawdown,
+        "sharpe": sharpe,
+    }

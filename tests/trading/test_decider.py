@@ -1,0 +1,116 @@
+"""The machine between base candles and decisions: aggregation, warm-up, no look-ahead."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trading.candles import Candle, CandleColumns
+from trading.decider import Decider
+from trading.errors import DataError, ParameterError
+from trading.simulation.run import decide
+from trading.strategies.registry import get_strategy, strategy_names
+
+MINUTE, HOUR = 60_000, 3_600_000
+EAGER = {"min_volatility": 0.0, "min_adx": 0.0, "trend_span": 10}
+WIDE = {"hourly_trend": "on", "rsi_entry": 50.0, "band_width": 0.5}
+SETTINGS = [
+    ("breakout", {"filters": "off", "signal_tf": "1m", "k": 0.1}),
+    ("breakout", EAGER | {"signal_tf": "5m", "filter_tf": "15m", "k": 0.1}),
+    ("rsi_bollinger", {"filters": "off", "signal_tf": "3m"}),
+    ("rsi_bollinger", EAGER | WIDE | {"signal_tf": "1m", "filter_tf": "5m"}),
+]
+
+
+def bars(candles: CandleColumns, length: int) -> list[Candle]:
+    """Closed candles of ``length`` ms, made in the obvious way."""
+    made: dict[int, list[Candle]] = {}
+    for row in range(len(candles)):
+        candle = candles.candle(row)
+        made.setdefault(candle.open_time // length * length, []).append(candle)
+    return [
+        Candle(
+            start,
+            group[0].open,
+            max(c.high for c in group),
+            min(c.low for c in group),
+            group[-1].close,
+            sum(c.volume for c in group),
+        )
+        for start, group in made.items()
+    ]
+
+
+def told(decider: Decider, candles: CandleColumns) -> list[str]:
+    return [repr(decider.on_candle(candles.candle(row))) for row in range(len(candles))]
+
+
+@pytest.mark.parametrize(("name", "values"), SETTINGS)
+def test_warming_with_higher_candles_equals_feeding_their_base_candles(name, values, bitcoin):
+    start = int(np.searchsorted(bitcoin.open_time, 20_213 * 24 * HOUR))
+    history, today = bitcoin.rows(start, start + 2_880), bitcoin.rows(start + 2_880, start + 4_000)
+    fed = Decider(get_strategy(name), values, MINUTE)
+    told(fed, history)
+    warmed = Decider(get_strategy(name), values, MINUTE)
+    for length in warmed.history_needed():
+        for bar in bars(history, length):
+            warmed.warm(length, bar)
+    expected = told(fed, today)
+    assert told(warmed, today) == expected
+    assert len({line.split("reason")[0] for line in expected}) > 1
+
+
+def test_base_candles_are_needed_from_the_start_of_the_longest_candle():
+    decider = Decider(get_strategy("breakout"), {}, MINUTE)
+    now = 10 * 24 * HOUR + 7 * HOUR + 33 * MINUTE
+    assert decider.base_start(now) == 10 * 24 * HOUR + 4 * HOUR
+    assert decider.history_needed() == {HOUR: 550, 4 * HOUR: 594}
+
+
+def test_a_higher_candle_is_judged_with_its_last_base_candle():
+    decider = Decider(get_strategy("breakout"), {"filters": "off", "signal_tf": "5m"}, MINUTE)
+    reasons = [decider.on_candle(Candle(i * MINUTE, 1, 1, 1, 1)).reason for i in range(10)]
+    judged = [i for i, reason in enumerate(reasons) if reason != "between 5m candles"]
+    assert judged == [4, 9]
+
+
+def test_a_higher_candle_whose_last_minute_is_absent_is_judged_with_the_next_candle():
+    decider = Decider(get_strategy("rsi_bollinger"), {"filters": "off", "signal_tf": "5m"}, MINUTE)
+    minutes = [0, 1, 2, 3, 6, 7]
+    reasons = [decider.on_candle(Candle(i * MINUTE, 1, 1, 1, 1)).reason for i in minutes]
+    judged = [m for m, reason in zip(minutes, reasons, strict=True) if reason == "warming up"]
+    assert judged == [6]
+
+
+def test_a_candle_that_does_not_follow_is_refused():
+    decider = Decider(get_strategy("breakout"), {}, MINUTE)
+    decider.on_candle(Candle(MINUTE, 1, 1, 1, 1))
+    with pytest.raises(DataError, match="does not follow"):
+        decider.on_candle(Candle(MINUTE, 1, 1, 1, 1))
+
+
+def test_a_timeframe_that_base_candles_cannot_form_is_refused():
+    with pytest.raises(ParameterError, match="signal_tf = 1m cannot be built from candles of 5m"):
+        Decider(get_strategy("breakout"), {"signal_tf": "1m"}, 5 * MINUTE)
+    with pytest.raises(ParameterError, match="filter_tf = 4h cannot be built from candles of 1d"):
+        Decider(get_strategy("breakout"), {"signal_tf": "1d"}, 24 * HOUR)
+
+
+@pytest.mark.parametrize(("name", "values"), SETTINGS)
+def test_later_candles_change_no_earlier_decision(name, values, bitcoin):
+    strategy = get_strategy(name)
+    candles = bitcoin.rows(0, 6_000)
+    whole = decide(strategy, candles, values)
+    assert {0.0, 1.0} <= set(whole[:, 0])
+    for end in [*range(5_000, 5_040), 1_500, 2_881, 3_333]:
+        assert decide(strategy, candles.rows(0, end), values).tobytes() == whole[:end].tobytes()
+    changed = CandleColumns.of(
+        candles.open_time,
+        *[np.append(column[:4_000], column[4_000:] * 1.1) for column in (candles.open, candles.high)],
+        *[np.append(column[:4_000], column[4_000:] * 0.9) for column in (candles.low, candles.close)],
+    )
+    assert decide(strategy, changed, values)[:4_000].tobytes() == whole[:4_000].tobytes()
+
+
+def test_every_strategy_is_checked_for_look_ahead():
+    assert {name for name, _ in SETTINGS} == set(strategy_names())

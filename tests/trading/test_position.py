@@ -1,0 +1,173 @@
+"""The life of a position: levels, order of the checks, and the path within a candle."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from trading.candles import DAY_MS, Candle
+from trading.position import (
+    BEST,
+    EMERGENCY,
+    ENTRY,
+    POSITION_SIZE,
+    REASONS,
+    SIDE,
+    STOP,
+    TARGET,
+    TRAIL,
+    Exit,
+    ExitRules,
+    Position,
+)
+from trading.simulation.lifecycle import row_exit
+
+RULES = ExitRules(take_profit=0.1, stop_loss=0.02, trailing_stop=0.03, emergency_stop=0.05)
+
+
+def long(rules: ExitRules = RULES, atr: float = math.nan) -> Position:
+    return Position(1, 100.0, 2.0, 0, rules, atr)
+
+
+def short(rules: ExitRules = RULES, atr: float = math.nan) -> Position:
+    return Position(-1, 100.0, 2.0, 0, rules, atr)
+
+
+def candle(first: float, high: float, low: float, close: float) -> Candle:
+    return Candle(0, first, high, low, close)
+
+
+def test_levels_of_a_long_position():
+    position = long()
+    assert position.stop_price == 98.0
+    assert position.emergency_price == 95.0
+    assert position.take_profit_price == pytest.approx(110.0)
+    assert position.protective_price == 98.0
+    assert position.protective_reason == "stop_loss"
+    assert position.trailing_price is None
+
+
+def test_levels_of_a_short_position():
+    position = short()
+    assert position.stop_price == 102.0
+    assert position.emergency_price == 105.0
+    assert position.take_profit_price == 90.0
+    assert position.protective_price == 102.0
+
+
+def test_the_emergency_stop_rests_when_it_is_nearer_than_the_stop():
+    position = long(ExitRules(stop_loss=0.08, emergency_stop=0.05))
+    assert position.protective_price == 95.0
+    assert position.protective_reason == "emergency_stop"
+
+
+def test_the_atr_stop_lies_its_multiple_away():
+    rules = ExitRules(stop_loss=0.0, atr_multiplier=2.5)
+    assert long(rules, atr=2.0).stop_price == 95.0
+    assert short(rules, atr=2.0).stop_price == 105.0
+    assert long(rules, atr=math.nan).stop_price is None
+
+
+def test_rules_that_are_off_have_no_levels():
+    position = long(ExitRules())
+    assert position.protective_price is None
+    assert position.take_profit_price is None
+    assert position.on_price(0.01, 0) is None
+    assert position.on_price(1e9, 0) is None
+
+
+def test_when_all_checks_are_true_they_decide_in_their_order():
+    # No market makes all true at once: the state is written so that a price of 100 does.
+    state = [0.0] * POSITION_SIZE
+    state[SIDE], state[ENTRY], state[EMERGENCY], state[STOP] = 1.0, 95.0, 101.0, 101.0
+    state[TARGET], state[TRAIL], state[BEST] = 90.0, 0.01, 103.0
+    reasons = []
+    for check in (EMERGENCY, STOP, TARGET, TRAIL, None):
+        code = row_exit(state, 100.0, 100.0, 100.0, 100.0, 1, True, True)
+        reasons.append(REASONS[code])
+        if check is not None:
+            state[check] = 0.0 if check == TRAIL else math.nan
+    assert reasons == [
+        "emergency_stop",
+        "stop_loss",
+        "take_profit",
+        "trailing_stop",
+        "strategy_exit",
+    ]
+
+
+def test_the_trailing_stop_is_armed_by_profit_only():
+    position = long()
+    assert position.on_price(102.0, 0) is None
+    assert position.trailing_price is None
+    assert position.on_price(104.0, 0) is None
+    assert position.trailing_price == pytest.approx(100.88)
+    assert position.on_price(100.9, 0) is None
+    assert position.on_price(100.8, 0) == Exit("trailing_stop", pytest.approx(100.88))
+
+
+def test_a_short_trails_its_lowest_price():
+    position = short()
+    assert position.on_price(95.0, 0) is None
+    assert position.trailing_price == pytest.approx(97.85)
+    assert position.on_price(98.0, 0) == Exit("trailing_stop", pytest.approx(97.85))
+
+
+def test_a_restored_position_keeps_its_best_price():
+    position = long()
+    position.on_price(104.0, 0)
+    restored = Position(1, 100.0, 2.0, 0, RULES, best_price=position.best_price)
+    assert restored.trailing_price == position.trailing_price
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "price"),
+    [
+        ((100, 101, 97, 100), "stop_loss", 98.0),
+        ((100, 101, 94, 100), "stop_loss", 98.0),  # on the way down the stop is met first
+        ((94, 94, 90, 94), "emergency_stop", 95.0),  # the gap jumped over both
+        ((97, 97, 96, 97), "stop_loss", 98.0),
+        ((100, 111, 97, 100), "stop_loss", 98.0),  # the adverse extreme comes first
+        ((100, 111, 99, 105), "take_profit", 110.0),
+        ((100, 108, 99, 104), "trailing_stop", 104.76),  # after its high the candle fell back
+    ],
+)
+def test_the_path_of_a_candle_decides_for_a_long_position(path, reason, price):
+    assert long().on_candle(candle(*path), False) == Exit(reason, pytest.approx(price))
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "price"),
+    [
+        ((100, 103, 99, 100), "stop_loss", 102.0),
+        ((106, 107, 106, 106), "emergency_stop", 105.0),
+        ((100, 103, 85, 100), "stop_loss", 102.0),
+        ((100, 101, 85, 95), "take_profit", 90.0),
+        ((100, 101, 92, 96), "trailing_stop", 94.76),
+    ],
+)
+def test_the_path_of_a_candle_decides_for_a_short_position(path, reason, price):
+    assert short().on_candle(candle(*path), False) == Exit(reason, pytest.approx(price))
+
+
+def test_an_armed_trail_is_met_before_the_stop():
+    position = long()
+    assert position.on_candle(candle(100, 105, 100, 104), False) is None
+    exit_ = position.on_candle(candle(103, 103, 90, 91), False)
+    assert exit_ == Exit("trailing_stop", pytest.approx(101.85))
+
+
+def test_the_day_end_closes_at_the_close_after_all_else():
+    rules = ExitRules(stop_loss=0.02, day_end=True)
+    quiet, falling = candle(100, 101, 99, 100.5), candle(100, 101, 97, 100.5)
+    assert long(rules).on_candle(quiet, True) == Exit("day_end", 100.5)
+    assert long(rules).on_candle(falling, True) == Exit("stop_loss", 98.0)
+    assert long(rules).on_candle(quiet, False) is None
+    assert long().on_candle(quiet, True) is None
+
+
+def test_a_price_of_the_next_day_ends_the_day():
+    position = long(ExitRules(day_end=True))
+    assert position.on_price(100.0, DAY_MS - 1) is None
+    assert position.on_price(100.0, DAY_MS) == Exit("day_end", None)

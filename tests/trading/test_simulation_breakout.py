@@ -1,0 +1,154 @@
+"""`breakout` without filters against a reference that was written from the rules alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from breakout_reference import measure, trade_breakout
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trading.candles import DAY_MS, CandleColumns
+from trading.simulation import Costs, backtest, search
+from trading.strategies.registry import get_strategy
+
+BREAKOUT = get_strategy("breakout")
+LETTER = {"filters": "off", "signal_tf": "1m"}
+MINUTE = 60_000
+
+
+def rows_of(candles: CandleColumns) -> list[tuple[float, ...]]:
+    columns = (candles.open_time, candles.open, candles.high, candles.low, candles.close)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def assert_same_as_reference(candles, k, take_profit, stop_loss, fee_bps, compiled=True):
+    values = LETTER | {"k": k, "take_profit": take_profit, "stop_loss": stop_loss}
+    costs = Costs(fee_bps)
+    result = backtest(BREAKOUT, candles, values, costs, compiled=compiled)
+    rows = rows_of(candles)
+    expected = trade_breakout(rows, k, take_profit, stop_loss, fee_bps / 10_000)
+    trades = result.trades
+    assert trades.entry_time.tolist() == [t["entry_time"] for t in expected]
+    assert trades.exit_time.tolist() == [t["exit_time"] for t in expected]
+    assert trades.reason.tolist() == [t["reason"] for t in expected]
+    for name in ("entry_price", "exit_price", "net_return"):
+        np.testing.assert_allclose(
+            getattr(trades, name), [t[name] for t in expected], rtol=1e-9, atol=1e-12
+        )
+    for name, value in measure(rows, expected).items():
+        assert getattr(result.metrics, name) == pytest.approx(value, rel=1e-9, abs=1e-9), name
+    found = search(BREAKOUT, candles, [values], {}, costs, compiled=compiled)
+    assert found.results[0].metrics == result.metrics
+    assert found.daily_returns[0].tolist() == result.daily_returns.tolist()
+    return expected
+
+
+def test_real_candles_give_the_trades_of_the_reference(bitcoin, ether):
+    reasons = []
+    for candles in (bitcoin, ether):
+        for k, take_profit, stop_loss in ((0.3, 0.03, 0.01), (0.5, 0.05, 0.02), (0.1, 0.01, 0.05)):
+            reasons += assert_same_as_reference(candles, k, take_profit, stop_loss, 5)
+    assert len(reasons) >= 100
+    assert {trade["reason"] for trade in reasons} >= {"stop_loss", "take_profit", "day_end"}
+
+
+@st.composite
+def candle_rows(draw):
+    """Few, coarse prices: ties and touches are common; minutes and whole days are missing."""
+    days = draw(st.lists(st.integers(0, 6), min_size=1, max_size=5, unique=True))
+    minutes = st.lists(
+        st.one_of(st.integers(0, 7), st.integers(1_433, 1_439)), min_size=1, max_size=9, unique=True
+    )
+    times = sorted(d * DAY_MS + m * MINUTE for d in days for m in draw(minutes))
+    price = st.integers(90, 112).map(float)
+    rows = []
+    for time in times:
+        first, last, a, b = draw(st.tuples(price, price, price, price))
+        rows.append((time, first, max(first, last, a, b), min(first, last, a, b), last))
+    return rows
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    rows=candle_rows(),
+    k=st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+    take_profit=st.sampled_from([0.03, 0.05, 0.1]),
+    stop_loss=st.sampled_from([0.01, 0.02, 0.05, 0.1]),
+    fee_bps=st.sampled_from([0.0, 5.0]),
+)
+def test_made_candles_give_the_trades_of_the_reference(rows, k, take_profit, stop_loss, fee_bps):
+    candles = CandleColumns.of(*zip(*rows, strict=True), interval_ms=MINUTE)
+    assert_same_as_reference(candles, k, take_profit, stop_loss, fee_bps)
+    assert_same_as_reference(candles, k, take_profit, stop_loss, fee_bps, compiled=False)
+
+
+def day(number: int, *candles: tuple[int, float, float, float, float]) -> list[tuple[float, ...]]:
+    """Candles of one day: (minute, open, high, low, close)."""
+    return [(number * DAY_MS + minute * MINUTE, *prices) for minute, *prices in candles]
+
+
+YESTERDAY = day(0, (0, 100, 110, 100, 105), (1, 105, 105, 100, 100))  # range 10
+
+
+def run(rows, **values):
+    candles = CandleColumns.of(*zip(*rows, strict=True), interval_ms=MINUTE)
+    fixed = LETTER | {"k": 0.5, "take_profit": 0.1, "stop_loss": 0.1}
+    return backtest(BREAKOUT, candles, fixed | values, Costs(0)).trades
+
+
+def test_a_close_above_the_target_enters_at_the_next_open_and_leaves_at_the_day_end():
+    rows = YESTERDAY + day(
+        1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106), (5, 107, 108, 106, 108), (9, 108, 109, 107, 107)
+    )
+    trades = run([*rows, (2 * DAY_MS, 1, 1, 1, 1)])
+    assert trades.entry_price.tolist() == [107]
+    assert trades.exit_price.tolist() == [107]
+    assert trades.reason.tolist() == ["day_end"]
+
+
+def test_a_close_on_the_target_is_no_signal():
+    rows = YESTERDAY + day(1, (0, 100, 105, 100, 105), (1, 105, 105, 105, 105))
+    assert len(run(rows)) == 0
+
+
+def test_the_first_candle_of_a_day_is_judged_against_the_last_close_of_the_day_before():
+    crossing = day(1, (0, 100, 106, 100, 106), (1, 106, 106, 106, 106))
+    above = [*YESTERDAY[:-1], (MINUTE, 105, 110, 100, 105.5)]
+    assert len(run(YESTERDAY + crossing)) == 1
+    assert len(run(above + crossing)) == 0
+
+
+def test_no_signal_after_a_missing_day():
+    rows = YESTERDAY + day(2, (0, 100, 104, 100, 104), (1, 104, 120, 104, 120), (2, 120, 120, 120, 120))
+    assert len(run(rows)) == 0
+
+
+def test_a_signal_on_the_second_last_candle_of_a_day_enters_and_leaves_on_its_last():
+    rows = YESTERDAY + day(1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106), (2, 107, 108, 106, 108))
+    trades = run([*rows, (2 * DAY_MS, 1, 1, 1, 1)])
+    assert trades.entry_time.tolist() == trades.exit_time.tolist() == [DAY_MS + 2 * MINUTE]
+    assert trades.exit_price.tolist() == [108]
+
+
+def test_the_stop_comes_before_the_take_profit_and_a_gap_fills_at_the_level():
+    signal = day(1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106))
+    both = day(1, (2, 100, 120, 80, 100), (3, 100, 100, 100, 100))
+    assert run(YESTERDAY + signal + both).exit_price.tolist() == [90]
+    gap = day(1, (2, 100, 100, 100, 100), (3, 50, 50, 50, 50))
+    assert run(YESTERDAY + signal + gap).exit_price.tolist() == [90]
+
+
+def test_a_signal_on_the_exit_candle_does_not_count_and_the_next_does():
+    signal = day(1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106))
+    exit_candle = day(1, (2, 104, 106, 80, 104), (3, 104, 104, 104, 104))
+    again = day(1, (4, 104, 106, 104, 106), (5, 106, 106, 106, 106), (6, 106, 106, 106, 106))
+    trades = run(YESTERDAY + signal + exit_candle + again)
+    assert trades.entry_time.tolist() == [DAY_MS + 2 * MINUTE, DAY_MS + 5 * MINUTE]
+    assert trades.reason.tolist() == ["stop_loss", "end_of_data"]
+    on_exit = day(1, (2, 104, 104, 80, 104), (3, 104, 106, 104, 106), (4, 106, 106, 106, 106))
+    assert len(run(YESTERDAY + signal + on_exit)) == 2
+    flat = day(1, (2, 104, 104, 104, 104))
+    crossing_exit = day(1, (3, 104, 120, 104, 120), (4, 120, 120, 120, 120))
+    trades = run(YESTERDAY + signal + flat + crossing_exit, take_profit=0.05)
+    assert trades.reason.tolist() == ["take_profit"]

@@ -1,0 +1,150 @@
+"""What strategies declare, and what they say on closed candles."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from trading.candles import DAY_MS, Candle
+from trading.decider import Decider
+from trading.errors import ParameterError
+from trading.strategies.registry import get_strategy, strategy_names
+
+HOUR = 3_600_000
+BREAKOUT = get_strategy("breakout")
+RSI_BOLLINGER = get_strategy("rsi_bollinger")
+
+
+def test_both_strategies_are_known_by_name():
+    assert strategy_names() == ["breakout", "rsi_bollinger"]
+
+
+def test_an_unknown_strategy_is_refused_with_the_known_names():
+    with pytest.raises(ParameterError, match="'breakut' is not known; known are breakout, rsi_bol"):
+        get_strategy("breakut")
+
+
+def test_resolve_fills_in_defaults_and_reads_text():
+    params = BREAKOUT.resolve({"k": "0.35", "filters": "off"})
+    assert params["k"] == 0.35
+    assert params["filters"] == "off"
+    assert params["take_profit"] == 0.05
+    assert params["signal_tf"] == "1h"
+    assert params["filter_tf"] == "4h"
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"k": 7}, "breakout: k = 7 is out of bounds; give a number between 0 and 2"),
+        ({"k": "nan"}, "breakout: k = nan is out of bounds"),
+        ({"k": "much"}, "breakout: k = 'much' is not a number"),
+        ({"depth": 1}, "breakout has no parameter 'depth'; it has k, take_profit"),
+        ({"filters": "maybe"}, "breakout: filters = 'maybe' is not one of on, off"),
+        ({"signal_tf": "7m"}, "breakout: signal_tf = 7m does not divide a day"),
+        ({"signal_tf": "fast"}, "interval 'fast' is not known"),
+        ({"trend_span": 2.5}, "breakout: trend_span = 2.5 is not a whole number"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_in_one_sentence(values, sentence):
+    with pytest.raises(ParameterError) as refused:
+        BREAKOUT.resolve(values)
+    assert str(refused.value).startswith(sentence)
+    assert "\n" not in str(refused.value)
+
+
+def test_without_filters_there_is_neither_trailing_nor_emergency_stop():
+    values = {"trailing_stop": 0.02, "emergency_stop": 0.05}
+    guarded = BREAKOUT.exit_rules(BREAKOUT.resolve(values))
+    bare = BREAKOUT.exit_rules(BREAKOUT.resolve(values | {"filters": "off"}))
+    assert (guarded.trailing_stop, guarded.emergency_stop) == (0.02, 0.05)
+    assert (bare.trailing_stop, bare.emergency_stop) == (0.0, 0.0)
+    assert guarded.day_end
+    assert not RSI_BOLLINGER.exit_rules(RSI_BOLLINGER.resolve({})).day_end
+
+
+def hourly(prices: list[float], start: int = 0) -> list[Candle]:
+    return [Candle(start + i * HOUR, p, p + 1.0, p - 1.0, p) for i, p in enumerate(prices)]
+
+
+def decisions(strategy, values, candles):
+    decider = Decider(strategy, values, HOUR)
+    return [decider.on_candle(candle) for candle in candles]
+
+
+def test_breakout_says_why_it_enters_and_why_it_holds():
+    yesterday = hourly([100.0] * 24)  # range 2, target = open + 1
+    today = hourly([100.0, 101.0, 101.5, 102.0], DAY_MS)
+    out = decisions(BREAKOUT, {"filters": "off"}, yesterday + today)
+    assert out[5].reason == "no target: no candles of the calendar day before"
+    assert [d.action for d in out[24:]] == ["hold", "hold", "enter", "hold"]
+    assert out[25].reason == "close 101 not above target 101"
+    assert out[26].reason == "entered: close 101.5 above target 101"
+    assert out[27].reason == "no new cross: last close 101.5 already above target 101"
+    assert out[26].values == {"seen": 101.5, "limit": 101.0}
+
+
+def test_breakout_holds_on_the_last_candle_of_a_day():
+    yesterday = hourly([100.0] * 24)
+    today = hourly([100.0] * 23 + [105.0], DAY_MS)
+    out = decisions(BREAKOUT, {"filters": "off"}, yesterday + today)
+    assert out[-1].reason == "entry held: the day's last candle"
+
+
+def test_rsi_bollinger_buys_weakness_and_sells_strength():
+    falling = [100.0 + (i % 2) for i in range(30)] + [90.0]
+    rising = [100.0 + (i % 2) for i in range(30)] + [120.0]
+    values = {"filters": "off", "rsi_span": 5}
+    bought = decisions(RSI_BOLLINGER, values, hourly(falling))[-1]
+    sold = decisions(RSI_BOLLINGER, values, hourly(rising))[-1]
+    assert bought.action == "enter"
+    assert bought.reason.startswith("entered: RSI ")
+    assert sold.action == "exit"
+    assert sold.reason.startswith("exit: RSI ")
+
+
+FILTERED = {"signal_tf": "1h", "filter_tf": "1h", "trend_span": 5}
+
+
+def last_filtered(strength: float, noise: float, **values: float | str):
+    """The last decision of a rise of ``strength`` an hour, that swings by ``noise`` and then breaks out."""
+    prices = [200.0 + strength * i + noise * (i % 2) for i in range(99)]
+    return decisions(BREAKOUT, FILTERED | values, hourly([*prices, prices[-1] + 60.0]))[-1]
+
+
+def test_a_breakout_passes_the_filters_in_a_lively_rise():
+    decision = last_filtered(8.0, 0.0, k=0.2)
+    assert decision.action == "enter", decision.reason
+    assert decision.atr > 8.0
+
+
+@pytest.mark.parametrize(
+    ("strength", "noise", "values", "reason"),
+    [
+        (8.0, 0.0, {"min_volatility": 0.1}, "entry held: ATR/price 1."),
+        (0.0, 40.0, {"min_volatility": 0.0}, "entry held: ADX "),
+        (8.0, 6.0, {"min_adx": 100.0, "min_volatility": 0.0}, "entry held: ADX "),
+    ],
+)
+def test_a_filter_that_holds_an_entry_says_what_it_saw(strength, noise, values, reason):
+    decision = last_filtered(strength, noise, k=0.2, **values)
+    assert decision.action == "hold"
+    assert decision.reason.startswith(reason), decision.reason
+
+
+def test_the_filters_hold_until_they_are_warm():
+    decider = Decider(BREAKOUT, FILTERED | {"min_volatility": 0.0, "min_adx": 0.0}, HOUR)
+    reasons = {decider.on_candle(c).reason for c in hourly([100.0 + i for i in range(30)])}
+    assert not any(reason.startswith("entered") for reason in reasons)
+
+
+def test_an_atr_stop_needs_an_atr_even_without_filters():
+    yesterday = hourly([100.0] * 24)
+    today = hourly([100.0, 103.0], DAY_MS)
+    values = {"filters": "off", "stop_loss": 0, "filter_tf": "4h"}
+    held = decisions(BREAKOUT, values, yesterday + today)[-1]
+    assert held.reason == "entry held: no ATR yet for the stop"
+    ready = decisions(BREAKOUT, values | {"filter_tf": "1h"}, yesterday + today)[-1]
+    assert ready.action == "enter"
+    assert math.isfinite(ready.atr)
