@@ -68,15 +68,16 @@ def run(plan: Plan, *, fresh: bool) -> None:
 
     say(f"Nocturne demo: research as of {plan.begin:%Y-%m-%d %H:%M} UTC, then that day is traded")
     say("\n1/4  Research: import, checks, features, search, training, release, report")
-    _flow(plan, "nightly", "--server", "private")
+    _flow(plan, "nightly", plan.begin, "--server", "private")
     release = read_current(plan.lake / "published", now=plan.begin, mode="replay")
 
     say("\n2/4  Replay: the executor trades the release against the sandbox exchange")
     folder = demo_replay.replay_once(plan, release, say)
 
     say("\n3/4  The ledger goes into the lake, and what happened into the report")
-    _flow(plan, "export_ledger", "--server", "none", ledger=folder / "state" / "ledger.sqlite")
-    _flow(plan, "report", "--server", "none")
+    ledger = folder / "state" / "ledger.sqlite"
+    _flow(plan, "export_ledger", plan.end, "--server", "none", ledger=ledger)
+    _flow(plan, "report", plan.end, "--server", "none")
 
     say("\n4/4  Summary")
     facts = demo_summary.collect(plan, release, folder)
@@ -85,13 +86,13 @@ def run(plan: Plan, *, fresh: bool) -> None:
     _require(facts, release)
 
 
-def _flow(plan: Plan, name: str, *more: str, ledger: Path | None = None) -> None:
+def _flow(plan: Plan, name: str, as_of: datetime, *more: str, ledger: Path | None = None) -> None:
     """Run one research flow in a process of its own; its progress goes to the terminal."""
     variables = {} if ledger is None else {"NOCTURNE_RESEARCH_LEDGER": str(ledger)}
     code = run_to_end(
         [
             sys.executable, "-m", "cli", "flow", name,
-            "--as-of", plan.begin.isoformat(),
+            "--as-of", as_of.isoformat(),
             "--lake", str(plan.lake),
             "--sample", str(plan.sample),
             "--settings", str(RESEARCH_SETTINGS),

@@ -100,10 +100,11 @@ def text(facts: Facts) -> str:
     """The summary as the terminal shows it."""
     standing = "proven" if facts.proven else "unproven: replay and paper only"
     exits = ", ".join(f"{count} {reason}" for reason, count in facts.exits) or "none"
+    traced = f"{facts.orders_of_release} with this release's id"
     lines = [
         f"     release      {facts.release_id} ({standing})",
-        f"     exchange     {facts.orders} orders, {facts.orders_of_release} with the release's id; "
-        f"{facts.round_trips} round trips; {facts.stops_rested} stops rested",
+        f"     exchange     {facts.orders} orders ({traced}), "
+        f"{facts.round_trips} round trips, {facts.stops_rested} stops rested",
         f"     exits        {exits}",
         f"     result       {facts.profit:+.2f} USDT after fees and funding",
         f"     report       {facts.report}",

@@ -81,7 +81,9 @@ class Protector:
         for protective in todo.place:
             if holding.closing or holding.closed.is_set():
                 return True
-            await self._place(holding, protective, todo.cancel, cause)
+            if not await self._place(holding, protective, todo.cancel, cause):
+                # Refused: the watch asks again while there is time, so no hammering here.
+                return True
         await self._cancel(todo.cancel)
         return todo.done
 
@@ -107,7 +109,8 @@ class Protector:
         protective: Protective,
         unwanted: tuple[VenueOrder, ...],
         cause: str | None,
-    ) -> None:
+    ) -> bool:
+        """Send one order; False when the exchange refused it."""
         ticket = ticket_for(holding, protective.leg, cause)
         for _ in range(2):
             sent = await self._desk.send(
@@ -118,11 +121,12 @@ class Protector:
             )
             if sent.result is Result.CLOSE_NOW:
                 self._already_crossed(holding, protective, cause)
-                return
+                return True
             if sent.code not in SECOND_CLOSE_ORDER:
-                return
+                return sent.result is Result.PLACED
             # The exchange allows one close-position order of a kind: the old one must go first.
             await self._cancel(o for o in unwanted if o.kind == protective.kind.value)
+        return False
 
     def _already_crossed(self, holding: Holding, protective: Protective, cause: str | None) -> None:
         if protective.leg == STOP_LEG and holding.guard is not None:

@@ -29,6 +29,7 @@ FLOWS = {
         for name in ("validate", "features", "optimize", "train", "publish", "report")
     },
 }
+_DRAIN_S = 10.0
 SERVERS = ("auto", "private", "none")
 
 
@@ -123,8 +124,8 @@ def _run_with_prefect(
     # Whoever waits at the terminal needs no heartbeat, whose thread takes a second to end.
     values = {PREFECT_API_URL: url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     token = TERMINAL.set(console)
-    try:
-        with temporary_settings(values):
+    with temporary_settings(values):
+        try:
             result: FlowResult = flow(
                 as_of=f"{request.as_of:%Y-%m-%dT%H:%M:%SZ}",
                 lake=str(request.settings.lake),
@@ -132,8 +133,21 @@ def _run_with_prefect(
                 symbols=list(request.settings.symbols),
             )
             return result
-    finally:
-        TERMINAL.reset(token)
+        finally:
+            TERMINAL.reset(token)
+            _send_what_waits()
+
+
+def _send_what_waits() -> None:
+    """Send the run's last events and log lines while there is a server to take them.
+
+    Prefect would send them when the process ends, and try for a minute if the server ended before.
+    """
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (EventsWorker, APILogWorker):
+        worker.drain_all(timeout=_DRAIN_S, at_exit=False)
 
 
 def _flow_of(name: str, home: Path) -> Any:

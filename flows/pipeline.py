@@ -107,6 +107,16 @@ def _trained(run: Collector, symbols: Sequence[str]) -> list[Any]:
     return run.each("train", tasks.TRAIN, tasks.models(symbols))
 
 
+def _modelled(run: Collector, symbols: Sequence[str]) -> list[Any]:
+    """Features and models, unless the settings do without; bars are for everyone who asks the lake."""
+    run.each("bars", tasks.BARS, symbols)
+    if not run.request.settings.models:
+        return []
+    built = run.good_keys("bars")
+    run.each("features", tasks.FEATURES, (tasks.universe_key(built),), built)
+    return _trained(run, built)
+
+
 def _published(run: Collector, entries: Sequence[Any], trained: Sequence[Any]) -> PublishResult:
     left_out = tuple(run.left_out)
     return run.call("publish", tasks.PUBLISH, entries, trained, left_out, run.engine.run)
@@ -117,9 +127,8 @@ def nightly(engine: Engine, request: Request) -> FlowResult:
     run = Collector(engine, request)
     run.call("import", tasks.IMPORT)
     checked = _checked(run)
-    built = _featured(run, checked)
     entries = _searched(run, checked)
-    trained = _trained(run, built)
+    trained = _modelled(run, checked)
     published = _published(run, entries, trained)
     run.call("report", tasks.REPORT, published.release_id)
     return run.finish("nightly", published.sentence)
@@ -169,8 +178,7 @@ def publish(engine: Engine, request: Request) -> FlowResult:
     """Publish a release of what the lake holds; searches and models that are missing are made."""
     run = Collector(engine, request)
     checked = _checked(run)
-    built = _featured(run, checked)
-    published = _published(run, _searched(run, checked), _trained(run, built))
+    published = _published(run, _searched(run, checked), _modelled(run, checked))
     return run.finish("publish", published.sentence)
 
 

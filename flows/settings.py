@@ -102,6 +102,7 @@ class ResearchSettings(BaseSettings):
     recent_days: int = Field(default=7, ge=1, le=90)
     walk_forward: WalkForwardSettings = WalkForwardSettings()
     grids: dict[str, StrategyGrids] = Field(default_factory=_default_grids)
+    models: bool = Field(default=True, description="build features and train models in the nightly")
     workers: int = Field(default=0, ge=0, le=256, description="threads of a flow; 0 = one a core")
     universe_size: int = Field(default=150, ge=1, le=1000)
     ledger: Path = Path(".work/executor/ledger.sqlite")

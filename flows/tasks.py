@@ -100,9 +100,7 @@ def _train(key: str, request: Request) -> Trained:
     from lake.releases import NewFile
 
     symbol = symbol_of(key)
-    found = train(
-        request.lake, as_of=request.as_of, symbols=[symbol], venue=request.settings.venue
-    )
+    found = train(request.lake, as_of=request.as_of, symbols=[symbol], venue=request.settings.venue)
     if symbol in found.left_out:
         raise DataError(found.left_out[symbol])
     return Trained(

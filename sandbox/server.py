@@ -55,7 +55,7 @@ class SandboxServer:
         self.replay = Replay(
             engine, feeds, self.clock, self.exchange, span, settings.seed, _refine_ms(settings)
         )
-        self._runner = web.AppRunner(self._application(), access_log=None)
+        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
         self._tasks: list[asyncio.Task[None]] = []
         self.url = ""
         self.exchange.ledger.write_meta(
@@ -86,7 +86,7 @@ class SandboxServer:
         """Listen, begin the replay, and give the base URL."""
         await self.exchange.publish()
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.settings.host, self.settings.port, shutdown_timeout=1)
+        site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
         try:
             await site.start()
         except OSError as error:

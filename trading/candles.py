@@ -20,10 +20,14 @@ Integers = npt.NDArray[np.int64]
 
 
 def interval_ms(name: str) -> int:
-    """Milliseconds of an interval name such as ``1m``, ``4h`` or ``1d``; `ParameterError` otherwise."""
+    """Milliseconds of an interval name such as ``1m``, ``4h`` or ``1d``; `ParameterError`
+    otherwise.
+    """
     count, unit = name[:-1], name[-1:]
     if unit not in _UNIT_MS or not count.isascii() or not count.isdigit() or int(count) == 0:
-        raise ParameterError(f"interval '{name}' is not known; write for example 1m, 15m, 1h, 4h or 1d")
+        raise ParameterError(
+            f"interval '{name}' is not known; write for example 1m, 15m, 1h, 4h or 1d"
+        )
     return int(count) * _UNIT_MS[unit]
 
 
@@ -32,7 +36,9 @@ def interval_name(milliseconds: int) -> str:
     for unit in ("d", "h", "m", "s"):
         if milliseconds > 0 and milliseconds % _UNIT_MS[unit] == 0:
             return f"{milliseconds // _UNIT_MS[unit]}{unit}"
-    raise ParameterError(f"an interval of {milliseconds} ms has no name; whole seconds are expected")
+    raise ParameterError(
+        f"an interval of {milliseconds} ms has no name; whole seconds are expected"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,8 @@ class Candle:
 
 @dataclass(frozen=True)
 class CandleColumns:
-    """Candles of one symbol and one interval in columns of equal length, ascending, without duplicates.
+    """Candles of one symbol and one interval in columns of equal length, ascending, without
+    duplicates.
 
     Gaps are allowed: a minute without trades may be absent. ``interval_ms`` is the spacing of
     neighbouring candles.
@@ -73,7 +80,7 @@ class CandleColumns:
     def of(
         cls,
         open_time: Sequence[int] | Integers,
-        open: Sequence[float] | Floats,  # noqa: A002 - the field's term
+        open: Sequence[float] | Floats,
         high: Sequence[float] | Floats,
         low: Sequence[float] | Floats,
         close: Sequence[float] | Floats,
@@ -86,11 +93,20 @@ class CandleColumns:
             spacing = np.diff(times)
             interval_ms = int(spacing.min()) if spacing.size else 60_000
         filled = np.zeros(times.size) if volume is None else volume
-        prices = [_column(values) for values in (open, high, low, close, filled)]
-        return cls(times, *prices, interval_ms=interval_ms)
+        return cls(
+            times,
+            _column(open),
+            _column(high),
+            _column(low),
+            _column(close),
+            _column(filled),
+            interval_ms,
+        )
 
     @classmethod
-    def from_candles(cls, candles: Sequence[Candle], interval_ms: int | None = None) -> CandleColumns:
+    def from_candles(
+        cls, candles: Sequence[Candle], interval_ms: int | None = None
+    ) -> CandleColumns:
         """Columns of a sequence of candles."""
         return cls.of(
             [c.open_time for c in candles],
@@ -156,4 +172,6 @@ def _validate(candles: CandleColumns) -> None:
         bad = ~(np.isfinite(column) & (column > 0.0))
         if bad.any():
             row = int(np.argmax(bad))
-            raise DataError(f"candle row {row} has {name} = {column[row]}; a positive price is expected")
+            raise DataError(
+                f"candle row {row} has {name} = {column[row]}; a positive price is expected"
+            )

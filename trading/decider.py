@@ -60,21 +60,12 @@ SIGNAL_AT = 2 * SLOT
 BARS_SIZE = 3 * SLOT
 
 
-@kernel
-def strategy_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
-    """The place of a strategy's own step, which is bound to this name."""
-    raise RuntimeError("strategy_step is not bound to a strategy")
+def _no_strategy(*numbers: object) -> None:
+    raise RuntimeError(f"no strategy is bound to judge a candle of {len(numbers)} values")
+
+
+strategy_step: Step = _no_strategy
+"""The name that a strategy's own step is bound to."""
 
 
 @kernel
@@ -291,8 +282,9 @@ class Setup:
 class Decision:
     """What to do after one base candle.
 
-    ``action`` is ``enter``, ``exit`` or ``hold``, whatever position there is; ``side`` is +1. ``values``
-    are the numbers behind ``reason``; ``atr`` is ATR(14) of ``filter_tf`` (a price distance, NaN if unknown).
+    ``action`` is ``enter``, ``exit`` or ``hold``, whatever position there is; ``side`` is +1.
+    ``values`` are the numbers behind ``reason``; ``atr`` is ATR(14) of ``filter_tf`` (a price
+    distance, NaN if unknown).
     """
 
     action: str
@@ -326,8 +318,8 @@ class Decider:
     def base_start(self, now_ms: int) -> int:
         """The time (ms) from which base candles must be fed, if history ends at ``now_ms``.
 
-        It is the start of the longest higher candle still in the making: candles that close up to it
-        go to :meth:`warm`, base candles from it on to :meth:`on_candle`.
+        It is the start of the longest higher candle still in the making: candles that close up to
+        it go to :meth:`warm`, base candles from it on to :meth:`on_candle`.
         """
         longest = max(self.setup.signal_ms, self.setup.filter_ms, self.setup.hourly_ms)
         return now_ms - now_ms % longest
@@ -353,10 +345,10 @@ class Decider:
                 )
 
     def on_candle(self, candle: Candle) -> Decision:
-        """Take in one closed base candle; `DataError` when it does not follow the one before."""
+        """Take in one closed base candle; `DataError` if it does not follow the last."""
         if candle.open_time <= self._last_open:
             raise DataError(
-                f"candle of {candle.open_time} ms does not follow the candle of {self._last_open} ms"
+                f"candle of {candle.open_time} ms does not follow that of {self._last_open} ms"
             )
         self._last_open = candle.open_time
         out = self._out

@@ -1,11 +1,13 @@
 """Incremental indicators: a few floats of state and one step a closed candle, equal to TA-Lib's.
 
-Each indicator has ``<name>_size(...)`` (floats of state) and ``<name>_step(state, at, ...)``, which reads
-and writes ``state[at:at + size]`` and returns NaN until it has seen enough candles. State starts as
-zeros. Windowed indicators add their window afresh, oldest first, so that they do not depend on where
-the history began; recursive ones forget their beginning (see ``<name>_warmup``).
+Each indicator has ``<name>_size(...)`` (floats of state) and ``<name>_step(state, at, ...)``,
+which reads and writes ``state[at:at + size]`` and returns NaN until it has seen enough candles.
+State starts as zeros. Windowed indicators add their window afresh, oldest first, so that they do
+not depend on where the history began; recursive ones forget their beginning (see
+``<name>_warmup``).
 
-Sources: RSI, ATR, ADX by J. Welles Wilder (1978); bands by John Bollinger (1992); MACD by Gerald Appel (1979).
+Sources: RSI, ATR, ADX by J. Welles Wilder (1978); bands by John Bollinger (1992); MACD by Gerald
+Appel (1979).
 """
 
 from __future__ import annotations
@@ -106,7 +108,9 @@ def bollinger_size(span: int) -> int:
 def bollinger_step(
     state: Buffer, at: int, span: int, deviations: float, value: float
 ) -> tuple[float, float, float]:
-    """Lower band, middle, upper band: the mean and ``deviations`` population deviations around it."""
+    """Lower band, middle, upper band: the mean and ``deviations`` population deviations around
+    it.
+    """
     if not window_push(state, at, span, value):
         return NAN, NAN, NAN
     middle = window_mean(state, at, span)
@@ -120,7 +124,9 @@ def rsi_size() -> int:
 
 
 def wilder_warmup(span: int) -> int:
-    """Candles until a Wilder mean of ``span`` (an EMA of 2 x span - 1) has forgotten its beginning."""
+    """Candles until a Wilder mean of ``span`` (an EMA of 2 x span - 1) has forgotten its
+    beginning.
+    """
     return SPANS_TO_FORGET * (2 * span - 1)
 
 

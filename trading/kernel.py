@@ -1,9 +1,10 @@
 """The mark of a kernel: a scalar function that runs as plain Python and, compiled, over columns.
 
-The executor calls kernels as they are; ``trading.compiled`` builds a compiled twin from the same code
-object for the batch side. Both give the same bits, as long as a kernel
+The executor calls kernels as they are; ``trading.compiled`` builds a compiled twin from the same
+code object for the batch side. Both give the same bits, as long as a kernel
 
-- raises to no power, calls neither ``sum`` nor ``math.exp`` nor ``math.log`` (their last bits differ);
+- raises to no power, calls neither ``sum`` nor ``math.exp`` nor ``math.log`` (their last bits
+  differ);
 - only indexes its buffers (lists in plain Python, ``float64`` arrays when compiled);
 - refers to other kernels by their bare name, so that a twin calls twins.
 """
@@ -41,9 +42,9 @@ Bindings = tuple[tuple[str, Callee], ...]
 class Rebuilder:
     """Copies of kernels from the same code objects, whose callees are copies as well.
 
-    ``wrap`` turns each copy into what is called (itself, or its compiled form). A copy is made once for
-    each set of bindings that it depends on; those that depend on a binding carry ``label`` of the bound
-    functions in their name, so that a cache on disk keeps them apart.
+    ``wrap`` turns each copy into what is called (itself, or its compiled form). A copy is made
+    once for each set of bindings that it depends on; those that depend on a binding carry
+    ``label`` of the bound functions in their name, so that a cache on disk keeps them apart.
     """
 
     def __init__(self, wrap: Callable[[Callee], Callee], label: Callable[[Callee], str]) -> None:
@@ -52,7 +53,9 @@ class Rebuilder:
         self._done: dict[tuple[Callee, Bindings], Callee] = {}
 
     def copy(self, function: Callee, bindings: Bindings = ()) -> Callee:
-        """The copy of ``function`` in which each bound global name stands for the kernel given with it."""
+        """The copy of ``function`` in which each bound global name stands for the kernel given
+        with it.
+        """
         used = _used(function, bindings)
         key = (function, used)
         if key not in self._done:

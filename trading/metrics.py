@@ -1,8 +1,8 @@
 """Measures of a simulated run, each defined here and nowhere else.
 
-Equity starts at 1 and is marked at each exit. Returns of UTC days are the change of that equity over
-each calendar day from the first to the last candle, 0 on a day without an exit.
-Ratios use 365 days a year and are 0 where they are not defined.
+Equity starts at 1 and is marked at each exit. Returns of UTC days are the change of that equity
+over each calendar day from the first to the last candle, 0 on a day without an exit. Ratios use
+365 days a year and are 0 where they are not defined.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ SUMS_SIZE = 11
 class Metrics:
     """Measures of one run; shares, not percent.
 
-    ``max_drawdown`` is positive: the largest fall from a peak of the equity, as a share of the peak.
-    ``win_rate``: trades with a net return above 0. ``profit_factor``: gains over losses (0 when there
-    is no loss). ``expectancy``: mean net return of a trade. ``exposure``: share of candles in a
-    position. ``sharpe``: mean over standard deviation (ddof 1) of day returns, times the root of 365
-    (W. Sharpe, 1994). ``sortino``: the same over the root mean square of negative day returns
-    (F. Sortino, 1994). ``cagr``: growth a year of 365 days. ``calmar``: ``cagr`` over ``max_drawdown``.
+    ``max_drawdown`` is positive: the largest fall from a peak of the equity, as a share of the
+    peak. ``win_rate``: trades with a net return above 0. ``profit_factor``: gains over losses (0
+    when there is no loss). ``expectancy``: mean net return of a trade. ``exposure``: share of
+    candles in a position. ``sharpe``: mean over standard deviation (ddof 1) of day returns, times
+    the root of 365 (W. Sharpe, 1994). ``sortino``: the same over the root mean square of negative
+    day returns (F. Sortino, 1994). ``cagr``: growth a year of 365 days. ``calmar``: ``cagr`` over
+    ``max_drawdown``.
     """
 
     total_return: float
@@ -141,7 +142,9 @@ def metrics_of(sums: Buffer, days: int, candles: int) -> Metrics:
 
 
 def _yearly(equity: float, days: int) -> float:
-    """Growth a year of an equity that took ``days`` days; a few days' luck is capped, not overflowed."""
+    """Growth a year of an equity that took ``days`` days; a few days' luck is capped, not
+    overflowed.
+    """
     if days <= 0 or equity <= 0.0:
         return equity - 1.0
     return math.expm1(min(math.log(equity) * DAYS_A_YEAR / days, 700.0))

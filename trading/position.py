@@ -1,12 +1,12 @@
 """The life of a position after its entry: when it is closed, at which price, and why.
 
-The kernels work on a small state buffer and are compiled by the simulation; :class:`Position` is the
-typed face that the executor uses. Both run the same source.
+The kernels work on a small state buffer and are compiled by the simulation; :class:`Position` is
+the typed face that the executor uses. Both run the same source.
 
 Checks are made in this order, and the first that is true decides: emergency, stop, take-profit,
-trailing, day end, strategy exit. Within one candle the path is open, adverse extreme, other extreme,
-close: of several levels that lie below the open of a long position's candle, the nearest is met first.
-Exits fill at their level, also when the market jumped over it.
+trailing, day end, strategy exit. Within one candle the path is open, adverse extreme, other
+extreme, close: of several levels that lie below the open of a long position's candle, the nearest
+is met first. Exits fill at their level, also when the market jumped over it.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def open_position(
 ) -> None:
     """Write the state of a new position: ``side`` is +1 or -1; a share of 0 switches a check off.
 
-    ``stop_loss`` of 0 asks for the ATR stop, ``atr_multiplier`` times ``atr`` (a price distance) away
-    from the entry; without an ATR (NaN) there is no such stop.
+    ``stop_loss`` of 0 asks for the ATR stop, ``atr_multiplier`` times ``atr`` (a price distance)
+    away from the entry; without an ATR (NaN) there is no such stop.
     """
     state[SIDE] = float(side)
     state[ENTRY] = entry
@@ -99,7 +99,9 @@ def trailing_level(state: Buffer) -> float:
 
 @kernel
 def price_exit(state: Buffer, price: float) -> int:
-    """The exit that ``price`` triggers, as a code; the best price seen so far is kept in the state."""
+    """The exit that ``price`` triggers, as a code; the best price seen so far is kept in the
+    state.
+    """
     side = state[SIDE]
     move = side * price
     if move <= side * state[EMERGENCY]:
@@ -131,7 +133,9 @@ def exit_level(state: Buffer, code: int, close: float) -> float:
 
 @kernel
 def adverse_exit(state: Buffer, first: float, extreme: float) -> int:
-    """The stop met on the way from the candle's open ``first`` to its adverse ``extreme``, as a code."""
+    """The stop met on the way from the candle's open ``first`` to its adverse ``extreme``, as a
+    code.
+    """
     side = state[SIDE]
     opened = side * first
     trail = trailing_level(state)
@@ -158,7 +162,8 @@ def adverse_exit(state: Buffer, first: float, extreme: float) -> int:
 def candle_exit(
     state: Buffer, first: float, high: float, low: float, close: float, day_ends: int
 ) -> int:
-    """The exit within one candle, as a code; ``first`` is its open, ``day_ends`` 1 on a day's last candle.
+    """The exit within one candle, as a code; ``first`` is its open, ``day_ends`` 1 on a day's
+    last candle.
 
     The fill is :func:`exit_level` with the candle's close.
     """
@@ -184,8 +189,8 @@ def candle_exit(
 class ExitRules:
     """How a position may end; shares of the entry price, 0 switches a check off.
 
-    ``stop_loss`` of 0 with a positive ``atr_multiplier`` is the ATR stop. ``trailing_stop`` is a fall
-    from the best price. ``day_end`` closes at the end of the UTC day.
+    ``stop_loss`` of 0 with a positive ``atr_multiplier`` is the ATR stop. ``trailing_stop`` is a
+    fall from the best price. ``day_end`` closes at the end of the UTC day.
     """
 
     take_profit: float = 0.0
@@ -198,7 +203,9 @@ class ExitRules:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Close the position now: ``reason`` as in the ledger; ``price`` the level, None for the market's."""
+    """Close the position now: ``reason`` as in the ledger; ``price`` the level, None for the
+    market's.
+    """
 
     reason: str
     price: float | None

@@ -126,11 +126,14 @@ class Ledger:
         )
 
     def add_intent(self, order: OrderRow) -> bool:
-        """Record an order before it is sent, durably; False if this (key, leg, n) exists."""
+        """Record an order before it is sent, durably; False if this (key, leg, n) is taken."""
         marks = ", ".join("?" for _ in _ORDER_COLUMNS)
         cursor = self._write(
             f"insert into orders ({', '.join(_ORDER_COLUMNS)}) values ({marks})"
-            " on conflict do nothing",
+            " on conflict (client_id) do update set status = excluded.status, error = null,"
+            " quantity = excluded.quantity, trigger_price = excluded.trigger_price,"
+            " reason = excluded.reason, cause = excluded.cause, updated_at = excluded.updated_at"
+            " where orders.status = 'rejected'",
             [_stored(getattr(order, name)) for name in _ORDER_COLUMNS],
         )
         self._commit()
@@ -176,11 +179,17 @@ class Ledger:
         return self._orders("key = ?", key)
 
     def next_n(self, key: str, leg: str) -> int:
-        """Number of the next attempt or version of a leg, from 0."""
+        """Number of the next attempt or version of a leg, from 0.
+
+        A definitely rejected order never existed: its number is used again.
+        """
         row = self._db.execute(
-            "select max(n) from orders where key = ? and leg = ?", (key, leg)
+            "select n, status from orders where key = ? and leg = ? order by n desc limit 1",
+            (key, leg),
         ).fetchone()
-        return 0 if row[0] is None else int(row[0]) + 1
+        if row is None:
+            return 0
+        return int(row["n"]) + (row["status"] != "rejected")
 
     def _orders(self, where: str, *values: Any) -> list[OrderRow]:
         rows = self._db.execute(

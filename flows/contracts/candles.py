@@ -6,13 +6,17 @@ Imported by the validation step only when there is something to check: the impor
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
-import great_expectations as gx
-import great_expectations.expectations as gxe
+with warnings.catch_warnings():
+    # Great Expectations 1.24 imports modules that Python 3.11 deprecates.
+    warnings.filterwarnings("ignore", "module 'sre_", DeprecationWarning)
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,6 +18,7 @@ from trading.order_ids import LEGS
 
 Row = Mapping[str, Any]
 
+ENTRY_LEGS = ("en", "d1", "d2")
 STOP_LEGS = ("sl", "tp")
 NEVER_RESTED = ("intent", "unknown", "rejected", "dead")
 MAX_ORDER_ROWS = 200
@@ -73,7 +74,7 @@ def execution_view(ledger: Ledger) -> Execution:
         lead=lead(ledger, closed),
         facts=facts(ledger, closed, slips),
         equity=equity_view(ledger.equity),
-        trips=trip_grid(ledger.positions),
+        trips=trip_grid(ledger),
         stops=stop_grid(ledger),
         orders=order_grid(ledger.orders),
         events=event_grid(ledger.events),
@@ -166,16 +167,23 @@ def equity_view(rows: Sequence[Row]) -> Markup | None:
     return ledger_equity_chart("ledger-equity", "Account equity", curve, formats.compact)
 
 
-def trip_grid(positions: Sequence[Row]) -> Grid | None:
+def trip_grid(ledger: Ledger) -> Grid | None:
     """Each position from entry to exit."""
-    if not positions:
+    if not ledger.positions:
         return None
-    ordered = sorted(positions, key=lambda row: formats.as_ms(row.get("opened_at")))
-    rows = tuple(trip_row(row) for row in ordered)
+    ordered = sorted(ledger.positions, key=lambda row: formats.as_ms(row.get("opened_at")))
+    rows = tuple(trip_row(row, entered(row, ledger.orders)) for row in ordered)
     return Grid(TRIP_HEAD, rows, frozenset({0, 1, 2, 3, 4, 9}), caption="Round trips")
 
 
-def trip_row(row: Row) -> tuple[Cell, ...]:
+def entered(position: Row, orders: Sequence[Row]) -> float:
+    """Quantity that was bought or sold to open it; the ledger's own falls to zero with the exit."""
+    own = (row for row in orders if row.get("position_id") == position["id"])
+    filled = sum(number(row.get("filled")) for row in own if row["leg"] in ENTRY_LEGS)
+    return filled or number(position["quantity"])
+
+
+def trip_row(row: Row, quantity: float) -> tuple[Cell, ...]:
     """One position; what is still open says so."""
     closed = bool(row.get("closed_at"))
     net = net_result(row)
@@ -185,7 +193,7 @@ def trip_row(row: Row) -> tuple[Cell, ...]:
         Cell("long" if row["side"] > 0 else "short"),
         Cell(formats.stamp(row.get("opened_at"))),
         Cell(formats.stamp(row["closed_at"])) if closed else Cell("open", WARN),
-        Cell(formats.anything(number(row.get("quantity")))),
+        Cell(formats.anything(quantity)),
         Cell(formats.price(row.get("entry_price"))),
         Cell(formats.price(row.get("exit_price"))),
         Cell(formats.decimal(net), GOOD if net > 0 else BAD) if closed else Cell(formats.NONE),

@@ -94,7 +94,7 @@ def why(card: Row) -> str:
 
 def score_grid(scores: Row) -> Grid | None:
     """The model's scores above those of its baselines."""
-    names = [name for name in SCORES if formats.known(scores.get(name))]
+    names = [name for name in SCORES if any(formats.known(scores.get(c)) for c in columns(name))]
     if not names:
         return None
     rivals = [b for b in BASELINES if any(formats.known(scores.get(f"{n}_{b}")) for n in names)]
@@ -103,14 +103,18 @@ def score_grid(scores: Row) -> Grid | None:
     return Grid(("Out-of-sample", *(SCORES[name] for name in names)), tuple(rows))
 
 
+def columns(name: str) -> tuple[str, ...]:
+    """A score of the model and of every baseline."""
+    return (name, *(f"{name}_{baseline}" for baseline in BASELINES))
+
+
 def score_row(label: str, scores: Row, names: Sequence[str], suffix: str) -> tuple[Cell, ...]:
     """One line; the best of a column is marked."""
     cells = [Cell(label)]
     for name in names:
         value = scores.get(f"{name}{suffix}")
-        columns = [name, *(f"{name}_{baseline}" for baseline in BASELINES)]
-        best = max(float(scores[c]) for c in columns if formats.known(scores.get(c)))
-        tone = GOOD if formats.known(value) and float(value) == best else ""
+        best = max(float(scores[c]) for c in columns(name) if formats.known(scores.get(c)))
+        tone = GOOD if value == best else ""
         cells.append(Cell(formats.decimal(value, 1 if name in SIGNED else 3), tone))
     return tuple(cells)
 
@@ -124,9 +128,9 @@ def fold_span(fold: Row) -> FoldSpan:
     """A fold with its score; colour tells whether it beat the best baseline in that fold."""
     scores = fold["scores"]
     name = fold_score(scores)
-    value = scores.get(name)
-    rivals = [float(r) for b in BASELINES if formats.known(r := scores.get(f"{name}_{b}"))]
-    margin = float(value) - max(rivals) if rivals and formats.known(value) else None
+    rivals = [float(scores[c]) for c in columns(name)[1:] if formats.known(scores.get(c))]
+    known = formats.known(scores.get(name))
+    margin = float(scores[name]) - max(rivals) if rivals and known else None
     return FoldSpan(
         str(int(fold["fold"]) + 1),
         int(fold["train_from"]),
@@ -135,5 +139,5 @@ def fold_span(fold: Row) -> FoldSpan:
         int(fold["test_to"]),
         None,
         margin,
-        formats.decimal(value, 3),
+        formats.decimal(scores.get(name), 3),
     )

@@ -114,7 +114,7 @@ def header_facts(material: Material, entries: Sequence[Row]) -> tuple[Fact, ...]
             Fact(
                 "Rows read", formats.whole(rows), counted(len(manifest["fingerprint"]), "partition")
             ),
-            Fact("Flow run", str(run["name"]), str(run["id"])[:13]),
+            Fact("Flow run", str(run["name"]), str(run["id"])[:13], "name"),
         ]
     quarantined = sum(one.rows for one in material.bad)
     orders = len(material.ledger.orders)

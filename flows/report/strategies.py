@@ -154,7 +154,8 @@ def approved_bounds(inside: Row) -> list[str]:
         if name.startswith("approved_") and name.endswith("_low"):
             base = name.removeprefix("approved_").removesuffix("_low")
             low, high = inside[name], inside.get(f"approved_{base}_high")
-            found.append(f"{base} {formats.anything(low)} to {formats.anything(high)}")
+            reach = "" if low == high else f" to {formats.anything(high)}"
+            found.append(f"{base} {formats.anything(low)}{reach}")
     return found
 
 
@@ -340,7 +341,8 @@ def overview(entries: Sequence[Row]) -> Grid | None:
     if not entries:
         return None
     head = ("Strategy", "Symbol", "Return", "Sharpe", "Drawdown", "Trades", "Gates", "State")
-    return Grid(head, tuple(overview_row(entry) for entry in entries), frozenset({0, 1}))
+    rows = tuple(overview_row(entry) for entry in entries)
+    return Grid(head, rows, frozenset({0, 1}), caption="Out-of-sample, after costs")
 
 
 def overview_row(entry: Row) -> tuple[Cell, ...]:

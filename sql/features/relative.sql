@@ -18,6 +18,15 @@ joined as (
     left join market on grid.symbol = market.symbol and grid.open_time = market.open_time
 ),
 
+windows as (
+    select
+        *,
+        regr_slope(ret_1, market_ret_1) over w96 as slope_96,
+        corr(ret_1, market_ret_1) over w96 as corr_96
+    from joined
+    window w96 as (order by open_time rows 95 preceding)
+),
+
 relative as (
     select
         symbol,
@@ -31,10 +40,10 @@ relative as (
         rank_ret_4,
         rank_ret_96,
         rank_volume_4,
-        regr_slope(ret_1, market_ret_1) over w96 as beta_96,
-        corr(ret_1, market_ret_1) over w96 as correlation_96
-    from joined
-    window w96 as (order by open_time rows 95 preceding)
+        -- of a single pair both are not a number, and a feature is a number or null
+        case when isfinite(slope_96) then slope_96 end as beta_96,
+        case when isfinite(corr_96) then corr_96 end as correlation_96
+    from windows
 )
 
 select * from relative

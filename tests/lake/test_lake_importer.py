@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -299,6 +300,15 @@ def test_instruments_keep_decimal_text(lake: Lake) -> None:
     assert (btc["tick_size"], btc["step_size"], btc["min_notional"]) == ("0.01", "0.001", "5")
     assert (btc["maker_fee"], btc["taker_fee"]) == ("0.0002", "0.0005")
     assert json.loads(btc["margin_brackets"])[0]["initialLeverage"] == 20
+
+
+def test_the_samples_readme_has_the_hash_of_every_file() -> None:
+    text = (SAMPLE / "README.md").read_text()
+    files = [path for path in SAMPLE.rglob("*") if path.is_file() and path.name != "README.md"]
+    assert len(files) == 12
+    for path in files:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert f"| `{path.relative_to(SAMPLE)}` | {path.stat().st_size} | `{digest}` |" in text
 
 
 def test_the_bundled_sample_imports_whole_and_the_second_run_has_nothing_to_do(lake: Lake) -> None:

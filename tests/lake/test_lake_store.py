@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from lake_builders import MAY_31_2358, SERIES, candles
 
+from lake.catalog import query
 from lake.content import content_hash
 from lake.lineage import verify
 from lake.store import Lake
@@ -245,6 +246,7 @@ def test_symbols_with_odd_characters_keep_their_names(lake: Lake) -> None:
     lake.write(RAW_CANDLES, data, **odd)
     (partition,) = lake.partitions(RAW_CANDLES, symbol="KRW/BTC=1")
     assert partition.values["symbol"] == "KRW/BTC=1"
+    assert query(lake, "select symbol from raw_candles")["symbol"].to_pylist() == ["KRW/BTC=1"]
 
 
 def test_every_contract_names_columns_it_has() -> None:

@@ -1,4 +1,6 @@
-"""The breakout strategy without filters, in plain Python straight from its rules; knows no other code."""
+"""The breakout strategy without filters, in plain Python straight from its rules; knows no other
+code.
+"""
 
 from __future__ import annotations
 
@@ -24,29 +26,25 @@ def trade_breakout(rows, k, take_profit, stop_loss, fee):
     last_of_day = [i + 1 == len(rows) or days[i + 1] != days[i] for i in range(len(rows))]
     ends_day = [
         last_of_day[i]
-        and (i + 1 < len(rows) or datetime.fromtimestamp(rows[i][0] / 1000, UTC).strftime("%H:%M") == "23:59")
+        and (
+            i + 1 < len(rows)
+            or datetime.fromtimestamp(rows[i][0] / 1000, UTC).strftime("%H:%M") == "23:59"
+        )
         for i in range(len(rows))
     ]
 
     trades = []
     position = None
     count_from = 0
-    for i, (time, open_, high, low, close) in enumerate(rows):
+    for i, (time, open_, _, _, close) in enumerate(rows):
         if position is not None and position["entry_row"] == i:
             position["entry_price"] = open_
         if position is not None:
             entry = position["entry_price"]
-            stop, goal = entry * (1 - stop_loss), entry * (1 + take_profit)
-            if low <= stop:
-                price, reason = stop, "stop_loss"
-            elif high >= goal:
-                price, reason = goal, "take_profit"
-            elif ends_day[i]:
-                price, reason = close, "day_end"
-            elif i == len(rows) - 1:
-                price, reason = close, "end_of_data"
-            else:
+            left = leave(entry, rows[i], take_profit, stop_loss, ends_day[i], i == len(rows) - 1)
+            if left is None:
                 continue
+            price, reason = left
             growth = price / entry * (1 - fee) / (1 + fee)
             position |= {"exit_time": time, "exit_price": price, "reason": reason}
             trades.append(position | {"net_return": growth - 1, "exit_day": days[i]})
@@ -59,6 +57,18 @@ def trade_breakout(rows, k, take_profit, stop_loss, fee):
         if close > level and not rows[i - 1][4] > level:
             position = {"entry_row": i + 1, "entry_time": rows[i + 1][0]}
     return trades
+
+
+def leave(entry, row, take_profit, stop_loss, ends_day, is_last):
+    """Price and reason of the exit on one candle, or None."""
+    _, _, high, low, close = row
+    if low <= entry * (1 - stop_loss):
+        return entry * (1 - stop_loss), "stop_loss"
+    if high >= entry * (1 + take_profit):
+        return entry * (1 + take_profit), "take_profit"
+    if ends_day:
+        return close, "day_end"
+    return (close, "end_of_data") if is_last else None
 
 
 def measure(rows, trades):

@@ -106,8 +106,14 @@ def test_later_candles_change_no_earlier_decision(name, values, bitcoin):
         assert decide(strategy, candles.rows(0, end), values).tobytes() == whole[:end].tobytes()
     changed = CandleColumns.of(
         candles.open_time,
-        *[np.append(column[:4_000], column[4_000:] * 1.1) for column in (candles.open, candles.high)],
-        *[np.append(column[:4_000], column[4_000:] * 0.9) for column in (candles.low, candles.close)],
+        *[
+            np.append(column[:4_000], column[4_000:] * 1.1)
+            for column in (candles.open, candles.high)
+        ],
+        *[
+            np.append(column[:4_000], column[4_000:] * 0.9)
+            for column in (candles.low, candles.close)
+        ],
     )
     assert decide(strategy, changed, values)[:4_000].tobytes() == whole[:4_000].tobytes()
 

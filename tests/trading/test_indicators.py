@@ -38,44 +38,44 @@ INDICATORS: dict[str, tuple[int, int, Callable, Callable]] = {
     "sma": (
         sma_size(20),
         20,
-        lambda s, h, l, c: sma_step(s, 0, 20, c),
-        lambda h, l, c: talib.SMA(c, 20),
+        lambda s, _h, _l, c: sma_step(s, 0, 20, c),
+        lambda _h, _l, c: talib.SMA(c, 20),
     ),
     "ema": (
         ema_size(),
         ema_warmup(50),
-        lambda s, h, l, c: ema_step(s, 0, 50, c),
-        lambda h, l, c: talib.EMA(c, 50),
+        lambda s, _h, _l, c: ema_step(s, 0, 50, c),
+        lambda _h, _l, c: talib.EMA(c, 50),
     ),
     "rsi": (
         rsi_size(),
         wilder_warmup(14),
-        lambda s, h, l, c: rsi_step(s, 0, 14, c),
-        lambda h, l, c: talib.RSI(c, 14),
+        lambda s, _h, _l, c: rsi_step(s, 0, 14, c),
+        lambda _h, _l, c: talib.RSI(c, 14),
     ),
     "bollinger": (
         bollinger_size(20),
         20,
-        lambda s, h, l, c: bollinger_step(s, 0, 20, 2.0, c)[::-1],
-        lambda h, l, c: talib.BBANDS(c, 20, 2.0, 2.0),
+        lambda s, _h, _l, c: bollinger_step(s, 0, 20, 2.0, c)[::-1],
+        lambda _h, _l, c: talib.BBANDS(c, 20, 2.0, 2.0),
     ),
     "atr": (
         atr_size(),
         wilder_warmup(14),
-        lambda s, h, l, c: atr_step(s, 0, 14, h, l, c),
-        lambda h, l, c: talib.ATR(h, l, c, 14),
+        lambda s, high, low, c: atr_step(s, 0, 14, high, low, c),
+        lambda high, low, c: talib.ATR(high, low, c, 14),
     ),
     "adx": (
         adx_size(),
         adx_warmup(14),
-        lambda s, h, l, c: adx_step(s, 0, 14, h, l, c),
-        lambda h, l, c: talib.ADX(h, l, c, 14),
+        lambda s, high, low, c: adx_step(s, 0, 14, high, low, c),
+        lambda high, low, c: talib.ADX(high, low, c, 14),
     ),
     "macd": (
         macd_size(),
         macd_warmup(26, 9),
-        lambda s, h, l, c: macd_step(s, 0, 12, 26, 9, c),
-        lambda h, l, c: talib.MACD(c, 12, 26, 9),
+        lambda s, _h, _l, c: macd_step(s, 0, 12, 26, 9, c),
+        lambda _h, _l, c: talib.MACD(c, 12, 26, 9),
     ),
 }
 
@@ -85,7 +85,7 @@ def run(name: str, candles: CandleColumns) -> np.ndarray:
     size, _, step, _ = INDICATORS[name]
     state = [0.0] * size
     columns = (candles.high.tolist(), candles.low.tolist(), candles.close.tolist())
-    values = [step(state, h, l, c) for h, l, c in zip(*columns, strict=True)]
+    values = [step(state, *row) for row in zip(*columns, strict=True)]
     return np.array(values, dtype=float).reshape(len(candles), -1)
 
 
@@ -93,11 +93,13 @@ def run(name: str, candles: CandleColumns) -> np.ndarray:
 def test_every_value_equals_talib(name, bitcoin):
     candles = bitcoin.rows(0, 4_000)
     mine = run(name, candles)
-    theirs = np.column_stack(INDICATORS[name][3](candles.high, candles.low, candles.close)) \
-        if name in ("bollinger", "macd") \
+    theirs = (
+        np.column_stack(INDICATORS[name][3](candles.high, candles.low, candles.close))
+        if name in ("bollinger", "macd")
         else INDICATORS[name][3](candles.high, candles.low, candles.close).reshape(-1, 1)
+    )
     assert np.isnan(mine).sum() == np.isnan(theirs).sum()
-    # Means follow the price, so 1e-9 of it; TA-Lib's own running variance is no more exact than that.
+    # Means follow the price, so 1e-9 of it: TA-Lib's running variance is no more exact.
     scale = candles.close.max() if name != "rsi" and name != "adx" else 100.0
     np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-9 * scale)
 

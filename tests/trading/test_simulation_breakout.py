@@ -99,7 +99,11 @@ def run(rows, **values):
 
 def test_a_close_above_the_target_enters_at_the_next_open_and_leaves_at_the_day_end():
     rows = YESTERDAY + day(
-        1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106), (5, 107, 108, 106, 108), (9, 108, 109, 107, 107)
+        1,
+        (0, 100, 104, 100, 104),
+        (1, 104, 106, 104, 106),
+        (5, 107, 108, 106, 108),
+        (9, 108, 109, 107, 107),
     )
     trades = run([*rows, (2 * DAY_MS, 1, 1, 1, 1)])
     assert trades.entry_price.tolist() == [107]
@@ -120,12 +124,16 @@ def test_the_first_candle_of_a_day_is_judged_against_the_last_close_of_the_day_b
 
 
 def test_no_signal_after_a_missing_day():
-    rows = YESTERDAY + day(2, (0, 100, 104, 100, 104), (1, 104, 120, 104, 120), (2, 120, 120, 120, 120))
+    rows = YESTERDAY + day(
+        2, (0, 100, 104, 100, 104), (1, 104, 120, 104, 120), (2, 120, 120, 120, 120)
+    )
     assert len(run(rows)) == 0
 
 
 def test_a_signal_on_the_second_last_candle_of_a_day_enters_and_leaves_on_its_last():
-    rows = YESTERDAY + day(1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106), (2, 107, 108, 106, 108))
+    rows = YESTERDAY + day(
+        1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106), (2, 107, 108, 106, 108)
+    )
     trades = run([*rows, (2 * DAY_MS, 1, 1, 1, 1)])
     assert trades.entry_time.tolist() == trades.exit_time.tolist() == [DAY_MS + 2 * MINUTE]
     assert trades.exit_price.tolist() == [108]

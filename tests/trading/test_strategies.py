@@ -108,7 +108,9 @@ FILTERED = {"signal_tf": "1h", "filter_tf": "1h", "trend_span": 5}
 
 
 def last_filtered(strength: float, noise: float, **values: float | str):
-    """The last decision of a rise of ``strength`` an hour, that swings by ``noise`` and then breaks out."""
+    """The last decision of a rise of ``strength`` an hour, that swings by ``noise`` and then
+    breaks out.
+    """
     prices = [200.0 + strength * i + noise * (i % 2) for i in range(99)]
     return decisions(BREAKOUT, FILTERED | values, hourly([*prices, prices[-1] + 60.0]))[-1]
 
@@ -124,7 +126,7 @@ def test_a_breakout_passes_the_filters_in_a_lively_rise():
     [
         (8.0, 0.0, {"min_volatility": 0.1}, "entry held: ATR/price 1."),
         (0.0, 40.0, {"min_volatility": 0.0}, "entry held: ADX "),
-        (8.0, 6.0, {"min_adx": 100.0, "min_volatility": 0.0}, "entry held: ADX "),
+        (8.0, 20.0, {"min_adx": 100.0, "min_volatility": 0.0}, "entry held: ADX "),
     ],
 )
 def test_a_filter_that_holds_an_entry_says_what_it_saw(strength, noise, values, reason):

@@ -1,8 +1,8 @@
 """The fast search: from signal to exit by jumps, so that cost grows with trades (kernels).
 
-It serves strategies whose entries do not depend on exits, long only. Where the full simulation visits
-every candle, this one looks for the first candle that touches a level, by extremes of blocks of
-candles, and lets the same lifecycle kernels judge that candle.
+It serves strategies whose entries do not depend on exits, long only. Where the full simulation
+visits every candle, this one looks for the first candle that touches a level, by extremes of
+blocks of candles, and lets the same lifecycle kernels judge that candle.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def find_signals(
     exits: list[int],
     counts: list[int],
 ) -> None:
-    """Rows of the entry signals (with their ATR) and of the exit signals; ``counts`` says how many."""
+    """Rows of the entry signals (with their ATR) and of the exit signals; ``counts`` says how
+    many.
+    """
     entered = 0
     left = 0
     for i in range(len(times)):
@@ -145,9 +147,11 @@ def first_touch(
     lower: float,
     upper: float,
 ) -> int:
-    """The first row of ``start`` to ``stop`` whose low is <= ``lower`` or high >= ``upper``; else ``stop + 1``.
+    """The first row of ``start`` to ``stop`` whose low is <= ``lower`` or high >= ``upper``; else
+    ``stop + 1``.
 
-    A level that is off is NaN. Blocks that reach beyond ``stop`` may be skipped only when untouched.
+    A level that is off is NaN. Blocks that reach beyond ``stop`` may be skipped only when
+    untouched.
     """
     i = start
     while i <= stop:
@@ -182,7 +186,8 @@ def trailing_touch(
     start: int,
     stop: int,
 ) -> int:
-    """The first row of ``start`` to ``stop`` that ends the position, candle by candle; else ``stop + 1``.
+    """The first row of ``start`` to ``stop`` that ends the position, candle by candle; else
+    ``stop + 1``.
 
     The state is left as it was before that row, so that the row can be judged again.
     """
@@ -212,7 +217,9 @@ def touch_row(
     stop: int,
     day_bound: bool,
 ) -> int:
-    """The first row of ``entry_row`` to ``stop`` that ends the position by a level; else ``stop + 1``."""
+    """The first row of ``entry_row`` to ``stop`` that ends the position by a level; else ``stop +
+    1``.
+    """
     if position[TRAIL] > 0.0:
         return trailing_touch(position, opens, highs, lows, closes, entry_row, stop)
     lower = nearest_stop(position)
@@ -325,7 +332,7 @@ def run_combinations(
     sums: Buffer,
     daily: Buffer,
 ) -> None:
-    """Trade every combination of ``rules``, which share the signals; ``daily`` comes in as zeros."""
+    """Trade every combination of ``rules`` on the same signals; ``daily`` comes in as zeros."""
     for c in range(len(rules) // RULES_SIZE):
         sums_clear(sums, c * SUMS_SIZE)
         run_combination(

@@ -109,7 +109,9 @@ def _columns(candles: CandleColumns) -> tuple[Any, ...]:
 
 
 class FastEngine:
-    """The jumping search on one series of candles: its indices are built once for all combinations."""
+    """The jumping search on one series of candles: its indices are built once for all
+    combinations.
+    """
 
     def __init__(
         self, at: Speed, candles: CandleColumns, first_row: int, first_day: int, days: int
@@ -133,8 +135,8 @@ class FastEngine:
         )
 
     def run(self, setup: Setup, rules: Floats) -> tuple[Floats, Floats]:
-        """Sums (combinations x sums) and daily returns (combinations x days) of combinations that share
-        the signals of ``setup``; ``rules`` holds the rules of one after the other.
+        """Sums (combinations x sums) and daily returns (combinations x days) of combinations that
+        share the signals of ``setup``; ``rules`` holds the rules of one after the other.
         """
         at, combinations = self._at, len(rules) // RULES_SIZE
         entries, atrs, exits = self._signals(setup, bool(rules[R_DAY_END] > 0.0))

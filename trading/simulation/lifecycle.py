@@ -52,7 +52,9 @@ def decide_rows(
     base_ms: int,
     stream: Buffer,
 ) -> None:
-    """Decide on every row in order; ``stream`` receives action, reason, seen, limit and ATR of each."""
+    """Decide on every row in order; ``stream`` receives action, reason, seen, limit and ATR of
+    each.
+    """
     at = 0
     for i in range(len(times)):
         push_candle(
@@ -79,7 +81,9 @@ def decide_rows(
 
 @kernel
 def day_ends_at(times: list[int], row: int, base_ms: int) -> bool:
-    """Whether ``row`` is the last candle of its UTC day: by the clock, or as the next row is of another."""
+    """Whether ``row`` is the last candle of its UTC day: by the clock, or as the next row is of
+    another.
+    """
     if (times[row] + base_ms) % DAY_MS == 0:
         return True
     return row + 1 < len(times) and times[row + 1] // DAY_MS != times[row] // DAY_MS
@@ -149,7 +153,9 @@ def row_exit(
     is_last: bool,
     wants_out: bool,
 ) -> int:
-    """The exit on one row as a code; ``wants_out``: the strategy's exit was decided on the row before."""
+    """The exit on one row as a code; ``wants_out``: the strategy's exit was decided on the row
+    before.
+    """
     if wants_out:
         code = price_exit(position, first)
         return STRATEGY_EXIT if code == NO_EXIT else code
@@ -201,8 +207,8 @@ def simulate_rows(
 ) -> int:
     """Trade the decision ``stream`` from ``first_row`` on; the number of trades.
 
-    For each trade ``rows`` receives entry row, exit row and reason code, ``prices`` entry price, exit
-    price and growth: three values a trade, of which there are no more than candles.
+    For each trade ``rows`` receives entry row, exit row and reason code, ``prices`` entry price,
+    exit price and growth: three values a trade, of which there are no more than candles.
     """
     sums_clear(sums, 0)
     count, entry_row, exit_row = 0, -1, first_row - 1

@@ -17,7 +17,8 @@ from trading.strategies.base import Value
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Costs of each fill in basis points: ``fee_bps`` on the notional, ``slippage_bps`` on the price.
+    """Costs of each fill in basis points: ``fee_bps`` on the notional, ``slippage_bps`` on the
+    price.
 
     Slippage worsens market fills: entries, stops and closes; a take-profit fills at its level.
     """
@@ -28,16 +29,18 @@ class Costs:
     def __post_init__(self) -> None:
         for name, value in (("fee_bps", self.fee_bps), ("slippage_bps", self.slippage_bps)):
             if not 0.0 <= value <= 1_000.0:
-                raise ParameterError(f"{name} = {value} is out of bounds; give 0 to 1000 basis points")
+                raise ParameterError(
+                    f"{name} = {value} is out of bounds; give 0 to 1000 basis points"
+                )
 
 
 @dataclass(frozen=True)
 class Trades:
     """Round trips in columns of equal length, in order of their exit.
 
-    ``entry_time`` and ``exit_time`` are the opens (ms, UTC) of the candles in which they filled; ``side`` is
-    +1 or -1; ``net_return`` is the share of the equity won after costs; ``reason`` as in the ledger;
-    ``signal_time`` is the open of the candle whose close decided the entry.
+    ``entry_time`` and ``exit_time`` are the opens (ms, UTC) of the candles in which they filled;
+    ``side`` is +1 or -1; ``net_return`` is the share of the equity won after costs; ``reason`` as
+    in the ledger; ``signal_time`` is the open of the candle whose close decided the entry.
     """
 
     signal_time: Integers
@@ -57,8 +60,8 @@ class Trades:
 class BacktestResult:
     """One simulated run.
 
-    ``equity`` is the equity after each trade (it begins at 1 before the first). ``daily_returns`` has one
-    value for each UTC day of ``days`` (their starts, ms). Times in seconds are wall time.
+    ``equity`` is the equity after each trade (it begins at 1 before the first). ``daily_returns``
+    has one value for each UTC day of ``days`` (their starts, ms). Times in seconds are wall time.
     """
 
     params: Mapping[str, Value]
@@ -82,8 +85,9 @@ class SearchRow(NamedTuple):
 class SearchResult:
     """All combinations in the order of the grid.
 
-    ``daily_returns`` has a row for each combination and a column for each UTC day of ``days`` (starts, ms).
-    ``seconds_compile`` is the time to make the kernels ready, ``seconds_search`` all the rest.
+    ``daily_returns`` has a row for each combination and a column for each UTC day of ``days``
+    (starts, ms). ``seconds_compile`` is the time to make the kernels ready, ``seconds_search``
+    all the rest.
     """
 
     results: list[SearchRow]

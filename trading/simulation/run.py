@@ -1,4 +1,6 @@
-"""Running simulations: one parameter set (`backtest`) or a grid of them (`search`), compiled or plain."""
+"""Running simulations: one parameter set (`backtest`) or a grid of them (`search`), compiled or
+plain.
+"""
 
 from __future__ import annotations
 
@@ -52,16 +54,14 @@ def backtest(
     seconds_compile = _ready_to_backtest(speed, setup, costs)
     started = time.perf_counter()
     stream = _decide(speed, setup, candles)
-    rows, prices, count, sums, daily = _simulate(
-        speed, candles, stream, _rules(setup, costs), run
-    )
+    rows, prices, count, sums, daily = _simulate(speed, candles, stream, _rules(setup, costs), run)
     trades = _trades(candles, np.asarray(rows), np.asarray(prices), count)
     metrics = metrics_of(sums, run.days, run.candles)
     return BacktestResult(
         params=setup.params,
         trades=trades,
         metrics=metrics,
-        equity=np.cumprod(1.0 + trades.net_return),
+        equity=np.multiply.accumulate(1.0 + trades.net_return, dtype=np.float64),
         days=run.day_starts,
         daily_returns=np.asarray(daily, dtype=np.float64),
         seconds_compile=seconds_compile,
@@ -81,8 +81,8 @@ def search(
 ) -> SearchResult:
     """Simulate every combination of ``grid`` (each with ``fixed`` added), in the order given.
 
-    The result of a combination is that of :func:`backtest`; signals are found once for all combinations
-    that share them. `ParameterError` when the grid is empty.
+    The result of a combination is that of :func:`backtest`; signals are found once for all
+    combinations that share them. `ParameterError` when the grid is empty.
     """
     if not grid:
         raise ParameterError("the grid is empty; give at least one combination")

@@ -41,7 +41,7 @@ ENTER = 1.0
 EXIT = 2.0
 
 Step = Callable[[Buffer, Buffer, Buffer, int, int, float, float, float, float, float], None]
-"""``step(state, par, out, open_time, tf_ms, open, high, low, close, volume)``, one closed candle."""
+"""``step(state, par, out, open_time, tf_ms, open, high, low, close, volume)`` on a candle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,9 @@ class Parameter:
     help: str = ""
 
     def parse(self, value: Value, owner: str) -> Value:
-        """``value`` as this parameter's type; `ParameterError` when it is no such value or out of bounds."""
+        """``value`` as this parameter's type; `ParameterError` when it is no such value or out of
+        bounds.
+        """
         if self.kind == "choice":
             return self._choice(str(value), owner)
         if self.kind == "interval":
@@ -94,19 +96,27 @@ class Parameter:
 
 
 SHARED: tuple[Parameter, ...] = (
-    Parameter("take_profit", "float", 0.05, 0.0, 1.0, help="target, a share of the entry; 0 = none"),
+    Parameter(
+        "take_profit", "float", 0.05, 0.0, 1.0, help="target, a share of the entry; 0 = none"
+    ),
     Parameter("stop_loss", "float", 0.02, 0.0, 0.5, help="fixed stop, a share; 0 = by ATR"),
     Parameter("atr_multiplier", "float", 2.5, 0.5, 10.0, help="distance of the ATR stop, in ATRs"),
     Parameter("trailing_stop", "float", 0.0, 0.0, 0.5, help="fall from the best price; 0 = none"),
     Parameter("emergency_stop", "float", 0.05, 0.005, 0.5, help="market exit whatever else says"),
-    Parameter("max_position_size", "float", 0.2, 0.01, 1.0, help="most of the account in one symbol"),
+    Parameter(
+        "max_position_size", "float", 0.2, 0.01, 1.0, help="most of the account in one symbol"
+    ),
     Parameter("signal_tf", "interval", "1h", help="candles that signals are judged on"),
-    Parameter("filters", "choice", "on", choices=("on", "off"), help="off = no filter, no trailing"),
+    Parameter(
+        "filters", "choice", "on", choices=("on", "off"), help="off = no filter, no trailing"
+    ),
     Parameter("filter_tf", "interval", "4h", help="candles that the filters and the ATR use"),
     Parameter("min_volatility", "float", 0.008, 0.0, 0.2, help="least ATR(14) / price to enter"),
     Parameter("min_adx", "float", 20.0, 0.0, 100.0, help="least ADX(14) to enter"),
     Parameter("trend_span", "int", 50, 2, 500, help="span of the trend's EMA on filter_tf"),
-    Parameter("hourly_trend", "choice", "off", choices=("off", "on"), help="1h close above its EMA50"),
+    Parameter(
+        "hourly_trend", "choice", "off", choices=("off", "on"), help="1h close above its EMA50"
+    ),
 )
 """Parameters that every technical strategy has."""
 
@@ -120,8 +130,10 @@ class Strategy:
     defaults: ClassVar[Mapping[str, Value]] = {}
     day_end: ClassVar[bool] = False
     reasons: ClassVar[Mapping[int, str]] = {}
-    """Text of each reason code that :attr:`step` writes; ``{seen}`` and ``{limit}`` are filled in."""
-    step: ClassVar[Step]
+    """Text of each reason code that :attr:`step` writes; ``{seen}`` and ``{limit}`` are filled
+    in.
+    """
+    step: Step  # a class attribute: staticmethod(kernel)
     version: ClassVar[str] = "1"
 
     def state_size(self, params: Mapping[str, Value]) -> int:
@@ -153,9 +165,7 @@ class Strategy:
         """All parameters with ``values`` applied: typed, bounds checked, defaults filled in."""
         for name in values:
             self.parameter(name)
-        return {
-            p.name: p.parse(values.get(p.name, p.default), self.name) for p in self.parameters
-        }
+        return {p.name: p.parse(values.get(p.name, p.default), self.name) for p in self.parameters}
 
     def signal_tf(self, params: Mapping[str, Value]) -> int:
         """Milliseconds of the candles that signals are judged on."""
@@ -170,7 +180,9 @@ class Strategy:
         return params["filters"] == "on"
 
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
-        """The numbers that the kernels read: those of the common filters, then :attr:`own` in order."""
+        """The numbers that the kernels read: those of the common filters, then :attr:`own` in
+        order.
+        """
         return [
             1.0 if self.filters_on(params) else 0.0,
             float(params["min_volatility"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 from trading.candles import DAY_MS
 from trading.indicators import SPANS_TO_FORGET, ema_step
@@ -102,14 +103,16 @@ def breakout_step(
 
 
 class Breakout(Strategy):
-    """Enter when a closed candle crosses today's open + yesterday's range x k; leave at the day end."""
+    """Enter when a closed candle crosses today's open + yesterday's range x k; leave at the day
+    end.
+    """
 
     name = "breakout"
     summary = "Buy a close above today's open + yesterday's range x k; out at the UTC day's end."
     own = (Parameter("k", "float", 0.5, 0.0, 2.0, help="share of yesterday's range; 0.4 to 0.7"),)
     day_end = True
     step = staticmethod(breakout_step)
-    reasons = {
+    reasons: ClassVar[Mapping[int, str]] = {
         ENTERED: "entered: close {seen:.8g} above target {limit:.8g}",
         BELOW: "close {seen:.8g} not above target {limit:.8g}",
         NO_YESTERDAY: "no target: no candles of the calendar day before",

@@ -1,4 +1,6 @@
-"""The filters that every technical strategy shares, on closed candles of ``filter_tf`` (and of 1 hour)."""
+"""The filters that every technical strategy shares, on closed candles of ``filter_tf`` (and of 1
+hour).
+"""
 
 from __future__ import annotations
 
@@ -114,17 +116,17 @@ def filter_entry(state: Buffer, par: Buffer, out: Buffer, price: float) -> None:
     if par[FILTERS_ON] <= 0.0:
         return
     adx = state[ADX_NOW]
-    if atr != atr or adx != adx or state[ADX_BEFORE] != state[ADX_BEFORE]:
-        hold_entry(out, WARMING_UP, NAN, NAN)
-    elif state[TREND_NOW] != state[TREND_NOW]:
+    before = state[ADX_BEFORE]
+    trend = state[TREND_NOW]
+    if atr != atr or adx != adx or before != before or trend != trend:
         hold_entry(out, WARMING_UP, NAN, NAN)
     elif atr / price < par[MIN_VOLATILITY]:
         hold_entry(out, LOW_VOLATILITY, atr / price, par[MIN_VOLATILITY])
-    elif price < state[TREND_NOW]:
-        hold_entry(out, BELOW_TREND, price, state[TREND_NOW])
+    elif price < trend:
+        hold_entry(out, BELOW_TREND, price, trend)
     elif adx < par[MIN_ADX]:
         hold_entry(out, LOW_ADX, adx, par[MIN_ADX])
-    elif adx < state[ADX_BEFORE]:
-        hold_entry(out, FALLING_ADX, adx, state[ADX_BEFORE])
+    elif adx < before:
+        hold_entry(out, FALLING_ADX, adx, before)
     elif par[HOURLY_ON] > 0.0 and not state[HOURLY_CLOSE] > state[HOURLY_NOW]:
         hold_entry(out, BELOW_HOURLY, state[HOURLY_CLOSE], state[HOURLY_NOW])

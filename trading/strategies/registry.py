@@ -1,4 +1,6 @@
-"""Strategies by name: the built-in ones and those of the entry-point group ``nocturne.strategies``."""
+"""Strategies by name: the built-in ones and those of the entry-point group
+``nocturne.strategies``.
+"""
 
 from __future__ import annotations
 
@@ -35,5 +37,7 @@ def get_strategy(name: str) -> Strategy:
     """The strategy ``name``; `ParameterError` listing the known names otherwise."""
     strategies = _strategies()
     if name not in strategies:
-        raise ParameterError(f"strategy '{name}' is not known; known are {', '.join(sorted(strategies))}")
+        raise ParameterError(
+            f"strategy '{name}' is not known; known are {', '.join(sorted(strategies))}"
+        )
     return strategies[name]

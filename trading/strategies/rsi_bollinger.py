@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from trading.indicators import (
     bollinger_size,
@@ -85,10 +86,14 @@ def rsi_bollinger_step(
 
 
 class RsiBollinger(Strategy):
-    """Enter on RSI below 30 and a close below the lower band; leave on RSI above 70 or the upper band."""
+    """Enter on RSI below 30 and a close below the lower band; leave on RSI above 70 or the upper
+    band.
+    """
 
     name = "rsi_bollinger"
-    summary = "Buy RSI < 30 with a close below the lower band; sell RSI > 70 or above the upper band."
+    summary = (
+        "Buy RSI < 30 with a close below the lower band; sell RSI > 70 or above the upper band."
+    )
     own = (
         Parameter("rsi_span", "int", 14, 2, 100, help="candles of the RSI"),
         Parameter("rsi_entry", "float", 30.0, 1.0, 60.0, help="enter below"),
@@ -97,7 +102,7 @@ class RsiBollinger(Strategy):
         Parameter("band_width", "float", 2.0, 0.5, 4.0, help="standard deviations of the bands"),
     )
     step = staticmethod(rsi_bollinger_step)
-    reasons = {
+    reasons: ClassVar[Mapping[int, str]] = {
         ENTERED: "entered: RSI {seen:.1f} < {limit:g} and close below the lower band",
         NOT_OVERSOLD: "RSI {seen:.1f} not below {limit:g}",
         ABOVE_LOWER: "entry held: close {seen:.8g} not below the lower band {limit:.8g}",

@@ -1,0 +1,22 @@
+"""What every test shares: one cache of compiled kernels, nothing sent anywhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+os.environ.setdefault("NOCTURNE_CACHE", str(PROJECT / ".work" / "cache"))
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_code_is_kept() -> None:
+    """Compile each kernel once a source version, not once a test process."""
+    from trading.compiled import enable
+
+    enable()

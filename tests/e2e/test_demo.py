@@ -1,0 +1,175 @@
+"""The main job as a user runs it, judged by the exchange's ledger and the release's files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from lake.releases import current_release
+
+PROJECT = Path(__file__).resolve().parents[2]
+REPLAYED_FROM = datetime(2025, 6, 22, tzinfo=UTC)
+DEADLINE_S = 400
+
+pytestmark = [pytest.mark.timeout(DEADLINE_S), pytest.mark.xdist_group("demo")]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished demo: its folder and what it printed."""
+
+    work: Path
+    output: str
+
+    @property
+    def release_id(self) -> str:
+        return current_release(self.work / "lake" / "published").release_id
+
+    @property
+    def short_id(self) -> str:
+        return current_release(self.work / "lake" / "published").short_id
+
+    @property
+    def replay(self) -> Path:
+        return self.work / "replays" / self.release_id
+
+    def exchange(self, query: str) -> list[tuple[object, ...]]:
+        return rows(self.replay / "exchange.sqlite", query)
+
+    def ledger(self, query: str) -> list[tuple[object, ...]]:
+        return rows(self.replay / "state" / "ledger.sqlite", query)
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def nocturne(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    work = tmp_path_factory.mktemp("demo")
+    done = nocturne("demo", "--work", str(work))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Run(work, done.stdout)
+
+
+def test_the_exchange_saw_at_least_two_round_trips(run: Run) -> None:
+    flat_again = 0
+    held: dict[object, Decimal] = {}
+    for symbol, amount in run.exchange("select symbol, amount from positions order by seq"):
+        now = Decimal(str(amount))
+        if now == 0 and held.get(symbol, Decimal()) != 0:
+            flat_again += 1
+        held[symbol] = now
+    assert flat_again >= 2
+
+
+def test_every_order_at_the_exchange_carries_the_release_in_its_id(run: Run) -> None:
+    ids = [str(row[0]) for row in run.exchange("select distinct client_id from orders")]
+    ids += [str(row[0]) for row in run.exchange("select distinct client_id from algo_orders")]
+    assert ids
+    assert {client_id.split("-")[1] for client_id in ids} == {run.short_id}
+
+
+def test_a_stop_rested_at_the_exchange_for_every_position(run: Run) -> None:
+    opened = run.exchange(
+        "select symbol, market_ms from fills where client_id like 'n1-%-en-%' order by seq"
+    )
+    assert opened
+    for symbol, time in opened:
+        resting = run.exchange(
+            "select count(*) from algo_orders where type = 'STOP_MARKET' and status = 'NEW'"
+            f" and close_position = 1 and symbol = '{symbol}'"
+            f" and market_ms between {time} and {int(str(time)) + 5_000}"
+        )
+        assert resting[0][0] == 1, (symbol, time)
+
+
+def test_nothing_of_the_replayed_day_was_seen_before_it_was_traded(run: Run) -> None:
+    release = current_release(run.work / "lake" / "published")
+    assert release.as_of == REPLAYED_FROM
+    assert release.manifest.fingerprint
+    for partition in release.manifest.fingerprint:
+        assert partition.rows > 0
+        assert partition.last is not None
+        assert partition.last < REPLAYED_FROM, partition.path
+
+
+def test_why_leads_from_every_filled_order_back_to_its_verified_partitions(run: Run) -> None:
+    filled = [str(row[0]) for row in run.exchange("select distinct client_id from fills")]
+    assert len(filled) >= 4
+    for client_id in (filled[0], filled[-1]):
+        done = nocturne(
+            "why", client_id, "--json",
+            "--ledger", str(run.replay / "state" / "ledger.sqlite"),
+            "--lake", str(run.work / "lake"),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        chain = json.loads(done.stdout)
+        assert run.release_id in done.stdout
+        assert chain["order"]["client_id"] == client_id
+
+
+def test_the_executor_and_the_exchange_agree_on_every_fill(run: Run) -> None:
+    theirs = run.exchange(
+        "select cast(trade_id as text), client_id, price, quantity from fills order by 1"
+    )
+    ours = run.ledger(
+        "select cast(trade_id as text), client_id, price, quantity from fills order by 1"
+    )
+    assert [(t, c, Decimal(str(p)), Decimal(str(q))) for t, c, p, q in ours] == [
+        (t, c, Decimal(str(p)), Decimal(str(q))) for t, c, p, q in theirs
+    ]
+
+
+def test_the_summary_names_release_report_ledger_and_one_chain(run: Run) -> None:
+    assert run.release_id in run.output
+    for path in (
+        run.work / "lake" / "reports" / f"{run.release_id}.html",
+        run.replay / "state" / "ledger.sqlite",
+    ):
+        assert path.is_file()
+        assert str(path) in run.output
+    assert "unproven" in run.output
+    assert "└─" in run.output
+
+
+def test_running_again_changes_nothing_that_is_right(run: Run) -> None:
+    before = contents(run.work / "lake")
+    assert before
+    done = nocturne("demo", "--work", str(run.work))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "already replayed" in done.stdout
+    assert contents(run.work / "lake") == before
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of the lake."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,239 @@
+"""The real executor against the real sandbox, both as processes; oracles over both ledgers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from lake.releases import Candidate, FlowRun, StrategyEntry, publish
+from trading.order_ids import parse_order_id
+from trading.strategies.registry import get_strategy
+
+ROOT = Path(__file__).parents[2]
+CANDLES = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm"
+KEYS = {
+    "NOCTURNE_BINANCE_KEY": "test-key-of-the-harness",
+    "NOCTURNE_BINANCE_SECRET": "test-secret-of-the-harness",
+}
+PARAMS = {"filters": "off", "take_profit": 0.01, "stop_loss": 0.01, "signal_tf": "15m"}
+DEADLINE_S = 90.0
+
+
+def publish_release(root: Path, as_of: datetime, **changes: float | str) -> str:
+    """A release of both strategies on both symbols; returns its id."""
+    entries = []
+    for name in ("breakout", "rsi_bollinger"):
+        own = {"k": 0.3} if name == "breakout" else {}
+        params = get_strategy(name).resolve({**PARAMS, **own, **changes})
+        entries += [
+            StrategyEntry(strategy=name, symbol=symbol, params=params)
+            for symbol in ("BTCUSDT", "ETHUSDT")
+        ]
+    candidate = Candidate(
+        as_of=as_of,
+        fingerprint=(),
+        flow_run=FlowRun(id="run-1", name="nightly"),
+        strategies=tuple(entries),
+        valid_for={"params": timedelta(days=3)},
+    )
+    return publish(root, candidate, now=as_of).release_id
+
+
+def settings_text(url: str, *, lockstep: bool, extra: str = "") -> str:
+    """Settings of a replay against a sandbox."""
+    clock = f'[replay]\nclock_url = "{url}"\n' if lockstep else ""
+    return (
+        'mode = "replay"\naccount = "test"\n'
+        f'[venue]\nrest_url = "{url}"\nws_url = "{url.replace("http", "ws")}"\n'
+        f'[paths]\npublished = "published"\nstate = "state"\n{clock}{extra}'
+    )
+
+
+class Bench:
+    """One folder with a release, a sandbox that serves a span, and executors started on it."""
+
+    def __init__(self, folder: Path, begin: datetime, hours: float, extra: str = "") -> None:
+        self.folder = folder
+        self.release_id = publish_release(folder / "published", begin)
+        self.exchange_ledger = folder / "exchange.sqlite"
+        self.ledger = folder / "state" / "ledger.sqlite"
+        self.settings = folder / "settings.toml"
+        self._environment = os.environ | KEYS
+        self._executors: list[subprocess.Popen[str]] = []
+        end = begin + timedelta(hours=hours)
+        self._sandbox = subprocess.Popen(
+            [
+                *_nocturne("sandbox", "serve", "--candles", str(CANDLES)),
+                *("--symbols", "BTCUSDT,ETHUSDT", "--clock", "lockstep"),
+                *("--from", begin.isoformat(), "--to", end.isoformat()),
+                *("--key", KEYS["NOCTURNE_BINANCE_KEY"]),
+                *("--secret", KEYS["NOCTURNE_BINANCE_SECRET"]),
+                *("--ledger", str(self.exchange_ledger)),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=self._environment,
+        )
+        assert self._sandbox.stdout is not None
+        line = self._sandbox.stdout.readline()
+        found = re.match(r"listening on (http://\S+)", line)
+        assert found, f"the sandbox said {line!r}"
+        self.url = found[1]
+        self.settings.write_text(settings_text(self.url, lockstep=True, extra=extra))
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        """Start an executor and do not wait."""
+        process = subprocess.Popen(
+            _nocturne("executor", "run", "--settings", str(self.settings), *options),
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=self._environment,
+        )
+        self._executors.append(process)
+        return process
+
+    def finish(self) -> None:
+        """Run an executor to the end of the replay."""
+        process = self.start("--until-finished")
+        _, errors = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == 0, errors
+
+    def nocturne(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another command."""
+        return subprocess.run(
+            _nocturne(*arguments),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            cwd=ROOT,
+            env=self._environment,
+            check=False,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """The sandbox's status."""
+        with urllib.request.urlopen(f"{self.url}/sandbox/status", timeout=5) as answer:
+            body: dict[str, Any] = json.load(answer)
+        return body
+
+    def fault(self, **fault: object) -> None:
+        """Order a fault at the sandbox."""
+        request = urllib.request.Request(
+            f"{self.url}/sandbox/fault", data=json.dumps(fault).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            assert answer.status == 200
+
+    def wait(self, condition: Callable[[dict[str, Any]], bool]) -> None:
+        """Poll the sandbox until its status fulfils a condition."""
+        end = time.monotonic() + DEADLINE_S
+        while not condition(self.status()):
+            assert time.monotonic() < end, "the condition was not met in time"
+            time.sleep(0.002)
+
+    def close(self) -> None:
+        """End every process that was started."""
+        for process in [*self._executors, self._sandbox]:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=10)
+
+    def stop_sandbox(self) -> None:
+        """End the sandbox, so that its ledger is complete."""
+        self._sandbox.terminate()
+        self._sandbox.wait(timeout=10)
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of the executor's ledger."""
+        return _rows(self.ledger, sql)
+
+    def exchange_rows(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of the sandbox's ledger."""
+        return _rows(self.exchange_ledger, sql)
+
+
+def _rows(path: Path, sql: str) -> list[dict[str, Any]]:
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        database.row_factory = sqlite3.Row
+        return [dict(row) for row in database.execute(sql)]
+    finally:
+        database.close()
+
+
+def _nocturne(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from cli.main import main; main()", *arguments]
+
+
+def utc(text: str) -> datetime:
+    """A UTC time from ISO text."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def assert_ledgers_agree(bench: Bench) -> None:
+    """No duplicate entry, no lost order or fill, equal positions: both ledgers joined."""
+    accepted = bench.exchange_rows(
+        "select distinct client_id, type from orders where execution = 'NEW' and algo_id = 0"
+    )
+    ours = {row["client_id"]: row for row in bench.rows("select * from orders")}
+    lost = [row["client_id"] for row in accepted if row["client_id"] not in ours]
+    assert lost == []
+    entries = [parse_order_id(r["client_id"]) for r in accepted if "-en-" in r["client_id"]]
+    keys = [entry.key for entry in entries]
+    assert len(keys) == len(set(keys)), "a bar was entered twice"
+    exchange_fills = {
+        (row["symbol"], str(row["trade_id"])): Decimal(row["quantity"])
+        for row in bench.exchange_rows("select symbol, trade_id, quantity from fills")
+    }
+    our_fills = {
+        (row["symbol"], row["trade_id"]): Decimal(row["quantity"])
+        for row in bench.rows("select symbol, trade_id, quantity from fills")
+    }
+    assert our_fills == exchange_fills
+    held = {
+        row["symbol"]: Decimal(row["quantity"]) * row["side"]
+        for row in bench.rows("select * from positions where status in ('open', 'closing')")
+    }
+    assert held == _exchange_positions(bench)
+
+
+def _exchange_positions(bench: Bench) -> dict[str, Decimal]:
+    last = bench.exchange_rows(
+        "select symbol, amount from positions where seq in"
+        " (select max(seq) from positions group by symbol)"
+    )
+    return {row["symbol"]: Decimal(row["amount"]) for row in last if Decimal(row["amount"]) != 0}
+
+
+def assert_never_unprotected(bench: Bench, within_ms: int, excused_ms: int = 0) -> None:
+    """Every entry fill is followed by a resting stop, or a close, within wall ``within_ms``.
+
+    ``excused_ms`` is wall time in which no executor lived.
+    """
+    entries = bench.exchange_rows(
+        "select wall_ms, symbol, client_id from fills where cast(opened as real) > 0"
+    )
+    for entry in entries:
+        covered = bench.exchange_rows(
+            "select min(wall_ms) as at from ("
+            " select wall_ms from algo_orders where status = 'NEW' and type = 'STOP_MARKET'"
+            f" and symbol = '{entry['symbol']}' and wall_ms >= {entry['wall_ms']} union all"
+            " select wall_ms from fills where cast(closed as real) > 0"
+            f" and symbol = '{entry['symbol']}' and wall_ms >= {entry['wall_ms']})"
+        )[0]["at"]
+        assert covered is not None, f"{entry['client_id']} was never protected"
+        assert covered - entry["wall_ms"] <= within_ms + excused_ms

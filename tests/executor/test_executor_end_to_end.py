@@ -1,0 +1,240 @@
+"""The executor against the sandbox, both as processes; the exchange's ledger is the judge."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from executor_harness import (
+    DEADLINE_S,
+    Bench,
+    assert_ledgers_agree,
+    assert_never_unprotected,
+    utc,
+)
+
+ONE_TRADE = (utc("2025-06-18T12:00"), 3.0)
+"""ETHUSDT is bought at 13:15 and reaches its take-profit at 14:03."""
+BUSY = (utc("2025-06-20T14:00"), 5.0)
+"""Both symbols are bought at 14:45 and stopped out; ETHUSDT is bought twice more."""
+
+Make = Callable[..., Bench]
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Iterator[Make]:
+    """Benches that are ended with the test."""
+    benches: list[Bench] = []
+
+    def make(span: tuple[object, float], extra: str = "") -> Bench:
+        bench = Bench(tmp_path, *span, extra=extra)  # type: ignore[arg-type]
+        benches.append(bench)
+        return bench
+
+    yield make
+    for bench in benches:
+        bench.close()
+
+
+def test_an_entry_is_protected_at_the_exchange_and_can_be_explained(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    bench.finish()
+    explained = bench.nocturne("why", "8000000001", "--ledger", str(bench.ledger), "--json")
+    bench.stop_sandbox()
+
+    orders = bench.exchange_rows("select * from orders where execution = 'NEW' order by seq")
+    entry = orders[0]["client_id"]
+    assert entry.startswith(f"n1-{bench.release_id[-8:]}-")
+    assert "-en-00" in entry
+    stops = bench.exchange_rows("select * from algo_orders where type = 'STOP_MARKET'")
+    assert stops[0]["status"] == "NEW"
+    assert stops[0]["close_position"] == 1
+    assert stops[0]["trigger_price"] == "2457.15"  # 2481.97 × 0.99, on the tick
+    assert bench.rows("select exit_reason from positions") == [{"exit_reason": "take_profit"}]
+    assert_ledgers_agree(bench)
+    assert_never_unprotected(bench, within_ms=5_000)
+
+    assert explained.returncode == 0, explained.stderr
+    report = json.loads(explained.stdout)
+    assert report["order"]["client_id"] == entry
+    assert report["release"]["release_id"] == bench.release_id
+    assert report["flow_run"] == {"id": "run-1", "name": "nightly"}
+    assert [event["type"] for event in report["because"]] == [
+        "order_intent",
+        "signal_generated",
+        "candle_closed",
+    ]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_at_a_random_moment_it_neither_doubles_nor_loses(
+    make_bench: Make, seed: int
+) -> None:
+    _kill_and_restart(make_bench(BUSY), random.Random(seed), kills=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 130))
+@pytest.mark.timeout(300)
+def test_killed_many_times_it_neither_doubles_nor_loses(make_bench: Make, seed: int) -> None:
+    _kill_and_restart(make_bench(BUSY), random.Random(seed), kills=4)
+
+
+def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
+    dead_ms = 0.0
+    for number in range(kills):
+        process = bench.start("--until-finished")
+        orders = rng.randint(number, 2 * number + 2)
+        delay = rng.choice((0.0, 0.005, 0.02, 0.05))
+        bench.wait(lambda s, n=orders: s["finished"] or s["accounts"]["main"]["orders"] >= n)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+        dead_ms = max(dead_ms, 15_000)
+    bench.finish()
+    bench.stop_sandbox()
+    assert_ledgers_agree(bench)
+    assert_never_unprotected(bench, within_ms=5_000, excused_ms=int(dead_ms))
+    assert bench.rows("pragma integrity_check") == [{"integrity_check": "ok"}]
+
+
+@pytest.mark.parametrize("kind", ["drop_response", "unknown_503", "timeout_1007"])
+def test_an_entry_that_is_accepted_but_not_answered_is_adopted(make_bench: Make, kind: str) -> None:
+    bench = make_bench(ONE_TRADE)
+    bench.fault(kind=kind, method="POST", path="/fapi/v1/order$")
+    bench.finish()
+    bench.stop_sandbox()
+    entries = bench.exchange_rows(
+        "select distinct order_id from orders where client_id like '%-en-%'"
+    )
+    assert len(entries) == 1
+    assert_ledgers_agree(bench)
+    assert_never_unprotected(bench, within_ms=5_000)
+
+
+def test_an_entry_that_never_arrived_is_sent_once_more_with_the_next_number(
+    make_bench: Make,
+) -> None:
+    bench = make_bench(ONE_TRADE)
+    bench.fault(kind="drop_request", method="POST", path="/fapi/v1/order$")
+    bench.finish()
+    bench.stop_sandbox()
+    statuses = bench.rows("select n, status from orders where leg = 'en' order by n")
+    assert statuses == [{"n": 0, "status": "dead"}, {"n": 1, "status": "filled"}]
+    assert_ledgers_agree(bench)
+
+
+def test_a_stop_that_would_trigger_at_once_closes_the_position(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    bench.fault(kind="reject", method="POST", path="/fapi/v1/algoOrder$", code=-2021)
+    bench.finish()
+    bench.stop_sandbox()
+    first = bench.rows("select exit_reason from positions where id = 1")
+    assert first == [{"exit_reason": "stop_loss"}]
+    assert_ledgers_agree(bench)
+    assert_never_unprotected(bench, within_ms=2_000)
+
+
+def test_a_stop_that_cannot_be_placed_ends_in_a_close_within_its_time(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE, extra="[protection]\nconfirm_within_s = 2.0\n")
+    bench.fault(kind="reject", method="POST", path="/fapi/v1/algoOrder$", code=-4005, count=1000)
+    bench.finish()
+    bench.stop_sandbox()
+    first = bench.rows("select exit_reason from positions where id = 1")
+    assert first == [{"exit_reason": "unprotected"}]
+    assert_ledgers_agree(bench)
+    assert_never_unprotected(bench, within_ms=4_000)
+
+
+@pytest.mark.parametrize("kind", ["disconnect_user", "expire_listen_key", "mute_user"])
+def test_trouble_of_the_user_stream_loses_no_fill(make_bench: Make, kind: str) -> None:
+    bench = make_bench(ONE_TRADE, extra="[timing]\nreconcile_s = 0.5\n")
+    process = bench.start("--until-finished")
+    bench.wait(lambda s: s["steps"] >= 20)
+    bench.fault(kind=kind, seconds=2.0)
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
+    bench.stop_sandbox()
+    assert_ledgers_agree(bench)
+    assert_never_unprotected(bench, within_ms=5_000)
+
+
+def test_a_market_stream_that_breaks_off_is_filled_up(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    process = bench.start("--until-finished")
+    bench.wait(lambda s: s["steps"] >= 20)
+    bench.fault(kind="disconnect_market")
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
+    bench.stop_sandbox()
+    assert_ledgers_agree(bench)
+    downs = bench.rows("select * from events where type = 'ws_disconnected'")
+    assert downs != []
+
+
+def test_sigterm_stops_cleanly_and_leaves_the_stop_at_the_exchange(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    process = bench.start()
+    bench.wait(lambda s: s["accounts"]["main"]["open_algo_orders"] == 2)
+    process.terminate()
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
+    resting = bench.status()["accounts"]["main"]
+    assert resting["open_algo_orders"] == 2
+    assert resting["positions"] != {}
+    assert json.loads((bench.folder / "state" / "status.json").read_text())["status"] == "stopped"
+    assert bench.rows("select type from events order by id desc limit 1") == [
+        {"type": "system_stopped"}
+    ]
+
+
+def test_a_tampered_release_is_refused_and_nothing_is_traded(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    params = bench.folder / "published" / "releases" / bench.release_id / "params.json"
+    params.write_bytes(params.read_bytes().replace(b"0.01", b"0.02", 1))
+    process = bench.start()
+    end = time.monotonic() + DEADLINE_S
+    while not bench.ledger.exists() or not bench.rows(
+        "select 1 from sqlite_master where name = 'events'"
+    ):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    while not bench.rows("select data from events where type = 'release_refused'"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.terminate()
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
+    refused = bench.rows("select data from events where type = 'release_refused'")
+    assert "changed after it was published" in json.loads(refused[0]["data"])["reason"]
+    assert bench.rows("select * from orders") == []
+
+
+def test_a_second_executor_ends_before_any_order(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    first = bench.start()
+    bench.wait(lambda s: s["steps"] >= 1)
+    second = bench.start()
+    _, errors = second.communicate(timeout=DEADLINE_S)
+    assert second.returncode == 2
+    assert "an executor already runs" in errors
+    assert first.poll() is None
+
+
+def test_control_commands_answer_and_stop_ends_it(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    process = bench.start()
+    bench.wait(lambda s: s["accounts"]["main"]["positions"] != {})
+    settings = ("--settings", str(bench.settings))
+    status = json.loads(bench.nocturne("executor", "status", *settings).stdout)
+    assert status["release"] == bench.release_id
+    assert json.loads(bench.nocturne("executor", "stop", *settings).stdout) == {
+        "status": "stopping"
+    }
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0

@@ -1,0 +1,167 @@
+"""A real Prefect server, worker and deployments: with some versions nothing is ever scheduled, silently."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flow_sample import AS_OF, PROJECT, write_sample, write_settings
+
+from flows import background, deployment, local
+from flows.background import Member
+from flows.settings import FILE_VARIABLE
+from lake.releases import read_current
+from trading.errors import SettingsError
+
+DEADLINE_S = 60.0
+
+
+def ask(api_url: str, path: str, body: dict[str, Any]) -> Any:
+    """POST ``body`` and read the JSON answer."""
+    request = urllib.request.Request(
+        f"{api_url}/{path}",
+        data=json.dumps(body).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
+    """The first true answer of ``condition``."""
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline:
+        if answer := condition():
+            return answer
+        time.sleep(0.2)
+    pytest.fail(f"no {what} within {deadline_s:.0f} s")
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Member]]:
+    """Everything that `make up` starts, in a home of its own on a free port."""
+    folder = tmp_path_factory.mktemp("up")
+    local.prepare()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FILE_VARIABLE, str(write_settings(folder)))
+        patch.setenv("PREFECT_WORKER_QUERY_SECONDS", "1")
+        home = folder / "prefect"
+        try:
+            assert background.up(home, local.free_port()) == 0
+            member = background.running(home, "server")
+            assert member is not None
+            yield folder, member
+        finally:
+            background.down(home)
+            assert background.running(home, "server") is None
+            assert background.running(home, "worker") is None
+
+
+def test_every_schedule_of_the_file_has_scheduled_runs(up: tuple[Path, Member]) -> None:
+    _, server = up
+    scheduled = {"nightly", "retune-k", "scan", "export-ledger"}
+
+    def all_scheduled() -> bool:
+        runs = ask(server.api_url, "flow_runs/filter", {"limit": 200})
+        found = ask(server.api_url, "deployments/filter", {})
+        names = {entry["id"]: entry["name"] for entry in found}
+        return scheduled <= {
+            names[run["deployment_id"]] for run in runs if run["state"]["type"] == "SCHEDULED"
+        }
+
+    wait_for("scheduled run of every schedule", all_scheduled)
+
+
+def test_up_again_keeps_what_runs_and_the_schedules_stay_single(
+    up: tuple[Path, Member], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, server = up
+    assert background.up(folder / "prefect", server.port) == 0
+    assert f"Prefect is up: http://127.0.0.1:{server.port}" in capsys.readouterr().out
+    assert background.running(folder / "prefect", "server") == server
+    found = ask(server.api_url, "deployments/filter", {})
+    assert sorted(entry["name"] for entry in found) == sorted(deployment.declared())
+    assert {entry["name"]: len(entry["schedules"]) for entry in found if entry["schedules"]} == {
+        "nightly": 1,
+        "retune-k": 1,
+        "scan": 1,
+        "export-ledger": 1,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_deployed_nightly_completes_on_the_sample(up: tuple[Path, Member]) -> None:
+    folder, server = up
+    write_sample(folder / "sample")
+    nightly = next(
+        entry
+        for entry in ask(server.api_url, "deployments/filter", {})
+        if entry["name"] == "nightly"
+    )
+    run = ask(
+        server.api_url,
+        f"deployments/{nightly['id']}/create_flow_run",
+        {
+            "parameters": {
+                "as_of": AS_OF.isoformat(),
+                "lake": str(folder / "lake"),
+                "sample": str(folder / "sample"),
+                "symbols": ["BTCUSDT", "DOGEUSDT"],
+            }
+        },
+    )
+
+    def final_state() -> dict[str, Any] | None:
+        with urllib.request.urlopen(f"{server.api_url}/flow_runs/{run['id']}") as answer:
+            state: dict[str, Any] = json.load(answer)["state"]
+        final = state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+        return state if final else None
+
+    state = wait_for("end of the nightly", final_state, 240.0)
+    assert state["type"] == "COMPLETED", state
+    release = read_current(folder / "lake" / "published", AS_OF)
+    assert release.flow_run.id == run["id"]
+    assert state["message"].startswith(f"release {release.release_id}")
+    assert state["message"].endswith("not complete for DOGEUSDT")
+    notes = ask(server.api_url, "artifacts/filter", {"artifacts": {"key": {"any_": ["nightly"]}}})
+    assert "| DOGEUSDT | no candles of DOGEUSDT" in notes[0]["data"]
+
+
+def test_a_busy_port_is_told_with_the_next_step(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind((local.HOST, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(SettingsError, match=rf"port {port} on 127.0.0.1 is in use.*--port"):
+            background.up(tmp_path, port)
+    assert background.running(tmp_path, "server") is None
+
+
+def test_a_pid_that_now_belongs_to_another_program_is_not_ours(tmp_path: Path) -> None:
+    stranger = json.dumps({"role": "server", "pid": 1, "port": 4200})
+    (tmp_path / "server.pid.json").write_text(stranger)
+    assert background.running(tmp_path, "server") is None
+    assert background.down(tmp_path) == 0
+
+
+def test_the_committed_file_names_every_schedule_in_utc_and_no_machine_path() -> None:
+    text = (PROJECT / "prefect.yaml").read_text()
+    content = yaml.safe_load(text)
+    schedules = [s for d in content["deployments"] for s in d.get("schedules", ())]
+    assert {s["cron"] for s in schedules} == {
+        "15 0 * * *",
+        "5 */4 * * *",
+        "*/15 * * * *",
+        "10 * * * *",
+    }
+    assert all(s["timezone"] == "UTC" and s["slug"] for s in schedules)
+    assert "pull" not in content
+    assert all(d["concurrency_limit"]["limit"] == 1 for d in content["deployments"])

@@ -1,0 +1,156 @@
+"""Flows as one run in this process: what goes through, what is left out, and that it is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flow_sample import AS_OF, break_prices, write_sample, write_settings
+
+from flows.engine import Console, PlainEngine, Step
+from flows.launch import launch
+from flows.pipeline import FlowResult
+from lake.releases import read_current, read_release
+from lake.store import Lake
+from lake.tables import QUARANTINE
+from trading.errors import DataError, ParameterError, SettingsError
+
+
+def _launch(name: str, folder: Path, *, symbols: tuple[str, ...], lines: list[str]) -> FlowResult:
+    return launch(
+        name,
+        as_of=AS_OF,
+        lake=folder / "lake",
+        sample=folder / "sample",
+        symbols=symbols,
+        settings=write_settings(folder),
+        server="none",
+        say=lines.append,
+    )
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FlowResult, list[str]]:
+    """One nightly over a good and a broken symbol, shared by the tests that look at it."""
+    folder = tmp_path_factory.mktemp("night")
+    sample = write_sample(folder / "sample", ("BTCUSDT", "ETHUSDT"))
+    break_prices(sample, "ETHUSDT")
+    lines: list[str] = []
+    result = _launch("nightly", folder, symbols=("BTCUSDT", "ETHUSDT"), lines=lines)
+    return folder, result, lines
+
+
+def test_a_symbol_with_bad_data_is_left_out_and_the_others_go_on(
+    night: tuple[Path, FlowResult, list[str]],
+) -> None:
+    folder, result, _ = night
+    release = read_current(folder / "lake" / "published", AS_OF)
+    assert [(entry.strategy, entry.symbol) for entry in release.strategies] == [
+        ("breakout", "BTCUSDT")
+    ]
+    assert {item.symbol for item in release.left_out} == {"ETHUSDT"}
+    assert result.message.endswith("not complete for ETHUSDT")
+
+
+def test_the_run_says_which_symbol_was_left_out_and_why(
+    night: tuple[Path, FlowResult, list[str]],
+) -> None:
+    _, result, lines = night
+    said = [line for line in lines if "left out: ETHUSDT" in line]
+    assert len(said) == 1
+    assert "rows are bad" in said[0]
+    assert "rows are bad" in result.left_out[0].reason
+
+
+def test_bad_rows_are_in_quarantine_with_their_reason(
+    night: tuple[Path, FlowResult, list[str]],
+) -> None:
+    folder, _, _ = night
+    rows = Lake(folder / "lake").read(QUARANTINE, symbol="ETHUSDT")
+    assert rows.num_rows > 1000
+    assert all(rows["reason"].to_pylist())
+
+
+def test_nothing_at_or_after_as_of_was_read_for_the_release(
+    night: tuple[Path, FlowResult, list[str]],
+) -> None:
+    folder, _, _ = night
+    refs = read_current(folder / "lake" / "published", AS_OF).fingerprint
+    assert {(ref.layer, ref.table) for ref in refs} == {("checked", "candles"), ("raw", "candles")}
+    assert all(ref.last is not None and ref.last < AS_OF for ref in refs)
+
+
+def test_the_release_names_the_run_and_the_report_lies_beside_the_lake(
+    night: tuple[Path, FlowResult, list[str]],
+) -> None:
+    folder, result, _ = night
+    release = read_release(folder / "lake" / "published", result.results["publish"].release_id)
+    assert release.flow_run.id == result.run.id
+    assert Path(result.results["report"]).is_file()
+
+
+def test_a_second_nightly_finds_its_release_already_there(
+    night: tuple[Path, FlowResult, list[str]],
+) -> None:
+    folder, first, _ = night
+    lines: list[str] = []
+    again = _launch("nightly", folder, symbols=("BTCUSDT", "ETHUSDT"), lines=lines)
+    assert again.results["publish"].release_id == first.results["publish"].release_id
+    assert again.results["publish"].reason == "unchanged: it is the current release"
+    assert [o.value.reused for o in again.results["optimize"]] == [True]
+
+
+def test_a_flow_without_any_good_symbol_ends_with_the_reasons(tmp_path: Path) -> None:
+    sample = write_sample(tmp_path / "sample")
+    break_prices(sample, "BTCUSDT")
+    with pytest.raises(DataError, match=r"validate: no symbol is left.*BTCUSDT.*rows are bad"):
+        _launch("nightly", tmp_path, symbols=("BTCUSDT",), lines=[])
+
+
+def test_a_symbol_that_the_sample_lacks_is_left_out_by_name(
+    night: tuple[Path, FlowResult, list[str]],
+) -> None:
+    folder, _, _ = night
+    result = _launch("validate", folder, symbols=("BTCUSDT", "DOGEUSDT"), lines=[])
+    assert [item.symbol for item in result.left_out] == ["DOGEUSDT"]
+
+
+def test_an_unknown_flow_a_wrong_symbol_and_a_dead_server_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="there is no flow 'nightlyy'"):
+        launch("nightlyy", lake=tmp_path)
+    with pytest.raises(ParameterError, match="'btc/usdt' is not a symbol"):
+        launch("scan", lake=tmp_path, symbols=("btc/usdt",))
+    with pytest.raises(SettingsError, match=r"no Prefect server answers at http://127.0.0.1:9/api"):
+        launch("scan", lake=tmp_path, server="http://127.0.0.1:9")
+    with pytest.raises(ParameterError, match="server 'somewhere' is none of"):
+        launch("scan", lake=tmp_path, server="somewhere")
+
+
+def test_a_step_is_tried_again_after_an_operating_system_error() -> None:
+    left = [OSError("disk is busy"), OSError("disk is busy")]
+
+    def work(key: str) -> str:
+        if left:
+            raise left.pop()
+        return f"done {key}"
+
+    engine = PlainEngine("test", 1, Console(lambda line: None))
+    assert engine.each(Step("copy", work, retries=2), ["A"])[0].value == "done A"
+
+
+def test_a_users_mistake_is_not_tried_again() -> None:
+    calls: list[str] = []
+
+    def work(key: str) -> str:
+        calls.append(key)
+        raise DataError(f"{key} has no candles")
+
+    engine = PlainEngine("test", 1, Console(lambda line: None))
+    outcome = engine.each(Step("copy", work, retries=2), ["A"])[0]
+    assert (outcome.value, outcome.error, calls) == (None, "A has no candles", ["A"])
+
+
+def test_outcomes_keep_the_order_of_their_keys() -> None:
+    engine = PlainEngine("test", 4, Console(lambda line: None))
+    outcomes = engine.each(Step("name", str.lower), list("DCBA"))
+    assert [outcome.value for outcome in outcomes] == list("dcba")

@@ -1,0 +1,136 @@
+"""A flow that is killed at any moment and run again ends in the same state as one that was not."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flow_sample import AS_OF, PROJECT, lake_state, write_sample, write_settings
+
+from lake.releases import read_current
+
+
+class Night:
+    """A nightly in a process of its own that can be killed."""
+
+    def __init__(self, folder: Path, lake: Path) -> None:
+        command = [sys.executable, "-m", "cli.main", "flow", "nightly"]
+        options = {
+            "--as-of": AS_OF.isoformat(),
+            "--lake": lake,
+            "--sample": folder / "sample",
+            "--settings": folder / "research.toml",
+            "--server": "none",
+        }
+        arguments = [str(part) for pair in options.items() for part in pair]
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def lines(self) -> Iterator[str]:
+        """Lines of progress as they come."""
+        assert self.process.stdout is not None
+        yield from self.process.stdout
+
+    def finish(self) -> list[str]:
+        """Let it run to its end."""
+        lines = list(self.lines())
+        assert self.process.wait() == 0, "".join(lines[-20:])
+        return lines
+
+    def kill_at(self, text: str) -> bool:
+        """Kill it when a line holds ``text``; false when it ended without."""
+        for line in self.lines():
+            if text in line:
+                self.kill()
+                return True
+        self.process.wait()
+        return False
+
+    def kill_after(self, seconds: float) -> bool:
+        """Kill it after so long; false when it ended before."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return True
+        self._close()
+        return False
+
+    def kill(self) -> None:
+        """No warning, no cleaning up."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sample, its settings, and a lake that a nightly filled without being disturbed."""
+    folder = tmp_path_factory.mktemp("kills")
+    write_sample(folder / "sample")
+    write_settings(folder)
+    Night(folder, folder / "undisturbed").finish()
+    return folder
+
+
+def test_killed_in_every_step_it_ends_in_the_same_state(folder: Path) -> None:
+    lake = folder / "killed"
+    for step in ("import …", "validate …", "optimize …", "bars …", "publish …"):
+        assert Night(folder, lake).kill_at(step), step
+    Night(folder, lake).finish()
+    assert lake_state(lake) == lake_state(folder / "undisturbed")
+
+
+def test_killed_between_steps_it_ends_in_the_same_state(folder: Path) -> None:
+    lake = folder / "between"
+    for step in ("import done", "validate done", "optimize done", "publish done"):
+        assert Night(folder, lake).kill_at(step), step
+    Night(folder, lake).finish()
+    assert lake_state(lake) == lake_state(folder / "undisturbed")
+
+
+def test_running_again_changes_no_file_but_the_report(folder: Path) -> None:
+    root = folder / "undisturbed"
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in root.rglob("*")
+        if path.is_file() and path.suffix != ".html"
+    }
+    lines = Night(folder, root).finish()
+    assert "unchanged: it is the current release" in lines[-1]
+    after = {path: path.stat().st_mtime_ns for path in before}
+    assert after == before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_at_random_moments_it_ends_in_the_same_state(tmp_path: Path) -> None:
+    write_sample(tmp_path / "sample", ("BTCUSDT", "ETHUSDT"))
+    write_settings(tmp_path, models=True)
+    Night(tmp_path, tmp_path / "undisturbed").finish()
+    moments = random.Random(20250619)
+    for attempt in range(4):
+        lake = tmp_path / f"killed-{attempt}"
+        # The longest moment grows, so that later kills meet later steps.
+        for kill in range(6):
+            if not Night(tmp_path, lake).kill_after(moments.uniform(0.5, 4.0 + 3.0 * kill)):
+                break
+        Night(tmp_path, lake).finish()
+        assert lake_state(lake) == lake_state(tmp_path / "undisturbed"), attempt
+        assert read_current(lake / "published", AS_OF).release_id

@@ -1,0 +1,123 @@
+"""What both speeds compute on real candles; run as a script it is the plain half, without numba.
+
+python speed_pairs.py CANDLES.parquet OUT.npz
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from trading.candles import CandleColumns
+from trading.indicators import (
+    adx_step,
+    atr_step,
+    bollinger_step,
+    ema_step,
+    macd_step,
+    rsi_step,
+    sma_step,
+)
+from trading.kernel import kernel
+from trading.position import POSITION_SIZE, candle_exit, exit_level, open_position
+from trading.simulation import Costs, backtest
+from trading.simulation.run import decide
+from trading.strategies.registry import get_strategy
+
+ROWS = 12_000
+WIDTH = 13
+EAGER = {"min_volatility": 0.0, "min_adx": 0.0, "trend_span": 20, "filter_tf": "15m"}
+CASES = {
+    "letter": ("breakout", {"filters": "off", "signal_tf": "1m", "k": 0.1, "take_profit": 0.01}),
+    "trailing": ("breakout", EAGER | {"signal_tf": "5m", "k": 0.1, "trailing_stop": 0.004}),
+    "atr": (
+        "breakout",
+        EAGER | {"signal_tf": "15m", "k": 0.1, "stop_loss": 0, "atr_multiplier": 1.0},
+    ),
+    "reversion": ("rsi_bollinger", {"filters": "off", "signal_tf": "5m", "rsi_entry": 40.0}),
+    "filtered": (
+        "rsi_bollinger",
+        EAGER | {"signal_tf": "1m", "rsi_entry": 50.0, "band_width": 0.5, "hourly_trend": "on"},
+    ),
+}
+
+
+@kernel
+def run_indicators(highs, lows, closes, states, out):
+    """All indicators over all candles; a state of 100 floats each."""
+    for i in range(len(closes)):
+        at = i * WIDTH
+        out[at] = ema_step(states, 0, 50, closes[i])
+        out[at + 1] = sma_step(states, 100, 20, closes[i])
+        out[at + 2] = rsi_step(states, 200, 14, closes[i])
+        lower, middle, upper = bollinger_step(states, 300, 20, 2.0, closes[i])
+        out[at + 3], out[at + 4], out[at + 5] = lower, middle, upper
+        out[at + 6] = atr_step(states, 400, 14, highs[i], lows[i], closes[i])
+        out[at + 7] = adx_step(states, 500, 14, highs[i], lows[i], closes[i])
+        line, signal, difference = macd_step(states, 600, 12, 26, 9, closes[i])
+        out[at + 8], out[at + 9], out[at + 10] = line, signal, difference
+
+
+@kernel
+def run_positions(opens, highs, lows, closes, state, side, out):
+    """Positions of every kind, one after the other: exit code and level of each candle."""
+    code = 1
+    for i in range(len(closes)):
+        if code != 0:
+            atr = 0.001 * closes[i]
+            stop = 0.004 * (i % 3)
+            open_position(state, side, opens[i], atr, 0.01, stop, 2.0, 0.003 * (i % 2), 0.007)
+        code = candle_exit(state, opens[i], highs[i], lows[i], closes[i], i // 700 % 2)
+        out[2 * i] = code
+        out[2 * i + 1] = exit_level(state, code, closes[i])
+
+
+def compute(path: Path, compiled: bool) -> dict[str, np.ndarray]:
+    """Everything that must be equal to the bit, by name."""
+    table = pq.read_table(path).slice(0, ROWS)
+    prices = [table[name].to_numpy() for name in ("open", "high", "low", "close", "volume")]
+    candles = CandleColumns.of(table["open_time"].cast("int64").to_numpy(), *prices)
+    results = {}
+    for case, (name, values) in CASES.items():
+        strategy = get_strategy(name)
+        results[f"decisions {case}"] = decide(strategy, candles, values, compiled=compiled)
+        run = backtest(strategy, candles, values, Costs(5, 1), compiled=compiled)
+        trades = run.trades
+        columns = (trades.entry_time, trades.exit_time, trades.entry_price, trades.exit_price)
+        results[f"trades {case}"] = np.column_stack([*columns, trades.net_return])
+        results[f"measures {case}"] = np.array(list(run.metrics.as_dict().values()), dtype=float)
+        results[f"days {case}"] = run.daily_returns
+    return results | _kernels(candles, compiled)
+
+
+def _kernels(candles: CandleColumns, compiled: bool) -> dict[str, np.ndarray]:
+    columns = [candles.open, candles.high, candles.low, candles.close]
+    if compiled:
+        from trading.compiled import twin
+
+        indicators, positions, zeros = twin(run_indicators), twin(run_positions), np.zeros
+    else:
+        indicators, positions = run_indicators, run_positions
+        columns = [column.tolist() for column in columns]
+
+        def zeros(size):
+            return [0.0] * size
+
+    values = zeros(WIDTH * len(candles))
+    indicators(*columns[1:], zeros(700), values)
+    results = {"indicators": np.asarray(values)}
+    for side in (1, -1):
+        exits = zeros(2 * len(candles))
+        positions(*columns, zeros(POSITION_SIZE), side, exits)
+        results[f"positions {side}"] = np.asarray(exits)
+    return results
+
+
+if __name__ == "__main__":
+    # None in sys.modules makes the import fail: nothing in this half can be compiled.
+    sys.modules["numba"] = None
+    sys.modules["llvmlite"] = None
+    np.savez(sys.argv[2], **compute(Path(sys.argv[1]), compiled=False))

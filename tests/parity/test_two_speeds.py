@@ -1,0 +1,47 @@
+"""One source, two speeds: plain Python without numba and compiled kernels give the same bits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import speed_pairs
+
+from trading import compiled
+
+HERE = Path(__file__).parent
+SAMPLE = HERE.parents[1] / "data_lake" / "sample" / "candles_1m" / "usdm"
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT"])
+def test_plain_python_and_compiled_code_are_equal_to_the_bit(symbol, tmp_path):
+    candles, out = SAMPLE / f"{symbol}.parquet", tmp_path / "plain.npz"
+    script = [sys.executable, str(HERE / "speed_pairs.py"), str(candles), str(out)]
+    subprocess.run(script, check=True, cwd=HERE.parents[1])
+    compiled.enable()
+    fast = speed_pairs.compute(candles, compiled=True)
+    with np.load(out) as plain:
+        assert set(plain.files) == set(fast)
+        for name in plain.files:
+            assert plain[name].tobytes() == fast[name].tobytes(), name
+    assert_not_vacuous(fast)
+
+
+def assert_not_vacuous(results: dict[str, np.ndarray]) -> None:
+    """The comparison saw entries, exits, trades, and every kind of exit."""
+    for case in speed_pairs.CASES:
+        assert results[f"decisions {case}"][:, 0].max() > 0.0, case
+        assert len(results[f"trades {case}"]) > 0, case
+    for side in (1, -1):
+        codes = set(results[f"positions {side}"][::2].astype(int).tolist())
+        assert codes >= {0, 1, 2, 4}, codes
+
+
+def test_the_plain_half_cannot_import_numba():
+    block = "import sys; sys.modules['numba'] = None; import trading.decider, trading.simulation"
+    check = f"{block}; print('numba' in str(sys.modules.get('numba')), 'llvmlite' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "False"]

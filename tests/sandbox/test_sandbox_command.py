@@ -1,0 +1,164 @@
+"""`nocturne sandbox`: one line when ready, a clean end, one sentence for a mistake."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sandbox_helpers import START, calm, write_candles
+
+from sandbox.audit import audit_ledger
+from sandbox.serve import fetch_status
+from sandbox.settings import parse_balances, parse_time
+from trading.errors import DataError, SettingsError, VenueError
+
+MAIN = "from cli.main import main; main()"
+
+
+def sandbox(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", MAIN, "sandbox", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def candles(tmp_path: Path) -> Path:
+    """An hour of BTCUSDT."""
+    write_candles(tmp_path / "candles", "BTCUSDT", calm(100_000.0, 60))
+    return tmp_path / "candles"
+
+
+def test_served_process_says_one_line_and_ends_cleanly_on_sigterm(
+    candles: Path, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "exchange.sqlite"
+    arguments = ["serve", "--candles", str(candles), "--ledger", str(ledger), "--clock", "lockstep"]
+    with subprocess.Popen(
+        [sys.executable, "-c", MAIN, "sandbox", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        line = process.stdout.readline()
+        assert line.startswith("listening on http://127.0.0.1:")
+        status = json.loads(fetch_status(line.split()[-1]))
+        assert (status["clock"], status["waiting"]) == ("lockstep", True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert process.stdout.read() == ""
+        assert process.stderr.read() == ""
+    report = audit_ledger(ledger)
+    assert report.violations == []
+    assert report.wallets == {"main": "10000"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--candles", "nowhere"], "nowhere: no such folder"),
+        (["--from", "2025-06-21", "--to", "2025-06-20"], "is not before --to"),
+        (["--from", "2020-01-01", "--to", "2020-01-02"], "no candle between 2020-01-01"),
+        (["--from", "yesterday"], "not an ISO time"),
+        (["--clock", "sundial"], "choose one of real, accelerated, lockstep"),
+        (["--venue", "moon"], "only usdm is served"),
+        (["--balance", "BTC=1"], "margin is in USDT"),
+        (["--symbols", "XRPUSDT"], "no XRPUSDT.parquet; there are BTCUSDT"),
+    ],
+)
+def test_mistake_is_one_sentence(candles: Path, arguments: list[str], sentence: str) -> None:
+    given = arguments if "--candles" in arguments else ["--candles", str(candles), *arguments]
+    result = sandbox("serve", *given)
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_port_in_use_is_one_sentence(candles: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = sandbox("serve", "--candles", str(candles), "--port", port)
+    assert result.returncode == 2
+    assert f"--port {port}: cannot listen" in result.stderr
+
+
+def test_candle_file_without_a_column_is_named(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"open_time": [START]}), tmp_path / "BTCUSDT.parquet")
+    result = sandbox("serve", "--candles", str(tmp_path))
+    assert "column open, high, low, close, volume is missing" in result.stderr
+
+
+def test_ledger_of_another_run_is_not_written_over(candles: Path, tmp_path: Path) -> None:
+    ledger = tmp_path / "exchange.sqlite"
+    ledger.write_bytes(b"something")
+    result = sandbox("serve", "--candles", str(candles), "--ledger", str(ledger))
+    assert "already holds the ledger of a run" in result.stderr
+    assert ledger.read_bytes() == b"something"
+
+
+def test_status_of_nothing_is_one_sentence() -> None:
+    with pytest.raises(VenueError, match="no sandbox answers"):
+        fetch_status("http://127.0.0.1:9")
+
+
+def test_audit_finds_a_wallet_that_does_not_add_up(candles: Path, tmp_path: Path) -> None:
+    ledger = tmp_path / "exchange.sqlite"
+    arguments = ["serve", "--candles", str(candles), "--ledger", str(ledger)]
+    with subprocess.Popen(
+        [sys.executable, "-c", MAIN, "sandbox", *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        process.wait(timeout=10)
+    with closing(sqlite3.connect(ledger)) as connection:
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute("update balances set wallet = '1'")
+        connection.execute(
+            "insert into balances (account, kind, symbol, amount, wallet) "
+            "values ('main', 'TRANSFER', '', '5', '10006')"
+        )
+        connection.commit()
+    result = sandbox("audit", "--ledger", str(ledger))
+    assert result.returncode == 1
+    assert "wallet 10006 is not the sum of its changes 10005" in result.stdout
+
+
+def test_audit_of_a_file_that_is_no_ledger(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("text")
+    with pytest.raises(DataError, match="not a sandbox ledger"):
+        audit_ledger(tmp_path / "other")
+    with pytest.raises(DataError, match="no such ledger"):
+        audit_ledger(tmp_path / "none")
+
+
+def test_times_are_utc_and_whole_minutes() -> None:
+    assert parse_time("2025-06-20", "--from") == START
+    assert parse_time("2025-06-20T09:00:00+09:00", "--from") == START
+    with pytest.raises(SettingsError, match="whole minute"):
+        parse_time("2025-06-20T00:00:30", "--from")
+
+
+def test_balances_are_decimals() -> None:
+    assert str(parse_balances(["USDT=12.5"])["USDT"]) == "12.5"
+    with pytest.raises(SettingsError, match="ASSET=AMOUNT"):
+        parse_balances(["USDT"])

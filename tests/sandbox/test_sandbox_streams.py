@@ -1,0 +1,285 @@
+"""Streams and the lockstep clock over raw WebSockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import aiohttp
+import pytest
+from sandbox_helpers import MINUTE, START, RestClient, until, write_candles
+
+from sandbox.clock import LockstepClock
+from sandbox.server import SandboxServer
+from sandbox.usdm.streams import parse_stream
+
+Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
+Socket = aiohttp.ClientWebSocketResponse
+
+
+async def hear(socket: Socket) -> Any:
+    async with asyncio.timeout(5):
+        return await socket.receive_json()
+
+
+async def subscribe(socket: Socket, *names: str) -> Any:
+    await socket.send_json({"method": "SUBSCRIBE", "params": list(names), "id": 7})
+    return await hear(socket)
+
+
+class Stepper:
+    """A client in lockstep: one market socket, one user socket, one clock socket."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self.session, self.url = session, url
+        self.rest = RestClient(session, url)
+        self.user_events: list[Any] = []
+
+    async def connect(self, *streams: str) -> None:
+        base = self.url.replace("http", "ws", 1)
+        _, answer = await self.rest.plain("POST", "/fapi/v1/listenKey")
+        private = f"{base}/private/ws?listenKey={answer['listenKey']}"
+        self.user = await self.session.ws_connect(private)
+        self.market = await self.session.ws_connect(f"{base}/market/ws")
+        await subscribe(self.market, *streams)
+        self.clock = await self.session.ws_connect(f"{base}/sandbox/clock/ws?announce=1")
+        await hear(self.clock)
+
+    async def step(self) -> list[Any]:
+        """The market messages of the next step; user events are collected on the side."""
+        time = (await hear(self.clock))["time"]
+        messages = []
+        while not messages or messages[-1]["E"] < time:
+            messages.append(await hear(self.market))
+        return messages
+
+    async def acknowledge(self, time: int) -> None:
+        await self.clock.send_str(str(time))
+
+
+@pytest.mark.parametrize(
+    ("name", "category"),
+    [
+        ("btcusdt@kline_1m", "market"),
+        ("btcusdt_perpetual@continuousKline_1h", "market"),
+        ("btcusdt@aggTrade", "market"),
+        ("btcusdt@markPrice@1s", "market"),
+        ("!miniTicker@arr", "market"),
+        ("btcusdt@bookTicker", "public"),
+        ("btcusdt@depth@100ms", "public"),
+        ("btcusdt@depth20", "public"),
+    ],
+)
+def test_streams_are_served_where_the_exchange_serves_them(name: str, category: str) -> None:
+    stream = parse_stream(name)
+    assert stream is not None
+    assert stream.category == category
+
+
+@pytest.mark.parametrize("name", ["btcusdt@kline_7m", "btcusdt", "btcusdt@depth7", "btcusdt@x"])
+def test_streams_that_do_not_exist_are_not_parsed(name: str) -> None:
+    assert parse_stream(name) is None
+
+
+async def test_subscriptions_are_answered_listed_and_ended(serving: Serving) -> None:
+    async with serving() as server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.url + "/market/ws/3")
+        assert await subscribe(socket, "btcusdt@kline_1m") == {"result": None, "id": 7}
+        wrong = await subscribe(socket, "btcusdt@bookTicker")
+        assert "/public" in wrong["error"]["msg"]
+        await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 8})
+        async with asyncio.timeout(5):
+            while (listed := await hear(socket)).get("id") != 8:
+                assert listed["e"] == "kline"
+        assert listed["result"] == ["btcusdt@kline_1m"]
+        await socket.send_json({"method": "UNSUBSCRIBE", "params": ["btcusdt@kline_1m"], "id": 9})
+        async with asyncio.timeout(5):
+            while (await hear(socket)).get("id") != 9:
+                pass
+        assert not server.exchange.hub.market_audience
+
+
+async def test_combined_streams_are_wrapped(serving: Serving) -> None:
+    async with (
+        serving(clock="accelerated", speed=60.0) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        names = "btcusdt@bookTicker/ethusdt@bookTicker"
+        socket = await session.ws_connect(f"{server.url}/public/stream?streams={names}")
+        message = await hear(socket)
+        assert message["stream"] in names
+        assert message["data"]["e"] == "bookTicker"
+
+
+async def test_idle_minutes_are_one_step_with_all_closed_candles(serving: Serving) -> None:
+    async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
+        client = Stepper(session, server.url)
+        await client.connect("btcusdt@kline_1m", "ethusdt@kline_1m")
+        for minute in range(1, 4):
+            messages = [await hear(client.market), await hear(client.market)]
+            assert [(m["s"], m["k"]["x"]) for m in messages] == [
+                ("BTCUSDT", True),
+                ("ETHUSDT", True),
+            ]
+            time = START + minute * MINUTE
+            assert {m["E"] for m in messages} == {time}
+            assert messages[0]["k"]["T"] == time - 1
+            assert server.replay.now == time
+            await client.acknowledge(time)
+
+
+async def test_market_stands_until_everybody_has_acknowledged(serving: Serving) -> None:
+    async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
+        client = Stepper(session, server.url)
+        await client.connect("btcusdt@kline_1m")
+        async with session.post(server.url + "/sandbox/clock/register") as answer:
+            other = (await answer.json())["stepper"]
+        await client.acknowledge((await hear(client.market))["E"])
+        second = await hear(client.market)
+        await client.acknowledge(second["E"])
+        clock = server.clock
+        assert isinstance(clock, LockstepClock)
+        await until(lambda: clock.steppers["stepper-1"] == second["E"])
+        _, seen = await client.rest.plain("GET", "/sandbox/status")
+        assert seen["market_time"] == second["E"]
+        body = {"stepper": other, "time": second["E"]}
+        async with session.post(server.url + "/sandbox/clock/ack", json=body) as answer:
+            assert answer.status == 200
+        assert (await hear(client.market))["E"] > second["E"]
+
+
+async def test_replay_waits_for_a_stepper_and_ends_at_its_end(serving: Serving) -> None:
+    async with serving(clock="lockstep", end=START + 3 * MINUTE) as server:
+        assert server.replay.steps == 0
+        async with aiohttp.ClientSession() as session:
+            client = Stepper(session, server.url)
+            await client.connect("btcusdt@kline_1m")
+            for _ in range(3):
+                await client.acknowledge((await hear(client.market))["E"])
+            await until(lambda: server.replay.finished)
+            async with session.get(server.url + "/sandbox/status") as answer:
+                status = await answer.json()
+    assert (status["finished"], status["steps"], status["timeouts"]) == (True, 3, 0)
+    assert status["market_time"] == START + 3 * MINUTE
+
+
+async def test_position_makes_its_minute_walk_to_the_stop_first(serving: Serving) -> None:
+    async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
+        client = Stepper(session, server.url)
+        await client.connect("btcusdt@kline_1m", "btcusdt@aggTrade")
+        entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}
+        first = await hear(client.market)
+        assert (await client.rest.signed("POST", "/fapi/v1/order", **entry))[0] == 200
+        stop = {
+            "algoType": "CONDITIONAL",
+            "symbol": "BTCUSDT",
+            "side": "SELL",
+            "type": "STOP_MARKET",
+            "triggerPrice": "99950",
+            "closePosition": "true",
+            "clientAlgoId": "n1-stop",
+        }
+        assert (await client.rest.signed("POST", "/fapi/v1/algoOrder", **stop))[0] == 200
+        await client.acknowledge(first["E"])
+        running = await hear(client.market)
+        assert (running["k"]["x"], running["k"]["c"]) == (False, "99950.00")
+        trade = await hear(client.market)
+        assert (trade["e"], trade["p"]) == ("aggTrade", "99950.0")
+        kinds = [(await hear(client.user)) for _ in range(12)]
+    assert [_short(event) for event in kinds] == [
+        "ORDER_TRADE_UPDATE NEW",
+        "ACCOUNT_UPDATE 0.010",
+        "TRADE_LITE BUY",
+        "ORDER_TRADE_UPDATE TRADE",
+        "ALGO_UPDATE NEW",
+        "ALGO_UPDATE TRIGGERING",
+        "ALGO_UPDATE TRIGGERED",
+        "ORDER_TRADE_UPDATE NEW",
+        "ACCOUNT_UPDATE 0.000",
+        "TRADE_LITE SELL",
+        "ORDER_TRADE_UPDATE TRADE",
+        "ALGO_UPDATE FINISHED",
+    ]
+    assert kinds[-2]["o"]["c"] == "n1-stop"
+    assert kinds[-2]["o"]["L"] == "99949.9"
+    assert kinds[-2]["E"] == trade["E"]
+
+
+def _short(event: Any) -> str:
+    detail = {
+        "ORDER_TRADE_UPDATE": lambda: event["o"]["x"],
+        "ALGO_UPDATE": lambda: event["o"]["X"],
+        "ACCOUNT_UPDATE": lambda: event["a"]["P"][0]["pa"],
+        "TRADE_LITE": lambda: event["S"],
+    }
+    return f"{event['e']} {detail[event['e']]()}"
+
+
+async def test_next_candle_opens_where_it_was_recorded(serving: Serving, tmp_path: Any) -> None:
+    rows = [(100.0, 101.0, 99.0, 100.5), (102.0, 103.0, 101.0, 102.5)]
+    write_candles(tmp_path / "gap", "AAAUSDT", rows)
+    async with (
+        serving(clock="lockstep", candles=tmp_path / "gap") as server,
+        aiohttp.ClientSession() as session,
+    ):
+        client = Stepper(session, server.url)
+        await client.connect("aaausdt@kline_1m")
+        assert (await hear(client.market))["k"]["c"] == "100.5"
+        _, price = await client.rest.plain("GET", "/fapi/v2/ticker/price?symbol=AAAUSDT")
+        assert price["price"] == "102.0"
+
+
+async def test_muted_and_cut_streams(serving: Serving) -> None:
+    async with (
+        serving(clock="accelerated", speed=60.0) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        socket = await session.ws_connect(server.url + "/market/ws/btcusdt@kline_1m")
+        await hear(socket)
+        sent = server.exchange.hub.messages
+        fault = {"kind": "mute_market"}
+        await session.post(server.url + "/sandbox/fault", json=fault)
+        await until(lambda: server.exchange.hub.messages > sent + 1)
+        assert not socket.closed
+        fresh = await session.ws_connect(server.url + "/market/ws/btcusdt@kline_1m")
+        await hear(fresh)
+        await session.post(server.url + "/sandbox/fault", json={"kind": "disconnect_market"})
+        async with asyncio.timeout(5):
+            while (await fresh.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+        assert fresh.closed
+
+
+async def test_listen_key_expires_on_request_and_is_told(serving: Serving) -> None:
+    async with serving() as server, aiohttp.ClientSession() as session:
+        rest = RestClient(session, server.url)
+        _, answer = await rest.plain("POST", "/fapi/v1/listenKey")
+        key = answer["listenKey"]
+        assert (await rest.plain("POST", "/fapi/v1/listenKey"))[1]["listenKey"] == key
+        socket = await session.ws_connect(f"{server.url}/private/ws?listenKey={key}")
+        await session.post(server.url + "/sandbox/fault", json={"kind": "expire_listen_key"})
+        assert (await hear(socket))["e"] == "listenKeyExpired"
+        assert (await rest.plain("PUT", "/fapi/v1/listenKey"))[1]["code"] == -1125
+        stale = await session.ws_connect(f"{server.url}/private/ws?listenKey={key}")
+        assert "not active" in (await hear(stale))["error"]["msg"]
+
+
+async def test_silent_stepper_is_dropped_after_the_time_out() -> None:
+    clock = LockstepClock(timeout_s=0.05)
+    clock.set_audience(True)
+    clock.register()
+    await clock.after(START)
+    assert (clock.timeouts, clock.steppers) == (1, {})
+
+
+async def test_stepper_of_a_dead_client_is_forgotten_when_it_registers_again() -> None:
+    clock = LockstepClock()
+    clock.set_audience(True)
+    first = clock.register()
+    clock.set_audience(False)
+    clock.set_audience(True)
+    second = clock.register()
+    assert list(clock.steppers) == [second]
+    assert not clock.acknowledge(first, START)

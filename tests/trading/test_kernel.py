@@ -1,0 +1,133 @@
+"""Kernels: plain stays plain, twins call twins, and the compiled cache is trusted only while it
+is right.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+
+import trading
+from trading import compiled
+from trading.indicators import ema_step
+from trading.kernel import bind, is_kernel, kernel
+from trading.strategies.breakout import breakout_step
+
+SOURCE = Path(trading.__file__).parent
+
+
+@kernel
+def inner(value: float) -> float:
+    return value + 1.0
+
+
+@kernel
+def outer(value: float) -> float:
+    return inner(value) * 2.0
+
+
+def other(value: float) -> float:
+    return value - 1.0
+
+
+def test_a_kernel_is_the_plain_function_itself():
+    assert isinstance(ema_step, FunctionType)
+    assert is_kernel(ema_step)
+    assert not is_kernel(other)
+
+
+def test_a_twin_leaves_the_plain_function_and_its_callees_plain():
+    twin = compiled.twin(outer)
+    assert twin(1.0) == outer(1.0) == 4.0
+    assert isinstance(outer, FunctionType)
+    assert outer.__globals__["inner"] is inner
+    assert twin.nopython_signatures
+    assert not isinstance(twin.py_func.__globals__["inner"], FunctionType)
+
+
+def test_a_twin_is_made_once():
+    assert compiled.twin(outer) is compiled.twin(outer)
+
+
+def test_a_kernel_may_call_kernels_of_other_modules():
+    twin = compiled.twin(breakout_step)
+    assert not isinstance(twin.py_func.__globals__["ema_step"], FunctionType)
+
+
+def test_a_bound_name_stands_for_the_kernel_given():
+    assert bind(outer, inner=kernel(other))(1.0) == 0.0
+    assert outer(1.0) == 4.0
+
+
+def test_only_kernels_can_be_bound():
+    def stranger(value: float) -> float:
+        return value
+
+    with pytest.raises(TypeError, match="mark it with @kernel"):
+        bind(outer, inner=stranger)
+
+
+def test_the_key_of_the_cache_follows_every_source_file(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.py").write_text("x = 1")
+    before = compiled.source_key(tmp_path)
+    assert compiled.source_key(tmp_path) == before
+    (tmp_path / "deep" / "a.py").write_text("x = 2")
+    assert compiled.source_key(tmp_path) != before
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from trading import compiled
+import numpy as np
+from trading.strategies.filters import ATR_NOW, FILTER_SIZE, filter_step
+compiled.enable(Path(sys.argv[1]))
+twin = compiled.twin(filter_step)
+state, par = np.zeros(FILTER_SIZE), np.zeros(10)
+for _ in range(20):
+    twin(state, par, 103.0, 100.0, 101.0)
+stats = twin.stats
+print(state[ATR_NOW], sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+"""
+
+
+def average_range(packages: Path, cache: Path) -> list[float]:
+    """Range, cache hits and misses of a fresh process that imports ``trading`` from ``packages``."""
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(cache)],
+        cwd=packages,
+        env=os.environ | {"PYTHONPATH": str(packages)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [float(word) for word in ran.stdout.split()]
+
+
+def test_a_second_process_loads_compiled_code_and_an_edited_callee_is_compiled_anew(tmp_path):
+    packages, cache = tmp_path / "packages", tmp_path / "cache"
+    shutil.copytree(SOURCE, packages / "trading", ignore=shutil.ignore_patterns("__pycache__"))
+    assert average_range(packages, cache) == [3.0, 0.0, 1.0]
+    assert average_range(packages, cache) == [3.0, 1.0, 0.0]
+    callee = packages / "trading" / "indicators.py"
+    text = callee.read_text()
+    assert "reach = high - low\n" in text
+    callee.write_text(text.replace("reach = high - low\n", "reach = high - low + 1.0\n"))
+    assert average_range(packages, cache) == [4.0, 0.0, 1.0]
+
+
+def test_a_cache_folder_that_cannot_be_written_is_done_without(tmp_path):
+    folder = tmp_path / "file"
+    folder.write_text("")
+    try:
+        assert compiled.enable(folder) is None
+        assert compiled.twin(outer)(1.0) == 4.0
+    finally:
+        compiled.enable()
