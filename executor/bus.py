@@ -108,6 +108,8 @@ class Bus:
                     self._wake.clear()
                     await self._wake.wait()
                     continue
+                # Busy before anything is moved up from the overflow: it may be of this very lane.
+                self._busy.add(lane)
                 event = self._take(lane)
                 await self._dispatch(lane, event)
         finally:
@@ -132,7 +134,6 @@ class Bus:
 
     async def _dispatch(self, lane: Lane, event: Event) -> None:
         """Run plain handlers here; from the first one that must be awaited on, in a task."""
-        self._busy.add(lane)
         subscriptions = self._subscriptions[event.type]
         for index, subscription in enumerate(subscriptions):
             if asyncio.iscoroutinefunction(subscription.handler):

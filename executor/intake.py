@@ -143,6 +143,12 @@ class Intake:
         holding = self._holding_for(fill, row)
         if holding is None:
             return False
+        with self._ctx.ledger.atomic():
+            # A trade and the position that it changes are written together: a crash between the two
+            # would leave a position that nobody guards.
+            return self._apply(holding, fill, row)
+
+    def _apply(self, holding: Holding, fill: VenueFill, row: OrderRow | None) -> bool:
         client_id = row.client_id if row is not None else fill.client_id
         if not self._ctx.ledger.add_fill(fill, client_id, holding.row.id):
             return False
@@ -220,8 +226,18 @@ class Intake:
         holding.row = replace(holding.row, **changes)  # type: ignore[arg-type]
 
     def restore(self, holding: Holding) -> None:
-        """Guard a position of the ledger again after a start."""
-        holding.guard = guard_of(holding.row)
+        """Guard a position of the ledger again after a start; its trades say what it is."""
+        sums = tally(holding.row.side, self._ctx.ledger.fills_of(holding.row.id))
+        if sums.quantity > 0 and sums.quantity != holding.row.quantity:
+            self._store(
+                holding,
+                status="open",
+                quantity=sums.quantity,
+                entry_price=sums.entry_price,
+                opened_at=sums.opened_at,
+            )
+        if holding.filled:
+            holding.guard = guard_of(holding.row)
 
     def correct(self, holding: Holding, quantity: Decimal, cause: str) -> None:
         """Take the exchange's word for a size that its trades do not explain."""

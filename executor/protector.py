@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ROUNDS = 5
 BETWEEN_ROUNDS_S = 0.2
+RETRY_S = 0.5
 
 
 class Protector:
@@ -52,10 +53,18 @@ class Protector:
                 try:
                     await self._converge(symbol, cause)
                 except VenueFaultError as fault:
-                    # The watch asks again, and closes when the time is up.
                     log.warning("protect %s: %s", symbol, fault)
+                if self._lacking(symbol):
+                    # Under way until it is protected, or until the watch closes it.
+                    await asyncio.sleep(RETRY_S)
+                    self._asked.setdefault(symbol, cause)
         finally:
             self._working.discard(symbol)
+
+    def _lacking(self, symbol: str) -> bool:
+        holding = self._ctx.book.holding(symbol)
+        unprotected = holding is not None and holding.filled and not holding.protected
+        return unprotected and holding is not None and holding.closing is None
 
     async def _converge(self, symbol: str, cause: str | None) -> None:
         for _ in range(ROUNDS):
@@ -82,7 +91,6 @@ class Protector:
             if holding.closing or holding.closed.is_set():
                 return True
             if not await self._place(holding, protective, todo.cancel, cause):
-                # Refused: the watch asks again while there is time, so no hammering here.
                 return True
         await self._cancel(todo.cancel)
         return todo.done

@@ -57,8 +57,7 @@ class Reconciler:
         for row in self._ctx.ledger.open_positions():
             slot = self._ctx.book.slot(row.symbol)
             slot.holding = Holding(row)
-            if row.quantity > 0:
-                self._intake.restore(slot.holding)
+            self._intake.restore(slot.holding)
 
     async def settle_orders(self) -> None:
         """Find out, after a start, what became of orders whose end the ledger does not know."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -48,6 +49,7 @@ class Trader:
     def __init__(self, ctx: Context, parts: Parts) -> None:
         self._ctx = ctx
         self._parts = parts
+        self.release_is_valid: Callable[[], bool] = parts.releases.valid
 
     def on_signal(self, event: Event) -> None:
         """Act on one signal."""
@@ -126,7 +128,7 @@ class Trader:
             candles_seen=parts.feed.seen[symbol],
             stream_fresh=parts.feed.fresh(),
             entries_on=ctx.switches.entries,
-            release_valid=parts.releases.valid(),
+            release_valid=self.release_is_valid(),
             halted=slot.halted,
             leverage=ctx.settings.venue.leverage,
         )

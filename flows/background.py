@@ -1,7 +1,8 @@
-"""Server, worker and schedules as background processes of this user: what `make up` and `make down` do.
+"""Server, worker and schedules as background processes of this user: what `make up` and `make down`
+do.
 
-One JSON file a process in the home holds its pid; a pid counts only while the process still carries our
-command line, so that a number that the system gave to someone else is never signalled.
+One JSON file a process in the home holds its pid; a pid counts only while the process still carries
+our command line, so that a number that the system gave to someone else is never signalled.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from flows.settings import PROJECT
 from trading.errors import NocturneError, SettingsError
 
 _MARKS = {"server": "flows.server", "worker": "prefect worker start"}
+
+# They outlive this process; a Popen that is forgotten before its process ended warns of a leak.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def _spawn(
     command: list[str], home: Path, role: str, environment: dict[str, str]
 ) -> subprocess.Popen[bytes]:
     with (home / f"{role}.log").open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -134,6 +138,8 @@ def _spawn(
             cwd=PROJECT,
             start_new_session=True,
         )
+    _started.append(process)
+    return process
 
 
 def _wait_for_pool(home: Path, server: Member) -> None:
@@ -161,6 +167,7 @@ def _stop(home: Path, role: str) -> bool:
         # Each has a session of its own: this reaches flow runs that a worker left behind.
         _signal_group(member.pid, signal.SIGKILL)
     _pid_file(home, role).unlink(missing_ok=True)
+    _started[:] = [process for process in _started if process.poll() is None]
     return member is not None
 
 

@@ -20,7 +20,9 @@ def declared() -> tuple[str, ...]:
 
 
 def deploy(home: Path, api_url: str) -> tuple[str, ...]:
-    """Create or update every declared deployment; their names. `NocturneError` with Prefect's words."""
+    """Create or update every declared deployment; their names. `NocturneError` with Prefect's
+    words.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         env=local.environment(home, api_url),

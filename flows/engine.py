@@ -1,7 +1,7 @@
 """What runs the steps of a flow: this process alone, or Prefect.
 
-A flow's body (`flows.pipeline`) is written once against `Engine`. `PlainEngine` runs it with threads and
-no server; `flows.prefect_engine.PrefectEngine` runs every step as a Prefect task.
+A flow's body (`flows.pipeline`) is written once against `Engine`. `PlainEngine` runs it with
+threads and no server; `flows.prefect_engine.PrefectEngine` runs every step as a Prefect task.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Say = Callable[[str], None]
 class Step(Generic[T]):
     """A pure function that a flow runs as one task: seconds to minutes of work on one partition.
 
-    Arguments are keys, paths and settings, never frames. ``retries`` apply to what the world may mend
-    (`OSError`), not to a user's mistake or bad data.
+    Arguments are keys, paths and settings, never frames. ``retries`` apply to what the world may
+    mend (`OSError`), not to a user's mistake or bad data.
     """
 
     name: str

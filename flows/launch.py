@@ -47,10 +47,10 @@ def launch(
     """Run the flow ``name`` in this process and return what it did.
 
     ``server``: ``private`` starts a Prefect server for this run alone (a home of its own in the
-    ``work`` setting, 7 s), an URL uses that server, ``none`` runs the steps without Prefect, ``auto`` uses
-    ``PREFECT_API_URL`` or the server of ``make up`` if one answers, else none. Progress goes to ``say``,
-    by default the terminal. ``settings`` is read instead of ``config/research.toml``. Raises what the
-    flow raises.
+    ``work`` setting, 7 s), an URL uses that server, ``none`` runs the steps without Prefect,
+    ``auto`` uses ``PREFECT_API_URL`` or the server of ``make up`` if one answers, else none.
+    Progress goes to ``say``, by default the terminal. ``settings`` is read instead of
+    ``config/research.toml``. Raises what the flow raises.
     """
     if name not in BODIES:
         raise ParameterError(f"there is no flow '{name}'; flows are {', '.join(BODIES)}")
@@ -151,7 +151,9 @@ def _send_what_waits() -> None:
 
 
 def _flow_of(name: str, home: Path) -> Any:
-    """The Prefect flow of ``name``; Prefect reads its logging and its home when it is first imported."""
+    """The Prefect flow of ``name``; Prefect reads its logging and its home when it is first
+    imported.
+    """
     wanted = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

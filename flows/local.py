@@ -1,8 +1,8 @@
-"""Prefect on this machine: a private server for one run, or server, worker and schedules in the background.
+"""Prefect on this machine: a private server for one run, or everything in the background.
 
-    python -m flows.local up [--port 4200] [--home DIR]    start everything, print the address
+    python -m flows.local up [--port 4200] [--home DIR]    server, worker and schedules
     python -m flows.local status | down
-    python -m flows.local prepare                           make the database template (part of set-up)
+    python -m flows.local prepare                          the database template (part of set-up)
 
 `server` is what a single run uses: a real server on a free port that ends with the run. Creating
 Prefect's database takes 10 s, starting on one that exists 7 s; `prepare` pays the difference once.

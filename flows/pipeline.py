@@ -1,8 +1,8 @@
 """The bodies of the flows, written once for every engine: each reads like a table of contents.
 
-A step gets the request and keys, does its work on the lake, and gives back a small result. A flow that
-needs what an earlier step found runs that step too: what is already in the lake is found there and not
-computed again.
+A step gets the request and keys, does its work on the lake, and gives back a small result. A flow
+that needs what an earlier step found runs that step too: what is already in the lake is found there
+and not computed again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FlowResult:
-    """What a flow did: one sentence for its final state, what it left out, and the steps' results."""
+    """What a flow did: a sentence for its final state, what it left out, the steps' results."""
 
     name: str
     run: Run
@@ -108,7 +108,7 @@ def _trained(run: Collector, symbols: Sequence[str]) -> list[Any]:
 
 
 def _modelled(run: Collector, symbols: Sequence[str]) -> list[Any]:
-    """Features and models, unless the settings do without; bars are for everyone who asks the lake."""
+    """Bars for everyone who asks the lake; features and models if the settings want them."""
     run.each("bars", tasks.BARS, symbols)
     if not run.request.settings.models:
         return []

@@ -76,9 +76,9 @@ class PrefectEngine:
 def as_task(step: Step[T], run_name: str | None = None) -> Task[..., T]:
     """``step`` as a Prefect task.
 
-    Nothing is cached by Prefect: an input path is the same when the data behind it changed. Every step
-    decides itself, from content hashes, whether there is something to do. A time limit cannot interrupt
-    work in a thread; the flow's own limit does.
+    Nothing is cached by Prefect: an input path is the same when the data behind it changed. Every
+    step decides itself, from content hashes, whether there is something to do. A time limit cannot
+    interrupt work in a thread; the flow's own limit does.
     """
     return task(
         step.work,
@@ -126,8 +126,8 @@ def run_flow(
 ) -> State[FlowResult]:
     """Run the body ``name`` in the current flow run; its final state says what was left out.
 
-    Without ``as_of`` a scheduled run works as of the time that it was scheduled for: when it is run again
-    after a crash, it sees what it would have seen.
+    Without ``as_of`` a scheduled run works as of the time that it was scheduled for: when it is run
+    again after a crash, it sees what it would have seen.
     """
     scheduled = flow_run.scheduled_start_time
     request = make_request(as_of, lake, sample, symbols, default_as_of=scheduled)

@@ -16,7 +16,9 @@ UNKNOWN_COMMIT = "unknown"
 
 @functools.cache
 def git_commit() -> str:
-    """Commit of the project's folder, with ``-changed`` when files differ from it; else ``unknown``."""
+    """Commit of the project's folder, with ``-changed`` when files differ from it; else
+    ``unknown``.
+    """
     try:
         commit = _git("rev-parse", "HEAD")
         changed = _git("status", "--porcelain", "--untracked-files=no")
@@ -32,7 +34,7 @@ def _git(*arguments: str) -> str:
 
 @functools.cache
 def code_version(*modules: str) -> str:
-    """Hash of the domain and of ``modules`` (paths in the project): what a result is computed by."""
+    """Hash of the domain and of ``modules`` (paths in the project): what computes a result."""
     digest = hashlib.sha256()
     for path in (*sorted((PROJECT / "trading").rglob("*.py")), *(PROJECT / m for m in modules)):
         digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0")

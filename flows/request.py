@@ -15,7 +15,9 @@ from trading.errors import ParameterError
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Settings and ``as_of`` (UTC) of one run; passed to every step, so it is small and has no frames."""
+    """Settings and ``as_of`` (UTC) of one run; passed to every step, so it is small and has no
+    frames.
+    """
 
     settings: ResearchSettings
     as_of: datetime

@@ -1,10 +1,12 @@
 """One Prefect server in this process, on the loopback interface, that never outlives its purpose.
 
-``python -m flows.server --home DIR --port N [--with-parent]`` serves the API and the user interface until
-it is told to stop. With ``--with-parent`` standard input is the leash: when the process that started it
-ends, however it ends, the pipe closes and the server stops, so that a killed run leaves nothing behind.
+``python -m flows.server --home DIR --port N [--with-parent]`` serves the API and the user interface
+until it is told to stop. With ``--with-parent`` standard input is the leash: when the process that
+started it ends, however it ends, the pipe closes and the server stops, so that a killed run leaves
+nothing behind.
 
-A home holds one SQLite database, and two servers on it would fight over its lock; the second is refused.
+A home holds one SQLite database, and two servers on it would fight over its lock; the second is
+refused.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ EXIT_HOME_IN_USE = 3
 
 
 def take_home(home: Path, wait_s: float) -> IO[str] | None:
-    """Lock ``home`` for this process; None when another server still has it after ``wait_s`` seconds."""
+    """Lock ``home`` for this process; None when another server still has it after ``wait_s``
+    seconds.
+    """
     home.mkdir(parents=True, exist_ok=True)
     handle = (home / LOCK_NAME).open("w")
     deadline = time.monotonic() + wait_s

@@ -1,7 +1,7 @@
-"""Settings of the research flows: one frozen model, read once where a flow starts, then passed down.
+"""Settings of the research flows: one frozen model, read where a flow starts, then passed down.
 
-In order of precedence: arguments, environment (``NOCTURNE_RESEARCH_LAKE=…``, nested with ``__``), the
-file ``config/research.toml`` (or the one named by ``NOCTURNE_RESEARCH_FILE``), the defaults below.
+In order of precedence: arguments, environment (``NOCTURNE_RESEARCH_LAKE=…``, nested with ``__``),
+the file ``config/research.toml`` (or the one named by ``NOCTURNE_RESEARCH_FILE``), the defaults.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class StrategyGrids(BaseModel):
         return self
 
 
-# Filters stay on: without them a position has no emergency stop either. A few weeks of history hold hardly
-# a filtered signal, so the demo's preset turns them off (config/presets/demo.toml).
+# Filters stay on: without them a position has no emergency stop either. A few weeks of history hold
+# hardly a filtered signal, so the demo's preset turns them off (config/presets/demo.toml).
 def _default_grids() -> dict[str, StrategyGrids]:
     return {
         "breakout": StrategyGrids(
@@ -81,7 +81,7 @@ def _default_grids() -> dict[str, StrategyGrids]:
 
 
 class ResearchSettings(BaseSettings):
-    """Everything that the flows may be told. Folders that are relative lie in the project's folder."""
+    """Everything that the flows may be told. Relative folders lie in the project's folder."""
 
     model_config = SettingsConfigDict(
         frozen=True,

@@ -1,7 +1,7 @@
 """The steps of the flows as tasks: what a task is called, how long it may take, and what it runs.
 
-Each takes the request and keys, opens the lake itself, and returns something small. Steps with heavy
-libraries (Great Expectations, DuckDB, LightGBM, numba) are imported when they run.
+Each takes the request and keys, opens the lake itself, and returns something small. Steps with
+heavy libraries (Great Expectations, DuckDB, LightGBM, numba) are imported when they run.
 """
 
 from __future__ import annotations

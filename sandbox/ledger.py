@@ -97,14 +97,20 @@ class Ledger:
     """Rows are kept in memory and committed together: at ``flush`` and every ``BATCH`` rows."""
 
     def __init__(self, path: Path | None) -> None:
-        if path is not None and path.exists() and path.stat().st_size > 0:
+        self._connection = sqlite3.connect(str(path) if path else ":memory:")
+        self._rows: list[tuple[str, tuple[object, ...]]] = []
+        try:
+            self._create()
+            used = self._connection.execute("select count(*) from meta").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise DataError(f"{path}: not a sandbox ledger ({error}); give another file") from error
+        if used:
+            self._connection.close()
             raise DataError(
                 f"{path}: already holds the ledger of a run, which is never written over; "
                 "give another file or move it away"
             )
-        self._connection = sqlite3.connect(str(path) if path else ":memory:")
-        self._rows: list[tuple[str, tuple[object, ...]]] = []
-        self._create()
 
     def _create(self) -> None:
         self._connection.execute("pragma journal_mode = wal")

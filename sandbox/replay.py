@@ -130,6 +130,7 @@ class Replay:
         closed: dict[str, Bar] = {}
         ticks: list[Tick] = []
         for feed in self._feeds.values():
+            self._settle_at_close(feed, time)
             bar = feed.close_minute()
             if bar is not None:
                 closed[feed.symbol] = bar
@@ -140,6 +141,12 @@ class Replay:
             feed.open_minute(time)
             ticks.extend(self._open(feed, time))
         await self._finish_step(time, closed, ticks)
+
+    def _settle_at_close(self, feed: Feed, time: int) -> None:
+        """A minute that nobody needed to see walked still ends at its close."""
+        if feed.candle is not None and feed.price != feed.candle.close:
+            feed.move(time, feed.candle.close)
+            self._engine.on_price(feed.symbol, feed.price)
 
     def _open(self, feed: Feed, time: int) -> list[Tick]:
         """The next minute's first trade; told only when somebody may care."""

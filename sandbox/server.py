@@ -13,9 +13,9 @@ from sandbox.control import Control
 from sandbox.engine.engine import Engine
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
+from sandbox.loading import choose_span, load_feeds
 from sandbox.replay import Replay
 from sandbox.settings import Settings, iso
-from sandbox.setup import choose_span, load_feeds
 from sandbox.usdm.exchange import Credentials, Exchange
 from sandbox.usdm.gateway import Gateway
 from sandbox.usdm.listen_keys import ListenKeys
@@ -36,7 +36,7 @@ class SandboxServer:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         feeds = load_feeds(settings)
-        span = choose_span(settings, feeds)
+        self.span = span = choose_span(settings, feeds)
         engine = Engine([feed.instrument for feed in feeds.values()])
         engine.at(span.begin)
         account = engine.open_account(ACCOUNT, settings.balances)
@@ -58,17 +58,6 @@ class SandboxServer:
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
         self._tasks: list[asyncio.Task[None]] = []
         self.url = ""
-        self.exchange.ledger.write_meta(
-            {
-                "venue": settings.venue,
-                "begin": iso(span.begin),
-                "end": iso(span.end),
-                "clock": self.clock.name,
-                "seed": str(settings.seed),
-                "symbols": ",".join(feeds),
-            },
-            wall_ms(),
-        )
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=1 << 20)
@@ -84,7 +73,6 @@ class SandboxServer:
 
     async def start(self) -> str:
         """Listen, begin the replay, and give the base URL."""
-        await self.exchange.publish()
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
         try:
@@ -95,6 +83,8 @@ class SandboxServer:
                 f"--port {self.settings.port}: cannot listen on {self.settings.host} "
                 f"({error.strerror}); choose another port, or 0 for a free one"
             ) from error
+        self._record_start()
+        await self.exchange.publish()
         address = self._runner.addresses[0]
         self.url = f"http://{address[0]}:{address[1]}"
         self._tasks = [
@@ -103,13 +93,27 @@ class SandboxServer:
         ]
         return self.url
 
+    def _record_start(self) -> None:
+        settings, span = self.settings, self.span
+        self.exchange.ledger.write_meta(
+            {
+                "venue": settings.venue,
+                "begin": iso(span.begin),
+                "end": iso(span.end),
+                "clock": self.clock.name,
+                "seed": str(settings.seed),
+                "symbols": ",".join(self.exchange.feeds),
+            },
+            wall_ms(),
+        )
+
     async def _replay(self) -> None:
         try:
             await self.replay.run()
         except Exception:
+            # Status says it and the log has the cause; clients can still ask for their orders.
             logging.getLogger(__name__).exception("the replay stopped")
             self.replay.failed = True
-            raise
 
     async def _keep_ledger(self) -> None:
         while True:

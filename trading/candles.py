@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
+@cache
 def interval_ms(name: str) -> int:
     """Milliseconds of an interval name such as ``1m``, ``4h`` or ``1d``; `ParameterError`
     otherwise.

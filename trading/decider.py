@@ -225,7 +225,11 @@ class Setup:
     @classmethod
     def of(cls, strategy: Strategy, values: Mapping[str, Value], base_ms: int) -> Setup:
         """Resolve ``values``; timeframes that base candles cannot form are a `ParameterError`."""
-        params = strategy.resolve(values)
+        return cls.resolved(strategy, strategy.resolve(values), base_ms)
+
+    @classmethod
+    def resolved(cls, strategy: Strategy, params: Mapping[str, Value], base_ms: int) -> Setup:
+        """The same from parameters that are resolved already."""
         filtered = strategy.filters_on(params)
         needs_filter_tf = filtered or params["stop_loss"] == 0.0
         setup = cls(
@@ -246,6 +250,11 @@ class Setup:
                     f"{interval_name(base_ms)}; give a multiple of it"
                 )
         return setup
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether signals are judged on base candles, and nothing but the strategy has a say."""
+        return self.signal_ms == self.base_ms and not self.filter_ms and not self.hourly_ms
 
     @property
     def step(self) -> Step:

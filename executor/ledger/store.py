@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -53,6 +54,7 @@ class Ledger:
                 " of ours are then adopted from the exchange"
             ) from error
         self._open_transaction = False
+        self._held = False
 
     def close(self) -> None:
         """Flush and close."""
@@ -70,7 +72,25 @@ class Ledger:
             self._open_transaction = True
         return self._db.execute(sql, values)
 
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Commit everything that the body writes together, or nothing of it."""
+        self.flush()
+        self._held = True
+        try:
+            yield
+        except BaseException:
+            self._held = False
+            if self._open_transaction:
+                self._db.execute("rollback")
+                self._open_transaction = False
+            raise
+        self._held = False
+        self.flush()
+
     def _commit(self) -> None:
+        if self._held:
+            return
         self._db.execute("commit")
         self._open_transaction = False
 
@@ -189,7 +209,8 @@ class Ledger:
         ).fetchone()
         if row is None:
             return 0
-        return int(row["n"]) + (row["status"] != "rejected")
+        last = int(row["n"])
+        return last if row["status"] == "rejected" else last + 1
 
     def _orders(self, where: str, *values: Any) -> list[OrderRow]:
         rows = self._db.execute(

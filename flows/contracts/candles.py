@@ -6,6 +6,7 @@ Imported by the validation step only when there is something to check: the impor
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 PRICES = ("open", "high", "low", "close")
 FLOWS = ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
 DERIVED = ("open_ms", "past_minute", "over_high", "under_low")
+# A context registers itself for the whole process; two threads would validate in each other's.
+_ONE_AT_A_TIME = threading.Lock()
 # No market of ours has traded beyond this; it stands for infinity.
 LARGEST = 1e15
 
@@ -88,6 +91,11 @@ def validate_frame(frame: pd.DataFrame) -> SuiteResult:
         over_high=frame[["open", "close"]].max(axis=1) - frame["high"],
         under_low=frame["low"] - frame[["open", "close"]].min(axis=1),
     )
+    with _ONE_AT_A_TIME:
+        return _validate(judged)
+
+
+def _validate(judged: pd.DataFrame) -> SuiteResult:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     batch = (
@@ -100,7 +108,8 @@ def validate_frame(frame: pd.DataFrame) -> SuiteResult:
     if batch.validate(candle_suite(), result_format="BOOLEAN_ONLY").success:
         return SuiteResult()
     outcome = batch.validate(candle_suite(), result_format="SUMMARY")
-    failed, errored = [], []
+    failed: list[str] = []
+    errored: list[str] = []
     for result in outcome.results:
         if result.success:
             continue

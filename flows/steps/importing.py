@@ -28,7 +28,8 @@ class Imported:
 
 
 def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -> Imported:
-    """Import the settings' folder for the settings' symbols; files already in the lake are not read.
+    """Import the settings' folder for the settings' symbols; files already in the lake are not
+    read.
 
     Raises `DataError` when the folder does not exist or holds nothing to import.
     """

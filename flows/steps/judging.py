@@ -1,4 +1,6 @@
-"""Evidence from the long history: walk-forward, over-fitting guards, the approved plateau, verdicts."""
+"""Evidence from the long history: walk-forward, over-fitting guards, the approved plateau,
+verdicts.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +55,8 @@ class Judgement:
 def fold_objective(objective: str) -> str:
     """The measure by which a fold chooses.
 
-    All candidates of one fold are deflated by the same benchmark, so the deflated Sharpe ratio orders
-    them as the Sharpe ratio does, up to the shape of their returns.
+    All candidates of one fold are deflated by the same benchmark, so the deflated Sharpe ratio
+    orders them as the Sharpe ratio does, up to the shape of their returns.
     """
     return "sharpe" if objective == "deflated_sharpe" else objective
 

@@ -1,13 +1,15 @@
 """Which parameters to trade, for one strategy on one symbol.
 
-1. Walk-forward over the long history with a coarse grid says what is sound: its out-of-sample run is the
+1. Walk-forward over the long history with a coarse grid says what is sound: its out-of-sample run
+is the
    evidence for the gates, and the region of the grid that holds together is the *approved plateau*.
 2. The fine grid over the last days picks the parameters inside that plateau.
-3. Every distinct parameter set ever tried for this strategy version and symbol is simulated over the
+3. Every distinct parameter set ever tried for this strategy version and symbol is simulated over
+the
    same history and counted; that number deflates the Sharpe ratio.
 
-A result is stored in the research tables under one run per strategy, symbol and ``as_of``. It carries a
-hash of everything it was made from, so that the same question is answered from the lake.
+A result is stored in the research tables under one run per strategy, symbol and ``as_of``. It
+carries a hash of everything it was made from, so that the same question is answered from the lake.
 """
 
 from __future__ import annotations
@@ -70,10 +72,11 @@ class OptimizeEntry:
 def optimize(
     lake: Lake, *, as_of: datetime, strategy: str, symbol: str, settings: ResearchSettings
 ) -> OptimizeEntry:
-    """Find and judge the parameters of ``strategy`` on ``symbol`` with nothing at or after ``as_of``.
+    """Find and judge the parameters of ``strategy`` on ``symbol`` with nothing at or after
+    ``as_of``.
 
-    Answers from the lake when the same was asked before. Raises `DataError` when the history is missing,
-    stale or too short, `SettingsError` when no grid is set.
+    Answers from the lake when the same was asked before. Raises `DataError` when the history is
+    missing, stale or too short, `SettingsError` when no grid is set.
     """
     question = _ask(lake, as_of, get_strategy(strategy), symbol, settings)
     key = question.key

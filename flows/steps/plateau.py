@@ -13,7 +13,8 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """Box of parameter values that is sound: ``numbers`` by (low, high), ``words`` by allowed values.
+    """Box of parameter values that is sound: ``numbers`` by (low, high), ``words`` by allowed
+    values.
 
     An empty plateau (``size`` 0) approves nothing.
     """
@@ -49,9 +50,9 @@ def approve(
     """Everything connected to the winner over grid neighbours that is profitable and keeps enough.
 
     A combination counts when its total return is positive and it reaches ``keep`` of the winner's
-    objective; it is connected when a chain of such combinations, each one grid step from the last in
-    every parameter at most, leads to the winner. The box around them is approved. A winner that loses
-    approves nothing.
+    objective; it is connected when a chain of such combinations, each one grid step from the last
+    in every parameter at most, leads to the winner. The box around them is approved. A winner that
+    loses approves nothing.
     """
     if returns[winner] <= 0.0 or objective[winner] <= 0.0:
         return Approved(0, {}, {})

@@ -1,4 +1,6 @@
-"""Make a release of what the searches and the training found, and promote it if nothing better is there."""
+"""Make a release of what the searches and the training found, and promote it if nothing better is
+there.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """What became of the candidate; ``proven`` says whether every strategy in it passed the gates."""
+    """What became of the candidate; ``proven``: did every strategy in it pass the gates?"""
 
     release_id: str
     promoted: bool
@@ -70,8 +72,8 @@ def publish(
 ) -> PublishResult:
     """Publish one release of all strategies and models; the same content again changes nothing.
 
-    ``now`` is wall time. The fingerprint holds every partition that was read, from the raw candles on.
-    Raises `DataError` when no strategy has a result.
+    ``now`` is wall time. The fingerprint holds every partition that was read, from the raw candles
+    on. Raises `DataError` when no strategy has a result.
     """
     if not entries:
         raise DataError("there is nothing to publish: no strategy has a result for any symbol")

@@ -52,7 +52,7 @@ class Question:
 
     @property
     def trials(self) -> tuple[Params, ...]:
-        """Every distinct parameter set: of both grids, and of earlier searches; in a fixed order."""
+        """Every distinct parameter set of both grids and of earlier searches, in a fixed order."""
         own = [{**self.fixed, **values} for values in (*self.long_grid, *self.recent_grid)]
         distinct = {stable_json(values): values for values in (*own, *self.earlier)}
         return tuple(distinct.values())

@@ -16,7 +16,8 @@ from trading.simulation import BacktestResult, SearchRow, backtest, search
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """What the last days chose: the searched parameters, whether the plateau holds them, and how they did.
+    """What the last days chose: the searched parameters, whether the plateau holds them, and how
+    they did.
 
     ``rows`` are the results of ``question.recent_grid`` over those days, in its order.
     """

@@ -23,7 +23,8 @@ def searches_table(question: Question, judgement: Judgement, recent: Recent) -> 
     """One row for every distinct parameter set ever tried.
 
     Measures are those over the long history; ``recent_…`` those over the last days, null for a set
-    that is not in the recent grid. ``in_long``, ``in_recent``, ``approved`` and ``chosen`` are 1 or 0.
+    that is not in the recent grid. ``in_long``, ``in_recent``, ``approved`` and ``chosen`` are 1 or
+    0.
     """
     trials = [dict(params) for params in question.trials]
     long_sets = {stable_json({**question.fixed, **values}) for values in question.long_grid}

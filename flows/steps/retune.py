@@ -1,4 +1,6 @@
-"""Retune the breakout's K between two nightlies: K only, inside the approved plateau, never far at once."""
+"""Retune the breakout's K between two nightlies: K only, inside the approved plateau, never far at
+once.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +119,8 @@ def publish_k(
 ) -> PublishResult | None:
     """Publish the release's parameters with the new K; None when no K changed.
 
-    All else stays as it was found and judged, also the end of its validity: only a nightly extends that.
+    All else stays as it was found and judged, also the end of its validity: only a nightly extends
+    that.
     """
     changed = {item.symbol: item.after for item in retuned if item.after != item.before}
     if not changed:

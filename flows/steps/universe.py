@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake.store import Lake
@@ -53,7 +54,7 @@ def _quote_volume(lake: Lake, venue: str, symbol: str, as_of: datetime) -> tuple
             CANDLES, venue=venue, symbol=symbol, interval="1m", month=month
         ):
             rows = lake.read_partition(partition, as_of)
-            rows = rows.filter(pc.greater_equal(rows["open_time"], pc.scalar(as_of - WINDOW)))
+            rows = rows.filter(pc.greater_equal(rows["open_time"], pa.scalar(as_of - WINDOW)))
             if not rows.num_rows:
                 continue
             seen = True

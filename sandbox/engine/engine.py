@@ -77,7 +77,8 @@ class Engine:
         core, tick = self.core, self.core.markets[symbol].instrument.tick
         found: list[Decimal] = []
         for account in core.accounts.values():
-            found.extend(a.level for a in account.open_algos.values() if a.symbol == symbol)
+            waiting = (a for a in account.open_algos.values() if a.symbol == symbol)
+            found.extend(a.level or a.activate_price for a in waiting)
             for order in account.open_orders.values():
                 if order.symbol == symbol:
                     found.append(order.price - tick if order.side == "BUY" else order.price + tick)

@@ -81,7 +81,8 @@ class Exchange:
             if key:
                 for message in user_messages(event):
                     self.hub.send_user(key, message)
-        await self.hub.flush_user()
+        if isinstance(self.clock, LockstepClock):
+            await self.hub.flush_user()
 
     def expire_listen_keys(self, *, force: bool = False) -> None:
         """Tell and forget the listen keys whose hour is over (or all of them)."""

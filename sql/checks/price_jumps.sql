@@ -1,35 +1,42 @@
 -- Minutes whose close jumps beyond $sigmas robust deviations while hardly anything trades.
 -- The deviation is 1.4826 × the median absolute deviation, at least $floor_move (a log return).
+-- A move of up to five usual steps is none: where a price step is large, many minutes stand still.
 with
 moves as (
     select
         open_time,
         volume,
-        case
-            when open_time - lag(open_time) over past = interval '1 minute'
-                then ln(close / lag(close) over past)
-        end as log_move
+        open_time - lag(open_time) over past as since,
+        abs(close - lag(close) over past) as step,
+        ln(close / lag(close) over past) as log_move
     from good_candles
     window past as (order by open_time)
+),
+
+neighbours as (
+    select * from moves
+    where since = interval '1 minute'
 ),
 
 usual as (
     select
         median(log_move) as middle,
+        5 * median(case when step > 0 then step end) as least_step,
         $sigmas * greatest(1.4826 * mad(log_move), $floor_move) as widest,
         $thin_share * median(volume) as thin_volume
-    from moves
+    from neighbours
 ),
 
 offending as (
     select
-        moves.open_time,
+        neighbours.open_time,
         'price jumps without volume' as reason
-    from moves
+    from neighbours
     cross join usual
     where
-        abs(moves.log_move - usual.middle) > usual.widest
-        and moves.volume < usual.thin_volume
+        abs(neighbours.log_move - usual.middle) > usual.widest
+        and neighbours.step > usual.least_step
+        and neighbours.volume < usual.thin_volume
 )
 
 select * from offending

@@ -22,6 +22,7 @@ import pytest
 import typer
 
 from cli.main import app
+from executor.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -137,6 +138,16 @@ def test_a_documented_make_target_exists(command: Command) -> None:
     assert targets
     for target in targets:
         assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("command", [*of_tool("cp"), *of_tool("install")])
+def test_a_documented_copy_has_its_source(command: Command) -> None:
+    *_, source, _ = shlex.split(command.text, comments=True)
+    assert (ROOT / source).is_file()
+
+
+def test_the_example_settings_are_accepted_by_the_executor() -> None:
+    assert load_settings(ROOT / "config" / "settings.example.toml").mode != "live"
 
 
 def test_an_option_that_does_not_exist_would_be_found() -> None:

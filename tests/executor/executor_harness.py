@@ -208,7 +208,8 @@ def assert_ledgers_agree(bench: Bench) -> None:
         row["symbol"]: Decimal(row["quantity"]) * row["side"]
         for row in bench.rows("select * from positions where status in ('open', 'closing')")
     }
-    assert held == _exchange_positions(bench)
+    at_exchange = _exchange_positions(bench)
+    assert held == at_exchange
 
 
 def _exchange_positions(bench: Bench) -> dict[str, Decimal]:

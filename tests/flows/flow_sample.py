@@ -1,4 +1,4 @@
-"""A reduced sample for the tests of the flows: a few weeks of real candles, grids of a few points."""
+"""A reduced sample for the tests of the flows: weeks of real candles, grids of a few points."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def break_prices(folder: Path, symbol: str) -> None:
 
 
 def write_settings(folder: Path, *, models: bool = False) -> Path:
-    """A settings file whose work folder lies beside it; training is left out unless it is the point."""
+    """A settings file whose work folder lies beside it; training is left out unless it is the
+    point.
+    """
     path = folder / "research.toml"
     path.write_text(SETTINGS.format(work=folder / "work", models=str(models).lower()))
     return path

@@ -60,11 +60,13 @@ def write_candles(lake: Lake) -> None:
     lake.write(tables.QUARANTINE, table(bad, tables.QUARANTINE), interval="1m", **SERIES)
 
 
-def write_research(lake: Lake) -> None:
-    """Four combinations, two folds, three trades and their equity."""
-    own = {"as_of": AS_OF, "strategy": "breakout", "symbol": "BTCUSDT"}
-    searches = [
-        {**own, "trial": trial, "params": json.dumps(params), "total_return": result}
+OWN = {"as_of": AS_OF, "strategy": "breakout", "symbol": "BTCUSDT"}
+
+
+def search_rows() -> list[dict[str, Any]]:
+    """Four combinations."""
+    return [
+        {**OWN, "trial": trial, "params": json.dumps(params), "total_return": result}
         for trial, (params, result) in enumerate(
             [
                 ({"k": 0.4, "stop_loss": 0.01}, -0.02),
@@ -74,10 +76,14 @@ def write_research(lake: Lake) -> None:
             ]
         )
     ]
+
+
+def fold_rows() -> list[dict[str, Any]]:
+    """Two folds, one that earned and one that lost."""
     day = timedelta(days=1)
-    folds = [
+    return [
         {
-            **own,
+            **OWN,
             "fold": n,
             "train_from": START + n * day,
             "train_to": START + (n + 1) * day,
@@ -89,9 +95,13 @@ def write_research(lake: Lake) -> None:
         }
         for n, result in enumerate([0.02, -0.01])
     ]
-    trades = [
+
+
+def trade_rows() -> list[dict[str, Any]]:
+    """Three out-of-sample trades."""
+    return [
         {
-            **own,
+            **OWN,
             "sample": "out_of_sample",
             "entry_time": START + timedelta(hours=start),
             "exit_time": START + timedelta(hours=start + 4),
@@ -107,12 +117,57 @@ def write_research(lake: Lake) -> None:
             (60, 0.01, "day_end"),
         ]
     ]
+
+
+def write_research(lake: Lake) -> None:
+    """A search, its folds and their trades."""
     for contract, rows in (
-        (tables.SEARCHES, searches),
-        (tables.FOLDS, folds),
-        (tables.TRADES, trades),
+        (tables.SEARCHES, search_rows()),
+        (tables.FOLDS, fold_rows()),
+        (tables.TRADES, trade_rows()),
     ):
         lake.write(contract, table(rows, contract), run=RUN)
+
+
+def write_model(lake: Lake) -> None:
+    """A direction model that is not better than a reversal, with the card that training leaves."""
+    folder = lake.path(tables.MODELS, run="train-1").parent
+    folder.mkdir(parents=True)
+    card = {
+        "model": "direction_1h",
+        "symbol": "BTCUSDT",
+        "sha256": "ab" * 32,
+        "proven": False,
+        "rows": 900,
+        "train_from": "2025-05-02T00:00:00Z",
+        "train_to": "2025-05-06T00:00:00Z",
+        "features": [{"name": "ret_1", "description": f"log return {NASTY}"}],
+        "importance": [{"feature": "ret_1", "gain": 1.0}],
+        "scores": {"auc": 0.497, "auc_reversal": 0.511, "net_bp_flat": 0.0},
+        "folds": [
+            {
+                "fold": 0,
+                "train_from": 1_746_144_000_000,
+                "train_to": 1_746_230_400_000,
+                "test_from": 1_746_230_400_000,
+                "test_to": 1_746_316_800_000,
+                "scores": {"auc": 0.497, "auc_reversal": 0.511},
+            }
+        ],
+        "verdicts": [
+            {"name": "beats_baseline", "passed": False, "value": -0.01, "threshold": 0.0},
+            {"name": "leak_alarm", "passed": True, "value": 0.497, "threshold": 0.56},
+        ],
+    }
+    (folder / "direction.json").write_text(json.dumps(card), encoding="utf-8")
+    row = {
+        "as_of": AS_OF,
+        "model": "direction_1h",
+        "symbol": "BTCUSDT",
+        "fold": -1,
+        "file": (folder / "direction.txt").relative_to(lake.root).as_posix(),
+    }
+    lake.write(tables.MODELS, table([row], tables.MODELS), run="train-1")
 
 
 def write_ledger(lake: Lake) -> None:
@@ -188,5 +243,6 @@ def small_lake(root: Path) -> tuple[Lake, str]:
     lake = Lake(root)
     write_candles(lake)
     write_research(lake)
+    write_model(lake)
     write_ledger(lake)
     return lake, publish_release(lake)

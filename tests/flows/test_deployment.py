@@ -1,4 +1,6 @@
-"""A real Prefect server, worker and deployments: with some versions nothing is ever scheduled, silently."""
+"""A real Prefect server, worker and deployments: with some versions nothing is ever scheduled,
+silently.
+"""
 
 from __future__ import annotations
 

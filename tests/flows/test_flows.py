@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flow_sample import AS_OF, break_prices, write_sample, write_settings
 
-from flows.engine import Console, PlainEngine, Step
+from flows.engine import PlainEngine, Step
 from flows.launch import launch
 from flows.pipeline import FlowResult
 from lake.releases import read_current, read_release
@@ -134,7 +134,7 @@ def test_a_step_is_tried_again_after_an_operating_system_error() -> None:
             raise left.pop()
         return f"done {key}"
 
-    engine = PlainEngine("test", 1, Console(lambda line: None))
+    engine = PlainEngine("test", 1, [].append)
     assert engine.each(Step("copy", work, retries=2), ["A"])[0].value == "done A"
 
 
@@ -145,12 +145,12 @@ def test_a_users_mistake_is_not_tried_again() -> None:
         calls.append(key)
         raise DataError(f"{key} has no candles")
 
-    engine = PlainEngine("test", 1, Console(lambda line: None))
+    engine = PlainEngine("test", 1, [].append)
     outcome = engine.each(Step("copy", work, retries=2), ["A"])[0]
     assert (outcome.value, outcome.error, calls) == (None, "A has no candles", ["A"])
 
 
 def test_outcomes_keep_the_order_of_their_keys() -> None:
-    engine = PlainEngine("test", 4, Console(lambda line: None))
+    engine = PlainEngine("test", 4, [].append)
     outcomes = engine.each(Step("name", str.lower), list("DCBA"))
     assert [outcome.value for outcome in outcomes] == list("dcba")

@@ -20,7 +20,8 @@ class Night:
     """A nightly in a process of its own that can be killed."""
 
     def __init__(self, folder: Path, lake: Path) -> None:
-        command = [sys.executable, "-m", "cli.main", "flow", "nightly"]
+        program = "from cli.main import main; main()"
+        command = [sys.executable, "-c", program, "flow", "nightly"]
         options = {
             "--as-of": AS_OF.isoformat(),
             "--lake": lake,
@@ -46,6 +47,7 @@ class Night:
     def finish(self) -> list[str]:
         """Let it run to its end."""
         lines = list(self.lines())
+        self._close()
         assert self.process.wait() == 0, "".join(lines[-20:])
         return lines
 
@@ -55,6 +57,7 @@ class Night:
             if text in line:
                 self.kill()
                 return True
+        self._close()
         self.process.wait()
         return False
 
@@ -89,18 +92,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_killed_in_every_step_it_ends_in_the_same_state(folder: Path) -> None:
-    lake = folder / "killed"
-    for step in ("import …", "validate …", "optimize …", "bars …", "publish …"):
-        assert Night(folder, lake).kill_at(step), step
-    Night(folder, lake).finish()
-    assert lake_state(lake) == lake_state(folder / "undisturbed")
+IN_AND_BETWEEN = ("import done", "validate …", "validate done", "optimize …", "publish …")
+EVERYWHERE = (
+    "import …",
+    *IN_AND_BETWEEN,
+    "optimize done",
+    "bars …",
+    "bars done",
+    "publish done",
+    "report …",
+    "report done",
+)
 
 
-def test_killed_between_steps_it_ends_in_the_same_state(folder: Path) -> None:
-    lake = folder / "between"
-    for step in ("import done", "validate done", "optimize done", "publish done"):
-        assert Night(folder, lake).kill_at(step), step
+@pytest.mark.parametrize(
+    "moments",
+    [
+        pytest.param(IN_AND_BETWEEN, id="in and between the steps"),
+        pytest.param(EVERYWHERE, id="everywhere", marks=pytest.mark.slow),
+    ],
+)
+def test_killed_again_and_again_it_ends_in_the_same_state(
+    folder: Path, moments: tuple[str, ...]
+) -> None:
+    lake = folder / f"killed-{len(moments)}-times"
+    for moment in moments:
+        assert Night(folder, lake).kill_at(moment), moment
     Night(folder, lake).finish()
     assert lake_state(lake) == lake_state(folder / "undisturbed")
 

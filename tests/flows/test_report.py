@@ -7,11 +7,14 @@ from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from report_lake import AS_OF, LATER, small_lake
 
+from flows.report.reading import research_rows
 from flows.steps.report import ReportResult, build_report
 from lake.store import Lake
+from lake.tables import SEARCHES
 from trading.errors import ReleaseRefused
 
 SECTIONS = ("summary", "inputs", "quality", "strategies", "models", "execution")
@@ -112,8 +115,30 @@ def test_the_state_and_its_reason_come_first(lake: Lake) -> None:
 def test_charts_have_a_title_and_a_description(lake: Lake) -> None:
     html = built(lake).path.read_text()
     charts = re.findall(r'<svg viewBox[^>]*class="chart[^>]*>(.{0,200})', html)
-    assert len(charts) == 5
+    assert len(charts) == 7
     assert all(re.match(r'<title id="[^"]+">[^<]+</title><desc id=', chart) for chart in charts)
+
+
+def test_a_model_is_shown_beside_its_baselines(lake: Lake) -> None:
+    html = built(lake).path.read_text()
+    section = html[html.index('id="models"') : html.index('id="execution"')]
+    assert "0 of 1 model passed every gate." in section
+    assert "1 gate of 2 not passed: beats the best baseline. Nothing trades on it." in section
+    assert re.search(r"this model</td><td class=\"\">0\.497<", section)
+    assert re.search(r"reversal of the last hour</td><td class=\"good\">0\.511<", section)
+
+
+def test_a_newer_run_replaces_an_older_one_of_the_same_subject(lake: Lake) -> None:
+    rows = lake.read(SEARCHES).drop_columns(["run"])
+    older = rows.set_column(
+        rows.schema.get_field_index("as_of"),
+        "as_of",
+        pa.array([AS_OF - timedelta(days=1)] * rows.num_rows, rows.schema.field("as_of").type),
+    )
+    lake.write(SEARCHES, older, run="run-0")
+    found = research_rows(lake, SEARCHES, AS_OF)
+    assert len(found) == 4
+    assert {row["as_of"] for row in found} == {AS_OF}
 
 
 def test_trades_after_the_release_are_shown_only_when_they_are_known(lake: Lake) -> None:

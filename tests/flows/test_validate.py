@@ -110,6 +110,19 @@ def test_a_jump_without_volume_is_a_bad_print_and_one_with_volume_is_a_crash() -
     assert reasons(verdict.bad) == {200: "price jumps without volume"}
 
 
+def test_a_large_price_step_is_not_a_jump() -> None:
+    columns = minutes(START, 600)
+    for name in ("open", "high", "low", "close"):
+        columns[name] = [300.0] * 600
+    columns["high"][200] = columns["close"][200] = columns["high"][201] = columns["open"][201] = (
+        301.0
+    )
+    columns["volume"][200] = 0.01
+    columns["taker_buy_base"][200] = 0.0
+    verdict = judge(raw(columns), None, "upbit", "KRW-DOGE", LENIENT)
+    assert verdict.bad.num_rows == 0
+
+
 def test_too_many_bad_rows_fail_the_symbol_and_leave_nothing_checked(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     columns = minutes(START, 200)

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from lake_builders import AS_OF, MAY_31_2358, SERIES, WALL, candidate, candles, entry
 
+from lake.importer import import_folder
 from lake.releases import NewFile, list_releases, publish, read_current, read_release
 from lake.store import Lake
-from lake.tables import RAW_CANDLES
+from lake.tables import RAW_CANDLES, RAW_FUNDING
 
 HERE = Path(__file__).parent
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))]
@@ -157,3 +158,21 @@ def test_two_writers_at_once_leave_one_whole_file_and_a_reader_always_finds_one(
     assert [process.poll() for process in processes] == [None, None]
     for process in processes:
         kill_after(process, 0.0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_import_that_was_killed_ends_in_the_same_state_when_run_again(
+    tmp_path: Path, seed: int
+) -> None:
+    sample = HERE.parents[1] / "data_lake" / "sample"
+    whole, killed = Lake(tmp_path / "whole"), Lake(tmp_path / "killed")
+    import_folder(whole, sample, AS_OF)
+    process = start("importing.py", killed.root, sample)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    kill_after(process, random.Random(seed).uniform(0.05, 0.5))
+    import_folder(killed, sample, AS_OF)
+    for table in (RAW_CANDLES, RAW_FUNDING):
+        assert killed.fingerprint(table) == whole.fingerprint(table)
+    files = [sorted(p.relative_to(x.root) for p in x.root.rglob("*")) for x in (whole, killed)]
+    assert files[0] == files[1]

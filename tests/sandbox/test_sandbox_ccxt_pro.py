@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_helpers import stream_exchange
+from sandbox_helpers import MINUTE, START, stream_exchange, write_candles
 
 from sandbox.server import SandboxServer
 
@@ -46,10 +47,11 @@ async def test_candles_trades_and_tickers_arrive(exchange: Any) -> None:
 async def test_order_book_is_built_and_stays_uncrossed(exchange: Any) -> None:
     for _ in range(20):
         book = await soon(exchange.watch_order_book(BTC))
-        assert book["bids"][0][0] < book["asks"][0][0]
-    rest = await exchange.fetch_order_book(BTC, 50)
-    assert {price for price, _ in book["bids"][:5]} != set()
-    assert len(rest["bids"]) == 50
+        best = round((book["bids"][0][0] + book["asks"][0][0]) * 5)
+        # A lost difference would leave a hole or a level that should be gone.
+        for distance in range(1, 21):
+            assert round(book["bids"][distance - 1][0] * 10) == best - distance
+            assert round(book["asks"][distance - 1][0] * 10) == best + distance
 
 
 async def test_account_events_follow_an_order(exchange: Any) -> None:
@@ -79,14 +81,22 @@ async def _watch_open_position(exchange: Any) -> Any:
     return positions
 
 
-async def test_stop_fires_and_closes_the_position(exchange: Any) -> None:
-    await exchange.create_order(BTC, "market", "buy", 0.01)
-    await exchange.create_order(
-        BTC, "market", "sell", None, None, {"stopLossPrice": 99950, "closePosition": True}
-    )
-    async with asyncio.timeout(10):
-        while await exchange.fetch_positions([BTC]):
-            await asyncio.sleep(0.05)
-    last = (await exchange.fetch_my_trades(BTC))[-1]
+async def test_stop_fires_and_closes_the_position(serving: Serving, tmp_path: Path) -> None:
+    history = [(100_000.0, 100_001.0, 99_999.0, 100_000.0)] * 122
+    fall = [(100_000.0, 100_001.0, 99_000.0, 99_100.0)] * 5
+    write_candles(tmp_path / "candles", "BTCUSDT", history + fall, START - 120 * MINUTE)
+    async with serving(clock="accelerated", speed=60.0) as server:
+        client = stream_exchange(server.url)
+        try:
+            await client.load_markets()
+            await client.create_order(BTC, "market", "buy", 0.01)
+            stop = {"stopLossPrice": 99500, "closePosition": True}
+            await client.create_order(BTC, "market", "sell", None, None, stop)
+            async with asyncio.timeout(15):
+                while await client.fetch_positions([BTC]):
+                    await asyncio.sleep(0.05)
+            last = (await client.fetch_my_trades(BTC))[-1]
+        finally:
+            await client.close()
     # The path stops at the trigger itself; a market sell gets one tick less.
-    assert (last["side"], last["price"]) == ("sell", 99949.9)
+    assert (last["side"], last["price"]) == ("sell", 99499.9)

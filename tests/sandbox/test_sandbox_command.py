@@ -7,13 +7,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sandbox_helpers import START, calm, write_candles
 
+from cli.main import main
 from sandbox.audit import audit_ledger
+from sandbox.engine.engine import Engine
+from sandbox.instruments import BUILT_IN
+from sandbox.ledger import Ledger
 from sandbox.serve import fetch_status
 from sandbox.settings import parse_balances, parse_time
 from trading.errors import DataError, SettingsError, VenueError
@@ -21,15 +27,21 @@ from trading.errors import DataError, SettingsError, VenueError
 MAIN = "from cli.main import main; main()"
 
 
-def sandbox(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, "sandbox", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def sandbox(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in this process: its exit status, what it printed, what it complained of."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nocturne", "sandbox", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
 
 
 @pytest.fixture
@@ -78,41 +90,53 @@ def test_served_process_says_one_line_and_ends_cleanly_on_sigterm(
         (["--symbols", "XRPUSDT"], "no XRPUSDT.parquet; there are BTCUSDT"),
     ],
 )
-def test_mistake_is_one_sentence(candles: Path, arguments: list[str], sentence: str) -> None:
+def test_mistake_is_one_sentence(
+    sandbox: Run, candles: Path, arguments: list[str], sentence: str
+) -> None:
     given = arguments if "--candles" in arguments else ["--candles", str(candles), *arguments]
-    result = sandbox("serve", *given)
-    assert result.returncode == 2
-    assert sentence in result.stderr
-    assert result.stderr.count("\n") == 1
+    status, _, complaint = sandbox("serve", *given)
+    assert status == 2
+    assert sentence in complaint
+    assert complaint.count("\n") == 1
 
 
-def test_port_in_use_is_one_sentence(candles: Path) -> None:
+def test_port_in_use_is_one_sentence(sandbox: Run, candles: Path, tmp_path: Path) -> None:
     import socket
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        result = sandbox("serve", "--candles", str(candles), "--port", port)
-    assert result.returncode == 2
-    assert f"--port {port}: cannot listen" in result.stderr
+        given = ["--candles", str(candles), "--port", port, "--ledger", str(tmp_path / "a.sqlite")]
+        status, _, complaint = sandbox("serve", *given)
+    assert status == 2
+    # The file may be used at the next attempt: no run has begun in it.
+    Ledger(tmp_path / "a.sqlite").close()
+    assert f"--port {port}: cannot listen" in complaint
 
 
-def test_candle_file_without_a_column_is_named(tmp_path: Path) -> None:
+def test_candle_file_without_a_column_is_named(sandbox: Run, tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"open_time": [START]}), tmp_path / "BTCUSDT.parquet")
-    result = sandbox("serve", "--candles", str(tmp_path))
-    assert "column open, high, low, close, volume is missing" in result.stderr
+    _, _, complaint = sandbox("serve", "--candles", str(tmp_path))
+    assert "column open, high, low, close, volume is missing" in complaint
 
 
-def test_ledger_of_another_run_is_not_written_over(candles: Path, tmp_path: Path) -> None:
-    ledger = tmp_path / "exchange.sqlite"
-    ledger.write_bytes(b"something")
-    result = sandbox("serve", "--candles", str(candles), "--ledger", str(ledger))
-    assert "already holds the ledger of a run" in result.stderr
-    assert ledger.read_bytes() == b"something"
+def test_ledger_of_another_run_is_not_written_over(
+    sandbox: Run, candles: Path, tmp_path: Path
+) -> None:
+    path, other = tmp_path / "exchange.sqlite", tmp_path / "notes.txt"
+    ledger = Ledger(path)
+    ledger.write_meta({"venue": "usdm"}, START)
+    ledger.close()
+    _, _, complaint = sandbox("serve", "--candles", str(candles), "--ledger", str(path))
+    assert "already holds the ledger of a run" in complaint
+    other.write_text("something")
+    _, _, complaint = sandbox("serve", "--candles", str(candles), "--ledger", str(other))
+    assert "not a sandbox ledger" in complaint
+    assert other.read_text() == "something"
 
 
 def test_status_of_nothing_is_one_sentence() -> None:
@@ -120,17 +144,14 @@ def test_status_of_nothing_is_one_sentence() -> None:
         fetch_status("http://127.0.0.1:9")
 
 
-def test_audit_finds_a_wallet_that_does_not_add_up(candles: Path, tmp_path: Path) -> None:
-    ledger = tmp_path / "exchange.sqlite"
-    arguments = ["serve", "--candles", str(candles), "--ledger", str(ledger)]
-    with subprocess.Popen(
-        [sys.executable, "-c", MAIN, "sandbox", *arguments], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.terminate()
-        process.wait(timeout=10)
-    with closing(sqlite3.connect(ledger)) as connection:
+def test_audit_finds_a_wallet_that_does_not_add_up(sandbox: Run, tmp_path: Path) -> None:
+    path = tmp_path / "exchange.sqlite"
+    ledger, engine = Ledger(path), Engine(BUILT_IN.values())
+    engine.open_account("main", {"USDT": Decimal(10_000)})
+    for event in engine.take_events():
+        ledger.write(event, 0)
+    ledger.close()
+    with closing(sqlite3.connect(path)) as connection:
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             connection.execute("update balances set wallet = '1'")
         connection.execute(
@@ -138,9 +159,9 @@ def test_audit_finds_a_wallet_that_does_not_add_up(candles: Path, tmp_path: Path
             "values ('main', 'TRANSFER', '', '5', '10006')"
         )
         connection.commit()
-    result = sandbox("audit", "--ledger", str(ledger))
-    assert result.returncode == 1
-    assert "wallet 10006 is not the sum of its changes 10005" in result.stdout
+    status, report, _ = sandbox("audit", "--ledger", str(path))
+    assert status == 1
+    assert "wallet 10006 is not the sum of its changes 10005" in report
 
 
 def test_audit_of_a_file_that_is_no_ledger(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from sandbox_helpers import MINUTE, START, RestClient, until, write_candles
+from sandbox_helpers import MINUTE, START, RestClient, calm, until, write_candles
 
 from sandbox.clock import LockstepClock
 from sandbox.server import SandboxServer
@@ -186,7 +189,7 @@ async def test_position_makes_its_minute_walk_to_the_stop_first(serving: Serving
         running = await hear(client.market)
         assert (running["k"]["x"], running["k"]["c"]) == (False, "99950.00")
         trade = await hear(client.market)
-        assert (trade["e"], trade["p"]) == ("aggTrade", "99950.0")
+        assert (trade["e"], trade["p"]) == ("aggTrade", "99950.00")
         kinds = [(await hear(client.user)) for _ in range(12)]
     assert [_short(event) for event in kinds] == [
         "ORDER_TRADE_UPDATE NEW",
@@ -203,7 +206,7 @@ async def test_position_makes_its_minute_walk_to_the_stop_first(serving: Serving
         "ALGO_UPDATE FINISHED",
     ]
     assert kinds[-2]["o"]["c"] == "n1-stop"
-    assert kinds[-2]["o"]["L"] == "99949.9"
+    assert kinds[-2]["o"]["L"] == "99949.90"
     assert kinds[-2]["E"] == trade["E"]
 
 
@@ -217,7 +220,7 @@ def _short(event: Any) -> str:
     return f"{event['e']} {detail[event['e']]()}"
 
 
-async def test_next_candle_opens_where_it_was_recorded(serving: Serving, tmp_path: Any) -> None:
+async def test_next_candle_opens_where_it_was_recorded(serving: Serving, tmp_path: Path) -> None:
     rows = [(100.0, 101.0, 99.0, 100.5), (102.0, 103.0, 101.0, 102.5)]
     write_candles(tmp_path / "gap", "AAAUSDT", rows)
     async with (
@@ -229,6 +232,69 @@ async def test_next_candle_opens_where_it_was_recorded(serving: Serving, tmp_pat
         assert (await hear(client.market))["k"]["c"] == "100.5"
         _, price = await client.rest.plain("GET", "/fapi/v2/ticker/price?symbol=AAAUSDT")
         assert price["price"] == "102.0"
+
+
+async def test_longer_bars_close_with_their_last_minute(serving: Serving) -> None:
+    async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
+        client = Stepper(session, server.url)
+        await client.connect("btcusdt@kline_5m", "btcusdt_perpetual@continuousKline_1m")
+        closed = []
+        for _ in range(6):
+            five, one = await hear(client.market), await hear(client.market)
+            assert one["e"] == "continuous_kline"
+            assert one["k"]["x"]
+            closed.append((five["k"]["x"], five["k"]["t"], five["k"]["v"]))
+            await client.acknowledge(five["E"])
+    later = START + 5 * MINUTE
+    assert closed == [
+        (False, START, "10.000"),
+        (False, START, "20.000"),
+        (False, START, "30.000"),
+        (False, START, "40.000"),
+        (True, START, "50.000"),
+        (False, later, "10.000"),
+    ]
+
+
+async def test_recorded_funding_is_paid_at_its_time(serving: Serving, tmp_path: Path) -> None:
+    write_candles(tmp_path / "usdm" / "usdm", "BTCUSDT", calm(100_000.0, 10))
+    times = pa.array([START + 2 * MINUTE + 3], pa.timestamp("ms", "UTC"))
+    (tmp_path / "usdm" / "funding" / "usdm").mkdir(parents=True)
+    pq.write_table(
+        pa.table({"funding_time": times, "funding_rate": [0.0001]}),
+        tmp_path / "usdm" / "funding" / "usdm" / "BTCUSDT.parquet",
+    )
+    async with (
+        serving(clock="lockstep", candles=tmp_path / "usdm" / "usdm") as server,
+        aiohttp.ClientSession() as session,
+    ):
+        client = Stepper(session, server.url)
+        await client.connect("btcusdt@kline_1m")
+        first = await hear(client.market)
+        entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}
+        await client.rest.signed("POST", "/fapi/v1/order", **entry)
+        time = first["E"]
+        while time < START + 2 * MINUTE:
+            await client.acknowledge(time)
+            time = (await hear(client.market))["E"]
+        _, rows = await client.rest.signed("GET", "/fapi/v1/income", incomeType="FUNDING_FEE")
+        assert [(row["income"], row["time"]) for row in rows] == [("-0.10000000", time)]
+        _, rates = await client.rest.plain("GET", "/fapi/v1/fundingRate?symbol=BTCUSDT")
+        assert rates == []  # its recorded time is three milliseconds later
+        _, index = await client.rest.plain("GET", "/fapi/v1/premiumIndex?symbol=BTCUSDT")
+        assert index["lastFundingRate"] == "0.00010000"
+
+
+async def test_countdown_cancels_orders_unless_it_is_renewed(serving: Serving) -> None:
+    async with serving() as server, aiohttp.ClientSession() as session:
+        rest = RestClient(session, server.url)
+        order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+        await rest.signed("POST", "/fapi/v1/order", **order, quantity="0.010", price="99000")
+        path, account = "/fapi/v1/countdownCancelAll", server.exchange.engine.core.accounts["main"]
+        await rest.signed("POST", path, symbol="BTCUSDT", countdownTime="60000")
+        assert len(account.open_orders) == 1
+        await rest.signed("POST", path, symbol="BTCUSDT", countdownTime="20")
+        await until(lambda: not account.open_orders)
 
 
 async def test_muted_and_cut_streams(serving: Serving) -> None:

@@ -99,7 +99,7 @@ print(state[ATR_NOW], sum(stats.cache_hits.values()), sum(stats.cache_misses.val
 
 
 def average_range(packages: Path, cache: Path) -> list[float]:
-    """Range, cache hits and misses of a fresh process that imports ``trading`` from ``packages``."""
+    """Range, cache hits and misses of a fresh process that uses the ``trading`` of ``packages``."""
     ran = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(cache)],
         cwd=packages,

@@ -62,15 +62,16 @@ def fill_days(
     times: list[int],
     lows: Buffer,
     highs: Buffer,
-    base_ms: int,
     day_last: list[int],
     rest_low: Buffer,
     rest_high: Buffer,
 ) -> None:
     """For each row the last row of its UTC day, and the extremes from the row to there."""
     last = len(times) - 1
+    day_start = times[last] + 1
     for i in range(last, -1, -1):
-        if i == last or day_ends_at(times, i, base_ms):
+        if times[i] < day_start:  # the next row, if any, is of another day
+            day_start = times[i] - times[i] % DAY_MS
             day_last[i] = i
             rest_low[i] = lows[i]
             rest_high[i] = highs[i]

@@ -130,16 +130,20 @@ class FastEngine:
             at.kernel(jumping.fill_extremes)(lows, highs, block, least, most)
             self._extremes += [least, most]
         self._day_index = [at.integers(rows), at.floats(rows), at.floats(rows)]
-        at.kernel(jumping.fill_days)(
-            self._columns[0], lows, highs, candles.interval_ms, *self._day_index
-        )
+        at.kernel(jumping.fill_days)(self._columns[0], lows, highs, *self._day_index)
+        # Written anew for each set of signals, after the last set was traded.
+        self._entries, self._exits = at.integers(rows), at.integers(rows)
+        self._atrs = at.floats(rows)
 
     def run(self, setup: Setup, rules: Floats) -> tuple[Floats, Floats]:
         """Sums (combinations x sums) and daily returns (combinations x days) of combinations that
         share the signals of ``setup``; ``rules`` holds the rules of one after the other.
         """
         at, combinations = self._at, len(rules) // RULES_SIZE
-        entries, atrs, exits = self._signals(setup, bool(rules[R_DAY_END] > 0.0))
+        if setup.is_bare and setup.strategy.scan is not None:
+            entries, atrs, exits = self._scan(setup, setup.strategy.scan)
+        else:
+            entries, atrs, exits = self._signals(setup, bool(rules[R_DAY_END] > 0.0))
         sums = at.floats(combinations * SUMS_SIZE)
         daily = at.floats(combinations * self._days)
         at.kernel(jumping.run_combinations)(
@@ -162,10 +166,27 @@ class FastEngine:
             np.asarray(daily, dtype=np.float64).reshape(combinations, self._days),
         )
 
+    def _scan(self, setup: Setup, scan: Kernel) -> tuple[Any, Any, Any]:
+        """The same as :meth:`_signals` for a strategy that finds its bare entries at a stroke."""
+        at = self._at
+        times, opens, _, _, closes, _ = self._columns
+        entries = self._entries
+        entered = at.kernel(scan)(
+            times,
+            opens,
+            closes,
+            *self._extremes[:2],
+            jumping.BLOCK,
+            *self._day_index,
+            at.buffer(setup.par),
+            self._first_row,
+            entries,
+        )
+        return entries[:entered], at.floats(entered), at.integers(0)
+
     def _signals(self, setup: Setup, day_bound: bool) -> tuple[Any, Any, Any]:
         """Entry rows, their ATRs and exit rows of one set of entry parameters."""
-        at, rows = self._at, len(self._candles)
-        entries, atrs, exits = at.integers(rows), at.floats(rows), at.integers(rows)
+        at, entries, atrs, exits = self._at, self._entries, self._atrs, self._exits
         counts = at.integers(2)
         bars, filters, state, par, out = (at.buffer(b) for b in setup.buffers())
         at.find_signals(setup.step)(

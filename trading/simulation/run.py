@@ -88,10 +88,14 @@ def search(
         raise ParameterError("the grid is empty; give at least one combination")
     run = _Span(candles, trade_from_ms)
     speed = kernels.speed(compiled)
+    base = strategy.resolve(fixed)
     setup = Setup.of(strategy, {**fixed, **grid[0]}, candles.interval_ms)
     seconds_compile = _ready_to_search(speed, setup, costs)
     started = time.perf_counter()
-    setups = [Setup.of(strategy, {**fixed, **values}, candles.interval_ms) for values in grid]
+    setups = [
+        Setup.resolved(strategy, strategy.refine(base, values), candles.interval_ms)
+        for values in grid
+    ]
     engine = kernels.FastEngine(speed, candles, run.first_row, run.first_day, run.days)
     sums = np.empty((len(setups), SUMS_SIZE))
     daily = np.zeros((len(setups), run.days))

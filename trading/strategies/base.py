@@ -44,6 +44,15 @@ Step = Callable[[Buffer, Buffer, Buffer, int, int, float, float, float, float, f
 """``step(state, par, out, open_time, tf_ms, open, high, low, close, volume)`` on a candle."""
 
 
+Scan = Callable[..., int]
+"""``scan(times, opens, closes, least, most, block, day_last, rest_low, rest_high, par, first_row,
+entries)`` writes the entry rows of unfiltered base candles from ``first_row`` on; how many.
+
+``least`` and ``most`` are extremes of blocks of ``block`` candles, ``day_last`` the last row of
+each row's UTC day, ``rest_low`` and ``rest_high`` the extremes from the row to there.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One declared parameter: ``kind`` is ``float``, ``int``, ``choice`` or ``interval``."""
@@ -134,6 +143,8 @@ class Strategy:
     in.
     """
     step: Step  # a class attribute: staticmethod(kernel)
+    scan: Scan | None = None
+    """Optional: finds at a stroke the rows that :attr:`step` would enter on."""
     version: ClassVar[str] = "1"
 
     def state_size(self, params: Mapping[str, Value]) -> int:
@@ -166,6 +177,13 @@ class Strategy:
         for name in values:
             self.parameter(name)
         return {p.name: p.parse(values.get(p.name, p.default), self.name) for p in self.parameters}
+
+    def refine(self, params: Mapping[str, Value], values: Mapping[str, Value]) -> dict[str, Value]:
+        """Resolved ``params`` with ``values`` in their place, read as by :meth:`resolve`."""
+        read = {
+            name: self.parameter(name).parse(value, self.name) for name, value in values.items()
+        }
+        return {**params, **read}
 
     def signal_tf(self, params: Mapping[str, Value]) -> int:
         """Milliseconds of the candles that signals are judged on."""

@@ -51,6 +51,69 @@ def target_of(day_open: float, high: float, low: float, k: float) -> float:
 
 
 @kernel
+def crosses(last_close: float, close: float, target: float) -> bool:
+    """Whether ``close`` is above the target and the close before it was not."""
+    return close > target and not last_close > target
+
+
+@kernel
+def scan_day(
+    closes: Buffer,
+    least: Buffer,
+    most: Buffer,
+    block: int,
+    target: float,
+    first: int,
+    last: int,
+    entries: list[int],
+    count: int,
+) -> int:
+    """Add the crossings of rows ``first`` to ``last``, exclusive, to ``count`` ``entries``."""
+    i = first
+    while i < last:
+        b = i // block
+        if i % block == 0 and most[b] <= target:
+            i += block
+            continue
+        if crosses(closes[i - 1], closes[i], target):
+            entries[count] = i
+            count += 1
+        # In a block that lies above the target no candle but the first can come from below.
+        i += block if i % block == 0 and least[b] > target else 1
+    return count
+
+
+@kernel
+def breakout_scan(
+    times: list[int],
+    opens: Buffer,
+    closes: Buffer,
+    least: Buffer,
+    most: Buffer,
+    block: int,
+    day_last: list[int],
+    rest_low: Buffer,
+    rest_high: Buffer,
+    par: Buffer,
+    first_row: int,
+    entries: list[int],
+) -> int:
+    """The rows on which :func:`breakout_step` enters without filters, day by day; how many."""
+    count = 0
+    row = 0
+    yesterday = -1  # the first row of the day before
+    while row < len(times):
+        last = day_last[row]
+        if yesterday >= 0 and times[row] // DAY_MS == times[yesterday] // DAY_MS + 1:
+            target = target_of(opens[row], rest_high[yesterday], rest_low[yesterday], par[OWN])
+            start = row if row > first_row else first_row
+            count = scan_day(closes, least, most, block, target, start, last, entries, count)
+        yesterday = row
+        row = last + 1
+    return count
+
+
+@kernel
 def breakout_step(
     state: Buffer,
     par: Buffer,
@@ -89,7 +152,7 @@ def breakout_step(
     out[LIMIT] = target
     if not close > target:
         out[REASON] = BELOW if target == target else NO_YESTERDAY
-    elif last_close > target:
+    elif not crosses(last_close, close, target):
         out[REASON] = ABOVE_ALREADY
         out[SEEN] = last_close
     elif (open_time + tf_ms) % DAY_MS == 0:
@@ -112,6 +175,7 @@ class Breakout(Strategy):
     own = (Parameter("k", "float", 0.5, 0.0, 2.0, help="share of yesterday's range; 0.4 to 0.7"),)
     day_end = True
     step = staticmethod(breakout_step)
+    scan = staticmethod(breakout_scan)
     reasons: ClassVar[Mapping[int, str]] = {
         ENTERED: "entered: close {seen:.8g} above target {limit:.8g}",
         BELOW: "close {seen:.8g} not above target {limit:.8g}",

@@ -82,4 +82,5 @@ def trade(side: Integers, log_return: Floats, times: Integers, cost_bp: float) -
     first = int(times[0] // DAY_MS)
     days = (times[taken] // DAY_MS - first).astype(np.int64)
     length = int(times[-1] // DAY_MS) - first + 1
-    return TradeScore(net, np.bincount(days, weights=net, minlength=length))
+    daily = np.asarray(np.bincount(days, weights=net, minlength=length), dtype=np.float64)
+    return TradeScore(net, daily)

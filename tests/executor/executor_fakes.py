@@ -1,0 +1,224 @@
+"""An exchange in memory behind the port `Venue`, and an executor assembled around it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from executor.clock import ReplayClock
+from executor.events import EventType
+from executor.ledger.store import Ledger
+from executor.parts import Executor, assemble, make_context
+from executor.ports import (
+    ZERO,
+    Balance,
+    Instrument,
+    NewOrder,
+    OrderUpdate,
+    UserEvent,
+    VenueFill,
+    VenueOrder,
+    VenuePosition,
+)
+from executor.settings import Settings
+from executor.venues.errors import VenueFaultError
+from trading.candles import Candle
+
+MINUTE = 60_000
+BTC = Instrument(
+    "BTCUSDT", Decimal("0.1"), Decimal("0.001"), Decimal("0.001"), Decimal(100), Decimal(5)
+)
+
+
+class FakeVenue:
+    """Fills market orders at ``price`` and lets conditional ones rest; faults are scripted."""
+
+    def __init__(self) -> None:
+        self.price = Decimal(50_000)
+        self.orders: dict[str, VenueOrder] = {}
+        self.fills: list[VenueFill] = []
+        self.held: dict[str, Decimal] = {}
+        self.entry: dict[str, Decimal] = {}
+        self.faults: list[VenueFaultError] = []
+        """Raised by the next requests to place an order, in order, before anything happens."""
+        self.lost_answers: list[VenueFaultError] = []
+        """Raised after the order was taken."""
+        self.mute = False
+        self.sink: Callable[[UserEvent], None] = lambda _event: None
+        self._ids = itertools.count(1)
+
+    async def connect(self, symbols: Sequence[str], leverage: int) -> dict[str, Instrument]:
+        del leverage
+        return {symbol: replace(BTC, symbol=symbol) for symbol in symbols}
+
+    async def close(self) -> None:
+        return None
+
+    async def klines(self, symbol: str, interval: str, start_ms: int, end_ms: int) -> list[Candle]:
+        del symbol, interval, start_ms, end_ms
+        return []
+
+    async def last_price(self, symbol: str) -> float:
+        del symbol
+        return float(self.price)
+
+    async def balance(self) -> Balance:
+        return Balance(Decimal(10_000), Decimal(10_000))
+
+    async def positions(self) -> list[VenuePosition]:
+        return [VenuePosition(s, q, self.entry[s]) for s, q in self.held.items() if q != 0]
+
+    async def open_orders(self, symbol: str | None = None) -> list[VenueOrder]:
+        resting = [order for order in self.orders.values() if order.resting]
+        return [order for order in resting if symbol in (None, order.symbol)]
+
+    async def place(self, order: NewOrder) -> VenueOrder:
+        if self.faults:
+            raise self.faults.pop(0)
+        number = str(next(self._ids))
+        placed = VenueOrder(
+            order.client_id,
+            number,
+            order.symbol,
+            order.side,
+            order.kind.value,
+            "NEW",
+            order.quantity or ZERO,
+            trigger_price=order.trigger_price or ZERO,
+            close_position=order.close_position,
+            reduce_only=order.reduce_only,
+            conditional=order.conditional,
+        )
+        self.orders[order.client_id] = placed
+        if not order.conditional:
+            self.fill(order.client_id, order.quantity or ZERO)
+        if self.lost_answers:
+            raise self.lost_answers.pop(0)
+        return placed
+
+    def fill(self, client_id: str, quantity: Decimal) -> None:
+        """Execute an order and tell the user stream, unless it is mute."""
+        order = replace(self.orders[client_id], status="FILLED", filled=quantity)
+        self.orders[client_id] = order
+        trade = VenueFill(
+            order.symbol,
+            str(next(self._ids)),
+            order.exchange_id,
+            order.side,
+            self.price,
+            quantity,
+            Decimal("0.5"),
+            "USDT",
+            ZERO,
+            MINUTE,
+            client_id,
+        )
+        self.fills.append(trade)
+        signed = self.held.get(order.symbol, ZERO) + trade.signed_quantity
+        self.held[order.symbol] = signed
+        self.entry[order.symbol] = self.price
+        if signed == 0:
+            for other in list(self.orders.values()):
+                if other.close_position and other.resting:
+                    self.orders[other.client_id] = replace(other, status="EXPIRED")
+        if not self.mute:
+            self.sink(OrderUpdate(order, trade, MINUTE))
+
+    async def query(self, symbol: str, client_id: str, *, conditional: bool) -> VenueOrder | None:
+        del symbol, conditional
+        return self.orders.get(client_id)
+
+    async def cancel(self, order: VenueOrder) -> None:
+        self.orders[order.client_id] = replace(self.orders[order.client_id], status="CANCELED")
+
+    async def trades(
+        self, symbol: str, *, start_ms: int | None = None, order_id: str | None = None
+    ) -> list[VenueFill]:
+        del start_ms
+        found = [f for f in self.fills if f.symbol == symbol and order_id in (None, f.order_id)]
+        return [replace(fill, client_id="") for fill in found]
+
+    async def recent_orders(self, symbol: str, start_ms: int) -> list[VenueOrder]:
+        del start_ms
+        return [o for o in self.orders.values() if o.symbol == symbol and not o.conditional]
+
+    async def listen_key(self) -> str:
+        return "key"
+
+
+class SilentStream:
+    """A market and user stream that says nothing."""
+
+    async def run(self, sink: object) -> None:
+        del sink
+        await asyncio.Event().wait()
+
+    async def watch_prices(self, symbols: frozenset[str]) -> None:
+        del symbols
+
+    async def set_symbols(self, symbols: frozenset[str]) -> None:
+        del symbols
+
+
+@asynccontextmanager
+async def executor_on(folder: Path, venue: FakeVenue, **changes: object) -> AsyncIterator[Executor]:
+    """An executor whose bus and intake run, reconciled once; the market streams are silent."""
+    settings = Settings.model_validate(
+        {
+            "mode": "replay",
+            "account": "test",
+            "paths": {"published": folder / "published", "state": folder},
+            "protection": {"confirm_within_s": 2.0, "second_line_after_s": 0.1},
+            **changes,
+        }
+    )
+    ledger = Ledger(folder / "ledger.sqlite")
+    ctx = make_context(settings, ReplayClock(2 * MINUTE), ledger, venue)
+    executor = assemble(ctx, SilentStream(), SilentStream())
+    venue.sink = executor.intake.push
+    ctx.book.instruments.update(await venue.connect(["BTCUSDT", "ETHUSDT"], 5))
+    ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", executor.trader.on_signal)
+    tasks = [asyncio.create_task(ctx.bus.run()), asyncio.create_task(executor.intake.run())]
+    executor.reconciler.load()
+    await executor.reconciler.settle_orders()
+    await executor.reconciler.run_once()
+    executor.feed.up = True
+    executor.feed.seen["BTCUSDT"] = 3
+    executor.trader.release_is_valid = lambda: True
+    try:
+        yield executor
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await ctx.stop_tasks()
+        ledger.close()
+
+
+async def settled(executor: Executor) -> None:
+    """Wait until nothing is under way."""
+    async with asyncio.timeout(20):
+        await executor.ctx.activity.wait_idle()
+
+
+def signal(executor: Executor, bar_time: int = MINUTE, **changes: object) -> None:
+    """A signal of `breakout` to buy BTCUSDT, as a decider would give it."""
+    data: dict[str, object] = {
+        "strategy": "breakout",
+        "action": "enter",
+        "side": 1,
+        "reason": "test",
+        "values": {},
+        "atr": None,
+        "price": 50_000.0,
+        "bar_time": bar_time,
+        "release_id": "20250620T000000Z-abcdefgh",
+        "release_short": "abcdefgh",
+        **changes,
+    }
+    executor.ctx.emit(EventType.SIGNAL_GENERATED, symbol="BTCUSDT", **data)

@@ -1,0 +1,74 @@
+"""A run under a Prefect server of its own: recorded there, and no server is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from flow_sample import AS_OF, PROJECT, write_settings
+
+from flows import local
+from flows.server import take_home
+
+DEADLINE_S = 60.0
+
+
+def start_scan(folder: Path) -> subprocess.Popen[str]:
+    """`nocturne flow scan --server private` in a process of its own."""
+    options = ["--as-of", f"{AS_OF:%Y-%m-%d}", "--lake", str(folder / "lake")]
+    options += ["--settings", str(write_settings(folder)), "--server", "private"]
+    program = "from cli.main import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "flow", "scan", *options],
+        cwd=PROJECT,
+        env={**os.environ, "HOME": str(folder / "home"), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_only_one_server_may_have_a_home(tmp_path: Path) -> None:
+    first = take_home(tmp_path, 0.0)
+    assert first is not None
+    assert take_home(tmp_path, 0.0) is None
+    first.close()
+    second = take_home(tmp_path, 0.0)
+    assert second is not None
+    second.close()
+
+
+@pytest.mark.slow
+def test_a_run_uses_its_own_server_and_leaves_neither_it_nor_anything_at_home(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "home").mkdir()
+    local.prepare()
+    process = start_scan(tmp_path)
+    output, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, output
+    assert output.splitlines()[-1].endswith("0 symbols traded in the last 24 hours")
+    url = next(line.split()[-1] for line in output.splitlines() if "Prefect server at" in line)
+    assert not local.healthy(url)
+    assert list((tmp_path / "home").iterdir()) == []
+    assert (tmp_path / "work" / "prefect" / "prefect.db").is_file()
+
+
+@pytest.mark.slow
+def test_the_server_of_a_killed_run_ends_by_itself(tmp_path: Path) -> None:
+    local.prepare()
+    process = start_scan(tmp_path)
+    assert process.stdout is not None
+    line = next(text for text in process.stdout if "Prefect server at" in text)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + DEADLINE_S
+    while local.healthy(line.split()[-1]):
+        assert time.monotonic() < deadline, "the server outlived its run"
+        time.sleep(0.1)

@@ -1,0 +1,215 @@
+"""The search of one strategy on one symbol: what it chooses, counts, stores and refuses."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from flow_sample import AS_OF, SAMPLE, write_settings
+
+from flows.settings import FILE_VARIABLE, ResearchSettings, StrategyGrids, load_settings
+from flows.steps.optimize import OptimizeEntry, earlier_trials, optimize
+from flows.steps.plateau import Approved, approve
+from lake.store import Lake
+from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
+from trading.errors import DataError, SettingsError
+from trading.strategies.registry import get_strategy
+
+MONTHS = ("2025-05", "2025-06")
+
+
+def write_candles(lake: Lake, *, change_first_close: float = 0.0) -> None:
+    """The bundled minutes of BTCUSDT as checked candles."""
+    rows = pq.read_table(SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet")
+    rows = rows.append_column("gap_before", pa.array([0] * rows.num_rows, pa.int64()))
+    if change_first_close:
+        closes = rows["close"].to_pylist()
+        closes[0] += change_first_close
+        index = rows.schema.get_field_index("close")
+        rows = rows.set_column(index, "close", pa.array(closes, pa.float64()))
+    months = pa.array([f"{moment:%Y-%m}" for moment in rows["open_time"].to_pylist()])
+    for month in MONTHS:
+        lake.write(
+            CANDLES,
+            rows.filter(pa.compute.equal(months, month)),
+            venue="binance_usdm",
+            symbol="BTCUSDT",
+            interval="1m",
+            month=month,
+        )
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> ResearchSettings:
+    """The reduced settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FILE_VARIABLE, str(write_settings(tmp_path_factory.mktemp("settings"))))
+        return load_settings()
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with checked candles of BTCUSDT."""
+    lake = Lake(tmp_path_factory.mktemp("optimize"))
+    write_candles(lake)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def found(lake: Lake, settings: ResearchSettings) -> OptimizeEntry:
+    """One search, shared by the tests that look at it."""
+    return search(lake, settings)
+
+
+def search(lake: Lake, settings: ResearchSettings, days_earlier: int = 0) -> OptimizeEntry:
+    """Breakout on BTCUSDT."""
+    as_of = AS_OF - timedelta(days=days_earlier)
+    return optimize(lake, as_of=as_of, strategy="breakout", symbol="BTCUSDT", settings=settings)
+
+
+def test_every_distinct_set_of_both_grids_is_counted_once(lake: Lake, found: OptimizeEntry) -> None:
+    # 3 x 2 coarse sets, all of which are among the 5 x 3 fine ones
+    assert found.trials == 15
+    rows = lake.read(SEARCHES, run=found.run)
+    assert len(set(rows["params"].to_pylist())) == rows.num_rows == 15
+    assert sum(rows["in_long"].to_pylist()) == 6
+    assert sum(rows["in_recent"].to_pylist()) == 15
+    assert sum(rows["chosen"].to_pylist()) == 1
+
+
+def test_a_set_that_an_earlier_search_tried_is_counted_too(
+    tmp_path: Path, settings: ResearchSettings
+) -> None:
+    lake = Lake(tmp_path)
+    write_candles(lake)
+    other = StrategyGrids(
+        long={"k": "0.7", "stop_loss": "0.01,0.03"},
+        recent={"k": "0.7", "stop_loss": "0.02"},
+        fixed=settings.grids["breakout"].fixed,
+    )
+    before = settings.model_copy(update={"grids": {"breakout": other}})
+    assert search(lake, before, days_earlier=1).trials == 3
+    assert search(lake, settings).trials == 15 + 3
+    strategy = get_strategy("breakout")
+    assert len(earlier_trials(lake, strategy, "BTCUSDT", AS_OF - timedelta(days=1))) == 3
+
+
+def test_folds_are_trained_before_they_are_tested_and_end_before_as_of(
+    lake: Lake, found: OptimizeEntry
+) -> None:
+    folds = lake.read(FOLDS, run=found.run).to_pylist()
+    assert len(folds) >= 2
+    for fold in folds:
+        assert fold["train_to"] - fold["train_from"] == timedelta(days=10)
+        assert fold["test_from"] - fold["train_to"] == timedelta(days=1)
+        assert fold["test_to"] - fold["test_from"] == timedelta(days=4)
+    assert folds[-1]["test_to"] == AS_OF
+
+
+def test_out_of_sample_measures_are_those_of_the_stored_trades(
+    lake: Lake, found: OptimizeEntry
+) -> None:
+    trades = lake.read(TRADES, run=found.run).to_pylist()
+    outside = [row for row in trades if row["sample"] == "out_of_sample"]
+    growth = 1.0
+    for row in outside:
+        growth *= 1.0 + row["net_return"]
+    measured = found.entry.out_of_sample
+    assert measured["trades"] == len(outside) > 0
+    assert measured["total_return"] == pytest.approx(growth - 1.0, abs=1e-12)
+
+
+def test_the_chosen_set_lies_on_the_approved_plateau(found: OptimizeEntry) -> None:
+    inside, params = found.entry.in_sample, found.entry.params
+    assert inside["approved_sets"] >= 1
+    assert inside["approved_k_low"] <= params["k"] <= inside["approved_k_high"]
+    assert inside["approved_stop_loss_low"] <= params["stop_loss"]
+    assert params["stop_loss"] <= inside["approved_stop_loss_high"]
+
+
+def test_too_few_trades_make_it_unproven_and_the_verdict_says_so(found: OptimizeEntry) -> None:
+    verdicts = {verdict.name: verdict for verdict in found.entry.verdicts}
+    assert not found.entry.proven
+    assert not verdicts["out_of_sample_trades"].passed
+    assert "is below the required 30" in verdicts["out_of_sample_trades"].text
+
+
+def test_the_same_question_is_answered_from_the_lake(
+    lake: Lake, settings: ResearchSettings, found: OptimizeEntry
+) -> None:
+    again = search(lake, settings)
+    assert again.reused
+    assert not found.reused
+    assert (again.entry, again.trials) == (found.entry, found.trials)
+
+
+def test_candles_after_as_of_change_nothing(
+    tmp_path: Path, settings: ResearchSettings, found: OptimizeEntry
+) -> None:
+    lake = Lake(tmp_path)
+    write_candles(lake)
+    known = lake.read(CANDLES, as_of=AS_OF, symbol="BTCUSDT").select(CANDLES.schema.names)
+    months = pa.array([f"{moment:%Y-%m}" for moment in known["open_time"].to_pylist()])
+    for month in MONTHS:
+        lake.write(
+            CANDLES,
+            known.filter(pa.compute.equal(months, month)),
+            venue="binance_usdm",
+            symbol="BTCUSDT",
+            interval="1m",
+            month=month,
+        )
+    assert search(lake, settings).entry == found.entry
+
+
+def test_one_changed_input_value_is_a_new_question(
+    tmp_path: Path, settings: ResearchSettings, found: OptimizeEntry
+) -> None:
+    lake = Lake(tmp_path)
+    write_candles(lake, change_first_close=0.1)
+    changed = search(lake, settings)
+    assert not changed.reused
+    assert [ref.sha256 for ref in changed.fingerprint] != [ref.sha256 for ref in found.fingerprint]
+
+
+def test_stale_missing_and_short_histories_are_told(lake: Lake, settings: ResearchSettings) -> None:
+    late = AS_OF + timedelta(days=30)
+    with pytest.raises(DataError, match=r"BTCUSDT's candles end at 2025-06-24 .* days before"):
+        optimize(lake, as_of=late, strategy="breakout", symbol="BTCUSDT", settings=settings)
+    with pytest.raises(DataError, match="XRPUSDT has no checked candles before 2025-06-19"):
+        optimize(lake, as_of=AS_OF, strategy="breakout", symbol="XRPUSDT", settings=settings)
+    with pytest.raises(DataError, match="too short for one walk-forward fold"):
+        search(lake, settings, days_earlier=40)
+    with pytest.raises(SettingsError, match="no search grid is set for strategy 'rsi_bollinger'"):
+        optimize(lake, as_of=AS_OF, strategy="rsi_bollinger", symbol="BTCUSDT", settings=settings)
+
+
+LINE = [{"k": 0.3}, {"k": 0.4}, {"k": 0.5}, {"k": 0.6}, {"k": 0.7}]
+
+
+def test_the_plateau_is_what_connects_to_the_winner_and_keeps_half_of_it() -> None:
+    objective = [1.8, 0.2, 2.0, 1.5, 1.2]
+    approved = approve(LINE, objective, [0.1] * 5, winner=2)
+    # 0.3 is as good, but 0.4 between them is not
+    assert approved == Approved(3, {"k": (0.5, 0.7)}, {})
+    assert approved.holds({"k": 0.55, "stop_loss": 0.9})
+    assert not approved.holds({"k": 0.45})
+
+
+def test_a_set_without_profit_is_no_part_of_the_plateau() -> None:
+    approved = approve(LINE, [2.0] * 5, [0.1, 0.1, 0.1, -0.1, 0.1], winner=1)
+    assert approved.numbers == {"k": (0.3, 0.5)}
+
+
+def test_a_losing_winner_approves_nothing() -> None:
+    approved = approve(LINE, [-1.0] * 5, [-0.1] * 5, winner=0)
+    assert approved.size == 0
+    assert not approved.holds({"k": 0.3})
+
+
+def test_words_have_no_order_and_are_approved_by_name() -> None:
+    grid = [{"filters": "on"}, {"filters": "off"}]
+    assert approve(grid, [1.0, 0.9], [0.1, 0.1], winner=0).words == {"filters": ("off", "on")}

@@ -1,0 +1,254 @@
+"""Models are judged on what came after their training, and noise and leaks are refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from candle_lake import put_checked, put_funding, sample_minutes
+from sklearn.metrics import r2_score, roc_auc_score
+
+from flows.steps.features import build_bars, build_features, feature_names
+from flows.steps.models import scores
+from flows.steps.models.boosting import HAR_FEATURES, Boosted, Linear, fit_direction
+from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
+from flows.steps.models.gate import ModelThresholds, judge_volatility
+from flows.steps.models.judging import judge_target
+from flows.steps.models.split import SplitSettings, check_split, walk_forward
+from flows.steps.train import ModelResult, TrainResult, TrainSettings, train
+from lake.store import Lake
+from lake.tables import FEATURES, MODELS
+from trading.errors import DataError, ParameterError
+
+DAY_MS = 86_400_000
+START = datetime(2025, 5, 20, tzinfo=UTC)
+AS_OF = datetime(2025, 6, 14, tzinfo=UTC)
+SETTINGS = TrainSettings(split=SplitSettings(train_days=10, test_days=4))
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    put_checked(lake, "BTCUSDT", sample_minutes("BTCUSDT", START, AS_OF))
+    put_funding(lake, "BTCUSDT")
+    build_bars(lake, as_of=AS_OF, symbols=["BTCUSDT"])
+    build_features(lake, as_of=AS_OF, symbols=["BTCUSDT"])
+    return lake
+
+
+@pytest.fixture(scope="module")
+def trained(lake: Lake) -> TrainResult:
+    return train(lake, as_of=AS_OF, symbols=["BTCUSDT", "NONEUSDT"], settings=SETTINGS)
+
+
+def noise(days: int = 20, seed: int = 1, features: int = 6) -> Dataset:
+    """A data set in which nothing can be predicted, with the columns that the baselines read."""
+    random = np.random.default_rng(seed)
+    rows = days * 96
+    names = (*HAR_FEATURES, "ret_4", *(f"noise_{i}" for i in range(features)))
+    return Dataset(
+        symbol="BTCUSDT",
+        features=names,
+        times=1_746_000_000_000 // HORIZON_MS * HORIZON_MS + np.arange(rows) * BAR_MS,
+        x=random.normal(size=(rows, len(names))),
+        log_volatility=random.normal(size=rows),
+        log_return=random.normal(0, 0.004, size=rows),
+    )
+
+
+def test_the_label_of_a_row_is_what_the_hour_after_its_close_brought(lake: Lake) -> None:
+    features = lake.read(FEATURES, symbol="BTCUSDT")
+    data = dataset_of(features, "BTCUSDT", feature_names())
+    close = datetime(2025, 6, 2, 10, 15, tzinfo=UTC)
+    row = int(np.flatnonzero(data.times == round(close.timestamp() * 1000))[0])
+    after = sample_minutes("BTCUSDT", START, AS_OF)
+    prices = after["close"].to_numpy()
+    opens = after["open_time"].cast(pa.int64()).to_numpy()
+    first = int(np.searchsorted(opens, data.times[row])) - 1
+    hour = prices[first : first + 61]
+    moves = np.diff(np.log(hour))
+    assert data.log_return[row] == pytest.approx(np.log(hour[-1] / hour[0]), rel=1e-9)
+    assert data.log_volatility[row] == pytest.approx(0.5 * np.log(np.mean(moves**2)), rel=1e-9)
+    assert data.times[-1] == round(AS_OF.timestamp() * 1000) - HORIZON_MS
+    assert data.times[0] == round(START.timestamp() * 1000) + 3 * DAY_MS + BAR_MS
+
+
+def test_no_training_label_reaches_into_the_test() -> None:
+    data = noise()
+    splits = walk_forward(data, SplitSettings(train_days=10, test_days=3, embargo_hours=2))
+    assert len(splits) == 3
+    for split in splits:
+        last_label = data.times[split.train][-1] + HORIZON_MS
+        assert data.times[split.test][0] - last_label >= 2 * 3_600_000
+    assert data.times[splits[-1].test][-1] == data.times[-1]
+
+
+@pytest.mark.parametrize(
+    ("train_rows", "test_rows", "reason"),
+    [
+        (np.random.default_rng(0).permutation(1000), np.arange(1100, 1200), "are shuffled"),
+        (np.arange(0, 1000, 2), np.arange(1, 1000, 2), "training labels end"),
+        (np.arange(1000), np.arange(1002, 1200), "training labels end 15 minutes after"),
+        (np.arange(0), np.arange(5), "are empty"),
+    ],
+)
+def test_a_split_that_lets_the_future_in_is_refused(
+    train_rows: np.ndarray, test_rows: np.ndarray, reason: str
+) -> None:
+    with pytest.raises(DataError, match=reason):
+        check_split(noise(), train_rows, test_rows)
+
+
+def test_a_split_with_the_purge_kept_is_accepted() -> None:
+    check_split(noise(), np.arange(1000), np.arange(1003, 1200))
+
+
+def test_scores_agree_with_scikit_learn() -> None:
+    random = np.random.default_rng(3)
+    actual, forecast = random.normal(size=400), np.round(random.normal(size=400), 1)
+    up = actual > 0.2
+    assert scores.auc(up, forecast) == pytest.approx(roc_auc_score(up, forecast), abs=1e-12)
+    assert scores.r_squared(actual, forecast) == pytest.approx(r2_score(actual, forecast))
+
+
+def test_a_trade_is_one_hour_at_a_full_hour_and_pays_its_costs() -> None:
+    times = np.arange(8) * BAR_MS + DAY_MS
+    side = np.array([1, 1, 1, 1, -1, 1, 1, 1])
+    returns = np.log1p(np.array([0.002, 9.0, 9.0, 9.0, 0.001, 9.0, 9.0, 9.0]))
+    result = scores.trade(side, returns, times, cost_bp=10.0)
+    assert result.net.tolist() == pytest.approx([0.001, -0.002])
+    assert (result.trades, result.net_bp) == (2, pytest.approx(-5.0))
+    assert result.daily.tolist() == pytest.approx([-0.001])
+
+
+def test_volatility_is_forecast_better_than_the_baselines(trained: TrainResult) -> None:
+    model = next(m for m in trained.models if m.model == "volatility_1h")
+    assert model.scores["r2"] > model.scores["r2_last"]
+    assert model.scores["r2"] > 0.2
+    assert [fold.fold for fold in model.folds] == [0, 1]
+    assert all(fold.train_to < fold.test_from for fold in model.folds)
+    assert not model.leaks
+
+
+def test_direction_is_not_promoted_on_the_bundled_weeks(trained: TrainResult) -> None:
+    model = next(m for m in trained.models if m.model == "direction_1h")
+    assert not model.proven
+    assert model.scores["auc"] < 0.56
+    assert model.scores["net_bp_every_hour"] < 0
+    assert "out_of_sample_trades" in {v.name for v in model.verdicts if not v.passed}
+    assert "direction_1h-BTCUSDT unproven, not passed: " in trained.sentence
+
+
+def test_a_symbol_without_features_is_left_out_with_the_reason(trained: TrainResult) -> None:
+    assert trained.left_out == {
+        "NONEUSDT": "NONEUSDT: there are no features in the lake; build the features first"
+    }
+
+
+def test_a_history_that_is_too_short_is_left_out_with_the_reason(lake: Lake) -> None:
+    early = datetime(2025, 5, 26, tzinfo=UTC)
+    result = train(lake, as_of=early, symbols=["BTCUSDT"], settings=SETTINGS)
+    assert result.models == ()
+    assert "too short for one walk-forward fold" in result.left_out["BTCUSDT"]
+
+
+def test_the_same_inputs_give_the_same_bytes(lake: Lake, trained: TrainResult) -> None:
+    data = dataset_of(lake.read(FEATURES, as_of=AS_OF), "BTCUSDT", feature_names())
+    again = judge_target(data, "volatility_1h", SETTINGS).final
+    model = next(m for m in trained.models if m.model == "volatility_1h")
+    assert again.text == model.text
+    assert model.files()["volatility_1h-BTCUSDT.txt"] == again.text.encode()
+
+
+def test_the_files_alone_give_the_forecasts_back(lake: Lake, trained: TrainResult) -> None:
+    model = next(m for m in trained.models if m.model == "volatility_1h")
+    files = model.files()
+    card = json.loads(files["volatility_1h-BTCUSDT.json"])
+    text = files[card["file"]].decode()
+    assert ModelResult.of_card(card, text) == model
+    data = dataset_of(lake.read(FEATURES, as_of=AS_OF), "BTCUSDT", feature_names())
+    read = Boosted(text, tuple(f["name"] for f in card["features"]), Linear(**card["offset"]))
+    assert read.predict(data.x).std() > 0.1
+    assert card["train_to"] == "2025-06-14T00:00:00Z"
+    assert [entry["name"] for entry in card["features"]] == list(feature_names())
+
+
+def test_training_is_not_repeated_on_the_same_inputs_and_is_when_a_file_is_damaged(
+    lake: Lake, trained: TrainResult
+) -> None:
+    second = train(lake, as_of=AS_OF, symbols=["BTCUSDT"], settings=SETTINGS)
+    assert second.skipped == ("BTCUSDT",)
+    assert second.models == trained.models
+    file = next(lake.root.glob("research/models/*/volatility_1h-BTCUSDT.txt"))
+    file.write_text("damaged")
+    third = train(lake, as_of=AS_OF, symbols=["BTCUSDT"], settings=SETTINGS)
+    assert third.skipped == ()
+    assert third.files == trained.files
+
+
+def test_what_was_trained_stands_in_the_research_table(lake: Lake, trained: TrainResult) -> None:
+    rows = lake.read(MODELS).to_pylist()
+    assert [(row["model"], row["fold"]) for row in rows] == [
+        ("direction_1h", -1),
+        ("direction_1h", 0),
+        ("direction_1h", 1),
+        ("volatility_1h", -1),
+        ("volatility_1h", 0),
+        ("volatility_1h", 1),
+    ]
+    model = next(m for m in trained.models if m.model == "direction_1h")
+    assert rows[0]["sha256"] == model.sha256
+    assert (lake.root / rows[0]["file"]).read_bytes() == model.text.encode()
+    assert rows[0]["verdict"].startswith("unproven: ")
+    assert {ref.table for ref in trained.fingerprint} == {"features", "candles", "funding"}
+    assert all(ref.last is not None and ref.last < AS_OF for ref in trained.fingerprint)
+
+
+def test_a_planted_leak_raises_the_alarm() -> None:
+    data = noise()
+    x = data.x.copy()
+    x[:, -1] = data.log_return + np.random.default_rng(5).normal(0, 0.01, len(x))
+    leaky = Dataset(data.symbol, data.features, data.times, x, data.log_volatility, data.log_return)
+    judged = judge_target(leaky, "direction_1h", SETTINGS)
+    alarm = judged.verdicts[0]
+    assert (alarm.name, alarm.passed) == ("leak_alarm", False)
+    assert alarm.value is not None
+    assert alarm.value > 0.56
+
+
+@pytest.mark.parametrize("target", ["volatility_1h", "direction_1h"])
+def test_noise_is_not_promoted(target: str) -> None:
+    for seed in range(3):
+        judged = judge_target(noise(seed=seed), target, SETTINGS)
+        assert not all(verdict.passed for verdict in judged.verdicts)
+
+
+def test_an_unknown_target_is_refused() -> None:
+    with pytest.raises(ParameterError, match="there is no model target 'price'"):
+        judge_target(noise(), "price", SETTINGS)
+
+
+def test_a_score_that_cannot_be_measured_does_not_pass() -> None:
+    verdicts = judge_volatility(
+        r2=0.5,
+        best_baseline=0.4,
+        baseline="har",
+        better_folds=1.0,
+        probability=float("nan"),
+        rows=10_000,
+        limits=ModelThresholds(),
+    )
+    assert [verdict.passed for verdict in verdicts] == [True, True, True, True, False]
+    assert verdicts[-1].value is None
+
+
+def test_a_direction_model_is_a_probability() -> None:
+    data = noise(days=5)
+    model = fit_direction(data.x, (data.log_return > 0).astype(np.float64), data.features)
+    forecast = model.predict(data.x)
+    assert forecast.min() > 0
+    assert forecast.max() < 1
+    assert abs(sum(model.importance().values()) - 1) < 1e-4
