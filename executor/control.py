@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +20,43 @@ log = logging.getLogger(__name__)
 
 Command = Callable[[], Awaitable[dict[str, Any]]]
 TIMEOUT_S = 30.0
-LONGEST_PATH = 100
-"""The kernel's limit for the path of a local socket is 108 bytes."""
+NAME = "control.sock"
 
 
-def socket_path(state: Path) -> Path:
-    """Where the control socket of a state folder lies; a deep folder is reached by a link."""
-    return state / "control.sock"
+@contextmanager
+def _address(state: Path) -> Iterator[str]:
+    """Address of the socket; the kernel takes 108 bytes at most, and a folder may lie deep."""
+    folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{NAME}"
+    finally:
+        os.close(folder)
 
 
 class ControlServer:
     """Answers the commands that it is given."""
 
     def __init__(self, state: Path, commands: Mapping[str, Command]) -> None:
-        self._path = socket_path(state)
+        self._state = state
         self._commands = commands
         self._server: asyncio.AbstractServer | None = None
 
     async def start(self) -> None:
         """Listen; only the owner may connect."""
-        if len(str(self._path)) > LONGEST_PATH:
-            log.warning("no control socket: the path %s is too long", self._path)
-            return
+        path = self._state / NAME
         # The lock of the state folder is held: a socket that lies here is a dead process's.
-        self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, path=self._path)
-        self._path.chmod(0o600)
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with _address(self._state) as address:
+            listener.bind(address)
+        path.chmod(0o600)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener)
 
     async def stop(self) -> None:
         """Stop listening."""
         if self._server is not None:
             self._server.close()
-            self._path.unlink(missing_ok=True)
+            (self._state / NAME).unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -80,7 +87,8 @@ def call(state: Path, command: str) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(TIMEOUT_S)
         try:
-            client.connect(str(socket_path(state)))
+            with _address(state) as address:
+                client.connect(address)
             client.sendall(json.dumps({"command": command}).encode() + b"\n")
             with client.makefile("rb") as answer:
                 body: dict[str, Any] = orjson.loads(answer.readline())

@@ -16,7 +16,7 @@ from executor.ledger.records import OrderRow
 from executor.outcomes import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
 from executor.ports import NewOrder, OrderKind, VenueOrder
 from executor.venues.errors import VenueFaultError
-from trading.order_ids import format_order_id
+from trading.order_ids import format_order_id, parse_order_id
 
 log = logging.getLogger(__name__)
 
@@ -272,6 +272,37 @@ class OrderDesk:
             )
         if order.terminal and row.client_id in self._ended:
             self._ended[row.client_id].set()
+
+    def know(self, ticket: Ticket, order: VenueOrder) -> None:
+        """Book an order of ours that rests at the exchange and that the ledger has lost."""
+        if self._ctx.ledger.order(order.client_id) is not None:
+            return
+        ours = parse_order_id(order.client_id)
+        now = self._ctx.clock.now_ms()
+        self._ctx.ledger.add_intent(
+            OrderRow(
+                client_id=order.client_id,
+                key=ours.key,
+                leg=ours.leg,
+                n=ours.n,
+                symbol=order.symbol,
+                strategy=ticket.strategy,
+                release_id=ticket.release_id,
+                bar_time=ticket.bar_time,
+                side=order.side,
+                kind=order.kind,
+                quantity=None,
+                trigger_price=order.trigger_price,
+                reduce_only=order.reduce_only,
+                close_position=order.close_position,
+                position_id=ticket.position_id,
+                status="placed",
+                exchange_id=order.exchange_id,
+                cause=ticket.cause,
+                created_at=now,
+                updated_at=now,
+            )
+        )
 
     def cancelled(self, row: OrderRow) -> None:
         """We have cancelled an order; its user event may follow and then says nothing new."""

@@ -97,6 +97,8 @@ class Protector:
 
     def _confirm(self, holding: Holding, kept: Iterable[VenueOrder], cause: str | None) -> None:
         holding.resting = {order.client_id: order for order in kept}
+        for order in holding.resting.values():
+            self._desk.know(ticket_for(holding, parse_order_id(order.client_id).leg, cause), order)
         stops = [o for o in holding.resting.values() if parse_order_id(o.client_id).leg == STOP_LEG]
         if not stops:
             holding.mark_unprotected()

@@ -15,7 +15,7 @@ from flows import notes, tasks
 from flows.engine import Engine, Outcome, Run
 from flows.request import Request
 from flows.steps.publish import LeftOutReason, PublishResult
-from trading.errors import DataError
+from trading.errors import DataError, SettingsError
 
 T = TypeVar("T")
 
@@ -91,9 +91,11 @@ def _checked(run: Collector) -> tuple[str, ...]:
 
 
 def _featured(run: Collector, symbols: Sequence[str]) -> tuple[str, ...]:
+    """Bars for everyone who asks the lake, and features if models are wanted."""
     run.each("bars", tasks.BARS, symbols)
     built = run.good_keys("bars")
-    run.each("features", tasks.FEATURES, (tasks.universe_key(built),), built)
+    if run.request.settings.models:
+        run.each("features", tasks.FEATURES, (tasks.universe_key(built),), built)
     return built
 
 
@@ -104,17 +106,9 @@ def _searched(run: Collector, symbols: Sequence[str]) -> list[Any]:
 
 
 def _trained(run: Collector, symbols: Sequence[str]) -> list[Any]:
-    return run.each("train", tasks.TRAIN, tasks.models(symbols))
-
-
-def _modelled(run: Collector, symbols: Sequence[str]) -> list[Any]:
-    """Bars for everyone who asks the lake; features and models if the settings want them."""
-    run.each("bars", tasks.BARS, symbols)
     if not run.request.settings.models:
         return []
-    built = run.good_keys("bars")
-    run.each("features", tasks.FEATURES, (tasks.universe_key(built),), built)
-    return _trained(run, built)
+    return run.each("train", tasks.TRAIN, tasks.models(symbols))
 
 
 def _published(run: Collector, entries: Sequence[Any], trained: Sequence[Any]) -> PublishResult:
@@ -127,8 +121,9 @@ def nightly(engine: Engine, request: Request) -> FlowResult:
     run = Collector(engine, request)
     run.call("import", tasks.IMPORT)
     checked = _checked(run)
+    built = _featured(run, checked)
     entries = _searched(run, checked)
-    trained = _modelled(run, checked)
+    trained = _trained(run, built)
     published = _published(run, entries, trained)
     run.call("report", tasks.REPORT, published.release_id)
     return run.finish("nightly", published.sentence)
@@ -169,6 +164,8 @@ def optimize(engine: Engine, request: Request) -> FlowResult:
 def train(engine: Engine, request: Request) -> FlowResult:
     """Train the models on what passed its checks."""
     run = Collector(engine, request)
+    if not request.settings.models:
+        raise SettingsError("nothing to train: the setting 'models' is false")
     trained = _trained(run, _featured(run, _checked(run)))
     run.good_keys("train")
     return run.finish("train", "; ".join(model.sentence for model in trained))
@@ -178,7 +175,8 @@ def publish(engine: Engine, request: Request) -> FlowResult:
     """Publish a release of what the lake holds; searches and models that are missing are made."""
     run = Collector(engine, request)
     checked = _checked(run)
-    published = _published(run, _searched(run, checked), _modelled(run, checked))
+    built = _featured(run, checked)
+    published = _published(run, _searched(run, checked), _trained(run, built))
     return run.finish("publish", published.sentence)
 
 

@@ -1,1 +1,1 @@
-"""The domain: candles, indicators, strategies, position lifecycle, simulation. Pure: no I/O, no clock."""
+"""The domain: candles, indicators, strategies, positions, simulation. Pure: no I/O, no clock."""

@@ -10,8 +10,8 @@
     ├── SettingsError             a setting is missing, unknown or contradicts another
     └── VenueError                the exchange answered with an error that ends the command
 
-The command line prints the sentence of a ``NocturneError`` and exits with status 2; anything else is a
-bug and keeps its traceback.
+The command line prints the sentence of a ``NocturneError`` and exits with status 2; anything else
+is a bug and keeps its traceback.
 """
 
 from __future__ import annotations

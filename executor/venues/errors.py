@@ -49,7 +49,7 @@ class VenueFaultError(Exception):
         self.status = status
 
 
-class Rejected(VenueFaultError):  # noqa: N818 - these are outcomes, named as such
+class Rejected(VenueFaultError):
     """Definitely not accepted; ``temporary`` ones may be sent again with the same id."""
 
     temporary = False
@@ -61,11 +61,11 @@ class Temporary(Rejected):
     temporary = True
 
 
-class Unknown(VenueFaultError):  # noqa: N818
+class Unknown(VenueFaultError):
     """It cannot be told whether the request was executed."""
 
 
-class RateLimited(VenueFaultError):  # noqa: N818
+class RateLimited(VenueFaultError):
     """Not accepted; wait before anything else is sent."""
 
     def __init__(self, message: str, retry_after_s: float, *, code: int | None = None) -> None:

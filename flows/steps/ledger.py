@@ -1,8 +1,8 @@
 """Copy the executor's ledger (SQLite) into the lake, a partition a day.
 
 The ledger is opened read-only and read in one transaction, so that what is copied is one moment of
-it, whatever the executor does meanwhile. Columns keep their names; the lake's contract says which of
-them become times (from milliseconds) and numbers (from decimal text).
+it, whatever the executor does meanwhile. Columns keep their names; the lake's contract says which
+of them become times (from milliseconds) and numbers (from decimal text).
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def processes_of(work: Path) -> list[str]:
 
 
 def tables(work: Path) -> dict[str, str]:
-    """SHA-256 of every table file of the lake but the executor's ledger, whose times are the wall's."""
+    """SHA-256 of every table file but the executor's ledger (its times are the wall's)."""
     lake = work / "lake"
     return {
         path.relative_to(lake).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

@@ -23,6 +23,8 @@ ONE_TRADE = (utc("2025-06-18T12:00"), 3.0)
 BUSY = (utc("2025-06-20T14:00"), 5.0)
 """Both symbols are bought at 14:45 and stopped out; ETHUSDT is bought twice more."""
 
+UNKNOWN = ("unknown_503", "timeout_1007")
+
 Make = Callable[..., Bench]
 
 
@@ -71,7 +73,7 @@ def test_an_entry_is_protected_at_the_exchange_and_can_be_explained(make_bench: 
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_killed_at_a_random_moment_it_neither_doubles_nor_loses(
     make_bench: Make, seed: int
 ) -> None:
@@ -103,7 +105,9 @@ def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
     assert bench.rows("pragma integrity_check") == [{"integrity_check": "ok"}]
 
 
-@pytest.mark.parametrize("kind", ["drop_response", "unknown_503", "timeout_1007"])
+@pytest.mark.parametrize(
+    "kind", ["drop_response", *(pytest.param(k, marks=pytest.mark.slow) for k in UNKNOWN)]
+)
 def test_an_entry_that_is_accepted_but_not_answered_is_adopted(make_bench: Make, kind: str) -> None:
     bench = make_bench(ONE_TRADE)
     bench.fault(kind=kind, method="POST", path="/fapi/v1/order$")
@@ -117,6 +121,7 @@ def test_an_entry_that_is_accepted_but_not_answered_is_adopted(make_bench: Make,
     assert_never_unprotected(bench, within_ms=5_000)
 
 
+@pytest.mark.slow
 def test_an_entry_that_never_arrived_is_sent_once_more_with_the_next_number(
     make_bench: Make,
 ) -> None:
@@ -151,7 +156,14 @@ def test_a_stop_that_cannot_be_placed_ends_in_a_close_within_its_time(make_bench
     assert_never_unprotected(bench, within_ms=4_000)
 
 
-@pytest.mark.parametrize("kind", ["disconnect_user", "expire_listen_key", "mute_user"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "disconnect_user",
+        pytest.param("expire_listen_key", marks=pytest.mark.slow),
+        pytest.param("mute_user", marks=pytest.mark.slow),
+    ],
+)
 def test_trouble_of_the_user_stream_loses_no_fill(make_bench: Make, kind: str) -> None:
     bench = make_bench(ONE_TRADE, extra="[timing]\nreconcile_s = 0.5\n")
     process = bench.start("--until-finished")
@@ -191,6 +203,39 @@ def test_sigterm_stops_cleanly_and_leaves_the_stop_at_the_exchange(make_bench: M
     assert bench.rows("select type from events order by id desc limit 1") == [
         {"type": "system_stopped"}
     ]
+
+
+def test_a_lost_ledger_is_rebuilt_from_the_ids_of_the_orders(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    process = bench.start("--until-finished")
+    bench.wait(lambda s: s["accounts"]["main"]["open_algo_orders"] == 2)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    for file in (bench.folder / "state").glob("ledger.sqlite*"):
+        file.unlink()
+    bench.finish()
+    bench.stop_sandbox()
+    rows = bench.rows("select strategy, release_id, exit_reason from positions")
+    assert rows == [
+        {
+            "strategy": "rsi_bollinger",
+            "release_id": bench.release_id,
+            "exit_reason": "take_profit",
+        }
+    ]
+    assert_ledgers_agree(bench)
+
+
+def test_flatten_closes_everything_and_says_so(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    process = bench.start()
+    bench.wait(lambda s: s["accounts"]["main"]["open_algo_orders"] == 2)
+    answer = bench.nocturne("executor", "flatten", "--settings", str(bench.settings))
+    assert json.loads(answer.stdout) == {"flat": True, "positions": []}
+    process.terminate()
+    process.communicate(timeout=DEADLINE_S)
+    account = bench.status()["accounts"]["main"]
+    assert (account["positions"], account["open_algo_orders"]) == ({}, 0)
 
 
 def test_a_tampered_release_is_refused_and_nothing_is_traded(make_bench: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from executor.control import ControlServer, call
 from executor.lock import single_instance
 from executor.logs import JsonLines
 from executor.notify import notify
@@ -149,3 +151,22 @@ def test_the_unit_file_notifies_and_is_hardened() -> None:
     unit = (ROOT / "config" / "systemd" / "nocturne-executor.service").read_text(encoding="utf-8")
     for line in ("Type=notify", "WatchdogSec=", "NoNewPrivileges=yes", "ProtectSystem=strict"):
         assert line in unit
+
+
+async def test_control_works_in_a_folder_whose_path_is_too_long_for_a_socket(
+    tmp_path: Path,
+) -> None:
+    state = tmp_path / ("deep" * 30) / "state"
+    state.mkdir(parents=True)
+
+    async def answer() -> dict[str, object]:
+        return {"status": "running"}
+
+    server = ControlServer(state, {"status": answer})
+    await server.start()
+    assert await asyncio.to_thread(call, state, "status") == {"status": "running"}
+    unknown = await asyncio.to_thread(call, state, "dance")
+    assert unknown == {"error": "unknown command; known are status"}
+    await server.stop()
+    with pytest.raises(SettingsError, match="no executor answers"):
+        call(state, "status")

@@ -1,0 +1,182 @@
+"""`nocturne why` and `nocturne executor` at the command line: answers, exit codes, sentences."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.executor import app as executor_app
+from cli.why import app as why_app
+from executor.events import EventMaker, EventType
+from executor.ledger.records import OrderRow, PositionRow
+from executor.ledger.store import Ledger
+from executor.ports import VenueFill
+from lake.releases import Candidate, FlowRun, StrategyEntry, publish
+from trading.errors import DataError, SettingsError
+from trading.order_ids import order_id, order_key
+from trading.strategies.registry import get_strategy
+
+AS_OF = datetime(2025, 6, 20, tzinfo=UTC)
+BAR = 1_750_400_000_000
+
+
+def write_ledger(folder: Path) -> tuple[Path, str]:
+    """A ledger with one entry order, its causes and its release; returns its path and the order."""
+    entry = StrategyEntry(
+        strategy="breakout", symbol="BTCUSDT", params=get_strategy("breakout").resolve({})
+    )
+    candidate = Candidate(AS_OF, (), FlowRun(id="run-1", name="nightly"), strategies=(entry,))
+    release_id = publish(folder / "published", candidate, now=AS_OF).release_id
+    short = release_id[-8:]
+    client_id = order_id(short, "main", "breakout", "BTCUSDT", BAR, "en", 0)
+    key = order_key("main", "breakout", "BTCUSDT", BAR)
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.set_meta("account", "main")
+    ledger.set_meta("published", str(folder / "published"))
+    make = EventMaker(1, lambda: BAR + 60_000)
+    prices = {"open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 9.0}
+    candle = make(EventType.CANDLE_CLOSED, symbol="BTCUSDT", open_time=BAR, **prices)
+    signal = make(
+        EventType.SIGNAL_GENERATED,
+        symbol="BTCUSDT",
+        cause=candle.id,
+        strategy="breakout",
+        action="enter",
+        reason="entered: close above target",
+    )
+    intent = make(EventType.ORDER_INTENT, symbol="BTCUSDT", cause=signal.id)
+    for event in (candle, signal, intent):
+        ledger.add_event(event)
+    position = ledger.insert_position(
+        PositionRow(
+            id=0,
+            symbol="BTCUSDT",
+            strategy="breakout",
+            side=1,
+            status="open",
+            quantity=Decimal(1),
+            entry_price=1.5,
+            opened_at=BAR + 60_000,
+            release_id=release_id,
+            release_short=short,
+            key=key,
+            bar_time=BAR,
+            params={},
+            atr=0.0,
+            high_water=1.5,
+            cause=signal.id,
+        )
+    )
+    ledger.add_intent(
+        OrderRow(
+            client_id=client_id,
+            key=key,
+            leg="en",
+            n=0,
+            symbol="BTCUSDT",
+            strategy="breakout",
+            release_id=release_id,
+            bar_time=BAR,
+            side="BUY",
+            kind="MARKET",
+            quantity=Decimal(1),
+            trigger_price=None,
+            reduce_only=False,
+            close_position=False,
+            position_id=position.id,
+            status="filled",
+            exchange_id="8001",
+            cause=intent.id,
+            created_at=BAR + 60_000,
+        )
+    )
+    one = Decimal(1)
+    fill = VenueFill("BTCUSDT", "5", "8001", "BUY", one, one, one, "USDT", one, BAR + 60_000)
+    ledger.add_fill(fill, client_id, position.id)
+    ledger.close()
+    return ledger.path, client_id
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(why_app, list(arguments))
+
+
+def test_an_order_is_explained_back_to_its_candle_release_and_flow_run(tmp_path: Path) -> None:
+    ledger, client_id = write_ledger(tmp_path)
+    result = run(client_id, "--ledger", str(ledger))
+    assert result.exit_code == 0, result.output
+    for text in (
+        client_id,
+        "fill 5: BUY 1 at 1",
+        "breakout enter: entered: close above target",
+        "candle BTCUSDT 1m from 2025-06-20 06:13:20: O 1.0 H 2.0 L 0.5 C 1.5 V 9.0",
+        "flow run nightly run-1",
+        "✓ order id",
+        "✓ release",
+    ):
+        assert text in result.output
+
+
+@pytest.mark.parametrize("name", ["exchange id", "beginning"])
+def test_an_order_is_found_by_the_exchanges_id_and_by_its_beginning(
+    tmp_path: Path, name: str
+) -> None:
+    ledger, client_id = write_ledger(tmp_path)
+    wanted = "8001" if name == "exchange id" else client_id[:20]
+    result = run(wanted, "--ledger", str(ledger), "--json")
+    report = json.loads(result.stdout)
+    assert report["order"]["client_id"] == client_id
+    assert report["verified"] is True
+    assert [event["type"] for event in report["because"]] == [
+        "order_intent",
+        "signal_generated",
+        "candle_closed",
+    ]
+
+
+def test_a_changed_release_does_not_verify(tmp_path: Path) -> None:
+    ledger, client_id = write_ledger(tmp_path)
+    params = next((tmp_path / "published" / "releases").glob("*/params.json"))
+    params.write_bytes(params.read_bytes() + b" ")
+    result = run(client_id, "--ledger", str(ledger))
+    assert result.exit_code == 1
+    assert "not verified" in result.output
+    assert "changed after it was published" in result.output
+
+
+def test_an_unknown_order_and_a_missing_ledger_are_one_sentence_each(tmp_path: Path) -> None:
+    ledger, _ = write_ledger(tmp_path)
+    unknown = run("n1-nothing", "--ledger", str(ledger))
+    missing = run("x", "--ledger", str(tmp_path / "no.sqlite"))
+    assert isinstance(unknown.exception, DataError)
+    assert str(unknown.exception) == "there is no order 'n1-nothing' in this ledger"
+    assert isinstance(missing.exception, DataError)
+    assert "no ledger at" in str(missing.exception)
+
+
+def test_a_lake_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ledger, client_id = write_ledger(tmp_path)
+    result = run(client_id, "--ledger", str(ledger), "--lake", str(tmp_path / "nowhere"))
+    assert re.search("no lake at .*nowhere", str(result.exception))
+
+
+def test_commands_to_an_executor_that_does_not_run_say_so(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('mode = "paper"\naccount = "a"\n[paths]\npublished = "p"\nstate = "s"\n')
+    for command in ("status", "stop", "pause", "resume", "flatten"):
+        result = CliRunner().invoke(executor_app, [command, "--settings", str(settings)])
+        assert isinstance(result.exception, SettingsError)
+        assert "no executor answers in" in str(result.exception)
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    for command in ("run", "status", "stop", "pause", "resume", "flatten"):
+        result = CliRunner().invoke(executor_app, [command, "--help"])
+        assert "Example: nocturne executor" in result.output
+    assert "Example: nocturne why" in run("--help").output
