@@ -24,6 +24,8 @@ from lake.releases import read_current
 from trading.errors import SettingsError
 
 DEADLINE_S = 60.0
+# Server, worker and eleven deployments take 20 s on an idle machine, minutes on a busy one.
+pytestmark = pytest.mark.timeout(300)
 
 
 def ask(api_url: str, path: str, body: dict[str, Any]) -> Any:
