@@ -18,6 +18,8 @@ GATE_NAMES = {
     "overfitting": "Probability of overfitting",
     "plateau": "Plateau around the choice",
     "not_worse_than_current": "Not worse than the current",
+    "lookahead": "Past values that changed",
+    "warmup": "Dependence on older history",
     "leak_alarm": "Too good to be true",
     "test_rows": "Rows out-of-sample",
     "beats_baseline": "Beats the best baseline",
@@ -25,7 +27,7 @@ GATE_NAMES = {
     "positive_folds": "Folds with a profit",
     "not_by_chance": "Probability of truly better",
 }
-AT_MOST = frozenset({"max_drawdown", "overfitting", "leak_alarm"})
+AT_MOST = frozenset({"max_drawdown", "overfitting", "lookahead", "warmup", "leak_alarm"})
 ABOVE = frozenset({"total_return", "beats_baseline"})
 SHARES = frozenset(
     {
@@ -44,7 +46,7 @@ SHARES = frozenset(
 )
 RATIOS = frozenset({"sharpe", "sortino", "calmar", "profit_factor"})
 OF_TRADES = RATIOS | {"win_rate", "expectancy", "worst_trade"}
-COUNTS = frozenset({"out_of_sample_trades", "trades", "days", "test_rows"})
+COUNTS = frozenset({"out_of_sample_trades", "trades", "days", "test_rows", "lookahead"})
 
 MEASURES = (
     ("total_return", "Total return"),
@@ -105,7 +107,7 @@ def limit(name: str, threshold: Any) -> str:
     """A threshold without needless zeros."""
     if name in SHARES:
         return formats.anything(round(float(threshold) * 100, 4)) + " %"
-    return formats.anything(round(threshold, 4))
+    return formats.anything(float(f"{threshold:.4g}"))
 
 
 def metric_grid(inside: Row, outside: Row) -> Grid | None:

@@ -12,7 +12,7 @@ import numpy as np
 from flows.steps.plateau import Approved, approve
 from flows.steps.question import Question
 from trading.candles import DAY_MS, CandleColumns, Floats
-from trading.gates import Evidence, Verdict, judge, proven
+from trading.gates import Evidence, Verdict, judge
 from trading.metrics import Metrics
 from trading.overfitting import (
     backtest_overfitting,
@@ -45,11 +45,6 @@ class Judgement:
     evidence: Evidence
     verdicts: tuple[Verdict, ...]
     measures: Measures
-
-    @property
-    def proven(self) -> bool:
-        """Whether every gate was passed."""
-        return proven(self.verdicts)
 
 
 def fold_objective(objective: str) -> str:

@@ -4,7 +4,8 @@
 is the
    evidence for the gates, and the region of the grid that holds together is the *approved plateau*.
 2. The fine grid over the last days picks the parameters inside that plateau.
-3. Every distinct parameter set ever tried for this strategy version and symbol is simulated over
+3. The probes say whether the chosen set knows the future, or needs more history than it declares.
+4. Every distinct parameter set ever tried for this strategy version and symbol is simulated over
 the
    same history and counted; that number deflates the Sharpe ratio.
 
@@ -23,6 +24,7 @@ from flows.settings import ResearchSettings
 from flows.steps import research_rows as rows
 from flows.steps.judging import Judgement, judge_long_history
 from flows.steps.market import load_candles, start_compiling
+from flows.steps.probing import probe_verdicts
 from flows.steps.question import Params, Question
 from flows.steps.ranking import rank_recent
 from lake.manifest import StrategyEntry
@@ -32,6 +34,7 @@ from lake.store import Lake
 from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError
+from trading.gates import proven
 from trading.grid import parse_grid
 from trading.strategies.base import Strategy
 from trading.strategies.registry import get_strategy
@@ -170,15 +173,17 @@ def _store(
 ) -> OptimizeEntry:
     """Write the research tables, the one that carries the key last."""
     recent = rank_recent(question, candles, judgement)
+    params = question.strategy.resolve({**question.fixed, **recent.chosen})
+    verdicts = judgement.verdicts + probe_verdicts(question, params, candles)
     entry = StrategyEntry(
         strategy=question.strategy.name,
         symbol=question.symbol,
         venue=question.settings.venue,
-        params=question.strategy.resolve({**question.fixed, **recent.chosen}),
+        params=params,
         in_sample=recent.measures | judgement.approved.as_measures(),
         out_of_sample=judgement.measures,
-        verdicts=judgement.verdicts,
-        proven=judgement.proven and recent.approved,
+        verdicts=verdicts,
+        proven=proven(verdicts) and recent.approved,
     )
     found = OptimizeEntry(
         entry, question.run, len(question.trials), judgement.effective_trials, question.fingerprint

@@ -137,6 +137,14 @@ def test_too_few_trades_make_it_unproven_and_the_verdict_says_so(found: Optimize
     assert "is below the required 30" in verdicts["out_of_sample_trades"].text
 
 
+def test_the_probes_are_gates_of_the_release(found: OptimizeEntry) -> None:
+    verdicts = {verdict.name: verdict for verdict in found.entry.verdicts}
+    assert verdicts["lookahead"].passed
+    assert "none changed" in verdicts["lookahead"].text
+    assert verdicts["warmup"].passed
+    assert "after 192 of 15m candles" in verdicts["warmup"].text
+
+
 def test_the_same_question_is_answered_from_the_lake(
     lake: Lake, settings: ResearchSettings, found: OptimizeEntry
 ) -> None:
