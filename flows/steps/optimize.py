@@ -27,6 +27,7 @@ from flows.steps.market import load_candles, start_compiling
 from flows.steps.probing import probe_verdicts
 from flows.steps.question import Params, Question
 from flows.steps.ranking import rank_recent
+from flows.steps.tried import VERSION_MARK, earlier_trials
 from lake.manifest import StrategyEntry
 from lake.partitions import PartitionRef
 from lake.release_reader import list_releases, read_release
@@ -41,7 +42,6 @@ from trading.strategies.registry import get_strategy
 
 _KEY = "nocturne.optimize.key"
 _RESULT = "nocturne.optimize.result"
-_VERSION = "nocturne.optimize.strategy_version"
 # Data that ends earlier than this before as_of says nothing about today.
 _FRESH = timedelta(days=1)
 
@@ -121,23 +121,6 @@ def _ask(
     )
 
 
-def earlier_trials(
-    lake: Lake, strategy: Strategy, symbol: str, as_of: datetime
-) -> tuple[Params, ...]:
-    """Distinct parameter sets that the lake has seen tried up to ``as_of``, in a fixed order."""
-    found: dict[str, Params] = {}
-    prefix = f"optimize-{strategy.name}-{symbol}-"
-    for partition in lake.partitions(SEARCHES):
-        run = partition.values["run"]
-        if not run.startswith(prefix):
-            continue
-        if lake.metadata(SEARCHES, run=run).get(_VERSION) != strategy.version:
-            continue
-        for text in lake.read_partition(partition, as_of)["params"].to_pylist():
-            found.setdefault(text, json.loads(text))
-    return tuple(found[text] for text in sorted(found))
-
-
 def released_params(lake: Lake, strategy: str, symbol: str, as_of: datetime) -> Params | None:
     """Parameters of the newest release made before ``as_of``.
 
@@ -192,7 +175,7 @@ def _store(
     lake.write(TRADES, rows.trades_table(question, judgement, recent), run=question.run)
     marks = {
         _KEY: key,
-        _VERSION: question.strategy.version,
+        VERSION_MARK: question.strategy.version,
         _RESULT: stable_json(
             {
                 "entry": entry.model_dump(mode="json"),

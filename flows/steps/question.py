@@ -26,6 +26,7 @@ _MODULES = tuple(
         "question",
         "ranking",
         "research_rows",
+        "tried",
     )
 )
 

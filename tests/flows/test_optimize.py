@@ -11,8 +11,9 @@ import pytest
 from flow_sample import AS_OF, SAMPLE, write_settings
 
 from flows.settings import FILE_VARIABLE, ResearchSettings, StrategyGrids, load_settings
-from flows.steps.optimize import OptimizeEntry, earlier_trials, optimize
+from flows.steps.optimize import OptimizeEntry, optimize
 from flows.steps.plateau import Approved, approve
+from flows.steps.tried import earlier_trials
 from lake.store import Lake
 from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
 from trading.errors import DataError, SettingsError
