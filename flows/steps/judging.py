@@ -13,6 +13,7 @@ from flows.steps.plateau import Approved, approve
 from flows.steps.question import Question
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.gates import Evidence, Verdict, judge
+from trading.grid import check_memory
 from trading.metrics import Metrics
 from trading.overfitting import (
     backtest_overfitting,
@@ -59,6 +60,8 @@ def fold_objective(objective: str) -> str:
 def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
     """Walk forward with the long grid and weigh the result; deterministic."""
     strategy, costs, fixed = question.strategy, question.costs, question.fixed
+    days = int(candles.open_time[-1] - candles.open_time[0]) // DAY_MS + 1
+    check_memory(len(question.trials), days)
     objective = fold_objective(question.settings.objective)
     folds = folds_of(question, candles)
     walk = walk_forward(strategy, candles, question.long_grid, fixed, costs, folds, objective)

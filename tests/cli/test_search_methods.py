@@ -109,6 +109,13 @@ def test_the_lake_counts_every_distinct_set_and_deflates_by_all(
         (("--lake", "x"), "--lake and --symbol go together"),
         (("--objective", "luck"), "--objective 'luck' is not a measure"),
         (("--workers", "300"), "300 workers are not possible"),
+        (
+            ("--method", "random", "--trials", "100000000", "--grid", "take_profit=0:1:0.0001"),
+            "use larger steps, fewer parameters or fewer days",
+        ),
+        (("--method", "bayes", "--grid", "take_profit=0:1:1e-9"), "use a larger step"),
+        (("--method", "bayes", "--grid", "take_profit=0.2:0.1:0.01"), "put the smaller end first"),
+        (("--method", "random", "--grid", "take_profit=0.5:1.5:0.1"), "is out of bounds"),
         (("--resume", "no/such/folder/trials.jsonl"), "cannot be opened"),
     ],
 )
