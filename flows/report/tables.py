@@ -18,6 +18,11 @@ GATE_NAMES = {
     "overfitting": "Probability of overfitting",
     "plateau": "Plateau around the choice",
     "not_worse_than_current": "Not worse than the current",
+    "bootstrap": "Chance without skill",
+    "doubled_costs": "Return at twice the costs",
+    "profitable_folds": "Folds that earned",
+    "without_best_trade": "Return without the best trade",
+    "one_step_away": "Worst return one grid step away",
     "lookahead": "Past values that changed",
     "warmup": "Dependence on older history",
     "leak_alarm": "Too good to be true",
@@ -27,14 +32,22 @@ GATE_NAMES = {
     "positive_folds": "Folds with a profit",
     "not_by_chance": "Probability of truly better",
 }
-AT_MOST = frozenset({"max_drawdown", "overfitting", "lookahead", "warmup", "leak_alarm"})
-ABOVE = frozenset({"total_return", "beats_baseline"})
+AT_MOST = frozenset(
+    {"max_drawdown", "overfitting", "bootstrap", "lookahead", "warmup", "leak_alarm"}
+)
+ABOVE = frozenset(
+    {"total_return", "doubled_costs", "without_best_trade", "one_step_away", "beats_baseline"}
+)
 SHARES = frozenset(
     {
         "total_return",
         "max_drawdown",
         "plateau",
         "not_worse_than_current",
+        "doubled_costs",
+        "profitable_folds",
+        "without_best_trade",
+        "one_step_away",
         "win_rate",
         "expectancy",
         "exposure",

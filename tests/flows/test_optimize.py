@@ -146,6 +146,24 @@ def test_the_probes_are_gates_of_the_release(found: OptimizeEntry) -> None:
     assert "after 192 of 15m candles" in verdicts["warmup"].text
 
 
+def test_the_battery_is_stored_with_the_gates(found: OptimizeEntry) -> None:
+    names = [verdict.name for verdict in found.entry.verdicts]
+    battery = ["bootstrap", "doubled_costs", "profitable_folds", "without_best_trade"]
+    assert names[-7:] == [*battery, "one_step_away", "lookahead", "warmup"]
+    outside = found.entry.out_of_sample
+    assert 0.0 < outside["p_value"] <= 1.0
+    assert outside["doubled_costs"] < outside["total_return"]
+
+
+def test_anchored_folds_are_a_setting(lake: Lake, settings: ResearchSettings) -> None:
+    anchored = settings.walk_forward.model_copy(update={"scheme": "anchored"})
+    run = search(lake, settings.model_copy(update={"walk_forward": anchored}), days_earlier=1).run
+    folds = lake.read(FOLDS, run=run).to_pylist()
+    assert len(folds) >= 2
+    assert len({fold["train_from"] for fold in folds}) == 1
+    assert len({fold["train_to"] for fold in folds}) == len(folds)
+
+
 def test_the_same_question_is_answered_from_the_lake(
     lake: Lake, settings: ResearchSettings, found: OptimizeEntry
 ) -> None:
