@@ -1,22 +1,21 @@
-"""`nocturne search`: every combination of a grid over one candle file."""
+"""`nocturne search`: combinations of a grid over one candle file; all, drawn or learned."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
     from trading.metrics import Metrics
-    from trading.simulation import Costs
-    from trading.strategies.base import Strategy, Value
+    from trading.strategies.base import Value
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 # Measures of which less is better; of all others, more is.
+DRAWN_TRIALS = 200
 LESS_IS_BETTER = frozenset({"max_drawdown", "exposure"})
 
 
@@ -36,6 +35,21 @@ def search(
     ),
     top: int = typer.Option(10, min=0, help="Lines of the table on the terminal."),
     sort: str = typer.Option("total_return", help="Measure that the table is sorted by."),
+    method: str = typer.Option("grid", help="grid (all combinations), random or bayes (Optuna)."),
+    trials: int = typer.Option(
+        None, min=1, help="Combinations to try; all for grid, 200 for random and bayes."
+    ),
+    seed: int = typer.Option(0, min=0, help="Seed of random and bayes."),
+    objective: str = typer.Option("sharpe", help="Measure that bayes learns and the best has."),
+    workers: int = typer.Option(1, min=1, help="Threads; results are the same for any number."),
+    processes: bool = typer.Option(False, "--processes", help="Processes instead of threads."),
+    resume: Path = typer.Option(
+        None, help="File of finished trials: a search that was killed continues from it."
+    ),
+    lake: Path = typer.Option(
+        None, help="Lake in which the trials are counted; needs --symbol as well."
+    ),
+    symbol: str = typer.Option(None, help="Symbol of the candles, for the count in the lake."),
 ) -> None:
     """Search a strategy's parameters over a candle file.
 
@@ -43,70 +57,51 @@ def search(
 
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet
     --grid k=0.3:0.8:0.05 --grid take_profit=0.03:0.10:0.01 --set filters=off --json out.json
+
+    Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
+    --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
-    from cli.results import (
-        STDOUT,
-        check_output,
-        parse_settings,
-        results_table,
-        say,
-        write_json,
-    )
+    from cli.results import STDOUT, check_output, parse_settings, results_table, say, write_json
+    from cli.searching import Wanted, check_method, run_search
     from trading.grid import parse_grid
     from trading.simulation import Costs
     from trading.strategies.registry import get_strategy
 
     chosen = get_strategy(strategy)
     fixed = parse_settings(settings, chosen)
-    draft = parse_grid(grid, chosen)  # mistakes are told before a large file is read
+    check_method(method, lake, symbol)
+    count = trials if trials is not None or method == "grid" else DRAWN_TRIALS
+    draft = parse_grid(grid, chosen, trials=count)  # told before a large file is read
     _check_twice([axis.name for axis in draft.axes], fixed)
-    _check_sort(sort)
-    costs = Costs(fee_bps=fee_bps)
+    _check_measure("--sort", sort)
+    _check_measure("--objective", objective)
     check_output("--json", json_out)
-    document, found = _run(chosen, candles, grid, fixed, costs)
+    wanted = Wanted(
+        strategy=chosen,
+        candles=candles,
+        grid=tuple(grid),
+        fixed=fixed,
+        costs=Costs(fee_bps=fee_bps),
+        method=method,
+        trials=count,
+        seed=seed,
+        objective=objective,
+        workers=workers,
+        processes=processes,
+        resume=resume,
+        lake=lake,
+        symbol=symbol,
+    )
+    document, found, honesty = run_search(wanted)
     write_json(json_out, document)
     if json_out != STDOUT and top:
         typer.echo(results_table(_best(found, sort)[:top]))
+    say(honesty)
     say(
         f"{len(found):,} combinations in {document['seconds_search']:.2f} s, after"
         f" {document['seconds_load']:.2f} s of loading"
         f" and {document['seconds_compile']:.2f} s of compiling"
     )
-
-
-def _run(
-    chosen: Strategy, path: Path, texts: list[str], fixed: dict[str, Value], costs: Costs
-) -> tuple[dict[str, Any], list[tuple[dict[str, Value], Metrics]]]:
-    """The JSON document, and the results with the searched parameters only."""
-    from cli.candle_files import read_candles
-    from cli.results import enable_compiling, measured, say, with_file_interval
-    from trading.candles import DAY_MS
-    from trading.grid import parse_grid
-    from trading.simulation import search as run_search
-
-    begun = time.perf_counter()
-    columns = read_candles(path)
-    seconds_load = time.perf_counter() - begun
-    days = int(columns.open_time[-1] // DAY_MS - columns.open_time[0] // DAY_MS) + 1
-    combinations = parse_grid(texts, chosen, days=days).combinations()
-    say(f"searching {len(combinations):,} combinations over {len(columns):,} candles ...")
-    enable_compiling()
-    settings = with_file_interval(fixed, combinations[0], columns)
-    answer = run_search(chosen, columns, combinations, settings, costs)
-    found = [
-        (combination, metrics)
-        for combination, (_, metrics) in zip(combinations, answer.results, strict=True)
-    ]
-    document = {
-        "strategy": chosen.name,
-        "candles": str(path),
-        "fee_bps": costs.fee_bps,
-        "seconds_load": seconds_load,
-        "seconds_compile": answer.seconds_compile,
-        "seconds_search": answer.seconds_search,
-        "results": [measured({**combination, **fixed}, metrics) for combination, metrics in found],
-    }
-    return document, found
 
 
 def _check_twice(searched: list[str], fixed: dict[str, Value]) -> None:
@@ -117,13 +112,13 @@ def _check_twice(searched: list[str], fixed: dict[str, Value]) -> None:
             raise ParameterError(f"{name} is given by --grid and by --set; give it by one of them")
 
 
-def _check_sort(sort: str) -> None:
+def _check_measure(option: str, name: str) -> None:
     from trading.errors import ParameterError
     from trading.metrics import Metrics
 
     names = [field.name for field in fields(Metrics)]
-    if sort not in names:
-        raise ParameterError(f"--sort '{sort}' is not a measure; measures are {', '.join(names)}")
+    if name not in names:
+        raise ParameterError(f"{option} '{name}' is not a measure; measures are {', '.join(names)}")
 
 
 def _best(

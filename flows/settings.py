@@ -27,9 +27,15 @@ Objective = Literal["deflated_sharpe", "sharpe", "total_return", "win_rate", "pr
 
 
 class WalkForwardSettings(BaseModel):
-    """Rolling folds over the long history; lengths in days."""
+    """Folds over the long history; lengths in days.
+
+    Rolling folds train on the last ``train_days``; anchored ones on everything since the beginning,
+    at least ``train_days``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scheme: Literal["rolling", "anchored"] = "rolling"
 
     train_days: int = Field(default=14, ge=2, le=3650)
     test_days: int = Field(default=5, ge=1, le=365)

@@ -69,6 +69,11 @@ def enable(cache_dir: Path | None = None) -> Path | None:
     return _Setting.folder
 
 
+def current_folder() -> Path | None:
+    """The folder that :func:`enable` was given, for another process to do the same; None if off."""
+    return _Setting.folder.parent if _Setting.folder is not None else None
+
+
 def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callable[..., Any]:
     """The compiled form of a kernel; kernels that it calls are compiled with it.
 

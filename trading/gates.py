@@ -58,32 +58,37 @@ def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> tuple[Ver
     """Verdict of every gate, in a fixed order; the gates do not stop at the first failure."""
     limits = thresholds or Thresholds()
     verdicts = [
-        _at_least(
+        at_least(
             "out_of_sample_trades",
             evidence.trades,
             limits.trades,
             "{value:.0f} trades out-of-sample",
         ),
-        _profit(evidence.total_return, limits.total_return),
-        _at_most(
+        profit(
+            "total_return",
+            evidence.total_return,
+            limits.total_return,
+            "out-of-sample return {value:+.2%} after costs",
+        ),
+        at_most(
             "max_drawdown",
             abs(evidence.max_drawdown),
             limits.max_drawdown,
             "maximum drawdown {value:.1%} out-of-sample",
         ),
-        _at_least(
+        at_least(
             "deflated_sharpe",
             evidence.deflated_sharpe,
             limits.deflated_sharpe,
             "deflated Sharpe ratio {value:.3f}",
         ),
-        _at_most(
+        at_most(
             "overfitting",
             evidence.overfitting,
             limits.overfitting,
             "probability of back-test overfitting {value:.3f}",
         ),
-        _at_least(
+        at_least(
             "plateau",
             evidence.plateau,
             limits.plateau,
@@ -118,7 +123,8 @@ def _number(value: float) -> str:
     return f"{value:g}"
 
 
-def _at_least(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+def at_least(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+    """A value that must reach ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
         return _unmeasured(name, threshold)
@@ -128,7 +134,8 @@ def _at_least(name: str, value: float | None, threshold: float, text: str) -> Ve
     return Verdict(name, passed, measured, threshold, sentence)
 
 
-def _at_most(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+def at_most(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+    """A value that must not exceed ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
         return _unmeasured(name, threshold)
@@ -138,14 +145,15 @@ def _at_most(name: str, value: float | None, threshold: float, text: str) -> Ver
     return Verdict(name, passed, measured, threshold, sentence)
 
 
-def _profit(value: float, threshold: float) -> Verdict:
+def profit(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+    """A return that must be above ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
-        return _unmeasured("total_return", threshold)
+        return _unmeasured(name, threshold)
     passed = measured > threshold
     relation = "is above" if passed else "is not above"
-    sentence = f"out-of-sample return {measured:+.2%} after costs: {relation} {threshold:+.2%}"
-    return Verdict("total_return", passed, measured, threshold, sentence)
+    sentence = f"{text.format(value=measured)}: {relation} {threshold:+.2%}"
+    return Verdict(name, passed, measured, threshold, sentence)
 
 
 def _not_worse(value: float, current: float, tolerance: float) -> Verdict:

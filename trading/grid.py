@@ -19,6 +19,7 @@ MEMORY_LIMIT = 2 * 1024**3
 _BYTES_PER_COMBINATION = 2_000
 _BYTES_PER_DAY = 8
 _LARGEST_AXIS = 100_000_000
+_LARGEST_AXIS_TRIED = 1_000_000
 _NUMBERS = ("float", "int")
 
 
@@ -40,6 +41,14 @@ class Grid:
     def size(self) -> int:
         """Number of combinations."""
         return math.prod(len(axis.values) for axis in self.axes)
+
+    def combination(self, place: int) -> dict[str, Value]:
+        """The combination at ``place`` in the order of :meth:`combinations`, made by itself."""
+        found: dict[str, Value] = {}
+        for axis in reversed(self.axes):
+            place, at = divmod(place, len(axis.values))
+            found[axis.name] = axis.values[at]
+        return {axis.name: found[axis.name] for axis in self.axes}
 
     def combinations(self) -> list[dict[str, Value]]:
         """Every combination as a mapping of parameter name to value."""
@@ -71,13 +80,19 @@ class _Range:
 
 
 def parse_grid(
-    texts: Sequence[str], strategy: Strategy, *, days: int = 0, memory_limit: int = MEMORY_LIMIT
+    texts: Sequence[str],
+    strategy: Strategy,
+    *,
+    days: int = 0,
+    memory_limit: int = MEMORY_LIMIT,
+    trials: int | None = None,
 ) -> Grid:
     """The grid of ``NAME=VALUES`` texts for one strategy.
 
-    ``days`` is the number of UTC days searched: each combination keeps a return a day. Raises
-    `ParameterError` with one sentence for whatever cannot be searched, and for a grid whose results
-    would need more than ``memory_limit`` bytes.
+    ``days`` is the number of UTC days searched: each combination keeps a return a day. ``trials``
+    tells that only so many combinations will be tried. Raises `ParameterError` with one sentence
+    for whatever cannot be searched, and for a grid whose results would need more than
+    ``memory_limit`` bytes.
     """
     if not texts:
         raise ParameterError("the grid is empty; write for example k=0.3:0.8:0.05")
@@ -89,6 +104,11 @@ def parse_grid(
     size = math.prod(
         draft.count if isinstance(draft, _Range) else len(draft.values) for draft in drafts
     )
+    if trials is not None and trials < size:
+        # Only the axes themselves and the trials are ever held.
+        for draft in drafts:
+            _check_axis(draft)
+        size = trials
     check_memory(size, days, memory_limit)
     return Grid(tuple(d.expand() if isinstance(d, _Range) else d for d in drafts))
 
@@ -102,6 +122,14 @@ def check_memory(size: int, days: int, memory_limit: int = MEMORY_LIMIT) -> None
             f" {size * each / 1024**3:,.1f} GiB of memory; the limit is"
             f" {memory_limit / 1024**3:,.1f} GiB ({memory_limit // each:,} combinations):"
             " use larger steps, fewer parameters or fewer days"
+        )
+
+
+def _check_axis(draft: _Range | Axis) -> None:
+    if isinstance(draft, _Range) and draft.count > _LARGEST_AXIS_TRIED:
+        raise ParameterError(
+            f"grid parameter {draft.name} has {draft.count:,} values, of which at most"
+            f" {_LARGEST_AXIS_TRIED:,} can be told apart in a search; use a larger step"
         )
 
 

@@ -117,7 +117,7 @@ def walk_forward(
     """
     if not folds:
         raise ParameterError("walk-forward was given no folds; make some with rolling_folds")
-    score = _score_of(objective)
+    score = score_of(objective)
     results = tuple(
         _run_fold(strategy, candles, grid, fixed, costs, fold, score, least_trades)
         for fold in folds
@@ -127,7 +127,7 @@ def walk_forward(
 
 def choose(results: Sequence[Metrics], objective: Objective, least_trades: int = 1) -> int:
     """Place of the best of ``results``; what has no value (NaN) is never best."""
-    score = _score_of(objective)
+    score = score_of(objective)
     keys = []
     for metrics in results:
         value = score(metrics)
@@ -135,7 +135,8 @@ def choose(results: Sequence[Metrics], objective: Objective, least_trades: int =
     return max(range(len(keys)), key=lambda place: keys[place])
 
 
-def _score_of(objective: Objective) -> Callable[[Metrics], float]:
+def score_of(objective: Objective) -> Callable[[Metrics], float]:
+    """The function behind an objective; `ParameterError` for a name that is no measure."""
     if not isinstance(objective, str):
         return objective
     names = [field.name for field in fields(Metrics)]

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from flows.report.charts import Bars
 from flows.report.execution import Ledger
 from flows.report.quality import BadRows, SeriesQuality
+from flows.steps.tried import BY_HAND
 from lake import tables
 from lake.manifest import Manifest
 from lake.release_reader import read_pointer, read_release
@@ -86,9 +87,10 @@ def find_manifest(lake: Lake, as_of: datetime, release_id: str | None) -> Manife
 def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, Any]]:
     """For each subject (strategy or model, and symbol) the rows of its newest run up to ``as_of``.
 
+    Searches by hand count, but are not shown.
     Runs that end in ``as_of`` itself, as the flows name them, spare the reading of all older ones.
     """
-    partitions = lake.partitions(table)
+    partitions = [p for p in lake.partitions(table) if not p.values["run"].startswith(BY_HAND)]
     stamp = f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     named = [partition for partition in partitions if partition.values["run"].endswith(stamp)]
     newest: dict[tuple[Any, ...], tuple[Any, str]] = {}

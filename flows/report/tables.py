@@ -18,6 +18,13 @@ GATE_NAMES = {
     "overfitting": "Probability of overfitting",
     "plateau": "Plateau around the choice",
     "not_worse_than_current": "Not worse than the current",
+    "bootstrap": "Chance without skill",
+    "doubled_costs": "Return at twice the costs",
+    "profitable_folds": "Folds that earned",
+    "without_best_trade": "Return without the best trade",
+    "one_step_away": "Worst return one grid step away",
+    "lookahead": "Past values that changed",
+    "warmup": "Dependence on older history",
     "leak_alarm": "Too good to be true",
     "test_rows": "Rows out-of-sample",
     "beats_baseline": "Beats the best baseline",
@@ -25,14 +32,22 @@ GATE_NAMES = {
     "positive_folds": "Folds with a profit",
     "not_by_chance": "Probability of truly better",
 }
-AT_MOST = frozenset({"max_drawdown", "overfitting", "leak_alarm"})
-ABOVE = frozenset({"total_return", "beats_baseline"})
+AT_MOST = frozenset(
+    {"max_drawdown", "overfitting", "bootstrap", "lookahead", "warmup", "leak_alarm"}
+)
+ABOVE = frozenset(
+    {"total_return", "doubled_costs", "without_best_trade", "one_step_away", "beats_baseline"}
+)
 SHARES = frozenset(
     {
         "total_return",
         "max_drawdown",
         "plateau",
         "not_worse_than_current",
+        "doubled_costs",
+        "profitable_folds",
+        "without_best_trade",
+        "one_step_away",
         "win_rate",
         "expectancy",
         "exposure",
@@ -44,7 +59,7 @@ SHARES = frozenset(
 )
 RATIOS = frozenset({"sharpe", "sortino", "calmar", "profit_factor"})
 OF_TRADES = RATIOS | {"win_rate", "expectancy", "worst_trade"}
-COUNTS = frozenset({"out_of_sample_trades", "trades", "days", "test_rows"})
+COUNTS = frozenset({"out_of_sample_trades", "trades", "days", "test_rows", "lookahead"})
 
 MEASURES = (
     ("total_return", "Total return"),
@@ -105,7 +120,7 @@ def limit(name: str, threshold: Any) -> str:
     """A threshold without needless zeros."""
     if name in SHARES:
         return formats.anything(round(float(threshold) * 100, 4)) + " %"
-    return formats.anything(round(threshold, 4))
+    return formats.anything(float(f"{threshold:.4g}"))
 
 
 def metric_grid(inside: Row, outside: Row) -> Grid | None:

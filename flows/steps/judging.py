@@ -12,7 +12,8 @@ import numpy as np
 from flows.steps.plateau import Approved, approve
 from flows.steps.question import Question
 from trading.candles import DAY_MS, CandleColumns, Floats
-from trading.gates import Evidence, Verdict, judge, proven
+from trading.gates import Evidence, Verdict, judge
+from trading.grid import check_memory
 from trading.metrics import Metrics
 from trading.overfitting import (
     backtest_overfitting,
@@ -21,8 +22,16 @@ from trading.overfitting import (
     plateau,
     sharpe_ratios,
 )
+from trading.robustness import measure_robustness, one_step_returns
 from trading.simulation import SearchRow, backtest, search
-from trading.walkforward import Fold, WalkForward, choose, rolling_folds, walk_forward
+from trading.walkforward import (
+    Fold,
+    WalkForward,
+    anchored_folds,
+    choose,
+    rolling_folds,
+    walk_forward,
+)
 
 Measures = dict[str, float | int | str | None]
 # Sixteen blocks as in the paper; fewer where the history has not two days for each.
@@ -46,11 +55,6 @@ class Judgement:
     verdicts: tuple[Verdict, ...]
     measures: Measures
 
-    @property
-    def proven(self) -> bool:
-        """Whether every gate was passed."""
-        return proven(self.verdicts)
-
 
 def fold_objective(objective: str) -> str:
     """The measure by which a fold chooses.
@@ -64,6 +68,8 @@ def fold_objective(objective: str) -> str:
 def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
     """Walk forward with the long grid and weigh the result; deterministic."""
     strategy, costs, fixed = question.strategy, question.costs, question.fixed
+    days = int(candles.open_time[-1] - candles.open_time[0]) // DAY_MS + 1
+    check_memory(len(question.trials), days)
     objective = fold_objective(question.settings.objective)
     folds = folds_of(question, candles)
     walk = walk_forward(strategy, candles, question.long_grid, fixed, costs, folds, objective)
@@ -87,24 +93,30 @@ def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
         plateau=neighbours.score,
         current_return=current_return(question, candles, folds),
     )
+    returns = [m.total_return for m in measures]
+    robust = measure_robustness(
+        strategy, candles, fixed, costs, walk, one_step_returns(question.long_grid, returns, winner)
+    )
     return Judgement(
         walk=walk,
-        approved=approve(question.long_grid, scores, [m.total_return for m in measures], winner),
+        approved=approve(question.long_grid, scores, returns, winner),
         trials=tuple(tried.results),
         daily=tried.daily_returns,
         effective_trials=effective,
         evidence=evidence,
-        verdicts=judge(evidence),
-        measures=out_of_sample(walk.metrics, evidence, len(question.trials), effective),
+        verdicts=judge(evidence) + robust.verdicts(),
+        measures=out_of_sample(walk.metrics, evidence, len(question.trials), effective)
+        | asdict(robust),
     )
 
 
 def folds_of(question: Question, candles: CandleColumns) -> tuple[Fold, ...]:
-    """Rolling folds that end with the last whole day of the candles."""
+    """Rolling or anchored folds that end with the last whole day of the candles."""
     lengths = question.settings.walk_forward
     first_day = -(-int(candles.open_time[0]) // DAY_MS)
     last_day = (int(candles.open_time[-1]) + candles.interval_ms) // DAY_MS
-    return rolling_folds(
+    make = anchored_folds if lengths.scheme == "anchored" else rolling_folds
+    return make(
         first_day * DAY_MS,
         last_day * DAY_MS,
         train=lengths.train_days * DAY_MS,

@@ -4,7 +4,8 @@
 is the
    evidence for the gates, and the region of the grid that holds together is the *approved plateau*.
 2. The fine grid over the last days picks the parameters inside that plateau.
-3. Every distinct parameter set ever tried for this strategy version and symbol is simulated over
+3. The probes say whether the chosen set knows the future, or needs more history than it declares.
+4. Every distinct parameter set ever tried for this strategy version and symbol is simulated over
 the
    same history and counted; that number deflates the Sharpe ratio.
 
@@ -23,8 +24,10 @@ from flows.settings import ResearchSettings
 from flows.steps import research_rows as rows
 from flows.steps.judging import Judgement, judge_long_history
 from flows.steps.market import load_candles, start_compiling
+from flows.steps.probing import probe_verdicts
 from flows.steps.question import Params, Question
 from flows.steps.ranking import rank_recent
+from flows.steps.tried import VERSION_MARK, earlier_trials
 from lake.manifest import StrategyEntry
 from lake.partitions import PartitionRef
 from lake.release_reader import list_releases, read_release
@@ -32,13 +35,13 @@ from lake.store import Lake
 from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError
+from trading.gates import proven
 from trading.grid import parse_grid
 from trading.strategies.base import Strategy
 from trading.strategies.registry import get_strategy
 
 _KEY = "nocturne.optimize.key"
 _RESULT = "nocturne.optimize.result"
-_VERSION = "nocturne.optimize.strategy_version"
 # Data that ends earlier than this before as_of says nothing about today.
 _FRESH = timedelta(days=1)
 
@@ -118,23 +121,6 @@ def _ask(
     )
 
 
-def earlier_trials(
-    lake: Lake, strategy: Strategy, symbol: str, as_of: datetime
-) -> tuple[Params, ...]:
-    """Distinct parameter sets that the lake has seen tried up to ``as_of``, in a fixed order."""
-    found: dict[str, Params] = {}
-    prefix = f"optimize-{strategy.name}-{symbol}-"
-    for partition in lake.partitions(SEARCHES):
-        run = partition.values["run"]
-        if not run.startswith(prefix):
-            continue
-        if lake.metadata(SEARCHES, run=run).get(_VERSION) != strategy.version:
-            continue
-        for text in lake.read_partition(partition, as_of)["params"].to_pylist():
-            found.setdefault(text, json.loads(text))
-    return tuple(found[text] for text in sorted(found))
-
-
 def released_params(lake: Lake, strategy: str, symbol: str, as_of: datetime) -> Params | None:
     """Parameters of the newest release made before ``as_of``.
 
@@ -170,15 +156,17 @@ def _store(
 ) -> OptimizeEntry:
     """Write the research tables, the one that carries the key last."""
     recent = rank_recent(question, candles, judgement)
+    params = question.strategy.resolve({**question.fixed, **recent.chosen})
+    verdicts = judgement.verdicts + probe_verdicts(question, params, candles)
     entry = StrategyEntry(
         strategy=question.strategy.name,
         symbol=question.symbol,
         venue=question.settings.venue,
-        params=question.strategy.resolve({**question.fixed, **recent.chosen}),
+        params=params,
         in_sample=recent.measures | judgement.approved.as_measures(),
         out_of_sample=judgement.measures,
-        verdicts=judgement.verdicts,
-        proven=judgement.proven and recent.approved,
+        verdicts=verdicts,
+        proven=proven(verdicts) and recent.approved,
     )
     found = OptimizeEntry(
         entry, question.run, len(question.trials), judgement.effective_trials, question.fingerprint
@@ -187,7 +175,7 @@ def _store(
     lake.write(TRADES, rows.trades_table(question, judgement, recent), run=question.run)
     marks = {
         _KEY: key,
-        _VERSION: question.strategy.version,
+        VERSION_MARK: question.strategy.version,
         _RESULT: stable_json(
             {
                 "entry": entry.model_dump(mode="json"),

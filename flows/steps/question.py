@@ -17,7 +17,17 @@ Params = Mapping[str, Value]
 # What computes an answer besides trading/: an edit here makes every stored answer out of date.
 _MODULES = tuple(
     f"flows/steps/{name}.py"
-    for name in ("judging", "market", "optimize", "plateau", "question", "ranking", "research_rows")
+    for name in (
+        "judging",
+        "market",
+        "optimize",
+        "plateau",
+        "probing",
+        "question",
+        "ranking",
+        "research_rows",
+        "tried",
+    )
 )
 
 

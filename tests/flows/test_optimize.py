@@ -11,8 +11,9 @@ import pytest
 from flow_sample import AS_OF, SAMPLE, write_settings
 
 from flows.settings import FILE_VARIABLE, ResearchSettings, StrategyGrids, load_settings
-from flows.steps.optimize import OptimizeEntry, earlier_trials, optimize
+from flows.steps.optimize import OptimizeEntry, optimize
 from flows.steps.plateau import Approved, approve
+from flows.steps.tried import earlier_trials
 from lake.store import Lake
 from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
 from trading.errors import DataError, SettingsError
@@ -135,6 +136,32 @@ def test_too_few_trades_make_it_unproven_and_the_verdict_says_so(found: Optimize
     assert not found.entry.proven
     assert not verdicts["out_of_sample_trades"].passed
     assert "is below the required 30" in verdicts["out_of_sample_trades"].text
+
+
+def test_the_probes_are_gates_of_the_release(found: OptimizeEntry) -> None:
+    verdicts = {verdict.name: verdict for verdict in found.entry.verdicts}
+    assert verdicts["lookahead"].passed
+    assert "none changed" in verdicts["lookahead"].text
+    assert verdicts["warmup"].passed
+    assert "after 192 of 15m candles" in verdicts["warmup"].text
+
+
+def test_the_battery_is_stored_with_the_gates(found: OptimizeEntry) -> None:
+    names = [verdict.name for verdict in found.entry.verdicts]
+    battery = ["bootstrap", "doubled_costs", "profitable_folds", "without_best_trade"]
+    assert names[-7:] == [*battery, "one_step_away", "lookahead", "warmup"]
+    outside = found.entry.out_of_sample
+    assert 0.0 < outside["p_value"] <= 1.0
+    assert outside["doubled_costs"] < outside["total_return"]
+
+
+def test_anchored_folds_are_a_setting(lake: Lake, settings: ResearchSettings) -> None:
+    anchored = settings.walk_forward.model_copy(update={"scheme": "anchored"})
+    run = search(lake, settings.model_copy(update={"walk_forward": anchored}), days_earlier=1).run
+    folds = lake.read(FOLDS, run=run).to_pylist()
+    assert len(folds) >= 2
+    assert len({fold["train_from"] for fold in folds}) == 1
+    assert len({fold["train_to"] for fold in folds}) == len(folds)
 
 
 def test_the_same_question_is_answered_from_the_lake(

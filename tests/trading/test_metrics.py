@@ -74,3 +74,60 @@ def test_ratios_equal_an_independent_library(bitcoin):
     assert found.total_return == pytest.approx(float(stats.comp(days)), rel=1e-9)
     assert found.win_rate == pytest.approx(float(stats.win_rate(days)), rel=1e-9)
     assert found.profit_factor == pytest.approx(float(stats.profit_factor(days)), rel=1e-9)
+
+
+# Every difference of definition is named here: the library's defaults are 252 periods a year and
+# period returns; ours are 365 days, and trades where a measure is of trades.
+RUNS = [
+    ("breakout", {"filters": "off", "signal_tf": "5m", "k": 0.2, "take_profit": 0.01}),
+    ("rsi_bollinger", {"filters": "off", "signal_tf": "5m", "rsi_entry": 40.0}),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), RUNS)
+def test_measures_of_a_real_run_equal_an_independent_library(ether, name, params):
+    stats = pytest.importorskip("quantstats.stats", exc_type=ImportError)
+    import pandas as pd
+
+    from trading.simulation import Costs, backtest
+    from trading.strategies.registry import get_strategy
+
+    run = backtest(get_strategy(name), ether, params, Costs())
+    found = run.metrics
+    assert found.trades > 30
+    assert found.profit_factor > 0
+    daily = pd.Series(run.daily_returns, pd.to_datetime(run.days, unit="ms"))
+    # One value a trade, in order of the exits; the dates only number them.
+    numbers = pd.date_range("2000-01-01", periods=found.trades)
+    trades = pd.Series(run.trades.net_return, numbers)
+
+    def same(value, other):
+        assert value == pytest.approx(float(other), rel=1e-9, abs=1e-12)
+
+    same(found.total_return, stats.comp(daily))
+    same(found.total_return, stats.comp(trades))
+    same(found.cagr, stats.cagr(daily, periods=365))
+    # Both: mean over standard deviation with ddof 1, times the root of the periods.
+    same(found.sharpe, stats.sharpe(daily, periods=365))
+    # Both: root mean square of the negative returns over all periods, not over the negative ones.
+    same(found.sortino, stats.sortino(daily, periods=365))
+    # Ours is positive and marked at each exit; days would hide a fall that a day makes good.
+    same(found.max_drawdown, -stats.max_drawdown(trades))
+    assert found.max_drawdown >= -float(stats.max_drawdown(daily)) - 1e-12
+    # Growth is by days, the drawdown by exits.
+    same(found.calmar, stats.cagr(daily, periods=365) / -stats.max_drawdown(trades))
+    # The library leaves out returns of exactly 0; a trade that ends even is no win of ours.
+    assert not (run.trades.net_return == 0.0).any()
+    same(found.win_rate, stats.win_rate(trades))
+    same(found.profit_factor, stats.profit_factor(trades))
+    same(found.expectancy, trades.mean())
+    same(found.worst_trade, trades.min())
+
+
+def test_without_a_loss_the_profit_factor_is_zero_where_the_library_says_infinite():
+    stats = pytest.importorskip("quantstats.stats", exc_type=ImportError)
+    import pandas as pd
+
+    assert measures([1.1, 1.2], [0.1, 0.2]).profit_factor == 0.0
+    trades = pd.Series([0.1, 0.2], pd.date_range("2000-01-01", periods=2))
+    assert math.isinf(stats.profit_factor(trades))

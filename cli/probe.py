@@ -1,0 +1,177 @@
+"""`nocturne probe`: does a strategy know the future, and does its declared warm-up suffice?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from trading.candles import CandleColumns
+    from trading.probe import Lookahead
+    from trading.probe_warmup import Warmup
+    from trading.strategies.base import Strategy, Value
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Probe strategies for look-ahead and for a warm-up that is too short.\n\n"
+    "Example: nocturne probe lookahead --strategy breakout --candles BTCUSDT.parquet",
+)
+
+_STRATEGY = typer.Option(..., help="Strategy; see `nocturne strategies list`.")
+_CANDLES = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., volume.")
+_SETTINGS = typer.Option(
+    [], "--set", help="NAME=VALUE of a parameter; repeatable, the others keep their defaults."
+)
+_SEED = typer.Option(0, help="Seed of the sampled moments.")
+_JSON = typer.Option(None, "--json", help="Write the findings to this file; - is standard output.")
+
+
+@app.command()
+def lookahead(
+    strategy: str = _STRATEGY,
+    candles: Path = _CANDLES,
+    settings: list[str] = _SETTINGS,
+    cuts: int = typer.Option(12, min=1, max=1000, help="Moments at which the data is cut off."),
+    seed: int = _SEED,
+    json_out: str = _JSON,
+) -> None:
+    """Re-run decisions, trades and the fast search on truncated data; nothing past may change.
+
+    Ends with status 1 when a past value changed, and says which, when, before and after.
+
+    Example: nocturne probe lookahead --strategy breakout --candles BTCUSDT.parquet
+    """
+    from cli.results import check_output
+    from trading.probe import probe_lookahead
+
+    check_output("--json", json_out)
+    chosen, columns, params = _prepare(strategy, candles, settings)
+    found = probe_lookahead(chosen, params, columns, cuts=cuts, seed=seed)
+    _finish(json_out, _lookahead_document(chosen.name, found), _lookahead_text(found), found.passed)
+
+
+@app.command()
+def warmup(
+    strategy: str = _STRATEGY,
+    candles: Path = _CANDLES,
+    settings: list[str] = _SETTINGS,
+    shares: str = typer.Option(
+        "0.25,0.5,1,2", help="Lengths of history to try, in shares of the declared one."
+    ),
+    seed: int = _SEED,
+    json_out: str = _JSON,
+) -> None:
+    """Show how decisions depend on the length of the history, against the declared warm-up.
+
+    Ends with status 1 when the declared warm-up is too short.
+
+    Example: nocturne probe warmup --strategy rsi_bollinger --candles BTCUSDT.parquet
+    """
+    from cli.results import check_output
+    from trading.probe_warmup import probe_warmup
+
+    check_output("--json", json_out)
+    wanted = _shares(shares)
+    chosen, columns, params = _prepare(strategy, candles, settings)
+    found = probe_warmup(chosen, params, columns, shares=wanted, seed=seed)
+    _finish(json_out, _warmup_document(chosen.name, found), _warmup_text(found), found.passed)
+
+
+def _prepare(
+    name: str, path: Path, settings: list[str]
+) -> tuple[Strategy, CandleColumns, dict[str, Value]]:
+    """The strategy, the candles, and the parameters that were given."""
+    from cli.candle_files import read_candles
+    from cli.results import enable_compiling, parse_settings
+    from trading.strategies.registry import get_strategy
+
+    chosen = get_strategy(name)
+    params = parse_settings(settings, chosen)
+    columns = read_candles(path)
+    enable_compiling()
+    return chosen, columns, params
+
+
+def _finish(target: str | None, document: dict[str, Any], text: str, passed: bool) -> None:
+    from cli.results import STDOUT, write_json
+
+    write_json(target, document)
+    if target != STDOUT:
+        typer.echo(text)
+    raise typer.Exit(0 if passed else 1)
+
+
+def _lookahead_text(found: Lookahead) -> str:
+    lines = [found.sentence, *(f"  {change.sentence}" for change in found.changes)]
+    if found.changed > len(found.changes) > 0:
+        lines.append(f"  and {found.changed - len(found.changes):,} more")
+    return "\n".join(lines)
+
+
+def _lookahead_document(strategy: str, found: Lookahead) -> dict[str, Any]:
+    document = {"strategy": strategy, "passed": found.passed, **asdict(found)}
+    for change in document["changes"]:
+        for side in ("before", "after"):
+            change[side] = _json_number(change[side])
+    return document
+
+
+def _warmup_text(found: Warmup) -> str:
+    from cli.tables import text_table
+
+    rows = [
+        (
+            f"{row.share:g}",
+            f"{row.compared:,}",
+            f"{row.changed:,}",
+            f"{row.difference:.1e}",
+            row.name or "-",
+        )
+        for row in found.rows
+    ]
+    header = ("history", "decisions", "other actions", "largest difference", "of")
+    lines = [text_table(header, rows, left=(4,)), found.sentence]
+    if found.lengthened:
+        lines.append("the candles are few for this warm-up: their mirror image was put before them")
+    return "\n".join(lines)
+
+
+def _warmup_document(strategy: str, found: Warmup) -> dict[str, Any]:
+    rows = [{**asdict(row), "difference": _json_number(row.difference)} for row in found.rows]
+    return {
+        "strategy": strategy,
+        "passed": found.passed,
+        "declared": dict(found.declared),
+        "points": found.points,
+        "lengthened": found.lengthened,
+        "rows": rows,
+    }
+
+
+def _json_number(value: Any) -> Any:
+    """JSON has no NaN or infinity: those are null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    from trading.errors import ParameterError
+
+    shares = []
+    for item in text.split(","):
+        try:
+            share = float(item)
+        except ValueError:
+            share = math.nan
+        if not 0.0 < share <= 100.0:
+            raise ParameterError(
+                f"--shares {text}: {item.strip()!r} is not a share above 0 and up to 100;"
+                " write for example 0.5,1,2"
+            )
+        shares.append(share)
+    return tuple(shares)

@@ -1,0 +1,30 @@
+"""The probes of one strategy and symbol, as verdicts of its release."""
+
+from __future__ import annotations
+
+from flows.steps.question import Params, Question
+from trading.candles import DAY_MS, CandleColumns
+from trading.gates import Verdict
+from trading.probe import probe_lookahead
+from trading.probe_warmup import probe_warmup
+
+# Sampled, so that a nightly can afford them: a probe of a quarter takes about a second.
+PROBED_DAYS = 90
+CUTS = 8
+POINTS = 3
+
+
+def probe_verdicts(
+    question: Question, params: Params, candles: CandleColumns
+) -> tuple[Verdict, ...]:
+    """Verdicts ``lookahead`` and ``warmup`` of ``params`` on the last 90 days of ``candles``.
+
+    The data is cut off at 8 sampled candles; decisions are followed from 3 sampled moments.
+    """
+    end = int(candles.open_time[-1]) + candles.interval_ms
+    recent = candles.slice(end - PROBED_DAYS * DAY_MS, end)
+    strategy = question.strategy
+    return (
+        probe_lookahead(strategy, params, recent, cuts=CUTS).verdict(),
+        probe_warmup(strategy, params, recent, points=POINTS).verdict(),
+    )

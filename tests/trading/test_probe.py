@@ -1,0 +1,184 @@
+# ruff: noqa: ARG001 - kernels of one kind have the same arguments
+"""The probes: a planted look-ahead and a short warm-up are caught, the built-ins pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from trading.candles import CandleColumns
+from trading.errors import DataError
+from trading.indicators import ema_step
+from trading.kernel import Buffer, kernel
+from trading.probe import View, cut_rows, probe, probe_lookahead
+from trading.probe_warmup import probe_warmup
+from trading.strategies.base import ACTION, ENTER, EXIT, HOLD, LIMIT, REASON, SEEN, Strategy, Value
+from trading.strategies.breakout import Breakout
+from trading.strategies.registry import get_strategy, strategy_names
+
+BARE = {"filters": "off", "signal_tf": "1m"}
+EAGER = {"signal_tf": "5m", "filter_tf": "15m", "trend_span": 20, "min_volatility": 0.0}
+
+
+@kernel
+def peeking_scan(  # type: ignore[no-untyped-def]
+    times, opens, closes, least, most, block, day_last, rest_low, rest_high, par, first_row, entries
+):
+    """Enters where the close five candles later is 0.1 % higher."""
+    count = 0
+    for i in range(first_row, len(times) - 5):
+        if closes[i + 5] > closes[i] * 1.001 and i < day_last[i]:
+            entries[count] = i
+            count += 1
+    return count
+
+
+class Prophet(Breakout):
+    """Breakout whose fast search knows the next candles."""
+
+    name = "prophet"
+    scan = staticmethod(peeking_scan)
+
+
+@kernel
+def mean_step(  # type: ignore[no-untyped-def]
+    state: Buffer, par, out: Buffer, open_time, tf_ms, first, high, low, close: float, volume
+) -> None:
+    """In above an exponential mean, out below it."""
+    mean = ema_step(state, 0, 100, close)
+    out[ACTION] = HOLD
+    out[REASON] = 1.0
+    out[SEEN] = close
+    out[LIMIT] = mean
+    if close > mean:
+        out[ACTION] = ENTER
+    elif close < mean:
+        out[ACTION] = EXIT
+
+
+class Forgetful(Strategy):
+    """Declares 50 candles for a mean that remembers a thousand."""
+
+    name = "forgetful"
+    summary = "above an exponential mean"
+    step = staticmethod(mean_step)
+    reasons: ClassVar[Mapping[int, str]] = {1: "close {seen}, mean {limit}"}
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        del params
+        return 2
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        del params
+        return 50
+
+
+@pytest.fixture(scope="module")
+def days(bitcoin: CandleColumns) -> CandleColumns:
+    return bitcoin.rows(0, 15 * 1440)
+
+
+@pytest.mark.parametrize("name", ["breakout", "rsi_bollinger"])
+@pytest.mark.parametrize("params", [BARE, EAGER, {}])
+def test_the_built_in_strategies_know_no_future(
+    name: str, params: dict[str, Value], days: CandleColumns
+) -> None:
+    assert name in strategy_names()
+    found = probe_lookahead(get_strategy(name), params, days)
+    assert found.passed, found.changes
+    assert found.compared > 100_000
+    assert found.verdict().name == "lookahead"
+    assert found.verdict().passed
+
+
+def test_a_scan_that_looks_ahead_is_caught_and_said_when(days: CandleColumns) -> None:
+    found = probe_lookahead(Prophet(), EAGER, days)
+    assert not found.passed
+    assert found.changed >= len(found.changes) > 0
+    assert not found.verdict().passed
+    assert "fast search against one candle at a time: daily return of 2025-05-" in "".join(
+        change.sentence for change in found.changes
+    )
+
+
+def zigzag(confirmed_late: bool) -> object:
+    """Swing highs of three candles; marked at the candle itself they look ahead by one."""
+
+    def evaluate(candles: CandleColumns) -> list[View]:
+        high = candles.high
+        swing = np.zeros(len(high))
+        swing[1:-1] = (high[1:-1] > high[:-2]) & (high[1:-1] > high[2:])
+        late = 2 if confirmed_late else 1
+        settled = candles.open_time + late * candles.interval_ms
+        return [View("swings", candles.open_time, settled, {"high": swing})]
+
+    return evaluate
+
+
+def test_an_indicator_that_is_known_one_candle_late_is_caught(days: CandleColumns) -> None:
+    tops = np.flatnonzero(np.asarray(zigzag(True)(days)[0].columns["high"]))  # type: ignore[operator]
+    rows = [int(top) + 1 for top in tops[:5]]
+    found = probe(zigzag(False), days, rows)  # type: ignore[arg-type]
+    assert found.changed == 5
+    first = found.changes[0]
+    assert (first.column, first.before, first.after) == ("high", 0.0, 1.0)
+    assert first.time_ms == days.open_time[tops[0]]
+    assert first.cut_ms == first.time_ms + days.interval_ms
+    assert "was 0 when the data ended at" in first.sentence
+    assert probe(zigzag(True), days, rows).passed  # type: ignore[arg-type]
+
+
+def test_a_row_that_appears_or_vanishes_is_a_change(days: CandleColumns) -> None:
+    def newest_hours(candles: CandleColumns) -> list[View]:
+        times = candles.open_time[::60][-3:]
+        return [View("hours", times, times + 60_000, {"close": np.zeros(len(times))})]
+
+    found = probe(newest_hours, days, [600])
+    rows = [(change.before, change.after) for change in found.changes]
+    assert rows == [("there", None)] * 3
+
+
+def test_cuts_follow_on_entries_and_never_keep_everything() -> None:
+    rows = cut_rows(1000, np.array([5, 300, 998, 999]), 8, seed=3)
+    assert {6, 301, 999} <= set(rows)
+    assert len(rows) == 8
+    assert max(rows) == 999
+    assert rows == cut_rows(1000, np.array([5, 300, 998, 999]), 8, seed=3)
+    assert rows != cut_rows(1000, np.array([5, 300, 998, 999]), 8, seed=4)
+
+
+def test_a_handful_of_candles_cannot_be_probed(days: CandleColumns) -> None:
+    with pytest.raises(DataError, match="a probe needs 100 candles, was 50"):
+        probe_lookahead(get_strategy("breakout"), BARE, days.rows(0, 50))
+    with pytest.raises(DataError, match="a warm-up probe needs more than 1440 candles, was 1000"):
+        probe_warmup(get_strategy("breakout"), {}, days.rows(0, 1000))
+
+
+@pytest.mark.parametrize("name", ["breakout", "rsi_bollinger"])
+@pytest.mark.parametrize("params", [BARE, EAGER])
+def test_the_declared_warm_up_of_the_built_ins_suffices(
+    name: str, params: dict[str, Value], days: CandleColumns
+) -> None:
+    found = probe_warmup(get_strategy(name), params, days, points=2)
+    assert found.passed, found.sentence
+    assert [row.share for row in found.rows] == [0.25, 0.5, 1.0, 2.0]
+    assert found.rows[0].difference > found.full.difference
+
+
+def test_a_warm_up_that_is_too_short_is_caught(days: CandleColumns) -> None:
+    found = probe_warmup(Forgetful(), BARE, days, shares=(1.0, 4.0, 30.0), points=2)
+    assert not found.passed
+    assert found.declared == {"1m": 50}
+    assert [row.passed for row in found.rows] == [False, False, True]
+    verdict = found.verdict()
+    assert (verdict.name, verdict.passed, verdict.value) == ("warmup", False, None)
+    assert "the declared warm-up is too short" in verdict.text
+
+
+def test_a_short_history_is_lengthened_by_its_mirror_image(days: CandleColumns) -> None:
+    found = probe_warmup(get_strategy("rsi_bollinger"), EAGER, days.rows(0, 3000), points=2)
+    assert found.lengthened
+    assert found.passed, found.sentence

@@ -1,0 +1,277 @@
+"""Does a strategy know the future? Its past is computed again without it, and must not change.
+
+The history is cut off at sampled candles. Whatever was settled before a cut (decisions, trades, the
+fast search's days) must be the same with and without the candles after it. The fast search must
+also agree with the full simulation, which sees one candle at a time: a strategy's own scan reads
+whole columns, and that is where a look-ahead can hide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.candles import DAY_MS, CandleColumns, Integers, interval_name
+from trading.errors import DataError
+from trading.gates import Verdict
+from trading.simulation import Costs, backtest, search
+from trading.simulation.run import decide
+from trading.strategies.base import ACTION, ATR, ENTER, LIMIT, REASON, SEEN, Strategy, Value
+
+CUTS = 12
+_LEAST_ROWS = 100
+_SHOWN = 20
+_COLUMNS = {"action": ACTION, "reason": REASON, "seen": SEEN, "limit": LIMIT, "atr": ATR}
+
+Column = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """Values that a computation gives for points in time.
+
+    A row is named by its ``times`` entry (ms); once candles up to ``settled`` (ms) are known, its
+    values are final.
+    """
+
+    name: str
+    times: Integers
+    settled: Integers
+    columns: Mapping[str, Column]
+
+
+Evaluate = Callable[[CandleColumns], Sequence[View]]
+"""Everything that is computed from candles, as views."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value that changed although its time was past.
+
+    ``before`` is what was said when the data ended at ``cut_ms``, ``after`` what is said with the
+    data that came later; None where there is no such row.
+    """
+
+    view: str
+    column: str
+    time_ms: int
+    cut_ms: int
+    before: float | str | None
+    after: float | str | None
+
+    @property
+    def sentence(self) -> str:
+        """One line for a person."""
+        when, cut = (np.datetime64(ms, "ms") for ms in (self.time_ms, self.cut_ms))
+        return (
+            f"{self.view}: {self.column} of {when}Z was {_text(self.before)} when the data ended at"
+            f" {cut}Z, and is {_text(self.after)} now"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lookahead:
+    """What the prober found: the first ``changes``, how many there are, and how much it looked at.
+
+    ``cuts`` are the times (ms) at which the data was cut off.
+    """
+
+    changes: tuple[Change, ...]
+    changed: int
+    compared: int
+    cuts: tuple[int, ...]
+    signals: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether no past value changed (and there was one to change)."""
+        return self.changed == 0 and self.compared > 0
+
+    @property
+    def sentence(self) -> str:
+        """One line for a person."""
+        looked = (
+            f"{self.compared:,} past values at {len(self.cuts)} cuts, {self.signals:,} of them"
+            " entries"
+        )
+        if self.passed:
+            return f"no look-ahead: {looked}; none changed"
+        return f"look-ahead: {self.changed:,} past values changed, of {looked}"
+
+    def verdict(self) -> Verdict:
+        """The gate ``lookahead``: no past value may change."""
+        return Verdict("lookahead", self.passed, float(self.changed), 0.0, self.sentence)
+
+
+def probe_lookahead(
+    strategy: Strategy,
+    params: Mapping[str, Value],
+    candles: CandleColumns,
+    *,
+    cuts: int = CUTS,
+    seed: int = 0,
+) -> Lookahead:
+    """Probe decisions, trades and the fast search of ``strategy`` with ``params``.
+
+    Half of the ``cuts`` follow directly on entry signals, half are drawn by ``seed``. A strategy
+    with a scan of its own is also probed as the scan sees it: unfiltered, on base candles.
+    `DataError` for a history of fewer than 100 candles.
+    """
+    if len(candles) < _LEAST_ROWS:
+        raise DataError(
+            f"a probe needs {_LEAST_ROWS} candles, was {len(candles)}; give a longer history"
+        )
+    found = []
+    for values in _variants(strategy, params, candles.interval_ms):
+        stream = decide(strategy, candles, values)
+        entries = np.flatnonzero(stream[:, ACTION] == ENTER)
+        rows = cut_rows(len(candles), entries, cuts, seed)
+        one = probe(_evaluation(strategy, values), candles, rows)
+        found.append((one, _disagreement(strategy, values, candles), len(entries)))
+    changes = [c for one, other, _ in found for c in (*one.changes, *other)]
+    return Lookahead(
+        changes=tuple(changes[:_SHOWN]),
+        changed=sum(one.changed + len(other) for one, other, _ in found),
+        compared=sum(one.compared for one, _, _ in found),
+        cuts=tuple(sorted({cut for one, _, _ in found for cut in one.cuts})),
+        signals=sum(signals for _, _, signals in found),
+    )
+
+
+def probe(evaluate: Evaluate, candles: CandleColumns, rows: Sequence[int]) -> Lookahead:
+    """Compare ``evaluate`` of the candles before each of ``rows`` with that of all of them."""
+    whole = {view.name: view for view in evaluate(candles)}
+    changes: list[Change] = []
+    changed = compared = 0
+    ends = []
+    for row in rows:
+        known = candles.rows(0, row)
+        end = int(known.open_time[-1]) + known.interval_ms
+        ends.append(end)
+        for view in evaluate(known):
+            count, different = _compare(view, whole[view.name], end)
+            compared += count
+            changed += len(different)
+            changes += different[: _SHOWN - len(changes)] if len(changes) < _SHOWN else []
+    return Lookahead(tuple(changes), changed, compared, tuple(ends), 0)
+
+
+def cut_rows(count: int, entries: Integers, cuts: int, seed: int) -> tuple[int, ...]:
+    """Numbers of candles to keep: the last but one, right after entries, and drawn ones."""
+    generator = np.random.default_rng(seed)
+    after = entries[(entries > 1) & (entries < count - 1)] + 1
+    picked = {count - 1}
+    if len(after):
+        places = np.linspace(0, len(after) - 1, min(cuts // 2, len(after))).round().astype(int)
+        picked |= set(after[places].tolist())
+    while len(picked) < min(cuts, count - 2):
+        picked.add(int(generator.integers(2, count)))
+    return tuple(sorted(picked))
+
+
+def _variants(
+    strategy: Strategy, params: Mapping[str, Value], base_ms: int
+) -> list[Mapping[str, Value]]:
+    own = strategy.resolve(params)
+    found: list[Mapping[str, Value]] = [own]
+    if strategy.scan is not None:
+        stop = own["stop_loss"] or strategy.parameter("stop_loss").default
+        bare = {"filters": "off", "signal_tf": interval_name(base_ms), "stop_loss": stop}
+        if {**own, **bare} != own:
+            found.append({**own, **bare})
+    return found
+
+
+def _evaluation(strategy: Strategy, params: Mapping[str, Value]) -> Evaluate:
+    """Decisions, trades and the days of the fast search."""
+
+    def evaluate(candles: CandleColumns) -> list[View]:
+        step, times = candles.interval_ms, candles.open_time
+        stream = decide(strategy, candles, params)
+        decided = {name: stream[:, at] for name, at in _COLUMNS.items()}
+        trades = backtest(strategy, candles, params, Costs()).trades
+        found = search(strategy, candles, [params], {}, Costs())
+        return [
+            View("decisions", times, times + step, decided),
+            # A trade on the last candle is closed because the data ends; it is not settled.
+            View(
+                "trades",
+                trades.entry_time,
+                trades.exit_time + 2 * step,
+                {
+                    "exit_time": trades.exit_time,
+                    "entry_price": trades.entry_price,
+                    "exit_price": trades.exit_price,
+                    "reason": trades.reason,
+                },
+            ),
+            View(
+                "fast search",
+                found.days,
+                found.days + DAY_MS + step,
+                {"daily return": found.daily_returns[0]},
+            ),
+        ]
+
+    return evaluate
+
+
+def _disagreement(
+    strategy: Strategy, params: Mapping[str, Value], candles: CandleColumns
+) -> list[Change]:
+    """Days on which the fast search earns something else than the step by step simulation."""
+    stepped = backtest(strategy, candles, params, Costs())
+    fast = search(strategy, candles, [params], {}, Costs()).daily_returns[0]
+    # The last bits may differ: both sum up the same trades, but not always in the same way.
+    places = np.flatnonzero(~np.isclose(fast, stepped.daily_returns, rtol=0.0, atol=1e-12))
+    end = int(candles.open_time[-1]) + candles.interval_ms
+    return [
+        Change(
+            "fast search against one candle at a time",
+            "daily return",
+            int(stepped.days[place]),
+            end,
+            float(stepped.daily_returns[place]),
+            float(fast[place]),
+        )
+        for place in places.tolist()
+    ]
+
+
+def _compare(part: View, whole: View, end: int) -> tuple[int, list[Change]]:
+    """How many values of ``part`` were settled at ``end``, and those that ``whole`` has
+    otherwise."""
+    mine, other = part.settled <= end, whole.settled <= end
+    times, later = part.times[mine], whole.times[other]
+    changes = [
+        Change(part.name, "row", int(time), end, *present)
+        for gone, present in (
+            (np.setdiff1d(times, later), ("there", None)),
+            (np.setdiff1d(later, times), (None, "there")),
+        )
+        for time in gone
+    ]
+    both, at, to = np.intersect1d(times, later, return_indices=True)
+    for name, column in part.columns.items():
+        before, after = column[mine][at], whole.columns[name][other][to]
+        for place in np.flatnonzero(~_same(before, after)).tolist():
+            values = before[place].item(), after[place].item()
+            changes.append(Change(part.name, name, int(both[place]), end, *values))
+    return len(both) * len(part.columns) + len(changes), changes
+
+
+def _same(one: Column, other: Column) -> npt.NDArray[np.bool_]:
+    equal: npt.NDArray[np.bool_] = np.asarray(one == other)
+    if one.dtype.kind == "f":
+        equal = equal | (np.isnan(one) & np.isnan(other))
+    return equal
+
+
+def _text(value: float | str | None) -> str:
+    if value is None:
+        return "not there"
+    return value if isinstance(value, str) else f"{value:.10g}"

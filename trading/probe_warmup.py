@@ -1,0 +1,255 @@
+"""Does a strategy decide the same whatever it saw long ago? Its declared warm-up must suffice.
+
+The executor starts with as much history as the strategy declares, while research starts years
+earlier. From sampled moments on both must decide alike: a decider that was warmed as the executor
+warms it is compared with the decisions over the whole history.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trading.candles import CandleColumns, Floats, interval_name
+from trading.decider import ACTIONS, Decider
+from trading.errors import DataError
+from trading.gates import Verdict
+from trading.simulation.run import decide
+from trading.strategies.base import ACTION, ATR, LIMIT, SEEN, Strategy, Value
+
+SHARES = (0.25, 0.5, 1.0, 2.0)
+POINTS = 4
+TOLERANCE = 1e-6
+"""Relative difference that a value may keep from the beginning of its history."""
+
+_SIGNALS = 24  # candles of signal_tf that are compared from each moment on
+_LARGEST_WINDOW = 1_440  # base candles, at most
+_LONGEST = 4_000_000  # base candles of a lengthened history, at most
+
+
+@dataclass(frozen=True, slots=True)
+class WarmupRow:
+    """The comparison after ``share`` of the declared history.
+
+    ``difference`` is the largest relative difference of a value (``name``), infinite where one
+    history knows the value and the other does not; ``changed`` counts other actions.
+    """
+
+    share: float
+    compared: int
+    changed: int
+    difference: float
+    name: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing depends on what came before the history."""
+        return self.compared > 0 and not self.changed and self.difference <= TOLERANCE
+
+
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """How decisions depend on the length of the history.
+
+    ``declared``: closed candles by timeframe; ``lengthened`` tells that the candles were too few
+    and were preceded by their mirror image.
+    """
+
+    declared: Mapping[str, int]
+    rows: tuple[WarmupRow, ...]
+    points: int
+    lengthened: bool
+
+    @property
+    def full(self) -> WarmupRow:
+        """The comparison after the declared history itself."""
+        return next(row for row in self.rows if row.share == 1.0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the declared history suffices."""
+        return self.full.passed
+
+    @property
+    def sentence(self) -> str:
+        """One line for a person."""
+        row = self.full
+        needed = " and ".join(f"{bars} of {name}" for name, bars in self.declared.items())
+        seen = f"{row.compared:,} decisions after {needed} candles"
+        if row.passed:
+            return f"the declared warm-up suffices: {seen}; largest difference {row.difference:.1e}"
+        return (
+            f"the declared warm-up is too short: {row.changed:,} of {seen} differ,"
+            f" and {row.name or 'no value'} by {row.difference:.1e} (limit {TOLERANCE:g})"
+        )
+
+    def verdict(self) -> Verdict:
+        """The gate ``warmup``: nothing may depend on what came before the declared history."""
+        row = self.full
+        value = row.difference if math.isfinite(row.difference) else None
+        return Verdict("warmup", row.passed, value, TOLERANCE, self.sentence)
+
+
+def probe_warmup(
+    strategy: Strategy,
+    params: Mapping[str, Value],
+    candles: CandleColumns,
+    *,
+    shares: Sequence[float] = SHARES,
+    points: int = POINTS,
+    seed: int = 0,
+) -> Warmup:
+    """Compare deciders with a part or a multiple of the declared history, ``points`` times.
+
+    A history shorter than four times the declared one is preceded by its mirror image, often
+    enough. `DataError` without candles, or where that would take more than four million.
+    """
+    shares = tuple(sorted({*shares, 1.0}))
+    first = Decider(strategy, params, candles.interval_ms)
+    window = min(_SIGNALS * first.setup.signal_ms // candles.interval_ms, _LARGEST_WINDOW)
+    needed = max(tf_ms * bars for tf_ms, bars in first.history_needed().items())
+    longer = _lengthen(candles, 2 * max(shares[-1], 1.0) * needed, window)
+    stream = decide(strategy, longer, params)
+    bars = {tf_ms: _bars(longer, tf_ms) for tf_ms in first.history_needed()}
+    least = int(longer.open_time[0] + 2 * max(shares[-1], 1.0) * needed)
+    low = max(int(np.searchsorted(longer.open_time, least)), len(longer) - len(candles), 1)
+    high = len(longer) - window
+    generator = np.random.default_rng(seed)
+    starts = sorted(generator.integers(min(low, high), high + 1, size=points).tolist())
+    rows = []
+    for share in shares:
+        pieces = []
+        for row in starts:
+            decider = Decider(strategy, params, candles.interval_ms)
+            _warm(decider, longer, bars, row, share)
+            pieces.append(_follow(decider, longer, stream, row, window))
+        rows.append(_row(share, pieces))
+    declared = {interval_name(tf_ms): bars for tf_ms, bars in first.history_needed().items()}
+    return Warmup(declared, tuple(rows), len(starts), len(longer) > len(candles))
+
+
+def _warm(
+    decider: Decider,
+    candles: CandleColumns,
+    bars: Mapping[int, CandleColumns],
+    row: int,
+    share: float,
+) -> None:
+    """Start ``decider`` before ``row`` as the executor does."""
+    now = int(candles.open_time[row])
+    start = decider.base_start(now)
+    for tf_ms, count in decider.history_needed().items():
+        closed = bars[tf_ms].slice(start - math.ceil(count * share) * tf_ms, start)
+        for place in range(len(closed)):
+            decider.warm(tf_ms, closed.candle(place))
+    first = int(np.searchsorted(candles.open_time, start))
+    for place in range(first, row):
+        decider.on_candle(candles.candle(place))
+
+
+def _follow(
+    decider: Decider, candles: CandleColumns, stream: Floats, row: int, window: int
+) -> tuple[int, int, dict[str, float]]:
+    """Decisions compared, actions that differ, and the largest difference of each value."""
+    changed = 0
+    worst = {"seen": 0.0, "limit": 0.0, "atr": 0.0}
+    for place in range(row, row + window):
+        decision = decider.on_candle(candles.candle(place))
+        known = stream[place]
+        changed += decision.action != ACTIONS[int(known[ACTION])]
+        if not decision.values:
+            continue
+        own = {**dict.fromkeys(worst, math.nan), **decision.values, "atr": decision.atr}
+        for name, at in (("seen", SEEN), ("limit", LIMIT), ("atr", ATR)):
+            worst[name] = max(worst[name], _difference(own[name], float(known[at])))
+    return window, changed, worst
+
+
+def _row(share: float, pieces: Sequence[tuple[int, int, dict[str, float]]]) -> WarmupRow:
+    worst = {name: max(piece[2][name] for piece in pieces) for name in pieces[0][2]}
+    name = max(worst, key=lambda key: worst[key])
+    return WarmupRow(
+        share=share,
+        compared=sum(piece[0] for piece in pieces),
+        changed=sum(piece[1] for piece in pieces),
+        difference=worst[name],
+        name=name if worst[name] > 0.0 else "",
+    )
+
+
+def _difference(one: float, other: float) -> float:
+    """Relative difference; unknown on both sides is no difference."""
+    if one == other or (math.isnan(one) and math.isnan(other)):
+        return 0.0
+    if math.isnan(one) or math.isnan(other):
+        return math.inf
+    return abs(one - other) / max(abs(one), abs(other))
+
+
+def _lengthen(candles: CandleColumns, wanted_ms: float, window: int) -> CandleColumns:
+    """The candles, preceded by their mirror image until ``wanted_ms`` and a window fit."""
+    if len(candles) <= window:
+        raise DataError(
+            f"a warm-up probe needs more than {window} candles, was {len(candles)};"
+            " give a longer history"
+        )
+    step = candles.interval_ms
+    copies = 0
+    span = int(candles.open_time[-1] - candles.open_time[0]) + step
+    while (copies + 1) * span < wanted_ms + (window + 1) * step:
+        copies += 1
+    if (copies + 1) * len(candles) > _LONGEST:
+        raise DataError(
+            f"the strategy declares {wanted_ms / 2 / 86_400_000:.0f} days of history, too much to"
+            f" probe with {len(candles):,} candles; give a longer history or a shorter warm-up"
+        )
+    pieces = [_piece(candles, copy, span) for copy in range(copies, 0, -1)] + [candles]
+    return CandleColumns(
+        np.concatenate([piece.open_time for piece in pieces]),
+        *_join(pieces, ("open", "high", "low", "close", "volume")),
+        interval_ms=step,
+    )
+
+
+def _join(
+    pieces: Sequence[CandleColumns], names: Sequence[str]
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    opens, highs, lows, closes, volumes = (
+        np.concatenate([getattr(piece, name) for piece in pieces]) for name in names
+    )
+    return opens, highs, lows, closes, volumes
+
+
+def _piece(candles: CandleColumns, copy: int, span: int) -> CandleColumns:
+    """The candles moved back by ``copy`` spans; every other piece is mirrored, so that prices join.
+
+    In a mirror time runs backwards: opens are closes.
+    """
+    c, back = candles, copy * span
+    if copy % 2 == 0:
+        return CandleColumns(
+            c.open_time - back, c.open, c.high, c.low, c.close, c.volume, c.interval_ms
+        )
+    times = int(c.open_time[0]) + int(c.open_time[-1]) - c.open_time[::-1] - back
+    return CandleColumns(
+        times, c.close[::-1], c.high[::-1], c.low[::-1], c.open[::-1], c.volume[::-1], c.interval_ms
+    )
+
+
+def _bars(candles: CandleColumns, tf_ms: int) -> CandleColumns:
+    """Candles of ``tf_ms``, as the exchange would have built them."""
+    starts = candles.open_time - candles.open_time % tf_ms
+    first = np.flatnonzero(np.diff(starts, prepend=starts[0] - 1))
+    last = np.append(first[1:], len(starts)) - 1
+    return CandleColumns.of(
+        starts[first],
+        candles.open[first],
+        np.maximum.reduceat(candles.high, first),
+        np.minimum.reduceat(candles.low, first),
+        candles.close[last],
+        np.add.reduceat(candles.volume, first),
+        tf_ms,
+    )
