@@ -69,7 +69,8 @@ def run_positions(opens, highs, lows, closes, state, side, out):
         if code != 0:
             atr = 0.001 * closes[i]
             stop = 0.004 * (i % 3)
-            open_position(state, side, opens[i], atr, 0.01, stop, 2.0, 0.003 * (i % 2), 0.007)
+            trail, arm = 0.003 * (i % 2), 0.004 * (i % 5)
+            open_position(state, side, opens[i], atr, 0.01, stop, 2.0, trail, 0.007, arm)
         code = candle_exit(state, opens[i], highs[i], lows[i], closes[i], i // 700 % 2)
         out[2 * i] = code
         out[2 * i + 1] = exit_level(state, code, closes[i])
