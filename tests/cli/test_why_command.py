@@ -114,7 +114,7 @@ def test_an_order_is_explained_back_to_its_candle_release_and_flow_run(tmp_path:
     for text in (
         client_id,
         "fill 5: BUY 1 at 1",
-        "breakout enter: entered: close above target",
+        "breakout entered: close above target",
         "candle BTCUSDT 1m from 2025-06-20 06:13:20: O 1.0 H 2.0 L 0.5 C 1.5 V 9.0",
         "flow run nightly run-1",
         "✓ order id",
