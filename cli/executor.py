@@ -7,7 +7,13 @@ from pathlib import Path
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The always-on executor.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="The always-on executor.\n\n"
+    "Example: nocturne executor run --settings config/settings.toml",
+)
 
 SETTINGS = typer.Option(..., "--settings", help="Settings file (TOML).")
 

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The simulated exchange.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="The simulated exchange.\n\n"
+    "Example: nocturne sandbox serve --candles data_lake/sample/candles_1m/usdm",
+)
 
 
 @app.command()

@@ -93,7 +93,8 @@ def call(state: Path, command: str) -> dict[str, Any]:
             with client.makefile("rb") as answer:
                 body: dict[str, Any] = orjson.loads(answer.readline())
         except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise SettingsError(
-                f"no executor answers in {state} ({error}); start one with `nocturne executor run`"
+                f"no executor answers in {state} ({reason}); start one with `nocturne executor run`"
             ) from error
     return body

@@ -152,7 +152,8 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(f"settings file {path}: {_first_problem(error)}") from error
     base = path.resolve().parent
     paths = PathSettings(
-        published=base / settings.paths.published, state=base / settings.paths.state
+        published=(base / settings.paths.published).resolve(),
+        state=(base / settings.paths.state).resolve(),
     )
     return settings.model_copy(update={"paths": paths})
 

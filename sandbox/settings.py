@@ -13,6 +13,7 @@ from trading.errors import SettingsError
 
 VENUES = ("usdm",)
 CLOCKS = ("real", "accelerated", "lockstep")
+MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,20 @@ class Settings:
             raise SettingsError(f"--venue {self.venue}: only {', '.join(VENUES)} is served")
         if self.clock not in CLOCKS:
             raise SettingsError(f"--clock {self.clock}: choose one of {', '.join(CLOCKS)}")
+        if not 0 <= self.port <= MAX_PORT:
+            raise SettingsError(
+                f"--port {self.port}: give a port from 0 (a free one) to {MAX_PORT}"
+            )
+        if self.weight_limit < 1:
+            raise SettingsError(f"--weight-limit {self.weight_limit}: must be 1 or more")
+        if self.funding is not None and not self.funding.is_dir():
+            raise SettingsError(
+                f"--funding {self.funding}: no such folder; give one of SYMBOL.parquet files"
+            )
+        if self.ledger is not None and self.ledger.is_dir():
+            raise SettingsError(
+                f"--ledger {self.ledger}: is a folder; give the name of a file in it"
+            )
         if self.speed <= 0:
             raise SettingsError(f"--speed {self.speed:g}: must be above 0")
         if self.begin is not None and self.end is not None and self.begin >= self.end:
