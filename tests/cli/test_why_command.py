@@ -209,9 +209,13 @@ def test_a_lake_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_commands_to_an_executor_that_does_not_run_say_so(tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
-    settings.write_text('mode = "paper"\naccount = "a"\n[paths]\npublished = "p"\nstate = "s"\n')
-    for command in ("status", "stop", "pause", "resume", "flatten"):
-        result = CliRunner().invoke(executor_app, [command, "--settings", str(settings)])
+    settings.write_text(
+        'mode = "paper"\naccount = "a"\n[paths]\npublished = "p"\nstate = "s"\n'
+        '[venue]\nrest_url = "http://127.0.0.1:1"\nws_url = "ws://127.0.0.1:1"\n'
+    )
+    names = "status health stop pause reduce freeze resume flatten sync"
+    for command in (*([name] for name in names.split()), ["close", "BTCUSDT"]):
+        result = CliRunner().invoke(executor_app, [*command, "--settings", str(settings)])
         assert isinstance(result.exception, SettingsError)
         assert "no executor answers in" in str(result.exception)
 
