@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
@@ -107,21 +108,27 @@ def walk_forward(
     folds: Sequence[Fold],
     objective: Objective = "sharpe",
     least_trades: int = 1,
+    workers: int = 1,
 ) -> WalkForward:
     """Choose from ``grid`` in each fold's training span and judge the choice in its test span.
 
     ``objective`` is a measure of `Metrics` or a function of it; more is better, the first of equals
     wins. A combination with fewer than ``least_trades`` in-sample trades is chosen only when all
-    have fewer. Candles before a span only warm its indicators up; each span starts flat. Raises
-    `DataError` for a fold without candles.
+    have fewer. Candles before a span only warm its indicators up; each span starts flat. The folds
+    run on ``workers`` threads, which changes no result. Raises `DataError` for a fold without
+    candles.
     """
     if not folds:
         raise ParameterError("walk-forward was given no folds; make some with rolling_folds")
     score = score_of(objective)
-    results = tuple(
-        _run_fold(strategy, candles, grid, fixed, costs, fold, score, least_trades)
-        for fold in folds
-    )
+
+    def run(fold: Fold) -> FoldResult:
+        return _run_fold(strategy, candles, grid, fixed, costs, fold, score, least_trades)
+
+    # The first fold alone: it compiles what the others use.
+    first = run(folds[0])
+    with ThreadPoolExecutor(workers) as threads:
+        results = (first, *threads.map(run, folds[1:]))
     return _stitch(results, candles)
 
 
