@@ -89,7 +89,8 @@ def main() -> None:
         f" ({sum(searches) / count / len(grid) * 1e3:.4f} ms a combination)"
     )
     print(
-        f"a symbol takes {early:.4f} s at the beginning and {late:.4f} s at the end: x {late / early:.2f}"
+        f"a symbol takes {early:.4f} s at the beginning and {late:.4f} s at the end:"
+        f" x {late / early:.2f}"
     )
     reached = "reached" if peaks[-1] <= MEMORY_LIMIT_GB else "missed"
     print(
