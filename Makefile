@@ -6,6 +6,9 @@ VENV := .venv/bin
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export GX_ANALYTICS_ENABLED := false
+export NOCTURNE_CACHE ?= $(CURDIR)/.work/cache
+# A file's tests share one process, so that they share what is costly to set up.
+PYTEST := $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,10 +23,10 @@ setup-dev: setup
 	@scripts/setup.sh requirements-dev.lock
 
 test: setup-dev ## the quick tests (minutes)
-	$(VENV)/pytest -m "not slow" -n 2
+	$(PYTEST) -m "not slow"
 
 test-slow: setup-dev ## the long tests: kill loops, all symbols
-	$(VENV)/pytest -m slow -n 2
+	$(PYTEST) -m slow
 
 lint: setup-dev ## ruff, mypy, import-linter, sqlfluff
 	$(VENV)/ruff check .

@@ -25,6 +25,7 @@ def demo(
 
     Example: nocturne demo --work .work/demo
     """
-    from cli.demo_run import Plan, run
+    from cli.demo_plan import Plan
+    from cli.demo_run import run
 
     run(Plan(work=work.resolve(), sample=sample.resolve()), fresh=fresh)

@@ -10,14 +10,12 @@ import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cli.demo_plan import Plan
 from cli.demo_processes import first_line, running, wait
 from lake.releases import Release
 from trading.errors import NocturneError
-
-if TYPE_CHECKING:
-    from cli.demo_run import Plan
 
 START_TIMEOUT_S = 60.0
 REPLAY_TIMEOUT_S = 240.0

@@ -10,41 +10,18 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from cli import demo_replay, demo_summary
+from cli.demo_plan import Plan
 from cli.demo_processes import run_to_end
 from lake.releases import Release, read_current
 from trading.errors import DataError, NocturneError
 
-REPLAYED_DAY = datetime(2025, 6, 22, tzinfo=UTC)
-"""A day on which the bundled data hold several entries, stops, targets and strategy exits."""
-
 PROJECT = Path(__file__).resolve().parents[1]
 RESEARCH_SETTINGS = PROJECT / "config" / "presets" / "demo.toml"
 LEAST_ROUND_TRIPS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Where a demo reads and writes, and which day it trades."""
-
-    work: Path
-    sample: Path
-    begin: datetime = REPLAYED_DAY
-    end: datetime = REPLAYED_DAY + timedelta(days=1)
-
-    @property
-    def lake(self) -> Path:
-        """Root of the demo's lake."""
-        return self.work / "lake"
-
-    @property
-    def candles(self) -> Path:
-        """Folder of one-minute candles that the sandbox replays."""
-        return self.sample / "candles_1m" / "usdm"
 
 
 def say(text: str) -> None:

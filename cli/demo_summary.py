@@ -11,13 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cli.demo_plan import Plan
 from cli.demo_processes import PROJECT
 from lake.releases import Release
-
-if TYPE_CHECKING:
-    from cli.demo_run import Plan
 
 
 @dataclass(frozen=True, slots=True)

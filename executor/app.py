@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from executor.control import ControlServer
@@ -18,7 +19,7 @@ from executor.replay import sandbox_status
 from executor.risk import daily_loss
 from executor.venues.errors import RateLimited, Rejected, VenueFaultError
 from lake.releases import Release
-from trading.errors import VenueError
+from trading.errors import NocturneError, VenueError
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +59,11 @@ class App:
     async def run(self, *, until_finished: bool) -> None:
         """Start, work, stop; the ledger and the connections are closed however it ends."""
         try:
-            await self._start()
+            stopping = asyncio.create_task(self._stop.wait())
+            if not await self._started(stopping):
+                return
             if until_finished:
                 self._loop("finished", self._watch_finished())
-            stopping = asyncio.create_task(self._stop.wait())
             done, _ = await asyncio.wait(
                 [stopping, *self._tasks], return_when=asyncio.FIRST_COMPLETED
             )
@@ -71,6 +73,17 @@ class App:
                 task.result()
         finally:
             await self._shut_down()
+
+    async def _started(self, stopping: asyncio.Task[bool]) -> bool:
+        """Start; False when a stop was asked for before that was done."""
+        starting = asyncio.create_task(self._start())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            return True
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return False
 
     def _loop(self, name: str, work: Awaitable[None]) -> None:
         async def runner() -> None:
@@ -97,8 +110,7 @@ class App:
         self._loop("bus", ctx.bus.run())
         self._loop("intake", x.intake.run())
         self._loop("user stream", x.user.run(self._on_user))
-        async with asyncio.timeout(CONNECT_WITHIN_S):
-            await self._user_up.wait()
+        await self._wait_for_user_stream()
         await self._retried(x.reconciler.settle_orders)
         while not await x.reconciler.run_once():
             await asyncio.sleep(1.0)
@@ -108,7 +120,7 @@ class App:
         self._loop("market stream", x.market.run(x.feed.push))
         self._loop("watch", x.watch.run())
         if release is not None:
-            await self._use(release)
+            await self._retried(partial(self._use, release))
         self._loop("periodic", self._periodic())
         if x.stepper is not None:
             self._loop("stepper", x.stepper.run())
@@ -116,6 +128,15 @@ class App:
         x.status.write()
         notify("READY=1")
         log.info("ready in %.2f s", time.monotonic() - started, extra={"symbols": symbols})
+
+    async def _wait_for_user_stream(self) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                await self._user_up.wait()
+        except TimeoutError as error:
+            raise VenueError(
+                f"the user stream did not open within {CONNECT_WITHIN_S:.0f} s; check venue.ws_url"
+            ) from error
 
     def _symbols(self, release: Release | None) -> list[str]:
         held = {holding.symbol for holding in self._ctx.book.holdings()}
@@ -128,6 +149,7 @@ class App:
             leverage = self._ctx.settings.venue.leverage
             known = await self._ctx.venue.connect(symbols, leverage)
             self._ctx.book.instruments.update(known)
+            self._ctx.clock.adjust(self._ctx.venue.offset_ms)
 
         await self._retried(connect)
 
@@ -229,7 +251,7 @@ class App:
             return
         try:
             await self._use(release)
-        except (VenueFaultError, VenueError) as fault:
+        except (VenueFaultError, NocturneError) as fault:
             # The old set goes on; the next poll tries again.
             self._x.releases.forget()
             log.warning("release %s not taken yet: %s", release.release_id, fault)

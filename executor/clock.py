@@ -17,6 +17,10 @@ class Clock(Protocol):
         """An event of this time was seen on the market stream."""
         ...
 
+    def adjust(self, offset_ms: int) -> None:
+        """The exchange's clock is this much ahead of the local one."""
+        ...
+
 
 class WallClock:
     """Market time is wall time, corrected by the offset measured against the exchange."""
@@ -32,6 +36,10 @@ class WallClock:
         """The stream does not move a wall clock."""
         del event_time_ms
 
+    def adjust(self, offset_ms: int) -> None:
+        """Take over the measured offset."""
+        self.offset_ms = offset_ms
+
 
 class ReplayClock:
     """Market time is the newest event time that the replay has shown."""
@@ -46,3 +54,7 @@ class ReplayClock:
     def observe(self, event_time_ms: int) -> None:
         """Move forward; a late event does not move time back."""
         self._now = max(self._now, event_time_ms)
+
+    def adjust(self, offset_ms: int) -> None:
+        """Wall clocks say nothing about a replay."""
+        del offset_ms

@@ -31,6 +31,7 @@ from trading.order_ids import is_ours
 
 log = logging.getLogger(__name__)
 
+SLIPPAGE_ALERT = 0.005
 LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 
 
@@ -153,6 +154,9 @@ class Intake:
         if not self._ctx.ledger.add_fill(fill, client_id, holding.row.id):
             return False
         self._book.slot(fill.symbol).changes += 1
+        slippage = _slippage(fill, row)
+        if slippage is not None and slippage > SLIPPAGE_ALERT:
+            self._ctx.alerts.send("slippage", order=client_id, share=f"{slippage:.2%}")
         event = self._ctx.emit(
             EventType.ORDER_FILLED,
             symbol=fill.symbol,
@@ -163,7 +167,7 @@ class Intake:
             price=str(fill.price),
             quantity=str(fill.quantity),
             fee=str(fill.fee),
-            slippage=_slippage(fill, row),
+            slippage=slippage,
         )
         if row is not None:
             self._desk.note_event(row.client_id, event.id)

@@ -15,7 +15,7 @@ from executor.events import EventType
 from executor.ledger.records import OrderRow
 from executor.outcomes import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
 from executor.ports import NewOrder, OrderKind, VenueOrder
-from executor.venues.errors import VenueFaultError
+from executor.venues.errors import KEYS, VenueFaultError
 from trading.order_ids import format_order_id, parse_order_id
 
 log = logging.getLogger(__name__)
@@ -206,6 +206,9 @@ class OrderDesk:
 
     def _failed(self, order: NewOrder, status: str, fault: VenueFaultError, result: Result) -> Sent:
         self._update(order.client_id, status=status, error=str(fault))
+        if fault.code in KEYS:
+            self._ctx.switches.entries = False
+            self._ctx.alerts.send("the exchange refuses the key: entries off", error=str(fault))
         row = self._ctx.ledger.order(order.client_id)
         self._ctx.emit(
             EventType.ORDER_FAILED,

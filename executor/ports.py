@@ -224,6 +224,11 @@ class Venue(Protocol):
     Every method may raise `executor.venues.errors.Rejected`, `Unknown`, `RateLimited` or `Banned`.
     """
 
+    @property
+    def offset_ms(self) -> int:
+        """Exchange time minus local time, as last measured."""
+        ...
+
     async def connect(self, symbols: Sequence[str], leverage: int) -> dict[str, Instrument]:
         """Measure the clock offset, refuse hedge mode, set margin type and leverage."""
         ...

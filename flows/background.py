@@ -18,7 +18,7 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from flows import local
+from flows import own_server
 from flows.deployment import deploy
 from flows.settings import PROJECT
 from trading.errors import NocturneError, SettingsError
@@ -40,7 +40,7 @@ class Member:
     @property
     def ui_url(self) -> str:
         """Address of the user interface."""
-        return f"http://{local.HOST}:{self.port}"
+        return f"http://{own_server.HOST}:{self.port}"
 
     @property
     def api_url(self) -> str:
@@ -79,7 +79,7 @@ def status(home: Path) -> int:
         print(f"{role}: " + ("not running" if member is None else f"running, pid {member.pid}"))
     server = members[0]
     if server is not None:
-        answer = "answers" if local.healthy(server.api_url) else "does not answer"
+        answer = "answers" if own_server.healthy(server.api_url) else "does not answer"
         print(f"{server.ui_url} {answer}")
     return 0 if all(members) else 1
 
@@ -97,19 +97,19 @@ def _start_server(home: Path, port: int) -> Member:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((local.HOST, port))
+            probe.bind((own_server.HOST, port))
         except OSError as error:
             raise SettingsError(
-                f"port {port} on {local.HOST} is in use by another program: free it, or choose"
+                f"port {port} on {own_server.HOST} is in use by another program: free it, or choose"
                 f" another with `python -m flows.local up --port {port + 1}`"
             ) from error
         port = int(probe.getsockname()[1])
-    local.lay_template(home)
-    command = local.server_command(home, port)
-    process = _spawn(command, home, "server", local.environment(home))
+    own_server.lay_template(home)
+    command = own_server.server_command(home, port)
+    process = _spawn(command, home, "server", own_server.environment(home))
     member = _remember(home, Member("server", process.pid, port))
     try:
-        local.wait_for_server(process, member.api_url, home, home / "server.log")
+        own_server.wait_for_server(process, member.api_url, home, home / "server.log")
     except NocturneError:
         _stop(home, "server")
         raise
@@ -119,8 +119,8 @@ def _start_server(home: Path, port: int) -> Member:
 def _start_worker(home: Path, server: Member) -> None:
     prefect = [sys.executable, "-m", "prefect", "worker", "start"]
     # The name keeps a restarted worker the same worker in the user interface.
-    options = ["--pool", local.POOL, "--type", "process", "--name", "this-machine"]
-    environment = local.environment(home, server.api_url)
+    options = ["--pool", own_server.POOL, "--type", "process", "--name", "this-machine"]
+    environment = own_server.environment(home, server.api_url)
     process = _spawn([*prefect, *options], home, "worker", environment)
     _remember(home, Member("worker", process.pid, server.port))
 
@@ -144,10 +144,12 @@ def _spawn(
 
 def _wait_for_pool(home: Path, server: Member) -> None:
     """The worker makes its pool when it starts; a deployment before that would be refused."""
-    deadline = time.monotonic() + local.START_TIMEOUT_S
+    deadline = time.monotonic() + own_server.START_TIMEOUT_S
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{server.api_url}/work_pools/{local.POOL}", timeout=5):
+            with urllib.request.urlopen(
+                f"{server.api_url}/work_pools/{own_server.POOL}", timeout=5
+            ):
                 return
         except OSError as error:
             if running(home, "worker") is None:
@@ -161,7 +163,7 @@ def _stop(home: Path, role: str) -> bool:
     member = running(home, role)
     if member is not None:
         os.kill(member.pid, signal.SIGTERM)
-        deadline = time.monotonic() + local.STOP_TIMEOUT_S
+        deadline = time.monotonic() + own_server.STOP_TIMEOUT_S
         while _is_ours(member) and time.monotonic() < deadline:
             time.sleep(0.05)
         # Each has a session of its own: this reaches flow runs that a worker left behind.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from flows import local
+from flows import own_server
 from flows.settings import PROJECT
 from trading.errors import NocturneError
 
@@ -25,7 +25,7 @@ def deploy(home: Path, api_url: str) -> tuple[str, ...]:
     """
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
-        env=local.environment(home, api_url),
+        env=own_server.environment(home, api_url),
         cwd=PROJECT,
         capture_output=True,
         text=True,

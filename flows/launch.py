@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows import background, local
+from flows import background, own_server
 from flows.engine import Console, PlainEngine, Say
 from flows.pipeline import BODIES, FlowResult
 from flows.request import Request, make_request
@@ -85,22 +85,22 @@ def _url_of(server: str, home: Path) -> str | None:
     if server == "auto":
         member = background.running(home, "server")
         known = (os.environ.get("PREFECT_API_URL"), member.api_url if member else None)
-        return next((url for url in known if url and local.healthy(url)), None)
+        return next((url for url in known if url and own_server.healthy(url)), None)
     if not server.startswith(("http://", "https://")):
         raise ParameterError(f"server '{server}' is none of {', '.join(SERVERS)} and no http URL")
     url = server.rstrip("/")
     url = url if url.endswith("/api") else f"{url}/api"
-    if not local.healthy(url):
+    if not own_server.healthy(url):
         raise SettingsError(f"no Prefect server answers at {url}; start one with `make up`")
     return url
 
 
 def _run_private(name: str, request: Request, home: Path, console: Say) -> FlowResult:
     member = background.running(home, "server")
-    if member is not None and local.healthy(member.api_url):
+    if member is not None and own_server.healthy(member.api_url):
         return _run_with_prefect(name, request, home, member.api_url, console)
     console("starting a Prefect server for this run …")
-    with local.starting_server(home) as starting:
+    with own_server.starting_server(home) as starting:
         # The imports take seconds too; they and the server's start share them.
         _flow_of(name, home)
         url = starting.ready()

@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from sandbox.clock import Clock, LockstepClock, wall_ms
+from sandbox.mischief import Mischief
 from sandbox.numbers import plain
 from sandbox.replay import Replay
 from sandbox.settings import iso
@@ -19,9 +20,10 @@ from trading.errors import SettingsError
 class Control:
     """Handlers of the control calls."""
 
-    def __init__(self, exchange: Exchange, replay: Replay) -> None:
+    def __init__(self, exchange: Exchange, replay: Replay, mischief: Mischief) -> None:
         self._exchange = exchange
         self._replay = replay
+        self._mischief = mischief
 
     def add_routes(self, application: web.Application) -> None:
         """Register the control calls."""
@@ -136,13 +138,14 @@ class Control:
     async def add_fault(self, request: web.Request) -> web.Response:
         """Order a fault; stream faults happen at once."""
         body = await _body(request)
-        try:
-            fault = self._exchange.faults.add(body)
-        except SettingsError as error:
-            return _json({"error": str(error)}, status=400)
         exchange = self._exchange
         exchange.ledger.write_event(exchange.now, wall_ms(), "", "fault_ordered", body)
-        exchange.strike(fault)
+        try:
+            fault = exchange.faults.add(body)
+            if fault not in exchange.faults.waiting:
+                await self._mischief.strike(fault)
+        except SettingsError as error:
+            return _json({"error": str(error)}, status=400)
         return _json({"kind": fault.kind, "count": fault.count})
 
     async def clear_faults(self, request: web.Request) -> web.Response:

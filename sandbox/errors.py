@@ -46,8 +46,15 @@ OUTSIDE_WINDOW = Refusal(-1021, "Timestamp for this request is outside of the re
 AHEAD_OF_SERVER = Refusal(
     -1021, "Timestamp for this request was 1000ms ahead of the server's time."
 )
+BAD_ENVELOPE = Refusal(-1135, "JSON Request is not valid.")
+UNKNOWN_METHOD = Refusal(-1000, "Unknown method.", 404)
+LOGON_KEY = Refusal(-4056, "HMAC_SHA256 API key is not supported.", 401)
+NOT_LOGGED_ON = Refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 BAD_SIGNATURE = Refusal(-1022, "Signature for this request is not valid.")
 ILLEGAL = Refusal(-1100, "Illegal characters found in parameter '{0}'; legal range is '{1}'.")
+TOO_MANY_PARAMETERS = Refusal(
+    -1104, "Not all sent parameters were read; read '{0}' parameter(s) but was sent '{1}'."
+)
 MISSING = Refusal(-1102, "Mandatory parameter '{0}' was not sent, was empty/null, or malformed.")
 NOT_REQUIRED = Refusal(-1106, "Parameter '{0}' sent when not required.")
 PRECISION = Refusal(-1111, "Precision is over the maximum defined for this asset.")
@@ -82,6 +89,7 @@ BAD_CLIENT_ID = Refusal(-4015, "Client order id is not valid.")
 ABOVE_BAND = Refusal(-4016, "Limit price can't be higher than {0}.")
 BELOW_BAND = Refusal(-4024, "Limit price can't be lower than {0}.")
 BAD_LEVERAGE = Refusal(-4028, "Leverage {0} is not valid")
+SYMBOL_STATUS = Refusal(-4140, "Invalid symbol status for opening position.")
 MAX_ORDERS = Refusal(-2025, "Reach max open order limit.")
 MAX_ALGOS = Refusal(-4045, "Reach max stop order limit.")
 SAME_MARGIN_TYPE = Refusal(-4046, "No need to change margin type.")

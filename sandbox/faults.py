@@ -1,95 +1,234 @@
-"""Faults on request: what a real exchange does on its bad days, one by one and counted."""
+"""Faults on request: what a real exchange does on its bad days, one by one, counted and seeded."""
 
 from __future__ import annotations
 
+import random
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
-from sandbox.errors import THROTTLED, TOO_MANY_REQUESTS, ExchangeError
+from sandbox.answers import Answer
+from sandbox.clock import wall_ms
+from sandbox.errors import BANNED, THROTTLED, TOO_MANY_REQUESTS, ExchangeError
 from sandbox.limits import with_retry
 from trading.errors import SettingsError
 
 # Before the request is handled: it is not accepted.
-REFUSING = ("drop_request", "rate_limit", "unavailable_503", "throttled", "reject")
+REFUSING = (
+    "drop_request", "rate_limit", "ban", "unavailable_503", "internal_503", "throttled", "reject",
+    "lost_503",
+)  # fmt: skip
 # After it was handled: it is accepted, but the client does not learn it.
-SILENCING = ("drop_response", "unknown_503", "timeout_1007")
+SILENCING = (
+    "drop_response", "unknown_503", "timeout_1007", "timeout_1006", "garble_response",
+    "trickle_response",
+)  # fmt: skip
+CUTTING = ("drop_request", "drop_response")
+HOLDING = ("hold_request",)
 DELAYING = ("delay_response",)
-STREAMS = ("mute_market", "mute_user", "disconnect_market", "disconnect_user", "expire_listen_key")
-KINDS = (*REFUSING, *SILENCING, *DELAYING, *STREAMS)
+MESSAGES_MARKET = ("drop_market", "delay_market", "duplicate_market", "reorder_market")
+MESSAGES_USER = ("drop_user", "delay_user", "duplicate_user", "reorder_user")
+STREAMS = (
+    "mute_market", "mute_user", "half_open_market", "half_open_user", "disconnect_market",
+    "disconnect_user", "expire_listen_key", "server_shutdown", "terminate_user",
+)  # fmt: skip
+WAITING = (*REFUSING, *SILENCING, *HOLDING, *DELAYING, *MESSAGES_MARKET, *MESSAGES_USER)
+# What happens to the exchange or the account itself, at once.
+EVENTS = (
+    "skew", "drift", "rate_limit_window", "maintenance", "checkpoint", "restart", "kill_child",
+    "set_filter", "set_status", "liquidate", "adl", "foreign_order", "foreign_cancel",
+    "foreign_leverage", "price_jump", "funding",
+)  # fmt: skip
+KINDS = (*WAITING, *STREAMS, *EVENTS)
 UNKNOWN_TEXT = "Unknown error, please check your request or try again later."
 UNAVAILABLE_TEXT = "Service Unavailable."
+INTERNAL_TEXT = "Internal error; unable to process your request. Please try again."
+TIMEOUTS = {
+    "timeout_1007": (
+        -1007,
+        "Timeout waiting for response from backend server. "
+        "Send status unknown; execution status unknown.",
+    ),
+    "timeout_1006": (
+        -1006,
+        "An unexpected response was received from the message bus. Execution status unknown.",
+    ),
+}
 
 
 @dataclass
 class Fault:
-    """A fault that strikes the next ``count`` requests whose method and path match."""
+    """A fault that strikes ``count`` requests or messages whose method and path match.
+
+    ``probability`` lets it strike only some of them; ``at`` (market time, ms) holds it back until
+    then. The rest are settings of single kinds.
+    """
 
     kind: str
     count: int = 1
     method: str = ""
     path: str = ""
+    probability: float = 1.0
+    at: int = 0
+    venue: str = ""
+    account: str = ""
     code: int = -2021
     message: str = "Order would immediately trigger."
     seconds: float = 1.0
+    symbol: str = ""
+    side: str = "BUY"
+    quantity: str = ""
+    price: str = ""
+    tick: str = ""
+    step: str = ""
+    status: str = ""
+    leverage: int = 0
+    rollback: bool = False
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request is struck."""
+        """Whether a request or message is of the kind that is struck."""
         return self.count > 0 and self.method in ("", method) and bool(re.search(self.path, path))
 
 
-class Faults:
-    """The faults that wait for their request."""
+def parse_fault(values: Mapping[str, Any]) -> Fault:
+    """A fault from its JSON; ``SettingsError`` when it is not one."""
+    kind = values.get("kind")
+    if kind not in KINDS:
+        raise SettingsError(f"fault {kind!r} is unknown; there are {', '.join(KINDS)}")
+    types = {item.name: type(item.default) for item in fields(Fault) if item.name != "kind"}
+    unknown = set(values) - set(types) - {"kind"}
+    if unknown:
+        raise SettingsError(f"fault {kind}: {sorted(unknown)[0]!r} is not one of its settings")
+    try:
+        given = {name: types[name](value) for name, value in values.items() if name != "kind"}
+        fault = Fault(str(kind), **given)
+        re.compile(fault.path)
+    except (ValueError, TypeError, re.error) as error:
+        raise SettingsError(f"fault {kind}: {error}") from error
+    fault.method = fault.method.upper()
+    if not 0 < fault.probability <= 1:
+        raise SettingsError(f"fault {kind}: probability {fault.probability:g} is not in (0, 1]")
+    return fault
 
-    def __init__(self) -> None:
+
+class Faults:
+    """The faults that wait, and the exchange's own wrong clock; one ``seed`` decides chance."""
+
+    def __init__(self, seed: int = 1) -> None:
         self.waiting: list[Fault] = []
         self.struck = 0
+        self.shapes_messages = False
+        self._random = random.Random(f"faults:{seed}")
+        self._skew_ms = 0.0
+        self._drift = 0.0
+        self._drift_since = 0
+        self.maintenance_until = 0
+        self.outage_until = 0
 
-    def add(self, values: dict[str, object]) -> Fault:
-        """A fault from its JSON; ``SettingsError`` when it is not one."""
-        kind = values.get("kind")
-        if kind not in KINDS:
-            raise SettingsError(f"fault {kind!r} is unknown; there are {', '.join(KINDS)}")
-        unknown = set(values) - set(Fault.__dataclass_fields__)
-        if unknown:
-            raise SettingsError(f"fault {kind}: {sorted(unknown)[0]!r} is not one of its settings")
-        try:
-            fault = Fault(
-                kind=str(kind),
-                count=int(str(values.get("count", 1))),
-                method=str(values.get("method", "")).upper(),
-                path=re.compile(str(values.get("path", ""))).pattern,
-                code=int(str(values.get("code", Fault.code))),
-                message=str(values.get("message", Fault.message)),
-                seconds=float(str(values.get("seconds", Fault.seconds))),
-            )
-        except (ValueError, re.error) as error:
-            raise SettingsError(f"fault {kind}: {error}") from error
-        if fault.kind not in STREAMS:
+    def add(self, values: Mapping[str, Any]) -> Fault:
+        """Order a fault from its JSON; one that strikes at once is given back only."""
+        fault = parse_fault(values)
+        if fault.kind in WAITING or fault.at:
             self.waiting.append(fault)
+            self._note()
         return fault
 
-    def clear(self) -> None:
-        """Forget what has not struck."""
-        self.waiting.clear()
+    def _note(self) -> None:
+        kinds = (*MESSAGES_MARKET, *MESSAGES_USER)
+        self.shapes_messages = any(f.kind in kinds and not f.at for f in self.waiting)
 
-    def take(self, kinds: tuple[str, ...], method: str, path: str) -> Fault | None:
-        """The first fault of ``kinds`` that strikes this request, counted down."""
+    def clear(self) -> None:
+        """Forget what has not struck, and set the clock right."""
+        self.waiting.clear()
+        self.shapes_messages = False
+        self._skew_ms = self._drift = 0.0
+        self.maintenance_until = self.outage_until = 0
+
+    def due(self, market_ms: int) -> list[Fault]:
+        """Faults whose time has come: what strikes at once is taken out and given."""
+        ripe = [fault for fault in self.waiting if fault.at and fault.at <= market_ms]
+        for fault in ripe:
+            fault.at = 0
+        now = [fault for fault in ripe if fault.kind not in WAITING]
+        for fault in now:
+            self.waiting.remove(fault)
+        if ripe:
+            self._note()
+        return now
+
+    def take(
+        self, kinds: tuple[str, ...], method: str, path: str, *, sheltered: bool = False
+    ) -> Fault | None:
+        """The first fault of ``kinds`` that strikes this request, counted down.
+
+        A ``sheltered`` request (cancel, reduce-only, close-position) is exempt from throttling.
+        """
         for fault in self.waiting:
-            if fault.kind in kinds and fault.matches(method, path):
-                fault.count -= 1
-                self.struck += 1
-                if fault.count == 0:
-                    self.waiting.remove(fault)
-                return fault
+            if fault.kind not in kinds or fault.at or not fault.matches(method, path):
+                continue
+            if sheltered and fault.kind == "throttled":
+                continue
+            if fault.probability < 1 and self._random.random() >= fault.probability:
+                continue
+            fault.count -= 1
+            self.struck += 1
+            if fault.count == 0:
+                self.waiting.remove(fault)
+                self._note()
+            return fault
         return None
+
+    def set_skew(self, seconds: float) -> None:
+        """Put the exchange's clock ``seconds`` ahead of the wall (behind when negative)."""
+        self._skew_ms = seconds * 1000
+
+    def set_drift(self, seconds_per_minute: float) -> None:
+        """Let the exchange's clock gain this much each minute from now on."""
+        self._drift, self._drift_since = seconds_per_minute * 1000 / 60_000, wall_ms()
+
+    @property
+    def silent(self) -> bool:
+        """Whether the exchange is out: connections break without an answer."""
+        return self.outage_until > wall_ms()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the exchange is in maintenance: every call is refused with 503."""
+        return self.maintenance_until > wall_ms()
+
+    def exchange_ms(self) -> int:
+        """The exchange's own clock: wall time, unless a fault has set it wrong."""
+        now = wall_ms()
+        if self._drift:
+            return now + round(self._skew_ms + self._drift * (now - self._drift_since))
+        return now + round(self._skew_ms)
 
 
 def refusal_of(fault: Fault, address: str) -> ExchangeError:
     """The answer to a request that a fault refuses."""
-    if fault.kind == "rate_limit":
-        return with_retry(TOO_MANY_REQUESTS(address, 2400), int(fault.seconds * 1000))
-    if fault.kind == "unavailable_503":
-        return ExchangeError(0, UNAVAILABLE_TEXT, 503)
-    if fault.kind == "throttled":
-        return THROTTLED()
+    match fault.kind:
+        case "rate_limit":
+            return with_retry(TOO_MANY_REQUESTS(address, 2400), int(fault.seconds * 1000))
+        case "ban":
+            until = int(fault.seconds * 1000)
+            return with_retry(BANNED(address, wall_ms() + until), until)
+        case "unavailable_503":
+            return ExchangeError(0, UNAVAILABLE_TEXT, 503)
+        case "internal_503":
+            return ExchangeError(-1000, INTERNAL_TEXT, 503)
+        case "lost_503":
+            return ExchangeError(-1000, UNKNOWN_TEXT, 503)
+        case "throttled":
+            return THROTTLED()
     return ExchangeError(fault.code, fault.message)
+
+
+def silence_of(fault: Fault, answer: Answer) -> Answer:
+    """What a client is told instead of the answer to its accepted request."""
+    if fault.kind in TIMEOUTS:
+        code, text = TIMEOUTS[fault.kind]
+        return Answer(408, {"code": code, "msg": text}, {})
+    if fault.kind in ("garble_response", "trickle_response"):
+        return answer
+    return Answer(503, {"code": -1000, "msg": UNKNOWN_TEXT}, {})

@@ -52,6 +52,11 @@ class Instrument:
     trigger_protect: str = "0.0500"
     market_take_bound: str = "0.05"
     max_orders: int = 200
+    status: str = "TRADING"
+
+    def accepts(self, *, reducing: bool) -> bool:
+        """Whether the symbol's status lets an order in."""
+        return self.status == "TRADING" or (reducing and self.status == "REDUCE_ONLY")
 
     def bracket(self, notional: Decimal) -> Bracket:
         """The bracket that an absolute ``notional`` falls in."""

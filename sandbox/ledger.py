@@ -249,6 +249,15 @@ class Ledger:
                     f"insert into {table} ({columns}) values ({marks})", values
                 )
 
+    def mark(self) -> dict[str, int]:
+        """How far each table reaches now (the last ``seq``)."""
+        self.flush()
+        query = "select coalesce(max(seq), 0) from {}"
+        return {
+            table: int(self._connection.execute(query.format(table)).fetchone()[0])
+            for table in TABLES
+        }
+
     def rows(self, table: str, columns: str = "*") -> list[tuple[object, ...]]:
         """Committed and waiting rows of a table, oldest first."""
         self.flush()

@@ -13,6 +13,27 @@ ORDERS_10S, ORDERS_1M = 300, 1_200
 BAN_AFTER, BAN_MS = 100, 120_000
 
 
+@dataclass(frozen=True, slots=True)
+class OrderLimit:
+    """At most ``limit`` order requests of an account per window; ``header`` tells the count."""
+
+    interval: str
+    number: int
+    size_ms: int
+    limit: int
+    header: str
+
+
+USDM_ORDERS = (
+    OrderLimit("SECOND", 10, 10_000, ORDERS_10S, "10S"),
+    OrderLimit("MINUTE", 1, MINUTE_MS, ORDERS_1M, "1M"),
+)
+SPOT_ORDERS = (
+    OrderLimit("SECOND", 10, 10_000, 100, "10S"),
+    OrderLimit("DAY", 1, 86_400_000, 200_000, "1D"),
+)
+
+
 @dataclass(slots=True)
 class Window:
     """A counter that starts again with each window of wall time."""
@@ -32,17 +53,19 @@ class Window:
 
 @dataclass(slots=True)
 class Limits:
-    """Weight per address and minute; orders per account in 10 s and in a minute."""
+    """Weight per address and minute; orders per account. ``counting`` off counts no orders."""
 
     weight_limit: int = 2_400
+    orders: tuple[OrderLimit, ...] = USDM_ORDERS
+    counting: bool = True
     _weights: dict[str, Window] = field(
         default_factory=lambda: defaultdict(lambda: Window(MINUTE_MS))
     )
     _ignored: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _banned: dict[str, int] = field(default_factory=dict)
-    _orders: dict[str, tuple[Window, Window]] = field(
-        default_factory=lambda: defaultdict(lambda: (Window(10_000), Window(MINUTE_MS)))
-    )
+    _counts: dict[str, tuple[Window, ...]] = field(default_factory=dict)
+    _closed_until: int = 0
+    _tolerance: int = BAN_AFTER
 
     def charge(self, address: str, weight: int, now_ms: int) -> dict[str, str]:
         """Charge a request and give its header; 429 over the limit, 418 for who goes on."""
@@ -50,32 +73,53 @@ class Limits:
         if now_ms < until:
             raise with_retry(errors.BANNED(address, until), until - now_ms)
         used = self._weights[address].add(weight, now_ms)
-        if used <= self.weight_limit:
+        if used <= self.weight_limit and now_ms >= self._closed_until:
             self._ignored[address] = 0
             return {"X-MBX-USED-WEIGHT-1M": str(used)}
         self._ignored[address] += 1
-        if self._ignored[address] > BAN_AFTER:
+        closed = now_ms < self._closed_until
+        if self._ignored[address] > (self._tolerance if closed else BAN_AFTER):
             self._banned[address] = now_ms + BAN_MS
-        wait = MINUTE_MS - now_ms % MINUTE_MS
+        wait = self._closed_until - now_ms if closed else MINUTE_MS - now_ms % MINUTE_MS
         raise with_retry(errors.TOO_MANY_REQUESTS(address, self.weight_limit), wait)
+
+    def close_for(self, length_ms: int, tolerance: int, now_ms: int) -> None:
+        """Answer 429 for a while; who sends more than ``tolerance`` requests in it is banned."""
+        self._closed_until, self._tolerance = now_ms + length_ms, tolerance
+        self._ignored.clear()
 
     def count_order(self, account: str, now_ms: int) -> dict[str, str]:
         """Count an accepted order request and give its headers; −1015 over a limit."""
-        short, long = self._orders[account]
-        in_short, in_long = short.add(1, now_ms), long.add(1, now_ms)
-        if in_short > ORDERS_10S:
-            raise errors.TOO_MANY_ORDERS(ORDERS_10S, "10 SECONDS")
-        if in_long > ORDERS_1M:
-            raise errors.TOO_MANY_ORDERS(ORDERS_1M, "MINUTE")
-        return {"X-MBX-ORDER-COUNT-10S": str(in_short), "X-MBX-ORDER-COUNT-1M": str(in_long)}
+        if not self.counting:
+            return {}
+        windows = self._counts.get(account)
+        if windows is None:
+            windows = self._counts[account] = tuple(Window(rule.size_ms) for rule in self.orders)
+        used = [window.add(1, now_ms) for window in windows]
+        for rule, count in zip(self.orders, used, strict=True):
+            if count > rule.limit:
+                name = rule.interval if rule.number == 1 else f"{rule.number} {rule.interval}S"
+                raise errors.TOO_MANY_ORDERS(rule.limit, name)
+        return {
+            f"X-MBX-ORDER-COUNT-{rule.header}": str(count)
+            for rule, count in zip(self.orders, used, strict=True)
+        }
+
+    def counted(self, address: str, account: str) -> list[dict[str, str | int]]:
+        """The limits with what is used of them, as WebSocket API answers carry them."""
+        weight = _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit)
+        rows = [weight | {"count": self._weights[address].used}]
+        for rule, window in zip(self.orders, self._counts.get(account, ()), strict=False):
+            row = _rate_limit("ORDERS", rule.interval, rule.number, rule.limit)
+            rows.append(row | {"count": window.used})
+        return rows
 
     def view(self) -> list[dict[str, str | int]]:
         """The limits as `exchangeInfo` publishes them."""
-        return [
-            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit),
-            _rate_limit("ORDERS", "MINUTE", 1, ORDERS_1M),
-            _rate_limit("ORDERS", "SECOND", 10, ORDERS_10S),
-        ]
+        rows = [_rate_limit("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit)]
+        for rule in sorted(self.orders, key=lambda rule: rule.interval):
+            rows.append(_rate_limit("ORDERS", rule.interval, rule.number, rule.limit))
+        return rows
 
 
 def _rate_limit(kind: str, interval: str, number: int, limit: int) -> dict[str, str | int]:

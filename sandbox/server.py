@@ -8,19 +8,23 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from sandbox.access import Credentials
 from sandbox.clock import Clock, LockstepClock, PacedClock, wall_ms
 from sandbox.control import Control
 from sandbox.engine.engine import Engine
+from sandbox.gateway import Gateway
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
 from sandbox.loading import choose_span, load_feeds
+from sandbox.mischief import Mischief
 from sandbox.replay import Replay
 from sandbox.settings import Settings, iso
-from sandbox.usdm.exchange import Credentials, Exchange
-from sandbox.usdm.gateway import Gateway
+from sandbox.usdm.exchange import Exchange
 from sandbox.usdm.listen_keys import ListenKeys
 from sandbox.usdm.sockets import Sockets
 from sandbox.usdm.streams import Hub
+from sandbox.usdm.ws_methods import METHODS, ROUTES
+from sandbox.ws_api import WsApi
 from trading.errors import SettingsError
 
 FLUSH_EVERY_S = 0.5
@@ -39,8 +43,8 @@ class SandboxServer:
         self.span = span = choose_span(settings, feeds)
         engine = Engine([feed.instrument for feed in feeds.values()])
         engine.at(span.begin)
-        account = engine.open_account(ACCOUNT, settings.balances)
-        credentials = Credentials(settings.key, settings.secret, account)
+        engine.open_account(ACCOUNT, settings.balances)
+        credentials = Credentials(settings.key, settings.secret, ACCOUNT)
         self.clock = _make_clock(settings)
         self.exchange = Exchange(
             engine=engine,
@@ -61,13 +65,16 @@ class SandboxServer:
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=1 << 20)
-        sockets, control = Sockets(self.exchange), Control(self.exchange, self.replay)
+        sockets = Sockets(self.exchange)
+        control = Control(self.exchange, self.replay, Mischief(self.exchange))
         control.add_routes(application)
         for form in ("ws", "stream"):
             path = f"/{{category:market|public|private}}/{{form:{form}}}"
             application.router.add_get(path, sockets.handle)
             application.router.add_get(path + "/{tail:.+}", sockets.handle)
-        gateway = Gateway(self.exchange)
+        gateway = Gateway([(self.exchange, ROUTES)], {})
+        ws_api = WsApi(gateway, self.exchange, ROUTES, METHODS)
+        application.router.add_get("/ws-fapi/v1", ws_api.handle)
         application.router.add_route("*", "/{path:.*}", gateway.handle)
         return application
 

@@ -26,14 +26,6 @@ def sign(secret: str, payload: str) -> str:
     return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
 
 
-def check_signature(secret: str, query: str, body: str, signature: str | None) -> None:
-    """Refuse a missing or wrong signature (−1102, −1022)."""
-    if not signature:
-        raise errors.MISSING("signature")
-    if not hmac.compare_digest(sign(secret, payload_of(query, body)), signature):
-        raise errors.BAD_SIGNATURE()
-
-
 def check_time(params: Mapping[str, str], wall_ms: int) -> None:
     """Refuse a timestamp outside of ``recvWindow`` or over a second ahead (−1021)."""
     stamp = params.get("timestamp", "")

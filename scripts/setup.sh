@@ -39,4 +39,6 @@ if ! .venv/bin/python -c 'import lightgbm' 2>/dev/null; then
         exit 2
     }
 fi
+# Prefect makes its database in 10 s; a template spares every later server that time.
+.venv/bin/python -m flows.local prepare
 echo "$want" >"$stamp"

@@ -120,24 +120,23 @@ def sums_days(sums: Buffer, at: int, daily: Buffer, daily_at: int, days: int) ->
 def metrics_of(sums: Buffer, days: int, candles: int) -> Metrics:
     """The measures of a run over ``days`` calendar days and ``candles`` candles, from its sums."""
     trades = int(sums[TRADES])
-    equity = float(sums[EQUITY])
-    drawdown = float(sums[DRAWDOWN])
-    losses = float(sums[LOSSES])
+    equity, drawdown, losses = float(sums[EQUITY]), float(sums[DRAWDOWN]), float(sums[LOSSES])
+    gains = float(sums[GAINS])
     cagr = _yearly(equity, days)
     return Metrics(
-        total_return=equity - 1.0,
-        trades=trades,
-        win_rate=float(sums[WINS]) / trades if trades else 0.0,
-        max_drawdown=drawdown,
-        sharpe=float(sums[SHARPE]),
-        sortino=float(sums[SORTINO]),
-        calmar=cagr / drawdown if drawdown > 0.0 else 0.0,
-        profit_factor=float(sums[GAINS]) / losses if losses > 0.0 else 0.0,
-        expectancy=(float(sums[GAINS]) - losses) / trades if trades else 0.0,
-        exposure=float(sums[HELD]) / candles if candles else 0.0,
-        cagr=cagr,
-        worst_trade=float(sums[LARGEST_LOSS]),
-        days=days,
+        equity - 1.0,
+        trades,
+        float(sums[WINS]) / trades if trades else 0.0,
+        drawdown,
+        float(sums[SHARPE]),
+        float(sums[SORTINO]),
+        cagr / drawdown if drawdown > 0.0 else 0.0,
+        gains / losses if losses > 0.0 else 0.0,
+        (gains - losses) / trades if trades else 0.0,
+        float(sums[HELD]) / candles if candles else 0.0,
+        cagr,
+        float(sums[LARGEST_LOSS]),
+        days,
     )
 
 

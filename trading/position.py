@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 from trading.candles import DAY_MS, Candle
 from trading.kernel import Buffer, kernel
+from trading.rules import ExitRules
+
+__all__ = ["Exit", "ExitRules", "Position", "REASONS"]
 
 NO_EXIT = 0
 EMERGENCY_STOP = 1
@@ -25,6 +28,15 @@ TRAILING_STOP = 4
 DAY_END = 5
 STRATEGY_EXIT = 6
 END_OF_DATA = 7
+LIQUIDATION_GUARD = 8
+TIME_EXIT = 9
+LIQUIDATION = 10
+PARTIAL_TAKE_PROFIT = 11
+HALF_CLOSE = 12
+RETURN_TO_FIRST = 13
+RETURN_TO_INITIAL = 14
+ADD_FIRST = 15
+ADD_SECOND = 16
 
 REASONS = (
     "",
@@ -35,8 +47,17 @@ REASONS = (
     "day_end",
     "strategy_exit",
     "end_of_data",
+    "liquidation_guard",
+    "time_exit",
+    "liquidation",
+    "partial_take_profit",
+    "half_close",
+    "return_to_first",
+    "return_to_initial",
+    "add_first",
+    "add_second",
 )
-"""Reason of an exit as the ledger writes it, by code."""
+"""Reason of a decision as the ledger writes it, by code; `trading.stages` has those from 8 on."""
 
 # Layout of the state buffer. A level that is off is NaN: every comparison with it is false.
 SIDE = 0
@@ -46,7 +67,8 @@ STOP = 3
 TARGET = 4
 TRAIL = 5
 BEST = 6
-POSITION_SIZE = 7
+ARM = 7
+POSITION_SIZE = 8
 
 OFF = math.nan
 
@@ -62,11 +84,13 @@ def open_position(
     atr_multiplier: float,
     trailing_stop: float,
     emergency_stop: float,
+    trailing_arm: float,
 ) -> None:
     """Write the state of a new position: ``side`` is +1 or -1; a share of 0 switches a check off.
 
     ``stop_loss`` of 0 asks for the ATR stop, ``atr_multiplier`` times ``atr`` (a price distance)
-    away from the entry; without an ATR (NaN) there is no such stop.
+    away from the entry; without an ATR (NaN) there is no such stop. ``trailing_arm`` is the profit
+    from which on the trailing stop counts; it takes profits only, whatever this says.
     """
     state[SIDE] = float(side)
     state[ENTRY] = entry
@@ -80,19 +104,21 @@ def open_position(
     state[TARGET] = entry * (1.0 + side * take_profit) if take_profit > 0.0 else OFF
     state[TRAIL] = trailing_stop
     state[BEST] = entry
+    state[ARM] = entry * (1.0 + side * trailing_arm)
 
 
 @kernel
 def trailing_level(state: Buffer) -> float:
     """The trailing stop's price, or NaN until the best price has armed it.
 
-    It is armed once the level lies on the winning side of the entry: it takes profits only.
+    It is armed once the best price has reached :data:`ARM` and the level lies on the winning side
+    of the entry: it takes profits only.
     """
     side = state[SIDE]
     if state[TRAIL] <= 0.0:
         return OFF
     level = state[BEST] * (1.0 - side * state[TRAIL])
-    if side * (level - state[ENTRY]) > 0.0:
+    if side * (level - state[ENTRY]) > 0.0 and side * state[BEST] >= side * state[ARM]:
         return level
     return OFF
 
@@ -186,22 +212,6 @@ def candle_exit(
 
 
 @dataclass(frozen=True, slots=True)
-class ExitRules:
-    """How a position may end; shares of the entry price, 0 switches a check off.
-
-    ``stop_loss`` of 0 with a positive ``atr_multiplier`` is the ATR stop. ``trailing_stop`` is a
-    fall from the best price. ``day_end`` closes at the end of the UTC day.
-    """
-
-    take_profit: float = 0.0
-    stop_loss: float = 0.0
-    atr_multiplier: float = 0.0
-    trailing_stop: float = 0.0
-    emergency_stop: float = 0.0
-    day_end: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Exit:
     """Close the position now: ``reason`` as in the ledger; ``price`` the level, None for the
     market's.
@@ -245,6 +255,7 @@ class Position:
             rules.atr_multiplier,
             rules.trailing_stop,
             rules.emergency_stop,
+            rules.trailing_arm,
         )
         if best_price is not None:
             self._state[BEST] = best_price

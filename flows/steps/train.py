@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,7 @@ import pyarrow as pa
 from flows.steps.features import FEATURE_INTERVAL, feature_descriptions, feature_names
 from flows.steps.made_from import MARK, mark_of
 from flows.steps.models.dataset import dataset_of
-from flows.steps.models.gate import ModelThresholds
-from flows.steps.models.split import SplitSettings
+from flows.steps.models.settings import FoldScore, TrainSettings
 from lake.content import moment_of
 from lake.files import write_bytes
 from lake.partitions import PartitionRef, iso
@@ -37,31 +36,6 @@ TARGETS = ("volatility_1h", "direction_1h")
 _CODE = (Path(__file__), *sorted((Path(__file__).parent / "models").glob("*.py")))
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """How to split, what a round trip costs, and what the gate wants.
-
-    A directional trade needs a forecast beyond ``edge`` × the round-trip cost.
-    """
-
-    split: SplitSettings = field(default_factory=SplitSettings)
-    round_trip_bp: float = 10.0
-    edge: float = 1.5
-    limits: ModelThresholds = field(default_factory=ModelThresholds)
-
-
-@dataclass(frozen=True, slots=True)
-class FoldScore:
-    """Out-of-sample scores of one fold; spans in ms, half-open. None: nothing to measure."""
-
-    fold: int
-    train_from: int
-    train_to: int
-    test_from: int
-    test_to: int
-    scores: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)

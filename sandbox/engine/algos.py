@@ -38,6 +38,9 @@ class NewAlgo:
 def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
     """Accept a conditional order, or raise its refusal. No margin is checked before it fires."""
     market = core.market(request.symbol)
+    closing = request.reduce_only or request.close_position
+    if not market.instrument.accepts(reducing=closing):
+        raise errors.SYMBOL_STATUS()
     _check(market, request)
     orders.require_free_client_id(account, request.client_id)
     if len(account.open_algos) >= MAX_OPEN_ALGOS:
@@ -178,6 +181,11 @@ def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
     algo.child_type = child_type
     algo.child_id = core.last_order_id + 1
     settle.set_algo_status(core, account, algo, "TRIGGERED")
+    if core.dying_children:
+        core.dying_children -= 1
+        child = orders.accept(core, account, request, quantity)
+        settle.end_order(core, account, child, "EXPIRED")
+        return
     try:
         orders.place(core, account, request)
     except ExchangeError as refusal:

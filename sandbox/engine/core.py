@@ -33,7 +33,10 @@ class Fees:
 
 @dataclass(slots=True)
 class Core:
-    """Markets, accounts, the market time ``now`` (ms) and the events not yet collected."""
+    """Markets, accounts, the market time ``now`` (ms) and the events not yet collected.
+
+    ``dying_children`` conditional orders will trigger a child that expires without a trade.
+    """
 
     fees: Fees = field(default_factory=Fees)
     now: int = 0
@@ -44,6 +47,7 @@ class Core:
     last_algo_id: int = 1_000_000_000_000_000
     last_trade_id: int = 500_000_000
     last_transaction: int = 9_000_000_000
+    dying_children: int = 0
 
     def add_market(self, instrument: Instrument, price: Decimal = ZERO) -> None:
         """List a symbol."""

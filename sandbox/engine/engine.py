@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
@@ -40,6 +41,16 @@ class Engine:
         """The events since the last call, in order."""
         events, self.core.events = self.core.events, []
         return events
+
+    def freeze(self) -> bytes:
+        """The whole state, as it is."""
+        return pickle.dumps(self.core)
+
+    def thaw(self, state: bytes) -> None:
+        """Put a frozen state back; prices, rules and the time stay as they are."""
+        markets, now = self.core.markets, self.core.now
+        self.core = pickle.loads(state)
+        self.core.markets, self.core.now = markets, now
 
     def at(self, now: int) -> None:
         """Set the market time (ms)."""

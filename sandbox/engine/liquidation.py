@@ -16,17 +16,17 @@ def check(core: Core, account: Account) -> None:
         if position.amount and position.isolated:
             balance = position.isolated_wallet + margin.unrealised(core, position)
             if balance <= margin.maintenance(core, position):
-                _liquidate(core, account, position)
+                liquidate(core, account, position)
     crossed = [p for p in account.positions.values() if p.amount and not p.isolated]
     crossed.sort(key=lambda p: (-margin.maintenance(core, p), p.symbol))
     for position in crossed:
         needed = sum((margin.maintenance(core, p) for p in crossed if p.amount), ZERO)
         if account.cross_wallet + margin.cross_profit(core, account) > needed:
             return
-        _liquidate(core, account, position)
+        liquidate(core, account, position)
 
 
-def _liquidate(core: Core, account: Account, position: Position) -> None:
+def liquidate(core: Core, account: Account, position: Position) -> None:
     """Cancel the symbol's orders and close at the mark price.
 
     The liquidation fee takes at most what margin is left; where a gap left less than nothing the
@@ -42,23 +42,7 @@ def _liquidate(core: Core, account: Account, position: Position) -> None:
     if left < 0:
         core.credit(account, "INSURANCE_CLEAR", -left, position.symbol)
     order_id = core.next_order_id()
-    order = Order(
-        account=account.name,
-        order_id=order_id,
-        client_id=f"autoclose-{order_id}",
-        symbol=position.symbol,
-        side="SELL" if position.amount > 0 else "BUY",
-        type="LIMIT",
-        tif="IOC",
-        price=market.price,
-        quantity=quantity,
-        reduce_only=False,
-        time=core.now,
-        update_time=core.now,
-        orig_type="LIMIT",
-    )
-    account.orders[order_id] = order
-    core.tell_order(order, "NEW")
+    order = _forced(core, account, position, quantity, f"autoclose-{order_id}", order_id)
     settle.fill_order(
         core,
         order,
@@ -68,6 +52,42 @@ def _liquidate(core: Core, account: Account, position: Position) -> None:
         fee=min(fee, max(ZERO, left)),
         execution="CALCULATED",
     )
+
+
+def deleverage(core: Core, account: Account, position: Position, quantity: Decimal) -> None:
+    """Auto-deleveraging: the exchange takes ``quantity`` away at the mark price, without a fee."""
+    order = _forced(core, account, position, quantity, "adl_autoclose", core.next_order_id())
+    price = core.markets[position.symbol].price
+    settle.fill_order(core, order, quantity, price, maker=False, fee=ZERO, execution="CALCULATED")
+
+
+def _forced(
+    core: Core,
+    account: Account,
+    position: Position,
+    quantity: Decimal,
+    client_id: str,
+    order_id: int,
+) -> Order:
+    """An order of the exchange's own against a position."""
+    order = Order(
+        account=account.name,
+        order_id=order_id,
+        client_id=client_id,
+        symbol=position.symbol,
+        side="SELL" if position.amount > 0 else "BUY",
+        type="LIMIT",
+        tif="IOC",
+        price=core.markets[position.symbol].price,
+        quantity=quantity,
+        reduce_only=False,
+        time=core.now,
+        update_time=core.now,
+        orig_type="LIMIT",
+    )
+    account.orders[order_id] = order
+    core.tell_order(order, "NEW")
+    return order
 
 
 def _margin_left(core: Core, account: Account, position: Position) -> Decimal:

@@ -36,6 +36,8 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
     """Accept an order and trade what the market gives at once, or raise its refusal."""
     market = core.market(request.symbol)
     position = account.position(request.symbol)
+    if not market.instrument.accepts(reducing=request.reduce_only):
+        raise errors.SYMBOL_STATUS()
     _check_filters(market, request)
     if not request.algo_id:
         require_free_client_id(account, request.client_id)
@@ -54,7 +56,7 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
         raise errors.POST_ONLY_REJECTED()
     if request.tif == "FOK" and not taking:
         raise errors.FOK_REJECTED()
-    order = _accept(core, account, request, quantity)
+    order = accept(core, account, request, quantity)
     if taking:
         best = market.ask if order.side == "BUY" else market.bid
         settle.fill_order(core, order, order.quantity, best, maker=False)
@@ -89,7 +91,8 @@ def _takes(market: Market, request: NewOrder) -> bool:
     return request.price <= market.bid
 
 
-def _accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -> Order:
+def accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -> Order:
+    """Take an order in, unchecked; it rests until something trades or ends it."""
     order_id = core.next_order_id()
     order = Order(
         account=account.name,

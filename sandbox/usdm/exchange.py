@@ -5,35 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sandbox.access import Credentials
+from sandbox.calls import Request
 from sandbox.candles import Bar
 from sandbox.clock import Clock, LockstepClock, wall_ms
 from sandbox.engine.engine import Engine
 from sandbox.engine.model import (
-    Account,
     AccountChanged,
     AlgoChanged,
     ConfigChanged,
     Event,
     OrderChanged,
 )
-from sandbox.faults import STREAMS, Fault, Faults
+from sandbox.faults import Faults
 from sandbox.feed import Feed, Tick
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
 from sandbox.usdm import views
 from sandbox.usdm.listen_keys import ListenKeys
+from sandbox.usdm.params import Params
 from sandbox.usdm.streams import Hub
 
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """An API key with its secret and the account it opens."""
-
-    key: str
-    secret: str
-    account: Account
+if TYPE_CHECKING:
+    from sandbox.usdm.call import Call
 
 
 @dataclass(slots=True)
@@ -50,6 +46,7 @@ class Exchange:
     listen_keys: ListenKeys
     faults: Faults = field(default_factory=Faults)
     requests: int = 0
+    strict: bool = True
     countdowns: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -86,7 +83,7 @@ class Exchange:
 
     def expire_listen_keys(self, *, force: bool = False) -> None:
         """Tell and forget the listen keys whose hour is over (or all of them)."""
-        names = [c.account.name for c in self.credentials.values()]
+        names = [c.account for c in self.credentials.values()]
         for account in names if force else self.listen_keys.expired(wall_ms()):
             key = self.listen_keys.stop(account)
             event = {"e": "listenKeyExpired", "E": self.now, "listenKey": key}
@@ -110,21 +107,12 @@ class Exchange:
         self.background.add(task)
         task.add_done_callback(self.background.discard)
 
-    def strike(self, fault: Fault) -> None:
-        """Let a stream fault happen now; others wait for their request."""
-        if fault.kind not in STREAMS:
-            return
-        if fault.kind == "expire_listen_key":
-            self.expire_listen_keys(force=True)
-            return
-        private = fault.kind.endswith("user")
-        for connection in list(self.hub.connections):
-            if (connection.category == "private") != private:
-                continue
-            if fault.kind.startswith("mute"):
-                connection.muted = True
-            else:
-                connection.writer.cancel()
+    def call(self, request: Request, account: str) -> Call:
+        """What a handler works on."""
+        from sandbox.usdm.call import Call
+
+        caller = self.engine.core.accounts[account] if account else None
+        return Call(self, Params(request.values), caller)
 
     def audience_changed(self) -> None:
         """Let a clock in lockstep know whether anybody listens."""

@@ -307,7 +307,7 @@ def symbol_info(instrument: Instrument) -> Json:
         "contractType": "PERPETUAL",
         "deliveryDate": 4133404800000,
         "onboardDate": instrument.onboard_ms,
-        "status": "TRADING",
+        "status": instrument.status,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": instrument.base,

@@ -24,8 +24,7 @@ def ping(call: Call) -> dict[str, Any]:
 
 def time(call: Call) -> dict[str, Any]:
     """`GET /time`: wall time, since signatures are checked against it."""
-    del call
-    return {"serverTime": wall_ms()}
+    return {"serverTime": call.exchange.faults.exchange_ms()}
 
 
 def nothing(call: Call) -> list[Any]:
@@ -197,6 +196,8 @@ ROUTES = {
     ("GET", "/fapi/v1/fundingInfo"): Route(nothing),
     ("GET", "/fapi/v1/openInterest"): Route(open_interest),
     # What clients ask of the spot host while they load futures markets.
+    ("GET", "/api/v3/ping"): Route(ping),
+    ("GET", "/api/v3/time"): Route(time),
     ("GET", "/sapi/v1/capital/config/getall"): Route(nothing),
     ("GET", "/sapi/v1/margin/allPairs"): Route(nothing),
     ("GET", "/sapi/v1/margin/isolated/allPairs"): Route(nothing),

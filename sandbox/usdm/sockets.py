@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 from aiohttp import WSMsgType, web
 
+from sandbox.connection import Connection
 from sandbox.usdm.exchange import Exchange
-from sandbox.usdm.streams import Connection, parse_stream
+from sandbox.usdm.streams import parse_stream
 
 PING_S = 180.0
 BAD_REQUEST = 2
@@ -22,12 +23,14 @@ class Sockets:
 
     async def handle(self, http: web.Request) -> web.WebSocketResponse:
         """One client's connection, until it closes."""
+        if self._exchange.faults.silent or self._exchange.faults.closed:
+            raise web.HTTPServiceUnavailable
         category, form = http.match_info["category"], http.match_info["form"]
         tail = http.match_info.get("tail", "")
         socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20)
         await socket.prepare(http)
-        connection = Connection(socket, category, combined=form == "stream")
         exchange = self._exchange
+        connection = Connection(socket, category, exchange.faults, combined=form == "stream")
         exchange.hub.connections[connection] = None
         try:
             named = [*http.query.get("streams", "").split("/"), tail]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from aiohttp import ClientConnectionError, WSMsgType, web
 
 from sandbox.candles import Bar
+from sandbox.connection import Connection
 from sandbox.feed import Feed, Tick
 from sandbox.intervals import INTERVALS
 from sandbox.usdm import market_views as views
@@ -30,7 +29,6 @@ ALL_MARKET = {
     "!markPrice@arr@1s": "markPrice",
     "!bookTicker": "bookTicker",
 }
-QUEUE_LIMIT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,53 +61,6 @@ def parse_stream(name: str) -> Stream | None:
     else:
         valid = not argument
     return Stream(name, match["symbol"].upper(), kind, argument) if valid else None
-
-
-class Connection:
-    """One WebSocket; messages wait in a queue and leave in order."""
-
-    def __init__(self, socket: web.WebSocketResponse, category: str, *, combined: bool) -> None:
-        self.socket = socket
-        self.category = category
-        self.combined = combined
-        self.names: dict[str, None] = {}
-        self.muted = False
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
-        self.writer = asyncio.create_task(self._write())
-
-    def send(self, name: str, raw: bytes) -> None:
-        """Queue an event of the stream ``name``; a client that does not read is cut off."""
-        if self.muted:
-            return
-        if self.combined:
-            raw = b'{"stream":"' + name.encode() + b'","data":' + raw + b"}"
-        self.answer(raw)
-
-    def answer(self, raw: bytes) -> None:
-        """Queue a message as it is."""
-        if self._queue.qsize() >= QUEUE_LIMIT:
-            self.writer.cancel()
-            return
-        self._queue.put_nowait(raw)
-
-    async def flushed(self) -> None:
-        """Wait until all that was queued has left."""
-        if not self.writer.done():
-            await self._queue.join()
-
-    async def _write(self) -> None:
-        try:
-            while True:
-                raw = await self._queue.get()
-                try:
-                    await self.socket.send_frame(raw, WSMsgType.TEXT)
-                finally:
-                    self._queue.task_done()
-        except (ConnectionError, ClientConnectionError, asyncio.CancelledError):
-            while not self._queue.empty():
-                self._queue.get_nowait()
-                self._queue.task_done()
-            await self.socket.close()
 
 
 class Hub:

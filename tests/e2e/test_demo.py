@@ -20,7 +20,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 REPLAYED_FROM = datetime(2025, 6, 22, tzinfo=UTC)
 DEADLINE_S = 400
 
-pytestmark = [pytest.mark.timeout(DEADLINE_S), pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.timeout(DEADLINE_S)
 
 
 @dataclass(frozen=True)

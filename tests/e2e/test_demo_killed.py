@@ -20,7 +20,6 @@ DEADLINE_S = 900
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(DEADLINE_S),
-    pytest.mark.xdist_group("demo-killed"),
 ]
 
 # Lines of progress after whose first sight the demo is killed: inside and between the steps of the

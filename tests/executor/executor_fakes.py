@@ -38,6 +38,8 @@ BTC = Instrument(
 class FakeVenue:
     """Fills market orders at ``price`` and lets conditional ones rest; faults are scripted."""
 
+    offset_ms = 0
+
     def __init__(self) -> None:
         self.price = Decimal(50_000)
         self.orders: dict[str, VenueOrder] = {}

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from flow_sample import AS_OF, PROJECT, write_sample, write_settings
 
-from flows import background, deployment, local
+from flows import background, deployment, own_server
 from flows.background import Member
 from flows.settings import FILE_VARIABLE
 from lake.releases import read_current
@@ -61,13 +61,13 @@ def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLI
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Member]]:
     """Everything that `make up` starts, in a home of its own on a free port."""
     folder = tmp_path_factory.mktemp("up")
-    local.prepare()
+    own_server.prepare()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FILE_VARIABLE, str(write_settings(folder)))
         patch.setenv("PREFECT_WORKER_QUERY_SECONDS", "1")
         home = folder / "prefect"
         try:
-            assert background.up(home, local.free_port()) == 0
+            assert background.up(home, own_server.free_port()) == 0
             member = background.running(home, "server")
             assert member is not None
             yield folder, member
@@ -152,7 +152,7 @@ def test_a_deployed_nightly_completes_on_the_sample(up: tuple[Path, Member]) -> 
 
 def test_a_busy_port_is_told_with_the_next_step(tmp_path: Path) -> None:
     with socket.socket() as other:
-        other.bind((local.HOST, 0))
+        other.bind((own_server.HOST, 0))
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(SettingsError, match=rf"port {port} on 127.0.0.1 is in use.*--port"):

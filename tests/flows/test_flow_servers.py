@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from flow_sample import AS_OF, PROJECT, write_settings
 
-from flows import local
+from flows import own_server
 from flows.server import take_home
 
 DEADLINE_S = 60.0
@@ -48,20 +48,20 @@ def test_a_run_uses_its_own_server_and_leaves_neither_it_nor_anything_at_home(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "home").mkdir()
-    local.prepare()
+    own_server.prepare()
     process = start_scan(tmp_path)
     output, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, output
     assert output.splitlines()[-1].endswith("0 symbols traded in the last 24 hours")
     url = next(line.split()[-1] for line in output.splitlines() if "Prefect server at" in line)
-    assert not local.healthy(url)
+    assert not own_server.healthy(url)
     assert list((tmp_path / "home").iterdir()) == []
     assert (tmp_path / "work" / "prefect" / "prefect.db").is_file()
 
 
 @pytest.mark.slow
 def test_the_server_of_a_killed_run_ends_by_itself(tmp_path: Path) -> None:
-    local.prepare()
+    own_server.prepare()
     process = start_scan(tmp_path)
     assert process.stdout is not None
     line = next(text for text in process.stdout if "Prefect server at" in text)
@@ -69,6 +69,6 @@ def test_the_server_of_a_killed_run_ends_by_itself(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     deadline = time.monotonic() + DEADLINE_S
-    while local.healthy(line.split()[-1]):
+    while own_server.healthy(line.split()[-1]):
         assert time.monotonic() < deadline, "the server outlived its run"
         time.sleep(0.1)

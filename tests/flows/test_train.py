@@ -17,8 +17,9 @@ from flows.steps.models.boosting import HAR_FEATURES, Boosted, Linear, fit_direc
 from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
 from flows.steps.models.gate import ModelThresholds, judge_volatility
 from flows.steps.models.judging import judge_target
+from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import SplitSettings, check_split, walk_forward
-from flows.steps.train import ModelResult, TrainResult, TrainSettings, train
+from flows.steps.train import ModelResult, TrainResult, train
 from lake.store import Lake
 from lake.tables import FEATURES, MODELS
 from trading.errors import DataError, ParameterError

@@ -23,9 +23,11 @@ from trading.indicators import (
 )
 from trading.kernel import kernel
 from trading.position import POSITION_SIZE, candle_exit, exit_level, open_position
-from trading.simulation import Costs, backtest
+from trading.rules import Addition, ExitRules
+from trading.simulation import Costs, backtest, fast_trades
 from trading.simulation.run import decide
 from trading.strategies.registry import get_strategy
+from trading.strategies.rsi_bollinger import RsiBollinger
 
 ROWS = 12_000
 WIDTH = 13
@@ -43,6 +45,32 @@ CASES = {
         EAGER | {"signal_tf": "1m", "rsi_entry": 50.0, "band_width": 0.5, "hourly_trend": "on"},
     ),
 }
+
+
+OFTEN = {"filters": "off", "signal_tf": "5m", "rsi_entry": 40.0}
+STAGED = ExitRules(
+    stop_loss=0.010,
+    emergency_stop=0.011,
+    trailing_stop=0.002,
+    half_close=0.006,
+    partials=((0.003, 0.2), (0.005, 0.2)),
+    additions=(Addition(0.002, 4 / 3, 0.008), Addition(0.004, 4 / 3, 0.006)),
+    leverage=20.0,
+    liquidation_guard=0.2,
+    time_exit_ms=20 * 3_600_000,
+)
+
+
+class Staged(RsiBollinger):
+    """Positions that change in stages, in both directions."""
+
+    def exit_rules(self, params):
+        del params
+        return STAGED
+
+
+class StagedShort(Staged):
+    side = -1
 
 
 @kernel
@@ -69,7 +97,8 @@ def run_positions(opens, highs, lows, closes, state, side, out):
         if code != 0:
             atr = 0.001 * closes[i]
             stop = 0.004 * (i % 3)
-            open_position(state, side, opens[i], atr, 0.01, stop, 2.0, 0.003 * (i % 2), 0.007)
+            trail, arm = 0.003 * (i % 2), 0.004 * (i % 5)
+            open_position(state, side, opens[i], atr, 0.01, stop, 2.0, trail, 0.007, arm)
         code = candle_exit(state, opens[i], highs[i], lows[i], closes[i], i // 700 % 2)
         out[2 * i] = code
         out[2 * i + 1] = exit_level(state, code, closes[i])
@@ -90,6 +119,13 @@ def compute(path: Path, compiled: bool) -> dict[str, np.ndarray]:
         results[f"trades {case}"] = np.column_stack([*columns, trades.net_return])
         results[f"measures {case}"] = np.array(list(run.metrics.as_dict().values()), dtype=float)
         results[f"days {case}"] = run.daily_returns
+    for strategy in (Staged(), StagedShort()):
+        run = backtest(strategy, candles, OFTEN, Costs(5, 1), compiled=compiled)
+        fast, fills = fast_trades(strategy, candles, OFTEN, Costs(5, 1), compiled=compiled)
+        name = f"staged {strategy.side}"
+        results[f"trades {name}"] = np.column_stack([run.trades.net_return, fast.net_return])
+        results[f"fills {name}"] = np.column_stack([run.fills.value, fills.price, fills.time])
+        results[f"days {name}"] = run.daily_returns
     return results | _kernels(candles, compiled)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ SAMPLE = HERE.parents[1] / "data_lake" / "sample" / "candles_1m" / "usdm"
 def test_plain_python_and_compiled_code_are_equal_to_the_bit(symbol, tmp_path):
     candles, out = SAMPLE / f"{symbol}.parquet", tmp_path / "plain.npz"
     script = [sys.executable, str(HERE / "speed_pairs.py"), str(candles), str(out)]
-    subprocess.run(script, check=True, cwd=HERE.parents[1])
+    subprocess.run(script, check=True, env={**os.environ, "PYTHONPATH": str(HERE.parents[1])})
     compiled.enable()
     fast = speed_pairs.compute(candles, compiled=True)
     with np.load(out) as plain:
@@ -36,6 +37,8 @@ def assert_not_vacuous(results: dict[str, np.ndarray]) -> None:
         assert results[f"decisions {case}"][:, 0].max() > 0.0, case
         assert len(results[f"trades {case}"]) > 0, case
     for side in (1, -1):
+        assert len(results[f"trades staged {side}"]) >= 20
+        assert len(results[f"fills staged {side}"]) > len(results[f"trades staged {side}"])
         codes = set(results[f"positions {side}"][::2].astype(int).tolist())
         assert codes == {0, 1, 2, 3, 4, 5}, codes  # every exit that a candle alone can give
 

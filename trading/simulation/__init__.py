@@ -1,6 +1,16 @@
 """Simulation of strategies on candles: ``backtest`` for one parameter set, ``search`` for many."""
 
-from trading.simulation.results import BacktestResult, Costs, SearchResult, SearchRow, Trades
-from trading.simulation.run import backtest, search
+from trading.simulation.results import BacktestResult, Costs, Fills, SearchResult, SearchRow, Trades
+from trading.simulation.run import backtest, fast_trades, search
 
-__all__ = ["BacktestResult", "Costs", "SearchResult", "SearchRow", "Trades", "backtest", "search"]
+__all__ = [
+    "BacktestResult",
+    "Costs",
+    "Fills",
+    "SearchResult",
+    "SearchRow",
+    "Trades",
+    "backtest",
+    "fast_trades",
+    "search",
+]

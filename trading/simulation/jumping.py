@@ -8,10 +8,10 @@ blocks of candles, and lets the same lifecycle kernels judge that candle.
 from __future__ import annotations
 
 from trading.candles import DAY_MS
-from trading.decider import push_candle
 from trading.kernel import Buffer, kernel
 from trading.metrics import SUMS_SIZE, sums_clear, sums_days
 from trading.position import (
+    ARM,
     BEST,
     EMERGENCY,
     ENTRY,
@@ -21,64 +21,110 @@ from trading.position import (
     TARGET,
     TRAIL,
     exit_level,
+    trailing_level,
 )
+from trading.rules import R_DAY_END, R_FEE, R_SLIPPAGE, RULES_SIZE
 from trading.simulation.lifecycle import (
-    R_DAY_END,
-    R_FEE,
-    R_SLIPPAGE,
-    RULES_SIZE,
     count_trade,
     day_ends_at,
+    decide_row,
     enter_long,
     exit_price_of,
     growth_of,
     may_enter_after,
+    record_trade,
     row_exit,
 )
 from trading.strategies.base import ACTION, ATR, ENTER, EXIT
 
 BLOCK = 32
+EARLY = 1e-9  # the arming price is looked for a hair early: the lifecycle judges it exactly
 WIDE = 1024  # candles of a wide block: 32 blocks
 
 
 @kernel
 def fill_extremes(lows: Buffer, highs: Buffer, block: int, least: Buffer, most: Buffer) -> None:
-    """Lowest low and highest high of each block of ``block`` candles (the last may be shorter)."""
+    """Least of ``lows`` and most of ``highs`` in each block of ``block`` (the last may be
+    shorter).
+    """
     for b in range(len(least)):
         start = b * block
         low = lows[start]
         high = highs[start]
         for i in range(start + 1, min(start + block, len(lows))):
-            if lows[i] < low:
-                low = lows[i]
-            if highs[i] > high:
-                high = highs[i]
+            low = min(low, lows[i])
+            high = max(high, highs[i])
         least[b] = low
         most[b] = high
 
 
 @kernel
-def fill_days(
-    times: list[int],
+def extremes_between(
     lows: Buffer,
     highs: Buffer,
-    day_last: list[int],
+    least: Buffer,
+    most: Buffer,
+    first: int,
+    last: int,
+) -> tuple[float, float]:
+    """Lowest low and highest high of rows ``first`` to ``last``."""
+    low, high = lows[first], highs[first]
+    i = first + 1
+    while i <= last:
+        if i % BLOCK == 0 and i + BLOCK - 1 <= last:
+            low = min(low, least[i // BLOCK])
+            high = max(high, most[i // BLOCK])
+            i += BLOCK
+        else:
+            low = min(low, lows[i])
+            high = max(high, highs[i])
+            i += 1
+    return low, high
+
+
+@kernel
+def fill_day_extremes(
+    lows: Buffer,
+    highs: Buffer,
+    least: Buffer,
+    most: Buffer,
+    days: list[int],
+    day_low: Buffer,
+    day_high: Buffer,
+) -> None:
+    """Lowest low and highest high of each day."""
+    for d in range(len(day_low)):
+        low, high = extremes_between(lows, highs, least, most, days[d], days[d + 1] - 1)
+        day_low[d] = low
+        day_high[d] = high
+
+
+@kernel
+def fill_horizons(
+    lows: Buffer,
+    highs: Buffer,
+    least: Buffer,
+    most: Buffer,
+    days: list[int],
+    entries: list[int],
+    ends: list[int],
     rest_low: Buffer,
     rest_high: Buffer,
 ) -> None:
-    """For each row the last row of its UTC day, and the extremes from the row to there."""
-    last = len(times) - 1
-    day_start = times[last] + 1
-    for i in range(last, -1, -1):
-        if times[i] < day_start:  # the next row, if any, is of another day
-            day_start = times[i] - times[i] % DAY_MS
-            day_last[i] = i
-            rest_low[i] = lows[i]
-            rest_high[i] = highs[i]
-        else:
-            day_last[i] = day_last[i + 1]
-            rest_low[i] = lows[i] if lows[i] < rest_low[i + 1] else rest_low[i + 1]
-            rest_high[i] = highs[i] if highs[i] > rest_high[i + 1] else rest_high[i + 1]
+    """For each entry the last row of the day that it fills on, and the extremes up to there.
+
+    ``days`` holds the first row of each day, and the number of rows at last.
+    """
+    d = 0
+    for s in range(len(entries)):
+        row = entries[s] + 1
+        while days[d + 1] <= row:
+            d += 1
+        end = days[d + 1] - 1
+        low, high = extremes_between(lows, highs, least, most, row, end)
+        ends[s] = end
+        rest_low[s] = low
+        rest_high[s] = high
 
 
 @kernel
@@ -95,6 +141,7 @@ def find_signals(
     par: Buffer,
     out: Buffer,
     base_ms: int,
+    bare: bool,
     first_row: int,
     day_bound: bool,
     entries: list[int],
@@ -108,13 +155,14 @@ def find_signals(
     entered = 0
     left = 0
     for i in range(len(times)):
-        push_candle(
+        decide_row(
             bars,
             filters,
             state,
             par,
             out,
             base_ms,
+            bare,
             times[i],
             opens[i],
             highs[i],
@@ -178,26 +226,66 @@ def nearest_stop(position: Buffer) -> float:
 
 
 @kernel
+def untouched(position: Buffer, low: float, high: float) -> bool:
+    """Whether prices from ``low`` to ``high`` leave a long position as it is."""
+    upper = position[TARGET]
+    if position[TRAIL] > 0.0:
+        armed_from = arming_price(position)
+        if not upper < armed_from:
+            upper = armed_from
+    return not (low <= nearest_stop(position) or high >= upper)
+
+
+@kernel
+def arming_price(position: Buffer) -> float:
+    """A price below which the trailing stop of a long position is surely not armed."""
+    price = position[ENTRY] / (1.0 - position[TRAIL])
+    if position[ARM] > price:
+        price = position[ARM]
+    return price - EARLY * position[ENTRY]
+
+
+@kernel
 def trailing_touch(
     position: Buffer,
     opens: Buffer,
     highs: Buffer,
     lows: Buffer,
     closes: Buffer,
+    least: Buffer,
+    most: Buffer,
+    wide_least: Buffer,
+    wide_most: Buffer,
     start: int,
     stop: int,
 ) -> int:
-    """The first row of ``start`` to ``stop`` that ends the position, candle by candle; else
-    ``stop + 1``.
+    """The first row of ``start`` to ``stop`` that ends a trailing position; else ``stop + 1``.
 
-    The state is left as it was before that row, so that the row can be judged again.
+    Only candles that touch a level or raise the best price matter, and no best price matters
+    below the arming price. The state is left as it was before the row, to judge it again.
     """
-    for i in range(start, stop + 1):
+    fixed = nearest_stop(position)
+    target = position[TARGET]
+    armed_from = arming_price(position)
+    i = start
+    while i <= stop:
+        lower = trailing_level(position)
+        if lower != lower or fixed > lower:
+            lower = fixed
+        upper = position[BEST]
+        if armed_from > upper:
+            upper = armed_from
+        if target < upper:
+            upper = target
+        i = first_touch(lows, highs, least, most, wide_least, wide_most, i, stop, lower, upper)
+        if i > stop:
+            return i
         best = position[BEST]
         code = row_exit(position, opens[i], highs[i], lows[i], closes[i], 0, False, False)
         if code != NO_EXIT:
             position[BEST] = best
             return i
+        i += 1
     return stop + 1
 
 
@@ -212,21 +300,28 @@ def touch_row(
     most: Buffer,
     wide_least: Buffer,
     wide_most: Buffer,
-    rest_low: Buffer,
-    rest_high: Buffer,
     entry_row: int,
     stop: int,
-    day_bound: bool,
 ) -> int:
     """The first row of ``entry_row`` to ``stop`` that ends the position by a level; else ``stop +
     1``.
     """
     if position[TRAIL] > 0.0:
-        return trailing_touch(position, opens, highs, lows, closes, entry_row, stop)
+        return trailing_touch(
+            position,
+            opens,
+            highs,
+            lows,
+            closes,
+            least,
+            most,
+            wide_least,
+            wide_most,
+            entry_row,
+            stop,
+        )
     lower = nearest_stop(position)
     upper = position[TARGET]
-    if day_bound and not (rest_low[entry_row] <= lower or rest_high[entry_row] >= upper):
-        return stop + 1
     return first_touch(
         lows, highs, least, most, wide_least, wide_most, entry_row, stop, lower, upper
     )
@@ -243,12 +338,12 @@ def run_combination(
     most: Buffer,
     wide_least: Buffer,
     wide_most: Buffer,
-    day_last: list[int],
-    rest_low: Buffer,
-    rest_high: Buffer,
     entries: list[int],
     entry_atrs: Buffer,
     exits: list[int],
+    ends: list[int],
+    rest_low: Buffer,
+    rest_high: Buffer,
     rules: Buffer,
     at: int,
     base_ms: int,
@@ -258,8 +353,15 @@ def run_combination(
     sums_at: int,
     daily: Buffer,
     daily_at: int,
-) -> None:
-    """Trade one combination, whose rules lie from ``at`` on, into its sums and daily returns."""
+    rows: list[int],
+    prices: Buffer,
+    record: bool,
+) -> int:
+    """Trade one combination, whose rules lie from ``at`` on, into its sums and daily returns.
+
+    The number of trades; with ``record`` they are written as in the full simulation.
+    """
+    count = 0
     last = len(times) - 1
     day_bound = rules[at + R_DAY_END] > 0.0
     free_from = 0
@@ -269,27 +371,27 @@ def run_combination(
             continue
         row = entries[s] + 1
         enter_long(position, opens[row], entry_atrs[s], rules, at)
-        horizon = day_last[row] if day_bound else last
+        horizon = ends[s] if day_bound else last
         while e < len(exits) and exits[e] < row:
             e += 1
         leaves = e < len(exits) and exits[e] < horizon
         stop = exits[e] if leaves else horizon - 1
-        exit_row = touch_row(
-            position,
-            opens,
-            highs,
-            lows,
-            closes,
-            least,
-            most,
-            wide_least,
-            wide_most,
-            rest_low,
-            rest_high,
-            row,
-            stop,
-            day_bound,
-        )
+        if day_bound and untouched(position, rest_low[s], rest_high[s]):
+            exit_row = stop + 1
+        else:
+            exit_row = touch_row(
+                position,
+                opens,
+                highs,
+                lows,
+                closes,
+                least,
+                most,
+                wide_least,
+                wide_most,
+                row,
+                stop,
+            )
         code = row_exit(
             position,
             opens[exit_row],
@@ -305,7 +407,12 @@ def run_combination(
         growth = growth_of(position[ENTRY], closed, rules[at + R_FEE])
         day = times[exit_row] // DAY_MS - first_day
         count_trade(sums, sums_at, daily, daily_at, growth, exit_row - row + 1, day)
+        if record:
+            entry = position[ENTRY]
+            record_trade(rows, prices, count, row, exit_row, code, entry, closed, growth)
+        count += 1
         free_from = exit_row + 1
+    return count
 
 
 @kernel
@@ -319,12 +426,12 @@ def run_combinations(
     most: Buffer,
     wide_least: Buffer,
     wide_most: Buffer,
-    day_last: list[int],
-    rest_low: Buffer,
-    rest_high: Buffer,
     entries: list[int],
     entry_atrs: Buffer,
     exits: list[int],
+    ends: list[int],
+    rest_low: Buffer,
+    rest_high: Buffer,
     rules: Buffer,
     base_ms: int,
     first_day: int,
@@ -332,11 +439,18 @@ def run_combinations(
     position: Buffer,
     sums: Buffer,
     daily: Buffer,
-) -> None:
-    """Trade every combination of ``rules`` on the same signals; ``daily`` comes in as zeros."""
+    rows: list[int],
+    prices: Buffer,
+    record: bool,
+) -> int:
+    """Trade every combination of ``rules`` on the same signals; the trades of the last one.
+
+    ``daily`` comes in as zeros.
+    """
+    count = 0
     for c in range(len(rules) // RULES_SIZE):
         sums_clear(sums, c * SUMS_SIZE)
-        run_combination(
+        count = run_combination(
             times,
             opens,
             highs,
@@ -346,12 +460,12 @@ def run_combinations(
             most,
             wide_least,
             wide_most,
-            day_last,
-            rest_low,
-            rest_high,
             entries,
             entry_atrs,
             exits,
+            ends,
+            rest_low,
+            rest_high,
             rules,
             c * RULES_SIZE,
             base_ms,
@@ -361,5 +475,9 @@ def run_combinations(
             c * SUMS_SIZE,
             daily,
             c * days,
+            rows,
+            prices,
+            record,
         )
         sums_days(sums, c * SUMS_SIZE, daily, c * days, days)
+    return count

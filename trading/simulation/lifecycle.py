@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from trading.candles import DAY_MS
-from trading.decider import push_candle
+from trading.decider import push_candle, strategy_step
 from trading.kernel import Buffer, kernel
 from trading.metrics import sums_clear, sums_days, sums_trade
 from trading.position import (
     END_OF_DATA,
     ENTRY,
     NO_EXIT,
+    OFF,
     STRATEGY_EXIT,
     TAKE_PROFIT,
     candle_exit,
@@ -17,18 +18,18 @@ from trading.position import (
     open_position,
     price_exit,
 )
+from trading.rules import (
+    R_ATR_MULTIPLIER,
+    R_DAY_END,
+    R_EMERGENCY_STOP,
+    R_FEE,
+    R_SLIPPAGE,
+    R_STOP_LOSS,
+    R_TAKE_PROFIT,
+    R_TRAILING_ARM,
+    R_TRAILING_STOP,
+)
 from trading.strategies.base import ACTION, ATR, ENTER, EXIT, LIMIT, REASON, SEEN
-
-# Layout of the rules of one combination.
-R_TAKE_PROFIT = 0
-R_STOP_LOSS = 1
-R_ATR_MULTIPLIER = 2
-R_TRAILING_STOP = 3
-R_EMERGENCY_STOP = 4
-R_DAY_END = 5
-R_FEE = 6
-R_SLIPPAGE = 7
-RULES_SIZE = 8
 
 # Layout of the decision stream: five numbers a row.
 STREAM_WIDTH = 5
@@ -130,6 +131,7 @@ def enter_long(position: Buffer, price: float, atr: float, rules: Buffer, at: in
         rules[at + R_ATR_MULTIPLIER],
         rules[at + R_TRAILING_STOP],
         rules[at + R_EMERGENCY_STOP],
+        rules[at + R_TRAILING_ARM],
     )
 
 
@@ -188,13 +190,56 @@ def record_trade(
 
 
 @kernel
+def decide_row(
+    bars: Buffer,
+    filters: Buffer,
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    base_ms: int,
+    bare: bool,
+    open_time: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """Leave the decision on one candle in ``out``; ``bare``: nothing but the strategy has a say."""
+    if bare:
+        strategy_step(state, par, out, open_time, base_ms, first, high, low, close, volume)
+        out[ATR] = OFF
+    else:
+        push_candle(
+            bars,
+            filters,
+            state,
+            par,
+            out,
+            base_ms,
+            open_time,
+            first,
+            high,
+            low,
+            close,
+            volume,
+        )
+
+
+@kernel
 def simulate_rows(
     times: list[int],
     opens: Buffer,
     highs: Buffer,
     lows: Buffer,
     closes: Buffer,
-    stream: Buffer,
+    volumes: Buffer,
+    bars: Buffer,
+    filters: Buffer,
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    bare: bool,
     rules: Buffer,
     base_ms: int,
     first_row: int,
@@ -205,7 +250,7 @@ def simulate_rows(
     rows: list[int],
     prices: Buffer,
 ) -> int:
-    """Trade the decision ``stream`` from ``first_row`` on; the number of trades.
+    """Decide on every candle and trade from ``first_row`` on; the number of trades.
 
     For each trade ``rows`` receives entry row, exit row and reason code, ``prices`` entry price,
     exit price and growth: three values a trade, of which there are no more than candles.
@@ -216,11 +261,26 @@ def simulate_rows(
     atr = 0.0
     last = len(times) - 1
     day_bound = rules[R_DAY_END] > 0.0
-    for i in range(first_row, last + 1):
+    for i in range(last + 1):
         if enter_next:
             enter_long(position, opens[i], atr, rules, 0)
             entry_row, enter_next = i, False
-        action = stream[i * STREAM_WIDTH + ACTION]
+        decide_row(
+            bars,
+            filters,
+            state,
+            par,
+            out,
+            base_ms,
+            bare,
+            times[i],
+            opens[i],
+            highs[i],
+            lows[i],
+            closes[i],
+            volumes[i],
+        )
+        action = out[ACTION]
         if entry_row >= 0:
             ends = 1 if day_bound and day_ends_at(times, i, base_ms) else 0
             code = row_exit(
@@ -238,8 +298,8 @@ def simulate_rows(
                 )
                 count += 1
                 entry_row, exit_row, leave_next = -1, i, False
-        if entry_row < 0 and i > exit_row and action == ENTER:
+        if action == ENTER and entry_row < 0 and i > exit_row and i >= first_row:
             enter_next = may_enter_after(times, i, base_ms, day_bound)
-            atr = stream[i * STREAM_WIDTH + ATR]
+            atr = out[ATR]
     sums_days(sums, 0, daily, 0, days)
     return count

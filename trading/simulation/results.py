@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from numpy import str_
 
 from trading.candles import Floats, Integers
 from trading.errors import ParameterError
-from trading.metrics import Metrics
+from trading.metrics import Metrics, metrics_of
 from trading.strategies.base import Value
 
 
@@ -20,15 +21,18 @@ class Costs:
     """Costs of each fill in basis points: ``fee_bps`` on the notional, ``slippage_bps`` on the
     price.
 
-    Slippage worsens market fills: entries, stops and closes; a take-profit fills at its level.
+    Slippage worsens market fills: entries, stops and closes; a take-profit and the steps of a
+    ladder rest at their level and pay ``maker_fee_bps`` (the same as the others unless given).
     """
 
     fee_bps: float = 5.0
     slippage_bps: float = 0.0
+    maker_fee_bps: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("fee_bps", self.fee_bps), ("slippage_bps", self.slippage_bps)):
-            if not 0.0 <= value <= 1_000.0:
+        for name in ("fee_bps", "slippage_bps", "maker_fee_bps"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 <= value <= 1_000.0:
                 raise ParameterError(
                     f"{name} = {value} is out of bounds; give 0 to 1000 basis points"
                 )
@@ -57,15 +61,37 @@ class Trades:
 
 
 @dataclass(frozen=True)
+class Fills:
+    """What was bought and sold after the entries, in columns of equal length, in order.
+
+    ``trade`` is the position of the trade in `Trades`, ``time`` the open (ms, UTC) of the candle;
+    ``value`` the signed notional as a share of the equity at the entry (above 0: bought more of
+    the position); ``reason`` as in the ledger.
+    """
+
+    trade: Integers
+    time: Integers
+    value: Floats
+    price: Floats
+    reason: npt.NDArray[str_]
+
+    def __len__(self) -> int:
+        return len(self.trade)
+
+
+@dataclass(frozen=True)
 class BacktestResult:
     """One simulated run.
 
     ``equity`` is the equity after each trade (it begins at 1 before the first). ``daily_returns``
     has one value for each UTC day of ``days`` (their starts, ms). Times in seconds are wall time.
+    ``ambiguous_candles`` held a stop and a target at once: the stop was taken to come first.
     """
 
     params: Mapping[str, Value]
     trades: Trades
+    fills: Fills
+    ambiguous_candles: int
     metrics: Metrics
     equity: Floats
     days: Integers
@@ -81,17 +107,37 @@ class SearchRow(NamedTuple):
     metrics: Metrics
 
 
-@dataclass(frozen=True)
 class SearchResult:
     """All combinations in the order of the grid.
 
     ``daily_returns`` has a row for each combination and a column for each UTC day of ``days``
     (starts, ms). ``seconds_compile`` is the time to make the kernels ready, ``seconds_search``
-    all the rest.
+    all the rest but the measures, which are computed from ``sums`` when they are first asked for.
     """
 
-    results: list[SearchRow]
-    daily_returns: Floats
-    days: Integers
-    seconds_compile: float
-    seconds_search: float
+    def __init__(
+        self,
+        params: Sequence[Mapping[str, Value]],
+        sums: Floats,
+        candles: int,
+        daily_returns: Floats,
+        days: Integers,
+        seconds_compile: float,
+        seconds_search: float,
+    ) -> None:
+        self._params = params
+        self._sums = sums
+        self._candles = candles
+        self.daily_returns = daily_returns
+        self.days = days
+        self.seconds_compile = seconds_compile
+        self.seconds_search = seconds_search
+
+    @cached_property
+    def results(self) -> list[SearchRow]:
+        """Parameters and measures of each combination."""
+        days = len(self.days)
+        return [
+            SearchRow(params, metrics_of(sums, days, self._candles))
+            for params, sums in zip(self._params, self._sums.tolist(), strict=True)
+        ]

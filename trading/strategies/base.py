@@ -45,11 +45,11 @@ Step = Callable[[Buffer, Buffer, Buffer, int, int, float, float, float, float, f
 
 
 Scan = Callable[..., int]
-"""``scan(times, opens, closes, least, most, block, day_last, rest_low, rest_high, par, first_row,
+"""``scan(times, opens, closes, least, most, block, days, day_low, day_high, par, first_row,
 entries)`` writes the entry rows of unfiltered base candles from ``first_row`` on; how many.
 
-``least`` and ``most`` are extremes of blocks of ``block`` candles, ``day_last`` the last row of
-each row's UTC day, ``rest_low`` and ``rest_high`` the extremes from the row to there.
+``least`` and ``most`` are extremes of blocks of ``block`` candles, ``days`` the first row of each
+UTC day (the number of rows at last), ``day_low`` and ``day_high`` the extremes of the days.
 """
 
 
@@ -138,6 +138,8 @@ class Strategy:
     own: ClassVar[tuple[Parameter, ...]] = ()
     defaults: ClassVar[Mapping[str, Value]] = {}
     day_end: ClassVar[bool] = False
+    side: ClassVar[int] = 1
+    """+1 buys what it enters, -1 sells it."""
     reasons: ClassVar[Mapping[int, str]] = {}
     """Text of each reason code that :attr:`step` writes; ``{seen}`` and ``{limit}`` are filled
     in.

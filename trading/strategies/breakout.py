@@ -91,25 +91,23 @@ def breakout_scan(
     least: Buffer,
     most: Buffer,
     block: int,
-    day_last: list[int],
-    rest_low: Buffer,
-    rest_high: Buffer,
+    days: list[int],
+    day_low: Buffer,
+    day_high: Buffer,
     par: Buffer,
     first_row: int,
     entries: list[int],
 ) -> int:
     """The rows on which :func:`breakout_step` enters without filters, day by day; how many."""
     count = 0
-    row = 0
-    yesterday = -1  # the first row of the day before
-    while row < len(times):
-        last = day_last[row]
-        if yesterday >= 0 and times[row] // DAY_MS == times[yesterday] // DAY_MS + 1:
-            target = target_of(opens[row], rest_high[yesterday], rest_low[yesterday], par[OWN])
-            start = row if row > first_row else first_row
-            count = scan_day(closes, least, most, block, target, start, last, entries, count)
-        yesterday = row
-        row = last + 1
+    for d in range(1, len(days) - 1):
+        row, yesterday = days[d], days[d - 1]
+        if times[row] // DAY_MS == times[yesterday] // DAY_MS + 1:
+            target = target_of(opens[row], day_high[d - 1], day_low[d - 1], par[OWN])
+            if day_high[d] > target:
+                start = row if row > first_row else first_row
+                last = days[d + 1] - 1
+                count = scan_day(closes, least, most, block, target, start, last, entries, count)
     return count
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +14,10 @@ from flows.steps.models.boosting import Boosted
 from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, Integers
 from flows.steps.models.gate import judge_direction, judge_volatility
 from flows.steps.models.scores import TradeScore, auc, better_than, r_squared, trade
+from flows.steps.models.settings import FoldScore, TrainSettings
 from flows.steps.models.split import Split, walk_forward
 from trading.errors import ParameterError
 from trading.gates import Verdict
-
-if TYPE_CHECKING:
-    from flows.steps.train import FoldScore, TrainSettings
 
 Scores = dict[str, float | None]
 
@@ -186,8 +184,6 @@ def _direction_scores(forecasts: Sequence[_Forecast], settings: TrainSettings) -
 
 
 def _fold_scores(forecasts: Sequence[_Forecast], scores: Sequence[Scores]) -> tuple[FoldScore, ...]:
-    from flows.steps.train import FoldScore
-
     return tuple(
         FoldScore(
             fold=number,

@@ -1,0 +1,112 @@
+"""One request on its way to a handler, whatever door and venue it came by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from sandbox.access import Credentials
+from sandbox.faults import Faults
+from sandbox.ledger import Ledger
+from sandbox.limits import Limits
+from sandbox.signing import payload_of
+
+PUBLIC, KEY, SIGNED = "public", "key", "signed"
+# What any request may carry beside its own parameters.
+COMMON = frozenset({"timestamp", "recvWindow", "signature", "apiKey"})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A handler with its security, its weight, and whether it counts as an order.
+
+    ``weigh`` gives the weight from the parameters where it depends on them; ``known`` are the
+    parameters it reads (None: not checked); ``sheltered`` calls are exempt from throttling.
+    """
+
+    handler: Callable[[Any], Any]
+    security: str = PUBLIC
+    weight: int = 1
+    order: bool = False
+    weigh: Callable[[Mapping[str, str]], int] | None = None
+    known: frozenset[str] | None = None
+
+    def cost(self, values: Mapping[str, str]) -> int:
+        """The weight of a call with these parameters."""
+        return self.weigh(values) if self.weigh else self.weight
+
+
+def by_limit(default: int, *steps: tuple[int, int]) -> Callable[[Mapping[str, str]], int]:
+    """Weight by page size: ``steps`` are (up to this limit, weight), the last one holds above."""
+
+    def weigh(values: Mapping[str, str]) -> int:
+        text = values.get("limit", "")
+        limit = int(text) if text.isdigit() else default
+        return next((weight for most, weight in steps if limit <= most), steps[-1][1])
+
+    return weigh
+
+
+def by_symbol(one: int, every: int) -> Callable[[Mapping[str, str]], int]:
+    """Weight of a call for one symbol, and for all of them."""
+    return lambda values: one if values.get("symbol") else every
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What limits, signatures and handlers need; ``payload`` is the text that was signed.
+
+    ``session`` names the account of a WebSocket session that is logged on.
+    """
+
+    method: str
+    path: str
+    values: Mapping[str, str]
+    payload: str
+    key: str
+    address: str
+    session: str = ""
+    repeated: Mapping[str, tuple[str, ...]] | None = None
+
+
+def http_request(http: web.Request, body: str) -> Request:
+    """A request of the REST door: query and body parameters together, whatever the method."""
+    raw_path, _, query = http.raw_path.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True) + parse_qsl(body, keep_blank_values=True)
+    repeated: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        repeated[name] = (*repeated.get(name, ()), value)
+    return Request(
+        http.method,
+        raw_path,
+        dict(pairs),
+        payload_of(query, body),
+        http.headers.get("X-MBX-APIKEY", ""),
+        http.remote or "",
+        repeated=repeated,
+    )
+
+
+class Venue(Protocol):
+    """What the doors need of an exchange."""
+
+    ledger: Ledger
+    limits: Limits
+    faults: Faults
+    credentials: Mapping[str, Credentials]
+    requests: int
+    strict: bool
+
+    @property
+    def now(self) -> int:
+        """Market time (ms)."""
+
+    async def publish(self) -> None:
+        """Record the engine's new events and send them to their users."""
+
+    def call(self, request: Request, account: str) -> Any:
+        """What a handler of this venue works on; ``account`` is empty without a key."""

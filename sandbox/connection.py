@@ -1,0 +1,95 @@
+"""One streaming WebSocket: an ordered queue, and the faults that strike its messages."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from aiohttp import ClientConnectionError, WSMsgType, web
+
+from sandbox.faults import MESSAGES_MARKET, MESSAGES_USER, Faults
+
+QUEUE_LIMIT = 20_000
+EVENT = re.compile(rb'"e":"(\w+)"')
+
+
+class Connection:
+    """Messages wait in a queue and leave in order; ``category`` is where the client connected."""
+
+    def __init__(
+        self, socket: web.WebSocketResponse, category: str, faults: Faults, *, combined: bool
+    ) -> None:
+        self.socket = socket
+        self.category = category
+        self.combined = combined
+        self.names: dict[str, None] = {}
+        self.muted = False
+        self._faults = faults
+        self._kinds = MESSAGES_USER if category == "private" else MESSAGES_MARKET
+        self._held: list[bytes] = []
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self.writer = asyncio.create_task(self._write())
+
+    def send(self, name: str, raw: bytes) -> None:
+        """Queue an event of the stream ``name``; a client that does not read is cut off."""
+        if self.muted:
+            return
+        if self.combined:
+            raw = b'{"stream":"' + name.encode() + b'","data":' + raw + b"}"
+        if self._faults.shapes_messages and self._struck(name, raw):
+            return
+        self.answer(raw)
+        if self._held:
+            held, self._held = self._held, []
+            for late in held:
+                self.answer(late)
+
+    def _struck(self, name: str, raw: bytes) -> bool:
+        """Let a fault have the message; True when it shall not be queued now."""
+        event = EVENT.search(raw)
+        where = name if self.category != "private" or event is None else event[1].decode()
+        fault = self._faults.take(self._kinds, "", where)
+        if fault is None:
+            return False
+        match fault.kind.partition("_")[0]:
+            case "duplicate":
+                self.answer(raw)
+                return False
+            case "delay":
+                asyncio.get_running_loop().call_later(fault.seconds, self.answer, raw)
+            case "reorder":
+                self._held.append(raw)
+        return True
+
+    def answer(self, raw: bytes) -> None:
+        """Queue a message as it is."""
+        if self._queue.qsize() >= QUEUE_LIMIT:
+            self.writer.cancel()
+            return
+        self._queue.put_nowait(raw)
+
+    def half_open(self) -> None:
+        """Stand as a dead peer does: nothing is sent, nothing is read, no ping is answered."""
+        self.muted = True
+        transport = self.socket._req.transport if self.socket._req is not None else None
+        if isinstance(transport, asyncio.ReadTransport):
+            transport.pause_reading()
+
+    async def flushed(self) -> None:
+        """Wait until all that was queued has left."""
+        if not self.writer.done():
+            await self._queue.join()
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                raw = await self._queue.get()
+                try:
+                    await self.socket.send_frame(raw, WSMsgType.TEXT)
+                finally:
+                    self._queue.task_done()
+        except (ConnectionError, ClientConnectionError, asyncio.CancelledError):
+            while not self._queue.empty():
+                self._queue.get_nowait()
+                self._queue.task_done()
+            await self.socket.close()

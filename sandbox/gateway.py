@@ -1,0 +1,189 @@
+"""The door of both venues: limits, keys, signatures, faults, then the handler, then the record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from sandbox import errors
+from sandbox.answers import Answer
+from sandbox.calls import COMMON, KEY, PUBLIC, SIGNED, Request, Route, Venue, http_request
+from sandbox.clock import wall_ms
+from sandbox.errors import ExchangeError
+from sandbox.faults import (
+    CUTTING,
+    DELAYING,
+    HOLDING,
+    REFUSING,
+    SILENCING,
+    UNAVAILABLE_TEXT,
+    Fault,
+    refusal_of,
+    silence_of,
+)
+from sandbox.limits import RetryLaterError
+from sandbox.signing import check_time
+
+Routes = Mapping[tuple[str, str], Route]
+NO_PATH = {"code": -5000}
+TRICKLE_S = 1.0
+
+
+class Gateway:
+    """Answers the REST calls of all venues, and the calls that come by WebSocket."""
+
+    def __init__(self, venues: list[tuple[Venue, Routes]], retired: Mapping[str, str]) -> None:
+        self._table = {
+            key: (venue, route)
+            for venue, routes in reversed(venues)
+            for key, route in routes.items()
+        }
+        self._first = venues[0][0]
+        self._retired = retired
+
+    async def handle(self, http: web.Request) -> web.StreamResponse:
+        """Answer one HTTP request of a client."""
+        body = (await http.read()).decode(errors="replace")
+        request = http_request(http, body)
+        found = self._table.get((request.method, request.path))
+        if self._first.faults.silent:
+            return _cut(http)
+        venue, route = found if found else (self._first, None)
+        answer, struck = await self.answer(venue, route, request)
+        if struck in CUTTING:
+            return _cut(http)
+        if struck == "garble_response":
+            return web.Response(body=answer.raw[:-7], content_type="application/json")
+        if struck == "trickle_response":
+            return await _trickle(http, answer.raw)
+        return answer.response()
+
+    async def answer(
+        self, venue: Venue, route: Route | None, request: Request
+    ) -> tuple[Answer, str]:
+        """Handle a request: the answer, and the kind of the fault that struck it (or nothing)."""
+        venue.requests += 1
+        faults, where = venue.faults, (request.method, request.path)
+        if not faults.waiting:
+            answer = self._answer(venue, route, request, None)
+            self._record(venue, request, answer)
+            await venue.publish()
+            return answer, ""
+        holding = faults.take(HOLDING, *where)
+        if holding is not None:
+            await asyncio.sleep(holding.seconds)
+        refusing = faults.take(REFUSING, *where, sheltered=_sheltered(request))
+        silencing = faults.take(SILENCING, *where) if refusing is None else None
+        delaying = faults.take(DELAYING, *where)
+        answer = self._answer(venue, route, request, refusing)
+        self._record(venue, request, answer)
+        await venue.publish()
+        if delaying is not None:
+            await asyncio.sleep(delaying.seconds)
+        struck = silencing or refusing
+        if struck is None:
+            return answer, ""
+        detail = {"kind": struck.kind, "path": request.path}
+        venue.ledger.write_event(venue.now, wall_ms(), "", "fault", detail)
+        return (silence_of(silencing, answer) if silencing else answer), struck.kind
+
+    def _answer(
+        self, venue: Venue, route: Route | None, request: Request, refusing: Fault | None
+    ) -> Answer:
+        headers: dict[str, str] = {}
+        try:
+            if venue.faults.closed:
+                raise ExchangeError(0, UNAVAILABLE_TEXT, 503)
+            if refusing is not None:
+                raise refusal_of(refusing, request.address)
+            if route is None:
+                return self._not_served(request)
+            cost = route.cost(request.values)
+            headers |= venue.limits.charge(request.address, cost, wall_ms())
+            account = authorise(venue, request, route)
+            if venue.strict:
+                check_known(route, request.values)
+            if route.order and account:
+                headers |= venue.limits.count_order(account, wall_ms())
+            return Answer(200, route.handler(venue.call(request, account)), headers)
+        except RetryLaterError as refusal:
+            headers["Retry-After"] = str(refusal.retry_after)
+            return Answer(refusal.status, refusal.body(), headers)
+        except ExchangeError as refusal:
+            text = refusal.message == UNAVAILABLE_TEXT
+            return Answer(refusal.status, refusal.message if text else refusal.body(), headers)
+
+    def _not_served(self, request: Request) -> Answer:
+        since = self._retired.get(request.path)
+        if since:
+            text = f"This endpoint was retired on {since}."
+            return Answer(410, {"code": -1, "msg": text}, {})
+        return Answer(404, NO_PATH | {"msg": f"Path {request.path} is not served."}, {})
+
+    def _record(self, venue: Venue, request: Request, answer: Answer) -> None:
+        refused = isinstance(answer.body, dict) and answer.status >= 400
+        venue.ledger.write_request(
+            venue.now,
+            wall_ms(),
+            request.method,
+            request.path,
+            request.values,
+            answer.status,
+            int(answer.body["code"]) if refused else 0,
+            str(answer.body["msg"]) if refused else "",
+        )
+
+
+def _sheltered(request: Request) -> bool:
+    values = request.values
+    closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"
+    return request.method == "DELETE" or closing
+
+
+def _cut(http: web.Request) -> web.Response:
+    if http.transport is not None:
+        http.transport.abort()
+    return web.Response(status=500)
+
+
+async def _trickle(http: web.Request, raw: bytes) -> web.StreamResponse:
+    """One byte after the other: a client must give up by its own time-out."""
+    response = web.StreamResponse(headers={"Content-Length": str(len(raw))})
+    await response.prepare(http)
+    for index in range(len(raw)):
+        await response.write(raw[index : index + 1])
+        await asyncio.sleep(TRICKLE_S)
+    return response
+
+
+def authorise(venue: Venue, request: Request, route: Route) -> str:
+    """The account that may make this call, empty for a public one; raises the refusal."""
+    if route.security == PUBLIC:
+        return ""
+    if request.session:
+        return request.session
+    if not request.key:
+        raise errors.BAD_KEY_FORMAT()
+    credentials = venue.credentials.get(request.key)
+    if credentials is None:
+        raise errors.BAD_KEY()
+    if route.security == SIGNED:
+        signature = request.values.get("signature")
+        if not signature:
+            raise errors.MISSING("signature")
+        if not credentials.verifies(request.payload, signature):
+            raise errors.BAD_SIGNATURE()
+        check_time(request.values, venue.faults.exchange_ms())
+    return credentials.account
+
+
+def check_known(route: Route, values: Mapping[str, str]) -> None:
+    """Refuse parameters that the call does not have (−1104)."""
+    if route.known is None:
+        return
+    sent = set(values) - (COMMON if route.security in (KEY, SIGNED) else frozenset())
+    unread = sent - route.known
+    if unread:
+        raise errors.TOO_MANY_PARAMETERS(len(values) - len(unread), len(values))

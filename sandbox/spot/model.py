@@ -1,0 +1,253 @@
+"""Spot orders, order lists, balances and the events that tell of their changes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sandbox.instruments import Instrument
+from sandbox.numbers import ZERO
+
+OPEN = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
+STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
+PROFITS = ("TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+CONDITIONAL = (*STOPS, *PROFITS)
+TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", *CONDITIONAL)
+BIPS = Decimal(10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A request for an order; unused amounts are 0, ``quote`` is a MARKET order's quoteOrderQty."""
+
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal = ZERO
+    quote: Decimal = ZERO
+    price: Decimal = ZERO
+    stop_price: Decimal = ZERO
+    trailing: int = 0
+    tif: str = "GTC"
+    client_id: str = ""
+    list_id: int = -1
+
+
+@dataclass(slots=True)
+class SpotOrder:
+    """An order; ``quantity`` and ``filled`` in base, ``spent`` = Σ price × quantity in quote."""
+
+    account: str
+    order_id: int
+    client_id: str
+    symbol: str
+    side: str
+    type: str
+    tif: str
+    price: Decimal
+    quantity: Decimal
+    time: int
+    update_time: int
+    stop_price: Decimal = ZERO
+    trailing: int = 0
+    list_id: int = -1
+    quote: Decimal = ZERO
+    status: str = "NEW"
+    filled: Decimal = ZERO
+    spent: Decimal = ZERO
+    working: bool = True
+    working_time: int = -1
+    trailing_time: int = -1
+    extreme: Decimal = ZERO
+    cancel_id: str = ""
+    expiry: str = ""
+    ahead: Decimal = ZERO
+
+    @property
+    def open(self) -> bool:
+        """Whether it can still fill."""
+        return self.status in OPEN
+
+    @property
+    def remaining(self) -> Decimal:
+        """Quantity not yet filled."""
+        return self.quantity - self.filled
+
+    @property
+    def buying(self) -> bool:
+        """Whether it is a BUY."""
+        return self.side == "BUY"
+
+    @property
+    def limited(self) -> bool:
+        """Whether it works as a limit order once it works."""
+        return self.type in ("LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
+
+    @property
+    def rising(self) -> bool:
+        """Whether its trigger is reached from below."""
+        return self.buying == (self.type in STOPS)
+
+    @property
+    def level(self) -> Decimal:
+        """The price at which it triggers now, 0 when a trailing order is not active yet."""
+        if not self.trailing:
+            return self.stop_price
+        if self.trailing_time < 0:
+            return ZERO
+        share = Decimal(self.trailing) / BIPS
+        return self.extreme * (1 + share if self.rising else 1 - share)
+
+    def crossed(self, price: Decimal) -> bool:
+        """Whether ``price`` triggers it."""
+        level = self.level
+        if self.working or not level:
+            return False
+        return price >= level if self.rising else price <= level
+
+    def follow(self, price: Decimal, now: int) -> None:
+        """Activate a trailing order and carry its extreme."""
+        if self.trailing_time < 0:
+            start = self.stop_price
+            reached = price <= start if self.rising else price >= start
+            if start and not reached:
+                return
+            self.trailing_time, self.extreme = now, price
+        elif price < self.extreme if self.rising else price > self.extreme:
+            self.extreme = price
+
+
+@dataclass(slots=True)
+class OrderList:
+    """An OCO pair."""
+
+    list_id: int
+    client_id: str
+    symbol: str
+    account: str
+    order_ids: tuple[int, ...]
+    time: int
+    status: str = "EXEC_STARTED"
+    order_status: str = "EXECUTING"
+
+
+@dataclass(frozen=True, slots=True)
+class SpotFill:
+    """One trade of an order; the fee is taken from the received asset."""
+
+    account: str
+    trade_id: int
+    order_id: int
+    client_id: str
+    list_id: int
+    symbol: str
+    side: str
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceChange:
+    """A change of one asset's total: DEPOSIT, TRADE, FEE, DUST_OUT, DUST_IN, DUST_FEE, ..."""
+
+    account: str
+    kind: str
+    asset: str
+    amount: Decimal
+    total: Decimal
+    time: int
+    reference: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """An order changed (``execution``: NEW, TRADE, CANCELED, EXPIRED, REPLACED)."""
+
+    account: str
+    time: int
+    execution: str
+    order: SpotOrder
+    fill: SpotFill | None = None
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BalancesShown:
+    """Free and locked amounts of the named assets as they are now."""
+
+    account: str
+    time: int
+    balances: tuple[tuple[str, Decimal, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanged:
+    """An order list changed."""
+
+    account: str
+    time: int
+    list_id: int
+    client_id: str
+    symbol: str
+    status: str
+    order_status: str
+    orders: tuple[tuple[int, str], ...]
+
+
+SpotEvent = OrderReport | BalancesShown | ListChanged | BalanceChange
+
+
+@dataclass(slots=True)
+class SpotMarket:
+    """What the engine knows of a symbol; ``supply`` bounds fills (None: without bound)."""
+
+    instrument: Instrument
+    price: Decimal = ZERO
+    funding_rate: Decimal = ZERO
+    supply: Decimal | None = None
+
+    @property
+    def bid(self) -> Decimal:
+        """Best bid: one tick below the last price."""
+        return self.price - self.instrument.tick
+
+    @property
+    def ask(self) -> Decimal:
+        """Best ask: one tick above the last price."""
+        return self.price + self.instrument.tick
+
+
+@dataclass(slots=True)
+class SpotAccount:
+    """Balances by asset; ``reserved`` is what each open order or list holds back."""
+
+    name: str
+    totals: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    locked: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    reserved: dict[tuple[str, int], tuple[str, Decimal]] = field(default_factory=dict)
+    orders: dict[int, SpotOrder] = field(default_factory=dict)
+    open_orders: dict[int, SpotOrder] = field(default_factory=dict)
+    lists: dict[int, OrderList] = field(default_factory=dict)
+    fills: list[SpotFill] = field(default_factory=list)
+    update_time: int = 0
+
+    def free(self, asset: str) -> Decimal:
+        """What may be used of ``asset``."""
+        return self.totals[asset] - self.locked[asset]
+
+    def reserve(self, key: tuple[str, int], asset: str, amount: Decimal) -> None:
+        """Hold ``amount`` of ``asset`` for an order or a list, instead of what it held."""
+        held_asset, held = self.reserved.pop(key, (asset, ZERO))
+        self.locked[held_asset] -= held
+        if amount:
+            self.reserved[key] = (asset, amount)
+            self.locked[asset] += amount
+
+    def busy(self, symbol: str) -> bool:
+        """Whether the path of ``symbol``'s price matters to this account."""
+        return any(order.symbol == symbol for order in self.open_orders.values())

@@ -1,0 +1,212 @@
+"""The WebSocket API of both venues: the REST handlers behind an envelope, with sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+from aiohttp import ClientConnectionError, WSMsgType, web
+
+from sandbox import errors
+from sandbox.answers import Answer
+from sandbox.calls import KEY, SIGNED, Request, Route, Venue
+from sandbox.clock import wall_ms
+from sandbox.errors import ExchangeError
+from sandbox.faults import CUTTING
+from sandbox.gateway import Gateway, authorise
+
+PING_S = 180.0
+SIGNED_CALL = Route(lambda _: {}, SIGNED)
+
+
+class UserStreams(Protocol):
+    """Where a WebSocket API sends the user events that a session has subscribed to."""
+
+    def subscribe(self, session: Session, account: str) -> int:
+        """Begin to send an account's events; the subscription's number."""
+
+    def unsubscribe(self, session: Session, number: int | None) -> None:
+        """End one subscription of the session, or all."""
+
+    def leave(self, session: Session) -> None:
+        """The session's connection is closed."""
+
+
+@dataclass(eq=False)
+class Session:
+    """One connection; ``account`` is set while it is logged on (Ed25519 keys only)."""
+
+    socket: web.WebSocketResponse
+    address: str
+    account: str = ""
+    key: str = ""
+    logged_on_ms: int = 0
+    muted: bool = False
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def send(self, message: Any) -> None:
+        """Send a message; a client that has gone is told nothing."""
+        if self.muted:
+            return
+        try:
+            await self.socket.send_frame(orjson.dumps(message), WSMsgType.TEXT)
+        except (ConnectionError, ClientConnectionError):
+            await self.socket.close()
+
+
+class WsApi:
+    """One venue's WebSocket API; ``methods`` name the REST call that each method is."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        venue: Venue,
+        routes: Mapping[tuple[str, str], Route],
+        methods: Mapping[str, tuple[str, str]],
+        streams: UserStreams | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._venue = venue
+        self._routes = routes
+        self._methods = methods
+        self._streams = streams
+        self.sessions: dict[Session, None] = {}
+
+    async def handle(self, http: web.Request) -> web.WebSocketResponse:
+        """One client's connection, until it closes."""
+        socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20)
+        await socket.prepare(http)
+        session = Session(socket, http.remote or "")
+        self.sessions[session] = None
+        try:
+            async for message in socket:
+                if message.type is not WSMsgType.TEXT:
+                    continue
+                if self._venue.faults.waiting:
+                    task = asyncio.create_task(self._serve(session, message.data))
+                    session.tasks.add(task)
+                    task.add_done_callback(session.tasks.discard)
+                else:
+                    await self._serve(session, message.data)
+        finally:
+            if self._streams is not None:
+                self._streams.leave(session)
+            del self.sessions[session]
+        return socket
+
+    async def _serve(self, session: Session, text: str) -> None:
+        try:
+            message = orjson.loads(text)
+            ident, method = message.get("id"), message["method"]
+            values = {name: _text(v) for name, v in (message.get("params") or {}).items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            await session.send(_envelope(None, Answer(400, errors.BAD_ENVELOPE().body(), {}), []))
+            return
+        pair = self._methods.get(method)
+        if pair is not None:
+            answer, struck = await self._call(session, pair, values)
+            if struck in CUTTING:
+                await session.socket.close()
+                return
+        else:
+            answer = self._control(session, method, values)
+        limits = [] if values.get("returnRateLimits") == "false" else self._limits(session)
+        await session.send(_envelope(ident, answer, limits))
+
+    async def _call(
+        self, session: Session, pair: tuple[str, str], values: dict[str, str]
+    ) -> tuple[Answer, str]:
+        route = self._routes[pair]
+        signed_on = route.security in (KEY, SIGNED) and session.account and "apiKey" not in values
+        request = _request(pair, values, session, session.account if signed_on else "")
+        return await self._gateway.answer(self._venue, route, request)
+
+    def _limits(self, session: Session) -> list[dict[str, Any]]:
+        return self._venue.limits.counted(session.address, session.account)
+
+    def _control(self, session: Session, method: str, values: dict[str, str]) -> Answer:
+        """Session and subscription calls, which have no REST twin."""
+        self._venue.requests += 1
+        try:
+            match method:
+                case "session.logon":
+                    result = self._log_on(session, values)
+                case "session.status":
+                    result = _session_view(session)
+                case "session.logout":
+                    session.account = session.key = ""
+                    result = _session_view(session)
+                case _ if self._streams is not None:
+                    result = self._subscriptions(self._streams, session, method, values)
+                case _:
+                    raise errors.UNKNOWN_METHOD()
+        except ExchangeError as refusal:
+            return Answer(refusal.status, refusal.body(), {})
+        return Answer(200, result, {})
+
+    def _log_on(self, session: Session, values: dict[str, str]) -> Any:
+        request = _request(("WS", "session.logon"), values, session, "")
+        credentials = self._venue.credentials.get(request.key)
+        if credentials is not None and not credentials.ed25519:
+            raise errors.LOGON_KEY()
+        session.account = authorise(self._venue, request, SIGNED_CALL)
+        session.key, session.logged_on_ms = request.key, wall_ms()
+        return _session_view(session)
+
+    def _subscriptions(
+        self, streams: UserStreams, session: Session, method: str, values: dict[str, str]
+    ) -> Any:
+        match method:
+            case "userDataStream.subscribe.signature":
+                request = _request(("WS", method), values, session, "")
+                account = authorise(self._venue, request, SIGNED_CALL)
+                return {"subscriptionId": streams.subscribe(session, account)}
+            case "userDataStream.subscribe":
+                if not session.account:
+                    raise errors.NOT_LOGGED_ON()
+                return {"subscriptionId": streams.subscribe(session, session.account)}
+            case "userDataStream.unsubscribe":
+                number = values.get("subscriptionId", "")
+                streams.unsubscribe(session, int(number) if number.isdigit() else None)
+                return {}
+        raise errors.UNKNOWN_METHOD()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
+
+
+def _request(
+    pair: tuple[str, str], values: dict[str, str], session: Session, account: str
+) -> Request:
+    payload = "&".join(f"{name}={values[name]}" for name in sorted(values) if name != "signature")
+    kept = {name: value for name, value in values.items() if name != "returnRateLimits"}
+    return Request(*pair, kept, payload, values.get("apiKey", ""), session.address, account)
+
+
+def _envelope(ident: Any, answer: Answer, limits: list[dict[str, Any]]) -> dict[str, Any]:
+    envelope: dict[str, Any] = {"id": ident, "status": answer.status}
+    body = answer.body
+    if answer.status == 200:
+        envelope["result"] = body
+    else:
+        text = isinstance(body, str)
+        envelope["error"] = {"code": -1000, "msg": body} if text else body
+    return envelope | ({"rateLimits": limits} if limits else {})
+
+
+def _session_view(session: Session) -> dict[str, Any]:
+    on = bool(session.account)
+    return {
+        "apiKey": session.key or None,
+        "authorizedSince": session.logged_on_ms if on else None,
+        "connectedSince": session.logged_on_ms or wall_ms(),
+        "returnRateLimits": True,
+        "serverTime": wall_ms(),
+        "userDataStream": False,
+    }

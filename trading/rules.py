@@ -1,0 +1,165 @@
+"""How a position may be changed and ended, and the layout in which the kernels read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trading.errors import ParameterError
+
+# Layout of the rules of one combination. Shares are of a price; 0 switches a rule off.
+R_TAKE_PROFIT = 0
+R_STOP_LOSS = 1
+R_ATR_MULTIPLIER = 2
+R_TRAILING_STOP = 3
+R_EMERGENCY_STOP = 4
+R_DAY_END = 5
+R_FEE = 6
+R_SLIPPAGE = 7
+R_MAKER_FEE = 8
+R_SIDE = 9
+R_TRAILING_ARM = 10
+R_TIME_EXIT = 11  # ms
+R_HALF_CLOSE = 12
+R_GUARD = 13
+R_LEVERAGE = 14
+R_MAINTENANCE = 15
+R_TOLERANCE = 16
+R_LADDER = 17  # steps of (level, share)
+LADDER_STEPS = 4
+R_ADDITIONS = R_LADDER + 2 * LADDER_STEPS  # additions of (fall, weight, stop)
+ADDITIONS = 2
+R_STAGED = R_ADDITIONS + 3 * ADDITIONS
+RULES_SIZE = R_STAGED + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """One averaging step: bought ``fall`` (a share) beyond the initial price.
+
+    ``weight`` is its notional in units of the initial one; ``stop`` the stop from then on, a share
+    of the average price.
+    """
+
+    fall: float
+    weight: float
+    stop: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRules:
+    """How a position may end or change; shares of the entry price, 0 switches a rule off.
+
+    ``stop_loss`` of 0 with a positive ``atr_multiplier`` is the ATR stop. ``trailing_stop`` is a
+    fall from the best price, counted once the profit was ``trailing_arm`` and the level lies on the
+    winning side. ``day_end`` closes at the end of the UTC day, ``time_exit_ms`` after that long.
+
+    ``partials`` is a ladder of (profit, share of all that was bought). ``half_close`` is the profit
+    at which half of what is open is sold, once. ``additions`` are the averaging steps.
+    ``liquidation_guard`` closes when less than that share of the distance from the average price to
+    the liquidation price is left, at ``leverage`` and ``maintenance`` (the bracket's rate).
+    ``tolerance`` widens a structural stop.
+    """
+
+    take_profit: float = 0.0
+    stop_loss: float = 0.0
+    atr_multiplier: float = 0.0
+    trailing_stop: float = 0.0
+    emergency_stop: float = 0.0
+    day_end: bool = False
+    trailing_arm: float = 0.0
+    time_exit_ms: int = 0
+    partials: tuple[tuple[float, float], ...] = ()
+    half_close: float = 0.0
+    additions: tuple[Addition, ...] = ()
+    liquidation_guard: float = 0.0
+    leverage: float = 1.0
+    maintenance: float = 0.004
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.partials) > LADDER_STEPS or len(self.additions) > ADDITIONS:
+            raise ParameterError(
+                f"a ladder of {len(self.partials)} steps with {len(self.additions)} additions is "
+                f"too long; give at most {LADDER_STEPS} steps and {ADDITIONS} additions"
+            )
+        _check_ladder(self.partials)
+        _check_additions(self.additions)
+        if self.leverage < 1.0:
+            raise ParameterError(f"leverage = {self.leverage:g} is out of bounds; give 1 or more")
+        if self.liquidation_guard > 0.0 and 1.0 / self.leverage <= self.maintenance:
+            raise ParameterError(
+                f"leverage = {self.leverage:g} liquidates at the entry price with a maintenance "
+                f"rate of {self.maintenance:g}; give a lower leverage"
+            )
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether more than the levels that close everything is asked for."""
+        return bool(
+            self.partials
+            or self.additions
+            or self.half_close
+            or self.time_exit_ms
+            or self.liquidation_guard
+            or self.leverage > 1.0
+        )
+
+    def layout(
+        self, fee: float = 0.0, slippage: float = 0.0, maker_fee: float | None = None, side: int = 1
+    ) -> list[float]:
+        """The rules as the kernels read them; costs are shares."""
+        maker = fee if maker_fee is None else maker_fee
+        ladder = [value for step in self.partials for value in step]
+        additions = [v for a in self.additions for v in (a.fall, a.weight, a.stop)]
+        return [
+            self.take_profit,
+            self.stop_loss,
+            self.atr_multiplier,
+            self.trailing_stop,
+            self.emergency_stop,
+            1.0 if self.day_end else 0.0,
+            fee,
+            slippage,
+            maker,
+            float(side),
+            self.trailing_arm,
+            float(self.time_exit_ms),
+            self.half_close,
+            self.liquidation_guard,
+            self.leverage,
+            self.maintenance,
+            self.tolerance,
+            *ladder,
+            *[0.0] * (2 * LADDER_STEPS - len(ladder)),
+            *additions,
+            *[0.0] * (3 * ADDITIONS - len(additions)),
+            1.0 if self.is_staged or maker != fee or side < 0 else 0.0,
+        ]
+
+
+def _check_ladder(steps: tuple[tuple[float, float], ...]) -> None:
+    levels = [level for level, _ in steps]
+    shares = [share for _, share in steps]
+    if any(level <= 0.0 for level in levels) or levels != sorted(set(levels)):
+        raise ParameterError(f"the ladder's levels {levels} do not ascend from above 0")
+    if any(share <= 0.0 for share in shares) or sum(shares) > 1.0 + 1e-9:
+        raise ParameterError(f"the ladder's shares {shares} are not positive with a sum up to 1")
+
+
+def _check_additions(additions: tuple[Addition, ...]) -> None:
+    falls = [addition.fall for addition in additions]
+    if any(not 0.0 < fall < 1.0 for fall in falls) or falls != sorted(set(falls)):
+        raise ParameterError(f"the additions' falls {falls} do not ascend between 0 and 1")
+    if any(addition.weight <= 0.0 for addition in additions):
+        raise ParameterError("an addition has no weight; give its notional per initial notional")
+
+
+def dynamic_leverage(atr: float, price: float, target: float = 0.02, most: float = 10.0) -> float:
+    """Leverage at which one ATR moves the position by ``target`` of its margin: at most ``most``.
+
+    ``target`` over ATR / ``price``, cut to a whole number as venues ask, at least 1. Without an ATR
+    (NaN or 0) the volatility is unknown: 1.
+    """
+    if not (atr > 0.0 and price > 0.0):
+        return 1.0
+    return float(max(1, int(min(most, target / (atr / price)))))

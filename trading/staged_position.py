@@ -1,0 +1,155 @@
+"""The executor's face of :mod:`trading.stages`: what to do at a price, and what was done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from trading.candles import Candle
+from trading.kernel import Buffer
+from trading.position import ADD_FIRST, ADD_SECOND, BEST, EMERGENCY, ENTRY, REASONS, STOP, TARGET
+from trading.rules import ExitRules
+from trading.stages import (
+    ADDS,
+    FIRST_SIZE,
+    GUARDED,
+    LIFE_SIZE,
+    QUANTITY,
+    SECOND_SIZE,
+    apply_fill,
+    begin_life,
+    change_of,
+    level_of,
+)
+from trading.walking import price_check
+
+_NO_PRICE = math.nan
+
+STAGES = {
+    (0, False, False): "initial",
+    (1, True, False): "first",
+    (1, False, False): "first_returned",
+    (2, True, True): "second",
+    (2, True, False): "second_returned",
+    (2, False, True): "second_alone",
+    (2, False, False): "all_returned",
+}
+"""Names of the stages by additions made and whether the first and second size are still held."""
+
+
+def stage_name(life: Buffer) -> str:
+    """The stage of a life; ``flat`` when nothing is held."""
+    if not life[QUANTITY] > 0.0:
+        return "flat"
+    return STAGES[int(life[ADDS]), life[FIRST_SIZE] > 0.0, life[SECOND_SIZE] > 0.0]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What to do now: ``kind`` is ``add``, ``reduce`` or ``close``.
+
+    ``quantity`` is what to trade (positive); ``price`` the level that was reached, None where
+    there is none; ``reason`` as in the ledger.
+    """
+
+    kind: str
+    reason: str
+    code: int
+    quantity: float
+    price: float | None
+
+
+class StagedPosition:
+    """An open position that is averaged and sold in parts.
+
+    ``side`` is +1 (long) or -1 (short). ``structural_stop`` (widened by the rules' tolerance) and
+    ``target_price`` are prices of levels in the market; they stand instead of the shares.
+    An :class:`Action` changes nothing until :meth:`filled` says that it was done.
+    """
+
+    def __init__(
+        self,
+        side: int,
+        entry_price: float,
+        quantity: float,
+        opened_at_ms: int,
+        rules: ExitRules,
+        atr: float = _NO_PRICE,
+        structural_stop: float | None = None,
+        target_price: float | None = None,
+    ) -> None:
+        self.side = side
+        self.rules = rules
+        self._layout = rules.layout(side=side)
+        self._life: Buffer = [0.0] * LIFE_SIZE
+        structure = _NO_PRICE if structural_stop is None else structural_stop
+        target = _NO_PRICE if target_price is None else target_price
+        begin_life(
+            self._life, self._layout, 0, entry_price, quantity, atr, structure, target, opened_at_ms
+        )
+
+    @property
+    def stage(self) -> str:
+        """The row of the state table: ``initial``, ``first`` ... or ``flat``."""
+        return stage_name(self._life)
+
+    @property
+    def quantity(self) -> float:
+        """What is held."""
+        return self._life[QUANTITY]
+
+    @property
+    def average_price(self) -> float:
+        """Mean price of what was bought."""
+        return self._life[ENTRY]
+
+    @property
+    def best_price(self) -> float:
+        """The best price since the entry."""
+        return self._life[BEST]
+
+    @property
+    def stop_price(self) -> float | None:
+        """The stop of the present stage, or None."""
+        return _level(self._life[STOP])
+
+    @property
+    def take_profit_price(self) -> float | None:
+        """The price that closes all in profit, or None."""
+        return _level(self._life[TARGET])
+
+    @property
+    def protective_price(self) -> float | None:
+        """The stop that should rest at the exchange: the nearest that closes everything."""
+        levels = (self._life[STOP], self._life[EMERGENCY], self._life[GUARDED])
+        known = [self.side * level for level in levels if not math.isnan(level)]
+        return self.side * max(known) if known else None
+
+    def on_price(self, price: float, now_ms: int) -> Action | None:
+        """What ``price`` asks for; asked again after :meth:`filled`, there may be more."""
+        code = price_check(self._life, self._layout, 0, price, now_ms)
+        if code == 0:
+            return None
+        level = _level(level_of(self._life, self._layout, 0, code))
+        change = change_of(self._life, self._layout, 0, code, price if level is None else level)
+        kind = "add" if change > 0.0 else "reduce"
+        if change == -self._life[QUANTITY]:
+            kind = "close"
+        return Action(kind, REASONS[code], code, abs(change), level)
+
+    def on_candle(self, candle: Candle, now_ms: int) -> Action | None:
+        """What one closed candle asks for: its adverse extreme, its other extreme, its close."""
+        path = (candle.low, candle.high) if self.side > 0 else (candle.high, candle.low)
+        for price in (*path, candle.close):
+            if (action := self.on_price(price, now_ms)) is not None:
+                return action
+        return None
+
+    def filled(self, action: Action, quantity: float, price: float) -> None:
+        """Book what was really traded of ``action``."""
+        change = quantity if action.code in (ADD_FIRST, ADD_SECOND) else -quantity
+        apply_fill(self._life, self._layout, 0, action.code, change, price)
+
+
+def _level(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,291 @@
+"""The whole life of a position: averaging, selling in parts, and every way it can end (kernels).
+
+A life begins with the state of :mod:`trading.position` and continues it by sizes and stages. Where
+several things are true at one price they are done in this order: liquidation, its guard, emergency
+stop, stop, take-profit, trailing stop, ladder, half close, returns, additions, time, day end, the
+strategy's exit.
+"""
+
+from __future__ import annotations
+
+from trading.kernel import Buffer, kernel
+from trading.position import (
+    ADD_FIRST,
+    ADD_SECOND,
+    BEST,
+    EMERGENCY,
+    EMERGENCY_STOP,
+    ENTRY,
+    HALF_CLOSE,
+    LIQUIDATION,
+    LIQUIDATION_GUARD,
+    OFF,
+    PARTIAL_TAKE_PROFIT,
+    POSITION_SIZE,
+    RETURN_TO_FIRST,
+    RETURN_TO_INITIAL,
+    SIDE,
+    STOP,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    TARGET,
+    TRAILING_STOP,
+    open_position,
+    trailing_level,
+)
+from trading.rules import (
+    LADDER_STEPS,
+    R_ADDITIONS,
+    R_ATR_MULTIPLIER,
+    R_EMERGENCY_STOP,
+    R_FEE,
+    R_GUARD,
+    R_HALF_CLOSE,
+    R_LADDER,
+    R_LEVERAGE,
+    R_MAINTENANCE,
+    R_MAKER_FEE,
+    R_SIDE,
+    R_STOP_LOSS,
+    R_TAKE_PROFIT,
+    R_TOLERANCE,
+    R_TRAILING_ARM,
+    R_TRAILING_STOP,
+)
+
+# Layout of a life, after the state of a position. ENTRY is the average price of what was bought.
+QUANTITY = POSITION_SIZE
+BOUGHT = POSITION_SIZE + 1
+INITIAL = POSITION_SIZE + 2
+FIRST = POSITION_SIZE + 3
+FIRST_SIZE = POSITION_SIZE + 4
+SECOND_SIZE = POSITION_SIZE + 5
+ADDS = POSITION_SIZE + 6
+STEP = POSITION_SIZE + 7
+HALVED = POSITION_SIZE + 8
+OPENED = POSITION_SIZE + 9
+CASH = POSITION_SIZE + 10
+LIQUIDATED = POSITION_SIZE + 11
+GUARDED = POSITION_SIZE + 12
+ENTRY_ATR = POSITION_SIZE + 13
+STRUCTURE = POSITION_SIZE + 14
+FIXED_TARGET = POSITION_SIZE + 15
+NEAR_ADVERSE = POSITION_SIZE + 16  # times the side, without the trailing stop
+NEAR_FAVOURABLE = POSITION_SIZE + 17  # times the side
+AMBIGUOUS = POSITION_SIZE + 18
+FILLS = POSITION_SIZE + 19
+INITIAL_SIZE = POSITION_SIZE + 20
+SOLD = POSITION_SIZE + 21  # value of all sales
+LIFE_SIZE = POSITION_SIZE + 22
+
+FILL_WIDTH = 4
+"""Of each fill: row, code, signed quantity (above 0: into the position) and price."""
+MOST_FILLS = 12
+"""Fills of one life after its entry: additions, steps, half close, returns and the close."""
+
+DUST = 1e-9
+"""Share of what was bought below which nothing is left."""
+
+
+@kernel
+def next_addition(life: Buffer) -> int:
+    """The code of the averaging step that comes next."""
+    return ADD_FIRST if life[ADDS] == 0.0 else ADD_SECOND
+
+
+@kernel
+def part_level(life: Buffer, rules: Buffer, at: int, code: int) -> float:
+    """The price at which a part is bought or sold; NaN where that does not apply (any more)."""
+    side = life[SIDE]
+    if code == PARTIAL_TAKE_PROFIT:
+        step = int(life[STEP])
+        if step < LADDER_STEPS and rules[at + R_LADDER + 2 * step] > 0.0:
+            return life[ENTRY] * (1.0 + side * rules[at + R_LADDER + 2 * step])
+    elif code == HALF_CLOSE:
+        if life[HALVED] == 0.0 and rules[at + R_HALF_CLOSE] > 0.0:
+            return life[ENTRY] * (1.0 + side * rules[at + R_HALF_CLOSE])
+    elif code == RETURN_TO_FIRST:
+        if life[SECOND_SIZE] > 0.0:
+            return life[FIRST]
+    elif code == RETURN_TO_INITIAL:
+        if life[FIRST_SIZE] > 0.0:
+            return life[INITIAL]
+    elif life[ADDS] < 2.0 and code == next_addition(life):
+        fall = rules[at + R_ADDITIONS + 3 * int(life[ADDS])]
+        if fall > 0.0:
+            return life[INITIAL] * (1.0 - side * fall)
+    return OFF
+
+
+@kernel
+def level_of(life: Buffer, rules: Buffer, at: int, code: int) -> float:
+    """The price that triggers ``code``, or NaN."""
+    if code == LIQUIDATION:
+        return life[LIQUIDATED]
+    if code == LIQUIDATION_GUARD:
+        return life[GUARDED]
+    if code == EMERGENCY_STOP:
+        return life[EMERGENCY]
+    if code == STOP_LOSS:
+        return life[STOP]
+    if code == TAKE_PROFIT:
+        return life[TARGET]
+    if code == TRAILING_STOP:
+        return trailing_level(life)
+    return part_level(life, rules, at, code)
+
+
+@kernel
+def set_nearest(life: Buffer, rules: Buffer, at: int) -> None:
+    """Keep the nearest level on each side, so that candles between them need no further look."""
+    side = life[SIDE]
+    adverse = OFF
+    for code in (LIQUIDATION, LIQUIDATION_GUARD, EMERGENCY_STOP, STOP_LOSS, ADD_FIRST, ADD_SECOND):
+        level = side * level_of(life, rules, at, code)
+        if adverse != adverse or level > adverse:
+            adverse = level
+    favourable = OFF
+    for code in (TAKE_PROFIT, PARTIAL_TAKE_PROFIT, HALF_CLOSE, RETURN_TO_FIRST, RETURN_TO_INITIAL):
+        level = side * level_of(life, rules, at, code)
+        if favourable != favourable or level < favourable:
+            favourable = level
+    life[NEAR_ADVERSE] = adverse
+    life[NEAR_FAVOURABLE] = favourable
+
+
+@kernel
+def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
+    """Levels that close everything, from the ``average`` price and the stage."""
+    best = life[BEST]
+    stop = rules[at + R_STOP_LOSS]
+    if life[ADDS] > 0.0:
+        own = rules[at + R_ADDITIONS + 3 * int(life[ADDS]) - 1]
+        if own > 0.0:
+            stop = own
+    side = life[SIDE]
+    open_position(
+        life,
+        int(side),
+        average,
+        life[ENTRY_ATR],
+        rules[at + R_TAKE_PROFIT],
+        stop,
+        rules[at + R_ATR_MULTIPLIER],
+        rules[at + R_TRAILING_STOP],
+        rules[at + R_EMERGENCY_STOP],
+        rules[at + R_TRAILING_ARM],
+    )
+    life[BEST] = best
+    if life[STRUCTURE] == life[STRUCTURE]:
+        life[STOP] = life[STRUCTURE] * (1.0 - side * rules[at + R_TOLERANCE])
+    if life[FIXED_TARGET] == life[FIXED_TARGET]:
+        life[TARGET] = life[FIXED_TARGET]
+    set_liquidation(life, rules, at, average)
+    set_nearest(life, rules, at)
+
+
+@kernel
+def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> None:
+    """Liquidation price of isolated margin in one bracket, and the guard before it."""
+    side = life[SIDE]
+    share = rules[at + R_GUARD]
+    life[LIQUIDATED] = OFF
+    life[GUARDED] = OFF
+    if rules[at + R_LEVERAGE] > 1.0 or share > 0.0:
+        margin = 1.0 / rules[at + R_LEVERAGE]
+        price = average * (side - margin) / (side - rules[at + R_MAINTENANCE])
+        life[LIQUIDATED] = price
+        if share > 0.0:
+            life[GUARDED] = price + share * (average - price)
+
+
+@kernel
+def begin_life(
+    life: Buffer,
+    rules: Buffer,
+    at: int,
+    price: float,
+    quantity: float,
+    atr: float,
+    structure: float,
+    target: float,
+    now: int,
+) -> None:
+    """Open ``quantity`` filled at ``price``; ``structure`` and ``target`` are prices or NaN."""
+    life[SIDE] = rules[at + R_SIDE]
+    life[BEST] = price
+    life[ENTRY_ATR] = atr
+    life[STRUCTURE] = structure
+    life[FIXED_TARGET] = target
+    life[QUANTITY] = quantity
+    life[BOUGHT] = quantity
+    life[INITIAL_SIZE] = quantity
+    life[INITIAL] = price
+    life[SOLD] = 0.0
+    life[FIRST] = OFF
+    life[FIRST_SIZE] = 0.0
+    life[SECOND_SIZE] = 0.0
+    life[ADDS] = 0.0
+    life[STEP] = 0.0
+    life[HALVED] = 0.0
+    life[OPENED] = float(now)
+    life[AMBIGUOUS] = 0.0
+    value = quantity * price
+    life[CASH] = -life[SIDE] * value - value * rules[at + R_FEE]
+    set_levels(life, rules, at, price)
+
+
+@kernel
+def change_of(life: Buffer, rules: Buffer, at: int, code: int, price: float) -> float:
+    """Quantity that ``code`` buys (above 0) or sells at ``price``."""
+    held = life[QUANTITY]
+    if code in (ADD_FIRST, ADD_SECOND):
+        weight = rules[at + R_ADDITIONS + 3 * int(life[ADDS]) + 1]
+        return weight * life[INITIAL_SIZE] * life[INITIAL] / price
+    sold = held
+    if code == PARTIAL_TAKE_PROFIT:
+        sold = rules[at + R_LADDER + 2 * int(life[STEP]) + 1] * life[BOUGHT]
+    elif code == HALF_CLOSE:
+        sold = 0.5 * held
+    elif code == RETURN_TO_FIRST:
+        sold = life[SECOND_SIZE]
+    elif code == RETURN_TO_INITIAL:
+        sold = life[FIRST_SIZE]
+    if held - sold < DUST * life[BOUGHT]:
+        sold = held
+    return -sold
+
+
+@kernel
+def apply_fill(
+    life: Buffer, rules: Buffer, at: int, code: int, change: float, price: float
+) -> None:
+    """Book the fill of ``code``: ``change`` at ``price``; a quantity of 0 is the end."""
+    side = life[SIDE]
+    value = change * price
+    fee = rules[at + R_FEE]
+    if code in (TAKE_PROFIT, PARTIAL_TAKE_PROFIT):
+        fee = rules[at + R_MAKER_FEE]
+    life[CASH] = life[CASH] - side * value - (value if value > 0.0 else -value) * fee
+    held = life[QUANTITY]
+    life[QUANTITY] = held + change
+    if code in (ADD_FIRST, ADD_SECOND):
+        life[BOUGHT] = life[BOUGHT] + change
+        if code == ADD_FIRST:
+            life[FIRST] = price
+            life[FIRST_SIZE] = change
+        else:
+            life[SECOND_SIZE] = change
+        life[ADDS] = life[ADDS] + 1.0
+        set_levels(life, rules, at, (life[ENTRY] * held + value) / life[QUANTITY])
+        return
+    life[SOLD] = life[SOLD] - value
+    if code == PARTIAL_TAKE_PROFIT:
+        life[STEP] = life[STEP] + 1.0
+    elif code == HALF_CLOSE:
+        life[HALVED] = 1.0
+    elif code == RETURN_TO_FIRST:
+        life[SECOND_SIZE] = 0.0
+    elif code == RETURN_TO_INITIAL:
+        life[FIRST_SIZE] = 0.0
+    set_nearest(life, rules, at)

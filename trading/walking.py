@@ -1,0 +1,254 @@
+"""The market's way through a life: a price, a leg, a candle (kernels).
+
+What is met first on a leg is done first, and the next is looked for from there. A candle has three
+legs: from its open to its adverse extreme, from there to the other extreme, and on to its close.
+"""
+
+from __future__ import annotations
+
+from trading.candles import DAY_MS
+from trading.kernel import Buffer, kernel
+from trading.position import (
+    ADD_FIRST,
+    ADD_SECOND,
+    BEST,
+    DAY_END,
+    EMERGENCY_STOP,
+    ENTRY,
+    HALF_CLOSE,
+    LIQUIDATION,
+    LIQUIDATION_GUARD,
+    NO_EXIT,
+    PARTIAL_TAKE_PROFIT,
+    RETURN_TO_FIRST,
+    RETURN_TO_INITIAL,
+    SIDE,
+    STOP_LOSS,
+    STRATEGY_EXIT,
+    TAKE_PROFIT,
+    TARGET,
+    TIME_EXIT,
+    TRAILING_STOP,
+    trailing_level,
+)
+from trading.rules import R_DAY_END, R_LEVERAGE, R_SLIPPAGE, R_TIME_EXIT
+from trading.stages import (
+    AMBIGUOUS,
+    FILL_WIDTH,
+    FILLS,
+    NEAR_FAVOURABLE,
+    OPENED,
+    QUANTITY,
+    apply_fill,
+    change_of,
+    level_of,
+    next_addition,
+    part_level,
+)
+
+
+@kernel
+def fill_price(life: Buffer, rules: Buffer, at: int, code: int, level: float) -> float:
+    """Price of the fill of ``code``: resting sales at their level, all others slip.
+
+    A liquidation takes the whole margin: it fills at the bankruptcy price.
+    """
+    side = life[SIDE]
+    if code in (TAKE_PROFIT, PARTIAL_TAKE_PROFIT):
+        return level
+    if code == LIQUIDATION:
+        return life[ENTRY] * (1.0 - side / rules[at + R_LEVERAGE])
+    if code in (ADD_FIRST, ADD_SECOND):
+        return level * (1.0 + side * rules[at + R_SLIPPAGE])
+    return level * (1.0 - side * rules[at + R_SLIPPAGE])
+
+
+@kernel
+def settle(
+    life: Buffer, rules: Buffer, at: int, code: int, level: float, row: int, fills: Buffer
+) -> int:
+    """Fill ``code`` at ``level`` at once and note it; the code if that was the end, else 0."""
+    price = fill_price(life, rules, at, code, level)
+    change = change_of(life, rules, at, code, price)
+    apply_fill(life, rules, at, code, change, price)
+    note = FILL_WIDTH * int(life[FILLS])
+    fills[note] = float(row)
+    fills[note + 1] = float(code)
+    fills[note + 2] = change
+    fills[note + 3] = price
+    life[FILLS] = life[FILLS] + 1.0
+    return NO_EXIT if life[QUANTITY] > 0.0 else code
+
+
+@kernel
+def standing_stop(life: Buffer, rules: Buffer, at: int, price: float) -> int:
+    """What lies behind ``price`` already on the adverse side, in the order of the checks."""
+    move = life[SIDE] * price
+    for code in (LIQUIDATION, LIQUIDATION_GUARD, EMERGENCY_STOP, STOP_LOSS, TRAILING_STOP):
+        if move <= life[SIDE] * level_of(life, rules, at, code):
+            return code
+    code = next_addition(life)
+    if move <= life[SIDE] * part_level(life, rules, at, code):
+        return code
+    return NO_EXIT
+
+
+@kernel
+def met_falling(life: Buffer, rules: Buffer, at: int, extreme: float) -> int:
+    """What is met first on the way to the adverse ``extreme``."""
+    side = life[SIDE]
+    nearest = side * extreme
+    found = NO_EXIT
+    for code in (
+        LIQUIDATION,
+        LIQUIDATION_GUARD,
+        EMERGENCY_STOP,
+        STOP_LOSS,
+        TRAILING_STOP,
+        ADD_FIRST,
+        ADD_SECOND,
+    ):
+        level = side * level_of(life, rules, at, code)
+        if level >= nearest and (found == NO_EXIT or level > nearest):
+            found = code
+            nearest = level
+    return found
+
+
+@kernel
+def met_rising(life: Buffer, rules: Buffer, at: int, extreme: float) -> int:
+    """What is met first on the way to the favourable ``extreme``."""
+    side = life[SIDE]
+    nearest = side * extreme
+    found = NO_EXIT
+    for code in (TAKE_PROFIT, PARTIAL_TAKE_PROFIT, HALF_CLOSE, RETURN_TO_FIRST, RETURN_TO_INITIAL):
+        level = side * level_of(life, rules, at, code)
+        if level <= nearest and (found == NO_EXIT or level < nearest):
+            found = code
+            nearest = level
+    return found
+
+
+@kernel
+def walk_adverse(
+    life: Buffer, rules: Buffer, at: int, start: float, extreme: float, row: int, fills: Buffer
+) -> int:
+    """Live through the leg from ``start`` to its adverse ``extreme``; the code of an end, or 0.
+
+    What the open jumped over fills at its level. A stop that an addition has moved beyond the
+    price fills at that price.
+    """
+    side = life[SIDE]
+    price = start
+    while True:
+        code = standing_stop(life, rules, at, price)
+        if code == NO_EXIT:
+            code = met_falling(life, rules, at, extreme)
+        if code == NO_EXIT:
+            return NO_EXIT
+        level = level_of(life, rules, at, code)
+        if price != start and side * level > side * price:
+            level = price
+        if settle(life, rules, at, code, level, row, fills) != NO_EXIT:
+            return code
+        if side * level < side * price:
+            price = level
+
+
+@kernel
+def walk_favourable(
+    life: Buffer, rules: Buffer, at: int, extreme: float, row: int, fills: Buffer
+) -> int:
+    """Live through the leg to the favourable ``extreme``; the code of an end, or 0."""
+    while True:
+        code = met_rising(life, rules, at, extreme)
+        if code == NO_EXIT:
+            return NO_EXIT
+        level = level_of(life, rules, at, code)
+        if settle(life, rules, at, code, level, row, fills) != NO_EXIT:
+            return code
+
+
+@kernel
+def closing_check(life: Buffer, rules: Buffer, at: int, price: float) -> int:
+    """The exit that ``price`` triggers, in the order of the checks."""
+    move = life[SIDE] * price
+    for code in (LIQUIDATION, LIQUIDATION_GUARD, EMERGENCY_STOP, STOP_LOSS):
+        if move <= life[SIDE] * level_of(life, rules, at, code):
+            return code
+    if move >= life[SIDE] * life[TARGET]:
+        return TAKE_PROFIT
+    if move <= life[SIDE] * trailing_level(life):
+        return TRAILING_STOP
+    return NO_EXIT
+
+
+@kernel
+def price_check(life: Buffer, rules: Buffer, at: int, price: float, now: int) -> int:
+    """What ``price`` at ``now`` (ms) triggers, as a code; the best price is kept."""
+    code = closing_check(life, rules, at, price)
+    if code != NO_EXIT:
+        return code
+    move = life[SIDE] * price
+    for part in (PARTIAL_TAKE_PROFIT, HALF_CLOSE, RETURN_TO_FIRST, RETURN_TO_INITIAL):
+        if move >= life[SIDE] * part_level(life, rules, at, part):
+            return part
+    code = next_addition(life)
+    if move <= life[SIDE] * part_level(life, rules, at, code):
+        return code
+    if move > life[SIDE] * life[BEST]:
+        life[BEST] = price
+    if rules[at + R_TIME_EXIT] > 0.0 and now - life[OPENED] >= rules[at + R_TIME_EXIT]:
+        return TIME_EXIT
+    if rules[at + R_DAY_END] > 0.0 and now // DAY_MS != int(life[OPENED]) // DAY_MS:
+        return DAY_END
+    return NO_EXIT
+
+
+@kernel
+def live_row(
+    life: Buffer,
+    rules: Buffer,
+    at: int,
+    close_time: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    day_ends: int,
+    wants_out: bool,
+    row: int,
+    fills: Buffer,
+) -> int:
+    """Live through one candle; the code of an end, or 0.
+
+    ``wants_out``: the strategy's exit was decided on the row before and fills at the open.
+    """
+    if wants_out:
+        code = closing_check(life, rules, at, first)
+        if code == NO_EXIT:
+            return settle(life, rules, at, STRATEGY_EXIT, first, row, fills)
+        return settle(life, rules, at, code, level_of(life, rules, at, code), row, fills)
+    side = life[SIDE]
+    adverse, favourable = low, high
+    if side < 0.0:
+        adverse, favourable = high, low
+    within = side * favourable >= life[NEAR_FAVOURABLE]
+    code = walk_adverse(life, rules, at, first, adverse, row, fills)
+    if code != NO_EXIT:
+        if within:
+            life[AMBIGUOUS] = 1.0
+        return code
+    code = walk_favourable(life, rules, at, favourable, row, fills)
+    if code != NO_EXIT:
+        return code
+    if side * favourable > side * life[BEST]:
+        life[BEST] = favourable
+    code = walk_adverse(life, rules, at, favourable, close, row, fills)
+    if code != NO_EXIT:
+        return code
+    if rules[at + R_TIME_EXIT] > 0.0 and close_time - life[OPENED] >= rules[at + R_TIME_EXIT]:
+        return settle(life, rules, at, TIME_EXIT, close, row, fills)
+    if day_ends == 1:
+        return settle(life, rules, at, DAY_END, close, row, fills)
+    return NO_EXIT
