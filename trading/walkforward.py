@@ -123,7 +123,9 @@ def walk_forward(
     score = score_of(objective)
 
     def run(fold: Fold) -> FoldResult:
-        return _run_fold(strategy, candles, grid, fixed, costs, fold, score, least_trades)
+        # Threads are shared out once: among the folds, or else inside of each.
+        inner = 1 if workers > 1 else None
+        return _run_fold(strategy, candles, grid, fixed, costs, fold, score, least_trades, inner)
 
     # The first fold alone: it compiles what the others use.
     first = run(folds[0])
@@ -163,11 +165,14 @@ def _run_fold(
     fold: Fold,
     score: Callable[[Metrics], float],
     least_trades: int,
+    threads: int | None,
 ) -> FoldResult:
     _need_candles(candles, fold.train_start, fold.train_end)
     _need_candles(candles, fold.test_start, fold.test_end)
     known = candles.slice(None, fold.train_end)
-    rows = search(strategy, known, grid, fixed, costs, trade_from_ms=fold.train_start).results
+    rows = search(
+        strategy, known, grid, fixed, costs, trade_from_ms=fold.train_start, threads=threads
+    ).results
     best = choose([row.metrics for row in rows], score, least_trades)
     chosen = dict(grid[best])
     seen = candles.slice(None, fold.test_end)
