@@ -41,7 +41,7 @@ def lookahead(
     seed: int = _SEED,
     json_out: str = _JSON,
 ) -> None:
-    """Re-run decisions, trades and the fast search on truncated data; nothing past may change.
+    """Re-run decisions and the trades of both engines on truncated data; nothing past may change.
 
     Ends with status 1 when a past value changed, and says which, when, before and after.
 

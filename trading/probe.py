@@ -1,7 +1,7 @@
 """Does a strategy know the future? Its past is computed again without it, and must not change.
 
-The history is cut off at sampled candles. Whatever was settled before a cut (decisions, trades, the
-fast search's days) must be the same with and without the candles after it. The fast search must
+The history is cut off at sampled candles. Whatever was settled before a cut (decisions, and the
+trades of both engines) must be the same with and without the candles after it. The fast search must
 also agree with the full simulation, which sees one candle at a time: a strategy's own scan reads
 whole columns, and that is where a look-ahead can hide.
 """
@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trading.candles import DAY_MS, CandleColumns, Integers, interval_name
+from trading.candles import CandleColumns, Integers, interval_name
 from trading.errors import DataError
 from trading.gates import Verdict
-from trading.simulation import Costs, backtest, search
-from trading.simulation.run import decide
+from trading.simulation import Costs, Trades, backtest
+from trading.simulation.run import decide, fast_trades
 from trading.strategies.base import ACTION, ATR, ENTER, LIMIT, REASON, SEEN, Strategy, Value
 
 CUTS = 12
+AGREEMENT = "agreement of the engines"
 _LEAST_ROWS = 100
 _SHOWN = 20
 _COLUMNS = {"action": ACTION, "reason": REASON, "seen": SEEN, "limit": LIMIT, "atr": ATR}
@@ -53,7 +54,8 @@ class Change:
     """A value that changed although its time was past.
 
     ``before`` is what was said when the data ended at ``cut_ms``, ``after`` what is said with the
-    data that came later; None where there is no such row.
+    data that came later; None where there is no such row. In the view `AGREEMENT` they are what is
+    found one candle at a time, and by the fast search.
     """
 
     view: str
@@ -67,6 +69,11 @@ class Change:
     def sentence(self) -> str:
         """One line for a person."""
         when, cut = (np.datetime64(ms, "ms") for ms in (self.time_ms, self.cut_ms))
+        if self.view == AGREEMENT:
+            return (
+                f"{self.view}: {self.column} of {when}Z is {_text(self.before)} one candle at a"
+                f" time, and {_text(self.after)} in the fast search"
+            )
         return (
             f"{self.view}: {self.column} of {when}Z was {_text(self.before)} when the data ended at"
             f" {cut}Z, and is {_text(self.after)} now"
@@ -115,7 +122,7 @@ def probe_lookahead(
     cuts: int = CUTS,
     seed: int = 0,
 ) -> Lookahead:
-    """Probe decisions, trades and the fast search of ``strategy`` with ``params``.
+    """Probe decisions and both engines' trades of ``strategy`` with ``params``.
 
     Half of the ``cuts`` follow directly on entry signals, half are drawn by ``seed``. A strategy
     with a scan of its own is also probed as the scan sees it: unfiltered, on base candles.
@@ -187,59 +194,43 @@ def _variants(
 
 
 def _evaluation(strategy: Strategy, params: Mapping[str, Value]) -> Evaluate:
-    """Decisions, trades and the days of the fast search."""
+    """Decisions, and the trades of both engines."""
 
     def evaluate(candles: CandleColumns) -> list[View]:
         step, times = candles.interval_ms, candles.open_time
         stream = decide(strategy, candles, params)
         decided = {name: stream[:, at] for name, at in _COLUMNS.items()}
-        trades = backtest(strategy, candles, params, Costs()).trades
-        found = search(strategy, candles, [params], {}, Costs())
+        stepped = backtest(strategy, candles, params, Costs()).trades
+        fast, _ = fast_trades(strategy, candles, params, Costs())
         return [
             View("decisions", times, times + step, decided),
-            # A trade on the last candle is closed because the data ends; it is not settled.
-            View(
-                "trades",
-                trades.entry_time,
-                trades.exit_time + 2 * step,
-                {
-                    "exit_time": trades.exit_time,
-                    "entry_price": trades.entry_price,
-                    "exit_price": trades.exit_price,
-                    "reason": trades.reason,
-                },
-            ),
-            View(
-                "fast search",
-                found.days,
-                found.days + DAY_MS + step,
-                {"daily return": found.daily_returns[0]},
-            ),
+            _traded("trades", stepped, step),
+            _traded("fast search", fast, step),
         ]
 
     return evaluate
 
 
+def _traded(name: str, trades: Trades, step: int) -> View:
+    """Trades by their entry; one on the last candle ends with the data, so it is not settled."""
+    columns = {
+        "exit_time": trades.exit_time,
+        "entry_price": trades.entry_price,
+        "exit_price": trades.exit_price,
+        "reason": trades.reason,
+    }
+    return View(name, trades.entry_time, trades.exit_time + 2 * step, columns)
+
+
 def _disagreement(
     strategy: Strategy, params: Mapping[str, Value], candles: CandleColumns
 ) -> list[Change]:
-    """Days on which the fast search earns something else than the step by step simulation."""
-    stepped = backtest(strategy, candles, params, Costs())
-    fast = search(strategy, candles, [params], {}, Costs()).daily_returns[0]
-    # The last bits may differ: both sum up the same trades, but not always in the same way.
-    places = np.flatnonzero(~np.isclose(fast, stepped.daily_returns, rtol=0.0, atol=1e-12))
-    end = int(candles.open_time[-1]) + candles.interval_ms
-    return [
-        Change(
-            "fast search against one candle at a time",
-            "daily return",
-            int(stepped.days[place]),
-            end,
-            float(stepped.daily_returns[place]),
-            float(fast[place]),
-        )
-        for place in places.tolist()
-    ]
+    """Trades that the fast search makes otherwise than the simulation of one candle at a time."""
+    step = candles.interval_ms
+    stepped = backtest(strategy, candles, params, Costs()).trades
+    fast, _ = fast_trades(strategy, candles, params, Costs())
+    end = int(candles.open_time[-1]) + 2 * step
+    return _compare(_traded(AGREEMENT, stepped, step), _traded(AGREEMENT, fast, step), end)[1]
 
 
 def _compare(part: View, whole: View, end: int) -> tuple[int, list[Change]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -28,7 +28,6 @@ from trading.strategies.base import Strategy, Value
 from trading.walkforward import Objective, score_of
 
 _LEAST_CHUNK = 8
-_WARMING_ROWS = 2_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +59,11 @@ class Work:
     fixed: Mapping[str, Value]
     costs: Costs
 
-    def run(self, sets: Sequence[Params]) -> list[tuple[Metrics, Floats]]:
+    def run(self, sets: Sequence[Params], threads: int = 1) -> list[tuple[Metrics, Floats]]:
         """Measures and daily returns of parameter sets."""
-        found = search(self.strategy, self.candles, list(sets), self.fixed, self.costs)
+        found = search(
+            self.strategy, self.candles, list(sets), self.fixed, self.costs, threads=threads
+        )
         return [
             (row.metrics, daily)
             for row, daily in zip(found.results, found.daily_returns, strict=True)
@@ -77,29 +78,18 @@ def workers(work: Work, count: int = 1, *, processes: bool = False) -> Iterator[
     """A runner of parameter sets on ``count`` threads (kernels let go of the GIL) or processes."""
     if not 1 <= count <= 256:
         raise ParameterError(f"{count} workers are not possible; give 1 to 256")
-    if count == 1:
-        yield work.run
+    if not processes:
+        yield lambda sets: work.run(sets, count)
         return
-    executor: Executor
-    if processes:
-        from trading.compiled import current_folder
+    from trading.compiled import current_folder
 
-        executor = ProcessPoolExecutor(
-            count, get_context("spawn"), _begin_process, (work, current_folder())
-        )
-        task: Runner = _run_in_process
-    else:
-        executor, task = ThreadPoolExecutor(count), work.run
-    with executor:
+    start = get_context("spawn")
+    with ProcessPoolExecutor(count, start, _begin_process, (work, current_folder())) as pool:
 
         def run(sets: Sequence[Params]) -> list[tuple[Metrics, Floats]]:
-            if not processes:
-                # Compile once, before the threads would do it side by side.
-                few = work.candles.rows(0, min(_WARMING_ROWS, len(work.candles)))
-                Work(work.strategy, few, work.fixed, work.costs).run(sets[:1])
             size = max(_LEAST_CHUNK, -(-len(sets) // count))
             chunks = [sets[at : at + size] for at in range(0, len(sets), size)]
-            return [found for part in executor.map(task, chunks) for found in part]
+            return [found for part in pool.map(_run_in_process, chunks) for found in part]
 
         yield run
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
@@ -107,21 +108,29 @@ def walk_forward(
     folds: Sequence[Fold],
     objective: Objective = "sharpe",
     least_trades: int = 1,
+    workers: int = 1,
 ) -> WalkForward:
     """Choose from ``grid`` in each fold's training span and judge the choice in its test span.
 
     ``objective`` is a measure of `Metrics` or a function of it; more is better, the first of equals
     wins. A combination with fewer than ``least_trades`` in-sample trades is chosen only when all
-    have fewer. Candles before a span only warm its indicators up; each span starts flat. Raises
-    `DataError` for a fold without candles.
+    have fewer. Candles before a span only warm its indicators up; each span starts flat. The folds
+    run on ``workers`` threads, which changes no result. Raises `DataError` for a fold without
+    candles.
     """
     if not folds:
         raise ParameterError("walk-forward was given no folds; make some with rolling_folds")
     score = score_of(objective)
-    results = tuple(
-        _run_fold(strategy, candles, grid, fixed, costs, fold, score, least_trades)
-        for fold in folds
-    )
+
+    def run(fold: Fold) -> FoldResult:
+        # Threads are shared out once: among the folds, or else inside of each.
+        inner = 1 if workers > 1 else None
+        return _run_fold(strategy, candles, grid, fixed, costs, fold, score, least_trades, inner)
+
+    # The first fold alone: it compiles what the others use.
+    first = run(folds[0])
+    with ThreadPoolExecutor(workers) as threads:
+        results = (first, *threads.map(run, folds[1:]))
     return _stitch(results, candles)
 
 
@@ -156,11 +165,14 @@ def _run_fold(
     fold: Fold,
     score: Callable[[Metrics], float],
     least_trades: int,
+    threads: int | None,
 ) -> FoldResult:
     _need_candles(candles, fold.train_start, fold.train_end)
     _need_candles(candles, fold.test_start, fold.test_end)
     known = candles.slice(None, fold.train_end)
-    rows = search(strategy, known, grid, fixed, costs, trade_from_ms=fold.train_start).results
+    rows = search(
+        strategy, known, grid, fixed, costs, trade_from_ms=fold.train_start, threads=threads
+    ).results
     best = choose([row.metrics for row in rows], score, least_trades)
     chosen = dict(grid[best])
     seen = candles.slice(None, fold.test_end)

@@ -161,6 +161,15 @@ def test_each_fold_takes_the_best_of_its_training_span() -> None:
         assert fold.in_sample.total_return == pytest.approx(max(returns), abs=1e-12)
 
 
+def test_threads_change_nothing() -> None:
+    candles = wandering(60)
+    alone = walk_forward(BREAKOUT, candles, GRID, FIXED, COSTS, FOLDS)
+    beside = walk_forward(BREAKOUT, candles, GRID, FIXED, COSTS, FOLDS, workers=3)
+    assert [fold.chosen for fold in beside.folds] == [fold.chosen for fold in alone.folds]
+    assert beside.metrics == alone.metrics
+    assert beside.daily_returns.tobytes() == alone.daily_returns.tobytes()
+
+
 def test_tests_trade_within_their_own_span_only() -> None:
     result = walk_forward(BREAKOUT, wandering(60), GRID, FIXED, COSTS, FOLDS)
     assert len(result.trades) >= 10

@@ -1,0 +1,65 @@
+"""Time until a new process is ready to search, when the compiled code lies on the disk already.
+
+Run from the root of the repository: ``python benchmarks/second_process.py``. A process is ready
+when it has found the results of one combination over two days of candles. Seconds are those of the
+clock, and those of the processor, which other work on the machine disturbs less.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TARGET_S = 1.0
+READY = """
+import time
+import numpy as np
+from trading import compiled
+from trading.candles import CandleColumns
+from trading.simulation import Costs, search
+from trading.strategies.registry import get_strategy
+compiled.enable()
+ones = np.ones(2880)
+candles = CandleColumns.of(60_000 * np.arange(2880), ones, ones, ones, ones)
+fixed = {"filters": "off", "signal_tf": "1m"}
+found = search(get_strategy("breakout"), candles, [{"k": 0.5}], fixed, Costs())
+print(found.seconds_compile, time.process_time())
+"""
+
+
+def start(cache: Path) -> tuple[float, float, float]:
+    """Seconds until a process has its result: in all, spent on compiling, and on the processor."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", READY],
+        cwd=ROOT,
+        env={**os.environ, "NOCTURNE_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    compiling, processor = done.stdout.split()
+    return time.perf_counter() - started, float(compiling), float(processor)
+
+
+def main() -> None:
+    """Print the first process's seconds, and the best of five that follow."""
+    with tempfile.TemporaryDirectory() as cache:
+        first, compiling, _ = start(Path(cache))
+        print(f"first process   {first:7.2f} s, of which compiling {compiling:.2f} s")
+        ready, loading, processor = min(start(Path(cache)) for _ in range(5))
+    judged = "reached" if ready < TARGET_S else "missed"
+    print(
+        f"second process  {ready:7.2f} s ({processor:.2f} s of the processor), of which loading"
+        f" compiled code {loading:.2f} s (target {TARGET_S:g} s: {judged});"
+        f" {first / ready:.0f} x faster"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Time of a walk-forward: 20 folds x 440 combinations of breakout over a year of 1m candles.
+
+Run from the root of the repository: ``python benchmarks/walk_forward.py``. Each fold learns from
+120 days (every combination) and is judged on the 12 days after them; the real sample is laid end to
+end until it is a year long. Compared is the same work as plain back-tests, one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from search import FEE_BPS, LETTER, a_year, best_of, the_grid
+
+from trading import compiled
+from trading.candles import DAY_MS
+from trading.simulation import Costs, backtest
+from trading.strategies.registry import get_strategy
+from trading.walkforward import WalkForward, rolling_folds, walk_forward
+
+FOLDS = 20
+TARGET_S = 3.0
+FILTERED = {"signal_tf": "1h", "min_volatility": 0.0, "min_adx": 0.0}
+
+
+def main() -> None:
+    """Print seconds, and the ratio to plain back-tests."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3, help="runs, of which the best counts")
+    parser.add_argument("--workers", type=int, default=2, help="threads")
+    arguments = parser.parse_args()
+    repeats, workers = arguments.repeats, arguments.workers
+    compiled.enable()
+    started = time.perf_counter()
+    candles, grid = a_year(), the_grid()
+    print(f"load               {time.perf_counter() - started:8.3f} s")
+    strategy, costs = get_strategy("breakout"), Costs(FEE_BPS)
+    start = int(candles.open_time[0]) // DAY_MS * DAY_MS
+    train, test = 120 * DAY_MS, 12 * DAY_MS
+    end = start + 121 * DAY_MS + FOLDS * test
+    folds = rolling_folds(start, end, train=train, test=test, purge=DAY_MS)
+    assert len(folds) == FOLDS
+    for name, fixed in (("1m signals", LETTER), ("1h signals, filters", FILTERED)):
+
+        def walk(fixed: dict[str, str | float] = fixed) -> WalkForward:
+            return walk_forward(strategy, candles, grid, fixed, costs, folds, workers=workers)
+
+        walk()  # compiles
+        seconds = best_of(repeats, walk)
+        learning = candles.slice(folds[0].train_start, folds[0].train_end)
+        plain = best_of(
+            3, lambda c=learning, f=fixed: backtest(strategy, c, {**f, **grid[0]}, costs)
+        )
+        judged = "reached" if seconds <= TARGET_S else "missed"
+        print(
+            f"{name:<20}{seconds:8.3f} s for {FOLDS} folds x {len(grid)} combinations"
+            f" (target {TARGET_S:g} s: {judged});"
+            f" as single back-tests about {plain * len(grid) * FOLDS:,.0f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()
