@@ -141,7 +141,7 @@ class FastEngine:
         count = at.kernel(staged.run_staged_all)(
             *index.columns[:5],
             *index.extremes,
-            *signals[:4],
+            *signals,
             at.buffer(rules.reshape(-1)),
             index.candles.interval_ms,
             self._first_day,

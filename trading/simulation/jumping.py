@@ -10,21 +10,10 @@ from __future__ import annotations
 from trading.candles import DAY_MS
 from trading.kernel import Buffer, kernel
 from trading.metrics import SUMS_SIZE, sums_clear, sums_days
-from trading.position import (
-    ARM,
-    BEST,
-    EMERGENCY,
-    ENTRY,
-    NO_EXIT,
-    STOP,
-    STRATEGY_EXIT,
-    TARGET,
-    TRAIL,
-    exit_level,
-    trailing_level,
-)
+from trading.position import BEST, ENTRY, NO_EXIT, STRATEGY_EXIT, TRAIL, exit_level
 from trading.rules import R_DAY_END, R_FEE, R_SLIPPAGE, RULES_SIZE
 from trading.simulation.lifecycle import (
+    calm_range,
     count_trade,
     day_ends_at,
     decide_row,
@@ -38,7 +27,6 @@ from trading.simulation.lifecycle import (
 from trading.strategies.base import ACTION, ATR, ENTER, EXIT
 
 BLOCK = 32
-EARLY = 1e-9  # the arming price is looked for a hair early: the lifecycle judges it exactly
 WIDE = 1024  # candles of a wide block: 32 blocks
 
 
@@ -216,37 +204,7 @@ def first_touch(
 
 
 @kernel
-def nearest_stop(position: Buffer) -> float:
-    """The higher of stop and emergency stop of a long position; NaN when both are off."""
-    lower = position[STOP]
-    emergency = position[EMERGENCY]
-    if lower != lower or emergency > lower:
-        return emergency
-    return lower
-
-
-@kernel
-def untouched(position: Buffer, low: float, high: float) -> bool:
-    """Whether prices from ``low`` to ``high`` leave a long position as it is."""
-    upper = position[TARGET]
-    if position[TRAIL] > 0.0:
-        armed_from = arming_price(position)
-        if not upper < armed_from:
-            upper = armed_from
-    return not (low <= nearest_stop(position) or high >= upper)
-
-
-@kernel
-def arming_price(position: Buffer) -> float:
-    """A price below which the trailing stop of a long position is surely not armed."""
-    price = position[ENTRY] / (1.0 - position[TRAIL])
-    if position[ARM] > price:
-        price = position[ARM]
-    return price - EARLY * position[ENTRY]
-
-
-@kernel
-def trailing_touch(
+def touch_row(
     position: Buffer,
     opens: Buffer,
     highs: Buffer,
@@ -259,26 +217,16 @@ def trailing_touch(
     start: int,
     stop: int,
 ) -> int:
-    """The first row of ``start`` to ``stop`` that ends a trailing position; else ``stop + 1``.
+    """The first row of ``start`` to ``stop`` that ends the position by a level; else ``stop + 1``.
 
-    Only candles that touch a level or raise the best price matter, and no best price matters
-    below the arming price. The state is left as it was before the row, to judge it again.
+    Candles are judged only where they leave the calm range. The state is left as it was before
+    the row, to judge it again.
     """
-    fixed = nearest_stop(position)
-    target = position[TARGET]
-    armed_from = arming_price(position)
     i = start
     while i <= stop:
-        lower = trailing_level(position)
-        if lower != lower or fixed > lower:
-            lower = fixed
-        upper = position[BEST]
-        if armed_from > upper:
-            upper = armed_from
-        if target < upper:
-            upper = target
+        lower, upper = calm_range(position)
         i = first_touch(lows, highs, least, most, wide_least, wide_most, i, stop, lower, upper)
-        if i > stop:
+        if i > stop or not position[TRAIL] > 0.0:
             return i
         best = position[BEST]
         code = row_exit(position, opens[i], highs[i], lows[i], closes[i], 0, False, False)
@@ -287,44 +235,6 @@ def trailing_touch(
             return i
         i += 1
     return stop + 1
-
-
-@kernel
-def touch_row(
-    position: Buffer,
-    opens: Buffer,
-    highs: Buffer,
-    lows: Buffer,
-    closes: Buffer,
-    least: Buffer,
-    most: Buffer,
-    wide_least: Buffer,
-    wide_most: Buffer,
-    entry_row: int,
-    stop: int,
-) -> int:
-    """The first row of ``entry_row`` to ``stop`` that ends the position by a level; else ``stop +
-    1``.
-    """
-    if position[TRAIL] > 0.0:
-        return trailing_touch(
-            position,
-            opens,
-            highs,
-            lows,
-            closes,
-            least,
-            most,
-            wide_least,
-            wide_most,
-            entry_row,
-            stop,
-        )
-    lower = nearest_stop(position)
-    upper = position[TARGET]
-    return first_touch(
-        lows, highs, least, most, wide_least, wide_most, entry_row, stop, lower, upper
-    )
 
 
 @kernel
@@ -376,7 +286,8 @@ def run_combination(
             e += 1
         leaves = e < len(exits) and exits[e] < horizon
         stop = exits[e] if leaves else horizon - 1
-        if day_bound and untouched(position, rest_low[s], rest_high[s]):
+        lower, upper = calm_range(position)
+        if day_bound and not (rest_low[s] <= lower or rest_high[s] >= upper):
             exit_row = stop + 1
         else:
             exit_row = touch_row(

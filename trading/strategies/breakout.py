@@ -33,7 +33,7 @@ LAST_OF_DAY = 5
 BELOW_MEAN = 6
 
 # Layout of the state.
-DAY = 0
+NEXT_DAY = 0  # ms; 0 = nothing seen
 HIGH = 1
 LOW = 2
 TARGET = 3
@@ -125,13 +125,12 @@ def breakout_step(
     volume: float,  # noqa: ARG001 - every step has the same arguments
 ) -> None:
     """Judge one closed candle of ``signal_tf``; ``first`` is its open."""
-    day = float(open_time // DAY_MS + 1)  # days count from 1: a zeroed state has seen none
-    if day != state[DAY]:
-        if state[DAY] > 0.0 and day == state[DAY] + 1.0:
+    if open_time >= state[NEXT_DAY]:
+        if state[NEXT_DAY] > 0.0 and open_time < state[NEXT_DAY] + DAY_MS:
             state[TARGET] = target_of(first, state[HIGH], state[LOW], par[OWN])
         else:
             state[TARGET] = NAN
-        state[DAY] = day
+        state[NEXT_DAY] = float(open_time - open_time % DAY_MS + DAY_MS)
         state[HIGH] = high
         state[LOW] = low
     else:
