@@ -62,8 +62,8 @@ class FastEngine:
         rows = len(index.candles)
         self._entries, self._exits = at.integers(rows), at.integers(rows)
         self._atrs = at.floats(rows)
-        self._ends = at.integers(rows)
-        self._rest_low, self._rest_high = at.floats(rows), at.floats(rows)
+        whole, parts = (at.integers, at.integers), (at.floats, at.floats, at.floats)
+        self._horizons = [make(rows) for make in (*whole, *parts)]
         self._position = at.floats(LIFE_SIZE)
         self._none = at.integers(3), at.floats(3)
 
@@ -98,14 +98,23 @@ class FastEngine:
             entries, atrs, exits = self._scan(setup, setup.strategy.scan)
         else:
             entries, atrs, exits = self._signals(setup, day_bound)
-        ends, low, high = (b[: len(entries)] for b in (self._ends, self._rest_low, self._rest_high))
+        count = len(entries)
+        horizons = [buffer[:count] for buffer in self._horizons]
         if day_bound:
             index = self._index
-            _, _, highs, lows, _, _ = index.columns
+            times, _, highs, lows, closes, _ = index.columns
             self._at.kernel(jumping.fill_horizons)(
-                lows, highs, *index.extremes[:2], index.days, entries, ends, low, high
+                times,
+                lows,
+                highs,
+                closes,
+                *index.extremes[:2],
+                index.days,
+                setup.base_ms,
+                entries,
+                *horizons,
             )
-        return entries, atrs, exits, ends, low, high
+        return entries, atrs, exits, *horizons
 
     def _trade(
         self, signals: tuple[Any, ...], rules: Floats, record: bool
@@ -141,7 +150,8 @@ class FastEngine:
         count = at.kernel(staged.run_staged_all)(
             *index.columns[:5],
             *index.extremes,
-            *signals,
+            *signals[:4],
+            *signals[5:7],
             at.buffer(rules.reshape(-1)),
             index.candles.interval_ms,
             self._first_day,

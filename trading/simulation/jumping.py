@@ -10,7 +10,16 @@ from __future__ import annotations
 from trading.candles import DAY_MS
 from trading.kernel import Buffer, kernel
 from trading.metrics import SUMS_SIZE, sums_clear, sums_days
-from trading.position import BEST, ENTRY, NO_EXIT, STRATEGY_EXIT, TRAIL, exit_level
+from trading.position import (
+    BEST,
+    DAY_END,
+    END_OF_DATA,
+    ENTRY,
+    NO_EXIT,
+    STRATEGY_EXIT,
+    TRAIL,
+    exit_level,
+)
 from trading.rules import R_DAY_END, R_FEE, R_SLIPPAGE, RULES_SIZE
 from trading.simulation.lifecycle import (
     calm_range,
@@ -89,19 +98,26 @@ def fill_day_extremes(
 
 @kernel
 def fill_horizons(
+    times: list[int],
     lows: Buffer,
     highs: Buffer,
+    closes: Buffer,
     least: Buffer,
     most: Buffer,
     days: list[int],
+    base_ms: int,
     entries: list[int],
     ends: list[int],
+    end_codes: list[int],
     rest_low: Buffer,
     rest_high: Buffer,
+    end_closes: Buffer,
 ) -> None:
-    """For each entry the last row of the day that it fills on, and the extremes up to there.
+    """For each entry of a day-bound strategy how it ends if no level is touched.
 
-    ``days`` holds the first row of each day, and the number of rows at last.
+    That is the last row of the day that it fills on, the reason there, and the row's close; with
+    the extremes up to there. ``days`` holds the first row of each day, and the number of rows at
+    last.
     """
     d = 0
     for s in range(len(entries)):
@@ -111,8 +127,10 @@ def fill_horizons(
         end = days[d + 1] - 1
         low, high = extremes_between(lows, highs, least, most, row, end)
         ends[s] = end
+        end_codes[s] = DAY_END if day_ends_at(times, end, base_ms) else END_OF_DATA
         rest_low[s] = low
         rest_high[s] = high
+        end_closes[s] = closes[end]
 
 
 @kernel
@@ -252,8 +270,10 @@ def run_combination(
     entry_atrs: Buffer,
     exits: list[int],
     ends: list[int],
+    end_codes: list[int],
     rest_low: Buffer,
     rest_high: Buffer,
+    end_closes: Buffer,
     rules: Buffer,
     at: int,
     base_ms: int,
@@ -287,8 +307,11 @@ def run_combination(
         leaves = e < len(exits) and exits[e] < horizon
         stop = exits[e] if leaves else horizon - 1
         lower, upper = calm_range(position)
-        if day_bound and not (rest_low[s] <= lower or rest_high[s] >= upper):
-            exit_row = stop + 1
+        calm = day_bound and not (leaves or rest_low[s] <= lower or rest_high[s] >= upper)
+        if calm:
+            exit_row = horizon
+            code = end_codes[s]
+            market = end_closes[s]
         else:
             exit_row = touch_row(
                 position,
@@ -303,17 +326,17 @@ def run_combination(
                 row,
                 stop,
             )
-        code = row_exit(
-            position,
-            opens[exit_row],
-            highs[exit_row],
-            lows[exit_row],
-            closes[exit_row],
-            1 if day_bound and day_ends_at(times, exit_row, base_ms) else 0,
-            exit_row == last,
-            leaves and exit_row > stop,
-        )
-        market = opens[exit_row] if code == STRATEGY_EXIT else closes[exit_row]
+            code = row_exit(
+                position,
+                opens[exit_row],
+                highs[exit_row],
+                lows[exit_row],
+                closes[exit_row],
+                1 if day_bound and day_ends_at(times, exit_row, base_ms) else 0,
+                exit_row == last,
+                leaves and exit_row > stop,
+            )
+            market = opens[exit_row] if code == STRATEGY_EXIT else closes[exit_row]
         closed = exit_price_of(code, exit_level(position, code, market), rules[at + R_SLIPPAGE])
         growth = growth_of(position[ENTRY], closed, rules[at + R_FEE])
         day = times[exit_row] // DAY_MS - first_day
@@ -341,8 +364,10 @@ def run_combinations(
     entry_atrs: Buffer,
     exits: list[int],
     ends: list[int],
+    end_codes: list[int],
     rest_low: Buffer,
     rest_high: Buffer,
+    end_closes: Buffer,
     rules: Buffer,
     base_ms: int,
     first_day: int,
@@ -375,8 +400,10 @@ def run_combinations(
             entry_atrs,
             exits,
             ends,
+            end_codes,
             rest_low,
             rest_high,
+            end_closes,
             rules,
             c * RULES_SIZE,
             base_ms,
