@@ -36,7 +36,7 @@ from trading.simulation.lifecycle import (
 from trading.strategies.base import ACTION, ATR, ENTER, EXIT
 
 BLOCK = 32
-WIDE = 1024  # candles of a wide block: 32 blocks
+WIDE = 256  # candles of a wide block: 8 blocks
 
 
 @kernel
@@ -97,13 +97,56 @@ def fill_day_extremes(
 
 
 @kernel
+def fill_rests(
+    lows: Buffer,
+    highs: Buffer,
+    least: Buffer,
+    most: Buffer,
+    days: list[int],
+    rest_least: Buffer,
+    rest_most: Buffer,
+) -> None:
+    """For each block the extremes from its start to the end of the day that it starts in."""
+    d = len(days) - 2
+    for b in range(len(least) - 1, -1, -1):
+        start = b * BLOCK
+        while days[d] > start:
+            d -= 1
+        end = days[d + 1] - 1
+        if end >= start + BLOCK:
+            rest_least[b] = min(least[b], rest_least[b + 1])
+            rest_most[b] = max(most[b], rest_most[b + 1])
+        else:
+            low, high = extremes_between(lows, highs, least, most, start, end)
+            rest_least[b] = low
+            rest_most[b] = high
+
+
+@kernel
+def split_found(
+    found: list[int],
+    found_of: list[int],
+    total: int,
+    firsts: list[int],
+    entries: list[int],
+) -> None:
+    """Put rows found in order of time into the order of their sets; ``firsts`` is where each set
+    begins, and is moved to its end.
+    """
+    for f in range(total):
+        k = found_of[f]
+        entries[firsts[k]] = found[f]
+        firsts[k] += 1
+
+
+@kernel
 def fill_horizons(
     times: list[int],
     lows: Buffer,
     highs: Buffer,
     closes: Buffer,
-    least: Buffer,
-    most: Buffer,
+    rest_least: Buffer,
+    rest_most: Buffer,
     days: list[int],
     base_ms: int,
     entries: list[int],
@@ -125,7 +168,14 @@ def fill_horizons(
         while days[d + 1] <= row:
             d += 1
         end = days[d + 1] - 1
-        low, high = extremes_between(lows, highs, least, most, row, end)
+        low, high = lows[row], highs[row]
+        boundary = (row + BLOCK) // BLOCK * BLOCK
+        for i in range(row + 1, min(boundary, end + 1)):
+            low = min(low, lows[i])
+            high = max(high, highs[i])
+        if boundary <= end:
+            low = min(low, rest_least[boundary // BLOCK])
+            high = max(high, rest_most[boundary // BLOCK])
         ends[s] = end
         end_codes[s] = DAY_END if day_ends_at(times, end, base_ms) else END_OF_DATA
         rest_low[s] = low
