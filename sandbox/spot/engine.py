@@ -157,7 +157,7 @@ class SpotEngine:
         if asset in STABLE:
             return Decimal(1)
         market = self.core.markets.get(f"{asset}USDT")
-        if market is not None:
+        if market is not None and market.price:
             return market.price
         return BNB_PRICE if asset == "BNB" else ZERO
 
