@@ -22,7 +22,12 @@ LESS_IS_BETTER = frozenset({"max_drawdown", "exposure"})
 
 @app.command()
 def search(
-    strategy: str = typer.Option(..., help="Strategy; see `nocturne strategies list`."),
+    strategy: str = typer.Option(
+        None, help="Strategy (see `nocturne strategies list`), or package.module:Class."
+    ),
+    preset: str = typer.Option(
+        None, help="Fixed parameters of this name in config/presets.toml, and their strategy."
+    ),
     candles: Path = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., volume."),
     grid: list[str] = typer.Option(
         ..., help="NAME=FROM:TO:STEP (both ends included) or NAME=A,B,C; repeatable."
@@ -44,20 +49,14 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet
     --grid k=0.3:0.8:0.05 --grid take_profit=0.03:0.10:0.01 --set filters=off --json out.json
     """
-    from cli.results import (
-        STDOUT,
-        check_output,
-        parse_settings,
-        results_table,
-        say,
-        write_json,
-    )
+    from cli.choosing import choose
+    from cli.results import STDOUT, check_output, results_table, say, write_json
     from trading.grid import parse_grid
     from trading.simulation import Costs
-    from trading.strategies.registry import get_strategy
 
-    chosen = get_strategy(strategy)
-    fixed = parse_settings(settings, chosen)
+    chosen, fixed = choose(
+        strategy, preset, settings, [text.partition("=")[0].strip() for text in grid]
+    )
     draft = parse_grid(grid, chosen)  # mistakes are told before a large file is read
     _check_twice([axis.name for axis in draft.axes], fixed)
     _check_sort(sort)
