@@ -45,7 +45,7 @@ def test_a_steady_rise_and_a_steady_fall_are_trends():
 
 
 def test_a_crash_is_a_fall_that_is_large_in_percent_and_in_atrs():
-    assert labels([*CALM, 96.0, 93.0, 86.0])[-3:] == ["range", "volatility_spike", "crash"]
+    assert labels([*CALM, 96.0, 93.0, 86.0])[-3:] == ["range", "range", "crash"]
     # The same percentage within what the market does anyway is none.
     wild = [100.0 + 10.0 * (i % 2) for i in range(120)]
     assert labels([*wild, 99.0, 97.0, 95.0])[-1] != "crash"
