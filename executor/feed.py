@@ -54,11 +54,6 @@ class Feed:
         return sorted(self._last_open)
 
     @property
-    def filling(self) -> bool:
-        """Whether a gap is being filled."""
-        return bool(self._filling)
-
-    @property
     def silence_s(self) -> float:
         """Wall seconds since the last message."""
         return time.monotonic() - self._heard

@@ -11,7 +11,6 @@ TIME = pa.timestamp("ms", tz="UTC")
 TEXT = pa.string()
 REAL = pa.float64()
 WHOLE = pa.int64()
-FLAG = pa.bool_()
 
 # When may a row be read under ``as_of``?
 #   close   a candle, or what is computed from it: open time + interval is at or before as_of

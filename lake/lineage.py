@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from lake.content import content_hash, milliseconds
+from lake.content import content_hash
 from lake.partitions import PartitionRef, iso
 from lake.store import Lake
 from lake.tables import table_of
@@ -54,9 +54,3 @@ def verify_all(
 ) -> tuple[Verification, ...]:
     """`verify` for each."""
     return tuple(verify(lake, ref, as_of) for ref in refs)
-
-
-def latest_row(refs: Iterable[PartitionRef]) -> datetime | None:
-    """The newest row that was read: with ``as_of`` it proves that nothing later was seen."""
-    moments = [ref.last for ref in refs if ref.last is not None]
-    return max(moments, key=milliseconds, default=None)

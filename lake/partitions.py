@@ -67,21 +67,3 @@ class PartitionRef:
             "last": iso(self.last) if self.last else None,
             "sha256": self.sha256,
         }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> PartitionRef:
-        """Read one entry of a manifest; `DataError` names what is missing."""
-        try:
-            first, last = data["first"], data["last"]
-            return cls(
-                table=str(data["table"]),
-                layer=str(data["layer"]),
-                partition={str(key): str(value) for key, value in data["partition"].items()},
-                path=str(data["path"]),
-                rows=int(data["rows"]),
-                first=parse_iso(first) if first else None,
-                last=parse_iso(last) if last else None,
-                sha256=str(data["sha256"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"a partition reference is malformed: {error!r} in {data!r}") from error

@@ -105,21 +105,6 @@ class CandleColumns:
             interval_ms,
         )
 
-    @classmethod
-    def from_candles(
-        cls, candles: Sequence[Candle], interval_ms: int | None = None
-    ) -> CandleColumns:
-        """Columns of a sequence of candles."""
-        return cls.of(
-            [c.open_time for c in candles],
-            [c.open for c in candles],
-            [c.high for c in candles],
-            [c.low for c in candles],
-            [c.close for c in candles],
-            [c.volume for c in candles],
-            interval_ms,
-        )
-
     def slice(self, start_ms: int | None = None, end_ms: int | None = None) -> CandleColumns:
         """The candles that open at or after ``start_ms`` and before ``end_ms`` (views, no copy)."""
         first = 0 if start_ms is None else int(np.searchsorted(self.open_time, start_ms))

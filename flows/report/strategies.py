@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -58,7 +58,6 @@ class Evidence:
     trades: Sequence[Row] = ()
     equity: Sequence[Row] = ()
     bars: Bars | None = None
-    fold_results: Mapping[int, float] = field(default_factory=dict)
 
 
 def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:

@@ -77,6 +77,22 @@ def test_a_level_that_is_touched_to_the_last_digit_is_met(high, low, reason, pri
     assert (trade["entry_price"], trade["exit_price"], trade["reason"]) == (128.0, price, reason)
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(("high", "low", "price"), [(120.0, 96.0, 96.0), (192.0, 120.0, 192.0)])
+def test_a_touch_to_the_last_digit_is_found_hours_after_the_entry(high, low, price, compiled):
+    minutes = np.arange(20_000 * DAY_MS, 20_001 * DAY_MS, MINUTE)
+    times = np.concatenate((minutes[:1] - DAY_MS, minutes))
+    prices = {name: np.full(len(times), 120.0) for name in ("open", "high", "low", "close")}
+    for row, values in enumerate(((100, 110, 90, 100), (100, 105, 100, 105), (105, 120, 105, 120))):
+        for name, value in zip(prices, values, strict=True):
+            prices[name][row] = value
+    prices["open"][3] = prices["high"][3] = 128.0
+    prices["high"][1_300], prices["low"][1_300] = high, low
+    candles = CandleColumns.of(times, *prices.values(), np.ones(len(times)))
+    trades = assert_same_as_reference(candles, 0.5, 0.5, 0.25, 5, compiled)
+    assert (trades[0]["exit_time"], trades[0]["exit_price"]) == (times[1_300], price)
+
+
 @st.composite
 def candle_rows(draw):
     """Few, coarse prices: ties and touches are common; minutes and whole days are missing."""
