@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from executor_fakes import FakeVenue, executor_on
+from executor_fakes import FakeVenue, executor_on, settled, signal
 
 from executor.app import App
 from executor.periodic import Periodic
@@ -85,3 +85,19 @@ async def test_on_a_test_network_unknown_permissions_are_no_obstacle(tmp_path: P
     async with executor_on(tmp_path, Permitted()) as executor:
         await App(executor)._check_key()
         assert executor.ctx.switches.entries
+
+
+async def test_a_start_that_took_long_does_not_close_what_is_protected(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor)
+        await settled(executor)
+        holding = executor.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        # As after a start with the exchange away: nothing listed yet, and long since loaded.
+        holding.protected, holding.since = False, holding.since - 60
+        executor.watch.begin()
+        executor.watch._check(holding, 2.0)
+        await settled(executor)
+        assert holding.protected
+        assert venue.held["BTCUSDT"] > 0
