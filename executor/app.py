@@ -108,9 +108,10 @@ class App:
         await self._wait_for_user_stream()
         await self._check_key()
         await self._retried(x.reconciler.settle_orders)
-        self._loop("watch", x.watch.run())
         while not await x.reconciler.run_once():
             await asyncio.sleep(1.0)
+        x.watch.begin()
+        self._loop("watch", x.watch.run())
         # What the reconciliation has adopted is followed too.
         symbols = [s for s in self._symbols(release) if s in ctx.book.instruments]
         x.feed.start_at(symbols, ctx.clock.now_ms())

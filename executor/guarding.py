@@ -210,6 +210,12 @@ class Watch:
         self._closer = closer
         self._ask = ask_protection
 
+    def begin(self) -> None:
+        """The time to protect runs from now: before, the exchange may not have been reachable, and
+        what rests there must not be closed for want of a listing."""
+        for holding in self._ctx.book.holdings():
+            holding.since = time.monotonic()
+
     async def run(self) -> None:
         """Look twice a second until cancelled."""
         limit = self._ctx.settings.protection.confirm_within_s

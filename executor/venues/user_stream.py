@@ -62,5 +62,6 @@ class BinanceUserStream:
             await asyncio.sleep(self._keepalive_s)
             try:
                 await self._listen_key()
-            except VenueFaultError as fault:
-                log.warning("the listen key was not extended: %s", fault)
+            except (VenueFaultError, KeyError, TypeError) as fault:
+                # An answer that is not understood must not end the keeping alive.
+                log.warning("the listen key was not extended: %r", fault)

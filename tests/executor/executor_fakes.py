@@ -181,7 +181,9 @@ class SilentStream:
 
 
 @asynccontextmanager
-async def executor_on(folder: Path, venue: FakeVenue, **changes: object) -> AsyncIterator[Executor]:
+async def executor_on(
+    folder: Path, venue: FakeVenue, /, **changes: object
+) -> AsyncIterator[Executor]:
     """An executor whose bus and intake run, reconciled once; the market streams are silent."""
     settings = Settings.model_validate(
         {

@@ -1,0 +1,106 @@
+"""Seeded faults against an exchange in memory: whatever it does, the invariants hold.
+
+Kinds: accepted but not answered, not accepted and not answered, rate limited, overloaded, user
+stream mute, stop refused, stop whose child order dies, lists of positions that lag.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from executor_fakes import MINUTE, FakeVenue, executor_on, settled, signal
+
+from executor.ports import ZERO, AlgoUpdate, NewOrder, VenueOrder
+from executor.venues.errors import RateLimited, Rejected, Temporary, Unknown
+from trading.order_ids import parse_order_id
+
+ROUNDS = 2
+
+
+class HostileVenue(FakeVenue):
+    """Every request may go wrong; an entry's request is at least answered in the end."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.rng = random.Random(seed)
+        self.calm = False
+        self.struck: Counter[str] = Counter()
+
+    async def place(self, order: NewOrder) -> VenueOrder:
+        kind = self._fault(order)
+        if kind is not None:
+            self.struck[kind] += 1
+        if kind == "lost":
+            await super().place(order)
+            raise Unknown("the answer was lost")
+        if kind == "never arrived":
+            raise Unknown("the request was lost")
+        if kind == "limited":
+            raise RateLimited("too many requests", 0.05)
+        if kind == "overloaded":
+            raise Temporary("busy", code=-1008)
+        if kind == "refused":
+            raise Rejected("price filter", code=-4014)
+        if kind == "crossed":
+            raise Rejected("would trigger", code=-2021)
+        return await super().place(order)
+
+    def _fault(self, order: NewOrder) -> str | None:
+        if self.calm or self.rng.random() > 0.35:
+            return None
+        if not order.harmless_twice:
+            return self.rng.choice(["lost", "overloaded", "limited"])
+        if order.conditional:
+            return self.rng.choice(["lost", "never arrived", "limited", "refused", "crossed"])
+        return self.rng.choice(["lost", "never arrived", "limited"])
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 60))]
+)
+@pytest.mark.timeout(180)
+async def test_whatever_the_exchange_does_it_is_protected_or_flat(
+    tmp_path: Path, seed: int
+) -> None:
+    venue = HostileVenue(seed)
+    for round_number in range(1, ROUNDS + 1):
+        # Each round ends like a crash would: the next one knows the ledger and the exchange only.
+        async with executor_on(tmp_path, venue) as executor:
+            watch = asyncio.create_task(executor.watch.run())
+            venue.mute = venue.rng.random() < 0.4
+            signal(executor, bar_time=round_number * MINUTE)
+            await settled(executor)
+            stops = [o for o in venue.orders.values() if o.kind == "STOP_MARKET" and o.resting]
+            if stops and venue.rng.random() < 0.5:
+                dead = replace(stops[0], status="FINISHED")
+                venue.orders[dead.client_id] = dead
+                executor.intake.push(AlgoUpdate(dead, MINUTE))
+            if venue.rng.random() < 0.5:
+                venue.stale_positions = [[]]
+            await executor.reconciler.run_once()
+            await settled(executor)
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+            check(venue, executor)
+    venue.calm = True
+
+
+def check(venue: HostileVenue, executor: object) -> None:
+    """One entry a bar, equal quantities, equal trades, a stop for what is held."""
+    ctx = executor.ctx  # type: ignore[attr-defined]
+    keys = [parse_order_id(name).key for name in venue.orders if "-en-" in name]
+    assert len(keys) == len(set(keys)), "a bar was entered twice"
+    held = venue.held.get("BTCUSDT", ZERO)
+    assert held >= 0, "a duplicate close has flipped the position"
+    holding = ctx.book.holding("BTCUSDT")
+    ours = holding.row.quantity if holding is not None else ZERO
+    assert ours == held
+    booked = ctx.ledger._db.execute("select count(*) from fills").fetchone()[0]
+    assert booked == len(venue.fills)
+    resting = [o for o in venue.orders.values() if o.kind == "STOP_MARKET" and o.resting]
+    assert bool(resting) == (held > 0)

@@ -1,0 +1,103 @@
+"""Starting, and the periodic work: neither may leave open positions without their guard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from executor_fakes import FakeVenue, executor_on, settled, signal
+
+from executor.app import App
+from executor.periodic import Periodic
+from executor.ports import KeyPermissions
+from executor.venues.errors import Unknown
+from lake.releases import Release
+from trading.errors import SettingsError
+
+LIVE = {"mode": "live", "venue": {"rest_url": "https://exchange.test", "ws_url": "wss://x.test"}}
+
+
+async def nothing(_release: Release) -> None:
+    return None
+
+
+async def test_a_job_that_fails_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        periodic = Periodic(executor, nothing)
+
+        async def fails() -> None:
+            raise OSError("no space left on device")
+
+        await periodic.once("status", fails)
+        await periodic.once("status", fails)
+        executor.ctx.ledger.flush()
+        rows = executor.ctx.ledger._db.execute(
+            "select data from events where type = 'system_error'"
+        ).fetchall()
+        assert [row["data"] for row in rows] == [
+            '{"task":"status","error":"OSError: no space left on device"}'
+        ]
+
+
+async def test_every_period_of_the_settings_has_its_own_job(tmp_path: Path) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        periodic = Periodic(executor, nothing)
+        for name, every_s, job in periodic.jobs():
+            assert every_s > 0
+            if name != "release poll":
+                await job()
+        assert executor.reconciler.rounds == 2
+
+
+class Permitted(FakeVenue):
+    """An exchange that tells what the key may do."""
+
+    allowed: KeyPermissions | None = None
+    problem: Exception | None = None
+
+    async def key_permissions(self) -> KeyPermissions | None:  # type: ignore[override]
+        if self.problem is not None:
+            raise self.problem
+        return self.allowed
+
+
+async def test_a_key_that_can_withdraw_ends_the_start(tmp_path: Path) -> None:
+    venue = Permitted()
+    venue.allowed = KeyPermissions(True, True, False, True)
+    async with executor_on(tmp_path, venue, **LIVE) as executor:
+        with pytest.raises(SettingsError, match="can withdraw"):
+            await App(executor)._check_key()
+
+
+@pytest.mark.parametrize("problem", [None, Unknown("time-out")])
+async def test_in_live_unknown_permissions_mean_no_entries_also_after_a_resume(
+    tmp_path: Path, problem: Exception | None
+) -> None:
+    venue = Permitted()
+    venue.problem = problem
+    async with executor_on(tmp_path, venue, **LIVE) as executor:
+        await App(executor)._check_key()
+        executor.ctx.switches.resume()
+        assert executor.ctx.switches.why == "the key's permissions are not known"
+
+
+async def test_on_a_test_network_unknown_permissions_are_no_obstacle(tmp_path: Path) -> None:
+    async with executor_on(tmp_path, Permitted()) as executor:
+        await App(executor)._check_key()
+        assert executor.ctx.switches.entries
+
+
+async def test_a_start_that_took_long_does_not_close_what_is_protected(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor)
+        await settled(executor)
+        holding = executor.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        # As after a start with the exchange away: nothing listed yet, and long since loaded.
+        holding.protected, holding.since = False, holding.since - 60
+        executor.watch.begin()
+        executor.watch._check(holding, 2.0)
+        await settled(executor)
+        assert holding.protected
+        assert venue.held["BTCUSDT"] > 0
