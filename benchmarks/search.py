@@ -1,51 +1,50 @@
-"""Time of the fast search: 440 combinations of breakout over one symbol-year of 1m candles
-(525,600).
+"""Time of the fast search: 440 combinations of breakout over one symbol-year of 1m candles.
 
-Run from the root of the repository: ``python benchmarks/search.py``. The real sample is laid end
-to end until it is a year long. Compared are the fast search, the full simulation, and a plain
-compiled loop over the candles of a year that knows nothing but the strategy's rules; what counts
-is the ratios.
+Run from the root of the repository: ``python benchmarks/search.py``. Compared in the same run are
+a plain compiled loop over the candles of the year that knows nothing but the strategy's rules, and
+vectorbt's ``from_signals`` where it is installed. What counts is the ratios.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+from _year import (
+    FEE_BPS,
+    LETTER,
+    a_year,
+    best_of,
+    best_of_both,
+    installed,
+    the_grid,
+    verdict,
+    verdict_ratio,
+)
 from numba import njit
 
 from trading import compiled
 from trading.candles import DAY_MS, CandleColumns
-from trading.simulation import Costs, backtest, search
+from trading.rules import ExitRules
+from trading.simulation import Costs, search
+from trading.strategies.base import Value
+from trading.strategies.breakout import Breakout
 from trading.strategies.registry import get_strategy
 
-SAMPLE = Path(__file__).parents[1] / "data_lake/sample/candles_1m/usdm/BTCUSDT.parquet"
-YEAR = 525_600
-LETTER = {"filters": "off", "signal_tf": "1m"}
-FEE_BPS = 5.0
+COSTS = Costs(FEE_BPS)
 
 
-def a_year(copies: int = 1) -> CandleColumns:
-    """A year of candles, each followed by ``copies - 1`` more years of the same."""
-    table = pq.read_table(SAMPLE)
-    names = ("open", "high", "low", "close", "volume")
-    prices = [np.resize(table[name].to_numpy(), YEAR * copies) for name in names]
-    start = int(table["open_time"].cast("int64")[0].as_py())
-    return CandleColumns.of(start + 60_000 * np.arange(YEAR * copies), *prices)
+class LadderBreakout(Breakout):
+    """The letter with a trailing stop and a ladder of two steps on top."""
 
-
-def the_grid() -> list[dict[str, float]]:
-    """K, take-profit and stop-loss as in the spec: 11 x 8 x 5."""
-    return [
-        {"k": (30 + 5 * k) / 100, "take_profit": (3 + t) / 100, "stop_loss": (1 + s) / 100}
-        for k in range(11)
-        for t in range(8)
-        for s in range(5)
-    ]
+    def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
+        """A trail of a third of the take-profit, and two steps on the way there."""
+        target = float(params["take_profit"])
+        ladder = ((target / 4, 0.25), (target / 2, 0.25))
+        return replace(super().exit_rules(params), trailing_stop=target / 3, partials=ladder)
 
 
 @njit(nogil=True)
@@ -78,14 +77,40 @@ def candle_loop(times, opens, highs, lows, closes, k, take_profit, stop_loss, fe
     return equity
 
 
-def best_of(times: int, work: Callable[[], Any]) -> float:
-    """Seconds of the quickest of several runs."""
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+def vectorbt_seconds(candles: CandleColumns, grid: list[dict[str, float]]) -> float:
+    """Seconds a combination of vectorbt's ``from_signals`` on the same signals and stops."""
+    import pandas as pd
+    import vectorbt as vbt
+
+    index = pd.to_datetime(candles.open_time, unit="ms", utc=True)
+    frame = pd.DataFrame(
+        {name: getattr(candles, name) for name in ("open", "high", "low", "close")}, index=index
+    )
+    days = frame.resample("1D").agg({"open": "first", "high": "max", "low": "min"})
+    span = (days["high"] - days["low"]).shift(1)
+    last = index.floor("1D") != np.append(index.floor("1D")[1:], index[-1:].floor("1D"))
+
+    def one(values: dict[str, float]) -> float:
+        line = (days["open"] + span * values["k"]).reindex(index, method="ffill")
+        above = frame["close"] > line
+        entries = (above & ~above.shift(1, fill_value=False)).shift(1, fill_value=False)
+        made = vbt.Portfolio.from_signals(
+            frame["close"],
+            entries,
+            pd.Series(last, index=index),
+            price=frame["open"],
+            open=frame["open"],
+            high=frame["high"],
+            low=frame["low"],
+            sl_stop=values["stop_loss"],
+            tp_stop=values["take_profit"],
+            fees=FEE_BPS / 10_000,
+            freq="1min",
+        )
+        return float(made.total_return())
+
+    one(grid[0])
+    return best_of(3, lambda: [one(values) for values in grid[::110]]) / len(grid[::110])
 
 
 def main() -> None:
@@ -94,9 +119,11 @@ def main() -> None:
     started = time.perf_counter()
     candles, grid = a_year(), the_grid()
     print(f"load          {time.perf_counter() - started:9.3f} s")
-    strategy, costs, fee = get_strategy("breakout"), Costs(FEE_BPS), FEE_BPS / 10_000
-    first = search(strategy, candles, grid, LETTER, costs)
-    print(f"compile       {first.seconds_compile:9.3f} s (kept on disk for the next process)")
+    strategy, fee = get_strategy("breakout"), FEE_BPS / 10_000
+    first = search(strategy, candles, grid, LETTER, COSTS)
+    staged = search(LadderBreakout(), candles, grid, LETTER, COSTS)
+    seconds = first.seconds_compile + staged.seconds_compile
+    print(f"compile       {seconds:9.3f} s (kept on disk for the next process)")
     columns = (candles.open_time, candles.open, candles.high, candles.low, candles.close)
 
     def loop(values: dict[str, float]) -> float:
@@ -105,21 +132,24 @@ def main() -> None:
 
     for values, row in zip(grid[::37], first.results[::37], strict=True):
         assert abs(loop(values) - 1.0 - row.metrics.total_return) < 1e-9
-    fast = best_of(5, lambda: search(strategy, candles, grid, LETTER, costs)) / len(grid)
+
+    def all_of(chosen: Any) -> Any:
+        return search(chosen, candles, grid, LETTER, COSTS).results
+
+    fast, used = (s / len(grid) for s in best_of_both(25, lambda: all_of(strategy)))
     plain = best_of(3, lambda: [loop(values) for values in grid[::10]]) / len(grid[::10])
-    backtest(strategy, candles, LETTER | grid[0], costs)
-    full = best_of(3, lambda: backtest(strategy, candles, LETTER | grid[0], costs))
-    print(f"fast search   {fast * 1e3:9.4f} ms a combination ({len(grid)} combinations)")
-    print(
-        f"candle loop   {plain * 1e3:9.4f} ms a combination: {plain / fast:.1f} x the fast search"
-    )
-    print(f"full simulation {full * 1e3:7.3f} ms a run: {full / fast:.1f} x the fast search")
-    sparse = [{"k": 2.0, "take_profit": 0.1, "stop_loss": 0.05}] * 40
-    one, two = (
-        best_of(3, lambda c=c: search(strategy, c, sparse, LETTER, costs))
-        for c in (candles, a_year(2))
-    )
-    print(f"two years at few trades take {two / one:.2f} x the time of one")
+    ladder, more = (s / len(grid) for s in best_of_both(15, lambda: all_of(LadderBreakout())))
+    print(f"{len(grid)} combinations, {len(candles)} candles, measures included")
+    verdict("fast search, a combination", fast * 1e3, 0.05, "ms")
+    print(f"{'  processor time':<34} {used * 1e3:9.4f} ms")
+    verdict("with trailing stop and ladder", ladder * 1e3, 0.2, "ms")
+    print(f"{'  processor time':<34} {more * 1e3:9.4f} ms")
+    print(f"{'plain compiled candle loop':<34} {plain * 1e3:9.4f} ms a combination")
+    verdict_ratio("plain loop / fast search", plain / fast, 8)
+    if installed("vectorbt"):
+        peer = vectorbt_seconds(candles, grid)
+        print(f"{'vectorbt from_signals':<34} {peer * 1e3:9.1f} ms a combination")
+        verdict_ratio("vectorbt / fast search", peer / fast, 1_000)
 
 
 if __name__ == "__main__":

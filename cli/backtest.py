@@ -18,7 +18,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def backtest(
-    strategy: str = typer.Option(..., help="Strategy; see `nocturne strategies list`."),
+    strategy: str = typer.Option(
+        None, help="Strategy (see `nocturne strategies list`), or package.module:Class."
+    ),
+    preset: str = typer.Option(
+        None, help="Parameters of this name in config/presets.toml, and their strategy."
+    ),
     candles: Path = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., volume."),
     settings: list[str] = typer.Option(
         [], "--set", help="NAME=VALUE of a parameter; repeatable, the others keep their defaults."
@@ -36,12 +41,11 @@ def backtest(
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet
     """
-    from cli.results import STDOUT, check_output, parse_settings, write_json
+    from cli.choosing import choose
+    from cli.results import STDOUT, check_output, write_json
     from trading.simulation import Costs
-    from trading.strategies.registry import get_strategy
 
-    chosen = get_strategy(strategy)
-    fixed = parse_settings(settings, chosen)
+    chosen, fixed = choose(strategy, preset, settings)
     costs = Costs(fee_bps=fee_bps)
     check_output("--json", json_out)
     check_output("--trades", trades_out)

@@ -28,4 +28,8 @@ def demo(
     from cli.demo_plan import Plan
     from cli.demo_run import run
 
-    run(Plan(work=work.resolve(), sample=sample.resolve()), fresh=fresh)
+    try:
+        run(Plan(work=work.resolve(), sample=sample.resolve()), fresh=fresh)
+    except KeyboardInterrupt as interruption:
+        typer.echo("\nInterrupted; run it again to go on from here.", err=True)
+        raise typer.Exit(130) from interruption

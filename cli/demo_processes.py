@@ -38,8 +38,11 @@ def run_to_end(command: Sequence[str], variables: Mapping[str, str]) -> int:
     )
     try:
         return process.wait()
-    finally:
-        stop(process)
+    except BaseException:
+        # Every step of a flow may be killed and done again; a polite end waits for its threads.
+        process.kill()
+        process.wait()
+        raise
 
 
 @contextmanager

@@ -39,6 +39,8 @@ def run(plan: Plan, *, fresh: bool) -> None:
         raise DataError(
             f"{plan.candles} is missing: run from the project's folder or give --sample"
         )
+    if plan.work.exists() and not plan.work.is_dir():
+        raise DataError(f"--work {plan.work} is a file; give a folder")
     if fresh:
         shutil.rmtree(plan.work, ignore_errors=True)
     plan.work.mkdir(parents=True, exist_ok=True)

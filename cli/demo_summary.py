@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from cli.demo_plan import Plan
-from cli.demo_processes import PROJECT
+from cli.why_report import explain, to_text
 from lake.releases import Release
 
 
@@ -22,11 +21,13 @@ class Facts:
     """What the exchange recorded, and where everything lies."""
 
     release_id: str
+    release: Path
     proven: bool
     failed_gates: tuple[str, ...]
     report: Path
     exchange: Path
     ledger: Path
+    lake: Path
     orders: int
     orders_of_release: int
     round_trips: int
@@ -34,6 +35,7 @@ class Facts:
     exits: tuple[tuple[str, int], ...]
     profit: Decimal
     violations: tuple[str, ...]
+    last_order: str
     why: str
     why_complete: bool
 
@@ -65,11 +67,13 @@ def collect(plan: Plan, release: Release, folder: Path) -> Facts:
     failed = sorted({f"{s.strategy} {s.symbol}" for s in release.strategies if not s.proven})
     return Facts(
         release_id=release.release_id,
+        release=release.folder,
         proven=release.proven,
         failed_gates=tuple(failed),
         report=plan.lake / "reports" / f"{release.release_id}.html",
         exchange=exchange,
         ledger=ledger,
+        lake=plan.lake,
         orders=len(clients),
         orders_of_release=sum(c.startswith(f"n1-{release.short_id}-") for c in clients),
         round_trips=trips,
@@ -77,6 +81,7 @@ def collect(plan: Plan, release: Release, folder: Path) -> Facts:
         exits=tuple(exits.most_common()),
         profit=sum((Decimal(str(a[0])) for a in amounts), Decimal()),
         violations=tuple(str(v) for v in audit_ledger(exchange).violations),
+        last_order=last[0] if last else "",
         why=why,
         why_complete=complete,
     )
@@ -96,38 +101,43 @@ def round_trips(exchange: sqlite3.Connection) -> int:
 def text(facts: Facts) -> str:
     """The summary as the terminal shows it."""
     standing = "proven" if facts.proven else "unproven: replay and paper only"
-    exits = ", ".join(f"{count} {reason}" for reason, count in facts.exits) or "none"
+    exits = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in facts.exits)
     traced = f"{facts.orders_of_release} with this release's id"
     lines = [
         f"     release      {facts.release_id} ({standing})",
+        f"                  {_short(facts.release)}",
         f"     exchange     {facts.orders} orders ({traced}), "
         f"{facts.round_trips} round trips, {facts.stops_rested} stops rested",
-        f"     exits        {exits}",
+        f"     exits        {exits or 'none'}",
         f"     result       {facts.profit:+.2f} USDT after fees and funding",
-        f"     report       {facts.report}",
-        f"     ledger       {facts.ledger}",
-        f"     exchange's   {facts.exchange}",
+        f"     report       {_short(facts.report)}",
+        f"     ledger       {_short(facts.ledger)}",
+        f"     exchange's   {_short(facts.exchange)}",
     ]
     if facts.failed_gates:
-        lines.insert(1, f"     not proven   {', '.join(facts.failed_gates)} (verdicts: the report)")
+        lines.insert(2, f"     not proven   {', '.join(facts.failed_gates)} (verdicts: the report)")
     lines += ["", "     Why was the last fill made?", ""]
     lines += [f"     {line}" for line in facts.why.splitlines()]
+    if facts.why_complete:
+        command = shlex.join(_why_command(facts.last_order, facts.ledger, facts.lake))
+        lines += ["", "     The same with the hash of every partition:", f"     {command}"]
     return "\n".join(lines)
+
+
+def _short(path: Path) -> str:
+    """A path from here when it lies below, so that it can be copied into the next command."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _why_command(client_id: str, ledger: Path, lake: Path) -> list[str]:
+    return ["nocturne", "why", client_id, "--ledger", _short(ledger), "--lake", _short(lake)]
 
 
 def _why(plan: Plan, ledger: Path, client_id: str) -> tuple[str, bool]:
     """The chain that `nocturne why` prints, and whether every link of it was verified."""
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "cli", "why", client_id,
-            "--ledger", str(ledger), "--lake", str(plan.lake),
-        ],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    return (done.stdout or done.stderr).rstrip(), done.returncode == 0
+    report = explain(client_id, ledger, plan.lake)
+    return to_text(report, every_partition=False), bool(report["verified"])
 
 
 @contextlib.contextmanager

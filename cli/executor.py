@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The always-on executor.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="The always-on executor.\n\n"
+    "Example: nocturne executor run --settings config/settings.toml",
+)
 
 SETTINGS = typer.Option(..., "--settings", help="Settings file (TOML).")
 
@@ -48,7 +55,7 @@ def stop(settings: Path = SETTINGS) -> None:
 
 @app.command()
 def pause(settings: Path = SETTINGS) -> None:
-    """Switch entries off; open positions stay guarded.
+    """Switch entries off, over restarts too; open positions stay guarded.
 
     Example: nocturne executor pause --settings config/settings.toml
     """
@@ -57,7 +64,7 @@ def pause(settings: Path = SETTINGS) -> None:
 
 @app.command()
 def resume(settings: Path = SETTINGS) -> None:
-    """Switch entries on again.
+    """Lift every halt mode: entries are on again.
 
     Example: nocturne executor resume --settings config/settings.toml
     """
@@ -65,19 +72,70 @@ def resume(settings: Path = SETTINGS) -> None:
 
 
 @app.command()
+def reduce(settings: Path = SETTINGS) -> None:
+    """Reduce only: nothing is sent that opens a position or makes one larger.
+
+    Example: nocturne executor reduce --settings config/settings.toml
+    """
+    _command(settings, "reduce")
+
+
+@app.command()
+def freeze(settings: Path = SETTINGS) -> None:
+    """Hands off: no entries, no exits by rules; orders that protect stay where they are.
+
+    Example: nocturne executor freeze --settings config/settings.toml
+    """
+    _command(settings, "freeze")
+
+
+@app.command()
 def flatten(settings: Path = SETTINGS) -> None:
-    """Switch entries off and close everything at market.
+    """Close everything at market, and keep closing what fills, until `resume`.
 
     Example: nocturne executor flatten --settings config/settings.toml
     """
     _command(settings, "flatten")
 
 
-def _command(settings: Path, name: str) -> None:
+@app.command()
+def close(
+    symbol: str = typer.Argument(..., help="Symbol of the position, e.g. BTCUSDT."),
+    settings: Path = SETTINGS,
+) -> None:
+    """Close one position at market; entries go on.
+
+    Example: nocturne executor close BTCUSDT --settings config/settings.toml
+    """
+    _command(settings, "close", symbol=symbol)
+
+
+@app.command()
+def sync(settings: Path = SETTINGS) -> None:
+    """Compare with the exchange now: positions, orders, balance.
+
+    Example: nocturne executor sync --settings config/settings.toml
+    """
+    _command(settings, "sync")
+
+
+@app.command()
+def health(settings: Path = SETTINGS) -> None:
+    """Print each check with its verdict; exit status 1 when one fails.
+
+    Example: nocturne executor health --settings config/settings.toml
+    """
+    answer = _command(settings, "health")
+    if not answer["ok"]:
+        raise typer.Exit(1)
+
+
+def _command(settings: Path, name: str, **arguments: str) -> dict[str, Any]:
     from executor.control import call
     from executor.settings import load_settings
 
-    answer = call(load_settings(settings).paths.state, name)
+    answer = call(load_settings(settings).paths.state, name, **arguments)
     typer.echo(json.dumps(answer, indent=2))
     if "error" in answer:
         raise typer.Exit(1)
+    return answer

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from trading.errors import NocturneError
 
@@ -71,7 +72,29 @@ def root() -> None:
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence and status 2."""
     try:
-        app()
+        status = app(prog_name="nocturne", standalone_mode=False)
+    except TyperException as error:
+        _explain(error)
     except NocturneError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+        _refuse(str(error), error)
+    except OSError as error:
+        if error.filename is None:  # not about a file that the user named
+            raise
+        _refuse(f"{error.filename}: {error.strerror}", error)
+    sys.exit(status)
+
+
+def _explain(error: TyperException) -> NoReturn:
+    """A wrong option or command in one sentence; for a group without a command, its help."""
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        print(message, file=sys.stderr)
+        raise SystemExit(2)
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else "nocturne"
+    _refuse(f"{' '.join(message.split()).rstrip('.')}; see {where} --help", error)
+
+
+def _refuse(sentence: str, error: Exception) -> NoReturn:
+    print(f"error: {sentence}", file=sys.stderr)
+    raise SystemExit(2) from error

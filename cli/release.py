@@ -8,7 +8,7 @@ import typer
 
 from cli.lakes import LAKE_HELP, lake_root
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()

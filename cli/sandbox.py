@@ -6,13 +6,19 @@ from pathlib import Path
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The simulated exchange.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="The simulated exchange.\n\n"
+    "Example: nocturne sandbox serve --candles data_lake/sample/candles_1m/usdm",
+)
 
 
 @app.command()
 def serve(
     candles: Path = typer.Option(..., help="Folder of SYMBOL.parquet one-minute candles."),
-    venue: str = typer.Option("usdm", help="Which exchange to speak: usdm."),
+    venue: str = typer.Option("usdm", help="usdm, spot or both."),
     begin: str | None = typer.Option(None, "--from", help="First replayed minute (ISO, UTC)."),
     end: str | None = typer.Option(None, "--to", help="End of the replay (ISO, UTC), exclusive."),
     clock: str = typer.Option("real", help="real, accelerated or lockstep."),
@@ -28,7 +34,23 @@ def serve(
         None, help="exchangeInfo JSON; else instruments.json near the candles, else built-in rules."
     ),
     funding: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet funding rates."),
-    weight_limit: int = typer.Option(2400, help="Request weight per minute before 429."),
+    weight_limit: int | None = typer.Option(
+        None, help="Request weight per minute before 429; 2400 on usdm and 6000 on spot."
+    ),
+    count_orders: bool = typer.Option(True, help="Limit orders per interval (-1015)."),
+    accounts: Path | None = typer.Option(None, help="TOML file of several accounts."),
+    fills: str = typer.Option(
+        "whole", help="whole: orders fill at once; volume: bounded by the recorded volume."
+    ),
+    faults: Path | None = typer.Option(None, help="TOML scenario of faults."),
+    state: Path | None = typer.Option(
+        None, help="SQLite file that the state survives a restart in; resumed when it exists."
+    ),
+    state_every: float = typer.Option(
+        0.0, help="Save the state each so many seconds only: a kill loses what came after."
+    ),
+    strict: bool = typer.Option(True, help="Refuse parameters that a call does not have (-1104)."),
+    retired: bool = typer.Option(False, help="Also serve the endpoints that Binance retired."),
 ) -> None:
     """Serve the exchange until SIGTERM; prints one line when it listens.
 
@@ -56,6 +78,14 @@ def serve(
             instruments=instruments,
             funding=funding,
             weight_limit=weight_limit,
+            count_orders=count_orders,
+            accounts=accounts,
+            fills=fills,
+            faults=faults,
+            state=state,
+            state_every=state_every,
+            strict=strict,
+            retired=retired,
         )
     )
 
@@ -69,6 +99,23 @@ def status(url: str = typer.Option(..., help="Base URL that `serve` printed.")) 
     from sandbox.serve import fetch_status
 
     typer.echo(fetch_status(url))
+
+
+@app.command()
+def fault(
+    kind: str = typer.Argument("", help="What happens; without one, the waiting faults are shown."),
+    setting: list[str] = typer.Argument(None, help="NAME=VALUE, such as count=2 path=algoOrder."),
+    url: str = typer.Option(..., help="Base URL that `serve` printed."),
+    file: Path | None = typer.Option(None, help="TOML scenario instead of one fault."),
+    clear: bool = typer.Option(False, help="Forget the faults that have not struck."),
+) -> None:
+    """Order a fault at a running sandbox, or show the ones that wait.
+
+    Example: nocturne sandbox fault unknown_503 method=POST path=/order$ --url http://127.0.0.1:40123
+    """
+    from sandbox.ordering import order_faults
+
+    typer.echo(order_faults(url, kind, setting or [], file, clear=clear))
 
 
 @app.command()

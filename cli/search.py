@@ -22,7 +22,12 @@ LESS_IS_BETTER = frozenset({"max_drawdown", "exposure"})
 
 @app.command()
 def search(
-    strategy: str = typer.Option(..., help="Strategy; see `nocturne strategies list`."),
+    strategy: str = typer.Option(
+        None, help="Strategy (see `nocturne strategies list`), or package.module:Class."
+    ),
+    preset: str = typer.Option(
+        None, help="Fixed parameters of this name in config/presets.toml, and their strategy."
+    ),
     candles: Path = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., volume."),
     grid: list[str] = typer.Option(
         ..., help="NAME=FROM:TO:STEP (both ends included) or NAME=A,B,C; repeatable."
@@ -64,14 +69,15 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
-    from cli.results import STDOUT, check_output, parse_settings, results_table, say, write_json
+    from cli.choosing import choose
+    from cli.results import STDOUT, check_output, results_table, say, write_json
     from cli.searching import Wanted, check_method, run_search
     from trading.grid import parse_grid
     from trading.simulation import Costs
-    from trading.strategies.registry import get_strategy
 
-    chosen = get_strategy(strategy)
-    fixed = parse_settings(settings, chosen)
+    chosen, fixed = choose(
+        strategy, preset, settings, [text.partition("=")[0].strip() for text in grid]
+    )
     check_method(method, lake, symbol)
     count = trials if trials is not None or method == "grid" else DRAWN_TRIALS
     draft = parse_grid(grid, chosen, trials=count)  # told before a large file is read

@@ -13,7 +13,7 @@ from cli.lakes import AS_OF_HELP, LAKE_HELP, lake_root, moment
 if TYPE_CHECKING:
     import pyarrow as pa
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 class Format(StrEnum):

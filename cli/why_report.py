@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -125,15 +127,15 @@ def _time(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def to_text(report: Document) -> str:
-    """The same as a tree."""
+def to_text(report: Document, *, every_partition: bool = True) -> str:
+    """The same as a tree; money is rounded for people, the document has it exact."""
     lines = [_order_line(report)]
     lines += [f"├─ {line}" for line in _trade_lines(report)]
     lines += [f"├─ {line}" for line in _cause_lines(report)]
     lines += [f"├─ {line}" for line in _release_lines(report)]
     partitions = report["partitions"]
-    lines.append(f"├─ data: {len(partitions)} partitions")
-    for index, part in enumerate(partitions):
+    lines.append(f"├─ data: {len(partitions)} partitions{_layers(partitions)}")
+    for index, part in enumerate(partitions if every_partition else ()):
         branch = "└─" if index == len(partitions) - 1 else "├─"
         lines.append(f"│  {branch} {_mark(part['verified'])} {_partition_line(part)}")
     checks = report["checks"]
@@ -141,6 +143,18 @@ def to_text(report: Document) -> str:
         branch = "└─" if index == len(checks) - 1 else "├─"
         lines.append(f"{branch} {_mark(check['passed'])} {check['name']}: {check['text']}")
     return "\n".join(lines)
+
+
+def _layers(partitions: list[Document]) -> str:
+    counts = Counter(f"{part['layer']}/{part['table']}" for part in partitions)
+    named = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return f" ({named})" if named else ""
+
+
+def _amount(value: str) -> str:
+    """An amount of money with two decimals, small ones with two digits that say something."""
+    exact = Decimal(value)
+    return f"{exact:.2f}" if not exact or abs(exact) >= Decimal("0.01") else f"{exact:.2g}"
 
 
 def _mark(passed: bool | None) -> str:
@@ -157,7 +171,7 @@ def _order_line(report: Document) -> str:
 def _trade_lines(report: Document) -> list[str]:
     lines = [
         f"fill {f['trade_id']}: {f['side']} {f['quantity']} at {f['price']},"
-        f" fee {f['fee']} {f['fee_asset']}, {_time(f['time'])}"
+        f" fee {_amount(f['fee'])} {f['fee_asset']}, {_time(f['time'])}"
         for f in report["fills"]
     ]
     position = report["position"]
@@ -167,8 +181,8 @@ def _trade_lines(report: Document) -> list[str]:
         if position["status"] == "closed":
             end = (
                 f", closed {_time(position['closed_at'])} at {position['exit_price']}"
-                f" ({position['exit_reason']}), profit {position['realized_pnl']}"
-                f" before fees of {position['fees']}"
+                f" ({position['exit_reason']}), profit {_amount(position['realized_pnl'])}"
+                f" before fees of {_amount(position['fees'])}"
             )
         lines.append(
             f"position {position['id']}: {side} {position['symbol']} by {position['strategy']},"
@@ -184,9 +198,9 @@ def _cause_lines(report: Document) -> list[str]:
     signal, candle = report["signal"], report["candle"]
     if signal is not None:
         data = signal["data"]
-        lines.append(
-            f"signal {signal['time_utc']}: {data['strategy']} {data['action']}: {data['reason']}"
-        )
+        action, reason = data["action"], data["reason"]
+        what = reason if reason.startswith(action) else f"{action}: {reason}"
+        lines.append(f"signal {signal['time_utc']}: {data['strategy']} {what}")
     if candle is not None:
         data = candle["data"]
         prices = " ".join(f"{name[0].upper()} {data[name]}" for name in _PRICES)

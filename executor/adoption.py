@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from executor.book import ADOPTED_STRATEGY
 from executor.context import Context
@@ -16,6 +17,7 @@ from lake.releases import Release, read_release
 from trading.candles import DAY_MS
 from trading.errors import ReleaseRefused
 from trading.order_ids import OrderId, is_ours, order_key, parse_order_id
+from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +51,15 @@ class Adoption:
             row = self._book(entry, 1 if position.quantity > 0 else -1)
         for fill in await self._ctx.venue.trades(entry.symbol, order_id=entry.exchange_id):
             self._intake.apply(fill, row)
-        holding = self._ctx.book.holding(position.symbol)
-        if holding is None:
+        if self._ctx.book.holding(position.symbol) is None and not self._reopened(row):
+            # Every trade of that entry is booked and closed: what is there now is not of ours.
             return False
         self._ctx.alerts.send("position adopted", symbol=position.symbol, order=entry.client_id)
         return True
+
+    def _reopened(self, row: OrderRow) -> bool:
+        stored = self._ctx.ledger.position(row.position_id) if row.position_id else None
+        return stored is not None and self._intake.reopen(stored, stored.cause)
 
     def _book(self, entry: VenueOrder, side: int) -> OrderRow:
         ours = parse_order_id(entry.client_id)
@@ -63,7 +69,7 @@ class Adoption:
         if release is not None:
             found = release.entry(strategy, entry.symbol)
             params = dict(found.params) if found is not None else {}
-        if not params:
+        if not params or not _has_stop(strategy, params):
             strategy = ADOPTED_STRATEGY
         event = self._ctx.emit(
             EventType.POSITION_CORRECTED,
@@ -135,6 +141,12 @@ class Adoption:
                 if order_key(account, candidate.strategy, entry.symbol, bar) == ours.key:
                     return candidate.strategy, bar
         return ADOPTED_STRATEGY, newest
+
+
+def _has_stop(strategy: str, params: dict[str, Any]) -> bool:
+    """Whether a stop can be computed without the ATR of the entry, which is lost."""
+    rules = get_strategy(strategy).exit_rules(params)
+    return rules.stop_loss > 0 or rules.emergency_stop > 0
 
 
 def _is_entry(order: VenueOrder) -> bool:

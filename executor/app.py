@@ -9,24 +9,26 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from executor.commands import Operator
 from executor.control import ControlServer
 from executor.deciding import Warmer
 from executor.events import EventType
 from executor.notify import notify
 from executor.parts import Executor
+from executor.periodic import Periodic
+from executor.permissions import key_problem, key_warnings
 from executor.ports import StreamState, UserEvent
 from executor.replay import sandbox_status
-from executor.risk import daily_loss
+from executor.settings import Mode
 from executor.venues.errors import RateLimited, Rejected, VenueFaultError
 from lake.releases import Release
-from trading.errors import NocturneError, VenueError
+from trading.errors import NocturneError, SettingsError, VenueError
 
 log = logging.getLogger(__name__)
 
-FLUSH_S = 0.5
-PRICE_BY_REST_S = 3.0
 FINISHED_POLL_S = 0.25
-STOP_WITHIN_S = 5.0
+STOP_WITHIN_S = 10.0
+"""Longer than an unprotected position may last: a stop does not leave one behind."""
 CONNECT_WITHIN_S = 60.0
 HOUR_MS = 3_600_000
 
@@ -41,16 +43,9 @@ class App:
         self._user_up = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._equity_hour = -1
-        self._control = ControlServer(
-            parts.ctx.settings.paths.state,
-            {
-                "status": self._status,
-                "stop": self._stop_command,
-                "pause": self._pause,
-                "resume": self._resume,
-                "flatten": self._flatten,
-            },
-        )
+        self._periodic = Periodic(parts, self._use)
+        operator = Operator(parts, self._stop.set)
+        self._control = ControlServer(parts.ctx.settings.paths.state, operator.commands)
 
     def request_stop(self) -> None:
         """Begin the clean stop."""
@@ -111,21 +106,25 @@ class App:
         self._loop("intake", x.intake.run())
         self._loop("user stream", x.user.run(self._on_user))
         await self._wait_for_user_stream()
+        await self._check_key()
         await self._retried(x.reconciler.settle_orders)
+        self._loop("watch", x.watch.run())
         while not await x.reconciler.run_once():
             await asyncio.sleep(1.0)
+        # What the reconciliation has adopted is followed too.
+        symbols = [s for s in self._symbols(release) if s in ctx.book.instruments]
         x.feed.start_at(symbols, ctx.clock.now_ms())
         x.feed.on_connected = self._reconcile_soon
         await x.market.set_symbols(frozenset(symbols))
         self._loop("market stream", x.market.run(x.feed.push))
-        self._loop("watch", x.watch.run())
         if release is not None:
-            await self._retried(partial(self._use, release))
-        self._loop("periodic", self._periodic())
+            await self._use_at_start(release)
+        for name, every_s, job in self._periodic.jobs():
+            self._loop(name, self._periodic.forever(name, every_s, job))
         if x.stepper is not None:
             self._loop("stepper", x.stepper.run())
         x.status.state = "running"
-        x.status.write()
+        await self._periodic.once("status", self._periodic.write_status)
         notify("READY=1")
         log.info("ready in %.2f s", time.monotonic() - started, extra={"symbols": symbols})
 
@@ -148,7 +147,7 @@ class App:
         async def connect() -> None:
             leverage = self._ctx.settings.venue.leverage
             known = await self._ctx.venue.connect(symbols, leverage)
-            self._ctx.book.instruments.update(known)
+            self._ctx.book.learn(known)
             self._ctx.clock.adjust(self._ctx.venue.offset_ms)
 
         await self._retried(connect)
@@ -167,6 +166,37 @@ class App:
                     raise VenueError(f"the exchange does not answer: {fault}") from fault
                 await asyncio.sleep(wait)
 
+    async def _use_at_start(self, release: Release) -> None:
+        """A release that cannot be taken must not keep us from guarding what is open."""
+        try:
+            await self._retried(partial(self._use, release))
+        except NocturneError as error:
+            self._x.releases.forget()
+            log.error("release %s not taken: %s", release.release_id, error)
+            self._ctx.alerts.send("release not taken", release=release.release_id, error=error)
+
+    async def _check_key(self) -> None:
+        """Refuse a key that could move money away; unread permissions mean no entries in live."""
+        live = self._ctx.settings.mode is Mode.LIVE
+        try:
+            allowed = await self._ctx.venue.key_permissions()
+        except VenueFaultError as fault:
+            log.error("the key's permissions cannot be read: %s", fault)
+            allowed = None
+        if allowed is None:
+            why = "the key's permissions are not known"
+            log.warning("%s%s", why, "" if live else "; a test network does not tell them")
+            if live:
+                self._ctx.switches.block("permissions", why)
+                self._ctx.alerts.send("no entries", why=why)
+            return
+        problem = key_problem(allowed)
+        if problem:
+            raise SettingsError(problem)
+        for warning in key_warnings(allowed, self._ctx.clock.now_ms()):
+            log.warning("%s", warning)
+            self._ctx.alerts.send("API key", warning=warning)
+
     async def _use(self, release: Release) -> None:
         """Warm the new deciders up beside the old ones, then swap between two events."""
         x, ctx = self._x, self._ctx
@@ -176,17 +206,24 @@ class App:
             new = sorted({e.symbol for e in entries} - set(ctx.book.instruments))
             if new:
                 await self._connect(new)
-                x.feed.start_at(new, ctx.clock.now_ms())
+                x.feed.start_at([s for s in new if s in ctx.book.instruments], ctx.clock.now_ms())
             warmer = Warmer(ctx.venue, ctx.clock.now_ms())
-            lanes = [await warmer.lane(release, entry) for entry in entries]
+            listed = [entry for entry in entries if entry.symbol in ctx.book.instruments]
+            for entry in entries:
+                if entry not in listed:
+                    ctx.alerts.send("symbol not listed: left out", symbol=entry.symbol)
+            lanes = [await warmer.lane(release, entry) for entry in listed]
             x.deciding.swap(lanes)
             x.releases.adopt(release)
-            await x.market.set_symbols(frozenset(self._symbols(release)))
+            await x.market.set_symbols(
+                frozenset(self._symbols(release)) & frozenset(ctx.book.instruments)
+            )
 
     def _on_user(self, event: UserEvent) -> None:
         if not isinstance(event, StreamState):
             self._x.intake.push(event)
             return
+        self._x.user_up = event.up
         if event.up:
             self._ctx.emit(EventType.WS_CONNECTED, stream=event.name)
             if self._user_up.is_set():
@@ -207,6 +244,7 @@ class App:
 
     def _each_candle(self, event: Any) -> None:
         self._x.day.roll()
+        self._periodic.check_day()
         hour = event.time // HOUR_MS
         if hour != self._equity_hour:
             self._equity_hour = hour
@@ -219,58 +257,6 @@ class App:
         self._ctx.ledger.add_equity(
             self._ctx.clock.now_ms(), book.balance.wallet, book.equity, count
         )
-
-    async def _periodic(self) -> None:
-        timing = self._ctx.settings.timing
-        jobs: list[tuple[float, Callable[[], Awaitable[None]]]] = [
-            (FLUSH_S, self._flush),
-            (timing.reconcile_s, self._reconcile),
-            (timing.release_poll_s, self._poll_release),
-            (timing.status_s, self._write_status),
-            (PRICE_BY_REST_S, self._prices_by_rest),
-        ]
-        due = [time.monotonic() + every for every, _ in jobs]
-        while True:
-            await asyncio.sleep(max(0.0, min(due) - time.monotonic()))
-            for index, (every, job) in enumerate(jobs):
-                if time.monotonic() >= due[index]:
-                    await job()
-                    due[index] = time.monotonic() + every
-
-    async def _flush(self) -> None:
-        self._ctx.ledger.flush()
-
-    async def _reconcile(self) -> None:
-        await self._x.reconciler.run_once()
-        book = self._ctx.book
-        self._x.day.check(daily_loss(book.equity, self._x.day.baseline))
-
-    async def _poll_release(self) -> None:
-        release = self._x.releases.poll()
-        if release is None:
-            return
-        try:
-            await self._use(release)
-        except (VenueFaultError, NocturneError) as fault:
-            # The old set goes on; the next poll tries again.
-            self._x.releases.forget()
-            log.warning("release %s not taken yet: %s", release.release_id, fault)
-
-    async def _write_status(self) -> None:
-        self._x.status.write()
-        notify("WATCHDOG=1")
-
-    async def _prices_by_rest(self) -> None:
-        """While the stream is down, prices of what is open are asked for."""
-        if self._x.feed.up:
-            return
-        for holding in list(self._ctx.book.holdings()):
-            try:
-                price = await self._ctx.venue.last_price(holding.symbol)
-            except VenueFaultError as fault:
-                log.warning("price of %s: %s", holding.symbol, fault)
-                return
-            self._x.feed.price_by_rest(holding.symbol, price)
 
     async def _watch_finished(self) -> None:
         """End the run once the sandbox has replayed everything and nothing is under way."""
@@ -287,7 +273,7 @@ class App:
     async def _shut_down(self) -> None:
         x, ctx = self._x, self._ctx
         notify("STOPPING=1")
-        ctx.switches.entries = False
+        ctx.switches.block("stopping", "the executor is stopping")
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
                 await ctx.activity.wait_idle()
@@ -301,38 +287,6 @@ class App:
         self.note_equity()
         ctx.emit(EventType.SYSTEM_STOPPED)
         x.status.state = "stopped"
-        x.status.write()
+        await self._periodic.once("status", self._periodic.write_status)
         await ctx.venue.close()
         ctx.ledger.close()
-
-    async def _status(self) -> dict[str, Any]:
-        return self._x.status.collect()
-
-    async def _stop_command(self) -> dict[str, Any]:
-        self._stop.set()
-        return {"status": "stopping"}
-
-    async def _pause(self) -> dict[str, Any]:
-        return self._switch_entries(on=False)
-
-    async def _resume(self) -> dict[str, Any]:
-        return self._switch_entries(on=True)
-
-    def _switch_entries(self, *, on: bool) -> dict[str, Any]:
-        self._ctx.switches.entries = on
-        self._ctx.emit(EventType.ENTRIES_CHANGED, entries=on, by="operator")
-        return {"entries": on}
-
-    async def _flatten(self) -> dict[str, Any]:
-        """Entries off, everything closed at market, and the exchange asked whether it is."""
-        self._switch_entries(on=False)
-        for holding in list(self._ctx.book.holdings()):
-            self._x.closer.close(holding, "flatten", None)
-        try:
-            async with asyncio.timeout(20):
-                while any(True for _ in self._ctx.book.holdings()):
-                    await asyncio.sleep(0.05)
-            left = await self._ctx.venue.positions()
-        except (TimeoutError, VenueFaultError) as error:
-            return {"error": f"not flat yet: {error!r}"}
-        return {"flat": not left, "positions": [p.symbol for p in left]}

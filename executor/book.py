@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -18,6 +18,7 @@ from trading.strategies.registry import get_strategy
 
 ADOPTED_STRATEGY = "adopted"
 ADOPTED_EMERGENCY_STOP = 0.05
+NOT_SET_UP = "not set up: "
 
 
 @dataclass
@@ -79,6 +80,16 @@ class Book:
         self.slots: dict[str, Slot] = {}
         self.instruments: dict[str, Instrument] = {}
         self.balance = Balance(ZERO, ZERO)
+
+    def learn(self, instruments: Mapping[str, Instrument]) -> None:
+        """Take instruments over; one that is not set up as wanted gets no entries."""
+        for symbol, instrument in instruments.items():
+            self.instruments[symbol] = instrument
+            slot = self.slot(symbol)
+            if instrument.refused:
+                slot.halted = slot.halted or f"{NOT_SET_UP}{instrument.refused}"
+            elif slot.halted is not None and slot.halted.startswith(NOT_SET_UP):
+                slot.halted = None
 
     def slot(self, symbol: str) -> Slot:
         """The slot of a symbol, made when first asked for."""

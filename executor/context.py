@@ -14,20 +14,13 @@ from executor.book import Book
 from executor.bus import Bus
 from executor.clock import Clock
 from executor.events import Event, EventMaker, EventType
+from executor.halts import META, Halt, Switches
 from executor.journal import Journal
 from executor.ledger.store import Ledger
 from executor.ports import Venue
 from executor.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Switches:
-    """What the operator or a limit has switched off; exits are never off."""
-
-    entries: bool = True
-    why: str = ""
 
 
 @dataclass
@@ -54,6 +47,14 @@ class Context:
         event = self.journal.record(self.make(kind, symbol=symbol, cause=cause, **data))
         self.bus.publish(event)
         return event
+
+    def halt(self, mode: Halt, by: str) -> None:
+        """Change the halt mode, durably: a restart must not lift it."""
+        if mode is Halt.RUNNING:
+            self.switches.resume()
+        self.switches.halt = mode
+        self.ledger.set_meta(META, mode.value)
+        self.emit(EventType.ENTRIES_CHANGED, entries=self.switches.entries, halt=mode.value, by=by)
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run work beside the caller; it counts as activity, and its failure is told, not lost."""

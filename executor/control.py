@@ -18,7 +18,7 @@ from trading.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
-Command = Callable[[], Awaitable[dict[str, Any]]]
+Command = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 TIMEOUT_S = 30.0
 NAME = "control.sock"
 
@@ -47,9 +47,12 @@ class ControlServer:
         # The lock of the state folder is held: a socket that lies here is a dead process's.
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with _address(self._state) as address:
-            listener.bind(address)
-        path.chmod(0o600)
+        mask = os.umask(0o177)
+        try:
+            with _address(self._state) as address:
+                listener.bind(address)
+        finally:
+            os.umask(mask)
         self._server = await asyncio.start_unix_server(self._serve, sock=listener)
 
     async def stop(self) -> None:
@@ -70,16 +73,22 @@ class ControlServer:
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            name = orjson.loads(line)["command"]
+            request = orjson.loads(line)
+            name = request["command"]
             command = self._commands[name]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return {"error": f"unknown command; known are {', '.join(sorted(self._commands))}"}
         log.info("control: %s", name)
-        return await command()
+        try:
+            return await command(request)
+        except Exception as error:
+            # The caller learns what went wrong; the server goes on.
+            log.exception("control: %s failed", name)
+            return {"error": f"{name} failed: {type(error).__name__}: {error}"}
 
 
-def call(state: Path, command: str) -> dict[str, Any]:
-    """Send a command to the executor of a state folder.
+def call(state: Path, command: str, **arguments: str) -> dict[str, Any]:
+    """Send a command with its arguments to the executor of a state folder.
 
     Raises:
         SettingsError: none is running there.
@@ -89,11 +98,12 @@ def call(state: Path, command: str) -> dict[str, Any]:
         try:
             with _address(state) as address:
                 client.connect(address)
-            client.sendall(json.dumps({"command": command}).encode() + b"\n")
+            client.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
             with client.makefile("rb") as answer:
                 body: dict[str, Any] = orjson.loads(answer.readline())
         except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise SettingsError(
-                f"no executor answers in {state} ({error}); start one with `nocturne executor run`"
+                f"no executor answers in {state} ({reason}); start one with `nocturne executor run`"
             ) from error
     return body

@@ -29,6 +29,7 @@ class Feed:
         self._waiting: defaultdict[str, deque[Candle]] = defaultdict(deque)
         self._filling: set[str] = set()
         self._heard = time.monotonic()
+        self._spoke: dict[str, float] = {}
         self.up = False
         self.seen: defaultdict[str, int] = defaultdict(int)
         """Closed candles seen on the stream, by symbol."""
@@ -62,10 +63,18 @@ class Feed:
         """Wall seconds since the last message."""
         return time.monotonic() - self._heard
 
-    def fresh(self) -> bool:
-        """Whether decisions may be made on what the stream shows."""
+    def speaks(self, symbol: str) -> bool:
+        """Whether the stream brings this symbol's messages; the others' prove nothing for it."""
+        if self._stale_s is None:
+            return self.up
+        spoke = self._spoke.get(symbol)
+        return self.up and spoke is not None and time.monotonic() - spoke <= self._stale_s
+
+    def fresh(self, symbol: str | None = None) -> bool:
+        """Whether decisions may be made on what the stream shows (of one symbol, where named)."""
         silent = self._stale_s is not None and self.silence_s > self._stale_s
-        return self.up and not silent and not self._filling
+        mute = symbol is not None and not self.speaks(symbol)
+        return self.up and not silent and not mute and not self._filling
 
     def push(self, event: MarketEvent) -> None:
         """Take a market event."""
@@ -73,6 +82,7 @@ class Feed:
             self._state(event)
             return
         self._heard = time.monotonic()
+        self._spoke[event.symbol] = self._heard
         self.messages += 1
         self._arrived.set()
         self.newest_event = max(self.newest_event, event.event_time)

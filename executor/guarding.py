@@ -17,6 +17,7 @@ from decimal import Decimal
 from executor.book import Holding
 from executor.context import Context
 from executor.events import EventType
+from executor.halts import Halt
 from executor.intake import Intake
 from executor.orders import OrderDesk, Result, Ticket
 from executor.ports import OrderKind
@@ -69,6 +70,8 @@ class Closer:
     def close(self, holding: Holding, reason: str, cause: str | None, leg: str = "px") -> None:
         """Begin to close; one close a position runs at a time."""
         if holding.closing is not None or holding.closed.is_set() or not holding.filled:
+            return
+        if not self._ctx.switches.may_close(reason, leg):
             return
         holding.closing = reason
         log.info("closing %s: %s", holding.symbol, reason)
@@ -213,7 +216,11 @@ class Watch:
         while True:
             await asyncio.sleep(min(0.5, limit / 4))
             for holding in list(self._ctx.book.holdings()):
-                if holding.filled and not holding.protected:
+                if not holding.filled:
+                    continue
+                if self._ctx.switches.halt is Halt.FLATTEN:
+                    self._closer.close(holding, "flatten", None)
+                elif not holding.protected:
                     self._check(holding, limit)
 
     def _check(self, holding: Holding, limit: float) -> None:
@@ -240,7 +247,12 @@ class DayGuard:
         self._ctx = ctx
         self._day = int(ctx.ledger.meta("day", "-1"))
         self._baseline = Decimal(ctx.ledger.meta("day_baseline", "0"))
-        self._told = -1
+        self._reached = int(ctx.ledger.meta("day_limit_reached", "-1"))
+
+    @property
+    def limit_reached(self) -> bool:
+        """Whether the limit was reached today; it holds until the next day, restarts included."""
+        return self._reached == self._day
 
     @property
     def baseline(self) -> Decimal:
@@ -264,9 +276,10 @@ class DayGuard:
         self._ctx.ledger.set_meta("day_baseline", format(baseline, "f"))
 
     def check(self, loss: Decimal) -> None:
-        """Tell once a day that the limit was reached."""
+        """Latch the limit for the rest of the day, and tell once that it was reached."""
         limit = self._ctx.settings.risk.daily_loss_limit
-        if loss >= limit and self._told != self._day:
-            self._told = self._day
+        if loss >= limit and not self.limit_reached:
+            self._reached = self._day
+            self._ctx.ledger.set_meta("day_limit_reached", str(self._day))
             self._ctx.emit(EventType.DAILY_LOSS_LIMIT_REACHED, loss=f"{loss:.4f}", limit=str(limit))
             self._ctx.alerts.send("daily loss limit reached", loss=f"{loss:.2%}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol
@@ -27,11 +28,25 @@ from executor.ports import (
     VenueOrder,
 )
 from executor.positions import Tally, tally
+from executor.protection import STOP_LEG
 from trading.order_ids import is_ours
 
 log = logging.getLogger(__name__)
 
 SLIPPAGE_ALERT = 0.005
+TRANSFERS = frozenset(
+    {
+        "DEPOSIT",
+        "WITHDRAW",
+        "WITHDRAW_REJECT",
+        "ADMIN_DEPOSIT",
+        "ADMIN_WITHDRAW",
+        "ASSET_TRANSFER",
+        "COIN_SWAP_DEPOSIT",
+        "COIN_SWAP_WITHDRAW",
+    }
+)
+"""Reasons of an account update that are no profit or loss."""
 LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 
 
@@ -59,6 +74,9 @@ class Intake:
         self._desk = desk
         self._watcher = watcher
         self._queue: asyncio.Queue[UserEvent] = asyncio.Queue()
+        self._newest_account = 0
+        # Transfers count by their change: one that is told twice would move the baseline twice.
+        self._transfers: deque[tuple[int, Decimal | None, Decimal]] = deque(maxlen=100)
 
     @property
     def _book(self) -> Book:
@@ -91,10 +109,13 @@ class Intake:
             self._account(event)
 
     def _account(self, event: AccountUpdate) -> None:
-        if event.wallet is not None:
+        if event.wallet is not None and event.event_time >= self._newest_account:
+            self._newest_account = event.event_time
             moved = event.wallet - self._book.balance.wallet
             self._book.balance = Balance(event.wallet, self._book.balance.available + moved)
-        if event.reason in ("DEPOSIT", "WITHDRAW"):
+        transfer = (event.event_time, event.wallet, event.change)
+        if event.reason in TRANSFERS and transfer not in self._transfers:
+            self._transfers.append(transfer)
             self._watcher.transferred(event.change)
 
     def _algo(self, event: AlgoUpdate) -> None:
@@ -107,9 +128,13 @@ class Intake:
         if not order.terminal or holding is None or holding.row.key != row.key:
             return
         holding.resting.pop(order.client_id, None)
+        stopped = any(name for name in holding.resting if f"-{STOP_LEG}-" in name)
         died = order.status in ("REJECTED", "EXPIRED") or (
             order.status == "FINISHED" and not order.filled
         )
+        if (died or order.status == "CANCELED") and not stopped:
+            # The watch counts from now on, whoever else fails to look.
+            holding.mark_unprotected()
         if died and holding.filled:
             self._watcher.stop_died(holding, f"{order.status} {event.reason}".strip())
         elif order.status == "CANCELED":
@@ -141,6 +166,9 @@ class Intake:
 
     def apply(self, fill: VenueFill, row: OrderRow | None) -> bool:
         """Book one trade; False when it is known already or belongs to nothing of ours."""
+        if self._ctx.ledger.has_fill(fill.symbol, fill.trade_id):
+            # An event that comes twice must not bring a closed position back into the book.
+            return False
         holding = self._holding_for(fill, row)
         if holding is None:
             return False
@@ -176,10 +204,7 @@ class Intake:
         return True
 
     def _book_order(self, row: OrderRow, fill: VenueFill) -> None:
-        fresh = self._ctx.ledger.order(row.client_id) or row
-        total = fresh.filled + fill.quantity
-        before = float(fresh.filled) * (fresh.average_price or 0.0)
-        average = (before + float(fill.quantity * fill.price)) / float(total)
+        total, average = self._ctx.ledger.filled_of(row.client_id)
         changes = {"filled": total, "average_price": average}
         if row.conditional and row.child_id is None:
             self._ctx.ledger.update_order(row.client_id, child_id=fill.order_id, **changes)
@@ -243,6 +268,26 @@ class Intake:
         if holding.filled:
             holding.guard = guard_of(holding.row)
 
+    def reopen(self, row: PositionRow, cause: str | None) -> bool:
+        """Take a position back that was booked as over though its trades say that it is not."""
+        sums = tally(row.side, self._ctx.ledger.fills_of(row.id))
+        if sums.quantity <= 0:
+            return False
+        holding = Holding(row)
+        self._store(
+            holding,
+            status="open",
+            quantity=sums.quantity,
+            entry_price=sums.entry_price,
+            closed_at=None,
+            exit_price=None,
+            exit_reason=None,
+        )
+        holding.guard = guard_of(holding.row)
+        self._book.slot(row.symbol).holding = holding
+        self._watcher.changed(row.symbol, cause)
+        return True
+
     def correct(self, holding: Holding, quantity: Decimal, cause: str) -> None:
         """Take the exchange's word for a size that its trades do not explain."""
         self._store(holding, quantity=quantity)
@@ -273,8 +318,18 @@ class Intake:
             fees=str(sums.fees),
         )
         self._book.slot(holding.symbol).holding = None
+        if reason == "liquidation":
+            self._halt_after_liquidation(holding, cause)
         holding.closed.set()
         self._watcher.changed(holding.symbol, cause)
+
+    def _halt_after_liquidation(self, holding: Holding, cause: str | None) -> None:
+        """The stop did not hold, so the sizes or the stops are wrong: a person must look."""
+        self._book.slot(holding.symbol).halted = "liquidated"
+        self._ctx.emit(
+            EventType.SYMBOL_HALTED, symbol=holding.symbol, cause=cause, reason="liquidated"
+        )
+        self._ctx.alerts.send("liquidated: symbol halted", symbol=holding.symbol)
 
     async def refetch(self, symbol: str, start_ms: int) -> int:
         """Book trades that the user stream did not bring; returns how many were new."""

@@ -18,9 +18,14 @@ def single_instance(state: Path) -> Iterator[None]:
     Raises:
         SettingsError: another executor holds it.
     """
-    state.mkdir(parents=True, exist_ok=True)
     path = state / "executor.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SettingsError(
+            f"state folder {state} cannot be written ({error.strerror}); see paths.state"
+        ) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

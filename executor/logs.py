@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from executor.masking import masked
+
 KEEP_DAYS = 7
 SHORTEST_SECRET = 8
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -35,7 +37,7 @@ class JsonLines(logging.Formatter):
         line |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        text = orjson.dumps(line, default=str).decode()
+        text = masked(orjson.dumps(line, default=str).decode())
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text

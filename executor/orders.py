@@ -15,10 +15,13 @@ from executor.events import EventType
 from executor.ledger.records import OrderRow
 from executor.outcomes import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
 from executor.ports import NewOrder, OrderKind, VenueOrder
-from executor.venues.errors import KEYS, VenueFaultError
+from executor.venues.errors import KEYS, Rejected, VenueFaultError
 from trading.order_ids import format_order_id, parse_order_id
 
 log = logging.getLogger(__name__)
+
+ENTRY_GOOD_FOR_S = 15.0
+"""An entry is not sent, nor sent again, once its decision is older (a stopped process goes on)."""
 
 EXCHANGE_STATUS = {
     "FILLED": "filled",
@@ -115,7 +118,7 @@ class OrderDesk:
         if not self._record(ticket, order, n):
             return Sent(Result.DUPLICATE, client_id)
         self._sent_at.append(time.monotonic())
-        return await self._deliver(order)
+        return await self._deliver(order, entry=ticket.leg == "en")
 
     def _record(self, ticket: Ticket, order: NewOrder, n: int) -> bool:
         ctx = self._ctx
@@ -159,10 +162,28 @@ class OrderDesk:
             )
         )
 
-    async def _deliver(self, order: NewOrder) -> Sent:
+    def _held_back(self, order: NewOrder, age_s: float) -> str:
+        """Why an entry must not go out now; asked before every single request of it."""
+        if not self._ctx.switches.entries:
+            return f"entries are off: {self._ctx.switches.why}"
+        if not self._ctx.ledger.durable:
+            return f"the intent is not on the disk: {self._ctx.ledger.problem}"
+        if self._ctx.book.slot(order.symbol).halted is not None:
+            return "the symbol is halted"
+        if age_s > ENTRY_GOOD_FOR_S:
+            return f"the decision is {age_s:.0f} s old"
+        return ""
+
+    async def _deliver(self, order: NewOrder, *, entry: bool) -> Sent:
         attempts = 0
+        begun = time.monotonic()
         while True:
             attempts += 1
+            if entry:
+                why = self._held_back(order, time.monotonic() - begun)
+                if why:
+                    return self._failed(order, "rejected", Rejected(why), Result.FAILED)
+                self._awaited(order.symbol)
             try:
                 placed = await self._ctx.venue.place(order)
             except VenueFaultError as fault:
@@ -179,6 +200,12 @@ class OrderDesk:
                     return self._failed(order, "dead", fault, Result.FAILED)
                 return self._failed(order, "rejected", fault, _RESULTS[step.step])
             return self._placed(order, placed)
+
+    def _awaited(self, symbol: str) -> None:
+        """A fill can come from now on: the time within which it must be protected begins."""
+        holding = self._ctx.book.holding(symbol)
+        if holding is not None and not holding.filled:
+            holding.since = time.monotonic()
 
     def _placed(self, order: NewOrder, placed: VenueOrder) -> Sent:
         row = self._ctx.ledger.order(order.client_id)
@@ -207,7 +234,7 @@ class OrderDesk:
     def _failed(self, order: NewOrder, status: str, fault: VenueFaultError, result: Result) -> Sent:
         self._update(order.client_id, status=status, error=str(fault))
         if fault.code in KEYS:
-            self._ctx.switches.entries = False
+            self._ctx.switches.block("key", "the exchange refuses the key")
             self._ctx.alerts.send("the exchange refuses the key: entries off", error=str(fault))
         row = self._ctx.ledger.order(order.client_id)
         self._ctx.emit(

@@ -12,11 +12,12 @@ from executor.alerts import Alerts, LogAlerts
 from executor.book import Book, Holding
 from executor.bus import Bus
 from executor.clock import Clock
-from executor.context import Context, Switches
+from executor.context import Context
 from executor.deciding import Deciding
 from executor.events import Event, EventMaker
 from executor.feed import Feed
 from executor.guarding import Closer, DayGuard, Monitor, Watch
+from executor.halts import META, Halt, Switches
 from executor.intake import Intake
 from executor.journal import Journal
 from executor.ledger.store import Ledger
@@ -84,6 +85,8 @@ class Executor:
     market: MarketStream
     user: UserStream
     stepper: Stepper | None
+    user_up: bool = False
+    """Whether the user stream is connected."""
 
 
 def make_context(
@@ -91,7 +94,7 @@ def make_context(
 ) -> Context:
     """Bus, journal and book around a ledger and a venue."""
     activity = Activity()
-    switches = Switches()
+    switches = Switches(halt=Halt(ledger.meta(META, Halt.RUNNING.value)))
     told: Alerts = alerts if alerts is not None else LogAlerts()
 
     def dead_letter(event: Event, handler: str, failure: BaseException) -> None:
@@ -100,7 +103,7 @@ def make_context(
         told.send("event not handled", handler=handler, event=event.type.value)
 
     def overflow(queued: int) -> None:
-        switches.entries, switches.why = False, "event queue overflow"
+        switches.block("queue", "the event queue was full")
         log.error("event queue full (%d): entries off", queued)
         told.send("event queue full: entries off", queued=queued)
 

@@ -36,6 +36,8 @@ class Instrument:
     min_notional: Decimal
     quote_asset: str = "USDT"
     trading: bool = True
+    refused: str = ""
+    """Why margin type or leverage are not as wanted: guard what is open, open nothing."""
 
     def floor_quantity(self, quantity: Decimal) -> Decimal:
         """Largest quantity of whole steps not above ``quantity``, at most the market maximum."""
@@ -152,6 +154,17 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPermissions:
+    """What an API key may do besides trading futures; ``expires_at`` in ms UTC."""
+
+    futures: bool
+    withdraw: bool
+    transfer: bool
+    ip_restricted: bool
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OrderUpdate:
     """User event: an order changed, with its fill where there was one."""
 
@@ -230,7 +243,14 @@ class Venue(Protocol):
         ...
 
     async def connect(self, symbols: Sequence[str], leverage: int) -> dict[str, Instrument]:
-        """Measure the clock offset, refuse hedge mode, set margin type and leverage."""
+        """Measure the clock offset, refuse hedge mode, set and verify margin type and leverage.
+
+        A symbol that is not listed is left out; one that cannot be set up says so in ``refused``.
+        """
+        ...
+
+    async def key_permissions(self) -> KeyPermissions | None:
+        """What the key may do; None where the exchange has no way to ask (test networks)."""
         ...
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ from executor.book import Holding
 from executor.context import Context
 from executor.events import EventType
 from executor.guarding import DEAD_STOP_GRACE_S, ticket_for
+from executor.halts import Halt
 from executor.orders import OrderDesk, Result
 from executor.ports import VenueOrder
 from executor.protection import STOP_LEG, Protective, desired, plan
@@ -61,6 +62,10 @@ class Protector:
         finally:
             self._working.discard(symbol)
 
+    @property
+    def _frozen(self) -> bool:
+        return self._ctx.switches.halt is Halt.FREEZE
+
     def _lacking(self, symbol: str) -> bool:
         holding = self._ctx.book.holding(symbol)
         unprotected = holding is not None and holding.filled and not holding.protected
@@ -72,6 +77,8 @@ class Protector:
             listed = await self._ctx.venue.open_orders(symbol)
             if holding is not self._ctx.book.holding(symbol):
                 continue
+            if holding is None and self._frozen:
+                return
             if holding is None:
                 await self._cancel(o for o in listed if o.conditional and is_ours(o.client_id))
                 return
@@ -84,6 +91,11 @@ class Protector:
     async def _round(self, holding: Holding, listed: list[VenueOrder], cause: str | None) -> bool:
         """One comparison; True when all rests as it should, or the position is being closed."""
         assert holding.guard is not None
+        ours = [o for o in listed if o.resting and o.conditional and is_ours(o.client_id)]
+        if self._frozen and any(parse_order_id(o.client_id).leg == STOP_LEG for o in ours):
+            # Whatever price somebody gave it: frozen, a stop that rests is not touched.
+            self._confirm(holding, ours, cause)
+            return True
         instrument = self._ctx.book.instruments[holding.symbol]
         todo = plan(desired(holding.guard, instrument), listed)
         self._confirm(holding, todo.keep, cause)
@@ -160,8 +172,13 @@ class Protector:
         await asyncio.sleep(DEAD_STOP_GRACE_S)
         if holding.closed.is_set():
             return
-        positions = await self._ctx.venue.positions()
-        if all(p.symbol != holding.symbol for p in positions):
-            return
+        try:
+            positions = await self._ctx.venue.positions()
+        except VenueFaultError as fault:
+            # Not knowing is no reason to wait: a reduce-only close of nothing does no harm.
+            log.warning("%s: position not known (%s)", holding.symbol, fault)
+        else:
+            if all(p.symbol != holding.symbol for p in positions):
+                return
         log.error("%s: protective order died (%s), closing", holding.symbol, why)
         self._closer.close(holding, "stop_died", holding.row.cause, leg="em")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from decimal import Decimal
 
 from executor.adoption import Adoption
@@ -24,6 +25,9 @@ from executor.protector import Protector
 from executor.trader import Trader
 from executor.venues.errors import VenueFaultError
 from trading.order_ids import is_ours
+
+LOOKS = 2
+BETWEEN_LOOKS_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Reconciler:
         self._lock = asyncio.Lock()
         self.rounds = 0
         self.last_ok_ms = 0
+        self.last_ok_at = time.monotonic()
 
     def load(self) -> None:
         """Positions of the ledger into the book; their protection is not taken on trust."""
@@ -96,6 +101,7 @@ class Reconciler:
                     return False
         self.rounds += 1
         self.last_ok_ms = self._ctx.clock.now_ms()
+        self.last_ok_at = time.monotonic()
         return True
 
     async def _compare(self) -> None:
@@ -105,7 +111,13 @@ class Reconciler:
             venue.positions(), venue.open_orders(), venue.balance()
         )
         book.balance = balance
+        self._ctx.clock.adjust(venue.offset_ms)
         at_venue = {position.symbol: position for position in held}
+        for position in held:
+            # After a start no price is known: open losses would not count until the first trade.
+            slot = book.slot(position.symbol)
+            if slot.last_price is None and position.mark_price > 0:
+                slot.last_price = float(position.mark_price)
         for symbol in sorted(set(at_venue) | set(book.slots)):
             if book.slot(symbol).changes == marks.get(symbol, 0):
                 await self._symbol(symbol, at_venue.get(symbol))
@@ -144,6 +156,8 @@ class Reconciler:
         quantity = position.quantity * holding.row.side if position is not None else ZERO
         if quantity == holding.row.quantity:
             return
+        if not await self._seen_again(holding, quantity):
+            return
         self._ctx.alerts.send("position differs from the exchange", symbol=symbol)
         event = self._ctx.emit(
             EventType.POSITION_CORRECTED,
@@ -160,10 +174,32 @@ class Reconciler:
         else:
             self._intake.correct(holding, quantity, event.id)
 
+    async def _seen_again(self, holding: Holding, quantity: Decimal) -> bool:
+        """Whether the exchange says so twice: its list of positions may lag behind its trades, and
+        believing it once would take the stop away from what is still held."""
+        changes = self._ctx.book.slot(holding.symbol).changes
+        for _ in range(LOOKS):
+            await asyncio.sleep(BETWEEN_LOOKS_S)
+            held = await self._ctx.venue.positions()
+            now = sum((p.quantity for p in held if p.symbol == holding.symbol), ZERO)
+            if now * holding.row.side != quantity:
+                return False
+            await self._intake.refetch(holding.symbol, holding.row.opened_at - MINUTE_MS)
+            if self._ctx.book.slot(holding.symbol).changes != changes or holding.closed.is_set():
+                return False
+        return True
+
     async def _stranger(self, position: VenuePosition) -> None:
+        await self._know(position.symbol)
         if await self._adoption.adopt(position):
             return
         self.halt(position.symbol, f"foreign position of {position.quantity}")
+
+    async def _know(self, symbol: str) -> None:
+        """Nothing can be protected without the price steps of its symbol."""
+        if symbol not in self._ctx.book.instruments:
+            leverage = self._ctx.settings.venue.leverage
+            self._ctx.book.learn(await self._ctx.venue.connect([symbol], leverage))
 
     def halt(self, symbol: str, reason: str) -> None:
         """No entries in a symbol until the next start."""

@@ -8,6 +8,10 @@ from decimal import Decimal
 from executor.ports import Instrument
 from executor.settings import RiskSettings
 
+MAX_SIGNAL_AGE_S = 10.0
+LIQUIDATION_SHARE = 0.9
+"""Isolated margin is gone at about 1 / leverage; a stop needs a distance from there."""
+
 
 @dataclass(frozen=True, slots=True)
 class EntryRequest:
@@ -22,6 +26,9 @@ class EntryRequest:
     max_position_size: float
     """Share of the equity, from the release."""
     stop_price: float | None
+    emergency_price: float | None = None
+    age_s: float = 0.0
+    """Time since the decision; a process that was stopped goes on with old signals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,11 @@ class AccountState:
     release_valid: bool
     halted: str | None
     leverage: int = 1
+    day_limit_reached: bool = False
+    """The daily loss limit was reached today; it holds although the loss may have shrunk since."""
+    durable: bool = True
+    """Whether an intent would be on the disk before its order is sent."""
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +103,23 @@ def _gates(
         reasons.append(
             f"warming up: {account.candles_seen} of {limits.warmup_candles} closed candles seen"
         )
+    if not account.durable:
+        reasons.append("the ledger cannot be written")
+    if request.age_s > MAX_SIGNAL_AGE_S:
+        reasons.append(f"the signal is {request.age_s:.0f} s old")
     if not instrument.trading:
         reasons.append(f"{request.symbol} is not trading at the exchange")
+    return [*reasons, *_stops(request, account)]
+
+
+def _stops(request: EntryRequest, account: AccountState) -> list[str]:
+    reasons = []
     if request.stop_price is None or request.stop_price <= 0:
         reasons.append("no stop: the parameters give no protective price")
+    elif abs(request.stop_price / request.price - 1) >= LIQUIDATION_SHARE / account.leverage:
+        reasons.append(f"the stop lies beyond the liquidation at leverage {account.leverage}")
+    if account.live and request.emergency_price is None:
+        reasons.append("no emergency stop (filters are off): refused in live")
     return reasons
 
 
@@ -105,6 +130,8 @@ def _limits(request: EntryRequest, account: AccountState, limits: RiskSettings) 
     loss = daily_loss(account.equity, account.day_baseline)
     if loss >= limits.daily_loss_limit:
         reasons.append(f"daily loss {loss:.2%} reached the limit {limits.daily_loss_limit:.2%}")
+    elif account.day_limit_reached:
+        reasons.append(f"the daily loss limit {limits.daily_loss_limit:.2%} was reached today")
     if account.orders_last_minute >= limits.max_orders_per_minute:
         reasons.append(f"{account.orders_last_minute} orders in the last minute")
     moved = abs(Decimal(str(request.last_price)) / Decimal(str(request.price)) - 1)

@@ -7,6 +7,7 @@ of mode 600 beside the settings file.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from dataclasses import dataclass
@@ -14,11 +15,16 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from trading.errors import SettingsError
 
+REAL_HOSTS = frozenset({"fapi.binance.com", "fstream.binance.com", "api.binance.com"}) | {
+    f"fapi{number}.binance.com" for number in range(1, 5)
+}
+TEST_HOST = re.compile(r"//(demo-|testnet|[^/]*binancefuture\.com)")
 KEY_VARIABLE = "NOCTURNE_BINANCE_KEY"
 SECRET_VARIABLE = "NOCTURNE_BINANCE_SECRET"
 
@@ -42,6 +48,8 @@ class VenueSettings(_Section):
     name: str = Field(default="binance_usdm", pattern="^binance_usdm$")
     rest_url: str = Field(default="https://fapi.binance.com", pattern=r"^https?://[^/]+$")
     ws_url: str = Field(default="wss://fstream.binance.com", pattern=r"^wss?://[^/]+$")
+    account_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
+    """Where the key's permissions are asked for; known for the live exchange."""
     recv_window_ms: int = Field(default=5_000, ge=100, le=5_000)
     """At most 5 s: it bounds how long a delayed order can still be executed."""
     request_timeout_ms: int = Field(default=10_000, ge=100, le=30_000)
@@ -63,7 +71,7 @@ class RiskSettings(_Section):
     max_position_share: Decimal = Field(default=Decimal("0.20"), gt=0, le=1)
     """No position above this share of the equity, whatever the release says."""
     min_trade_notional: Decimal = Field(default=Decimal(10), ge=0)
-    max_order_notional: Decimal = Field(default=Decimal(100_000), gt=0)
+    max_order_notional: Decimal = Field(default=Decimal(100_000), gt=0, le=1_000_000)
     """A ceiling that no release and no balance can exceed by accident, in quote currency."""
     max_orders_per_minute: int = Field(default=60, ge=1, le=600)
     max_concurrent: int = Field(default=5, ge=1, le=50)
@@ -119,7 +127,22 @@ class Settings(_Section):
             raise ValueError(f"replay.clock_url is set but mode is '{self.mode}', not 'replay'")
         if self.mode is Mode.LIVE and self.venue.rest_url.startswith("http://"):
             raise ValueError("mode 'live' needs an https rest_url")
+        self._check_hosts()
         return self
+
+    def _check_hosts(self) -> None:
+        """Only ``live`` may talk to the real exchange, and it must not mix two markets."""
+        live = self.mode is Mode.LIVE
+        for name in ("rest_url", "ws_url"):
+            url = str(getattr(self.venue, name))
+            real = urlsplit(url).hostname in REAL_HOSTS
+            if real and not live:
+                raise ValueError(
+                    f"mode '{self.mode}' with venue.{name} {url}: orders would be real; give the"
+                    " URLs of a test network or of a sandbox, or say mode = 'live'"
+                )
+            if live and TEST_HOST.search(url):
+                raise ValueError(f"mode 'live' with the test network's venue.{name} {url}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +175,8 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(f"settings file {path}: {_first_problem(error)}") from error
     base = path.resolve().parent
     paths = PathSettings(
-        published=base / settings.paths.published, state=base / settings.paths.state
+        published=(base / settings.paths.published).resolve(),
+        state=(base / settings.paths.state).resolve(),
     )
     return settings.model_copy(update={"paths": paths})
 

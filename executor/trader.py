@@ -21,6 +21,7 @@ from executor.ports import ZERO, OrderKind
 from executor.releases import ReleaseKeeper
 from executor.risk import AccountState, EntryRequest, Verdict, check_entry, daily_loss
 from executor.settings import Mode
+from executor.venues.errors import VenueFaultError
 from trading.order_ids import order_key
 from trading.position import Position
 from trading.strategies.registry import get_strategy
@@ -83,6 +84,10 @@ class Trader:
         ctx, data = self._ctx, event.data
         strategy = get_strategy(data["strategy"])
         params = self._params(event)
+        if params is None:
+            return Verdict(ZERO, ("the release changed since the decision",))
+        if event.symbol not in ctx.book.instruments:
+            return Verdict(ZERO, (f"{event.symbol} is not listed at the exchange",))
         slot = ctx.book.slot(event.symbol)
         price = float(data["price"])
         guard = Position(
@@ -96,6 +101,8 @@ class Trader:
             last_price=slot.last_price or price,
             max_position_size=float(params["max_position_size"]),
             stop_price=guard.protective_price,
+            emergency_price=guard.emergency_price,
+            age_s=(ctx.clock.now_ms() - event.time) / 1000,
         )
         return check_entry(
             request,
@@ -104,10 +111,15 @@ class Trader:
             ctx.book.instruments[event.symbol],
         )
 
-    def _params(self, event: Event) -> dict[str, Any]:
+    def _params(self, event: Event) -> dict[str, Any] | None:
+        """Parameters that the decision was made with; None once another release has replaced them.
+
+        A strategy without a lane (a signal from outside) has its defaults.
+        """
         for lane in self._parts.deciding.lanes:
             if (lane.strategy, lane.symbol) == (event.data["strategy"], event.symbol):
-                return dict(lane.decider.params)
+                same = lane.release.release_id == event.data["release_id"]
+                return dict(lane.decider.params) if same else None
         return get_strategy(event.data["strategy"]).resolve({})
 
     def _account(self, symbol: str) -> AccountState:
@@ -126,11 +138,14 @@ class Trader:
             open_positions=sum(1 for _ in ctx.book.holdings()),
             orders_last_minute=parts.desk.orders_last_minute,
             candles_seen=parts.feed.seen[symbol],
-            stream_fresh=parts.feed.fresh(),
+            stream_fresh=parts.feed.fresh(symbol),
             entries_on=ctx.switches.entries,
             release_valid=self.release_is_valid(),
             halted=slot.halted,
             leverage=ctx.settings.venue.leverage,
+            day_limit_reached=parts.day.limit_reached,
+            durable=ctx.ledger.durable,
+            live=ctx.settings.mode is Mode.LIVE,
         )
         parts.day.check(daily_loss(state.equity, state.day_baseline))
         return state
@@ -157,7 +172,7 @@ class Trader:
                 release_short=data["release_short"],
                 key=key,
                 bar_time=int(data["bar_time"]),
-                params=json.loads(json.dumps(self._params(event), default=str)),
+                params=json.loads(json.dumps(self._params(event) or {}, default=str)),
                 atr=_atr(data),
                 high_water=0.0,
                 cause=event.id,
@@ -188,9 +203,28 @@ class Trader:
                 await self._parts.closer.settle(sent.client_id)
                 break
             known = self._ctx.ledger.order(sent.client_id)
-            if known is None or known.status != "dead":
+            if known is None or known.status != "dead" or not await self._again(ticket):
                 break
         self.abandon(holding)
+
+    async def _again(self, ticket: Ticket) -> bool:
+        """Whether a second attempt may follow one that died: nothing came of it, and the price
+        is still that of the decision."""
+        slot = self._ctx.book.slot(ticket.symbol)
+        decided = ticket.decision_price
+        if slot.last_price is not None and decided:
+            moved = abs(slot.last_price / decided - 1)
+            if moved > float(self._ctx.settings.risk.max_price_deviation):
+                log.info(
+                    "%s: no second attempt, the price moved %.2f %%", ticket.symbol, moved * 100
+                )
+                return False
+        try:
+            held = await self._ctx.venue.positions()
+        except VenueFaultError as fault:
+            log.warning("%s: no second attempt: %s", ticket.symbol, fault)
+            return False
+        return all(position.symbol != ticket.symbol for position in held)
 
     def abandon(self, holding: Holding) -> None:
         """Give the symbol free again if its entry has ended without a trade."""
@@ -198,7 +232,8 @@ class Trader:
             return
         if any(order.open for order in self._ctx.ledger.orders_of_key(holding.row.key)):
             return
-        self._ctx.ledger.update_position(holding.row.id, status="void")
+        if holding.row.status == "opening":
+            self._ctx.ledger.update_position(holding.row.id, status="void")
         slot = self._ctx.book.slot(holding.symbol)
         if slot.holding is holding:
             slot.holding = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from flows.settings import ResearchSettings, load_settings
 from lake.partitions import parse_iso
 from lake.store import Lake
-from trading.errors import ParameterError
+from trading.errors import ParameterError, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ def make_request(
     settings = load_settings(
         lake=lake, sample=sample, symbols=tuple(symbols) if symbols is not None else None
     )
+    if settings.lake.exists() and not settings.lake.is_dir():
+        raise SettingsError(f"the lake {settings.lake} is a file; give a folder")
     for symbol in settings.symbols:
         if not symbol.isascii() or not symbol.isalnum() or symbol != symbol.upper():
             raise ParameterError(f"'{symbol}' is not a symbol; write for example BTCUSDT")

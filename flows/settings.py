@@ -63,10 +63,24 @@ class StrategyGrids(BaseModel):
         return self
 
 
+_STOPS_LONG = {"take_profit": "0.03,0.06,0.10", "stop_loss": "0.01,0.03"}
+_STOPS_RECENT = {"take_profit": "0.03:0.10:0.01", "stop_loss": "0.01:0.03:0.01"}
+
+# The parameter of its own that each strategy's search varies besides target and stop: coarse, fine.
+_OWN_AXES = {
+    "bb_breakout": ("volume_factor", "1.0,1.2,1.5", "1.0:1.6:0.1"),
+    "combined": ("min_mean", "0.45,0.5,0.55", "0.45:0.6:0.05"),
+    "dynamic_breakout": ("adx_entry", "20,25,30", "18:30:2"),
+    "momentum": ("rank_entry", "0.85,0.9,0.95", "0.85:0.95:0.05"),
+    "pullback": ("rsi_entry", "45,50,55", "44:56:2"),
+    "wave": ("swing_atr", "1.5,2,2.5", "1.5:2.5:0.25"),
+}
+
+
 # Filters stay on: without them a position has no emergency stop either. A few weeks of history hold
 # hardly a filtered signal, so the demo's preset turns them off (config/presets/demo.toml).
 def _default_grids() -> dict[str, StrategyGrids]:
-    return {
+    grids = {
         "breakout": StrategyGrids(
             long={
                 "k": "0.4:0.6:0.1",
@@ -84,6 +98,11 @@ def _default_grids() -> dict[str, StrategyGrids]:
             recent={"take_profit": "0.01:0.05:0.01", "stop_loss": "0.01:0.03:0.005"},
         ),
     }
+    for name, (axis, coarse, fine) in _OWN_AXES.items():
+        grids[name] = StrategyGrids(
+            long={axis: coarse, **_STOPS_LONG}, recent={axis: fine, **_STOPS_RECENT}
+        )
+    return grids
 
 
 class ResearchSettings(BaseSettings):

@@ -8,20 +8,23 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from sandbox.assembly import Venues
 from sandbox.clock import Clock, LockstepClock, wall_ms
+from sandbox.engine.model import Account
 from sandbox.mischief import Mischief
 from sandbox.numbers import plain
 from sandbox.replay import Replay
 from sandbox.settings import iso
-from sandbox.usdm.exchange import Exchange
+from sandbox.spot.model import SpotAccount
 from trading.errors import SettingsError
 
 
 class Control:
     """Handlers of the control calls."""
 
-    def __init__(self, exchange: Exchange, replay: Replay, mischief: Mischief) -> None:
-        self._exchange = exchange
+    def __init__(self, venues: Venues, replay: Replay, mischief: Mischief) -> None:
+        self._venues = venues
+        self._exchange = venues.first
         self._replay = replay
         self._mischief = mischief
 
@@ -40,38 +43,27 @@ class Control:
     async def status(self, request: web.Request) -> web.Response:
         """Where the replay stands."""
         del request
-        exchange, replay = self._exchange, self._replay
-        core = exchange.engine.core
-        return _json(
-            {
-                "market_time": replay.now,
-                "market_time_iso": iso(replay.now),
-                "finished": replay.finished,
-                "failed": replay.failed,
-                "steps": replay.steps,
-                **_clock_state(exchange.clock),
-                "requests": exchange.requests,
-                "messages": exchange.hub.messages,
-                "connections": len(exchange.hub.connections),
-                "faults_struck": exchange.faults.struck,
-                "symbols": list(exchange.feeds),
-                "accounts": {
-                    account.name: {
-                        "wallet": plain(account.wallet),
-                        "orders": len(account.orders),
-                        "open_orders": len(account.open_orders),
-                        "open_algo_orders": len(account.open_algos),
-                        "fills": len(account.fills),
-                        "positions": {
-                            p.symbol: plain(p.amount)
-                            for p in account.positions.values()
-                            if p.amount
-                        },
-                    }
-                    for account in core.accounts.values()
-                },
-            }
-        )
+        venues, replay = self._venues, self._replay
+        shown = {
+            "market_time": replay.now,
+            "market_time_iso": iso(replay.now),
+            "finished": replay.finished,
+            "failed": replay.failed,
+            "steps": replay.steps,
+            **_clock_state(venues.first.clock),
+            "requests": sum(venue.requests for venue in venues.all),
+            "messages": sum(venue.hub.messages for venue in venues.all),
+            "connections": sum(len(venue.hub.connections) for venue in venues.all),
+            "faults_struck": venues.faults.struck,
+            "symbols": venues.symbols,
+        }
+        if venues.usdm is not None:
+            accounts = venues.usdm.engine.core.accounts.values()
+            shown["accounts"] = {account.name: _account(account) for account in accounts}
+        if venues.spot is not None:
+            held = venues.spot.engine.core.accounts.values()
+            shown["spot_accounts"] = {account.name: _spot_account(account) for account in held}
+        return _json(shown)
 
     def _lockstep(self) -> LockstepClock:
         clock = self._exchange.clock
@@ -153,6 +145,27 @@ class Control:
         del request
         self._exchange.faults.clear()
         return _json({})
+
+
+def _account(account: Account) -> dict[str, Any]:
+    positions = account.positions.values()
+    return {
+        "wallet": plain(account.wallet),
+        "orders": len(account.orders),
+        "open_orders": len(account.open_orders),
+        "open_algo_orders": len(account.open_algos),
+        "fills": len(account.fills),
+        "positions": {p.symbol: plain(p.amount) for p in positions if p.amount},
+    }
+
+
+def _spot_account(account: SpotAccount) -> dict[str, Any]:
+    return {
+        "balances": {asset: plain(amount) for asset, amount in account.totals.items() if amount},
+        "orders": len(account.orders),
+        "open_orders": len(account.open_orders),
+        "fills": len(account.fills),
+    }
 
 
 def _clock_state(clock: Clock) -> dict[str, Any]:

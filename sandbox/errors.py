@@ -57,6 +57,7 @@ TOO_MANY_PARAMETERS = Refusal(
 )
 MISSING = Refusal(-1102, "Mandatory parameter '{0}' was not sent, was empty/null, or malformed.")
 NOT_REQUIRED = Refusal(-1106, "Parameter '{0}' sent when not required.")
+INVALID_AMOUNT = Refusal(-1013, "Invalid {0}.")
 PRECISION = Refusal(-1111, "Precision is over the maximum defined for this asset.")
 BAD_TIF = Refusal(-1115, "Invalid timeInForce.")
 BAD_TYPE = Refusal(-1116, "Invalid orderType.")

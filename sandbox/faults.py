@@ -126,6 +126,10 @@ class Faults:
         self.maintenance_until = 0
         self.outage_until = 0
 
+    def reseed(self, seed: int) -> None:
+        """Let another seed decide chance."""
+        self._random = random.Random(f"faults:{seed}")
+
     def add(self, values: Mapping[str, Any]) -> Fault:
         """Order a fault from its JSON; one that strikes at once is given back only."""
         fault = parse_fault(values)

@@ -94,6 +94,10 @@ class Feed:
             )
         return tick
 
+    def minute_volume(self) -> Decimal:
+        """The running minute's recorded volume, in base currency."""
+        return Decimal(repr(float(self.series.volume[self._row]))) if self._row >= 0 else ZERO
+
     def close_minute(self) -> Bar | None:
         """End the minute; its candle exactly as recorded."""
         if self._row < 0:

@@ -18,6 +18,7 @@ from sandbox.engine.model import (
     OrderChanged,
 )
 from sandbox.numbers import plain
+from sandbox.spot.model import BalanceChange, ListChanged, OrderReport, SpotEvent
 from trading.errors import DataError
 
 TABLES: dict[str, tuple[str, ...]] = {
@@ -89,6 +90,39 @@ TABLES: dict[str, tuple[str, ...]] = {
         "reason",
     ),
     "events": ("account", "kind", "detail"),
+    "spot_orders": (
+        "account",
+        "order_id",
+        "list_id",
+        "client_id",
+        "symbol",
+        "side",
+        "type",
+        "tif",
+        "price",
+        "stop_price",
+        "quantity",
+        "execution",
+        "status",
+        "filled",
+        "spent",
+        "expiry",
+    ),
+    "spot_fills": (
+        "account",
+        "trade_id",
+        "order_id",
+        "client_id",
+        "symbol",
+        "side",
+        "price",
+        "quantity",
+        "fee",
+        "fee_asset",
+        "maker",
+    ),
+    "spot_balances": ("account", "kind", "asset", "amount", "total", "reference"),
+    "spot_lists": ("account", "list_id", "client_id", "symbol", "status", "order_status"),
 }
 BATCH = 2_000
 
@@ -96,7 +130,7 @@ BATCH = 2_000
 class Ledger:
     """Rows are kept in memory and committed together: at ``flush`` and every ``BATCH`` rows."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, resume: bool = False) -> None:
         self._connection = sqlite3.connect(str(path) if path else ":memory:")
         self._rows: list[tuple[str, tuple[object, ...]]] = []
         try:
@@ -105,7 +139,7 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise DataError(f"{path}: not a sandbox ledger ({error}); give another file") from error
-        if used:
+        if used and not resume:
             self._connection.close()
             raise DataError(
                 f"{path}: already holds the ledger of a run, which is never written over; "
@@ -174,6 +208,57 @@ class Ledger:
             case ConfigChanged():
                 detail = {"symbol": event.symbol, "leverage": event.leverage}
                 self.write_event(event.time, wall_ms, event.account, "leverage", detail)
+
+    def write_spot(self, event: SpotEvent, wall_ms: int) -> None:
+        """Record an event of the spot engine."""
+        match event:
+            case OrderReport():
+                self._write_spot_order(event, wall_ms)
+            case BalanceChange():
+                self._add(
+                    "spot_balances",
+                    event.time,
+                    wall_ms,
+                    (
+                        event.account, event.kind, event.asset, plain(event.amount),
+                        plain(event.total), event.reference,
+                    ),
+                )  # fmt: skip
+            case ListChanged():
+                self._add(
+                    "spot_lists",
+                    event.time,
+                    wall_ms,
+                    (
+                        event.account, event.list_id, event.client_id, event.symbol, event.status,
+                        event.order_status,
+                    ),
+                )  # fmt: skip
+
+    def _write_spot_order(self, event: OrderReport, wall_ms: int) -> None:
+        order, fill = event.order, event.fill
+        self._add(
+            "spot_orders",
+            event.time,
+            wall_ms,
+            (
+                order.account, order.order_id, order.list_id, order.client_id, order.symbol,
+                order.side, order.type, order.tif, plain(order.price), plain(order.stop_price),
+                plain(order.quantity), event.execution, order.status, plain(order.filled),
+                plain(order.spent), order.expiry,
+            ),
+        )  # fmt: skip
+        if fill is not None:
+            self._add(
+                "spot_fills",
+                event.time,
+                wall_ms,
+                (
+                    fill.account, fill.trade_id, fill.order_id, fill.client_id, fill.symbol,
+                    fill.side, plain(fill.price), plain(fill.quantity), plain(fill.fee),
+                    fill.fee_asset, int(fill.maker),
+                ),
+            )  # fmt: skip
 
     def _write_order(self, event: OrderChanged, wall_ms: int) -> None:
         order = event.order

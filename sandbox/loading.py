@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.candles import Funding, Series, derive_rules, read_folder, read_funding
@@ -11,18 +12,39 @@ from sandbox.instruments import BUILT_IN, Instrument, read_instruments
 from sandbox.intervals import MINUTE
 from sandbox.replay import Span
 from sandbox.settings import Settings, iso
+from sandbox.spot.instruments import BUILT_IN as SPOT_BUILT_IN
+from sandbox.spot.instruments import derive_spot_rules, read_spot_instruments
 from trading.errors import DataError, SettingsError
 
 
-def load_feeds(settings: Settings) -> dict[str, Feed]:
-    """A feed for each candle file, with its rules and its funding."""
-    series = read_folder(settings.candles, settings.symbols)
-    rules = _read_rules(settings)
+def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
+    """A feed for each candle file of a venue, with its rules and its funding.
+
+    For both venues the candles may stand in the subfolders ``usdm`` and ``spot``.
+    """
+    folder = settings.candles / venue if (settings.candles / venue).is_dir() else settings.candles
+    series = read_folder(folder, settings.symbols)
+    if venue == "spot":
+        own = (
+            read_spot_instruments(settings.instruments)
+            if settings.venue == "spot" and (settings.instruments is not None)
+            else {}
+        )
+        return {
+            symbol: Feed(
+                candles,
+                own.get(symbol) or SPOT_BUILT_IN.get(symbol) or derive_spot_rules(candles),
+                Funding(),
+            )
+            for symbol, candles in series.items()
+        }
+    placed = replace(settings, candles=folder)
+    rules = _read_rules(placed)
     return {
         symbol: Feed(
             candles,
             rules.get(symbol) or BUILT_IN.get(symbol) or derive_rules(candles),
-            _read_funding(settings, symbol),
+            _read_funding(placed, symbol),
         )
         for symbol, candles in series.items()
     }
@@ -57,15 +79,16 @@ def _first(paths: object) -> Path | None:
     return next((path for path in paths if path.is_file()), None)  # type: ignore[attr-defined]
 
 
-def choose_span(settings: Settings, feeds: Mapping[str, Feed]) -> Span:
+def choose_span(settings: Settings, found: Iterable[Mapping[str, Feed]]) -> Span:
     """The replayed minutes; what the settings leave open comes from the candles."""
-    first = min(_first_minute(feed.series) for feed in feeds.values())
-    last = max(int(feed.series.open_time[-1]) + MINUTE for feed in feeds.values())
+    feeds = [feed for venue in found for feed in venue.values()]
+    first = min(_first_minute(feed.series) for feed in feeds)
+    last = max(int(feed.series.open_time[-1]) + MINUTE for feed in feeds)
     begin = first if settings.begin is None else settings.begin
     end = last if settings.end is None else settings.end
     if begin >= end:
         raise SettingsError(f"--from {iso(begin)} is not before --to {iso(end)}")
-    if not any(_covers(feed.series, begin, end) for feed in feeds.values()):
+    if not any(_covers(feed.series, begin, end) for feed in feeds):
         raise DataError(
             f"{settings.candles}: no candle between {iso(begin)} and {iso(end)}; "
             f"the files hold {iso(first)} to {iso(last)}"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sandbox.assembly import Venues
 from sandbox.clock import wall_ms
 from sandbox.connection import Connection
 from sandbox.engine import liquidation, orders
@@ -15,6 +16,9 @@ from sandbox.engine.model import Account
 from sandbox.errors import ExchangeError
 from sandbox.faults import EVENTS, STREAMS, Fault
 from sandbox.numbers import decimals_of
+from sandbox.spot.exchange import SpotExchange
+from sandbox.spot.model import NewOrder as SpotOrder
+from sandbox.spot.model import SpotAccount
 from sandbox.usdm.exchange import Exchange
 from trading.errors import SettingsError
 
@@ -22,15 +26,15 @@ TOLERANCE = 3
 
 
 class Mischief:
-    """Strikes a USDⓈ-M exchange with what its bad days bring."""
+    """Strikes the venues with what their bad days bring."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._checkpoint: bytes = b""
+    def __init__(self, venues: Venues) -> None:
+        self._venues = venues
+        self._checkpoint: dict[str, bytes] = {}
         self._mark: dict[str, int] = {}
         self._actions: dict[str, Callable[[Fault], None]] = {
-            "skew": lambda fault: exchange.faults.set_skew(fault.seconds),
-            "drift": lambda fault: exchange.faults.set_drift(fault.seconds),
+            "skew": lambda fault: venues.faults.set_skew(fault.seconds),
+            "drift": lambda fault: venues.faults.set_drift(fault.seconds),
             "rate_limit_window": self._close_limits,
             "maintenance": self._maintain,
             "checkpoint": self._remember,
@@ -50,68 +54,90 @@ class Mischief:
 
     async def strike(self, fault: Fault) -> None:
         """Let a fault happen now; ``SettingsError`` when it cannot."""
-        exchange = self._exchange
-        exchange.faults.struck += 1
+        self._venues.faults.struck += 1
         if fault.kind in STREAMS:
-            self._strike_streams(fault)
+            await self._strike_streams(fault)
         else:
             try:
                 self._actions[fault.kind](fault)
             except (ExchangeError, InvalidOperation, KeyError) as error:
                 raise SettingsError(f"fault {fault.kind}: {error}") from error
-        await exchange.publish()
+        await self._venues.publish()
 
-    def _strike_streams(self, fault: Fault) -> None:
-        exchange, kind = self._exchange, fault.kind
+    @property
+    def _usdm(self) -> Exchange:
+        if self._venues.usdm is None:
+            raise SettingsError("this fault is of USDⓈ-M futures, which are not served here")
+        return self._venues.usdm
+
+    def _is_spot(self, fault: Fault) -> bool:
+        return fault.venue == "spot" or self._venues.usdm is None
+
+    def _connections(self) -> list[Connection]:
+        return [c for venue in self._venues.all for c in list(venue.hub.connections)]
+
+    async def _strike_streams(self, fault: Fault) -> None:
+        kind, usdm, spot = fault.kind, self._venues.usdm, self._venues.spot
         if kind == "expire_listen_key":
-            exchange.expire_listen_keys(force=True)
+            self._usdm.expire_listen_keys(force=True)
             return
         if kind == "server_shutdown":
-            for connection in list(exchange.hub.connections):
-                event = b'{"e":"serverShutdown","E":%d}' % exchange.now
+            event = b'{"e":"serverShutdown","E":%d}' % self._venues.first.now
+            for connection in self._connections():
                 connection.answer(event)
-            self._later(fault.seconds, self._disconnect_all)
+            loop = asyncio.get_running_loop()
+            loop.call_later(fault.seconds, self._disconnect_all)
             return
         private = kind.endswith("user")
-        for connection in list(exchange.hub.connections):
-            if (connection.category == "private") == private:
+        if usdm is not None and kind != "terminate_user":
+            for connection in list(usdm.hub.connections):
+                if (connection.category == "private") == private:
+                    _strike(connection, kind)
+        if spot is None:
+            return
+        if private:
+            await _strike_sessions(spot, kind)
+        else:
+            for connection in list(spot.hub.connections):
                 _strike(connection, kind)
 
-    def _later(self, seconds: float, action: Callable[[], Any]) -> None:
-        asyncio.get_running_loop().call_later(seconds, action)
-
     def _disconnect_all(self) -> None:
-        for connection in list(self._exchange.hub.connections):
+        for connection in self._connections():
             connection.writer.cancel()
+        if self._venues.spot is not None:
+            for session in self._venues.spot.users.sessions:
+                session.cut()
 
     def _close_limits(self, fault: Fault) -> None:
         length = int(fault.seconds * 1000)
-        self._exchange.limits.close_for(length, max(fault.count, TOLERANCE), wall_ms())
+        for venue in self._venues.all:
+            venue.limits.close_for(length, max(fault.count, TOLERANCE), wall_ms())
 
     def _maintain(self, fault: Fault) -> None:
-        self._exchange.faults.maintenance_until = wall_ms() + int(fault.seconds * 1000)
+        self._venues.faults.maintenance_until = wall_ms() + int(fault.seconds * 1000)
         self._disconnect_all()
 
     def _remember(self, fault: Fault) -> None:
         del fault
-        self._checkpoint = self._exchange.engine.freeze()
-        self._mark = self._exchange.ledger.mark()
+        self._checkpoint = {str(i): v.engine.freeze() for i, v in enumerate(self._venues.all)}
+        self._mark = self._venues.ledger.mark()
 
     def _restart(self, fault: Fault) -> None:
         """Out for ``seconds``; with ``rollback`` the state since the checkpoint is lost."""
-        exchange = self._exchange
-        exchange.faults.outage_until = wall_ms() + int(fault.seconds * 1000)
+        venues = self._venues
+        venues.faults.outage_until = wall_ms() + int(fault.seconds * 1000)
         self._disconnect_all()
         if not fault.rollback:
             return
         if not self._checkpoint:
             raise SettingsError("fault restart: rollback needs a checkpoint before it")
-        exchange.engine.thaw(self._checkpoint)
-        span = {"from": self._mark, "to": exchange.ledger.mark()}
-        exchange.ledger.write_event(exchange.now, wall_ms(), "", "rollback", span)
+        for index, venue in enumerate(venues.all):
+            venue.engine.thaw(self._checkpoint[str(index)])
+        span = {"from": self._mark, "to": venues.ledger.mark()}
+        venues.ledger.write_event(venues.first.now, wall_ms(), "", "rollback", span)
 
     def _kill_children(self, fault: Fault) -> None:
-        self._exchange.engine.core.dying_children += fault.count
+        self._usdm.engine.core.dying_children += fault.count
 
     def _set_filter(self, fault: Fault) -> None:
         changes: dict[str, Any] = {}
@@ -123,19 +149,23 @@ class Mischief:
             changes |= {
                 "step": step, "min_quantity": step, "quantity_precision": decimals_of(step),
             }  # fmt: skip
-        self._replace(fault.symbol, changes)
+        self._replace(fault, changes)
 
     def _set_status(self, fault: Fault) -> None:
-        self._replace(fault.symbol, {"status": fault.status or "TRADING"})
+        self._replace(fault, {"status": fault.status or "TRADING"})
 
-    def _replace(self, symbol: str, changes: dict[str, Any]) -> None:
-        exchange = self._exchange
-        market = exchange.engine.core.market(symbol)
-        market.instrument = dataclasses.replace(market.instrument, **changes)
-        exchange.feeds[symbol].instrument = market.instrument
+    def _replace(self, fault: Fault, changes: dict[str, Any]) -> None:
+        """New rules on the venue that is named, or on every venue that lists the symbol."""
+        for venue in self._venues.all:
+            if fault.venue and (venue is self._venues.spot) != (fault.venue == "spot"):
+                continue
+            if fault.symbol in venue.feeds:
+                market = venue.engine.core.market(fault.symbol)
+                market.instrument = dataclasses.replace(market.instrument, **changes)
+                venue.feeds[fault.symbol].instrument = market.instrument
 
     def _account(self, fault: Fault) -> Account:
-        accounts = self._exchange.engine.core.accounts
+        accounts = self._usdm.engine.core.accounts
         return accounts[fault.account] if fault.account else next(iter(accounts.values()))
 
     def _liquidate(self, fault: Fault) -> None:
@@ -143,7 +173,7 @@ class Mischief:
         position = account.position(fault.symbol)
         if not position.amount:
             raise SettingsError(f"fault liquidate: {account.name} holds no {fault.symbol}")
-        liquidation.liquidate(self._exchange.engine.core, account, position)
+        liquidation.liquidate(self._usdm.engine.core, account, position)
 
     def _deleverage(self, fault: Fault) -> None:
         account = self._account(fault)
@@ -152,36 +182,85 @@ class Mischief:
             raise SettingsError(f"fault adl: {account.name} holds no {fault.symbol}")
         held = abs(position.amount)
         quantity = min(held, Decimal(fault.quantity)) if fault.quantity else held
-        liquidation.deleverage(self._exchange.engine.core, account, position, quantity)
+        liquidation.deleverage(self._usdm.engine.core, account, position, quantity)
 
     def _foreign_order(self, fault: Fault) -> None:
         """An order by hand, or by another program, on the same account."""
+        if self._is_spot(fault):
+            self._foreign_spot_order(fault)
+            return
+        core = self._usdm.engine.core
         request = orders.NewOrder(
             symbol=fault.symbol,
             side=fault.side,
             type="LIMIT" if fault.price else "MARKET",
             quantity=Decimal(fault.quantity),
             price=Decimal(fault.price or 0),
-            client_id=f"web_{self._exchange.engine.core.last_order_id + 1}",
+            client_id=f"web_{core.last_order_id + 1}",
         )
-        self._exchange.engine.place(self._account(fault), request)
+        self._usdm.engine.place(self._account(fault), request)
+
+    def _foreign_spot_order(self, fault: Fault) -> None:
+        assert self._venues.spot is not None
+        engine = self._venues.spot.engine
+        engine.place(
+            self._spot_account(fault),
+            SpotOrder(
+                symbol=fault.symbol,
+                side=fault.side,
+                type="LIMIT" if fault.price else "MARKET",
+                quantity=Decimal(fault.quantity),
+                price=Decimal(fault.price or 0),
+                client_id=f"web_{engine.core.last_order_id + 1}",
+            ),
+        )
+
+    def _spot_account(self, fault: Fault) -> SpotAccount:
+        assert self._venues.spot is not None
+        accounts = self._venues.spot.engine.core.accounts
+        return accounts[fault.account] if fault.account else next(iter(accounts.values()))
 
     def _foreign_cancel(self, fault: Fault) -> None:
         """Somebody else cancels all orders of the symbol, conditional ones too."""
-        engine, account = self._exchange.engine, self._account(fault)
-        engine.cancel_all(account, fault.symbol)
-        engine.cancel_all_algos(account, fault.symbol)
+        if self._is_spot(fault) and self._venues.spot is not None:
+            account = self._spot_account(fault)
+            for order in list(account.open_orders.values()):
+                if order.symbol == fault.symbol and order.open:
+                    self._venues.spot.engine.cancel(account, order)
+            return
+        engine, mine = self._usdm.engine, self._account(fault)
+        engine.cancel_all(mine, fault.symbol)
+        engine.cancel_all_algos(mine, fault.symbol)
 
     def _foreign_leverage(self, fault: Fault) -> None:
-        self._exchange.engine.set_leverage(self._account(fault), fault.symbol, fault.leverage)
+        self._usdm.engine.set_leverage(self._account(fault), fault.symbol, fault.leverage)
 
     def _price_jump(self, fault: Fault) -> None:
         """One print at ``price``, outside of the recording; the path goes on from there."""
-        self._exchange.feeds[fault.symbol].move(self._exchange.now, Decimal(fault.price))
-        self._exchange.engine.on_price(fault.symbol, Decimal(fault.price))
+        price = Decimal(fault.price)
+        for venue in self._venues.all:
+            if fault.symbol in venue.feeds:
+                venue.feeds[fault.symbol].move(venue.now, price)
+                venue.engine.on_price(fault.symbol, price)
 
     def _fund(self, fault: Fault) -> None:
-        self._exchange.engine.apply_funding(fault.symbol, Decimal(fault.quantity or "0.0001"))
+        self._usdm.engine.apply_funding(fault.symbol, Decimal(fault.quantity or "0.0001"))
+
+
+async def _strike_sessions(spot: SpotExchange, kind: str) -> None:
+    """User events of spot run over the WebSocket API's connections."""
+    for session in spot.users.sessions:
+        if kind == "terminate_user":
+            event = {"e": "eventStreamTerminated", "E": spot.now}
+            for account in spot.engine.core.accounts:
+                for listener, number in spot.users.of(account):
+                    if listener is session:
+                        await session.send({"subscriptionId": number, "event": event})
+            spot.users.leave(session)
+        elif kind.startswith(("mute", "half_open")):
+            session.muted = True
+        else:
+            session.cut()
 
 
 def _strike(connection: Connection, kind: str) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
 from sandbox.candles import Bar
-from sandbox.clock import Clock
-from sandbox.engine.engine import Engine
+from sandbox.clock import Clock, LockstepClock
 from sandbox.feed import Feed, Tick
 from sandbox.intervals import MINUTE
+from sandbox.numbers import ZERO
 from sandbox.path import next_stop, refine, turning_points
+
+# What of a minute's volume is at hand at its first print already.
+FIRST_SHARE = Decimal("0.25")
 
 
 class Audience(Protocol):
@@ -20,6 +23,40 @@ class Audience(Protocol):
 
     async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
         """Hear of a step at market ``time``; False when no client was sent anything."""
+
+    async def flush(self) -> None:
+        """Wait until all that was told has left."""
+
+
+class Market(Protocol):
+    """What the replay needs of an engine."""
+
+    def at(self, now: int) -> None:
+        """Set the market time (ms)."""
+
+    def busy(self, symbol: str) -> bool:
+        """Whether the path of the symbol's price matters to anybody."""
+
+    def exposure(self, symbol: str) -> int:
+        """Sign of the net position in the symbol."""
+
+    def levels(self, symbol: str) -> list[Decimal]:
+        """Prices at which something happens."""
+
+    def set_price(self, symbol: str, price: Decimal) -> None:
+        """The price at the start."""
+
+    def on_price(self, symbol: str, price: Decimal) -> None:
+        """A trade printed."""
+
+    def supply(self, symbol: str, quantity: Decimal | None) -> None:
+        """Bound what may fill at the next print (None: without bound)."""
+
+    def supplied(self, symbol: str) -> Decimal | None:
+        """What is left of the bound."""
+
+    def apply_funding(self, symbol: str, rate: Decimal) -> None:
+        """Charge funding on every position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +67,68 @@ class Span:
     end: int
 
 
+@dataclass(eq=False)
+class Lane:
+    """One symbol of one venue; ``used`` is what orders have taken of the minute's volume."""
+
+    venue: str
+    engine: Market
+    feed: Feed
+    bounded: bool
+    used: Decimal = ZERO
+    given: Decimal | None = None
+
+    @property
+    def name(self) -> str:
+        """What seeds this lane's path."""
+        return self.feed.symbol if self.venue == "usdm" else f"{self.venue}:{self.feed.symbol}"
+
+    def open_minute(self, minute: int) -> None:
+        """Begin a minute with its whole volume."""
+        self.feed.open_minute(minute)
+        self.used, self.given = ZERO, None
+
+    def print(self, time: int, price: Decimal) -> Tick:
+        """A trade at ``price``: the feed moves, the engine fills and triggers."""
+        symbol = self.feed.symbol
+        tick = self.feed.move(time, price)
+        if self.bounded:
+            self._supply(symbol, time)
+        self.engine.on_price(symbol, price)
+        return tick
+
+    def _supply(self, symbol: str, time: int) -> None:
+        """Let fills have the minute's recorded volume in step with its time, from a quarter on."""
+        left = self.engine.supplied(symbol)
+        if self.given is not None and left is not None:
+            self.used += self.given - left
+        share = max(FIRST_SHARE, min(Decimal(1), Decimal(time - self.feed.minute) / MINUTE))
+        total = self.feed.minute_volume() * share
+        step = self.feed.instrument.step
+        self.given = max(ZERO, (total - self.used) // step * step)
+        self.engine.supply(symbol, self.given)
+
+
+@dataclass(eq=False)
+class Desk:
+    """One venue: its engine, its feeds, and who is told."""
+
+    venue: str
+    engine: Market
+    feeds: Mapping[str, Feed]
+    audience: Audience
+    bounded: bool = False
+    lanes: list[Lane] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.lanes = [
+            Lane(self.venue, self.engine, feed, self.bounded)
+            for _, feed in sorted(self.feeds.items())
+        ]
+
+
 class Replay:
-    """Drives feeds and engine; every recorded minute ends in a step with its closed candle.
+    """Drives feeds and engines; every recorded minute ends in a step with its closed candle.
 
     A symbol's minute is walked along its path only when that matters: when it has an order or a
     position, or when the clock is paced (``refine_ms`` given) and clients expect a live market.
@@ -39,32 +136,34 @@ class Replay:
 
     def __init__(
         self,
-        engine: Engine,
-        feeds: Mapping[str, Feed],
+        desks: Sequence[Desk],
         clock: Clock,
-        audience: Audience,
         span: Span,
         seed: int,
         refine_ms: int | None,
+        due: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
-        self._engine = engine
-        self._feeds = dict(sorted(feeds.items()))
+        self._desks = desks
+        self._lanes = [lane for desk in desks for lane in desk.lanes]
         self._clock = clock
-        self._audience = audience
         self._span = span
         self._seed = seed
         self._refine_ms = refine_ms
+        self._due = due
         self.steps = 0
         self.finished = False
         self.failed = False
         self.now = span.begin
-        engine.at(span.begin)
-        for feed in self._feeds.values():
+        for desk in desks:
+            desk.engine.at(span.begin)
+        for lane in self._lanes:
+            feed = lane.feed
             feed.start(span.begin)
-            engine.core.markets[feed.symbol].price = feed.price
             if feed.candle is not None:
                 feed.move(span.begin, feed.candle.open)
-                engine.core.markets[feed.symbol].price = feed.price
+            lane.engine.set_price(feed.symbol, feed.price)
+            if lane.bounded:
+                lane._supply(feed.symbol, span.begin)
 
     async def run(self) -> None:
         """Walk the whole span; returns when its end is reached."""
@@ -75,98 +174,108 @@ class Replay:
         self.finished = True
 
     async def _walk(self, minute: int) -> None:
-        paths: dict[str, list[tuple[int, Decimal]]] = {}
         if self._refine_ms is None and not self._walking():
             return
-        for feed in self._feeds.values():
-            if feed.candle is not None:
-                paths[feed.symbol] = self._path(feed, minute)
+        paths = {
+            lane: self._path(lane, minute) for lane in self._lanes if lane.feed.candle is not None
+        }
         phases = max((len(path) for path in paths.values()), default=0)
         for phase in range(phases):
-            await self._walk_phase(minute, {s: path[phase] for s, path in paths.items()})
+            await self._walk_phase(minute, {lane: path[phase] for lane, path in paths.items()})
 
-    def _path(self, feed: Feed, minute: int) -> list[tuple[int, Decimal]]:
+    def _path(self, lane: Lane, minute: int) -> list[tuple[int, Decimal]]:
+        feed = lane.feed
         assert feed.candle is not None
-        symbol = feed.symbol
-        exposure = self._engine.exposure(symbol)
-        points = turning_points(feed.candle, exposure, f"{self._seed}:{symbol}:{minute}")
+        exposure = lane.engine.exposure(feed.symbol)
+        points = turning_points(feed.candle, exposure, f"{self._seed}:{lane.name}:{minute}")
         if self._refine_ms is None:
             return points
         return refine(feed.price, points, self._refine_ms, feed.instrument.tick)
 
-    def _walking(self) -> list[Feed]:
+    def _walking(self) -> list[Lane]:
         paced = self._refine_ms is not None
         return [
-            feed
-            for feed in self._feeds.values()
-            if feed.candle is not None and (paced or self._engine.busy(feed.symbol))
+            lane
+            for lane in self._lanes
+            if lane.feed.candle is not None and (paced or lane.engine.busy(lane.feed.symbol))
         ]
 
-    async def _walk_phase(self, minute: int, targets: Mapping[str, tuple[int, Decimal]]) -> None:
+    async def _walk_phase(self, minute: int, targets: Mapping[Lane, tuple[int, Decimal]]) -> None:
         """Move all walking symbols to their targets; each trigger on the way is a step."""
         time = minute + max(offset for offset, _ in targets.values())
         still = self._refine_ms is not None  # a paced market also tells that nothing moved
         while True:
-            moving = [f for f in self._walking() if still or f.price != targets[f.symbol][1]]
+            moving = [x for x in self._walking() if still or x.feed.price != targets[x][1]]
             if not moving:
                 return
             still = False
             await self._reach(time)
-            ticks = [self._advance(feed, targets[feed.symbol][1], time) for feed in moving]
+            ticks = [(lane, self._advance(lane, targets[lane][1], time)) for lane in moving]
             await self._finish_step(time, {}, ticks)
             time += 1
 
-    def _advance(self, feed: Feed, target: Decimal, time: int) -> Tick:
-        levels = self._engine.levels(feed.symbol) if feed.price != target else []
+    def _advance(self, lane: Lane, target: Decimal, time: int) -> Tick:
+        feed = lane.feed
+        levels = lane.engine.levels(feed.symbol) if feed.price != target else []
         stop = next_stop(feed.price, target, levels, feed.instrument.tick)
-        tick = feed.move(time, stop)
-        self._engine.on_price(feed.symbol, stop)
-        return tick
+        return lane.print(time, stop)
 
     async def _close(self, minute: int) -> None:
         """Close the minute's candles and open the next minute, in one step."""
         time = minute + MINUTE
         await self._reach(time)
-        closed: dict[str, Bar] = {}
-        ticks: list[Tick] = []
-        for feed in self._feeds.values():
-            self._settle_at_close(feed, time)
+        closed: dict[Lane, Bar] = {}
+        ticks: list[tuple[Lane, Tick]] = []
+        for lane in self._lanes:
+            feed = lane.feed
+            self._settle_at_close(lane, time)
             bar = feed.close_minute()
             if bar is not None:
-                closed[feed.symbol] = bar
-            self._fund(feed, minute, time)
+                closed[lane] = bar
+            for _, rate in feed.funding.between(minute, time):
+                lane.engine.apply_funding(feed.symbol, rate)
             if time >= self._span.end:
                 feed.minute = time
                 continue
-            feed.open_minute(time)
-            ticks.extend(self._open(feed, time))
+            lane.open_minute(time)
+            ticks.extend(self._open(lane, time))
         await self._finish_step(time, closed, ticks)
 
-    def _settle_at_close(self, feed: Feed, time: int) -> None:
+    def _settle_at_close(self, lane: Lane, time: int) -> None:
         """A minute that nobody needed to see walked still ends at its close."""
-        if feed.candle is not None and feed.price != feed.candle.close:
-            feed.move(time, feed.candle.close)
-            self._engine.on_price(feed.symbol, feed.price)
+        candle = lane.feed.candle
+        if candle is not None and lane.feed.price != candle.close:
+            lane.print(time, candle.close)
 
-    def _open(self, feed: Feed, time: int) -> list[Tick]:
+    def _open(self, lane: Lane, time: int) -> list[tuple[Lane, Tick]]:
         """The next minute's first trade; told only when somebody may care."""
-        if feed.candle is None:
+        if lane.feed.candle is None:
             return []
-        tick = feed.move(time, feed.candle.open)
-        self._engine.on_price(feed.symbol, tick.price)
-        told = self._refine_ms is not None or self._engine.busy(feed.symbol)
-        return [tick] if told else []
-
-    def _fund(self, feed: Feed, after: int, until: int) -> None:
-        for _, rate in feed.funding.between(after, until):
-            self._engine.apply_funding(feed.symbol, rate)
+        tick = lane.print(time, lane.feed.candle.open)
+        told = self._refine_ms is not None or lane.engine.busy(lane.feed.symbol)
+        return [(lane, tick)] if told else []
 
     async def _reach(self, time: int) -> None:
         await self._clock.before(time)
         self.now = time
-        self._engine.at(time)
+        for desk in self._desks:
+            desk.engine.at(time)
+        if self._due is not None:
+            await self._due(time)
 
-    async def _finish_step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> None:
+    async def _finish_step(
+        self, time: int, closed: Mapping[Lane, Bar], ticks: list[tuple[Lane, Tick]]
+    ) -> None:
         self.steps += 1
-        if await self._audience.step(time, closed, ticks):
-            await self._clock.after(time)
+        sent = False
+        for desk in self._desks:
+            bars = {lane.feed.symbol: closed[lane] for lane in desk.lanes if lane in closed}
+            mine = [tick for lane, tick in ticks if lane.engine is desk.engine]
+            sent = await desk.audience.step(time, bars, mine) or sent
+        if not sent:
+            return
+        if isinstance(self._clock, LockstepClock) and self._clock.announced:
+            for desk in self._desks:
+                await desk.audience.flush()
+            self._clock.announce(time)
+        await self._clock.after(time)

@@ -8,30 +8,24 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from sandbox.access import Credentials
-from sandbox.clock import Clock, LockstepClock, PacedClock, wall_ms
+from sandbox.assembly import Venues, assemble, make_clock, refine_ms
+from sandbox.clock import wall_ms
 from sandbox.control import Control
-from sandbox.engine.engine import Engine
-from sandbox.gateway import Gateway
-from sandbox.ledger import Ledger
-from sandbox.limits import Limits
-from sandbox.loading import choose_span, load_feeds
+from sandbox.gateway import Gateway, Routes
 from sandbox.mischief import Mischief
 from sandbox.replay import Replay
 from sandbox.settings import Settings, iso
-from sandbox.usdm.exchange import Exchange
-from sandbox.usdm.listen_keys import ListenKeys
+from sandbox.spot import streams as spot_streams
+from sandbox.spot import ws_methods as spot
+from sandbox.spot.rest_orders import RETIRED
+from sandbox.state import StateFile
+from sandbox.usdm import streams as usdm_streams
+from sandbox.usdm import ws_methods as usdm
 from sandbox.usdm.sockets import Sockets
-from sandbox.usdm.streams import Hub
-from sandbox.usdm.ws_methods import METHODS, ROUTES
 from sandbox.ws_api import WsApi
 from trading.errors import SettingsError
 
 FLUSH_EVERY_S = 0.5
-# Up to this speed a client sees the market move each second, above it at the turning points only.
-REFINED_UP_TO = 60.0
-SECOND_MS = 1_000
-ACCOUNT = "main"
 
 
 class SandboxServer:
@@ -39,44 +33,60 @@ class SandboxServer:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        feeds = load_feeds(settings)
-        self.span = span = choose_span(settings, feeds)
-        engine = Engine([feed.instrument for feed in feeds.values()])
-        engine.at(span.begin)
-        engine.open_account(ACCOUNT, settings.balances)
-        credentials = Credentials(settings.key, settings.secret, ACCOUNT)
-        self.clock = _make_clock(settings)
-        self.exchange = Exchange(
-            engine=engine,
-            feeds=feeds,
-            credentials={settings.key: credentials},
-            ledger=Ledger(settings.ledger),
-            clock=self.clock,
-            limits=Limits(settings.weight_limit),
-            hub=Hub(feeds),
-            listen_keys=ListenKeys(settings.seed),
-        )
+        self.clock = make_clock(settings)
+        self.venues: Venues = assemble(settings, self.clock)
+        self.exchange = self.venues.usdm
+        self.spot = self.venues.spot
+        self.mischief = Mischief(self.venues)
+        self.state = StateFile(settings.state, self.venues, settings.state_every)
+        self.span = self.state.resume(self.venues.span)
         self.replay = Replay(
-            engine, feeds, self.clock, self.exchange, span, settings.seed, _refine_ms(settings)
+            self.venues.desks(bounded=settings.fills == "volume"),
+            self.clock,
+            self.span,
+            settings.seed,
+            refine_ms(settings),
+            self._due,
         )
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
         self._tasks: list[asyncio.Task[None]] = []
         self.url = ""
 
+    async def _due(self, market_ms: int) -> None:
+        """Let scripted faults strike whose market time has come."""
+        for fault in self.venues.faults.due(market_ms):
+            await self.mischief.strike(fault)
+
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=1 << 20)
-        sockets = Sockets(self.exchange)
-        control = Control(self.exchange, self.replay, Mischief(self.exchange))
-        control.add_routes(application)
-        for form in ("ws", "stream"):
-            path = f"/{{category:market|public|private}}/{{form:{form}}}"
-            application.router.add_get(path, sockets.handle)
-            application.router.add_get(path + "/{tail:.+}", sockets.handle)
-        gateway = Gateway([(self.exchange, ROUTES)], {})
-        ws_api = WsApi(gateway, self.exchange, ROUTES, METHODS)
-        application.router.add_get("/ws-fapi/v1", ws_api.handle)
-        application.router.add_route("*", "/{path:.*}", gateway.handle)
+        Control(self.venues, self.replay, self.mischief).add_routes(application)
+        router = application.router
+        gateway = self._gateway()
+        if self.exchange is not None:
+            sockets = Sockets(self.exchange, usdm_streams.parse_stream)
+            for form in ("ws", "stream"):
+                path = f"/{{category:market|public|private}}/{{form:{form}}}"
+                router.add_get(path, sockets.handle)
+                router.add_get(path + "/{tail:.+}", sockets.handle)
+            ws_api = WsApi(gateway, self.exchange, usdm.ROUTES, usdm.METHODS)
+            router.add_get("/ws-fapi/v1", ws_api.handle)
+        if self.spot is not None:
+            sockets = Sockets(self.spot, spot_streams.parse_stream)
+            for form in ("ws", "stream"):
+                router.add_get(f"/{{form:{form}}}", sockets.handle)
+                router.add_get(f"/{{form:{form}}}/{{tail:.+}}", sockets.handle)
+            ws_api = WsApi(gateway, self.spot, spot.ROUTES, spot.METHODS, self.spot.users)
+            router.add_get("/ws-api/v3", ws_api.handle)
+        router.add_route("*", "/{path:.*}", gateway.handle)
         return application
+
+    def _gateway(self) -> Gateway:
+        served: list[tuple[object, Routes]] = []
+        if self.spot is not None:
+            served.append((self.spot, spot.ROUTES))
+        if self.exchange is not None:
+            served.append((self.exchange, usdm.ROUTES))
+        return Gateway(served, RETIRED if self.spot is not None else {})  # type: ignore[arg-type]
 
     async def start(self) -> str:
         """Listen, begin the replay, and give the base URL."""
@@ -91,7 +101,7 @@ class SandboxServer:
                 f"({error.strerror}); choose another port, or 0 for a free one"
             ) from error
         self._record_start()
-        await self.exchange.publish()
+        await self.venues.publish()
         address = self._runner.addresses[0]
         self.url = f"http://{address[0]}:{address[1]}"
         self._tasks = [
@@ -102,17 +112,18 @@ class SandboxServer:
 
     def _record_start(self) -> None:
         settings, span = self.settings, self.span
-        self.exchange.ledger.write_meta(
-            {
-                "venue": settings.venue,
-                "begin": iso(span.begin),
-                "end": iso(span.end),
-                "clock": self.clock.name,
-                "seed": str(settings.seed),
-                "symbols": ",".join(self.exchange.feeds),
-            },
-            wall_ms(),
-        )
+        meta = {
+            "venue": settings.venue,
+            "begin": iso(span.begin),
+            "end": iso(span.end),
+            "clock": self.clock.name,
+            "seed": str(settings.seed),
+            "symbols": ",".join(self.venues.symbols),
+        }
+        if self.state.resumed:
+            self.venues.ledger.write_event(span.begin, wall_ms(), "", "resumed", meta)
+        else:
+            self.venues.ledger.write_meta(meta, wall_ms())
 
     async def _replay(self) -> None:
         try:
@@ -125,7 +136,8 @@ class SandboxServer:
     async def _keep_ledger(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_EVERY_S)
-            self.exchange.ledger.flush()
+            self.venues.ledger.flush()
+            self.state.save_if_due()
 
     async def stop(self) -> None:
         """Stop the market, close every connection, write the ledger."""
@@ -134,24 +146,9 @@ class SandboxServer:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        for handle in self.exchange.countdowns.values():
-            handle.cancel()
-        for connection in list(self.exchange.hub.connections):
-            connection.writer.cancel()
+        self.venues.silence()
         await self._runner.cleanup()
-        await self.exchange.publish()
-        self.exchange.ledger.close()
-
-
-def _make_clock(settings: Settings) -> Clock:
-    if settings.clock == "lockstep":
-        return LockstepClock()
-    return PacedClock(1.0 if settings.clock == "real" else settings.speed)
-
-
-def _refine_ms(settings: Settings) -> int | None:
-    """Spacing of the path's points; None walks a minute only where something is at stake."""
-    if settings.clock == "lockstep":
-        return None
-    paced = 1.0 if settings.clock == "real" else settings.speed
-    return SECOND_MS if paced <= REFINED_UP_TO else 60 * SECOND_MS
+        await self.venues.publish()
+        self.state.save()
+        self.state.close()
+        self.venues.ledger.close()

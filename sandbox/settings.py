@@ -11,8 +11,10 @@ from pathlib import Path
 from sandbox.intervals import MINUTE
 from trading.errors import SettingsError
 
-VENUES = ("usdm",)
+VENUES = ("usdm", "spot", "both")
+FILLS = ("whole", "volume")
 CLOCKS = ("real", "accelerated", "lockstep")
+MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,40 @@ class Settings:
     symbols: tuple[str, ...] = ()
     instruments: Path | None = None
     funding: Path | None = None
-    weight_limit: int = 2_400
+    weight_limit: int | None = None
+    accounts: Path | None = None
+    fills: str = "whole"
+    faults: Path | None = None
+    state: Path | None = None
+    state_every: float = 0.0
+    strict: bool = True
+    retired: bool = False
+    count_orders: bool = True
 
     def __post_init__(self) -> None:
         if self.venue not in VENUES:
-            raise SettingsError(f"--venue {self.venue}: only {', '.join(VENUES)} is served")
+            raise SettingsError(f"--venue {self.venue}: choose one of {', '.join(VENUES)}")
         if self.clock not in CLOCKS:
             raise SettingsError(f"--clock {self.clock}: choose one of {', '.join(CLOCKS)}")
+        if not 0 <= self.port <= MAX_PORT:
+            raise SettingsError(
+                f"--port {self.port}: give a port from 0 (a free one) to {MAX_PORT}"
+            )
+        if self.weight_limit < 1:
+            raise SettingsError(f"--weight-limit {self.weight_limit}: must be 1 or more")
+        if self.funding is not None and not self.funding.is_dir():
+            raise SettingsError(
+                f"--funding {self.funding}: no such folder; give one of SYMBOL.parquet files"
+            )
+        if self.ledger is not None and self.ledger.is_dir():
+            raise SettingsError(
+                f"--ledger {self.ledger}: is a folder; give the name of a file in it"
+            )
+        if self.fills not in FILLS:
+            raise SettingsError(f"--fills {self.fills}: choose one of {', '.join(FILLS)}")
+        if self.venue == "usdm" and set(self.balances) - {"USDT"}:
+            other = sorted(set(self.balances) - {"USDT"})[0]
+            raise SettingsError(f"--balance {other}: USDⓈ-M margin is in USDT")
         if self.speed <= 0:
             raise SettingsError(f"--speed {self.speed:g}: must be above 0")
         if self.begin is not None and self.end is not None and self.begin >= self.end:
@@ -66,7 +95,7 @@ def parse_time(text: str, option: str) -> int:
 
 
 def parse_balances(texts: list[str]) -> dict[str, Decimal]:
-    """Balances such as ``USDT=10000``; USDⓈ-M margin is in USDT."""
+    """Balances such as ``USDT=10000``."""
     balances: dict[str, Decimal] = {}
     for text in texts:
         asset, _, amount = text.partition("=")
@@ -74,8 +103,6 @@ def parse_balances(texts: list[str]) -> dict[str, Decimal]:
             value = Decimal(amount)
         except InvalidOperation as error:
             raise SettingsError(f"--balance {text!r}: write ASSET=AMOUNT") from error
-        if asset != "USDT":
-            raise SettingsError(f"--balance {text!r}: USDⓈ-M margin is in USDT")
         if not value.is_finite() or value < 0:
             raise SettingsError(f"--balance {text!r}: the amount must be 0 or more")
         balances[asset] = value

@@ -47,6 +47,12 @@ class Session:
     muted: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
+    def cut(self) -> None:
+        """End the connection without a word."""
+        request = self.socket._req
+        if request is not None and request.transport is not None:
+            request.transport.abort()
+
     async def send(self, message: Any) -> None:
         """Send a message; a client that has gone is told nothing."""
         if self.muted:

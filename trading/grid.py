@@ -117,8 +117,9 @@ def check_memory(size: int, days: int, memory_limit: int = MEMORY_LIMIT) -> None
     """Refuse ``size`` combinations over ``days`` days when their results would not fit."""
     each = _BYTES_PER_COMBINATION + _BYTES_PER_DAY * days
     if size * each > memory_limit:
+        span = f" over {days:,} days" if days else ""
         raise ParameterError(
-            f"the grid has {size:,} combinations over {days:,} days, which need"
+            f"the grid has {size:,} combinations{span}, which need"
             f" {size * each / 1024**3:,.1f} GiB of memory; the limit is"
             f" {memory_limit / 1024**3:,.1f} GiB ({memory_limit // each:,} combinations):"
             " use larger steps, fewer parameters or fewer days"

@@ -1,7 +1,8 @@
 """Reading and writing the ledger.
 
 What must survive a crash (intents, fills, positions) is committed before the call returns. Events
-and equity points join the next commit or the next `flush`, whichever is sooner.
+and equity points join the next commit or the next `flush`, whichever is sooner. See
+`executor.ledger.connection` for what happens while the disk refuses writes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import orjson
 
 from executor.events import Event
+from executor.ledger.connection import Connection
 from executor.ledger.migrations import migrate
 from executor.ledger.records import OPEN_ORDER_STATUSES, OrderRow, PositionRow
 from executor.ports import VenueFill
@@ -27,50 +29,72 @@ _ORDER_COLUMNS = [field.name for field in fields(OrderRow)]
 _POSITION_COLUMNS = [field.name for field in fields(PositionRow)]
 _DECIMALS = {"quantity", "trigger_price", "filled", "realized_pnl", "fees"}
 _FLAGS = {"reduce_only", "close_position"}
+_UNWRITABLE = "ledger {path} cannot be written ({error}); free the disk or make the folder writable"
 
 
 class Ledger:
     """One SQLite file, one writer."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        # The first write begins a transaction, `_commit` ends it: see the module's docstring.
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
         try:
-            self._db.execute("pragma journal_mode = wal")
-            # FULL: an intent must be on the disk, not in a cache, before its order is on the wire.
-            self._db.execute("pragma synchronous = full")
-            self._db.execute("pragma foreign_keys = on")
-            problem = self._db.execute("pragma quick_check(1)").fetchone()[0]
-            if problem != "ok":
-                raise sqlite3.DatabaseError(problem)
-            migrate(self._db)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = Connection(path)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise SettingsError(_UNWRITABLE.format(path=path, error=error)) from error
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as error:
+            self._connection.disk.close()
+            raise SettingsError(_UNWRITABLE.format(path=path, error=error)) from error
         except sqlite3.DatabaseError as error:
-            self._db.close()
+            self._connection.disk.close()
             raise SettingsError(
                 f"ledger {path} is damaged ({error}); move it away and start again: positions"
                 " of ours are then adopted from the exchange"
             ) from error
-        self._open_transaction = False
         self._held = False
+
+    def _prepare(self) -> None:
+        disk = self._connection.disk
+        disk.execute("pragma journal_mode = wal")
+        # FULL: an intent must be on the disk, not in a cache, before its order is on the wire.
+        disk.execute("pragma synchronous = full")
+        disk.execute("pragma foreign_keys = on")
+        problem = disk.execute("pragma quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
+        migrate(disk)
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._connection.current
+
+    @property
+    def durable(self) -> bool:
+        """Whether what is committed is on the disk; an entry may be sent only then."""
+        return self._connection.durable
+
+    @property
+    def problem(self) -> str:
+        """Why the disk is not written to; empty while it is."""
+        return self._connection.problem
+
+    def recover(self) -> bool:
+        """Write what waits in memory to the disk; whether the ledger is durable now."""
+        return self._connection.return_to_disk()
 
     def close(self) -> None:
         """Flush and close."""
         self.flush()
-        self._db.close()
+        self._connection.close()
 
     def flush(self) -> None:
         """Commit what waits."""
-        if self._open_transaction:
-            self._commit()
+        self._connection.commit()
 
     def _write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        if not self._open_transaction:
-            self._db.execute("begin immediate")
-            self._open_transaction = True
-        return self._db.execute(sql, values)
+        return self._connection.write(sql, values)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -81,18 +105,14 @@ class Ledger:
             yield
         except BaseException:
             self._held = False
-            if self._open_transaction:
-                self._db.execute("rollback")
-                self._open_transaction = False
+            self._connection.rollback()
             raise
         self._held = False
         self.flush()
 
     def _commit(self) -> None:
-        if self._held:
-            return
-        self._db.execute("commit")
-        self._open_transaction = False
+        if not self._held:
+            self._connection.commit()
 
     def meta(self, name: str, default: str = "") -> str:
         """A named value."""
@@ -239,6 +259,25 @@ class Ledger:
             ),
         )
         return cursor.rowcount == 1
+
+    def has_fill(self, symbol: str, trade_id: str) -> bool:
+        """Whether a trade is booked."""
+        row = self._db.execute(
+            "select 1 from fills where symbol = ? and trade_id = ?", (symbol, trade_id)
+        ).fetchone()
+        return row is not None
+
+    def filled_of(self, client_id: str) -> tuple[Decimal, float | None]:
+        """Sum and mean price of an order's trades, in whatever order they came."""
+        fills = [
+            (Decimal(row["quantity"]), Decimal(row["price"]))
+            for row in self._db.execute(
+                "select quantity, price from fills where client_id = ?", (client_id,)
+            )
+        ]
+        total = sum((quantity for quantity, _ in fills), Decimal(0))
+        value = sum((quantity * price for quantity, price in fills), Decimal(0))
+        return total, float(value / total) if total else None
 
     def fills_of(self, position_id: int) -> list[VenueFill]:
         """Trades of a position, oldest first."""

@@ -10,12 +10,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from ccxt.async_support.binanceusdm import binanceusdm
 
-from executor.ports import Balance, Instrument, NewOrder, VenueFill, VenueOrder, VenuePosition
+from executor.masking import masked
+from executor.ports import (
+    Balance,
+    Instrument,
+    KeyPermissions,
+    NewOrder,
+    VenueFill,
+    VenueOrder,
+    VenuePosition,
+)
 from executor.settings import Keys, VenueSettings
 from executor.venues import parse
 from executor.venues.errors import (
@@ -36,6 +46,10 @@ from trading.errors import VenueError
 log = logging.getLogger(__name__)
 
 KLINES_A_CALL = 1_000
+WEIGHT_A_MINUTE = 2_400
+RESERVE = 0.8
+"""History is asked for below this share of the weight only: the rest is for closes and cancels."""
+ACCOUNT_URLS = {"https://fapi.binance.com": "https://api.binance.com"}
 _HEDGE_MODE = "hedge mode is on; switch the account to one-way mode (positionSide/dual) first"
 
 
@@ -56,6 +70,7 @@ class BinanceUsdm:
         self._blocked_until = 0.0
         self._banned = False
         self.used_weight = 0
+        self._weighed_at = 0.0
         self._ccxt = binanceusdm(
             {
                 "apiKey": keys.key.get_secret_value(),
@@ -65,7 +80,12 @@ class BinanceUsdm:
                 "options": {"recvWindow": settings.recv_window_ms},
             }
         )
-        self._ccxt.urls["api"] = _rewritten(self._ccxt.urls["api"], settings.rest_url)
+        self._account_url = settings.account_url or ACCOUNT_URLS.get(settings.rest_url)
+        urls = _rewritten(self._ccxt.urls["api"], settings.rest_url)
+        if self._account_url is not None:
+            # The key's permissions are told by another host than the futures'.
+            urls["sapi"] = f"{self._account_url}/sapi/v1"
+        self._ccxt.urls["api"] = urls
         # The hook sees status, headers and body of every answer before ccxt makes a class of it.
         self._ccxt.handle_errors = self._on_answer
 
@@ -83,6 +103,7 @@ class BinanceUsdm:
         weight = headers.get("X-MBX-USED-WEIGHT-1M") or headers.get("x-mbx-used-weight-1m")
         if weight is not None and weight.isdigit():
             self.used_weight = int(weight)
+            self._weighed_at = time.monotonic()
         code = answer.get("code") if isinstance(answer, dict) else None
         if status >= 400 or (isinstance(code, int) and code < 0):
             raise _ErrorAnswerError(status, headers, body)
@@ -108,13 +129,15 @@ class BinanceUsdm:
             fault = classify(error.status, error.headers, error.body)
             if isinstance(fault, RateLimited):
                 self._banned = isinstance(fault, Banned)
-                self._blocked_until = time.monotonic() + fault.retry_after_s
+                # Requests that were under way may be told a shorter wait: the longest holds.
+                until = time.monotonic() + fault.retry_after_s
+                self._blocked_until = max(self._blocked_until, until)
             raise fault from error
         except asyncio.CancelledError:
             raise
         except Exception as error:
             # Whatever else ccxt or aiohttp raise, the request may have reached the exchange.
-            raise Unknown(f"{endpoint}: {type(error).__name__}: {error}") from error
+            raise Unknown(masked(f"{endpoint}: {type(error).__name__}: {error}")) from error
         if not isinstance(answer, dict | list):
             raise Unknown(f"{endpoint}: the answer is not JSON")
         return answer
@@ -140,18 +163,61 @@ class BinanceUsdm:
         known = {row["symbol"]: row for row in info["symbols"]}
         missing = sorted(set(symbols) - set(known))
         if missing:
-            raise VenueError(f"the exchange does not list {', '.join(missing)}")
-        for symbol in symbols:
-            await self._setting("fapiPrivatePostMarginType", symbol=symbol, marginType="ISOLATED")
-            await self._setting("fapiPrivatePostLeverage", symbol=symbol, leverage=leverage)
-        return {symbol: parse.instrument(known[symbol]) for symbol in symbols}
+            # What is held in the others must be guarded all the same.
+            log.error("the exchange does not list %s", ", ".join(missing))
+        instruments = {}
+        for symbol in sorted(set(symbols) & set(known)):
+            problem = await self._set_up(symbol, leverage)
+            instruments[symbol] = replace(parse.instrument(known[symbol]), refused=problem)
+        return instruments
 
-    async def _setting(self, endpoint: str, **params: Any) -> None:
+    async def _set_up(self, symbol: str, leverage: int) -> str:
+        """Isolated margin and leverage, set and read back; returns what is not as wanted.
+
+        The exchange refuses changes while a position is open, which must not keep us from guarding
+        that position.
+        """
+        problems = [
+            await self._setting("fapiPrivatePostMarginType", symbol=symbol, marginType="ISOLATED"),
+            await self._setting("fapiPrivatePostLeverage", symbol=symbol, leverage=leverage),
+        ]
+        rows = await self._call("fapiPrivateGetSymbolConfig", symbol=symbol)
+        found = next((row for row in rows if row["symbol"] == symbol), None)
+        if found is None:
+            return "; ".join(filter(None, problems)) or "its configuration cannot be read"
+        margin, times = str(found["marginType"]).upper(), int(found["leverage"])
+        if (margin, times) == ("ISOLATED", leverage):
+            return ""
+        return "; ".join(
+            [
+                f"margin {margin}, leverage {times}, wanted ISOLATED, {leverage}",
+                *filter(None, problems),
+            ]
+        )
+
+    async def _setting(self, endpoint: str, **params: Any) -> str:
         try:
             await self._call(endpoint, **params)
         except Rejected as fault:
             if fault.code not in NO_CHANGE:
-                raise
+                return str(fault)
+        return ""
+
+    async def key_permissions(self) -> KeyPermissions | None:
+        """What the key may do; None on test networks, which do not tell."""
+        if self._account_url is None:
+            return None
+        answer = await self._call("sapiGetAccountApiRestrictions")
+        expiry = answer.get("tradingAuthorityExpirationTime")
+        return KeyPermissions(
+            futures=bool(answer.get("enableFutures")),
+            withdraw=bool(answer.get("enableWithdrawals")),
+            transfer=bool(
+                answer.get("enableInternalTransfer") or answer.get("permitsUniversalTransfer")
+            ),
+            ip_restricted=bool(answer.get("ipRestrict")),
+            expires_at=int(expiry) if expiry else None,
+        )
 
     async def close(self) -> None:
         """Release the connections."""
@@ -162,6 +228,7 @@ class BinanceUsdm:
         candles: list[Candle] = []
         step = interval_ms(interval)
         while start_ms < end_ms:
+            await self._spare()
             rows = await self._call(
                 "fapiPublicGetKlines",
                 symbol=symbol,
@@ -175,6 +242,16 @@ class BinanceUsdm:
                 break
             start_ms = candles[-1].open_time + step
         return candles
+
+    async def _spare(self) -> None:
+        """Wait for the next minute when history would use up what closes may need."""
+        if self.used_weight < RESERVE * WEIGHT_A_MINUTE:
+            return
+        into = (time.time() + self.offset_ms / 1000) % 60
+        if time.monotonic() - self._weighed_at <= into:
+            log.warning("weight %d used: history waits %.0f s", self.used_weight, 60 - into)
+            await asyncio.sleep(60 - into)
+        self.used_weight = 0
 
     async def last_price(self, symbol: str) -> float:
         """Last trade price."""

@@ -32,6 +32,8 @@ SECOND_CLOSE_ORDER = frozenset({-4130})
 CLOCK = frozenset({-1021})
 KEYS = frozenset({-1022, -2014, -2015})
 
+TOO_MANY_ORDERS = -1015
+
 _UNKNOWN_CODES = frozenset({-1006, -1007})
 _TEMPORARY_CODES = frozenset({-1008, -1001, -1015, -1016, -1021})
 _DEFINITE_503 = (
@@ -89,6 +91,9 @@ def classify(status: int, headers: Mapping[str, str], body: str) -> VenueFaultEr
     shown = f"HTTP {status}, code {code}: {message}"
     if status == 418:
         return Banned(shown, _retry_after(headers, DEFAULT_BAN_S), code=code)
+    if code == TOO_MANY_ORDERS:
+        # The order count, not the weight: everything else may go on, closes after a second.
+        return Temporary(shown, code=code, status=status)
     if status == 429 or code == -1003:
         return RateLimited(shown, _retry_after(headers, DEFAULT_WAIT_S), code=code)
     if code in _UNKNOWN_CODES or status == 408:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import aiohttp
 import orjson
 
 from executor.ports import MarketEvent
 from executor.venues.parse import market_event
 from executor.venues.sockets import ReconnectingSocket, Socket
+
+log = logging.getLogger(__name__)
 
 BATCH = 3
 BETWEEN_MESSAGES_S = 0.12
@@ -74,7 +78,12 @@ class BinanceMarketStream:
                 "params": streams[start : start + BATCH],
                 "id": next(self._ids),
             }
-            await socket.send_str(orjson.dumps(request).decode())
+            try:
+                await socket.send_str(orjson.dumps(request).decode())
+            except (ConnectionError, aiohttp.ClientError) as error:
+                # The socket is gone; the next one subscribes to everything that is wanted then.
+                log.warning("not subscribed yet: %r", error)
+                return
 
 
 def _streams(symbols: Iterable[str], kind: str) -> list[str]:

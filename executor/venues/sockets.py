@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
+from executor.masking import masked
 from executor.ports import StreamState
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class ReconnectingSocket:
             raise
         except Exception as error:
             # A socket fails in many ways; all of them mean "connect again", and all are told.
-            return f"{type(error).__name__}: {error}", heard
+            return masked(f"{type(error).__name__}: {error}"), heard
         finally:
             self.socket = None
 

@@ -72,14 +72,25 @@ class Engine:
         )
         return (total > 0) - (total < 0)
 
+    def supply(self, symbol: str, quantity: Decimal | None) -> None:
+        """Bound what may fill until the next print (None: without bound)."""
+        self.core.markets[symbol].supply = quantity
+
+    def supplied(self, symbol: str) -> Decimal | None:
+        """What is left of the bound."""
+        return self.core.markets[symbol].supply
+
+    def set_price(self, symbol: str, price: Decimal) -> None:
+        """The price at the start."""
+        self.core.markets[symbol].price = price
+
     def on_price(self, symbol: str, price: Decimal) -> None:
         """A trade printed at ``price``: fill, fire, liquidate."""
         market = self.core.markets[symbol]
         market.price = price
-        for account in self.core.accounts.values():
-            if not account.busy(symbol):
-                continue
-            orders.match_resting(self.core, account, symbol, price)
+        busy = [account for account in self.core.accounts.values() if account.busy(symbol)]
+        orders.match_resting(self.core, busy, symbol, price)
+        for account in busy:
             algos.on_price(self.core, account, symbol, price)
             liquidation.check(self.core, account)
 

@@ -235,11 +235,15 @@ Event = OrderChanged | AlgoChanged | AccountChanged | ConfigChanged | Income
 
 @dataclass(slots=True)
 class Market:
-    """What the engine knows of a symbol: its rules and its last price (also its mark price)."""
+    """What the engine knows of a symbol: its rules and its last price (also its mark price).
+
+    ``supply`` bounds what may fill until the next print (None: without bound).
+    """
 
     instrument: Instrument
     price: Decimal = ZERO
     funding_rate: Decimal = ZERO
+    supply: Decimal | None = None
 
     @property
     def bid(self) -> Decimal:
@@ -250,6 +254,15 @@ class Market:
     def ask(self) -> Decimal:
         """Best ask: one tick above the last price."""
         return self.price + self.instrument.tick
+
+    def at_most(self, quantity: Decimal) -> Decimal:
+        """How much of ``quantity`` the recorded volume still has."""
+        return quantity if self.supply is None else min(quantity, self.supply)
+
+    def consume(self, quantity: Decimal) -> None:
+        """Take from the recorded volume."""
+        if self.supply is not None:
+            self.supply -= quantity
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -54,15 +55,23 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
     taking = _takes(market, request)
     if request.tif == "GTX" and taking:
         raise errors.POST_ONLY_REJECTED()
-    if request.tif == "FOK" and not taking:
+    if request.tif == "FOK" and not (taking and market.at_most(quantity) == quantity):
         raise errors.FOK_REJECTED()
     order = accept(core, account, request, quantity)
     if taking:
-        best = market.ask if order.side == "BUY" else market.bid
-        settle.fill_order(core, order, order.quantity, best, maker=False)
-    elif request.tif == "IOC":
+        _take(core, market, order)
+    if order.open and (request.tif == "IOC" or request.type == "MARKET"):
         settle.end_order(core, account, order, "EXPIRED")
     return order
+
+
+def _take(core: Core, market: Market, order: Order) -> None:
+    """Trade at the market's best price what its recorded volume has."""
+    best = market.ask if order.side == "BUY" else market.bid
+    quantity = market.at_most(order.remaining)
+    if quantity > 0:
+        market.consume(quantity)
+        settle.fill_order(core, order, quantity, best, maker=False)
 
 
 def require_free_client_id(account: Account, client_id: str) -> None:
@@ -166,23 +175,27 @@ def amend(
     core.tell_order(order, "AMENDMENT")
     best = market.ask if order.side == "BUY" else market.bid
     if (best <= price) if order.side == "BUY" else (best >= price):
-        settle.fill_order(core, order, order.remaining, best, maker=False)
+        _take(core, market, order)
     return order
 
 
-def match_resting(core: Core, account: Account, symbol: str, price: Decimal) -> None:
+def match_resting(core: Core, accounts: Iterable[Account], symbol: str, price: Decimal) -> None:
     """Fill resting limit orders that ``price`` traded through, best price first, then oldest.
 
     The rule: a touch is not enough (nobody knows the queue ahead); a price beyond the limit fills
-    the whole order at its limit, as maker.
+    the order at its limit, as maker, as far as the recorded volume goes. All accounts share it.
     """
+    market = core.markets[symbol]
     through = [
         order
+        for account in accounts
         for order in account.open_orders.values()
         if order.symbol == symbol
         and (price < order.price if order.side == "BUY" else price > order.price)
     ]
     through.sort(key=lambda order: (-sign_of(order.side) * order.price, order.order_id))
     for order in through:
-        if order.open:
-            settle.fill_order(core, order, order.remaining, order.price, maker=True)
+        quantity = market.at_most(order.remaining) if order.open else ZERO
+        if quantity > 0:
+            market.consume(quantity)
+            settle.fill_order(core, order, quantity, order.price, maker=True)

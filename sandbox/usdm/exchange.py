@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,8 @@ class Exchange:
     faults: Faults = field(default_factory=Faults)
     requests: int = 0
     strict: bool = True
+    hubs: list[Hub] = field(default_factory=list)
+    changed: Callable[[], None] = field(default=lambda: None)
     countdowns: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -60,11 +62,11 @@ class Exchange:
         self.expire_listen_keys()
         await self.publish()
         rates = {symbol: m.funding_rate for symbol, m in self.engine.core.markets.items()}
-        sent = self.hub.send_step(time, closed, ticks, rates)
-        if sent and isinstance(self.clock, LockstepClock) and self.clock.announced:
-            await self.hub.flush_market()
-            self.clock.announce(time)
-        return sent
+        return self.hub.send_step(time, closed, ticks, rates)
+
+    async def flush(self) -> None:
+        """Wait until all market messages have left."""
+        await self.hub.flush_market()
 
     async def publish(self) -> None:
         """Record the engine's new events and send them to their users."""
@@ -78,6 +80,7 @@ class Exchange:
             if key:
                 for message in user_messages(event):
                     self.hub.send_user(key, message)
+        self.changed()
         if isinstance(self.clock, LockstepClock):
             await self.hub.flush_user()
 
@@ -117,7 +120,7 @@ class Exchange:
     def audience_changed(self) -> None:
         """Let a clock in lockstep know whether anybody listens."""
         if isinstance(self.clock, LockstepClock):
-            self.clock.set_audience(self.hub.market_audience)
+            self.clock.set_audience(any(hub.market_audience for hub in self.hubs or [self.hub]))
 
 
 def user_messages(event: Event) -> list[dict[str, Any]]:

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from aiohttp import WSMsgType, web
 
 from sandbox.connection import Connection
+from sandbox.spot.exchange import SpotExchange
 from sandbox.usdm.exchange import Exchange
-from sandbox.usdm.streams import parse_stream
+from sandbox.usdm.streams import Stream
 
 PING_S = 180.0
 BAD_REQUEST = 2
+SPOT = "spot"
 
 
 class Sockets:
     """Serves market and user streams."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(
+        self, exchange: Exchange | SpotExchange, parse: Callable[[str], Stream | None]
+    ) -> None:
         self._exchange = exchange
+        self._parse = parse
 
     async def handle(self, http: web.Request) -> web.WebSocketResponse:
         """One client's connection, until it closes."""
         if self._exchange.faults.silent or self._exchange.faults.closed:
             raise web.HTTPServiceUnavailable
-        category, form = http.match_info["category"], http.match_info["form"]
+        category, form = http.match_info.get("category", SPOT), http.match_info["form"]
         tail = http.match_info.get("tail", "")
         socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20)
         await socket.prepare(http)
@@ -71,7 +77,7 @@ class Sockets:
     def _subscribe(self, connection: Connection, names: list[str]) -> str:
         """Subscribe to all of ``names``; the sentence that says why to none of them."""
         exchange = self._exchange
-        if connection.category == "private":
+        if connection.category == "private" and isinstance(exchange, Exchange):
             for key in names:
                 if exchange.listen_keys.owner(key) is None:
                     return f"Invalid request: listen key {key[:8]}… is not active"
@@ -80,10 +86,10 @@ class Sockets:
             return ""
         streams = []
         for name in names:
-            stream = parse_stream(name)
+            stream = self._parse(name)
             if stream is None or (stream.symbol and stream.symbol not in exchange.feeds):
                 return f"Invalid request: no stream {name!r}"
-            if stream.category != connection.category:
+            if connection.category not in (SPOT, stream.category):
                 return f"Invalid request: stream {name!r} is served under /{stream.category}"
             streams.append(stream)
         for stream in streams:

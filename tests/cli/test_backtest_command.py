@@ -137,7 +137,7 @@ def test_a_backtest_is_the_search_of_one_combination(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"--strategy": "moon"}, "strategy 'moon' is not known; known are breakout"),
+        ({"--strategy": "moon"}, "strategy 'moon' is not known; known are "),
         ({"--candles": "absent.parquet"}, "absent.parquet does not exist"),
         ({"--candles": "bare.parquet"}, "bare.parquet has no column 'volume'"),
         ({"--set": "k=7"}, "k = 7 is out of bounds; give a number between 0 and 2"),

@@ -244,7 +244,7 @@ def test_a_file_that_cannot_be_trusted_is_refused_with_row_and_value(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"--strategy": "moon"}, "strategy 'moon' is not known; known are breakout"),
+        ({"--strategy": "moon"}, "strategy 'moon' is not known; known are "),
         ({"--candles": "absent.parquet"}, "absent.parquet does not exist"),
         ({"--candles": "."}, ". is not a file"),
         ({"--candles": "text.parquet"}, "text.parquet cannot be read as Parquet"),

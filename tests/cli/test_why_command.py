@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -17,21 +20,27 @@ from executor.events import EventMaker, EventType
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.store import Ledger
 from executor.ports import VenueFill
-from lake.releases import Candidate, FlowRun, StrategyEntry, publish
+from lake.importer import import_folder
+from lake.releases import Candidate, FlowRun, PartitionRef, StrategyEntry, publish
+from lake.store import Lake
+from lake.tables import RAW_CANDLES
 from trading.errors import DataError, SettingsError
 from trading.order_ids import order_id, order_key
 from trading.strategies.registry import get_strategy
 
 AS_OF = datetime(2025, 6, 20, tzinfo=UTC)
+SAMPLE = Path(__file__).resolve().parents[2] / "data_lake" / "sample"
 BAR = 1_750_400_000_000
 
 
-def write_ledger(folder: Path) -> tuple[Path, str]:
-    """A ledger with one entry order, its causes and its release; returns its path and the order."""
+def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Path, str]:
+    """A ledger with one entry order, its causes and its release, which has ``read`` partitions;
+    returns its path and the order.
+    """
     entry = StrategyEntry(
         strategy="breakout", symbol="BTCUSDT", params=get_strategy("breakout").resolve({})
     )
-    candidate = Candidate(AS_OF, (), FlowRun(id="run-1", name="nightly"), strategies=(entry,))
+    candidate = Candidate(AS_OF, read, FlowRun(id="run-1", name="nightly"), strategies=(entry,))
     release_id = publish(folder / "published", candidate, now=AS_OF).release_id
     short = release_id[-8:]
     client_id = order_id(short, "main", "breakout", "BTCUSDT", BAR, "en", 0)
@@ -114,7 +123,7 @@ def test_an_order_is_explained_back_to_its_candle_release_and_flow_run(tmp_path:
     for text in (
         client_id,
         "fill 5: BUY 1 at 1",
-        "breakout enter: entered: close above target",
+        "breakout entered: close above target",
         "candle BTCUSDT 1m from 2025-06-20 06:13:20: O 1.0 H 2.0 L 0.5 C 1.5 V 9.0",
         "flow run nightly run-1",
         "✓ order id",
@@ -150,6 +159,38 @@ def test_a_changed_release_does_not_verify(tmp_path: Path) -> None:
     assert "changed after it was published" in result.output
 
 
+def import_day(lake: Lake, source: Path, close: float) -> None:
+    """A day of real minutes up to `AS_OF`, one of which closes at ``close``."""
+    rows = pq.read_table(SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet")
+    open_time = rows["open_time"].cast("int64").to_numpy()
+    last = int(np.searchsorted(open_time, int(AS_OF.timestamp() * 1000)))
+    rows = rows.slice(last - 1_440, 1_440)
+    closes = rows["close"].to_numpy().copy()
+    closes[700] = close
+    index = rows.schema.get_field_index("close")
+    source.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows.set_column(index, "close", pa.array(closes)), source / "BTCUSDT.parquet")
+    assert import_folder(lake, source.parents[1], AS_OF).partitions_written == 1
+
+
+def test_a_partition_in_which_one_bit_changed_does_not_verify(tmp_path: Path) -> None:
+    lake, source = Lake(tmp_path), tmp_path / "sample" / "candles_1m" / "usdm"
+    price = 105_000.0
+    import_day(lake, source, price)
+    ledger, client_id = write_ledger(tmp_path, lake.fingerprint(RAW_CANDLES, AS_OF))
+    asked = [client_id, "--ledger", str(ledger), "--lake", str(tmp_path)]
+    sound = run(*asked)
+    assert sound.exit_code == 0
+    assert "✓ raw/candles/venue=binance_usdm/symbol=BTCUSDT" in sound.output
+    import_day(lake, source, float(np.nextafter(price, np.inf)))
+    changed = run(*asked)
+    assert changed.exit_code == 1
+    assert "✗ raw/candles/venue=binance_usdm/symbol=BTCUSDT" in changed.output
+    assert re.search(
+        r"error: not verified: .*part\.parquet: the rows up to .* hash to", changed.output
+    )
+
+
 def test_an_unknown_order_and_a_missing_ledger_are_one_sentence_each(tmp_path: Path) -> None:
     ledger, _ = write_ledger(tmp_path)
     unknown = run("n1-nothing", "--ledger", str(ledger))
@@ -168,9 +209,13 @@ def test_a_lake_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_commands_to_an_executor_that_does_not_run_say_so(tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
-    settings.write_text('mode = "paper"\naccount = "a"\n[paths]\npublished = "p"\nstate = "s"\n')
-    for command in ("status", "stop", "pause", "resume", "flatten"):
-        result = CliRunner().invoke(executor_app, [command, "--settings", str(settings)])
+    settings.write_text(
+        'mode = "paper"\naccount = "a"\n[paths]\npublished = "p"\nstate = "s"\n'
+        '[venue]\nrest_url = "http://127.0.0.1:1"\nws_url = "ws://127.0.0.1:1"\n'
+    )
+    names = "status health stop pause reduce freeze resume flatten sync"
+    for command in (*([name] for name in names.split()), ["close", "BTCUSDT"]):
+        result = CliRunner().invoke(executor_app, [*command, "--settings", str(settings)])
         assert isinstance(result.exception, SettingsError)
         assert "no executor answers in" in str(result.exception)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.demo_replay import SECRET
 from lake.releases import current_release
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -153,8 +154,17 @@ def test_the_summary_names_release_report_ledger_and_one_chain(run: Run) -> None
     ):
         assert path.is_file()
         assert str(path) in run.output
+    assert str(run.work / "lake" / "published" / "releases" / run.release_id) in run.output
     assert "unproven" in run.output
     assert "└─" in run.output
+
+
+def test_no_file_of_the_run_holds_the_secret(run: Run) -> None:
+    files = [path for path in run.work.rglob("*") if path.is_file()]
+    assert any(path.name == "settings.toml" for path in files)
+    assert any(path.name == "executor.log" for path in files)
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+    assert SECRET not in run.output
 
 
 def test_running_again_changes_nothing_that_is_right(run: Run) -> None:

@@ -20,6 +20,7 @@ from executor.ports import (
     Instrument,
     NewOrder,
     OrderUpdate,
+    Tick,
     UserEvent,
     VenueFill,
     VenueOrder,
@@ -30,6 +31,7 @@ from executor.venues.errors import VenueFaultError
 from trading.candles import Candle
 
 MINUTE = 60_000
+LOCAL = {"rest_url": "http://127.0.0.1:1", "ws_url": "ws://127.0.0.1:1"}
 BTC = Instrument(
     "BTCUSDT", Decimal("0.1"), Decimal("0.001"), Decimal("0.001"), Decimal(100), Decimal(5)
 )
@@ -51,12 +53,19 @@ class FakeVenue:
         self.lost_answers: list[VenueFaultError] = []
         """Raised after the order was taken."""
         self.mute = False
+        self.stale_positions: list[list[VenuePosition]] = []
+        """Answers of the next requests for positions, for a list that lags behind the trades."""
+        self.unreachable: list[VenueFaultError] = []
+        """Raised by the next requests for positions."""
         self.sink: Callable[[UserEvent], None] = lambda _event: None
         self._ids = itertools.count(1)
 
     async def connect(self, symbols: Sequence[str], leverage: int) -> dict[str, Instrument]:
         del leverage
         return {symbol: replace(BTC, symbol=symbol) for symbol in symbols}
+
+    async def key_permissions(self) -> None:
+        return None
 
     async def close(self) -> None:
         return None
@@ -73,6 +82,10 @@ class FakeVenue:
         return Balance(Decimal(10_000), Decimal(10_000))
 
     async def positions(self) -> list[VenuePosition]:
+        if self.unreachable:
+            raise self.unreachable.pop(0)
+        if self.stale_positions:
+            return self.stale_positions.pop(0)
         return [VenuePosition(s, q, self.entry[s]) for s, q in self.held.items() if q != 0]
 
     async def open_orders(self, symbol: str | None = None) -> list[VenueOrder]:
@@ -175,6 +188,7 @@ async def executor_on(folder: Path, venue: FakeVenue, **changes: object) -> Asyn
             "mode": "replay",
             "account": "test",
             "paths": {"published": folder / "published", "state": folder},
+            "venue": LOCAL,
             "protection": {"confirm_within_s": 2.0, "second_line_after_s": 0.1},
             **changes,
         }
@@ -190,6 +204,7 @@ async def executor_on(folder: Path, venue: FakeVenue, **changes: object) -> Asyn
     await executor.reconciler.settle_orders()
     await executor.reconciler.run_once()
     executor.feed.up = True
+    executor.feed.push(Tick("BTCUSDT", float(venue.price), 2 * MINUTE))
     executor.feed.seen["BTCUSDT"] = 3
     executor.trader.release_is_valid = lambda: True
     try:

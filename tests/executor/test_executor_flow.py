@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -72,6 +73,12 @@ async def test_the_first_strategy_owns_the_symbol(tmp_path: Path) -> None:
         await settled(executor)
         assert len([o for o in venue.orders if "-en-" in o]) == 1
         assert "entry_refused" in types(executor)
+        rows = executor.ctx.ledger._db.execute(
+            "select data from events where type = 'entry_refused'"
+        ).fetchall()
+        (refused,) = [json.loads(row["data"]) for row in rows]
+        assert refused["strategy"] == "rsi_bollinger"
+        assert "held by breakout" in str(refused)
 
 
 async def test_an_entry_without_an_answer_is_found_and_not_sent_again(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from executor.settings import Mode, load_keys, load_settings
 from trading.errors import SettingsError
 
 ROOT = Path(__file__).parents[2]
-MINIMAL = 'mode = "paper"\naccount = "main"\n[paths]\npublished = "p"\nstate = "s"\n'
+VENUE = '[venue]\nrest_url = "https://demo-fapi.binance.com"\nws_url = "ws://127.0.0.1:1"\n'
+PATHS = '[paths]\npublished = "p"\nstate = "s"\n'
+MINIMAL = f'mode = "paper"\naccount = "main"\n{VENUE}{PATHS}'
 
 
 def write(folder: Path, text: str) -> Path:
@@ -34,7 +36,7 @@ def test_paths_are_relative_to_the_settings_file(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, MINIMAL))
     assert settings.mode is Mode.PAPER
     assert settings.paths.state == tmp_path / "s"
-    assert settings.venue.rest_url == "https://fapi.binance.com"
+    assert settings.venue.rest_url == "https://demo-fapi.binance.com"
 
 
 @pytest.mark.parametrize(
@@ -44,10 +46,13 @@ def test_paths_are_relative_to_the_settings_file(tmp_path: Path) -> None:
         (MINIMAL.replace("paper", "gamble"), "setting 'mode'"),
         (MINIMAL + "[risk]\nlevrage = 3\n", "unknown setting 'risk.levrage'"),
         (MINIMAL + "[risk]\nbalance_share = 2\n", "setting 'risk.balance_share'.*was 2"),
-        ('mode = "paper"\naccount = "main"\n', "setting 'paths' is missing"),
+        (f'mode = "paper"\naccount = "main"\n{VENUE}', "setting 'paths' is missing"),
+        (f'mode = "paper"\naccount = "main"\n{PATHS}', "orders would be real"),
+        (f'mode = "testnet"\naccount = "main"\n{PATHS}', "orders would be real"),
+        (MINIMAL.replace("paper", "live"), "the test network's venue.rest_url"),
         (MINIMAL + '[replay]\nclock_url = "http://127.0.0.1:1"\n', "not 'replay'"),
         (
-            MINIMAL.replace("paper", "live") + '[venue]\nrest_url = "http://x"\n',
+            f'mode = "live"\naccount = "main"\n{PATHS}[venue]\nrest_url = "http://x"\n',
             "needs an https rest_url",
         ),
     ],
@@ -159,7 +164,7 @@ async def test_control_works_in_a_folder_whose_path_is_too_long_for_a_socket(
     state = tmp_path / ("deep" * 30) / "state"
     state.mkdir(parents=True)
 
-    async def answer() -> dict[str, object]:
+    async def answer(_arguments: object) -> dict[str, object]:
         return {"status": "running"}
 
     server = ControlServer(state, {"status": answer})

@@ -23,14 +23,16 @@ from trading.indicators import (
 )
 from trading.kernel import kernel
 from trading.position import POSITION_SIZE, candle_exit, exit_level, open_position
+from trading.rolling import bollinger_width, day_vwap_step, rank_step, roc_step, vwap_step
 from trading.rules import Addition, ExitRules
 from trading.simulation import Costs, backtest, fast_trades
 from trading.simulation.run import decide
-from trading.strategies.registry import get_strategy
+from trading.strategies.registry import get_strategy, strategy_names
 from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.zigzag import anchored_step
 
 ROWS = 12_000
-WIDTH = 13
+WIDTH = 17
 EAGER = {"min_volatility": 0.0, "min_adx": 0.0, "trend_span": 20, "filter_tf": "15m"}
 CASES = {
     "letter": ("breakout", {"filters": "off", "signal_tf": "1m", "k": 0.1, "take_profit": 0.01}),
@@ -45,6 +47,8 @@ CASES = {
         EAGER | {"signal_tf": "1m", "rsi_entry": 50.0, "band_width": 0.5, "hourly_trend": "on"},
     ),
 }
+# Every strategy, those above too, with its own defaults on minute candles.
+CASES |= {name: (name, {"filters": "off", "signal_tf": "1m"}) for name in strategy_names()}
 
 
 OFTEN = {"filters": "off", "signal_tf": "5m", "rsi_entry": 40.0}
@@ -74,7 +78,7 @@ class StagedShort(Staged):
 
 
 @kernel
-def run_indicators(highs, lows, closes, states, out):
+def run_indicators(times, highs, lows, closes, volumes, states, out):
     """All indicators over all candles; a state of 100 floats each."""
     for i in range(len(closes)):
         at = i * WIDTH
@@ -87,6 +91,16 @@ def run_indicators(highs, lows, closes, states, out):
         out[at + 7] = adx_step(states, 500, 14, highs[i], lows[i], closes[i])
         line, signal, difference = macd_step(states, 600, 12, 26, 9, closes[i])
         out[at + 8], out[at + 9], out[at + 10] = line, signal, difference
+        out[at + 11] = bollinger_width(lower, middle, upper)
+        out[at + 12] = roc_step(states, 700, 10, closes[i])
+        out[at + 13] = rank_step(states, 800, 90, volumes[i])
+        out[at + 14] = day_vwap_step(states, 900, times[i], closes[i], volumes[i])
+        out[at + 15] = vwap_step(states, 1000, 40, closes[i], volumes[i])
+        distance = 2.0 * out[at + 6]
+        turned = anchored_step(
+            states, 1100, 250, times[i], 60_000, distance, highs[i], lows[i], closes[i]
+        )
+        out[at + 16] = float(turned)
 
 
 @kernel
@@ -131,6 +145,7 @@ def compute(path: Path, compiled: bool) -> dict[str, np.ndarray]:
 
 def _kernels(candles: CandleColumns, compiled: bool) -> dict[str, np.ndarray]:
     columns = [candles.open, candles.high, candles.low, candles.close]
+    times, volumes = candles.open_time, candles.volume
     if compiled:
         from trading.compiled import twin
 
@@ -138,12 +153,13 @@ def _kernels(candles: CandleColumns, compiled: bool) -> dict[str, np.ndarray]:
     else:
         indicators, positions = run_indicators, run_positions
         columns = [column.tolist() for column in columns]
+        times, volumes = times.tolist(), volumes.tolist()
 
         def zeros(size):
             return [0.0] * size
 
     values = zeros(WIDTH * len(candles))
-    indicators(*columns[1:], zeros(700), values)
+    indicators(times, *columns[1:], volumes, zeros(1200), values)
     results = {"indicators": np.asarray(values)}
     for side in (1, -1):
         exits = zeros(2 * len(candles))

@@ -21,7 +21,9 @@ SAMPLE = HERE.parents[1] / "data_lake" / "sample" / "candles_1m" / "usdm"
 def test_plain_python_and_compiled_code_are_equal_to_the_bit(symbol, tmp_path):
     candles, out = SAMPLE / f"{symbol}.parquet", tmp_path / "plain.npz"
     script = [sys.executable, str(HERE / "speed_pairs.py"), str(candles), str(out)]
-    subprocess.run(script, check=True, env={**os.environ, "PYTHONPATH": str(HERE.parents[1])})
+    # Of a script, Python searches the script's folder, which would find an installed `trading`.
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+    subprocess.run(script, check=True, cwd=HERE.parents[1], env=environment)
     compiled.enable()
     fast = speed_pairs.compute(candles, compiled=True)
     with np.load(out) as plain:

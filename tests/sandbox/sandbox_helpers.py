@@ -120,6 +120,13 @@ def stream_exchange(url: str) -> Any:
     return _pointed(ccxt_pro.binanceusdm, url)
 
 
+def spot_exchange(url: str, *, streams: bool = False) -> Any:
+    """Unmodified ccxt for spot, pointed at the sandbox."""
+    exchange = _pointed((ccxt_pro if streams else ccxt_async).binance, url)
+    exchange.options["fetchMarkets"] = {"types": ["spot"]}
+    return exchange
+
+
 def _pointed(kind: Any, url: str) -> Any:
     exchange = kind({"apiKey": "sandbox", "secret": "sandbox", "enableRateLimit": False})
     exchange.urls["api"] = _rewritten(exchange.urls["api"], url)

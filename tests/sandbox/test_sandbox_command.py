@@ -85,7 +85,7 @@ def test_served_process_says_one_line_and_ends_cleanly_on_sigterm(
         (["--from", "2020-01-01", "--to", "2020-01-02"], "no candle between 2020-01-01"),
         (["--from", "yesterday"], "not an ISO time"),
         (["--clock", "sundial"], "choose one of real, accelerated, lockstep"),
-        (["--venue", "moon"], "only usdm is served"),
+        (["--venue", "moon"], "choose one of usdm, spot, both"),
         (["--balance", "BTC=1"], "margin is in USDT"),
         (["--symbols", "XRPUSDT"], "no XRPUSDT.parquet; there are BTCUSDT"),
     ],

@@ -20,6 +20,11 @@ SETTINGS = [
     ("rsi_bollinger", {"filters": "off", "signal_tf": "3m"}),
     ("rsi_bollinger", EAGER | WIDE | {"signal_tf": "1m", "filter_tf": "5m"}),
 ]
+SETTINGS += [
+    (name, {"filters": "off", "signal_tf": "1m"})
+    for name in strategy_names()
+    if name not in {known for known, _ in SETTINGS}
+]
 
 
 def bars(candles: CandleColumns, length: int) -> list[Candle]:
@@ -114,8 +119,23 @@ def test_later_candles_change_no_earlier_decision(name, values, bitcoin):
             np.append(column[:4_000], column[4_000:] * 0.9)
             for column in (candles.low, candles.close)
         ],
+        np.append(candles.volume[:4_000], candles.volume[4_000:] * 3.0),
     )
     assert decide(strategy, changed, values)[:4_000].tobytes() == whole[:4_000].tobytes()
+
+
+@pytest.mark.parametrize("name", strategy_names())
+def test_starting_later_with_the_declared_warmup_gives_the_same_decisions(name, bitcoin):
+    strategy = get_strategy(name)
+    values = {"filters": "off", "signal_tf": "1m"}
+    warmup = strategy.warmup(strategy.resolve(values))
+    rows = warmup + 6_000
+    whole = decide(strategy, bitcoin.rows(0, rows), values)
+    for start in (1, 777):
+        later = decide(strategy, bitcoin.rows(start, rows), values)[warmup:]
+        same = whole[start + warmup :]
+        assert np.array_equal(later[:, :2], same[:, :2])
+        np.testing.assert_allclose(later[:, 2:4], same[:, 2:4], rtol=1e-9, atol=1e-9)
 
 
 def test_every_strategy_is_checked_for_look_ahead():

@@ -171,3 +171,22 @@ def test_a_price_of_the_next_day_ends_the_day():
     position = long(ExitRules(day_end=True))
     assert position.on_price(100.0, DAY_MS - 1) is None
     assert position.on_price(100.0, DAY_MS) == Exit("day_end", None)
+
+
+@pytest.mark.parametrize(
+    ("rules", "touch", "reason"),
+    [
+        (ExitRules(stop_loss=0.25), 75.0, "stop_loss"),
+        (ExitRules(emergency_stop=0.5), 50.0, "emergency_stop"),
+        (ExitRules(take_profit=0.5), 150.0, "take_profit"),
+    ],
+)
+def test_a_level_is_met_by_the_touch_of_a_price_or_of_a_candle(rules, touch, reason):
+    inside = touch + 0.5 if touch < 100.0 else touch - 0.5
+    assert long(rules).on_price(inside, 0) is None
+    assert (
+        long(rules).on_candle(candle(100, max(100, inside), min(100, inside), 100), False) is None
+    )
+    assert long(rules).on_price(touch, 0) == Exit(reason, touch)
+    met = long(rules).on_candle(candle(100, max(100, touch), min(100, touch), 100), False)
+    assert met == Exit(reason, touch)

@@ -53,6 +53,30 @@ def test_real_candles_give_the_trades_of_the_reference(bitcoin, ether):
     assert {trade["reason"] for trade in reasons} >= {"stop_loss", "take_profit", "day_end"}
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    ("high", "low", "reason", "price"),
+    [
+        (130.0, 96.0, "stop_loss", 96.0),
+        (192.0, 100.0, "take_profit", 192.0),
+        (192.0, 96.0, "stop_loss", 96.0),
+        (191.0, 97.0, "end_of_data", 120.0),
+    ],
+)
+def test_a_level_that_is_touched_to_the_last_digit_is_met(high, low, reason, price, compiled):
+    day = 20_000 * DAY_MS
+    rows = [
+        (day, 100.0, 110.0, 90.0, 100.0),
+        (day + DAY_MS, 100.0, 105.0, 100.0, 105.0),
+        (day + DAY_MS + MINUTE, 105.0, 120.0, 105.0, 120.0),
+        (day + DAY_MS + 2 * MINUTE, 128.0, high, low, 120.0),
+    ]
+    times, *prices = (np.array(column) for column in zip(*rows, strict=True))
+    candles = CandleColumns.of(times.astype(np.int64), *prices, np.ones(4))
+    (trade,) = assert_same_as_reference(candles, 0.5, 0.5, 0.25, 5, compiled)
+    assert (trade["entry_price"], trade["exit_price"], trade["reason"]) == (128.0, price, reason)
+
+
 @st.composite
 def candle_rows(draw):
     """Few, coarse prices: ties and touches are common; minutes and whole days are missing."""

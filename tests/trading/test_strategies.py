@@ -16,13 +16,36 @@ BREAKOUT = get_strategy("breakout")
 RSI_BOLLINGER = get_strategy("rsi_bollinger")
 
 
-def test_both_strategies_are_known_by_name():
-    assert strategy_names() == ["breakout", "rsi_bollinger"]
+TECHNICAL = {
+    "bb_breakout",
+    "breakout",
+    "combined",
+    "dynamic_breakout",
+    "momentum",
+    "pullback",
+    "rsi_bollinger",
+    "wave",
+}
+
+
+def test_the_technical_strategies_are_known_by_name():
+    assert set(strategy_names()) >= TECHNICAL
+    assert [get_strategy(name).name for name in strategy_names()] == strategy_names()
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_names():
-    with pytest.raises(ParameterError, match="'breakut' is not known; known are breakout, rsi_bol"):
+    with pytest.raises(ParameterError, match=r"'breakut' is not known; known are .*breakout, comb"):
         get_strategy("breakut")
+
+
+@pytest.mark.parametrize("name", strategy_names())
+def test_every_reason_that_a_strategy_gives_on_real_candles_is_a_sentence(name, bitcoin):
+    decider = Decider(get_strategy(name), {"filters": "off", "signal_tf": "1m"}, 60_000)
+    told = [decider.on_candle(bitcoin.candle(row)) for row in range(4_000)]
+    assert all(decision.reason.strip() for decision in told)
+    assert len({decision.reason.split()[0] for decision in told}) > 1
+    entered = [decision for decision in told if decision.action == "enter"]
+    assert all(decision.values for decision in entered)
 
 
 def test_resolve_fills_in_defaults_and_reads_text():

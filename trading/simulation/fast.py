@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from trading.rules import R_DAY_END, R_STAGED
 from trading.simulation import jumping, staged
 from trading.simulation.kernels import Kernel, Speed
 from trading.stages import FILL_WIDTH, FILLS, LIFE_SIZE, MOST_FILLS
+from trading.strategies.base import OWN
+
+ROOM = 4_096
+"""Entries of one set that are expected; when there are more, they are looked for once again."""
 
 
 class Index:
@@ -31,6 +36,8 @@ class Index:
         at.kernel(jumping.fill_day_extremes)(
             lows, highs, least, most, self.days, self.day_low, self.day_high
         )
+        self.rests = [at.floats(len(least)), at.floats(len(least))]
+        at.kernel(jumping.fill_rests)(lows, highs, least, most, self.days, *self.rests)
 
 
 def _extremes(at: Speed, lows: Any, highs: Any, block: int) -> tuple[Any, Any]:
@@ -47,10 +54,54 @@ def _day_firsts(times: Integers) -> Integers:
     return np.unique(np.append(0, np.searchsorted(times, starts)))
 
 
+def scan_entries(at: Speed, index: Index, setups: Sequence[Setup], first_row: int) -> list[Any]:
+    """Entry rows of each setup, found in one pass over the candles for all that can be.
+
+    None for those whose signals must be judged candle by candle.
+    """
+    found: list[Any] = [None] * len(setups)
+    bare = [i for i, setup in enumerate(setups) if setup.is_bare and setup.strategy.scan]
+    if not bare:
+        return found
+    bare.sort(key=lambda i: setups[i].par[OWN:])
+    scan = at.kernel(cast("Kernel", setups[bare[0]].strategy.scan))
+    times, opens, _, _, closes, _ = index.columns
+    pars = at.buffer([value for i in bare for value in setups[i].par])
+    total, room = 0, ROOM * len(bare)
+    while True:
+        rows, owners = at.integers(room), at.integers(room)
+        total = scan(
+            times,
+            opens,
+            closes,
+            *index.extremes[:2],
+            jumping.BLOCK,
+            index.days,
+            index.day_low,
+            index.day_high,
+            pars,
+            len(setups[bare[0]].par),
+            at.floats(len(bare)),
+            first_row,
+            rows,
+            owners,
+        )
+        if total <= room:
+            break
+        room = int(total)
+    counts = np.bincount(np.asarray(owners[:total], dtype=np.int64), minlength=len(bare))
+    ends = np.cumsum(counts)
+    entries = at.integers(int(total))
+    at.kernel(jumping.split_found)(rows, owners, total, at.whole(ends - counts), entries)
+    for i, end, count in zip(bare, ends.tolist(), counts.tolist(), strict=True):
+        found[i] = entries[end - count : end]
+    return found
+
+
 class FastEngine:
     """Finds the signals of one set of entry parameters and trades combinations on them.
 
-    Its buffers are written anew for each set: threads share an :class:`Index`, not an engine.
+    Its position is written anew for each: threads share an :class:`Index`, not an engine.
     """
 
     def __init__(self, at: Speed, index: Index, first_row: int, first_day: int, days: int) -> None:
@@ -59,19 +110,16 @@ class FastEngine:
         self._first_row = first_row
         self._first_day = first_day
         self._days = days
-        rows = len(index.candles)
-        self._entries, self._exits = at.integers(rows), at.integers(rows)
-        self._atrs = at.floats(rows)
-        self._ends = at.integers(rows)
-        self._rest_low, self._rest_high = at.floats(rows), at.floats(rows)
         self._position = at.floats(LIFE_SIZE)
         self._none = at.integers(3), at.floats(3)
 
-    def run(self, setup: Setup, rules: Floats) -> tuple[Floats, Floats]:
+    def run(self, setup: Setup, rules: Floats, entries: Any = None) -> tuple[Floats, Floats]:
         """Sums (combinations x sums) and daily returns (combinations x days) of combinations that
         share the signals of ``setup``; ``rules`` has a row for each.
+
+        ``entries`` are those of :func:`scan_entries`, where it found them.
         """
-        signals = self._find(setup, bool(rules[0, R_DAY_END] > 0.0))
+        signals = self._find(setup, bool(rules[0, R_DAY_END] > 0.0), entries)
         sums = np.zeros((len(rules), SUMS_SIZE))
         daily = np.zeros((len(rules), self._days))
         in_stages = rules[:, R_STAGED] > 0.0
@@ -85,27 +133,39 @@ class FastEngine:
             daily[chosen] = np.asarray(days).reshape(-1, self._days)
         return sums, daily
 
-    def trades(self, setup: Setup, rules: Floats) -> tuple[Any, Any, int, Any, int]:
+    def trades(
+        self, setup: Setup, rules: Floats, entries: Any = None
+    ) -> tuple[Any, Any, int, Any, int]:
         """Rows and prices of the trades of one combination, how many, and the fills likewise."""
-        signals = self._find(setup, bool(rules[R_DAY_END] > 0.0))
+        signals = self._find(setup, bool(rules[R_DAY_END] > 0.0), entries)
         trade = self._trade_staged if rules[R_STAGED] > 0.0 else self._trade
         _, _, rows, prices, count, fills = trade(signals, rules.reshape(1, -1), True)
         return rows, prices, count, fills, int(self._position[FILLS])
 
-    def _find(self, setup: Setup, day_bound: bool) -> tuple[Any, ...]:
+    def _find(self, setup: Setup, day_bound: bool, entries: Any) -> tuple[Any, ...]:
         """Entry rows, their ATRs, exit rows, and each entry's horizon."""
-        if setup.is_bare and setup.strategy.scan is not None:
-            entries, atrs, exits = self._scan(setup, setup.strategy.scan)
-        else:
+        if entries is None:
             entries, atrs, exits = self._signals(setup, day_bound)
-        ends, low, high = (b[: len(entries)] for b in (self._ends, self._rest_low, self._rest_high))
+        else:
+            atrs, exits = self._at.floats(len(entries)), self._at.integers(0)
+        count = len(entries)
+        at = self._at
+        horizons = [make(count) for make in (at.integers,) * 2 + (at.floats,) * 3]
         if day_bound:
             index = self._index
-            _, _, highs, lows, _, _ = index.columns
-            self._at.kernel(jumping.fill_horizons)(
-                lows, highs, *index.extremes[:2], index.days, entries, ends, low, high
+            times, _, highs, lows, closes, _ = index.columns
+            at.kernel(jumping.fill_horizons)(
+                times,
+                lows,
+                highs,
+                closes,
+                *index.rests,
+                index.days,
+                setup.base_ms,
+                entries,
+                *horizons,
             )
-        return entries, atrs, exits, ends, low, high
+        return entries, atrs, exits, *horizons
 
     def _trade(
         self, signals: tuple[Any, ...], rules: Floats, record: bool
@@ -142,6 +202,7 @@ class FastEngine:
             *index.columns[:5],
             *index.extremes,
             *signals[:4],
+            *signals[5:7],
             at.buffer(rules.reshape(-1)),
             index.candles.interval_ms,
             self._first_day,
@@ -158,29 +219,10 @@ class FastEngine:
     def _space(self, trades: int) -> tuple[Any, Any]:
         return self._at.integers(3 * trades), self._at.floats(3 * trades)
 
-    def _scan(self, setup: Setup, scan: Kernel) -> tuple[Any, Any, Any]:
-        """The same as :meth:`_signals` for a strategy that finds its bare entries at a stroke."""
-        at, index = self._at, self._index
-        times, opens, _, _, closes, _ = index.columns
-        entries = self._entries
-        entered = at.kernel(scan)(
-            times,
-            opens,
-            closes,
-            *index.extremes[:2],
-            jumping.BLOCK,
-            index.days,
-            index.day_low,
-            index.day_high,
-            at.buffer(setup.par),
-            self._first_row,
-            entries,
-        )
-        return entries[:entered], at.floats(entered), at.integers(0)
-
     def _signals(self, setup: Setup, day_bound: bool) -> tuple[Any, Any, Any]:
         """Entry rows, their ATRs and exit rows of one set of entry parameters."""
-        at, entries, atrs, exits = self._at, self._entries, self._atrs, self._exits
+        at, rows = self._at, len(self._index.candles)
+        entries, exits, atrs = at.integers(rows), at.integers(rows), at.floats(rows)
         counts = at.integers(2)
         bars, filters, state, par, out = (at.buffer(b) for b in setup.buffers())
         at.find_signals(setup.step)(

@@ -11,20 +11,18 @@ from trading.candles import DAY_MS
 from trading.kernel import Buffer, kernel
 from trading.metrics import SUMS_SIZE, sums_clear, sums_days
 from trading.position import (
-    ARM,
     BEST,
-    EMERGENCY,
+    DAY_END,
+    END_OF_DATA,
     ENTRY,
     NO_EXIT,
-    STOP,
     STRATEGY_EXIT,
-    TARGET,
     TRAIL,
     exit_level,
-    trailing_level,
 )
 from trading.rules import R_DAY_END, R_FEE, R_SLIPPAGE, RULES_SIZE
 from trading.simulation.lifecycle import (
+    calm_range,
     count_trade,
     day_ends_at,
     decide_row,
@@ -38,8 +36,7 @@ from trading.simulation.lifecycle import (
 from trading.strategies.base import ACTION, ATR, ENTER, EXIT
 
 BLOCK = 32
-EARLY = 1e-9  # the arming price is looked for a hair early: the lifecycle judges it exactly
-WIDE = 1024  # candles of a wide block: 32 blocks
+WIDE = 256  # candles of a wide block: 8 blocks
 
 
 @kernel
@@ -100,20 +97,70 @@ def fill_day_extremes(
 
 
 @kernel
-def fill_horizons(
+def fill_rests(
     lows: Buffer,
     highs: Buffer,
     least: Buffer,
     most: Buffer,
     days: list[int],
+    rest_least: Buffer,
+    rest_most: Buffer,
+) -> None:
+    """For each block the extremes from its start to the end of the day that it starts in."""
+    d = len(days) - 2
+    for b in range(len(least) - 1, -1, -1):
+        start = b * BLOCK
+        while days[d] > start:
+            d -= 1
+        end = days[d + 1] - 1
+        if end >= start + BLOCK:
+            rest_least[b] = min(least[b], rest_least[b + 1])
+            rest_most[b] = max(most[b], rest_most[b + 1])
+        else:
+            low, high = extremes_between(lows, highs, least, most, start, end)
+            rest_least[b] = low
+            rest_most[b] = high
+
+
+@kernel
+def split_found(
+    found: list[int],
+    found_of: list[int],
+    total: int,
+    firsts: list[int],
+    entries: list[int],
+) -> None:
+    """Put rows found in order of time into the order of their sets; ``firsts`` is where each set
+    begins, and is moved to its end.
+    """
+    for f in range(total):
+        k = found_of[f]
+        entries[firsts[k]] = found[f]
+        firsts[k] += 1
+
+
+@kernel
+def fill_horizons(
+    times: list[int],
+    lows: Buffer,
+    highs: Buffer,
+    closes: Buffer,
+    rest_least: Buffer,
+    rest_most: Buffer,
+    days: list[int],
+    base_ms: int,
     entries: list[int],
     ends: list[int],
+    end_codes: list[int],
     rest_low: Buffer,
     rest_high: Buffer,
+    end_closes: Buffer,
 ) -> None:
-    """For each entry the last row of the day that it fills on, and the extremes up to there.
+    """For each entry of a day-bound strategy how it ends if no level is touched.
 
-    ``days`` holds the first row of each day, and the number of rows at last.
+    That is the last row of the day that it fills on, the reason there, and the row's close; with
+    the extremes up to there. ``days`` holds the first row of each day, and the number of rows at
+    last.
     """
     d = 0
     for s in range(len(entries)):
@@ -121,10 +168,19 @@ def fill_horizons(
         while days[d + 1] <= row:
             d += 1
         end = days[d + 1] - 1
-        low, high = extremes_between(lows, highs, least, most, row, end)
+        low, high = lows[row], highs[row]
+        boundary = (row + BLOCK) // BLOCK * BLOCK
+        for i in range(row + 1, min(boundary, end + 1)):
+            low = min(low, lows[i])
+            high = max(high, highs[i])
+        if boundary <= end:
+            low = min(low, rest_least[boundary // BLOCK])
+            high = max(high, rest_most[boundary // BLOCK])
         ends[s] = end
+        end_codes[s] = DAY_END if day_ends_at(times, end, base_ms) else END_OF_DATA
         rest_low[s] = low
         rest_high[s] = high
+        end_closes[s] = closes[end]
 
 
 @kernel
@@ -216,37 +272,7 @@ def first_touch(
 
 
 @kernel
-def nearest_stop(position: Buffer) -> float:
-    """The higher of stop and emergency stop of a long position; NaN when both are off."""
-    lower = position[STOP]
-    emergency = position[EMERGENCY]
-    if lower != lower or emergency > lower:
-        return emergency
-    return lower
-
-
-@kernel
-def untouched(position: Buffer, low: float, high: float) -> bool:
-    """Whether prices from ``low`` to ``high`` leave a long position as it is."""
-    upper = position[TARGET]
-    if position[TRAIL] > 0.0:
-        armed_from = arming_price(position)
-        if not upper < armed_from:
-            upper = armed_from
-    return not (low <= nearest_stop(position) or high >= upper)
-
-
-@kernel
-def arming_price(position: Buffer) -> float:
-    """A price below which the trailing stop of a long position is surely not armed."""
-    price = position[ENTRY] / (1.0 - position[TRAIL])
-    if position[ARM] > price:
-        price = position[ARM]
-    return price - EARLY * position[ENTRY]
-
-
-@kernel
-def trailing_touch(
+def touch_row(
     position: Buffer,
     opens: Buffer,
     highs: Buffer,
@@ -259,26 +285,16 @@ def trailing_touch(
     start: int,
     stop: int,
 ) -> int:
-    """The first row of ``start`` to ``stop`` that ends a trailing position; else ``stop + 1``.
+    """The first row of ``start`` to ``stop`` that ends the position by a level; else ``stop + 1``.
 
-    Only candles that touch a level or raise the best price matter, and no best price matters
-    below the arming price. The state is left as it was before the row, to judge it again.
+    Candles are judged only where they leave the calm range. The state is left as it was before
+    the row, to judge it again.
     """
-    fixed = nearest_stop(position)
-    target = position[TARGET]
-    armed_from = arming_price(position)
     i = start
     while i <= stop:
-        lower = trailing_level(position)
-        if lower != lower or fixed > lower:
-            lower = fixed
-        upper = position[BEST]
-        if armed_from > upper:
-            upper = armed_from
-        if target < upper:
-            upper = target
+        lower, upper = calm_range(position)
         i = first_touch(lows, highs, least, most, wide_least, wide_most, i, stop, lower, upper)
-        if i > stop:
+        if i > stop or not position[TRAIL] > 0.0:
             return i
         best = position[BEST]
         code = row_exit(position, opens[i], highs[i], lows[i], closes[i], 0, False, False)
@@ -287,44 +303,6 @@ def trailing_touch(
             return i
         i += 1
     return stop + 1
-
-
-@kernel
-def touch_row(
-    position: Buffer,
-    opens: Buffer,
-    highs: Buffer,
-    lows: Buffer,
-    closes: Buffer,
-    least: Buffer,
-    most: Buffer,
-    wide_least: Buffer,
-    wide_most: Buffer,
-    entry_row: int,
-    stop: int,
-) -> int:
-    """The first row of ``entry_row`` to ``stop`` that ends the position by a level; else ``stop +
-    1``.
-    """
-    if position[TRAIL] > 0.0:
-        return trailing_touch(
-            position,
-            opens,
-            highs,
-            lows,
-            closes,
-            least,
-            most,
-            wide_least,
-            wide_most,
-            entry_row,
-            stop,
-        )
-    lower = nearest_stop(position)
-    upper = position[TARGET]
-    return first_touch(
-        lows, highs, least, most, wide_least, wide_most, entry_row, stop, lower, upper
-    )
 
 
 @kernel
@@ -342,8 +320,10 @@ def run_combination(
     entry_atrs: Buffer,
     exits: list[int],
     ends: list[int],
+    end_codes: list[int],
     rest_low: Buffer,
     rest_high: Buffer,
+    end_closes: Buffer,
     rules: Buffer,
     at: int,
     base_ms: int,
@@ -376,8 +356,12 @@ def run_combination(
             e += 1
         leaves = e < len(exits) and exits[e] < horizon
         stop = exits[e] if leaves else horizon - 1
-        if day_bound and untouched(position, rest_low[s], rest_high[s]):
-            exit_row = stop + 1
+        lower, upper = calm_range(position)
+        calm = day_bound and not (leaves or rest_low[s] <= lower or rest_high[s] >= upper)
+        if calm:
+            exit_row = horizon
+            code = end_codes[s]
+            market = end_closes[s]
         else:
             exit_row = touch_row(
                 position,
@@ -392,17 +376,17 @@ def run_combination(
                 row,
                 stop,
             )
-        code = row_exit(
-            position,
-            opens[exit_row],
-            highs[exit_row],
-            lows[exit_row],
-            closes[exit_row],
-            1 if day_bound and day_ends_at(times, exit_row, base_ms) else 0,
-            exit_row == last,
-            leaves and exit_row > stop,
-        )
-        market = opens[exit_row] if code == STRATEGY_EXIT else closes[exit_row]
+            code = row_exit(
+                position,
+                opens[exit_row],
+                highs[exit_row],
+                lows[exit_row],
+                closes[exit_row],
+                1 if day_bound and day_ends_at(times, exit_row, base_ms) else 0,
+                exit_row == last,
+                leaves and exit_row > stop,
+            )
+            market = opens[exit_row] if code == STRATEGY_EXIT else closes[exit_row]
         closed = exit_price_of(code, exit_level(position, code, market), rules[at + R_SLIPPAGE])
         growth = growth_of(position[ENTRY], closed, rules[at + R_FEE])
         day = times[exit_row] // DAY_MS - first_day
@@ -430,8 +414,10 @@ def run_combinations(
     entry_atrs: Buffer,
     exits: list[int],
     ends: list[int],
+    end_codes: list[int],
     rest_low: Buffer,
     rest_high: Buffer,
+    end_closes: Buffer,
     rules: Buffer,
     base_ms: int,
     first_day: int,
@@ -464,8 +450,10 @@ def run_combinations(
             entry_atrs,
             exits,
             ends,
+            end_codes,
             rest_low,
             rest_high,
+            end_closes,
             rules,
             c * RULES_SIZE,
             base_ms,

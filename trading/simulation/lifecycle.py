@@ -7,16 +7,23 @@ from trading.decider import push_candle, strategy_step
 from trading.kernel import Buffer, kernel
 from trading.metrics import sums_clear, sums_days, sums_trade
 from trading.position import (
+    ARM,
+    BEST,
+    EMERGENCY,
     END_OF_DATA,
     ENTRY,
     NO_EXIT,
     OFF,
+    STOP,
     STRATEGY_EXIT,
     TAKE_PROFIT,
+    TARGET,
+    TRAIL,
     candle_exit,
     exit_level,
     open_position,
     price_exit,
+    trailing_level,
 )
 from trading.rules import (
     R_ATR_MULTIPLIER,
@@ -35,6 +42,8 @@ from trading.strategies.base import ACTION, ATR, ENTER, EXIT, LIMIT, REASON, SEE
 STREAM_WIDTH = 5
 
 LONG = 1
+EARLY = 1e-9
+"""The arming price is looked for a hair early: the lifecycle judges it exactly."""
 
 
 @kernel
@@ -91,6 +100,20 @@ def day_ends_at(times: list[int], row: int, base_ms: int) -> bool:
 
 
 @kernel
+def last_of_day(times: list[int], row: int) -> int:
+    """The last row of the UTC day of ``row``."""
+    next_day = times[row] - times[row] % DAY_MS + DAY_MS
+    low, high = row, len(times) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if times[middle] < next_day:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@kernel
 def may_enter_after(times: list[int], row: int, base_ms: int, day_bound: bool) -> bool:
     """Whether a signal on ``row`` has a next candle to enter on (of the same day, if day bound)."""
     if row + 1 >= len(times):
@@ -116,6 +139,46 @@ def exit_price_of(code: int, level: float, slippage: float) -> float:
 def growth_of(entry: float, closed: float, fee: float) -> float:
     """What a long trade multiplies the equity by, fees of both fills included."""
     return (closed / entry) * (1.0 - fee) / (1.0 + fee)
+
+
+@kernel
+def nearest_stop(position: Buffer) -> float:
+    """The higher of stop and emergency stop of a long position; NaN when both are off."""
+    lower = position[STOP]
+    emergency = position[EMERGENCY]
+    if lower != lower or emergency > lower:
+        return emergency
+    return lower
+
+
+@kernel
+def arming_price(position: Buffer) -> float:
+    """A price below which the trailing stop of a long position is surely not armed."""
+    price = position[ENTRY] / (1.0 - position[TRAIL])
+    if position[ARM] > price:
+        price = position[ARM]
+    return price - EARLY * position[ENTRY]
+
+
+@kernel
+def calm_range(position: Buffer) -> tuple[float, float]:
+    """Prices between which a candle leaves a long position as it is, both exclusive.
+
+    With a trailing stop a new best price matters, but none below the arming price does.
+    """
+    lower = nearest_stop(position)
+    upper = position[TARGET]
+    if position[TRAIL] > 0.0:
+        trail = trailing_level(position)
+        if lower != lower or trail > lower:
+            lower = trail
+        rising = position[BEST]
+        armed_from = arming_price(position)
+        if armed_from > rising:
+            rising = armed_from
+        if not upper < rising:
+            upper = rising
+    return lower, upper
 
 
 @kernel
@@ -258,13 +321,16 @@ def simulate_rows(
     sums_clear(sums, 0)
     count, entry_row, exit_row = 0, -1, first_row - 1
     enter_next, leave_next = False, False
-    atr = 0.0
+    atr, lower, upper = 0.0, OFF, OFF
     last = len(times) - 1
+    horizon = last
     day_bound = rules[R_DAY_END] > 0.0
     for i in range(last + 1):
         if enter_next:
             enter_long(position, opens[i], atr, rules, 0)
             entry_row, enter_next = i, False
+            lower, upper = calm_range(position)
+            horizon = last_of_day(times, i) if day_bound else last
         decide_row(
             bars,
             filters,
@@ -282,12 +348,17 @@ def simulate_rows(
         )
         action = out[ACTION]
         if entry_row >= 0:
+            if not (lows[i] <= lower or highs[i] >= upper or leave_next or i == horizon):
+                leave_next = action == EXIT
+                continue
             ends = 1 if day_bound and day_ends_at(times, i, base_ms) else 0
             code = row_exit(
                 position, opens[i], highs[i], lows[i], closes[i], ends, i == last, leave_next
             )
             leave_next = action == EXIT
-            if code != NO_EXIT:
+            if code == NO_EXIT:
+                lower, upper = calm_range(position)
+            else:
                 market = opens[i] if code == STRATEGY_EXIT else closes[i]
                 closed = exit_price_of(code, exit_level(position, code, market), rules[R_SLIPPAGE])
                 growth = growth_of(position[ENTRY], closed, rules[R_FEE])

@@ -18,7 +18,7 @@ from trading.errors import ParameterError
 from trading.metrics import SUMS_SIZE, metrics_of
 from trading.rules import R_STAGED
 from trading.simulation import kernels
-from trading.simulation.fast import FastEngine, Index
+from trading.simulation.fast import FastEngine, Index, scan_entries
 from trading.simulation.kernels import Speed
 from trading.simulation.lifecycle import STREAM_WIDTH
 from trading.simulation.plan import Group, Plan, Ran, Span, rules_of
@@ -104,13 +104,16 @@ def search(
     sums = np.empty((len(grid), SUMS_SIZE))
     daily = np.zeros((len(grid), span.days))
 
-    def trade(groups: Sequence[Group]) -> None:
+    scanned = scan_entries(speed, index, [group.setup for group in plan.groups], span.first_row)
+
+    def trade(work: Sequence[tuple[Group, Any]]) -> None:
         engine = FastEngine(speed, index, span.first_row, span.first_day, span.days)
-        for group in groups:
-            found = engine.run(group.setup, plan.rules[group.members])
+        for group, entries in work:
+            found = engine.run(group.setup, plan.rules[group.members], entries)
             sums[group.members], daily[group.members] = found
 
-    _in_threads(trade, plan.groups, threads or (os.cpu_count() or 1) if compiled else 1)
+    work = list(zip(plan.groups, scanned, strict=True))
+    _in_threads(trade, work, threads or (os.cpu_count() or 1) if compiled else 1)
     seconds = time.perf_counter() - started
     return SearchResult(
         plan.params, sums, span.candles, daily, span.day_starts, seconds_compile, seconds
@@ -131,15 +134,19 @@ def fast_trades(
     span = Span(candles, trade_from_ms)
     speed = kernels.speed(compiled)
     rules = rules_of(setup.strategy.exit_rules(setup.params), strategy, costs)
-    engine = FastEngine(speed, Index(speed, candles), span.first_row, span.first_day, span.days)
-    rows, prices, count, fills, filled = engine.trades(setup, rules)
+    index = Index(speed, candles)
+    engine = FastEngine(speed, index, span.first_row, span.first_day, span.days)
+    (entries,) = scan_entries(speed, index, [setup], span.first_row)
+    rows, prices, count, fills, filled = engine.trades(setup, rules, entries)
     ran = Ran(rows, prices, count, (), (), fills, filled, 0)
     trades = ran.trades(candles, strategy.side)
     return trades, ran.fills(candles, trades, rules)
 
 
 def _in_threads(
-    work: Callable[[Sequence[Group]], None], groups: Sequence[Group], threads: int
+    work: Callable[[Sequence[tuple[Group, Any]]], None],
+    groups: Sequence[tuple[Group, Any]],
+    threads: int,
 ) -> None:
     """Share ``groups`` among ``threads``; kernels hold no lock, so they run at once."""
     shares = [groups[first::threads] for first in range(min(threads, len(groups)))]
@@ -208,7 +215,9 @@ def _ready_to_search(speed: Speed, setup: Setup, costs: Costs) -> float:
     rules = rules_of(setup.strategy.exit_rules(setup.params), setup.strategy, costs)
 
     def try_out(tiny: CandleColumns) -> None:
-        FastEngine(speed, Index(speed, tiny), 0, 0, 1).run(setup, rules.reshape(1, -1))
+        index = Index(speed, tiny)
+        (entries,) = scan_entries(speed, index, [setup], 0)
+        FastEngine(speed, index, 0, 0, 1).run(setup, rules.reshape(1, -1), entries)
 
     kind = "staged" if rules[R_STAGED] > 0.0 else "plain"
     return _time_first(speed, f"search {kind}", setup, try_out)

@@ -31,11 +31,13 @@ from trading.rules import (
     R_TIME_EXIT,
     RULES_SIZE,
 )
-from trading.simulation.jumping import EARLY, first_touch
+from trading.simulation.jumping import first_touch
 from trading.simulation.lifecycle import (
+    EARLY,
     count_trade,
     day_ends_at,
     decide_row,
+    last_of_day,
     may_enter_after,
     record_trade,
 )
@@ -74,20 +76,8 @@ def mean_exit(life: Buffer, fills: Buffer, first_fill: int) -> float:
 
 
 @kernel
-def staged_touch(
-    life: Buffer,
-    rules: Buffer,
-    at: int,
-    lows: Buffer,
-    highs: Buffer,
-    least: Buffer,
-    most: Buffer,
-    wide_least: Buffer,
-    wide_most: Buffer,
-    start: int,
-    stop: int,
-) -> int:
-    """The first row of ``start`` to ``stop`` that can change or end the life; else ``stop + 1``."""
+def calm_life(life: Buffer, rules: Buffer, at: int) -> tuple[float, float]:
+    """Prices between which a candle leaves the life as it is, both exclusive: low and high."""
     side = life[SIDE]
     adverse = life[NEAR_ADVERSE]
     favourable = life[NEAR_FAVOURABLE]
@@ -105,12 +95,11 @@ def staged_touch(
                 next_best = arming
         if adverse != adverse or trail > adverse:
             adverse = trail
-        if favourable != favourable or next_best < favourable:
+        if not favourable < next_best:
             favourable = next_best
-    lower, upper = adverse, favourable
     if side < 0.0:
-        lower, upper = -favourable, -adverse
-    return first_touch(lows, highs, least, most, wide_least, wide_most, start, stop, lower, upper)
+        return -favourable, -adverse
+    return adverse, favourable
 
 
 @kernel
@@ -140,6 +129,8 @@ def run_staged(
     entry_atrs: Buffer,
     exits: list[int],
     ends: list[int],
+    rest_low: Buffer,
+    rest_high: Buffer,
     rules: Buffer,
     at: int,
     base_ms: int,
@@ -180,9 +171,13 @@ def run_staged(
         code = NO_EXIT
         i = row
         while code == NO_EXIT:
-            i = staged_touch(
-                life, rules, at, lows, highs, least, most, wide_least, wide_most, i, stop
-            )
+            lower, upper = calm_life(life, rules, at)
+            if i == row and day_bound and not (rest_low[s] <= lower or rest_high[s] >= upper):
+                i = stop + 1
+            else:
+                i = first_touch(
+                    lows, highs, least, most, wide_least, wide_most, i, stop, lower, upper
+                )
             over = i > stop
             code = live_row(
                 life,
@@ -227,6 +222,8 @@ def run_staged_all(
     entry_atrs: Buffer,
     exits: list[int],
     ends: list[int],
+    rest_low: Buffer,
+    rest_high: Buffer,
     rules: Buffer,
     base_ms: int,
     first_day: int,
@@ -259,6 +256,8 @@ def run_staged_all(
             entry_atrs,
             exits,
             ends,
+            rest_low,
+            rest_high,
             rules,
             c * RULES_SIZE,
             base_ms,
@@ -309,8 +308,10 @@ def simulate_staged(
     sums_clear(sums, 0)
     count, entry_row, exit_row, first_fill = 0, -1, first_row - 1, 0
     enter_next, leave_next = False, False
-    atr = 0.0
+    atr, lower, upper = 0.0, OFF, OFF
     last = len(times) - 1
+    horizon = last
+    limit = int(rules[R_TIME_EXIT])
     day_bound = rules[R_DAY_END] > 0.0
     life[FILLS] = 0.0
     for i in range(last + 1):
@@ -318,6 +319,10 @@ def simulate_staged(
             first_fill = int(life[FILLS])
             enter_life(life, rules, 0, opens[i], atr, times[i])
             entry_row, enter_next = i, False
+            lower, upper = calm_life(life, rules, 0)
+            horizon = last_of_day(times, i) if day_bound else last
+            if limit > 0:
+                horizon = row_from(times, i, horizon, times[i] + limit - base_ms)
         decide_row(
             bars,
             filters,
@@ -335,6 +340,9 @@ def simulate_staged(
         )
         action = out[ACTION]
         if entry_row >= 0:
+            if not (lows[i] <= lower or highs[i] >= upper or leave_next or i == horizon):
+                leave_next = action == EXIT
+                continue
             ends = 1 if day_bound and day_ends_at(times, i, base_ms) else 0
             code = live_row(
                 life,
@@ -353,7 +361,9 @@ def simulate_staged(
             if code == NO_EXIT and i == last:
                 code = settle(life, rules, 0, END_OF_DATA, closes[i], i, fills)
             leave_next = action == EXIT
-            if code != NO_EXIT:
+            if code == NO_EXIT:
+                lower, upper = calm_life(life, rules, 0)
+            else:
                 growth = 1.0 + life[CASH]
                 day = times[i] // DAY_MS - times[first_row] // DAY_MS
                 count_trade(sums, 0, daily, 0, growth, i - entry_row + 1, day)

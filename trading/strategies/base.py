@@ -45,11 +45,15 @@ Step = Callable[[Buffer, Buffer, Buffer, int, int, float, float, float, float, f
 
 
 Scan = Callable[..., int]
-"""``scan(times, opens, closes, least, most, block, days, day_low, day_high, par, first_row,
-entries)`` writes the entry rows of unfiltered base candles from ``first_row`` on; how many.
+"""``scan(times, opens, closes, least, most, block, days, day_low, day_high, pars, width, targets,
+first_row, found, found_of)`` finds the entries on unfiltered base candles for many parameter
+buffers in one pass.
 
+``pars`` holds buffers of ``width`` numbers, ascending; ``targets`` has room for a number of each.
 ``least`` and ``most`` are extremes of blocks of ``block`` candles, ``days`` the first row of each
 UTC day (the number of rows at last), ``day_low`` and ``day_high`` the extremes of the days.
+``found`` receives the rows from ``first_row`` on, in order, ``found_of`` the position of the buffer
+that enters there. Returned is the number of all, also of those for which there was no room.
 """
 
 

@@ -33,7 +33,7 @@ LAST_OF_DAY = 5
 BELOW_MEAN = 6
 
 # Layout of the state.
-DAY = 0
+NEXT_DAY = 0  # ms; 0 = nothing seen
 HIGH = 1
 LOW = 2
 TARGET = 3
@@ -57,30 +57,54 @@ def crosses(last_close: float, close: float, target: float) -> bool:
 
 
 @kernel
+def count_below(targets: Buffer, count: int, below: int, close: float) -> int:
+    """How many of ``count`` ascending targets ``close`` is above, from a guess ``below``."""
+    while below < count and close > targets[below]:
+        below += 1
+    while below > 0 and not close > targets[below - 1]:
+        below -= 1
+    return below
+
+
+@kernel
 def scan_day(
     closes: Buffer,
     least: Buffer,
     most: Buffer,
     block: int,
-    target: float,
+    targets: Buffer,
+    count: int,
     first: int,
     last: int,
-    entries: list[int],
-    count: int,
+    found: list[int],
+    found_of: list[int],
+    at: int,
 ) -> int:
-    """Add the crossings of rows ``first`` to ``last``, exclusive, to ``count`` ``entries``."""
+    """Note the upward crossings of all ``targets`` (ascending) from ``first`` to ``last``,
+    exclusive.
+
+    They are written while there is room; the number of all is returned.
+    """
+    below = count_below(targets, count, 0, closes[first - 1])
     i = first
     while i < last:
         b = i // block
-        if i % block == 0 and most[b] <= target:
-            i += block
+        if (
+            i % block == 0
+            and (below == count or most[b] <= targets[below])
+            and (below == 0 or least[b] > targets[below - 1])
+        ):
+            i += block  # the whole block lies between two targets
             continue
-        if crosses(closes[i - 1], closes[i], target):
-            entries[count] = i
-            count += 1
-        # In a block that lies above the target no candle but the first can come from below.
-        i += block if i % block == 0 and least[b] > target else 1
-    return count
+        now = count_below(targets, count, below, closes[i])
+        for k in range(below, now):
+            if at < len(found):
+                found[at] = i
+                found_of[at] = k
+            at += 1
+        below = now
+        i += 1
+    return at
 
 
 @kernel
@@ -94,21 +118,41 @@ def breakout_scan(
     days: list[int],
     day_low: Buffer,
     day_high: Buffer,
-    par: Buffer,
+    pars: Buffer,
+    width: int,
+    targets: Buffer,
     first_row: int,
-    entries: list[int],
+    found: list[int],
+    found_of: list[int],
 ) -> int:
-    """The rows on which :func:`breakout_step` enters without filters, day by day; how many."""
-    count = 0
+    """The rows on which :func:`breakout_step` enters without filters, for all values of k in one
+    pass.
+    """
+    count = len(pars) // width
+    at = 0
     for d in range(1, len(days) - 1):
         row, yesterday = days[d], days[d - 1]
         if times[row] // DAY_MS == times[yesterday] // DAY_MS + 1:
-            target = target_of(opens[row], day_high[d - 1], day_low[d - 1], par[OWN])
-            if day_high[d] > target:
+            for k in range(count):
+                k_of = pars[k * width + OWN]
+                targets[k] = target_of(opens[row], day_high[d - 1], day_low[d - 1], k_of)
+            if day_high[d] > targets[0]:
                 start = row if row > first_row else first_row
                 last = days[d + 1] - 1
-                count = scan_day(closes, least, most, block, target, start, last, entries, count)
-    return count
+                at = scan_day(
+                    closes,
+                    least,
+                    most,
+                    block,
+                    targets,
+                    count,
+                    start,
+                    last,
+                    found,
+                    found_of,
+                    at,
+                )
+    return at
 
 
 @kernel
@@ -125,13 +169,12 @@ def breakout_step(
     volume: float,  # noqa: ARG001 - every step has the same arguments
 ) -> None:
     """Judge one closed candle of ``signal_tf``; ``first`` is its open."""
-    day = float(open_time // DAY_MS + 1)  # days count from 1: a zeroed state has seen none
-    if day != state[DAY]:
-        if state[DAY] > 0.0 and day == state[DAY] + 1.0:
+    if open_time >= state[NEXT_DAY]:
+        if state[NEXT_DAY] > 0.0 and open_time < state[NEXT_DAY] + DAY_MS:
             state[TARGET] = target_of(first, state[HIGH], state[LOW], par[OWN])
         else:
             state[TARGET] = NAN
-        state[DAY] = day
+        state[NEXT_DAY] = float(open_time - open_time % DAY_MS + DAY_MS)
         state[HIGH] = high
         state[LOW] = low
     else:

@@ -1,23 +1,41 @@
 """Strategies by name: the built-in ones and those of the entry-point group
-``nocturne.strategies``.
+``nocturne.strategies``. A strategy that is in neither can be loaded from its module.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 
 from trading.errors import ParameterError
 from trading.strategies.base import Strategy
+from trading.strategies.bb_breakout import BbBreakout
 from trading.strategies.breakout import Breakout
+from trading.strategies.combined import Combined
+from trading.strategies.dynamic_breakout import DynamicBreakout
+from trading.strategies.momentum import Momentum
+from trading.strategies.pullback import Pullback
 from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.strategies.wave import Wave
 
 GROUP = "nocturne.strategies"
+
+BUILT_IN: tuple[type[Strategy], ...] = (
+    BbBreakout,
+    Breakout,
+    Combined,
+    DynamicBreakout,
+    Momentum,
+    Pullback,
+    RsiBollinger,
+    Wave,
+)
 
 
 @cache
 def _strategies() -> dict[str, Strategy]:
-    found: dict[str, Strategy] = {s.name: s for s in (Breakout(), RsiBollinger())}
+    found: dict[str, Strategy] = {made.name: made() for made in BUILT_IN}
     for point in entry_points(group=GROUP):
         strategy = point.load()()
         if strategy.name in found:
@@ -41,3 +59,22 @@ def get_strategy(name: str) -> Strategy:
             f"strategy '{name}' is not known; known are {', '.join(sorted(strategies))}"
         )
     return strategies[name]
+
+
+def load_strategy(reference: str) -> Strategy:
+    """The strategy of ``package.module:Class``, which need not be registered.
+
+    For commands only: a release names registered strategies, so that it cannot import anything.
+    `ParameterError` when there is no such module or class, or when it is no strategy.
+    """
+    where, _, name = reference.partition(":")
+    try:
+        module = import_module(where)
+    except ImportError as error:
+        raise ParameterError(
+            f"strategy '{reference}': module '{where}' cannot be imported: {error}"
+        ) from error
+    made = getattr(module, name, None)
+    if not (isinstance(made, type) and issubclass(made, Strategy)):
+        raise ParameterError(f"strategy '{reference}': '{name}' is no strategy class of '{where}'")
+    return made()

@@ -1,0 +1,89 @@
+"""What the benchmarks share: a symbol-year of candles, the grid of the spec, and timing."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from trading.candles import CandleColumns
+
+SAMPLE = Path(__file__).parents[1] / "data_lake/sample/candles_1m/usdm/BTCUSDT.parquet"
+YEAR = 525_600
+MINUTE = 60_000
+LETTER = {"filters": "off", "signal_tf": "1m"}
+FEE_BPS = 5.0
+NAMES = ("open", "high", "low", "close", "volume")
+
+
+def a_year() -> CandleColumns:
+    """The real sample laid end to end until it is a year of minutes long (525,600)."""
+    table = pq.read_table(SAMPLE)
+    prices = [np.resize(table[name].to_numpy(), YEAR) for name in NAMES]
+    start = int(table["open_time"].cast("int64")[0].as_py())
+    return CandleColumns.of(start + MINUTE * np.arange(YEAR), *prices)
+
+
+def with_idle_candles(candles: CandleColumns) -> CandleColumns:
+    """Twice the candles: after each an idle one at its close, which crosses no level."""
+    half = candles.interval_ms // 2
+    times = np.repeat(candles.open_time, 2)
+    times[1::2] += half
+    columns = [np.repeat(getattr(candles, name), 2) for name in NAMES]
+    for column in columns[:4]:
+        column[1::2] = candles.close
+    columns[4][1::2] = 0.0
+    return CandleColumns.of(times, *columns, half)
+
+
+def the_grid() -> list[dict[str, float]]:
+    """K, take-profit and stop-loss as in the spec: 11 x 8 x 5."""
+    return [
+        {"k": (30 + 5 * k) / 100, "take_profit": (3 + t) / 100, "stop_loss": (1 + s) / 100}
+        for k in range(11)
+        for t in range(8)
+        for s in range(5)
+    ]
+
+
+def best_of(times: int, work: Callable[[], Any]) -> float:
+    """Seconds of the quickest of several runs, by the wall clock."""
+    return best_of_both(times, work)[0]
+
+
+def best_of_both(times: int, work: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds of the quickest of several runs: by the wall clock, and of processor time."""
+    wall, used = [], []
+    gc.collect()
+    for _ in range(times):
+        started, begun = time.perf_counter(), time.process_time()
+        work()
+        wall.append(time.perf_counter() - started)
+        used.append(time.process_time() - begun)
+    return min(wall), min(used)
+
+
+def verdict(what: str, value: float, limit: float, unit: str) -> None:
+    """One line: the figure, what it must be, and whether it is."""
+    word = "reached" if value <= limit else "MISSED"
+    print(f"{what:<34} {value:9.4f} {unit} (at most {limit:g}): {word}")
+
+
+def verdict_ratio(what: str, value: float, least: float) -> None:
+    """The same for a ratio that must be large."""
+    word = "reached" if value >= least else "MISSED"
+    print(f"{what:<34} {value:9.1f} x (at least {least:g}): {word}")
+
+
+def installed(package: str) -> bool:
+    """Whether a peer can be imported; the line says so where it cannot."""
+    if importlib.util.find_spec(package) is not None:
+        return True
+    print(f"{package:<34} not installed: pip install 'nocturne[bench]' to compare with it")
+    return False

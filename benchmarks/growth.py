@@ -1,0 +1,45 @@
+"""How the time of the fast search grows: with its trades, not with candles that cross no level.
+
+Run from the root of the repository: ``python benchmarks/growth.py``. Each candle of the year is
+followed by an idle one at its close; trades stay the same.
+"""
+
+from __future__ import annotations
+
+from _year import FEE_BPS, a_year, best_of_both, the_grid, verdict, with_idle_candles
+
+from trading import compiled
+from trading.candles import CandleColumns, interval_name
+from trading.simulation import Costs, search
+from trading.simulation.results import SearchResult
+from trading.strategies.registry import get_strategy
+
+
+def main() -> None:
+    """Print the time on both, and their ratio."""
+    compiled.enable()
+    strategy, grid = get_strategy("breakout"), the_grid()
+    one = a_year()
+    two = with_idle_candles(one)
+
+    def run(candles: CandleColumns) -> SearchResult:
+        fixed = {"filters": "off", "signal_tf": interval_name(candles.interval_ms)}
+        return search(strategy, candles, grid, fixed, Costs(FEE_BPS))
+
+    trades = [sum(row.metrics.trades for row in run(candles).results) for candles in (one, two)]
+    seconds: list[tuple[float, float]] = [(9.0, 9.0), (9.0, 9.0)]
+    for _ in range(10):  # in turns, so that a busy machine slows both
+        for i, candles in enumerate((one, two)):
+            wall, used = best_of_both(2, lambda c=candles: run(c).results)
+            seconds[i] = min(seconds[i][0], wall), min(seconds[i][1], used)
+    for candles, count, (wall, used) in zip((one, two), trades, seconds, strict=True):
+        print(
+            f"{len(candles):>9} candles, {count} trades: {wall * 1e3:8.2f} ms, "
+            f"processor {used * 1e3:8.2f} ms"
+        )
+    verdict("twice the candles, wall", seconds[1][0] / seconds[0][0], 1.2, "x")
+    verdict("twice the candles, processor", seconds[1][1] / seconds[0][1], 1.2, "x")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Which strategy a command works on, with which parameters: `--strategy`, `--preset`, `--set`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trading.errors import ParameterError, SettingsError
+
+if TYPE_CHECKING:
+    from trading.strategies.base import Strategy, Value
+
+FILE_VARIABLE = "NOCTURNE_PRESETS_FILE"
+_PROJECT = Path(__file__).resolve().parents[1]
+_KEYS = {"summary", "strategy", "params"}
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named set of parameters and the strategy that it is made for."""
+
+    name: str
+    summary: str
+    strategy: str
+    params: dict[str, Value]
+
+
+def presets_file() -> Path:
+    """``config/presets.toml``, or the file named by ``NOCTURNE_PRESETS_FILE``."""
+    return Path(os.environ.get(FILE_VARIABLE, _PROJECT / "config" / "presets.toml"))
+
+
+def read_presets() -> dict[str, Preset]:
+    """All presets by name; `SettingsError` naming the file and the preset that is wrong."""
+    path = presets_file()
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"presets file {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"presets file {path} is not TOML: {error}") from error
+    return {name: _preset(path, name, table) for name, table in tables.items()}
+
+
+def _preset(path: Path, name: str, table: Any) -> Preset:
+    where = f"presets file {path}, preset '{name}'"
+    if not isinstance(table, dict):
+        raise SettingsError(f"{where}: {table!r} stands outside a preset; write [{name}]")
+    if unknown := sorted(set(table) - _KEYS):
+        raise SettingsError(
+            f"{where}: {unknown[0]} is not known; it has {', '.join(sorted(_KEYS))}"
+        )
+    if "strategy" not in table:
+        raise SettingsError(f'{where} names no strategy; add strategy = "breakout"')
+    params = table.get("params", {})
+    if not isinstance(params, dict):
+        raise SettingsError(f"{where}: params is not a table; write [{name}.params]")
+    return Preset(name, str(table.get("summary", "")), str(table["strategy"]), dict(params))
+
+
+def find_preset(name: str) -> Preset:
+    """The preset ``name``; `SettingsError` listing the known names otherwise."""
+    presets = read_presets()
+    if name not in presets:
+        known = ", ".join(sorted(presets))
+        raise SettingsError(f"preset '{name}' is not known; {presets_file()} has {known}")
+    return presets[name]
+
+
+def find_strategy(reference: str) -> Strategy:
+    """The strategy of a name, or of ``package.module:Class`` in the working folder or installed."""
+    from trading.strategies.registry import get_strategy, load_strategy
+
+    if ":" not in reference:
+        return get_strategy(reference)
+    # The installed command does not search the working folder for modules.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    return load_strategy(reference)
+
+
+def choose(
+    strategy: str | None, preset: str | None, settings: Sequence[str], searched: Sequence[str] = ()
+) -> tuple[Strategy, dict[str, Value]]:
+    """The strategy and its fixed parameters; those of the preset give way to ``settings`` and to
+    the ``searched`` names.
+    """
+    from cli.results import parse_settings
+
+    found = find_preset(preset) if preset is not None else None
+    name = strategy or (found.strategy if found else None)
+    if name is None:
+        raise ParameterError("no strategy is given; add --strategy NAME or --preset NAME")
+    chosen = find_strategy(name)
+    given = parse_settings(settings, chosen)
+    if found is None:
+        return chosen, given
+    where = f"preset '{found.name}'"
+    from_preset = {
+        key: chosen.parameter(key).parse(value, where)
+        for key, value in found.params.items()
+        if key not in searched
+    }
+    return chosen, {**from_preset, **given}

@@ -1,0 +1,101 @@
+"""What an operator may order over the control socket; every change of mode is in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from executor.halts import BY_OPERATOR, Halt
+from executor.health import health
+from executor.parts import Executor
+from executor.venues.errors import VenueFaultError
+
+FLAT_WITHIN_S = 20.0
+LOOK_S = 0.05
+
+Arguments = Mapping[str, Any]
+Command = Callable[[Arguments], Awaitable[dict[str, Any]]]
+
+
+class Operator:
+    """The commands, by name."""
+
+    def __init__(self, parts: Executor, stop: Callable[[], None]) -> None:
+        self._x = parts
+        self._ctx = parts.ctx
+        self._stop_run = stop
+
+    @property
+    def commands(self) -> dict[str, Command]:
+        """Every command with its name."""
+        return {
+            "status": self._status,
+            "health": self._health,
+            "stop": self._stop,
+            "pause": self._halting(Halt.ENTRIES_OFF),
+            "reduce": self._halting(Halt.REDUCE_ONLY),
+            "freeze": self._halting(Halt.FREEZE),
+            "resume": self._halting(Halt.RUNNING),
+            "flatten": self._flatten,
+            "close": self._close,
+            "sync": self._sync,
+        }
+
+    async def _status(self, _: Arguments) -> dict[str, Any]:
+        return self._x.status.collect()
+
+    async def _health(self, _: Arguments) -> dict[str, Any]:
+        return health(self._x)
+
+    async def _stop(self, _: Arguments) -> dict[str, Any]:
+        self._stop_run()
+        return {"status": "stopping"}
+
+    def _halting(self, mode: Halt) -> Command:
+        async def command(_: Arguments) -> dict[str, Any]:
+            self._ctx.halt(mode, BY_OPERATOR)
+            return self._mode()
+
+        return command
+
+    def _mode(self) -> dict[str, Any]:
+        switches = self._ctx.switches
+        return {"halt": switches.halt.value, "entries": switches.entries, "why": switches.why}
+
+    async def _flatten(self, _: Arguments) -> dict[str, Any]:
+        """Everything closed at market, what fills meanwhile included, and the exchange asked.
+
+        The mode stays `flatten` until an operator resumes.
+        """
+        self._ctx.halt(Halt.FLATTEN, BY_OPERATOR)
+        for holding in list(self._ctx.book.holdings()):
+            self._x.closer.close(holding, "flatten", None)
+        try:
+            async with asyncio.timeout(FLAT_WITHIN_S):
+                while any(True for _ in self._ctx.book.holdings()):
+                    await asyncio.sleep(LOOK_S)
+            left = await self._ctx.venue.positions()
+        except (TimeoutError, VenueFaultError) as error:
+            return {"error": f"not flat yet, still closing: {error!r}"}
+        return {"flat": not left, "positions": [p.symbol for p in left]}
+
+    async def _close(self, arguments: Arguments) -> dict[str, Any]:
+        symbol = str(arguments.get("symbol", "")).upper()
+        holding = self._ctx.book.holding(symbol)
+        if holding is None or not holding.filled:
+            held = ", ".join(sorted(h.symbol for h in self._ctx.book.holdings())) or "nothing"
+            return {"error": f"no position in {symbol or 'no symbol'}; held: {held}"}
+        self._x.closer.close(holding, BY_OPERATOR, None)
+        try:
+            async with asyncio.timeout(FLAT_WITHIN_S):
+                await holding.closed.wait()
+        except TimeoutError:
+            return {"error": f"{symbol} is not closed yet, still closing"}
+        return {"closed": symbol}
+
+    async def _sync(self, _: Arguments) -> dict[str, Any]:
+        done = await self._x.reconciler.run_once()
+        if not done:
+            return {"error": "the exchange could not be asked; see executor.log"}
+        return {"reconciled": True, "positions": [h.symbol for h in self._ctx.book.holdings()]}

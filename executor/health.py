@@ -1,0 +1,41 @@
+"""Health: the few things that must be so, each with a verdict and its figure."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from executor.parts import Executor
+
+LEAST_DISK_BYTES = 256 * 1024**2
+MOST_MEMORY_BYTES = 400 * 1024**2
+MOST_QUEUED = 500
+MOST_OFFSET_MS = 1_000
+
+
+def health(x: Executor) -> dict[str, Any]:
+    """Checks by name: ``ok`` and ``value``; the whole is ok when every check is."""
+    ctx = x.ctx
+    state = x.status.collect()
+    free = shutil.disk_usage(ctx.settings.paths.state).free
+    age = time.monotonic() - x.reconciler.last_ok_at
+    unprotected = [h.symbol for h in ctx.book.holdings() if h.filled and not h.protected]
+    warm = state["warmup_current"] >= state["warmup_total"]
+    checks = {
+        "market_stream": (x.feed.fresh(), state["market_stream"]),
+        "user_stream": (x.user_up, x.user_up),
+        "reconciliation": (age < 3 * ctx.settings.timing.reconcile_s, round(age, 1)),
+        "clock": (abs(ctx.venue.offset_ms) < MOST_OFFSET_MS, ctx.venue.offset_ms),
+        "ledger": (ctx.ledger.durable, ctx.ledger.problem or "written"),
+        "disk": (free > LEAST_DISK_BYTES, free),
+        "memory": (state["memory"] < MOST_MEMORY_BYTES, state["memory"]),
+        "events": (ctx.bus.queued < MOST_QUEUED, ctx.bus.queued),
+        "warm_up": (warm, f"{state['warmup_current']} of {state['warmup_total']}"),
+        "protection": (not unprotected, unprotected),
+        "release": (state["release_valid"], state["release"]),
+        "entries": (ctx.switches.entries, ctx.switches.why or "on"),
+    }
+    report = {name: {"ok": ok, "value": value} for name, (ok, value) in checks.items()}
+    return {"ok": all(ok for ok, _ in checks.values()), "checks": report}

@@ -1,0 +1,183 @@
+"""From settings to the venues of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandbox.access import Credentials
+from sandbox.accounts import AccountPlan, one_account, read_accounts
+from sandbox.clock import Clock, LockstepClock, PacedClock
+from sandbox.engine.engine import Engine
+from sandbox.faults import Faults
+from sandbox.feed import Feed
+from sandbox.ledger import Ledger
+from sandbox.limits import SPOT_ORDERS, Limits
+from sandbox.loading import choose_span, load_feeds
+from sandbox.replay import Desk, Span
+from sandbox.scenarios import read_scenario
+from sandbox.settings import Settings
+from sandbox.spot.engine import SpotEngine
+from sandbox.spot.exchange import SpotExchange
+from sandbox.spot.streams import SpotHub
+from sandbox.usdm.exchange import Exchange
+from sandbox.usdm.listen_keys import ListenKeys
+from sandbox.usdm.streams import Hub
+
+# Up to this speed a client sees the market move each second, above it at the turning points only.
+REFINED_UP_TO = 60.0
+SECOND_MS = 1_000
+SPOT_WEIGHT, USDM_WEIGHT = 6_000, 2_400
+
+
+@dataclass(slots=True)
+class Venues:
+    """The venues of a run and what they share; either of them may be absent, not both."""
+
+    usdm: Exchange | None
+    spot: SpotExchange | None
+    ledger: Ledger
+    faults: Faults
+    span: Span
+
+    @property
+    def all(self) -> list[Exchange | SpotExchange]:
+        """The venues that there are."""
+        return [venue for venue in (self.usdm, self.spot) if venue is not None]
+
+    @property
+    def first(self) -> Exchange | SpotExchange:
+        """The venue that stands for both where one is enough."""
+        return self.all[0]
+
+    @property
+    def symbols(self) -> list[str]:
+        """Symbols of all venues, once each."""
+        return list(dict.fromkeys(symbol for venue in self.all for symbol in venue.feeds))
+
+    def desks(self, *, bounded: bool) -> list[Desk]:
+        """What the replay drives."""
+        found = []
+        if self.usdm is not None:
+            found.append(Desk("usdm", self.usdm.engine, self.usdm.feeds, self.usdm, bounded))
+        if self.spot is not None:
+            found.append(Desk("spot", self.spot.engine, self.spot.feeds, self.spot, bounded))
+        return found
+
+    async def publish(self) -> None:
+        """Record and tell what the engines have new."""
+        for venue in self.all:
+            await venue.publish()
+
+    def silence(self) -> None:
+        """Stop timers and writers."""
+        if self.usdm is not None:
+            for handle in self.usdm.countdowns.values():
+                handle.cancel()
+        for venue in self.all:
+            for connection in list(venue.hub.connections):
+                connection.writer.cancel()
+
+
+def assemble(settings: Settings, clock: Clock) -> Venues:
+    """Load candles, rules and accounts; open the ledger."""
+    both = settings.venue == "both"
+    usdm_feeds = load_feeds(settings, "usdm") if both or settings.venue == "usdm" else {}
+    spot_feeds = load_feeds(settings, "spot") if both or settings.venue == "spot" else {}
+    span = choose_span(settings, [usdm_feeds, spot_feeds])
+    plans = (
+        read_accounts(settings.accounts)
+        if settings.accounts
+        else one_account(settings.key, settings.secret, settings.balances)
+    )
+    credentials = {c.key: c for plan in plans for c in plan.keys}
+    faults = Faults(settings.seed)
+    if settings.faults is not None:
+        for row in read_scenario(settings.faults, faults, span):
+            faults.add(row)
+    shared = _Shared(
+        settings, clock, credentials, faults, Ledger(settings.ledger, _resumes(settings))
+    )
+    usdm = _usdm(shared, usdm_feeds, plans, span) if usdm_feeds else None
+    spot = _spot(shared, spot_feeds, plans, span) if spot_feeds else None
+    venues = Venues(usdm, spot, shared.ledger, faults, span)
+    hubs = [venue.hub for venue in venues.all]
+    for venue in venues.all:
+        venue.hubs = hubs
+    return venues
+
+
+def _resumes(settings: Settings) -> bool:
+    return settings.state is not None and settings.state.exists()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    settings: Settings
+    clock: Clock
+    credentials: Mapping[str, Credentials]
+    faults: Faults
+    ledger: Ledger
+
+    def limits(self, default: int) -> Limits:
+        limits = Limits(self.settings.weight_limit or default)
+        limits.counting = self.settings.count_orders
+        return limits
+
+
+def _usdm(
+    shared: _Shared, feeds: Mapping[str, Feed], plans: list[AccountPlan], span: Span
+) -> Exchange:
+    engine = Engine([feed.instrument for feed in feeds.values()])
+    engine.at(span.begin)
+    for plan in plans:
+        engine.open_account(plan.name, plan.usdm)
+    return Exchange(
+        engine=engine,
+        feeds=feeds,
+        credentials=shared.credentials,
+        ledger=shared.ledger,
+        clock=shared.clock,
+        limits=shared.limits(USDM_WEIGHT),
+        hub=Hub(feeds),
+        listen_keys=ListenKeys(shared.settings.seed),
+        faults=shared.faults,
+        strict=shared.settings.strict,
+    )
+
+
+def _spot(
+    shared: _Shared, feeds: Mapping[str, Feed], plans: list[AccountPlan], span: Span
+) -> SpotExchange:
+    engine = SpotEngine([feed.instrument for feed in feeds.values()])
+    engine.at(span.begin)
+    for plan in plans:
+        engine.open_account(plan.name, plan.spot)
+    limits = shared.limits(SPOT_WEIGHT)
+    limits.orders = SPOT_ORDERS
+    return SpotExchange(
+        engine=engine,
+        feeds=feeds,
+        credentials=shared.credentials,
+        ledger=shared.ledger,
+        clock=shared.clock,
+        limits=limits,
+        hub=SpotHub(feeds),
+        faults=shared.faults,
+        strict=shared.settings.strict,
+    )
+
+
+def make_clock(settings: Settings) -> Clock:
+    """The clock that the settings ask for."""
+    if settings.clock == "lockstep":
+        return LockstepClock()
+    return PacedClock(1.0 if settings.clock == "real" else settings.speed)
+
+
+def refine_ms(settings: Settings) -> int | None:
+    """Spacing of the path's points; None walks a minute only where something is at stake."""
+    if settings.clock == "lockstep":
+        return None
+    paced = 1.0 if settings.clock == "real" else settings.speed
+    return SECOND_MS if paced <= REFINED_UP_TO else 60 * SECOND_MS

@@ -1,0 +1,156 @@
+"""The spot engine's state and the few changes that everything else is made of."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sandbox.engine.core import Fees
+from sandbox.errors import BAD_SYMBOL
+from sandbox.instruments import Instrument
+from sandbox.numbers import ZERO, money
+from sandbox.spot.model import (
+    BalanceChange,
+    BalancesShown,
+    ListChanged,
+    OrderList,
+    OrderReport,
+    SpotAccount,
+    SpotEvent,
+    SpotFill,
+    SpotMarket,
+    SpotOrder,
+)
+
+FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
+
+
+@dataclass(slots=True)
+class SpotCore:
+    """Markets, accounts, the market time ``now`` (ms) and the events not yet collected."""
+
+    fees: Fees = FEES
+    now: int = 0
+    markets: dict[str, SpotMarket] = field(default_factory=dict)
+    accounts: dict[str, SpotAccount] = field(default_factory=dict)
+    events: list[SpotEvent] = field(default_factory=list)
+    last_order_id: int = 28_000_000_000
+    last_trade_id: int = 3_500_000_000
+    last_list_id: int = 0
+    last_reference: int = 60_000_000_000
+    last_execution: int = 0
+
+    def add_market(self, instrument: Instrument) -> None:
+        """List a symbol."""
+        self.markets[instrument.symbol] = SpotMarket(instrument)
+
+    def market(self, symbol: str) -> SpotMarket:
+        """The market of ``symbol``; −1121 when it is not listed."""
+        market = self.markets.get(symbol)
+        if market is None:
+            raise BAD_SYMBOL()
+        return market
+
+    def tell_order(self, order: SpotOrder, execution: str, fill: SpotFill | None = None) -> None:
+        """Record a change of ``order`` as it is now."""
+        self.last_execution += 1
+        shown = copy.copy(order)
+        self.events.append(
+            OrderReport(order.account, self.now, execution, shown, fill, self.last_execution)
+        )
+
+    def tell_list(self, account: SpotAccount, found: OrderList) -> None:
+        """Record a change of an order list."""
+        pairs = tuple((i, account.orders[i].client_id) for i in found.order_ids)
+        self.events.append(
+            ListChanged(
+                account.name, self.now, found.list_id, found.client_id, found.symbol, found.status,
+                found.order_status, pairs,
+            )
+        )  # fmt: skip
+
+    def show(self, account: SpotAccount, *assets: str) -> None:
+        """Tell the balances of ``assets`` as they are now."""
+        account.update_time = self.now
+        shown = tuple((name, account.free(name), account.locked[name]) for name in assets)
+        self.events.append(BalancesShown(account.name, self.now, shown))
+
+    def credit(
+        self, account: SpotAccount, kind: str, asset: str, amount: Decimal, reference: int = 0
+    ) -> None:
+        """Change a total by ``amount``; the only way in which a balance ever changes."""
+        if not amount:
+            return
+        account.totals[asset] += amount
+        self.last_reference += 1
+        self.events.append(
+            BalanceChange(
+                account.name, kind, asset, amount, account.totals[asset], self.now,
+                reference or self.last_reference,
+            )
+        )  # fmt: skip
+
+    def fill(self, order: SpotOrder, quantity: Decimal, price: Decimal, *, maker: bool) -> SpotFill:
+        """Trade ``quantity`` of ``order`` at ``price``; the fee comes out of what is received."""
+        account = self.accounts[order.account]
+        instrument = self.markets[order.symbol].instrument
+        rate = self.fees.maker if maker else self.fees.taker
+        value = quantity * price
+        self.last_trade_id += 1
+        trade_id = self.last_trade_id
+        order.filled += quantity
+        order.spent += value
+        order.update_time = self.now
+        order.status = "FILLED" if order.filled >= order.quantity else "PARTIALLY_FILLED"
+        if order.buying:
+            fee, fee_asset = money(quantity * rate), instrument.base
+            self.credit(account, "TRADE", instrument.quote, -value, trade_id)
+            self.credit(account, "TRADE", instrument.base, quantity, trade_id)
+        else:
+            fee, fee_asset = money(value * rate), instrument.quote
+            self.credit(account, "TRADE", instrument.base, -quantity, trade_id)
+            self.credit(account, "TRADE", instrument.quote, value, trade_id)
+        self.credit(account, "FEE", fee_asset, -fee, trade_id)
+        if not order.open:
+            account.open_orders.pop(order.order_id, None)
+        self.hold(order)
+        fill = SpotFill(
+            account.name, trade_id, order.order_id, order.client_id, order.list_id, order.symbol,
+            order.side, price, quantity, fee, fee_asset, maker, self.now,
+        )  # fmt: skip
+        account.fills.append(fill)
+        self.tell_order(order, "TRADE", fill)
+        self.show(account, instrument.base, instrument.quote)
+        return fill
+
+    def hold(self, order: SpotOrder) -> None:
+        """Reserve what an open order (or the dearest leg of its list) may cost."""
+        account = self.accounts[order.account]
+        instrument = self.markets[order.symbol].instrument
+        asset = instrument.quote if order.buying else instrument.base
+        if order.list_id < 0:
+            account.reserve(("order", order.order_id), asset, self.cost(order))
+            return
+        legs = (account.orders[i] for i in account.lists[order.list_id].order_ids)
+        most = max((self.cost(leg) for leg in legs), default=ZERO)
+        account.reserve(("list", order.list_id), asset, most)
+
+    def cost(self, order: SpotOrder) -> Decimal:
+        """What an order may still cost: base for a SELL, quote for a BUY; 0 once it has ended."""
+        if not order.open:
+            return ZERO
+        if not order.buying:
+            return order.remaining
+        price = order.price or order.stop_price or self.markets[order.symbol].ask
+        return order.remaining * price
+
+    def end(self, order: SpotOrder, status: str, *, expiry: str = "") -> None:
+        """End an order as CANCELED or EXPIRED."""
+        account = self.accounts[order.account]
+        instrument = self.markets[order.symbol].instrument
+        order.status, order.update_time, order.expiry = status, self.now, expiry
+        account.open_orders.pop(order.order_id, None)
+        self.hold(order)
+        self.tell_order(order, status)
+        self.show(account, instrument.quote if order.buying else instrument.base)

@@ -1,0 +1,171 @@
+"""The running spot venue: engine, feeds, accounts and everyone who is told of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sandbox.access import Credentials
+from sandbox.calls import Request
+from sandbox.candles import Bar
+from sandbox.clock import Clock, LockstepClock, wall_ms
+from sandbox.faults import MESSAGES_USER, Faults
+from sandbox.feed import Feed, Tick
+from sandbox.ledger import Ledger
+from sandbox.limits import Limits
+from sandbox.spot import views
+from sandbox.spot.engine import SpotEngine
+from sandbox.spot.model import (
+    BalanceChange,
+    BalancesShown,
+    ListChanged,
+    OrderReport,
+    SpotEvent,
+)
+from sandbox.spot.streams import SpotHub
+from sandbox.usdm.params import Params
+from sandbox.usdm.streams import Hub
+from sandbox.ws_api import Session
+
+if TYPE_CHECKING:
+    from sandbox.spot.call import SpotCall
+
+# Told as `balanceUpdate`: what comes and goes without an order.
+OUTSIDE = ("DEPOSIT", "DUST_OUT", "DUST_IN", "FOREIGN")
+
+
+class UserStreams:
+    """Sessions of the WebSocket API that have subscribed to an account's events."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, dict[tuple[Session, int], None]] = {}
+        self._number = -1
+
+    def subscribe(self, session: Session, account: str) -> int:
+        """Begin to send an account's events; the subscription's number."""
+        self._number += 1
+        self._listeners.setdefault(account, {})[session, self._number] = None
+        return self._number
+
+    def unsubscribe(self, session: Session, number: int | None) -> None:
+        """End one subscription of the session, or all."""
+        for listeners in self._listeners.values():
+            for pair in list(listeners):
+                if pair[0] is session and number in (None, pair[1]):
+                    del listeners[pair]
+
+    def leave(self, session: Session) -> None:
+        """The session's connection is closed."""
+        self.unsubscribe(session, None)
+
+    def of(self, account: str) -> list[tuple[Session, int]]:
+        """Who listens to an account."""
+        return list(self._listeners.get(account, ()))
+
+    @property
+    def sessions(self) -> list[Session]:
+        """Every session with a subscription, once."""
+        found = {pair[0]: None for pairs in self._listeners.values() for pair in pairs}
+        return list(found)
+
+
+@dataclass(slots=True)
+class SpotExchange:
+    """One spot venue; every method that changes it is called from the event loop only."""
+
+    engine: SpotEngine
+    feeds: Mapping[str, Feed]
+    credentials: Mapping[str, Credentials]
+    ledger: Ledger
+    clock: Clock
+    limits: Limits
+    hub: SpotHub
+    users: UserStreams = field(default_factory=UserStreams)
+    faults: Faults = field(default_factory=Faults)
+    requests: int = 0
+    strict: bool = True
+    hubs: list[Hub] = field(default_factory=list)
+    changed: Callable[[], None] = field(default=lambda: None)
+    held: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def now(self) -> int:
+        """Market time (ms)."""
+        return self.engine.core.now
+
+    def call(self, request: Request, account: str) -> SpotCall:
+        """What a handler works on."""
+        from sandbox.spot.call import SpotCall
+
+        caller = self.engine.core.accounts[account] if account else None
+        return SpotCall(self, Params(request.values), caller, request.repeated or {})
+
+    async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
+        """Tell a step of the market: user events first, then market data."""
+        await self.publish()
+        return self.hub.send_step(time, closed, ticks, dict.fromkeys(self.feeds, 0))
+
+    async def flush(self) -> None:
+        """Wait until all market messages have left."""
+        await self.hub.flush_market()
+
+    async def publish(self) -> None:
+        """Record the engine's new events and send them to their users."""
+        events = self.engine.take_events()
+        if not events:
+            return
+        wall = wall_ms()
+        for event in events:
+            self.ledger.write_spot(event, wall)
+            if self.users.of(event.account):
+                message = user_message(event)
+                if message is not None:
+                    await self._tell(event.account, message)
+        self.changed()
+
+    async def _tell(self, account: str, message: dict[str, Any]) -> None:
+        if self.faults.shapes_messages:
+            fault = self.faults.take(MESSAGES_USER, "", message["e"])
+            if fault is not None:
+                if fault.kind == "duplicate_user":
+                    await self._send(account, message)
+                elif fault.kind != "drop_user":
+                    self.held.append((account, message))
+                    return
+                else:
+                    return
+        await self._send(account, message)
+        held, self.held = self.held, []
+        for late_account, late in held:
+            await self._send(late_account, late)
+
+    async def _send(self, account: str, message: dict[str, Any]) -> None:
+        for session, number in self.users.of(account):
+            self.hub.messages += 1
+            await session.send({"subscriptionId": number, "event": message})
+
+    def audience_changed(self) -> None:
+        """Let a clock in lockstep know whether anybody listens."""
+        if isinstance(self.clock, LockstepClock):
+            self.clock.set_audience(any(hub.market_audience for hub in self.hubs or [self.hub]))
+
+
+def user_message(event: SpotEvent) -> dict[str, Any] | None:
+    """The user-stream message of an engine event, None when there is none."""
+    match event:
+        case OrderReport():
+            return views.execution_report(event)
+        case BalancesShown():
+            return views.account_position(event)
+        case ListChanged():
+            return views.list_status(event)
+        case BalanceChange(kind=kind) if kind in OUTSIDE:
+            return {
+                "e": "balanceUpdate",
+                "E": event.time,
+                "a": event.asset,
+                "d": views.money_text(event.amount),
+                "T": event.time,
+            }
+    return None

@@ -1,0 +1,36 @@
+"""OCO lists: one leg above the price, one below; the first that works or fills ends the other."""
+
+from __future__ import annotations
+
+from sandbox.spot.core import SpotCore
+from sandbox.spot.model import OrderList, SpotAccount, SpotOrder
+
+
+def after_change(core: SpotCore, order: SpotOrder) -> None:
+    """A leg traded, triggered or ended: end the other one, then the list."""
+    if order.list_id < 0:
+        return
+    account = core.accounts[order.account]
+    found = account.lists[order.list_id]
+    legs = [account.orders[i] for i in found.order_ids]
+    started = order.filled > 0 or (order.working and order.type not in ("LIMIT_MAKER",))
+    for leg in legs:
+        if leg is not order and leg.open and (started or not order.open):
+            core.end(leg, "EXPIRED", expiry="OCO_TRIGGER")
+    if found.order_status == "EXECUTING" and not any(leg.open for leg in legs):
+        _finish(core, account, found)
+
+
+def cancel(core: SpotCore, account: SpotAccount, found: OrderList) -> None:
+    """Cancel both legs."""
+    for ident in found.order_ids:
+        leg = account.orders[ident]
+        if leg.open:
+            core.end(leg, "CANCELED")
+    if found.order_status == "EXECUTING":
+        _finish(core, account, found)
+
+
+def _finish(core: SpotCore, account: SpotAccount, found: OrderList) -> None:
+    found.status = found.order_status = "ALL_DONE"
+    core.tell_list(account, found)

@@ -1,0 +1,195 @@
+"""Spot orders: accept, trade what the market gives, trigger, cancel, replace."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sandbox.numbers import ZERO
+from sandbox.spot import lists, refusals, rules
+from sandbox.spot.core import SpotCore
+from sandbox.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket, SpotOrder
+
+
+def place(core: SpotCore, account: SpotAccount, request: NewOrder) -> SpotOrder:
+    """Accept an order and trade what the market gives at once, or raise its refusal."""
+    market = core.market(request.symbol)
+    check(core, market, account, request)
+    order = build(core, market, account, request)
+    require_balance(core, market, account, order)
+    accept(core, account, order)
+    if order.working:
+        take(core, market, order)
+    return order
+
+
+def check(core: SpotCore, market: SpotMarket, account: SpotAccount, request: NewOrder) -> None:
+    """Everything that refuses a request before balances are looked at."""
+    del core
+    if market.instrument.status != "TRADING":
+        raise refusals.MARKET_CLOSED()
+    rules.check(market, account, request)
+    if request.client_id and any(
+        order.client_id == request.client_id for order in account.open_orders.values()
+    ):
+        raise refusals.DUPLICATE()
+    if request.type == "LIMIT_MAKER" and crosses(market, request.side, request.price):
+        raise refusals.WOULD_TAKE()
+
+
+def build(core: SpotCore, market: SpotMarket, account: SpotAccount, request: NewOrder) -> SpotOrder:
+    """The order that a request asks for; −2010 when its trigger is crossed already."""
+    quantity = request.quantity
+    if request.quote:
+        quantity = rules.quantity_for(market, request.quote, request.side)
+    core.last_order_id += 1
+    conditional = request.type in CONDITIONAL
+    order = SpotOrder(
+        account=account.name,
+        order_id=core.last_order_id,
+        client_id=request.client_id or f"sandbox{core.last_order_id}",
+        symbol=request.symbol,
+        side=request.side,
+        type=request.type,
+        tif=request.tif,
+        price=request.price,
+        quantity=quantity,
+        time=core.now,
+        update_time=core.now,
+        stop_price=request.stop_price,
+        trailing=request.trailing,
+        list_id=request.list_id,
+        quote=request.quote,
+        working=not conditional,
+        working_time=-1 if conditional else core.now,
+    )
+    if order.trailing:
+        order.follow(market.price, core.now)
+    if order.crossed(market.price):
+        core.last_order_id -= 1
+        raise refusals.WOULD_TRIGGER()
+    return order
+
+
+def require_balance(
+    core: SpotCore, market: SpotMarket, account: SpotAccount, order: SpotOrder
+) -> None:
+    """−2010 when the free balance does not cover the order."""
+    asset = market.instrument.quote if order.buying else market.instrument.base
+    if core.cost(order) > account.free(asset):
+        core.last_order_id -= 1
+        raise refusals.NO_BALANCE()
+
+
+def accept(core: SpotCore, account: SpotAccount, order: SpotOrder) -> None:
+    """Take an order in."""
+    account.orders[order.order_id] = order
+    account.open_orders[order.order_id] = order
+    core.hold(order)
+    core.tell_order(order, "NEW")
+    instrument = core.markets[order.symbol].instrument
+    core.show(account, instrument.quote if order.buying else instrument.base)
+
+
+def crosses(market: SpotMarket, side: str, price: Decimal) -> bool:
+    """Whether a limit price meets the market's other side."""
+    return price >= market.ask if side == "BUY" else price <= market.bid
+
+
+def take(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
+    """Trade what the market gives at once; what is left rests or expires by its type."""
+    taking = not order.limited or crosses(market, order.side, order.price)
+    best = market.ask if order.buying else market.bid
+    quantity = order.remaining if market.supply is None else min(order.remaining, market.supply)
+    if order.tif == "FOK" and not (taking and quantity == order.remaining):
+        core.end(order, "EXPIRED", expiry="UNFILLED_FOK_ORDER_EXPIRED")
+    elif taking and quantity > 0:
+        consume(market, quantity)
+        core.fill(order, quantity, best, maker=False)
+        lists.after_change(core, order)
+    if not order.open:
+        return
+    if not order.limited:
+        core.end(order, "EXPIRED", expiry="INSUFFICIENT_LIQUIDITY")
+    elif order.tif == "IOC":
+        core.end(order, "EXPIRED", expiry="UNFILLED_IOC_QUANTITY_EXPIRED")
+
+
+def consume(market: SpotMarket, quantity: Decimal) -> None:
+    """Take from the volume that the recording still has."""
+    if market.supply is not None:
+        market.supply -= quantity
+
+
+def on_price(core: SpotCore, symbol: str, price: Decimal) -> None:
+    """Fill resting orders that ``price`` traded through, best price first, then oldest; trigger.
+
+    A touch is not enough: nobody knows the queue ahead.
+    """
+    market = core.markets[symbol]
+    resting = [
+        order
+        for account in core.accounts.values()
+        for order in account.open_orders.values()
+        if order.symbol == symbol
+    ]
+    through = [
+        order
+        for order in resting
+        if order.working and (price < order.price if order.buying else price > order.price)
+    ]
+    through.sort(key=lambda order: (-order.price if order.buying else order.price, order.order_id))
+    for order in through:
+        quantity = order.remaining if market.supply is None else min(order.remaining, market.supply)
+        if order.open and quantity > 0:
+            consume(market, quantity)
+            core.fill(order, quantity, order.price, maker=True)
+            lists.after_change(core, order)
+    for order in resting:
+        if order.open and not order.working:
+            if order.trailing:
+                order.follow(price, core.now)
+            if order.crossed(price):
+                trigger(core, market, order)
+
+
+def trigger(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
+    """A conditional order starts to work: the rest of its list ends, then it trades."""
+    order.working, order.working_time, order.update_time = True, core.now, core.now
+    lists.after_change(core, order)
+    account = core.accounts[order.account]
+    instrument = market.instrument
+    if order.buying and not order.limited:
+        held = account.reserved.get(("list" if order.list_id >= 0 else "order",
+                                     order.list_id if order.list_id >= 0 else order.order_id),
+                                    ("", ZERO))[1]  # fmt: skip
+        if order.remaining * market.ask > account.free(instrument.quote) + held:
+            core.end(order, "EXPIRED", expiry="INSUFFICIENT_LIQUIDITY")
+            lists.after_change(core, order)
+            return
+    core.tell_order(order, "NEW")
+    take(core, market, order)
+    lists.after_change(core, order)
+
+
+def find(
+    account: SpotAccount, symbol: str, order_id: int | None, client_id: str | None
+) -> SpotOrder | None:
+    """The order with the id, else the newest one with the client id."""
+    if order_id is not None:
+        order = account.orders.get(order_id)
+        return order if order is not None and order.symbol == symbol else None
+    for order in reversed(account.orders.values()):
+        if order.client_id == client_id and order.symbol == symbol:
+            return order
+    return None
+
+
+def cancel(core: SpotCore, account: SpotAccount, order: SpotOrder | None) -> SpotOrder:
+    """Cancel an open order, and with it the list it is a leg of; −2011 when there is none."""
+    if order is None or not order.open:
+        raise refusals.UNKNOWN_ORDER()
+    if order.list_id >= 0:
+        lists.cancel(core, account, account.lists[order.list_id])
+        return order
+    core.end(order, "CANCELED")
+    return order

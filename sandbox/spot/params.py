@@ -1,0 +1,151 @@
+"""Spot request parameters: from texts to typed requests, each mistake with its documented code."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sandbox import errors
+from sandbox.numbers import ZERO
+from sandbox.spot.model import CONDITIONAL, TYPES, NewOrder
+from sandbox.spot.refusals import BAD_QUANTITIES
+from sandbox.usdm.params import CLIENT_ID, Params
+
+TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
+
+
+def client_id(params: Params, name: str) -> str:
+    """A client order id; −1100 for illegal characters."""
+    value = params.text(name) or ""
+    if value and not CLIENT_ID.match(value):
+        raise errors.ILLEGAL(name, "^[a-zA-Z0-9-_]{1,36}$")
+    return value
+
+
+def _side(params: Params) -> str:
+    side = params.need("side")
+    if side not in ("BUY", "SELL"):
+        raise errors.BAD_SIDE()
+    return side
+
+
+def _tif(params: Params, name: str, kind: str) -> str:
+    """Mandatory for what has a limit price, not allowed for anything else."""
+    value = params.text(name)
+    limited = kind in ("LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
+    if limited:
+        value = params.need(name)
+    elif value is not None:
+        raise errors.NOT_REQUIRED(name)
+    if value is not None and value not in TIMES_IN_FORCE:
+        raise errors.BAD_TIF()
+    return value or "GTC"
+
+
+def new_order(params: Params) -> NewOrder:
+    """The order that `POST /order` asks for."""
+    symbol, side, kind = params.symbol(), _side(params), params.need("type")
+    if kind not in TYPES:
+        raise errors.BAD_TYPE()
+    if kind == "MARKET":
+        if (params.text("quantity") is None) == (params.text("quoteOrderQty") is None):
+            if params.text("quantity") is None:
+                raise errors.MISSING("quantity")
+            raise BAD_QUANTITIES()
+    else:
+        params.need("quantity")
+    _check_price(params, "price", kind)
+    _check_stop(params, kind)
+    return NewOrder(
+        symbol=symbol,
+        side=side,
+        type=kind,
+        quantity=positive(params, "quantity"),
+        quote=positive(params, "quoteOrderQty"),
+        price=positive(params, "price"),
+        stop_price=positive(params, "stopPrice"),
+        trailing=params.integer("trailingDelta") or 0,
+        tif=_tif(params, "timeInForce", kind),
+        client_id=client_id(params, "newClientOrderId"),
+    )
+
+
+def positive(params: Params, name: str) -> Decimal:
+    """An amount, 0 when it is absent; −1013 when it is sent and not above 0."""
+    amount = params.amount(name)
+    if params.text(name) is not None and amount <= ZERO:
+        raise errors.INVALID_AMOUNT(name)
+    return amount
+
+
+def _check_price(params: Params, name: str, kind: str) -> None:
+    if kind in ("LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"):
+        params.need(name)
+    elif params.text(name) is not None:
+        raise errors.NOT_REQUIRED(name)
+
+
+def _check_stop(params: Params, kind: str) -> None:
+    stop, trailing = params.text("stopPrice"), params.text("trailingDelta")
+    if kind in CONDITIONAL:
+        if stop is None and trailing is None:
+            raise errors.MISSING("stopPrice")
+    elif stop is not None:
+        raise errors.NOT_REQUIRED("stopPrice")
+    elif trailing is not None:
+        raise errors.NOT_REQUIRED("trailingDelta")
+
+
+def list_legs(params: Params) -> tuple[NewOrder, NewOrder]:
+    """The legs that `POST /orderList/oco` asks for: above, below."""
+    params.symbol()
+    _side(params)
+    params.need("quantity")
+    return _leg(params, "above"), _leg(params, "below")
+
+
+def _leg(params: Params, where: str) -> NewOrder:
+    kind = params.need(f"{where}Type")
+    if kind not in ("LIMIT_MAKER", *CONDITIONAL):
+        raise errors.BAD_TYPE()
+    _check_price(params, f"{where}Price", kind)
+    if kind in CONDITIONAL and params.text(f"{where}TrailingDelta") is None:
+        params.need(f"{where}StopPrice")
+    elif kind == "LIMIT_MAKER" and params.text(f"{where}StopPrice") is not None:
+        raise errors.NOT_REQUIRED(f"{where}StopPrice")
+    return NewOrder(
+        symbol=params.symbol(),
+        side=_side(params),
+        type=kind,
+        quantity=positive(params, "quantity"),
+        price=positive(params, f"{where}Price"),
+        stop_price=positive(params, f"{where}StopPrice"),
+        trailing=params.integer(f"{where}TrailingDelta") or 0,
+        tif=_tif(params, f"{where}TimeInForce", kind),
+        client_id=client_id(params, f"{where}ClientOrderId"),
+    )
+
+
+def old_oco(params: Params) -> tuple[NewOrder, NewOrder]:
+    """The legs of the deprecated `POST /order/oco`: above, below."""
+    side = _side(params)
+    stop_limit = params.text("stopLimitPrice") is not None
+    limit = NewOrder(
+        symbol=params.symbol(),
+        side=side,
+        type="LIMIT_MAKER",
+        quantity=positive(params, "quantity"),
+        price=params.amount(params.need("price") and "price"),
+        client_id=client_id(params, "limitClientOrderId"),
+    )
+    params.need("stopPrice")
+    stop = NewOrder(
+        symbol=params.symbol(),
+        side=side,
+        type="STOP_LOSS_LIMIT" if stop_limit else "STOP_LOSS",
+        quantity=positive(params, "quantity"),
+        price=params.amount("stopLimitPrice"),
+        stop_price=positive(params, "stopPrice"),
+        tif=params.text("stopLimitTimeInForce") or "GTC",
+        client_id=client_id(params, "stopClientOrderId"),
+    )
+    return (limit, stop) if side == "SELL" else (stop, limit)

@@ -1,0 +1,46 @@
+"""Refusals of the spot venue, as its error page and filters page write them."""
+
+from __future__ import annotations
+
+from sandbox.errors import ExchangeError, Refusal
+
+MARKET_CLOSED = Refusal(-1013, "Market is closed.")
+FILTER = Refusal(-1013, "Filter failure: {0}")
+TOO_PRECISE = Refusal(-1111, "Parameter '{0}' has too much precision.")
+NO_BALANCE = Refusal(-2010, "Account has insufficient balance for requested action.")
+DUPLICATE = Refusal(-2010, "Duplicate order sent.")
+WOULD_TAKE = Refusal(-2010, "Order would immediately match and take.")
+WOULD_TRIGGER = Refusal(-2010, "Stop price would trigger immediately.")
+PRICE_RELATION = Refusal(-2010, "The relationship of the prices for the orders is not correct.")
+UNKNOWN_ORDER = Refusal(-2011, "Unknown order sent.")
+NO_SUCH_ORDER = Refusal(-2013, "Order does not exist.")
+NO_SUCH_LIST = Refusal(-2018, "Order list does not exist.")
+UNKNOWN_LIST = Refusal(-2011, "Unknown order list sent.")
+SAME_LIST_IDS = Refusal(-1114, "aboveClientOrderId and belowClientOrderId must be different.")
+ABOVE_STOP = Refusal(-1165, "A parameter combination of aboveType is not valid.")
+BELOW_STOP = Refusal(-1166, "A parameter combination of belowType is not valid.")
+BOTH_LIMIT_MAKER = Refusal(
+    -1196, "For a BUY order list the above leg must be STOP_LOSS or STOP_LOSS_LIMIT."
+)
+SELL_BELOW_STOP = Refusal(
+    -1197, "For a SELL order list the below leg must be STOP_LOSS or STOP_LOSS_LIMIT."
+)
+BAD_QUANTITIES = Refusal(-1128, "Combination of optional parameters invalid.")
+NOT_DUST = Refusal(32110, "{0} cannot be converted: it is not a small balance.")
+
+
+def replace_failed(code: int, message: str, data: object, status: int) -> ExchangeError:
+    """A cancel-replace that failed as a whole or in part; the body carries both results."""
+    return ReplaceError(code, message, data, status)
+
+
+class ReplaceError(ExchangeError):
+    """Its body has ``data`` beside code and text."""
+
+    def __init__(self, code: int, message: str, data: object, status: int) -> None:
+        super().__init__(code, message, status)
+        self.data = data
+
+    def body(self) -> dict[str, object]:  # type: ignore[override]
+        """Code, text and both results."""
+        return {**super().body(), "data": self.data}

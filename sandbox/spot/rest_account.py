@@ -1,0 +1,151 @@
+"""REST handlers of spot balances, fees, history and dust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox import errors
+from sandbox.calls import SIGNED, Route
+from sandbox.numbers import ZERO, money_text, plain
+from sandbox.spot import views
+from sandbox.spot.call import SpotCall
+from sandbox.spot.engine import DUST_CHARGE
+from sandbox.spot.rest_market import coins
+
+
+def account(call: SpotCall) -> dict[str, Any]:
+    """`GET /account`."""
+    omit = call.params.flag("omitZeroBalances")
+    return views.account_view(call.core, call.account, omit_zero=omit)
+
+
+def commission(call: SpotCall) -> dict[str, Any]:
+    """`GET /account/commission`."""
+    return views.commission_view(call.core, call.feed(call.params.symbol()).symbol)
+
+
+def trade_fee(call: SpotCall) -> list[Any]:
+    """`GET /sapi/v1/asset/tradeFee`."""
+    fees = call.core.fees
+    return [
+        {
+            "symbol": feed.symbol,
+            "makerCommission": plain(fees.maker),
+            "takerCommission": plain(fees.taker),
+        }
+        for feed in call.feeds()
+    ]
+
+
+def my_trades(call: SpotCall) -> list[Any]:
+    """`GET /myTrades`."""
+    params = call.params
+    symbol, order_id, first = params.symbol(), params.integer("orderId"), params.integer("fromId")
+    start, end = params.integer("startTime"), params.integer("endTime")
+    call.feed(symbol)
+    found = [
+        views.trade_view(fill)
+        for fill in call.account.fills
+        if fill.symbol == symbol
+        and order_id in (None, fill.order_id)
+        and (first is None or fill.trade_id >= first)
+        and (start is None or fill.time >= start)
+        and (end is None or fill.time <= end)
+    ]
+    limit = params.limit(500, 1000)
+    return found[:limit] if first is not None or start is not None else found[-limit:]
+
+
+def order_rate(call: SpotCall) -> list[Any]:
+    """`GET /rateLimit/order`."""
+    rows = call.exchange.limits.counted("", call.account.name)
+    return [row for row in rows if row["rateLimitType"] == "ORDERS"]
+
+
+def dust_candidates(call: SpotCall) -> dict[str, Any]:
+    """`POST /sapi/v1/asset/dust-btc`: what may be converted, and what it would bring."""
+    engine, mine = call.exchange.engine, call.account
+    bnb, btc = engine.value("BNB"), engine.value("BTC")
+    details, total = [], ZERO
+    for asset in engine.dust(mine):
+        amount = mine.free(asset)
+        worth = amount * engine.value(asset)
+        total += worth
+        details.append(
+            {
+                "asset": asset,
+                "assetFullName": asset,
+                "amountFree": money_text(amount),
+                "toBTC": money_text(worth / btc if btc else ZERO),
+                "toBNB": money_text(worth / bnb),
+                "toBNBOffExchange": money_text(worth / bnb * (1 - DUST_CHARGE)),
+                "exchange": money_text(worth / bnb * DUST_CHARGE),
+            }
+        )
+    return {
+        "details": details,
+        "totalTransferBtc": money_text(total / btc if btc else ZERO),
+        "totalTransferBNB": money_text(total / bnb),
+        "dribbletPercentage": plain(DUST_CHARGE),
+    }
+
+
+def convert_dust(call: SpotCall) -> dict[str, Any]:
+    """`POST /sapi/v1/asset/dust`: ``asset`` is sent once for each asset."""
+    assets = list(dict.fromkeys(call.many("asset")))
+    if not assets:
+        raise errors.MISSING("asset")
+    rows = call.exchange.engine.convert_dust(call.account, assets)
+    return {
+        "totalServiceCharge": money_text(sum((charge for *_, charge in rows), ZERO)),
+        "totalTransfered": money_text(sum((bnb for _, _, bnb, _ in rows), ZERO)),
+        "transferResult": [
+            {
+                "amount": money_text(amount),
+                "fromAsset": asset,
+                "operateTime": call.exchange.now,
+                "serviceChargeAmount": money_text(charge),
+                "tranId": call.core.last_reference,
+                "transferedAmount": money_text(bnb),
+            }
+            for asset, amount, bnb, charge in rows
+        ],
+    }
+
+
+def nothing(call: SpotCall) -> list[Any]:
+    """Wallet calls that clients make while they load markets."""
+    del call
+    return []
+
+
+def restrictions(call: SpotCall) -> dict[str, Any]:
+    """`GET /sapi/v1/account/apiRestrictions`."""
+    del call
+    return {
+        "ipRestrict": False,
+        "createTime": 1700000000000,
+        "enableReading": True,
+        "enableWithdrawals": False,
+        "enableInternalTransfer": False,
+        "enableMargin": False,
+        "enableFutures": True,
+        "permitsUniversalTransfer": False,
+        "enableVanillaOptions": False,
+        "enableSpotAndMarginTrading": True,
+    }
+
+
+ROUTES = {
+    ("GET", "/api/v3/account"): Route(account, SIGNED, 20),
+    ("GET", "/api/v3/account/commission"): Route(commission, SIGNED, 20),
+    ("GET", "/api/v3/myTrades"): Route(my_trades, SIGNED, 20),
+    ("GET", "/api/v3/rateLimit/order"): Route(order_rate, SIGNED, 40),
+    ("GET", "/sapi/v1/asset/tradeFee"): Route(trade_fee, SIGNED),
+    ("POST", "/sapi/v1/asset/dust-btc"): Route(dust_candidates, SIGNED),
+    ("POST", "/sapi/v1/asset/dust"): Route(convert_dust, SIGNED, 10),
+    ("GET", "/sapi/v1/capital/config/getall"): Route(coins, SIGNED, 10),
+    ("GET", "/sapi/v1/account/apiRestrictions"): Route(restrictions, SIGNED),
+    ("GET", "/sapi/v1/margin/allPairs"): Route(nothing),
+    ("GET", "/sapi/v1/margin/isolated/allPairs"): Route(nothing),
+}

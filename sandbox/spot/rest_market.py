@@ -1,0 +1,120 @@
+"""REST handlers of spot market data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox import errors
+from sandbox.calls import Route, by_limit
+from sandbox.clock import wall_ms
+from sandbox.spot import market_views as views
+from sandbox.spot.call import SpotCall
+from sandbox.usdm import rest_market as usdm
+
+DEPTH_WEIGHT = by_limit(100, (100, 5), (500, 25), (1000, 50), (5000, 250))
+
+
+def exchange_info(call: SpotCall) -> dict[str, Any]:
+    """`GET /exchangeInfo`."""
+    return {
+        "timezone": "UTC",
+        "serverTime": wall_ms(),
+        "rateLimits": call.exchange.limits.view(),
+        "exchangeFilters": [],
+        "symbols": [views.symbol_info(feed.instrument) for feed in call.feeds()],
+    }
+
+
+def depth(call: SpotCall) -> dict[str, Any]:
+    """`GET /depth`."""
+    return views.depth_view(call.feed(call.params.symbol()), call.params.limit(100, 5000))
+
+
+def agg_trades(call: SpotCall) -> list[Any]:
+    """`GET /aggTrades`: the most recent prints of the replay."""
+    rows = usdm.agg_trades(call)  # type: ignore[arg-type]
+    return [{n: v for n, v in row.items() if n != "nq"} | {"M": True} for row in rows]
+
+
+def trades(call: SpotCall) -> list[Any]:
+    """`GET /trades`: the most recent prints of the replay."""
+    feed = call.feed(call.params.symbol())
+    return [views.trade_view(t) for t in list(feed.recent)[-call.params.limit(500, 1000) :]]
+
+
+def ticker_price(call: SpotCall) -> Any:
+    """`GET /ticker/price`."""
+    return call.one_or_all(lambda feed: {"symbol": feed.symbol, "price": str(feed.price)})
+
+
+def book_ticker(call: SpotCall) -> Any:
+    """`GET /ticker/bookTicker`."""
+    return call.one_or_all(views.book_ticker_view)
+
+
+def day_ticker(call: SpotCall) -> Any:
+    """`GET /ticker/24hr`."""
+    return call.one_or_all(views.day_view)
+
+
+def average_price(call: SpotCall) -> dict[str, Any]:
+    """`GET /avgPrice`."""
+    return views.average_price(call.feed(call.params.symbol()))
+
+
+def coins(call: SpotCall) -> list[Any]:
+    """`GET /sapi/v1/capital/config/getall`: every asset, without networks."""
+    instruments = [feed.instrument for feed in call.exchange.feeds.values()]
+    names = {i.base for i in instruments} | {i.quote for i in instruments} | {"BNB"}
+    account = call.account
+    return [
+        {
+            "coin": name,
+            "name": name,
+            "depositAllEnable": False,
+            "withdrawAllEnable": False,
+            "free": views.plain(account.free(name)),
+            "locked": views.plain(account.locked[name]),
+            "freeze": "0",
+            "withdrawing": "0",
+            "ipoing": "0",
+            "ipoable": "0",
+            "storage": "0",
+            "isLegalMoney": False,
+            "trading": True,
+            "networkList": [],
+        }
+        for name in sorted(names)
+    ]
+
+
+def system_status(call: SpotCall) -> dict[str, Any]:
+    """`GET /sapi/v1/system/status`."""
+    closed = call.exchange.faults.closed
+    return {"status": int(closed), "msg": "system_maintenance" if closed else "normal"}
+
+
+def klines(call: SpotCall) -> list[Any]:
+    """`GET /klines`: closed bars and the running one, never beyond market time."""
+    if call.params.text("interval") == "1s":
+        raise errors.BAD_INTERVAL()
+    return usdm.klines(call)  # type: ignore[arg-type]
+
+
+ROUTES = {
+    ("GET", "/api/v3/ping"): Route(usdm.ping),
+    ("GET", "/api/v3/time"): Route(usdm.time),
+    ("GET", "/api/v3/exchangeInfo"): Route(exchange_info, weight=20),
+    ("GET", "/api/v3/klines"): Route(klines, weight=2),
+    ("GET", "/api/v3/uiKlines"): Route(klines, weight=2),
+    ("GET", "/api/v3/depth"): Route(depth, weigh=DEPTH_WEIGHT),
+    ("GET", "/api/v3/aggTrades"): Route(agg_trades, weight=4),
+    ("GET", "/api/v3/trades"): Route(trades, weight=25),
+    ("GET", "/api/v3/historicalTrades"): Route(trades, weight=25),
+    ("GET", "/api/v3/ticker/price"): Route(ticker_price, weight=2),
+    ("GET", "/api/v3/ticker/bookTicker"): Route(book_ticker, weight=2),
+    ("GET", "/api/v3/ticker/24hr"): Route(day_ticker, weight=2),
+    ("GET", "/api/v3/ticker"): Route(day_ticker, weight=4),
+    ("GET", "/api/v3/avgPrice"): Route(average_price, weight=2),
+    ("GET", "/sapi/v1/system/status"): Route(system_status),
+}

@@ -1,0 +1,273 @@
+"""REST handlers of spot orders, cancel-replace and order lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox import errors
+from sandbox.calls import SIGNED, Route, by_symbol
+from sandbox.errors import ExchangeError
+from sandbox.spot import orders, refusals, views
+from sandbox.spot.call import SpotCall
+from sandbox.spot.model import OrderList, SpotOrder
+from sandbox.spot.params import client_id, list_legs, new_order, old_oco
+
+RESPONSES = ("ACK", "RESULT", "FULL")
+
+
+def _answer(call: SpotCall, order: SpotOrder) -> dict[str, Any]:
+    fast = order.type in ("MARKET", "LIMIT")
+    kind = call.params.choice("newOrderRespType", "FULL" if fast else "ACK", RESPONSES)
+    if kind == "ACK":
+        return views.ack(order)
+    if kind == "RESULT":
+        return views.result(order)
+    fills = [fill for fill in call.account.fills if fill.order_id == order.order_id]
+    return views.full(order, fills)
+
+
+def _check_response_type(call: SpotCall) -> None:
+    call.params.choice("newOrderRespType", "ACK", RESPONSES)
+    call.params.choice(
+        "selfTradePreventionMode", "NONE", ("NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH")
+    )
+
+
+def place_order(call: SpotCall) -> dict[str, Any]:
+    """`POST /order`."""
+    _check_response_type(call)
+    return _answer(call, call.exchange.engine.place(call.account, new_order(call.params)))
+
+
+def test_order(call: SpotCall) -> dict[str, Any]:
+    """`POST /order/test`: parameters and filters only."""
+    _check_response_type(call)
+    request = new_order(call.params)
+    orders.check(call.core, call.core.market(request.symbol), call.account, request)
+    if not call.params.flag("computeCommissionRates"):
+        return {}
+    shown = views.commission_view(call.core, request.symbol)
+    return {
+        "standardCommissionForOrder": shown["standardCommission"],
+        "specialCommissionForOrder": shown["specialCommission"],
+        "taxCommissionForOrder": shown["taxCommission"],
+        "discount": shown["discount"],
+    }
+
+
+def _find(call: SpotCall, id_name: str, client_name: str) -> SpotOrder | None:
+    params = call.params
+    order_id, client = params.integer(id_name), params.text(client_name)
+    if order_id is None and client is None:
+        raise errors.MISSING(id_name)
+    return orders.find(call.account, call.feed(params.symbol()).symbol, order_id, client)
+
+
+def get_order(call: SpotCall) -> dict[str, Any]:
+    """`GET /order`."""
+    order = _find(call, "orderId", "origClientOrderId")
+    if order is None:
+        raise refusals.NO_SUCH_ORDER()
+    return views.order_view(order)
+
+
+def cancel_order(call: SpotCall) -> dict[str, Any]:
+    """`DELETE /order`; of a list's leg: the list."""
+    order = _find(call, "orderId", "origClientOrderId")
+    cancel_id = client_id(call.params, "newClientOrderId")
+    only = call.params.text("cancelRestrictions")
+    if order is not None and order.open and only:
+        partly = order.filled > 0
+        if (only == "ONLY_NEW" and partly) or (only == "ONLY_PARTIALLY_FILLED" and not partly):
+            raise refusals.UNKNOWN_ORDER()
+    return _cancelled(call, order, cancel_id)
+
+
+def _cancelled(call: SpotCall, order: SpotOrder | None, cancel_id: str) -> dict[str, Any]:
+    if order is not None and order.open:
+        order.cancel_id = cancel_id or f"cancel{order.order_id}"
+    ended = call.exchange.engine.cancel(call.account, order)
+    if ended.list_id >= 0:
+        found = call.account.lists[ended.list_id]
+        return views.list_report(call.account, found, cancelling=True)
+    return views.cancelled(ended, cancel_id)
+
+
+def cancel_all(call: SpotCall) -> list[Any]:
+    """`DELETE /openOrders`; −2011 when there is none."""
+    symbol = call.feed(call.params.symbol()).symbol
+    mine = [o for o in call.account.open_orders.values() if o.symbol == symbol]
+    if not mine:
+        raise refusals.UNKNOWN_ORDER()
+    return [_cancelled(call, order, "") for order in mine if order.open]
+
+
+def cancel_replace(call: SpotCall) -> dict[str, Any]:
+    """`POST /order/cancelReplace`: −2021 when a half failed (409), −2022 when both did."""
+    params = call.params
+    mode = params.choice("cancelReplaceMode", "", ("STOP_ON_FAILURE", "ALLOW_FAILURE"))
+    _check_response_type(call)
+    request = new_order(params)
+    data: dict[str, Any] = {"cancelResult": "SUCCESS", "newOrderResult": "SUCCESS"}
+    failures = 0
+    try:
+        order = _find(call, "cancelOrderId", "cancelOrigClientOrderId")
+        cancel_id = client_id(params, "cancelNewClientOrderId")
+        data["cancelResponse"] = _cancelled(call, order, cancel_id)
+    except ExchangeError as refusal:
+        failures += 1
+        data |= {"cancelResult": "FAILURE", "cancelResponse": refusal.body()}
+    if failures and mode == "STOP_ON_FAILURE":
+        data |= {"newOrderResult": "NOT_ATTEMPTED", "newOrderResponse": None}
+        raise refusals.replace_failed(-2022, "Order cancel-replace failed.", data, 400)
+    try:
+        placed = call.exchange.engine.place(call.account, request)
+        data["newOrderResponse"] = _answer(call, placed)
+    except ExchangeError as refusal:
+        failures += 1
+        data |= {"newOrderResult": "FAILURE", "newOrderResponse": refusal.body()}
+    if failures == 2:
+        raise refusals.replace_failed(-2022, "Order cancel-replace failed.", data, 400)
+    if failures:
+        text = "Order cancel-replace partially failed."
+        raise refusals.replace_failed(-2021, text, data, 409)
+    return data
+
+
+def open_orders(call: SpotCall) -> list[Any]:
+    """`GET /openOrders`."""
+    symbol = call.params.text("symbol")
+    if symbol:
+        call.feed(symbol)
+    found = call.account.open_orders.values()
+    return [views.order_view(order) for order in found if symbol in (None, order.symbol)]
+
+
+def all_orders(call: SpotCall) -> list[Any]:
+    """`GET /allOrders`."""
+    params = call.params
+    symbol, first = call.feed(params.symbol()).symbol, params.integer("orderId")
+    start, end = params.integer("startTime"), params.integer("endTime")
+    found = [
+        views.order_view(order)
+        for order in call.account.orders.values()
+        if symbol == order.symbol
+        and (first is None or order.order_id >= first)
+        and (start is None or order.time >= start)
+        and (end is None or order.time <= end)
+    ]
+    limit = params.limit(500, 1000)
+    return found[:limit] if first is not None or start is not None else found[-limit:]
+
+
+def place_list(call: SpotCall) -> dict[str, Any]:
+    """`POST /orderList/oco`."""
+    above, below = list_legs(call.params)
+    _check_sides(above.side, above.type, below.type)
+    if above.client_id and above.client_id == below.client_id:
+        raise refusals.SAME_LIST_IDS()
+    return _placed_list(call, above, below)
+
+
+def _check_sides(side: str, above: str, below: str) -> None:
+    """One leg waits for a better price, the other for a worse one."""
+    better = ("LIMIT_MAKER", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+    worse = ("STOP_LOSS", "STOP_LOSS_LIMIT")
+    if side == "SELL":
+        if below not in worse:
+            raise refusals.SELL_BELOW_STOP()
+        if above not in better:
+            raise refusals.ABOVE_STOP()
+    else:
+        if above not in worse:
+            raise refusals.BOTH_LIMIT_MAKER()
+        if below not in better:
+            raise refusals.BELOW_STOP()
+
+
+def _placed_list(call: SpotCall, above: Any, below: Any) -> dict[str, Any]:
+    name = client_id(call.params, "listClientOrderId")
+    found = call.exchange.engine.place_list(call.account, above, below, name)
+    return views.list_report(call.account, found)
+
+
+def place_old_oco(call: SpotCall) -> dict[str, Any]:
+    """`POST /order/oco`, deprecated and still answered."""
+    above, below = old_oco(call.params)
+    return _placed_list(call, above, below)
+
+
+def _find_list(call: SpotCall, client_name: str) -> OrderList | None:
+    list_id, name = call.params.integer("orderListId"), call.params.text(client_name)
+    if list_id is None and name is None:
+        raise errors.MISSING("orderListId")
+    if list_id is not None:
+        return call.account.lists.get(list_id)
+    found = [row for row in call.account.lists.values() if row.client_id == name]
+    return found[-1] if found else None
+
+
+def get_list(call: SpotCall) -> dict[str, Any]:
+    """`GET /orderList`."""
+    found = _find_list(call, "origClientOrderId")
+    if found is None:
+        raise refusals.NO_SUCH_LIST()
+    return views.list_view(call.account, found)
+
+
+def cancel_list(call: SpotCall) -> dict[str, Any]:
+    """`DELETE /orderList`."""
+    call.feed(call.params.symbol())
+    found = call.exchange.engine.cancel_list(call.account, _find_list(call, "listClientOrderId"))
+    return views.list_report(call.account, found, cancelling=True)
+
+
+def open_lists(call: SpotCall) -> list[Any]:
+    """`GET /openOrderList`."""
+    mine = call.account.lists.values()
+    return [views.list_view(call.account, x) for x in mine if x.order_status == "EXECUTING"]
+
+
+def all_lists(call: SpotCall) -> list[Any]:
+    """`GET /allOrderList`."""
+    params, mine = call.params, call.account.lists.values()
+    first, start, end = (params.integer(n) for n in ("fromId", "startTime", "endTime"))
+    found = [
+        views.list_view(call.account, row)
+        for row in mine
+        if (first is None or row.list_id >= first)
+        and (start is None or row.time >= start)
+        and (end is None or row.time <= end)
+    ]
+    return found[-params.limit(500, 1000) :]
+
+
+def prevented(call: SpotCall) -> list[Any]:
+    """`GET /myPreventedMatches`: there are none."""
+    call.feed(call.params.symbol())
+    return []
+
+
+ORDERS_WEIGHT = by_symbol(6, 80)
+ROUTES = {
+    ("POST", "/api/v3/order"): Route(place_order, SIGNED, 0, order=True),
+    ("POST", "/api/v3/order/test"): Route(test_order, SIGNED),
+    ("GET", "/api/v3/order"): Route(get_order, SIGNED, 4),
+    ("DELETE", "/api/v3/order"): Route(cancel_order, SIGNED, 0),
+    ("DELETE", "/api/v3/openOrders"): Route(cancel_all, SIGNED, 0),
+    ("POST", "/api/v3/order/cancelReplace"): Route(cancel_replace, SIGNED, 0, order=True),
+    ("GET", "/api/v3/openOrders"): Route(open_orders, SIGNED, weigh=ORDERS_WEIGHT),
+    ("GET", "/api/v3/allOrders"): Route(all_orders, SIGNED, 20),
+    ("POST", "/api/v3/orderList/oco"): Route(place_list, SIGNED, 0, order=True),
+    ("POST", "/api/v3/order/oco"): Route(place_old_oco, SIGNED, 0, order=True),
+    ("GET", "/api/v3/orderList"): Route(get_list, SIGNED, 4),
+    ("DELETE", "/api/v3/orderList"): Route(cancel_list, SIGNED, 0),
+    ("GET", "/api/v3/openOrderList"): Route(open_lists, SIGNED, 6),
+    ("GET", "/api/v3/allOrderList"): Route(all_lists, SIGNED, 20),
+    ("GET", "/api/v3/myPreventedMatches"): Route(prevented, SIGNED, 2),
+}
+RETIRED = {
+    "/api/v3/userDataStream": "2026-02-20",
+    "/sapi/v1/userDataStream": "2026-02-20",
+    "/sapi/v1/userDataStream/isolated": "2026-02-20",
+}

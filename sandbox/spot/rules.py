@@ -1,0 +1,88 @@
+"""Spot filters, each refused with −1013 and its name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sandbox.instruments import Instrument
+from sandbox.numbers import ONE, ZERO, decimals_of
+from sandbox.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket
+from sandbox.spot.refusals import FILTER, TOO_PRECISE
+
+MAX_ALGO_ORDERS = 5
+MAX_LISTS = 20
+MIN_TRAILING, MAX_TRAILING = 10, 2_000
+MAX_NOTIONAL = Decimal(9_000_000)
+ASSET_PRECISION = 8
+# PERCENT_PRICE_BY_SIDE around the last price.
+BID_UP, BID_DOWN, ASK_UP, ASK_DOWN = Decimal(5), Decimal("0.2"), Decimal(5), Decimal("0.2")
+
+
+def check(market: SpotMarket, account: SpotAccount, request: NewOrder) -> None:
+    """All filters of an order."""
+    instrument = market.instrument
+    _check_price(instrument, request.price, "price")
+    _check_price(instrument, request.stop_price, "stopPrice")
+    if request.price:
+        _check_percent(market, request)
+    if not request.quote:
+        _check_quantity(instrument, request)
+    if request.trailing and not MIN_TRAILING <= request.trailing <= MAX_TRAILING:
+        raise FILTER("TRAILING_DELTA")
+    _check_notional(market, request)
+    mine = [o for o in account.open_orders.values() if o.symbol == request.symbol]
+    if len(mine) >= instrument.max_orders:
+        raise FILTER("MAX_NUM_ORDERS")
+    if request.type in CONDITIONAL:
+        waiting = sum(1 for order in mine if order.type in CONDITIONAL)
+        if waiting >= MAX_ALGO_ORDERS:
+            raise FILTER("MAX_NUM_ALGO_ORDERS")
+
+
+def _check_price(instrument: Instrument, price: Decimal, name: str) -> None:
+    if not price:
+        return
+    if decimals_of(price) > ASSET_PRECISION:
+        raise TOO_PRECISE(name)
+    off = price < instrument.min_price or price > instrument.max_price or price % instrument.tick
+    if price < 0 or off:
+        raise FILTER("PRICE_FILTER")
+
+
+def _check_quantity(instrument: Instrument, request: NewOrder) -> None:
+    quantity = request.quantity
+    if decimals_of(quantity) > ASSET_PRECISION:
+        raise TOO_PRECISE("quantity")
+    if quantity < instrument.min_quantity or quantity > instrument.max_quantity:
+        raise FILTER("LOT_SIZE")
+    if quantity % instrument.step:
+        raise FILTER("LOT_SIZE")
+    if request.type == "MARKET" and quantity > instrument.market_max_quantity:
+        raise FILTER("MARKET_LOT_SIZE")
+
+
+def _check_percent(market: SpotMarket, request: NewOrder) -> None:
+    up, down = (BID_UP, BID_DOWN) if request.side == "BUY" else (ASK_UP, ASK_DOWN)
+    if not market.price * down <= request.price <= market.price * up:
+        raise FILTER("PERCENT_PRICE_BY_SIDE")
+
+
+def _check_notional(market: SpotMarket, request: NewOrder) -> None:
+    """NOTIONAL; a MARKET order is valued at the last price."""
+    value = request.quote or request.quantity * (
+        request.price or request.stop_price or market.price
+    )
+    if value < market.instrument.min_notional:
+        raise FILTER("NOTIONAL")
+    if request.type != "MARKET" and value > MAX_NOTIONAL:
+        raise FILTER("NOTIONAL")
+
+
+def quantity_for(market: SpotMarket, quote: Decimal, side: str) -> Decimal:
+    """The quantity that ``quoteOrderQty`` reaches, never breaking LOT_SIZE."""
+    best = market.ask if side == "BUY" else market.bid
+    steps = (quote / best / market.instrument.step).to_integral_value("ROUND_FLOOR")
+    quantity = steps * market.instrument.step * ONE
+    if quantity <= ZERO or quantity < market.instrument.min_quantity:
+        raise FILTER("LOT_SIZE")
+    return quantity

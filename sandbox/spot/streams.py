@@ -1,0 +1,58 @@
+"""Spot market streams: their names and their messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.feed import Tick
+from sandbox.intervals import INTERVALS
+from sandbox.spot import market_views as views
+from sandbox.usdm.streams import Hub, Stream
+
+NAME = re.compile(
+    r"^(?P<symbol>[a-z0-9]+)@"
+    r"(?P<kind>kline|aggTrade|trade|bookTicker|miniTicker|ticker|depth|avgPrice)"
+    r"(?P<argument>_\w+|\d+)?(?:@(?:100ms|1000ms|\+08:00))?$"
+)
+# `!ticker@arr` was retired on 2026-03-26, `!bookTicker` before.
+ALL_MARKET = {"!miniTicker@arr": "miniTicker"}
+
+
+def parse_stream(name: str) -> Stream | None:
+    """The stream of ``name``, None when there is no such stream."""
+    if name in ALL_MARKET:
+        return Stream(name, "", ALL_MARKET[name], "")
+    match = NAME.match(name)
+    if match is None:
+        return None
+    kind, argument = match["kind"], (match["argument"] or "").removeprefix("_")
+    valid = {
+        "kline": argument in INTERVALS,
+        "depth": argument in ("", "5", "10", "20"),
+    }.get(kind, not argument)
+    return Stream(name, match["symbol"].upper(), kind, argument) if valid else None
+
+
+class SpotHub(Hub):
+    """The same connections with the spot venue's messages."""
+
+    def _tick_event(self, stream: Stream, tick: Tick, rate: Any) -> Mapping[str, Any]:
+        feed = self._feeds[tick.symbol]
+        match stream.kind:
+            case "aggTrade":
+                return views.agg_trade_event(tick)
+            case "trade":
+                return views.trade_event(tick)
+            case "bookTicker":
+                return views.book_ticker_event(feed.instrument, tick)
+            case "avgPrice":
+                return views.average_price_event(feed, tick.time)
+            case "depth" if stream.argument:
+                return views.partial_depth(feed.instrument, tick, int(stream.argument))
+            case "depth":
+                return views.depth_event(feed.instrument, tick)
+            case "ticker":
+                return views.ticker_event(feed, tick.time)
+        return super()._tick_event(stream, tick, rate)

@@ -1,0 +1,294 @@
+"""JSON of spot orders, trades, balances and user events, in the exchange's field names."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from sandbox.numbers import ZERO, money_text, plain
+from sandbox.spot.core import SpotCore
+from sandbox.spot.model import (
+    BalancesShown,
+    ListChanged,
+    OrderList,
+    OrderReport,
+    SpotAccount,
+    SpotFill,
+    SpotOrder,
+)
+
+Json = dict[str, Any]
+
+
+def order_view(order: SpotOrder) -> Json:
+    """An order as `GET /order` shows it."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": order.list_id,
+        "clientOrderId": order.client_id,
+        "price": money_text(order.price),
+        "origQty": money_text(order.quantity),
+        "executedQty": money_text(order.filled),
+        "cummulativeQuoteQty": money_text(order.spent),
+        "origQuoteOrderQty": money_text(order.quote),
+        "status": order.status,
+        "timeInForce": order.tif,
+        "type": order.type,
+        "side": order.side,
+        **_trigger(order),
+        "icebergQty": "0.00000000",
+        "time": order.time,
+        "updateTime": order.update_time,
+        "isWorking": order.working,
+        "workingTime": order.working_time,
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+    }
+
+
+def _trigger(order: SpotOrder) -> Json:
+    shown: Json = {"stopPrice": money_text(order.stop_price)}
+    if order.trailing:
+        shown |= {"trailingDelta": order.trailing, "trailingTime": order.trailing_time}
+    return shown
+
+
+def ack(order: SpotOrder) -> Json:
+    """`newOrderRespType=ACK`."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": order.list_id,
+        "clientOrderId": order.client_id,
+        "transactTime": order.update_time,
+    }
+
+
+def result(order: SpotOrder) -> Json:
+    """`newOrderRespType=RESULT`."""
+    shown = {
+        **ack(order),
+        "price": money_text(order.price),
+        "origQty": money_text(order.quantity),
+        "executedQty": money_text(order.filled),
+        "origQuoteOrderQty": money_text(order.quote),
+        "cummulativeQuoteQty": money_text(order.spent),
+        "status": order.status,
+        "timeInForce": order.tif,
+        "type": order.type,
+        "side": order.side,
+        "workingTime": order.working_time,
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+    }
+    return shown | (_trigger(order) if order.stop_price or order.trailing else {})
+
+
+def full(order: SpotOrder, fills: list[SpotFill]) -> Json:
+    """`newOrderRespType=FULL`: with each fill and its fee."""
+    return {
+        **result(order),
+        "fills": [
+            {
+                "price": money_text(fill.price),
+                "qty": money_text(fill.quantity),
+                "commission": money_text(fill.fee),
+                "commissionAsset": fill.fee_asset,
+                "tradeId": fill.trade_id,
+            }
+            for fill in fills
+        ],
+    }
+
+
+def cancelled(order: SpotOrder, cancel_id: str) -> Json:
+    """The answer to a cancel; ``clientOrderId`` names the cancellation."""
+    shown = result(order)
+    return {
+        "symbol": order.symbol,
+        "origClientOrderId": order.client_id,
+        **shown,
+        "clientOrderId": cancel_id or f"cancel{order.order_id}",
+    }
+
+
+def list_view(account: SpotAccount, found: OrderList) -> Json:
+    """An order list as `GET /orderList` shows it."""
+    return {
+        "orderListId": found.list_id,
+        "contingencyType": "OCO",
+        "listStatusType": found.status,
+        "listOrderStatus": found.order_status,
+        "listClientOrderId": found.client_id,
+        "transactionTime": found.time,
+        "symbol": found.symbol,
+        "orders": [
+            {"symbol": found.symbol, "orderId": i, "clientOrderId": account.orders[i].client_id}
+            for i in found.order_ids
+        ],
+    }
+
+
+def list_report(account: SpotAccount, found: OrderList, *, cancelling: bool = False) -> Json:
+    """An order list with the reports of its legs."""
+    legs = [account.orders[i] for i in found.order_ids]
+    reports = [cancelled(leg, "") if cancelling else result(leg) for leg in legs]
+    return {**list_view(account, found), "orderReports": reports}
+
+
+def trade_view(fill: SpotFill) -> Json:
+    """A trade as `myTrades` shows it."""
+    return {
+        "symbol": fill.symbol,
+        "id": fill.trade_id,
+        "orderId": fill.order_id,
+        "orderListId": fill.list_id,
+        "price": money_text(fill.price),
+        "qty": money_text(fill.quantity),
+        "quoteQty": money_text(fill.price * fill.quantity),
+        "commission": money_text(fill.fee),
+        "commissionAsset": fill.fee_asset,
+        "time": fill.time,
+        "isBuyer": fill.side == "BUY",
+        "isMaker": fill.maker,
+        "isBestMatch": True,
+    }
+
+
+def account_view(core: SpotCore, account: SpotAccount, *, omit_zero: bool) -> Json:
+    """`GET /account`."""
+    fees = core.fees
+    assets = sorted(set(account.totals) | _listed(core))
+    balances = [
+        {
+            "asset": asset,
+            "free": money_text(account.free(asset)),
+            "locked": money_text(account.locked[asset]),
+        }
+        for asset in assets
+        if not omit_zero or account.totals[asset]
+    ]
+    return {
+        "makerCommission": int(fees.maker * 10_000),
+        "takerCommission": int(fees.taker * 10_000),
+        "buyerCommission": 0,
+        "sellerCommission": 0,
+        "commissionRates": _rates(fees.maker, fees.taker),
+        "canTrade": True,
+        "canWithdraw": True,
+        "canDeposit": True,
+        "brokered": False,
+        "requireSelfTradePrevention": False,
+        "preventSor": False,
+        "updateTime": account.update_time,
+        "accountType": "SPOT",
+        "balances": balances,
+        "permissions": ["SPOT"],
+        "uid": 354937868,
+    }
+
+
+def _listed(core: SpotCore) -> set[str]:
+    instruments = [market.instrument for market in core.markets.values()]
+    return {i.base for i in instruments} | {i.quote for i in instruments}
+
+
+def _rates(maker: Decimal, taker: Decimal) -> Json:
+    return {
+        "maker": money_text(maker),
+        "taker": money_text(taker),
+        "buyer": "0.00000000",
+        "seller": "0.00000000",
+    }
+
+
+def commission_view(core: SpotCore, symbol: str) -> Json:
+    """`GET /account/commission`."""
+    none = _rates(ZERO, ZERO)
+    return {
+        "symbol": symbol,
+        "standardCommission": _rates(core.fees.maker, core.fees.taker),
+        "specialCommission": none,
+        "taxCommission": none,
+        "discount": {
+            "enabledForAccount": False,
+            "enabledForSymbol": False,
+            "discountAsset": "BNB",
+            "discount": "0.75000000",
+        },
+    }
+
+
+def execution_report(event: OrderReport) -> Json:
+    """`executionReport`."""
+    order, fill = event.order, event.fill
+    report: Json = {
+        "e": "executionReport",
+        "E": event.time,
+        "s": order.symbol,
+        "c": order.cancel_id or order.client_id,
+        "S": order.side,
+        "o": order.type,
+        "f": order.tif,
+        "q": money_text(order.quantity),
+        "p": money_text(order.price),
+        "P": money_text(order.stop_price),
+        "F": "0.00000000",
+        "g": order.list_id,
+        "C": order.client_id if order.cancel_id else "",
+        "x": event.execution,
+        "X": order.status,
+        "r": "NONE",
+        "i": order.order_id,
+        "l": money_text(fill.quantity) if fill else "0.00000000",
+        "z": money_text(order.filled),
+        "L": money_text(fill.price) if fill else "0.00000000",
+        "n": plain(fill.fee) if fill else "0",
+        "N": fill.fee_asset if fill else None,
+        "T": event.time,
+        "t": fill.trade_id if fill else -1,
+        "I": event.number,
+        "w": order.open and order.working,
+        "m": fill.maker if fill else False,
+        "M": fill is not None,
+        "O": order.time,
+        "Z": money_text(order.spent),
+        "Y": money_text(fill.price * fill.quantity) if fill else "0.00000000",
+        "Q": money_text(order.quote),
+        "W": order.working_time,
+        "V": "EXPIRE_MAKER",
+    }
+    if order.trailing:
+        report |= {"d": order.trailing, "D": order.trailing_time}
+    if order.expiry:
+        report["eR"] = order.expiry
+    return report
+
+
+def account_position(event: BalancesShown) -> Json:
+    """`outboundAccountPosition`."""
+    return {
+        "e": "outboundAccountPosition",
+        "E": event.time,
+        "u": event.time,
+        "B": [
+            {"a": asset, "f": money_text(free), "l": money_text(locked)}
+            for asset, free, locked in event.balances
+        ],
+    }
+
+
+def list_status(event: ListChanged) -> Json:
+    """`listStatus`."""
+    return {
+        "e": "listStatus",
+        "E": event.time,
+        "s": event.symbol,
+        "g": event.list_id,
+        "c": "OCO",
+        "l": event.status,
+        "L": event.order_status,
+        "r": "NONE",
+        "C": event.client_id,
+        "T": event.time,
+        "O": [{"s": event.symbol, "i": i, "c": name} for i, name in event.orders],
+    }

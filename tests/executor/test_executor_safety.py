@@ -1,0 +1,447 @@
+"""What could lose money or leave a position without a stop: one test for each way found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from executor_fakes import BTC, MINUTE, FakeVenue, executor_on, settled, signal
+
+from executor.commands import Operator
+from executor.halts import Halt
+from executor.parts import Executor
+from executor.ports import AccountUpdate, AlgoUpdate, OrderUpdate, VenueOrder
+from executor.risk import daily_loss
+from executor.venues.errors import Rejected, Temporary, Unknown
+
+
+@asynccontextmanager
+async def watched(folder: Path, venue: FakeVenue) -> AsyncIterator[Executor]:
+    """An executor whose watch runs, too."""
+    async with executor_on(folder, venue) as executor:
+        watch = asyncio.create_task(executor.watch.run())
+        yield executor
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+async def entered(executor: Executor) -> None:
+    signal(executor)
+    await settled(executor)
+    assert executor.ctx.book.holding("BTCUSDT") is not None
+
+
+def events(executor: Executor, kind: str) -> list[str]:
+    executor.ctx.ledger.flush()
+    rows = executor.ctx.ledger._db.execute("select data from events where type = ?", (kind,))
+    return [str(row["data"]) for row in rows]
+
+
+def resting(venue: FakeVenue, kind: str) -> list[VenueOrder]:
+    return [o for o in venue.orders.values() if o.kind == kind and o.resting]
+
+
+# The disk
+
+
+def fill_disk(executor: Executor) -> None:
+    """Let SQLite answer what it answers on a full disk."""
+    disk = executor.ctx.ledger._connection.disk
+    executor.ctx.ledger.flush()
+    disk.execute("create table if not exists filler (x)")
+    pages = disk.execute("pragma page_count").fetchone()[0]
+    disk.execute(f"pragma max_page_count = {pages}")
+    while executor.ctx.ledger.durable:
+        executor.ctx.ledger._write("insert into filler values (zeroblob(4096))")
+        executor.ctx.ledger.flush()
+
+
+def empty_disk(executor: Executor) -> None:
+    executor.ctx.ledger._connection.disk.execute("pragma max_page_count = 1000000")
+
+
+async def test_on_a_full_disk_a_position_is_still_closed_and_nothing_is_entered(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        fill_disk(executor)
+        holding = executor.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        executor.closer.close(holding, "strategy_exit", None)
+        await settled(executor)
+        assert venue.held["BTCUSDT"] == 0
+        signal(executor, bar_time=2 * MINUTE)
+        await settled(executor)
+        assert len([name for name in venue.orders if "-en-" in name]) == 1
+        assert "the ledger cannot be written" in events(executor, "entry_refused")[0]
+
+
+async def test_a_disk_that_fills_up_between_intent_and_stop_leaves_no_position_unprotected(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        place = venue.place
+
+        async def place_then_fill(order: object) -> VenueOrder:
+            placed = await place(order)  # type: ignore[arg-type]
+            if executor.ctx.ledger.durable:
+                fill_disk(executor)
+            return placed
+
+        venue.place = place_then_fill  # type: ignore[method-assign]
+        await entered(executor)
+        assert len(resting(venue, "STOP_MARKET")) == 1
+
+
+async def test_what_a_full_disk_refused_is_in_the_file_once_there_is_room(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        fill_disk(executor)
+        holding = executor.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        executor.closer.close(holding, "strategy_exit", None)
+        await settled(executor)
+        assert not executor.ctx.ledger.recover()
+        empty_disk(executor)
+        assert executor.ctx.ledger.recover()
+    async with executor_on(tmp_path, venue) as executor:
+        closed = executor.ctx.ledger.closed_positions()
+        assert [p.exit_reason for p in closed] == ["strategy_exit"]
+        assert len(executor.ctx.ledger.fills_of(1)) == 2
+
+
+async def test_an_intent_that_is_only_in_memory_is_not_sent(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        claim = executor.trader._claim
+
+        def claim_then_fill(event: object) -> object:
+            claimed = claim(event)  # type: ignore[arg-type]
+            fill_disk(executor)
+            return claimed
+
+        executor.trader._claim = claim_then_fill  # type: ignore[method-assign, assignment]
+        signal(executor)
+        await settled(executor)
+        assert venue.orders == {}
+        assert executor.ctx.book.holding("BTCUSDT") is None
+
+
+# Events that come twice, late, or not at all
+
+
+async def test_a_trade_told_again_after_the_close_leaves_the_closed_position_alone(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        holding = executor.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        executor.closer.close(holding, "strategy_exit", None)
+        await settled(executor)
+        entry = next(o for name, o in venue.orders.items() if "-en-" in name)
+        executor.intake.push(OrderUpdate(entry, venue.fills[0], MINUTE))
+        await settled(executor)
+        assert executor.ctx.book.holding("BTCUSDT") is None
+        await executor.reconciler.run_once()
+        assert len(executor.ctx.ledger.closed_positions()) == 1
+
+
+async def test_partial_trades_out_of_order_sum_up_the_same(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        venue.mute = True
+        await entered(executor)
+        row = executor.ctx.ledger.entry_order_of(executor.ctx.ledger.open_positions()[0].key)
+        assert row is not None
+        assert (row.filled, row.average_price) == (Decimal("0.020"), 50_000.0)
+        order = venue.orders[row.client_id]
+        later = replace(venue.fills[0], trade_id="901", quantity=Decimal("0.003"))
+        earlier = replace(venue.fills[0], trade_id="900", quantity=Decimal("0.001"))
+        partial = replace(order, status="PARTIALLY_FILLED")
+        executor.intake.push(
+            OrderUpdate(replace(partial, filled=Decimal("0.024")), later, 2 * MINUTE)
+        )
+        executor.intake.push(
+            OrderUpdate(replace(partial, filled=Decimal("0.021")), earlier, MINUTE)
+        )
+        await settled(executor)
+        row = executor.ctx.ledger.order(row.client_id)
+        assert row is not None
+        assert row.filled == Decimal("0.024")
+
+
+async def test_a_deposit_told_twice_moves_the_days_baseline_once(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        executor.day.roll()
+        told = AccountUpdate("DEPOSIT", Decimal(10_500), Decimal(500), 3 * MINUTE)
+        executor.intake.push(told)
+        executor.intake.push(told)
+        executor.intake.push(AccountUpdate("ORDER", Decimal(9_000), Decimal(0), 2 * MINUTE))
+        await settled(executor)
+        assert executor.day.baseline == Decimal(10_500)
+        assert executor.ctx.book.balance.wallet == Decimal(10_500)
+
+
+async def test_a_list_of_positions_that_lags_takes_no_stop_away(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        venue.stale_positions = [[]]
+        await executor.reconciler.run_once()
+        await settled(executor)
+        assert executor.ctx.book.holding("BTCUSDT") is not None
+        assert len(resting(venue, "STOP_MARKET")) == 1
+
+
+async def test_a_position_booked_as_over_that_is_still_there_is_taken_back_and_protected(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        venue.stale_positions = [[]] * 3
+        await executor.reconciler.run_once()
+        await settled(executor)
+        assert executor.ctx.book.holding("BTCUSDT") is None
+        await executor.reconciler.run_once()
+        await settled(executor)
+        holding = executor.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        assert holding.protected
+        assert len(resting(venue, "STOP_MARKET")) == 1
+
+
+async def test_a_foreign_position_is_not_mistaken_for_one_that_we_closed(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        holding = executor.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        executor.closer.close(holding, "strategy_exit", None)
+        await settled(executor)
+        venue.held["BTCUSDT"] = Decimal(3)
+        await executor.reconciler.run_once()
+        await settled(executor)
+        assert executor.ctx.book.slot("BTCUSDT").halted == "foreign position of 3"
+        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert len(executor.ctx.ledger.closed_positions()) == 1
+
+
+async def test_a_dead_stop_is_closed_though_positions_cannot_be_asked_for(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        stop = resting(venue, "STOP_MARKET")[0]
+        venue.orders[stop.client_id] = replace(stop, status="FINISHED")
+        venue.unreachable = [Unknown("time-out")]
+        executor.intake.push(AlgoUpdate(venue.orders[stop.client_id], MINUTE))
+        await settled(executor)
+        assert venue.held["BTCUSDT"] == 0
+
+
+# Entries that must not be sent, or not again
+
+
+async def test_an_entry_is_not_tried_again_after_a_halt(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    venue.faults = [Temporary("busy", code=-1008)]
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor)
+        async with asyncio.timeout(5):
+            while venue.faults:
+                await asyncio.sleep(0.01)
+        executor.ctx.halt(Halt.ENTRIES_OFF, "operator")
+        await settled(executor)
+        assert venue.orders == {}
+        assert executor.ctx.book.holding("BTCUSDT") is None
+
+
+async def test_an_entry_that_needed_retries_is_not_closed_as_unprotected(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    venue.faults = [Temporary("busy", code=-1008)] * 2
+    async with watched(tmp_path, venue) as executor:
+        listing = venue.open_orders
+
+        async def slow_listing(symbol: str | None = None) -> list[VenueOrder]:
+            await asyncio.sleep(0.7)
+            return await listing(symbol)
+
+        venue.open_orders = slow_listing  # type: ignore[method-assign]
+        await entered(executor)
+        assert venue.held["BTCUSDT"] == Decimal("0.020")
+        assert executor.ctx.ledger.closed_positions() == []
+
+
+async def test_an_entry_that_died_is_not_tried_again_at_another_price(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        executor.desk.ask = never_there  # type: ignore[method-assign]
+        venue.faults = [Unknown("time-out")]
+        signal(executor)
+        async with asyncio.timeout(5):
+            while venue.faults:
+                await asyncio.sleep(0)
+        executor.ctx.book.slot("BTCUSDT").last_price = 51_000.0
+        await settled(executor)
+        assert venue.orders == {}
+
+
+async def never_there(_order: object) -> None:
+    await asyncio.sleep(0.05)
+
+
+async def test_the_daily_limit_holds_for_the_day_and_over_a_restart(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        executor.day.roll()
+        executor.day.check(daily_loss(Decimal(9_300), executor.day.baseline))
+    async with executor_on(tmp_path, venue) as executor:
+        # The open loss has gone meanwhile: equity is back at the baseline.
+        signal(executor)
+        await settled(executor)
+        assert venue.orders == {}
+        assert "was reached today" in events(executor, "entry_refused")[0]
+
+
+async def test_a_symbol_whose_leverage_cannot_be_set_is_guarded_but_not_entered(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        executor.ctx.book.learn({"BTCUSDT": replace(BTC, refused="leverage 20, wanted 5")})
+        signal(executor)
+        await settled(executor)
+        assert venue.orders == {}
+        assert "not set up: leverage 20" in events(executor, "entry_refused")[0]
+
+
+# Halt modes
+
+
+def operator(executor: Executor) -> Operator:
+    return Operator(executor, lambda: None)
+
+
+@pytest.mark.parametrize("mode", ["pause", "reduce", "freeze"])
+async def test_a_halt_survives_a_restart_until_an_operator_resumes(
+    tmp_path: Path, mode: str
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await operator(executor).commands[mode]({})
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor)
+        await settled(executor)
+        assert venue.orders == {}
+        assert (await operator(executor).commands["resume"]({}))["entries"]
+        signal(executor, bar_time=2 * MINUTE)
+        await settled(executor)
+        assert venue.held["BTCUSDT"] == Decimal("0.020")
+
+
+@pytest.mark.parametrize("mode", ["pause", "reduce"])
+async def test_exits_go_on_while_entries_are_off(tmp_path: Path, mode: str) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        await operator(executor).commands[mode]({})
+        signal(executor, action="exit")
+        await settled(executor)
+        assert venue.held["BTCUSDT"] == 0
+
+
+async def test_frozen_it_sends_no_exit_by_rules_but_keeps_the_stop_there(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        await operator(executor).commands["freeze"]({})
+        signal(executor, action="exit")
+        stop = resting(venue, "STOP_MARKET")[0]
+        moved = replace(stop, trigger_price=Decimal(48_000))
+        venue.orders[stop.client_id] = moved
+        await executor.reconciler.run_once()
+        await settled(executor)
+        assert resting(venue, "STOP_MARKET") == [moved]
+        await venue.cancel(moved)
+        await executor.reconciler.run_once()
+        await settled(executor)
+        assert len(resting(venue, "STOP_MARKET")) == 1
+        assert venue.held["BTCUSDT"] == Decimal("0.020")
+        answer = await operator(executor).commands["close"]({"symbol": "btcusdt"})
+        assert answer == {"closed": "BTCUSDT"}
+
+
+async def test_flatten_also_closes_an_entry_that_fills_afterwards(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with watched(tmp_path, venue) as executor:
+        place, gate, sent = venue.place, asyncio.Event(), asyncio.Event()
+
+        async def held_up(order: object) -> VenueOrder:
+            if "-en-" in order.client_id:  # type: ignore[attr-defined]
+                sent.set()
+                await gate.wait()
+            return await place(order)  # type: ignore[arg-type]
+
+        venue.place = held_up  # type: ignore[method-assign]
+        signal(executor)
+        await sent.wait()
+        flattening = asyncio.create_task(operator(executor).commands["flatten"]({}))
+        await asyncio.sleep(0.01)
+        gate.set()
+        assert await flattening == {"flat": True, "positions": []}
+        assert [f.side for f in venue.fills] == ["BUY", "SELL"]
+
+
+async def test_close_of_what_is_not_held_says_what_is(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        answer = await operator(executor).commands["close"]({"symbol": "ETHUSDT"})
+        assert answer == {"error": "no position in ETHUSDT; held: nothing"}
+
+
+async def test_health_names_what_is_wrong(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        executor.user_up = True
+        await operator(executor).commands["pause"]({})
+        report = await operator(executor).commands["health"]({})
+        assert not report["ok"]
+        assert report["checks"]["entries"] == {"ok": False, "value": "halt mode entries-off"}
+        assert report["checks"]["ledger"]["ok"]
+        assert (await operator(executor).commands["sync"]({}))["reconciled"]
+
+
+async def test_a_liquidation_halts_its_symbol(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        order = VenueOrder("autoclose-1", "77", "BTCUSDT", "SELL", "LIMIT", "NEW")
+        venue.orders["autoclose-1"] = order
+        venue.fill("autoclose-1", Decimal("0.020"))
+        await settled(executor)
+        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "liquidation"
+        assert executor.ctx.book.slot("BTCUSDT").halted == "liquidated"
+
+
+async def test_a_definite_refusal_of_the_close_is_tried_until_flat(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await entered(executor)
+        venue.faults = [Rejected("best price", code=-4131)] * 2
+        holding = executor.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        executor.closer.close(holding, "strategy_exit", None)
+        await settled(executor)
+        assert venue.held["BTCUSDT"] == 0

@@ -1,0 +1,33 @@
+"""Every strategy and the regimes at both speeds over the larger data set, where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli.candle_files import read_candles
+from trading import compiled
+from trading.regimes import label_candles
+from trading.simulation.run import decide
+from trading.strategies.registry import get_strategy, strategy_names
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "candles_1m" / "usdm"
+FILES = sorted(SHARED.glob("*.parquet"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FILES, reason="the larger data set is not here")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_strategy_decides_the_same_at_both_speeds(path: Path) -> None:
+    compiled.enable()
+    candles = read_candles(path)
+    values = {"filters": "off", "signal_tf": "15m"}
+    for name in strategy_names():
+        strategy = get_strategy(name)
+        fast = decide(strategy, candles, values)
+        plain = decide(strategy, candles, values, compiled=False)
+        assert fast.tobytes() == plain.tobytes(), name
+    labels = label_candles(candles)
+    assert np.array_equal(labels, label_candles(candles, compiled=False))

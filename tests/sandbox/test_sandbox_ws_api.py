@@ -1,0 +1,126 @@
+"""The WebSocket API's envelope, its signature rule, Ed25519 keys and sessions."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from sandbox.server import SandboxServer
+from sandbox.signing import sign
+
+Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
+ORDER = {
+    "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
+    "quantity": "0.01", "price": "95000",
+}  # fmt: skip
+
+
+class Api:
+    """A raw client of a WebSocket API."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, key: Ed25519PrivateKey) -> None:
+        self.socket, self._key = socket, key
+
+    async def ask(self, method: str, params: dict[str, Any] | None = None) -> Any:
+        await self.socket.send_json({"id": "x", "method": method, "params": params or {}})
+        while True:
+            answer = await self.socket.receive_json(timeout=5)
+            if answer.get("id") == "x":
+                return answer
+
+    def signed(self, key: str, **params: Any) -> dict[str, Any]:
+        values = {**params, "apiKey": key, "timestamp": time.time_ns() // 1_000_000}
+        payload = "&".join(f"{name}={values[name]}" for name in sorted(values))
+        if key == "edwards":
+            signature = base64.b64encode(self._key.sign(payload.encode())).decode()
+        else:
+            signature = sign("sandbox", payload)
+        return {**values, "signature": signature}
+
+
+@pytest.fixture
+def key() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+
+@pytest.fixture
+async def url(serving: Serving, tmp_path: Path, key: Ed25519PrivateKey) -> AsyncIterator[str]:
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    (tmp_path / "accounts.toml").write_text(
+        '[[account]]\nname = "one"\nkey = "sandbox"\nsecret = "sandbox"\n'
+        'usdm = {USDT = "10000"}\nspot = {USDT = "10000"}\n'
+        f'[[account]]\nname = "two"\nkey = "edwards"\npublic_key = """{pem}"""\n'
+        'spot = {USDT = "500"}\n'
+    )
+    async with serving(venue="both", accounts=tmp_path / "accounts.toml") as server:
+        yield server.url
+
+
+@pytest.fixture
+async def api(url: str, key: Ed25519PrivateKey) -> AsyncIterator[Api]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url.replace("http", "ws", 1) + "/ws-api/v3") as socket,
+    ):
+        yield Api(socket, key)
+
+
+async def test_answer_has_id_status_result_and_limits(api: Api) -> None:
+    answer = await api.ask("time")
+    assert (answer["id"], answer["status"]) == ("x", 200)
+    assert answer["result"]["serverTime"] > 0
+    assert answer["rateLimits"][0]["rateLimitType"] == "REQUEST_WEIGHT"
+
+
+async def test_refusals_keep_the_envelope(api: Api) -> None:
+    answer = await api.ask("order.place", {**api.signed("sandbox", **ORDER), "signature": "00"})
+    assert (answer["status"], answer["error"]["code"]) == (400, -1022)
+    assert (await api.ask("order.dance"))["status"] == 404
+    await api.socket.send_str("not json")
+    assert (await api.socket.receive_json(timeout=5))["error"]["code"] == -1135
+
+
+async def test_hmac_signature_is_over_sorted_parameters(api: Api) -> None:
+    answer = await api.ask("order.place", api.signed("sandbox", **ORDER))
+    assert answer["result"]["clientOrderId"]
+    shown = await api.ask("openOrders.status", api.signed("sandbox", symbol="BTCUSDT"))
+    assert len(shown["result"]) == 1
+
+
+async def test_ed25519_session_needs_no_more_signatures(api: Api) -> None:
+    refused = await api.ask("session.logon", api.signed("sandbox"))
+    assert refused["error"]["code"] == -4056
+    assert (await api.ask("userDataStream.subscribe"))["status"] == 401
+    on = await api.ask("session.logon", api.signed("edwards"))
+    assert on["result"]["apiKey"] == "edwards"
+    assert (await api.ask("userDataStream.subscribe"))["result"] == {"subscriptionId": 0}
+    small = ORDER | {"quantity": "0.001", "timestamp": time.time_ns() // 1_000_000}
+    await api.socket.send_json({"id": "y", "method": "order.place", "params": small})
+    heard = [await api.socket.receive_json(timeout=5) for _ in range(3)]
+    events = [message["event"]["e"] for message in heard if "event" in message]
+    assert events == ["executionReport", "outboundAccountPosition"]
+    await api.ask("session.logout")
+    assert (await api.ask("openOrders.status"))["error"]["code"] == -2014
+
+
+async def test_ed25519_signs_rest_calls_too(url: str, key: Ed25519PrivateKey) -> None:
+    query = f"timestamp={time.time_ns() // 1_000_000}"
+    signature = quote(base64.b64encode(key.sign(query.encode())).decode(), safe="")
+    async with (
+        aiohttp.ClientSession(headers={"X-MBX-APIKEY": "edwards"}) as session,
+        session.get(
+            aiohttp.client.URL(f"{url}/api/v3/account?{query}&signature={signature}", encoded=True)
+        ) as answer,
+    ):
+        balances = {row["asset"]: row["free"] for row in (await answer.json())["balances"]}
+    assert balances["USDT"] == "500.00000000"

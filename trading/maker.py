@@ -1,0 +1,220 @@
+"""Market-maker grid: which post-only quotes should rest around the mid, as pure functions.
+
+Quotes to open lie 1, 2, ... spacings below (buys) and above (sells) the mid of the moment they are
+placed, and live ``life_ms``; then they are placed anew around the mid of that moment. A filled
+quote becomes a lot, which gets its opposite: a quote ``take_profit`` away from the lot's price that
+closes it. There are never more lots than ``max_lots``. :func:`plan` says what to cancel and place.
+
+Quotes to open are withdrawn, and none is placed, on a volatility spike, on a stale stream and near
+the daily loss limit; quotes that close remain, and a lot at its emergency stop goes to the market.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from trading.errors import ParameterError
+
+BUY = 1
+SELL = -1
+
+Purpose = Literal["open", "close"]
+
+
+@dataclass(frozen=True, slots=True)
+class MakerRules:
+    """Distances are shares of the price, ``size`` and ``daily_loss`` shares of the account."""
+
+    levels: int = 3
+    spacing: float = 0.002
+    life_ms: int = 1_800_000
+    max_lots: int = 3
+    take_profit: float = 0.002
+    size: float = 0.02
+    spike: float = 3.0
+    stale_ms: int = 10_000
+    daily_loss: float = 0.02
+    loss_margin: float = 0.8
+    emergency_stop: float = 0.05
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not (math.isfinite(value) and value > 0):
+                raise ParameterError(f"maker: {field.name} = {value} is not above 0")
+        if self.levels * self.spacing >= 0.5:
+            raise ParameterError(
+                f"maker: {self.levels} levels of {self.spacing} reach half of the price; use less"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One resting post-only order; ``lot`` is the number of the lot that a closing quote closes."""
+
+    side: int
+    level: int
+    price: float
+    placed_ms: int
+    purpose: Purpose = "open"
+    lot: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """One filled opening quote that is not closed yet; ``side`` is 1 (long) or -1 (short)."""
+
+    number: int
+    side: int
+    price: float
+    opened_ms: int
+
+    def target(self, rules: MakerRules) -> float:
+        """The price at which its profit is taken."""
+        return self.price * (1.0 + self.side * rules.take_profit)
+
+    def emergency(self, rules: MakerRules) -> float:
+        """The price at which it goes to the market."""
+        return self.price * (1.0 - self.side * rules.emergency_stop)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known of market and account.
+
+    ``volatility`` is the fast ATR over the slow one (NaN: unknown), ``day_return`` the account's
+    return since 00:00 UTC, ``updated_ms`` when the book was last heard of.
+    """
+
+    now_ms: int
+    bid: float
+    ask: float
+    updated_ms: int
+    volatility: float
+    day_return: float
+
+    @property
+    def mid(self) -> float:
+        """Half way between bid and ask."""
+        return (self.bid + self.ask) / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, and why no quote to open is wanted (empty: they are).
+
+    ``market`` are lots to close at the market.
+    """
+
+    cancel: tuple[Quote, ...] = ()
+    place: tuple[Quote, ...] = ()
+    market: tuple[Lot, ...] = ()
+    reason: str = ""
+
+
+def stop_reason(rules: MakerRules, view: View) -> str:
+    """Why there must be no quote to open; empty when there may be."""
+    silent = view.now_ms - view.updated_ms
+    if silent > rules.stale_ms:
+        return f"quoting stopped: nothing heard of the book for {silent / 1000:.1f} s"
+    if math.isnan(view.volatility):
+        return "quoting stopped: volatility not known yet"
+    if view.volatility >= rules.spike:
+        return f"quoting stopped: volatility {view.volatility:.2f} times the usual"
+    allowed = rules.daily_loss * rules.loss_margin
+    if view.day_return <= -allowed:
+        limit = -rules.daily_loss
+        return f"quoting stopped: day at {view.day_return:.2%}, near the limit of {limit:.2%}"
+    return ""
+
+
+def opening_quotes(rules: MakerRules, view: View, lots: tuple[Lot, ...]) -> tuple[Quote, ...]:
+    """The quotes to open that are wanted around the mid: nearest first, none that would take."""
+    count = min(rules.levels, rules.max_lots - len(lots))
+    wanted = (
+        Quote(side, level, view.mid * (1.0 - side * level * rules.spacing), view.now_ms)
+        for level in range(1, count + 1)
+        for side in (BUY, SELL)
+    )
+    return tuple(quote for quote in wanted if is_passive(quote, view))
+
+
+def is_passive(quote: Quote, view: View) -> bool:
+    """Whether the quote would rest: post-only, it is refused when it crosses the book."""
+    return quote.price < view.ask if quote.side == BUY else quote.price > view.bid
+
+
+def closing_quote(rules: MakerRules, view: View, lot: Lot) -> Quote:
+    """The opposite of a lot: at its target, or at the book where the target lies behind it."""
+    target = lot.target(rules)
+    price = max(target, view.ask) if lot.side == BUY else min(target, view.bid)
+    return Quote(-lot.side, 0, price, view.now_ms, "close", lot.number)
+
+
+def plan(rules: MakerRules, view: View, quotes: tuple[Quote, ...], lots: tuple[Lot, ...]) -> Plan:
+    """What to cancel and to place, given what rests and what is held.
+
+    While the stream is stale nothing but withdrawing is done: no price is known to act on.
+    """
+    reason = stop_reason(rules, view)
+    stale = view.now_ms - view.updated_ms > rules.stale_ms
+    opening = tuple(quote for quote in quotes if quote.purpose == "open")
+    if stale:
+        return Plan(cancel=opening, reason=reason)
+    lost = tuple(lot for lot in lots if _is_lost(rules, view, lot))
+    leaving = {lot.number for lot in lost}
+    cancel, place = _renew_closing(rules, view, quotes, lots, leaving)
+    if reason or lost:
+        return Plan((*cancel, *opening), place, lost, reason)
+    kept, dropped = _sort_opening(rules, view, opening, lots)
+    missing = tuple(
+        quote
+        for quote in opening_quotes(rules, view, lots)
+        if (quote.side, quote.level) not in {(k.side, k.level) for k in kept}
+    )
+    return Plan((*cancel, *dropped), (*place, *missing))
+
+
+def _is_lost(rules: MakerRules, view: View, lot: Lot) -> bool:
+    if lot.side == BUY:
+        return view.bid <= lot.emergency(rules)
+    return view.ask >= lot.emergency(rules)
+
+
+def _renew_closing(
+    rules: MakerRules,
+    view: View,
+    quotes: tuple[Quote, ...],
+    lots: tuple[Lot, ...],
+    leaving: set[int],
+) -> tuple[tuple[Quote, ...], tuple[Quote, ...]]:
+    """Closing quotes to cancel (of lots that are gone, or too old) and to place."""
+    held = {lot.number for lot in lots} - leaving
+    resting = {quote.lot: quote for quote in quotes if quote.purpose == "close"}
+    cancel = tuple(
+        quote
+        for number, quote in resting.items()
+        if number not in held or _is_old(rules, view, quote)
+    )
+    gone = {quote.lot for quote in cancel}
+    place = tuple(
+        closing_quote(rules, view, lot)
+        for lot in lots
+        if lot.number in held and (lot.number not in resting or lot.number in gone)
+    )
+    return cancel, place
+
+
+def _sort_opening(
+    rules: MakerRules, view: View, opening: tuple[Quote, ...], lots: tuple[Lot, ...]
+) -> tuple[tuple[Quote, ...], tuple[Quote, ...]]:
+    """Opening quotes to keep, and to cancel: too old, or more than lots are allowed."""
+    allowed = rules.max_lots - len(lots)
+    kept = tuple(q for q in opening if q.level <= allowed and not _is_old(rules, view, q))
+    return kept, tuple(quote for quote in opening if quote not in kept)
+
+
+def _is_old(rules: MakerRules, view: View, quote: Quote) -> bool:
+    return view.now_ms - quote.placed_ms >= rules.life_ms

@@ -1,0 +1,203 @@
+"""Weighted votes of five signs; each side needs at least two and a mean confidence above one half.
+
+A vote's sign is a bit of a mask, so that a decision's reason names the votes that were cast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+from trading.indicators import (
+    bollinger_size,
+    bollinger_step,
+    ema_size,
+    ema_step,
+    ema_warmup,
+    macd_size,
+    macd_step,
+    macd_warmup,
+    rsi_size,
+    rsi_step,
+    sma_size,
+    sma_step,
+    wilder_warmup,
+)
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
+from trading.strategies.saying import say
+
+RSI_LOW = OWN
+VOTE_RSI = OWN + 1  # the confidences of the five votes follow one another
+MIN_VOTES = OWN + 6
+MIN_MEAN = OWN + 7
+VOLUME_FACTOR = OWN + 8
+RSI_SPAN = OWN + 9
+BAND_SPAN = OWN + 10
+BAND_WIDTH = OWN + 11
+VOLUME_SPAN = OWN + 12
+MEAN_SPAN = OWN + 13
+
+FAST, SLOW, SIGNAL = 12, 26, 9
+
+VOTES = ("RSI", "band", "MACD cross", "volume", "EMA")
+_MASKS = 32
+
+# Reason codes: the mask of the votes is added to one of these; the filters' codes begin at 101.
+BUYING = 1
+SELLING = 1 + _MASKS
+WARMING_UP = 1 + 2 * _MASKS
+
+RSI_AT = 0
+MACD_AT = 4
+MEAN_AT = 11
+LAST_DIFFERENCE = 13
+BAND_AT = 14
+
+NAN = math.nan
+
+
+@kernel
+def vote_mask(rsi: bool, band: bool, cross: bool, volume: bool, trend: bool) -> int:
+    """The votes as bits, in the order of ``VOTES``."""
+    mask = 0
+    if rsi:
+        mask += 1
+    if band:
+        mask += 2
+    if cross:
+        mask += 4
+    if volume:
+        mask += 8
+    if trend:
+        mask += 16
+    return mask
+
+
+@kernel
+def count_votes(mask: int) -> int:
+    """How many votes were cast."""
+    count = 0
+    for _ in range(5):
+        count += mask % 2
+        mask //= 2
+    return count
+
+
+@kernel
+def mean_confidence(mask: int, par: Buffer) -> float:
+    """Mean confidence of the votes cast; 0 without any."""
+    total = 0.0
+    count = 0
+    for vote in range(5):
+        if mask % 2 == 1:
+            total += par[VOTE_RSI + vote]
+            count += 1
+        mask //= 2
+    return total / count if count > 0 else 0.0
+
+
+@kernel
+def carries(mask: int, par: Buffer) -> bool:
+    """Whether the votes are enough to act."""
+    return count_votes(mask) >= par[MIN_VOTES] and mean_confidence(mask, par) > par[MIN_MEAN]
+
+
+@kernel
+def combined_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,  # noqa: ARG001 - every step has the same arguments
+    tf_ms: int,  # noqa: ARG001
+    first: float,  # noqa: ARG001
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """Judge one closed candle of ``signal_tf``; votes to sell go before votes to buy."""
+    span = int(par[BAND_SPAN])
+    rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), close)
+    _, _, difference = macd_step(state, MACD_AT, FAST, SLOW, SIGNAL, close)
+    mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), close)
+    lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], close)
+    usual = sma_step(state, BAND_AT + 2 + span, int(par[VOLUME_SPAN]), volume)
+    before = state[LAST_DIFFERENCE]
+    state[LAST_DIFFERENCE] = difference
+    if rsi != rsi or before != before or mean != mean or lower != lower or usual != usual:
+        say(out, HOLD, WARMING_UP, NAN, NAN)
+        return
+    lively = volume >= par[VOLUME_FACTOR] * usual
+    crossed_up = difference > 0.0 and not before > 0.0
+    crossed_down = difference < 0.0 and not before < 0.0
+    buy = vote_mask(rsi < par[RSI_LOW], low <= lower, crossed_up, lively, close > mean)
+    sell = vote_mask(rsi > 100.0 - par[RSI_LOW], high >= upper, crossed_down, lively, close < mean)
+    if carries(sell, par):
+        say(out, EXIT, SELLING + sell, mean_confidence(sell, par), par[MIN_MEAN])
+    elif carries(buy, par):
+        say(out, ENTER, BUYING + buy, mean_confidence(buy, par), par[MIN_MEAN])
+    else:
+        say(out, HOLD, BUYING + buy, mean_confidence(buy, par), par[MIN_MEAN])
+
+
+def _named(mask: int) -> str:
+    names = [name for bit, name in enumerate(VOTES) if mask >> bit & 1]
+    return ", ".join(names) if names else "none"
+
+
+def _texts() -> dict[int, str]:
+    votes = "votes to {side}: {names}; mean {{seen:.2f}}, more than {{limit:g}} is needed"
+    sides = ((BUYING, "buy"), (SELLING, "sell"))
+    texts = {
+        code + mask: votes.format(side=side, names=_named(mask))
+        for code, side in sides
+        for mask in range(_MASKS)
+    }
+    return {**texts, WARMING_UP: "warming up"}
+
+
+def _confidence(name: str, default: float, sign: str) -> Parameter:
+    return Parameter(name, "float", default, 0.0, 1.0, help=f"confidence of the vote: {sign}")
+
+
+class Combined(Strategy):
+    """Enter on votes to buy, leave on the mirrored votes."""
+
+    name = "combined"
+    summary = "Buy on weighted votes of RSI, band, MACD, volume and EMA; sell on mirrored votes."
+    own = (
+        Parameter("rsi_low", "float", 35.0, 1.0, 50.0, help="buy below, sell above 100 less this"),
+        _confidence("vote_rsi", 0.6, "RSI low"),
+        _confidence("vote_band", 0.6, "the low touches the lower band"),
+        _confidence("vote_macd", 0.7, "MACD golden cross"),
+        _confidence("vote_volume", 0.5, "volume of volume_factor means (on both sides)"),
+        _confidence("vote_trend", 0.4, "close above the EMA"),
+        Parameter("min_votes", "int", 2, 1, 5, help="least number of votes"),
+        Parameter("min_mean", "float", 0.5, 0.0, 1.0, help="mean confidence must be above"),
+        Parameter("volume_factor", "float", 1.5, 0.0, 10.0, help="least volume, in means"),
+        Parameter("rsi_span", "int", 14, 2, 100, help="candles of the RSI"),
+        Parameter("band_span", "int", 20, 2, 200, help="candles of the bands"),
+        Parameter("band_width", "float", 2.0, 0.5, 4.0, help="standard deviations of the bands"),
+        Parameter("volume_span", "int", 20, 1, 500, help="candles of the mean volume"),
+        Parameter("mean_span", "int", 50, 2, 500, help="span of the EMA"),
+    )
+    step = staticmethod(combined_step)
+    reasons: ClassVar[Mapping[int, str]] = _texts()
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """RSI, MACD, mean, last difference, the windows of bands and volume."""
+        fixed = rsi_size() + macd_size() + ema_size() + 1
+        windows = bollinger_size(int(params["band_span"])) + sma_size(int(params["volume_span"]))
+        return fixed + windows
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """The longest memory, and the difference before."""
+        return max(
+            macd_warmup(SLOW, SIGNAL) + 1,
+            wilder_warmup(int(params["rsi_span"])),
+            ema_warmup(int(params["mean_span"])),
+            int(params["band_span"]),
+            int(params["volume_span"]),
+        )

@@ -1,0 +1,99 @@
+"""Breakout with the trend: buy a close above the upper band in a rise that has strength."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+from trading.indicators import (
+    adx_size,
+    adx_step,
+    adx_warmup,
+    bollinger_size,
+    bollinger_step,
+    ema_size,
+    ema_step,
+    ema_warmup,
+)
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
+from trading.strategies.saying import say
+
+MEAN_SPAN = OWN
+BAND_SPAN = OWN + 1
+BAND_WIDTH = OWN + 2
+ADX_SPAN = OWN + 3
+ADX_ENTRY = OWN + 4
+
+ENTERED = 1
+EXIT_MEAN = 2
+BELOW_BAND = 3
+WEAK_TREND = 4
+WARMING_UP = 5
+
+MEAN_AT = 0
+ADX_AT = 2
+BAND_AT = 10
+
+NAN = math.nan
+
+
+@kernel
+def dynamic_breakout_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,  # noqa: ARG001 - every step has the same arguments
+    tf_ms: int,  # noqa: ARG001
+    first: float,  # noqa: ARG001
+    high: float,
+    low: float,
+    close: float,
+    volume: float,  # noqa: ARG001
+) -> None:
+    """Judge one closed candle of ``signal_tf``."""
+    mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), close)
+    adx = adx_step(state, ADX_AT, int(par[ADX_SPAN]), high, low, close)
+    _, _, upper = bollinger_step(state, BAND_AT, int(par[BAND_SPAN]), par[BAND_WIDTH], close)
+    if mean != mean or adx != adx or upper != upper:
+        say(out, HOLD, WARMING_UP, NAN, NAN)
+    elif close < mean:
+        say(out, EXIT, EXIT_MEAN, close, mean)
+    elif not close > mean or not close > upper:
+        say(out, HOLD, BELOW_BAND, close, upper)
+    elif not adx > par[ADX_ENTRY]:
+        say(out, HOLD, WEAK_TREND, adx, par[ADX_ENTRY])
+    else:
+        say(out, ENTER, ENTERED, close, upper)
+
+
+class DynamicBreakout(Strategy):
+    """Enter above mean and upper band with a strong ADX; leave on a close below the mean."""
+
+    name = "dynamic_breakout"
+    summary = "Buy a close above EMA50 and upper band with ADX > 20; sell a close below EMA50."
+    own = (
+        Parameter("mean_span", "int", 50, 2, 500, help="span of the EMA"),
+        Parameter("band_span", "int", 20, 2, 200, help="candles of the bands"),
+        Parameter("band_width", "float", 2.0, 0.5, 4.0, help="standard deviations of the bands"),
+        Parameter("adx_span", "int", 14, 2, 100, help="candles of the ADX"),
+        Parameter("adx_entry", "float", 20.0, 0.0, 100.0, help="enter above"),
+    )
+    step = staticmethod(dynamic_breakout_step)
+    reasons: ClassVar[Mapping[int, str]] = {
+        ENTERED: "entered: close {seen:.8g} above the upper band {limit:.8g}",
+        EXIT_MEAN: "out: close {seen:.8g} below its EMA {limit:.8g}",
+        BELOW_BAND: "close {seen:.8g} not above the upper band {limit:.8g}",
+        WEAK_TREND: "entry held: ADX {seen:.1f} not above {limit:g}",
+        WARMING_UP: "warming up",
+    }
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """Mean, ADX and the window of the bands."""
+        return ema_size() + adx_size() + bollinger_size(int(params["band_span"]))
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """The longest memory of the three."""
+        memories = ema_warmup(int(params["mean_span"])), adx_warmup(int(params["adx_span"]))
+        return max(*memories, int(params["band_span"]))

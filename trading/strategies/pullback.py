@@ -1,0 +1,100 @@
+"""Pullback in a rise (after Larry Connors and Cesar Alvarez, 2008): buy when weakness turns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+from trading.indicators import ema_size, ema_step, ema_warmup, rsi_size, rsi_step, wilder_warmup
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
+from trading.strategies.saying import say
+
+MEAN_SPAN = OWN
+RSI_SPAN = OWN + 1
+RSI_ENTRY = OWN + 2
+RSI_EXIT = OWN + 3
+
+ENTERED = 1
+BELOW_MEAN = 2
+NOT_WEAK = 3
+NOT_RISING = 4
+NO_TURN = 5
+EXIT_RSI = 6
+WARMING_UP = 7
+
+# Layout of the state; the two last values of the RSI follow the indicators.
+MEAN_AT = 0
+RSI_AT = 2
+LAST_RSI = 6
+RSI_BEFORE = 7
+
+NAN = math.nan
+
+
+@kernel
+def pullback_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,  # noqa: ARG001 - every step has the same arguments
+    tf_ms: int,  # noqa: ARG001
+    first: float,  # noqa: ARG001
+    high: float,  # noqa: ARG001
+    low: float,  # noqa: ARG001
+    close: float,
+    volume: float,  # noqa: ARG001
+) -> None:
+    """Judge one closed candle of ``signal_tf``; only its close counts."""
+    mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), close)
+    rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), close)
+    last, before = state[LAST_RSI], state[RSI_BEFORE]
+    state[RSI_BEFORE] = last
+    state[LAST_RSI] = rsi
+    if mean != mean or rsi != rsi or last != last or before != before:
+        say(out, HOLD, WARMING_UP, NAN, NAN)
+    elif rsi > par[RSI_EXIT]:
+        say(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
+    elif not close > mean:
+        say(out, HOLD, BELOW_MEAN, close, mean)
+    elif not rsi < par[RSI_ENTRY]:
+        say(out, HOLD, NOT_WEAK, rsi, par[RSI_ENTRY])
+    elif not rsi > last:
+        say(out, HOLD, NOT_RISING, rsi, last)
+    elif last > before:
+        say(out, HOLD, NO_TURN, last, before)
+    else:
+        say(out, ENTER, ENTERED, rsi, last)
+
+
+class Pullback(Strategy):
+    """Enter when the RSI, below 50 in a rise, turns up; leave when it is above 70."""
+
+    name = "pullback"
+    summary = "Buy above the EMA100 when an RSI below 50 turns up; sell RSI > 70."
+    own = (
+        Parameter("mean_span", "int", 100, 2, 500, help="span of the EMA that says rise"),
+        Parameter("rsi_span", "int", 14, 2, 100, help="candles of the RSI"),
+        Parameter("rsi_entry", "float", 50.0, 1.0, 80.0, help="enter below"),
+        Parameter("rsi_exit", "float", 70.0, 40.0, 99.0, help="leave above"),
+    )
+    step = staticmethod(pullback_step)
+    reasons: ClassVar[Mapping[int, str]] = {
+        ENTERED: "entered: RSI turned up to {seen:.1f} from {limit:.1f}",
+        BELOW_MEAN: "close {seen:.8g} not above its EMA {limit:.8g}",
+        NOT_WEAK: "RSI {seen:.1f} not below {limit:g}",
+        NOT_RISING: "entry held: RSI {seen:.1f} not above {limit:.1f} before",
+        NO_TURN: "entry held: no turn, RSI already rose to {seen:.1f} from {limit:.1f}",
+        EXIT_RSI: "exit: RSI {seen:.1f} > {limit:g}",
+        WARMING_UP: "warming up",
+    }
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """Mean, RSI and its two last values."""
+        del params
+        return ema_size() + rsi_size() + 2
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """The longer memory of mean and RSI, and the two values before."""
+        return max(ema_warmup(int(params["mean_span"])), wilder_warmup(int(params["rsi_span"]))) + 2

@@ -1,0 +1,204 @@
+"""Waves (after Ralph Nelson Elliott, 1938): after an impulse of five, buy the correction's end.
+
+Swings are those of a zig-zag scaled by the ATR. Counted back from a confirmed low, the swings are
+an impulse when wave 2 ends above the start of wave 1, wave 3 is not the shortest, wave 4 ends above
+the end of wave 1 and wave 5 ends above wave 3. The correction has one leg, or three (A, B, C), and
+gives back a share of the impulse between two bounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+from trading.indicators import atr_size, atr_step, wilder_warmup
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import (
+    ACTION,
+    ENTER,
+    EXIT,
+    HOLD,
+    LIMIT,
+    OWN,
+    REASON,
+    SEEN,
+    Parameter,
+    Strategy,
+    Value,
+)
+from trading.strategies.saying import say
+from trading.zigzag import (
+    LOW_CONFIRMED,
+    SWINGS,
+    anchored_at,
+    anchored_size,
+    anchored_step,
+    anchored_warmup,
+)
+
+SWING_ATR = OWN
+MIN_RETRACE = OWN + 1
+MAX_RETRACE = OWN + 2
+PROJECTION = OWN + 3
+MAX_LEGS = OWN + 4
+MAX_BARS = OWN + 5
+OVERLAP = OWN + 6
+
+ATR_SPAN = 14
+TERM = 250  # candles after which a zig-zag begins anew
+
+ENTERED = 1
+EXIT_TARGET = 2
+EXIT_INVALID = 3
+EXIT_LATE = 4
+NO_LOW = 5
+NO_IMPULSE = 6
+RETRACE_OUT = 7
+TARGET_BEHIND = 8
+WARMING_UP = 9
+RUNNING = 10
+
+# Layout of the state: the wave that was entered (bars left, target, invalidation), ATR, zig-zag.
+BARS_LEFT = 0
+TARGET = 1
+INVALID = 2
+ATR_AT = 3
+ZIGZAG_AT = 6
+
+NAN = math.nan
+
+
+@kernel
+def impulse_height(state: Buffer, top: int, overlap: float) -> float:
+    """Height of an impulse whose wave 5 ends in the swing at ``top``; NaN when it is none.
+
+    ``overlap`` is the share of wave 1 that wave 4 may give back into. Comparisons with NaN, where
+    there are too few swings, fail.
+    """
+    end5, end4, end3 = state[top], state[top + 1], state[top + 2]
+    end2, end1, start = state[top + 3], state[top + 4], state[top + 5]
+    one, three, five = end1 - start, end3 - end2, end5 - end4
+    if not (end2 > start and end3 > end1 and end5 > end3):
+        return NAN
+    if not end4 > end1 - overlap * one:
+        return NAN
+    if three < one and three < five:
+        return NAN
+    return end5 - start
+
+
+@kernel
+def judge_low(state: Buffer, par: Buffer, out: Buffer, swings: int, close: float) -> None:
+    """Judge a confirmed low: enter when it ends the correction of an impulse."""
+    legs = 1
+    height = impulse_height(state, swings + 1, par[OVERLAP])
+    if height != height and par[MAX_LEGS] >= 3.0:
+        legs = 3
+        height = impulse_height(state, swings + 3, par[OVERLAP])
+    bottom = state[swings]
+    if height != height or (legs == 3 and not bottom < state[swings + 2]):
+        say(out, HOLD, NO_IMPULSE, bottom, NAN)
+        return
+    retrace = (state[swings + legs] - bottom) / height
+    target = bottom + par[PROJECTION] * height
+    if retrace < par[MIN_RETRACE]:
+        say(out, HOLD, RETRACE_OUT, retrace, par[MIN_RETRACE])
+    elif retrace > par[MAX_RETRACE]:
+        say(out, HOLD, RETRACE_OUT, retrace, par[MAX_RETRACE])
+    elif not target > close:
+        say(out, HOLD, TARGET_BEHIND, close, target)
+    else:
+        say(out, ENTER, ENTERED, bottom, target)
+        state[BARS_LEFT] = par[MAX_BARS]
+        state[TARGET] = target
+        state[INVALID] = bottom
+
+
+@kernel
+def follow_wave(state: Buffer, out: Buffer, close: float) -> None:
+    """Judge a candle while a wave runs: at its target, invalid, too old, or on its way."""
+    state[BARS_LEFT] -= 1.0
+    if close >= state[TARGET]:
+        say(out, EXIT, EXIT_TARGET, close, state[TARGET])
+        state[BARS_LEFT] = 0.0
+    elif close < state[INVALID]:
+        say(out, EXIT, EXIT_INVALID, close, state[INVALID])
+        state[BARS_LEFT] = 0.0
+    elif state[BARS_LEFT] <= 0.0:
+        say(out, EXIT, EXIT_LATE, close, state[TARGET])
+    else:
+        say(out, HOLD, RUNNING, close, state[TARGET])
+
+
+@kernel
+def wave_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,
+    tf_ms: int,
+    first: float,  # noqa: ARG001 - every step has the same arguments
+    high: float,
+    low: float,
+    close: float,
+    volume: float,  # noqa: ARG001
+) -> None:
+    """Judge one closed candle of ``signal_tf``."""
+    atr = atr_step(state, ATR_AT, ATR_SPAN, high, low, close)
+    distance = atr * par[SWING_ATR]
+    turned = anchored_step(state, ZIGZAG_AT, TERM, open_time, tf_ms, distance, high, low, close)
+    if state[BARS_LEFT] > 0.0:
+        follow_wave(state, out, close)
+    elif distance != distance:
+        say(out, HOLD, WARMING_UP, NAN, NAN)
+    else:
+        say(out, HOLD, NO_LOW, close, NAN)
+    # A new wave takes the place of one that runs or ends, whatever that did: no chain of waves
+    # reaches back for ever.
+    if turned == LOW_CONFIRMED:
+        running = state[BARS_LEFT] > 0.0 or out[ACTION] == EXIT
+        action, reason, seen, limit = out[ACTION], int(out[REASON]), out[SEEN], out[LIMIT]
+        judge_low(state, par, out, anchored_at(state, ZIGZAG_AT) + SWINGS, close)
+        if running and out[ACTION] != ENTER:
+            say(out, action, reason, seen, limit)
+
+
+class Wave(Strategy):
+    """Enter at a confirmed low that ends the correction of an impulse; leave at the projected
+    target, on a close below that low, or when the wave takes too long.
+    """
+
+    name = "wave"
+    summary = "Buy the end of a correction after an impulse of five; sell at its target or below."
+    own = (
+        Parameter("swing_atr", "float", 2.0, 0.5, 10.0, help="least swing, in ATRs"),
+        Parameter("min_retrace", "float", 0.236, 0.0, 0.9, help="least correction of the impulse"),
+        Parameter("max_retrace", "float", 0.786, 0.1, 1.0, help="largest correction"),
+        Parameter("projection", "float", 1.0, 0.2, 3.0, help="target: impulses above the low"),
+        Parameter("max_legs", "int", 3, 1, 3, help="legs of the correction: 1, or up to 3"),
+        Parameter("max_bars", "int", 200, 5, 1000, help="candles until a wave is too old"),
+        Parameter("overlap", "float", 0.0, 0.0, 1.0, help="share of wave 1 that wave 4 may enter"),
+    )
+    step = staticmethod(wave_step)
+    reasons: ClassVar[Mapping[int, str]] = {
+        ENTERED: "entered: correction ended at {seen:.8g}, target {limit:.8g}",
+        EXIT_TARGET: "exit: close {seen:.8g} at the wave's target {limit:.8g}",
+        EXIT_INVALID: "exit: close {seen:.8g} below the wave's start {limit:.8g}",
+        EXIT_LATE: "exit: the wave ran out of time at {seen:.8g}, target {limit:.8g}",
+        NO_LOW: "no swing low was confirmed",
+        NO_IMPULSE: "the low {seen:.8g} ends no correction of an impulse",
+        RETRACE_OUT: "entry held: retracement {seen:.3f} beyond its bound {limit:g}",
+        TARGET_BEHIND: "entry held: close {seen:.8g} is at its target {limit:.8g} already",
+        WARMING_UP: "warming up",
+        RUNNING: "a wave is running: close {seen:.8g}, target {limit:.8g}",
+    }
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """The running wave, ATR and zig-zag."""
+        del params
+        return 3 + atr_size() + anchored_size()
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """The ATR's memory, then the zig-zag's, then that of the running wave."""
+        return wilder_warmup(ATR_SPAN) + anchored_warmup(TERM) + int(params["max_bars"])
