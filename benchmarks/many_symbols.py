@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from search import FEE_BPS, LETTER, YEAR, the_grid
+from _year import FEE_BPS, LETTER, YEAR, the_grid
 
 from cli.candle_files import read_candles
 from trading import compiled

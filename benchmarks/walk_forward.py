@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from search import FEE_BPS, LETTER, a_year, best_of, the_grid
+from _year import FEE_BPS, LETTER, a_year, best_of, the_grid
 
 from trading import compiled
 from trading.candles import DAY_MS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-# Measures of which less is better; of all others, more is.
 DRAWN_TRIALS = 200
+# Measures of which less is better; of all others, more is.
 LESS_IS_BETTER = frozenset({"max_drawdown", "exposure"})
 
 
@@ -46,7 +47,9 @@ def search(
     ),
     seed: int = typer.Option(0, min=0, help="Seed of random and bayes."),
     objective: str = typer.Option("sharpe", help="Measure that bayes learns and the best has."),
-    workers: int = typer.Option(1, min=1, help="Threads; results are the same for any number."),
+    workers: int = typer.Option(
+        None, min=1, help="Threads, one a core by default; results are the same for any number."
+    ),
     processes: bool = typer.Option(False, "--processes", help="Processes instead of threads."),
     resume: Path = typer.Option(
         None, help="File of finished trials: a search that was killed continues from it."
@@ -92,7 +95,7 @@ def search(
         trials=count,
         seed=seed,
         objective=objective,
-        workers=workers,
+        workers=workers or os.cpu_count() or 1,
         processes=processes,
         resume=resume,
         lake=lake,

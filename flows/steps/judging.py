@@ -16,6 +16,7 @@ from trading.gates import Evidence, Verdict, judge
 from trading.grid import check_memory
 from trading.metrics import Metrics
 from trading.overfitting import (
+    Plateau,
     backtest_overfitting,
     deflated_sharpe,
     effective_trials,
@@ -78,25 +79,15 @@ def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
     measures = [row.metrics for row in coarse.results]
     winner = choose(measures, objective)
     scores = [float(getattr(metrics, objective)) for metrics in measures]
+    returns = [metrics.total_return for metrics in measures]
     effective = float(effective_trials(tried.daily_returns))
-    deflated = deflated_sharpe(
-        walk.daily_returns, sharpe_ratios(tried.daily_returns), max(effective, 1.0)
-    )
     # With a ratio as objective, a plateau of its own measure is meant; a loss approves nothing.
     neighbours = plateau(question.long_grid, scores, winner)
-    evidence = Evidence(
-        trades=walk.metrics.trades,
-        total_return=walk.metrics.total_return,
-        max_drawdown=walk.metrics.max_drawdown,
-        deflated_sharpe=deflated.probability,
-        overfitting=overfitting_of(tried.daily_returns),
-        plateau=neighbours.score,
-        current_return=current_return(question, candles, folds),
+    evidence = evidence_of(
+        walk, tried.daily_returns, effective, neighbours, current_return(question, candles, folds)
     )
-    returns = [m.total_return for m in measures]
-    robust = measure_robustness(
-        strategy, candles, fixed, costs, walk, one_step_returns(question.long_grid, returns, winner)
-    )
+    beside = one_step_returns(question.long_grid, returns, winner)
+    robust = measure_robustness(strategy, candles, fixed, costs, walk, beside)
     return Judgement(
         walk=walk,
         approved=approve(question.long_grid, scores, returns, winner),
@@ -107,6 +98,22 @@ def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
         verdicts=judge(evidence) + robust.verdicts(),
         measures=out_of_sample(walk.metrics, evidence, len(question.trials), effective)
         | asdict(robust),
+    )
+
+
+def evidence_of(
+    walk: WalkForward, tried: Floats, effective: float, around: Plateau, current: float | None
+) -> Evidence:
+    """What the gates judge; ``tried`` are the daily returns of every trial ``[trial, day]``."""
+    deflated = deflated_sharpe(walk.daily_returns, sharpe_ratios(tried), max(effective, 1.0))
+    return Evidence(
+        trades=walk.metrics.trades,
+        total_return=walk.metrics.total_return,
+        max_drawdown=walk.metrics.max_drawdown,
+        deflated_sharpe=deflated.probability,
+        overfitting=overfitting_of(tried),
+        plateau=around.score,
+        current_return=current,
     )
 
 
