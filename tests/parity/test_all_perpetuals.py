@@ -18,6 +18,7 @@ FILES = sorted(SHARED.glob("*.parquet"))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not FILES, reason="the larger data set is not here")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_strategy_decides_the_same_at_both_speeds(path: Path) -> None:
