@@ -1,12 +1,11 @@
 """Time of the full simulation: one strategy, candle by candle, over one symbol-year of 1m candles.
 
 Run from the root of the repository: ``python benchmarks/full_simulation.py``. It runs on one core.
-nautilus_trader's event engine runs the same rule in the same run where it is installed.
 """
 
 from __future__ import annotations
 
-from _year import FEE_BPS, LETTER, a_year, best_of_both, installed, verdict, verdict_ratio
+from _year import FEE_BPS, LETTER, a_year, best_of_both, verdict
 
 from trading import compiled
 from trading.simulation import Costs, backtest
@@ -16,7 +15,7 @@ VALUES = LETTER | {"k": 0.5, "take_profit": 0.05, "stop_loss": 0.02}
 
 
 def main() -> None:
-    """Print the time of a run, and the ratio to the event engine."""
+    """Print the time of a run."""
     compiled.enable()
     strategy, candles, costs = get_strategy("breakout"), a_year(), Costs(FEE_BPS)
     first = backtest(strategy, candles, VALUES, costs)
@@ -25,12 +24,6 @@ def main() -> None:
     verdict("full simulation, a run", wall * 1e3, 5.0, "ms")
     print(f"{'  processor time':<34} {used * 1e3:9.4f} ms")
     print(f"{'  candles a second':<34} {len(candles) / wall:9.0f}")
-    if installed("nautilus_trader"):
-        from _nautilus import bars_a_second
-
-        speed = bars_a_second(candles, VALUES)
-        print(f"{'nautilus_trader, bars a second':<34} {speed:9.0f}")
-        verdict_ratio("full simulation / nautilus_trader", len(candles) / wall / speed, 500)
 
 
 if __name__ == "__main__":

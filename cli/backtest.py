@@ -76,6 +76,7 @@ def _run(
         "seconds_load": seconds_load,
         "seconds_compile": result.seconds_compile,
         "seconds_search": result.seconds_run,
+        "ambiguous_candles": result.ambiguous_candles,
         "results": [measured(fixed, result.metrics)],
     }
     return document, result.metrics

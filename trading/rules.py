@@ -29,7 +29,9 @@ LADDER_STEPS = 4
 R_ADDITIONS = R_LADDER + 2 * LADDER_STEPS  # additions of (fall, weight, stop)
 ADDITIONS = 2
 R_STAGED = R_ADDITIONS + 3 * ADDITIONS
-RULES_SIZE = R_STAGED + 1
+R_CUM = R_STAGED + 1  # the bracket's amount, in quote currency
+R_GAP = R_STAGED + 2  # 1: what the open jumped over fills at the open, not at its level
+RULES_SIZE = R_STAGED + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class ExitRules:
             *additions,
             *[0.0] * (3 * ADDITIONS - len(additions)),
             1.0 if self.is_staged or maker != fee or side < 0 else 0.0,
+            0.0,
+            0.0,
         ]
 
 

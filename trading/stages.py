@@ -37,6 +37,7 @@ from trading.rules import (
     LADDER_STEPS,
     R_ADDITIONS,
     R_ATR_MULTIPLIER,
+    R_CUM,
     R_EMERGENCY_STOP,
     R_FEE,
     R_GUARD,
@@ -186,7 +187,7 @@ def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
 
 @kernel
 def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> None:
-    """Liquidation price of isolated margin in one bracket, and the guard before it."""
+    """Liquidation price of isolated margin in the rules' bracket, and the guard before it."""
     side = life[SIDE]
     share = rules[at + R_GUARD]
     life[LIQUIDATED] = OFF
@@ -194,6 +195,8 @@ def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> Non
     if rules[at + R_LEVERAGE] > 1.0 or share > 0.0:
         margin = 1.0 / rules[at + R_LEVERAGE]
         price = average * (side - margin) / (side - rules[at + R_MAINTENANCE])
+        if rules[at + R_CUM] > 0.0:
+            price -= rules[at + R_CUM] / life[QUANTITY] / (side - rules[at + R_MAINTENANCE])
         life[LIQUIDATED] = price
         if share > 0.0:
             life[GUARDED] = price + share * (average - price)

@@ -31,7 +31,7 @@ from trading.position import (
     TRAILING_STOP,
     trailing_level,
 )
-from trading.rules import R_DAY_END, R_LEVERAGE, R_SLIPPAGE, R_TIME_EXIT
+from trading.rules import R_DAY_END, R_GAP, R_LEVERAGE, R_SLIPPAGE, R_TIME_EXIT
 from trading.stages import (
     AMBIGUOUS,
     FILL_WIDTH,
@@ -135,8 +135,8 @@ def walk_adverse(
 ) -> int:
     """Live through the leg from ``start`` to its adverse ``extreme``; the code of an end, or 0.
 
-    What the open jumped over fills at its level. A stop that an addition has moved beyond the
-    price fills at that price.
+    What the open jumped over fills at its level, with :data:`R_GAP` at the open. A stop that an
+    addition has moved beyond the price fills at that price.
     """
     side = life[SIDE]
     price = start
@@ -147,7 +147,8 @@ def walk_adverse(
         if code == NO_EXIT:
             return NO_EXIT
         level = level_of(life, rules, at, code)
-        if price != start and side * level > side * price:
+        jumped = price != start or rules[at + R_GAP] > 0.0
+        if jumped and side * level > side * price:
             level = price
         if settle(life, rules, at, code, level, row, fills) != NO_EXIT:
             return code

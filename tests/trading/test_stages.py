@@ -297,3 +297,16 @@ def test_leverage_follows_the_volatility(atr, leverage):
 def test_rules_that_contradict_themselves_are_refused(fields, sentence):
     with pytest.raises(ParameterError, match=sentence):
         ExitRules(**fields)
+
+
+def test_the_documented_example_is_what_the_kernels_do():
+    rules = ExitRules(take_profit=0.04, stop_loss=0.02, partials=((0.01, 0.25), (0.02, 0.25)))
+    life = Life(rules)
+    section = DOCUMENT.read_text(encoding="utf-8").split("## A worked example")[1]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    for candle, _, held, cash in rows[2:5]:
+        ended = life.candle(*(float(price) for price in candle.split(",")))
+        assert life.state[QUANTITY] == pytest.approx(float(held))
+        assert life.state[CASH] + life.state[QUANTITY] * 100 == pytest.approx(float(cash))
+        assert ended == ("stop_loss" if float(held) == 0.0 else "")
+    assert life.state[AMBIGUOUS] == 1.0

@@ -96,13 +96,17 @@ def scan_day(
         ):
             i += block  # the whole block lies between two targets
             continue
-        now = count_below(targets, count, below, closes[i])
-        for k in range(below, now):
-            if at < len(found):
-                found[at] = i
-                found_of[at] = k
-            at += 1
-        below = now
+        close = closes[i]
+        if (below < count and close > targets[below]) or (
+            below > 0 and not close > targets[below - 1]
+        ):
+            now = count_below(targets, count, below, close)
+            for k in range(below, now):
+                if at < len(found):
+                    found[at] = i
+                    found_of[at] = k
+                at += 1
+            below = now
         i += 1
     return at
 

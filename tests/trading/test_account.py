@@ -1,0 +1,183 @@
+"""Several strategies and symbols on one account: sharing, limits, costs, and liquidation."""
+
+from __future__ import annotations
+
+import engines
+import numpy as np
+import pytest
+
+from trading.candles import DAY_MS, CandleColumns
+from trading.errors import DataError
+from trading.liquidation import MAJOR, bracket_at, brackets_of, liquidation_price
+from trading.rules import ExitRules
+from trading.simulation import Costs, backtest
+from trading.simulation.account import Filters, Limits, Seat, simulate_account
+from trading.strategies.rsi_bollinger import RsiBollinger
+
+COSTS = Costs(5, 1)
+OPEN = Limits(max_exposure=100.0, daily_loss=1.0)
+
+
+def seat(rules: str, symbol: str = "BTCUSDT", share: float = 0.2, side: int = 1) -> Seat:
+    strategy = engines.with_rules(RsiBollinger, engines.RULES[rules], side)
+    return Seat(strategy, symbol, engines.REVERSION | {"max_position_size": share})
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("rules", ["fixed", "trailing", "ladder, trailing", "time"])
+def test_one_seat_trades_what_the_full_simulation_trades(rules, side, bitcoin):
+    one = seat(rules, side=side)
+    shared = simulate_account([one], {"BTCUSDT": bitcoin}, 10_000, COSTS, OPEN)
+    alone = backtest(one.strategy, bitcoin, one.params, COSTS).trades
+    assert len(alone) >= 20
+    for name in ("entry_time", "exit_time", "reason", "entry_price"):
+        np.testing.assert_array_equal(getattr(shared, name), getattr(alone, name), name)
+    returns = shared.profit / (shared.quantity * shared.entry_price * 1.0005)
+    jumped = ~np.isclose(shared.exit_price, alone.exit_price, rtol=1e-12, atol=0)
+    assert jumped.mean() < 0.2  # stops that the open jumped over fill there
+    np.testing.assert_allclose(returns[~jumped], alone.net_return[~jumped], rtol=0, atol=1e-12)
+    assert (returns[jumped] < alone.net_return[jumped]).all()
+
+
+def test_both_speeds_share_alike(bitcoin, ether):
+    candles = {"BTCUSDT": bitcoin.rows(0, 4_000), "ETHUSDT": ether.rows(100, 4_000)}
+    seats = [seat("ladder, trailing"), seat("additions", "ETHUSDT", side=-1), seat("fixed")]
+    limits = Limits(max_positions=2, max_exposure=0.4, impact=0.01)
+    runs = [
+        simulate_account(seats, candles, 10_000, COSTS, limits, compiled=compiled)
+        for compiled in (True, False)
+    ]
+    assert len(runs[0]) >= 20
+    assert runs[0].equity.tobytes() == runs[1].equity.tobytes()
+    assert runs[0].profit.tobytes() == runs[1].profit.tobytes()
+
+
+def test_one_strategy_owns_a_symbol_until_it_is_flat(bitcoin):
+    seats = [seat("fixed"), seat("trailing")]
+    run = simulate_account(seats, {"BTCUSDT": bitcoin}, 10_000, COSTS, OPEN)
+    order = np.argsort(run.entry_time)
+    assert (run.entry_time[order][1:] >= run.exit_time[order][:-1]).all()
+    assert run.refused["held by another"] > 0
+    assert len(run) >= 20
+
+
+def test_positions_and_exposure_are_limited(bitcoin, ether):
+    candles = {"BTCUSDT": bitcoin, "ETHUSDT": ether}
+    seats = [seat("fixed"), seat("fixed", "ETHUSDT")]
+    for limits, reason in (
+        (Limits(max_positions=1), "too many positions"),
+        (Limits(max_exposure=0.3), "exposure"),
+    ):
+        run = simulate_account(seats, candles, 10_000, COSTS, limits)
+        open_at = [(run.entry_time <= t) & (run.exit_time > t) for t in run.entry_time]
+        assert max(int(held.sum()) for held in open_at) == 1
+        assert run.refused[reason] > 0
+
+
+def test_a_day_of_losses_ends_the_entries_of_that_day(bitcoin):
+    free = simulate_account([seat("fixed", share=1.0)], {"BTCUSDT": bitcoin}, 10_000, COSTS, OPEN)
+    limits = Limits(max_exposure=100.0, daily_loss=0.004)
+    held = simulate_account([seat("fixed", share=1.0)], {"BTCUSDT": bitcoin}, 10_000, COSTS, limits)
+    assert held.refused["daily loss limit"] > 0
+    assert len(held) < len(free)
+    for day in np.unique(held.entry_time // DAY_MS):
+        profits = held.profit[held.exit_time // DAY_MS == day]
+        assert profits.sum() > -0.02 * 10_000
+
+
+def flat(prices: list[float], volume: float = 1_000.0) -> CandleColumns:
+    """Candles that open where the last closed; each price is a close."""
+    opens = [prices[0], *prices[:-1]]
+    return CandleColumns.of(
+        [60_000 * i for i in range(len(prices))],
+        opens,
+        np.maximum(opens, prices),
+        np.minimum(opens, prices),
+        prices,
+        [volume] * len(prices),
+    )
+
+
+class Always(RsiBollinger):
+    """Enters whenever it may: the bands are never left behind."""
+
+    rules = ExitRules(stop_loss=0.02)
+
+    def exit_rules(self, params):
+        del params
+        return self.rules
+
+
+EAGER = {
+    "filters": "off",
+    "signal_tf": "1m",
+    "rsi_span": 2,
+    "rsi_entry": 60.0,
+    "band_span": 2,
+    "band_width": 0.5,
+    "max_position_size": 1.0,
+}
+FALL = [100.0, 100.5, 99.0, 98.0, 97.5, 97.4, 97.3]
+
+
+def run_always(prices, rules=None, volume=1_000.0, **options):
+    strategy = Always()
+    if rules is not None:
+        strategy.rules = rules
+    costs = options.pop("costs", Costs(0))
+    candles = {"BTCUSDT": flat(prices, volume)}
+    limits = options.pop("limits", OPEN)
+    seats = [Seat(strategy, "BTCUSDT", EAGER)]
+    return simulate_account(seats, candles, 1_000, costs, limits, **options)
+
+
+def test_quantities_are_cut_to_the_step_and_small_orders_are_refused():
+    run = run_always(FALL, filters={"BTCUSDT": Filters(step=0.25, min_notional=5)})
+    assert (np.mod(run.quantity, 0.25) == 0).all()
+    assert len(run) > 0
+    none = run_always(FALL, filters={"BTCUSDT": Filters(step=0.25, min_notional=5_000)})
+    assert len(none) == 0
+    assert none.refused["too small"] > 0
+
+
+def test_longs_pay_a_positive_funding_rate():
+    prices = [*FALL, *[97.3] * 5]
+    times = {60_000 * i: 0.001 for i in range(len(prices))}
+    bare = run_always(prices)
+    paying = run_always(prices, funding={"BTCUSDT": times})
+    assert paying.funding_paid > 0
+    assert paying.wallet == pytest.approx(bare.wallet - paying.funding_paid)
+
+
+def test_slippage_grows_with_the_root_of_the_participation():
+    bare = run_always(FALL)
+    quarter = run_always(FALL, limits=Limits(max_exposure=100, daily_loss=1, impact=0.01))
+    share = 1_000 / (1_000 * bare.entry_price[0])
+    assert quarter.entry_price[0] == pytest.approx(bare.entry_price[0] * (1 + 0.01 * share**0.5))
+
+
+def test_a_liquidation_costs_the_margin_by_brackets():
+    crash = [100.0, 100.5, 99.0, 98.0, 98.0, 80.0, 80.0]
+    run = run_always(crash, ExitRules(leverage=10.0))
+    assert "liquidation" in run.reason.tolist()
+    at = run.reason.tolist().index("liquidation")
+    margin = run.quantity[at] * run.entry_price[at] / 10
+    assert run.profit[at] == pytest.approx(-margin)
+
+
+def test_the_liquidation_price_leaves_exactly_the_maintenance_margin():
+    brackets = brackets_of([(100, 1_000, 0.01), (10, 10_000, 0.05)])
+    for side in (1, -1):
+        for quantity in (5.0, 30.0):
+            entry, margin = 100.0, quantity * 100.0 / 5
+            price = liquidation_price(side, quantity, entry, margin, brackets)
+            notional = quantity * price
+            bracket = bracket_at(brackets, notional)
+            left = margin + side * quantity * (price - entry)
+            assert left == pytest.approx(notional * bracket.rate - bracket.cum)
+    assert liquidation_price(1, 1.0, 100.0, 100.0, MAJOR) == 0.0
+
+
+def test_symbols_without_candles_are_refused(bitcoin):
+    with pytest.raises(DataError, match="there are no candles of ETHUSDT"):
+        simulate_account([seat("fixed", "ETHUSDT")], {"BTCUSDT": bitcoin}, 1_000, COSTS)
