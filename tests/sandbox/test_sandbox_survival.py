@@ -26,7 +26,9 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 EXECUTOR = """
 create table orders (client_id text, key text, reduce_only integer, close_position integer);
-create table fills (symbol text, trade_id text, client_id text, price text, quantity text, fee text);
+create table fills (
+    symbol text, trade_id text, client_id text, price text, quantity text, fee text
+);
 create table positions (symbol text, side integer, quantity text, closed_at integer);
 insert into orders values ('e1', 'k1', 0, 0);
 """
@@ -116,7 +118,7 @@ async def test_a_minutes_fills_never_exceed_its_volume(serving: Serving) -> None
             )
             for _ in range(4)
         ]  # fmt: skip
-    assert [row["executedQty"] for row in answers][0] == "2"
+    assert answers[0]["executedQty"] == "2"
     # A candle holds 10 BTC, a quarter of it from its first moment on.
     assert sum(D(row["executedQty"]) for row in answers) <= D(10)
     assert answers[-1]["status"] == "EXPIRED"
