@@ -121,6 +121,7 @@ def fault(
 @app.command()
 def audit(
     ledger: Path = typer.Option(..., help="SQLite file that `serve --ledger` wrote."),
+    executor: Path | None = typer.Option(None, help="An executor's ledger to hold against it."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Check a ledger: money, fills, positions, order states. Exit 1 when something is wrong.
@@ -128,8 +129,9 @@ def audit(
     Example: nocturne sandbox audit --ledger exchange.sqlite
     """
     from sandbox.audit import audit_ledger
+    from sandbox.audit_join import audit_join
 
-    report = audit_ledger(ledger)
+    report = audit_join(ledger, executor) if executor else audit_ledger(ledger)
     typer.echo(report.to_json() if as_json else report.to_text())
     if report.violations:
         raise typer.Exit(1)

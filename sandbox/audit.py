@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sandbox.audit_spot import check_spot
 from sandbox.ledger import TABLES, decimal_of
 from sandbox.numbers import ZERO, plain
 from trading.errors import DataError
@@ -35,6 +36,7 @@ class Report:
     longest_unprotected_ms: int = 0
     wallets: dict[str, str] = field(default_factory=dict)
     income: dict[str, str] = field(default_factory=dict)
+    spot_balances: dict[str, str] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
@@ -51,6 +53,11 @@ class Report:
 
 def audit_ledger(path: Path) -> Report:
     """Check a ledger file; ``DataError`` when it is not one."""
+    return audit_tables(read_ledger(path))
+
+
+def read_ledger(path: Path) -> dict[str, list[Row]]:
+    """All rows of a ledger file, without what a rollback has lost."""
     if not path.is_file():
         raise DataError(f"{path}: no such ledger; `nocturne sandbox serve --ledger` writes one")
     try:
@@ -59,10 +66,25 @@ def audit_ledger(path: Path) -> Report:
             tables = {name: _rows(connection, name) for name in TABLES}
     except sqlite3.DatabaseError as error:
         raise DataError(f"{path}: not a sandbox ledger ({error})") from error
-    return audit_tables(tables)
+    return _without_lost(tables)
+
+
+def _without_lost(tables: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """The rows without what a restart with rollback has lost: the exchange itself forgot it."""
+    lost = [json.loads(row["detail"]) for row in tables["events"] if row["kind"] == "rollback"]
+    kept = dict(tables)
+    for span in lost:
+        for name, rows in kept.items():
+            if name not in ("requests", "events", "meta"):
+                first, last = span["from"][name], span["to"][name]
+                kept[name] = [row for row in rows if not first < row["seq"] <= last]
+    return kept
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
+    there = connection.execute("select 1 from sqlite_master where name = ?", (table,)).fetchone()
+    if there is None and table.startswith("spot_"):
+        return []
     found = connection.execute(f"select * from {table} order by seq").fetchall()
     return [dict(row) for row in found]
 
@@ -82,6 +104,7 @@ def audit_tables(tables: Mapping[str, list[Row]]) -> Report:
     _check_orders(report, tables)
     _check_positions(report, tables)
     _measure_protection(report, tables)
+    check_spot(report, tables)
     return report
 
 

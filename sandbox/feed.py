@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -46,6 +45,8 @@ class Feed:
         self._row = -1
         self._running: Bar | None = None
         self._trade_id = 1_000_000
+        self._day_of = -1
+        self._closed_day: Bar | None = None
 
     @property
     def symbol(self) -> str:
@@ -127,7 +128,7 @@ class Feed:
             self.price or price,
             step * (1 + self._trade_id % 7),
             self._trade_id,
-            price < self.price,
+            price < self.price or (price == self.price and self._trade_id % 2 == 0),
             self.update_id,
         )
         self.price, self.time = price, time
@@ -158,22 +159,16 @@ class Feed:
 
     def day(self) -> Bar | None:
         """The last 24 hours as one bar."""
-        bars = list(self._last_day())
-        if not bars:
-            return None
-        return Bar(
-            bars[0].start,
-            bars[-1].end,
-            bars[0].open,
-            max(bar.high for bar in bars),
-            min(bar.low for bar in bars),
-            bars[-1].close,
-            sum(bar.volume for bar in bars),
-            sum(bar.quote_volume for bar in bars),
-        )
-
-    def _last_day(self) -> Iterator[Bar]:
-        yield from self.bars("15m", self.minute - 24 * 60 * MINUTE, self.minute + MINUTE)
+        if self._day_of != self.minute:
+            start = self.minute - 24 * 60 * MINUTE
+            self._day_of = self.minute
+            self._closed_day = _whole(
+                self.series.bars("15m", start, self.minute + MINUTE, self.minute)
+            )
+        closed, running = self._closed_day, self._running
+        if closed is None or running is None:
+            return closed or running
+        return _merge(closed, running)
 
     def next_funding(self, time: int) -> int:
         """When funding is paid next (ms)."""
@@ -181,6 +176,21 @@ class Feed:
             if funded > time:
                 return funded
         return (time // FUNDING_EVERY_MS + 1) * FUNDING_EVERY_MS
+
+
+def _whole(bars: list[Bar]) -> Bar | None:
+    if not bars:
+        return None
+    return Bar(
+        bars[0].start,
+        bars[-1].end,
+        bars[0].open,
+        max(bar.high for bar in bars),
+        min(bar.low for bar in bars),
+        bars[-1].close,
+        sum(bar.volume for bar in bars),
+        sum(bar.quote_volume for bar in bars),
+    )
 
 
 def _rest(bar: Bar) -> tuple[float, float, float, float, float]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+import orjson
+
 from sandbox.engine.model import (
     AccountChanged,
     AlgoChanged,
@@ -125,6 +127,11 @@ TABLES: dict[str, tuple[str, ...]] = {
     "spot_lists": ("account", "list_id", "client_id", "symbol", "status", "order_status"),
 }
 BATCH = 2_000
+INSERTS = {
+    table: f"insert into {table} ({', '.join(('market_ms', 'wall_ms', *columns))}) "
+    f"values ({', '.join('?' * (len(columns) + 2))})"
+    for table, columns in TABLES.items()
+}
 
 
 class Ledger:
@@ -177,7 +184,7 @@ class Ledger:
     ) -> None:
         """Record a request and how it was answered; the signature is left out."""
         kept = {name: value for name, value in params.items() if name != "signature"}
-        detail = json.dumps(kept, separators=(",", ":"))
+        detail = orjson.dumps(kept).decode()
         self._add("requests", market_ms, wall_ms, (method, path, detail, status, code, message))
 
     def write_event(
@@ -326,13 +333,12 @@ class Ledger:
         rows, self._rows = self._rows, []
         if not rows:
             return
+        by_table: dict[str, list[tuple[object, ...]]] = {}
+        for table, values in rows:
+            by_table.setdefault(table, []).append(values)
         with self._connection:
-            for table, values in rows:
-                columns = ", ".join(("market_ms", "wall_ms", *TABLES[table]))
-                marks = ", ".join("?" * len(values))
-                self._connection.execute(
-                    f"insert into {table} ({columns}) values ({marks})", values
-                )
+            for table, group in by_table.items():
+                self._connection.executemany(INSERTS[table], group)
 
     def mark(self) -> dict[str, int]:
         """How far each table reaches now (the last ``seq``)."""

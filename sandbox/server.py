@@ -86,7 +86,9 @@ class SandboxServer:
             served.append((self.spot, spot.ROUTES))
         if self.exchange is not None:
             served.append((self.exchange, usdm.ROUTES))
-        return Gateway(served, RETIRED if self.spot is not None else {})  # type: ignore[arg-type]
+        return Gateway(
+            served, RETIRED if self.spot is not None and not self.settings.retired else {}
+        )  # type: ignore[arg-type]
 
     async def start(self) -> str:
         """Listen, begin the replay, and give the base URL."""

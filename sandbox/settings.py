@@ -56,7 +56,7 @@ class Settings:
             raise SettingsError(
                 f"--port {self.port}: give a port from 0 (a free one) to {MAX_PORT}"
             )
-        if self.weight_limit < 1:
+        if self.weight_limit is not None and self.weight_limit < 1:
             raise SettingsError(f"--weight-limit {self.weight_limit}: must be 1 or more")
         if self.funding is not None and not self.funding.is_dir():
             raise SettingsError(

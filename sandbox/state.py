@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 import sqlite3
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.freezing import freeze, thaw
 from sandbox.intervals import MINUTE
 from sandbox.replay import Span
 from sandbox.settings import iso
@@ -23,7 +23,7 @@ class StateFile:
     """Saves after every change (``every_s`` 0), or at most so often: a kill then loses the rest.
 
     The market goes on while the exchange is down: a resumed run begins with the first whole minute
-    after what was saved. Only files that this program wrote are to be given: they are unpickled.
+    after what was saved.
     """
 
     def __init__(self, path: Path | None, venues: Venues, every_s: float) -> None:
@@ -56,9 +56,9 @@ class StateFile:
         rows = dict(self._connection.execute("select name, value from state").fetchall())
         if not rows:
             return span
-        if pickle.loads(rows["version"]) != VERSION:
+        if thaw(rows["version"]) != VERSION:
             raise DataError(f"{self._path}: written by another version; give another file")
-        saved = int(pickle.loads(rows["now"]))
+        saved = int(thaw(rows["now"]))
         begin = (saved + MINUTE - 1) // MINUTE * MINUTE
         if not span.begin <= begin < span.end:
             raise DataError(
@@ -69,7 +69,7 @@ class StateFile:
                 venue.engine.thaw(rows[name])
                 venue.engine.at(begin)
         if self._venues.usdm is not None and "listen_keys" in rows:
-            self._venues.usdm.listen_keys = pickle.loads(rows["listen_keys"])
+            self._venues.usdm.listen_keys = thaw(rows["listen_keys"])
         self.resumed = True
         return Span(begin, span.end)
 
@@ -93,9 +93,9 @@ class StateFile:
         self._venues.ledger.flush()
         rows = {name: venue.engine.freeze() for name, venue in self._named()}
         if self._venues.usdm is not None:
-            rows["listen_keys"] = pickle.dumps(self._venues.usdm.listen_keys)
-        rows["now"] = pickle.dumps(self._venues.first.now)
-        rows["version"] = pickle.dumps(VERSION)
+            rows["listen_keys"] = freeze(self._venues.usdm.listen_keys)
+        rows["now"] = freeze(self._venues.first.now)
+        rows["version"] = freeze(VERSION)
         with self._connection:
             self._connection.executemany(
                 "insert or replace into state (name, value) values (?, ?)", list(rows.items())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import errors
+from sandbox import errors, freezing
 from sandbox.engine import algos, liquidation, margin, orders, settle
 from sandbox.engine.core import Core, Fees
 from sandbox.engine.model import (
@@ -44,12 +43,12 @@ class Engine:
 
     def freeze(self) -> bytes:
         """The whole state, as it is."""
-        return pickle.dumps(self.core)
+        return freezing.freeze(self.core)
 
     def thaw(self, state: bytes) -> None:
         """Put a frozen state back; prices, rules and the time stay as they are."""
         markets, now = self.core.markets, self.core.now
-        self.core = pickle.loads(state)
+        self.core = freezing.thaw(state)
         self.core.markets, self.core.now = markets, now
 
     def at(self, now: int) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from sandbox import freezing
 from sandbox.engine.core import Fees
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO, money
@@ -48,12 +48,12 @@ class SpotEngine:
 
     def freeze(self) -> bytes:
         """The whole state, as it is."""
-        return pickle.dumps(self.core)
+        return freezing.freeze(self.core)
 
     def thaw(self, state: bytes) -> None:
         """Put a frozen state back; prices, rules and the time stay as they are."""
         markets, now = self.core.markets, self.core.now
-        self.core = pickle.loads(state)
+        self.core = freezing.thaw(state)
         self.core.markets, self.core.now = markets, now
 
     def at(self, now: int) -> None:

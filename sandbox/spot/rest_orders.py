@@ -248,14 +248,43 @@ def prevented(call: SpotCall) -> list[Any]:
     return []
 
 
+ORDER_KNOWN = frozenset(
+    [
+        "symbol",
+        "side",
+        "type",
+        "timeInForce",
+        "quantity",
+        "quoteOrderQty",
+        "price",
+        "newClientOrderId",
+        "strategyId",
+        "strategyType",
+        "stopPrice",
+        "trailingDelta",
+        "icebergQty",
+        "newOrderRespType",
+        "selfTradePreventionMode",
+    ]
+)
+REPLACE_KNOWN = ORDER_KNOWN | {
+    "cancelReplaceMode", "cancelNewClientOrderId", "cancelOrigClientOrderId", "cancelOrderId",
+    "cancelRestrictions", "orderRateLimitExceededMode",
+}  # fmt: skip
+FIND_KNOWN = frozenset({"symbol", "orderId", "origClientOrderId"})
+CANCEL_KNOWN = FIND_KNOWN | {"newClientOrderId", "cancelRestrictions"}
 ORDERS_WEIGHT = by_symbol(6, 80)
 ROUTES = {
-    ("POST", "/api/v3/order"): Route(place_order, SIGNED, 0, order=True),
-    ("POST", "/api/v3/order/test"): Route(test_order, SIGNED),
-    ("GET", "/api/v3/order"): Route(get_order, SIGNED, 4),
-    ("DELETE", "/api/v3/order"): Route(cancel_order, SIGNED, 0),
+    ("POST", "/api/v3/order"): Route(place_order, SIGNED, 0, order=True, known=ORDER_KNOWN),
+    ("POST", "/api/v3/order/test"): Route(
+        test_order, SIGNED, known=ORDER_KNOWN | {"computeCommissionRates"}
+    ),
+    ("GET", "/api/v3/order"): Route(get_order, SIGNED, 4, known=FIND_KNOWN),
+    ("DELETE", "/api/v3/order"): Route(cancel_order, SIGNED, 0, known=CANCEL_KNOWN),
     ("DELETE", "/api/v3/openOrders"): Route(cancel_all, SIGNED, 0),
-    ("POST", "/api/v3/order/cancelReplace"): Route(cancel_replace, SIGNED, 0, order=True),
+    ("POST", "/api/v3/order/cancelReplace"): Route(
+        cancel_replace, SIGNED, 0, order=True, known=REPLACE_KNOWN
+    ),
     ("GET", "/api/v3/openOrders"): Route(open_orders, SIGNED, weigh=ORDERS_WEIGHT),
     ("GET", "/api/v3/allOrders"): Route(all_orders, SIGNED, 20),
     ("POST", "/api/v3/orderList/oco"): Route(place_list, SIGNED, 0, order=True),

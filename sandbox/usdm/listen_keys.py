@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 
 VALID_MS = 60 * 60_000
 
 
+@dataclass(slots=True)
 class ListenKeys:
-    """The active key of each account."""
+    """The active key of each account, with the wall time (ms) until which it is valid."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._made = 0
-        self._keys: dict[str, tuple[str, int]] = {}
+    _seed: int
+    _made: int = 0
+    _keys: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def start(self, account: str, now_ms: int) -> str:
         """The account's active key, made when there is none; valid for an hour from now."""

@@ -273,26 +273,78 @@ def force_orders(call: Call) -> list[Any]:
     ]
 
 
+ORDER_KNOWN = frozenset(
+    [
+        "symbol",
+        "side",
+        "positionSide",
+        "type",
+        "timeInForce",
+        "quantity",
+        "reduceOnly",
+        "price",
+        "newClientOrderId",
+        "closePosition",
+        "activationPrice",
+        "callbackRate",
+        "workingType",
+        "priceProtect",
+        "stopPrice",
+        "newOrderRespType",
+        "priceMatch",
+        "selfTradePreventionMode",
+        "goodTillDate",
+    ]
+)
+ALGO_KNOWN = frozenset(
+    [
+        "algoType",
+        "symbol",
+        "side",
+        "positionSide",
+        "type",
+        "timeInForce",
+        "quantity",
+        "price",
+        "triggerPrice",
+        "workingType",
+        "priceMatch",
+        "closePosition",
+        "priceProtect",
+        "reduceOnly",
+        "activatePrice",
+        "callbackRate",
+        "clientAlgoId",
+        "newOrderRespType",
+        "selfTradePreventionMode",
+        "goodTillDate",
+    ]
+)
+FIND_KNOWN = frozenset({"symbol", "orderId", "origClientOrderId"})
+AMEND_KNOWN = FIND_KNOWN | {"side", "quantity", "price", "priceMatch", "modifyId"}
+FIND_ALGO_KNOWN = frozenset({"algoId", "clientAlgoId", "symbol"})
+SYMBOL_KNOWN = frozenset({"symbol"})
+
 ROUTES = {
-    ("POST", "/fapi/v1/order"): Route(place_order, SIGNED, 0, order=True),
-    ("POST", "/fapi/v1/order/test"): Route(test_order, SIGNED),
-    ("GET", "/fapi/v1/order"): Route(get_order, SIGNED),
-    ("DELETE", "/fapi/v1/order"): Route(cancel_order, SIGNED),
-    ("PUT", "/fapi/v1/order"): Route(amend_order, SIGNED, 1, order=True),
+    ("POST", "/fapi/v1/order"): Route(place_order, SIGNED, 0, order=True, known=ORDER_KNOWN),
+    ("POST", "/fapi/v1/order/test"): Route(test_order, SIGNED, known=ORDER_KNOWN),
+    ("GET", "/fapi/v1/order"): Route(get_order, SIGNED, known=FIND_KNOWN),
+    ("DELETE", "/fapi/v1/order"): Route(cancel_order, SIGNED, known=FIND_KNOWN),
+    ("PUT", "/fapi/v1/order"): Route(amend_order, SIGNED, 1, order=True, known=AMEND_KNOWN),
     ("GET", "/fapi/v1/openOrder"): Route(get_open_order, SIGNED),
     ("POST", "/fapi/v1/batchOrders"): Route(place_batch, SIGNED, 5, order=True),
     ("PUT", "/fapi/v1/batchOrders"): Route(amend_batch, SIGNED, 5, order=True),
     ("DELETE", "/fapi/v1/batchOrders"): Route(cancel_batch, SIGNED),
-    ("DELETE", "/fapi/v1/allOpenOrders"): Route(cancel_all, SIGNED),
+    ("DELETE", "/fapi/v1/allOpenOrders"): Route(cancel_all, SIGNED, known=SYMBOL_KNOWN),
     ("POST", "/fapi/v1/countdownCancelAll"): Route(countdown, SIGNED, 10),
     ("GET", "/fapi/v1/openOrders"): Route(open_orders, SIGNED, weigh=by_symbol(1, 40)),
     ("GET", "/fapi/v1/allOrders"): Route(all_orders, SIGNED, 5),
     ("GET", "/fapi/v1/userTrades"): Route(user_trades, SIGNED, 5),
     ("GET", "/fapi/v1/forceOrders"): Route(force_orders, SIGNED, 20),
-    ("POST", "/fapi/v1/algoOrder"): Route(place_algo, SIGNED, 0, order=True),
-    ("GET", "/fapi/v1/algoOrder"): Route(get_algo, SIGNED),
-    ("DELETE", "/fapi/v1/algoOrder"): Route(cancel_algo, SIGNED),
-    ("DELETE", "/fapi/v1/algoOpenOrders"): Route(cancel_all_algos, SIGNED),
+    ("POST", "/fapi/v1/algoOrder"): Route(place_algo, SIGNED, 0, order=True, known=ALGO_KNOWN),
+    ("GET", "/fapi/v1/algoOrder"): Route(get_algo, SIGNED, known=FIND_ALGO_KNOWN),
+    ("DELETE", "/fapi/v1/algoOrder"): Route(cancel_algo, SIGNED, known=FIND_ALGO_KNOWN),
+    ("DELETE", "/fapi/v1/algoOpenOrders"): Route(cancel_all_algos, SIGNED, known=SYMBOL_KNOWN),
     ("GET", "/fapi/v1/openAlgoOrders"): Route(open_algos, SIGNED, weigh=by_symbol(1, 40)),
     ("GET", "/fapi/v1/allAlgoOrders"): Route(all_algos, SIGNED, 5),
 }

@@ -1,0 +1,122 @@
+"""Judging a run by both ledgers: what an executor wrote down against what the exchange did."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sandbox.audit import Report, audit_tables, read_ledger
+from sandbox.ledger import decimal_of
+from sandbox.numbers import ZERO
+from trading.errors import DataError
+
+Row = Mapping[str, Any]
+# Orders of the exchange's own, and orders that others placed by hand.
+FOREIGN = ("autoclose-", "adl_autoclose", "settlement_autoclose-", "web_")
+PROTECTED_WITHIN_MS = 5_000
+
+
+def audit_join(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN_MS) -> Report:
+    """Audit the exchange's ledger, then hold the executor's against it (I1 to I6)."""
+    tables = read_ledger(exchange)
+    report = audit_tables(tables)
+    known = _read_executor(executor)
+    own = [row for row in tables["orders"] if not row["client_id"].startswith(FOREIGN)]
+    report.violations += [
+        *_no_second_entry(own, known["orders"]),
+        *_no_unknown_order([*own, *tables["algo_orders"]], known["orders"]),
+        *_same_fills(tables["fills"], known["fills"]),
+        *_same_positions(tables["positions"], known["positions"]),
+        *_never_naked(report, within_ms),
+        *_never_turned(tables["fills"]),
+    ]
+    return report
+
+
+def _read_executor(path: Path) -> dict[str, list[Row]]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such ledger; the executor keeps it in its state folder")
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return {
+                table: [dict(row) for row in connection.execute(f"select * from {table}")]
+                for table in ("orders", "fills", "positions")
+            }
+    except sqlite3.DatabaseError as error:
+        raise DataError(f"{path}: not an executor's ledger ({error})") from error
+
+
+def _no_second_entry(accepted: Iterable[Row], known: Iterable[Row]) -> list[str]:
+    """I1: at most one accepted entry order per decision."""
+    keys = {row["client_id"]: row["key"] for row in known if not row["reduce_only"]
+            and not row["close_position"]}  # fmt: skip
+    filled = {row["order_id"]: row for row in accepted if decimal_of(row["filled"]) > 0}
+    entries = Counter(keys[row["client_id"]] for row in filled.values() if row["client_id"] in keys)
+    return [f"I1: decision {key} entered {n} times" for key, n in entries.items() if n > 1]
+
+
+def _no_unknown_order(accepted: Iterable[Row], known: Iterable[Row]) -> list[str]:
+    """I2: the executor knows every order that the exchange accepted for it."""
+    names = {row["client_id"] for row in known}
+    missing = dict.fromkeys(row["client_id"] for row in accepted if row["client_id"] not in names)
+    return [f"I2: order {name} was accepted and the executor does not know it" for name in missing]
+
+
+def _same_fills(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
+    """I3: the same trades, with quantity, price and fee."""
+    own = [row for row in happened if not row["client_id"].startswith(FOREIGN)]
+    ours = {(row["symbol"], str(row["trade_id"])): row for row in own}
+    theirs = {(row["symbol"], str(row["trade_id"])): row for row in known}
+    found = [
+        f"I3: trade {key[1]} is not in the executor's ledger" for key in ours.keys() - theirs.keys()
+    ]
+    found += [
+        f"I3: trade {key[1]} of {row['client_id']} never happened"
+        for key, row in theirs.items()
+        if key not in ours and not row["client_id"].startswith(FOREIGN)
+    ]
+    for key in ours.keys() & theirs.keys():
+        for name in ("price", "quantity", "fee"):
+            ours_value, theirs_value = ours[key][name], theirs[key][name]
+            if decimal_of(ours_value) != decimal_of(theirs_value):
+                found.append(f"I3: trade {key[1]}: {name} {theirs_value}, it was {ours_value}")
+    return found
+
+
+def _same_positions(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
+    """I4: the same positions in the end."""
+    ours: dict[str, Decimal] = {}
+    for row in happened:
+        ours[row["symbol"]] = decimal_of(row["amount"])
+    theirs: dict[str, Decimal] = defaultdict(Decimal)
+    for row in known:
+        if not row["closed_at"]:
+            theirs[row["symbol"]] += row["side"] * decimal_of(row["quantity"])
+    return [
+        f"I4: {symbol}: the executor holds {theirs[symbol]}, the exchange {ours.get(symbol, ZERO)}"
+        for symbol in sorted(ours.keys() | theirs.keys())
+        if theirs[symbol] != ours.get(symbol, ZERO)
+    ]
+
+
+def _never_naked(report: Report, within_ms: int) -> list[str]:
+    """I5: no position stands without a stop for longer than allowed."""
+    longest = report.longest_unprotected_ms
+    if longest <= within_ms:
+        return []
+    return [f"I5: a position stood {longest} ms without a stop, allowed are {within_ms}"]
+
+
+def _never_turned(fills: Iterable[Row]) -> list[str]:
+    """I6: no closing order turns a position round."""
+    return [
+        f"I6: trade {row['trade_id']} of {row['client_id']} closed a position and opened another"
+        for row in fills
+        if decimal_of(row["closed"]) > 0 and decimal_of(row["opened"]) > 0
+    ]

@@ -1,0 +1,155 @@
+"""State survives a restart, accounts come from a file, fills keep to the recorded volume."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from sandbox_helpers import MINUTE, START, RestClient, limit, market
+
+from sandbox.accounts import read_accounts
+from sandbox.audit import audit_ledger
+from sandbox.audit_join import audit_join
+from sandbox.engine.engine import Engine
+from sandbox.engine.model import Account
+from sandbox.server import SandboxServer
+from trading.errors import DataError, SettingsError
+
+D = Decimal
+Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
+ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+EXECUTOR = """
+create table orders (client_id text, key text, reduce_only integer, close_position integer);
+create table fills (
+    symbol text, trade_id text, client_id text, price text, quantity text, fee text
+);
+create table positions (symbol text, side integer, quantity text, closed_at integer);
+insert into orders values ('e1', 'k1', 0, 0);
+"""
+
+
+async def ask(server: SandboxServer, method: str, path: str, **params: Any) -> Any:
+    async with aiohttp.ClientSession() as session:
+        return (await RestClient(session, server.url).signed(method, path, **params))[1]
+
+
+async def test_orders_and_positions_survive_a_restart(serving: Serving, tmp_path: Path) -> None:
+    files = {"state": tmp_path / "state.sqlite", "ledger": tmp_path / "exchange.sqlite"}
+    async with serving(venue="both", **files) as server:
+        await ask(server, "POST", "/fapi/v1/order", **ORDER)
+        rest = ORDER | {"type": "LIMIT", "timeInForce": "GTC", "price": "95000"}
+        await ask(server, "POST", "/api/v3/order", **rest)
+        before = server.replay.now
+    async with serving(venue="both", **files) as server:
+        assert server.span.begin >= before
+        assert server.span.begin % MINUTE == 0
+        rows = await ask(server, "GET", "/fapi/v3/positionRisk")
+        assert rows[0]["positionAmt"] == "0.01"
+        (resting,) = await ask(server, "GET", "/api/v3/openOrders")
+        assert resting["status"] == "NEW"
+        await ask(server, "POST", "/fapi/v1/order", **ORDER | {"side": "SELL"})
+    report = audit_ledger(files["ledger"])
+    assert report.violations == []
+    assert (report.fills, report.round_trips) == (2, 1)
+
+
+async def test_state_that_is_older_by_design_loses_the_last_seconds(
+    serving: Serving, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.sqlite"
+    async with serving(state=state, state_every=1000.0) as server:
+        await ask(server, "POST", "/fapi/v1/order", **ORDER)
+        with closing(sqlite3.connect(state)) as saved:
+            assert saved.execute("select count(*) from state").fetchone() == (5,) or (
+                saved.execute("select count(*) from state").fetchone() == (0,)
+            )
+
+
+async def test_state_file_of_something_else_is_refused(serving: Serving, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("something else entirely")
+    with pytest.raises(DataError, match="not a sandbox state file"):
+        async with serving(state=tmp_path / "notes"):
+            pass
+
+
+def test_accounts_file_is_checked(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    row = '[[account]]\nname = "a"\nkey = "k"\nsecret = "s"\n'
+    path.write_text(row + "usdm = {USDT = 5}\n")
+    (plan,) = read_accounts(path)
+    assert (plan.name, plan.usdm) == ("a", {"USDT": D(5)})
+    for text, sentence in [
+        ("", "holds no"),
+        (row + row, "'a' is given twice"),
+        (row + "usdm = {BTC = 1}\n", "margin is in USDT"),
+        (row + "colour = 1\n", "'colour' is not a field"),
+        (row + "spot = {BTC = -1}\n", "0 or more"),
+        ('[[account]]\nname = "a"\nkey = "k"\n', "no secret and no public_key"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(SettingsError, match=sentence):
+            read_accounts(path)
+
+
+def test_fills_keep_to_the_volume_and_to_price_and_time(engine: Engine, account: Account) -> None:
+    other = engine.open_account("other", {"USDT": D(10_000)})
+    first = engine.place(account, limit("BUY", "0.010", "99000.0"))
+    second = engine.place(other, limit("BUY", "0.010", "99000.0"))
+    better = engine.place(other, limit("BUY", "0.010", "99500.0"))
+    engine.supply("BTCUSDT", D("0.025"))
+    engine.on_price("BTCUSDT", D("98000.0"))
+    assert [o.filled for o in (better, first, second)] == [D("0.010"), D("0.010"), D("0.005")]
+    taken = engine.place(account, market("SELL", "0.005"))
+    assert (taken.status, taken.filled) == ("EXPIRED", D(0))
+
+
+async def test_a_minutes_fills_never_exceed_its_volume(serving: Serving) -> None:
+    async with serving(fills="volume", balances={"USDT": D(100_000_000)}) as server:
+        answers = [
+            await ask(
+                server, "POST", "/fapi/v1/order", **ORDER | {"quantity": "2"},
+                newOrderRespType="RESULT",
+            )
+            for _ in range(4)
+        ]  # fmt: skip
+    assert answers[0]["executedQty"] == "2"
+    # A candle holds 10 BTC, a quarter of it from its first moment on.
+    assert sum(D(row["executedQty"]) for row in answers) <= D(10)
+    assert answers[-1]["status"] == "EXPIRED"
+
+
+async def test_executor_is_held_against_the_exchange(serving: Serving, tmp_path: Path) -> None:
+    ledger, state = tmp_path / "exchange.sqlite", tmp_path / "executor.sqlite"
+    async with serving(ledger=ledger) as server:
+        await ask(server, "POST", "/fapi/v1/order", **ORDER, newClientOrderId="e1")
+        await ask(server, "POST", "/fapi/v1/order", **ORDER, newClientOrderId="lost")
+        fills = server.exchange.engine.core.accounts["main"].fills
+    first = fills[0]
+    with closing(sqlite3.connect(state)) as connection:
+        connection.executescript(EXECUTOR)
+        row = (first.symbol, str(first.trade_id), "e1", str(first.price), "0.01", str(first.fee))
+        connection.execute("insert into fills values (?, ?, ?, ?, ?, ?)", row)
+        connection.execute("insert into positions values ('BTCUSDT', 1, '0.01', null)")
+        connection.commit()
+    found = [text.split(":")[0] for text in audit_join(ledger, state).violations]
+    assert found == ["I2", "I3", "I4"]
+    assert first.time >= START
+
+
+async def test_unknown_parameter_is_refused_unless_it_is_let_through(serving: Serving) -> None:
+    async with serving(venue="both") as server:
+        for path in ("/fapi/v1/order", "/api/v3/order"):
+            answer = await ask(server, "POST", path, **ORDER, stopLossPrice="1")
+            assert (answer["code"], answer["msg"]) == (
+                -1104,
+                "Not all sent parameters were read; read '6' parameter(s) but was sent '7'.",
+            )
+    async with serving(strict=False) as server:
+        answer = await ask(server, "POST", "/fapi/v1/order", **ORDER, stopLossPrice="1")
+        assert answer["symbol"] == "BTCUSDT"
