@@ -19,7 +19,7 @@ import numba
 from numba.core import config, types
 from numba.core.registry import cpu_target
 
-from trading.kernel import Rebuilder
+from trading.kernel import Rebuilder, is_apart
 
 SOURCE_ROOT = Path(__file__).parent
 CACHE_VARIABLE = "NOCTURNE_CACHE"
@@ -98,7 +98,8 @@ def _njit(function: Callable[..., Any], **options: bool) -> Any:
 
 def _compile_callee(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel that only compiled kernels call: no wrapper for calls from Python."""
-    compiled = _njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+    inline = not is_apart(function)
+    compiled = _njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=inline)
     general = compiled.get_call_template
     unliteral: Any = types.unliteral
 

@@ -22,12 +22,27 @@ Buffer = list[float]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _MARK = "__nocturne_kernel__"
+_APART = "__nocturne_apart__"
 
 
 def kernel(function: Function) -> Function:
     """Mark ``function`` as a kernel and return it unchanged."""
     setattr(function, _MARK, True)
     return function
+
+
+def apart(function: Function) -> Function:
+    """Mark a large kernel: compiled, it is called, where others are copied into their callers.
+
+    That is slower by a call, and many times quicker to compile.
+    """
+    setattr(function, _APART, True)
+    return kernel(function)
+
+
+def is_apart(value: object) -> bool:
+    """Whether ``value`` was marked by :func:`apart`."""
+    return getattr(value, _APART, False) is True
 
 
 def is_kernel(value: object) -> bool:
@@ -78,7 +93,7 @@ class Rebuilder:
         labels = [self._label(value) for _, value in bindings]
         made.__qualname__ = "__".join([function.__qualname__, *labels])
         made.__module__ = function.__module__
-        return kernel(made)
+        return apart(made) if is_apart(function) else kernel(made)
 
 
 def _used(function: Callee, bindings: Bindings) -> Bindings:

@@ -21,13 +21,22 @@ PROJECT = Path(__file__).resolve().parents[2]
 SEARCH = "search --strategy breakout --candles good.parquet --grid k=0.5"
 BACKTEST = "backtest --strategy breakout --candles good.parquet"
 SERVE = "sandbox serve --candles candles"
-EXECUTOR = 'mode = "paper"\naccount = "a"\n[paths]\npublished = "p"\nstate = "s"\n'
+EXECUTOR = """\
+mode = "paper"
+account = "a"
+[paths]
+published = "p"
+state = "s"
+[venue]
+rest_url = "http://127.0.0.1:9"
+ws_url = "ws://127.0.0.1:9"
+"""
 
 MISTAKES = [
     # the command line itself
     ("moon", "No such command 'moon'; see nocturne --help"),
     ("release moon", "No such command 'moon'; see nocturne release --help"),
-    ("search --grid k=1 --candles good.parquet", "Missing option '--strategy'"),
+    ("search --grid k=1 --candles good.parquet", "no strategy is given; add --strategy NAME"),
     ("search --strategy breakout --grid k=1", "Missing option '--candles'"),
     ("search --strategy breakout --candles good.parquet", "Missing option '--grid'"),
     ("backtest --moon", "No such option: --moon"),
@@ -41,7 +50,7 @@ MISTAKES = [
     ("search --strategy breakout --candles wrong.parquet --grid k=1", "has no column 'open'"),
     ("search --strategy breakout --candles no.parquet --grid k=1", "no.parquet does not exist"),
     # strategies, parameters, grids
-    ("strategies show moon", "strategy 'moon' is not known; known are breakout"),
+    ("strategies show moon", "strategy 'moon' is not known; known are bb_breakout"),
     ("backtest --strategy moon --candles good.parquet", "strategy 'moon' is not known"),
     ("search --strategy moon --candles good.parquet --grid k=1", "strategy 'moon' is not known"),
     (f"{BACKTEST} --set k=9", "k = 9 is out of bounds; give a number between 0 and 2"),
@@ -88,7 +97,7 @@ MISTAKES = [
     ("flow scan --server moon", "server 'moon' is none of auto, private, none"),
     ("flow scan --server http://127.0.0.1:9", "no Prefect server answers at http://127.0.0.1:9"),
     ("flow scan --settings no.toml", "no.toml"),
-    ("flow scan --settings bad.toml", "moon"),
+    ("flow scan --settings moon.toml", "moon"),
     ("flow scan --lake text.parquet", "text.parquet is a file; give a folder"),
     ("flow import --sample no --lake lake --server none", "no does not exist"),
     ("demo --work work --sample no", "candles_1m/usdm is missing"),
@@ -100,7 +109,7 @@ MISTAKES = [
     (f"{SERVE} --from 2020-01-01 --to 2020-01-02", "no candle between 2020-01-01"),
     (f"{SERVE} --clock sundial", "choose one of real, accelerated, lockstep"),
     (f"{SERVE} --speed 0", "--speed 0: must be above 0"),
-    (f"{SERVE} --venue moon", "--venue moon: only"),
+    (f"{SERVE} --venue moon", "--venue moon: choose one of usdm"),
     (f"{SERVE} --balance much", "write ASSET=AMOUNT"),
     (f"{SERVE} --symbols MOONUSDT", "no MOONUSDT.parquet; there are BTCUSDT"),
     (f"{SERVE} --instruments no.json", "no.json: no such instruments file"),
@@ -139,6 +148,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pq.write_table(candles.drop_columns(["open"]), here / "wrong.parquet")
     (here / "text.parquet").write_text("not a table\n" * 100)
     (here / "good.toml").write_text(EXECUTOR)
+    (here / "moon.toml").write_text("moon = 1\n")
     (here / "bad.toml").write_text("moon = 1\n" + EXECUTOR)
     (here / "half.toml").write_text('mode = "paper"\naccount = "a"\n')
     return here

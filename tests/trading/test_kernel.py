@@ -16,7 +16,7 @@ import pytest
 import trading
 from trading import compiled
 from trading.indicators import ema_step
-from trading.kernel import bind, is_kernel, kernel
+from trading.kernel import apart, bind, is_apart, is_kernel, kernel
 from trading.strategies.breakout import breakout_step
 
 SOURCE = Path(trading.__file__).parent
@@ -30,6 +30,16 @@ def inner(value: float) -> float:
 @kernel
 def outer(value: float) -> float:
     return inner(value) * 2.0
+
+
+@apart
+def large(value: float) -> float:
+    return inner(value) * 3.0
+
+
+@kernel
+def caller(value: float) -> float:
+    return large(value) - 1.0
 
 
 def other(value: float) -> float:
@@ -49,6 +59,15 @@ def test_a_twin_leaves_the_plain_function_and_its_callees_plain():
     assert outer.__globals__["inner"] is inner
     assert twin.nopython_signatures
     assert not isinstance(twin.py_func.__globals__["inner"], FunctionType)
+
+
+def test_a_kernel_apart_is_called_by_its_callers_with_the_same_result():
+    assert is_kernel(large)
+    assert is_apart(large)
+    assert not is_apart(caller)
+    twin = compiled.twin(caller)
+    assert twin(1.0) == caller(1.0) == 5.0
+    assert is_apart(twin.py_func.__globals__["large"].py_func)
 
 
 def test_a_twin_is_made_once():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from trading.candles import DAY_MS, Candle, CandleColumns
+from trading.candles import DAY_MS, CandleColumns
 from trading.errors import ParameterError
 from trading.maker import BUY, SELL, Lot, MakerRules, Plan, Quote, View, plan
 from trading.maker_simulation import simulate_maker
@@ -119,11 +119,9 @@ QUIET = 70
 
 def replayed(*candles: tuple[float, float, float, float], gap: int = 0, start: int = 0):
     rows = [(100.0, 100.05, 99.95, 100.0)] * QUIET + list(candles)
-    series = [
-        Candle(start + (i + (gap if i >= QUIET else 0)) * MINUTE, *row, 1.0)
-        for i, row in enumerate(rows)
-    ]
-    return simulate_maker(CandleColumns.from_candles(series, MINUTE))
+    times = [start + (i + (gap if i >= QUIET else 0)) * MINUTE for i in range(len(rows))]
+    prices = zip(*rows, strict=True)
+    return simulate_maker(CandleColumns.of(times, *prices, [1.0] * len(rows), MINUTE))
 
 
 def test_a_touch_does_not_fill_but_a_trade_through_does():

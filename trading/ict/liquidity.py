@@ -1,0 +1,251 @@
+"""Liquidity: pools of swings at about one price, and the wicks that sweep them (kernels).
+
+A pool begins with one swing and counts from its second on. It ends when price reaches the outer
+edge of its tolerance. Swings join the oldest pool that fits them. A sweep is a wick beyond the
+outermost swing of a pool whose candle closes back inside.
+"""
+
+from __future__ import annotations
+
+import math
+
+from trading.ict.layout import (
+    COUNT,
+    EDGE,
+    END,
+    LEVEL,
+    LOG_POOLS,
+    MAX_AGE,
+    MEMBERS,
+    NAN,
+    OUTER,
+    POOL_COUNT,
+    POOL_HEAD,
+    POOL_KNOWN,
+    POOL_LOG,
+    POOL_NEED,
+    POOL_SIZE,
+    POOLS,
+    ROW,
+    SEED,
+    SEED_ROW,
+    SUM,
+    SWEPT,
+    TAKEN,
+    TOLERANCE_FIXED,
+    TOLERANCE_SHARE,
+    UNDO_EDGE,
+    UNDO_END,
+    UNDO_NEW,
+    UNDO_ROW,
+    UNDO_SUM,
+    log_row,
+    log_set,
+    pool_book,
+    sweep_at,
+    swing_at,
+)
+from trading.kernel import Buffer, apart, kernel
+
+# Fields of a logged pool.
+POOL_SIDE = 0
+POOL_AT = 1
+POOL_FROM = 2
+POOL_LEVEL = 3
+POOL_END = 4
+POOL_MEMBERS = 5
+POOL_TAKEN = 6
+POOL_SWEPT = 7
+POOL_WIDTH = 8
+
+
+@kernel
+def is_open(state: Buffer, at: int, pool: int) -> bool:
+    """Whether a pool counts: two swings or more, young enough, neither reached nor swept."""
+    return (
+        state[pool + MEMBERS] > 1.0
+        and state[pool + TAKEN] < 0.0
+        and state[pool + SWEPT] < 0.0
+        and state[at + COUNT] - state[pool + SEED_ROW] <= state[at + MAX_AGE]
+    )
+
+
+@kernel
+def note_need(state: Buffer, book: int) -> None:
+    """Find the nearest price at which anything happens to a pool of this side."""
+    need = math.inf
+    for i in range(int(state[book + POOL_COUNT])):
+        pool = book + POOL_HEAD + i * POOL_SIZE
+        if state[pool + TAKEN] < 0.0:
+            level = state[pool + OUTER]
+            if state[pool + MEMBERS] > 1.0 and state[pool + SWEPT] < 0.0:
+                level = state[pool + EDGE]
+            if level < need:
+                need = level
+    state[book + POOL_NEED] = need
+
+
+@apart
+def visit_pools(state: Buffer, at: int, side: int, reach: float, close: float, log: Buffer) -> None:
+    """Let one candle reach and sweep the pools of a side; prices times the side."""
+    book = pool_book(state, at, side)
+    if reach < state[book + POOL_NEED]:
+        return
+    now = state[at + COUNT]
+    for i in range(int(state[book + POOL_COUNT])):
+        pool = book + POOL_HEAD + i * POOL_SIZE
+        if is_open(state, at, pool) and reach > state[pool + EDGE] and close < state[pool + EDGE]:
+            state[pool + SWEPT] = now
+            log_set(log, state[pool + POOL_LOG], POOL_SWEPT, now)
+            sweep = sweep_at(at, side)
+            state[sweep] = now
+            state[sweep + 1] = side * reach
+        if state[pool + TAKEN] < 0.0 and reach >= state[pool + OUTER]:
+            state[pool + TAKEN] = now
+            log_set(log, state[pool + POOL_LOG], POOL_TAKEN, now)
+    note_need(state, book)
+
+
+@kernel
+def copy_pool(state: Buffer, source: int, target: int) -> None:
+    """Copy one pool to another place."""
+    for field in range(POOL_SIZE):
+        state[target + field] = state[source + field]
+
+
+@apart
+def undo_last(state: Buffer, book: int, log: Buffer) -> None:
+    """Take the last swing of this side out of its pool again: a further one took its place."""
+    row = state[book + UNDO_ROW]
+    count = int(state[book + POOL_COUNT])
+    for i in range(count - 1, -1, -1):
+        pool = book + POOL_HEAD + i * POOL_SIZE
+        if state[pool + SEED_ROW] != row:
+            continue
+        if state[book + UNDO_NEW] > 0.0:
+            for k in range(i + 1, count):
+                source = book + POOL_HEAD + k * POOL_SIZE
+                copy_pool(state, source, source - POOL_SIZE)
+            state[book + POOL_COUNT] = float(count - 1)
+        else:
+            state[pool + MEMBERS] -= 1.0
+            state[pool + SUM] = state[book + UNDO_SUM]
+            state[pool + END] = state[book + UNDO_END]
+            state[pool + EDGE] = state[book + UNDO_EDGE]
+            log_members(state, pool, 1 if state[pool + SEED] >= 0.0 else -1, log)
+        return
+
+
+@kernel
+def log_members(state: Buffer, pool: int, side: int, log: Buffer) -> None:
+    """Write what the pool consists of into its row of the log."""
+    row = state[pool + POOL_LOG]
+    log_set(log, row, POOL_LEVEL, side * (state[pool + SUM] / state[pool + MEMBERS]))
+    log_set(log, row, POOL_END, state[pool + END])
+    log_set(log, row, POOL_MEMBERS, state[pool + MEMBERS])
+
+
+@kernel
+def drop_old_pools(state: Buffer, at: int, book: int, row: float) -> None:
+    """Drop the pools that no swing from ``row`` on can join, and the oldest of a full book."""
+    kept = 0
+    count = int(state[book + POOL_COUNT])
+    for i in range(count):
+        pool = book + POOL_HEAD + i * POOL_SIZE
+        taken = state[pool + TAKEN]
+        old = state[at + COUNT] - state[pool + SEED_ROW] > state[at + MAX_AGE]
+        full = i == 0 and count == int(state[at + POOLS])
+        if old or full or (taken >= 0.0 and taken <= row):
+            continue
+        if kept != i:
+            copy_pool(state, pool, book + POOL_HEAD + kept * POOL_SIZE)
+        kept += 1
+    state[book + POOL_COUNT] = float(kept)
+
+
+@apart
+def feed_pool(state: Buffer, at: int, side: int, replaces: bool, log: Buffer) -> None:
+    """Let the last swing of ``side`` join a pool, or begin one."""
+    book = pool_book(state, at, side)
+    swing = swing_at(at, side)
+    level, row = state[swing + LEVEL], state[swing + ROW]
+    if replaces:
+        undo_last(state, book, log)
+    drop_old_pools(state, at, book, row)
+    count = int(state[book + POOL_COUNT])
+    for i in range(count):
+        pool = book + POOL_HEAD + i * POOL_SIZE
+        lowest = state[pool + SEED] - reach_of(state, at, state[pool + SEED])
+        if lowest <= level and level <= state[pool + OUTER]:
+            join_pool(state, at, book, pool, side, level, row, log)
+            note_need(state, book)
+            return
+    begin_pool(state, at, book + POOL_HEAD + count * POOL_SIZE, level, row)
+    state[book + POOL_COUNT] = float(count + 1)
+    state[book + UNDO_ROW] = row
+    state[book + UNDO_NEW] = 1.0
+    note_need(state, book)
+
+
+@kernel
+def reach_of(state: Buffer, at: int, level: float) -> float:
+    """How far around ``level`` a pool reaches, a price distance."""
+    return state[at + TOLERANCE_FIXED] + abs(level) * state[at + TOLERANCE_SHARE]
+
+
+@kernel
+def begin_pool(state: Buffer, at: int, pool: int, level: float, row: float) -> None:
+    """Write a pool of one swing."""
+    state[pool + SEED] = level
+    state[pool + SEED_ROW] = row
+    state[pool + SUM] = level
+    state[pool + MEMBERS] = 1.0
+    state[pool + END] = row
+    state[pool + EDGE] = level
+    state[pool + TAKEN] = -1.0
+    state[pool + SWEPT] = -1.0
+    state[pool + POOL_KNOWN] = -1.0
+    state[pool + POOL_LOG] = -1.0
+    state[pool + OUTER] = level + reach_of(state, at, level)
+
+
+@kernel
+def join_pool(
+    state: Buffer, at: int, book: int, pool: int, side: int, level: float, row: float, log: Buffer
+) -> None:
+    """Add a swing to a pool; with its second one the pool becomes known."""
+    state[book + UNDO_ROW] = state[pool + SEED_ROW]
+    state[book + UNDO_NEW] = 0.0
+    state[book + UNDO_SUM] = state[pool + SUM]
+    state[book + UNDO_END] = state[pool + END]
+    state[book + UNDO_EDGE] = state[pool + EDGE]
+    state[pool + SUM] += level
+    state[pool + MEMBERS] += 1.0
+    state[pool + END] = row
+    if level > state[pool + EDGE]:
+        state[pool + EDGE] = level
+    if state[pool + POOL_KNOWN] < 0.0:
+        state[pool + POOL_KNOWN] = state[at + COUNT]
+        made = float(log_row(log, LOG_POOLS))
+        state[pool + POOL_LOG] = made
+        log_set(log, made, POOL_SIDE, float(side))
+        log_set(log, made, POOL_AT, state[pool + SEED_ROW])
+        log_set(log, made, POOL_FROM, state[at + COUNT])
+        log_set(log, made, POOL_TAKEN, state[pool + TAKEN] if state[pool + TAKEN] >= 0.0 else NAN)
+        log_set(log, made, POOL_SWEPT, NAN)
+    log_members(state, pool, side, log)
+
+
+@apart
+def nearest_pool(state: Buffer, at: int, side: int, price: float) -> float:
+    """The level (a price) of the nearest open pool beyond ``price`` on its side; NaN if none."""
+    book = pool_book(state, at, side)
+    found = NAN
+    for i in range(int(state[book + POOL_COUNT])):
+        pool = book + POOL_HEAD + i * POOL_SIZE
+        if not is_open(state, at, pool):
+            continue
+        level = state[pool + SUM] / state[pool + MEMBERS]
+        if level > side * price and not level >= side * found:
+            found = side * level
+    return found
