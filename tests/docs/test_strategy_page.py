@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from trading.strategies.registry import strategy_names
 
@@ -22,6 +23,7 @@ def test_the_counts_are_those_of_every_strategy() -> None:
     assert [row[1].strip(" `") for row in rows] == strategy_names()
 
 
+@pytest.mark.slow
 def test_the_script_counts_a_folder_of_candles(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(SAMPLE).slice(0, 20_160), tmp_path / "BTCUSDT.parquet")
     script = ROOT / "scripts" / "strategy_counts.py"
