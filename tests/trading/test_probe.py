@@ -175,7 +175,8 @@ def test_the_declared_warm_up_of_the_built_ins_suffices(
     found = probe_warmup(get_strategy(name), params, days, points=2)
     assert found.passed, found.sentence
     assert [row.share for row in found.rows] == [0.25, 0.5, 1.0, 2.0]
-    assert found.rows[0].difference > found.full.difference
+    # Never closer with less history; equal where a quarter of it already holds every window.
+    assert found.rows[0].difference >= found.full.difference
 
 
 def test_a_warm_up_that_is_too_short_is_caught(days: CandleColumns) -> None:
