@@ -9,20 +9,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from trading.bars import (
+    BARS_SIZE,
+    CLOSE,
+    FILTER_AT,
+    HIGH,
+    HOURLY_AT,
+    LENGTH,
+    LOW,
+    OPEN,
+    SIGNAL_AT,
+    SLOT,
+    STARTED,
+    VOLUME,
+    grow_bar,
+    new_bars,
+)
 from trading.candles import Candle, interval_name
 from trading.errors import DataError, ParameterError
 from trading.kernel import Buffer, bind, kernel
 from trading.strategies.base import (
     ACTION,
     ATR,
+    CONFIDENCE,
     ENTER,
     HOLD,
     LIMIT,
+    MORE_TFS,
     OUT_SIZE,
     REASON,
     SEEN,
+    SIDE,
+    STOP_PRICE,
+    TARGET_PRICE,
     Step,
     Strategy,
     Value,
@@ -45,20 +66,6 @@ from trading.strategies.filters import (
 NO_SIGNAL_CANDLE = 100
 ACTIONS = ("hold", "enter", "exit")
 
-# A slot of the bar buffer: one higher candle in the making. A start below 0 means none.
-STARTED = 0
-OPEN = 1
-HIGH = 2
-LOW = 3
-CLOSE = 4
-VOLUME = 5
-LENGTH = 6
-SLOT = 7
-FILTER_AT = 0
-HOURLY_AT = SLOT
-SIGNAL_AT = 2 * SLOT
-BARS_SIZE = 3 * SLOT
-
 
 def _no_strategy(*numbers: object) -> None:
     raise RuntimeError(f"no strategy is bound to judge a candle of {len(numbers)} values")
@@ -70,6 +77,7 @@ strategy_step: Step = _no_strategy
 
 @kernel
 def judge(
+    slot: int,
     filters: Buffer,
     state: Buffer,
     par: Buffer,
@@ -82,9 +90,9 @@ def judge(
     close: float,
     volume: float,
 ) -> None:
-    """Judge one closed candle of ``signal_tf``: the strategy's word, then the filters'."""
+    """Hand one closed candle to the strategy; on ``signal_tf`` the filters have the last word."""
     strategy_step(state, par, out, open_time, tf_ms, first, high, low, close, volume)
-    if out[ACTION] == ENTER:
+    if slot == SIGNAL_AT and out[ACTION] == ENTER:
         filter_entry(filters, par, out, close)
 
 
@@ -104,12 +112,12 @@ def take_bar(
     volume: float,
 ) -> None:
     """Hand one closed higher candle to what ``slot`` feeds."""
-    if slot == SIGNAL_AT:
-        judge(filters, state, par, out, open_time, tf_ms, first, high, low, close, volume)
-    elif slot == FILTER_AT:
+    if slot == FILTER_AT:
         filter_step(filters, par, high, low, close)
-    else:
+    elif slot == HOURLY_AT:
         hourly_step(filters, close)
+    else:
+        judge(slot, filters, state, par, out, open_time, tf_ms, first, high, low, close, volume)
 
 
 @kernel
@@ -136,33 +144,6 @@ def close_bar(
 
 
 @kernel
-def grow_bar(
-    bars: Buffer,
-    slot: int,
-    open_time: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
-    """Put one base candle into the higher candle in the making, or begin one."""
-    if bars[slot + STARTED] < 0.0:
-        bars[slot + STARTED] = float(open_time - open_time % int(bars[slot + LENGTH]))
-        bars[slot + OPEN] = first
-        bars[slot + HIGH] = high
-        bars[slot + LOW] = low
-        bars[slot + VOLUME] = volume
-    else:
-        if high > bars[slot + HIGH]:
-            bars[slot + HIGH] = high
-        if low < bars[slot + LOW]:
-            bars[slot + LOW] = low
-        bars[slot + VOLUME] += volume
-    bars[slot + CLOSE] = close
-
-
-@kernel
 def push_candle(
     bars: Buffer,
     filters: Buffer,
@@ -182,12 +163,15 @@ def push_candle(
     out[REASON] = float(NO_SIGNAL_CANDLE)
     out[SEEN] = close
     out[LIMIT] = math.nan
-    # The signal slot comes last: filters that close at the same time are known to it.
-    for slot in (FILTER_AT, HOURLY_AT, SIGNAL_AT):
+    out[STOP_PRICE] = math.nan
+    out[TARGET_PRICE] = math.nan
+    out[CONFIDENCE] = math.nan
+    out[SIDE] = 0.0
+    for slot in range(0, BARS_SIZE, SLOT):
         started = bars[slot + STARTED]
         if started >= 0.0 and open_time >= started + bars[slot + LENGTH]:
             close_bar(bars, slot, filters, state, par, out)
-    for slot in (FILTER_AT, HOURLY_AT, SIGNAL_AT):
+    for slot in range(0, BARS_SIZE, SLOT):
         length = bars[slot + LENGTH]
         if length == base_ms:
             take_bar(
@@ -198,15 +182,6 @@ def push_candle(
             if open_time + base_ms >= bars[slot + STARTED] + length:
                 close_bar(bars, slot, filters, state, par, out)
     out[ATR] = filters[ATR_NOW]
-
-
-def new_bars(signal_ms: int, filter_ms: int, hourly_ms: int) -> Buffer:
-    """The bar buffer before the first candle; a length of 0 switches a slot off."""
-    bars = [0.0] * BARS_SIZE
-    for slot, length in ((FILTER_AT, filter_ms), (HOURLY_AT, hourly_ms), (SIGNAL_AT, signal_ms)):
-        bars[slot + STARTED] = -1.0
-        bars[slot + LENGTH] = float(length)
-    return bars
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +196,7 @@ class Setup:
     hourly_ms: int
     par: tuple[float, ...]
     state_size: int
+    more: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, strategy: Strategy, values: Mapping[str, Value], base_ms: int) -> Setup:
@@ -241,7 +217,9 @@ class Setup:
             hourly_ms=HOUR_MS if filtered and params["hourly_trend"] == "on" else 0,
             par=tuple(strategy.buffer(params)),
             state_size=strategy.state_size(params),
+            more=strategy.more_tfs(params),
         )
+        setup.check_more()
         named = ("signal_tf", setup.signal_ms), ("filter_tf", setup.filter_ms)
         for name, length in (*named, ("hourly_trend", setup.hourly_ms)):
             if length % base_ms:
@@ -251,10 +229,25 @@ class Setup:
                 )
         return setup
 
+    def check_more(self) -> None:
+        """Refuse further timeframes that base candles cannot form, or too many of them."""
+        if len(self.more) > MORE_TFS or self.signal_ms in self.more:
+            raise ParameterError(
+                f"{self.strategy.name}: give at most {MORE_TFS} further timeframes, other than "
+                f"signal_tf = {interval_name(self.signal_ms)}"
+            )
+        for length in self.more:
+            if length % self.base_ms:
+                raise ParameterError(
+                    f"{self.strategy.name}: candles of {interval_name(length)} cannot be built "
+                    f"from candles of {interval_name(self.base_ms)}; give a multiple of it"
+                )
+
     @property
     def is_bare(self) -> bool:
         """Whether signals are judged on base candles, and nothing but the strategy has a say."""
-        return self.signal_ms == self.base_ms and not self.filter_ms and not self.hourly_ms
+        others = self.filter_ms or self.hourly_ms or self.more
+        return self.signal_ms == self.base_ms and not others
 
     @property
     def step(self) -> Step:
@@ -265,7 +258,7 @@ class Setup:
         """Fresh bars, filters, state, parameters and output, as lists."""
         filters = [0.0] * FILTER_SIZE
         filters_clear(filters)
-        bars = new_bars(self.signal_ms, self.filter_ms, self.hourly_ms)
+        bars = new_bars(self.signal_ms, self.filter_ms, self.hourly_ms, tuple(self.more))
         return bars, filters, [0.0] * self.state_size, list(self.par), [0.0] * OUT_SIZE
 
     def history_needed(self) -> dict[int, int]:
@@ -276,6 +269,8 @@ class Setup:
             needed[self.filter_ms] = max(needed.get(self.filter_ms, 0), bars)
         if self.hourly_ms:
             needed[self.hourly_ms] = max(needed.get(self.hourly_ms, 0), hourly_warmup())
+        for length, candles in self.more.items():
+            needed[length] = max(needed.get(length, 0), candles)
         return needed
 
     def reason_text(self, out: Buffer) -> str:
@@ -291,9 +286,10 @@ class Setup:
 class Decision:
     """What to do after one base candle.
 
-    ``action`` is ``enter``, ``exit`` or ``hold``, whatever position there is; ``side`` is +1.
-    ``values`` are the numbers behind ``reason``; ``atr`` is ATR(14) of ``filter_tf`` (a price
-    distance, NaN if unknown).
+    ``action`` is ``enter``, ``exit`` or ``hold``, whatever position there is; ``side`` is +1 or
+    -1. ``values`` are the numbers behind ``reason``; ``atr`` is ATR(14) of ``filter_tf`` (a price
+    distance, NaN if unknown). A strategy with levels of its own gives ``stop_price`` and
+    ``target_price``; ``confidence`` is 0 to 1; each is NaN where it has none.
     """
 
     action: str
@@ -301,6 +297,9 @@ class Decision:
     reason: str
     values: dict[str, float]
     atr: float
+    stop_price: float = math.nan
+    target_price: float = math.nan
+    confidence: float = math.nan
 
 
 class Decider:
@@ -330,13 +329,14 @@ class Decider:
         It is the start of the longest higher candle still in the making: candles that close up to
         it go to :meth:`warm`, base candles from it on to :meth:`on_candle`.
         """
-        longest = max(self.setup.signal_ms, self.setup.filter_ms, self.setup.hourly_ms)
+        setup = self.setup
+        longest = max(setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more)
         return now_ms - now_ms % longest
 
     def warm(self, tf_ms: int, candle: Candle) -> None:
         """Take in one closed candle of history of a higher timeframe; its decision is dropped."""
         out = [0.0] * OUT_SIZE
-        for slot in (FILTER_AT, HOURLY_AT, SIGNAL_AT):
+        for slot in range(0, BARS_SIZE, SLOT):
             if int(self._bars[slot + LENGTH]) == tf_ms:
                 self._take_bar(
                     slot,
@@ -376,9 +376,18 @@ class Decider:
             candle.volume,
         )
         if out[REASON] == NO_SIGNAL_CANDLE:
-            return Decision("hold", 1, self._between, {}, out[ATR])
+            return Decision("hold", self.setup.strategy.side, self._between, {}, out[ATR])
         action = ACTIONS[int(out[ACTION])]
-        return Decision(action, 1, self.setup.reason_text(out), self._values(), out[ATR])
+        return Decision(
+            action,
+            int(out[SIDE]) or self.setup.strategy.side,
+            self.setup.reason_text(out),
+            self._values(),
+            out[ATR],
+            out[STOP_PRICE],
+            out[TARGET_PRICE],
+            out[CONFIDENCE],
+        )
 
     def _values(self) -> dict[str, float]:
         named = {

@@ -25,7 +25,11 @@ REASON = 1
 SEEN = 2
 LIMIT = 3
 ATR = 4
-OUT_SIZE = 5
+STOP_PRICE = 5
+TARGET_PRICE = 6
+CONFIDENCE = 7
+SIDE = 8
+OUT_SIZE = 9
 
 # Parameters of the common filters, by position in the parameter buffer; a strategy's own follow.
 FILTERS_ON = 0
@@ -36,12 +40,21 @@ HOURLY_ON = 4
 NEEDS_ATR = 5
 OWN = 6
 
+MORE_TFS = 4
+"""Further timeframes that a strategy may look at."""
+
 HOLD = 0.0
 ENTER = 1.0
 EXIT = 2.0
 
 Step = Callable[[Buffer, Buffer, Buffer, int, int, float, float, float, float, float], None]
-"""``step(state, par, out, open_time, tf_ms, open, high, low, close, volume)`` on a candle."""
+"""``step(state, par, out, open_time, tf_ms, open, high, low, close, volume)`` on a candle.
+
+On a candle of ``signal_tf`` it writes the decision: action and reason, and if it likes its own stop
+and target (prices), confidence (0 to 1) and side; these are NaN, NaN, NaN and 0 (the strategy's
+own side) before. Candles of :meth:`Strategy.more_tfs` come to the same step, before the signal
+candle that closes with them; there it leaves ``out`` alone.
+"""
 
 
 Scan = Callable[..., int]
@@ -151,6 +164,8 @@ class Strategy:
     step: Step  # a class attribute: staticmethod(kernel)
     scan: Scan | None = None
     """Optional: finds at a stroke the rows that :attr:`step` would enter on."""
+    own_levels: ClassVar[bool] = False
+    """Whether entries carry their own side, stop and target."""
     version: ClassVar[str] = "1"
 
     def state_size(self, params: Mapping[str, Value]) -> int:
@@ -198,6 +213,14 @@ class Strategy:
     def filter_tf(self, params: Mapping[str, Value]) -> int:
         """Milliseconds of the candles that filters and the ATR use."""
         return interval_ms(str(params["filter_tf"]))
+
+    def more_tfs(self, params: Mapping[str, Value]) -> Mapping[int, int]:
+        """Further timeframes whose closed candles :attr:`step` sees: ms and warm-up candles.
+
+        At most :data:`MORE_TFS`, the longest first, none of them ``signal_tf``.
+        """
+        del params
+        return {}
 
     def filters_on(self, params: Mapping[str, Value]) -> bool:
         """Whether the common filters, the trailing stop and the emergency stop apply."""

@@ -1,0 +1,84 @@
+"""What a strategy sees of further timeframes: closed candles only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trading.candles import Candle
+from trading.decider import Decider, Decision
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import ACTION, HOLD, REASON, SEEN, STOP_PRICE, Strategy, Value
+
+MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
+START = 1_000 * HOUR
+
+Row = tuple[float, float, float, float]
+
+
+def told(made: Decider, rows: list[Row]) -> list[Decision]:
+    step = made.setup.base_ms
+    return [made.on_candle(Candle(START + i * step, *row)) for i, row in enumerate(rows)]
+
+
+@kernel
+def last_seen_step(
+    state: Buffer,
+    par: Buffer,  # noqa: ARG001
+    out: Buffer,
+    open_time: int,  # noqa: ARG001
+    tf_ms: int,
+    first: float,  # noqa: ARG001
+    high: float,  # noqa: ARG001
+    low: float,  # noqa: ARG001
+    close: float,
+    volume: float,  # noqa: ARG001
+) -> None:
+    """Say on each minute what the last closed quarter and hour were."""
+    if tf_ms == QUARTER:
+        state[0] = close
+    elif tf_ms == HOUR:
+        state[1] = close
+    else:
+        out[ACTION] = HOLD
+        out[REASON] = 1.0
+        out[SEEN] = state[0]
+        out[STOP_PRICE] = state[1]
+
+
+class LastSeen(Strategy):
+    """What a strategy sees of two higher timeframes."""
+
+    name = "last_seen"
+    summary = "What was seen last."
+    defaults: Mapping[str, Value] = {"signal_tf": "1m", "filters": "off"}
+    reasons: Mapping[int, str] = {1: "{seen:g}"}
+    step = staticmethod(last_seen_step)
+
+    def state_size(self, params: Mapping[str, Value]) -> int:  # noqa: ARG002
+        return 2
+
+    def warmup(self, params: Mapping[str, Value]) -> int:  # noqa: ARG002
+        return 1
+
+    def more_tfs(self, params: Mapping[str, Value]) -> Mapping[int, int]:  # noqa: ARG002
+        return {HOUR: 1, QUARTER: 1}
+
+
+def test_a_higher_candle_is_used_only_once_it_has_closed():
+    made = Decider(LastSeen(), {}, MINUTE)
+    said = told(made, [(1.0, 1.0, 1.0, i + 1.0) for i in range(75)])
+    quarters = [decision.values.get("seen") for decision in said]
+    assert quarters[:14] == [0.0] * 14
+    # The quarter's last minute knows it: it has closed with it. The next ones know no later one.
+    assert quarters[14:29] == [15.0] * 15
+    assert quarters[29:44] == [30.0] * 15
+    hours = [decision.stop_price for decision in said]
+    assert hours[:59] == [0.0] * 59
+    assert hours[59:] == [60.0] * 16
+
+
+def test_a_higher_candle_whose_last_minute_is_absent_is_used_with_the_next_one():
+    made = Decider(LastSeen(), {}, MINUTE)
+    minutes = [12, 13, 16, 17]
+    said = [made.on_candle(Candle(START + m * MINUTE, 1, 1, 1, float(m))) for m in minutes]
+    assert [decision.values["seen"] for decision in said] == [0.0, 0.0, 13.0, 13.0]

@@ -1,0 +1,66 @@
+"""Higher candles in the making: a slot of the bar buffer for each timeframe (kernels)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import MORE_TFS
+
+# A slot of the bar buffer: one higher candle in the making. A start below 0 means none.
+STARTED = 0
+OPEN = 1
+HIGH = 2
+LOW = 3
+CLOSE = 4
+VOLUME = 5
+LENGTH = 6
+SLOT = 7
+
+# The slots in the order in which closed candles are handed on: the signal slot comes last, so that
+# higher candles that close at the same time are known to it.
+FILTER_AT = 0
+HOURLY_AT = SLOT
+MORE_AT = 2 * SLOT
+SIGNAL_AT = MORE_AT + MORE_TFS * SLOT
+BARS_SIZE = SIGNAL_AT + SLOT
+
+
+@kernel
+def grow_bar(
+    bars: Buffer,
+    slot: int,
+    open_time: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """Put one base candle into the higher candle in the making, or begin one."""
+    if bars[slot + STARTED] < 0.0:
+        bars[slot + STARTED] = float(open_time - open_time % int(bars[slot + LENGTH]))
+        bars[slot + OPEN] = first
+        bars[slot + HIGH] = high
+        bars[slot + LOW] = low
+        bars[slot + VOLUME] = volume
+    else:
+        if high > bars[slot + HIGH]:
+            bars[slot + HIGH] = high
+        if low < bars[slot + LOW]:
+            bars[slot + LOW] = low
+        bars[slot + VOLUME] += volume
+    bars[slot + CLOSE] = close
+
+
+def new_bars(signal_ms: int, filter_ms: int, hourly_ms: int, more_ms: Sequence[int] = ()) -> Buffer:
+    """The bar buffer before the first candle; a length of 0 switches a slot off."""
+    bars = [0.0] * BARS_SIZE
+    for slot in range(0, BARS_SIZE, SLOT):
+        bars[slot + STARTED] = -1.0
+    bars[FILTER_AT + LENGTH] = float(filter_ms)
+    bars[HOURLY_AT + LENGTH] = float(hourly_ms)
+    bars[SIGNAL_AT + LENGTH] = float(signal_ms)
+    for place, length in enumerate(more_ms):
+        bars[MORE_AT + place * SLOT + LENGTH] = float(length)
+    return bars
