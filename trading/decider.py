@@ -246,7 +246,7 @@ class Setup:
     @property
     def is_bare(self) -> bool:
         """Whether signals are judged on base candles, and nothing but the strategy has a say."""
-        others = self.filter_ms or self.hourly_ms or self.more
+        others = self.filter_ms or self.hourly_ms or self.more or self.strategy.own_levels
         return self.signal_ms == self.base_ms and not others
 
     @property
@@ -259,7 +259,9 @@ class Setup:
         filters = [0.0] * FILTER_SIZE
         filters_clear(filters)
         bars = new_bars(self.signal_ms, self.filter_ms, self.hourly_ms, tuple(self.more))
-        return bars, filters, [0.0] * self.state_size, list(self.par), [0.0] * OUT_SIZE
+        out = [0.0] * OUT_SIZE
+        out[STOP_PRICE] = out[TARGET_PRICE] = out[CONFIDENCE] = math.nan
+        return bars, filters, [0.0] * self.state_size, list(self.par), out
 
     def history_needed(self) -> dict[int, int]:
         """Closed candles, by timeframe in ms, after which the history's beginning is forgotten."""

@@ -107,9 +107,17 @@ class ExitRules:
         )
 
     def layout(
-        self, fee: float = 0.0, slippage: float = 0.0, maker_fee: float | None = None, side: int = 1
+        self,
+        fee: float = 0.0,
+        slippage: float = 0.0,
+        maker_fee: float | None = None,
+        side: int = 1,
+        *,
+        own_levels: bool = False,
     ) -> list[float]:
-        """The rules as the kernels read them; costs are shares."""
+        """The rules as the kernels read them; costs are shares. ``own_levels``: entries come with a
+        side, a stop and a target.
+        """
         maker = fee if maker_fee is None else maker_fee
         ladder = [value for step in self.partials for value in step]
         additions = [v for a in self.additions for v in (a.fall, a.weight, a.stop)]
@@ -135,7 +143,7 @@ class ExitRules:
             *[0.0] * (2 * LADDER_STEPS - len(ladder)),
             *additions,
             *[0.0] * (3 * ADDITIONS - len(additions)),
-            1.0 if self.is_staged or maker != fee or side < 0 else 0.0,
+            1.0 if self.is_staged or maker != fee or side < 0 or own_levels else 0.0,
             0.0,
             0.0,
         ]

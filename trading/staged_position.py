@@ -85,7 +85,16 @@ class StagedPosition:
         structure = _NO_PRICE if structural_stop is None else structural_stop
         target = _NO_PRICE if target_price is None else target_price
         begin_life(
-            self._life, self._layout, 0, entry_price, quantity, atr, structure, target, opened_at_ms
+            self._life,
+            self._layout,
+            0,
+            float(side),
+            entry_price,
+            quantity,
+            atr,
+            structure,
+            target,
+            opened_at_ms,
         )
 
     @property

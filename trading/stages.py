@@ -46,7 +46,6 @@ from trading.rules import (
     R_LEVERAGE,
     R_MAINTENANCE,
     R_MAKER_FEE,
-    R_SIDE,
     R_STOP_LOSS,
     R_TAKE_PROFIT,
     R_TOLERANCE,
@@ -207,6 +206,7 @@ def begin_life(
     life: Buffer,
     rules: Buffer,
     at: int,
+    side: float,
     price: float,
     quantity: float,
     atr: float,
@@ -215,7 +215,7 @@ def begin_life(
     now: int,
 ) -> None:
     """Open ``quantity`` filled at ``price``; ``structure`` and ``target`` are prices or NaN."""
-    life[SIDE] = rules[at + R_SIDE]
+    life[SIDE] = side
     life[BEST] = price
     life[ENTRY_ATR] = atr
     life[STRUCTURE] = structure

@@ -27,7 +27,7 @@ from trading.metrics import (
     sums_days,
     sums_trade,
 )
-from trading.simulation import BacktestResult, Costs, Trades, backtest, search
+from trading.simulation import BacktestResult, Costs, Searcher, Trades
 from trading.strategies.base import Strategy, Value
 
 Objective = str | Callable[[Metrics], float]
@@ -114,18 +114,27 @@ def walk_forward(
 
     ``objective`` is a measure of `Metrics` or a function of it; more is better, the first of equals
     wins. A combination with fewer than ``least_trades`` in-sample trades is chosen only when all
-    have fewer. Candles before a span only warm its indicators up; each span starts flat. The folds
-    run on ``workers`` threads, which changes no result. Raises `DataError` for a fold without
-    candles.
+    have fewer. Candles before a span only warm its indicators up; each span starts flat. Signals
+    are found once for all folds: a decision knows nothing but the candles before it. The folds run
+    on ``workers`` threads, which changes no result. Raises `DataError` for a fold without candles.
     """
     if not folds:
         raise ParameterError("walk-forward was given no folds; make some with rolling_folds")
     score = score_of(objective)
 
+    for fold in folds:
+        _need_candles(candles, fold.train_start, fold.train_end)
+        _need_candles(candles, fold.test_start, fold.test_end)
+    shared = workers if workers > 1 else None
+    searcher = Searcher(strategy, candles, grid, fixed, costs, threads=shared)
+
     def run(fold: Fold) -> FoldResult:
         # Threads are shared out once: among the folds, or else inside of each.
         inner = 1 if workers > 1 else None
-        return _run_fold(strategy, candles, grid, fixed, costs, fold, score, least_trades, inner)
+        learnt = searcher.search(fold.train_start, fold.train_end, threads=inner).results
+        best = choose([row.metrics for row in learnt], score, least_trades)
+        judged = searcher.backtest(best, fold.test_start, fold.test_end)
+        return FoldResult(fold, dict(grid[best]), len(learnt), learnt[best].metrics, judged)
 
     # The first fold alone: it compiles what the others use.
     first = run(folds[0])
@@ -154,30 +163,6 @@ def score_of(objective: Objective) -> Callable[[Metrics], float]:
             f"objective '{objective}' is not a measure; measures are {', '.join(names)}"
         )
     return attrgetter(objective)
-
-
-def _run_fold(
-    strategy: Strategy,
-    candles: CandleColumns,
-    grid: Sequence[Mapping[str, Value]],
-    fixed: Mapping[str, Value],
-    costs: Costs,
-    fold: Fold,
-    score: Callable[[Metrics], float],
-    least_trades: int,
-    threads: int | None,
-) -> FoldResult:
-    _need_candles(candles, fold.train_start, fold.train_end)
-    _need_candles(candles, fold.test_start, fold.test_end)
-    known = candles.slice(None, fold.train_end)
-    rows = search(
-        strategy, known, grid, fixed, costs, trade_from_ms=fold.train_start, threads=threads
-    ).results
-    best = choose([row.metrics for row in rows], score, least_trades)
-    chosen = dict(grid[best])
-    seen = candles.slice(None, fold.test_end)
-    judged = backtest(strategy, seen, {**fixed, **chosen}, costs, trade_from_ms=fold.test_start)
-    return FoldResult(fold, chosen, len(rows), rows[best].metrics, judged)
 
 
 def _need_candles(candles: CandleColumns, start: int, end: int) -> None:

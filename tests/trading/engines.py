@@ -66,12 +66,19 @@ def compare(
     *,
     compiled: bool = True,
 ) -> Pair:
-    """Assert that both engines give the same trades, fills, measures and days, to the bit."""
+    """Assert that both engines give the same trades, fills, measures and days, to the bit; and the
+    full simulation the same whether or not it looks at calm candles.
+    """
     full = backtest(strategy, candles, params, costs, compiled=compiled)
     trades, fills = fast_trades(strategy, candles, params, costs, compiled=compiled)
     for ours, theirs in ((full.trades, trades), (full.fills, fills)):
         for name in ours.__dataclass_fields__:
             np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), name)
+    slow = backtest(strategy, candles, params, costs, compiled=compiled, every=True)
+    for name in slow.trades.__dataclass_fields__:
+        ours, theirs = getattr(full.trades, name), getattr(slow.trades, name)
+        np.testing.assert_array_equal(ours, theirs, f"{name}, every candle judged")
+    assert slow.ambiguous_candles == full.ambiguous_candles
     found = search(strategy, candles, [params], {}, costs, compiled=compiled)
     assert found.results[0].metrics == full.metrics
     assert found.daily_returns[0].tobytes() == full.daily_returns.tobytes()

@@ -21,7 +21,8 @@ from trading.position import (
     ExitRules,
     Position,
 )
-from trading.simulation.lifecycle import row_exit
+from trading.rows import Rows
+from trading.simulation.plain import row_exit
 
 RULES = ExitRules(take_profit=0.1, stop_loss=0.02, trailing_stop=0.03, emergency_stop=0.05)
 
@@ -84,7 +85,7 @@ def test_when_all_checks_are_true_they_decide_in_their_order():
     state[TARGET], state[TRAIL], state[BEST] = 90.0, 0.01, 103.0
     reasons = []
     for check in (EMERGENCY, STOP, TARGET, TRAIL, None):
-        code = row_exit(state, 100.0, 100.0, 100.0, 100.0, 1, True, True)
+        code = row_exit(state, Rows([0], *[[100.0]] * 5), 0, 1, True, True)
         reasons.append(REASONS[code])
         if check is not None:
             state[check] = 0.0 if check == TRAIL else math.nan

@@ -32,15 +32,12 @@ ALL = [
 
 
 @kernel
-def peeking_scan(  # type: ignore[no-untyped-def]
-    times, opens, closes, least, most, block, days, day_low, day_high, pars, width, targets,
-    first_row, found, found_of,
-):  # fmt: skip
+def peeking_scan(rows, extremes, pars, width, targets, found, found_of):  # type: ignore[no-untyped-def]
     """Enters where the close five candles later is 0.1 % higher."""
     count = 0
-    for i in range(first_row, len(times) - 5):
-        last_of_day = (times[i] + 60_000) % DAY_MS == 0
-        if closes[i + 5] > closes[i] * 1.001 and not last_of_day:
+    for i in range(len(rows.times) - 5):
+        last_of_day = (rows.times[i] + 60_000) % DAY_MS == 0
+        if rows.closes[i + 5] > rows.closes[i] * 1.001 and not last_of_day:
             if count < len(found):
                 found[count] = i
                 found_of[count] = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +15,35 @@ from trading.decider import Setup
 from trading.errors import DataError, ParameterError
 from trading.liquidation import MAJOR, Bracket
 from trading.position import REASONS
+from trading.rows import Rows
 from trading.rules import R_GAP, RULES_SIZE
 from trading.simulation import kernels, sharing
+from trading.simulation.kernels import Speed
 from trading.simulation.plan import rules_of
 from trading.simulation.results import Costs
 from trading.simulation.run import decide
 from trading.stages import FILL_WIDTH, LIFE_SIZE, MOST_FILLS
-from trading.strategies.base import ACTION, ATR, Strategy, Value
+from trading.strategies.base import (
+    ACTION,
+    ATR,
+    SIDE,
+    STOP_PRICE,
+    TARGET_PRICE,
+    Strategy,
+    Value,
+)
 
-REFUSALS = ("held by another", "too many positions", "exposure", "daily loss limit", "too small")
+WORDS = [ACTION, ATR, SIDE, STOP_PRICE, TARGET_PRICE]
+"""What the account reads of a decision."""
+
+REFUSALS = (
+    "held by another",
+    "too many positions",
+    "exposure",
+    "daily loss limit",
+    "too small",
+    "beyond its stop or target",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +90,7 @@ class AccountResult:
     seat: Integers
     entry_time: Integers
     exit_time: Integers
+    side: Integers
     entry_price: Floats
     exit_price: Floats
     quantity: Floats
@@ -111,63 +131,59 @@ def simulate_account(
     allowed = limits or Limits()
     if balance <= 0.0:
         raise ParameterError(f"balance = {balance:g} is not positive; give what the account holds")
-    rules, data, actions, atrs = _seats(seats, market, costs, filters or {}, compiled)
-    count, moments, room = len(seats), len(market.moments), market.size
-    account = speed.buffer([balance, balance, 0.0, 0.0, 0.0])
-    refused, whole = speed.integers(sharing.REFUSALS), speed.integers(4 * room)
-    parts, equity = speed.floats(4 * room), speed.floats(moments)
-    limit = [allowed.max_positions, allowed.max_exposure, allowed.daily_loss, allowed.impact]
-    trades = speed.kernel(sharing.share_account)(
-        speed.whole(market.moments),
-        speed.whole(market.row_at.reshape(-1)),
-        speed.whole(market.times),
-        *(speed.buffer(column) for column in market.columns),
-        speed.whole(market.firsts),
-        speed.whole(market.symbol_of),
-        speed.buffer(actions),
-        speed.buffer(atrs),
-        speed.buffer(market.funding),
-        speed.buffer(rules),
-        speed.buffer([costs.slippage_bps / 10_000.0] * count),
-        speed.buffer([value for b in brackets for value in (b.cap, b.rate, b.cum)]),
-        speed.buffer(data),
-        speed.buffer(limit),
-        market.base_ms,
-        account,
-        speed.floats(count * LIFE_SIZE),
-        speed.floats(LIFE_SIZE),
-        speed.integers(count),
-        speed.integers(count),
-        speed.floats(count),
-        speed.floats(FILL_WIDTH * (MOST_FILLS + 1)),
-        refused,
-        whole,
-        parts,
-        equity,
+    count, room = len(seats), market.size
+    account = sharing.Account(
+        money=speed.buffer([balance, balance, 0.0, 0.0, 0.0]),
+        limits=speed.buffer(
+            [allowed.max_positions, allowed.max_exposure, allowed.daily_loss, allowed.impact]
+        ),
+        brackets=speed.buffer([value for b in brackets for value in (b.cap, b.rate, b.cum)]),
+        lives=speed.floats(count * LIFE_SIZE),
+        life=speed.floats(LIFE_SIZE),
+        pending=speed.integers(count),
+        entered=speed.integers(count),
+        marks=speed.floats(count),
+        fills=speed.floats(FILL_WIDTH * (MOST_FILLS + 1)),
+        refused=speed.integers(sharing.REFUSALS),
     )
-    return _result(market, int(trades), whole, parts, equity, account, refused)
+    journal = sharing.Journal(
+        speed.integers(sharing.TRADE_INTS * room),
+        speed.floats(sharing.TRADE_FLOATS * room),
+        speed.floats(len(market.moments)),
+    )
+    trades = speed.kernel(sharing.share_account)(
+        market.rows(speed),
+        market.board(speed),
+        _seats(seats, market, costs, filters or {}, speed),
+        account,
+        journal,
+    )
+    return _result(market, int(trades), journal, account)
 
 
 def _result(
-    market: _Market, count: int, whole: Any, parts: Any, equity: Any, account: Any, refused: Any
+    market: _Market, count: int, journal: sharing.Journal, account: sharing.Account
 ) -> AccountResult:
-    seat, entered, left, code = np.asarray(whole[: 4 * count], dtype=np.int64).reshape(-1, 4).T
-    entry, closed, quantity, profit = np.asarray(parts[: 4 * count]).reshape(-1, 4).T
+    whole = np.asarray(journal.whole[: sharing.TRADE_INTS * count], dtype=np.int64)
+    parts = np.asarray(journal.parts[: sharing.TRADE_FLOATS * count], dtype=np.float64)
+    seat, entered, left, code, side = whole.reshape(-1, sharing.TRADE_INTS).T
+    entry, closed, quantity, profit = parts.reshape(-1, sharing.TRADE_FLOATS).T
     return AccountResult(
         seat=seat,
         entry_time=market.moments[entered],
         exit_time=market.moments[left],
+        side=side,
         entry_price=entry,
         exit_price=closed,
         quantity=quantity,
         profit=profit,
         reason=np.array(REASONS)[code],
         moments=market.moments,
-        equity=np.asarray(equity, dtype=np.float64),
-        wallet=float(account[sharing.WALLET]),
-        funding_paid=float(account[sharing.FUNDING]),
-        ambiguous_candles=int(account[sharing.AMBIGUOUS_CANDLES]),
-        refused={name: int(n) for name, n in zip(REFUSALS, refused, strict=True)},
+        equity=np.asarray(journal.equity, dtype=np.float64),
+        wallet=float(account.money[sharing.WALLET]),
+        funding_paid=float(account.money[sharing.FUNDING]),
+        ambiguous_candles=int(account.money[sharing.AMBIGUOUS_CANDLES]),
+        refused={name: int(n) for name, n in zip(REFUSALS, account.refused, strict=True)},
     )
 
 
@@ -207,19 +223,32 @@ class _Market:
                     self.funding[int(self.firsts[number]) + at] += rate
         self.candles = dict(zip(self.symbols, chosen, strict=True))
 
+    def rows(self, speed: Speed) -> Rows:
+        """The candles as the kernels read them."""
+        return Rows(speed.whole(self.times), *(speed.buffer(column) for column in self.columns))
+
+    def board(self, speed: Speed) -> sharing.Board:
+        """Which of them belong to each moment."""
+        return sharing.Board(
+            speed.whole(self.moments),
+            speed.whole(self.row_at.reshape(-1)),
+            speed.whole(self.firsts),
+            speed.buffer(self.funding),
+            self.base_ms,
+        )
+
 
 def _seats(
     seats: Sequence[Seat],
     market: _Market,
     costs: Costs,
     filters: Mapping[str, Filters],
-    compiled: bool,
-) -> tuple[Floats, list[float], Floats, Floats]:
-    """Rules, instrument data, decisions and ATRs of each seat, end to end."""
+    speed: Speed,
+) -> sharing.Seats:
+    """Rules, instrument data and decisions of each seat, end to end."""
     rules = np.zeros((len(seats), RULES_SIZE))
     data: list[float] = []
-    actions = np.zeros((len(seats), market.size))
-    atrs = np.full((len(seats), market.size), math.nan)
+    words = np.full((len(WORDS), len(seats), market.size), math.nan)
     for s, seat in enumerate(seats):
         columns = market.candles[seat.symbol]
         setup = Setup.of(seat.strategy, seat.params, columns.interval_ms)
@@ -227,8 +256,21 @@ def _seats(
         rules[s, R_GAP] = 1.0
         asked = filters.get(seat.symbol, Filters())
         data += [asked.step, asked.min_notional, float(setup.params["max_position_size"])]
-        stream = decide(seat.strategy, columns, seat.params, compiled=compiled)
+        stream = decide(seat.strategy, columns, seat.params, compiled=speed.compiled)
         first = int(market.firsts[market.symbol_of[s]])
-        actions[s, first : first + len(columns)] = stream[:, ACTION]
-        atrs[s, first : first + len(columns)] = stream[:, ATR]
-    return rules.reshape(-1), data, actions.reshape(-1), atrs.reshape(-1)
+        words[:, s, first : first + len(columns)] = stream[:, WORDS].T
+        # A decision that names no side is one of the strategy's own.
+        sides = words[WORDS.index(SIDE), s]
+        sides[sides == 0.0] = seat.strategy.side
+    actions, atrs, sides, stops, targets = (speed.buffer(word.reshape(-1)) for word in words)
+    return sharing.Seats(
+        symbols=speed.whole(market.symbol_of),
+        actions=actions,
+        atrs=atrs,
+        sides=sides,
+        stops=stops,
+        targets=targets,
+        data=speed.buffer(data),
+        rules=speed.buffer(rules.reshape(-1)),
+        fixed=speed.buffer([costs.slippage_bps / 10_000.0] * len(seats)),
+    )

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from trading.candles import CandleColumns, Floats, Integers
+from trading.decider import Setup
 from trading.kernel import bind
-from trading.simulation import jumping, lifecycle, staged
+from trading.rows import Rows
+from trading.simulation.deciding import decide_rows
+from trading.simulation.layout import Machine
 
 Kernel = Callable[..., Any]
 
@@ -43,25 +46,17 @@ class Speed:
         """A buffer of whole zeros."""
         return [0] * size
 
-    def columns(self, candles: CandleColumns) -> tuple[Any, ...]:
-        """Times, opens, highs, lows, closes and volumes."""
-        return tuple(column.tolist() for column in _columns(candles))
+    def rows(self, candles: CandleColumns) -> Rows:
+        """The candles as the kernels read them."""
+        return Rows(*(column.tolist() for column in _columns(candles)))
+
+    def machine(self, setup: Setup) -> Machine:
+        """Fresh buffers of a decider."""
+        return Machine(*(self.buffer(b) for b in setup.buffers()))
 
     def decide_rows(self, step: Kernel) -> Kernel:
-        """The decision kernel of the strategy with ``step``."""
-        return self.kernel(lifecycle.decide_rows, strategy_step=step)
-
-    def find_signals(self, step: Kernel) -> Kernel:
-        """The signal kernel of the strategy with ``step``."""
-        return self.kernel(jumping.find_signals, strategy_step=step)
-
-    def simulate_rows(self, step: Kernel) -> Kernel:
-        """The full simulation of the strategy with ``step``."""
-        return self.kernel(lifecycle.simulate_rows, strategy_step=step)
-
-    def simulate_staged(self, step: Kernel) -> Kernel:
-        """The same for positions that change in stages."""
-        return self.kernel(staged.simulate_staged, strategy_step=step)
+        """The decision kernel of the strategy with ``step``: the only one compiled for each."""
+        return self.kernel(decide_rows, strategy_step=step)
 
     def is_ready(self, what: str, step: Kernel) -> bool:
         """Whether the kernels of ``what`` were compiled for the strategy with ``step``."""
@@ -99,9 +94,10 @@ class CompiledSpeed(Speed):
         """An array of whole zeros."""
         return np.zeros(size, dtype=np.int64)
 
-    def columns(self, candles: CandleColumns) -> tuple[Any, ...]:
-        """Times, opens, highs, lows, closes and volumes."""
-        return tuple(np.require(column, requirements=["C", "W"]) for column in _columns(candles))
+    def rows(self, candles: CandleColumns) -> Rows:
+        """The candles as the kernels read them."""
+        columns = (np.require(column, requirements=["C", "W"]) for column in _columns(candles))
+        return Rows(*columns)
 
 
 @cache

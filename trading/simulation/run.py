@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,15 +17,17 @@ from trading.candles import CandleColumns, Floats
 from trading.decider import Setup
 from trading.errors import ParameterError
 from trading.metrics import SUMS_SIZE, metrics_of
-from trading.rules import R_STAGED
-from trading.simulation import kernels
-from trading.simulation.fast import FastEngine, Index, scan_entries
+from trading.rules import R_DAY_END, R_STAGED
+from trading.simulation import engines, kernels
 from trading.simulation.kernels import Speed
-from trading.simulation.lifecycle import STREAM_WIDTH
-from trading.simulation.plan import Group, Plan, Ran, Span, rules_of
+from trading.simulation.layout import Signals, Window
+from trading.simulation.market import Market
+from trading.simulation.plan import Plan, rules_of
 from trading.simulation.results import BacktestResult, Costs, Fills, SearchResult, Trades
-from trading.stages import FILL_WIDTH, FILLS, LIFE_SIZE, MOST_FILLS
-from trading.strategies.base import Strategy, Value
+from trading.strategies.base import OUT_SIZE, Strategy, Value
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 def decide(
@@ -34,10 +37,13 @@ def decide(
     *,
     compiled: bool = True,
 ) -> Floats:
-    """The decision stream: for each candle action, reason code, seen, limit and ATR (n x 5)."""
+    """The decision stream: for each candle the output of the decider, laid out as in
+    `trading.strategies.base` (n x `OUT_SIZE`).
+    """
     setup = Setup.of(strategy, params, candles.interval_ms)
-    stream = _decide(kernels.speed(compiled), setup, candles)
-    return np.asarray(stream, dtype=np.float64).reshape(-1, STREAM_WIDTH)
+    market = Market(kernels.speed(compiled), candles)
+    _, stream = market.decide(setup, day_bound=False, stream=True)
+    return np.asarray(stream, dtype=np.float64).reshape(-1, OUT_SIZE)
 
 
 def backtest(
@@ -48,30 +54,43 @@ def backtest(
     *,
     trade_from_ms: int | None = None,
     compiled: bool = True,
+    every: bool = False,
 ) -> BacktestResult:
     """Simulate one parameter set candle by candle with the whole equity.
 
-    Candles before ``trade_from_ms`` only warm the indicators. `DataError` without candles.
+    Candles before ``trade_from_ms`` only warm the indicators. A candle that touches no level of the
+    position is passed over, unless ``every`` one is to be judged: that changes nothing but the
+    time. `DataError` without candles.
     """
     setup = Setup.of(strategy, params, candles.interval_ms)
-    span = Span(candles, trade_from_ms)
     speed = kernels.speed(compiled)
-    rules = rules_of(setup.strategy.exit_rules(setup.params), strategy, costs)
-    seconds_compile = _ready_to_backtest(speed, setup, rules)
+    rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
+    market = Market(speed, candles)
+    window = market.window(trade_from_ms)
+    seconds_compile = _ready(speed, setup, rules, "backtest")
     started = time.perf_counter()
-    ran = _simulate(speed, candles, setup, rules, span)
-    trades = ran.trades(candles, strategy.side)
+    signals, _ = market.decide(setup, bool(rules[R_DAY_END] > 0.0))
+    ran = engines.simulate(market, market.within(signals, window), rules, window, every=every)
+    result = _result(market, setup.params, rules, window, ran)
+    seconds = time.perf_counter() - started
+    return replace(result, seconds_compile=seconds_compile, seconds_run=seconds)
+
+
+def _result(
+    market: Market, params: Mapping[str, Value], rules: Floats, window: Window, ran: engines.Ran
+) -> BacktestResult:
+    trades = ran.trades(market.candles)
     return BacktestResult(
-        params=setup.params,
+        params=params,
         trades=trades,
-        fills=ran.fills(candles, trades, rules),
-        ambiguous_candles=ran.ambiguous(candles, trades, rules),
-        metrics=metrics_of(ran.sums, span.days, span.candles),
+        fills=ran.fills(market.candles, trades, rules),
+        ambiguous_candles=ran.ambiguous(market.candles, trades, rules),
+        metrics=metrics_of(ran.record.sums, window.days, window.last + 1 - window.first),
         equity=np.multiply.accumulate(1.0 + trades.net_return, dtype=np.float64),
-        days=span.day_starts,
-        daily_returns=np.asarray(ran.daily, dtype=np.float64),
-        seconds_compile=seconds_compile,
-        seconds_run=time.perf_counter() - started,
+        days=engines.day_starts(window),
+        daily_returns=np.asarray(ran.record.daily, dtype=np.float64),
+        seconds_compile=0.0,
+        seconds_run=0.0,
     )
 
 
@@ -92,32 +111,91 @@ def search(
     combinations that share them, sets of signals in parallel by ``threads`` (default: one for each
     core). `ParameterError` when the grid is empty.
     """
-    if not grid:
-        raise ParameterError("the grid is empty; give at least one combination")
-    span = Span(candles, trade_from_ms)
-    speed = kernels.speed(compiled)
-    first = Setup.of(strategy, {**fixed, **grid[0]}, candles.interval_ms)
-    seconds_compile = _ready_to_search(speed, first, costs)
-    started = time.perf_counter()
-    plan = Plan(strategy, grid, fixed, costs, candles.interval_ms)
-    index = Index(speed, candles)
-    sums = np.empty((len(grid), SUMS_SIZE))
-    daily = np.zeros((len(grid), span.days))
+    searcher = Searcher(strategy, candles, grid, fixed, costs, compiled=compiled, threads=threads)
+    return searcher.search(trade_from_ms)
 
-    scanned = scan_entries(speed, index, [group.setup for group in plan.groups], span.first_row)
 
-    def trade(work: Sequence[tuple[Group, Any]]) -> None:
-        engine = FastEngine(speed, index, span.first_row, span.first_day, span.days)
-        for group, entries in work:
-            found = engine.run(group.setup, plan.rules[group.members], entries)
-            sums[group.members], daily[group.members] = found
+class Searcher:
+    """A grid on one series of candles, whose signals are found once and traded in any window."""
 
-    work = list(zip(plan.groups, scanned, strict=True))
-    _in_threads(trade, work, threads or (os.cpu_count() or 1) if compiled else 1)
-    seconds = time.perf_counter() - started
-    return SearchResult(
-        plan.params, sums, span.candles, daily, span.day_starts, seconds_compile, seconds
-    )
+    def __init__(
+        self,
+        strategy: Strategy,
+        candles: CandleColumns,
+        grid: Sequence[Mapping[str, Value]],
+        fixed: Mapping[str, Value],
+        costs: Costs,
+        *,
+        compiled: bool = True,
+        threads: int | None = None,
+    ) -> None:
+        """Like :func:`search`, which see."""
+        if not grid:
+            raise ParameterError("the grid is empty; give at least one combination")
+        speed = kernels.speed(compiled)
+        self._threads = threads or (os.cpu_count() or 1) if compiled else 1
+        first = Setup.of(strategy, {**fixed, **grid[0]}, candles.interval_ms)
+        rules = rules_of(strategy.exit_rules(first.params), strategy, costs)
+        self.market = Market(speed, candles)
+        self.market.window()
+        self.seconds_compile = _ready(speed, first, rules, "search")
+        started = time.perf_counter()
+        self.plan = Plan(strategy, grid, fixed, costs, candles.interval_ms)
+        self._signals = self._find()
+        self.market.extremes  # noqa: B018 - built before threads ask for them
+        self._seconds = time.perf_counter() - started
+
+    def backtest(self, place: int, start_ms: int, end_ms: int) -> BacktestResult:
+        """The combination at ``place`` of the grid, candle by candle in such a window."""
+        window, rules = self.market.window(start_ms, end_ms), self.plan.rules[place]
+        group = next(i for i, g in enumerate(self.plan.groups) if place in g.members)
+        signals = self.market.within(self._signals[group], window)
+        ran = engines.simulate(self.market, signals, rules, window)
+        return _result(self.market, self.plan.params[place], rules, window, ran)
+
+    def _find(self) -> list[Signals]:
+        """The signals of each group of combinations."""
+        groups = self.plan.groups
+        found = self.market.scan([group.setup for group in groups])
+
+        def decide(place: int) -> None:
+            bound = bool(self.plan.rules[groups[place].members[0], R_DAY_END] > 0.0)
+            found[place], _ = self.market.decide(groups[place].setup, bound)
+
+        missing = [place for place, signals in enumerate(found) if signals is None]
+        _in_threads(decide, missing, self._threads)
+        return [signals for signals in found if signals is not None]
+
+    def search(
+        self,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        *,
+        threads: int | None = None,
+    ) -> SearchResult:
+        """All combinations on the candles that open from ``start_ms`` to ``end_ms``, exclusive.
+
+        Earlier candles only warm the indicators. The result is that of a search on the candles
+        before ``end_ms``; `DataError` where there are none.
+        """
+        window = self.market.window(start_ms, end_ms)
+        started = time.perf_counter()
+        plan = self.plan
+        sums = np.empty((len(plan.rules), SUMS_SIZE))
+        daily = np.empty((len(plan.rules), window.days))
+
+        def trade(place: int) -> None:
+            members = plan.groups[place].members
+            signals = self.market.within(self._signals[place], window)
+            record = engines.search(self.market, signals, plan.rules[members], window)
+            sums[members] = np.asarray(record.sums).reshape(-1, SUMS_SIZE)
+            daily[members] = np.asarray(record.daily).reshape(-1, window.days)
+
+        _in_threads(trade, range(len(plan.groups)), threads or self._threads)
+        seconds, self._seconds = self._seconds + time.perf_counter() - started, 0.0
+        candles = window.last + 1 - window.first
+        days = engines.day_starts(window)
+        return SearchResult(plan.params, sums, candles, daily, days, self.seconds_compile, seconds)
 
 
 def fast_trades(
@@ -131,105 +209,48 @@ def fast_trades(
 ) -> tuple[Trades, Fills]:
     """The trades of one combination as the fast search makes them, to compare with `backtest`."""
     setup = Setup.of(strategy, params, candles.interval_ms)
-    span = Span(candles, trade_from_ms)
-    speed = kernels.speed(compiled)
-    rules = rules_of(setup.strategy.exit_rules(setup.params), strategy, costs)
-    index = Index(speed, candles)
-    engine = FastEngine(speed, index, span.first_row, span.first_day, span.days)
-    (entries,) = scan_entries(speed, index, [setup], span.first_row)
-    rows, prices, count, fills, filled = engine.trades(setup, rules, entries)
-    ran = Ran(rows, prices, count, (), (), fills, filled, 0)
-    trades = ran.trades(candles, strategy.side)
+    market = Market(kernels.speed(compiled), candles)
+    window = market.window(trade_from_ms)
+    rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
+    signals = _signals(market, setup, rules, window)
+    ran = engines.search_one(market, signals, rules, window)
+    trades = ran.trades(candles)
     return trades, ran.fills(candles, trades, rules)
 
 
-def _in_threads(
-    work: Callable[[Sequence[tuple[Group, Any]]], None],
-    groups: Sequence[tuple[Group, Any]],
-    threads: int,
-) -> None:
-    """Share ``groups`` among ``threads``; kernels hold no lock, so they run at once."""
-    shares = [groups[first::threads] for first in range(min(threads, len(groups)))]
-    if len(shares) == 1:
-        work(shares[0])
+def _signals(market: Market, setup: Setup, rules: Floats, window: Window) -> Signals:
+    """The signals of one setup as the fast search finds them."""
+    (found,) = market.scan([setup])
+    if found is None:
+        found, _ = market.decide(setup, bool(rules[R_DAY_END] > 0.0))
+    return market.within(found, window)
+
+
+def _in_threads(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
+    """Do ``work`` on each of ``items``; kernels hold no lock, so that they run at once."""
+    items = list(items)
+    if threads == 1 or len(items) <= 1:
+        for item in items:
+            work(item)
         return
-    with ThreadPoolExecutor(len(shares)) as pool:
-        for done in [pool.submit(work, share) for share in shares]:
+    with ThreadPoolExecutor(min(threads, len(items))) as pool:
+        for done in [pool.submit(work, item) for item in items]:
             done.result()
 
 
-def _decide(speed: Speed, setup: Setup, candles: CandleColumns) -> Any:
-    stream: Any = speed.floats(STREAM_WIDTH * len(candles))
-    speed.decide_rows(setup.step)(
-        *speed.columns(candles), *_machine(speed, setup), setup.base_ms, stream
-    )
-    return stream
-
-
-def _machine(speed: Speed, setup: Setup) -> list[Any]:
-    return [speed.buffer(b) for b in setup.buffers()]
-
-
-def _simulate(speed: Speed, candles: CandleColumns, setup: Setup, rules: Floats, span: Span) -> Ran:
-    """The full simulation."""
-    size = len(candles)
-    staged = bool(rules[R_STAGED] > 0.0)
-    sums, daily = speed.floats(SUMS_SIZE), speed.floats(span.days)
-    rows, prices = speed.integers(3 * size), speed.floats(3 * size)
-    life = speed.floats(LIFE_SIZE)
-    fills = speed.floats(FILL_WIDTH * MOST_FILLS * size if staged else 0)
-    ambiguous = speed.integers(1)
-    simulate = speed.simulate_staged if staged else speed.simulate_rows
-    extra = (fills, ambiguous) if staged else ()
-    count = simulate(setup.step)(
-        *speed.columns(candles),
-        *_machine(speed, setup),
-        setup.is_bare,
-        speed.buffer(rules),
-        candles.interval_ms,
-        span.first_row,
-        span.days,
-        life,
-        sums,
-        daily,
-        rows,
-        prices,
-        *extra,
-    )
-    filled = int(life[FILLS]) if staged else 0
-    return Ran(rows, prices, int(count), sums, daily, fills, filled, int(ambiguous[0]))
-
-
-def _ready_to_backtest(speed: Speed, setup: Setup, rules: Floats) -> float:
+def _ready(speed: Speed, setup: Setup, rules: Floats, what: str) -> float:
     """Compile (or load) the kernels by a run on two candles; the seconds it took."""
-
-    def try_out(tiny: CandleColumns) -> None:
-        _simulate(speed, tiny, setup, rules, Span(tiny, None))
-
-    kind = "staged" if rules[R_STAGED] > 0.0 else "plain"
-    return _time_first(speed, f"backtest {kind}", setup, try_out)
-
-
-def _ready_to_search(speed: Speed, setup: Setup, costs: Costs) -> float:
-    """Compile (or load) the kernels by a run on two candles; the seconds it took."""
-    rules = rules_of(setup.strategy.exit_rules(setup.params), setup.strategy, costs)
-
-    def try_out(tiny: CandleColumns) -> None:
-        index = Index(speed, tiny)
-        (entries,) = scan_entries(speed, index, [setup], 0)
-        FastEngine(speed, index, 0, 0, 1).run(setup, rules.reshape(1, -1), entries)
-
-    kind = "staged" if rules[R_STAGED] > 0.0 else "plain"
-    return _time_first(speed, f"search {kind}", setup, try_out)
-
-
-def _time_first(
-    speed: Speed, what: str, setup: Setup, try_out: Callable[[CandleColumns], None]
-) -> float:
-    if not speed.compiled or speed.is_ready(what, setup.step):
+    kind = f"{what} {'staged' if rules[R_STAGED] > 0.0 else 'plain'}"
+    if not speed.compiled or speed.is_ready(kind, setup.step):
         return 0.0
     started = time.perf_counter()
     ones = [1.0, 1.0]
-    try_out(CandleColumns.of([0, setup.base_ms], ones, ones, ones, ones))
-    speed.mark_ready(what, setup.step)
+    market = Market(speed, CandleColumns.of([0, setup.base_ms], ones, ones, ones, ones))
+    window = market.window()
+    if what == "search":
+        engines.search(market, _signals(market, setup, rules, window), rules.reshape(1, -1), window)
+    else:
+        signals, _ = market.decide(setup, bool(rules[R_DAY_END] > 0.0))
+        engines.simulate(market, signals, rules, window)
+    speed.mark_ready(kind, setup.step)
     return time.perf_counter() - started

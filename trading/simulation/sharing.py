@@ -7,15 +7,16 @@ entries fill; along the candle, each position lives; at the close, the seats dec
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from trading.candles import DAY_MS
-from trading.kernel import Buffer, kernel
-from trading.position import END_OF_DATA, ENTRY, NO_EXIT, OFF, SIDE
+from trading.kernel import Buffer, apart, kernel
+from trading.position import END_OF_DATA, ENTRY, NO_EXIT, SIDE
+from trading.rows import Rows
 from trading.rules import (
     R_CUM,
     R_DAY_END,
     R_MAINTENANCE,
-    R_SIDE,
     R_SLIPPAGE,
     RULES_SIZE,
 )
@@ -60,7 +61,8 @@ TOO_MANY = 1
 EXPOSURE = 2
 LOSS_LIMIT = 3
 TOO_SMALL = 4
-REFUSALS = 5
+BEYOND_LEVEL = 5
+REFUSALS = 6
 
 BRACKET_SIZE = 3  # cap, rate, amount
 
@@ -68,8 +70,61 @@ BRACKET_SIZE = 3  # cap, rate, amount
 ENTERS = 1
 LEAVES = 2
 
-TRADE_INTS = 4  # seat, entry moment, exit moment, reason code
+TRADE_INTS = 5  # seat, entry moment, exit moment, reason code, side
 TRADE_FLOATS = 4  # entry price, exit price, quantity, profit
+
+
+class Board(NamedTuple):
+    """Candles of all symbols end to end: those of symbol ``y`` from ``firsts[y]`` on.
+
+    ``row_at`` has the candle of each symbol at each moment (moments x symbols), -1 where there is
+    none; ``funding`` a rate for each row.
+    """
+
+    moments: list[int]
+    row_at: list[int]
+    firsts: list[int]
+    funding: Buffer
+    base_ms: int
+
+
+class Seats(NamedTuple):
+    """The seats: symbol, and for each row action, ATR, side, stop and target (seats x rows); the
+    instrument's data, rules, and slippage without impact.
+    """
+
+    symbols: list[int]
+    actions: Buffer
+    atrs: Buffer
+    sides: Buffer
+    stops: Buffer
+    targets: Buffer
+    data: Buffer
+    rules: Buffer
+    fixed: Buffer
+
+
+class Account(NamedTuple):
+    """The account, what it allows, and what the seats hold: it changes all the time."""
+
+    money: Buffer
+    limits: Buffer
+    brackets: Buffer
+    lives: Buffer
+    life: Buffer
+    pending: list[int]
+    entered: list[int]
+    marks: Buffer
+    fills: Buffer
+    refused: list[int]
+
+
+class Journal(NamedTuple):
+    """What is written: trades in whole numbers and in prices, and the equity at each moment."""
+
+    whole: list[int]
+    parts: Buffer
+    equity: Buffer
 
 
 @kernel
@@ -96,112 +151,100 @@ def slippage_of(fixed: float, impact: float, notional: float, turnover: float) -
 
 
 @kernel
-def open_value(lives: Buffer, marks: Buffer, seats: int) -> float:
+def open_value(account: Account) -> float:
     """What closing everything at the marks would bring."""
-    total = 0.0
-    for s in range(seats):
+    lives, total = account.lives, 0.0
+    for s in range(len(account.marks)):
         held = lives[s * LIFE_SIZE + QUANTITY]
         if held > 0.0:
-            total += lives[s * LIFE_SIZE + CASH] + lives[s * LIFE_SIZE + SIDE] * held * marks[s]
+            value = lives[s * LIFE_SIZE + SIDE] * held * account.marks[s]
+            total += lives[s * LIFE_SIZE + CASH] + value
     return total
 
 
 @kernel
-def exposure_of(lives: Buffer, marks: Buffer, seats: int) -> float:
+def exposure_of(account: Account) -> float:
     """Sum of all notionals at the marks."""
     total = 0.0
-    for s in range(seats):
-        total += lives[s * LIFE_SIZE + QUANTITY] * marks[s]
+    for s in range(len(account.marks)):
+        total += account.lives[s * LIFE_SIZE + QUANTITY] * account.marks[s]
     return total
 
 
 @kernel
-def refusal(
-    lives: Buffer,
-    marks: Buffer,
-    symbols: list[int],
-    limits: Buffer,
-    account: Buffer,
-    seat: int,
-    wanted: float,
-) -> int:
+def refusal(account: Account, symbols: list[int], seat: int, wanted: float) -> int:
     """Why a new position of notional ``wanted`` is not allowed, or -1."""
-    seats = len(symbols)
+    money, limits = account.money, account.limits
     held = 0
-    for s in range(seats):
-        if lives[s * LIFE_SIZE + QUANTITY] > 0.0:
+    for s in range(len(symbols)):
+        if account.lives[s * LIFE_SIZE + QUANTITY] > 0.0:
             held += 1
             if symbols[s] == symbols[seat]:
                 return HELD_BY_ANOTHER
     if held >= limits[MAX_POSITIONS]:
         return TOO_MANY
-    equity = account[WALLET] + open_value(lives, marks, seats)
-    if equity <= account[BASELINE] * (1.0 - limits[DAILY_LOSS]):
+    equity = money[WALLET] + open_value(account)
+    if equity <= money[BASELINE] * (1.0 - limits[DAILY_LOSS]):
         return LOSS_LIMIT
-    if exposure_of(lives, marks, seats) + wanted > limits[MAX_EXPOSURE] * equity:
+    if exposure_of(account) + wanted > limits[MAX_EXPOSURE] * equity:
         return EXPOSURE
     return -1
 
 
 @kernel
 def note_trade(
-    life: Buffer,
-    seat: int,
-    entered: int,
-    left: int,
-    code: int,
-    count: int,
-    whole: list[int],
-    parts: Buffer,
+    journal: Journal, count: int, life: Buffer, seat: int, entered: int, left: int, code: int
 ) -> None:
     """Write trade number ``count``."""
     at = TRADE_INTS * count
-    whole[at] = seat
-    whole[at + 1] = entered
-    whole[at + 2] = left
-    whole[at + 3] = code
-    parts[at] = life[ENTRY]
-    parts[at + 1] = life[SOLD] / life[BOUGHT]
-    parts[at + 2] = life[BOUGHT]
-    parts[at + 3] = life[CASH]
+    journal.whole[at] = seat
+    journal.whole[at + 1] = entered
+    journal.whole[at + 2] = left
+    journal.whole[at + 3] = code
+    journal.whole[at + 4] = int(life[SIDE])
+    at = TRADE_FLOATS * count
+    journal.parts[at] = life[ENTRY]
+    journal.parts[at + 1] = life[SOLD] / life[BOUGHT]
+    journal.parts[at + 2] = life[BOUGHT]
+    journal.parts[at + 3] = life[CASH]
 
 
 @kernel
-def enter_seat(
-    lives: Buffer,
-    life: Buffer,
-    marks: Buffer,
-    symbols: list[int],
-    rules: Buffer,
-    brackets: Buffer,
-    seats_data: Buffer,
-    limits: Buffer,
-    account: Buffer,
-    s: int,
-    price: float,
-    atr: float,
-    time: int,
-) -> int:
-    """Open the position of seat ``s`` at ``price``; -1, or why it was refused."""
-    equity = account[WALLET] + open_value(lives, marks, len(symbols))
-    quantity = equity * seats_data[s * SEAT_SIZE + SHARE] / price
-    step = seats_data[s * SEAT_SIZE + STEP_SIZE]
-    if step > 0.0:
-        quantity = int(quantity / step + 1e-9) * step
-    notional = quantity * price
-    why = refusal(lives, marks, symbols, limits, account, s, notional)
-    if why >= 0:
-        return why
-    if quantity <= 0.0 or notional < seats_data[s * SEAT_SIZE + MIN_NOTIONAL]:
-        return TOO_SMALL
-    at = s * RULES_SIZE
+def set_bracket(rules: Buffer, at: int, brackets: Buffer, notional: float) -> None:
+    """Write the maintenance of the bracket that ``notional`` falls into."""
     b = 0
     while b + 1 < len(brackets) // BRACKET_SIZE and notional > brackets[BRACKET_SIZE * b]:
         b += 1
     rules[at + R_MAINTENANCE] = brackets[BRACKET_SIZE * b + 1]
     rules[at + R_CUM] = brackets[BRACKET_SIZE * b + 2]
-    begin_life(life, rules, at, price, quantity, atr, OFF, OFF, time)
-    store(lives, s, life)
+
+
+@apart
+def enter_seat(account: Account, seats: Seats, s: int, word: int, market: float, time: int) -> int:
+    """Open the position of seat ``s`` on its decision ``word`` at the ``market`` price; -1, or why
+    it was refused.
+    """
+    at, data = s * RULES_SIZE, s * SEAT_SIZE
+    side = seats.sides[word]
+    stop, target = seats.stops[word], seats.targets[word]
+    if side * market <= side * stop or side * market >= side * target:
+        return BEYOND_LEVEL
+    price = market * (1.0 + side * seats.rules[at + R_SLIPPAGE])
+    equity = account.money[WALLET] + open_value(account)
+    quantity = equity * seats.data[data + SHARE] / price
+    step = seats.data[data + STEP_SIZE]
+    if step > 0.0:
+        quantity = int(quantity / step + 1e-9) * step
+    notional = quantity * price
+    why = refusal(account, seats.symbols, s, notional)
+    if why >= 0:
+        return why
+    if quantity <= 0.0 or notional < seats.data[data + MIN_NOTIONAL]:
+        return TOO_SMALL
+    set_bracket(seats.rules, at, account.brackets, notional)
+    atr = seats.atrs[word]
+    begin_life(account.life, seats.rules, at, side, price, quantity, atr, stop, target, time)
+    store(account.lives, s, account.life)
     return -1
 
 
@@ -213,47 +256,42 @@ def last_candle_of_day(times: list[int], row: int, end: int, base_ms: int) -> bo
     return row + 1 < end and times[row + 1] // DAY_MS != times[row] // DAY_MS
 
 
-@kernel
+@apart
 def live_seat(
-    life: Buffer,
+    account: Account,
+    rows: Rows,
+    board: Board,
     rules: Buffer,
     at: int,
-    times: list[int],
-    opens: Buffer,
-    highs: Buffer,
-    lows: Buffer,
-    closes: Buffer,
     row: int,
     end: int,
-    base_ms: int,
-    rate: float,
-    account: Buffer,
     leaves: bool,
-    fills: Buffer,
 ) -> int:
-    """Pay the funding ``rate`` and live through one candle; the code of an end, or 0."""
-    if rate != 0.0 and times[row] > int(life[OPENED]):
-        paid = life[SIDE] * life[QUANTITY] * opens[row] * rate
+    """Pay funding and live through one candle; the code of an end, or 0."""
+    life = account.life
+    rate = board.funding[row]
+    if rate != 0.0 and rows.times[row] > int(life[OPENED]):
+        paid = life[SIDE] * life[QUANTITY] * rows.opens[row] * rate
         life[CASH] = life[CASH] - paid
-        account[FUNDING] += paid
+        account.money[FUNDING] += paid
     life[FILLS] = 0.0
-    day_ends = rules[at + R_DAY_END] > 0.0 and last_candle_of_day(times, row, end, base_ms)
+    bound = rules[at + R_DAY_END] > 0.0
     code = live_row(
         life,
         rules,
         at,
-        times[row] + base_ms,
-        opens[row],
-        highs[row],
-        lows[row],
-        closes[row],
-        1 if day_ends else 0,
+        rows.times[row] + board.base_ms,
+        rows.opens[row],
+        rows.highs[row],
+        rows.lows[row],
+        rows.closes[row],
+        1 if bound and last_candle_of_day(rows.times, row, end, board.base_ms) else 0,
         leaves,
         row,
-        fills,
+        account.fills,
     )
     if code == NO_EXIT and row + 1 == end:
-        code = settle(life, rules, at, END_OF_DATA, closes[row], row, fills)
+        code = settle(life, rules, at, END_OF_DATA, rows.closes[row], row, account.fills)
     return code
 
 
@@ -268,115 +306,66 @@ def next_word(held_before: bool, held: bool, action: float, may_enter: bool) -> 
 
 
 @kernel
-def share_account(
-    moments: list[int],
-    row_at: list[int],
-    times: list[int],
-    opens: Buffer,
-    highs: Buffer,
-    lows: Buffer,
-    closes: Buffer,
-    volumes: Buffer,
-    firsts: list[int],
-    symbols: list[int],
-    actions: Buffer,
-    atrs: Buffer,
-    funding: Buffer,
-    rules: Buffer,
-    fixed: Buffer,
-    brackets: Buffer,
-    seats_data: Buffer,
-    limits: Buffer,
-    base_ms: int,
-    account: Buffer,
-    lives: Buffer,
-    life: Buffer,
-    pending: list[int],
-    entered: list[int],
-    marks: Buffer,
-    fills: Buffer,
-    refused: list[int],
-    whole: list[int],
-    parts: Buffer,
-    equity: Buffer,
-) -> int:
-    """Trade all seats over all ``moments``; the number of trades.
+def begin_moment(account: Account, moment: int, is_first: bool) -> None:
+    """On a new UTC day, keep the equity that the day's loss is counted from."""
+    if is_first or moment // DAY_MS != int(account.money[DAY]):
+        account.money[DAY] = float(moment // DAY_MS)
+        account.money[BASELINE] = account.money[WALLET] + open_value(account)
 
-    Candles of all symbols lie end to end: those of symbol ``y`` from ``firsts[y]`` on. ``row_at``
-    has the candle of each symbol at each moment (moments x symbols), -1 where there is none.
-    """
-    seats = len(symbols)
-    width = len(firsts) - 1
+
+@kernel
+def open_seat(account: Account, rows: Rows, seats: Seats, s: int, row: int, m: int) -> None:
+    """What is done at the open of ``row``: slippage by its turnover, and a pending entry."""
+    held = account.lives[s * LIFE_SIZE + QUANTITY]
+    account.marks[s] = rows.opens[row]
+    traded = held * rows.opens[row]
+    if not held > 0.0:
+        traded = account.money[WALLET] * seats.data[s * SEAT_SIZE + SHARE]
+    turnover = rows.volumes[row] * rows.opens[row]
+    slip = slippage_of(seats.fixed[s], account.limits[IMPACT], traded, turnover)
+    seats.rules[s * RULES_SIZE + R_SLIPPAGE] = slip
+    if not held > 0.0 and account.pending[s] == ENTERS:
+        word = s * len(rows.times) + row - 1
+        why = enter_seat(account, seats, s, word, rows.opens[row], rows.times[row])
+        if why < 0:
+            account.entered[s] = m
+        else:
+            account.refused[why] += 1
+
+
+@kernel
+def share_account(
+    rows: Rows, board: Board, seats: Seats, account: Account, journal: Journal
+) -> int:
+    """Trade all seats over all moments; the number of trades."""
+    lives, life, money = account.lives, account.life, account.money
+    symbols = len(board.firsts) - 1
     count = 0
-    for m in range(len(moments)):
-        if m == 0 or moments[m] // DAY_MS != int(account[DAY]):
-            account[DAY] = float(moments[m] // DAY_MS)
-            account[BASELINE] = account[WALLET] + open_value(lives, marks, seats)
-        for s in range(seats):
-            row = row_at[m * width + symbols[s]]
+    for m in range(len(board.moments)):
+        begin_moment(account, board.moments[m], m == 0)
+        for s in range(len(seats.symbols)):
+            row = board.row_at[m * symbols + seats.symbols[s]]
             if row < 0:
                 continue
-            end = firsts[symbols[s] + 1]
+            end = board.firsts[seats.symbols[s] + 1]
             at = s * RULES_SIZE
-            held = lives[s * LIFE_SIZE + QUANTITY] > 0.0
-            leaves = held and pending[s] == LEAVES
-            marks[s] = opens[row]
-            turnover = volumes[row] * opens[row]
-            traded = lives[s * LIFE_SIZE + QUANTITY] * opens[row]
-            if not held:
-                traded = account[WALLET] * seats_data[s * SEAT_SIZE + SHARE]
-            rules[at + R_SLIPPAGE] = slippage_of(fixed[s], limits[IMPACT], traded, turnover)
-            if not held and pending[s] == ENTERS:
-                why = enter_seat(
-                    lives,
-                    life,
-                    marks,
-                    symbols,
-                    rules,
-                    brackets,
-                    seats_data,
-                    limits,
-                    account,
-                    s,
-                    opens[row] * (1.0 + rules[at + R_SIDE] * rules[at + R_SLIPPAGE]),
-                    atrs[s * len(times) + row - 1],
-                    times[row],
-                )
-                if why < 0:
-                    entered[s] = m
-                else:
-                    refused[why] += 1
+            leaves = lives[s * LIFE_SIZE + QUANTITY] > 0.0 and account.pending[s] == LEAVES
+            open_seat(account, rows, seats, s, row, m)
             alive = lives[s * LIFE_SIZE + QUANTITY] > 0.0
             if alive:
                 load(lives, s, life)
-                code = live_seat(
-                    life,
-                    rules,
-                    at,
-                    times,
-                    opens,
-                    highs,
-                    lows,
-                    closes,
-                    row,
-                    end,
-                    base_ms,
-                    funding[row],
-                    account,
-                    leaves,
-                    fills,
-                )
+                code = live_seat(account, rows, board, seats.rules, at, row, end, leaves)
                 if code != NO_EXIT:
-                    account[WALLET] += life[CASH]
-                    account[AMBIGUOUS_CANDLES] += life[AMBIGUOUS]
-                    note_trade(life, s, entered[s], m, code, count, whole, parts)
+                    money[WALLET] += life[CASH]
+                    money[AMBIGUOUS_CANDLES] += life[AMBIGUOUS]
+                    note_trade(journal, count, life, s, account.entered[s], m, code)
                     count += 1
                 store(lives, s, life)
-            marks[s] = closes[row]
+            account.marks[s] = rows.closes[row]
             held_now = lives[s * LIFE_SIZE + QUANTITY] > 0.0
-            may_enter = row + 1 < end and not (
-                rules[at + R_DAY_END] > 0.0 and last_candle_of_day(times, row, end, base_ms)
-            )
-            pending[s] = next_word(alive, held_now, actions[s * len(times) + row], may_enter)
-        equity[m] = account[WALLET] + open_value(lives, marks, seats)
+            bound = seats.rules[at + R_DAY_END] > 0.0
+            over = bound and last_candle_of_day(rows.times, row, end, board.base_ms)
+            action = seats.actions[s * len(rows.times) + row]
+            account.pending[s] = next_word(alive, held_now, action, row + 1 < end and not over)
+        journal.equity[m] = money[WALLET] + open_value(account)
     return count

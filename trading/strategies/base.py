@@ -16,6 +16,7 @@ from trading.candles import DAY_MS, interval_ms
 from trading.errors import ParameterError
 from trading.kernel import Buffer
 from trading.position import ExitRules
+from trading.rows import Extremes, Rows
 
 Value = float | int | str
 
@@ -57,16 +58,13 @@ candle that closes with them; there it leaves ``out`` alone.
 """
 
 
-Scan = Callable[..., int]
-"""``scan(times, opens, closes, least, most, block, days, day_low, day_high, pars, width, targets,
-first_row, found, found_of)`` finds the entries on unfiltered base candles for many parameter
-buffers in one pass.
+Scan = Callable[[Rows, Extremes, Buffer, int, Buffer, list[int], list[int]], int]
+"""``scan(rows, extremes, pars, width, targets, found, found_of)`` finds the entries on unfiltered
+base candles for many parameter buffers in one pass.
 
 ``pars`` holds buffers of ``width`` numbers, ascending; ``targets`` has room for a number of each.
-``least`` and ``most`` are extremes of blocks of ``block`` candles, ``days`` the first row of each
-UTC day (the number of rows at last), ``day_low`` and ``day_high`` the extremes of the days.
-``found`` receives the rows from ``first_row`` on, in order, ``found_of`` the position of the buffer
-that enters there. Returned is the number of all, also of those for which there was no room.
+``found`` receives the rows, in order, ``found_of`` the position of the buffer that enters there.
+Returned is the number of all, also of those for which there was no room.
 """
 
 

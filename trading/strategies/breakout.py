@@ -9,6 +9,7 @@ from typing import ClassVar
 from trading.candles import DAY_MS
 from trading.indicators import SPANS_TO_FORGET, ema_step
 from trading.kernel import Buffer, kernel
+from trading.rows import BLOCK, Extremes, Rows
 from trading.strategies.base import (
     ACTION,
     ENTER,
@@ -68,12 +69,9 @@ def count_below(targets: Buffer, count: int, below: int, close: float) -> int:
 
 @kernel
 def scan_day(
-    closes: Buffer,
-    least: Buffer,
-    most: Buffer,
-    block: int,
+    rows: Rows,
+    extremes: Extremes,
     targets: Buffer,
-    count: int,
     first: int,
     last: int,
     found: list[int],
@@ -85,18 +83,19 @@ def scan_day(
 
     They are written while there is room; the number of all is returned.
     """
-    below = count_below(targets, count, 0, closes[first - 1])
+    count = len(targets)
+    below = count_below(targets, count, 0, rows.closes[first - 1])
     i = first
     while i < last:
-        b = i // block
+        b = i // BLOCK
         if (
-            i % block == 0
-            and (below == count or most[b] <= targets[below])
-            and (below == 0 or least[b] > targets[below - 1])
+            i % BLOCK == 0
+            and (below == count or extremes.most[b] <= targets[below])
+            and (below == 0 or extremes.least[b] > targets[below - 1])
         ):
-            i += block  # the whole block lies between two targets
+            i += BLOCK  # the whole block lies between two targets
             continue
-        close = closes[i]
+        close = rows.closes[i]
         if (below < count and close > targets[below]) or (
             below > 0 and not close > targets[below - 1]
         ):
@@ -113,49 +112,28 @@ def scan_day(
 
 @kernel
 def breakout_scan(
-    times: list[int],
-    opens: Buffer,
-    closes: Buffer,
-    least: Buffer,
-    most: Buffer,
-    block: int,
-    days: list[int],
-    day_low: Buffer,
-    day_high: Buffer,
+    rows: Rows,
+    extremes: Extremes,
     pars: Buffer,
     width: int,
     targets: Buffer,
-    first_row: int,
     found: list[int],
     found_of: list[int],
 ) -> int:
     """The rows on which :func:`breakout_step` enters without filters, for all values of k in one
     pass.
     """
-    count = len(pars) // width
+    days, times = extremes.days, rows.times
     at = 0
     for d in range(1, len(days) - 1):
         row, yesterday = days[d], days[d - 1]
         if times[row] // DAY_MS == times[yesterday] // DAY_MS + 1:
-            for k in range(count):
-                k_of = pars[k * width + OWN]
-                targets[k] = target_of(opens[row], day_high[d - 1], day_low[d - 1], k_of)
-            if day_high[d] > targets[0]:
-                start = row if row > first_row else first_row
+            high, low = extremes.day_high[d - 1], extremes.day_low[d - 1]
+            for k in range(len(targets)):
+                targets[k] = target_of(rows.opens[row], high, low, pars[k * width + OWN])
+            if extremes.day_high[d] > targets[0]:
                 last = days[d + 1] - 1
-                at = scan_day(
-                    closes,
-                    least,
-                    most,
-                    block,
-                    targets,
-                    count,
-                    start,
-                    last,
-                    found,
-                    found_of,
-                    at,
-                )
+                at = scan_day(rows, extremes, targets, row, last, found, found_of, at)
     return at
 
 

@@ -1,0 +1,39 @@
+"""Candles in columns as the kernels read them, and the extremes that let them jump."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trading.kernel import Buffer
+
+BLOCK = 32
+WIDE = 256  # candles of a wide block: 8 blocks
+
+
+class Rows(NamedTuple):
+    """Candles by row: opens in ms, prices, volumes."""
+
+    times: list[int]
+    opens: Buffer
+    highs: Buffer
+    lows: Buffer
+    closes: Buffer
+    volumes: Buffer
+
+
+class Extremes(NamedTuple):
+    """Least low and most high of each block of `BLOCK` and `WIDE` rows, and of each UTC day.
+
+    ``days`` has the first row of each day that has rows, and the number of rows at last. The rests
+    are the extremes from the start of a block to the end of the day that it starts in.
+    """
+
+    least: Buffer
+    most: Buffer
+    wide_least: Buffer
+    wide_most: Buffer
+    days: list[int]
+    day_low: Buffer
+    day_high: Buffer
+    rest_least: Buffer
+    rest_most: Buffer

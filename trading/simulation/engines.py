@@ -1,0 +1,149 @@
+"""Both engines at work on one series of candles: what they need is allocated here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trading.candles import DAY_MS, CandleColumns, Floats, Integers
+from trading.metrics import SUMS_SIZE
+from trading.position import EMERGENCY_STOP, REASONS, STOP_LOSS, TRAILING_STOP
+from trading.rules import R_DAY_END, R_FEE, R_STAGED, R_TAKE_PROFIT
+from trading.simulation import full, jumping
+from trading.simulation.kernels import Speed
+from trading.simulation.layout import (
+    PRICES_WIDTH,
+    TRADE_WIDTH,
+    Record,
+    Signals,
+    Window,
+)
+from trading.simulation.market import Market
+from trading.simulation.results import Fills, Trades
+from trading.stages import FILL_WIDTH, FILLS, LIFE_SIZE, MOST_FILLS
+
+
+def new_record(at: Speed, rules: Floats, window: Window, entries: int, *, keeps: bool) -> Record:
+    """Space for what combinations of ``rules`` (a row each) make of so many entries."""
+    staged = bool((rules[:, R_STAGED] > 0.0).any())
+    kept = entries if keeps else 0
+    return Record(
+        sums=at.floats(len(rules) * SUMS_SIZE),
+        daily=at.floats(len(rules) * window.days),
+        rows=at.integers(TRADE_WIDTH * kept),
+        prices=at.floats(PRICES_WIDTH * kept),
+        fills=at.floats(FILL_WIDTH * MOST_FILLS * entries if staged else 0),
+        ambiguous=at.integers(1),
+        keeps=keeps,
+    )
+
+
+def simulate(
+    market: Market, signals: Signals, rules: Floats, window: Window, *, every: bool = False
+) -> Ran:
+    """Trade one combination candle by candle; ``every``: look at calm candles too."""
+    at = market.at
+    record = new_record(at, rules.reshape(1, -1), window, len(signals.entries), keeps=True)
+    life = at.floats(LIFE_SIZE)
+    count = at.kernel(full.simulate)(
+        market.rows, signals, window, at.buffer(rules), life, record, every
+    )
+    return Ran(record, int(count), int(life[FILLS]))
+
+
+def search(market: Market, signals: Signals, rules: Floats, window: Window) -> Record:
+    """Trade all combinations of ``rules`` (a row each) by jumps: their sums and daily returns."""
+    return _jump(market, signals, rules, window, keeps=False)[0]
+
+
+def search_one(market: Market, signals: Signals, rules: Floats, window: Window) -> Ran:
+    """Trade one combination by jumps, and keep its trades."""
+    record, count, life = _jump(market, signals, rules.reshape(1, -1), window, keeps=True)
+    return Ran(record, count, int(life[FILLS]))
+
+
+def _jump(
+    market: Market, signals: Signals, rules: Floats, window: Window, *, keeps: bool
+) -> tuple[Record, int, Any]:
+    at = market.at
+    record = new_record(at, rules, window, len(signals.entries), keeps=keeps)
+    life = at.floats(LIFE_SIZE)
+    horizons = market.horizons(signals, window, bool(rules[0, R_DAY_END] > 0.0))
+    count = at.kernel(jumping.trade_all)(
+        market.rows,
+        market.extremes,
+        signals,
+        horizons,
+        window,
+        at.buffer(rules.reshape(-1)),
+        life,
+        record,
+    )
+    return record, int(count), life
+
+
+def day_starts(window: Window) -> Integers:
+    """Starts of the window's UTC days, ms."""
+    return (window.first_day + np.arange(window.days, dtype=np.int64)) * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What an engine left behind: the record of one combination, its trades and its fills."""
+
+    record: Record
+    count: int
+    filled: int
+
+    def trades(self, candles: CandleColumns) -> Trades:
+        """The trades as columns."""
+        whole = np.asarray(self.record.rows[: TRADE_WIDTH * self.count], dtype=np.int64)
+        parts = np.asarray(self.record.prices[: PRICES_WIDTH * self.count], dtype=np.float64)
+        entry, closed, code, side = whole.reshape(-1, TRADE_WIDTH).T
+        entered, left, growth = parts.reshape(-1, PRICES_WIDTH).T
+        return Trades(
+            signal_time=candles.open_time[entry - 1],
+            entry_time=candles.open_time[entry],
+            exit_time=candles.open_time[closed],
+            side=side.copy(),
+            entry_price=entered,
+            exit_price=left,
+            net_return=growth - 1.0,
+            reason=np.array(REASONS)[code],
+        )
+
+    def fills(self, candles: CandleColumns, trades: Trades, rules: Floats) -> Fills:
+        """The fills after the entries; without stages one for each trade."""
+        if not rules[R_STAGED] > 0.0:
+            bought = 1.0 / (1.0 + rules[R_FEE])
+            return Fills(
+                trade=np.arange(len(trades)),
+                time=trades.exit_time,
+                value=-bought * trades.exit_price / trades.entry_price,
+                price=trades.exit_price,
+                reason=trades.reason,
+            )
+        notes = np.asarray(self.record.fills[: FILL_WIDTH * self.filled], dtype=np.float64)
+        row, code, change, price = notes.reshape(-1, FILL_WIDTH).T
+        time = candles.open_time[row.astype(np.int64)]
+        return Fills(
+            trade=np.searchsorted(trades.exit_time, time),
+            time=time,
+            value=change * price,
+            price=price,
+            reason=np.array(REASONS)[code.astype(np.int64)],
+        )
+
+    def ambiguous(self, candles: CandleColumns, trades: Trades, rules: Floats) -> int:
+        """Candles that held a stop and a target at once."""
+        if rules[R_STAGED] > 0.0:
+            return int(self.record.ambiguous[0])
+        if not rules[R_TAKE_PROFIT] > 0.0:
+            return 0
+        rows = np.searchsorted(candles.open_time, trades.exit_time)
+        target = trades.entry_price * (1.0 + rules[R_TAKE_PROFIT])
+        stops = [REASONS[code] for code in (EMERGENCY_STOP, STOP_LOSS, TRAILING_STOP)]
+        stopped = np.isin(trades.reason, stops)
+        return int(np.count_nonzero(stopped & (candles.high[rows] >= target)))

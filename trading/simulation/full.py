@@ -1,0 +1,120 @@
+"""The full simulation: one candle after the other through the position's life (kernel)."""
+
+from __future__ import annotations
+
+from trading.kernel import Buffer, kernel
+from trading.metrics import sums_clear, sums_days
+from trading.position import NO_EXIT
+from trading.rows import Rows
+from trading.rules import R_DAY_END, R_STAGED
+from trading.simulation.deciding import day_ends_at
+from trading.simulation.layout import Record, Signals, Window
+from trading.simulation.lives import is_missed, live_on
+from trading.simulation.plain import row_exit
+from trading.simulation.trade import (
+    begin_trade,
+    calm_prices,
+    count_trade,
+    end_of_trade,
+    horizon_of,
+    keep_trade,
+)
+from trading.stages import AMBIGUOUS, FILLS
+
+
+@kernel
+def next_entry(signals: Signals, s: int, left: int) -> int:
+    """The first entry from ``s`` on that was decided after row ``left``, on which the last position
+    ended.
+    """
+    while s < len(signals.entries) and signals.entries[s] <= left:
+        s += 1
+    return s
+
+
+@kernel
+def next_stir(rows: Rows, i: int, stop: int, lower: float, upper: float) -> int:
+    """The first row from ``i`` on that leaves the calm range; at most ``stop``."""
+    while i < stop and not (rows.lows[i] <= lower or rows.highs[i] >= upper):
+        i += 1
+    return i
+
+
+@kernel
+def live_through(
+    rows: Rows,
+    signals: Signals,
+    e: int,
+    window: Window,
+    rules: Buffer,
+    life: Buffer,
+    entered: int,
+    record: Record,
+    every: bool,
+) -> tuple[int, int, int]:
+    """Live from row ``entered`` to the position's end: its row and code, and the next exit signal.
+
+    ``e`` is an exit signal at or before the next one.
+    """
+    staged = rules[R_STAGED] > 0.0
+    day_bound = rules[R_DAY_END] > 0.0
+    horizon = horizon_of(rows, rules, 0, entered, window)
+    while e < len(signals.exits) and signals.exits[e] < entered:
+        e += 1
+    i = entered
+    while True:
+        # Nothing but prices can matter before the horizon and the candle after an exit signal.
+        stop = horizon
+        if e < len(signals.exits) and signals.exits[e] + 1 < stop:
+            stop = signals.exits[e] + 1
+        if not every:
+            lower, upper = calm_prices(life, rules, 0, staged)
+            i = next_stir(rows, i, stop, lower, upper)
+        wants_out = e < len(signals.exits) and signals.exits[e] == i - 1
+        ends = 1 if day_bound and day_ends_at(rows.times, i, window.base_ms) else 0
+        if staged:
+            code = live_on(life, rules, 0, rows, i, window, ends, wants_out, record.fills)
+        else:
+            code = row_exit(life, rows, i, ends, i == window.last, wants_out)
+        if code != NO_EXIT:
+            return i, code, e
+        i += 1
+
+
+@kernel
+def simulate(
+    rows: Rows,
+    signals: Signals,
+    window: Window,
+    rules: Buffer,
+    life: Buffer,
+    record: Record,
+    every: bool,
+) -> int:
+    """Trade the signals candle by candle; the number of trades.
+
+    A candle strictly inside the position's nearest levels is passed over, unless ``every`` one is
+    to be judged, which changes nothing but the time.
+    """
+    staged = rules[R_STAGED] > 0.0
+    sums_clear(record.sums, 0)
+    count, e = 0, 0
+    life[FILLS] = 0.0
+    s = next_entry(signals, 0, window.first - 1)
+    while s < len(signals.entries):
+        entered = signals.entries[s] + 1
+        market = rows.opens[entered]
+        if staged and is_missed(signals, s, rules, 0, market):
+            s += 1
+            continue
+        first_fill = int(life[FILLS])
+        begin_trade(life, rules, 0, signals, s, market, rows.times[entered], staged)
+        left, code, e = live_through(rows, signals, e, window, rules, life, entered, record, every)
+        closed, growth = end_of_trade(life, rules, 0, code, rows, left, record, first_fill, staged)
+        count_trade(record, window, 0, growth, left - entered + 1, rows.times[left])
+        keep_trade(record, count, life, entered, left, code, closed, growth)
+        record.ambiguous[0] += int(life[AMBIGUOUS]) if staged else 0
+        count += 1
+        s = next_entry(signals, s, left)
+    sums_days(record.sums, 0, record.daily, 0, window.days)
+    return count

@@ -1,0 +1,138 @@
+"""A position that changes in stages: its beginning, its candles and its end (kernels)."""
+
+from __future__ import annotations
+
+from trading.kernel import Buffer, apart, kernel
+from trading.position import (
+    ARM,
+    BEST,
+    END_OF_DATA,
+    ENTRY,
+    NO_EXIT,
+    OFF,
+    SIDE,
+    TRAIL,
+    trailing_level,
+)
+from trading.rows import Rows
+from trading.rules import ADDITIONS, R_ADDITIONS, R_FEE, R_SIDE, R_SLIPPAGE
+from trading.simulation.layout import LEVELS_WIDTH, Signals, Window
+from trading.simulation.plain import EARLY
+from trading.stages import (
+    BOUGHT,
+    FILL_WIDTH,
+    FILLS,
+    NEAR_ADVERSE,
+    NEAR_FAVOURABLE,
+    SOLD,
+    begin_life,
+)
+from trading.walking import live_row, settle
+
+
+@kernel
+def side_of(signals: Signals, s: int, rules: Buffer, at: int) -> float:
+    """Side of entry ``s``: its own, else that of the rules."""
+    if len(signals.levels) > 0 and signals.levels[LEVELS_WIDTH * s] != 0.0:
+        return signals.levels[LEVELS_WIDTH * s]
+    return rules[at + R_SIDE]
+
+
+@kernel
+def own_level(signals: Signals, s: int, which: int) -> float:
+    """Stop (1) or target (2) that entry ``s`` came with, or NaN."""
+    if len(signals.levels) > 0:
+        return signals.levels[LEVELS_WIDTH * s + which]
+    return OFF
+
+
+@kernel
+def is_missed(signals: Signals, s: int, rules: Buffer, at: int, price: float) -> bool:
+    """Whether the market opens beyond the entry's own stop or target: nothing is left to trade."""
+    side = side_of(signals, s, rules, at)
+    stop, target = own_level(signals, s, 1), own_level(signals, s, 2)
+    return side * price <= side * stop or side * price >= side * target
+
+
+@apart
+def enter_life(
+    life: Buffer, rules: Buffer, at: int, signals: Signals, s: int, market: float, time: int
+) -> None:
+    """Open a life at the ``market`` price; its whole plan, fees included, costs the equity."""
+    side = side_of(signals, s, rules, at)
+    price = market * (1.0 + side * rules[at + R_SLIPPAGE])
+    planned = 1.0
+    for step in range(ADDITIONS):
+        planned += rules[at + R_ADDITIONS + 3 * step + 1]
+    quantity = 1.0 / (planned * price * (1.0 + rules[at + R_FEE]))
+    stop, target = own_level(signals, s, 1), own_level(signals, s, 2)
+    begin_life(life, rules, at, side, price, quantity, signals.atrs[s], stop, target, time)
+
+
+@kernel
+def mean_exit(life: Buffer, fills: Buffer, first_fill: int) -> float:
+    """Mean price of all sales, by quantity."""
+    if int(life[FILLS]) == first_fill + 1:
+        return fills[FILL_WIDTH * first_fill + 3]
+    return life[SOLD] / life[BOUGHT]
+
+
+@kernel
+def calm_life(life: Buffer, rules: Buffer, at: int) -> tuple[float, float]:
+    """Prices between which a candle leaves the life as it is, both exclusive: low and high."""
+    side = life[SIDE]
+    adverse = life[NEAR_ADVERSE]
+    favourable = life[NEAR_FAVOURABLE]
+    if life[TRAIL] > 0.0:
+        trail = side * trailing_level(life)
+        next_best = side * life[BEST]
+        if trail != trail and not rules[at + R_ADDITIONS] > 0.0:
+            # Not armed: candles below the arming price leave no trace that lasts. (An addition
+            # would lower that price, so with additions every new best counts.)
+            arming = side * life[ENTRY] / (1.0 - side * life[TRAIL])
+            if side * life[ARM] > arming:
+                arming = side * life[ARM]
+            arming -= EARLY * life[ENTRY]
+            if arming > next_best:
+                next_best = arming
+        if adverse != adverse or trail > adverse:
+            adverse = trail
+        if not favourable < next_best:
+            favourable = next_best
+    if side < 0.0:
+        return -favourable, -adverse
+    return adverse, favourable
+
+
+@apart
+def live_on(
+    life: Buffer,
+    rules: Buffer,
+    at: int,
+    rows: Rows,
+    row: int,
+    window: Window,
+    day_ends: int,
+    wants_out: bool,
+    fills: Buffer,
+) -> int:
+    """Live through the candle of ``row``, which may be the last of all; the code of an end, or
+    0.
+    """
+    code = live_row(
+        life,
+        rules,
+        at,
+        rows.times[row] + window.base_ms,
+        rows.opens[row],
+        rows.highs[row],
+        rows.lows[row],
+        rows.closes[row],
+        day_ends,
+        wants_out,
+        row,
+        fills,
+    )
+    if code == NO_EXIT and row == window.last:
+        return settle(life, rules, at, END_OF_DATA, rows.closes[row], row, fills)
+    return code

@@ -1,0 +1,131 @@
+"""A position that is bought and sold at once: its fills, and what ends it on a candle (kernels)."""
+
+from __future__ import annotations
+
+from trading.kernel import Buffer, kernel
+from trading.position import (
+    ARM,
+    BEST,
+    EMERGENCY,
+    END_OF_DATA,
+    ENTRY,
+    NO_EXIT,
+    STOP,
+    STRATEGY_EXIT,
+    TAKE_PROFIT,
+    TARGET,
+    TRAIL,
+    candle_exit,
+    open_position,
+    price_exit,
+    trailing_level,
+)
+from trading.rows import Rows
+from trading.rules import (
+    R_ATR_MULTIPLIER,
+    R_EMERGENCY_STOP,
+    R_SLIPPAGE,
+    R_STOP_LOSS,
+    R_TAKE_PROFIT,
+    R_TRAILING_ARM,
+    R_TRAILING_STOP,
+)
+
+LONG = 1
+EARLY = 1e-9
+"""The arming price is looked for a hair early: the lifecycle judges it exactly."""
+
+
+@kernel
+def entry_price_of(price: float, slippage: float) -> float:
+    """Fill of a buy at the market."""
+    return price * (1.0 + slippage)
+
+
+@kernel
+def exit_price_of(code: int, level: float, slippage: float) -> float:
+    """Fill of the closing sale: a take-profit rests at its level, all others go to the market."""
+    if code == TAKE_PROFIT:
+        return level
+    return level * (1.0 - slippage)
+
+
+@kernel
+def growth_of(entry: float, closed: float, fee: float) -> float:
+    """What a long trade multiplies the equity by, fees of both fills included."""
+    return (closed / entry) * (1.0 - fee) / (1.0 + fee)
+
+
+@kernel
+def nearest_stop(position: Buffer) -> float:
+    """The higher of stop and emergency stop of a long position; NaN when both are off."""
+    lower = position[STOP]
+    emergency = position[EMERGENCY]
+    if lower != lower or emergency > lower:
+        return emergency
+    return lower
+
+
+@kernel
+def arming_price(position: Buffer) -> float:
+    """A price below which the trailing stop of a long position is surely not armed."""
+    price = position[ENTRY] / (1.0 - position[TRAIL])
+    if position[ARM] > price:
+        price = position[ARM]
+    return price - EARLY * position[ENTRY]
+
+
+@kernel
+def calm_range(position: Buffer) -> tuple[float, float]:
+    """Prices between which a candle leaves a long position as it is, both exclusive.
+
+    With a trailing stop a new best price matters, but none below the arming price does.
+    """
+    lower = nearest_stop(position)
+    upper = position[TARGET]
+    if position[TRAIL] > 0.0:
+        trail = trailing_level(position)
+        if lower != lower or trail > lower:
+            lower = trail
+        rising = position[BEST]
+        armed_from = arming_price(position)
+        if armed_from > rising:
+            rising = armed_from
+        if not upper < rising:
+            upper = rising
+    return lower, upper
+
+
+@kernel
+def enter_long(position: Buffer, price: float, atr: float, rules: Buffer, at: int) -> None:
+    """Open a long position at the market ``price`` under the rules that lie from ``at`` on."""
+    open_position(
+        position,
+        LONG,
+        entry_price_of(price, rules[at + R_SLIPPAGE]),
+        atr,
+        rules[at + R_TAKE_PROFIT],
+        rules[at + R_STOP_LOSS],
+        rules[at + R_ATR_MULTIPLIER],
+        rules[at + R_TRAILING_STOP],
+        rules[at + R_EMERGENCY_STOP],
+        rules[at + R_TRAILING_ARM],
+    )
+
+
+@kernel
+def row_exit(
+    position: Buffer, rows: Rows, row: int, day_ends: int, is_last: bool, wants_out: bool
+) -> int:
+    """The exit on one row as a code; ``wants_out``: the strategy's exit was decided on the row
+    before.
+    """
+    if wants_out:
+        code = price_exit(position, rows.opens[row])
+        return STRATEGY_EXIT if code == NO_EXIT else code
+    code = candle_exit(
+        position, rows.opens[row], rows.highs[row], rows.lows[row], rows.closes[row], day_ends
+    )
+    if code == NO_EXIT and is_last:
+        return END_OF_DATA
+    return code

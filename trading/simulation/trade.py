@@ -1,0 +1,147 @@
+"""One trade of either kind, plain or in stages, from its entry to the record (kernels)."""
+
+from __future__ import annotations
+
+from trading.candles import DAY_MS
+from trading.kernel import Buffer, kernel
+from trading.metrics import SUMS_SIZE, sums_trade
+from trading.position import ENTRY, SIDE, STRATEGY_EXIT, exit_level
+from trading.rows import Rows
+from trading.rules import R_DAY_END, R_FEE, R_SLIPPAGE, R_TIME_EXIT
+from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, Record, Signals, Window
+from trading.simulation.lives import calm_life, enter_life, mean_exit
+from trading.simulation.plain import calm_range, enter_long, exit_price_of, growth_of
+from trading.stages import CASH
+
+
+@kernel
+def begin_trade(
+    life: Buffer,
+    rules: Buffer,
+    at: int,
+    signals: Signals,
+    s: int,
+    market: float,
+    time: int,
+    staged: bool,
+) -> None:
+    """Enter on signal ``s`` at the ``market`` price of ``time`` (ms)."""
+    if staged:
+        enter_life(life, rules, at, signals, s, market, time)
+    else:
+        enter_long(life, market, signals.atrs[s], rules, at)
+
+
+@kernel
+def calm_prices(life: Buffer, rules: Buffer, at: int, staged: bool) -> tuple[float, float]:
+    """Prices between which a candle leaves the position as it is, both exclusive."""
+    if staged:
+        return calm_life(life, rules, at)
+    return calm_range(life)
+
+
+@kernel
+def last_of_day(times: list[int], row: int) -> int:
+    """The last row of the UTC day of ``row``."""
+    next_day = times[row] - times[row] % DAY_MS + DAY_MS
+    low, high = row, len(times) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if times[middle] < next_day:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@kernel
+def row_from(times: list[int], first: int, last: int, moment: int) -> int:
+    """The first row of ``first`` to ``last`` that opens at or after ``moment``; else ``last``."""
+    while first < last:
+        middle = (first + last) // 2
+        if times[middle] < moment:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@kernel
+def time_limit(rows: Rows, rules: Buffer, at: int, row: int, horizon: int, base_ms: int) -> int:
+    """The row on which a position entered on ``row`` comes of age, at most ``horizon``."""
+    limit = int(rules[at + R_TIME_EXIT])
+    if limit > 0:
+        return row_from(rows.times, row, horizon, rows.times[row] + limit - base_ms)
+    return horizon
+
+
+@kernel
+def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: Window) -> int:
+    """The last row that a position entered on ``row`` can live through."""
+    last = window.last
+    if rules[at + R_DAY_END] > 0.0:
+        last = min(last, last_of_day(rows.times, row))
+    return time_limit(rows, rules, at, row, last, window.base_ms)
+
+
+@kernel
+def plain_end(
+    position: Buffer, rules: Buffer, at: int, code: int, market: float
+) -> tuple[float, float]:
+    """Exit price and growth of a plain position that ends by ``code``."""
+    level = exit_level(position, code, market)
+    closed = exit_price_of(code, level, rules[at + R_SLIPPAGE])
+    return closed, growth_of(position[ENTRY], closed, rules[at + R_FEE])
+
+
+@kernel
+def end_of_trade(
+    life: Buffer,
+    rules: Buffer,
+    at: int,
+    code: int,
+    rows: Rows,
+    row: int,
+    record: Record,
+    first_fill: int,
+    staged: bool,
+) -> tuple[float, float]:
+    """Mean exit price and growth of a position that ended on ``row`` by ``code``."""
+    if staged:
+        return mean_exit(life, record.fills, first_fill), 1.0 + life[CASH]
+    market = rows.opens[row] if code == STRATEGY_EXIT else rows.closes[row]
+    return plain_end(life, rules, at, code, market)
+
+
+@kernel
+def count_trade(
+    record: Record, window: Window, c: int, growth: float, held: int, close_time: int
+) -> None:
+    """Count a trade of combination ``c`` that closed on the candle of ``close_time``."""
+    sums_trade(record.sums, c * SUMS_SIZE, growth, held)
+    day = c * window.days + close_time // DAY_MS - window.first_day
+    record.daily[day] = (1.0 + record.daily[day]) * growth - 1.0
+
+
+@kernel
+def keep_trade(
+    record: Record,
+    count: int,
+    life: Buffer,
+    row: int,
+    exit_row: int,
+    code: int,
+    closed: float,
+    growth: float,
+) -> None:
+    """Write trade number ``count``, if trades are kept."""
+    if record.keeps:
+        at = TRADE_WIDTH * count
+        record.rows[at] = row
+        record.rows[at + 1] = exit_row
+        record.rows[at + 2] = code
+        record.rows[at + 3] = int(life[SIDE])
+        at = PRICES_WIDTH * count
+        record.prices[at] = life[ENTRY]
+        record.prices[at + 1] = closed
+        record.prices[at + 2] = growth
