@@ -16,6 +16,7 @@ from flows.report.svg import Box, Scale, group, number, path, tag
 Row = Mapping[str, Any]
 
 MAX_ZONES = 60
+MAX_POOLS = 20
 LIFETIME = 200
 """Bars after which a structure is forgotten, as in the table (`flows.steps.ict_columns`)."""
 ENDS = {"gap": ("filled",), "block": ("broken",), "pool": ("taken", "swept")}
@@ -95,7 +96,8 @@ def structure_marks(
 ) -> Markup:
     """Everything of ``span`` (ms) as one group that lies under the candles.
 
-    Of more than ``MAX_ZONES`` zones the largest are drawn: those that were wide and lasted.
+    Of more than ``MAX_ZONES`` zones the largest are drawn, those that were wide and lasted, and of
+    more than ``MAX_POOLS`` pools those that lasted.
     """
     first, last = span
     shown = [
@@ -107,7 +109,9 @@ def structure_marks(
         and up(zone.top) <= box.bottom
     ]
     shown.sort(key=_weight, reverse=True)
-    kept = sorted(shown[:MAX_ZONES], key=lambda zone: (zone.start, zone.kind, zone.side))
+    pools = [zone for zone in shown if zone.kind == "pool"][:MAX_POOLS]
+    areas = [zone for zone in shown if zone.kind != "pool"][:MAX_ZONES]
+    kept = sorted([*areas, *pools], key=lambda zone: (zone.start, zone.kind, zone.side))
     swings = [swing for swing in marks.swings if first <= swing.at < last]
     breaks = [one for one in marks.breaks if first <= one.at and one.known <= last]
     return group(
@@ -121,8 +125,8 @@ def structure_marks(
 
 
 def _weight(zone: Zone) -> float:
-    """Time that a zone lasted times its height; a level counts as a thin zone."""
-    height = max(zone.top - zone.bottom, 1e-4 * zone.top)
+    """Time that a zone lasted, times its height where it has one."""
+    height = zone.top - zone.bottom if zone.kind != "pool" else 1.0
     return height * (zone.end - zone.start)
 
 
