@@ -151,6 +151,7 @@ class Strategy:
     name: ClassVar[str]
     summary: ClassVar[str]
     own: ClassVar[tuple[Parameter, ...]] = ()
+    shared: ClassVar[tuple[Parameter, ...]] = SHARED
     defaults: ClassVar[Mapping[str, Value]] = {}
     day_end: ClassVar[bool] = False
     side: ClassVar[int] = 1
@@ -177,7 +178,7 @@ class Strategy:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Own parameters first, then the shared ones, with this strategy's defaults."""
-        shared = tuple(_with_default(p, self.defaults.get(p.name, p.default)) for p in SHARED)
+        shared = tuple(_with_default(p, self.defaults.get(p.name, p.default)) for p in self.shared)
         return self.own + shared
 
     @cached_property
@@ -190,6 +191,14 @@ class Strategy:
             return self._by_name[name]
         known = ", ".join(p.name for p in self.parameters)
         raise ParameterError(f"{self.name} has no parameter '{name}'; it has {known}")
+
+    def has(self, name: str) -> bool:
+        """Whether there is a parameter ``name``."""
+        return name in self._by_name
+
+    def accepted(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Those of ``values``, which may be meant for many strategies, that are parameters here."""
+        return {name: value for name, value in values.items() if self.has(name)}
 
     def resolve(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """All parameters with ``values`` applied: typed, bounds checked, defaults filled in."""
@@ -224,6 +233,10 @@ class Strategy:
         """Whether the common filters, the trailing stop and the emergency stop apply."""
         return params["filters"] == "on"
 
+    def needs_atr(self, params: Mapping[str, Value]) -> bool:
+        """Whether stops are a multiple of the ATR of ``filter_tf``."""
+        return params["stop_loss"] == 0.0
+
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
         """The numbers that the kernels read: those of the common filters, then :attr:`own` in
         order.
@@ -234,7 +247,7 @@ class Strategy:
             float(params["min_adx"]),
             float(params["trend_span"]),
             1.0 if self.filters_on(params) and params["hourly_trend"] == "on" else 0.0,
-            1.0 if params["stop_loss"] == 0.0 else 0.0,
+            1.0 if self.needs_atr(params) else 0.0,
             *(float(params[p.name]) for p in self.own),
         ]
 
