@@ -16,7 +16,7 @@ from trading.ict.merge import Signal, choose, merge
 from trading.simulation import Costs, backtest
 from trading.simulation.account import Limits, Seat, simulate_account
 from trading.simulation.run import decide
-from trading.strategies.base import ACTION, SIDE, STOP_PRICE, TARGET_PRICE, Value
+from trading.strategies.base import ACTION, CONFIDENCE, ENTER, SIDE, STOP_PRICE, TARGET_PRICE, Value
 from trading.strategies.registry import get_strategy
 
 MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
@@ -134,6 +134,7 @@ def test_further_timeframes_need_history_too():
 
 
 ICT = {"trend_tf": "15m", "zone_tf": "5m", "length": 3, "pool_tolerance": 0.003}
+OPEN = Limits(max_exposure=100.0, daily_loss=1.0)
 CASES = [
     ("ict_conservative", ICT),
     ("ict_aggressive", ICT | {"gap_window": 30}),
@@ -194,8 +195,7 @@ def test_a_trade_ends_at_the_level_that_its_signal_named(bitcoin):
 
 def test_the_account_follows_them_too(bitcoin):
     seat = Seat(get_strategy("ict_mixed"), "BTCUSDT", ICT | {"max_position_size": 0.2})
-    limits = Limits(max_exposure=100.0, daily_loss=1.0)
-    shared = simulate_account([seat], {"BTCUSDT": bitcoin}, 10_000, Costs(5, 1), limits)
+    shared = simulate_account([seat], {"BTCUSDT": bitcoin}, 10_000, Costs(5, 1), OPEN)
     alone = backtest(seat.strategy, bitcoin, seat.params, Costs(5, 1)).trades
     assert len(alone) >= 20
     for column in ("entry_time", "exit_time", "reason", "side"):
@@ -225,3 +225,36 @@ def test_one_position_at_a_time_unless_there_is_room_for_more():
     assert choose([second, first], ["BTCUSDT"]) == []
     assert choose([second, first], ["BTCUSDT"], most_positions=2) == [second]
     assert choose([second, first], [], most_positions=2) == [first, second]
+
+
+def test_of_two_signals_on_one_symbol_the_account_takes_the_more_confident(bitcoin):
+    values = {**ICT, "max_position_size": 0.2}
+    names = ("ict_aggressive", "ict_mixed")
+    seats = [
+        Seat(strategy, "BTCUSDT", strategy.accepted({**values, "gap_window": 30}))
+        for strategy in map(get_strategy, names)
+    ]
+    streams = [decide(seat.strategy, bitcoin, seat.params) for seat in seats]
+    both = np.flatnonzero((streams[0][:, ACTION] == ENTER) & (streams[1][:, ACTION] == ENTER))
+    better = [row for row in both if streams[0][row, CONFIDENCE] != streams[1][row, CONFIDENCE]]
+    assert len(better) >= 1
+    run = simulate_account(seats, {"BTCUSDT": bitcoin}, 10_000, Costs(5, 1), OPEN)
+    taken = {int(time): int(seat) for time, seat in zip(run.entry_time, run.seat, strict=True)}
+    for row in both:
+        best = merge(
+            [
+                Signal(name, "BTCUSDT", 1, 0, 1.0, 2.0, float(stream[row, CONFIDENCE]))
+                for name, stream in zip(names, streams, strict=True)
+            ]
+        )[0].strategy
+        entry = int(bitcoin.open_time[row + 1])
+        assert taken.get(entry, names.index(best)) == names.index(best)
+    assert set(taken) & {int(bitcoin.open_time[row + 1]) for row in both}
+
+
+def test_a_position_loses_its_risk_at_the_stop_or_less():
+    sizing = get_strategy("ict_mixed").sizing(get_strategy("ict_mixed").resolve({}))
+    assert (sizing.share, sizing.risk) == (1.0, 0.02)
+    assert sizing.quantity(10_000.0, 100.0, 96.0) == pytest.approx(50.0)  # 4 a unit, 200 in all
+    assert sizing.quantity(10_000.0, 100.0, 99.9) == pytest.approx(100.0)  # bounded by the margin
+    assert sizing.quantity(10_000.0, 100.0, math.nan) == pytest.approx(100.0)

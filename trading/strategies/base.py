@@ -17,6 +17,7 @@ from trading.errors import ParameterError
 from trading.kernel import Buffer
 from trading.position import ExitRules
 from trading.rows import Extremes, Rows
+from trading.sizing import Sizing
 
 Value = float | int | str
 
@@ -250,6 +251,10 @@ class Strategy:
             1.0 if self.needs_atr(params) else 0.0,
             *(float(params[p.name]) for p in self.own),
         ]
+
+    def sizing(self, params: Mapping[str, Value]) -> Sizing:
+        """How much of the account a position takes."""
+        return Sizing(float(params["max_position_size"]))
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
         """The exits of ``params``; without filters neither trailing nor emergency stop."""

@@ -15,6 +15,7 @@ from trading.ict import signals
 from trading.ict.layout import ict_size
 from trading.kernel import Buffer
 from trading.position import ExitRules
+from trading.sizing import Sizing
 from trading.strategies.base import OWN, SHARED, Parameter, Strategy, Value
 
 DIRECTIONS = {"both": 0.0, "long": 1.0, "short": -1.0}
@@ -27,6 +28,8 @@ OF_ALL = (
         "pool_tolerance", "float", 0.001, 0.0, 0.02, help="reach of a liquidity pool, a share"
     ),
     Parameter("stop_tolerance", "float", 0.002, 0.001, 0.003, help="beyond the zone, a share"),
+    Parameter("risk", "float", 0.02, 0.0, 0.1, help="share of the account lost at the stop"),
+    Parameter("leverage", "int", 5, 1, 20, help="notional for a margin of 1"),
     Parameter("direction", "choice", "both", choices=tuple(DIRECTIONS), help="sides to trade"),
     Parameter("min_reward", "float", 0.0, 0.0, 10.0, help="least reward for a risk of 1"),
     Parameter("max_age", "int", 500, 20, 5000, help="candles until a structure is forgotten"),
@@ -124,6 +127,11 @@ class IctStrategy(Strategy):
         """Never: structures take the filters' place."""
         del params
         return False
+
+    def sizing(self, params: Mapping[str, Value]) -> Sizing:
+        """``risk`` at the stop, with a margin of ``max_position_size`` at the most."""
+        most = float(params["max_position_size"]) * float(params["leverage"])
+        return Sizing(most, float(params["risk"]))
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
         """Stop and target come with each signal; the emergency stop and a trailing stop stand."""
