@@ -18,7 +18,7 @@ from sandbox.numbers import ZERO, plain
 from trading.errors import DataError
 
 Row = Mapping[str, Any]
-FINAL = ("FILLED", "CANCELED", "EXPIRED", "REJECTED", "FINISHED")
+FINAL = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "FINISHED")
 SHOWN = 20
 
 

@@ -33,6 +33,7 @@ class NewAlgo:
     price_protect: bool = False
     activate_price: Decimal = ZERO
     callback_rate: Decimal = ZERO
+    prevention: str = "EXPIRE_MAKER"
 
 
 def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
@@ -107,6 +108,7 @@ def _build(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
         update_time=core.now,
         activate_price=request.activate_price,
         callback_rate=request.callback_rate,
+        prevention=request.prevention,
     )
 
 
@@ -176,6 +178,7 @@ def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
         stop_price=algo.level,
         working_type=algo.working_type,
         price_protect=algo.price_protect,
+        prevention=algo.prevention,
     )
     first_event = len(core.events)
     algo.child_type = child_type

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import errors, freezing
-from sandbox.engine import algos, liquidation, margin, orders, settle
+from sandbox import book, errors, freezing
+from sandbox.engine import algos, liquidation, margin, matching, orders, settle
 from sandbox.engine.core import Core, Fees
 from sandbox.engine.model import (
     Account,
@@ -71,6 +71,10 @@ class Engine:
         )
         return (total > 0) - (total < 0)
 
+    def resting(self, symbol: str) -> book.Levels:
+        """Bids and asks that accounts rest: price -> quantity."""
+        return book.levels(self.core.resting(symbol))
+
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
         """Bound what may fill until the next print (None: without bound)."""
         self.core.markets[symbol].supply = quantity
@@ -88,7 +92,7 @@ class Engine:
         market = self.core.markets[symbol]
         market.price = price
         busy = [account for account in self.core.accounts.values() if account.busy(symbol)]
-        orders.match_resting(self.core, busy, symbol, price)
+        matching.match_resting(self.core, symbol, price)
         for account in busy:
             algos.on_price(self.core, account, symbol, price)
             liquidation.check(self.core, account)

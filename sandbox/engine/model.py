@@ -47,6 +47,13 @@ class Order:
     price_protect: bool = False
     algo_id: int = 0
     good_till: int = 0
+    prevention: str = "EXPIRE_MAKER"
+    queued: int = 0
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Its place in time at its price: an amendment for more, or of the price, loses it."""
+        return (self.queued or self.order_id, self.order_id)
 
     @property
     def open(self) -> bool:
@@ -95,6 +102,7 @@ class AlgoOrder:
     actual_price: Decimal = ZERO
     actual_quantity: Decimal = ZERO
     reject_reason: str = ""
+    prevention: str = "EXPIRE_MAKER"
 
     @property
     def open(self) -> bool:
@@ -254,6 +262,10 @@ class Market:
     def ask(self) -> Decimal:
         """Best ask: one tick above the last price."""
         return self.price + self.instrument.tick
+
+    def best(self, side: str) -> Decimal:
+        """What the market gives a ``side`` order."""
+        return self.ask if side == "BUY" else self.bid
 
     def at_most(self, quantity: Decimal) -> Decimal:
         """How much of ``quantity`` the recorded volume still has."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import freezing
+from sandbox import book, freezing
 from sandbox.engine.core import Fees
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO, money
@@ -68,6 +68,10 @@ class SpotEngine:
         """Spot holds no positions: 0."""
         del symbol
         return 0
+
+    def resting(self, symbol: str) -> book.Levels:
+        """Bids and asks that accounts rest: price -> quantity."""
+        return book.levels(self.core.resting(symbol))
 
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
         """Bound what may fill at the next print (None: without bound)."""

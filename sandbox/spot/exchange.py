@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +116,8 @@ class SpotExchange:
         if not events:
             return
         wall = wall_ms()
+        changed = {e.order.symbol: None for e in events if isinstance(e, OrderReport)}
+        self.show_books(changed)
         for event in events:
             self.ledger.write_spot(event, wall)
             if self.users.of(event.account):
@@ -123,6 +125,11 @@ class SpotExchange:
                 if message is not None:
                     await self._tell(event.account, message)
         self.changed()
+
+    def show_books(self, symbols: Iterable[str]) -> None:
+        """Let the books show what now rests in them."""
+        for symbol in symbols:
+            self.hub.rest(symbol, self.engine.resting(symbol), self.now)
 
     async def _tell(self, account: str, message: dict[str, Any]) -> None:
         if self.faults.shapes_messages:

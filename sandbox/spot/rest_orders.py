@@ -28,9 +28,6 @@ def _answer(call: SpotCall, order: SpotOrder) -> dict[str, Any]:
 
 def _check_response_type(call: SpotCall) -> None:
     call.params.choice("newOrderRespType", "ACK", RESPONSES)
-    call.params.choice(
-        "selfTradePreventionMode", "NONE", ("NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH")
-    )
 
 
 def place_order(call: SpotCall) -> dict[str, Any]:

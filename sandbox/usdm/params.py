@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from sandbox import errors
+from sandbox.book import PREVENTIONS
 from sandbox.engine.algos import NewAlgo
 from sandbox.engine.model import CONDITIONAL_TYPES, TRAILING
 from sandbox.engine.orders import NewOrder
@@ -135,6 +136,7 @@ def new_order(params: Params) -> NewOrder:
         tif=_tif(params, required=kind == "LIMIT"),
         reduce_only=params.flag("reduceOnly"),
         client_id=_client_id(params, "newClientOrderId"),
+        prevention=params.choice("selfTradePreventionMode", PREVENTIONS[0], PREVENTIONS),
     )
 
 
@@ -169,6 +171,7 @@ def new_algo(params: Params) -> NewAlgo:
         price_protect=params.flag("priceProtect"),
         activate_price=params.amount("activatePrice"),
         callback_rate=params.amount("callbackRate"),
+        prevention=params.choice("selfTradePreventionMode", PREVENTIONS[0], PREVENTIONS),
     )
 
 
