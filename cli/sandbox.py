@@ -42,6 +42,10 @@ def serve(
     fills: str = typer.Option(
         "whole", help="whole: orders fill at once; volume: bounded by the recorded volume."
     ),
+    mark: str = typer.Option("last", help="The mark price: last, smoothed or recorded."),
+    marks: Path | None = typer.Option(
+        None, help="Folder of SYMBOL.parquet mark price candles, for --mark recorded."
+    ),
     faults: Path | None = typer.Option(None, help="TOML scenario of faults."),
     state: Path | None = typer.Option(
         None, help="SQLite file that the state survives a restart in; resumed when it exists."
@@ -81,6 +85,8 @@ def serve(
             count_orders=count_orders,
             accounts=accounts,
             fills=fills,
+            mark=mark,
+            marks=marks,
             faults=faults,
             state=state,
             state_every=state_every,

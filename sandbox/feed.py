@@ -44,6 +44,7 @@ class Feed:
         self.candle: Ticks | None = None
         self.update_id = 10_000_000
         self.ladder = Ladder()
+        self.marked = ZERO
         self.recent: deque[Tick] = deque(maxlen=RECENT_TRADES)
         self._row = -1
         self._running: Bar | None = None
@@ -55,6 +56,11 @@ class Feed:
     def symbol(self) -> str:
         """The symbol's name."""
         return self.instrument.symbol
+
+    @property
+    def mark(self) -> Decimal:
+        """The mark price: the last price unless another rule holds."""
+        return self.marked or self.price
 
     @property
     def bid(self) -> Decimal:

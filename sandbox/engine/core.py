@@ -97,7 +97,7 @@ class Core:
     ) -> None:
         """Record the wallet and the named positions as they are now."""
         positions = tuple(copy.copy(account.position(symbol)) for symbol in symbols)
-        marks = tuple(self.markets[symbol].price for symbol in symbols)
+        marks = tuple(self.markets[symbol].mark for symbol in symbols)
         self.events.append(
             AccountChanged(
                 account.name,

@@ -105,6 +105,14 @@ class SpotEngine:
                     found.append(order.level or order.stop_price)
         return [level for level in found if level > 0]
 
+    def mark_levels(self, symbol: str) -> list[Decimal]:
+        """Spot has no mark price."""
+        del symbol
+        return []
+
+    def set_mark(self, symbol: str, mark: Decimal) -> None:
+        """Spot has no mark price."""
+
     def apply_funding(self, symbol: str, rate: Decimal) -> None:
         """Spot pays no funding."""
 

@@ -190,8 +190,8 @@ def trade_event(tick: Tick) -> Json:
 
 
 def mark_price_event(feed: Feed, rate: Decimal, time: int) -> Json:
-    """The `markPrice` stream's event; the mark price is the last price."""
-    price = money_text(feed.price)
+    """The `markPrice` stream's event; the index is not recorded, the mark price stands for it."""
+    price = money_text(feed.mark)
     return {
         "e": "markPriceUpdate",
         "E": time,
@@ -207,7 +207,7 @@ def mark_price_event(feed: Feed, rate: Decimal, time: int) -> Json:
 
 def premium_index(feed: Feed, rate: Decimal, time: int) -> Json:
     """Mark price and funding as REST answers them."""
-    price = money_text(feed.price)
+    price = money_text(feed.mark)
     return {
         "symbol": feed.symbol,
         "markPrice": price,

@@ -159,7 +159,7 @@ def funding_rate(call: Call) -> list[Any]:
             "symbol": feed.symbol,
             "fundingTime": paid,
             "fundingRate": f"{rate:f}",
-            "markPrice": str(feed.price),
+            "markPrice": str(feed.mark),
             "rateType": "SETTLED",
         }
         for feed in call.feeds()

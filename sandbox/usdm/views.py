@@ -269,7 +269,7 @@ def income_view(income: Income) -> Json:
 
 def position_risk(core: Core, account: Account, position: Position) -> Json:
     """A position as `v3/positionRisk` shows it."""
-    mark = core.markets[position.symbol].price
+    mark = core.markets[position.symbol].mark
     amount = position.amount
     isolated_margin = position.isolated_wallet + margin.unrealised(core, position)
     initial = margin.initial(core, position)
