@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sandbox.access import Credentials
 from sandbox.accounts import AccountPlan, one_account, read_accounts
-from sandbox.clock import Clock, LockstepClock, PacedClock
+from sandbox.clock import Clock, LockstepClock, PacedClock, SteppedClock
 from sandbox.engine.engine import Engine
 from sandbox.faults import Faults
 from sandbox.feed import Feed
@@ -175,12 +175,14 @@ def make_clock(settings: Settings) -> Clock:
     """The clock that the settings ask for."""
     if settings.clock == "lockstep":
         return LockstepClock()
+    if settings.clock == "stepped":
+        return SteppedClock()
     return PacedClock(1.0 if settings.clock == "real" else settings.speed)
 
 
 def refine_ms(settings: Settings) -> int | None:
     """Spacing of the path's points; None walks a minute only where something is at stake."""
-    if settings.clock == "lockstep":
+    if settings.clock in ("lockstep", "stepped"):
         return None
     paced = 1.0 if settings.clock == "real" else settings.speed
     return SECOND_MS if paced <= REFINED_UP_TO else 60 * SECOND_MS

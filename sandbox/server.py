@@ -9,7 +9,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from sandbox.assembly import Venues, assemble, make_clock, refine_ms
-from sandbox.clock import wall_ms
+from sandbox.clock import SteppedClock, wall_ms
 from sandbox.control import Control
 from sandbox.gateway import Gateway, Routes
 from sandbox.mischief import Mischief
@@ -134,6 +134,9 @@ class SandboxServer:
             # Status says it and the log has the cause; clients can still ask for their orders.
             logging.getLogger(__name__).exception("the replay stopped")
             self.replay.failed = True
+        finally:
+            if isinstance(self.clock, SteppedClock):
+                self.clock.finish()
 
     async def _keep_ledger(self) -> None:
         while True:

@@ -13,7 +13,7 @@ from trading.errors import SettingsError
 
 CHOICES = {
     "venue": ("usdm", "spot", "both"),
-    "clock": ("real", "accelerated", "lockstep"),
+    "clock": ("real", "accelerated", "lockstep", "stepped"),
     "fills": ("whole", "volume"),
     "mark": ("last", "smoothed", "recorded"),
 }
