@@ -53,7 +53,9 @@ def serve(
     state_every: float = typer.Option(
         0.0, help="Save the state each so many seconds only: a kill loses what came after."
     ),
-    strict: bool = typer.Option(True, help="Refuse parameters that a call does not have (-1104)."),
+    strict: bool = typer.Option(
+        True, help="Refuse parameters that a call does not have, twice or empty."
+    ),
     retired: bool = typer.Option(False, help="Also serve the endpoints that Binance retired."),
 ) -> None:
     """Serve the exchange until SIGTERM; prints one line when it listens.

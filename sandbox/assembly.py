@@ -166,6 +166,7 @@ def _spot(
         clock=shared.clock,
         limits=limits,
         hub=SpotHub(feeds),
+        listen_keys=ListenKeys(shared.settings.seed),
         faults=shared.faults,
         strict=shared.settings.strict,
     )

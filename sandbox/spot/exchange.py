@@ -24,6 +24,7 @@ from sandbox.spot.model import (
     SpotEvent,
 )
 from sandbox.spot.streams import SpotHub
+from sandbox.usdm.listen_keys import ListenKeys
 from sandbox.usdm.params import Params
 from sandbox.usdm.streams import Hub
 from sandbox.ws_api import Session
@@ -82,6 +83,7 @@ class SpotExchange:
     limits: Limits
     hub: SpotHub
     users: UserStreams = field(default_factory=UserStreams)
+    listen_keys: ListenKeys = field(default_factory=lambda: ListenKeys(0))
     faults: Faults = field(default_factory=Faults)
     requests: int = 0
     strict: bool = True
@@ -120,7 +122,7 @@ class SpotExchange:
         self.show_books(changed)
         for event in events:
             self.ledger.write_spot(event, wall)
-            if self.users.of(event.account):
+            if self.users.of(event.account) or self.listen_keys.key_of(event.account):
                 message = user_message(event)
                 if message is not None:
                     await self._tell(event.account, message)
@@ -151,6 +153,7 @@ class SpotExchange:
         for session, number in self.users.of(account):
             self.hub.messages += 1
             await session.send({"subscriptionId": number, "event": message})
+        self.hub.send_user(self.listen_keys.key_of(account), message)
 
     def audience_changed(self) -> None:
         """Let a clock in lockstep know whether anybody listens."""

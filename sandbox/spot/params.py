@@ -8,7 +8,6 @@ from sandbox import errors
 from sandbox.book import PREVENTIONS
 from sandbox.numbers import ZERO
 from sandbox.spot.model import CONDITIONAL, TYPES, NewOrder
-from sandbox.spot.refusals import BAD_QUANTITIES
 from sandbox.usdm.params import CLIENT_ID, Params
 
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
@@ -51,7 +50,7 @@ def new_order(params: Params) -> NewOrder:
         if (params.text("quantity") is None) == (params.text("quoteOrderQty") is None):
             if params.text("quantity") is None:
                 raise errors.MISSING("quantity")
-            raise BAD_QUANTITIES()
+            raise errors.COMBINATION()
     else:
         params.need("quantity")
     _check_price(params, "price", kind)

@@ -16,7 +16,7 @@ NAME = re.compile(
     r"(?P<kind>kline|aggTrade|trade|bookTicker|miniTicker|ticker|depth|avgPrice)"
     r"(?P<argument>_\w+|\d+)?(?:@(?:100ms|1000ms|\+08:00))?$"
 )
-# `!ticker@arr` was retired on 2026-03-26, `!bookTicker` before.
+# `!bookTicker` was retired before 2026.
 ALL_MARKET = {"!miniTicker@arr": "miniTicker"}
 
 
@@ -33,6 +33,11 @@ def parse_stream(name: str) -> Stream | None:
         "depth": argument in ("", "5", "10", "20"),
     }.get(kind, not argument)
     return Stream(name, match["symbol"].upper(), kind, argument) if valid else None
+
+
+def parse_old_stream(name: str) -> Stream | None:
+    """The same with the stream of all tickers, which was retired on 2026-03-26."""
+    return Stream(name, "", "ticker", "") if name == "!ticker@arr" else parse_stream(name)
 
 
 class SpotHub(Hub):
