@@ -67,7 +67,7 @@ def _run(
     columns = read_candles(path)
     seconds_load = time.perf_counter() - begun
     enable_compiling()
-    result = run_backtest(chosen, columns, with_file_interval(fixed, (), columns), costs)
+    result = run_backtest(chosen, columns, with_file_interval(chosen, fixed, (), columns), costs)
     if trades_out is not None:
         _write_trades(trades_out, result.trades)
     dealings = dealings_of(result, costs)

@@ -28,6 +28,7 @@ from lake.releases import (
     rollback,
 )
 from trading.errors import DataError, ParameterError, ReleaseRefused
+from trading.strategies.registry import get_strategy
 
 HOUR = timedelta(hours=1)
 
@@ -317,6 +318,18 @@ def test_a_rewritten_release_without_a_change_is_accepted(root: Path) -> None:
     publish(root, candidate(), WALL)
     _rewrite(root, lambda _: None)
     assert read_current(root, AS_OF).strategies
+
+
+def test_a_release_of_before_a_parameter_that_is_off_existed_is_accepted(root: Path) -> None:
+    publish(root, candidate(), WALL)
+    entry = read_current(root, AS_OF).strategies[0]
+    optional = get_strategy(entry.strategy).optional
+    assert "half_close" in optional
+    older = {name: value for name, value in entry.params.items() if name not in optional}
+    _rewrite(root, _set("strategies", 0, "params", value=older))
+    read = read_current(root, AS_OF).strategies[0]
+    assert read.params == older
+    assert get_strategy(entry.strategy).resolve(read.params) == entry.params
 
 
 def _flip_byte(path: Path) -> None:

@@ -48,7 +48,9 @@ CASES = {
     ),
 }
 # Every strategy, those above too, with its own defaults on minute candles.
-CASES |= {name: (name, {"filters": "off", "signal_tf": "1m"}) for name in strategy_names()}
+ICT = {"trend_tf": "15m", "zone_tf": "5m", "length": 3, "pool_tolerance": 0.003}
+ALL = {"filters": "off", "signal_tf": "1m"} | ICT
+CASES |= {name: (name, get_strategy(name).accepted(ALL)) for name in strategy_names()}
 
 
 OFTEN = {"filters": "off", "signal_tf": "5m", "rsi_entry": 40.0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from quick_values import quick_values
 
 from trading.candles import DAY_MS, Candle
 from trading.decider import Decider
@@ -40,7 +41,7 @@ def test_an_unknown_strategy_is_refused_with_the_known_names():
 
 @pytest.mark.parametrize("name", strategy_names())
 def test_every_reason_that_a_strategy_gives_on_real_candles_is_a_sentence(name, bitcoin):
-    decider = Decider(get_strategy(name), {"filters": "off", "signal_tf": "1m"}, 60_000)
+    decider = Decider(get_strategy(name), quick_values(name), 60_000)
     told = [decider.on_candle(bitcoin.candle(row)) for row in range(4_000)]
     assert all(decision.reason.strip() for decision in told)
     assert len({decision.reason.split()[0] for decision in told}) > 1
