@@ -29,6 +29,9 @@ def backtest(
         [], "--set", help="NAME=VALUE of a parameter; repeatable, the others keep their defaults."
     ),
     fee_bps: float = typer.Option(5.0, help="Fee of each side, in basis points."),
+    maker_fee_bps: float = typer.Option(
+        None, help="Fee of fills that rest; without it --fee-bps (for maker: 2)."
+    ),
     json_out: str = typer.Option(
         None, "--json", help="Write the result to this file; - is standard output."
     ),
@@ -36,19 +39,28 @@ def backtest(
 ) -> None:
     """Back-test one parameter set over a candle file.
 
-    Signals are judged on every candle of the file unless signal_tf is set.
+    Signals are judged on every candle of the file unless signal_tf is set. The market-maker grid is
+    simulated too: --strategy maker, or --preset maker.
 
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet
     """
     from cli.choosing import choose
+    from cli.maker import MakerRun, given_rules, is_maker, run_maker, text_of
     from cli.results import STDOUT, check_output, write_json
     from trading.simulation import Costs
 
-    chosen, fixed = choose(strategy, preset, settings)
-    costs = Costs(fee_bps=fee_bps)
     check_output("--json", json_out)
     check_output("--trades", trades_out)
+    costs = Costs(fee_bps=fee_bps, maker_fee_bps=maker_fee_bps)
+    if is_maker(strategy, preset):
+        given = given_rules(preset, settings)
+        found = run_maker(MakerRun(candles, given, fee_bps, maker_fee_bps, trades_out))
+        write_json(json_out, found)
+        if json_out != STDOUT:
+            typer.echo(text_of(found))
+        return
+    chosen, fixed = choose(strategy, preset, settings)
     document, metrics, dealings = _run(chosen, candles, fixed, costs, trades_out)
     write_json(json_out, document)
     if json_out != STDOUT:
