@@ -16,7 +16,14 @@ ICT: dict[str, Value] = {
     "sweep_window": 100,
 }
 
+FORECAST: dict[str, Value] = {
+    "weight_return_1": -0.5,
+    "weight_rsi": 0.002,
+    "weight_volume": 0.0001,
+    "least_move": 0.0002,
+}
+
 
 def quick_values(name: str) -> dict[str, Value]:
     """Those of the strategy ``name``."""
-    return get_strategy(name).accepted(ICT if name.startswith("ict_") else BARE)
+    return get_strategy(name).accepted(ICT if name.startswith("ict_") else BARE | FORECAST)

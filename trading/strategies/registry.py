@@ -17,6 +17,7 @@ from trading.strategies.dynamic_breakout import DynamicBreakout
 from trading.strategies.ict_aggressive import IctAggressive
 from trading.strategies.ict_conservative import IctConservative
 from trading.strategies.ict_mixed import IctMixed
+from trading.strategies.ml import Ml
 from trading.strategies.momentum import Momentum
 from trading.strategies.pullback import Pullback
 from trading.strategies.rsi_bollinger import RsiBollinger
@@ -32,6 +33,7 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     IctAggressive,
     IctConservative,
     IctMixed,
+    Ml,
     Momentum,
     Pullback,
     RsiBollinger,
