@@ -48,7 +48,11 @@ CASES = {
     ),
 }
 # Every strategy, those above too, with its own defaults on minute candles.
-CASES |= {name: (name, {"filters": "off", "signal_tf": "1m"}) for name in strategy_names()}
+EASY = {"surge": {"long_span": 120, "band_span": 60, "scan": "off", "m1_needed": 3}}
+CASES |= {
+    name: (name, {"filters": "off", "signal_tf": "1m", **EASY.get(name, {})})
+    for name in strategy_names()
+}
 
 
 OFTEN = {"filters": "off", "signal_tf": "5m", "rsi_entry": 40.0}

@@ -17,6 +17,7 @@ from trading.strategies.dynamic_breakout import DynamicBreakout
 from trading.strategies.momentum import Momentum
 from trading.strategies.pullback import Pullback
 from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.strategies.surge import Surge
 from trading.strategies.wave import Wave
 
 GROUP = "nocturne.strategies"
@@ -29,6 +30,7 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     Momentum,
     Pullback,
     RsiBollinger,
+    Surge,
     Wave,
 )
 
