@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from trading.metrics import Metrics
+    from trading.metrics import Dealings, Metrics
     from trading.simulation import Costs, Trades
     from trading.strategies.base import Strategy, Value
 
@@ -49,26 +49,28 @@ def backtest(
     costs = Costs(fee_bps=fee_bps)
     check_output("--json", json_out)
     check_output("--trades", trades_out)
-    document, metrics = _run(chosen, candles, fixed, costs, trades_out)
+    document, metrics, dealings = _run(chosen, candles, fixed, costs, trades_out)
     write_json(json_out, document)
     if json_out != STDOUT:
-        _print(metrics)
+        _print(metrics, dealings)
 
 
 def _run(
     chosen: Strategy, path: Path, fixed: dict[str, Value], costs: Costs, trades_out: str | None
-) -> tuple[dict[str, Any], Metrics]:
+) -> tuple[dict[str, Any], Metrics, Dealings]:
     from cli.candle_files import read_candles
     from cli.results import enable_compiling, measured, with_file_interval
+    from trading.dealings import dealings_of
     from trading.simulation import backtest as run_backtest
 
     begun = time.perf_counter()
     columns = read_candles(path)
     seconds_load = time.perf_counter() - begun
     enable_compiling()
-    result = run_backtest(chosen, columns, with_file_interval(fixed, (), columns), costs)
+    result = run_backtest(chosen, columns, with_file_interval(chosen, fixed, (), columns), costs)
     if trades_out is not None:
         _write_trades(trades_out, result.trades)
+    dealings = dealings_of(result, costs)
     document = {
         "strategy": chosen.name,
         "candles": str(path),
@@ -78,8 +80,9 @@ def _run(
         "seconds_search": result.seconds_run,
         "ambiguous_candles": result.ambiguous_candles,
         "results": [measured(fixed, result.metrics)],
+        "dealings": dealings.as_dict(),
     }
-    return document, result.metrics
+    return document, result.metrics, dealings
 
 
 def _write_trades(target: str, trades: Trades) -> None:
@@ -107,11 +110,11 @@ def _write_trades(target: str, trades: Trades) -> None:
         raise DataError(f"--trades {target} cannot be written: {error}") from error
 
 
-def _print(metrics: Metrics) -> None:
+def _print(metrics: Metrics, dealings: Dealings) -> None:
     """Every measure on its own line."""
     from cli.results import format_measure
 
-    measures = metrics.as_dict()
+    measures = metrics.as_dict() | dealings.as_dict()
     width = max(len(name) for name in measures)
     for name, value in measures.items():
         typer.echo(f"{name:<{width}}  {format_measure(name, value):>12}")

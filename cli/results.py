@@ -35,6 +35,9 @@ _SHARES = {
     "cagr",
     "expectancy",
     "worst_trade",
+    "fees",
+    "slippage",
+    "funding",
 }
 
 
@@ -59,12 +62,15 @@ def parse_settings(texts: Sequence[str], strategy: Strategy) -> dict[str, Value]
 
 
 def with_file_interval(
-    settings: Mapping[str, Value], searched: Iterable[str], candles: CandleColumns
+    strategy: Strategy,
+    settings: Mapping[str, Value],
+    searched: Iterable[str],
+    candles: CandleColumns,
 ) -> dict[str, Value]:
     """The settings, with signals judged on every candle of the file unless they say otherwise."""
     from trading.candles import interval_name
 
-    if "signal_tf" in settings or "signal_tf" in searched:
+    if "signal_tf" in settings or "signal_tf" in searched or not strategy.has("signal_tf"):
         return dict(settings)
     return {**settings, "signal_tf": interval_name(candles.interval_ms)}
 

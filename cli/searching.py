@@ -74,7 +74,9 @@ def run_search(wanted: Wanted) -> tuple[dict[str, Any], Found, str]:
     count = grid.size if wanted.trials is None else wanted.trials
     say(f"searching {min(count, grid.size):,} combinations over {len(columns):,} candles ...")
     enable_compiling()
-    fixed = with_file_interval(wanted.fixed, [axis.name for axis in grid.axes], columns)
+    fixed = with_file_interval(
+        wanted.strategy, wanted.fixed, [axis.name for axis in grid.axes], columns
+    )
     work = Work(wanted.strategy, columns, fixed, wanted.costs)
     seconds_compile = _compile(work, grid)
     begun = time.perf_counter()

@@ -77,6 +77,14 @@ _OWN_AXES = {
 }
 
 
+# The ICT strategies have structural stops and liquidity targets instead.
+_ICT_AXIS = {
+    "ict_aggressive": ("gap_window", "3,5,8", "3:8:1"),
+    "ict_conservative": ("break_age", "12,24,48", "12:48:6"),
+    "ict_mixed": ("sweep_window", "10,20,30", "10:30:5"),
+}
+
+
 # Filters stay on: without them a position has no emergency stop either. A few weeks of history hold
 # hardly a filtered signal, so the demo's preset turns them off (config/presets/demo.toml).
 def _default_grids() -> dict[str, StrategyGrids]:
@@ -105,6 +113,10 @@ def _default_grids() -> dict[str, StrategyGrids]:
     for name, (axis, coarse, fine) in _OWN_AXES.items():
         grids[name] = StrategyGrids(
             long={axis: coarse, **_STOPS_LONG}, recent={axis: fine, **_STOPS_RECENT}
+        )
+    for name, (axis, coarse, fine) in _ICT_AXIS.items():
+        grids[name] = StrategyGrids(
+            long={axis: coarse, "min_reward": "0,1,2"}, recent={axis: fine, "min_reward": "0:2:0.5"}
         )
     return grids
 

@@ -85,12 +85,17 @@ class Series:
         ]
 
 
-def read_series(path: Path) -> Series:
-    """Candles of a parquet file with ``open_time`` (UTC), open, high, low, close, volume."""
+def read_series(path: Path, *, traded: bool = True) -> Series:
+    """Candles of a parquet file with ``open_time`` (UTC), open, high, low, close, volume.
+
+    What is not ``traded`` (a mark price) needs no volume.
+    """
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: not a readable parquet file ({error})") from error
+    if not traded and "volume" not in table.column_names:
+        table = table.append_column("volume", pa.array(np.zeros(table.num_rows)))
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
         raise DataError(

@@ -6,9 +6,11 @@ from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 
+from sandbox.book import Levels
 from sandbox.candles import Bar, Funding, Series, Ticks, ticks_at
 from sandbox.instruments import Instrument
 from sandbox.intervals import MINUTE, bar_start, next_start
+from sandbox.ladder import BookChange, Ladder, Side
 from sandbox.numbers import ZERO
 
 FUNDING_EVERY_MS = 8 * 60 * MINUTE
@@ -41,6 +43,8 @@ class Feed:
         self.minute = 0
         self.candle: Ticks | None = None
         self.update_id = 10_000_000
+        self.ladder = Ladder()
+        self.marked = ZERO
         self.recent: deque[Tick] = deque(maxlen=RECENT_TRADES)
         self._row = -1
         self._running: Bar | None = None
@@ -52,6 +56,42 @@ class Feed:
     def symbol(self) -> str:
         """The symbol's name."""
         return self.instrument.symbol
+
+    @property
+    def mark(self) -> Decimal:
+        """The mark price: the last price unless another rule holds."""
+        return self.marked or self.price
+
+    @property
+    def bid(self) -> Decimal:
+        """The market's best bid: one tick below the last price."""
+        return self.price - self.instrument.tick
+
+    @property
+    def ask(self) -> Decimal:
+        """The market's best ask: one tick above the last price."""
+        return self.price + self.instrument.tick
+
+    def book(self, count: int) -> tuple[Side, Side]:
+        """Bids and asks as price -> quantity texts, best first."""
+        self.ladder.open(self.instrument, self.bid, self.ask, self.update_id)
+        return self.ladder.sides(self.instrument, self.bid, self.ask, count)
+
+    def best(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Best bid and best ask as (price, quantity)."""
+        return self.ladder.best(self.instrument, self.bid, self.ask)
+
+    def book_change(self) -> BookChange:
+        """What has changed in the book since this was asked last."""
+        return self.ladder.change(self.instrument, self.bid, self.ask, self.update_id)
+
+    def rest(self, levels: Levels) -> bool:
+        """Show what accounts rest now; False when nothing has changed."""
+        if self.ladder.rested == levels:
+            return False
+        self.ladder.rested = levels
+        self.update_id += 1
+        return True
 
     def start(self, begin: int) -> None:
         """Stand at market time ``begin``: the price is the open there, else the last close."""

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sandbox.candles import Funding, Series, derive_rules, read_folder, read_funding
+from sandbox.candles import Funding, Series, derive_rules, read_folder, read_funding, read_series
 from sandbox.feed import Feed
 from sandbox.instruments import BUILT_IN, Instrument, read_instruments
 from sandbox.intervals import MINUTE
+from sandbox.mark import MarkRule, RecordedMark, SmoothedMark
 from sandbox.replay import Span
 from sandbox.settings import Settings, iso
 from sandbox.spot.instruments import BUILT_IN as SPOT_BUILT_IN
@@ -68,6 +69,31 @@ def _read_funding(settings: Settings, symbol: str) -> Funding:
         name = f"funding/{settings.candles.resolve().name}/{symbol}.parquet"
         found = _first(folder / name for folder in _parents(settings))
     return read_funding(found) if found else Funding()
+
+
+def load_marks(settings: Settings, feeds: Mapping[str, Feed]) -> dict[str, MarkRule]:
+    """The rule of each symbol's mark price; none where it is the last price.
+
+    Recorded mark candles stand in ``--marks``, else in ``mark/<folder name>`` near the candles.
+    """
+    if settings.mark == "last":
+        return {}
+    if settings.mark == "smoothed":
+        return {symbol: SmoothedMark() for symbol in feeds}
+    folder = settings.candles / "usdm" if settings.venue == "both" else settings.candles
+    near = (base / "mark" / folder.resolve().name for base in folder.resolve().parents[:2])
+    found = settings.marks or next((path for path in near if path.is_dir()), None)
+    if found is None:
+        raise DataError(
+            f"{settings.candles}: no mark candles near it; give --marks DIR, or --mark smoothed"
+        )
+    return {symbol: _read_mark(found / f"{symbol}.parquet") for symbol in feeds}
+
+
+def _read_mark(path: Path) -> MarkRule:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; --mark recorded needs mark candles of each symbol")
+    return RecordedMark(read_series(path, traded=False))
 
 
 def _parents(settings: Settings) -> tuple[Path, ...]:

@@ -40,8 +40,7 @@ HEADER = ("strategy", "entries", "symbols", "trades", "entries, no filters", "tr
 def count(name: str, series: Sequence[CandleColumns], values: Mapping[str, Value]) -> list[int]:
     """Entries, symbols that had any, trades."""
     strategy = get_strategy(name)
-    known = {parameter.name for parameter in strategy.parameters}
-    params = {key: value for key, value in values.items() if key in known}
+    params = strategy.accepted(values)
     entries, symbols, trades = 0, 0, 0
     for candles in series:
         found = int(np.count_nonzero(decide(strategy, candles, params)[:, ACTION] == ENTER))

@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -20,6 +22,25 @@ from numba.core import config, types
 from numba.core.registry import cpu_target
 
 from trading.kernel import Rebuilder, is_apart
+
+
+def _load_without_blas() -> None:
+    """Load numba's array functions without linear algebra, which no kernel may use (its last bits
+    differ).
+
+    They would import scipy's for it, which takes a fifth of a second in every process.
+    """
+    wanted, name = "numba.np.arraymath", "scipy.linalg"
+    if wanted in sys.modules or name in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # makes an import of it fail
+    try:
+        import_module(wanted)
+    finally:
+        del sys.modules[name]
+
+
+_load_without_blas()
 
 SOURCE_ROOT = Path(__file__).parent
 CACHE_VARIABLE = "NOCTURNE_CACHE"

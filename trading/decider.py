@@ -207,7 +207,7 @@ class Setup:
     def resolved(cls, strategy: Strategy, params: Mapping[str, Value], base_ms: int) -> Setup:
         """The same from parameters that are resolved already."""
         filtered = strategy.filters_on(params)
-        needs_filter_tf = filtered or params["stop_loss"] == 0.0
+        needs_filter_tf = filtered or strategy.needs_atr(params)
         setup = cls(
             strategy=strategy,
             params=params,
@@ -223,8 +223,9 @@ class Setup:
         named = ("signal_tf", setup.signal_ms), ("filter_tf", setup.filter_ms)
         for name, length in (*named, ("hourly_trend", setup.hourly_ms)):
             if length % base_ms:
+                value = params.get(name, interval_name(length))
                 raise ParameterError(
-                    f"{strategy.name}: {name} = {params[name]} cannot be built from candles of "
+                    f"{strategy.name}: {name} = {value} cannot be built from candles of "
                     f"{interval_name(base_ms)}; give a multiple of it"
                 )
         return setup

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from flows.provenance import code_version, key_of, stable_json
 from flows.settings import ResearchSettings
 from lake.partitions import PartitionRef
+from trading.candles import interval_name
 from trading.simulation.results import Costs
 from trading.strategies.base import Strategy, Value
 
@@ -58,7 +59,7 @@ class Question:
 
     def signal_interval(self, params: Params) -> str:
         """Name of the candles on which ``params`` judge signals."""
-        return str(params.get("signal_tf", self.strategy.parameter("signal_tf").default))
+        return interval_name(self.strategy.signal_tf(self.strategy.resolve(params)))
 
     @property
     def trials(self) -> tuple[Params, ...]:

@@ -70,6 +70,20 @@ class Core:
         self.last_algo_id += 1
         return self.last_algo_id
 
+    def next_trade_id(self) -> int:
+        """A new id of a trade; both sides of a trade between accounts carry the same."""
+        self.last_trade_id += 1
+        return self.last_trade_id
+
+    def resting(self, symbol: str) -> list[Order]:
+        """The open orders of all accounts in ``symbol``: every one of them has a limit price."""
+        return [
+            order
+            for account in self.accounts.values()
+            for order in account.open_orders.values()
+            if order.symbol == symbol
+        ]
+
     def tell_order(self, order: Order, execution: str, fill: Fill | None = None) -> None:
         """Record a change of ``order`` as it is now."""
         self.events.append(OrderChanged(order.account, self.now, execution, copy.copy(order), fill))
@@ -83,7 +97,7 @@ class Core:
     ) -> None:
         """Record the wallet and the named positions as they are now."""
         positions = tuple(copy.copy(account.position(symbol)) for symbol in symbols)
-        marks = tuple(self.markets[symbol].price for symbol in symbols)
+        marks = tuple(self.markets[symbol].mark for symbol in symbols)
         self.events.append(
             AccountChanged(
                 account.name,

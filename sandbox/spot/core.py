@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from sandbox.book import PREVENTED
 from sandbox.engine.core import Fees
 from sandbox.errors import BAD_SYMBOL
 from sandbox.instruments import Instrument
@@ -52,6 +53,20 @@ class SpotCore:
             raise BAD_SYMBOL()
         return market
 
+    def next_trade_id(self) -> int:
+        """A new id of a trade; both sides of a trade between accounts carry the same."""
+        self.last_trade_id += 1
+        return self.last_trade_id
+
+    def resting(self, symbol: str) -> list[SpotOrder]:
+        """The working limit orders of all accounts in ``symbol``."""
+        return [
+            order
+            for account in self.accounts.values()
+            for order in account.open_orders.values()
+            if order.symbol == symbol and order.working and order.limited
+        ]
+
     def tell_order(self, order: SpotOrder, execution: str, fill: SpotFill | None = None) -> None:
         """Record a change of ``order`` as it is now."""
         self.last_execution += 1
@@ -91,14 +106,21 @@ class SpotCore:
             )
         )  # fmt: skip
 
-    def fill(self, order: SpotOrder, quantity: Decimal, price: Decimal, *, maker: bool) -> SpotFill:
+    def fill(
+        self,
+        order: SpotOrder,
+        quantity: Decimal,
+        price: Decimal,
+        *,
+        maker: bool,
+        trade_id: int = 0,
+    ) -> SpotFill:
         """Trade ``quantity`` of ``order`` at ``price``; the fee comes out of what is received."""
         account = self.accounts[order.account]
         instrument = self.markets[order.symbol].instrument
         rate = self.fees.maker if maker else self.fees.taker
         value = quantity * price
-        self.last_trade_id += 1
-        trade_id = self.last_trade_id
+        trade_id = trade_id or self.next_trade_id()
         order.filled += quantity
         order.spent += value
         order.update_time = self.now
@@ -146,11 +168,11 @@ class SpotCore:
         return order.remaining * price
 
     def end(self, order: SpotOrder, status: str, *, expiry: str = "") -> None:
-        """End an order as CANCELED or EXPIRED."""
+        """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (told as TRADE_PREVENTION)."""
         account = self.accounts[order.account]
         instrument = self.markets[order.symbol].instrument
         order.status, order.update_time, order.expiry = status, self.now, expiry
         account.open_orders.pop(order.order_id, None)
         self.hold(order)
-        self.tell_order(order, status)
+        self.tell_order(order, "TRADE_PREVENTION" if status == PREVENTED else status)
         self.show(account, instrument.quote if order.buying else instrument.base)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import freezing
+from sandbox import book, freezing
 from sandbox.engine.core import Fees
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO, money
@@ -69,6 +69,10 @@ class SpotEngine:
         del symbol
         return 0
 
+    def resting(self, symbol: str) -> book.Levels:
+        """Bids and asks that accounts rest: price -> quantity."""
+        return book.levels(self.core.resting(symbol))
+
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
         """Bound what may fill at the next print (None: without bound)."""
         self.core.markets[symbol].supply = quantity
@@ -100,6 +104,14 @@ class SpotEngine:
                 else:
                     found.append(order.level or order.stop_price)
         return [level for level in found if level > 0]
+
+    def mark_levels(self, symbol: str) -> list[Decimal]:
+        """Spot has no mark price."""
+        del symbol
+        return []
+
+    def set_mark(self, symbol: str, mark: Decimal) -> None:
+        """Spot has no mark price."""
 
     def apply_funding(self, symbol: str, rate: Decimal) -> None:
         """Spot pays no funding."""

@@ -46,10 +46,17 @@ def trade_event(tick: Tick) -> Json:
     return event | {"M": True}
 
 
-def book_ticker_event(instrument: Instrument, tick: Tick) -> Json:
+def book_ticker_event(feed: Feed) -> Json:
     """The `bookTicker` stream's event; on spot it has neither type nor time."""
-    event = usdm.book_ticker_event(instrument, tick)
-    return {name: event[name] for name in ("u", "s", "b", "B", "a", "A")}
+    (bid, bid_quantity), (ask, ask_quantity) = feed.best()
+    return {
+        "u": feed.update_id,
+        "s": feed.symbol,
+        "b": bid,
+        "B": bid_quantity,
+        "a": ask,
+        "A": ask_quantity,
+    }
 
 
 def book_ticker_view(feed: Feed) -> Json:
@@ -64,20 +71,15 @@ def depth_view(feed: Feed, limit: int) -> Json:
     return {name: shown[name] for name in ("lastUpdateId", "bids", "asks")}
 
 
-def depth_event(instrument: Instrument, tick: Tick) -> Json:
+def depth_event(feed: Feed, time: int) -> Json:
     """The `depth` stream's difference."""
-    event = usdm.depth_event(instrument, tick)
+    event = usdm.depth_event(feed, time)
     return {name: event[name] for name in ("e", "E", "s", "U", "u", "b", "a")}
 
 
-def partial_depth(instrument: Instrument, tick: Tick, levels: int) -> Json:
+def partial_depth(feed: Feed, levels: int) -> Json:
     """The best levels of the book."""
-    bids, asks = usdm.book_sides(instrument, tick.price, levels)
-    return {
-        "lastUpdateId": tick.update_id,
-        "bids": [list(level) for level in bids.items()],
-        "asks": [list(level) for level in asks.items()],
-    }
+    return depth_view(feed, levels)
 
 
 def day_view(feed: Feed) -> Json:

@@ -32,6 +32,7 @@ class NewOrder:
     tif: str = "GTC"
     client_id: str = ""
     list_id: int = -1
+    prevention: str = "EXPIRE_MAKER"
 
 
 @dataclass(slots=True)
@@ -62,7 +63,12 @@ class SpotOrder:
     extreme: Decimal = ZERO
     cancel_id: str = ""
     expiry: str = ""
-    ahead: Decimal = ZERO
+    prevention: str = "EXPIRE_MAKER"
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Its place in time at its price: it stands in the book since it works."""
+        return (self.working_time, self.order_id)
 
     @property
     def open(self) -> bool:
@@ -220,6 +226,19 @@ class SpotMarket:
     def ask(self) -> Decimal:
         """Best ask: one tick above the last price."""
         return self.price + self.instrument.tick
+
+    def best(self, side: str) -> Decimal:
+        """What the market gives a ``side`` order."""
+        return self.ask if side == "BUY" else self.bid
+
+    def at_most(self, quantity: Decimal) -> Decimal:
+        """How much of ``quantity`` the recorded volume still has."""
+        return quantity if self.supply is None else min(quantity, self.supply)
+
+    def consume(self, quantity: Decimal) -> None:
+        """Take from the recorded volume."""
+        if self.supply is not None:
+            self.supply -= quantity
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ def order_view(order: SpotOrder) -> Json:
         "updateTime": order.update_time,
         "isWorking": order.working,
         "workingTime": order.working_time,
-        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "selfTradePreventionMode": order.prevention,
     }
 
 
@@ -78,7 +78,7 @@ def result(order: SpotOrder) -> Json:
         "type": order.type,
         "side": order.side,
         "workingTime": order.working_time,
-        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "selfTradePreventionMode": order.prevention,
     }
     return shown | (_trigger(order) if order.stop_price or order.trailing else {})
 
@@ -255,7 +255,7 @@ def execution_report(event: OrderReport) -> Json:
         "Y": money_text(fill.price * fill.quantity) if fill else "0.00000000",
         "Q": money_text(order.quote),
         "W": order.working_time,
-        "V": "EXPIRE_MAKER",
+        "V": order.prevention,
     }
     if order.trailing:
         report |= {"d": order.trailing, "D": order.trailing_time}

@@ -27,8 +27,9 @@ def test_every_strategy_decides_the_same_at_both_speeds(path: Path) -> None:
     values = {"filters": "off", "signal_tf": "15m"}
     for name in strategy_names():
         strategy = get_strategy(name)
-        fast = decide(strategy, candles, values)
-        plain = decide(strategy, candles, values, compiled=False)
+        known = strategy.accepted(values)
+        fast = decide(strategy, candles, known)
+        plain = decide(strategy, candles, known, compiled=False)
         assert fast.tobytes() == plain.tobytes(), name
     labels = label_candles(candles)
     assert np.array_equal(labels, label_candles(candles, compiled=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from quick_values import quick_values
 
 from trading.candles import DAY_MS, Candle
 from trading.decider import Decider
@@ -38,23 +39,9 @@ def test_an_unknown_strategy_is_refused_with_the_known_names():
         get_strategy("breakut")
 
 
-# Conditions that are met within days on a calm symbol.
-EASY = {
-    "surge": {
-        "long_span": 120,
-        "band_span": 60,
-        "scan": "off",
-        "m1_needed": 3,
-        "m15_needed": 1,
-        "technical_exit": "on",
-    }
-}
-
-
 @pytest.mark.parametrize("name", strategy_names())
 def test_every_reason_that_a_strategy_gives_on_real_candles_is_a_sentence(name, bitcoin):
-    values = {"filters": "off", "signal_tf": "1m", **EASY.get(name, {})}
-    decider = Decider(get_strategy(name), values, 60_000)
+    decider = Decider(get_strategy(name), quick_values(name), 60_000)
     told = [decider.on_candle(bitcoin.candle(row)) for row in range(4_000)]
     assert all(decision.reason.strip() for decision in told)
     assert len({decision.reason.split()[0] for decision in told}) > 1

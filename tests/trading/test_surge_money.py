@@ -14,9 +14,11 @@ from trading.candles import CandleColumns
 from trading.errors import ParameterError
 from trading.kernel import Buffer, kernel
 from trading.simulation import Costs, backtest, fast_trades
+from trading.simulation.account import Limits, Seat, simulate_account
 from trading.staged_position import StagedPosition
 from trading.stages import CASH, LIFE_SIZE, MOST_FILLS, QUANTITY, begin_life
 from trading.strategies.base import ACTION, ENTER, EXIT, HOLD, REASON
+from trading.strategies.registry import get_strategy
 from trading.strategies.surge import Surge
 from trading.surge.money import MoneyPlan
 from trading.walking import live_row
@@ -33,24 +35,38 @@ def plan(**values) -> MoneyPlan:
 
 def test_a_symbol_costs_one_and_a_half_two_and_two_percent():
     assert plan().stage_shares == pytest.approx((0.015, 0.02, 0.02))
-    assert plan().exposure == pytest.approx(0.55)
+    assert plan().used == pytest.approx(0.55)
     assert plan().stage_losses == pytest.approx((0.0015, 0.00245, 0.00275))
     assert plan().bound == pytest.approx(0.0275)
+    assert SURGE.sizing(PARAMS).share == pytest.approx(0.015)
     assert [RULES.stop_loss, *(a.stop for a in RULES.additions)] == [0.10, 0.07, 0.05]
     assert [a.fall for a in RULES.additions] == [0.03, 0.06]
     assert (RULES.emergency_stop, RULES.half_close) == (0.12, 0.10)
 
 
 def test_weights_read_as_margin_have_their_own_bound_and_must_be_confirmed():
-    values = {"weight_basis": "margin", "max_position_size": 0.385}
+    values = {"weight_basis": "margin"}
     with pytest.raises(ParameterError, match=r"can lose 19\.25% of the account by their stops"):
         SURGE.resolve(values)
-    confirmed = plan(**values, margin_confirmed="yes")
+    params = SURGE.resolve(values | {"margin_confirmed": "yes"})
+    confirmed = MoneyPlan.of(params)
     assert confirmed.bound == pytest.approx(0.1925)
-    assert confirmed.margin == pytest.approx(0.55)
-    assert plan().with_margin().bound == confirmed.bound
-    # The figure of the source, at a leverage of 10.
-    assert MoneyPlan(0.055, leverage=10.0).with_margin().bound == pytest.approx(0.275)
+    assert confirmed.used == pytest.approx(0.55)
+    assert SURGE.sizing(params).share == pytest.approx(0.105)
+    # The figures of the source, at a leverage of 10: 15 % in an entry of ten symbols' 1.5 %.
+    source = MoneyPlan(0.055, leverage=10.0, basis="margin")
+    assert source.bound == pytest.approx(0.275)
+    assert source.stage_shares[0] == pytest.approx(0.15)
+
+
+def test_without_additions_an_entry_takes_the_whole_size():
+    off = {"add_first_at": 0, "add_second_at": 0}
+    assert plan(**off).stage_shares == pytest.approx((0.055,))
+    assert plan(**off).bound == pytest.approx(0.055)
+    breakout = get_strategy("breakout")
+    assert breakout.sizing(breakout.resolve({})).share == 0.2
+    averaged = breakout.resolve({"add_first_at": 0.01, "add_first_weight": 3})
+    assert breakout.sizing(averaged).share == 0.05
 
 
 @pytest.mark.parametrize(
@@ -167,12 +183,16 @@ PROFIT = [100, 100, 97, 94, 97, 100, 103, 107, 105, 105]
 LOSS = [100, 100, 97, 94, 92, 88]
 
 
-def lived(closes: list[float], exit_at: int | None = None, *, compiled: bool = True):
+def columns(closes: list[float], exit_at: int | None = None) -> CandleColumns:
     volumes = [2.0 if row == exit_at else 1.0 for row in range(len(closes))]
     opens = [halfway(*pair) for pair in zip([closes[0], *closes], closes, strict=False)]
     times = [60_000 * row for row in range(len(closes))]
     highs, lows = np.maximum(opens, closes), np.minimum(opens, closes)
-    candles = CandleColumns.of(times, opens, highs, lows, closes, volumes)
+    return CandleColumns.of(times, opens, highs, lows, closes, volumes)
+
+
+def lived(closes: list[float], exit_at: int | None = None, *, compiled: bool = True):
+    candles = columns(closes, exit_at)
     run = backtest(Once(), candles, {}, Costs(0), compiled=compiled)
     trades, fills = fast_trades(Once(), candles, {}, Costs(0), compiled=compiled)
     assert trades.net_return.tobytes() == run.trades.net_return.tobytes()
@@ -230,3 +250,14 @@ def test_the_executors_position_takes_the_same_steps():
     assert done == ["add_first", "add_second", "return_to_first", "return_to_initial", "half_close"]
     assert position.average_price == pytest.approx(AVERAGE)
     assert position.stop_price == pytest.approx(AVERAGE * 0.95)
+
+
+def test_ten_symbols_on_one_account_lose_the_bound_when_all_are_stopped_at_the_last_stage():
+    closes = [100, 100, 97, 94, 92, 91.8, 91]  # no open jumps over a level
+    candles = {f"S{place}": columns(closes) for place in range(10)}
+    seats = [Seat(Once(), symbol) for symbol in candles]
+    limits = Limits(max_positions=10, max_exposure=1.0, daily_loss=1.0)
+    run = simulate_account(seats, candles, 10_000.0, Costs(0), limits)
+    assert run.reason.tolist() == ["stop_loss"] * 10
+    assert run.wallet == pytest.approx(10_000.0 * (1 - 0.0275))
+    assert run.equity.min() >= 10_000.0 * (1 - 0.0275) - 1e-6

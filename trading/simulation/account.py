@@ -13,6 +13,7 @@ from numpy import str_
 from trading.candles import CandleColumns, Floats, Integers
 from trading.decider import Setup
 from trading.errors import DataError, ParameterError
+from trading.ict import merge
 from trading.liquidation import MAJOR, Bracket
 from trading.position import REASONS
 from trading.rows import Rows
@@ -26,6 +27,9 @@ from trading.stages import FILL_WIDTH, LIFE_SIZE, MOST_FILLS
 from trading.strategies.base import (
     ACTION,
     ATR,
+    CONFIDENCE,
+    ENTER,
+    HOLD,
     SIDE,
     STOP_PRICE,
     TARGET_PRICE,
@@ -121,7 +125,8 @@ def simulate_account(
 ) -> AccountResult:
     """Trade ``seats`` on one account that begins with ``balance`` (quote currency).
 
-    Each position takes the share ``max_position_size`` of the equity as notional. Stops that the
+    Each position takes what its strategy's sizing gives it. Of entries that carry a confidence only
+    the best of a moment and symbol is taken (see :mod:`trading.ict.merge`). Stops that the
     open jumped over fill at the open. ``funding`` has rates by symbol and time (ms): longs pay a
     positive rate at the open of the first candle at that time. One seat owns a symbol until flat.
     `DataError` when a seat's symbol has no candles or intervals differ.
@@ -249,19 +254,23 @@ def _seats(
     rules = np.zeros((len(seats), RULES_SIZE))
     data: list[float] = []
     words = np.full((len(WORDS), len(seats), market.size), math.nan)
+    confidence = np.full((len(seats), market.size), math.nan)
     for s, seat in enumerate(seats):
         columns = market.candles[seat.symbol]
         setup = Setup.of(seat.strategy, seat.params, columns.interval_ms)
         rules[s] = rules_of(seat.strategy.exit_rules(setup.params), seat.strategy, costs)
         rules[s, R_GAP] = 1.0
         asked = filters.get(seat.symbol, Filters())
-        data += [asked.step, asked.min_notional, float(setup.params["max_position_size"])]
+        sizing = seat.strategy.sizing(setup.params)
+        data += [asked.step, asked.min_notional, sizing.share, sizing.risk]
         stream = decide(seat.strategy, columns, seat.params, compiled=speed.compiled)
         first = int(market.firsts[market.symbol_of[s]])
         words[:, s, first : first + len(columns)] = stream[:, WORDS].T
+        confidence[s, first : first + len(columns)] = stream[:, CONFIDENCE]
         # A decision that names no side is one of the strategy's own.
         sides = words[WORDS.index(SIDE), s]
         sides[sides == 0.0] = seat.strategy.side
+    _drop_weaker(seats, words[WORDS.index(ACTION)], confidence)
     actions, atrs, sides, stops, targets = (speed.buffer(word.reshape(-1)) for word in words)
     return sharing.Seats(
         symbols=speed.whole(market.symbol_of),
@@ -274,3 +283,19 @@ def _seats(
         rules=speed.buffer(rules.reshape(-1)),
         fixed=speed.buffer([costs.slippage_bps / 10_000.0] * len(seats)),
     )
+
+
+def _drop_weaker(seats: Sequence[Seat], actions: Floats, confidence: Floats) -> None:
+    """Hold where another seat enters the same symbol at the same moment with a better signal.
+
+    ``actions`` (seats x rows) is changed. Rows are those of one symbol, so that only seats of that
+    symbol have anything there. Entries without a confidence are left to the order of the seats.
+    """
+    rated = np.where((actions == ENTER) & ~np.isnan(confidence), confidence, -1.0)
+    places = [merge.place_of(seat.strategy.name) for seat in seats]
+    taken = np.zeros(actions.shape[1], dtype=bool)
+    for rate in sorted(set(rated[rated >= 0.0].tolist()), reverse=True):
+        for s in sorted(range(len(seats)), key=lambda s: places[s]):
+            enters = rated[s] == rate
+            actions[s, enters & taken] = HOLD
+            taken |= enters

@@ -11,7 +11,7 @@ from trading.candles import DAY_MS, CandleColumns, Floats, Integers
 from trading.metrics import SUMS_SIZE
 from trading.position import EMERGENCY_STOP, REASONS, STOP_LOSS, TRAILING_STOP
 from trading.rules import R_DAY_END, R_FEE, R_STAGED, R_TAKE_PROFIT
-from trading.simulation import full, jumping
+from trading.simulation import full, jumping, lives, plain
 from trading.simulation.kernels import Speed
 from trading.simulation.layout import (
     PRICES_WIDTH,
@@ -47,14 +47,17 @@ def simulate(
     at = market.at
     record = new_record(at, rules.reshape(1, -1), window, len(signals.entries), keeps=True)
     life = at.floats(LIFE_SIZE)
-    count = at.kernel(full.simulate)(
+    kind = lives.STAGED if rules[R_STAGED] > 0.0 else plain.PLAIN
+    count = at.kernel(full.simulate, **kind)(
         market.rows, signals, window, at.buffer(rules), life, record, every
     )
     return Ran(record, int(count), int(life[FILLS]))
 
 
 def search(market: Market, signals: Signals, rules: Floats, window: Window) -> Record:
-    """Trade all combinations of ``rules`` (a row each) by jumps: their sums and daily returns."""
+    """Trade all combinations of ``rules`` (a row each, positions of one kind) by jumps: their sums
+    and daily returns.
+    """
     return _jump(market, signals, rules, window, keeps=False)[0]
 
 
@@ -71,7 +74,9 @@ def _jump(
     record = new_record(at, rules, window, len(signals.entries), keeps=keeps)
     life = at.floats(LIFE_SIZE)
     horizons = market.horizons(signals, window, bool(rules[0, R_DAY_END] > 0.0))
-    count = at.kernel(jumping.trade_all)(
+    staged = rules[0, R_STAGED] > 0.0
+    trade_one = jumping.trade_staged if staged else jumping.trade_plain
+    count = at.kernel(jumping.trade_all, trade_one=trade_one)(
         market.rows,
         market.extremes,
         signals,

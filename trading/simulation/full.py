@@ -1,4 +1,9 @@
-"""The full simulation: one candle after the other through the position's life (kernel)."""
+"""The full simulation: one candle after the other through the position's life (kernels).
+
+It is written once for both kinds of positions: `misses`, `begins`, `calm`, `lives` and `ends` stand
+for the kernels of the kind that the simulation is bound to, `PLAIN` of :mod:`.plain` or `STAGED` of
+:mod:`.lives`, so that only what a run needs is compiled.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +11,16 @@ from trading.kernel import Buffer, kernel
 from trading.metrics import sums_clear, sums_days
 from trading.position import NO_EXIT
 from trading.rows import Rows
-from trading.rules import R_DAY_END, R_STAGED
+from trading.rules import R_DAY_END
 from trading.simulation.deciding import day_ends_at
 from trading.simulation.layout import Record, Signals, Window
-from trading.simulation.lives import is_missed, live_on
-from trading.simulation.plain import row_exit
-from trading.simulation.trade import (
-    begin_trade,
-    calm_prices,
-    count_trade,
-    end_of_trade,
-    horizon_of,
-    keep_trade,
-)
-from trading.stages import AMBIGUOUS, FILLS
+from trading.simulation.plain import plain_begins as begins
+from trading.simulation.plain import plain_calm as calm
+from trading.simulation.plain import plain_ends as ends
+from trading.simulation.plain import plain_lives as lives
+from trading.simulation.plain import plain_misses as misses
+from trading.simulation.trade import count_trade, horizon_of, keep_trade
+from trading.stages import FILLS
 
 
 @kernel
@@ -56,7 +57,6 @@ def live_through(
 
     ``e`` is an exit signal at or before the next one.
     """
-    staged = rules[R_STAGED] > 0.0
     day_bound = rules[R_DAY_END] > 0.0
     horizon = horizon_of(rows, rules, 0, entered, window)
     while e < len(signals.exits) and signals.exits[e] < entered:
@@ -68,14 +68,11 @@ def live_through(
         if e < len(signals.exits) and signals.exits[e] + 1 < stop:
             stop = signals.exits[e] + 1
         if not every:
-            lower, upper = calm_prices(life, rules, 0, staged)
+            lower, upper = calm(life, rules)
             i = next_stir(rows, i, stop, lower, upper)
         wants_out = e < len(signals.exits) and signals.exits[e] == i - 1
-        ends = 1 if day_bound and day_ends_at(rows.times, i, window.base_ms) else 0
-        if staged:
-            code = live_on(life, rules, 0, rows, i, window, ends, wants_out, record.fills)
-        else:
-            code = row_exit(life, rows, i, ends, i == window.last, wants_out)
+        day_ends = 1 if day_bound and day_ends_at(rows.times, i, window.base_ms) else 0
+        code = lives(life, rules, rows, i, window, day_ends, wants_out, record.fills)
         if code != NO_EXIT:
             return i, code, e
         i += 1
@@ -96,7 +93,6 @@ def simulate(
     A candle strictly inside the position's nearest levels is passed over, unless ``every`` one is
     to be judged, which changes nothing but the time.
     """
-    staged = rules[R_STAGED] > 0.0
     sums_clear(record.sums, 0)
     count, e = 0, 0
     life[FILLS] = 0.0
@@ -104,16 +100,15 @@ def simulate(
     while s < len(signals.entries):
         entered = signals.entries[s] + 1
         market = rows.opens[entered]
-        if staged and is_missed(signals, s, rules, 0, market):
+        if misses(signals, s, rules, market):
             s += 1
             continue
         first_fill = int(life[FILLS])
-        begin_trade(life, rules, 0, signals, s, market, rows.times[entered], staged)
+        begins(life, rules, signals, s, market, rows.times[entered])
         left, code, e = live_through(rows, signals, e, window, rules, life, entered, record, every)
-        closed, growth = end_of_trade(life, rules, 0, code, rows, left, record, first_fill, staged)
+        closed, growth = ends(life, rules, code, rows, left, record, first_fill)
         count_trade(record, window, 0, growth, left - entered + 1, rows.times[left])
         keep_trade(record, count, life, entered, left, code, closed, growth)
-        record.ambiguous[0] += int(life[AMBIGUOUS]) if staged else 0
         count += 1
         s = next_entry(signals, s, left)
     sums_days(record.sums, 0, record.daily, 0, window.days)

@@ -7,17 +7,17 @@ kernels judge that candle.
 
 from __future__ import annotations
 
-from trading.kernel import Buffer, apart, kernel
+from trading.kernel import Buffer, kernel
 from trading.metrics import SUMS_SIZE, sums_clear, sums_days
 from trading.position import NO_EXIT, STRATEGY_EXIT
 from trading.rows import Extremes, Rows
-from trading.rules import R_DAY_END, R_STAGED, RULES_SIZE
+from trading.rules import R_DAY_END, RULES_SIZE
 from trading.simulation.deciding import day_ends_at
 from trading.simulation.layout import Horizons, Record, Signals, Window
 from trading.simulation.lives import calm_life, enter_life, is_missed, live_on, mean_exit
-from trading.simulation.plain import calm_range, enter_long, row_exit
+from trading.simulation.plain import calm_range, enter_long, plain_end, row_exit
 from trading.simulation.touching import first_touch, touch_row
-from trading.simulation.trade import count_trade, keep_trade, plain_end, time_limit
+from trading.simulation.trade import count_trade, keep_trade, time_limit
 from trading.stages import CASH, FILLS
 
 
@@ -101,7 +101,7 @@ def live_by_jumps(
         i += 1
 
 
-@apart
+@kernel
 def trade_staged(
     rows: Rows,
     extremes: Extremes,
@@ -147,6 +147,10 @@ def trade_staged(
     return count
 
 
+trade_one = trade_plain
+"""What the kind of position is bound to: this or :func:`trade_staged`."""
+
+
 @kernel
 def trade_all(
     rows: Rows,
@@ -165,9 +169,6 @@ def trade_all(
     count = 0
     for c in range(len(rules) // RULES_SIZE):
         sums_clear(record.sums, c * SUMS_SIZE)
-        if rules[c * RULES_SIZE + R_STAGED] > 0.0:
-            count = trade_staged(rows, extremes, signals, horizons, window, rules, c, life, record)
-        else:
-            count = trade_plain(rows, extremes, signals, horizons, window, rules, c, life, record)
+        count = trade_one(rows, extremes, signals, horizons, window, rules, c, life, record)
         sums_days(record.sums, c * SUMS_SIZE, record.daily, c * window.days, window.days)
     return count

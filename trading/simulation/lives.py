@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from trading.kernel import Buffer, apart, kernel
 from trading.position import (
     ARM,
@@ -16,10 +18,12 @@ from trading.position import (
 )
 from trading.rows import Rows
 from trading.rules import ADDITIONS, R_ADDITIONS, R_FEE, R_SIDE, R_SLIPPAGE
-from trading.simulation.layout import LEVELS_WIDTH, Signals, Window
+from trading.simulation.layout import LEVELS_WIDTH, Record, Signals, Window
 from trading.simulation.plain import EARLY
 from trading.stages import (
+    AMBIGUOUS,
     BOUGHT,
+    CASH,
     FILL_WIDTH,
     FILLS,
     NEAR_ADVERSE,
@@ -136,3 +140,65 @@ def live_on(
     if code == NO_EXIT and row == window.last:
         return settle(life, rules, at, END_OF_DATA, rows.closes[row], row, fills)
     return code
+
+
+# The kind of position that `trading.simulation.full` is bound to: see there.
+
+
+@kernel
+def staged_misses(signals: Signals, s: int, rules: Buffer, price: float) -> bool:
+    """Whether the market opens beyond the entry's own stop or target."""
+    return is_missed(signals, s, rules, 0, price)
+
+
+@kernel
+def staged_begins(
+    life: Buffer, rules: Buffer, signals: Signals, s: int, market: float, time: int
+) -> None:
+    """Enter on signal ``s`` at the ``market`` price of ``time`` (ms)."""
+    enter_life(life, rules, 0, signals, s, market, time)
+
+
+@kernel
+def staged_calm(life: Buffer, rules: Buffer) -> tuple[float, float]:
+    """Prices between which a candle leaves the life as it is, both exclusive."""
+    return calm_life(life, rules, 0)
+
+
+@kernel
+def staged_lives(
+    life: Buffer,
+    rules: Buffer,
+    rows: Rows,
+    row: int,
+    window: Window,
+    day_ends: int,
+    wants_out: bool,
+    fills: Buffer,
+) -> int:
+    """Live through the candle of ``row``; the code of an end, or 0."""
+    return live_on(life, rules, 0, rows, row, window, day_ends, wants_out, fills)
+
+
+@kernel
+def staged_ends(
+    life: Buffer,
+    rules: Buffer,  # noqa: ARG001 - both kinds have the same arguments
+    code: int,  # noqa: ARG001
+    rows: Rows,  # noqa: ARG001
+    row: int,  # noqa: ARG001
+    record: Record,
+    first_fill: int,
+) -> tuple[float, float]:
+    """Mean exit price and growth of a life that has ended."""
+    record.ambiguous[0] += int(life[AMBIGUOUS])
+    return mean_exit(life, record.fills, first_fill), 1.0 + life[CASH]
+
+
+STAGED: dict[str, Callable[..., object]] = {
+    "misses": staged_misses,
+    "begins": staged_begins,
+    "calm": staged_calm,
+    "lives": staged_lives,
+    "ends": staged_ends,
+}

@@ -1,6 +1,8 @@
-"""A position that is bought and sold at once: its fills, and what ends it on a candle (kernels)."""
+"""A long position that is bought and sold at once: its fills, and what ends it (kernels)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from trading.kernel import Buffer, kernel
 from trading.position import (
@@ -16,6 +18,7 @@ from trading.position import (
     TARGET,
     TRAIL,
     candle_exit,
+    exit_level,
     open_position,
     price_exit,
     trailing_level,
@@ -24,12 +27,14 @@ from trading.rows import Rows
 from trading.rules import (
     R_ATR_MULTIPLIER,
     R_EMERGENCY_STOP,
+    R_FEE,
     R_SLIPPAGE,
     R_STOP_LOSS,
     R_TAKE_PROFIT,
     R_TRAILING_ARM,
     R_TRAILING_STOP,
 )
+from trading.simulation.layout import Record, Signals, Window
 
 LONG = 1
 EARLY = 1e-9
@@ -97,6 +102,24 @@ def calm_range(position: Buffer) -> tuple[float, float]:
 
 
 @kernel
+def row_exit(
+    position: Buffer, rows: Rows, row: int, day_ends: int, is_last: bool, wants_out: bool
+) -> int:
+    """The exit on one row as a code; ``wants_out``: the strategy's exit was decided on the row
+    before.
+    """
+    if wants_out:
+        code = price_exit(position, rows.opens[row])
+        return STRATEGY_EXIT if code == NO_EXIT else code
+    code = candle_exit(
+        position, rows.opens[row], rows.highs[row], rows.lows[row], rows.closes[row], day_ends
+    )
+    if code == NO_EXIT and is_last:
+        return END_OF_DATA
+    return code
+
+
+@kernel
 def enter_long(position: Buffer, price: float, atr: float, rules: Buffer, at: int) -> None:
     """Open a long position at the market ``price`` under the rules that lie from ``at`` on."""
     open_position(
@@ -114,18 +137,77 @@ def enter_long(position: Buffer, price: float, atr: float, rules: Buffer, at: in
 
 
 @kernel
-def row_exit(
-    position: Buffer, rows: Rows, row: int, day_ends: int, is_last: bool, wants_out: bool
+def plain_end(
+    position: Buffer, rules: Buffer, at: int, code: int, market: float
+) -> tuple[float, float]:
+    """Exit price and growth of a position that ends by ``code``."""
+    level = exit_level(position, code, market)
+    closed = exit_price_of(code, level, rules[at + R_SLIPPAGE])
+    return closed, growth_of(position[ENTRY], closed, rules[at + R_FEE])
+
+
+# The kind of position that `trading.simulation.full` is bound to: see there.
+
+
+@kernel
+def plain_misses(signals: Signals, s: int, rules: Buffer, price: float) -> bool:  # noqa: ARG001
+    """Never: entries of this kind have no levels of their own."""
+    return False
+
+
+@kernel
+def plain_begins(
+    life: Buffer,
+    rules: Buffer,
+    signals: Signals,
+    s: int,
+    market: float,
+    time: int,  # noqa: ARG001 - both kinds have the same arguments
+) -> None:
+    """Enter on signal ``s`` at the ``market`` price."""
+    enter_long(life, market, signals.atrs[s], rules, 0)
+
+
+@kernel
+def plain_calm(life: Buffer, rules: Buffer) -> tuple[float, float]:  # noqa: ARG001
+    """Prices between which a candle leaves the position as it is, both exclusive."""
+    return calm_range(life)
+
+
+@kernel
+def plain_lives(
+    life: Buffer,
+    rules: Buffer,  # noqa: ARG001
+    rows: Rows,
+    row: int,
+    window: Window,
+    day_ends: int,
+    wants_out: bool,
+    fills: Buffer,  # noqa: ARG001
 ) -> int:
-    """The exit on one row as a code; ``wants_out``: the strategy's exit was decided on the row
-    before.
-    """
-    if wants_out:
-        code = price_exit(position, rows.opens[row])
-        return STRATEGY_EXIT if code == NO_EXIT else code
-    code = candle_exit(
-        position, rows.opens[row], rows.highs[row], rows.lows[row], rows.closes[row], day_ends
-    )
-    if code == NO_EXIT and is_last:
-        return END_OF_DATA
-    return code
+    """Live through the candle of ``row``; the code of an end, or 0."""
+    return row_exit(life, rows, row, day_ends, row == window.last, wants_out)
+
+
+@kernel
+def plain_ends(
+    life: Buffer,
+    rules: Buffer,
+    code: int,
+    rows: Rows,
+    row: int,
+    record: Record,  # noqa: ARG001
+    first_fill: int,  # noqa: ARG001
+) -> tuple[float, float]:
+    """Exit price and growth of a position that ended on ``row`` by ``code``."""
+    market = rows.opens[row] if code == STRATEGY_EXIT else rows.closes[row]
+    return plain_end(life, rules, 0, code, market)
+
+
+PLAIN: dict[str, Callable[..., object]] = {
+    "misses": plain_misses,
+    "begins": plain_begins,
+    "calm": plain_calm,
+    "lives": plain_lives,
+    "ends": plain_ends,
+}

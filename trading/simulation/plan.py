@@ -10,7 +10,7 @@ import numpy as np
 
 from trading.candles import Floats
 from trading.decider import Setup
-from trading.rules import ExitRules
+from trading.rules import R_STAGED, ExitRules
 from trading.simulation.results import Costs
 from trading.strategies.base import Strategy, Value
 
@@ -65,7 +65,7 @@ class _Memo(Generic[Found]):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Positions of the combinations that share the signals of ``setup``."""
+    """Positions of the combinations that share the signals of ``setup``, of one kind."""
 
     setup: Setup
     members: list[int]
@@ -99,7 +99,9 @@ class Plan:
             self.params.append(params)
             rows.append(rules(params))
             setup = setup_of(params)
-            key = (setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more, setup.par)
+            kind = bool(rows[-1][R_STAGED] > 0.0)
+            lengths = (setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more)
+            key = (kind, *lengths, setup.par)
             groups.setdefault(key, Group(setup, [])).members.append(position)
         self.rules = np.array(rows)
         self.groups = list(groups.values())

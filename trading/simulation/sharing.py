@@ -20,6 +20,7 @@ from trading.rules import (
     R_SLIPPAGE,
     RULES_SIZE,
 )
+from trading.sizing import sized_quantity
 from trading.stages import (
     AMBIGUOUS,
     BOUGHT,
@@ -41,11 +42,12 @@ DAILY_LOSS = 2
 IMPACT = 3
 LIMITS_SIZE = 4
 
-# What an instrument asks for, and the share of the equity that a seat takes: a row a seat.
+# What an instrument asks for, and how much of the equity a seat takes: a row a seat.
 STEP_SIZE = 0
 MIN_NOTIONAL = 1
 SHARE = 2
-SEAT_SIZE = 3
+RISK = 3
+SEAT_SIZE = 4
 
 # The account.
 WALLET = 0
@@ -231,7 +233,8 @@ def enter_seat(account: Account, seats: Seats, s: int, word: int, market: float,
         return BEYOND_LEVEL
     price = market * (1.0 + side * seats.rules[at + R_SLIPPAGE])
     equity = account.money[WALLET] + open_value(account)
-    quantity = equity * seats.data[data + SHARE] / price
+    share, risk = seats.data[data + SHARE], seats.data[data + RISK]
+    quantity = sized_quantity(equity, price, stop, share, risk)
     step = seats.data[data + STEP_SIZE]
     if step > 0.0:
         quantity = int(quantity / step + 1e-9) * step

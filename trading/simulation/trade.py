@@ -1,43 +1,14 @@
-"""One trade of either kind, plain or in stages, from its entry to the record (kernels)."""
+"""What trades of both kinds share: their horizon, and the record (kernels)."""
 
 from __future__ import annotations
 
 from trading.candles import DAY_MS
 from trading.kernel import Buffer, kernel
 from trading.metrics import SUMS_SIZE, sums_trade
-from trading.position import ENTRY, SIDE, STRATEGY_EXIT, exit_level
+from trading.position import ENTRY, SIDE
 from trading.rows import Rows
-from trading.rules import R_DAY_END, R_FEE, R_SLIPPAGE, R_TIME_EXIT
-from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, Record, Signals, Window
-from trading.simulation.lives import calm_life, enter_life, mean_exit
-from trading.simulation.plain import calm_range, enter_long, exit_price_of, growth_of
-from trading.stages import CASH
-
-
-@kernel
-def begin_trade(
-    life: Buffer,
-    rules: Buffer,
-    at: int,
-    signals: Signals,
-    s: int,
-    market: float,
-    time: int,
-    staged: bool,
-) -> None:
-    """Enter on signal ``s`` at the ``market`` price of ``time`` (ms)."""
-    if staged:
-        enter_life(life, rules, at, signals, s, market, time)
-    else:
-        enter_long(life, market, signals.atrs[s], rules, at)
-
-
-@kernel
-def calm_prices(life: Buffer, rules: Buffer, at: int, staged: bool) -> tuple[float, float]:
-    """Prices between which a candle leaves the position as it is, both exclusive."""
-    if staged:
-        return calm_life(life, rules, at)
-    return calm_range(life)
+from trading.rules import R_DAY_END, R_TIME_EXIT
+from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, Record, Window
 
 
 @kernel
@@ -82,35 +53,6 @@ def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: Window) -> 
     if rules[at + R_DAY_END] > 0.0:
         last = min(last, last_of_day(rows.times, row))
     return time_limit(rows, rules, at, row, last, window.base_ms)
-
-
-@kernel
-def plain_end(
-    position: Buffer, rules: Buffer, at: int, code: int, market: float
-) -> tuple[float, float]:
-    """Exit price and growth of a plain position that ends by ``code``."""
-    level = exit_level(position, code, market)
-    closed = exit_price_of(code, level, rules[at + R_SLIPPAGE])
-    return closed, growth_of(position[ENTRY], closed, rules[at + R_FEE])
-
-
-@kernel
-def end_of_trade(
-    life: Buffer,
-    rules: Buffer,
-    at: int,
-    code: int,
-    rows: Rows,
-    row: int,
-    record: Record,
-    first_fill: int,
-    staged: bool,
-) -> tuple[float, float]:
-    """Mean exit price and growth of a position that ended on ``row`` by ``code``."""
-    if staged:
-        return mean_exit(life, record.fills, first_fill), 1.0 + life[CASH]
-    market = rows.opens[row] if code == STRATEGY_EXIT else rows.closes[row]
-    return plain_end(life, rules, at, code, market)
 
 
 @kernel

@@ -18,6 +18,7 @@ from trading.kernel import Buffer
 from trading.liquidation import check_stops
 from trading.rows import Extremes, Rows
 from trading.rules import Addition, ExitRules
+from trading.sizing import Sizing
 
 Value = float | int | str
 
@@ -193,6 +194,7 @@ class Strategy:
     name: ClassVar[str]
     summary: ClassVar[str]
     own: ClassVar[tuple[Parameter, ...]] = ()
+    shared: ClassVar[tuple[Parameter, ...]] = (*SHARED, *STAGED)
     defaults: ClassVar[Mapping[str, Value]] = {}
     day_end: ClassVar[bool] = False
     side: ClassVar[int] = 1
@@ -221,14 +223,14 @@ class Strategy:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Own parameters first, then the shared ones, with this strategy's defaults."""
-        common = (*SHARED, *STAGED)
-        shared = tuple(_with_default(p, self.defaults.get(p.name, p.default)) for p in common)
+        shared = tuple(_with_default(p, self.defaults.get(p.name, p.default)) for p in self.shared)
         return self.own + shared
 
     @cached_property
     def optional(self) -> frozenset[str]:
         """Parameters that a release may lack: those of stages that are off by default."""
-        return frozenset(p.name for p in STAGED if self.parameter(p.name).default == p.default)
+        staged = (p for p in STAGED if p in self.parameters)
+        return frozenset(p.name for p in staged)
 
     @cached_property
     def _by_name(self) -> dict[str, Parameter]:
@@ -240,6 +242,14 @@ class Strategy:
             return self._by_name[name]
         known = ", ".join(p.name for p in self.parameters)
         raise ParameterError(f"{self.name} has no parameter '{name}'; it has {known}")
+
+    def has(self, name: str) -> bool:
+        """Whether there is a parameter ``name``."""
+        return name in self._by_name
+
+    def accepted(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Those of ``values``, which may be meant for many strategies, that are parameters here."""
+        return {name: value for name, value in values.items() if self.has(name)}
 
     def resolve(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """All parameters with ``values`` applied: typed, bounds checked, defaults filled in.
@@ -281,6 +291,10 @@ class Strategy:
         """Whether the common filters, the trailing stop and the emergency stop apply."""
         return params["filters"] == "on"
 
+    def needs_atr(self, params: Mapping[str, Value]) -> bool:
+        """Whether stops are a multiple of the ATR of ``filter_tf``."""
+        return params["stop_loss"] == 0.0
+
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
         """The numbers that the kernels read: those of the common filters, then :attr:`own` in
         order.
@@ -291,9 +305,18 @@ class Strategy:
             float(params["min_adx"]),
             float(params["trend_span"]),
             1.0 if self.filters_on(params) and params["hourly_trend"] == "on" else 0.0,
-            1.0 if params["stop_loss"] == 0.0 else 0.0,
+            1.0 if self.needs_atr(params) else 0.0,
             *(p.number(params[p.name]) for p in self.own),
         ]
+
+    def sizing(self, params: Mapping[str, Value]) -> Sizing:
+        """How much of the account a position takes at its entry.
+
+        With all additions made it takes ``max_position_size``.
+        """
+        staged = {p.name: params.get(p.name, self.parameter(p.name).default) for p in STAGED}
+        planned = 1.0 + sum(addition.weight for addition in _additions(staged, self.name))
+        return Sizing(float(params["max_position_size"]) / planned)
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
         """The exits of ``params``; without filters neither trailing nor emergency stop.

@@ -14,6 +14,9 @@ from trading.strategies.bb_breakout import BbBreakout
 from trading.strategies.breakout import Breakout
 from trading.strategies.combined import Combined
 from trading.strategies.dynamic_breakout import DynamicBreakout
+from trading.strategies.ict_aggressive import IctAggressive
+from trading.strategies.ict_conservative import IctConservative
+from trading.strategies.ict_mixed import IctMixed
 from trading.strategies.momentum import Momentum
 from trading.strategies.pullback import Pullback
 from trading.strategies.rsi_bollinger import RsiBollinger
@@ -27,6 +30,9 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     Breakout,
     Combined,
     DynamicBreakout,
+    IctAggressive,
+    IctConservative,
+    IctMixed,
     Momentum,
     Pullback,
     RsiBollinger,

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from trading.candles import DAY_MS
 from trading.kernel import Buffer, apart, kernel
+from trading.sizing import Sizing
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
 from trading.strategies.saying import say
 from trading.surge.layout import (
@@ -230,6 +231,10 @@ class Surge(Strategy):
         """Those of the filters, then the conditions' parameters, then the signal candle's ms."""
         conditions = super().buffer(params)[: OWN + len(PARAMETERS)]
         return [*conditions, float(self.signal_tf(params))]
+
+    def sizing(self, params: Mapping[str, Value]) -> Sizing:
+        """The entry's notional, which leaves room for the additions."""
+        return Sizing(MoneyPlan.of(params).stage_shares[0])
 
     def resolve(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """As every strategy; also refuses money that breaks its own bounds."""

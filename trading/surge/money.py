@@ -18,7 +18,7 @@ MONEY: tuple[Parameter, ...] = (
         "choice",
         "notional",
         choices=("notional", "margin"),
-        help="what the 55 % limits: the notional, or the margin behind it",
+        help="what max_position_size is: the notional, or the margin behind it",
     ),
     Parameter(
         "margin_confirmed",
@@ -34,13 +34,14 @@ MONEY: tuple[Parameter, ...] = (
 class MoneyPlan:
     """The plan of one symbol, and how many there are.
 
-    ``share`` is the notional of a symbol with all additions made, a share of the account; it is
-    split by ``weights`` (initial, first, second addition). ``stops`` are the stops of the stages,
-    shares of the average price. ``basis`` says what the reserve is counted on.
+    ``weight`` is what a symbol takes with all additions made, a share of the account: as notional,
+    or with the ``basis`` ``margin`` as the margin behind ``leverage`` times as much. It is split by
+    ``parts`` (initial, first, second addition). ``stops`` are those of the stages, shares of the
+    average price.
     """
 
-    share: float
-    weights: tuple[float, ...] = (1.0, 4 / 3, 4 / 3)
+    weight: float
+    parts: tuple[float, ...] = (1.0, 4 / 3, 4 / 3)
     stops: tuple[float, ...] = (0.10, 0.07, 0.05)
     emergency: float = 0.12
     symbols: int = 10
@@ -56,8 +57,8 @@ class MoneyPlan:
         for name in stages:
             stops.append(float(params[f"{name}_stop"]) or stops[-1])
         return cls(
-            share=float(params["max_position_size"]),
-            weights=(1.0, *(float(params[f"{name}_weight"]) for name in stages)),
+            weight=float(params["max_position_size"]),
+            parts=(1.0, *(float(params[f"{name}_weight"]) for name in stages)),
             stops=tuple(stops),
             emergency=float(params["emergency_stop"]),
             symbols=int(params["most_symbols"]),
@@ -67,10 +68,15 @@ class MoneyPlan:
         )
 
     @property
+    def notional(self) -> float:
+        """Notional of a symbol with all additions made, a share of the account."""
+        return self.weight * (self.leverage if self.basis == "margin" else 1.0)
+
+    @property
     def stage_shares(self) -> tuple[float, ...]:
         """Notional that each stage adds, shares of the account: 1.5 %, 2 % and 2 %."""
-        whole = sum(self.weights)
-        return tuple(self.share * weight / whole for weight in self.weights)
+        whole = sum(self.parts)
+        return tuple(self.notional * part / whole for part in self.parts)
 
     @property
     def stage_losses(self) -> tuple[float, ...]:
@@ -91,27 +97,9 @@ class MoneyPlan:
         return self.symbols * max(self.stage_losses)
 
     @property
-    def exposure(self) -> float:
-        """Notional of all symbols with all additions made, a share of the account: 55 %."""
-        return self.symbols * self.share
-
-    @property
-    def margin(self) -> float:
-        """Isolated margin behind :attr:`exposure`, a share of the account."""
-        return self.exposure / self.leverage
-
-    def with_margin(self) -> MoneyPlan:
-        """The same weights read as margin: the notional is the leverage times as large."""
-        return MoneyPlan(
-            self.share * self.leverage,
-            self.weights,
-            self.stops,
-            self.emergency,
-            self.symbols,
-            self.leverage,
-            "margin",
-            self.confirmed,
-        )
+    def used(self) -> float:
+        """What all symbols take with all additions made, a share of the account: 55 %."""
+        return self.symbols * self.weight
 
     def check(self) -> None:
         """`ParameterError` where the reserve is used up, or a larger bound is not confirmed; and
@@ -123,12 +111,11 @@ class MoneyPlan:
                 f"{max(self.stops):g}; give a wider one"
             )
         most = 1.0 - RESERVE
-        used = self.exposure if self.basis == "notional" else self.margin
-        if used > most + 1e-9:
+        if self.used > most + 1e-9:
             raise ParameterError(
-                f"surge: {self.symbols} symbols of max_position_size = {self.share:g} use "
-                f"{used:.1%} of the account as {self.basis}, and {most:.0%} is the most; "
-                f"give {self.share * most / used:.4g} or less"
+                f"surge: {self.symbols} symbols of max_position_size = {self.weight:g} use "
+                f"{self.used:.1%} of the account as {self.basis}, and {most:.0%} is the most; "
+                f"give {most / self.symbols:.4g} or less"
             )
         if self.basis == "margin" and not self.confirmed:
             raise ParameterError(

@@ -1,0 +1,34 @@
+"""Parameters with which every strategy decides often on minute candles, for tests of them all."""
+
+from __future__ import annotations
+
+from trading.strategies.base import Value
+from trading.strategies.registry import get_strategy
+
+BARE: dict[str, Value] = {"filters": "off", "signal_tf": "1m"}
+ICT: dict[str, Value] = {
+    "trend_tf": "15m",
+    "zone_tf": "5m",
+    "length": 3,
+    "pool_tolerance": 0.003,
+    "max_age": 60,
+    "gap_window": 30,
+    "sweep_window": 100,
+}
+SURGE: dict[str, Value] = {
+    **BARE,
+    "long_span": 120,
+    "band_span": 60,
+    "scan": "off",
+    "m1_needed": 3,
+    "m15_needed": 1,
+    "daily_bars": 2,
+    "daily_rise": 0.01,
+}
+
+
+def quick_values(name: str) -> dict[str, Value]:
+    """Those of the strategy ``name``."""
+    if name == "surge":
+        return dict(SURGE)
+    return get_strategy(name).accepted(ICT if name.startswith("ict_") else BARE)

@@ -1,0 +1,260 @@
+"""The ICT strategies on hand-made candles, their timeframes, the merge of their signals."""
+
+from __future__ import annotations
+
+import math
+
+import engines
+import numpy as np
+import pytest
+from test_ict import POOL, STORY
+
+from trading.candles import Candle
+from trading.decider import Decider, Decision
+from trading.errors import ParameterError
+from trading.ict.merge import Signal, choose, merge
+from trading.simulation import Costs, backtest
+from trading.simulation.account import Limits, Seat, simulate_account
+from trading.simulation.run import decide
+from trading.strategies.base import ACTION, CONFIDENCE, ENTER, SIDE, STOP_PRICE, TARGET_PRICE, Value
+from trading.strategies.registry import get_strategy
+
+MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
+START = 1_000 * HOUR
+SMALL = {"length": 1, "pool_tolerance": 0.015}
+
+Row = tuple[float, float, float, float]
+RAISED: list[Row] = [tuple(price + 5.0 for price in row) for row in POOL[:7]]
+FALL: list[Row] = [(14.3, 14.4, 9.4, 9.5)]
+# The pool's mirror: two lows at about 10, and a wick below them.
+SWEEP: list[Row] = [(20 - o, 20 - low, 20 - high, 20 - c) for o, high, low, c in POOL[:8]]
+GAP: list[Row] = [(10.2, 11.2, 10.15, 11.1), (11.1, 11.6, 11.0, 11.5)]
+
+
+def decider(name: str, base_ms: int, **values: Value) -> Decider:
+    """A decider that has seen the story as its 1h candles: the trend is up."""
+    made = Decider(get_strategy(name), SMALL | values, base_ms)
+    warm(made, HOUR, STORY[:6])
+    return made
+
+
+def warm(made: Decider, tf_ms: int, rows: list[Row]) -> None:
+    for i, row in enumerate(rows):
+        made.warm(tf_ms, Candle(START - (len(rows) - i) * tf_ms, *row))
+
+
+def told(made: Decider, rows: list[Row]) -> list[Decision]:
+    step = made.setup.base_ms
+    return [made.on_candle(Candle(START + i * step, *row)) for i, row in enumerate(rows)]
+
+
+def test_conservative_enters_on_a_close_out_of_a_zone_in_the_trends_direction():
+    made = decider("ict_conservative", MINUTE)
+    warm(made, QUARTER, [*RAISED, *FALL, *STORY[:7]])
+    above, inside, out = told(
+        made, [(12.8, 12.9, 12.3, 12.4), (12.4, 12.4, 11.8, 11.9), (11.9, 12.3, 11.85, 12.2)]
+    )
+    assert above.reason == "close 12.4 comes out of no zone in the trend's direction"
+    assert (above.action, inside.action, out.action) == ("hold", "hold", "enter")
+    assert out.side == 1
+    assert out.stop_price == pytest.approx(11.0 * 0.998)
+    assert out.target_price == pytest.approx(15.05)
+    # The trend agrees and the zone is fresh; nothing was swept.
+    assert out.confidence == pytest.approx(0.8)
+
+
+def test_conservative_holds_without_a_break_of_structure():
+    made = Decider(get_strategy("ict_conservative"), SMALL, MINUTE)
+    warm(made, QUARTER, [*RAISED, *FALL, *STORY[:7]])
+    (first,) = told(made, [(12.8, 12.9, 11.9, 12.4)])
+    assert (first.action, first.reason) == ("hold", "no break of structure on trend_tf yet")
+
+
+def test_conservative_holds_without_liquidity_to_aim_at():
+    made = decider("ict_conservative", MINUTE)
+    warm(made, QUARTER, STORY[:7])
+    *_, last = told(made, [(12.8, 12.9, 12.3, 12.4), (12.4, 12.5, 11.9, 12.4)])
+    assert last.reason == "entry held: no liquidity level beyond 12.4"
+    assert math.isnan(last.stop_price)
+
+
+def test_aggressive_enters_at_once_when_a_gap_forms_after_a_sweep():
+    made = decider("ict_aggressive", QUARTER)
+    said = told(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *GAP])
+    assert [decision.action for decision in said[:-1]] == ["hold"] * (len(said) - 1)
+    entry = said[-1]
+    assert (entry.action, entry.side) == ("enter", 1)
+    assert entry.stop_price == pytest.approx(10.8 * 0.998)
+    assert entry.target_price == pytest.approx(15.05)
+    assert entry.confidence == pytest.approx(1.0)
+
+
+def test_aggressive_holds_when_the_sweep_is_too_long_ago():
+    made = decider("ict_aggressive", QUARTER)
+    pause: list[Row] = [(10.4, 10.6, 10.2, 10.5)] * 6
+    late: list[Row] = [(10.5, 11.2, 10.4, 11.1), (11.1, 11.6, 11.0, 11.5)]
+    said = told(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *pause, *late])
+    assert (said[-1].action, said[-1].reason) == (
+        "hold",
+        "no sweep of liquidity in the last 5 candles",
+    )
+
+
+def test_mixed_enters_out_of_a_zone_with_the_trend_after_a_sweep():
+    made = decider("ict_mixed", QUARTER)
+    back: Row = (11.5, 11.7, 10.95, 11.4)
+    said = told(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *GAP, back])
+    # The candle that makes the gap known does not come out of it.
+    assert (said[-2].action, said[-1].action) == ("hold", "enter")
+    assert said[-1].stop_price == pytest.approx(10.8 * 0.998)
+    assert said[-1].target_price == pytest.approx(15.05)
+    assert said[-1].confidence == pytest.approx(1.0)
+
+
+def test_mixed_holds_without_a_sweep():
+    made = decider("ict_mixed", QUARTER)
+    said = told(made, [*RAISED, *FALL, *STORY[:7], (12.8, 12.9, 11.9, 12.4)])
+    assert said[-1].reason == "no sweep of liquidity in the last 20 candles"
+
+
+def test_a_side_can_be_switched_off():
+    made = decider("ict_mixed", QUARTER, direction="short")
+    rows = [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *GAP, (11.5, 11.6, 10.95, 11.4)]
+    assert told(made, rows)[-1].reason == "entry held: side +1 is switched off"
+
+
+def test_timeframes_that_do_not_descend_are_refused():
+    with pytest.raises(ParameterError, match="do not descend"):
+        Decider(get_strategy("ict_mixed"), {"zone_tf": "1h"}, MINUTE)
+
+
+def test_further_timeframes_need_history_too():
+    needed = Decider(get_strategy("ict_conservative"), {}, MINUTE).history_needed()
+    assert needed == {HOUR: 1_500, QUARTER: 1_500, MINUTE: 2}
+
+
+ICT = {"trend_tf": "15m", "zone_tf": "5m", "length": 3, "pool_tolerance": 0.003}
+OPEN = Limits(max_exposure=100.0, daily_loss=1.0)
+CASES = [
+    ("ict_conservative", ICT),
+    ("ict_aggressive", ICT | {"gap_window": 30}),
+    ("ict_mixed", ICT),
+]
+
+
+@pytest.mark.parametrize(("name", "values"), CASES)
+def test_plain_and_compiled_decisions_are_equal_to_the_bit(name, values, bitcoin):
+    candles = bitcoin.rows(0, 8_000)
+    fast = decide(get_strategy(name), candles, values)
+    plain = decide(get_strategy(name), candles, values, compiled=False)
+    assert fast.tobytes() == plain.tobytes()
+    assert {0.0, 1.0} <= set(fast[:, ACTION])
+    entered = fast[fast[:, ACTION] == 1.0]
+    assert np.isfinite(entered[:, STOP_PRICE]).all()
+
+
+@pytest.mark.parametrize(("name", "values"), CASES)
+def test_a_later_start_with_the_declared_warm_up_decides_the_same(name, values, bitcoin):
+    strategy, aged = get_strategy(name), values | {"max_age": 60}
+    needed = Decider(strategy, aged, MINUTE).history_needed()
+    warmup = max(length * candles for length, candles in needed.items()) // MINUTE
+    whole = decide(strategy, bitcoin.rows(0, 40_000), aged)
+    for start in (1_425, 9_990, 20_025):
+        later = decide(strategy, bitcoin.rows(start, 40_000), aged)
+        assert later[warmup:].tobytes() == whole[start + warmup :].tobytes()
+    assert whole[20_025 + warmup :, ACTION].max() > 0.0
+
+
+@pytest.mark.parametrize(("name", "values"), CASES)
+def test_both_engines_follow_each_entrys_own_side_stop_and_target(name, values, bitcoin, ether):
+    traded, reasons, sides = 0, set(), set()
+    for candles in (bitcoin, ether):
+        pair = engines.compare(get_strategy(name), candles, values, Costs(5, 1))
+        traded += len(pair.full.trades)
+        reasons |= pair.reasons
+        sides |= set(pair.full.trades.side.tolist())
+    assert traded >= 20
+    assert {"stop_loss", "take_profit"} <= reasons
+    assert sides == {1, -1}
+
+
+def test_a_trade_ends_at_the_level_that_its_signal_named(bitcoin):
+    strategy, params = get_strategy("ict_mixed"), ICT
+    run = backtest(strategy, bitcoin, params, Costs(0, 0))
+    stream = decide(strategy, bitcoin, params)
+    rows = np.searchsorted(bitcoin.open_time, run.trades.signal_time)
+    stops, targets = stream[rows, STOP_PRICE], stream[rows, TARGET_PRICE]
+    stopped = run.trades.reason == "stop_loss"
+    won = run.trades.reason == "take_profit"
+    assert stopped.sum() >= 10
+    assert won.sum() >= 10
+    np.testing.assert_array_equal(run.trades.exit_price[stopped], stops[stopped])
+    np.testing.assert_array_equal(run.trades.exit_price[won], targets[won])
+    np.testing.assert_array_equal(run.trades.side, stream[rows, SIDE])
+
+
+def test_the_account_follows_them_too(bitcoin):
+    seat = Seat(get_strategy("ict_mixed"), "BTCUSDT", ICT | {"max_position_size": 0.2})
+    shared = simulate_account([seat], {"BTCUSDT": bitcoin}, 10_000, Costs(5, 1), OPEN)
+    alone = backtest(seat.strategy, bitcoin, seat.params, Costs(5, 1)).trades
+    assert len(alone) >= 20
+    for column in ("entry_time", "exit_time", "reason", "side"):
+        np.testing.assert_array_equal(getattr(shared, column), getattr(alone, column), column)
+
+
+def signal(strategy: str, symbol: str, side: int, confidence: float) -> Signal:
+    return Signal(strategy, symbol, side, 0, 1.0, 2.0, confidence)
+
+
+def test_duplicates_are_merged_and_the_most_confident_goes_first():
+    weak = signal("ict_conservative", "BTCUSDT", 1, 0.6)
+    strong = signal("ict_aggressive", "BTCUSDT", 1, 0.8)
+    other = signal("ict_mixed", "ETHUSDT", -1, 1.0)
+    assert merge([weak, strong, other]) == [other, strong]
+
+
+def test_equally_confident_signals_are_ranked_conservative_mixed_aggressive():
+    symbols = {"ict_aggressive": "A", "ict_mixed": "B", "ict_conservative": "C"}
+    ranked = merge([signal(name, symbol, 1, 0.8) for name, symbol in symbols.items()])
+    assert [s.strategy for s in ranked] == ["ict_conservative", "ict_mixed", "ict_aggressive"]
+
+
+def test_one_position_at_a_time_unless_there_is_room_for_more():
+    first, second = signal("ict_mixed", "BTCUSDT", 1, 1.0), signal("ict_mixed", "ETHUSDT", 1, 0.8)
+    assert choose([second, first], []) == [first]
+    assert choose([second, first], ["BTCUSDT"]) == []
+    assert choose([second, first], ["BTCUSDT"], most_positions=2) == [second]
+    assert choose([second, first], [], most_positions=2) == [first, second]
+
+
+def test_of_two_signals_on_one_symbol_the_account_takes_the_more_confident(bitcoin):
+    values = {**ICT, "max_position_size": 0.2}
+    names = ("ict_aggressive", "ict_mixed")
+    seats = [
+        Seat(strategy, "BTCUSDT", strategy.accepted({**values, "gap_window": 30}))
+        for strategy in map(get_strategy, names)
+    ]
+    streams = [decide(seat.strategy, bitcoin, seat.params) for seat in seats]
+    both = np.flatnonzero((streams[0][:, ACTION] == ENTER) & (streams[1][:, ACTION] == ENTER))
+    better = [row for row in both if streams[0][row, CONFIDENCE] != streams[1][row, CONFIDENCE]]
+    assert len(better) >= 1
+    run = simulate_account(seats, {"BTCUSDT": bitcoin}, 10_000, Costs(5, 1), OPEN)
+    taken = {int(time): int(seat) for time, seat in zip(run.entry_time, run.seat, strict=True)}
+    for row in both:
+        best = merge(
+            [
+                Signal(name, "BTCUSDT", 1, 0, 1.0, 2.0, float(stream[row, CONFIDENCE]))
+                for name, stream in zip(names, streams, strict=True)
+            ]
+        )[0].strategy
+        entry = int(bitcoin.open_time[row + 1])
+        assert taken.get(entry, names.index(best)) == names.index(best)
+    assert set(taken) & {int(bitcoin.open_time[row + 1]) for row in both}
+
+
+def test_a_position_loses_its_risk_at_the_stop_or_less():
+    sizing = get_strategy("ict_mixed").sizing(get_strategy("ict_mixed").resolve({}))
+    assert (sizing.share, sizing.risk) == (1.0, 0.02)
+    assert sizing.quantity(10_000.0, 100.0, 96.0) == pytest.approx(50.0)  # 4 a unit, 200 in all
+    assert sizing.quantity(10_000.0, 100.0, 99.9) == pytest.approx(100.0)  # bounded by the margin
+    assert sizing.quantity(10_000.0, 100.0, math.nan) == pytest.approx(100.0)

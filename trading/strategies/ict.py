@@ -1,0 +1,141 @@
+"""What the three ICT strategies share: parameters, timeframes, structures and levels.
+
+Each signal carries its own stop, behind the zone it trades from, and its own target, the next
+liquidity level; the common filters and the ATR take no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from trading.candles import interval_ms
+from trading.errors import ParameterError
+from trading.ict import signals
+from trading.ict.layout import ict_size
+from trading.kernel import Buffer
+from trading.position import ExitRules
+from trading.sizing import Sizing
+from trading.strategies.base import OWN, SHARED, Parameter, Strategy, Value
+
+DIRECTIONS = {"both": 0.0, "long": 1.0, "short": -1.0}
+
+OF_ALL = (
+    Parameter("trend_tf", "interval", "1h", help="candles of the market structure"),
+    Parameter("zone_tf", "interval", "15m", help="candles of zones, liquidity and sweeps"),
+    Parameter("length", "int", 5, 1, 50, help="candles on both sides of a swing"),
+    Parameter(
+        "pool_tolerance", "float", 0.001, 0.0, 0.02, help="reach of a liquidity pool, a share"
+    ),
+    Parameter("stop_tolerance", "float", 0.002, 0.001, 0.003, help="beyond the zone, a share"),
+    Parameter("risk", "float", 0.02, 0.0, 0.1, help="share of the account lost at the stop"),
+    Parameter("leverage", "int", 5, 1, 20, help="notional for a margin of 1"),
+    Parameter("direction", "choice", "both", choices=tuple(DIRECTIONS), help="sides to trade"),
+    Parameter("min_reward", "float", 0.0, 0.0, 10.0, help="least reward for a risk of 1"),
+    Parameter("max_age", "int", 500, 20, 5000, help="candles until a structure is forgotten"),
+)
+SHARED_WITH_ALL = ("trailing_stop", "emergency_stop", "max_position_size")
+
+REASONS: Mapping[int, str] = {
+    signals.ENTERED: "entered: close {seen:.8g}, zone at {limit:.8g}",
+    signals.NO_TREND: "no break of structure on trend_tf yet",
+    signals.NO_ZONE: "close {seen:.8g} comes out of no zone in the trend's direction",
+    signals.NO_SWEEP: "no sweep of liquidity in the last {limit:g} candles",
+    signals.NO_GAP: "no fair value gap has formed on this candle",
+    signals.NO_TARGET: "entry held: no liquidity level beyond {seen:.8g}",
+    signals.POOR_REWARD: "entry held: reward {seen:.2f} for a risk of 1 < {limit:g}",
+    signals.WRONG_DIRECTION: "entry held: side {seen:+g} is switched off",
+    signals.AGAINST_TREND: "entry held: side {seen:+g} against the trend {limit:+g}",
+}
+
+
+class IctStrategy(Strategy):
+    """A strategy of ICT structures; subclasses add their own parameters and their step.
+
+    There are no common filters: structures take their place. Signals of B and C are judged on
+    candles of ``zone_tf``.
+    """
+
+    own_levels: ClassVar[bool] = True
+    reasons: ClassVar[Mapping[int, str]] = REASONS
+    extra: ClassVar[tuple[Parameter, ...]] = ()
+    shared: ClassVar[tuple[Parameter, ...]] = tuple(p for p in SHARED if p.name in SHARED_WITH_ALL)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.own = (*cls.extra, *OF_ALL)
+
+    def signal_tf(self, params: Mapping[str, Value]) -> int:
+        """Milliseconds of ``zone_tf``."""
+        return interval_ms(str(params["zone_tf"]))
+
+    def filter_tf(self, params: Mapping[str, Value]) -> int:
+        """None: there are no filters."""
+        del params
+        return 0
+
+    def needs_atr(self, params: Mapping[str, Value]) -> bool:
+        """Never: stops lie behind structures."""
+        del params
+        return False
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """The structures of two timeframes, and the last close."""
+        return signals.signals_size(int(params["length"]))
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """Signal candles: those of the structures if they are of ``zone_tf``, else the last."""
+        if self.signal_tf(params) == interval_ms(str(params["zone_tf"])):
+            return self._structure_warmup(params)
+        return 2
+
+    def more_tfs(self, params: Mapping[str, Value]) -> Mapping[int, int]:
+        """``trend_tf``, and ``zone_tf`` where signals are not judged on it."""
+        trend, zone = interval_ms(str(params["trend_tf"])), interval_ms(str(params["zone_tf"]))
+        signal = self.signal_tf(params)
+        if not trend > zone >= signal:
+            raise ParameterError(
+                f"{self.name}: trend_tf = {params['trend_tf']} and zone_tf = {params['zone_tf']} "
+                "do not descend; give for example 1h and 15m"
+            )
+        candles = self._structure_warmup(params)
+        return {length: candles for length in (trend, zone) if length != signal}
+
+    def _structure_warmup(self, params: Mapping[str, Value]) -> int:
+        # Zones live no longer than max_age; the swings before them need as long again to settle.
+        return 3 * int(params["max_age"])
+
+    def buffer(self, params: Mapping[str, Value]) -> Buffer:
+        """The common filters' numbers (off), then those of :mod:`trading.ict.signals`."""
+        length = int(params["length"])
+        return [
+            *[0.0] * OWN,  # no common filters
+            float(self.signal_tf(params)),
+            float(interval_ms(str(params["trend_tf"]))),
+            float(interval_ms(str(params["zone_tf"]))),
+            float(length),
+            float(params["pool_tolerance"]),
+            float(params["stop_tolerance"]),
+            DIRECTIONS[str(params["direction"])],
+            float(params["min_reward"]),
+            float(params["max_age"]),
+            float(ict_size(length, length, signals.ZONES_KEPT, signals.POOLS_KEPT)),
+            *(float(params[p.name]) for p in self.extra if p.kind != "interval"),
+        ]
+
+    def filters_on(self, params: Mapping[str, Value]) -> bool:
+        """Never: structures take the filters' place."""
+        del params
+        return False
+
+    def sizing(self, params: Mapping[str, Value]) -> Sizing:
+        """``risk`` at the stop, with a margin of ``max_position_size`` at the most."""
+        most = float(params["max_position_size"]) * float(params["leverage"])
+        return Sizing(most, float(params["risk"]))
+
+    def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
+        """Stop and target come with each signal; the emergency stop and a trailing stop stand."""
+        return ExitRules(
+            trailing_stop=float(params["trailing_stop"]),
+            emergency_stop=float(params["emergency_stop"]),
+        )

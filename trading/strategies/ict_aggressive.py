@@ -1,0 +1,69 @@
+"""ICT strategy B: a sweep of liquidity, then a fair value gap away from it: enter at once."""
+
+from __future__ import annotations
+
+from trading.ict.layout import NEW_FAR, NEW_GAP, NEW_NEAR
+from trading.ict.signals import (
+    NO_GAP,
+    NO_SWEEP,
+    P_OWN,
+    P_SIGNAL_MS,
+    confidence_of,
+    enter_at_zone,
+    feed_structures,
+    hold,
+    swept_within,
+    trend_of,
+    zones_at,
+)
+from trading.kernel import Buffer, apart
+from trading.strategies.base import Parameter
+from trading.strategies.ict import IctStrategy
+
+GAP_WINDOW = P_OWN
+BREAK_AGE = P_OWN + 1
+
+
+@apart
+def ict_aggressive_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,  # noqa: ARG001 - every step has the same arguments
+    tf_ms: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """Judge one closed candle of ``signal_tf``, which is ``zone_tf``."""
+    feed_structures(state, par, tf_ms, first, high, low, close, volume)
+    if tf_ms != int(par[P_SIGNAL_MS]):
+        return
+    at = zones_at(par)
+    side = int(state[at + NEW_GAP])
+    if side == 0:
+        hold(out, NO_GAP, close, close)
+        return
+    # The gap's last candle is the sweep's own or one of those after it.
+    if not swept_within(state, at, side, par[GAP_WINDOW] + 1.0):
+        hold(out, NO_SWEEP, close, par[GAP_WINDOW])
+        return
+    agrees = trend_of(state, par[BREAK_AGE]) == side
+    confidence = confidence_of(agrees, True, True)
+    enter_at_zone(
+        state, par, out, side, state[at + NEW_NEAR], state[at + NEW_FAR], close, confidence
+    )
+
+
+class IctAggressive(IctStrategy):
+    """Enter when a 15m gap forms within 5 candles after a sweep, away from the swept side."""
+
+    name = "ict_aggressive"
+    summary = "B: a 15m sweep of liquidity, then a fair value gap within 5 candles; in at once."
+    extra = (
+        Parameter("gap_window", "int", 5, 1, 100, help="candles from the sweep to the gap"),
+        Parameter("break_age", "int", 24, 1, 1000, help="trend_tf candles that a break counts"),
+    )
+    step = staticmethod(ict_aggressive_step)

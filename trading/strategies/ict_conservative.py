@@ -1,0 +1,89 @@
+"""ICT strategy A: the trend's break of structure, a zone in its direction, a close out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trading.candles import interval_ms
+from trading.ict.layout import FAR, NEAR
+from trading.ict.signals import (
+    LAST_CLOSE,
+    NO_TREND,
+    NO_ZONE,
+    P_OWN,
+    P_SIGNAL_MS,
+    P_ZONE_MS,
+    best_zone_left,
+    confidence_of,
+    enter_at_zone,
+    feed_structures,
+    hold,
+    is_fresh,
+    swept_within,
+    trend_of,
+    zones_at,
+)
+from trading.kernel import Buffer, apart
+from trading.strategies.base import Parameter, Value
+from trading.strategies.ict import IctStrategy
+
+BREAK_AGE = P_OWN
+SWEEP_WINDOW = P_OWN + 1
+MAX_TOUCHES = P_OWN + 2
+
+
+@apart
+def ict_conservative_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,
+    tf_ms: int,
+    first: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> None:
+    """Judge one closed candle of ``signal_tf``; those of the others feed the structures."""
+    feed_structures(state, par, tf_ms, first, high, low, close, volume)
+    if tf_ms != int(par[P_SIGNAL_MS]):
+        return
+    last_close = state[LAST_CLOSE]
+    state[LAST_CLOSE] = close
+    side = trend_of(state, par[BREAK_AGE])
+    if side == 0:
+        hold(out, NO_TREND, close, par[BREAK_AGE])
+        return
+    # The zone was touched by this candle, or the last one closed in it.
+    reach = low if side > 0 else -high
+    if last_close > 0.0 and side * last_close < reach:
+        reach = side * last_close
+    at = zones_at(par)
+    closed_now = (open_time + tf_ms) % int(par[P_ZONE_MS]) == 0
+    zone = best_zone_left(state, at, side, reach, side * close, par[MAX_TOUCHES], closed_now)
+    if zone < 0:
+        hold(out, NO_ZONE, close, close)
+        return
+    fresh = is_fresh(state, at, zone, closed_now)
+    swept = swept_within(state, at, side, par[SWEEP_WINDOW])
+    confidence = confidence_of(True, fresh, swept)
+    enter_at_zone(state, par, out, side, state[zone + NEAR], state[zone + FAR], close, confidence)
+
+
+class IctConservative(IctStrategy):
+    """Enter on a 1m close back out of a 15m zone in the direction of the last 1h break."""
+
+    name = "ict_conservative"
+    summary = "A: 1h break of structure, 15m gap or block in its direction, 1m close out of it."
+    extra = (
+        Parameter("entry_tf", "interval", "1m", help="candles that the entry is judged on"),
+        Parameter("break_age", "int", 24, 1, 1000, help="trend_tf candles that a break counts"),
+        Parameter("sweep_window", "int", 20, 1, 500, help="zone_tf candles that a sweep counts"),
+        Parameter("max_touches", "int", 3, 0, 1000, help="zone_tf candles that touched a zone"),
+    )
+    step = staticmethod(ict_conservative_step)
+
+    def signal_tf(self, params: Mapping[str, Value]) -> int:
+        """Milliseconds of ``entry_tf``."""
+        return interval_ms(str(params["entry_tf"]))
