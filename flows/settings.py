@@ -106,6 +106,10 @@ def _default_grids() -> dict[str, StrategyGrids]:
             long={"take_profit": "0.01,0.03,0.05", "stop_loss": "0.01,0.02,0.03"},
             recent={"take_profit": "0.01:0.05:0.01", "stop_loss": "0.01:0.03:0.005"},
         ),
+        "surge": StrategyGrids(
+            long={"m1_needed": "5,6", "half_close": "0.06,0.10"},
+            recent={"m1_needed": "5,6", "half_close": "0.06:0.12:0.02"},
+        ),
     }
     for name, (axis, coarse, fine) in _OWN_AXES.items():
         grids[name] = StrategyGrids(

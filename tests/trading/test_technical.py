@@ -282,6 +282,8 @@ def fitted(strategy, candles, values):
 def test_every_strategy_trades_on_the_bundled_sample(name, bitcoin, ether):
     strategy = get_strategy(name)
     values = strategy.accepted(BARE | {"signal_tf": "15m", "least_move": 0.0002})
+    if name == "surge":
+        values |= {"long_span": 120, "band_span": 60, "scan": "off", "m1_needed": 3}
     runs = [
         backtest(strategy, candles, fitted(strategy, candles, values), Costs(fee_bps=5))
         for candles in (bitcoin, ether)

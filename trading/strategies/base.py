@@ -317,8 +317,13 @@ class Strategy:
         ]
 
     def sizing(self, params: Mapping[str, Value]) -> Sizing:
-        """How much of the account a position takes."""
-        return Sizing(float(params["max_position_size"]))
+        """How much of the account a position takes at its entry.
+
+        With all additions made it takes ``max_position_size``.
+        """
+        staged = {p.name: params.get(p.name, self.parameter(p.name).default) for p in STAGED}
+        planned = 1.0 + sum(addition.weight for addition in _additions(staged, self.name))
+        return Sizing(float(params["max_position_size"]) / planned)
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
         """The exits of ``params``; without filters neither trailing nor emergency stop.

@@ -21,6 +21,7 @@ from trading.strategies.ml import Ml
 from trading.strategies.momentum import Momentum
 from trading.strategies.pullback import Pullback
 from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.strategies.surge import Surge
 from trading.strategies.wave import Wave
 
 GROUP = "nocturne.strategies"
@@ -37,6 +38,7 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     Momentum,
     Pullback,
     RsiBollinger,
+    Surge,
     Wave,
 )
 
