@@ -55,6 +55,7 @@ def one_strategy(material: Material, entry: Row) -> StrategyView:
         trades=mine(material.trades),
         equity=mine(material.equity),
         bars=material.bars.get(own[1]),
+        marks=material.marks.get(own[1]),
     )
     return strategy_view(entry, evidence)
 
