@@ -84,6 +84,24 @@ class Series:
             if start <= t < end
         ]
 
+    def whole(self, start: int, end: int) -> Bar | None:
+        """The candles that open in [``start``, ``end``) as one bar; None when there is none."""
+        first, last = self.before(start), self.before(end)
+        if last <= first:
+            return None
+        rows = slice(first, last)
+        volume, close = self.volume[rows], self.close[rows]
+        return Bar(
+            int(self.open_time[first]),
+            int(self.open_time[last - 1]) + MINUTE,
+            float(self.open[first]),
+            float(self.high[rows].max()),
+            float(self.low[rows].min()),
+            float(close[-1]),
+            float(volume.sum()),
+            float(volume @ close),
+        )
+
 
 def read_series(path: Path, *, traded: bool = True) -> Series:
     """Candles of a parquet file with ``open_time`` (UTC), open, high, low, close, volume.

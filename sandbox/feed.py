@@ -14,7 +14,9 @@ from sandbox.ladder import BookChange, Ladder, Side
 from sandbox.numbers import ZERO
 
 FUNDING_EVERY_MS = 8 * 60 * MINUTE
+DAY_MS = 24 * 60 * MINUTE
 RECENT_TRADES = 1_000
+AVERAGE_MINUTES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class Feed:
         self._trade_id = 1_000_000
         self._day_of = -1
         self._closed_day: Bar | None = None
+        self._closed_at = -1
+        self._closed_bars: dict[tuple[str, int], Bar | None] = {}
+        self._average_of = -1
+        self._averaged = (0.0, 0.0)
 
     @property
     def symbol(self) -> str:
@@ -193,18 +199,48 @@ class Feed:
 
     def bar_at(self, interval: str, time: int) -> Bar | None:
         """The bar of ``interval`` that holds ``time``, as far as it is known."""
-        start = bar_start(interval, time)
-        found = self.bars(interval, start, start + 1)
-        return found[-1] if found else None
+        running, start = self._running, bar_start(interval, time)
+        if running is None or time < running.start:
+            found = self.bars(interval, start, start + 1)
+            return found[-1] if found else None
+        if interval == "1m":
+            return running
+        closed = self._closed(interval, start)
+        begun = closed or Bar(start, next_start(interval, start), running.open, *_rest(running))
+        return _merge(begun, running if closed else None)
+
+    def _closed(self, interval: str, start: int) -> Bar | None:
+        """What the minutes before the running one make of a bar; remembered for the minute."""
+        key = (interval, start)
+        if self._closed_at != self.minute:
+            self._closed_at = self.minute
+            self._closed_bars.clear()
+        if key not in self._closed_bars:
+            found = self.series.bars(interval, start, start + 1, self.minute)
+            self._closed_bars[key] = found[-1] if found else None
+        return self._closed_bars[key]
+
+    def average(self) -> float:
+        """The average price by volume of the last ``AVERAGE_MINUTES``, the running one included."""
+        if self._average_of != self.minute:
+            self._average_of = self.minute
+            rows = slice(
+                self.series.before(self.minute - (AVERAGE_MINUTES - 1) * MINUTE),
+                self.series.before(self.minute),
+            )
+            volume, close = self.series.volume[rows], self.series.close[rows]
+            self._averaged = (float(volume.sum()), float((volume * close).sum()))
+        volume_sum, value_sum = self._averaged
+        if self._running is not None:
+            volume_sum += self._running.volume
+            value_sum += self._running.quote_volume
+        return value_sum / volume_sum if volume_sum else float(self.price)
 
     def day(self) -> Bar | None:
         """The last 24 hours as one bar."""
         if self._day_of != self.minute:
-            start = self.minute - 24 * 60 * MINUTE
             self._day_of = self.minute
-            self._closed_day = _whole(
-                self.series.bars("15m", start, self.minute + MINUTE, self.minute)
-            )
+            self._closed_day = self.series.whole(self.minute - DAY_MS, self.minute)
         closed, running = self._closed_day, self._running
         if closed is None or running is None:
             return closed or running
@@ -216,21 +252,6 @@ class Feed:
             if funded > time:
                 return funded
         return (time // FUNDING_EVERY_MS + 1) * FUNDING_EVERY_MS
-
-
-def _whole(bars: list[Bar]) -> Bar | None:
-    if not bars:
-        return None
-    return Bar(
-        bars[0].start,
-        bars[-1].end,
-        bars[0].open,
-        max(bar.high for bar in bars),
-        min(bar.low for bar in bars),
-        bars[-1].close,
-        sum(bar.volume for bar in bars),
-        sum(bar.quote_volume for bar in bars),
-    )
 
 
 def _rest(bar: Bar) -> tuple[float, float, float, float, float]:
