@@ -17,7 +17,9 @@ app = typer.Typer(
 
 @app.command()
 def serve(
-    candles: Path = typer.Option(..., help="Folder of SYMBOL.parquet one-minute candles."),
+    candles: Path = typer.Option(
+        ..., help="Folder of SYMBOL.parquet one-minute candles, or a lake."
+    ),
     venue: str = typer.Option("usdm", help="usdm, spot or both."),
     begin: str | None = typer.Option(None, "--from", help="First replayed minute (ISO, UTC)."),
     end: str | None = typer.Option(None, "--to", help="End of the replay (ISO, UTC), exclusive."),

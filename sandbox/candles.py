@@ -112,6 +112,11 @@ def read_series(path: Path, *, traded: bool = True) -> Series:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: not a readable parquet file ({error})") from error
+    return series_of(path.stem, table, path, traded=traded)
+
+
+def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) -> Series:
+    """The candles of a table that was read from ``path``."""
     if not traded and "volume" not in table.column_names:
         table = table.append_column("volume", pa.array(np.zeros(table.num_rows)))
     missing = [name for name in COLUMNS if name not in table.column_names]
@@ -128,7 +133,7 @@ def read_series(path: Path, *, traded: bool = True) -> Series:
         raise DataError(f"{path}: open_time is not strictly increasing; sort it, drop duplicates")
     if not all(np.all(np.isfinite(column)) for column in columns):
         raise DataError(f"{path}: holds a price or volume that is not a number")
-    return Series(path.stem, times, *columns)
+    return Series(symbol, times, *columns)
 
 
 def _milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:

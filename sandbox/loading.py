@@ -10,6 +10,7 @@ from sandbox.candles import Funding, Series, derive_rules, read_folder, read_fun
 from sandbox.feed import Feed
 from sandbox.instruments import BUILT_IN, Instrument, read_instruments
 from sandbox.intervals import MINUTE
+from sandbox.lake_candles import funding_path, is_lake, read_lake
 from sandbox.mark import MarkRule, RecordedMark, SmoothedMark
 from sandbox.replay import Span
 from sandbox.settings import Settings, iso
@@ -21,10 +22,14 @@ from trading.errors import DataError, SettingsError
 def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
     """A feed for each candle file of a venue, with its rules and its funding.
 
-    For both venues the candles may stand in the subfolders ``usdm`` and ``spot``.
+    For both venues the candles may stand in the subfolders ``usdm`` and ``spot``; a lake has both.
     """
     folder = settings.candles / venue if (settings.candles / venue).is_dir() else settings.candles
-    series = read_folder(folder, settings.symbols)
+    series = (
+        read_lake(settings.candles, venue, settings.symbols, settings.begin, settings.end)
+        if is_lake(settings.candles)
+        else read_folder(folder, settings.symbols)
+    )
     if venue == "spot":
         own = (
             read_spot_instruments(settings.instruments)
@@ -65,6 +70,8 @@ def _read_rules(settings: Settings) -> dict[str, Instrument]:
 def _read_funding(settings: Settings, symbol: str) -> Funding:
     if settings.funding is not None:
         found = _first([settings.funding / f"{symbol}.parquet"])
+    elif is_lake(settings.candles):
+        found = _first([funding_path(settings.candles, symbol)])
     else:
         name = f"funding/{settings.candles.resolve().name}/{symbol}.parquet"
         found = _first(folder / name for folder in _parents(settings))
