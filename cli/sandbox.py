@@ -48,6 +48,8 @@ def serve(
     marks: Path | None = typer.Option(
         None, help="Folder of SYMBOL.parquet mark price candles, for --mark recorded."
     ),
+    trades: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet recorded trades."),
+    quotes: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet best bids and asks."),
     faults: Path | None = typer.Option(None, help="TOML scenario of faults."),
     state: Path | None = typer.Option(
         None, help="SQLite file that the state survives a restart in; resumed when it exists."
@@ -91,6 +93,8 @@ def serve(
             fills=fills,
             mark=mark,
             marks=marks,
+            trades=trades,
+            quotes=quotes,
             faults=faults,
             state=state,
             state_every=state_every,

@@ -125,7 +125,7 @@ def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) 
             f"{path}: column {', '.join(missing)} is missing; "
             f"a candle file has the columns {', '.join(COLUMNS)}"
         )
-    times = _milliseconds(table.column("open_time"), path)
+    times = milliseconds(table.column("open_time"), path)
     columns = [np.asarray(table.column(name).to_numpy(), dtype=np.float64) for name in COLUMNS[1:]]
     if len(times) == 0:
         raise DataError(f"{path}: holds no candle")
@@ -136,7 +136,8 @@ def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) 
     return Series(symbol, times, *columns)
 
 
-def _milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
+def milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
+    """A column of times as ms UTC."""
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
     elif not pa.types.is_integer(column.type):
@@ -201,6 +202,6 @@ def read_funding(path: Path) -> Funding:
     table = pq.read_table(path)
     if not {"funding_time", "funding_rate"} <= set(table.column_names):
         raise DataError(f"{path}: needs the columns funding_time and funding_rate")
-    times = _milliseconds(table.column("funding_time"), path).tolist()
+    times = milliseconds(table.column("funding_time"), path).tolist()
     rates = [Decimal(repr(float(rate))) for rate in table.column("funding_rate").to_pylist()]
     return Funding(tuple(times), tuple(rates))

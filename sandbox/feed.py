@@ -6,12 +6,13 @@ from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.book import Levels
+from sandbox.book import Levels, Quote, best_quotes
 from sandbox.candles import Bar, Funding, Series, Ticks, ticks_at
 from sandbox.instruments import Instrument
 from sandbox.intervals import MINUTE, bar_start, next_start
 from sandbox.ladder import BookChange, Ladder, Side
 from sandbox.numbers import ZERO
+from sandbox.tape import Quotes, Tape, Trade
 
 FUNDING_EVERY_MS = 8 * 60 * MINUTE
 DAY_MS = 24 * 60 * MINUTE
@@ -36,10 +37,20 @@ class Tick:
 class Feed:
     """Walks one symbol's candles; ``minute`` is the open time (ms) of the running one."""
 
-    def __init__(self, series: Series, instrument: Instrument, funding: Funding) -> None:
+    def __init__(
+        self,
+        series: Series,
+        instrument: Instrument,
+        funding: Funding,
+        tape: Tape | None = None,
+        quotes: Quotes | None = None,
+    ) -> None:
         self.series = series
         self.instrument = instrument
         self.funding = funding
+        self.tape = tape
+        self.quotes = quotes
+        self.quote: Quote | None = None
         self.price = ZERO
         self.time = 0
         self.minute = 0
@@ -70,13 +81,13 @@ class Feed:
 
     @property
     def bid(self) -> Decimal:
-        """The market's best bid: one tick below the last price."""
-        return self.price - self.instrument.tick
+        """The market's best bid."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[0]
 
     @property
     def ask(self) -> Decimal:
-        """The market's best ask: one tick above the last price."""
-        return self.price + self.instrument.tick
+        """The market's best ask."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[1]
 
     def book(self, count: int) -> tuple[Side, Side]:
         """Bids and asks as price -> quantity texts, best first."""
@@ -122,9 +133,11 @@ class Feed:
             price = float(self.candle.open)
             self._running = Bar(minute, minute + MINUTE, price, price, price, price, 0.0, 0.0)
 
-    def move(self, time: int, price: Decimal) -> Tick:
-        """A trade at ``price``; the running candle follows."""
-        tick = self._print(time, price)
+    def move(self, time: int, price: Decimal, trade: Trade | None = None) -> Tick:
+        """A trade at ``price``, as it was recorded or made up; the running candle follows."""
+        if self.quotes is not None:
+            self.quote = self.quotes.at(time, self.instrument.tick)
+        tick = self._print(time, price, trade)
         running, value = self._running, float(price)
         if running is not None:
             share = min(1.0, max(0.0, (time - self.minute) / MINUTE))
@@ -140,6 +153,12 @@ class Feed:
                 volume * value,
             )
         return tick
+
+    def recorded(self) -> list[list[Trade]]:
+        """The running minute's recorded trades by second; empty where there are none."""
+        if self.tape is None:
+            return []
+        return self.tape.minute(self.minute, self.instrument.tick, self.instrument.step)
 
     def minute_volume(self) -> Decimal:
         """The running minute's recorded volume, in base currency."""
@@ -163,20 +182,17 @@ class Feed:
             volume * close,
         )
 
-    def _print(self, time: int, price: Decimal) -> Tick:
+    def _print(self, time: int, price: Decimal, trade: Trade | None = None) -> Tick:
         self._trade_id += 1
         self.update_id += 1
-        step = self.instrument.step
-        tick = Tick(
-            self.symbol,
-            time,
-            price,
-            self.price or price,
-            step * (1 + self._trade_id % 7),
-            self._trade_id,
-            price < self.price or (price == self.price and self._trade_id % 2 == 0),
-            self.update_id,
-        )
+        number = self._trade_id
+        if trade is not None:
+            quantity, sold = trade.quantity, trade.buyer_maker
+        else:
+            quantity = self.instrument.step * (1 + number % 7)
+            sold = price < self.price or (price == self.price and number % 2 == 0)
+        before = self.price or price
+        tick = Tick(self.symbol, time, price, before, quantity, number, sold, self.update_id)
         self.price, self.time = price, time
         self.recent.append(tick)
         return tick

@@ -16,6 +16,7 @@ from sandbox.replay import Span
 from sandbox.settings import Settings, iso
 from sandbox.spot.instruments import BUILT_IN as SPOT_BUILT_IN
 from sandbox.spot.instruments import derive_spot_rules, read_spot_instruments
+from sandbox.tape import Quotes, Tape, read_quotes, read_tape
 from trading.errors import DataError, SettingsError
 
 
@@ -41,6 +42,7 @@ def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
                 candles,
                 own.get(symbol) or SPOT_BUILT_IN.get(symbol) or derive_spot_rules(candles),
                 Funding(),
+                *_read_tapes(settings, folder, symbol),
             )
             for symbol, candles in series.items()
         }
@@ -51,6 +53,7 @@ def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
             candles,
             rules.get(symbol) or BUILT_IN.get(symbol) or derive_rules(candles),
             _read_funding(placed, symbol),
+            *_read_tapes(settings, folder, symbol),
         )
         for symbol, candles in series.items()
     }
@@ -76,6 +79,18 @@ def _read_funding(settings: Settings, symbol: str) -> Funding:
         name = f"funding/{settings.candles.resolve().name}/{symbol}.parquet"
         found = _first(folder / name for folder in _parents(settings))
     return read_funding(found) if found else Funding()
+
+
+def _read_tapes(settings: Settings, folder: Path, symbol: str) -> tuple[Tape | None, Quotes | None]:
+    """Recorded trades and quotes of a symbol, each where it was recorded."""
+    paths = []
+    for given, kind in ((settings.trades, "trades"), (settings.quotes, "quotes")):
+        near = [base / kind / folder.resolve().name for base in folder.resolve().parents[:2]]
+        paths.append(_first(place / f"{symbol}.parquet" for place in ([given] if given else near)))
+    return (
+        read_tape(paths[0]) if paths[0] else None,
+        read_quotes(paths[1]) if paths[1] else None,
+    )
 
 
 def load_marks(settings: Settings, feeds: Mapping[str, Feed]) -> dict[str, MarkRule]:
