@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sandbox.book import PREVENTED
+from sandbox.copies import copier
 from sandbox.engine.core import Fees
 from sandbox.errors import BAD_SYMBOL
 from sandbox.instruments import Instrument
@@ -24,6 +24,7 @@ from sandbox.spot.model import (
     SpotOrder,
 )
 
+copy_order = copier(SpotOrder)
 FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
 
 
@@ -70,7 +71,7 @@ class SpotCore:
     def tell_order(self, order: SpotOrder, execution: str, fill: SpotFill | None = None) -> None:
         """Record a change of ``order`` as it is now."""
         self.last_execution += 1
-        shown = copy.copy(order)
+        shown = copy_order(order)
         self.events.append(
             OrderReport(order.account, self.now, execution, shown, fill, self.last_execution)
         )

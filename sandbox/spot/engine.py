@@ -110,6 +110,10 @@ class SpotEngine:
         del symbol
         return []
 
+    def set_quote(self, symbol: str, quote: book.Quote | None) -> None:
+        """The recorded best bid and ask, which hold until the next ones."""
+        self.core.markets[symbol].quote = quote
+
     def set_mark(self, symbol: str, mark: Decimal) -> None:
         """Spot has no mark price."""
 
