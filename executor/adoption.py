@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from executor.book import ADOPTED_STRATEGY
+from executor.booking import Booking
 from executor.context import Context
 from executor.events import EventType
 from executor.guarding import MINUTE_MS
+from executor.guards import ADOPTED_STRATEGY
 from executor.intake import Intake
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ports import ZERO, VenueOrder, VenuePosition
@@ -29,9 +30,12 @@ BARS_BACK = 5
 class Adoption:
     """Finds the entry behind a position and books it as if it had just been sent."""
 
-    def __init__(self, ctx: Context, intake: Intake, releases: ReleaseKeeper) -> None:
+    def __init__(
+        self, ctx: Context, intake: Intake, booking: Booking, releases: ReleaseKeeper
+    ) -> None:
         self._ctx = ctx
         self._intake = intake
+        self._booking = booking
         self._releases = releases
 
     async def adopt(self, position: VenuePosition) -> bool:
@@ -59,7 +63,7 @@ class Adoption:
 
     def _reopened(self, row: OrderRow) -> bool:
         stored = self._ctx.ledger.position(row.position_id) if row.position_id else None
-        return stored is not None and self._intake.reopen(stored, stored.cause)
+        return stored is not None and self._booking.reopen(stored, stored.cause)
 
     def _book(self, entry: VenueOrder, side: int) -> OrderRow:
         ours = parse_order_id(entry.client_id)
