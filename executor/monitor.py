@@ -8,7 +8,7 @@ from dataclasses import replace
 from executor.book import Holding
 from executor.context import Context
 from executor.guarding import MINUTE_MS, Closer, wait_for
-from executor.guards import overdue
+from executor.guards import Guard, overdue
 from executor.ports import OrderKind
 from executor.protection import STOP_LEG, TARGET_LEG, crossed
 from executor.stager import Stager
@@ -47,7 +47,7 @@ class Monitor:
         if slot.last_tick is not None and now - slot.last_tick < self._tick_ms:
             return
         slot.last_tick = now
-        self._check_resting(holding, price, cause)
+        self._check_resting(holding, holding.guard, price, cause)
         self._look(holding, price, now, cause)
 
     def on_candle(self, symbol: str, candle: Candle, cause: str) -> None:
@@ -117,11 +117,14 @@ class Monitor:
         else:
             self._closer.close(holding, reason, cause)
 
-    def _check_resting(self, holding: Holding, price: float, cause: str | None) -> None:
+    def _check_resting(
+        self, holding: Holding, guard: Guard, price: float, cause: str | None
+    ) -> None:
         for order in holding.resting.values():
             if crossed(order, holding.row.side, price):
                 target = order.kind == OrderKind.TAKE_PROFIT_MARKET
-                self._second_line(holding, "take_profit" if target else "stop_loss", cause)
+                reason = "take_profit" if target else guard.protective_reason
+                self._second_line(holding, reason, cause)
                 return
 
     def _second_line(self, holding: Holding, reason: str, cause: str | None) -> None:
