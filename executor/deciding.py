@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from executor.context import Context
-from executor.events import Event, EventType
-from executor.guarding import MINUTE_MS, Monitor
+from executor.events import Event, EventType, candle_of
+from executor.guarding import MINUTE_MS
+from executor.monitor import Monitor
 from executor.ports import Venue
 from lake.releases import Release, StrategyEntry
 from trading.candles import Candle, interval_name
 from trading.decider import Decider, Decision
+from trading.ict.merge import place_of
 from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
@@ -118,13 +119,17 @@ class Deciding:
         candle = candle_of(event.data)
         self._history(event.symbol).add(candle)
         self._monitor.on_candle(event.symbol, candle, event.id)
+        decided = []
         for lane in self._lanes.get(event.symbol, ()):
             if candle.open_time <= lane.last_open:
                 continue
             decision = lane.decider.on_candle(candle)
             lane.last_open = candle.open_time
-            if event.data.get("fresh"):
-                self._tell(lane, decision, candle, event)
+            decided.append((lane, decision))
+        if not event.data.get("fresh"):
+            return
+        for lane, decision in sorted(decided, key=_surest_first):
+            self._tell(lane, decision, candle, event)
 
     def _tell(self, lane: Lane, decision: Decision, candle: Candle, event: Event) -> None:
         if decision.action == "hold":
@@ -143,6 +148,9 @@ class Deciding:
             reason=decision.reason,
             values=decision.values,
             atr=_known(decision.atr),
+            stop_price=_known(decision.stop_price),
+            target_price=_known(decision.target_price),
+            confidence=_known(decision.confidence),
             price=candle.close,
             bar_time=candle.open_time,
             release_id=lane.release.release_id,
@@ -172,29 +180,21 @@ class Deciding:
         log.info("%s %s: %s", lane.strategy, lane.symbol, decision.reason)
 
 
+def _surest_first(decided: tuple[Lane, Decision]) -> tuple[bool, float, int]:
+    """Sort key: the first to fill owns the symbol, so the most confident entry goes first.
+
+    Decisions without a confidence keep the order of the release, after exits.
+    """
+    lane, decision = decided
+    if decision.action != "enter":
+        return False, 0.0, 0
+    return True, -(_known(decision.confidence) or 0.0), place_of(lane.strategy)
+
+
 def hold_kind(reason: str) -> str:
     """A reason without its numbers: `entry held: ADX 17.2 < 20` and `… 18.1 < 20` are one kind."""
     words = (word for word in reason.split() if not any(c.isdigit() for c in word))
     return " ".join(words)
-
-
-def candle_data(candle: Candle, *, fresh: bool) -> dict[str, Any]:
-    """A candle as the data of an event."""
-    return {
-        "open_time": candle.open_time,
-        "open": candle.open,
-        "high": candle.high,
-        "low": candle.low,
-        "close": candle.close,
-        "volume": candle.volume,
-        "fresh": fresh,
-    }
-
-
-def candle_of(data: Mapping[str, Any]) -> Candle:
-    """The candle of such an event."""
-    names = ("open", "high", "low", "close", "volume")
-    return Candle(int(data["open_time"]), *(float(data[name]) for name in names))
 
 
 def _known(value: float) -> float | None:

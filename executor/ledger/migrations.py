@@ -108,6 +108,15 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) strict;
         """,
     ),
+    (
+        "0002_levels_of_the_signal",
+        """
+        alter table positions add column stop_price real;
+        alter table positions add column target_price real;
+        alter table positions add column confidence real;
+        alter table positions add column leverage integer not null default 1;
+        """,
+    ),
 )
 
 

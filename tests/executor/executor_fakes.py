@@ -208,7 +208,7 @@ async def executor_on(
     executor.feed.up = True
     executor.feed.push(Tick("BTCUSDT", float(venue.price), 2 * MINUTE))
     executor.feed.seen["BTCUSDT"] = 3
-    executor.trader.release_is_valid = lambda: True
+    executor.account.release_is_valid = lambda: True
     try:
         yield executor
     finally:
