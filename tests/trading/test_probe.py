@@ -110,7 +110,8 @@ def days(bitcoin: CandleColumns) -> CandleColumns:
 def test_the_built_in_strategies_know_no_future(
     name: str, params: dict[str, Value], days: CandleColumns
 ) -> None:
-    found = probe_lookahead(get_strategy(name), params | EASY.get(name, {}), days)
+    strategy = get_strategy(name)
+    found = probe_lookahead(strategy, strategy.accepted(params) | EASY.get(name, {}), days)
     assert found.passed, found.changes
     assert found.compared > 100_000
     assert found.verdict().name == "lookahead"
@@ -184,7 +185,9 @@ def test_a_handful_of_candles_cannot_be_probed(days: CandleColumns) -> None:
 def test_the_declared_warm_up_of_the_built_ins_suffices(
     name: str, params: dict[str, Value], days: CandleColumns
 ) -> None:
-    found = probe_warmup(get_strategy(name), params | EASY.get(name, {}), days, points=2)
+    strategy = get_strategy(name)
+    values = strategy.accepted(params) | EASY.get(name, {})
+    found = probe_warmup(strategy, values, days, points=2)
     assert found.passed, found.sentence
     assert [row.share for row in found.rows] == [0.25, 0.5, 1.0, 2.0]
     # Never closer with less history; equal where a quarter of it already holds every window.
