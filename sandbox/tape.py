@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -42,18 +41,18 @@ class Trade:
 class Tape:
     """Recorded trades of a symbol in the order of time."""
 
-    times: list[int]
+    times: npt.NDArray[np.int64]
     prices: npt.NDArray[np.float64]
     quantities: npt.NDArray[np.float64]
     buyer_makers: npt.NDArray[np.bool_]
 
     def minute(self, start: int, tick: Decimal, step: Decimal) -> list[list[Trade]]:
         """The trades of the minute that begins at ``start`` (ms), those of a second together."""
-        first, last = bisect_left(self.times, start), bisect_left(self.times, start + MINUTE)
+        first, last = np.searchsorted(self.times, [start, start + MINUTE]).tolist()
         seconds: dict[int, list[Trade]] = {}
         for row in range(first, last):
             trade = Trade(
-                self.times[row],
+                int(self.times[row]),
                 to_multiple(float(self.prices[row]), tick),
                 max(step, to_multiple(float(self.quantities[row]), step)),
                 bool(self.buyer_makers[row]),
@@ -66,13 +65,13 @@ class Tape:
 class Quotes:
     """Recorded best bids and asks of a symbol in the order of time."""
 
-    times: list[int]
+    times: npt.NDArray[np.int64]
     bids: npt.NDArray[np.float64]
     asks: npt.NDArray[np.float64]
 
     def at(self, time: int, tick: Decimal) -> tuple[Decimal, Decimal] | None:
         """Bid and ask at ``time`` (ms); None when none was told in this minute so far."""
-        row = bisect_right(self.times, time) - 1
+        row = int(np.searchsorted(self.times, time, side="right")) - 1
         if row < 0 or self.times[row] < time // MINUTE * MINUTE:
             return None
         bid = to_multiple(float(self.bids[row]), tick)
@@ -99,7 +98,9 @@ def read_quotes(path: Path) -> Quotes:
     return Quotes(times, bids, asks)
 
 
-def _read(path: Path, names: dict[str, str]) -> tuple[list[int], list[npt.NDArray[np.float64]]]:
+def _read(
+    path: Path, names: dict[str, str]
+) -> tuple[npt.NDArray[np.int64], list[npt.NDArray[np.float64]]]:
     try:
         table = pq.ParquetFile(path).read()
     except (pa.ArrowInvalid, OSError) as error:
@@ -115,4 +116,4 @@ def _read(path: Path, names: dict[str, str]) -> tuple[list[int], list[npt.NDArra
     columns = [np.asarray(table.column(name).to_numpy(), dtype=np.float64) for name in found[1:]]
     if not all(np.all(np.isfinite(column)) for column in columns):
         raise DataError(f"{path}: holds a value that is not a number")
-    return times.tolist(), columns
+    return times, columns

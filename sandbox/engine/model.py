@@ -10,7 +10,6 @@ from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO, money
 
 OPEN_ORDER = ("NEW", "PARTIALLY_FILLED")
-OPEN_ALGO = ("NEW", "TRIGGERING", "TRIGGERED")
 STOP_TYPES = ("STOP", "STOP_MARKET")
 PROFIT_TYPES = ("TAKE_PROFIT", "TAKE_PROFIT_MARKET")
 TRAILING = "TRAILING_STOP_MARKET"

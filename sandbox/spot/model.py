@@ -245,7 +245,10 @@ class SpotMarket:
 
 @dataclass(slots=True)
 class SpotAccount:
-    """Balances by asset; ``reserved`` is what each open order or list holds back."""
+    """Balances by asset; ``reserved`` is what each open order or list holds back.
+
+    With ``burn`` fees are paid in BNB, at a discount, as long as there is enough of it.
+    """
 
     name: str
     totals: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
@@ -256,6 +259,7 @@ class SpotAccount:
     lists: dict[int, OrderList] = field(default_factory=dict)
     fills: list[SpotFill] = field(default_factory=list)
     update_time: int = 0
+    burn: bool = False
 
     def free(self, asset: str) -> Decimal:
         """What may be used of ``asset``."""
