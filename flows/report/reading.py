@@ -20,6 +20,7 @@ from flows.steps.tried import BY_HAND
 from lake import tables
 from lake.manifest import Manifest
 from lake.release_reader import read_pointer, read_release
+from lake.releases import Ensemble, read_ensemble
 from lake.store import Lake, Partition
 from lake.tables import Table
 from trading.candles import interval_ms, interval_name
@@ -49,6 +50,7 @@ class Material:
     bad: Sequence[BadRows]
     oddities: Sequence[str]
     ledger: Ledger
+    ensemble: Ensemble | None = None
 
 
 def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Material:
@@ -75,6 +77,7 @@ def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Materi
         bad=read_bad_rows(lake, seen),
         oddities=read_oddities(lake, manifest),
         ledger=read_ledger(lake, as_of),
+        ensemble=find_ensemble(lake, made),
     )
 
 
@@ -87,6 +90,13 @@ def find_manifest(lake: Lake, as_of: datetime, release_id: str | None) -> Manife
         return None
     manifest = read_release(lake.published, pointer.release_id).manifest
     return manifest if manifest.as_of <= as_of else None
+
+
+def find_ensemble(lake: Lake, manifest: Manifest | None) -> Ensemble | None:
+    """How the release shares the account, if it says so."""
+    if manifest is None:
+        return None
+    return read_ensemble(read_release(lake.published, manifest.release_id))
 
 
 def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, Any]]:
