@@ -89,7 +89,6 @@ class ToyLevels(Toy):
     name = "toy_levels"
     summary = "Enters at a minute of the day, with its own levels."
     own_levels: ClassVar[bool] = True
-    defaults: ClassVar[Mapping[str, Value]] = {**Toy.defaults, "stop_at": 0.01, "target_at": 0.02}
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
         """The emergency stop beside the entry's own levels."""
