@@ -10,7 +10,7 @@ from pathlib import Path
 from executor.app import App
 from executor.clock import Clock, ReplayClock, WallClock
 from executor.ledger.store import Ledger
-from executor.lock import single_instance
+from executor.lock import single_account, single_instance
 from executor.logs import setup
 from executor.parts import assemble, make_context
 from executor.replay import sandbox_status
@@ -28,7 +28,8 @@ def run(settings_file: Path, *, until_finished: bool) -> None:
     settings = load_settings(settings_file)
     keys = load_keys(settings_file)
     state = settings.paths.state
-    with single_instance(state):
+    account = single_account(settings.venue.rest_url, keys.key.get_secret_value())
+    with single_instance(state), account:
         masked = (keys.key.get_secret_value(), keys.secret.get_secret_value())
         handler = setup(state / "executor.log", masked)
         try:

@@ -44,14 +44,19 @@ def publish_release(root: Path, as_of: datetime, **changes: float | str) -> str:
     return publish_entries(root, as_of, entries)
 
 
-def publish_entries(root: Path, as_of: datetime, entries: Sequence[StrategyEntry]) -> str:
+def publish_entries(
+    root: Path,
+    as_of: datetime,
+    entries: Sequence[StrategyEntry],
+    valid_for: timedelta = timedelta(days=3),
+) -> str:
     """A release of these strategies; returns its id."""
     candidate = Candidate(
         as_of=as_of,
         fingerprint=(),
         flow_run=FlowRun(id="run-1", name="nightly"),
         strategies=tuple(entries),
-        valid_for={"params": timedelta(days=3)},
+        valid_for={"params": valid_for},
     )
     return publish(root, candidate, now=as_of).release_id
 
@@ -79,11 +84,12 @@ class Bench:
         candles: Path = CANDLES,
         entries: Sequence[StrategyEntry] = (),
         python_path: Sequence[Path] = (),
+        valid_for: timedelta = timedelta(days=3),
     ) -> None:
         self.folder = folder
         published = folder / "published"
         if entries:
-            self.release_id = publish_entries(published, begin, entries)
+            self.release_id = publish_entries(published, begin, entries, valid_for)
         else:
             self.release_id = publish_release(published, begin)
         self.exchange_ledger = folder / "exchange.sqlite"

@@ -80,7 +80,12 @@ def benches() -> Iterator[list[Bench]]:
 
 
 def start(
-    benches: list[Bench], folder: Path, strategy: str, closes: dict[int, float], **params: float
+    benches: list[Bench],
+    folder: Path,
+    strategy: str,
+    closes: dict[int, float],
+    valid_for: timedelta = timedelta(days=3),
+    **params: float,
 ) -> Bench:
     folder.mkdir(exist_ok=True)
     values = get_strategy(strategy).resolve({"at": 10, "filters": "off", **params})
@@ -92,6 +97,7 @@ def start(
         candles=write_candles(folder / "candles", closes),
         entries=[StrategyEntry(strategy=strategy, symbol="BTCUSDT", params=values)],
         python_path=[HERE, plugin(folder / "plugin")],
+        valid_for=valid_for,
     )
     benches.append(bench)
     return bench
@@ -190,3 +196,22 @@ def test_killed_between_stages_it_neither_doubles_nor_loses_one(
     assert traded(bench) == SURGE_LEGS
     assert_ledgers_agree(bench)
     assert_never_unprotected(bench, within_ms=5_000, excused_ms=15_000)
+
+
+def test_an_expired_release_leaves_a_position_its_strategys_exit_after_a_restart(
+    benches: list[Bench], tmp_path: Path
+) -> None:
+    valid = timedelta(minutes=12)
+    bench = start(benches, tmp_path, "toy_staged", {}, valid_for=valid, exit_at=20)
+    process = bench.start()
+    expired = int((BEGIN + timedelta(minutes=13)).timestamp() * 1000)
+    bench.wait(lambda s: s["market_time"] >= expired)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    bench.finish()
+    bench.stop_sandbox()
+    assert bench.rows("select type from events where type = 'release_refused'") != []
+    (position,) = bench.rows("select exit_reason, closed_at from positions")
+    assert position["exit_reason"] == "strategy_exit"
+    assert position["closed_at"] - int(BEGIN.timestamp() * 1000) >= 21 * 60_000
+    assert_ledgers_agree(bench)
