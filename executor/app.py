@@ -7,20 +7,24 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from executor.alerts import position_alert
 from executor.commands import Operator
 from executor.control import ControlServer
-from executor.events import EventType
+from executor.events import Event, EventType
 from executor.lanes import LanePlan, Warmer, plans_for
 from executor.notify import notify
 from executor.parts import Executor
 from executor.periodic import Periodic
 from executor.permissions import key_problem, key_warnings
 from executor.ports import StreamState, UserEvent
+from executor.reloading import reload_settings
 from executor.replay import sandbox_status
 from executor.settings import Mode
 from executor.venues.errors import RateLimited, Rejected, VenueFaultError
+from executor.webhook import WebhookAlerts
 from lake.releases import Release
 from trading.errors import NocturneError, SettingsError, VenueError
 
@@ -38,7 +42,7 @@ HOUR_MS = 3_600_000
 class App:
     """Runs one `Executor` until it is told to stop."""
 
-    def __init__(self, parts: Executor) -> None:
+    def __init__(self, parts: Executor, settings_file: Path) -> None:
         self._x = parts
         self._ctx = parts.ctx
         self._stop = asyncio.Event()
@@ -48,12 +52,17 @@ class App:
         self._user_renewed = -RENEW_EVERY_S
         parts.ctx.user_stream_failed = self._renew_user_stream
         self._periodic = Periodic(parts, self._use)
-        operator = Operator(parts, self._stop.set)
+        self._settings_file = settings_file
+        operator = Operator(parts, self._stop.set, self.reload)
         self._control = ControlServer(parts.ctx.settings.paths.state, operator.commands)
 
     def request_stop(self) -> None:
         """Begin the clean stop."""
         self._stop.set()
+
+    def reload(self, by: str) -> dict[str, Any]:
+        """Take the hot settings over from the file."""
+        return reload_settings(self._ctx, self._settings_file, by)
 
     async def run(self, *, until_finished: bool) -> None:
         """Start, work, stop; the ledger and the connections are closed however it ends."""
@@ -106,6 +115,10 @@ class App:
         ctx.bus.subscribe(EventType.CANDLE_CLOSED, "account", self._each_candle)
         ctx.bus.subscribe(EventType.PRICE_UPDATED, "monitor", self._on_price)
         ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", x.trader.on_signal)
+        for kind in (EventType.POSITION_OPENED, EventType.POSITION_CLOSED):
+            ctx.bus.subscribe(kind, "alerts", self._tell)
+        if isinstance(ctx.alerts, WebhookAlerts):
+            self._loop("alerts", ctx.alerts.run())
         self._loop("bus", ctx.bus.run())
         self._loop("intake", x.intake.run())
         self._loop("user stream", x.user.run(self._on_user))
@@ -273,6 +286,10 @@ class App:
             await self._x.reconciler.run_once()
 
         self._ctx.spawn("reconcile", reconcile())
+
+    def _tell(self, event: Event) -> None:
+        title, fields = position_alert(event, self._ctx.settings.venue.leverage)
+        self._ctx.alerts.send(title, **fields)
 
     def _on_price(self, event: Any) -> None:
         self._x.monitor.on_price(event.symbol, float(event.data["price"]), event.id)

@@ -333,7 +333,7 @@ async def test_a_symbol_whose_leverage_cannot_be_set_is_guarded_but_not_entered(
 
 
 def operator(executor: Executor) -> Operator:
-    return Operator(executor, lambda: None)
+    return Operator(executor, lambda: None, lambda _by: {})
 
 
 @pytest.mark.parametrize("mode", ["pause", "reduce", "freeze"])
