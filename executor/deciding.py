@@ -1,90 +1,20 @@
-"""Deciding: one `Decider` a strategy and symbol, warmed up by REST and fed with closed candles."""
+"""Deciding: the lanes are fed with closed candles, and their decisions told."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from executor.context import Context
 from executor.events import Event, EventType, candle_of
-from executor.guarding import MINUTE_MS
+from executor.lanes import History, Lane
 from executor.monitor import Monitor
-from executor.ports import Venue
-from lake.releases import Release, StrategyEntry
-from trading.candles import Candle, interval_name
-from trading.decider import Decider, Decision
+from trading.candles import Candle
+from trading.decider import Decision
 from trading.ict.merge import place_of
-from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Lane:
-    """One strategy on one symbol under one release."""
-
-    strategy: str
-    symbol: str
-    release: Release
-    entry: StrategyEntry
-    decider: Decider
-    last_open: int
-    """Open time of the newest candle that the decider has taken in."""
-    held: str = ""
-    """Kind of the last hold that was written."""
-
-
-@dataclass
-class History:
-    """Recent closed 1m candles of a symbol, for lanes that warm up beside the running ones."""
-
-    candles: OrderedDict[int, Candle] = field(default_factory=OrderedDict)
-
-    def add(self, candle: Candle) -> None:
-        """Keep a candle; a day's worth is kept."""
-        self.candles[candle.open_time] = candle
-        while len(self.candles) > 1_440:
-            self.candles.popitem(last=False)
-
-    def after(self, open_time: int) -> list[Candle]:
-        """Candles that open after a time."""
-        return [c for t, c in self.candles.items() if t > open_time]
-
-
-class Warmer:
-    """Fetches the history of a decider; candles are asked for once a symbol and interval."""
-
-    def __init__(self, venue: Venue, now_ms: int) -> None:
-        self._venue = venue
-        self._now = now_ms - now_ms % MINUTE_MS
-        self._known: dict[tuple[str, str, int], list[Candle]] = {}
-
-    async def lane(self, release: Release, entry: StrategyEntry) -> Lane:
-        """A lane whose decider has seen everything that closed before now."""
-        decider = Decider(get_strategy(entry.strategy), entry.params, MINUTE_MS)
-        start = decider.base_start(self._now)
-        for tf_ms, bars in decider.history_needed().items():
-            first = start - bars * tf_ms
-            for candle in await self._candles(entry.symbol, tf_ms, first, start):
-                decider.warm(tf_ms, candle)
-        for candle in await self._candles(entry.symbol, MINUTE_MS, start, self._now):
-            decider.on_candle(candle)
-        return Lane(entry.strategy, entry.symbol, release, entry, decider, self._now - MINUTE_MS)
-
-    async def _candles(
-        self, symbol: str, tf_ms: int, start_ms: int, end_ms: int
-    ) -> Sequence[Candle]:
-        name = interval_name(tf_ms)
-        key = (symbol, name, end_ms)
-        known = self._known.get(key)
-        if known is None or known[0].open_time > start_ms:
-            known = await self._venue.klines(symbol, name, start_ms, end_ms)
-            if known:
-                self._known[key] = known
-        return [candle for candle in known if candle.open_time >= start_ms]
 
 
 class Deciding:
@@ -138,6 +68,8 @@ class Deciding:
         lane.held = ""
         if decision.action == "exit" and not self._holds(lane):
             return
+        if decision.action == "enter" and lane.plan.exits_only:
+            return
         self._ctx.emit(
             EventType.SIGNAL_GENERATED,
             symbol=lane.symbol,
@@ -153,8 +85,8 @@ class Deciding:
             confidence=_known(decision.confidence),
             price=candle.close,
             bar_time=candle.open_time,
-            release_id=lane.release.release_id,
-            release_short=lane.release.short_id,
+            release_id=lane.plan.release_id,
+            release_short=lane.plan.release_short,
         )
 
     def _holds(self, lane: Lane) -> bool:
@@ -166,7 +98,7 @@ class Deciding:
         if not decision.values and decision.reason.startswith("between "):
             return
         kind = hold_kind(decision.reason)
-        if kind == lane.held:
+        if kind == lane.held or lane.plan.exits_only:
             return
         lane.held = kind
         self._ctx.emit(
@@ -175,7 +107,7 @@ class Deciding:
             cause=event.id,
             strategy=lane.strategy,
             reason=decision.reason,
-            release_id=lane.release.release_id,
+            release_id=lane.plan.release_id,
         )
         log.info("%s %s: %s", lane.strategy, lane.symbol, decision.reason)
 

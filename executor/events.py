@@ -48,6 +48,8 @@ class EventType(StrEnum):
     WS_RECONNECTING = "ws_reconnecting"
     SYSTEM_STARTED = "system_started"
     SYSTEM_STOPPED = "system_stopped"
+    CONFIG_CHANGED = "config_changed"
+    CONFIG_REFUSED = "config_refused"
     ENTRIES_CHANGED = "entries_changed"
 
 

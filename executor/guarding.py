@@ -111,6 +111,10 @@ class Closer:
                 await self._intake.settle(row)
             except VenueFaultError as fault:
                 log.warning("settle %s: %s", client_id, fault)
+                continue
+            known = self._ctx.ledger.order(client_id)
+            if known is not None and not known.open:
+                self._ctx.user_stream_failed(f"it did not tell the end of {client_id}")
 
 
 class Watch:

@@ -154,6 +154,8 @@ class Reconciler:
         symbol = holding.symbol
         changes = self._ctx.book.slot(symbol).changes
         new = await self._intake.refetch(symbol, holding.row.opened_at - MINUTE_MS)
+        if new:
+            self._ctx.user_stream_failed(f"it did not tell {new} trades of {symbol}")
         if holding.closed.is_set() or self._ctx.book.slot(symbol).changes != changes + new:
             return
         quantity = position.quantity * holding.row.side if position is not None else ZERO

@@ -116,7 +116,7 @@ class Trader:
         """
         for lane in self._parts.deciding.lanes:
             if (lane.strategy, lane.symbol) == (event.data["strategy"], event.symbol):
-                same = lane.release.release_id == event.data["release_id"]
+                same = lane.plan.release_id == event.data["release_id"]
                 return dict(lane.decider.params) if same else None
         return get_strategy(event.data["strategy"]).resolve({})
 

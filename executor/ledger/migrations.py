@@ -117,6 +117,19 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         alter table positions add column leverage integer not null default 1;
         """,
     ),
+    (
+        "0003_alerts",
+        """
+        create table alerts (
+            id integer primary key,
+            time integer not null,
+            title text not null,
+            fields text not null,
+            delivered_at integer
+        ) strict;
+        create index alerts_by_delivery on alerts (delivered_at);
+        """,
+    ),
 )
 
 

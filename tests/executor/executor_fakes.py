@@ -169,6 +169,9 @@ class FakeVenue:
 class SilentStream:
     """A market and user stream that says nothing."""
 
+    async def renew(self) -> None:
+        return None
+
     async def run(self, sink: object) -> None:
         del sink
         await asyncio.Event().wait()

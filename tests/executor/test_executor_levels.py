@@ -173,7 +173,7 @@ def test_a_ledger_from_before_the_levels_is_migrated_with_its_positions(tmp_path
         " ('BTCUSDT', 'breakout', 1, 'open', '0.02', 50000, 1, 'r', 's', 'k', 0, '{}', 0, 0)"
     )
     disk.commit()
-    assert migrate(disk) == [MIGRATIONS[1][0]]
+    assert migrate(disk) == [name for name, _ in MIGRATIONS[1:]]
     disk.close()
     ledger = Ledger(path)
     (row,) = ledger.open_positions()

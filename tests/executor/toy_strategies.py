@@ -12,6 +12,7 @@ from trading.strategies.base import (
     ACTION,
     CONFIDENCE,
     ENTER,
+    EXIT,
     HOLD,
     OWN,
     REASON,
@@ -40,10 +41,14 @@ def toy_step(
     close: float,
     volume: float,  # noqa: ARG001
 ) -> None:
-    """Enter on the candle of minute ``at`` of the day."""
+    """Enter on the candle of minute ``at`` of the day, leave on that of ``exit_at``."""
+    minute = (open_time % DAY_MS) // MINUTE_MS
     out[ACTION] = HOLD
     out[REASON] = 2.0
-    if (open_time % DAY_MS) // MINUTE_MS != int(par[OWN]):
+    if minute == int(par[OWN + 4]):
+        out[ACTION] = EXIT
+        out[REASON] = 3.0
+    if minute != int(par[OWN]):
         return
     out[ACTION] = ENTER
     out[REASON] = 1.0
@@ -63,6 +68,7 @@ class Toy(Strategy):
         Parameter("direction", "int", 1, -1, 1, help="+1 buys, -1 sells"),
         Parameter("stop_at", "float", 0.0, 0.0, 0.5, help="own stop, a share of the close"),
         Parameter("target_at", "float", 0.0, 0.0, 0.5, help="own target, a share of the close"),
+        Parameter("exit_at", "int", 1440, 0, 1440, help="minute of the day to leave on"),
     )
     defaults: ClassVar[Mapping[str, Value]] = {
         "filters": "off",
@@ -70,7 +76,11 @@ class Toy(Strategy):
         "max_position_size": 0.1,
     }
     step = staticmethod(toy_step)
-    reasons: ClassVar[Mapping[int, str]] = {1: "entered: it is time", 2: "not yet"}
+    reasons: ClassVar[Mapping[int, str]] = {
+        1: "entered: it is time",
+        2: "not yet",
+        3: "out: it is time",
+    }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
         """Nothing is kept."""
@@ -89,7 +99,6 @@ class ToyLevels(Toy):
     name = "toy_levels"
     summary = "Enters at a minute of the day, with its own levels."
     own_levels: ClassVar[bool] = True
-    defaults: ClassVar[Mapping[str, Value]] = {**Toy.defaults, "stop_at": 0.01, "target_at": 0.02}
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
         """The emergency stop beside the entry's own levels."""
