@@ -1,7 +1,7 @@
 """Peers run in an interpreter of their own: they need not agree with our lock file.
 
 ``NOCTURNE_PEERS`` names a Python that has the packages of the extra ``bench``; without it the one
-that runs the benchmark is asked.
+that ``make bench`` makes is asked, ``.venv-peers``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from trading.candles import CandleColumns
 
 VARIABLE = "NOCTURNE_PEERS"
 SCRIPTS = Path(__file__).parent / "peers"
+MADE = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
 NAMES = ("open_time", "open", "high", "low", "close", "volume")
 
 
 def peer_python() -> str:
     """The interpreter that peers run in."""
-    return os.environ.get(VARIABLE) or sys.executable
+    return os.environ.get(VARIABLE) or str(MADE if MADE.exists() else sys.executable)
 
 
 def has_peer(package: str) -> bool:
@@ -39,7 +40,7 @@ def has_peer(package: str) -> bool:
         sys.exit(f"{VARIABLE}={peer_python()} cannot be run: {error.strerror}; name a Python there")
     if found.returncode == 0:
         return True
-    print(f"{package:<34} not installed: see `{VARIABLE}` in docs/simulation.md")
+    print(f"{package:<34} not installed: scripts/setup_peers.sh installs it")
     return False
 
 

@@ -120,6 +120,15 @@ def sync(settings: Path = SETTINGS) -> None:
 
 
 @app.command()
+def reload(settings: Path = SETTINGS) -> None:
+    """Take the risk limits of the settings file over without a restart, as SIGHUP does.
+
+    Example: nocturne executor reload --settings config/settings.toml
+    """
+    _command(settings, "reload")
+
+
+@app.command()
 def health(settings: Path = SETTINGS) -> None:
     """Print each check with its verdict; exit status 1 when one fails.
 

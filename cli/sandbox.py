@@ -17,7 +17,9 @@ app = typer.Typer(
 
 @app.command()
 def serve(
-    candles: Path = typer.Option(..., help="Folder of SYMBOL.parquet one-minute candles."),
+    candles: Path = typer.Option(
+        ..., help="Folder of SYMBOL.parquet one-minute candles, or a lake."
+    ),
     venue: str = typer.Option("usdm", help="usdm, spot or both."),
     begin: str | None = typer.Option(None, "--from", help="First replayed minute (ISO, UTC)."),
     end: str | None = typer.Option(None, "--to", help="End of the replay (ISO, UTC), exclusive."),
@@ -46,6 +48,8 @@ def serve(
     marks: Path | None = typer.Option(
         None, help="Folder of SYMBOL.parquet mark price candles, for --mark recorded."
     ),
+    trades: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet recorded trades."),
+    quotes: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet best bids and asks."),
     faults: Path | None = typer.Option(None, help="TOML scenario of faults."),
     state: Path | None = typer.Option(
         None, help="SQLite file that the state survives a restart in; resumed when it exists."
@@ -89,6 +93,8 @@ def serve(
             fills=fills,
             mark=mark,
             marks=marks,
+            trades=trades,
+            quotes=quotes,
             faults=faults,
             state=state,
             state_every=state_every,

@@ -165,7 +165,8 @@ def _order_line(report: Document) -> str:
     row = report["order"]
     what = f"{row['side']} {row['quantity'] or 'all'} {row['symbol']} {row['kind']}"
     trigger = f" at {row['trigger_price']}" if row["trigger_price"] else ""
-    return f"order {row['client_id']}: {report['leg']}, {what}{trigger}, {row['status']}"
+    reason = f" ({row['reason']})" if row["reason"] else ""
+    return f"order {row['client_id']}: {report['leg']}{reason}, {what}{trigger}, {row['status']}"
 
 
 def _trade_lines(report: Document) -> list[str]:
@@ -188,7 +189,19 @@ def _trade_lines(report: Document) -> list[str]:
             f"position {position['id']}: {side} {position['symbol']} by {position['strategy']},"
             f" entered at {position['entry_price']}{end}"
         )
+        lines += _level_lines(position)
     return lines
+
+
+def _level_lines(position: Document) -> list[str]:
+    """The levels that came with the signal; ledgers from before they existed have none."""
+    names = {"stop_price": "stop", "target_price": "target", "confidence": "confidence"}
+    said = [
+        f"{text} {position[name]:.8g}"
+        for name, text in names.items()
+        if position.get(name) is not None
+    ]
+    return [f"levels of the signal: {', '.join(said)}"] if said else []
 
 
 def _cause_lines(report: Document) -> list[str]:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
-from executor.book import ADOPTED_STRATEGY
+from executor.booking import Booking
 from executor.context import Context
 from executor.events import EventType
 from executor.guarding import MINUTE_MS
+from executor.guards import ADDITION_LEGS, ADOPTED_STRATEGY, ENTRY_LEG
 from executor.intake import Intake
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ports import ZERO, VenueOrder, VenuePosition
+from executor.protection import STOP_LEG, TARGET_LEG
 from executor.releases import ReleaseKeeper
 from lake.releases import Release, read_release
 from trading.candles import DAY_MS
 from trading.errors import ReleaseRefused
 from trading.order_ids import OrderId, is_ours, order_key, parse_order_id
+from trading.position import ADD_FIRST, HALF_CLOSE, REASONS, RETURN_TO_FIRST, RETURN_TO_INITIAL
 from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
@@ -29,39 +35,50 @@ BARS_BACK = 5
 class Adoption:
     """Finds the entry behind a position and books it as if it had just been sent."""
 
-    def __init__(self, ctx: Context, intake: Intake, releases: ReleaseKeeper) -> None:
+    def __init__(
+        self, ctx: Context, intake: Intake, booking: Booking, releases: ReleaseKeeper
+    ) -> None:
         self._ctx = ctx
         self._intake = intake
+        self._booking = booking
         self._releases = releases
 
     async def adopt(self, position: VenuePosition) -> bool:
         """Book the position; False when no order of ours opened it."""
         start = self._ctx.clock.now_ms() - LOOK_BACK_MS
         side = "BUY" if position.quantity > 0 else "SELL"
+        plain = await self._ctx.venue.recent_orders(position.symbol, start)
         entries = [
-            order
-            for order in await self._ctx.venue.recent_orders(position.symbol, start)
-            if order.side == side and order.filled > 0 and _is_entry(order)
+            order for order in plain if order.side == side and order.filled > 0 and _is_entry(order)
         ]
         if not entries:
             return False
         entry = entries[-1]
         row = self._ctx.ledger.order(entry.client_id)
         if row is None:
-            row = self._book(entry, 1 if position.quantity > 0 else -1)
-        for fill in await self._ctx.venue.trades(entry.symbol, order_id=entry.exchange_id):
-            self._intake.apply(fill, row)
+            levels = _levels(entry, await self._ctx.venue.open_orders(entry.symbol))
+            row = self._book(entry, 1 if position.quantity > 0 else -1, levels)
+        await self._take_trades(entry, row)
+        for order, reason in _steps_after(entry, plain):
+            self._ctx.ledger.add_intent(_step_row(order, row, reason))
+            known = self._ctx.ledger.order(order.client_id)
+            if known is not None:
+                await self._take_trades(order, known)
         if self._ctx.book.holding(position.symbol) is None and not self._reopened(row):
             # Every trade of that entry is booked and closed: what is there now is not of ours.
             return False
         self._ctx.alerts.send("position adopted", symbol=position.symbol, order=entry.client_id)
         return True
 
+    async def _take_trades(self, order: VenueOrder, row: OrderRow) -> None:
+        for fill in await self._ctx.venue.trades(order.symbol, order_id=order.exchange_id):
+            self._intake.apply(fill, row)
+
     def _reopened(self, row: OrderRow) -> bool:
         stored = self._ctx.ledger.position(row.position_id) if row.position_id else None
-        return stored is not None and self._intake.reopen(stored, stored.cause)
+        return stored is not None and self._booking.reopen(stored, stored.cause)
 
-    def _book(self, entry: VenueOrder, side: int) -> OrderRow:
+    def _book(self, entry: VenueOrder, side: int, levels: dict[str, float]) -> OrderRow:
         ours = parse_order_id(entry.client_id)
         release = self._release(ours)
         strategy, bar_time = self._origin(ours, entry, release)
@@ -71,6 +88,8 @@ class Adoption:
             params = dict(found.params) if found is not None else {}
         if not params or not _has_stop(strategy, params):
             strategy = ADOPTED_STRATEGY
+        if strategy != ADOPTED_STRATEGY and not get_strategy(strategy).own_levels:
+            levels = {}
         event = self._ctx.emit(
             EventType.POSITION_CORRECTED,
             symbol=entry.symbol,
@@ -97,6 +116,9 @@ class Adoption:
                 atr=0.0,
                 high_water=0.0,
                 cause=event.id,
+                stop_price=levels.get(STOP_LEG),
+                target_price=levels.get(TARGET_LEG),
+                leverage=self._ctx.settings.venue.leverage,
             )
         )
         row = OrderRow(
@@ -141,6 +163,60 @@ class Adoption:
                 if order_key(account, candidate.strategy, entry.symbol, bar) == ours.key:
                     return candidate.strategy, bar
         return ADOPTED_STRATEGY, newest
+
+
+def _levels(entry: VenueOrder, resting: Iterable[VenueOrder]) -> dict[str, float]:
+    """Where the entry's own stop and target rest: levels that came with a lost signal."""
+    key = parse_order_id(entry.client_id).key
+    ours = [o for o in resting if o.conditional and o.resting and is_ours(o.client_id)]
+    found = {parse_order_id(o.client_id): float(o.trigger_price) for o in ours}
+    return {order.leg: price for order, price in found.items() if order.key == key}
+
+
+def _steps_after(
+    entry: VenueOrder, orders: Iterable[VenueOrder]
+) -> list[tuple[VenueOrder, str | None]]:
+    """Additions and part sales of the same position with what they were for.
+
+    The reason of a sale is lost with the ledger: it follows from its size.
+    """
+    key = parse_order_id(entry.client_id).key
+    found: list[tuple[VenueOrder, str | None]] = []
+    returns: dict[Decimal, str] = {}
+    for order in orders:
+        if not order.filled > 0 or not is_ours(order.client_id):
+            continue
+        ours = parse_order_id(order.client_id)
+        if ours.key != key or ours.leg == ENTRY_LEG:
+            continue
+        if ours.leg in ADDITION_LEGS.values():
+            first = ours.leg == ADDITION_LEGS[ADD_FIRST]
+            returns[order.filled] = REASONS[RETURN_TO_INITIAL if first else RETURN_TO_FIRST]
+            found.append((order, None))
+        else:
+            found.append((order, returns.pop(order.filled, REASONS[HALF_CLOSE])))
+    return found
+
+
+def _step_row(order: VenueOrder, entry: OrderRow, reason: str | None) -> OrderRow:
+    ours = parse_order_id(order.client_id)
+    return replace(
+        entry,
+        client_id=order.client_id,
+        leg=ours.leg,
+        n=ours.n,
+        side=order.side,
+        kind=order.kind,
+        quantity=order.quantity,
+        reduce_only=order.reduce_only,
+        exchange_id=order.exchange_id,
+        status="filled",
+        filled=ZERO,
+        average_price=None,
+        reason=reason,
+        created_at=order.time,
+        updated_at=order.time,
+    )
 
 
 def _has_stop(strategy: str, params: dict[str, Any]) -> bool:

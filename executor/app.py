@@ -7,20 +7,24 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from executor.alerts import position_alert
 from executor.commands import Operator
 from executor.control import ControlServer
-from executor.deciding import Warmer
-from executor.events import EventType
+from executor.events import Event, EventType
+from executor.lanes import LanePlan, Warmer, plans_for
 from executor.notify import notify
 from executor.parts import Executor
 from executor.periodic import Periodic
 from executor.permissions import key_problem, key_warnings
 from executor.ports import StreamState, UserEvent
+from executor.reloading import reload_settings
 from executor.replay import sandbox_status
 from executor.settings import Mode
 from executor.venues.errors import RateLimited, Rejected, VenueFaultError
+from executor.webhook import WebhookAlerts
 from lake.releases import Release
 from trading.errors import NocturneError, SettingsError, VenueError
 
@@ -30,26 +34,35 @@ FINISHED_POLL_S = 0.25
 STOP_WITHIN_S = 10.0
 """Longer than an unprotected position may last: a stop does not leave one behind."""
 CONNECT_WITHIN_S = 60.0
+RENEW_EVERY_S = 30.0
+"""Least time between two connections of a user stream that is up but mute."""
 HOUR_MS = 3_600_000
 
 
 class App:
     """Runs one `Executor` until it is told to stop."""
 
-    def __init__(self, parts: Executor) -> None:
+    def __init__(self, parts: Executor, settings_file: Path) -> None:
         self._x = parts
         self._ctx = parts.ctx
         self._stop = asyncio.Event()
         self._user_up = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._equity_hour = -1
+        self._user_renewed = -RENEW_EVERY_S
+        parts.ctx.user_stream_failed = self._renew_user_stream
         self._periodic = Periodic(parts, self._use)
-        operator = Operator(parts, self._stop.set)
+        self._settings_file = settings_file
+        operator = Operator(parts, self._stop.set, self.reload)
         self._control = ControlServer(parts.ctx.settings.paths.state, operator.commands)
 
     def request_stop(self) -> None:
         """Begin the clean stop."""
         self._stop.set()
+
+    def reload(self, by: str) -> dict[str, Any]:
+        """Take the hot settings over from the file."""
+        return reload_settings(self._ctx, self._settings_file, by)
 
     async def run(self, *, until_finished: bool) -> None:
         """Start, work, stop; the ledger and the connections are closed however it ends."""
@@ -102,6 +115,10 @@ class App:
         ctx.bus.subscribe(EventType.CANDLE_CLOSED, "account", self._each_candle)
         ctx.bus.subscribe(EventType.PRICE_UPDATED, "monitor", self._on_price)
         ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", x.trader.on_signal)
+        for kind in (EventType.POSITION_OPENED, EventType.POSITION_CLOSED):
+            ctx.bus.subscribe(kind, "alerts", self._tell)
+        if isinstance(ctx.alerts, WebhookAlerts):
+            self._loop("alerts", ctx.alerts.run())
         self._loop("bus", ctx.bus.run())
         self._loop("intake", x.intake.run())
         self._loop("user stream", x.user.run(self._on_user))
@@ -118,8 +135,8 @@ class App:
         x.feed.on_connected = self._reconcile_soon
         await x.market.set_symbols(frozenset(symbols))
         self._loop("market stream", x.market.run(x.feed.push))
-        if release is not None:
-            await self._use_at_start(release)
+        if release is None or not await self._use_at_start(release):
+            await self._keep_exits()
         for name, every_s, job in self._periodic.jobs():
             self._loop(name, self._periodic.forever(name, every_s, job))
         if x.stepper is not None:
@@ -167,7 +184,7 @@ class App:
                     raise VenueError(f"the exchange does not answer: {fault}") from fault
                 await asyncio.sleep(wait)
 
-    async def _use_at_start(self, release: Release) -> None:
+    async def _use_at_start(self, release: Release) -> bool:
         """A release that cannot be taken must not keep us from guarding what is open."""
         try:
             await self._retried(partial(self._use, release))
@@ -175,6 +192,8 @@ class App:
             self._x.releases.forget()
             log.error("release %s not taken: %s", release.release_id, error)
             self._ctx.alerts.send("release not taken", release=release.release_id, error=error)
+            return False
+        return True
 
     async def _check_key(self) -> None:
         """Refuse a key that could move money away; unread permissions mean no entries in live."""
@@ -202,23 +221,41 @@ class App:
         """Warm the new deciders up beside the old ones, then swap between two events."""
         x, ctx = self._x, self._ctx
         with ctx.activity.busy("release"):
-            venue = ctx.settings.venue.name
-            entries = [e for e in release.strategies if e.venue == venue]
-            new = sorted({e.symbol for e in entries} - set(ctx.book.instruments))
+            plans = self._plans(release)
+            new = sorted({plan.symbol for plan in plans} - set(ctx.book.instruments))
             if new:
                 await self._connect(new)
                 x.feed.start_at([s for s in new if s in ctx.book.instruments], ctx.clock.now_ms())
-            warmer = Warmer(ctx.venue, ctx.clock.now_ms())
-            listed = [entry for entry in entries if entry.symbol in ctx.book.instruments]
-            for entry in entries:
-                if entry not in listed:
-                    ctx.alerts.send("symbol not listed: left out", symbol=entry.symbol)
-            lanes = [await warmer.lane(release, entry) for entry in listed]
-            x.deciding.swap(lanes)
+            await self._decide_on(plans)
             x.releases.adopt(release)
             await x.market.set_symbols(
                 frozenset(self._symbols(release)) & frozenset(ctx.book.instruments)
             )
+
+    def _plans(self, release: Release | None) -> list[LanePlan]:
+        held = [holding.row for holding in self._ctx.book.holdings()]
+        return plans_for(release, self._ctx.settings.venue.name, held)
+
+    async def _decide_on(self, plans: list[LanePlan]) -> None:
+        """Warm lanes up and put them in the place of the old ones."""
+        ctx = self._ctx
+        warmer = Warmer(ctx.venue, ctx.clock.now_ms())
+        listed = [plan for plan in plans if plan.symbol in ctx.book.instruments]
+        for plan in plans:
+            if plan not in listed:
+                ctx.alerts.send("symbol not listed: left out", symbol=plan.symbol)
+        self._x.deciding.swap([await warmer.lane(plan) for plan in listed])
+
+    async def _keep_exits(self) -> None:
+        """Without a release that can be taken, positions still have their strategies' exits."""
+        plans = self._plans(None)
+        if not plans:
+            return
+        try:
+            await self._retried(partial(self._decide_on, plans))
+        except NocturneError as error:
+            log.error("no strategy exits for what is open: %s", error)
+            self._ctx.alerts.send("no strategy exits for what is open", error=error)
 
     def _on_user(self, event: UserEvent) -> None:
         if not isinstance(event, StreamState):
@@ -234,11 +271,25 @@ class App:
             log.warning("user stream down: %s", event.detail)
             self._ctx.emit(EventType.WS_DISCONNECTED, stream=event.name, detail=event.detail)
 
+    def _renew_user_stream(self, why: str) -> None:
+        now = time.monotonic()
+        if now - self._user_renewed < RENEW_EVERY_S or not self._x.user_up:
+            return
+        self._user_renewed = now
+        log.warning("the user stream is mute (%s): connecting anew", why)
+        self._ctx.emit(EventType.WS_RECONNECTING, stream="user", reason=why)
+        self._ctx.alerts.send("user stream mute: connecting anew", why=why)
+        self._ctx.spawn("renew the user stream", self._x.user.renew())
+
     def _reconcile_soon(self) -> None:
         async def reconcile() -> None:
             await self._x.reconciler.run_once()
 
         self._ctx.spawn("reconcile", reconcile())
+
+    def _tell(self, event: Event) -> None:
+        title, fields = position_alert(event, self._ctx.settings.venue.leverage)
+        self._ctx.alerts.send(title, **fields)
 
     def _on_price(self, event: Any) -> None:
         self._x.monitor.on_price(event.symbol, float(event.data["price"]), event.id)

@@ -11,13 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from executor.guards import Guard
 from executor.ledger.records import PositionRow
 from executor.ports import ZERO, Balance, Instrument, VenueOrder
-from trading.position import ExitRules, Position
-from trading.strategies.registry import get_strategy
 
-ADOPTED_STRATEGY = "adopted"
-ADOPTED_EMERGENCY_STOP = 0.05
 NOT_SET_UP = "not set up: "
 
 
@@ -26,7 +23,7 @@ class Holding:
     """A position and its guards; ``row`` mirrors the ledger."""
 
     row: PositionRow
-    guard: Position | None = None
+    guard: Guard | None = None
     resting: dict[str, VenueOrder] = field(default_factory=dict)
     """Protective orders that a listing has shown, by client id."""
     protected: bool = False
@@ -34,6 +31,10 @@ class Holding:
     """Wall time (monotonic) since which it may be unprotected."""
     closing: str | None = None
     """Reason of the close that is under way."""
+    step: str | None = None
+    """Reason of the addition or part sale that is under way."""
+    not_before: dict[str, int] = field(default_factory=dict)
+    """Market time (ms) until which a step that was refused is not tried again, by reason."""
     reserved: Decimal = ZERO
     """Notional of its entry, known before the first trade: two entries never share money."""
     second_line: bool = False
@@ -68,7 +69,8 @@ class Slot:
     holding: Holding | None = None
     halted: str | None = None
     last_price: float | None = None
-    last_tick: float = 0.0
+    last_tick: int | None = None
+    """Market time (ms) of the last price that the rules were applied to."""
     changes: int = 0
     """Counts fills, so that a snapshot taken before one is not trusted after it."""
 
@@ -129,23 +131,3 @@ class Book:
     def equity(self) -> Decimal:
         """Wallet and open profit or loss."""
         return self.balance.wallet + self.open_profit()
-
-
-def rules_of(row: PositionRow) -> ExitRules:
-    """Exit rules of a position: those of the parameters it was opened with."""
-    if row.strategy == ADOPTED_STRATEGY:
-        return ExitRules(emergency_stop=ADOPTED_EMERGENCY_STOP)
-    return get_strategy(row.strategy).exit_rules(row.params)
-
-
-def guard_of(row: PositionRow) -> Position:
-    """The monitor of a position, restored with its best price."""
-    return Position(
-        row.side,
-        row.entry_price,
-        float(row.quantity),
-        row.opened_at,
-        rules_of(row),
-        row.atr,
-        best_price=row.high_water or None,
-    )

@@ -21,10 +21,16 @@ Command = Callable[[Arguments], Awaitable[dict[str, Any]]]
 class Operator:
     """The commands, by name."""
 
-    def __init__(self, parts: Executor, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        parts: Executor,
+        stop: Callable[[], None],
+        reload: Callable[[str], dict[str, Any]],
+    ) -> None:
         self._x = parts
         self._ctx = parts.ctx
         self._stop_run = stop
+        self._reload_settings = reload
 
     @property
     def commands(self) -> dict[str, Command]:
@@ -40,6 +46,7 @@ class Operator:
             "flatten": self._flatten,
             "close": self._close,
             "sync": self._sync,
+            "reload": self._reload,
         }
 
     async def _status(self, _: Arguments) -> dict[str, Any]:
@@ -51,6 +58,9 @@ class Operator:
     async def _stop(self, _: Arguments) -> dict[str, Any]:
         self._stop_run()
         return {"status": "stopping"}
+
+    async def _reload(self, _: Arguments) -> dict[str, Any]:
+        return self._reload_settings(BY_OPERATOR)
 
     def _halting(self, mode: Halt) -> Command:
         async def command(_: Arguments) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,10 @@ from executor.settings import Settings
 log = logging.getLogger(__name__)
 
 
+def _not_wired(why: str) -> None:
+    log.warning("the user stream is mute: %s", why)
+
+
 @dataclass
 class Context:
     """One running executor."""
@@ -38,6 +42,8 @@ class Context:
     book: Book
     alerts: Alerts
     switches: Switches = field(default_factory=Switches)
+    user_stream_failed: Callable[[str], None] = _not_wired
+    """To be told when something became known that the user stream should have said."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def emit(

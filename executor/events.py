@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from trading.candles import Candle
+
 
 class Priority(IntEnum):
     """The lower the number, the sooner it is handled."""
@@ -34,6 +36,7 @@ class EventType(StrEnum):
     ORDER_CANCELLED = "order_cancelled"
     POSITION_OPENED = "position_opened"
     POSITION_CLOSED = "position_closed"
+    POSITION_UPDATED = "position_updated"
     POSITION_CORRECTED = "position_corrected"
     PROTECTION_CONFIRMED = "protection_confirmed"
     SYMBOL_HALTED = "symbol_halted"
@@ -45,6 +48,8 @@ class EventType(StrEnum):
     WS_RECONNECTING = "ws_reconnecting"
     SYSTEM_STARTED = "system_started"
     SYSTEM_STOPPED = "system_stopped"
+    CONFIG_CHANGED = "config_changed"
+    CONFIG_REFUSED = "config_refused"
     ENTRIES_CHANGED = "entries_changed"
 
 
@@ -69,7 +74,7 @@ _HIGH = {
     EventType.POSITION_CORRECTED,
     EventType.PROTECTION_CONFIRMED,
 }
-_MEDIUM = {EventType.CANDLE_CLOSED, EventType.PRICE_UPDATED}
+_MEDIUM = {EventType.CANDLE_CLOSED, EventType.PRICE_UPDATED, EventType.POSITION_UPDATED}
 
 
 def priority_of(kind: EventType) -> Priority:
@@ -112,3 +117,22 @@ class EventMaker:
         """An event of this moment."""
         self._made += 1
         return Event(f"{self._run:04d}-{self._made:09d}", self._now_ms(), kind, symbol, cause, data)
+
+
+def candle_data(candle: Candle, *, fresh: bool) -> dict[str, Any]:
+    """A candle as the data of an event."""
+    return {
+        "open_time": candle.open_time,
+        "open": candle.open,
+        "high": candle.high,
+        "low": candle.low,
+        "close": candle.close,
+        "volume": candle.volume,
+        "fresh": fresh,
+    }
+
+
+def candle_of(data: Mapping[str, Any]) -> Candle:
+    """The candle of such an event."""
+    names = ("open", "high", "low", "close", "volume")
+    return Candle(int(data["open_time"]), *(float(data[name]) for name in names))

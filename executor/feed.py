@@ -9,8 +9,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
 from executor.context import Context
-from executor.deciding import candle_data
-from executor.events import EventType
+from executor.events import EventType, candle_data
 from executor.guarding import MINUTE_MS
 from executor.ports import MarketEvent, StreamState, Tick
 from executor.venues.errors import VenueFaultError

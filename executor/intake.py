@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import replace
 from decimal import Decimal
-from typing import Protocol
 
-from executor.book import Book, Holding, guard_of
+from executor.book import Book, Holding
+from executor.booking import Booking, Watcher
 from executor.context import Context
 from executor.events import EventType
-from executor.ledger.records import OrderRow, PositionRow
+from executor.ledger.records import OrderRow
 from executor.orders import OrderDesk
 from executor.ports import (
     AccountUpdate,
@@ -27,7 +26,6 @@ from executor.ports import (
     VenueFill,
     VenueOrder,
 )
-from executor.positions import Tally, tally
 from executor.protection import STOP_LEG
 from trading.order_ids import is_ours
 
@@ -50,28 +48,13 @@ TRANSFERS = frozenset(
 LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 
 
-class Watcher(Protocol):
-    """Who must hear of what the intake has booked."""
-
-    def changed(self, symbol: str, cause: str | None) -> None:
-        """The protection of a symbol must be looked at; ``cause`` is the event that says why."""
-        ...
-
-    def stop_died(self, holding: Holding, why: str) -> None:
-        """A protective order ended without having closed the position."""
-        ...
-
-    def transferred(self, amount: Decimal) -> None:
-        """Money was paid in (positive) or out."""
-        ...
-
-
 class Intake:
     """Applies user events and trades; tells who guards positions what has changed."""
 
-    def __init__(self, ctx: Context, desk: OrderDesk, watcher: Watcher) -> None:
+    def __init__(self, ctx: Context, desk: OrderDesk, booking: Booking, watcher: Watcher) -> None:
         self._ctx = ctx
         self._desk = desk
+        self._booking = booking
         self._watcher = watcher
         self._queue: asyncio.Queue[UserEvent] = asyncio.Queue()
         self._newest_account = 0
@@ -200,7 +183,7 @@ class Intake:
         if row is not None:
             self._desk.note_event(row.client_id, event.id)
             self._book_order(row, fill)
-        self._refresh(holding, event.id, _exit_reason(holding, row, fill))
+        self._booking.refresh(holding, event.id, _exit_reason(holding, row, fill))
         return True
 
     def _book_order(self, row: OrderRow, fill: VenueFill) -> None:
@@ -225,111 +208,6 @@ class Intake:
         # An entry that was given up has filled after all: the position is real and must be guarded.
         slot.holding = Holding(stored)
         return slot.holding
-
-    def _refresh(self, holding: Holding, cause: str, reason: str) -> None:
-        sums = tally(holding.row.side, self._ctx.ledger.fills_of(holding.row.id))
-        if sums.flat:
-            self.close(holding, sums, reason, cause)
-            return
-        first = holding.row.status in ("opening", "void")
-        self._store(
-            holding,
-            status="closing" if holding.closing else "open",
-            quantity=sums.quantity,
-            entry_price=sums.entry_price,
-            opened_at=sums.opened_at,
-            realized_pnl=sums.realized_pnl,
-            fees=sums.fees,
-        )
-        holding.guard = guard_of(holding.row)
-        if first:
-            opened = self._ctx.emit(
-                EventType.POSITION_OPENED, symbol=holding.symbol, cause=cause, **_shown(holding)
-            )
-            holding.mark_unprotected()
-            cause = opened.id
-        self._watcher.changed(holding.symbol, cause)
-
-    def _store(self, holding: Holding, **changes: object) -> None:
-        self._ctx.ledger.update_position(holding.row.id, **changes)
-        holding.row = replace(holding.row, **changes)  # type: ignore[arg-type]
-
-    def restore(self, holding: Holding) -> None:
-        """Guard a position of the ledger again after a start; its trades say what it is."""
-        sums = tally(holding.row.side, self._ctx.ledger.fills_of(holding.row.id))
-        if sums.quantity > 0 and sums.quantity != holding.row.quantity:
-            self._store(
-                holding,
-                status="open",
-                quantity=sums.quantity,
-                entry_price=sums.entry_price,
-                opened_at=sums.opened_at,
-            )
-        if holding.filled:
-            holding.guard = guard_of(holding.row)
-
-    def reopen(self, row: PositionRow, cause: str | None) -> bool:
-        """Take a position back that was booked as over though its trades say that it is not."""
-        sums = tally(row.side, self._ctx.ledger.fills_of(row.id))
-        if sums.quantity <= 0:
-            return False
-        holding = Holding(row)
-        self._store(
-            holding,
-            status="open",
-            quantity=sums.quantity,
-            entry_price=sums.entry_price,
-            closed_at=None,
-            exit_price=None,
-            exit_reason=None,
-        )
-        holding.guard = guard_of(holding.row)
-        self._book.slot(row.symbol).holding = holding
-        self._watcher.changed(row.symbol, cause)
-        return True
-
-    def correct(self, holding: Holding, quantity: Decimal, cause: str) -> None:
-        """Take the exchange's word for a size that its trades do not explain."""
-        self._store(holding, quantity=quantity)
-        holding.guard = guard_of(holding.row)
-        self._watcher.changed(holding.symbol, cause)
-
-    def close(self, holding: Holding, sums: Tally, reason: str, cause: str | None) -> None:
-        """Book the end of a position and free its symbol."""
-        closed_at = sums.last_at or self._ctx.clock.now_ms()
-        self._store(
-            holding,
-            status="closed",
-            quantity=sums.quantity,
-            closed_at=closed_at,
-            exit_price=sums.exit_price or None,
-            exit_reason=reason,
-            realized_pnl=sums.realized_pnl,
-            fees=sums.fees,
-        )
-        self._ctx.emit(
-            EventType.POSITION_CLOSED,
-            symbol=holding.symbol,
-            cause=cause,
-            **_shown(holding),
-            exit_price=sums.exit_price,
-            reason=reason,
-            realized_pnl=str(sums.realized_pnl),
-            fees=str(sums.fees),
-        )
-        self._book.slot(holding.symbol).holding = None
-        if reason == "liquidation":
-            self._halt_after_liquidation(holding, cause)
-        holding.closed.set()
-        self._watcher.changed(holding.symbol, cause)
-
-    def _halt_after_liquidation(self, holding: Holding, cause: str | None) -> None:
-        """The stop did not hold, so the sizes or the stops are wrong: a person must look."""
-        self._book.slot(holding.symbol).halted = "liquidated"
-        self._ctx.emit(
-            EventType.SYMBOL_HALTED, symbol=holding.symbol, cause=cause, reason="liquidated"
-        )
-        self._ctx.alerts.send("liquidated: symbol halted", symbol=holding.symbol)
 
     async def refetch(self, symbol: str, start_ms: int) -> int:
         """Book trades that the user stream did not bring; returns how many were new."""
@@ -370,18 +248,3 @@ def _slippage(fill: VenueFill, row: OrderRow | None) -> float | None:
         return None
     sign = 1 if fill.side == "BUY" else -1
     return sign * (float(fill.price) / row.decision_price - 1)
-
-
-def _shown(holding: Holding) -> dict[str, object]:
-    row: PositionRow = holding.row
-    guard = holding.guard
-    return {
-        "position_id": row.id,
-        "strategy": row.strategy,
-        "side": row.side,
-        "quantity": str(row.quantity),
-        "entry_price": row.entry_price,
-        "stop": guard.protective_price if guard else None,
-        "take_profit": guard.take_profit_price if guard else None,
-        "release_id": row.release_id,
-    }

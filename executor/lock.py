@@ -1,9 +1,17 @@
-"""One executor an account: a second one ends before it sends anything."""
+"""One executor an account: a second one ends before it sends anything.
+
+The lock of the state folder keeps two processes off one ledger. The lock of the account is a name
+of the kernel's (an abstract socket): whatever folders two executors have, it is held once on a
+machine, and it is gone with the process. Executors of one account on two machines are not seen.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,3 +48,40 @@ def single_instance(state: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def single_account(rest_url: str, key: str) -> Iterator[None]:
+    """Hold an exchange account, known by the exchange's address and the API key.
+
+    Raises:
+        SettingsError: another executor on this machine holds it.
+    """
+    # A hash: the names of abstract sockets can be read by everybody on the machine.
+    digest = hashlib.sha256(f"{rest_url}\0{key}".encode()).hexdigest()[:32]
+    name = f"\0nocturne-account-{digest}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as holder:
+        try:
+            holder.bind(name)
+        except OSError as error:
+            raise SettingsError(
+                f"another executor{_process_behind(name)} trades this account at {rest_url}; stop"
+                " it first: two would trade on each other's positions"
+            ) from error
+        holder.listen(1)
+        yield
+
+
+def _process_behind(name: str) -> str:
+    """The process that listens on an abstract socket, as ` (process 1234)`; empty if unknown."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(1.0)
+        try:
+            client.connect(name)
+            size = struct.calcsize("3i")
+            process, _, _ = struct.unpack(
+                "3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+            )
+        except OSError:
+            return ""
+    return f" (process {process})"

@@ -11,10 +11,9 @@ from typing import Any
 
 import orjson
 
-from executor.masking import masked
+from executor.masking import Masker
 
 KEEP_DAYS = 7
-SHORTEST_SECRET = 8
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -23,8 +22,7 @@ class JsonLines(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        # A shorter one is a test's; masking it would only blot out ordinary words.
-        self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+        self._masker = Masker(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         """Time in UTC, level, logger, message, extra fields, traceback."""
@@ -37,10 +35,7 @@ class JsonLines(logging.Formatter):
         line |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        text = masked(orjson.dumps(line, default=str).decode())
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return self._masker(orjson.dumps(line, default=str).decode())
 
 
 def setup(path: Path, secrets: Iterable[str], *, level: int = logging.INFO) -> logging.Handler:

@@ -7,14 +7,17 @@ import logging
 import signal
 from pathlib import Path
 
+from executor.alerts import Alerts, LogAlerts
 from executor.app import App
 from executor.clock import Clock, ReplayClock, WallClock
 from executor.ledger.store import Ledger
-from executor.lock import single_instance
+from executor.lock import single_account, single_instance
 from executor.logs import setup
+from executor.masking import Masker
 from executor.parts import assemble, make_context
 from executor.replay import sandbox_status
 from executor.settings import Keys, Mode, Settings, load_keys, load_settings
+from executor.webhook import WebhookAlerts
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +31,12 @@ def run(settings_file: Path, *, until_finished: bool) -> None:
     settings = load_settings(settings_file)
     keys = load_keys(settings_file)
     state = settings.paths.state
-    with single_instance(state):
-        masked = (keys.key.get_secret_value(), keys.secret.get_secret_value())
-        handler = setup(state / "executor.log", masked)
+    account = single_account(settings.venue.rest_url, keys.key.get_secret_value())
+    with single_instance(state), account:
+        handler = setup(state / "executor.log", keys.texts())
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
-                runner.run(_run(settings, keys, until_finished=until_finished))
+                runner.run(_run(settings, settings_file, keys, until_finished=until_finished))
         finally:
             logging.getLogger("executor").removeHandler(handler)
             handler.close()
@@ -46,7 +49,9 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _run(settings: Settings, keys: Keys, *, until_finished: bool) -> None:
+async def _run(
+    settings: Settings, settings_file: Path, keys: Keys, *, until_finished: bool
+) -> None:
     from executor.venues.binance_usdm import BinanceUsdm
     from executor.venues.market_stream import BinanceMarketStream
     from executor.venues.user_stream import BinanceUserStream
@@ -54,7 +59,7 @@ async def _run(settings: Settings, keys: Keys, *, until_finished: bool) -> None:
     ledger = Ledger(settings.paths.state / "ledger.sqlite")
     clock = await _clock(settings)
     venue = BinanceUsdm(settings.venue, keys)
-    ctx = make_context(settings, clock, ledger, venue)
+    ctx = make_context(settings, clock, ledger, venue, _alerts(keys, ledger, clock))
     lockstep = settings.replay.clock_url is not None
     market = BinanceMarketStream(
         settings.venue.ws_url, (), None if lockstep else settings.timing.stale_s
@@ -62,11 +67,19 @@ async def _run(settings: Settings, keys: Keys, *, until_finished: bool) -> None:
     user = BinanceUserStream(
         settings.venue.ws_url, venue.listen_key, settings.timing.user_keepalive_s
     )
-    app = App(assemble(ctx, market, user))
+    app = App(assemble(ctx, market, user), settings_file)
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, app.reload, "SIGHUP")
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.request_stop)
     await app.run(until_finished=until_finished)
+
+
+def _alerts(keys: Keys, ledger: Ledger, clock: Clock) -> Alerts:
+    if keys.webhook is None:
+        return LogAlerts()
+    url = keys.webhook.get_secret_value()
+    return WebhookAlerts(url, ledger.outbox, clock.now_ms, Masker(keys.texts()))
 
 
 async def _clock(settings: Settings) -> Clock:

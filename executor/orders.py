@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from executor.context import Context
 from executor.events import EventType
+from executor.guards import ENTERING_LEGS
 from executor.ledger.records import OrderRow
 from executor.outcomes import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
 from executor.ports import NewOrder, OrderKind, VenueOrder
@@ -112,13 +113,13 @@ class OrderDesk:
             kind=kind,
             quantity=quantity,
             trigger_price=trigger_price,
-            reduce_only=not closes and ticket.leg != "en",
+            reduce_only=not closes and ticket.leg not in ENTERING_LEGS,
             close_position=closes,
         )
         if not self._record(ticket, order, n):
             return Sent(Result.DUPLICATE, client_id)
         self._sent_at.append(time.monotonic())
-        return await self._deliver(order, entry=ticket.leg == "en")
+        return await self._deliver(order, entry=ticket.leg in ENTERING_LEGS)
 
     def _record(self, ticket: Ticket, order: NewOrder, n: int) -> bool:
         ctx = self._ctx

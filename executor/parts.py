@@ -6,28 +6,33 @@ import logging
 from dataclasses import dataclass
 from decimal import Decimal
 
+from executor.account import AccountView
 from executor.activity import Activity
 from executor.adoption import Adoption
 from executor.alerts import Alerts, LogAlerts
 from executor.book import Book, Holding
+from executor.booking import Booking
 from executor.bus import Bus
 from executor.clock import Clock
 from executor.context import Context
+from executor.day import DayGuard
 from executor.deciding import Deciding
 from executor.events import Event, EventMaker
 from executor.feed import Feed
-from executor.guarding import Closer, DayGuard, Monitor, Watch
+from executor.guarding import Closer, Watch
 from executor.halts import META, Halt, Switches
 from executor.intake import Intake
 from executor.journal import Journal
 from executor.ledger.store import Ledger
+from executor.monitor import Monitor
 from executor.orders import OrderDesk
 from executor.ports import MarketStream, UserStream, Venue
 from executor.protector import Protector
 from executor.reconcile import Reconciler
 from executor.releases import ReleaseKeeper
 from executor.replay import Stepper
-from executor.settings import Mode, Settings
+from executor.settings import Settings
+from executor.stager import Stager
 from executor.status import Status
 from executor.trader import Parts, Trader
 
@@ -79,6 +84,7 @@ class Executor:
     deciding: Deciding
     releases: ReleaseKeeper
     trader: Trader
+    account: AccountView
     reconciler: Reconciler
     day: DayGuard
     status: Status
@@ -128,20 +134,22 @@ def assemble(ctx: Context, market: MarketStream, user: UserStream) -> Executor:
     lockstep = settings.replay.clock_url is not None
     desk = OrderDesk(ctx)
     wires = Wires(ctx, market)
-    intake = Intake(ctx, desk, wires)
+    booking = Booking(ctx, wires)
+    intake = Intake(ctx, desk, booking, wires)
     closer = Closer(ctx, desk, intake)
     protector = Protector(ctx, desk, closer)
     wires.protector = protector
-    monitor = Monitor(ctx, closer, 0.0 if settings.mode is Mode.REPLAY else settings.timing.tick_s)
-    deciding = Deciding(ctx, monitor)
     # In lockstep the market waits for us: its silence says nothing about the stream.
     feed = Feed(ctx, None if lockstep else settings.timing.stale_s)
     releases = ReleaseKeeper(ctx)
     day = DayGuard(ctx)
     wires.day = day
-    trader = Trader(ctx, Parts(desk, closer, feed, deciding, releases, day))
-    adoption = Adoption(ctx, intake, releases)
-    reconciler = Reconciler(ctx, desk, intake, protector, trader, closer, adoption)
+    account = AccountView(ctx, desk, feed, releases, day)
+    monitor = Monitor(ctx, closer, Stager(ctx, desk, closer, account), settings.timing.tick_s)
+    deciding = Deciding(ctx, monitor)
+    trader = Trader(ctx, Parts(desk, closer, deciding, account))
+    adoption = Adoption(ctx, intake, booking, releases)
+    reconciler = Reconciler(ctx, desk, intake, booking, protector, trader, closer, adoption)
     clock_url = settings.replay.clock_url
     return Executor(
         ctx=ctx,
@@ -155,6 +163,7 @@ def assemble(ctx: Context, market: MarketStream, user: UserStream) -> Executor:
         deciding=deciding,
         releases=releases,
         trader=trader,
+        account=account,
         reconciler=reconciler,
         day=day,
         status=Status(ctx, feed, releases, reconciler),

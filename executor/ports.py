@@ -326,3 +326,7 @@ class UserStream(Protocol):
     async def run(self, sink: Callable[[UserEvent], None]) -> None:
         """Read until cancelled, reconnecting without end."""
         ...
+
+    async def renew(self) -> None:
+        """Hang up and connect anew: the stream is up but does not say what happens."""
+        ...

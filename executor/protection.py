@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from executor.guards import Guard
 from executor.ports import Instrument, OrderKind, VenueOrder
 from trading.order_ids import is_ours, parse_order_id
-from trading.position import Position
 
 STOP_LEG = "sl"
 TARGET_LEG = "tp"
@@ -39,7 +39,7 @@ class Plan:
         return not self.place and not self.cancel
 
 
-def desired(position: Position, instrument: Instrument) -> tuple[Protective, ...]:
+def desired(position: Guard, instrument: Instrument) -> tuple[Protective, ...]:
     """The stop, and the take-profit where there is one, of an open position."""
     side = "SELL" if position.side > 0 else "BUY"
     levels = ((STOP_LEG, position.protective_price), (TARGET_LEG, position.take_profit_price))

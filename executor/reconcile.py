@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from executor.adoption import Adoption
 from executor.book import Holding
+from executor.booking import Booking
 from executor.context import Context
 from executor.events import EventType
 from executor.guarding import MINUTE_MS, Closer
@@ -40,6 +41,7 @@ class Reconciler:
         ctx: Context,
         desk: OrderDesk,
         intake: Intake,
+        booking: Booking,
         protector: Protector,
         trader: Trader,
         closer: Closer,
@@ -48,6 +50,7 @@ class Reconciler:
         self._ctx = ctx
         self._desk = desk
         self._intake = intake
+        self._booking = booking
         self._protector = protector
         self._trader = trader
         self._closer = closer
@@ -62,7 +65,7 @@ class Reconciler:
         for row in self._ctx.ledger.open_positions():
             slot = self._ctx.book.slot(row.symbol)
             slot.holding = Holding(row)
-            self._intake.restore(slot.holding)
+            self._booking.restore(slot.holding)
 
     async def settle_orders(self) -> None:
         """Find out, after a start, what became of orders whose end the ledger does not know."""
@@ -130,7 +133,7 @@ class Reconciler:
             if position is not None:
                 await self._stranger(position)
             return
-        if holding.closing is not None:
+        if holding.closing is not None or holding.step is not None:
             return
         if not holding.filled:
             await self._entry_under_way(holding)
@@ -151,6 +154,8 @@ class Reconciler:
         symbol = holding.symbol
         changes = self._ctx.book.slot(symbol).changes
         new = await self._intake.refetch(symbol, holding.row.opened_at - MINUTE_MS)
+        if new:
+            self._ctx.user_stream_failed(f"it did not tell {new} trades of {symbol}")
         if holding.closed.is_set() or self._ctx.book.slot(symbol).changes != changes + new:
             return
         quantity = position.quantity * holding.row.side if position is not None else ZERO
@@ -168,11 +173,11 @@ class Reconciler:
         )
         if quantity <= 0:
             sums = tally(holding.row.side, self._ctx.ledger.fills_of(holding.row.id))
-            self._intake.close(holding, sums, "vanished", event.id)
+            self._booking.close(holding, sums, "vanished", event.id)
             if quantity < 0:
                 self.halt(symbol, f"a position against ours was found: {quantity}")
         else:
-            self._intake.correct(holding, quantity, event.id)
+            self._booking.correct(holding, quantity, event.id)
 
     async def _seen_again(self, holding: Holding, quantity: Decimal) -> bool:
         """Whether the exchange says so twice: its list of positions may lag behind its trades, and

@@ -26,7 +26,14 @@ class EntryRequest:
     max_position_size: float
     """Share of the equity, from the release."""
     stop_price: float | None
+    """The stop that would rest at the exchange: the nearest of all."""
     emergency_price: float | None = None
+    target_price: float | None = None
+    """The level that would close it in profit."""
+    risk: float = 0.0
+    """Share of the equity lost at the stop; 0 limits nothing."""
+    planned: float = 1.0
+    """Notional once every averaging step is made, in units of the entry's."""
     age_s: float = 0.0
     """Time since the decision; a process that was stopped goes on with old signals."""
 
@@ -118,8 +125,21 @@ def _stops(request: EntryRequest, account: AccountState) -> list[str]:
         reasons.append("no stop: the parameters give no protective price")
     elif abs(request.stop_price / request.price - 1) >= LIQUIDATION_SHARE / account.leverage:
         reasons.append(f"the stop lies beyond the liquidation at leverage {account.leverage}")
+    reasons += _beyond(request)
     if account.live and request.emergency_price is None:
         reasons.append("no emergency stop (filters are off): refused in live")
+    return reasons
+
+
+def _beyond(request: EntryRequest) -> list[str]:
+    """An entry whose way is over before it began: the market has passed its stop or target."""
+    reasons = []
+    market = request.side * request.last_price
+    stop, target = request.stop_price, request.target_price
+    if stop is not None and stop > 0 and market <= request.side * stop:
+        reasons.append(f"the market at {request.last_price:.8g} is beyond the stop {stop:.8g}")
+    if target is not None and market >= request.side * target:
+        reasons.append(f"the market at {request.last_price:.8g} is beyond the target {target:.8g}")
     return reasons
 
 
@@ -127,6 +147,15 @@ def _limits(request: EntryRequest, account: AccountState, limits: RiskSettings) 
     reasons = []
     if account.open_positions >= limits.max_concurrent:
         reasons.append(f"{account.open_positions} positions open, at most {limits.max_concurrent}")
+    reasons += _loss_and_rate(account, limits)
+    moved = abs(Decimal(str(request.last_price)) / Decimal(str(request.price)) - 1)
+    if moved > limits.max_price_deviation:
+        reasons.append(f"price moved {moved:.2%} since the decision")
+    return reasons
+
+
+def _loss_and_rate(account: AccountState, limits: RiskSettings) -> list[str]:
+    reasons = []
     loss = daily_loss(account.equity, account.day_baseline)
     if loss >= limits.daily_loss_limit:
         reasons.append(f"daily loss {loss:.2%} reached the limit {limits.daily_loss_limit:.2%}")
@@ -134,9 +163,6 @@ def _limits(request: EntryRequest, account: AccountState, limits: RiskSettings) 
         reasons.append(f"the daily loss limit {limits.daily_loss_limit:.2%} was reached today")
     if account.orders_last_minute >= limits.max_orders_per_minute:
         reasons.append(f"{account.orders_last_minute} orders in the last minute")
-    moved = abs(Decimal(str(request.last_price)) / Decimal(str(request.price)) - 1)
-    if moved > limits.max_price_deviation:
-        reasons.append(f"price moved {moved:.2%} since the decision")
     return reasons
 
 
@@ -147,19 +173,73 @@ def daily_loss(equity: Decimal, baseline: Decimal) -> Decimal:
     return max(Decimal(0), (baseline - equity) / baseline)
 
 
+def _at_risk(request: EntryRequest, account: AccountState, price: Decimal) -> Decimal:
+    """Notional that loses the strategy's share of the equity between market and stop."""
+    if not request.risk > 0 or request.stop_price is None:
+        return Decimal("Infinity")
+    distance = abs(price - Decimal(str(request.stop_price)))
+    if distance == 0:
+        return Decimal(0)
+    return account.equity * Decimal(str(request.risk)) / distance * price
+
+
 def _size(
     request: EntryRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
 ) -> tuple[Decimal, str]:
     price = Decimal(str(request.last_price))
-    share = min(Decimal(str(request.max_position_size)), limits.max_position_share)
+    most = limits.max_position_share / Decimal(str(request.planned))
     notional = min(
         account.available * limits.balance_share,
-        account.equity * share,
+        account.equity * min(Decimal(str(request.max_position_size)), most),
         account.available * account.leverage,
         limits.max_order_notional,
+        _at_risk(request, account, price),
     )
     quantity = instrument.floor_quantity(notional / price) if notional > 0 else Decimal(0)
     least = max(instrument.min_notional, limits.min_trade_notional)
     if quantity < instrument.min_quantity or quantity * price < least:
         return Decimal(0), f"size {quantity * price:.2f} is below the minimum {least:.2f}"
     return quantity, ""
+
+
+@dataclass(frozen=True, slots=True)
+class AdditionRequest:
+    """An averaging step that the price asks for; amounts in quote currency."""
+
+    symbol: str
+    price: float
+    quantity: Decimal
+    held: Decimal
+    """Notional that is held already."""
+
+
+def check_addition(
+    request: AdditionRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
+) -> Verdict:
+    """Check an averaging step against every limit that an entry has, but its owner and count."""
+    notional = request.quantity * Decimal(str(request.price))
+    reasons = []
+    if account.halted is not None:
+        reasons.append(f"symbol halted: {account.halted}")
+    if not account.entries_on:
+        reasons.append("entries are off")
+    if not account.release_valid:
+        reasons.append("release expired: reduce only")
+    if not account.stream_fresh:
+        reasons.append("market stream is stale")
+    if not account.durable:
+        reasons.append("the ledger cannot be written")
+    if not instrument.trading:
+        reasons.append(f"{request.symbol} is not trading at the exchange")
+    reasons += _loss_and_rate(account, limits)
+    share = (request.held + notional) / account.equity if account.equity > 0 else Decimal(1)
+    if share > limits.max_position_share:
+        reasons.append(f"position of {share:.2%}, at most {limits.max_position_share:.2%}")
+    if notional > limits.max_order_notional:
+        reasons.append(f"notional {notional:.2f}, at most {limits.max_order_notional:.2f}")
+    if notional > account.available * account.leverage:
+        reasons.append(f"margin for {notional:.2f} is not free")
+    if request.quantity < instrument.min_quantity or notional < instrument.min_notional:
+        least = instrument.min_notional
+        reasons.append(f"size {notional:.2f} is below the minimum {least:.2f}")
+    return Verdict(request.quantity if not reasons else Decimal(0), tuple(reasons))

@@ -27,6 +27,8 @@ REAL_HOSTS = frozenset({"fapi.binance.com", "fstream.binance.com", "api.binance.
 TEST_HOST = re.compile(r"//(demo-|testnet|[^/]*binancefuture\.com)")
 KEY_VARIABLE = "NOCTURNE_BINANCE_KEY"
 SECRET_VARIABLE = "NOCTURNE_BINANCE_SECRET"
+WEBHOOK_VARIABLE = "NOCTURNE_WEBHOOK_URL"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Mode(StrEnum):
@@ -147,10 +149,17 @@ class Settings(_Section):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """API key pair; both parts are masked wherever they are printed."""
+    """What must stay secret; every part is masked wherever it is printed."""
 
     key: SecretStr
     secret: SecretStr
+    webhook: SecretStr | None = None
+    """URL that alerts are posted to in Discord's format; whoever knows it can post there."""
+
+    def texts(self) -> tuple[str, ...]:
+        """All of them in clear, for masking."""
+        parts = (self.key, self.secret, *((self.webhook,) if self.webhook else ()))
+        return tuple(part.get_secret_value() for part in parts)
 
 
 def load_settings(path: Path) -> Settings:
@@ -219,7 +228,19 @@ def load_keys(settings_file: Path, environment: dict[str, str] | None = None) ->
             f"{' and '.join(missing)} not set; put them into the environment or into {env_file}"
             " with mode 600"
         )
-    return Keys(SecretStr(known[KEY_VARIABLE]), SecretStr(known[SECRET_VARIABLE]))
+    return Keys(SecretStr(known[KEY_VARIABLE]), SecretStr(known[SECRET_VARIABLE]), _webhook(known))
+
+
+def _webhook(known: dict[str, str]) -> SecretStr | None:
+    url = known.get(WEBHOOK_VARIABLE, "")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise SettingsError(f"{WEBHOOK_VARIABLE} is not a URL; copy it from the channel's settings")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise SettingsError(f"{WEBHOOK_VARIABLE} must begin with https://: the URL is a secret")
+    return SecretStr(url)
 
 
 def _parse_env(text: str) -> dict[str, str]:

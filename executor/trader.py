@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from executor.account import AccountView
 from executor.book import Holding
 from executor.context import Context
 from executor.deciding import Deciding
 from executor.events import Event, EventType
-from executor.feed import Feed
-from executor.guarding import Closer, DayGuard
+from executor.guarding import Closer
+from executor.guards import guard_of
 from executor.ledger.records import PositionRow
 from executor.orders import OrderDesk, Result, Ticket
 from executor.ports import ZERO, OrderKind
-from executor.releases import ReleaseKeeper
-from executor.risk import AccountState, EntryRequest, Verdict, check_entry, daily_loss
-from executor.settings import Mode
+from executor.risk import EntryRequest, Verdict, check_entry
 from executor.venues.errors import VenueFaultError
 from trading.order_ids import order_key
-from trading.position import Position
 from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
@@ -38,10 +36,8 @@ class Parts:
 
     desk: OrderDesk
     closer: Closer
-    feed: Feed
     deciding: Deciding
-    releases: ReleaseKeeper
-    day: DayGuard
+    account: AccountView
 
 
 class Trader:
@@ -50,15 +46,14 @@ class Trader:
     def __init__(self, ctx: Context, parts: Parts) -> None:
         self._ctx = ctx
         self._parts = parts
-        self.release_is_valid: Callable[[], bool] = parts.releases.valid
 
     def on_signal(self, event: Event) -> None:
         """Act on one signal."""
         if event.data["action"] == "exit":
             self._exit(event)
             return
-        verdict = self._check(event)
-        if not verdict.allowed:
+        verdict, row = self._check(event)
+        if row is None or not verdict.allowed:
             self._ctx.emit(
                 EventType.ENTRY_REFUSED,
                 symbol=event.symbol,
@@ -68,7 +63,7 @@ class Trader:
             )
             log.info("%s: entry refused: %s", event.symbol, "; ".join(verdict.reasons))
             return
-        holding = self._claim(event)
+        holding = self._claim(row)
         if holding is not None:
             price = self._ctx.book.slot(event.symbol).last_price or event.data["price"]
             holding.reserved = verdict.quantity * Decimal(str(price))
@@ -80,35 +75,38 @@ class Trader:
         if holding is not None and holding.row.strategy == event.data["strategy"]:
             self._parts.closer.close(holding, "strategy_exit", event.id)
 
-    def _check(self, event: Event) -> Verdict:
-        ctx, data = self._ctx, event.data
-        strategy = get_strategy(data["strategy"])
+    def _check(self, event: Event) -> tuple[Verdict, PositionRow | None]:
+        """Whether an entry may be made, and the position that it would become."""
+        ctx = self._ctx
         params = self._params(event)
         if params is None:
-            return Verdict(ZERO, ("the release changed since the decision",))
+            return _refused("the release changed since the decision"), None
         if event.symbol not in ctx.book.instruments:
-            return Verdict(ZERO, (f"{event.symbol} is not listed at the exchange",))
-        slot = ctx.book.slot(event.symbol)
-        price = float(data["price"])
-        guard = Position(
-            int(data["side"]), price, 1.0, event.time, strategy.exit_rules(params), _atr(data)
-        )
-        request = EntryRequest(
+            return _refused(f"{event.symbol} is not listed at the exchange"), None
+        row = self._row(event, params)
+        request = self._request(event, row)
+        instrument = ctx.book.instruments[event.symbol]
+        account = self._parts.account.state(event.symbol)
+        return check_entry(request, account, ctx.settings.risk, instrument), row
+
+    def _request(self, event: Event, row: PositionRow) -> EntryRequest:
+        """The entry with the levels that it would get at the decision's price."""
+        price = float(event.data["price"])
+        guard = guard_of(replace(row, quantity=Decimal(1), entry_price=price))
+        sizing = get_strategy(row.strategy).sizing(row.params)
+        return EntryRequest(
             symbol=event.symbol,
-            strategy=data["strategy"],
-            side=int(data["side"]),
+            strategy=row.strategy,
+            side=row.side,
             price=price,
-            last_price=slot.last_price or price,
-            max_position_size=float(params["max_position_size"]),
+            last_price=self._ctx.book.slot(event.symbol).last_price or price,
+            max_position_size=sizing.share,
             stop_price=guard.protective_price,
             emergency_price=guard.emergency_price,
-            age_s=(ctx.clock.now_ms() - event.time) / 1000,
-        )
-        return check_entry(
-            request,
-            self._account(event.symbol),
-            ctx.settings.risk,
-            ctx.book.instruments[event.symbol],
+            target_price=guard.take_profit_price,
+            risk=sizing.risk,
+            planned=1.0 + sum(addition.weight for addition in guard.rules.additions),
+            age_s=(self._ctx.clock.now_ms() - event.time) / 1000,
         )
 
     def _params(self, event: Event) -> dict[str, Any] | None:
@@ -118,68 +116,45 @@ class Trader:
         """
         for lane in self._parts.deciding.lanes:
             if (lane.strategy, lane.symbol) == (event.data["strategy"], event.symbol):
-                same = lane.release.release_id == event.data["release_id"]
+                same = lane.plan.release_id == event.data["release_id"]
                 return dict(lane.decider.params) if same else None
         return get_strategy(event.data["strategy"]).resolve({})
 
-    def _account(self, symbol: str) -> AccountState:
-        ctx, parts = self._ctx, self._parts
-        slot = ctx.book.slot(symbol)
-        parts.day.roll()
-        state = AccountState(
-            wallet=ctx.book.balance.wallet,
-            available=ctx.book.free(
-                ctx.settings.venue.leverage,
-                believe_exchange=ctx.settings.mode is not Mode.REPLAY,
-            ),
-            equity=ctx.book.equity,
-            day_baseline=parts.day.baseline,
-            owner=slot.holding.row.strategy if slot.holding else None,
-            open_positions=sum(1 for _ in ctx.book.holdings()),
-            orders_last_minute=parts.desk.orders_last_minute,
-            candles_seen=parts.feed.seen[symbol],
-            stream_fresh=parts.feed.fresh(symbol),
-            entries_on=ctx.switches.entries,
-            release_valid=self.release_is_valid(),
-            halted=slot.halted,
-            leverage=ctx.settings.venue.leverage,
-            day_limit_reached=parts.day.limit_reached,
-            durable=ctx.ledger.durable,
-            live=ctx.settings.mode is Mode.LIVE,
+    def _row(self, event: Event, params: dict[str, Any]) -> PositionRow:
+        """The position to be."""
+        data, account = event.data, self._ctx.settings.account
+        bar_time = int(data["bar_time"])
+        return PositionRow(
+            id=0,
+            symbol=event.symbol,
+            strategy=data["strategy"],
+            side=int(data["side"]),
+            status="opening",
+            quantity=ZERO,
+            entry_price=0.0,
+            opened_at=event.time,
+            release_id=data["release_id"],
+            release_short=data["release_short"],
+            key=order_key(account, data["strategy"], event.symbol, bar_time),
+            bar_time=bar_time,
+            params=json.loads(json.dumps(params, default=str)),
+            atr=_number(data, "atr") or 0.0,
+            high_water=0.0,
+            cause=event.id,
+            stop_price=_number(data, "stop_price"),
+            target_price=_number(data, "target_price"),
+            confidence=_number(data, "confidence"),
+            leverage=self._ctx.settings.venue.leverage,
         )
-        parts.day.check(daily_loss(state.equity, state.day_baseline))
-        return state
 
-    def _claim(self, event: Event) -> Holding | None:
+    def _claim(self, row: PositionRow) -> Holding | None:
         """Write the position to be, and so own the symbol before anything is awaited."""
-        ctx, data = self._ctx, event.data
-        account = ctx.settings.account
-        key = order_key(account, data["strategy"], event.symbol, int(data["bar_time"]))
-        if ctx.ledger.position_of_key(key) is not None:
-            log.warning("%s: this bar was entered already", event.symbol)
+        ctx = self._ctx
+        if ctx.ledger.position_of_key(row.key) is not None:
+            log.warning("%s: this bar was entered already", row.symbol)
             return None
-        row = ctx.ledger.insert_position(
-            PositionRow(
-                id=0,
-                symbol=event.symbol,
-                strategy=data["strategy"],
-                side=int(data["side"]),
-                status="opening",
-                quantity=ZERO,
-                entry_price=0.0,
-                opened_at=event.time,
-                release_id=data["release_id"],
-                release_short=data["release_short"],
-                key=key,
-                bar_time=int(data["bar_time"]),
-                params=json.loads(json.dumps(self._params(event) or {}, default=str)),
-                atr=_atr(data),
-                high_water=0.0,
-                cause=event.id,
-            )
-        )
-        holding = Holding(row)
-        ctx.book.slot(event.symbol).holding = holding
+        holding = Holding(ctx.ledger.insert_position(row))
+        ctx.book.slot(row.symbol).holding = holding
         return holding
 
     async def _enter(self, event: Event, holding: Holding, quantity: Decimal) -> None:
@@ -240,6 +215,10 @@ class Trader:
         holding.closed.set()
 
 
-def _atr(data: Any) -> float:
-    value = data.get("atr")
-    return float(value) if value is not None else 0.0
+def _refused(reason: str) -> Verdict:
+    return Verdict(ZERO, (reason,))
+
+
+def _number(data: Mapping[str, Any], name: str) -> float | None:
+    value = data.get(name)
+    return None if value is None else float(value)

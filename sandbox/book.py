@@ -60,6 +60,23 @@ def prevents(mode: str, taker: Resting, maker: Resting) -> tuple[bool, bool]:
     return mode in ("EXPIRE_TAKER", "EXPIRE_BOTH"), mode in ("EXPIRE_MAKER", "EXPIRE_BOTH")
 
 
+Quote = tuple[Decimal, Decimal]
+
+
+def best_quotes(quote: Quote | None, price: Decimal, tick: Decimal) -> Quote:
+    """The market's best bid and ask: ``quote`` while it encloses ``price``, else a tick around."""
+    if quote is not None and quote[0] <= price <= quote[1]:
+        return quote
+    return price - tick, price + tick
+
+
+def reached(order: Resting, price: Decimal, bid: Decimal, ask: Decimal) -> bool:
+    """Whether the market trades through a resting order, or quotes at its price or beyond it."""
+    if order.side == "BUY":
+        return price < order.price or ask <= order.price
+    return price > order.price or bid >= order.price
+
+
 Levels = tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]
 
 

@@ -66,6 +66,10 @@ class Ladder:
         self, instrument: Instrument, bid: Decimal, ask: Decimal
     ) -> tuple[tuple[str, str], tuple[str, str]]:
         """Best bid and best ask as (price, quantity); zeros where a side is empty."""
+        if not self.rested[0] and not self.rested[1]:
+            self._forget(instrument)
+            highest, lowest = int(bid / instrument.tick), int(ask / instrument.tick)
+            return self._level(instrument, highest), self._level(instrument, lowest)
         bids, asks = self.sides(instrument, bid, ask, 1)
         nothing = ("0", "0")
         return next(iter(bids.items()), nothing), next(iter(asks.items()), nothing)

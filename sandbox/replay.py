@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from sandbox.book import Quote
 from sandbox.candles import Bar
 from sandbox.clock import Clock, LockstepClock
 from sandbox.feed import Feed, Tick
@@ -14,6 +15,7 @@ from sandbox.intervals import MINUTE
 from sandbox.mark import MarkRule
 from sandbox.numbers import ZERO, money
 from sandbox.path import next_stop, refine, turning_points
+from sandbox.tape import Trade
 
 # What of a minute's volume is at hand at its first print already.
 FIRST_SHARE = Decimal("0.25")
@@ -47,6 +49,9 @@ class Market(Protocol):
     def mark_levels(self, symbol: str) -> list[Decimal]:
         """Mark prices at which something happens."""
 
+    def set_quote(self, symbol: str, quote: Quote | None) -> None:
+        """The recorded best bid and ask from the next print on."""
+
     def set_mark(self, symbol: str, mark: Decimal) -> None:
         """The mark price from the next print on."""
 
@@ -74,6 +79,18 @@ class Span:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A part of a minute's path: it ends ``offset`` ms into the minute at ``price``.
+
+    ``trades`` are the recorded trades of that second, printed one after the other.
+    """
+
+    offset: int
+    price: Decimal
+    trades: tuple[Trade, ...] = ()
+
+
 @dataclass(eq=False)
 class Lane:
     """One symbol of one venue; ``used`` is what orders have taken of the minute's volume."""
@@ -87,6 +104,7 @@ class Lane:
     given: Decimal | None = None
     low_first: bool = False
     goal: tuple[Decimal, Decimal] = (ZERO, ZERO)
+    trades: tuple[Trade, ...] = ()
 
     @property
     def name(self) -> str:
@@ -130,15 +148,18 @@ class Lane:
         shares = ((level - feed.mark) / (mark - feed.mark) for level in marks)
         return found + [feed.price + (target - feed.price) * s for s in shares if 0 < s <= 1]
 
-    def print(self, time: int, price: Decimal) -> Tick:
+    def print(self, time: int, price: Decimal, trade: Trade | None = None) -> Tick:
         """A trade at ``price``: the feed moves, the engine fills and triggers."""
         symbol = self.feed.symbol
         if self.mark is not None:
             mark = self._mark_at(price)
             self.feed.marked = mark
             self.engine.set_mark(symbol, mark)
-        tick = self.feed.move(time, price)
-        if self.bounded:
+        tick = self.feed.move(time, price, trade)
+        self.engine.set_quote(symbol, self.feed.quote)
+        if self.bounded and trade is not None:
+            self.engine.supply(symbol, trade.quantity)
+        elif self.bounded:
             self._supply(symbol, time)
         self.engine.on_price(symbol, price)
         return tick
@@ -230,19 +251,23 @@ class Replay:
         paths = {
             lane: self._path(lane, minute) for lane in self._lanes if lane.feed.candle is not None
         }
-        phases = max((len(path) for path in paths.values()), default=0)
-        for phase in range(phases):
-            await self._walk_phase(minute, {lane: path[phase] for lane, path in paths.items()})
+        for offset in sorted({leg.offset for path in paths.values() for leg in path}):
+            legs = {x: leg for x, path in paths.items() for leg in path if leg.offset == offset}
+            await self._walk_phase(max(self.now, minute + offset), legs)
 
-    def _path(self, lane: Lane, minute: int) -> list[tuple[int, Decimal]]:
+    def _path(self, lane: Lane, minute: int) -> list[Leg]:
         feed = lane.feed
         assert feed.candle is not None
+        recorded = feed.recorded()
+        if recorded:
+            lane.low_first = feed.candle.close > feed.candle.open
+            return [Leg(s[-1].time - minute, s[-1].price, tuple(s)) for s in recorded]
         exposure = lane.engine.exposure(feed.symbol)
         points = turning_points(feed.candle, exposure, f"{self._seed}:{lane.name}:{minute}")
         lane.low_first = points[0][1] < points[1][1]
-        if self._refine_ms is None:
-            return points
-        return refine(feed.price, points, self._refine_ms, feed.instrument.tick)
+        if self._refine_ms is not None:
+            points = refine(feed.price, points, self._refine_ms, feed.instrument.tick)
+        return [Leg(offset, price) for offset, price in points]
 
     def _walking(self) -> list[Lane]:
         paced = self._refine_ms is not None
@@ -252,27 +277,35 @@ class Replay:
             if lane.feed.candle is not None and (paced or lane.engine.busy(lane.feed.symbol))
         ]
 
-    async def _walk_phase(self, minute: int, targets: Mapping[Lane, tuple[int, Decimal]]) -> None:
-        """Move all walking symbols to their targets; each trigger on the way is a step."""
-        time = minute + max(offset for offset, _ in targets.values())
-        for lane, (_, price) in targets.items():
-            lane.aim(time, price)
+    async def _walk_phase(self, time: int, legs: Mapping[Lane, Leg]) -> None:
+        """Move all walking symbols to where their legs end; each trigger on the way is a step."""
+        for lane, leg in legs.items():
+            lane.aim(time, leg.price)
+            lane.trades = leg.trades
         still = self._refine_ms is not None  # a paced market also tells that nothing moved
         while True:
-            moving = [x for x in self._walking() if still or x.under_way(targets[x][1])]
+            walking = [x for x in self._walking() if x in legs]
+            moving = [x for x in walking if still or x.trades or x.under_way(legs[x].price)]
             if not moving:
                 return
             still = False
             await self._reach(time)
-            ticks = [(lane, self._advance(lane, targets[lane][1], time)) for lane in moving]
+            ticks = [
+                (lane, tick)
+                for lane in moving
+                for tick in self._advance(lane, legs[lane].price, time)
+            ]
             await self._finish_step(time, {}, ticks)
             time += 1
 
-    def _advance(self, lane: Lane, target: Decimal, time: int) -> Tick:
+    def _advance(self, lane: Lane, target: Decimal, time: int) -> list[Tick]:
         feed = lane.feed
+        if lane.trades:
+            trades, lane.trades = lane.trades, ()
+            return [lane.print(time, trade.price, trade) for trade in trades]
         levels = lane.levels() if feed.price != target else []
         stop = next_stop(feed.price, target, levels, feed.instrument.tick)
-        return lane.print(time, stop)
+        return [lane.print(time, stop)]
 
     async def _close(self, minute: int) -> None:
         """Close the minute's candles and open the next minute, in one step."""

@@ -51,6 +51,8 @@ class Settings:
     count_orders: bool = True
     mark: str = "last"
     marks: Path | None = None
+    trades: Path | None = None
+    quotes: Path | None = None
 
     def __post_init__(self) -> None:
         for option, choices in CHOICES.items():
@@ -63,10 +65,12 @@ class Settings:
             )
         if self.weight_limit is not None and self.weight_limit < 1:
             raise SettingsError(f"--weight-limit {self.weight_limit}: must be 1 or more")
-        if self.funding is not None and not self.funding.is_dir():
-            raise SettingsError(
-                f"--funding {self.funding}: no such folder; give one of SYMBOL.parquet files"
-            )
+        for option in ("funding", "marks", "trades", "quotes"):
+            folder = getattr(self, option)
+            if folder is not None and not folder.is_dir():
+                raise SettingsError(
+                    f"--{option} {folder}: no such folder; give one of SYMBOL.parquet files"
+                )
         if self.ledger is not None and self.ledger.is_dir():
             raise SettingsError(
                 f"--ledger {self.ledger}: is a folder; give the name of a file in it"

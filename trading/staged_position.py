@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from trading.candles import Candle
 from trading.kernel import Buffer
-from trading.position import ADD_FIRST, ADD_SECOND, BEST, EMERGENCY, ENTRY, REASONS, STOP, TARGET
+from trading.position import (
+    ADD_FIRST,
+    ADD_SECOND,
+    BEST,
+    EMERGENCY,
+    EMERGENCY_STOP,
+    ENTRY,
+    LIQUIDATION_GUARD,
+    REASONS,
+    STOP,
+    STOP_LOSS,
+    TARGET,
+)
 from trading.rules import ExitRules
 from trading.stages import (
     ADDS,
@@ -64,6 +76,7 @@ class StagedPosition:
 
     ``side`` is +1 (long) or -1 (short). ``structural_stop`` (widened by the rules' tolerance) and
     ``target_price`` are prices of levels in the market; they stand instead of the shares.
+    ``best_price`` is the best price seen so far, to restore a position.
     An :class:`Action` changes nothing until :meth:`filled` says that it was done.
     """
 
@@ -77,6 +90,7 @@ class StagedPosition:
         atr: float = _NO_PRICE,
         structural_stop: float | None = None,
         target_price: float | None = None,
+        best_price: float | None = None,
     ) -> None:
         self.side = side
         self.rules = rules
@@ -96,6 +110,8 @@ class StagedPosition:
             target,
             opened_at_ms,
         )
+        if best_price is not None:
+            self._life[BEST] = best_price
 
     @property
     def stage(self) -> str:
@@ -123,6 +139,11 @@ class StagedPosition:
         return _level(self._life[STOP])
 
     @property
+    def emergency_price(self) -> float | None:
+        """The emergency stop, or None."""
+        return _level(self._life[EMERGENCY])
+
+    @property
     def take_profit_price(self) -> float | None:
         """The price that closes all in profit, or None."""
         return _level(self._life[TARGET])
@@ -133,6 +154,14 @@ class StagedPosition:
         levels = (self._life[STOP], self._life[EMERGENCY], self._life[GUARDED])
         known = [self.side * level for level in levels if not math.isnan(level)]
         return self.side * max(known) if known else None
+
+    @property
+    def protective_reason(self) -> str:
+        """The reason to write when the order at :attr:`protective_price` fills."""
+        price = self.protective_price
+        if price == self.emergency_price:
+            return REASONS[EMERGENCY_STOP]
+        return REASONS[STOP_LOSS if price == self.stop_price else LIQUIDATION_GUARD]
 
     def on_price(self, price: float, now_ms: int) -> Action | None:
         """What ``price`` asks for; asked again after :meth:`filled`, there may be more."""

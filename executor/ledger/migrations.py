@@ -108,6 +108,28 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) strict;
         """,
     ),
+    (
+        "0002_levels_of_the_signal",
+        """
+        alter table positions add column stop_price real;
+        alter table positions add column target_price real;
+        alter table positions add column confidence real;
+        alter table positions add column leverage integer not null default 1;
+        """,
+    ),
+    (
+        "0003_alerts",
+        """
+        create table alerts (
+            id integer primary key,
+            time integer not null,
+            title text not null,
+            fields text not null,
+            delivered_at integer
+        ) strict;
+        create index alerts_by_delivery on alerts (delivered_at);
+        """,
+    ),
 )
 
 

@@ -85,3 +85,9 @@ class PositionRow:
     fees: Decimal = Decimal(0)
     protected_at: int | None = None
     cause: str | None = None
+    stop_price: float | None = None
+    """Stop that came with the signal, None where the parameters give it."""
+    target_price: float | None = None
+    confidence: float | None = None
+    leverage: int = 1
+    """Leverage of the account when it was opened; the liquidation price follows from it."""

@@ -21,6 +21,7 @@ import orjson
 from executor.events import Event
 from executor.ledger.connection import Connection
 from executor.ledger.migrations import migrate
+from executor.ledger.outbox import Outbox
 from executor.ledger.records import OPEN_ORDER_STATUSES, OrderRow, PositionRow
 from executor.ports import VenueFill
 from trading.errors import SettingsError
@@ -54,6 +55,7 @@ class Ledger:
                 " of ours are then adopted from the exchange"
             ) from error
         self._held = False
+        self.outbox = Outbox(self._connection)
 
     def _prepare(self) -> None:
         disk = self._connection.disk

@@ -23,7 +23,7 @@ class BinanceUserStream:
     ) -> None:
         self._listen_key = listen_key
         self._keepalive_s = keepalive_s
-        # Silence is normal here: a mute stream is found by the reconciliation, not by a watchdog.
+        # Silence is normal here: a mute stream is found by what it did not say, see `renew`.
         self._socket = ReconnectingSocket("user", ws_url, self._path, None)
         self._closing: asyncio.Task[Any] | None = None
 
@@ -49,6 +49,10 @@ class BinanceUserStream:
             await self._socket.run(self._opened, deliver, state)
         finally:
             keepalive.cancel()
+
+    async def renew(self) -> None:
+        """Hang up; the socket connects anew."""
+        self._hang_up()
 
     async def _opened(self, socket: Socket) -> None:
         del socket

@@ -87,6 +87,10 @@ class Engine:
         """The price at the start."""
         self.core.markets[symbol].price = price
 
+    def set_quote(self, symbol: str, quote: book.Quote | None) -> None:
+        """The recorded best bid and ask, which hold until the next ones."""
+        self.core.markets[symbol].quote = quote
+
     def set_mark(self, symbol: str, mark: Decimal) -> None:
         """The mark price, which holds until the next one; without any it is the last price."""
         self.core.markets[symbol].mark_price = mark

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sandbox.book import PREVENTED, better_or_equal, by_priority, opposite, prevents
+from sandbox.book import PREVENTED, better_or_equal, by_priority, opposite, prevents, reached
 from sandbox.engine import settle
 from sandbox.engine.core import Core
 from sandbox.engine.model import Account, Market, Order
@@ -81,9 +81,7 @@ def match_resting(core: Core, symbol: str, price: Decimal) -> None:
     """
     market = core.markets[symbol]
     through = [
-        order
-        for order in core.resting(symbol)
-        if (price < order.price if order.side == "BUY" else price > order.price)
+        order for order in core.resting(symbol) if reached(order, price, market.bid, market.ask)
     ]
     for order in by_priority(through):
         quantity = market.at_most(order.remaining) if order.open else ZERO

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from sandbox.book import Quote, best_quotes
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO, money
 
 OPEN_ORDER = ("NEW", "PARTIALLY_FILLED")
-OPEN_ALGO = ("NEW", "TRIGGERING", "TRIGGERED")
 STOP_TYPES = ("STOP", "STOP_MARKET")
 PROFIT_TYPES = ("TAKE_PROFIT", "TAKE_PROFIT_MARKET")
 TRAILING = "TRAILING_STOP_MARKET"
@@ -254,6 +254,7 @@ class Market:
     funding_rate: Decimal = ZERO
     supply: Decimal | None = None
     mark_price: Decimal = ZERO
+    quote: Quote | None = None
 
     @property
     def mark(self) -> Decimal:
@@ -272,13 +273,13 @@ class Market:
 
     @property
     def bid(self) -> Decimal:
-        """Best bid: one tick below the last price."""
-        return self.price - self.instrument.tick
+        """Best bid: the recorded one while it fits the last price, else a tick below that."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[0]
 
     @property
     def ask(self) -> Decimal:
-        """Best ask: one tick above the last price."""
-        return self.price + self.instrument.tick
+        """Best ask: the recorded one while it fits the last price, else a tick above that."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[1]
 
     def best(self, side: str) -> Decimal:
         """What the market gives a ``side`` order."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sandbox import book, freezing
 from sandbox.engine.core import Fees
 from sandbox.instruments import Instrument
-from sandbox.numbers import ZERO, money
+from sandbox.numbers import money
 from sandbox.spot import lists, orders, refusals
 from sandbox.spot.core import FEES, SpotCore
 from sandbox.spot.model import (
@@ -21,9 +21,6 @@ from sandbox.spot.model import (
 
 DUST_BELOW = Decimal(10)
 DUST_CHARGE = Decimal("0.02")
-# Where the recording has no BNBUSDT candles, this stands for its price.
-BNB_PRICE = Decimal(600)
-STABLE = ("USDT", "USDC", "FDUSD", "BUSD")
 
 
 class SpotEngine:
@@ -110,6 +107,10 @@ class SpotEngine:
         del symbol
         return []
 
+    def set_quote(self, symbol: str, quote: book.Quote | None) -> None:
+        """The recorded best bid and ask, which hold until the next ones."""
+        self.core.markets[symbol].quote = quote
+
     def set_mark(self, symbol: str, mark: Decimal) -> None:
         """Spot has no mark price."""
 
@@ -166,12 +167,7 @@ class SpotEngine:
 
     def value(self, asset: str) -> Decimal:
         """An asset's price in USDT; 0 when nothing tells it."""
-        if asset in STABLE:
-            return Decimal(1)
-        market = self.core.markets.get(f"{asset}USDT")
-        if market is not None and market.price:
-            return market.price
-        return BNB_PRICE if asset == "BNB" else ZERO
+        return self.core.value(asset)
 
     def dust(self, account: SpotAccount) -> list[str]:
         """Assets whose free balance is small enough to be converted to BNB."""

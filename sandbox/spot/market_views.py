@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.feed import Feed, Tick
+from sandbox.feed import AVERAGE_MINUTES, Feed, Tick
 from sandbox.instruments import Instrument
 from sandbox.numbers import decimals_of, plain
 from sandbox.spot import rules
 from sandbox.usdm import market_views as usdm
 
 Json = dict[str, Any]
-FIVE_MINUTES = 5
 
 
 def agg_trade_view(tick: Tick) -> Json:
@@ -103,11 +102,8 @@ def ticker_event(feed: Feed, time: int) -> Json:
 
 def average_price(feed: Feed) -> Json:
     """`GET /avgPrice`: of the last five minutes, by volume."""
-    start = feed.minute - (FIVE_MINUTES - 1) * 60_000
-    bars = feed.bars("1m", start, feed.minute + 60_000)
-    volume = sum(bar.volume for bar in bars)
-    value = sum(bar.quote_volume for bar in bars) / volume if volume else float(feed.price)
-    return {"mins": FIVE_MINUTES, "price": f"{value:.8f}", "closeTime": feed.time}
+    value = feed.average()
+    return {"mins": AVERAGE_MINUTES, "price": f"{value:.8f}", "closeTime": feed.time}
 
 
 def average_price_event(feed: Feed, time: int) -> Json:
@@ -117,7 +113,7 @@ def average_price_event(feed: Feed, time: int) -> Json:
         "e": "avgPrice",
         "E": time,
         "s": feed.symbol,
-        "i": f"{FIVE_MINUTES}m",
+        "i": f"{AVERAGE_MINUTES}m",
         "w": shown["price"],
         "T": shown["closeTime"],
     }
@@ -192,7 +188,7 @@ def _filters(instrument: Instrument) -> list[Json]:
             "bidMultiplierDown": plain(rules.BID_DOWN),
             "askMultiplierUp": plain(rules.ASK_UP),
             "askMultiplierDown": plain(rules.ASK_DOWN),
-            "avgPriceMins": FIVE_MINUTES,
+            "avgPriceMins": AVERAGE_MINUTES,
         },
         {
             "filterType": "NOTIONAL",
@@ -200,7 +196,7 @@ def _filters(instrument: Instrument) -> list[Json]:
             "applyMinToMarket": True,
             "maxNotional": plain(rules.MAX_NOTIONAL),
             "applyMaxToMarket": False,
-            "avgPriceMins": FIVE_MINUTES,
+            "avgPriceMins": AVERAGE_MINUTES,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": instrument.max_orders},
         {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": rules.MAX_LISTS},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox.book import PREVENTED, better_or_equal, by_priority, opposite, prevents
+from sandbox.book import PREVENTED, better_or_equal, by_priority, opposite, prevents, reached
 from sandbox.numbers import ZERO
 from sandbox.spot import lists
 from sandbox.spot.core import SpotCore
@@ -84,9 +84,7 @@ def match_resting(core: SpotCore, symbol: str, price: Decimal) -> None:
     """
     market = core.markets[symbol]
     through = [
-        order
-        for order in core.resting(symbol)
-        if (price < order.price if order.buying else price > order.price)
+        order for order in core.resting(symbol) if reached(order, price, market.bid, market.ask)
     ]
     for order in by_priority(through):
         quantity = market.at_most(order.remaining) if order.open else ZERO

@@ -21,7 +21,8 @@ def account(call: SpotCall) -> dict[str, Any]:
 
 def commission(call: SpotCall) -> dict[str, Any]:
     """`GET /account/commission`."""
-    return views.commission_view(call.core, call.feed(call.params.symbol()).symbol)
+    symbol = call.feed(call.params.symbol()).symbol
+    return views.commission_view(call.core, call.account, symbol)
 
 
 def trade_fee(call: SpotCall) -> list[Any]:
@@ -115,6 +116,18 @@ def convert_dust(call: SpotCall) -> dict[str, Any]:
     }
 
 
+def burn_state(call: SpotCall) -> dict[str, Any]:
+    """`GET /sapi/v1/bnbBurn`: whether fees are paid in BNB; interest is not charged here."""
+    return {"spotBNBBurn": call.account.burn, "interestBNBBurn": False}
+
+
+def set_burn(call: SpotCall) -> dict[str, Any]:
+    """`POST /sapi/v1/bnbBurn`."""
+    if call.params.text("spotBNBBurn") is not None:
+        call.account.burn = call.params.flag("spotBNBBurn")
+    return burn_state(call)
+
+
 def nothing(call: SpotCall) -> list[Any]:
     """Wallet calls that clients make while they load markets."""
     del call
@@ -145,6 +158,10 @@ ROUTES = {
         my_trades, SIGNED, 20, known=names("symbol orderId fromId startTime endTime limit")
     ),
     ("GET", "/api/v3/rateLimit/order"): Route(order_rate, SIGNED, 40, known=names("")),
+    ("GET", "/sapi/v1/bnbBurn"): Route(burn_state, SIGNED, known=names("")),
+    ("POST", "/sapi/v1/bnbBurn"): Route(
+        set_burn, SIGNED, known=names("spotBNBBurn interestBNBBurn")
+    ),
     ("GET", "/sapi/v1/asset/tradeFee"): Route(trade_fee, SIGNED, known=names("symbol")),
     ("POST", "/sapi/v1/asset/dust-btc"): Route(dust_candidates, SIGNED, known=names("accountType")),
     ("POST", "/sapi/v1/asset/dust"): Route(

@@ -43,7 +43,7 @@ def test_order(call: SpotCall) -> dict[str, Any]:
     orders.check(call.core, call.core.market(request.symbol), call.account, request)
     if not call.params.flag("computeCommissionRates"):
         return {}
-    shown = views.commission_view(call.core, request.symbol)
+    shown = views.commission_view(call.core, call.account, request.symbol)
     return {
         "standardCommissionForOrder": shown["standardCommission"],
         "specialCommissionForOrder": shown["specialCommission"],

@@ -201,7 +201,7 @@ def _rates(maker: Decimal, taker: Decimal) -> Json:
     }
 
 
-def commission_view(core: SpotCore, symbol: str) -> Json:
+def commission_view(core: SpotCore, account: SpotAccount, symbol: str) -> Json:
     """`GET /account/commission`."""
     none = _rates(ZERO, ZERO)
     return {
@@ -210,8 +210,8 @@ def commission_view(core: SpotCore, symbol: str) -> Json:
         "specialCommission": none,
         "taxCommission": none,
         "discount": {
-            "enabledForAccount": False,
-            "enabledForSymbol": False,
+            "enabledForAccount": account.burn,
+            "enabledForSymbol": True,
             "discountAsset": "BNB",
             "discount": "0.75000000",
         },

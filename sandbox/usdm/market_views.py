@@ -220,12 +220,15 @@ def premium_index(feed: Feed, rate: Decimal, time: int) -> Json:
     }
 
 
+def _day(feed: Feed) -> Bar:
+    """The last 24 hours; at the very beginning a bar that stands at the last price."""
+    price = float(feed.price)
+    return feed.day() or Bar(feed.time, feed.time, price, price, price, price, 0.0, 0.0)
+
+
 def day_view(feed: Feed) -> Json:
     """The last 24 hours as REST `ticker/24hr` answers them."""
-    instrument = feed.instrument
-    last_price = float(feed.price)
-    standing = Bar(feed.time, feed.time, last_price, last_price, last_price, last_price, 0.0, 0.0)
-    day = feed.day() or standing
+    instrument, day = feed.instrument, _day(feed)
     price, quantity = instrument.price_precision, instrument.quantity_precision
     change = day.close - day.open
     average = day.quote_volume / day.volume if day.volume else day.close
@@ -252,30 +255,32 @@ def day_view(feed: Feed) -> Json:
 
 def ticker_event(feed: Feed, time: int, *, mini: bool) -> Json:
     """The `ticker` and `miniTicker` streams' events."""
-    day = day_view(feed)
+    instrument, day = feed.instrument, _day(feed)
+    price, quantity = instrument.price_precision, instrument.quantity_precision
     event = {
         "e": "24hrMiniTicker" if mini else "24hrTicker",
         "E": time,
-        "s": feed.symbol,
-        "c": day["lastPrice"],
-        "o": day["openPrice"],
-        "h": day["highPrice"],
-        "l": day["lowPrice"],
-        "v": day["volume"],
-        "q": day["quoteVolume"],
+        "s": instrument.symbol,
+        "c": plain(feed.price),
+        "o": f"{day.open:.{price}f}",
+        "h": f"{day.high:.{price}f}",
+        "l": f"{day.low:.{price}f}",
+        "v": f"{day.volume:.{quantity}f}",
+        "q": f"{day.quote_volume:.2f}",
     }
     if mini:
         return event
+    shown = day_view(feed)
     return event | {
-        "p": day["priceChange"],
-        "P": day["priceChangePercent"],
-        "w": day["weightedAvgPrice"],
-        "Q": day["lastQty"],
-        "O": day["openTime"],
-        "C": day["closeTime"],
-        "F": day["firstId"],
-        "L": day["lastId"],
-        "n": day["count"],
+        "p": shown["priceChange"],
+        "P": shown["priceChangePercent"],
+        "w": shown["weightedAvgPrice"],
+        "Q": shown["lastQty"],
+        "O": shown["openTime"],
+        "C": shown["closeTime"],
+        "F": shown["firstId"],
+        "L": shown["lastId"],
+        "n": shown["count"],
     }
 
 

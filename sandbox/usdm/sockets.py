@@ -33,7 +33,7 @@ class Sockets:
             raise web.HTTPServiceUnavailable
         category, form = http.match_info.get("category", SPOT), http.match_info["form"]
         tail = http.match_info.get("tail", "")
-        socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20)
+        socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(http)
         exchange = self._exchange
         connection = Connection(socket, category, exchange.faults, combined=form == "stream")

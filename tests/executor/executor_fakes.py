@@ -169,6 +169,9 @@ class FakeVenue:
 class SilentStream:
     """A market and user stream that says nothing."""
 
+    async def renew(self) -> None:
+        return None
+
     async def run(self, sink: object) -> None:
         del sink
         await asyncio.Event().wait()
@@ -208,7 +211,7 @@ async def executor_on(
     executor.feed.up = True
     executor.feed.push(Tick("BTCUSDT", float(venue.price), 2 * MINUTE))
     executor.feed.seen["BTCUSDT"] = 3
-    executor.trader.release_is_valid = lambda: True
+    executor.account.release_is_valid = lambda: True
     try:
         yield executor
     finally:

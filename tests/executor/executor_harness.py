@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -41,12 +41,22 @@ def publish_release(root: Path, as_of: datetime, **changes: float | str) -> str:
             StrategyEntry(strategy=name, symbol=symbol, params=params)
             for symbol in ("BTCUSDT", "ETHUSDT")
         ]
+    return publish_entries(root, as_of, entries)
+
+
+def publish_entries(
+    root: Path,
+    as_of: datetime,
+    entries: Sequence[StrategyEntry],
+    valid_for: timedelta = timedelta(days=3),
+) -> str:
+    """A release of these strategies; returns its id."""
     candidate = Candidate(
         as_of=as_of,
         fingerprint=(),
         flow_run=FlowRun(id="run-1", name="nightly"),
         strategies=tuple(entries),
-        valid_for={"params": timedelta(days=3)},
+        valid_for={"params": valid_for},
     )
     return publish(root, candidate, now=as_of).release_id
 
@@ -64,19 +74,36 @@ def settings_text(url: str, *, lockstep: bool, extra: str = "") -> str:
 class Bench:
     """One folder with a release, a sandbox that serves a span, and executors started on it."""
 
-    def __init__(self, folder: Path, begin: datetime, hours: float, extra: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        begin: datetime,
+        hours: float,
+        extra: str = "",
+        *,
+        candles: Path = CANDLES,
+        entries: Sequence[StrategyEntry] = (),
+        python_path: Sequence[Path] = (),
+        valid_for: timedelta = timedelta(days=3),
+    ) -> None:
         self.folder = folder
-        self.release_id = publish_release(folder / "published", begin)
+        published = folder / "published"
+        if entries:
+            self.release_id = publish_entries(published, begin, entries, valid_for)
+        else:
+            self.release_id = publish_release(published, begin)
         self.exchange_ledger = folder / "exchange.sqlite"
         self.ledger = folder / "state" / "ledger.sqlite"
         self.settings = folder / "settings.toml"
-        self._environment = os.environ | KEYS
+        paths = [str(path) for path in (ROOT, *python_path)]
+        self._environment = os.environ | KEYS | {"PYTHONPATH": os.pathsep.join(paths)}
         self._executors: list[subprocess.Popen[str]] = []
         end = begin + timedelta(hours=hours)
+        symbols = ",".join(sorted(path.stem for path in candles.glob("*.parquet")))
         self._sandbox = subprocess.Popen(
             [
-                *_nocturne("sandbox", "serve", "--candles", str(CANDLES)),
-                *("--symbols", "BTCUSDT,ETHUSDT", "--clock", "lockstep"),
+                *_nocturne("sandbox", "serve", "--candles", str(candles)),
+                *("--symbols", symbols, "--clock", "lockstep"),
                 *("--from", begin.isoformat(), "--to", end.isoformat()),
                 *("--key", KEYS["NOCTURNE_BINANCE_KEY"]),
                 *("--secret", KEYS["NOCTURNE_BINANCE_SECRET"]),

@@ -179,6 +179,20 @@ def test_trouble_of_the_user_stream_loses_no_fill(make_bench: Make, kind: str) -
     assert_never_unprotected(bench, within_ms=5_000)
 
 
+def test_a_mute_user_stream_is_connected_anew(make_bench: Make) -> None:
+    bench = make_bench(ONE_TRADE)
+    process = bench.start("--until-finished")
+    bench.wait(lambda s: s["steps"] >= 20)
+    bench.fault(kind="mute_user", seconds=600.0)
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
+    bench.stop_sandbox()
+    renewed = bench.rows("select data from events where type = 'ws_reconnecting'")
+    assert json.loads(renewed[0]["data"])["reason"].startswith("it did not tell the end of n1-")
+    assert len(bench.rows("select 1 from events where type = 'ws_connected'")) >= 3
+    assert_ledgers_agree(bench)
+
+
 def test_a_market_stream_that_breaks_off_is_filled_up(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start("--until-finished")
@@ -272,6 +286,21 @@ def test_a_second_executor_ends_before_any_order(make_bench: Make) -> None:
     assert second.returncode == 2
     assert "an executor already runs" in errors
     assert first.poll() is None
+
+
+def test_a_second_executor_on_the_account_ends_whatever_its_state_folder(
+    make_bench: Make,
+) -> None:
+    bench = make_bench(ONE_TRADE)
+    first = bench.start()
+    bench.wait(lambda s: s["steps"] >= 1)
+    other = bench.folder / "other.toml"
+    other.write_text(bench.settings.read_text().replace('state = "state"', 'state = "elsewhere"'))
+    second = bench.nocturne("executor", "run", "--settings", str(other))
+    assert second.returncode == 2
+    assert f"another executor (process {first.pid}) trades this account" in second.stderr
+    assert first.poll() is None
+    assert not (bench.folder / "elsewhere" / "ledger.sqlite").exists()
 
 
 def test_control_commands_answer_and_stop_ends_it(make_bench: Make) -> None:

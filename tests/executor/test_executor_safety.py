@@ -17,7 +17,9 @@ from executor.halts import Halt
 from executor.parts import Executor
 from executor.ports import AccountUpdate, AlgoUpdate, OrderUpdate, VenueOrder
 from executor.risk import daily_loss
+from executor.settings import Mode
 from executor.venues.errors import Rejected, Temporary, Unknown
+from trading.strategies.registry import get_strategy
 
 
 @asynccontextmanager
@@ -331,7 +333,7 @@ async def test_a_symbol_whose_leverage_cannot_be_set_is_guarded_but_not_entered(
 
 
 def operator(executor: Executor) -> Operator:
-    return Operator(executor, lambda: None)
+    return Operator(executor, lambda: None, lambda _by: {})
 
 
 @pytest.mark.parametrize("mode", ["pause", "reduce", "freeze"])
@@ -445,3 +447,41 @@ async def test_a_definite_refusal_of_the_close_is_tried_until_flat(tmp_path: Pat
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
         assert venue.held["BTCUSDT"] == 0
+
+
+async def test_trades_that_only_the_exchanges_list_tells_make_the_user_stream_suspect(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        told: list[str] = []
+        executor.ctx.user_stream_failed = told.append
+        await entered(executor)
+        assert told == []
+        stop = resting(venue, "STOP_MARKET")[0]
+        venue.mute = True
+        child = replace(stop, client_id="child", exchange_id="900", conditional=False)
+        venue.orders["child"] = child
+        venue.orders[stop.client_id] = replace(stop, status="FINISHED", child_id="900")
+        venue.fill("child", Decimal("0.020"))
+        await executor.reconciler.run_once()
+        await settled(executor)
+        assert told == ["it did not tell 1 trades of BTCUSDT"]
+
+
+async def test_without_an_emergency_stop_no_entry_is_made_in_live(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        unguarded = get_strategy("breakout").resolve({"filters": "off"})
+        executor.trader._params = lambda _event: dict(unguarded)  # type: ignore[method-assign]
+        live = executor.ctx.settings.model_copy(update={"mode": Mode.LIVE})
+        executor.ctx.settings = live
+        signal(executor)
+        await settled(executor)
+        assert venue.orders == {}
+        refused = "no emergency stop (filters are off): refused in live"
+        assert refused in events(executor, "entry_refused")[0]
+        executor.ctx.settings = live.model_copy(update={"mode": Mode.PAPER})
+        signal(executor, bar_time=2 * MINUTE)
+        await settled(executor)
+        assert venue.held["BTCUSDT"] == Decimal("0.020")

@@ -332,6 +332,32 @@ def test_a_release_of_before_a_parameter_that_is_off_existed_is_accepted(root: P
     assert get_strategy(entry.strategy).resolve(read.params) == entry.params
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, ""),
+        ({"leverage": 10.0}, "surge: leverage = 10 liquidates 9.6% from the entry"),
+        ({"max_position_size": 0.2}, "surge: 10 symbols of max_position_size = 0.2 use 200.0%"),
+        ({"weight_basis": "margin"}, "surge: with weight_basis = margin 10 symbols can lose"),
+    ],
+)
+def test_a_release_whose_money_breaks_a_bound_is_refused(
+    root: Path, values: dict[str, Any], words: str
+) -> None:
+    publish(root, candidate(), WALL)
+    params = {**get_strategy("surge").resolve({}), **values}
+
+    def change(fields: dict[str, Any]) -> None:
+        fields["strategies"][0] |= {"strategy": "surge", "params": params}
+
+    _rewrite(root, change)
+    if not words:
+        assert read_current(root, AS_OF).strategies[0].strategy == "surge"
+        return
+    with pytest.raises(ReleaseRefused, match=words):
+        read_current(root, AS_OF)
+
+
 def _flip_byte(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
-from trading.candles import DAY_MS, interval_ms
+from trading.candles import DAY_MS, CandleColumns, interval_ms
 from trading.errors import ParameterError
 from trading.kernel import Buffer
 from trading.liquidation import check_stops
@@ -210,6 +210,8 @@ class Strategy:
     """Whether entries carry their own side, stop and target."""
     always_guarded: ClassVar[bool] = False
     """Whether trailing and emergency stop apply without the common filters, too."""
+    learns: ClassVar[bool] = False
+    """Whether some parameters are fitted by :meth:`learn` rather than searched."""
     version: ClassVar[str] = "1"
 
     def state_size(self, params: Mapping[str, Value]) -> int:
@@ -242,6 +244,11 @@ class Strategy:
             return self._by_name[name]
         known = ", ".join(p.name for p in self.parameters)
         raise ParameterError(f"{self.name} has no parameter '{name}'; it has {known}")
+
+    def learn(self, candles: CandleColumns, params: Mapping[str, Value]) -> dict[str, Value]:
+        """The fitted parameters, from base candles and the resolved others; none by default."""
+        del candles, params
+        return {}
 
     def has(self, name: str) -> bool:
         """Whether there is a parameter ``name``."""
@@ -310,8 +317,13 @@ class Strategy:
         ]
 
     def sizing(self, params: Mapping[str, Value]) -> Sizing:
-        """How much of the account a position takes."""
-        return Sizing(float(params["max_position_size"]))
+        """How much of the account a position takes at its entry.
+
+        With all additions made it takes ``max_position_size``.
+        """
+        staged = {p.name: params.get(p.name, self.parameter(p.name).default) for p in STAGED}
+        planned = 1.0 + sum(addition.weight for addition in _additions(staged, self.name))
+        return Sizing(float(params["max_position_size"]) / planned)
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
         """The exits of ``params``; without filters neither trailing nor emergency stop.

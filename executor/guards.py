@@ -1,0 +1,159 @@
+"""What guards a position: its rules, and its life computed anew from its trades (pure functions).
+
+Nothing about a stage is remembered: which averaging steps were made and which parts were sold
+follows from the trades and from what their orders were for, after a restart as before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from executor.ledger.records import OrderRow, PositionRow
+from executor.ports import VenueFill
+from executor.positions import tally
+from trading.candles import DAY_MS
+from trading.position import (
+    ADD_FIRST,
+    ADD_SECOND,
+    DAY_END,
+    REASONS,
+    STRATEGY_EXIT,
+    TIME_EXIT,
+    ExitRules,
+    Position,
+)
+from trading.staged_position import Action, StagedPosition
+from trading.strategies.registry import get_strategy
+
+ADOPTED_STRATEGY = "adopted"
+ADOPTED_EMERGENCY_STOP = 0.05
+
+Guard = Position | StagedPosition
+
+ENTRY_LEG = "en"
+ADDITION_LEGS: Mapping[int, str] = {ADD_FIRST: "d1", ADD_SECOND: "d2"}
+ENTERING_LEGS = frozenset({ENTRY_LEG, *ADDITION_LEGS.values()})
+"""Legs that make a position larger; all others are reduce-only."""
+_CODE_OF_LEG = {leg: code for code, leg in ADDITION_LEGS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of a position after its entry: ``code`` as in `trading.position`; the quantity is
+    negative where something was bought that no order of ours explains."""
+
+    code: int
+    quantity: float
+    price: float
+
+
+def rules_of(row: PositionRow) -> ExitRules:
+    """Exit rules of a position: those of the parameters it was opened with.
+
+    The liquidation price follows from the account's leverage, not from the strategy's wish.
+    """
+    if row.strategy == ADOPTED_STRATEGY:
+        return ExitRules(emergency_stop=ADOPTED_EMERGENCY_STOP)
+    rules = get_strategy(row.strategy).exit_rules(row.params)
+    return with_leverage(rules, row.leverage)
+
+
+def with_leverage(rules: ExitRules, leverage: int) -> ExitRules:
+    """The rules at the account's leverage, where they depend on one."""
+    if leverage > 1 and (rules.leverage > 1.0 or rules.liquidation_guard > 0.0):
+        return replace(rules, leverage=float(leverage))
+    return rules
+
+
+def is_staged(row: PositionRow) -> bool:
+    """Whether a position changes in stages, or has levels of its own."""
+    return rules_of(row).is_staged or row.stop_price is not None or row.target_price is not None
+
+
+def guard_of(
+    row: PositionRow, fills: Iterable[VenueFill] = (), orders: Iterable[OrderRow] = ()
+) -> Guard:
+    """The guard of a position, restored with its best price; in stages, from its trades."""
+    rules = rules_of(row)
+    best = row.high_water or None
+    if not is_staged(row):
+        return Position(
+            row.side,
+            row.entry_price,
+            float(row.quantity),
+            row.opened_at,
+            rules,
+            row.atr,
+            best_price=best,
+        )
+    entry, steps = steps_of(row.side, fills, orders)
+    guard = StagedPosition(
+        row.side,
+        entry.price if entry is not None else row.entry_price,
+        entry.quantity if entry is not None else float(row.quantity),
+        row.opened_at,
+        rules,
+        row.atr,
+        row.stop_price,
+        row.target_price,
+        best_price=best,
+    )
+    for step in steps:
+        _book(guard, step)
+    unexplained = float(Decimal(f"{guard.quantity:.10g}") - row.quantity)
+    if entry is not None and unexplained:
+        # The exchange's word for a size that no trade explains.
+        _book(guard, Step(STRATEGY_EXIT, unexplained, row.entry_price))
+    return guard
+
+
+def _book(guard: StagedPosition, step: Step) -> None:
+    kind = "add" if step.code in ADDITION_LEGS else "reduce"
+    action = Action(kind, REASONS[step.code], step.code, step.quantity, step.price)
+    guard.filled(action, step.quantity, step.price)
+
+
+def steps_of(
+    side: int, fills: Iterable[VenueFill], orders: Iterable[OrderRow]
+) -> tuple[Step | None, list[Step]]:
+    """The entry and the changes after it, each order's trades summed up, in order of time."""
+    purpose = {order.client_id: _code(order) for order in orders}
+    groups: dict[tuple[int, str], list[VenueFill]] = {}
+    for fill in fills:
+        known = purpose.get(fill.client_id)
+        code = STRATEGY_EXIT if known is None else known
+        # Several attempts of an entry are one entry.
+        name = "" if code == 0 else fill.client_id or fill.order_id
+        groups.setdefault((code, name), []).append(fill)
+    entry = None
+    steps = []
+    for (code, _), trades in groups.items():
+        bought = tally(side, trades)
+        if code == 0:
+            entry = Step(0, float(bought.entered), bought.entry_price)
+        elif code in ADDITION_LEGS:
+            steps.append(Step(code, float(bought.entered), bought.entry_price))
+        else:
+            price = bought.exit_price or bought.entry_price
+            steps.append(Step(code, -float(bought.quantity), price))
+    return entry, steps
+
+
+def _code(order: OrderRow) -> int:
+    """What an order was for, as a code; 0 for an entry."""
+    if order.leg == ENTRY_LEG:
+        return 0
+    if order.leg in _CODE_OF_LEG:
+        return _CODE_OF_LEG[order.leg]
+    return REASONS.index(order.reason) if order.reason in REASONS[1:] else STRATEGY_EXIT
+
+
+def overdue(row: PositionRow, rules: ExitRules, now_ms: int) -> str:
+    """The exit that the clock asks for, as a reason; empty while it asks for none."""
+    if rules.time_exit_ms > 0 and now_ms - row.opened_at >= rules.time_exit_ms:
+        return REASONS[TIME_EXIT]
+    if rules.day_end and now_ms // DAY_MS != row.opened_at // DAY_MS:
+        return REASONS[DAY_END]
+    return ""

@@ -1,0 +1,127 @@
+"""Lanes: one strategy on one symbol with its parameters, warmed up by REST."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from executor.guarding import MINUTE_MS
+from executor.guards import ADOPTED_STRATEGY
+from executor.ledger.records import PositionRow
+from executor.ports import Venue
+from lake.releases import Release
+from trading.candles import Candle, interval_name
+from trading.decider import Decider
+from trading.strategies.registry import get_strategy
+
+
+@dataclass(frozen=True)
+class LanePlan:
+    """One strategy on one symbol with the parameters of one release."""
+
+    strategy: str
+    symbol: str
+    params: Mapping[str, Any]
+    release_id: str
+    release_short: str
+    exits_only: bool = False
+    """For a position that is open: it may be closed by its strategy, but none may be opened."""
+
+
+def plans_for(release: Release | None, venue: str, held: Iterable[PositionRow]) -> list[LanePlan]:
+    """What to decide on: all that the release trades at ``venue``, and the exits of what is held.
+
+    Exits never expire: a position whose strategy the release lacks, or that outlived its release,
+    keeps the parameters that it was opened with.
+    """
+    plans = []
+    if release is not None:
+        plans = [
+            LanePlan(e.strategy, e.symbol, e.params, release.release_id, release.short_id)
+            for e in release.strategies
+            if e.venue == venue
+        ]
+    traded = {(plan.strategy, plan.symbol) for plan in plans}
+    for row in held:
+        if (row.strategy, row.symbol) in traded or row.strategy == ADOPTED_STRATEGY:
+            continue
+        params = dict(row.params)
+        plan = LanePlan(
+            row.strategy, row.symbol, params, row.release_id, row.release_short, exits_only=True
+        )
+        plans.append(plan)
+    return plans
+
+
+@dataclass
+class Lane:
+    """A plan at work."""
+
+    plan: LanePlan
+    decider: Decider
+    last_open: int
+    """Open time of the newest candle that the decider has taken in."""
+    held: str = ""
+    """Kind of the last hold that was written."""
+
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy."""
+        return self.plan.strategy
+
+    @property
+    def symbol(self) -> str:
+        """Symbol that it decides on."""
+        return self.plan.symbol
+
+
+@dataclass
+class History:
+    """Recent closed 1m candles of a symbol, for lanes that warm up beside the running ones."""
+
+    candles: OrderedDict[int, Candle] = field(default_factory=OrderedDict)
+
+    def add(self, candle: Candle) -> None:
+        """Keep a candle; a day's worth is kept."""
+        self.candles[candle.open_time] = candle
+        while len(self.candles) > 1_440:
+            self.candles.popitem(last=False)
+
+    def after(self, open_time: int) -> list[Candle]:
+        """Candles that open after a time."""
+        return [c for t, c in self.candles.items() if t > open_time]
+
+
+class Warmer:
+    """Fetches the history of a decider; candles are asked for once a symbol and interval."""
+
+    def __init__(self, venue: Venue, now_ms: int) -> None:
+        self._venue = venue
+        self._now = now_ms - now_ms % MINUTE_MS
+        self._known: dict[tuple[str, str, int], list[Candle]] = {}
+
+    async def lane(self, plan: LanePlan) -> Lane:
+        """A lane whose decider has seen everything that closed before now."""
+        decider = Decider(get_strategy(plan.strategy), plan.params, MINUTE_MS)
+        start = decider.base_start(self._now)
+        for tf_ms, bars in decider.history_needed().items():
+            first = start - bars * tf_ms
+            for candle in await self._candles(plan.symbol, tf_ms, first, start):
+                decider.warm(tf_ms, candle)
+        for candle in await self._candles(plan.symbol, MINUTE_MS, start, self._now):
+            decider.on_candle(candle)
+        return Lane(plan, decider, self._now - MINUTE_MS)
+
+    async def _candles(
+        self, symbol: str, tf_ms: int, start_ms: int, end_ms: int
+    ) -> Sequence[Candle]:
+        name = interval_name(tf_ms)
+        key = (symbol, name, end_ms)
+        known = self._known.get(key)
+        if known is None or known[0].open_time > start_ms:
+            known = await self._venue.klines(symbol, name, start_ms, end_ms)
+            if known:
+                self._known[key] = known
+        return [candle for candle in known if candle.open_time >= start_ms]

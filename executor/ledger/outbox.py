@@ -1,0 +1,51 @@
+"""Alerts that wait to be delivered: rows of the ledger, so that a crash loses none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from executor.ledger.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One alert that has not been delivered; ``time`` is market time in ms UTC."""
+
+    id: int
+    time: int
+    title: str
+    fields: Mapping[str, str]
+
+
+class Outbox:
+    """The table ``alerts``: written with the events that it tells of, delivered at least once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, time_ms: int, title: str, fields: Mapping[str, str]) -> None:
+        """Add an alert; joins the next commit."""
+        self._connection.write(
+            "insert into alerts (time, title, fields) values (?, ?, ?)",
+            (time_ms, title, orjson.dumps(dict(fields)).decode()),
+        )
+
+    def waiting(self, most: int) -> list[Waiting]:
+        """The oldest alerts that have not been delivered."""
+        rows = self._connection.current.execute(
+            "select id, time, title, fields from alerts where delivered_at is null"
+            " order by id limit ?",
+            (most,),
+        )
+        return [Waiting(r["id"], r["time"], r["title"], orjson.loads(r["fields"])) for r in rows]
+
+    def delivered(self, ids: Iterable[int]) -> None:
+        """These have arrived; written down durably."""
+        now = int(time.time() * 1000)
+        for number in ids:
+            self._connection.write("update alerts set delivered_at = ? where id = ?", (now, number))
+        self._connection.commit()

@@ -1,0 +1,144 @@
+"""The monitor: the rules of `trading` applied to prices and closed candles of what is open."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from executor.book import Holding
+from executor.context import Context
+from executor.guarding import MINUTE_MS, Closer, wait_for
+from executor.guards import Guard, overdue
+from executor.ports import OrderKind
+from executor.protection import STOP_LEG, TARGET_LEG, crossed
+from executor.stager import Stager
+from trading.candles import DAY_MS, Candle
+from trading.position import Exit, Position
+from trading.staged_position import Action, StagedPosition
+
+log = logging.getLogger(__name__)
+
+_LEG_AT_EXCHANGE = {
+    "stop_loss": STOP_LEG,
+    "emergency_stop": STOP_LEG,
+    "liquidation_guard": STOP_LEG,
+    "take_profit": TARGET_LEG,
+}
+
+
+class Monitor:
+    """Applies the rules of `trading.position` to prices and closed candles."""
+
+    def __init__(self, ctx: Context, closer: Closer, stager: Stager, tick_s: float) -> None:
+        self._ctx = ctx
+        self._closer = closer
+        self._stager = stager
+        self._tick_ms = int(tick_s * 1000)
+        stager.done = self._again
+
+    def on_price(self, symbol: str, price: float, cause: str | None) -> None:
+        """A trade price; rules are applied at most every ``tick_s`` of market time a symbol."""
+        slot = self._ctx.book.slot(symbol)
+        slot.last_price = price
+        holding = slot.holding
+        if holding is None or holding.guard is None or not holding.filled:
+            return
+        now = self._ctx.clock.now_ms()
+        if slot.last_tick is not None and now - slot.last_tick < self._tick_ms:
+            return
+        slot.last_tick = now
+        self._check_resting(holding, holding.guard, price, cause)
+        self._look(holding, price, now, cause)
+
+    def on_candle(self, symbol: str, candle: Candle, cause: str) -> None:
+        """A closed candle; those of the bar that decided, and before, are not the position's."""
+        slot = self._ctx.book.slot(symbol)
+        slot.last_price = candle.close
+        holding = slot.holding
+        if holding is None or holding.guard is None or not holding.filled:
+            return
+        if candle.open_time < holding.row.opened_at:
+            return
+        closed_at = candle.open_time + MINUTE_MS
+        guard = holding.guard
+        if isinstance(guard, StagedPosition):
+            extremes = (candle.low, candle.high) if guard.side > 0 else (candle.high, candle.low)
+            for price in extremes:
+                # An extreme is past: what closes is closed, but no part is traded at its price.
+                found = guard.on_price(price, candle.open_time)
+                if found is not None and found.kind == "close":
+                    self._act(holding, found, cause)
+                    break
+            else:
+                self._look(holding, candle.close, closed_at, cause)
+            self._keep_high_water(holding)
+            return
+        ended = guard.on_candle(candle, closed_at % DAY_MS == 0)
+        self._keep_high_water(holding)
+        if ended is not None:
+            self._act(holding, ended, cause)
+
+    def _look(self, holding: Holding, price: float, now: int, cause: str | None) -> None:
+        guard = holding.guard
+        assert guard is not None
+        found: Exit | Action | None = guard.on_price(price, now)
+        self._keep_high_water(holding)
+        if found is None:
+            return
+        if isinstance(guard, Position) or not isinstance(found, Action) or found.kind == "close":
+            self._act(holding, found, cause)
+        elif not self._stager.begin(holding, guard, found, price, cause):
+            # A step that cannot be made now must not hold up what the clock asks for.
+            late = overdue(holding.row, guard.rules, now)
+            if late:
+                self._closer.close(holding, late, cause)
+
+    def _again(self, holding: Holding, cause: str | None) -> None:
+        """A step was made: the price that led to it may ask for more."""
+        price = self._ctx.book.slot(holding.symbol).last_price
+        if price is not None and holding.filled and not holding.closed.is_set():
+            self._look(holding, price, self._ctx.clock.now_ms(), cause)
+
+    def _keep_high_water(self, holding: Holding) -> None:
+        guard = holding.guard
+        if guard is None or holding.row.high_water == guard.best_price:
+            return
+        if guard.rules.trailing_stop > 0:
+            self._ctx.ledger.update_position(holding.row.id, high_water=guard.best_price)
+        holding.row = replace(holding.row, high_water=guard.best_price)
+
+    def _act(self, holding: Holding, found: Exit | Action, cause: str | None) -> None:
+        # Nobody but the exchange liquidates: a price at that level is the last moment to close.
+        reason = "liquidation_guard" if found.reason == "liquidation" else found.reason
+        leg = _LEG_AT_EXCHANGE.get(reason)
+        rests = any(f"-{leg}-" in client_id for client_id in holding.resting)
+        if leg is not None and rests:
+            self._second_line(holding, reason, cause)
+        else:
+            self._closer.close(holding, reason, cause)
+
+    def _check_resting(
+        self, holding: Holding, guard: Guard, price: float, cause: str | None
+    ) -> None:
+        for order in holding.resting.values():
+            if crossed(order, holding.row.side, price):
+                target = order.kind == OrderKind.TAKE_PROFIT_MARKET
+                reason = "take_profit" if target else guard.protective_reason
+                self._second_line(holding, reason, cause)
+                return
+
+    def _second_line(self, holding: Holding, reason: str, cause: str | None) -> None:
+        """The exchange's order should fire by itself; look again a little later."""
+        if holding.second_line:
+            return
+        holding.second_line = True
+        self._ctx.spawn(f"second line {holding.symbol}", self._look_again(holding, reason, cause))
+
+    async def _look_again(self, holding: Holding, reason: str, cause: str | None) -> None:
+        try:
+            wait_s = self._ctx.settings.protection.second_line_after_s
+            if not await wait_for(holding.closed, wait_s):
+                log.warning("%s: the resting order did not fill in time", holding.symbol)
+                self._closer.close(holding, reason, cause, leg="em")
+        finally:
+            holding.second_line = False

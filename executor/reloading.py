@@ -1,0 +1,58 @@
+"""Hot settings: the risk limits of a running executor, changed whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from executor.context import Context
+from executor.events import EventType
+from executor.settings import Settings, load_settings
+from trading.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+HOT = frozenset({"risk"})
+"""Sections that take effect without a restart."""
+
+
+def reload_settings(ctx: Context, file: Path, by: str) -> dict[str, Any]:
+    """Read the settings again and take the hot ones over, between two events.
+
+    Refused whole, with the reason in the answer and in the ledger, when the file is not valid or
+    when anything else in it has changed.
+    """
+    try:
+        new = load_settings(file)
+        _refuse_cold(ctx.settings, new)
+    except SettingsError as error:
+        log.error("settings not reloaded: %s", error)
+        ctx.emit(EventType.CONFIG_REFUSED, reason=str(error), by=by)
+        ctx.alerts.send("settings not reloaded", reason=error)
+        return {"error": str(error)}
+    changes = _changes(ctx.settings.risk.model_dump(), new.risk.model_dump())
+    if changes:
+        ctx.settings = ctx.settings.model_copy(update={"risk": new.risk})
+        ctx.emit(EventType.CONFIG_CHANGED, changes=changes, by=by)
+        ctx.alerts.send(
+            "settings changed", **{name: f"{a} → {b}" for name, (a, b) in changes.items()}
+        )
+        log.info("settings changed: %s", changes)
+    return {"changed": changes}
+
+
+def _refuse_cold(old: Settings, new: Settings) -> None:
+    cold = set(Settings.model_fields) - HOT
+    changed = sorted(name for name in cold if getattr(old, name) != getattr(new, name))
+    if changed:
+        raise SettingsError(
+            f"settings: a change of {', '.join(changed)} needs a restart; nothing was changed"
+        )
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Old and new value by name."""
+    return {
+        f"risk.{name}": (str(old[name]), str(new[name])) for name in old if old[name] != new[name]
+    }

@@ -1,0 +1,293 @@
+"""Averaging, part sales and the clock of a position, against an exchange in memory."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from executor_fakes import MINUTE, FakeVenue, executor_on, settled, signal
+
+from executor.adoption import _steps_after
+from executor.halts import Halt
+from executor.parts import Executor
+from executor.settings import Settings
+from executor.venues.errors import Rejected, Unknown
+from trading.staged_position import StagedPosition
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+RISK = {"warmup_candles": 3, "max_position_share": "0.4"}
+
+
+async def enter(executor: Executor, strategy: str = "toy_staged") -> None:
+    signal(executor, strategy=strategy)
+    await settled(executor)
+
+
+async def price(executor: Executor, venue: FakeVenue, *prices: int) -> None:
+    """Prices of the market, a second apart."""
+    for value in prices:
+        venue.price = Decimal(value)
+        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 1_000)
+        executor.monitor.on_price("BTCUSDT", float(value), None)
+        await settled(executor)
+
+
+def legs(venue: FakeVenue) -> list[tuple[str, str]]:
+    return [(f.client_id[-5:], f"{f.side} {f.quantity.normalize()}") for f in venue.fills]
+
+
+def stops(venue: FakeVenue) -> list[str]:
+    return [
+        str(o.trigger_price) for o in venue.orders.values() if o.kind == "STOP_MARKET" and o.resting
+    ]
+
+
+def staged(executor: Executor) -> StagedPosition:
+    holding = executor.ctx.book.holding("BTCUSDT")
+    assert holding is not None
+    assert isinstance(holding.guard, StagedPosition)
+    return holding.guard
+
+
+def refusals(executor: Executor) -> list[str]:
+    executor.ctx.ledger.flush()
+    rows = executor.ctx.ledger._db.execute("select data from events where type = 'entry_refused'")
+    return [reason for row in rows for reason in json.loads(row["data"])["reasons"]]
+
+
+async def test_surge_averages_returns_and_sells_half(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        assert stops(venue) == ["45000.0"]
+        await price(executor, venue, 48_500)
+        assert (staged(executor).stage, staged(executor).quantity) == ("first", 0.047)
+        assert stops(venue) == ["45698.6"]  # 7 % below the average of 49138.30
+        await price(executor, venue, 47_000)
+        assert (staged(executor).stage, staged(executor).quantity) == ("second", 0.075)
+        assert len(stops(venue)) == 1
+        await price(executor, venue, 48_500)
+        assert staged(executor).stage == "second_returned"
+        await price(executor, venue, 50_000)
+        assert staged(executor).stage == "all_returned"
+        await price(executor, venue, 54_000)
+        assert legs(venue) == [
+            ("en-00", "BUY 0.02"),
+            ("d1-00", "BUY 0.027"),
+            ("d2-00", "BUY 0.028"),
+            ("px-00", "SELL 0.028"),
+            ("px-01", "SELL 0.027"),
+            ("px-02", "SELL 0.01"),
+        ]
+        await price(executor, venue, 54_500)
+        assert len(venue.fills) == 6, "half is sold once"
+        rows = executor.ctx.ledger._db.execute(
+            "select reason from orders where leg = 'px' order by n"
+        )
+        assert [row["reason"] for row in rows] == [
+            "return_to_first",
+            "return_to_initial",
+            "half_close",
+        ]
+        assert all(o.reduce_only for name, o in venue.orders.items() if "-px-" in name)
+        assert venue.held["BTCUSDT"] == Decimal("0.010")
+        signal(executor, strategy="toy_staged", action="exit")
+        await settled(executor)
+        assert venue.held["BTCUSDT"] == 0
+        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "strategy_exit"
+
+
+async def test_surge_averages_twice_and_is_stopped_at_five_per_cent(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        await price(executor, venue, 48_500, 47_000)
+        average = staged(executor).average_price
+        assert stops(venue) == [str(round(average * 0.95, 1))]
+        bottom = int(average * 0.95) - 10
+        await price(executor, venue, bottom)
+        (closed,) = executor.ctx.ledger.closed_positions()
+        assert closed.exit_reason == "stop_loss"
+        assert closed.entry_price == pytest.approx(average)
+        assert venue.held["BTCUSDT"] == 0
+        assert [f.quantity for f in venue.fills][-1] == Decimal("0.075")
+
+
+async def test_prices_within_half_a_second_of_market_time_are_not_looked_at(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        await price(executor, venue, 49_900)
+        venue.price = Decimal(48_500)
+        for later_ms in (100, 300, 99):
+            executor.ctx.clock.observe(executor.ctx.clock.now_ms() + later_ms)
+            executor.monitor.on_price("BTCUSDT", 48_500.0, None)
+            await settled(executor)
+        assert staged(executor).stage == "initial"
+        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 1)
+        executor.monitor.on_price("BTCUSDT", 48_500.0, None)
+        await settled(executor)
+        assert staged(executor).stage == "first"
+
+
+async def test_a_refused_addition_leaves_the_stop_of_its_stage_and_is_judged_anew(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    risk = {**RISK, "max_order_notional": "1100"}
+    async with executor_on(tmp_path, venue, risk=risk) as executor:
+        await enter(executor)
+        await price(executor, venue, 48_500, 48_400)
+        assert refusals(executor) == ["notional 1309.50, at most 1100.00"]
+        assert staged(executor).stage == "initial"
+        assert stops(venue) == ["45000.0"]
+        executor.ctx.settings = executor.ctx.settings.model_copy(
+            update={
+                "risk": Settings.model_fields["risk"].default.model_copy(
+                    update={"max_position_share": Decimal("0.4")}
+                )
+            }
+        )
+        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + MINUTE)
+        await price(executor, venue, 48_400)
+        assert staged(executor).stage == "first"
+
+
+@pytest.mark.parametrize("command", ["entries-off", "reduce-only", "freeze"])
+async def test_no_halt_mode_averages(tmp_path: Path, command: str) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        executor.ctx.halt(Halt(command), "operator")
+        await price(executor, venue, 48_500)
+        assert refusals(executor) == ["entries are off"]
+        assert len(venue.fills) == 1
+        await price(executor, venue, 55_100)
+        half_sold = len(venue.fills) == 2
+        assert half_sold == (command != "freeze")
+
+
+async def test_an_addition_that_the_exchange_refuses_is_not_hammered(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        venue.faults = [Rejected("margin", code=-2019)]
+        await price(executor, venue, 48_500, 48_400, 48_300)
+        assert [name for name, _ in legs(venue)] == ["en-00"]
+        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + MINUTE)
+        await price(executor, venue, 48_300)
+        # A definitely refused order never existed: its number is used again.
+        assert [name for name, _ in legs(venue)] == ["en-00", "d1-00"]
+
+
+async def test_an_addition_without_an_answer_is_found_and_bought_once(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        venue.lost_answers = [Unknown("time-out")]
+        await price(executor, venue, 48_500, 48_400)
+        assert [name for name, _ in legs(venue)] == ["en-00", "d1-00"]
+        assert staged(executor).stage == "first"
+
+
+async def test_a_stage_is_rebuilt_from_the_trades_after_a_restart(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        await price(executor, venue, 48_500, 47_000, 48_500)
+        before, sent = staged(executor), len(venue.orders)
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await settled(executor)
+        after = staged(executor)
+        assert (after.stage, after.quantity, after.average_price, after.stop_price) == (
+            before.stage,
+            before.quantity,
+            before.average_price,
+            before.stop_price,
+        )
+        assert len(venue.orders) == sent
+        await price(executor, venue, 50_000)
+        assert staged(executor).stage == "all_returned"
+
+
+async def test_a_crash_between_the_intent_of_an_addition_and_its_answer_adds_once(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        await price(executor, venue, 48_500)
+        ledger = executor.ctx.ledger
+        # As a crash would have left it: the intent is written, everything after it is not.
+        ledger._db.execute("delete from fills where client_id like '%-d1-%'")
+        ledger._db.execute(
+            "update orders set status = 'intent', exchange_id = null, filled = '0' where leg = 'd1'"
+        )
+        ledger._db.execute("update positions set quantity = '0.020', entry_price = 50000")
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await settled(executor)
+        assert staged(executor).stage == "first"
+        await price(executor, venue, 48_400)
+        assert [name for name, _ in legs(venue)] == ["en-00", "d1-00"]
+
+
+async def test_a_lost_ledger_gives_the_stage_back_from_the_orders_of_the_exchange(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        await price(executor, venue, 48_500, 47_000, 48_500)
+    plain = await venue.recent_orders("BTCUSDT", 0)
+    found = [(o.client_id[-5:], why) for o, why in _steps_after(plain[0], plain)]
+    assert found == [("d1-00", None), ("d2-00", None), ("px-00", "return_to_first")]
+    async with executor_on(tmp_path / "lost", venue, risk=RISK) as executor:
+        await settled(executor)
+        holding = executor.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        assert holding.row.quantity == Decimal("0.047")
+        assert holding.protected
+
+
+async def test_a_ladder_is_sold_step_by_step_and_the_clock_ends_the_rest(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await enter(executor, "toy_ladder")
+        await price(executor, venue, 51_000, 51_500, 52_000)
+        assert legs(venue)[1:] == [("px-00", "SELL 0.005"), ("px-01", "SELL 0.005")]
+        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 10 * MINUTE)
+        await price(executor, venue, 51_900)
+        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "time_exit"
+        assert venue.held["BTCUSDT"] == 0
+
+
+async def test_the_clock_ends_a_position_whose_addition_is_refused(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk={**RISK, "max_order_notional": "1100"}) as x:
+        await enter(x)
+        holding = x.ctx.book.holding("BTCUSDT")
+        assert holding is not None
+        assert isinstance(holding.guard, StagedPosition)
+        object.__setattr__(holding.guard.rules, "time_exit_ms", 600_000)
+        x.ctx.clock.observe(x.ctx.clock.now_ms() + 10 * MINUTE)
+        await price(x, venue, 48_500)
+        assert x.ctx.ledger.closed_positions()[0].exit_reason == "time_exit"
+
+
+async def test_the_liquidation_guard_rests_as_the_stop_at_the_accounts_leverage(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        await enter(executor, "toy_ladder")
+        # At 5x: (1 - 1/5) / (1 - 0.004) = 0.80321; a quarter of the way before it 0.85241.
+        assert stops(venue) == ["42620.5"]
+        assert executor.ctx.ledger.open_positions()[0].leverage == 5
+        await price(executor, venue, 42_600)
+        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "liquidation_guard"
+        assert executor.ctx.book.slot("BTCUSDT").halted is None
