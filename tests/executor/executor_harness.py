@@ -9,13 +9,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from waiting import until
 
 from lake.releases import Candidate, FlowRun, StrategyEntry, publish
 from trading.order_ids import parse_order_id
@@ -167,10 +168,7 @@ class Bench:
 
     def wait(self, condition: Callable[[dict[str, Any]], bool]) -> None:
         """Poll the sandbox until its status fulfils a condition."""
-        end = time.monotonic() + DEADLINE_S
-        while not condition(self.status()):
-            assert time.monotonic() < end, "the condition was not met in time"
-            time.sleep(0.002)
+        until("such status of the sandbox", lambda: condition(self.status()), DEADLINE_S, 0.002)
 
     def close(self) -> None:
         """End every process that was started."""
@@ -187,6 +185,16 @@ class Bench:
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the executor's ledger."""
         return _rows(self.ledger, sql)
+
+    def written(self) -> int:
+        """Events in the executor's ledger; 0 while there is none."""
+        if not self.ledger.exists():
+            return 0
+        try:
+            return int(self.rows("select count(*) as n from events")[0]["n"])
+        except sqlite3.OperationalError:
+            # The file is there before its tables are.
+            return 0
 
     def exchange_rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the sandbox's ledger."""

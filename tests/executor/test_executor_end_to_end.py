@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from executor_harness import (
     assert_never_unprotected,
     utc,
 )
+from waiting import until
 
 ONE_TRADE = (utc("2025-06-18T12:00"), 3.0)
 """ETHUSDT is bought at 13:15 and reaches its take-profit at 14:03."""
@@ -92,9 +92,10 @@ def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
     for number in range(kills):
         process = bench.start("--until-finished")
         orders = rng.randint(number, 2 * number + 2)
-        delay = rng.choice((0.0, 0.005, 0.02, 0.05))
+        more = rng.choice((0, 1, 3, 8))
         bench.wait(lambda s, n=orders: s["finished"] or s["accounts"]["main"]["orders"] >= n)
-        time.sleep(delay)
+        written = bench.written() + more
+        bench.wait(lambda s, n=written: s["finished"] or bench.written() >= n)
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
         dead_ms = max(dead_ms, 15_000)
@@ -260,15 +261,8 @@ def test_a_tampered_release_is_refused_and_nothing_is_traded(make_bench: Make) -
     params = bench.folder / "published" / "releases" / bench.release_id / "params.json"
     params.write_bytes(params.read_bytes().replace(b"0.01", b"0.02", 1))
     process = bench.start()
-    end = time.monotonic() + DEADLINE_S
-    while not bench.ledger.exists() or not bench.rows(
-        "select 1 from sqlite_master where name = 'events'"
-    ):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    while not bench.rows("select data from events where type = 'release_refused'"):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    sql = "select data from events where type = 'release_refused'"
+    until("refusal", lambda: bench.written() and bench.rows(sql), DEADLINE_S)
     process.terminate()
     process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0
