@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -99,6 +100,7 @@ class Bench:
         paths = [str(path) for path in (ROOT, *python_path)]
         self._environment = os.environ | KEYS | {"PYTHONPATH": os.pathsep.join(paths)}
         self._executors: list[subprocess.Popen[str]] = []
+        self._killed_at: list[float] = []
         end = begin + timedelta(hours=hours)
         symbols = ",".join(sorted(path.stem for path in candles.glob("*.parquet")))
         self._sandbox = subprocess.Popen(
@@ -133,6 +135,21 @@ class Bench:
         )
         self._executors.append(process)
         return process
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """End an executor as a crash would."""
+        process.send_signal(signal.SIGKILL)
+        self._killed_at.append(time.time() * 1000)
+        process.wait(timeout=10)
+
+    def dead_ms(self) -> int:
+        """The longest wall time from a kill to the start of the next run."""
+        starts = [
+            row["wall_time"]
+            for row in self.rows("select wall_time from events where type = 'system_started'")
+        ]
+        gaps = [min((t for t in starts if t > k), default=k) - k for k in self._killed_at]
+        return int(max(gaps, default=0.0))
 
     def finish(self) -> None:
         """Run an executor to the end of the replay."""

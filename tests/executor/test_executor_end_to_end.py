@@ -88,7 +88,6 @@ def test_killed_many_times_it_neither_doubles_nor_loses(make_bench: Make, seed: 
 
 
 def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
-    dead_ms = 0.0
     for number in range(kills):
         process = bench.start("--until-finished")
         orders = rng.randint(number, 2 * number + 2)
@@ -96,13 +95,11 @@ def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
         bench.wait(lambda s, n=orders: s["finished"] or s["accounts"]["main"]["orders"] >= n)
         written = bench.written() + more
         bench.wait(lambda s, n=written: s["finished"] or bench.written() >= n)
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
-        dead_ms = max(dead_ms, 15_000)
+        bench.kill(process)
     bench.finish()
     bench.stop_sandbox()
     assert_ledgers_agree(bench)
-    assert_never_unprotected(bench, within_ms=5_000, excused_ms=int(dead_ms))
+    assert_never_unprotected(bench, within_ms=5_000, excused_ms=bench.dead_ms())
     assert bench.rows("pragma integrity_check") == [{"integrity_check": "ok"}]
 
 

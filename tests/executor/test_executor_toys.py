@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -189,13 +188,12 @@ def test_killed_between_stages_it_neither_doubles_nor_loses_one(
     for orders in sorted(rng.sample(range(1, 7), 2)):
         process = bench.start("--until-finished")
         bench.wait(lambda s, n=orders: s["finished"] or s["accounts"]["main"]["orders"] >= n)
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
+        bench.kill(process)
     bench.finish()
     bench.stop_sandbox()
     assert traded(bench) == SURGE_LEGS
     assert_ledgers_agree(bench)
-    assert_never_unprotected(bench, within_ms=5_000, excused_ms=15_000)
+    assert_never_unprotected(bench, within_ms=5_000, excused_ms=bench.dead_ms())
 
 
 def test_an_expired_release_leaves_a_position_its_strategys_exit_after_a_restart(
@@ -206,8 +204,7 @@ def test_an_expired_release_leaves_a_position_its_strategys_exit_after_a_restart
     process = bench.start()
     expired = int((BEGIN + timedelta(minutes=13)).timestamp() * 1000)
     bench.wait(lambda s: s["market_time"] >= expired)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
+    bench.kill(process)
     bench.finish()
     bench.stop_sandbox()
     assert bench.rows("select type from events where type = 'release_refused'") != []
