@@ -220,6 +220,26 @@ def test_sigterm_stops_cleanly_and_leaves_the_stop_at_the_exchange(make_bench: M
     ]
 
 
+@pytest.mark.parametrize("condition", ["positions", "nothing"])
+def test_ctrl_c_stops_cleanly_with_status_130_and_no_traceback(
+    make_bench: Make, condition: str
+) -> None:
+    bench = make_bench(ONE_TRADE)
+    process = bench.start()
+    if condition == "positions":
+        bench.wait(lambda s: s["accounts"]["main"]["open_algo_orders"] == 2)
+    else:
+        bench.wait(lambda _: bench.ledger.exists())
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130
+    assert errors == "Stopped by Ctrl-C; protective orders stay at the exchange.\n"
+    if condition == "positions":
+        assert bench.status()["accounts"]["main"]["open_algo_orders"] == 2
+    last = bench.rows("select type from events order by id desc limit 1")
+    assert last in ([], [{"type": "system_stopped"}])
+
+
 def test_a_lost_ledger_is_rebuilt_from_the_ids_of_the_orders(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start("--until-finished")
