@@ -212,3 +212,46 @@ def test_an_expired_release_leaves_a_position_its_strategys_exit_after_a_restart
     assert position["exit_reason"] == "strategy_exit"
     assert position["closed_at"] - int(BEGIN.timestamp() * 1000) >= 21 * 60_000
     assert_ledgers_agree(bench)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("orders", [2, 4, 5])
+def test_a_ledger_lost_between_stages_is_rebuilt_from_the_orders_of_the_exchange(
+    benches: list[Bench], tmp_path: Path, orders: int
+) -> None:
+    bench = start(benches, tmp_path, "toy_staged", SURGE)
+    process = bench.start("--until-finished")
+    bench.wait(lambda s: s["accounts"]["main"]["orders"] >= orders)
+    bench.kill(process)
+    for file in (bench.folder / "state").glob("ledger.sqlite*"):
+        file.unlink()
+    bench.finish()
+    bench.stop_sandbox()
+    assert traded(bench) == SURGE_LEGS
+    assert_ledgers_agree(bench)
+
+
+@pytest.mark.slow
+def test_a_ledger_lost_with_a_short_position_keeps_its_own_levels(
+    benches: list[Bench], tmp_path: Path
+) -> None:
+    bench = start(benches, tmp_path, "toy_levels", {14: 49_500.0, 18: 48_900.0}, **SHORT)
+    process = bench.start("--until-finished")
+    bench.wait(lambda s: s["accounts"]["main"]["open_algo_orders"] == 2)
+    bench.kill(process)
+    for file in (bench.folder / "state").glob("ledger.sqlite*"):
+        file.unlink()
+    bench.finish()
+    bench.stop_sandbox()
+    assert bench.rows(
+        "select strategy, side, stop_price, target_price, exit_reason from positions"
+    ) == [
+        {
+            "strategy": "toy_levels",
+            "side": -1,
+            "stop_price": 50_500.0,
+            "target_price": 49_000.0,
+            "exit_reason": "take_profit",
+        }
+    ]
+    assert_ledgers_agree(bench)
