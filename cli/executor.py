@@ -16,6 +16,8 @@ app = typer.Typer(
     "Example: nocturne executor run --settings config/settings.toml",
 )
 
+INTERRUPTED = 130
+"""Exit status of what SIGINT has ended, as shells write it."""
 SETTINGS = typer.Option(..., "--settings", help="Settings file (TOML).")
 
 
@@ -32,7 +34,14 @@ def run(
     """
     from executor.main import run as run_executor
 
-    run_executor(settings, until_finished=until_finished)
+    try:
+        interrupted = run_executor(settings, until_finished=until_finished)
+    except KeyboardInterrupt:
+        # Before it had begun to work: there was nothing to stop cleanly.
+        interrupted = True
+    if interrupted:
+        typer.echo("Stopped by Ctrl-C; protective orders stay at the exchange.", err=True)
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command()

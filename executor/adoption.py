@@ -22,7 +22,14 @@ from lake.releases import Release, read_release
 from trading.candles import DAY_MS
 from trading.errors import ReleaseRefused
 from trading.order_ids import OrderId, is_ours, order_key, parse_order_id
-from trading.position import ADD_FIRST, HALF_CLOSE, REASONS, RETURN_TO_FIRST, RETURN_TO_INITIAL
+from trading.position import (
+    ADD_FIRST,
+    ADD_SECOND,
+    HALF_CLOSE,
+    REASONS,
+    RETURN_TO_FIRST,
+    RETURN_TO_INITIAL,
+)
 from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
@@ -79,13 +86,11 @@ class Adoption:
         return stored is not None and self._booking.reopen(stored, stored.cause)
 
     def _book(self, entry: VenueOrder, side: int, levels: dict[str, float]) -> OrderRow:
+        """Write the position and its entry order as if they had just been sent."""
         ours = parse_order_id(entry.client_id)
         release = self._release(ours)
         strategy, bar_time = self._origin(ours, entry, release)
-        params = {}
-        if release is not None:
-            found = release.entry(strategy, entry.symbol)
-            params = dict(found.params) if found is not None else {}
+        params = _params_of(release, strategy, entry.symbol)
         if not params or not _has_stop(strategy, params):
             strategy = ADOPTED_STRATEGY
         if strategy != ADOPTED_STRATEGY and not get_strategy(strategy).own_levels:
@@ -97,7 +102,6 @@ class Adoption:
             client_id=entry.client_id,
             strategy=strategy,
         )
-        release_id = release.release_id if release is not None else ours.release
         position = self._ctx.ledger.insert_position(
             PositionRow(
                 id=0,
@@ -108,7 +112,7 @@ class Adoption:
                 quantity=ZERO,
                 entry_price=0.0,
                 opened_at=entry.time,
-                release_id=release_id,
+                release_id=release.release_id if release is not None else ours.release,
                 release_short=ours.release,
                 key=ours.key,
                 bar_time=bar_time,
@@ -121,28 +125,7 @@ class Adoption:
                 leverage=self._ctx.settings.venue.leverage,
             )
         )
-        row = OrderRow(
-            client_id=entry.client_id,
-            key=ours.key,
-            leg=ours.leg,
-            n=ours.n,
-            symbol=entry.symbol,
-            strategy=strategy,
-            release_id=release_id,
-            bar_time=bar_time,
-            side=entry.side,
-            kind=entry.kind,
-            quantity=entry.quantity,
-            trigger_price=None,
-            reduce_only=False,
-            close_position=False,
-            position_id=position.id,
-            status="filled",
-            exchange_id=entry.exchange_id,
-            cause=event.id,
-            created_at=entry.time,
-            updated_at=entry.time,
-        )
+        row = _entry_row(entry, position)
         self._ctx.ledger.add_intent(row)
         return row
 
@@ -165,6 +148,37 @@ class Adoption:
         return ADOPTED_STRATEGY, newest
 
 
+def _params_of(release: Release | None, strategy: str, symbol: str) -> dict[str, Any]:
+    found = release.entry(strategy, symbol) if release is not None else None
+    return dict(found.params) if found is not None else {}
+
+
+def _entry_row(entry: VenueOrder, position: PositionRow) -> OrderRow:
+    ours = parse_order_id(entry.client_id)
+    return OrderRow(
+        client_id=entry.client_id,
+        key=ours.key,
+        leg=ours.leg,
+        n=ours.n,
+        symbol=entry.symbol,
+        strategy=position.strategy,
+        release_id=position.release_id,
+        bar_time=position.bar_time,
+        side=entry.side,
+        kind=entry.kind,
+        quantity=entry.quantity,
+        trigger_price=None,
+        reduce_only=False,
+        close_position=False,
+        position_id=position.id,
+        status="filled",
+        exchange_id=entry.exchange_id,
+        cause=position.cause,
+        created_at=entry.time,
+        updated_at=entry.time,
+    )
+
+
 def _levels(entry: VenueOrder, resting: Iterable[VenueOrder]) -> dict[str, float]:
     """Where the entry's own stop and target rest: levels that came with a lost signal."""
     key = parse_order_id(entry.client_id).key
@@ -173,32 +187,31 @@ def _levels(entry: VenueOrder, resting: Iterable[VenueOrder]) -> dict[str, float
     return {order.leg: price for order, price in found.items() if order.key == key}
 
 
-def _steps_after(
-    entry: VenueOrder, orders: Iterable[VenueOrder]
-) -> list[tuple[VenueOrder, str | None]]:
+def _steps_after(entry: VenueOrder, orders: Iterable[VenueOrder]) -> list[tuple[VenueOrder, str]]:
     """Additions and part sales of the same position with what they were for.
 
     The reason of a sale is lost with the ledger: it follows from its size.
     """
     key = parse_order_id(entry.client_id).key
-    found: list[tuple[VenueOrder, str | None]] = []
-    returns: dict[Decimal, str] = {}
+    code_of = {leg: code for code, leg in ADDITION_LEGS.items()}
+    returns = {ADD_FIRST: REASONS[RETURN_TO_INITIAL], ADD_SECOND: REASONS[RETURN_TO_FIRST]}
+    found: list[tuple[VenueOrder, str]] = []
+    sold_as: dict[Decimal, str] = {}
     for order in orders:
         if not order.filled > 0 or not is_ours(order.client_id):
             continue
         ours = parse_order_id(order.client_id)
         if ours.key != key or ours.leg == ENTRY_LEG:
             continue
-        if ours.leg in ADDITION_LEGS.values():
-            first = ours.leg == ADDITION_LEGS[ADD_FIRST]
-            returns[order.filled] = REASONS[RETURN_TO_INITIAL if first else RETURN_TO_FIRST]
-            found.append((order, None))
+        if ours.leg in code_of:
+            sold_as[order.filled] = returns[code_of[ours.leg]]
+            found.append((order, REASONS[code_of[ours.leg]]))
         else:
-            found.append((order, returns.pop(order.filled, REASONS[HALF_CLOSE])))
+            found.append((order, sold_as.pop(order.filled, REASONS[HALF_CLOSE])))
     return found
 
 
-def _step_row(order: VenueOrder, entry: OrderRow, reason: str | None) -> OrderRow:
+def _step_row(order: VenueOrder, entry: OrderRow, reason: str) -> OrderRow:
     ours = parse_order_id(order.client_id)
     return replace(
         entry,

@@ -17,7 +17,8 @@ from executor.context import Context
 from executor.events import EventType
 from executor.halts import Halt
 from executor.intake import Intake
-from executor.orders import OrderDesk, Result, Ticket
+from executor.order_records import Ticket
+from executor.orders import OrderDesk, Result
 from executor.ports import OrderKind
 from executor.venues.errors import VenueFaultError
 

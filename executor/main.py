@@ -22,8 +22,10 @@ from executor.webhook import WebhookAlerts
 log = logging.getLogger(__name__)
 
 
-def run(settings_file: Path, *, until_finished: bool) -> None:
+def run(settings_file: Path, *, until_finished: bool) -> bool:
     """Run until SIGTERM, SIGINT, `nocturne executor stop`, or the end of the replay.
+
+    Returns whether SIGINT (Ctrl-C) ended it; the stop is as clean as any other.
 
     Raises:
         NocturneError: settings, keys, lock, ledger or exchange do not allow a start.
@@ -36,7 +38,8 @@ def run(settings_file: Path, *, until_finished: bool) -> None:
         handler = setup(state / "executor.log", keys.texts())
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
-                runner.run(_run(settings, settings_file, keys, until_finished=until_finished))
+                work = _run(settings, settings_file, keys, until_finished=until_finished)
+                return runner.run(work)
         finally:
             logging.getLogger("executor").removeHandler(handler)
             handler.close()
@@ -51,7 +54,7 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 async def _run(
     settings: Settings, settings_file: Path, keys: Keys, *, until_finished: bool
-) -> None:
+) -> bool:
     from executor.venues.binance_usdm import BinanceUsdm
     from executor.venues.market_stream import BinanceMarketStream
     from executor.venues.user_stream import BinanceUserStream
@@ -70,9 +73,16 @@ async def _run(
     app = App(assemble(ctx, market, user), settings_file)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, app.reload, "SIGHUP")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, app.request_stop)
+    interrupted = asyncio.Event()
+
+    def interrupt() -> None:
+        interrupted.set()
+        app.request_stop()
+
+    loop.add_signal_handler(signal.SIGTERM, app.request_stop)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
     await app.run(until_finished=until_finished)
+    return interrupted.is_set()
 
 
 def _alerts(keys: Keys, ledger: Ledger, clock: Clock) -> Alerts:

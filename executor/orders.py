@@ -14,24 +14,16 @@ from executor.context import Context
 from executor.events import EventType
 from executor.guards import ENTERING_LEGS
 from executor.ledger.records import OrderRow
+from executor.order_records import OrderRecords, Ticket
 from executor.outcomes import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
 from executor.ports import NewOrder, OrderKind, VenueOrder
 from executor.venues.errors import KEYS, Rejected, VenueFaultError
-from trading.order_ids import format_order_id, parse_order_id
+from trading.order_ids import format_order_id
 
 log = logging.getLogger(__name__)
 
 ENTRY_GOOD_FOR_S = 15.0
 """An entry is not sent, nor sent again, once its decision is older (a stopped process goes on)."""
-
-EXCHANGE_STATUS = {
-    "FILLED": "filled",
-    "FINISHED": "filled",
-    "CANCELED": "cancelled",
-    "EXPIRED": "cancelled",
-    "EXPIRED_IN_MATCH": "cancelled",
-    "REJECTED": "rejected",
-}
 
 
 class Result(StrEnum):
@@ -45,23 +37,6 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
-    """What an order is for; the desk makes the id and the ledger row of it."""
-
-    symbol: str
-    strategy: str
-    release_id: str
-    release_short: str
-    key: str
-    bar_time: int
-    leg: str
-    position_id: int
-    cause: str | None
-    decision_price: float | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Sent:
     """Result of one order; ``code`` is the exchange's where it refused."""
 
@@ -70,13 +45,11 @@ class Sent:
     code: int | None = None
 
 
-class OrderDesk:
+class OrderDesk(OrderRecords):
     """Sends every order of the executor and finds out what became of it."""
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._ended: dict[str, asyncio.Event] = {}
-        self._last_event: dict[str, str] = {}
+        super().__init__(ctx)
         self._sent_at: deque[float] = deque(maxlen=1_000)
 
     @property
@@ -84,14 +57,6 @@ class OrderDesk:
         """Orders sent within the last wall minute."""
         limit = time.monotonic() - 60
         return sum(1 for moment in self._sent_at if moment > limit)
-
-    def last_event(self, row: OrderRow) -> str | None:
-        """Id of the newest event about an order, to be named as cause."""
-        return self._last_event.get(row.client_id, row.cause)
-
-    def note_event(self, client_id: str, event_id: str) -> None:
-        """Remember the newest event about an order."""
-        self._last_event[client_id] = event_id
 
     async def send(
         self,
@@ -194,7 +159,7 @@ class OrderDesk:
                     await asyncio.sleep(step.after_s)
                     continue
                 if step.step is Step.ASK:
-                    self._update(order.client_id, status="unknown", error=str(fault))
+                    self.update(order.client_id, status="unknown", error=str(fault))
                     found = await self.ask(order)
                     if found is not None:
                         return self._placed(order, found)
@@ -212,7 +177,7 @@ class OrderDesk:
         row = self._ctx.ledger.order(order.client_id)
         # Events of the user stream may have come first; they know more than the answer.
         if row is not None and row.status in ("intent", "unknown"):
-            self._update(
+            self.update(
                 order.client_id,
                 status="placed",
                 exchange_id=placed.exchange_id,
@@ -220,7 +185,7 @@ class OrderDesk:
                 error=None,
             )
         elif row is not None and row.exchange_id is None:
-            self._update(order.client_id, exchange_id=placed.exchange_id)
+            self.update(order.client_id, exchange_id=placed.exchange_id)
         event = self._ctx.emit(
             EventType.ORDER_PLACED,
             symbol=order.symbol,
@@ -233,7 +198,7 @@ class OrderDesk:
         return Sent(Result.PLACED, order.client_id)
 
     def _failed(self, order: NewOrder, status: str, fault: VenueFaultError, result: Result) -> Sent:
-        self._update(order.client_id, status=status, error=str(fault))
+        self.update(order.client_id, status=status, error=str(fault))
         if fault.code in KEYS:
             self._ctx.switches.block("key", "the exchange refuses the key")
             self._ctx.alerts.send("the exchange refuses the key: entries off", error=str(fault))
@@ -276,119 +241,12 @@ class OrderDesk:
                 log.warning("query %s: %s", order.client_id, fault)
                 await asyncio.sleep(min(getattr(fault, "retry_after_s", 1.0), 60.0))
 
-    def _update(self, client_id: str, **changes: object) -> None:
-        self._ctx.ledger.update_order(client_id, updated_at=self._ctx.clock.now_ms(), **changes)
-
-    def on_update(self, row: OrderRow, order: VenueOrder) -> None:
-        """An order changed, by whatever way that became known."""
-        status = EXCHANGE_STATUS.get(order.status, "placed")
-        if order.status == "FINISHED" and order.conditional and not row.filled and not order.filled:
-            status = "cancelled"
-        if row.open or status == "filled":
-            self._update(
-                row.client_id,
-                status=status,
-                exchange_id=row.exchange_id
-                or (None if _is_child(row, order) else order.exchange_id),
-                child_id=_child_id(row, order),
-                filled=max(row.filled, order.filled),
-            )
-        if status == "cancelled" and row.status != "cancelled":
-            self._ctx.emit(
-                EventType.ORDER_CANCELLED,
-                symbol=row.symbol,
-                cause=self.last_event(row),
-                client_id=row.client_id,
-                status=order.status,
-            )
-        if order.terminal and row.client_id in self._ended:
-            self._ended[row.client_id].set()
-
-    def know(self, ticket: Ticket, order: VenueOrder) -> None:
-        """Book an order of ours that rests at the exchange and that the ledger has lost."""
-        if self._ctx.ledger.order(order.client_id) is not None:
-            return
-        ours = parse_order_id(order.client_id)
-        now = self._ctx.clock.now_ms()
-        self._ctx.ledger.add_intent(
-            OrderRow(
-                client_id=order.client_id,
-                key=ours.key,
-                leg=ours.leg,
-                n=ours.n,
-                symbol=order.symbol,
-                strategy=ticket.strategy,
-                release_id=ticket.release_id,
-                bar_time=ticket.bar_time,
-                side=order.side,
-                kind=order.kind,
-                quantity=None,
-                trigger_price=order.trigger_price,
-                reduce_only=order.reduce_only,
-                close_position=order.close_position,
-                position_id=ticket.position_id,
-                status="placed",
-                exchange_id=order.exchange_id,
-                cause=ticket.cause,
-                created_at=now,
-                updated_at=now,
-            )
-        )
-
-    def cancelled(self, row: OrderRow) -> None:
-        """We have cancelled an order; its user event may follow and then says nothing new."""
-        self._update(row.client_id, status="cancelled")
-        self._ctx.emit(
-            EventType.ORDER_CANCELLED,
-            symbol=row.symbol,
-            cause=self.last_event(row),
-            client_id=row.client_id,
-            status="CANCELED",
-        )
-
-    def forget(self, row: OrderRow, status: str) -> None:
-        """The exchange knows nothing of an order any more: never taken, or long over."""
-        self._update(row.client_id, status=status)
-        self._ctx.emit(
-            EventType.ORDER_FAILED,
-            symbol=row.symbol,
-            cause=self.last_event(row),
-            client_id=row.client_id,
-            status=status,
-            error="unknown to the exchange",
-        )
-
-    async def wait_end(self, client_id: str, timeout_s: float) -> bool:
-        """Wait until an order has ended; False when the time is up first."""
-        row = self._ctx.ledger.order(client_id)
-        if row is not None and not row.open:
-            return True
-        event = self._ended.setdefault(client_id, asyncio.Event())
-        try:
-            async with asyncio.timeout(timeout_s):
-                await event.wait()
-        except TimeoutError:
-            return False
-        finally:
-            self._ended.pop(client_id, None)
-        return True
-
 
 _RESULTS = {
     Step.CLOSE_NOW: Result.CLOSE_NOW,
     Step.FLAT: Result.FLAT,
     Step.FAIL: Result.FAILED,
 }
-
-
-def _is_child(row: OrderRow, order: VenueOrder) -> bool:
-    return row.conditional and not order.conditional
-
-
-def _child_id(row: OrderRow, order: VenueOrder) -> str | None:
-    if _is_child(row, order):
-        return order.exchange_id
-    return order.child_id or row.child_id
 
 
 def _seen(row: OrderRow) -> VenueOrder:

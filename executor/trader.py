@@ -17,7 +17,8 @@ from executor.events import Event, EventType
 from executor.guarding import Closer
 from executor.guards import guard_of
 from executor.ledger.records import PositionRow
-from executor.orders import OrderDesk, Result, Ticket
+from executor.order_records import Ticket
+from executor.orders import OrderDesk, Result
 from executor.ports import ZERO, OrderKind
 from executor.risk import EntryRequest, Verdict, check_entry
 from executor.venues.errors import VenueFaultError

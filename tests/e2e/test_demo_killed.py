@@ -99,3 +99,26 @@ def test_a_demo_killed_again_and_again_ends_like_an_undisturbed_one(tmp_path: Pa
     releases = [current_release(work / "lake" / "published") for work in (killed, undisturbed)]
     assert releases[0].release_id == releases[1].release_id
     assert releases[0].manifest.files == releases[1].manifest.files
+
+
+@pytest.mark.parametrize("moment", ["starting a Prefect server", "validate …", "[####"])
+def test_ctrl_c_ends_the_demo_with_status_130_without_a_traceback(
+    tmp_path: Path, moment: str
+) -> None:
+    work = tmp_path / "demo"
+    output = []
+    with demo(work) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            output.append(line)
+            if moment in line:
+                # The terminal sends Ctrl-C to everything that runs in it.
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        output += process.stdout.readlines()
+        process.wait(timeout=60)
+    said = "".join(output)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert "Interrupted; run it again to go on from here." in said
+    wait_until_gone(work)

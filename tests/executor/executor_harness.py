@@ -17,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from waiting import until
+
 from lake.releases import Candidate, FlowRun, StrategyEntry, publish
 from trading.order_ids import parse_order_id
 from trading.strategies.registry import get_strategy
@@ -98,6 +100,7 @@ class Bench:
         paths = [str(path) for path in (ROOT, *python_path)]
         self._environment = os.environ | KEYS | {"PYTHONPATH": os.pathsep.join(paths)}
         self._executors: list[subprocess.Popen[str]] = []
+        self._killed_at: list[float] = []
         end = begin + timedelta(hours=hours)
         symbols = ",".join(sorted(path.stem for path in candles.glob("*.parquet")))
         self._sandbox = subprocess.Popen(
@@ -133,6 +136,21 @@ class Bench:
         self._executors.append(process)
         return process
 
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """End an executor as a crash would."""
+        process.send_signal(signal.SIGKILL)
+        self._killed_at.append(time.time() * 1000)
+        process.wait(timeout=10)
+
+    def dead_ms(self) -> int:
+        """The longest wall time from a kill to the start of the next run."""
+        starts = [
+            row["wall_time"]
+            for row in self.rows("select wall_time from events where type = 'system_started'")
+        ]
+        gaps = [min((t for t in starts if t > k), default=k) - k for k in self._killed_at]
+        return int(max(gaps, default=0.0))
+
     def finish(self) -> None:
         """Run an executor to the end of the replay."""
         process = self.start("--until-finished")
@@ -167,10 +185,7 @@ class Bench:
 
     def wait(self, condition: Callable[[dict[str, Any]], bool]) -> None:
         """Poll the sandbox until its status fulfils a condition."""
-        end = time.monotonic() + DEADLINE_S
-        while not condition(self.status()):
-            assert time.monotonic() < end, "the condition was not met in time"
-            time.sleep(0.002)
+        until("such status of the sandbox", lambda: condition(self.status()), DEADLINE_S, 0.002)
 
     def close(self) -> None:
         """End every process that was started."""
@@ -187,6 +202,16 @@ class Bench:
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the executor's ledger."""
         return _rows(self.ledger, sql)
+
+    def written(self) -> int:
+        """Events in the executor's ledger; 0 while there is none."""
+        if not self.ledger.exists():
+            return 0
+        try:
+            return int(self.rows("select count(*) as n from events")[0]["n"])
+        except sqlite3.OperationalError:
+            # The file is there before its tables are.
+            return 0
 
     def exchange_rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the sandbox's ledger."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from executor_harness import (
     assert_never_unprotected,
     utc,
 )
+from waiting import until
 
 ONE_TRADE = (utc("2025-06-18T12:00"), 3.0)
 """ETHUSDT is bought at 13:15 and reaches its take-profit at 14:03."""
@@ -88,20 +88,18 @@ def test_killed_many_times_it_neither_doubles_nor_loses(make_bench: Make, seed: 
 
 
 def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
-    dead_ms = 0.0
     for number in range(kills):
         process = bench.start("--until-finished")
         orders = rng.randint(number, 2 * number + 2)
-        delay = rng.choice((0.0, 0.005, 0.02, 0.05))
+        more = rng.choice((0, 1, 3, 8))
         bench.wait(lambda s, n=orders: s["finished"] or s["accounts"]["main"]["orders"] >= n)
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
-        dead_ms = max(dead_ms, 15_000)
+        written = bench.written() + more
+        bench.wait(lambda s, n=written: s["finished"] or bench.written() >= n)
+        bench.kill(process)
     bench.finish()
     bench.stop_sandbox()
     assert_ledgers_agree(bench)
-    assert_never_unprotected(bench, within_ms=5_000, excused_ms=int(dead_ms))
+    assert_never_unprotected(bench, within_ms=5_000, excused_ms=bench.dead_ms())
     assert bench.rows("pragma integrity_check") == [{"integrity_check": "ok"}]
 
 
@@ -222,6 +220,26 @@ def test_sigterm_stops_cleanly_and_leaves_the_stop_at_the_exchange(make_bench: M
     ]
 
 
+@pytest.mark.parametrize("condition", ["positions", "nothing"])
+def test_ctrl_c_stops_cleanly_with_status_130_and_no_traceback(
+    make_bench: Make, condition: str
+) -> None:
+    bench = make_bench(ONE_TRADE)
+    process = bench.start()
+    if condition == "positions":
+        bench.wait(lambda s: s["accounts"]["main"]["open_algo_orders"] == 2)
+    else:
+        bench.wait(lambda _: bench.ledger.exists())
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130
+    assert errors == "Stopped by Ctrl-C; protective orders stay at the exchange.\n"
+    if condition == "positions":
+        assert bench.status()["accounts"]["main"]["open_algo_orders"] == 2
+    last = bench.rows("select type from events order by id desc limit 1")
+    assert last in ([], [{"type": "system_stopped"}])
+
+
 def test_a_lost_ledger_is_rebuilt_from_the_ids_of_the_orders(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start("--until-finished")
@@ -260,15 +278,8 @@ def test_a_tampered_release_is_refused_and_nothing_is_traded(make_bench: Make) -
     params = bench.folder / "published" / "releases" / bench.release_id / "params.json"
     params.write_bytes(params.read_bytes().replace(b"0.01", b"0.02", 1))
     process = bench.start()
-    end = time.monotonic() + DEADLINE_S
-    while not bench.ledger.exists() or not bench.rows(
-        "select 1 from sqlite_master where name = 'events'"
-    ):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    while not bench.rows("select data from events where type = 'release_refused'"):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    sql = "select data from events where type = 'release_refused'"
+    until("refusal", lambda: bench.written() and bench.rows(sql), DEADLINE_S)
     process.terminate()
     process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0

@@ -245,7 +245,11 @@ async def test_a_lost_ledger_gives_the_stage_back_from_the_orders_of_the_exchang
         await price(executor, venue, 48_500, 47_000, 48_500)
     plain = await venue.recent_orders("BTCUSDT", 0)
     found = [(o.client_id[-5:], why) for o, why in _steps_after(plain[0], plain)]
-    assert found == [("d1-00", None), ("d2-00", None), ("px-00", "return_to_first")]
+    assert found == [
+        ("d1-00", "add_first"),
+        ("d2-00", "add_second"),
+        ("px-00", "return_to_first"),
+    ]
     async with executor_on(tmp_path / "lost", venue, risk=RISK) as executor:
         await settled(executor)
         holding = executor.ctx.book.holding("BTCUSDT")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -189,13 +188,12 @@ def test_killed_between_stages_it_neither_doubles_nor_loses_one(
     for orders in sorted(rng.sample(range(1, 7), 2)):
         process = bench.start("--until-finished")
         bench.wait(lambda s, n=orders: s["finished"] or s["accounts"]["main"]["orders"] >= n)
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
+        bench.kill(process)
     bench.finish()
     bench.stop_sandbox()
     assert traded(bench) == SURGE_LEGS
     assert_ledgers_agree(bench)
-    assert_never_unprotected(bench, within_ms=5_000, excused_ms=15_000)
+    assert_never_unprotected(bench, within_ms=5_000, excused_ms=bench.dead_ms())
 
 
 def test_an_expired_release_leaves_a_position_its_strategys_exit_after_a_restart(
@@ -206,12 +204,54 @@ def test_an_expired_release_leaves_a_position_its_strategys_exit_after_a_restart
     process = bench.start()
     expired = int((BEGIN + timedelta(minutes=13)).timestamp() * 1000)
     bench.wait(lambda s: s["market_time"] >= expired)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
+    bench.kill(process)
     bench.finish()
     bench.stop_sandbox()
     assert bench.rows("select type from events where type = 'release_refused'") != []
     (position,) = bench.rows("select exit_reason, closed_at from positions")
     assert position["exit_reason"] == "strategy_exit"
     assert position["closed_at"] - int(BEGIN.timestamp() * 1000) >= 21 * 60_000
+    assert_ledgers_agree(bench)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("orders", [2, 4, 5])
+def test_a_ledger_lost_between_stages_is_rebuilt_from_the_orders_of_the_exchange(
+    benches: list[Bench], tmp_path: Path, orders: int
+) -> None:
+    bench = start(benches, tmp_path, "toy_staged", SURGE)
+    process = bench.start("--until-finished")
+    bench.wait(lambda s: s["accounts"]["main"]["orders"] >= orders)
+    bench.kill(process)
+    for file in (bench.folder / "state").glob("ledger.sqlite*"):
+        file.unlink()
+    bench.finish()
+    bench.stop_sandbox()
+    assert traded(bench) == SURGE_LEGS
+    assert_ledgers_agree(bench)
+
+
+@pytest.mark.slow
+def test_a_ledger_lost_with_a_short_position_keeps_its_own_levels(
+    benches: list[Bench], tmp_path: Path
+) -> None:
+    bench = start(benches, tmp_path, "toy_levels", {14: 49_500.0, 18: 48_900.0}, **SHORT)
+    process = bench.start("--until-finished")
+    bench.wait(lambda s: s["accounts"]["main"]["open_algo_orders"] == 2)
+    bench.kill(process)
+    for file in (bench.folder / "state").glob("ledger.sqlite*"):
+        file.unlink()
+    bench.finish()
+    bench.stop_sandbox()
+    assert bench.rows(
+        "select strategy, side, stop_price, target_price, exit_reason from positions"
+    ) == [
+        {
+            "strategy": "toy_levels",
+            "side": -1,
+            "stop_price": 50_500.0,
+            "target_price": 49_000.0,
+            "exit_reason": "take_profit",
+        }
+    ]
     assert_ledgers_agree(bench)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from flow_sample import AS_OF, PROJECT, write_sample, write_settings
+from waiting import until
 
 from flows import background, deployment, own_server
 from flows.background import Member
@@ -35,26 +35,24 @@ def ask(api_url: str, path: str, body: dict[str, Any]) -> Any:
         data=json.dumps(body).encode(),
         headers={"content-type": "application/json"},
     )
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
+
+    def asked() -> tuple[Any] | None:
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
-                return json.load(answer)
+                return (json.load(answer),)
         except urllib.error.HTTPError as error:
-            if error.code != 503 or time.monotonic() > deadline:
+            if error.code != 503:
                 raise
             error.close()
-            time.sleep(0.5)
+            return None
+
+    (found,) = until(f"answer to {path}", asked, DEADLINE_S, every_s=0.5)
+    return found
 
 
 def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
     """The first true answer of ``condition``."""
-    deadline = time.monotonic() + deadline_s
-    while time.monotonic() < deadline:
-        if answer := condition():
-            return answer
-        time.sleep(0.2)
-    pytest.fail(f"no {what} within {deadline_s:.0f} s")
+    return until(what, condition, deadline_s, every_s=0.2)
 
 
 @pytest.fixture(scope="module")
