@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,67 +45,30 @@ def run(
         raise typer.Exit(INTERRUPTED)
 
 
-@app.command()
-def status(settings: Path = SETTINGS) -> None:
-    """Print the state of a running executor as JSON.
-
-    Example: nocturne executor status --settings config/settings.toml
-    """
-    _command(settings, "status")
-
-
-@app.command()
-def stop(settings: Path = SETTINGS) -> None:
-    """Stop cleanly: no new entries, protective orders stay at the exchange.
-
-    Example: nocturne executor stop --settings config/settings.toml
-    """
-    _command(settings, "stop")
+PLAIN = {
+    "status": "Print the state of a running executor as JSON.",
+    "stop": "Stop cleanly: no new entries, protective orders stay at the exchange.",
+    "pause": "Switch entries off, over restarts too; open positions stay guarded.",
+    "resume": "Lift every halt mode: entries are on again.",
+    "reduce": "Reduce only: nothing is sent that opens a position or makes one larger.",
+    "freeze": "Hands off: no entries, no exits by rules; orders that protect stay where they are.",
+    "flatten": "Close everything at market, and keep closing what fills, until `resume`.",
+    "sync": "Compare with the exchange now: positions, orders, balance.",
+    "reload": "Take the risk limits of the settings file over without a restart, as SIGHUP does.",
+}
+"""Commands of the control socket that take nothing but the settings."""
 
 
-@app.command()
-def pause(settings: Path = SETTINGS) -> None:
-    """Switch entries off, over restarts too; open positions stay guarded.
+def _plain(name: str) -> Callable[[Path], None]:
+    def command(settings: Path = SETTINGS) -> None:
+        _command(settings, name)
 
-    Example: nocturne executor pause --settings config/settings.toml
-    """
-    _command(settings, "pause")
+    return command
 
 
-@app.command()
-def resume(settings: Path = SETTINGS) -> None:
-    """Lift every halt mode: entries are on again.
-
-    Example: nocturne executor resume --settings config/settings.toml
-    """
-    _command(settings, "resume")
-
-
-@app.command()
-def reduce(settings: Path = SETTINGS) -> None:
-    """Reduce only: nothing is sent that opens a position or makes one larger.
-
-    Example: nocturne executor reduce --settings config/settings.toml
-    """
-    _command(settings, "reduce")
-
-
-@app.command()
-def freeze(settings: Path = SETTINGS) -> None:
-    """Hands off: no entries, no exits by rules; orders that protect stay where they are.
-
-    Example: nocturne executor freeze --settings config/settings.toml
-    """
-    _command(settings, "freeze")
-
-
-@app.command()
-def flatten(settings: Path = SETTINGS) -> None:
-    """Close everything at market, and keep closing what fills, until `resume`.
-
-    Example: nocturne executor flatten --settings config/settings.toml
-    """
-    _command(settings, "flatten")
+for _name, _text in PLAIN.items():
+    _example = f"Example: nocturne executor {_name} --settings config/settings.toml"
+    app.command(_name, help=f"{_text}\n\n{_example}")(_plain(_name))
 
 
 @app.command()
@@ -117,24 +81,6 @@ def close(
     Example: nocturne executor close BTCUSDT --settings config/settings.toml
     """
     _command(settings, "close", symbol=symbol)
-
-
-@app.command()
-def sync(settings: Path = SETTINGS) -> None:
-    """Compare with the exchange now: positions, orders, balance.
-
-    Example: nocturne executor sync --settings config/settings.toml
-    """
-    _command(settings, "sync")
-
-
-@app.command()
-def reload(settings: Path = SETTINGS) -> None:
-    """Take the risk limits of the settings file over without a restart, as SIGHUP does.
-
-    Example: nocturne executor reload --settings config/settings.toml
-    """
-    _command(settings, "reload")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from executor.commands import Operator
 from executor.control import ControlServer
 from executor.events import Event, EventType
 from executor.lanes import LanePlan, Warmer, plans_for
+from executor.metrics import MetricsServer
 from executor.notify import notify
 from executor.parts import Executor
 from executor.periodic import Periodic
@@ -53,6 +54,8 @@ class App:
         parts.ctx.user_stream_failed = self._renew_user_stream
         self._periodic = Periodic(parts, self._use)
         self._settings_file = settings_file
+        port = parts.ctx.settings.metrics.port
+        self._metrics = MetricsServer(parts, port) if port is not None else None
         operator = Operator(parts, self._stop.set, self.reload)
         self._control = ControlServer(parts.ctx.settings.paths.state, operator.commands)
 
@@ -141,6 +144,8 @@ class App:
             self._loop(name, self._periodic.forever(name, every_s, job))
         if x.stepper is not None:
             self._loop("stepper", x.stepper.run())
+        if self._metrics is not None:
+            log.info("metrics at %s", await self._metrics.start())
         x.status.state = "running"
         await self._periodic.once("status", self._periodic.write_status)
         notify("READY=1")
@@ -336,6 +341,8 @@ class App:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await ctx.stop_tasks()
         await self._control.stop()
+        if self._metrics is not None:
+            await self._metrics.stop()
         self.note_equity()
         ctx.emit(EventType.SYSTEM_STOPPED)
         x.status.state = "stopped"

@@ -13,6 +13,7 @@ from enum import StrEnum
 from executor.context import Context
 from executor.events import EventType
 from executor.guards import ENTERING_LEGS
+from executor.histogram import Histogram
 from executor.ledger.records import OrderRow
 from executor.order_records import OrderRecords, Ticket
 from executor.outcomes import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
@@ -50,6 +51,7 @@ class OrderDesk(OrderRecords):
 
     def __init__(self, ctx: Context) -> None:
         super().__init__(ctx)
+        self.latency = Histogram()
         self._sent_at: deque[float] = deque(maxlen=1_000)
 
     @property
@@ -83,8 +85,12 @@ class OrderDesk(OrderRecords):
         )
         if not self._record(ticket, order, n):
             return Sent(Result.DUPLICATE, client_id)
-        self._sent_at.append(time.monotonic())
-        return await self._deliver(order, entry=ticket.leg in ENTERING_LEGS)
+        begun = time.monotonic()
+        self._sent_at.append(begun)
+        try:
+            return await self._deliver(order, entry=ticket.leg in ENTERING_LEGS)
+        finally:
+            self.latency.observe(time.monotonic() - begun)
 
     def _record(self, ticket: Ticket, order: NewOrder, n: int) -> bool:
         ctx = self._ctx

@@ -103,6 +103,12 @@ class TimingSettings(_Section):
     tick_s: float = Field(default=0.5, ge=0, le=10)
 
 
+class MetricsSettings(_Section):
+    """``port`` on 127.0.0.1 for Prometheus and health checks; without one nothing listens."""
+
+    port: int | None = Field(default=None, ge=0, le=65_535)
+
+
 class ReplaySettings(_Section):
     """``clock_url`` of a sandbox whose market time waits for this executor at every step."""
 
@@ -120,6 +126,7 @@ class Settings(_Section):
     protection: ProtectionSettings = ProtectionSettings()
     timing: TimingSettings = TimingSettings()
     replay: ReplaySettings = ReplaySettings()
+    metrics: MetricsSettings = MetricsSettings()
     foreign: str = Field(default="halt", pattern="^(halt|ignore)$")
     """What a position that is not ours does to its symbol."""
 

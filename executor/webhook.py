@@ -87,7 +87,16 @@ class WebhookAlerts:
         self._wake.set()
 
     async def run(self) -> None:
-        """Deliver until cancelled."""
+        """Deliver until cancelled, whatever happens."""
+        while True:
+            try:
+                await self._deliver()
+            except Exception:
+                # The wall between alerts and trading: what waits is tried again later.
+                log.exception("alerts not delivered")
+                await asyncio.sleep(LONGEST_DELAY_S)
+
+    async def _deliver(self) -> None:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             failures = 0

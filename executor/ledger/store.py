@@ -289,6 +289,17 @@ class Ledger:
         )
         return [_fill(row) for row in rows]
 
+    def counts(self) -> dict[str, int]:
+        """How many orders, refused orders, trades, dead letters and waiting alerts there are."""
+        row = self._db.execute(
+            "select (select count(*) from orders) as orders,"
+            " (select count(*) from orders where status = 'rejected') as rejected,"
+            " (select count(*) from fills) as fills,"
+            " (select count(*) from dead_letters) as dead_letters,"
+            " (select count(*) from alerts where delivered_at is null) as alerts_waiting"
+        ).fetchone()
+        return dict(row)
+
     def insert_position(self, position: PositionRow) -> PositionRow:
         """Record a new position, durably; the id is given by the ledger."""
         names = _POSITION_COLUMNS[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -54,41 +55,64 @@ def kline(row: list[Any]) -> Candle:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Where the parts of an order stand in one kind of message; "" where it has none."""
+
+    client_id: str
+    exchange_id: str
+    symbol: str
+    side: str
+    kind: str
+    status: str
+    quantity: str
+    filled: str
+    trigger_price: str
+    close_position: str
+    reduce_only: str
+    child_id: str = ""
+
+
+_PLAIN = _Names(
+    "clientOrderId", "orderId", "symbol", "side", "type", "status",
+    "origQty", "executedQty", "stopPrice", "closePosition", "reduceOnly",
+)  # fmt: skip
+_ALGO = _Names(
+    "clientAlgoId", "algoId", "symbol", "side", "orderType", "algoStatus",
+    "quantity", "", "triggerPrice", "closePosition", "reduceOnly", "actualOrderId",
+)  # fmt: skip
+_PLAIN_EVENT = _Names("c", "i", "s", "S", "o", "X", "q", "z", "sp", "cp", "R")
+_ALGO_EVENT = _Names("caid", "aid", "s", "S", "o", "X", "q", "aq", "tp", "cp", "R", "ai")
+
+
+def _order(row: Wire, at: _Names, time: int) -> VenueOrder:
+    """An order; one with a place for a child order is of the conditional-order service."""
+    return VenueOrder(
+        client_id=str(row.get(at.client_id, "")),
+        exchange_id=str(row[at.exchange_id]),
+        symbol=row[at.symbol],
+        side=row.get(at.side, ""),
+        kind=row.get(at.kind) or row.get("type") or "",
+        status=row.get(at.status, ""),
+        quantity=_decimal(row.get(at.quantity)),
+        filled=_decimal(row.get(at.filled)),
+        trigger_price=_decimal(row.get(at.trigger_price)),
+        close_position=_flag(row.get(at.close_position)),
+        reduce_only=_flag(row.get(at.reduce_only)),
+        conditional=bool(at.child_id),
+        child_id=_child(row.get(at.child_id)) if at.child_id else "",
+        time=time,
+    )
+
+
 def plain_order(row: Wire) -> VenueOrder:
     """An order of the plain book."""
-    return VenueOrder(
-        client_id=str(row.get("clientOrderId", "")),
-        exchange_id=str(row["orderId"]),
-        symbol=row["symbol"],
-        side=row.get("side", ""),
-        kind=row.get("type", ""),
-        status=row.get("status", ""),
-        quantity=_decimal(row.get("origQty")),
-        filled=_decimal(row.get("executedQty")),
-        trigger_price=_decimal(row.get("stopPrice")),
-        close_position=_flag(row.get("closePosition")),
-        reduce_only=_flag(row.get("reduceOnly")),
-        time=int(row.get("updateTime") or row.get("time") or 0),
-    )
+    return _order(row, _PLAIN, int(row.get("updateTime") or row.get("time") or 0))
 
 
 def algo_order(row: Wire) -> VenueOrder:
     """An order of the conditional-order service; a close-position order has no quantity."""
-    return VenueOrder(
-        client_id=str(row.get("clientAlgoId", "")),
-        exchange_id=str(row["algoId"]),
-        symbol=row["symbol"],
-        side=row.get("side", ""),
-        kind=row.get("orderType") or row.get("type") or "",
-        status=row.get("algoStatus", ""),
-        quantity=_decimal(row.get("quantity")),
-        trigger_price=_decimal(row.get("triggerPrice")),
-        close_position=_flag(row.get("closePosition")),
-        reduce_only=_flag(row.get("reduceOnly")),
-        conditional=True,
-        child_id=_child(row.get("actualOrderId")),
-        time=int(row.get("updateTime") or row.get("createTime") or 0),
-    )
+    return _order(row, _ALGO, int(row.get("updateTime") or row.get("createTime") or 0))
 
 
 def position(row: Wire) -> VenuePosition:
@@ -133,20 +157,7 @@ def user_event(message: Wire) -> UserEvent | None:
 
 
 def _order_update(o: Wire, event_time: int) -> OrderUpdate:
-    order = VenueOrder(
-        client_id=str(o.get("c", "")),
-        exchange_id=str(o["i"]),
-        symbol=o["s"],
-        side=o.get("S", ""),
-        kind=o.get("o", ""),
-        status=o.get("X", ""),
-        quantity=_decimal(o.get("q")),
-        filled=_decimal(o.get("z")),
-        trigger_price=_decimal(o.get("sp")),
-        close_position=_flag(o.get("cp")),
-        reduce_only=_flag(o.get("R")),
-        time=int(o.get("T") or event_time),
-    )
+    order = _order(o, _PLAIN_EVENT, int(o.get("T") or event_time))
     fill = None
     if o.get("x") in _EXECUTIONS_WITH_FILL and _decimal(o.get("l")) > 0:
         fill = VenueFill(
@@ -166,22 +177,7 @@ def _order_update(o: Wire, event_time: int) -> OrderUpdate:
 
 
 def _algo_update(o: Wire, event_time: int) -> AlgoUpdate:
-    order = VenueOrder(
-        client_id=str(o.get("caid", "")),
-        exchange_id=str(o["aid"]),
-        symbol=o["s"],
-        side=o.get("S", ""),
-        kind=o.get("o", ""),
-        status=o.get("X", ""),
-        quantity=_decimal(o.get("q")),
-        filled=_decimal(o.get("aq")),
-        trigger_price=_decimal(o.get("tp")),
-        close_position=_flag(o.get("cp")),
-        reduce_only=_flag(o.get("R")),
-        conditional=True,
-        child_id=_child(o.get("ai")),
-        time=event_time,
-    )
+    order = _order(o, _ALGO_EVENT, event_time)
     return AlgoUpdate(order, event_time, str(o.get("rm", "")))
 
 

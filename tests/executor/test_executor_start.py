@@ -66,7 +66,7 @@ async def test_a_key_that_can_withdraw_ends_the_start(tmp_path: Path) -> None:
     venue.allowed = KeyPermissions(True, True, False, True)
     async with executor_on(tmp_path, venue, **LIVE) as executor:
         with pytest.raises(SettingsError, match="can withdraw"):
-            await App(executor)._check_key()
+            await App(executor, tmp_path / "settings.toml")._check_key()
 
 
 @pytest.mark.parametrize("problem", [None, Unknown("time-out")])
@@ -76,14 +76,14 @@ async def test_in_live_unknown_permissions_mean_no_entries_also_after_a_resume(
     venue = Permitted()
     venue.problem = problem
     async with executor_on(tmp_path, venue, **LIVE) as executor:
-        await App(executor)._check_key()
+        await App(executor, tmp_path / "settings.toml")._check_key()
         executor.ctx.switches.resume()
         assert executor.ctx.switches.why == "the key's permissions are not known"
 
 
 async def test_on_a_test_network_unknown_permissions_are_no_obstacle(tmp_path: Path) -> None:
     async with executor_on(tmp_path, Permitted()) as executor:
-        await App(executor)._check_key()
+        await App(executor, tmp_path / "settings.toml")._check_key()
         assert executor.ctx.switches.entries
 
 

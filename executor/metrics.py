@@ -1,0 +1,107 @@
+"""Figures of a running executor for Prometheus, and its health, over HTTP on the loopback."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from executor.health import health
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from executor.parts import Executor
+
+HOST = "127.0.0.1"
+CONTENT_TYPE = "text/plain; version=0.0.4"
+
+
+def render(x: Executor) -> str:
+    """Everything in the text format of Prometheus."""
+    lines = [line for figure in _figures(x) for line in _plain(*figure)]
+    lines += x.desk.latency.lines(
+        "nocturne_order_seconds", "Time from an order's request to certainty about it."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _plain(name: str, kind: str, text: str, value: float) -> tuple[str, str, str]:
+    full = f"nocturne_{name}"
+    return f"# HELP {full} {text}", f"# TYPE {full} {kind}", f"{full} {float(value):.10g}"
+
+
+def _figures(x: Executor) -> Iterator[tuple[str, str, str, float]]:
+    """Name, kind, help and value of each plain figure."""
+    ctx = x.ctx
+    counts = ctx.ledger.counts()
+    holdings = [holding for holding in ctx.book.holdings() if holding.filled]
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    state = x.status.collect()
+    yield "orders_total", "counter", "Orders in the ledger.", counts["orders"]
+    yield "orders_rejected_total", "counter", "Orders that were refused.", counts["rejected"]
+    yield "fills_total", "counter", "Trades in the ledger.", counts["fills"]
+    yield "dead_letters_total", "counter", "Events that no handler took.", counts["dead_letters"]
+    yield "alerts_waiting", "gauge", "Alerts not delivered yet.", counts["alerts_waiting"]
+    yield "events_queued", "gauge", "Events that wait on the bus.", ctx.bus.queued
+    yield "wallet", "gauge", "Wallet in quote currency.", float(ctx.book.balance.wallet)
+    yield "equity", "gauge", "Wallet and open profit or loss.", float(ctx.book.equity)
+    yield "open_profit", "gauge", "Profit or loss of what is open.", float(ctx.book.open_profit())
+    yield "positions_open", "gauge", "Positions that are open.", len(holdings)
+    unprotected = sum(1 for holding in holdings if not holding.protected)
+    yield "positions_unprotected", "gauge", "Open without a confirmed stop.", unprotected
+    yield "entries_on", "gauge", "1 when positions may be opened.", ctx.switches.entries
+    yield "market_stream_up", "gauge", "1 when it is connected.", x.feed.up
+    yield "market_stream_silent_seconds", "gauge", "Since its last message.", x.feed.silence_s
+    yield "market_messages_total", "counter", "Messages of the market stream.", x.feed.messages
+    yield "user_stream_up", "gauge", "1 when it is connected.", x.user_up
+    age = time.monotonic() - x.reconciler.last_ok_at
+    yield "reconciliation_age_seconds", "gauge", "Since the last good comparison.", age
+    yield "reconciliations_total", "counter", "Good comparisons.", x.reconciler.rounds
+    yield "release_valid", "gauge", "1 when the release may open positions.", state["release_valid"]
+    yield "cpu_seconds_total", "counter", "Processor time used.", usage.ru_utime + usage.ru_stime
+    yield "memory_bytes", "gauge", "Resident memory.", state["memory"]
+
+
+class MetricsServer:
+    """Serves ``/metrics`` and ``/health`` to this machine only."""
+
+    def __init__(self, parts: Executor, port: int) -> None:
+        self._x = parts
+        self._port = port
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """Listen; returns the address."""
+        # Imported where it is wanted: the server part costs memory.
+        from aiohttp import web
+
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/health", self._health)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, HOST, self._port).start()
+        address: Any = self._runner.addresses[0]
+        return f"http://{address[0]}:{address[1]}"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        from aiohttp import web
+
+        return web.Response(text=render(self._x), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _health(self, _: web.Request) -> web.Response:
+        from aiohttp import web
+
+        report = health(self._x)
+        body = orjson.dumps(report, default=str)
+        status = 200 if report["ok"] else 503
+        return web.Response(body=body, status=status, content_type="application/json")
