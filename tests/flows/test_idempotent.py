@@ -105,11 +105,12 @@ EVERYWHERE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moments",
     [
         pytest.param(IN_AND_BETWEEN, id="in and between the steps"),
-        pytest.param(EVERYWHERE, id="everywhere", marks=pytest.mark.slow),
+        pytest.param(EVERYWHERE, id="everywhere"),
     ],
 )
 def test_killed_again_and_again_it_ends_in_the_same_state(
