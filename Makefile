@@ -39,8 +39,10 @@ format: setup-dev ## rewrite the code in the project's format
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
-bench: setup-dev ## the figures of benchmarks/
-	@for file in benchmarks/*.py; do echo "== $$file"; $(VENV)/python $$file || exit 1; done
+bench: setup-dev ## the figures of benchmarks/, beside those of peers
+	@scripts/setup_peers.sh
+	@failed=; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(VENV)/python $$file || failed="$$failed $$file"; done; \
+	test -z "$$failed" || { echo "not all figures were reached or taken:$$failed"; exit 1; }
 
 up: setup ## start a Prefect server, a worker and the scheduled deployments on this machine
 	@$(VENV)/python -m flows.local up

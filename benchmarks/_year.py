@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +27,11 @@ def a_year() -> CandleColumns:
     prices = [np.resize(table[name].to_numpy(), YEAR) for name in NAMES]
     start = int(table["open_time"].cast("int64")[0].as_py())
     return CandleColumns.of(start + MINUTE * np.arange(YEAR), *prices)
+
+
+def sample_rows() -> int:
+    """Candles of the real sample, before the year repeats it."""
+    return int(pq.read_metadata(SAMPLE).num_rows)
 
 
 def with_idle_candles(candles: CandleColumns) -> CandleColumns:
@@ -79,11 +83,3 @@ def verdict_ratio(what: str, value: float, least: float) -> None:
     """The same for a ratio that must be large."""
     word = "reached" if value >= least else "MISSED"
     print(f"{what:<34} {value:9.1f} x (at least {least:g}): {word}")
-
-
-def installed(package: str) -> bool:
-    """Whether a peer can be imported; the line says so where it cannot."""
-    if importlib.util.find_spec(package) is not None:
-        return True
-    print(f"{package:<34} not installed: pip install 'nocturne[bench]' to compare with it")
-    return False

@@ -1,21 +1,49 @@
 """Time of the full simulation: one strategy, candle by candle, over one symbol-year of 1m candles.
 
 Run from the root of the repository: ``python benchmarks/full_simulation.py``. It runs on one core.
+Where ``NOCTURNE_PEERS`` names a Python with nautilus_trader, its event engine trades the same rule
+on the same candles in the same run (`peers/nautilus.py`); trades and result are compared first.
 """
 
 from __future__ import annotations
 
-from _year import FEE_BPS, LETTER, a_year, best_of_both, verdict
+from _peers import has_peer, run_peer
+from _year import FEE_BPS, LETTER, a_year, best_of_both, verdict, verdict_ratio
 
 from trading import compiled
-from trading.simulation import Costs, backtest
+from trading.candles import CandleColumns
+from trading.simulation import BacktestResult, Costs, backtest
 from trading.strategies.registry import get_strategy
 
-VALUES = LETTER | {"k": 0.5, "take_profit": 0.05, "stop_loss": 0.02}
+RULE = {"k": 0.5, "take_profit": 0.05, "stop_loss": 0.02}
+VALUES = LETTER | RULE
+# The peer fills market orders at the close of the candle that decided them, we at the next open:
+# on one-minute candles of a liquid market that is a fraction of a basis point a trade.
+TOLERANCE = 1e-4
+
+
+def compare(candles: CandleColumns, ours: BacktestResult, seconds: float) -> None:
+    """The peer's event engine on the same candles; ``seconds`` is our time of a run."""
+    if not has_peer("nautilus_trader"):
+        return
+    peer = run_peer("nautilus", candles, RULE | {"fee": FEE_BPS / 10_000})
+    if peer is None:
+        return
+    print(f"nautilus_trader {peer['version']:<18} {peer['seconds']:9.3f} s, data loaded before")
+    print(f"{'  candles a second':<34} {peer['bars'] / peer['seconds']:9.0f}")
+    trades, result = peer["trades"], peer["total_return"]
+    print(f"{'  trades, theirs and ours':<34} {trades:>9} {len(ours.trades)}")
+    print(f"{'  result, theirs and ours':<34} {result:9.6f} {ours.metrics.total_return:.6f}")
+    same = trades == len(ours.trades)
+    if not same or abs(result - ours.metrics.total_return) > TOLERANCE:
+        print("NOT COMPARABLE: the peer traded something else")
+        return
+    per_candle = peer["seconds"] / peer["bars"] / (seconds / len(candles))
+    verdict_ratio("nautilus_trader / ours, a candle", per_candle, 500)
 
 
 def main() -> None:
-    """Print the time of a run."""
+    """Print the time of a run and its ratio to the peer's."""
     compiled.enable()
     strategy, candles, costs = get_strategy("breakout"), a_year(), Costs(FEE_BPS)
     first = backtest(strategy, candles, VALUES, costs)
@@ -24,6 +52,7 @@ def main() -> None:
     verdict("full simulation, a run", wall * 1e3, 5.0, "ms")
     print(f"{'  processor time':<34} {used * 1e3:9.4f} ms")
     print(f"{'  candles a second':<34} {len(candles) / wall:9.0f}")
+    compare(candles, first, wall)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from trading.metrics import Metrics
+    from trading.metrics import Dealings, Metrics
     from trading.simulation import Costs, Trades
     from trading.strategies.base import Strategy, Value
 
@@ -29,6 +29,9 @@ def backtest(
         [], "--set", help="NAME=VALUE of a parameter; repeatable, the others keep their defaults."
     ),
     fee_bps: float = typer.Option(5.0, help="Fee of each side, in basis points."),
+    maker_fee_bps: float = typer.Option(
+        None, help="Fee of fills that rest; without it --fee-bps (for maker: 2)."
+    ),
     json_out: str = typer.Option(
         None, "--json", help="Write the result to this file; - is standard output."
     ),
@@ -36,30 +39,40 @@ def backtest(
 ) -> None:
     """Back-test one parameter set over a candle file.
 
-    Signals are judged on every candle of the file unless signal_tf is set.
+    Signals are judged on every candle of the file unless signal_tf is set. The market-maker grid is
+    simulated too: --strategy maker, or --preset maker.
 
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet
     """
     from cli.choosing import choose
+    from cli.maker import MakerRun, given_rules, is_maker, run_maker, text_of
     from cli.results import STDOUT, check_output, write_json
     from trading.simulation import Costs
 
-    chosen, fixed = choose(strategy, preset, settings)
-    costs = Costs(fee_bps=fee_bps)
     check_output("--json", json_out)
     check_output("--trades", trades_out)
-    document, metrics = _run(chosen, candles, fixed, costs, trades_out)
+    costs = Costs(fee_bps=fee_bps, maker_fee_bps=maker_fee_bps)
+    if is_maker(strategy, preset):
+        given = given_rules(preset, settings)
+        found = run_maker(MakerRun(candles, given, fee_bps, maker_fee_bps, trades_out))
+        write_json(json_out, found)
+        if json_out != STDOUT:
+            typer.echo(text_of(found))
+        return
+    chosen, fixed = choose(strategy, preset, settings)
+    document, metrics, dealings = _run(chosen, candles, fixed, costs, trades_out)
     write_json(json_out, document)
     if json_out != STDOUT:
-        _print(metrics)
+        _print(metrics, dealings)
 
 
 def _run(
     chosen: Strategy, path: Path, fixed: dict[str, Value], costs: Costs, trades_out: str | None
-) -> tuple[dict[str, Any], Metrics]:
+) -> tuple[dict[str, Any], Metrics, Dealings]:
     from cli.candle_files import read_candles
     from cli.results import enable_compiling, measured, with_file_interval
+    from trading.dealings import dealings_of
     from trading.simulation import backtest as run_backtest
 
     begun = time.perf_counter()
@@ -69,6 +82,7 @@ def _run(
     result = run_backtest(chosen, columns, with_file_interval(chosen, fixed, (), columns), costs)
     if trades_out is not None:
         _write_trades(trades_out, result.trades)
+    dealings = dealings_of(result, costs)
     document = {
         "strategy": chosen.name,
         "candles": str(path),
@@ -78,8 +92,9 @@ def _run(
         "seconds_search": result.seconds_run,
         "ambiguous_candles": result.ambiguous_candles,
         "results": [measured(fixed, result.metrics)],
+        "dealings": dealings.as_dict(),
     }
-    return document, result.metrics
+    return document, result.metrics, dealings
 
 
 def _write_trades(target: str, trades: Trades) -> None:
@@ -107,11 +122,11 @@ def _write_trades(target: str, trades: Trades) -> None:
         raise DataError(f"--trades {target} cannot be written: {error}") from error
 
 
-def _print(metrics: Metrics) -> None:
+def _print(metrics: Metrics, dealings: Dealings) -> None:
     """Every measure on its own line."""
     from cli.results import format_measure
 
-    measures = metrics.as_dict()
+    measures = metrics.as_dict() | dealings.as_dict()
     width = max(len(name) for name in measures)
     for name, value in measures.items():
         typer.echo(f"{name:<{width}}  {format_measure(name, value):>12}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FILE_VARIABLE = "NOCTURNE_PRESETS_FILE"
 _PROJECT = Path(__file__).resolve().parents[1]
+MAKER = "maker"
 _KEYS = {"summary", "strategy", "params"}
 
 
@@ -96,6 +97,11 @@ def choose(
     name = strategy or (found.strategy if found else None)
     if name is None:
         raise ParameterError("no strategy is given; add --strategy NAME or --preset NAME")
+    if name == MAKER:
+        raise ParameterError(
+            "maker is simulated only and has no signals to search or probe; run it with"
+            " `nocturne backtest --strategy maker`"
+        )
     chosen = find_strategy(name)
     given = parse_settings(settings, chosen)
     if found is None:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sql": ("cli.sql", "Ask the lake a question in SQL."),
     "search": ("cli.search", "Search a strategy's parameters over a candle file."),
     "backtest": ("cli.backtest", "Back-test one parameter set over a candle file."),
+    "account": ("cli.account", "Simulate several strategies and symbols on one account."),
     "probe": ("cli.probe", "Probe a strategy for look-ahead and a short warm-up."),
     "strategies": ("cli.strategies", "List strategies and their parameters."),
     "release": ("cli.release", "List, show, compare and roll back releases."),

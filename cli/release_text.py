@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lake.partitions import iso
+from lake.releases import read_ensemble
 
 if TYPE_CHECKING:
-    from lake.releases import Release, StrategyEntry
+    from lake.releases import Ensemble, Release, StrategyEntry
 
 
 def describe(release: Release) -> str:
@@ -29,6 +30,7 @@ def _lines(release: Release) -> Iterator[str]:
         yield f"  {kind:<13} valid until {iso(release.valid_until[kind])}{source}"
     for entry in made.strategies:
         yield from _strategy(entry)
+    yield from _ensemble(read_ensemble(release))
     for item in made.left_out:
         yield f"left out {item.symbol}: {item.reason}"
     for file in made.files:
@@ -47,6 +49,18 @@ def _strategy(entry: StrategyEntry) -> Iterator[str]:
         yield f"  out of sample {_pairs(entry.out_of_sample)}"
     for verdict in entry.verdicts:
         yield f"  {'passed' if verdict.passed else 'FAILED':<13} {verdict.name}: {verdict.text}"
+
+
+def _ensemble(ensemble: Ensemble | None) -> Iterator[str]:
+    if ensemble is None:
+        return
+    yield f"ensemble: shares of the account by the regime of {ensemble.interval} candles"
+    for name, weight in ensemble.weights.items():
+        factors = {regime: own[name] for regime, own in ensemble.factors.items() if name in own}
+        yield f"  {name}: weight={weight:.6g}, times {_pairs(factors)}"
+    for symbol, found in ensemble.regimes.items():
+        since = f" since {iso(found.since)}" if found.since else ""
+        yield f"  {symbol}: {found.label}{since}"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

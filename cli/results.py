@@ -35,6 +35,9 @@ _SHARES = {
     "cagr",
     "expectancy",
     "worst_trade",
+    "fees",
+    "slippage",
+    "funding",
 }
 
 

@@ -17,11 +17,13 @@ app = typer.Typer(
 
 @app.command()
 def serve(
-    candles: Path = typer.Option(..., help="Folder of SYMBOL.parquet one-minute candles."),
+    candles: Path = typer.Option(
+        ..., help="Folder of SYMBOL.parquet one-minute candles, or a lake."
+    ),
     venue: str = typer.Option("usdm", help="usdm, spot or both."),
     begin: str | None = typer.Option(None, "--from", help="First replayed minute (ISO, UTC)."),
     end: str | None = typer.Option(None, "--to", help="End of the replay (ISO, UTC), exclusive."),
-    clock: str = typer.Option("real", help="real, accelerated or lockstep."),
+    clock: str = typer.Option("real", help="real, accelerated, stepped or lockstep."),
     speed: float = typer.Option(60.0, help="Market seconds per second of --clock accelerated."),
     seed: int = typer.Option(1, help="Decides what the recording leaves open."),
     port: int = typer.Option(0, help="Port on 127.0.0.1; 0 takes a free one."),
@@ -42,6 +44,12 @@ def serve(
     fills: str = typer.Option(
         "whole", help="whole: orders fill at once; volume: bounded by the recorded volume."
     ),
+    mark: str = typer.Option("last", help="The mark price: last, smoothed or recorded."),
+    marks: Path | None = typer.Option(
+        None, help="Folder of SYMBOL.parquet mark price candles, for --mark recorded."
+    ),
+    trades: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet recorded trades."),
+    quotes: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet best bids and asks."),
     faults: Path | None = typer.Option(None, help="TOML scenario of faults."),
     state: Path | None = typer.Option(
         None, help="SQLite file that the state survives a restart in; resumed when it exists."
@@ -49,7 +57,9 @@ def serve(
     state_every: float = typer.Option(
         0.0, help="Save the state each so many seconds only: a kill loses what came after."
     ),
-    strict: bool = typer.Option(True, help="Refuse parameters that a call does not have (-1104)."),
+    strict: bool = typer.Option(
+        True, help="Refuse parameters that a call does not have, twice or empty."
+    ),
     retired: bool = typer.Option(False, help="Also serve the endpoints that Binance retired."),
 ) -> None:
     """Serve the exchange until SIGTERM; prints one line when it listens.
@@ -81,6 +91,10 @@ def serve(
             count_orders=count_orders,
             accounts=accounts,
             fills=fills,
+            mark=mark,
+            marks=marks,
+            trades=trades,
+            quotes=quotes,
             faults=faults,
             state=state,
             state_every=state_every,
@@ -123,14 +137,20 @@ def audit(
     ledger: Path = typer.Option(..., help="SQLite file that `serve --ledger` wrote."),
     executor: Path | None = typer.Option(None, help="An executor's ledger to hold against it."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    digest: bool = typer.Option(
+        False, help="Only print a hash of all but wall time: equal for a replay of the same seed."
+    ),
 ) -> None:
     """Check a ledger: money, fills, positions, order states. Exit 1 when something is wrong.
 
     Example: nocturne sandbox audit --ledger exchange.sqlite
     """
-    from sandbox.audit import audit_ledger
+    from sandbox.audit import audit_ledger, digest_ledger
     from sandbox.audit_join import audit_join
 
+    if digest:
+        typer.echo(digest_ledger(ledger))
+        return
     report = audit_join(ledger, executor) if executor else audit_ledger(ledger)
     typer.echo(report.to_json() if as_json else report.to_text())
     if report.violations:

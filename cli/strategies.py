@@ -24,12 +24,14 @@ def list_strategies() -> None:
 
     Example: nocturne strategies list
     """
+    from cli.maker import NAME, SUMMARY
     from trading.strategies.registry import get_strategy, strategy_names
 
-    names = strategy_names()
-    width = max(len(name) for name in names)
-    for name in names:
-        typer.echo(f"{name:<{width}}  {get_strategy(name).summary}")
+    summaries = {name: get_strategy(name).summary for name in strategy_names()}
+    summaries[NAME] = SUMMARY
+    width = max(len(name) for name in summaries)
+    for name, summary in summaries.items():
+        typer.echo(f"{name:<{width}}  {summary}")
 
 
 @app.command("show")
@@ -40,6 +42,11 @@ def show_strategy(
 
     Example: nocturne strategies show breakout
     """
+    from cli.maker import NAME, show
+
+    if name == NAME:
+        typer.echo(show())
+        return
     from cli.tables import text_table
     from trading.strategies.registry import get_strategy
 

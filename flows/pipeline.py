@@ -91,9 +91,10 @@ def _checked(run: Collector) -> tuple[str, ...]:
 
 
 def _featured(run: Collector, symbols: Sequence[str]) -> tuple[str, ...]:
-    """Bars for everyone who asks the lake, and features if models are wanted."""
+    """Bars and structures for everyone who asks the lake, and features if models are wanted."""
     run.each("bars", tasks.BARS, symbols)
     built = run.good_keys("bars")
+    run.each("structures", tasks.STRUCTURES, built)
     if run.request.settings.models:
         run.each("features", tasks.FEATURES, (tasks.universe_key(built),), built)
     return built
@@ -149,7 +150,7 @@ def features(engine: Engine, request: Request) -> FlowResult:
     """Bars and features of what passed its checks."""
     run = Collector(engine, request)
     built = _featured(run, _checked(run))
-    return run.finish("features", f"bars and features of {', '.join(built)} are built")
+    return run.finish("features", f"bars, structures and features of {', '.join(built)} are built")
 
 
 def optimize(engine: Engine, request: Request) -> FlowResult:

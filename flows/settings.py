@@ -71,6 +71,7 @@ _OWN_AXES = {
     "bb_breakout": ("volume_factor", "1.0,1.2,1.5", "1.0:1.6:0.1"),
     "combined": ("min_mean", "0.45,0.5,0.55", "0.45:0.6:0.05"),
     "dynamic_breakout": ("adx_entry", "20,25,30", "18:30:2"),
+    "ml": ("least_move", "0.0005,0.001,0.002", "0.0005:0.002:0.0005"),
     "momentum": ("rank_entry", "0.85,0.9,0.95", "0.85:0.95:0.05"),
     "pullback": ("rsi_entry", "45,50,55", "44:56:2"),
     "wave": ("swing_atr", "1.5,2,2.5", "1.5:2.5:0.25"),
@@ -104,6 +105,10 @@ def _default_grids() -> dict[str, StrategyGrids]:
         "rsi_bollinger": StrategyGrids(
             long={"take_profit": "0.01,0.03,0.05", "stop_loss": "0.01,0.02,0.03"},
             recent={"take_profit": "0.01:0.05:0.01", "stop_loss": "0.01:0.03:0.005"},
+        ),
+        "surge": StrategyGrids(
+            long={"m1_needed": "5,6", "half_close": "0.06,0.10"},
+            recent={"m1_needed": "5,6", "half_close": "0.06:0.12:0.02"},
         ),
     }
     for name, (axis, coarse, fine) in _OWN_AXES.items():

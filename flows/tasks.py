@@ -73,6 +73,16 @@ def _bars(symbol: str, request: Request) -> Done:
     return Done(str(built))
 
 
+def _structures(symbol: str, request: Request) -> Done:
+    from flows.steps.structures import build_structures
+
+    settings = request.settings
+    built = build_structures(
+        request.lake, as_of=request.as_of, symbols=[symbol], venue=settings.venue
+    )
+    return Done(str(built))
+
+
 def _features(key: str, request: Request, symbols: Sequence[str]) -> Done:
     del key  # names the task: the symbols are compared with each other, so they go together
     from flows.steps.features import build_features
@@ -187,6 +197,7 @@ def _publish_k(request: Request, retuned: Sequence[Any], run: Run) -> PublishRes
 IMPORT = Step("import", _import, timeout_s=3600)
 VALIDATE = Step("validate", _validate)
 BARS = Step("bars", _bars)
+STRUCTURES = Step("structures", _structures)
 FEATURES = Step("features", _features, timeout_s=3600)
 OPTIMIZE = Step("optimize", _optimize)
 TRAIN = Step("train", _train, timeout_s=7200)

@@ -312,7 +312,8 @@ def _check_bounds(entry: StrategyEntry, release_id: str) -> None:
         resolved = get_strategy(entry.strategy).resolve(entry.params)
     except ParameterError as error:
         raise ReleaseRefused(f"release {release_id}, {entry.symbol}: {error}") from error
-    missing = sorted(set(resolved) - set(entry.params))
+    optional = get_strategy(entry.strategy).optional
+    missing = sorted(set(resolved) - set(entry.params) - optional)
     if missing:
         raise ReleaseRefused(
             f"release {release_id}, {entry.symbol}: {entry.strategy} needs the parameter "

@@ -7,6 +7,7 @@ is verified and `lake.publishing` for how `current` moves.
 
 from __future__ import annotations
 
+from lake.ensemble_file import Ensemble, Member, SymbolRegime, member_name, read_ensemble
 from lake.manifest import VALIDITY, FlowRun, LeftOut, ReleaseFile, StrategyEntry
 from lake.partitions import PartitionRef
 from lake.publishing import Candidate, NewFile, Published, publish, rollback
@@ -24,8 +25,10 @@ from lake.release_reader import (
 __all__ = [
     "VALIDITY",
     "Candidate",
+    "Ensemble",
     "FlowRun",
     "LeftOut",
+    "Member",
     "Mode",
     "NewFile",
     "PartitionRef",
@@ -35,11 +38,14 @@ __all__ = [
     "ReleaseFile",
     "ReleaseSummary",
     "StrategyEntry",
+    "SymbolRegime",
     "current_release",
     "diff_releases",
     "list_releases",
+    "member_name",
     "publish",
     "read_current",
+    "read_ensemble",
     "read_release",
     "rollback",
 ]

@@ -144,6 +144,30 @@ FEATURES = Table(
     extra="float",
     view="features",
 )
+STRUCTURES = Table(
+    name="structures",
+    layer="features",
+    # One row an event, at the bar at whose close (known) it became known; at: the bar on which the
+    # structure lies. A level has top and bottom at itself.
+    schema=schema_of(
+        {
+            "open_time": TIME,
+            "known": TIME,
+            "kind": TEXT,
+            "event": TEXT,
+            "side": WHOLE,
+            "at": TIME,
+            "top": REAL,
+            "bottom": REAL,
+        },
+        {},
+    ),
+    key=("open_time", "kind", "event", "side", "at"),
+    partition=_SERIES,
+    time="open_time",
+    known="close",
+    view="structures",
+)
 
 _RESULT = {"as_of": TIME, "strategy": TEXT, "symbol": TEXT}
 SEARCHES = Table(
@@ -368,6 +392,7 @@ TABLES: dict[str, Table] = {
         BARS,
         QUARANTINE,
         FEATURES,
+        STRUCTURES,
         SEARCHES,
         FOLDS,
         TRADES,

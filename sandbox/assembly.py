@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sandbox.access import Credentials
 from sandbox.accounts import AccountPlan, one_account, read_accounts
-from sandbox.clock import Clock, LockstepClock, PacedClock
+from sandbox.clock import Clock, LockstepClock, PacedClock, SteppedClock
 from sandbox.engine.engine import Engine
 from sandbox.faults import Faults
 from sandbox.feed import Feed
 from sandbox.ledger import Ledger
 from sandbox.limits import SPOT_ORDERS, Limits
-from sandbox.loading import choose_span, load_feeds
+from sandbox.loading import choose_span, load_feeds, load_marks
+from sandbox.mark import MarkRule
 from sandbox.replay import Desk, Span
 from sandbox.scenarios import read_scenario
 from sandbox.settings import Settings
@@ -39,6 +40,7 @@ class Venues:
     ledger: Ledger
     faults: Faults
     span: Span
+    marks: Mapping[str, MarkRule] = field(default_factory=dict)
 
     @property
     def all(self) -> list[Exchange | SpotExchange]:
@@ -59,7 +61,8 @@ class Venues:
         """What the replay drives."""
         found = []
         if self.usdm is not None:
-            found.append(Desk("usdm", self.usdm.engine, self.usdm.feeds, self.usdm, bounded))
+            usdm = self.usdm
+            found.append(Desk("usdm", usdm.engine, usdm.feeds, usdm, bounded, self.marks))
         if self.spot is not None:
             found.append(Desk("spot", self.spot.engine, self.spot.feeds, self.spot, bounded))
         return found
@@ -100,7 +103,7 @@ def assemble(settings: Settings, clock: Clock) -> Venues:
     )
     usdm = _usdm(shared, usdm_feeds, plans, span) if usdm_feeds else None
     spot = _spot(shared, spot_feeds, plans, span) if spot_feeds else None
-    venues = Venues(usdm, spot, shared.ledger, faults, span)
+    venues = Venues(usdm, spot, shared.ledger, faults, span, load_marks(settings, usdm_feeds))
     hubs = [venue.hub for venue in venues.all]
     for venue in venues.all:
         venue.hubs = hubs
@@ -163,6 +166,7 @@ def _spot(
         clock=shared.clock,
         limits=limits,
         hub=SpotHub(feeds),
+        listen_keys=ListenKeys(shared.settings.seed),
         faults=shared.faults,
         strict=shared.settings.strict,
     )
@@ -172,12 +176,14 @@ def make_clock(settings: Settings) -> Clock:
     """The clock that the settings ask for."""
     if settings.clock == "lockstep":
         return LockstepClock()
+    if settings.clock == "stepped":
+        return SteppedClock()
     return PacedClock(1.0 if settings.clock == "real" else settings.speed)
 
 
 def refine_ms(settings: Settings) -> int | None:
     """Spacing of the path's points; None walks a minute only where something is at stake."""
-    if settings.clock == "lockstep":
+    if settings.clock in ("lockstep", "stepped"):
         return None
     paced = 1.0 if settings.clock == "real" else settings.speed
     return SECOND_MS if paced <= REFINED_UP_TO else 60 * SECOND_MS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections import Counter, defaultdict
@@ -18,7 +19,7 @@ from sandbox.numbers import ZERO, plain
 from trading.errors import DataError
 
 Row = Mapping[str, Any]
-FINAL = ("FILLED", "CANCELED", "EXPIRED", "REJECTED", "FINISHED")
+FINAL = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "FINISHED")
 SHOWN = 20
 
 
@@ -54,6 +55,24 @@ class Report:
 def audit_ledger(path: Path) -> Report:
     """Check a ledger file; ``DataError`` when it is not one."""
     return audit_tables(read_ledger(path))
+
+
+def digest_ledger(path: Path) -> str:
+    """SHA-256 of all that a ledger holds beside wall time, in hexadecimal.
+
+    Left out are the column ``wall_ms`` and the ``timestamp`` that clients sign with. The same
+    requests at the same market times of a replay with the same seed give the same digest.
+    """
+    found = hashlib.sha256()
+    for table, rows in read_ledger(path).items():
+        for row in rows:
+            kept = {name: value for name, value in row.items() if name != "wall_ms"}
+            if table == "requests":
+                params = json.loads(kept["params"])
+                params.pop("timestamp", None)
+                kept["params"] = params
+            found.update(json.dumps([table, kept], sort_keys=True).encode() + b"\n")
+    return found.hexdigest()
 
 
 def read_ledger(path: Path) -> dict[str, list[Row]]:

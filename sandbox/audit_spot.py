@@ -11,7 +11,7 @@ from sandbox.ledger import decimal_of
 from sandbox.numbers import plain
 
 Row = Mapping[str, Any]
-FINAL = ("FILLED", "CANCELED", "EXPIRED", "REJECTED")
+FINAL = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED")
 
 
 class SpotReport(Protocol):
@@ -24,7 +24,8 @@ class SpotReport(Protocol):
 def check_spot(report: SpotReport, tables: Mapping[str, list[Row]]) -> None:
     """Totals are the sums of their changes, never below 0; fills add up to orders and balances."""
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    traded: dict[int, Decimal] = defaultdict(Decimal)
+    charged: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
+    fees: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
     for row in tables.get("spot_balances", []):
         key = (row["account"], row["asset"])
         totals[key] += decimal_of(row["amount"])
@@ -34,13 +35,15 @@ def check_spot(report: SpotReport, tables: Mapping[str, list[Row]]) -> None:
                 f"{totals[key]}"
             )
         if row["kind"] == "FEE":
-            traded[row["reference"]] -= decimal_of(row["amount"])
+            charged[row["account"], row["reference"]] -= decimal_of(row["amount"])
     report.spot_balances = {f"{a} {asset}": plain(v) for (a, asset), v in totals.items() if v}
     filled: dict[int, Decimal] = defaultdict(Decimal)
     for row in tables.get("spot_fills", []):
         filled[row["order_id"]] += decimal_of(row["quantity"])
-        if traded[row["trade_id"]] != decimal_of(row["fee"]):
-            report.violations.append(f"spot trade {row['trade_id']}: its fee was not charged")
+        fees[row["account"], row["trade_id"]] += decimal_of(row["fee"])
+    for key, fee in fees.items():
+        if charged[key] != fee:
+            report.violations.append(f"spot trade {key[1]}: its fee was not charged")
     _check_orders(report, tables.get("spot_orders", []), filled)
 
 

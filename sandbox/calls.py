@@ -18,6 +18,8 @@ from sandbox.signing import payload_of
 PUBLIC, KEY, SIGNED = "public", "key", "signed"
 # What any request may carry beside its own parameters.
 COMMON = frozenset({"timestamp", "recvWindow", "signature", "apiKey"})
+# What may be sent several times.
+REPEATED = frozenset({"asset"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Route:
     """A handler with its security, its weight, and whether it counts as an order.
 
     ``weigh`` gives the weight from the parameters where it depends on them; ``known`` are the
-    parameters it reads (None: not checked); ``sheltered`` calls are exempt from throttling.
+    parameters it has (None: not checked).
     """
 
     handler: Callable[[Any], Any]
@@ -38,6 +40,11 @@ class Route:
     def cost(self, values: Mapping[str, str]) -> int:
         """The weight of a call with these parameters."""
         return self.weigh(values) if self.weigh else self.weight
+
+
+def names(text: str) -> frozenset[str]:
+    """The parameters of a call, written with spaces between them."""
+    return frozenset(text.split())
 
 
 def by_limit(default: int, *steps: tuple[int, int]) -> Callable[[Mapping[str, str]], int]:

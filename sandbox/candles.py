@@ -84,20 +84,48 @@ class Series:
             if start <= t < end
         ]
 
+    def whole(self, start: int, end: int) -> Bar | None:
+        """The candles that open in [``start``, ``end``) as one bar; None when there is none."""
+        first, last = self.before(start), self.before(end)
+        if last <= first:
+            return None
+        rows = slice(first, last)
+        volume, close = self.volume[rows], self.close[rows]
+        return Bar(
+            int(self.open_time[first]),
+            int(self.open_time[last - 1]) + MINUTE,
+            float(self.open[first]),
+            float(self.high[rows].max()),
+            float(self.low[rows].min()),
+            float(close[-1]),
+            float(volume.sum()),
+            float(volume @ close),
+        )
 
-def read_series(path: Path) -> Series:
-    """Candles of a parquet file with ``open_time`` (UTC), open, high, low, close, volume."""
+
+def read_series(path: Path, *, traded: bool = True) -> Series:
+    """Candles of a parquet file with ``open_time`` (UTC), open, high, low, close, volume.
+
+    What is not ``traded`` (a mark price) needs no volume.
+    """
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: not a readable parquet file ({error})") from error
+    return series_of(path.stem, table, path, traded=traded)
+
+
+def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) -> Series:
+    """The candles of a table that was read from ``path``."""
+    if not traded and "volume" not in table.column_names:
+        table = table.append_column("volume", pa.array(np.zeros(table.num_rows)))
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
         raise DataError(
             f"{path}: column {', '.join(missing)} is missing; "
             f"a candle file has the columns {', '.join(COLUMNS)}"
         )
-    times = _milliseconds(table.column("open_time"), path)
+    times = milliseconds(table.column("open_time"), path)
     columns = [np.asarray(table.column(name).to_numpy(), dtype=np.float64) for name in COLUMNS[1:]]
     if len(times) == 0:
         raise DataError(f"{path}: holds no candle")
@@ -105,10 +133,11 @@ def read_series(path: Path) -> Series:
         raise DataError(f"{path}: open_time is not strictly increasing; sort it, drop duplicates")
     if not all(np.all(np.isfinite(column)) for column in columns):
         raise DataError(f"{path}: holds a price or volume that is not a number")
-    return Series(path.stem, times, *columns)
+    return Series(symbol, times, *columns)
 
 
-def _milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
+def milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
+    """A column of times as ms UTC."""
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
     elif not pa.types.is_integer(column.type):
@@ -173,6 +202,6 @@ def read_funding(path: Path) -> Funding:
     table = pq.read_table(path)
     if not {"funding_time", "funding_rate"} <= set(table.column_names):
         raise DataError(f"{path}: needs the columns funding_time and funding_rate")
-    times = _milliseconds(table.column("funding_time"), path).tolist()
+    times = milliseconds(table.column("funding_time"), path).tolist()
     rates = [Decimal(repr(float(rate))) for rate in table.column("funding_rate").to_pylist()]
     return Funding(tuple(times), tuple(rates))

@@ -1,4 +1,4 @@
-"""Market clocks: real, accelerated, or in lockstep with whoever trades."""
+"""Market clocks: real, accelerated, stepped by command, or in lockstep with whoever trades."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Clock(Protocol):
 
     @property
     def name(self) -> str:
-        """real, accelerated or lockstep."""
+        """real, accelerated, stepped or lockstep."""
 
     async def start(self, begin: int) -> None:
         """Wait until the replay may start at market time ``begin`` (ms)."""
@@ -56,6 +56,49 @@ class PacedClock:
     async def after(self, market_ms: int) -> None:
         """Nothing to wait for."""
         del market_ms
+
+
+class SteppedClock:
+    """Market time stands until a command lets it go on, and no further than that says."""
+
+    def __init__(self) -> None:
+        self._until = 0
+        self._allowed = asyncio.Event()
+        self._standing = asyncio.Event()
+        self._over = False
+
+    @property
+    def name(self) -> str:
+        """stepped."""
+        return "stepped"
+
+    async def start(self, begin: int) -> None:
+        """Stand at ``begin``."""
+        self._until = max(self._until, begin)
+
+    async def before(self, market_ms: int) -> None:
+        """Wait for a command that reaches ``market_ms``."""
+        while market_ms > self._until:
+            self._standing.set()
+            self._allowed.clear()
+            await self._allowed.wait()
+
+    async def after(self, market_ms: int) -> None:
+        """Nothing to wait for."""
+        del market_ms
+
+    async def advance(self, until: int) -> None:
+        """Let the market go on to ``until`` (ms) and wait until it stands there."""
+        self._until = max(self._until, until)
+        if not self._over:
+            self._standing.clear()
+            self._allowed.set()
+            await self._standing.wait()
+
+    def finish(self) -> None:
+        """The replay is over: there is nothing more to step."""
+        self._over = True
+        self._standing.set()
 
 
 class LockstepClock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 
 from aiohttp import ClientConnectionError, WSMsgType, web
 
@@ -27,7 +28,9 @@ class Connection:
         self._faults = faults
         self._kinds = MESSAGES_USER if category == "private" else MESSAGES_MARKET
         self._held: list[bytes] = []
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._queue: deque[bytes] = deque()
+        self._filled, self._emptied = asyncio.Event(), asyncio.Event()
+        self._emptied.set()
         self.writer = asyncio.create_task(self._write())
 
     def send(self, name: str, raw: bytes) -> None:
@@ -63,10 +66,14 @@ class Connection:
 
     def answer(self, raw: bytes) -> None:
         """Queue a message as it is."""
-        if self._queue.qsize() >= QUEUE_LIMIT:
+        queue = self._queue
+        if len(queue) >= QUEUE_LIMIT:
             self.writer.cancel()
             return
-        self._queue.put_nowait(raw)
+        if not queue:
+            self._filled.set()
+            self._emptied.clear()
+        queue.append(raw)
 
     def half_open(self) -> None:
         """Stand as a dead peer does: nothing is sent, nothing is read, no ping is answered."""
@@ -78,18 +85,19 @@ class Connection:
     async def flushed(self) -> None:
         """Wait until all that was queued has left."""
         if not self.writer.done():
-            await self._queue.join()
+            await self._emptied.wait()
 
     async def _write(self) -> None:
+        queue, send_frame = self._queue, self.socket.send_frame
         try:
             while True:
-                raw = await self._queue.get()
-                try:
-                    await self.socket.send_frame(raw, WSMsgType.TEXT)
-                finally:
-                    self._queue.task_done()
+                await self._filled.wait()
+                while queue:
+                    await send_frame(queue[0], WSMsgType.TEXT)
+                    queue.popleft()
+                self._filled.clear()
+                self._emptied.set()
         except (ConnectionError, ClientConnectionError, asyncio.CancelledError):
-            while not self._queue.empty():
-                self._queue.get_nowait()
-                self._queue.task_done()
+            queue.clear()
+            self._emptied.set()
             await self.socket.close()

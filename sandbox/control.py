@@ -9,8 +9,9 @@ import orjson
 from aiohttp import web
 
 from sandbox.assembly import Venues
-from sandbox.clock import Clock, LockstepClock, wall_ms
+from sandbox.clock import Clock, LockstepClock, SteppedClock, wall_ms
 from sandbox.engine.model import Account
+from sandbox.intervals import MINUTE
 from sandbox.mischief import Mischief
 from sandbox.numbers import plain
 from sandbox.replay import Replay
@@ -27,6 +28,7 @@ class Control:
         self._exchange = venues.first
         self._replay = replay
         self._mischief = mischief
+        self._stepped_to = 0
 
     def add_routes(self, application: web.Application) -> None:
         """Register the control calls."""
@@ -36,6 +38,7 @@ class Control:
         router.add_post("/sandbox/clock/ack", self.acknowledge)
         router.add_post("/sandbox/clock/deregister", self.deregister)
         router.add_get("/sandbox/clock/ws", self.clock_socket)
+        router.add_post("/sandbox/clock/step", self.step)
         router.add_get("/sandbox/fault", self.list_faults)
         router.add_post("/sandbox/fault", self.add_fault)
         router.add_delete("/sandbox/fault", self.clear_faults)
@@ -94,6 +97,27 @@ class Control:
         """A client need not be waited for any more."""
         body = await _body(request)
         return _json({"registered": self._lockstep().deregister(str(body.get("stepper")))})
+
+    async def step(self, request: web.Request) -> web.Response:
+        """Let a stepped market go on for ``minutes``, or up to ``until`` (market ms)."""
+        clock = self._exchange.clock
+        if not isinstance(clock, SteppedClock):
+            text = f"the clock is {clock.name}; only stepped moves by command"
+            raise web.HTTPConflict(text=text)
+        body = await _body(request)
+        minutes, until = body.get("minutes", 1), body.get("until")
+        wanted = until if until is not None else minutes
+        if type(wanted) is not int or wanted < 1:
+            raise web.HTTPBadRequest(text="a step is {minutes: 1 or more} or {until: market ms}")
+        self._stepped_to = (
+            until
+            if until is not None
+            else max(self._stepped_to, self._replay.now) + minutes * MINUTE
+        )
+        await clock.advance(self._stepped_to)
+        for venue in self._venues.all:
+            await venue.flush()
+        return _json({"time": self._replay.now, "finished": self._replay.finished})
 
     async def clock_socket(self, request: web.Request) -> web.WebSocketResponse:
         """The same over one socket: the stepper lives as long as it.

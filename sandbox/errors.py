@@ -51,10 +51,13 @@ UNKNOWN_METHOD = Refusal(-1000, "Unknown method.", 404)
 LOGON_KEY = Refusal(-4056, "HMAC_SHA256 API key is not supported.", 401)
 NOT_LOGGED_ON = Refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 BAD_SIGNATURE = Refusal(-1022, "Signature for this request is not valid.")
+BACKWARDS = Refusal(-1023, "Start time is greater than end time.")
 ILLEGAL = Refusal(-1100, "Illegal characters found in parameter '{0}'; legal range is '{1}'.")
 TOO_MANY_PARAMETERS = Refusal(
     -1104, "Not all sent parameters were read; read '{0}' parameter(s) but was sent '{1}'."
 )
+DUPLICATE_PARAMETER = Refusal(-1101, "Duplicate values for parameter '{0}' detected.")
+EMPTY = Refusal(-1105, "Parameter '{0}' was empty.")
 MISSING = Refusal(-1102, "Mandatory parameter '{0}' was not sent, was empty/null, or malformed.")
 NOT_REQUIRED = Refusal(-1106, "Parameter '{0}' sent when not required.")
 INVALID_AMOUNT = Refusal(-1013, "Invalid {0}.")
@@ -65,6 +68,7 @@ BAD_SIDE = Refusal(-1117, "Invalid side.")
 BAD_INTERVAL = Refusal(-1120, "Invalid interval.")
 BAD_SYMBOL = Refusal(-1121, "Invalid symbol.")
 NO_LISTEN_KEY = Refusal(-1125, "This listenKey does not exist.")
+COMBINATION = Refusal(-1128, "Combination of optional parameters invalid.")
 BAD_VALUE = Refusal(-1130, "Data sent for parameter '{0}' is not valid.")
 BAD_RECV_WINDOW = Refusal(-1131, "recvWindow must be less than 60000.")
 CANCEL_REJECTED = Refusal(-2011, "Unknown order sent.")
@@ -98,9 +102,6 @@ MARGIN_TYPE_ORDERS = Refusal(-4047, "Margin type cannot be changed if there exis
 MARGIN_TYPE_POSITION = Refusal(-4048, "Margin type cannot be changed if there exists position.")
 SAME_POSITION_SIDE = Refusal(-4059, "No need to change position side.")
 POSITION_SIDE = Refusal(-4061, "Order's position side does not match user's setting.")
-POSITION_SIDE_ORDERS = Refusal(
-    -4067, "Position side cannot be changed if there exists open orders."
-)
 DUPLICATE_CLIENT_ID = Refusal(-4116, "ClientOrderId is duplicated.")
 USE_ALGO = Refusal(
     -4120,

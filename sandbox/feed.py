@@ -6,13 +6,18 @@ from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 
+from sandbox.book import Levels, Quote, best_quotes
 from sandbox.candles import Bar, Funding, Series, Ticks, ticks_at
 from sandbox.instruments import Instrument
 from sandbox.intervals import MINUTE, bar_start, next_start
+from sandbox.ladder import BookChange, Ladder, Side
 from sandbox.numbers import ZERO
+from sandbox.tape import Quotes, Tape, Trade
 
 FUNDING_EVERY_MS = 8 * 60 * MINUTE
+DAY_MS = 24 * 60 * MINUTE
 RECENT_TRADES = 1_000
+AVERAGE_MINUTES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +37,78 @@ class Tick:
 class Feed:
     """Walks one symbol's candles; ``minute`` is the open time (ms) of the running one."""
 
-    def __init__(self, series: Series, instrument: Instrument, funding: Funding) -> None:
+    def __init__(
+        self,
+        series: Series,
+        instrument: Instrument,
+        funding: Funding,
+        tape: Tape | None = None,
+        quotes: Quotes | None = None,
+    ) -> None:
         self.series = series
         self.instrument = instrument
         self.funding = funding
+        self.tape = tape
+        self.quotes = quotes
+        self.quote: Quote | None = None
         self.price = ZERO
         self.time = 0
         self.minute = 0
         self.candle: Ticks | None = None
         self.update_id = 10_000_000
+        self.ladder = Ladder()
+        self.marked = ZERO
         self.recent: deque[Tick] = deque(maxlen=RECENT_TRADES)
         self._row = -1
         self._running: Bar | None = None
         self._trade_id = 1_000_000
         self._day_of = -1
         self._closed_day: Bar | None = None
+        self._closed_at = -1
+        self._closed_bars: dict[tuple[str, int], Bar | None] = {}
+        self._average_of = -1
+        self._averaged = (0.0, 0.0)
 
     @property
     def symbol(self) -> str:
         """The symbol's name."""
         return self.instrument.symbol
+
+    @property
+    def mark(self) -> Decimal:
+        """The mark price: the last price unless another rule holds."""
+        return self.marked or self.price
+
+    @property
+    def bid(self) -> Decimal:
+        """The market's best bid."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[0]
+
+    @property
+    def ask(self) -> Decimal:
+        """The market's best ask."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[1]
+
+    def book(self, count: int) -> tuple[Side, Side]:
+        """Bids and asks as price -> quantity texts, best first."""
+        self.ladder.open(self.instrument, self.bid, self.ask, self.update_id)
+        return self.ladder.sides(self.instrument, self.bid, self.ask, count)
+
+    def best(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Best bid and best ask as (price, quantity)."""
+        return self.ladder.best(self.instrument, self.bid, self.ask)
+
+    def book_change(self) -> BookChange:
+        """What has changed in the book since this was asked last."""
+        return self.ladder.change(self.instrument, self.bid, self.ask, self.update_id)
+
+    def rest(self, levels: Levels) -> bool:
+        """Show what accounts rest now; False when nothing has changed."""
+        if self.ladder.rested == levels:
+            return False
+        self.ladder.rested = levels
+        self.update_id += 1
+        return True
 
     def start(self, begin: int) -> None:
         """Stand at market time ``begin``: the price is the open there, else the last close."""
@@ -76,9 +133,11 @@ class Feed:
             price = float(self.candle.open)
             self._running = Bar(minute, minute + MINUTE, price, price, price, price, 0.0, 0.0)
 
-    def move(self, time: int, price: Decimal) -> Tick:
-        """A trade at ``price``; the running candle follows."""
-        tick = self._print(time, price)
+    def move(self, time: int, price: Decimal, trade: Trade | None = None) -> Tick:
+        """A trade at ``price``, as it was recorded or made up; the running candle follows."""
+        if self.quotes is not None:
+            self.quote = self.quotes.at(time, self.instrument.tick)
+        tick = self._print(time, price, trade)
         running, value = self._running, float(price)
         if running is not None:
             share = min(1.0, max(0.0, (time - self.minute) / MINUTE))
@@ -94,6 +153,12 @@ class Feed:
                 volume * value,
             )
         return tick
+
+    def recorded(self) -> list[list[Trade]]:
+        """The running minute's recorded trades by second; empty where there are none."""
+        if self.tape is None:
+            return []
+        return self.tape.minute(self.minute, self.instrument.tick, self.instrument.step)
 
     def minute_volume(self) -> Decimal:
         """The running minute's recorded volume, in base currency."""
@@ -117,20 +182,17 @@ class Feed:
             volume * close,
         )
 
-    def _print(self, time: int, price: Decimal) -> Tick:
+    def _print(self, time: int, price: Decimal, trade: Trade | None = None) -> Tick:
         self._trade_id += 1
         self.update_id += 1
-        step = self.instrument.step
-        tick = Tick(
-            self.symbol,
-            time,
-            price,
-            self.price or price,
-            step * (1 + self._trade_id % 7),
-            self._trade_id,
-            price < self.price or (price == self.price and self._trade_id % 2 == 0),
-            self.update_id,
-        )
+        number = self._trade_id
+        if trade is not None:
+            quantity, sold = trade.quantity, trade.buyer_maker
+        else:
+            quantity = self.instrument.step * (1 + number % 7)
+            sold = price < self.price or (price == self.price and number % 2 == 0)
+        before = self.price or price
+        tick = Tick(self.symbol, time, price, before, quantity, number, sold, self.update_id)
         self.price, self.time = price, time
         self.recent.append(tick)
         return tick
@@ -153,18 +215,48 @@ class Feed:
 
     def bar_at(self, interval: str, time: int) -> Bar | None:
         """The bar of ``interval`` that holds ``time``, as far as it is known."""
-        start = bar_start(interval, time)
-        found = self.bars(interval, start, start + 1)
-        return found[-1] if found else None
+        running, start = self._running, bar_start(interval, time)
+        if running is None or time < running.start:
+            found = self.bars(interval, start, start + 1)
+            return found[-1] if found else None
+        if interval == "1m":
+            return running
+        closed = self._closed(interval, start)
+        begun = closed or Bar(start, next_start(interval, start), running.open, *_rest(running))
+        return _merge(begun, running if closed else None)
+
+    def _closed(self, interval: str, start: int) -> Bar | None:
+        """What the minutes before the running one make of a bar; remembered for the minute."""
+        key = (interval, start)
+        if self._closed_at != self.minute:
+            self._closed_at = self.minute
+            self._closed_bars.clear()
+        if key not in self._closed_bars:
+            found = self.series.bars(interval, start, start + 1, self.minute)
+            self._closed_bars[key] = found[-1] if found else None
+        return self._closed_bars[key]
+
+    def average(self) -> float:
+        """The average price by volume of the last ``AVERAGE_MINUTES``, the running one included."""
+        if self._average_of != self.minute:
+            self._average_of = self.minute
+            rows = slice(
+                self.series.before(self.minute - (AVERAGE_MINUTES - 1) * MINUTE),
+                self.series.before(self.minute),
+            )
+            volume, close = self.series.volume[rows], self.series.close[rows]
+            self._averaged = (float(volume.sum()), float((volume * close).sum()))
+        volume_sum, value_sum = self._averaged
+        if self._running is not None:
+            volume_sum += self._running.volume
+            value_sum += self._running.quote_volume
+        return value_sum / volume_sum if volume_sum else float(self.price)
 
     def day(self) -> Bar | None:
         """The last 24 hours as one bar."""
         if self._day_of != self.minute:
-            start = self.minute - 24 * 60 * MINUTE
             self._day_of = self.minute
-            self._closed_day = _whole(
-                self.series.bars("15m", start, self.minute + MINUTE, self.minute)
-            )
+            self._closed_day = self.series.whole(self.minute - DAY_MS, self.minute)
         closed, running = self._closed_day, self._running
         if closed is None or running is None:
             return closed or running
@@ -176,21 +268,6 @@ class Feed:
             if funded > time:
                 return funded
         return (time // FUNDING_EVERY_MS + 1) * FUNDING_EVERY_MS
-
-
-def _whole(bars: list[Bar]) -> Bar | None:
-    if not bars:
-        return None
-    return Bar(
-        bars[0].start,
-        bars[-1].end,
-        bars[0].open,
-        max(bar.high for bar in bars),
-        min(bar.low for bar in bars),
-        bars[-1].close,
-        sum(bar.volume for bar in bars),
-        sum(bar.quote_volume for bar in bars),
-    )
 
 
 def _rest(bar: Bar) -> tuple[float, float, float, float, float]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from sandbox import errors
+from sandbox import errors, retired
 from sandbox.answers import Answer
-from sandbox.calls import COMMON, KEY, PUBLIC, SIGNED, Request, Route, Venue, http_request
+from sandbox.calls import COMMON, PUBLIC, REPEATED, SIGNED, Request, Route, Venue, http_request
 from sandbox.clock import wall_ms
 from sandbox.errors import ExchangeError
 from sandbox.faults import (
@@ -34,20 +34,20 @@ TRICKLE_S = 1.0
 class Gateway:
     """Answers the REST calls of all venues, and the calls that come by WebSocket."""
 
-    def __init__(self, venues: list[tuple[Venue, Routes]], retired: Mapping[str, str]) -> None:
+    def __init__(self, venues: list[tuple[Venue, Routes]], *, revived: bool) -> None:
         self._table = {
             key: (venue, route)
             for venue, routes in reversed(venues)
             for key, route in routes.items()
         }
         self._first = venues[0][0]
-        self._retired = retired
+        self._revived = revived
 
     async def handle(self, http: web.Request) -> web.StreamResponse:
         """Answer one HTTP request of a client."""
         body = (await http.read()).decode(errors="replace")
         request = http_request(http, body)
-        found = self._table.get((request.method, request.path))
+        found = self._find(request)
         if self._first.faults.silent:
             return _cut(http)
         venue, route = found if found else (self._first, None)
@@ -59,6 +59,12 @@ class Gateway:
         if struck == "trickle_response":
             return await _trickle(http, answer.raw)
         return answer.response()
+
+    def _find(self, request: Request) -> tuple[Venue, Route] | None:
+        found = self._table.get((request.method, request.path))
+        if found is None and self._revived:
+            found = self._table.get((request.method, retired.successor(request.path)))
+        return found
 
     async def answer(
         self, venue: Venue, route: Route | None, request: Request
@@ -104,7 +110,7 @@ class Gateway:
             headers |= venue.limits.charge(request.address, cost, wall_ms())
             account = authorise(venue, request, route)
             if venue.strict:
-                check_known(route, request.values)
+                check_known(route, request)
             if route.order and account:
                 headers |= venue.limits.count_order(account, wall_ms())
             return Answer(200, route.handler(venue.call(request, account)), headers)
@@ -116,9 +122,8 @@ class Gateway:
             return Answer(refusal.status, refusal.message if text else refusal.body(), headers)
 
     def _not_served(self, request: Request) -> Answer:
-        since = self._retired.get(request.path)
-        if since:
-            text = f"This endpoint was retired on {since}."
+        text = retired.refusal(request.path)
+        if text:
             return Answer(410, {"code": -1, "msg": text}, {})
         return Answer(404, NO_PATH | {"msg": f"Path {request.path} is not served."}, {})
 
@@ -179,11 +184,18 @@ def authorise(venue: Venue, request: Request, route: Route) -> str:
     return credentials.account
 
 
-def check_known(route: Route, values: Mapping[str, str]) -> None:
-    """Refuse parameters that the call does not have (−1104)."""
+def check_known(route: Route, request: Request) -> None:
+    """Refuse parameters that the call does not have (−1104), twice (−1101) or empty (−1105)."""
     if route.known is None:
         return
-    sent = set(values) - (COMMON if route.security in (KEY, SIGNED) else frozenset())
+    values = request.values
+    sent = set(values) - COMMON
     unread = sent - route.known
     if unread:
         raise errors.TOO_MANY_PARAMETERS(len(values) - len(unread), len(values))
+    for name, found in (request.repeated or {}).items():
+        if len(found) > 1 and name not in REPEATED:
+            raise errors.DUPLICATE_PARAMETER(name)
+    for name in route.known & sent:
+        if not values[name]:
+            raise errors.EMPTY(name)

@@ -6,24 +6,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sandbox.candles import Funding, Series, derive_rules, read_folder, read_funding
+from sandbox.candles import Funding, Series, derive_rules, read_folder, read_funding, read_series
 from sandbox.feed import Feed
 from sandbox.instruments import BUILT_IN, Instrument, read_instruments
 from sandbox.intervals import MINUTE
+from sandbox.lake_candles import funding_path, is_lake, read_lake
+from sandbox.mark import MarkRule, RecordedMark, SmoothedMark
 from sandbox.replay import Span
 from sandbox.settings import Settings, iso
 from sandbox.spot.instruments import BUILT_IN as SPOT_BUILT_IN
 from sandbox.spot.instruments import derive_spot_rules, read_spot_instruments
+from sandbox.tape import Quotes, Tape, read_quotes, read_tape
 from trading.errors import DataError, SettingsError
 
 
 def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
     """A feed for each candle file of a venue, with its rules and its funding.
 
-    For both venues the candles may stand in the subfolders ``usdm`` and ``spot``.
+    For both venues the candles may stand in the subfolders ``usdm`` and ``spot``; a lake has both.
     """
     folder = settings.candles / venue if (settings.candles / venue).is_dir() else settings.candles
-    series = read_folder(folder, settings.symbols)
+    series = (
+        read_lake(settings.candles, venue, settings.symbols, settings.begin, settings.end)
+        if is_lake(settings.candles)
+        else read_folder(folder, settings.symbols)
+    )
     if venue == "spot":
         own = (
             read_spot_instruments(settings.instruments)
@@ -35,6 +42,7 @@ def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
                 candles,
                 own.get(symbol) or SPOT_BUILT_IN.get(symbol) or derive_spot_rules(candles),
                 Funding(),
+                *_read_tapes(settings, folder, symbol),
             )
             for symbol, candles in series.items()
         }
@@ -45,6 +53,7 @@ def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
             candles,
             rules.get(symbol) or BUILT_IN.get(symbol) or derive_rules(candles),
             _read_funding(placed, symbol),
+            *_read_tapes(settings, folder, symbol),
         )
         for symbol, candles in series.items()
     }
@@ -64,10 +73,49 @@ def _read_rules(settings: Settings) -> dict[str, Instrument]:
 def _read_funding(settings: Settings, symbol: str) -> Funding:
     if settings.funding is not None:
         found = _first([settings.funding / f"{symbol}.parquet"])
+    elif is_lake(settings.candles):
+        found = _first([funding_path(settings.candles, symbol)])
     else:
         name = f"funding/{settings.candles.resolve().name}/{symbol}.parquet"
         found = _first(folder / name for folder in _parents(settings))
     return read_funding(found) if found else Funding()
+
+
+def _read_tapes(settings: Settings, folder: Path, symbol: str) -> tuple[Tape | None, Quotes | None]:
+    """Recorded trades and quotes of a symbol, each where it was recorded."""
+    paths = []
+    for given, kind in ((settings.trades, "trades"), (settings.quotes, "quotes")):
+        near = [base / kind / folder.resolve().name for base in folder.resolve().parents[:2]]
+        paths.append(_first(place / f"{symbol}.parquet" for place in ([given] if given else near)))
+    return (
+        read_tape(paths[0]) if paths[0] else None,
+        read_quotes(paths[1]) if paths[1] else None,
+    )
+
+
+def load_marks(settings: Settings, feeds: Mapping[str, Feed]) -> dict[str, MarkRule]:
+    """The rule of each symbol's mark price; none where it is the last price.
+
+    Recorded mark candles stand in ``--marks``, else in ``mark/<folder name>`` near the candles.
+    """
+    if settings.mark == "last":
+        return {}
+    if settings.mark == "smoothed":
+        return {symbol: SmoothedMark() for symbol in feeds}
+    folder = settings.candles / "usdm" if settings.venue == "both" else settings.candles
+    near = (base / "mark" / folder.resolve().name for base in folder.resolve().parents[:2])
+    found = settings.marks or next((path for path in near if path.is_dir()), None)
+    if found is None:
+        raise DataError(
+            f"{settings.candles}: no mark candles near it; give --marks DIR, or --mark smoothed"
+        )
+    return {symbol: _read_mark(found / f"{symbol}.parquet") for symbol in feeds}
+
+
+def _read_mark(path: Path) -> MarkRule:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; --mark recorded needs mark candles of each symbol")
+    return RecordedMark(read_series(path, traded=False))
 
 
 def _parents(settings: Settings) -> tuple[Path, ...]:

@@ -133,6 +133,7 @@ class Mischief:
             raise SettingsError("fault restart: rollback needs a checkpoint before it")
         for index, venue in enumerate(venues.all):
             venue.engine.thaw(self._checkpoint[str(index)])
+            venue.show_books(venue.feeds)
         span = {"from": self._mark, "to": venues.ledger.mark()}
         venues.ledger.write_event(venues.first.now, wall_ms(), "", "rollback", span)
 

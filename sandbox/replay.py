@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from sandbox.book import Quote
 from sandbox.candles import Bar
 from sandbox.clock import Clock, LockstepClock
 from sandbox.feed import Feed, Tick
 from sandbox.intervals import MINUTE
-from sandbox.numbers import ZERO
+from sandbox.mark import MarkRule
+from sandbox.numbers import ZERO, money
 from sandbox.path import next_stop, refine, turning_points
+from sandbox.tape import Trade
 
 # What of a minute's volume is at hand at its first print already.
 FIRST_SHARE = Decimal("0.25")
@@ -41,7 +44,16 @@ class Market(Protocol):
         """Sign of the net position in the symbol."""
 
     def levels(self, symbol: str) -> list[Decimal]:
-        """Prices at which something happens."""
+        """Last prices at which something happens."""
+
+    def mark_levels(self, symbol: str) -> list[Decimal]:
+        """Mark prices at which something happens."""
+
+    def set_quote(self, symbol: str, quote: Quote | None) -> None:
+        """The recorded best bid and ask from the next print on."""
+
+    def set_mark(self, symbol: str, mark: Decimal) -> None:
+        """The mark price from the next print on."""
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """The price at the start."""
@@ -67,6 +79,18 @@ class Span:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A part of a minute's path: it ends ``offset`` ms into the minute at ``price``.
+
+    ``trades`` are the recorded trades of that second, printed one after the other.
+    """
+
+    offset: int
+    price: Decimal
+    trades: tuple[Trade, ...] = ()
+
+
 @dataclass(eq=False)
 class Lane:
     """One symbol of one venue; ``used`` is what orders have taken of the minute's volume."""
@@ -75,8 +99,12 @@ class Lane:
     engine: Market
     feed: Feed
     bounded: bool
+    mark: MarkRule | None = None
     used: Decimal = ZERO
     given: Decimal | None = None
+    low_first: bool = False
+    goal: tuple[Decimal, Decimal] = (ZERO, ZERO)
+    trades: tuple[Trade, ...] = ()
 
     @property
     def name(self) -> str:
@@ -88,11 +116,50 @@ class Lane:
         self.feed.open_minute(minute)
         self.used, self.given = ZERO, None
 
-    def print(self, time: int, price: Decimal) -> Tick:
+    def aim(self, time: int, price: Decimal) -> None:
+        """Set out for ``price``: the mark price goes its own way meanwhile."""
+        if self.mark is not None:
+            self.goal = (price, self.mark.at(time, price, low_first=self.low_first))
+
+    def under_way(self, target: Decimal) -> bool:
+        """Whether price or mark price is not yet where it is to be."""
+        feed = self.feed
+        return feed.price != target or (self.mark is not None and feed.mark != self.goal[1])
+
+    def _mark_at(self, price: Decimal) -> Decimal:
+        """The mark price when the last price has come as far as ``price`` on the way it goes."""
+        (target, mark), feed = self.goal, self.feed
+        if price == target or feed.price == target:
+            return mark
+        share = (price - feed.price) / (target - feed.price)
+        return money(feed.mark + (mark - feed.mark) * share)
+
+    def levels(self) -> list[Decimal]:
+        """Last prices on the way at which something happens."""
+        found, marks = (
+            self.engine.levels(self.feed.symbol),
+            self.engine.mark_levels(self.feed.symbol),
+        )
+        if self.mark is None:
+            return found + marks
+        (target, mark), feed = self.goal, self.feed
+        if mark == feed.mark:
+            return found
+        shares = ((level - feed.mark) / (mark - feed.mark) for level in marks)
+        return found + [feed.price + (target - feed.price) * s for s in shares if 0 < s <= 1]
+
+    def print(self, time: int, price: Decimal, trade: Trade | None = None) -> Tick:
         """A trade at ``price``: the feed moves, the engine fills and triggers."""
         symbol = self.feed.symbol
-        tick = self.feed.move(time, price)
-        if self.bounded:
+        if self.mark is not None:
+            mark = self._mark_at(price)
+            self.feed.marked = mark
+            self.engine.set_mark(symbol, mark)
+        tick = self.feed.move(time, price, trade)
+        self.engine.set_quote(symbol, self.feed.quote)
+        if self.bounded and trade is not None:
+            self.engine.supply(symbol, trade.quantity)
+        elif self.bounded:
             self._supply(symbol, time)
         self.engine.on_price(symbol, price)
         return tick
@@ -118,11 +185,12 @@ class Desk:
     feeds: Mapping[str, Feed]
     audience: Audience
     bounded: bool = False
+    marks: Mapping[str, MarkRule] = field(default_factory=dict)
     lanes: list[Lane] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.lanes = [
-            Lane(self.venue, self.engine, feed, self.bounded)
+            Lane(self.venue, self.engine, feed, self.bounded, self.marks.get(feed.symbol))
             for _, feed in sorted(self.feeds.items())
         ]
 
@@ -162,6 +230,10 @@ class Replay:
             if feed.candle is not None:
                 feed.move(span.begin, feed.candle.open)
             lane.engine.set_price(feed.symbol, feed.price)
+            lane.aim(span.begin, feed.price)
+            if lane.mark is not None:
+                feed.marked = lane.goal[1]
+                lane.engine.set_mark(feed.symbol, feed.marked)
             if lane.bounded:
                 lane._supply(feed.symbol, span.begin)
 
@@ -179,18 +251,23 @@ class Replay:
         paths = {
             lane: self._path(lane, minute) for lane in self._lanes if lane.feed.candle is not None
         }
-        phases = max((len(path) for path in paths.values()), default=0)
-        for phase in range(phases):
-            await self._walk_phase(minute, {lane: path[phase] for lane, path in paths.items()})
+        for offset in sorted({leg.offset for path in paths.values() for leg in path}):
+            legs = {x: leg for x, path in paths.items() for leg in path if leg.offset == offset}
+            await self._walk_phase(max(self.now, minute + offset), legs)
 
-    def _path(self, lane: Lane, minute: int) -> list[tuple[int, Decimal]]:
+    def _path(self, lane: Lane, minute: int) -> list[Leg]:
         feed = lane.feed
         assert feed.candle is not None
+        recorded = feed.recorded()
+        if recorded:
+            lane.low_first = feed.candle.close > feed.candle.open
+            return [Leg(s[-1].time - minute, s[-1].price, tuple(s)) for s in recorded]
         exposure = lane.engine.exposure(feed.symbol)
         points = turning_points(feed.candle, exposure, f"{self._seed}:{lane.name}:{minute}")
-        if self._refine_ms is None:
-            return points
-        return refine(feed.price, points, self._refine_ms, feed.instrument.tick)
+        lane.low_first = points[0][1] < points[1][1]
+        if self._refine_ms is not None:
+            points = refine(feed.price, points, self._refine_ms, feed.instrument.tick)
+        return [Leg(offset, price) for offset, price in points]
 
     def _walking(self) -> list[Lane]:
         paced = self._refine_ms is not None
@@ -200,25 +277,35 @@ class Replay:
             if lane.feed.candle is not None and (paced or lane.engine.busy(lane.feed.symbol))
         ]
 
-    async def _walk_phase(self, minute: int, targets: Mapping[Lane, tuple[int, Decimal]]) -> None:
-        """Move all walking symbols to their targets; each trigger on the way is a step."""
-        time = minute + max(offset for offset, _ in targets.values())
+    async def _walk_phase(self, time: int, legs: Mapping[Lane, Leg]) -> None:
+        """Move all walking symbols to where their legs end; each trigger on the way is a step."""
+        for lane, leg in legs.items():
+            lane.aim(time, leg.price)
+            lane.trades = leg.trades
         still = self._refine_ms is not None  # a paced market also tells that nothing moved
         while True:
-            moving = [x for x in self._walking() if still or x.feed.price != targets[x][1]]
+            walking = [x for x in self._walking() if x in legs]
+            moving = [x for x in walking if still or x.trades or x.under_way(legs[x].price)]
             if not moving:
                 return
             still = False
             await self._reach(time)
-            ticks = [(lane, self._advance(lane, targets[lane][1], time)) for lane in moving]
+            ticks = [
+                (lane, tick)
+                for lane in moving
+                for tick in self._advance(lane, legs[lane].price, time)
+            ]
             await self._finish_step(time, {}, ticks)
             time += 1
 
-    def _advance(self, lane: Lane, target: Decimal, time: int) -> Tick:
+    def _advance(self, lane: Lane, target: Decimal, time: int) -> list[Tick]:
         feed = lane.feed
-        levels = lane.engine.levels(feed.symbol) if feed.price != target else []
+        if lane.trades:
+            trades, lane.trades = lane.trades, ()
+            return [lane.print(time, trade.price, trade) for trade in trades]
+        levels = lane.levels() if feed.price != target else []
         stop = next_stop(feed.price, target, levels, feed.instrument.tick)
-        return lane.print(time, stop)
+        return [lane.print(time, stop)]
 
     async def _close(self, minute: int) -> None:
         """Close the minute's candles and open the next minute, in one step."""
@@ -244,13 +331,17 @@ class Replay:
     def _settle_at_close(self, lane: Lane, time: int) -> None:
         """A minute that nobody needed to see walked still ends at its close."""
         candle = lane.feed.candle
-        if candle is not None and lane.feed.price != candle.close:
+        if candle is None:
+            return
+        lane.aim(time - 1, candle.close)
+        if lane.under_way(candle.close):
             lane.print(time, candle.close)
 
     def _open(self, lane: Lane, time: int) -> list[tuple[Lane, Tick]]:
         """The next minute's first trade; told only when somebody may care."""
         if lane.feed.candle is None:
             return []
+        lane.aim(time, lane.feed.candle.open)
         tick = lane.print(time, lane.feed.candle.open)
         told = self._refine_ms is not None or lane.engine.busy(lane.feed.symbol)
         return [(lane, tick)] if told else []

@@ -9,15 +9,15 @@ from contextlib import suppress
 from aiohttp import web
 
 from sandbox.assembly import Venues, assemble, make_clock, refine_ms
-from sandbox.clock import wall_ms
+from sandbox.clock import SteppedClock, wall_ms
 from sandbox.control import Control
 from sandbox.gateway import Gateway, Routes
 from sandbox.mischief import Mischief
 from sandbox.replay import Replay
 from sandbox.settings import Settings, iso
+from sandbox.spot import rest_retired
 from sandbox.spot import streams as spot_streams
 from sandbox.spot import ws_methods as spot
-from sandbox.spot.rest_orders import RETIRED
 from sandbox.state import StateFile
 from sandbox.usdm import streams as usdm_streams
 from sandbox.usdm import ws_methods as usdm
@@ -64,6 +64,8 @@ class SandboxServer:
         gateway = self._gateway()
         if self.exchange is not None:
             sockets = Sockets(self.exchange, usdm_streams.parse_stream)
+            if self.settings.retired and self.spot is None:
+                _add_roots(router, sockets)
             for form in ("ws", "stream"):
                 path = f"/{{category:market|public|private}}/{{form:{form}}}"
                 router.add_get(path, sockets.handle)
@@ -71,10 +73,9 @@ class SandboxServer:
             ws_api = WsApi(gateway, self.exchange, usdm.ROUTES, usdm.METHODS)
             router.add_get("/ws-fapi/v1", ws_api.handle)
         if self.spot is not None:
-            sockets = Sockets(self.spot, spot_streams.parse_stream)
-            for form in ("ws", "stream"):
-                router.add_get(f"/{{form:{form}}}", sockets.handle)
-                router.add_get(f"/{{form:{form}}}/{{tail:.+}}", sockets.handle)
+            revived = self.settings.retired
+            parse = spot_streams.parse_old_stream if revived else spot_streams.parse_stream
+            _add_roots(router, Sockets(self.spot, parse))
             ws_api = WsApi(gateway, self.spot, spot.ROUTES, spot.METHODS, self.spot.users)
             router.add_get("/ws-api/v3", ws_api.handle)
         router.add_route("*", "/{path:.*}", gateway.handle)
@@ -83,12 +84,11 @@ class SandboxServer:
     def _gateway(self) -> Gateway:
         served: list[tuple[object, Routes]] = []
         if self.spot is not None:
-            served.append((self.spot, spot.ROUTES))
+            old = rest_retired.ROUTES if self.settings.retired else {}
+            served.append((self.spot, {**spot.ROUTES, **old}))
         if self.exchange is not None:
             served.append((self.exchange, usdm.ROUTES))
-        return Gateway(
-            served, RETIRED if self.spot is not None and not self.settings.retired else {}
-        )  # type: ignore[arg-type]
+        return Gateway(served, revived=self.settings.retired)  # type: ignore[arg-type]
 
     async def start(self) -> str:
         """Listen, begin the replay, and give the base URL."""
@@ -134,6 +134,9 @@ class SandboxServer:
             # Status says it and the log has the cause; clients can still ask for their orders.
             logging.getLogger(__name__).exception("the replay stopped")
             self.replay.failed = True
+        finally:
+            if isinstance(self.clock, SteppedClock):
+                self.clock.finish()
 
     async def _keep_ledger(self) -> None:
         while True:
@@ -154,3 +157,10 @@ class SandboxServer:
         self.state.save()
         self.state.close()
         self.venues.ledger.close()
+
+
+def _add_roots(router: web.UrlDispatcher, sockets: Sockets) -> None:
+    """Streams under `/ws` and `/stream`: those of spot, or what futures had before 2026-04-23."""
+    for form in ("ws", "stream"):
+        router.add_get(f"/{{form:{form}}}", sockets.handle)
+        router.add_get(f"/{{form:{form}}}/{{tail:.+}}", sockets.handle)

@@ -11,9 +11,12 @@ from pathlib import Path
 from sandbox.intervals import MINUTE
 from trading.errors import SettingsError
 
-VENUES = ("usdm", "spot", "both")
-FILLS = ("whole", "volume")
-CLOCKS = ("real", "accelerated", "lockstep")
+CHOICES = {
+    "venue": ("usdm", "spot", "both"),
+    "clock": ("real", "accelerated", "lockstep", "stepped"),
+    "fills": ("whole", "volume"),
+    "mark": ("last", "smoothed", "recorded"),
+}
 MAX_PORT = 65_535
 
 
@@ -46,28 +49,34 @@ class Settings:
     strict: bool = True
     retired: bool = False
     count_orders: bool = True
+    mark: str = "last"
+    marks: Path | None = None
+    trades: Path | None = None
+    quotes: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.venue not in VENUES:
-            raise SettingsError(f"--venue {self.venue}: choose one of {', '.join(VENUES)}")
-        if self.clock not in CLOCKS:
-            raise SettingsError(f"--clock {self.clock}: choose one of {', '.join(CLOCKS)}")
+        for option, choices in CHOICES.items():
+            value = getattr(self, option)
+            if value not in choices:
+                raise SettingsError(f"--{option} {value}: choose one of {', '.join(choices)}")
         if not 0 <= self.port <= MAX_PORT:
             raise SettingsError(
                 f"--port {self.port}: give a port from 0 (a free one) to {MAX_PORT}"
             )
         if self.weight_limit is not None and self.weight_limit < 1:
             raise SettingsError(f"--weight-limit {self.weight_limit}: must be 1 or more")
-        if self.funding is not None and not self.funding.is_dir():
-            raise SettingsError(
-                f"--funding {self.funding}: no such folder; give one of SYMBOL.parquet files"
-            )
+        for option in ("funding", "marks", "trades", "quotes"):
+            folder = getattr(self, option)
+            if folder is not None and not folder.is_dir():
+                raise SettingsError(
+                    f"--{option} {folder}: no such folder; give one of SYMBOL.parquet files"
+                )
         if self.ledger is not None and self.ledger.is_dir():
             raise SettingsError(
                 f"--ledger {self.ledger}: is a folder; give the name of a file in it"
             )
-        if self.fills not in FILLS:
-            raise SettingsError(f"--fills {self.fills}: choose one of {', '.join(FILLS)}")
+        if self.marks is not None and self.mark != "recorded":
+            raise SettingsError("--marks is the folder of --mark recorded; give that, too")
         if self.venue == "usdm" and set(self.balances) - {"USDT"}:
             other = sorted(set(self.balances) - {"USDT"})[0]
             raise SettingsError(f"--balance {other}: USDⓈ-M margin is in USDT")

@@ -16,7 +16,7 @@ from trading.errors import DataError
 if TYPE_CHECKING:
     from sandbox.assembly import Venues
 
-VERSION = 1
+VERSION = 2
 
 
 class StateFile:
@@ -68,6 +68,7 @@ class StateFile:
             if name in rows:
                 venue.engine.thaw(rows[name])
                 venue.engine.at(begin)
+                venue.show_books(venue.feeds)
         if self._venues.usdm is not None and "listen_keys" in rows:
             self._venues.usdm.listen_keys = thaw(rows["listen_keys"])
         self.resumed = True

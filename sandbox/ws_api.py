@@ -83,7 +83,7 @@ class WsApi:
 
     async def handle(self, http: web.Request) -> web.WebSocketResponse:
         """One client's connection, until it closes."""
-        socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20)
+        socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(http)
         session = Session(socket, http.remote or "")
         self.sessions[session] = None

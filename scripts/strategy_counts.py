@@ -4,7 +4,8 @@ python scripts/strategy_counts.py [FOLDER] [--write] [--strategy NAME ...]
 
 FOLDER holds SYMBOL.parquet files; without it the 18 perpetuals of ``../shared/data`` are read where
 they are, else the bundled sample. An entry is a signal to enter, whether or not a position is open;
-a trade is what a back-test of the defaults made of them, without costs. ``--write`` puts the table
+a trade is what a back-test of the defaults made of them, without costs. What a strategy fits is
+fitted on the first half of a series, and counted on the second. ``--write`` puts the table
 into docs/strategies.md.
 """
 
@@ -25,7 +26,7 @@ from trading.candles import CandleColumns  # noqa: E402
 from trading.compiled import enable  # noqa: E402
 from trading.simulation import Costs, backtest  # noqa: E402
 from trading.simulation.run import decide  # noqa: E402
-from trading.strategies.base import ACTION, ENTER, Value  # noqa: E402
+from trading.strategies.base import ACTION, ENTER, Strategy, Value  # noqa: E402
 from trading.strategies.registry import get_strategy, strategy_names  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data" / "candles_1m" / "usdm"
@@ -37,12 +38,23 @@ SETTINGS: tuple[Mapping[str, Value], ...] = ({}, {"filters": "off"})
 HEADER = ("strategy", "entries", "symbols", "trades", "entries, no filters", "trades, no filters")
 
 
+def halved(
+    strategy: Strategy, candles: CandleColumns, params: dict[str, Value]
+) -> tuple[CandleColumns, dict[str, Value]]:
+    """The second half of the candles, and the parameters fitted on the first."""
+    middle = len(candles) // 2
+    fitted = strategy.learn(candles.rows(0, middle), strategy.resolve(params))
+    return candles.rows(middle, len(candles)), {**params, **fitted}
+
+
 def count(name: str, series: Sequence[CandleColumns], values: Mapping[str, Value]) -> list[int]:
     """Entries, symbols that had any, trades."""
     strategy = get_strategy(name)
     params = strategy.accepted(values)
     entries, symbols, trades = 0, 0, 0
     for candles in series:
+        if strategy.learns:
+            candles, params = halved(strategy, candles, params)
         found = int(np.count_nonzero(decide(strategy, candles, params)[:, ACTION] == ENTER))
         entries += found
         symbols += found > 0

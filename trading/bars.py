@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from trading.kernel import Buffer, kernel
 from trading.strategies.base import MORE_TFS
 
+NO_SIGNAL_CANDLE = 100
+"""Reason code of a base candle that closes no signal candle."""
+
 # A slot of the bar buffer: one higher candle in the making. A start below 0 means none.
 STARTED = 0
 OPEN = 1

@@ -123,6 +123,21 @@ class CandleColumns:
             self.interval_ms,
         )
 
+    def higher(self, length_ms: int) -> CandleColumns:
+        """Candles of ``length_ms``, as the exchange would have built them of these."""
+        starts = self.open_time - self.open_time % length_ms
+        first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
+        last = np.append(first[1:], len(starts)) - 1
+        return CandleColumns.of(
+            starts[first],
+            self.open[first],
+            np.maximum.reduceat(self.high, first),
+            np.minimum.reduceat(self.low, first),
+            self.close[last],
+            np.add.reduceat(self.volume, first),
+            length_ms,
+        )
+
     def candle(self, row: int) -> Candle:
         """The candle at one position."""
         return Candle(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from trading.bars import (
     BARS_SIZE,
@@ -19,17 +19,18 @@ from trading.bars import (
     HOURLY_AT,
     LENGTH,
     LOW,
+    NO_SIGNAL_CANDLE,
     OPEN,
     SIGNAL_AT,
     SLOT,
     STARTED,
     VOLUME,
     grow_bar,
-    new_bars,
 )
 from trading.candles import Candle, interval_name
-from trading.errors import DataError, ParameterError
+from trading.errors import DataError
 from trading.kernel import Buffer, bind, kernel
+from trading.setup import Setup
 from trading.strategies.base import (
     ACTION,
     ATR,
@@ -37,7 +38,6 @@ from trading.strategies.base import (
     ENTER,
     HOLD,
     LIMIT,
-    MORE_TFS,
     OUT_SIZE,
     REASON,
     SEEN,
@@ -51,19 +51,12 @@ from trading.strategies.base import (
 from trading.strategies.filters import (
     ADX_NOW,
     ATR_NOW,
-    FILTER_SIZE,
-    HOUR_MS,
-    REASON_TEXTS,
     TREND_NOW,
     filter_entry,
     filter_step,
-    filter_warmup,
-    filters_clear,
     hourly_step,
-    hourly_warmup,
 )
 
-NO_SIGNAL_CANDLE = 100
 ACTIONS = ("hold", "enter", "exit")
 
 
@@ -182,107 +175,6 @@ def push_candle(
             if open_time + base_ms >= bars[slot + STARTED] + length:
                 close_bar(bars, slot, filters, state, par, out)
     out[ATR] = filters[ATR_NOW]
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """A strategy with resolved parameters, laid out for the kernels."""
-
-    strategy: Strategy
-    params: Mapping[str, Value]
-    base_ms: int
-    signal_ms: int
-    filter_ms: int
-    hourly_ms: int
-    par: tuple[float, ...]
-    state_size: int
-    more: Mapping[int, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, strategy: Strategy, values: Mapping[str, Value], base_ms: int) -> Setup:
-        """Resolve ``values``; timeframes that base candles cannot form are a `ParameterError`."""
-        return cls.resolved(strategy, strategy.resolve(values), base_ms)
-
-    @classmethod
-    def resolved(cls, strategy: Strategy, params: Mapping[str, Value], base_ms: int) -> Setup:
-        """The same from parameters that are resolved already."""
-        filtered = strategy.filters_on(params)
-        needs_filter_tf = filtered or strategy.needs_atr(params)
-        setup = cls(
-            strategy=strategy,
-            params=params,
-            base_ms=base_ms,
-            signal_ms=strategy.signal_tf(params),
-            filter_ms=strategy.filter_tf(params) if needs_filter_tf else 0,
-            hourly_ms=HOUR_MS if filtered and params["hourly_trend"] == "on" else 0,
-            par=tuple(strategy.buffer(params)),
-            state_size=strategy.state_size(params),
-            more=strategy.more_tfs(params),
-        )
-        setup.check_more()
-        named = ("signal_tf", setup.signal_ms), ("filter_tf", setup.filter_ms)
-        for name, length in (*named, ("hourly_trend", setup.hourly_ms)):
-            if length % base_ms:
-                value = params.get(name, interval_name(length))
-                raise ParameterError(
-                    f"{strategy.name}: {name} = {value} cannot be built from candles of "
-                    f"{interval_name(base_ms)}; give a multiple of it"
-                )
-        return setup
-
-    def check_more(self) -> None:
-        """Refuse further timeframes that base candles cannot form, or too many of them."""
-        if len(self.more) > MORE_TFS or self.signal_ms in self.more:
-            raise ParameterError(
-                f"{self.strategy.name}: give at most {MORE_TFS} further timeframes, other than "
-                f"signal_tf = {interval_name(self.signal_ms)}"
-            )
-        for length in self.more:
-            if length % self.base_ms:
-                raise ParameterError(
-                    f"{self.strategy.name}: candles of {interval_name(length)} cannot be built "
-                    f"from candles of {interval_name(self.base_ms)}; give a multiple of it"
-                )
-
-    @property
-    def is_bare(self) -> bool:
-        """Whether signals are judged on base candles, and nothing but the strategy has a say."""
-        others = self.filter_ms or self.hourly_ms or self.more or self.strategy.own_levels
-        return self.signal_ms == self.base_ms and not others
-
-    @property
-    def step(self) -> Step:
-        """The strategy's step kernel."""
-        return type(self.strategy).step
-
-    def buffers(self) -> tuple[Buffer, Buffer, Buffer, Buffer, Buffer]:
-        """Fresh bars, filters, state, parameters and output, as lists."""
-        filters = [0.0] * FILTER_SIZE
-        filters_clear(filters)
-        bars = new_bars(self.signal_ms, self.filter_ms, self.hourly_ms, tuple(self.more))
-        out = [0.0] * OUT_SIZE
-        out[STOP_PRICE] = out[TARGET_PRICE] = out[CONFIDENCE] = math.nan
-        return bars, filters, [0.0] * self.state_size, list(self.par), out
-
-    def history_needed(self) -> dict[int, int]:
-        """Closed candles, by timeframe in ms, after which the history's beginning is forgotten."""
-        needed = {self.signal_ms: self.strategy.warmup(self.params)}
-        if self.filter_ms:
-            bars = filter_warmup(int(self.params["trend_span"]))
-            needed[self.filter_ms] = max(needed.get(self.filter_ms, 0), bars)
-        if self.hourly_ms:
-            needed[self.hourly_ms] = max(needed.get(self.hourly_ms, 0), hourly_warmup())
-        for length, candles in self.more.items():
-            needed[length] = max(needed.get(length, 0), candles)
-        return needed
-
-    def reason_text(self, out: Buffer) -> str:
-        """The sentence of a decision."""
-        code = int(out[REASON])
-        if code == NO_SIGNAL_CANDLE:
-            return f"between {interval_name(self.signal_ms)} candles"
-        template = self.strategy.reasons.get(code) or REASON_TEXTS[code]
-        return template.format(seen=out[SEEN], limit=out[LIMIT])
 
 
 @dataclass(frozen=True, slots=True)

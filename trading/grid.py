@@ -1,4 +1,5 @@
-"""Search grids: ``k=0.3:0.8:0.05`` (both ends included), ``k=0.4,0.5`` or ``k=0.5``.
+"""Search grids: ``k=0.3:0.8:0.05`` (both ends included), ``k=0.4,0.5`` or ``k=0.5``; ladders as
+``partial_take_profit=0.02:0.5;0.02:0.5,0.04:0.25``.
 
 Values are decimal until they are floats at last, so ``0.35`` is the float nearest to 0.35 and never
 0.35000000000000003. A grid is checked before a single combination exists.
@@ -144,10 +145,11 @@ def _draft(text: str, strategy: Strategy) -> _Range | Axis:
             f"{where} has no values; write NAME=FROM:TO:STEP, for example k=0.3:0.8:0.05"
         )
     parameter = strategy.parameter(name)
-    if ":" in body:
+    if ":" in body and parameter.kind != "ladder":
         return _draft_range(body, parameter, where)
-    items = [item.strip() for item in body.split(",")]
-    if not all(items):
+    # A ladder is written with commas, so ladders are told apart by semicolons; one may be empty.
+    items = [item.strip() for item in body.split(";" if parameter.kind == "ladder" else ",")]
+    if not all(items) and parameter.kind != "ladder":
         raise ParameterError(f"{where} has an empty value; write for example {name}=0.4,0.5")
     values = tuple(parameter.parse(item, where) for item in items)
     if len(set(values)) < len(values):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trading.errors import ParameterError
+from trading.rules import ExitRules
+
+LEAST_DISTANCE = 0.01
+"""Share of the price that must lie between a stop and the liquidation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +75,34 @@ def liquidation_price(
         if bracket_at(brackets, quantity * price) is bracket:
             return price
     return price
+
+
+def liquidation_distance(leverage: float, maintenance: float) -> float:
+    """Share of the entry price to the liquidation of isolated margin, on the nearer side.
+
+    A short gets there first: its maintenance margin grows with the price.
+    """
+    return (1.0 + 1.0 / leverage) / (1.0 + maintenance) - 1.0
+
+
+def check_stops(rules: ExitRules, owner: str) -> None:
+    """`ParameterError` where a stop does not lie :data:`LEAST_DISTANCE` before the liquidation.
+
+    Without leverage there is no liquidation. A stop by ATR is a price that only the entry knows:
+    there the emergency stop counts.
+    """
+    if rules.leverage <= 1.0:
+        return
+    stops = (rules.stop_loss, rules.emergency_stop, *(a.stop for a in rules.additions))
+    widest = max(stops)
+    if widest + LEAST_DISTANCE <= liquidation_distance(rules.leverage, rules.maintenance):
+        return
+    most = rules.leverage
+    while most > 1.0 and (widest + LEAST_DISTANCE > liquidation_distance(most, rules.maintenance)):
+        most = math.ceil(most) - 1.0
+    raise ParameterError(
+        f"{owner}: leverage = {rules.leverage:g} liquidates "
+        f"{liquidation_distance(rules.leverage, rules.maintenance):.1%} from the entry, and the "
+        f"widest stop of {widest:.1%} must lie {LEAST_DISTANCE:.0%} before that; give a leverage "
+        f"of {most:g} or less, or nearer stops"
+    )

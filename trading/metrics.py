@@ -1,5 +1,8 @@
 """Measures of a simulated run, each defined here and nowhere else.
 
+`Metrics` come from the sums that the kernels leave behind, also in a search of thousands,
+`Dealings` from the trades and fills of a single run (`trading.dealings`).
+
 Equity starts at 1 and is marked at each exit. Returns of UTC days are the change of that equity
 over each calendar day from the first to the last candle, 0 on a day without an exit. Ratios use
 365 days a year and are 0 where they are not defined.
@@ -56,6 +59,32 @@ class Metrics:
     cagr: float
     worst_trade: float
     days: int
+
+    def as_dict(self) -> dict[str, float | int]:
+        """The measures by name, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Dealings:
+    """Further measures of one run, of what was dealt and paid; amounts are shares of the equity at
+    the start, of which later trades pay more as it grows.
+
+    ``reward_to_risk``: mean net return of the trades that won over that of those that lost, as a
+    positive number (0 without either). ``drawdown_days``: the most UTC days in a row that ended
+    below an earlier peak of the equity, the last day of the run included. ``turnover``: notional
+    bought and sold, each as a share of the equity at the trade's entry, a year of 365 days.
+    ``fees``: paid on all fills. ``slippage``: what market fills paid beyond the price that they
+    were decided at; a part of the prices, so it is no further cost. ``funding``: paid less
+    received; 0 in a run without funding rates.
+    """
+
+    reward_to_risk: float
+    drawdown_days: int
+    turnover: float
+    fees: float
+    slippage: float
+    funding: float
 
     def as_dict(self) -> dict[str, float | int]:
         """The measures by name, for JSON."""

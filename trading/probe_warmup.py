@@ -113,7 +113,7 @@ def probe_warmup(
     needed = max(tf_ms * bars for tf_ms, bars in first.history_needed().items())
     longer = _lengthen(candles, 2 * max(shares[-1], 1.0) * needed, window)
     stream = decide(strategy, longer, params)
-    bars = {tf_ms: _bars(longer, tf_ms) for tf_ms in first.history_needed()}
+    bars = {tf_ms: longer.higher(tf_ms) for tf_ms in first.history_needed()}
     least = int(longer.open_time[0] + 2 * max(shares[-1], 1.0) * needed)
     low = max(int(np.searchsorted(longer.open_time, least)), len(longer) - len(candles), 1)
     high = len(longer) - window
@@ -236,20 +236,4 @@ def _piece(candles: CandleColumns, copy: int, span: int) -> CandleColumns:
     times = int(c.open_time[0]) + int(c.open_time[-1]) - c.open_time[::-1] - back
     return CandleColumns(
         times, c.close[::-1], c.high[::-1], c.low[::-1], c.open[::-1], c.volume[::-1], c.interval_ms
-    )
-
-
-def _bars(candles: CandleColumns, tf_ms: int) -> CandleColumns:
-    """Candles of ``tf_ms``, as the exchange would have built them."""
-    starts = candles.open_time - candles.open_time % tf_ms
-    first = np.flatnonzero(np.diff(starts, prepend=starts[0] - 1))
-    last = np.append(first[1:], len(starts)) - 1
-    return CandleColumns.of(
-        starts[first],
-        candles.open[first],
-        np.maximum.reduceat(candles.high, first),
-        np.minimum.reduceat(candles.low, first),
-        candles.close[last],
-        np.add.reduceat(candles.volume, first),
-        tf_ms,
     )

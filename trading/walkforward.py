@@ -115,8 +115,9 @@ def walk_forward(
     ``objective`` is a measure of `Metrics` or a function of it; more is better, the first of equals
     wins. A combination with fewer than ``least_trades`` in-sample trades is chosen only when all
     have fewer. Candles before a span only warm its indicators up; each span starts flat. Signals
-    are found once for all folds: a decision knows nothing but the candles before it. The folds run
-    on ``workers`` threads, which changes no result. Raises `DataError` for a fold without candles.
+    are found once for all folds: a decision knows nothing but the candles before it. Parameters
+    that a strategy fits are fitted in each fold, on its training span. The folds run on ``workers``
+    threads, which changes no result. Raises `DataError` for a fold without candles.
     """
     if not folds:
         raise ParameterError("walk-forward was given no folds; make some with rolling_folds")
@@ -126,15 +127,25 @@ def walk_forward(
         _need_candles(candles, fold.train_start, fold.train_end)
         _need_candles(candles, fold.test_start, fold.test_end)
     shared = workers if workers > 1 else None
-    searcher = Searcher(strategy, candles, grid, fixed, costs, threads=shared)
+    common = (
+        None if strategy.learns else Searcher(strategy, candles, grid, fixed, costs, threads=shared)
+    )
 
     def run(fold: Fold) -> FoldResult:
         # Threads are shared out once: among the folds, or else inside of each.
         inner = 1 if workers > 1 else None
+        fitted: dict[str, Value] = {}
+        searcher = common
+        if searcher is None:
+            # What a fold may know ends with its training span.
+            known = candles.slice(fold.train_start, fold.train_end)
+            fitted = strategy.learn(known, strategy.resolve(fixed))
+            searcher = Searcher(strategy, candles, grid, {**fixed, **fitted}, costs, threads=inner)
         learnt = searcher.search(fold.train_start, fold.train_end, threads=inner).results
         best = choose([row.metrics for row in learnt], score, least_trades)
         judged = searcher.backtest(best, fold.test_start, fold.test_end)
-        return FoldResult(fold, dict(grid[best]), len(learnt), learnt[best].metrics, judged)
+        chosen = {**fitted, **grid[best]}
+        return FoldResult(fold, chosen, len(learnt), learnt[best].metrics, judged)
 
     # The first fold alone: it compiles what the others use.
     first = run(folds[0])

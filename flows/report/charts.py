@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from flows.report import formats
+from flows.report.structures import Marks, structure_marks
 from flows.report.svg import (
     Box,
     Scale,
@@ -261,16 +262,20 @@ def trade_mark(trade: TradeMark, across: Scale, up: Scale) -> Markup:
     )
 
 
-def price_chart(key: str, title: str, bars: Bars, trades: Sequence[TradeMark]) -> Markup:
-    """Candles of the judged span with every trade on them."""
+def price_chart(
+    key: str, title: str, bars: Bars, trades: Sequence[TradeMark], marks: Marks | None = None
+) -> Markup:
+    """Candles of the judged span with every trade on them, and under them what ICT sees."""
     shown = merged(bars)
     box = Box(LEFT, 12, WIDTH - LEFT - RIGHT, 300)
     start, end = shown.times[0], shown.times[-1] + shown.interval_ms
     across = time_scale(start, end, box)
     up = Scale(*padded([*shown.highs, *shown.lows], 0.05), box.bottom, box.top)
     inside = [t for t in trades if start <= t.entry_time <= end and t.exit_time <= end]
+    under = [] if marks is None else [structure_marks(marks, across, up, box, (start, end))]
     body = [
         y_axis(box, up, formats.compact, 6),
+        *under,
         *candles(shown, across, up, box.width / len(shown.times)),
         x_axis(box, across, time_ticks(start, end)),
         *(trade_mark(trade, across, up) for trade in inside),

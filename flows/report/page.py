@@ -10,6 +10,7 @@ from flows.report.execution import execution_view
 from flows.report.models import model_views, models_lead
 from flows.report.quality import inputs_view, quality_view
 from flows.report.reading import Material
+from flows.report.sharing import sharing_view
 from flows.report.strategies import Evidence, overview, strategy_view
 from flows.report.tables import counted, joined
 from flows.report.views import Fact, Header, Page, StrategyView
@@ -28,6 +29,7 @@ def page_of(material: Material) -> Page:
         quality=quality_view(material.series, material.bad, left_out, material.oddities),
         strategies=tuple(one_strategy(material, entry) for entry in entries),
         strategies_lead=strategies_lead(manifest, entries),
+        sharing=sharing_view(material.ensemble),
         models=model_views(material.cards),
         models_lead=models_lead(material.cards),
         execution=execution_view(material.ledger),
@@ -55,6 +57,7 @@ def one_strategy(material: Material, entry: Row) -> StrategyView:
         trades=mine(material.trades),
         equity=mine(material.equity),
         bars=material.bars.get(own[1]),
+        marks=material.marks.get(own[1]),
     )
     return strategy_view(entry, evidence)
 

@@ -11,16 +11,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.report import formats
 from flows.report.charts import Bars
 from flows.report.execution import Ledger
 from flows.report.quality import BadRows, SeriesQuality
+from flows.report.structures import LIFETIME, Marks, marks_of
 from flows.steps.tried import BY_HAND
 from lake import tables
 from lake.manifest import Manifest
 from lake.release_reader import read_pointer, read_release
+from lake.releases import Ensemble, read_ensemble
 from lake.store import Lake, Partition
 from lake.tables import Table
-from trading.candles import interval_ms
+from trading.candles import interval_ms, interval_name
 
 Row = Mapping[str, Any]
 
@@ -42,10 +45,12 @@ class Material:
     equity: Sequence[Row]
     cards: Sequence[Row]
     bars: Mapping[str, Bars]
+    marks: Mapping[str, Marks]
     series: Sequence[SeriesQuality]
     bad: Sequence[BadRows]
     oddities: Sequence[str]
     ledger: Ledger
+    ensemble: Ensemble | None = None
 
 
 def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Material:
@@ -57,6 +62,7 @@ def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Materi
     manifest = made.model_dump(mode="json") if made is not None else None
     seen = min(made.as_of, as_of) if made is not None else as_of
     folds = research_rows(lake, tables.FOLDS, seen)
+    bars = read_bars(lake, manifest, folds, seen)
     return Material(
         as_of=as_of,
         manifest=manifest,
@@ -65,11 +71,13 @@ def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Materi
         trades=research_rows(lake, tables.TRADES, seen),
         equity=research_rows(lake, tables.EQUITY, seen),
         cards=read_cards(lake, seen),
-        bars=read_bars(lake, manifest, folds, seen),
+        bars=bars,
+        marks={symbol: read_marks(lake, symbol, shown, seen) for symbol, shown in bars.items()},
         series=read_series(lake, manifest, seen),
         bad=read_bad_rows(lake, seen),
         oddities=read_oddities(lake, manifest),
         ledger=read_ledger(lake, as_of),
+        ensemble=find_ensemble(lake, made),
     )
 
 
@@ -82,6 +90,13 @@ def find_manifest(lake: Lake, as_of: datetime, release_id: str | None) -> Manife
         return None
     manifest = read_release(lake.published, pointer.release_id).manifest
     return manifest if manifest.as_of <= as_of else None
+
+
+def find_ensemble(lake: Lake, manifest: Manifest | None) -> Ensemble | None:
+    """How the release shares the account, if it says so."""
+    if manifest is None:
+        return None
+    return read_ensemble(read_release(lake.published, manifest.release_id))
 
 
 def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, Any]]:
@@ -231,6 +246,19 @@ def bars_between(
         if data.num_rows:
             return columns_of(data, interval)
     return None
+
+
+def read_marks(lake: Lake, symbol: str, bars: Bars, as_of: datetime) -> Marks:
+    """Structures of the bars shown, as far as they were known at ``as_of``."""
+    interval = interval_name(bars.interval_ms)
+    first = formats.as_datetime(bars.times[0] - LIFETIME * bars.interval_ms)
+    rows = [
+        row
+        for partition in lake.partitions(tables.STRUCTURES, symbol=symbol, interval=interval)
+        if partition.values["month"] >= f"{first:%Y-%m}"
+        for row in rows_of(lake, partition, as_of)
+    ]
+    return marks_of(rows, bars.interval_ms, bars.times[-1] + bars.interval_ms)
 
 
 def columns_of(data: pa.Table, interval: str) -> Bars:

@@ -19,6 +19,7 @@ from flows.report.charts import (
     fold_chart,
     price_chart,
 )
+from flows.report.structures import Marks
 from flows.report.surfaces import Slice, heat_map, slices, varying
 from flows.report.views import (
     BAD,
@@ -58,6 +59,7 @@ class Evidence:
     trades: Sequence[Row] = ()
     equity: Sequence[Row] = ()
     bars: Bars | None = None
+    marks: Marks | None = None
 
 
 def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
@@ -68,7 +70,7 @@ def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
     params = entry.get("params") or {}
     trades = [trade_of(row) for row in evidence.trades if row["sample"] == OUT]
     equity = equity_view(key, evidence, trades)
-    price = price_view(key, evidence.bars, trades)
+    price = price_view(key, evidence.bars, trades, evidence.marks)
     spans = [fold_span(row) for row in evidence.folds]
     surfaces = surface_groups(key, evidence.searches, params)
     parts = {
@@ -207,11 +209,13 @@ def compounded(trades: Sequence[TradeMark], folds: Sequence[Row]) -> Curve:
     return Curve((*times, end), (*values, equity))
 
 
-def price_view(key: str, bars: Bars | None, trades: Sequence[TradeMark]) -> Markup | None:
+def price_view(
+    key: str, bars: Bars | None, trades: Sequence[TradeMark], marks: Marks | None
+) -> Markup | None:
     """Trades on the candles of the judged span."""
     if bars is None or not bars.times:
         return None
-    return price_chart(f"{key}-price", "Price and out-of-sample trades", bars, trades)
+    return price_chart(f"{key}-price", "Price and out-of-sample trades", bars, trades, marks)
 
 
 def fold_span(row: Row) -> FoldSpan:

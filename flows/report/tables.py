@@ -55,23 +55,35 @@ SHARES = frozenset(
         "worst_trade",
         "positive_folds",
         "better_folds",
+        "fees",
+        "slippage",
+        "funding",
     }
 )
-RATIOS = frozenset({"sharpe", "sortino", "calmar", "profit_factor"})
-OF_TRADES = RATIOS | {"win_rate", "expectancy", "worst_trade"}
-COUNTS = frozenset({"out_of_sample_trades", "trades", "days", "test_rows", "lookahead"})
+RATIOS = frozenset({"sharpe", "sortino", "calmar", "profit_factor", "reward_to_risk", "turnover"})
+OF_TRADES = (RATIOS - {"turnover"}) | {"win_rate", "expectancy", "worst_trade"}
+COUNTS = frozenset(
+    {"drawdown_days", "out_of_sample_trades", "trades", "days", "test_rows", "lookahead"}
+)
 
 MEASURES = (
     ("total_return", "Total return"),
     ("sharpe", "Sharpe ratio"),
     ("sortino", "Sortino ratio"),
     ("calmar", "Calmar ratio"),
+    ("cagr", "Growth a year"),
     ("max_drawdown", "Maximum drawdown"),
+    ("drawdown_days", "Longest drawdown, days"),
     ("win_rate", "Win rate"),
     ("profit_factor", "Profit factor"),
+    ("reward_to_risk", "Average reward to risk"),
     ("expectancy", "Mean return of a trade"),
     ("worst_trade", "Worst trade"),
     ("exposure", "Time in the market"),
+    ("turnover", "Turnover a year, times the equity"),
+    ("fees", "Fees paid"),
+    ("slippage", "Slippage paid"),
+    ("funding", "Funding paid"),
     ("trades", "Trades"),
     ("days", "Days"),
 )

@@ -144,6 +144,15 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """How the strategies share the account; no grids without an ensemble."""
+
+    lead: str
+    weights: Grid | None = None
+    regimes: Grid | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """The whole report."""
 
@@ -152,6 +161,7 @@ class Page:
     quality: Quality
     strategies: tuple[StrategyView, ...]
     strategies_lead: str
+    sharing: Sharing
     models: tuple[ModelView, ...]
     models_lead: str
     execution: Execution
@@ -161,6 +171,7 @@ class Page:
             ("inputs", "What was read"),
             ("quality", "Data quality"),
             ("strategies", "Strategies"),
+            ("ensemble", "Ensemble"),
             ("models", "Models"),
             ("execution", "Execution"),
         )

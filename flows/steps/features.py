@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.steps.ict_columns import ict_version, is_worth_compiling, known_after_bars
 from flows.steps.made_from import (
     MARK,
     SQL,
@@ -30,6 +31,7 @@ from flows.steps.made_from import (
     month_start,
     write_known,
 )
+from flows.steps.market import start_compiling
 from lake.store import Lake, Partition
 from lake.tables import BARS, CANDLES, FEATURES, RAW_FUNDING, Table
 from trading.candles import interval_ms
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 INTERVALS = ("3m", "5m", "15m", "1h", "4h", "1d")
 FEATURE_INTERVAL = "15m"
 HIGHER = {"hours": "1h", "four_hours": "4h", "days": "1d"}
+ICT_INTERVALS = {"ict_quarters": "15m", "ict_hours": "1h"}
 LOOKBACK = timedelta(days=28)
 SPARSE_VENUES = ("upbit",)
 _MODELS = (
@@ -53,6 +56,7 @@ _MODELS = (
     "context",
     "funding",
     "calendar",
+    "ict",
     "features",
 )
 
@@ -167,7 +171,11 @@ def build_features(
     written = skipped = rows = 0
     built: list[str] = []
     compared = tuple(sorted({*symbols, *(universe or ())}))
-    for month in _months(lake, venue, symbols):
+    months = _months(lake, venue, symbols)
+    compiled = is_worth_compiling(len(months) * len(symbols))
+    if compiled:
+        start_compiling()
+    for month in months:
         present = _present(lake, venue, compared, month)
         wanted = [symbol for symbol in symbols if symbol in present]
         mark = _features_mark(lake, venue, present, month, as_of)
@@ -175,7 +183,7 @@ def build_features(
         if all(is_current(lake, FEATURES, mark, {**names, "symbol": s}) for s in wanted):
             skipped += len(wanted)
             continue
-        tables = _features_of_month(lake, venue, present, wanted, month, as_of)
+        tables = _features_of_month(lake, venue, present, wanted, month, as_of, compiled)
         for symbol in wanted:
             ref = write_known(
                 lake,
@@ -235,7 +243,7 @@ def _features_mark(
             for partition in partitions:
                 name = partition.path.relative_to(lake.root).as_posix()
                 contents[name] = content_of(lake, partition, until)
-    recipe = "\n".join(load_sql(f"features/{name}") for name in _MODELS)
+    recipe = "\n".join([ict_version(), *(load_sql(f"features/{name}") for name in _MODELS)])
     return mark_of(recipe, contents)
 
 
@@ -246,6 +254,7 @@ def _features_of_month(
     wanted: Sequence[str],
     month: str,
     as_of: datetime,
+    compiled: bool,
 ) -> dict[str, pa.Table]:
     """Features of the ``wanted`` symbols in one month, compared with all of ``symbols``."""
     sources: dict[str, list[pa.Table]] = {"candles": [], "bars": [], "funding": []}
@@ -264,7 +273,8 @@ def _features_of_month(
         name: pa.concat_tables(parts, promote_options="default") if parts else _NO_FUNDING
         for name, parts in sources.items()
     }
-    return compute_features(tables, symbols, month_start(month), until, wanted)
+    first = month_start(month)
+    return compute_features(tables, symbols, first, until, wanted, compiled=compiled)
 
 
 _NO_FUNDING = pa.table(
@@ -282,20 +292,25 @@ def compute_features(
     first_time: datetime,
     until_time: datetime,
     wanted: Sequence[str] | None = None,
+    *,
+    compiled: bool = False,
 ) -> dict[str, pa.Table]:
     """Run the feature models over ``candles``, ``bars`` and ``funding`` held in memory.
 
     Pure. The tables carry ``symbol`` and, for bars, ``interval`` columns; rows of the result are
     the 15-minute bars that open in [first_time, until_time), sorted, with `feature_names`.
-    ``wanted``: the symbols of the result; all of them by default.
+    ``wanted``: the symbols of the result; all of them by default. ``compiled``: find structures
+    with compiled kernels, which changes nothing but the time.
     """
+    chosen = symbols if wanted is None else wanted
+    structures = known_after_bars(tables["bars"], chosen, compiled=compiled)
     with connect() as connection:
-        for name, table in tables.items():
+        for name, table in {**tables, "ict_bars": structures}.items():
             connection.register(name, table)
         _compare_symbols(connection, symbols)
         span = {"first_time": first_time, "until_time": until_time}
         results = {}
-        for symbol in symbols if wanted is None else wanted:
+        for symbol in chosen:
             _groups_of(connection, symbol)
             table = connection.sql(load_sql("features/features"), params=span).to_arrow_table()
             results[symbol] = table.drop_columns(["symbol"])
@@ -328,7 +343,14 @@ def _groups_of(connection: duckdb.DuckDBPyConnection, symbol: str) -> None:
     for name, interval in HIGHER.items():
         params = {**own, "interval": interval, "interval_ms": interval_ms(interval)}
         _create(connection, name, "higher", params)
+    for name, interval in ICT_INTERVALS.items():
+        connection.execute(
+            f"create or replace temp table {name} as "
+            "from ict_bars where symbol = $symbol and interval = $interval order by open_time",
+            {**own, "interval": interval},
+        )
     _create(connection, "context", "context")
+    _create(connection, "ict", "ict")
     _create(connection, "relative", "relative")
     _create(connection, "funding_rates", "funding", own)
     _create(connection, "calendar", "calendar")

@@ -12,6 +12,7 @@ import numpy as np
 from flows.steps.plateau import Approved, approve
 from flows.steps.question import Question
 from trading.candles import DAY_MS, CandleColumns, Floats
+from trading.dealings import dealings_of_all
 from trading.gates import Evidence, Verdict, judge
 from trading.grid import check_memory
 from trading.metrics import Metrics
@@ -87,6 +88,7 @@ def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
         walk, tried.daily_returns, effective, neighbours, current_return(question, candles, folds)
     )
     beside = one_step_returns(question.long_grid, returns, winner)
+    tests = [fold.out_of_sample for fold in walk.folds]
     robust = measure_robustness(strategy, candles, fixed, costs, walk, beside)
     return Judgement(
         walk=walk,
@@ -97,6 +99,7 @@ def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
         evidence=evidence,
         verdicts=judge(evidence) + robust.verdicts(),
         measures=out_of_sample(walk.metrics, evidence, len(question.trials), effective)
+        | dealings_of_all(tests, walk.daily_returns, costs).as_dict()
         | asdict(robust),
     )
 

@@ -16,7 +16,7 @@ carries a hash of everything it was made from, so that the same question is answ
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from flows.provenance import stable_json
@@ -89,6 +89,7 @@ def optimize(
     candles = load_candles(lake, settings.venue, symbol, as_of)
     _check_span(candles, question)
     start_compiling()
+    question = _fitted(question, candles)
     judgement = judge_long_history(question, candles)
     return _store(lake, question, key, candles, judgement)
 
@@ -119,6 +120,19 @@ def _ask(
         released=released_params(lake, strategy.name, symbol, as_of),
         fingerprint=fingerprint,
     )
+
+
+def _fitted(question: Question, candles: CandleColumns) -> Question:
+    """The question with the parameters that the strategy fits, from before the recent days.
+
+    The recent days rank what was fitted without them; each fold of the walk-forward fits its own.
+    """
+    if not question.strategy.learns:
+        return question
+    end = int(candles.open_time[-1]) + candles.interval_ms
+    known = candles.slice(None, end - question.settings.recent_days * DAY_MS)
+    fitted = question.strategy.learn(known, question.strategy.resolve(question.fixed))
+    return replace(question, fixed={**question.fixed, **fitted})
 
 
 def released_params(lake: Lake, strategy: str, symbol: str, as_of: datetime) -> Params | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flows.provenance import git_commit
+from flows.steps.blending import blend
 from flows.steps.optimize import OptimizeEntry
 from lake.partitions import PartitionRef
 from lake.releases import (
@@ -72,19 +73,21 @@ def publish(
 ) -> PublishResult:
     """Publish one release of all strategies and models; the same content again changes nothing.
 
-    ``now`` is wall time. The fingerprint holds every partition that was read, from the raw candles
-    on. Raises `DataError` when no strategy has a result.
+    It says also how its strategies share the account (`flows.steps.blending`). ``now`` is wall
+    time. The fingerprint holds every partition that was read, from the raw candles on. Raises
+    `DataError` when no strategy has a result.
     """
     if not entries:
         raise DataError("there is nothing to publish: no strategy has a result for any symbol")
     strategies = tuple(found.entry for found in entries)
+    ensemble, bars = blend(lake, as_of, entries)
     candidate = Candidate(
         as_of=as_of,
-        fingerprint=fingerprint_of(lake, as_of, entries, trained),
+        fingerprint=fingerprint_of(lake, as_of, entries, trained, bars),
         flow_run=flow_run,
         git_commit=git_commit(),
         strategies=strategies,
-        files=tuple(file for model in trained for file in model.files),
+        files=(ensemble, *(file for model in trained for file in model.files)),
         left_out=tuple(
             LeftOut(symbol=item.symbol, reason=item.reason)
             for item in sorted(left_out, key=lambda item: (item.symbol, item.reason))
@@ -109,10 +112,14 @@ def fingerprint_of(
     as_of: datetime,
     entries: Sequence[OptimizeEntry],
     trained: Sequence[Trained],
+    bars: Sequence[PartitionRef] = (),
 ) -> tuple[PartitionRef, ...]:
-    """Partitions read by searches and training, and the raw candles that they were checked from."""
+    """Partitions read by searches, training and for the regimes, and the raw candles that they were
+    checked from.
+    """
     read = {ref.path: ref for found in entries for ref in found.fingerprint}
     read |= {ref.path: ref for model in trained for ref in model.fingerprint}
+    read |= {ref.path: ref for ref in bars}
     checked = [ref for ref in read.values() if (ref.layer, ref.table) == ("checked", CANDLES.name)]
     for ref in checked:
         read |= {raw.path: raw for raw in lake.fingerprint(RAW_CANDLES, as_of, **ref.partition)}

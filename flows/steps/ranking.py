@@ -10,6 +10,7 @@ import numpy as np
 from flows.steps.judging import Judgement, Measures, fold_objective
 from flows.steps.question import Params, Question
 from trading.candles import DAY_MS, CandleColumns, Floats
+from trading.dealings import dealings_of
 from trading.overfitting import deflated_sharpe, sharpe_ratios
 from trading.simulation import BacktestResult, SearchRow, backtest, search
 
@@ -75,7 +76,8 @@ def rank_recent(question: Question, candles: CandleColumns, judgement: Judgement
         question.costs,
         trade_from_ms=start,
     )
-    measures: Measures = {**asdict(run.metrics), "window_days": settings.recent_days}
+    dealt = dealings_of(run, question.costs).as_dict()
+    measures: Measures = {**asdict(run.metrics), **dealt, "window_days": settings.recent_days}
     return Recent(chosen, approved, measures, tuple(found.results), run)
 
 

@@ -33,6 +33,7 @@ class NewAlgo:
     price_protect: bool = False
     activate_price: Decimal = ZERO
     callback_rate: Decimal = ZERO
+    prevention: str = "EXPIRE_MAKER"
 
 
 def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
@@ -48,9 +49,10 @@ def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
     if request.close_position and _close_exists(account, request):
         raise errors.CLOSE_EXISTS()
     algo = _build(core, account, request)
+    price = market.working_price(algo.working_type)
     if algo.trailing:
-        _follow(algo, market.price)
-    if algo.crossed(market.price):
+        _follow(algo, price)
+    if algo.crossed(price):
         raise errors.WOULD_TRIGGER()
     account.algos[algo.algo_id] = algo
     account.open_algos[algo.algo_id] = algo
@@ -107,6 +109,7 @@ def _build(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
         update_time=core.now,
         activate_price=request.activate_price,
         callback_rate=request.callback_rate,
+        prevention=request.prevention,
     )
 
 
@@ -143,15 +146,20 @@ def _follow(algo: AlgoOrder, price: Decimal) -> bool:
     return False
 
 
-def on_price(core: Core, account: Account, symbol: str, price: Decimal) -> None:
-    """Carry trailing stops to ``price`` and fire what it crosses, oldest first."""
+def on_price(core: Core, account: Account, symbol: str) -> None:
+    """Carry trailing stops to the price they watch and fire what it crosses, oldest first.
+
+    An order with price protection waits while mark and last price are too far apart.
+    """
+    market = core.markets[symbol]
     for algo in list(account.open_algos.values()):
         if algo.symbol != symbol or not algo.open:
             continue
+        price = market.working_price(algo.working_type)
         if algo.trailing and _follow(algo, price):
             algo.update_time = core.now
             core.tell_algo(algo)
-        if algo.crossed(price):
+        if algo.crossed(price) and not (algo.price_protect and market.torn):
             _fire(core, account, algo)
 
 
@@ -176,6 +184,7 @@ def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
         stop_price=algo.level,
         working_type=algo.working_type,
         price_protect=algo.price_protect,
+        prevention=algo.prevention,
     )
     first_event = len(core.events)
     algo.child_type = child_type

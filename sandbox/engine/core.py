@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from sandbox.copies import copier
 from sandbox.engine.model import (
     Account,
     AccountChanged,
@@ -17,10 +17,13 @@ from sandbox.engine.model import (
     Market,
     Order,
     OrderChanged,
+    Position,
 )
 from sandbox.errors import BAD_SYMBOL
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO
+
+copy_order, copy_algo, copy_position = copier(Order), copier(AlgoOrder), copier(Position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +73,36 @@ class Core:
         self.last_algo_id += 1
         return self.last_algo_id
 
+    def next_trade_id(self) -> int:
+        """A new id of a trade; both sides of a trade between accounts carry the same."""
+        self.last_trade_id += 1
+        return self.last_trade_id
+
+    def resting(self, symbol: str) -> list[Order]:
+        """The open orders of all accounts in ``symbol``: every one of them has a limit price."""
+        return [
+            order
+            for account in self.accounts.values()
+            for order in account.open_orders.values()
+            if order.symbol == symbol
+        ]
+
     def tell_order(self, order: Order, execution: str, fill: Fill | None = None) -> None:
         """Record a change of ``order`` as it is now."""
-        self.events.append(OrderChanged(order.account, self.now, execution, copy.copy(order), fill))
+        self.events.append(
+            OrderChanged(order.account, self.now, execution, copy_order(order), fill)
+        )
 
     def tell_algo(self, algo: AlgoOrder) -> None:
         """Record a change of ``algo`` as it is now."""
-        self.events.append(AlgoChanged(algo.account, self.now, copy.copy(algo)))
+        self.events.append(AlgoChanged(algo.account, self.now, copy_algo(algo)))
 
     def tell_account(
         self, account: Account, reason: str, change: Decimal, symbols: tuple[str, ...]
     ) -> None:
         """Record the wallet and the named positions as they are now."""
-        positions = tuple(copy.copy(account.position(symbol)) for symbol in symbols)
-        marks = tuple(self.markets[symbol].price for symbol in symbols)
+        positions = tuple(copy_position(account.position(symbol)) for symbol in symbols)
+        marks = tuple(self.markets[symbol].mark for symbol in symbols)
         self.events.append(
             AccountChanged(
                 account.name,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import errors, freezing
-from sandbox.engine import algos, liquidation, margin, orders, settle
+from sandbox import book, errors, freezing
+from sandbox.engine import algos, liquidation, margin, matching, orders, settle
 from sandbox.engine.core import Core, Fees
 from sandbox.engine.model import (
     Account,
@@ -71,6 +71,10 @@ class Engine:
         )
         return (total > 0) - (total < 0)
 
+    def resting(self, symbol: str) -> book.Levels:
+        """Bids and asks that accounts rest: price -> quantity."""
+        return book.levels(self.core.resting(symbol))
+
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
         """Bound what may fill until the next print (None: without bound)."""
         self.core.markets[symbol].supply = quantity
@@ -83,26 +87,39 @@ class Engine:
         """The price at the start."""
         self.core.markets[symbol].price = price
 
+    def set_quote(self, symbol: str, quote: book.Quote | None) -> None:
+        """The recorded best bid and ask, which hold until the next ones."""
+        self.core.markets[symbol].quote = quote
+
+    def set_mark(self, symbol: str, mark: Decimal) -> None:
+        """The mark price, which holds until the next one; without any it is the last price."""
+        self.core.markets[symbol].mark_price = mark
+
     def on_price(self, symbol: str, price: Decimal) -> None:
         """A trade printed at ``price``: fill, fire, liquidate."""
         market = self.core.markets[symbol]
         market.price = price
         busy = [account for account in self.core.accounts.values() if account.busy(symbol)]
-        orders.match_resting(self.core, busy, symbol, price)
+        matching.match_resting(self.core, symbol, price)
         for account in busy:
-            algos.on_price(self.core, account, symbol, price)
+            algos.on_price(self.core, account, symbol)
             liquidation.check(self.core, account)
 
     def levels(self, symbol: str) -> list[Decimal]:
-        """Prices at which something happens: triggers, limits traded through, liquidations."""
+        """Last prices at which something happens: triggers, limits traded through."""
         core, tick = self.core, self.core.markets[symbol].instrument.tick
-        found: list[Decimal] = []
+        found = _triggers(core, symbol, "CONTRACT_PRICE")
         for account in core.accounts.values():
-            waiting = (a for a in account.open_algos.values() if a.symbol == symbol)
-            found.extend(a.level or a.activate_price for a in waiting)
             for order in account.open_orders.values():
                 if order.symbol == symbol:
                     found.append(order.price - tick if order.side == "BUY" else order.price + tick)
+        return [level for level in found if level > 0]
+
+    def mark_levels(self, symbol: str) -> list[Decimal]:
+        """Mark prices at which something happens: triggers, liquidations."""
+        core = self.core
+        found = _triggers(core, symbol, "MARK_PRICE")
+        for account in core.accounts.values():
             position = account.positions.get(symbol)
             if position is not None and position.amount:
                 found.append(margin.liquidation_price(core, account, position))
@@ -116,7 +133,7 @@ class Engine:
             position = account.positions.get(symbol)
             if position is None or not position.amount:
                 continue
-            payment = money(-position.amount * core.markets[symbol].price * rate)
+            payment = money(-position.amount * core.markets[symbol].mark * rate)
             if not payment:
                 continue
             if position.isolated:
@@ -191,3 +208,13 @@ class Engine:
         if account.busy(symbol):
             raise errors.MARGIN_TYPE_ORDERS()
         position.isolated = isolated
+
+
+def _triggers(core: Core, symbol: str, working_type: str) -> list[Decimal]:
+    """Where conditional orders that watch ``working_type`` trigger, or begin to trail."""
+    return [
+        algo.level or algo.activate_price
+        for account in core.accounts.values()
+        for algo in account.open_algos.values()
+        if algo.symbol == symbol and algo.working_type == working_type
+    ]

@@ -48,10 +48,10 @@ def check_band(market: Market, side: str, price: Decimal) -> None:
     """PERCENT_PRICE: a buy not above, a sell not below the band around the mark price."""
     instrument = market.instrument
     if side == "BUY":
-        highest = market.price * instrument.multiplier_up
+        highest = market.mark * instrument.multiplier_up
         if price > highest:
             raise errors.ABOVE_BAND(plain(highest - highest % instrument.tick))
     else:
-        lowest = market.price * instrument.multiplier_down
+        lowest = market.mark * instrument.multiplier_down
         if price < lowest:
             raise errors.BELOW_BAND(plain(lowest - lowest % instrument.tick + instrument.tick))

@@ -27,7 +27,7 @@ def check(core: Core, account: Account) -> None:
 
 
 def liquidate(core: Core, account: Account, position: Position) -> None:
-    """Cancel the symbol's orders and close at the mark price.
+    """Cancel the symbol's orders and close at the last price.
 
     The liquidation fee takes at most what margin is left; where a gap left less than nothing the
     insurance fund pays the rest (income INSURANCE_CLEAR), so an account never owes.
@@ -55,7 +55,7 @@ def liquidate(core: Core, account: Account, position: Position) -> None:
 
 
 def deleverage(core: Core, account: Account, position: Position, quantity: Decimal) -> None:
-    """Auto-deleveraging: the exchange takes ``quantity`` away at the mark price, without a fee."""
+    """Auto-deleveraging: the exchange takes ``quantity`` away at the last price, without a fee."""
     order = _forced(core, account, position, quantity, "adl_autoclose", core.next_order_id())
     price = core.markets[position.symbol].price
     settle.fill_order(core, order, quantity, price, maker=False, fee=ZERO, execution="CALCULATED")
@@ -91,6 +91,9 @@ def _forced(
 
 
 def _margin_left(core: Core, account: Account, position: Position) -> Decimal:
+    """The margin that is left when the position closes at the last price."""
+    closed = position.unrealised(core.markets[position.symbol].price)
     if position.isolated:
-        return position.isolated_wallet + money(margin.unrealised(core, position))
-    return account.cross_wallet + money(margin.cross_profit(core, account))
+        return position.isolated_wallet + money(closed)
+    others = margin.cross_profit(core, account) - margin.unrealised(core, position)
+    return account.cross_wallet + money(others + closed)

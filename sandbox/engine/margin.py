@@ -12,7 +12,7 @@ from sandbox.numbers import ONE, ZERO
 
 def notional(core: Core, position: Position) -> Decimal:
     """Absolute notional at the mark price."""
-    return abs(position.amount * core.markets[position.symbol].price)
+    return abs(position.amount * core.markets[position.symbol].mark)
 
 
 def maintenance(core: Core, position: Position) -> Decimal:
@@ -31,7 +31,7 @@ def unrealised(core: Core, position: Position) -> Decimal:
     """Unrealised profit at the mark price."""
     if not position.amount:
         return ZERO
-    return position.unrealised(core.markets[position.symbol].price)
+    return position.unrealised(core.markets[position.symbol].mark)
 
 
 def opening_quantity(position: Position, side: str, quantity: Decimal) -> Decimal:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from sandbox.book import Quote, best_quotes
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO, money
 
 OPEN_ORDER = ("NEW", "PARTIALLY_FILLED")
-OPEN_ALGO = ("NEW", "TRIGGERING", "TRIGGERED")
 STOP_TYPES = ("STOP", "STOP_MARKET")
 PROFIT_TYPES = ("TAKE_PROFIT", "TAKE_PROFIT_MARKET")
 TRAILING = "TRAILING_STOP_MARKET"
@@ -47,6 +47,13 @@ class Order:
     price_protect: bool = False
     algo_id: int = 0
     good_till: int = 0
+    prevention: str = "EXPIRE_MAKER"
+    queued: int = 0
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Its place in time at its price: an amendment for more, or of the price, loses it."""
+        return (self.queued or self.order_id, self.order_id)
 
     @property
     def open(self) -> bool:
@@ -95,6 +102,7 @@ class AlgoOrder:
     actual_price: Decimal = ZERO
     actual_quantity: Decimal = ZERO
     reject_reason: str = ""
+    prevention: str = "EXPIRE_MAKER"
 
     @property
     def open(self) -> bool:
@@ -235,25 +243,47 @@ Event = OrderChanged | AlgoChanged | AccountChanged | ConfigChanged | Income
 
 @dataclass(slots=True)
 class Market:
-    """What the engine knows of a symbol: its rules and its last price (also its mark price).
+    """What the engine knows of a symbol: its rules, its last price and its mark price.
 
-    ``supply`` bounds what may fill until the next print (None: without bound).
+    ``mark_price`` 0 means that the mark price is the last price. ``supply`` bounds what may fill
+    until the next print (None: without bound).
     """
 
     instrument: Instrument
     price: Decimal = ZERO
     funding_rate: Decimal = ZERO
     supply: Decimal | None = None
+    mark_price: Decimal = ZERO
+    quote: Quote | None = None
+
+    @property
+    def mark(self) -> Decimal:
+        """The price that profit, margin, funding and liquidation are reckoned at."""
+        return self.mark_price or self.price
+
+    def working_price(self, working_type: str) -> Decimal:
+        """The price that a conditional order watches."""
+        return self.mark if working_type == "MARK_PRICE" else self.price
+
+    @property
+    def torn(self) -> bool:
+        """Whether mark and last price are too far apart for orders with price protection."""
+        limit = Decimal(self.instrument.trigger_protect)
+        return abs(self.mark - self.price) > limit * self.mark
 
     @property
     def bid(self) -> Decimal:
-        """Best bid: one tick below the last price."""
-        return self.price - self.instrument.tick
+        """Best bid: the recorded one while it fits the last price, else a tick below that."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[0]
 
     @property
     def ask(self) -> Decimal:
-        """Best ask: one tick above the last price."""
-        return self.price + self.instrument.tick
+        """Best ask: the recorded one while it fits the last price, else a tick above that."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[1]
+
+    def best(self, side: str) -> Decimal:
+        """What the market gives a ``side`` order."""
+        return self.ask if side == "BUY" else self.bid
 
     def at_most(self, quantity: Decimal) -> Decimal:
         """How much of ``quantity`` the recorded volume still has."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox import errors
-from sandbox.engine import filters, margin, settle
+from sandbox.engine import filters, margin, matching, settle
 from sandbox.engine.core import Core
 from sandbox.engine.model import Account, Market, Order, sign_of
 from sandbox.numbers import ZERO
@@ -31,6 +30,7 @@ class NewOrder:
     stop_price: Decimal = ZERO
     working_type: str = "CONTRACT_PRICE"
     price_protect: bool = False
+    prevention: str = "EXPIRE_MAKER"
 
 
 def place(core: Core, account: Account, request: NewOrder) -> Order:
@@ -47,31 +47,21 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
         if position.amount * sign_of(request.side) >= 0:
             raise errors.REDUCE_ONLY()
         quantity = min(quantity, abs(position.amount))
-    reference = request.price or (market.ask if request.side == "BUY" else market.bid)
+    reference = request.price or market.best(request.side)
     if not request.reduce_only:
         margin.require_margin(core, account, request.symbol, request.side, quantity, reference)
     if len(account.open_orders) >= market.instrument.max_orders:
         raise errors.MAX_ORDERS()
-    taking = _takes(market, request)
-    if request.tif == "GTX" and taking:
+    worst = request.price if request.type == "LIMIT" else market.best(request.side)
+    if request.tif == "GTX" and matching.meets(core, market, request.side, worst):
         raise errors.POST_ONLY_REJECTED()
-    if request.tif == "FOK" and not (taking and market.at_most(quantity) == quantity):
+    if request.tif == "FOK" and not matching.fillable(core, market, account, request, quantity):
         raise errors.FOK_REJECTED()
     order = accept(core, account, request, quantity)
-    if taking:
-        _take(core, market, order)
+    matching.take(core, market, order, worst)
     if order.open and (request.tif == "IOC" or request.type == "MARKET"):
         settle.end_order(core, account, order, "EXPIRED")
     return order
-
-
-def _take(core: Core, market: Market, order: Order) -> None:
-    """Trade at the market's best price what its recorded volume has."""
-    best = market.ask if order.side == "BUY" else market.bid
-    quantity = market.at_most(order.remaining)
-    if quantity > 0:
-        market.consume(quantity)
-        settle.fill_order(core, order, quantity, best, maker=False)
 
 
 def require_free_client_id(account: Account, client_id: str) -> None:
@@ -90,14 +80,6 @@ def _check_filters(market: Market, request: NewOrder) -> None:
         filters.check_band(market, request.side, request.price)
     if not (request.reduce_only or request.close_position):
         filters.check_notional(instrument, request.quantity * (request.price or market.price))
-
-
-def _takes(market: Market, request: NewOrder) -> bool:
-    if request.type == "MARKET":
-        return True
-    if request.side == "BUY":
-        return request.price >= market.ask
-    return request.price <= market.bid
 
 
 def accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -> Order:
@@ -122,6 +104,7 @@ def accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -
         working_type=request.working_type,
         price_protect=request.price_protect,
         algo_id=request.algo_id,
+        prevention=request.prevention,
     )
     account.orders[order_id] = order
     account.open_orders[order_id] = order
@@ -171,31 +154,9 @@ def amend(
             margin.require_margin(core, account, order.symbol, order.side, quantity, price)
         finally:
             account.open_orders[order.order_id] = order
+    if price != order.price or quantity > order.quantity:
+        order.queued = core.next_order_id()
     order.quantity, order.price, order.update_time = quantity, price, core.now
     core.tell_order(order, "AMENDMENT")
-    best = market.ask if order.side == "BUY" else market.bid
-    if (best <= price) if order.side == "BUY" else (best >= price):
-        _take(core, market, order)
+    matching.take(core, market, order, price)
     return order
-
-
-def match_resting(core: Core, accounts: Iterable[Account], symbol: str, price: Decimal) -> None:
-    """Fill resting limit orders that ``price`` traded through, best price first, then oldest.
-
-    The rule: a touch is not enough (nobody knows the queue ahead); a price beyond the limit fills
-    the order at its limit, as maker, as far as the recorded volume goes. All accounts share it.
-    """
-    market = core.markets[symbol]
-    through = [
-        order
-        for account in accounts
-        for order in account.open_orders.values()
-        if order.symbol == symbol
-        and (price < order.price if order.side == "BUY" else price > order.price)
-    ]
-    through.sort(key=lambda order: (-sign_of(order.side) * order.price, order.order_id))
-    for order in through:
-        quantity = market.at_most(order.remaining) if order.open else ZERO
-        if quantity > 0:
-            market.consume(quantity)
-            settle.fill_order(core, order, quantity, order.price, maker=True)

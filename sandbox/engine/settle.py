@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from sandbox.book import PREVENTED
 from sandbox.engine.core import Core
 from sandbox.engine.model import Account, AlgoOrder, Fill, Order, Position, sign_of
 from sandbox.numbers import ZERO, money
@@ -26,6 +27,7 @@ def fill_order(
     maker: bool,
     fee: Decimal | None = None,
     execution: str = "TRADE",
+    trade_id: int = 0,
 ) -> Fill:
     """Trade ``quantity`` of ``order`` at ``price``; ``fee`` replaces the commission."""
     account = core.accounts[order.account]
@@ -33,8 +35,7 @@ def fill_order(
     change = _move_position(position, sign_of(order.side), quantity, price)
     if fee is None:
         fee = money(quantity * price * (core.fees.maker if maker else core.fees.taker))
-    core.last_trade_id += 1
-    trade_id = core.last_trade_id
+    trade_id = trade_id or core.next_trade_id()
     if change.closed:
         core.credit(account, "REALIZED_PNL", change.realised, order.symbol, trade_id)
     core.credit(account, "COMMISSION", -fee, order.symbol, trade_id)
@@ -121,10 +122,10 @@ def set_algo_status(core: Core, account: Account, algo: AlgoOrder, status: str) 
 
 
 def end_order(core: Core, account: Account, order: Order, status: str) -> None:
-    """End an order as CANCELED or EXPIRED."""
+    """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (told as an EXPIRED execution)."""
     order.status, order.update_time = status, core.now
     account.open_orders.pop(order.order_id, None)
-    core.tell_order(order, status)
+    core.tell_order(order, "EXPIRED" if status == PREVENTED else status)
     finish_algo(core, account, order)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from sandbox.book import PREVENTED
+from sandbox.copies import copier
 from sandbox.engine.core import Fees
 from sandbox.errors import BAD_SYMBOL
 from sandbox.instruments import Instrument
@@ -23,6 +24,12 @@ from sandbox.spot.model import (
     SpotOrder,
 )
 
+copy_order = copier(SpotOrder)
+# Where the recording has no BNBUSDT candles, this stands for its price.
+BNB_PRICE = Decimal(600)
+# What of a fee is left when it is paid in BNB.
+BNB_RATE = Decimal("0.75")
+STABLE = ("USDT", "USDC", "FDUSD", "BUSD")
 FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
 
 
@@ -52,10 +59,24 @@ class SpotCore:
             raise BAD_SYMBOL()
         return market
 
+    def next_trade_id(self) -> int:
+        """A new id of a trade; both sides of a trade between accounts carry the same."""
+        self.last_trade_id += 1
+        return self.last_trade_id
+
+    def resting(self, symbol: str) -> list[SpotOrder]:
+        """The working limit orders of all accounts in ``symbol``."""
+        return [
+            order
+            for account in self.accounts.values()
+            for order in account.open_orders.values()
+            if order.symbol == symbol and order.working and order.limited
+        ]
+
     def tell_order(self, order: SpotOrder, execution: str, fill: SpotFill | None = None) -> None:
         """Record a change of ``order`` as it is now."""
         self.last_execution += 1
-        shown = copy.copy(order)
+        shown = copy_order(order)
         self.events.append(
             OrderReport(order.account, self.now, execution, shown, fill, self.last_execution)
         )
@@ -91,24 +112,30 @@ class SpotCore:
             )
         )  # fmt: skip
 
-    def fill(self, order: SpotOrder, quantity: Decimal, price: Decimal, *, maker: bool) -> SpotFill:
+    def fill(
+        self,
+        order: SpotOrder,
+        quantity: Decimal,
+        price: Decimal,
+        *,
+        maker: bool,
+        trade_id: int = 0,
+    ) -> SpotFill:
         """Trade ``quantity`` of ``order`` at ``price``; the fee comes out of what is received."""
         account = self.accounts[order.account]
         instrument = self.markets[order.symbol].instrument
         rate = self.fees.maker if maker else self.fees.taker
         value = quantity * price
-        self.last_trade_id += 1
-        trade_id = self.last_trade_id
+        trade_id = trade_id or self.next_trade_id()
         order.filled += quantity
         order.spent += value
         order.update_time = self.now
         order.status = "FILLED" if order.filled >= order.quantity else "PARTIALLY_FILLED"
+        fee, fee_asset = self._fee(account, order, quantity, value, rate)
         if order.buying:
-            fee, fee_asset = money(quantity * rate), instrument.base
             self.credit(account, "TRADE", instrument.quote, -value, trade_id)
             self.credit(account, "TRADE", instrument.base, quantity, trade_id)
         else:
-            fee, fee_asset = money(value * rate), instrument.quote
             self.credit(account, "TRADE", instrument.base, -quantity, trade_id)
             self.credit(account, "TRADE", instrument.quote, value, trade_id)
         self.credit(account, "FEE", fee_asset, -fee, trade_id)
@@ -121,8 +148,35 @@ class SpotCore:
         )  # fmt: skip
         account.fills.append(fill)
         self.tell_order(order, "TRADE", fill)
-        self.show(account, instrument.base, instrument.quote)
+        self.show(account, *dict.fromkeys((instrument.base, instrument.quote, fee_asset)))
         return fill
+
+    def _fee(
+        self,
+        account: SpotAccount,
+        order: SpotOrder,
+        quantity: Decimal,
+        value: Decimal,
+        rate: Decimal,
+    ) -> tuple[Decimal, str]:
+        """The fee and its asset: what is received, or BNB where the account burns it."""
+        instrument = self.markets[order.symbol].instrument
+        if account.burn:
+            in_bnb = value * rate * BNB_RATE * self.value(instrument.quote) / self.value("BNB")
+            if 0 < money(in_bnb) <= account.free("BNB"):
+                return money(in_bnb), "BNB"
+        if order.buying:
+            return money(quantity * rate), instrument.base
+        return money(value * rate), instrument.quote
+
+    def value(self, asset: str) -> Decimal:
+        """An asset's price in USDT; 0 when nothing tells it."""
+        if asset in STABLE:
+            return Decimal(1)
+        market = self.markets.get(f"{asset}USDT")
+        if market is not None and market.price:
+            return market.price
+        return BNB_PRICE if asset == "BNB" else ZERO
 
     def hold(self, order: SpotOrder) -> None:
         """Reserve what an open order (or the dearest leg of its list) may cost."""
@@ -146,11 +200,11 @@ class SpotCore:
         return order.remaining * price
 
     def end(self, order: SpotOrder, status: str, *, expiry: str = "") -> None:
-        """End an order as CANCELED or EXPIRED."""
+        """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (told as TRADE_PREVENTION)."""
         account = self.accounts[order.account]
         instrument = self.markets[order.symbol].instrument
         order.status, order.update_time, order.expiry = status, self.now, expiry
         account.open_orders.pop(order.order_id, None)
         self.hold(order)
-        self.tell_order(order, status)
+        self.tell_order(order, "TRADE_PREVENTION" if status == PREVENTED else status)
         self.show(account, instrument.quote if order.buying else instrument.base)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import freezing
+from sandbox import book, freezing
 from sandbox.engine.core import Fees
 from sandbox.instruments import Instrument
-from sandbox.numbers import ZERO, money
+from sandbox.numbers import money
 from sandbox.spot import lists, orders, refusals
 from sandbox.spot.core import FEES, SpotCore
 from sandbox.spot.model import (
@@ -21,9 +21,6 @@ from sandbox.spot.model import (
 
 DUST_BELOW = Decimal(10)
 DUST_CHARGE = Decimal("0.02")
-# Where the recording has no BNBUSDT candles, this stands for its price.
-BNB_PRICE = Decimal(600)
-STABLE = ("USDT", "USDC", "FDUSD", "BUSD")
 
 
 class SpotEngine:
@@ -69,6 +66,10 @@ class SpotEngine:
         del symbol
         return 0
 
+    def resting(self, symbol: str) -> book.Levels:
+        """Bids and asks that accounts rest: price -> quantity."""
+        return book.levels(self.core.resting(symbol))
+
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
         """Bound what may fill at the next print (None: without bound)."""
         self.core.markets[symbol].supply = quantity
@@ -100,6 +101,18 @@ class SpotEngine:
                 else:
                     found.append(order.level or order.stop_price)
         return [level for level in found if level > 0]
+
+    def mark_levels(self, symbol: str) -> list[Decimal]:
+        """Spot has no mark price."""
+        del symbol
+        return []
+
+    def set_quote(self, symbol: str, quote: book.Quote | None) -> None:
+        """The recorded best bid and ask, which hold until the next ones."""
+        self.core.markets[symbol].quote = quote
+
+    def set_mark(self, symbol: str, mark: Decimal) -> None:
+        """Spot has no mark price."""
 
     def apply_funding(self, symbol: str, rate: Decimal) -> None:
         """Spot pays no funding."""
@@ -154,12 +167,7 @@ class SpotEngine:
 
     def value(self, asset: str) -> Decimal:
         """An asset's price in USDT; 0 when nothing tells it."""
-        if asset in STABLE:
-            return Decimal(1)
-        market = self.core.markets.get(f"{asset}USDT")
-        if market is not None and market.price:
-            return market.price
-        return BNB_PRICE if asset == "BNB" else ZERO
+        return self.core.value(asset)
 
     def dust(self, account: SpotAccount) -> list[str]:
         """Assets whose free balance is small enough to be converted to BNB."""

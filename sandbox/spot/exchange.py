@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from sandbox.spot.model import (
     SpotEvent,
 )
 from sandbox.spot.streams import SpotHub
+from sandbox.usdm.listen_keys import ListenKeys
 from sandbox.usdm.params import Params
 from sandbox.usdm.streams import Hub
 from sandbox.ws_api import Session
@@ -82,6 +83,7 @@ class SpotExchange:
     limits: Limits
     hub: SpotHub
     users: UserStreams = field(default_factory=UserStreams)
+    listen_keys: ListenKeys = field(default_factory=lambda: ListenKeys(0))
     faults: Faults = field(default_factory=Faults)
     requests: int = 0
     strict: bool = True
@@ -116,13 +118,20 @@ class SpotExchange:
         if not events:
             return
         wall = wall_ms()
+        changed = {e.order.symbol: None for e in events if isinstance(e, OrderReport)}
+        self.show_books(changed)
         for event in events:
             self.ledger.write_spot(event, wall)
-            if self.users.of(event.account):
+            if self.users.of(event.account) or self.listen_keys.key_of(event.account):
                 message = user_message(event)
                 if message is not None:
                     await self._tell(event.account, message)
         self.changed()
+
+    def show_books(self, symbols: Iterable[str]) -> None:
+        """Let the books show what now rests in them."""
+        for symbol in symbols:
+            self.hub.rest(symbol, self.engine.resting(symbol), self.now)
 
     async def _tell(self, account: str, message: dict[str, Any]) -> None:
         if self.faults.shapes_messages:
@@ -144,6 +153,7 @@ class SpotExchange:
         for session, number in self.users.of(account):
             self.hub.messages += 1
             await session.send({"subscriptionId": number, "event": message})
+        self.hub.send_user(self.listen_keys.key_of(account), message)
 
     def audience_changed(self) -> None:
         """Let a clock in lockstep know whether anybody listens."""

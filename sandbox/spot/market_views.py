@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.feed import Feed, Tick
+from sandbox.feed import AVERAGE_MINUTES, Feed, Tick
 from sandbox.instruments import Instrument
 from sandbox.numbers import decimals_of, plain
 from sandbox.spot import rules
 from sandbox.usdm import market_views as usdm
 
 Json = dict[str, Any]
-FIVE_MINUTES = 5
 
 
 def agg_trade_view(tick: Tick) -> Json:
@@ -46,10 +45,17 @@ def trade_event(tick: Tick) -> Json:
     return event | {"M": True}
 
 
-def book_ticker_event(instrument: Instrument, tick: Tick) -> Json:
+def book_ticker_event(feed: Feed) -> Json:
     """The `bookTicker` stream's event; on spot it has neither type nor time."""
-    event = usdm.book_ticker_event(instrument, tick)
-    return {name: event[name] for name in ("u", "s", "b", "B", "a", "A")}
+    (bid, bid_quantity), (ask, ask_quantity) = feed.best()
+    return {
+        "u": feed.update_id,
+        "s": feed.symbol,
+        "b": bid,
+        "B": bid_quantity,
+        "a": ask,
+        "A": ask_quantity,
+    }
 
 
 def book_ticker_view(feed: Feed) -> Json:
@@ -64,20 +70,15 @@ def depth_view(feed: Feed, limit: int) -> Json:
     return {name: shown[name] for name in ("lastUpdateId", "bids", "asks")}
 
 
-def depth_event(instrument: Instrument, tick: Tick) -> Json:
+def depth_event(feed: Feed, time: int) -> Json:
     """The `depth` stream's difference."""
-    event = usdm.depth_event(instrument, tick)
+    event = usdm.depth_event(feed, time)
     return {name: event[name] for name in ("e", "E", "s", "U", "u", "b", "a")}
 
 
-def partial_depth(instrument: Instrument, tick: Tick, levels: int) -> Json:
+def partial_depth(feed: Feed, levels: int) -> Json:
     """The best levels of the book."""
-    bids, asks = usdm.book_sides(instrument, tick.price, levels)
-    return {
-        "lastUpdateId": tick.update_id,
-        "bids": [list(level) for level in bids.items()],
-        "asks": [list(level) for level in asks.items()],
-    }
+    return depth_view(feed, levels)
 
 
 def day_view(feed: Feed) -> Json:
@@ -101,11 +102,8 @@ def ticker_event(feed: Feed, time: int) -> Json:
 
 def average_price(feed: Feed) -> Json:
     """`GET /avgPrice`: of the last five minutes, by volume."""
-    start = feed.minute - (FIVE_MINUTES - 1) * 60_000
-    bars = feed.bars("1m", start, feed.minute + 60_000)
-    volume = sum(bar.volume for bar in bars)
-    value = sum(bar.quote_volume for bar in bars) / volume if volume else float(feed.price)
-    return {"mins": FIVE_MINUTES, "price": f"{value:.8f}", "closeTime": feed.time}
+    value = feed.average()
+    return {"mins": AVERAGE_MINUTES, "price": f"{value:.8f}", "closeTime": feed.time}
 
 
 def average_price_event(feed: Feed, time: int) -> Json:
@@ -115,7 +113,7 @@ def average_price_event(feed: Feed, time: int) -> Json:
         "e": "avgPrice",
         "E": time,
         "s": feed.symbol,
-        "i": f"{FIVE_MINUTES}m",
+        "i": f"{AVERAGE_MINUTES}m",
         "w": shown["price"],
         "T": shown["closeTime"],
     }
@@ -190,7 +188,7 @@ def _filters(instrument: Instrument) -> list[Json]:
             "bidMultiplierDown": plain(rules.BID_DOWN),
             "askMultiplierUp": plain(rules.ASK_UP),
             "askMultiplierDown": plain(rules.ASK_DOWN),
-            "avgPriceMins": FIVE_MINUTES,
+            "avgPriceMins": AVERAGE_MINUTES,
         },
         {
             "filterType": "NOTIONAL",
@@ -198,7 +196,7 @@ def _filters(instrument: Instrument) -> list[Json]:
             "applyMinToMarket": True,
             "maxNotional": plain(rules.MAX_NOTIONAL),
             "applyMaxToMarket": False,
-            "avgPriceMins": FIVE_MINUTES,
+            "avgPriceMins": AVERAGE_MINUTES,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": instrument.max_orders},
         {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": rules.MAX_LISTS},

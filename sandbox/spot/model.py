@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from sandbox.book import Quote, best_quotes
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO
 
@@ -32,6 +33,7 @@ class NewOrder:
     tif: str = "GTC"
     client_id: str = ""
     list_id: int = -1
+    prevention: str = "EXPIRE_MAKER"
 
 
 @dataclass(slots=True)
@@ -62,7 +64,12 @@ class SpotOrder:
     extreme: Decimal = ZERO
     cancel_id: str = ""
     expiry: str = ""
-    ahead: Decimal = ZERO
+    prevention: str = "EXPIRE_MAKER"
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Its place in time at its price: it stands in the book since it works."""
+        return (self.working_time, self.order_id)
 
     @property
     def open(self) -> bool:
@@ -210,21 +217,38 @@ class SpotMarket:
     price: Decimal = ZERO
     funding_rate: Decimal = ZERO
     supply: Decimal | None = None
+    quote: Quote | None = None
 
     @property
     def bid(self) -> Decimal:
-        """Best bid: one tick below the last price."""
-        return self.price - self.instrument.tick
+        """Best bid: the recorded one while it fits the last price, else a tick below that."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[0]
 
     @property
     def ask(self) -> Decimal:
-        """Best ask: one tick above the last price."""
-        return self.price + self.instrument.tick
+        """Best ask: the recorded one while it fits the last price, else a tick above that."""
+        return best_quotes(self.quote, self.price, self.instrument.tick)[1]
+
+    def best(self, side: str) -> Decimal:
+        """What the market gives a ``side`` order."""
+        return self.ask if side == "BUY" else self.bid
+
+    def at_most(self, quantity: Decimal) -> Decimal:
+        """How much of ``quantity`` the recorded volume still has."""
+        return quantity if self.supply is None else min(quantity, self.supply)
+
+    def consume(self, quantity: Decimal) -> None:
+        """Take from the recorded volume."""
+        if self.supply is not None:
+            self.supply -= quantity
 
 
 @dataclass(slots=True)
 class SpotAccount:
-    """Balances by asset; ``reserved`` is what each open order or list holds back."""
+    """Balances by asset; ``reserved`` is what each open order or list holds back.
+
+    With ``burn`` fees are paid in BNB, at a discount, as long as there is enough of it.
+    """
 
     name: str
     totals: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
@@ -235,6 +259,7 @@ class SpotAccount:
     lists: dict[int, OrderList] = field(default_factory=dict)
     fills: list[SpotFill] = field(default_factory=list)
     update_time: int = 0
+    burn: bool = False
 
     def free(self, asset: str) -> Decimal:
         """What may be used of ``asset``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.numbers import ZERO
-from sandbox.spot import lists, refusals, rules
+from sandbox.spot import lists, matching, refusals, rules
 from sandbox.spot.core import SpotCore
 from sandbox.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket, SpotOrder
 
@@ -18,13 +18,12 @@ def place(core: SpotCore, account: SpotAccount, request: NewOrder) -> SpotOrder:
     require_balance(core, market, account, order)
     accept(core, account, order)
     if order.working:
-        take(core, market, order)
+        matching.take(core, market, order)
     return order
 
 
 def check(core: SpotCore, market: SpotMarket, account: SpotAccount, request: NewOrder) -> None:
     """Everything that refuses a request before balances are looked at."""
-    del core
     if market.instrument.status != "TRADING":
         raise refusals.MARKET_CLOSED()
     rules.check(market, account, request)
@@ -32,7 +31,8 @@ def check(core: SpotCore, market: SpotMarket, account: SpotAccount, request: New
         order.client_id == request.client_id for order in account.open_orders.values()
     ):
         raise refusals.DUPLICATE()
-    if request.type == "LIMIT_MAKER" and crosses(market, request.side, request.price):
+    maker_only = request.type == "LIMIT_MAKER"
+    if maker_only and matching.meets(core, market, request.side, request.price):
         raise refusals.WOULD_TAKE()
 
 
@@ -61,6 +61,7 @@ def build(core: SpotCore, market: SpotMarket, account: SpotAccount, request: New
         quote=request.quote,
         working=not conditional,
         working_time=-1 if conditional else core.now,
+        prevention=request.prevention,
     )
     if order.trailing:
         order.follow(market.price, core.now)
@@ -90,61 +91,17 @@ def accept(core: SpotCore, account: SpotAccount, order: SpotOrder) -> None:
     core.show(account, instrument.quote if order.buying else instrument.base)
 
 
-def crosses(market: SpotMarket, side: str, price: Decimal) -> bool:
-    """Whether a limit price meets the market's other side."""
-    return price >= market.ask if side == "BUY" else price <= market.bid
-
-
-def take(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
-    """Trade what the market gives at once; what is left rests or expires by its type."""
-    taking = not order.limited or crosses(market, order.side, order.price)
-    best = market.ask if order.buying else market.bid
-    quantity = order.remaining if market.supply is None else min(order.remaining, market.supply)
-    if order.tif == "FOK" and not (taking and quantity == order.remaining):
-        core.end(order, "EXPIRED", expiry="UNFILLED_FOK_ORDER_EXPIRED")
-    elif taking and quantity > 0:
-        consume(market, quantity)
-        core.fill(order, quantity, best, maker=False)
-        lists.after_change(core, order)
-    if not order.open:
-        return
-    if not order.limited:
-        core.end(order, "EXPIRED", expiry="INSUFFICIENT_LIQUIDITY")
-    elif order.tif == "IOC":
-        core.end(order, "EXPIRED", expiry="UNFILLED_IOC_QUANTITY_EXPIRED")
-
-
-def consume(market: SpotMarket, quantity: Decimal) -> None:
-    """Take from the volume that the recording still has."""
-    if market.supply is not None:
-        market.supply -= quantity
-
-
 def on_price(core: SpotCore, symbol: str, price: Decimal) -> None:
-    """Fill resting orders that ``price`` traded through, best price first, then oldest; trigger.
-
-    A touch is not enough: nobody knows the queue ahead.
-    """
+    """Fill resting orders that ``price`` traded through, then trigger what it crossed."""
+    matching.match_resting(core, symbol, price)
     market = core.markets[symbol]
-    resting = [
+    waiting = [
         order
         for account in core.accounts.values()
         for order in account.open_orders.values()
-        if order.symbol == symbol
+        if order.symbol == symbol and not order.working
     ]
-    through = [
-        order
-        for order in resting
-        if order.working and (price < order.price if order.buying else price > order.price)
-    ]
-    through.sort(key=lambda order: (-order.price if order.buying else order.price, order.order_id))
-    for order in through:
-        quantity = order.remaining if market.supply is None else min(order.remaining, market.supply)
-        if order.open and quantity > 0:
-            consume(market, quantity)
-            core.fill(order, quantity, order.price, maker=True)
-            lists.after_change(core, order)
-    for order in resting:
+    for order in waiting:
         if order.open and not order.working:
             if order.trailing:
                 order.follow(price, core.now)
@@ -167,7 +124,7 @@ def trigger(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
             lists.after_change(core, order)
             return
     core.tell_order(order, "NEW")
-    take(core, market, order)
+    matching.take(core, market, order)
     lists.after_change(core, order)
 
 

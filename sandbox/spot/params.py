@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox import errors
+from sandbox.book import PREVENTIONS
 from sandbox.numbers import ZERO
 from sandbox.spot.model import CONDITIONAL, TYPES, NewOrder
-from sandbox.spot.refusals import BAD_QUANTITIES
 from sandbox.usdm.params import CLIENT_ID, Params
 
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
@@ -50,7 +50,7 @@ def new_order(params: Params) -> NewOrder:
         if (params.text("quantity") is None) == (params.text("quoteOrderQty") is None):
             if params.text("quantity") is None:
                 raise errors.MISSING("quantity")
-            raise BAD_QUANTITIES()
+            raise errors.COMBINATION()
     else:
         params.need("quantity")
     _check_price(params, "price", kind)
@@ -66,7 +66,13 @@ def new_order(params: Params) -> NewOrder:
         trailing=params.integer("trailingDelta") or 0,
         tif=_tif(params, "timeInForce", kind),
         client_id=client_id(params, "newClientOrderId"),
+        prevention=prevention(params),
     )
+
+
+def prevention(params: Params) -> str:
+    """What ends when two orders of the account would meet."""
+    return params.choice("selfTradePreventionMode", PREVENTIONS[0], PREVENTIONS)
 
 
 def positive(params: Params, name: str) -> Decimal:
@@ -122,6 +128,7 @@ def _leg(params: Params, where: str) -> NewOrder:
         trailing=params.integer(f"{where}TrailingDelta") or 0,
         tif=_tif(params, f"{where}TimeInForce", kind),
         client_id=client_id(params, f"{where}ClientOrderId"),
+        prevention=prevention(params),
     )
 
 

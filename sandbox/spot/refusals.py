@@ -25,7 +25,6 @@ BOTH_LIMIT_MAKER = Refusal(
 SELL_BELOW_STOP = Refusal(
     -1197, "For a SELL order list the below leg must be STOP_LOSS or STOP_LOSS_LIMIT."
 )
-BAD_QUANTITIES = Refusal(-1128, "Combination of optional parameters invalid.")
 NOT_DUST = Refusal(32110, "{0} cannot be converted: it is not a small balance.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox import errors
-from sandbox.calls import SIGNED, Route
+from sandbox.calls import SIGNED, Route, names
 from sandbox.numbers import ZERO, money_text, plain
 from sandbox.spot import views
 from sandbox.spot.call import SpotCall
@@ -21,7 +21,8 @@ def account(call: SpotCall) -> dict[str, Any]:
 
 def commission(call: SpotCall) -> dict[str, Any]:
     """`GET /account/commission`."""
-    return views.commission_view(call.core, call.feed(call.params.symbol()).symbol)
+    symbol = call.feed(call.params.symbol()).symbol
+    return views.commission_view(call.core, call.account, symbol)
 
 
 def trade_fee(call: SpotCall) -> list[Any]:
@@ -41,8 +42,10 @@ def my_trades(call: SpotCall) -> list[Any]:
     """`GET /myTrades`."""
     params = call.params
     symbol, order_id, first = params.symbol(), params.integer("orderId"), params.integer("fromId")
-    start, end = params.integer("startTime"), params.integer("endTime")
+    start, end = params.span()
     call.feed(symbol)
+    if first is not None and (start is not None or end is not None):
+        raise errors.COMBINATION()
     found = [
         views.trade_view(fill)
         for fill in call.account.fills
@@ -113,6 +116,18 @@ def convert_dust(call: SpotCall) -> dict[str, Any]:
     }
 
 
+def burn_state(call: SpotCall) -> dict[str, Any]:
+    """`GET /sapi/v1/bnbBurn`: whether fees are paid in BNB; interest is not charged here."""
+    return {"spotBNBBurn": call.account.burn, "interestBNBBurn": False}
+
+
+def set_burn(call: SpotCall) -> dict[str, Any]:
+    """`POST /sapi/v1/bnbBurn`."""
+    if call.params.text("spotBNBBurn") is not None:
+        call.account.burn = call.params.flag("spotBNBBurn")
+    return burn_state(call)
+
+
 def nothing(call: SpotCall) -> list[Any]:
     """Wallet calls that clients make while they load markets."""
     del call
@@ -137,15 +152,23 @@ def restrictions(call: SpotCall) -> dict[str, Any]:
 
 
 ROUTES = {
-    ("GET", "/api/v3/account"): Route(account, SIGNED, 20),
-    ("GET", "/api/v3/account/commission"): Route(commission, SIGNED, 20),
-    ("GET", "/api/v3/myTrades"): Route(my_trades, SIGNED, 20),
-    ("GET", "/api/v3/rateLimit/order"): Route(order_rate, SIGNED, 40),
-    ("GET", "/sapi/v1/asset/tradeFee"): Route(trade_fee, SIGNED),
-    ("POST", "/sapi/v1/asset/dust-btc"): Route(dust_candidates, SIGNED),
-    ("POST", "/sapi/v1/asset/dust"): Route(convert_dust, SIGNED, 10),
-    ("GET", "/sapi/v1/capital/config/getall"): Route(coins, SIGNED, 10),
-    ("GET", "/sapi/v1/account/apiRestrictions"): Route(restrictions, SIGNED),
-    ("GET", "/sapi/v1/margin/allPairs"): Route(nothing),
-    ("GET", "/sapi/v1/margin/isolated/allPairs"): Route(nothing),
+    ("GET", "/api/v3/account"): Route(account, SIGNED, 20, known=names("omitZeroBalances")),
+    ("GET", "/api/v3/account/commission"): Route(commission, SIGNED, 20, known=names("symbol")),
+    ("GET", "/api/v3/myTrades"): Route(
+        my_trades, SIGNED, 20, known=names("symbol orderId fromId startTime endTime limit")
+    ),
+    ("GET", "/api/v3/rateLimit/order"): Route(order_rate, SIGNED, 40, known=names("")),
+    ("GET", "/sapi/v1/bnbBurn"): Route(burn_state, SIGNED, known=names("")),
+    ("POST", "/sapi/v1/bnbBurn"): Route(
+        set_burn, SIGNED, known=names("spotBNBBurn interestBNBBurn")
+    ),
+    ("GET", "/sapi/v1/asset/tradeFee"): Route(trade_fee, SIGNED, known=names("symbol")),
+    ("POST", "/sapi/v1/asset/dust-btc"): Route(dust_candidates, SIGNED, known=names("accountType")),
+    ("POST", "/sapi/v1/asset/dust"): Route(
+        convert_dust, SIGNED, 10, known=names("asset accountType")
+    ),
+    ("GET", "/sapi/v1/capital/config/getall"): Route(coins, SIGNED, 10, known=names("")),
+    ("GET", "/sapi/v1/account/apiRestrictions"): Route(restrictions, SIGNED, known=names("")),
+    ("GET", "/sapi/v1/margin/allPairs"): Route(nothing, known=names("")),
+    ("GET", "/sapi/v1/margin/isolated/allPairs"): Route(nothing, known=names("")),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox import errors
-from sandbox.calls import Route, by_limit
+from sandbox.calls import Route, by_limit, names
 from sandbox.clock import wall_ms
 from sandbox.spot import market_views as views
 from sandbox.spot.call import SpotCall
@@ -102,19 +102,39 @@ def klines(call: SpotCall) -> list[Any]:
 
 
 ROUTES = {
-    ("GET", "/api/v3/ping"): Route(usdm.ping),
-    ("GET", "/api/v3/time"): Route(usdm.time),
-    ("GET", "/api/v3/exchangeInfo"): Route(exchange_info, weight=20),
-    ("GET", "/api/v3/klines"): Route(klines, weight=2),
-    ("GET", "/api/v3/uiKlines"): Route(klines, weight=2),
-    ("GET", "/api/v3/depth"): Route(depth, weigh=DEPTH_WEIGHT),
-    ("GET", "/api/v3/aggTrades"): Route(agg_trades, weight=4),
-    ("GET", "/api/v3/trades"): Route(trades, weight=25),
-    ("GET", "/api/v3/historicalTrades"): Route(trades, weight=25),
-    ("GET", "/api/v3/ticker/price"): Route(ticker_price, weight=2),
-    ("GET", "/api/v3/ticker/bookTicker"): Route(book_ticker, weight=2),
-    ("GET", "/api/v3/ticker/24hr"): Route(day_ticker, weight=2),
-    ("GET", "/api/v3/ticker"): Route(day_ticker, weight=4),
-    ("GET", "/api/v3/avgPrice"): Route(average_price, weight=2),
-    ("GET", "/sapi/v1/system/status"): Route(system_status),
+    ("GET", "/api/v3/ping"): Route(usdm.ping, known=names("")),
+    ("GET", "/api/v3/time"): Route(usdm.time, known=names("")),
+    ("GET", "/api/v3/exchangeInfo"): Route(
+        exchange_info,
+        weight=20,
+        known=names("symbol symbols permissions showPermissionSets symbolStatus"),
+    ),
+    ("GET", "/api/v3/klines"): Route(
+        klines, weight=2, known=names("symbol interval timeZone startTime endTime limit")
+    ),
+    ("GET", "/api/v3/uiKlines"): Route(
+        klines, weight=2, known=names("symbol interval timeZone startTime endTime limit")
+    ),
+    ("GET", "/api/v3/depth"): Route(depth, weigh=DEPTH_WEIGHT, known=names("symbol limit")),
+    ("GET", "/api/v3/aggTrades"): Route(
+        agg_trades, weight=4, known=names("symbol fromId startTime endTime limit")
+    ),
+    ("GET", "/api/v3/trades"): Route(trades, weight=25, known=names("symbol limit")),
+    ("GET", "/api/v3/historicalTrades"): Route(
+        trades, weight=25, known=names("symbol limit fromId")
+    ),
+    ("GET", "/api/v3/ticker/price"): Route(
+        ticker_price, weight=2, known=names("symbol symbols symbolStatus")
+    ),
+    ("GET", "/api/v3/ticker/bookTicker"): Route(
+        book_ticker, weight=2, known=names("symbol symbols symbolStatus")
+    ),
+    ("GET", "/api/v3/ticker/24hr"): Route(
+        day_ticker, weight=2, known=names("symbol symbols type symbolStatus")
+    ),
+    ("GET", "/api/v3/ticker"): Route(
+        day_ticker, weight=4, known=names("symbol symbols windowSize type symbolStatus")
+    ),
+    ("GET", "/api/v3/avgPrice"): Route(average_price, weight=2, known=names("symbol")),
+    ("GET", "/sapi/v1/system/status"): Route(system_status, known=names("")),
 }

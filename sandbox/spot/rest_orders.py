@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox import errors
-from sandbox.calls import SIGNED, Route, by_symbol
+from sandbox.calls import SIGNED, Route, by_symbol, names
 from sandbox.errors import ExchangeError
 from sandbox.spot import orders, refusals, views
 from sandbox.spot.call import SpotCall
@@ -28,9 +28,6 @@ def _answer(call: SpotCall, order: SpotOrder) -> dict[str, Any]:
 
 def _check_response_type(call: SpotCall) -> None:
     call.params.choice("newOrderRespType", "ACK", RESPONSES)
-    call.params.choice(
-        "selfTradePreventionMode", "NONE", ("NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH")
-    )
 
 
 def place_order(call: SpotCall) -> dict[str, Any]:
@@ -46,7 +43,7 @@ def test_order(call: SpotCall) -> dict[str, Any]:
     orders.check(call.core, call.core.market(request.symbol), call.account, request)
     if not call.params.flag("computeCommissionRates"):
         return {}
-    shown = views.commission_view(call.core, request.symbol)
+    shown = views.commission_view(call.core, call.account, request.symbol)
     return {
         "standardCommissionForOrder": shown["standardCommission"],
         "specialCommissionForOrder": shown["specialCommission"],
@@ -147,7 +144,7 @@ def all_orders(call: SpotCall) -> list[Any]:
     """`GET /allOrders`."""
     params = call.params
     symbol, first = call.feed(params.symbol()).symbol, params.integer("orderId")
-    start, end = params.integer("startTime"), params.integer("endTime")
+    start, end = params.span()
     found = [
         views.order_view(order)
         for order in call.account.orders.values()
@@ -231,7 +228,7 @@ def open_lists(call: SpotCall) -> list[Any]:
 def all_lists(call: SpotCall) -> list[Any]:
     """`GET /allOrderList`."""
     params, mine = call.params, call.account.lists.values()
-    first, start, end = (params.integer(n) for n in ("fromId", "startTime", "endTime"))
+    first, (start, end) = params.integer("fromId"), params.span()
     found = [
         views.list_view(call.account, row)
         for row in mine
@@ -273,6 +270,17 @@ REPLACE_KNOWN = ORDER_KNOWN | {
 }  # fmt: skip
 FIND_KNOWN = frozenset({"symbol", "orderId", "origClientOrderId"})
 CANCEL_KNOWN = FIND_KNOWN | {"newClientOrderId", "cancelRestrictions"}
+BOTH_LISTS = names(
+    "symbol listClientOrderId side quantity newOrderRespType selfTradePreventionMode"
+)
+LEG = "Type ClientOrderId IcebergQty Price StopPrice TrailingDelta TimeInForce StrategyId"
+LIST_KNOWN = BOTH_LISTS | {
+    f"{where}{name}" for where in ("above", "below") for name in (*LEG.split(), "StrategyType")
+}
+OLD_OCO_KNOWN = BOTH_LISTS | names(
+    "limitClientOrderId limitIcebergQty price stopClientOrderId stopPrice stopIcebergQty "
+    "stopLimitPrice stopLimitTimeInForce trailingDelta"
+)
 ORDERS_WEIGHT = by_symbol(6, 80)
 ROUTES = {
     ("POST", "/api/v3/order"): Route(place_order, SIGNED, 0, order=True, known=ORDER_KNOWN),
@@ -281,22 +289,44 @@ ROUTES = {
     ),
     ("GET", "/api/v3/order"): Route(get_order, SIGNED, 4, known=FIND_KNOWN),
     ("DELETE", "/api/v3/order"): Route(cancel_order, SIGNED, 0, known=CANCEL_KNOWN),
-    ("DELETE", "/api/v3/openOrders"): Route(cancel_all, SIGNED, 0),
+    ("DELETE", "/api/v3/openOrders"): Route(cancel_all, SIGNED, 0, known=names("symbol")),
     ("POST", "/api/v3/order/cancelReplace"): Route(
         cancel_replace, SIGNED, 0, order=True, known=REPLACE_KNOWN
     ),
-    ("GET", "/api/v3/openOrders"): Route(open_orders, SIGNED, weigh=ORDERS_WEIGHT),
-    ("GET", "/api/v3/allOrders"): Route(all_orders, SIGNED, 20),
-    ("POST", "/api/v3/orderList/oco"): Route(place_list, SIGNED, 0, order=True),
-    ("POST", "/api/v3/order/oco"): Route(place_old_oco, SIGNED, 0, order=True),
-    ("GET", "/api/v3/orderList"): Route(get_list, SIGNED, 4),
-    ("DELETE", "/api/v3/orderList"): Route(cancel_list, SIGNED, 0),
-    ("GET", "/api/v3/openOrderList"): Route(open_lists, SIGNED, 6),
-    ("GET", "/api/v3/allOrderList"): Route(all_lists, SIGNED, 20),
-    ("GET", "/api/v3/myPreventedMatches"): Route(prevented, SIGNED, 2),
-}
-RETIRED = {
-    "/api/v3/userDataStream": "2026-02-20",
-    "/sapi/v1/userDataStream": "2026-02-20",
-    "/sapi/v1/userDataStream/isolated": "2026-02-20",
+    ("GET", "/api/v3/openOrders"): Route(
+        open_orders, SIGNED, weigh=ORDERS_WEIGHT, known=names("symbol")
+    ),
+    ("GET", "/api/v3/allOrders"): Route(
+        all_orders, SIGNED, 20, known=names("symbol orderId startTime endTime limit")
+    ),
+    ("POST", "/api/v3/orderList/oco"): Route(
+        place_list,
+        SIGNED,
+        0,
+        order=True,
+        known=LIST_KNOWN,
+    ),
+    ("POST", "/api/v3/order/oco"): Route(
+        place_old_oco,
+        SIGNED,
+        0,
+        order=True,
+        known=OLD_OCO_KNOWN,
+    ),
+    ("GET", "/api/v3/orderList"): Route(
+        get_list, SIGNED, 4, known=names("orderListId origClientOrderId")
+    ),
+    ("DELETE", "/api/v3/orderList"): Route(
+        cancel_list, SIGNED, 0, known=names("symbol orderListId listClientOrderId newClientOrderId")
+    ),
+    ("GET", "/api/v3/openOrderList"): Route(open_lists, SIGNED, 6, known=names("")),
+    ("GET", "/api/v3/allOrderList"): Route(
+        all_lists, SIGNED, 20, known=names("fromId startTime endTime limit")
+    ),
+    ("GET", "/api/v3/myPreventedMatches"): Route(
+        prevented,
+        SIGNED,
+        2,
+        known=names("symbol preventedMatchId orderId fromPreventedMatchId limit"),
+    ),
 }

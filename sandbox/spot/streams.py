@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.feed import Tick
+from sandbox.feed import Feed, Tick
 from sandbox.intervals import INTERVALS
 from sandbox.spot import market_views as views
 from sandbox.usdm.streams import Hub, Stream
@@ -16,7 +16,7 @@ NAME = re.compile(
     r"(?P<kind>kline|aggTrade|trade|bookTicker|miniTicker|ticker|depth|avgPrice)"
     r"(?P<argument>_\w+|\d+)?(?:@(?:100ms|1000ms|\+08:00))?$"
 )
-# `!ticker@arr` was retired on 2026-03-26, `!bookTicker` before.
+# `!bookTicker` was retired before 2026.
 ALL_MARKET = {"!miniTicker@arr": "miniTicker"}
 
 
@@ -35,6 +35,11 @@ def parse_stream(name: str) -> Stream | None:
     return Stream(name, match["symbol"].upper(), kind, argument) if valid else None
 
 
+def parse_old_stream(name: str) -> Stream | None:
+    """The same with the stream of all tickers, which was retired on 2026-03-26."""
+    return Stream(name, "", "ticker", "") if name == "!ticker@arr" else parse_stream(name)
+
+
 class SpotHub(Hub):
     """The same connections with the spot venue's messages."""
 
@@ -45,14 +50,15 @@ class SpotHub(Hub):
                 return views.agg_trade_event(tick)
             case "trade":
                 return views.trade_event(tick)
-            case "bookTicker":
-                return views.book_ticker_event(feed.instrument, tick)
             case "avgPrice":
                 return views.average_price_event(feed, tick.time)
-            case "depth" if stream.argument:
-                return views.partial_depth(feed.instrument, tick, int(stream.argument))
-            case "depth":
-                return views.depth_event(feed.instrument, tick)
             case "ticker":
                 return views.ticker_event(feed, tick.time)
         return super()._tick_event(stream, tick, rate)
+
+    def _book_event(self, feed: Feed, stream: Stream, time: int) -> Mapping[str, Any]:
+        if stream.kind == "bookTicker":
+            return views.book_ticker_event(feed)
+        if stream.argument:
+            return views.partial_depth(feed, int(stream.argument))
+        return views.depth_event(feed, time)

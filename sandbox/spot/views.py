@@ -42,7 +42,7 @@ def order_view(order: SpotOrder) -> Json:
         "updateTime": order.update_time,
         "isWorking": order.working,
         "workingTime": order.working_time,
-        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "selfTradePreventionMode": order.prevention,
     }
 
 
@@ -78,7 +78,7 @@ def result(order: SpotOrder) -> Json:
         "type": order.type,
         "side": order.side,
         "workingTime": order.working_time,
-        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "selfTradePreventionMode": order.prevention,
     }
     return shown | (_trigger(order) if order.stop_price or order.trailing else {})
 
@@ -201,7 +201,7 @@ def _rates(maker: Decimal, taker: Decimal) -> Json:
     }
 
 
-def commission_view(core: SpotCore, symbol: str) -> Json:
+def commission_view(core: SpotCore, account: SpotAccount, symbol: str) -> Json:
     """`GET /account/commission`."""
     none = _rates(ZERO, ZERO)
     return {
@@ -210,8 +210,8 @@ def commission_view(core: SpotCore, symbol: str) -> Json:
         "specialCommission": none,
         "taxCommission": none,
         "discount": {
-            "enabledForAccount": False,
-            "enabledForSymbol": False,
+            "enabledForAccount": account.burn,
+            "enabledForSymbol": True,
             "discountAsset": "BNB",
             "discount": "0.75000000",
         },
@@ -255,7 +255,7 @@ def execution_report(event: OrderReport) -> Json:
         "Y": money_text(fill.price * fill.quantity) if fill else "0.00000000",
         "Q": money_text(order.quote),
         "W": order.working_time,
-        "V": "EXPIRE_MAKER",
+        "V": order.prevention,
     }
     if order.trailing:
         report |= {"d": order.trailing, "D": order.trailing_time}

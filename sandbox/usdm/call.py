@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox import errors
-from sandbox.calls import KEY, PUBLIC, SIGNED, Route, by_limit, by_symbol
+from sandbox.calls import KEY, PUBLIC, SIGNED, Route, by_limit, by_symbol, names
 from sandbox.engine.core import Core
 from sandbox.engine.model import Account
 from sandbox.feed import Feed
 from sandbox.usdm.exchange import Exchange
 from sandbox.usdm.params import Params
 
-__all__ = ["KEY", "PUBLIC", "SIGNED", "Call", "Route", "by_limit", "by_symbol"]
+__all__ = ["KEY", "PUBLIC", "SIGNED", "Call", "Route", "by_limit", "by_symbol", "names"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,8 @@ class Exchange:
         if not events:
             return
         wall = wall_ms()
+        changed = {e.order.symbol: None for e in events if isinstance(e, OrderChanged)}
+        self.show_books(changed)
         for event in events:
             self.ledger.write(event, wall)
             key = self.listen_keys.key_of(event.account)
@@ -83,6 +85,11 @@ class Exchange:
         self.changed()
         if isinstance(self.clock, LockstepClock):
             await self.hub.flush_user()
+
+    def show_books(self, symbols: Iterable[str]) -> None:
+        """Let the books show what now rests in them."""
+        for symbol in symbols:
+            self.hub.rest(symbol, self.engine.resting(symbol), self.now)
 
     def expire_listen_keys(self, *, force: bool = False) -> None:
         """Tell and forget the listen keys whose hour is over (or all of them)."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from decimal import Decimal
 from typing import Any
 
 from sandbox.candles import Bar
 from sandbox.feed import Feed, Tick
 from sandbox.instruments import Instrument
+from sandbox.ladder import DEPTH
 from sandbox.numbers import money_text, plain
 
 Json = dict[str, Any]
-BOOK_LEVELS = 50
 ORDER_TYPES = [
     "LIMIT",
     "MARKET",
@@ -82,26 +81,9 @@ def continuous_kline_event(event: Json) -> Json:
     }
 
 
-def level_quantity(instrument: Instrument, price: Decimal) -> Decimal:
-    """The quantity shown at a price level: fixed by the price, so that every book agrees."""
-    seed = zlib.crc32(f"{instrument.symbol}{price.normalize()}".encode())
-    return instrument.step * (1 + seed % 5000)
-
-
-def book_sides(instrument: Instrument, price: Decimal, levels: int) -> tuple[Json, Json]:
-    """Bids and asks around a last price, as price -> quantity texts, best first."""
-    bids, asks = {}, {}
-    for distance in range(1, levels + 1):
-        below, above = price - distance * instrument.tick, price + distance * instrument.tick
-        if below > 0:
-            bids[plain(below)] = plain(level_quantity(instrument, below))
-        asks[plain(above)] = plain(level_quantity(instrument, above))
-    return bids, asks
-
-
 def depth_view(feed: Feed, limit: int) -> Json:
     """The book as REST `depth` answers it."""
-    bids, asks = book_sides(feed.instrument, feed.price, min(limit, BOOK_LEVELS))
+    bids, asks = feed.book(min(limit, DEPTH))
     return {
         "lastUpdateId": feed.update_id,
         "E": feed.time,
@@ -111,65 +93,64 @@ def depth_view(feed: Feed, limit: int) -> Json:
     }
 
 
-def depth_event(instrument: Instrument, tick: Tick) -> Json:
-    """The difference between the book before a print and after it."""
-    old = book_sides(instrument, tick.before, BOOK_LEVELS)
-    new = book_sides(instrument, tick.price, BOOK_LEVELS)
-    changes = [
-        [[price, after.get(price, "0")] for price in {**before, **after} if price not in before]
-        + [[price, "0"] for price in before if price not in after]
-        for before, after in zip(old, new, strict=True)
-    ]
+def depth_event(feed: Feed, time: int) -> Json:
+    """The difference between the book that was told last and the book now."""
+    change = feed.book_change()
     return {
         "e": "depthUpdate",
-        "E": tick.time,
-        "T": tick.time,
-        "s": tick.symbol,
-        "U": tick.update_id,
-        "u": tick.update_id,
-        "pu": tick.update_id - 1,
-        "b": changes[0],
-        "a": changes[1],
+        "E": time,
+        "T": time,
+        "s": feed.symbol,
+        "U": change.first_id,
+        "u": change.last_id,
+        "pu": change.previous_id,
+        "b": change.bids,
+        "a": change.asks,
     }
 
 
-def partial_depth_event(instrument: Instrument, tick: Tick, levels: int) -> Json:
+def partial_depth_event(feed: Feed, time: int, levels: int) -> Json:
     """The best levels of the book (`depth5`, `depth10`, `depth20`)."""
-    bids, asks = book_sides(instrument, tick.price, levels)
-    event = depth_event(instrument, tick)
-    return event | {
+    bids, asks = feed.book(levels)
+    return {
+        "e": "depthUpdate",
+        "E": time,
+        "T": time,
+        "s": feed.symbol,
+        "U": feed.update_id,
+        "u": feed.update_id,
+        "pu": feed.update_id - 1,
         "b": [list(level) for level in bids.items()],
         "a": [list(level) for level in asks.items()],
     }
 
 
-def book_ticker_event(instrument: Instrument, tick: Tick) -> Json:
+def book_ticker_event(feed: Feed, time: int) -> Json:
     """The `bookTicker` stream's event."""
-    bid, ask = tick.price - instrument.tick, tick.price + instrument.tick
+    (bid, bid_quantity), (ask, ask_quantity) = feed.best()
     return {
         "e": "bookTicker",
-        "u": tick.update_id,
-        "E": tick.time,
-        "T": tick.time,
-        "s": tick.symbol,
-        "b": plain(bid),
-        "B": plain(level_quantity(instrument, bid)),
-        "a": plain(ask),
-        "A": plain(level_quantity(instrument, ask)),
+        "u": feed.update_id,
+        "E": time,
+        "T": time,
+        "s": feed.symbol,
+        "b": bid,
+        "B": bid_quantity,
+        "a": ask,
+        "A": ask_quantity,
     }
 
 
 def book_ticker_view(feed: Feed) -> Json:
     """The best bid and ask as REST answers them."""
-    instrument = feed.instrument
-    bid, ask = feed.price - instrument.tick, feed.price + instrument.tick
+    (bid, bid_quantity), (ask, ask_quantity) = feed.best()
     return {
         "symbol": feed.symbol,
         "lastUpdateId": feed.update_id,
-        "bidPrice": plain(bid),
-        "bidQty": plain(level_quantity(instrument, bid)),
-        "askPrice": plain(ask),
-        "askQty": plain(level_quantity(instrument, ask)),
+        "bidPrice": bid,
+        "bidQty": bid_quantity,
+        "askPrice": ask,
+        "askQty": ask_quantity,
         "time": feed.time,
     }
 
@@ -209,8 +190,8 @@ def trade_event(tick: Tick) -> Json:
 
 
 def mark_price_event(feed: Feed, rate: Decimal, time: int) -> Json:
-    """The `markPrice` stream's event; the mark price is the last price."""
-    price = money_text(feed.price)
+    """The `markPrice` stream's event; the index is not recorded, the mark price stands for it."""
+    price = money_text(feed.mark)
     return {
         "e": "markPriceUpdate",
         "E": time,
@@ -226,7 +207,7 @@ def mark_price_event(feed: Feed, rate: Decimal, time: int) -> Json:
 
 def premium_index(feed: Feed, rate: Decimal, time: int) -> Json:
     """Mark price and funding as REST answers them."""
-    price = money_text(feed.price)
+    price = money_text(feed.mark)
     return {
         "symbol": feed.symbol,
         "markPrice": price,
@@ -239,12 +220,15 @@ def premium_index(feed: Feed, rate: Decimal, time: int) -> Json:
     }
 
 
+def _day(feed: Feed) -> Bar:
+    """The last 24 hours; at the very beginning a bar that stands at the last price."""
+    price = float(feed.price)
+    return feed.day() or Bar(feed.time, feed.time, price, price, price, price, 0.0, 0.0)
+
+
 def day_view(feed: Feed) -> Json:
     """The last 24 hours as REST `ticker/24hr` answers them."""
-    instrument = feed.instrument
-    last_price = float(feed.price)
-    standing = Bar(feed.time, feed.time, last_price, last_price, last_price, last_price, 0.0, 0.0)
-    day = feed.day() or standing
+    instrument, day = feed.instrument, _day(feed)
     price, quantity = instrument.price_precision, instrument.quantity_precision
     change = day.close - day.open
     average = day.quote_volume / day.volume if day.volume else day.close
@@ -271,30 +255,32 @@ def day_view(feed: Feed) -> Json:
 
 def ticker_event(feed: Feed, time: int, *, mini: bool) -> Json:
     """The `ticker` and `miniTicker` streams' events."""
-    day = day_view(feed)
+    instrument, day = feed.instrument, _day(feed)
+    price, quantity = instrument.price_precision, instrument.quantity_precision
     event = {
         "e": "24hrMiniTicker" if mini else "24hrTicker",
         "E": time,
-        "s": feed.symbol,
-        "c": day["lastPrice"],
-        "o": day["openPrice"],
-        "h": day["highPrice"],
-        "l": day["lowPrice"],
-        "v": day["volume"],
-        "q": day["quoteVolume"],
+        "s": instrument.symbol,
+        "c": plain(feed.price),
+        "o": f"{day.open:.{price}f}",
+        "h": f"{day.high:.{price}f}",
+        "l": f"{day.low:.{price}f}",
+        "v": f"{day.volume:.{quantity}f}",
+        "q": f"{day.quote_volume:.2f}",
     }
     if mini:
         return event
+    shown = day_view(feed)
     return event | {
-        "p": day["priceChange"],
-        "P": day["priceChangePercent"],
-        "w": day["weightedAvgPrice"],
-        "Q": day["lastQty"],
-        "O": day["openTime"],
-        "C": day["closeTime"],
-        "F": day["firstId"],
-        "L": day["lastId"],
-        "n": day["count"],
+        "p": shown["priceChange"],
+        "P": shown["priceChangePercent"],
+        "w": shown["weightedAvgPrice"],
+        "Q": shown["lastQty"],
+        "O": shown["openTime"],
+        "C": shown["closeTime"],
+        "F": shown["firstId"],
+        "L": shown["lastId"],
+        "n": shown["count"],
     }
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from sandbox import errors
+from sandbox.book import PREVENTIONS
 from sandbox.engine.algos import NewAlgo
 from sandbox.engine.model import CONDITIONAL_TYPES, TRAILING
 from sandbox.engine.orders import NewOrder
 from sandbox.numbers import ZERO
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
+INTEGER = re.compile(r"^[0-9]{1,20}$")
+AMOUNT = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
+SYMBOL = re.compile(r"^[A-Z0-9-_.]{1,20}$")
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX")
 WORKING_TYPES = ("CONTRACT_PRICE", "MARK_PRICE")
 MIN_CALLBACK, MAX_CALLBACK = Decimal("0.1"), Decimal(20)
@@ -28,6 +32,13 @@ class Params:
         """The value, None when it is absent or empty."""
         return self._values.get(name) or None
 
+    def require_known(self, known: frozenset[str]) -> None:
+        """−1104 when there is any other parameter."""
+        unread = set(self._values) - known
+        if unread:
+            total = len(self._values)
+            raise errors.TOO_MANY_PARAMETERS(total - len(unread), total)
+
     def need(self, name: str) -> str:
         """The value; −1102 when it is absent."""
         value = self.text(name)
@@ -36,13 +47,20 @@ class Params:
         return value
 
     def integer(self, name: str) -> int | None:
-        """An integer; −1102 when it is something else."""
+        """A whole number; −1100 when it is something else."""
         value = self.text(name)
         if value is None:
             return None
-        if not value.lstrip("-").isdigit():
-            raise errors.MISSING(name)
+        if not INTEGER.match(value):
+            raise errors.ILLEGAL(name, INTEGER.pattern)
         return int(value)
+
+    def span(self) -> tuple[int | None, int | None]:
+        """``startTime`` and ``endTime`` (ms); −1023 when they are the wrong way round."""
+        start, end = self.integer("startTime"), self.integer("endTime")
+        if start is not None and end is not None and start > end:
+            raise errors.BACKWARDS()
+        return start, end
 
     def limit(self, default: int, maximum: int) -> int:
         """The page size, within its bounds."""
@@ -54,17 +72,13 @@ class Params:
         return min(value, maximum)
 
     def amount(self, name: str) -> Decimal:
-        """A decimal, 0 when it is absent; −1102 when it is not a plain number."""
+        """A decimal, 0 when it is absent; −1100 when it is not a plain number."""
         value = self.text(name)
         if value is None:
             return ZERO
-        try:
-            amount = Decimal(value)
-        except InvalidOperation as error:
-            raise errors.MISSING(name) from error
-        if not amount.is_finite():
-            raise errors.MISSING(name)
-        return amount
+        if not AMOUNT.match(value):
+            raise errors.ILLEGAL(name, AMOUNT.pattern)
+        return Decimal(value)
 
     def flag(self, name: str) -> bool:
         """A true/false parameter, false when it is absent; −1130 for anything else."""
@@ -81,8 +95,11 @@ class Params:
         return value
 
     def symbol(self) -> str:
-        """The symbol; −1102 when it is absent."""
-        return self.need("symbol")
+        """The symbol; −1102 when it is absent, −1100 when no symbol could look like that."""
+        value = self.need("symbol")
+        if not SYMBOL.match(value):
+            raise errors.ILLEGAL("symbol", SYMBOL.pattern)
+        return value
 
 
 def _side(params: Params) -> str:
@@ -135,6 +152,7 @@ def new_order(params: Params) -> NewOrder:
         tif=_tif(params, required=kind == "LIMIT"),
         reduce_only=params.flag("reduceOnly"),
         client_id=_client_id(params, "newClientOrderId"),
+        prevention=params.choice("selfTradePreventionMode", PREVENTIONS[0], PREVENTIONS),
     )
 
 
@@ -169,6 +187,7 @@ def new_algo(params: Params) -> NewAlgo:
         price_protect=params.flag("priceProtect"),
         activate_price=params.amount("activatePrice"),
         callback_rate=params.amount("callbackRate"),
+        prevention=params.choice("selfTradePreventionMode", PREVENTIONS[0], PREVENTIONS),
     )
 
 

@@ -9,7 +9,7 @@ from sandbox.clock import wall_ms
 from sandbox.engine.model import Position
 from sandbox.numbers import plain
 from sandbox.usdm import views
-from sandbox.usdm.call import KEY, SIGNED, Call, Route
+from sandbox.usdm.call import KEY, SIGNED, Call, Route, names
 from sandbox.usdm.market_views import bracket_view
 
 DAYS_7 = 7 * 86_400_000
@@ -144,7 +144,7 @@ def income(call: Call) -> list[Any]:
     params = call.params
     symbol, kind = params.text("symbol"), params.text("incomeType")
     end = params.integer("endTime") or call.exchange.now
-    start = params.integer("startTime") or end - DAYS_7
+    start = params.span()[0] or end - DAYS_7
     found = [
         views.income_view(row)
         for row in call.account.incomes
@@ -179,24 +179,30 @@ def stop_listen_key(call: Call) -> dict[str, Any]:
 
 
 ROUTES = {
-    ("GET", "/fapi/v2/account"): Route(account_v2, SIGNED, 5),
-    ("GET", "/fapi/v3/account"): Route(account_v3, SIGNED, 5),
-    ("GET", "/fapi/v2/balance"): Route(balance, SIGNED, 5),
-    ("GET", "/fapi/v3/balance"): Route(balance, SIGNED, 5),
-    ("GET", "/fapi/v2/positionRisk"): Route(position_risk_v2, SIGNED, 5),
-    ("GET", "/fapi/v3/positionRisk"): Route(position_risk_v3, SIGNED, 5),
-    ("POST", "/fapi/v1/leverage"): Route(set_leverage, SIGNED),
-    ("POST", "/fapi/v1/marginType"): Route(set_margin_type, SIGNED),
-    ("GET", "/fapi/v1/positionSide/dual"): Route(get_position_mode, SIGNED, 30),
-    ("POST", "/fapi/v1/positionSide/dual"): Route(set_position_mode, SIGNED),
-    ("GET", "/fapi/v1/multiAssetsMargin"): Route(multi_assets, SIGNED, 30),
-    ("GET", "/fapi/v1/accountConfig"): Route(account_config, SIGNED, 5),
-    ("GET", "/fapi/v1/symbolConfig"): Route(symbol_config, SIGNED, 5),
-    ("GET", "/fapi/v1/leverageBracket"): Route(leverage_bracket, SIGNED),
-    ("GET", "/fapi/v1/commissionRate"): Route(commission_rate, SIGNED, 20),
-    ("GET", "/fapi/v1/income"): Route(income, SIGNED, 30),
-    ("GET", "/fapi/v1/rateLimit/order"): Route(order_rate, SIGNED),
-    ("POST", "/fapi/v1/listenKey"): Route(start_listen_key, KEY),
-    ("PUT", "/fapi/v1/listenKey"): Route(keep_listen_key, KEY),
-    ("DELETE", "/fapi/v1/listenKey"): Route(stop_listen_key, KEY),
+    ("GET", "/fapi/v2/account"): Route(account_v2, SIGNED, 5, known=names("")),
+    ("GET", "/fapi/v3/account"): Route(account_v3, SIGNED, 5, known=names("")),
+    ("GET", "/fapi/v2/balance"): Route(balance, SIGNED, 5, known=names("")),
+    ("GET", "/fapi/v3/balance"): Route(balance, SIGNED, 5, known=names("")),
+    ("GET", "/fapi/v2/positionRisk"): Route(position_risk_v2, SIGNED, 5, known=names("symbol")),
+    ("GET", "/fapi/v3/positionRisk"): Route(position_risk_v3, SIGNED, 5, known=names("symbol")),
+    ("POST", "/fapi/v1/leverage"): Route(set_leverage, SIGNED, known=names("symbol leverage")),
+    ("POST", "/fapi/v1/marginType"): Route(
+        set_margin_type, SIGNED, known=names("symbol marginType")
+    ),
+    ("GET", "/fapi/v1/positionSide/dual"): Route(get_position_mode, SIGNED, 30, known=names("")),
+    ("POST", "/fapi/v1/positionSide/dual"): Route(
+        set_position_mode, SIGNED, known=names("dualSidePosition")
+    ),
+    ("GET", "/fapi/v1/multiAssetsMargin"): Route(multi_assets, SIGNED, 30, known=names("")),
+    ("GET", "/fapi/v1/accountConfig"): Route(account_config, SIGNED, 5, known=names("")),
+    ("GET", "/fapi/v1/symbolConfig"): Route(symbol_config, SIGNED, 5, known=names("symbol")),
+    ("GET", "/fapi/v1/leverageBracket"): Route(leverage_bracket, SIGNED, known=names("symbol")),
+    ("GET", "/fapi/v1/commissionRate"): Route(commission_rate, SIGNED, 20, known=names("symbol")),
+    ("GET", "/fapi/v1/income"): Route(
+        income, SIGNED, 30, known=names("symbol incomeType page startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/rateLimit/order"): Route(order_rate, SIGNED, known=names("")),
+    ("POST", "/fapi/v1/listenKey"): Route(start_listen_key, KEY, known=names("listenKey")),
+    ("PUT", "/fapi/v1/listenKey"): Route(keep_listen_key, KEY, known=names("listenKey")),
+    ("DELETE", "/fapi/v1/listenKey"): Route(stop_listen_key, KEY, known=names("listenKey")),
 }

@@ -8,7 +8,7 @@ from sandbox import errors
 from sandbox.clock import wall_ms
 from sandbox.intervals import INTERVALS, bar_start, next_start
 from sandbox.usdm import market_views as views
-from sandbox.usdm.call import Call, Route, by_limit, by_symbol
+from sandbox.usdm.call import Call, Route, by_limit, by_symbol, names
 
 MAX_KLINES = 1_500
 DEFAULT_KLINES = 500
@@ -69,7 +69,7 @@ def _klines(call: Call, symbol: str) -> list[Any]:
     if interval not in INTERVALS:
         raise errors.BAD_INTERVAL()
     limit = params.limit(DEFAULT_KLINES, MAX_KLINES)
-    start, end = params.integer("startTime"), params.integer("endTime")
+    start, end = params.span()
     begin, stop = _range(interval, start, end, limit, call.exchange.now)
     bars = feed.bars(interval, begin, stop)
     chosen = bars[:limit] if start is not None else bars[-limit:]
@@ -95,7 +95,7 @@ def depth(call: Call) -> dict[str, Any]:
 def agg_trades(call: Call) -> list[Any]:
     """`GET /aggTrades`: the most recent prints of the replay."""
     params, feed = call.params, call.feed(call.params.symbol())
-    first, start, end = (params.integer(n) for n in ("fromId", "startTime", "endTime"))
+    first, (start, end) = params.integer("fromId"), params.span()
     found = [
         tick
         for tick in feed.recent
@@ -153,18 +153,18 @@ def premium_index(call: Call) -> Any:
 def funding_rate(call: Call) -> list[Any]:
     """`GET /fundingRate`: what was paid up to market time."""
     params, now = call.params, call.exchange.now
-    start, end = params.integer("startTime") or 0, params.integer("endTime") or now
+    start, end = params.span()
     rows = [
         {
             "symbol": feed.symbol,
             "fundingTime": paid,
             "fundingRate": f"{rate:f}",
-            "markPrice": str(feed.price),
+            "markPrice": str(feed.mark),
             "rateType": "SETTLED",
         }
         for feed in call.feeds()
         for paid, rate in zip(feed.funding.times, feed.funding.rates, strict=True)
-        if start <= paid <= min(end, now)
+        if (start or 0) <= paid <= min(end or now, now)
     ]
     limit = params.limit(100, 1000)
     return rows[:limit] if params.text("startTime") else rows[-limit:]
@@ -179,26 +179,40 @@ def open_interest(call: Call) -> dict[str, Any]:
 
 
 ROUTES = {
-    ("GET", "/fapi/v1/ping"): Route(ping),
-    ("GET", "/fapi/v1/time"): Route(time),
-    ("GET", "/fapi/v1/exchangeInfo"): Route(exchange_info),
-    ("GET", "/fapi/v1/klines"): Route(klines, weigh=KLINE_WEIGHT),
-    ("GET", "/fapi/v1/continuousKlines"): Route(continuous_klines, weigh=KLINE_WEIGHT),
-    ("GET", "/fapi/v1/depth"): Route(depth, weigh=DEPTH_WEIGHT),
-    ("GET", "/fapi/v1/aggTrades"): Route(agg_trades, weight=20),
-    ("GET", "/fapi/v1/trades"): Route(trades, weight=5),
-    ("GET", "/fapi/v1/ticker/price"): Route(ticker_price),
-    ("GET", "/fapi/v2/ticker/price"): Route(ticker_price),
-    ("GET", "/fapi/v1/ticker/bookTicker"): Route(book_ticker, weigh=by_symbol(2, 5)),
-    ("GET", "/fapi/v1/ticker/24hr"): Route(day_ticker, weigh=by_symbol(1, 40)),
-    ("GET", "/fapi/v1/premiumIndex"): Route(premium_index),
-    ("GET", "/fapi/v1/fundingRate"): Route(funding_rate),
-    ("GET", "/fapi/v1/fundingInfo"): Route(nothing),
-    ("GET", "/fapi/v1/openInterest"): Route(open_interest),
+    ("GET", "/fapi/v1/ping"): Route(ping, known=names("")),
+    ("GET", "/fapi/v1/time"): Route(time, known=names("")),
+    ("GET", "/fapi/v1/exchangeInfo"): Route(exchange_info, known=names("")),
+    ("GET", "/fapi/v1/klines"): Route(
+        klines, weigh=KLINE_WEIGHT, known=names("symbol interval startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/continuousKlines"): Route(
+        continuous_klines,
+        weigh=KLINE_WEIGHT,
+        known=names("pair contractType interval startTime endTime limit"),
+    ),
+    ("GET", "/fapi/v1/depth"): Route(depth, weigh=DEPTH_WEIGHT, known=names("symbol limit")),
+    ("GET", "/fapi/v1/aggTrades"): Route(
+        agg_trades, weight=20, known=names("symbol fromId startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/trades"): Route(trades, weight=5, known=names("symbol limit")),
+    ("GET", "/fapi/v1/ticker/price"): Route(ticker_price, known=names("symbol")),
+    ("GET", "/fapi/v2/ticker/price"): Route(ticker_price, known=names("symbol")),
+    ("GET", "/fapi/v1/ticker/bookTicker"): Route(
+        book_ticker, weigh=by_symbol(2, 5), known=names("symbol")
+    ),
+    ("GET", "/fapi/v1/ticker/24hr"): Route(
+        day_ticker, weigh=by_symbol(1, 40), known=names("symbol")
+    ),
+    ("GET", "/fapi/v1/premiumIndex"): Route(premium_index, known=names("symbol")),
+    ("GET", "/fapi/v1/fundingRate"): Route(
+        funding_rate, known=names("symbol startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/fundingInfo"): Route(nothing, known=names("")),
+    ("GET", "/fapi/v1/openInterest"): Route(open_interest, known=names("symbol")),
     # What clients ask of the spot host while they load futures markets.
-    ("GET", "/api/v3/ping"): Route(ping),
-    ("GET", "/api/v3/time"): Route(time),
-    ("GET", "/sapi/v1/capital/config/getall"): Route(nothing),
-    ("GET", "/sapi/v1/margin/allPairs"): Route(nothing),
-    ("GET", "/sapi/v1/margin/isolated/allPairs"): Route(nothing),
+    ("GET", "/api/v3/ping"): Route(ping, known=names("")),
+    ("GET", "/api/v3/time"): Route(time, known=names("")),
+    ("GET", "/sapi/v1/capital/config/getall"): Route(nothing, known=names("")),
+    ("GET", "/sapi/v1/margin/allPairs"): Route(nothing, known=names("")),
+    ("GET", "/sapi/v1/margin/isolated/allPairs"): Route(nothing, known=names("")),
 }

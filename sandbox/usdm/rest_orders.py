@@ -13,7 +13,7 @@ from sandbox.engine.model import AlgoOrder, Order
 from sandbox.errors import ExchangeError
 from sandbox.numbers import ZERO
 from sandbox.usdm import views
-from sandbox.usdm.call import SIGNED, Call, Route, by_symbol
+from sandbox.usdm.call import SIGNED, Call, Route, by_symbol, names
 from sandbox.usdm.params import Params, new_algo, new_order
 
 MAX_BATCH = 5
@@ -88,7 +88,8 @@ def _amend(call: Call, params: Params) -> dict[str, Any]:
     return views.order_answer(amended)
 
 
-def _batch(call: Call) -> list[Params]:
+def _batch(call: Call, known: frozenset[str]) -> list[Params]:
+    """The rows of a batch; unread parameters (−1104) refuse the whole of it."""
     try:
         rows = orjson.loads(call.params.need("batchOrders"))
         found = [Params({k: _text(v) for k, v in row.items()}) for row in rows]
@@ -96,6 +97,8 @@ def _batch(call: Call) -> list[Params]:
         raise errors.BAD_VALUE("batchOrders") from error
     if not 1 <= len(found) <= MAX_BATCH:
         raise errors.BAD_VALUE("batchOrders")
+    for row in found if call.exchange.strict else ():
+        row.require_known(known)
     return found
 
 
@@ -105,12 +108,12 @@ def _text(value: object) -> str:
 
 def place_batch(call: Call) -> list[Any]:
     """`POST /batchOrders`: each order by itself, refusals in their place."""
-    return [_one(lambda row=row: _place(call, row)) for row in _batch(call)]
+    return [_one(lambda row=row: _place(call, row)) for row in _batch(call, ORDER_KNOWN)]
 
 
 def amend_batch(call: Call) -> list[Any]:
     """`PUT /batchOrders`."""
-    return [_one(lambda row=row: _amend(call, row)) for row in _batch(call)]
+    return [_one(lambda row=row: _amend(call, row)) for row in _batch(call, AMEND_KNOWN)]
 
 
 def _one(action: Any) -> dict[str, Any]:
@@ -170,7 +173,7 @@ def all_orders(call: Call) -> list[Any]:
     """`GET /allOrders`."""
     params = call.params
     symbol, first = params.text("symbol"), params.integer("orderId")
-    start, end = params.integer("startTime"), params.integer("endTime")
+    start, end = params.span()
     found = [
         views.order_view(order)
         for order in call.account.orders.values()
@@ -187,7 +190,9 @@ def user_trades(call: Call) -> list[Any]:
     """`GET /userTrades`."""
     params = call.params
     symbol, order_id, first = params.symbol(), params.integer("orderId"), params.integer("fromId")
-    start, end = params.integer("startTime"), params.integer("endTime")
+    start, end = params.span()
+    if first is not None and (start is not None or end is not None):
+        raise errors.COMBINATION()
     found = [
         views.fill_view(fill)
         for fill in call.account.fills
@@ -251,7 +256,7 @@ def all_algos(call: Call) -> list[Any]:
     """`GET /allAlgoOrders`."""
     params = call.params
     symbol, first = params.text("symbol"), params.integer("algoId")
-    start, end = params.integer("startTime"), params.integer("endTime")
+    start, end = params.span()
     found = [
         views.algo_view(algo)
         for algo in call.account.algos.values()
@@ -331,20 +336,42 @@ ROUTES = {
     ("GET", "/fapi/v1/order"): Route(get_order, SIGNED, known=FIND_KNOWN),
     ("DELETE", "/fapi/v1/order"): Route(cancel_order, SIGNED, known=FIND_KNOWN),
     ("PUT", "/fapi/v1/order"): Route(amend_order, SIGNED, 1, order=True, known=AMEND_KNOWN),
-    ("GET", "/fapi/v1/openOrder"): Route(get_open_order, SIGNED),
-    ("POST", "/fapi/v1/batchOrders"): Route(place_batch, SIGNED, 5, order=True),
-    ("PUT", "/fapi/v1/batchOrders"): Route(amend_batch, SIGNED, 5, order=True),
-    ("DELETE", "/fapi/v1/batchOrders"): Route(cancel_batch, SIGNED),
+    ("GET", "/fapi/v1/openOrder"): Route(
+        get_open_order, SIGNED, known=names("symbol orderId origClientOrderId")
+    ),
+    ("POST", "/fapi/v1/batchOrders"): Route(
+        place_batch, SIGNED, 5, order=True, known=names("batchOrders")
+    ),
+    ("PUT", "/fapi/v1/batchOrders"): Route(
+        amend_batch, SIGNED, 5, order=True, known=names("batchOrders")
+    ),
+    ("DELETE", "/fapi/v1/batchOrders"): Route(
+        cancel_batch, SIGNED, known=names("symbol orderIdList origClientOrderIdList")
+    ),
     ("DELETE", "/fapi/v1/allOpenOrders"): Route(cancel_all, SIGNED, known=SYMBOL_KNOWN),
-    ("POST", "/fapi/v1/countdownCancelAll"): Route(countdown, SIGNED, 10),
-    ("GET", "/fapi/v1/openOrders"): Route(open_orders, SIGNED, weigh=by_symbol(1, 40)),
-    ("GET", "/fapi/v1/allOrders"): Route(all_orders, SIGNED, 5),
-    ("GET", "/fapi/v1/userTrades"): Route(user_trades, SIGNED, 5),
-    ("GET", "/fapi/v1/forceOrders"): Route(force_orders, SIGNED, 20),
+    ("POST", "/fapi/v1/countdownCancelAll"): Route(
+        countdown, SIGNED, 10, known=names("symbol countdownTime")
+    ),
+    ("GET", "/fapi/v1/openOrders"): Route(
+        open_orders, SIGNED, weigh=by_symbol(1, 40), known=names("symbol")
+    ),
+    ("GET", "/fapi/v1/allOrders"): Route(
+        all_orders, SIGNED, 5, known=names("symbol orderId startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/userTrades"): Route(
+        user_trades, SIGNED, 5, known=names("symbol orderId fromId startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/forceOrders"): Route(
+        force_orders, SIGNED, 20, known=names("symbol autoCloseType startTime endTime limit")
+    ),
     ("POST", "/fapi/v1/algoOrder"): Route(place_algo, SIGNED, 0, order=True, known=ALGO_KNOWN),
     ("GET", "/fapi/v1/algoOrder"): Route(get_algo, SIGNED, known=FIND_ALGO_KNOWN),
     ("DELETE", "/fapi/v1/algoOrder"): Route(cancel_algo, SIGNED, known=FIND_ALGO_KNOWN),
     ("DELETE", "/fapi/v1/algoOpenOrders"): Route(cancel_all_algos, SIGNED, known=SYMBOL_KNOWN),
-    ("GET", "/fapi/v1/openAlgoOrders"): Route(open_algos, SIGNED, weigh=by_symbol(1, 40)),
-    ("GET", "/fapi/v1/allAlgoOrders"): Route(all_algos, SIGNED, 5),
+    ("GET", "/fapi/v1/openAlgoOrders"): Route(
+        open_algos, SIGNED, weigh=by_symbol(1, 40), known=names("symbol algoType algoId")
+    ),
+    ("GET", "/fapi/v1/allAlgoOrders"): Route(
+        all_algos, SIGNED, 5, known=names("symbol algoId page startTime endTime limit")
+    ),
 }

@@ -33,7 +33,7 @@ class Sockets:
             raise web.HTTPServiceUnavailable
         category, form = http.match_info.get("category", SPOT), http.match_info["form"]
         tail = http.match_info.get("tail", "")
-        socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20)
+        socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(http)
         exchange = self._exchange
         connection = Connection(socket, category, exchange.faults, combined=form == "stream")
@@ -77,7 +77,7 @@ class Sockets:
     def _subscribe(self, connection: Connection, names: list[str]) -> str:
         """Subscribe to all of ``names``; the sentence that says why to none of them."""
         exchange = self._exchange
-        if connection.category == "private" and isinstance(exchange, Exchange):
+        if connection.category == "private":
             for key in names:
                 if exchange.listen_keys.owner(key) is None:
                     return f"Invalid request: listen key {key[:8]}… is not active"
@@ -86,6 +86,9 @@ class Sockets:
             return ""
         streams = []
         for name in names:
+            if connection.category == SPOT and exchange.listen_keys.owner(name) is not None:
+                exchange.hub.subscribe_user(connection, name)
+                continue
             stream = self._parse(name)
             if stream is None or (stream.symbol and stream.symbol not in exchange.feeds):
                 return f"Invalid request: no stream {name!r}"

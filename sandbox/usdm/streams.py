@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.book import Levels
 from sandbox.candles import Bar
 from sandbox.connection import Connection
 from sandbox.feed import Feed, Tick
@@ -22,6 +23,8 @@ NAME = re.compile(
     r"(?P<argument>_\w+|\d+)?(?:@(?P<pace>100ms|250ms|500ms|1s|3s))?$"
 )
 PUBLIC_KINDS = ("trade", "bookTicker", "depth")
+BOOK_KINDS = ("bookTicker", "depth")
+KLINES = ("kline", "continuousKline")
 ALL_MARKET = {
     "!miniTicker@arr": "miniTicker",
     "!ticker@arr": "ticker",
@@ -84,6 +87,8 @@ class Hub:
         connection.names[stream.name] = None
         self._listeners.setdefault(stream.name, {})[connection] = None
         self._by_symbol[stream.symbol][stream.name] = stream
+        if stream.kind == "depth":
+            self._feeds[stream.symbol].book(1)  # changes are told from here on
 
     def unsubscribe(self, connection: Connection, name: str) -> None:
         """Stop sending a stream or a user's events."""
@@ -140,15 +145,25 @@ class Hub:
         before = self.messages
         for symbol, bar in closed.items():
             for stream in list(self._by_symbol[symbol].values()):
-                if stream.kind in ("kline", "continuousKline"):
+                if stream.kind in KLINES:
                     self._send_kline(stream, symbol, time, bar)
         for tick in ticks:
-            for stream in list(self._by_symbol[tick.symbol].values()):
-                self._send_tick(stream, tick, rates[tick.symbol], running=tick.symbol not in closed)
-            for stream in list(self._by_symbol[""].values()):
-                event = self._tick_event(stream, tick, rates[tick.symbol])
-                self._send(stream, event if stream.kind == "bookTicker" else [event])
+            self._send_tick(tick, rates[tick.symbol], running=tick.symbol not in closed)
         return self.messages > before
+
+    def rest(self, symbol: str, levels: Levels, time: int) -> None:
+        """Show what accounts rest in a symbol's book now, and tell who listens to its book."""
+        feed = self._feeds[symbol]
+        if not feed.rest(levels):
+            return
+        made: dict[tuple[str, str], bytes] = {}
+        for stream in list(self._by_symbol[symbol].values()):
+            if stream.kind in BOOK_KINDS:
+                raw = made.get((stream.kind, stream.argument))
+                if raw is None:
+                    raw = orjson.dumps(self._book_event(feed, stream, time))
+                    made[stream.kind, stream.argument] = raw
+                self._send(stream, raw)
 
     def _send_kline(self, stream: Stream, symbol: str, time: int, minute: Bar | None) -> None:
         """A bar; ``minute`` is the candle that closes now, None while it runs."""
@@ -163,14 +178,24 @@ class Hub:
         event = views.kline_event(bar, feed.instrument, interval, time, closed=ends)
         if stream.kind == "continuousKline":
             event = views.continuous_kline_event(event)
-        self._send(stream, event)
+        self._send(stream, orjson.dumps(event))
 
-    def _send_tick(self, stream: Stream, tick: Tick, rate: Any, *, running: bool) -> None:
-        if stream.kind in ("kline", "continuousKline"):
-            if running:
-                self._send_kline(stream, tick.symbol, tick.time, None)
-            return
-        self._send(stream, self._tick_event(stream, tick, rate))
+    def _send_tick(self, tick: Tick, rate: Any, *, running: bool) -> None:
+        """All messages of one print; each event is made and written once for all who hear it."""
+        made: dict[tuple[str, str], bytes] = {}
+        for stream in list(self._by_symbol[tick.symbol].values()):
+            if stream.kind in KLINES:
+                if running:
+                    self._send_kline(stream, tick.symbol, tick.time, None)
+                continue
+            raw = made.get((stream.kind, stream.argument))
+            if raw is None:
+                raw = orjson.dumps(self._tick_event(stream, tick, rate))
+                made[stream.kind, stream.argument] = raw
+            self._send(stream, raw)
+        for stream in list(self._by_symbol[""].values()):
+            event = self._tick_event(stream, tick, rate)
+            self._send(stream, orjson.dumps(event if stream.kind == "bookTicker" else [event]))
 
     def _tick_event(self, stream: Stream, tick: Tick, rate: Any) -> Mapping[str, Any]:
         feed = self._feeds[tick.symbol]
@@ -179,19 +204,21 @@ class Hub:
                 return views.agg_trade_event(tick)
             case "trade":
                 return views.trade_event(tick)
-            case "bookTicker":
-                return views.book_ticker_event(feed.instrument, tick)
             case "markPrice":
                 return views.mark_price_event(feed, rate, tick.time)
-            case "depth" if stream.argument:
-                return views.partial_depth_event(feed.instrument, tick, int(stream.argument))
-            case "depth":
-                return views.depth_event(feed.instrument, tick)
+            case kind if kind in BOOK_KINDS:
+                return self._book_event(feed, stream, tick.time)
             case kind:
                 return views.ticker_event(feed, tick.time, mini=kind == "miniTicker")
 
-    def _send(self, stream: Stream, event: Any) -> None:
-        raw = orjson.dumps(event)
+    def _book_event(self, feed: Feed, stream: Stream, time: int) -> Mapping[str, Any]:
+        if stream.kind == "bookTicker":
+            return views.book_ticker_event(feed, time)
+        if stream.argument:
+            return views.partial_depth_event(feed, time, int(stream.argument))
+        return views.depth_event(feed, time)
+
+    def _send(self, stream: Stream, raw: bytes) -> None:
         for connection in self._listeners.get(stream.name, ()):
             self.messages += 1
             connection.send(stream.name, raw)

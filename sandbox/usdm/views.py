@@ -61,7 +61,7 @@ def order_answer(order: Order) -> Json:
         "priceProtect": order.price_protect,
         "origType": order.orig_type,
         "priceMatch": "NONE",
-        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "selfTradePreventionMode": order.prevention,
         "goodTillDate": order.good_till,
         "updateTime": order.update_time,
     }
@@ -102,7 +102,7 @@ def order_update(event: OrderChanged) -> Json:
         "si": 0,
         "ss": 0,
         "rp": plain(fill.realised) if fill else "0",
-        "V": "EXPIRE_MAKER",
+        "V": order.prevention,
         "pm": "NONE",
         "gtd": order.good_till,
         "er": "0",
@@ -181,7 +181,7 @@ def algo_view(algo: AlgoOrder) -> Json:
         "slTriggerPrice": "0",
         "slPrice": "0",
         "tpOrderType": "",
-        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "selfTradePreventionMode": algo.prevention,
         "workingType": algo.working_type,
         "priceMatch": "NONE",
         "closePosition": algo.close_position,
@@ -212,7 +212,7 @@ def algo_update(algo: AlgoOrder, time: int) -> Json:
         "ai": str(algo.child_id) if algo.child_id else "",
         "tp": price_text(algo.level or algo.trigger_price),
         "p": plain(algo.price),
-        "V": "EXPIRE_MAKER",
+        "V": algo.prevention,
         "wt": algo.working_type,
         "pm": "NONE",
         "cp": algo.close_position,
@@ -269,7 +269,7 @@ def income_view(income: Income) -> Json:
 
 def position_risk(core: Core, account: Account, position: Position) -> Json:
     """A position as `v3/positionRisk` shows it."""
-    mark = core.markets[position.symbol].price
+    mark = core.markets[position.symbol].mark
     amount = position.amount
     isolated_margin = position.isolated_wallet + margin.unrealised(core, position)
     initial = margin.initial(core, position)

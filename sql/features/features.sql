@@ -108,7 +108,26 @@ features as (
         calendar.week_sin,
         calendar.week_cos,
         calendar.weekend,
-        calendar.hours_to_funding
+        calendar.hours_to_funding,
+
+        -- ict
+        ict.ict_trend,
+        ict.ict_since_break,
+        ict.ict_change,
+        ict.ict_gap_below,
+        ict.ict_gap_above,
+        ict.ict_block_below,
+        ict.ict_block_above,
+        ict.ict_liquidity_above,
+        ict.ict_liquidity_below,
+        ict.ict_since_sweep_above,
+        ict.ict_since_sweep_below,
+        ict.h1_ict_trend,
+        ict.h1_ict_since_break,
+        ict.h1_ict_block_below,
+        ict.h1_ict_block_above,
+        ict.h1_ict_liquidity_above,
+        ict.h1_ict_liquidity_below
     from rows_wanted
     inner join price
         on rows_wanted.open_time = price.open_time
@@ -122,6 +141,8 @@ features as (
         on rows_wanted.open_time = funding_rates.open_time
     inner join calendar
         on rows_wanted.open_time = calendar.open_time
+    inner join ict
+        on rows_wanted.open_time = ict.open_time
 )
 
 select * from features

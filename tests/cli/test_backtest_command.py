@@ -78,6 +78,10 @@ def test_a_trade_worked_by_hand(
     assert result["total_return"] == pytest.approx(net, abs=1e-12)
     assert (result["trades"], result["win_rate"], result["max_drawdown"]) == (1, 1.0, 0.0)
     assert result["sharpe"] == pytest.approx(math.sqrt(0.5) * math.sqrt(365))
+    dealings = document["dealings"]
+    fee = (1.0 + 108.0 / 106.5) * 0.0005 / 1.0005
+    assert dealings["fees"] == pytest.approx(fee, rel=1e-9)
+    assert (dealings["slippage"], dealings["funding"], dealings["drawdown_days"]) == (0.0, 0.0, 0)
     assert {"seconds_load", "seconds_compile", "seconds_search"} <= set(document)
     (trade,) = trades
     assert trade["signal_time"].isoformat() == "2024-10-05T06:00:00+00:00"
@@ -86,7 +90,9 @@ def test_a_trade_worked_by_hand(
     assert (trade["side"], trade["entry_price"], trade["exit_price"]) == (1, 106.5, 108.0)
     assert trade["net_return"] == pytest.approx(net, abs=1e-12)
     assert trade["reason"] == "day_end"
-    assert "total_return          1.31%" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "total_return           1.31%" in printed
+    assert "fees                   0.10%" in printed
 
 
 def test_a_stop_fills_at_its_level(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -76,7 +76,11 @@ def test_nothing_at_or_after_as_of_was_read_for_the_release(
 ) -> None:
     folder, _, _ = night
     refs = read_current(folder / "lake" / "published", AS_OF).fingerprint
-    assert {(ref.layer, ref.table) for ref in refs} == {("checked", "candles"), ("raw", "candles")}
+    assert {(ref.layer, ref.table) for ref in refs} == {
+        ("checked", "bars"),
+        ("checked", "candles"),
+        ("raw", "candles"),
+    }
     assert all(ref.last is not None and ref.last < AS_OF for ref in refs)
 
 

@@ -17,7 +17,7 @@ from lake.store import Lake
 from lake.tables import SEARCHES
 from trading.errors import ReleaseRefused
 
-SECTIONS = ("summary", "inputs", "quality", "strategies", "models", "execution")
+SECTIONS = ("summary", "inputs", "quality", "strategies", "ensemble", "models", "execution")
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 

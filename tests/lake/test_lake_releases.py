@@ -28,6 +28,7 @@ from lake.releases import (
     rollback,
 )
 from trading.errors import DataError, ParameterError, ReleaseRefused
+from trading.strategies.registry import get_strategy
 
 HOUR = timedelta(hours=1)
 
@@ -317,6 +318,44 @@ def test_a_rewritten_release_without_a_change_is_accepted(root: Path) -> None:
     publish(root, candidate(), WALL)
     _rewrite(root, lambda _: None)
     assert read_current(root, AS_OF).strategies
+
+
+def test_a_release_of_before_a_parameter_that_is_off_existed_is_accepted(root: Path) -> None:
+    publish(root, candidate(), WALL)
+    entry = read_current(root, AS_OF).strategies[0]
+    optional = get_strategy(entry.strategy).optional
+    assert "half_close" in optional
+    older = {name: value for name, value in entry.params.items() if name not in optional}
+    _rewrite(root, _set("strategies", 0, "params", value=older))
+    read = read_current(root, AS_OF).strategies[0]
+    assert read.params == older
+    assert get_strategy(entry.strategy).resolve(read.params) == entry.params
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, ""),
+        ({"leverage": 10.0}, "surge: leverage = 10 liquidates 9.6% from the entry"),
+        ({"max_position_size": 0.2}, "surge: 10 symbols of max_position_size = 0.2 use 200.0%"),
+        ({"weight_basis": "margin"}, "surge: with weight_basis = margin 10 symbols can lose"),
+    ],
+)
+def test_a_release_whose_money_breaks_a_bound_is_refused(
+    root: Path, values: dict[str, Any], words: str
+) -> None:
+    publish(root, candidate(), WALL)
+    params = {**get_strategy("surge").resolve({}), **values}
+
+    def change(fields: dict[str, Any]) -> None:
+        fields["strategies"][0] |= {"strategy": "surge", "params": params}
+
+    _rewrite(root, change)
+    if not words:
+        assert read_current(root, AS_OF).strategies[0].strategy == "surge"
+        return
+    with pytest.raises(ReleaseRefused, match=words):
+        read_current(root, AS_OF)
 
 
 def _flip_byte(path: Path) -> None:

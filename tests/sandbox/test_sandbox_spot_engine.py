@@ -201,3 +201,17 @@ def test_money_is_neither_made_nor_lost_and_nothing_is_sold_twice(
         assert not any(account.locked.values())
     reports = [event for event in engine.take_events() if isinstance(event, OrderReport)]
     assert all(report.order.filled <= report.order.quantity for report in reports)
+
+
+def test_fee_is_paid_in_bnb_at_a_discount_while_there_is_enough() -> None:
+    spot, _ = make()
+    account = spot.open_account("burning", {"USDT": D(10_000), "BNB": D("0.001")})
+    account.burn = True
+    price = spot.core.markets[SYMBOL].ask
+    bought = NewOrder(SYMBOL, "BUY", "MARKET", D("0.005"))
+    spot.place(account, bought)
+    fee = (D("0.005") * price * D("0.001") * D("0.75") / 600).quantize(D("0.00000001"))
+    assert (account.fills[0].fee, account.fills[0].fee_asset) == (fee, "BNB")
+    assert (account.totals["BTC"], account.totals["BNB"]) == (D("0.005"), D("0.001") - fee)
+    spot.place(account, bought)
+    assert (account.fills[1].fee, account.fills[1].fee_asset) == (D("0.00000500"), "BTC")

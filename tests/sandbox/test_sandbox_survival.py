@@ -105,8 +105,9 @@ def test_fills_keep_to_the_volume_and_to_price_and_time(engine: Engine, account:
     engine.supply("BTCUSDT", D("0.025"))
     engine.on_price("BTCUSDT", D("98000.0"))
     assert [o.filled for o in (better, first, second)] == [D("0.010"), D("0.010"), D("0.005")]
-    taken = engine.place(account, market("SELL", "0.005"))
-    assert (taken.status, taken.filled) == ("EXPIRED", D(0))
+    taken = engine.place(account, market("SELL", "0.010"))
+    assert (taken.status, taken.filled) == ("EXPIRED", D("0.005"))
+    assert (taken.average, second.status) == (D("99000.0"), "FILLED")
 
 
 async def test_a_minutes_fills_never_exceed_its_volume(serving: Serving) -> None:

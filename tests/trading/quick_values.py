@@ -15,8 +15,27 @@ ICT: dict[str, Value] = {
     "gap_window": 30,
     "sweep_window": 100,
 }
+SURGE: dict[str, Value] = {
+    **BARE,
+    "long_span": 120,
+    "band_span": 60,
+    "scan": "off",
+    "m1_needed": 3,
+    "m15_needed": 1,
+    "daily_bars": 2,
+    "daily_rise": 0.01,
+}
+
+FORECAST: dict[str, Value] = {
+    "weight_return_1": -0.5,
+    "weight_rsi": 0.002,
+    "weight_volume": 0.0001,
+    "least_move": 0.0002,
+}
 
 
 def quick_values(name: str) -> dict[str, Value]:
     """Those of the strategy ``name``."""
-    return get_strategy(name).accepted(ICT if name.startswith("ict_") else BARE)
+    if name == "surge":
+        return dict(SURGE)
+    return get_strategy(name).accepted(ICT if name.startswith("ict_") else BARE | FORECAST)

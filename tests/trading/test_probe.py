@@ -31,6 +31,21 @@ ALL = [
 ]
 
 
+# Windows that fit into the probed days several times.
+EASY = {
+    "surge": {
+        "long_span": 60,
+        "band_span": 40,
+        "scan": "off",
+        "m1_needed": 3,
+        "m15_needed": 1,
+        "daily_bars": 2,
+    }
+    | {f"{part}_bars": 60 for part in ("m1_trend", "m1_band", "m3_trend", "m3_band")}
+    | {f"{part}_bars": 60 for part in ("m15_trend", "m15_band")}
+}
+
+
 @kernel
 def peeking_scan(rows, extremes, pars, width, targets, found, found_of):  # type: ignore[no-untyped-def]
     """Enters where the close five candles later is 0.1 % higher."""
@@ -95,7 +110,8 @@ def days(bitcoin: CandleColumns) -> CandleColumns:
 def test_the_built_in_strategies_know_no_future(
     name: str, params: dict[str, Value], days: CandleColumns
 ) -> None:
-    found = probe_lookahead(get_strategy(name), params, days)
+    strategy = get_strategy(name)
+    found = probe_lookahead(strategy, strategy.accepted(params) | EASY.get(name, {}), days)
     assert found.passed, found.changes
     assert found.compared > 100_000
     assert found.verdict().name == "lookahead"
@@ -169,7 +185,9 @@ def test_a_handful_of_candles_cannot_be_probed(days: CandleColumns) -> None:
 def test_the_declared_warm_up_of_the_built_ins_suffices(
     name: str, params: dict[str, Value], days: CandleColumns
 ) -> None:
-    found = probe_warmup(get_strategy(name), params, days, points=2)
+    strategy = get_strategy(name)
+    values = strategy.accepted(params) | EASY.get(name, {})
+    found = probe_warmup(strategy, values, days, points=2)
     assert found.passed, found.sentence
     assert [row.share for row in found.rows] == [0.25, 0.5, 1.0, 2.0]
     # Never closer with less history; equal where a quarter of it already holds every window.

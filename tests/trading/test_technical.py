@@ -273,10 +273,20 @@ def test_wave_says_what_is_wrong_with_a_low(turns, reason):
 # On real candles
 
 
+def fitted(strategy, candles, values):
+    """``values`` and what the strategy fits."""
+    return values | strategy.learn(candles, strategy.resolve(values))
+
+
 @pytest.mark.parametrize("name", strategy_names())
 def test_every_strategy_trades_on_the_bundled_sample(name, bitcoin, ether):
     strategy = get_strategy(name)
-    values = strategy.accepted(BARE | {"signal_tf": "15m"})
-    runs = [backtest(strategy, candles, values, Costs(fee_bps=5)) for candles in (bitcoin, ether)]
+    values = strategy.accepted(BARE | {"signal_tf": "15m", "least_move": 0.0002})
+    if name == "surge":
+        values |= {"long_span": 120, "band_span": 60, "scan": "off", "m1_needed": 3}
+    runs = [
+        backtest(strategy, candles, fitted(strategy, candles, values), Costs(fee_bps=5))
+        for candles in (bitcoin, ether)
+    ]
     assert sum(len(run.trades) for run in runs) > 0
     assert all(np.isfinite(run.trades.net_return).all() for run in runs)

@@ -11,13 +11,13 @@ import numpy.typing as npt
 from numpy import str_
 
 from trading.candles import CandleColumns, Floats, Integers
-from trading.decider import Setup
 from trading.errors import DataError, ParameterError
 from trading.ict import merge
 from trading.liquidation import MAJOR, Bracket
 from trading.position import REASONS
 from trading.rows import Rows
 from trading.rules import R_GAP, RULES_SIZE
+from trading.setup import Setup
 from trading.simulation import kernels, sharing
 from trading.simulation.kernels import Speed
 from trading.simulation.plan import rules_of

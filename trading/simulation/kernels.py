@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from trading.candles import CandleColumns, Floats, Integers
-from trading.decider import Setup
 from trading.kernel import bind
 from trading.rows import Rows
+from trading.setup import Setup
 from trading.simulation.deciding import decide_rows
 from trading.simulation.layout import Machine
 

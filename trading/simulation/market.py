@@ -10,9 +10,9 @@ from typing import Any, cast
 import numpy as np
 
 from trading.candles import DAY_MS, CandleColumns, Integers
-from trading.decider import Setup
 from trading.errors import DataError
 from trading.rows import BLOCK, WIDE, Extremes
+from trading.setup import Setup
 from trading.simulation import touching
 from trading.simulation.kernels import Kernel, Speed
 from trading.simulation.layout import LEVELS_WIDTH, Horizons, Signals, Window

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from trading.candles import Floats
-from trading.decider import Setup
 from trading.rules import R_STAGED, ExitRules
+from trading.setup import Setup
 from trading.simulation.results import Costs
 from trading.strategies.base import Strategy, Value
 

@@ -14,10 +14,10 @@ from typing import TypeVar
 import numpy as np
 
 from trading.candles import CandleColumns, Floats
-from trading.decider import Setup
 from trading.errors import ParameterError
 from trading.metrics import SUMS_SIZE, metrics_of
 from trading.rules import R_DAY_END, R_STAGED
+from trading.setup import Setup
 from trading.simulation import engines, kernels
 from trading.simulation.kernels import Speed
 from trading.simulation.layout import Signals, Window

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
-from trading.candles import DAY_MS, interval_ms
+from trading.candles import DAY_MS, CandleColumns, interval_ms
 from trading.errors import ParameterError
 from trading.kernel import Buffer
-from trading.position import ExitRules
+from trading.liquidation import check_stops
 from trading.rows import Extremes, Rows
+from trading.rules import Addition, ExitRules
 from trading.sizing import Sizing
 
 Value = float | int | str
@@ -71,7 +72,9 @@ Returned is the number of all, also of those for which there was no room.
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One declared parameter: ``kind`` is ``float``, ``int``, ``choice`` or ``interval``."""
+    """One declared parameter: ``kind`` is ``float``, ``int``, ``choice``, ``interval`` or
+    ``ladder``.
+    """
 
     name: str
     kind: str
@@ -87,12 +90,20 @@ class Parameter:
         """
         if self.kind == "choice":
             return self._choice(str(value), owner)
+        if self.kind == "ladder":
+            return _ladder_text(str(value), f"{owner}: {self.name}")
         if self.kind == "interval":
             length = interval_ms(str(value))
             if DAY_MS % length and length % DAY_MS:
                 raise ParameterError(f"{owner}: {self.name} = {value} does not divide a day")
             return str(value)
         return self._number(value, owner)
+
+    def number(self, value: Value) -> float:
+        """A parsed value as the kernels read it; a choice is its place among the choices."""
+        if self.kind == "choice":
+            return float(self.choices.index(str(value)))
+        return float(value)
 
     def _choice(self, value: str, owner: str) -> str:
         if value not in self.choices:
@@ -145,6 +156,37 @@ SHARED: tuple[Parameter, ...] = (
 )
 """Parameters that every technical strategy has."""
 
+_SHARE_AT = "a fall from the entry"
+_WEIGHT = "its notional, in initial notionals"
+_STAGE_STOP = "stop from then on, a share of the average; 0 = as before"
+
+STAGED: tuple[Parameter, ...] = (
+    Parameter(
+        "partial_take_profit", "ladder", "", help="ladder of profit:share, e.g. 0.02:0.5,0.04:0.25"
+    ),
+    Parameter("half_close", "float", 0.0, 0.0, 1.0, help="profit that sells half, once; 0 = none"),
+    Parameter("time_exit", "float", 0.0, 0.0, 8760.0, help="hours until the exit; 0 = none"),
+    Parameter("trailing_arm", "float", 0.0, 0.0, 1.0, help="profit that arms the trailing stop"),
+    Parameter("leverage", "float", 1.0, 1.0, 125.0, help="of the isolated margin; 1 = none"),
+    Parameter(
+        "liquidation_guard",
+        "float",
+        0.0,
+        0.0,
+        0.9,
+        help="out at that share of the way left",
+    ),
+    Parameter("add_first_at", "float", 0.0, 0.0, 0.9, help=f"first addition, {_SHARE_AT}; 0: none"),
+    Parameter("add_first_weight", "float", 1.0, 0.01, 10.0, help=_WEIGHT),
+    Parameter("add_first_stop", "float", 0.0, 0.0, 0.5, help=_STAGE_STOP),
+    Parameter(
+        "add_second_at", "float", 0.0, 0.0, 0.9, help=f"second addition, {_SHARE_AT}; 0: none"
+    ),
+    Parameter("add_second_weight", "float", 1.0, 0.01, 10.0, help=_WEIGHT),
+    Parameter("add_second_stop", "float", 0.0, 0.0, 0.5, help=_STAGE_STOP),
+)
+"""Parameters of positions that change in stages; off by default in every technical strategy."""
+
 
 class Strategy:
     """A technical strategy; subclasses fill the class attributes and the three methods below."""
@@ -152,7 +194,7 @@ class Strategy:
     name: ClassVar[str]
     summary: ClassVar[str]
     own: ClassVar[tuple[Parameter, ...]] = ()
-    shared: ClassVar[tuple[Parameter, ...]] = SHARED
+    shared: ClassVar[tuple[Parameter, ...]] = (*SHARED, *STAGED)
     defaults: ClassVar[Mapping[str, Value]] = {}
     day_end: ClassVar[bool] = False
     side: ClassVar[int] = 1
@@ -166,6 +208,10 @@ class Strategy:
     """Optional: finds at a stroke the rows that :attr:`step` would enter on."""
     own_levels: ClassVar[bool] = False
     """Whether entries carry their own side, stop and target."""
+    always_guarded: ClassVar[bool] = False
+    """Whether trailing and emergency stop apply without the common filters, too."""
+    learns: ClassVar[bool] = False
+    """Whether some parameters are fitted by :meth:`learn` rather than searched."""
     version: ClassVar[str] = "1"
 
     def state_size(self, params: Mapping[str, Value]) -> int:
@@ -183,6 +229,12 @@ class Strategy:
         return self.own + shared
 
     @cached_property
+    def optional(self) -> frozenset[str]:
+        """Parameters that a release may lack: those of stages that are off by default."""
+        staged = (p for p in STAGED if p in self.parameters)
+        return frozenset(p.name for p in staged)
+
+    @cached_property
     def _by_name(self) -> dict[str, Parameter]:
         return {parameter.name: parameter for parameter in self.parameters}
 
@@ -193,6 +245,11 @@ class Strategy:
         known = ", ".join(p.name for p in self.parameters)
         raise ParameterError(f"{self.name} has no parameter '{name}'; it has {known}")
 
+    def learn(self, candles: CandleColumns, params: Mapping[str, Value]) -> dict[str, Value]:
+        """The fitted parameters, from base candles and the resolved others; none by default."""
+        del candles, params
+        return {}
+
     def has(self, name: str) -> bool:
         """Whether there is a parameter ``name``."""
         return name in self._by_name
@@ -202,10 +259,17 @@ class Strategy:
         return {name: value for name, value in values.items() if self.has(name)}
 
     def resolve(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """All parameters with ``values`` applied: typed, bounds checked, defaults filled in."""
+        """All parameters with ``values`` applied: typed, bounds checked, defaults filled in.
+
+        `ParameterError` also where they make no exit rules together.
+        """
         for name in values:
             self.parameter(name)
-        return {p.name: p.parse(values.get(p.name, p.default), self.name) for p in self.parameters}
+        params = {
+            p.name: p.parse(values.get(p.name, p.default), self.name) for p in self.parameters
+        }
+        self.exit_rules(params)
+        return params
 
     def refine(self, params: Mapping[str, Value], values: Mapping[str, Value]) -> dict[str, Value]:
         """Resolved ``params`` with ``values`` in their place, read as by :meth:`resolve`."""
@@ -249,24 +313,76 @@ class Strategy:
             float(params["trend_span"]),
             1.0 if self.filters_on(params) and params["hourly_trend"] == "on" else 0.0,
             1.0 if self.needs_atr(params) else 0.0,
-            *(float(params[p.name]) for p in self.own),
+            *(p.number(params[p.name]) for p in self.own),
         ]
 
     def sizing(self, params: Mapping[str, Value]) -> Sizing:
-        """How much of the account a position takes."""
-        return Sizing(float(params["max_position_size"]))
+        """How much of the account a position takes at its entry.
+
+        With all additions made it takes ``max_position_size``.
+        """
+        staged = {p.name: params.get(p.name, self.parameter(p.name).default) for p in STAGED}
+        planned = 1.0 + sum(addition.weight for addition in _additions(staged, self.name))
+        return Sizing(float(params["max_position_size"]) / planned)
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
-        """The exits of ``params``; without filters neither trailing nor emergency stop."""
-        guarded = 1.0 if self.filters_on(params) else 0.0
-        return ExitRules(
+        """The exits of ``params``; without filters neither trailing nor emergency stop.
+
+        A parameter of :data:`STAGED` that is absent has its default: positions that were opened
+        before it existed have none. `ParameterError` for stages that contradict each other, or a
+        stop that is not inside the liquidation.
+        """
+        guarded = 1.0 if self.always_guarded or self.filters_on(params) else 0.0
+        staged = {p.name: params.get(p.name, self.parameter(p.name).default) for p in STAGED}
+        rules = ExitRules(
             take_profit=float(params["take_profit"]),
             stop_loss=float(params["stop_loss"]),
             atr_multiplier=float(params["atr_multiplier"]),
             trailing_stop=float(params["trailing_stop"]) * guarded,
             emergency_stop=float(params["emergency_stop"]) * guarded,
             day_end=self.day_end,
+            trailing_arm=float(staged["trailing_arm"]),
+            time_exit_ms=round(float(staged["time_exit"]) * 3_600_000),
+            partials=ladder_steps(str(staged["partial_take_profit"])),
+            half_close=float(staged["half_close"]),
+            additions=_additions(staged, self.name),
+            liquidation_guard=float(staged["liquidation_guard"]),
+            leverage=float(staged["leverage"]),
         )
+        check_stops(rules, self.name)
+        return rules
+
+
+def ladder_steps(text: str) -> tuple[tuple[float, float], ...]:
+    """The steps (profit, share) of a ladder written ``0.02:0.5,0.04:0.25``; empty: none."""
+    pairs = [step.split(":") for step in text.split(",") if step]
+    return tuple((float(level), float(share)) for level, share in pairs)
+
+
+def _ladder_text(text: str, where: str) -> str:
+    """``text`` without blanks, if it is a ladder."""
+    bare = "".join(text.split())
+    try:
+        steps = ladder_steps(bare)
+    except ValueError as error:
+        raise ParameterError(
+            f"{where} = '{text}' is no ladder; write PROFIT:SHARE,…, for example 0.02:0.5,0.04:0.25"
+        ) from error
+    if not all(math.isfinite(number) for step in steps for number in step):
+        raise ParameterError(f"{where} = '{text}' has a number that is not finite")
+    return bare
+
+
+def _additions(staged: Mapping[str, Value], owner: str) -> tuple[Addition, ...]:
+    """The averaging steps that are on."""
+    found = [
+        Addition(*(float(staged[f"{name}_{what}"]) for what in ("at", "weight", "stop")))
+        for name in ("add_first", "add_second")
+        if float(staged[f"{name}_at"]) > 0.0
+    ]
+    if found and not float(staged["add_first_at"]) > 0.0:
+        raise ParameterError(f"{owner}: add_second_at is set without add_first_at; set that too")
+    return tuple(found)
 
 
 def _with_default(parameter: Parameter, default: Value) -> Parameter:

@@ -17,9 +17,11 @@ from trading.strategies.dynamic_breakout import DynamicBreakout
 from trading.strategies.ict_aggressive import IctAggressive
 from trading.strategies.ict_conservative import IctConservative
 from trading.strategies.ict_mixed import IctMixed
+from trading.strategies.ml import Ml
 from trading.strategies.momentum import Momentum
 from trading.strategies.pullback import Pullback
 from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.strategies.surge import Surge
 from trading.strategies.wave import Wave
 
 GROUP = "nocturne.strategies"
@@ -32,9 +34,11 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     IctAggressive,
     IctConservative,
     IctMixed,
+    Ml,
     Momentum,
     Pullback,
     RsiBollinger,
+    Surge,
     Wave,
 )
 

@@ -1,0 +1,64 @@
+"""Peers run in an interpreter of their own: they need not agree with our lock file.
+
+``NOCTURNE_PEERS`` names a Python that has the packages of the extra ``bench``; without it the one
+that ``make bench`` makes is asked, ``.venv-peers``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trading.candles import CandleColumns
+
+VARIABLE = "NOCTURNE_PEERS"
+SCRIPTS = Path(__file__).parent / "peers"
+MADE = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
+NAMES = ("open_time", "open", "high", "low", "close", "volume")
+
+
+def peer_python() -> str:
+    """The interpreter that peers run in."""
+    return os.environ.get(VARIABLE) or str(MADE if MADE.exists() else sys.executable)
+
+
+def has_peer(package: str) -> bool:
+    """Whether the peers' interpreter can import ``package``; a line says so where it cannot."""
+    try:
+        found = subprocess.run(
+            [peer_python(), "-c", f"import {package}"], capture_output=True, check=False
+        )
+    except OSError as error:
+        sys.exit(f"{VARIABLE}={peer_python()} cannot be run: {error.strerror}; name a Python there")
+    if found.returncode == 0:
+        return True
+    print(f"{package:<34} not installed: scripts/setup_peers.sh installs it")
+    return False
+
+
+def run_peer(
+    script: str, candles: CandleColumns, settings: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """What ``peers/<script>.py`` prints about ``candles``, or None with a line when it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        columns = {name: getattr(candles, name) for name in NAMES}
+        np.savez(Path(folder) / "candles.npz", **columns)
+        (Path(folder) / "settings.json").write_text(json.dumps(settings))
+        ran = subprocess.run(
+            [peer_python(), str(SCRIPTS / f"{script}.py"), folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if ran.returncode != 0:
+        print(f"{script} failed: {ran.stderr.strip().splitlines()[-1]}")
+        return None
+    return dict(json.loads(ran.stdout.strip().splitlines()[-1]))

@@ -1,0 +1,86 @@
+"""vectorbt's ``from_signals`` on the breakout rule; run by `_peers.py` in its own interpreter.
+
+Reads ``candles.npz`` and ``settings.json`` of the folder given, prints one JSON object. Each
+combination buys at the open after a close that crosses today's open + k x yesterday's range and
+leaves by a stop, a limit or at the close of the UTC day's last candle. What can be computed once
+for all combinations is not timed. Times carry no zone: with one, pandas spends seconds on them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import vectorbt as vbt
+from vectorbt.portfolio.enums import StopEntryPrice
+
+NAMES = ("open", "high", "low", "close")
+
+
+class Year:
+    """The candles, and what does not change from one combination to the next."""
+
+    def __init__(self, folder: Path, fee: float, rows: int | None = None) -> None:
+        columns = np.load(folder / "candles.npz")
+        index = pd.to_datetime(columns["open_time"][:rows], unit="ms")
+        self.fee = fee
+        self.frame = pd.DataFrame({name: columns[name][:rows] for name in NAMES}, index=index)
+        days = self.frame.resample("1D").agg({"open": "first", "high": "max", "low": "min"})
+        self.first, self.span = days["open"], (days["high"] - days["low"]).shift(1)
+        dates = index.floor("1D")
+        last = np.append(dates[1:] != dates[:-1], True)
+        self.last = pd.Series(last, index=index)
+        self.before = self.frame["close"].shift(1)
+        self.price = self.frame["open"].where(~self.last, self.frame["close"])
+
+    def trade(self, values: dict[str, float]) -> vbt.Portfolio:
+        """One combination."""
+        frame = self.frame
+        line = (self.first + self.span * values["k"]).reindex(frame.index, method="ffill")
+        crossed = (frame["close"] > line) & ~(self.before > line) & ~self.last
+        entries = crossed.shift(1, fill_value=False)
+        return vbt.Portfolio.from_signals(
+            frame["close"],
+            entries & ~self.last,
+            self.last,
+            price=self.price,
+            open=frame["open"],
+            high=frame["high"],
+            low=frame["low"],
+            sl_stop=values["stop_loss"],
+            tp_stop=values["take_profit"],
+            stop_entry_price=StopEntryPrice.FillPrice,
+            fees=self.fee,
+            freq="1min",
+        )
+
+
+def main() -> None:
+    """Trade the first ``rows`` for their results, then all rows for the time."""
+    folder = Path(sys.argv[1])
+    settings = json.loads((folder / "settings.json").read_text())
+    grid = settings["grid"]
+    part = Year(folder, settings["fee"], settings["rows"])
+    made = [part.trade(values) for values in grid]
+    year = Year(folder, settings["fee"])
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        for values in grid:
+            year.trade(values).total_return()
+        seconds.append(time.perf_counter() - started)
+    document = {
+        "version": vbt.__version__,
+        "seconds": min(seconds) / len(grid),
+        "trades": [int(portfolio.trades.count()) for portfolio in made],
+        "total_returns": [float(portfolio.total_return()) for portfolio in made],
+    }
+    print(json.dumps(document))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Time of the surge strategy's decisions, of five timeframes each, over a year of 1m candles.
+
+Run from the root of the repository: ``python benchmarks/surge.py``. Times are processor time.
+Doubling the longest window must not double the cost of a candle.
+"""
+
+from __future__ import annotations
+
+import time
+
+from _year import YEAR, a_year, best_of_both, verdict
+
+from trading import compiled
+from trading.candles import CandleColumns
+from trading.decider import Decider
+from trading.simulation.run import decide
+from trading.strategies.registry import get_strategy
+
+PLAIN = 10_000
+SURGE = get_strategy("surge")
+
+
+def compiled_cost(candles: CandleColumns, long_span: int) -> float:
+    """Microseconds of all decisions, a candle."""
+    _, seconds = best_of_both(3, lambda: decide(SURGE, candles, {"long_span": long_span}))
+    return seconds / len(candles) * 1e6
+
+
+def plain_cost(candles: CandleColumns) -> float:
+    """Microseconds of the executor's decider, a candle."""
+    rows = [candles.candle(row) for row in range(len(candles))]
+
+    def feed() -> None:
+        decider = Decider(SURGE, {}, candles.interval_ms)
+        for candle in rows:
+            decider.on_candle(candle)
+
+    return best_of_both(1, feed)[1] / len(candles) * 1e6
+
+
+def main() -> None:
+    """Print microseconds a candle, and how they grow with the window."""
+    compiled.enable()
+    year = a_year()
+    started = time.perf_counter()
+    decide(SURGE, year.rows(0, 1_000), {})
+    print(f"compile or load: {time.perf_counter() - started:.2f} s; {YEAR:,} candles")
+    usual, longer = compiled_cost(year, 480), compiled_cost(year, 960)
+    verdict("decision, compiled", usual, 5.0, "us a candle")
+    verdict("window of 960 instead of 480", longer / usual, 1.2, "times")
+    verdict("decision, plain Python", plain_cost(year.rows(0, PLAIN)), 200.0, "us a candle")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""`nocturne account`: several strategies and symbols on one balance."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cli.account_file import AccountFile
+    from trading.account_measures import Earned
+    from trading.simulation.account import AccountResult, Seat
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_SHARES = ("total_return", "cagr", "max_drawdown", "win_rate")
+_MONEY = ("profit", "fees", "funding")
+
+
+@app.command()
+def account(
+    file: Path = typer.Argument(..., help="TOML file: balance, costs, limits, symbols, seats."),
+    json_out: str = typer.Option(
+        None, "--json", help="Write the result to this file; - is standard output."
+    ),
+    trades_out: str = typer.Option(None, "--trades", help="Write the trades to this Parquet file."),
+    equity_out: str = typer.Option(
+        None, "--equity", help="Write the equity at each candle's close to this Parquet file."
+    ),
+) -> None:
+    """Simulate several strategies and symbols on one account, under its limits.
+
+    The file is explained in docs/simulation.md and by config/account.example.toml.
+
+    Example: nocturne account config/account.example.toml --json account.json
+    """
+    from cli.account_file import read_account_file
+    from cli.results import STDOUT, check_output, write_json
+
+    wanted = read_account_file(file)
+    for option, target in (
+        ("--json", json_out),
+        ("--trades", trades_out),
+        ("--equity", equity_out),
+    ):
+        check_output(option, target)
+    seats, run, seconds = _run(wanted, file)
+    document = _document(wanted, seats, run) | seconds
+    _write(trades_out, "--trades", lambda: _trades_table(seats, run))
+    _write(equity_out, "--equity", lambda: _equity_table(run))
+    write_json(json_out, document)
+    if json_out != STDOUT:
+        _print(document)
+
+
+def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, dict[str, float]]:
+    from cli.account_file import beside, read_funding, seats_of
+    from cli.candle_files import read_candles
+    from cli.results import enable_compiling
+    from trading.candles import interval_name
+    from trading.simulation.account import simulate_account
+
+    begun = time.perf_counter()
+    used = {seat.symbol for seat in wanted.seats}
+    parts = {name: part for name, part in wanted.symbols.items() if name in used}
+    candles = {name: read_candles(beside(file, part.candles)) for name, part in parts.items()}
+    funding = {
+        name: read_funding(beside(file, part.funding))
+        for name, part in parts.items()
+        if part.funding is not None
+    }
+    seconds_load = time.perf_counter() - begun
+    intervals = {name: interval_name(columns.interval_ms) for name, columns in candles.items()}
+    seats = seats_of(wanted, file, intervals)
+    enable_compiling()
+    begun = time.perf_counter()
+    run = simulate_account(
+        seats,
+        candles,
+        wanted.balance,
+        wanted.costs,
+        wanted.account_limits,
+        filters=wanted.filters,
+        funding=funding,
+    )
+    seconds = {"seconds_load": seconds_load, "seconds_run": time.perf_counter() - begun}
+    return seats, run, seconds
+
+
+def _document(wanted: AccountFile, seats: Sequence[Seat], run: AccountResult) -> dict[str, Any]:
+    from cli.account_file import document_of
+    from trading.account_measures import earned_by, measure_account
+
+    own = [earned_by(run.profit[run.seat == place]) for place in range(len(seats))]
+    return {
+        **document_of(wanted),
+        "equity": float(run.equity[-1]),
+        "measures": measure_account(run, wanted.balance).as_dict(),
+        "seats": [_seat(seat, earned) for seat, earned in zip(seats, own, strict=True)],
+        "refused": dict(run.refused),
+        "ambiguous_candles": run.ambiguous_candles,
+    }
+
+
+def _seat(seat: Seat, earned: Earned) -> dict[str, Any]:
+    named = {"strategy": seat.strategy.name, "symbol": seat.symbol, "params": dict(seat.params)}
+    return named | earned.as_dict()
+
+
+def _write(target: str | None, option: str, make: Any) -> None:
+    import pyarrow.parquet as pq
+
+    from trading.errors import DataError
+
+    if target is None:
+        return
+    try:
+        pq.write_table(make(), target, compression="zstd")
+    except OSError as error:
+        raise DataError(f"{option} {target} cannot be written: {error}") from error
+
+
+def _trades_table(seats: Sequence[Seat], run: AccountResult) -> Any:
+    import pyarrow as pa
+
+    moment = pa.timestamp("ms", "UTC")
+    owners = [seats[place] for place in run.seat.tolist()]
+    return pa.table(
+        {
+            "strategy": pa.array([seat.strategy.name for seat in owners], pa.string()),
+            "symbol": pa.array([seat.symbol for seat in owners], pa.string()),
+            "entry_time": pa.array(run.entry_time, pa.int64()).cast(moment),
+            "exit_time": pa.array(run.exit_time, pa.int64()).cast(moment),
+            "side": pa.array(run.side, pa.int64()).cast(pa.int8()),
+            "entry_price": pa.array(run.entry_price, pa.float64()),
+            "exit_price": pa.array(run.exit_price, pa.float64()),
+            "quantity": pa.array(run.quantity, pa.float64()),
+            "profit": pa.array(run.profit, pa.float64()),
+            "reason": pa.array(run.reason.tolist(), pa.string()),
+        }
+    )
+
+
+def _equity_table(run: AccountResult) -> Any:
+    import pyarrow as pa
+
+    times = pa.array(run.moments, pa.int64()).cast(pa.timestamp("ms", "UTC"))
+    return pa.table({"open_time": times, "equity": pa.array(run.equity, pa.float64())})
+
+
+def _print(document: dict[str, Any]) -> None:
+    """The account's measures, one line a seat, and what was refused."""
+    from cli.tables import text_table
+
+    lines = {"balance": document["balance"], "equity": document["equity"]} | document["measures"]
+    width = max(len(name) for name in lines)
+    for name, value in lines.items():
+        typer.echo(f"{name:<{width}}  {_shown(name, value):>14}")
+    head = ("strategy", "symbol", "trades", "profit", "win_rate", "profit_factor", "reward_to_risk")
+    rows = [
+        [str(seat[name]) if name in head[:2] else _shown(name, seat[name]) for name in head]
+        for seat in document["seats"]
+    ]
+    typer.echo("\n" + text_table(head, rows, left=(0, 1)))
+    refused = [(name, f"{count:,}") for name, count in document["refused"].items() if count]
+    if refused:
+        typer.echo("\n" + text_table(("entries refused", "count"), refused, left=(0,)))
+
+
+def _shown(name: str, value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.2%}" if name in _SHARES else f"{value:,.2f}"

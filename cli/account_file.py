@@ -1,0 +1,155 @@
+"""The TOML file of `nocturne account`: balance, costs, limits, symbols and seats."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trading.errors import DataError, SettingsError
+from trading.simulation.account import Filters, Limits, Seat
+from trading.simulation.results import Costs
+from trading.strategies.base import Value
+
+Share = Annotated[float, Field(ge=0.0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class LimitsPart(_Part):
+    """``[limits]``, as in `trading.simulation.account.Limits`."""
+
+    max_positions: Annotated[int, Field(ge=1)] = 10
+    max_exposure: Annotated[float, Field(gt=0.0)] = 1.0
+    daily_loss: Annotated[float, Field(gt=0.0, le=1.0)] = 0.06
+    impact: Share = 0.0
+
+
+class SymbolPart(_Part):
+    """``[symbols.NAME]``: files relative to the TOML file, and what the venue asks for."""
+
+    candles: Path
+    funding: Path | None = None
+    step: Share = 0.0
+    min_notional: Share = 0.0
+
+
+class SeatPart(_Part):
+    """``[[seats]]``: a strategy (or a preset) on a symbol; the first has priority."""
+
+    symbol: str
+    strategy: str | None = None
+    preset: str | None = None
+    params: dict[str, float | int | str] = {}
+
+
+class AccountFile(_Part):
+    """The whole file; unknown names are refused."""
+
+    balance: Annotated[float, Field(gt=0.0)]
+    fee_bps: float = 5.0
+    maker_fee_bps: float | None = None
+    slippage_bps: float = 0.0
+    limits: LimitsPart = LimitsPart()
+    symbols: dict[str, SymbolPart]
+    seats: Annotated[tuple[SeatPart, ...], Field(min_length=1)]
+
+    @property
+    def costs(self) -> Costs:
+        """Costs of every fill."""
+        return Costs(self.fee_bps, self.slippage_bps, self.maker_fee_bps)
+
+    @property
+    def account_limits(self) -> Limits:
+        """What the account allows."""
+        return Limits(**self.limits.model_dump())
+
+    @property
+    def filters(self) -> dict[str, Filters]:
+        """What the venue asks for, by symbol."""
+        return {name: Filters(part.step, part.min_notional) for name, part in self.symbols.items()}
+
+
+def read_account_file(path: Path) -> AccountFile:
+    """The file, checked; `SettingsError` names the file, the place in it and the value."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"account file {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"account file {path} is not TOML: {error}") from error
+    try:
+        account = AccountFile.model_validate(tables)
+    except ValidationError as error:
+        raise SettingsError(f"account file {path}, {_sentence(error)}") from error
+    for place, seat in enumerate(account.seats, start=1):
+        if seat.symbol not in account.symbols:
+            raise SettingsError(
+                f"account file {path}, seat {place}: {seat.symbol} is not among its symbols; add"
+                f" [symbols.{seat.symbol}] with its candles"
+            )
+    return account
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{where}: this name is not known; see `nocturne account --help`"
+    if first["type"] == "missing":
+        return f"{where} is missing; add it"
+    return f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def seats_of(account: AccountFile, path: Path, intervals: dict[str, str]) -> list[Seat]:
+    """The seats; signals are judged on the file's own candles unless a seat says otherwise."""
+    from cli.choosing import find_preset, find_strategy
+
+    seats = []
+    for place, part in enumerate(account.seats, start=1):
+        where = f"account file {path}, seat {place}"
+        preset = find_preset(part.preset) if part.preset is not None else None
+        name = part.strategy or (preset.strategy if preset else None)
+        if name is None:
+            raise SettingsError(f'{where} names no strategy; add strategy = "breakout" or a preset')
+        strategy = find_strategy(name)
+        given = {**(preset.params if preset else {}), **part.params}
+        params: dict[str, Value] = {
+            key: strategy.parameter(key).parse(value, where) for key, value in given.items()
+        }
+        if "signal_tf" not in params and strategy.has("signal_tf"):
+            params["signal_tf"] = intervals[part.symbol]
+        seats.append(Seat(strategy, part.symbol, params))
+    return seats
+
+
+def read_funding(path: Path) -> dict[int, float]:
+    """Rates by time (ms, UTC) of a Parquet file with funding_time and funding_rate."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["funding_time", "funding_rate"])
+        times = table["funding_time"].cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_pylist()
+        rates = table["funding_rate"].cast(pa.float64()).to_pylist()
+    except (OSError, pa.ArrowException, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"funding file {path} cannot be used: {reason}; give Parquet with funding_time and"
+            " funding_rate"
+        ) from error
+    return dict(zip(times, rates, strict=True))
+
+
+def beside(path: Path, other: Path) -> Path:
+    """``other``, relative to the folder of the file ``path``."""
+    return other if other.is_absolute() else path.parent / other
+
+
+def document_of(account: AccountFile) -> dict[str, Any]:
+    """What the result repeats of the file."""
+    return account.model_dump(mode="json", exclude={"symbols", "seats"})

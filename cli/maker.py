@@ -1,0 +1,172 @@
+"""The market-maker grid on the command line: simulated only, with rules instead of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.choosing import MAKER as NAME
+from trading.errors import DataError, ParameterError
+from trading.maker import MakerRules
+
+if TYPE_CHECKING:
+    from trading.maker_simulation import MakerResult
+
+SUMMARY = "Quote a grid around the mid; simulated only: `backtest` takes it, the executor does not."
+MAKER_FEE_BPS = 2.0
+MEANINGS = {
+    "levels": "quotes a side",
+    "spacing": "distance of the quotes, as a share of the price",
+    "life_ms": "ms after which quotes are placed anew around the mid",
+    "max_lots": "most lots at once",
+    "take_profit": "distance of a lot's closing quote, as a share of its price",
+    "size": "notional of a lot, as a share of the account",
+    "spike": "ATR(5) over ATR(60) from which on nothing is opened",
+    "stale_ms": "ms without news of the book after which nothing is opened",
+    "daily_loss": "daily loss limit, as a share of the account",
+    "loss_margin": "share of that limit from which on nothing is opened",
+    "emergency_stop": "loss at which a lot goes to the market, as a share of its price",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MakerRun:
+    """What `nocturne backtest` was asked for."""
+
+    candles: Path
+    given: Mapping[str, Any]
+    fee_bps: float
+    maker_fee_bps: float | None
+    trades_out: str | None
+
+
+def is_maker(strategy: str | None, preset: str | None) -> bool:
+    """Whether the options name the grid."""
+    from cli.choosing import find_preset
+
+    if strategy is not None:
+        return strategy == NAME
+    return preset is not None and find_preset(preset).strategy == NAME
+
+
+def given_rules(preset: str | None, settings: Sequence[str]) -> dict[str, Any]:
+    """Rules of the preset and of ``--set NAME=VALUE``, which goes before it."""
+    from cli.choosing import find_preset
+
+    texts: dict[str, str] = {}
+    if preset is not None:
+        texts |= {name: str(value) for name, value in find_preset(preset).params.items()}
+    for text in settings:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not value:
+            raise ParameterError(
+                f"--set '{text}' has no value; write NAME=VALUE, for example spacing=0.003"
+            )
+        texts[name] = value
+    return {name: _number(name, text) for name, text in texts.items()}
+
+
+def _number(name: str, text: str) -> float | int:
+    kinds = {field.name: field.type for field in fields(MakerRules)}
+    if name not in kinds:
+        raise ParameterError(f"maker has no rule '{name}'; it has {', '.join(kinds)}")
+    try:
+        return int(text) if kinds[name] == "int" else float(text)
+    except ValueError as error:
+        wanted = "a whole number" if kinds[name] == "int" else "a number"
+        raise ParameterError(f"maker: {name} = {text} is not {wanted}") from error
+
+
+def show() -> str:
+    """The rules as `nocturne strategies show maker` prints them."""
+    from cli.tables import text_table
+
+    defaults = asdict(MakerRules())
+    rows = [
+        (field.name, str(field.type), str(defaults[field.name]), MEANINGS[field.name])
+        for field in fields(MakerRules)
+    ]
+    header = ("rule", "type", "default", "meaning")
+    return f"{NAME}: {SUMMARY}\n\n{text_table(header, rows, left=(0, 1, 3))}"
+
+
+def run_maker(wanted: MakerRun) -> dict[str, Any]:
+    """Simulate the grid over a candle file of minutes; the JSON document."""
+    from cli.candle_files import read_candles
+    from trading.maker_simulation import simulate_maker
+
+    rules = MakerRules(**wanted.given)
+    columns = read_candles(wanted.candles)
+    if columns.interval_ms != 60_000:
+        raise DataError(f"{wanted.candles} is not of 1-minute candles, which the maker needs")
+    maker_fee = MAKER_FEE_BPS if wanted.maker_fee_bps is None else wanted.maker_fee_bps
+    result = simulate_maker(columns, rules, maker_fee_bps=maker_fee, taker_fee_bps=wanted.fee_bps)
+    if wanted.trades_out is not None:
+        _write_trades(wanted.trades_out, result)
+    return {
+        "strategy": NAME,
+        "candles": str(wanted.candles),
+        "fee_bps": wanted.fee_bps,
+        "maker_fee_bps": maker_fee,
+        "results": [{"params": asdict(rules), **measures_of(result)}],
+        "held_lots": len(result.lots),
+        "most_lots": result.most_lots,
+        "withdrawn": dict(sorted(result.stops.items())),
+    }
+
+
+def measures_of(result: MakerResult) -> dict[str, float | int]:
+    """Measures of the lots as `trading.metrics` defines them; ``total_return`` is the account's."""
+    import numpy as np
+
+    from trading.dealings import reward_to_risk
+
+    returns = np.array([trade.net_return for trade in result.trades])
+    count = len(returns)
+    losses = -float(returns[returns < 0.0].sum())
+    return {
+        "total_return": result.account_return,
+        "trades": count,
+        "win_rate": float((returns > 0.0).mean()) if count else 0.0,
+        "profit_factor": float(returns[returns > 0.0].sum()) / losses if losses > 0.0 else 0.0,
+        "reward_to_risk": reward_to_risk(returns),
+        "expectancy": float(returns.mean()) if count else 0.0,
+        "worst_trade": min(0.0, float(returns.min())) if count else 0.0,
+    }
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """Every measure on its own line, then what withdrew the quotes."""
+    from cli.results import format_measure
+
+    measures = {key: value for key, value in document["results"][0].items() if key != "params"}
+    measures |= {"held_lots": document["held_lots"], "most_lots": document["most_lots"]}
+    measures |= {f"withdrawn: {name}": count for name, count in document["withdrawn"].items()}
+    width = max(len(name) for name in measures)
+    lines = [f"{name:<{width}}  {format_measure(name, v):>12}" for name, v in measures.items()]
+    return "\n".join(lines)
+
+
+def _write_trades(target: str, result: MakerResult) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    moment = pa.timestamp("ms", "UTC")
+    trades = result.trades
+    table = pa.table(
+        {
+            "entry_time": pa.array([t.opened_ms for t in trades], pa.int64()).cast(moment),
+            "exit_time": pa.array([t.closed_ms for t in trades], pa.int64()).cast(moment),
+            "side": pa.array([t.side for t in trades], pa.int8()),
+            "entry_price": pa.array([t.entry_price for t in trades], pa.float64()),
+            "exit_price": pa.array([t.exit_price for t in trades], pa.float64()),
+            "net_return": pa.array([t.net_return for t in trades], pa.float64()),
+            "reason": pa.array([t.reason for t in trades], pa.string()),
+        }
+    )
+    try:
+        pq.write_table(table, target, compression="zstd")
+    except OSError as error:
+        raise DataError(f"--trades {target} cannot be written: {error}") from error

@@ -1,0 +1,75 @@
+"""The section of the ensemble: weights by regime, and the regime of each symbol."""
+
+from __future__ import annotations
+
+from flows.report import formats
+from flows.report.tables import counted, joined
+from flows.report.views import MUTED, WARN, Cell, Grid, Sharing
+from lake.releases import Ensemble
+from trading.ensemble import regime_weights
+from trading.regimes import LABELS
+
+
+def sharing_view(ensemble: Ensemble | None) -> Sharing:
+    """Weights and regimes of a release."""
+    if ensemble is None:
+        return Sharing("The release says nothing on how its strategies share the account.")
+    pauses = [
+        f"{counted(count, 'candle')} after a {words(regime)} began"
+        for regime, count in sorted(ensemble.pauses.items())
+        if count
+    ]
+    lead = (
+        "The largest share of the equity that each strategy may enter with, by the regime of its "
+        f"symbol ({ensemble.interval} candles). Weights come from out-of-sample days, bounded and "
+        "smoothed; what a regime takes away stays in cash."
+    )
+    if pauses:
+        lead += f" No entries for {joined(pauses)}."
+    return Sharing(lead, weight_grid(ensemble), regime_grid(ensemble))
+
+
+def words(regime: str) -> str:
+    """``up_trend`` as words."""
+    return regime.replace("_", " ")
+
+
+def weight_grid(ensemble: Ensemble) -> Grid:
+    """One line a member, one column a regime."""
+    by_regime = {
+        regime: regime_weights(ensemble.weights, ensemble.factors, regime) for regime in LABELS
+    }
+    rows = []
+    for name, member in ensemble.members.items():
+        shares = [by_regime[regime][name] for regime in LABELS]
+        rows.append(
+            (
+                Cell(name.replace("/", " on ")),
+                Cell(formats.percent(member.weight)),
+                *(Cell(formats.percent(share), "" if share else MUTED) for share in shares),
+                Cell(formats.whole(member.days)),
+                Cell(formats.whole(member.trades)),
+            )
+        )
+    head = ("Strategy", "Weight", *(words(r).capitalize() for r in LABELS), "Days", "Trades")
+    return Grid(head, tuple(rows), caption="Shares of the account")
+
+
+def regime_grid(ensemble: Ensemble) -> Grid | None:
+    """The label of each symbol as of the release."""
+    rows = tuple(
+        (
+            Cell(symbol),
+            Cell(words(found.label), WARN if ensemble.pauses.get(found.label) else ""),
+            Cell(formats.moment(found.since) if found.since else formats.NONE),
+        )
+        for symbol, found in sorted(ensemble.regimes.items())
+    )
+    if not rows:
+        return None
+    return Grid(
+        ("Symbol", "Regime", "Since"),
+        rows,
+        frozenset({0, 1, 2}),
+        caption="Regimes as of the release",
+    )

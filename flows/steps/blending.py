@@ -1,0 +1,191 @@
+"""How the members of a release share the account: weights from out-of-sample days, by regime.
+
+Weights come from the stitched out-of-sample run of each search (`trading.ensemble`), bounded and
+smoothed from the release before. The regime map begins with what a strategy is for (trends or
+reversals) and gives up half where its own out-of-sample trades lost in that regime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from flows.steps.ict_columns import candles_of
+from flows.steps.optimize import OptimizeEntry
+from lake.ensemble_file import (
+    KIND,
+    PATH,
+    Ensemble,
+    Member,
+    SymbolRegime,
+    member_name,
+    read_ensemble,
+)
+from lake.partitions import PartitionRef
+from lake.release_reader import list_releases, read_release
+from lake.releases import NewFile
+from lake.store import Lake
+from lake.tables import BARS, FOLDS, TRADES
+from trading.candles import DAY_MS, CandleColumns, Floats, Integers
+from trading.ensemble import WeightRules, ensemble_weights, member_score
+from trading.regimes import LABELS, RegimeRules, label_candles
+
+INTERVAL = "1h"
+RULES = WeightRules()
+REVERSALS = frozenset({"rsi_bollinger", "ict_aggressive", "ict_mixed"})
+"""Strategies that buy what fell; all others follow a move."""
+FACTORS: Mapping[str, tuple[float, float]] = {
+    "unknown": (0.5, 0.5),
+    "volatility_spike": (0.5, 0.5),
+    "crash": (0.0, 1.0),
+    "up_trend": (1.0, 0.5),
+    "down_trend": (0.25, 0.5),
+    "range": (0.5, 1.0),
+}
+"""By regime: of strategies that follow a move, of those that trade reversals."""
+PAUSES: Mapping[str, int] = {"volatility_spike": 2, "crash": 4}
+"""A shock pauses entries for so many closed candles; then the market is judged anew."""
+ENOUGH = 20
+"""Out-of-sample trades of a strategy in a regime before they change its factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfSample:
+    """The stitched out-of-sample run of one member; ``daily`` has a value for each judged day."""
+
+    daily: Floats
+    entry_times: Integers
+    net_returns: Floats
+
+
+def blend(
+    lake: Lake, as_of: datetime, entries: Sequence[OptimizeEntry]
+) -> tuple[NewFile, tuple[PartitionRef, ...]]:
+    """The file ``ensemble.json`` of a release of ``entries``, and the bars that it was made from.
+
+    Deterministic; nothing at or after ``as_of`` is read, and no release of that time or later.
+    """
+    runs = {
+        member_name(found.entry.strategy, found.entry.symbol): out_of_sample(lake, found, as_of)
+        for found in entries
+    }
+    returns = {name: run.daily.tolist() for name, run in runs.items()}
+    weights = ensemble_weights(returns, previous_weights(lake, as_of, set(runs)), RULES)
+    rules = RegimeRules()
+    places = {(found.entry.venue, found.entry.symbol) for found in entries}
+    bars = {symbol: bars_of(lake, venue, symbol, as_of) for venue, symbol in sorted(places)}
+    labels = {symbol: label_candles(own, rules, compiled=False) for symbol, own in bars.items()}
+    ensemble = Ensemble(
+        interval=INTERVAL,
+        rules=asdict(rules),
+        members={
+            name: Member(
+                weight=weights[name],
+                days=len(run.daily),
+                trades=len(run.net_returns),
+                score=member_score(returns[name], RULES.prior_days),
+            )
+            for name, run in sorted(runs.items())
+        },
+        factors=factors_of(entries, runs, bars, labels),
+        pauses=dict(PAUSES),
+        regimes={symbol: last_regime(own, labels[symbol]) for symbol, own in bars.items()},
+    )
+    read = [
+        ref
+        for venue, symbol in sorted(places)
+        for ref in lake.fingerprint(BARS, as_of, venue=venue, symbol=symbol, interval=INTERVAL)
+    ]
+    return NewFile(PATH, KIND, ensemble.data()), tuple(read)
+
+
+def out_of_sample(lake: Lake, found: OptimizeEntry, as_of: datetime) -> OutOfSample:
+    """The judged days and trades of a search, as the research tables hold them."""
+    folds = lake.read(FOLDS, ["test_from", "test_to"], as_of=as_of, run=found.run)
+    columns = ["sample", "entry_time", "exit_time", "net_return"]
+    trades = lake.read(TRADES, columns, as_of=as_of, run=found.run)
+    judged = np.array([sample == "out_of_sample" for sample in trades["sample"].to_pylist()], bool)
+    entered, left = (_ms(trades[name])[judged] for name in ("entry_time", "exit_time"))
+    net = trades["net_return"].to_numpy()[judged]
+    spans = zip(_ms(folds["test_from"]), _ms(folds["test_to"]), strict=True)
+    days = np.unique(
+        np.concatenate(
+            [np.arange(start // DAY_MS, -(-end // DAY_MS)) for start, end in spans]
+            or [np.empty(0, dtype=np.int64)]
+        )
+    )
+    growth = np.ones(len(days))
+    if len(days):
+        places = np.clip(np.searchsorted(days, left // DAY_MS), 0, len(days) - 1)
+        np.multiply.at(growth, places, 1.0 + net)
+    return OutOfSample(growth - 1.0, entered, net)
+
+
+def previous_weights(lake: Lake, as_of: datetime, members: set[str]) -> Mapping[str, float] | None:
+    """Weights of the newest release made before ``as_of`` that has any of these members."""
+    for summary in reversed(list_releases(lake.published)):
+        if summary.problem or summary.as_of is None or summary.as_of >= as_of:
+            continue
+        ensemble = read_ensemble(read_release(lake.published, summary.release_id))
+        if ensemble is not None and members & set(ensemble.weights):
+            return ensemble.weights
+    return None
+
+
+def bars_of(lake: Lake, venue: str, symbol: str, as_of: datetime) -> CandleColumns:
+    """Hourly bars of a symbol known at ``as_of``; empty where there are none."""
+    rows = lake.read(BARS, as_of=as_of, venue=venue, symbol=symbol, interval=INTERVAL)
+    return candles_of(rows, INTERVAL)
+
+
+def last_regime(bars: CandleColumns, labels: Integers) -> SymbolRegime:
+    """The label after the last bar, and since which close it has held."""
+    if not len(labels):
+        return SymbolRegime(label=LABELS[0], since=None)
+    changes = np.flatnonzero(np.diff(labels)) + 1
+    first = int(changes[-1]) if len(changes) else 0
+    closed = int(bars.open_time[first]) + bars.interval_ms
+    since = datetime.fromtimestamp(closed / 1000, UTC)
+    return SymbolRegime(label=LABELS[int(labels[-1])], since=since)
+
+
+def factors_of(
+    entries: Sequence[OptimizeEntry],
+    runs: Mapping[str, OutOfSample],
+    bars: Mapping[str, CandleColumns],
+    labels: Mapping[str, Integers],
+) -> dict[str, dict[str, float]]:
+    """For each regime the factor of every member; a strategy learns over all of its symbols."""
+    results: dict[tuple[str, int], list[float]] = {}
+    for found in entries:
+        name = member_name(found.entry.strategy, found.entry.symbol)
+        own, run = bars[found.entry.symbol], runs[name]
+        known = labels_at(own, labels[found.entry.symbol], run.entry_times)
+        for label, net in zip(known.tolist(), run.net_returns.tolist(), strict=True):
+            results.setdefault((found.entry.strategy, label), []).append(net)
+    factors: dict[str, dict[str, float]] = {}
+    for code, regime in enumerate(LABELS):
+        factors[regime] = {}
+        for found in sorted(entries, key=lambda item: (item.entry.strategy, item.entry.symbol)):
+            strategy = found.entry.strategy
+            factor = FACTORS[regime][1 if strategy in REVERSALS else 0]
+            seen = results.get((strategy, code), [])
+            if len(seen) >= ENOUGH and float(np.mean(seen)) <= 0.0:
+                factor /= 2
+            factors[regime][member_name(strategy, found.entry.symbol)] = factor
+    return factors
+
+
+def labels_at(bars: CandleColumns, labels: Integers, times: Integers) -> Integers:
+    """The label of the last bar that had closed at each time; 0 (unknown) before the first."""
+    closed = bars.open_time + bars.interval_ms
+    places = np.searchsorted(closed, times, side="right") - 1
+    return np.append(labels, 0)[np.where(places >= 0, places, len(labels))].astype(np.int64)
+
+
+def _ms(column: pa.ChunkedArray) -> Integers:
+    return np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)

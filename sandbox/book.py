@@ -1,0 +1,90 @@
+"""The orders that accounts rest against each other: who meets whom, by price, then by time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Protocol, TypeVar
+
+from sandbox.numbers import ZERO
+
+# Self-trade prevention: which of two orders of the same account ends when they would meet.
+PREVENTIONS = ("EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "NONE")
+PREVENTED = "EXPIRED_IN_MATCH"
+
+
+class Resting(Protocol):
+    """What the book needs of an order."""
+
+    account: str
+    side: str
+    price: Decimal
+
+    @property
+    def remaining(self) -> Decimal:
+        """Quantity not yet filled."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it can still fill."""
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Its place in time among orders of the same price, smaller first."""
+
+
+R = TypeVar("R", bound=Resting)
+
+
+def by_priority(orders: Iterable[R]) -> list[R]:
+    """Orders of one side, best price first, then the one that has waited longest."""
+    return sorted(orders, key=lambda o: (-o.price if o.side == "BUY" else o.price, o.rank))
+
+
+def opposite(orders: Iterable[R], side: str, worst: Decimal) -> list[R]:
+    """The resting orders that a ``side`` order may meet at ``worst`` or better, in their turn."""
+    if side == "BUY":
+        return by_priority(o for o in orders if o.side == "SELL" and o.price <= worst)
+    return by_priority(o for o in orders if o.side == "BUY" and o.price >= worst)
+
+
+def better_or_equal(side: str, price: Decimal, other: Decimal) -> bool:
+    """Whether ``price`` is at least as good as ``other`` for who takes with a ``side`` order."""
+    return price <= other if side == "BUY" else price >= other
+
+
+def prevents(mode: str, taker: Resting, maker: Resting) -> tuple[bool, bool]:
+    """Whether self-trade prevention ends the (taker, maker) when they would meet."""
+    if taker.account != maker.account or mode == "NONE":
+        return False, False
+    return mode in ("EXPIRE_TAKER", "EXPIRE_BOTH"), mode in ("EXPIRE_MAKER", "EXPIRE_BOTH")
+
+
+Quote = tuple[Decimal, Decimal]
+
+
+def best_quotes(quote: Quote | None, price: Decimal, tick: Decimal) -> Quote:
+    """The market's best bid and ask: ``quote`` while it encloses ``price``, else a tick around."""
+    if quote is not None and quote[0] <= price <= quote[1]:
+        return quote
+    return price - tick, price + tick
+
+
+def reached(order: Resting, price: Decimal, bid: Decimal, ask: Decimal) -> bool:
+    """Whether the market trades through a resting order, or quotes at its price or beyond it."""
+    if order.side == "BUY":
+        return price < order.price or ask <= order.price
+    return price > order.price or bid >= order.price
+
+
+Levels = tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]
+
+
+def levels(orders: Iterable[Resting]) -> Levels:
+    """Price -> quantity of what rests: bids, asks."""
+    bids: dict[Decimal, Decimal] = {}
+    asks: dict[Decimal, Decimal] = {}
+    for order in orders:
+        side = bids if order.side == "BUY" else asks
+        side[order.price] = side.get(order.price, ZERO) + order.remaining
+    return bids, asks

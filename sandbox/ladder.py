@@ -1,0 +1,148 @@
+"""The book as it is shown: the market's levels with what accounts rest among them, never crossed.
+
+The market's side is not recorded: levels stand one tick apart from the best bid and ask, each with
+a quantity fixed by its price. Where an order of an account is still to be filled beyond the
+market's best (its minute's recorded volume is used up), the levels that it would trade with are
+gone from the book.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sandbox.book import Levels
+from sandbox.instruments import Instrument
+from sandbox.numbers import ZERO, plain
+
+Side = dict[str, str]
+DEPTH = 50
+CACHED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class BookChange:
+    """What became of a book since it was last told: changed levels ('0' where one is gone)."""
+
+    first_id: int
+    last_id: int
+    previous_id: int
+    bids: list[list[str]]
+    asks: list[list[str]]
+
+
+def level_quantity(instrument: Instrument, price: Decimal) -> Decimal:
+    """The quantity shown at a price level: fixed by the price, so that every book agrees."""
+    seed = zlib.crc32(f"{instrument.symbol}{price.normalize()}".encode())
+    return instrument.step * (1 + seed % 5000)
+
+
+class Ladder:
+    """The shown book of one symbol; ``rested`` is what accounts have in it."""
+
+    def __init__(self) -> None:
+        self.rested: Levels = ({}, {})
+        self._instrument: Instrument | None = None
+        self._levels: dict[int, tuple[str, str]] = {}
+        self._told: tuple[Side, Side] | None = None
+        self._told_id = 0
+
+    def sides(
+        self, instrument: Instrument, bid: Decimal, ask: Decimal, count: int
+    ) -> tuple[Side, Side]:
+        """Bids and asks as price -> quantity texts, best first."""
+        if self.rested[0] or self.rested[1]:
+            return self._merged(instrument, bid, ask, count)
+        highest, lowest = int(bid / instrument.tick), int(ask / instrument.tick)
+        level = self._level
+        self._forget(instrument)
+        return (
+            dict([level(instrument, n) for n in range(highest, max(0, highest - count), -1)]),
+            dict([level(instrument, n) for n in range(lowest, lowest + count)]),
+        )
+
+    def best(
+        self, instrument: Instrument, bid: Decimal, ask: Decimal
+    ) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Best bid and best ask as (price, quantity); zeros where a side is empty."""
+        if not self.rested[0] and not self.rested[1]:
+            self._forget(instrument)
+            highest, lowest = int(bid / instrument.tick), int(ask / instrument.tick)
+            return self._level(instrument, highest), self._level(instrument, lowest)
+        bids, asks = self.sides(instrument, bid, ask, 1)
+        nothing = ("0", "0")
+        return next(iter(bids.items()), nothing), next(iter(asks.items()), nothing)
+
+    def _forget(self, instrument: Instrument) -> None:
+        if instrument is not self._instrument or len(self._levels) > CACHED:
+            self._instrument = instrument
+            self._levels.clear()
+
+    def _level(self, instrument: Instrument, number: int) -> tuple[str, str]:
+        """Price and quantity of the market's level at ``number`` ticks."""
+        found = self._levels.get(number)
+        if found is None:
+            price = instrument.tick * number
+            found = (plain(price), plain(level_quantity(instrument, price)))
+            self._levels[number] = found
+        return found
+
+    def _merged(
+        self, instrument: Instrument, bid: Decimal, ask: Decimal, count: int
+    ) -> tuple[Side, Side]:
+        own_bids, own_asks = self.rested
+        tick = instrument.tick
+        below = min(own_asks) if own_asks else None
+        above = max(own_bids) if own_bids else None
+        bids = [bid - n * tick for n in range(count)]
+        asks = [ask + n * tick for n in range(count)]
+        return (
+            _side(instrument, [p for p in bids if p > 0 and (below is None or p < below)],
+                  own_bids, count, falling=True),
+            _side(instrument, [p for p in asks if above is None or p > above],
+                  own_asks, count, falling=False),
+        )  # fmt: skip
+
+    def change(
+        self, instrument: Instrument, bid: Decimal, ask: Decimal, update_id: int
+    ) -> BookChange:
+        """What has changed since the last time, or since `open`, and remember it as told."""
+        new = self.sides(instrument, bid, ask, DEPTH)
+        old, previous = self._told or new, self._told_id or update_id - 1
+        self._told, self._told_id = new, update_id
+        first = min(previous + 1, update_id)
+        return BookChange(
+            first, update_id, previous, _difference(old[0], new[0]), _difference(old[1], new[1])
+        )
+
+    def open(self, instrument: Instrument, bid: Decimal, ask: Decimal, update_id: int) -> None:
+        """Somebody begins to listen or has taken a snapshot: changes are told from here on."""
+        if self._told is None:
+            self._told, self._told_id = self.sides(instrument, bid, ask, DEPTH), update_id
+
+
+def _side(
+    instrument: Instrument,
+    market: list[Decimal],
+    own: dict[Decimal, Decimal],
+    count: int,
+    *,
+    falling: bool,
+) -> Side:
+    quantities = {price: level_quantity(instrument, price) for price in market}
+    for price, quantity in own.items():
+        quantities[price] = quantities.get(price, ZERO) + quantity
+    best = sorted(quantities, reverse=falling)[:count]
+    return {_text(instrument, price): plain(quantities[price]) for price in best}
+
+
+def _text(instrument: Instrument, price: Decimal) -> str:
+    on_grid = price % instrument.tick == 0
+    return plain(price // instrument.tick * instrument.tick if on_grid else price)
+
+
+def _difference(old: Side, new: Side) -> list[list[str]]:
+    changed = [[price, quantity] for price, quantity in new.items() if old.get(price) != quantity]
+    changed += [[price, "0"] for price in old if price not in new]
+    return changed

@@ -1,0 +1,165 @@
+"""`nocturne account`: several seats on one balance out of a TOML file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from cli.account_file import read_account_file
+from cli.main import main
+from trading.errors import SettingsError
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data_lake" / "sample"
+
+ACCOUNT = """
+balance = 10_000
+slippage_bps = 1
+
+[limits]
+max_positions = 1
+
+[symbols.BTCUSDT]
+candles = "BTCUSDT.parquet"
+funding = "funding.parquet"
+step = 0.001
+
+[symbols.ETHUSDT]
+candles = "ETHUSDT.parquet"
+
+[[seats]]
+strategy = "breakout"
+symbol = "BTCUSDT"
+params = { k = 0.2, filters = "off", take_profit = 0.01, max_position_size = 0.5 }
+
+[[seats]]
+strategy = "rsi_bollinger"
+symbol = "ETHUSDT"
+params = { signal_tf = "5m", filters = "off", max_position_size = 0.5 }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten days of the sample beside the file."""
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        candles = pq.read_table(SAMPLE / "candles_1m" / "usdm" / f"{symbol}.parquet")
+        pq.write_table(candles.slice(0, 14_400), tmp_path / f"{symbol}.parquet")
+    funding = pq.read_table(SAMPLE / "funding" / "usdm" / "BTCUSDT.parquet")
+    pq.write_table(funding, tmp_path / "funding.parquet")
+    (tmp_path / "account.toml").write_text(ACCOUNT)
+    return tmp_path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["nocturne", "account", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
+
+
+def test_what_the_seats_earn_is_what_the_account_gains(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {option: folder / f"out.{option}" for option in ("json", "trades", "equity")}
+    outputs = [text for option, path in names.items() for text in (f"--{option}", str(path))]
+    assert run(monkeypatch, str(folder / "account.toml"), *outputs) == 0
+    document: dict[str, Any] = json.loads(names["json"].read_text())
+    trades, equity = pq.read_table(names["trades"]), pq.read_table(names["equity"])
+    measures, seats = document["measures"], document["seats"]
+    gained = document["equity"] - 10_000
+    assert measures["trades"] == trades.num_rows > 15
+    assert sum(trades["profit"].to_pylist()) == pytest.approx(gained)
+    assert sum(seat["profit"] for seat in seats) == pytest.approx(gained)
+    assert measures["total_return"] == pytest.approx(gained / 10_000)
+    assert [(seat["strategy"], seat["symbol"]) for seat in seats] == [
+        ("breakout", "BTCUSDT"),
+        ("rsi_bollinger", "ETHUSDT"),
+    ]
+    assert all(seat["trades"] > 0 for seat in seats)
+    assert document["refused"]["too many positions"] > 0
+    assert measures["fees"] == pytest.approx(
+        sum(
+            0.0005 * row["quantity"] * (row["entry_price"] + row["exit_price"])
+            for row in trades.to_pylist()
+        ),
+        rel=1e-9,
+    )
+    assert measures["funding"] != 0.0
+    values = equity["equity"].to_pylist()
+    peak = fall = 0.0
+    for value in (10_000, *values):
+        peak = max(peak, value)
+        fall = max(fall, 1 - value / peak)
+    assert measures["max_drawdown"] == pytest.approx(fall)
+    assert (equity.num_rows, values[-1]) == (14_400, document["equity"])
+    printed = capsys.readouterr().out
+    assert "too many positions" in printed
+    assert "rsi_bollinger  ETHUSDT" in printed
+
+
+def test_the_ratios_of_an_account_equal_an_independent_library(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    stats = pytest.importorskip("quantstats.stats", exc_type=ImportError)
+    out, curve = folder / "out.json", folder / "equity.parquet"
+    options = ("--json", str(out), "--equity", str(curve))
+    assert run(monkeypatch, str(folder / "account.toml"), *options) == 0
+    measures = json.loads(out.read_text())["measures"]
+    equity = pq.read_table(curve).to_pandas().set_index("open_time")["equity"]
+    closes = equity.resample("1D").last()
+    daily = closes.pct_change()
+    daily.iloc[0] = closes.iloc[0] / 10_000 - 1
+    assert measures["days"] == len(daily)
+    assert measures["sharpe"] == pytest.approx(float(stats.sharpe(daily, periods=365)), rel=1e-9)
+    assert measures["sortino"] == pytest.approx(float(stats.sortino(daily, periods=365)), rel=1e-9)
+    details = stats.drawdown_details(stats.to_drawdown_series(daily))
+    assert measures["drawdown_days"] == int(details["days"].max())
+
+
+def test_the_example_in_config_can_be_used() -> None:
+    account = read_account_file(ROOT / "config" / "account.example.toml")
+    assert [seat.symbol for seat in account.seats] == ["BTCUSDT", "ETHUSDT", "BTCUSDT"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("balance = 10_000", "balance = 0", "balance = 0: input should be greater than 0"),
+        ("balance = 10_000", "", "balance is missing; add it"),
+        ("max_positions = 1", "most = 1", "limits.most: this name is not known"),
+        ("max_positions = 1", "max_positions = 0", "limits.max_positions = 0: input should be"),
+        ('symbol = "ETHUSDT"', 'symbol = "XRPUSDT"', "seat 2: XRPUSDT is not among its symbols"),
+        ('strategy = "breakout"', "", "seat 1 names no strategy"),
+        ("k = 0.2", "k = 9", "seat 1: k = 9 is out of bounds"),
+        ('"breakout"', '"moon"', "strategy 'moon' is not known"),
+        ('"funding.parquet"', '"BTCUSDT.parquet"', "give Parquet with funding_time"),
+        ('"ETHUSDT.parquet"', '"gone.parquet"', "gone.parquet"),
+        ("balance = 10_000", "balance =", "is not TOML"),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    before: str,
+    after: str,
+    sentence: str,
+) -> None:
+    file = folder / "account.toml"
+    assert before in ACCOUNT
+    file.write_text(ACCOUNT.replace(before, after, 1))
+    assert run(monkeypatch, str(file)) == 2
+    message = capsys.readouterr().err.strip()
+    assert sentence in message
+    assert len(message.splitlines()) == 1
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nothing\.toml cannot be read"):
+        read_account_file(tmp_path / "nothing.toml")

@@ -1,0 +1,94 @@
+"""The market-maker grid: listed, simulated by `backtest`, refused by `search`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from cli.candle_files import read_candles
+from cli.main import main
+from trading.maker import MakerRules
+from trading.maker_simulation import simulate_maker
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
+
+
+@pytest.fixture
+def candles(tmp_path: Path) -> Path:
+    """Three days of the sample."""
+    path = tmp_path / "candles.parquet"
+    pq.write_table(pq.read_table(SAMPLE).slice(0, 4_320), path)
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["nocturne", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
+
+
+def test_a_backtest_of_the_maker_is_its_simulation(
+    monkeypatch: pytest.MonkeyPatch,
+    candles: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, trades = tmp_path / "out.json", tmp_path / "trades.parquet"
+    options = ("--candles", str(candles), "--json", str(out), "--trades", str(trades))
+    own = ("--preset", "maker", "--set", "spacing=0.002", "--maker-fee-bps", "1")
+    assert run(monkeypatch, "backtest", *own, *options) == 0
+    document = json.loads(out.read_text())
+    (result,) = document["results"]
+    rules = MakerRules(spacing=0.002, take_profit=0.003)
+    expected = simulate_maker(read_candles(candles), rules, maker_fee_bps=1.0)
+    assert result["params"]["spacing"] == 0.002
+    assert result["params"]["take_profit"] == 0.003
+    assert result["trades"] == len(expected.trades) > 5
+    assert result["total_return"] == expected.account_return
+    assert document["withdrawn"] == expected.stops
+    assert pq.read_table(trades)["net_return"].to_pylist() == [
+        trade.net_return for trade in expected.trades
+    ]
+    printed = capsys.readouterr().out
+    assert "held_lots" in printed
+    assert "win_rate" in printed
+
+
+def test_the_maker_says_that_it_is_simulated_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "strategies", "list") == 0
+    (line,) = [row for row in capsys.readouterr().out.splitlines() if row.startswith("maker ")]
+    assert "simulated only" in line
+    assert run(monkeypatch, "strategies", "show", "maker") == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n{name} " in shown for name in MakerRules.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search", "--strategy", "maker", "--grid", "spacing=0.1:0.2:0.1"), "simulated only"),
+        (("backtest", "--strategy", "maker", "--set", "gap=1"), "maker has no rule 'gap'"),
+        (("backtest", "--strategy", "maker", "--set", "levels=1.5"), "is not a whole number"),
+        (("backtest", "--strategy", "maker", "--set", "levels"), "has no value"),
+        (("backtest", "--strategy", "maker", "--set", "spacing=0.4"), "reach half of the price"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    candles: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    assert run(monkeypatch, *arguments, "--candles", str(candles)) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert len(error.splitlines()) == 1

@@ -1,0 +1,231 @@
+"""How the members of a release share the account: weights, regimes, and the file read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from flow_sample import AS_OF
+
+from flows.report.sharing import sharing_view
+from flows.steps.blending import ENOUGH, blend, labels_at
+from flows.steps.optimize import OptimizeEntry
+from flows.steps.publish import publish
+from lake.releases import (
+    Candidate,
+    Ensemble,
+    FlowRun,
+    NewFile,
+    StrategyEntry,
+    read_ensemble,
+    read_release,
+)
+from lake.releases import (
+    publish as publish_release,
+)
+from lake.store import Lake
+from lake.tables import BARS, FOLDS, TRADES
+from trading.candles import CandleColumns
+from trading.errors import ReleaseRefused
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+RUN = FlowRun(id="run-1", name="quick-fox")
+START = AS_OF - 20 * DAY
+
+
+def bars(lake: Lake, symbol: str, crash: bool) -> None:
+    """20 days of quiet hours; a crash of 20 % in the last three if wanted."""
+    count = 480
+    close = 100 + 0.1 * np.sin(np.arange(count))
+    if crash:
+        close[-3:] = (93.0, 86.0, 80.0)
+    opens = np.append(close[0], close[:-1])
+    times = [START + n * HOUR for n in range(count)]
+    for month in sorted({f"{time:%Y-%m}" for time in times}):
+        own = np.array([f"{time:%Y-%m}" == month for time in times])
+        rows = pa.table(
+            {
+                "open_time": pa.array([t for t, kept in zip(times, own, strict=True) if kept]),
+                "open": opens[own],
+                "high": np.maximum(opens, close)[own] + 0.05,
+                "low": np.minimum(opens, close)[own] - 0.05,
+                "close": close[own],
+                "volume": np.full(own.sum(), 5.0),
+                "candles": np.full(own.sum(), 60),
+            }
+        )
+        where = {"venue": "binance_usdm", "symbol": symbol, "interval": "1h", "month": month}
+        lake.write(BARS, rows, **where)
+
+
+def searched(
+    lake: Lake, strategy: str, symbol: str, nets: list[float], as_of: datetime = AS_OF
+) -> OptimizeEntry:
+    """A search whose out-of-sample run of ten days made one trade a day, at noon for an hour."""
+    run = f"{strategy}-{symbol}-{as_of:%d}"
+    first = AS_OF - 11 * DAY
+    subject = {"as_of": as_of, "strategy": strategy, "symbol": symbol}
+    fold = {
+        **subject, "fold": 0, "params": "{}", "train_from": START, "train_to": first,
+        "test_from": first, "test_to": first + 10 * DAY,
+    }  # fmt: skip
+    trades = [
+        {**subject, "sample": sample, "entry_time": first + n * DAY + 12 * HOUR,
+         "exit_time": first + n * DAY + 13 * HOUR, "side": 1, "entry_price": 1.0,
+         "exit_price": 1.0, "net_return": net, "reason": "x"}
+        for sample, sign in (("out_of_sample", 1), ("recent", -9))
+        for n, net in enumerate(sign * value for value in nets)
+    ]  # fmt: skip
+    lake.write(FOLDS, pa.Table.from_pylist([fold], schema=FOLDS.schema), run=run)
+    lake.write(TRADES, pa.Table.from_pylist(trades, schema=TRADES.schema), run=run)
+    entry = StrategyEntry(strategy=strategy, symbol=symbol, params={})
+    return OptimizeEntry(entry, run, 1, 1.0, ())
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path)
+    bars(lake, "BTCUSDT", crash=False)
+    bars(lake, "ETHUSDT", crash=True)
+    return lake
+
+
+GOOD = [0.02, 0.01, 0.015, 0.01, 0.02, 0.01, 0.015, 0.02, 0.01, 0.02]
+BAD = [-value for value in GOOD]
+
+
+def ensemble_of(lake: Lake, *entries: OptimizeEntry, as_of: datetime = AS_OF) -> Ensemble:
+    return Ensemble.model_validate_json(blend(lake, as_of, entries)[0].data)
+
+
+def test_weights_follow_the_out_of_sample_days_within_bounds(lake: Lake) -> None:
+    found = ensemble_of(
+        lake,
+        searched(lake, "breakout", "BTCUSDT", GOOD),
+        searched(lake, "rsi_bollinger", "BTCUSDT", BAD),
+        searched(lake, "rsi_bollinger", "ETHUSDT", BAD),
+    )
+    assert found.weights == pytest.approx(
+        {"breakout/BTCUSDT": 0.5, "rsi_bollinger/BTCUSDT": 0.25, "rsi_bollinger/ETHUSDT": 0.25}
+    )
+    member = found.members["breakout/BTCUSDT"]
+    assert (member.days, member.trades) == (10, 10)
+    assert member.score > 0
+
+
+def test_weights_move_part_of_the_way_from_the_release_before(lake: Lake) -> None:
+    earlier = AS_OF - DAY
+    first = [
+        searched(lake, "breakout", "BTCUSDT", BAD, earlier),
+        searched(lake, "rsi_bollinger", "ETHUSDT", BAD, earlier),
+    ]
+    publish(lake, as_of=earlier, now=earlier, entries=first, trained=(), left_out=(), flow_run=RUN)
+    then = [
+        searched(lake, "breakout", "BTCUSDT", BAD),
+        searched(lake, "momentum", "BTCUSDT", BAD),
+        searched(lake, "rsi_bollinger", "ETHUSDT", BAD),
+    ]
+    found = ensemble_of(lake, *then)
+    # Nothing scores: a third each is wanted; 30 % of the way from a half, or from 0.
+    assert found.weights == pytest.approx(
+        {"breakout/BTCUSDT": 0.45, "momentum/BTCUSDT": 0.10, "rsi_bollinger/ETHUSDT": 0.45}
+    )
+    assert found.weights == ensemble_of(lake, *reversed(then)).weights
+
+
+def test_a_crash_pauses_entries_and_then_leaves_them_to_reversals(lake: Lake) -> None:
+    found = ensemble_of(
+        lake,
+        searched(lake, "breakout", "ETHUSDT", GOOD),
+        searched(lake, "rsi_bollinger", "ETHUSDT", GOOD),
+        searched(lake, "breakout", "BTCUSDT", GOOD),
+    )
+    assert found.regimes["ETHUSDT"].label == "crash"
+    assert found.regimes["ETHUSDT"].since is not None
+    assert found.regimes["ETHUSDT"].since <= AS_OF
+    assert found.regimes["BTCUSDT"].label != "crash"
+    weight = found.weights["rsi_bollinger/ETHUSDT"]
+    assert found.share_of("rsi_bollinger", "ETHUSDT", "crash", 4) == 0.0
+    assert found.share_of("rsi_bollinger", "ETHUSDT", "crash", 5) == weight
+    assert found.share_of("breakout", "ETHUSDT", "crash", 5) == 0.0
+    assert found.share_of("breakout", "ETHUSDT", "up_trend", 1) == pytest.approx(
+        found.weights["breakout/ETHUSDT"]
+    )
+    assert found.share_of("wave", "ETHUSDT", "up_trend", 1) == 0.0
+
+
+def test_a_regime_in_which_a_strategy_lost_often_enough_halves_its_factor(lake: Lake) -> None:
+    losing = [searched(lake, "rsi_bollinger", symbol, BAD) for symbol in ("BTCUSDT", "ETHUSDT")]
+    few = ensemble_of(lake, losing[0])
+    enough = ensemble_of(lake, *losing)
+    assert 2 * len(BAD) == ENOUGH
+    assert few.factors["range"]["rsi_bollinger/BTCUSDT"] == 1.0
+    assert enough.factors["range"]["rsi_bollinger/BTCUSDT"] == 0.5
+
+
+def test_a_trade_has_the_label_of_the_last_closed_bar() -> None:
+    hour = 3_600_000
+    ones = [1.0, 1.0, 1.0]
+    candles = CandleColumns.of([0, hour, 2 * hour], ones, ones, ones, ones, interval_ms=hour)
+    times = np.array([0, hour - 1, hour, 2 * hour - 1, 2 * hour, 9 * hour])
+    assert labels_at(candles, np.array([3, 4, 5]), times).tolist() == [0, 0, 3, 3, 4, 5]
+
+
+def test_nothing_at_or_after_as_of_counts(lake: Lake) -> None:
+    entry = searched(lake, "breakout", "ETHUSDT", GOOD)
+    before = AS_OF - 4 * HOUR
+    _, read = blend(lake, before, [replace(entry, run="none")])
+    found = ensemble_of(lake, entry, as_of=before)
+    assert found.regimes["ETHUSDT"].label == "range"
+    assert all(ref.last is not None and ref.last < before for ref in read)
+    assert found.members["breakout/ETHUSDT"].trades == 0
+
+
+def test_a_release_carries_the_ensemble_and_reads_it_back(lake: Lake) -> None:
+    entries = [searched(lake, "breakout", "BTCUSDT", GOOD)]
+    result = publish(
+        lake, as_of=AS_OF, now=AS_OF, entries=entries, trained=(), left_out=(), flow_run=RUN
+    )
+    release = read_release(lake.published, result.release_id)
+    assert [(file.path, file.kind) for file in release.files if file.kind == "regime"] == [
+        ("ensemble.json", "regime")
+    ]
+    ensemble = read_ensemble(release)
+    assert ensemble == ensemble_of(lake, *entries)
+    assert {ref.table for ref in release.fingerprint_of("regime")} >= {"bars"}
+    shown = sharing_view(ensemble)
+    assert shown.weights is not None
+    assert shown.weights.rows[0][0].text == "breakout on BTCUSDT"
+    assert "4 candles after a crash began" in shown.lead
+    assert sharing_view(None).weights is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"interval": "7x"}, "interval"),
+        ({"factors": {"storm": {}}}, "'storm' is no regime"),
+        ({"factors": {"crash": {"wave/X": 0.5}}}, "has a factor of wave/X, no member"),
+        ({"rules": {"crash_fall": -1.0}}, "crash_fall"),
+        ({"members": {}}, "no member"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_file_that_breaks_a_rule_is_refused(
+    lake: Lake, change: dict[str, object], message: str
+) -> None:
+    made, _ = blend(lake, AS_OF, [searched(lake, "breakout", "BTCUSDT", GOOD)])
+    data = json.dumps(json.loads(made.data) | change).encode()
+    candidate = Candidate(
+        as_of=AS_OF, fingerprint=(), flow_run=RUN, files=(NewFile(made.path, made.kind, data),)
+    )
+    release_id = publish_release(lake.published, candidate, AS_OF).release_id
+    with pytest.raises(ReleaseRefused, match=r"ensemble\.json") as refusal:
+        read_ensemble(read_release(lake.published, release_id))
+    assert message in str(refusal.value)

@@ -1,0 +1,111 @@
+"""ICT structures on the report's price chart."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from report_lake import AS_OF, START, small_lake
+
+from flows.report.charts import Bars, price_chart
+from flows.report.reading import read_material
+from flows.report.structures import Break, Marks, Swing, Zone, marks_of
+from flows.steps.report import build_report
+from lake.tables import STRUCTURES
+
+HOUR = 3_600_000
+BARS = Bars(tuple(HOUR * n for n in range(6)), (5.0,) * 6, (9.0,) * 6, (1.0,) * 6, (5.5,) * 6, HOUR)
+NASTY = '"><script>alert(1)</script>'
+
+
+def row(known: int, kind: str, event: str, at: int, top: float, **more: Any) -> dict[str, Any]:
+    """An event; times in hours."""
+    moments = {name: datetime.fromtimestamp(hour * 3600, UTC) for name, hour in (("at", at), ("known", known))}  # fmt: skip # noqa: E501
+    return {"kind": kind, "event": event, "side": 1, "top": top, "bottom": top, **moments, **more}
+
+
+def test_a_zone_lasts_from_when_it_was_known_until_it_ended() -> None:
+    events = [
+        row(2, "gap", "found", 1, 8.0, bottom=6.0),
+        row(3, "gap", "touched", 1, 8.0, bottom=6.0),
+        row(4, "gap", "filled", 1, 8.0, bottom=6.0),
+        row(2, "block", "found", 1, 4.0, bottom=3.0),
+        row(3, "block", "mitigated", 1, 4.0, bottom=3.0),
+        row(3, "pool", "found", 1, 9.0),
+        row(5, "pool", "swept", 1, 9.0),
+        row(6, "pool", "taken", 1, 9.0),
+    ]
+    marks = marks_of(events, HOUR, 6 * HOUR)
+    assert marks.zones == (
+        Zone("gap", 1, 8.0, 6.0, 2 * HOUR, 4 * HOUR),
+        Zone("block", 1, 4.0, 3.0, 2 * HOUR, 6 * HOUR),
+        Zone("pool", 1, 9.0, 9.0, 3 * HOUR, 5 * HOUR),
+    )
+    assert marks_of(events[3:5], 1, 6 * HOUR).zones[0].end == 2 * HOUR + 200
+
+
+def test_swings_and_breaks_keep_their_bar_and_when_they_were_known() -> None:
+    events = [
+        row(3, "swing", "found", 1, 9.0),
+        row(4, "break", "found", 1, 9.0),
+        row(5, "change_of_character", "found", 2, 3.0, side=-1),
+    ]
+    marks = marks_of(events, HOUR, 6 * HOUR)
+    assert marks.swings == (Swing(1, HOUR, 9.0),)
+    assert marks.breaks == (
+        Break(1, HOUR, 4 * HOUR, 9.0, False),
+        Break(-1, 2 * HOUR, 5 * HOUR, 3.0, True),
+    )
+
+
+def test_zones_are_rectangles_within_the_chart_and_under_the_candles() -> None:
+    marks = Marks(
+        zones=(
+            Zone("block", 1, 4.0, 3.0, -9 * HOUR, 3 * HOUR),
+            Zone("gap", -1, 8.0, 6.0, 2 * HOUR, 4 * HOUR),
+            Zone("gap", 1, 90.0, 80.0, 2 * HOUR, 4 * HOUR),
+            Zone("pool", 1, 9.0, 9.0, HOUR, 2 * HOUR),
+        ),
+        swings=(Swing(1, HOUR, 9.0), Swing(-1, 2 * HOUR, 1.0)),
+        breaks=(Break(1, HOUR, 3 * HOUR, 9.0, True),),
+    )
+    chart = price_chart("p", "Price", BARS, [], marks)
+    rects = re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"[^>]*class="zone (\w+ \w+)"', chart)  # fmt: skip # noqa: E501
+    (x1, width, css), second = rects
+    assert css == "block up"
+    assert second[2] == "gap down"
+    assert float(x1) == 64.0
+    assert abs(float(width) - 830 / 2) < 0.2
+    assert "bullish order block 3 to 4" in chart.replace(".0000", "")
+    for part in ("zone pool up", "swing high", "swing low", "change up"):
+        assert chart.count(f'class="{part}"') == 1
+    assert chart.index('class="structures"') < chart.index('class="rise"')
+
+
+def test_of_very_many_zones_the_largest_are_drawn() -> None:
+    zones = tuple(Zone("gap", 1, 5.0 + n / 1000, 5.0, 0, 3 * HOUR) for n in range(1, 101))
+    chart = price_chart("p", "Price", BARS, [], Marks(zones))
+    assert chart.count("zone gap") == 60
+    assert "5.0000 to 5.1000" in chart
+    assert "5.0000 to 5.0010" not in chart
+
+
+def test_the_report_draws_what_the_release_could_have_known(tmp_path: Path) -> None:
+    lake, release = small_lake(tmp_path)
+    hour = timedelta(hours=1)
+    found = [
+        {"open_time": START + n * hour, "known": START + (n + 1) * hour, "kind": kind,
+         "event": "found", "side": 1, "at": START + (n - 1) * hour, "top": 103.0, "bottom": 101.0}
+        for n, kind in ((30, "block"), (95, "gap"), (110, "gap"), (40, NASTY))
+    ]  # fmt: skip
+    rows = pa.Table.from_pylist(found, schema=STRUCTURES.schema)
+    series = {"venue": "binance_usdm", "symbol": "BTCUSDT", "interval": "1h", "month": "2025-05"}
+    lake.write(STRUCTURES, rows, **series)
+    marks = read_material(lake, AS_OF, release).marks["BTCUSDT"]
+    assert [zone.kind for zone in marks.zones] == ["block", "gap"]
+    page = build_report(lake, as_of=AS_OF, release_id=release).path.read_text()
+    assert page.count('class="zone block up"') == 1
+    assert "<script>" not in page

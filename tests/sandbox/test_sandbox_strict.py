@@ -1,0 +1,134 @@
+"""Parameters and endpoints that the exchange refuses, on every call and not on orders only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import aiohttp
+import pytest
+from sandbox_helpers import RestClient
+
+from sandbox.errors import ExchangeError
+from sandbox.server import SandboxServer
+from sandbox.spot import ws_methods as spot
+from sandbox.usdm import ws_methods as usdm
+from sandbox.usdm.params import Params
+from sandbox.usdm.rest_orders import ORDER_KNOWN
+
+Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
+LIMIT_ORDER = {
+    "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01",
+}  # fmt: skip
+# Signed or public, method, path with query, code, text.
+CASES = [
+    ("public", "GET", "/fapi/v1/klines?symbol=BTCUSDT&interval=1m&colour=red", -1104, "read '2'"),
+    ("public", "GET", "/fapi/v1/ping?now=1", -1104, "was sent '1'"),
+    ("public", "GET", "/api/v3/depth?symbol=BTCUSDT&levels=5", -1104, "read '1'"),
+    ("signed", "GET", "/fapi/v3/account?symbol=BTCUSDT", -1104, "Not all sent parameters"),
+    ("signed", "GET", "/fapi/v1/allOrders?symbol=BTCUSDT&page=2", -1104, "Not all sent"),
+    ("signed", "POST", "/fapi/v1/leverage?symbol=BTCUSDT&leverage=5&x=1", -1104, "Not all sent"),
+    ("signed", "GET", "/api/v3/myTrades?symbol=BTCUSDT&coin=BTC", -1104, "Not all sent"),
+    ("signed", "POST", "/api/v3/orderList/oco?symbol=BTCUSDT&legs=2", -1104, "Not all sent"),
+    ("public", "GET", "/fapi/v1/depth?symbol=BTCUSDT&symbol=ETHUSDT", -1101, "'symbol' detected"),
+    ("public", "GET", "/fapi/v1/depth?symbol=", -1105, "'symbol' was empty"),
+    ("public", "GET", "/fapi/v1/depth", -1102, "Mandatory parameter 'symbol'"),
+    ("public", "GET", "/fapi/v1/depth?symbol=btc$", -1100, "parameter 'symbol'; legal range"),
+    ("public", "GET", "/api/v3/depth?symbol=BTCUSDT&limit=five", -1100, "parameter 'limit'"),
+    ("public", "GET", "/fapi/v1/depth?symbol=DOGEUSDT", -1121, "Invalid symbol"),
+    ("public", "GET", "/fapi/v1/klines?symbol=BTCUSDT&interval=7m", -1120, "Invalid interval"),
+    ("public", "GET", "/fapi/v1/depth?symbol=BTCUSDT&limit=0", -1130, "'limit' is not valid"),
+    ("signed", "GET", "/fapi/v1/userTrades?symbol=BTCUSDT&startTime=2&endTime=1", -1023, "greater"),
+    ("signed", "GET", "/api/v3/myTrades?symbol=BTCUSDT&fromId=1&startTime=1", -1128, "Combination"),
+    ("signed", "POST", "/fapi/v1/positionSide/dual?dualSidePosition=maybe", -1130, "dualSide"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("venue", "routes"), [("usdm", usdm.ROUTES), ("spot", spot.ROUTES)])
+def test_every_call_names_the_parameters_that_it_has(venue: str, routes: Any) -> None:
+    assert [pair for pair, route in routes.items() if route.known is None] == []
+    assert venue
+
+
+async def test_mistakes_get_the_documented_code_on_every_kind_of_call(serving: Serving) -> None:
+    async with serving(venue="both") as server, aiohttp.ClientSession() as session:
+        client = RestClient(session, server.url)
+        for kind, method, path, code, text in CASES:
+            if kind == "public":
+                status, body = await client.plain(method, path)
+            else:
+                bare, _, query = path.partition("?")
+                pairs = dict(pair.split("=", 1) for pair in query.split("&"))
+                status, body = await client.signed(method, bare, **pairs)
+            assert (status, body["code"]) == (400, code), (path, body)
+            assert text in body["msg"], (path, body)
+
+
+def test_row_of_a_batch_has_no_other_parameters_either() -> None:
+    with pytest.raises(ExchangeError, match=r"-1104: .* read '1' .* sent '2'"):
+        Params({"symbol": "BTCUSDT", "size": "1"}).require_known(ORDER_KNOWN)
+
+
+@pytest.mark.parametrize("text", ["1e4", "-5", "NaN", "0x1F", "1,5"])
+async def test_amounts_are_plain_decimals(serving: Serving, text: str) -> None:
+    async with serving(venue="both") as server, aiohttp.ClientSession() as session:
+        client = RestClient(session, server.url)
+        for path in ("/fapi/v1/order", "/api/v3/order"):
+            _, body = await client.signed("POST", path, **LIMIT_ORDER, price=text)
+            assert (body["code"], "'price'" in body["msg"]) == (-1100, True)
+
+
+RETIRED = [
+    ("POST", "/api/v3/userDataStream"),
+    ("GET", "/api/v1/ping"),
+    ("GET", "/fapi/v1/positionRisk"),
+    ("GET", "/fapi/v1/balance"),
+]
+
+
+async def test_what_binance_retired_is_refused_and_a_switch_serves_it(serving: Serving) -> None:
+    for revived, wanted in ((False, 410), (True, 200)):
+        async with (
+            serving(venue="both", retired=revived) as server,
+            aiohttp.ClientSession() as session,
+        ):
+            client = RestClient(session, server.url)
+            answers = [
+                await (client.plain if "userData" in path or "ping" in path else client.signed)(
+                    method, path
+                )
+                for method, path in RETIRED
+            ]
+            assert [status for status, _ in answers] == [wanted] * len(RETIRED)
+
+
+async def test_revived_listen_key_of_spot_hears_its_orders_unwrapped(serving: Serving) -> None:
+    async with (
+        serving(venue="both", retired=True) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        client = RestClient(session, server.url)
+        _, answer = await client.plain("POST", "/api/v3/userDataStream")
+        url = f"{server.url.replace('http', 'ws')}/ws/{answer['listenKey']}"
+        async with session.ws_connect(url) as socket:
+            await client.signed("POST", "/api/v3/order", **LIMIT_ORDER, price="95000")
+            report = await socket.receive_json(timeout=5)
+        assert (report["e"], report["x"], report["p"]) == (
+            "executionReport", "NEW", "95000.00000000",
+        )  # fmt: skip
+
+
+async def test_revived_stream_root_of_futures_carries_market_and_user_events(
+    serving: Serving,
+) -> None:
+    async with serving(retired=True) as server, aiohttp.ClientSession() as session:
+        client = RestClient(session, server.url)
+        _, answer = await client.plain("POST", "/fapi/v1/listenKey")
+        url = f"{server.url.replace('http', 'ws')}/ws/{answer['listenKey']}"
+        async with session.ws_connect(url) as socket:
+            await client.signed("POST", "/fapi/v1/order", **LIMIT_ORDER, price="95500")
+            update = await socket.receive_json(timeout=5)
+            assert (update["e"], update["o"]["x"]) == ("ORDER_TRADE_UPDATE", "NEW")
+            await socket.send_json({"method": "SUBSCRIBE", "params": ["btcusdt@trade"], "id": 1})
+            assert await socket.receive_json(timeout=5) == {"result": None, "id": 1}

@@ -1,0 +1,124 @@
+"""The surge strategy as a whole: what it waits for, what it says, and a real crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli.candle_files import read_candles
+from trading.candles import Candle
+from trading.decider import Decider
+from trading.errors import ParameterError
+from trading.position import REASONS
+from trading.simulation import Costs, backtest, fast_trades
+from trading.simulation.run import decide
+from trading.strategies.base import ACTION, ENTER, SEEN
+from trading.strategies.surge import Surge
+from trading.surge.layout import HOUR_MS, M3_MS, M15_MS
+from trading.surge.telling import conditions
+
+SURGE = Surge()
+DAY_MS = 86_400_000
+SMALL = {"short_span": 3, "quick_span": 6, "middle_span": 20, "long_span": 60, "band_span": 40}
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "candles_1m" / "usdm"
+
+
+CRASH = tuple(
+    int(np.datetime64(when, "ms").astype(np.int64))
+    for when in ("2025-05-05T00:00", "2025-05-06T12:00")
+)
+
+
+def candles_text(times: np.ndarray) -> list[str]:
+    """Minutes, for a person."""
+    return [str(np.datetime64(int(time), "m")) for time in times // 60_000]
+
+
+def test_it_declares_the_candles_of_five_timeframes():
+    needed = Decider(SURGE, {}, 60_000).history_needed()
+    assert needed == {60_000: 631, M3_MS: 631, M15_MS: 631, HOUR_MS: 24, DAY_MS: 30}
+    longer = Decider(SURGE, {"m3_trend_bars": 300, "scan_norm": 40}, 60_000).history_needed()
+    assert longer == needed | {M3_MS: 781, HOUR_MS: 44}
+
+
+@pytest.mark.parametrize("signal_tf", ["1m", "3m", "15m", "1h"])
+def test_the_first_set_may_be_judged_on_other_candles(signal_tf, bitcoin):
+    values = SMALL | {"signal_tf": signal_tf, "scan": "off", "m1_needed": 2, "m15_needed": 0}
+    stream = decide(SURGE, bitcoin.rows(0, 12_000), values)
+    assert np.count_nonzero(stream[:, ACTION] == ENTER) > 0
+
+
+def test_candles_that_cannot_form_its_timeframes_are_refused():
+    with pytest.raises(ParameterError, match="candles of 3m cannot be built from candles of 5m"):
+        Decider(SURGE, {"signal_tf": "5m"}, 300_000)
+
+
+def test_a_hold_says_what_is_missing_in_each_part():
+    decider = Decider(SURGE, SMALL, 60_000)
+    said = [
+        decider.on_candle(Candle(60_000 * i, 100.0, 100.0, 100.0, 100.0, 1.0)) for i in range(960)
+    ]
+    assert said[0].reason == (
+        "entry held: 1m warming up, 3m warming up, 15m warming up, scan warming up"
+    )
+    assert said[-1].reason == (
+        "entry held: 1m 1 of 7 (missing: trend, spread, pullback, entry point, daily rise,"
+        " compound), 3m 2 of 5 (missing: trend cross, pullback, entry cross), 15m 1 of 4"
+        " (missing: trend, bands cross, falling), scan warming up"
+    )
+    told = conditions(said[-1].values["seen"])
+    assert [name for name, is_met in told["3m"].items() if is_met] == ["bands", "height", "filter"]
+
+
+def test_the_technical_exit_is_asked_for(bitcoin):
+    values = SMALL | {"scan": "off", "m1_needed": 2, "m15_needed": 0}
+    candles = bitcoin.rows(0, 6_000)
+    left = backtest(SURGE, candles, values | {"technical_exit": "on"}, Costs(0)).trades
+    assert set(left.reason.tolist()) <= {"strategy_exit", "end_of_data"}
+    assert "strategy_exit" in left.reason.tolist()
+    held = backtest(SURGE, candles, values, Costs(0)).trades
+    assert "strategy_exit" not in held.reason.tolist()
+
+
+def test_both_engines_and_speeds_trade_alike(bitcoin):
+    values = SMALL | {"scan": "off", "m1_needed": 2, "m15_needed": 0, "technical_exit": "on"}
+    values |= {"add_first_at": 0.001, "add_second_at": 0.002, "half_close": 0.004}
+    candles = bitcoin.rows(0, 8_000)
+    run = backtest(SURGE, candles, values, Costs(5, 1))
+    assert len(run.trades) >= 20
+    trades, fills = fast_trades(SURGE, candles, values, Costs(5, 1))
+    plain = backtest(SURGE, candles, values, Costs(5, 1), compiled=False)
+    for other in (trades, plain.trades):
+        assert other.net_return.tobytes() == run.trades.net_return.tobytes()
+    for other in (fills, plain.fills):
+        assert other.value.tobytes() == run.fills.value.tobytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the larger data set is not here")
+def test_a_real_surge_and_crash():
+    """LAYERUSDT fell from 3.03 to 1.58 from 2025-05-05 to 05-06, days after the data begins."""
+    candles = read_candles(SHARED / "LAYERUSDT.parquet")
+    stream = decide(SURGE, candles, {})
+    crash = slice(*(int(np.searchsorted(candles.open_time, when)) for when in CRASH))
+    # The defaults need five days of 15m candles: they know that they cannot judge yet.
+    assert not (stream[crash, ACTION] == ENTER).any()
+    assert not (stream[crash, SEEN].astype(np.int64) >> 23 & 1).any()
+    # With shorter windows the crash is entered, averaged twice, and stopped at the last stage.
+    values = SMALL | {"daily_rise": 0.0}
+    run = backtest(SURGE, candles, values, Costs(fee_bps=5))
+    first = run.fills.trade == 0
+    times = candles_text(run.fills.time[first])
+    assert candles_text(run.trades.entry_time[:1]) == ["2025-05-06T05:01"]
+    assert list(zip(run.fills.reason[first].tolist(), times, strict=True)) == [
+        ("add_first", "2025-05-06T05:07"),
+        ("add_second", "2025-05-06T05:16"),
+        ("stop_loss", "2025-05-06T05:31"),
+    ]
+    assert run.trades.net_return[0] == pytest.approx(-0.0509, abs=1e-4)
+    # Over a month every stage and exit of the plan is met, and no trade loses more than it may.
+    assert set(run.fills.reason.tolist()) >= {"add_second", "return_to_initial", "half_close"}
+    assert run.trades.net_return.min() > -0.052
+    assert set(run.trades.reason.tolist()) <= set(REASONS)

@@ -1,0 +1,263 @@
+"""The money of the surge strategy: its bound, what is refused, and the two worked scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trading.candles import CandleColumns
+from trading.errors import ParameterError
+from trading.kernel import Buffer, kernel
+from trading.simulation import Costs, backtest, fast_trades
+from trading.simulation.account import Limits, Seat, simulate_account
+from trading.staged_position import StagedPosition
+from trading.stages import CASH, LIFE_SIZE, MOST_FILLS, QUANTITY, begin_life
+from trading.strategies.base import ACTION, ENTER, EXIT, HOLD, REASON
+from trading.strategies.registry import get_strategy
+from trading.strategies.surge import Surge
+from trading.surge.money import MoneyPlan
+from trading.walking import live_row
+
+SURGE = Surge()
+PARAMS = SURGE.resolve({})
+RULES = SURGE.exit_rules(PARAMS)
+NAN = float("nan")
+
+
+def plan(**values) -> MoneyPlan:
+    return MoneyPlan.of(SURGE.resolve(values))
+
+
+def test_a_symbol_costs_one_and_a_half_two_and_two_percent():
+    assert plan().stage_shares == pytest.approx((0.015, 0.02, 0.02))
+    assert plan().used == pytest.approx(0.55)
+    assert plan().stage_losses == pytest.approx((0.0015, 0.00245, 0.00275))
+    assert plan().bound == pytest.approx(0.0275)
+    assert SURGE.sizing(PARAMS).share == pytest.approx(0.015)
+    assert [RULES.stop_loss, *(a.stop for a in RULES.additions)] == [0.10, 0.07, 0.05]
+    assert [a.fall for a in RULES.additions] == [0.03, 0.06]
+    assert (RULES.emergency_stop, RULES.half_close) == (0.12, 0.10)
+
+
+def test_weights_read_as_margin_have_their_own_bound_and_must_be_confirmed():
+    values = {"weight_basis": "margin"}
+    with pytest.raises(ParameterError, match=r"can lose 19\.25% of the account by their stops"):
+        SURGE.resolve(values)
+    params = SURGE.resolve(values | {"margin_confirmed": "yes"})
+    confirmed = MoneyPlan.of(params)
+    assert confirmed.bound == pytest.approx(0.1925)
+    assert confirmed.used == pytest.approx(0.55)
+    assert SURGE.sizing(params).share == pytest.approx(0.105)
+    # The figures of the source, at a leverage of 10: 15 % in an entry of ten symbols' 1.5 %.
+    source = MoneyPlan(0.055, leverage=10.0, basis="margin")
+    assert source.bound == pytest.approx(0.275)
+    assert source.stage_shares[0] == pytest.approx(0.15)
+
+
+def test_without_additions_an_entry_takes_the_whole_size():
+    off = {"add_first_at": 0, "add_second_at": 0}
+    assert plan(**off).stage_shares == pytest.approx((0.055,))
+    assert plan(**off).bound == pytest.approx(0.055)
+    breakout = get_strategy("breakout")
+    assert breakout.sizing(breakout.resolve({})).share == 0.2
+    averaged = breakout.resolve({"add_first_at": 0.01, "add_first_weight": 3})
+    assert breakout.sizing(averaged).share == 0.05
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (
+            {"max_position_size": 0.1},
+            "10 symbols of max_position_size = 0.1 use 100.0% of the account as notional, and 55% "
+            "is the most; give 0.055 or less",
+        ),
+        ({"most_symbols": 11}, "11 symbols of max_position_size = 0.055 use 60.5%"),
+        ({"emergency_stop": 0.1}, "emergency_stop = 0.1 is not wider than the widest stop of 0.1"),
+        (
+            {"leverage": 10},
+            "surge: leverage = 10 liquidates 9.6% from the entry, and the widest stop of 12.0% "
+            "must lie 1% before that; give a leverage of 7 or less",
+        ),
+    ],
+)
+def test_money_that_breaks_a_bound_is_refused_in_one_sentence(values, sentence):
+    with pytest.raises(ParameterError, match=sentence) as refused:
+        SURGE.resolve(values)
+    assert "\n" not in str(refused.value)
+
+
+# The bound: ten symbols on any paths.
+
+
+def halfway(last: float, price: float) -> float:
+    """An open between the closes: a candle's path visits both its extremes, so that one which
+    opened at the last close would return there.
+    """
+    return (last + price) / 2.0
+
+
+def loss_of(path: list[float], *, jumps: bool = True) -> float:
+    """What one symbol that is entered at 100 and lives through ``path`` loses of the account."""
+    rules = RULES.layout()
+    life, notes = [0.0] * LIFE_SIZE, [0.0] * (4 * (MOST_FILLS + 1))
+    quantity = plan().stage_shares[0] / 100.0
+    begin_life(life, rules, 0, 1.0, 100.0, quantity, NAN, NAN, NAN, 0)
+    last = 100.0
+    for row, price in enumerate(path):
+        first = halfway(last, price) if jumps else last
+        candle = (first, max(first, price), min(first, price), price, 0, False)
+        if live_row(life, rules, 0, 60_000 * row, *candle, row, notes):
+            return -life[CASH]
+        last = price
+    return -(life[CASH] + life[QUANTITY] * last)
+
+
+moves = st.lists(st.floats(-0.06, 0.05), min_size=1, max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(moves, min_size=10, max_size=10))
+def test_ten_symbols_never_lose_more_than_the_bound_before_costs(paths):
+    total = 0.0
+    for path in paths:
+        # The worst end: whatever happened before, the market falls through every stop.
+        walked = [*(100.0 * np.cumprod(1.0 + np.array(path))).tolist(), 1.0]
+        loss = loss_of(walked, jumps=False)
+        assert loss <= 0.00275 * (1 + 1e-9)
+        total += loss
+    assert total <= 0.0275 * (1 + 1e-9)
+
+
+def test_the_bound_is_reached_when_all_are_stopped_at_the_last_stage():
+    assert 10 * loss_of([97.0, 94.0, 80.0]) == pytest.approx(0.0275)
+    assert 10 * loss_of([97.0, 80.0]) < 0.0275  # an open that jumps over the stop adds nothing
+
+
+# The worked scenarios: a strategy that enters on the first candle and leaves where it is told.
+
+
+@kernel
+def once_step(
+    state: Buffer,
+    par: Buffer,  # noqa: ARG001
+    out: Buffer,
+    open_time: int,  # noqa: ARG001
+    tf_ms: int,  # noqa: ARG001
+    first: float,  # noqa: ARG001
+    high: float,  # noqa: ARG001
+    low: float,  # noqa: ARG001
+    close: float,  # noqa: ARG001
+    volume: float,
+) -> None:
+    """Enter on the first candle; a volume of 2 is the technical exit."""
+    out[ACTION] = ENTER if state[0] == 0.0 else HOLD
+    if volume == 2.0:
+        out[ACTION] = EXIT
+    out[REASON] = 1.0
+    state[0] = 1.0
+
+
+class Once(Surge):
+    """The surge strategy's exits behind a plain entry."""
+
+    name = "once"
+    step = staticmethod(once_step)
+    reasons: ClassVar[Mapping[int, str]] = {1: "once"}
+
+    def state_size(self, params):
+        del params
+        return 1
+
+    def more_tfs(self, params):
+        del params
+        return {}
+
+
+PROFIT = [100, 100, 97, 94, 97, 100, 103, 107, 105, 105]
+LOSS = [100, 100, 97, 94, 92, 88]
+
+
+def columns(closes: list[float], exit_at: int | None = None) -> CandleColumns:
+    volumes = [2.0 if row == exit_at else 1.0 for row in range(len(closes))]
+    opens = [halfway(*pair) for pair in zip([closes[0], *closes], closes, strict=False)]
+    times = [60_000 * row for row in range(len(closes))]
+    highs, lows = np.maximum(opens, closes), np.minimum(opens, closes)
+    return CandleColumns.of(times, opens, highs, lows, closes, volumes)
+
+
+def lived(closes: list[float], exit_at: int | None = None, *, compiled: bool = True):
+    candles = columns(closes, exit_at)
+    run = backtest(Once(), candles, {}, Costs(0), compiled=compiled)
+    trades, fills = fast_trades(Once(), candles, {}, Costs(0), compiled=compiled)
+    assert trades.net_return.tobytes() == run.trades.net_return.tobytes()
+    assert fills.value.tobytes() == run.fills.value.tobytes()
+    return run
+
+
+WEIGHTS = (3 / 11, 4 / 11, 4 / 11)  # of the plan: 1.5, 2 and 2 of 5.5
+AVERAGE = 1.0 / (WEIGHTS[0] / 100 + WEIGHTS[1] / 97 + WEIGHTS[2] / 94)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_profit_scenario(compiled):
+    run = lived(PROFIT, exit_at=8, compiled=compiled)
+    fills = list(zip(run.fills.reason.tolist(), run.fills.price.tolist(), strict=True))
+    half = AVERAGE * 1.10
+    assert [name for name, _ in fills] == [
+        "add_first",
+        "add_second",
+        "return_to_first",
+        "return_to_initial",
+        "half_close",
+        "strategy_exit",
+    ]
+    assert [price for _, price in fills] == pytest.approx([97, 94, 97, 100, half, 105])
+    first, second = WEIGHTS[1] / 97, WEIGHTS[2] / 94
+    rest = WEIGHTS[0] / 100 / 2
+    won = second * 3 + first * 3 + rest * (half - 100) + rest * 5
+    assert run.trades.net_return.tolist() == pytest.approx([won])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_loss_scenario(compiled):
+    run = lived(LOSS, compiled=compiled)
+    assert run.fills.reason.tolist() == ["add_first", "add_second", "stop_loss"]
+    assert run.fills.price.tolist() == pytest.approx([97, 94, AVERAGE * 0.95])
+    # 5 % of the plan of 5.5 % of the account.
+    assert run.trades.net_return.tolist() == pytest.approx([-0.05])
+
+
+def test_the_rest_trails_its_best_price_once_half_is_sold():
+    run = lived([100, 100, 111, 120, 115, 113])
+    assert run.fills.reason.tolist() == ["half_close", "trailing_stop"]
+    assert run.fills.price.tolist() == pytest.approx([110, 114])
+
+
+def test_the_executors_position_takes_the_same_steps():
+    position = StagedPosition(1, 100.0, 1.0, 0, RULES)
+    assert position.protective_price == pytest.approx(90.0)
+    done = []
+    for price in (97.0, 94.0, 97.0, 100.0, 107.0):
+        while (action := position.on_price(price, 0)) is not None:
+            done.append(action.reason)
+            position.filled(action, action.quantity, price)
+    assert done == ["add_first", "add_second", "return_to_first", "return_to_initial", "half_close"]
+    assert position.average_price == pytest.approx(AVERAGE)
+    assert position.stop_price == pytest.approx(AVERAGE * 0.95)
+
+
+def test_ten_symbols_on_one_account_lose_the_bound_when_all_are_stopped_at_the_last_stage():
+    closes = [100, 100, 97, 94, 92, 91.8, 91]  # no open jumps over a level
+    candles = {f"S{place}": columns(closes) for place in range(10)}
+    seats = [Seat(Once(), symbol) for symbol in candles]
+    limits = Limits(max_positions=10, max_exposure=1.0, daily_loss=1.0)
+    run = simulate_account(seats, candles, 10_000.0, Costs(0), limits)
+    assert run.reason.tolist() == ["stop_loss"] * 10
+    assert run.wallet == pytest.approx(10_000.0 * (1 - 0.0275))
+    assert run.equity.min() >= 10_000.0 * (1 - 0.0275) - 1e-6

@@ -1,0 +1,118 @@
+"""Measures of a simulated account: as in `trading.metrics`, but with the equity marked at every
+candle's close, and of money.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from trading.candles import DAY_MS, Floats
+from trading.dealings import drawdown_days, reward_to_risk
+from trading.metrics import DAYS_A_YEAR, SHARPE, SORTINO, SUMS_SIZE, TRADES, sums_days
+from trading.simulation.account import AccountResult
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What a set of trades earned, in quote currency after fees and funding.
+
+    ``profit_factor`` and ``reward_to_risk`` are of the profits (0 without a loss).
+    """
+
+    trades: int
+    profit: float
+    win_rate: float
+    profit_factor: float
+    reward_to_risk: float
+
+    def as_dict(self) -> dict[str, float | int]:
+        """The measures by name, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMeasures:
+    """Measures of the whole account; shares of the balance at the start where not said otherwise.
+
+    ``max_drawdown`` is the largest fall of the equity, marked at each candle's close, as a share of
+    its peak; ``drawdown_days``, ``sharpe`` and ``sortino`` are of its values at the ends of UTC
+    days. ``fees`` and ``funding`` (paid less received) are in quote currency.
+    """
+
+    total_return: float
+    cagr: float
+    max_drawdown: float
+    drawdown_days: int
+    sharpe: float
+    sortino: float
+    calmar: float
+    fees: float
+    funding: float
+    days: int
+    earned: Earned
+
+    def as_dict(self) -> dict[str, float | int]:
+        """The measures by name on one level, for JSON."""
+        own = asdict(self)
+        return {**own.pop("earned"), **own}
+
+
+def measure_account(run: AccountResult, balance: float) -> AccountMeasures:
+    """The measures of a run that began with ``balance``; its moments are not empty."""
+    peaks = np.maximum.accumulate(np.append(balance, run.equity))[1:]
+    drawdown = float(((peaks - run.equity) / peaks).max())
+    daily = daily_returns(run, balance)
+    ratios = [0.0] * SUMS_SIZE
+    ratios[TRADES] = float(len(run))
+    sums_days(ratios, 0, daily.tolist(), 0, len(daily))
+    growth = float(run.equity[-1]) / balance
+    cagr = _yearly(growth, len(daily))
+    return AccountMeasures(
+        total_return=growth - 1.0,
+        cagr=cagr,
+        max_drawdown=drawdown,
+        drawdown_days=drawdown_days(daily),
+        sharpe=ratios[SHARPE],
+        sortino=ratios[SORTINO],
+        calmar=cagr / drawdown if drawdown > 0.0 else 0.0,
+        fees=fees_of(run),
+        funding=run.funding_paid,
+        days=len(daily),
+        earned=earned_by(run.profit),
+    )
+
+
+def earned_by(profits: Floats) -> Earned:
+    """What trades with these profits earned."""
+    losses = -float(profits[profits < 0.0].sum())
+    return Earned(
+        trades=len(profits),
+        profit=float(profits.sum()),
+        win_rate=float((profits > 0.0).mean()) if len(profits) else 0.0,
+        profit_factor=float(profits[profits > 0.0].sum()) / losses if losses > 0.0 else 0.0,
+        reward_to_risk=reward_to_risk(profits),
+    )
+
+
+def fees_of(run: AccountResult) -> float:
+    """Fees of all trades: what their prices earned, less their profits and the funding."""
+    gross = run.side * (run.exit_price - run.entry_price) * run.quantity
+    return float((gross - run.profit).sum()) - run.funding_paid
+
+
+def daily_returns(run: AccountResult, balance: float) -> Floats:
+    """The change of the equity over each UTC day with candles."""
+    days = run.moments // DAY_MS
+    last = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
+    ends = np.append(balance, run.equity[last])
+    returns: Floats = ends[1:] / ends[:-1] - 1.0
+    return returns
+
+
+def _yearly(growth: float, days: int) -> float:
+    if growth <= 0.0:
+        return growth - 1.0
+    return math.expm1(min(math.log(growth) * DAYS_A_YEAR / days, 700.0))

@@ -1,0 +1,139 @@
+"""Trade a forecast: buy when the next candle is expected higher, leave when lower."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+from trading.candles import CandleColumns
+from trading.forecast import FEATURES, FORECAST_SIZE, SIZE, features_step, fit_weights
+from trading.forecast import forecast_warmup as warmup_of_features
+from trading.kernel import Buffer, kernel
+from trading.strategies.base import (
+    CONFIDENCE,
+    ENTER,
+    EXIT,
+    HOLD,
+    OWN,
+    Parameter,
+    Strategy,
+    Value,
+)
+from trading.strategies.saying import say
+
+LEAST_MOVE = OWN
+LEAST_CONFIDENCE = OWN + 1
+INTERCEPT = OWN + 2
+WEIGHTS = OWN + 3
+
+ENTERED = 1
+EXPECTED_LOWER = 2
+TOO_LITTLE = 3
+UNSURE = 4
+NO_MODEL = 5
+WARMING_UP = 6
+
+FEATURES_AT = FORECAST_SIZE
+WEIGHT_BOUND = 10.0
+NAMES = ("intercept", *(f"weight_{name}" for name in FEATURES))
+
+NAN = math.nan
+
+
+@kernel
+def forecast_of(state: Buffer, par: Buffer) -> float:
+    """The forecast return, from the features in the state."""
+    total = par[INTERCEPT]
+    for i in range(SIZE):
+        total += par[WEIGHTS + i] * state[FEATURES_AT + i]
+    return total
+
+
+@kernel
+def has_model(par: Buffer) -> bool:
+    """Whether any weight is set."""
+    size = 0.0
+    for i in range(SIZE + 1):
+        size += abs(par[INTERCEPT + i])
+    return size > 0.0
+
+
+@kernel
+def ml_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,  # noqa: ARG001 - every step has the same arguments
+    tf_ms: int,  # noqa: ARG001
+    first: float,  # noqa: ARG001
+    high: float,  # noqa: ARG001
+    low: float,  # noqa: ARG001
+    close: float,
+    volume: float,
+) -> None:
+    """Judge one closed candle of ``signal_tf``; ``first`` is its open."""
+    moves = features_step(state, 0, close, volume, state, FEATURES_AT)
+    forecast = forecast_of(state, par)
+    size = forecast if forecast > 0.0 else -forecast
+    confidence = size / (size + moves) if size + moves > 0.0 else 0.0
+    if not has_model(par):
+        say(out, HOLD, NO_MODEL, NAN, NAN)
+        return
+    if forecast != forecast or moves != moves:
+        say(out, HOLD, WARMING_UP, NAN, NAN)
+        return
+    if forecast < -par[LEAST_MOVE]:
+        say(out, EXIT, EXPECTED_LOWER, forecast, -par[LEAST_MOVE])
+    elif not forecast > par[LEAST_MOVE]:
+        say(out, HOLD, TOO_LITTLE, forecast, par[LEAST_MOVE])
+    elif confidence < par[LEAST_CONFIDENCE]:
+        say(out, HOLD, UNSURE, confidence, par[LEAST_CONFIDENCE])
+    else:
+        say(out, ENTER, ENTERED, forecast, par[LEAST_MOVE])
+    out[CONFIDENCE] = confidence
+
+
+class Ml(Strategy):
+    """Enter on a forecast above the price by ``least_move``, leave on one below it by as much.
+
+    The confidence is the forecast's size over itself plus the recent volatility: it falls as the
+    market moves more.
+    """
+
+    name = "ml"
+    summary = "Buy a forecast above price x 1.001 (linear, fitted on the past); sell below x 0.999."
+    own = (
+        Parameter("least_move", "float", 0.001, 0.0, 0.1, help="forecast return that counts"),
+        Parameter("min_confidence", "float", 0.0, 0.0, 1.0, help="least confidence to enter"),
+        *(
+            Parameter(name, "float", 0.0, -WEIGHT_BOUND, WEIGHT_BOUND, help="fitted, not searched")
+            for name in NAMES
+        ),
+    )
+    learns = True
+    step = staticmethod(ml_step)
+    reasons: ClassVar[Mapping[int, str]] = {
+        ENTERED: "entered: forecast {seen:+.3%} above {limit:.3%}",
+        EXPECTED_LOWER: "out: forecast {seen:+.3%} below {limit:.3%}",
+        TOO_LITTLE: "forecast {seen:+.3%} within {limit:.3%}",
+        UNSURE: "entry held: confidence {seen:.2f} < {limit:g}",
+        NO_MODEL: "no model: all weights are 0",
+        WARMING_UP: "warming up",
+    }
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """The features' memory, and the features of the last candle."""
+        del params
+        return FORECAST_SIZE + SIZE
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """The longest memory of a feature."""
+        del params
+        return warmup_of_features()
+
+    def learn(self, candles: CandleColumns, params: Mapping[str, Value]) -> dict[str, Value]:
+        """The weights that fit the candles of ``signal_tf`` best, within their bounds."""
+        weights = fit_weights(candles.higher(self.signal_tf(params)))
+        bounded = (max(-WEIGHT_BOUND, min(WEIGHT_BOUND, weight)) for weight in weights)
+        return dict(zip(NAMES, bounded, strict=True))

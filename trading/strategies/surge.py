@@ -1,0 +1,248 @@
+"""Surge (long): buy the pullback in a strong rise, average down twice, sell in stages.
+
+An entry needs a symbol that the hourly scan finds, the 1-minute set or the 3-minute set, and the
+15-minute set; see :mod:`trading.surge.sets`. Everything is judged on closed candles. What is done
+with the position afterwards is the lifecycle's work: the parameters say how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from trading.candles import DAY_MS
+from trading.kernel import Buffer, apart, kernel
+from trading.sizing import Sizing
+from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
+from trading.strategies.saying import say
+from trading.surge.layout import (
+    BAND_SPAN,
+    DAILY_RISE,
+    DAILY_SINCE,
+    HOUR_MS,
+    LONG,
+    LONG_SPAN,
+    M1_NEEDED,
+    M3_BITS,
+    M3_MS,
+    M3_NEEDED,
+    M15_BITS,
+    M15_MS,
+    M15_NEEDED,
+    MIDDLE_SPAN,
+    PARAMETERS,
+    QUICK,
+    QUICK_SPAN,
+    SCAN,
+    SCAN_BITS,
+    SCAN_CANDLES,
+    SCAN_NORM,
+    SCAN_TOLD,
+    SETS,
+    SHORT,
+    SHORT_SPAN,
+    SIGNAL_MS,
+    TECHNICAL_EXIT,
+    TIMEFRAMES,
+    TOLD,
+    WARM_BITS,
+    WINDOWS,
+    scan_size,
+    set_size,
+)
+from trading.surge.money import MONEY, MoneyPlan
+from trading.surge.scan import KNOWN, scan_step
+from trading.surge.sets import follow, grown, m1_told, m3_told, m15_told
+from trading.surge.telling import Sentence
+from trading.surge.windows import VALUES
+
+ENTERED = 1
+HELD = 2
+LEFT = 3
+
+SCANNED = 4  # conditions of the scan
+M3_ALL = 5  # conditions of the 3m set; the bit after them says that its filter lets pass
+
+
+@kernel
+def set_floats(par: Buffer) -> int:
+    """Floats of state of one timeframe."""
+    spans = par[SHORT_SPAN] + par[QUICK_SPAN] + par[MIDDLE_SPAN] + par[LONG_SPAN] + par[BAND_SPAN]
+    return WINDOWS + 5 * VALUES + 3 * int(spans)
+
+
+@kernel
+def scan_floats(par: Buffer) -> int:
+    """Floats of state of the scan."""
+    return 1 + 4 * int(par[SCAN_CANDLES] + par[SCAN_NORM])
+
+
+@kernel
+def bits_set(told: int, first: int, count: int) -> int:
+    """How many of ``count`` bits from ``first`` on are set."""
+    found = 0
+    for bit in range(first, first + count):
+        found += told >> bit & 1
+    return found
+
+
+@kernel
+def daily_step(state: Buffer, par: Buffer, first: float, close: float) -> None:
+    """Take in one closed candle of a day."""
+    state[DAILY_SINCE] = grown(state[DAILY_SINCE])
+    if close >= first * (1.0 + par[DAILY_RISE]):
+        state[DAILY_SINCE] = 1.0
+
+
+@kernel
+def is_entry(told: int, par: Buffer) -> bool:
+    """Whether the conditions are enough."""
+    passes = bits_set(told, M3_BITS + M3_ALL, 1) == 1
+    m3 = passes and bits_set(told, M3_BITS, M3_ALL) >= par[M3_NEEDED]
+    if not (m3 or bits_set(told, 0, 7) >= par[M1_NEEDED]):
+        return False
+    if par[SCAN] > 0.0 and bits_set(told, SCAN_BITS, SCANNED) < SCANNED:
+        return False
+    return bits_set(told, M15_BITS, 4) >= par[M15_NEEDED]
+
+
+@apart
+def decide_surge(
+    state: Buffer, par: Buffer, out: Buffer, m1: int, m3: int, m15: int, first: float, close: float
+) -> None:
+    """Put the sets together and say what to do."""
+    scan = int(state[SCAN_TOLD])
+    told = m1_told(state, m1, par, state[DAILY_SINCE], first, close)
+    told += int(state[m3 + TOLD]) << M3_BITS
+    told += int(state[m15 + TOLD]) << M15_BITS
+    told += scan % KNOWN << SCAN_BITS
+    warm = 1 if state[m1 + LONG] > 0.0 else 0
+    warm += 2 if state[m3 + LONG] > 0.0 else 0
+    warm += 4 if state[m15 + LONG] > 0.0 else 0
+    warm += 8 if scan >= KNOWN else 0
+    told += warm << WARM_BITS
+    if par[TECHNICAL_EXIT] > 0.0 and state[m3 + SHORT] < state[m3 + QUICK]:
+        say(out, EXIT, LEFT, state[m3 + SHORT], state[m3 + QUICK])
+    elif is_entry(told, par):
+        say(out, ENTER, ENTERED, float(told), close)
+    else:
+        say(out, HOLD, HELD, float(told), close)
+
+
+@kernel
+def surge_step(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    open_time: int,
+    tf_ms: int,
+    first: float,
+    high: float,
+    low: float,  # noqa: ARG001 - every step has the same arguments
+    close: float,
+    volume: float,
+) -> None:
+    """Take in one closed candle of any timeframe; judge it if it is one of ``signal_tf``.
+
+    A signal candle of 3m, 15m, 1h or 1d is also that of its set.
+    """
+    turn = open_time // tf_ms
+    size = set_floats(par)
+    m1 = SETS + scan_floats(par)
+    m3 = m1 + size
+    m15 = m3 + size
+    if tf_ms == M3_MS:
+        follow(state, m3, par, turn, close)
+        state[m3 + TOLD] = float(m3_told(state, m3, par))
+    elif tf_ms == M15_MS:
+        follow(state, m15, par, turn, close)
+        state[m15 + TOLD] = float(m15_told(state, m15, par))
+    elif tf_ms == HOUR_MS:
+        state[SCAN_TOLD] = float(scan_step(state, SETS, par, first, high, close, volume))
+    elif tf_ms == DAY_MS:
+        daily_step(state, par, first, close)
+    if tf_ms == int(par[SIGNAL_MS]):
+        follow(state, m1, par, turn, close)
+        decide_surge(state, par, out, m1, m3, m15, first, close)
+
+
+class Surge(Strategy):
+    """Enter a surging symbol in its pullback; average at -3 % and -6 %, half out at +10 %."""
+
+    name = "surge"
+    summary = "Buy pullbacks of surging symbols, average down twice, sell in stages."
+    own: ClassVar[tuple[Parameter, ...]] = (*PARAMETERS, *MONEY)
+    defaults: ClassVar[Mapping[str, Value]] = {
+        "signal_tf": "1m",
+        "filters": "off",
+        "take_profit": 0.0,
+        "stop_loss": 0.10,
+        "emergency_stop": 0.12,
+        "trailing_stop": 0.05,
+        "trailing_arm": 0.10,
+        "half_close": 0.10,
+        "leverage": 7.0,
+        "max_position_size": 0.055,
+        "add_first_at": 0.03,
+        "add_first_weight": 4 / 3,
+        "add_first_stop": 0.07,
+        "add_second_at": 0.06,
+        "add_second_weight": 4 / 3,
+        "add_second_stop": 0.05,
+    }
+    always_guarded = True
+    step = staticmethod(surge_step)
+    reasons: ClassVar[Mapping[int, str]] = {
+        ENTERED: Sentence("entered at {limit:.8g}: {told}"),
+        HELD: Sentence("entry held: {told}"),
+        LEFT: "out: 3m MA5 {seen:.8g} below MA20 {limit:.8g}",
+    }
+
+    def more_tfs(self, params: Mapping[str, Value]) -> Mapping[int, int]:
+        """Days, hours, quarters and 3 minutes, with the candles that their conditions need."""
+        signal, needed = self.signal_tf(params), self._needed(params)
+        return {length: needed[length] for length in TIMEFRAMES if length != signal}
+
+    def state_size(self, params: Mapping[str, Value]) -> int:
+        """Daily candles, the scan, and the windows of three timeframes."""
+        par = self.buffer(params)
+        return SETS + scan_size(par) + 3 * set_size(par)
+
+    def warmup(self, params: Mapping[str, Value]) -> int:
+        """The windows of the 1m set and its longest look back at a cross."""
+        others = self._needed(params)
+        return max(self._reach(params, "m1_"), others.get(self.signal_tf(params), 0))
+
+    def _needed(self, params: Mapping[str, Value]) -> dict[int, int]:
+        return {
+            DAY_MS: int(params["daily_bars"]),
+            HOUR_MS: int(params["scan_candles"]) + int(params["scan_norm"]),
+            M15_MS: self._reach(params, "m15_"),
+            M3_MS: self._reach(params, "m3_"),
+        }
+
+    def _reach(self, params: Mapping[str, Value], prefix: str) -> int:
+        """Candles until every cross that matters was seen, and the candle before it."""
+        bars = [p.name for p in PARAMETERS if p.name.endswith(("_bars", "_falls"))]
+        longest = max(int(params[name]) for name in bars if name.startswith(prefix))
+        return _windows(params) + longest + 1
+
+    def buffer(self, params: Mapping[str, Value]) -> Buffer:
+        """Those of the filters, then the conditions' parameters, then the signal candle's ms."""
+        conditions = super().buffer(params)[: OWN + len(PARAMETERS)]
+        return [*conditions, float(self.signal_tf(params))]
+
+    def sizing(self, params: Mapping[str, Value]) -> Sizing:
+        """The entry's notional, which leaves room for the additions."""
+        return Sizing(MoneyPlan.of(params).stage_shares[0])
+
+    def resolve(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """As every strategy; also refuses money that breaks its own bounds."""
+        params = super().resolve(values)
+        MoneyPlan.of(params).check()
+        return params
+
+
+def _windows(params: Mapping[str, Value]) -> int:
+    spans = ("short_span", "quick_span", "middle_span", "long_span", "band_span")
+    return max(int(params[span]) for span in spans)

@@ -1,0 +1,1 @@
+"""Surge entries with staged averaging: windows, condition sets, the scan, and the money."""

@@ -1,0 +1,144 @@
+"""The scan of hourly candles: which symbols surge (kernels, and a typed face for many symbols)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trading.candles import CandleColumns, interval_name
+from trading.errors import DataError
+from trading.kernel import Buffer, apart, kernel
+from trading.surge.layout import (
+    HOUR_MS,
+    SCAN_CANDLES,
+    SCAN_NORM,
+    SCAN_THRUST,
+    SCAN_UPS,
+    SCAN_VOLUME,
+    scan_size,
+)
+from trading.surge.telling import SCAN_NAMES, named
+
+# Layout of the state: the count, then a ring of candles, each of four numbers.
+COUNT = 0
+RING = 1
+WIDTH = 4
+OPEN = 0
+HIGH = 1
+CLOSE = 2
+VOLUME = 3
+
+KNOWN = 16
+"""Bit that tells that the history suffices, after those of the four conditions."""
+
+
+@kernel
+def back(state: Buffer, at: int, size: int, age: int, which: int) -> float:
+    """A number of the candle ``age`` candles ago (0 is the last)."""
+    place = (int(state[at + COUNT]) - 1 - age) % size
+    return state[at + RING + WIDTH * place + which]
+
+
+@kernel
+def thrust(state: Buffer, at: int, size: int, candles: int, least: float) -> bool:
+    """One of the candles has a high that far above its open."""
+    for age in range(candles):
+        high = back(state, at, size, age, HIGH)
+        if high >= back(state, at, size, age, OPEN) * (1.0 + least):
+            return True
+    return False
+
+
+@kernel
+def risen(state: Buffer, at: int, size: int, candles: int) -> bool:
+    """The last close is above the open of the first of the candles."""
+    return back(state, at, size, 0, CLOSE) > back(state, at, size, candles - 1, OPEN)
+
+
+@kernel
+def mean_volume(state: Buffer, at: int, size: int, first: int, candles: int) -> float:
+    """Mean volume of so many candles, the newest of which is ``first`` candles old."""
+    total = 0.0
+    for age in range(first + candles - 1, first - 1, -1):
+        total += back(state, at, size, age, VOLUME)
+    return total / candles
+
+
+@kernel
+def lively(state: Buffer, at: int, size: int, candles: int, norm: int, factor: float) -> bool:
+    """The candles' mean volume is that many times the mean of those before them."""
+    usual = mean_volume(state, at, size, candles, norm)
+    return mean_volume(state, at, size, 0, candles) >= factor * usual
+
+
+@kernel
+def ups(state: Buffer, at: int, size: int, candles: int) -> int:
+    """How many of the candles rose."""
+    count = 0
+    for age in range(candles):
+        if back(state, at, size, age, CLOSE) > back(state, at, size, age, OPEN):
+            count += 1
+    return count
+
+
+@apart
+def scan_step(
+    state: Buffer, at: int, par: Buffer, first: float, high: float, close: float, volume: float
+) -> int:
+    """Take in one closed candle of 1 hour; the conditions as bits."""
+    candles, norm = int(par[SCAN_CANDLES]), int(par[SCAN_NORM])
+    size = candles + norm
+    place = at + RING + WIDTH * (int(state[at + COUNT]) % size)
+    state[place + OPEN] = first
+    state[place + HIGH] = high
+    state[place + CLOSE] = close
+    state[place + VOLUME] = volume
+    state[at + COUNT] += 1.0
+    if state[at + COUNT] < size:
+        return 0
+    told = KNOWN
+    told += 1 if thrust(state, at, size, candles, par[SCAN_THRUST]) else 0
+    told += 2 if risen(state, at, size, candles) else 0
+    told += 4 if lively(state, at, size, candles, norm, par[SCAN_VOLUME]) else 0
+    told += 8 if ups(state, at, size, candles) >= par[SCAN_UPS] else 0
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What the scan says of one symbol at its last closed candle.
+
+    ``conditions`` are whether each one is fulfilled, by name; ``known`` whether the history is
+    long enough to say so.
+    """
+
+    symbol: str
+    conditions: Mapping[str, bool]
+    known: bool
+
+    @property
+    def found(self) -> bool:
+        """Whether all conditions are fulfilled."""
+        return self.known and all(self.conditions.values())
+
+
+def scan_symbols(candles: Mapping[str, CandleColumns], par: Buffer) -> tuple[Scanned, ...]:
+    """Scan closed 1-hour candles of many symbols, in their order.
+
+    ``par`` is the buffer of strategy ``surge`` (`Strategy.buffer`). `DataError` for candles of
+    another interval.
+    """
+    found = []
+    size = int(par[SCAN_CANDLES] + par[SCAN_NORM])
+    for symbol, columns in candles.items():
+        if columns.interval_ms != HOUR_MS:
+            raise DataError(
+                f"the scan needs candles of 1h, those of {symbol} are of "
+                f"{interval_name(columns.interval_ms)}; aggregate them first"
+            )
+        state, told = [0.0] * scan_size(par), 0
+        for row in range(max(0, len(columns) - size), len(columns)):
+            c = columns.candle(row)
+            told = scan_step(state, 0, par, c.open, c.high, c.close, c.volume)
+        found.append(Scanned(symbol, named(told, SCAN_NAMES), told >= KNOWN))
+    return tuple(found)

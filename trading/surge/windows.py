@@ -1,0 +1,101 @@
+"""Mean and variance of the last candles in O(1), whatever was seen before them (kernels).
+
+A running sum depends on where it began. Here a window of ``span`` candles is two parts: the candles
+since the last anchor, whose sums run, and those before it, whose sums from the anchor backwards
+were written down when it was passed. Anchors lie at fixed times, every ``span`` candle lengths
+since 1970, so that the values depend on the window alone. The sums are of distances from a value of
+their own part: a flat market has the exact mean, and a variance of 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+from trading.kernel import Buffer, apart, kernel
+
+NAN = math.nan
+
+# Layout of a window: its parts, then the values and both backward sums, ``span`` of each.
+COUNT = 0
+OLDEST = 1
+BLOCK = 2  # of the last anchor, from 1: a zeroed state has seen none
+SINCE = 3  # candles since the anchor
+FIRST = 4  # the value after the anchor
+SUM = 5
+SQUARES = 6
+LAST = 7  # the value before the anchor
+VALUES = 8
+
+
+def moments_size(span: int) -> int:
+    """Floats of state."""
+    return VALUES + 3 * span
+
+
+@apart
+def pass_anchor(state: Buffer, at: int, span: int) -> None:
+    """Begin a part, and write down the sums of what lies before it, newest first."""
+    known = min(int(state[at + COUNT]), span)
+    place = int(state[at + OLDEST])
+    total = 0.0
+    squares = 0.0
+    for i in range(known):
+        place -= 1
+        if place < 0:
+            place = span - 1
+        value = state[at + VALUES + place]
+        if i == 0:
+            state[at + LAST] = value
+        distance = value - state[at + LAST]
+        total += distance
+        squares += distance * distance
+        state[at + VALUES + span + i] = total
+        state[at + VALUES + 2 * span + i] = squares
+    state[at + SINCE] = 0.0
+    state[at + SUM] = 0.0
+    state[at + SQUARES] = 0.0
+
+
+@kernel
+def moments_push(state: Buffer, at: int, span: int, turn: int, value: float) -> None:
+    """Put ``value`` of candle number ``turn`` (its open time in candle lengths) into the window."""
+    block = float(turn // span + 1)
+    if block != state[at + BLOCK]:
+        pass_anchor(state, at, span)
+        state[at + BLOCK] = block
+    if state[at + SINCE] == 0.0:
+        state[at + FIRST] = value
+    oldest = int(state[at + OLDEST])
+    state[at + VALUES + oldest] = value
+    oldest += 1
+    if oldest == span:
+        oldest = 0
+    state[at + OLDEST] = float(oldest)
+    state[at + COUNT] += 1.0
+    state[at + SINCE] += 1.0
+    distance = value - state[at + FIRST]
+    state[at + SUM] += distance
+    state[at + SQUARES] += distance * distance
+
+
+@apart
+def moments_step(state: Buffer, at: int, span: int, turn: int, value: float) -> tuple[float, float]:
+    """Mean and population variance of the last ``span`` values; NaN until there are so many."""
+    moments_push(state, at, span, turn, value)
+    if state[at + COUNT] < span:
+        return NAN, NAN
+    total = state[at + SUM]
+    squares = state[at + SQUARES]
+    before = span - int(state[at + SINCE])
+    if before > 0:
+        shift = state[at + LAST] - state[at + FIRST]
+        part = state[at + VALUES + span + before - 1]
+        total += part + before * shift
+        squares += state[at + VALUES + 2 * span + before - 1] + shift * (
+            2.0 * part + before * shift
+        )
+    away = total / span
+    variance = squares / span - away * away
+    if variance < 0.0:
+        variance = 0.0
+    return state[at + FIRST] + away, variance
