@@ -220,7 +220,9 @@ def test_sigterm_stops_cleanly_and_leaves_the_stop_at_the_exchange(make_bench: M
     ]
 
 
-@pytest.mark.parametrize("condition", ["positions", "nothing"])
+@pytest.mark.parametrize(
+    "condition", ["positions", pytest.param("nothing", marks=pytest.mark.slow)]
+)
 def test_ctrl_c_stops_cleanly_with_status_130_and_no_traceback(
     make_bench: Make, condition: str
 ) -> None:
@@ -299,6 +301,7 @@ def test_a_second_executor_ends_before_any_order(make_bench: Make) -> None:
     assert first.poll() is None
 
 
+@pytest.mark.slow
 def test_a_second_executor_on_the_account_ends_whatever_its_state_folder(
     make_bench: Make,
 ) -> None:

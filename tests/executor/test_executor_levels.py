@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from executor_fakes import MINUTE, FakeVenue, executor_on, settled, signal
 
+from executor.events import EventType, candle_data
+from executor.lanes import LanePlan, Warmer, plans_for
 from executor.ledger.connection import Connection
 from executor.ledger.migrations import MIGRATIONS, migrate
 from executor.ledger.store import Ledger
@@ -179,3 +182,38 @@ def test_a_ledger_from_before_the_levels_is_migrated_with_its_positions(tmp_path
     (row,) = ledger.open_positions()
     ledger.close()
     assert (row.stop_price, row.target_price, row.leverage) == (None, None, 1)
+
+
+async def test_a_position_keeps_its_strategys_exits_when_no_release_has_them(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        signal(executor, **SHORT)
+        await settled(executor)
+        row = executor.ctx.ledger.open_positions()[0]
+    (plan,) = plans_for(None, "binance_usdm", [row])
+    assert (plan.strategy, plan.symbol, plan.exits_only) == ("toy_levels", "BTCUSDT", True)
+    assert (plan.params, plan.release_id) == (row.params, row.release_id)
+    adopted = replace(row, strategy="adopted")
+    assert plans_for(None, "binance_usdm", [adopted]) == []
+
+
+async def test_a_lane_that_is_left_for_exits_opens_nothing(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        plan = LanePlan("toy_levels", "BTCUSDT", {"at": 1, "exit_at": 2}, "r", "s")
+        for exits_only, signals in ((False, 1), (True, 1)):
+            lane = await Warmer(venue, 0).lane(replace(plan, exits_only=exits_only))
+            executor.deciding.swap([lane])
+            candle = Candle(MINUTE, 50_000.0, 50_000.0, 50_000.0, 50_000.0, 1.0)
+            closed = executor.ctx.make(
+                EventType.CANDLE_CLOSED, symbol="BTCUSDT", **candle_data(candle, fresh=True)
+            )
+            executor.deciding.history.clear()
+            executor.deciding.on_candle_closed(closed)
+            await settled(executor)
+            rows = executor.ctx.ledger._db.execute(
+                "select 1 from events where type = 'signal_generated'"
+            )
+            assert len(rows.fetchall()) == signals

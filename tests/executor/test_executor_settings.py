@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from executor.control import ControlServer, call
-from executor.lock import single_instance
+from executor.lock import single_account, single_instance
 from executor.logs import JsonLines
 from executor.notify import notify
 from executor.settings import Mode, load_keys, load_settings
@@ -112,6 +112,18 @@ def test_a_state_folder_has_one_owner_and_is_free_again_after_it(tmp_path: Path)
         pass
     with single_instance(tmp_path):
         assert (tmp_path / "executor.lock").exists()
+
+
+def test_an_account_has_one_owner_whatever_the_state_folders_are() -> None:
+    url, key = f"https://example.com:{os.getpid()}", "key"
+    sentence = rf"another executor \(process {os.getpid()}\) trades this account at {url}"
+    with single_account(url, key):
+        with pytest.raises(SettingsError, match=sentence), single_account(url, key):
+            pass
+        with single_account(url, "another key"):
+            pass
+    with single_account(url, key):
+        pass
 
 
 def test_logs_are_json_with_secrets_masked() -> None:

@@ -142,6 +142,7 @@ def test_a_short_position_with_its_own_levels_reaches_its_target(
     assert "levels of the signal: stop 50500, target 49000, confidence 0.8" in explained.stdout
 
 
+@pytest.mark.slow
 def test_a_short_position_is_stopped_above_its_entry(benches: list[Bench], tmp_path: Path) -> None:
     bench = start(benches, tmp_path, "toy_levels", {14: 50_600.0}, **SHORT)
     bench.finish()
@@ -196,6 +197,7 @@ def test_killed_between_stages_it_neither_doubles_nor_loses_one(
     assert_never_unprotected(bench, within_ms=5_000, excused_ms=bench.dead_ms())
 
 
+@pytest.mark.slow
 def test_an_expired_release_leaves_a_position_its_strategys_exit_after_a_restart(
     benches: list[Bench], tmp_path: Path
 ) -> None:
