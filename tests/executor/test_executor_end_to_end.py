@@ -146,6 +146,7 @@ def test_a_stop_that_would_trigger_at_once_closes_the_position(make_bench: Make)
     assert_never_unprotected(bench, within_ms=2_000)
 
 
+@pytest.mark.slow
 def test_a_stop_that_cannot_be_placed_ends_in_a_close_within_its_time(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE, extra="[protection]\nconfirm_within_s = 2.0\n")
     bench.fault(kind="reject", method="POST", path="/fapi/v1/algoOrder$", code=-4005, count=1000)
@@ -177,6 +178,7 @@ def test_trouble_of_the_user_stream_loses_no_fill(make_bench: Make, kind: str) -
     assert_never_unprotected(bench, within_ms=5_000)
 
 
+@pytest.mark.slow
 def test_a_mute_user_stream_is_connected_anew(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start("--until-finished")
@@ -242,6 +244,7 @@ def test_ctrl_c_stops_cleanly_with_status_130_and_no_traceback(
     assert last in ([], [{"type": "system_stopped"}])
 
 
+@pytest.mark.slow
 def test_a_lost_ledger_is_rebuilt_from_the_ids_of_the_orders(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start("--until-finished")
