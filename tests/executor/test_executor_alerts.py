@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from aiohttp import web
 from executor_fakes import FakeVenue, executor_on, settled, signal
+from executor_harness import Bench, utc
+from waiting import until
 
 from executor.alerts import position_alert
 from executor.events import EventType
@@ -187,3 +192,43 @@ async def test_an_entry_and_an_exit_are_told_with_their_fields_in_order(tmp_path
         ["symbol", "side", "entry price", "exit price", "closed by", "move", "profit after fees"]
     )
     assert (fields["closed by"], fields["profit after fees"]) == ("strategy_exit", "-1.00 USDT")
+
+
+class Taker(BaseHTTPRequestHandler):
+    """A webhook for a process: keeps the messages, whose first answer is a refusal."""
+
+    said: ClassVar[list[str]] = []
+    asked: ClassVar[int] = 0
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        Taker.asked += 1
+        if Taker.asked > 1:
+            Taker.said.append(body["content"])
+        self.send_response(500 if Taker.asked == 1 else 204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing on the terminal."""
+
+
+@pytest.mark.slow
+def test_a_running_executor_tells_its_entries_and_exits(tmp_path: Path) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/api/webhooks/1/secret-token"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NOCTURNE_WEBHOOK_URL", url)
+        bench = Bench(tmp_path, utc("2025-06-18T12:00"), 3.0)
+    try:
+        bench.finish()
+        process = bench.start()  # delivers what the first run has left
+        until("message of the exit", lambda: "closed by: take_profit" in str(Taker.said), 60)
+        process.terminate()
+        process.wait(timeout=30)
+    finally:
+        bench.close()
+        server.shutdown()
+        server.server_close()
+    assert any("🟢 position opened (rsi_bollinger)" in text for text in Taker.said)
+    assert "secret-token" not in (tmp_path / "state" / "executor.log").read_text()
