@@ -100,6 +100,28 @@ async def test_surge_averages_returns_and_sells_half(tmp_path: Path) -> None:
         assert executor.ctx.ledger.closed_positions()[0].exit_reason == "strategy_exit"
 
 
+async def test_a_short_position_is_averaged_upwards_and_bought_back_in_parts(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        signal(executor, strategy="toy_staged", side=-1)
+        await settled(executor)
+        assert stops(venue) == ["55000.0"]
+        await price(executor, venue, 51_500, 53_000, 51_400, 50_000, 44_900)
+        assert legs(venue) == [
+            ("en-00", "SELL 0.02"),
+            ("d1-00", "SELL 0.025"),
+            ("d2-00", "SELL 0.025"),
+            ("px-00", "BUY 0.025"),
+            ("px-01", "BUY 0.025"),
+            ("px-02", "BUY 0.01"),
+        ]
+        assert venue.held["BTCUSDT"] == Decimal("-0.010")
+        assert all(o.reduce_only for name, o in venue.orders.items() if "-px-" in name)
+        assert all(o.side == "BUY" for o in venue.orders.values() if o.kind == "STOP_MARKET")
+
+
 async def test_the_surge_strategy_itself_goes_through_its_stages(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
