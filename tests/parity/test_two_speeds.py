@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 SAMPLE = HERE.parents[1] / "data_lake" / "sample" / "candles_1m" / "usdm"
 
 
+@pytest.mark.timeout(600)  # it compiles every strategy
 @pytest.mark.parametrize("symbol", ["BTCUSDT", pytest.param("ETHUSDT", marks=pytest.mark.slow)])
 def test_plain_python_and_compiled_code_are_equal_to_the_bit(symbol, tmp_path):
     candles, out = SAMPLE / f"{symbol}.parquet", tmp_path / "plain.npz"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from trading.strategies.base import Value
 from trading.strategies.registry import get_strategy
 
@@ -32,6 +34,17 @@ FORECAST: dict[str, Value] = {
     "weight_volume": 0.0001,
     "least_move": 0.0002,
 }
+
+QUICK = ("breakout", "rsi_bollinger", "ict_mixed")
+"""Compiling every strategy takes minutes; these are tried by the quick tests, all by the others.
+(`tests/parity` compares the two speeds of all of them among the quick tests.)
+"""
+
+
+def marked(name: str, *values: object) -> object:
+    """A parameter set of a test, which is slow unless its strategy is one of :data:`QUICK`."""
+    marks = () if name in QUICK else pytest.mark.slow
+    return pytest.param(name, *values, marks=marks)
 
 
 def quick_values(name: str) -> dict[str, Value]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from quick_values import quick_values
+from quick_values import marked, quick_values
 
 from trading.candles import Candle, CandleColumns
 from trading.decider import Decider
@@ -102,7 +102,7 @@ def test_a_timeframe_that_base_candles_cannot_form_is_refused():
         Decider(get_strategy("breakout"), {"signal_tf": "1d"}, 24 * HOUR)
 
 
-@pytest.mark.parametrize(("name", "values"), SETTINGS)
+@pytest.mark.parametrize(("name", "values"), [marked(*case) for case in SETTINGS])
 def test_later_candles_change_no_earlier_decision(name, values, bitcoin):
     strategy = get_strategy(name)
     candles = bitcoin.rows(0, 6_000)
@@ -125,7 +125,7 @@ def test_later_candles_change_no_earlier_decision(name, values, bitcoin):
     assert decide(strategy, changed, values)[:4_000].tobytes() == whole[:4_000].tobytes()
 
 
-@pytest.mark.parametrize("name", strategy_names())
+@pytest.mark.parametrize("name", [marked(name) for name in strategy_names()])
 def test_starting_later_with_the_declared_warmup_gives_the_same_decisions(name, bitcoin):
     strategy = get_strategy(name)
     values = quick_values(name)

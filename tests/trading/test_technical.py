@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from quick_values import marked
 
 from trading.candles import Candle
 from trading.decider import Decider, Decision
@@ -278,7 +279,7 @@ def fitted(strategy, candles, values):
     return values | strategy.learn(candles, strategy.resolve(values))
 
 
-@pytest.mark.parametrize("name", strategy_names())
+@pytest.mark.parametrize("name", [marked(name) for name in strategy_names()])
 def test_every_strategy_trades_on_the_bundled_sample(name, bitcoin, ether):
     strategy = get_strategy(name)
     values = strategy.accepted(BARE | {"signal_tf": "15m", "least_move": 0.0002})
