@@ -8,16 +8,12 @@ a limit order, the accounts' orders up to its limit. A trade is at the resting o
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from sandbox.book import PREVENTED, better_or_equal, by_priority, opposite, prevents, reached
 from sandbox.engine import settle
 from sandbox.engine.core import Core
-from sandbox.engine.model import Account, Market, Order
+from sandbox.engine.model import Account, Market, NewOrder, Order
 from sandbox.numbers import ZERO
-
-if TYPE_CHECKING:
-    from sandbox.engine.orders import NewOrder
 
 
 def meets(core: Core, market: Market, side: str, worst: Decimal) -> bool:

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox import errors
 from sandbox.engine import filters, margin, matching, settle
 from sandbox.engine.core import Core
-from sandbox.engine.model import Account, Market, Order, sign_of
-from sandbox.numbers import ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class NewOrder:
-    """A request for an order; ``price`` is 0 for MARKET."""
-
-    symbol: str
-    side: str
-    type: str
-    quantity: Decimal
-    price: Decimal = ZERO
-    tif: str = "GTC"
-    reduce_only: bool = False
-    client_id: str = ""
-    close_position: bool = False
-    algo_id: int = 0
-    orig_type: str = ""
-    stop_price: Decimal = ZERO
-    working_type: str = "CONTRACT_PRICE"
-    price_protect: bool = False
-    prevention: str = "EXPIRE_MAKER"
+from sandbox.engine.model import Account, Market, NewOrder, Order, sign_of
 
 
 def place(core: Core, account: Account, request: NewOrder) -> Order:

@@ -9,8 +9,7 @@ from decimal import Decimal
 from sandbox import errors
 from sandbox.book import PREVENTIONS
 from sandbox.engine.algos import NewAlgo
-from sandbox.engine.model import CONDITIONAL_TYPES, TRAILING
-from sandbox.engine.orders import NewOrder
+from sandbox.engine.model import CONDITIONAL_TYPES, TRAILING, NewOrder
 from sandbox.numbers import ZERO
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")

@@ -18,8 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sandbox.engine.algos import NewAlgo
-from sandbox.engine.model import AlgoChanged, Event, OrderChanged
-from sandbox.engine.orders import NewOrder
+from sandbox.engine.model import AlgoChanged, Event, NewOrder, OrderChanged
 from sandbox.signing import sign
 
 D = Decimal

@@ -8,8 +8,8 @@ import pytest
 from sandbox_helpers import limit, market, told
 
 from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.engine.orders import NewOrder, find
+from sandbox.engine.model import Account, NewOrder
+from sandbox.engine.orders import find
 from sandbox.errors import ExchangeError
 
 D = Decimal

@@ -12,8 +12,7 @@ from sandbox.audit import audit_tables
 from sandbox.engine import margin
 from sandbox.engine.algos import NewAlgo
 from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.engine.orders import NewOrder
+from sandbox.engine.model import Account, NewOrder
 from sandbox.errors import ExchangeError
 from sandbox.instruments import BUILT_IN
 from sandbox.ledger import TABLES, Ledger
