@@ -73,7 +73,8 @@ def test_an_entry_is_protected_at_the_exchange_and_can_be_explained(make_bench: 
     ]
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_a_random_moment_it_neither_doubles_nor_loses(
     make_bench: Make, seed: int
 ) -> None:
@@ -103,6 +104,7 @@ def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
     assert bench.rows("pragma integrity_check") == [{"integrity_check": "ok"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["drop_response", *(pytest.param(k, marks=pytest.mark.slow) for k in UNKNOWN)]
 )
@@ -158,6 +160,7 @@ def test_a_stop_that_cannot_be_placed_ends_in_a_close_within_its_time(make_bench
     assert_never_unprotected(bench, within_ms=4_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
@@ -193,6 +196,7 @@ def test_a_mute_user_stream_is_connected_anew(make_bench: Make) -> None:
     assert_ledgers_agree(bench)
 
 
+@pytest.mark.slow
 def test_a_market_stream_that_breaks_off_is_filled_up(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start("--until-finished")

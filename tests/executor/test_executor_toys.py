@@ -178,6 +178,7 @@ def test_a_staged_position_lives_through_every_stage(benches: list[Bench], tmp_p
     assert json.loads(explained.stdout)["signal"]["data"]["strategy"] == "toy_staged"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed", [1, *(pytest.param(s, marks=pytest.mark.slow) for s in range(2, 22))]
 )
