@@ -1,6 +1,6 @@
 # Nocturne: `make run` does the main job on the bundled real data, `make test` runs the tests.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-slow lint format bench up down lock clean
+.PHONY: help run setup setup-dev test test-slow fuzz lint format bench up down lock clean
 
 VENV := .venv/bin
 export DO_NOT_TRACK := 1
@@ -27,6 +27,10 @@ test: setup-dev ## the quick tests (minutes)
 
 test-slow: setup-dev ## the long tests: kill loops, all symbols
 	$(PYTEST) -m slow
+
+fuzz: setup-dev ## the property tests with new random examples, ROUNDS=5 times
+	for round in $$(seq $(or $(ROUNDS),5)); do \
+	HYPOTHESIS_PROFILE=fuzz $(PYTEST) $$(grep -rl "^from hypothesis" tests --include="test_*.py") || exit 1; done
 
 lint: setup-dev ## ruff, mypy, import-linter, sqlfluff
 	$(VENV)/ruff check .

@@ -93,16 +93,17 @@ class Ladder:
     ) -> tuple[Side, Side]:
         own_bids, own_asks = self.rested
         tick = instrument.tick
-        below = min(own_asks) if own_asks else None
-        above = max(own_bids) if own_bids else None
-        bids = [bid - n * tick for n in range(count)]
-        asks = [ask + n * tick for n in range(count)]
+        highest, lowest = bid, ask
+        if own_asks:
+            highest = min(bid, _tick_below(min(own_asks), tick))
+        if own_bids:
+            lowest = max(ask, _tick_above(max(own_bids), tick))
+        bids = [price for n in range(count) if (price := highest - n * tick) > 0]
+        asks = [lowest + n * tick for n in range(count)]
         return (
-            _side(instrument, [p for p in bids if p > 0 and (below is None or p < below)],
-                  own_bids, count, falling=True),
-            _side(instrument, [p for p in asks if above is None or p > above],
-                  own_asks, count, falling=False),
-        )  # fmt: skip
+            _side(instrument, bids, own_bids, count, falling=True),
+            _side(instrument, asks, own_asks, count, falling=False),
+        )
 
     def change(
         self, instrument: Instrument, bid: Decimal, ask: Decimal, update_id: int
@@ -120,6 +121,15 @@ class Ladder:
         """Somebody begins to listen or has taken a snapshot: changes are told from here on."""
         if self._told is None:
             self._told, self._told_id = self.sides(instrument, bid, ask, DEPTH), update_id
+
+
+def _tick_below(price: Decimal, tick: Decimal) -> Decimal:
+    number = price // tick
+    return (number - 1 if price % tick == 0 else number) * tick
+
+
+def _tick_above(price: Decimal, tick: Decimal) -> Decimal:
+    return (price // tick + 1) * tick
 
 
 def _side(

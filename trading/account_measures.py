@@ -4,14 +4,13 @@ candle's close, and of money.
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from trading.candles import DAY_MS, Floats
 from trading.dealings import drawdown_days, reward_to_risk
-from trading.metrics import DAYS_A_YEAR, SHARPE, SORTINO, SUMS_SIZE, TRADES, sums_days
+from trading.metrics import SHARPE, SORTINO, SUMS_SIZE, TRADES, sums_days, yearly_growth
 from trading.simulation.account import AccountResult
 
 
@@ -69,7 +68,7 @@ def measure_account(run: AccountResult, balance: float) -> AccountMeasures:
     ratios[TRADES] = float(len(run))
     sums_days(ratios, 0, daily.tolist(), 0, len(daily))
     growth = float(run.equity[-1]) / balance
-    cagr = _yearly(growth, len(daily))
+    cagr = yearly_growth(growth, len(daily))
     return AccountMeasures(
         total_return=growth - 1.0,
         cagr=cagr,
@@ -110,9 +109,3 @@ def daily_returns(run: AccountResult, balance: float) -> Floats:
     ends = np.append(balance, run.equity[last])
     returns: Floats = ends[1:] / ends[:-1] - 1.0
     return returns
-
-
-def _yearly(growth: float, days: int) -> float:
-    if growth <= 0.0:
-        return growth - 1.0
-    return math.expm1(min(math.log(growth) * DAYS_A_YEAR / days, 700.0))

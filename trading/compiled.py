@@ -22,6 +22,7 @@ from numba.core import config, types
 from numba.core.registry import cpu_target
 
 from trading.kernel import Rebuilder, is_apart
+from trading.linking import CalleeCompiler
 
 
 def _load_without_blas() -> None:
@@ -107,7 +108,7 @@ def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callab
     return _Setting.twins[key]
 
 
-def _njit(function: Callable[..., Any], **options: bool) -> Any:
+def _njit(function: Callable[..., Any], **options: object) -> Any:
     """Compile with Python's errors, without fast mathematics, and without counting references.
 
     Kernels create no arrays, so there is nothing to count; counting the arrays that are handed from
@@ -120,7 +121,13 @@ def _njit(function: Callable[..., Any], **options: bool) -> Any:
 def _compile_callee(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel that only compiled kernels call: no wrapper for calls from Python."""
     inline = not is_apart(function)
-    compiled = _njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=inline)
+    compiled = _njit(
+        function,
+        pipeline_class=CalleeCompiler,
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+        forceinline=inline,
+    )
     general = compiled.get_call_template
     unliteral: Any = types.unliteral
 

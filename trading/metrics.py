@@ -151,7 +151,7 @@ def metrics_of(sums: Buffer, days: int, candles: int) -> Metrics:
     trades = int(sums[TRADES])
     equity, drawdown, losses = float(sums[EQUITY]), float(sums[DRAWDOWN]), float(sums[LOSSES])
     gains = float(sums[GAINS])
-    cagr = _yearly(equity, days)
+    cagr = yearly_growth(equity, days)
     return Metrics(
         equity - 1.0,
         trades,
@@ -169,7 +169,7 @@ def metrics_of(sums: Buffer, days: int, candles: int) -> Metrics:
     )
 
 
-def _yearly(equity: float, days: int) -> float:
+def yearly_growth(equity: float, days: int) -> float:
     """Growth a year of an equity that took ``days`` days; a few days' luck is capped, not
     overflowed.
     """

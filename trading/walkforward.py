@@ -132,6 +132,7 @@ def walk_forward(
     )
 
     def run(fold: Fold) -> FoldResult:
+        """Choose in the fold's training span, judge in its test span."""
         # Threads are shared out once: among the folds, or else inside of each.
         inner = 1 if workers > 1 else None
         fitted: dict[str, Value] = {}

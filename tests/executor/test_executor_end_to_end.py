@@ -105,9 +105,7 @@ def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind", ["drop_response", *(pytest.param(k, marks=pytest.mark.slow) for k in UNKNOWN)]
-)
+@pytest.mark.parametrize("kind", ["drop_response", *UNKNOWN])
 def test_an_entry_that_is_accepted_but_not_answered_is_adopted(make_bench: Make, kind: str) -> None:
     bench = make_bench(ONE_TRADE)
     bench.fault(kind=kind, method="POST", path="/fapi/v1/order$")

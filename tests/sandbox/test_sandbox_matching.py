@@ -175,6 +175,19 @@ def step(engine: Engine, accounts: list[Account], action: tuple[object, ...]) ->
             engine.supply("BTCUSDT", None if size is None else D(size) / 1000)
 
 
+def test_book_shows_the_levels_beyond_an_order_that_used_up_the_market(
+    engine: Engine, account: Account
+) -> None:
+    engine.on_price("BTCUSDT", D("100010.0"))
+    engine.supply("BTCUSDT", D(0))
+    engine.place(account, limit("SELL", "0.002", "100000.0"))
+    listed, ladder = engine.core.markets["BTCUSDT"], Ladder()
+    ladder.rested = engine.resting("BTCUSDT")
+    bids, asks = ladder.sides(listed.instrument, listed.bid, listed.ask, 5)
+    assert list(bids) == ["99999.90", "99999.80", "99999.70", "99999.60", "99999.50"]
+    assert next(iter(asks)) == "100000.00"
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=40))
 def test_book_never_crosses_and_every_trade_has_two_equal_sides(
