@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+LONG = {"search.md"}  # its commands search for ten seconds and more
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
 
@@ -163,7 +164,10 @@ def blocks_to_run() -> list[object]:
         lines = tuple(c.text for c in COMMANDS if c.document == path and c.run)
         if lines:
             found.setdefault(lines, path)
-    return [pytest.param(list(lines), id=path.name) for lines, path in found.items()]
+    return [
+        pytest.param(list(lines), id=path.name, marks=[pytest.mark.slow] * (path.name in LONG))
+        for lines, path in found.items()
+    ]
 
 
 @pytest.fixture

@@ -167,6 +167,7 @@ def test_no_file_of_the_run_holds_the_secret(run: Run) -> None:
     assert SECRET not in run.output
 
 
+@pytest.mark.slow
 def test_running_again_changes_nothing_that_is_right(run: Run) -> None:
     before = contents(run.work / "lake")
     assert before

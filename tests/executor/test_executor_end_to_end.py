@@ -135,6 +135,7 @@ def test_an_entry_that_never_arrived_is_sent_once_more_with_the_next_number(
     assert_ledgers_agree(bench)
 
 
+@pytest.mark.slow
 def test_a_stop_that_would_trigger_at_once_closes_the_position(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     bench.fault(kind="reject", method="POST", path="/fapi/v1/algoOrder$", code=-2021)
@@ -159,14 +160,7 @@ def test_a_stop_that_cannot_be_placed_ends_in_a_close_within_its_time(make_bench
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "disconnect_user",
-        pytest.param("expire_listen_key", marks=pytest.mark.slow),
-        pytest.param("mute_user", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("kind", ["disconnect_user", "expire_listen_key", "mute_user"])
 def test_trouble_of_the_user_stream_loses_no_fill(make_bench: Make, kind: str) -> None:
     bench = make_bench(ONE_TRADE, extra="[timing]\nreconcile_s = 0.5\n")
     process = bench.start("--until-finished")
@@ -224,9 +218,8 @@ def test_sigterm_stops_cleanly_and_leaves_the_stop_at_the_exchange(make_bench: M
     ]
 
 
-@pytest.mark.parametrize(
-    "condition", ["positions", pytest.param("nothing", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("condition", ["positions", "nothing"])
 def test_ctrl_c_stops_cleanly_with_status_130_and_no_traceback(
     make_bench: Make, condition: str
 ) -> None:
@@ -268,6 +261,7 @@ def test_a_lost_ledger_is_rebuilt_from_the_ids_of_the_orders(make_bench: Make) -
     assert_ledgers_agree(bench)
 
 
+@pytest.mark.slow
 def test_flatten_closes_everything_and_says_so(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start()
@@ -280,6 +274,7 @@ def test_flatten_closes_everything_and_says_so(make_bench: Make) -> None:
     assert (account["positions"], account["open_algo_orders"]) == ({}, 0)
 
 
+@pytest.mark.slow
 def test_a_tampered_release_is_refused_and_nothing_is_traded(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     params = bench.folder / "published" / "releases" / bench.release_id / "params.json"
@@ -295,6 +290,7 @@ def test_a_tampered_release_is_refused_and_nothing_is_traded(make_bench: Make) -
     assert bench.rows("select * from orders") == []
 
 
+@pytest.mark.slow
 def test_a_second_executor_ends_before_any_order(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     first = bench.start()
@@ -322,6 +318,7 @@ def test_a_second_executor_on_the_account_ends_whatever_its_state_folder(
     assert not (bench.folder / "elsewhere" / "ledger.sqlite").exists()
 
 
+@pytest.mark.slow
 def test_control_commands_answer_and_stop_ends_it(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start()

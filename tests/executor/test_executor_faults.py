@@ -61,7 +61,7 @@ class HostileVenue(FakeVenue):
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(2), *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 40))]
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 40))]
 )
 @pytest.mark.timeout(180)
 async def test_whatever_the_exchange_does_it_is_protected_or_flat(

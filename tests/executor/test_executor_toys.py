@@ -112,6 +112,7 @@ def traded(bench: Bench) -> list[tuple[str, str | None]]:
     return [(row["leg"], row["reason"]) for row in rows]
 
 
+@pytest.mark.slow
 def test_a_short_position_with_its_own_levels_reaches_its_target(
     benches: list[Bench], tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Member]
             assert background.running(home, "worker") is None
 
 
+@pytest.mark.slow
 def test_every_schedule_of_the_file_has_scheduled_runs(up: tuple[Path, Member]) -> None:
     _, server = up
     scheduled = {"nightly", "retune-k", "scan", "export-ledger"}

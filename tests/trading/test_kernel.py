@@ -130,6 +130,7 @@ def average_range(packages: Path, cache: Path) -> list[float]:
     return [float(word) for word in ran.stdout.split()]
 
 
+@pytest.mark.slow
 def test_a_second_process_loads_compiled_code_and_an_edited_callee_is_compiled_anew(tmp_path):
     packages, cache = tmp_path / "packages", tmp_path / "cache"
     shutil.copytree(SOURCE, packages / "trading", ignore=shutil.ignore_patterns("__pycache__"))
