@@ -25,7 +25,8 @@ setup-dev: setup
 test: setup-dev ## the quick tests (minutes)
 	$(PYTEST) -m "not slow"
 
-test-slow: setup-dev ## the long tests: kill loops, all symbols
+test-slow: setup-dev ## the long tests: kill loops, all symbols, a browser
+	@scripts/setup_browser.sh
 	$(PYTEST) -m slow
 
 fuzz: setup-dev ## the property tests with new random examples, ROUNDS=5 times

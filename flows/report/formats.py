@@ -53,7 +53,7 @@ def anything(value: Any) -> str:
         return whole(value)
     if isinstance(value, float):
         return signed(f"{value:.6g}") if known(value) else decimal(value)
-    return str(value)
+    return str(value) or NONE
 
 
 def price(value: Any) -> str:

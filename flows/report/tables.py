@@ -80,7 +80,7 @@ MEASURES = (
     ("expectancy", "Mean return of a trade"),
     ("worst_trade", "Worst trade"),
     ("exposure", "Time in the market"),
-    ("turnover", "Turnover a year, times the equity"),
+    ("turnover", "Turnover a year, × equity"),
     ("fees", "Fees paid"),
     ("slippage", "Slippage paid"),
     ("funding", "Funding paid"),

@@ -210,6 +210,10 @@ def write_ledger(lake: Lake) -> None:
         lake.write(contract, table(rows, contract), day="2025-05-06")
 
 
+WIDE = {"cagr": -0.4624, "drawdown_days": 28, "reward_to_risk": 2.94, "turnover": 1218.39}
+"""Measures with the longest names and numbers."""
+
+
 def publish_release(lake: Lake) -> str:
     """An unproven release of one strategy, with one symbol left out; its id."""
     evidence = Evidence(
@@ -224,8 +228,9 @@ def publish_release(lake: Lake) -> str:
         strategy="breakout",
         symbol="BTCUSDT",
         params=get_strategy("breakout").resolve({"k": 0.5, "stop_loss": 0.02}),
-        in_sample={"total_return": 0.05, "trades": 8, "sharpe": 2.0},
-        out_of_sample={"total_return": 0.03, "trades": 3, "sharpe": 1.1, "max_drawdown": 0.01},
+        in_sample={"total_return": 0.05, "trades": 8, "sharpe": 2.0} | WIDE,
+        out_of_sample={"total_return": 0.03, "trades": 3, "sharpe": 1.1, "max_drawdown": 0.01}
+        | WIDE,
         verdicts=judge(evidence),
     )
     candidate = Candidate(
