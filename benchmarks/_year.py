@@ -1,4 +1,4 @@
-"""What the benchmarks share: a symbol-year of candles, the grid of the spec, and timing."""
+"""What the benchmarks share: a symbol-year of candles, the grid of the targets, and timing."""
 
 from __future__ import annotations
 
@@ -71,15 +71,3 @@ def best_of_both(times: int, work: Callable[[], Any]) -> tuple[float, float]:
         wall.append(time.perf_counter() - started)
         used.append(time.process_time() - begun)
     return min(wall), min(used)
-
-
-def verdict(what: str, value: float, limit: float, unit: str) -> None:
-    """One line: the figure, what it must be, and whether it is."""
-    word = "reached" if value <= limit else "MISSED"
-    print(f"{what:<34} {value:9.4f} {unit} (at most {limit:g}): {word}")
-
-
-def verdict_ratio(what: str, value: float, least: float) -> None:
-    """The same for a ratio that must be large."""
-    word = "reached" if value >= least else "MISSED"
-    print(f"{what:<34} {value:9.1f} x (at least {least:g}): {word}")

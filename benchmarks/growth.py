@@ -6,13 +6,31 @@ followed by an idle one at its close; trades stay the same.
 
 from __future__ import annotations
 
-from _year import FEE_BPS, a_year, best_of_both, the_grid, verdict, with_idle_candles
+from _verdicts import Verdicts
+from _year import FEE_BPS, a_year, best_of_both, the_grid, with_idle_candles
 
 from trading import compiled
 from trading.candles import CandleColumns, interval_name
+from trading.setup import Setup
 from trading.simulation import Costs, search
+from trading.simulation.kernels import speed
+from trading.simulation.market import Market
 from trading.simulation.results import SearchResult
 from trading.strategies.registry import get_strategy
+
+
+def signals_ratio(candles: CandleColumns) -> float:
+    """Time to find the signals of eleven values of k over that of one: 11 if each were searched."""
+    strategy = get_strategy("breakout")
+    market = Market(speed(True), candles)
+    fixed = {"filters": "off", "signal_tf": interval_name(candles.interval_ms)}
+    ks = sorted({values["k"] for values in the_grid()})
+    setups = [Setup.of(strategy, fixed | {"k": k}, candles.interval_ms) for k in ks]
+    middle = setups[len(ks) // 2 : len(ks) // 2 + 1]
+    found: list[float] = []
+    for chosen in (setups, middle):
+        found.append(best_of_both(30, lambda c=chosen: market.scan(c))[1])
+    return found[0] / found[1]
 
 
 def main() -> None:
@@ -37,8 +55,11 @@ def main() -> None:
             f"{len(candles):>9} candles, {count} trades: {wall * 1e3:8.2f} ms, "
             f"processor {used * 1e3:8.2f} ms"
         )
-    verdict("twice the candles, wall", seconds[1][0] / seconds[0][0], 1.2, "x")
-    verdict("twice the candles, processor", seconds[1][1] / seconds[0][1], 1.2, "x")
+    verdicts = Verdicts()
+    verdicts.below("twice the candles, wall", seconds[1][0] / seconds[0][0], 1.2, "x")
+    verdicts.below("twice the candles, processor", seconds[1][1] / seconds[0][1], 1.2, "x")
+    verdicts.below("signals of 11 values of k / of one", signals_ratio(one), 5.5, "x")
+    verdicts.finish()
 
 
 if __name__ == "__main__":

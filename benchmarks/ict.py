@@ -11,9 +11,11 @@ import sys
 import time
 
 from _peers import has_peer, run_peer
-from _year import YEAR, a_year, verdict, verdict_ratio
+from _verdicts import Verdicts
+from _year import YEAR, a_year
 
 from trading import compiled
+from trading.candles import CandleColumns
 from trading.ict.batch import FIELDS, find_structures
 
 PLAIN = 20_000
@@ -22,6 +24,7 @@ PEER = 24_000
 
 def main() -> None:
     """Print microseconds a candle and the ratios."""
+    verdicts = Verdicts()
     compiled.enable()
     year = a_year()
     started = time.perf_counter()
@@ -39,17 +42,25 @@ def main() -> None:
     find_structures(year.rows(0, PLAIN), compiled=False)
     plain = time.perf_counter() - started
     print(f"plain Python     {plain / PLAIN * 1e6:9.1f} us a candle ({PLAIN} candles)")
-    verdict("compiled, a candle", best / YEAR * 1e6, 5.0, "us")
-    verdict("plain Python, a candle", plain / PLAIN * 1e6, 200.0, "us")
+    verdicts.at_most("compiled, a candle", best / YEAR * 1e6, 5.0, "us")
+    verdicts.at_most("plain Python, a candle", plain / PLAIN * 1e6, 200.0, "us")
+    compare(verdicts, year, best)
+    verdicts.finish()
+
+
+def compare(verdicts: Verdicts, year: CandleColumns, best: float) -> None:
+    """The peer on the first candles; ``best`` is our time for the year, in seconds."""
+    what = "smartmoneyconcepts / ours, a candle"
     if not has_peer("smartmoneyconcepts"):
+        verdicts.not_taken(what, "the peer is not installed")
         return
     for rows in (PEER, YEAR) if "--peer-year" in sys.argv else (PEER,):
         peer = run_peer("smart_money", year.rows(0, rows), {})
-        if peer is not None:
-            print(f"smartmoneyconcepts {peer['seconds']:7.2f} s over {rows} candles")
-            verdict_ratio(
-                "smartmoneyconcepts / ours, a candle", peer["seconds"] / rows / (best / YEAR), 100
-            )
+        if peer is None:
+            verdicts.not_taken(what, "the peer failed")
+            continue
+        print(f"smartmoneyconcepts {peer['seconds']:7.2f} s over {rows} candles")
+        verdicts.at_least(what, peer["seconds"] / rows / (best / YEAR), 100)
 
 
 if __name__ == "__main__":

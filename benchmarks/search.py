@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from _peers import has_peer, run_peer
+from _verdicts import Verdicts
 from _year import (
     FEE_BPS,
     LETTER,
@@ -23,8 +24,6 @@ from _year import (
     best_of_both,
     sample_rows,
     the_grid,
-    verdict,
-    verdict_ratio,
 )
 from numba import njit
 
@@ -80,19 +79,22 @@ def candle_loop(times, opens, highs, lows, closes, k, take_profit, stop_loss, fe
     return equity
 
 
-def compare(candles: CandleColumns, fast: float) -> None:
+def compare(verdicts: Verdicts, candles: CandleColumns, fast: float) -> None:
     """vectorbt's ``from_signals`` on the same rule; ``fast`` is our time of a combination.
 
     Results are compared on the real sample, before its first repetition: at a seam the price jumps,
     and a stop that the open jumped over fills elsewhere.
     """
+    what = "vectorbt / fast search"
     if not has_peer("vectorbt"):
+        verdicts.not_taken(what, "the peer is not installed")
         return
     chosen, rows = the_grid()[::COMPARED], sample_rows()
     ours = search(get_strategy("breakout"), candles.rows(0, rows), chosen, LETTER, COSTS).results
     settings = {"grid": chosen, "rows": rows, "fee": FEE_BPS / 10_000}
     peer = run_peer("vectorbt_signals", candles, settings)
     if peer is None:
+        verdicts.not_taken(what, "the peer failed")
         return
     print(f"vectorbt {peer['version']:<25} {peer['seconds'] * 1e3:9.1f} ms a combination")
     trades = [row.metrics.trades for row in ours]
@@ -103,9 +105,9 @@ def compare(candles: CandleColumns, fast: float) -> None:
     print(f"{'  trades, theirs and ours':<34} {sum(peer['trades']):>9} {sum(trades)}")
     print(f"{'  largest difference of a result':<34} {max(gaps):9.1e}")
     if peer["trades"] != trades or max(gaps) > 1e-9:
-        print("NOT COMPARABLE: the peer traded something else")
+        verdicts.not_taken(what, "the peer traded something else")
         return
-    verdict_ratio("vectorbt / fast search", peer["seconds"] / fast, 1_000)
+    verdicts.at_least(what, peer["seconds"] / fast, 1_000)
 
 
 def main() -> None:
@@ -135,13 +137,15 @@ def main() -> None:
     plain = best_of(3, lambda: [loop(values) for values in grid[::10]]) / len(grid[::10])
     ladder, more = (s / len(grid) for s in best_of_both(15, lambda: all_of(LadderBreakout())))
     print(f"{len(grid)} combinations, {len(candles)} candles, measures included")
-    verdict("fast search, a combination", fast * 1e3, 0.05, "ms")
+    verdicts = Verdicts()
+    verdicts.at_most("fast search, a combination", fast * 1e3, 0.05, "ms")
     print(f"{'  processor time':<34} {used * 1e3:9.4f} ms")
-    verdict("with trailing stop and ladder", ladder * 1e3, 0.2, "ms")
+    verdicts.at_most("with trailing stop and ladder", ladder * 1e3, 0.2, "ms")
     print(f"{'  processor time':<34} {more * 1e3:9.4f} ms")
     print(f"{'plain compiled candle loop':<34} {plain * 1e3:9.4f} ms a combination")
-    verdict_ratio("plain loop / fast search", plain / fast, 8)
-    compare(candles, fast)
+    verdicts.at_least("plain loop / fast search", plain / fast, 8)
+    compare(verdicts, candles, fast)
+    verdicts.finish()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 
-from _year import YEAR, a_year, best_of_both, verdict
+from _verdicts import Verdicts
+from _year import YEAR, a_year, best_of_both
 
 from trading import compiled
 from trading.candles import CandleColumns
@@ -46,9 +47,12 @@ def main() -> None:
     decide(SURGE, year.rows(0, 1_000), {})
     print(f"compile or load: {time.perf_counter() - started:.2f} s; {YEAR:,} candles")
     usual, longer = compiled_cost(year, 480), compiled_cost(year, 960)
-    verdict("decision, compiled", usual, 5.0, "us a candle")
-    verdict("window of 960 instead of 480", longer / usual, 1.2, "times")
-    verdict("decision, plain Python", plain_cost(year.rows(0, PLAIN)), 200.0, "us a candle")
+    verdicts = Verdicts()
+    verdicts.at_most("decision, compiled", usual, 5.0, "us a candle")
+    verdicts.at_most("window of 960 instead of 480", longer / usual, 1.2, "times")
+    plain = plain_cost(year.rows(0, PLAIN))
+    verdicts.at_most("decision, plain Python", plain, 200.0, "us a candle")
+    verdicts.finish()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from _verdicts import Verdicts
 from _year import FEE_BPS, LETTER, a_year, best_of, the_grid
 
 from trading import compiled
@@ -40,6 +41,7 @@ def main() -> None:
     end = start + 121 * DAY_MS + FOLDS * test
     folds = rolling_folds(start, end, train=train, test=test, purge=DAY_MS)
     assert len(folds) == FOLDS
+    verdicts = Verdicts()
     for name, fixed in (("1m signals", LETTER), ("1h signals, filters", FILTERED)):
 
         def walk(fixed: dict[str, str | float] = fixed) -> WalkForward:
@@ -51,12 +53,12 @@ def main() -> None:
         plain = best_of(
             3, lambda c=learning, f=fixed: backtest(strategy, c, {**f, **grid[0]}, costs)
         )
-        judged = "reached" if seconds <= TARGET_S else "missed"
         print(
-            f"{name:<20}{seconds:8.3f} s for {FOLDS} folds x {len(grid)} combinations"
-            f" (target {TARGET_S:g} s: {judged});"
-            f" as single back-tests about {plain * len(grid) * FOLDS:,.0f} s"
+            f"{name}: {FOLDS} folds x {len(grid)} combinations; as single back-tests about"
+            f" {plain * len(grid) * FOLDS:,.0f} s"
         )
+        verdicts.at_most(f"walk-forward, {name}", seconds, TARGET_S, "s")
+    verdicts.finish()
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def account(
 
 
 def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, dict[str, float]]:
-    from cli.account_file import beside, read_funding, seats_of
+    from cli.account_file import beside, filters_of, read_funding, seats_of
     from cli.candle_files import read_candles
     from cli.results import enable_compiling
     from trading.candles import interval_name
@@ -84,7 +84,7 @@ def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, di
         wanted.balance,
         wanted.costs,
         wanted.account_limits,
-        filters=wanted.filters,
+        filters=filters_of(wanted, file),
         funding=funding,
     )
     seconds = {"seconds_load": seconds_load, "seconds_run": time.perf_counter() - begun}

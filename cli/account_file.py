@@ -27,6 +27,7 @@ class LimitsPart(_Part):
     max_exposure: Annotated[float, Field(gt=0.0)] = 1.0
     daily_loss: Annotated[float, Field(gt=0.0, le=1.0)] = 0.06
     impact: Share = 0.0
+    max_correlation: Annotated[float, Field(ge=-1.0, le=1.0)] = 1.0
 
 
 class SymbolPart(_Part):
@@ -36,6 +37,7 @@ class SymbolPart(_Part):
     funding: Path | None = None
     step: Share = 0.0
     min_notional: Share = 0.0
+    brackets: Path | None = None
 
 
 class SeatPart(_Part):
@@ -67,11 +69,6 @@ class AccountFile(_Part):
     def account_limits(self) -> Limits:
         """What the account allows."""
         return Limits(**self.limits.model_dump())
-
-    @property
-    def filters(self) -> dict[str, Filters]:
-        """What the venue asks for, by symbol."""
-        return {name: Filters(part.step, part.min_notional) for name, part in self.symbols.items()}
 
 
 def read_account_file(path: Path) -> AccountFile:
@@ -143,6 +140,18 @@ def read_funding(path: Path) -> dict[int, float]:
             " funding_rate"
         ) from error
     return dict(zip(times, rates, strict=True))
+
+
+def filters_of(account: AccountFile, path: Path) -> dict[str, Filters]:
+    """What the venue asks for, by symbol; margin brackets come from files of their own."""
+    from cli.margin import read_brackets
+
+    return {
+        name: Filters(part.step, part.min_notional)
+        if part.brackets is None
+        else Filters(part.step, part.min_notional, read_brackets(beside(path, part.brackets), name))
+        for name, part in account.symbols.items()
+    }
 
 
 def beside(path: Path, other: Path) -> Path:

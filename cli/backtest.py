@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, STRATEGY
+
 if TYPE_CHECKING:
     from trading.metrics import Dealings, Metrics
     from trading.simulation import Costs, Trades
@@ -18,20 +20,20 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def backtest(
-    strategy: str = typer.Option(
-        None, help="Strategy (see `nocturne strategies list`), or package.module:Class."
-    ),
+    strategy: str = STRATEGY,
     preset: str = typer.Option(
         None, help="Parameters of this name in config/presets.toml, and their strategy."
     ),
-    candles: Path = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., volume."),
+    candles: Path = CANDLES,
     settings: list[str] = typer.Option(
         [], "--set", help="NAME=VALUE of a parameter; repeatable, the others keep their defaults."
     ),
-    fee_bps: float = typer.Option(5.0, help="Fee of each side, in basis points."),
+    fee_bps: float = FEE_BPS,
     maker_fee_bps: float = typer.Option(
         None, help="Fee of fills that rest; without it --fee-bps (for maker: 2)."
     ),
+    capital: float = CAPITAL,
+    brackets: Path = BRACKETS,
     json_out: str = typer.Option(
         None, "--json", help="Write the result to this file; - is standard output."
     ),
@@ -47,12 +49,12 @@ def backtest(
     """
     from cli.choosing import choose
     from cli.maker import MakerRun, given_rules, is_maker, run_maker, text_of
+    from cli.margin import margin_of
     from cli.results import STDOUT, check_output, write_json
     from trading.simulation import Costs
 
     check_output("--json", json_out)
     check_output("--trades", trades_out)
-    costs = Costs(fee_bps=fee_bps, maker_fee_bps=maker_fee_bps)
     if is_maker(strategy, preset):
         given = given_rules(preset, settings)
         found = run_maker(MakerRun(candles, given, fee_bps, maker_fee_bps, trades_out))
@@ -61,6 +63,7 @@ def backtest(
             typer.echo(text_of(found))
         return
     chosen, fixed = choose(strategy, preset, settings)
+    costs = Costs(fee_bps, 0.0, maker_fee_bps, margin_of(capital, brackets, candles))
     document, metrics, dealings = _run(chosen, candles, fixed, costs, trades_out)
     write_json(json_out, document)
     if json_out != STDOUT:
@@ -87,6 +90,7 @@ def _run(
         "strategy": chosen.name,
         "candles": str(path),
         "fee_bps": costs.fee_bps,
+        "capital": costs.margin.capital,
         "seconds_load": seconds_load,
         "seconds_compile": result.seconds_compile,
         "seconds_search": result.seconds_run,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, STRATEGY
+
 if TYPE_CHECKING:
-    from trading.metrics import Metrics
-    from trading.strategies.base import Value
+    from cli.searching import Found
+    from trading.strategies.base import Strategy, Value
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -20,44 +22,59 @@ DRAWN_TRIALS = 200
 LESS_IS_BETTER = frozenset({"max_drawdown", "exposure"})
 
 
+_PRESET = typer.Option(
+    None, help="Fixed parameters of this name in config/presets.toml, and their strategy."
+)
+_GRID = typer.Option(..., help="NAME=FROM:TO:STEP (both ends included) or NAME=A,B,C; repeatable.")
+_SETTINGS = typer.Option(
+    [], "--set", help="NAME=VALUE of a parameter that is not searched; repeatable."
+)
+_JSON = typer.Option(None, "--json", help="Write all results to this file; - is standard output.")
+_TOP = typer.Option(10, min=0, help="Lines of the table on the terminal.")
+_SORT = typer.Option("total_return", help="Measure that the table is sorted by.")
+_METHOD = typer.Option("grid", help="grid (all combinations), random or bayes (Optuna).")
+_TRIALS = typer.Option(
+    None, min=1, help="Combinations to try; all for grid, 200 for random and bayes."
+)
+_SEED = typer.Option(0, min=0, help="Seed of random and bayes.")
+_OBJECTIVE = typer.Option("sharpe", help="Measure that bayes learns and the best has.")
+_WORKERS = typer.Option(
+    None, min=1, help="Threads, one a core by default; results are the same for any number."
+)
+_PROCESSES = typer.Option(False, "--processes", help="Processes instead of threads.")
+_DASK = typer.Option(
+    None, help="Scheduler of a Dask cluster whose workers search, e.g. tcp://127.0.0.1:8786."
+)
+_RESUME = typer.Option(
+    None, help="File of finished trials: a search that was killed continues from it."
+)
+_LAKE = typer.Option(None, help="Lake in which the trials are counted; needs --symbol as well.")
+_SYMBOL = typer.Option(None, help="Symbol of the candles, for the count in the lake.")
+
+
 @app.command()
 def search(
-    strategy: str = typer.Option(
-        None, help="Strategy (see `nocturne strategies list`), or package.module:Class."
-    ),
-    preset: str = typer.Option(
-        None, help="Fixed parameters of this name in config/presets.toml, and their strategy."
-    ),
-    candles: Path = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., volume."),
-    grid: list[str] = typer.Option(
-        ..., help="NAME=FROM:TO:STEP (both ends included) or NAME=A,B,C; repeatable."
-    ),
-    settings: list[str] = typer.Option(
-        [], "--set", help="NAME=VALUE of a parameter that is not searched; repeatable."
-    ),
-    fee_bps: float = typer.Option(5.0, help="Fee of each side, in basis points."),
-    json_out: str = typer.Option(
-        None, "--json", help="Write all results to this file; - is standard output."
-    ),
-    top: int = typer.Option(10, min=0, help="Lines of the table on the terminal."),
-    sort: str = typer.Option("total_return", help="Measure that the table is sorted by."),
-    method: str = typer.Option("grid", help="grid (all combinations), random or bayes (Optuna)."),
-    trials: int = typer.Option(
-        None, min=1, help="Combinations to try; all for grid, 200 for random and bayes."
-    ),
-    seed: int = typer.Option(0, min=0, help="Seed of random and bayes."),
-    objective: str = typer.Option("sharpe", help="Measure that bayes learns and the best has."),
-    workers: int = typer.Option(
-        None, min=1, help="Threads, one a core by default; results are the same for any number."
-    ),
-    processes: bool = typer.Option(False, "--processes", help="Processes instead of threads."),
-    resume: Path = typer.Option(
-        None, help="File of finished trials: a search that was killed continues from it."
-    ),
-    lake: Path = typer.Option(
-        None, help="Lake in which the trials are counted; needs --symbol as well."
-    ),
-    symbol: str = typer.Option(None, help="Symbol of the candles, for the count in the lake."),
+    strategy: str = STRATEGY,
+    preset: str = _PRESET,
+    candles: Path = CANDLES,
+    grid: list[str] = _GRID,
+    settings: list[str] = _SETTINGS,
+    fee_bps: float = FEE_BPS,
+    capital: float = CAPITAL,
+    brackets: Path = BRACKETS,
+    json_out: str = _JSON,
+    top: int = _TOP,
+    sort: str = _SORT,
+    method: str = _METHOD,
+    trials: int = _TRIALS,
+    seed: int = _SEED,
+    objective: str = _OBJECTIVE,
+    workers: int = _WORKERS,
+    processes: bool = _PROCESSES,
+    dask: str = _DASK,
+    resume: Path = _RESUME,
+    lake: Path = _LAKE,
+    symbol: str = _SYMBOL,
 ) -> None:
     """Search a strategy's parameters over a candle file.
 
@@ -69,19 +86,14 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
-    from cli.choosing import choose
-    from cli.results import STDOUT, check_output, results_table, say, write_json
+    from cli.margin import margin_of
+    from cli.results import check_output
     from cli.searching import Wanted, check_method, run_search
-    from trading.grid import parse_grid
     from trading.simulation import Costs
 
-    chosen, fixed = choose(
-        strategy, preset, settings, [text.partition("=")[0].strip() for text in grid]
-    )
     check_method(method, lake, symbol)
     count = trials if trials is not None or method == "grid" else DRAWN_TRIALS
-    draft = parse_grid(grid, chosen, trials=count)  # told before a large file is read
-    _check_twice([axis.name for axis in draft.axes], fixed)
+    chosen, fixed = _checked(strategy, preset, settings, grid, count)
     _check_measure("--sort", sort)
     _check_measure("--objective", objective)
     check_output("--json", json_out)
@@ -90,18 +102,52 @@ def search(
         candles=candles,
         grid=tuple(grid),
         fixed=fixed,
-        costs=Costs(fee_bps=fee_bps),
+        costs=Costs(fee_bps, margin=margin_of(capital, brackets, candles)),
         method=method,
         trials=count,
         seed=seed,
         objective=objective,
         workers=workers or os.cpu_count() or 1,
         processes=processes,
+        dask=dask,
         resume=resume,
         lake=lake,
         symbol=symbol,
     )
-    document, found, honesty = run_search(wanted)
+    _tell(*run_search(wanted), json_out, sort, top)
+
+
+def _checked(
+    strategy: str | None,
+    preset: str | None,
+    settings: list[str],
+    grid: list[str],
+    trials: int | None,
+) -> tuple[Strategy, dict[str, Value]]:
+    """The strategy and its fixed parameters; what is wrong with the grid is told before a large
+    file is read.
+    """
+    from cli.choosing import choose
+    from trading.grid import parse_grid
+
+    searched = [text.partition("=")[0].strip() for text in grid]
+    chosen, fixed = choose(strategy, preset, settings, searched)
+    draft = parse_grid(grid, chosen, trials=trials)
+    _check_twice([axis.name for axis in draft.axes], fixed)
+    return chosen, fixed
+
+
+def _tell(
+    document: dict[str, Any],
+    found: Found,
+    honesty: str,
+    json_out: str | None,
+    sort: str,
+    top: int,
+) -> None:
+    """The JSON document, the table of the best, and how honest and how quick it was."""
+    from cli.results import STDOUT, results_table, say, write_json
+
     write_json(json_out, document)
     if json_out != STDOUT and top:
         typer.echo(results_table(_best(found, sort)[:top]))
@@ -130,9 +176,7 @@ def _check_measure(option: str, name: str) -> None:
         raise ParameterError(f"{option} '{name}' is not a measure; measures are {', '.join(names)}")
 
 
-def _best(
-    found: list[tuple[dict[str, Value], Metrics]], sort: str
-) -> list[tuple[dict[str, Value], Metrics]]:
+def _best(found: Found, sort: str) -> Found:
     """Best first; equals stay in the order of the grid."""
     sign = 1.0 if sort in LESS_IS_BETTER else -1.0
     return sorted(found, key=lambda result: sign * float(getattr(result[1], sort)))

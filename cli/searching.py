@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from trading.metrics import Metrics
 from trading.simulation import Costs
 from trading.strategies.base import Strategy, Value
 from trading.trials import (
+    Runner,
     Trial,
     TrialStore,
     Work,
@@ -48,6 +49,7 @@ class Wanted:
     objective: str
     workers: int
     processes: bool
+    dask: str | None
     resume: Path | None
     lake: Path | None
     symbol: str | None
@@ -83,7 +85,7 @@ def run_search(wanted: Wanted) -> tuple[dict[str, Any], Found, str]:
     method = method_of(wanted.method, grid, wanted.seed)
     with (
         _store(wanted, work, grid) as store,
-        workers(work, wanted.workers, processes=wanted.processes) as run,
+        _workers(wanted, work) as run,
     ):
         trials = run_trials(method, run, count, wanted.objective, store)
     seconds_search = time.perf_counter() - begun
@@ -93,6 +95,7 @@ def run_search(wanted: Wanted) -> tuple[dict[str, Any], Found, str]:
         "strategy": wanted.strategy.name,
         "candles": str(wanted.candles),
         "fee_bps": wanted.costs.fee_bps,
+        "capital": wanted.costs.margin.capital,
         "method": wanted.method,
         "seed": wanted.seed,
         "seconds_load": seconds_load,
@@ -112,6 +115,15 @@ def _compile(work: Work, grid: Grid) -> float:
     return time.perf_counter() - begun
 
 
+def _workers(wanted: Wanted, work: Work) -> AbstractContextManager[Runner]:
+    """Threads, processes or the workers of a Dask cluster."""
+    if wanted.dask is None:
+        return workers(work, wanted.workers, processes=wanted.processes)
+    from cli.dask_workers import dask_workers
+
+    return dask_workers(work, wanted.dask)
+
+
 @contextmanager
 def _store(wanted: Wanted, work: Work, grid: Grid) -> Iterator[TrialStore | None]:
     if wanted.resume is None:
@@ -129,6 +141,7 @@ def _store(wanted: Wanted, work: Work, grid: Grid) -> Iterator[TrialStore | None
         "grid": {axis.name: list(axis.values) for axis in grid.axes},
         "set": dict(work.fixed),
         "fee_bps": work.costs.fee_bps,
+        "margin": [work.costs.margin.capital, *work.costs.margin.tiers],
         "program": source_key(),
     }
     with TrialFile(wanted.resume, question) as store:

@@ -22,7 +22,7 @@ from numba.core import config, types
 from numba.core.registry import cpu_target
 
 from trading.kernel import Rebuilder, is_apart
-from trading.linking import CalleeCompiler
+from trading.linking import CalleeCompiler, KernelCompiler
 
 
 def _load_without_blas() -> None:
@@ -99,12 +99,15 @@ def current_folder() -> Path | None:
 def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callable[..., Any]:
     """The compiled form of a kernel; kernels that it calls are compiled with it.
 
+    Of the arrays that it is given, none that it writes to may overlap another.
     ``bindings`` replace global names of the kernel and its callees by other kernels.
     """
     key = (function, tuple(sorted(bindings.items())))
     if key not in _Setting.twins:
         plain = _Setting.callees.outer(*key)
-        _Setting.twins[key] = _njit(plain, cache=_Setting.folder is not None)
+        _Setting.twins[key] = _njit(
+            plain, pipeline_class=KernelCompiler, cache=_Setting.folder is not None
+        )
     return _Setting.twins[key]
 
 

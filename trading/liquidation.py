@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trading.errors import ParameterError
-from trading.rules import ExitRules
+from trading.rules import BRACKETS, ExitRules
 
 LEAST_DISTANCE = 0.01
 """Share of the price that must lie between a stop and the liquidation."""
@@ -46,9 +46,38 @@ MAJOR = brackets_of(
         (20, 100_000_000, 0.025),
         (10, 230_000_000, 0.05),
         (5, 480_000_000, 0.1),
+        (4, 600_000_000, 0.125),
+        (3, 800_000_000, 0.15),
+        (2, 1_200_000_000, 0.25),
+        (1, 1_800_000_000, 0.5),
     ]
 )
 """Brackets of a large USDⓈ-M contract, as of 2026."""
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """What decides the maintenance of a position: ``capital`` is the account's equity at the start
+    (quote currency), ``brackets`` are the venue's for the symbol, ascending.
+    """
+
+    capital: float = 10_000.0
+    brackets: tuple[Bracket, ...] = MAJOR
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.capital < math.inf:
+            raise ParameterError(
+                f"capital = {self.capital:g} is out of bounds; give what the account holds"
+            )
+        if not 1 <= len(self.brackets) <= BRACKETS:
+            raise ParameterError(
+                f"{len(self.brackets)} margin brackets are given; give 1 to {BRACKETS}"
+            )
+
+    @property
+    def tiers(self) -> list[tuple[float, float, float]]:
+        """(cap, rate, amount) of each bracket, as `trading.rules.ExitRules.layout` takes them."""
+        return [(bracket.cap, bracket.rate, bracket.cum) for bracket in self.brackets]
 
 
 def bracket_at(brackets: tuple[Bracket, ...], notional: float) -> Bracket:

@@ -94,9 +94,7 @@ def measure_robustness(
     folds = [fold.out_of_sample.metrics.total_return for fold in walk.folds]
     return Robustness(
         p_value=p_value_of(walk.daily_returns),
-        doubled_costs=_at_costs(
-            strategy, candles, fixed, Costs(2 * costs.fee_bps, 2 * costs.slippage_bps), walk.folds
-        ),
+        doubled_costs=_at_costs(strategy, candles, fixed, costs.times(2.0), walk.folds),
         positive_folds=sum(value > 0.0 for value in folds) / len(folds),
         without_best=_without_best(returns),
         one_step=min(slices, default=None),

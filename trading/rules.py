@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trading.errors import ParameterError
@@ -22,16 +24,18 @@ R_TIME_EXIT = 11  # ms
 R_HALF_CLOSE = 12
 R_GUARD = 13
 R_LEVERAGE = 14
-R_MAINTENANCE = 15
+R_CAPITAL = 15  # quote currency that the equity of 1 at the start stands for
 R_TOLERANCE = 16
 R_LADDER = 17  # steps of (level, share)
 LADDER_STEPS = 4
 R_ADDITIONS = R_LADDER + 2 * LADDER_STEPS  # additions of (fall, weight, stop)
 ADDITIONS = 2
 R_STAGED = R_ADDITIONS + 3 * ADDITIONS
-R_CUM = R_STAGED + 1  # the bracket's amount, in quote currency
-R_GAP = R_STAGED + 2  # 1: what the open jumped over fills at the open, not at its level
-RULES_SIZE = R_STAGED + 3
+R_GAP = R_STAGED + 1  # 1: what the open jumped over fills at the open, not at its level
+R_BRACKETS = R_STAGED + 2  # of (cap, rate, amount) in quote currency; a rate of 0: no more
+BRACKETS = 12
+BRACKET_SIZE = 3
+RULES_SIZE = R_BRACKETS + BRACKETS * BRACKET_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ class ExitRules:
     ``partials`` is a ladder of (profit, share of all that was bought). ``half_close`` is the profit
     at which half of what is open is sold, once. ``additions`` are the averaging steps.
     ``liquidation_guard`` closes when less than that share of the distance from the average price to
-    the liquidation price is left, at ``leverage`` and ``maintenance`` (the bracket's rate).
+    the liquidation price is left, at ``leverage``. ``maintenance`` is the rate of the lowest
+    bracket, which counts where :meth:`layout` is given none.
     ``tolerance`` widens a structural stop.
     """
 
@@ -114,10 +119,17 @@ class ExitRules:
         side: int = 1,
         *,
         own_levels: bool = False,
+        capital: float = 1.0,
+        brackets: Sequence[tuple[float, float, float]] = (),
     ) -> list[float]:
         """The rules as the kernels read them; costs are shares. ``own_levels``: entries come with a
         side, a stop and a target.
+
+        ``brackets`` are maintenance brackets of (cap, rate, amount), ascending, in quote currency;
+        ``capital`` is what an equity of 1 at the start of a run is worth in it.
         """
+        tiers = brackets or ((math.inf, self.maintenance, 0.0),)
+        margins = [value for tier in tiers for value in tier]
         maker = fee if maker_fee is None else maker_fee
         ladder = [value for step in self.partials for value in step]
         additions = [v for a in self.additions for v in (a.fall, a.weight, a.stop)]
@@ -137,7 +149,7 @@ class ExitRules:
             self.half_close,
             self.liquidation_guard,
             self.leverage,
-            self.maintenance,
+            capital,
             self.tolerance,
             *ladder,
             *[0.0] * (2 * LADDER_STEPS - len(ladder)),
@@ -145,7 +157,8 @@ class ExitRules:
             *[0.0] * (3 * ADDITIONS - len(additions)),
             1.0 if self.is_staged or maker != fee or side < 0 or own_levels else 0.0,
             0.0,
-            0.0,
+            *margins,
+            *[0.0] * (BRACKETS * BRACKET_SIZE - len(margins)),
         ]
 
 

@@ -34,17 +34,18 @@ from trading.position import (
     trailing_level,
 )
 from trading.rules import (
+    BRACKET_SIZE,
+    BRACKETS,
     LADDER_STEPS,
     R_ADDITIONS,
     R_ATR_MULTIPLIER,
-    R_CUM,
+    R_BRACKETS,
     R_EMERGENCY_STOP,
     R_FEE,
     R_GUARD,
     R_HALF_CLOSE,
     R_LADDER,
     R_LEVERAGE,
-    R_MAINTENANCE,
     R_MAKER_FEE,
     R_STOP_LOSS,
     R_TAKE_PROFIT,
@@ -76,7 +77,8 @@ AMBIGUOUS = POSITION_SIZE + 18
 FILLS = POSITION_SIZE + 19
 INITIAL_SIZE = POSITION_SIZE + 20
 SOLD = POSITION_SIZE + 21  # value of all sales
-LIFE_SIZE = POSITION_SIZE + 22
+WORTH = POSITION_SIZE + 22  # quote currency that a quantity times a price of 1 stands for
+LIFE_SIZE = POSITION_SIZE + 23
 
 FILL_WIDTH = 4
 """Of each fill: row, code, signed quantity (above 0: into the position) and price."""
@@ -185,17 +187,33 @@ def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
 
 
 @kernel
-def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> None:
-    """Liquidation price of isolated margin in the rules' bracket, and the guard before it."""
+def liquidation_level(life: Buffer, rules: Buffer, at: int, average: float) -> float:
+    """Where isolated margin is down to maintenance, by the bracket of the notional at that price
+    (:func:`trading.liquidation.liquidation_price`).
+    """
     side = life[SIDE]
+    margin = 1.0 / rules[at + R_LEVERAGE]
+    held = life[QUANTITY] * life[WORTH]
+    tier = at + R_BRACKETS
+    last = tier + BRACKET_SIZE * (BRACKETS - 1)
+    while True:
+        rate, amount = rules[tier + 1], rules[tier + 2]
+        price = average * (side - margin) / (side - rate)
+        if amount > 0.0:
+            price -= amount / held / (side - rate)
+        if held * price <= rules[tier] or tier == last or not rules[tier + 1 + BRACKET_SIZE] > 0.0:
+            return price
+        tier += BRACKET_SIZE
+
+
+@kernel
+def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> None:
+    """Liquidation price of isolated margin in the rules' brackets, and the guard before it."""
     share = rules[at + R_GUARD]
     life[LIQUIDATED] = OFF
     life[GUARDED] = OFF
     if rules[at + R_LEVERAGE] > 1.0 or share > 0.0:
-        margin = 1.0 / rules[at + R_LEVERAGE]
-        price = average * (side - margin) / (side - rules[at + R_MAINTENANCE])
-        if rules[at + R_CUM] > 0.0:
-            price -= rules[at + R_CUM] / life[QUANTITY] / (side - rules[at + R_MAINTENANCE])
+        price = liquidation_level(life, rules, at, average)
         life[LIQUIDATED] = price
         if share > 0.0:
             life[GUARDED] = price + share * (average - price)
@@ -213,9 +231,14 @@ def begin_life(
     structure: float,
     target: float,
     now: int,
+    worth: float = 1.0,
 ) -> None:
-    """Open ``quantity`` filled at ``price``; ``structure`` and ``target`` are prices or NaN."""
+    """Open ``quantity`` filled at ``price``; ``structure`` and ``target`` are prices or NaN.
+
+    ``worth`` is the quote currency that a notional of 1 stands for: it decides the bracket.
+    """
     life[SIDE] = side
+    life[WORTH] = worth
     life[BEST] = price
     life[ENTRY_ATR] = atr
     life[STRUCTURE] = structure
@@ -291,4 +314,6 @@ def apply_fill(
         life[SECOND_SIZE] = 0.0
     elif code == RETURN_TO_INITIAL:
         life[FIRST_SIZE] = 0.0
+    if life[QUANTITY] > 0.0:
+        set_liquidation(life, rules, at, life[ENTRY])
     set_nearest(life, rules, at)

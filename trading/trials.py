@@ -87,11 +87,16 @@ def workers(work: Work, count: int = 1, *, processes: bool = False) -> Iterator[
     with ProcessPoolExecutor(count, start, _begin_process, (work, current_folder())) as pool:
 
         def run(sets: Sequence[Params]) -> list[tuple[Metrics, Floats]]:
-            size = max(_LEAST_CHUNK, -(-len(sets) // count))
-            chunks = [sets[at : at + size] for at in range(0, len(sets), size)]
-            return [found for part in pool.map(_run_in_process, chunks) for found in part]
+            parts = pool.map(_run_in_process, chunks_of(sets, count))
+            return [found for part in parts for found in part]
 
         yield run
+
+
+def chunks_of(sets: Sequence[Params], count: int) -> list[Sequence[Params]]:
+    """``sets`` in at most ``count`` parts of neighbours, none of them too small to be worth it."""
+    size = max(_LEAST_CHUNK, -(-len(sets) // count))
+    return [sets[at : at + size] for at in range(0, len(sets), size)]
 
 
 class _Process:

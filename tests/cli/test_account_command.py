@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from cli.account_file import read_account_file
+from cli.account_file import filters_of, read_account_file
 from cli.main import main
 from trading.errors import SettingsError
 
@@ -123,8 +123,12 @@ def test_the_ratios_of_an_account_equal_an_independent_library(
 
 
 def test_the_example_in_config_can_be_used() -> None:
-    account = read_account_file(ROOT / "config" / "account.example.toml")
+    file = ROOT / "config" / "account.example.toml"
+    account = read_account_file(file)
     assert [seat.symbol for seat in account.seats] == ["BTCUSDT", "ETHUSDT", "BTCUSDT"]
+    assert account.account_limits.max_correlation == 0.9
+    asked = filters_of(account, file)["BTCUSDT"]
+    assert (asked.step, asked.min_notional, asked.brackets[0].rate) == (0.001, 100.0, 0.025)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +141,8 @@ def test_the_example_in_config_can_be_used() -> None:
         ('symbol = "ETHUSDT"', 'symbol = "XRPUSDT"', "seat 2: XRPUSDT is not among its symbols"),
         ('strategy = "breakout"', "", "seat 1 names no strategy"),
         ("k = 0.2", "k = 9", "seat 1: k = 9 is out of bounds"),
+        ("max_positions = 1", "max_correlation = 2", "limits.max_correlation = 2: input should be"),
+        ("step = 0.001", 'brackets = "gone.json"', "gone.json cannot be read"),
         ('"breakout"', '"moon"', "strategy 'moon' is not known"),
         ('"funding.parquet"', '"BTCUSDT.parquet"', "give Parquet with funding_time"),
         ('"ETHUSDT.parquet"', '"gone.parquet"', "gone.parquet"),

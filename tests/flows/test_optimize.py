@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from flows.steps.plateau import Approved, approve
 from flows.steps.tried import earlier_trials
 from lake.store import Lake
 from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
-from trading.errors import DataError, SettingsError
+from trading.errors import DataError, ParameterError, SettingsError
 from trading.strategies.registry import get_strategy
 
 MONTHS = ("2025-05", "2025-06")
@@ -212,6 +213,28 @@ def test_stale_missing_and_short_histories_are_told(lake: Lake, settings: Resear
         search(lake, settings, days_earlier=40)
     with pytest.raises(SettingsError, match="no search grid is set for strategy 'rsi_bollinger'"):
         optimize(lake, as_of=AS_OF, strategy="rsi_bollinger", symbol="BTCUSDT", settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("axis", "sentence"),
+    [
+        ("", "grid 'k=' has no values; write NAME=FROM:TO:STEP"),
+        (
+            "0.8:0.3:0.05",
+            "grid 'k=0.8:0.3:0.05' runs from 0.8 down to 0.3; put the smaller end first",
+        ),
+        ("0.5:2.5:0.5", "k = 2.5 is out of bounds; give a number between 0 and 2"),
+        ("0:2:0.0000001", "the grid has 20,000,001 combinations, which need 37.3 GiB of memory"),
+    ],
+)
+def test_a_grid_that_cannot_be_searched_is_one_sentence(
+    axis: str, sentence: str, lake: Lake, settings: ResearchSettings
+) -> None:
+    grids = StrategyGrids(long={"k": axis}, recent={"k": "0.5"})
+    bad = settings.model_copy(update={"grids": {"breakout": grids}})
+    with pytest.raises(ParameterError, match=re.escape(sentence)) as caught:
+        search(lake, bad)
+    assert "\n" not in str(caught.value)
 
 
 LINE = [{"k": 0.3}, {"k": 0.4}, {"k": 0.5}, {"k": 0.6}, {"k": 0.7}]

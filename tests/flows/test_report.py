@@ -119,6 +119,33 @@ def test_charts_have_a_title_and_a_description(lake: Lake) -> None:
     assert all(re.match(r'<title id="[^"]+">[^<]+</title><desc id=', chart) for chart in charts)
 
 
+def cells_of(html: str, start: str, end: str) -> list[list[str]]:
+    """The texts of a table's rows, between two texts of the page."""
+    begin = html.index(start)
+    rows = re.findall(r"<tr>(.*?)</tr>", html[begin : html.index(end, begin)], re.DOTALL)
+    return [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in rows[1:]]
+
+
+def test_the_page_holds_the_fold_table(lake: Lake) -> None:
+    assert cells_of(built(lake).path.read_text(), "Fold table", "</table>") == [
+        ["1", "2025-05-02 to 2025-05-03", "2025-05-03 to 2025-05-04", "k 0.5", "5.00 %", "2.00 %"],
+        ["2", "2025-05-03 to 2025-05-04", "2025-05-04 to 2025-05-05", "k 0.5", "5.00 %", "−1.00 %"],
+    ]
+
+
+def test_the_page_holds_the_surface_of_every_combination(lake: Lake) -> None:
+    html = built(lake).path.read_text()
+    start = html.index("Parameter surface, whole history <span>")
+    figure = html[start : html.index("</figure>", start)]
+    assert re.findall(r"<g><title>([^<]+)</title>", figure) == [
+        "k 0.4, stop_loss 0.02: 1.0%",
+        "k 0.5, stop_loss 0.02: 4.0%",
+        "k 0.4, stop_loss 0.01: −2.0%",
+        "k 0.5, stop_loss 0.01: 3.0%",
+    ]
+    assert figure.count('class="chosen"') == 1
+
+
 def test_a_model_is_shown_beside_its_baselines(lake: Lake) -> None:
     html = built(lake).path.read_text()
     section = html[html.index('id="models"') : html.index('id="execution"')]

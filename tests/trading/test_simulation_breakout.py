@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trading.candles import DAY_MS, CandleColumns
 from trading.simulation import Costs, backtest, search
+from trading.simulation.market import Market
 from trading.strategies.registry import get_strategy
 
 BREAKOUT = get_strategy("breakout")
@@ -200,3 +201,21 @@ def test_a_signal_on_the_exit_candle_does_not_count_and_the_next_does():
     crossing_exit = day(1, (3, 104, 120, 104, 120), (4, 120, 120, 120, 120))
     trades = run(YESTERDAY + signal + flat + crossing_exit, take_profit=0.05)
     assert trades.reason.tolist() == ["take_profit"]
+
+
+def test_the_signals_of_all_values_of_k_are_found_in_one_pass(bitcoin, monkeypatch):
+    passes, scan = [], Market.scan
+
+    def counted(market, setups):
+        passes.append(len(setups))
+        return scan(market, setups)
+
+    def decided(*_):
+        raise AssertionError("no candle is judged anew for a value of k")
+
+    monkeypatch.setattr(Market, "scan", counted)
+    monkeypatch.setattr(Market, "decide", decided)
+    grid = [{"k": k / 20, "stop_loss": stop} for k in range(6, 17) for stop in (0.01, 0.02)]
+    found = search(BREAKOUT, bitcoin, grid, LETTER, Costs(5))
+    assert [count for count in passes if count > 1] == [11]  # one more makes the kernels ready
+    assert sum(row.metrics.trades for row in found.results) > 220

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from numpy import str_
 
-from trading.candles import CandleColumns, Floats, Integers
+from trading.candles import DAY_MS, CandleColumns, Floats, Integers
+from trading.correlation import daily_correlations
 from trading.errors import DataError, ParameterError
 from trading.ict import merge
-from trading.liquidation import MAJOR, Bracket
+from trading.liquidation import MAJOR, Bracket, Margin
 from trading.position import REASONS
 from trading.rows import Rows
 from trading.rules import R_GAP, RULES_SIZE
@@ -47,6 +48,7 @@ REFUSALS = (
     "daily loss limit",
     "too small",
     "beyond its stop or target",
+    "correlation",
 )
 
 
@@ -65,21 +67,26 @@ class Limits:
 
     ``daily_loss`` refuses entries once the equity, open profit included, is that much below the
     day's beginning (UTC). ``impact`` adds that much slippage times the root of the participation
-    in the candle's turnover.
+    in the candle's turnover. ``max_correlation`` refuses a position whose correlation with an open
+    one, over the last 30 days, is above it or unknown (`trading.correlation`); 1 switches it off.
     """
 
     max_positions: int = 10
     max_exposure: float = 1.0
     daily_loss: float = 0.06
     impact: float = 0.0
+    max_correlation: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a symbol's venue asks for: ``step`` of quantities, least notional, and brackets."""
+    """What a symbol's venue asks for: ``step`` of quantities, least notional, and brackets of the
+    maintenance margin.
+    """
 
     step: float = 0.0
     min_notional: float = 0.0
+    brackets: tuple[Bracket, ...] = MAJOR
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,6 @@ def simulate_account(
     *,
     filters: Mapping[str, Filters] | None = None,
     funding: Mapping[str, Mapping[int, float]] | None = None,
-    brackets: tuple[Bracket, ...] = MAJOR,
     compiled: bool = True,
 ) -> AccountResult:
     """Trade ``seats`` on one account that begins with ``balance`` (quote currency).
@@ -140,9 +146,14 @@ def simulate_account(
     account = sharing.Account(
         money=speed.buffer([balance, balance, 0.0, 0.0, 0.0]),
         limits=speed.buffer(
-            [allowed.max_positions, allowed.max_exposure, allowed.daily_loss, allowed.impact]
+            [
+                allowed.max_positions,
+                allowed.max_exposure,
+                allowed.daily_loss,
+                allowed.impact,
+                allowed.max_correlation,
+            ]
         ),
-        brackets=speed.buffer([value for b in brackets for value in (b.cap, b.rate, b.cum)]),
         lives=speed.floats(count * LIFE_SIZE),
         life=speed.floats(LIFE_SIZE),
         pending=speed.integers(count),
@@ -158,7 +169,7 @@ def simulate_account(
     )
     trades = speed.kernel(sharing.share_account)(
         market.rows(speed),
-        market.board(speed),
+        market.board(speed, correlated=allowed.max_correlation < 1.0),
         _seats(seats, market, costs, filters or {}, speed),
         account,
         journal,
@@ -232,13 +243,20 @@ class _Market:
         """The candles as the kernels read them."""
         return Rows(speed.whole(self.times), *(speed.buffer(column) for column in self.columns))
 
-    def board(self, speed: Speed) -> sharing.Board:
-        """Which of them belong to each moment."""
+    def board(self, speed: Speed, *, correlated: bool) -> sharing.Board:
+        """Which of them belong to each moment; ``correlated``: and how alike the symbols move."""
+        first, last = (int(self.moments[place]) // DAY_MS for place in (0, -1))
+        days = np.arange(first, last + 1, dtype=np.int64)
+        alike = np.empty(0)
+        if correlated:
+            alike = daily_correlations(list(self.candles.values()), days).reshape(-1)
         return sharing.Board(
             speed.whole(self.moments),
             speed.whole(self.row_at.reshape(-1)),
             speed.whole(self.firsts),
             speed.buffer(self.funding),
+            speed.buffer(alike),
+            first,
             self.base_ms,
         )
 
@@ -258,9 +276,11 @@ def _seats(
     for s, seat in enumerate(seats):
         columns = market.candles[seat.symbol]
         setup = Setup.of(seat.strategy, seat.params, columns.interval_ms)
-        rules[s] = rules_of(seat.strategy.exit_rules(setup.params), seat.strategy, costs)
-        rules[s, R_GAP] = 1.0
         asked = filters.get(seat.symbol, Filters())
+        # Quantities here are those of the venue, so that notionals are in quote currency already.
+        own = replace(costs, margin=Margin(1.0, asked.brackets))
+        rules[s] = rules_of(seat.strategy.exit_rules(setup.params), seat.strategy, own)
+        rules[s, R_GAP] = 1.0
         sizing = seat.strategy.sizing(setup.params)
         data += [asked.step, asked.min_notional, sizing.share, sizing.risk]
         stream = decide(seat.strategy, columns, seat.params, compiled=speed.compiled)

@@ -13,6 +13,7 @@ from trading.strategies.base import (
     ATR,
     ENTER,
     EXIT,
+    HOLD,
     OUT_SIZE,
     SIDE,
     STOP_PRICE,
@@ -39,39 +40,31 @@ def may_enter_after(times: list[int], row: int, base_ms: int, day_bound: bool) -
 
 
 @kernel
-def decide_row(rows: Rows, machine: Machine, row: int, base_ms: int, bare: bool) -> None:
-    """Leave the decision on one candle in the machine's output; ``bare``: nothing but the strategy
-    has a say.
-    """
-    if bare:
-        strategy_step(
-            machine.state,
-            machine.par,
-            machine.out,
-            rows.times[row],
-            base_ms,
-            rows.opens[row],
-            rows.highs[row],
-            rows.lows[row],
-            rows.closes[row],
-            rows.volumes[row],
-        )
-        machine.out[ATR] = OFF
-    else:
-        push_candle(
-            machine.bars,
-            machine.filters,
-            machine.state,
-            machine.par,
-            machine.out,
-            base_ms,
-            rows.times[row],
-            rows.opens[row],
-            rows.highs[row],
-            rows.lows[row],
-            rows.closes[row],
-            rows.volumes[row],
-        )
+def note_row(
+    rows: Rows,
+    out: Buffer,
+    row: int,
+    base_ms: int,
+    day_bound: bool,
+    signals: Signals,
+    counts: list[int],
+    stream: Buffer,
+) -> None:
+    """Keep what was decided on ``row``, if it is a signal that can be acted on."""
+    for field in range(OUT_SIZE if len(stream) > 0 else 0):
+        stream[row * OUT_SIZE + field] = out[field]
+    if out[ACTION] == ENTER and may_enter_after(rows.times, row, base_ms, day_bound):
+        entered = counts[0]
+        signals.entries[entered] = row
+        signals.atrs[entered] = out[ATR]
+        if len(signals.levels) > 0:
+            signals.levels[LEVELS_WIDTH * entered] = out[SIDE]
+            signals.levels[LEVELS_WIDTH * entered + 1] = out[STOP_PRICE]
+            signals.levels[LEVELS_WIDTH * entered + 2] = out[TARGET_PRICE]
+        counts[0] = entered + 1
+    elif out[ACTION] == EXIT:
+        signals.exits[counts[1]] = row
+        counts[1] += 1
 
 
 @kernel
@@ -87,26 +80,45 @@ def decide_rows(
 ) -> None:
     """Decide on every row in order; ``counts`` says how many entry and exit signals there are.
 
-    ``stream`` receives the output of each row, or is empty. Entries that no candle could fill are
-    left out.
+    ``bare``: nothing but the strategy has a say. ``stream`` receives the output of each row, or is
+    empty. Entries that no candle could fill are left out.
     """
-    entered = 0
-    left = 0
     out = machine.out
+    counts[0] = 0
+    counts[1] = 0
+    streams = len(stream) > 0
+    if bare:  # a loop of its own keeps what it needs in the processor's registers
+        out[ATR] = OFF
+        for i in range(len(rows.times)):
+            strategy_step(
+                machine.state,
+                machine.par,
+                out,
+                rows.times[i],
+                base_ms,
+                rows.opens[i],
+                rows.highs[i],
+                rows.lows[i],
+                rows.closes[i],
+                rows.volumes[i],
+            )
+            if streams or out[ACTION] != HOLD:
+                note_row(rows, out, i, base_ms, day_bound, signals, counts, stream)
+        return
     for i in range(len(rows.times)):
-        decide_row(rows, machine, i, base_ms, bare)
-        for field in range(OUT_SIZE if len(stream) > 0 else 0):
-            stream[i * OUT_SIZE + field] = out[field]
-        if out[ACTION] == ENTER and may_enter_after(rows.times, i, base_ms, day_bound):
-            signals.entries[entered] = i
-            signals.atrs[entered] = out[ATR]
-            if len(signals.levels) > 0:
-                signals.levels[LEVELS_WIDTH * entered] = out[SIDE]
-                signals.levels[LEVELS_WIDTH * entered + 1] = out[STOP_PRICE]
-                signals.levels[LEVELS_WIDTH * entered + 2] = out[TARGET_PRICE]
-            entered += 1
-        elif out[ACTION] == EXIT:
-            signals.exits[left] = i
-            left += 1
-    counts[0] = entered
-    counts[1] = left
+        push_candle(
+            machine.bars,
+            machine.filters,
+            machine.state,
+            machine.par,
+            out,
+            base_ms,
+            rows.times[i],
+            rows.opens[i],
+            rows.highs[i],
+            rows.lows[i],
+            rows.closes[i],
+            rows.volumes[i],
+        )
+        if streams or out[ACTION] != HOLD:
+            note_row(rows, out, i, base_ms, day_bound, signals, counts, stream)

@@ -8,7 +8,7 @@ for the kernels of the kind that the simulation is bound to, `PLAIN` of :mod:`.p
 from __future__ import annotations
 
 from trading.kernel import Buffer, kernel
-from trading.metrics import sums_clear, sums_days
+from trading.metrics import EQUITY, sums_clear, sums_days
 from trading.position import NO_EXIT
 from trading.rows import Rows
 from trading.rules import R_DAY_END
@@ -104,7 +104,7 @@ def simulate(
             s += 1
             continue
         first_fill = int(life[FILLS])
-        begins(life, rules, signals, s, market, rows.times[entered])
+        begins(life, rules, signals, s, market, rows.times[entered], record.sums[EQUITY])
         left, code, e = live_through(rows, signals, e, window, rules, life, entered, record, every)
         closed, growth = ends(life, rules, code, rows, left, record, first_fill)
         count_trade(record, window, 0, growth, left - entered + 1, rows.times[left])

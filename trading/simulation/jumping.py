@@ -8,7 +8,7 @@ kernels judge that candle.
 from __future__ import annotations
 
 from trading.kernel import Buffer, kernel
-from trading.metrics import SUMS_SIZE, sums_clear, sums_days
+from trading.metrics import EQUITY, SUMS_SIZE, sums_clear, sums_days
 from trading.position import NO_EXIT, STRATEGY_EXIT
 from trading.rows import Extremes, Rows
 from trading.rules import R_DAY_END, RULES_SIZE
@@ -124,7 +124,8 @@ def trade_staged(
         if row <= free_from or is_missed(signals, s, rules, at, market):
             continue
         first_fill = int(life[FILLS])
-        enter_life(life, rules, at, signals, s, market, rows.times[row])
+        equity = record.sums[c * SUMS_SIZE + EQUITY]
+        enter_life(life, rules, at, signals, s, market, rows.times[row], equity)
         horizon = horizons.ends[s] if day_bound else window.last
         horizon = time_limit(rows, rules, at, row, horizon, window.base_ms)
         while e < len(signals.exits) and signals.exits[e] < row:

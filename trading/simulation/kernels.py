@@ -46,6 +46,14 @@ class Speed:
         """A buffer of whole zeros."""
         return [0] * size
 
+    def room(self, size: int) -> Any:
+        """A buffer that is read only where it was written."""
+        return self.floats(size)
+
+    def whole_room(self, size: int) -> Any:
+        """The same for whole numbers."""
+        return self.integers(size)
+
     def rows(self, candles: CandleColumns) -> Rows:
         """The candles as the kernels read them."""
         return Rows(*(column.tolist() for column in _columns(candles)))
@@ -93,6 +101,14 @@ class CompiledSpeed(Speed):
     def integers(self, size: int) -> Any:
         """An array of whole zeros."""
         return np.zeros(size, dtype=np.int64)
+
+    def room(self, size: int) -> Any:
+        """An array that is not cleared: for a year of candles that takes as long as half a run."""
+        return np.empty(size)
+
+    def whole_room(self, size: int) -> Any:
+        """The same for whole numbers."""
+        return np.empty(size, dtype=np.int64)
 
     def rows(self, candles: CandleColumns) -> Rows:
         """The candles as the kernels read them."""

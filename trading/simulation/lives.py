@@ -17,7 +17,7 @@ from trading.position import (
     trailing_level,
 )
 from trading.rows import Rows
-from trading.rules import ADDITIONS, R_ADDITIONS, R_FEE, R_SIDE, R_SLIPPAGE
+from trading.rules import ADDITIONS, R_ADDITIONS, R_CAPITAL, R_FEE, R_SIDE, R_SLIPPAGE
 from trading.simulation.layout import LEVELS_WIDTH, Record, Signals, Window
 from trading.simulation.plain import EARLY
 from trading.stages import (
@@ -60,9 +60,19 @@ def is_missed(signals: Signals, s: int, rules: Buffer, at: int, price: float) ->
 
 @apart
 def enter_life(
-    life: Buffer, rules: Buffer, at: int, signals: Signals, s: int, market: float, time: int
+    life: Buffer,
+    rules: Buffer,
+    at: int,
+    signals: Signals,
+    s: int,
+    market: float,
+    time: int,
+    equity: float,
 ) -> None:
-    """Open a life at the ``market`` price; its whole plan, fees included, costs the equity."""
+    """Open a life at the ``market`` price; its whole plan, fees included, costs the equity.
+
+    ``equity`` is what 1 at the start has grown to: it decides the maintenance bracket only.
+    """
     side = side_of(signals, s, rules, at)
     price = market * (1.0 + side * rules[at + R_SLIPPAGE])
     planned = 1.0
@@ -70,7 +80,8 @@ def enter_life(
         planned += rules[at + R_ADDITIONS + 3 * step + 1]
     quantity = 1.0 / (planned * price * (1.0 + rules[at + R_FEE]))
     stop, target = own_level(signals, s, 1), own_level(signals, s, 2)
-    begin_life(life, rules, at, side, price, quantity, signals.atrs[s], stop, target, time)
+    worth = rules[at + R_CAPITAL] * equity
+    begin_life(life, rules, at, side, price, quantity, signals.atrs[s], stop, target, time, worth)
 
 
 @kernel
@@ -153,10 +164,16 @@ def staged_misses(signals: Signals, s: int, rules: Buffer, price: float) -> bool
 
 @kernel
 def staged_begins(
-    life: Buffer, rules: Buffer, signals: Signals, s: int, market: float, time: int
+    life: Buffer,
+    rules: Buffer,
+    signals: Signals,
+    s: int,
+    market: float,
+    time: int,
+    equity: float,
 ) -> None:
     """Enter on signal ``s`` at the ``market`` price of ``time`` (ms)."""
-    enter_life(life, rules, 0, signals, s, market, time)
+    enter_life(life, rules, 0, signals, s, market, time, equity)
 
 
 @kernel

@@ -63,10 +63,10 @@ class Market:
     def decide(self, setup: Setup, day_bound: bool, *, stream: bool = False) -> tuple[Signals, Any]:
         """All signals of ``setup``, and the decider's output on each row if that is wanted."""
         at, size = self.at, len(self.candles)
-        levels = at.floats(LEVELS_WIDTH * size if setup.strategy.own_levels else 0)
-        room = Signals(at.integers(size), at.floats(size), levels, at.integers(size))
+        levels = at.room(LEVELS_WIDTH * size if setup.strategy.own_levels else 0)
+        room = Signals(at.whole_room(size), at.room(size), levels, at.whole_room(size))
         counts = at.integers(2)
-        outputs = at.floats(OUT_SIZE * size if stream else 0)
+        outputs = at.room(OUT_SIZE * size if stream else 0)
         at.decide_rows(setup.step)(
             self.rows,
             at.machine(setup),

@@ -163,6 +163,7 @@ def plain_begins(
     s: int,
     market: float,
     time: int,  # noqa: ARG001 - both kinds have the same arguments
+    equity: float,  # noqa: ARG001
 ) -> None:
     """Enter on signal ``s`` at the ``market`` price."""
     enter_long(life, market, signals.atrs[s], rules, 0)

@@ -21,8 +21,17 @@ def rules_of(rules: ExitRules, strategy: Strategy, costs: Costs) -> Floats:
     """The rules of one combination as the kernels read them."""
     maker = None if costs.maker_fee_bps is None else costs.maker_fee_bps / 10_000.0
     fee, slippage = costs.fee_bps / 10_000.0, costs.slippage_bps / 10_000.0
-    own = strategy.own_levels
-    return np.array(rules.layout(fee, slippage, maker, strategy.side, own_levels=own))
+    return np.array(
+        rules.layout(
+            fee,
+            slippage,
+            maker,
+            strategy.side,
+            own_levels=strategy.own_levels,
+            capital=costs.margin.capital,
+            brackets=costs.margin.tiers,
+        )
+    )
 
 
 class _Reads(Mapping[str, Value]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from numpy import str_
 
 from trading.candles import Floats, Integers
 from trading.errors import ParameterError
+from trading.liquidation import Margin
 from trading.metrics import Metrics, metrics_of
 from trading.strategies.base import Value
 
@@ -23,11 +24,13 @@ class Costs:
 
     Slippage worsens market fills: entries, stops and closes; a take-profit and the steps of a
     ladder rest at their level and pay ``maker_fee_bps`` (the same as the others unless given).
+    ``margin`` is what a position with leverage is liquidated by.
     """
 
     fee_bps: float = 5.0
     slippage_bps: float = 0.0
     maker_fee_bps: float | None = None
+    margin: Margin = field(default_factory=Margin)
 
     def __post_init__(self) -> None:
         for name in ("fee_bps", "slippage_bps", "maker_fee_bps"):
@@ -36,6 +39,16 @@ class Costs:
                 raise ParameterError(
                     f"{name} = {value} is out of bounds; give 0 to 1000 basis points"
                 )
+
+    def times(self, factor: float) -> Costs:
+        """The same with all fees and the slippage ``factor`` times as high."""
+        maker = self.maker_fee_bps
+        return replace(
+            self,
+            fee_bps=factor * self.fee_bps,
+            slippage_bps=factor * self.slippage_bps,
+            maker_fee_bps=None if maker is None else factor * maker,
+        )
 
 
 @dataclass(frozen=True)

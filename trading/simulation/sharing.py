@@ -13,13 +13,7 @@ from trading.candles import DAY_MS
 from trading.kernel import Buffer, apart, kernel
 from trading.position import END_OF_DATA, ENTRY, NO_EXIT, SIDE
 from trading.rows import Rows
-from trading.rules import (
-    R_CUM,
-    R_DAY_END,
-    R_MAINTENANCE,
-    R_SLIPPAGE,
-    RULES_SIZE,
-)
+from trading.rules import R_DAY_END, R_SLIPPAGE, RULES_SIZE
 from trading.sizing import sized_quantity
 from trading.stages import (
     AMBIGUOUS,
@@ -40,7 +34,8 @@ MAX_POSITIONS = 0
 MAX_EXPOSURE = 1
 DAILY_LOSS = 2
 IMPACT = 3
-LIMITS_SIZE = 4
+MAX_CORRELATION = 4
+LIMITS_SIZE = 5
 
 # What an instrument asks for, and how much of the equity a seat takes: a row a seat.
 STEP_SIZE = 0
@@ -64,9 +59,8 @@ EXPOSURE = 2
 LOSS_LIMIT = 3
 TOO_SMALL = 4
 BEYOND_LEVEL = 5
-REFUSALS = 6
-
-BRACKET_SIZE = 3  # cap, rate, amount
+CORRELATED = 6
+REFUSALS = 7
 
 # What is pending for the next open.
 ENTERS = 1
@@ -80,13 +74,16 @@ class Board(NamedTuple):
     """Candles of all symbols end to end: those of symbol ``y`` from ``firsts[y]`` on.
 
     ``row_at`` has the candle of each symbol at each moment (moments x symbols), -1 where there is
-    none; ``funding`` a rate for each row.
+    none; ``funding`` a rate for each row. ``correlations`` (days x symbols x symbols) is what is
+    known at the start of each UTC day from ``first_day`` on, NaN for unknown; empty: no limit.
     """
 
     moments: list[int]
     row_at: list[int]
     firsts: list[int]
     funding: Buffer
+    correlations: Buffer
+    first_day: int
     base_ms: int
 
 
@@ -111,7 +108,6 @@ class Account(NamedTuple):
 
     money: Buffer
     limits: Buffer
-    brackets: Buffer
     lives: Buffer
     life: Buffer
     pending: list[int]
@@ -174,7 +170,37 @@ def exposure_of(account: Account) -> float:
 
 
 @kernel
-def refusal(account: Account, symbols: list[int], seat: int, wanted: float) -> int:
+def is_correlated(
+    account: Account, board: Board, symbols: list[int], seat: int, side: float, day: int
+) -> bool:
+    """Whether a position of ``side`` would move with an open one by more than the limit.
+
+    A long and a short of symbols that move together move against each other. What is unknown
+    counts as too much.
+    """
+    if len(board.correlations) == 0:
+        return False
+    width = len(board.firsts) - 1
+    row = ((day - board.first_day) * width + symbols[seat]) * width
+    for s in range(len(symbols)):
+        if account.lives[s * LIFE_SIZE + QUANTITY] > 0.0:
+            together = side * account.lives[s * LIFE_SIZE + SIDE]
+            shared = together * board.correlations[row + symbols[s]]
+            if not shared <= account.limits[MAX_CORRELATION]:
+                return True
+    return False
+
+
+@kernel
+def refusal(
+    account: Account,
+    board: Board,
+    symbols: list[int],
+    seat: int,
+    side: float,
+    day: int,
+    wanted: float,
+) -> int:
     """Why a new position of notional ``wanted`` is not allowed, or -1."""
     money, limits = account.money, account.limits
     held = 0
@@ -188,6 +214,8 @@ def refusal(account: Account, symbols: list[int], seat: int, wanted: float) -> i
     equity = money[WALLET] + open_value(account)
     if equity <= money[BASELINE] * (1.0 - limits[DAILY_LOSS]):
         return LOSS_LIMIT
+    if is_correlated(account, board, symbols, seat, side, day):
+        return CORRELATED
     if exposure_of(account) + wanted > limits[MAX_EXPOSURE] * equity:
         return EXPOSURE
     return -1
@@ -211,18 +239,10 @@ def note_trade(
     journal.parts[at + 3] = life[CASH]
 
 
-@kernel
-def set_bracket(rules: Buffer, at: int, brackets: Buffer, notional: float) -> None:
-    """Write the maintenance of the bracket that ``notional`` falls into."""
-    b = 0
-    while b + 1 < len(brackets) // BRACKET_SIZE and notional > brackets[BRACKET_SIZE * b]:
-        b += 1
-    rules[at + R_MAINTENANCE] = brackets[BRACKET_SIZE * b + 1]
-    rules[at + R_CUM] = brackets[BRACKET_SIZE * b + 2]
-
-
 @apart
-def enter_seat(account: Account, seats: Seats, s: int, word: int, market: float, time: int) -> int:
+def enter_seat(
+    account: Account, board: Board, seats: Seats, s: int, word: int, market: float, time: int
+) -> int:
     """Open the position of seat ``s`` on its decision ``word`` at the ``market`` price; -1, or why
     it was refused.
     """
@@ -239,14 +259,13 @@ def enter_seat(account: Account, seats: Seats, s: int, word: int, market: float,
     if step > 0.0:
         quantity = int(quantity / step + 1e-9) * step
     notional = quantity * price
-    why = refusal(account, seats.symbols, s, notional)
+    why = refusal(account, board, seats.symbols, s, side, time // DAY_MS, notional)
     if why >= 0:
         return why
     if quantity <= 0.0 or notional < seats.data[data + MIN_NOTIONAL]:
         return TOO_SMALL
-    set_bracket(seats.rules, at, account.brackets, notional)
     atr = seats.atrs[word]
-    begin_life(account.life, seats.rules, at, side, price, quantity, atr, stop, target, time)
+    begin_life(account.life, seats.rules, at, side, price, quantity, atr, stop, target, time, 1.0)
     store(account.lives, s, account.life)
     return -1
 
@@ -317,7 +336,9 @@ def begin_moment(account: Account, moment: int, is_first: bool) -> None:
 
 
 @kernel
-def open_seat(account: Account, rows: Rows, seats: Seats, s: int, row: int, m: int) -> None:
+def open_seat(
+    account: Account, rows: Rows, board: Board, seats: Seats, s: int, row: int, m: int
+) -> None:
     """What is done at the open of ``row``: slippage by its turnover, and a pending entry."""
     held = account.lives[s * LIFE_SIZE + QUANTITY]
     account.marks[s] = rows.opens[row]
@@ -329,7 +350,7 @@ def open_seat(account: Account, rows: Rows, seats: Seats, s: int, row: int, m: i
     seats.rules[s * RULES_SIZE + R_SLIPPAGE] = slip
     if not held > 0.0 and account.pending[s] == ENTERS:
         word = s * len(rows.times) + row - 1
-        why = enter_seat(account, seats, s, word, rows.opens[row], rows.times[row])
+        why = enter_seat(account, board, seats, s, word, rows.opens[row], rows.times[row])
         if why < 0:
             account.entered[s] = m
         else:
@@ -353,7 +374,7 @@ def share_account(
             end = board.firsts[seats.symbols[s] + 1]
             at = s * RULES_SIZE
             leaves = lives[s * LIFE_SIZE + QUANTITY] > 0.0 and account.pending[s] == LEAVES
-            open_seat(account, rows, seats, s, row, m)
+            open_seat(account, rows, board, seats, s, row, m)
             alive = lives[s * LIFE_SIZE + QUANTITY] > 0.0
             if alive:
                 load(lives, s, life)

@@ -1,0 +1,194 @@
+"""Liquidation by maintenance brackets of several tiers: the kernels, both engines, the account."""
+
+from __future__ import annotations
+
+import math
+
+import engines
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox.instruments import MAJOR_BRACKETS
+from trading.candles import CandleColumns
+from trading.errors import ParameterError
+from trading.liquidation import (
+    MAJOR,
+    Margin,
+    bracket_at,
+    brackets_of,
+    liquidation_price,
+)
+from trading.position import ADD_FIRST, ENTRY, PARTIAL_TAKE_PROFIT
+from trading.rules import Addition, ExitRules
+from trading.simulation import Costs
+from trading.simulation.account import Filters, Limits, Seat, simulate_account
+from trading.stages import LIFE_SIZE, LIQUIDATED, QUANTITY, apply_fill, begin_life, change_of
+from trading.strategies.breakout import Breakout
+
+STEEP = brackets_of([(20, 10_000, 0.005), (10, 40_000, 0.03), (5, 100_000, 0.08)])
+
+
+class Life:
+    """A life under ``rules`` in :data:`STEEP` brackets, 100 paid for each of ``quantity``."""
+
+    def __init__(self, rules: ExitRules, quantity: float, side: int = 1, worth: float = 1.0):
+        self.rules = rules.layout(side=side, brackets=Margin(1.0, STEEP).tiers)
+        self.life = [0.0] * LIFE_SIZE
+        nan = math.nan
+        begin_life(self.life, self.rules, 0, float(side), 100.0, quantity, nan, nan, nan, 0, worth)
+
+    def fill(self, code: int, price: float) -> None:
+        change = change_of(self.life, self.rules, 0, code, price)
+        apply_fill(self.life, self.rules, 0, code, change, price)
+
+    def expected(self, side: int, leverage: float, worth: float = 1.0) -> float:
+        """The plain formula on what is held."""
+        held = self.life[QUANTITY] * worth
+        margin = held * self.life[ENTRY] / leverage
+        return liquidation_price(side, held, self.life[ENTRY], margin, STEEP)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from([1, -1]),
+    st.floats(1.0, 2_000.0),
+    st.floats(1.5, 20.0),
+    st.sampled_from([1.0, 0.01, 250.0]),
+)
+def test_the_kernel_finds_the_price_of_the_plain_formula(side, quantity, leverage, worth):
+    life = Life(ExitRules(leverage=leverage), quantity / worth, side, worth)
+    level = life.life[LIQUIDATED]
+    assert level == pytest.approx(life.expected(side, leverage, worth), rel=1e-12)
+    bracket = bracket_at(STEEP, quantity * level)
+    left = quantity * 100.0 / leverage + side * quantity * (level - 100.0)
+    needed = quantity * level * bracket.rate - bracket.cum
+    assert left == pytest.approx(needed, abs=1e-9 * quantity * 100.0)
+
+
+def test_an_addition_that_crosses_into_the_second_bracket_brings_the_liquidation_nearer():
+    rules = ExitRules(stop_loss=0.05, leverage=5.0, additions=(Addition(0.02, 2.0, 0.02),))
+    small, large = Life(rules, 1.0), Life(rules, 90.0)
+    assert small.life[LIQUIDATED] == large.life[LIQUIDATED]  # 9,000 is in the first bracket
+    small.fill(ADD_FIRST, 98.0)
+    large.fill(ADD_FIRST, 98.0)  # 27,000 is in the second
+    assert large.life[LIQUIDATED] == pytest.approx(large.expected(1, 5.0), rel=1e-12)
+    assert small.life[LIQUIDATED] == pytest.approx(small.expected(1, 5.0), rel=1e-12)
+    assert large.life[LIQUIDATED] > small.life[LIQUIDATED] + 0.5
+
+
+def test_a_part_sold_goes_back_into_the_first_bracket():
+    life = Life(ExitRules(leverage=5.0, partials=((0.01, 0.8),)), 300.0)
+    before = life.life[LIQUIDATED]
+    life.fill(PARTIAL_TAKE_PROFIT, 101.0)
+    assert life.life[LIQUIDATED] == Life(ExitRules(leverage=5.0), 1.0).life[LIQUIDATED] < before
+
+
+def test_the_brackets_are_those_of_the_simulated_exchange():
+    for ours, theirs in zip(MAJOR, MAJOR_BRACKETS, strict=True):
+        assert (ours.cap, ours.leverage) == (theirs.cap, theirs.leverage)
+        assert (ours.rate, ours.cum) == pytest.approx((float(theirs.ratio), float(theirs.cum)))
+
+
+def test_an_account_without_money_and_too_many_brackets_are_refused():
+    with pytest.raises(ParameterError, match="capital = 0 is out of bounds"):
+        Margin(0.0)
+    with pytest.raises(ParameterError, match="13 margin brackets are given; give 1 to 12"):
+        Margin(brackets=(MAJOR[0], *MAJOR))
+
+
+# Whole runs: breakout enters at the open after the candle that closes above its target.
+
+DAY = 1440
+
+
+def days_of(marks: dict[tuple[int, int], tuple[str, float]]) -> CandleColumns:
+    """Four days of one-minute candles at 100, with a high of 104 each; ``marks`` by (day, minute)
+    give a low, a high, or a close that holds for half an hour.
+    """
+    closes = np.full(4 * DAY, 100.0)
+    lows, highs = closes.copy(), closes.copy()
+    highs[10::DAY] = 104.0
+    for (day, minute), (what, price) in marks.items():
+        at = day * DAY + minute
+        if what == "close":
+            closes[at : at + 30] = price
+        else:
+            {"low": lows, "high": highs}[what][at] = price
+    opens = np.append(100.0, closes[:-1])
+    lows = np.minimum(lows, np.minimum(opens, closes))
+    highs = np.maximum(highs, np.maximum(opens, closes))
+    times = 60_000 * np.arange(4 * DAY)
+    return CandleColumns.of(times, opens, highs, lows, closes, np.ones(4 * DAY))
+
+
+def dips(price: float) -> CandleColumns:
+    """On each day but the first an entry at 101, and a low an hour later."""
+    return days_of(
+        {(day, 60): ("close", 101.0) for day in (1, 2, 3)}
+        | {(day, 120): ("low", price) for day in (1, 2, 3)}
+    )
+
+
+TARGETS = {"filters": "off", "signal_tf": "1m", "k": 0.1}
+
+
+def run(candles: CandleColumns, capital: float, *, compiled: bool = True, **rules):
+    """Both engines (which must agree) in :data:`STEEP` brackets at a leverage of 10."""
+    strategy = engines.with_rules(Breakout, ExitRules(leverage=10.0, **rules))
+    costs = Costs(0.0, margin=Margin(capital, STEEP))
+    return engines.compare(strategy, candles, TARGETS, costs, compiled=compiled).full.trades
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_position_in_the_second_bracket_is_liquidated_where_a_smaller_one_lives(compiled):
+    # Entered at 101: the first bracket liquidates at 91.36, the second (39,000) at 93.05.
+    small = run(dips(92.0), 9_000.0, compiled=compiled)
+    large = run(dips(92.0), 39_000.0, compiled=compiled)
+    assert set(small.reason) == {"day_end"}
+    assert set(large.reason) == {"liquidation"}
+    assert large.net_return == pytest.approx([-0.1])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_profits_grow_a_position_into_the_second_bracket(compiled):
+    # The first trade earns 60 %. The second is entered at 108: 9,000 would be liquidated at 97.69,
+    # the 14,400 that they have become are at 98.27.
+    candles = days_of(
+        {
+            (1, 60): ("close", 101.0),
+            (1, 120): ("high", 170.0),
+            (2, 60): ("close", 108.0),
+            (2, 120): ("low", 98.0),
+        }
+    )
+    grown = run(candles, 9_000.0, compiled=compiled, take_profit=0.6)
+    assert grown.reason.tolist() == ["take_profit", "liquidation"]
+    poorer = run(candles, 4_000.0, compiled=compiled, take_profit=0.6)
+    assert poorer.reason.tolist() == ["take_profit", "day_end"]
+
+
+def test_the_account_liquidates_by_the_brackets_of_the_symbol():
+    seat = Seat(
+        engines.with_rules(Breakout, ExitRules(leverage=10.0)),
+        "ANY",
+        TARGETS | {"max_position_size": 1.0},
+    )
+    free = Limits(max_exposure=100.0, daily_loss=1.0)
+    for compiled in (True, False):
+        runs = [
+            simulate_account(
+                [seat],
+                {"ANY": dips(92.0)},
+                balance,
+                Costs(0.0),
+                free,
+                filters={"ANY": Filters(brackets=STEEP)},
+                compiled=compiled,
+            )
+            for balance in (9_000.0, 39_000.0)
+        ]
+        assert set(runs[0].reason) == {"day_end"}
+        assert set(runs[1].reason) == {"liquidation"}
+        assert runs[1].profit[0] == pytest.approx(-3_900.0)
