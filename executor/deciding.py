@@ -66,7 +66,7 @@ class Deciding:
             self._hold(lane, decision, event)
             return
         lane.held = ""
-        if decision.action == "exit" and not self._holds(lane):
+        if decision.action == "exit" and not self._may_leave(lane):
             return
         if decision.action == "enter" and lane.plan.exits_only:
             return
@@ -89,9 +89,11 @@ class Deciding:
             release_short=lane.plan.release_short,
         )
 
-    def _holds(self, lane: Lane) -> bool:
+    def _may_leave(self, lane: Lane) -> bool:
         holding = self._ctx.book.holding(lane.symbol)
-        return holding is not None and holding.row.strategy == lane.strategy
+        if holding is None or holding.row.strategy != lane.strategy:
+            return False
+        return holding.heeds_exit
 
     def _hold(self, lane: Lane, decision: Decision, event: Event) -> None:
         """Write a hold when its kind changes; between signal candles nothing was judged."""

@@ -73,7 +73,9 @@ class Trader:
 
     def _exit(self, event: Event) -> None:
         holding = self._ctx.book.holding(event.symbol)
-        if holding is not None and holding.row.strategy == event.data["strategy"]:
+        if holding is None or holding.row.strategy != event.data["strategy"]:
+            return
+        if holding.heeds_exit:
             self._parts.closer.close(holding, "strategy_exit", event.id)
 
     def _check(self, event: Event) -> tuple[Verdict, PositionRow | None]:

@@ -31,7 +31,8 @@ ADDITIONS = 2
 R_STAGED = R_ADDITIONS + 3 * ADDITIONS
 R_CUM = R_STAGED + 1  # the bracket's amount, in quote currency
 R_GAP = R_STAGED + 2  # 1: what the open jumped over fills at the open, not at its level
-RULES_SIZE = R_STAGED + 3
+R_EXIT_LATE = R_STAGED + 3  # 1: the strategy's exit counts after the half close only
+RULES_SIZE = R_STAGED + 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class ExitRules:
     winning side. ``day_end`` closes at the end of the UTC day, ``time_exit_ms`` after that long.
 
     ``partials`` is a ladder of (profit, share of all that was bought). ``half_close`` is the profit
-    at which half of what is open is sold, once. ``additions`` are the averaging steps.
+    at which half of what is open is sold, once; with ``exit_after_half`` the strategy's own exit
+    counts from then on only. ``additions`` are the averaging steps.
     ``liquidation_guard`` closes when less than that share of the distance from the average price to
     the liquidation price is left, at ``leverage`` and ``maintenance`` (the bracket's rate).
     ``tolerance`` widens a structural stop.
@@ -72,6 +74,7 @@ class ExitRules:
     time_exit_ms: int = 0
     partials: tuple[tuple[float, float], ...] = ()
     half_close: float = 0.0
+    exit_after_half: bool = False
     additions: tuple[Addition, ...] = ()
     liquidation_guard: float = 0.0
     leverage: float = 1.0
@@ -146,6 +149,7 @@ class ExitRules:
             1.0 if self.is_staged or maker != fee or side < 0 or own_levels else 0.0,
             0.0,
             0.0,
+            1.0 if self.exit_after_half and self.half_close > 0.0 else 0.0,
         ]
 
 
