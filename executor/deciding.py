@@ -10,6 +10,7 @@ from executor.context import Context
 from executor.events import Event, EventType, candle_of
 from executor.lanes import History, Lane
 from executor.monitor import Monitor
+from executor.sharing import Share, Sharing
 from trading.candles import Candle
 from trading.decider import Decision
 from trading.ict.merge import place_of
@@ -25,14 +26,20 @@ class Deciding:
         self._monitor = monitor
         self._lanes: dict[str, list[Lane]] = {}
         self.history: dict[str, History] = {}
+        self.sharing: Sharing | None = None
 
     @property
     def lanes(self) -> list[Lane]:
         """All lanes."""
         return [lane for lanes in self._lanes.values() for lane in lanes]
 
-    def swap(self, lanes: Sequence[Lane]) -> None:
+    def swap(self, lanes: Sequence[Lane], sharing: Sharing | None = None) -> None:
         """Replace all lanes between two events; candles that came while they warmed up are fed."""
+        self.sharing = sharing
+        if sharing is not None:
+            for symbol in sharing.labels:
+                for candle in self._history(symbol).after(sharing.last_open(symbol)):
+                    sharing.on_candle(symbol, candle)
         fresh: dict[str, list[Lane]] = {}
         for lane in lanes:
             for candle in self._history(lane.symbol).after(lane.last_open):
@@ -40,6 +47,12 @@ class Deciding:
                 lane.last_open = candle.open_time
             fresh.setdefault(lane.symbol, []).append(lane)
         self._lanes = fresh
+
+    def share_of(self, strategy: str, symbol: str) -> Share:
+        """The largest share of the equity that the release's ensemble leaves to an entry now."""
+        if self.sharing is None:
+            return Share(math.inf)
+        return self.sharing.share_of(strategy, symbol)
 
     def _history(self, symbol: str) -> History:
         return self.history.setdefault(symbol, History())
@@ -49,6 +62,8 @@ class Deciding:
         candle = candle_of(event.data)
         self._history(event.symbol).add(candle)
         self._monitor.on_candle(event.symbol, candle, event.id)
+        if self.sharing is not None:
+            self.sharing.on_candle(event.symbol, candle)
         decided = []
         for lane in self._lanes.get(event.symbol, ()):
             if candle.open_time <= lane.last_open:
