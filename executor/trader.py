@@ -87,6 +87,8 @@ class Trader:
         if event.symbol not in ctx.book.instruments:
             return _refused(f"{event.symbol} is not listed at the exchange"), None
         row = self._row(event, params)
+        if why := self._parts.deciding.not_chosen(row.strategy, row.symbol):
+            return _refused(why), row
         share = self._parts.deciding.share_of(row.strategy, row.symbol)
         if share.reason:
             return _refused(share.reason), row

@@ -19,9 +19,11 @@ from lake.releases import (
     NewFile,
     Release,
     StrategyEntry,
+    Universe,
     publish,
     read_current,
 )
+from lake.universe_file import Scanned
 from trading.candles import Candle, CandleColumns
 from trading.errors import ReleaseRefused
 from trading.regimes import LABELS, RegimeRules, label_candles
@@ -175,3 +177,50 @@ async def test_an_entry_takes_no_more_than_its_members_share(tmp_path: Path) -> 
 async def test_an_entry_in_a_pause_is_refused_with_the_reason(tmp_path: Path) -> None:
     shock = ensemble("crash", AS_OF)
     assert await entered(tmp_path, shock) == ([], ["entries pause: crash for 1 of 4 candles"])
+
+
+SCANNED_AT = datetime(1970, 1, 1, tzinfo=UTC)
+"""The clock of these executors stands two minutes later."""
+
+
+def universe(as_of: datetime = SCANNED_AT, *, surges: bool = False) -> Universe:
+    seen = Scanned(
+        rank=7,
+        quote_volume=1.0,
+        source="exchange",
+        conditions={"thrust": True, "volume": surges},
+        known=True,
+    )
+    return Universe(as_of=as_of, size=150, symbols={"BTCUSDT": seen})
+
+
+async def surged(tmp_path: Path, chosen: Universe, strategy: str = "surge") -> list[str]:
+    """Why a signal of ``strategy`` was refused."""
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue) as executor:
+        executor.deciding.swap([], None, chosen)
+        signal(executor, strategy=strategy)
+        await settled(executor)
+        executor.ctx.ledger.flush()
+        rows = executor.ctx.ledger._db.execute(
+            "select data from events where type = 'entry_refused'"
+        )
+        reasons = [reason for row in rows for reason in json.loads(row["data"])["reasons"]]
+        assert bool(venue.fills) == (not reasons)
+    return reasons
+
+
+async def test_surge_enters_what_the_scan_has_chosen_and_nothing_else(tmp_path: Path) -> None:
+    assert await surged(tmp_path / "a", universe(surges=True)) == []
+    assert await surged(tmp_path / "b", universe()) == [
+        "not chosen by the scan of 1970-01-01 00:00: rank 7, missing: volume"
+    ]
+    others = Universe(as_of=SCANNED_AT, size=150, symbols={})
+    assert await surged(tmp_path / "c", others) == [
+        "not chosen by the scan of 1970-01-01 00:00: not among the top 150 by quote volume"
+    ]
+
+
+async def test_an_old_scan_and_other_strategies_are_left_to_the_strategy(tmp_path: Path) -> None:
+    assert await surged(tmp_path / "a", universe(SCANNED_AT - timedelta(hours=1))) == []
+    assert await surged(tmp_path / "b", universe(), "breakout") == []

@@ -217,6 +217,8 @@ class Strategy:
     """Whether entries carry their own side, stop and target."""
     always_guarded: ClassVar[bool] = False
     """Whether trailing and emergency stop apply without the common filters, too."""
+    scanned: ClassVar[bool] = False
+    """Whether a scan of the universe chooses the symbols that it may enter."""
     learns: ClassVar[bool] = False
     """Whether some parameters are fitted by :meth:`learn` rather than searched."""
     version: ClassVar[str] = "1"

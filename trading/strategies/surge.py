@@ -193,6 +193,7 @@ class Surge(Strategy):
         "add_second_stop": 0.05,
     }
     always_guarded = True
+    scanned = True
     step = staticmethod(surge_step)
     reasons: ClassVar[Mapping[int, str]] = {
         ENTERED: Sentence("entered at {limit:.8g}: {told}"),
