@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lake.partitions import iso
-from lake.releases import read_ensemble
+from lake.releases import Universe, read_ensemble, read_universe
 
 if TYPE_CHECKING:
     from lake.releases import Ensemble, Release, StrategyEntry
@@ -31,6 +31,7 @@ def _lines(release: Release) -> Iterator[str]:
     for entry in made.strategies:
         yield from _strategy(entry)
     yield from _ensemble(read_ensemble(release))
+    yield from _universe(read_universe(release))
     for item in made.left_out:
         yield f"left out {item.symbol}: {item.reason}"
     for file in made.files:
@@ -61,6 +62,15 @@ def _ensemble(ensemble: Ensemble | None) -> Iterator[str]:
     for symbol, found in ensemble.regimes.items():
         since = f" since {iso(found.since)}" if found.since else ""
         yield f"  {symbol}: {found.label}{since}"
+
+
+def _universe(universe: Universe | None) -> Iterator[str]:
+    if universe is None:
+        return
+    chosen = f"{len(universe.chosen)} of {len(universe.symbols)} symbols"
+    yield f"universe: the scan of {iso(universe.as_of)} chose {chosen}"
+    for symbol in sorted(universe.symbols, key=lambda name: universe.symbols[name].rank):
+        yield f"  {symbol}: {universe.why_not(symbol) or 'chosen'}"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

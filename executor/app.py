@@ -24,9 +24,10 @@ from executor.ports import StreamState, UserEvent
 from executor.reloading import reload_settings
 from executor.replay import sandbox_status
 from executor.settings import Mode
+from executor.sharing import Sharing
 from executor.venues.errors import RateLimited, Rejected, VenueFaultError
 from executor.webhook import WebhookAlerts
-from lake.releases import Release
+from lake.releases import Release, read_universe
 from trading.errors import NocturneError, SettingsError, VenueError
 
 log = logging.getLogger(__name__)
@@ -231,7 +232,7 @@ class App:
             if new:
                 await self._connect(new)
                 x.feed.start_at([s for s in new if s in ctx.book.instruments], ctx.clock.now_ms())
-            await self._decide_on(plans)
+            await self._decide_on(plans, release)
             x.releases.adopt(release)
             await x.market.set_symbols(
                 frozenset(self._symbols(release)) & frozenset(ctx.book.instruments)
@@ -241,15 +242,20 @@ class App:
         held = [holding.row for holding in self._ctx.book.holdings()]
         return plans_for(release, self._ctx.settings.venue.name, held)
 
-    async def _decide_on(self, plans: list[LanePlan]) -> None:
+    async def _decide_on(self, plans: list[LanePlan], release: Release | None = None) -> None:
         """Warm lanes up and put them in the place of the old ones."""
         ctx = self._ctx
+        sharing = Sharing.of(release, ctx.clock.now_ms()) if release is not None else None
+        universe = read_universe(release) if release is not None else None
         warmer = Warmer(ctx.venue, ctx.clock.now_ms())
         listed = [plan for plan in plans if plan.symbol in ctx.book.instruments]
         for plan in plans:
             if plan not in listed:
                 ctx.alerts.send("symbol not listed: left out", symbol=plan.symbol)
-        self._x.deciding.swap([await warmer.lane(plan) for plan in listed])
+        lanes = [await warmer.lane(plan) for plan in listed]
+        if sharing is not None:
+            await sharing.warm(ctx.venue, ctx.clock.now_ms(), ctx.book.instruments)
+        self._x.deciding.swap(lanes, sharing, universe)
 
     async def _keep_exits(self) -> None:
         """Without a release that can be taken, positions still have their strategies' exits."""

@@ -14,6 +14,7 @@ from decimal import Decimal
 from executor.guards import Guard
 from executor.ledger.records import PositionRow
 from executor.ports import ZERO, Balance, Instrument, VenueOrder
+from trading.staged_position import StagedPosition
 
 NOT_SET_UP = "not set up: "
 
@@ -53,6 +54,11 @@ class Holding:
     def filled(self) -> bool:
         """Whether anything is held yet."""
         return self.row.quantity > 0
+
+    @property
+    def heeds_exit(self) -> bool:
+        """Whether an exit that its strategy asks for counts now."""
+        return not isinstance(self.guard, StagedPosition) or self.guard.heeds_exit
 
     def mark_unprotected(self) -> None:
         """The protection must be confirmed anew, within its time from now."""

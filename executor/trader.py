@@ -73,7 +73,9 @@ class Trader:
 
     def _exit(self, event: Event) -> None:
         holding = self._ctx.book.holding(event.symbol)
-        if holding is not None and holding.row.strategy == event.data["strategy"]:
+        if holding is None or holding.row.strategy != event.data["strategy"]:
+            return
+        if holding.heeds_exit:
             self._parts.closer.close(holding, "strategy_exit", event.id)
 
     def _check(self, event: Event) -> tuple[Verdict, PositionRow | None]:
@@ -85,28 +87,36 @@ class Trader:
         if event.symbol not in ctx.book.instruments:
             return _refused(f"{event.symbol} is not listed at the exchange"), None
         row = self._row(event, params)
-        request = self._request(event, row)
+        if why := self._parts.deciding.not_chosen(row.strategy, row.symbol):
+            return _refused(why), row
+        share = self._parts.deciding.share_of(row.strategy, row.symbol)
+        if share.reason:
+            return _refused(share.reason), row
+        request = self._request(event, row, share.most)
         instrument = ctx.book.instruments[event.symbol]
         account = self._parts.account.state(event.symbol)
         return check_entry(request, account, ctx.settings.risk, instrument), row
 
-    def _request(self, event: Event, row: PositionRow) -> EntryRequest:
-        """The entry with the levels that it would get at the decision's price."""
+    def _request(self, event: Event, row: PositionRow, most: float) -> EntryRequest:
+        """The entry with the levels that it would get at the decision's price; its whole plan takes
+        ``most`` of the equity at the most.
+        """
         price = float(event.data["price"])
         guard = guard_of(replace(row, quantity=Decimal(1), entry_price=price))
         sizing = get_strategy(row.strategy).sizing(row.params)
+        planned = 1.0 + sum(addition.weight for addition in guard.rules.additions)
         return EntryRequest(
             symbol=event.symbol,
             strategy=row.strategy,
             side=row.side,
             price=price,
             last_price=self._ctx.book.slot(event.symbol).last_price or price,
-            max_position_size=sizing.share,
+            max_position_size=min(sizing.share, most / planned),
             stop_price=guard.protective_price,
             emergency_price=guard.emergency_price,
             target_price=guard.take_profit_price,
             risk=sizing.risk,
-            planned=1.0 + sum(addition.weight for addition in guard.rules.additions),
+            planned=planned,
             age_s=(self._ctx.clock.now_ms() - event.time) / 1000,
         )
 

@@ -201,14 +201,18 @@ def retune_k(engine: Engine, request: Request) -> FlowResult:
 
 
 def scan(engine: Engine, request: Request) -> FlowResult:
-    """The universe by quote volume."""
+    """The universe by quote volume; where the release trades `surge`, which of it surge."""
     run = Collector(engine, request)
     members = run.call("scan", tasks.SCAN)
     for member in members[:10]:
         engine.say(
             f"  {member.rank}. {member.symbol}: {member.quote_volume:,.0f} ({member.source})"
         )
-    return run.finish("scan", f"{len(members)} symbols traded in the last 24 hours")
+    sentence = f"{len(members)} symbols traded in the last 24 hours"
+    published = run.call("publish", tasks.PUBLISH_UNIVERSE, members, engine.run)
+    if published is not None:
+        sentence = f"{sentence}; {published.sentence}"
+    return run.finish("scan", sentence)
 
 
 def export_ledger(engine: Engine, request: Request) -> FlowResult:

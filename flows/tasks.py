@@ -159,6 +159,22 @@ def _scan(request: Request) -> Any:
     )
 
 
+def _publish_universe(request: Request, members: Sequence[Any], run: Run) -> PublishResult | None:
+    from flows.steps.surging import publish_universe
+    from lake.releases import FlowRun
+
+    settings = request.settings
+    return publish_universe(
+        request.lake,
+        members,
+        as_of=request.as_of,
+        now=datetime.now(UTC),
+        venue=settings.venue,
+        size=settings.universe_size,
+        flow_run=FlowRun(id=run.id, name=run.name),
+    )
+
+
 def _export(request: Request) -> Any:
     from flows.steps.ledger import export_ledger
 
@@ -204,6 +220,7 @@ TRAIN = Step("train", _train, timeout_s=7200)
 PUBLISH = Step("publish", _publish, timeout_s=300)
 REPORT = Step("report", _report, timeout_s=300)
 SCAN = Step("scan", _scan, timeout_s=300)
+PUBLISH_UNIVERSE = Step("publish-universe", _publish_universe, timeout_s=300)
 EXPORT = Step("export-ledger", _export, timeout_s=900)
 RELEASED = Step("released", _released, timeout_s=60)
 RETUNE = Step("retune", _retune)

@@ -21,6 +21,7 @@ from lake.release_reader import (
     read_current,
     read_release,
 )
+from lake.universe_file import Universe, read_universe
 
 __all__ = [
     "VALIDITY",
@@ -39,6 +40,7 @@ __all__ = [
     "ReleaseSummary",
     "StrategyEntry",
     "SymbolRegime",
+    "Universe",
     "current_release",
     "diff_releases",
     "list_releases",
@@ -47,5 +49,6 @@ __all__ = [
     "read_current",
     "read_ensemble",
     "read_release",
+    "read_universe",
     "rollback",
 ]

@@ -32,7 +32,8 @@ R_ADDITIONS = R_LADDER + 2 * LADDER_STEPS  # additions of (fall, weight, stop)
 ADDITIONS = 2
 R_STAGED = R_ADDITIONS + 3 * ADDITIONS
 R_GAP = R_STAGED + 1  # 1: what the open jumped over fills at the open, not at its level
-R_BRACKETS = R_STAGED + 2  # of (cap, rate, amount) in quote currency; a rate of 0: no more
+R_EXIT_LATE = R_STAGED + 2  # 1: the strategy's exit counts after the half close only
+R_BRACKETS = R_STAGED + 3  # of (cap, rate, amount) in quote currency; a rate of 0: no more
 BRACKETS = 12
 BRACKET_SIZE = 3
 RULES_SIZE = R_BRACKETS + BRACKETS * BRACKET_SIZE
@@ -60,7 +61,8 @@ class ExitRules:
     winning side. ``day_end`` closes at the end of the UTC day, ``time_exit_ms`` after that long.
 
     ``partials`` is a ladder of (profit, share of all that was bought). ``half_close`` is the profit
-    at which half of what is open is sold, once. ``additions`` are the averaging steps.
+    at which half of what is open is sold, once; with ``exit_after_half`` the strategy's own exit
+    counts from then on only. ``additions`` are the averaging steps.
     ``liquidation_guard`` closes when less than that share of the distance from the average price to
     the liquidation price is left, at ``leverage``. ``maintenance`` is the rate of the lowest
     bracket, which counts where :meth:`layout` is given none.
@@ -77,6 +79,7 @@ class ExitRules:
     time_exit_ms: int = 0
     partials: tuple[tuple[float, float], ...] = ()
     half_close: float = 0.0
+    exit_after_half: bool = False
     additions: tuple[Addition, ...] = ()
     liquidation_guard: float = 0.0
     leverage: float = 1.0
@@ -157,6 +160,7 @@ class ExitRules:
             *[0.0] * (3 * ADDITIONS - len(additions)),
             1.0 if self.is_staged or maker != fee or side < 0 or own_levels else 0.0,
             0.0,
+            1.0 if self.exit_after_half and self.half_close > 0.0 else 0.0,
             *margins,
             *[0.0] * (BRACKETS * BRACKET_SIZE - len(margins)),
         ]

@@ -31,6 +31,7 @@ from trading.stages import (
     apply_fill,
     begin_life,
     change_of,
+    heeds_exit,
     level_of,
 )
 from trading.walking import price_check
@@ -162,6 +163,11 @@ class StagedPosition:
         if price == self.emergency_price:
             return REASONS[EMERGENCY_STOP]
         return REASONS[STOP_LOSS if price == self.stop_price else LIQUIDATION_GUARD]
+
+    @property
+    def heeds_exit(self) -> bool:
+        """Whether an exit that the strategy asks for counts at this stage."""
+        return heeds_exit(self._life, self._layout, 0)
 
     def on_price(self, price: float, now_ms: int) -> Action | None:
         """What ``price`` asks for; asked again after :meth:`filled`, there may be more."""

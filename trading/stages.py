@@ -41,6 +41,7 @@ from trading.rules import (
     R_ATR_MULTIPLIER,
     R_BRACKETS,
     R_EMERGENCY_STOP,
+    R_EXIT_LATE,
     R_FEE,
     R_GUARD,
     R_HALF_CLOSE,
@@ -117,6 +118,14 @@ def part_level(life: Buffer, rules: Buffer, at: int, code: int) -> float:
         if fall > 0.0:
             return life[INITIAL] * (1.0 - side * fall)
     return OFF
+
+
+@kernel
+def heeds_exit(life: Buffer, rules: Buffer, at: int) -> bool:
+    """Whether an exit that the strategy asks for now counts: by :data:`R_EXIT_LATE` only once the
+    half close was made.
+    """
+    return not rules[at + R_EXIT_LATE] > 0.0 or life[HALVED] > 0.0
 
 
 @kernel

@@ -41,6 +41,7 @@ from trading.stages import (
     QUANTITY,
     apply_fill,
     change_of,
+    heeds_exit,
     level_of,
     next_addition,
     part_level,
@@ -223,9 +224,10 @@ def live_row(
 ) -> int:
     """Live through one candle; the code of an end, or 0.
 
-    ``wants_out``: the strategy's exit was decided on the row before and fills at the open.
+    ``wants_out``: the strategy's exit was decided on the row before and fills at the open, if it
+    counts by now.
     """
-    if wants_out:
+    if wants_out and heeds_exit(life, rules, at):
         code = closing_check(life, rules, at, first)
         if code == NO_EXIT:
             return settle(life, rules, at, STRATEGY_EXIT, first, row, fills)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import formats
+from flows.report.comparing import comparisons
 from flows.report.execution import execution_view
 from flows.report.models import model_views, models_lead
 from flows.report.quality import inputs_view, quality_view
@@ -29,6 +30,7 @@ def page_of(material: Material) -> Page:
         quality=quality_view(material.series, material.bad, left_out, material.oddities),
         strategies=tuple(one_strategy(material, entry) for entry in entries),
         strategies_lead=strategies_lead(manifest, entries),
+        comparisons=comparisons(entries),
         sharing=sharing_view(material.ensemble),
         models=model_views(material.cards),
         models_lead=models_lead(material.cards),

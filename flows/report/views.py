@@ -57,6 +57,15 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Strategies side by side, on the same symbols and days."""
+
+    title: str
+    lead: str
+    grid: Grid
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """What was read."""
 
@@ -161,6 +170,7 @@ class Page:
     quality: Quality
     strategies: tuple[StrategyView, ...]
     strategies_lead: str
+    comparisons: tuple[Comparison, ...]
     sharing: Sharing
     models: tuple[ModelView, ...]
     models_lead: str

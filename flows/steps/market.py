@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -18,16 +19,22 @@ _started = threading.Event()
 
 
 def load_candles(
-    lake: Lake, venue: str, symbol: str, as_of: datetime, interval: str = "1m"
+    lake: Lake,
+    venue: str,
+    symbol: str,
+    as_of: datetime,
+    interval: str = "1m",
+    months: Sequence[str] = (),
 ) -> CandleColumns:
-    """Checked candles of ``symbol`` that had closed at ``as_of``; empty when there are none."""
-    data = lake.read(
-        CANDLES,
-        ["open_time", *_COLUMNS],
-        as_of=as_of,
-        venue=venue,
-        symbol=symbol,
-        interval=interval,
+    """Checked candles of ``symbol`` that had closed at ``as_of``; empty when there are none.
+
+    ``months`` (such as ``2025-06``, ascending) are read alone, if any are named.
+    """
+    where = {"venue": venue, "symbol": symbol, "interval": interval}
+    parts = [{**where, "month": month} for month in months] or [where]
+    names = ["open_time", *_COLUMNS]
+    data = pa.concat_tables(
+        lake.read(CANDLES, names, as_of=as_of, **part).select(names) for part in parts
     )
     times = data["open_time"].cast(pa.int64()).to_numpy()
     prices = [np.asarray(data[name].to_numpy(), dtype=np.float64) for name in _COLUMNS]

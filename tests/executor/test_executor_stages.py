@@ -127,6 +127,10 @@ async def test_the_surge_strategy_itself_goes_through_its_stages(tmp_path: Path)
     async with executor_on(tmp_path, venue) as executor:
         await enter(executor, "surge")
         assert stops(venue) == ["45000.0"]
+        # Its technical exit counts once half was sold.
+        signal(executor, strategy="surge", action="exit")
+        await settled(executor)
+        assert not staged(executor).heeds_exit
         await price(executor, venue, 48_500, 47_000, 48_500, 50_000, 55_100)
         assert legs(venue) == [
             ("en-00", "BUY 0.003"),  # 1.5 % of 10,000
@@ -137,6 +141,10 @@ async def test_the_surge_strategy_itself_goes_through_its_stages(tmp_path: Path)
             ("px-02", "SELL 0.001"),
         ]
         assert stops(venue) == ["45945.5"]
+        signal(executor, strategy="surge", action="exit")
+        await settled(executor)
+        assert venue.held["BTCUSDT"] == 0
+        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "strategy_exit"
 
 
 async def test_surge_averages_twice_and_is_stopped_at_five_per_cent(tmp_path: Path) -> None:

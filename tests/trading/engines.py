@@ -29,6 +29,9 @@ RULES = {
     "additions": ExitRules(
         stop_loss=0.010, emergency_stop=0.012, half_close=0.004, additions=ADDITIONS
     ),
+    "exit after half": ExitRules(
+        stop_loss=0.010, half_close=0.001, exit_after_half=True, additions=ADDITIONS
+    ),
     "additions, trailing": ExitRules(
         stop_loss=0.010, trailing_stop=0.001, additions=ADDITIONS, time_exit_ms=43_200_000
     ),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trading.candles import CandleColumns
 from trading.position import REASONS
-from trading.simulation import Costs
+from trading.simulation import Costs, backtest
 from trading.strategies.rsi_bollinger import RsiBollinger
 
 COSTS = Costs(5, 1, maker_fee_bps=2)
@@ -35,6 +35,19 @@ def test_every_reason_was_compared():
     """Runs after the comparisons above, in this file's order."""
     if len(seen) > 0:
         assert seen == set(REASONS[1:])
+
+
+@pytest.mark.parametrize("kind", engines.KINDS)
+def test_an_exit_that_waits_for_the_half_close_never_ends_a_whole_position(kind, bitcoin):
+    strategy, params = engines.KINDS[kind]
+    made = engines.with_rules(strategy, engines.RULES["exit after half"])
+    run = backtest(made, bitcoin, params, COSTS)
+    left = run.trades.reason == "strategy_exit"
+    halved = set(run.fills.trade[run.fills.reason == "half_close"].tolist())
+    if kind == "reversion":  # the other strategy leaves at the day's end alone
+        assert left.sum() >= 5
+        assert len(left) - len(halved) >= 5
+    assert set(np.flatnonzero(left).tolist()) <= halved
 
 
 @st.composite

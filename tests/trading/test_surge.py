@@ -72,22 +72,26 @@ def test_a_hold_says_what_is_missing_in_each_part():
     assert [name for name, is_met in told["3m"].items() if is_met] == ["bands", "height", "filter"]
 
 
-def test_the_technical_exit_is_asked_for(bitcoin):
-    values = SMALL | {"scan": "off", "m1_needed": 2, "m15_needed": 0}
+def test_the_technical_exit_comes_after_the_half_close_unless_told_otherwise(bitcoin):
+    values = SMALL | {"scan": "off", "m1_needed": 2, "m15_needed": 0, "half_close": 0.002}
     candles = bitcoin.rows(0, 6_000)
-    left = backtest(SURGE, candles, values | {"technical_exit": "on"}, Costs(0)).trades
-    assert set(left.reason.tolist()) <= {"strategy_exit", "end_of_data"}
-    assert "strategy_exit" in left.reason.tolist()
-    held = backtest(SURGE, candles, values, Costs(0)).trades
+    run = backtest(SURGE, candles, values, Costs(0))
+    left = np.flatnonzero(run.trades.reason == "strategy_exit")
+    assert len(left) >= 3
+    assert set(left) <= set(run.fills.trade[run.fills.reason == "half_close"])
+    at_once = backtest(SURGE, candles, values | {"exit_after_half": "off"}, Costs(0))
+    whole = np.flatnonzero(at_once.trades.reason == "strategy_exit")
+    assert not set(whole) <= set(at_once.fills.trade[at_once.fills.reason == "half_close"])
+    held = backtest(SURGE, candles, values | {"technical_exit": "off"}, Costs(0)).trades
     assert "strategy_exit" not in held.reason.tolist()
 
 
 def test_both_engines_and_speeds_trade_alike(bitcoin):
-    values = SMALL | {"scan": "off", "m1_needed": 2, "m15_needed": 0, "technical_exit": "on"}
-    values |= {"add_first_at": 0.001, "add_second_at": 0.002, "half_close": 0.004}
+    values = SMALL | {"scan": "off", "m1_needed": 2, "m15_needed": 0}
+    values |= {"add_first_at": 0.001, "add_second_at": 0.002, "half_close": 0.001}
     candles = bitcoin.rows(0, 8_000)
     run = backtest(SURGE, candles, values, Costs(5, 1))
-    assert len(run.trades) >= 20
+    assert len(run.trades) >= 15
     trades, fills = fast_trades(SURGE, candles, values, Costs(5, 1))
     plain = backtest(SURGE, candles, values, Costs(5, 1), compiled=False)
     for other in (trades, plain.trades):

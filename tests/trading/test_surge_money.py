@@ -184,17 +184,23 @@ LOSS = [100, 100, 97, 94, 92, 88]
 
 
 def columns(closes: list[float], exit_at: int | None = None) -> CandleColumns:
-    volumes = [2.0 if row == exit_at else 1.0 for row in range(len(closes))]
+    volumes = [2.0 if exit_at is not None and row >= exit_at else 1.0 for row in range(len(closes))]
     opens = [halfway(*pair) for pair in zip([closes[0], *closes], closes, strict=False)]
     times = [60_000 * row for row in range(len(closes))]
     highs, lows = np.maximum(opens, closes), np.minimum(opens, closes)
     return CandleColumns.of(times, opens, highs, lows, closes, volumes)
 
 
-def lived(closes: list[float], exit_at: int | None = None, *, compiled: bool = True):
+def lived(
+    closes: list[float],
+    exit_at: int | None = None,
+    *,
+    compiled: bool = True,
+    values: Mapping[str, float] = {},
+):
     candles = columns(closes, exit_at)
-    run = backtest(Once(), candles, {}, Costs(0), compiled=compiled)
-    trades, fills = fast_trades(Once(), candles, {}, Costs(0), compiled=compiled)
+    run = backtest(Once(), candles, values, Costs(0), compiled=compiled)
+    trades, fills = fast_trades(Once(), candles, values, Costs(0), compiled=compiled)
     assert trades.net_return.tobytes() == run.trades.net_return.tobytes()
     assert fills.value.tobytes() == run.fills.value.tobytes()
     return run
@@ -233,8 +239,32 @@ def test_the_loss_scenario(compiled):
     assert run.trades.net_return.tolist() == pytest.approx([-0.05])
 
 
-def test_the_rest_trails_its_best_price_once_half_is_sold():
-    run = lived([100, 100, 111, 120, 115, 113])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_technical_exit_counts_after_the_half_close_only(compiled):
+    """It is asked for from the third candle on; half is sold on the sixth."""
+    run = lived([100, 100, 100, 105, 104, 111, 109, 108], exit_at=2, compiled=compiled)
+    assert run.fills.reason.tolist() == ["half_close", "strategy_exit"]
+    assert run.fills.price.tolist() == pytest.approx([110, 110])
+    never = lived([100, 100, 100, 105, 104, 103], exit_at=2, compiled=compiled)
+    assert never.fills.reason.tolist() == ["end_of_data"]
+
+
+def test_without_a_half_close_the_exit_counts_at_once():
+    rules = SURGE.exit_rules(SURGE.resolve({"half_close": 0}))
+    assert StagedPosition(1, 100.0, 1.0, 0, rules).heeds_exit
+    assert not StagedPosition(1, 100.0, 1.0, 0, RULES).heeds_exit
+
+
+def test_the_account_simulation_waits_for_the_half_close_too():
+    candles = {"S": columns([100, 100, 100, 105, 104, 111, 109, 108], exit_at=2)}
+    run = simulate_account([Seat(Once(), "S")], candles, 10_000.0, Costs(0))
+    assert run.reason.tolist() == ["strategy_exit"]
+    assert run.exit_price.tolist() == pytest.approx([110])  # half at 110, the rest at the open
+
+
+def test_a_trailing_stop_of_the_rest_once_half_is_sold():
+    values = {"trailing_stop": 0.05, "trailing_arm": 0.10}
+    run = lived([100, 100, 111, 120, 115, 113], values=values)
     assert run.fills.reason.tolist() == ["half_close", "trailing_stop"]
     assert run.fills.price.tolist() == pytest.approx([110, 114])
 

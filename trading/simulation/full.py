@@ -19,7 +19,7 @@ from trading.simulation.plain import plain_calm as calm
 from trading.simulation.plain import plain_ends as ends
 from trading.simulation.plain import plain_lives as lives
 from trading.simulation.plain import plain_misses as misses
-from trading.simulation.trade import count_trade, horizon_of, keep_trade
+from trading.simulation.trade import count_trade, exit_from, horizon_of, keep_trade
 from trading.stages import FILLS
 
 
@@ -59,9 +59,8 @@ def live_through(
     """
     day_bound = rules[R_DAY_END] > 0.0
     horizon = horizon_of(rows, rules, 0, entered, window)
-    while e < len(signals.exits) and signals.exits[e] < entered:
-        e += 1
     i = entered
+    e = exit_from(signals.exits, e, entered)
     while True:
         # Nothing but prices can matter before the horizon and the candle after an exit signal.
         stop = horizon
@@ -76,6 +75,7 @@ def live_through(
         if code != NO_EXIT:
             return i, code, e
         i += 1
+        e = exit_from(signals.exits, e, i - 1)
 
 
 @kernel

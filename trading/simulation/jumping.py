@@ -17,8 +17,8 @@ from trading.simulation.layout import Horizons, Record, Signals, Window
 from trading.simulation.lives import calm_life, enter_life, is_missed, live_on, mean_exit
 from trading.simulation.plain import calm_range, enter_long, plain_end, row_exit
 from trading.simulation.touching import first_touch, touch_row
-from trading.simulation.trade import count_trade, keep_trade, time_limit
-from trading.stages import CASH, FILLS
+from trading.simulation.trade import count_trade, exit_from, keep_trade, time_limit
+from trading.stages import CASH, FILLS, heeds_exit
 
 
 @kernel
@@ -51,8 +51,7 @@ def trade_plain(
         row = signals.entries[s] + 1
         enter_long(position, rows.opens[row], signals.atrs[s], rules, at)
         horizon = horizons.ends[s] if day_bound else window.last
-        while e < len(signals.exits) and signals.exits[e] < row:
-            e += 1
+        e = exit_from(signals.exits, e, row)
         leaves = e < len(signals.exits) and signals.exits[e] < horizon
         lower, upper = calm_range(position)
         if day_bound and not leaves and stays_calm(horizons, s, lower, upper):
@@ -79,17 +78,23 @@ def live_by_jumps(
     at: int,
     rows: Rows,
     extremes: Extremes,
+    exits: list[int],
+    e: int,
     window: Window,
     first: int,
-    stop: int,
-    leaves: bool,
+    horizon: int,
     fills: Buffer,
-) -> tuple[int, int]:
-    """Live from row ``first`` to the end, which comes after row ``stop`` at the latest; its row and
-    code.
+) -> tuple[int, int, int]:
+    """Live from row ``first`` to the end, which comes on row ``horizon`` at the latest; its row and
+    code, and the next exit signal. ``e`` is one at or before it.
     """
     i = first
     while True:
+        stop, leaves = horizon - 1, False
+        if heeds_exit(life, rules, at):
+            e = exit_from(exits, e, i - 1)
+            leaves = e < len(exits) and exits[e] < horizon
+            stop = exits[e] if leaves else stop
         lower, upper = calm_life(life, rules, at)
         i = first_touch(rows, extremes, i, stop, lower, upper)
         over = i > stop
@@ -97,7 +102,7 @@ def live_by_jumps(
         ends = 1 if over and bound and day_ends_at(rows.times, i, window.base_ms) else 0
         code = live_on(life, rules, at, rows, i, window, ends, leaves and over, fills)
         if code != NO_EXIT:
-            return i, code
+            return i, code, e
         i += 1
 
 
@@ -128,16 +133,15 @@ def trade_staged(
         enter_life(life, rules, at, signals, s, market, rows.times[row], equity)
         horizon = horizons.ends[s] if day_bound else window.last
         horizon = time_limit(rows, rules, at, row, horizon, window.base_ms)
-        while e < len(signals.exits) and signals.exits[e] < row:
-            e += 1
-        leaves = e < len(signals.exits) and signals.exits[e] < horizon
-        stop = signals.exits[e] if leaves else horizon - 1
+        e = exit_from(signals.exits, e, row)
         first = row
         lower, upper = calm_life(life, rules, at)
         if day_bound and stays_calm(horizons, s, lower, upper):
-            first = stop + 1
-        left, code = live_by_jumps(
-            life, rules, at, rows, extremes, window, first, stop, leaves, record.fills
+            first = horizon
+            if heeds_exit(life, rules, at) and e < len(signals.exits):
+                first = min(first, signals.exits[e] + 1)
+        left, code, e = live_by_jumps(
+            life, rules, at, rows, extremes, signals.exits, e, window, first, horizon, record.fills
         )
         growth = 1.0 + life[CASH]
         closed = mean_exit(life, record.fills, first_fill)

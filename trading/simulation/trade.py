@@ -12,6 +12,14 @@ from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, Record, Window
 
 
 @kernel
+def exit_from(exits: list[int], e: int, row: int) -> int:
+    """The first exit signal from ``e`` on that was decided on ``row`` or later."""
+    while e < len(exits) and exits[e] < row:
+        e += 1
+    return e
+
+
+@kernel
 def last_of_day(times: list[int], row: int) -> int:
     """The last row of the UTC day of ``row``."""
     next_day = times[row] - times[row] % DAY_MS + DAY_MS

@@ -165,6 +165,13 @@ STAGED: tuple[Parameter, ...] = (
         "partial_take_profit", "ladder", "", help="ladder of profit:share, e.g. 0.02:0.5,0.04:0.25"
     ),
     Parameter("half_close", "float", 0.0, 0.0, 1.0, help="profit that sells half, once; 0 = none"),
+    Parameter(
+        "exit_after_half",
+        "choice",
+        "off",
+        choices=("off", "on"),
+        help="on: the strategy's own exit counts after the half close only",
+    ),
     Parameter("time_exit", "float", 0.0, 0.0, 8760.0, help="hours until the exit; 0 = none"),
     Parameter("trailing_arm", "float", 0.0, 0.0, 1.0, help="profit that arms the trailing stop"),
     Parameter("leverage", "float", 1.0, 1.0, 125.0, help="of the isolated margin; 1 = none"),
@@ -210,6 +217,8 @@ class Strategy:
     """Whether entries carry their own side, stop and target."""
     always_guarded: ClassVar[bool] = False
     """Whether trailing and emergency stop apply without the common filters, too."""
+    scanned: ClassVar[bool] = False
+    """Whether a scan of the universe chooses the symbols that it may enter."""
     learns: ClassVar[bool] = False
     """Whether some parameters are fitted by :meth:`learn` rather than searched."""
     version: ClassVar[str] = "1"
@@ -345,6 +354,7 @@ class Strategy:
             time_exit_ms=round(float(staged["time_exit"]) * 3_600_000),
             partials=ladder_steps(str(staged["partial_take_profit"])),
             half_close=float(staged["half_close"]),
+            exit_after_half=staged["exit_after_half"] == "on",
             additions=_additions(staged, self.name),
             liquidation_guard=float(staged["liquidation_guard"]),
             leverage=float(staged["leverage"]),

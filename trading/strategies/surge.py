@@ -110,7 +110,10 @@ def is_entry(told: int, par: Buffer) -> bool:
 def decide_surge(
     state: Buffer, par: Buffer, out: Buffer, m1: int, m3: int, m15: int, first: float, close: float
 ) -> None:
-    """Put the sets together and say what to do."""
+    """Put the sets together and say what to do.
+
+    The technical exit stands for as long as the means do, an entry for a candle: it goes first.
+    """
     scan = int(state[SCAN_TOLD])
     told = m1_told(state, m1, par, state[DAILY_SINCE], first, close)
     told += int(state[m3 + TOLD]) << M3_BITS
@@ -121,10 +124,10 @@ def decide_surge(
     warm += 4 if state[m15 + LONG] > 0.0 else 0
     warm += 8 if scan >= KNOWN else 0
     told += warm << WARM_BITS
-    if par[TECHNICAL_EXIT] > 0.0 and state[m3 + SHORT] < state[m3 + QUICK]:
-        say(out, EXIT, LEFT, state[m3 + SHORT], state[m3 + QUICK])
-    elif is_entry(told, par):
+    if is_entry(told, par):
         say(out, ENTER, ENTERED, float(told), close)
+    elif par[TECHNICAL_EXIT] > 0.0 and state[m3 + SHORT] < state[m3 + QUICK]:
+        say(out, EXIT, LEFT, state[m3 + SHORT], state[m3 + QUICK])
     else:
         say(out, HOLD, HELD, float(told), close)
 
@@ -178,9 +181,8 @@ class Surge(Strategy):
         "take_profit": 0.0,
         "stop_loss": 0.10,
         "emergency_stop": 0.12,
-        "trailing_stop": 0.05,
-        "trailing_arm": 0.10,
         "half_close": 0.10,
+        "exit_after_half": "on",
         "leverage": 7.0,
         "max_position_size": 0.055,
         "add_first_at": 0.03,
@@ -191,6 +193,7 @@ class Surge(Strategy):
         "add_second_stop": 0.05,
     }
     always_guarded = True
+    scanned = True
     step = staticmethod(surge_step)
     reasons: ClassVar[Mapping[int, str]] = {
         ENTERED: Sentence("entered at {limit:.8g}: {told}"),

@@ -76,7 +76,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("scan_volume", "float", 1.5, 0.0, 20.0, help="their least mean volume, in norms"),
     Parameter("scan_norm", "int", 20, 1, 200, help="candles of 1h before them: the norm"),
     Parameter("scan_ups", "int", 2, 0, 24, help="rising candles among them, at least"),
-    _switch("technical_exit", "off", "leave when MA5 is below MA20 on 3m, whatever was sold"),
+    _switch("technical_exit", "on", "leave when MA5 is below MA20 on 3m"),
 )
 
 PLACE: Mapping[str, int] = {p.name: OWN + place for place, p in enumerate(PARAMETERS)}

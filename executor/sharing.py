@@ -1,0 +1,162 @@
+"""How the members of a release share the account: its ensemble, by the regime of each symbol.
+
+A release of several members brings weights and a factor of each in every regime
+(`lake.ensemble_file`); here the regime is followed live, on closed candles of the ensemble's
+interval, and an entry gets no larger share of the equity than its member has.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Container
+from dataclasses import dataclass
+from datetime import datetime
+
+from executor.guarding import MINUTE_MS
+from executor.ports import Venue
+from lake.releases import Ensemble, Release, member_name, read_ensemble
+from trading.bars import CLOSE, HIGH, LOW, OPEN, SIGNAL_AT, STARTED, VOLUME, grow_bar, new_bars
+from trading.candles import Candle, interval_ms
+from trading.regimes import LABELS, RegimeDetector
+
+log = logging.getLogger(__name__)
+
+UNKNOWN = LABELS[0]
+FEWEST = 2
+"""Members from which on there is something to share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The largest share of the equity that an entry may take; 0 with ``reason`` why not."""
+
+    most: float
+    reason: str = ""
+
+
+class SymbolLabel:
+    """The regime of one symbol, from closed 1m candles on."""
+
+    def __init__(self, detector: RegimeDetector, length_ms: int, label: str, candles: int) -> None:
+        self._detector = detector
+        self._length = length_ms
+        self._bars = new_bars(length_ms, 0, 0)
+        self._judged = False
+        self.label = label
+        self.candles = candles
+        """Closed candles for which the label has held."""
+
+    def warm(self, candle: Candle) -> None:
+        """Take in one closed candle of the ensemble's interval."""
+        found = self._detector.on_candle(candle).label
+        if found != UNKNOWN and (found != self.label or not self._judged):
+            # What the research saw stands until the first label of one's own.
+            self.label, self.candles, self._judged = found, 0, True
+        self.candles += 1
+
+    def on_minute(self, candle: Candle) -> None:
+        """Take in one closed 1m candle; the higher one is judged once it has closed."""
+        started = self._bars[SIGNAL_AT + STARTED]
+        if started >= 0.0 and candle.open_time >= started + self._length:
+            self._close()
+        grow_bar(
+            self._bars,
+            SIGNAL_AT,
+            candle.open_time,
+            candle.open,
+            candle.high,
+            candle.low,
+            candle.close,
+            candle.volume,
+        )
+        if candle.open_time + MINUTE_MS >= self._bars[SIGNAL_AT + STARTED] + self._length:
+            self._close()
+
+    def _close(self) -> None:
+        numbers = (self._bars[SIGNAL_AT + part] for part in (OPEN, HIGH, LOW, CLOSE, VOLUME))
+        closed = Candle(int(self._bars[SIGNAL_AT + STARTED]), *numbers)
+        self._bars[SIGNAL_AT + STARTED] = -1.0
+        self.warm(closed)
+
+
+class Sharing:
+    """The ensemble of one release at work."""
+
+    def __init__(self, ensemble: Ensemble, now_ms: int) -> None:
+        self.ensemble = ensemble
+        self._length = interval_ms(ensemble.interval)
+        names = (member.rpartition("/")[2] for member in ensemble.members)
+        self.labels = {symbol: self._label(symbol, now_ms) for symbol in sorted(set(names))}
+        self._last: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, release: Release, now_ms: int) -> Sharing | None:
+        """That of ``release``, whose files were verified; None where there is nothing to share.
+
+        `ReleaseRefused` when the ensemble breaks a rule.
+        """
+        ensemble = read_ensemble(release)
+        if ensemble is None or len(ensemble.members) < FEWEST:
+            return None
+        return cls(ensemble, now_ms)
+
+    def _label(self, symbol: str, now_ms: int) -> SymbolLabel:
+        """What the research saw, until the candles since say otherwise."""
+        seen = self.ensemble.regimes.get(symbol)
+        label = seen.label if seen is not None else UNKNOWN
+        since = seen.since if seen is not None else None
+        lasted = 1 if since is None else 1 + max(0, now_ms - _ms(since)) // self._length
+        return SymbolLabel(RegimeDetector(self.ensemble.regime_rules), self._length, label, lasted)
+
+    async def warm(self, venue: Venue, now_ms: int, listed: Container[str]) -> None:
+        """Fetch what the labels of ``listed`` symbols need; 1m candles of the interval that has not
+        closed come last.
+        """
+        begun = now_ms - now_ms % self._length
+        first = begun - self.ensemble.regime_rules.warmup * self._length
+        last = now_ms - now_ms % MINUTE_MS
+        for symbol, label in self.labels.items():
+            if symbol not in listed:
+                continue
+            history = await venue.klines(symbol, self.ensemble.interval, first, begun)
+            for candle in history:
+                label.warm(candle)
+            for candle in await venue.klines(symbol, "1m", begun, last):
+                self.on_candle(symbol, candle)
+            self._last[symbol] = max(self._last.get(symbol, 0), last - MINUTE_MS)
+            log.info("%s: %s for %d candles", symbol, label.label, label.candles)
+
+    def last_open(self, symbol: str) -> int:
+        """Open time of the newest 1m candle that was taken in."""
+        return self._last.get(symbol, 0)
+
+    def on_candle(self, symbol: str, candle: Candle) -> None:
+        """Take in one closed 1m candle of a symbol, once."""
+        label = self.labels.get(symbol)
+        if label is None or candle.open_time <= self.last_open(symbol):
+            return
+        self._last[symbol] = candle.open_time
+        before = label.label
+        label.on_minute(candle)
+        if label.label != before:
+            log.info("%s: %s after %s", symbol, label.label, before)
+
+    def share_of(self, strategy: str, symbol: str) -> Share:
+        """The share of a member; a strategy that is none is not limited by the ensemble."""
+        if member_name(strategy, symbol) not in self.ensemble.members:
+            return Share(math.inf)
+        label = self.labels[symbol]
+        most = self.ensemble.share_of(strategy, symbol, label.label, label.candles)
+        if most > 0.0:
+            return Share(most)
+        pause = self.ensemble.pauses.get(label.label, 0)
+        if label.candles <= pause:
+            return Share(
+                0.0, f"entries pause: {label.label} for {label.candles} of {pause} candles"
+            )
+        return Share(0.0, f"no share of the account in the regime {label.label}")
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,96 @@
+"""The file ``universe.json`` of a release: the symbols that the scan chose, and why not others.
+
+It is of the kind ``universe`` and made every quarter of an hour. What the executor needs is
+`read_universe` and `Universe.why_not`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from lake.manifest import canonical
+from lake.release_reader import Release
+from trading.errors import ReleaseRefused
+
+PATH = "universe.json"
+KIND = "universe"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Scanned(_Part):
+    """What the scan saw of one symbol: its rank by quote volume, and each condition by name.
+
+    ``known``: its history was long enough to judge.
+    """
+
+    rank: Annotated[int, Field(ge=1)]
+    quote_volume: Annotated[float, Field(ge=0.0)]
+    source: str
+    conditions: dict[str, bool]
+    known: bool
+
+    @property
+    def found(self) -> bool:
+        """Whether it is chosen."""
+        return self.known and all(self.conditions.values())
+
+    @property
+    def missing(self) -> str:
+        """Why it is not chosen; empty if it is."""
+        if not self.known:
+            return f"rank {self.rank}, too short a history"
+        missing = [name for name, is_met in self.conditions.items() if not is_met]
+        return f"rank {self.rank}, missing: {', '.join(missing)}" if missing else ""
+
+
+class Universe(_Part):
+    """The symbols with the most trading at ``as_of``, and what the scan says of each.
+
+    ``size`` is how many were ranked at the most.
+    """
+
+    schema_version: Literal[1] = 1
+    as_of: AwareDatetime
+    size: Annotated[int, Field(ge=1)]
+    symbols: dict[str, Scanned]
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The symbols that the scan has found, the most traded first."""
+        found = [(one.rank, symbol) for symbol, one in self.symbols.items() if one.found]
+        return tuple(symbol for _, symbol in sorted(found))
+
+    def why_not(self, symbol: str) -> str:
+        """Why ``symbol`` is not chosen; empty if it is."""
+        seen: Mapping[str, Scanned] = self.symbols
+        if symbol not in seen:
+            return f"not among the top {self.size} by quote volume"
+        return seen[symbol].missing
+
+    def data(self) -> bytes:
+        """The file; equal content gives equal bytes."""
+        return canonical(self.model_dump(mode="json")) + b"\n"
+
+
+def read_universe(release: Release) -> Universe | None:
+    """The universe of a verified release, or None where it has none.
+
+    Its hash was checked with the release. `ReleaseRefused` when its content breaks a rule.
+    """
+    if not any(file.path == PATH and file.kind == KIND for file in release.files):
+        return None
+    where = f"release {release.release_id}: {PATH}"
+    try:
+        return Universe.model_validate_json((release.folder / PATH).read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ReleaseRefused(f"{where}: {place or 'it'}: {first['msg']}; scan again") from error
+    except OSError as error:
+        raise ReleaseRefused(f"{where}: {error}; scan again") from error
