@@ -29,12 +29,19 @@ def _place(call: Call, params: Params) -> dict[str, Any]:
     kind = params.text("newOrderRespType") or "ACK"
     if kind not in ("ACK", "RESULT"):
         raise errors.BAD_VALUE("newOrderRespType")
+    refuse_reduce_only(call, params)
     order = call.exchange.engine.place(call.account, new_order(params))
     if kind == "ACK" and order.status != "NEW":
         # An acknowledgement tells the order as it was accepted, before it traded.
         order = copy.copy(order)
         order.status, order.filled, order.quote = "NEW", ZERO, ZERO
     return views.order_answer(order)
+
+
+def refuse_reduce_only(call: Call, params: Params) -> None:
+    """−1106 for ``reduceOnly`` in hedge mode, where the position side tells what closes."""
+    if call.account.hedge and params.text("reduceOnly") is not None:
+        raise errors.NOT_REQUIRED("reduceonly")
 
 
 def test_order(call: Call) -> dict[str, Any]:
@@ -208,6 +215,7 @@ def user_trades(call: Call) -> list[Any]:
 
 def place_algo(call: Call) -> dict[str, Any]:
     """`POST /algoOrder`."""
+    refuse_reduce_only(call, call.params)
     algo = call.exchange.engine.place_algo(call.account, new_algo(call.params))
     return views.algo_view(algo)
 
