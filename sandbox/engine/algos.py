@@ -17,7 +17,10 @@ MAX_OPEN_ALGOS = 200
 
 @dataclass(frozen=True, slots=True)
 class NewAlgo:
-    """A request for a conditional order; unused amounts are 0."""
+    """A request for a conditional order; unused amounts are 0.
+
+    One placed ``on_order`` has an order id, which the order that it sends keeps.
+    """
 
     symbol: str
     side: str
@@ -35,6 +38,7 @@ class NewAlgo:
     callback_rate: Decimal = ZERO
     prevention: str = "EXPIRE_MAKER"
     position_side: str = BOTH
+    on_order: bool = False
 
 
 def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
@@ -118,6 +122,7 @@ def _build(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
         callback_rate=request.callback_rate,
         prevention=request.prevention,
         position_side=request.position_side,
+        order_id=core.next_order_id() if request.on_order else 0,
     )
 
 
@@ -194,10 +199,11 @@ def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
         price_protect=algo.price_protect,
         prevention=algo.prevention,
         position_side=algo.position_side,
+        order_id=algo.order_id,
     )
     first_event = len(core.events)
     algo.child_type = child_type
-    algo.child_id = core.last_order_id + 1
+    algo.child_id = algo.order_id or core.last_order_id + 1
     settle.set_algo_status(core, account, algo, "TRIGGERED")
     if core.dying_children:
         core.dying_children -= 1

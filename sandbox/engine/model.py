@@ -82,7 +82,7 @@ class Order:
 
 @dataclass(slots=True)
 class AlgoOrder:
-    """A conditional order of the algo service."""
+    """A conditional order of the algo service, or (``order_id`` set) placed as an order."""
 
     account: str
     algo_id: int
@@ -113,6 +113,7 @@ class AlgoOrder:
     reject_reason: str = ""
     prevention: str = "EXPIRE_MAKER"
     position_side: str = BOTH
+    order_id: int = 0
 
     @property
     def open(self) -> bool:
@@ -398,3 +399,4 @@ class NewOrder:
     price_protect: bool = False
     prevention: str = "EXPIRE_MAKER"
     position_side: str = BOTH
+    order_id: int = 0

@@ -82,7 +82,7 @@ def _check_filters(market: Market, request: NewOrder) -> None:
 
 def accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -> Order:
     """Take an order in, unchecked; it rests until something trades or ends it."""
-    order_id = core.next_order_id()
+    order_id = request.order_id or core.next_order_id()
     order = Order(
         account=account.name,
         order_id=order_id,

@@ -23,7 +23,7 @@ from sandbox.faults import Faults
 from sandbox.feed import Feed, Tick
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
-from sandbox.usdm import views
+from sandbox.usdm import old_orders, views
 from sandbox.usdm.listen_keys import ListenKeys
 from sandbox.usdm.params import Params
 from sandbox.usdm.streams import Hub
@@ -137,6 +137,8 @@ def user_messages(event: Event) -> list[dict[str, Any]]:
             lite = [views.trade_lite(event, fill)] if fill is not None else []
             return [*lite, views.order_update(event)]
         case AlgoChanged():
+            if event.algo.order_id:
+                return old_orders.messages(event)
             return [views.algo_update(event.algo, event.time)]
         case AccountChanged():
             return [views.account_update(event)]

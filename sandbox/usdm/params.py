@@ -27,6 +27,10 @@ class Params:
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
 
+    def renamed(self, names: Mapping[str, str], **more: str) -> Params:
+        """The same parameters under other names, and some more."""
+        return Params({names.get(name, name): v for name, v in self._values.items()} | more)
+
     def text(self, name: str) -> str | None:
         """The value, None when it is absent or empty."""
         return self._values.get(name) or None
