@@ -97,7 +97,9 @@ def parse_fault(values: Mapping[str, Any]) -> Fault:
     kind = values.get("kind")
     if kind not in KINDS:
         raise SettingsError(f"fault {kind!r} is unknown; there are {', '.join(KINDS)}")
-    types = {item.name: type(item.default) for item in fields(Fault) if item.name != "kind"}
+    types: dict[str, Any] = {
+        item.name: type(item.default) for item in fields(Fault) if item.name != "kind"
+    }
     unknown = set(values) - set(types) - {"kind"}
     if unknown:
         raise SettingsError(f"fault {kind}: {sorted(unknown)[0]!r} is not one of its settings")

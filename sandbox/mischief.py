@@ -11,8 +11,9 @@ from typing import Any
 from sandbox.assembly import Venues
 from sandbox.clock import wall_ms
 from sandbox.connection import Connection
-from sandbox.engine import liquidation, orders
+from sandbox.engine import liquidation
 from sandbox.engine.model import Account, Position
+from sandbox.engine.requests import NewOrder
 from sandbox.errors import ExchangeError
 from sandbox.faults import EVENTS, STREAMS, Fault
 from sandbox.numbers import decimals_of
@@ -196,7 +197,7 @@ class Mischief:
             self._foreign_spot_order(fault)
             return
         core = self._usdm.engine.core
-        request = orders.NewOrder(
+        request = NewOrder(
             symbol=fault.symbol,
             side=fault.side,
             type="LIMIT" if fault.price else "MARKET",

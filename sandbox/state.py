@@ -5,17 +5,15 @@ from __future__ import annotations
 import sqlite3
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox import histories
+from sandbox.assembly import Venues
 from sandbox.freezing import freeze, thaw
 from sandbox.intervals import MINUTE
 from sandbox.replay import Span
 from sandbox.settings import iso
 from trading.errors import DataError
-
-if TYPE_CHECKING:
-    from sandbox.assembly import Venues
 
 VERSION = 3
 TABLES = """

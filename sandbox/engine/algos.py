@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from sandbox import errors
 from sandbox.engine import filters, orders, settle
 from sandbox.engine.core import Core
-from sandbox.engine.model import BOTH, TRAILING, Account, AlgoOrder, Market, closes
+from sandbox.engine.model import TRAILING, Account, AlgoOrder, Market, closes
+from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.errors import ExchangeError
 from sandbox.numbers import ZERO
 
 MAX_OPEN_ALGOS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class NewAlgo:
-    """A request for a conditional order; unused amounts are 0.
-
-    One placed ``on_order`` has an order id, which the order that it sends keeps.
-    """
-
-    symbol: str
-    side: str
-    type: str
-    quantity: Decimal = ZERO
-    price: Decimal = ZERO
-    trigger_price: Decimal = ZERO
-    tif: str = "GTC"
-    reduce_only: bool = False
-    close_position: bool = False
-    client_id: str = ""
-    working_type: str = "CONTRACT_PRICE"
-    price_protect: bool = False
-    activate_price: Decimal = ZERO
-    callback_rate: Decimal = ZERO
-    prevention: str = "EXPIRE_MAKER"
-    position_side: str = BOTH
-    on_order: bool = False
 
 
 def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
@@ -182,7 +157,7 @@ def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
     position = account.position(algo.symbol, algo.position_side)
     quantity = abs(position.amount) if algo.close_position else algo.quantity
     child_type = "MARKET" if algo.type.endswith("MARKET") else "LIMIT"
-    request = orders.NewOrder(
+    request = NewOrder(
         symbol=algo.symbol,
         side=algo.side,
         type=child_type,

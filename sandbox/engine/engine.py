@@ -15,6 +15,7 @@ from sandbox.engine.model import (
     Order,
     Position,
 )
+from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO, money
 
@@ -139,11 +140,11 @@ class Engine:
         core.tell_account(account, "FUNDING_FEE", payment, (position,))
         liquidation.check(core, account)
 
-    def place(self, account: Account, request: orders.NewOrder) -> Order:
+    def place(self, account: Account, request: NewOrder) -> Order:
         """Accept an order or raise ``ExchangeError``."""
         return orders.place(self.core, account, request)
 
-    def place_algo(self, account: Account, request: algos.NewAlgo) -> AlgoOrder:
+    def place_algo(self, account: Account, request: NewAlgo) -> AlgoOrder:
         """Accept a conditional order or raise ``ExchangeError``."""
         return algos.place(self.core, account, request)
 

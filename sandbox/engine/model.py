@@ -377,26 +377,3 @@ class Account:
         return any(o.symbol == symbol for o in self.open_orders.values()) or any(
             a.symbol == symbol for a in self.open_algos.values()
         )
-
-
-@dataclass(frozen=True, slots=True)
-class NewOrder:
-    """A request for an order; ``price`` is 0 for MARKET."""
-
-    symbol: str
-    side: str
-    type: str
-    quantity: Decimal
-    price: Decimal = ZERO
-    tif: str = "GTC"
-    reduce_only: bool = False
-    client_id: str = ""
-    close_position: bool = False
-    algo_id: int = 0
-    orig_type: str = ""
-    stop_price: Decimal = ZERO
-    working_type: str = "CONTRACT_PRICE"
-    price_protect: bool = False
-    prevention: str = "EXPIRE_MAKER"
-    position_side: str = BOTH
-    order_id: int = 0

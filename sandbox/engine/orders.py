@@ -8,7 +8,8 @@ from decimal import Decimal
 from sandbox import errors
 from sandbox.engine import filters, margin, matching, settle
 from sandbox.engine.core import Core
-from sandbox.engine.model import Account, Market, NewOrder, Order, Position, closes, sign_of
+from sandbox.engine.model import Account, Market, Order, Position, closes, sign_of
+from sandbox.engine.requests import NewOrder
 
 
 def place(core: Core, account: Account, request: NewOrder) -> Order:

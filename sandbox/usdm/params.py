@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from sandbox import errors
 from sandbox.book import PREVENTIONS
-from sandbox.engine.algos import NewAlgo
-from sandbox.engine.model import BOTH, CONDITIONAL_TYPES, POSITION_SIDES, TRAILING, NewOrder
+from sandbox.engine.model import BOTH, CONDITIONAL_TYPES, POSITION_SIDES, TRAILING
+from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.numbers import ZERO
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")

@@ -16,9 +16,9 @@ from sandbox_helpers import MINUTE, START, RestClient, limit, market, stop
 from sandbox.accounts import read_accounts
 from sandbox.audit import audit_ledger
 from sandbox.audit_join import audit_join
-from sandbox.engine.algos import NewAlgo
 from sandbox.engine.engine import Engine
 from sandbox.engine.model import Account
+from sandbox.engine.requests import NewAlgo
 from sandbox.faults import Fault
 from sandbox.instruments import BUILT_IN
 from sandbox.server import SandboxServer
