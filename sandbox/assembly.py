@@ -18,9 +18,11 @@ from sandbox.mark import MarkRule
 from sandbox.replay import Desk, Span
 from sandbox.scenarios import read_scenario
 from sandbox.settings import Settings
+from sandbox.spot.call import SpotCall
 from sandbox.spot.engine import SpotEngine
 from sandbox.spot.exchange import SpotExchange
 from sandbox.spot.streams import SpotHub
+from sandbox.usdm.call import Call
 from sandbox.usdm.exchange import Exchange
 from sandbox.usdm.listen_keys import ListenKeys
 from sandbox.usdm.streams import Hub
@@ -143,6 +145,7 @@ def _usdm(
         clock=shared.clock,
         limits=shared.limits(USDM_WEIGHT),
         hub=Hub(feeds),
+        make_call=Call.of,
         listen_keys=ListenKeys(shared.settings.seed),
         faults=shared.faults,
         strict=shared.settings.strict,
@@ -166,6 +169,7 @@ def _spot(
         clock=shared.clock,
         limits=limits,
         hub=SpotHub(feeds),
+        make_call=SpotCall.of,
         listen_keys=ListenKeys(shared.settings.seed),
         faults=shared.faults,
         strict=shared.settings.strict,

@@ -21,6 +21,7 @@ from trading.errors import DataError
 Row = Mapping[str, Any]
 FINAL = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "FINISHED")
 SHOWN = 20
+PositionKey = tuple[str, str, str]
 
 
 @dataclass(slots=True)
@@ -183,24 +184,31 @@ def _check_orders(report: Report, tables: Mapping[str, list[Row]]) -> None:
         report.violations.append(f"fill of order {ident}, which was never accepted")
 
 
+def _position_key(row: Row) -> PositionKey:
+    return row["account"], row["symbol"], row["position_side"]
+
+
 def _check_positions(report: Report, tables: Mapping[str, list[Row]]) -> None:
     """A position is the sum of its fills; its cost is what they paid plus what was realised."""
-    amounts: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    costs: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    amounts: dict[PositionKey, Decimal] = defaultdict(Decimal)
+    costs: dict[PositionKey, Decimal] = defaultdict(Decimal)
     for row in tables["fills"]:
-        key = (row["account"], row["symbol"])
+        key = _position_key(row)
         signed = decimal_of(row["quantity"]) * (1 if row["side"] == "BUY" else -1)
         before = amounts[key]
         amounts[key] += signed
         costs[key] += signed * decimal_of(row["price"]) + decimal_of(row["realised"])
         if before and amounts[key] * before <= 0:
             report.round_trips += 1
-    latest = {(row["account"], row["symbol"]): row for row in tables["positions"]}
+    latest = {_position_key(row): row for row in tables["positions"]}
     for key, row in latest.items():
         if amounts[key] != decimal_of(row["amount"]):
             report.violations.append(
                 f"position {key[1]}: {row['amount']}, its fills sum to {amounts[key]}"
             )
+        direction = {"LONG": 1, "SHORT": -1}.get(key[2], 0)
+        if amounts[key] * direction < 0:
+            report.violations.append(f"position {key[1]} {key[2]}: turned to {amounts[key]}")
         if costs[key] != decimal_of(row["cost"]):
             report.violations.append(
                 f"position {key[1]}: cost {row['cost']}, its fills say {costs[key]}"
@@ -214,21 +222,21 @@ def _measure_protection(report: Report, tables: Mapping[str, list[Row]]) -> None
     for kind in ("positions", "algo_orders"):
         changes.extend((row["market_ms"], row["seq"], kind, row) for row in tables[kind])
     changes.sort(key=lambda change: (change[0], change[2] == "positions", change[1]))
-    stops: dict[str, set[int]] = defaultdict(set)
-    naked_since: dict[str, int] = {}
-    held: dict[str, Decimal] = defaultdict(Decimal)
+    stops: dict[PositionKey, set[int]] = defaultdict(set)
+    naked_since: dict[PositionKey, int] = {}
+    held: dict[PositionKey, Decimal] = defaultdict(Decimal)
     for time, _, kind, row in changes:
-        symbol = row["symbol"]
+        key = _position_key(row)
         if kind == "positions":
-            held[symbol] = decimal_of(row["amount"])
+            held[key] = decimal_of(row["amount"])
         elif row["status"] == "NEW" and _protects(row):
-            stops[symbol].add(row["algo_id"])
+            stops[key].add(row["algo_id"])
         elif row["status"] != "NEW":
-            stops[symbol].discard(row["algo_id"])
-        if held[symbol] and not stops[symbol]:
-            naked_since.setdefault(symbol, time)
-        elif symbol in naked_since:
-            waited = time - naked_since.pop(symbol)
+            stops[key].discard(row["algo_id"])
+        if held[key] and not stops[key]:
+            naked_since.setdefault(key, time)
+        elif key in naked_since:
+            waited = time - naked_since.pop(key)
             report.longest_unprotected_ms = max(report.longest_unprotected_ms, waited)
 
 

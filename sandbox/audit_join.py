@@ -91,9 +91,10 @@ def _same_fills(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
 
 def _same_positions(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
     """I4: the same positions in the end."""
-    ours: dict[str, Decimal] = {}
-    for row in happened:
-        ours[row["symbol"]] = decimal_of(row["amount"])
+    latest = {(row["symbol"], row["position_side"]): row for row in happened}
+    ours: dict[str, Decimal] = defaultdict(Decimal)
+    for (symbol, _), row in latest.items():
+        ours[symbol] += decimal_of(row["amount"])
     theirs: dict[str, Decimal] = defaultdict(Decimal)
     for row in known:
         if not row["closed_at"]:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from sandbox.assembly import Venues
 from sandbox.clock import Clock, LockstepClock, SteppedClock, wall_ms
-from sandbox.engine.model import Account
+from sandbox.engine.model import BOTH, Account, Position
 from sandbox.intervals import MINUTE
 from sandbox.mischief import Mischief
 from sandbox.numbers import plain
@@ -179,8 +179,12 @@ def _account(account: Account) -> dict[str, Any]:
         "open_orders": len(account.open_orders),
         "open_algo_orders": len(account.open_algos),
         "fills": len(account.fills),
-        "positions": {p.symbol: plain(p.amount) for p in positions if p.amount},
+        "positions": {_position_name(p): plain(p.amount) for p in positions if p.amount},
     }
+
+
+def _position_name(position: Position) -> str:
+    return position.symbol if position.side == BOTH else f"{position.symbol} {position.side}"
 
 
 def _spot_account(account: SpotAccount) -> dict[str, Any]:

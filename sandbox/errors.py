@@ -101,7 +101,12 @@ SAME_MARGIN_TYPE = Refusal(-4046, "No need to change margin type.")
 MARGIN_TYPE_ORDERS = Refusal(-4047, "Margin type cannot be changed if there exists open orders.")
 MARGIN_TYPE_POSITION = Refusal(-4048, "Margin type cannot be changed if there exists position.")
 SAME_POSITION_SIDE = Refusal(-4059, "No need to change position side.")
+BAD_POSITION_SIDE = Refusal(-4060, "Invalid position side.")
 POSITION_SIDE = Refusal(-4061, "Order's position side does not match user's setting.")
+POSITION_MODE_ORDERS = Refusal(
+    -4067, "Position side cannot be changed if there exists open orders."
+)
+POSITION_MODE_POSITION = Refusal(-4068, "Position side cannot be changed if there exists position.")
 DUPLICATE_CLIENT_ID = Refusal(-4116, "ClientOrderId is duplicated.")
 USE_ALGO = Refusal(
     -4120,
@@ -131,7 +136,4 @@ POST_ONLY_REJECTED = Refusal(
     -5022,
     "Due to the order could not be executed as maker, the Post Only order will be rejected. "
     "The order will not be recorded in the order history",
-)
-HEDGE_UNSUPPORTED = Refusal(
-    -4084, "Method is not allowed currently. This sandbox supports one-way position mode only."
 )

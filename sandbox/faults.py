@@ -38,7 +38,7 @@ WAITING = (*REFUSING, *SILENCING, *HOLDING, *DELAYING, *MESSAGES_MARKET, *MESSAG
 EVENTS = (
     "skew", "drift", "rate_limit_window", "maintenance", "checkpoint", "restart", "kill_child",
     "set_filter", "set_status", "liquidate", "adl", "foreign_order", "foreign_cancel",
-    "foreign_leverage", "price_jump", "funding",
+    "foreign_leverage", "foreign_margin", "foreign_mode", "price_jump", "funding",
 )  # fmt: skip
 KINDS = (*WAITING, *STREAMS, *EVENTS)
 UNKNOWN_TEXT = "Unknown error, please check your request or try again later."
@@ -85,6 +85,7 @@ class Fault:
     status: str = ""
     leverage: int = 0
     rollback: bool = False
+    position_side: str = ""
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a request or message is of the kind that is struck."""
@@ -96,7 +97,9 @@ def parse_fault(values: Mapping[str, Any]) -> Fault:
     kind = values.get("kind")
     if kind not in KINDS:
         raise SettingsError(f"fault {kind!r} is unknown; there are {', '.join(KINDS)}")
-    types = {item.name: type(item.default) for item in fields(Fault) if item.name != "kind"}
+    types: dict[str, Any] = {
+        item.name: type(item.default) for item in fields(Fault) if item.name != "kind"
+    }
     unknown = set(values) - set(types) - {"kind"}
     if unknown:
         raise SettingsError(f"fault {kind}: {sorted(unknown)[0]!r} is not one of its settings")

@@ -17,6 +17,7 @@ from sandbox.engine.model import (
     Event,
     Fill,
     Income,
+    ModeChanged,
     OrderChanged,
 )
 from sandbox.numbers import plain
@@ -43,6 +44,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "status",
         "filled",
         "average",
+        "position_side",
     ),
     "algo_orders": (
         "account",
@@ -61,6 +63,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "actual_price",
         "actual_quantity",
         "reject_reason",
+        "position_side",
     ),
     "fills": (
         "account",
@@ -76,6 +79,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "maker",
         "opened",
         "closed",
+        "position_side",
     ),
     "balances": ("account", "kind", "symbol", "amount", "wallet", "transaction_id", "trade_id"),
     "positions": (
@@ -90,6 +94,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "isolated",
         "isolated_wallet",
         "reason",
+        "position_side",
     ),
     "events": ("account", "kind", "detail"),
     "spot_orders": (
@@ -215,6 +220,10 @@ class Ledger:
             case ConfigChanged():
                 detail = {"symbol": event.symbol, "leverage": event.leverage}
                 self.write_event(event.time, wall_ms, event.account, "leverage", detail)
+            case ModeChanged():
+                self.write_event(
+                    event.time, wall_ms, event.account, "position_mode", {"hedge": event.hedge}
+                )
 
     def write_spot(self, event: SpotEvent, wall_ms: int) -> None:
         """Record an event of the spot engine."""
@@ -278,6 +287,7 @@ class Ledger:
                 order.orig_type, order.tif, plain(order.price), plain(order.quantity),
                 int(order.reduce_only), int(order.close_position), order.algo_id, event.execution,
                 order.status, plain(order.filled), plain(order.average),
+                order.position_side,
             ),
         )  # fmt: skip
         if event.fill is not None:
@@ -291,7 +301,7 @@ class Ledger:
             (
                 fill.account, fill.trade_id, fill.order_id, fill.client_id, fill.symbol, fill.side,
                 plain(fill.price), plain(fill.quantity), plain(fill.realised), plain(fill.fee),
-                int(fill.maker), plain(fill.opened), plain(fill.closed),
+                int(fill.maker), plain(fill.opened), plain(fill.closed), fill.position_side,
             ),
         )  # fmt: skip
 
@@ -306,6 +316,7 @@ class Ledger:
                 plain(algo.level or algo.trigger_price), plain(algo.price), plain(algo.quantity),
                 int(algo.reduce_only), int(algo.close_position), algo.status, algo.child_id,
                 plain(algo.actual_price), plain(algo.actual_quantity), algo.reject_reason,
+                algo.position_side,
             ),
         )  # fmt: skip
 
@@ -319,7 +330,7 @@ class Ledger:
                     event.account, position.symbol, plain(position.amount),
                     plain(position.entry_price), plain(position.cost), plain(mark),
                     plain(position.realised), position.leverage, int(position.isolated),
-                    plain(position.isolated_wallet), event.reason,
+                    plain(position.isolated_wallet), event.reason, position.side,
                 ),
             )  # fmt: skip
 

@@ -11,8 +11,9 @@ from typing import Any
 from sandbox.assembly import Venues
 from sandbox.clock import wall_ms
 from sandbox.connection import Connection
-from sandbox.engine import liquidation, orders
-from sandbox.engine.model import Account
+from sandbox.engine import liquidation
+from sandbox.engine.model import Account, Position
+from sandbox.engine.requests import NewOrder
 from sandbox.errors import ExchangeError
 from sandbox.faults import EVENTS, STREAMS, Fault
 from sandbox.numbers import decimals_of
@@ -47,6 +48,8 @@ class Mischief:
             "foreign_order": self._foreign_order,
             "foreign_cancel": self._foreign_cancel,
             "foreign_leverage": self._foreign_leverage,
+            "foreign_margin": self._foreign_margin,
+            "foreign_mode": self._foreign_mode,
             "price_jump": self._price_jump,
             "funding": self._fund,
         }
@@ -169,18 +172,21 @@ class Mischief:
         accounts = self._usdm.engine.core.accounts
         return accounts[fault.account] if fault.account else next(iter(accounts.values()))
 
+    def _held(self, fault: Fault, account: Account) -> Position:
+        """The position that a fault strikes: that of its position side, else the first one."""
+        for position in account.held(fault.symbol):
+            if fault.position_side in ("", position.side):
+                return position
+        raise SettingsError(f"fault {fault.kind}: {account.name} holds no {fault.symbol}")
+
     def _liquidate(self, fault: Fault) -> None:
         account = self._account(fault)
-        position = account.position(fault.symbol)
-        if not position.amount:
-            raise SettingsError(f"fault liquidate: {account.name} holds no {fault.symbol}")
+        position = self._held(fault, account)
         liquidation.liquidate(self._usdm.engine.core, account, position)
 
     def _deleverage(self, fault: Fault) -> None:
         account = self._account(fault)
-        position = account.position(fault.symbol)
-        if not position.amount:
-            raise SettingsError(f"fault adl: {account.name} holds no {fault.symbol}")
+        position = self._held(fault, account)
         held = abs(position.amount)
         quantity = min(held, Decimal(fault.quantity)) if fault.quantity else held
         liquidation.deleverage(self._usdm.engine.core, account, position, quantity)
@@ -191,13 +197,14 @@ class Mischief:
             self._foreign_spot_order(fault)
             return
         core = self._usdm.engine.core
-        request = orders.NewOrder(
+        request = NewOrder(
             symbol=fault.symbol,
             side=fault.side,
             type="LIMIT" if fault.price else "MARKET",
             quantity=Decimal(fault.quantity),
             price=Decimal(fault.price or 0),
             client_id=f"web_{core.last_order_id + 1}",
+            position_side=fault.position_side or "BOTH",
         )
         self._usdm.engine.place(self._account(fault), request)
 
@@ -235,6 +242,17 @@ class Mischief:
 
     def _foreign_leverage(self, fault: Fault) -> None:
         self._usdm.engine.set_leverage(self._account(fault), fault.symbol, fault.leverage)
+
+    def _foreign_margin(self, fault: Fault) -> None:
+        """Somebody else switches the symbol between cross and isolated margin."""
+        account = self._account(fault)
+        isolated = account.position(fault.symbol).isolated
+        self._usdm.engine.set_margin_type(account, fault.symbol, isolated=not isolated)
+
+    def _foreign_mode(self, fault: Fault) -> None:
+        """Somebody else switches the account between one-way and hedge mode."""
+        account = self._account(fault)
+        self._usdm.engine.set_hedge_mode(account, hedge=not account.hedge)
 
     def _price_jump(self, fault: Fault) -> None:
         """One print at ``price``, outside of the recording; the path goes on from there."""

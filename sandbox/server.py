@@ -15,10 +15,11 @@ from sandbox.gateway import Gateway, Routes
 from sandbox.mischief import Mischief
 from sandbox.replay import Replay
 from sandbox.settings import Settings, iso
-from sandbox.spot import rest_retired
+from sandbox.spot import rest_retired as spot_retired
 from sandbox.spot import streams as spot_streams
 from sandbox.spot import ws_methods as spot
 from sandbox.state import StateFile
+from sandbox.usdm import rest_retired as usdm_retired
 from sandbox.usdm import streams as usdm_streams
 from sandbox.usdm import ws_methods as usdm
 from sandbox.usdm.sockets import Sockets
@@ -70,7 +71,7 @@ class SandboxServer:
                 path = f"/{{category:market|public|private}}/{{form:{form}}}"
                 router.add_get(path, sockets.handle)
                 router.add_get(path + "/{tail:.+}", sockets.handle)
-            ws_api = WsApi(gateway, self.exchange, usdm.ROUTES, usdm.METHODS)
+            ws_api = WsApi(gateway, self.exchange, self._usdm_routes(), usdm.METHODS)
             router.add_get("/ws-fapi/v1", ws_api.handle)
         if self.spot is not None:
             revived = self.settings.retired
@@ -84,11 +85,15 @@ class SandboxServer:
     def _gateway(self) -> Gateway:
         served: list[tuple[object, Routes]] = []
         if self.spot is not None:
-            old = rest_retired.ROUTES if self.settings.retired else {}
+            old = spot_retired.ROUTES if self.settings.retired else {}
             served.append((self.spot, {**spot.ROUTES, **old}))
         if self.exchange is not None:
-            served.append((self.exchange, usdm.ROUTES))
+            served.append((self.exchange, self._usdm_routes()))
         return Gateway(served, revived=self.settings.retired)  # type: ignore[arg-type]
+
+    def _usdm_routes(self) -> Routes:
+        old = usdm_retired.ROUTES if self.settings.retired else {}
+        return {**usdm.ROUTES, **old}
 
     async def start(self) -> str:
         """Listen, begin the replay, and give the base URL."""

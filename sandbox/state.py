@@ -1,22 +1,67 @@
-"""State that survives a restart: one SQLite file with the engines as they were."""
+"""State that survives a restart: one SQLite file, to which each save adds what has changed."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from sandbox import histories
+from sandbox.assembly import Venues
 from sandbox.freezing import freeze, thaw
 from sandbox.intervals import MINUTE
 from sandbox.replay import Span
 from sandbox.settings import iso
 from trading.errors import DataError
 
-if TYPE_CHECKING:
-    from sandbox.assembly import Venues
+VERSION = 3
+TABLES = """
+create table if not exists state (name text primary key, value blob) without rowid;
+create table if not exists histories (
+    venue text, account text, history text, id integer, value blob,
+    primary key (venue, account, history, id)
+) without rowid;
+"""
+ADD = "insert or replace into histories (venue, account, history, id, value) values (?, ?, ?, ?, ?)"
 
-VERSION = 2
+
+class EngineRecord:
+    """One engine's part of the file: its head anew with each save, of its histories what is new."""
+
+    def __init__(self, name: str, engine: Any) -> None:
+        self._name = name
+        self._engine = engine
+        self._saved: object = None
+        self._marks: dict[str, histories.Mark] = {}
+
+    def load(self, connection: sqlite3.Connection, head: bytes, now: int) -> None:
+        """Put the saved state back; prices, rules and the time stay as they are."""
+        core = thaw(head)
+        query = "select account, history, id, value from histories where venue = ? order by id"
+        rows: dict[str, list[histories.Row]] = {}
+        for account, history, ident, value in connection.execute(query, (self._name,)):
+            rows.setdefault(account, []).append((history, ident, thaw(value)))
+        for name, account in core.accounts.items():
+            histories.restore(account, rows.get(name, ()))
+            self._marks[name] = histories.changed(account, histories.Mark())[1]
+        self._engine.adopt(core)
+        self._engine.at(now)
+        self._saved = self._engine.core
+
+    def save(self, connection: sqlite3.Connection) -> bytes:
+        """Write what has changed in the histories; the head is given back."""
+        core = self._engine.core
+        if core is not self._saved:  # the first save, or another state after a rollback
+            connection.execute("delete from histories where venue = ?", (self._name,))
+            self._marks.clear()
+            self._saved = core
+        for name, account in core.accounts.items():
+            rows, mark = histories.changed(account, self._marks.get(name, histories.Mark()))
+            values = [(self._name, name, kind, ident, freeze(value)) for kind, ident, value in rows]
+            connection.executemany(ADD, values)
+            self._marks[name] = mark
+        return freeze(histories.head(core))
 
 
 class StateFile:
@@ -30,18 +75,18 @@ class StateFile:
         self._venues = venues
         self._every_s = every_s
         self._saved_at = 0.0
-        self._saved_requests = -1
         self.resumed = False
         self._connection: sqlite3.Connection | None = None
+        pairs = (("usdm", venues.usdm), ("spot", venues.spot))
+        self._records = {
+            name: EngineRecord(name, venue.engine) for name, venue in pairs if venue is not None
+        }
         if path is None:
             return
         self._connection = sqlite3.connect(path)
         try:
             self._connection.execute("pragma journal_mode = wal")
-            self._connection.execute(
-                "create table if not exists state (name text primary key, value blob)"
-            )
-            self._connection.commit()
+            self._connection.executescript(TABLES)
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise DataError(f"{path}: not a sandbox state file ({error})") from error
@@ -64,19 +109,15 @@ class StateFile:
             raise DataError(
                 f"{self._path}: was saved at {iso(saved)}, which is not before --to {iso(span.end)}"
             )
-        for name, venue in self._named():
+        for name, record in self._records.items():
             if name in rows:
-                venue.engine.thaw(rows[name])
-                venue.engine.at(begin)
-                venue.show_books(venue.feeds)
+                record.load(self._connection, rows[name], begin)
+        for venue in self._venues.all:
+            venue.show_books(venue.feeds)
         if self._venues.usdm is not None and "listen_keys" in rows:
             self._venues.usdm.listen_keys = thaw(rows["listen_keys"])
         self.resumed = True
         return Span(begin, span.end)
-
-    def _named(self) -> list[tuple[str, object]]:
-        pairs = (("usdm", self._venues.usdm), ("spot", self._venues.spot))
-        return [(name, venue) for name, venue in pairs if venue is not None]
 
     def _changed(self) -> None:
         if not self._every_s:
@@ -88,16 +129,16 @@ class StateFile:
             self.save()
 
     def save(self) -> None:
-        """Write the engines as they are now, and the ledger up to them."""
+        """Write what has changed since the last time, and the ledger up to it."""
         if self._connection is None:
             return
         self._venues.ledger.flush()
-        rows = {name: venue.engine.freeze() for name, venue in self._named()}
-        if self._venues.usdm is not None:
-            rows["listen_keys"] = freeze(self._venues.usdm.listen_keys)
-        rows["now"] = freeze(self._venues.first.now)
-        rows["version"] = freeze(VERSION)
         with self._connection:
+            rows = {name: record.save(self._connection) for name, record in self._records.items()}
+            if self._venues.usdm is not None:
+                rows["listen_keys"] = freeze(self._venues.usdm.listen_keys)
+            rows["now"] = freeze(self._venues.first.now)
+            rows["version"] = freeze(VERSION)
             self._connection.executemany(
                 "insert or replace into state (name, value) values (?, ?)", list(rows.items())
             )

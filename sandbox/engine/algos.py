@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
 
 from sandbox import errors
 from sandbox.engine import filters, orders, settle
 from sandbox.engine.core import Core
-from sandbox.engine.model import TRAILING, Account, AlgoOrder, Market
+from sandbox.engine.model import TRAILING, Account, AlgoOrder, Market, closes
+from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.errors import ExchangeError
 from sandbox.numbers import ZERO
 
 MAX_OPEN_ALGOS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class NewAlgo:
-    """A request for a conditional order; unused amounts are 0."""
-
-    symbol: str
-    side: str
-    type: str
-    quantity: Decimal = ZERO
-    price: Decimal = ZERO
-    trigger_price: Decimal = ZERO
-    tif: str = "GTC"
-    reduce_only: bool = False
-    close_position: bool = False
-    client_id: str = ""
-    working_type: str = "CONTRACT_PRICE"
-    price_protect: bool = False
-    activate_price: Decimal = ZERO
-    callback_rate: Decimal = ZERO
-    prevention: str = "EXPIRE_MAKER"
-
-
 def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
     """Accept a conditional order, or raise its refusal. No margin is checked before it fires."""
     market = core.market(request.symbol)
+    orders.require_position_side(account, request.position_side)
+    if closes(request.side, request.position_side):
+        request = replace(request, reduce_only=not request.close_position)
+    elif request.close_position and account.hedge:
+        raise errors.REDUCE_ONLY()
     closing = request.reduce_only or request.close_position
     if not market.instrument.accepts(reducing=closing):
         raise errors.SYMBOL_STATUS()
@@ -83,6 +68,7 @@ def _close_exists(account: Account, request: NewAlgo) -> bool:
         algo.close_position
         and algo.symbol == request.symbol
         and algo.side == request.side
+        and algo.position_side == request.position_side
         and algo.type.removesuffix("_MARKET") == family
         for algo in account.open_algos.values()
     )
@@ -110,6 +96,8 @@ def _build(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
         activate_price=request.activate_price,
         callback_rate=request.callback_rate,
         prevention=request.prevention,
+        position_side=request.position_side,
+        order_id=core.next_order_id() if request.on_order else 0,
     )
 
 
@@ -166,10 +154,10 @@ def on_price(core: Core, account: Account, symbol: str) -> None:
 def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
     algo.trigger_time = core.now
     settle.set_algo_status(core, account, algo, "TRIGGERING")
-    position = account.position(algo.symbol)
+    position = account.position(algo.symbol, algo.position_side)
     quantity = abs(position.amount) if algo.close_position else algo.quantity
     child_type = "MARKET" if algo.type.endswith("MARKET") else "LIMIT"
-    request = orders.NewOrder(
+    request = NewOrder(
         symbol=algo.symbol,
         side=algo.side,
         type=child_type,
@@ -185,10 +173,12 @@ def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
         working_type=algo.working_type,
         price_protect=algo.price_protect,
         prevention=algo.prevention,
+        position_side=algo.position_side,
+        order_id=algo.order_id,
     )
     first_event = len(core.events)
     algo.child_type = child_type
-    algo.child_id = core.last_order_id + 1
+    algo.child_id = algo.order_id or core.last_order_id + 1
     settle.set_algo_status(core, account, algo, "TRIGGERED")
     if core.dying_children:
         core.dying_children -= 1

@@ -98,11 +98,11 @@ class Core:
         self.events.append(AlgoChanged(algo.account, self.now, copy_algo(algo)))
 
     def tell_account(
-        self, account: Account, reason: str, change: Decimal, symbols: tuple[str, ...]
+        self, account: Account, reason: str, change: Decimal, changed: tuple[Position, ...]
     ) -> None:
-        """Record the wallet and the named positions as they are now."""
-        positions = tuple(copy_position(account.position(symbol)) for symbol in symbols)
-        marks = tuple(self.markets[symbol].mark for symbol in symbols)
+        """Record the wallet and the positions that changed as they are now."""
+        positions = tuple(copy_position(position) for position in changed)
+        marks = tuple(self.markets[position.symbol].mark for position in changed)
         self.events.append(
             AccountChanged(
                 account.name,

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import book, errors, freezing
-from sandbox.engine import algos, liquidation, margin, matching, orders, settle
+from sandbox import book, freezing
+from sandbox.engine import algos, liquidation, margin, matching, orders, settings, settle
 from sandbox.engine.core import Core, Fees
 from sandbox.engine.model import (
     Account,
     AlgoOrder,
-    ConfigChanged,
     Event,
     Order,
     Position,
 )
+from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO, money
 
@@ -47,9 +47,12 @@ class Engine:
 
     def thaw(self, state: bytes) -> None:
         """Put a frozen state back; prices, rules and the time stay as they are."""
-        markets, now = self.core.markets, self.core.now
-        self.core = freezing.thaw(state)
-        self.core.markets, self.core.now = markets, now
+        self.adopt(freezing.thaw(state))
+
+    def adopt(self, core: Core) -> None:
+        """Go on with another state; prices, rules and the time stay as they are."""
+        core.markets, core.now = self.core.markets, self.core.now
+        self.core = core
 
     def at(self, now: int) -> None:
         """Set the market time (ms)."""
@@ -61,14 +64,8 @@ class Engine:
 
     def exposure(self, symbol: str) -> int:
         """Sign of the net position of all accounts in ``symbol``."""
-        total = sum(
-            (
-                a.positions[symbol].amount
-                for a in self.core.accounts.values()
-                if symbol in a.positions
-            ),
-            ZERO,
-        )
+        held = (p.amount for a in self.core.accounts.values() for p in a.held(symbol))
+        total = sum(held, ZERO)
         return (total > 0) - (total < 0)
 
     def resting(self, symbol: str) -> book.Levels:
@@ -120,8 +117,7 @@ class Engine:
         core = self.core
         found = _triggers(core, symbol, "MARK_PRICE")
         for account in core.accounts.values():
-            position = account.positions.get(symbol)
-            if position is not None and position.amount:
+            for position in account.held(symbol):
                 found.append(margin.liquidation_price(core, account, position))
         return [level for level in found if level > 0]
 
@@ -130,23 +126,25 @@ class Engine:
         core = self.core
         core.markets[symbol].funding_rate = rate
         for account in core.accounts.values():
-            position = account.positions.get(symbol)
-            if position is None or not position.amount:
-                continue
-            payment = money(-position.amount * core.markets[symbol].mark * rate)
-            if not payment:
-                continue
-            if position.isolated:
-                position.isolated_wallet += payment
-            core.credit(account, "FUNDING_FEE", payment, symbol)
-            core.tell_account(account, "FUNDING_FEE", payment, (symbol,))
-            liquidation.check(core, account)
+            for position in account.held(symbol):
+                self._fund(account, position, rate)
 
-    def place(self, account: Account, request: orders.NewOrder) -> Order:
+    def _fund(self, account: Account, position: Position, rate: Decimal) -> None:
+        core, symbol = self.core, position.symbol
+        payment = money(-position.amount * core.markets[symbol].mark * rate)
+        if not payment:
+            return
+        if position.isolated:
+            position.isolated_wallet += payment
+        core.credit(account, "FUNDING_FEE", payment, symbol)
+        core.tell_account(account, "FUNDING_FEE", payment, (position,))
+        liquidation.check(core, account)
+
+    def place(self, account: Account, request: NewOrder) -> Order:
         """Accept an order or raise ``ExchangeError``."""
         return orders.place(self.core, account, request)
 
-    def place_algo(self, account: Account, request: algos.NewAlgo) -> AlgoOrder:
+    def place_algo(self, account: Account, request: NewAlgo) -> AlgoOrder:
         """Accept a conditional order or raise ``ExchangeError``."""
         return algos.place(self.core, account, request)
 
@@ -180,34 +178,16 @@ class Engine:
 
     def set_leverage(self, account: Account, symbol: str, leverage: int) -> Position:
         """Change the leverage of ``symbol``; the margin of an open position must allow it."""
-        market = self.core.market(symbol)
-        position = account.position(symbol)
-        if not 1 <= leverage <= market.instrument.brackets[0].leverage:
-            raise errors.BAD_LEVERAGE(leverage)
-        if position.amount:
-            if position.isolated and leverage < position.leverage:
-                raise errors.LEVERAGE_ISOLATED()
-            held = margin.notional(self.core, position)
-            if held > market.instrument.max_notional(leverage):
-                raise errors.OVER_POSITION()
-            more = held / leverage - held / position.leverage
-            if more > margin.available(self.core, account):
-                raise errors.LEVERAGE_NEEDS_MARGIN()
-        position.leverage = leverage
-        self.core.events.append(ConfigChanged(account.name, self.core.now, symbol, leverage))
-        return position
+        settings.set_leverage(self.core, account, symbol, leverage)
+        return account.position(symbol)
 
     def set_margin_type(self, account: Account, symbol: str, *, isolated: bool) -> None:
         """Change between cross and isolated margin while flat and without orders."""
-        self.core.market(symbol)
-        position = account.position(symbol)
-        if position.isolated == isolated:
-            raise errors.SAME_MARGIN_TYPE()
-        if position.amount:
-            raise errors.MARGIN_TYPE_POSITION()
-        if account.busy(symbol):
-            raise errors.MARGIN_TYPE_ORDERS()
-        position.isolated = isolated
+        settings.set_margin_type(self.core, account, symbol, isolated=isolated)
+
+    def set_hedge_mode(self, account: Account, *, hedge: bool) -> None:
+        """Change between one-way and hedge mode while flat and without orders."""
+        settings.set_hedge_mode(self.core, account, hedge=hedge)
 
 
 def _triggers(core: Core, symbol: str, working_type: str) -> list[Decimal]:

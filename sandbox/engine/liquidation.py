@@ -84,6 +84,7 @@ def _forced(
         time=core.now,
         update_time=core.now,
         orig_type="LIMIT",
+        position_side=position.side,
     )
     account.orders[order_id] = order
     core.tell_order(order, "NEW")

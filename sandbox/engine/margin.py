@@ -7,7 +7,7 @@ from decimal import Decimal
 from sandbox.engine.core import Core
 from sandbox.engine.model import Account, Order, Position, sign_of
 from sandbox.errors import NO_MARGIN, OVER_POSITION
-from sandbox.numbers import ONE, ZERO
+from sandbox.numbers import ZERO
 
 
 def notional(core: Core, position: Position) -> Decimal:
@@ -45,7 +45,7 @@ def order_margin(account: Account, order: Order) -> Decimal:
     """Margin that a resting limit order holds."""
     if order.reduce_only:
         return ZERO
-    position = account.position(order.symbol)
+    position = account.position(order.symbol, order.position_side)
     opened = opening_quantity(position, order.side, order.remaining)
     return opened * order.price / position.leverage
 
@@ -70,15 +70,19 @@ def available(core: Core, account: Account) -> Decimal:
 
 
 def require_margin(
-    core: Core, account: Account, symbol: str, side: str, quantity: Decimal, price: Decimal
+    core: Core,
+    account: Account,
+    position: Position,
+    side: str,
+    quantity: Decimal,
+    price: Decimal,
 ) -> None:
     """Refuse an order that the free margin (with its taker fee) or its bracket does not allow."""
-    position = account.position(symbol)
     opened = opening_quantity(position, side, quantity)
     if not opened:
         return
     cost = opened * price
-    market = core.market(symbol)
+    market = core.market(position.symbol)
     after = abs(position.amount + sign_of(side) * quantity) * price
     if after > market.instrument.max_notional(position.leverage):
         raise OVER_POSITION()
@@ -89,26 +93,33 @@ def require_margin(
 def liquidation_price(core: Core, account: Account, position: Position) -> Decimal:
     """Mark price at which the position is liquidated; 0 when there is none.
 
-    Binance FAQ b3c689c1f50a44cabb3a84e663b81d93, one-way mode:
-    LP = (WB − TMM1 + UPNL1 + cum − side × qty × EP) / (qty × MMR − side × qty).
-    The bracket is the one that the position falls in at LP (tried from the bracket at mark).
+    Binance FAQ b3c689c1f50a44cabb3a84e663b81d93:
+    LP = (WB − TMM1 + UPNL1 + Σ cum − Σ side × qty × EP) / (Σ qty × MMR − Σ side × qty),
+    summed over the position alone, or over the long and the short one of a symbol in hedge mode
+    with cross margin, which share the price. A bracket is the one that its position falls in at LP
+    (tried from the bracket at mark).
     """
     if not position.amount:
         return ZERO
-    side, quantity = (ONE if position.amount > 0 else -ONE), abs(position.amount)
-    balance = position.isolated_wallet
+    together, balance = [position], position.isolated_wallet
     if not position.isolated:
-        others = [p for p in account.positions.values() if not p.isolated and p is not position]
+        together = account.held(position.symbol)
+        others = [p for p in account.positions.values() if not p.isolated and p not in together]
         balance = account.cross_wallet
         balance += sum((unrealised(core, p) - maintenance(core, p) for p in others), ZERO)
+    balance -= sum((p.cost for p in together), ZERO)
     instrument = core.markets[position.symbol].instrument
-    bracket = instrument.bracket(notional(core, position))
+    sizes = [abs(p.amount) for p in together]
+    net = sum((p.amount for p in together), ZERO)
+    brackets = [instrument.bracket(notional(core, p)) for p in together]
     price = ZERO
     for _ in instrument.brackets:
-        denominator = quantity * bracket.ratio - side * quantity
-        price = (balance + bracket.cum - position.cost) / denominator
-        landed = instrument.bracket(max(ZERO, price) * quantity)
-        if landed is bracket:
+        rate = sum((q * b.ratio for q, b in zip(sizes, brackets, strict=True)), ZERO)
+        if rate == net:
+            return ZERO
+        price = (balance + sum((b.cum for b in brackets), ZERO)) / (rate - net)
+        landed = [instrument.bracket(max(ZERO, price) * size) for size in sizes]
+        if all(new is old for new, old in zip(landed, brackets, strict=True)):
             break
-        bracket = landed
+        brackets = landed
     return max(ZERO, price)

@@ -12,7 +12,8 @@ from decimal import Decimal
 from sandbox.book import PREVENTED, better_or_equal, by_priority, opposite, prevents, reached
 from sandbox.engine import settle
 from sandbox.engine.core import Core
-from sandbox.engine.model import Account, Market, NewOrder, Order
+from sandbox.engine.model import Account, Market, Order
+from sandbox.engine.requests import NewOrder
 from sandbox.numbers import ZERO
 
 

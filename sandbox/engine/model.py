@@ -14,11 +14,19 @@ STOP_TYPES = ("STOP", "STOP_MARKET")
 PROFIT_TYPES = ("TAKE_PROFIT", "TAKE_PROFIT_MARKET")
 TRAILING = "TRAILING_STOP_MARKET"
 CONDITIONAL_TYPES = (*STOP_TYPES, *PROFIT_TYPES, TRAILING)
+# Of a position in one-way mode, and of the two in hedge mode.
+BOTH, LONG, SHORT = "BOTH", "LONG", "SHORT"
+POSITION_SIDES = (BOTH, LONG, SHORT)
 
 
 def sign_of(side: str) -> int:
     """+1 for BUY, −1 for SELL."""
     return 1 if side == "BUY" else -1
+
+
+def closes(side: str, position_side: str) -> bool:
+    """Whether a ``side`` order on a position of hedge mode can only close it."""
+    return (side, position_side) in (("SELL", LONG), ("BUY", SHORT))
 
 
 @dataclass(slots=True)
@@ -49,6 +57,7 @@ class Order:
     good_till: int = 0
     prevention: str = "EXPIRE_MAKER"
     queued: int = 0
+    position_side: str = BOTH
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -73,7 +82,7 @@ class Order:
 
 @dataclass(slots=True)
 class AlgoOrder:
-    """A conditional order of the algo service."""
+    """A conditional order of the algo service, or (``order_id`` set) placed as an order."""
 
     account: str
     algo_id: int
@@ -103,6 +112,8 @@ class AlgoOrder:
     actual_quantity: Decimal = ZERO
     reject_reason: str = ""
     prevention: str = "EXPIRE_MAKER"
+    position_side: str = BOTH
+    order_id: int = 0
 
     @property
     def open(self) -> bool:
@@ -139,9 +150,14 @@ class AlgoOrder:
 
 @dataclass(slots=True)
 class Position:
-    """One-way position; ``cost`` = Σ signed quantity × price of what is open, exactly."""
+    """A position; ``cost`` = Σ signed quantity × price of what is open, exactly.
+
+    ``side`` is BOTH in one-way mode; in hedge mode a symbol has a LONG (amount never below 0) and a
+    SHORT one (never above 0).
+    """
 
     symbol: str
+    side: str = BOTH
     amount: Decimal = ZERO
     cost: Decimal = ZERO
     leverage: int = 20
@@ -178,6 +194,7 @@ class Fill:
     time: int
     opened: Decimal
     closed: Decimal
+    position_side: str = BOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +255,16 @@ class ConfigChanged:
     leverage: int
 
 
-Event = OrderChanged | AlgoChanged | AccountChanged | ConfigChanged | Income
+@dataclass(frozen=True, slots=True)
+class ModeChanged:
+    """An account changed between one-way and hedge mode."""
+
+    account: str
+    time: int
+    hedge: bool
+
+
+Event = OrderChanged | AlgoChanged | AccountChanged | ConfigChanged | ModeChanged | Income
 
 
 @dataclass(slots=True)
@@ -297,11 +323,12 @@ class Market:
 
 @dataclass(slots=True)
 class Account:
-    """One trading account in USDT margin, one-way mode."""
+    """One trading account in USDT margin, in one-way mode or (``hedge``) in hedge mode."""
 
     name: str
     wallet: Decimal = ZERO
-    positions: dict[str, Position] = field(default_factory=dict)
+    hedge: bool = False
+    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     open_orders: dict[int, Order] = field(default_factory=dict)
     algos: dict[int, AlgoOrder] = field(default_factory=dict)
@@ -309,12 +336,33 @@ class Account:
     fills: list[Fill] = field(default_factory=list)
     incomes: list[Income] = field(default_factory=list)
 
-    def position(self, symbol: str) -> Position:
-        """The position of ``symbol``, made flat when it was never touched."""
-        position = self.positions.get(symbol)
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The sides of a symbol's positions in the account's mode."""
+        return (LONG, SHORT) if self.hedge else (BOTH,)
+
+    def position(self, symbol: str, side: str = "") -> Position:
+        """A position of ``symbol`` (the first one of the mode), made flat when never touched.
+
+        Leverage and margin type are the symbol's: a new side has those of the others.
+        """
+        key = (symbol, side or self.sides[0])
+        position = self.positions.get(key)
         if position is None:
-            position = self.positions[symbol] = Position(symbol)
+            like = next((p for p in self.positions.values() if p.symbol == symbol), None)
+            position = self.positions[key] = Position(symbol, key[1])
+            if like is not None:
+                position.leverage, position.isolated = like.leverage, like.isolated
         return position
+
+    def positions_of(self, symbol: str) -> list[Position]:
+        """The positions that ``symbol`` has in the account's mode, flat ones too."""
+        return [self.position(symbol, side) for side in self.sides]
+
+    def held(self, symbol: str) -> list[Position]:
+        """The positions of ``symbol`` that are not flat."""
+        found = (self.positions.get((symbol, side)) for side in self.sides)
+        return [position for position in found if position is not None and position.amount]
 
     @property
     def cross_wallet(self) -> Decimal:
@@ -324,30 +372,8 @@ class Account:
 
     def busy(self, symbol: str) -> bool:
         """Whether the path of ``symbol``'s price matters to this account."""
-        position = self.positions.get(symbol)
-        if position is not None and position.amount:
+        if self.held(symbol):
             return True
         return any(o.symbol == symbol for o in self.open_orders.values()) or any(
             a.symbol == symbol for a in self.open_algos.values()
         )
-
-
-@dataclass(frozen=True, slots=True)
-class NewOrder:
-    """A request for an order; ``price`` is 0 for MARKET."""
-
-    symbol: str
-    side: str
-    type: str
-    quantity: Decimal
-    price: Decimal = ZERO
-    tif: str = "GTC"
-    reduce_only: bool = False
-    client_id: str = ""
-    close_position: bool = False
-    algo_id: int = 0
-    orig_type: str = ""
-    stop_price: Decimal = ZERO
-    working_type: str = "CONTRACT_PRICE"
-    price_protect: bool = False
-    prevention: str = "EXPIRE_MAKER"

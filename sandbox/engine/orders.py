@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from sandbox import errors
 from sandbox.engine import filters, margin, matching, settle
 from sandbox.engine.core import Core
-from sandbox.engine.model import Account, Market, NewOrder, Order, sign_of
+from sandbox.engine.model import Account, Market, Order, Position, closes, sign_of
+from sandbox.engine.requests import NewOrder
 
 
 def place(core: Core, account: Account, request: NewOrder) -> Order:
     """Accept an order and trade what the market gives at once, or raise its refusal."""
     market = core.market(request.symbol)
-    position = account.position(request.symbol)
+    require_position_side(account, request.position_side)
+    if closes(request.side, request.position_side):
+        request = replace(request, reduce_only=True)
+    position = account.position(request.symbol, request.position_side)
     if not market.instrument.accepts(reducing=request.reduce_only):
         raise errors.SYMBOL_STATUS()
     _check_filters(market, request)
     if not request.algo_id:
         require_free_client_id(account, request.client_id)
-    quantity = request.quantity
-    if request.reduce_only:
-        if position.amount * sign_of(request.side) >= 0:
-            raise errors.REDUCE_ONLY()
-        quantity = min(quantity, abs(position.amount))
+    quantity = _quantity(account, position, request)
     reference = request.price or market.best(request.side)
     if not request.reduce_only:
-        margin.require_margin(core, account, request.symbol, request.side, quantity, reference)
+        margin.require_margin(core, account, position, request.side, quantity, reference)
     if len(account.open_orders) >= market.instrument.max_orders:
         raise errors.MAX_ORDERS()
     worst = request.price if request.type == "LIMIT" else market.best(request.side)
@@ -39,6 +40,27 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
     if order.open and (request.tif == "IOC" or request.type == "MARKET"):
         settle.end_order(core, account, order, "EXPIRED")
     return order
+
+
+def _quantity(account: Account, position: Position, request: NewOrder) -> Decimal:
+    """What of an order may trade: a reduce-only one never more than there is to close.
+
+    In one-way mode it shrinks to the position; in hedge mode too large a closing order is refused.
+    """
+    if not request.reduce_only:
+        return request.quantity
+    held = abs(position.amount)
+    if position.amount * sign_of(request.side) >= 0:
+        raise errors.REDUCE_ONLY()
+    if account.hedge and request.quantity > held and not request.algo_id:
+        raise errors.REDUCE_ONLY()
+    return min(request.quantity, held)
+
+
+def require_position_side(account: Account, side: str) -> None:
+    """−4061 unless ``side`` is one that the account's position mode has."""
+    if side not in account.sides:
+        raise errors.POSITION_SIDE()
 
 
 def require_free_client_id(account: Account, client_id: str) -> None:
@@ -61,7 +83,7 @@ def _check_filters(market: Market, request: NewOrder) -> None:
 
 def accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -> Order:
     """Take an order in, unchecked; it rests until something trades or ends it."""
-    order_id = core.next_order_id()
+    order_id = request.order_id or core.next_order_id()
     order = Order(
         account=account.name,
         order_id=order_id,
@@ -82,6 +104,7 @@ def accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -
         price_protect=request.price_protect,
         algo_id=request.algo_id,
         prevention=request.prevention,
+        position_side=request.position_side,
     )
     account.orders[order_id] = order
     account.open_orders[order_id] = order
@@ -125,10 +148,13 @@ def amend(
     if quantity <= order.filled:
         settle.end_order(core, account, order, "CANCELED")
         return order
-    if not order.reduce_only:
+    position = account.position(order.symbol, order.position_side)
+    if order.reduce_only:
+        quantity = min(quantity, order.filled + abs(position.amount))
+    else:
         del account.open_orders[order.order_id]
         try:
-            margin.require_margin(core, account, order.symbol, order.side, quantity, price)
+            margin.require_margin(core, account, position, order.side, quantity, price)
         finally:
             account.open_orders[order.order_id] = order
     if price != order.price or quantity > order.quantity:

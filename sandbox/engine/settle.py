@@ -31,7 +31,7 @@ def fill_order(
 ) -> Fill:
     """Trade ``quantity`` of ``order`` at ``price``; ``fee`` replaces the commission."""
     account = core.accounts[order.account]
-    position = account.position(order.symbol)
+    position = account.position(order.symbol, order.position_side)
     change = _move_position(position, sign_of(order.side), quantity, price)
     if fee is None:
         fee = money(quantity * price * (core.fees.maker if maker else core.fees.taker))
@@ -59,9 +59,10 @@ def fill_order(
         core.now,
         change.opened,
         change.closed,
+        order.position_side,
     )
     account.fills.append(fill)
-    core.tell_account(account, "ORDER", ZERO, (order.symbol,))
+    core.tell_account(account, "ORDER", ZERO, (position,))
     core.tell_order(order, execution, fill)
     finish_algo(core, account, order)
     after_position_change(core, account, position, turned=bool(change.closed and change.opened))
@@ -137,16 +138,20 @@ def after_position_change(
         _shrink_reduce_only(core, account, position)
         return
     for algo in list(account.open_algos.values()):
-        if algo.symbol != position.symbol or not algo.close_position:
+        if not algo.close_position or not _concerns(algo, position):
             continue
         if sign_of(algo.side) * position.amount >= 0:
             set_algo_status(core, account, algo, "EXPIRED")
     _shrink_reduce_only(core, account, position)
 
 
+def _concerns(order: Order | AlgoOrder, position: Position) -> bool:
+    return order.symbol == position.symbol and order.position_side == position.side
+
+
 def _shrink_reduce_only(core: Core, account: Account, position: Position) -> None:
     for order in list(account.open_orders.values()):
-        if order.symbol != position.symbol or not order.reduce_only:
+        if not order.reduce_only or not _concerns(order, position):
             continue
         if sign_of(order.side) * position.amount >= 0:
             end_order(core, account, order, "EXPIRED")

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from sandbox import errors
+from sandbox.calls import Request
 from sandbox.feed import Feed
 from sandbox.spot.core import SpotCore
 from sandbox.spot.exchange import SpotExchange
@@ -24,6 +25,12 @@ class SpotCall:
     params: Params
     key_account: SpotAccount | None = None
     repeated: Mapping[str, tuple[str, ...]] | None = None
+
+    @classmethod
+    def of(cls, exchange: SpotExchange, request: Request, account: str) -> SpotCall:
+        """The call of a request that may be made by ``account`` (empty without a key)."""
+        caller = exchange.engine.core.accounts[account] if account else None
+        return cls(exchange, Params(request.values), caller, request.repeated or {})
 
     @property
     def account(self) -> SpotAccount:

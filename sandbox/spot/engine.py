@@ -49,9 +49,12 @@ class SpotEngine:
 
     def thaw(self, state: bytes) -> None:
         """Put a frozen state back; prices, rules and the time stay as they are."""
-        markets, now = self.core.markets, self.core.now
-        self.core = freezing.thaw(state)
-        self.core.markets, self.core.now = markets, now
+        self.adopt(freezing.thaw(state))
+
+    def adopt(self, core: SpotCore) -> None:
+        """Go on with another state; prices, rules and the time stay as they are."""
+        core.markets, core.now = self.core.markets, self.core.now
+        self.core = core
 
     def at(self, now: int) -> None:
         """Set the market time (ms)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.access import Credentials
 from sandbox.calls import Request
@@ -14,6 +14,7 @@ from sandbox.faults import MESSAGES_USER, Faults
 from sandbox.feed import Feed, Tick
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
+from sandbox.numbers import money_text
 from sandbox.spot import views
 from sandbox.spot.engine import SpotEngine
 from sandbox.spot.model import (
@@ -25,12 +26,8 @@ from sandbox.spot.model import (
 )
 from sandbox.spot.streams import SpotHub
 from sandbox.usdm.listen_keys import ListenKeys
-from sandbox.usdm.params import Params
 from sandbox.usdm.streams import Hub
 from sandbox.ws_api import Session
-
-if TYPE_CHECKING:
-    from sandbox.spot.call import SpotCall
 
 # Told as `balanceUpdate`: what comes and goes without an order.
 OUTSIDE = ("DEPOSIT", "DUST_OUT", "DUST_IN", "FOREIGN")
@@ -82,6 +79,7 @@ class SpotExchange:
     clock: Clock
     limits: Limits
     hub: SpotHub
+    make_call: Callable[[Any, Request, str], Any]
     users: UserStreams = field(default_factory=UserStreams)
     listen_keys: ListenKeys = field(default_factory=lambda: ListenKeys(0))
     faults: Faults = field(default_factory=Faults)
@@ -96,12 +94,9 @@ class SpotExchange:
         """Market time (ms)."""
         return self.engine.core.now
 
-    def call(self, request: Request, account: str) -> SpotCall:
+    def call(self, request: Request, account: str) -> Any:
         """What a handler works on."""
-        from sandbox.spot.call import SpotCall
-
-        caller = self.engine.core.accounts[account] if account else None
-        return SpotCall(self, Params(request.values), caller, request.repeated or {})
+        return self.make_call(self, request, account)
 
     async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
         """Tell a step of the market: user events first, then market data."""
@@ -175,7 +170,7 @@ def user_message(event: SpotEvent) -> dict[str, Any] | None:
                 "e": "balanceUpdate",
                 "E": event.time,
                 "a": event.asset,
-                "d": views.money_text(event.amount),
+                "d": money_text(event.amount),
                 "T": event.time,
             }
     return None

@@ -7,6 +7,7 @@ from typing import Any
 from sandbox import errors
 from sandbox.calls import Route, by_limit, names
 from sandbox.clock import wall_ms
+from sandbox.numbers import plain
 from sandbox.spot import market_views as views
 from sandbox.spot.call import SpotCall
 from sandbox.usdm import rest_market as usdm
@@ -73,8 +74,8 @@ def coins(call: SpotCall) -> list[Any]:
             "name": name,
             "depositAllEnable": False,
             "withdrawAllEnable": False,
-            "free": views.plain(account.free(name)),
-            "locked": views.plain(account.locked[name]),
+            "free": plain(account.free(name)),
+            "locked": plain(account.locked[name]),
             "freeze": "0",
             "withdrawing": "0",
             "ipoing": "0",

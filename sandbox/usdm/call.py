@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox import errors
-from sandbox.calls import KEY, PUBLIC, SIGNED, Route, by_limit, by_symbol, names
+from sandbox.calls import KEY, PUBLIC, SIGNED, Request, Route, by_limit, by_symbol, names
 from sandbox.engine.core import Core
 from sandbox.engine.model import Account
 from sandbox.feed import Feed
@@ -24,6 +24,12 @@ class Call:
     exchange: Exchange
     params: Params
     key_account: Account | None = None
+
+    @classmethod
+    def of(cls, exchange: Exchange, request: Request, account: str) -> Call:
+        """The call of a request that may be made by ``account`` (empty without a key)."""
+        caller = exchange.engine.core.accounts[account] if account else None
+        return cls(exchange, Params(request.values), caller)
 
     @property
     def account(self) -> Account:

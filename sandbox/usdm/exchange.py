@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.access import Credentials
 from sandbox.calls import Request
@@ -23,13 +23,9 @@ from sandbox.faults import Faults
 from sandbox.feed import Feed, Tick
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
-from sandbox.usdm import views
+from sandbox.usdm import old_orders, views
 from sandbox.usdm.listen_keys import ListenKeys
-from sandbox.usdm.params import Params
 from sandbox.usdm.streams import Hub
-
-if TYPE_CHECKING:
-    from sandbox.usdm.call import Call
 
 
 @dataclass(slots=True)
@@ -43,6 +39,7 @@ class Exchange:
     clock: Clock
     limits: Limits
     hub: Hub
+    make_call: Callable[[Any, Request, str], Any]
     listen_keys: ListenKeys
     faults: Faults = field(default_factory=Faults)
     requests: int = 0
@@ -117,12 +114,9 @@ class Exchange:
         self.background.add(task)
         task.add_done_callback(self.background.discard)
 
-    def call(self, request: Request, account: str) -> Call:
+    def call(self, request: Request, account: str) -> Any:
         """What a handler works on."""
-        from sandbox.usdm.call import Call
-
-        caller = self.engine.core.accounts[account] if account else None
-        return Call(self, Params(request.values), caller)
+        return self.make_call(self, request, account)
 
     def audience_changed(self) -> None:
         """Let a clock in lockstep know whether anybody listens."""
@@ -137,6 +131,8 @@ def user_messages(event: Event) -> list[dict[str, Any]]:
             lite = [views.trade_lite(event, fill)] if fill is not None else []
             return [*lite, views.order_update(event)]
         case AlgoChanged():
+            if event.algo.order_id:
+                return old_orders.messages(event)
             return [views.algo_update(event.algo, event.time)]
         case AccountChanged():
             return [views.account_update(event)]

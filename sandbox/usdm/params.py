@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from sandbox import errors
 from sandbox.book import PREVENTIONS
-from sandbox.engine.algos import NewAlgo
-from sandbox.engine.model import CONDITIONAL_TYPES, TRAILING, NewOrder
+from sandbox.engine.model import BOTH, CONDITIONAL_TYPES, POSITION_SIDES, TRAILING
+from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.numbers import ZERO
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
@@ -26,6 +26,10 @@ class Params:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
+
+    def renamed(self, names: Mapping[str, str], **more: str) -> Params:
+        """The same parameters under other names, and some more."""
+        return Params({names.get(name, name): v for name, v in self._values.items()} | more)
 
     def text(self, name: str) -> str | None:
         """The value, None when it is absent or empty."""
@@ -105,8 +109,13 @@ def _side(params: Params) -> str:
     side = params.need("side")
     if side not in ("BUY", "SELL"):
         raise errors.BAD_SIDE()
-    if params.text("positionSide") not in (None, "BOTH"):
-        raise errors.POSITION_SIDE()
+    return side
+
+
+def _position_side(params: Params) -> str:
+    side = params.text("positionSide") or BOTH
+    if side not in POSITION_SIDES:
+        raise errors.BAD_POSITION_SIDE()
     return side
 
 
@@ -152,6 +161,7 @@ def new_order(params: Params) -> NewOrder:
         reduce_only=params.flag("reduceOnly"),
         client_id=_client_id(params, "newClientOrderId"),
         prevention=params.choice("selfTradePreventionMode", PREVENTIONS[0], PREVENTIONS),
+        position_side=_position_side(params),
     )
 
 
@@ -187,6 +197,7 @@ def new_algo(params: Params) -> NewAlgo:
         activate_price=params.amount("activatePrice"),
         callback_rate=params.amount("callbackRate"),
         prevention=params.choice("selfTradePreventionMode", PREVENTIONS[0], PREVENTIONS),
+        position_side=_position_side(params),
     )
 
 

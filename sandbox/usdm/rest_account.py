@@ -33,7 +33,7 @@ def balance(call: Call) -> list[Any]:
 def _positions(call: Call) -> list[Position]:
     symbol = call.params.text("symbol")
     symbols = [call.core.market(symbol).instrument.symbol] if symbol else list(call.core.markets)
-    return [call.account.position(name) for name in symbols]
+    return [position for name in symbols for position in call.account.positions_of(name)]
 
 
 def position_risk_v3(call: Call) -> list[Any]:
@@ -74,17 +74,16 @@ def set_margin_type(call: Call) -> dict[str, Any]:
 
 
 def get_position_mode(call: Call) -> dict[str, Any]:
-    """`GET /positionSide/dual`: always one-way."""
-    del call
-    return {"dualSidePosition": False}
+    """`GET /positionSide/dual`."""
+    return {"dualSidePosition": call.account.hedge}
 
 
 def set_position_mode(call: Call) -> dict[str, Any]:
-    """`POST /positionSide/dual`: one-way is what there is."""
+    """`POST /positionSide/dual`."""
     call.params.need("dualSidePosition")
-    if call.params.flag("dualSidePosition"):
-        raise errors.HEDGE_UNSUPPORTED()
-    raise errors.SAME_POSITION_SIDE()
+    hedge = call.params.flag("dualSidePosition")
+    call.exchange.engine.set_hedge_mode(call.account, hedge=hedge)
+    return {"code": 200, "msg": "success"}
 
 
 def multi_assets(call: Call) -> dict[str, Any]:
@@ -95,13 +94,12 @@ def multi_assets(call: Call) -> dict[str, Any]:
 
 def account_config(call: Call) -> dict[str, Any]:
     """`GET /accountConfig`."""
-    del call
     return {
         "feeTier": 0,
         "canTrade": True,
         "canDeposit": True,
         "canWithdraw": True,
-        "dualSidePosition": False,
+        "dualSidePosition": call.account.hedge,
         "updateTime": 0,
         "multiAssetsMargin": False,
         "tradeGroupId": -1,
@@ -121,6 +119,7 @@ def symbol_config(call: Call) -> list[Any]:
             ),
         }
         for position in _positions(call)
+        if position.side == call.account.sides[0]
     ]
 
 

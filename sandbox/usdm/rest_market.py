@@ -173,7 +173,7 @@ def funding_rate(call: Call) -> list[Any]:
 def open_interest(call: Call) -> dict[str, Any]:
     """`GET /openInterest`: what this exchange's own accounts hold."""
     symbol = call.feed(call.params.symbol()).symbol
-    held = [a.position(symbol).amount for a in call.core.accounts.values()]
+    held = [p.amount for a in call.core.accounts.values() for p in a.held(symbol)]
     total = sum(abs(amount) for amount in held)
     return {"openInterest": str(total), "symbol": symbol, "time": call.exchange.now}
 

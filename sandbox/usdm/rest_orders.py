@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -22,19 +23,27 @@ ALL_DONE = {"code": 200, "msg": "The operation of cancel all open order is done.
 
 def place_order(call: Call) -> dict[str, Any]:
     """`POST /order`."""
-    return _place(call, call.params)
+    return place(call, call.params)
 
 
-def _place(call: Call, params: Params) -> dict[str, Any]:
+def place(call: Call, params: Params) -> dict[str, Any]:
+    """Place an order, of `/order` or of a batch."""
     kind = params.text("newOrderRespType") or "ACK"
     if kind not in ("ACK", "RESULT"):
         raise errors.BAD_VALUE("newOrderRespType")
+    refuse_reduce_only(call, params)
     order = call.exchange.engine.place(call.account, new_order(params))
     if kind == "ACK" and order.status != "NEW":
         # An acknowledgement tells the order as it was accepted, before it traded.
         order = copy.copy(order)
         order.status, order.filled, order.quote = "NEW", ZERO, ZERO
     return views.order_answer(order)
+
+
+def refuse_reduce_only(call: Call, params: Params) -> None:
+    """−1106 for ``reduceOnly`` in hedge mode, where the position side tells what closes."""
+    if call.account.hedge and params.text("reduceOnly") is not None:
+        raise errors.NOT_REQUIRED("reduceonly")
 
 
 def test_order(call: Call) -> dict[str, Any]:
@@ -108,12 +117,19 @@ def _text(value: object) -> str:
 
 def place_batch(call: Call) -> list[Any]:
     """`POST /batchOrders`: each order by itself, refusals in their place."""
-    return [_one(lambda row=row: _place(call, row)) for row in _batch(call, ORDER_KNOWN)]
+    return each(call, ORDER_KNOWN, place)
 
 
 def amend_batch(call: Call) -> list[Any]:
     """`PUT /batchOrders`."""
-    return [_one(lambda row=row: _amend(call, row)) for row in _batch(call, AMEND_KNOWN)]
+    return each(call, AMEND_KNOWN, _amend)
+
+
+def each(
+    call: Call, known: frozenset[str], action: Callable[[Call, Params], dict[str, Any]]
+) -> list[Any]:
+    """Do the same with each row of a batch; a refusal stands in its place."""
+    return [_one(lambda row=row: action(call, row)) for row in _batch(call, known)]
 
 
 def _one(action: Any) -> dict[str, Any]:
@@ -208,6 +224,7 @@ def user_trades(call: Call) -> list[Any]:
 
 def place_algo(call: Call) -> dict[str, Any]:
     """`POST /algoOrder`."""
+    refuse_reduce_only(call, call.params)
     algo = call.exchange.engine.place_algo(call.account, new_algo(call.params))
     return views.algo_view(algo)
 

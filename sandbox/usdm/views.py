@@ -55,7 +55,7 @@ def order_answer(order: Order) -> Json:
         "reduceOnly": order.reduce_only,
         "closePosition": order.close_position,
         "side": order.side,
-        "positionSide": "BOTH",
+        "positionSide": order.position_side,
         "stopPrice": plain(order.stop_price),
         "workingType": order.working_type,
         "priceProtect": order.price_protect,
@@ -96,7 +96,7 @@ def order_update(event: OrderChanged) -> Json:
         "R": order.reduce_only,
         "wt": order.working_type,
         "ot": order.orig_type,
-        "ps": "BOTH",
+        "ps": order.position_side,
         "cp": order.close_position,
         "pP": order.price_protect,
         "si": 0,
@@ -141,7 +141,7 @@ def account_update(event: AccountChanged) -> Json:
             "up": money_text(position.unrealised(mark)),
             "mt": "isolated" if position.isolated else "cross",
             "iw": money_text(position.isolated_wallet),
-            "ps": "BOTH",
+            "ps": position.side,
         }
         for position, mark in zip(event.positions, event.marks, strict=True)
     ]
@@ -165,7 +165,7 @@ def algo_view(algo: AlgoOrder) -> Json:
         "orderType": algo.type,
         "symbol": algo.symbol,
         "side": algo.side,
-        "positionSide": "BOTH",
+        "positionSide": algo.position_side,
         "timeInForce": algo.tif,
         "quantity": plain(algo.quantity),
         "algoStatus": algo.status,
@@ -205,7 +205,7 @@ def algo_update(algo: AlgoOrder, time: int) -> Json:
         "o": algo.type,
         "s": algo.symbol,
         "S": algo.side,
-        "ps": "BOTH",
+        "ps": algo.position_side,
         "f": algo.tif,
         "q": plain(algo.quantity),
         "X": algo.status,
@@ -247,7 +247,7 @@ def fill_view(fill: Fill) -> Json:
         "commission": plain(fill.fee),
         "commissionAsset": ASSET,
         "time": fill.time,
-        "positionSide": "BOTH",
+        "positionSide": fill.position_side,
         "buyer": fill.side == "BUY",
         "maker": fill.maker,
     }
@@ -275,7 +275,7 @@ def position_risk(core: Core, account: Account, position: Position) -> Json:
     initial = margin.initial(core, position)
     return {
         "symbol": position.symbol,
-        "positionSide": "BOTH",
+        "positionSide": position.side,
         "positionAmt": plain(amount),
         "entryPrice": price_text(position.entry_price),
         "breakEvenPrice": price_text(position.entry_price),
@@ -347,7 +347,7 @@ def account_view(core: Core, account: Account, version: int) -> Json:
     asset = {name[0].lower() + name[1:]: money_text(value) for name, value in totals.items()}
     shown = held
     if version == 2:
-        shown = [account.position(symbol) for symbol in core.markets]
+        shown = [p for symbol in core.markets for p in account.positions_of(symbol)]
     return {
         "feeTier": 0,
         "canTrade": True,

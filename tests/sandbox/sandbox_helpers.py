@@ -17,8 +17,8 @@ import ccxt.pro as ccxt_pro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.engine.algos import NewAlgo
-from sandbox.engine.model import AlgoChanged, Event, NewOrder, OrderChanged
+from sandbox.engine.model import AlgoChanged, Event, OrderChanged
+from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.signing import sign
 
 D = Decimal

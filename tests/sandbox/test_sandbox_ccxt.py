@@ -172,6 +172,6 @@ async def test_refusals_carry_the_numeric_code(exchange: Any) -> None:
         await exchange.create_order(BTC, "market", "sell", 0.01, None, {"reduceOnly": True})
     with pytest.raises(ccxt.ExchangeError, match="-2011"):
         await exchange.cancel_order("123", BTC)
-    with pytest.raises(ccxt.ExchangeError, match="-4084"):
-        await exchange.set_position_mode(True)
+    with pytest.raises(ccxt.ExchangeError, match="-4059"):
+        await exchange.set_position_mode(False)
     assert (await exchange.fetch_position_mode())["hedged"] is False

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from sandbox_helpers import limit, market, stop, told
 
-from sandbox.engine.algos import NewAlgo
 from sandbox.engine.engine import Engine
 from sandbox.engine.model import Account
+from sandbox.engine.requests import NewAlgo
 from sandbox.errors import ExchangeError
 
 D = Decimal

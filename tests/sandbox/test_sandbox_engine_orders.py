@@ -8,8 +8,9 @@ import pytest
 from sandbox_helpers import limit, market, told
 
 from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account, NewOrder
+from sandbox.engine.model import Account
 from sandbox.engine.orders import find
+from sandbox.engine.requests import NewOrder
 from sandbox.errors import ExchangeError
 
 D = Decimal

@@ -321,6 +321,12 @@ async def test_foreign_hands_trade_cancel_and_change_settings(wire: Wire) -> Non
     await wire.rest.signed("POST", "/fapi/v1/algoOrder", **stop)
     await wire.fault("foreign_cancel", symbol="BTCUSDT")
     assert (await wire.rest.signed("GET", "/fapi/v1/openAlgoOrders"))[1] == []
+    await wire.fault("foreign_order", symbol="BTCUSDT", side="BUY", quantity="0.02")
+    await wire.fault("foreign_margin", symbol="BTCUSDT")
+    _, rows = await wire.rest.signed("GET", "/fapi/v1/symbolConfig", symbol="BTCUSDT")
+    assert rows[0]["marginType"] == "ISOLATED"
+    await wire.fault("foreign_mode")
+    assert (await wire.order())[1]["code"] == -4061
 
 
 async def test_funding_on_order_moves_the_wallet(wire: Wire) -> None:

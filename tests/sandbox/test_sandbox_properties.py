@@ -10,9 +10,9 @@ from sandbox_helpers import START
 
 from sandbox.audit import audit_tables
 from sandbox.engine import margin
-from sandbox.engine.algos import NewAlgo
 from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account, NewOrder
+from sandbox.engine.model import Account
+from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.errors import ExchangeError
 from sandbox.instruments import BUILT_IN
 from sandbox.ledger import TABLES, Ledger

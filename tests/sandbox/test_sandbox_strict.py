@@ -132,3 +132,71 @@ async def test_revived_stream_root_of_futures_carries_market_and_user_events(
             assert (update["e"], update["o"]["x"]) == ("ORDER_TRADE_UPDATE", "NEW")
             await socket.send_json({"method": "SUBSCRIBE", "params": ["btcusdt@trade"], "id": 1})
             assert await socket.receive_json(timeout=5) == {"result": None, "id": 1}
+
+
+STOP = {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET", "stopPrice": "98000"}
+OLD_TYPES = [
+    STOP | {"closePosition": "true", "newClientOrderId": "old-stop"},
+    STOP | {"type": "TAKE_PROFIT", "stopPrice": "103000", "price": "103100", "quantity": "0.01"},
+    {"symbol": "BTCUSDT", "side": "SELL", "type": "TRAILING_STOP_MARKET", "callbackRate": "2",
+     "quantity": "0.01", "reduceOnly": "true"},
+]  # fmt: skip
+
+
+async def test_conditional_types_on_order_are_refused_unless_the_switch_allows_them(
+    serving: Serving,
+) -> None:
+    entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+    for revived in (False, True):
+        async with serving(retired=revived) as server, aiohttp.ClientSession() as session:
+            client = RestClient(session, server.url)
+            await client.signed("POST", "/fapi/v1/order", **entry)
+            answers = [
+                (await client.signed("POST", "/fapi/v1/order", **order))[1] for order in OLD_TYPES
+            ]
+            if not revived:
+                assert [answer["code"] for answer in answers] == [-4120] * 3
+                continue
+            wanted = ["STOP_MARKET", "TAKE_PROFIT", "TRAILING_STOP_MARKET"]
+            assert [answer["type"] for answer in answers] == wanted
+            _, rows = await client.signed("GET", "/fapi/v1/openOrders", symbol="BTCUSDT")
+            assert {row["orderId"] for row in rows} == {answer["orderId"] for answer in answers}
+            assert (await client.signed("GET", "/fapi/v1/openAlgoOrders"))[1] == []
+            ident = answers[1]["orderId"]
+            _, gone = await client.signed(
+                "DELETE", "/fapi/v1/order", symbol="BTCUSDT", orderId=ident
+            )
+            assert (gone["status"], gone["orderId"]) == ("CANCELED", ident)
+            await client.signed("DELETE", "/fapi/v1/allOpenOrders", symbol="BTCUSDT")
+            assert (await client.signed("GET", "/fapi/v1/openOrders"))[1] == []
+            _, rows = await client.signed("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")
+            assert [row["status"] for row in rows] == ["FILLED"] + ["CANCELED"] * 3
+
+
+async def test_old_stop_keeps_its_order_id_when_it_fires(serving: Serving) -> None:
+    async with serving(retired=True) as server, aiohttp.ClientSession() as session:
+        client = RestClient(session, server.url)
+        entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+        await client.signed("POST", "/fapi/v1/order", **entry)
+        _, answer = await client.plain("POST", "/fapi/v1/listenKey")
+        url = f"{server.url.replace('http', 'ws')}/private/ws?listenKey={answer['listenKey']}"
+        async with session.ws_connect(url) as socket:
+            _, placed = await client.signed("POST", "/fapi/v1/order", **OLD_TYPES[0])
+            jump = {"kind": "price_jump", "symbol": "BTCUSDT", "price": "97000"}
+            await session.post(server.url + "/sandbox/fault", json=jump)
+            heard = [await socket.receive_json(timeout=5) for _ in range(6)]
+        orders = [m["o"] for m in heard if m["e"] == "ORDER_TRADE_UPDATE"]
+        assert [(o["x"], o["o"], o["ot"]) for o in orders] == [
+            ("NEW", "STOP_MARKET", "STOP_MARKET"),
+            ("EXPIRED", "STOP_MARKET", "STOP_MARKET"),
+            ("NEW", "MARKET", "STOP_MARKET"),
+            ("TRADE", "MARKET", "STOP_MARKET"),
+        ]
+        assert {o["i"] for o in orders} == {placed["orderId"]}
+        assert {o["c"] for o in orders} == {"old-stop"}
+        _, found = await client.signed(
+            "GET", "/fapi/v1/order", symbol="BTCUSDT", origClientOrderId="old-stop"
+        )
+        assert (found["status"], found["type"], found["origType"]) == (
+            "FILLED", "MARKET", "STOP_MARKET",
+        )  # fmt: skip

@@ -11,14 +11,18 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_helpers import MINUTE, START, RestClient, limit, market
+from sandbox_helpers import MINUTE, START, RestClient, limit, market, stop
 
 from sandbox.accounts import read_accounts
 from sandbox.audit import audit_ledger
 from sandbox.audit_join import audit_join
 from sandbox.engine.engine import Engine
 from sandbox.engine.model import Account
+from sandbox.engine.requests import NewAlgo
+from sandbox.faults import Fault
+from sandbox.instruments import BUILT_IN
 from sandbox.server import SandboxServer
+from sandbox.state import TABLES, EngineRecord
 from trading.errors import DataError, SettingsError
 
 D = Decimal
@@ -59,16 +63,98 @@ async def test_orders_and_positions_survive_a_restart(serving: Serving, tmp_path
     assert (report.fills, report.round_trips) == (2, 1)
 
 
-async def test_state_that_is_older_by_design_loses_the_last_seconds(
+async def kill(server: SandboxServer) -> None:
+    """End a server as a kill would: what is not saved by now is lost."""
+    server.state.save = lambda: None  # type: ignore[method-assign]
+    await server.stop()
+
+
+async def test_kill_loses_nothing_or_by_choice_what_came_after_the_last_save(
     serving: Serving, tmp_path: Path
 ) -> None:
-    state = tmp_path / "state.sqlite"
-    async with serving(state=state, state_every=1000.0) as server:
-        await ask(server, "POST", "/fapi/v1/order", **ORDER)
-        with closing(sqlite3.connect(state)) as saved:
-            assert saved.execute("select count(*) from state").fetchone() == (5,) or (
-                saved.execute("select count(*) from state").fetchone() == (0,)
+    for every, left in ((0.0, "0.01"), (1000.0, "0")):
+        files = {"state": tmp_path / f"{every}.sqlite", "state_every": every}
+        async with serving(**files) as server:
+            server.state.save()
+            await ask(server, "POST", "/fapi/v1/order", **ORDER)
+            await kill(server)
+        async with serving(**files) as server:
+            (row,) = await ask(server, "GET", "/fapi/v2/positionRisk", symbol="BTCUSDT")
+            assert row["positionAmt"] == left
+            assert len(await ask(server, "GET", "/fapi/v1/userTrades", symbol="BTCUSDT")) == (
+                1 if every == 0 else 0
             )
+
+
+async def test_save_writes_what_is_new_and_not_the_history(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving(venue="both", state=tmp_path / "state.sqlite") as server:
+        connection = server.state._connection
+        assert connection is not None
+        written = []
+        for _ in range(12):
+            before = connection.total_changes
+            await ask(server, "POST", "/fapi/v1/order", **ORDER)
+            written.append(connection.total_changes - before)
+        # The order, its fill, its fee; of what there was before nothing.
+        assert len(set(written[1:])) == 1
+        assert written[-1] < 12
+
+
+async def test_rolled_back_state_is_what_a_restart_finds(serving: Serving, tmp_path: Path) -> None:
+    files = {"state": tmp_path / "state.sqlite"}
+    async with serving(**files) as server:
+        await ask(server, "POST", "/fapi/v1/order", **ORDER)
+        await server.mischief.strike(Fault("checkpoint"))
+        for _ in range(3):
+            await ask(server, "POST", "/fapi/v1/order", **ORDER)
+        await server.mischief.strike(Fault("restart", seconds=0.0, rollback=True))
+    async with serving(**files) as server:
+        (row,) = await ask(server, "GET", "/fapi/v2/positionRisk", symbol="BTCUSDT")
+        assert row["positionAmt"] == "0.01"
+        assert len(await ask(server, "GET", "/fapi/v1/allOrders", symbol="BTCUSDT")) == 1
+
+
+def reloaded(engine: Engine, record: EngineRecord, connection: sqlite3.Connection) -> Account:
+    """Save, load the file into another engine, and give the account that it has then."""
+    head = record.save(connection)
+    other = Engine(BUILT_IN.values())
+    EngineRecord("usdm", other).load(connection, head, engine.core.now)
+    assert other.core.last_order_id == engine.core.last_order_id
+    assert other.core.events == engine.core.events
+    return other.core.accounts["main"]
+
+
+def test_what_is_loaded_is_what_was_saved_after_every_step(
+    engine: Engine, account: Account
+) -> None:
+    trailing = NewAlgo("BTCUSDT", "SELL", "TRAILING_STOP_MARKET", D("0.01"), callback_rate=D(1))
+    steps: list[Callable[[], object]] = [
+        lambda: engine.place(account, market("BUY", "0.020")),
+        lambda: engine.place(account, limit("BUY", "0.010", "99000.0")),
+        lambda: engine.place_algo(account, stop("SELL", "98000.0")),
+        lambda: engine.place_algo(account, trailing),
+        lambda: engine.on_price("BTCUSDT", D("100500.0")),
+        lambda: engine.amend(
+            account, next(iter(account.open_orders.values())), D("0.010"), D("99100.0")
+        ),
+        lambda: engine.on_price("BTCUSDT", D("99000.0")),
+        lambda: engine.apply_funding("BTCUSDT", D("0.0001")),
+        lambda: engine.on_price("BTCUSDT", D("97000.0")),
+    ]
+    record = EngineRecord("usdm", engine)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(TABLES)
+        for step in steps:
+            step()
+            loaded = reloaded(engine, record, connection)
+            assert loaded == account
+            for ident, order in loaded.open_orders.items():
+                assert order is loaded.orders[ident]
+            engine.take_events()
+    assert not account.open_orders
+    assert not account.open_algos
 
 
 async def test_state_file_of_something_else_is_refused(serving: Serving, tmp_path: Path) -> None:

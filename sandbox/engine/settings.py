@@ -1,0 +1,61 @@
+"""What an account sets before it trades: leverage, margin type, position mode."""
+
+from __future__ import annotations
+
+from sandbox import errors
+from sandbox.engine import margin
+from sandbox.engine.core import Core
+from sandbox.engine.model import Account, ConfigChanged, ModeChanged
+from sandbox.numbers import ZERO
+
+
+def set_leverage(core: Core, account: Account, symbol: str, leverage: int) -> None:
+    """Change the leverage of ``symbol``; the margin of an open position must allow it."""
+    market = core.market(symbol)
+    positions = account.positions_of(symbol)
+    if not 1 <= leverage <= market.instrument.brackets[0].leverage:
+        raise errors.BAD_LEVERAGE(leverage)
+    held = [position for position in positions if position.amount]
+    if any(position.isolated and leverage < position.leverage for position in held):
+        raise errors.LEVERAGE_ISOLATED()
+    more = ZERO
+    for position in held:
+        size = margin.notional(core, position)
+        if size > market.instrument.max_notional(leverage):
+            raise errors.OVER_POSITION()
+        more += size / leverage - size / position.leverage
+    if held and more > margin.available(core, account):
+        raise errors.LEVERAGE_NEEDS_MARGIN()
+    for position in positions:
+        position.leverage = leverage
+    core.events.append(ConfigChanged(account.name, core.now, symbol, leverage))
+
+
+def set_margin_type(core: Core, account: Account, symbol: str, *, isolated: bool) -> None:
+    """Change between cross and isolated margin while flat and without orders."""
+    core.market(symbol)
+    positions = account.positions_of(symbol)
+    if positions[0].isolated == isolated:
+        raise errors.SAME_MARGIN_TYPE()
+    if any(position.amount for position in positions):
+        raise errors.MARGIN_TYPE_POSITION()
+    if account.busy(symbol):
+        raise errors.MARGIN_TYPE_ORDERS()
+    for position in positions:
+        position.isolated = isolated
+
+
+def set_hedge_mode(core: Core, account: Account, *, hedge: bool) -> None:
+    """Change the position mode of all symbols while flat and without orders."""
+    if account.hedge == hedge:
+        raise errors.SAME_POSITION_SIDE()
+    if account.open_orders or account.open_algos:
+        raise errors.POSITION_MODE_ORDERS()
+    if any(position.amount for position in account.positions.values()):
+        raise errors.POSITION_MODE_POSITION()
+    account.hedge = hedge
+    for position in list(account.positions.values()):
+        # The sides of the other mode take over leverage and margin type.
+        for other in account.positions_of(position.symbol):
+            other.leverage, other.isolated = position.leverage, position.isolated
+    core.events.append(ModeChanged(account.name, core.now, hedge))

@@ -1,0 +1,82 @@
+"""What of an engine's state only grows, told apart from the rest: a save writes what is new.
+
+Orders, conditional orders and order lists change until they have ended, and never afterwards; fills
+and incomes never change. All else (balances, positions, counters) is small and is the head.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+# Fields of an account: id -> what changes until it has ended.
+CHANGING = ("orders", "algos", "lists")
+# id -> the same objects while they are open.
+OPEN = {"open_orders": "orders", "open_algos": "algos"}
+GROWING = ("fills", "incomes")
+ENDED = frozenset(
+    {"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "FINISHED", "ALL_DONE"}
+)
+Row = tuple[str, int, Any]
+
+
+@dataclass(slots=True)
+class Mark:
+    """How many of an account's histories are saved, and which of them can still change."""
+
+    reached: dict[str, int] = field(default_factory=dict)
+    live: dict[str, list[int]] = field(default_factory=dict)
+
+
+def head(core: Any) -> Any:
+    """A copy of an engine's state without markets and histories; what is open stands as ids."""
+    accounts = {name: _account_head(account) for name, account in core.accounts.items()}
+    return dataclasses.replace(core, accounts=accounts, markets={})
+
+
+def _account_head(account: Any) -> Any:
+    empty: dict[str, Any] = {name: {} for name in CHANGING if hasattr(account, name)}
+    empty |= {name: [] for name in GROWING if hasattr(account, name)}
+    opened = {
+        name: dict.fromkeys(getattr(account, name)) for name in OPEN if hasattr(account, name)
+    }
+    return dataclasses.replace(account, **empty, **opened)
+
+
+def changed(account: Any, mark: Mark) -> tuple[list[Row], Mark]:
+    """Rows (history, id, object) added or open to change since ``mark``, and the new mark."""
+    rows: list[Row] = []
+    new = Mark()
+    for name in CHANGING:
+        found = getattr(account, name, None)
+        if found is None:
+            continue
+        fresh = list(islice(reversed(found), len(found) - mark.reached.get(name, 0)))
+        touched = [*mark.live.get(name, ()), *reversed(fresh)]
+        rows += [(name, ident, found[ident]) for ident in touched]
+        new.reached[name] = len(found)
+        new.live[name] = [ident for ident in touched if found[ident].status not in ENDED]
+    for name in GROWING:
+        history = getattr(account, name, None)
+        if history is None:
+            continue
+        reached = mark.reached.get(name, 0)
+        rows += [(name, number, history[number]) for number in range(reached, len(history))]
+        new.reached[name] = len(history)
+    return rows, new
+
+
+def restore(account: Any, rows: Iterable[Row]) -> None:
+    """Put an account's rows (in the order of their ids) back into its head."""
+    for name, ident, value in rows:
+        if name in GROWING:
+            getattr(account, name).append(value)
+        else:
+            getattr(account, name)[ident] = value
+    for name, source in OPEN.items():
+        opened = getattr(account, name, None)
+        if opened is not None:
+            opened.update({ident: getattr(account, source)[ident] for ident in opened})

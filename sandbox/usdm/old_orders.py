@@ -1,0 +1,49 @@
+"""How a conditional order showed itself while it was an order like any other (until 2025-12-09)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.engine.model import AlgoChanged, AlgoOrder, Order, OrderChanged
+from sandbox.usdm import views
+
+# What the order's user heard of each change; a trigger ends the order that waited.
+TOLD = {"NEW": "NEW", "TRIGGERING": "EXPIRED", "CANCELED": "CANCELED", "EXPIRED": "EXPIRED"}
+STATUS = {"NEW": "NEW", "CANCELED": "CANCELED"}
+
+
+def as_order(algo: AlgoOrder) -> Order:
+    """The conditional order as an order of its type."""
+    return Order(
+        account=algo.account,
+        order_id=algo.order_id,
+        client_id=algo.client_id,
+        symbol=algo.symbol,
+        side=algo.side,
+        type=algo.type,
+        tif=algo.tif,
+        price=algo.price,
+        quantity=algo.quantity,
+        reduce_only=algo.reduce_only or algo.close_position,
+        close_position=algo.close_position,
+        time=algo.create_time,
+        update_time=algo.update_time,
+        status=STATUS.get(algo.status, "EXPIRED"),
+        orig_type=algo.type,
+        stop_price=algo.level or algo.trigger_price,
+        working_type=algo.working_type,
+        price_protect=algo.price_protect,
+        prevention=algo.prevention,
+        position_side=algo.position_side,
+    )
+
+
+def messages(event: AlgoChanged) -> list[dict[str, Any]]:
+    """The user-stream messages of a change."""
+    algo = event.algo
+    execution = TOLD.get(algo.status)
+    activated = execution == "NEW" and algo.trailing and event.time > algo.create_time
+    if execution is None or activated:
+        return []
+    told = OrderChanged(event.account, event.time, execution, as_order(algo))
+    return [views.order_update(told)]

@@ -1,0 +1,146 @@
+"""Conditional orders on `/order`, which were moved to the algo service on 2025-12-09.
+
+Served with `--retired` only. Such an order is a conditional order of the engine that shows itself
+as it did then: in the lists of orders, under an order id that the order it sends keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from sandbox import errors
+from sandbox.engine.model import CONDITIONAL_TYPES, AlgoOrder
+from sandbox.usdm import rest_orders, views
+from sandbox.usdm.call import Call
+from sandbox.usdm.old_orders import as_order
+from sandbox.usdm.params import Params, new_algo
+
+# What the algo service calls otherwise.
+RENAMED = {
+    "stopPrice": "triggerPrice",
+    "activationPrice": "activatePrice",
+    "newClientOrderId": "clientAlgoId",
+}
+
+
+def place_order(call: Call) -> dict[str, Any]:
+    """`POST /order`, of any type."""
+    return _place(call, call.params)
+
+
+def _place(call: Call, params: Params) -> dict[str, Any]:
+    kind = params.need("type")
+    if kind not in CONDITIONAL_TYPES:
+        return rest_orders.place(call, params)
+    if kind != "TRAILING_STOP_MARKET":
+        params.need("stopPrice")
+    rest_orders.refuse_reduce_only(call, params)
+    request = new_algo(params.renamed(RENAMED, algoType="CONDITIONAL"))
+    algo = call.exchange.engine.place_algo(call.account, replace(request, on_order=True))
+    return views.order_answer(as_order(algo)) | _trailing(algo)
+
+
+def place_batch(call: Call) -> list[Any]:
+    """`POST /batchOrders`, of any type."""
+    return rest_orders.each(call, rest_orders.ORDER_KNOWN, _place)
+
+
+def _waiting(call: Call) -> Iterator[AlgoOrder]:
+    """The account's orders of the old kind that have not sent theirs; newest first."""
+    for algo in reversed(call.account.algos.values()):
+        if algo.order_id and algo.order_id not in call.account.orders:
+            yield algo
+
+
+def _find(call: Call) -> AlgoOrder | None:
+    order_id, client_id = call.params.integer("orderId"), call.params.text("origClientOrderId")
+    for algo in _waiting(call):
+        if algo.symbol == call.params.symbol() and (
+            algo.order_id == order_id or (order_id is None and algo.client_id == client_id)
+        ):
+            return algo
+    return None
+
+
+def _view(algo: AlgoOrder) -> dict[str, Any]:
+    return views.order_view(as_order(algo)) | _trailing(algo)
+
+
+def _trailing(algo: AlgoOrder) -> dict[str, Any]:
+    if not algo.trailing:
+        return {}
+    shown = views.algo_view(algo)
+    return {"activatePrice": shown["activatePrice"], "priceRate": shown["callbackRate"]}
+
+
+def get_order(call: Call) -> dict[str, Any]:
+    """`GET /order`."""
+    algo = _find(call)
+    return rest_orders.get_order(call) if algo is None else _view(algo)
+
+
+def get_open_order(call: Call) -> dict[str, Any]:
+    """`GET /openOrder`."""
+    algo = _find(call)
+    if algo is None:
+        return rest_orders.get_open_order(call)
+    if not algo.open:
+        raise errors.NO_SUCH_ORDER()
+    return _view(algo)
+
+
+def cancel_order(call: Call) -> dict[str, Any]:
+    """`DELETE /order`."""
+    algo = _find(call)
+    if algo is None:
+        return rest_orders.cancel_order(call)
+    return views.order_answer(as_order(call.exchange.engine.cancel_algo(call.account, algo)))
+
+
+def cancel_all(call: Call) -> dict[str, Any]:
+    """`DELETE /allOpenOrders`: with conditional orders."""
+    answer = rest_orders.cancel_all(call)
+    for algo in list(_waiting(call)):
+        if algo.open and algo.symbol == call.params.symbol():
+            call.exchange.engine.cancel_algo(call.account, algo)
+    return answer
+
+
+def open_orders(call: Call) -> list[Any]:
+    """`GET /openOrders`: with conditional orders."""
+    return [*rest_orders.open_orders(call), *(_view(a) for a in _listed(call) if a.open)]
+
+
+def all_orders(call: Call) -> list[Any]:
+    """`GET /allOrders`: with conditional orders."""
+    rows = [*rest_orders.all_orders(call), *(_view(algo) for algo in _listed(call))]
+    return sorted(rows, key=lambda row: int(row["orderId"]))
+
+
+def _listed(call: Call) -> list[AlgoOrder]:
+    symbol = call.params.text("symbol")
+    return [algo for algo in _waiting(call) if symbol in (None, algo.symbol)]
+
+
+def open_algos(call: Call) -> list[Any]:
+    """`GET /openAlgoOrders`: those of the algo service only."""
+    old = {algo.algo_id for algo in _waiting(call)}
+    return [row for row in rest_orders.open_algos(call) if row["algoId"] not in old]
+
+
+HANDLERS = {
+    ("POST", "/fapi/v1/order"): place_order,
+    ("POST", "/fapi/v1/batchOrders"): place_batch,
+    ("GET", "/fapi/v1/order"): get_order,
+    ("GET", "/fapi/v1/openOrder"): get_open_order,
+    ("DELETE", "/fapi/v1/order"): cancel_order,
+    ("DELETE", "/fapi/v1/allOpenOrders"): cancel_all,
+    ("GET", "/fapi/v1/openOrders"): open_orders,
+    ("GET", "/fapi/v1/allOrders"): all_orders,
+    ("GET", "/fapi/v1/openAlgoOrders"): open_algos,
+}
+ROUTES = {
+    key: replace(rest_orders.ROUTES[key], handler=handler) for key, handler in HANDLERS.items()
+}
