@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trading.errors import ParameterError
+from trading.kernel import kernel
 
 # Layout of the rules of one combination. Shares are of a price; 0 switches a rule off.
 R_TAKE_PROFIT = 0
@@ -32,7 +33,8 @@ R_ADDITIONS = R_LADDER + 2 * LADDER_STEPS  # additions of (fall, weight, stop)
 ADDITIONS = 2
 R_STAGED = R_ADDITIONS + 3 * ADDITIONS
 R_GAP = R_STAGED + 1  # 1: what the open jumped over fills at the open, not at its level
-R_BRACKETS = R_STAGED + 2  # of (cap, rate, amount) in quote currency; a rate of 0: no more
+R_TARGET_VOLATILITY = R_STAGED + 2
+R_BRACKETS = R_STAGED + 3  # of (cap, rate, amount) in quote currency; a rate of 0: no more
 BRACKETS = 12
 BRACKET_SIZE = 3
 RULES_SIZE = R_BRACKETS + BRACKETS * BRACKET_SIZE
@@ -62,8 +64,9 @@ class ExitRules:
     ``partials`` is a ladder of (profit, share of all that was bought). ``half_close`` is the profit
     at which half of what is open is sold, once. ``additions`` are the averaging steps.
     ``liquidation_guard`` closes when less than that share of the distance from the average price to
-    the liquidation price is left, at ``leverage``. ``maintenance`` is the rate of the lowest
-    bracket, which counts where :meth:`layout` is given none.
+    the liquidation price is left, at ``leverage``. With a ``target_volatility`` the leverage is
+    :func:`dynamic_leverage` of the ATR at the entry, at most ``leverage``. ``maintenance`` is the
+    rate of the lowest bracket, which counts where :meth:`layout` is given none.
     ``tolerance`` widens a structural stop.
     """
 
@@ -82,6 +85,7 @@ class ExitRules:
     leverage: float = 1.0
     maintenance: float = 0.004
     tolerance: float = 0.0
+    target_volatility: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.partials) > LADDER_STEPS or len(self.additions) > ADDITIONS:
@@ -157,6 +161,7 @@ class ExitRules:
             *[0.0] * (3 * ADDITIONS - len(additions)),
             1.0 if self.is_staged or maker != fee or side < 0 or own_levels else 0.0,
             0.0,
+            self.target_volatility,
             *margins,
             *[0.0] * (BRACKETS * BRACKET_SIZE - len(margins)),
         ]
@@ -179,6 +184,7 @@ def _check_additions(additions: tuple[Addition, ...]) -> None:
         raise ParameterError("an addition has no weight; give its notional per initial notional")
 
 
+@kernel
 def dynamic_leverage(atr: float, price: float, target: float = 0.02, most: float = 10.0) -> float:
     """Leverage at which one ATR moves the position by ``target`` of its margin: at most ``most``.
 
@@ -187,4 +193,7 @@ def dynamic_leverage(atr: float, price: float, target: float = 0.02, most: float
     """
     if not (atr > 0.0 and price > 0.0):
         return 1.0
-    return float(max(1, int(min(most, target / (atr / price)))))
+    wanted = target / (atr / price)
+    if wanted > most:
+        wanted = most
+    return float(int(wanted)) if wanted > 1.0 else 1.0

@@ -49,9 +49,11 @@ from trading.rules import (
     R_MAKER_FEE,
     R_STOP_LOSS,
     R_TAKE_PROFIT,
+    R_TARGET_VOLATILITY,
     R_TOLERANCE,
     R_TRAILING_ARM,
     R_TRAILING_STOP,
+    dynamic_leverage,
 )
 
 # Layout of a life, after the state of a position. ENTRY is the average price of what was bought.
@@ -78,7 +80,8 @@ FILLS = POSITION_SIZE + 19
 INITIAL_SIZE = POSITION_SIZE + 20
 SOLD = POSITION_SIZE + 21  # value of all sales
 WORTH = POSITION_SIZE + 22  # quote currency that a quantity times a price of 1 stands for
-LIFE_SIZE = POSITION_SIZE + 23
+LEVERAGE = POSITION_SIZE + 23
+LIFE_SIZE = POSITION_SIZE + 24
 
 FILL_WIDTH = 4
 """Of each fill: row, code, signed quantity (above 0: into the position) and price."""
@@ -192,7 +195,7 @@ def liquidation_level(life: Buffer, rules: Buffer, at: int, average: float) -> f
     (:func:`trading.liquidation.liquidation_price`).
     """
     side = life[SIDE]
-    margin = 1.0 / rules[at + R_LEVERAGE]
+    margin = 1.0 / life[LEVERAGE]
     held = life[QUANTITY] * life[WORTH]
     tier = at + R_BRACKETS
     last = tier + BRACKET_SIZE * (BRACKETS - 1)
@@ -212,7 +215,7 @@ def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> Non
     share = rules[at + R_GUARD]
     life[LIQUIDATED] = OFF
     life[GUARDED] = OFF
-    if rules[at + R_LEVERAGE] > 1.0 or share > 0.0:
+    if life[LEVERAGE] > 1.0 or share > 0.0:
         price = liquidation_level(life, rules, at, average)
         life[LIQUIDATED] = price
         if share > 0.0:
@@ -239,6 +242,10 @@ def begin_life(
     """
     life[SIDE] = side
     life[WORTH] = worth
+    life[LEVERAGE] = rules[at + R_LEVERAGE]
+    volatility = rules[at + R_TARGET_VOLATILITY]
+    if volatility > 0.0:
+        life[LEVERAGE] = dynamic_leverage(atr, price, volatility, rules[at + R_LEVERAGE])
     life[BEST] = price
     life[ENTRY_ATR] = atr
     life[STRUCTURE] = structure
