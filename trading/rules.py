@@ -34,7 +34,8 @@ ADDITIONS = 2
 R_STAGED = R_ADDITIONS + 3 * ADDITIONS
 R_GAP = R_STAGED + 1  # 1: what the open jumped over fills at the open, not at its level
 R_TARGET_VOLATILITY = R_STAGED + 2
-R_BRACKETS = R_STAGED + 3  # of (cap, rate, amount) in quote currency; a rate of 0: no more
+R_TICKS = R_STAGED + 3  # steps of the price a unit, that resting levels keep to; 0: any price
+R_BRACKETS = R_STAGED + 4  # of (cap, rate, amount) in quote currency; a rate of 0: no more
 BRACKETS = 12
 BRACKET_SIZE = 3
 RULES_SIZE = R_BRACKETS + BRACKETS * BRACKET_SIZE
@@ -162,6 +163,7 @@ class ExitRules:
             1.0 if self.is_staged or maker != fee or side < 0 or own_levels else 0.0,
             0.0,
             self.target_volatility,
+            0.0,
             *margins,
             *[0.0] * (BRACKETS * BRACKET_SIZE - len(margins)),
         ]

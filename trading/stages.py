@@ -8,6 +8,8 @@ strategy's exit.
 
 from __future__ import annotations
 
+import math
+
 from trading.kernel import Buffer, kernel
 from trading.position import (
     ADD_FIRST,
@@ -50,6 +52,7 @@ from trading.rules import (
     R_STOP_LOSS,
     R_TAKE_PROFIT,
     R_TARGET_VOLATILITY,
+    R_TICKS,
     R_TOLERANCE,
     R_TRAILING_ARM,
     R_TRAILING_STOP,
@@ -159,6 +162,14 @@ def set_nearest(life: Buffer, rules: Buffer, at: int) -> None:
 
 
 @kernel
+def on_tick(price: float, ticks: float) -> float:
+    """``price`` at the nearest of ``ticks`` steps a unit, as an order rests; as it is for 0."""
+    if ticks > 0.0 and price == price:
+        return float(math.floor(price * ticks + 0.5)) / ticks
+    return price
+
+
+@kernel
 def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
     """Levels that close everything, from the ``average`` price and the stage."""
     best = life[BEST]
@@ -185,6 +196,8 @@ def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
         life[STOP] = life[STRUCTURE] * (1.0 - side * rules[at + R_TOLERANCE])
     if life[FIXED_TARGET] == life[FIXED_TARGET]:
         life[TARGET] = life[FIXED_TARGET]
+    for level in (EMERGENCY, STOP, TARGET):
+        life[level] = on_tick(life[level], rules[at + R_TICKS])
     set_liquidation(life, rules, at, average)
     set_nearest(life, rules, at)
 
@@ -219,7 +232,7 @@ def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> Non
         price = liquidation_level(life, rules, at, average)
         life[LIQUIDATED] = price
         if share > 0.0:
-            life[GUARDED] = price + share * (average - price)
+            life[GUARDED] = on_tick(price + share * (average - price), rules[at + R_TICKS])
 
 
 @kernel
