@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +38,7 @@ class SymbolPart(_Part):
     funding: Path | None = None
     step: Share = 0.0
     min_notional: Share = 0.0
+    tick: Share = 0.0
     brackets: Path | None = None
 
 
@@ -146,12 +148,13 @@ def filters_of(account: AccountFile, path: Path) -> dict[str, Filters]:
     """What the venue asks for, by symbol; margin brackets come from files of their own."""
     from cli.margin import read_brackets
 
-    return {
-        name: Filters(part.step, part.min_notional)
-        if part.brackets is None
-        else Filters(part.step, part.min_notional, read_brackets(beside(path, part.brackets), name))
-        for name, part in account.symbols.items()
-    }
+    found = {}
+    for name, part in account.symbols.items():
+        asked = Filters(part.step, part.min_notional, tick=part.tick)
+        if part.brackets is not None:
+            asked = replace(asked, brackets=read_brackets(beside(path, part.brackets), name))
+        found[name] = asked
+    return found
 
 
 def beside(path: Path, other: Path) -> Path:

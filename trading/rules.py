@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trading.errors import ParameterError
+from trading.kernel import kernel
 
 # Layout of the rules of one combination. Shares are of a price; 0 switches a rule off.
 R_TAKE_PROFIT = 0
@@ -33,7 +34,9 @@ ADDITIONS = 2
 R_STAGED = R_ADDITIONS + 3 * ADDITIONS
 R_GAP = R_STAGED + 1  # 1: what the open jumped over fills at the open, not at its level
 R_EXIT_LATE = R_STAGED + 2  # 1: the strategy's exit counts after the half close only
-R_BRACKETS = R_STAGED + 3  # of (cap, rate, amount) in quote currency; a rate of 0: no more
+R_TARGET_VOLATILITY = R_STAGED + 3
+R_TICKS = R_STAGED + 4  # steps of the price a unit, that resting levels keep to; 0: any price
+R_BRACKETS = R_STAGED + 5  # of (cap, rate, amount) in quote currency; a rate of 0: no more
 BRACKETS = 12
 BRACKET_SIZE = 3
 RULES_SIZE = R_BRACKETS + BRACKETS * BRACKET_SIZE
@@ -64,8 +67,9 @@ class ExitRules:
     at which half of what is open is sold, once; with ``exit_after_half`` the strategy's own exit
     counts from then on only. ``additions`` are the averaging steps.
     ``liquidation_guard`` closes when less than that share of the distance from the average price to
-    the liquidation price is left, at ``leverage``. ``maintenance`` is the rate of the lowest
-    bracket, which counts where :meth:`layout` is given none.
+    the liquidation price is left, at ``leverage``. With a ``target_volatility`` the leverage is
+    :func:`dynamic_leverage` of the ATR at the entry, at most ``leverage``. ``maintenance`` is the
+    rate of the lowest bracket, which counts where :meth:`layout` is given none.
     ``tolerance`` widens a structural stop.
     """
 
@@ -85,6 +89,7 @@ class ExitRules:
     leverage: float = 1.0
     maintenance: float = 0.004
     tolerance: float = 0.0
+    target_volatility: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.partials) > LADDER_STEPS or len(self.additions) > ADDITIONS:
@@ -161,6 +166,8 @@ class ExitRules:
             1.0 if self.is_staged or maker != fee or side < 0 or own_levels else 0.0,
             0.0,
             1.0 if self.exit_after_half and self.half_close > 0.0 else 0.0,
+            self.target_volatility,
+            0.0,
             *margins,
             *[0.0] * (BRACKETS * BRACKET_SIZE - len(margins)),
         ]
@@ -183,6 +190,7 @@ def _check_additions(additions: tuple[Addition, ...]) -> None:
         raise ParameterError("an addition has no weight; give its notional per initial notional")
 
 
+@kernel
 def dynamic_leverage(atr: float, price: float, target: float = 0.02, most: float = 10.0) -> float:
     """Leverage at which one ATR moves the position by ``target`` of its margin: at most ``most``.
 
@@ -191,4 +199,7 @@ def dynamic_leverage(atr: float, price: float, target: float = 0.02, most: float
     """
     if not (atr > 0.0 and price > 0.0):
         return 1.0
-    return float(max(1, int(min(most, target / (atr / price)))))
+    wanted = target / (atr / price)
+    if wanted > most:
+        wanted = most
+    return float(int(wanted)) if wanted > 1.0 else 1.0

@@ -8,6 +8,8 @@ strategy's exit.
 
 from __future__ import annotations
 
+import math
+
 from trading.kernel import Buffer, kernel
 from trading.position import (
     ADD_FIRST,
@@ -50,9 +52,12 @@ from trading.rules import (
     R_MAKER_FEE,
     R_STOP_LOSS,
     R_TAKE_PROFIT,
+    R_TARGET_VOLATILITY,
+    R_TICKS,
     R_TOLERANCE,
     R_TRAILING_ARM,
     R_TRAILING_STOP,
+    dynamic_leverage,
 )
 
 # Layout of a life, after the state of a position. ENTRY is the average price of what was bought.
@@ -79,7 +84,8 @@ FILLS = POSITION_SIZE + 19
 INITIAL_SIZE = POSITION_SIZE + 20
 SOLD = POSITION_SIZE + 21  # value of all sales
 WORTH = POSITION_SIZE + 22  # quote currency that a quantity times a price of 1 stands for
-LIFE_SIZE = POSITION_SIZE + 23
+LEVERAGE = POSITION_SIZE + 23
+LIFE_SIZE = POSITION_SIZE + 24
 
 FILL_WIDTH = 4
 """Of each fill: row, code, signed quantity (above 0: into the position) and price."""
@@ -165,6 +171,14 @@ def set_nearest(life: Buffer, rules: Buffer, at: int) -> None:
 
 
 @kernel
+def on_tick(price: float, ticks: float) -> float:
+    """``price`` at the nearest of ``ticks`` steps a unit, as an order rests; as it is for 0."""
+    if ticks > 0.0 and price == price:
+        return float(math.floor(price * ticks + 0.5)) / ticks
+    return price
+
+
+@kernel
 def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
     """Levels that close everything, from the ``average`` price and the stage."""
     best = life[BEST]
@@ -191,6 +205,8 @@ def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
         life[STOP] = life[STRUCTURE] * (1.0 - side * rules[at + R_TOLERANCE])
     if life[FIXED_TARGET] == life[FIXED_TARGET]:
         life[TARGET] = life[FIXED_TARGET]
+    for level in (EMERGENCY, STOP, TARGET):
+        life[level] = on_tick(life[level], rules[at + R_TICKS])
     set_liquidation(life, rules, at, average)
     set_nearest(life, rules, at)
 
@@ -201,7 +217,7 @@ def liquidation_level(life: Buffer, rules: Buffer, at: int, average: float) -> f
     (:func:`trading.liquidation.liquidation_price`).
     """
     side = life[SIDE]
-    margin = 1.0 / rules[at + R_LEVERAGE]
+    margin = 1.0 / life[LEVERAGE]
     held = life[QUANTITY] * life[WORTH]
     tier = at + R_BRACKETS
     last = tier + BRACKET_SIZE * (BRACKETS - 1)
@@ -221,11 +237,11 @@ def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> Non
     share = rules[at + R_GUARD]
     life[LIQUIDATED] = OFF
     life[GUARDED] = OFF
-    if rules[at + R_LEVERAGE] > 1.0 or share > 0.0:
+    if life[LEVERAGE] > 1.0 or share > 0.0:
         price = liquidation_level(life, rules, at, average)
         life[LIQUIDATED] = price
         if share > 0.0:
-            life[GUARDED] = price + share * (average - price)
+            life[GUARDED] = on_tick(price + share * (average - price), rules[at + R_TICKS])
 
 
 @kernel
@@ -248,6 +264,10 @@ def begin_life(
     """
     life[SIDE] = side
     life[WORTH] = worth
+    life[LEVERAGE] = rules[at + R_LEVERAGE]
+    volatility = rules[at + R_TARGET_VOLATILITY]
+    if volatility > 0.0:
+        life[LEVERAGE] = dynamic_leverage(atr, price, volatility, rules[at + R_LEVERAGE])
     life[BEST] = price
     life[ENTRY_ATR] = atr
     life[STRUCTURE] = structure

@@ -31,11 +31,12 @@ from trading.position import (
     TRAILING_STOP,
     trailing_level,
 )
-from trading.rules import R_DAY_END, R_GAP, R_LEVERAGE, R_SLIPPAGE, R_TIME_EXIT
+from trading.rules import R_DAY_END, R_GAP, R_SLIPPAGE, R_TIME_EXIT
 from trading.stages import (
     AMBIGUOUS,
     FILL_WIDTH,
     FILLS,
+    LEVERAGE,
     NEAR_FAVOURABLE,
     OPENED,
     QUANTITY,
@@ -58,7 +59,7 @@ def fill_price(life: Buffer, rules: Buffer, at: int, code: int, level: float) ->
     if code in (TAKE_PROFIT, PARTIAL_TAKE_PROFIT):
         return level
     if code == LIQUIDATION:
-        return life[ENTRY] * (1.0 - side / rules[at + R_LEVERAGE])
+        return life[ENTRY] * (1.0 - side / life[LEVERAGE])
     if code in (ADD_FIRST, ADD_SECOND):
         return level * (1.0 + side * rules[at + R_SLIPPAGE])
     return level * (1.0 - side * rules[at + R_SLIPPAGE])

@@ -128,7 +128,8 @@ def test_the_example_in_config_can_be_used() -> None:
     assert [seat.symbol for seat in account.seats] == ["BTCUSDT", "ETHUSDT", "BTCUSDT"]
     assert account.account_limits.max_correlation == 0.9
     asked = filters_of(account, file)["BTCUSDT"]
-    assert (asked.step, asked.min_notional, asked.brackets[0].rate) == (0.001, 100.0, 0.025)
+    assert (asked.step, asked.tick, asked.min_notional) == (0.001, 0.1, 100.0)
+    assert asked.brackets[0].rate == 0.025
 
 
 @pytest.mark.parametrize(

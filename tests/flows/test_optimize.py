@@ -21,6 +21,7 @@ from trading.errors import DataError, ParameterError, SettingsError
 from trading.strategies.registry import get_strategy
 
 MONTHS = ("2025-05", "2025-06")
+FIELDS_OF = ResearchSettings.model_fields.items()
 
 
 def write_candles(lake: Lake, *, change_first_close: float = 0.0) -> None:
@@ -235,6 +236,17 @@ def test_a_grid_that_cannot_be_searched_is_one_sentence(
     with pytest.raises(ParameterError, match=re.escape(sentence)) as caught:
         search(lake, bad)
     assert "\n" not in str(caught.value)
+
+
+def test_the_breakout_is_searched_over_seven_days_and_the_ranges_that_were_asked_for() -> None:
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in FIELDS_OF}
+    recent = defaults["grids"]["breakout"].recent
+    assert defaults["recent_days"] == 7
+    assert recent == {
+        "k": "0.4:0.6:0.05",
+        "take_profit": "0.03:0.10:0.01",
+        "stop_loss": "0.01:0.05:0.01",
+    }
 
 
 LINE = [{"k": 0.3}, {"k": 0.4}, {"k": 0.5}, {"k": 0.6}, {"k": 0.7}]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from flow_sample import AS_OF
 
+from flows.steps import retune
 from flows.steps.optimize import OptimizeEntry, released_params
 from flows.steps.publish import LeftOutReason, Trained, publish
 from flows.steps.retune import Retuned, allowed_k, publish_k
@@ -166,6 +167,18 @@ def test_k_moves_inside_the_plateau_and_by_a_tenth_at_most(
     k: float, allowed: tuple[float, ...]
 ) -> None:
     assert allowed_k(entry("BTCUSDT", k=k)) == pytest.approx(allowed)
+
+
+def test_k_is_looked_for_between_its_bounds_on_the_last_two_hundred_candles() -> None:
+    wide = entry("BTCUSDT", k=0.55)
+    wide = wide.model_copy(update={"in_sample": {"approved_k_low": 0.0, "approved_k_high": 2.0}})
+    found = {
+        k
+        for last in (0.1, 0.3, 0.4, 0.55, 0.7, 0.8, 1.0)
+        for k in allowed_k(wide.model_copy(update={"params": {**wide.params, "k": last}}))
+    }
+    assert sorted(found) == pytest.approx([step / 20 for step in range(6, 17)])  # 0.30 to 0.80
+    assert retune.CANDLES_USED == 200
 
 
 def test_without_a_plateau_no_k_is_allowed() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import engines
 import numpy as np
 import pytest
 
+from executor.ports import Instrument
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError
 from trading.liquidation import MAJOR, bracket_at, brackets_of, liquidation_price
@@ -138,6 +141,21 @@ def test_quantities_are_cut_to_the_step_and_small_orders_are_refused():
     none = run_always(FALL, filters={"BTCUSDT": Filters(step=0.25, min_notional=5_000)})
     assert len(none) == 0
     assert none.refused["too small"] > 0
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_resting_levels_lie_on_the_tick_as_the_executor_rounds_them(compiled):
+    prices = [100.03, 100.51, 99.02, 98.04, 95.0, 95.0, 95.0]
+    rules = ExitRules(stop_loss=0.0213)
+    bare = run_always(prices, rules, compiled=compiled)
+    for tick, text in ((0.1, "0.1"), (0.01, "0.01"), (0.5, "0.5")):
+        asked = {"BTCUSDT": Filters(tick=tick)}
+        run = run_always(prices, rules, filters=asked, compiled=compiled)
+        at = run.reason.tolist().index("stop_loss")
+        level = run.entry_price[at] * (1.0 - 0.0213)
+        on_grid = float(Instrument("X", Decimal(text), *[Decimal(1)] * 4).round_price(level))
+        assert run.exit_price[at] == pytest.approx(on_grid, rel=1e-14)
+        assert run.exit_price[at] != bare.exit_price[at]
 
 
 def test_longs_pay_a_positive_funding_rate():

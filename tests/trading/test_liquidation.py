@@ -21,11 +21,14 @@ from trading.liquidation import (
     liquidation_price,
 )
 from trading.position import ADD_FIRST, ENTRY, PARTIAL_TAKE_PROFIT
-from trading.rules import Addition, ExitRules
+from trading.rules import Addition, ExitRules, dynamic_leverage
 from trading.simulation import Costs
 from trading.simulation.account import Filters, Limits, Seat, simulate_account
+from trading.simulation.run import decide
 from trading.stages import LIFE_SIZE, LIQUIDATED, QUANTITY, apply_fill, begin_life, change_of
+from trading.strategies.base import ATR
 from trading.strategies.breakout import Breakout
+from trading.strategies.rsi_bollinger import RsiBollinger
 
 STEEP = brackets_of([(20, 10_000, 0.005), (10, 40_000, 0.03), (5, 100_000, 0.08)])
 
@@ -167,6 +170,32 @@ def test_profits_grow_a_position_into_the_second_bracket(compiled):
     assert grown.reason.tolist() == ["take_profit", "liquidation"]
     poorer = run(candles, 4_000.0, compiled=compiled, take_profit=0.6)
     assert poorer.reason.tolist() == ["take_profit", "day_end"]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_leverage_follows_the_atr_at_the_entry(side, compiled, bitcoin):
+    rules = ExitRules(leverage=125.0, target_volatility=0.2, take_profit=0.006)
+    strategy = engines.with_rules(RsiBollinger, rules, side)
+    params = engines.REVERSION | {"stop_loss": 0.0, "filter_tf": "15m"}
+    candles = bitcoin if compiled else bitcoin.rows(0, 9_000)
+    trades = engines.compare(strategy, candles, params, Costs(0.0), compiled=compiled).full.trades
+    assert len(trades) >= (20 if compiled else 3)
+    lost = trades.reason == "liquidation"
+    # A liquidation takes the margin, so that its fill tells the leverage.
+    share = side * (1.0 - trades.exit_price[lost] / trades.entry_price[lost])
+    leverages = 1.0 / share
+    np.testing.assert_allclose(leverages, np.round(leverages), rtol=1e-9)
+    assert np.round(leverages).max() <= 125.0
+    assert len(np.unique(np.round(leverages))) >= (5 if compiled else 2)
+    if compiled:
+        decided = np.searchsorted(candles.open_time, trades.signal_time[lost])
+        atr = decide(strategy, candles, params)[decided, ATR]
+        expected = [
+            dynamic_leverage(a, p, 0.2, 125.0)
+            for a, p in zip(atr.tolist(), trades.entry_price[lost].tolist(), strict=True)
+        ]
+        np.testing.assert_allclose(leverages, expected, rtol=1e-9)
 
 
 def test_the_account_liquidates_by_the_brackets_of_the_symbol():

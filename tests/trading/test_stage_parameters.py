@@ -36,6 +36,7 @@ def test_each_becomes_its_exit_rule():
         trailing_arm=0.01,
         leverage=5,
         liquidation_guard=0.2,
+        target_volatility=0.02,
         add_first_at=0.01,
         add_first_weight=2,
         add_first_stop=0.015,
@@ -43,7 +44,7 @@ def test_each_becomes_its_exit_rule():
     )
     assert made.partials == ((0.02, 0.5), (0.04, 0.25))
     assert (made.half_close, made.time_exit_ms, made.trailing_arm) == (0.03, 5_400_000, 0.01)
-    assert (made.leverage, made.liquidation_guard) == (5.0, 0.2)
+    assert (made.leverage, made.liquidation_guard, made.target_volatility) == (5.0, 0.2, 0.02)
     assert made.additions == (Addition(0.01, 2.0, 0.015), Addition(0.02, 1.0, 0.0))
 
 

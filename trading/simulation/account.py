@@ -17,7 +17,7 @@ from trading.ict import merge
 from trading.liquidation import MAJOR, Bracket, Margin
 from trading.position import REASONS
 from trading.rows import Rows
-from trading.rules import R_GAP, RULES_SIZE
+from trading.rules import R_GAP, R_TICKS, RULES_SIZE
 from trading.setup import Setup
 from trading.simulation import kernels, sharing
 from trading.simulation.kernels import Speed
@@ -80,13 +80,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a symbol's venue asks for: ``step`` of quantities, least notional, and brackets of the
-    maintenance margin.
+    """What a symbol's venue asks for: ``step`` of quantities, least notional, brackets of the
+    maintenance margin, and ``tick`` of prices. Stops and targets that rest lie on the nearest tick.
     """
 
     step: float = 0.0
     min_notional: float = 0.0
     brackets: tuple[Bracket, ...] = MAJOR
+    tick: float = 0.0
+
+    @property
+    def ticks(self) -> float:
+        """Ticks a unit; 0 without. Whole where a tick is a share of 1, so that prices are exact."""
+        if not self.tick > 0.0:
+            return 0.0
+        return float(round(1.0 / self.tick)) if self.tick < 1.0 else 1.0 / self.tick
 
 
 @dataclass(frozen=True)
@@ -281,6 +289,7 @@ def _seats(
         own = replace(costs, margin=Margin(1.0, asked.brackets))
         rules[s] = rules_of(seat.strategy.exit_rules(setup.params), seat.strategy, own)
         rules[s, R_GAP] = 1.0
+        rules[s, R_TICKS] = asked.ticks
         sizing = seat.strategy.sizing(setup.params)
         data += [asked.step, asked.min_notional, sizing.share, sizing.risk]
         stream = decide(seat.strategy, columns, seat.params, compiled=speed.compiled)

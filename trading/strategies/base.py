@@ -176,6 +176,14 @@ STAGED: tuple[Parameter, ...] = (
     Parameter("trailing_arm", "float", 0.0, 0.0, 1.0, help="profit that arms the trailing stop"),
     Parameter("leverage", "float", 1.0, 1.0, 125.0, help="of the isolated margin; 1 = none"),
     Parameter(
+        "target_volatility",
+        "float",
+        0.0,
+        0.0,
+        1.0,
+        help="so much of the margin an ATR moves, at most at leverage; 0 = leverage as it is",
+    ),
+    Parameter(
         "liquidation_guard",
         "float",
         0.0,
@@ -308,8 +316,8 @@ class Strategy:
         return params["filters"] == "on"
 
     def needs_atr(self, params: Mapping[str, Value]) -> bool:
-        """Whether stops are a multiple of the ATR of ``filter_tf``."""
-        return params["stop_loss"] == 0.0
+        """Whether stops or the leverage are by the ATR of ``filter_tf``."""
+        return params["stop_loss"] == 0.0 or float(params.get("target_volatility", 0.0)) > 0.0
 
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
         """The numbers that the kernels read: those of the common filters, then :attr:`own` in
@@ -358,6 +366,7 @@ class Strategy:
             additions=_additions(staged, self.name),
             liquidation_guard=float(staged["liquidation_guard"]),
             leverage=float(staged["leverage"]),
+            target_volatility=float(staged["target_volatility"]),
         )
         check_stops(rules, self.name)
         return rules
