@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from cli.maker_search import MakerSearch
     from trading.metrics import Metrics
     from trading.strategies.base import Value
 
@@ -69,6 +70,17 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
+    from cli.maker import given_rules, is_maker
+    from cli.maker_search import MakerSearch, check_options
+
+    if is_maker(strategy, preset):
+        others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
+        check_options(method, others)
+        searched = {text.partition("=")[0].strip() for text in grid}
+        given = given_rules(preset, settings, searched)
+        _search_maker(MakerSearch(candles, tuple(grid), given, fee_bps, sort), json_out, top)
+        return
+
     from cli.choosing import choose
     from cli.results import STDOUT, check_output, results_table, say, write_json
     from cli.searching import Wanted, check_method, run_search
@@ -111,6 +123,19 @@ def search(
         f" {document['seconds_load']:.2f} s of loading"
         f" and {document['seconds_compile']:.2f} s of compiling"
     )
+
+
+def _search_maker(wanted: MakerSearch, json_out: str | None, top: int) -> None:
+    from cli.maker_search import search_maker, table_of
+    from cli.results import STDOUT, check_output, say, write_json
+
+    check_output("--json", json_out)
+    document, best = search_maker(wanted)
+    write_json(json_out, document)
+    if json_out != STDOUT and top:
+        names = [text.partition("=")[0].strip() for text in wanted.grid]
+        typer.echo(table_of(best[:top], names))
+    say(f"{len(best):,} grids in {document['seconds_search']:.2f} s; none of them is deflated")
 
 
 def _check_twice(searched: list[str], fixed: dict[str, Value]) -> None:
