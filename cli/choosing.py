@@ -99,8 +99,8 @@ def choose(
         raise ParameterError("no strategy is given; add --strategy NAME or --preset NAME")
     if name == MAKER:
         raise ParameterError(
-            "maker is simulated only and has no signals to search or probe; run it with"
-            " `nocturne backtest --strategy maker`"
+            "maker is simulated only and has no signals to probe; run it with"
+            " `nocturne backtest --strategy maker` or `nocturne search --strategy maker`"
         )
     chosen = find_strategy(name)
     given = parse_settings(settings, chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,10 @@ from trading.errors import DataError, ParameterError
 from trading.maker import MakerRules
 
 if TYPE_CHECKING:
+    from trading.candles import CandleColumns
     from trading.maker_simulation import MakerResult
 
-SUMMARY = "Quote a grid around the mid; simulated only: `backtest` takes it, the executor does not."
+SUMMARY = "Quote a grid around the mid; simulated only: `backtest` and `search` take it."
 MAKER_FEE_BPS = 2.0
 MEANINGS = {
     "levels": "quotes a side",
@@ -51,13 +52,18 @@ def is_maker(strategy: str | None, preset: str | None) -> bool:
     return preset is not None and find_preset(preset).strategy == NAME
 
 
-def given_rules(preset: str | None, settings: Sequence[str]) -> dict[str, Any]:
-    """Rules of the preset and of ``--set NAME=VALUE``, which goes before it."""
+def given_rules(
+    preset: str | None, settings: Sequence[str], searched: Collection[str] = ()
+) -> dict[str, Any]:
+    """Rules of the preset and of ``--set NAME=VALUE``, which goes before it; those of the preset
+    give way to the ``searched`` names as well.
+    """
     from cli.choosing import find_preset
 
     texts: dict[str, str] = {}
     if preset is not None:
-        texts |= {name: str(value) for name, value in find_preset(preset).params.items()}
+        own = find_preset(preset).params
+        texts |= {name: str(value) for name, value in own.items() if name not in searched}
     for text in settings:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not value:
@@ -92,15 +98,22 @@ def show() -> str:
     return f"{NAME}: {SUMMARY}\n\n{text_table(header, rows, left=(0, 1, 3))}"
 
 
+def minutes_of(file: Path) -> CandleColumns:
+    """The candles of a file; `DataError` when they are not of one minute."""
+    from cli.candle_files import read_candles
+
+    columns = read_candles(file)
+    if columns.interval_ms != 60_000:
+        raise DataError(f"{file} is not of 1-minute candles, which the maker needs")
+    return columns
+
+
 def run_maker(wanted: MakerRun) -> dict[str, Any]:
     """Simulate the grid over a candle file of minutes; the JSON document."""
-    from cli.candle_files import read_candles
     from trading.maker_simulation import simulate_maker
 
     rules = MakerRules(**wanted.given)
-    columns = read_candles(wanted.candles)
-    if columns.interval_ms != 60_000:
-        raise DataError(f"{wanted.candles} is not of 1-minute candles, which the maker needs")
+    columns = minutes_of(wanted.candles)
     maker_fee = MAKER_FEE_BPS if wanted.maker_fee_bps is None else wanted.maker_fee_bps
     result = simulate_maker(columns, rules, maker_fee_bps=maker_fee, taker_fee_bps=wanted.fee_bps)
     if wanted.trades_out is not None:

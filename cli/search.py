@@ -12,6 +12,7 @@ import typer
 from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, STRATEGY
 
 if TYPE_CHECKING:
+    from cli.maker_search import MakerSearch
     from cli.searching import Found
     from trading.strategies.base import Strategy, Value
 
@@ -86,11 +87,18 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
+    from cli.maker import is_maker
+    from cli.maker_search import check_options
     from cli.margin import margin_of
     from cli.results import check_output
     from cli.searching import Wanted, check_method, run_search
     from trading.simulation import Costs
 
+    if is_maker(strategy, preset):
+        others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
+        check_options(method, others | {"--dask": dask, "--brackets": brackets})
+        _search_maker(_maker_search(candles, grid, preset, settings, fee_bps, sort), json_out, top)
+        return
     check_method(method, lake, symbol)
     count = trials if trials is not None or method == "grid" else DRAWN_TRIALS
     chosen, fixed = _checked(strategy, preset, settings, grid, count)
@@ -157,6 +165,35 @@ def _tell(
         f" {document['seconds_load']:.2f} s of loading"
         f" and {document['seconds_compile']:.2f} s of compiling"
     )
+
+
+def _maker_search(
+    candles: Path,
+    grid: list[str],
+    preset: str | None,
+    settings: list[str],
+    fee_bps: float,
+    sort: str,
+) -> MakerSearch:
+    from cli.maker import given_rules
+    from cli.maker_search import MakerSearch
+
+    searched = {text.partition("=")[0].strip() for text in grid}
+    given = given_rules(preset, settings, searched)
+    return MakerSearch(candles, tuple(grid), given, fee_bps, sort)
+
+
+def _search_maker(wanted: MakerSearch, json_out: str | None, top: int) -> None:
+    from cli.maker_search import search_maker, table_of
+    from cli.results import STDOUT, check_output, say, write_json
+
+    check_output("--json", json_out)
+    document, best = search_maker(wanted)
+    write_json(json_out, document)
+    if json_out != STDOUT and top:
+        names = [text.partition("=")[0].strip() for text in wanted.grid]
+        typer.echo(table_of(best[:top], names))
+    say(f"{len(best):,} grids in {document['seconds_search']:.2f} s; none of them is deflated")
 
 
 def _check_twice(searched: list[str], fixed: dict[str, Value]) -> None:

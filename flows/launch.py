@@ -130,7 +130,7 @@ def _run_with_prefect(
                 as_of=f"{request.as_of:%Y-%m-%dT%H:%M:%SZ}",
                 lake=str(request.settings.lake),
                 sample=str(request.settings.sample),
-                symbols=list(request.settings.symbols),
+                symbols=None if request.settings.top_symbols else list(request.settings.symbols),
             )
             return result
         finally:

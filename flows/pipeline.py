@@ -86,8 +86,18 @@ def _reason(outcome: Outcome[Any]) -> str:
 
 
 def _checked(run: Collector) -> tuple[str, ...]:
-    run.each("validate", tasks.VALIDATE, run.request.settings.symbols)
-    return run.good_keys("validate")
+    """The symbols of the settings that pass their checks; or the most traded of all that do."""
+    most = run.request.settings.top_symbols
+    if not most:
+        run.each("validate", tasks.VALIDATE, run.request.settings.symbols)
+        return run.good_keys("validate")
+    run.each("validate", tasks.VALIDATE, run.call("imported", tasks.IMPORTED))
+    good = run.good_keys("validate")
+    ranked = [member.symbol for member in run.call("universe", tasks.SCAN)]
+    top = tuple(symbol for symbol in ranked if symbol in good)[:most]
+    if not top:
+        raise DataError("top_symbols: no symbol has candles of the last day; import newer ones")
+    return top
 
 
 def _featured(run: Collector, symbols: Sequence[str]) -> tuple[str, ...]:

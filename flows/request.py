@@ -46,7 +46,10 @@ def make_request(
         as_of = as_of.replace(tzinfo=UTC)
     moment = as_of or default_as_of or datetime.now(UTC)
     settings = load_settings(
-        lake=lake, sample=sample, symbols=tuple(symbols) if symbols is not None else None
+        lake=lake,
+        sample=sample,
+        symbols=tuple(symbols) if symbols is not None else None,
+        top_symbols=0 if symbols is not None else None,
     )
     if settings.lake.exists() and not settings.lake.is_dir():
         raise SettingsError(f"the lake {settings.lake} is a file; give a folder")

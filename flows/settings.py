@@ -137,6 +137,9 @@ class ResearchSettings(BaseSettings):
     work: Path = Path(".work")
     venue: str = "binance_usdm"
     symbols: tuple[str, ...] = Field(default=("BTCUSDT", "ETHUSDT"), min_length=1)
+    top_symbols: int = Field(
+        default=0, ge=0, le=1000, description="so many of the most traded instead of `symbols`"
+    )
     strategies: tuple[str, ...] = Field(default=("breakout", "rsi_bollinger"), min_length=1)
     fee_bps: float = Field(default=5.0, ge=0, le=100)
     slippage_bps: float = Field(default=1.0, ge=0, le=100)

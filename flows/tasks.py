@@ -56,6 +56,13 @@ def _import(request: Request) -> Any:
     return import_candles(request.lake, as_of=request.as_of, settings=request.settings)
 
 
+def _imported(request: Request) -> tuple[str, ...]:
+    from lake.tables import RAW_CANDLES
+
+    held = request.lake.partitions(RAW_CANDLES, venue=request.settings.venue, interval="1m")
+    return tuple(sorted({partition.values["symbol"] for partition in held}))
+
+
 def _validate(symbol: str, request: Request) -> Done:
     from flows.steps.validate import describe, validate_symbol
 
@@ -211,6 +218,7 @@ def _publish_k(request: Request, retuned: Sequence[Any], run: Run) -> PublishRes
 
 
 IMPORT = Step("import", _import, timeout_s=3600)
+IMPORTED = Step("imported", _imported, timeout_s=60)
 VALIDATE = Step("validate", _validate)
 BARS = Step("bars", _bars)
 STRUCTURES = Step("structures", _structures)

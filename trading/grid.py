@@ -12,9 +12,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
+from typing import Protocol
 
 from trading.errors import ParameterError
-from trading.strategies.base import Parameter, Strategy, Value
+from trading.strategies.base import Parameter, Value
 
 MEMORY_LIMIT = 2 * 1024**3
 _BYTES_PER_COMBINATION = 2_000
@@ -80,9 +81,17 @@ class _Range:
         return Axis(self.name, numbers)
 
 
+class Declares(Protocol):
+    """What declares parameters, such as a strategy."""
+
+    def parameter(self, name: str) -> Parameter:
+        """The declared parameter ``name``; `ParameterError` naming the known ones otherwise."""
+        ...
+
+
 def parse_grid(
     texts: Sequence[str],
-    strategy: Strategy,
+    strategy: Declares,
     *,
     days: int = 0,
     memory_limit: int = MEMORY_LIMIT,
@@ -135,7 +144,7 @@ def _check_axis(draft: _Range | Axis) -> None:
         )
 
 
-def _draft(text: str, strategy: Strategy) -> _Range | Axis:
+def _draft(text: str, strategy: Declares) -> _Range | Axis:
     """One axis, checked but with its range not expanded."""
     name, equals, body = text.partition("=")
     name, body = name.strip(), body.strip()

@@ -31,6 +31,7 @@ from trading.strategies.filters import (
     filters_clear,
     hourly_warmup,
 )
+from trading.strategies.saying import WARMING_UP, WARMING_UP_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +131,7 @@ class Setup:
         code = int(out[REASON])
         if code == NO_SIGNAL_CANDLE:
             return f"between {interval_name(self.signal_ms)} candles"
+        if code == WARMING_UP:
+            return WARMING_UP_TEXT
         template = self.strategy.reasons.get(code) or REASON_TEXTS[code]
         return template.format(seen=out[SEEN], limit=out[LIMIT])

@@ -28,13 +28,14 @@ class Imported:
 
 
 def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -> Imported:
-    """Import the settings' folder for the settings' symbols; files already in the lake are not
-    read.
+    """Import the settings' folder for the settings' symbols (for all, where the most traded are
+    wanted); files already in the lake are not read.
 
     Raises `DataError` when the folder does not exist or holds nothing to import.
     """
+    symbols = None if settings.top_symbols else settings.symbols
     report = import_folder(
-        lake, Path(settings.sample), as_of, venue=settings.venue, symbols=settings.symbols
+        lake, Path(settings.sample), as_of, venue=settings.venue, symbols=symbols
     )
     return Imported(
         files=len(report.files),

@@ -1,4 +1,4 @@
-"""The market-maker grid: listed, simulated by `backtest`, refused by `search`."""
+"""The market-maker grid: listed, simulated by `backtest`, searched by `search`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from trading.maker_simulation import simulate_maker
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
+
+
+GRID = ("--strategy", "maker", "--grid", "spacing=0.001:0.002:0.001")
 
 
 @pytest.fixture
@@ -60,6 +63,32 @@ def test_a_backtest_of_the_maker_is_its_simulation(
     assert "win_rate" in printed
 
 
+def test_a_search_simulates_every_combination_of_its_rules(
+    monkeypatch: pytest.MonkeyPatch,
+    candles: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out.json"
+    pq.write_table(pq.read_table(candles).slice(0, 1_000), candles)
+    grid = ("--grid", "spacing=0.002:0.004:0.002", "--grid", "max_lots=1,3")
+    options = ("--preset", "maker", "--candles", str(candles), "--json", str(out))
+    assert run(monkeypatch, "search", *grid, *options) == 0
+    results = json.loads(out.read_text())["results"]
+    searched = [(r["params"]["spacing"], r["params"]["max_lots"]) for r in results]
+    assert searched == [(0.002, 1), (0.002, 3), (0.004, 1), (0.004, 3)]
+    columns = read_candles(candles)
+    assert {result["params"]["take_profit"] for result in results} == {0.003}  # of the preset
+    for result in results[:2]:
+        expected = simulate_maker(columns, MakerRules(**result["params"]), maker_fee_bps=2.0)
+        assert result["total_return"] == expected.account_return
+        assert result["trades"] == len(expected.trades)
+    assert len({result["total_return"] for result in results}) > 2
+    first = capsys.readouterr().out.splitlines()[2].split()
+    best = max(results, key=lambda result: result["total_return"])
+    assert first[:2] == [f"{best['params']['spacing']:g}", str(best["params"]["max_lots"])]
+
+
 def test_the_maker_says_that_it_is_simulated_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,7 +103,12 @@ def test_the_maker_says_that_it_is_simulated_only(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("search", "--strategy", "maker", "--grid", "spacing=0.1:0.2:0.1"), "simulated only"),
+        (("search", *GRID, "--method", "bayes"), "tries all combinations"),
+        (("search", *GRID, "--lake", "x", "--symbol", "BTCUSDT"), "--lake is not for the maker"),
+        (("search", *GRID, "--set", "spacing=0.2"), "spacing is given by --grid and by --set"),
+        (("search", *GRID, "--sort", "sharpe"), "'sharpe' is not a measure of maker"),
+        (("search", *GRID, "--grid", "gap=1,2"), "maker has no rule 'gap'"),
+        (("search", *GRID, "--grid", "levels=1:2:0.5"), "needs whole numbers"),
         (("backtest", "--strategy", "maker", "--set", "gap=1"), "maker has no rule 'gap'"),
         (("backtest", "--strategy", "maker", "--set", "levels=1.5"), "is not a whole number"),
         (("backtest", "--strategy", "maker", "--set", "levels"), "has no value"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from executor_fakes import FakeVenue, executor_on, settled, signal
 
+from executor.app import App
 from executor.sharing import Share, Sharing
 from lake.ensemble_file import KIND, PATH, Ensemble, Member, SymbolRegime
 from lake.releases import (
@@ -150,6 +151,45 @@ def test_one_member_alone_shares_with_nobody(tmp_path: Path) -> None:
         }
     )
     assert Sharing.of(published(tmp_path, alone, ("breakout",)), AS_OF_MS) is None
+
+
+def scanned_too(root: Path, release: Release, chosen: Universe) -> Release:
+    """The same release with a universe."""
+    candidate = Candidate(
+        as_of=AS_OF,
+        fingerprint=(),
+        flow_run=FlowRun(id="run-2", name="scan"),
+        files=(NewFile("universe.json", "universe", chosen.data()),),
+    )
+    assert publish(root, candidate, now=AS_OF).release_id != release.release_id
+    return read_current(root, AS_OF)
+
+
+async def test_the_executor_takes_both_files_from_a_release_and_keeps_the_old_ones_if_one_is_wrong(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "published"
+    release = published(root, ensemble(), ("breakout", "rsi_bollinger"))
+    release = scanned_too(root, release, universe())
+    wrong = ensemble().data().replace(b'"weight":0.5', b'"weight":0.9')
+    candidate = Candidate(
+        as_of=AS_OF + timedelta(hours=1),
+        fingerprint=(),
+        flow_run=FlowRun(id="run-3", name="nightly"),
+        files=(NewFile(PATH, KIND, wrong),),
+    )
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        app = App(executor, tmp_path / "settings.toml")
+        await app._use(release)
+        taken = executor.deciding.sharing
+        assert taken is not None
+        assert taken.ensemble == ensemble()
+        assert executor.deciding.universe == universe()
+        publish(root, candidate, now=AS_OF)
+        with pytest.raises(ReleaseRefused, match=r"ensemble\.json.*add up to 1\.8"):
+            await app._use(read_current(root, AS_OF + timedelta(hours=1)))
+        assert executor.deciding.sharing is taken
+        assert executor.releases.current is release
 
 
 async def entered(tmp_path: Path, made: Ensemble | None) -> tuple[list[str], list[str]]:

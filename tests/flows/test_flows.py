@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,26 @@ def test_a_symbol_that_the_sample_lacks_is_left_out_by_name(
     folder, _, _ = night
     result = _launch("validate", folder, symbols=("BTCUSDT", "DOGEUSDT"), lines=[])
     assert [item.symbol for item in result.left_out] == ["DOGEUSDT"]
+
+
+@pytest.mark.slow
+def test_the_most_traded_symbols_may_stand_for_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sample(tmp_path / "sample", ("BTCUSDT", "ETHUSDT"))
+    monkeypatch.setenv("NOCTURNE_RESEARCH_TOP_SYMBOLS", "1")
+    where = {"lake": tmp_path / "lake", "sample": tmp_path / "sample", "server": "none"}
+    quiet = {"settings": write_settings(tmp_path), "say": lambda _line: None}
+    launch("import", as_of=AS_OF, **where, **quiet)
+    found = launch("validate", as_of=AS_OF, **where, **quiet)
+    assert found.message == "1 symbols passed: BTCUSDT"
+    assert [o.key for o in found.results["validate"]] == ["BTCUSDT", "ETHUSDT"]
+    ranked = [member.symbol for member in found.results["universe"]]
+    assert ranked == ["BTCUSDT", "ETHUSDT"]
+    named = launch("validate", as_of=AS_OF, symbols=("ETHUSDT",), **where, **quiet)
+    assert named.message == "1 symbols passed: ETHUSDT"
+    with pytest.raises(DataError, match="no symbol has candles of the last day"):
+        launch("validate", as_of=AS_OF + timedelta(days=9), **where, **quiet)
 
 
 def test_an_unknown_flow_a_wrong_symbol_and_a_dead_server_are_told(tmp_path: Path) -> None:

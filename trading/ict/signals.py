@@ -14,6 +14,7 @@ from trading.ict.layout import (
     BREAK_ROW,
     BREAKERS,
     COUNT,
+    FAR,
     GAPS,
     KNOWN,
     LOG_HEAD,
@@ -265,6 +266,31 @@ def enter_at_zone(
         out[TARGET_PRICE] = target
         out[CONFIDENCE] = confidence
         out[SIDE] = float(side)
+
+
+@apart
+def enter_out_of_zone(
+    state: Buffer,
+    par: Buffer,
+    out: Buffer,
+    side: int,
+    reach: float,
+    close: float,
+    most: float,
+    closed_now: bool,
+    swept: bool,
+) -> None:
+    """Enter out of the best zone of ``side``, with the trend, or hold where price left none.
+
+    ``reach`` (times the side) is how deep price came; see :func:`best_zone_left`.
+    """
+    at = zones_at(par)
+    zone = best_zone_left(state, at, side, reach, side * close, most, closed_now)
+    if zone < 0:
+        hold(out, NO_ZONE, close, close)
+        return
+    confidence = confidence_of(True, is_fresh(state, at, zone, closed_now), swept)
+    enter_at_zone(state, par, out, side, state[zone + NEAR], state[zone + FAR], close, confidence)
 
 
 @kernel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -10,7 +9,7 @@ from trading.indicators import bollinger_size, bollinger_step, sma_size, sma_ste
 from trading.kernel import Buffer, kernel
 from trading.rolling import bollinger_width
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.saying import say
+from trading.strategies.saying import say, warming_up
 
 BAND_SPAN = OWN
 BAND_WIDTH = OWN + 1
@@ -21,12 +20,9 @@ ENTERED = 1
 INSIDE = 2
 LOW_VOLUME = 3
 NARROWING = 4
-WARMING_UP = 5
 
 LAST_WIDTH = 0
 BAND_AT = 1
-
-NAN = math.nan
 
 
 @kernel
@@ -50,7 +46,7 @@ def bb_breakout_step(
     last_width = state[LAST_WIDTH]
     state[LAST_WIDTH] = width
     if width != width or last_width != last_width or usual != usual:
-        say(out, HOLD, WARMING_UP, NAN, NAN)
+        warming_up(out)
     elif not close > upper:
         say(out, EXIT, INSIDE, close, upper)
     elif volume < par[VOLUME_FACTOR] * usual:
@@ -78,7 +74,6 @@ class BbBreakout(Strategy):
         INSIDE: "out: close {seen:.8g} not above the upper band {limit:.8g}",
         LOW_VOLUME: "entry held: volume {seen:.8g} < {limit:.8g}",
         NARROWING: "entry held: band width {seen:.3%} not above {limit:.3%} before",
-        WARMING_UP: "warming up",
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:

@@ -5,7 +5,6 @@ A vote's sign is a bit of a mask, so that a decision's reason names the votes th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -26,7 +25,7 @@ from trading.indicators import (
 )
 from trading.kernel import Buffer, kernel
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.saying import say
+from trading.strategies.saying import say, warming_up
 
 RSI_LOW = OWN
 VOTE_RSI = OWN + 1  # the confidences of the five votes follow one another
@@ -47,15 +46,12 @@ _MASKS = 32
 # Reason codes: the mask of the votes is added to one of these; the filters' codes begin at 101.
 BUYING = 1
 SELLING = 1 + _MASKS
-WARMING_UP = 1 + 2 * _MASKS
 
 RSI_AT = 0
 MACD_AT = 4
 MEAN_AT = 11
 LAST_DIFFERENCE = 13
 BAND_AT = 14
-
-NAN = math.nan
 
 
 @kernel
@@ -127,7 +123,7 @@ def combined_step(
     before = state[LAST_DIFFERENCE]
     state[LAST_DIFFERENCE] = difference
     if rsi != rsi or before != before or mean != mean or lower != lower or usual != usual:
-        say(out, HOLD, WARMING_UP, NAN, NAN)
+        warming_up(out)
         return
     lively = volume >= par[VOLUME_FACTOR] * usual
     crossed_up = difference > 0.0 and not before > 0.0
@@ -150,12 +146,11 @@ def _named(mask: int) -> str:
 def _texts() -> dict[int, str]:
     votes = "votes to {side}: {names}; mean {{seen:.2f}}, more than {{limit:g}} is needed"
     sides = ((BUYING, "buy"), (SELLING, "sell"))
-    texts = {
+    return {
         code + mask: votes.format(side=side, names=_named(mask))
         for code, side in sides
         for mask in range(_MASKS)
     }
-    return {**texts, WARMING_UP: "warming up"}
 
 
 def _confidence(name: str, default: float, sign: str) -> Parameter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -18,7 +17,7 @@ from trading.indicators import (
 )
 from trading.kernel import Buffer, kernel
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.saying import say
+from trading.strategies.saying import say, warming_up
 
 MEAN_SPAN = OWN
 BAND_SPAN = OWN + 1
@@ -30,13 +29,10 @@ ENTERED = 1
 EXIT_MEAN = 2
 BELOW_BAND = 3
 WEAK_TREND = 4
-WARMING_UP = 5
 
 MEAN_AT = 0
 ADX_AT = 2
 BAND_AT = 10
-
-NAN = math.nan
 
 
 @kernel
@@ -57,7 +53,7 @@ def dynamic_breakout_step(
     adx = adx_step(state, ADX_AT, int(par[ADX_SPAN]), high, low, close)
     _, _, upper = bollinger_step(state, BAND_AT, int(par[BAND_SPAN]), par[BAND_WIDTH], close)
     if mean != mean or adx != adx or upper != upper:
-        say(out, HOLD, WARMING_UP, NAN, NAN)
+        warming_up(out)
     elif close < mean:
         say(out, EXIT, EXIT_MEAN, close, mean)
     elif not close > mean or not close > upper:
@@ -86,7 +82,6 @@ class DynamicBreakout(Strategy):
         EXIT_MEAN: "out: close {seen:.8g} below its EMA {limit:.8g}",
         BELOW_BAND: "close {seen:.8g} not above the upper band {limit:.8g}",
         WEAK_TREND: "entry held: ADX {seen:.1f} not above {limit:g}",
-        WARMING_UP: "warming up",
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:

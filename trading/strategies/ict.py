@@ -34,6 +34,12 @@ OF_ALL = (
     Parameter("min_reward", "float", 0.0, 0.0, 10.0, help="least reward for a risk of 1"),
     Parameter("max_age", "int", 500, 20, 5000, help="candles until a structure is forgotten"),
 )
+SWEEP_COUNTS = Parameter(
+    "sweep_window", "int", 20, 1, 500, help="zone_tf candles that a sweep counts"
+)
+TOUCHES_COUNT = Parameter(
+    "max_touches", "int", 3, 0, 1000, help="zone_tf candles that touched a zone"
+)
 SHARED_WITH_ALL = ("trailing_stop", "emergency_stop", "max_position_size")
 
 REASONS: Mapping[int, str] = {
@@ -47,6 +53,13 @@ REASONS: Mapping[int, str] = {
     signals.WRONG_DIRECTION: "entry held: side {seen:+g} is switched off",
     signals.AGAINST_TREND: "entry held: side {seen:+g} against the trend {limit:+g}",
 }
+
+
+def break_age(default: int) -> Parameter:
+    """How long a break of structure says what the trend is."""
+    return Parameter(
+        "break_age", "int", default, 1, 1000, help="trend_tf candles that a break counts"
+    )
 
 
 class IctStrategy(Strategy):

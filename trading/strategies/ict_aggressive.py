@@ -18,7 +18,7 @@ from trading.ict.signals import (
 )
 from trading.kernel import Buffer, apart
 from trading.strategies.base import Parameter
-from trading.strategies.ict import IctStrategy
+from trading.strategies.ict import IctStrategy, break_age
 
 GAP_WINDOW = P_OWN
 BREAK_AGE = P_OWN + 1
@@ -64,6 +64,6 @@ class IctAggressive(IctStrategy):
     summary = "B: a 15m sweep of liquidity, then a fair value gap within 5 candles; in at once."
     extra = (
         Parameter("gap_window", "int", 5, 1, 100, help="candles from the sweep to the gap"),
-        Parameter("break_age", "int", 24, 1, 1000, help="trend_tf candles that a break counts"),
+        break_age(24),
     )
     step = staticmethod(ict_aggressive_step)

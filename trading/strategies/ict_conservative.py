@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trading.candles import interval_ms
-from trading.ict.layout import FAR, NEAR
 from trading.ict.signals import (
     LAST_CLOSE,
     NO_TREND,
-    NO_ZONE,
     P_OWN,
     P_SIGNAL_MS,
     P_ZONE_MS,
-    best_zone_left,
-    confidence_of,
-    enter_at_zone,
+    enter_out_of_zone,
     feed_structures,
     hold,
-    is_fresh,
     swept_within,
     trend_of,
     zones_at,
 )
 from trading.kernel import Buffer, apart
 from trading.strategies.base import Parameter, Value
-from trading.strategies.ict import IctStrategy
+from trading.strategies.ict import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
 
 BREAK_AGE = P_OWN
 SWEEP_WINDOW = P_OWN + 1
@@ -59,16 +54,9 @@ def ict_conservative_step(
     reach = low if side > 0 else -high
     if last_close > 0.0 and side * last_close < reach:
         reach = side * last_close
-    at = zones_at(par)
     closed_now = (open_time + tf_ms) % int(par[P_ZONE_MS]) == 0
-    zone = best_zone_left(state, at, side, reach, side * close, par[MAX_TOUCHES], closed_now)
-    if zone < 0:
-        hold(out, NO_ZONE, close, close)
-        return
-    fresh = is_fresh(state, at, zone, closed_now)
-    swept = swept_within(state, at, side, par[SWEEP_WINDOW])
-    confidence = confidence_of(True, fresh, swept)
-    enter_at_zone(state, par, out, side, state[zone + NEAR], state[zone + FAR], close, confidence)
+    swept = swept_within(state, zones_at(par), side, par[SWEEP_WINDOW])
+    enter_out_of_zone(state, par, out, side, reach, close, par[MAX_TOUCHES], closed_now, swept)
 
 
 class IctConservative(IctStrategy):
@@ -78,9 +66,9 @@ class IctConservative(IctStrategy):
     summary = "A: 1h break of structure, 15m gap or block in its direction, 1m close out of it."
     extra = (
         Parameter("entry_tf", "interval", "1m", help="candles that the entry is judged on"),
-        Parameter("break_age", "int", 24, 1, 1000, help="trend_tf candles that a break counts"),
-        Parameter("sweep_window", "int", 20, 1, 500, help="zone_tf candles that a sweep counts"),
-        Parameter("max_touches", "int", 3, 0, 1000, help="zone_tf candles that touched a zone"),
+        break_age(24),
+        SWEEP_COUNTS,
+        TOUCHES_COUNT,
     )
     step = staticmethod(ict_conservative_step)
 

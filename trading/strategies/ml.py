@@ -20,7 +20,7 @@ from trading.strategies.base import (
     Strategy,
     Value,
 )
-from trading.strategies.saying import say
+from trading.strategies.saying import say, warming_up
 
 LEAST_MOVE = OWN
 LEAST_CONFIDENCE = OWN + 1
@@ -32,7 +32,6 @@ EXPECTED_LOWER = 2
 TOO_LITTLE = 3
 UNSURE = 4
 NO_MODEL = 5
-WARMING_UP = 6
 
 FEATURES_AT = FORECAST_SIZE
 WEIGHT_BOUND = 10.0
@@ -81,7 +80,7 @@ def ml_step(
         say(out, HOLD, NO_MODEL, NAN, NAN)
         return
     if forecast != forecast or moves != moves:
-        say(out, HOLD, WARMING_UP, NAN, NAN)
+        warming_up(out)
         return
     if forecast < -par[LEAST_MOVE]:
         say(out, EXIT, EXPECTED_LOWER, forecast, -par[LEAST_MOVE])
@@ -119,7 +118,6 @@ class Ml(Strategy):
         TOO_LITTLE: "forecast {seen:+.3%} within {limit:.3%}",
         UNSURE: "entry held: confidence {seen:.2f} < {limit:g}",
         NO_MODEL: "no model: all weights are 0",
-        WARMING_UP: "warming up",
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:

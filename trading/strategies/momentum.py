@@ -19,7 +19,7 @@ from trading.rolling import (
     vwap_step,
 )
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.saying import say
+from trading.strategies.saying import say, warming_up
 
 ROC_SPAN = OWN
 BARS = OWN + 1
@@ -32,7 +32,6 @@ EXIT_RANK = 2
 LOW_MOMENTUM = 3
 LOW_VOLUME = 4
 BELOW_VWAP = 5
-WARMING_UP = 6
 
 ROC_AT = 0
 
@@ -69,7 +68,7 @@ def momentum_step(
     else:
         fair = day_vwap_step(state, vwap_at, open_time, typical, volume)
     if roc_rank != roc_rank or volume_rank != volume_rank:
-        say(out, HOLD, WARMING_UP, NAN, NAN)
+        warming_up(out)
     elif roc_rank < par[RANK_EXIT]:
         say(out, EXIT, EXIT_RANK, roc_rank, par[RANK_EXIT])
     elif roc_rank < par[RANK_ENTRY]:
@@ -103,7 +102,6 @@ class Momentum(Strategy):
         LOW_MOMENTUM: "rank of the momentum {seen:.2f} < {limit:g}",
         LOW_VOLUME: "entry held: rank of the volume {seen:.2f} < {limit:g}",
         BELOW_VWAP: "entry held: close {seen:.8g} not above VWAP {limit:.8g}",
-        WARMING_UP: "warming up",
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
 from trading.indicators import ema_size, ema_step, ema_warmup, rsi_size, rsi_step, wilder_warmup
 from trading.kernel import Buffer, kernel
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.saying import say
+from trading.strategies.saying import say, warming_up
 
 MEAN_SPAN = OWN
 RSI_SPAN = OWN + 1
@@ -22,15 +21,12 @@ NOT_WEAK = 3
 NOT_RISING = 4
 NO_TURN = 5
 EXIT_RSI = 6
-WARMING_UP = 7
 
 # Layout of the state; the two last values of the RSI follow the indicators.
 MEAN_AT = 0
 RSI_AT = 2
 LAST_RSI = 6
 RSI_BEFORE = 7
-
-NAN = math.nan
 
 
 @kernel
@@ -53,7 +49,7 @@ def pullback_step(
     state[RSI_BEFORE] = last
     state[LAST_RSI] = rsi
     if mean != mean or rsi != rsi or last != last or before != before:
-        say(out, HOLD, WARMING_UP, NAN, NAN)
+        warming_up(out)
     elif rsi > par[RSI_EXIT]:
         say(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
     elif not close > mean:
@@ -87,7 +83,6 @@ class Pullback(Strategy):
         NOT_RISING: "entry held: RSI {seen:.1f} not above {limit:.1f} before",
         NO_TURN: "entry held: no turn, RSI already rose to {seen:.1f} from {limit:.1f}",
         EXIT_RSI: "exit: RSI {seen:.1f} > {limit:g}",
-        WARMING_UP: "warming up",
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:

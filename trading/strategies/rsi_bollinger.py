@@ -14,18 +14,15 @@ from trading.indicators import (
 )
 from trading.kernel import Buffer, kernel
 from trading.strategies.base import (
-    ACTION,
     ENTER,
     EXIT,
     HOLD,
-    LIMIT,
     OWN,
-    REASON,
-    SEEN,
     Parameter,
     Strategy,
     Value,
 )
+from trading.strategies.saying import say, warming_up
 
 RSI_SPAN = OWN
 RSI_ENTRY = OWN + 1
@@ -38,7 +35,6 @@ NOT_OVERSOLD = 2
 ABOVE_LOWER = 3
 EXIT_RSI = 4
 EXIT_BAND = 5
-WARMING_UP = 6
 
 RSI_AT = 0
 BAND_AT = 4
@@ -60,29 +56,18 @@ def rsi_bollinger_step(
     """Judge one closed candle of ``signal_tf``; only its close counts."""
     rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), close)
     lower, _, upper = bollinger_step(state, BAND_AT, int(par[BAND_SPAN]), par[BAND_WIDTH], close)
-    out[ACTION] = HOLD
-    out[SEEN] = rsi
-    out[LIMIT] = par[RSI_ENTRY]
     if rsi != rsi or lower != lower:
-        out[REASON] = WARMING_UP
+        warming_up(out)
     elif rsi > par[RSI_EXIT]:
-        out[ACTION] = EXIT
-        out[REASON] = EXIT_RSI
-        out[LIMIT] = par[RSI_EXIT]
+        say(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
     elif close > upper:
-        out[ACTION] = EXIT
-        out[REASON] = EXIT_BAND
-        out[SEEN] = close
-        out[LIMIT] = upper
+        say(out, EXIT, EXIT_BAND, close, upper)
     elif not rsi < par[RSI_ENTRY]:
-        out[REASON] = NOT_OVERSOLD
+        say(out, HOLD, NOT_OVERSOLD, rsi, par[RSI_ENTRY])
     elif not close < lower:
-        out[REASON] = ABOVE_LOWER
-        out[SEEN] = close
-        out[LIMIT] = lower
+        say(out, HOLD, ABOVE_LOWER, close, lower)
     else:
-        out[ACTION] = ENTER
-        out[REASON] = ENTERED
+        say(out, ENTER, ENTERED, rsi, par[RSI_ENTRY])
 
 
 class RsiBollinger(Strategy):
@@ -108,7 +93,6 @@ class RsiBollinger(Strategy):
         ABOVE_LOWER: "entry held: close {seen:.8g} not below the lower band {limit:.8g}",
         EXIT_RSI: "exit: RSI {seen:.1f} > {limit:g}",
         EXIT_BAND: "exit: close {seen:.8g} above the upper band {limit:.8g}",
-        WARMING_UP: "warming up",
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from trading.kernel import Buffer, kernel
-from trading.strategies.base import ACTION, LIMIT, REASON, SEEN
+from trading.strategies.base import ACTION, HOLD, LIMIT, REASON, SEEN
+
+WARMING_UP = 99
+"""Reason code of any strategy whose indicators are not known yet."""
+WARMING_UP_TEXT = "warming up"
 
 
 @kernel
@@ -13,3 +19,9 @@ def say(out: Buffer, action: float, reason: int, seen: float, limit: float) -> N
     out[REASON] = float(reason)
     out[SEEN] = seen
     out[LIMIT] = limit
+
+
+@kernel
+def warming_up(out: Buffer) -> None:
+    """Hold: the history does not suffice yet."""
+    say(out, HOLD, WARMING_UP, math.nan, math.nan)

@@ -27,7 +27,7 @@ from trading.strategies.base import (
     Strategy,
     Value,
 )
-from trading.strategies.saying import say
+from trading.strategies.saying import say, warming_up
 from trading.zigzag import (
     LOW_CONFIRMED,
     SWINGS,
@@ -56,7 +56,6 @@ NO_LOW = 5
 NO_IMPULSE = 6
 RETRACE_OUT = 7
 TARGET_BEHIND = 8
-WARMING_UP = 9
 RUNNING = 10
 
 # Layout of the state: the wave that was entered (bars left, target, invalidation), ATR, zig-zag.
@@ -151,7 +150,7 @@ def wave_step(
     if state[BARS_LEFT] > 0.0:
         follow_wave(state, out, close)
     elif distance != distance:
-        say(out, HOLD, WARMING_UP, NAN, NAN)
+        warming_up(out)
     else:
         say(out, HOLD, NO_LOW, close, NAN)
     # A new wave takes the place of one that runs or ends, whatever that did: no chain of waves
@@ -190,7 +189,6 @@ class Wave(Strategy):
         NO_IMPULSE: "the low {seen:.8g} ends no correction of an impulse",
         RETRACE_OUT: "entry held: retracement {seen:.3f} beyond its bound {limit:g}",
         TARGET_BEHIND: "entry held: close {seen:.8g} is at its target {limit:.8g} already",
-        WARMING_UP: "warming up",
         RUNNING: "a wave is running: close {seen:.8g}, target {limit:.8g}",
     }
 

@@ -1,0 +1,96 @@
+"""`nocturne search` of the market-maker grid: each combination of its rules, one by one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from cli.maker import MAKER_FEE_BPS, NAME, measures_of, minutes_of
+from cli.results import format_measure, say
+from cli.tables import text_table
+from trading.errors import ParameterError
+from trading.grid import parse_grid
+from trading.maker import MakerRules
+from trading.maker_simulation import simulate_maker
+from trading.strategies.base import Parameter
+
+MEASURES = ("total_return", "trades", "win_rate", "profit_factor", "reward_to_risk", "expectancy")
+MEASURES += ("worst_trade",)
+
+
+@dataclass(frozen=True, slots=True)
+class MakerSearch:
+    """What `nocturne search` was asked for."""
+
+    candles: Path
+    grid: tuple[str, ...]
+    given: dict[str, Any]
+    fee_bps: float
+    sort: str
+
+
+class Rules:
+    """The rules as parameters of a grid; `MakerRules` checks what they are together."""
+
+    def parameter(self, name: str) -> Parameter:
+        """The rule ``name``; `ParameterError` naming the known ones otherwise."""
+        kinds = {field.name: str(field.type) for field in fields(MakerRules)}
+        if name not in kinds:
+            raise ParameterError(f"maker has no rule '{name}'; it has {', '.join(kinds)}")
+        return Parameter(name, kinds[name], getattr(MakerRules(), name))
+
+
+def check_options(method: str, others: dict[str, object]) -> None:
+    """Refuse what the grid's search cannot do, before anything is read."""
+    if method != "grid":
+        raise ParameterError("the maker's search tries all combinations; leave --method away")
+    for option, value in others.items():
+        if value:
+            raise ParameterError(f"{option} is not for the maker; leave it away")
+
+
+def search_maker(wanted: MakerSearch) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The JSON document, and its results with the best of ``sort`` first."""
+    if wanted.sort not in MEASURES:
+        raise ParameterError(
+            f"--sort '{wanted.sort}' is not a measure of maker; they are {', '.join(MEASURES)}"
+        )
+    grid = parse_grid(wanted.grid, Rules())
+    for axis in grid.axes:
+        if axis.name in wanted.given:
+            raise ParameterError(f"{axis.name} is given by --grid and by --set; give one of them")
+    combinations = grid.combinations()
+    rules = [MakerRules(**{**wanted.given, **values}) for values in combinations]
+    columns = minutes_of(wanted.candles)
+    say(f"simulating {len(rules):,} grids over {len(columns):,} candles ...")
+    begun = time.perf_counter()
+    results = []
+    for one in rules:
+        found = simulate_maker(
+            columns, one, maker_fee_bps=MAKER_FEE_BPS, taker_fee_bps=wanted.fee_bps
+        )
+        results.append({"params": asdict(one), **measures_of(found)})
+    document = {
+        "strategy": NAME,
+        "candles": str(wanted.candles),
+        "fee_bps": wanted.fee_bps,
+        "maker_fee_bps": MAKER_FEE_BPS,
+        "seconds_search": time.perf_counter() - begun,
+        "results": results,
+    }
+    return document, sorted(results, key=lambda result: -float(result[wanted.sort]))
+
+
+def table_of(results: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
+    """One line a result: the rules that were searched, and its measures."""
+    rows = [
+        [
+            *(f"{result['params'][name]:g}" for name in names),
+            *(format_measure(measure, result[measure]) for measure in MEASURES),
+        ]
+        for result in results
+    ]
+    return text_table([*names, *MEASURES], rows)
