@@ -76,6 +76,7 @@ class Hub:
         self._private: dict[str, dict[Connection, None]] = defaultdict(dict)
         self.connections: dict[Connection, None] = {}
         self.messages = 0
+        self._told: dict[str, int] = {}
 
     @property
     def market_audience(self) -> bool:
@@ -149,13 +150,20 @@ class Hub:
                     self._send_kline(stream, symbol, time, bar)
         for tick in ticks:
             self._send_tick(tick, rates[tick.symbol], running=tick.symbol not in closed)
+        for symbol in self._by_symbol:
+            # A print that nobody is told of, of a minute that is not walked, moves the book, too.
+            if symbol and self._feeds[symbol].update_id != self._told.get(symbol):
+                self._send_book(symbol, time)
         return self.messages > before
 
     def rest(self, symbol: str, levels: Levels, time: int) -> None:
         """Show what accounts rest in a symbol's book now, and tell who listens to its book."""
+        if self._feeds[symbol].rest(levels):
+            self._send_book(symbol, time)
+
+    def _send_book(self, symbol: str, time: int) -> None:
         feed = self._feeds[symbol]
-        if not feed.rest(levels):
-            return
+        self._told[symbol] = feed.update_id
         made: dict[tuple[str, str], bytes] = {}
         for stream in list(self._by_symbol[symbol].values()):
             if stream.kind in BOOK_KINDS:
@@ -182,6 +190,7 @@ class Hub:
 
     def _send_tick(self, tick: Tick, rate: Any, *, running: bool) -> None:
         """All messages of one print; each event is made and written once for all who hear it."""
+        self._told[tick.symbol] = self._feeds[tick.symbol].update_id
         made: dict[tuple[str, str], bytes] = {}
         for stream in list(self._by_symbol[tick.symbol].values()):
             if stream.kind in KLINES:
