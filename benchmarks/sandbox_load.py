@@ -4,8 +4,9 @@
 
 The server runs in its own process, on one core when the platform can pin it, and the clients here.
 Targets: at least 2,000 signed orders/s, at least 20,000 stream messages/s, a month of one symbol
-at least 1,000 times as fast as the wall, memory flat over it. Rates are given per wall second and per second of the server's processor time: on a machine
-that does other work, only the latter tells what one core does.
+at least 1,000 times as fast as the wall, memory flat over it. Rates are given per wall second and
+per second of the server's processor time: on a machine that does other work, only the latter tells
+what one core does.
 """
 
 from __future__ import annotations
