@@ -19,18 +19,21 @@ from sandbox.usdm import market_views as views
 
 NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)(?:_(?P<contract>perpetual))?@"
-    r"(?P<kind>kline|continuousKline|aggTrade|trade|bookTicker|markPrice|miniTicker|ticker|depth)"
+    r"(?P<kind>kline|continuousKline|aggTrade|trade|bookTicker|markPrice|miniTicker|ticker|depth|"
+    r"forceOrder)"
     r"(?P<argument>_\w+|\d+)?(?:@(?P<pace>100ms|250ms|500ms|1s|3s))?$"
 )
 PUBLIC_KINDS = ("trade", "bookTicker", "depth")
 BOOK_KINDS = ("bookTicker", "depth")
 KLINES = ("kline", "continuousKline")
+FORCED = "forceOrder"
 ALL_MARKET = {
     "!miniTicker@arr": "miniTicker",
     "!ticker@arr": "ticker",
     "!markPrice@arr": "markPrice",
     "!markPrice@arr@1s": "markPrice",
     "!bookTicker": "bookTicker",
+    "!forceOrder@arr": "forceOrder",
 }
 
 
@@ -173,6 +176,13 @@ class Hub:
                     made[stream.kind, stream.argument] = raw
                 self._send(stream, raw)
 
+    def liquidated(self, symbol: str, event: Mapping[str, Any]) -> None:
+        """Tell a liquidation to those who listen to them."""
+        raw = orjson.dumps(event)
+        for stream in [*self._by_symbol[symbol].values(), *self._by_symbol[""].values()]:
+            if stream.kind == FORCED:
+                self._send(stream, raw)
+
     def _send_kline(self, stream: Stream, symbol: str, time: int, minute: Bar | None) -> None:
         """A bar; ``minute`` is the candle that closes now, None while it runs."""
         feed, interval = self._feeds[symbol], stream.argument
@@ -197,12 +207,16 @@ class Hub:
                 if running:
                     self._send_kline(stream, tick.symbol, tick.time, None)
                 continue
+            if stream.kind == FORCED:
+                continue
             raw = made.get((stream.kind, stream.argument))
             if raw is None:
                 raw = orjson.dumps(self._tick_event(stream, tick, rate))
                 made[stream.kind, stream.argument] = raw
             self._send(stream, raw)
         for stream in list(self._by_symbol[""].values()):
+            if stream.kind == FORCED:
+                continue
             event = self._tick_event(stream, tick, rate)
             self._send(stream, orjson.dumps(event if stream.kind == "bookTicker" else [event]))
 

@@ -138,3 +138,27 @@ async def test_late_user_message_of_spot_comes_after_its_time(serving: Serving) 
         await wire.rest.signed("POST", "/api/v3/order", **ORDER)
         words = [m.get("x", m["e"]) for m in await wire.events(socket, 4)]
         assert (words[-1], time.monotonic() - began > 0.15) == ("NEW", True)
+
+
+async def test_margin_call_comes_once_and_the_liquidation_is_told_to_all(wire: Wire) -> None:
+    await wire.rest.signed("POST", "/fapi/v1/marginType", symbol="BTCUSDT", marginType="ISOLATED")
+    await wire.rest.signed("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage="100")
+    await wire.order()
+    user = await wire.user()
+    forced = [
+        await wire.session.ws_connect(f"{wire.ws}/market/ws/{name}")
+        for name in ("btcusdt@forceOrder", "!forceOrder@arr")
+    ]
+    (position,) = (await wire.rest.signed("GET", "/fapi/v3/positionRisk"))[1]
+    near = float(position["liquidationPrice"]) + 20
+    for price in (near, near + 5):
+        await wire.fault("price_jump", symbol="BTCUSDT", price=f"{price:.1f}")
+    (call,) = await wire.events(user, 1)
+    assert (call["e"], "cw" in call) == ("MARGIN_CALL", False)
+    assert (call["p"][0]["s"], call["p"][0]["mt"]) == ("BTCUSDT", "ISOLATED")
+    await wire.fault("price_jump", symbol="BTCUSDT", price=f"{near - 60:.1f}")
+    names = [m["e"] for m in await wire.events(user, 4)]
+    assert names == ["ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "TRADE_LITE", "ORDER_TRADE_UPDATE"]
+    for socket in forced:
+        (told,) = await wire.events(socket, 1)
+        assert (told["e"], told["o"]["S"], told["o"]["z"]) == ("forceOrder", "SELL", "0.01")
