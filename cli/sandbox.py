@@ -67,41 +67,11 @@ def serve(
     Example: nocturne sandbox serve --candles data_lake/sample/candles_1m/usdm
     --from 2025-06-20 --to 2025-06-21 --clock accelerated --speed 600 --ledger exchange.sqlite
     """
+    options = dict(locals())
     from sandbox.serve import run
-    from sandbox.settings import Settings, parse_balances, parse_time
+    from sandbox.settings import read_options
 
-    run(
-        Settings(
-            candles=candles,
-            venue=venue,
-            begin=parse_time(begin, "--from") if begin else None,
-            end=parse_time(end, "--to") if end else None,
-            clock=clock,
-            speed=speed,
-            seed=seed,
-            port=port,
-            key=key,
-            secret=secret,
-            balances=parse_balances(balance),
-            ledger=ledger,
-            symbols=tuple(name for name in symbols.split(",") if name),
-            instruments=instruments,
-            funding=funding,
-            weight_limit=weight_limit,
-            count_orders=count_orders,
-            accounts=accounts,
-            fills=fills,
-            mark=mark,
-            marks=marks,
-            trades=trades,
-            quotes=quotes,
-            faults=faults,
-            state=state,
-            state_every=state_every,
-            strict=strict,
-            retired=retired,
-        )
-    )
+    run(read_options(options))
 
 
 @app.command()

@@ -80,6 +80,8 @@ class Venues:
             for handle in self.usdm.countdowns.values():
                 handle.cancel()
         for venue in self.all:
+            for task in venue.background:
+                task.cancel()
             for connection in list(venue.hub.connections):
                 connection.writer.cancel()
 

@@ -105,7 +105,8 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
     there = connection.execute("select 1 from sqlite_master where name = ?", (table,)).fetchone()
     if there is None and table.startswith("spot_"):
         return []
-    found = connection.execute(f"select * from {table} order by seq").fetchall()
+    columns = ", ".join(("seq", "market_ms", "wall_ms", *TABLES[table]))
+    found = connection.execute(f"select {columns} from {table} order by seq").fetchall()
     return [dict(row) for row in found]
 
 

@@ -8,7 +8,7 @@ from collections import deque
 
 from aiohttp import ClientConnectionError, WSMsgType, web
 
-from sandbox.faults import MESSAGES_MARKET, MESSAGES_USER, Faults
+from sandbox.faults import MESSAGES_MARKET, MESSAGES_USER, Faults, altered
 
 QUEUE_LIMIT = 20_000
 EVENT = re.compile(rb'"e":"(\w+)"')
@@ -28,6 +28,7 @@ class Connection:
         self._faults = faults
         self._kinds = MESSAGES_USER if category == "private" else MESSAGES_MARKET
         self._held: list[bytes] = []
+        self._frozen: dict[str, bytes] = {}
         self._queue: deque[bytes] = deque()
         self._filled, self._emptied = asyncio.Event(), asyncio.Event()
         self._emptied.set()
@@ -37,32 +38,43 @@ class Connection:
         """Queue an event of the stream ``name``; a client that does not read is cut off."""
         if self.muted:
             return
-        if self.combined:
-            raw = b'{"stream":"' + name.encode() + b'","data":' + raw + b"}"
-        if self._faults.shapes_messages and self._struck(name, raw):
-            return
-        self.answer(raw)
+        if self._faults.shapes_messages:
+            kept = self._struck(name, raw)
+            if kept is None:
+                return
+            raw = kept
+        self.answer(self._wrapped(name, raw))
         if self._held:
             held, self._held = self._held, []
             for late in held:
                 self.answer(late)
 
-    def _struck(self, name: str, raw: bytes) -> bool:
-        """Let a fault have the message; True when it shall not be queued now."""
+    def _wrapped(self, name: str, raw: bytes) -> bytes:
+        if not self.combined:
+            return raw
+        return b'{"stream":"' + name.encode() + b'","data":' + raw + b"}"
+
+    def _struck(self, name: str, raw: bytes) -> bytes | None:
+        """Let a fault have the message: what to queue now, None for nothing."""
         event = EVENT.search(raw)
         where = name if self.category != "private" or event is None else event[1].decode()
         fault = self._faults.take(self._kinds, "", where)
         if fault is None:
-            return False
+            return raw
+        whole = self._wrapped(name, raw)
         match fault.kind.partition("_")[0]:
             case "duplicate":
-                self.answer(raw)
-                return False
+                self.answer(whole)
+                return raw
+            case "alter":
+                return altered(raw, fault)
+            case "freeze":
+                return self._frozen.setdefault(name, raw)
             case "delay":
-                asyncio.get_running_loop().call_later(fault.seconds, self.answer, raw)
+                asyncio.get_running_loop().call_later(fault.seconds, self.answer, whole)
             case "reorder":
-                self._held.append(raw)
-        return True
+                self._held.append(whole)
+        return None
 
     def answer(self, raw: bytes) -> None:
         """Queue a message as it is."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+import orjson
+
 from sandbox.answers import Answer
 from sandbox.clock import wall_ms
 from sandbox.errors import BANNED, THROTTLED, TOO_MANY_REQUESTS, ExchangeError
@@ -27,13 +29,22 @@ SILENCING = (
 CUTTING = ("drop_request", "drop_response")
 HOLDING = ("hold_request",)
 DELAYING = ("delay_response",)
-MESSAGES_MARKET = ("drop_market", "delay_market", "duplicate_market", "reorder_market")
-MESSAGES_USER = ("drop_user", "delay_user", "duplicate_user", "reorder_user")
+# The answer, or a message, with another ``value`` in one ``field``.
+ALTERING = ("alter_response",)
+REPEATING = ("repeat_request",)
+MESSAGES_MARKET = (
+    "drop_market", "delay_market", "duplicate_market", "reorder_market", "alter_market",
+    "freeze_market",
+)  # fmt: skip
+MESSAGES_USER = ("drop_user", "delay_user", "duplicate_user", "reorder_user", "alter_user")
 STREAMS = (
     "mute_market", "mute_user", "half_open_market", "half_open_user", "disconnect_market",
     "disconnect_user", "expire_listen_key", "server_shutdown", "terminate_user",
 )  # fmt: skip
-WAITING = (*REFUSING, *SILENCING, *HOLDING, *DELAYING, *MESSAGES_MARKET, *MESSAGES_USER)
+WAITING = (
+    *REFUSING, *SILENCING, *HOLDING, *DELAYING, *ALTERING, *REPEATING, *MESSAGES_MARKET,
+    *MESSAGES_USER,
+)  # fmt: skip
 # What happens to the exchange or the account itself, at once.
 EVENTS = (
     "skew", "drift", "rate_limit_window", "maintenance", "checkpoint", "restart", "kill_child",
@@ -86,6 +97,8 @@ class Fault:
     leverage: int = 0
     rollback: bool = False
     position_side: str = ""
+    field: str = ""
+    value: str = ""
 
     def matches(self, method: str, path: str) -> bool:
         """Whether a request or message is of the kind that is struck."""
@@ -110,6 +123,8 @@ def parse_fault(values: Mapping[str, Any]) -> Fault:
     except (ValueError, TypeError, re.error) as error:
         raise SettingsError(f"fault {kind}: {error}") from error
     fault.method = fault.method.upper()
+    if fault.kind.startswith("alter_") and not fault.field:
+        raise SettingsError(f"fault {kind}: name the field, such as field=o.X")
     if not 0 < fault.probability <= 1:
         raise SettingsError(f"fault {kind}: probability {fault.probability:g} is not in (0, 1]")
     return fault
@@ -210,6 +225,35 @@ class Faults:
         if self._drift:
             return now + round(self._skew_ms + self._drift * (now - self._drift_since))
         return now + round(self._skew_ms)
+
+
+def altered(raw: bytes, fault: Fault) -> bytes:
+    """JSON with the fault's field (keys and places, with dots between) set, or gone without value.
+
+    A value that is not JSON is a text. What has no such field stays as it is.
+    """
+    document = orjson.loads(raw)
+    *parents, last = fault.field.split(".")
+    try:
+        place = document
+        for key in parents:
+            place = place[int(key)] if isinstance(place, list) else place[key]
+        if isinstance(place, list):
+            place[int(last)] = _value(fault.value)
+        elif fault.value:
+            place[last] = _value(fault.value)
+        else:
+            del place[last]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return raw
+    return orjson.dumps(document)
+
+
+def _value(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return text
 
 
 def refusal_of(fault: Fault, address: str) -> ExchangeError:

@@ -35,7 +35,10 @@ class Tick:
 
 
 class Feed:
-    """Walks one symbol's candles; ``minute`` is the open time (ms) of the running one."""
+    """Walks one symbol's candles; ``minute`` is the open time (ms) of the running one.
+
+    The book is shown with ``decimals``, or with those of tick and step.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Feed:
         funding: Funding,
         tape: Tape | None = None,
         quotes: Quotes | None = None,
+        decimals: int | None = None,
     ) -> None:
         self.series = series
         self.instrument = instrument
@@ -56,7 +60,7 @@ class Feed:
         self.minute = 0
         self.candle: Ticks | None = None
         self.update_id = 10_000_000
-        self.ladder = Ladder()
+        self.ladder = Ladder(decimals)
         self.marked = ZERO
         self.recent: deque[Tick] = deque(maxlen=RECENT_TRADES)
         self._row = -1

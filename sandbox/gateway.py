@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
+import orjson
 from aiohttp import web
 
 from sandbox import errors, retired
@@ -13,13 +15,16 @@ from sandbox.calls import COMMON, PUBLIC, REPEATED, SIGNED, Request, Route, Venu
 from sandbox.clock import wall_ms
 from sandbox.errors import ExchangeError
 from sandbox.faults import (
+    ALTERING,
     CUTTING,
     DELAYING,
     HOLDING,
     REFUSING,
+    REPEATING,
     SILENCING,
     UNAVAILABLE_TEXT,
     Fault,
+    altered,
     refusal_of,
     silence_of,
 )
@@ -83,11 +88,17 @@ class Gateway:
         refusing = faults.take(REFUSING, *where, sheltered=_sheltered(request))
         silencing = faults.take(SILENCING, *where) if refusing is None else None
         delaying = faults.take(DELAYING, *where)
-        answer = self._answer(venue, route, request, refusing)
-        self._record(venue, request, answer)
-        await venue.publish()
+        repeating = faults.take(REPEATING, *where) if refusing is None else None
+        altering = faults.take(ALTERING, *where)
+        for _ in range(1 if repeating is None else 2):
+            answer = self._answer(venue, route, request, refusing)
+            self._record(venue, request, answer)
+            await venue.publish()
         if delaying is not None:
             await asyncio.sleep(delaying.seconds)
+        if altering is not None and not isinstance(answer.body, str):
+            body = orjson.loads(altered(answer.raw, altering))
+            answer = replace(answer, body=body)
         struck = silencing or refusing
         if struck is None:
             return answer, ""

@@ -23,7 +23,7 @@ CACHED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class BookChange:
-    """What became of a book since it was last told: changed levels ('0' where one is gone)."""
+    """What became of a book since it was last told: changed levels (quantity 0: it is gone)."""
 
     first_id: int
     last_id: int
@@ -39,9 +39,13 @@ def level_quantity(instrument: Instrument, price: Decimal) -> Decimal:
 
 
 class Ladder:
-    """The shown book of one symbol; ``rested`` is what accounts have in it."""
+    """The shown book of one symbol; ``rested`` is what accounts have in it.
 
-    def __init__(self) -> None:
+    Prices and quantities have the decimals of tick and step, or ``decimals`` where these are given.
+    """
+
+    def __init__(self, decimals: int | None = None) -> None:
+        self._decimals = decimals
         self.rested: Levels = ({}, {})
         self._instrument: Instrument | None = None
         self._levels: dict[int, tuple[str, str]] = {}
@@ -71,7 +75,7 @@ class Ladder:
             highest, lowest = int(bid / instrument.tick), int(ask / instrument.tick)
             return self._level(instrument, highest), self._level(instrument, lowest)
         bids, asks = self.sides(instrument, bid, ask, 1)
-        nothing = ("0", "0")
+        nothing = (self._price(instrument, ZERO), self._size(instrument, ZERO))
         return next(iter(bids.items()), nothing), next(iter(asks.items()), nothing)
 
     def _forget(self, instrument: Instrument) -> None:
@@ -84,7 +88,8 @@ class Ladder:
         found = self._levels.get(number)
         if found is None:
             price = instrument.tick * number
-            found = (plain(price), plain(level_quantity(instrument, price)))
+            size = self._size(instrument, level_quantity(instrument, price))
+            found = (self._price(instrument, price), size)
             self._levels[number] = found
         return found
 
@@ -101,9 +106,37 @@ class Ladder:
         bids = [price for n in range(count) if (price := highest - n * tick) > 0]
         asks = [lowest + n * tick for n in range(count)]
         return (
-            _side(instrument, bids, own_bids, count, falling=True),
-            _side(instrument, asks, own_asks, count, falling=False),
+            self._side(instrument, bids, own_bids, count, falling=True),
+            self._side(instrument, asks, own_asks, count, falling=False),
         )
+
+    def _side(
+        self,
+        instrument: Instrument,
+        market: list[Decimal],
+        own: dict[Decimal, Decimal],
+        count: int,
+        *,
+        falling: bool,
+    ) -> Side:
+        quantities = {price: level_quantity(instrument, price) for price in market}
+        for price, quantity in own.items():
+            quantities[price] = quantities.get(price, ZERO) + quantity
+        best = sorted(quantities, reverse=falling)[:count]
+        return {
+            self._price(instrument, price): self._size(instrument, quantities[price])
+            for price in best
+        }
+
+    def _price(self, instrument: Instrument, price: Decimal) -> str:
+        if self._decimals is not None:
+            return f"{price:.{self._decimals}f}"
+        on_grid = price % instrument.tick == 0
+        return plain(price // instrument.tick * instrument.tick if on_grid else price)
+
+    def _size(self, instrument: Instrument, quantity: Decimal) -> str:
+        decimals = instrument.quantity_precision if self._decimals is None else self._decimals
+        return f"{quantity:.{decimals}f}"
 
     def change(
         self, instrument: Instrument, bid: Decimal, ask: Decimal, update_id: int
@@ -113,9 +146,9 @@ class Ladder:
         old, previous = self._told or new, self._told_id or update_id - 1
         self._told, self._told_id = new, update_id
         first = min(previous + 1, update_id)
-        return BookChange(
-            first, update_id, previous, _difference(old[0], new[0]), _difference(old[1], new[1])
-        )
+        gone = self._size(instrument, ZERO)
+        bids, asks = (_difference(*pair, gone) for pair in zip(old, new, strict=True))
+        return BookChange(first, update_id, previous, bids, asks)
 
     def open(self, instrument: Instrument, bid: Decimal, ask: Decimal, update_id: int) -> None:
         """Somebody begins to listen or has taken a snapshot: changes are told from here on."""
@@ -132,27 +165,7 @@ def _tick_above(price: Decimal, tick: Decimal) -> Decimal:
     return (price // tick + 1) * tick
 
 
-def _side(
-    instrument: Instrument,
-    market: list[Decimal],
-    own: dict[Decimal, Decimal],
-    count: int,
-    *,
-    falling: bool,
-) -> Side:
-    quantities = {price: level_quantity(instrument, price) for price in market}
-    for price, quantity in own.items():
-        quantities[price] = quantities.get(price, ZERO) + quantity
-    best = sorted(quantities, reverse=falling)[:count]
-    return {_text(instrument, price): plain(quantities[price]) for price in best}
-
-
-def _text(instrument: Instrument, price: Decimal) -> str:
-    on_grid = price % instrument.tick == 0
-    return plain(price // instrument.tick * instrument.tick if on_grid else price)
-
-
-def _difference(old: Side, new: Side) -> list[list[str]]:
+def _difference(old: Side, new: Side, gone: str) -> list[list[str]]:
     changed = [[price, quantity] for price, quantity in new.items() if old.get(price) != quantity]
-    changed += [[price, "0"] for price in old if price not in new]
+    changed += [[price, gone] for price in old if price not in new]
     return changed

@@ -17,6 +17,7 @@ from sandbox.engine.model import (
     Event,
     Fill,
     Income,
+    MarginCalled,
     ModeChanged,
     OrderChanged,
 )
@@ -220,6 +221,9 @@ class Ledger:
             case ConfigChanged():
                 detail = {"symbol": event.symbol, "leverage": event.leverage}
                 self.write_event(event.time, wall_ms, event.account, "leverage", detail)
+            case MarginCalled():
+                named = {"positions": [f"{p.symbol} {p.side}" for p in event.positions]}
+                self.write_event(event.time, wall_ms, event.account, "margin_call", named)
             case ModeChanged():
                 self.write_event(
                     event.time, wall_ms, event.account, "position_mode", {"hedge": event.hedge}

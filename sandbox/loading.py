@@ -19,6 +19,9 @@ from sandbox.spot.instruments import derive_spot_rules, read_spot_instruments
 from sandbox.tape import Quotes, Tape, read_quotes, read_tape
 from trading.errors import DataError, SettingsError
 
+# Spot writes every price and quantity of a book with these; clients know a gone level by them.
+SPOT_DECIMALS = 8
+
 
 def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
     """A feed for each candle file of a venue, with its rules and its funding.
@@ -43,6 +46,7 @@ def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
                 own.get(symbol) or SPOT_BUILT_IN.get(symbol) or derive_spot_rules(candles),
                 Funding(),
                 *_read_tapes(settings, folder, symbol),
+                decimals=SPOT_DECIMALS,
             )
             for symbol, candles in series.items()
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 from sandbox.intervals import MINUTE
 from trading.errors import SettingsError
@@ -86,6 +87,16 @@ class Settings:
             raise SettingsError(
                 f"--from {iso(self.begin)} is not before --to {iso(self.end)}; nothing to replay"
             )
+
+
+def read_options(options: Mapping[str, Any]) -> Settings:
+    """Settings from the options of the command line, by their names there."""
+    values = dict(options)
+    for name, option in (("begin", "--from"), ("end", "--to")):
+        values[name] = parse_time(values[name], option) if values[name] else None
+    values["balances"] = parse_balances(values.pop("balance"))
+    values["symbols"] = tuple(name for name in values["symbols"].split(",") if name)
+    return Settings(**values)
 
 
 def parse_time(text: str, option: str) -> int:

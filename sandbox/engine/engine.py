@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import book, freezing
-from sandbox.engine import algos, liquidation, margin, matching, orders, settings, settle
+from sandbox import book, freezing, matching
+from sandbox.engine import algos, liquidation, margin, orders, settings, settle
 from sandbox.engine.core import Core, Fees
+from sandbox.engine.matching import Book
 from sandbox.engine.model import (
     Account,
     AlgoOrder,
@@ -97,7 +98,7 @@ class Engine:
         market = self.core.markets[symbol]
         market.price = price
         busy = [account for account in self.core.accounts.values() if account.busy(symbol)]
-        matching.match_resting(self.core, symbol, price)
+        matching.match_resting(Book(self.core), market, price)
         for account in busy:
             algos.on_price(self.core, account, symbol)
             liquidation.check(self.core, account)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.engine import margin, settle
-from sandbox.engine.core import Core
-from sandbox.engine.model import Account, Order, Position
+from sandbox.engine.core import Core, copy_position
+from sandbox.engine.model import Account, MarginCalled, Order, Position
 from sandbox.numbers import ZERO, money
+
+# A margin call is told once the maintenance is this much of the margin; the exchange does not say.
+CALLED_AT = Decimal("0.8")
 
 
 def check(core: Core, account: Account) -> None:
@@ -15,15 +18,40 @@ def check(core: Core, account: Account) -> None:
     for position in list(account.positions.values()):
         if position.amount and position.isolated:
             balance = position.isolated_wallet + margin.unrealised(core, position)
-            if balance <= margin.maintenance(core, position):
+            needed = margin.maintenance(core, position)
+            if balance <= needed:
                 liquidate(core, account, position)
+            else:
+                _call(core, account, [position], near=needed >= balance * CALLED_AT)
     crossed = [p for p in account.positions.values() if p.amount and not p.isolated]
     crossed.sort(key=lambda p: (-margin.maintenance(core, p), p.symbol))
     for position in crossed:
         needed = sum((margin.maintenance(core, p) for p in crossed if p.amount), ZERO)
-        if account.cross_wallet + margin.cross_profit(core, account) > needed:
+        balance = account.cross_wallet + margin.cross_profit(core, account)
+        if balance > needed:
+            held = [p for p in crossed if p.amount]
+            _call(core, account, held, near=needed >= balance * CALLED_AT)
             return
         liquidate(core, account, position)
+
+
+def _call(core: Core, account: Account, positions: list[Position], *, near: bool) -> None:
+    """Tell a margin call when positions have come near their liquidation, once each time."""
+    fresh = near and not all(position.called for position in positions)
+    for position in positions:
+        position.called = near
+    if fresh:
+        crossed = not positions[0].isolated
+        core.events.append(
+            MarginCalled(
+                account.name,
+                core.now,
+                account.cross_wallet if crossed else None,
+                tuple(copy_position(position) for position in positions),
+                tuple(core.markets[position.symbol].mark for position in positions),
+                tuple(margin.maintenance(core, position) for position in positions),
+            )
+        )
 
 
 def liquidate(core: Core, account: Account, position: Position) -> None:

@@ -165,6 +165,7 @@ class Position:
     isolated_wallet: Decimal = ZERO
     realised: Decimal = ZERO
     update_time: int = 0
+    called: bool = False
 
     @property
     def entry_price(self) -> Decimal:
@@ -264,7 +265,30 @@ class ModeChanged:
     hedge: bool
 
 
-Event = OrderChanged | AlgoChanged | AccountChanged | ConfigChanged | ModeChanged | Income
+@dataclass(frozen=True, slots=True)
+class MarginCalled:
+    """Positions came near their liquidation; ``marks`` and ``needed`` (maintenance) go with them.
+
+    ``cross_wallet`` is None where they are isolated.
+    """
+
+    account: str
+    time: int
+    cross_wallet: Decimal | None
+    positions: tuple[Position, ...]
+    marks: tuple[Decimal, ...]
+    needed: tuple[Decimal, ...]
+
+
+Event = (
+    OrderChanged
+    | AlgoChanged
+    | AccountChanged
+    | MarginCalled
+    | ConfigChanged
+    | ModeChanged
+    | Income
+)
 
 
 @dataclass(slots=True)

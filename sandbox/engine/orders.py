@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from sandbox import errors
-from sandbox.engine import filters, margin, matching, settle
+from sandbox import errors, matching
+from sandbox.engine import filters, margin, settle
 from sandbox.engine.core import Core
+from sandbox.engine.matching import Book
 from sandbox.engine.model import Account, Market, Order, Position, closes, sign_of
 from sandbox.engine.requests import NewOrder
 
@@ -31,12 +32,15 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
     if len(account.open_orders) >= market.instrument.max_orders:
         raise errors.MAX_ORDERS()
     worst = request.price if request.type == "LIMIT" else market.best(request.side)
-    if request.tif == "GTX" and matching.meets(core, market, request.side, worst):
+    book = Book(core)
+    if request.tif == "GTX" and matching.meets(book, market, request.side, worst):
         raise errors.POST_ONLY_REJECTED()
-    if request.tif == "FOK" and not matching.fillable(core, market, account, request, quantity):
+    if request.tif == "FOK" and not matching.fillable(
+        book, market, account.name, request.side, worst, quantity, request.prevention
+    ):
         raise errors.FOK_REJECTED()
     order = accept(core, account, request, quantity)
-    matching.take(core, market, order, worst)
+    matching.take(book, market, order, worst)
     if order.open and (request.tif == "IOC" or request.type == "MARKET"):
         settle.end_order(core, account, order, "EXPIRED")
     return order
@@ -161,5 +165,5 @@ def amend(
         order.queued = core.next_order_id()
     order.quantity, order.price, order.update_time = quantity, price, core.now
     core.tell_order(order, "AMENDMENT")
-    matching.take(core, market, order, price)
+    matching.take(Book(core), market, order, price)
     return order

@@ -96,7 +96,7 @@ def _move_position(position: Position, side: int, quantity: Decimal, price: Deci
         position.realised += realised
         position.isolated_wallet = money(position.isolated_wallet * (held - closed) / held)
         if not position.amount:
-            position.cost = ZERO
+            position.cost, position.called = ZERO, False
     opened = quantity - closed
     if opened:
         position.cost += side * opened * price

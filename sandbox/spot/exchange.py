@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from sandbox.access import Credentials
 from sandbox.calls import Request
 from sandbox.candles import Bar
 from sandbox.clock import Clock, LockstepClock, wall_ms
-from sandbox.faults import MESSAGES_USER, Faults
+from sandbox.faults import MESSAGES_USER, Fault, Faults, altered
 from sandbox.feed import Feed, Tick
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
@@ -88,6 +91,7 @@ class SpotExchange:
     hubs: list[Hub] = field(default_factory=list)
     changed: Callable[[], None] = field(default=lambda: None)
     held: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    background: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def now(self) -> int:
@@ -132,17 +136,37 @@ class SpotExchange:
         if self.faults.shapes_messages:
             fault = self.faults.take(MESSAGES_USER, "", message["e"])
             if fault is not None:
-                if fault.kind == "duplicate_user":
-                    await self._send(account, message)
-                elif fault.kind != "drop_user":
-                    self.held.append((account, message))
+                kept = await self._struck(account, message, fault)
+                if kept is None:
                     return
-                else:
-                    return
+                message = kept
         await self._send(account, message)
         held, self.held = self.held, []
         for late_account, late in held:
             await self._send(late_account, late)
+
+    async def _struck(
+        self, account: str, message: dict[str, Any], fault: Fault
+    ) -> dict[str, Any] | None:
+        """Let a fault have the message: what to send now, None for nothing."""
+        match fault.kind:
+            case "duplicate_user":
+                await self._send(account, message)
+                return message
+            case "alter_user":
+                found: dict[str, Any] = orjson.loads(altered(orjson.dumps(message), fault))
+                return found
+            case "delay_user":
+                task = asyncio.create_task(self._send_late(account, message, fault.seconds))
+                self.background.add(task)
+                task.add_done_callback(self.background.discard)
+            case "reorder_user":
+                self.held.append((account, message))
+        return None
+
+    async def _send_late(self, account: str, message: dict[str, Any], seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._send(account, message)
 
     async def _send(self, account: str, message: dict[str, Any]) -> None:
         for session, number in self.users.of(account):

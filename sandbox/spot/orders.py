@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from sandbox import matching
 from sandbox.numbers import ZERO
-from sandbox.spot import lists, matching, refusals, rules
+from sandbox.spot import lists, refusals, rules
 from sandbox.spot.core import SpotCore
+from sandbox.spot.matching import SpotBook, take
 from sandbox.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket, SpotOrder
 
 
@@ -18,7 +20,7 @@ def place(core: SpotCore, account: SpotAccount, request: NewOrder) -> SpotOrder:
     require_balance(core, market, account, order)
     accept(core, account, order)
     if order.working:
-        matching.take(core, market, order)
+        take(core, market, order)
     return order
 
 
@@ -32,7 +34,7 @@ def check(core: SpotCore, market: SpotMarket, account: SpotAccount, request: New
     ):
         raise refusals.DUPLICATE()
     maker_only = request.type == "LIMIT_MAKER"
-    if maker_only and matching.meets(core, market, request.side, request.price):
+    if maker_only and matching.meets(SpotBook(core), market, request.side, request.price):
         raise refusals.WOULD_TAKE()
 
 
@@ -93,8 +95,8 @@ def accept(core: SpotCore, account: SpotAccount, order: SpotOrder) -> None:
 
 def on_price(core: SpotCore, symbol: str, price: Decimal) -> None:
     """Fill resting orders that ``price`` traded through, then trigger what it crossed."""
-    matching.match_resting(core, symbol, price)
     market = core.markets[symbol]
+    matching.match_resting(SpotBook(core), market, price)
     waiting = [
         order
         for account in core.accounts.values()
@@ -124,7 +126,7 @@ def trigger(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
             lists.after_change(core, order)
             return
     core.tell_order(order, "NEW")
-    matching.take(core, market, order)
+    take(core, market, order)
     lists.after_change(core, order)
 
 

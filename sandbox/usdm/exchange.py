@@ -17,13 +17,14 @@ from sandbox.engine.model import (
     AlgoChanged,
     ConfigChanged,
     Event,
+    MarginCalled,
     OrderChanged,
 )
 from sandbox.faults import Faults
 from sandbox.feed import Feed, Tick
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
-from sandbox.usdm import old_orders, views
+from sandbox.usdm import old_orders, risk_views, views
 from sandbox.usdm.listen_keys import ListenKeys
 from sandbox.usdm.streams import Hub
 
@@ -75,6 +76,8 @@ class Exchange:
         self.show_books(changed)
         for event in events:
             self.ledger.write(event, wall)
+            if isinstance(event, OrderChanged) and risk_views.is_liquidation(event):
+                self.hub.liquidated(event.order.symbol, risk_views.force_order(event))
             key = self.listen_keys.key_of(event.account)
             if key:
                 for message in user_messages(event):
@@ -136,6 +139,8 @@ def user_messages(event: Event) -> list[dict[str, Any]]:
             return [views.algo_update(event.algo, event.time)]
         case AccountChanged():
             return [views.account_update(event)]
+        case MarginCalled():
+            return [risk_views.margin_call(event)]
         case ConfigChanged():
             change = {"s": event.symbol, "l": event.leverage}
             return [{"e": "ACCOUNT_CONFIG_UPDATE", "E": event.time, "T": event.time, "ac": change}]

@@ -19,18 +19,21 @@ from sandbox.usdm import market_views as views
 
 NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)(?:_(?P<contract>perpetual))?@"
-    r"(?P<kind>kline|continuousKline|aggTrade|trade|bookTicker|markPrice|miniTicker|ticker|depth)"
+    r"(?P<kind>kline|continuousKline|aggTrade|trade|bookTicker|markPrice|miniTicker|ticker|depth|"
+    r"forceOrder)"
     r"(?P<argument>_\w+|\d+)?(?:@(?P<pace>100ms|250ms|500ms|1s|3s))?$"
 )
 PUBLIC_KINDS = ("trade", "bookTicker", "depth")
 BOOK_KINDS = ("bookTicker", "depth")
 KLINES = ("kline", "continuousKline")
+FORCED = "forceOrder"
 ALL_MARKET = {
     "!miniTicker@arr": "miniTicker",
     "!ticker@arr": "ticker",
     "!markPrice@arr": "markPrice",
     "!markPrice@arr@1s": "markPrice",
     "!bookTicker": "bookTicker",
+    "!forceOrder@arr": "forceOrder",
 }
 
 
@@ -76,6 +79,7 @@ class Hub:
         self._private: dict[str, dict[Connection, None]] = defaultdict(dict)
         self.connections: dict[Connection, None] = {}
         self.messages = 0
+        self._told: dict[str, int] = {}
 
     @property
     def market_audience(self) -> bool:
@@ -149,13 +153,20 @@ class Hub:
                     self._send_kline(stream, symbol, time, bar)
         for tick in ticks:
             self._send_tick(tick, rates[tick.symbol], running=tick.symbol not in closed)
+        for symbol in self._by_symbol:
+            # A print that nobody is told of, of a minute that is not walked, moves the book, too.
+            if symbol and self._feeds[symbol].update_id != self._told.get(symbol):
+                self._send_book(symbol, time)
         return self.messages > before
 
     def rest(self, symbol: str, levels: Levels, time: int) -> None:
         """Show what accounts rest in a symbol's book now, and tell who listens to its book."""
+        if self._feeds[symbol].rest(levels):
+            self._send_book(symbol, time)
+
+    def _send_book(self, symbol: str, time: int) -> None:
         feed = self._feeds[symbol]
-        if not feed.rest(levels):
-            return
+        self._told[symbol] = feed.update_id
         made: dict[tuple[str, str], bytes] = {}
         for stream in list(self._by_symbol[symbol].values()):
             if stream.kind in BOOK_KINDS:
@@ -163,6 +174,13 @@ class Hub:
                 if raw is None:
                     raw = orjson.dumps(self._book_event(feed, stream, time))
                     made[stream.kind, stream.argument] = raw
+                self._send(stream, raw)
+
+    def liquidated(self, symbol: str, event: Mapping[str, Any]) -> None:
+        """Tell a liquidation to those who listen to them."""
+        raw = orjson.dumps(event)
+        for stream in [*self._by_symbol[symbol].values(), *self._by_symbol[""].values()]:
+            if stream.kind == FORCED:
                 self._send(stream, raw)
 
     def _send_kline(self, stream: Stream, symbol: str, time: int, minute: Bar | None) -> None:
@@ -182,11 +200,14 @@ class Hub:
 
     def _send_tick(self, tick: Tick, rate: Any, *, running: bool) -> None:
         """All messages of one print; each event is made and written once for all who hear it."""
+        self._told[tick.symbol] = self._feeds[tick.symbol].update_id
         made: dict[tuple[str, str], bytes] = {}
         for stream in list(self._by_symbol[tick.symbol].values()):
             if stream.kind in KLINES:
                 if running:
                     self._send_kline(stream, tick.symbol, tick.time, None)
+                continue
+            if stream.kind == FORCED:
                 continue
             raw = made.get((stream.kind, stream.argument))
             if raw is None:
@@ -194,6 +215,8 @@ class Hub:
                 made[stream.kind, stream.argument] = raw
             self._send(stream, raw)
         for stream in list(self._by_symbol[""].values()):
+            if stream.kind == FORCED:
+                continue
             event = self._tick_event(stream, tick, rate)
             self._send(stream, orjson.dumps(event if stream.kind == "bookTicker" else [event]))
 

@@ -11,10 +11,10 @@ from typing import Any
 with warnings.catch_warnings():
     # It imports a name that websockets has deprecated.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from binance import AsyncClient, BinanceSocketManager
+    from binance import AsyncClient, BinanceSocketManager, DepthCacheManager
     from binance.exceptions import BinanceAPIException
     from binance.ws.constants import WSListenerState
-__all__ = ["AsyncClient", "BinanceAPIException", "BinanceSocketManager"]
+__all__ = ["AsyncClient", "BinanceAPIException", "BinanceSocketManager", "DepthCacheManager"]
 
 
 @asynccontextmanager
@@ -66,8 +66,13 @@ async def opened(socket: Any) -> AsyncIterator[Any]:
     try:
         yield socket
     finally:
-        if socket._handle_read_loop is not None:
-            socket.ws_state = WSListenerState.EXITING
-            socket._handle_read_loop.cancel()
-        if socket.ws is not None:
-            await socket.ws.close()
+        await ended(socket)
+
+
+async def ended(socket: Any) -> None:
+    """End the reader of a python-binance socket, which would wait for its time-out otherwise."""
+    if socket._handle_read_loop is not None:
+        socket.ws_state = WSListenerState.EXITING
+        socket._handle_read_loop.cancel()
+    if socket.ws is not None:
+        await socket.ws.close()

@@ -7,8 +7,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
+import aiohttp
 import pytest
 from sandbox_helpers import MINUTE, START, calm, write_candles
+from sandbox_wire import Wire
 
 from sandbox.engine.engine import Engine
 from sandbox.engine.model import Account
@@ -58,3 +60,13 @@ def serving(tmp_path: Path) -> Serving:
             await server.stop()
 
     return start
+
+
+@pytest.fixture
+async def wire(serving: Serving) -> AsyncIterator[Wire]:
+    """A client of futures whose market runs ten times as fast as the wall."""
+    async with (
+        serving(clock="accelerated", speed=10.0) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        yield Wire(server, session)

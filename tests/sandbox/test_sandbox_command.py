@@ -170,6 +170,11 @@ def test_audit_of_a_file_that_is_no_ledger(tmp_path: Path) -> None:
         audit_ledger(tmp_path / "other")
     with pytest.raises(DataError, match="no such ledger"):
         audit_ledger(tmp_path / "none")
+    Ledger(tmp_path / "older").close()
+    with closing(sqlite3.connect(tmp_path / "older")) as connection:
+        connection.execute("alter table positions drop column position_side")
+    with pytest.raises(DataError, match="no such column: position_side"):
+        audit_ledger(tmp_path / "older")
 
 
 def test_times_are_utc_and_whole_minutes() -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_helpers import MINUTE, START, RestClient, until
+from sandbox_helpers import MINUTE, START, until
+from sandbox_wire import STOP, Wire
 
 from sandbox.faults import KINDS
 from sandbox.ordering import order_faults
@@ -19,65 +20,6 @@ from sandbox.server import SandboxServer
 from trading.errors import SettingsError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
-ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
-STOP = {
-    "algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET",
-    "triggerPrice": "98000", "closePosition": "true",
-}  # fmt: skip
-
-
-class Wire:
-    """A client with a REST door, a user socket and a market socket."""
-
-    def __init__(self, server: SandboxServer, session: aiohttp.ClientSession) -> None:
-        self.server, self.session = server, session
-        self.rest = RestClient(session, server.url)
-        self.ws = server.url.replace("http", "ws", 1)
-
-    async def fault(self, kind: str, **settings: Any) -> None:
-        async with self.session.post(
-            f"{self.server.url}/sandbox/fault", json={"kind": kind, **settings}
-        ) as answer:
-            assert answer.status == 200, await answer.text()
-
-    async def order(self, **changes: str) -> tuple[int, Any]:
-        return await self.rest.signed("POST", "/fapi/v1/order", **{**ORDER, **changes})
-
-    async def user(self) -> aiohttp.ClientWebSocketResponse:
-        _, answer = await self.rest.plain("POST", "/fapi/v1/listenKey")
-        return await self.session.ws_connect(
-            f"{self.ws}/private/ws?listenKey={answer['listenKey']}"
-        )
-
-    async def market(self, name: str = "btcusdt@aggTrade") -> aiohttp.ClientWebSocketResponse:
-        return await self.session.ws_connect(f"{self.ws}/market/ws/{name}")
-
-    async def events(self, socket: aiohttp.ClientWebSocketResponse, count: int) -> list[Any]:
-        return [await socket.receive_json(timeout=5) for _ in range(count)]
-
-    async def position(self) -> str:
-        _, rows = await self.rest.signed("GET", "/fapi/v3/positionRisk")
-        return str(rows[0]["positionAmt"]) if rows else "0"
-
-
-@pytest.fixture
-async def wire(serving: Serving) -> AsyncIterator[Wire]:
-    async with (
-        serving(clock="accelerated", speed=10.0) as server,
-        aiohttp.ClientSession() as session,
-    ):
-        yield Wire(server, session)
-
-
-async def silent(socket: aiohttp.ClientWebSocketResponse, seconds: float = 0.3) -> bool:
-    """Whether nothing more comes on an open socket (what had left before is let through)."""
-    try:
-        while True:
-            message = await socket.receive(timeout=seconds)
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                return False
-    except TimeoutError:
-        return True
 
 
 @pytest.mark.parametrize(
@@ -152,79 +94,6 @@ async def test_closed_limits_become_a_ban_for_who_goes_on(wire: Wire) -> None:
     statuses = [(await wire.rest.plain("GET", "/fapi/v1/ping"))[0] for _ in range(6)]
     assert statuses == [429, 429, 429, 429, 418, 418]
     assert int(wire.rest.headers["Retry-After"]) > 60
-
-
-@pytest.mark.parametrize("kind", ["mute_market", "half_open_market"])
-async def test_market_stream_falls_silent_and_stays_open(wire: Wire, kind: str) -> None:
-    socket = await wire.market()
-    await wire.events(socket, 1)
-    await wire.fault(kind)
-    assert await silent(socket)
-    assert not socket.closed
-    if kind == "half_open_market":
-        await socket.ping()
-        assert await silent(socket)
-
-
-@pytest.mark.parametrize("kind", ["mute_user", "half_open_user"])
-async def test_user_stream_falls_silent_while_orders_fill(wire: Wire, kind: str) -> None:
-    socket = await wire.user()
-    await wire.fault(kind)
-    assert (await wire.order())[0] == 200
-    assert await silent(socket)
-
-
-@pytest.mark.parametrize("kind", ["disconnect_market", "disconnect_user"])
-async def test_connections_are_cut(wire: Wire, kind: str) -> None:
-    socket = await (wire.market() if kind.endswith("market") else wire.user())
-    await wire.fault(kind)
-    async with asyncio.timeout(5):
-        while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
-            pass
-    assert socket.closed
-
-
-async def test_user_messages_are_dropped_doubled_and_turned_round(wire: Wire) -> None:
-    socket = await wire.user()
-    await wire.fault("drop_user", path="ACCOUNT_UPDATE")
-    await wire.fault("duplicate_user", path="ORDER_TRADE_UPDATE")
-    await wire.fault("reorder_user", path="TRADE_LITE")
-    await wire.order()
-    told = [(m["e"], m.get("o", {}).get("x")) for m in await wire.events(socket, 4)]
-    trade = "ORDER_TRADE_UPDATE"
-    assert told == [(trade, "NEW"), (trade, "NEW"), (trade, "TRADE"), ("TRADE_LITE", None)]
-
-
-async def test_user_messages_come_late(wire: Wire) -> None:
-    socket = await wire.user()
-    await wire.fault("delay_user", path="TRADE_LITE", seconds=0.3)
-    await wire.order()
-    names = [m["e"] for m in await wire.events(socket, 4)]
-    assert names[-1] == "TRADE_LITE"
-
-
-@pytest.mark.parametrize(
-    ("kind", "seen"), [("drop_market", 0), ("duplicate_market", 2), ("delay_market", 1)]
-)
-async def test_market_messages_are_struck(wire: Wire, kind: str, seen: int) -> None:
-    socket = await wire.market()
-    await wire.fault(kind, seconds=0.1)
-    ids = [m["a"] for m in await wire.events(socket, 6)]
-    first = wire.server.exchange.feeds["BTCUSDT"]
-    assert first.symbol == "BTCUSDT"
-    if seen == 2:
-        assert len(ids) > len(set(ids))
-    elif seen == 0:
-        assert len(ids) == len(set(ids))
-    else:
-        assert wire.server.venues.faults.struck == 1
-
-
-async def test_market_messages_are_turned_round(wire: Wire) -> None:
-    socket = await wire.market()
-    await wire.fault("reorder_market")
-    ids = [m["a"] for m in await wire.events(socket, 6)]
-    assert ids != sorted(ids)
 
 
 async def test_listen_key_expires_with_its_event(wire: Wire) -> None:
@@ -402,3 +271,11 @@ async def test_fault_command_orders_lists_and_clears(wire: Wire) -> None:
 def test_every_kind_is_played_somewhere() -> None:
     texts = [path.read_text() for path in Path(__file__).parent.glob("test_sandbox_*.py")]
     assert [kind for kind in KINDS if not any(f'"{kind}"' in text for text in texts)] == []
+
+
+async def test_request_that_a_proxy_sends_again_is_handled_twice(wire: Wire) -> None:
+    await wire.fault("repeat_request", path="/order$", count=2)
+    assert (await wire.order(newClientOrderId="again"))[0] == 200
+    assert await wire.position() == "0.02"  # the id was free again once its order had filled
+    rest = {"type": "LIMIT", "timeInForce": "GTC", "price": "96000", "newClientOrderId": "rests"}
+    assert (await wire.order(**rest))[1]["code"] == -4116

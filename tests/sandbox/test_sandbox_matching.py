@@ -256,7 +256,7 @@ async def test_streams_show_resting_orders_and_a_client_can_rebuild_the_book(
         for name in ("b", "a"):
             for price, quantity in change[name]:
                 sides[name][price] = quantity
-                if quantity == "0":
+                if quantity == "0.000":
                     del sides[name][price]
         _, book = await client.plain("GET", "/fapi/v1/depth?symbol=BTCUSDT&limit=50")
         assert (dict(book["bids"]), dict(book["asks"])) == (sides["b"], sides["a"])

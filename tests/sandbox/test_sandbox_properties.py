@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 from hypothesis import given, settings
@@ -164,3 +165,25 @@ def test_isolated_margin_is_exactly_used_up_at_the_liquidation_price(
     needed = BUILT_IN["BTCUSDT"].maintenance(abs(position.amount) * price)
     assert abs(left - needed) < D("0.00000001")
     ledger.close()
+
+
+@settings(max_examples=40, deadline=None)
+@given(SIDES, SIDES, st.integers(10, 900), st.integers(40, 9_000), st.integers(-900, 900))
+def test_cross_margin_is_exactly_used_up_at_the_liquidation_price(
+    side: str, other: str, thousandths: int, ether: int, moved: int
+) -> None:
+    engine, ledger = play((False, 20, [("market", side, D(thousandths) / 1000, False)]))
+    ledger.close()
+    account = engine.core.accounts["main"]
+    engine.on_price("ETHUSDT", D("2500.00"))
+    with suppress(ExchangeError):
+        engine.place(account, NewOrder("ETHUSDT", other, "MARKET", D(ether) / 1000))
+    engine.on_price("ETHUSDT", D("2500.00") + D(moved) / 10)
+    position, beside = account.position("BTCUSDT"), account.position("ETHUSDT")
+    price = margin.liquidation_price(engine.core, account, position)
+    if not position.amount or not price:
+        return
+    left = account.wallet + position.unrealised(price) + margin.unrealised(engine.core, beside)
+    needed = BUILT_IN["BTCUSDT"].maintenance(abs(position.amount) * price)
+    needed += margin.maintenance(engine.core, beside)
+    assert abs(left - needed) < D("0.00000001")

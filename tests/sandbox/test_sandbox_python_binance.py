@@ -14,13 +14,12 @@ from binance_clients import (
     hear,
     opened,
 )
-from sandbox_helpers import rest_exchange
 
 from sandbox.server import SandboxServer
 
 SYMBOL = "BTCUSDT"
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
-Client = tuple[AsyncClient, BinanceSocketManager, str]
+Client = tuple[AsyncClient, BinanceSocketManager]
 
 
 @pytest.fixture
@@ -29,11 +28,11 @@ async def binance(serving: Serving) -> AsyncIterator[Client]:
         serving(clock="accelerated", speed=10.0) as server,
         binance_client(server.url) as (client, sockets),
     ):
-        yield client, sockets, server.url
+        yield client, sockets
 
 
 async def test_market_data_and_account_answer(binance: Client) -> None:
-    client, _, _ = binance
+    client, _ = binance
     info = await client.futures_exchange_info()
     assert {row["symbol"] for row in info["symbols"]} == {"BTCUSDT", "ETHUSDT"}
     assert len(await client.futures_klines(symbol=SYMBOL, interval="1m", limit=3)) == 3
@@ -44,76 +43,15 @@ async def test_market_data_and_account_answer(binance: Client) -> None:
     assert (await client.futures_account())["totalWalletBalance"] == "10000.00000000"
 
 
-async def test_orders_go_their_full_round(binance: Client) -> None:
-    client, _, url = binance
-    await client.futures_change_margin_type(symbol=SYMBOL, marginType="ISOLATED")
-    assert (await client.futures_change_leverage(symbol=SYMBOL, leverage=10))["leverage"] == 10
-    entry = await client.futures_create_order(
-        symbol=SYMBOL, side="BUY", type="MARKET", quantity=0.01, newClientOrderId="pb-entry",
-        newOrderRespType="RESULT",
-    )  # fmt: skip
-    assert (entry["status"], entry["executedQty"]) == ("FILLED", "0.01")
-    assert "avgPrice" not in entry
-    limit = await client.futures_create_order(
-        symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTX", quantity="0.010", price="99000"
-    )
-    changed = await client.futures_modify_order(
-        symbol=SYMBOL, orderId=limit["orderId"], side="BUY", quantity="0.020", price="98000"
-    )
-    assert (changed["price"], changed["origQty"]) == ("98000", "0.020")
-    cancelled = await client.futures_cancel_order(symbol=SYMBOL, orderId=limit["orderId"])
-    assert cancelled["status"] == "CANCELED"
-    stop = await client.futures_create_order(
-        symbol=SYMBOL, side="SELL", type="STOP_MARKET", triggerPrice="98000", closePosition="true",
-        clientAlgoId="pb-stop",
-    )  # fmt: skip
-    assert stop["clientAlgoId"] == "pb-stop"
-    found = await client.futures_get_order(symbol=SYMBOL, clientAlgoId="pb-stop")
-    assert found["algoStatus"] == "NEW"
-    trailing = await client.futures_create_order(
-        symbol=SYMBOL, side="SELL", type="TRAILING_STOP_MARKET", callbackRate="1",
-        quantity="0.010", reduceOnly="true",
-    )  # fmt: skip
-    await client.futures_cancel_order(symbol=SYMBOL, algoId=trailing["algoId"])
-    batch = await client.futures_place_batch_order(
-        batchOrders=[
-            {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
-             "quantity": "0.010", "price": "97000"},
-            {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
-             "quantity": "90", "price": "97000"},
-        ]
-    )  # fmt: skip
-    assert (batch[0]["status"], batch[1]["code"]) == ("NEW", -2019)
-    await client.futures_cancel_all_open_orders(symbol=SYMBOL)
-    assert await client.futures_get_open_orders(symbol=SYMBOL) == []
-    await client.futures_create_order(
-        symbol=SYMBOL, side="SELL", type="MARKET", quantity=0.01, reduceOnly="true"
-    )
-    trades = await client.futures_account_trades(symbol=SYMBOL)
-    assert [trade["side"] for trade in trades] == ["BUY", "SELL"]
-    await _same_account_by_ccxt(client, url)
-
-
-async def _same_account_by_ccxt(client: AsyncClient, url: str) -> None:
-    other = rest_exchange(url)
-    try:
-        mine = (await client.futures_account_balance())[0]
-        theirs = (await other.fetch_balance())["USDT"]
-        assert theirs["total"] == float(mine["balance"])
-        assert len(await other.fetch_my_trades("BTC/USDT:USDT")) == 2
-    finally:
-        await other.close()
-
-
 async def test_refusals_carry_code_and_text(binance: Client) -> None:
-    client, _, _ = binance
+    client, _ = binance
     with pytest.raises(BinanceAPIException, match="Margin is insufficient") as caught:
         await client.futures_create_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity=90)
     assert (caught.value.code, caught.value.status_code) == (-2019, 400)
 
 
 async def test_orders_by_websocket_api(binance: Client) -> None:
-    client, _, _ = binance
+    client, _ = binance
     placed = await client.ws_futures_create_order(
         symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.010", price="99000"
     )
@@ -141,7 +79,7 @@ async def test_orders_by_websocket_api(binance: Client) -> None:
 
 
 async def test_streams_and_user_events(binance: Client) -> None:
-    client, sockets, _ = binance
+    client, sockets = binance
     async with opened(sockets.kline_futures_socket(SYMBOL)) as candles:
         event = await hear(candles, lambda m: m.get("e") == "continuous_kline")
         assert (event["ps"], event["k"]["i"]) == (SYMBOL, "1m")

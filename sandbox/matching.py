@@ -1,0 +1,133 @@
+"""Matching: orders of the accounts meet each other and the recorded market; both venues do it so.
+
+At the market's best price or a better one the accounts' own orders come first, best price first,
+then the one that has waited longest; then the recorded market as far as its volume goes; then, for
+a limit order, the accounts' orders up to its limit. A trade is at the resting order's price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+from sandbox.book import better_or_equal, by_priority, opposite, prevents, reached
+from sandbox.instruments import Instrument
+from sandbox.numbers import ZERO
+
+
+class Market(Protocol):
+    """The recorded market of a symbol."""
+
+    instrument: Instrument
+
+    @property
+    def bid(self) -> Decimal:
+        """Best bid."""
+
+    @property
+    def ask(self) -> Decimal:
+        """Best ask."""
+
+    def best(self, side: str) -> Decimal:
+        """What the market gives a ``side`` order."""
+
+    def at_most(self, quantity: Decimal) -> Decimal:
+        """How much of ``quantity`` the recorded volume still has."""
+
+    def consume(self, quantity: Decimal) -> None:
+        """Take from the recorded volume."""
+
+
+class Book(Protocol):
+    """A venue's orders, and what a trade or an end does to one."""
+
+    def resting(self, symbol: str) -> Sequence[Any]:
+        """The orders of all accounts that rest in ``symbol``."""
+
+    def next_trade_id(self) -> int:
+        """A new id of a trade."""
+
+    def trade(
+        self, order: Any, quantity: Decimal, price: Decimal, *, maker: bool, trade_id: int = 0
+    ) -> None:
+        """Fill a part of an order."""
+
+    def prevent(self, order: Any) -> None:
+        """End an order that would have traded with its own account."""
+
+
+def meets(book: Book, market: Market, side: str, worst: Decimal) -> bool:
+    """Whether a ``side`` order at ``worst`` would trade with anybody at once."""
+    if better_or_equal(side, market.best(side), worst):
+        return True
+    return bool(opposite(book.resting(market.instrument.symbol), side, worst))
+
+
+def fillable(
+    book: Book,
+    market: Market,
+    account: str,
+    side: str,
+    worst: Decimal,
+    quantity: Decimal,
+    prevention: str,
+) -> bool:
+    """Whether all of ``quantity`` would trade at once (FOK); with its own account it would not."""
+    found = opposite(book.resting(market.instrument.symbol), side, worst)
+    others = [o for o in found if o.account != account or prevention == "NONE"]
+    have = sum((maker.remaining for maker in others), ZERO)
+    if better_or_equal(side, market.best(side), worst):
+        have += market.at_most(quantity)
+    return have >= quantity
+
+
+def take(book: Book, market: Market, order: Any, worst: Decimal) -> None:
+    """Trade what there is for ``order`` at ``worst`` or better."""
+    best = market.best(order.side)
+    found = opposite(book.resting(order.symbol), order.side, worst)
+    near = [maker for maker in found if better_or_equal(order.side, maker.price, best)]
+    _meet(book, order, near)
+    if order.open and better_or_equal(order.side, best, worst):
+        quantity = market.at_most(order.remaining)
+        if quantity > 0:
+            market.consume(quantity)
+            book.trade(order, quantity, best, maker=False)
+    _meet(book, order, found[len(near) :])
+
+
+def _meet(book: Book, taker: Any, makers: Sequence[Any]) -> None:
+    for maker in makers:
+        if not taker.open:
+            return
+        if not maker.open:  # ended by what the trades before it did
+            continue
+        taker_ends, maker_ends = prevents(taker.prevention, taker, maker)
+        if maker_ends:
+            book.prevent(maker)
+        if taker_ends:
+            book.prevent(taker)
+        if taker_ends or maker_ends:
+            continue
+        quantity = min(taker.remaining, maker.remaining)
+        trade_id = book.next_trade_id()
+        book.trade(maker, quantity, maker.price, maker=True, trade_id=trade_id)
+        book.trade(taker, quantity, maker.price, maker=False, trade_id=trade_id)
+
+
+def match_resting(book: Book, market: Market, price: Decimal) -> None:
+    """Fill resting limit orders that ``price`` traded through, best price first, then oldest.
+
+    The rule: a touch is not enough (nobody knows the queue ahead); a price beyond the limit fills
+    the order at its limit, as maker, as far as the recorded volume goes. All accounts share it.
+    """
+    through = [
+        order
+        for order in book.resting(market.instrument.symbol)
+        if reached(order, price, market.bid, market.ask)
+    ]
+    for order in by_priority(through):
+        quantity = market.at_most(order.remaining) if order.open else ZERO
+        if quantity > 0:
+            market.consume(quantity)
+            book.trade(order, quantity, order.price, maker=True)

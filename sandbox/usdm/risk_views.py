@@ -1,0 +1,57 @@
+"""JSON of margin calls and liquidations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.engine.model import MarginCalled, OrderChanged
+from sandbox.numbers import money_text, plain
+from sandbox.usdm.views import price_text
+
+Json = dict[str, Any]
+
+
+def margin_call(event: MarginCalled) -> Json:
+    """`MARGIN_CALL`."""
+    positions = [
+        {
+            "s": position.symbol,
+            "ps": position.side,
+            "pa": plain(position.amount),
+            "mt": "ISOLATED" if position.isolated else "CROSSED",
+            "iw": money_text(position.isolated_wallet),
+            "mp": money_text(mark),
+            "up": money_text(position.unrealised(mark)),
+            "mm": money_text(needed),
+        }
+        for position, mark, needed in zip(event.positions, event.marks, event.needed, strict=True)
+    ]
+    told: Json = {"e": "MARGIN_CALL", "E": event.time}
+    if event.cross_wallet is not None:
+        told["cw"] = money_text(event.cross_wallet)
+    return told | {"p": positions}
+
+
+def is_liquidation(event: OrderChanged) -> bool:
+    """Whether the exchange has closed a position with this trade."""
+    return event.execution == "CALCULATED" and event.order.client_id.startswith("autoclose-")
+
+
+def force_order(event: OrderChanged) -> Json:
+    """The `forceOrder` stream's event."""
+    order = event.order
+    quantity = plain(order.quantity)
+    body = {
+        "s": order.symbol,
+        "S": order.side,
+        "o": order.type,
+        "f": order.tif,
+        "q": quantity,
+        "p": plain(order.price),
+        "ap": price_text(order.average),
+        "X": order.status,
+        "l": quantity,
+        "z": plain(order.filled),
+        "T": event.time,
+    }
+    return {"e": "forceOrder", "E": event.time, "o": body}

@@ -1,0 +1,61 @@
+"""A client of the sandbox's fault tests: a REST door, a user socket and a market socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+from sandbox_helpers import RestClient
+
+from sandbox.server import SandboxServer
+
+ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+STOP = {
+    "algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET",
+    "triggerPrice": "98000", "closePosition": "true",
+}  # fmt: skip
+
+
+class Wire:
+    """A client with a REST door, a user socket and a market socket."""
+
+    def __init__(self, server: SandboxServer, session: aiohttp.ClientSession) -> None:
+        self.server, self.session = server, session
+        self.rest = RestClient(session, server.url)
+        self.ws = server.url.replace("http", "ws", 1)
+
+    async def fault(self, kind: str, **settings: Any) -> None:
+        async with self.session.post(
+            f"{self.server.url}/sandbox/fault", json={"kind": kind, **settings}
+        ) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def order(self, **changes: str) -> tuple[int, Any]:
+        return await self.rest.signed("POST", "/fapi/v1/order", **{**ORDER, **changes})
+
+    async def user(self) -> aiohttp.ClientWebSocketResponse:
+        _, answer = await self.rest.plain("POST", "/fapi/v1/listenKey")
+        return await self.session.ws_connect(
+            f"{self.ws}/private/ws?listenKey={answer['listenKey']}"
+        )
+
+    async def market(self, name: str = "btcusdt@aggTrade") -> aiohttp.ClientWebSocketResponse:
+        return await self.session.ws_connect(f"{self.ws}/market/ws/{name}")
+
+    async def events(self, socket: aiohttp.ClientWebSocketResponse, count: int) -> list[Any]:
+        return [await socket.receive_json(timeout=5) for _ in range(count)]
+
+    async def position(self) -> str:
+        _, rows = await self.rest.signed("GET", "/fapi/v3/positionRisk")
+        return str(rows[0]["positionAmt"]) if rows else "0"
+
+
+async def silent(socket: aiohttp.ClientWebSocketResponse, seconds: float = 0.3) -> bool:
+    """Whether nothing more comes on an open socket (what had left before is let through)."""
+    try:
+        while True:
+            message = await socket.receive(timeout=seconds)
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                return False
+    except TimeoutError:
+        return True

@@ -1,0 +1,274 @@
+"""One way to ask three clients of spot: ccxt, python-binance and Binance's own SDK."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from binance_clients import binance_client
+from binance_common import configuration
+from binance_sdk_spot import spot as sdk
+from sandbox_helpers import spot_exchange
+
+SYMBOL, BTC = "BTCUSDT", "BTC/USDT"
+CLIENTS = ("ccxt", "python-binance", "sdk")
+Trade = tuple[str, str, float, float, float, str]
+# What the SDK calls otherwise than the exchange does.
+SDK_NAMES = {
+    "timeInForce": "time_in_force", "stopPrice": "stop_price", "trailingDelta": "trailing_delta",
+    "newClientOrderId": "new_client_order_id", "quantity": "quantity", "price": "price",
+    "cancelOrigClientOrderId": "cancel_orig_client_order_id",
+}  # fmt: skip
+
+
+class CcxtTrader:
+    """ccxt's unified methods, and those of the exchange where there is none."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def symbols(self) -> set[str]:
+        """What is listed."""
+        return {market["id"] for market in (await self._client.load_markets()).values()}
+
+    async def balances(self) -> dict[str, tuple[float, float]]:
+        """Asset -> free and locked."""
+        found = await self._client.fetch_balance()
+        return {
+            asset: (found[asset]["free"], found[asset]["used"])
+            for asset, total in found["total"].items()
+            if total
+        }
+
+    async def order(self, side: str, kind: str, name: str, **more: Any) -> str:
+        """An order with a client id and parameters of the exchange; its status."""
+        quantity, price = more.pop("quantity"), more.pop("price", None)
+        params = {"newClientOrderId": name, **more}
+        answer = await self._client.create_order(
+            BTC, kind.lower(), side.lower(), quantity, price, params
+        )
+        return str(answer["info"]["status"])
+
+    async def found(self, name: str) -> tuple[str, float]:
+        """Status and filled quantity of an order, by its client id."""
+        found = await self._client.fetch_order(None, BTC, {"origClientOrderId": name})
+        return found["info"]["status"], found["filled"]
+
+    async def replace(self, name: str, new: str, price: float) -> None:
+        """Cancel a limit buy of 0.01 and place it at another price."""
+        found = await self._client.fetch_order(None, BTC, {"origClientOrderId": name})
+        params = {"newClientOrderId": new}
+        await self._client.edit_order(found["id"], BTC, "limit", "buy", 0.01, price, params)
+
+    async def cancel(self, name: str) -> None:
+        """Cancel by client id."""
+        await self._client.cancel_order(None, BTC, {"origClientOrderId": name})
+
+    async def oco(self, quantity: float, above: float, below: float) -> str:
+        """A limit above and a stop below in one list; the list's id."""
+        placed = await self._client.private_post_orderlist_oco(
+            {
+                "symbol": SYMBOL, "side": "SELL", "quantity": str(quantity),
+                "aboveType": "LIMIT_MAKER", "abovePrice": str(above),
+                "belowType": "STOP_LOSS", "belowStopPrice": str(below),
+            }
+        )  # fmt: skip
+        return str(placed["orderListId"])
+
+    async def list_status(self, ident: str) -> str:
+        """Where a list stands."""
+        found = await self._client.private_get_orderlist({"orderListId": ident})
+        return str(found["listOrderStatus"])
+
+    async def cancel_all(self) -> None:
+        """Cancel all orders."""
+        await self._client.cancel_all_orders(BTC)
+
+    async def open_orders(self) -> dict[str, str]:
+        """Client id -> type of the open orders."""
+        rows = await self._client.fetch_open_orders(BTC)
+        return {row["clientOrderId"]: row["info"]["type"] for row in rows}
+
+    async def trades(self) -> list[Trade]:
+        """Id, side, price, quantity, fee and its asset of each trade."""
+        return [
+            (t["id"], t["side"].upper(), t["price"], t["amount"],
+             t["fee"]["cost"], t["fee"]["currency"])
+            for t in await self._client.fetch_my_trades(BTC)
+        ]  # fmt: skip
+
+
+class BinanceTrader:
+    """python-binance's spot methods."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def symbols(self) -> set[str]:
+        """What is listed."""
+        info = await self._client.get_exchange_info()
+        return {row["symbol"] for row in info["symbols"]}
+
+    async def balances(self) -> dict[str, tuple[float, float]]:
+        """Asset -> free and locked."""
+        rows = (await self._client.get_account())["balances"]
+        found = {row["asset"]: (float(row["free"]), float(row["locked"])) for row in rows}
+        return {asset: pair for asset, pair in found.items() if any(pair)}
+
+    async def order(self, side: str, kind: str, name: str, **more: Any) -> str:
+        """An order with a client id and parameters of the exchange; its status."""
+        if kind == "LIMIT":
+            more.setdefault("timeInForce", "GTC")
+        answer = await self._client.create_order(
+            symbol=SYMBOL, side=side, type=kind, newClientOrderId=name, newOrderRespType="RESULT",
+            **more,
+        )  # fmt: skip
+        return str(answer["status"])
+
+    async def found(self, name: str) -> tuple[str, float]:
+        """Status and filled quantity of an order, by its client id."""
+        found = await self._client.get_order(symbol=SYMBOL, origClientOrderId=name)
+        return found["status"], float(found["executedQty"])
+
+    async def replace(self, name: str, new: str, price: float) -> None:
+        """Cancel a limit buy of 0.01 and place it at another price."""
+        await self._client.cancel_replace_order(
+            symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity=0.01, price=price,
+            cancelReplaceMode="STOP_ON_FAILURE", cancelOrigClientOrderId=name,
+            newClientOrderId=new,
+        )  # fmt: skip
+
+    async def cancel(self, name: str) -> None:
+        """Cancel by client id."""
+        await self._client.cancel_order(symbol=SYMBOL, origClientOrderId=name)
+
+    async def oco(self, quantity: float, above: float, below: float) -> str:
+        """A limit above and a stop below in one list; the list's id."""
+        placed = await self._client.order_oco_sell(
+            symbol=SYMBOL, quantity=quantity, aboveType="LIMIT_MAKER", abovePrice=above,
+            belowType="STOP_LOSS", belowStopPrice=below,
+        )  # fmt: skip
+        return str(placed["orderListId"])
+
+    async def list_status(self, ident: str) -> str:
+        """Where a list stands."""
+        found = await self._client.v3_get_order_list(orderListId=ident)
+        return str(found["listOrderStatus"])
+
+    async def cancel_all(self) -> None:
+        """Cancel all orders."""
+        await self._client.cancel_all_open_orders(symbol=SYMBOL)
+
+    async def open_orders(self) -> dict[str, str]:
+        """Client id -> type of the open orders."""
+        rows = await self._client.get_open_orders(symbol=SYMBOL)
+        return {row["clientOrderId"]: row["type"] for row in rows}
+
+    async def trades(self) -> list[Trade]:
+        """Id, side, price, quantity, fee and its asset of each trade."""
+        return [
+            (str(t["id"]), "BUY" if t["isBuyer"] else "SELL", float(t["price"]), float(t["qty"]),
+             float(t["commission"]), t["commissionAsset"])
+            for t in await self._client.get_my_trades(symbol=SYMBOL)
+        ]  # fmt: skip
+
+
+class SdkTrader:
+    """The REST methods of Binance's own SDK, which wait; each in a thread."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def _ask(self, method: str, *args: Any, **more: Any) -> Any:
+        answer = await asyncio.to_thread(getattr(self._client, method), *args, **more)
+        return answer.data()
+
+    async def symbols(self) -> set[str]:
+        """What is listed."""
+        return {str(row.symbol) for row in (await self._ask("exchange_info")).symbols}
+
+    async def balances(self) -> dict[str, tuple[float, float]]:
+        """Asset -> free and locked."""
+        rows = (await self._ask("get_account")).balances
+        found = {row.asset: (float(row.free), float(row.locked)) for row in rows}
+        return {asset: pair for asset, pair in found.items() if any(pair)}
+
+    async def order(self, side: str, kind: str, name: str, **more: Any) -> str:
+        """An order with a client id and parameters of the exchange; its status."""
+        if kind == "LIMIT":
+            more.setdefault("timeInForce", "GTC")
+        params = {SDK_NAMES[key]: value for key, value in more.items()}
+        answer = await self._ask(
+            "new_order", SYMBOL, side, kind, new_client_order_id=name,
+            new_order_resp_type="RESULT", **params,
+        )  # fmt: skip
+        return str(answer.status)
+
+    async def found(self, name: str) -> tuple[str, float]:
+        """Status and filled quantity of an order, by its client id."""
+        found = await self._ask("get_order", SYMBOL, orig_client_order_id=name)
+        return found.status, float(found.executed_qty)
+
+    async def replace(self, name: str, new: str, price: float) -> None:
+        """Cancel a limit buy of 0.01 and place it at another price."""
+        await self._ask(
+            "order_cancel_replace", SYMBOL, "BUY", "LIMIT", "STOP_ON_FAILURE",
+            time_in_force="GTC", quantity=0.01, price=price, cancel_orig_client_order_id=name,
+            new_client_order_id=new,
+        )  # fmt: skip
+
+    async def cancel(self, name: str) -> None:
+        """Cancel by client id."""
+        await self._ask("delete_order", SYMBOL, orig_client_order_id=name)
+
+    async def oco(self, quantity: float, above: float, below: float) -> str:
+        """A limit above and a stop below in one list; the list's id."""
+        placed = await self._ask(
+            "order_list_oco", SYMBOL, "SELL", quantity, "LIMIT_MAKER", "STOP_LOSS",
+            above_price=above, below_stop_price=below,
+        )  # fmt: skip
+        return str(placed.order_list_id)
+
+    async def list_status(self, ident: str) -> str:
+        """Where a list stands."""
+        return str((await self._ask("get_order_list", order_list_id=int(ident))).list_order_status)
+
+    async def cancel_all(self) -> None:
+        """Cancel all orders."""
+        await self._ask("delete_open_orders", SYMBOL)
+
+    async def open_orders(self) -> dict[str, str]:
+        """Client id -> type of the open orders."""
+        rows = await self._ask("get_open_orders", symbol=SYMBOL)
+        return {row.client_order_id: row.type for row in rows}
+
+    async def trades(self) -> list[Trade]:
+        """Id, side, price, quantity, fee and its asset of each trade."""
+        return [
+            (str(t.id), "BUY" if t.is_buyer else "SELL", float(t.price), float(t.qty),
+             float(t.commission), t.commission_asset)
+            for t in await self._ask("my_trades", SYMBOL)
+        ]  # fmt: skip
+
+
+Trader = CcxtTrader | BinanceTrader | SdkTrader
+
+
+@asynccontextmanager
+async def spot_trader(name: str, url: str) -> AsyncIterator[Trader]:
+    """The client of that name, pointed at the sandbox by its base URL."""
+    if name == "ccxt":
+        client = spot_exchange(url)
+        try:
+            yield CcxtTrader(client)
+        finally:
+            await client.close()
+    elif name == "python-binance":
+        async with binance_client(url) as (binance, _):
+            yield BinanceTrader(binance)
+    else:
+        keys = {"api_key": "sandbox", "api_secret": "sandbox", "timeout": 5000}
+        settings = configuration.ConfigurationRestAPI(base_path=url, **keys)
+        yield SdkTrader(sdk.Spot(config_rest_api=settings).rest_api)

@@ -1,0 +1,327 @@
+"""One way to ask three clients of USDⓈ-M futures: ccxt, python-binance and Binance's own SDK."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from binance_clients import binance_client
+from binance_common import configuration
+from binance_sdk_derivatives_trading_usds_futures import derivatives_trading_usds_futures as sdk
+from binance_sdk_derivatives_trading_usds_futures.rest_api import models
+from sandbox_helpers import rest_exchange
+
+SYMBOL, BTC = "BTCUSDT", "BTC/USDT:USDT"
+CLIENTS = ("ccxt", "python-binance", "sdk")
+Trade = tuple[str, str, float, float, float]
+
+
+class CcxtTrader:
+    """ccxt's unified methods."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def symbols(self) -> set[str]:
+        """What is listed."""
+        return {market["id"] for market in (await self._client.load_markets()).values()}
+
+    async def settle(self, leverage: int) -> None:
+        """Isolated margin and a leverage."""
+        await self._client.set_margin_mode("isolated", BTC)
+        await self._client.set_leverage(leverage, BTC)
+
+    async def wallet(self) -> float:
+        """USDT, with what positions hold."""
+        return float((await self._client.fetch_balance())["info"]["totalWalletBalance"])
+
+    async def order(self, side: str, kind: str, quantity: float, name: str, **more: Any) -> None:
+        """An order with a client id; ``price``, ``tif`` and ``reducing`` where needed."""
+        params = {"clientOrderId": name}
+        if more.get("tif"):
+            params |= {"postOnly": True} if more["tif"] == "GTX" else {"timeInForce": more["tif"]}
+        if more.get("reducing"):
+            params["reduceOnly"] = True
+        await self._client.create_order(
+            BTC, kind.lower(), side.lower(), quantity, more.get("price"), params
+        )
+
+    async def found(self, name: str) -> tuple[str, float]:
+        """Status and filled quantity of an order, by its client id."""
+        found = await self._client.fetch_order(None, BTC, {"origClientOrderId": name})
+        return found["info"]["status"], found["filled"]
+
+    async def amend(self, name: str, quantity: float, price: float) -> None:
+        """Another quantity and price."""
+        found = await self._client.fetch_order(None, BTC, {"origClientOrderId": name})
+        await self._client.edit_order(found["id"], BTC, "limit", found["side"], quantity, price)
+
+    async def cancel(self, name: str) -> None:
+        """Cancel by client id."""
+        await self._client.cancel_order(None, BTC, {"origClientOrderId": name})
+
+    async def batch(self, quantities: list[float], price: float) -> list[bool]:
+        """Limit buys in one call: which of them were accepted."""
+        rows = [
+            {"symbol": BTC, "type": "limit", "side": "buy", "amount": q, "price": price}
+            for q in quantities
+        ]
+        return [row["status"] == "open" for row in await self._client.create_orders(rows)]
+
+    async def cancel_all(self) -> None:
+        """Cancel all orders."""
+        await self._client.cancel_all_orders(BTC)
+
+    async def open_orders(self) -> set[str]:
+        """Client ids of the open orders."""
+        return {row["clientOrderId"] for row in await self._client.fetch_open_orders(BTC)}
+
+    async def conditional(self, kind: str, name: str, at: float) -> None:
+        """A stop or take-profit that closes, or a trailing stop (``at`` in per cent)."""
+        params: dict[str, Any] = {"clientAlgoId": name}
+        quantity = None
+        if kind == "TRAILING_STOP_MARKET":
+            quantity = 0.01
+            params |= {"trailingPercent": at, "reduceOnly": True}
+        else:
+            word = "stopLossPrice" if kind.startswith("STOP") else "takeProfitPrice"
+            params |= {word: at, "closePosition": True}
+        await self._client.create_order(BTC, "market", "sell", quantity, None, params)
+
+    async def waiting(self) -> dict[str, str]:
+        """Client id -> type of the open conditional orders."""
+        rows = await self._client.fetch_open_orders(BTC, params={"trigger": True})
+        return {row["clientOrderId"]: row["info"]["orderType"] for row in rows}
+
+    async def cancel_conditional(self, name: str) -> None:
+        """Cancel a conditional order by its client id."""
+        rows = await self._client.fetch_open_orders(BTC, params={"trigger": True})
+        (ident,) = (row["id"] for row in rows if row["clientOrderId"] == name)
+        await self._client.cancel_order(ident, BTC, {"trigger": True})
+
+    async def trades(self) -> list[Trade]:
+        """Id, side, price, quantity and fee of each trade."""
+        return [
+            (t["id"], t["side"].upper(), t["price"], t["amount"], t["fee"]["cost"])
+            for t in await self._client.fetch_my_trades(BTC)
+        ]
+
+    async def position(self) -> float:
+        """The amount that is held."""
+        rows = await self._client.fetch_positions([BTC])
+        return sum(float(row["info"]["positionAmt"]) for row in rows)
+
+
+class BinanceTrader:
+    """python-binance's futures methods."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def symbols(self) -> set[str]:
+        """What is listed."""
+        info = await self._client.futures_exchange_info()
+        return {row["symbol"] for row in info["symbols"]}
+
+    async def settle(self, leverage: int) -> None:
+        """Isolated margin and a leverage."""
+        await self._client.futures_change_margin_type(symbol=SYMBOL, marginType="ISOLATED")
+        await self._client.futures_change_leverage(symbol=SYMBOL, leverage=leverage)
+
+    async def wallet(self) -> float:
+        """USDT, with what positions hold."""
+        return float((await self._client.futures_account_balance())[0]["balance"])
+
+    async def order(self, side: str, kind: str, quantity: float, name: str, **more: Any) -> None:
+        """An order with a client id; ``price``, ``tif`` and ``reducing`` where needed."""
+        params: dict[str, Any] = {}
+        if kind == "LIMIT":
+            params = {"price": more["price"], "timeInForce": more.get("tif", "GTC")}
+        if more.get("reducing"):
+            params["reduceOnly"] = "true"
+        await self._client.futures_create_order(
+            symbol=SYMBOL, side=side, type=kind, quantity=quantity, newClientOrderId=name, **params
+        )
+
+    async def found(self, name: str) -> tuple[str, float]:
+        """Status and filled quantity of an order, by its client id."""
+        found = await self._client.futures_get_order(symbol=SYMBOL, origClientOrderId=name)
+        return found["status"], float(found["executedQty"])
+
+    async def amend(self, name: str, quantity: float, price: float) -> None:
+        """Another quantity and price."""
+        await self._client.futures_modify_order(
+            symbol=SYMBOL, origClientOrderId=name, side="BUY", quantity=quantity, price=price
+        )
+
+    async def cancel(self, name: str) -> None:
+        """Cancel by client id."""
+        await self._client.futures_cancel_order(symbol=SYMBOL, origClientOrderId=name)
+
+    async def batch(self, quantities: list[float], price: float) -> list[bool]:
+        """Limit buys in one call: which of them were accepted."""
+        row = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+        rows = [row | {"quantity": str(q), "price": str(price)} for q in quantities]
+        answers = await self._client.futures_place_batch_order(batchOrders=rows)
+        return ["orderId" in answer for answer in answers]
+
+    async def cancel_all(self) -> None:
+        """Cancel all orders."""
+        await self._client.futures_cancel_all_open_orders(symbol=SYMBOL)
+
+    async def open_orders(self) -> set[str]:
+        """Client ids of the open orders."""
+        rows = await self._client.futures_get_open_orders(symbol=SYMBOL)
+        return {row["clientOrderId"] for row in rows}
+
+    async def conditional(self, kind: str, name: str, at: float) -> None:
+        """A stop or take-profit that closes, or a trailing stop (``at`` in per cent)."""
+        more: dict[str, Any] = {"triggerPrice": at, "closePosition": "true"}
+        if kind == "TRAILING_STOP_MARKET":
+            more = {"callbackRate": at, "quantity": 0.01, "reduceOnly": "true"}
+        await self._client.futures_create_order(
+            symbol=SYMBOL, side="SELL", type=kind, clientAlgoId=name, **more
+        )
+
+    async def waiting(self) -> dict[str, str]:
+        """Client id -> type of the open conditional orders."""
+        rows = await self._client.futures_get_open_orders(symbol=SYMBOL, conditional=True)
+        return {row["clientAlgoId"]: row["orderType"] for row in rows}
+
+    async def cancel_conditional(self, name: str) -> None:
+        """Cancel a conditional order by its client id."""
+        await self._client.futures_cancel_order(symbol=SYMBOL, clientAlgoId=name)
+
+    async def trades(self) -> list[Trade]:
+        """Id, side, price, quantity and fee of each trade."""
+        return [
+            (str(t["id"]), t["side"], float(t["price"]), float(t["qty"]), float(t["commission"]))
+            for t in await self._client.futures_account_trades(symbol=SYMBOL)
+        ]
+
+    async def position(self) -> float:
+        """The amount that is held."""
+        rows = await self._client.futures_position_information(symbol=SYMBOL)
+        return sum(float(row["positionAmt"]) for row in rows)
+
+
+class SdkTrader:
+    """The REST methods of Binance's own SDK, which wait; each in a thread."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def _ask(self, method: str, *args: Any, **more: Any) -> Any:
+        answer = await asyncio.to_thread(getattr(self._client, method), *args, **more)
+        return answer.data()
+
+    async def symbols(self) -> set[str]:
+        """What is listed."""
+        return {str(row.symbol) for row in (await self._ask("exchange_information")).symbols}
+
+    async def settle(self, leverage: int) -> None:
+        """Isolated margin and a leverage."""
+        await self._ask("change_margin_type", SYMBOL, "ISOLATED")
+        await self._ask("change_initial_leverage", SYMBOL, leverage)
+
+    async def wallet(self) -> float:
+        """USDT, with what positions hold."""
+        return float((await self._ask("futures_account_balance_v3"))[0].balance)
+
+    async def order(self, side: str, kind: str, quantity: float, name: str, **more: Any) -> None:
+        """An order with a client id; ``price``, ``tif`` and ``reducing`` where needed."""
+        params: dict[str, Any] = {}
+        if kind == "LIMIT":
+            params = {"price": more["price"], "time_in_force": more.get("tif", "GTC")}
+        if more.get("reducing"):
+            params["reduce_only"] = "true"
+        await self._ask(
+            "new_order", SYMBOL, side, kind, quantity=quantity, new_client_order_id=name, **params
+        )
+
+    async def found(self, name: str) -> tuple[str, float]:
+        """Status and filled quantity of an order, by its client id."""
+        found = await self._ask("query_order", SYMBOL, orig_client_order_id=name)
+        return found.status, float(found.executed_qty)
+
+    async def amend(self, name: str, quantity: float, price: float) -> None:
+        """Another quantity and price."""
+        await self._ask("modify_order", SYMBOL, "BUY", quantity, price, orig_client_order_id=name)
+
+    async def cancel(self, name: str) -> None:
+        """Cancel by client id."""
+        await self._ask("cancel_order", SYMBOL, orig_client_order_id=name)
+
+    async def batch(self, quantities: list[float], price: float) -> list[bool]:
+        """Limit buys in one call: which of them were accepted."""
+        rows = [
+            models.PlaceMultipleOrdersBatchOrdersParameterInner(
+                symbol=SYMBOL, side="BUY", type="LIMIT", time_in_force="GTC", quantity=q,
+                price=price,
+            )
+            for q in quantities
+        ]  # fmt: skip
+        answers = await self._ask("place_multiple_orders", rows)
+        return [answer.order_id is not None for answer in answers]
+
+    async def cancel_all(self) -> None:
+        """Cancel all orders."""
+        await self._ask("cancel_all_open_orders", SYMBOL)
+
+    async def open_orders(self) -> set[str]:
+        """Client ids of the open orders."""
+        rows = await self._ask("current_all_open_orders", symbol=SYMBOL)
+        return {row.client_order_id for row in rows}
+
+    async def conditional(self, kind: str, name: str, at: float) -> None:
+        """A stop or take-profit that closes, or a trailing stop (``at`` in per cent)."""
+        more: dict[str, Any] = {"trigger_price": at, "close_position": "true"}
+        if kind == "TRAILING_STOP_MARKET":
+            more = {"callback_rate": at, "quantity": 0.01, "reduce_only": "true"}
+        await self._ask(
+            "new_algo_order", "CONDITIONAL", SYMBOL, "SELL", kind, client_algo_id=name, **more
+        )
+
+    async def waiting(self) -> dict[str, str]:
+        """Client id -> type of the open conditional orders."""
+        rows = await self._ask("current_all_algo_open_orders", symbol=SYMBOL)
+        return {row.client_algo_id: row.order_type for row in rows}
+
+    async def cancel_conditional(self, name: str) -> None:
+        """Cancel a conditional order by its client id."""
+        await self._ask("cancel_algo_order", client_algo_id=name)
+
+    async def trades(self) -> list[Trade]:
+        """Id, side, price, quantity and fee of each trade."""
+        return [
+            (str(t.id), t.side, float(t.price), float(t.qty), float(t.commission))
+            for t in await self._ask("account_trade_list", SYMBOL)
+        ]
+
+    async def position(self) -> float:
+        """The amount that is held."""
+        rows = await self._ask("position_information_v3", symbol=SYMBOL)
+        return sum(float(row.position_amt) for row in rows)
+
+
+Trader = CcxtTrader | BinanceTrader | SdkTrader
+
+
+@asynccontextmanager
+async def usdm_trader(name: str, url: str) -> AsyncIterator[Trader]:
+    """The client of that name, pointed at the sandbox by its base URL."""
+    if name == "ccxt":
+        client = rest_exchange(url)
+        try:
+            yield CcxtTrader(client)
+        finally:
+            await client.close()
+    elif name == "python-binance":
+        async with binance_client(url) as (binance, _):
+            yield BinanceTrader(binance)
+    else:
+        keys = {"api_key": "sandbox", "api_secret": "sandbox", "timeout": 5000}
+        settings = configuration.ConfigurationRestAPI(base_path=url, **keys)
+        yield SdkTrader(sdk.DerivativesTradingUsdsFutures(config_rest_api=settings).rest_api)
