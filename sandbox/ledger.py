@@ -10,17 +10,16 @@ from pathlib import Path
 
 import orjson
 
-from sandbox.engine.model import (
+from sandbox.engine.events import (
     AccountChanged,
     AlgoChanged,
     ConfigChanged,
     Event,
-    Fill,
-    Income,
     MarginCalled,
     ModeChanged,
     OrderChanged,
 )
+from sandbox.engine.model import Fill, Income
 from sandbox.numbers import plain
 from sandbox.spot.model import BalanceChange, ListChanged, OrderReport, SpotEvent
 from trading.errors import DataError

@@ -6,19 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sandbox.copies import copier
-from sandbox.engine.model import (
-    Account,
-    AccountChanged,
-    AlgoChanged,
-    AlgoOrder,
-    Event,
-    Fill,
-    Income,
-    Market,
-    Order,
-    OrderChanged,
-    Position,
-)
+from sandbox.engine.events import AccountChanged, AlgoChanged, Event, OrderChanged
+from sandbox.engine.model import Account, AlgoOrder, Fill, Income, Market, Order, Position
 from sandbox.errors import BAD_SYMBOL
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO

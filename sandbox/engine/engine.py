@@ -8,14 +8,9 @@ from decimal import Decimal
 from sandbox import book, freezing, matching
 from sandbox.engine import algos, liquidation, margin, orders, settings, settle
 from sandbox.engine.core import Core, Fees
+from sandbox.engine.events import Event
 from sandbox.engine.matching import Book
-from sandbox.engine.model import (
-    Account,
-    AlgoOrder,
-    Event,
-    Order,
-    Position,
-)
+from sandbox.engine.model import Account, AlgoOrder, Order, Position
 from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.instruments import Instrument
 from sandbox.numbers import ZERO, money

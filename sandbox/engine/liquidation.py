@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from sandbox.engine import margin, settle
 from sandbox.engine.core import Core, copy_position
-from sandbox.engine.model import Account, MarginCalled, Order, Position
+from sandbox.engine.events import MarginCalled
+from sandbox.engine.model import Account, Order, Position
 from sandbox.numbers import ZERO, money
 
 # A margin call is told once the maintenance is this much of the margin; the exchange does not say.

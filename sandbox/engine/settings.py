@@ -5,7 +5,8 @@ from __future__ import annotations
 from sandbox import errors
 from sandbox.engine import margin
 from sandbox.engine.core import Core
-from sandbox.engine.model import Account, ConfigChanged, ModeChanged
+from sandbox.engine.events import ConfigChanged, ModeChanged
+from sandbox.engine.model import Account
 from sandbox.numbers import ZERO
 
 

@@ -12,7 +12,7 @@ from sandbox.calls import Request
 from sandbox.candles import Bar
 from sandbox.clock import Clock, LockstepClock, wall_ms
 from sandbox.engine.engine import Engine
-from sandbox.engine.model import (
+from sandbox.engine.events import (
     AccountChanged,
     AlgoChanged,
     ConfigChanged,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.engine.model import AlgoChanged, AlgoOrder, Order, OrderChanged
+from sandbox.engine.events import AlgoChanged, OrderChanged
+from sandbox.engine.model import AlgoOrder, Order
 from sandbox.usdm import views
 
 # What the order's user heard of each change; a trigger ends the order that waited.

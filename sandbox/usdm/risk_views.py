@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.engine.model import MarginCalled, OrderChanged
+from sandbox.engine.events import MarginCalled, OrderChanged
 from sandbox.numbers import money_text, plain
 from sandbox.usdm.views import price_text
 

@@ -7,16 +7,8 @@ from typing import Any
 
 from sandbox.engine import margin
 from sandbox.engine.core import Core
-from sandbox.engine.model import (
-    Account,
-    AccountChanged,
-    AlgoOrder,
-    Fill,
-    Income,
-    Order,
-    OrderChanged,
-    Position,
-)
+from sandbox.engine.events import AccountChanged, OrderChanged
+from sandbox.engine.model import Account, AlgoOrder, Fill, Income, Order, Position
 from sandbox.numbers import ZERO, money_text, plain
 
 Json = dict[str, Any]

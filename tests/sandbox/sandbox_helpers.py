@@ -17,7 +17,7 @@ import ccxt.pro as ccxt_pro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.engine.model import AlgoChanged, Event, OrderChanged
+from sandbox.engine.events import AlgoChanged, Event, OrderChanged
 from sandbox.engine.requests import NewAlgo, NewOrder
 from sandbox.signing import sign
 

@@ -9,7 +9,8 @@ from sandbox_helpers import limit, market, stop
 
 from sandbox.engine import margin
 from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account, OrderChanged
+from sandbox.engine.events import OrderChanged
+from sandbox.engine.model import Account
 from sandbox.errors import ExchangeError
 
 D = Decimal

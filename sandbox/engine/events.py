@@ -1,0 +1,80 @@
+"""What the engine tells of: orders, conditional orders, wallets and positions, settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sandbox.engine.model import AlgoOrder, Fill, Income, Order, Position
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """An order changed (``execution``: NEW, TRADE, CANCELED, EXPIRED, CALCULATED, AMENDMENT)."""
+
+    account: str
+    time: int
+    execution: str
+    order: Order
+    fill: Fill | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlgoChanged:
+    """A conditional order changed."""
+
+    account: str
+    time: int
+    algo: AlgoOrder
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanged:
+    """Wallet or positions changed; ``marks`` are the prices the profits are stated at."""
+
+    account: str
+    time: int
+    reason: str
+    wallet: Decimal
+    cross_wallet: Decimal
+    change: Decimal
+    positions: tuple[Position, ...]
+    marks: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChanged:
+    """A symbol's leverage changed."""
+
+    account: str
+    time: int
+    symbol: str
+    leverage: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChanged:
+    """An account changed between one-way and hedge mode."""
+
+    account: str
+    time: int
+    hedge: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarginCalled:
+    """Positions came near their liquidation; ``marks`` and ``needed`` (maintenance) go with them.
+
+    ``cross_wallet`` is None where they are isolated.
+    """
+
+    account: str
+    time: int
+    cross_wallet: Decimal | None
+    positions: tuple[Position, ...]
+    marks: tuple[Decimal, ...]
+    needed: tuple[Decimal, ...]
+
+
+Settled = OrderChanged | AlgoChanged | AccountChanged | Income
+Event = Settled | MarginCalled | ConfigChanged | ModeChanged
