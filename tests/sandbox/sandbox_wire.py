@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -44,6 +45,20 @@ class Wire:
 
     async def events(self, socket: aiohttp.ClientWebSocketResponse, count: int) -> list[Any]:
         return [await socket.receive_json(timeout=5) for _ in range(count)]
+
+    async def until(
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        wanted: Callable[[list[Any]], bool],
+        heard: list[Any] | None = None,
+        most: int = 60,
+    ) -> list[Any]:
+        """Messages (after those ``heard``) until they are as ``wanted``, at most so many."""
+        found = list(heard or [])
+        while not wanted(found):
+            assert len(found) < most, "it did not happen"
+            found += await self.events(socket, 1)
+        return found
 
     async def position(self) -> str:
         _, rows = await self.rest.signed("GET", "/fapi/v3/positionRisk")
