@@ -8,7 +8,9 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export GX_ANALYTICS_ENABLED := false
 export NOCTURNE_CACHE ?= $(CURDIR)/.work/cache
 # A file's tests share one process, so that they share what is costly to set up.
-PYTEST := $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST = $(VENV)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+WORKERS ?= 2
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +24,8 @@ setup: ## install what `make run` needs into .venv
 setup-dev: setup
 	@scripts/setup.sh requirements-dev.lock
 
+# Some tests wait for sockets and processes: one worker more than cores keeps the cores busy.
+test: WORKERS = $(shell echo $$(( $(CORES) < 7 ? $(CORES) + 1 : 8 )))
 test: setup-dev ## the quick tests (minutes)
 	$(PYTEST) -m "not slow"
 

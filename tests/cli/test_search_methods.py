@@ -54,6 +54,7 @@ def test_workers_and_processes_change_nothing(
         assert found(monkeypatch, out, *options, "--workers", "2", "--processes") == alone
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_continues_and_ends_alike(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

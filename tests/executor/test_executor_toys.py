@@ -154,6 +154,7 @@ def test_a_short_position_is_stopped_above_its_entry(benches: list[Bench], tmp_p
     assert_ledgers_agree(bench)
 
 
+@pytest.mark.slow
 def test_a_staged_position_lives_through_every_stage(benches: list[Bench], tmp_path: Path) -> None:
     bench = start(benches, tmp_path, "toy_staged", SURGE)
     bench.finish()

@@ -166,9 +166,9 @@ def test_funding_counts_from_its_own_stamp(built: Lake) -> None:
 @pytest.mark.parametrize(
     "until",
     [
-        datetime(2025, 5, 29, 7, 15, tzinfo=UTC),
+        pytest.param(datetime(2025, 5, 29, 7, 15, tzinfo=UTC), marks=pytest.mark.slow),
         datetime(2025, 5, 31, 23, 59, tzinfo=UTC),
-        datetime(2025, 6, 2, 16, 8, tzinfo=UTC),
+        pytest.param(datetime(2025, 6, 2, 16, 8, tzinfo=UTC), marks=pytest.mark.slow),
     ],
 )
 def test_cutting_the_input_changes_no_row_before_the_cut(

@@ -123,6 +123,7 @@ def test_killed_again_and_again_it_ends_in_the_same_state(
     assert lake_state(lake) == lake_state(folder / "undisturbed")
 
 
+@pytest.mark.slow
 def test_running_again_changes_no_file_but_the_report(folder: Path) -> None:
     root = folder / "undisturbed"
     before = {

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from candle_lake import put_checked, put_funding, sample_minutes
-from sklearn.metrics import r2_score, roc_auc_score
 
 from flows.steps.features import build_bars, build_features, feature_names
 from flows.steps.models import scores
@@ -108,6 +107,8 @@ def test_a_split_with_the_purge_kept_is_accepted() -> None:
 
 
 def test_scores_agree_with_scikit_learn() -> None:
+    from sklearn.metrics import r2_score, roc_auc_score  # takes seconds, and only here
+
     random = np.random.default_rng(3)
     actual, forecast = random.normal(size=400), np.round(random.normal(size=400), 1)
     up = actual > 0.2

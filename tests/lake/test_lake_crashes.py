@@ -54,6 +54,7 @@ def unfinished(root: Path) -> list[str]:
     return [str(path) for path in root.rglob("*") if path.name.startswith(".new-")]
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_the_reader_sees_the_old_release_or_the_new_one(tmp_path: Path) -> None:
     finished = publisher(tmp_path / "whole", 0.6, hours=1)
     assert finished[:-1] == STEPS

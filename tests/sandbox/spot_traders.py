@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from binance_clients import binance_client
-from binance_common import configuration
-from binance_sdk_spot import spot as sdk
+from binance_sdks import rest_client
 from sandbox_helpers import spot_exchange
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT"
@@ -269,6 +268,4 @@ async def spot_trader(name: str, url: str) -> AsyncIterator[Trader]:
         async with binance_client(url) as (binance, _):
             yield BinanceTrader(binance)
     else:
-        keys = {"api_key": "sandbox", "api_secret": "sandbox", "timeout": 5000}
-        settings = configuration.ConfigurationRestAPI(base_path=url, **keys)
-        yield SdkTrader(sdk.Spot(config_rest_api=settings).rest_api)
+        yield SdkTrader(rest_client("spot", url))

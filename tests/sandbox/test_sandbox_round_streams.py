@@ -14,11 +14,7 @@ import aiohttp
 import ccxt
 import pytest
 from binance_clients import DepthCacheManager, binance_client, ended, hear, opened
-from binance_common import configuration
-from binance_sdk_derivatives_trading_usds_futures import (
-    derivatives_trading_usds_futures as usdm_sdk,
-)
-from binance_sdk_spot import spot as spot_sdk
+from binance_sdks import market_streams, rest_client, websocket_api
 from sandbox_helpers import (
     MINUTE,
     START,
@@ -62,9 +58,7 @@ def ccxt_pro(venue: str, url: str) -> Any:
 @asynccontextmanager
 async def sdk_streams(venue: str, url: str) -> AsyncIterator[Any]:
     """The streams of Binance's own SDK."""
-    settings = configuration.ConfigurationWebSocketStreams(stream_url=url.replace("http", "ws", 1))
-    kind = usdm_sdk.DerivativesTradingUsdsFutures if venue == "usdm" else spot_sdk.Spot
-    streams = await kind(config_ws_streams=settings).websocket_streams.create_connection()
+    streams = await market_streams(venue, url.replace("http", "ws", 1)).create_connection()
     try:
         yield streams
     finally:
@@ -298,11 +292,8 @@ async def test_python_binance_hears_its_orders_in_order_until_its_key_expires(
 
 
 async def test_sdk_hears_its_orders_in_order_until_its_key_expires(serving: Serving) -> None:
-    keys = {"api_key": "sandbox", "api_secret": "sandbox", "timeout": 5000}
     async with serving() as server, sdk_streams("usdm", server.url) as streams:
-        rest = usdm_sdk.DerivativesTradingUsdsFutures(
-            config_rest_api=configuration.ConfigurationRestAPI(base_path=server.url, **keys)
-        ).rest_api
+        rest = rest_client("usdm", server.url)
         key = (await asyncio.to_thread(rest.start_user_data_stream)).data().listen_key
         heard: asyncio.Queue[Any] = asyncio.Queue()
         stream = await streams.user_data(key)
@@ -344,13 +335,9 @@ async def test_ccxt_pro_hears_its_orders_in_order_and_keeps_its_key(serving: Ser
 
 @pytest.mark.filterwarnings("ignore:parameter 'timeout' of type:DeprecationWarning")
 async def test_sdk_hears_its_spot_orders_by_the_websocket_api(serving: Serving) -> None:
-    keys = {"api_key": "sandbox", "api_secret": "sandbox"}
     async with serving(venue="spot") as server:
         url = f"{server.url.replace('http', 'ws', 1)}/ws-api/v3"
-        client = spot_sdk.Spot(
-            config_ws_api=configuration.ConfigurationWebSocketAPI(stream_url=url, **keys)
-        )
-        api = await client.websocket_api.create_connection()
+        api = await websocket_api("spot", url).create_connection()
         heard: asyncio.Queue[Any] = asyncio.Queue()
         try:
             subscribed = await api.user_data_stream_subscribe_signature()

@@ -8,9 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from binance_clients import binance_client
-from binance_common import configuration
-from binance_sdk_derivatives_trading_usds_futures import derivatives_trading_usds_futures as sdk
-from binance_sdk_derivatives_trading_usds_futures.rest_api import models
+from binance_sdks import batch_order, rest_client
 from sandbox_helpers import rest_exchange
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT:USDT"
@@ -257,7 +255,7 @@ class SdkTrader:
     async def batch(self, quantities: list[float], price: float) -> list[bool]:
         """Limit buys in one call: which of them were accepted."""
         rows = [
-            models.PlaceMultipleOrdersBatchOrdersParameterInner(
+            batch_order(
                 symbol=SYMBOL, side="BUY", type="LIMIT", time_in_force="GTC", quantity=q,
                 price=price,
             )
@@ -322,6 +320,4 @@ async def usdm_trader(name: str, url: str) -> AsyncIterator[Trader]:
         async with binance_client(url) as (binance, _):
             yield BinanceTrader(binance)
     else:
-        keys = {"api_key": "sandbox", "api_secret": "sandbox", "timeout": 5000}
-        settings = configuration.ConfigurationRestAPI(base_path=url, **keys)
-        yield SdkTrader(sdk.DerivativesTradingUsdsFutures(config_rest_api=settings).rest_api)
+        yield SdkTrader(rest_client("usdm", url))
