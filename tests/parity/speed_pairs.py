@@ -1,6 +1,6 @@
 """What both speeds compute on real candles; run as a script it is the plain half, without numba.
 
-python speed_pairs.py CANDLES.parquet OUT.npz
+python speed_pairs.py CANDLES.parquet OUT.npz ROWS
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from trading.strategies.registry import get_strategy, strategy_names
 from trading.strategies.rsi_bollinger import RsiBollinger
 from trading.zigzag import anchored_step
 
-ROWS = 12_000
 WIDTH = 17
 EAGER = {"min_volatility": 0.0, "min_adx": 0.0, "trend_span": 20, "filter_tf": "15m"}
 CASES = {
@@ -124,9 +123,9 @@ def run_positions(opens, highs, lows, closes, state, side, out):
         out[2 * i + 1] = exit_level(state, code, closes[i])
 
 
-def compute(path: Path, compiled: bool) -> dict[str, np.ndarray]:
-    """Everything that must be equal to the bit, by name."""
-    table = pq.read_table(path).slice(0, ROWS)
+def compute(path: Path, rows: int, compiled: bool) -> dict[str, np.ndarray]:
+    """Everything that must be equal to the bit over the first ``rows`` candles, by name."""
+    table = pq.read_table(path).slice(0, rows)
     prices = [table[name].to_numpy() for name in ("open", "high", "low", "close", "volume")]
     candles = CandleColumns.of(table["open_time"].cast("int64").to_numpy(), *prices)
     results = {}
@@ -178,4 +177,4 @@ if __name__ == "__main__":
     # None in sys.modules makes the import fail: nothing in this half can be compiled.
     sys.modules["numba"] = None
     sys.modules["llvmlite"] = None
-    np.savez(sys.argv[2], **compute(Path(sys.argv[1]), compiled=False))
+    np.savez(sys.argv[2], **compute(Path(sys.argv[1]), int(sys.argv[3]), compiled=False))
