@@ -23,7 +23,7 @@ fi
 rm -f .venv-error
 # uv installs several times faster; pip alone is enough where it cannot run.
 if .venv/bin/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null &&
-    .venv/bin/uv pip install --quiet --no-deps --python .venv/bin/python -r "$lock"; then
+    .venv/bin/uv pip install --quiet --no-deps --compile-bytecode --python .venv/bin/python -r "$lock"; then
     :
 else
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r "$lock"
