@@ -62,6 +62,7 @@ def rules_of(row: PositionRow) -> ExitRules:
 
 def with_leverage(rules: ExitRules, leverage: int) -> ExitRules:
     """The rules at the account's leverage, where they depend on one."""
+    # The leverage is the account's, set at the exchange: it does not follow the volatility.
     rules = replace(rules, target_volatility=0.0)
     if leverage > 1 and (rules.leverage > 1.0 or rules.liquidation_guard > 0.0):
         return replace(rules, leverage=float(leverage))

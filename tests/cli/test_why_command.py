@@ -33,6 +33,25 @@ SAMPLE = Path(__file__).resolve().parents[2] / "data_lake" / "sample"
 BAR = 1_750_400_000_000
 
 
+def write_causes(ledger: Ledger) -> tuple[str, str]:
+    """A candle, the signal on it and the intent; the ids of the last two."""
+    make = EventMaker(1, lambda: BAR + 60_000)
+    prices = {"open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 9.0}
+    candle = make(EventType.CANDLE_CLOSED, symbol="BTCUSDT", open_time=BAR, **prices)
+    signal = make(
+        EventType.SIGNAL_GENERATED,
+        symbol="BTCUSDT",
+        cause=candle.id,
+        strategy="breakout",
+        action="enter",
+        reason="entered: close above target",
+    )
+    intent = make(EventType.ORDER_INTENT, symbol="BTCUSDT", cause=signal.id)
+    for event in (candle, signal, intent):
+        ledger.add_event(event)
+    return signal.id, intent.id
+
+
 def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Path, str]:
     """A ledger with one entry order, its causes and its release, which has ``read`` partitions;
     returns its path and the order.
@@ -48,20 +67,7 @@ def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Pat
     ledger = Ledger(folder / "ledger.sqlite")
     ledger.set_meta("account", "main")
     ledger.set_meta("published", str(folder / "published"))
-    make = EventMaker(1, lambda: BAR + 60_000)
-    prices = {"open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 9.0}
-    candle = make(EventType.CANDLE_CLOSED, symbol="BTCUSDT", open_time=BAR, **prices)
-    signal = make(
-        EventType.SIGNAL_GENERATED,
-        symbol="BTCUSDT",
-        cause=candle.id,
-        strategy="breakout",
-        action="enter",
-        reason="entered: close above target",
-    )
-    intent = make(EventType.ORDER_INTENT, symbol="BTCUSDT", cause=signal.id)
-    for event in (candle, signal, intent):
-        ledger.add_event(event)
+    signal, intent = write_causes(ledger)
     position = ledger.insert_position(
         PositionRow(
             id=0,
@@ -79,7 +85,7 @@ def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Pat
             params={},
             atr=0.0,
             high_water=1.5,
-            cause=signal.id,
+            cause=signal,
         )
     )
     ledger.add_intent(
@@ -101,7 +107,7 @@ def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Pat
             position_id=position.id,
             status="filled",
             exchange_id="8001",
-            cause=intent.id,
+            cause=intent,
             created_at=BAR + 60_000,
         )
     )

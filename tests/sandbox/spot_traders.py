@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from binance_clients import binance_client
-from binance_sdks import rest_client
-from sandbox_helpers import spot_exchange
+from traders import opened_trader
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT"
 CLIENTS = ("ccxt", "python-binance", "sdk")
@@ -255,17 +252,9 @@ class SdkTrader:
 Trader = CcxtTrader | BinanceTrader | SdkTrader
 
 
-@asynccontextmanager
-async def spot_trader(name: str, url: str) -> AsyncIterator[Trader]:
+KINDS = {"ccxt": CcxtTrader, "python-binance": BinanceTrader, "sdk": SdkTrader}
+
+
+def spot_trader(name: str, url: str) -> AbstractAsyncContextManager[Trader]:
     """The client of that name, pointed at the sandbox by its base URL."""
-    if name == "ccxt":
-        client = spot_exchange(url)
-        try:
-            yield CcxtTrader(client)
-        finally:
-            await client.close()
-    elif name == "python-binance":
-        async with binance_client(url) as (binance, _):
-            yield BinanceTrader(binance)
-    else:
-        yield SdkTrader(rest_client("spot", url))
+    return opened_trader(name, "spot", url, KINDS)

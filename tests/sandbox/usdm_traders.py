@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from binance_clients import binance_client
-from binance_sdks import batch_order, rest_client
-from sandbox_helpers import rest_exchange
+from binance_sdks import batch_order
+from traders import opened_trader
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT:USDT"
 CLIENTS = ("ccxt", "python-binance", "sdk")
@@ -307,17 +305,9 @@ class SdkTrader:
 Trader = CcxtTrader | BinanceTrader | SdkTrader
 
 
-@asynccontextmanager
-async def usdm_trader(name: str, url: str) -> AsyncIterator[Trader]:
+KINDS = {"ccxt": CcxtTrader, "python-binance": BinanceTrader, "sdk": SdkTrader}
+
+
+def usdm_trader(name: str, url: str) -> AbstractAsyncContextManager[Trader]:
     """The client of that name, pointed at the sandbox by its base URL."""
-    if name == "ccxt":
-        client = rest_exchange(url)
-        try:
-            yield CcxtTrader(client)
-        finally:
-            await client.close()
-    elif name == "python-binance":
-        async with binance_client(url) as (binance, _):
-            yield BinanceTrader(binance)
-    else:
-        yield SdkTrader(rest_client("usdm", url))
+    return opened_trader(name, "usdm", url, KINDS)

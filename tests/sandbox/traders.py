@@ -1,0 +1,31 @@
+"""The three clients of each venue, pointed at the sandbox by nothing but a base URL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from binance_clients import binance_client
+from binance_sdks import rest_client
+from sandbox_helpers import rest_exchange, spot_exchange
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def opened_trader(
+    name: str, venue: str, url: str, kinds: Mapping[str, Callable[[Any], T]]
+) -> AsyncIterator[T]:
+    """What ``kinds`` makes of the client ``name``; the client is closed at the end."""
+    if name == "ccxt":
+        client = rest_exchange(url) if venue == "usdm" else spot_exchange(url)
+        try:
+            yield kinds[name](client)
+        finally:
+            await client.close()
+    elif name == "python-binance":
+        async with binance_client(url) as (binance, _):
+            yield kinds[name](binance)
+    else:
+        yield kinds[name](rest_client(venue, url))
