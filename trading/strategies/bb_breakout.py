@@ -30,18 +30,19 @@ def bb_breakout_step(
     state: Buffer,
     par: Buffer,
     out: Buffer,
-    open_time: int,  # noqa: ARG001 - every step has the same arguments
-    tf_ms: int,  # noqa: ARG001
-    first: float,  # noqa: ARG001
+    open_time: int,
+    tf_ms: int,
+    first: float,  # noqa: ARG001 - every step has the same arguments
     high: float,  # noqa: ARG001
     low: float,  # noqa: ARG001
     close: float,
     volume: float,
 ) -> None:
     """Judge one closed candle of ``signal_tf``."""
-    span = int(par[BAND_SPAN])
-    lower, middle, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], close)
-    usual = sma_step(state, BAND_AT + 2 + span, int(par[VOLUME_SPAN]), volume)
+    turn, span = open_time // tf_ms, int(par[BAND_SPAN])
+    lower, middle, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, close)
+    volume_at = BAND_AT + bollinger_size(span)
+    usual = sma_step(state, volume_at, int(par[VOLUME_SPAN]), turn, volume)
     width = bollinger_width(lower, middle, upper)
     last_width = state[LAST_WIDTH]
     state[LAST_WIDTH] = width

@@ -105,21 +105,22 @@ def combined_step(
     state: Buffer,
     par: Buffer,
     out: Buffer,
-    open_time: int,  # noqa: ARG001 - every step has the same arguments
-    tf_ms: int,  # noqa: ARG001
-    first: float,  # noqa: ARG001
+    open_time: int,
+    tf_ms: int,
+    first: float,  # noqa: ARG001 - every step has the same arguments
     high: float,
     low: float,
     close: float,
     volume: float,
 ) -> None:
     """Judge one closed candle of ``signal_tf``; votes to sell go before votes to buy."""
-    span = int(par[BAND_SPAN])
+    turn, span = open_time // tf_ms, int(par[BAND_SPAN])
     rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), close)
     _, _, difference = macd_step(state, MACD_AT, FAST, SLOW, SIGNAL, close)
     mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), close)
-    lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], close)
-    usual = sma_step(state, BAND_AT + 2 + span, int(par[VOLUME_SPAN]), volume)
+    lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, close)
+    volume_at = BAND_AT + bollinger_size(span)
+    usual = sma_step(state, volume_at, int(par[VOLUME_SPAN]), turn, volume)
     before = state[LAST_DIFFERENCE]
     state[LAST_DIFFERENCE] = difference
     if rsi != rsi or before != before or mean != mean or lower != lower or usual != usual:

@@ -40,18 +40,19 @@ def dynamic_breakout_step(
     state: Buffer,
     par: Buffer,
     out: Buffer,
-    open_time: int,  # noqa: ARG001 - every step has the same arguments
-    tf_ms: int,  # noqa: ARG001
-    first: float,  # noqa: ARG001
+    open_time: int,
+    tf_ms: int,
+    first: float,  # noqa: ARG001 - every step has the same arguments
     high: float,
     low: float,
     close: float,
     volume: float,  # noqa: ARG001
 ) -> None:
     """Judge one closed candle of ``signal_tf``."""
+    turn, span = open_time // tf_ms, int(par[BAND_SPAN])
     mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), close)
     adx = adx_step(state, ADX_AT, int(par[ADX_SPAN]), high, low, close)
-    _, _, upper = bollinger_step(state, BAND_AT, int(par[BAND_SPAN]), par[BAND_WIDTH], close)
+    _, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, close)
     if mean != mean or adx != adx or upper != upper:
         warming_up(out)
     elif close < mean:

@@ -63,16 +63,16 @@ def ml_step(
     state: Buffer,
     par: Buffer,
     out: Buffer,
-    open_time: int,  # noqa: ARG001 - every step has the same arguments
-    tf_ms: int,  # noqa: ARG001
-    first: float,  # noqa: ARG001
+    open_time: int,
+    tf_ms: int,
+    first: float,  # noqa: ARG001 - every step has the same arguments
     high: float,  # noqa: ARG001
     low: float,  # noqa: ARG001
     close: float,
     volume: float,
 ) -> None:
     """Judge one closed candle of ``signal_tf``; ``first`` is its open."""
-    moves = features_step(state, 0, close, volume, state, FEATURES_AT)
+    moves = features_step(state, 0, open_time // tf_ms, close, volume, state, FEATURES_AT)
     forecast = forecast_of(state, par)
     size = forecast if forecast > 0.0 else -forecast
     confidence = size / (size + moves) if size + moves > 0.0 else 0.0

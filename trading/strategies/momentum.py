@@ -44,8 +44,8 @@ def momentum_step(
     par: Buffer,
     out: Buffer,
     open_time: int,
-    tf_ms: int,  # noqa: ARG001 - every step has the same arguments
-    first: float,  # noqa: ARG001
+    tf_ms: int,
+    first: float,  # noqa: ARG001 - every step has the same arguments
     high: float,
     low: float,
     close: float,
@@ -53,9 +53,9 @@ def momentum_step(
 ) -> None:
     """Judge one closed candle of ``signal_tf``."""
     bars = int(par[BARS])
-    roc_rank_at = ROC_AT + 2 + int(par[ROC_SPAN])
-    volume_rank_at = roc_rank_at + 2 + bars
-    vwap_at = volume_rank_at + 2 + bars
+    roc_rank_at = ROC_AT + roc_size(int(par[ROC_SPAN]))
+    volume_rank_at = roc_rank_at + rank_size(bars)
+    vwap_at = volume_rank_at + rank_size(bars)
     roc = roc_step(state, ROC_AT, int(par[ROC_SPAN]), close)
     roc_rank = NAN
     if roc == roc:
@@ -64,7 +64,7 @@ def momentum_step(
     typical = (high + low + close) / 3.0
     span = int(par[VWAP_SPAN])
     if span > 0:
-        fair = vwap_step(state, vwap_at, span, typical, volume)
+        fair = vwap_step(state, vwap_at, span, open_time // tf_ms, typical, volume)
     else:
         fair = day_vwap_step(state, vwap_at, open_time, typical, volume)
     if roc_rank != roc_rank or volume_rank != volume_rank:

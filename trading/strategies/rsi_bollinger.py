@@ -45,17 +45,18 @@ def rsi_bollinger_step(
     state: Buffer,
     par: Buffer,
     out: Buffer,
-    open_time: int,  # noqa: ARG001 - every step has the same arguments
-    tf_ms: int,  # noqa: ARG001
-    first: float,  # noqa: ARG001
+    open_time: int,
+    tf_ms: int,
+    first: float,  # noqa: ARG001 - every step has the same arguments
     high: float,  # noqa: ARG001
     low: float,  # noqa: ARG001
     close: float,
     volume: float,  # noqa: ARG001
 ) -> None:
     """Judge one closed candle of ``signal_tf``; only its close counts."""
+    turn, span = open_time // tf_ms, int(par[BAND_SPAN])
     rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), close)
-    lower, _, upper = bollinger_step(state, BAND_AT, int(par[BAND_SPAN]), par[BAND_WIDTH], close)
+    lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, close)
     if rsi != rsi or lower != lower:
         warming_up(out)
     elif rsi > par[RSI_EXIT]:
