@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -24,13 +24,13 @@ class SpotCall:
     exchange: SpotExchange
     params: Params
     key_account: SpotAccount | None = None
-    repeated: Mapping[str, tuple[str, ...]] | None = None
+    repeated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, exchange: SpotExchange, request: Request, account: str) -> SpotCall:
         """The call of a request that may be made by ``account`` (empty without a key)."""
         caller = exchange.engine.core.accounts[account] if account else None
-        return cls(exchange, Params(request.values), caller, request.repeated or {})
+        return cls(exchange, Params(request.values), caller, request.repeated)
 
     @property
     def account(self) -> SpotAccount:
@@ -70,5 +70,5 @@ class SpotCall:
 
     def many(self, name: str) -> list[str]:
         """A parameter that may be sent several times, or once with commas."""
-        values = (self.repeated or {}).get(name, ())
+        values = self.repeated.get(name) or (self.params.text(name) or "",)
         return [part for value in values for part in value.split(",") if part]

@@ -72,12 +72,12 @@ class Exchange:
         if not events:
             return
         wall = wall_ms()
-        changed = {e.order.symbol: None for e in events if isinstance(e, OrderChanged)}
-        self.show_books(changed)
+        orders = [event for event in events if isinstance(event, OrderChanged)]
+        self.show_books({event.order.symbol: None for event in orders})
+        for order in filter(risk_views.is_liquidation, orders):
+            self.hub.liquidated(order.order.symbol, risk_views.force_order(order))
         for event in events:
             self.ledger.write(event, wall)
-            if isinstance(event, OrderChanged) and risk_views.is_liquidation(event):
-                self.hub.liquidated(event.order.symbol, risk_views.force_order(event))
             key = self.listen_keys.key_of(event.account)
             if key:
                 for message in user_messages(event):
