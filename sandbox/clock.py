@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 STEP_TIMEOUT_S = 30.0
@@ -33,10 +33,19 @@ class Clock(Protocol):
 
 
 class PacedClock:
-    """Market time runs ``speed`` times as fast as the wall (1 = real time)."""
+    """Market time runs ``speed`` times as fast as the wall (1 = real time).
 
-    def __init__(self, speed: float) -> None:
+    ``seconds`` tells the wall's time and ``sleep`` lets it pass.
+    """
+
+    def __init__(
+        self,
+        speed: float,
+        seconds: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._speed = speed
+        self._seconds, self._sleep = seconds, sleep
         self._offset = 0.0
 
     @property
@@ -46,12 +55,12 @@ class PacedClock:
 
     async def start(self, begin: int) -> None:
         """Start at once: ``begin`` is now."""
-        self._offset = begin / self._speed / 1000 - time.monotonic()
+        self._offset = begin / self._speed / 1000 - self._seconds()
 
     async def before(self, market_ms: int) -> None:
         """Sleep until the wall has reached ``market_ms``; always lets requests in."""
-        wait = market_ms / self._speed / 1000 - self._offset - time.monotonic()
-        await asyncio.sleep(max(0.0, wait))
+        wait = market_ms / self._speed / 1000 - self._offset - self._seconds()
+        await self._sleep(max(0.0, wait))
 
     async def after(self, market_ms: int) -> None:
         """Nothing to wait for."""

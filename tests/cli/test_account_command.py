@@ -129,7 +129,7 @@ def test_the_example_in_config_can_be_used() -> None:
     assert account.account_limits.max_correlation == 0.9
     asked = filters_of(account, file)["BTCUSDT"]
     assert (asked.step, asked.tick, asked.min_notional) == (0.001, 0.1, 100.0)
-    assert asked.brackets[0].rate == 0.025
+    assert asked.brackets[0].rate == 0.004
 
 
 @pytest.mark.parametrize(
