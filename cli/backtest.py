@@ -47,8 +47,7 @@ def backtest(
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet
     """
-    from cli.choosing import choose
-    from cli.maker import MakerRun, given_rules, is_maker, run_maker, text_of
+    from cli.choosing import choose, is_maker
     from cli.margin import margin_of
     from cli.results import STDOUT, check_output, write_json
     from trading.simulation import Costs
@@ -56,6 +55,8 @@ def backtest(
     check_output("--json", json_out)
     check_output("--trades", trades_out)
     if is_maker(strategy, preset):
+        from cli.maker import MakerRun, given_rules, run_maker, text_of
+
         given = given_rules(preset, settings)
         found = run_maker(MakerRun(candles, given, fee_bps, maker_fee_bps, trades_out))
         write_json(json_out, found)

@@ -43,15 +43,6 @@ class MakerRun:
     trades_out: str | None
 
 
-def is_maker(strategy: str | None, preset: str | None) -> bool:
-    """Whether the options name the grid."""
-    from cli.choosing import find_preset
-
-    if strategy is not None:
-        return strategy == NAME
-    return preset is not None and find_preset(preset).strategy == NAME
-
-
 def given_rules(
     preset: str | None, settings: Sequence[str], searched: Collection[str] = ()
 ) -> dict[str, Any]:

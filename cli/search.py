@@ -87,14 +87,15 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
-    from cli.maker import is_maker
-    from cli.maker_search import check_options
+    from cli.choosing import is_maker
     from cli.margin import margin_of
     from cli.results import check_output
     from cli.searching import Wanted, check_method, run_search
     from trading.simulation import Costs
 
     if is_maker(strategy, preset):
+        from cli.maker_search import check_options
+
         others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
         check_options(method, others | {"--dask": dask, "--brackets": brackets})
         _search_maker(_maker_search(candles, grid, preset, settings, fee_bps, sort), json_out, top)
