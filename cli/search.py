@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -209,9 +208,9 @@ def _check_measure(option: str, name: str) -> None:
     from trading.errors import ParameterError
     from trading.metrics import Metrics
 
-    names = [field.name for field in fields(Metrics)]
-    if name not in names:
-        raise ParameterError(f"{option} '{name}' is not a measure; measures are {', '.join(names)}")
+    if name not in Metrics._fields:
+        names = ", ".join(Metrics._fields)
+        raise ParameterError(f"{option} '{name}' is not a measure; measures are {names}")
 
 
 def _best(found: Found, sort: str) -> Found:
