@@ -43,6 +43,12 @@ class MakerRun:
     trades_out: str | None
 
 
+def refuse_others(options: Sequence[str]) -> None:
+    """`ParameterError` if there are ``options``, which the grid does not know."""
+    for option in options:
+        raise ParameterError(f"{option} is not for the maker; leave it away")
+
+
 def given_rules(
     preset: str | None, settings: Sequence[str], searched: Collection[str] = ()
 ) -> dict[str, Any]:

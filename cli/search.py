@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, STRATEGY
+from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
 
 if TYPE_CHECKING:
     from cli.maker_search import MakerSearch
@@ -75,6 +75,7 @@ def search(
     resume: Path = _RESUME,
     lake: Path = _LAKE,
     symbol: str = _SYMBOL,
+    slippage_bps: float = SLIPPAGE_BPS,
 ) -> None:
     """Search a strategy's parameters over a candle file.
 
@@ -96,7 +97,8 @@ def search(
         from cli.maker_search import check_options
 
         others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
-        check_options(method, others | {"--dask": dask, "--brackets": brackets})
+        others |= {"--dask": dask, "--brackets": brackets, "--slippage-bps": slippage_bps}
+        check_options(method, others)
         _search_maker(_maker_search(candles, grid, preset, settings, fee_bps, sort), json_out, top)
         return
     check_method(method, lake, symbol)
@@ -110,7 +112,7 @@ def search(
         candles=candles,
         grid=tuple(grid),
         fixed=fixed,
-        costs=Costs(fee_bps, margin=margin_of(capital, brackets, candles)),
+        costs=Costs(fee_bps, slippage_bps, margin=margin_of(capital, brackets, candles)),
         method=method,
         trials=count,
         seed=seed,
