@@ -50,8 +50,8 @@ def account(
         check_output(option, target)
     seats, run, seconds = _run(wanted, file)
     document = _document(wanted, seats, run) | seconds
-    _write(trades_out, "--trades", lambda: _trades_table(seats, run))
-    _write(equity_out, "--equity", lambda: _equity_table(run))
+    write_table(trades_out, "--trades", lambda: trades_table(seats, run))
+    write_table(equity_out, "--equity", lambda: _equity_table(run))
     write_json(json_out, document)
     if json_out != STDOUT:
         _print(document)
@@ -111,7 +111,8 @@ def _seat(seat: Seat, earned: Earned) -> dict[str, Any]:
     return named | earned.as_dict()
 
 
-def _write(target: str | None, option: str, make: Any) -> None:
+def write_table(target: str | None, option: str, make: Any) -> None:
+    """Write the table that ``make`` makes to a Parquet file, if there is a target."""
     import pyarrow.parquet as pq
 
     from trading.errors import DataError
@@ -124,7 +125,8 @@ def _write(target: str | None, option: str, make: Any) -> None:
         raise DataError(f"{option} {target} cannot be written: {error}") from error
 
 
-def _trades_table(seats: Sequence[Seat], run: AccountResult) -> Any:
+def trades_table(seats: Sequence[Seat], run: AccountResult) -> Any:
+    """The trades, a row each."""
     import pyarrow as pa
 
     moment = pa.timestamp("ms", "UTC")
@@ -159,10 +161,10 @@ def _print(document: dict[str, Any]) -> None:
     lines = {"balance": document["balance"], "equity": document["equity"]} | document["measures"]
     width = max(len(name) for name in lines)
     for name, value in lines.items():
-        typer.echo(f"{name:<{width}}  {_shown(name, value):>14}")
+        typer.echo(f"{name:<{width}}  {shown(name, value):>14}")
     head = ("strategy", "symbol", "trades", "profit", "win_rate", "profit_factor", "reward_to_risk")
     rows = [
-        [str(seat[name]) if name in head[:2] else _shown(name, seat[name]) for name in head]
+        [str(seat[name]) if name in head[:2] else shown(name, seat[name]) for name in head]
         for seat in document["seats"]
     ]
     typer.echo("\n" + text_table(head, rows, left=(0, 1)))
@@ -171,7 +173,8 @@ def _print(document: dict[str, Any]) -> None:
         typer.echo("\n" + text_table(("entries refused", "count"), refused, left=(0,)))
 
 
-def _shown(name: str, value: float) -> str:
+def shown(name: str, value: float) -> str:
+    """A measure of the account as people read it."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.2%}" if name in _SHARES else f"{value:,.2f}"

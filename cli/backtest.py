@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, STRATEGY
+from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
 
 if TYPE_CHECKING:
     from trading.metrics import Dealings, Metrics
@@ -38,24 +38,40 @@ def backtest(
         None, "--json", help="Write the result to this file; - is standard output."
     ),
     trades_out: str = typer.Option(None, "--trades", help="Write the trades to this Parquet file."),
+    slippage_bps: float = SLIPPAGE_BPS,
+    funding: Path = typer.Option(
+        None, help="Parquet of funding_time and funding_rate: longs pay a positive rate."
+    ),
+    tick: float = typer.Option(0.0, min=0.0, help="Price tick that stops and targets lie on."),
+    step: float = typer.Option(0.0, min=0.0, help="Quantities are cut to a multiple of it."),
+    min_notional: float = typer.Option(0.0, min=0.0, help="Smaller orders are refused."),
+    impact: float = typer.Option(
+        0.0, min=0.0, help="Slippage times the root of the share of the candle's turnover."
+    ),
 ) -> None:
     """Back-test one parameter set over a candle file.
 
     Signals are judged on every candle of the file unless signal_tf is set. The market-maker grid is
-    simulated too: --strategy maker, or --preset maker.
+    simulated too: --strategy maker, or --preset maker. With --funding, --tick, --step,
+    --min-notional or --impact it is one seat of the account simulation (docs/simulation.md).
 
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet
     """
-    from cli.choosing import choose
-    from cli.maker import MakerRun, given_rules, is_maker, run_maker, text_of
+    from cli.choosing import choose, is_maker
     from cli.margin import margin_of
     from cli.results import STDOUT, check_output, write_json
+    from cli.venue import Venue, VenueRun, run_venue
+    from cli.venue import text_of as venue_text
     from trading.simulation import Costs
 
     check_output("--json", json_out)
     check_output("--trades", trades_out)
+    venue = Venue(funding, tick, step, min_notional, impact)
     if is_maker(strategy, preset):
+        from cli.maker import MakerRun, given_rules, refuse_others, run_maker, text_of
+
+        refuse_others(venue.asked + ["--slippage-bps"] * bool(slippage_bps))
         given = given_rules(preset, settings)
         found = run_maker(MakerRun(candles, given, fee_bps, maker_fee_bps, trades_out))
         write_json(json_out, found)
@@ -63,7 +79,13 @@ def backtest(
             typer.echo(text_of(found))
         return
     chosen, fixed = choose(strategy, preset, settings)
-    costs = Costs(fee_bps, 0.0, maker_fee_bps, margin_of(capital, brackets, candles))
+    costs = Costs(fee_bps, slippage_bps, maker_fee_bps, margin_of(capital, brackets, candles))
+    if venue.asked:
+        document = run_venue(VenueRun(chosen, candles, fixed, costs, venue, trades_out))
+        write_json(json_out, document)
+        if json_out != STDOUT:
+            typer.echo(venue_text(document))
+        return
     document, metrics, dealings = _run(chosen, candles, fixed, costs, trades_out)
     write_json(json_out, document)
     if json_out != STDOUT:
@@ -90,6 +112,7 @@ def _run(
         "strategy": chosen.name,
         "candles": str(path),
         "fee_bps": costs.fee_bps,
+        "slippage_bps": costs.slippage_bps,
         "capital": costs.margin.capital,
         "seconds_load": seconds_load,
         "seconds_compile": result.seconds_compile,

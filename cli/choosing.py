@@ -86,6 +86,13 @@ def find_strategy(reference: str) -> Strategy:
     return load_strategy(reference)
 
 
+def is_maker(strategy: str | None, preset: str | None) -> bool:
+    """Whether the options name the market-maker grid."""
+    if strategy is not None:
+        return strategy == MAKER
+    return preset is not None and find_preset(preset).strategy == MAKER
+
+
 def choose(
     strategy: str | None, preset: str | None, settings: Sequence[str], searched: Sequence[str] = ()
 ) -> tuple[Strategy, dict[str, Value]]:

@@ -43,13 +43,10 @@ class MakerRun:
     trades_out: str | None
 
 
-def is_maker(strategy: str | None, preset: str | None) -> bool:
-    """Whether the options name the grid."""
-    from cli.choosing import find_preset
-
-    if strategy is not None:
-        return strategy == NAME
-    return preset is not None and find_preset(preset).strategy == NAME
+def refuse_others(options: Sequence[str]) -> None:
+    """`ParameterError` if there are ``options``, which the grid does not know."""
+    for option in options:
+        raise ParameterError(f"{option} is not for the maker; leave it away")
 
 
 def given_rules(

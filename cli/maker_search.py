@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cli.maker import MAKER_FEE_BPS, NAME, measures_of, minutes_of
+from cli.maker import MAKER_FEE_BPS, NAME, measures_of, minutes_of, refuse_others
 from cli.results import format_measure, say
 from cli.tables import text_table
 from trading.errors import ParameterError
@@ -47,9 +47,7 @@ def check_options(method: str, others: dict[str, object]) -> None:
     """Refuse what the grid's search cannot do, before anything is read."""
     if method != "grid":
         raise ParameterError("the maker's search tries all combinations; leave --method away")
-    for option, value in others.items():
-        if value:
-            raise ParameterError(f"{option} is not for the maker; leave it away")
+    refuse_others([option for option, value in others.items() if value])
 
 
 def search_maker(wanted: MakerSearch) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -9,6 +9,7 @@ STRATEGY = typer.Option(
 )
 CANDLES = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., volume.")
 FEE_BPS = typer.Option(5.0, help="Fee of each side, in basis points.")
+SLIPPAGE_BPS = typer.Option(0.0, help="Slippage of market fills, in basis points.")
 CAPITAL = typer.Option(
     10_000.0, help="Equity at the start, in quote currency: decides the maintenance bracket."
 )

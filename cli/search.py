@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, STRATEGY
+from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
 
 if TYPE_CHECKING:
     from cli.maker_search import MakerSearch
@@ -76,6 +75,7 @@ def search(
     resume: Path = _RESUME,
     lake: Path = _LAKE,
     symbol: str = _SYMBOL,
+    slippage_bps: float = SLIPPAGE_BPS,
 ) -> None:
     """Search a strategy's parameters over a candle file.
 
@@ -87,16 +87,18 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
-    from cli.maker import is_maker
-    from cli.maker_search import check_options
+    from cli.choosing import is_maker
     from cli.margin import margin_of
     from cli.results import check_output
     from cli.searching import Wanted, check_method, run_search
     from trading.simulation import Costs
 
     if is_maker(strategy, preset):
+        from cli.maker_search import check_options
+
         others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
-        check_options(method, others | {"--dask": dask, "--brackets": brackets})
+        others |= {"--dask": dask, "--brackets": brackets, "--slippage-bps": slippage_bps}
+        check_options(method, others)
         _search_maker(_maker_search(candles, grid, preset, settings, fee_bps, sort), json_out, top)
         return
     check_method(method, lake, symbol)
@@ -110,7 +112,7 @@ def search(
         candles=candles,
         grid=tuple(grid),
         fixed=fixed,
-        costs=Costs(fee_bps, margin=margin_of(capital, brackets, candles)),
+        costs=Costs(fee_bps, slippage_bps, margin=margin_of(capital, brackets, candles)),
         method=method,
         trials=count,
         seed=seed,
@@ -208,9 +210,9 @@ def _check_measure(option: str, name: str) -> None:
     from trading.errors import ParameterError
     from trading.metrics import Metrics
 
-    names = [field.name for field in fields(Metrics)]
-    if name not in names:
-        raise ParameterError(f"{option} '{name}' is not a measure; measures are {', '.join(names)}")
+    if name not in Metrics._fields:
+        names = ", ".join(Metrics._fields)
+        raise ParameterError(f"{option} '{name}' is not a measure; measures are {names}")
 
 
 def _best(found: Found, sort: str) -> Found:

@@ -95,6 +95,7 @@ def run_search(wanted: Wanted) -> tuple[dict[str, Any], Found, str]:
         "strategy": wanted.strategy.name,
         "candles": str(wanted.candles),
         "fee_bps": wanted.costs.fee_bps,
+        "slippage_bps": wanted.costs.slippage_bps,
         "capital": wanted.costs.margin.capital,
         "method": wanted.method,
         "seed": wanted.seed,
@@ -141,6 +142,7 @@ def _store(wanted: Wanted, work: Work, grid: Grid) -> Iterator[TrialStore | None
         "grid": {axis.name: list(axis.values) for axis in grid.axes},
         "set": dict(work.fixed),
         "fee_bps": work.costs.fee_bps,
+        "slippage_bps": work.costs.slippage_bps,
         "margin": [work.costs.margin.capital, *work.costs.margin.tiers],
         "program": source_key(),
     }

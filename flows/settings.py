@@ -143,6 +143,9 @@ class ResearchSettings(BaseSettings):
     strategies: tuple[str, ...] = Field(default=("breakout", "rsi_bollinger"), min_length=1)
     fee_bps: float = Field(default=5.0, ge=0, le=100)
     slippage_bps: float = Field(default=1.0, ge=0, le=100)
+    capital: float = Field(
+        default=10_000.0, gt=0, le=1e12, description="equity at the start, in quote currency"
+    )
     objective: Objective = "deflated_sharpe"
     recent_days: int = Field(default=7, ge=1, le=90)
     walk_forward: WalkForwardSettings = WalkForwardSettings()

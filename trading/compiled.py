@@ -12,38 +12,20 @@ import fcntl
 import hashlib
 import inspect
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from trading.kernel import Rebuilder, is_apart
+from trading.linking import CalleeCompiler, KernelCompiler
+from trading.loading import stored
+
+# isort: split
+# It is loaded above, without what no kernel needs.
 import numba
 from numba.core import config, types
 from numba.core.registry import cpu_target
-
-from trading.kernel import Rebuilder, is_apart
-from trading.linking import CalleeCompiler, KernelCompiler
-
-
-def _load_without_blas() -> None:
-    """Load numba's array functions without linear algebra, which no kernel may use (its last bits
-    differ).
-
-    They would import scipy's for it, which takes a fifth of a second in every process.
-    """
-    wanted, name = "numba.np.arraymath", "scipy.linalg"
-    if wanted in sys.modules or name in sys.modules:
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # makes an import of it fail
-    try:
-        import_module(wanted)
-    finally:
-        del sys.modules[name]
-
-
-_load_without_blas()
 
 SOURCE_ROOT = Path(__file__).parent
 CACHE_VARIABLE = "NOCTURNE_CACHE"
@@ -108,8 +90,9 @@ def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callab
     if key not in _Setting.twins:
         plain = _Setting.callees.outer(*key)
         folder = _Setting.folder
-        compiled = _njit(plain, pipeline_class=KernelCompiler, cache=folder is not None)
+        compiled = _njit(plain, pipeline_class=KernelCompiler)
         if folder is not None:
+            compiled = stored(compiled)
             _compile_in_one_process(compiled, plain, folder)
         _Setting.twins[key] = compiled
     return _Setting.twins[key]

@@ -18,6 +18,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from trading.loading import compiler_parts
+
+# isort: split
+# numba is loaded above, without what no kernel needs.
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
@@ -73,7 +77,15 @@ class LinkedLowering(NativeLowering):
         return changed
 
 
-class CalleeCompiler(Compiler):
+class _WithoutBlas(Compiler):
+    """numba's compiler, which imports what it needs when the first kernel is compiled."""
+
+    def __init__(self, *args: Any) -> None:
+        compiler_parts()
+        super().__init__(*args)
+
+
+class CalleeCompiler(_WithoutBlas):
     """numba's compiler for a function that only compiled functions call."""
 
     def define_pipelines(self) -> list[Any]:
@@ -86,7 +98,7 @@ class CalleeCompiler(Compiler):
         return [manager]
 
 
-class KernelCompiler(Compiler):
+class KernelCompiler(_WithoutBlas):
     """numba's compiler for an outermost kernel: no two of its arrays overlap, if one is written.
 
     What was read of the candles then need not be read again after each word that is written to a

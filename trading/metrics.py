@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from trading.kernel import Buffer, kernel
 
@@ -33,8 +34,7 @@ LARGEST_LOSS = 10
 SUMS_SIZE = 11
 
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
+class Metrics(NamedTuple):
     """Measures of one run; shares, not percent.
 
     ``max_drawdown`` is positive: the largest fall from a peak of the equity, as a share of the
@@ -62,7 +62,7 @@ class Metrics:
 
     def as_dict(self) -> dict[str, float | int]:
         """The measures by name, for JSON."""
-        return asdict(self)
+        return self._asdict()
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,10 +169,9 @@ def score_of(objective: Objective) -> Callable[[Metrics], float]:
     """The function behind an objective; `ParameterError` for a name that is no measure."""
     if not isinstance(objective, str):
         return objective
-    names = [field.name for field in fields(Metrics)]
-    if objective not in names:
+    if objective not in Metrics._fields:
         raise ParameterError(
-            f"objective '{objective}' is not a measure; measures are {', '.join(names)}"
+            f"objective '{objective}' is not a measure; measures are {', '.join(Metrics._fields)}"
         )
     return attrgetter(objective)
 

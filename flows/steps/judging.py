@@ -4,7 +4,6 @@ verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -166,9 +165,8 @@ def current_return(
 
 def out_of_sample(metrics: Metrics, evidence: Evidence, trials: int, effective: float) -> Measures:
     """Measures of the out-of-sample run, with what over-fitting guards say beside them."""
-    measured: Mapping[str, float | int] = asdict(metrics)
     return {
-        **measured,
+        **metrics.as_dict(),
         "deflated_sharpe": evidence.deflated_sharpe,
         "overfitting": evidence.overfitting,
         "plateau": evidence.plateau,

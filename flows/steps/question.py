@@ -10,6 +10,7 @@ from flows.provenance import code_version, key_of, stable_json
 from flows.settings import ResearchSettings
 from lake.partitions import PartitionRef
 from trading.candles import interval_name
+from trading.liquidation import Margin
 from trading.simulation.results import Costs
 from trading.strategies.base import Strategy, Value
 
@@ -54,8 +55,8 @@ class Question:
 
     @property
     def costs(self) -> Costs:
-        """Fee and slippage of the simulations."""
-        return Costs(self.settings.fee_bps, self.settings.slippage_bps)
+        """Costs and capital of the simulations."""
+        return costs_of(self.settings)
 
     def signal_interval(self, params: Params) -> str:
         """Name of the candles on which ``params`` judge signals."""
@@ -72,7 +73,15 @@ class Question:
     def key(self) -> str:
         """Hash of the inputs, the settings and the code."""
         settings = self.settings.model_dump(mode="json")
-        used = ("fee_bps", "slippage_bps", "objective", "recent_days", "walk_forward", "venue")
+        used = (
+            "fee_bps",
+            "slippage_bps",
+            "capital",
+            "objective",
+            "recent_days",
+            "walk_forward",
+            "venue",
+        )
         return key_of(
             code=code_version(*_MODULES),
             as_of=self.as_of.isoformat(),
@@ -84,6 +93,11 @@ class Question:
             released=None if self.released is None else dict(self.released),
             inputs=[[ref.path, ref.sha256] for ref in self.fingerprint],
         )
+
+
+def costs_of(settings: ResearchSettings) -> Costs:
+    """Fee, slippage, and the capital that decides where leverage is liquidated."""
+    return Costs(settings.fee_bps, settings.slippage_bps, margin=Margin(settings.capital))
 
 
 def run_name(strategy: str, symbol: str, as_of: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def rank_recent(question: Question, candles: CandleColumns, judgement: Judgement
         trade_from_ms=start,
     )
     dealt = dealings_of(run, question.costs).as_dict()
-    measures: Measures = {**asdict(run.metrics), **dealt, "window_days": settings.recent_days}
+    measures: Measures = {**run.metrics.as_dict(), **dealt, "window_days": settings.recent_days}
     return Recent(chosen, approved, measures, tuple(found.results), run)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -112,7 +111,7 @@ def _metrics(row: SearchRow | None) -> Metrics | None:
 
 def _measures(prefix: str, measured: Sequence[Metrics | None]) -> dict[str, pa.Array]:
     """One float column a measure."""
-    names = list(asdict(next(m for m in measured if m is not None)))
+    names = Metrics._fields
     return {
         f"{prefix}{name}": pa.array(
             [None if m is None else float(getattr(m, name)) for m in measured], pa.float64()

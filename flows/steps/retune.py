@@ -13,6 +13,7 @@ from flows.provenance import git_commit
 from flows.settings import ResearchSettings
 from flows.steps.market import load_candles, start_compiling
 from flows.steps.publish import PublishResult, describe
+from flows.steps.question import costs_of
 from lake.partitions import PartitionRef
 from lake.releases import Candidate, FlowRun, Release, StrategyEntry, read_current
 from lake.releases import publish as publish_release
@@ -21,7 +22,6 @@ from lake.tables import CANDLES
 from trading.candles import interval_ms
 from trading.errors import DataError
 from trading.simulation import search
-from trading.simulation.results import Costs
 from trading.strategies.registry import get_strategy
 
 STRATEGY = "breakout"
@@ -86,7 +86,7 @@ def retune_symbol(
     start_compiling()
     grid = [{"k": k} for k in dict.fromkeys((before, *allowed))]
     fixed = {name: value for name, value in entry.params.items() if name != "k"}
-    costs = Costs(settings.fee_bps, settings.slippage_bps)
+    costs = costs_of(settings)
     strategy = get_strategy(STRATEGY)
     rows = search(
         strategy, candles.slice(None, end), grid, fixed, costs, trade_from_ms=start

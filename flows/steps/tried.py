@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -62,7 +61,7 @@ def keep_trials(
     run = f"{BY_HAND}{strategy.name}-{symbol}-{moment:%Y%m%dT%H%M%SZ}-{digest}"
     count = len(texts)
     measures = [metrics.as_dict() for _, metrics in tried]
-    names = list(asdict(tried[0][1])) if tried else []
+    names = list(measures[0]) if measures else []
     table = pa.table(
         {
             "as_of": pa.array([moment] * count, pa.timestamp("ms", tz="UTC")),

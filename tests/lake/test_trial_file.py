@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ QUESTION = {"strategy": ["breakout", "1"], "seed": 1, "grid": {"k": [0.1, 0.2]}}
 
 
 def trial(number: int) -> Trial:
-    metrics = replace(metrics_of([1.0] * SUMS_SIZE, 3, 10), sharpe=math.nan, sortino=0.1 + number)
+    metrics = metrics_of([1.0] * SUMS_SIZE, 3, 10)._replace(sharpe=math.nan, sortino=0.1 + number)
     daily = np.array([0.1 + 0.2, -0.0, 1e-17 * number])
     return Trial(number, {"k": 0.1 * number, "bars": 3, "mode": "fast"}, metrics, daily)
 

@@ -53,6 +53,20 @@ class TestDeflatedSharpe:
         draws = np.random.default_rng(1).standard_normal((20_000, 50))
         assert expected_maximum_sharpe(50, 1.0) == pytest.approx(draws.max(axis=1).mean(), abs=0.05)
 
+    def test_the_best_of_many_without_skill_is_seldom_believed(self) -> None:
+        # Of 400 searches of 20 trials each: undeflated nearly every winner looks skilled.
+        generator = np.random.default_rng(24)
+        deflated, plain = [], []
+        for _ in range(400):
+            returns = generator.normal(0, 1, (20, 250))
+            sharpes = sharpe_ratios(returns)
+            best = returns[int(np.argmax(sharpes))]
+            deflated.append(deflated_sharpe(best, sharpes).probability)
+            plain.append(deflated_sharpe(best, sharpes, effective_trials=1).probability)
+        assert np.mean(np.array(deflated) > 0.95) <= 0.05
+        assert np.mean(np.array(plain) > 0.95) > 0.5
+        assert 0.4 < np.median(deflated) < 0.6
+
     def test_moments_and_sharpe_of_a_series_worked_by_hand(self) -> None:
         # mean 1, deviations -2 -1 0 1 2 scaled: variance 2 (n), 2.5 (n - 1); kurtosis 6.8 / 4
         returns = np.array([-1.0, 0.0, 1.0, 2.0, 3.0])
@@ -161,6 +175,33 @@ class TestBacktestOverfitting:
         ]
         assert np.mean(values) == pytest.approx(0.5, abs=0.1)
 
+    def test_noise_is_overfitted_with_even_odds_whatever_is_searched(self) -> None:
+        # The halves are independent, so that the winner's rank out-of-sample is any: one half, and
+        # (N + 1) / 2 of N ranks in the lower half where N is odd.
+        generator = np.random.default_rng(22)
+        for trials, expected in ((2, 0.5), (7, 4 / 7), (40, 0.5)):
+            values = np.array(
+                [
+                    backtest_overfitting(generator.normal(0, 1, (trials, 48)), 6).probability
+                    for _ in range(250)
+                ]
+            )
+            error = values.std(ddof=1) / math.sqrt(len(values))
+            assert abs(values.mean() - expected) <= 4.0 * error
+            assert 0.0 < error < 0.05
+
+    def test_the_more_skill_one_trial_has_the_less_is_overfitted(self) -> None:
+        generator = np.random.default_rng(23)
+        noise = generator.normal(0, 1, (40, 20, 96))
+        means = []
+        for skill in (0.0, 0.2, 0.5, 2.0):
+            skilled = noise.copy()
+            skilled[:, 0] += skill
+            means.append(np.mean([backtest_overfitting(t, 8).probability for t in skilled]))
+        assert means == sorted(means, reverse=True)
+        assert means[0] > 0.35
+        assert means[-1] == 0.0
+
     def test_equal_trials_share_their_rank(self) -> None:
         one = np.random.default_rng(12).normal(0.5, 1, 64)
         # All are the same: the winner is in the middle, which counts as the lower half.
@@ -227,7 +268,34 @@ class TestPlateau:
         assert plateau([{"k": 1}, {"k": 2}], [1.0, math.nan], 0).score == 0.0
 
 
+def within_binomial_bounds(share: float, expected: float, draws: int) -> bool:
+    """Whether ``share`` of ``draws`` lies within four standard errors of what it should be."""
+    return abs(share - expected) <= 4.0 * math.sqrt(expected * (1.0 - expected) / draws)
+
+
 class TestBootstrap:
+    @pytest.mark.parametrize(("block", "seed", "reached"), [(6, 1, 221), (7, 2, 219), (20, 3, 160)])
+    def test_reaches_the_mean_as_often_as_an_independent_library(
+        self, block: int, seed: int, reached: int
+    ) -> None:
+        # arch 8.0.0, CircularBlockBootstrap(block, returns, seed=default_rng(seed)): of 2,000 means
+        # less that of the returns, those at or above it.
+        returns = np.random.default_rng(20).normal(0.24, 1.0, 240)
+        for day in range(1, 240):
+            returns[day] += 0.3 * returns[day - 1]
+        value = bootstrap_p_value(returns, np.random.default_rng(seed), block=block)
+        assert value == (1 + reached) / 2001
+
+    def test_p_values_of_noise_are_uniform(self) -> None:
+        # A block bootstrap is known to reject a little too often: by the share that a block is of
+        # the series, here 3 % of the deviation, which is far inside the bounds.
+        generator = np.random.default_rng(21)
+        values = np.array(
+            [bootstrap_p_value(generator.normal(0, 1, 200), generator, 200) for _ in range(600)]
+        )
+        for level in (0.05, 0.1, 0.5, 0.9):
+            assert within_binomial_bounds(float(np.mean(values <= level)), level, 600)
+
     def test_a_strong_mean_is_significant_and_a_lost_one_is_not(self) -> None:
         returns = np.random.default_rng(15).normal(0, 1, 300)
         strong = bootstrap_p_value(returns + 0.5, np.random.default_rng(0))

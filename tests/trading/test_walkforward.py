@@ -207,7 +207,7 @@ def test_stitched_results_are_those_of_the_folds_in_order() -> None:
 def measures(total_return: float, trades: int) -> Metrics:
     """Measures of which two matter here."""
     empty = backtest(BREAKOUT, wandering(2), {**FIXED, "k": 2.0}, COSTS).metrics
-    return replace(empty, total_return=total_return, trades=trades)
+    return empty._replace(total_return=total_return, trades=trades)
 
 
 class TestChoose:

@@ -16,14 +16,18 @@ from trading.simulation.deciding import day_ends_at
 from trading.simulation.layout import Horizons, Record, Signals, Window
 from trading.simulation.lives import calm_life, enter_life, is_missed, live_on, mean_exit
 from trading.simulation.plain import calm_range, enter_long, plain_end, row_exit
-from trading.simulation.touching import first_touch, touch_row
+from trading.simulation.touching import first_touch, measure_horizon, touch_row
 from trading.simulation.trade import count_trade, exit_from, keep_trade, time_limit
 from trading.stages import CASH, FILLS, heeds_exit
 
 
 @kernel
-def stays_calm(horizons: Horizons, s: int, lower: float, upper: float) -> bool:
-    """Whether no candle up to the horizon of entry ``s`` leaves the calm range."""
+def stays_calm(
+    rows: Rows, extremes: Extremes, row: int, horizons: Horizons, s: int, lower: float, upper: float
+) -> bool:
+    """Whether no candle from ``row`` to the horizon of entry ``s`` leaves the calm range."""
+    if horizons.low[s] != horizons.low[s]:
+        measure_horizon(rows, extremes, row, horizons, s)
     return not (horizons.low[s] <= lower or horizons.high[s] >= upper)
 
 
@@ -44,9 +48,10 @@ def trade_plain(
     """
     at = c * RULES_SIZE
     day_bound = rules[at + R_DAY_END] > 0.0
-    count, e, free_from = 0, 0, 0
-    for s in range(len(signals.entries)):
+    count, e, s, free_from = 0, 0, 0, 0
+    while s < len(signals.entries):
         if signals.entries[s] < free_from:
+            s += 1
             continue
         row = signals.entries[s] + 1
         enter_long(position, rows.opens[row], signals.atrs[s], rules, at)
@@ -54,8 +59,9 @@ def trade_plain(
         e = exit_from(signals.exits, e, row)
         leaves = e < len(signals.exits) and signals.exits[e] < horizon
         lower, upper = calm_range(position)
-        if day_bound and not leaves and stays_calm(horizons, s, lower, upper):
-            left, code, market = horizon, horizons.codes[s], horizons.closes[s]
+        calm = day_bound and not leaves
+        if calm and stays_calm(rows, extremes, row, horizons, s, lower, upper):
+            left, code, market = horizon, horizons.codes[s], rows.closes[horizon]
         else:
             stop = signals.exits[e] if leaves else horizon - 1
             left = touch_row(position, rows, extremes, row, stop)
@@ -68,6 +74,7 @@ def trade_plain(
         keep_trade(record, count, position, row, left, code, closed, growth)
         count += 1
         free_from = left + 1
+        s = horizons.following[s] if day_bound and left == horizon else s + 1
     return count
 
 
@@ -121,12 +128,13 @@ def trade_staged(
     """Trade combination ``c``, whose positions change in stages; the number of trades."""
     at = c * RULES_SIZE
     day_bound = rules[at + R_DAY_END] > 0.0
-    count, e, free_from = 0, 0, 0
+    count, e, s, free_from = 0, 0, 0, 0
     life[FILLS] = 0.0
-    for s in range(len(signals.entries)):
+    while s < len(signals.entries):
         row = signals.entries[s] + 1
         market = rows.opens[row]
         if row <= free_from or is_missed(signals, s, rules, at, market):
+            s += 1
             continue
         first_fill = int(life[FILLS])
         equity = record.sums[c * SUMS_SIZE + EQUITY]
@@ -136,7 +144,7 @@ def trade_staged(
         e = exit_from(signals.exits, e, row)
         first = row
         lower, upper = calm_life(life, rules, at)
-        if day_bound and stays_calm(horizons, s, lower, upper):
+        if day_bound and stays_calm(rows, extremes, row, horizons, s, lower, upper):
             first = horizon
             if heeds_exit(life, rules, at) and e < len(signals.exits):
                 first = min(first, signals.exits[e] + 1)
@@ -149,6 +157,7 @@ def trade_staged(
         keep_trade(record, count, life, row, left, code, closed, growth)
         count += 1
         free_from = left + 1
+        s = horizons.following[s] if day_bound and left == horizons.ends[s] else s + 1
     return count
 
 

@@ -39,15 +39,16 @@ class Signals(NamedTuple):
 class Horizons(NamedTuple):
     """How each entry of a day-bound strategy ends if no level is touched.
 
-    The last row of its day, the reason there, the extremes up to it and its close; empty for
-    strategies that hold over the day's end.
+    The last row of its day, the reason there, and the first entry that was decided after it; the
+    extremes up to that row, NaN until they are asked for. Empty for strategies that hold over the
+    day's end.
     """
 
     ends: list[int]
     codes: list[int]
+    following: list[int]
     low: Buffer
     high: Buffer
-    closes: Buffer
 
 
 class Window(NamedTuple):

@@ -132,7 +132,7 @@ class Market:
         found = Horizons(
             at.integers(count),
             at.integers(count),
-            at.floats(count),
+            at.integers(count),
             at.floats(count),
             at.floats(count),
         )

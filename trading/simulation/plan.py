@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,11 @@ class _Reads(Mapping[str, Value]):
         self.names.add(name)
         return self._params[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of every mapping, whose own asks for the item and catches what is raised."""
+        self.names.add(name)
+        return self._params.get(name, default)
+
     def __iter__(self) -> Iterator[str]:
         self.names |= set(self._params)
         return iter(self._params)
@@ -54,22 +59,36 @@ class _Reads(Mapping[str, Value]):
 
 
 class _Memo(Generic[Found]):
-    """A pure function of parameters, computed once for each set of values that it reads."""
+    """A pure function of parameters, computed once for each set of values that it reads.
 
-    def __init__(self, function: Callable[[Mapping[str, Value]], Found]) -> None:
+    Only those of ``varied`` differ from one call to the next, so only they are looked at.
+    """
+
+    def __init__(
+        self, function: Callable[[Mapping[str, Value]], Found], varied: Collection[str]
+    ) -> None:
         self._function = function
+        self._varied = varied
         self._known: dict[tuple[str, ...], dict[tuple[Value, ...], Found]] = {}
 
     def __call__(self, params: Mapping[str, Value]) -> Found:
         for names, values in self._known.items():
-            key = tuple([params[name] for name in names])
-            if key in values:
-                return values[key]
+            found = values.get(tuple([params[name] for name in names]))
+            if found is not None:
+                return found
         reads = _Reads(params)
         found = self._function(reads)
-        names = tuple(sorted(reads.names))
+        names = tuple(sorted(reads.names.intersection(self._varied)))
         self._known.setdefault(names, {})[tuple([params[name] for name in names])] = found
         return found
+
+
+class _Rules:
+    """The rules of one combination, and whether its positions change in stages."""
+
+    def __init__(self, strategy: Strategy, params: Mapping[str, Value], costs: Costs) -> None:
+        self.row = rules_of(strategy.exit_rules(params), strategy, costs)
+        self.staged = bool(self.row[R_STAGED] > 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +111,14 @@ class Plan:
         base_ms: int,
     ) -> None:
         base = strategy.resolve(fixed)
+        varied = frozenset(name for values in grid for name in values)
         parsed: dict[tuple[str, Value], Value] = {}
-        setup_of = _Memo(lambda params: Setup.resolved(strategy, params, base_ms))
-        rules = _Memo(lambda params: rules_of(strategy.exit_rules(params), strategy, costs))
+        setup_of = _Memo(lambda params: Setup.resolved(strategy, params, base_ms), varied)
+        rules = _Memo(lambda params: _Rules(strategy, params, costs), varied)
         self.params: list[Mapping[str, Value]] = []
         rows: list[Floats] = []
         groups: dict[tuple[object, ...], Group] = {}
+        members: dict[tuple[int, bool], list[int]] = {}
         for position, values in enumerate(grid):
             params = dict(base)
             for item in values.items():
@@ -106,11 +127,13 @@ class Plan:
                     parsed[item] = strategy.parameter(name).parse(value, strategy.name)
                 params[item[0]] = parsed[item]
             self.params.append(params)
-            rows.append(rules(params))
-            setup = setup_of(params)
-            kind = bool(rows[-1][R_STAGED] > 0.0)
-            lengths = (setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more)
-            key = (kind, *lengths, setup.par)
-            groups.setdefault(key, Group(setup, [])).members.append(position)
+            setup, ruled = setup_of(params), rules(params)
+            rows.append(ruled.row)
+            known = (id(setup), ruled.staged)
+            if known not in members:
+                lengths = (setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more)
+                key = (ruled.staged, *lengths, setup.par)
+                members[known] = groups.setdefault(key, Group(setup, [])).members
+            members[known].append(position)
         self.rules = np.array(rows)
         self.groups = list(groups.values())

@@ -188,8 +188,9 @@ class Searcher:
             members = plan.groups[place].members
             signals = self.market.within(self._signals[place], window)
             record = engines.search(self.market, signals, plan.rules[members], window)
-            sums[members] = np.asarray(record.sums).reshape(-1, SUMS_SIZE)
-            daily[members] = np.asarray(record.daily).reshape(-1, window.days)
+            where = _place(members)
+            sums[where] = np.asarray(record.sums).reshape(-1, SUMS_SIZE)
+            daily[where] = np.asarray(record.daily).reshape(-1, window.days)
 
         _in_threads(trade, range(len(plan.groups)), threads or self._threads)
         seconds, self._seconds = self._seconds + time.perf_counter() - started, 0.0
@@ -224,6 +225,12 @@ def _signals(market: Market, setup: Setup, rules: Floats, window: Window) -> Sig
     if found is None:
         found, _ = market.decide(setup, bool(rules[R_DAY_END] > 0.0))
     return market.within(found, window)
+
+
+def _place(members: list[int]) -> slice | list[int]:
+    """Where ``members`` (ascending) are written: as a block if they are one, which is quicker."""
+    first, last = members[0], members[-1]
+    return slice(first, last + 1) if last - first + 1 == len(members) else members
 
 
 def _in_threads(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:

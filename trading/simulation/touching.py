@@ -8,6 +8,7 @@ from trading.position import (
     DAY_END,
     END_OF_DATA,
     NO_EXIT,
+    OFF,
     TRAIL,
 )
 from trading.rows import BLOCK, WIDE, Extremes, Rows
@@ -95,29 +96,43 @@ def fill_horizons(
 ) -> None:
     """Write how each of ``entries`` of a day-bound strategy ends if no level is touched."""
     days = extremes.days
-    d = 0
-    for s in range(len(entries)):
-        row = entries[s] + 1
-        while days[d + 1] <= row:
+    d, first = 0, 0
+    while first < len(entries):
+        while days[d + 1] <= entries[first] + 1:
             d += 1
-        end = days[d + 1] - 1
+        end = min(days[d + 1] - 1, window.last)
+        code = DAY_END if day_ends_at(rows.times, end, window.base_ms) else END_OF_DATA
+        after = first
+        while after < len(entries) and entries[after] + 1 < days[d + 1]:
+            after += 1
+        following = after
+        while following < len(entries) and entries[following] <= end:
+            following += 1
+        for s in range(first, after):
+            horizons.ends[s] = end
+            horizons.codes[s] = code
+            horizons.following[s] = following
+            horizons.low[s] = OFF
+        first = after
+
+
+@kernel
+def measure_horizon(rows: Rows, extremes: Extremes, row: int, horizons: Horizons, s: int) -> None:
+    """Write the extremes of ``row``, on which entry ``s`` fills, to its end."""
+    end = horizons.ends[s]
+    if horizons.codes[s] != DAY_END:  # the window may end before the day
+        low, high = extremes_between(rows, extremes, row, end)
+    else:
         low, high = rows.lows[row], rows.highs[row]
-        if end > window.last:
-            end = window.last
-            low, high = extremes_between(rows, extremes, row, end)
-        else:
-            boundary = (row + BLOCK) // BLOCK * BLOCK
-            for i in range(row + 1, min(boundary, end + 1)):
-                low = min(low, rows.lows[i])
-                high = max(high, rows.highs[i])
-            if boundary <= end:
-                low = min(low, extremes.rest_least[boundary // BLOCK])
-                high = max(high, extremes.rest_most[boundary // BLOCK])
-        horizons.ends[s] = end
-        horizons.codes[s] = DAY_END if day_ends_at(rows.times, end, window.base_ms) else END_OF_DATA
-        horizons.low[s] = low
-        horizons.high[s] = high
-        horizons.closes[s] = rows.closes[end]
+        boundary = (row + BLOCK) // BLOCK * BLOCK
+        for i in range(row + 1, min(boundary, end + 1)):
+            low = min(low, rows.lows[i])
+            high = max(high, rows.highs[i])
+        if boundary <= end:
+            low = min(low, extremes.rest_least[boundary // BLOCK])
+            high = max(high, extremes.rest_most[boundary // BLOCK])
+    horizons.low[s] = low
+    horizons.high[s] = high
 
 
 @kernel

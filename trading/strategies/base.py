@@ -252,6 +252,14 @@ class Strategy:
         return frozenset(p.name for p in staged)
 
     @cached_property
+    def _staged_defaults(self) -> dict[str, Value]:
+        return {p.name: self.parameter(p.name).default for p in STAGED}
+
+    def _staged(self, params: Mapping[str, Value]) -> dict[str, Value]:
+        """The parameters of stages, those that ``params`` lacks by their defaults."""
+        return {name: params.get(name, value) for name, value in self._staged_defaults.items()}
+
+    @cached_property
     def _by_name(self) -> dict[str, Parameter]:
         return {parameter.name: parameter for parameter in self.parameters}
 
@@ -338,7 +346,7 @@ class Strategy:
 
         With all additions made it takes ``max_position_size``.
         """
-        staged = {p.name: params.get(p.name, self.parameter(p.name).default) for p in STAGED}
+        staged = self._staged(params)
         planned = 1.0 + sum(addition.weight for addition in _additions(staged, self.name))
         return Sizing(float(params["max_position_size"]) / planned)
 
@@ -350,7 +358,7 @@ class Strategy:
         stop that is not inside the liquidation.
         """
         guarded = 1.0 if self.always_guarded or self.filters_on(params) else 0.0
-        staged = {p.name: params.get(p.name, self.parameter(p.name).default) for p in STAGED}
+        staged = self._staged(params)
         rules = ExitRules(
             take_profit=float(params["take_profit"]),
             stop_loss=float(params["stop_loss"]),

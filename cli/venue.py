@@ -1,0 +1,100 @@
+"""`nocturne backtest` with what a venue asks for: one seat of the account simulation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trading.simulation import Costs
+    from trading.strategies.base import Strategy, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Funding rates (a Parquet file), filters and impact; nothing by default."""
+
+    funding: Path | None = None
+    tick: float = 0.0
+    step: float = 0.0
+    min_notional: float = 0.0
+    impact: float = 0.0
+
+    @property
+    def asked(self) -> list[str]:
+        """The options that were given."""
+        return [f"--{name.replace('_', '-')}" for name, value in asdict(self).items() if value]
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRun:
+    """What `nocturne backtest` was asked for; ``costs`` hold the capital and the brackets."""
+
+    strategy: Strategy
+    candles: Path
+    fixed: Mapping[str, Value]
+    costs: Costs
+    venue: Venue
+    trades_out: str | None
+
+
+def run_venue(wanted: VenueRun) -> dict[str, Any]:
+    """The JSON document. A position takes the whole equity, unless ``max_position_size`` is set."""
+    from cli.account import trades_table, write_table
+    from cli.account_file import read_funding
+    from cli.candle_files import read_candles
+    from cli.results import enable_compiling, with_file_interval
+    from trading.account_measures import measure_account
+    from trading.simulation.account import Filters, Limits, Seat, simulate_account
+
+    begun = time.perf_counter()
+    venue, margin, symbol = wanted.venue, wanted.costs.margin, wanted.candles.stem
+    columns = read_candles(wanted.candles)
+    funding = {} if venue.funding is None else {symbol: read_funding(venue.funding)}
+    seconds_load = time.perf_counter() - begun
+    params = with_file_interval(wanted.strategy, wanted.fixed, (), columns)
+    whole = {"max_position_size": 1.0} if wanted.strategy.has("max_position_size") else {}
+    seat = Seat(wanted.strategy, symbol, whole | params)
+    enable_compiling()
+    begun = time.perf_counter()
+    run = simulate_account(
+        [seat],
+        {symbol: columns},
+        margin.capital,
+        wanted.costs,
+        Limits(max_exposure=float("inf"), daily_loss=1.0, impact=venue.impact),
+        filters={symbol: Filters(venue.step, venue.min_notional, margin.brackets, tick=venue.tick)},
+        funding=funding,
+    )
+    seconds = time.perf_counter() - begun
+    write_table(wanted.trades_out, "--trades", lambda: trades_table([seat], run))
+    asked = {name: value for name, value in asdict(venue).items() if value}
+    measures = measure_account(run, margin.capital).as_dict()
+    return {
+        "strategy": wanted.strategy.name,
+        "candles": str(wanted.candles),
+        "fee_bps": wanted.costs.fee_bps,
+        "slippage_bps": wanted.costs.slippage_bps,
+        "capital": margin.capital,
+        "venue": asked | ({"funding": str(venue.funding)} if venue.funding else {}),
+        "seconds_load": seconds_load,
+        "seconds_search": seconds,
+        "ambiguous_candles": run.ambiguous_candles,
+        "refused": dict(run.refused),
+        "equity": run.wallet,
+        "results": [{"params": dict(wanted.fixed), **measures}],
+    }
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """The measures, each on a line of its own, and the entries that were refused."""
+    from cli.account import shown
+
+    (found,) = document["results"]
+    lines = {name: shown(name, value) for name, value in found.items() if name != "params"}
+    lines |= {f"refused: {name}": f"{n:,}" for name, n in document["refused"].items() if n}
+    width = max(len(name) for name in lines)
+    return "\n".join(f"{name:<{width}}  {value:>14}" for name, value in lines.items())

@@ -1,0 +1,64 @@
+"""numba, and kernels that it has compiled before, loaded without what no kernel needs.
+
+A process that finds its kernels on the disk compiles nothing, so it needs neither the rules by
+which numba finds types nor its implementations of Python and numpy, whose import takes longer than
+all that is left. They are loaded when the first kernel is compiled. Left out always: scipy (linear
+algebra, which no kernel may use: its last bits differ), numba's settings in a YAML file, and
+packages that extend numba, on which results must not depend.
+
+This fills in methods of numba's that carry no promise; the version is pinned.
+"""
+
+# numba has no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Make an import of modules that are not loaded fail; numba then does without them."""
+    absent = [name for name in names if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+with _without("scipy", "yaml"):
+    from numba.core import entrypoints
+    from numba.core.caching import FunctionCache
+
+# Its search for packages that extend it, among all that is installed, counts as done.
+_search: Any = entrypoints
+_search._already_initialized = True
+
+
+def compiler_parts() -> None:
+    """Load what compiling needs beyond what loading does."""
+    with _without("scipy.linalg"):
+        import_module("numba.np.arraymath")
+
+
+class _Stored(FunctionCache):
+    """Compiled code on the disk, loaded as it is."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The code compiled for ``sig``, or None; the context is left as it is."""
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+
+def stored(dispatcher: Any) -> Any:
+    """``dispatcher`` with its code kept on the disk."""
+    dispatcher._cache = _Stored(dispatcher.py_func)
+    return dispatcher
