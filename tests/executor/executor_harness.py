@@ -206,7 +206,7 @@ class Bench:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the executor's ledger."""
-        return _rows(self.ledger, sql)
+        return ledger_rows(self.ledger, sql)
 
     def written(self) -> int:
         """Events in the executor's ledger; 0 while there is none."""
@@ -220,10 +220,11 @@ class Bench:
 
     def exchange_rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the sandbox's ledger."""
-        return _rows(self.exchange_ledger, sql)
+        return ledger_rows(self.exchange_ledger, sql)
 
 
-def _rows(path: Path, sql: str) -> list[dict[str, Any]]:
+def ledger_rows(path: Path, sql: str) -> list[dict[str, Any]]:
+    """Rows of a ledger, by their columns' names."""
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         database.row_factory = sqlite3.Row

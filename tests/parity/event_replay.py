@@ -4,12 +4,14 @@ exchange, and simulated with the fill profile `exchange`.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,25 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).parents[1] / "executor"))
 
 from beat_strategies import ALL
-from executor_harness import Bench
+from executor_harness import Bench, ledger_rows, publish_entries, settings_text
+from pydantic import SecretStr
 
+from executor.main import _run
+from executor.settings import Keys, load_settings
 from lake.releases import StrategyEntry
 from sandbox.instruments import BUILT_IN
+from sandbox.server import SandboxServer
+from sandbox.settings import Settings
 from trading.candles import CandleColumns
 from trading.simulation import Costs
-from trading.simulation.account import AccountResult, Exchange, Filters, Limits, Seat
-from trading.simulation.account import simulate_account
+from trading.simulation.account import (
+    AccountResult,
+    Exchange,
+    Filters,
+    Limits,
+    Seat,
+    simulate_account,
+)
 from trading.strategies import registry
 from trading.strategies.registry import get_strategy
 
@@ -81,8 +94,6 @@ class Run:
 
     trades: list[Trade]
     equity: Mapping[int, float]
-    wallet: float
-    refused: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -122,31 +133,84 @@ def beats() -> Iterator[None]:
 
 def replayed(case: Case, folder: Path) -> Run:
     """The real executor at the real sandbox, both as processes, over sockets, in lockstep."""
-    candles = folder / "candles"
-    candles.mkdir()
-    for symbol, columns in case.candles.items():
-        _write(candles / f"{symbol}.parquet", columns)
-    params = get_strategy(case.strategy).resolve(case.params)
     bench = Bench(
         folder,
         case.begin,
         case.hours,
-        extra=f"{RISK}",
-        candles=candles,
-        entries=[
-            StrategyEntry(strategy=case.strategy, symbol=symbol, params=params)
-            for symbol in case.candles
-        ],
+        extra=RISK,
+        candles=_candles(case, folder),
+        entries=_entries(case),
         python_path=[HERE, _plugin(folder / "plugin")],
-        valid_for=timedelta(hours=case.hours) + timedelta(days=1),
+        valid_for=_valid_for(case),
         leverage=case.leverage,
+        sandbox=["--funding", str(_rates(case, folder))],
     )
     try:
         bench.finish(FINISH_S)
         bench.stop_sandbox()
-        return _booked(bench)
+        return _booked(bench.ledger)
     finally:
         bench.close()
+
+
+def replayed_here(case: Case, folder: Path) -> Run:
+    """The same in this process: one loop, the same sockets between them."""
+    asyncio.run(_replay(case, folder))
+    return _booked(folder / "state" / "ledger.sqlite")
+
+
+async def _replay(case: Case, folder: Path) -> None:
+    publish_entries(folder / "published", case.begin, _entries(case), _valid_for(case))
+    server = SandboxServer(
+        Settings(
+            candles=_candles(case, folder),
+            begin=case.begin_ms,
+            end=case.end_ms,
+            clock="lockstep",
+            symbols=tuple(case.candles),
+            funding=_rates(case, folder),
+        )
+    )
+    file = folder / "settings.toml"
+    keys = Keys(SecretStr("sandbox"), SecretStr("sandbox"))
+    try:
+        url = await server.start()
+        text = settings_text(url, lockstep=True, extra=RISK, leverage=case.leverage)
+        file.write_text(text)
+        (folder / "state").mkdir()
+        await _run(load_settings(file), file, keys, until_finished=True)
+    finally:
+        await server.stop()
+
+
+def _entries(case: Case) -> list[StrategyEntry]:
+    params = get_strategy(case.strategy).resolve(case.params)
+    return [
+        StrategyEntry(strategy=case.strategy, symbol=symbol, params=params)
+        for symbol in case.candles
+    ]
+
+
+def _valid_for(case: Case) -> timedelta:
+    return timedelta(hours=case.hours) + timedelta(days=1)
+
+
+def _candles(case: Case, folder: Path) -> Path:
+    candles = folder / "candles"
+    candles.mkdir()
+    for symbol, columns in case.candles.items():
+        _write(candles / f"{symbol}.parquet", columns)
+    return candles
+
+
+def _rates(case: Case, folder: Path) -> Path:
+    rates = folder / "funding"
+    rates.mkdir()
+    for symbol, known in case.funding.items():
+        times = pa.array(list(known), pa.int64()).cast(pa.timestamp("ms", "UTC"))
+        table = pa.table({"funding_time": times, "funding_rate": list(known.values())})
+        pq.write_table(table, rates / f"{symbol}.parquet")
+    return rates
 
 
 def simulated(case: Case, *, compiled: bool = True) -> Run:
@@ -199,19 +263,20 @@ def _told(result: AccountResult, seats: Sequence[Seat]) -> Run:
     assert [trade.fills[0].time for trade in trades] == result.entry_time.tolist()
     closes = (result.moments + 60_000).tolist()
     equity = dict(zip(closes, result.equity.tolist(), strict=True))
-    return Run(trades, equity, result.wallet, result.refused)
+    return Run(trades, equity)
 
 
-def _booked(bench: Bench) -> Run:
-    """What the executor's ledger says, and the wallet of the exchange's."""
+def _booked(ledger: Path) -> Run:
+    """What the executor's ledger says."""
+    rows = partial(ledger_rows, ledger)
     purposes = {
         row["client_id"]: (row["leg"], row["reason"])
-        for row in bench.rows("select client_id, leg, reason from orders")
+        for row in rows("select client_id, leg, reason from orders")
     }
     trades = []
-    for row in bench.rows("select * from positions where status = 'closed' order by id"):
+    for row in rows("select * from positions where status = 'closed' order by id"):
         fills = []
-        for f in bench.rows(
+        for f in rows(
             "select * from fills where position_id ="
             f" {row['id']} order by cast(trade_id as integer)"
         ):
@@ -226,11 +291,8 @@ def _booked(bench: Bench) -> Run:
         reason = row["exit_reason"]
         trades.append(Trade(row["symbol"], row["side"], reason, tuple(fills), float(profit)))
     trades.sort(key=lambda trade: trade.ended)
-    equity: dict[int, float] = {}
-    for point in bench.rows("select time, equity from equity order by rowid"):
-        # That of the shutdown comes after what the last close has led to.
-        equity.setdefault(point["time"], float(point["equity"]))
-    return Run(trades, equity, 0.0, {})
+    equity = {r["time"]: float(r["equity"]) for r in rows("select time, equity from equity")}
+    return Run(trades, equity)
 
 
 def _exact(value: float) -> Decimal:
