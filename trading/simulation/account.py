@@ -115,10 +115,20 @@ class Exchange:
     """The fill profile `exchange`: what the executor would trade at the sandbox exchange.
 
     ``leverage`` is that of the account there. Candles are 1m without a gap, and every symbol has a
-    tick and a step. All fills pay the taker's fee; the spread of a tick stands for slippage.
+    tick and a step. All fills pay the taker's fee; the spread of a tick stands for slippage. A
+    position that is open at the end is no trade.
     """
 
     leverage: int = 5
+
+    def check(self, costs: Costs, limits: Limits) -> None:
+        """`ParameterError` for costs that no order has there."""
+        maker = costs.fee_bps if costs.maker_fee_bps is None else costs.maker_fee_bps
+        if costs.slippage_bps or limits.impact or maker != costs.fee_bps:
+            raise ParameterError(
+                "the profile exchange trades at the quotes of the exchange and pays one fee; leave"
+                " slippage_bps, impact and maker_fee_bps out"
+            )
 
 
 @dataclass(frozen=True)
@@ -193,10 +203,11 @@ def simulate_account(
     if profile is not None:
         rates = {s: {t - t % MINUTE_MS: r for t, r in known.items()} for s, known in rates.items()}
     market = _Market(seats, candles, rates)
+    allowed = limits or Limits()
     if profile is not None:
+        profile.check(costs, allowed)
         market.check_minutes()
     speed = kernels.speed(compiled)
-    allowed = limits or Limits()
     if balance <= 0.0:
         raise ParameterError(f"balance = {balance:g} is not positive; give what the account holds")
     count, room = len(seats), market.size
