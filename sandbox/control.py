@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
@@ -140,7 +141,8 @@ class Control:
     async def clock_socket(self, request: web.Request) -> web.WebSocketResponse:
         """The same over one socket: the stepper lives as long as it.
 
-        Each text from the client is a market time (ms) up to which it has handled everything. With
+        Each text from the client is a market time (ms) up to which it has handled everything, or
+        ``{"time": ms, "watch": {symbol: [price, ...]}}`` with prices that it waits for. With
         ``?announce=1`` the server tells each step's time once all its messages have left.
         """
         try:
@@ -157,8 +159,8 @@ class Control:
         teller = asyncio.create_task(_tell(socket, told))
         try:
             async for message in socket:
-                if message.type is web.WSMsgType.TEXT and str(message.data).isdigit():
-                    clock.acknowledge(stepper, int(message.data))
+                if message.type is web.WSMsgType.TEXT and (told_us := _acknowledged(message.data)):
+                    clock.acknowledge(stepper, *told_us)
         finally:
             if forget is not None:
                 forget()
@@ -231,6 +233,20 @@ def _clock_state(clock: Clock) -> dict[str, Any]:
 async def _tell(socket: web.WebSocketResponse, told: asyncio.Queue[int]) -> None:
     while True:
         await socket.send_json({"time": await told.get()})
+
+
+def _acknowledged(text: str) -> tuple[int, dict[str, list[Decimal]]] | None:
+    """Market time and prices to watch of an acknowledgement; None for any other text."""
+    try:
+        said = orjson.loads(text)
+        if isinstance(said, int):
+            return said, {}
+        watch = said.get("watch", {})
+        return int(said["time"]), {
+            symbol: [Decimal(str(price)) for price in prices] for symbol, prices in watch.items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, InvalidOperation):
+        return None
 
 
 def _body(request: Request) -> dict[str, Any]:

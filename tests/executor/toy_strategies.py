@@ -136,4 +136,23 @@ class ToyLadder(Toy):
         )
 
 
-ALL = (ToyLevels, ToyStaged, ToyLadder)
+class ToyTrailing(Toy):
+    """A target and a trailing stop, averaged once."""
+
+    name = "toy_trailing"
+    summary = "Enters at a minute of the day and follows the price."
+
+    def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
+        """Out at +5 %, or 1 % from a best price of +3 %; as much again is bought at -3 %."""
+        del params
+        return ExitRules(
+            take_profit=0.05,
+            stop_loss=0.10,
+            emergency_stop=0.12,
+            trailing_stop=0.01,
+            trailing_arm=0.03,
+            additions=(Addition(0.03, 1.0, 0.10),),
+        )
+
+
+ALL = (ToyLevels, ToyStaged, ToyLadder, ToyTrailing)
