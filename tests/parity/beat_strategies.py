@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.strategies.base import (
     ACTION,
     ENTER,
@@ -29,18 +30,12 @@ def beat_step(
     state: Buffer,  # noqa: ARG001 - every step has the same arguments
     par: Buffer,
     out: Buffer,
-    open_time: int,
-    tf_ms: int,  # noqa: ARG001
-    first: float,
-    high: float,  # noqa: ARG001
-    low: float,  # noqa: ARG001
-    close: float,
-    volume: float,  # noqa: ARG001
+    bar: Bar,
 ) -> None:
     """Enter on every ``every``-th minute, leave on those ``leave`` after; the side by the candle
     where ``direction`` is 0.
     """
-    beat = (open_time // MINUTE_MS) % int(par[OWN])
+    beat = (bar.open_time // MINUTE_MS) % int(par[OWN])
     out[ACTION] = HOLD
     out[REASON] = 2.0
     if beat == int(par[OWN + 2]):
@@ -52,12 +47,12 @@ def beat_step(
     out[REASON] = 1.0
     side = par[OWN + 1]
     if side == 0.0:
-        side = 1.0 if close >= first else -1.0
+        side = 1.0 if bar.close >= bar.open else -1.0
     out[SIDE] = side
     if par[OWN + 3] > 0.0:
-        out[STOP_PRICE] = close * (1.0 - side * par[OWN + 3])
+        out[STOP_PRICE] = bar.close * (1.0 - side * par[OWN + 3])
     if par[OWN + 4] > 0.0:
-        out[TARGET_PRICE] = close * (1.0 + side * par[OWN + 4])
+        out[TARGET_PRICE] = bar.close * (1.0 + side * par[OWN + 4])
 
 
 class Beat(Strategy):

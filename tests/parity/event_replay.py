@@ -122,7 +122,7 @@ class Case:
 @contextmanager
 def beats() -> Iterator[None]:
     """The strategies of `beat_strategies`, registered."""
-    known = registry._strategies()
+    known = registry._others()
     known.update({made.name: made() for made in ALL})
     try:
         yield
