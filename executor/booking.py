@@ -11,6 +11,7 @@ from executor.context import Context
 from executor.events import EventType
 from executor.guards import Guard, guard_of, is_staged
 from executor.ledger.records import PositionRow
+from executor.ports import ZERO
 from executor.positions import Tally, tally
 from trading.staged_position import StagedPosition
 
@@ -41,8 +42,9 @@ class Booking:
     def _guard(self, row: PositionRow) -> Guard:
         if not is_staged(row):
             return guard_of(row)
-        ledger = self._ctx.ledger
-        return guard_of(row, ledger.fills_of(row.id), ledger.orders_of_key(row.key))
+        ledger, instrument = self._ctx.ledger, self._ctx.book.instruments.get(row.symbol)
+        least = instrument.step if instrument is not None else ZERO
+        return guard_of(row, ledger.fills_of(row.id), ledger.orders_of_key(row.key), least)
 
     def refresh(self, holding: Holding, cause: str, reason: str) -> None:
         """Book what the trades make of a position after one more of them."""

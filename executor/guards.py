@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from executor.ledger.records import OrderRow, PositionRow
-from executor.ports import VenueFill
+from executor.ports import ZERO, VenueFill
 from executor.positions import tally
 from trading.candles import DAY_MS
 from trading.position import (
     ADD_FIRST,
     ADD_SECOND,
     DAY_END,
+    PARTIAL_TAKE_PROFIT,
     REASONS,
     STRATEGY_EXIT,
     TIME_EXIT,
@@ -65,9 +66,15 @@ def is_staged(row: PositionRow) -> bool:
 
 
 def guard_of(
-    row: PositionRow, fills: Iterable[VenueFill] = (), orders: Iterable[OrderRow] = ()
+    row: PositionRow,
+    fills: Iterable[VenueFill] = (),
+    orders: Iterable[OrderRow] = (),
+    least: Decimal = ZERO,
 ) -> Guard:
-    """The guard of a position, restored with its best price; in stages, from its trades."""
+    """The guard of a position, restored with its best price; in stages, from its trades.
+
+    ``least`` is the exchange's step of quantities: no trade tells of parts that came to less.
+    """
     rules = rules_of(row)
     best = row.high_water or None
     if not is_staged(row):
@@ -93,6 +100,8 @@ def guard_of(
         best_price=best,
     )
     for step in steps:
+        if step.code == PARTIAL_TAKE_PROFIT:
+            guard.pass_over(float(least))
         _book(guard, step)
     unexplained = float(Decimal(f"{guard.quantity:.10g}") - row.quantity)
     if entry is not None and unexplained:

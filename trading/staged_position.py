@@ -15,6 +15,7 @@ from trading.position import (
     EMERGENCY_STOP,
     ENTRY,
     LIQUIDATION_GUARD,
+    PARTIAL_TAKE_PROFIT,
     REASONS,
     STOP,
     STOP_LOSS,
@@ -199,6 +200,17 @@ class StagedPosition:
             if (action := self.on_price(price, now_ms)) is not None:
                 return action
         return None
+
+    def pass_over(self, least: float) -> None:
+        """Leave out the next steps of the ladder that sell less than ``least``: they were reached,
+        but nothing could be traded.
+        """
+        life, code = self._life, PARTIAL_TAKE_PROFIT
+        while not math.isnan(level_of(life, self._layout, 0, code)):
+            part = -change_of(life, self._layout, 0, code, life[ENTRY])
+            if float(f"{part:.10g}") >= least:
+                return
+            apply_fill(life, self._layout, 0, code, 0.0, life[ENTRY])
 
     def filled(self, action: Action, quantity: float, price: float) -> None:
         """Book what was really traded of ``action``."""

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from trading.kernel import Buffer, apart, kernel
 from trading.position import (
+    ADD_FIRST,
+    ADD_SECOND,
     EMERGENCY,
     EMERGENCY_STOP,
     LIQUIDATION,
@@ -32,7 +34,7 @@ from trading.stages import (
     change_of,
     level_of,
 )
-from trading.walking import price_check
+from trading.walking import clock_check, price_check
 
 FIRST_EXTREME_MS, SECOND_EXTREME_MS, LAST_TRADE_MS = 15_000, 35_000, 58_000
 """Where in its minute the path of a candle stands at its extremes and at its close."""
@@ -41,11 +43,16 @@ CENTS = 1e8
 TIE = 1e-4
 """Parts of a cent within which a float is taken for the half that it stands for."""
 
-# What an instrument asks for, a row a seat.
+REFUSED_FOR_MS = 60_000
+"""An addition that the exchange would not take is asked for again after so long."""
+
+# What an instrument asks for, a row a seat, and until when (ms) its next addition waits.
 G_TICKS = 0  # of the price a unit
 G_STEPS = 1  # of the quantity a unit
 G_FEE = 2  # share of the notional
-GRID_SIZE = 3
+G_LEAST = 3  # notional of an order that is not reduce-only
+G_WAITS = 4
+GRID_SIZE = 5
 
 DEAL_WIDTH = 5  # seat, time (ms), code (0: an entry), quantity (above 0: into it), price
 
@@ -215,6 +222,28 @@ def deal(
     return change != 0.0
 
 
+@kernel
+def asked_for(
+    life: Buffer, rules: Buffer, at: int, grid: Buffer, s: int, price: float, time: int
+) -> int:
+    """What ``price`` at ``time`` (ms) asks for, as a code: an addition that is too small waits, and
+    the clock goes on.
+    """
+    code = price_check(life, rules, at, price, time)
+    if code == LIQUIDATION:
+        return LIQUIDATION_GUARD
+    if code not in (ADD_FIRST, ADD_SECOND):
+        return code
+    row = GRID_SIZE * s
+    if time >= grid[row + G_WAITS]:
+        bought = change_of(life, rules, at, code, level_of(life, rules, at, code))
+        bought = whole_steps(bought, grid[row + G_STEPS])
+        if bought > 0.0 and bought * price >= grid[row + G_LEAST]:
+            return code
+        grid[row + G_WAITS] = float(time + REFUSED_FOR_MS)
+    return clock_check(life, rules, at, time)
+
+
 @apart
 def act(
     life: Buffer,
@@ -230,13 +259,15 @@ def act(
     while True:
         code = fired(life, price, grid[GRID_SIZE * s + G_TICKS])
         if code == NO_EXIT:
-            code = price_check(life, rules, at, price, time)
+            code = asked_for(life, rules, at, grid, s, price, time)
         if code == NO_EXIT:
             return NO_EXIT
-        if code == LIQUIDATION:
-            code = LIQUIDATION_GUARD
         if not deal(life, rules, at, grid, s, code, price, time, deals):
-            return NO_EXIT
+            # A part of less than a step is passed over; the next is looked for at the next price.
+            code = clock_check(life, rules, at, time)
+            if code == NO_EXIT:
+                return NO_EXIT
+            deal(life, rules, at, grid, s, code, price, time, deals)
         if not life[QUANTITY] > 0.0:
             return code
 

@@ -187,6 +187,16 @@ def closing_check(life: Buffer, rules: Buffer, at: int, price: float) -> int:
 
 
 @kernel
+def clock_check(life: Buffer, rules: Buffer, at: int, now: int) -> int:
+    """The exit that the clock asks for at ``now`` (ms), as a code."""
+    if rules[at + R_TIME_EXIT] > 0.0 and now - life[OPENED] >= rules[at + R_TIME_EXIT]:
+        return TIME_EXIT
+    if rules[at + R_DAY_END] > 0.0 and now // DAY_MS != int(life[OPENED]) // DAY_MS:
+        return DAY_END
+    return NO_EXIT
+
+
+@kernel
 def price_check(life: Buffer, rules: Buffer, at: int, price: float, now: int) -> int:
     """What ``price`` at ``now`` (ms) triggers, as a code; the best price is kept."""
     code = closing_check(life, rules, at, price)
@@ -201,11 +211,7 @@ def price_check(life: Buffer, rules: Buffer, at: int, price: float, now: int) ->
         return code
     if move > life[SIDE] * life[BEST]:
         life[BEST] = price
-    if rules[at + R_TIME_EXIT] > 0.0 and now - life[OPENED] >= rules[at + R_TIME_EXIT]:
-        return TIME_EXIT
-    if rules[at + R_DAY_END] > 0.0 and now // DAY_MS != int(life[OPENED]) // DAY_MS:
-        return DAY_END
-    return NO_EXIT
+    return clock_check(life, rules, at, now)
 
 
 @kernel

@@ -109,6 +109,35 @@ def made_case(name: str, seed: int | None = None, hours: float | None = None) ->
     return Case(strategy, values, {"BTCUSDT": candles}, BEGIN, lasts, leverage)
 
 
+def drawn_case(seed: int) -> Case:
+    """Rules drawn at random, each there or not, on six hours of made candles."""
+    rng = random.Random(seed)
+    rules: list[dict[str, Any]] = [
+        {"take_profit": rng.choice([0.004, 0.008, 0.015])},
+        {"trailing_stop": rng.choice([0.002, 0.005]), "trailing_arm": rng.choice([0.0, 0.004])},
+        {"partial_take_profit": rng.choice(["0.003:0.5,0.006:0.5", "0.001:0.1,0.002:0.2"])},
+        {"half_close": rng.choice([0.003, 0.006]), "exit_after_half": rng.choice(["on", "off"])},
+        {"add_first_at": rng.choice([0.002, 0.003]), "add_first_weight": rng.choice([0.5, 1.7])},
+        {"add_second_at": 0.006, "add_second_stop": rng.choice([0.0, 0.005])},
+        {"time_exit": rng.choice([0.05, 0.1, 0.127])},
+        {"leave": rng.randrange(1, 11)},
+        {"stop_at": 0.005},
+        {"target_at": 0.006},
+        {"liquidation_guard": 0.9},
+    ]
+    params: dict[str, Any] = {
+        "every": rng.choice([5, 7, 11]),
+        "direction": rng.choice([1, -1, 0]),
+        "max_position_size": rng.choice([0.05, 0.13, 0.2]),
+        "stop_loss": rng.choice([0.004, 0.007, 0.012]),
+    }
+    for rule in rules:
+        if rng.random() < 0.5 and ("add_second_at" not in rule or "add_first_at" in params):
+            params |= rule
+    candles = made_candles(seed, 120 + 360, MADE_FROM)
+    return Case(rng.choice(["beat", "day_beat"]), params, {"BTCUSDT": candles}, BEGIN, 6)
+
+
 def real_case(
     strategy: str,
     symbols: tuple[str, ...],

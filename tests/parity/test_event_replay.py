@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from event_replay import BALANCE, Case, Run, beats, replayed, replayed_here, simulated
-from replay_cases import BEGIN, MADE, MADE_FROM, all_cases, made_candles, made_case
+from replay_cases import BEGIN, MADE, MADE_FROM, all_cases, drawn_case, made_candles, made_case
 
 from trading.position import REASONS
 
 LEAST = 20
 CENT = 1e-8
+DRAWN = (4, 8, 10, 12, 20, 23, 31, 39)
+"""Seeds whose rules make 20 trades; some additions and parts are too small for the exchange."""
 IMPOSSIBLE = {"", "end_of_data", "liquidation"}
 """What ends no position at an exchange: the end of the candles is none, and a stop rests before
 every liquidation and fires first."""
@@ -101,6 +103,14 @@ def test_the_replay_makes_the_simulations_trades(name: str, tmp_path: Path) -> N
 def test_other_seeds_make_the_same_trades_too(name: str, seed: int, tmp_path: Path) -> None:
     case = made_case(name, seed)
     assert_same(replayed(case, tmp_path), simulated(case), case)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("seed", DRAWN)
+def test_rules_drawn_at_random_make_the_same_trades(seed: int, tmp_path: Path) -> None:
+    case = drawn_case(seed)
+    assert_same(replayed_here(case, tmp_path), simulated(case), case)
 
 
 @pytest.mark.parametrize("name", sorted(MADE))

@@ -310,3 +310,21 @@ def test_the_documented_example_is_what_the_kernels_do():
         assert life.state[CASH] + life.state[QUANTITY] * 100 == pytest.approx(float(cash))
         assert ended == ("stop_loss" if float(held) == 0.0 else "")
     assert life.state[AMBIGUOUS] == 1.0
+
+
+def test_steps_of_the_ladder_that_sell_too_little_are_passed_over():
+    rules = ExitRules(stop_loss=0.1, partials=((0.01, 0.1), (0.02, 0.2), (0.03, 0.5)))
+    position = StagedPosition(1, 100.0, 0.006, 0, rules)
+    position.pass_over(0.001)
+    second = position.on_price(102.5, 0)
+    assert second is not None
+    assert second.quantity == pytest.approx(0.0012)
+    position.filled(second, 0.001, 102.5)
+    position.pass_over(0.001)
+    assert position.on_price(102.5, 0) is None
+    third = position.on_price(103.0, 0)
+    assert third is not None
+    assert third.quantity == pytest.approx(0.003)
+    position.filled(third, 0.003, 103.0)
+    position.pass_over(0.001)
+    assert position.on_price(109.0, 0) is None

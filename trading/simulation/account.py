@@ -97,8 +97,8 @@ class Filters:
             return 0.0
         return float(round(1.0 / self.tick)) if self.tick < 1.0 else 1.0 / self.tick
 
-    def grid(self, symbol: str, costs: Costs) -> tuple[float, float, float]:
-        """Ticks and steps a unit and the fee, as the profile `exchange` reads them.
+    def grid(self, symbol: str, costs: Costs) -> tuple[float, ...]:
+        """A row of `trading.stepping`: ticks and steps a unit, the fee, the least notional.
 
         `ParameterError` without a tick or a step.
         """
@@ -107,7 +107,7 @@ class Filters:
                 f"{symbol}: the profile exchange needs its tick and step; give both in its filters"
             )
         steps = float(round(1.0 / self.step)) if self.step < 1.0 else 1.0 / self.step
-        return self.ticks, steps, costs.fee_bps / 10_000.0
+        return self.ticks, steps, costs.fee_bps / 10_000.0, self.min_notional, 0.0
 
 
 @dataclass(frozen=True, slots=True)

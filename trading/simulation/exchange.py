@@ -44,9 +44,11 @@ from trading.stepping import (
     G_FEE,
     G_STEPS,
     G_TICKS,
+    G_WAITS,
     GRID_SIZE,
     Deals,
     act,
+    asked_for,
     deal,
     fired,
     in_cents,
@@ -58,7 +60,6 @@ from trading.stepping import (
     whole_steps,
 )
 from trading.strategies.base import ENTER, EXIT
-from trading.walking import price_check
 
 REFUSED = 100
 """More than there are reasons to refuse an entry."""
@@ -140,6 +141,7 @@ def enter_market(
     stop, target = seats.stops[word], seats.targets[word]
     atr = seats.atrs[word]
     begin_life(life, seats.rules, at, side, price, quantity, atr, stop, target, time, 1.0)
+    desk.grid[GRID_SIZE * s + G_WAITS] = 0.0
     life[CASH] -= in_cents(quantity * price * desk.grid[GRID_SIZE * s + G_FEE])
     note_deal(desk.deals, s, time, NO_EXIT, quantity, price)
 
@@ -265,7 +267,8 @@ def live_minute(
         )
     if code == NO_EXIT:
         closed = time + board.base_ms
-        desk.asked[s] = price_check(life, seats.rules, at, rows.closes[row], closed)
+        close = rows.closes[row]
+        desk.asked[s] = asked_for(life, seats.rules, at, desk.grid, s, close, closed)
     store(account.lives, s, life)
     return code
 
