@@ -7,6 +7,7 @@ from typing import Any
 from sandbox import errors
 from sandbox.calls import SIGNED, Route, names
 from sandbox.numbers import ZERO, money_text, plain
+from sandbox.pages import trades
 from sandbox.spot import views
 from sandbox.spot.call import SpotCall
 from sandbox.spot.engine import DUST_CHARGE
@@ -40,23 +41,9 @@ def trade_fee(call: SpotCall) -> list[Any]:
 
 def my_trades(call: SpotCall) -> list[Any]:
     """`GET /myTrades`."""
-    params = call.params
-    symbol, order_id, first = params.symbol(), params.integer("orderId"), params.integer("fromId")
-    start, end = params.span()
-    call.feed(symbol)
-    if first is not None and (start is not None or end is not None):
-        raise errors.COMBINATION()
-    found = [
-        views.trade_view(fill)
-        for fill in call.account.fills
-        if fill.symbol == symbol
-        and order_id in (None, fill.order_id)
-        and (first is None or fill.trade_id >= first)
-        and (start is None or fill.time >= start)
-        and (end is None or fill.time <= end)
-    ]
-    limit = params.limit(500, 1000)
-    return found[:limit] if first is not None or start is not None else found[-limit:]
+    symbol = call.feed(call.params.symbol()).symbol
+    found = trades(call.params, call.account.fills, symbol)
+    return [views.trade_view(fill) for fill in found]
 
 
 def order_rate(call: SpotCall) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from sandbox import errors
 from sandbox.calls import SIGNED, Route, by_symbol, names
 from sandbox.errors import ExchangeError
+from sandbox.pages import page
 from sandbox.spot import orders, refusals, views
 from sandbox.spot.call import SpotCall
 from sandbox.spot.model import OrderList, SpotOrder
@@ -142,19 +143,9 @@ def open_orders(call: SpotCall) -> list[Any]:
 
 def all_orders(call: SpotCall) -> list[Any]:
     """`GET /allOrders`."""
-    params = call.params
-    symbol, first = call.feed(params.symbol()).symbol, params.integer("orderId")
-    start, end = params.span()
-    found = [
-        views.order_view(order)
-        for order in call.account.orders.values()
-        if symbol == order.symbol
-        and (first is None or order.order_id >= first)
-        and (start is None or order.time >= start)
-        and (end is None or order.time <= end)
-    ]
-    limit = params.limit(500, 1000)
-    return found[:limit] if first is not None or start is not None else found[-limit:]
+    symbol, first = call.feed(call.params.symbol()).symbol, call.params.integer("orderId")
+    mine = (order for order in call.account.orders.values() if order.symbol == symbol)
+    return [views.order_view(order) for order in page(call.params, mine, "order_id", first)]
 
 
 def place_list(call: SpotCall) -> dict[str, Any]:

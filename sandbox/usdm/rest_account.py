@@ -37,9 +37,10 @@ def _positions(call: Call) -> list[Position]:
 
 
 def position_risk_v3(call: Call) -> list[Any]:
-    """`GET /v3/positionRisk`: open positions only."""
-    held = [position for position in _positions(call) if position.amount]
-    return [views.position_risk(call.core, call.account, position) for position in held]
+    """`GET /v3/positionRisk`: what has a position or an order in the book."""
+    ordered = {(o.symbol, o.position_side) for o in call.account.open_orders.values()}
+    shown = [p for p in _positions(call) if p.amount or (p.symbol, p.side) in ordered]
+    return [views.position_risk(call.core, call.account, position) for position in shown]
 
 
 def position_risk_v2(call: Call) -> list[Any]:

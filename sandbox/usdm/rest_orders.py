@@ -13,6 +13,7 @@ from sandbox.engine.core import copy_order
 from sandbox.engine.model import AlgoOrder, Order
 from sandbox.errors import ExchangeError
 from sandbox.numbers import ZERO
+from sandbox.pages import page, trades
 from sandbox.usdm import views
 from sandbox.usdm.call import SIGNED, Call, Route, by_symbol, names
 from sandbox.usdm.params import Params, new_algo, new_order
@@ -187,39 +188,15 @@ def open_orders(call: Call) -> list[Any]:
 
 def all_orders(call: Call) -> list[Any]:
     """`GET /allOrders`."""
-    params = call.params
-    symbol, first = params.text("symbol"), params.integer("orderId")
-    start, end = params.span()
-    found = [
-        views.order_view(order)
-        for order in call.account.orders.values()
-        if symbol in (None, order.symbol)
-        and (first is None or order.order_id >= first)
-        and (start is None or order.time >= start)
-        and (end is None or order.time <= end)
-    ]
-    limit = params.limit(500, 1000)
-    return found[:limit] if first is not None or start is not None else found[-limit:]
+    symbol, first = call.params.text("symbol"), call.params.integer("orderId")
+    mine = (o for o in call.account.orders.values() if symbol in (None, o.symbol))
+    return [views.order_view(order) for order in page(call.params, mine, "order_id", first)]
 
 
 def user_trades(call: Call) -> list[Any]:
     """`GET /userTrades`."""
-    params = call.params
-    symbol, order_id, first = params.symbol(), params.integer("orderId"), params.integer("fromId")
-    start, end = params.span()
-    if first is not None and (start is not None or end is not None):
-        raise errors.COMBINATION()
-    found = [
-        views.fill_view(fill)
-        for fill in call.account.fills
-        if fill.symbol == symbol
-        and order_id in (None, fill.order_id)
-        and (first is None or fill.trade_id >= first)
-        and (start is None or fill.time >= start)
-        and (end is None or fill.time <= end)
-    ]
-    limit = params.limit(500, 1000)
-    return found[:limit] if first is not None or start is not None else found[-limit:]
+    found = trades(call.params, call.account.fills, call.params.symbol())
+    return [views.fill_view(fill) for fill in found]
 
 
 def place_algo(call: Call) -> dict[str, Any]:

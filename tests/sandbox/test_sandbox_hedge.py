@@ -283,6 +283,21 @@ async def test_ccxt_hedges_over_the_wire(serving: Serving, tmp_path: Path) -> No
     assert (report.violations, report.open_positions) == ([], 1)
 
 
+async def test_side_with_an_order_is_listed_and_one_with_nothing_is_not(serving: Serving) -> None:
+    async with serving() as server, aiohttp.ClientSession() as session:
+        rest = RestClient(session, server.url)
+        await rest.signed("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
+        order = {"symbol": "BTCUSDT", "side": "BUY", "positionSide": "LONG", "quantity": "0.01"}
+        resting = {"type": "LIMIT", "timeInForce": "GTC", "price": "96000"}
+        _, placed = await rest.signed("POST", "/fapi/v1/order", **order, **resting)
+        _, rows = await rest.signed("GET", "/fapi/v3/positionRisk")
+        assert [
+            (r["positionSide"], r["positionAmt"], r["openOrderInitialMargin"]) for r in rows
+        ] == [("LONG", "0", "48.00000000")]
+        await rest.signed("DELETE", "/fapi/v1/order", symbol="BTCUSDT", orderId=placed["orderId"])
+        assert await rest.signed("GET", "/fapi/v3/positionRisk") == (200, [])
+
+
 async def test_user_stream_names_the_side(serving: Serving) -> None:
     async with serving() as server, aiohttp.ClientSession() as session:
         rest = RestClient(session, server.url)

@@ -1,0 +1,61 @@
+"""Pages of an account's history: orders by id or time, trades of a symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Protocol, TypeVar
+
+from sandbox import errors
+from sandbox.usdm.params import Params
+
+
+class Dated(Protocol):
+    """What happened at a market time (ms)."""
+
+    @property
+    def time(self) -> int:
+        """When."""
+
+
+class Trade(Dated, Protocol):
+    """A fill of either venue."""
+
+    @property
+    def symbol(self) -> str:
+        """What was traded."""
+
+    @property
+    def order_id(self) -> int:
+        """Whose fill it is."""
+
+
+D = TypeVar("D", bound=Dated)
+T = TypeVar("T", bound=Trade)
+
+
+def page(params: Params, rows: Iterable[D], ident: str, first: int | None) -> list[D]:
+    """Rows of the asked span from the id ``first`` on (its field is ``ident``), oldest first.
+
+    A question that says where to begin is answered from there, any other with the newest rows.
+    """
+    start, end = params.span()
+    number = attrgetter(ident)
+    found = [
+        row
+        for row in rows
+        if (first is None or number(row) >= first)
+        and (start is None or row.time >= start)
+        and (end is None or row.time <= end)
+    ]
+    limit = params.limit(500, 1000)
+    return found[:limit] if first is not None or start is not None else found[-limit:]
+
+
+def trades(params: Params, fills: Iterable[T], symbol: str) -> list[T]:
+    """The page of a symbol's fills that ``orderId``, ``fromId`` and the span ask for."""
+    order_id, first = params.integer("orderId"), params.integer("fromId")
+    if first is not None and any(time is not None for time in params.span()):
+        raise errors.COMBINATION()
+    mine = (f for f in fills if f.symbol == symbol and order_id in (None, f.order_id))
+    return page(params, mine, "trade_id", first)

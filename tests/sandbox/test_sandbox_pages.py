@@ -1,0 +1,55 @@
+"""Pages of orders and trades: where they begin, where they end, and which rows they keep."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from sandbox.errors import ExchangeError
+from sandbox.pages import page, trades
+from sandbox.usdm.params import Params
+
+
+class Row(NamedTuple):
+    symbol: str
+    trade_id: int
+    order_id: int
+    time: int
+
+
+ROWS = [Row("BTCUSDT", 10 + i, 1 + i // 2, 1_000 * i) for i in range(6)]
+
+
+def ids(rows: list[Row]) -> list[int]:
+    return [row.trade_id for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "found"),
+    [
+        ({}, None, [10, 11, 12, 13, 14, 15]),
+        ({"limit": "2"}, None, [14, 15]),
+        ({"limit": "2"}, 11, [11, 12]),
+        ({"limit": "2", "startTime": "3000"}, None, [13, 14]),
+        ({"startTime": "1000", "endTime": "3000"}, None, [11, 12, 13]),
+        ({"limit": "1", "endTime": "3000"}, None, [13]),
+        ({}, 16, []),
+    ],
+)
+def test_page_begins_where_it_is_asked_to_and_else_ends_with_the_newest(
+    asked: dict[str, str], first: int | None, found: list[int]
+) -> None:
+    assert ids(page(Params(asked), ROWS, "trade_id", first)) == found
+
+
+def test_trades_are_those_of_the_symbol_and_the_order() -> None:
+    other = Row("ETHUSDT", 99, 2, 0)
+    assert ids(trades(Params({"orderId": "2"}), [*ROWS, other], "BTCUSDT")) == [12, 13]
+    assert ids(trades(Params({"fromId": "14"}), [*ROWS, other], "BTCUSDT")) == [14, 15]
+    assert ids(trades(Params({}), [*ROWS, other], "ETHUSDT")) == [99]
+
+
+def test_trades_from_an_id_and_from_a_time_are_refused() -> None:
+    with pytest.raises(ExchangeError, match="-1128"):
+        trades(Params({"fromId": "1", "endTime": "5"}), ROWS, "BTCUSDT")
