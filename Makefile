@@ -6,6 +6,8 @@ VENV := .venv/bin
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export GX_ANALYTICS_ENABLED := false
+# Where it is set, each of many short processes would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 export NOCTURNE_CACHE ?= $(CURDIR)/.work/cache
 # A file's tests share one process, so that they share what is costly to set up.
 PYTEST = $(VENV)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -21,7 +23,7 @@ run: setup ## install, then import, check, search, train, release, report and tr
 setup: ## install what `make run` needs into .venv
 	@scripts/setup.sh requirements.lock
 
-setup-dev: setup
+setup-dev:
 	@scripts/setup.sh requirements-dev.lock
 
 # Some tests wait for sockets and processes: one worker more than cores keeps the cores busy.

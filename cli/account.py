@@ -86,6 +86,7 @@ def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, di
         wanted.account_limits,
         filters=filters_of(wanted, file),
         funding=funding,
+        profile=wanted.exchange,
     )
     seconds = {"seconds_load": seconds_load, "seconds_run": time.perf_counter() - begun}
     return seats, run, seconds

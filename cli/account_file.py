@@ -5,12 +5,12 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trading.errors import DataError, SettingsError
-from trading.simulation.account import Filters, Limits, Seat
+from trading.simulation.account import Exchange, Filters, Limits, Seat
 from trading.simulation.results import Costs
 from trading.strategies.base import Value
 
@@ -55,6 +55,8 @@ class AccountFile(_Part):
     """The whole file; unknown names are refused."""
 
     balance: Annotated[float, Field(gt=0.0)]
+    profile: Literal["research", "exchange"] = "research"
+    leverage: Annotated[int, Field(ge=1, le=125)] = 5
     fee_bps: float = 5.0
     maker_fee_bps: float | None = None
     slippage_bps: float = 0.0
@@ -66,6 +68,11 @@ class AccountFile(_Part):
     def costs(self) -> Costs:
         """Costs of every fill."""
         return Costs(self.fee_bps, self.slippage_bps, self.maker_fee_bps)
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """The fill profile `exchange`, if that is asked for; ``leverage`` is the account's then."""
+        return Exchange(self.leverage) if self.profile == "exchange" else None
 
     @property
     def account_limits(self) -> Limits:

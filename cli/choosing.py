@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FILE_VARIABLE = "NOCTURNE_PRESETS_FILE"
 _PROJECT = Path(__file__).resolve().parents[1]
 MAKER = "maker"
+ENSEMBLE = "ensemble"
 _KEYS = {"summary", "strategy", "params"}
 
 
@@ -108,6 +109,11 @@ def choose(
         raise ParameterError(
             "maker is simulated only and has no signals to probe; run it with"
             " `nocturne backtest --strategy maker` or `nocturne search --strategy maker`"
+        )
+    if name == ENSEMBLE:
+        raise ParameterError(
+            "ensemble weighs other strategies; the nightly makes it, `nocturne release show` prints"
+            " it, and `nocturne account` simulates strategies side by side"
         )
     chosen = find_strategy(name)
     given = parse_settings(settings, chosen)

@@ -20,15 +20,15 @@ app = typer.Typer(
 
 @app.command("list")
 def list_strategies() -> None:
-    """Print the name and the summary of every strategy.
+    """Print the name and the summary of every strategy, then of the grid and the ensemble.
 
     Example: nocturne strategies list
     """
-    from cli.maker import NAME, SUMMARY
+    from cli import ensemble, maker
     from trading.strategies.registry import get_strategy, strategy_names
 
     summaries = {name: get_strategy(name).summary for name in strategy_names()}
-    summaries[NAME] = SUMMARY
+    summaries |= {part.NAME: part.SUMMARY for part in (maker, ensemble)}
     width = max(len(name) for name in summaries)
     for name, summary in summaries.items():
         typer.echo(f"{name:<{width}}  {summary}")
@@ -42,11 +42,12 @@ def show_strategy(
 
     Example: nocturne strategies show breakout
     """
-    from cli.maker import NAME, show
+    from cli import ensemble, maker
 
-    if name == NAME:
-        typer.echo(show())
-        return
+    for part in (maker, ensemble):
+        if name == part.NAME:
+            typer.echo(part.show())
+            return
     from cli.tables import text_table
     from trading.strategies.registry import get_strategy
 

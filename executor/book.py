@@ -38,6 +38,10 @@ class Holding:
     """Market time (ms) until which a step that was refused is not tried again, by reason."""
     reserved: Decimal = ZERO
     """Notional of its entry, known before the first trade: two entries never share money."""
+    changed_at: int = 0
+    """Market time (ms) of its last trade."""
+    best_at_open: float | None = None
+    """Best price when the running candle began, where that was seen."""
     second_line: bool = False
     """Whether a crossed protective order is being waited for."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)

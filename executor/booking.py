@@ -68,6 +68,7 @@ class Booking:
             opened_at=sums.opened_at,
         )
         holding.guard = self._guard(row)
+        holding.changed_at = sums.last_at
         average = sums.entry_price
         if isinstance(holding.guard, StagedPosition):
             average = holding.guard.average_price

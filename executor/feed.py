@@ -106,9 +106,10 @@ class Feed:
 
     def _price(self, symbol: str, price: float) -> None:
         slot = self._ctx.book.slot(symbol)
-        slot.last_price = price
         if slot.holding is None:
+            slot.last_price = price
             return
+        # What is held takes its price in turn, after the candle that came before it.
         self._ctx.bus.publish(
             self._ctx.journal.record(
                 self._ctx.make(EventType.PRICE_UPDATED, symbol=symbol, price=price)

@@ -7,7 +7,7 @@ follows from the trades and from what their orders were for, after a restart as 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from executor.ledger.records import OrderRow, PositionRow
@@ -56,17 +56,7 @@ def rules_of(row: PositionRow) -> ExitRules:
     """
     if row.strategy == ADOPTED_STRATEGY:
         return ExitRules(emergency_stop=ADOPTED_EMERGENCY_STOP)
-    rules = get_strategy(row.strategy).exit_rules(row.params)
-    return with_leverage(rules, row.leverage)
-
-
-def with_leverage(rules: ExitRules, leverage: int) -> ExitRules:
-    """The rules at the account's leverage, where they depend on one."""
-    # The leverage is the account's, set at the exchange: it does not follow the volatility.
-    rules = replace(rules, target_volatility=0.0)
-    if leverage > 1 and (rules.leverage > 1.0 or rules.liquidation_guard > 0.0):
-        return replace(rules, leverage=float(leverage))
-    return rules
+    return get_strategy(row.strategy).exit_rules(row.params).at_leverage(row.leverage)
 
 
 def is_staged(row: PositionRow) -> bool:

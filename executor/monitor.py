@@ -12,9 +12,9 @@ from executor.guards import Guard, overdue
 from executor.ports import OrderKind
 from executor.protection import STOP_LEG, TARGET_LEG, crossed
 from executor.stager import Stager
-from trading.candles import DAY_MS, Candle
+from trading.candles import Candle
 from trading.position import Exit, Position
-from trading.staged_position import Action, StagedPosition
+from trading.staged_position import Action
 
 log = logging.getLogger(__name__)
 
@@ -58,25 +58,37 @@ class Monitor:
         if holding is None or holding.guard is None or not holding.filled:
             return
         if candle.open_time < holding.row.opened_at:
+            holding.best_at_open = holding.guard.best_price
             return
-        closed_at = candle.open_time + MINUTE_MS
-        guard = holding.guard
-        if isinstance(guard, StagedPosition):
-            extremes = (candle.low, candle.high) if guard.side > 0 else (candle.high, candle.low)
-            for price in extremes:
-                # An extreme is past: what closes is closed, but no part is traded at its price.
-                found = guard.on_price(price, candle.open_time)
-                if found is not None and found.kind == "close":
-                    self._act(holding, found, cause)
-                    break
-            else:
-                self._look(holding, candle.close, closed_at, cause)
-            self._keep_high_water(holding)
-            return
-        ended = guard.on_candle(candle, closed_at % DAY_MS == 0)
+        missed = self._missed(holding, holding.guard, candle)
+        holding.best_at_open = holding.guard.best_price
+        if missed is not None:
+            self._act(holding, missed, cause)
+        else:
+            self._look(holding, candle.close, candle.open_time + MINUTE_MS, cause)
         self._keep_high_water(holding)
-        if ended is not None:
-            self._act(holding, ended, cause)
+
+    def _missed(self, holding: Holding, guard: Guard, candle: Candle) -> Exit | Action | None:
+        """What the candle's extremes should have closed, if its prices did not come one by one.
+
+        They are past: no part is traded at them, and they say nothing where the levels have changed
+        within the candle. What it has won itself protects nothing of what came before.
+        """
+        best = holding.best_at_open
+        if holding.changed_at == candle.open_time == holding.row.opened_at:
+            best = holding.row.entry_price
+        elif best is None or holding.changed_at > candle.open_time:
+            return None
+        seen, guard.best_price = guard.best_price, best
+        found: Exit | Action | None = None
+        extremes = (candle.low, candle.high) if guard.side > 0 else (candle.high, candle.low)
+        for price in extremes:
+            found = guard.on_price(price, candle.open_time)
+            if isinstance(found, Exit) or (found is not None and found.kind == "close"):
+                break
+            found = None
+        guard.best_price = guard.side * max(guard.side * seen, guard.side * guard.best_price)
+        return found
 
     def _look(self, holding: Holding, price: float, now: int, cause: str | None) -> None:
         guard = holding.guard

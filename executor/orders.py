@@ -52,12 +52,12 @@ class OrderDesk(OrderRecords):
     def __init__(self, ctx: Context) -> None:
         super().__init__(ctx)
         self.latency = Histogram()
-        self._sent_at: deque[float] = deque(maxlen=1_000)
+        self._sent_at: deque[int] = deque(maxlen=1_000)
 
     @property
     def orders_last_minute(self) -> int:
-        """Orders sent within the last wall minute."""
-        limit = time.monotonic() - 60
+        """Orders sent within the last minute of market time."""
+        limit = self._ctx.clock.now_ms() - 60_000
         return sum(1 for moment in self._sent_at if moment > limit)
 
     async def send(
@@ -86,7 +86,7 @@ class OrderDesk(OrderRecords):
         if not self._record(ticket, order, n):
             return Sent(Result.DUPLICATE, client_id)
         begun = time.monotonic()
-        self._sent_at.append(begun)
+        self._sent_at.append(self._ctx.clock.now_ms())
         try:
             return await self._deliver(order, entry=ticket.leg in ENTERING_LEGS)
         finally:

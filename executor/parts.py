@@ -145,7 +145,9 @@ def assemble(ctx: Context, market: MarketStream, user: UserStream) -> Executor:
     day = DayGuard(ctx)
     wires.day = day
     account = AccountView(ctx, desk, feed, releases, day)
-    monitor = Monitor(ctx, closer, Stager(ctx, desk, closer, account), settings.timing.tick_s)
+    # In lockstep each step of the market waits for us: none is one too many.
+    tick_s = 0.0 if lockstep else settings.timing.tick_s
+    monitor = Monitor(ctx, closer, Stager(ctx, desk, closer, account), tick_s)
     deciding = Deciding(ctx, monitor)
     trader = Trader(ctx, Parts(desk, closer, deciding, account))
     adoption = Adoption(ctx, intake, booking, releases)
@@ -169,5 +171,5 @@ def assemble(ctx: Context, market: MarketStream, user: UserStream) -> Executor:
         status=Status(ctx, feed, releases, reconciler),
         market=market,
         user=user,
-        stepper=Stepper(clock_url, feed, ctx.activity) if clock_url else None,
+        stepper=Stepper(clock_url, feed, ctx.activity, ctx.book) if clock_url else None,
     )

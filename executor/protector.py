@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from executor.book import Holding
 from executor.context import Context
 from executor.events import EventType
-from executor.guarding import DEAD_STOP_GRACE_S, ticket_for
+from executor.guarding import DEAD_STOP_GRACE_S, ticket_for, wait_for
 from executor.halts import Halt
 from executor.orders import OrderDesk, Result
 from executor.ports import VenueOrder
@@ -169,8 +169,7 @@ class Protector:
 
     async def _after_death(self, holding: Holding, why: str) -> None:
         # The exchange expires a closed position's other orders, maybe before it tells the trade.
-        await asyncio.sleep(DEAD_STOP_GRACE_S)
-        if holding.closed.is_set():
+        if await wait_for(holding.closed, DEAD_STOP_GRACE_S):
             return
         try:
             positions = await self._ctx.venue.positions()

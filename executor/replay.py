@@ -11,6 +11,7 @@ import aiohttp
 import orjson
 
 from executor.activity import Activity
+from executor.book import Book
 from executor.feed import Feed
 from trading.errors import VenueError
 
@@ -39,12 +40,16 @@ async def sandbox_status(base_url: str) -> dict[str, Any]:
 
 
 class Stepper:
-    """Acknowledges event times over the sandbox's clock socket."""
+    """Acknowledges event times over the sandbox's clock socket, with the prices it waits for.
 
-    def __init__(self, clock_url: str, feed: Feed, activity: Activity) -> None:
+    A real market passes through every price; the recorded path stops only where it is told to.
+    """
+
+    def __init__(self, clock_url: str, feed: Feed, activity: Activity, book: Book) -> None:
         self._url = clock_url
         self._feed = feed
         self._activity = activity
+        self._book = book
         self.acknowledged = 0
 
     async def run(self) -> None:
@@ -65,7 +70,8 @@ class Stepper:
             await self._feed.wait_newer(self.acknowledged)
             await self._quiet()
             newest = self._feed.newest_event
-            await socket.send_str(str(newest))
+            told = {"time": newest, "watch": _watched(self._book)}
+            await socket.send_str(orjson.dumps(told).decode())
             self.acknowledged = newest
 
     async def _quiet(self) -> None:
@@ -89,3 +95,9 @@ class Stepper:
                 return
             except TimeoutError:
                 log.warning("replay waits for: %s", ", ".join(self._activity.names))
+
+
+def _watched(book: Book) -> dict[str, list[float]]:
+    """Prices at which something is to be done that no order rests for, by symbol."""
+    held = [(holding.symbol, holding.guard) for holding in book.holdings() if holding.filled]
+    return {symbol: guard.watched_prices for symbol, guard in held if guard is not None}

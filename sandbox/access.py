@@ -12,7 +12,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from sandbox.signing import sign
 from trading.errors import SettingsError
 
 
@@ -37,6 +36,10 @@ class Credentials:
             raise SettingsError(f"key {self.key}: only Ed25519 public keys are known")
         return loaded
 
+    @cached_property
+    def _keyed(self) -> hmac.HMAC:
+        return hmac.new(self.secret.encode(), digestmod="sha256")
+
     @property
     def ed25519(self) -> bool:
         """Whether the key signs with Ed25519 (only such a key may log a session on)."""
@@ -46,7 +49,9 @@ class Credentials:
         """Whether ``signature`` (hexadecimal HMAC, base64 Ed25519) is this key's of ``payload``."""
         verifier = self._verifier
         if verifier is None:
-            return hmac.compare_digest(sign(self.secret, payload).encode(), signature.encode())
+            keyed = self._keyed.copy()
+            keyed.update(payload.encode())
+            return hmac.compare_digest(keyed.hexdigest().encode(), signature.encode())
         try:
             verifier.verify(base64.b64decode(signature, validate=True), payload.encode())
         except (InvalidSignature, binascii.Error):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from aiohttp import web
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +15,6 @@ class Answer:
     status: int
     body: Any
     headers: dict[str, str]
-
-    def response(self) -> web.Response:
-        """As HTTP."""
-        if isinstance(self.body, str):
-            return web.Response(status=self.status, text=self.body, headers=self.headers)
-        return web.Response(
-            status=self.status,
-            body=orjson.dumps(self.body),
-            content_type="application/json",
-            headers=self.headers,
-        )
 
     @property
     def raw(self) -> bytes:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
-
-from aiohttp import web
+from urllib.parse import unquote_plus
 
 from sandbox.access import Credentials
 from sandbox.faults import Faults
@@ -67,7 +65,8 @@ def by_symbol(one: int, every: int) -> Callable[[Mapping[str, str]], int]:
 class Request:
     """What limits, signatures and handlers need; ``payload`` is the text that was signed.
 
-    ``session`` names the account of a WebSocket session that is logged on.
+    ``session`` names the account of a WebSocket session that is logged on, ``repeated`` all values
+    of what was sent more than once.
     """
 
     method: str
@@ -77,24 +76,39 @@ class Request:
     key: str
     address: str
     session: str = ""
-    repeated: Mapping[str, tuple[str, ...]] | None = None
+    repeated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    body: str = ""
 
 
-def http_request(http: web.Request, body: str) -> Request:
-    """A request of the REST door: query and body parameters together, whatever the method."""
-    raw_path, _, query = http.raw_path.partition("?")
-    pairs = parse_qsl(query, keep_blank_values=True) + parse_qsl(body, keep_blank_values=True)
+def rest_request(
+    method: str, target: str, fields: Mapping[str, str], body: bytes, address: str
+) -> Request:
+    """A request of the REST door: query and body parameters together, whatever the method.
+
+    ``fields`` are the header fields by their names in lower case.
+    """
+    path, _, query = target.partition("?")
+    text = body.decode(errors="replace")
+    values: dict[str, str] = {}
     repeated: dict[str, tuple[str, ...]] = {}
-    for name, value in pairs:
-        repeated[name] = (*repeated.get(name, ()), value)
+    for pair in (f"{query}&{text}" if text else query).split("&"):
+        if not pair:
+            continue
+        name, _, value = pair.partition("=")
+        if "%" in pair or "+" in pair:
+            name, value = unquote_plus(name), unquote_plus(value)
+        if name in values:
+            repeated[name] = (*repeated.get(name, (values[name],)), value)
+        values[name] = value
     return Request(
-        http.method,
-        raw_path,
-        dict(pairs),
-        payload_of(query, body),
-        http.headers.get("X-MBX-APIKEY", ""),
-        http.remote or "",
+        method,
+        path,
+        values,
+        payload_of(query, text),
+        fields.get("x-mbx-apikey", ""),
+        address,
         repeated=repeated,
+        body=text,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 STEP_TIMEOUT_S = 30.0
@@ -33,10 +34,19 @@ class Clock(Protocol):
 
 
 class PacedClock:
-    """Market time runs ``speed`` times as fast as the wall (1 = real time)."""
+    """Market time runs ``speed`` times as fast as the wall (1 = real time).
 
-    def __init__(self, speed: float) -> None:
+    ``seconds`` tells the wall's time and ``sleep`` lets it pass.
+    """
+
+    def __init__(
+        self,
+        speed: float,
+        seconds: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._speed = speed
+        self._seconds, self._sleep = seconds, sleep
         self._offset = 0.0
 
     @property
@@ -46,12 +56,12 @@ class PacedClock:
 
     async def start(self, begin: int) -> None:
         """Start at once: ``begin`` is now."""
-        self._offset = begin / self._speed / 1000 - time.monotonic()
+        self._offset = begin / self._speed / 1000 - self._seconds()
 
     async def before(self, market_ms: int) -> None:
         """Sleep until the wall has reached ``market_ms``; always lets requests in."""
-        wait = market_ms / self._speed / 1000 - self._offset - time.monotonic()
-        await asyncio.sleep(max(0.0, wait))
+        wait = market_ms / self._speed / 1000 - self._offset - self._seconds()
+        await self._sleep(max(0.0, wait))
 
     async def after(self, market_ms: int) -> None:
         """Nothing to wait for."""
@@ -109,6 +119,7 @@ class LockstepClock:
         self.audience = False
         self._timeout_s = timeout_s
         self._acknowledged: dict[str, int] = {}
+        self._watched: dict[str, Mapping[str, Sequence[Decimal]]] = {}
         self._changed = asyncio.Event()
         self._now = 0
         self._registered = 0
@@ -132,7 +143,7 @@ class LockstepClock:
         and started again does not wait for its former self.
         """
         for silent in self._unproven:
-            self._acknowledged.pop(silent, None)
+            self._forget(silent)
         self._unproven.clear()
         self._registered += 1
         name = f"stepper-{self._registered}"
@@ -142,14 +153,31 @@ class LockstepClock:
 
     def deregister(self, stepper: str) -> bool:
         """Forget a stepper; the market stands while there is none."""
-        known = self._acknowledged.pop(stepper, None) is not None
+        known = self._forget(stepper)
         self._changed.set()
         return known
 
-    def acknowledge(self, stepper: str, market_ms: int) -> bool:
-        """A stepper has handled everything up to ``market_ms``; False when it is not registered."""
+    def _forget(self, stepper: str) -> bool:
+        self._watched.pop(stepper, None)
+        return self._acknowledged.pop(stepper, None) is not None
+
+    def watched(self, symbol: str) -> list[Decimal]:
+        """Prices of ``symbol`` that a stepper waits for: the path has a step where it meets one."""
+        return [price for told in self._watched.values() for price in told.get(symbol, ())]
+
+    def acknowledge(
+        self,
+        stepper: str,
+        market_ms: int,
+        watched: Mapping[str, Sequence[Decimal]] | None = None,
+    ) -> bool:
+        """A stepper has handled everything up to ``market_ms``; False when it is not registered.
+
+        ``watched`` are prices by symbol that it waits for from now on, in place of those before.
+        """
         if stepper not in self._acknowledged:
             return False
+        self._watched[stepper] = watched or {}
         self._unproven.discard(stepper)
         self._acknowledged[stepper] = max(market_ms, self._acknowledged[stepper])
         self._changed.set()
@@ -207,4 +235,4 @@ class LockstepClock:
     def _drop_silent(self, market_ms: int) -> None:
         silent = [name for name, seen in self._acknowledged.items() if seen < market_ms]
         for name in silent:
-            del self._acknowledged[name]
+            self._forget(name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from sandbox.answers import Answer
 from sandbox.assembly import Venues
+from sandbox.calls import Request
 from sandbox.clock import Clock, LockstepClock, SteppedClock, wall_ms
 from sandbox.engine.model import BOTH, Account, Position
 from sandbox.intervals import MINUTE
@@ -20,6 +24,14 @@ from sandbox.spot.model import SpotAccount
 from trading.errors import SettingsError
 
 
+class ControlError(Exception):
+    """A command that cannot be carried out: the sentence that says why, and its HTTP status."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 class Control:
     """Handlers of the control calls."""
 
@@ -29,21 +41,28 @@ class Control:
         self._replay = replay
         self._mischief = mischief
         self._stepped_to = 0
+        self._handlers: dict[tuple[str, str], Callable[[Request], Awaitable[Answer]]] = {
+            ("GET", "/sandbox/status"): self.status,
+            ("POST", "/sandbox/clock/register"): self.register,
+            ("POST", "/sandbox/clock/ack"): self.acknowledge,
+            ("POST", "/sandbox/clock/deregister"): self.deregister,
+            ("POST", "/sandbox/clock/step"): self.step,
+            ("GET", "/sandbox/fault"): self.list_faults,
+            ("POST", "/sandbox/fault"): self.add_fault,
+            ("DELETE", "/sandbox/fault"): self.clear_faults,
+        }
 
-    def add_routes(self, application: web.Application) -> None:
-        """Register the control calls."""
-        router = application.router
-        router.add_get("/sandbox/status", self.status)
-        router.add_post("/sandbox/clock/register", self.register)
-        router.add_post("/sandbox/clock/ack", self.acknowledge)
-        router.add_post("/sandbox/clock/deregister", self.deregister)
-        router.add_get("/sandbox/clock/ws", self.clock_socket)
-        router.add_post("/sandbox/clock/step", self.step)
-        router.add_get("/sandbox/fault", self.list_faults)
-        router.add_post("/sandbox/fault", self.add_fault)
-        router.add_delete("/sandbox/fault", self.clear_faults)
+    async def handle(self, request: Request) -> Answer:
+        """The answer to a call of one request and one answer."""
+        handler = self._handlers.get((request.method, request.path))
+        if handler is None:
+            return Answer(404, f"{request.method} {request.path} is not served", {})
+        try:
+            return await handler(request)
+        except ControlError as error:
+            return Answer(error.status, str(error), {})
 
-    async def status(self, request: web.Request) -> web.Response:
+    async def status(self, request: Request) -> Answer:
         """Where the replay stands."""
         del request
         venues, replay = self._venues, self._replay
@@ -66,49 +85,49 @@ class Control:
         if venues.spot is not None:
             held = venues.spot.engine.core.accounts.values()
             shown["spot_accounts"] = {account.name: _spot_account(account) for account in held}
-        return _json(shown)
+        return _answer(shown)
 
     def _lockstep(self) -> LockstepClock:
         clock = self._exchange.clock
         if not isinstance(clock, LockstepClock):
             text = f"the clock is {clock.name}; only lockstep has steppers"
-            raise web.HTTPConflict(text=text)
+            raise ControlError(409, text)
         return clock
 
-    async def register(self, request: web.Request) -> web.Response:
+    async def register(self, request: Request) -> Answer:
         """A client asks to be waited for."""
         del request
         clock = self._lockstep()
-        return _json({"stepper": clock.register(), "time": self._replay.now})
+        return _answer({"stepper": clock.register(), "time": self._replay.now})
 
-    async def acknowledge(self, request: web.Request) -> web.Response:
+    async def acknowledge(self, request: Request) -> Answer:
         """A client has handled all messages up to a market time."""
-        body = await _body(request)
+        body = _body(request)
         known = self._acknowledge(body)
-        return _json({"registered": known}, status=200 if known else 409)
+        return _answer({"registered": known}, status=200 if known else 409)
 
     def _acknowledge(self, body: dict[str, Any]) -> bool:
         stepper, time = body.get("stepper"), body.get("time")
         if not isinstance(stepper, str) or not isinstance(time, int):
-            raise web.HTTPBadRequest(text="an acknowledgement is {stepper: text, time: ms}")
+            raise ControlError(400, "an acknowledgement is {stepper: text, time: ms}")
         return self._lockstep().acknowledge(stepper, time)
 
-    async def deregister(self, request: web.Request) -> web.Response:
+    async def deregister(self, request: Request) -> Answer:
         """A client need not be waited for any more."""
-        body = await _body(request)
-        return _json({"registered": self._lockstep().deregister(str(body.get("stepper")))})
+        body = _body(request)
+        return _answer({"registered": self._lockstep().deregister(str(body.get("stepper")))})
 
-    async def step(self, request: web.Request) -> web.Response:
+    async def step(self, request: Request) -> Answer:
         """Let a stepped market go on for ``minutes``, or up to ``until`` (market ms)."""
         clock = self._exchange.clock
         if not isinstance(clock, SteppedClock):
             text = f"the clock is {clock.name}; only stepped moves by command"
-            raise web.HTTPConflict(text=text)
-        body = await _body(request)
+            raise ControlError(409, text)
+        body = _body(request)
         minutes, until = body.get("minutes", 1), body.get("until")
         wanted = until if until is not None else minutes
         if type(wanted) is not int or wanted < 1:
-            raise web.HTTPBadRequest(text="a step is {minutes: 1 or more} or {until: market ms}")
+            raise ControlError(400, "a step is {minutes: 1 or more} or {until: market ms}")
         self._stepped_to = (
             until
             if until is not None
@@ -117,15 +136,19 @@ class Control:
         await clock.advance(self._stepped_to)
         for venue in self._venues.all:
             await venue.flush()
-        return _json({"time": self._replay.now, "finished": self._replay.finished})
+        return _answer({"time": self._replay.now, "finished": self._replay.finished})
 
     async def clock_socket(self, request: web.Request) -> web.WebSocketResponse:
         """The same over one socket: the stepper lives as long as it.
 
-        Each text from the client is a market time (ms) up to which it has handled everything. With
+        Each text from the client is a market time (ms) up to which it has handled everything, or
+        ``{"time": ms, "watch": {symbol: [price, ...]}}`` with prices that it waits for. With
         ``?announce=1`` the server tells each step's time once all its messages have left.
         """
-        clock = self._lockstep()
+        try:
+            clock = self._lockstep()
+        except ControlError as error:
+            raise web.HTTPConflict(text=str(error)) from error
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         told: asyncio.Queue[int] = asyncio.Queue()
@@ -136,8 +159,8 @@ class Control:
         teller = asyncio.create_task(_tell(socket, told))
         try:
             async for message in socket:
-                if message.type is web.WSMsgType.TEXT and str(message.data).isdigit():
-                    clock.acknowledge(stepper, int(message.data))
+                if message.type is web.WSMsgType.TEXT and (told_us := _acknowledged(message.data)):
+                    clock.acknowledge(stepper, *told_us)
         finally:
             if forget is not None:
                 forget()
@@ -145,15 +168,15 @@ class Control:
             teller.cancel()
         return socket
 
-    async def list_faults(self, request: web.Request) -> web.Response:
+    async def list_faults(self, request: Request) -> Answer:
         """Faults that wait for their request."""
         del request
         waiting = self._exchange.faults.waiting
-        return _json([{"kind": f.kind, "count": f.count, "path": f.path} for f in waiting])
+        return _answer([{"kind": f.kind, "count": f.count, "path": f.path} for f in waiting])
 
-    async def add_fault(self, request: web.Request) -> web.Response:
+    async def add_fault(self, request: Request) -> Answer:
         """Order a fault; stream faults happen at once."""
-        body = await _body(request)
+        body = _body(request)
         exchange = self._exchange
         exchange.ledger.write_event(exchange.now, wall_ms(), "", "fault_ordered", body)
         try:
@@ -161,14 +184,14 @@ class Control:
             if fault not in exchange.faults.waiting:
                 await self._mischief.strike(fault)
         except SettingsError as error:
-            return _json({"error": str(error)}, status=400)
-        return _json({"kind": fault.kind, "count": fault.count})
+            return _answer({"error": str(error)}, status=400)
+        return _answer({"kind": fault.kind, "count": fault.count})
 
-    async def clear_faults(self, request: web.Request) -> web.Response:
+    async def clear_faults(self, request: Request) -> Answer:
         """Forget the faults that have not struck."""
         del request
         self._exchange.faults.clear()
-        return _json({})
+        return _answer({})
 
 
 def _account(account: Account) -> dict[str, Any]:
@@ -212,15 +235,29 @@ async def _tell(socket: web.WebSocketResponse, told: asyncio.Queue[int]) -> None
         await socket.send_json({"time": await told.get()})
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+def _acknowledged(text: str) -> tuple[int, dict[str, list[Decimal]]] | None:
+    """Market time and prices to watch of an acknowledgement; None for any other text."""
     try:
-        body = orjson.loads(await request.read() or b"{}")
+        said = orjson.loads(text)
+        if isinstance(said, int):
+            return said, {}
+        watch = said.get("watch", {})
+        return int(said["time"]), {
+            symbol: [Decimal(str(price)) for price in prices] for symbol, prices in watch.items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, InvalidOperation):
+        return None
+
+
+def _body(request: Request) -> dict[str, Any]:
+    try:
+        body = orjson.loads(request.body or "{}")
     except ValueError as error:
-        raise web.HTTPBadRequest(text=f"not JSON: {error}") from error
+        raise ControlError(400, f"not JSON: {error}") from error
     if not isinstance(body, dict):
-        raise web.HTTPBadRequest(text="expected a JSON object")
+        raise ControlError(400, "expected a JSON object")
     return body
 
 
-def _json(body: Any, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
+def _answer(body: Any, status: int = 200) -> Answer:
+    return Answer(status, body, {})

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import orjson
-from aiohttp import web
 
 from sandbox import errors, retired
 from sandbox.answers import Answer
-from sandbox.calls import COMMON, PUBLIC, REPEATED, SIGNED, Request, Route, Venue, http_request
+from sandbox.calls import COMMON, PUBLIC, REPEATED, SIGNED, Request, Route, Venue
 from sandbox.clock import wall_ms
 from sandbox.errors import ExchangeError
 from sandbox.faults import (
@@ -28,12 +27,17 @@ from sandbox.faults import (
     refusal_of,
     silence_of,
 )
+from sandbox.http_door import CUT, GARBLED, TRICKLED
 from sandbox.limits import RetryLaterError
 from sandbox.signing import check_time
 
 Routes = Mapping[tuple[str, str], Route]
 NO_PATH = {"code": -5000}
-TRICKLE_S = 1.0
+NOTHING = Answer(500, "", {})
+SPOILING = dict.fromkeys(CUTTING, CUT) | {
+    "garble_response": GARBLED,
+    "trickle_response": TRICKLED,
+}
 
 
 class Gateway:
@@ -48,22 +52,14 @@ class Gateway:
         self._first = venues[0][0]
         self._revived = revived
 
-    async def handle(self, http: web.Request) -> web.StreamResponse:
-        """Answer one HTTP request of a client."""
-        body = (await http.read()).decode(errors="replace")
-        request = http_request(http, body)
+    async def handle(self, request: Request) -> tuple[Answer, str]:
+        """The answer to a REST call, and how a fault spoils it (or nothing)."""
         found = self._find(request)
         if self._first.faults.silent:
-            return _cut(http)
+            return NOTHING, CUT
         venue, route = found if found else (self._first, None)
         answer, struck = await self.answer(venue, route, request)
-        if struck in CUTTING:
-            return _cut(http)
-        if struck == "garble_response":
-            return web.Response(body=answer.raw[:-7], content_type="application/json")
-        if struck == "trickle_response":
-            return await _trickle(http, answer.raw)
-        return answer.response()
+        return answer, SPOILING.get(struck, "")
 
     def _find(self, request: Request) -> tuple[Venue, Route] | None:
         found = self._table.get((request.method, request.path))
@@ -158,22 +154,6 @@ def _sheltered(request: Request) -> bool:
     return request.method == "DELETE" or closing
 
 
-def _cut(http: web.Request) -> web.Response:
-    if http.transport is not None:
-        http.transport.abort()
-    return web.Response(status=500)
-
-
-async def _trickle(http: web.Request, raw: bytes) -> web.StreamResponse:
-    """One byte after the other: a client must give up by its own time-out."""
-    response = web.StreamResponse(headers={"Content-Length": str(len(raw))})
-    await response.prepare(http)
-    for index in range(len(raw)):
-        await response.write(raw[index : index + 1])
-        await asyncio.sleep(TRICKLE_S)
-    return response
-
-
 def authorise(venue: Venue, request: Request, route: Route) -> str:
     """The account that may make this call, empty for a public one; raises the refusal."""
     if route.security == PUBLIC:
@@ -199,14 +179,13 @@ def check_known(route: Route, request: Request) -> None:
     """Refuse parameters that the call does not have (−1104), twice (−1101) or empty (−1105)."""
     if route.known is None:
         return
-    values = request.values
-    sent = set(values) - COMMON
-    unread = sent - route.known
+    values, known = request.values, route.known
+    unread = [name for name in values if name not in known and name not in COMMON]
     if unread:
         raise errors.TOO_MANY_PARAMETERS(len(values) - len(unread), len(values))
-    for name, found in (request.repeated or {}).items():
-        if len(found) > 1 and name not in REPEATED:
+    for name in request.repeated:
+        if name not in REPEATED:
             raise errors.DUPLICATE_PARAMETER(name)
-    for name in route.known & sent:
-        if not values[name]:
+    for name, value in values.items():
+        if not value and name in known:
             raise errors.EMPTY(name)

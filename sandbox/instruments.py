@@ -76,6 +76,10 @@ class Instrument:
         return notional * bracket.ratio - bracket.cum
 
 
+# How the exchange writes that a bracket has no end.
+NO_CAP = Decimal(2**63 - 1)
+
+
 def build_brackets(rows: Iterable[tuple[int, str, str]]) -> tuple[Bracket, ...]:
     """Brackets from (leverage, cap, ratio); each ``cum`` makes the margin continuous."""
     brackets: list[Bracket] = []
@@ -194,14 +198,15 @@ def _finest(values: Sequence[float]) -> Decimal:
 def read_instruments(path: Path) -> dict[str, Instrument]:
     """Instruments of a JSON file in the shape of ``exchangeInfo`` (``symbols``).
 
-    Brackets may stand in each symbol (``brackets``) or beside ``symbols`` (``brackets``: a mapping
-    by symbol, or the list that ``leverageBracket`` answers); without any, built-in ones count.
+    Brackets stand beside ``symbols`` as ``leverageBrackets``, the list that ``leverageBracket``
+    answers; where a symbol has none, built-in ones count.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         entries = document["symbols"]
         rows = entries.values() if isinstance(entries, Mapping) else entries
-        brackets = _brackets_by_symbol(document.get("brackets", {}))
+        listed = document.get("leverageBrackets", [])
+        brackets = {entry["symbol"]: entry["brackets"] for entry in listed}
         found = (_from_exchange_info(row, brackets.get(row["symbol"])) for row in rows)
         return {instrument.symbol: instrument for instrument in found}
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:
@@ -209,15 +214,6 @@ def read_instruments(path: Path) -> dict[str, Instrument]:
             f"{path}: not an exchangeInfo file ({type(error).__name__}: {error}); "
             "give a JSON object with 'symbols', or no file to use the built-in rules"
         ) from error
-
-
-def _brackets_by_symbol(document: Any) -> dict[str, Any]:
-    if isinstance(document, Mapping):
-        return {
-            symbol: value["brackets"] if isinstance(value, Mapping) else value
-            for symbol, value in document.items()
-        }
-    return {entry["symbol"]: entry["brackets"] for entry in document}
 
 
 def _from_exchange_info(row: Mapping[str, Any], brackets: Any) -> Instrument:
@@ -243,7 +239,7 @@ def _from_exchange_info(row: Mapping[str, Any], brackets: Any) -> Instrument:
         price_precision=int(row["pricePrecision"]),
         quantity_precision=int(row["quantityPrecision"]),
         liquidation_fee=Decimal(str(row.get("liquidationFee", "0.0125"))),
-        brackets=_read_brackets(row.get("brackets") or brackets) or _default_brackets(symbol),
+        brackets=_read_brackets(brackets) or _default_brackets(symbol),
         onboard_ms=int(row.get("onboardDate", 1569398400000)),
     )
 
@@ -258,7 +254,7 @@ def _read_brackets(rows: Any) -> tuple[Bracket, ...]:
             int(row["bracket"]),
             int(row["initialLeverage"]),
             Decimal(str(row["notionalFloor"])),
-            Decimal(str(row["notionalCap"])),
+            NO_CAP if row["notionalCap"] is None else Decimal(str(row["notionalCap"])),
             Decimal(str(row["maintMarginRatio"])),
             Decimal(str(row["cum"])),
         )

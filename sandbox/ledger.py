@@ -144,7 +144,8 @@ class Ledger:
 
     def __init__(self, path: Path | None, resume: bool = False) -> None:
         self._connection = sqlite3.connect(str(path) if path else ":memory:")
-        self._rows: list[tuple[str, tuple[object, ...]]] = []
+        self._rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in TABLES}
+        self._waiting = 0
         try:
             self._create()
             used = self._connection.execute("select count(*) from meta").fetchone()[0]
@@ -338,21 +339,21 @@ class Ledger:
             )  # fmt: skip
 
     def _add(self, table: str, market_ms: int, wall_ms: int, values: tuple[object, ...]) -> None:
-        self._rows.append((table, (market_ms, wall_ms, *values)))
-        if len(self._rows) >= BATCH:
+        self._rows[table].append((market_ms, wall_ms, *values))
+        self._waiting += 1
+        if self._waiting >= BATCH:
             self.flush()
 
     def flush(self) -> None:
         """Commit what was recorded so far."""
-        rows, self._rows = self._rows, []
-        if not rows:
+        if not self._waiting:
             return
-        by_table: dict[str, list[tuple[object, ...]]] = {}
-        for table, values in rows:
-            by_table.setdefault(table, []).append(values)
+        rows, self._rows = self._rows, {table: [] for table in TABLES}
+        self._waiting = 0
         with self._connection:
-            for table, group in by_table.items():
-                self._connection.executemany(INSERTS[table], group)
+            for table, group in rows.items():
+                if group:
+                    self._connection.executemany(INSERTS[table], group)
 
     def mark(self) -> dict[str, int]:
         """How far each table reaches now (the last ``seq``)."""

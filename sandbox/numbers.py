@@ -11,7 +11,8 @@ CENT8 = Decimal("0.00000001")
 
 def plain(value: Decimal) -> str:
     """``value`` without exponent, as the exchange writes numbers."""
-    return format(value, "f")
+    text = str(value)  # several times as quick as a format, and the same but for an exponent
+    return format(value, "f") if "E" in text else text
 
 
 def money(value: Decimal) -> Decimal:

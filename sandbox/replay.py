@@ -303,9 +303,13 @@ class Replay:
         if lane.trades:
             trades, lane.trades = lane.trades, ()
             return [lane.print(time, trade.price, trade) for trade in trades]
-        levels = lane.levels() if feed.price != target else []
+        levels = lane.levels() + self._awaited(feed.symbol) if feed.price != target else []
         stop = next_stop(feed.price, target, levels, feed.instrument.tick)
         return [lane.print(time, stop)]
+
+    def _awaited(self, symbol: str) -> list[Decimal]:
+        """Prices that whoever steps the clock wants to see on the way."""
+        return self._clock.watched(symbol) if isinstance(self._clock, LockstepClock) else []
 
     async def _close(self, minute: int) -> None:
         """Close the minute's candles and open the next minute, in one step."""

@@ -8,10 +8,13 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from sandbox.answers import Answer
 from sandbox.assembly import Venues, assemble, make_clock, refine_ms
+from sandbox.calls import Request
 from sandbox.clock import SteppedClock, wall_ms
 from sandbox.control import Control
 from sandbox.gateway import Gateway, Routes
+from sandbox.http_door import STOP_S, HttpServer
 from sandbox.mischief import Mischief
 from sandbox.replay import Replay
 from sandbox.settings import Settings, iso
@@ -49,7 +52,10 @@ class SandboxServer:
             refine_ms(settings),
             self._due,
         )
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
+        self._control = Control(self.venues, self.replay, self.mischief)
+        self._gateway = self._make_gateway()
+        self._sockets = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_S)
+        self._http = HttpServer(self._handle, self._socket_protocol)
         self._tasks: list[asyncio.Task[None]] = []
         self.url = ""
 
@@ -58,11 +64,20 @@ class SandboxServer:
         for fault in self.venues.faults.due(market_ms):
             await self.mischief.strike(fault)
 
+    async def _handle(self, request: Request) -> tuple[Answer, str]:
+        if request.path.startswith("/sandbox/"):
+            return await self._control.handle(request), ""
+        return await self._gateway.handle(request)
+
+    def _socket_protocol(self) -> asyncio.Protocol:
+        assert self._sockets.server is not None
+        return self._sockets.server()
+
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=1 << 20)
-        Control(self.venues, self.replay, self.mischief).add_routes(application)
-        router = application.router
-        gateway = self._gateway()
+        """What speaks WebSocket; all else is answered by ``_handle``."""
+        application = web.Application()
+        router, gateway = application.router, self._gateway
+        router.add_get("/sandbox/clock/ws", self._control.clock_socket)
         if self.exchange is not None:
             sockets = Sockets(self.exchange, usdm_streams.parse_stream)
             if self.settings.retired and self.spot is None:
@@ -79,10 +94,9 @@ class SandboxServer:
             _add_roots(router, Sockets(self.spot, parse))
             ws_api = WsApi(gateway, self.spot, spot.ROUTES, spot.METHODS, self.spot.users)
             router.add_get("/ws-api/v3", ws_api.handle)
-        router.add_route("*", "/{path:.*}", gateway.handle)
         return application
 
-    def _gateway(self) -> Gateway:
+    def _make_gateway(self) -> Gateway:
         served: list[tuple[object, Routes]] = []
         if self.spot is not None:
             old = spot_retired.ROUTES if self.settings.retired else {}
@@ -97,20 +111,17 @@ class SandboxServer:
 
     async def start(self) -> str:
         """Listen, begin the replay, and give the base URL."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
+        await self._sockets.setup()
         try:
-            await site.start()
+            self.url = await self._http.start(self.settings.host, self.settings.port)
         except OSError as error:
-            await self._runner.cleanup()
+            await self._sockets.cleanup()
             raise SettingsError(
                 f"--port {self.settings.port}: cannot listen on {self.settings.host} "
                 f"({error.strerror}); choose another port, or 0 for a free one"
             ) from error
         self._record_start()
         await self.venues.publish()
-        address = self._runner.addresses[0]
-        self.url = f"http://{address[0]}:{address[1]}"
         self._tasks = [
             asyncio.create_task(self._replay()),
             asyncio.create_task(self._keep_ledger()),
@@ -157,7 +168,8 @@ class SandboxServer:
             with suppress(asyncio.CancelledError):
                 await task
         self.venues.silence()
-        await self._runner.cleanup()
+        await self._http.stop()
+        await self._sockets.cleanup()
         await self.venues.publish()
         self.state.save()
         self.state.close()

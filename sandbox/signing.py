@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 
@@ -18,12 +17,12 @@ def payload_of(query: str, body: str) -> str:
 
 
 def _without_signature(raw: str) -> str:
-    return "&".join(pair for pair in raw.split("&") if not pair.startswith("signature="))
+    return "&".join([pair for pair in raw.split("&") if not pair.startswith("signature=")])
 
 
 def sign(secret: str, payload: str) -> str:
     """HMAC-SHA256 of ``payload``, hexadecimal."""
-    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret.encode(), payload.encode(), "sha256").hex()
 
 
 def check_time(params: Mapping[str, str], wall_ms: int) -> None:

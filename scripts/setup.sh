@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv from a lock file. Usage: scripts/setup.sh requirements.lock
-# Re-runs only when the lock, the project file or the Python changed.
+# Re-runs only when the lock, the project file or the Python changed. The lock of the developers
+# holds all of the users' at the same versions, so that installing it installs both.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=$1
@@ -10,9 +11,9 @@ python=${PYTHON:-python3}
     echo "error: $python is $("$python" -V 2>&1), Nocturne needs Python 3.11, 3.12 or 3.13; set PYTHON=/path/to/python3.11" >&2
     exit 2
 }
-stamp=.venv/.$(basename "$lock").installed
-want=$({ cat "$lock" pyproject.toml scripts/setup.sh; "$python" -V; } | sha256sum | cut -d' ' -f1)
-[ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && exit 0
+state_of() { { cat "$1" pyproject.toml scripts/setup.sh; "$python" -V; } | sha256sum | cut -d' ' -f1; }
+stamp_of() { echo ".venv/.$(basename "$1").installed"; }
+[ "$(cat "$(stamp_of "$lock")" 2>/dev/null || true)" = "$(state_of "$lock")" ] && exit 0
 
 echo "installing $(grep -c == "$lock") packages into .venv (once, about a minute)"
 if ! "$python" -m venv .venv 2>.venv-error; then
@@ -23,12 +24,15 @@ fi
 rm -f .venv-error
 # uv installs several times faster; pip alone is enough where it cannot run.
 if .venv/bin/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null &&
-    .venv/bin/uv pip install --quiet --no-deps --compile-bytecode --python .venv/bin/python -r "$lock"; then
+    .venv/bin/uv pip install --quiet --no-deps --python .venv/bin/python -r "$lock" --editable .; then
     :
 else
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r "$lock"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps -r "$lock" --editable .
 fi
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+# Compiled here once, on all cores, and not by each of several first processes; the packages' own
+# tests and what is seldom imported can wait until they are.
+.venv/bin/python -m compileall -qq -j 0 -x '/(tests?|pip|setuptools|plotly|matplotlib|fontTools)/' \
+    .venv/lib/python3.*/site-packages || true
 # LightGBM needs the OpenMP runtime of the system, which a bare image lacks.
 if ! .venv/bin/python -c 'import lightgbm' 2>/dev/null; then
     if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
@@ -41,4 +45,7 @@ if ! .venv/bin/python -c 'import lightgbm' 2>/dev/null; then
 fi
 # Prefect makes its database in 10 s; a template spares every later server that time.
 .venv/bin/python -m flows.local prepare
-echo "$want" >"$stamp"
+state_of "$lock" >"$(stamp_of "$lock")"
+if [ "$lock" = requirements-dev.lock ]; then
+    state_of requirements.lock >"$(stamp_of requirements.lock)"
+fi

@@ -4,16 +4,20 @@ python scripts/strategy_counts.py [FOLDER] [--write] [--strategy NAME ...]
 
 FOLDER holds SYMBOL.parquet files; without it the 18 perpetuals of ``../shared/data`` are read where
 they are, else the bundled sample. An entry is a signal to enter, whether or not a position is open;
-a trade is what a back-test of the defaults made of them, without costs. What a strategy fits is
-fitted on the first half of a series, and counted on the second. ``--write`` puts the table
-into docs/strategies.md.
+a trade is what a back-test of the defaults made of them, without costs. Filters are asked in order
+and the first that objects holds the entry, so that the entries and those held by each filter add up
+to the entries without filters. What a strategy fits is fitted on the first half of a series, and
+counted on the second. Strategies with fewer than 20 entries are counted on the other recordings of
+``../shared/data`` as well. ``--write`` puts the tables into docs/strategies.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,16 +30,37 @@ from trading.candles import CandleColumns  # noqa: E402
 from trading.compiled import enable  # noqa: E402
 from trading.simulation import Costs, backtest  # noqa: E402
 from trading.simulation.run import decide  # noqa: E402
-from trading.strategies.base import ACTION, ENTER, Strategy, Value  # noqa: E402
+from trading.strategies import breakout  # noqa: E402
+from trading.strategies.base import ACTION, ENTER, REASON, Strategy, Value  # noqa: E402
+from trading.strategies.filters import (  # noqa: E402
+    BELOW_TREND,
+    FALLING_ADX,
+    LOW_ADX,
+    LOW_VOLATILITY,
+    WARMING_UP,
+)
 from trading.strategies.registry import get_strategy, strategy_names  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data" / "candles_1m" / "usdm"
+OTHERS = (SHARED.parent / "spot", SHARED.parent / "upbit")
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm"
 DOCUMENT = ROOT / "docs" / "strategies.md"
 BEGIN, END = "<!-- counts: begin -->", "<!-- counts: end -->"
 
 SETTINGS: tuple[Mapping[str, Value], ...] = ({}, {"filters": "off"})
 HEADER = ("strategy", "entries", "symbols", "trades", "entries, no filters", "trades, no filters")
+WANTED = 20
+"""Entries that each strategy should have."""
+HELD = {
+    WARMING_UP: "held: warming up",
+    LOW_VOLATILITY: "ATR low",
+    BELOW_TREND: "below EMA50",
+    LOW_ADX: "ADX low",
+    FALLING_ADX: "ADX falling",
+}
+"""The filters' reasons in the order in which they are asked, and their columns."""
+OWN_MEAN = {"breakout": breakout.BELOW_MEAN}
+"""Reasons of strategies that ask for an EMA50 of their own together with the filters."""
 
 
 def halved(
@@ -47,29 +72,63 @@ def halved(
     return candles.rows(middle, len(candles)), {**params, **fitted}
 
 
-def count(name: str, series: Sequence[CandleColumns], values: Mapping[str, Value]) -> list[int]:
-    """Entries, symbols that had any, trades."""
+@dataclass
+class Counts:
+    """Of one strategy with one set of parameters; ``held`` has the entries held by each filter."""
+
+    entries: int = 0
+    symbols: int = 0
+    trades: int = 0
+    held: Counter[int] = field(default_factory=Counter)
+
+
+def count(name: str, series: Sequence[CandleColumns], values: Mapping[str, Value]) -> Counts:
+    """Over all the series."""
     strategy = get_strategy(name)
     params = strategy.accepted(values)
-    entries, symbols, trades = 0, 0, 0
+    counts = Counts()
     for candles in series:
         if strategy.learns:
             candles, params = halved(strategy, candles, params)
-        found = int(np.count_nonzero(decide(strategy, candles, params)[:, ACTION] == ENTER))
-        entries += found
-        symbols += found > 0
-        trades += len(backtest(strategy, candles, params, Costs(fee_bps=0)).trades)
-    return [entries, symbols, trades]
+        decisions = decide(strategy, candles, params)
+        found = int(np.count_nonzero(decisions[:, ACTION] == ENTER))
+        counts.entries += found
+        counts.symbols += found > 0
+        counts.held.update(decisions[:, REASON].astype(int).tolist())
+        counts.held[BELOW_TREND] += counts.held.pop(OWN_MEAN.get(name), 0)
+        counts.trades += len(backtest(strategy, candles, params, Costs(fee_bps=0)).trades)
+    return counts
 
 
-def table(names: Sequence[str], series: Sequence[CandleColumns]) -> list[str]:
-    """The rows of the Markdown table."""
-    rows = ["| " + " | ".join(HEADER) + " |", "| --- |" + " ---: |" * (len(HEADER) - 1)]
-    for name in names:
-        with_filters, without = (count(name, series, values) for values in SETTINGS)
-        cells = [f"`{name}`", *map(str, with_filters), str(without[0]), str(without[2])]
-        rows.append("| " + " | ".join(cells) + " |")
+def table(found: Mapping[str, tuple[Counts, Counts]]) -> list[str]:
+    """The Markdown table of the counts with and without filters."""
+    header = (*HEADER, *HELD.values())
+    rows = ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
+    for name, (counts, bare) in found.items():
+        strategy = get_strategy(name)
+        filtered = strategy.filters_on(strategy.resolve({}))
+        numbers = (counts.entries, counts.symbols, counts.trades, bare.entries, bare.trades)
+        held = [str(counts.held[reason]) if filtered else "–" for reason in HELD]
+        rows.append("| " + " | ".join([f"`{name}`", *map(str, numbers), *held]) + " |")
     return rows
+
+
+def counted(
+    names: Sequence[str], series: Sequence[CandleColumns]
+) -> dict[str, tuple[Counts, Counts]]:
+    """Counts of each strategy with its defaults, and without filters."""
+    with_filters, without = SETTINGS
+    return {n: (count(n, series, with_filters), count(n, series, without)) for n in names}
+
+
+def span_of(series: Sequence[CandleColumns]) -> str:
+    """The first and the last day of all series."""
+    edges = (
+        min(int(candles.open_time[0]) for candles in series),
+        max(int(candles.open_time[-1]) for candles in series),
+    )
+    first, last = (np.datetime64(edge, "ms").astype("datetime64[D]") for edge in edges)
+    return f"{first} to {last}"
 
 
 def main() -> None:
@@ -85,15 +144,16 @@ def main() -> None:
         parser.error(f"there is no SYMBOL.parquet in {folder}")
     enable()
     series = [read_candles(path) for path in files]
-    first, last = (
-        np.datetime64(edge, "ms").astype("datetime64[D]")
-        for edge in (
-            min(int(candles.open_time[0]) for candles in series),
-            max(int(candles.open_time[-1]) for candles in series),
-        )
-    )
-    title = f"{len(files)} symbols of `{folder.name}`, {first} to {last}, 1-minute candles."
-    lines = [title, "", *table(given.strategy or strategy_names(), series)]
+    found = counted(given.strategy or strategy_names(), series)
+    title = f"{len(files)} symbols of `{folder.name}`, {span_of(series)}, 1-minute candles."
+    lines = [title, "", *table(found)]
+    few = [name for name, (counts, _) in found.items() if counts.entries < WANTED]
+    if folder == SHARED and few:
+        more = [read_candles(path) for other in OTHERS for path in sorted(other.glob("*.parquet"))]
+        where = " and ".join(f"`{other.name}`" for other in OTHERS)
+        there = f"{len(more)} symbols of {where}, {span_of(more)}"
+        lines += ["", f"Those with fewer than {WANTED}, on {there}:", ""]
+        lines += table(counted(few, more))
     print("\n".join(lines))
     if given.write:
         text = DOCUMENT.read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from trading.errors import DataError, ParameterError
 
+MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}

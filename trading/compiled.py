@@ -8,10 +8,12 @@ file of ``trading``, numba's version and the processor.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -87,9 +89,43 @@ def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callab
     key = (function, tuple(sorted(bindings.items())))
     if key not in _Setting.twins:
         plain = _Setting.callees.outer(*key)
+        folder = _Setting.folder
         compiled = _njit(plain, pipeline_class=KernelCompiler)
-        _Setting.twins[key] = stored(compiled) if _Setting.folder is not None else compiled
+        if folder is not None:
+            compiled = stored(compiled)
+            _compile_in_one_process(compiled, plain, folder)
+        _Setting.twins[key] = compiled
     return _Setting.twins[key]
+
+
+def _compile_in_one_process(compiled: Any, plain: Callable[..., Any], folder: Path) -> None:
+    """Let the processes that want a kernel at the same time wait for the first, and load its code.
+
+    Several workers with an empty cache would each compile the same kernels.
+    """
+    name = f"{plain.__module__}.{plain.__qualname__}"
+    path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.lock"
+    load_or_compile = compiled.compile
+
+    def one_at_a_time(signature: object) -> object:
+        with _alone(path):
+            return load_or_compile(signature)
+
+    compiled.compile = one_at_a_time
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock ``path``; where files cannot be locked, go on without."""
+    try:
+        lock = path.open("ab")
+    except OSError:
+        yield
+        return
+    with lock:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _njit(function: Callable[..., Any], **options: object) -> Any:

@@ -25,7 +25,7 @@ from trading.indicators import (
 )
 from trading.kernel import Buffer, kernel
 from trading.rolling import roc_size, roc_step
-from trading.rows import Rows
+from trading.rows import Bar, Rows, bar_at
 
 FEATURES = ("return_1", "return_6", "return_24", "trend", "rsi", "band", "volume")
 SIZE = len(FEATURES)
@@ -58,34 +58,34 @@ def forecast_warmup() -> int:
 
 
 @kernel
-def features_step(
-    state: Buffer, at: int, close: float, volume: float, into: Buffer, to: int
-) -> float:
+def features_step(state: Buffer, at: int, bar: Bar, into: Buffer, to: int) -> float:
     """Write the features of one closed candle to ``into`` from ``to`` on; NaN until all are known.
 
-    Returned is the mean absolute return of the last 24 candles, the recent volatility.
+    Returned is the mean absolute return of the last
+    24 candles, the recent volatility.
     """
+    turn, close = bar.open_time // bar.length, bar.close
     one = roc_step(state, at + ONE_AT, 1, close)
     into[to] = one
     into[to + 1] = roc_step(state, at + SIX_AT, 6, close)
     into[to + 2] = roc_step(state, at + DAY_AT, DAY, close)
     into[to + 3] = close / ema_step(state, at + MEAN_AT, DAY, close) - 1.0
     into[to + 4] = rsi_step(state, at + RSI_AT, RSI_SPAN, close) / 100.0 - 0.5
-    lower, middle, upper = bollinger_step(state, at + BAND_AT, BAND_SPAN, 2.0, close)
+    lower, middle, upper = bollinger_step(state, at + BAND_AT, BAND_SPAN, 2.0, turn, close)
     into[to + 5] = (close - middle) / (upper - lower) if upper > lower else 0.0
-    usual = sma_step(state, at + VOLUME_AT, DAY, volume)
-    above = volume / usual - 1.0 if usual > 0.0 else 0.0
+    usual = sma_step(state, at + VOLUME_AT, DAY, turn, bar.volume)
+    above = bar.volume / usual - 1.0 if usual > 0.0 else 0.0
     into[to + 6] = above if above < MOST_VOLUME else MOST_VOLUME
     if one != one:
         return one
-    return sma_step(state, at + MOVES_AT, DAY, one if one > 0.0 else -one)
+    return sma_step(state, at + MOVES_AT, DAY, turn, one if one > 0.0 else -one)
 
 
 @kernel
-def features_rows(rows: Rows, state: Buffer, into: Buffer) -> None:
+def features_rows(rows: Rows, tf_ms: int, state: Buffer, into: Buffer) -> None:
     """The features of every candle, :data:`SIZE` a row."""
     for i in range(len(rows.closes)):
-        features_step(state, 0, rows.closes[i], rows.volumes[i], into, i * SIZE)
+        features_step(state, 0, bar_at(rows, i, tf_ms), into, i * SIZE)
 
 
 def fit_weights(candles: CandleColumns) -> tuple[float, ...]:
@@ -98,7 +98,8 @@ def fit_weights(candles: CandleColumns) -> tuple[float, ...]:
 
     at = speed(True)
     into = at.floats(SIZE * len(candles))
-    at.kernel(features_rows)(at.rows(candles), at.floats(FORECAST_SIZE), into)
+    rows, state = at.rows(candles), at.floats(FORECAST_SIZE)
+    at.kernel(features_rows)(rows, candles.interval_ms, state, into)
     known: Floats = np.asarray(into).reshape(-1, SIZE)[:-1]
     returns = np.diff(candles.close) / candles.close[:-1]
     whole = np.flatnonzero(np.isfinite(known).all(axis=1))

@@ -2,9 +2,9 @@
 
 Each indicator has ``<name>_size(...)`` (floats of state) and ``<name>_step(state, at, ...)``,
 which reads and writes ``state[at:at + size]`` and returns NaN until it has seen enough candles.
-State starts as zeros. Windowed indicators add their window afresh, oldest first, so that they do
-not depend on where the history began; recursive ones forget their beginning (see
-``<name>_warmup``).
+State starts as zeros. Windowed indicators sum from fixed times on (``trading.windows``): they do
+not depend on where the history began, and a candle costs the same in a long window as in a short
+one. Recursive ones forget their beginning (see ``<name>_warmup``).
 
 Sources: RSI, ATR, ADX by J. Welles Wilder (1978); bands by John Bollinger (1992); MACD by Gerald
 Appel (1979).
@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 
 from trading.kernel import Buffer, kernel
+from trading.windows import moments_size, moments_step
 
 NAN = math.nan
 
@@ -47,74 +48,36 @@ def ema_step(state: Buffer, at: int, span: int, value: float) -> float:
     return state[at + 1]
 
 
+@kernel
 def sma_size(span: int) -> int:
-    """Floats of state: count, position of the oldest, the window."""
-    return 2 + span
+    """Floats of state: the window."""
+    return moments_size(span)
 
 
 @kernel
-def window_push(state: Buffer, at: int, span: int, value: float) -> bool:
-    """Put ``value`` into the window at ``at``; whether the window is full."""
-    oldest = int(state[at + 1])
-    state[at + 2 + oldest] = value
-    oldest += 1
-    if oldest == span:
-        oldest = 0
-    state[at + 1] = float(oldest)
-    state[at] += 1.0
-    return state[at] >= span
+def sma_step(state: Buffer, at: int, span: int, turn: int, value: float) -> float:
+    """Simple mean of the last ``span`` values; ``turn`` is the candle's open time in candle
+    lengths.
+    """
+    mean, _ = moments_step(state, at, span, turn, value)
+    return mean
 
 
 @kernel
-def window_mean(state: Buffer, at: int, span: int) -> float:
-    """Mean of a full window, added from the oldest value to the newest."""
-    total = 0.0
-    oldest = int(state[at + 1])
-    for i in range(oldest, span):
-        total += state[at + 2 + i]
-    for i in range(oldest):
-        total += state[at + 2 + i]
-    return total / span
-
-
-@kernel
-def window_variance(state: Buffer, at: int, span: int, mean: float) -> float:
-    """Population variance of a full window around its ``mean``."""
-    total = 0.0
-    oldest = int(state[at + 1])
-    for i in range(oldest, span):
-        distance = state[at + 2 + i] - mean
-        total += distance * distance
-    for i in range(oldest):
-        distance = state[at + 2 + i] - mean
-        total += distance * distance
-    return total / span
-
-
-@kernel
-def sma_step(state: Buffer, at: int, span: int, value: float) -> float:
-    """Simple mean of the last ``span`` values."""
-    if not window_push(state, at, span, value):
-        return NAN
-    return window_mean(state, at, span)
-
-
 def bollinger_size(span: int) -> int:
     """Floats of state: the window."""
-    return sma_size(span)
+    return moments_size(span)
 
 
 @kernel
 def bollinger_step(
-    state: Buffer, at: int, span: int, deviations: float, value: float
+    state: Buffer, at: int, span: int, deviations: float, turn: int, value: float
 ) -> tuple[float, float, float]:
     """Lower band, middle, upper band: the mean and ``deviations`` population deviations around
-    it.
+    it; ``turn`` is the candle's open time in candle lengths.
     """
-    if not window_push(state, at, span, value):
-        return NAN, NAN, NAN
-    middle = window_mean(state, at, span)
-    width = deviations * math.sqrt(window_variance(state, at, span, middle))
+    middle, variance = moments_step(state, at, span, turn, value)
+    width = deviations * math.sqrt(variance)
     return middle - width, middle, middle + width
 
 

@@ -285,6 +285,15 @@ class Position:
         """The best price since the entry (highest of a long, lowest of a short)."""
         return self._state[BEST]
 
+    @best_price.setter
+    def best_price(self, price: float) -> None:
+        self._state[BEST] = price
+
+    @property
+    def watched_prices(self) -> list[float]:
+        """Prices at which something is done that no order rests for."""
+        return [] if self.trailing_price is None else [self.trailing_price]
+
     @property
     def protective_price(self) -> float | None:
         """The stop that should rest at the exchange: the nearest of stop and emergency stop."""

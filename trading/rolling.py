@@ -1,8 +1,8 @@
 """Incremental measures of the last few candles: rate of change, rank, mean price by volume.
 
 They follow the rules of ``trading.indicators``: ``<name>_size(...)`` floats of zeroed state, one
-``<name>_step`` a closed candle, NaN until enough candles were seen. Windows are added afresh,
-oldest first, and a day's sums begin at 00:00 UTC, so no value depends on where the history began.
+``<name>_step`` a closed candle, NaN until enough candles were seen. Sums begin at fixed times,
+those of a day at 00:00 UTC, so no value depends on where the history began.
 
 Sources: bandwidth by John Bollinger (1992); volume-weighted average price by Stephen Berkowitz,
 Dennis Logue and Eugene Noser (1988).
@@ -13,10 +13,13 @@ from __future__ import annotations
 import math
 
 from trading.candles import DAY_MS
-from trading.indicators import window_mean, window_push
 from trading.kernel import Buffer, kernel
+from trading.windows import COUNT, OLDEST, moments_size, moments_step
 
 NAN = math.nan
+
+VALUES = 2
+"""A window of bare values: how many were seen, the place of the oldest, the values."""
 
 
 @kernel
@@ -25,25 +28,54 @@ def bollinger_width(lower: float, middle: float, upper: float) -> float:
     return (upper - lower) / middle
 
 
+@kernel
 def roc_size(span: int) -> int:
     """Floats of state: the window."""
-    return 2 + span
+    return VALUES + span
+
+
+@kernel
+def window_push(state: Buffer, at: int, span: int, value: float) -> bool:
+    """Put ``value`` into the window in the place of the oldest; whether the window is full."""
+    oldest = int(state[at + OLDEST])
+    state[at + VALUES + oldest] = value
+    oldest += 1
+    if oldest == span:
+        oldest = 0
+    state[at + OLDEST] = float(oldest)
+    state[at + COUNT] += 1.0
+    return state[at + COUNT] >= span
 
 
 @kernel
 def roc_step(state: Buffer, at: int, span: int, value: float) -> float:
     """Rate of change over ``span`` candles, a share: 0.01 is a rise of one percent."""
-    before = state[at + 2 + int(state[at + 1])]
-    full = state[at] >= span
+    before = state[at + VALUES + int(state[at + OLDEST])]
+    full = state[at + COUNT] >= span
     window_push(state, at, span, value)
     if not full:
         return NAN
     return (value - before) / before
 
 
+@kernel
 def rank_size(span: int) -> int:
-    """Floats of state: the window."""
-    return 2 + span
+    """Floats of state: the window in the order of time, then in the order of size."""
+    return VALUES + 2 * span
+
+
+@kernel
+def place_among(state: Buffer, first: int, count: int, value: float) -> int:
+    """How many of ``count`` ascending numbers from ``first`` on lie below ``value``."""
+    low = 0
+    high = count
+    while low < high:
+        middle = (low + high) // 2
+        if state[first + middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @kernel
@@ -51,13 +83,25 @@ def rank_step(state: Buffer, at: int, span: int, value: float) -> float:
     """Share of the last ``span`` values, ``value`` among them, that lie below ``value``.
 
     0.9 or more is the top decile: with 100 different values, the 10 largest. The median is 0.5.
+    Places are found by bisection; what lies between the value that leaves and the one that comes
+    moves on by one. No value may be NaN.
     """
+    known = min(int(state[at + COUNT]), span)
+    first = at + VALUES + span
+    gone = known
+    if known == span:
+        gone = place_among(state, first, known, state[at + VALUES + int(state[at + OLDEST])])
+    below = place_among(state, first, known, value)
+    if below > gone:
+        below -= 1
+        for i in range(first + gone, first + below):
+            state[i] = state[i + 1]
+    else:
+        for i in range(first + gone, first + below, -1):
+            state[i] = state[i - 1]
+    state[first + below] = value
     if not window_push(state, at, span, value):
         return NAN
-    below = 0.0
-    for i in range(span):
-        if state[at + 2 + i] < value:
-            below += 1.0
     return below / span
 
 
@@ -81,19 +125,20 @@ def day_vwap_step(state: Buffer, at: int, open_time: int, price: float, volume: 
     return NAN
 
 
+@kernel
 def vwap_size(span: int) -> int:
     """Floats of state: two windows."""
-    return 2 * (2 + span)
+    return 2 * moments_size(span)
 
 
 @kernel
-def vwap_step(state: Buffer, at: int, span: int, price: float, volume: float) -> float:
-    """Mean price by volume of the last ``span`` candles; NaN while nothing was traded in them."""
-    full = window_push(state, at, span, price * volume)
-    window_push(state, at + 2 + span, span, volume)
-    if not full:
-        return NAN
-    traded = window_mean(state, at + 2 + span, span)
+def vwap_step(state: Buffer, at: int, span: int, turn: int, price: float, volume: float) -> float:
+    """Mean price by volume of the last ``span`` candles; NaN while nothing was traded in them.
+
+    ``turn`` is the candle's open time in candle lengths.
+    """
+    spent, _ = moments_step(state, at, span, turn, price * volume)
+    traded, _ = moments_step(state, at + moments_size(span), span, turn, volume)
     if traded > 0.0:
-        return window_mean(state, at, span) / traded
+        return spent / traded
     return NAN

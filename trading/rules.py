@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trading.errors import ParameterError
 from trading.kernel import kernel
@@ -119,6 +119,15 @@ class ExitRules:
             or self.liquidation_guard
             or self.leverage > 1.0
         )
+
+    def at_leverage(self, leverage: int) -> ExitRules:
+        """The rules at the leverage that the account has at the exchange, where they depend on one:
+        it follows neither the strategy's wish nor the volatility.
+        """
+        rules = replace(self, target_volatility=0.0)
+        if leverage > 1 and (rules.leverage > 1.0 or rules.liquidation_guard > 0.0):
+            return replace(rules, leverage=float(leverage))
+        return rules
 
     def layout(
         self,

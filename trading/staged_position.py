@@ -28,6 +28,7 @@ from trading.stages import (
     LIFE_SIZE,
     QUANTITY,
     SECOND_SIZE,
+    WATCHED,
     apply_fill,
     begin_life,
     change_of,
@@ -133,6 +134,16 @@ class StagedPosition:
     def best_price(self) -> float:
         """The best price since the entry."""
         return self._life[BEST]
+
+    @best_price.setter
+    def best_price(self, price: float) -> None:
+        self._life[BEST] = price
+
+    @property
+    def watched_prices(self) -> list[float]:
+        """Prices at which something is done that no order rests for."""
+        levels = [level_of(self._life, self._layout, 0, code) for code in WATCHED]
+        return [level for level in levels if not math.isnan(level)]
 
     @property
     def stop_price(self) -> float | None:

@@ -92,6 +92,17 @@ FILL_WIDTH = 4
 MOST_FILLS = 12
 """Fills of one life after its entry: additions, steps, half close, returns and the close."""
 
+WATCHED = (
+    TRAILING_STOP,
+    PARTIAL_TAKE_PROFIT,
+    HALF_CLOSE,
+    RETURN_TO_FIRST,
+    RETURN_TO_INITIAL,
+    ADD_FIRST,
+    ADD_SECOND,
+)
+"""What is done by market orders: no order rests at the level, so that the price is watched."""
+
 DUST = 1e-9
 """Share of what was bought below which nothing is left."""
 

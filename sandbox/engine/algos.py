@@ -17,7 +17,12 @@ MAX_OPEN_ALGOS = 200
 
 
 def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
-    """Accept a conditional order, or raise its refusal. No margin is checked before it fires."""
+    """Accept a conditional order, or raise its refusal. No margin is checked before it fires.
+
+    In hedge mode ``closePosition`` cannot be sent with a BUY of LONG or a SELL of SHORT (page
+    New-Order of the USDⓈ-M documentation). It names no code: −2022 is what the exchange answers to
+    a closing order that has nothing to close (https://github.com/ccxt/ccxt/issues/8304).
+    """
     market = core.market(request.symbol)
     orders.require_position_side(account, request.position_side)
     if closes(request.side, request.position_side):

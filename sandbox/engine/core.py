@@ -77,10 +77,9 @@ class Core:
         ]
 
     def tell_order(self, order: Order, execution: str, fill: Fill | None = None) -> None:
-        """Record a change of ``order`` as it is now."""
-        self.events.append(
-            OrderChanged(order.account, self.now, execution, copy_order(order), fill)
-        )
+        """Record a change of ``order`` as it is now; once it has ended it stays as it is."""
+        shown = copy_order(order) if order.open else order
+        self.events.append(OrderChanged(order.account, self.now, execution, shown, fill))
 
     def tell_algo(self, algo: AlgoOrder) -> None:
         """Record a change of ``algo`` as it is now."""

@@ -10,7 +10,9 @@ from sandbox.engine.events import MarginCalled
 from sandbox.engine.model import Account, Order, Position
 from sandbox.numbers import ZERO, money
 
-# A margin call is told once the maintenance is this much of the margin; the exchange does not say.
+# A margin call is told once the maintenance is this much of the margin: a choice of the sandbox.
+# The exchange pushes it when a position's risk ratio is too high, but does not say at how much:
+# https://developers.binance.com/docs/derivatives/usds-margined-futures/user-data-streams/Event-Margin-Call
 CALLED_AT = Decimal("0.8")
 
 

@@ -50,9 +50,15 @@ def order_margin(account: Account, order: Order) -> Decimal:
     return opened * order.price / position.leverage
 
 
-def open_order_margin(account: Account) -> Decimal:
-    """Margin of all resting orders."""
-    return sum((order_margin(account, order) for order in account.open_orders.values()), ZERO)
+def open_order_margin(account: Account, position: Position | None = None) -> Decimal:
+    """Margin of all resting orders, or of those on one position."""
+    resting = [
+        order
+        for order in account.open_orders.values()
+        if position is None
+        or (order.symbol == position.symbol and order.position_side == position.side)
+    ]
+    return sum((order_margin(account, order) for order in resting), ZERO)
 
 
 def cross_profit(core: Core, account: Account) -> Decimal:

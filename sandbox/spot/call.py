@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -15,41 +14,25 @@ from sandbox.spot.core import SpotCore
 from sandbox.spot.exchange import SpotExchange
 from sandbox.spot.model import SpotAccount
 from sandbox.usdm.params import Params
+from sandbox.venue import BaseCall
 
 
 @dataclass(frozen=True, slots=True)
-class SpotCall:
-    """A call by ``key_account`` (set for every call with a key)."""
+class SpotCall(BaseCall[SpotExchange, SpotAccount]):
+    """A call of spot; ``repeated`` has all values of what was sent more than once."""
 
-    exchange: SpotExchange
-    params: Params
-    key_account: SpotAccount | None = None
-    repeated: Mapping[str, tuple[str, ...]] | None = None
+    repeated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, exchange: SpotExchange, request: Request, account: str) -> SpotCall:
         """The call of a request that may be made by ``account`` (empty without a key)."""
         caller = exchange.engine.core.accounts[account] if account else None
-        return cls(exchange, Params(request.values), caller, request.repeated or {})
-
-    @property
-    def account(self) -> SpotAccount:
-        """The caller's account."""
-        if self.key_account is None:
-            raise errors.BAD_KEY_FORMAT()
-        return self.key_account
+        return cls(exchange, Params(request.values), caller, request.repeated)
 
     @property
     def core(self) -> SpotCore:
         """The engine's state."""
         return self.exchange.engine.core
-
-    def feed(self, symbol: str) -> Feed:
-        """The feed of a symbol; −1121 when it is not listed."""
-        feed = self.exchange.feeds.get(symbol)
-        if feed is None:
-            raise errors.BAD_SYMBOL()
-        return feed
 
     def feeds(self) -> list[Feed]:
         """The feeds of ``symbol`` or ``symbols`` (a JSON list), or all."""
@@ -63,12 +46,7 @@ class SpotCall:
                 raise errors.BAD_VALUE("symbols") from error
         return list(self.exchange.feeds.values())
 
-    def one_or_all(self, view: Callable[[Feed], Any]) -> Any:
-        """An object for a given symbol, a list without one."""
-        shown = [view(feed) for feed in self.feeds()]
-        return shown[0] if self.params.text("symbol") else shown
-
     def many(self, name: str) -> list[str]:
         """A parameter that may be sent several times, or once with commas."""
-        values = (self.repeated or {}).get(name, ())
+        values = self.repeated.get(name) or (self.params.text(name) or "",)
         return [part for value in values for part in value.split(",") if part]

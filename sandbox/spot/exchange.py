@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from sandbox.access import Credentials
-from sandbox.calls import Request
 from sandbox.candles import Bar
-from sandbox.clock import Clock, LockstepClock, wall_ms
-from sandbox.faults import MESSAGES_USER, Fault, Faults, altered
-from sandbox.feed import Feed, Tick
-from sandbox.ledger import Ledger
-from sandbox.limits import Limits
+from sandbox.clock import wall_ms
+from sandbox.faults import MESSAGES_USER, Fault, altered
+from sandbox.feed import Tick
 from sandbox.numbers import money_text
 from sandbox.spot import views
 from sandbox.spot.engine import SpotEngine
@@ -29,7 +25,7 @@ from sandbox.spot.model import (
 )
 from sandbox.spot.streams import SpotHub
 from sandbox.usdm.listen_keys import ListenKeys
-from sandbox.usdm.streams import Hub
+from sandbox.venue import BaseExchange
 from sandbox.ws_api import Session
 
 # Told as `balanceUpdate`: what comes and goes without an order.
@@ -71,45 +67,18 @@ class UserStreams:
         return list(found)
 
 
-@dataclass(slots=True)
-class SpotExchange:
-    """One spot venue; every method that changes it is called from the event loop only."""
+@dataclass(slots=True, kw_only=True)
+class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
+    """The spot venue."""
 
-    engine: SpotEngine
-    feeds: Mapping[str, Feed]
-    credentials: Mapping[str, Credentials]
-    ledger: Ledger
-    clock: Clock
-    limits: Limits
-    hub: SpotHub
-    make_call: Callable[[Any, Request, str], Any]
     users: UserStreams = field(default_factory=UserStreams)
     listen_keys: ListenKeys = field(default_factory=lambda: ListenKeys(0))
-    faults: Faults = field(default_factory=Faults)
-    requests: int = 0
-    strict: bool = True
-    hubs: list[Hub] = field(default_factory=list)
-    changed: Callable[[], None] = field(default=lambda: None)
     held: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    background: set[asyncio.Task[None]] = field(default_factory=set)
-
-    @property
-    def now(self) -> int:
-        """Market time (ms)."""
-        return self.engine.core.now
-
-    def call(self, request: Request, account: str) -> Any:
-        """What a handler works on."""
-        return self.make_call(self, request, account)
 
     async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
         """Tell a step of the market: user events first, then market data."""
         await self.publish()
         return self.hub.send_step(time, closed, ticks, dict.fromkeys(self.feeds, 0))
-
-    async def flush(self) -> None:
-        """Wait until all market messages have left."""
-        await self.hub.flush_market()
 
     async def publish(self) -> None:
         """Record the engine's new events and send them to their users."""
@@ -126,11 +95,6 @@ class SpotExchange:
                 if message is not None:
                     await self._tell(event.account, message)
         self.changed()
-
-    def show_books(self, symbols: Iterable[str]) -> None:
-        """Let the books show what now rests in them."""
-        for symbol in symbols:
-            self.hub.rest(symbol, self.engine.resting(symbol), self.now)
 
     async def _tell(self, account: str, message: dict[str, Any]) -> None:
         if self.faults.shapes_messages:
@@ -173,11 +137,6 @@ class SpotExchange:
             self.hub.messages += 1
             await session.send({"subscriptionId": number, "event": message})
         self.hub.send_user(self.listen_keys.key_of(account), message)
-
-    def audience_changed(self) -> None:
-        """Let a clock in lockstep know whether anybody listens."""
-        if isinstance(self.clock, LockstepClock):
-            self.clock.set_audience(any(hub.market_audience for hub in self.hubs or [self.hub]))
 
 
 def user_message(event: SpotEvent) -> dict[str, Any] | None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.access import Credentials
-from sandbox.calls import Request
 from sandbox.candles import Bar
-from sandbox.clock import Clock, LockstepClock, wall_ms
+from sandbox.clock import LockstepClock, wall_ms
 from sandbox.engine.engine import Engine
 from sandbox.engine.events import (
     AccountChanged,
@@ -20,40 +18,19 @@ from sandbox.engine.events import (
     MarginCalled,
     OrderChanged,
 )
-from sandbox.faults import Faults
-from sandbox.feed import Feed, Tick
-from sandbox.ledger import Ledger
-from sandbox.limits import Limits
+from sandbox.feed import Tick
 from sandbox.usdm import old_orders, risk_views, views
 from sandbox.usdm.listen_keys import ListenKeys
 from sandbox.usdm.streams import Hub
+from sandbox.venue import BaseExchange
 
 
-@dataclass(slots=True)
-class Exchange:
-    """One futures venue; every method that changes it is called from the event loop only."""
+@dataclass(slots=True, kw_only=True)
+class Exchange(BaseExchange[Engine, Hub]):
+    """The futures venue."""
 
-    engine: Engine
-    feeds: Mapping[str, Feed]
-    credentials: Mapping[str, Credentials]
-    ledger: Ledger
-    clock: Clock
-    limits: Limits
-    hub: Hub
-    make_call: Callable[[Any, Request, str], Any]
     listen_keys: ListenKeys
-    faults: Faults = field(default_factory=Faults)
-    requests: int = 0
-    strict: bool = True
-    hubs: list[Hub] = field(default_factory=list)
-    changed: Callable[[], None] = field(default=lambda: None)
     countdowns: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
-    background: set[asyncio.Task[None]] = field(default_factory=set)
-
-    @property
-    def now(self) -> int:
-        """Market time (ms)."""
-        return self.engine.core.now
 
     async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
         """Tell a step of the market: user events first, then market data."""
@@ -62,22 +39,18 @@ class Exchange:
         rates = {symbol: m.funding_rate for symbol, m in self.engine.core.markets.items()}
         return self.hub.send_step(time, closed, ticks, rates)
 
-    async def flush(self) -> None:
-        """Wait until all market messages have left."""
-        await self.hub.flush_market()
-
     async def publish(self) -> None:
         """Record the engine's new events and send them to their users."""
         events = self.engine.take_events()
         if not events:
             return
         wall = wall_ms()
-        changed = {e.order.symbol: None for e in events if isinstance(e, OrderChanged)}
-        self.show_books(changed)
+        orders = [event for event in events if isinstance(event, OrderChanged)]
+        self.show_books({event.order.symbol: None for event in orders})
+        for order in filter(risk_views.is_liquidation, orders):
+            self.hub.liquidated(order.order.symbol, risk_views.force_order(order))
         for event in events:
             self.ledger.write(event, wall)
-            if isinstance(event, OrderChanged) and risk_views.is_liquidation(event):
-                self.hub.liquidated(event.order.symbol, risk_views.force_order(event))
             key = self.listen_keys.key_of(event.account)
             if key:
                 for message in user_messages(event):
@@ -85,11 +58,6 @@ class Exchange:
         self.changed()
         if isinstance(self.clock, LockstepClock):
             await self.hub.flush_user()
-
-    def show_books(self, symbols: Iterable[str]) -> None:
-        """Let the books show what now rests in them."""
-        for symbol in symbols:
-            self.hub.rest(symbol, self.engine.resting(symbol), self.now)
 
     def expire_listen_keys(self, *, force: bool = False) -> None:
         """Tell and forget the listen keys whose hour is over (or all of them)."""
@@ -116,15 +84,6 @@ class Exchange:
         task = asyncio.get_running_loop().create_task(self.publish())
         self.background.add(task)
         task.add_done_callback(self.background.discard)
-
-    def call(self, request: Request, account: str) -> Any:
-        """What a handler works on."""
-        return self.make_call(self, request, account)
-
-    def audience_changed(self) -> None:
-        """Let a clock in lockstep know whether anybody listens."""
-        if isinstance(self.clock, LockstepClock):
-            self.clock.set_audience(any(hub.market_audience for hub in self.hubs or [self.hub]))
 
 
 def user_messages(event: Event) -> list[dict[str, Any]]:

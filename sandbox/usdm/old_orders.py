@@ -1,4 +1,10 @@
-"""How a conditional order showed itself while it was an order like any other (until 2025-12-09)."""
+"""How a conditional order showed itself while it was an order like any other (until 2025-12-09).
+
+The order that a trigger sends keeps the id and names the stop in ``origType`` (an answer of the
+exchange stands in https://github.com/ccxt/ccxt/issues/8338). That the trigger itself is told as
+EXPIRED is from memory: the documentation lists the status and does not say so, and no recording of
+it was found.
+"""
 
 from __future__ import annotations
 

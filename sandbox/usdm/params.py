@@ -44,8 +44,8 @@ class Params:
 
     def need(self, name: str) -> str:
         """The value; −1102 when it is absent."""
-        value = self.text(name)
-        if value is None:
+        value = self._values.get(name)
+        if not value:
             raise errors.MISSING(name)
         return value
 
@@ -76,8 +76,8 @@ class Params:
 
     def amount(self, name: str) -> Decimal:
         """A decimal, 0 when it is absent; −1100 when it is not a plain number."""
-        value = self.text(name)
-        if value is None:
+        value = self._values.get(name)
+        if not value:
             return ZERO
         if not AMOUNT.match(value):
             raise errors.ILLEGAL(name, AMOUNT.pattern)
@@ -85,14 +85,16 @@ class Params:
 
     def flag(self, name: str) -> bool:
         """A true/false parameter, false when it is absent; −1130 for anything else."""
-        value = (self.text(name) or "false").lower()
-        if value not in ("true", "false"):
+        value = self._values.get(name)
+        if not value:
+            return False
+        if value.lower() not in ("true", "false"):
             raise errors.BAD_VALUE(name)
-        return value == "true"
+        return value.lower() == "true"
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         """One of ``allowed``; −1130 for anything else."""
-        value = self.text(name) or default
+        value = self._values.get(name) or default
         if value not in allowed:
             raise errors.BAD_VALUE(name)
         return value
@@ -144,15 +146,14 @@ def new_order(params: Params) -> NewOrder:
         raise errors.USE_ALGO()
     if kind not in ("LIMIT", "MARKET"):
         raise errors.BAD_TYPE()
-    side = _side(params)
-    params.symbol()
+    side, symbol = _side(params), params.symbol()
     params.need("quantity")
     if kind == "LIMIT":
         params.need("price")
     elif params.text("price") is not None:
         raise errors.NOT_REQUIRED("price")
     return NewOrder(
-        symbol=params.symbol(),
+        symbol=symbol,
         side=side,
         type=kind,
         quantity=params.amount("quantity"),

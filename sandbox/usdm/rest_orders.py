@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import orjson
 
 from sandbox import errors
 from sandbox.engine import algos, orders
+from sandbox.engine.core import copy_order
 from sandbox.engine.model import AlgoOrder, Order
 from sandbox.errors import ExchangeError
 from sandbox.numbers import ZERO
@@ -35,7 +35,7 @@ def place(call: Call, params: Params) -> dict[str, Any]:
     order = call.exchange.engine.place(call.account, new_order(params))
     if kind == "ACK" and order.status != "NEW":
         # An acknowledgement tells the order as it was accepted, before it traded.
-        order = copy.copy(order)
+        order = copy_order(order)
         order.status, order.filled, order.quote = "NEW", ZERO, ZERO
     return views.order_answer(order)
 

@@ -264,7 +264,7 @@ def position_risk(core: Core, account: Account, position: Position) -> Json:
     mark = core.markets[position.symbol].mark
     amount = position.amount
     isolated_margin = position.isolated_wallet + margin.unrealised(core, position)
-    initial = margin.initial(core, position)
+    initial, in_orders = margin.initial(core, position), margin.open_order_margin(account, position)
     return {
         "symbol": position.symbol,
         "positionSide": position.side,
@@ -278,10 +278,10 @@ def position_risk(core: Core, account: Account, position: Position) -> Json:
         "notional": money_text(amount * mark),
         "marginAsset": ASSET,
         "isolatedWallet": money_text(position.isolated_wallet),
-        "initialMargin": money_text(initial),
+        "initialMargin": money_text(initial + in_orders),
         "maintMargin": money_text(margin.maintenance(core, position)),
         "positionInitialMargin": money_text(initial),
-        "openOrderInitialMargin": "0",
+        "openOrderInitialMargin": money_text(in_orders),
         "adl": 1 if amount else 0,
         "bidNotional": "0",
         "askNotional": "0",
@@ -375,7 +375,7 @@ def _account_position(core: Core, account: Account, position: Position, version:
         maximum = core.markets[position.symbol].instrument.max_notional(position.leverage)
         shown |= {
             "positionInitialMargin": risk["positionInitialMargin"],
-            "openOrderInitialMargin": "0",
+            "openOrderInitialMargin": risk["openOrderInitialMargin"],
             "leverage": str(position.leverage),
             "isolated": position.isolated,
             "entryPrice": risk["entryPrice"],

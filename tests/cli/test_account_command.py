@@ -103,6 +103,27 @@ def test_what_the_seats_earn_is_what_the_account_gains(
     assert "rsi_bollinger  ETHUSDT" in printed
 
 
+def test_an_account_at_an_exchange_trades_on_its_grid(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    text = ACCOUNT.replace("slippage_bps = 1", 'profile = "exchange"\nleverage = 3')
+    text = text.replace("step = 0.001", "step = 0.001\ntick = 0.1")
+    text = text.replace('"ETHUSDT.parquet"', '"ETHUSDT.parquet"\nstep = 0.001\ntick = 0.01')
+    (folder / "account.toml").write_text(text)
+    out, made = folder / "out.json", folder / "trades.parquet"
+    options = ("--json", str(out), "--trades", str(made))
+    assert run(monkeypatch, str(folder / "account.toml"), *options) == 0
+    document = json.loads(out.read_text())
+    assert (document["profile"], document["leverage"]) == ("exchange", 3)
+    rows = [row for row in pq.read_table(made).to_pylist() if row["symbol"] == "ETHUSDT"]
+    assert len(rows) > 5
+    for row in rows:
+        assert row["entry_price"] == round(row["entry_price"], 2)
+        assert row["quantity"] == pytest.approx(round(row["quantity"], 3), abs=1e-12)
+    within = {row["exit_time"].second for row in rows}
+    assert within > {0}
+
+
 def test_the_ratios_of_an_account_equal_an_independent_library(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
@@ -129,7 +150,7 @@ def test_the_example_in_config_can_be_used() -> None:
     assert account.account_limits.max_correlation == 0.9
     asked = filters_of(account, file)["BTCUSDT"]
     assert (asked.step, asked.tick, asked.min_notional) == (0.001, 0.1, 100.0)
-    assert asked.brackets[0].rate == 0.025
+    assert asked.brackets[0].rate == 0.004
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,19 @@ def test_brackets_are_read_in_every_form_that_they_are_served_in(tmp_path: Path,
     assert read_brackets(file, "ETHUSDT") == brackets_of(TIERS)
 
 
-def test_the_bundled_instruments_have_one_bracket_without_a_cap():
-    (only,) = read_brackets(ROOT / "data_lake" / "sample" / "instruments.json", "BTCUSDT")
+def test_a_bracket_without_a_cap_has_no_end(tmp_path: Path):
+    row = {"notionalFloor": 0, "notionalCap": None, "maintMarginRatio": 0.025}
+    file = tmp_path / "brackets.json"
+    file.write_text(json.dumps({"symbol": "BTCUSDT", "brackets": [row | {"initialLeverage": 20}]}))
+    (only,) = read_brackets(file, "BTCUSDT")
     assert (only.cap, only.rate, only.cum) == (math.inf, 0.025, 0.0)
+
+
+def test_the_bundled_instruments_have_the_brackets_of_the_venue():
+    sample = ROOT / "data_lake" / "sample" / "instruments.json"
+    for symbol, count, last in (("BTCUSDT", 12, 421_481_450.0), ("FILUSDT", 9, 6_245_700.0)):
+        brackets = read_brackets(sample, symbol)
+        assert (len(brackets), brackets[-1].cum) == (count, last)
     assert margin_of(500.0, None, Path("BTCUSDT.parquet")).brackets == MAJOR
 
 

@@ -23,7 +23,7 @@ def test_the_list_has_every_strategy_with_its_summary(
 ) -> None:
     assert run(monkeypatch, "list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [*strategy_names(), "maker"]
+    assert [line.split()[0] for line in lines] == [*strategy_names(), "maker", "ensemble"]
     assert all(len(line.split()) > 3 for line in lines)
 
 

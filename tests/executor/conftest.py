@@ -13,7 +13,7 @@ from trading.strategies import registry
 @pytest.fixture
 def toys() -> Iterator[None]:
     """The strategies of `toy_strategies`, registered for one test."""
-    known = registry._strategies()
+    known = registry._others()
     known.update({made.name: made() for made in ALL})
     yield
     for made in ALL:

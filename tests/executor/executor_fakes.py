@@ -43,6 +43,7 @@ class FakeVenue:
     offset_ms = 0
 
     def __init__(self) -> None:
+        self.time = MINUTE
         self.price = Decimal(50_000)
         self.orders: dict[str, VenueOrder] = {}
         self.fills: list[VenueFill] = []
@@ -130,7 +131,7 @@ class FakeVenue:
             Decimal("0.5"),
             "USDT",
             ZERO,
-            MINUTE,
+            self.time,
             client_id,
         )
         self.fills.append(trade)
@@ -142,7 +143,7 @@ class FakeVenue:
                 if other.close_position and other.resting:
                     self.orders[other.client_id] = replace(other, status="EXPIRED")
         if not self.mute:
-            self.sink(OrderUpdate(order, trade, MINUTE))
+            self.sink(OrderUpdate(order, trade, self.time))
 
     async def query(self, symbol: str, client_id: str, *, conditional: bool) -> VenueOrder | None:
         del symbol, conditional

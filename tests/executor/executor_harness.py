@@ -63,12 +63,13 @@ def publish_entries(
     return publish(root, candidate, now=as_of).release_id
 
 
-def settings_text(url: str, *, lockstep: bool, extra: str = "") -> str:
+def settings_text(url: str, *, lockstep: bool, extra: str = "", leverage: int = 5) -> str:
     """Settings of a replay against a sandbox."""
     clock = f'[replay]\nclock_url = "{url}"\n' if lockstep else ""
     return (
         'mode = "replay"\naccount = "test"\n'
         f'[venue]\nrest_url = "{url}"\nws_url = "{url.replace("http", "ws")}"\n'
+        f"leverage = {leverage}\n"
         f'[paths]\npublished = "published"\nstate = "state"\n{clock}{extra}'
     )
 
@@ -87,6 +88,8 @@ class Bench:
         entries: Sequence[StrategyEntry] = (),
         python_path: Sequence[Path] = (),
         valid_for: timedelta = timedelta(days=3),
+        leverage: int = 5,
+        sandbox: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         published = folder / "published"
@@ -111,6 +114,7 @@ class Bench:
                 *("--key", KEYS["NOCTURNE_BINANCE_KEY"]),
                 *("--secret", KEYS["NOCTURNE_BINANCE_SECRET"]),
                 *("--ledger", str(self.exchange_ledger)),
+                *sandbox,
             ],
             stdout=subprocess.PIPE,
             text=True,
@@ -122,7 +126,8 @@ class Bench:
         found = re.match(r"listening on (http://\S+)", line)
         assert found, f"the sandbox said {line!r}"
         self.url = found[1]
-        self.settings.write_text(settings_text(self.url, lockstep=True, extra=extra))
+        text = settings_text(self.url, lockstep=True, extra=extra, leverage=leverage)
+        self.settings.write_text(text)
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start an executor and do not wait."""
@@ -151,10 +156,10 @@ class Bench:
         gaps = [min((t for t in starts if t > k), default=k) - k for k in self._killed_at]
         return int(max(gaps, default=0.0))
 
-    def finish(self) -> None:
+    def finish(self, deadline_s: float = DEADLINE_S) -> None:
         """Run an executor to the end of the replay."""
         process = self.start("--until-finished")
-        _, errors = process.communicate(timeout=DEADLINE_S)
+        _, errors = process.communicate(timeout=deadline_s)
         assert process.returncode == 0, errors
 
     def nocturne(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -201,7 +206,7 @@ class Bench:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the executor's ledger."""
-        return _rows(self.ledger, sql)
+        return ledger_rows(self.ledger, sql)
 
     def written(self) -> int:
         """Events in the executor's ledger; 0 while there is none."""
@@ -215,10 +220,11 @@ class Bench:
 
     def exchange_rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the sandbox's ledger."""
-        return _rows(self.exchange_ledger, sql)
+        return ledger_rows(self.exchange_ledger, sql)
 
 
-def _rows(path: Path, sql: str) -> list[dict[str, Any]]:
+def ledger_rows(path: Path, sql: str) -> list[dict[str, Any]]:
+    """Rows of a ledger, by their columns' names."""
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         database.row_factory = sqlite3.Row

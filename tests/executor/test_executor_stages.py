@@ -14,6 +14,7 @@ from executor.halts import Halt
 from executor.parts import Executor
 from executor.settings import Settings
 from executor.venues.errors import Rejected, Unknown
+from trading.candles import Candle
 from trading.staged_position import StagedPosition
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -342,3 +343,47 @@ async def test_the_liquidation_guard_rests_as_the_stop_at_the_accounts_leverage(
         await price(executor, venue, 42_600)
         assert executor.ctx.ledger.closed_positions()[0].exit_reason == "liquidation_guard"
         assert executor.ctx.book.slot("BTCUSDT").halted is None
+
+
+async def closed_candle(executor: Executor, number: int, *path: float) -> list[str | None]:
+    """Minute ``number`` closes; the reasons of what is over after it."""
+    candle = Candle(number * MINUTE, *path, 1.0)
+    executor.ctx.clock.observe(candle.open_time + MINUTE)
+    executor.monitor.on_candle("BTCUSDT", candle, "cause")
+    await settled(executor)
+    return [row.exit_reason for row in executor.ctx.ledger.closed_positions()]
+
+
+async def test_what_a_candle_has_won_does_not_trail_what_came_before_in_it(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor, "toy_trailing")
+        assert await closed_candle(executor, 1, 50_000, 50_000, 50_000, 50_000) == []
+        await price(executor, venue, 51_000, 50_900, 52_000, 51_900)
+        # The trailing stop of 51,480 was not there yet when the price was at 50,900.
+        assert await closed_candle(executor, 2, 51_000, 52_000, 50_900, 51_900) == []
+        assert await closed_candle(executor, 3, 51_900, 51_900, 51_400, 51_800) == ["trailing_stop"]
+
+
+async def test_a_candle_is_not_held_against_levels_that_came_to_be_within_it(
+    tmp_path: Path,
+) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor, "toy_trailing")
+        assert await closed_candle(executor, 1, 50_000, 50_000, 50_000, 50_000) == []
+        venue.time = 2 * MINUTE + 30_000
+        await price(executor, venue, 48_500)
+        assert staged(executor).stage == "first"
+        # The high of 52,400 came before the addition, which has moved the target to 51,712.50.
+        assert await closed_candle(executor, 2, 50_000, 52_400, 48_500, 48_600) == []
+        assert await closed_candle(executor, 3, 48_600, 51_800, 48_600, 51_750) == ["take_profit"]
+
+
+async def test_orders_are_counted_by_the_minute_of_market_time(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor)
+        assert executor.desk.orders_last_minute == 2  # entry and stop
+        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 60_001)
+        assert executor.desk.orders_last_minute == 0

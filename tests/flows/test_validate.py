@@ -6,23 +6,34 @@ import io
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.csv
 import pytest
 from candle_lake import MINUTE_MS, SAMPLE, minutes, ms, put_raw, table
 
-from flows.contracts.candles import validate_frame
 from flows.contracts.known import KnownOddity, ValidationSettings
 from flows.steps.candle_checks import judge
 from flows.steps.validate import describe, validate, validate_symbol
 from lake.store import Lake
 from lake.tables import CANDLES, QUARANTINE, RAW_CANDLES
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from flows.contracts.candles import SuiteResult
+
 START = datetime(2025, 5, 4, tzinfo=UTC)
 LATER = datetime(2025, 6, 1, tzinfo=UTC)
 LENIENT = ValidationSettings(max_bad_share=0.5)
+
+
+def suite_of(frame: pd.DataFrame) -> SuiteResult:
+    """The suite's verdict; importing it takes seconds, which every test process would spend."""
+    from flows.contracts.candles import validate_frame
+
+    return validate_frame(frame)
 
 
 def raw(columns: dict[str, list[Any]]) -> pa.Table:
@@ -260,7 +271,7 @@ def test_the_suite_itself_names_what_is_not_met() -> None:
     columns = minutes(START, 50)
     columns["high"][7] = columns["low"][7]
     columns["volume"][9] = -3.0
-    result = validate_frame(raw(columns).to_pandas())
+    result = suite_of(raw(columns).to_pandas())
     assert result.failed == (
         "expect_column_values_to_be_between volume (1 rows)",
         "expect_column_values_to_be_between over_high (1 rows)",
@@ -270,6 +281,6 @@ def test_the_suite_itself_names_what_is_not_met() -> None:
 
 def test_an_expectation_that_cannot_run_is_an_error_and_not_a_failure() -> None:
     frame = raw(minutes(START, 50)).to_pandas().drop(columns=["trades"])
-    result = validate_frame(frame)
+    result = suite_of(frame)
     assert result.errored == ("expect_column_values_to_be_between trades",)
     assert result.failed == ("expect_table_columns_to_match_set",)

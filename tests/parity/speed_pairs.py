@@ -88,9 +88,10 @@ def run_indicators(times, highs, lows, closes, volumes, states, out):
     for i in range(len(closes)):
         at = i * WIDTH
         out[at] = ema_step(states, 0, 50, closes[i])
-        out[at + 1] = sma_step(states, 100, 20, closes[i])
+        turn = times[i] // 60_000
+        out[at + 1] = sma_step(states, 100, 20, turn, closes[i])
         out[at + 2] = rsi_step(states, 200, 14, closes[i])
-        lower, middle, upper = bollinger_step(states, 300, 20, 2.0, closes[i])
+        lower, middle, upper = bollinger_step(states, 300, 20, 2.0, turn, closes[i])
         out[at + 3], out[at + 4], out[at + 5] = lower, middle, upper
         out[at + 6] = atr_step(states, 400, 14, highs[i], lows[i], closes[i])
         out[at + 7] = adx_step(states, 500, 14, highs[i], lows[i], closes[i])
@@ -98,12 +99,12 @@ def run_indicators(times, highs, lows, closes, volumes, states, out):
         out[at + 8], out[at + 9], out[at + 10] = line, signal, difference
         out[at + 11] = bollinger_width(lower, middle, upper)
         out[at + 12] = roc_step(states, 700, 10, closes[i])
-        out[at + 13] = rank_step(states, 800, 90, volumes[i])
+        out[at + 13] = rank_step(states, 800, 40, volumes[i])
         out[at + 14] = day_vwap_step(states, 900, times[i], closes[i], volumes[i])
-        out[at + 15] = vwap_step(states, 1000, 40, closes[i], volumes[i])
+        out[at + 15] = vwap_step(states, 1000, 30, turn, closes[i], volumes[i])
         distance = 2.0 * out[at + 6]
         turned = anchored_step(
-            states, 1100, 250, times[i], 60_000, distance, highs[i], lows[i], closes[i]
+            states, 1200, 250, times[i], 60_000, distance, highs[i], lows[i], closes[i]
         )
         out[at + 16] = float(turned)
 
@@ -164,7 +165,7 @@ def _kernels(candles: CandleColumns, compiled: bool) -> dict[str, np.ndarray]:
             return [0.0] * size
 
     values = zeros(WIDTH * len(candles))
-    indicators(times, *columns[1:], volumes, zeros(1200), values)
+    indicators(times, *columns[1:], volumes, zeros(1300), values)
     results = {"indicators": np.asarray(values)}
     for side in (1, -1):
         exits = zeros(2 * len(candles))

@@ -14,7 +14,13 @@ with warnings.catch_warnings():
     from binance import AsyncClient, BinanceSocketManager, DepthCacheManager
     from binance.exceptions import BinanceAPIException
     from binance.ws.constants import WSListenerState
-__all__ = ["AsyncClient", "BinanceAPIException", "BinanceSocketManager", "DepthCacheManager"]
+__all__ = [
+    "AsyncClient",
+    "BinanceAPIException",
+    "BinanceSocketManager",
+    "DepthCacheManager",
+    "WSListenerState",
+]
 
 
 @asynccontextmanager

@@ -9,7 +9,6 @@ from typing import Any
 from traders import opened_trader
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT"
-CLIENTS = ("ccxt", "python-binance", "sdk")
 Trade = tuple[str, str, float, float, float, str]
 # What the SDK calls otherwise than the exchange does.
 SDK_NAMES = {
@@ -250,9 +249,8 @@ class SdkTrader:
 
 
 Trader = CcxtTrader | BinanceTrader | SdkTrader
-
-
 KINDS = {"ccxt": CcxtTrader, "python-binance": BinanceTrader, "sdk": SdkTrader}
+CLIENTS = tuple(KINDS)
 
 
 def spot_trader(name: str, url: str) -> AbstractAsyncContextManager[Trader]:

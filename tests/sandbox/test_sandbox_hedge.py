@@ -18,11 +18,12 @@ from sandbox_helpers import START, RestClient, limit, market, rest_exchange, sto
 from sandbox.audit import audit_ledger, audit_tables
 from sandbox.engine import margin
 from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
+from sandbox.engine.model import Account, Income
 from sandbox.errors import ExchangeError
 from sandbox.instruments import BUILT_IN
 from sandbox.ledger import TABLES, Ledger
 from sandbox.server import SandboxServer
+from sandbox.usdm.views import account_view, position_risk
 
 D = Decimal
 BTC = "BTC/USDT:USDT"
@@ -116,6 +117,48 @@ def test_amended_reduce_only_order_never_turns_a_position(engine: Engine, accoun
     engine.amend(account, order, D("0.050"), D("101500.0"))
     engine.on_price("BTCUSDT", D("102000.0"))
     assert account.position("BTCUSDT").amount == 0
+
+
+def test_margin_that_orders_hold_is_told_of_the_side_they_are_on(
+    engine: Engine, hedged: Account
+) -> None:
+    engine.place(hedged, limit("BUY", "0.010", "99000.0", **LONG))
+    engine.place(hedged, limit("SELL", "0.020", "101000.0", **LONG))  # only closes: holds nothing
+    engine.place(hedged, limit("SELL", "0.010", "102000.0", **SHORT))
+    rows = [position_risk(engine.core, hedged, p) for p in hedged.positions_of("BTCUSDT")]
+    assert [row["openOrderInitialMargin"] for row in rows] == ["49.50000000", "51.00000000"]
+    assert [row["positionInitialMargin"] for row in rows] == ["100.00000000", "50.00000000"]
+    assert [row["initialMargin"] for row in rows] == ["149.50000000", "101.00000000"]
+    total = account_view(engine.core, hedged, 3)
+    assert total["totalOpenOrderInitialMargin"] == "100.50000000"
+    assert total["totalInitialMargin"] == "250.50000000"
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_isolated_sides_are_liquidated_by_themselves(
+    engine: Engine, account: Account, rising: bool
+) -> None:
+    engine.set_hedge_mode(account, hedge=True)
+    engine.set_margin_type(account, "BTCUSDT", isolated=True)
+    engine.set_leverage(account, "BTCUSDT", 50)
+    engine.place(account, market("BUY", "0.100", **LONG))
+    engine.place(account, market("SELL", "0.100", **SHORT))
+    long, short = account.positions_of("BTCUSDT")
+    low, high = (margin.liquidation_price(engine.core, account, p) for p in (long, short))
+    assert low < D(100_000) < high
+    struck, left = (short, long) if rising else (long, short)
+    kept = left.isolated_wallet
+    engine.on_price("BTCUSDT", (high + 1 if rising else low - 1).quantize(D("0.1")))
+    assert (struck.amount, struck.isolated_wallet) == (0, 0)
+    assert (abs(left.amount), left.isolated_wallet) == (D("0.100"), kept)
+
+
+def test_funding_is_paid_on_one_side_and_got_on_the_other(engine: Engine, hedged: Account) -> None:
+    before = hedged.wallet
+    engine.apply_funding("BTCUSDT", D("0.001"))
+    paid = [event.amount for event in engine.take_events() if isinstance(event, Income)]
+    assert paid == [D("-2.00000000"), D("1.00000000")]
+    assert hedged.wallet == before - 1
 
 
 def margin_left(account: Account, price: Decimal) -> Decimal:

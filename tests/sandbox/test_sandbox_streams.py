@@ -285,6 +285,47 @@ async def test_recorded_funding_is_paid_at_its_time(serving: Serving, tmp_path: 
         assert index["lastFundingRate"] == "0.00010000"
 
 
+async def test_the_path_of_a_minute_stops_at_prices_that_a_stepper_waits_for(
+    serving: Serving,
+) -> None:
+    async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
+        client = Stepper(session, server.url)
+        await client.connect("btcusdt@kline_1m", "btcusdt@aggTrade")
+        entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}
+        time = (await client.step())[-1]["E"]
+        await client.rest.signed("POST", "/fapi/v1/order", **entry)
+        waited = {"BTCUSDT": [99_950.04, 100_049.96], "ETHUSDT": [2_499]}
+        await client.clock.send_json({"time": time, "watch": waited})
+        prices = []
+        while time < START + 2 * MINUTE:
+            messages = await client.step()
+            prices += [float(m["p"]) for m in messages if m["e"] == "aggTrade"]
+            time = messages[-1]["E"]
+            await client.clock.send_json({"time": time, "watch": waited})
+        down, up = [99_950.0, 99_900.0], [99_950.1, 100_050.0, 100_100.0]
+        assert prices == [*down, *up, 100_049.9, 100_000.0]
+
+
+async def test_an_acknowledgement_that_makes_no_sense_is_none(serving: Serving) -> None:
+    async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
+        client = Stepper(session, server.url)
+        await client.connect("btcusdt@kline_1m")
+        time = (await client.step())[-1]["E"]
+        senseless = [
+            "",
+            "soon",
+            "[]",
+            "null",
+            '{"watch": {}}',
+            '{"time": 1, "watch": {"X": ["a"]}}',
+        ]
+        for text in senseless:
+            await client.clock.send_str(text)
+        await client.acknowledge(time)
+        assert (await client.step())[-1]["E"] == time + MINUTE
+        assert server.replay.now == time + MINUTE
+
+
 async def test_countdown_cancels_orders_unless_it_is_renewed(serving: Serving) -> None:
     async with serving() as server, aiohttp.ClientSession() as session:
         rest = RestClient(session, server.url)

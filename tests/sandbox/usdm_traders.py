@@ -10,7 +10,6 @@ from binance_sdks import batch_order
 from traders import opened_trader
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT:USDT"
-CLIENTS = ("ccxt", "python-binance", "sdk")
 Trade = tuple[str, str, float, float, float]
 
 
@@ -303,9 +302,8 @@ class SdkTrader:
 
 
 Trader = CcxtTrader | BinanceTrader | SdkTrader
-
-
 KINDS = {"ccxt": CcxtTrader, "python-binance": BinanceTrader, "sdk": SdkTrader}
+CLIENTS = tuple(KINDS)
 
 
 def usdm_trader(name: str, url: str) -> AbstractAsyncContextManager[Trader]:

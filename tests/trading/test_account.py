@@ -10,11 +10,11 @@ import pytest
 
 from executor.ports import Instrument
 from trading.candles import DAY_MS, CandleColumns
-from trading.errors import DataError
+from trading.errors import DataError, ParameterError
 from trading.liquidation import MAJOR, bracket_at, brackets_of, liquidation_price
 from trading.rules import ExitRules
 from trading.simulation import Costs, backtest
-from trading.simulation.account import Filters, Limits, Seat, simulate_account
+from trading.simulation.account import Exchange, Filters, Limits, Seat, simulate_account
 from trading.strategies.rsi_bollinger import RsiBollinger
 
 COSTS = Costs(5, 1)
@@ -199,3 +199,57 @@ def test_the_liquidation_price_leaves_exactly_the_maintenance_margin():
 def test_symbols_without_candles_are_refused(bitcoin):
     with pytest.raises(DataError, match="there are no candles of ETHUSDT"):
         simulate_account([seat("fixed", "ETHUSDT")], {"BTCUSDT": bitcoin}, 1_000, COSTS)
+
+
+GRID = {"BTCUSDT": Filters(step=0.001, tick=0.1)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"costs": Costs(5, 1)}, "leave slippage_bps, impact and maker_fee_bps out"),
+        ({"costs": Costs(5, 0, 2)}, "leave slippage_bps, impact and maker_fee_bps out"),
+        ({"limits": Limits(impact=0.1)}, "leave slippage_bps, impact and maker_fee_bps out"),
+        ({"filters": {"BTCUSDT": Filters(tick=0.1)}}, "needs its tick and step"),
+        ({"filters": {"BTCUSDT": Filters(step=0.1)}}, "needs its tick and step"),
+    ],
+)
+def test_an_exchange_has_no_other_costs_and_needs_its_grid(changes, why):
+    with pytest.raises(ParameterError, match=why):
+        run_always(FALL, profile=Exchange(), **({"filters": GRID} | changes))
+
+
+def test_an_exchange_lives_through_minutes_without_a_gap(bitcoin):
+    hours = {"BTCUSDT": bitcoin.higher(3_600_000)}
+    one = Seat(Always(), "BTCUSDT", EAGER | {"signal_tf": "1h"})
+    with pytest.raises(DataError, match="1m candles without a gap"):
+        simulate_account([one], hours, 10_000, Costs(5), OPEN, filters=GRID, profile=Exchange())
+    kept = np.delete(np.arange(500), 300)
+    gapped = CandleColumns.of(
+        *(getattr(bitcoin, name)[kept] for name in ("open_time", "open", "high", "low", "close"))
+    )
+    with pytest.raises(DataError, match="1m candles without a gap"):
+        run_on(gapped)
+
+
+def run_on(candles, **options):
+    one = seat("fixed")
+    return simulate_account(
+        [one],
+        {"BTCUSDT": candles},
+        10_000,
+        Costs(5),
+        OPEN,
+        filters=GRID,
+        profile=Exchange(),
+        **options,
+    )
+
+
+def test_candles_before_the_start_only_warm_the_indicators(bitcoin):
+    whole = run_on(bitcoin)
+    middle = int(whole.entry_time[len(whole) // 2])
+    late = run_on(bitcoin, trade_from_ms=middle - 60_000)
+    assert len(late) >= 20
+    assert late.entry_time.tolist() == whole.entry_time[-len(late) :].tolist()
+    assert late.entry_time[0] == middle

@@ -33,48 +33,49 @@ from trading.indicators import (
 
 pytestmark = pytest.mark.talib
 
-# Name: state size, warm-up in candles, step(state, high, low, close), TA-Lib(high, low, close).
+# Name: state size, warm-up in candles, step(state, turn, high, low, close), and TA-Lib's function
+# of (high, low, close).
 INDICATORS: dict[str, tuple[int, int, Callable, Callable]] = {
     "sma": (
         sma_size(20),
         20,
-        lambda s, _h, _l, c: sma_step(s, 0, 20, c),
+        lambda s, t, _h, _l, c: sma_step(s, 0, 20, t, c),
         lambda _h, _l, c: talib.SMA(c, 20),
     ),
     "ema": (
         ema_size(),
         ema_warmup(50),
-        lambda s, _h, _l, c: ema_step(s, 0, 50, c),
+        lambda s, _t, _h, _l, c: ema_step(s, 0, 50, c),
         lambda _h, _l, c: talib.EMA(c, 50),
     ),
     "rsi": (
         rsi_size(),
         wilder_warmup(14),
-        lambda s, _h, _l, c: rsi_step(s, 0, 14, c),
+        lambda s, _t, _h, _l, c: rsi_step(s, 0, 14, c),
         lambda _h, _l, c: talib.RSI(c, 14),
     ),
     "bollinger": (
         bollinger_size(20),
         20,
-        lambda s, _h, _l, c: bollinger_step(s, 0, 20, 2.0, c)[::-1],
+        lambda s, t, _h, _l, c: bollinger_step(s, 0, 20, 2.0, t, c)[::-1],
         lambda _h, _l, c: talib.BBANDS(c, 20, 2.0, 2.0),
     ),
     "atr": (
         atr_size(),
         wilder_warmup(14),
-        lambda s, high, low, c: atr_step(s, 0, 14, high, low, c),
+        lambda s, _t, high, low, c: atr_step(s, 0, 14, high, low, c),
         lambda high, low, c: talib.ATR(high, low, c, 14),
     ),
     "adx": (
         adx_size(),
         adx_warmup(14),
-        lambda s, high, low, c: adx_step(s, 0, 14, high, low, c),
+        lambda s, _t, high, low, c: adx_step(s, 0, 14, high, low, c),
         lambda high, low, c: talib.ADX(high, low, c, 14),
     ),
     "macd": (
         macd_size(),
         macd_warmup(26, 9),
-        lambda s, _h, _l, c: macd_step(s, 0, 12, 26, 9, c),
+        lambda s, _t, _h, _l, c: macd_step(s, 0, 12, 26, 9, c),
         lambda _h, _l, c: talib.MACD(c, 12, 26, 9),
     ),
 }
@@ -84,7 +85,8 @@ def run(name: str, candles: CandleColumns) -> np.ndarray:
     """Values of one indicator: a row for each candle."""
     size, _, step, _ = INDICATORS[name]
     state = [0.0] * size
-    columns = (candles.high.tolist(), candles.low.tolist(), candles.close.tolist())
+    turns = (candles.open_time // candles.interval_ms).tolist()
+    columns = (turns, candles.high.tolist(), candles.low.tolist(), candles.close.tolist())
     values = [step(state, *row) for row in zip(*columns, strict=True)]
     return np.array(values, dtype=float).reshape(len(candles), -1)
 

@@ -119,15 +119,24 @@ print(state[ATR_NOW], sum(stats.cache_hits.values()), sum(stats.cache_misses.val
 
 def average_range(packages: Path, cache: Path) -> list[float]:
     """Range, cache hits and misses of a fresh process that uses the ``trading`` of ``packages``."""
-    ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(cache)],
-        cwd=packages,
-        env=os.environ | {"PYTHONPATH": str(packages)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [float(word) for word in ran.stdout.split()]
+    return of_processes(1, packages, cache)[0]
+
+
+def of_processes(count: int, packages: Path, cache: Path) -> list[list[float]]:
+    """Range, hits and misses of each of ``count`` processes that start together, sorted."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(cache)],
+            cwd=packages,
+            env=os.environ | {"PYTHONPATH": str(packages)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * count
+    return sorted([float(word) for word in text.split()] for text in said)
 
 
 @pytest.mark.slow
@@ -141,6 +150,12 @@ def test_a_second_process_loads_compiled_code_and_an_edited_callee_is_compiled_a
     assert "reach = high - low\n" in text
     callee.write_text(text.replace("reach = high - low\n", "reach = high - low + 1.0\n"))
     assert average_range(packages, cache) == [4.0, 0.0, 1.0]
+
+
+@pytest.mark.slow
+def test_of_processes_that_start_together_one_compiles_and_the_others_load(tmp_path):
+    compiles, loads = [3.0, 0.0, 1.0], [3.0, 1.0, 0.0]
+    assert of_processes(3, SOURCE.parent, tmp_path) == [compiles, loads, loads]
 
 
 def test_a_cache_folder_that_cannot_be_written_is_done_without(tmp_path):

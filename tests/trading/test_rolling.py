@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import talib
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trading.candles import DAY_MS, CandleColumns
 from trading.indicators import bollinger_size, bollinger_step, sma_size, sma_step
@@ -25,6 +27,10 @@ from trading.rolling import (
 Row = tuple[int, float, float, float, float]
 
 
+def turn(row: Row) -> int:
+    return row[0] // 60_000
+
+
 def typical(row: Row) -> float:
     return (row[1] + row[2] + row[3]) / 3.0
 
@@ -35,11 +41,11 @@ MEASURES: dict[str, tuple[int, int, Callable[[list[float], Row], float]]] = {
     "width": (
         bollinger_size(20),
         20,
-        lambda s, r: bollinger_width(*bollinger_step(s, 0, 20, 2.0, r[3])),
+        lambda s, r: bollinger_width(*bollinger_step(s, 0, 20, 2.0, turn(r), r[3])),
     ),
     "rank": (rank_size(100), 100, lambda s, r: rank_step(s, 0, 100, r[4])),
-    "mean volume": (sma_size(20), 20, lambda s, r: sma_step(s, 0, 20, r[4])),
-    "vwap": (vwap_size(30), 30, lambda s, r: vwap_step(s, 0, 30, typical(r), r[4])),
+    "mean volume": (sma_size(20), 20, lambda s, r: sma_step(s, 0, 20, turn(r), r[4])),
+    "vwap": (vwap_size(30), 30, lambda s, r: vwap_step(s, 0, 30, turn(r), typical(r), r[4])),
     "day vwap": (
         day_vwap_size(),
         1_440,
@@ -117,10 +123,22 @@ def test_equal_values_are_not_below_one_another():
     assert [rank_step(state, 0, 4, 7.0) for _ in range(5)][3:] == [0.0, 0.0]
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 9), st.lists(st.sampled_from([-1.5, -0.0, 0.0, 1.0, 1.5, 2.0, 7.0])))
+def test_a_rank_counts_what_lies_below_in_the_window(span, values):
+    state = [0.0] * rank_size(span)
+    for i, value in enumerate(values):
+        rank, window = rank_step(state, 0, span, value), values[max(0, i + 1 - span) : i + 1]
+        if len(window) < span:
+            assert np.isnan(rank)
+        else:
+            assert rank == sum(other < value for other in window) / span
+
+
 def test_a_mean_price_is_unknown_while_nothing_is_traded():
     day, window = [0.0] * day_vwap_size(), [0.0] * vwap_size(2)
     assert np.isnan(day_vwap_step(day, 0, 0, 10.0, 0.0))
     assert day_vwap_step(day, 0, 60_000, 12.0, 3.0) == 12.0
     assert np.isnan(day_vwap_step(day, 0, DAY_MS, 13.0, 0.0))
-    assert np.isnan([vwap_step(window, 0, 2, 10.0, 0.0) for _ in range(3)]).all()
-    assert vwap_step(window, 0, 2, 14.0, 5.0) == 14.0
+    assert np.isnan([vwap_step(window, 0, 2, t, 10.0, 0.0) for t in range(3)]).all()
+    assert vwap_step(window, 0, 2, 3, 14.0, 5.0) == 14.0

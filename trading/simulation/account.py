@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy import str_
 
-from trading.candles import DAY_MS, CandleColumns, Floats, Integers
+from trading import stepping
+from trading.candles import DAY_MS, MINUTE_MS, CandleColumns, Floats, Integers
 from trading.correlation import daily_correlations
 from trading.errors import DataError, ParameterError
 from trading.ict import merge
@@ -19,7 +20,7 @@ from trading.position import REASONS
 from trading.rows import Rows
 from trading.rules import R_GAP, R_TICKS, RULES_SIZE
 from trading.setup import Setup
-from trading.simulation import kernels, sharing
+from trading.simulation import exchange, kernels, sharing
 from trading.simulation.kernels import Speed
 from trading.simulation.plan import rules_of
 from trading.simulation.results import Costs
@@ -96,6 +97,53 @@ class Filters:
             return 0.0
         return float(round(1.0 / self.tick)) if self.tick < 1.0 else 1.0 / self.tick
 
+    def grid(self, symbol: str, costs: Costs) -> tuple[float, float, float]:
+        """Ticks and steps a unit and the fee, as the profile `exchange` reads them.
+
+        `ParameterError` without a tick or a step.
+        """
+        if not (self.tick > 0.0 and self.step > 0.0):
+            raise ParameterError(
+                f"{symbol}: the profile exchange needs its tick and step; give both in its filters"
+            )
+        steps = float(round(1.0 / self.step)) if self.step < 1.0 else 1.0 / self.step
+        return self.ticks, steps, costs.fee_bps / 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The fill profile `exchange`: what the executor would trade at the sandbox exchange.
+
+    ``leverage`` is that of the account there. Candles are 1m without a gap, and every symbol has a
+    tick and a step. All fills pay the taker's fee; the spread of a tick stands for slippage. A
+    position that is open at the end is no trade.
+    """
+
+    leverage: int = 5
+
+    def check(self, costs: Costs, limits: Limits) -> None:
+        """`ParameterError` for costs that no order has there."""
+        maker = costs.fee_bps if costs.maker_fee_bps is None else costs.maker_fee_bps
+        if costs.slippage_bps or limits.impact or maker != costs.fee_bps:
+            raise ParameterError(
+                "the profile exchange trades at the quotes of the exchange and pays one fee; leave"
+                " slippage_bps, impact and maker_fee_bps out"
+            )
+
+
+@dataclass(frozen=True)
+class Deals:
+    """Fills in order of their time (ms), in columns; ``quantity`` is above 0 into the position.
+
+    ``seat`` is the position in the seats given; ``reason`` is empty for an entry.
+    """
+
+    seat: Integers
+    time: Integers
+    reason: npt.NDArray[str_]
+    quantity: Floats
+    price: Floats
+
 
 @dataclass(frozen=True)
 class AccountResult:
@@ -103,7 +151,8 @@ class AccountResult:
 
     ``seat`` is the position in the seats given; ``profit`` is in quote currency, after fees and
     funding. ``equity`` is that at the close of each of ``moments`` (opens of candles, ms).
-    ``refused`` counts the entries that were not allowed, by reason.
+    ``refused`` counts the entries that were not allowed, by reason. With the profile `exchange` the
+    times of trades are those of their fills, and ``deals`` has the fills.
     """
 
     seat: Integers
@@ -121,6 +170,7 @@ class AccountResult:
     funding_paid: float
     ambiguous_candles: int
     refused: Mapping[str, int]
+    deals: Deals | None = None
 
     def __len__(self) -> int:
         return len(self.seat)
@@ -135,6 +185,8 @@ def simulate_account(
     *,
     filters: Mapping[str, Filters] | None = None,
     funding: Mapping[str, Mapping[int, float]] | None = None,
+    profile: Exchange | None = None,
+    trade_from_ms: int | None = None,
     compiled: bool = True,
 ) -> AccountResult:
     """Trade ``seats`` on one account that begins with ``balance`` (quote currency).
@@ -143,11 +195,19 @@ def simulate_account(
     the best of a moment and symbol is taken (see :mod:`trading.ict.merge`). Stops that the
     open jumped over fill at the open. ``funding`` has rates by symbol and time (ms): longs pay a
     positive rate at the open of the first candle at that time. One seat owns a symbol until flat.
+    Candles before ``trade_from_ms`` only warm the indicators. With a ``profile`` the fills are
+    those of the executor at the sandbox exchange, which see.
     `DataError` when a seat's symbol has no candles or intervals differ.
     """
-    market = _Market(seats, candles, funding or {})
-    speed = kernels.speed(compiled)
+    rates = funding or {}
+    if profile is not None:
+        rates = {s: {t - t % MINUTE_MS: r for t, r in known.items()} for s, known in rates.items()}
+    market = _Market(seats, candles, rates)
     allowed = limits or Limits()
+    if profile is not None:
+        profile.check(costs, allowed)
+        market.check_minutes()
+    speed = kernels.speed(compiled)
     if balance <= 0.0:
         raise ParameterError(f"balance = {balance:g} is not positive; give what the account holds")
     count, room = len(seats), market.size
@@ -175,27 +235,54 @@ def simulate_account(
         speed.floats(sharing.TRADE_FLOATS * room),
         speed.floats(len(market.moments)),
     )
-    trades = speed.kernel(sharing.share_account)(
+    asked = filters or {}
+    data = (
         market.rows(speed),
         market.board(speed, correlated=allowed.max_correlation < 1.0),
-        _seats(seats, market, costs, filters or {}, speed),
+        _seats(seats, market, costs, asked, speed, profile, trade_from_ms),
         account,
         journal,
     )
-    return _result(market, int(trades), journal, account)
+    if profile is None:
+        trades = speed.kernel(sharing.share_account)(*data)
+        return _result(market, int(trades), journal, account)
+    grids = [asked.get(seat.symbol, Filters()).grid(seat.symbol, costs) for seat in seats]
+    desk = exchange.Desk(
+        speed.buffer([number for grid in grids for number in grid]),
+        speed.floats(count),
+        speed.integers(count),
+        stepping.Deals(
+            speed.room(stepping.DEAL_WIDTH * (MOST_FILLS + 1) * room), speed.integers(1)
+        ),
+    )
+    trades = speed.kernel(exchange.trade_at_exchange)(*data, desk)
+    return _result(market, int(trades), journal, account, _deals(desk))
+
+
+def _deals(desk: exchange.Desk) -> Deals:
+    """The fills of a run at an exchange."""
+    made = np.asarray(desk.deals.parts[: stepping.DEAL_WIDTH * int(desk.deals.made[0])])
+    seat, time, code, quantity, price = made.reshape(-1, stepping.DEAL_WIDTH).T
+    reason = np.array(REASONS)[code.astype(np.int64)]
+    return Deals(seat.astype(np.int64), time.astype(np.int64), reason, quantity, price)
 
 
 def _result(
-    market: _Market, count: int, journal: sharing.Journal, account: sharing.Account
+    market: _Market,
+    count: int,
+    journal: sharing.Journal,
+    account: sharing.Account,
+    deals: Deals | None = None,
 ) -> AccountResult:
+    """What a run has written; with ``deals`` its times are those of fills (ms), else moments."""
     whole = np.asarray(journal.whole[: sharing.TRADE_INTS * count], dtype=np.int64)
     parts = np.asarray(journal.parts[: sharing.TRADE_FLOATS * count], dtype=np.float64)
     seat, entered, left, code, side = whole.reshape(-1, sharing.TRADE_INTS).T
     entry, closed, quantity, profit = parts.reshape(-1, sharing.TRADE_FLOATS).T
     return AccountResult(
         seat=seat,
-        entry_time=market.moments[entered],
-        exit_time=market.moments[left],
+        entry_time=market.moments[entered] if deals is None else entered,
+        exit_time=market.moments[left] if deals is None else left,
         side=side,
         entry_price=entry,
         exit_price=closed,
@@ -208,6 +295,7 @@ def _result(
         funding_paid=float(account.money[sharing.FUNDING]),
         ambiguous_candles=int(account.money[sharing.AMBIGUOUS_CANDLES]),
         refused={name: int(n) for name, n in zip(REFUSALS, account.refused, strict=True)},
+        deals=deals,
     )
 
 
@@ -247,6 +335,15 @@ class _Market:
                     self.funding[int(self.firsts[number]) + at] += rate
         self.candles = dict(zip(self.symbols, chosen, strict=True))
 
+    def check_minutes(self) -> None:
+        """`DataError` unless these are minutes without a gap, as an exchange lives through them."""
+        for symbol, columns in self.candles.items():
+            if self.base_ms != MINUTE_MS or (np.diff(columns.open_time) != MINUTE_MS).any():
+                raise DataError(
+                    f"{symbol}: the profile exchange trades 1m candles without a gap; give such"
+                    " candles, or leave the profile out"
+                )
+
     def rows(self, speed: Speed) -> Rows:
         """The candles as the kernels read them."""
         return Rows(speed.whole(self.times), *(speed.buffer(column) for column in self.columns))
@@ -275,6 +372,8 @@ def _seats(
     costs: Costs,
     filters: Mapping[str, Filters],
     speed: Speed,
+    profile: Exchange | None,
+    trade_from_ms: int | None,
 ) -> sharing.Seats:
     """Rules, instrument data and decisions of each seat, end to end."""
     rules = np.zeros((len(seats), RULES_SIZE))
@@ -285,15 +384,23 @@ def _seats(
         columns = market.candles[seat.symbol]
         setup = Setup.of(seat.strategy, seat.params, columns.interval_ms)
         asked = filters.get(seat.symbol, Filters())
-        # Quantities here are those of the venue, so that notionals are in quote currency already.
-        own = replace(costs, margin=Margin(1.0, asked.brackets))
-        rules[s] = rules_of(seat.strategy.exit_rules(setup.params), seat.strategy, own)
-        rules[s, R_GAP] = 1.0
-        rules[s, R_TICKS] = asked.ticks
+        own_rules = seat.strategy.exit_rules(setup.params)
+        if profile is None:
+            # Quantities here are those of the venue: notionals are in quote currency already.
+            own = replace(costs, margin=Margin(1.0, asked.brackets))
+            rules[s] = rules_of(own_rules, seat.strategy, own)
+            rules[s, R_GAP] = 1.0
+            rules[s, R_TICKS] = asked.ticks
+        else:
+            # As the executor guards: levels off the grid, the maintenance of the rules; fees and
+            # spread are the exchange's.
+            rules[s] = own_rules.at_leverage(profile.leverage).layout(side=seat.strategy.side)
         sizing = seat.strategy.sizing(setup.params)
         data += [asked.step, asked.min_notional, sizing.share, sizing.risk]
         stream = decide(seat.strategy, columns, seat.params, compiled=speed.compiled)
         first = int(market.firsts[market.symbol_of[s]])
+        if trade_from_ms is not None:
+            stream[columns.open_time < trade_from_ms, ACTION] = HOLD
         words[:, s, first : first + len(columns)] = stream[:, WORDS].T
         confidence[s, first : first + len(columns)] = stream[:, CONFIDENCE]
         # A decision that names no side is one of the strategy's own.

@@ -12,16 +12,15 @@ from typing import ClassVar
 
 from trading.candles import DAY_MS
 from trading.kernel import Buffer, apart, kernel
+from trading.rows import Bar
 from trading.sizing import Sizing
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
 from trading.strategies.saying import say
 from trading.surge.layout import (
-    BAND_SPAN,
     DAILY_RISE,
     DAILY_SINCE,
     HOUR_MS,
     LONG,
-    LONG_SPAN,
     M1_NEEDED,
     M3_BITS,
     M3_MS,
@@ -29,24 +28,18 @@ from trading.surge.layout import (
     M15_BITS,
     M15_MS,
     M15_NEEDED,
-    MIDDLE_SPAN,
     PARAMETERS,
     QUICK,
-    QUICK_SPAN,
     SCAN,
     SCAN_BITS,
-    SCAN_CANDLES,
-    SCAN_NORM,
     SCAN_TOLD,
     SETS,
     SHORT,
-    SHORT_SPAN,
     SIGNAL_MS,
     TECHNICAL_EXIT,
     TIMEFRAMES,
     TOLD,
     WARM_BITS,
-    WINDOWS,
     scan_size,
     set_size,
 )
@@ -54,7 +47,6 @@ from trading.surge.money import MONEY, MoneyPlan
 from trading.surge.scan import KNOWN, scan_step
 from trading.surge.sets import follow, grown, m1_told, m3_told, m15_told
 from trading.surge.telling import Sentence
-from trading.surge.windows import VALUES
 
 ENTERED = 1
 HELD = 2
@@ -62,19 +54,6 @@ LEFT = 3
 
 SCANNED = 4  # conditions of the scan
 M3_ALL = 5  # conditions of the 3m set; the bit after them says that its filter lets pass
-
-
-@kernel
-def set_floats(par: Buffer) -> int:
-    """Floats of state of one timeframe."""
-    spans = par[SHORT_SPAN] + par[QUICK_SPAN] + par[MIDDLE_SPAN] + par[LONG_SPAN] + par[BAND_SPAN]
-    return WINDOWS + 5 * VALUES + 3 * int(spans)
-
-
-@kernel
-def scan_floats(par: Buffer) -> int:
-    """Floats of state of the scan."""
-    return 1 + 4 * int(par[SCAN_CANDLES] + par[SCAN_NORM])
 
 
 @kernel
@@ -133,40 +112,29 @@ def decide_surge(
 
 
 @kernel
-def surge_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,  # noqa: ARG001 - every step has the same arguments
-    close: float,
-    volume: float,
-) -> None:
+def surge_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Take in one closed candle of any timeframe; judge it if it is one of ``signal_tf``.
 
     A signal candle of 3m, 15m, 1h or 1d is also that of its set.
     """
-    turn = open_time // tf_ms
-    size = set_floats(par)
-    m1 = SETS + scan_floats(par)
+    turn = bar.open_time // bar.length
+    size = set_size(par)
+    m1 = SETS + scan_size(par)
     m3 = m1 + size
     m15 = m3 + size
-    if tf_ms == M3_MS:
-        follow(state, m3, par, turn, close)
+    if bar.length == M3_MS:
+        follow(state, m3, par, turn, bar.close)
         state[m3 + TOLD] = float(m3_told(state, m3, par))
-    elif tf_ms == M15_MS:
-        follow(state, m15, par, turn, close)
+    elif bar.length == M15_MS:
+        follow(state, m15, par, turn, bar.close)
         state[m15 + TOLD] = float(m15_told(state, m15, par))
-    elif tf_ms == HOUR_MS:
-        state[SCAN_TOLD] = float(scan_step(state, SETS, par, first, high, close, volume))
-    elif tf_ms == DAY_MS:
-        daily_step(state, par, first, close)
-    if tf_ms == int(par[SIGNAL_MS]):
-        follow(state, m1, par, turn, close)
-        decide_surge(state, par, out, m1, m3, m15, first, close)
+    elif bar.length == HOUR_MS:
+        state[SCAN_TOLD] = float(scan_step(state, SETS, par, bar))
+    elif bar.length == DAY_MS:
+        daily_step(state, par, bar.open, bar.close)
+    if bar.length == int(par[SIGNAL_MS]):
+        follow(state, m1, par, turn, bar.close)
+        decide_surge(state, par, out, m1, m3, m15, bar.open, bar.close)
 
 
 class Surge(Strategy):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trading.candles import DAY_MS
-from trading.kernel import Buffer
+from trading.kernel import Buffer, kernel
 from trading.strategies.base import OWN, Parameter
-from trading.surge.windows import moments_size
+from trading.windows import moments_size
 
 M3_MS = 180_000
 M15_MS = 900_000
@@ -167,12 +167,15 @@ SCAN_BITS = 17
 WARM_BITS = 21
 
 
+@kernel
 def set_size(par: Buffer) -> int:
     """Floats of state of one timeframe."""
-    spans = (SHORT_SPAN, QUICK_SPAN, MIDDLE_SPAN, LONG_SPAN, BAND_SPAN)
-    return WINDOWS + sum(moments_size(int(par[span])) for span in spans)
+    means = moments_size(int(par[SHORT_SPAN])) + moments_size(int(par[QUICK_SPAN]))
+    means += moments_size(int(par[MIDDLE_SPAN])) + moments_size(int(par[LONG_SPAN]))
+    return WINDOWS + means + moments_size(int(par[BAND_SPAN]))
 
 
+@kernel
 def scan_size(par: Buffer) -> int:
     """Floats of state of the scan: count, and a ring of open, high, close and volume."""
     return 1 + 4 * int(par[SCAN_CANDLES] + par[SCAN_NORM])

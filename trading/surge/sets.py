@@ -61,7 +61,7 @@ from trading.surge.layout import (
     TREND_CROSS,
     WINDOWS,
 )
-from trading.surge.windows import VALUES, moments_step
+from trading.windows import moments_size, moments_step
 
 
 @kernel
@@ -118,13 +118,13 @@ def follow(state: Buffer, at: int, par: Buffer, turn: int, close: float) -> None
     middle_span, long_span = int(par[MIDDLE_SPAN]), int(par[LONG_SPAN])
     window = at + WINDOWS
     short, _ = moments_step(state, window, short_span, turn, close)
-    window += VALUES + 3 * short_span
+    window += moments_size(short_span)
     quick, _ = moments_step(state, window, quick_span, turn, close)
-    window += VALUES + 3 * quick_span
+    window += moments_size(quick_span)
     middle, _ = moments_step(state, window, middle_span, turn, close)
-    window += VALUES + 3 * middle_span
+    window += moments_size(middle_span)
     long, long_variance = moments_step(state, window, long_span, turn, close)
-    window += VALUES + 3 * long_span
+    window += moments_size(long_span)
     band, variance = moments_step(state, window, int(par[BAND_SPAN]), turn, close)
     before = state[at + QUICK]
     if before > 0.0 and quick < before:

@@ -1,8 +1,9 @@
-"""Re-anchored windows: exact, the same whatever was seen before, and cheap."""
+"""Re-anchored windows: exact, and the same whatever was seen before."""
 
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.compiled import twin
-from trading.surge.windows import moments_size, moments_step
+from trading.windows import moments_size, moments_step
 
 SPAN = 7
 
@@ -65,25 +66,38 @@ def test_compiled_and_plain_windows_are_equal_to_the_bit():
     assert np.array(found).tobytes() == np.array(plain).tobytes()
 
 
-def test_the_state_does_not_grow_and_a_candle_costs_the_same_in_a_longer_window():
-    """Work is counted, not timed: numbers read and written a candle."""
+MARKETS = {
+    "a coin of 1e-8": (1e-8, 1e-11),
+    "volumes of 1e13": (1e13, 4e12),
+    "hardly moving": (60_000.0, 1e-6),
+}
 
-    class Counting(list):
-        uses = 0
 
-        def __getitem__(self, place):
-            self.uses += 1
-            return super().__getitem__(place)
+def exact(window):
+    """Mean and variance without rounding."""
+    numbers = [Fraction(value) for value in window]
+    mean = sum(numbers) / len(numbers)
+    return mean, sum((number - mean) ** 2 for number in numbers) / len(numbers)
 
-        def __setitem__(self, place, value):
-            self.uses += 1
-            super().__setitem__(place, value)
 
-    uses = []
-    for span in (50, 500):
-        state = Counting([0.0] * moments_size(span))
-        for turn in range(5_000):
-            moments_step(state, 0, span, turn, 100.0 + turn % 7)
-        assert len(state) == moments_size(span)
-        uses.append(state.uses / 5_000)
-    assert uses[1] < 1.1 * uses[0] < 50
+@pytest.mark.parametrize("market", MARKETS)
+def test_the_size_of_the_numbers_costs_no_precision(market):
+    size, deviation = MARKETS[market]
+    values = np.abs(np.random.default_rng(7).normal(size, deviation, 700)).tolist()
+    found = told(range(700), values, 480)
+    for i in range(0, 221, 17):
+        mean, variance = found[i + 479]
+        true_mean, true_variance = exact(values[i : i + 480])
+        assert abs(Fraction(mean) / true_mean - 1) < 1e-14
+        assert abs(Fraction(variance) / true_variance - 1) < 1e-9
+
+
+def test_one_huge_volume_leaves_nothing_behind():
+    """Sums that run through it would keep what it rounded away."""
+    values = [3.0, 5.0, 1e13, 4.0, 7.0, 2.0] + [float(1 + i % 3) for i in range(30)]
+    found = told(range(len(values)), values, 5)
+    for i in range(4, len(values)):
+        mean, variance = exact(values[i - 4 : i + 1])
+        largest = max(values[i - 4 : i + 1])
+        assert abs(found[i][0] - mean) <= 1e-15 * largest
+        assert abs(found[i][1] - variance) <= 1e-15 * largest**2

@@ -1,0 +1,58 @@
+"""Time of the two commands that everybody runs: the demo and the quick tests, nothing compiled yet.
+
+Run from the root of the repository: ``python benchmarks/main_job.py``. Installation is not in it.
+Seconds are those of the clock; those of the processor, of all processes, stand beside them. On two
+cores the clock cannot show less than half of the latter.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from _verdicts import Verdicts
+
+ROOT = Path(__file__).parents[1]
+DEMO_S, TESTS_S = 180.0, 300.0
+WORKERS = min((os.cpu_count() or 2) + 1, 8)
+"""As ``make test`` has it: some tests wait for sockets and processes."""
+
+
+def run(verdicts: Verdicts, what: str, limit: float, command: list[str], cache: str) -> None:
+    """Time a command that begins without compiled code; one that fails gives no figure."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env={**os.environ, "NOCTURNE_CACHE": cache},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    took, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        verdicts.not_taken(what, f"status {done.returncode}: {done.stdout[-300:]}")
+        return
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{what:<36} {processor:9.1f} s of the processor")
+    verdicts.at_most(what, took, limit, "s")
+
+
+def main() -> None:
+    """Print both figures."""
+    verdicts = Verdicts()
+    with tempfile.TemporaryDirectory() as folder:
+        demo = ["cli", "demo", "--work", f"{folder}/demo"]
+        run(verdicts, "demo", DEMO_S, demo, f"{folder}/first")
+        tests = ["pytest", "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"]
+        run(verdicts, "quick tests", TESTS_S, [*tests, "-m", "not slow"], f"{folder}/second")
+    verdicts.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""HTTP at the sandbox's port: a connection's requests in their turn, each answered in one write.
+
+Only what clients of an API send is read here. A request for a WebSocket takes its connection along
+to aiohttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+
+from sandbox.answers import Answer
+from sandbox.calls import Request, rest_request
+
+MAX_HEAD, MAX_BODY = 1 << 16, 1 << 20
+END_OF_HEAD = b"\r\n\r\n"
+STOP_S = 1.0
+TRICKLE_S = 1.0
+# How a fault spoils an answer: it is never sent, cut short, or sent one byte a second.
+CUT, GARBLED, TRICKLED = "cut", "garbled", "trickled"
+Handler = Callable[[Request], Awaitable[tuple[Answer, str]]]
+
+
+class UnreadableError(Exception):
+    """A request that cannot be read, with the HTTP status that says so."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Head:
+    """Request line and header fields (names in lower case); ``length`` is that of the body."""
+
+    __slots__ = ("fields", "last", "length", "method", "target")
+
+    def __init__(self, text: str) -> None:
+        line, *rest = text.split("\r\n")
+        try:
+            self.method, self.target, version = line.split(" ")
+        except ValueError as error:
+            raise UnreadableError(400, "the first line is not METHOD target HTTP/1.1") from error
+        fields: dict[str, str] = {}
+        for field in rest:
+            name, _, value = field.partition(":")
+            fields[name.lower()] = value.strip()
+        length = fields.get("content-length", "0")
+        if "transfer-encoding" in fields:
+            raise UnreadableError(411, "a body needs its Content-Length")
+        if not length.isdecimal():
+            raise UnreadableError(400, "Content-Length is not a number")
+        self.fields = fields
+        self.length = int(length)
+        if self.length > MAX_BODY:
+            raise UnreadableError(413, f"a body has at most {MAX_BODY} bytes")
+        kept = fields.get("connection", "" if version == "HTTP/1.1" else "close").lower()
+        self.last = kept == "close"
+
+
+class HttpServer:
+    """Listens on one port; ``handle`` gives an answer, and how a fault spoils it (or nothing)."""
+
+    def __init__(self, handle: Handler, sockets: Callable[[], asyncio.Protocol]) -> None:
+        self.handle = handle
+        self.sockets = sockets
+        self.connections: set[HttpConnection] = set()
+        self.stopping = False
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> str:
+        """Listen, and give the base URL; ``OSError`` when the port is taken."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: HttpConnection(self), host, port)
+        address = self._server.sockets[0].getsockname()
+        return f"http://{address[0]}:{address[1]}"
+
+    async def stop(self) -> None:
+        """Close the port and all connections; what is under way has a second to be answered."""
+        if self._server is None:
+            return
+        self._server.close()
+        self.stopping = True
+        busy = [connection.task for connection in self.connections if connection.busy]
+        if busy:
+            await asyncio.wait(busy, timeout=STOP_S)
+        for connection in list(self.connections):
+            connection.task.cancel()
+            connection.transport.close()
+
+
+class HttpConnection(asyncio.Protocol):
+    """One client's connection. A client that goes away does not undo what it has asked for."""
+
+    transport: asyncio.Transport
+    task: asyncio.Task[None]
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._received = b""
+        self._arrived, self._writable = asyncio.Event(), asyncio.Event()
+        self._writable.set()
+        self._address = ""
+        self._continued = False
+        self.busy = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to answer."""
+        self.transport = transport  # type: ignore[assignment]
+        self._address = str((transport.get_extra_info("peername") or [""])[0])
+        self._server.connections.add(self)
+        self.task = asyncio.get_running_loop().create_task(self._serve())
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what has come; who sends far ahead has to wait."""
+        self._received = self._received + data if self._received else data
+        if len(self._received) > MAX_HEAD + MAX_BODY:
+            self.transport.pause_reading()
+        self._arrived.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone; its last request is still carried out."""
+        del exc
+        self._server.connections.discard(self)
+        if not self.busy:
+            self.task.cancel()
+        self._writable.set()
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._writable.set()
+
+    async def _serve(self) -> None:
+        try:
+            while not (self.transport.is_closing() or self._server.stopping):
+                found = self._next()
+                if found is None:
+                    await self._more()
+                    continue
+                head, body = found
+                if "upgrade" in head.fields:
+                    self._hand_over()
+                    return
+                self.busy = True
+                await self._answer(head, body)
+                self.busy = False
+        except UnreadableError as error:
+            self._write(Answer(error.status, str(error), {}), last=True)
+        except Exception:
+            logging.getLogger(__name__).exception("a request could not be handled")
+            self._write(Answer(500, "Internal Server Error", {}), last=True)
+
+    async def _more(self) -> None:
+        self._arrived.clear()
+        if not self.transport.is_reading():
+            self.transport.resume_reading()
+        await self._arrived.wait()
+
+    def _next(self) -> tuple[Head, bytes] | None:
+        """The first request that has come whole; one for a WebSocket stays where it is."""
+        received = self._received
+        end = received.find(END_OF_HEAD)
+        if end > MAX_HEAD or (end < 0 and len(received) > MAX_HEAD):
+            raise UnreadableError(431, f"the head of a request has at most {MAX_HEAD} bytes")
+        if end < 0:
+            return None
+        head = Head(received[:end].decode(errors="replace"))
+        begin = end + len(END_OF_HEAD)
+        until = begin + head.length
+        if len(received) < until:
+            if "expect" in head.fields and not self._continued:
+                self._continued = True
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return None
+        if "upgrade" not in head.fields:
+            self._received, self._continued = received[until:], False
+        return head, received[begin:until]
+
+    def _hand_over(self) -> None:
+        """Let aiohttp have the connection, from the request on that asks for a WebSocket."""
+        self._server.connections.discard(self)
+        protocol = self._server.sockets()
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        protocol.data_received(self._received)
+
+    async def _answer(self, head: Head, body: bytes) -> None:
+        request = rest_request(head.method, head.target, head.fields, body, self._address)
+        answer, spoilt = await self._server.handle(request)
+        if spoilt == CUT:
+            self.transport.abort()
+        elif spoilt == TRICKLED:
+            await self._trickle(answer)
+        else:
+            if head.method == "HEAD":
+                answer = Answer(answer.status, "", answer.headers)
+            self._write(answer, last=head.last, garbled=spoilt == GARBLED)
+            if not self._writable.is_set():
+                await self._writable.wait()
+
+    def _write(self, answer: Answer, *, last: bool, garbled: bool = False) -> None:
+        if self.transport.is_closing():
+            return
+        raw = answer.raw[:-7] if garbled else answer.raw
+        self.transport.write(head_of(answer, len(raw), last=last) + raw)
+        if last:
+            self.transport.close()
+
+    async def _trickle(self, answer: Answer) -> None:
+        """One byte after the other: a client must give up by its own time-out."""
+        raw = answer.raw
+        self.transport.write(head_of(answer, len(raw), last=False))
+        for index in range(len(raw)):
+            if self.transport.is_closing():
+                return
+            self.transport.write(raw[index : index + 1])
+            await asyncio.sleep(TRICKLE_S)
+
+
+def head_of(answer: Answer, length: int, *, last: bool) -> bytes:
+    """Status line and header fields of an answer."""
+    kind = "text/plain; charset=utf-8" if isinstance(answer.body, str) else "application/json"
+    more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+    closing = "Connection: close\r\n" if last else ""
+    return (
+        f"HTTP/1.1 {answer.status} {_phrase(answer.status)}\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {length}\r\nDate: {_date(int(time.time()))}\r\n{more}{closing}\r\n"
+    ).encode("latin-1")
+
+
+@lru_cache
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

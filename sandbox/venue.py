@@ -1,0 +1,129 @@
+"""What the running exchanges of both venues have in common, and the calls that they are asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from sandbox import errors
+from sandbox.access import Credentials
+from sandbox.book import Levels
+from sandbox.calls import Request
+from sandbox.clock import Clock, LockstepClock
+from sandbox.faults import Faults
+from sandbox.feed import Feed
+from sandbox.ledger import Ledger
+from sandbox.limits import Limits
+from sandbox.usdm.params import Params
+from sandbox.usdm.streams import Hub
+
+
+class Core(Protocol):
+    """The state of a venue's engine."""
+
+    now: int
+
+
+class Engine(Protocol):
+    """What a running exchange needs of its engine."""
+
+    @property
+    def core(self) -> Core:
+        """Its state."""
+
+    def resting(self, symbol: str) -> Levels:
+        """What rests in a symbol's book."""
+
+
+E = TypeVar("E", bound=Engine)
+H = TypeVar("H", bound=Hub)
+
+
+@dataclass(slots=True, kw_only=True)
+class BaseExchange(Generic[E, H]):
+    """One venue; every method that changes it is called from the event loop only."""
+
+    engine: E
+    feeds: Mapping[str, Feed]
+    credentials: Mapping[str, Credentials]
+    ledger: Ledger
+    clock: Clock
+    limits: Limits
+    hub: H
+    make_call: Callable[[Any, Request, str], Any]
+    faults: Faults = field(default_factory=Faults)
+    requests: int = 0
+    strict: bool = True
+    hubs: list[Hub] = field(default_factory=list)
+    changed: Callable[[], None] = field(default=lambda: None)
+    background: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def now(self) -> int:
+        """Market time (ms)."""
+        return self.engine.core.now
+
+    def call(self, request: Request, account: str) -> Any:
+        """What a handler works on."""
+        return self.make_call(self, request, account)
+
+    async def flush(self) -> None:
+        """Wait until all market messages have left."""
+        await self.hub.flush_market()
+
+    def show_books(self, symbols: Iterable[str]) -> None:
+        """Let the books show what now rests in them."""
+        for symbol in symbols:
+            self.hub.rest(symbol, self.engine.resting(symbol), self.now)
+
+    def audience_changed(self) -> None:
+        """Let a clock in lockstep know whether anybody listens."""
+        if isinstance(self.clock, LockstepClock):
+            self.clock.set_audience(any(hub.market_audience for hub in self.hubs or [self.hub]))
+
+
+class Listing(Protocol):
+    """What a call needs of its exchange."""
+
+    @property
+    def feeds(self) -> Mapping[str, Feed]:
+        """The feed of each symbol that is listed."""
+
+
+X = TypeVar("X", bound=Listing)
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseCall(Generic[X, A]):
+    """A call by ``key_account`` (set for every call with a key)."""
+
+    exchange: X
+    params: Params
+    key_account: A | None = None
+
+    @property
+    def account(self) -> A:
+        """The caller's account."""
+        if self.key_account is None:
+            raise errors.BAD_KEY_FORMAT()
+        return self.key_account
+
+    def feed(self, symbol: str) -> Feed:
+        """The feed of a symbol; −1121 when it is not listed."""
+        feed = self.exchange.feeds.get(symbol)
+        if feed is None:
+            raise errors.BAD_SYMBOL()
+        return feed
+
+    def feeds(self) -> list[Feed]:
+        """The feed of the given symbol, or all feeds."""
+        symbol = self.params.text("symbol")
+        return [self.feed(symbol)] if symbol else list(self.exchange.feeds.values())
+
+    def one_or_all(self, view: Callable[[Feed], Any]) -> Any:
+        """An object for a given symbol, a list without one."""
+        shown = [view(feed) for feed in self.feeds()]
+        return shown[0] if self.params.text("symbol") else shown

@@ -1,0 +1,320 @@
+"""The same parameters on the same candles: replayed by the real executor at the real sandbox
+exchange, and simulated with the fill profile `exchange`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "executor"))
+
+from beat_strategies import ALL
+from executor_harness import Bench, ledger_rows, publish_entries, settings_text
+from pydantic import SecretStr
+
+from executor.main import _run
+from executor.settings import Keys, load_settings
+from lake.releases import StrategyEntry
+from sandbox.instruments import BUILT_IN
+from sandbox.server import SandboxServer
+from sandbox.settings import Settings
+from trading.candles import CandleColumns
+from trading.simulation import Costs
+from trading.simulation.account import (
+    AccountResult,
+    Exchange,
+    Filters,
+    Limits,
+    Seat,
+    simulate_account,
+)
+from trading.strategies import registry
+from trading.strategies.registry import get_strategy
+
+HERE = Path(__file__).parent
+BALANCE = 10_000.0
+RISK = """[risk]
+balance_share = 1.0
+max_position_share = 1.0
+max_order_notional = 1000000
+min_trade_notional = 0
+max_orders_per_minute = 600
+daily_loss_limit = 1.0
+warmup_candles = 0
+"""
+"""Of the executor's limits those that the simulation does not know must not bind."""
+LIMITS = Limits(max_exposure=100.0, daily_loss=1.0)
+FINISH_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One fill: ms, what it was for (empty: the entry), quantity (above 0 into it), price."""
+
+    time: int
+    step: str
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One position from its entry until it was flat."""
+
+    symbol: str
+    side: int
+    reason: str
+    fills: tuple[Fill, ...]
+    profit: float = field(compare=False)
+
+    @property
+    def ended(self) -> int:
+        """When it was flat (ms)."""
+        return self.fills[-1].time
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one of the two has traded; ``equity`` at the closes of candles, by the ms of the
+    close.
+    """
+
+    trades: list[Trade]
+    equity: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Strategy, parameters, candles by symbol (with what came before ``begin``), and the span."""
+
+    strategy: str
+    params: Mapping[str, Any]
+    candles: Mapping[str, CandleColumns]
+    begin: datetime
+    hours: float
+    leverage: int = 5
+    funding: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+
+    @property
+    def begin_ms(self) -> int:
+        """The first minute that is traded."""
+        return int(self.begin.timestamp() * 1000)
+
+    @property
+    def end_ms(self) -> int:
+        """The end of the replay."""
+        return self.begin_ms + int(self.hours * 3_600_000)
+
+
+@contextmanager
+def beats() -> Iterator[None]:
+    """The strategies of `beat_strategies`, registered."""
+    known = registry._others()
+    known.update({made.name: made() for made in ALL})
+    try:
+        yield
+    finally:
+        for made in ALL:
+            del known[made.name]
+
+
+def replayed(case: Case, folder: Path) -> Run:
+    """The real executor at the real sandbox, both as processes, over sockets, in lockstep."""
+    bench = Bench(
+        folder,
+        case.begin,
+        case.hours,
+        extra=RISK,
+        candles=_candles(case, folder),
+        entries=_entries(case),
+        python_path=[HERE, _plugin(folder / "plugin")],
+        valid_for=_valid_for(case),
+        leverage=case.leverage,
+        sandbox=["--funding", str(_rates(case, folder))],
+    )
+    try:
+        bench.finish(FINISH_S)
+        bench.stop_sandbox()
+        return _booked(bench.ledger)
+    finally:
+        bench.close()
+
+
+def replayed_here(case: Case, folder: Path) -> Run:
+    """The same in this process: one loop, the same sockets between them."""
+    asyncio.run(_replay(case, folder))
+    return _booked(folder / "state" / "ledger.sqlite")
+
+
+async def _replay(case: Case, folder: Path) -> None:
+    publish_entries(folder / "published", case.begin, _entries(case), _valid_for(case))
+    server = SandboxServer(
+        Settings(
+            candles=_candles(case, folder),
+            begin=case.begin_ms,
+            end=case.end_ms,
+            clock="lockstep",
+            symbols=tuple(case.candles),
+            funding=_rates(case, folder),
+        )
+    )
+    file = folder / "settings.toml"
+    keys = Keys(SecretStr("sandbox"), SecretStr("sandbox"))
+    try:
+        url = await server.start()
+        text = settings_text(url, lockstep=True, extra=RISK, leverage=case.leverage)
+        file.write_text(text)
+        (folder / "state").mkdir()
+        await _run(load_settings(file), file, keys, until_finished=True)
+    finally:
+        await server.stop()
+
+
+def _entries(case: Case) -> list[StrategyEntry]:
+    params = get_strategy(case.strategy).resolve(case.params)
+    return [
+        StrategyEntry(strategy=case.strategy, symbol=symbol, params=params)
+        for symbol in case.candles
+    ]
+
+
+def _valid_for(case: Case) -> timedelta:
+    return timedelta(hours=case.hours) + timedelta(days=1)
+
+
+def _candles(case: Case, folder: Path) -> Path:
+    candles = folder / "candles"
+    candles.mkdir()
+    for symbol, columns in case.candles.items():
+        _write(candles / f"{symbol}.parquet", columns)
+    return candles
+
+
+def _rates(case: Case, folder: Path) -> Path:
+    rates = folder / "funding"
+    rates.mkdir()
+    for symbol, known in case.funding.items():
+        times = pa.array(list(known), pa.int64()).cast(pa.timestamp("ms", "UTC"))
+        table = pa.table({"funding_time": times, "funding_rate": list(known.values())})
+        pq.write_table(table, rates / f"{symbol}.parquet")
+    return rates
+
+
+def simulated(case: Case, *, compiled: bool = True) -> Run:
+    """The account simulation with the profile `exchange`."""
+    seats = [Seat(get_strategy(case.strategy), name, case.params) for name in case.candles]
+    candles = {name: _until(columns, case.end_ms) for name, columns in case.candles.items()}
+    rules = {name: BUILT_IN[name] for name in case.candles}
+    result = simulate_account(
+        seats,
+        candles,
+        BALANCE,
+        Costs(5.0),
+        LIMITS,
+        filters={
+            name: Filters(float(r.step), float(r.min_notional), tick=float(r.tick))
+            for name, r in rules.items()
+        },
+        funding=case.funding,
+        profile=Exchange(case.leverage),
+        trade_from_ms=case.begin_ms,
+        compiled=compiled,
+    )
+    return _told(result, seats)
+
+
+def _told(result: AccountResult, seats: Sequence[Seat]) -> Run:
+    made = result.deals
+    assert made is not None
+    open_fills: dict[int, list[Fill]] = {}
+    whole: list[tuple[int, tuple[Fill, ...]]] = []
+    rows = zip(made.seat, made.time, made.reason, made.quantity, made.price, strict=True)
+    for seat, time, step, quantity, price in rows:
+        fill = Fill(int(time), str(step), _exact(quantity), _exact(price))
+        held = open_fills.setdefault(int(seat), [])
+        held.append(fill)
+        if sum(f.quantity for f in held) == 0:
+            whole.append((int(seat), tuple(held)))
+            held.clear()
+    trades = [
+        Trade(
+            seats[seat].symbol,
+            int(result.side[number]),
+            str(result.reason[number]),
+            fills,
+            float(result.profit[number]),
+        )
+        for number, (seat, fills) in enumerate(whole)
+    ]
+    assert [trade.ended for trade in trades] == result.exit_time.tolist()
+    assert [trade.fills[0].time for trade in trades] == result.entry_time.tolist()
+    closes = (result.moments + 60_000).tolist()
+    equity = dict(zip(closes, result.equity.tolist(), strict=True))
+    return Run(trades, equity)
+
+
+def _booked(ledger: Path) -> Run:
+    """What the executor's ledger says."""
+    rows = partial(ledger_rows, ledger)
+    purposes = {
+        row["client_id"]: (row["leg"], row["reason"])
+        for row in rows("select client_id, leg, reason from orders")
+    }
+    trades = []
+    for row in rows("select * from positions where status = 'closed' order by id"):
+        fills = []
+        for f in rows(
+            "select * from fills where position_id ="
+            f" {row['id']} order by cast(trade_id as integer)"
+        ):
+            leg, reason = purposes[f["client_id"]]
+            step = {"en": "", "d1": "add_first", "d2": "add_second"}.get(
+                leg, reason or row["exit_reason"]
+            )
+            into = (f["side"] == "BUY") == (row["side"] > 0)
+            quantity = Decimal(f["quantity"]) * (1 if into else -1)
+            fills.append(Fill(f["time"], step, quantity, Decimal(f["price"])))
+        profit = Decimal(row["realized_pnl"]) - Decimal(row["fees"])
+        reason = row["exit_reason"]
+        trades.append(Trade(row["symbol"], row["side"], reason, tuple(fills), float(profit)))
+    trades.sort(key=lambda trade: trade.ended)
+    equity = {r["time"]: float(r["equity"]) for r in rows("select time, equity from equity")}
+    return Run(trades, equity)
+
+
+def _exact(value: float) -> Decimal:
+    return Decimal(repr(float(value))).normalize()
+
+
+def _until(columns: CandleColumns, end_ms: int) -> CandleColumns:
+    return columns.rows(0, int(np.searchsorted(columns.open_time, end_ms)))
+
+
+def _write(path: Path, columns: CandleColumns) -> None:
+    names = ("open", "high", "low", "close", "volume")
+    moments = pa.array(columns.open_time, pa.int64()).cast(pa.timestamp("ms", "UTC"))
+    values = {name: getattr(columns, name) for name in names}
+    pq.write_table(pa.table({"open_time": moments, **values}), path)
+
+
+def _plugin(folder: Path) -> Path:
+    """The strategies as an installed distribution would declare them."""
+    info = folder / "beats-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: beats\nVersion: 1.0\n")
+    points = "\n".join(f"{made.__name__} = beat_strategies:{made.__name__}" for made in ALL)
+    (info / "entry_points.txt").write_text(f"[nocturne.strategies]\n{points}\n")
+    return folder

@@ -1,0 +1,177 @@
+"""HTTP as it comes over the wire: in pieces, ahead of its turn, unreadable, cut off, upgraded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+import aiohttp
+import pytest
+from sandbox_helpers import RestClient, until
+
+from sandbox.gateway import Gateway
+from sandbox.http_door import MAX_BODY, MAX_HEAD
+from sandbox.server import SandboxServer
+from sandbox.signing import sign
+
+Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
+PING = b"GET /fapi/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+TIME = b"GET /fapi/v1/time HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Line:
+    """A bare connection to the server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+        """Status, header fields and body of the next answer."""
+        async with asyncio.timeout(5):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            fields = dict(line.split(": ", 1) for line in head[1:] if line)
+            body = await self.reader.readexactly(int(fields["Content-Length"]))
+        return int(head[0].split(" ")[1]), fields, body
+
+    async def ended(self) -> bool:
+        """Whether the server has closed the connection."""
+        async with asyncio.timeout(5):
+            return await self.reader.read(1) == b""
+
+
+@pytest.fixture
+async def server(serving: Serving) -> AsyncIterator[SandboxServer]:
+    async with serving() as server:
+        yield server
+
+
+@pytest.fixture
+async def line(server: SandboxServer) -> AsyncIterator[Line]:
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    yield Line(reader, writer)
+    writer.close()
+
+
+def order() -> bytes:
+    body = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010"
+    body += f"&timestamp={time.time_ns() // 1_000_000}"
+    body += f"&signature={sign('sandbox', body)}"
+    head = f"POST /fapi/v1/order HTTP/1.1\r\nx-mbx-ApiKey: sandbox\r\nContent-LENGTH: {len(body)}"
+    return f"{head}\r\n\r\n{body}".encode()
+
+
+async def test_request_may_come_byte_by_byte(line: Line) -> None:
+    for byte in order():
+        line.writer.write(bytes([byte]))
+        await asyncio.sleep(0)
+    status, fields, body = await line.answer()
+    assert (status, fields["Content-Type"]) == (200, "application/json")
+    assert b'"executedQty":"0"' in body
+
+
+async def test_requests_sent_ahead_are_answered_in_their_order(line: Line) -> None:
+    line.writer.write(PING + TIME + PING)
+    bodies = [(await line.answer())[2] for _ in range(3)]
+    assert bodies[0] == bodies[2] == b"{}"
+    assert b"serverTime" in bodies[1]
+
+
+async def test_values_are_read_as_a_form_and_the_last_of_a_name_holds(
+    server: SandboxServer,
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        client = RestClient(session, server.url)
+        status, body = await client.plain("GET", "/fapi/v1/klines?symbol=BTC%55SDT&interval=1%6d")
+        assert (status, len(body)) == (200, 121)
+        status, body = await client.plain("GET", "/fapi/v1/depth?symbol=A&symbol=BTCUSDT&limit=5")
+        assert (status, body["code"]) == (400, -1101)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"POST /fapi/v1/order HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400),
+        (b"POST /fapi/v1/order HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1), 413),
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD, 431),
+    ],
+)
+async def test_what_cannot_be_read_is_refused_and_ends_the_connection(
+    line: Line, request_: bytes, status: int
+) -> None:
+    line.writer.write(request_)
+    found, fields, _ = await line.answer()
+    assert (found, fields["Connection"]) == (status, "close")
+    assert await line.ended()
+
+
+async def test_client_that_asks_to_close_is_answered_and_closed(line: Line) -> None:
+    line.writer.write(PING.replace(b"Host: x", b"Connection: Close"))
+    assert (await line.answer())[1]["Connection"] == "close"
+    assert await line.ended()
+
+
+async def test_body_announced_with_expect_is_asked_for(line: Line) -> None:
+    head, body = order().split(b"\r\n\r\n")
+    line.writer.write(head + b"\r\nExpect: 100-continue\r\n\r\n")
+    async with asyncio.timeout(5):
+        assert await line.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    line.writer.write(body)
+    assert (await line.answer())[0] == 200
+
+
+async def test_path_that_nobody_serves_is_404(line: Line) -> None:
+    line.writer.write(b"GET /market/ws HTTP/1.1\r\n\r\n" + b"PUT /sandbox/status HTTP/1.1\r\n\r\n")
+    assert (await line.answer())[0] == 404
+    assert (await line.answer())[0] == 404
+
+
+async def test_connection_that_has_asked_by_rest_may_become_a_websocket(line: Line) -> None:
+    line.writer.write(PING)
+    assert (await line.answer())[2] == b"{}"
+    fields = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    line.writer.write(f"GET /market/ws HTTP/1.1\r\nHost: x\r\n{fields}\r\n{key}\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        head = await line.reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101")
+    assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+
+
+async def test_order_of_a_client_that_has_gone_is_carried_out(server: SandboxServer) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    async with aiohttp.ClientSession() as session:
+        fault = {"kind": "hold_request", "seconds": 0.05}
+        await session.post(f"{server.url}/sandbox/fault", json=fault)
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(order())
+    assert server.exchange is not None
+    venue = server.exchange
+    await until(lambda: venue.requests == 1)
+    writer.transport.abort()
+    await until(lambda: bool(venue.engine.core.accounts["main"].fills))
+
+
+async def test_server_ends_with_a_connection_that_waits_and_one_under_way(serving: Serving) -> None:
+    async with serving() as server, aiohttp.ClientSession() as session:
+        fault = {"kind": "hold_request", "seconds": 0.2}
+        await session.post(f"{server.url}/sandbox/fault", json=fault)
+        held = asyncio.create_task(RestClient(session, server.url).plain("GET", "/fapi/v1/ping"))
+        venue = server.exchange
+        assert venue is not None
+        await until(lambda: venue.requests == 1)
+        await server.stop()
+        assert await held == (200, {})
+
+
+async def test_mistake_in_a_handler_is_told_as_500(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gateway, "_find", lambda *_: 1 / 0)
+    line.writer.write(PING)
+    status, fields, _ = await line.answer()
+    assert (status, fields["Connection"]) == (500, "close")

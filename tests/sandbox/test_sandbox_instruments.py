@@ -1,0 +1,42 @@
+"""Rules of instruments from a file: the brackets that it has, or does not have."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+from sandbox.instruments import MAJOR_BRACKETS, build_brackets, read_instruments
+from sandbox.usdm.market_views import bracket_view
+
+D = Decimal
+SAMPLE = Path(__file__).parents[2] / "data_lake" / "sample" / "instruments.json"
+
+
+def test_brackets_of_the_bundled_instruments_are_those_that_lake_and_simulation_read() -> None:
+    listed = {
+        e["symbol"]: e["brackets"] for e in json.loads(SAMPLE.read_text())["leverageBrackets"]
+    }
+    found = read_instruments(SAMPLE)
+    assert set(listed) == set(found) == {"BTCUSDT", "ETHUSDT", "FILUSDT"}
+    for symbol, rows in listed.items():
+        assert bracket_view(found[symbol])["brackets"] == rows
+        reckoned = build_brackets(
+            (r["initialLeverage"], str(r["notionalCap"]), str(r["maintMarginRatio"])) for r in rows
+        )
+        assert found[symbol].brackets == reckoned  # `cum` is what makes the margin continuous
+
+
+def test_bracket_without_a_cap_has_no_end_and_a_symbol_without_brackets_the_built_in_ones(
+    tmp_path: Path,
+) -> None:
+    document = json.loads(SAMPLE.read_text())
+    row = {"bracket": 1, "initialLeverage": 20, "notionalFloor": 0, "notionalCap": None}
+    row |= {"maintMarginRatio": 0.025, "cum": 0}
+    document["leverageBrackets"] = [{"symbol": "ETHUSDT", "brackets": [row]}]
+    file = tmp_path / "instruments.json"
+    file.write_text(json.dumps(document))
+    found = read_instruments(file)
+    assert found["ETHUSDT"].maintenance(D(10**12)) == D("0.025") * 10**12
+    assert found["ETHUSDT"].max_notional(20) == 2**63 - 1
+    assert found["BTCUSDT"].brackets == MAJOR_BRACKETS
