@@ -79,6 +79,18 @@ class Margin:
         """(cap, rate, amount) of each bracket, as `trading.rules.ExitRules.layout` takes them."""
         return [(bracket.cap, bracket.rate, bracket.cum) for bracket in self.brackets]
 
+    def most_notional(self, leverage: float) -> float:
+        """The most that a position at ``leverage`` may be worth: the cap of the last bracket that
+        still gives it. `ParameterError` where none does.
+        """
+        allowed = [bracket.cap for bracket in self.brackets if bracket.leverage >= leverage]
+        if not allowed:
+            raise ParameterError(
+                f"leverage = {leverage:g} is more than the venue gives; give at most"
+                f" {self.brackets[0].leverage:g}"
+            )
+        return allowed[-1]
+
 
 def bracket_at(brackets: tuple[Bracket, ...], notional: float) -> Bracket:
     """The bracket of an absolute notional; the last one beyond its cap."""

@@ -36,7 +36,8 @@ R_GAP = R_STAGED + 1  # 1: what the open jumped over fills at the open, not at i
 R_EXIT_LATE = R_STAGED + 2  # 1: the strategy's exit counts after the half close only
 R_TARGET_VOLATILITY = R_STAGED + 3
 R_TICKS = R_STAGED + 4  # steps of the price a unit, that resting levels keep to; 0: any price
-R_BRACKETS = R_STAGED + 5  # of (cap, rate, amount) in quote currency; a rate of 0: no more
+R_MOST = R_STAGED + 5  # most notional of the whole plan at the leverage, quote currency
+R_BRACKETS = R_STAGED + 6  # of (cap, rate, amount) in quote currency; a rate of 0: no more
 BRACKETS = 12
 BRACKET_SIZE = 3
 RULES_SIZE = R_BRACKETS + BRACKETS * BRACKET_SIZE
@@ -138,12 +139,14 @@ class ExitRules:
         own_levels: bool = False,
         capital: float = 1.0,
         brackets: Sequence[tuple[float, float, float]] = (),
+        most: float = math.inf,
     ) -> list[float]:
         """The rules as the kernels read them; costs are shares. ``own_levels``: entries come with a
         side, a stop and a target.
 
         ``brackets`` are maintenance brackets of (cap, rate, amount), ascending, in quote currency;
-        ``capital`` is what an equity of 1 at the start of a run is worth in it.
+        ``capital`` is what an equity of 1 at the start of a run is worth in it, ``most`` the
+        notional that the venue allows at the leverage.
         """
         tiers = brackets or ((math.inf, self.maintenance, 0.0),)
         margins = [value for tier in tiers for value in tier]
@@ -177,6 +180,7 @@ class ExitRules:
             1.0 if self.exit_after_half and self.half_close > 0.0 else 0.0,
             self.target_volatility,
             0.0,
+            most,
             *margins,
             *[0.0] * (BRACKETS * BRACKET_SIZE - len(margins)),
         ]

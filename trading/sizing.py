@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trading.kernel import kernel
+from trading.kernel import Buffer, kernel
+from trading.rules import ADDITIONS, R_ADDITIONS
 
 
 @kernel
@@ -19,6 +20,23 @@ def sized_quantity(equity: float, price: float, stop: float, share: float, risk:
         bounded = equity * risk / abs(price - stop)
         if bounded < quantity:
             return bounded
+    return quantity
+
+
+@kernel
+def planned_of(rules: Buffer, at: int) -> float:
+    """Notional of a position with all additions made, in units of the entry's."""
+    planned = 1.0
+    for step in range(ADDITIONS):
+        planned += rules[at + R_ADDITIONS + 3 * step + 1]
+    return planned
+
+
+@kernel
+def capped_quantity(quantity: float, notional: float, most: float) -> float:
+    """``quantity``, or less where the ``notional`` of the whole plan is above ``most``."""
+    if notional > most:
+        return quantity * (most / notional)
     return quantity
 
 

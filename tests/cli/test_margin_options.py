@@ -112,15 +112,20 @@ def test_a_larger_account_is_liquidated_where_a_smaller_one_is_stopped(
     candles = falling_days(tmp_path / "ANY.parquet")
     brackets, out, kept = (tmp_path / name for name in ("brackets.json", "out.json", "trades"))
     brackets.write_text(json.dumps(served("ANY")))
-    settings = ("filters=off", "stop_loss=0.06", "take_profit=0", "leverage=10")
+    # At leverage 10 the venue allows 40,000: the larger account trades that, no more.
+    settings = ("filters=off", "stop_loss=0.08", "take_profit=0", "leverage=10")
     letter = [text for setting in settings for text in ("--set", setting)]
-    reasons = {}
+    reasons, returns = {}, {}
     for capital in ("9000", "100000"):
         command = ("backtest", "--strategy", "breakout", "--candles", str(candles), *letter)
         margin = ("--capital", capital, "--brackets", str(brackets))
         assert run(monkeypatch, *command, *margin, "--json", str(out), "--trades", str(kept)) == 0
         assert json.loads(out.read_text())["capital"] == float(capital)
         reasons[capital] = pq.read_table(kept)["reason"].to_pylist()
+        (returns[capital],) = pq.read_table(kept)["net_return"].to_pylist()
+    assert returns["9000"] == pytest.approx(-0.08 - 0.0005 * 1.92, abs=1e-4)
+    # The margin is lost, a tenth of 40,000, and fees on about twice 40,000.
+    assert returns["100000"] == pytest.approx(-0.04 - 0.0005 * 0.4 * 1.9, abs=1e-5)
     assert reasons == {"9000": ["stop_loss"], "100000": ["liquidation"]}
 
 

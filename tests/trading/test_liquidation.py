@@ -221,3 +221,63 @@ def test_the_account_liquidates_by_the_brackets_of_the_symbol():
         assert set(runs[0].reason) == {"day_end"}
         assert set(runs[1].reason) == {"liquidation"}
         assert runs[1].profit[0] == pytest.approx(-3_900.0)
+
+
+# The venue gives a leverage up to the cap of the last bracket that has it.
+
+
+@pytest.mark.parametrize(
+    ("brackets", "leverage", "most"),
+    [
+        (MAJOR, 125.0, 300_000.0),
+        (MAJOR, 10.0, 230_000_000.0),
+        (MAJOR, 7.0, 230_000_000.0),
+        (MAJOR, 1.0, 1_800_000_000.0),
+        (STEEP, 10.5, 10_000.0),
+        (STEEP, 10.0, 40_000.0),
+        (STEEP, 2.0, 100_000.0),
+    ],
+)
+def test_the_last_bracket_that_gives_the_leverage_caps_the_notional(brackets, leverage, most):
+    assert Margin(1.0, brackets).most_notional(leverage) == most
+
+
+def test_a_leverage_that_no_bracket_gives_is_refused():
+    with pytest.raises(ParameterError, match=r"leverage = 25 is more than the venue gives.* 20"):
+        Margin(1.0, STEEP).most_notional(25.0)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_position_is_no_larger_than_the_venue_allows_at_its_leverage(compiled):
+    # Entered at 101 and closed at 100 each day; at a leverage of 10 the most is 40,000.
+    lost = 1.0 / 101.0
+    small = run(dips(95.0), 40_000.0, compiled=compiled)
+    np.testing.assert_allclose(small.net_return, -lost, rtol=1e-12)
+    capped = run(dips(95.0), 100_000.0, compiled=compiled)
+    equity, expected = 100_000.0, []
+    for _ in range(3):
+        expected.append(-40_000.0 * lost / equity)
+        equity -= 40_000.0 * lost
+    np.testing.assert_allclose(capped.net_return, expected, rtol=1e-12)
+
+
+def test_additions_that_may_be_made_count_towards_what_the_venue_allows():
+    additions = (Addition(0.2, 3.0, 0.3),)
+    (first, *_) = run(dips(95.0), 100_000.0, additions=additions).net_return
+    assert first == pytest.approx(-0.1 / 101.0, rel=1e-12)  # 10,000 now, 30,000 later
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_account_trades_no_more_than_the_venue_allows(compiled):
+    strategy = engines.with_rules(Breakout, ExitRules(leverage=10.0))
+    traded = simulate_account(
+        [Seat(strategy, "ANY", TARGETS | {"max_position_size": 1.0})],
+        {"ANY": dips(95.0)},
+        100_000.0,
+        Costs(0.0),
+        Limits(max_exposure=100.0, daily_loss=1.0),
+        filters={"ANY": Filters(step=0.001, brackets=STEEP)},
+        compiled=compiled,
+    )
+    assert len(traded) == 3
+    np.testing.assert_allclose(traded.quantity, 396.039, rtol=1e-12)  # 40,000 / 101, cut

@@ -17,9 +17,10 @@ from trading.position import (
     trailing_level,
 )
 from trading.rows import Rows
-from trading.rules import ADDITIONS, R_ADDITIONS, R_CAPITAL, R_FEE, R_SIDE, R_SLIPPAGE
+from trading.rules import R_ADDITIONS, R_CAPITAL, R_FEE, R_MOST, R_SIDE, R_SLIPPAGE
 from trading.simulation.layout import LEVELS_WIDTH, Record, Signals, Window
 from trading.simulation.plain import EARLY
+from trading.sizing import capped_quantity, planned_of
 from trading.stages import (
     AMBIGUOUS,
     BOUGHT,
@@ -69,18 +70,19 @@ def enter_life(
     time: int,
     equity: float,
 ) -> None:
-    """Open a life at the ``market`` price; its whole plan, fees included, costs the equity.
+    """Open a life at the ``market`` price; its whole plan, fees included, costs the equity, or is
+    the most that the venue allows at the leverage.
 
-    ``equity`` is what 1 at the start has grown to: it decides the maintenance bracket only.
+    ``equity`` is what 1 at the start has grown to: it decides the maintenance bracket, and whether
+    the plan is too large.
     """
     side = side_of(signals, s, rules, at)
     price = market * (1.0 + side * rules[at + R_SLIPPAGE])
-    planned = 1.0
-    for step in range(ADDITIONS):
-        planned += rules[at + R_ADDITIONS + 3 * step + 1]
+    planned = planned_of(rules, at)
     quantity = 1.0 / (planned * price * (1.0 + rules[at + R_FEE]))
     stop, target = own_level(signals, s, 1), own_level(signals, s, 2)
     worth = rules[at + R_CAPITAL] * equity
+    quantity = capped_quantity(quantity, quantity * price * planned * worth, rules[at + R_MOST])
     begin_life(life, rules, at, side, price, quantity, signals.atrs[s], stop, target, time, worth)
 
 

@@ -30,6 +30,7 @@ def rules_of(rules: ExitRules, strategy: Strategy, costs: Costs) -> Floats:
             own_levels=strategy.own_levels,
             capital=costs.margin.capital,
             brackets=costs.margin.tiers,
+            most=costs.margin.most_notional(rules.leverage),
         )
     )
 

@@ -13,8 +13,8 @@ from trading.candles import DAY_MS
 from trading.kernel import Buffer, apart, kernel
 from trading.position import END_OF_DATA, ENTRY, NO_EXIT, SIDE
 from trading.rows import Rows
-from trading.rules import R_DAY_END, R_SLIPPAGE, RULES_SIZE
-from trading.sizing import sized_quantity
+from trading.rules import R_DAY_END, R_MOST, R_SLIPPAGE, RULES_SIZE
+from trading.sizing import capped_quantity, planned_of, sized_quantity
 from trading.stages import (
     AMBIGUOUS,
     BOUGHT,
@@ -255,6 +255,8 @@ def enter_seat(
     equity = account.money[WALLET] + open_value(account)
     share, risk = seats.data[data + SHARE], seats.data[data + RISK]
     quantity = sized_quantity(equity, price, stop, share, risk)
+    planned = quantity * price * planned_of(seats.rules, at)
+    quantity = capped_quantity(quantity, planned, seats.rules[at + R_MOST])
     step = seats.data[data + STEP_SIZE]
     if step > 0.0:
         quantity = int(quantity / step + 1e-9) * step
