@@ -1,6 +1,7 @@
 """The five functions of smartmoneyconcepts; run by `_peers.py` in an interpreter of its own.
 
-Reads ``candles.npz`` of the folder given, prints one JSON object with the seconds they took.
+Reads ``candles.npz`` and ``settings.json`` of the folder given, prints one JSON object: processor
+seconds of each function. After ``limit_s`` in all (0: never) it is stopped where it is.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +24,41 @@ with contextlib.redirect_stdout(io.StringIO()):  # it greets
 NAMES = ("open", "high", "low", "close", "volume")
 
 
+class StoppedError(Exception):
+    """The time is up."""
+
+
+def stop(*_: object) -> None:
+    """Of the timer."""
+    raise StoppedError
+
+
 def main(folder: Path) -> None:
     """Time them one after the other."""
     columns = np.load(folder / "candles.npz")
+    limit = json.loads((folder / "settings.json").read_text()).get("limit_s", 0.0)
     frame = pd.DataFrame({name: columns[name] for name in NAMES})
-    started = time.perf_counter()
-    swings = smc.swing_highs_lows(frame, swing_length=5)
-    smc.fvg(frame)
-    smc.bos_choch(frame, swings)
-    smc.ob(frame, swings)
-    smc.liquidity(frame, swings)
-    print(json.dumps({"seconds": time.perf_counter() - started}))
+    taken: dict[str, float] = {}
+
+    def timed(name: str, run: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        started = time.process_time()
+        try:
+            return run()
+        finally:
+            taken[name] = time.process_time() - started
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, limit)
+    stopped = True
+    with contextlib.suppress(StoppedError):
+        swings = timed("swings", lambda: smc.swing_highs_lows(frame, swing_length=5))
+        timed("gaps", lambda: smc.fvg(frame))
+        timed("breaks", lambda: smc.bos_choch(frame, swings))
+        timed("blocks", lambda: smc.ob(frame, swings))
+        timed("liquidity", lambda: smc.liquidity(frame, swings))
+        stopped = False
+    signal.setitimer(signal.ITIMER_PROF, 0.0)
+    print(json.dumps({"stopped": stopped, "seconds": taken}))
 
 
 if __name__ == "__main__":
