@@ -19,6 +19,7 @@ from lake.releases import Ensemble, Release, member_name, read_ensemble
 from trading.bars import CLOSE, HIGH, LOW, OPEN, SIGNAL_AT, STARTED, VOLUME, grow_bar, new_bars
 from trading.candles import Candle, interval_ms
 from trading.regimes import LABELS, RegimeDetector
+from trading.rows import bar_of
 
 log = logging.getLogger(__name__)
 
@@ -60,16 +61,7 @@ class SymbolLabel:
         started = self._bars[SIGNAL_AT + STARTED]
         if started >= 0.0 and candle.open_time >= started + self._length:
             self._close()
-        grow_bar(
-            self._bars,
-            SIGNAL_AT,
-            candle.open_time,
-            candle.open,
-            candle.high,
-            candle.low,
-            candle.close,
-            candle.volume,
-        )
+        grow_bar(self._bars, SIGNAL_AT, bar_of(candle, MINUTE_MS))
         if candle.open_time + MINUTE_MS >= self._bars[SIGNAL_AT + STARTED] + self._length:
             self._close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.strategies.base import MORE_TFS
 
 NO_SIGNAL_CANDLE = 100
@@ -30,30 +31,35 @@ BARS_SIZE = SIGNAL_AT + SLOT
 
 
 @kernel
-def grow_bar(
-    bars: Buffer,
-    slot: int,
-    open_time: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
+def grow_bar(bars: Buffer, slot: int, bar: Bar) -> None:
     """Put one base candle into the higher candle in the making, or begin one."""
     if bars[slot + STARTED] < 0.0:
-        bars[slot + STARTED] = float(open_time - open_time % int(bars[slot + LENGTH]))
-        bars[slot + OPEN] = first
-        bars[slot + HIGH] = high
-        bars[slot + LOW] = low
-        bars[slot + VOLUME] = volume
+        bars[slot + STARTED] = float(bar.open_time - bar.open_time % int(bars[slot + LENGTH]))
+        bars[slot + OPEN] = bar.open
+        bars[slot + HIGH] = bar.high
+        bars[slot + LOW] = bar.low
+        bars[slot + VOLUME] = bar.volume
     else:
-        if high > bars[slot + HIGH]:
-            bars[slot + HIGH] = high
-        if low < bars[slot + LOW]:
-            bars[slot + LOW] = low
-        bars[slot + VOLUME] += volume
-    bars[slot + CLOSE] = close
+        if bar.high > bars[slot + HIGH]:
+            bars[slot + HIGH] = bar.high
+        if bar.low < bars[slot + LOW]:
+            bars[slot + LOW] = bar.low
+        bars[slot + VOLUME] += bar.volume
+    bars[slot + CLOSE] = bar.close
+
+
+@kernel
+def finished_bar(bars: Buffer, slot: int) -> Bar:
+    """The higher candle in the making, as it is."""
+    return Bar(
+        int(bars[slot + STARTED]),
+        int(bars[slot + LENGTH]),
+        bars[slot + OPEN],
+        bars[slot + HIGH],
+        bars[slot + LOW],
+        bars[slot + CLOSE],
+        bars[slot + VOLUME],
+    )
 
 
 def new_bars(signal_ms: int, filter_ms: int, hourly_ms: int, more_ms: Sequence[int] = ()) -> Buffer:

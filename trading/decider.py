@@ -13,23 +13,20 @@ from dataclasses import dataclass
 
 from trading.bars import (
     BARS_SIZE,
-    CLOSE,
     FILTER_AT,
-    HIGH,
     HOURLY_AT,
     LENGTH,
-    LOW,
     NO_SIGNAL_CANDLE,
-    OPEN,
     SIGNAL_AT,
     SLOT,
     STARTED,
-    VOLUME,
+    finished_bar,
     grow_bar,
 )
 from trading.candles import Candle, interval_name
 from trading.errors import DataError
 from trading.kernel import Buffer, bind, kernel
+from trading.rows import Bar, bar_of
 from trading.setup import Setup
 from trading.strategies.base import (
     ACTION,
@@ -69,48 +66,22 @@ strategy_step: Step = _no_strategy
 
 
 @kernel
-def judge(
-    slot: int,
-    filters: Buffer,
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
+def judge(slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Hand one closed candle to the strategy; on ``signal_tf`` the filters have the last word."""
-    strategy_step(state, par, out, open_time, tf_ms, first, high, low, close, volume)
+    strategy_step(state, par, out, bar)
     if slot == SIGNAL_AT and out[ACTION] == ENTER:
-        filter_entry(filters, par, out, close)
+        filter_entry(filters, par, out, bar.close)
 
 
 @kernel
-def take_bar(
-    slot: int,
-    filters: Buffer,
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
+def take_bar(slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Hand one closed higher candle to what ``slot`` feeds."""
     if slot == FILTER_AT:
-        filter_step(filters, par, high, low, close)
+        filter_step(filters, par, bar.high, bar.low, bar.close)
     elif slot == HOURLY_AT:
-        hourly_step(filters, close)
+        hourly_step(filters, bar.close)
     else:
-        judge(slot, filters, state, par, out, open_time, tf_ms, first, high, low, close, volume)
+        judge(slot, filters, state, par, out, bar)
 
 
 @kernel
@@ -118,43 +89,19 @@ def close_bar(
     bars: Buffer, slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer
 ) -> None:
     """Close the higher candle in the making and hand it on."""
-    open_time = int(bars[slot + STARTED])
+    bar = finished_bar(bars, slot)
     bars[slot + STARTED] = -1.0
-    take_bar(
-        slot,
-        filters,
-        state,
-        par,
-        out,
-        open_time,
-        int(bars[slot + LENGTH]),
-        bars[slot + OPEN],
-        bars[slot + HIGH],
-        bars[slot + LOW],
-        bars[slot + CLOSE],
-        bars[slot + VOLUME],
-    )
+    take_bar(slot, filters, state, par, out, bar)
 
 
 @kernel
 def push_candle(
-    bars: Buffer,
-    filters: Buffer,
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    base_ms: int,
-    open_time: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
+    bars: Buffer, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, base: Bar
 ) -> None:
     """Take in one closed base candle and leave the decision in ``out``."""
     out[ACTION] = HOLD
     out[REASON] = float(NO_SIGNAL_CANDLE)
-    out[SEEN] = close
+    out[SEEN] = base.close
     out[LIMIT] = math.nan
     out[STOP_PRICE] = math.nan
     out[TARGET_PRICE] = math.nan
@@ -162,17 +109,15 @@ def push_candle(
     out[SIDE] = 0.0
     for slot in range(0, BARS_SIZE, SLOT):
         started = bars[slot + STARTED]
-        if started >= 0.0 and open_time >= started + bars[slot + LENGTH]:
+        if started >= 0.0 and base.open_time >= started + bars[slot + LENGTH]:
             close_bar(bars, slot, filters, state, par, out)
     for slot in range(0, BARS_SIZE, SLOT):
         length = bars[slot + LENGTH]
-        if length == base_ms:
-            take_bar(
-                slot, filters, state, par, out, open_time, base_ms, first, high, low, close, volume
-            )
+        if length == base.length:
+            take_bar(slot, filters, state, par, out, base)
         elif length > 0.0:
-            grow_bar(bars, slot, open_time, first, high, low, close, volume)
-            if open_time + base_ms >= bars[slot + STARTED] + length:
+            grow_bar(bars, slot, base)
+            if base.open_time + base.length >= bars[slot + STARTED] + length:
                 close_bar(bars, slot, filters, state, par, out)
     out[ATR] = filters[ATR_NOW]
 
@@ -233,20 +178,8 @@ class Decider:
         out = [0.0] * OUT_SIZE
         for slot in range(0, BARS_SIZE, SLOT):
             if int(self._bars[slot + LENGTH]) == tf_ms:
-                self._take_bar(
-                    slot,
-                    self._filters,
-                    self._state,
-                    self._par,
-                    out,
-                    candle.open_time,
-                    tf_ms,
-                    candle.open,
-                    candle.high,
-                    candle.low,
-                    candle.close,
-                    candle.volume,
-                )
+                bar = bar_of(candle, tf_ms)
+                self._take_bar(slot, self._filters, self._state, self._par, out, bar)
 
     def on_candle(self, candle: Candle) -> Decision:
         """Take in one closed base candle; `DataError` if it does not follow the last."""
@@ -256,20 +189,8 @@ class Decider:
             )
         self._last_open = candle.open_time
         out = self._out
-        self._push(
-            self._bars,
-            self._filters,
-            self._state,
-            self._par,
-            out,
-            self.setup.base_ms,
-            candle.open_time,
-            candle.open,
-            candle.high,
-            candle.low,
-            candle.close,
-            candle.volume,
-        )
+        bar = bar_of(candle, self.setup.base_ms)
+        self._push(self._bars, self._filters, self._state, self._par, out, bar)
         if out[REASON] == NO_SIGNAL_CANDLE:
             return Decision("hold", self.setup.strategy.side, self._between, {}, out[ATR])
         action = ACTIONS[int(out[ACTION])]

@@ -25,7 +25,7 @@ from trading.indicators import (
 )
 from trading.kernel import Buffer, kernel
 from trading.rolling import roc_size, roc_step
-from trading.rows import Rows
+from trading.rows import Bar, Rows, bar_at
 
 FEATURES = ("return_1", "return_6", "return_24", "trend", "rsi", "band", "volume")
 SIZE = len(FEATURES)
@@ -58,14 +58,13 @@ def forecast_warmup() -> int:
 
 
 @kernel
-def features_step(
-    state: Buffer, at: int, turn: int, close: float, volume: float, into: Buffer, to: int
-) -> float:
+def features_step(state: Buffer, at: int, bar: Bar, into: Buffer, to: int) -> float:
     """Write the features of one closed candle to ``into`` from ``to`` on; NaN until all are known.
 
-    ``turn`` is its open time in candle lengths. Returned is the mean absolute return of the last
+    Returned is the mean absolute return of the last
     24 candles, the recent volatility.
     """
+    turn, close = bar.open_time // bar.length, bar.close
     one = roc_step(state, at + ONE_AT, 1, close)
     into[to] = one
     into[to + 1] = roc_step(state, at + SIX_AT, 6, close)
@@ -74,8 +73,8 @@ def features_step(
     into[to + 4] = rsi_step(state, at + RSI_AT, RSI_SPAN, close) / 100.0 - 0.5
     lower, middle, upper = bollinger_step(state, at + BAND_AT, BAND_SPAN, 2.0, turn, close)
     into[to + 5] = (close - middle) / (upper - lower) if upper > lower else 0.0
-    usual = sma_step(state, at + VOLUME_AT, DAY, turn, volume)
-    above = volume / usual - 1.0 if usual > 0.0 else 0.0
+    usual = sma_step(state, at + VOLUME_AT, DAY, turn, bar.volume)
+    above = bar.volume / usual - 1.0 if usual > 0.0 else 0.0
     into[to + 6] = above if above < MOST_VOLUME else MOST_VOLUME
     if one != one:
         return one
@@ -86,8 +85,7 @@ def features_step(
 def features_rows(rows: Rows, tf_ms: int, state: Buffer, into: Buffer) -> None:
     """The features of every candle, :data:`SIZE` a row."""
     for i in range(len(rows.closes)):
-        turn = rows.times[i] // tf_ms
-        features_step(state, 0, turn, rows.closes[i], rows.volumes[i], into, i * SIZE)
+        features_step(state, 0, bar_at(rows, i, tf_ms), into, i * SIZE)
 
 
 def fit_weights(candles: CandleColumns) -> tuple[float, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from trading.kernel import Buffer
+from trading.candles import Candle
+from trading.kernel import Buffer, kernel
 
 BLOCK = 32
 WIDE = 256  # candles of a wide block: 8 blocks
@@ -19,6 +20,38 @@ class Rows(NamedTuple):
     lows: Buffer
     closes: Buffer
     volumes: Buffer
+
+
+class Bar(NamedTuple):
+    """One closed candle as a strategy's step reads it: open and length in ms, prices, volume."""
+
+    open_time: int
+    length: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+def bar_of(candle: Candle, length: int) -> Bar:
+    """A candle of so many ms as the kernels read it."""
+    prices = candle.open, candle.high, candle.low, candle.close
+    return Bar(candle.open_time, length, *prices, candle.volume)
+
+
+@kernel
+def bar_at(rows: Rows, row: int, length: int) -> Bar:
+    """The candle of a row, of so many ms."""
+    return Bar(
+        rows.times[row],
+        length,
+        rows.opens[row],
+        rows.highs[row],
+        rows.lows[row],
+        rows.closes[row],
+        rows.volumes[row],
+    )
 
 
 class Extremes(NamedTuple):

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from trading.kernel import Buffer, kernel
 from trading.position import ExitRules
+from trading.rows import Bar
 from trading.rules import Addition
 from trading.strategies.base import (
     ACTION,
@@ -33,16 +34,10 @@ def toy_step(
     state: Buffer,  # noqa: ARG001 - every step has the same arguments
     par: Buffer,
     out: Buffer,
-    open_time: int,
-    tf_ms: int,  # noqa: ARG001
-    first: float,  # noqa: ARG001
-    high: float,  # noqa: ARG001
-    low: float,  # noqa: ARG001
-    close: float,
-    volume: float,  # noqa: ARG001
+    bar: Bar,
 ) -> None:
     """Enter on the candle of minute ``at`` of the day, leave on that of ``exit_at``."""
-    minute = (open_time % DAY_MS) // MINUTE_MS
+    minute = (bar.open_time % DAY_MS) // MINUTE_MS
     out[ACTION] = HOLD
     out[REASON] = 2.0
     if minute == int(par[OWN + 4]):
@@ -55,8 +50,8 @@ def toy_step(
     side = par[OWN + 1]
     if par[OWN + 2] > 0.0:
         out[SIDE] = side
-        out[STOP_PRICE] = close * (1.0 - side * par[OWN + 2])
-        out[TARGET_PRICE] = close * (1.0 + side * par[OWN + 3])
+        out[STOP_PRICE] = bar.close * (1.0 - side * par[OWN + 2])
+        out[TARGET_PRICE] = bar.close * (1.0 + side * par[OWN + 3])
         out[CONFIDENCE] = 0.8
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from trading.candles import Candle
 from trading.decider import Decider, Decision
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.strategies.base import ACTION, HOLD, REASON, SEEN, STOP_PRICE, Strategy, Value
 
 MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
@@ -23,21 +24,15 @@ def told(made: Decider, rows: list[Row]) -> list[Decision]:
 @kernel
 def last_seen_step(
     state: Buffer,
-    par: Buffer,  # noqa: ARG001
+    par: Buffer,  # noqa: ARG001 - every step has the same arguments
     out: Buffer,
-    open_time: int,  # noqa: ARG001
-    tf_ms: int,
-    first: float,  # noqa: ARG001
-    high: float,  # noqa: ARG001
-    low: float,  # noqa: ARG001
-    close: float,
-    volume: float,  # noqa: ARG001
+    bar: Bar,
 ) -> None:
     """Say on each minute what the last closed quarter and hour were."""
-    if tf_ms == QUARTER:
-        state[0] = close
-    elif tf_ms == HOUR:
-        state[1] = close
+    if bar.length == QUARTER:
+        state[0] = bar.close
+    elif bar.length == HOUR:
+        state[1] = bar.close
     else:
         out[ACTION] = HOLD
         out[REASON] = 1.0

@@ -15,6 +15,7 @@ from trading.indicators import ema_step
 from trading.kernel import Buffer, kernel
 from trading.probe import View, cut_rows, probe, probe_lookahead
 from trading.probe_warmup import probe_warmup
+from trading.rows import Bar
 from trading.strategies.base import ACTION, ENTER, EXIT, HOLD, LIMIT, REASON, SEEN, Strategy, Value
 from trading.strategies.breakout import Breakout
 from trading.strategies.registry import get_strategy, strategy_names
@@ -68,18 +69,16 @@ class Prophet(Breakout):
 
 
 @kernel
-def mean_step(  # type: ignore[no-untyped-def]
-    state: Buffer, par, out: Buffer, open_time, tf_ms, first, high, low, close: float, volume
-) -> None:
+def mean_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """In above an exponential mean, out below it."""
-    mean = ema_step(state, 0, 100, close)
+    mean = ema_step(state, 0, 100, bar.close)
     out[ACTION] = HOLD
     out[REASON] = 1.0
-    out[SEEN] = close
+    out[SEEN] = bar.close
     out[LIMIT] = mean
-    if close > mean:
+    if bar.close > mean:
         out[ACTION] = ENTER
-    elif close < mean:
+    elif bar.close < mean:
         out[ACTION] = EXIT
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trading.candles import CandleColumns
 from trading.errors import ParameterError
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.simulation import Costs, backtest, fast_trades
 from trading.simulation.account import Limits, Seat, simulate_account
 from trading.staged_position import StagedPosition
@@ -145,19 +146,13 @@ def test_the_bound_is_reached_when_all_are_stopped_at_the_last_stage():
 @kernel
 def once_step(
     state: Buffer,
-    par: Buffer,  # noqa: ARG001
+    par: Buffer,  # noqa: ARG001 - every step has the same arguments
     out: Buffer,
-    open_time: int,  # noqa: ARG001
-    tf_ms: int,  # noqa: ARG001
-    first: float,  # noqa: ARG001
-    high: float,  # noqa: ARG001
-    low: float,  # noqa: ARG001
-    close: float,  # noqa: ARG001
-    volume: float,
+    bar: Bar,
 ) -> None:
     """Enter on the first candle; a volume of 2 is the technical exit."""
     out[ACTION] = ENTER if state[0] == 0.0 else HOLD
-    if volume == 2.0:
+    if bar.volume == 2.0:
         out[ACTION] = EXIT
     out[REASON] = 1.0
     state[0] = 1.0

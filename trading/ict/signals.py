@@ -33,6 +33,7 @@ from trading.ict.liquidity import nearest_pool
 from trading.ict.step import ict_step
 from trading.ict.zones import is_alive
 from trading.kernel import Buffer, apart, kernel
+from trading.rows import Bar
 from trading.strategies.base import (
     ACTION,
     CONFIDENCE,
@@ -89,22 +90,13 @@ def signals_size(length: int) -> int:
 
 
 @apart
-def feed_structures(
-    state: Buffer,
-    par: Buffer,
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
+def feed_structures(state: Buffer, par: Buffer, bar: Bar) -> None:
     """Hand a candle to the structures of its timeframe, if it has any."""
     length = int(par[P_LENGTH])
     at = -1
-    if tf_ms == int(par[P_TREND_MS]):
+    if bar.length == int(par[P_TREND_MS]):
         at = TREND_AT
-    elif tf_ms == int(par[P_ZONE_MS]):
+    elif bar.length == int(par[P_ZONE_MS]):
         at = zones_at(par)
     if at < 0:
         return
@@ -121,7 +113,7 @@ def feed_structures(
             ZONES_KEPT,
             POOLS_KEPT,
         )
-    ict_step(state, at, state, first, high, low, close, volume)
+    ict_step(state, at, state, bar.open, bar.high, bar.low, bar.close, bar.volume)
 
 
 @kernel

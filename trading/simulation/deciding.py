@@ -6,7 +6,7 @@ from trading.candles import DAY_MS
 from trading.decider import push_candle, strategy_step
 from trading.kernel import Buffer, kernel
 from trading.position import OFF
-from trading.rows import Rows
+from trading.rows import Rows, bar_at
 from trading.simulation.layout import LEVELS_WIDTH, Machine, Signals
 from trading.strategies.base import (
     ACTION,
@@ -90,35 +90,12 @@ def decide_rows(
     if bare:  # a loop of its own keeps what it needs in the processor's registers
         out[ATR] = OFF
         for i in range(len(rows.times)):
-            strategy_step(
-                machine.state,
-                machine.par,
-                out,
-                rows.times[i],
-                base_ms,
-                rows.opens[i],
-                rows.highs[i],
-                rows.lows[i],
-                rows.closes[i],
-                rows.volumes[i],
-            )
+            strategy_step(machine.state, machine.par, out, bar_at(rows, i, base_ms))
             if streams or out[ACTION] != HOLD:
                 note_row(rows, out, i, base_ms, day_bound, signals, counts, stream)
         return
     for i in range(len(rows.times)):
-        push_candle(
-            machine.bars,
-            machine.filters,
-            machine.state,
-            machine.par,
-            out,
-            base_ms,
-            rows.times[i],
-            rows.opens[i],
-            rows.highs[i],
-            rows.lows[i],
-            rows.closes[i],
-            rows.volumes[i],
-        )
+        bar = bar_at(rows, i, base_ms)
+        push_candle(machine.bars, machine.filters, machine.state, machine.par, out, bar)
         if streams or out[ACTION] != HOLD:
             note_row(rows, out, i, base_ms, day_bound, signals, counts, stream)

@@ -16,7 +16,7 @@ from trading.candles import DAY_MS, CandleColumns, interval_ms
 from trading.errors import ParameterError
 from trading.kernel import Buffer
 from trading.liquidation import check_stops
-from trading.rows import Extremes, Rows
+from trading.rows import Bar, Extremes, Rows
 from trading.rules import Addition, ExitRules
 from trading.sizing import Sizing
 
@@ -50,8 +50,8 @@ HOLD = 0.0
 ENTER = 1.0
 EXIT = 2.0
 
-Step = Callable[[Buffer, Buffer, Buffer, int, int, float, float, float, float, float], None]
-"""``step(state, par, out, open_time, tf_ms, open, high, low, close, volume)`` on a candle.
+Step = Callable[[Buffer, Buffer, Buffer, Bar], None]
+"""``step(state, par, out, bar)`` on a closed candle.
 
 On a candle of ``signal_tf`` it writes the decision: action and reason, and if it likes its own stop
 and target (prices), confidence (0 to 1) and side; these are NaN, NaN, NaN and 0 (the strategy's

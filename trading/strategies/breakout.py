@@ -9,7 +9,7 @@ from typing import ClassVar
 from trading.candles import DAY_MS
 from trading.indicators import SPANS_TO_FORGET, ema_step
 from trading.kernel import Buffer, kernel
-from trading.rows import BLOCK, Extremes, Rows
+from trading.rows import BLOCK, Bar, Extremes, Rows
 from trading.strategies.base import (
     ACTION,
     ENTER,
@@ -138,49 +138,38 @@ def breakout_scan(
 
 
 @kernel
-def breakout_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,  # noqa: ARG001 - every step has the same arguments
-) -> None:
-    """Judge one closed candle of ``signal_tf``; ``first`` is its open."""
-    if open_time >= state[NEXT_DAY]:
-        if state[NEXT_DAY] > 0.0 and open_time < state[NEXT_DAY] + DAY_MS:
-            state[TARGET] = target_of(first, state[HIGH], state[LOW], par[OWN])
+def breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
+    """Judge one closed candle of ``signal_tf``."""
+    if bar.open_time >= state[NEXT_DAY]:
+        if state[NEXT_DAY] > 0.0 and bar.open_time < state[NEXT_DAY] + DAY_MS:
+            state[TARGET] = target_of(bar.open, state[HIGH], state[LOW], par[OWN])
         else:
             state[TARGET] = NAN
-        state[NEXT_DAY] = float(open_time - open_time % DAY_MS + DAY_MS)
-        state[HIGH] = high
-        state[LOW] = low
+        state[NEXT_DAY] = float(bar.open_time - bar.open_time % DAY_MS + DAY_MS)
+        state[HIGH] = bar.high
+        state[LOW] = bar.low
     else:
-        if high > state[HIGH]:
-            state[HIGH] = high
-        if low < state[LOW]:
-            state[LOW] = low
+        if bar.high > state[HIGH]:
+            state[HIGH] = bar.high
+        if bar.low < state[LOW]:
+            state[LOW] = bar.low
     mean = NAN
     if par[FILTERS_ON] > 0.0:
-        mean = ema_step(state, MEAN, TREND_SPAN, close)
+        mean = ema_step(state, MEAN, TREND_SPAN, bar.close)
     last_close = state[LAST_CLOSE]
-    state[LAST_CLOSE] = close
+    state[LAST_CLOSE] = bar.close
     target = state[TARGET]
     out[ACTION] = HOLD
-    out[SEEN] = close
+    out[SEEN] = bar.close
     out[LIMIT] = target
-    if not close > target:
+    if not bar.close > target:
         out[REASON] = BELOW if target == target else NO_YESTERDAY
-    elif not crosses(last_close, close, target):
+    elif not crosses(last_close, bar.close, target):
         out[REASON] = ABOVE_ALREADY
         out[SEEN] = last_close
-    elif (open_time + tf_ms) % DAY_MS == 0:
+    elif (bar.open_time + bar.length) % DAY_MS == 0:
         out[REASON] = LAST_OF_DAY
-    elif par[FILTERS_ON] > 0.0 and not close > mean:
+    elif par[FILTERS_ON] > 0.0 and not bar.close > mean:
         out[REASON] = BELOW_MEAN
         out[LIMIT] = mean
     else:

@@ -24,7 +24,9 @@ from trading.indicators import (
     wilder_warmup,
 )
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
+from trading.strategies.common import BANDS, MEAN_VOLUME, RSI, ema, least_volume
 from trading.strategies.saying import say, warming_up
 
 RSI_LOW = OWN
@@ -101,36 +103,26 @@ def carries(mask: int, par: Buffer) -> bool:
 
 
 @kernel
-def combined_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,  # noqa: ARG001 - every step has the same arguments
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
+def combined_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``; votes to sell go before votes to buy."""
-    turn, span = open_time // tf_ms, int(par[BAND_SPAN])
-    rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), close)
-    _, _, difference = macd_step(state, MACD_AT, FAST, SLOW, SIGNAL, close)
-    mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), close)
-    lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, close)
+    turn, span = bar.open_time // bar.length, int(par[BAND_SPAN])
+    rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), bar.close)
+    _, _, difference = macd_step(state, MACD_AT, FAST, SLOW, SIGNAL, bar.close)
+    mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), bar.close)
+    lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, bar.close)
     volume_at = BAND_AT + bollinger_size(span)
-    usual = sma_step(state, volume_at, int(par[VOLUME_SPAN]), turn, volume)
+    usual = sma_step(state, volume_at, int(par[VOLUME_SPAN]), turn, bar.volume)
     before = state[LAST_DIFFERENCE]
     state[LAST_DIFFERENCE] = difference
     if rsi != rsi or before != before or mean != mean or lower != lower or usual != usual:
         warming_up(out)
         return
-    lively = volume >= par[VOLUME_FACTOR] * usual
+    lively = bar.volume >= par[VOLUME_FACTOR] * usual
     crossed_up = difference > 0.0 and not before > 0.0
     crossed_down = difference < 0.0 and not before < 0.0
-    buy = vote_mask(rsi < par[RSI_LOW], low <= lower, crossed_up, lively, close > mean)
-    sell = vote_mask(rsi > 100.0 - par[RSI_LOW], high >= upper, crossed_down, lively, close < mean)
+    buy = vote_mask(rsi < par[RSI_LOW], bar.low <= lower, crossed_up, lively, bar.close > mean)
+    high_rsi = rsi > 100.0 - par[RSI_LOW]
+    sell = vote_mask(high_rsi, bar.high >= upper, crossed_down, lively, bar.close < mean)
     if carries(sell, par):
         say(out, EXIT, SELLING + sell, mean_confidence(sell, par), par[MIN_MEAN])
     elif carries(buy, par):
@@ -172,12 +164,11 @@ class Combined(Strategy):
         _confidence("vote_trend", 0.4, "close above the EMA"),
         Parameter("min_votes", "int", 2, 1, 5, help="least number of votes"),
         Parameter("min_mean", "float", 0.5, 0.0, 1.0, help="mean confidence must be above"),
-        Parameter("volume_factor", "float", 1.5, 0.0, 10.0, help="least volume, in means"),
-        Parameter("rsi_span", "int", 14, 2, 100, help="candles of the RSI"),
-        Parameter("band_span", "int", 20, 2, 200, help="candles of the bands"),
-        Parameter("band_width", "float", 2.0, 0.5, 4.0, help="standard deviations of the bands"),
-        Parameter("volume_span", "int", 20, 1, 500, help="candles of the mean volume"),
-        Parameter("mean_span", "int", 50, 2, 500, help="span of the EMA"),
+        least_volume(1.5),
+        RSI,
+        *BANDS,
+        MEAN_VOLUME,
+        ema(50),
     )
     step = staticmethod(combined_step)
     reasons: ClassVar[Mapping[int, str]] = _texts()

@@ -16,7 +16,9 @@ from trading.indicators import (
     ema_warmup,
 )
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
+from trading.strategies.common import BANDS, ema
 from trading.strategies.saying import say, warming_up
 
 MEAN_SPAN = OWN
@@ -36,33 +38,22 @@ BAND_AT = 10
 
 
 @kernel
-def dynamic_breakout_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,  # noqa: ARG001 - every step has the same arguments
-    high: float,
-    low: float,
-    close: float,
-    volume: float,  # noqa: ARG001
-) -> None:
+def dynamic_breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``."""
-    turn, span = open_time // tf_ms, int(par[BAND_SPAN])
-    mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), close)
-    adx = adx_step(state, ADX_AT, int(par[ADX_SPAN]), high, low, close)
-    _, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, close)
+    turn, span = bar.open_time // bar.length, int(par[BAND_SPAN])
+    mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), bar.close)
+    adx = adx_step(state, ADX_AT, int(par[ADX_SPAN]), bar.high, bar.low, bar.close)
+    _, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, bar.close)
     if mean != mean or adx != adx or upper != upper:
         warming_up(out)
-    elif close < mean:
-        say(out, EXIT, EXIT_MEAN, close, mean)
-    elif not close > mean or not close > upper:
-        say(out, HOLD, BELOW_BAND, close, upper)
+    elif bar.close < mean:
+        say(out, EXIT, EXIT_MEAN, bar.close, mean)
+    elif not bar.close > mean or not bar.close > upper:
+        say(out, HOLD, BELOW_BAND, bar.close, upper)
     elif not adx > par[ADX_ENTRY]:
         say(out, HOLD, WEAK_TREND, adx, par[ADX_ENTRY])
     else:
-        say(out, ENTER, ENTERED, close, upper)
+        say(out, ENTER, ENTERED, bar.close, upper)
 
 
 class DynamicBreakout(Strategy):
@@ -71,9 +62,8 @@ class DynamicBreakout(Strategy):
     name = "dynamic_breakout"
     summary = "Buy a close above EMA50 and upper band with ADX > 20; sell a close below EMA50."
     own = (
-        Parameter("mean_span", "int", 50, 2, 500, help="span of the EMA"),
-        Parameter("band_span", "int", 20, 2, 200, help="candles of the bands"),
-        Parameter("band_width", "float", 2.0, 0.5, 4.0, help="standard deviations of the bands"),
+        ema(50),
+        *BANDS,
         Parameter("adx_span", "int", 14, 2, 100, help="candles of the ADX"),
         Parameter("adx_entry", "float", 20.0, 0.0, 100.0, help="enter above"),
     )

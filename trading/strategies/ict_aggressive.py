@@ -17,6 +17,7 @@ from trading.ict.signals import (
     zones_at,
 )
 from trading.kernel import Buffer, apart
+from trading.rows import Bar
 from trading.strategies.base import Parameter
 from trading.strategies.ict import IctStrategy, break_age
 
@@ -25,35 +26,24 @@ BREAK_AGE = P_OWN + 1
 
 
 @apart
-def ict_aggressive_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,  # noqa: ARG001 - every step has the same arguments
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
+def ict_aggressive_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``, which is ``zone_tf``."""
-    feed_structures(state, par, tf_ms, first, high, low, close, volume)
-    if tf_ms != int(par[P_SIGNAL_MS]):
+    feed_structures(state, par, bar)
+    if bar.length != int(par[P_SIGNAL_MS]):
         return
     at = zones_at(par)
     side = int(state[at + NEW_GAP])
     if side == 0:
-        hold(out, NO_GAP, close, close)
+        hold(out, NO_GAP, bar.close, bar.close)
         return
     # The gap's last candle is the sweep's own or one of those after it.
     if not swept_within(state, at, side, par[GAP_WINDOW] + 1.0):
-        hold(out, NO_SWEEP, close, par[GAP_WINDOW])
+        hold(out, NO_SWEEP, bar.close, par[GAP_WINDOW])
         return
     agrees = trend_of(state, par[BREAK_AGE]) == side
     confidence = confidence_of(agrees, True, True)
     enter_at_zone(
-        state, par, out, side, state[at + NEW_NEAR], state[at + NEW_FAR], close, confidence
+        state, par, out, side, state[at + NEW_NEAR], state[at + NEW_FAR], bar.close, confidence
     )
 
 

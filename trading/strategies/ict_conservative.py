@@ -19,6 +19,7 @@ from trading.ict.signals import (
     zones_at,
 )
 from trading.kernel import Buffer, apart
+from trading.rows import Bar
 from trading.strategies.base import Parameter, Value
 from trading.strategies.ict import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
 
@@ -28,35 +29,24 @@ MAX_TOUCHES = P_OWN + 2
 
 
 @apart
-def ict_conservative_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
+def ict_conservative_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``; those of the others feed the structures."""
-    feed_structures(state, par, tf_ms, first, high, low, close, volume)
-    if tf_ms != int(par[P_SIGNAL_MS]):
+    feed_structures(state, par, bar)
+    if bar.length != int(par[P_SIGNAL_MS]):
         return
     last_close = state[LAST_CLOSE]
-    state[LAST_CLOSE] = close
+    state[LAST_CLOSE] = bar.close
     side = trend_of(state, par[BREAK_AGE])
     if side == 0:
-        hold(out, NO_TREND, close, par[BREAK_AGE])
+        hold(out, NO_TREND, bar.close, par[BREAK_AGE])
         return
     # The zone was touched by this candle, or the last one closed in it.
-    reach = low if side > 0 else -high
+    reach = bar.low if side > 0 else -bar.high
     if last_close > 0.0 and side * last_close < reach:
         reach = side * last_close
-    closed_now = (open_time + tf_ms) % int(par[P_ZONE_MS]) == 0
+    closed_now = (bar.open_time + bar.length) % int(par[P_ZONE_MS]) == 0
     swept = swept_within(state, zones_at(par), side, par[SWEEP_WINDOW])
-    enter_out_of_zone(state, par, out, side, reach, close, par[MAX_TOUCHES], closed_now, swept)
+    enter_out_of_zone(state, par, out, side, reach, bar.close, par[MAX_TOUCHES], closed_now, swept)
 
 
 class IctConservative(IctStrategy):

@@ -15,6 +15,7 @@ from trading.ict.signals import (
     zones_at,
 )
 from trading.kernel import Buffer, apart
+from trading.rows import Bar
 from trading.strategies.ict import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
 
 BREAK_AGE = P_OWN
@@ -23,31 +24,20 @@ MAX_TOUCHES = P_OWN + 2
 
 
 @apart
-def ict_mixed_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,  # noqa: ARG001 - every step has the same arguments
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
+def ict_mixed_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``, which is ``zone_tf``."""
-    feed_structures(state, par, tf_ms, first, high, low, close, volume)
-    if tf_ms != int(par[P_SIGNAL_MS]):
+    feed_structures(state, par, bar)
+    if bar.length != int(par[P_SIGNAL_MS]):
         return
     side = trend_of(state, par[BREAK_AGE])
     if side == 0:
-        hold(out, NO_TREND, close, par[BREAK_AGE])
+        hold(out, NO_TREND, bar.close, par[BREAK_AGE])
         return
     if not swept_within(state, zones_at(par), side, par[SWEEP_WINDOW]):
-        hold(out, NO_SWEEP, close, par[SWEEP_WINDOW])
+        hold(out, NO_SWEEP, bar.close, par[SWEEP_WINDOW])
         return
-    reach = low if side > 0 else -high
-    enter_out_of_zone(state, par, out, side, reach, close, par[MAX_TOUCHES], True, True)
+    reach = bar.low if side > 0 else -bar.high
+    enter_out_of_zone(state, par, out, side, reach, bar.close, par[MAX_TOUCHES], True, True)
 
 
 class IctMixed(IctStrategy):

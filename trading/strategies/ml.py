@@ -10,6 +10,7 @@ from trading.candles import CandleColumns
 from trading.forecast import FEATURES, FORECAST_SIZE, SIZE, features_step, fit_weights
 from trading.forecast import forecast_warmup as warmup_of_features
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.strategies.base import (
     CONFIDENCE,
     ENTER,
@@ -59,20 +60,9 @@ def has_model(par: Buffer) -> bool:
 
 
 @kernel
-def ml_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,  # noqa: ARG001 - every step has the same arguments
-    high: float,  # noqa: ARG001
-    low: float,  # noqa: ARG001
-    close: float,
-    volume: float,
-) -> None:
-    """Judge one closed candle of ``signal_tf``; ``first`` is its open."""
-    moves = features_step(state, 0, open_time // tf_ms, close, volume, state, FEATURES_AT)
+def ml_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
+    """Judge one closed candle of ``signal_tf``."""
+    moves = features_step(state, 0, bar, state, FEATURES_AT)
     forecast = forecast_of(state, par)
     size = forecast if forecast > 0.0 else -forecast
     confidence = size / (size + moves) if size + moves > 0.0 else 0.0

@@ -18,6 +18,7 @@ from trading.rolling import (
     vwap_size,
     vwap_step,
 )
+from trading.rows import Bar
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
 from trading.strategies.saying import say, warming_up
 
@@ -39,34 +40,23 @@ NAN = math.nan
 
 
 @kernel
-def momentum_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,  # noqa: ARG001 - every step has the same arguments
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
+def momentum_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``."""
     bars = int(par[BARS])
     roc_rank_at = ROC_AT + roc_size(int(par[ROC_SPAN]))
     volume_rank_at = roc_rank_at + rank_size(bars)
     vwap_at = volume_rank_at + rank_size(bars)
-    roc = roc_step(state, ROC_AT, int(par[ROC_SPAN]), close)
+    roc = roc_step(state, ROC_AT, int(par[ROC_SPAN]), bar.close)
     roc_rank = NAN
     if roc == roc:
         roc_rank = rank_step(state, roc_rank_at, bars, roc)
-    volume_rank = rank_step(state, volume_rank_at, bars, volume)
-    typical = (high + low + close) / 3.0
+    volume_rank = rank_step(state, volume_rank_at, bars, bar.volume)
+    typical = (bar.high + bar.low + bar.close) / 3.0
     span = int(par[VWAP_SPAN])
     if span > 0:
-        fair = vwap_step(state, vwap_at, span, open_time // tf_ms, typical, volume)
+        fair = vwap_step(state, vwap_at, span, bar.open_time // bar.length, typical, bar.volume)
     else:
-        fair = day_vwap_step(state, vwap_at, open_time, typical, volume)
+        fair = day_vwap_step(state, vwap_at, bar.open_time, typical, bar.volume)
     if roc_rank != roc_rank or volume_rank != volume_rank:
         warming_up(out)
     elif roc_rank < par[RANK_EXIT]:
@@ -75,8 +65,8 @@ def momentum_step(
         say(out, HOLD, LOW_MOMENTUM, roc_rank, par[RANK_ENTRY])
     elif volume_rank < par[RANK_ENTRY]:
         say(out, HOLD, LOW_VOLUME, volume_rank, par[RANK_ENTRY])
-    elif not close > fair:
-        say(out, HOLD, BELOW_VWAP, close, fair)
+    elif not bar.close > fair:
+        say(out, HOLD, BELOW_VWAP, bar.close, fair)
     else:
         say(out, ENTER, ENTERED, roc, fair)
 

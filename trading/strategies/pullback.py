@@ -7,7 +7,9 @@ from typing import ClassVar
 
 from trading.indicators import ema_size, ema_step, ema_warmup, rsi_size, rsi_step, wilder_warmup
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
+from trading.strategies.common import RSI, RSI_LEAVE, ema
 from trading.strategies.saying import say, warming_up
 
 MEAN_SPAN = OWN
@@ -30,21 +32,10 @@ RSI_BEFORE = 7
 
 
 @kernel
-def pullback_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,  # noqa: ARG001 - every step has the same arguments
-    tf_ms: int,  # noqa: ARG001
-    first: float,  # noqa: ARG001
-    high: float,  # noqa: ARG001
-    low: float,  # noqa: ARG001
-    close: float,
-    volume: float,  # noqa: ARG001
-) -> None:
+def pullback_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``; only its close counts."""
-    mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), close)
-    rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), close)
+    mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), bar.close)
+    rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), bar.close)
     last, before = state[LAST_RSI], state[RSI_BEFORE]
     state[RSI_BEFORE] = last
     state[LAST_RSI] = rsi
@@ -52,8 +43,8 @@ def pullback_step(
         warming_up(out)
     elif rsi > par[RSI_EXIT]:
         say(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
-    elif not close > mean:
-        say(out, HOLD, BELOW_MEAN, close, mean)
+    elif not bar.close > mean:
+        say(out, HOLD, BELOW_MEAN, bar.close, mean)
     elif not rsi < par[RSI_ENTRY]:
         say(out, HOLD, NOT_WEAK, rsi, par[RSI_ENTRY])
     elif not rsi > last:
@@ -70,10 +61,10 @@ class Pullback(Strategy):
     name = "pullback"
     summary = "Buy above the EMA100 when an RSI below 50 turns up; sell RSI > 70."
     own = (
-        Parameter("mean_span", "int", 100, 2, 500, help="span of the EMA that says rise"),
-        Parameter("rsi_span", "int", 14, 2, 100, help="candles of the RSI"),
+        ema(100, "span of the EMA that says rise"),
+        RSI,
         Parameter("rsi_entry", "float", 50.0, 1.0, 80.0, help="enter below"),
-        Parameter("rsi_exit", "float", 70.0, 40.0, 99.0, help="leave above"),
+        RSI_LEAVE,
     )
     step = staticmethod(pullback_step)
     reasons: ClassVar[Mapping[int, str]] = {

@@ -13,6 +13,7 @@ from trading.indicators import (
     wilder_warmup,
 )
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.strategies.base import (
     ENTER,
     EXIT,
@@ -22,6 +23,7 @@ from trading.strategies.base import (
     Strategy,
     Value,
 )
+from trading.strategies.common import BANDS, RSI, RSI_LEAVE
 from trading.strategies.saying import say, warming_up
 
 RSI_SPAN = OWN
@@ -41,32 +43,21 @@ BAND_AT = 4
 
 
 @kernel
-def rsi_bollinger_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,  # noqa: ARG001 - every step has the same arguments
-    high: float,  # noqa: ARG001
-    low: float,  # noqa: ARG001
-    close: float,
-    volume: float,  # noqa: ARG001
-) -> None:
+def rsi_bollinger_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``; only its close counts."""
-    turn, span = open_time // tf_ms, int(par[BAND_SPAN])
-    rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), close)
-    lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, close)
+    turn, span = bar.open_time // bar.length, int(par[BAND_SPAN])
+    rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), bar.close)
+    lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, bar.close)
     if rsi != rsi or lower != lower:
         warming_up(out)
     elif rsi > par[RSI_EXIT]:
         say(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
-    elif close > upper:
-        say(out, EXIT, EXIT_BAND, close, upper)
+    elif bar.close > upper:
+        say(out, EXIT, EXIT_BAND, bar.close, upper)
     elif not rsi < par[RSI_ENTRY]:
         say(out, HOLD, NOT_OVERSOLD, rsi, par[RSI_ENTRY])
-    elif not close < lower:
-        say(out, HOLD, ABOVE_LOWER, close, lower)
+    elif not bar.close < lower:
+        say(out, HOLD, ABOVE_LOWER, bar.close, lower)
     else:
         say(out, ENTER, ENTERED, rsi, par[RSI_ENTRY])
 
@@ -81,11 +72,10 @@ class RsiBollinger(Strategy):
         "Buy RSI < 30 with a close below the lower band; sell RSI > 70 or above the upper band."
     )
     own = (
-        Parameter("rsi_span", "int", 14, 2, 100, help="candles of the RSI"),
+        RSI,
         Parameter("rsi_entry", "float", 30.0, 1.0, 60.0, help="enter below"),
-        Parameter("rsi_exit", "float", 70.0, 40.0, 99.0, help="leave above"),
-        Parameter("band_span", "int", 20, 2, 200, help="candles of the bands"),
-        Parameter("band_width", "float", 2.0, 0.5, 4.0, help="standard deviations of the bands"),
+        RSI_LEAVE,
+        *BANDS,
     )
     step = staticmethod(rsi_bollinger_step)
     reasons: ClassVar[Mapping[int, str]] = {

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from trading.candles import DAY_MS
 from trading.kernel import Buffer, apart, kernel
+from trading.rows import Bar
 from trading.sizing import Sizing
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
 from trading.strategies.saying import say
@@ -111,40 +112,29 @@ def decide_surge(
 
 
 @kernel
-def surge_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,
-    high: float,
-    low: float,  # noqa: ARG001 - every step has the same arguments
-    close: float,
-    volume: float,
-) -> None:
+def surge_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Take in one closed candle of any timeframe; judge it if it is one of ``signal_tf``.
 
     A signal candle of 3m, 15m, 1h or 1d is also that of its set.
     """
-    turn = open_time // tf_ms
+    turn = bar.open_time // bar.length
     size = set_size(par)
     m1 = SETS + scan_size(par)
     m3 = m1 + size
     m15 = m3 + size
-    if tf_ms == M3_MS:
-        follow(state, m3, par, turn, close)
+    if bar.length == M3_MS:
+        follow(state, m3, par, turn, bar.close)
         state[m3 + TOLD] = float(m3_told(state, m3, par))
-    elif tf_ms == M15_MS:
-        follow(state, m15, par, turn, close)
+    elif bar.length == M15_MS:
+        follow(state, m15, par, turn, bar.close)
         state[m15 + TOLD] = float(m15_told(state, m15, par))
-    elif tf_ms == HOUR_MS:
-        state[SCAN_TOLD] = float(scan_step(state, SETS, par, first, high, close, volume))
-    elif tf_ms == DAY_MS:
-        daily_step(state, par, first, close)
-    if tf_ms == int(par[SIGNAL_MS]):
-        follow(state, m1, par, turn, close)
-        decide_surge(state, par, out, m1, m3, m15, first, close)
+    elif bar.length == HOUR_MS:
+        state[SCAN_TOLD] = float(scan_step(state, SETS, par, bar))
+    elif bar.length == DAY_MS:
+        daily_step(state, par, bar.open, bar.close)
+    if bar.length == int(par[SIGNAL_MS]):
+        follow(state, m1, par, turn, bar.close)
+        decide_surge(state, par, out, m1, m3, m15, bar.open, bar.close)
 
 
 class Surge(Strategy):

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from trading.indicators import atr_size, atr_step, wilder_warmup
 from trading.kernel import Buffer, kernel
+from trading.rows import Bar
 from trading.strategies.base import (
     ACTION,
     ENTER,
@@ -131,34 +132,25 @@ def follow_wave(state: Buffer, out: Buffer, close: float) -> None:
 
 
 @kernel
-def wave_step(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    open_time: int,
-    tf_ms: int,
-    first: float,  # noqa: ARG001 - every step has the same arguments
-    high: float,
-    low: float,
-    close: float,
-    volume: float,  # noqa: ARG001
-) -> None:
+def wave_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``."""
-    atr = atr_step(state, ATR_AT, ATR_SPAN, high, low, close)
+    atr = atr_step(state, ATR_AT, ATR_SPAN, bar.high, bar.low, bar.close)
     distance = atr * par[SWING_ATR]
-    turned = anchored_step(state, ZIGZAG_AT, TERM, open_time, tf_ms, distance, high, low, close)
+    turned = anchored_step(
+        state, ZIGZAG_AT, TERM, bar.open_time, bar.length, distance, bar.high, bar.low, bar.close
+    )
     if state[BARS_LEFT] > 0.0:
-        follow_wave(state, out, close)
+        follow_wave(state, out, bar.close)
     elif distance != distance:
         warming_up(out)
     else:
-        say(out, HOLD, NO_LOW, close, NAN)
+        say(out, HOLD, NO_LOW, bar.close, NAN)
     # A new wave takes the place of one that runs or ends, whatever that did: no chain of waves
     # reaches back for ever.
     if turned == LOW_CONFIRMED:
         running = state[BARS_LEFT] > 0.0 or out[ACTION] == EXIT
         action, reason, seen, limit = out[ACTION], int(out[REASON]), out[SEEN], out[LIMIT]
-        judge_low(state, par, out, anchored_at(state, ZIGZAG_AT) + SWINGS, close)
+        judge_low(state, par, out, anchored_at(state, ZIGZAG_AT) + SWINGS, bar.close)
         if running and out[ACTION] != ENTER:
             say(out, action, reason, seen, limit)
 

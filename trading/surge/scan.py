@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from trading.candles import CandleColumns, interval_name
 from trading.errors import DataError
 from trading.kernel import Buffer, apart, kernel
+from trading.rows import Bar, bar_of
 from trading.surge.layout import (
     HOUR_MS,
     SCAN_CANDLES,
@@ -82,17 +83,15 @@ def ups(state: Buffer, at: int, size: int, candles: int) -> int:
 
 
 @apart
-def scan_step(
-    state: Buffer, at: int, par: Buffer, first: float, high: float, close: float, volume: float
-) -> int:
+def scan_step(state: Buffer, at: int, par: Buffer, bar: Bar) -> int:
     """Take in one closed candle of 1 hour; the conditions as bits."""
     candles, norm = int(par[SCAN_CANDLES]), int(par[SCAN_NORM])
     size = candles + norm
     place = at + RING + WIDTH * (int(state[at + COUNT]) % size)
-    state[place + OPEN] = first
-    state[place + HIGH] = high
-    state[place + CLOSE] = close
-    state[place + VOLUME] = volume
+    state[place + OPEN] = bar.open
+    state[place + HIGH] = bar.high
+    state[place + CLOSE] = bar.close
+    state[place + VOLUME] = bar.volume
     state[at + COUNT] += 1.0
     if state[at + COUNT] < size:
         return 0
@@ -138,7 +137,6 @@ def scan_symbols(candles: Mapping[str, CandleColumns], par: Buffer) -> tuple[Sca
             )
         state, told = [0.0] * scan_size(par), 0
         for row in range(max(0, len(columns) - size), len(columns)):
-            c = columns.candle(row)
-            told = scan_step(state, 0, par, c.open, c.high, c.close, c.volume)
+            told = scan_step(state, 0, par, bar_of(columns.candle(row), HOUR_MS))
         found.append(Scanned(symbol, named(told, SCAN_NAMES), told >= KNOWN))
     return tuple(found)
