@@ -1,4 +1,6 @@
-"""A nightly with every strategy enabled: each is searched, probed, gated, released and reported."""
+"""A nightly with every strategy enabled on two symbols: each is searched (`ml` is fitted), probed,
+gated, released and reported.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from lake.tables import FOLDS, SEARCHES
 from trading.strategies.registry import get_strategy, strategy_names
 
 AS_OF = datetime(2025, 6, 22, tzinfo=UTC)
-SYMBOL = "BTCUSDT"
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+PAIRS = [(name, symbol) for name in strategy_names() for symbol in SYMBOLS]
 GATES = {
     "out_of_sample_trades",
     "total_return",
@@ -45,7 +48,11 @@ def axis_of(name: str) -> tuple[str, str]:
 
 def settings_text(work: Path) -> str:
     """Small grids for all; without filters the technical ones trade in these weeks, too."""
-    lines = [f"work = {json.dumps(str(work))}", f'symbols = ["{SYMBOL}"]', "models = false"]
+    lines = [
+        f"work = {json.dumps(str(work))}",
+        f"symbols = {json.dumps(SYMBOLS)}",
+        "models = false",
+    ]
     lines += [f"strategies = {json.dumps(strategy_names())}", "workers = 2"]
     for name in strategy_names():
         axis, values = axis_of(name)
@@ -87,39 +94,53 @@ def released(root: Path) -> tuple[Release, Ensemble]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_nightly_searches_every_enabled_strategy(night: tuple[Path, FlowResult]) -> None:
     root, result = night
     assert result.left_out == ()
     for table in (SEARCHES, FOLDS):
-        rows = Lake(root).read(table, ["strategy"])
-        assert sorted(set(rows["strategy"].to_pylist())) == strategy_names()
-    quiet = [e.strategy for e in released(root)[0].strategies if not e.out_of_sample["trades"]]
-    assert quiet == ["surge"]  # BTCUSDT does not surge in these weeks
+        rows = Lake(root).read(table, ["strategy", "symbol"]).to_pydict()
+        assert sorted(set(zip(rows["strategy"], rows["symbol"], strict=True))) == PAIRS
+    entries = released(root)[0].strategies
+    quiet = {e.strategy for e in entries if not e.out_of_sample["trades"]}
+    assert quiet == {"surge"}  # neither surges in these weeks
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_strategy_of_its_release_was_probed_and_gated(
     night: tuple[Path, FlowResult],
 ) -> None:
     release, ensemble = released(night[0])
-    assert sorted(entry.strategy for entry in release.strategies) == strategy_names()
+    assert sorted((entry.strategy, entry.symbol) for entry in release.strategies) == PAIRS
     for entry in release.strategies:
         verdicts = {verdict.name: verdict for verdict in entry.verdicts}
         assert set(verdicts) >= GATES | PROBES, entry.strategy
         for name in PROBES:
             assert verdicts[name].passed, (entry.strategy, verdicts[name])
         assert entry.proven == all(verdict.passed for verdict in entry.verdicts)
-    assert sorted(ensemble.members) == [f"{name}/{SYMBOL}" for name in strategy_names()]
+    assert sorted(ensemble.members) == [f"{name}/{symbol}" for name, symbol in PAIRS]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_model_is_fitted_for_each_symbol(night: tuple[Path, FlowResult]) -> None:
+    entries = [e for e in released(night[0])[0].strategies if e.strategy == "ml"]
+    weights = [{k: v for k, v in e.params.items() if k.startswith("weight_")} for e in entries]
+    assert len(weights) == len(SYMBOLS)
+    assert all(any(found.values()) for found in weights)
+    assert weights[0] != weights[1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_strategy_stands_in_its_report(night: tuple[Path, FlowResult]) -> None:
     root, result = night
     page = Path(result.results["report"]).read_text()
     overview = page.split("Out-of-sample, after costs</caption>")[1].split("</table>")[0]
-    for name in strategy_names():
+    for name, symbol in PAIRS:
         assert f">{name}</td>" in overview
-        card = page.split(f'<article id="{name.replace("_", "-")}-{SYMBOL}">')[1]
+        card = page.split(f'<article id="{name.replace("_", "-")}-{symbol}">')[1]
         assert "Past values that changed" in card.split("</article>")[0]
     compared = page.split("ICT strategies side by side")[1].split("</table>")[0]
     assert all(f">{name}</td>" in compared for name in ("ict_conservative", "ict_mixed"))
