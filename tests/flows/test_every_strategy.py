@@ -94,6 +94,7 @@ def released(root: Path) -> tuple[Release, Ensemble]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_nightly_searches_every_enabled_strategy(night: tuple[Path, FlowResult]) -> None:
     root, result = night
     assert result.left_out == ()
@@ -106,6 +107,7 @@ def test_a_nightly_searches_every_enabled_strategy(night: tuple[Path, FlowResult
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_strategy_of_its_release_was_probed_and_gated(
     night: tuple[Path, FlowResult],
 ) -> None:
@@ -121,6 +123,7 @@ def test_every_strategy_of_its_release_was_probed_and_gated(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_model_is_fitted_for_each_symbol(night: tuple[Path, FlowResult]) -> None:
     entries = [e for e in released(night[0])[0].strategies if e.strategy == "ml"]
     weights = [{k: v for k, v in e.params.items() if k.startswith("weight_")} for e in entries]
@@ -130,6 +133,7 @@ def test_the_model_is_fitted_for_each_symbol(night: tuple[Path, FlowResult]) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_strategy_stands_in_its_report(night: tuple[Path, FlowResult]) -> None:
     root, result = night
     page = Path(result.results["report"]).read_text()
