@@ -110,7 +110,7 @@ def made_case(name: str, seed: int | None = None, hours: float | None = None) ->
 
 
 def drawn_case(seed: int) -> Case:
-    """Rules drawn at random, each there or not, on six hours of made candles."""
+    """Rules drawn at random, each there or not, on nine hours of made candles."""
     rng = random.Random(seed)
     rules: list[dict[str, Any]] = [
         {"take_profit": rng.choice([0.004, 0.008, 0.015])},
@@ -134,8 +134,8 @@ def drawn_case(seed: int) -> Case:
     for rule in rules:
         if rng.random() < 0.5 and ("add_second_at" not in rule or "add_first_at" in params):
             params |= rule
-    candles = made_candles(seed, 120 + 360, MADE_FROM)
-    return Case(rng.choice(["beat", "day_beat"]), params, {"BTCUSDT": candles}, BEGIN, 6)
+    candles = made_candles(seed, 120 + 540, MADE_FROM)
+    return Case(rng.choice(["beat", "day_beat"]), params, {"BTCUSDT": candles}, BEGIN, 9)
 
 
 def real_case(

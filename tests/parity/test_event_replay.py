@@ -18,7 +18,7 @@ from trading.position import REASONS
 
 LEAST = 20
 CENT = 1e-8
-DRAWN = (4, 8, 10, 12, 20, 23, 31, 39)
+DRAWN = (4, 8, 10, 20, 23, 31, 36, 39)
 """Seeds whose rules make 20 trades; some additions and parts are too small for the exchange."""
 IMPOSSIBLE = {"", "end_of_data", "liquidation"}
 """What ends no position at an exchange: the end of the candles is none, and a stop rests before

@@ -253,3 +253,24 @@ def test_candles_before_the_start_only_warm_the_indicators(bitcoin):
     assert len(late) >= 20
     assert late.entry_time.tolist() == whole.entry_time[-len(late) :].tolist()
     assert late.entry_time[0] == middle
+
+
+@pytest.mark.parametrize(("gap", "taken"), [(0.0, True), (0.01, False)])
+def test_an_exchange_refuses_an_entry_that_the_open_has_made_too_small(gap, taken):
+    closes = np.array([*FALL, *FALL[-1:] * 3])
+    opens = np.append(closes[0], closes[:-1] * (1.0 - gap)).round(1)
+    times = [60_000 * i for i in range(len(closes))]
+    columns = (opens, np.maximum(opens, closes), np.minimum(opens, closes), closes)
+    candles = {"BTCUSDT": CandleColumns.of(times, *columns, [1_000.0] * len(closes))}
+    run = simulate_account(
+        [Seat(Always(), "BTCUSDT", EAGER)],
+        candles,
+        1_000,
+        Costs(5),
+        OPEN,
+        filters={"BTCUSDT": Filters(step=0.001, tick=0.1, min_notional=995)},
+        profile=Exchange(),
+    )
+    assert run.deals is not None
+    assert ("" in run.deals.reason) is taken
+    assert (run.refused["too small"] == 0) is taken

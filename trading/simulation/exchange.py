@@ -42,6 +42,7 @@ from trading.stages import BOUGHT, CASH, LIFE_SIZE, OPENED, QUANTITY, SOLD, begi
 from trading.stepping import (
     DEAL_WIDTH,
     G_FEE,
+    G_LEAST,
     G_STEPS,
     G_TICKS,
     G_WAITS,
@@ -244,6 +245,10 @@ def live_minute(
     """Seat ``s`` from the open of ``row`` to its close; the code of an end, or 0."""
     life, at, time = account.life, s * RULES_SIZE, rows.times[row]
     market, word = open_of(rows, row, desk, s), s * len(rows.times) + row - 1
+    if desk.wanted[s] > 0.0 and desk.wanted[s] * market < desk.grid[GRID_SIZE * s + G_LEAST]:
+        # Large enough at the close, not at the open: the exchange refuses it.
+        account.refused[TOO_SMALL] += 1
+        return NO_EXIT
     if desk.wanted[s] > 0.0:
         enter_market(account, seats, desk, s, word, market, time)
         code = act(life, seats.rules, at, desk.grid, s, market, time, desk.deals)
