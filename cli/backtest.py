@@ -52,13 +52,14 @@ def backtest(
     """Back-test one parameter set over a candle file.
 
     Signals are judged on every candle of the file unless signal_tf is set. The market-maker grid is
-    simulated too: --strategy maker, or --preset maker. With --funding, --tick, --step,
+    simulated too: --strategy maker, or --preset maker; and --strategy ensemble weighs strategies by
+    regime and recent results on one account (--set members=A+B). With --funding, --tick, --step,
     --min-notional or --impact it is one seat of the account simulation (docs/simulation.md).
 
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet
     """
-    from cli.choosing import choose, is_maker
+    from cli.choosing import ENSEMBLE, choose, is_maker
     from cli.margin import margin_of
     from cli.results import STDOUT, check_output, write_json
     from cli.venue import Venue, VenueRun, run_venue
@@ -77,6 +78,17 @@ def backtest(
         write_json(json_out, found)
         if json_out != STDOUT:
             typer.echo(text_of(found))
+        return
+    if strategy == ENSEMBLE:
+        from cli.ensemble_run import asked_for, run_ensemble
+        from cli.ensemble_run import text_of as ensemble_text
+
+        costs = Costs(fee_bps, slippage_bps, maker_fee_bps, margin_of(capital, brackets, candles))
+        others = venue.asked + ["--preset"] * (preset is not None)
+        found = run_ensemble(asked_for(candles, settings, costs, others), trades_out)
+        write_json(json_out, found)
+        if json_out != STDOUT:
+            typer.echo(ensemble_text(found))
         return
     chosen, fixed = choose(strategy, preset, settings)
     costs = Costs(fee_bps, slippage_bps, maker_fee_bps, margin_of(capital, brackets, candles))

@@ -112,8 +112,8 @@ def choose(
         )
     if name == ENSEMBLE:
         raise ParameterError(
-            "ensemble weighs other strategies; the nightly makes it, `nocturne release show` prints"
-            " it, and `nocturne account` simulates strategies side by side"
+            "ensemble takes no preset; run `nocturne backtest --strategy ensemble` or"
+            " `nocturne search --strategy ensemble`, with its rules given by --set"
         )
     chosen = find_strategy(name)
     given = parse_settings(settings, chosen)

@@ -1,10 +1,18 @@
-"""The regime switch and ensemble on the command line: listed and shown, made by the nightly."""
+"""The regime switch and ensemble on the command line: listed, shown, and its rules read."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
 
 from cli.choosing import ENSEMBLE as NAME
+from trading.errors import ParameterError
+
+if TYPE_CHECKING:
+    from trading.ensemble import WeightRules
+    from trading.regimes import RegimeRules
+    from trading.strategies.base import Parameter, Strategy, Value
 
 SUMMARY = "Weigh strategies by regime and recent results; the nightly puts it into each release."
 MEANINGS = {
@@ -23,19 +31,87 @@ MEANINGS = {
     "step": "share of the way to the new weights that is gone each night",
     "prior_days": "days of nothing that count before the out-of-sample days",
 }
+MEMBERS = ("breakout", "rsi_bollinger")
+"""Those of `nocturne backtest` and `nocturne search` unless others are given."""
+_WHOLE = {"crash_bars", "fast_atr", "slow_atr", "fast_mean", "slow_mean", "adx_span"}
+_HIGHEST = {"least": 1.0, "most": 1.0, "step": 1.0, "crash_fall": 1.0, "min_adx": 100.0}
+_LARGEST = 10_000.0
+
+
+class Rules:
+    """The rules as parameters; `make_rules` checks what they are together."""
+
+    def parameter(self, name: str) -> Parameter:
+        """The rule ``name``; `ParameterError` naming the known ones otherwise."""
+        from trading.strategies.base import Parameter
+
+        if name not in MEANINGS:
+            raise ParameterError(
+                f"ensemble has no rule '{name}'; it has members, {', '.join(MEANINGS)}"
+            )
+        default = _defaults()[name]
+        if name in _WHOLE:
+            return Parameter(name, "int", int(default), 1.0, _LARGEST)
+        return Parameter(name, "float", default, 0.0, _HIGHEST.get(name, _LARGEST))
+
+
+def make_rules(values: Mapping[str, Value]) -> tuple[WeightRules, RegimeRules]:
+    """The rules of ``values``, with the defaults of the others; `ParameterError` where they
+    contradict each other.
+    """
+    from trading.ensemble import WeightRules
+    from trading.regimes import RegimeRules
+
+    numbers = {name: float(value) for name, value in values.items()}
+    names = {field.name for field in fields(WeightRules)}
+    return (
+        WeightRules(**{name: value for name, value in numbers.items() if name in names}),
+        RegimeRules(**{name: value for name, value in numbers.items() if name not in names}),
+    )
+
+
+def given_members(settings: Sequence[str]) -> tuple[list[Strategy], list[str]]:
+    """The strategies of ``--set members=A+B`` (the usual ones without it), and the other settings.
+
+    `ParameterError` for fewer than two, one that is not known, or one that comes twice.
+    """
+    from trading.strategies.registry import get_strategy
+
+    texts = [text for text in settings if text.partition("=")[0].strip() == "members"]
+    if len(texts) > 1:
+        raise ParameterError("--set gives members twice; give it once")
+    names = [name.strip() for text in texts for name in text.partition("=")[2].split("+")]
+    names = names or list(MEMBERS)
+    if len(set(names)) < max(2, len(names)):
+        raise ParameterError(
+            f"ensemble: members = {'+'.join(names)} are not two or more different strategies;"
+            " write for example members=breakout+rsi_bollinger"
+        )
+    rest = [text for text in settings if text not in texts]
+    return [get_strategy(name) for name in names], rest
 
 
 def show() -> str:
     """The rules as `nocturne strategies show ensemble` prints them."""
     from cli.tables import text_table
+    from trading.regimes import RegimeRules
+
+    parts = {name: "regime" for name in asdict(RegimeRules())}
+    rows = [
+        (name, parts.get(name, "weight"), f"{value:g}", MEANINGS[name])
+        for name, value in _defaults().items()
+    ]
+    header = ("rule", "of the", "default", "meaning")
+    table = text_table(header, rows, left=(0, 1, 3))
+    members = (
+        f"`nocturne backtest` and `nocturne search` weigh {' and '.join(MEMBERS)}, each with its"
+        f" defaults; --set members={'+'.join((*MEMBERS, 'momentum'))} names others."
+    )
+    return f"{NAME}: {SUMMARY}\n\n{table}\n\n{members}"
+
+
+def _defaults() -> dict[str, float]:
     from trading.ensemble import WeightRules
     from trading.regimes import RegimeRules
 
-    defaults = {
-        name: (part, value)
-        for part, rules in (("regime", RegimeRules()), ("weight", WeightRules()))
-        for name, value in asdict(rules).items()
-    }
-    rows = [(name, part, f"{v:g}", MEANINGS[name]) for name, (part, v) in defaults.items()]
-    header = ("rule", "of the", "default", "meaning")
-    return f"{NAME}: {SUMMARY}\n\n{text_table(header, rows, left=(0, 1, 3))}"
+    return {**asdict(RegimeRules()), **asdict(WeightRules())}

@@ -43,10 +43,10 @@ class MakerRun:
     trades_out: str | None
 
 
-def refuse_others(options: Sequence[str]) -> None:
-    """`ParameterError` if there are ``options``, which the grid does not know."""
+def refuse_others(options: Sequence[str], owner: str = NAME) -> None:
+    """`ParameterError` if there are ``options``, which the maker or ``owner`` does not know."""
     for option in options:
-        raise ParameterError(f"{option} is not for the maker; leave it away")
+        raise ParameterError(f"{option} is not for the {owner}; leave it away")
 
 
 def given_rules(

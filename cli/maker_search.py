@@ -43,11 +43,11 @@ class Rules:
         return Parameter(name, kinds[name], getattr(MakerRules(), name))
 
 
-def check_options(method: str, others: dict[str, object]) -> None:
-    """Refuse what the grid's search cannot do, before anything is read."""
+def check_options(method: str, others: dict[str, object], owner: str = NAME) -> None:
+    """Refuse what the search of the maker or ``owner`` cannot do, before anything is read."""
     if method != "grid":
-        raise ParameterError("the maker's search tries all combinations; leave --method away")
-    refuse_others([option for option, value in others.items() if value])
+        raise ParameterError(f"the {owner}'s search tries all combinations; leave --method away")
+    refuse_others([option for option, value in others.items() if value], owner)
 
 
 def search_maker(wanted: MakerSearch) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -82,13 +82,15 @@ def search_maker(wanted: MakerSearch) -> tuple[dict[str, Any], list[dict[str, An
     return document, sorted(results, key=lambda result: -float(result[wanted.sort]))
 
 
-def table_of(results: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
+def table_of(
+    results: Sequence[dict[str, Any]], names: Sequence[str], measures: Sequence[str] = MEASURES
+) -> str:
     """One line a result: the rules that were searched, and its measures."""
     rows = [
         [
             *(f"{result['params'][name]:g}" for name in names),
-            *(format_measure(measure, result[measure]) for measure in MEASURES),
+            *(format_measure(measure, result[measure]) for measure in measures),
         ]
         for result in results
     ]
-    return text_table([*names, *MEASURES], rows)
+    return text_table([*names, *measures], rows)

@@ -15,6 +15,7 @@ from trading.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
+    from trading.grid import Declares
     from trading.metrics import Metrics
     from trading.strategies.base import Strategy, Value
 
@@ -46,7 +47,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def parse_settings(texts: Sequence[str], strategy: Strategy) -> dict[str, Value]:
+def parse_settings(texts: Sequence[str], strategy: Declares) -> dict[str, Value]:
     """Parameters of ``--set NAME=VALUE``, typed and within the strategy's bounds."""
     settings: dict[str, Value] = {}
     for text in texts:

@@ -11,6 +11,7 @@ import typer
 from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
 
 if TYPE_CHECKING:
+    from cli.ensemble_run import EnsembleRun
     from cli.maker_search import MakerSearch
     from cli.searching import Found
     from trading.strategies.base import Strategy, Value
@@ -79,7 +80,8 @@ def search(
 ) -> None:
     """Search a strategy's parameters over a candle file.
 
-    Signals are judged on every candle of the file unless signal_tf is set.
+    Signals are judged on every candle of the file unless signal_tf is set. The rules of the
+    market-maker grid and of the ensemble are searched too: --strategy maker, --strategy ensemble.
 
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet
     --grid k=0.3:0.8:0.05 --grid take_profit=0.03:0.10:0.01 --set filters=off --json out.json
@@ -87,7 +89,7 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
-    from cli.choosing import is_maker
+    from cli.choosing import ENSEMBLE, is_maker
     from cli.margin import margin_of
     from cli.results import check_output
     from cli.searching import Wanted, check_method, run_search
@@ -100,6 +102,15 @@ def search(
         others |= {"--dask": dask, "--brackets": brackets, "--slippage-bps": slippage_bps}
         check_options(method, others)
         _search_maker(_maker_search(candles, grid, preset, settings, fee_bps, sort), json_out, top)
+        return
+    if strategy == ENSEMBLE:
+        from cli.ensemble_run import asked_for
+        from cli.maker_search import check_options
+
+        others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
+        check_options(method, others | {"--dask": dask, "--preset": preset}, ENSEMBLE)
+        costs = Costs(fee_bps, slippage_bps, margin=margin_of(capital, brackets, candles))
+        _search_ensemble(asked_for(candles, settings, costs), grid, json_out, sort, top)
         return
     check_method(method, lake, symbol)
     count = trials if trials is not None or method == "grid" else DRAWN_TRIALS
@@ -196,6 +207,22 @@ def _search_maker(wanted: MakerSearch, json_out: str | None, top: int) -> None:
         names = [text.partition("=")[0].strip() for text in wanted.grid]
         typer.echo(table_of(best[:top], names))
     say(f"{len(best):,} grids in {document['seconds_search']:.2f} s; none of them is deflated")
+
+
+def _search_ensemble(
+    wanted: EnsembleRun, grid: list[str], json_out: str | None, sort: str, top: int
+) -> None:
+    from cli.ensemble_search import MEASURES, search_ensemble
+    from cli.maker_search import table_of
+    from cli.results import STDOUT, check_output, say, write_json
+
+    check_output("--json", json_out)
+    document, best = search_ensemble(wanted, grid, sort)
+    write_json(json_out, document)
+    if json_out != STDOUT and top:
+        names = [text.partition("=")[0].strip() for text in grid]
+        typer.echo(table_of(best[:top], names, MEASURES))
+    say(f"{len(best):,} ensembles in {document['seconds_search']:.2f} s; none of them is deflated")
 
 
 def _check_twice(searched: list[str], fixed: dict[str, Value]) -> None:

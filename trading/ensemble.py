@@ -8,6 +8,22 @@ from dataclasses import dataclass
 
 from trading.errors import ParameterError
 
+REVERSALS = frozenset({"rsi_bollinger", "ict_aggressive", "ict_mixed"})
+"""Strategies that buy what fell; all others follow a move."""
+FACTORS: Mapping[str, tuple[float, float]] = {
+    "unknown": (0.5, 0.5),
+    "volatility_spike": (0.5, 0.5),
+    "crash": (0.0, 1.0),
+    "up_trend": (1.0, 0.5),
+    "down_trend": (0.25, 0.5),
+    "range": (0.5, 1.0),
+}
+"""By regime: of strategies that follow a move, of those that trade reversals."""
+PAUSES: Mapping[str, int] = {"volatility_spike": 2, "crash": 4}
+"""A shock pauses entries for so many closed candles; then the market is judged anew."""
+ENOUGH = 20
+"""Out-of-sample trades of a strategy in a regime before they change its factor."""
+
 
 @dataclass(frozen=True, slots=True)
 class WeightRules:
@@ -71,6 +87,16 @@ def ensemble_weights(
         for name in names
     }
     return _within_bounds(moved, chosen)
+
+
+def factor_of(strategy: str, regime: str, seen: Sequence[float]) -> float:
+    """What a strategy keeps of its weight in a regime; half of that where it lost.
+
+    ``seen`` are the net returns of its own out-of-sample trades in the regime.
+    """
+    factor = FACTORS[regime][1 if strategy in REVERSALS else 0]
+    lost = len(seen) >= ENOUGH and math.fsum(seen) <= 0.0
+    return factor / 2 if lost else factor
 
 
 def regime_weights(

@@ -214,3 +214,10 @@ def label_candles(
         prices = [column.tolist() for column in prices]
     run(*prices, *buffers, labels)
     return np.asarray(labels).astype(np.int64)
+
+
+def labels_at(bars: CandleColumns, labels: Integers, times: Integers) -> Integers:
+    """The label of the last bar that had closed at each time; 0 (unknown) before the first."""
+    closed = bars.open_time + bars.interval_ms
+    places = np.searchsorted(closed, times, side="right") - 1
+    return np.append(labels, 0)[np.where(places >= 0, places, len(labels))].astype(np.int64)

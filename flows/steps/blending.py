@@ -31,26 +31,11 @@ from lake.releases import NewFile
 from lake.store import Lake
 from lake.tables import BARS, FOLDS, TRADES
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
-from trading.ensemble import WeightRules, ensemble_weights, member_score
-from trading.regimes import LABELS, RegimeRules, label_candles
+from trading.ensemble import PAUSES, WeightRules, ensemble_weights, factor_of, member_score
+from trading.regimes import LABELS, RegimeRules, label_candles, labels_at
 
 INTERVAL = "1h"
 RULES = WeightRules()
-REVERSALS = frozenset({"rsi_bollinger", "ict_aggressive", "ict_mixed"})
-"""Strategies that buy what fell; all others follow a move."""
-FACTORS: Mapping[str, tuple[float, float]] = {
-    "unknown": (0.5, 0.5),
-    "volatility_spike": (0.5, 0.5),
-    "crash": (0.0, 1.0),
-    "up_trend": (1.0, 0.5),
-    "down_trend": (0.25, 0.5),
-    "range": (0.5, 1.0),
-}
-"""By regime: of strategies that follow a move, of those that trade reversals."""
-PAUSES: Mapping[str, int] = {"volatility_spike": 2, "crash": 4}
-"""A shock pauses entries for so many closed candles; then the market is judged anew."""
-ENOUGH = 20
-"""Out-of-sample trades of a strategy in a regime before they change its factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +157,10 @@ def factors_of(
         factors[regime] = {}
         for found in sorted(entries, key=lambda item: (item.entry.strategy, item.entry.symbol)):
             strategy = found.entry.strategy
-            factor = FACTORS[regime][1 if strategy in REVERSALS else 0]
-            seen = results.get((strategy, code), [])
-            if len(seen) >= ENOUGH and float(np.mean(seen)) <= 0.0:
-                factor /= 2
-            factors[regime][member_name(strategy, found.entry.symbol)] = factor
+            factors[regime][member_name(strategy, found.entry.symbol)] = factor_of(
+                strategy, regime, results.get((strategy, code), [])
+            )
     return factors
-
-
-def labels_at(bars: CandleColumns, labels: Integers, times: Integers) -> Integers:
-    """The label of the last bar that had closed at each time; 0 (unknown) before the first."""
-    closed = bars.open_time + bars.interval_ms
-    places = np.searchsorted(closed, times, side="right") - 1
-    return np.append(labels, 0)[np.where(places >= 0, places, len(labels))].astype(np.int64)
 
 
 def _ms(column: pa.ChunkedArray) -> Integers:

@@ -25,14 +25,15 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [*strategy_names(), "maker"])
+@pytest.mark.parametrize("name", [*strategy_names(), "maker", "ensemble"])
 def test_backtest_and_search_agree_on_it(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     candles = tmp_path / "candles.parquet"
     pq.write_table(pq.read_table(SAMPLE).slice(0, 5_000), candles)
     # Of `surge` the emergency stop must be wider than its widest stop.
-    axis, low, high = "half_close" if name == "surge" else "emergency_stop", "0.05", "0.1"
+    axis = {"surge": "half_close", "ensemble": "least"}.get(name, "emergency_stop")
+    low, high = "0.05", "0.1"
     common = ("--strategy", name, "--candles", str(candles))
     out = tmp_path / "out.json"
     assert (

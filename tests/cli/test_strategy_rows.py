@@ -84,7 +84,7 @@ ROWS = {
     ),
     # E. Regime switch and ensemble
     "ensemble": Row(
-        ("trading.regimes", "trading.ensemble", "flows.steps.blending"),
+        ("trading.regimes", "trading.ensemble", "trading.ensemble_walk", "flows.steps.blending"),
         "flows/test_blending.py::test_a_crash_pauses_entries_and_then_leaves_them_to_reversals",
         "flows/test_every_strategy.py::test_every_strategy_of_its_release_was_probed_and_gated",
     ),
@@ -98,6 +98,15 @@ def function(test: str) -> ast.FunctionDef:
     found = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
     assert found, f"{test} is not there"
     return found[0]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_backtest_and_search_are_shown_to_take_it(name: str) -> None:
+    test = function("cli/test_every_strategy_command.py::test_backtest_and_search_agree_on_it")
+    (named,) = [
+        ast.unparse(mark) for mark in test.decorator_list if "strategy_names()" in ast.unparse(mark)
+    ]
+    assert name in strategy_names() or repr(name) in named
 
 
 def inputs(test: ast.FunctionDef) -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 from flow_sample import AS_OF
 
 from flows.report.sharing import sharing_view
-from flows.steps.blending import ENOUGH, blend, labels_at
+from flows.steps.blending import blend
 from flows.steps.optimize import OptimizeEntry
 from flows.steps.publish import publish
 from lake.releases import (
@@ -31,7 +31,9 @@ from lake.releases import (
 from lake.store import Lake
 from lake.tables import BARS, FOLDS, TRADES
 from trading.candles import CandleColumns
+from trading.ensemble import ENOUGH
 from trading.errors import ReleaseRefused
+from trading.regimes import labels_at
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

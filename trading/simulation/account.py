@@ -50,6 +50,7 @@ REFUSALS = (
     "too small",
     "beyond its stop or target",
     "correlation",
+    "ensemble",
 )
 
 
@@ -187,6 +188,7 @@ def simulate_account(
     funding: Mapping[str, Mapping[int, float]] | None = None,
     profile: Exchange | None = None,
     trade_from_ms: int | None = None,
+    shares: Sequence[Floats] | None = None,
     compiled: bool = True,
 ) -> AccountResult:
     """Trade ``seats`` on one account that begins with ``balance`` (quote currency).
@@ -195,8 +197,10 @@ def simulate_account(
     the best of a moment and symbol is taken (see :mod:`trading.ict.merge`). Stops that the
     open jumped over fill at the open. ``funding`` has rates by symbol and time (ms): longs pay a
     positive rate at the open of the first candle at that time. One seat owns a symbol until flat.
-    Candles before ``trade_from_ms`` only warm the indicators. With a ``profile`` the fills are
-    those of the executor at the sandbox exchange, which see.
+    Candles before ``trade_from_ms`` only warm the indicators. ``shares`` has an array a seat, a
+    value for each candle of its symbol: the largest share of the equity that an entry decided on
+    that candle may take with all its additions (0: none, refused as `ensemble`). With a ``profile``
+    the fills are those of the executor at the sandbox exchange, which see.
     `DataError` when a seat's symbol has no candles or intervals differ.
     """
     rates = funding or {}
@@ -239,7 +243,7 @@ def simulate_account(
     data = (
         market.rows(speed),
         market.board(speed, correlated=allowed.max_correlation < 1.0),
-        _seats(seats, market, costs, asked, speed, profile, trade_from_ms),
+        _seats(seats, market, costs, asked, speed, profile, trade_from_ms, shares),
         account,
         journal,
     )
@@ -374,12 +378,14 @@ def _seats(
     speed: Speed,
     profile: Exchange | None,
     trade_from_ms: int | None,
+    shares: Sequence[Floats] | None,
 ) -> sharing.Seats:
     """Rules, instrument data and decisions of each seat, end to end."""
     rules = np.zeros((len(seats), RULES_SIZE))
     data: list[float] = []
     words = np.full((len(WORDS), len(seats), market.size), math.nan)
     confidence = np.full((len(seats), market.size), math.nan)
+    most = None if shares is None else _shares(seats, market, shares)
     for s, seat in enumerate(seats):
         columns = market.candles[seat.symbol]
         setup = Setup.of(seat.strategy, seat.params, columns.interval_ms)
@@ -406,6 +412,8 @@ def _seats(
         # A decision that names no side is one of the strategy's own.
         sides = words[WORDS.index(SIDE), s]
         sides[sides == 0.0] = seat.strategy.side
+    if most is not None:
+        confidence[most <= 0.0] = math.nan  # what may not enter is no better than another
     _drop_weaker(seats, words[WORDS.index(ACTION)], confidence)
     actions, atrs, sides, stops, targets = (speed.buffer(word.reshape(-1)) for word in words)
     return sharing.Seats(
@@ -418,7 +426,24 @@ def _seats(
         data=speed.buffer(data),
         rules=speed.buffer(rules.reshape(-1)),
         fixed=speed.buffer([costs.slippage_bps / 10_000.0] * len(seats)),
+        shares=speed.buffer(np.empty(0) if most is None else most.reshape(-1)),
     )
+
+
+def _shares(seats: Sequence[Seat], market: _Market, shares: Sequence[Floats]) -> Floats:
+    """The shares as the kernels read them (seats x rows); `ParameterError` unless each candle has
+    one of 0 or more.
+    """
+    most = np.full((len(seats), market.size), math.inf)
+    for s, (seat, own) in enumerate(zip(seats, shares, strict=True)):
+        count, first = len(market.candles[seat.symbol]), int(market.firsts[market.symbol_of[s]])
+        if own.shape != (count,) or not (own >= 0.0).all():
+            raise ParameterError(
+                f"{seat.strategy.name} on {seat.symbol}: shares are needed of 0 or more for each of"
+                f" the {count} candles"
+            )
+        most[s, first : first + count] = own
+    return most
 
 
 def _drop_weaker(seats: Sequence[Seat], actions: Floats, confidence: Floats) -> None:

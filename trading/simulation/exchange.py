@@ -13,16 +13,16 @@ from typing import NamedTuple
 from trading.kernel import Buffer, apart, kernel
 from trading.position import ENTRY, NO_EXIT, SIDE, STRATEGY_EXIT, TARGET
 from trading.rows import Rows
-from trading.rules import ADDITIONS, R_ADDITIONS, RULES_SIZE
+from trading.rules import RULES_SIZE
 from trading.simulation.sharing import (
     BEYOND_LEVEL,
     DAY,
     FUNDING,
     HELD_BY_ANOTHER,
     MIN_NOTIONAL,
+    NO_SHARE,
     RISK,
     SEAT_SIZE,
-    SHARE,
     TOO_SMALL,
     TRADE_FLOATS,
     TRADE_INTS,
@@ -32,12 +32,14 @@ from trading.simulation.sharing import (
     Journal,
     Seats,
     begin_moment,
+    entry_share,
+    has_no_share,
     load,
     open_value,
     refusal,
     store,
 )
-from trading.sizing import sized_quantity
+from trading.sizing import planned_of, sized_quantity
 from trading.stages import BOUGHT, CASH, LIFE_SIZE, OPENED, QUANTITY, SOLD, begin_life, heeds_exit
 from trading.stepping import (
     DEAL_WIDTH,
@@ -108,6 +110,8 @@ def wanted_quantity(
     life, at, data = account.life, s * RULES_SIZE, s * SEAT_SIZE
     side, atr = seats.sides[word], seats.atrs[word]
     stop, target = seats.stops[word], seats.targets[word]
+    if has_no_share(seats, word):
+        return NO_SHARE - float(REFUSED)
     for other in range(s):
         if desk.wanted[other] > 0.0 and seats.symbols[other] == seats.symbols[s]:
             return HELD_BY_ANOTHER - float(REFUSED)
@@ -116,10 +120,7 @@ def wanted_quantity(
     if side * close <= side * resting or side * close >= side * life[TARGET]:
         return BEYOND_LEVEL - float(REFUSED)
     equity = account.money[WALLET] + open_value(account)
-    planned = 1.0
-    for step in range(ADDITIONS):
-        planned += seats.rules[at + R_ADDITIONS + 3 * step + 1]
-    share = min(seats.data[data + SHARE], 1.0 / planned)
+    share = min(entry_share(seats, s, word), 1.0 / planned_of(seats.rules, at))
     quantity = sized_quantity(equity, close, resting, share, seats.data[data + RISK])
     quantity = whole_steps(quantity, desk.grid[GRID_SIZE * s + G_STEPS])
     notional = quantity * close

@@ -60,7 +60,8 @@ LOSS_LIMIT = 3
 TOO_SMALL = 4
 BEYOND_LEVEL = 5
 CORRELATED = 6
-REFUSALS = 7
+NO_SHARE = 7
+REFUSALS = 8
 
 # What is pending for the next open.
 ENTERS = 1
@@ -89,7 +90,9 @@ class Board(NamedTuple):
 
 class Seats(NamedTuple):
     """The seats: symbol, and for each row action, ATR, side, stop and target (seats x rows); the
-    instrument's data, rules, and slippage without impact.
+    instrument's data, rules, and slippage without impact. ``shares`` has for each row the largest
+    share of the equity that an entry decided on it may take, all additions included; empty: no
+    limit.
     """
 
     symbols: list[int]
@@ -101,6 +104,7 @@ class Seats(NamedTuple):
     data: Buffer
     rules: Buffer
     fixed: Buffer
+    shares: Buffer
 
 
 class Account(NamedTuple):
@@ -239,6 +243,21 @@ def note_trade(
     journal.parts[at + 3] = life[CASH]
 
 
+@kernel
+def entry_share(seats: Seats, s: int, word: int) -> float:
+    """The largest share of the equity that the entry decided on ``word`` begins with."""
+    own = seats.data[s * SEAT_SIZE + SHARE]
+    if len(seats.shares) == 0:
+        return own
+    return min(own, seats.shares[word] / planned_of(seats.rules, s * RULES_SIZE))
+
+
+@kernel
+def has_no_share(seats: Seats, word: int) -> bool:
+    """Whether the entry decided on ``word`` may take nothing."""
+    return len(seats.shares) > 0 and seats.shares[word] <= 0.0
+
+
 @apart
 def enter_seat(
     account: Account, board: Board, seats: Seats, s: int, word: int, market: float, time: int
@@ -247,13 +266,15 @@ def enter_seat(
     it was refused.
     """
     at, data = s * RULES_SIZE, s * SEAT_SIZE
+    if has_no_share(seats, word):
+        return NO_SHARE
     side = seats.sides[word]
     stop, target = seats.stops[word], seats.targets[word]
     if side * market <= side * stop or side * market >= side * target:
         return BEYOND_LEVEL
     price = market * (1.0 + side * seats.rules[at + R_SLIPPAGE])
     equity = account.money[WALLET] + open_value(account)
-    share, risk = seats.data[data + SHARE], seats.data[data + RISK]
+    share, risk = entry_share(seats, s, word), seats.data[data + RISK]
     quantity = sized_quantity(equity, price, stop, share, risk)
     planned = quantity * price * planned_of(seats.rules, at)
     quantity = capped_quantity(quantity, planned, seats.rules[at + R_MOST])
@@ -345,13 +366,14 @@ def open_seat(
     held = account.lives[s * LIFE_SIZE + QUANTITY]
     account.marks[s] = rows.opens[row]
     traded = held * rows.opens[row]
-    if not held > 0.0:
-        traded = account.money[WALLET] * seats.data[s * SEAT_SIZE + SHARE]
+    enters = not held > 0.0 and account.pending[s] == ENTERS
+    word = s * len(rows.times) + row - 1
+    if enters:
+        traded = account.money[WALLET] * entry_share(seats, s, word)
     turnover = rows.volumes[row] * rows.opens[row]
     slip = slippage_of(seats.fixed[s], account.limits[IMPACT], traded, turnover)
     seats.rules[s * RULES_SIZE + R_SLIPPAGE] = slip
-    if not held > 0.0 and account.pending[s] == ENTERS:
-        word = s * len(rows.times) + row - 1
+    if enters:
         why = enter_seat(account, board, seats, s, word, rows.opens[row], rows.times[row])
         if why < 0:
             account.entered[s] = m

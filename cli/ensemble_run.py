@@ -1,0 +1,178 @@
+"""`nocturne backtest` of the ensemble: a seat a member on one account of one symbol."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cli.ensemble import NAME, Rules, given_members, make_rules
+from trading.candles import DAY_MS
+from trading.ensemble_walk import Hours, Past, Walk, check_hours, label_hours, walk_ensemble
+from trading.regimes import LABELS, RegimeRules
+from trading.simulation import Costs, backtest
+from trading.simulation.account import AccountResult, Filters, Limits, Seat, simulate_account
+
+if TYPE_CHECKING:
+    from trading.strategies.base import Strategy, Value
+
+ALONE = Limits(max_exposure=float("inf"), daily_loss=1.0)
+"""What an account of one symbol allows: one owner at a time, as much as the ensemble gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleRun:
+    """What was asked for: the members, the rules given, and the costs with the capital."""
+
+    candles: Path
+    members: Sequence[Strategy]
+    given: Mapping[str, Value]
+    costs: Costs
+
+
+def asked_for(
+    candles: Path, settings: Sequence[str], costs: Costs, others: Sequence[str] = ()
+) -> EnsembleRun:
+    """The run of ``--set`` texts; `ParameterError` for what is no member or rule, and for
+    ``others``, options that the ensemble does not know.
+    """
+    from cli.maker import refuse_others
+    from cli.results import parse_settings
+
+    refuse_others(others, NAME)
+    members, rest = given_members(settings)
+    return EnsembleRun(candles, members, parse_settings(rest, Rules()), costs)
+
+
+class Study:
+    """What is the same for all rules: the candles, and what each member did alone on them."""
+
+    def __init__(self, wanted: EnsembleRun) -> None:
+        from cli.candle_files import read_candles
+        from cli.results import enable_compiling, with_file_interval
+
+        begun = time.perf_counter()
+        self.wanted, self.symbol = wanted, wanted.candles.stem
+        self.candles = read_candles(wanted.candles)
+        check_hours(self.candles)
+        self.seconds_load = time.perf_counter() - begun
+        enable_compiling()
+        self._hours: dict[RegimeRules, Hours] = {}
+        self.seats: list[Seat] = []
+        self.pasts: list[Past] = []
+        self.seconds_compile = self.seconds_alone = 0.0
+        for strategy in wanted.members:
+            params = with_file_interval(strategy, {}, (), self.candles)
+            alone = backtest(strategy, self.candles, params, wanted.costs)
+            self.seconds_compile += alone.seconds_compile
+            self.seconds_alone += alone.seconds_run
+            trades = alone.trades
+            self.pasts.append(
+                Past(
+                    strategy.name,
+                    alone.daily_returns,
+                    trades.entry_time,
+                    trades.exit_time,
+                    trades.net_return,
+                )
+            )
+            whole = {"max_position_size": 1.0} if strategy.has("max_position_size") else {}
+            self.seats.append(Seat(strategy, self.symbol, whole | params))
+
+    def _label(self, rules: RegimeRules) -> Hours:
+        if rules not in self._hours:
+            self._hours[rules] = label_hours(self.candles, rules)
+        return self._hours[rules]
+
+    def simulate(self, values: Mapping[str, Value]) -> tuple[Walk, AccountResult]:
+        """The walk and the account under the rules of ``values``."""
+        weighing, regimes = make_rules(values)
+        walk = walk_ensemble(self.candles, self.pasts, self._label(regimes), weighing)
+        margin = self.wanted.costs.margin
+        run = simulate_account(
+            self.seats,
+            {self.symbol: self.candles},
+            margin.capital,
+            self.wanted.costs,
+            ALONE,
+            filters={self.symbol: Filters(brackets=margin.brackets)},
+            shares=walk.shares,
+        )
+        return walk, run
+
+    def result(self, values: Mapping[str, Value], run: AccountResult) -> dict[str, Any]:
+        """An entry of ``results``: all rules, and the measures of the account."""
+        from trading.account_measures import measure_account
+
+        weighing, regimes = make_rules(values)
+        members = "+".join(strategy.name for strategy in self.wanted.members)
+        params = {"members": members, **asdict(weighing), **asdict(regimes)}
+        measures = measure_account(run, self.wanted.costs.margin.capital).as_dict()
+        return {"params": params, **measures}
+
+    def document(self, results: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
+        """The JSON document, whose results took so many seconds after the members' own runs."""
+        costs = self.wanted.costs
+        return {
+            "strategy": NAME,
+            "candles": str(self.wanted.candles),
+            "fee_bps": costs.fee_bps,
+            "slippage_bps": costs.slippage_bps,
+            "capital": costs.margin.capital,
+            "seconds_load": self.seconds_load,
+            "seconds_compile": self.seconds_compile,
+            "seconds_search": self.seconds_alone + seconds,
+            "results": list(results),
+        }
+
+
+def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:
+    """Simulate the ensemble over a candle file; the JSON document."""
+    from cli.account import trades_table, write_table
+    from trading.account_measures import earned_by
+
+    make_rules(wanted.given)  # what is wrong with them is told before a large file is read
+    study = Study(wanted)
+    begun = time.perf_counter()
+    walk, run = study.simulate(wanted.given)
+    seconds = time.perf_counter() - begun
+    write_table(trades_out, "--trades", lambda: trades_table(study.seats, run))
+    counts = np.bincount(walk.labels, minlength=len(LABELS)) * study.candles.interval_ms / DAY_MS
+    members = [
+        {
+            "strategy": past.strategy,
+            "weight": float(walk.weights[-1, place]),
+            **earned_by(run.profit[run.seat == place]).as_dict(),
+        }
+        for place, past in enumerate(study.pasts)
+    ]
+    return study.document([study.result(wanted.given, run)], seconds) | {
+        "ambiguous_candles": run.ambiguous_candles,
+        "refused": dict(run.refused),
+        "equity": run.wallet,
+        "members": members,
+        "regime_days": dict(zip(LABELS, counts.tolist(), strict=True)),
+    }
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """The measures of the account, what each member earned, and the days in each regime."""
+    from cli.account import shown
+    from cli.tables import text_table
+    from cli.venue import text_of as measures_text
+
+    head = ("member", "last weight", "trades", "profit", "win_rate", "profit_factor")
+    rows = [
+        (one["strategy"], f"{one['weight']:.0%}", *(shown(name, one[name]) for name in head[2:]))
+        for one in document["members"]
+    ]
+    regimes = [(name, f"{days:.1f}") for name, days in document["regime_days"].items()]
+    tables = (
+        text_table(head, rows, left=(0,)),
+        text_table(("regime", "days"), regimes, left=(0,)),
+    )
+    return "\n\n".join((measures_text(document), *tables))

@@ -1,0 +1,44 @@
+"""`nocturne search` of the ensemble: each combination of its rules, one by one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from cli.ensemble import Rules, make_rules
+from cli.ensemble_run import EnsembleRun, Study
+from cli.results import say
+from trading.errors import ParameterError
+from trading.grid import parse_grid
+
+MEASURES = ("total_return", "trades", "win_rate", "max_drawdown", "sharpe", "profit_factor")
+
+
+def search_ensemble(
+    wanted: EnsembleRun, grid: Sequence[str], sort: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The JSON document, and its results with the best of ``sort`` first.
+
+    The members trade alone once; each combination then weighs them and trades the account.
+    """
+    if sort not in MEASURES:
+        raise ParameterError(
+            f"--sort '{sort}' is not a measure of ensemble; they are {', '.join(MEASURES)}"
+        )
+    if any(text.partition("=")[0].strip() == "members" for text in grid):
+        raise ParameterError("members is not searched; give it by --set")
+    axes = parse_grid(grid, Rules())
+    for axis in axes.axes:
+        if axis.name in wanted.given:
+            raise ParameterError(f"{axis.name} is given by --grid and by --set; give one of them")
+    combinations = [{**wanted.given, **values} for values in axes.combinations()]
+    for values in combinations:
+        make_rules(values)
+    study = Study(wanted)
+    say(f"simulating {len(combinations):,} ensembles over {len(study.candles):,} candles ...")
+    begun = time.perf_counter()
+    results = [study.result(values, study.simulate(values)[1]) for values in combinations]
+    document = study.document(results, time.perf_counter() - begun)
+    sign = 1.0 if sort == "max_drawdown" else -1.0
+    return document, sorted(results, key=lambda result: sign * float(result[sort]))

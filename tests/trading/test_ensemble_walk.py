@@ -1,0 +1,139 @@
+"""The shares of an ensemble over recorded candles: by hand, and without a look ahead."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trading.candles import CandleColumns
+from trading.ensemble import WeightRules
+from trading.ensemble_walk import Past, label_hours, walk_ensemble
+from trading.errors import DataError
+from trading.regimes import LABELS, RegimeRules
+from trading.simulation import Costs, backtest
+from trading.simulation.account import Limits, Seat, simulate_account
+from trading.strategies.registry import get_strategy
+
+HOUR = 3_600_000
+RULES = WeightRules(least=0.2, most=0.8, step=0.5, prior_days=2.0)
+CALM = [100.0 + 0.4 * (i * 7 % 5) for i in range(100)]
+CRASH = [96.0, 93.0, *[86.0] * 18]
+
+
+def hours(closes: list[float]) -> CandleColumns:
+    opens = [closes[0], *closes[:-1]]
+    highs, lows = np.maximum(opens, closes) + 0.5, np.minimum(opens, closes) - 0.5
+    times = [HOUR * row for row in range(len(closes))]
+    return CandleColumns.of(times, opens, highs, lows, closes)
+
+
+def past(strategy: str, daily: list[float], entered: list[int], nets: list[float]) -> Past:
+    """A member whose trades entered at these hours and lasted one."""
+    times = np.array(entered, dtype=np.int64) * HOUR
+    return Past(strategy, np.array(daily), times, times + HOUR, np.array(nets))
+
+
+def test_shares_are_weights_of_the_days_before_times_the_factor_of_the_hour():
+    candles = hours([*CALM, *CRASH])
+    members = [
+        past("breakout", [0.01, 0.03, -0.1, 0.0, 0.5], [], []),
+        past("rsi_bollinger", [-0.01, 0.0, 0.03, 0.0, 0.5], [62] * 20, [-0.01] * 20),
+    ]
+    found = label_hours(candles, RegimeRules(), compiled=False)
+    walk = walk_ensemble(candles, members, found, RULES)
+    # Equal while there are no two days; then half of the way to 80 and 20 %, or 20 and 80 %.
+    expected = [[0.5, 0.5], [0.5, 0.5], [0.65, 0.35], [0.425, 0.575], [0.3125, 0.6875]]
+    np.testing.assert_allclose(walk.weights, expected, rtol=1e-12)
+    by_row = {
+        10: ("unknown", 0.5 * 0.5, 0.5 * 0.5),
+        50: ("unknown", 0.65 * 0.5, 0.35 * 0.5),
+        70: ("range", 0.65 * 0.5, 0.35 * 1.0),  # its 20 losses end on this day: not known yet
+        80: ("range", 0.425 * 0.5, 0.575 * 0.5),  # they were in a range: half of its factor
+        101: ("range", 0.3125 * 0.5, 0.6875 * 0.5),
+        102: ("crash", 0.0, 0.0),  # entries pause for four hours
+        105: ("crash", 0.0, 0.0),
+        106: ("crash", 0.0, 0.6875),  # then they are left to reversals
+    }
+    for row, (regime, first, second) in by_row.items():
+        assert LABELS[walk.labels[row]] == regime, row
+        shares = [own[row] for own in walk.shares]
+        assert shares == pytest.approx([first, second], rel=1e-12), row
+
+
+def test_nineteen_losses_or_a_gain_change_no_factor():
+    candles = hours([*CALM, *CRASH])
+    found = label_hours(candles, RegimeRules(), compiled=False)
+    for nets in ([-0.01] * 19, [-0.01] * 20 + [0.3]):
+        one = past("rsi_bollinger", [0.0] * 5, [62] * len(nets), nets)
+        walk = walk_ensemble(candles, [one], found, WeightRules())
+        assert walk.shares[0][80] == 1.0
+
+
+def test_a_label_is_known_when_its_hour_has_closed():
+    quarters = np.repeat([*CALM, *CRASH], 4)
+    times = np.arange(len(quarters)) * (HOUR // 4)
+    candles = CandleColumns.of(times, quarters, quarters + 0.5, quarters - 0.5, quarters)
+    found = label_hours(candles, RegimeRules(), compiled=False)
+    walk = walk_ensemble(candles, [past("breakout", [0.0] * 5, [], [])], found, RULES)
+    first = int(np.flatnonzero(walk.labels == LABELS.index("crash"))[0])
+    assert (first + 1) % 4 == 0  # the last quarter of an hour
+    assert found.labels[first // 4] == LABELS.index("crash") != found.labels[first // 4 - 1]
+    assert walk.shares[0][first - 1] > 0.0 == walk.shares[0][first]
+
+
+def test_candles_longer_than_an_hour_are_refused():
+    candles = hours(CALM).higher(4 * HOUR)
+    with pytest.raises(DataError, match="give candles of 1h or a part of it"):
+        label_hours(candles, RegimeRules())
+
+
+def walked(candles: CandleColumns, *, compiled: bool = False):
+    """The walk of two strategies over the candles, and the account that follows it."""
+    settings = {"signal_tf": "15m", "filters": "off", "max_position_size": 1.0}
+    strategies = [get_strategy(name) for name in ("breakout", "rsi_bollinger")]
+    pasts = []
+    for strategy in strategies:
+        alone = backtest(strategy, candles, settings, Costs(), compiled=compiled)
+        trades = alone.trades
+        pasts.append(
+            Past(
+                strategy.name,
+                alone.daily_returns,
+                trades.entry_time,
+                trades.exit_time,
+                trades.net_return,
+            )
+        )
+    found = label_hours(candles, RegimeRules(), compiled=compiled)
+    walk = walk_ensemble(candles, pasts, found, WeightRules(most=0.9))
+    seats = [Seat(strategy, "BTCUSDT", settings) for strategy in strategies]
+    account = simulate_account(
+        seats,
+        {"BTCUSDT": candles},
+        10_000,
+        Costs(),
+        Limits(max_exposure=100.0, daily_loss=1.0),
+        shares=walk.shares,
+        compiled=compiled,
+    )
+    return walk, account
+
+
+def test_no_share_depends_on_a_later_candle(bitcoin):
+    candles = bitcoin.rows(0, 15 * 1_440).higher(900_000)
+    whole, _ = walked(candles)
+    assert len(np.unique(whole.labels)) >= 3
+    assert len(np.unique(whole.weights)) >= 6
+    for end in (350, 700, 1_001, 1_344):
+        part, _ = walked(candles.rows(0, end))
+        for one, same in zip(part.shares, whole.shares, strict=True):
+            assert one.tobytes() == same[:end].tobytes()
+
+
+def test_both_speeds_walk_and_trade_alike(bitcoin):
+    candles = bitcoin.rows(0, 15 * 1_440).higher(900_000)
+    (plain, account), (compiled, same) = (walked(candles, compiled=c) for c in (False, True))
+    assert [own.tobytes() for own in plain.shares] == [own.tobytes() for own in compiled.shares]
+    assert account.equity.tobytes() == same.equity.tobytes()
+    assert account.refused == same.refused
+    assert len(account) >= 5
