@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
+from executor.sharing import Sharing
+from lake.ensemble_file import Ensemble, Member
 from trading.candles import CandleColumns
-from trading.ensemble import WeightRules
+from trading.ensemble import PAUSES, WeightRules, factor_of
 from trading.ensemble_walk import Past, label_hours, walk_ensemble
 from trading.errors import DataError
 from trading.regimes import LABELS, RegimeRules
@@ -79,6 +83,35 @@ def test_a_label_is_known_when_its_hour_has_closed():
     assert (first + 1) % 4 == 0  # the last quarter of an hour
     assert found.labels[first // 4] == LABELS.index("crash") != found.labels[first // 4 - 1]
     assert walk.shares[0][first - 1] > 0.0 == walk.shares[0][first]
+
+
+def test_the_executor_gives_the_same_shares_minute_by_minute(bitcoin):
+    # Rules that find shocks in quiet weeks.
+    rules = RegimeRules(crash_fall=0.01, crash_atrs=1.0, spike=1.5)
+    candles = bitcoin.rows(0, 8 * 1_440)
+    names = ("breakout", "rsi_bollinger")
+    pasts = [past(name, [0.0] * 9, [], []) for name in names]
+    found = label_hours(candles, rules, compiled=False)
+    walk = walk_ensemble(candles, pasts, found, WeightRules())
+    ensemble = Ensemble(
+        interval="1h",
+        rules=asdict(rules),
+        members={f"{n}/BTCUSDT": Member(weight=0.5, days=0, trades=0, score=0) for n in names},
+        factors={
+            regime: {f"{n}/BTCUSDT": factor_of(n, regime, []) for n in names} for regime in LABELS
+        },
+        pauses=dict(PAUSES),
+        regimes={},
+    )
+    live = Sharing(ensemble, int(candles.open_time[0]))
+    seen = set()
+    for row in range(len(candles)):
+        live.on_candle("BTCUSDT", candles.candle(row))
+        shares = [live.share_of(name, "BTCUSDT").most for name in names]
+        assert [own[row] for own in walk.shares] == shares, row
+        seen.add((live.labels["BTCUSDT"].label, *shares))
+    assert {("crash", 0.0, 0.0), ("crash", 0.0, 0.5), ("volatility_spike", 0.0, 0.0)} <= seen
+    assert ("up_trend", 0.5, 0.25) in seen
 
 
 def test_candles_longer_than_an_hour_are_refused():
