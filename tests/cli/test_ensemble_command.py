@@ -13,6 +13,7 @@ import pytest
 from cli.candle_files import read_candles
 from cli.ensemble import MEANINGS
 from cli.main import main
+from trading.strategies.registry import strategy_names
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
@@ -90,6 +91,20 @@ def test_a_search_weighs_anew_for_every_combination(
     one = ("--set", "most=0.8", "--set", "min_adx=90")
     assert run(monkeypatch, "backtest", *common, *one) == 0
     assert json.loads(out.read_text())["results"] == results[-1:]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", [name for name in strategy_names() if name != "breakout"])
+def test_every_strategy_can_be_a_member(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out, minutes = tmp_path / "out.json", tmp_path / "minutes.parquet"
+    pq.write_table(pq.read_table(SAMPLE).slice(0, 5_000), minutes)
+    given = ("--candles", str(minutes), "--json", str(out), "--set", f"members=breakout+{name}")
+    assert run(monkeypatch, "backtest", *ENSEMBLE, *given) == 0
+    members = json.loads(out.read_text())["members"]
+    assert [one["strategy"] for one in members] == ["breakout", name]
 
 
 def test_its_rules_and_its_usual_members_are_shown(
