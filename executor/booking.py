@@ -62,12 +62,17 @@ class Booking:
         self._watcher.changed(holding.symbol, cause)
 
     def _open(self, holding: Holding, sums: Tally, **changes: object) -> None:
-        """An open position of these trades; what an earlier end has left is taken back."""
+        """An open position of these trades; what an earlier end has left is taken back.
+
+        Of one that has grown, the best price begins anew.
+        """
+        grown = 0 < holding.row.quantity < sums.quantity
         row = replace(
             holding.row,
             quantity=sums.quantity,
             entry_price=sums.entry_price,
             opened_at=sums.opened_at,
+            high_water=0.0 if grown else holding.row.high_water,
         )
         holding.guard = self._guard(row)
         holding.changed_at = sums.last_at
@@ -81,6 +86,7 @@ class Booking:
             quantity=sums.quantity,
             entry_price=average,
             opened_at=sums.opened_at,
+            high_water=holding.guard.best_price,
             closed_at=None,
             exit_price=None,
             exit_reason=None,

@@ -97,7 +97,6 @@ def guard_of(
         row.atr,
         row.stop_price,
         row.target_price,
-        best_price=best,
     )
     for step in steps:
         if step.code == PARTIAL_TAKE_PROFIT:
@@ -107,6 +106,8 @@ def guard_of(
     if entry is not None and unexplained:
         # The exchange's word for a size that no trade explains.
         _book(guard, Step(STRATEGY_EXIT, unexplained, row.entry_price))
+    if best is not None:
+        guard.best_price = best
     return guard
 
 

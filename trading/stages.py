@@ -343,6 +343,8 @@ def apply_fill(
         else:
             life[SECOND_SIZE] = change
         life[ADDS] = life[ADDS] + 1.0
+        # The trailing stop takes a profit from the new average: what was best before is over.
+        life[BEST] = price
         set_levels(life, rules, at, (life[ENTRY] * held + value) / life[QUANTITY])
         return
     life[SOLD] = life[SOLD] - value

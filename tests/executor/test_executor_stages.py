@@ -380,6 +380,21 @@ async def test_a_candle_is_not_held_against_levels_that_came_to_be_within_it(
         assert await closed_candle(executor, 3, 48_600, 51_800, 48_600, 51_750) == ["take_profit"]
 
 
+async def test_what_was_best_before_an_addition_trails_nothing_after_it(tmp_path: Path) -> None:
+    venue = FakeVenue()
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await enter(executor, "toy_trailing")
+        # 51,200 is 4 % above the mean that the addition will leave, 49,239.
+        await price(executor, venue, 51_200, 48_500, 48_600)
+        assert staged(executor).stage == "first"
+        assert staged(executor).best_price == 48_600
+    async with executor_on(tmp_path, venue, risk=RISK) as executor:
+        await settled(executor)
+        assert staged(executor).best_price == 48_600
+        await price(executor, venue, 50_800, 50_200)
+        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "trailing_stop"
+
+
 async def test_orders_are_counted_by_the_minute_of_market_time(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:

@@ -238,6 +238,22 @@ def test_a_structural_stop_and_a_level_target_stand_instead_of_shares():
     assert position.take_profit_price == 94.0
 
 
+def test_after_an_addition_the_trailing_stop_waits_for_a_profit_of_the_new_average():
+    rules = ExitRules(trailing_stop=0.01, emergency_stop=0.3, additions=(Addition(0.03, 1.0, 0.2),))
+    life = Life(rules)
+    assert life.candle(100, 101, 98, 98) == ""
+    # At 97 as much again is bought. 1 % below the best of 101 is above the mean of 98.48, but
+    # nobody has seen a profit of that.
+    assert life.candle(98, 98, 97, 97.2) == ""
+    assert life.candle(97.2, 99, 97, 98.9) == ""
+    assert life.candle(98.9, 99.8, 98.9, 99.8) == ""
+    assert life.candle(99.8, 99.8, 98.5, 98.6) == "trailing_stop"
+    assert [(name, price) for name, _, price in life.fills] == [
+        ("add_first", 97.0),
+        ("trailing_stop", 98.802),
+    ]
+
+
 def test_the_trailing_stop_waits_for_its_arming_profit():
     life = Life(ExitRules(trailing_stop=0.01, trailing_arm=0.05))
     assert life.candle(100, 104, 100, 100.5) == ""
