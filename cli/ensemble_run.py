@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cli.ensemble import NAME, Rules, given_members, make_rules
-from trading.candles import DAY_MS, CandleColumns
+from cli.venue import whole_account
+from trading.candles import DAY_MS
 from trading.ensemble_walk import Hours, Past, Walk, check_hours, label_hours, walk_ensemble
-from trading.errors import ParameterError
 from trading.regimes import LABELS, RegimeRules
-from trading.setup import Setup
 from trading.simulation import Costs, backtest
 from trading.simulation.account import AccountResult, Filters, Limits, Seat, simulate_account
 
@@ -82,7 +81,8 @@ class Study:
                     trades.net_return,
                 )
             )
-            self.seats.append(Seat(strategy, self.symbol, _whole(strategy, params, self.candles)))
+            whole = whole_account(strategy, params, self.candles)
+            self.seats.append(Seat(strategy, self.symbol, whole))
 
     def _label(self, rules: RegimeRules) -> Hours:
         if rules not in self._hours:
@@ -129,20 +129,6 @@ class Study:
             "seconds_search": self.seconds_alone + seconds,
             "results": list(results),
         }
-
-
-def _whole(
-    strategy: Strategy, params: dict[str, Value], candles: CandleColumns
-) -> dict[str, Value]:
-    """The parameters with the whole account for a position, where the strategy allows that: its
-    share is then what the ensemble gives it.
-    """
-    whole = {"max_position_size": 1.0} | params
-    try:
-        Setup.of(strategy, whole, candles.interval_ms)
-    except ParameterError:  # it has no such parameter, or divides the account itself
-        return params
-    return whole
 
 
 def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trading.candles import CandleColumns
     from trading.simulation import Costs
     from trading.strategies.base import Strategy, Value
 
@@ -41,8 +42,25 @@ class VenueRun:
     trades_out: str | None
 
 
+def whole_account(
+    strategy: Strategy, params: dict[str, Value], candles: CandleColumns
+) -> dict[str, Value]:
+    """The parameters with the whole account for a position, where they do not say otherwise and
+    the strategy does not divide the account itself.
+    """
+    from trading.errors import ParameterError
+    from trading.setup import Setup
+
+    whole = {"max_position_size": 1.0} | params
+    try:
+        Setup.of(strategy, whole, candles.interval_ms)
+    except ParameterError:
+        return params
+    return whole
+
+
 def run_venue(wanted: VenueRun) -> dict[str, Any]:
-    """The JSON document. A position takes the whole equity, unless ``max_position_size`` is set."""
+    """The JSON document. A position takes the whole equity where it may (:func:`whole_account`)."""
     from cli.account import trades_table, write_table
     from cli.account_file import read_funding
     from cli.candle_files import read_candles
@@ -56,8 +74,7 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
     funding = {} if venue.funding is None else {symbol: read_funding(venue.funding)}
     seconds_load = time.perf_counter() - begun
     params = with_file_interval(wanted.strategy, wanted.fixed, (), columns)
-    whole = {"max_position_size": 1.0} if wanted.strategy.has("max_position_size") else {}
-    seat = Seat(wanted.strategy, symbol, whole | params)
+    seat = Seat(wanted.strategy, symbol, whole_account(wanted.strategy, params, columns))
     enable_compiling()
     begun = time.perf_counter()
     run = simulate_account(

@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from cli.main import main
+from cli.venue import whole_account
+from trading.candles import CandleColumns
+from trading.strategies.registry import get_strategy
 
 DAY = 20_000 * 86_400_000
 HOUR = 3_600_000
@@ -149,3 +153,12 @@ def test_the_market_maker_has_no_venue(
         arguments = ("--strategy", "maker", "--candles", str(candles), option, value)
         assert run(monkeypatch, "backtest", *arguments) == 2
         assert capsys.readouterr().err == f"error: {option} is not for the maker; leave it away\n"
+
+
+def test_a_strategy_that_divides_the_account_itself_keeps_its_share() -> None:
+    minutes = np.arange(10) * 60_000
+    candles = CandleColumns.of(minutes, *(np.ones(10),) * 4)
+    assert whole_account(get_strategy("surge"), {}, candles) == {}
+    assert whole_account(get_strategy("breakout"), {}, candles) == {"max_position_size": 1.0}
+    given = {"max_position_size": 0.5}
+    assert whole_account(get_strategy("breakout"), dict(given), candles) == given
