@@ -75,6 +75,8 @@ class Booking:
             high_water=0.0 if grown else holding.row.high_water,
         )
         holding.guard = self._guard(row)
+        if grown:
+            holding.best_at_open = holding.guard.best_price
         holding.changed_at = sums.last_at
         average = sums.entry_price
         if isinstance(holding.guard, StagedPosition):
