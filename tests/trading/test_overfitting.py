@@ -155,6 +155,33 @@ class TestBacktestOverfitting:
         assert result.probability == pytest.approx(slow_overfitting(returns, 6))
         assert 0 < result.probability < 1
 
+    @pytest.mark.parametrize(
+        ("seed", "trials", "periods", "blocks", "skill", "lower", "lost"),
+        [
+            (30, 12, 240, 8, 0.0, 45, 39),
+            (31, 24, 480, 10, 0.15, 4, 5),
+            (32, 8, 160, 8, 0.3, 2, 1),
+        ],
+    )
+    def test_counts_as_many_splits_as_an_independent_library(
+        self,
+        seed: int,
+        trials: int,
+        periods: int,
+        blocks: int,
+        skill: float,
+        lower: int,
+        lost: int,
+    ) -> None:
+        # The package pbo 1.3.5 in R on the same returns, by Sharpe ratio: splits whose winner ranks
+        # in the lower half, and loses. (It ranks by N, the paper by N + 1: alike for an even N.)
+        returns = np.random.default_rng(seed).normal(0, 1, (trials, periods))
+        returns[0] += skill
+        result = backtest_overfitting(returns, blocks)
+        assert result.splits == math.comb(blocks, blocks // 2)
+        assert result.probability == pytest.approx(lower / result.splits, rel=1e-12)
+        assert result.loss_probability == pytest.approx(lost / result.splits, rel=1e-12)
+
     def test_a_trial_that_is_always_best_is_not_overfitted(self) -> None:
         returns = np.random.default_rng(10).normal(0, 1, (20, 160))
         returns[3] += 2.0
