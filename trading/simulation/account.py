@@ -250,17 +250,27 @@ def simulate_account(
     if profile is None:
         trades = speed.kernel(sharing.share_account)(*data)
         return _result(market, int(trades), journal, account)
-    grids = [asked.get(seat.symbol, Filters()).grid(seat.symbol, costs) for seat in seats]
-    desk = exchange.Desk(
-        speed.buffer([number for grid in grids for number in grid]),
-        speed.floats(count),
-        speed.integers(count),
-        stepping.Deals(
-            speed.room(stepping.DEAL_WIDTH * (MOST_FILLS + 1) * room), speed.integers(1)
-        ),
-    )
+    desk = _desk(seats, asked, costs, speed, room)
     trades = speed.kernel(exchange.trade_at_exchange)(*data, desk)
     return _result(market, int(trades), journal, account, _deals(desk))
+
+
+def _desk(
+    seats: Sequence[Seat],
+    filters: Mapping[str, Filters],
+    costs: Costs,
+    speed: Speed,
+    room: int,
+) -> exchange.Desk:
+    """What the profile `exchange` adds to the account, with room for so many trades."""
+    grids = [filters.get(seat.symbol, Filters()).grid(seat.symbol, costs) for seat in seats]
+    fills = speed.room(stepping.DEAL_WIDTH * (MOST_FILLS + 1) * room)
+    return exchange.Desk(
+        speed.buffer([number for grid in grids for number in grid]),
+        speed.floats(len(seats)),
+        speed.integers(len(seats)),
+        stepping.Deals(fills, speed.integers(1)),
+    )
 
 
 def _deals(desk: exchange.Desk) -> Deals:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trading.kernel import Buffer, apart, kernel
-from trading.position import ENTRY, NO_EXIT, SIDE, STRATEGY_EXIT, TARGET
+from trading.position import NO_EXIT, SIDE, STRATEGY_EXIT, TARGET
 from trading.rows import Rows
 from trading.rules import RULES_SIZE
 from trading.simulation.sharing import (
@@ -24,8 +24,6 @@ from trading.simulation.sharing import (
     RISK,
     SEAT_SIZE,
     TOO_SMALL,
-    TRADE_FLOATS,
-    TRADE_INTS,
     WALLET,
     Account,
     Board,
@@ -35,12 +33,13 @@ from trading.simulation.sharing import (
     entry_share,
     has_no_share,
     load,
+    note_trade,
     open_value,
     refusal,
     store,
 )
 from trading.sizing import planned_of, sized_quantity
-from trading.stages import BOUGHT, CASH, LIFE_SIZE, OPENED, QUANTITY, SOLD, begin_life, heeds_exit
+from trading.stages import CASH, LIFE_SIZE, OPENED, QUANTITY, begin_life, heeds_exit
 from trading.stepping import (
     DEAL_WIDTH,
     G_FEE,
@@ -86,17 +85,8 @@ def end_trade(account: Account, journal: Journal, desk: Desk, count: int, s: int
     """Write trade number ``count`` (its times in ms) and take its cash home; the next number."""
     life, deals = account.life, desk.deals
     account.money[WALLET] += life[CASH]
-    at = TRADE_INTS * count
-    journal.whole[at] = s
-    journal.whole[at + 1] = int(life[OPENED])
-    journal.whole[at + 2] = int(deals.parts[DEAL_WIDTH * (deals.made[0] - 1) + 1])
-    journal.whole[at + 3] = code
-    journal.whole[at + 4] = int(life[SIDE])
-    at = TRADE_FLOATS * count
-    journal.parts[at] = life[ENTRY]
-    journal.parts[at + 1] = life[SOLD] / life[BOUGHT]
-    journal.parts[at + 2] = life[BOUGHT]
-    journal.parts[at + 3] = life[CASH]
+    left = int(deals.parts[DEAL_WIDTH * (deals.made[0] - 1) + 1])
+    note_trade(journal, count, life, s, int(life[OPENED]), left, code)
     return count + 1
 
 
