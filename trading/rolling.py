@@ -14,7 +14,7 @@ import math
 
 from trading.candles import DAY_MS
 from trading.kernel import Buffer, kernel
-from trading.windows import COUNT, OLDEST, moments_size, moments_step
+from trading.windows import COUNT, OLDEST, moments_size, moments_step, ring_push
 
 NAN = math.nan
 
@@ -37,13 +37,7 @@ def roc_size(span: int) -> int:
 @kernel
 def window_push(state: Buffer, at: int, span: int, value: float) -> bool:
     """Put ``value`` into the window in the place of the oldest; whether the window is full."""
-    oldest = int(state[at + OLDEST])
-    state[at + VALUES + oldest] = value
-    oldest += 1
-    if oldest == span:
-        oldest = 0
-    state[at + OLDEST] = float(oldest)
-    state[at + COUNT] += 1.0
+    ring_push(state, at, VALUES, span, value)
     return state[at + COUNT] >= span
 
 

@@ -62,6 +62,18 @@ def pass_anchor(state: Buffer, at: int, span: int) -> None:
 
 
 @kernel
+def ring_push(state: Buffer, at: int, values: int, span: int, value: float) -> None:
+    """Put ``value`` in the place of the oldest of the ``span`` values from ``at + values`` on."""
+    oldest = int(state[at + OLDEST])
+    state[at + values + oldest] = value
+    oldest += 1
+    if oldest == span:
+        oldest = 0
+    state[at + OLDEST] = float(oldest)
+    state[at + COUNT] += 1.0
+
+
+@kernel
 def moments_push(state: Buffer, at: int, span: int, turn: int, value: float) -> None:
     """Put ``value`` of candle number ``turn`` (its open time in candle lengths) into the window."""
     block = float(turn // span + 1)
@@ -70,13 +82,7 @@ def moments_push(state: Buffer, at: int, span: int, turn: int, value: float) -> 
         state[at + BLOCK] = block
     if state[at + SINCE] == 0.0:
         state[at + FIRST] = value
-    oldest = int(state[at + OLDEST])
-    state[at + VALUES + oldest] = value
-    oldest += 1
-    if oldest == span:
-        oldest = 0
-    state[at + OLDEST] = float(oldest)
-    state[at + COUNT] += 1.0
+    ring_push(state, at, VALUES, span, value)
     state[at + SINCE] += 1.0
     distance = value - state[at + FIRST]
     state[at + SUM] += distance
