@@ -56,10 +56,10 @@ bench: setup-dev ## the figures of benchmarks/, beside those of peers
 	test -z "$$failed" || { echo "not all figures were reached or taken:$$failed"; exit 1; }
 
 up: setup ## start a Prefect server, a worker and the scheduled deployments on this machine
-	@$(VENV)/python -m flows.local up
+	@$(VENV)/python -m flows.hosting.local up
 
 down: ## stop what `make up` started
-	@$(VENV)/python -m flows.local down
+	@$(VENV)/python -m flows.hosting.local down
 
 lock: ## resolve the dependencies anew
 	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research --extra dev \

@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 from _year import FEE_BPS, LETTER, YEAR, a_year, best_of_both
 
-from trading import compiled
 from trading.candles import CandleColumns
+from trading.jit import compiler
 from trading.simulation import Costs
-from trading.simulation.account import Limits, Seat, simulate_account
+from trading.simulation.account.simulation import Limits, Seat, simulate_account
 from trading.strategies.registry import get_strategy
 
 REVERSION = {"filters": "off", "signal_tf": "15m", "max_position_size": 0.25}
@@ -41,7 +41,7 @@ def half_a_year_on(candles: CandleColumns) -> CandleColumns:
 
 def main() -> None:
     """Print the time of a run, a candle and a seat."""
-    compiled.enable()
+    compiler.enable()
     year = a_year()
     candles = {"BTCUSDT": year, "OTHER": half_a_year_on(year)}
     first = int(year.open_time[0])

@@ -11,8 +11,8 @@ from _peers import has_peer, run_peer
 from _verdicts import Verdicts
 from _year import FEE_BPS, LETTER, a_year, best_of_both
 
-from trading import compiled
 from trading.candles import CandleColumns
+from trading.jit import compiler
 from trading.simulation import BacktestResult, Costs, backtest
 from trading.strategies.registry import get_strategy
 
@@ -51,7 +51,7 @@ def compare(
 def main() -> None:
     """Print the time of a run and its ratio to the peer's."""
     verdicts = Verdicts()
-    compiled.enable()
+    compiler.enable()
     strategy, candles, costs = get_strategy("breakout"), a_year(), Costs(FEE_BPS)
     first = backtest(strategy, candles, VALUES, costs)
     print(f"compile       {first.seconds_compile:9.3f} s; {len(first.trades)} trades")

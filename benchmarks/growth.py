@@ -9,14 +9,14 @@ from __future__ import annotations
 from _verdicts import Verdicts
 from _year import FEE_BPS, a_year, best_of_both, the_grid, with_idle_candles
 
-from trading import compiled
 from trading.candles import CandleColumns, interval_name
-from trading.setup import Setup
+from trading.jit import compiler
 from trading.simulation import Costs, search
-from trading.simulation.kernels import speed
-from trading.simulation.market import Market
+from trading.simulation.backends import speed
+from trading.simulation.prepared_candles import Market
 from trading.simulation.results import SearchResult
 from trading.strategies.registry import get_strategy
+from trading.strategies.setup import Setup
 
 
 def signals_ratio(candles: CandleColumns) -> float:
@@ -35,7 +35,7 @@ def signals_ratio(candles: CandleColumns) -> float:
 
 def main() -> None:
     """Print the time on both, and their ratio."""
-    compiled.enable()
+    compiler.enable()
     strategy, grid = get_strategy("breakout"), the_grid()
     one = a_year()
     two = with_idle_candles(one)

@@ -15,9 +15,9 @@ from _peers import has_peer, run_peer
 from _verdicts import Verdicts
 from _year import YEAR, a_year
 
-from trading import compiled
 from trading.candles import CandleColumns
 from trading.ict.batch import FIELDS, find_structures
+from trading.jit import compiler
 
 PLAIN = 20_000
 PEER = 24_000
@@ -27,7 +27,7 @@ LIMIT_S = 60.0
 def main() -> None:
     """Print microseconds a candle and the ratios."""
     verdicts = Verdicts()
-    compiled.enable()
+    compiler.enable()
     year = a_year()
     started = time.process_time()
     find_structures(year.rows(0, 1_000))

@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 from _verdicts import Verdicts
 from _year import FEE_BPS, LETTER, YEAR, the_grid
 
-from cli.candle_files import read_candles
-from trading import compiled
+from cli.inputs.candle_files import read_candles
 from trading.candles import DAY_MS, CandleColumns
+from trading.jit import compiler
 from trading.simulation import Costs, SearchResult, search
 from trading.strategies.registry import get_strategy
 
@@ -109,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--symbols", type=int, default=150, help="number of symbols, at least 6")
     count = max(6, parser.parse_args().symbols)
-    compiled.enable()
+    compiler.enable()
     strategy, costs, grid = get_strategy("breakout"), Costs(FEE_BPS), the_grid()
     taken, peaks = [], []
     with tempfile.TemporaryDirectory() as folder:

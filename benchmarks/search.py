@@ -27,13 +27,13 @@ from _year import (
 )
 from numba import njit
 
-from trading import compiled
 from trading.candles import DAY_MS, CandleColumns
-from trading.rules import ExitRules
+from trading.jit import compiler
+from trading.positions.exit_rules import ExitRules
 from trading.simulation import Costs, search
 from trading.strategies.base import Value
-from trading.strategies.breakout import Breakout
 from trading.strategies.registry import get_strategy
+from trading.strategies.technical.breakout import Breakout
 
 COSTS = Costs(FEE_BPS)
 COMPARED = 55  # every so many combinations
@@ -112,7 +112,7 @@ def compare(verdicts: Verdicts, candles: CandleColumns, fast: float) -> None:
 
 def main() -> None:
     """Print seconds, milliseconds a combination, and the ratios."""
-    compiled.enable()
+    compiler.enable()
     started = time.perf_counter()
     candles, grid = a_year(), the_grid()
     print(f"load          {time.perf_counter() - started:9.3f} s")

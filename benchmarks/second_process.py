@@ -21,11 +21,11 @@ TARGET_S = 1.0
 READY = """
 import time
 import numpy as np
-from trading import compiled
+from trading.jit import compiler
 from trading.candles import CandleColumns
 from trading.simulation import Costs, search
 from trading.strategies.registry import get_strategy
-compiled.enable()
+compiler.enable()
 ones = np.ones(2880)
 candles = CandleColumns.of(60_000 * np.arange(2880), ones, ones, ones, ones)
 fixed = {"filters": "off", "signal_tf": "1m"}

@@ -11,10 +11,10 @@ import time
 from _verdicts import Verdicts
 from _year import YEAR, a_year, best_of_both
 
-from trading import compiled
 from trading.candles import CandleColumns
-from trading.decider import Decider
-from trading.simulation.run import decide
+from trading.jit import compiler
+from trading.simulation.backtest import decide
+from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy
 
 PLAIN = 10_000
@@ -41,7 +41,7 @@ def plain_cost(candles: CandleColumns) -> float:
 
 def main() -> None:
     """Print microseconds a candle, and how they grow with the window."""
-    compiled.enable()
+    compiler.enable()
     year = a_year()
     started = time.perf_counter()
     decide(SURGE, year.rows(0, 1_000), {})

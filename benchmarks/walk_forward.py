@@ -13,11 +13,11 @@ import time
 from _verdicts import Verdicts
 from _year import FEE_BPS, LETTER, a_year, best_of, the_grid
 
-from trading import compiled
 from trading.candles import DAY_MS
+from trading.jit import compiler
+from trading.research.walk_forward import WalkForward, rolling_folds, walk_forward
 from trading.simulation import Costs, backtest
 from trading.strategies.registry import get_strategy
-from trading.walkforward import WalkForward, rolling_folds, walk_forward
 
 FOLDS = 20
 TARGET_S = 3.0
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="threads")
     arguments = parser.parse_args()
     repeats, workers = arguments.repeats, arguments.workers
-    compiled.enable()
+    compiler.enable()
     started = time.perf_counter()
     candles, grid = a_year(), the_grid()
     print(f"load               {time.perf_counter() - started:8.3f} s")

@@ -95,7 +95,7 @@ def health(settings: Path = SETTINGS) -> None:
 
 
 def _command(settings: Path, name: str, **arguments: str) -> dict[str, Any]:
-    from executor.control import call
+    from executor.operations.control_socket import call
     from executor.settings import load_settings
 
     answer = call(load_settings(settings).paths.state, name, **arguments)

@@ -47,7 +47,7 @@ def flow(
 
     Example: nocturne flow nightly --as-of 2025-06-19T00:00Z --lake .work/lake --symbols BTCUSDT
     """
-    from flows.launch import launch
+    from flows.hosting.launch import launch
 
     launch(
         name,

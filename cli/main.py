@@ -13,18 +13,21 @@ from typer.exceptions import TyperException
 from trading.errors import NocturneError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("cli.demo", "Run the whole of Nocturne on the bundled real data."),
+    "demo": ("cli.demo.command", "Run the whole of Nocturne on the bundled real data."),
     "flow": ("cli.flow", "Run one research flow in this process."),
     "sql": ("cli.sql", "Ask the lake a question in SQL."),
-    "search": ("cli.search", "Search a strategy's parameters over a candle file."),
-    "backtest": ("cli.backtest", "Back-test one parameter set over a candle file."),
-    "account": ("cli.account", "Simulate several strategies and symbols on one account."),
-    "probe": ("cli.probe", "Probe a strategy for look-ahead and a short warm-up."),
+    "search": ("cli.backtesting.search", "Search a strategy's parameters over a candle file."),
+    "backtest": ("cli.backtesting.backtest", "Back-test one parameter set over a candle file."),
+    "account": (
+        "cli.backtesting.account",
+        "Simulate several strategies and symbols on one account.",
+    ),
+    "probe": ("cli.backtesting.probe", "Probe a strategy for look-ahead and a short warm-up."),
     "strategies": ("cli.strategies", "List strategies and their parameters."),
-    "release": ("cli.release", "List, show, compare and roll back releases."),
+    "release": ("cli.release.command", "List, show, compare and roll back releases."),
     "sandbox": ("cli.sandbox", "Serve the simulated exchange."),
     "executor": ("cli.executor", "Run, stop and inspect the executor."),
-    "why": ("cli.why", "Explain an order, back to the data it came from."),
+    "why": ("cli.why.command", "Explain an order, back to the data it came from."),
 }
 
 

@@ -68,8 +68,8 @@ def serve(
     --from 2025-06-20 --to 2025-06-21 --clock accelerated --speed 600 --ledger exchange.sqlite
     """
     options = dict(locals())
-    from sandbox.serve import run
-    from sandbox.settings import read_options
+    from sandbox.server.main import run
+    from sandbox.server.settings import read_options
 
     run(read_options(options))
 
@@ -80,7 +80,7 @@ def status(url: str = typer.Option(..., help="Base URL that `serve` printed.")) 
 
     Example: nocturne sandbox status --url http://127.0.0.1:40123
     """
-    from sandbox.serve import fetch_status
+    from sandbox.server.main import fetch_status
 
     typer.echo(fetch_status(url))
 
@@ -97,7 +97,7 @@ def fault(
 
     Example: nocturne sandbox fault unknown_503 method=POST path=/order$ --url http://127.0.0.1:40123
     """
-    from sandbox.ordering import order_faults
+    from sandbox.faults.client import order_faults
 
     typer.echo(order_faults(url, kind, setting or [], file, clear=clear))
 
@@ -115,8 +115,8 @@ def audit(
 
     Example: nocturne sandbox audit --ledger exchange.sqlite
     """
-    from sandbox.audit import audit_ledger, digest_ledger
-    from sandbox.audit_join import audit_join
+    from sandbox.audit.both_ledgers import audit_join
+    from sandbox.audit.exchange_ledger import audit_ledger, digest_ledger
 
     if digest:
         typer.echo(digest_ledger(ledger))

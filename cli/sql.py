@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.lakes import AS_OF_HELP, LAKE_HELP, lake_root, moment
+from cli.inputs.lake_choice import AS_OF_HELP, LAKE_HELP, lake_root, moment
 
 if TYPE_CHECKING:
     import pyarrow as pa

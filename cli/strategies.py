@@ -24,7 +24,7 @@ def list_strategies() -> None:
 
     Example: nocturne strategies list
     """
-    from cli import ensemble, maker
+    from cli.backtesting import ensemble, maker
     from trading.strategies.registry import get_strategy, strategy_names
 
     summaries = {name: get_strategy(name).summary for name in strategy_names()}
@@ -42,7 +42,7 @@ def show_strategy(
 
     Example: nocturne strategies show breakout
     """
-    from cli import ensemble, maker
+    from cli.backtesting import ensemble, maker
 
     for part in (maker, ensemble):
         if name == part.NAME:

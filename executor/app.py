@@ -10,23 +10,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from executor.alerts import position_alert
-from executor.commands import Operator
-from executor.control import ControlServer
-from executor.events import Event, EventType
-from executor.lanes import LanePlan, Warmer, plans_for
-from executor.metrics import MetricsServer
-from executor.notify import notify
-from executor.parts import Executor
-from executor.periodic import Periodic
-from executor.permissions import key_problem, key_warnings
-from executor.ports import StreamState, UserEvent
-from executor.reloading import reload_settings
-from executor.replay import sandbox_status
+from executor.builder import Executor
+from executor.bus.events import Event, EventType
+from executor.market_data.lockstep import sandbox_status
+from executor.model import StreamState, UserEvent
+from executor.notifications.alerts import position_alert
+from executor.notifications.discord import WebhookAlerts
+from executor.operations.commands import Operator
+from executor.operations.control_socket import ControlServer
+from executor.operations.metrics import MetricsServer
+from executor.operations.scheduler import Periodic
+from executor.operations.settings_reload import reload_settings
+from executor.portfolio.allocation import Sharing
+from executor.runtime.systemd import notify
 from executor.settings import Mode
-from executor.sharing import Sharing
-from executor.venues.errors import RateLimited, Rejected, VenueFaultError
-from executor.webhook import WebhookAlerts
+from executor.strategy.runner import LanePlan, Warmer, plans_for
+from executor.venues.api_key import key_problem, key_warnings
+from executor.venues.faults import RateLimited, Rejected, VenueFaultError
 from lake.releases import Release, read_universe
 from trading.errors import NocturneError, SettingsError, VenueError
 

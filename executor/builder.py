@@ -6,35 +6,35 @@ import logging
 from dataclasses import dataclass
 from decimal import Decimal
 
-from executor.account import AccountView
-from executor.activity import Activity
-from executor.adoption import Adoption
-from executor.alerts import Alerts, LogAlerts
-from executor.book import Book, Holding
-from executor.booking import Booking
-from executor.bus import Bus
-from executor.clock import Clock
+from executor.bus.bus import Bus
+from executor.bus.events import Event, EventMaker
 from executor.context import Context
-from executor.day import DayGuard
-from executor.deciding import Deciding
-from executor.events import Event, EventMaker
-from executor.feed import Feed
-from executor.guarding import Closer, Watch
-from executor.halts import META, Halt, Switches
-from executor.intake import Intake
-from executor.journal import Journal
+from executor.execution.closer import Closer, Watch
+from executor.execution.entries import Parts, Trader
+from executor.execution.execution_reports import Intake
+from executor.execution.order_manager import OrderDesk
+from executor.execution.position_updates import Booking
+from executor.execution.scaling import Stager
+from executor.ledger.journal import Journal
 from executor.ledger.store import Ledger
-from executor.monitor import Monitor
-from executor.orders import OrderDesk
-from executor.ports import MarketStream, UserStream, Venue
-from executor.protector import Protector
-from executor.reconcile import Reconciler
-from executor.releases import ReleaseKeeper
-from executor.replay import Stepper
+from executor.market_data.feed import Feed
+from executor.market_data.lockstep import Stepper
+from executor.model import MarketStream, UserStream, Venue
+from executor.notifications.alerts import Alerts, LogAlerts
+from executor.operations.status import Status
+from executor.portfolio.account_snapshot import AccountView
+from executor.portfolio.daily_loss import DayGuard
+from executor.portfolio.portfolio import Book, Holding
+from executor.protection.exit_monitor import Monitor
+from executor.protection.stop_manager import Protector
+from executor.reconciliation.adoption import Adoption
+from executor.reconciliation.reconciler import Reconciler
+from executor.risk.trading_state import META, Halt, Switches
+from executor.runtime.activity import Activity
+from executor.runtime.clock import Clock
 from executor.settings import Settings
-from executor.stager import Stager
-from executor.status import Status
-from executor.trader import Parts, Trader
+from executor.strategy.release_keeper import ReleaseKeeper
+from executor.strategy.signal_engine import Deciding
 
 log = logging.getLogger(__name__)
 

@@ -8,16 +8,16 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.activity import Activity
-from executor.alerts import Alerts
-from executor.book import Book
-from executor.bus import Bus
-from executor.clock import Clock
-from executor.events import Event, EventMaker, EventType
-from executor.halts import META, Halt, Switches
-from executor.journal import Journal
+from executor.bus.bus import Bus
+from executor.bus.events import Event, EventMaker, EventType
+from executor.ledger.journal import Journal
 from executor.ledger.store import Ledger
-from executor.ports import Venue
+from executor.model import Venue
+from executor.notifications.alerts import Alerts
+from executor.portfolio.portfolio import Book
+from executor.risk.trading_state import META, Halt, Switches
+from executor.runtime.activity import Activity
+from executor.runtime.clock import Clock
 from executor.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -7,17 +7,17 @@ import logging
 import signal
 from pathlib import Path
 
-from executor.alerts import Alerts, LogAlerts
 from executor.app import App
-from executor.clock import Clock, ReplayClock, WallClock
+from executor.builder import assemble, make_context
 from executor.ledger.store import Ledger
-from executor.lock import single_account, single_instance
-from executor.logs import setup
-from executor.masking import Masker
-from executor.parts import assemble, make_context
-from executor.replay import sandbox_status
+from executor.market_data.lockstep import sandbox_status
+from executor.notifications.alerts import Alerts, LogAlerts
+from executor.notifications.discord import WebhookAlerts
+from executor.runtime.clock import Clock, ReplayClock, WallClock
+from executor.runtime.lock import single_account, single_instance
+from executor.runtime.logs import setup
+from executor.runtime.masking import Masker
 from executor.settings import Keys, Mode, Settings, load_keys, load_settings
-from executor.webhook import WebhookAlerts
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +55,9 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 async def _run(
     settings: Settings, settings_file: Path, keys: Keys, *, until_finished: bool
 ) -> bool:
-    from executor.venues.binance_usdm import BinanceUsdm
-    from executor.venues.market_stream import BinanceMarketStream
-    from executor.venues.user_stream import BinanceUserStream
+    from executor.venues.binance.client import BinanceUsdm
+    from executor.venues.binance.market_stream import BinanceMarketStream
+    from executor.venues.binance.user_stream import BinanceUserStream
 
     ledger = Ledger(settings.paths.state / "ledger.sqlite")
     clock = await _clock(settings)

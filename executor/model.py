@@ -234,7 +234,7 @@ MarketEvent = CandleUpdate | Tick | StreamState
 class Venue(Protocol):
     """An exchange account over REST.
 
-    Every method may raise `executor.venues.errors.Rejected`, `Unknown`, `RateLimited` or `Banned`.
+    Every method may raise `executor.venues.faults.Rejected`, `Unknown`, `RateLimited` or `Banned`.
     """
 
     @property

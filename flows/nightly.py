@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prefect import State, flow
 
+from flows.engine.prefect_engine import run_flow
 from flows.pipeline import FlowResult
-from flows.prefect_engine import run_flow
 
 
 @flow(name="nightly", timeout_seconds=14400, validate_parameters=True)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flows import notes, tasks
-from flows.engine import Engine, Outcome, Run
-from flows.request import Request
-from flows.steps.publish import LeftOutReason, PublishResult
+from flows import tasks
+from flows.engine import run_notes
+from flows.engine.engine import Engine, Outcome, Run
+from flows.engine.request import Request
+from flows.steps.release.publish import LeftOutReason, PublishResult
 from trading.errors import DataError, SettingsError
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class Collector:
         """Say how it went, on the terminal and as a note of the run."""
         left = sorted({item.symbol for item in self.left_out})
         message = f"{sentence}; not complete for {', '.join(left)}" if left else sentence
-        self.engine.note(name, notes.markdown(name, message, self.left_out, self.results))
+        self.engine.note(name, run_notes.markdown(name, message, self.left_out, self.results))
         self.engine.say(message)
         for item in self.left_out:
             self.engine.say(f"  left out: {item.symbol}: {item.reason}")

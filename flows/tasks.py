@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.engine import Run, Step
-from flows.request import Request
-from flows.steps.publish import LeftOutReason, PublishResult, Trained
+from flows.engine.engine import Run, Step
+from flows.engine.request import Request
+from flows.steps.release.publish import LeftOutReason, PublishResult, Trained
 from trading.errors import DataError
 
 SEPARATOR = "/"
@@ -51,7 +51,7 @@ def models(symbols: Sequence[str]) -> tuple[str, ...]:
 
 
 def _import(request: Request) -> Any:
-    from flows.steps.importing import import_candles
+    from flows.steps.data.importing import import_candles
 
     return import_candles(request.lake, as_of=request.as_of, settings=request.settings)
 
@@ -64,7 +64,7 @@ def _imported(request: Request) -> tuple[str, ...]:
 
 
 def _validate(symbol: str, request: Request) -> Done:
-    from flows.steps.validate import describe, validate_symbol
+    from flows.steps.data.validate import describe, validate_symbol
 
     report = validate_symbol(request.lake, request.settings.venue, symbol, request.as_of)
     if not report.ok:
@@ -73,7 +73,7 @@ def _validate(symbol: str, request: Request) -> Done:
 
 
 def _bars(symbol: str, request: Request) -> Done:
-    from flows.steps.features import build_bars
+    from flows.steps.features.features import build_bars
 
     settings = request.settings
     built = build_bars(request.lake, as_of=request.as_of, symbols=[symbol], venue=settings.venue)
@@ -81,7 +81,7 @@ def _bars(symbol: str, request: Request) -> Done:
 
 
 def _structures(symbol: str, request: Request) -> Done:
-    from flows.steps.structures import build_structures
+    from flows.steps.features.structures import build_structures
 
     settings = request.settings
     built = build_structures(
@@ -92,7 +92,7 @@ def _structures(symbol: str, request: Request) -> Done:
 
 def _features(key: str, request: Request, symbols: Sequence[str]) -> Done:
     del key  # names the task: the symbols are compared with each other, so they go together
-    from flows.steps.features import build_features
+    from flows.steps.features.features import build_features
 
     settings = request.settings
     built = build_features(request.lake, as_of=request.as_of, symbols=symbols, venue=settings.venue)
@@ -100,7 +100,7 @@ def _features(key: str, request: Request, symbols: Sequence[str]) -> Done:
 
 
 def _optimize(key: str, request: Request) -> Any:
-    from flows.steps.optimize import optimize
+    from flows.steps.search.optimize import optimize
 
     strategy, _, symbol = key.partition(SEPARATOR)
     return optimize(
@@ -113,7 +113,7 @@ def _optimize(key: str, request: Request) -> Any:
 
 
 def _train(key: str, request: Request) -> Trained:
-    from flows.steps.train import train
+    from flows.steps.models.train import train
     from lake.releases import NewFile
 
     symbol = symbol_of(key)
@@ -137,7 +137,7 @@ def _publish(
     left_out: Sequence[LeftOutReason],
     run: Run,
 ) -> PublishResult:
-    from flows.steps.publish import publish
+    from flows.steps.release.publish import publish
     from lake.releases import FlowRun
 
     return publish(
@@ -152,13 +152,13 @@ def _publish(
 
 
 def _report(request: Request, release_id: str | None) -> str:
-    from flows.steps.report import build_report
+    from flows.steps.reporting.report import build_report
 
     return str(build_report(request.lake, as_of=request.as_of, release_id=release_id).path)
 
 
 def _scan(request: Request) -> Any:
-    from flows.steps.universe import scan
+    from flows.steps.release.universe import scan
 
     settings = request.settings
     return scan(
@@ -167,7 +167,7 @@ def _scan(request: Request) -> Any:
 
 
 def _publish_universe(request: Request, members: Sequence[Any], run: Run) -> PublishResult | None:
-    from flows.steps.surging import publish_universe
+    from flows.steps.release.surge_scan import publish_universe
     from lake.releases import FlowRun
 
     settings = request.settings
@@ -183,19 +183,19 @@ def _publish_universe(request: Request, members: Sequence[Any], run: Run) -> Pub
 
 
 def _export(request: Request) -> Any:
-    from flows.steps.ledger import export_ledger
+    from flows.steps.reporting.export_ledger import export_ledger
 
     return export_ledger(request.lake, request.settings.ledger, as_of=request.as_of)
 
 
 def _released(request: Request) -> tuple[str, ...]:
-    from flows.steps.retune import current_entries
+    from flows.steps.release.retune_k import current_entries
 
     return tuple(entry.symbol for entry in current_entries(request.lake, request.as_of)[1])
 
 
 def _retune(symbol: str, request: Request) -> Any:
-    from flows.steps.retune import current_entries, retune_symbol
+    from flows.steps.release.retune_k import current_entries, retune_symbol
 
     _, entries = current_entries(request.lake, request.as_of)
     entry = next(entry for entry in entries if entry.symbol == symbol)
@@ -203,7 +203,7 @@ def _retune(symbol: str, request: Request) -> Any:
 
 
 def _publish_k(request: Request, retuned: Sequence[Any], run: Run) -> PublishResult | None:
-    from flows.steps.retune import current_entries, publish_k
+    from flows.steps.release.retune_k import current_entries, publish_k
     from lake.releases import FlowRun
 
     release, _ = current_entries(request.lake, request.as_of)

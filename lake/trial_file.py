@@ -21,7 +21,7 @@ import numpy as np
 from trading.candles import CandleColumns
 from trading.errors import DataError
 from trading.metrics import Metrics
-from trading.trials import Trial
+from trading.research.trials import Trial
 
 _FORMAT = 1
 

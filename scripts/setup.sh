@@ -44,7 +44,7 @@ if ! .venv/bin/python -c 'import lightgbm' 2>/dev/null; then
     }
 fi
 # Prefect makes its database in 10 s; a template spares every later server that time.
-.venv/bin/python -m flows.local prepare
+.venv/bin/python -m flows.hosting.local prepare
 state_of "$lock" >"$(stamp_of "$lock")"
 if [ "$lock" = requirements-dev.lock ]; then
     state_of requirements.lock >"$(stamp_of requirements.lock)"

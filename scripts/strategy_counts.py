@@ -25,12 +25,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cli.candle_files import read_candles  # noqa: E402
+from cli.inputs.candle_files import read_candles  # noqa: E402
 from trading.candles import CandleColumns  # noqa: E402
-from trading.compiled import enable  # noqa: E402
+from trading.jit.compiler import enable  # noqa: E402
 from trading.simulation import Costs, backtest  # noqa: E402
-from trading.simulation.run import decide  # noqa: E402
-from trading.strategies import breakout  # noqa: E402
+from trading.simulation.backtest import decide  # noqa: E402
 from trading.strategies.base import ACTION, ENTER, REASON, Strategy, Value  # noqa: E402
 from trading.strategies.filters import (  # noqa: E402
     BELOW_TREND,
@@ -40,6 +39,7 @@ from trading.strategies.filters import (  # noqa: E402
     WARMING_UP,
 )
 from trading.strategies.registry import get_strategy, strategy_names  # noqa: E402
+from trading.strategies.technical import breakout  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data" / "candles_1m" / "usdm"
 OTHERS = (SHARED.parent / "spot", SHARED.parent / "upbit")

@@ -23,6 +23,6 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_code_is_kept() -> None:
     """Compile each kernel once a source version, not once a test process."""
-    from trading.compiled import enable
+    from trading.jit.compiler import enable
 
     enable()

@@ -1,7 +1,7 @@
 """Measures of a simulated run, each defined here and nowhere else.
 
 `Metrics` come from the sums that the kernels leave behind, also in a search of thousands,
-`Dealings` from the trades and fills of a single run (`trading.dealings`).
+`Dealings` from the trades and fills of a single run (`trading.research.trading_costs`).
 
 Equity starts at 1 and is marked at each exit. Returns of UTC days are the change of that equity
 over each calendar day from the first to the last candle, 0 on a day without an exit. Ratios use
@@ -14,7 +14,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from trading.kernel import Buffer, kernel
+from trading.jit.kernel import Buffer, kernel
 
 DAYS_A_YEAR = 365.0
 ROOT_OF_YEAR = math.sqrt(DAYS_A_YEAR)

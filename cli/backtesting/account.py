@@ -11,9 +11,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cli.account_file import AccountFile
-    from trading.account_measures import Earned
-    from trading.simulation.account import AccountResult, Seat
+    from cli.backtesting.account_file import AccountFile
+    from trading.research.account_metrics import Earned
+    from trading.simulation.account.simulation import AccountResult, Seat
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -38,8 +38,8 @@ def account(
 
     Example: nocturne account config/account.example.toml --json account.json
     """
-    from cli.account_file import read_account_file
-    from cli.results import STDOUT, check_output, write_json
+    from cli.backtesting.account_file import read_account_file
+    from cli.backtesting.results import STDOUT, check_output, write_json
 
     wanted = read_account_file(file)
     for option, target in (
@@ -58,11 +58,11 @@ def account(
 
 
 def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, dict[str, float]]:
-    from cli.account_file import beside, filters_of, read_funding, seats_of
-    from cli.candle_files import read_candles
-    from cli.results import enable_compiling
+    from cli.backtesting.account_file import beside, filters_of, read_funding, seats_of
+    from cli.backtesting.results import enable_compiling
+    from cli.inputs.candle_files import read_candles
     from trading.candles import interval_name
-    from trading.simulation.account import simulate_account
+    from trading.simulation.account.simulation import simulate_account
 
     begun = time.perf_counter()
     used = {seat.symbol for seat in wanted.seats}
@@ -93,8 +93,8 @@ def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, di
 
 
 def _document(wanted: AccountFile, seats: Sequence[Seat], run: AccountResult) -> dict[str, Any]:
-    from cli.account_file import document_of
-    from trading.account_measures import earned_by, measure_account
+    from cli.backtesting.account_file import document_of
+    from trading.research.account_metrics import earned_by, measure_account
 
     own = [earned_by(run.profit[run.seat == place]) for place in range(len(seats))]
     return {

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trading.errors import DataError, SettingsError
-from trading.simulation.account import Exchange, Filters, Limits, Seat
+from trading.simulation.account.simulation import Exchange, Filters, Limits, Seat
 from trading.simulation.results import Costs
 from trading.strategies.base import Value
 
@@ -22,7 +22,7 @@ class _Part(BaseModel):
 
 
 class LimitsPart(_Part):
-    """``[limits]``, as in `trading.simulation.account.Limits`."""
+    """``[limits]``, as in `trading.simulation.account.simulation.Limits`."""
 
     max_positions: Annotated[int, Field(ge=1)] = 10
     max_exposure: Annotated[float, Field(gt=0.0)] = 1.0
@@ -113,7 +113,7 @@ def _sentence(error: ValidationError) -> str:
 
 def seats_of(account: AccountFile, path: Path, intervals: dict[str, str]) -> list[Seat]:
     """The seats; signals are judged on the file's own candles unless a seat says otherwise."""
-    from cli.choosing import find_preset, find_strategy
+    from cli.inputs.strategy_choice import find_preset, find_strategy
 
     seats = []
     for place, part in enumerate(account.seats, start=1):
@@ -153,7 +153,7 @@ def read_funding(path: Path) -> dict[int, float]:
 
 def filters_of(account: AccountFile, path: Path) -> dict[str, Filters]:
     """What the venue asks for, by symbol; margin brackets come from files of their own."""
-    from cli.margin import read_brackets
+    from cli.inputs.margin import read_brackets
 
     found = {}
     for name, part in account.symbols.items():

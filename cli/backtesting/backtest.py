@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
+from cli.inputs.shared_options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
 
 if TYPE_CHECKING:
     from trading.metrics import Dealings, Metrics
@@ -59,18 +59,18 @@ def backtest(
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet
     """
-    from cli.choosing import ENSEMBLE, choose, is_maker
-    from cli.margin import margin_of
-    from cli.results import STDOUT, check_output, write_json
-    from cli.venue import Venue, VenueRun, run_venue
-    from cli.venue import text_of as venue_text
+    from cli.backtesting.results import STDOUT, check_output, write_json
+    from cli.backtesting.venue_backtest import Venue, VenueRun, run_venue
+    from cli.backtesting.venue_backtest import text_of as venue_text
+    from cli.inputs.margin import margin_of
+    from cli.inputs.strategy_choice import ENSEMBLE, choose, is_maker
     from trading.simulation import Costs
 
     check_output("--json", json_out)
     check_output("--trades", trades_out)
     venue = Venue(funding, tick, step, min_notional, impact)
     if is_maker(strategy, preset):
-        from cli.maker import MakerRun, given_rules, refuse_others, run_maker, text_of
+        from cli.backtesting.maker import MakerRun, given_rules, refuse_others, run_maker, text_of
 
         refuse_others(venue.asked + ["--slippage-bps"] * bool(slippage_bps))
         given = given_rules(preset, settings)
@@ -80,8 +80,8 @@ def backtest(
             typer.echo(text_of(found))
         return
     if strategy == ENSEMBLE:
-        from cli.ensemble_run import asked_for, run_ensemble
-        from cli.ensemble_run import text_of as ensemble_text
+        from cli.backtesting.ensemble_run import asked_for, run_ensemble
+        from cli.backtesting.ensemble_run import text_of as ensemble_text
 
         costs = Costs(fee_bps, slippage_bps, maker_fee_bps, margin_of(capital, brackets, candles))
         others = venue.asked + ["--preset"] * (preset is not None)
@@ -107,9 +107,9 @@ def backtest(
 def _run(
     chosen: Strategy, path: Path, fixed: dict[str, Value], costs: Costs, trades_out: str | None
 ) -> tuple[dict[str, Any], Metrics, Dealings]:
-    from cli.candle_files import read_candles
-    from cli.results import enable_compiling, measured, with_file_interval
-    from trading.dealings import dealings_of
+    from cli.backtesting.results import enable_compiling, measured, with_file_interval
+    from cli.inputs.candle_files import read_candles
+    from trading.research.trading_costs import dealings_of
     from trading.simulation import backtest as run_backtest
 
     begun = time.perf_counter()
@@ -163,7 +163,7 @@ def _write_trades(target: str, trades: Trades) -> None:
 
 def _print(metrics: Metrics, dealings: Dealings) -> None:
     """Every measure on its own line."""
-    from cli.results import format_measure
+    from cli.backtesting.results import format_measure
 
     measures = metrics.as_dict() | dealings.as_dict()
     width = max(len(name) for name in measures)

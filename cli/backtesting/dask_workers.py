@@ -1,4 +1,6 @@
-"""Parameter sets searched by the workers of a Dask cluster: one adapter of `trading.trials.Runner`.
+"""Parameter sets searched by the workers of a Dask cluster.
+
+An adapter of `trading.research.trials.Runner`.
 
 The cluster is the user's own. Its workers need this program, of the same source, and the packages
 of the extra ``scale``; candles travel to each of them once.
@@ -12,9 +14,9 @@ from typing import Any
 
 from trading.candles import Floats
 from trading.errors import DataError
-from trading.methods import Params
 from trading.metrics import Metrics
-from trading.trials import Runner, Work, chunks_of
+from trading.research.samplers import Params
+from trading.research.trials import Runner, Work, chunks_of
 
 TIMEOUT_S = 20
 """Seconds until a scheduler that does not answer is given up."""
@@ -63,7 +65,7 @@ def _connect(address: str) -> Any:
 
 
 def _check_program(client: Any, address: str) -> None:
-    from trading.compiled import source_key
+    from trading.jit.compiler import source_key
 
     ours = source_key()
     other = [name for name, key in client.run(_source_key).items() if key != ours]
@@ -75,13 +77,13 @@ def _check_program(client: Any, address: str) -> None:
 
 
 def _source_key() -> str:
-    from trading.compiled import source_key
+    from trading.jit.compiler import source_key
 
     return source_key()
 
 
 def _run_on_worker(work: Work, sets: Sequence[Params]) -> list[tuple[Metrics, Floats]]:
-    from trading.compiled import current_folder, enable
+    from trading.jit.compiler import current_folder, enable
 
     if current_folder() is None:
         enable()

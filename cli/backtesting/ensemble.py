@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
-from cli.choosing import ENSEMBLE as NAME
+from cli.inputs.strategy_choice import ENSEMBLE as NAME
 from trading.errors import ParameterError
 
 if TYPE_CHECKING:
-    from trading.ensemble import WeightRules
-    from trading.regimes import RegimeRules
+    from trading.ensemble.regimes import RegimeRules
+    from trading.ensemble.weights import WeightRules
     from trading.strategies.base import Parameter, Strategy, Value
 
 SUMMARY = "Weigh strategies by regime and recent results; the nightly puts it into each release."
@@ -59,8 +59,8 @@ def make_rules(values: Mapping[str, Value]) -> tuple[WeightRules, RegimeRules]:
     """The rules of ``values``, with the defaults of the others; `ParameterError` where they
     contradict each other.
     """
-    from trading.ensemble import WeightRules
-    from trading.regimes import RegimeRules
+    from trading.ensemble.regimes import RegimeRules
+    from trading.ensemble.weights import WeightRules
 
     numbers = {name: float(value) for name, value in values.items()}
     names = {field.name for field in fields(WeightRules)}
@@ -94,7 +94,7 @@ def given_members(settings: Sequence[str]) -> tuple[list[Strategy], list[str]]:
 def show() -> str:
     """The rules as `nocturne strategies show ensemble` prints them."""
     from cli.tables import text_table
-    from trading.regimes import RegimeRules
+    from trading.ensemble.regimes import RegimeRules
 
     parts = {name: "regime" for name in asdict(RegimeRules())}
     rows = [
@@ -111,7 +111,7 @@ def show() -> str:
 
 
 def _defaults() -> dict[str, float]:
-    from trading.ensemble import WeightRules
-    from trading.regimes import RegimeRules
+    from trading.ensemble.regimes import RegimeRules
+    from trading.ensemble.weights import WeightRules
 
     return {**asdict(RegimeRules()), **asdict(WeightRules())}

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cli.ensemble import NAME, Rules, given_members, make_rules
-from cli.venue import whole_account
+from cli.backtesting.ensemble import NAME, Rules, given_members, make_rules
+from cli.backtesting.venue_backtest import whole_account
 from trading.candles import DAY_MS
-from trading.ensemble_walk import Hours, Past, Walk, check_hours, label_hours, walk_ensemble
-from trading.regimes import LABELS, RegimeRules
+from trading.ensemble.backtest import Hours, Past, Walk, check_hours, label_hours, walk_ensemble
+from trading.ensemble.regimes import LABELS, RegimeRules
 from trading.simulation import Costs, backtest
-from trading.simulation.account import AccountResult, Filters, Limits, Seat, simulate_account
+from trading.simulation.account.simulation import (
+    AccountResult,
+    Filters,
+    Limits,
+    Seat,
+    simulate_account,
+)
 
 if TYPE_CHECKING:
     from trading.strategies.base import Strategy, Value
@@ -41,8 +47,8 @@ def asked_for(
     """The run of ``--set`` texts; `ParameterError` for what is no member or rule, and for
     ``others``, options that the ensemble does not know.
     """
-    from cli.maker import refuse_others
-    from cli.results import parse_settings
+    from cli.backtesting.maker import refuse_others
+    from cli.backtesting.results import parse_settings
 
     refuse_others(others, NAME)
     members, rest = given_members(settings)
@@ -53,8 +59,8 @@ class Study:
     """What is the same for all rules: the candles, and what each member did alone on them."""
 
     def __init__(self, wanted: EnsembleRun) -> None:
-        from cli.candle_files import read_candles
-        from cli.results import enable_compiling, with_file_interval
+        from cli.backtesting.results import enable_compiling, with_file_interval
+        from cli.inputs.candle_files import read_candles
 
         begun = time.perf_counter()
         self.wanted, self.symbol = wanted, wanted.candles.stem
@@ -107,7 +113,7 @@ class Study:
 
     def result(self, values: Mapping[str, Value], run: AccountResult) -> dict[str, Any]:
         """An entry of ``results``: all rules, and the measures of the account."""
-        from trading.account_measures import measure_account
+        from trading.research.account_metrics import measure_account
 
         weighing, regimes = make_rules(values)
         members = "+".join(strategy.name for strategy in self.wanted.members)
@@ -133,8 +139,8 @@ class Study:
 
 def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:
     """Simulate the ensemble over a candle file; the JSON document."""
-    from cli.account import trades_table, write_table
-    from trading.account_measures import earned_by
+    from cli.backtesting.account import trades_table, write_table
+    from trading.research.account_metrics import earned_by
 
     make_rules(wanted.given)  # what is wrong with them is told before a large file is read
     study = Study(wanted)
@@ -162,9 +168,9 @@ def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """The measures of the account, what each member earned, and the days in each regime."""
-    from cli.account import shown
+    from cli.backtesting.account import shown
+    from cli.backtesting.venue_backtest import text_of as measures_text
     from cli.tables import text_table
-    from cli.venue import text_of as measures_text
 
     head = ("member", "last weight", "trades", "profit", "win_rate", "profit_factor")
     rows = [

@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from cli.ensemble import Rules, make_rules
-from cli.ensemble_run import EnsembleRun, Study
-from cli.results import say
+from cli.backtesting.ensemble import Rules, make_rules
+from cli.backtesting.ensemble_run import EnsembleRun, Study
+from cli.backtesting.results import say
 from trading.errors import ParameterError
-from trading.grid import parse_grid
+from trading.research.grid import parse_grid
 
 MEASURES = ("total_return", "trades", "win_rate", "max_drawdown", "sharpe", "profit_factor")
 

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.choosing import MAKER as NAME
+from cli.inputs.strategy_choice import MAKER as NAME
 from trading.errors import DataError, ParameterError
-from trading.maker import MakerRules
+from trading.market_making.quoting import MakerRules
 
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
-    from trading.maker_simulation import MakerResult
+    from trading.market_making.backtest import MakerResult
 
 SUMMARY = "Quote a grid around the mid; simulated only: `backtest` and `search` take it."
 MAKER_FEE_BPS = 2.0
@@ -55,7 +55,7 @@ def given_rules(
     """Rules of the preset and of ``--set NAME=VALUE``, which goes before it; those of the preset
     give way to the ``searched`` names as well.
     """
-    from cli.choosing import find_preset
+    from cli.inputs.strategy_choice import find_preset
 
     texts: dict[str, str] = {}
     if preset is not None:
@@ -97,7 +97,7 @@ def show() -> str:
 
 def minutes_of(file: Path) -> CandleColumns:
     """The candles of a file; `DataError` when they are not of one minute."""
-    from cli.candle_files import read_candles
+    from cli.inputs.candle_files import read_candles
 
     columns = read_candles(file)
     if columns.interval_ms != 60_000:
@@ -107,7 +107,7 @@ def minutes_of(file: Path) -> CandleColumns:
 
 def run_maker(wanted: MakerRun) -> dict[str, Any]:
     """Simulate the grid over a candle file of minutes; the JSON document."""
-    from trading.maker_simulation import simulate_maker
+    from trading.market_making.backtest import simulate_maker
 
     rules = MakerRules(**wanted.given)
     columns = minutes_of(wanted.candles)
@@ -131,7 +131,7 @@ def measures_of(result: MakerResult) -> dict[str, float | int]:
     """Measures of the lots as `trading.metrics` defines them; ``total_return`` is the account's."""
     import numpy as np
 
-    from trading.dealings import reward_to_risk
+    from trading.research.trading_costs import reward_to_risk
 
     returns = np.array([trade.net_return for trade in result.trades])
     count = len(returns)
@@ -149,7 +149,7 @@ def measures_of(result: MakerResult) -> dict[str, float | int]:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """Every measure on its own line, then what withdrew the quotes."""
-    from cli.results import format_measure
+    from cli.backtesting.results import format_measure
 
     measures = {key: value for key, value in document["results"][0].items() if key != "params"}
     measures |= {"held_lots": document["held_lots"], "most_lots": document["most_lots"]}

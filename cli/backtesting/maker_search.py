@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cli.maker import MAKER_FEE_BPS, NAME, measures_of, minutes_of, refuse_others
-from cli.results import format_measure, say
+from cli.backtesting.maker import MAKER_FEE_BPS, NAME, measures_of, minutes_of, refuse_others
+from cli.backtesting.results import format_measure, say
 from cli.tables import text_table
 from trading.errors import ParameterError
-from trading.grid import parse_grid
-from trading.maker import MakerRules
-from trading.maker_simulation import simulate_maker
+from trading.market_making.backtest import simulate_maker
+from trading.market_making.quoting import MakerRules
+from trading.research.grid import parse_grid
 from trading.strategies.base import Parameter
 
 MEASURES = ("total_return", "trades", "win_rate", "profit_factor", "reward_to_risk", "expectancy")

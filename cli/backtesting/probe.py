@@ -11,8 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
-    from trading.probe import Lookahead
-    from trading.probe_warmup import Warmup
+    from trading.research.lookahead_probe import Lookahead
+    from trading.research.warmup_probe import Warmup
     from trading.strategies.base import Strategy, Value
 
 app = typer.Typer(
@@ -47,8 +47,8 @@ def lookahead(
 
     Example: nocturne probe lookahead --strategy breakout --candles BTCUSDT.parquet
     """
-    from cli.results import check_output
-    from trading.probe import probe_lookahead
+    from cli.backtesting.results import check_output
+    from trading.research.lookahead_probe import probe_lookahead
 
     check_output("--json", json_out)
     chosen, columns, params = _prepare(strategy, candles, settings)
@@ -73,8 +73,8 @@ def warmup(
 
     Example: nocturne probe warmup --strategy rsi_bollinger --candles BTCUSDT.parquet
     """
-    from cli.results import check_output
-    from trading.probe_warmup import probe_warmup
+    from cli.backtesting.results import check_output
+    from trading.research.warmup_probe import probe_warmup
 
     check_output("--json", json_out)
     wanted = _shares(shares)
@@ -87,8 +87,8 @@ def _prepare(
     name: str, path: Path, settings: list[str]
 ) -> tuple[Strategy, CandleColumns, dict[str, Value]]:
     """The strategy, the candles, and the parameters that were given."""
-    from cli.candle_files import read_candles
-    from cli.results import enable_compiling, parse_settings
+    from cli.backtesting.results import enable_compiling, parse_settings
+    from cli.inputs.candle_files import read_candles
     from trading.strategies.registry import get_strategy
 
     chosen = get_strategy(name)
@@ -99,7 +99,7 @@ def _prepare(
 
 
 def _finish(target: str | None, document: dict[str, Any], text: str, passed: bool) -> None:
-    from cli.results import STDOUT, write_json
+    from cli.backtesting.results import STDOUT, write_json
 
     write_json(target, document)
     if target != STDOUT:

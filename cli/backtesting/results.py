@@ -15,8 +15,8 @@ from trading.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
-    from trading.grid import Declares
     from trading.metrics import Metrics
+    from trading.research.grid import Declares
     from trading.strategies.base import Strategy, Value
 
 STDOUT = "-"
@@ -91,7 +91,7 @@ def check_output(option: str, target: str | None) -> None:
 
 def enable_compiling() -> None:
     """Switch the compiled kernels on; the first use on a machine takes a while and says so."""
-    from trading.compiled import enable
+    from trading.jit.compiler import enable
 
     folder = enable()
     if folder is None:

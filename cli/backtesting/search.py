@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
+from cli.inputs.shared_options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
 
 if TYPE_CHECKING:
-    from cli.ensemble_run import EnsembleRun
-    from cli.maker_search import MakerSearch
-    from cli.searching import Found
+    from cli.backtesting.ensemble_run import EnsembleRun
+    from cli.backtesting.maker_search import MakerSearch
+    from cli.backtesting.search_run import Found
     from trading.strategies.base import Strategy, Value
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -89,14 +89,14 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
-    from cli.choosing import ENSEMBLE, is_maker
-    from cli.margin import margin_of
-    from cli.results import check_output
-    from cli.searching import Wanted, check_method, run_search
+    from cli.backtesting.results import check_output
+    from cli.backtesting.search_run import Wanted, check_method, run_search
+    from cli.inputs.margin import margin_of
+    from cli.inputs.strategy_choice import ENSEMBLE, is_maker
     from trading.simulation import Costs
 
     if is_maker(strategy, preset):
-        from cli.maker_search import check_options
+        from cli.backtesting.maker_search import check_options
 
         others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
         others |= {"--dask": dask, "--brackets": brackets, "--slippage-bps": slippage_bps}
@@ -104,8 +104,8 @@ def search(
         _search_maker(_maker_search(candles, grid, preset, settings, fee_bps, sort), json_out, top)
         return
     if strategy == ENSEMBLE:
-        from cli.ensemble_run import asked_for
-        from cli.maker_search import check_options
+        from cli.backtesting.ensemble_run import asked_for
+        from cli.backtesting.maker_search import check_options
 
         others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
         check_options(method, others | {"--dask": dask, "--preset": preset}, ENSEMBLE)
@@ -148,8 +148,8 @@ def _checked(
     """The strategy and its fixed parameters; what is wrong with the grid is told before a large
     file is read.
     """
-    from cli.choosing import choose
-    from trading.grid import parse_grid
+    from cli.inputs.strategy_choice import choose
+    from trading.research.grid import parse_grid
 
     searched = [text.partition("=")[0].strip() for text in grid]
     chosen, fixed = choose(strategy, preset, settings, searched)
@@ -167,7 +167,7 @@ def _tell(
     top: int,
 ) -> None:
     """The JSON document, the table of the best, and how honest and how quick it was."""
-    from cli.results import STDOUT, results_table, say, write_json
+    from cli.backtesting.results import STDOUT, results_table, say, write_json
 
     write_json(json_out, document)
     if json_out != STDOUT and top:
@@ -188,8 +188,8 @@ def _maker_search(
     fee_bps: float,
     sort: str,
 ) -> MakerSearch:
-    from cli.maker import given_rules
-    from cli.maker_search import MakerSearch
+    from cli.backtesting.maker import given_rules
+    from cli.backtesting.maker_search import MakerSearch
 
     searched = {text.partition("=")[0].strip() for text in grid}
     given = given_rules(preset, settings, searched)
@@ -197,8 +197,8 @@ def _maker_search(
 
 
 def _search_maker(wanted: MakerSearch, json_out: str | None, top: int) -> None:
-    from cli.maker_search import search_maker, table_of
-    from cli.results import STDOUT, check_output, say, write_json
+    from cli.backtesting.maker_search import search_maker, table_of
+    from cli.backtesting.results import STDOUT, check_output, say, write_json
 
     check_output("--json", json_out)
     document, best = search_maker(wanted)
@@ -212,9 +212,9 @@ def _search_maker(wanted: MakerSearch, json_out: str | None, top: int) -> None:
 def _search_ensemble(
     wanted: EnsembleRun, grid: list[str], json_out: str | None, sort: str, top: int
 ) -> None:
-    from cli.ensemble_search import MEASURES, search_ensemble
-    from cli.maker_search import table_of
-    from cli.results import STDOUT, check_output, say, write_json
+    from cli.backtesting.ensemble_search import MEASURES, search_ensemble
+    from cli.backtesting.maker_search import table_of
+    from cli.backtesting.results import STDOUT, check_output, say, write_json
 
     check_output("--json", json_out)
     document, best = search_ensemble(wanted, grid, sort)

@@ -12,16 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from cli.candle_files import read_candles
-from cli.results import enable_compiling, measured, say, with_file_interval
+from cli.backtesting.results import enable_compiling, measured, say, with_file_interval
+from cli.inputs.candle_files import read_candles
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.errors import ParameterError
-from trading.grid import Grid, parse_grid
-from trading.methods import METHODS, Params, method_of
 from trading.metrics import Metrics
-from trading.simulation import Costs
-from trading.strategies.base import Strategy, Value
-from trading.trials import (
+from trading.research.grid import Grid, parse_grid
+from trading.research.samplers import METHODS, Params, method_of
+from trading.research.trials import (
     Runner,
     Trial,
     TrialStore,
@@ -32,6 +30,8 @@ from trading.trials import (
     weigh,
     workers,
 )
+from trading.simulation import Costs
+from trading.strategies.base import Strategy, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _workers(wanted: Wanted, work: Work) -> AbstractContextManager[Runner]:
     """Threads, processes or the workers of a Dask cluster."""
     if wanted.dask is None:
         return workers(work, wanted.workers, processes=wanted.processes)
-    from cli.dask_workers import dask_workers
+    from cli.backtesting.dask_workers import dask_workers
 
     return dask_workers(work, wanted.dask)
 
@@ -131,7 +131,7 @@ def _store(wanted: Wanted, work: Work, grid: Grid) -> Iterator[TrialStore | None
         yield None
         return
     from lake.trial_file import TrialFile, candles_hash
-    from trading.compiled import source_key
+    from trading.jit.compiler import source_key
 
     question = {
         "strategy": [work.strategy.name, work.strategy.version],
@@ -176,7 +176,7 @@ def _count_in_lake(
     wanted: Wanted, work: Work, trials: Sequence[Trial], root: Path, symbol: str
 ) -> Floats:
     """Daily returns of the sets that were tried before and are not among ``trials``."""
-    from flows.steps.tried import earlier_trials, keep_trials
+    from flows.steps.search.trial_history import earlier_trials, keep_trials
     from lake.store import Lake
 
     lake, strategy = Lake(root), wanted.strategy

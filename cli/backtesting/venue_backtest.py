@@ -49,7 +49,7 @@ def whole_account(
     the strategy does not divide the account itself.
     """
     from trading.errors import ParameterError
-    from trading.setup import Setup
+    from trading.strategies.setup import Setup
 
     whole = {"max_position_size": 1.0} | params
     try:
@@ -61,12 +61,12 @@ def whole_account(
 
 def run_venue(wanted: VenueRun) -> dict[str, Any]:
     """The JSON document. A position takes the whole equity where it may (:func:`whole_account`)."""
-    from cli.account import trades_table, write_table
-    from cli.account_file import read_funding
-    from cli.candle_files import read_candles
-    from cli.results import enable_compiling, with_file_interval
-    from trading.account_measures import measure_account
-    from trading.simulation.account import Filters, Limits, Seat, simulate_account
+    from cli.backtesting.account import trades_table, write_table
+    from cli.backtesting.account_file import read_funding
+    from cli.backtesting.results import enable_compiling, with_file_interval
+    from cli.inputs.candle_files import read_candles
+    from trading.research.account_metrics import measure_account
+    from trading.simulation.account.simulation import Filters, Limits, Seat, simulate_account
 
     begun = time.perf_counter()
     venue, margin, symbol = wanted.venue, wanted.costs.margin, wanted.candles.stem
@@ -108,7 +108,7 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """The measures, each on a line of its own, and the entries that were refused."""
-    from cli.account import shown
+    from cli.backtesting.account import shown
 
     (found,) = document["results"]
     lines = {name: shown(name, value) for name, value in found.items() if name != "params"}

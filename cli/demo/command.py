@@ -25,8 +25,8 @@ def demo(
 
     Example: nocturne demo --work .work/demo
     """
-    from cli.demo_plan import Plan
-    from cli.demo_run import run
+    from cli.demo.plan import Plan
+    from cli.demo.run import run
 
     try:
         run(Plan(work=work.resolve(), sample=sample.resolve()), fresh=fresh)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from trading.errors import NocturneError
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 20.0
 _PR_SET_PDEATHSIG = 1
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.demo_plan import Plan
-from cli.demo_processes import first_line, running, wait
+from cli.demo.plan import Plan
+from cli.demo.processes import first_line, running, wait
 from lake.releases import Release
 from trading.errors import NocturneError
 

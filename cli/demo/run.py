@@ -13,13 +13,13 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from cli import demo_replay, demo_summary
-from cli.demo_plan import Plan
-from cli.demo_processes import run_to_end
+from cli.demo import replay, summary
+from cli.demo.plan import Plan
+from cli.demo.processes import run_to_end
 from lake.releases import Release, read_current
 from trading.errors import DataError, NocturneError
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 RESEARCH_SETTINGS = PROJECT / "config" / "presets" / "demo.toml"
 LEAST_ROUND_TRIPS = 2
 
@@ -51,7 +51,7 @@ def run(plan: Plan, *, fresh: bool) -> None:
     release = read_current(plan.lake / "published", now=plan.begin, mode="replay")
 
     say("\n2/4  Replay: the executor trades the release against the sandbox exchange")
-    folder = demo_replay.replay_once(plan, release, say)
+    folder = replay.replay_once(plan, release, say)
 
     say("\n3/4  The ledger goes into the lake, and what happened into the report")
     ledger = folder / "state" / "ledger.sqlite"
@@ -59,8 +59,8 @@ def run(plan: Plan, *, fresh: bool) -> None:
     _flow(plan, "report", plan.end, "--server", "none")
 
     say("\n4/4  Summary")
-    facts = demo_summary.collect(plan, release, folder)
-    say(demo_summary.text(facts))
+    facts = summary.collect(plan, release, folder)
+    say(summary.text(facts))
     say(f"\nDone in {time.monotonic() - started:.0f} s.")
     _require(facts, release)
 
@@ -86,7 +86,7 @@ def _flow(plan: Plan, name: str, as_of: datetime, *more: str, ledger: Path | Non
         )
 
 
-def _require(facts: demo_summary.Facts, release: Release) -> None:
+def _require(facts: summary.Facts, release: Release) -> None:
     """The demo fails when the day was not traded as it should be."""
     if facts.round_trips < LEAST_ROUND_TRIPS:
         raise NocturneError(

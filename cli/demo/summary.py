@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from cli.demo_plan import Plan
-from cli.why_report import explain, to_text
+from cli.demo.plan import Plan
+from cli.why.report import explain, to_text
 from lake.releases import Release
 
 
@@ -42,7 +42,7 @@ class Facts:
 
 def collect(plan: Plan, release: Release, folder: Path) -> Facts:
     """Read the exchange's ledger (not the executor's word) and ask `why` about the last exit."""
-    from sandbox.audit import audit_ledger
+    from sandbox.audit.exchange_ledger import audit_ledger
 
     exchange = folder / "exchange.sqlite"
     with _reading(exchange) as rows:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trading.errors import DataError, ParameterError
-from trading.liquidation import MAJOR, Bracket, Margin, brackets_of
+from trading.positions.liquidation import MAJOR, Bracket, Margin, brackets_of
 
 
 def margin_of(capital: float, file: Path | None, candles: Path) -> Margin:

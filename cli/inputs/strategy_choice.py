@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trading.strategies.base import Strategy, Value
 
 FILE_VARIABLE = "NOCTURNE_PRESETS_FILE"
-_PROJECT = Path(__file__).resolve().parents[1]
+_PROJECT = Path(__file__).resolve().parents[2]
 MAKER = "maker"
 ENSEMBLE = "ensemble"
 _KEYS = {"summary", "strategy", "params"}
@@ -99,7 +99,7 @@ def choose(
     """The strategy and its fixed parameters; those of the preset give way to ``settings`` and to
     the ``searched`` names.
     """
-    from cli.results import parse_settings
+    from cli.backtesting.results import parse_settings
 
     found = find_preset(preset) if preset is not None else None
     name = strategy or (found.strategy if found else None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from cli.lakes import LAKE_HELP, lake_root
+from cli.inputs.lake_choice import LAKE_HELP, lake_root
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -70,7 +70,7 @@ def show(
     if json_output:
         typer.echo((chosen.folder / "manifest.json").read_text(encoding="utf-8"), nl=False)
         return
-    from cli.release_text import describe
+    from cli.release.text import describe
 
     typer.echo(describe(chosen))
 

@@ -28,7 +28,7 @@ def why(
     """
     import json
 
-    from cli.why_report import explain, to_text
+    from cli.why.report import explain, to_text
 
     report = explain(order, ledger, lake)
     if as_json:

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from executor.activity import Activity
-from executor.events import Event, EventType, Priority
+from executor.bus.events import Event, EventType, Priority
+from executor.runtime.activity import Activity
 
 Handler = Callable[[Event], Awaitable[None] | None]
 DeadLetter = Callable[[Event, str, BaseException], None]

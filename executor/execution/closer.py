@@ -1,8 +1,8 @@
 """Guarding: closing at market, and the watch over the protection of what is open.
 
-Three lines protect a position. Orders that rest at the exchange come first; `executor.monitor`
-closes where no order can rest (trailing, day end) and where a crossed order did not fill in time;
-the watch closes what could not be protected within its time.
+Three lines protect a position. Orders that rest at the exchange come first;
+`executor.protection.exit_monitor` closes where no order can rest (trailing, day end) and where a
+crossed order did not fill in time; the watch closes what could not be protected within its time.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import logging
 import time
 from collections.abc import Callable
 
-from executor.book import Holding
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
-from executor.halts import Halt
-from executor.intake import Intake
-from executor.order_records import Ticket
-from executor.orders import OrderDesk, Result
-from executor.ports import OrderKind
-from executor.venues.errors import VenueFaultError
+from executor.execution.execution_reports import Intake
+from executor.execution.order_log import Ticket
+from executor.execution.order_manager import OrderDesk, Result
+from executor.model import OrderKind
+from executor.portfolio.portfolio import Holding
+from executor.risk.trading_state import Halt
+from executor.venues.faults import VenueFaultError
 
 log = logging.getLogger(__name__)
 

@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from executor.account import AccountView
-from executor.book import Holding
+from executor.bus.events import Event, EventType
 from executor.context import Context
-from executor.deciding import Deciding
-from executor.events import Event, EventType
-from executor.guarding import Closer
-from executor.guards import guard_of
+from executor.execution.closer import Closer
+from executor.execution.order_log import Ticket
+from executor.execution.order_manager import OrderDesk, Result
 from executor.ledger.records import PositionRow
-from executor.order_records import Ticket
-from executor.orders import OrderDesk, Result
-from executor.ports import ZERO, OrderKind
-from executor.risk import EntryRequest, Verdict, check_entry
-from executor.venues.errors import VenueFaultError
+from executor.model import ZERO, OrderKind
+from executor.portfolio.account_snapshot import AccountView
+from executor.portfolio.portfolio import Holding
+from executor.portfolio.position_state import guard_of
+from executor.risk.pre_trade import EntryRequest, Verdict, check_entry
+from executor.strategy.signal_engine import Deciding
+from executor.venues.faults import VenueFaultError
 from trading.order_ids import order_key
 from trading.strategies.registry import get_strategy
 

@@ -11,13 +11,12 @@ import logging
 from collections import deque
 from decimal import Decimal
 
-from executor.book import Book, Holding
-from executor.booking import Booking, Watcher
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
+from executor.execution.order_manager import OrderDesk
+from executor.execution.position_updates import Booking, Watcher
 from executor.ledger.records import OrderRow
-from executor.orders import OrderDesk
-from executor.ports import (
+from executor.model import (
     AccountUpdate,
     AlgoUpdate,
     Balance,
@@ -26,7 +25,8 @@ from executor.ports import (
     VenueFill,
     VenueOrder,
 )
-from executor.protection import STOP_LEG
+from executor.portfolio.portfolio import Book, Holding
+from executor.protection.stop_plan import STOP_LEG
 from trading.order_ids import is_ours
 
 log = logging.getLogger(__name__)

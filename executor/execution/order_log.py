@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
 from executor.ledger.records import OrderRow
-from executor.ports import VenueOrder
+from executor.model import VenueOrder
 from trading.order_ids import parse_order_id
 
 EXCHANGE_STATUS = {

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
-from executor.guards import ENTERING_LEGS
-from executor.histogram import Histogram
+from executor.execution.order_log import OrderRecords, Ticket
+from executor.execution.retry_policy import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
 from executor.ledger.records import OrderRow
-from executor.order_records import OrderRecords, Ticket
-from executor.outcomes import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
-from executor.ports import NewOrder, OrderKind, VenueOrder
-from executor.venues.errors import KEYS, Rejected, VenueFaultError
+from executor.model import NewOrder, OrderKind, VenueOrder
+from executor.portfolio.position_state import ENTERING_LEGS
+from executor.runtime.histogram import Histogram
+from executor.venues.faults import KEYS, Rejected, VenueFaultError
 from trading.order_ids import format_order_id
 
 log = logging.getLogger(__name__)

@@ -6,14 +6,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol
 
-from executor.book import Holding
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
-from executor.guards import Guard, guard_of, is_staged
 from executor.ledger.records import PositionRow
-from executor.ports import ZERO
-from executor.positions import Tally, tally
-from trading.staged_position import StagedPosition
+from executor.model import ZERO
+from executor.portfolio.fill_totals import Tally, tally
+from executor.portfolio.portfolio import Holding
+from executor.portfolio.position_state import Guard, guard_of, is_staged
+from trading.positions.staged_position import StagedPosition
 
 
 class Watcher(Protocol):

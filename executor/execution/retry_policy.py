@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from executor.ports import NewOrder
-from executor.venues.errors import (
+from executor.model import NewOrder
+from executor.venues.faults import (
     NOTHING_TO_REDUCE,
     WOULD_TRIGGER,
     Banned,

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
-from executor.account import AccountView
-from executor.book import Holding
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
-from executor.guarding import Closer, ticket_for
-from executor.guards import ADDITION_LEGS
-from executor.orders import OrderDesk, Result
-from executor.ports import OrderKind
-from executor.risk import AdditionRequest, check_addition
-from trading.staged_position import Action, StagedPosition
+from executor.execution.closer import Closer, ticket_for
+from executor.execution.order_manager import OrderDesk, Result
+from executor.model import OrderKind
+from executor.portfolio.account_snapshot import AccountView
+from executor.portfolio.portfolio import Holding
+from executor.portfolio.position_state import ADDITION_LEGS
+from executor.risk.pre_trade import AdditionRequest, check_addition
+from trading.positions.staged_position import Action, StagedPosition
 
 log = logging.getLogger(__name__)
 

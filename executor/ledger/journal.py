@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from executor.events import Event, EventType
+from executor.bus.events import Event, EventType
 from executor.ledger.store import Ledger
 
 _LAZY = {EventType.CANDLE_CLOSED, EventType.PRICE_UPDATED}

@@ -18,12 +18,12 @@ from typing import Any
 
 import orjson
 
-from executor.events import Event
+from executor.bus.events import Event
 from executor.ledger.connection import Connection
 from executor.ledger.migrations import migrate
 from executor.ledger.outbox import Outbox
 from executor.ledger.records import OPEN_ORDER_STATUSES, OrderRow, PositionRow
-from executor.ports import VenueFill
+from executor.model import VenueFill
 from trading.errors import SettingsError
 
 _ORDER_COLUMNS = [field.name for field in fields(OrderRow)]

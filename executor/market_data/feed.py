@@ -8,11 +8,11 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
+from executor.bus.events import EventType, candle_data
 from executor.context import Context
-from executor.events import EventType, candle_data
-from executor.guarding import MINUTE_MS
-from executor.ports import MarketEvent, StreamState, Tick
-from executor.venues.errors import VenueFaultError
+from executor.execution.closer import MINUTE_MS
+from executor.model import MarketEvent, StreamState, Tick
+from executor.venues.faults import VenueFaultError
 from trading.candles import Candle
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from typing import Any
 import aiohttp
 import orjson
 
-from executor.activity import Activity
-from executor.book import Book
-from executor.feed import Feed
+from executor.market_data.feed import Feed
+from executor.portfolio.portfolio import Book
+from executor.runtime.activity import Activity
 from trading.errors import VenueError
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,7 @@
-"""Alerts: the port, and the log as its plainest implementation (`executor.webhook` has another)."""
+"""Alerts: the port, and its plainest implementation, the log.
+
+`executor.notifications.discord` has another.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import logging
 from decimal import Decimal
 from typing import Any, Protocol
 
-from executor.events import Event, EventType
+from executor.bus.events import Event, EventType
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 import aiohttp
 import orjson
 
-from executor.alerts import LogAlerts
 from executor.ledger.outbox import Outbox, Waiting
-from executor.masking import Masker
+from executor.notifications.alerts import LogAlerts
+from executor.runtime.masking import Masker
 
 log = logging.getLogger(__name__)
 

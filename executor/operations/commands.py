@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from executor.halts import BY_OPERATOR, Halt
-from executor.health import health
-from executor.parts import Executor
-from executor.venues.errors import VenueFaultError
+from executor.builder import Executor
+from executor.operations.health import health
+from executor.risk.trading_state import BY_OPERATOR, Halt
+from executor.venues.faults import VenueFaultError
 
 FLAT_WITHIN_S = 20.0
 LOOK_S = 0.05

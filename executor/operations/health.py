@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from executor.parts import Executor
+    from executor.builder import Executor
 
 LEAST_DISK_BYTES = 256 * 1024**2
 MOST_MEMORY_BYTES = 400 * 1024**2

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from executor.health import health
+from executor.operations.health import health
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from executor.parts import Executor
+    from executor.builder import Executor
 
 HOST = "127.0.0.1"
 CONTENT_TYPE = "text/plain; version=0.0.4"

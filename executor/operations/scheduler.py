@@ -11,12 +11,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from executor.events import EventType
-from executor.notify import notify
-from executor.parts import Executor
-from executor.risk import daily_loss
+from executor.builder import Executor
+from executor.bus.events import EventType
+from executor.risk.pre_trade import daily_loss
+from executor.runtime.systemd import notify
 from executor.settings import Mode
-from executor.venues.errors import VenueFaultError
+from executor.venues.faults import VenueFaultError
 from lake.releases import Release
 from trading.errors import NocturneError
 

@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
 from executor.settings import Settings, load_settings
 from trading.errors import SettingsError
 

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from executor.context import Context
-from executor.feed import Feed
-from executor.reconcile import Reconciler
-from executor.releases import ReleaseKeeper, market_datetime
+from executor.market_data.feed import Feed
+from executor.reconciliation.reconciler import Reconciler
+from executor.strategy.release_keeper import ReleaseKeeper, market_datetime
 
 
 class Status:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from executor.context import Context
-from executor.day import DayGuard
-from executor.feed import Feed
-from executor.orders import OrderDesk
-from executor.releases import ReleaseKeeper
-from executor.risk import AccountState, daily_loss
+from executor.execution.order_manager import OrderDesk
+from executor.market_data.feed import Feed
+from executor.portfolio.daily_loss import DayGuard
+from executor.risk.pre_trade import AccountState, daily_loss
 from executor.settings import Mode
+from executor.strategy.release_keeper import ReleaseKeeper
 
 
 class AccountView:

@@ -1,8 +1,8 @@
 """How the members of a release share the account: its ensemble, by the regime of each symbol.
 
 A release of several members brings weights and a factor of each in every regime
-(`lake.ensemble_file`); here the regime is followed live, on closed candles of the ensemble's
-interval, and an entry gets no larger share of the equity than its member has.
+(`lake.releases.ensemble_file`); here the regime is followed live, on closed candles of the
+ensemble's interval, and an entry gets no larger share of the equity than its member has.
 """
 
 from __future__ import annotations
@@ -13,13 +13,23 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 
-from executor.guarding import MINUTE_MS
-from executor.ports import Venue
+from executor.execution.closer import MINUTE_MS
+from executor.model import Venue
 from lake.releases import Ensemble, Release, member_name, read_ensemble
-from trading.bars import CLOSE, HIGH, LOW, OPEN, SIGNAL_AT, STARTED, VOLUME, grow_bar, new_bars
 from trading.candles import Candle, interval_ms
-from trading.regimes import LABELS, RegimeDetector
-from trading.rows import bar_of
+from trading.ensemble.regimes import LABELS, RegimeDetector
+from trading.market.bars import (
+    CLOSE,
+    HIGH,
+    LOW,
+    OPEN,
+    SIGNAL_AT,
+    STARTED,
+    VOLUME,
+    grow_bar,
+    new_bars,
+)
+from trading.market.rows import bar_of
 
 log = logging.getLogger(__name__)
 

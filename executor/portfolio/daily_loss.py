@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
 from trading.candles import DAY_MS
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from executor.ports import ZERO, VenueFill
+from executor.model import ZERO, VenueFill
 
 
 @dataclass(frozen=True, slots=True)

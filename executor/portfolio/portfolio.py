@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from executor.guards import Guard
 from executor.ledger.records import PositionRow
-from executor.ports import ZERO, Balance, Instrument, VenueOrder
-from trading.staged_position import StagedPosition
+from executor.model import ZERO, Balance, Instrument, VenueOrder
+from executor.portfolio.position_state import Guard
+from trading.positions.staged_position import StagedPosition
 
 NOT_SET_UP = "not set up: "
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from executor.ledger.records import OrderRow, PositionRow
-from executor.ports import ZERO, VenueFill
-from executor.positions import tally
+from executor.model import ZERO, VenueFill
+from executor.portfolio.fill_totals import tally
 from trading.candles import DAY_MS
-from trading.position import (
+from trading.positions.position import (
     ADD_FIRST,
     ADD_SECOND,
     DAY_END,
@@ -25,7 +25,7 @@ from trading.position import (
     ExitRules,
     Position,
 )
-from trading.staged_position import Action, StagedPosition
+from trading.positions.staged_position import Action, StagedPosition
 from trading.strategies.registry import get_strategy
 
 ADOPTED_STRATEGY = "adopted"
@@ -42,8 +42,11 @@ _CODE_OF_LEG = {leg: code for code, leg in ADDITION_LEGS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of a position after its entry: ``code`` as in `trading.position`; the quantity is
-    negative where something was bought that no order of ours explains."""
+    """One change of a position after its entry.
+
+    ``code`` is that of `trading.positions.position`; the quantity is negative where something was
+    bought that no order of ours explains.
+    """
 
     code: int
     quantity: float

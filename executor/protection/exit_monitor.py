@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from executor.book import Holding
 from executor.context import Context
-from executor.guarding import MINUTE_MS, Closer, wait_for
-from executor.guards import Guard, overdue
-from executor.ports import OrderKind
-from executor.protection import STOP_LEG, TARGET_LEG, crossed
-from executor.stager import Stager
+from executor.execution.closer import MINUTE_MS, Closer, wait_for
+from executor.execution.scaling import Stager
+from executor.model import OrderKind
+from executor.portfolio.portfolio import Holding
+from executor.portfolio.position_state import Guard, overdue
+from executor.protection.stop_plan import STOP_LEG, TARGET_LEG, crossed
 from trading.candles import Candle
-from trading.position import Exit, Position
-from trading.staged_position import Action
+from trading.positions.position import Exit, Position
+from trading.positions.staged_position import Action
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _LEG_AT_EXCHANGE = {
 
 
 class Monitor:
-    """Applies the rules of `trading.position` to prices and closed candles."""
+    """Applies the rules of `trading.positions.position` to prices and closed candles."""
 
     def __init__(self, ctx: Context, closer: Closer, stager: Stager, tick_s: float) -> None:
         self._ctx = ctx

@@ -6,21 +6,21 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from executor.book import Holding
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
-from executor.guarding import DEAD_STOP_GRACE_S, ticket_for, wait_for
-from executor.halts import Halt
-from executor.orders import OrderDesk, Result
-from executor.ports import VenueOrder
-from executor.protection import STOP_LEG, Protective, desired, plan
-from executor.venues.errors import SECOND_CLOSE_ORDER, VenueFaultError
+from executor.execution.closer import DEAD_STOP_GRACE_S, ticket_for, wait_for
+from executor.execution.order_manager import OrderDesk, Result
+from executor.model import VenueOrder
+from executor.portfolio.portfolio import Holding
+from executor.protection.stop_plan import STOP_LEG, Protective, desired, plan
+from executor.risk.trading_state import Halt
+from executor.venues.faults import SECOND_CLOSE_ORDER, VenueFaultError
 from trading.order_ids import is_ours, parse_order_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from executor.guarding import Closer
+    from executor.execution.closer import Closer
 
 log = logging.getLogger(__name__)
 

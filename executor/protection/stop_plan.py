@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from executor.guards import Guard
-from executor.ports import Instrument, OrderKind, VenueOrder
+from executor.model import Instrument, OrderKind, VenueOrder
+from executor.portfolio.position_state import Guard
 from trading.order_ids import is_ours, parse_order_id
 
 STOP_LEG = "sl"

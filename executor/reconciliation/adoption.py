@@ -8,21 +8,21 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from executor.booking import Booking
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
-from executor.guarding import MINUTE_MS
-from executor.guards import ADDITION_LEGS, ADOPTED_STRATEGY, ENTRY_LEG
-from executor.intake import Intake
+from executor.execution.closer import MINUTE_MS
+from executor.execution.execution_reports import Intake
+from executor.execution.position_updates import Booking
 from executor.ledger.records import OrderRow, PositionRow
-from executor.ports import ZERO, VenueOrder, VenuePosition
-from executor.protection import STOP_LEG, TARGET_LEG
-from executor.releases import ReleaseKeeper
+from executor.model import ZERO, VenueOrder, VenuePosition
+from executor.portfolio.position_state import ADDITION_LEGS, ADOPTED_STRATEGY, ENTRY_LEG
+from executor.protection.stop_plan import STOP_LEG, TARGET_LEG
+from executor.strategy.release_keeper import ReleaseKeeper
 from lake.releases import Release, read_release
 from trading.candles import DAY_MS
 from trading.errors import ReleaseRefused
 from trading.order_ids import OrderId, is_ours, order_key, parse_order_id
-from trading.position import (
+from trading.positions.position import (
     ADD_FIRST,
     ADD_SECOND,
     HALF_CLOSE,

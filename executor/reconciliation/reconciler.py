@@ -11,20 +11,20 @@ import logging
 import time
 from decimal import Decimal
 
-from executor.adoption import Adoption
-from executor.book import Holding
-from executor.booking import Booking
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
-from executor.guarding import MINUTE_MS, Closer
-from executor.intake import Intake
+from executor.execution.closer import MINUTE_MS, Closer
+from executor.execution.entries import Trader
+from executor.execution.execution_reports import Intake
+from executor.execution.order_manager import OrderDesk
+from executor.execution.position_updates import Booking
 from executor.ledger.records import OrderRow
-from executor.orders import OrderDesk
-from executor.ports import ZERO, NewOrder, OrderKind, VenueOrder, VenuePosition
-from executor.positions import tally
-from executor.protector import Protector
-from executor.trader import Trader
-from executor.venues.errors import VenueFaultError
+from executor.model import ZERO, NewOrder, OrderKind, VenueOrder, VenuePosition
+from executor.portfolio.fill_totals import tally
+from executor.portfolio.portfolio import Holding
+from executor.protection.stop_manager import Protector
+from executor.reconciliation.adoption import Adoption
+from executor.venues.faults import VenueFaultError
 from trading.order_ids import is_ours
 
 LOOKS = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from executor.ports import Instrument
+from executor.model import Instrument
 from executor.settings import RiskSettings
 
 MAX_SIGNAL_AGE_S = 10.0

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from executor.masking import Masker
+from executor.runtime.masking import Masker
 
 KEEP_DAYS = 7
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

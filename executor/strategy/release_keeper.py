@@ -6,8 +6,8 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
+from executor.bus.events import EventType
 from executor.context import Context
-from executor.events import EventType
 from executor.settings import Mode
 from lake.releases import Release, StrategyEntry, read_current
 from trading.errors import ReleaseRefused

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.guarding import MINUTE_MS
-from executor.guards import ADOPTED_STRATEGY
+from executor.execution.closer import MINUTE_MS
 from executor.ledger.records import PositionRow
-from executor.ports import Venue
+from executor.model import Venue
+from executor.portfolio.position_state import ADOPTED_STRATEGY
 from lake.releases import Release
 from trading.candles import Candle, interval_name
-from trading.decider import Decider
+from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy
 
 

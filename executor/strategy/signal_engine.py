@@ -7,15 +7,15 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from executor.bus.events import Event, EventType, candle_of
 from executor.context import Context
-from executor.events import Event, EventType, candle_of
-from executor.lanes import History, Lane
-from executor.monitor import Monitor
-from executor.sharing import Share, Sharing
+from executor.portfolio.allocation import Share, Sharing
+from executor.protection.exit_monitor import Monitor
+from executor.strategy.runner import History, Lane
 from lake.releases import VALIDITY, Universe
 from trading.candles import Candle
-from trading.decider import Decision
-from trading.ict.merge import place_of
+from trading.strategies.decider import Decision
+from trading.strategies.priority import place_of
 from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from executor.ports import KeyPermissions
+from executor.model import KeyPermissions
 from trading.candles import DAY_MS
 
 EXPIRY_WARNING_DAYS = 14

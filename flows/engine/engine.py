@@ -1,7 +1,8 @@
 """What runs the steps of a flow: this process alone, or Prefect.
 
 A flow's body (`flows.pipeline`) is written once against `Engine`. `PlainEngine` runs it with
-threads and no server; `flows.prefect_engine.PrefectEngine` runs every step as a Prefect task.
+threads and no server; `flows.engine.prefect_engine.PrefectEngine` runs every step as a Prefect
+task.
 """
 
 from __future__ import annotations

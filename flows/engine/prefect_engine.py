@@ -20,9 +20,9 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.engine import Outcome, Run, Say, Step, outcome_of, progress_line, timed
+from flows.engine.engine import Outcome, Run, Say, Step, outcome_of, progress_line, timed
+from flows.engine.request import make_request
 from flows.pipeline import BODIES, FlowResult
-from flows.request import make_request
 
 logger = logging.getLogger("flows.run")
 
@@ -38,12 +38,12 @@ class PrefectEngine:
         self._terminal = say
 
     def call(self, step: Step[T], *arguments: Any) -> T:
-        """See `flows.engine.Engine.call`."""
+        """See `flows.engine.engine.Engine.call`."""
         with timed(self.say, step.name):
             return as_task(step).with_options(timeout_seconds=step.timeout_s)(*arguments)
 
     def each(self, step: Step[T], keys: Sequence[str], *arguments: Any) -> list[Outcome[T]]:
-        """See `flows.engine.Engine.each`."""
+        """See `flows.engine.engine.Engine.each`."""
         if not keys:
             return []
         outcomes: dict[str, Outcome[T]] = {}
@@ -63,7 +63,7 @@ class PrefectEngine:
         return [outcomes[key] for key in keys]
 
     def say(self, text: str) -> None:
-        """See `flows.engine.Engine.say`; the line also goes to the run's log."""
+        """See `flows.engine.engine.Engine.say`; the line also goes to the run's log."""
         logger.info(text)
         if self._terminal is not None:
             self._terminal(text)

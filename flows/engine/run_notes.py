@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.steps.publish import LeftOutReason
+from flows.steps.release.publish import LeftOutReason
 
 
 def markdown(

@@ -18,12 +18,12 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from flows import own_server
-from flows.deployment import deploy
+from flows.hosting import own_server
+from flows.hosting.deployment import deploy
 from flows.settings import PROJECT
 from trading.errors import NocturneError, SettingsError
 
-_MARKS = {"server": "flows.server", "worker": "prefect worker start"}
+_MARKS = {"server": "flows.hosting.server", "worker": "prefect worker start"}
 
 # They outlive this process; a Popen that is forgotten before its process ended warns of a leak.
 _started: list[subprocess.Popen[bytes]] = []
@@ -101,7 +101,7 @@ def _start_server(home: Path, port: int) -> Member:
         except OSError as error:
             raise SettingsError(
                 f"port {port} on {own_server.HOST} is in use by another program: free it, or choose"
-                f" another with `python -m flows.local up --port {port + 1}`"
+                f" another with `python -m flows.hosting.local up --port {port + 1}`"
             ) from error
         port = int(probe.getsockname()[1])
     own_server.lay_template(home)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from flows import own_server
+from flows.hosting import own_server
 from flows.settings import PROJECT
 from trading.errors import NocturneError
 

@@ -11,21 +11,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows import background, own_server
-from flows.engine import Console, PlainEngine, Say
+from flows.engine.engine import Console, PlainEngine, Say
+from flows.engine.request import Request, make_request
+from flows.hosting import background, own_server
 from flows.pipeline import BODIES, FlowResult
-from flows.request import Request, make_request
 from flows.settings import FILE_VARIABLE
 from trading.errors import ParameterError, SettingsError
 
 FLOWS = {
     "nightly": "flows.nightly:nightly",
-    "retune_k": "flows.tuning:retune_k",
-    "scan": "flows.universe:scan",
-    "export_ledger": "flows.ledger:export_ledger",
-    "import": "flows.single:import_candles",
+    "retune_k": "flows.retune:retune_k",
+    "scan": "flows.scan:scan",
+    "export_ledger": "flows.export_ledger:export_ledger",
+    "import": "flows.single_step:import_candles",
     **{
-        name: f"flows.single:{name}"
+        name: f"flows.single_step:{name}"
         for name in ("validate", "features", "optimize", "train", "publish", "report")
     },
 }
@@ -119,7 +119,7 @@ def _run_with_prefect(
         temporary_settings,
     )
 
-    from flows.prefect_engine import TERMINAL
+    from flows.engine.prefect_engine import TERMINAL
 
     # Whoever waits at the terminal needs no heartbeat, whose thread takes a second to end.
     values = {PREFECT_API_URL: url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}

@@ -1,8 +1,8 @@
 """Everything that Prefect needs on this machine, in the background.
 
-python -m flows.local up [--port 4200] [--home DIR]    server, worker and schedules
-python -m flows.local status | down
-python -m flows.local prepare                          the database template (part of set-up)
+python -m flows.hosting.local up [--port 4200] [--home DIR]    server, worker and schedules
+python -m flows.hosting.local status | down
+python -m flows.hosting.local prepare                         the database template (part of set-up)
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from flows import background, own_server
+from flows.hosting import background, own_server
 from flows.settings import PROJECT
 from trading.errors import NocturneError
 
@@ -20,7 +20,7 @@ DEFAULT_PORT = 4200
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m flows.local", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m flows.hosting.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "down", "status"):
         command = commands.add_parser(name)

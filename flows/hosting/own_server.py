@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from flows.server import EXIT_HOME_IN_USE
+from flows.hosting.server import EXIT_HOME_IN_USE
 from flows.settings import PROJECT
 from trading.errors import NocturneError, SettingsError
 
@@ -139,7 +139,15 @@ def wait_for_server(process: subprocess.Popen[bytes], api_url: str, home: Path, 
 
 def server_command(home: Path, port: int, *more: str) -> list[str]:
     """Command that serves ``home`` on ``port``."""
-    command = [sys.executable, "-m", "flows.server", "--home", str(home), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.hosting.server",
+        "--home",
+        str(home),
+        "--port",
+        str(port),
+    ]
     return [*command, *more]
 
 

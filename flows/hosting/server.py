@@ -1,9 +1,9 @@
 """One Prefect server in this process, on the loopback interface, that never outlives its purpose.
 
-``python -m flows.server --home DIR --port N [--with-parent]`` serves the API and the user interface
-until it is told to stop. With ``--with-parent`` standard input is the leash: when the process that
-started it ends, however it ends, the pipe closes and the server stops, so that a killed run leaves
-nothing behind.
+``python -m flows.hosting.server --home DIR --port N [--with-parent]`` serves the API and the user
+interface until it is told to stop. With ``--with-parent`` standard input is the leash: when the
+process that started it ends, however it ends, the pipe closes and the server stops, so that a
+killed run leaves nothing behind.
 
 A home holds one SQLite database, and two servers on it would fight over its lock; the second is
 refused.

@@ -6,8 +6,8 @@ from flows.report import formats
 from flows.report.tables import counted, joined
 from flows.report.views import MUTED, WARN, Cell, Grid, Sharing
 from lake.releases import Ensemble
-from trading.ensemble import regime_weights
-from trading.regimes import LABELS
+from trading.ensemble.regimes import LABELS
+from trading.ensemble.weights import regime_weights
 
 
 def sharing_view(ensemble: Ensemble | None) -> Sharing:

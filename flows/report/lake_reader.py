@@ -16,11 +16,11 @@ from flows.report.charts import Bars
 from flows.report.execution import Ledger
 from flows.report.quality import BadRows, SeriesQuality
 from flows.report.structures import LIFETIME, Marks, marks_of
-from flows.steps.tried import BY_HAND
+from flows.steps.search.trial_history import BY_HAND
 from lake import tables
-from lake.manifest import Manifest
-from lake.release_reader import read_pointer, read_release
 from lake.releases import Ensemble, read_ensemble
+from lake.releases.manifest import Manifest
+from lake.releases.reader import read_pointer, read_release
 from lake.store import Lake, Partition
 from lake.tables import Table
 from trading.candles import interval_ms, interval_name

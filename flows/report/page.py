@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import formats
-from flows.report.comparing import comparisons
+from flows.report.allocation import sharing_view
+from flows.report.comparison import comparisons
 from flows.report.execution import execution_view
+from flows.report.lake_reader import Material
 from flows.report.models import model_views, models_lead
 from flows.report.quality import inputs_view, quality_view
-from flows.report.reading import Material
-from flows.report.sharing import sharing_view
 from flows.report.strategies import Evidence, overview, strategy_view
 from flows.report.tables import counted, joined
 from flows.report.views import Fact, Header, Page, StrategyView

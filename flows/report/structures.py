@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 MAX_ZONES = 60
 MAX_POOLS = 20
 LIFETIME = 200
-"""Bars after which a structure is forgotten, as in the table (`flows.steps.ict_columns`)."""
+"""Bars after which a structure is forgotten, as in `flows.steps.features.ict_columns`."""
 ENDS = {"gap": ("filled",), "block": ("broken",), "pool": ("taken", "swept")}
 BREAKS = ("break", "change_of_character")
 NAMES = {"gap": "fair value gap", "block": "order block", "pool": "liquidity"}

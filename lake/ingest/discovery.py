@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lake.sources import columns_of
+from lake.ingest.sources import columns_of
 from trading.candles import interval_ms
 from trading.errors import DataError, ParameterError
 

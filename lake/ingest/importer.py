@@ -21,10 +21,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake import sources
 from lake.content import known_rows, milliseconds, moment_of
-from lake.discovery import Rejected, Source, discover
 from lake.files import sha256_file
+from lake.ingest import sources
+from lake.ingest.discovery import Rejected, Source, discover
 from lake.partitions import iso, parse_iso
 from lake.store import Lake
 from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, Table

@@ -1,18 +1,18 @@
 """Releases: the contract between the research flows and the executor.
 
 The flows `publish`, the executor does `read_current`; both see a lake's folder ``published`` only
-(``root`` everywhere). See `lake.manifest` for what a release says, `lake.release_reader` for what
-is verified and `lake.publishing` for how `current` moves.
+(``root`` everywhere). See `lake.releases.manifest` for what a release says, `lake.releases.reader`
+for what is verified and `lake.releases.publisher` for how `current` moves.
 """
 
 from __future__ import annotations
 
-from lake.ensemble_file import Ensemble, Member, SymbolRegime, member_name, read_ensemble
-from lake.manifest import VALIDITY, FlowRun, LeftOut, ReleaseFile, StrategyEntry
 from lake.partitions import PartitionRef
-from lake.publishing import Candidate, NewFile, Published, publish, rollback
-from lake.release_diff import ReleaseDiff, diff_releases
-from lake.release_reader import (
+from lake.releases.diff import ReleaseDiff, diff_releases
+from lake.releases.ensemble_file import Ensemble, Member, SymbolRegime, member_name, read_ensemble
+from lake.releases.manifest import VALIDITY, FlowRun, LeftOut, ReleaseFile, StrategyEntry
+from lake.releases.publisher import Candidate, NewFile, Published, publish, rollback
+from lake.releases.reader import (
     Mode,
     Release,
     ReleaseSummary,
@@ -21,7 +21,7 @@ from lake.release_reader import (
     read_current,
     read_release,
 )
-from lake.universe_file import Universe, read_universe
+from lake.releases.universe_file import Universe, read_universe
 
 __all__ = [
     "VALIDITY",

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lake.manifest import StrategyEntry
 from lake.partitions import iso
-from lake.release_reader import PARAMS, Release
+from lake.releases.manifest import StrategyEntry
+from lake.releases.reader import PARAMS, Release
 
 
 @dataclass(frozen=True)

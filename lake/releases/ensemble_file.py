@@ -2,7 +2,7 @@
 
 It is of the kind ``regime``. A member is a strategy on a symbol, written ``breakout/BTCUSDT``. What
 the executor needs is `read_ensemble` and `Ensemble.share_of`; labels come from
-`trading.regimes.RegimeDetector` fed with closed candles of `Ensemble.interval`.
+`trading.ensemble.regimes.RegimeDetector` fed with closed candles of `Ensemble.interval`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lake.manifest import canonical
-from lake.release_reader import Release
+from lake.releases.manifest import canonical
+from lake.releases.reader import Release
 from trading.candles import interval_ms
-from trading.ensemble import regime_weights
+from trading.ensemble.regimes import LABELS, RegimeRules
+from trading.ensemble.weights import regime_weights
 from trading.errors import NocturneError, ReleaseRefused
-from trading.regimes import LABELS, RegimeRules
 
 PATH = "ensemble.json"
 KIND = "regime"
@@ -49,9 +49,9 @@ class SymbolRegime(_Part):
 class Ensemble(_Part):
     """Weights of the members, their factors in each regime, and when entries pause.
 
-    ``rules`` are those of `trading.regimes.RegimeRules`, for candles of ``interval``. ``pauses``
-    says for how many closed candles after a regime began nothing enters. ``regimes`` is what the
-    research saw at the release's ``as_of``; live labels go on from there.
+    ``rules`` are those of `trading.ensemble.regimes.RegimeRules`, for candles of ``interval``.
+    ``pauses`` says for how many closed candles after a regime began nothing enters. ``regimes`` is
+    what the research saw at the release's ``as_of``; live labels go on from there.
     """
 
     schema_version: Literal[1] = 1

@@ -27,7 +27,7 @@ from pydantic import (
 
 from lake.partitions import PartitionRef, iso
 from trading.errors import ReleaseRefused
-from trading.gates import Verdict
+from trading.research.gates import Verdict
 
 SCHEMA_VERSION = 1
 

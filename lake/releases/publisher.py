@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from lake.files import exclusive, make_folder, sha256_bytes, sync_folder, write_bytes
-from lake.manifest import (
+from lake.partitions import PartitionRef, iso
+from lake.releases.manifest import (
     SCHEMA_VERSION,
     VALIDITY,
     Carried,
@@ -31,8 +32,7 @@ from lake.manifest import (
     release_id_of,
     short_id,
 )
-from lake.partitions import PartitionRef, iso
-from lake.release_reader import (
+from lake.releases.reader import (
     CURRENT,
     MANIFEST,
     PARAMS,

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from lake.files import sha256_bytes, sha256_file
-from lake.manifest import (
+from lake.partitions import PartitionRef, iso
+from lake.releases.manifest import (
     FlowRun,
     LeftOut,
     Manifest,
@@ -26,7 +27,6 @@ from lake.manifest import (
     params_document,
     parse_manifest,
 )
-from lake.partitions import PartitionRef, iso
 from trading.errors import ParameterError, ReleaseRefused
 from trading.strategies.registry import get_strategy
 

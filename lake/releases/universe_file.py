@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from lake.manifest import canonical
-from lake.release_reader import Release
+from lake.releases.manifest import canonical
+from lake.releases.reader import Release
 from trading.errors import ReleaseRefused
 
 PATH = "universe.json"

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from sandbox import errors
-from sandbox.access import Credentials
-from sandbox.book import Levels
-from sandbox.calls import Request
-from sandbox.clock import Clock, LockstepClock
-from sandbox.faults import Faults
-from sandbox.feed import Feed
-from sandbox.ledger import Ledger
-from sandbox.limits import Limits
-from sandbox.usdm.params import Params
-from sandbox.usdm.streams import Hub
+from sandbox.api.requests import Request
+from sandbox.api.usdm.params import Params
+from sandbox.api.usdm.streams import Hub
+from sandbox.audit.ledger import Ledger
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.order_book import Levels
+from sandbox.faults.injection import Faults
+from sandbox.market.clock import Clock, LockstepClock
+from sandbox.market.feed import Feed
+from sandbox.protocol.api_keys import Credentials
+from sandbox.protocol.rate_limits import Limits
 
 
 class Core(Protocol):
@@ -108,14 +108,14 @@ class BaseCall(Generic[X, A]):
     def account(self) -> A:
         """The caller's account."""
         if self.key_account is None:
-            raise errors.BAD_KEY_FORMAT()
+            raise error_codes.BAD_KEY_FORMAT()
         return self.key_account
 
     def feed(self, symbol: str) -> Feed:
         """The feed of a symbol; −1121 when it is not listed."""
         feed = self.exchange.feeds.get(symbol)
         if feed is None:
-            raise errors.BAD_SYMBOL()
+            raise error_codes.BAD_SYMBOL()
         return feed
 
     def feeds(self) -> list[Feed]:

@@ -8,12 +8,11 @@ from dataclasses import replace
 
 import orjson
 
-from sandbox import errors, retired
-from sandbox.answers import Answer
-from sandbox.calls import COMMON, PUBLIC, REPEATED, SIGNED, Request, Route, Venue
-from sandbox.clock import wall_ms
-from sandbox.errors import ExchangeError
-from sandbox.faults import (
+from sandbox.api.http_server import CUT, GARBLED, TRICKLED
+from sandbox.api.requests import COMMON, PUBLIC, REPEATED, SIGNED, Request, Route, Venue
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.faults.injection import (
     ALTERING,
     CUTTING,
     DELAYING,
@@ -27,9 +26,11 @@ from sandbox.faults import (
     refusal_of,
     silence_of,
 )
-from sandbox.http_door import CUT, GARBLED, TRICKLED
-from sandbox.limits import RetryLaterError
-from sandbox.signing import check_time
+from sandbox.market.clock import wall_ms
+from sandbox.protocol import retired
+from sandbox.protocol.rate_limits import RetryLaterError
+from sandbox.protocol.responses import Answer
+from sandbox.protocol.signing import check_time
 
 Routes = Mapping[tuple[str, str], Route]
 NO_PATH = {"code": -5000}
@@ -161,16 +162,16 @@ def authorise(venue: Venue, request: Request, route: Route) -> str:
     if request.session:
         return request.session
     if not request.key:
-        raise errors.BAD_KEY_FORMAT()
+        raise error_codes.BAD_KEY_FORMAT()
     credentials = venue.credentials.get(request.key)
     if credentials is None:
-        raise errors.BAD_KEY()
+        raise error_codes.BAD_KEY()
     if route.security == SIGNED:
         signature = request.values.get("signature")
         if not signature:
-            raise errors.MISSING("signature")
+            raise error_codes.MISSING("signature")
         if not credentials.verifies(request.payload, signature):
-            raise errors.BAD_SIGNATURE()
+            raise error_codes.BAD_SIGNATURE()
         check_time(request.values, venue.faults.exchange_ms())
     return credentials.account
 
@@ -182,10 +183,10 @@ def check_known(route: Route, request: Request) -> None:
     values, known = request.values, route.known
     unread = [name for name in values if name not in known and name not in COMMON]
     if unread:
-        raise errors.TOO_MANY_PARAMETERS(len(values) - len(unread), len(values))
+        raise error_codes.TOO_MANY_PARAMETERS(len(values) - len(unread), len(values))
     for name in request.repeated:
         if name not in REPEATED:
-            raise errors.DUPLICATE_PARAMETER(name)
+            raise error_codes.DUPLICATE_PARAMETER(name)
     for name, value in values.items():
         if not value and name in known:
-            raise errors.EMPTY(name)
+            raise error_codes.EMPTY(name)

@@ -14,8 +14,8 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
-from sandbox.answers import Answer
-from sandbox.calls import Request, rest_request
+from sandbox.api.requests import Request, rest_request
+from sandbox.protocol.responses import Answer
 
 MAX_HEAD, MAX_BODY = 1 << 16, 1 << 20
 END_OF_HEAD = b"\r\n\r\n"

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Protocol, TypeVar
 
-from sandbox import errors
-from sandbox.usdm.params import Params
+from sandbox.api.usdm.params import Params
+from sandbox.engines.common import error_codes
 
 
 class Dated(Protocol):
@@ -56,6 +56,6 @@ def trades(params: Params, fills: Iterable[T], symbol: str) -> list[T]:
     """The page of a symbol's fills that ``orderId``, ``fromId`` and the span ask for."""
     order_id, first = params.integer("orderId"), params.integer("fromId")
     if first is not None and any(time is not None for time in params.span()):
-        raise errors.COMBINATION()
+        raise error_codes.COMBINATION()
     mine = (f for f in fills if f.symbol == symbol and order_id in (None, f.order_id))
     return page(params, mine, "trade_id", first)

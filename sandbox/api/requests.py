@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
-from sandbox.access import Credentials
-from sandbox.faults import Faults
-from sandbox.ledger import Ledger
-from sandbox.limits import Limits
-from sandbox.signing import payload_of
+from sandbox.audit.ledger import Ledger
+from sandbox.faults.injection import Faults
+from sandbox.protocol.api_keys import Credentials
+from sandbox.protocol.rate_limits import Limits
+from sandbox.protocol.signing import payload_of
 
 PUBLIC, KEY, SIGNED = "public", "key", "signed"
 # What any request may carry beside its own parameters.

@@ -8,7 +8,7 @@ from collections import deque
 
 from aiohttp import ClientConnectionError, WSMsgType, web
 
-from sandbox.faults import MESSAGES_MARKET, MESSAGES_USER, Faults, altered
+from sandbox.faults.injection import MESSAGES_MARKET, MESSAGES_USER, Faults, altered
 
 QUEUE_LIMIT = 20_000
 EVENT = re.compile(rb'"e":"(\w+)"')

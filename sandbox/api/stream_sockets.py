@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 from aiohttp import WSMsgType, web
 
-from sandbox.connection import Connection
-from sandbox.spot.exchange import SpotExchange
-from sandbox.usdm.exchange import Exchange
-from sandbox.usdm.streams import Stream
+from sandbox.api.spot.exchange import SpotExchange
+from sandbox.api.stream_connection import Connection
+from sandbox.api.usdm.exchange import Exchange
+from sandbox.api.usdm.streams import Stream
 
 PING_S = 180.0
 BAD_REQUEST = 2

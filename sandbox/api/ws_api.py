@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import orjson
 from aiohttp import ClientConnectionError, WSMsgType, web
 
-from sandbox import errors
-from sandbox.answers import Answer
-from sandbox.calls import KEY, SIGNED, Request, Route, Venue
-from sandbox.clock import wall_ms
-from sandbox.errors import ExchangeError
-from sandbox.faults import CUTTING
-from sandbox.gateway import Gateway, authorise
+from sandbox.api.gateway import Gateway, authorise
+from sandbox.api.requests import KEY, SIGNED, Request, Route, Venue
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.faults.injection import CUTTING
+from sandbox.market.clock import wall_ms
+from sandbox.protocol.responses import Answer
 
 PING_S = 180.0
 SIGNED_CALL = Route(lambda _: {}, SIGNED)
@@ -109,7 +109,9 @@ class WsApi:
             ident, method = message.get("id"), message["method"]
             values = {name: _text(v) for name, v in (message.get("params") or {}).items()}
         except (ValueError, KeyError, TypeError, AttributeError):
-            await session.send(_envelope(None, Answer(400, errors.BAD_ENVELOPE().body(), {}), []))
+            await session.send(
+                _envelope(None, Answer(400, error_codes.BAD_ENVELOPE().body(), {}), [])
+            )
             return
         pair = self._methods.get(method)
         if pair is not None:
@@ -148,7 +150,7 @@ class WsApi:
                 case _ if self._streams is not None:
                     result = self._subscriptions(self._streams, session, method, values)
                 case _:
-                    raise errors.UNKNOWN_METHOD()
+                    raise error_codes.UNKNOWN_METHOD()
         except ExchangeError as refusal:
             return Answer(refusal.status, refusal.body(), {})
         return Answer(200, result, {})
@@ -157,7 +159,7 @@ class WsApi:
         request = _request(("WS", "session.logon"), values, session, "")
         credentials = self._venue.credentials.get(request.key)
         if credentials is not None and not credentials.ed25519:
-            raise errors.LOGON_KEY()
+            raise error_codes.LOGON_KEY()
         session.account = authorise(self._venue, request, SIGNED_CALL)
         session.key, session.logged_on_ms = request.key, wall_ms()
         return _session_view(session)
@@ -172,13 +174,13 @@ class WsApi:
                 return {"subscriptionId": streams.subscribe(session, account)}
             case "userDataStream.subscribe":
                 if not session.account:
-                    raise errors.NOT_LOGGED_ON()
+                    raise error_codes.NOT_LOGGED_ON()
                 return {"subscriptionId": streams.subscribe(session, session.account)}
             case "userDataStream.unsubscribe":
                 number = values.get("subscriptionId", "")
                 streams.unsubscribe(session, int(number) if number.isdigit() else None)
                 return {}
-        raise errors.UNKNOWN_METHOD()
+        raise error_codes.UNKNOWN_METHOD()
 
 
 def _text(value: Any) -> str:

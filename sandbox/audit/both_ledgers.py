@@ -10,9 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sandbox.audit import Report, audit_tables, read_ledger
-from sandbox.ledger import decimal_of
-from sandbox.numbers import ZERO
+from sandbox.audit.exchange_ledger import Report, audit_tables, read_ledger
+from sandbox.audit.ledger import decimal_of
+from sandbox.engines.common.money import ZERO
 from trading.errors import DataError
 
 Row = Mapping[str, Any]

@@ -13,9 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sandbox.audit_spot import check_spot
-from sandbox.ledger import TABLES, decimal_of
-from sandbox.numbers import ZERO, plain
+from sandbox.audit.ledger import TABLES, decimal_of
+from sandbox.audit.spot import check_spot
+from sandbox.engines.common.money import ZERO, plain
 from trading.errors import DataError
 
 Row = Mapping[str, Any]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import orjson
 
-from sandbox.engine.events import (
+from sandbox.engines.common.money import plain
+from sandbox.engines.spot.model import BalanceChange, ListChanged, OrderReport, SpotEvent
+from sandbox.engines.usdm.events import (
     AccountChanged,
     AlgoChanged,
     ConfigChanged,
@@ -19,9 +21,7 @@ from sandbox.engine.events import (
     ModeChanged,
     OrderChanged,
 )
-from sandbox.engine.model import Fill, Income
-from sandbox.numbers import plain
-from sandbox.spot.model import BalanceChange, ListChanged, OrderReport, SpotEvent
+from sandbox.engines.usdm.model import Fill, Income
 from trading.errors import DataError
 
 TABLES: dict[str, tuple[str, ...]] = {

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
-from sandbox.ledger import decimal_of
-from sandbox.numbers import plain
+from sandbox.audit.ledger import decimal_of
+from sandbox.engines.common.money import plain
 
 Row = Mapping[str, Any]
 FINAL = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED")

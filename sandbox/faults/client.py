@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from sandbox.faults import parse_fault
+from sandbox.faults.injection import parse_fault
 from trading.errors import SettingsError, VenueError
 
 TIMEOUT_S = 10

@@ -8,19 +8,19 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sandbox.assembly import Venues
-from sandbox.clock import wall_ms
-from sandbox.connection import Connection
-from sandbox.engine import liquidation
-from sandbox.engine.model import Account, Position
-from sandbox.engine.requests import NewOrder
-from sandbox.errors import ExchangeError
-from sandbox.faults import EVENTS, STREAMS, Fault
-from sandbox.numbers import decimals_of
-from sandbox.spot.exchange import SpotExchange
-from sandbox.spot.model import NewOrder as SpotOrder
-from sandbox.spot.model import SpotAccount
-from sandbox.usdm.exchange import Exchange
+from sandbox.api.spot.exchange import SpotExchange
+from sandbox.api.stream_connection import Connection
+from sandbox.api.usdm.exchange import Exchange
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.common.money import decimals_of
+from sandbox.engines.spot.model import NewOrder as SpotOrder
+from sandbox.engines.spot.model import SpotAccount
+from sandbox.engines.usdm import liquidation
+from sandbox.engines.usdm.model import Account, Position
+from sandbox.engines.usdm.requests import NewOrder
+from sandbox.faults.injection import EVENTS, STREAMS, Fault
+from sandbox.market.clock import wall_ms
+from sandbox.server.builder import Venues
 from trading.errors import SettingsError
 
 TOLERANCE = 3

@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from sandbox.answers import Answer
-from sandbox.clock import wall_ms
-from sandbox.errors import BANNED, THROTTLED, TOO_MANY_REQUESTS, ExchangeError
-from sandbox.limits import with_retry
+from sandbox.engines.common.error_codes import BANNED, THROTTLED, TOO_MANY_REQUESTS, ExchangeError
+from sandbox.market.clock import wall_ms
+from sandbox.protocol.rate_limits import with_retry
+from sandbox.protocol.responses import Answer
 from trading.errors import SettingsError
 
 # Before the request is handled: it is not accepted.

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox.faults import Faults, parse_fault
-from sandbox.replay import Span
+from sandbox.faults.injection import Faults, parse_fault
+from sandbox.market.replay import Span
 from trading.errors import SettingsError
 
 

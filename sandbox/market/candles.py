@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.instruments import Instrument, derive_instrument
-from sandbox.intervals import MINUTE, bar_start, bar_starts, next_start
-from sandbox.numbers import to_multiple
+from sandbox.engines.common.instruments import Instrument, derive_instrument
+from sandbox.engines.common.money import to_multiple
+from sandbox.market.intervals import MINUTE, bar_start, bar_starts, next_start
 from trading.errors import DataError
 
 Floats = npt.NDArray[np.float64]

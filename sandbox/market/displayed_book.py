@@ -12,9 +12,9 @@ import zlib
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.book import Levels
-from sandbox.instruments import Instrument
-from sandbox.numbers import ZERO, plain
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import ZERO, plain
+from sandbox.engines.common.order_book import Levels
 
 Side = dict[str, str]
 DEPTH = 50

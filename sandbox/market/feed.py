@@ -6,13 +6,13 @@ from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.book import Levels, Quote, best_quotes
-from sandbox.candles import Bar, Funding, Series, Ticks, ticks_at
-from sandbox.instruments import Instrument
-from sandbox.intervals import MINUTE, bar_start, next_start
-from sandbox.ladder import BookChange, Ladder, Side
-from sandbox.numbers import ZERO
-from sandbox.tape import Quotes, Tape, Trade
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.common.order_book import Levels, Quote, best_quotes
+from sandbox.market.candles import Bar, Funding, Series, Ticks, ticks_at
+from sandbox.market.displayed_book import BookChange, Ladder, Side
+from sandbox.market.intervals import MINUTE, bar_start, next_start
+from sandbox.market.trade_tape import Quotes, Tape, Trade
 
 FUNDING_EVERY_MS = 8 * 60 * MINUTE
 DAY_MS = 24 * 60 * MINUTE

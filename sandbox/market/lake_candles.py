@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.candles import COLUMNS, Series, series_of
+from sandbox.market.candles import COLUMNS, Series, series_of
 from trading.errors import DataError
 
 VENUES = {"usdm": "binance_usdm", "spot": "binance_spot"}

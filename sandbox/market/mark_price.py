@@ -6,10 +6,10 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Protocol
 
-from sandbox.candles import Series, Ticks, ticks_at
-from sandbox.intervals import MINUTE
-from sandbox.numbers import CENT8, money
-from sandbox.path import FIRST_EXTREME_MS, LAST_TRADE_MS, SECOND_EXTREME_MS
+from sandbox.engines.common.money import CENT8, money
+from sandbox.market.candles import Series, Ticks, ticks_at
+from sandbox.market.intervals import MINUTE
+from sandbox.market.price_path import FIRST_EXTREME_MS, LAST_TRADE_MS, SECOND_EXTREME_MS
 
 # After so much market time half of a jump of the last price has reached the smoothed mark price.
 HALF_MS = 30_000

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from sandbox.candles import Ticks
+from sandbox.market.candles import Ticks
 
 # Where in the minute the path stands at its extremes and at its last trade.
 FIRST_EXTREME_MS, SECOND_EXTREME_MS, LAST_TRADE_MS = 15_000, 35_000, 58_000

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from sandbox.book import Quote
-from sandbox.candles import Bar
-from sandbox.clock import Clock, LockstepClock
-from sandbox.feed import Feed, Tick
-from sandbox.intervals import MINUTE
-from sandbox.mark import MarkRule
-from sandbox.numbers import ZERO, money
-from sandbox.path import next_stop, refine, turning_points
-from sandbox.tape import Trade
+from sandbox.engines.common.money import ZERO, money
+from sandbox.engines.common.order_book import Quote
+from sandbox.market.candles import Bar
+from sandbox.market.clock import Clock, LockstepClock
+from sandbox.market.feed import Feed, Tick
+from sandbox.market.intervals import MINUTE
+from sandbox.market.mark_price import MarkRule
+from sandbox.market.price_path import next_stop, refine, turning_points
+from sandbox.market.trade_tape import Trade
 
 # What of a minute's volume is at hand at its first print already.
 FIRST_SHARE = Decimal("0.25")

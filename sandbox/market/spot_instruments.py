@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sandbox.candles import Series
-from sandbox.instruments import Instrument, derive_instrument
-from sandbox.numbers import decimals_of
+from sandbox.engines.common.instruments import Instrument, derive_instrument
+from sandbox.engines.common.money import decimals_of
+from sandbox.market.candles import Series
 from trading.errors import DataError
 
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.candles import milliseconds
-from sandbox.intervals import MINUTE
-from sandbox.numbers import to_multiple
+from sandbox.engines.common.money import to_multiple
+from sandbox.market.candles import milliseconds
+from sandbox.market.intervals import MINUTE
 from trading.errors import DataError
 
 SECOND = 1_000

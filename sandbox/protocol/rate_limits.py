@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from sandbox import errors
-from sandbox.errors import ExchangeError
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.error_codes import ExchangeError
 
 MINUTE_MS = 60_000
 ORDERS_10S, ORDERS_1M = 300, 1_200
@@ -71,7 +71,7 @@ class Limits:
         """Charge a request and give its header; 429 over the limit, 418 for who goes on."""
         until = self._banned.get(address, 0)
         if now_ms < until:
-            raise with_retry(errors.BANNED(address, until), until - now_ms)
+            raise with_retry(error_codes.BANNED(address, until), until - now_ms)
         used = self._weights[address].add(weight, now_ms)
         if used <= self.weight_limit and now_ms >= self._closed_until:
             self._ignored[address] = 0
@@ -81,7 +81,7 @@ class Limits:
         if self._ignored[address] > (self._tolerance if closed else BAN_AFTER):
             self._banned[address] = now_ms + BAN_MS
         wait = self._closed_until - now_ms if closed else MINUTE_MS - now_ms % MINUTE_MS
-        raise with_retry(errors.TOO_MANY_REQUESTS(address, self.weight_limit), wait)
+        raise with_retry(error_codes.TOO_MANY_REQUESTS(address, self.weight_limit), wait)
 
     def close_for(self, length_ms: int, tolerance: int, now_ms: int) -> None:
         """Answer 429 for a while; who sends more than ``tolerance`` requests in it is banned."""
@@ -99,7 +99,7 @@ class Limits:
         for rule, count in zip(self.orders, used, strict=True):
             if count > rule.limit:
                 name = rule.interval if rule.number == 1 else f"{rule.number} {rule.interval}S"
-                raise errors.TOO_MANY_ORDERS(rule.limit, name)
+                raise error_codes.TOO_MANY_ORDERS(rule.limit, name)
         return {
             f"X-MBX-ORDER-COUNT-{rule.header}": str(count)
             for rule, count in zip(self.orders, used, strict=True)

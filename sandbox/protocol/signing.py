@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 
-from sandbox import errors
+from sandbox.engines.common import error_codes
 
 MAX_RECV_WINDOW = 60_000
 DEFAULT_RECV_WINDOW = 5_000
@@ -29,14 +29,14 @@ def check_time(params: Mapping[str, str], wall_ms: int) -> None:
     """Refuse a timestamp outside of ``recvWindow`` or over a second ahead (−1021)."""
     stamp = params.get("timestamp", "")
     if not stamp.lstrip("-").isdigit():
-        raise errors.MISSING("timestamp")
+        raise error_codes.MISSING("timestamp")
     window_text = params.get("recvWindow", str(DEFAULT_RECV_WINDOW))
     if not window_text.isdigit():
-        raise errors.BAD_VALUE("recvWindow")
+        raise error_codes.BAD_VALUE("recvWindow")
     window, time = int(window_text), int(stamp)
     if window > MAX_RECV_WINDOW:
-        raise errors.BAD_RECV_WINDOW()
+        raise error_codes.BAD_RECV_WINDOW()
     if time >= wall_ms + 1000:
-        raise errors.AHEAD_OF_SERVER()
+        raise error_codes.AHEAD_OF_SERVER()
     if wall_ms - time > window:
-        raise errors.OUTSIDE_WINDOW()
+        raise error_codes.OUTSIDE_WINDOW()

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from sandbox.access import Credentials
+from sandbox.protocol.api_keys import Credentials
 from trading.errors import SettingsError
 
 FIELDS = {"name", "key", "secret", "public_key", "usdm", "spot"}

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sandbox.access import Credentials
-from sandbox.accounts import AccountPlan, one_account, read_accounts
-from sandbox.clock import Clock, LockstepClock, PacedClock, SteppedClock
-from sandbox.engine.engine import Engine
-from sandbox.faults import Faults
-from sandbox.feed import Feed
-from sandbox.ledger import Ledger
-from sandbox.limits import SPOT_ORDERS, Limits
-from sandbox.loading import choose_span, load_feeds, load_marks
-from sandbox.mark import MarkRule
-from sandbox.replay import Desk, Span
-from sandbox.scenarios import read_scenario
-from sandbox.settings import Settings
-from sandbox.spot.call import SpotCall
-from sandbox.spot.engine import SpotEngine
-from sandbox.spot.exchange import SpotExchange
-from sandbox.spot.streams import SpotHub
-from sandbox.usdm.call import Call
-from sandbox.usdm.exchange import Exchange
-from sandbox.usdm.listen_keys import ListenKeys
-from sandbox.usdm.streams import Hub
+from sandbox.api.listen_keys import ListenKeys
+from sandbox.api.spot.call import SpotCall
+from sandbox.api.spot.exchange import SpotExchange
+from sandbox.api.spot.streams import SpotHub
+from sandbox.api.usdm.call import Call
+from sandbox.api.usdm.exchange import Exchange
+from sandbox.api.usdm.streams import Hub
+from sandbox.audit.ledger import Ledger
+from sandbox.engines.spot.engine import SpotEngine
+from sandbox.engines.usdm.engine import Engine
+from sandbox.faults.injection import Faults
+from sandbox.faults.scenarios import read_scenario
+from sandbox.market.clock import Clock, LockstepClock, PacedClock, SteppedClock
+from sandbox.market.feed import Feed
+from sandbox.market.mark_price import MarkRule
+from sandbox.market.replay import Desk, Span
+from sandbox.protocol.api_keys import Credentials
+from sandbox.protocol.rate_limits import SPOT_ORDERS, Limits
+from sandbox.server.accounts import AccountPlan, one_account, read_accounts
+from sandbox.server.loader import choose_span, load_feeds, load_marks
+from sandbox.server.settings import Settings
 
 # Up to this speed a client sees the market move each second, above it at the turning points only.
 REFINED_UP_TO = 60.0

@@ -10,17 +10,17 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from sandbox.answers import Answer
-from sandbox.assembly import Venues
-from sandbox.calls import Request
-from sandbox.clock import Clock, LockstepClock, SteppedClock, wall_ms
-from sandbox.engine.model import BOTH, Account, Position
-from sandbox.intervals import MINUTE
-from sandbox.mischief import Mischief
-from sandbox.numbers import plain
-from sandbox.replay import Replay
-from sandbox.settings import iso
-from sandbox.spot.model import SpotAccount
+from sandbox.api.requests import Request
+from sandbox.engines.common.money import plain
+from sandbox.engines.spot.model import SpotAccount
+from sandbox.engines.usdm.model import BOTH, Account, Position
+from sandbox.faults.incidents import Mischief
+from sandbox.market.clock import Clock, LockstepClock, SteppedClock, wall_ms
+from sandbox.market.intervals import MINUTE
+from sandbox.market.replay import Replay
+from sandbox.protocol.responses import Answer
+from sandbox.server.builder import Venues
+from sandbox.server.settings import iso
 from trading.errors import SettingsError
 
 

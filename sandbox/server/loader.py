@@ -6,17 +6,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sandbox.candles import Funding, Series, derive_rules, read_folder, read_funding, read_series
-from sandbox.feed import Feed
-from sandbox.instruments import BUILT_IN, Instrument, read_instruments
-from sandbox.intervals import MINUTE
-from sandbox.lake_candles import funding_path, is_lake, read_lake
-from sandbox.mark import MarkRule, RecordedMark, SmoothedMark
-from sandbox.replay import Span
-from sandbox.settings import Settings, iso
-from sandbox.spot.instruments import BUILT_IN as SPOT_BUILT_IN
-from sandbox.spot.instruments import derive_spot_rules, read_spot_instruments
-from sandbox.tape import Quotes, Tape, read_quotes, read_tape
+from sandbox.engines.common.instruments import BUILT_IN, Instrument, read_instruments
+from sandbox.market.candles import (
+    Funding,
+    Series,
+    derive_rules,
+    read_folder,
+    read_funding,
+    read_series,
+)
+from sandbox.market.feed import Feed
+from sandbox.market.intervals import MINUTE
+from sandbox.market.lake_candles import funding_path, is_lake, read_lake
+from sandbox.market.mark_price import MarkRule, RecordedMark, SmoothedMark
+from sandbox.market.replay import Span
+from sandbox.market.spot_instruments import BUILT_IN as SPOT_BUILT_IN
+from sandbox.market.spot_instruments import derive_spot_rules, read_spot_instruments
+from sandbox.market.trade_tape import Quotes, Tape, read_quotes, read_tape
+from sandbox.server.settings import Settings, iso
 from trading.errors import DataError, SettingsError
 
 # Spot writes every price and quantity of a book with these; clients know a gone level by them.

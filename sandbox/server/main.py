@@ -8,8 +8,8 @@ import signal
 import urllib.error
 import urllib.request
 
-from sandbox.server import SandboxServer
-from sandbox.settings import Settings
+from sandbox.server.server import SandboxServer
+from sandbox.server.settings import Settings
 from trading.errors import SettingsError, VenueError
 
 

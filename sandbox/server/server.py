@@ -8,25 +8,25 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from sandbox.answers import Answer
-from sandbox.assembly import Venues, assemble, make_clock, refine_ms
-from sandbox.calls import Request
-from sandbox.clock import SteppedClock, wall_ms
-from sandbox.control import Control
-from sandbox.gateway import Gateway, Routes
-from sandbox.http_door import STOP_S, HttpServer
-from sandbox.mischief import Mischief
-from sandbox.replay import Replay
-from sandbox.settings import Settings, iso
-from sandbox.spot import rest_retired as spot_retired
-from sandbox.spot import streams as spot_streams
-from sandbox.spot import ws_methods as spot
-from sandbox.state import StateFile
-from sandbox.usdm import rest_retired as usdm_retired
-from sandbox.usdm import streams as usdm_streams
-from sandbox.usdm import ws_methods as usdm
-from sandbox.usdm.sockets import Sockets
-from sandbox.ws_api import WsApi
+from sandbox.api.gateway import Gateway, Routes
+from sandbox.api.http_server import STOP_S, HttpServer
+from sandbox.api.requests import Request
+from sandbox.api.spot import rest_retired as spot_retired
+from sandbox.api.spot import routes as spot
+from sandbox.api.spot import streams as spot_streams
+from sandbox.api.stream_sockets import Sockets
+from sandbox.api.usdm import rest_retired as usdm_retired
+from sandbox.api.usdm import routes as usdm
+from sandbox.api.usdm import streams as usdm_streams
+from sandbox.api.ws_api import WsApi
+from sandbox.faults.incidents import Mischief
+from sandbox.market.clock import SteppedClock, wall_ms
+from sandbox.market.replay import Replay
+from sandbox.protocol.responses import Answer
+from sandbox.server.builder import Venues, assemble, make_clock, refine_ms
+from sandbox.server.control_api import Control
+from sandbox.server.settings import Settings, iso
+from sandbox.server.snapshots import StateFile
 from trading.errors import SettingsError
 
 FLUSH_EVERY_S = 0.5

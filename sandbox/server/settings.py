@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from sandbox.intervals import MINUTE
+from sandbox.market.intervals import MINUTE
 from trading.errors import SettingsError
 
 CHOICES = {

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import histories
-from sandbox.assembly import Venues
-from sandbox.freezing import freeze, thaw
-from sandbox.intervals import MINUTE
-from sandbox.replay import Span
-from sandbox.settings import iso
+from sandbox.engines.common.serialization import freeze, thaw
+from sandbox.market.intervals import MINUTE
+from sandbox.market.replay import Span
+from sandbox.server import histories
+from sandbox.server.builder import Venues
+from sandbox.server.settings import iso
 from trading.errors import DataError
 
 VERSION = 3

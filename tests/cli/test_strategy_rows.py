@@ -18,7 +18,7 @@ from trading.strategies.registry import get_strategy, strategy_names
 
 ROOT = Path(__file__).parents[2]
 REAL_INPUTS = {"bitcoin", "ether", "night"}
-ON_SAMPLE = "trading/test_technical.py::test_every_strategy_trades_on_the_bundled_sample"
+ON_SAMPLE = "trading/strategies/test_technical.py::test_every_strategy_trades_on_the_bundled_sample"
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,13 @@ class Row:
 
 def technical(name: str, test: str, file: str = "test_technical.py") -> Row:
     """A row of a registered strategy in a module of its own name."""
-    return Row((f"trading.strategies.{name}",), f"trading/{file}::{test}")
+    return Row((f"trading.strategies.technical.{name}",), f"trading/strategies/{file}::{test}")
 
 
 def ict(name: str, test: str) -> Row:
     """A row of section B."""
-    return technical(name, test, "test_ict_strategies.py")
+    module = name.removeprefix("ict_")
+    return Row((f"trading.strategies.ict.{module}",), f"trading/strategies/test_ict.py::{test}")
 
 
 ROWS = {
@@ -75,17 +76,25 @@ ROWS = {
     ),
     "ict_mixed": ict("ict_mixed", "test_mixed_enters_out_of_a_zone_with_the_trend_after_a_sweep"),
     # C. Surge entry with staged averaging
-    "surge": technical("surge", "test_the_profit_scenario", "test_surge_money.py"),
+    "surge": Row(
+        ("trading.strategies.surge.strategy",),
+        "trading/strategies/surge/test_sizing.py::test_the_profit_scenario",
+    ),
     # D. Market maker grid
     "maker": Row(
-        ("trading.maker", "trading.maker_simulation"),
-        "trading/test_maker.py::test_a_fill_and_its_opposite_earn_the_spacing_less_two_maker_fees",
-        "trading/test_maker.py::test_the_real_sample_is_quoted_within_the_limits",
+        ("trading.market_making.quoting", "trading.market_making.backtest"),
+        "trading/market_making/test_maker.py::test_a_fill_and_its_opposite_earn_the_spacing_less_two_maker_fees",
+        "trading/market_making/test_maker.py::test_the_real_sample_is_quoted_within_the_limits",
     ),
     # E. Regime switch and ensemble
     "ensemble": Row(
-        ("trading.regimes", "trading.ensemble", "trading.ensemble_walk", "flows.steps.blending"),
-        "flows/test_blending.py::test_a_crash_pauses_entries_and_then_leaves_them_to_reversals",
+        (
+            "trading.ensemble.regimes",
+            "trading.ensemble.weights",
+            "trading.ensemble.backtest",
+            "flows.steps.release.ensemble_weights",
+        ),
+        "flows/steps/release/test_ensemble_weights.py::test_a_crash_pauses_entries_and_then_leaves_them_to_reversals",
         "flows/test_every_strategy.py::test_every_strategy_of_its_release_was_probed_and_gated",
     ),
 }
@@ -102,7 +111,7 @@ def function(test: str) -> ast.FunctionDef:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_backtest_and_search_are_shown_to_take_it(name: str) -> None:
-    test = function("cli/test_every_strategy_command.py::test_backtest_and_search_agree_on_it")
+    test = function("cli/backtesting/test_every_strategy.py::test_backtest_and_search_agree_on_it")
     (named,) = [
         ast.unparse(mark) for mark in test.decorator_list if "strategy_names()" in ast.unparse(mark)
     ]

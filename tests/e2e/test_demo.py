@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo_replay import SECRET
+from cli.demo.replay import SECRET
 from lake.releases import current_release
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lake.importer import import_folder
+from lake.ingest.importer import import_folder
 from lake.lineage import verify_all
 from lake.releases import (
     Candidate,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from toy_strategies import ALL
 
+from tests.executor.toy_strategies import ALL
 from trading.strategies import registry
 
 

@@ -10,11 +10,10 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from executor.clock import ReplayClock
-from executor.events import EventType
+from executor.builder import Executor, assemble, make_context
+from executor.bus.events import EventType
 from executor.ledger.store import Ledger
-from executor.parts import Executor, assemble, make_context
-from executor.ports import (
+from executor.model import (
     ZERO,
     Balance,
     Instrument,
@@ -26,8 +25,9 @@ from executor.ports import (
     VenueOrder,
     VenuePosition,
 )
+from executor.runtime.clock import ReplayClock
 from executor.settings import Settings
-from executor.venues.errors import VenueFaultError
+from executor.venues.faults import VenueFaultError
 from trading.candles import Candle
 
 MINUTE = 60_000
@@ -205,7 +205,10 @@ async def executor_on(
     venue.sink = executor.intake.push
     ctx.book.instruments.update(await venue.connect(["BTCUSDT", "ETHUSDT"], 5))
     ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", executor.trader.on_signal)
-    tasks = [asyncio.create_task(ctx.bus.run()), asyncio.create_task(executor.intake.run())]
+    tasks = [
+        asyncio.create_task(ctx.bus.run()),
+        asyncio.create_task(executor.intake.run()),
+    ]
     executor.reconciler.load()
     await executor.reconciler.settle_orders()
     await executor.reconciler.run_once()

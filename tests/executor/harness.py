@@ -17,9 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from waiting import until
-
 from lake.releases import Candidate, FlowRun, StrategyEntry, publish
+from tests.waiting import until
 from trading.order_ids import parse_order_id
 from trading.strategies.registry import get_strategy
 

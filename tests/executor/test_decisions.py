@@ -7,14 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from executor.deciding import hold_kind
-from executor.outcomes import Next, Step, after_fault, query_deadline_s
-from executor.ports import Instrument, NewOrder, OrderKind, VenueFill, VenueOrder
-from executor.positions import tally
-from executor.protection import crossed, desired, plan
-from executor.risk import AccountState, EntryRequest, check_entry, daily_loss
+from executor.execution.retry_policy import Next, Step, after_fault, query_deadline_s
+from executor.model import Instrument, NewOrder, OrderKind, VenueFill, VenueOrder
+from executor.portfolio.fill_totals import tally
+from executor.protection.stop_plan import crossed, desired, plan
+from executor.risk.pre_trade import AccountState, EntryRequest, check_entry, daily_loss
 from executor.settings import RiskSettings
-from executor.venues.errors import (
+from executor.strategy.signal_engine import hold_kind
+from executor.venues.faults import (
     Banned,
     RateLimited,
     Rejected,
@@ -24,7 +24,7 @@ from executor.venues.errors import (
     classify,
 )
 from trading.order_ids import order_id
-from trading.position import ExitRules, Position
+from trading.positions.position import ExitRules, Position
 
 BTC = Instrument(
     "BTCUSDT",

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from executor_harness import (
+
+from tests.executor.harness import (
     DEADLINE_S,
     Bench,
     assert_ledgers_agree,
     assert_never_unprotected,
     utc,
 )
-from waiting import until
+from tests.waiting import until
 
 ONE_TRADE = (utc("2025-06-18T12:00"), 3.0)
 """ETHUSDT is bought at 13:15 and reaches its take-profit at 14:03."""

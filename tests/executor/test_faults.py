@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from executor_fakes import MINUTE, FakeVenue, executor_on, settled, signal
 
-from executor.ports import ZERO, AlgoUpdate, NewOrder, VenueOrder
-from executor.venues.errors import RateLimited, Rejected, Temporary, Unknown
+from executor.model import ZERO, AlgoUpdate, NewOrder, VenueOrder
+from executor.venues.faults import RateLimited, Rejected, Temporary, Unknown
+from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
 from trading.order_ids import parse_order_id
 
 ROUNDS = 2

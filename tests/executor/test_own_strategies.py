@@ -11,15 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from executor_harness import Bench, assert_ledgers_agree, assert_never_unprotected
 
 from lake.releases import StrategyEntry
+from tests.executor.harness import Bench, assert_ledgers_agree, assert_never_unprotected
 from trading.strategies.registry import get_strategy
 
 pytestmark = pytest.mark.usefixtures("toys")
 
 BEGIN = datetime(2025, 1, 6, tzinfo=UTC)
-HERE = Path(__file__).parent
 RISK = "[risk]\nmax_position_share = 0.4\nbalance_share = 0.1\n"
 
 SURGE = {13: 48_400.0, 15: 46_900.0, 18: 48_700.0, 20: 50_200.0, 22: 55_200.0, 26: 45_000.0}
@@ -64,7 +63,7 @@ def plugin(folder: Path) -> Path:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
     names = ("ToyLevels", "ToyStaged", "ToyLadder")
-    points = "\n".join(f"{name} = toy_strategies:{name}" for name in names)
+    points = "\n".join(f"{name} = tests.executor.toy_strategies:{name}" for name in names)
     (info / "entry_points.txt").write_text(f"[nocturne.strategies]\n{points}\n")
     return folder
 
@@ -95,7 +94,7 @@ def start(
         extra=RISK,
         candles=write_candles(folder / "candles", closes),
         entries=[StrategyEntry(strategy=strategy, symbol="BTCUSDT", params=values)],
-        python_path=[HERE, plugin(folder / "plugin")],
+        python_path=[plugin(folder / "plugin")],
         valid_for=valid_for,
     )
     benches.append(bench)

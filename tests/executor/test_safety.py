@@ -10,15 +10,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from executor_fakes import BTC, MINUTE, FakeVenue, executor_on, settled, signal
 
-from executor.commands import Operator
-from executor.halts import Halt
-from executor.parts import Executor
-from executor.ports import AccountUpdate, AlgoUpdate, OrderUpdate, VenueOrder
-from executor.risk import daily_loss
+from executor.builder import Executor
+from executor.model import AccountUpdate, AlgoUpdate, OrderUpdate, VenueOrder
+from executor.operations.commands import Operator
+from executor.risk.pre_trade import daily_loss
+from executor.risk.trading_state import Halt
 from executor.settings import Mode
-from executor.venues.errors import Rejected, Temporary, Unknown
+from executor.venues.faults import Rejected, Temporary, Unknown
+from tests.executor.fakes import BTC, MINUTE, FakeVenue, executor_on, settled, signal
 from trading.strategies.registry import get_strategy
 
 

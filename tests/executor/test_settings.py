@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from executor.control import ControlServer, call
-from executor.lock import single_account, single_instance
-from executor.logs import JsonLines
-from executor.notify import notify
+from executor.operations.control_socket import ControlServer, call
+from executor.runtime.lock import single_account, single_instance
+from executor.runtime.logs import JsonLines
+from executor.runtime.systemd import notify
 from executor.settings import Mode, load_keys, load_settings
 from trading.errors import SettingsError
 
@@ -150,8 +150,8 @@ FORBIDDEN = (
 
 def test_a_start_imports_none_of_the_research_packages() -> None:
     code = (
-        "import sys, executor.main, executor.app, executor.parts\n"
-        "from executor.venues import binance_usdm, market_stream, user_stream\n"
+        "import sys, executor.main, executor.app, executor.builder\n"
+        "from executor.venues.binance import client, market_stream, user_stream\n"
         "from trading.strategies.registry import strategy_names\n"
         "strategy_names()\n"
         f"found = [name for name in {FORBIDDEN.split()!r} if name in sys.modules]\n"

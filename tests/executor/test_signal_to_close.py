@@ -7,11 +7,10 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from executor_fakes import MINUTE, FakeVenue, executor_on, settled, signal
-
-from executor.events import EventType
-from executor.ports import AlgoUpdate, VenueOrder
-from executor.venues.errors import Rejected, Temporary, Unknown
+from executor.bus.events import EventType
+from executor.model import AlgoUpdate, VenueOrder
+from executor.venues.faults import Rejected, Temporary, Unknown
+from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
 from trading.order_ids import order_id
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from executor_fakes import FakeVenue, executor_on, settled, signal
 
 from executor.app import App
-from executor.periodic import Periodic
-from executor.ports import KeyPermissions
-from executor.venues.errors import Unknown
+from executor.model import KeyPermissions
+from executor.operations.scheduler import Periodic
+from executor.venues.faults import Unknown
 from lake.releases import Release
+from tests.executor.fakes import FakeVenue, executor_on, settled, signal
 from trading.errors import SettingsError
 
 LIVE = {"mode": "live", "venue": {"rest_url": "https://exchange.test", "ws_url": "wss://x.test"}}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from trading.kernel import Buffer, kernel
-from trading.position import ExitRules
-from trading.rows import Bar
-from trading.rules import Addition
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
+from trading.positions.exit_rules import Addition
+from trading.positions.position import ExitRules
 from trading.strategies.base import (
     ACTION,
     CONFIDENCE,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.launch import launch
+from flows.hosting.launch import launch
 from flows.pipeline import FlowResult
 from flows.settings import PROJECT, ResearchSettings
 from lake.releases import Ensemble, Release, read_current, read_ensemble

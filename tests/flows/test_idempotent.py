@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flow_sample import AS_OF, PROJECT, lake_state, write_sample, write_settings
 
 from lake.releases import read_current
+from tests.flows.sample import AS_OF, PROJECT, lake_state, write_sample, write_settings
 
 
 class Night:

@@ -6,14 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from flow_sample import AS_OF, break_prices, write_sample, write_settings
 
-from flows.engine import PlainEngine, Step
-from flows.launch import launch
+from flows.engine.engine import PlainEngine, Step
+from flows.hosting.launch import launch
 from flows.pipeline import FlowResult
 from lake.releases import read_current, read_release
 from lake.store import Lake
 from lake.tables import QUARANTINE
+from tests.flows.sample import AS_OF, break_prices, write_sample, write_settings
 from trading.errors import DataError, ParameterError, SettingsError
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake.releases import Candidate, FlowRun, PartitionRef, StrategyEntry
-from trading.gates import Verdict
+from trading.research.gates import Verdict
 
 MINUTE = 60_000
 MAY_31_2358 = 1_748_735_880_000

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from lake_builders import MAY_31_2358, SERIES, candles
 
 from lake.catalog import open_catalog, query
 from lake.store import Lake
 from lake.tables import FEATURES, FILLS, ORDERS, POSITIONS, RAW_CANDLES, RAW_FUNDING, TABLES
+from tests.lake.builders import MAY_31_2358, SERIES, candles
 from trading.errors import DataError
 
 REPORTS = Path(__file__).parents[2] / "sql" / "reports"

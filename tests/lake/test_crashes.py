@@ -12,12 +12,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from lake_builders import AS_OF, MAY_31_2358, SERIES, WALL, candidate, candles, entry
 
-from lake.importer import import_folder
+from lake.ingest.importer import import_folder
 from lake.releases import NewFile, list_releases, publish, read_current, read_release
 from lake.store import Lake
 from lake.tables import RAW_CANDLES, RAW_FUNDING
+from tests.lake.builders import AS_OF, MAY_31_2358, SERIES, WALL, candidate, candles, entry
 
 HERE = Path(__file__).parent
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))]
@@ -34,7 +34,7 @@ STEPS = [
 
 
 def start(script: str, *args: object) -> subprocess.Popen[str]:
-    paths = [str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
+    paths = [str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
     return subprocess.Popen(
         [sys.executable, str(HERE / script), *(str(arg) for arg in args)],
         stdout=subprocess.PIPE,
@@ -44,7 +44,7 @@ def start(script: str, *args: object) -> subprocess.Popen[str]:
 
 
 def publisher(root: Path, k: float, hours: int = 0, step: int = -1) -> list[str]:
-    process = start("publisher.py", root, k, hours, step)
+    process = start("publish_process.py", root, k, hours, step)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == (0 if step < 0 else -signal.SIGKILL)
     return output.splitlines()
@@ -95,7 +95,7 @@ def test_killed_inside_a_step_the_reader_never_sees_half_a_release(
     root, chance = tmp_path / "published", random.Random(seed)
     seen = {publish(root, candidate(entry(0.5)), WALL).release_id}
     for hours in range(1, 4):
-        process = start("publisher.py", root, 0.6, hours, -1)
+        process = start("publish_process.py", root, 0.6, hours, -1)
         assert process.stdout is not None
         assert process.stdout.readline() == "locked\n"
         kill_after(process, chance.uniform(0.0, 0.02))
@@ -111,7 +111,7 @@ def test_of_many_publishers_at_once_each_finishes_and_one_whole_release_is_curre
     tmp_path: Path,
 ) -> None:
     root = tmp_path / "published"
-    processes = [start("publisher.py", root, k, 0, -1) for k in (0.4, 0.5, 0.6, 0.7)]
+    processes = [start("publish_process.py", root, k, 0, -1) for k in (0.4, 0.5, 0.6, 0.7)]
     outputs = [process.communicate(timeout=90)[0].splitlines() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
     ids = {output[-1].split()[1] for output in outputs}
@@ -133,7 +133,7 @@ def test_of_many_publishers_at_once_each_finishes_and_one_whole_release_is_curre
 def test_a_killed_writer_leaves_a_whole_partition(tmp_path: Path, seed: int) -> None:
     chance, lake = random.Random(seed), Lake(tmp_path)
     for _ in range(3):
-        process = start("writer.py", tmp_path)
+        process = start("write_process.py", tmp_path)
         assert process.stdout is not None
         assert process.stdout.readline() == "writing\n"
         kill_after(process, chance.uniform(0.0, 0.05))
@@ -149,7 +149,7 @@ def test_two_writers_at_once_leave_one_whole_file_and_a_reader_always_finds_one(
     tmp_path: Path,
 ) -> None:
     lake = Lake(tmp_path)
-    processes = [start("writer.py", tmp_path) for _ in range(2)]
+    processes = [start("write_process.py", tmp_path) for _ in range(2)]
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "writing\n"
@@ -168,7 +168,7 @@ def test_an_import_that_was_killed_ends_in_the_same_state_when_run_again(
     sample = HERE.parents[1] / "data_lake" / "sample"
     whole, killed = Lake(tmp_path / "whole"), Lake(tmp_path / "killed")
     import_folder(whole, sample, AS_OF)
-    process = start("importing.py", killed.root, sample)
+    process = start("import_process.py", killed.root, sample)
     assert process.stdout is not None
     assert process.stdout.readline() == "importing\n"
     kill_after(process, random.Random(seed).uniform(0.05, 0.5))

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from lake_builders import MAY_31_2358, SERIES, candles
 
 from lake.catalog import query
 from lake.content import content_hash
 from lake.lineage import verify
 from lake.store import Lake
 from lake.tables import FEATURES, RAW_CANDLES, RAW_FUNDING, SEARCHES, TABLES
+from tests.lake.builders import MAY_31_2358, SERIES, candles
 from trading.errors import DataError, SchemaMismatch
 
 

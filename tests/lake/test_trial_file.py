@@ -11,7 +11,7 @@ import pytest
 from lake.trial_file import TrialFile
 from trading.errors import DataError
 from trading.metrics import SUMS_SIZE, metrics_of
-from trading.trials import Trial
+from trading.research.trials import Trial
 
 QUESTION = {"strategy": ["breakout", "1"], "seed": 1, "grid": {"k": [0.1, 0.2]}}
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from itertools import count
 
-from lake_builders import MAY_31_2358, SERIES, candles
-
 from lake.store import Lake
 from lake.tables import RAW_CANDLES
+from tests.lake.builders import MAY_31_2358, SERIES, candles
 
 
 def main() -> None:

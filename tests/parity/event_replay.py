@@ -5,7 +5,6 @@ exchange, and simulated with the fill profile `exchange`.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,22 +17,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "executor"))
-
-from beat_strategies import ALL
-from executor_harness import Bench, ledger_rows, publish_entries, settings_text
 from pydantic import SecretStr
 
 from executor.main import _run
 from executor.settings import Keys, load_settings
 from lake.releases import StrategyEntry
-from sandbox.instruments import BUILT_IN
-from sandbox.server import SandboxServer
-from sandbox.settings import Settings
+from sandbox.engines.common.instruments import BUILT_IN
+from sandbox.server.server import SandboxServer
+from sandbox.server.settings import Settings
+from tests.executor.harness import Bench, ledger_rows, publish_entries, settings_text
+from tests.parity.beat_strategies import ALL
 from trading.candles import CandleColumns
 from trading.simulation import Costs
-from trading.simulation.account import (
+from trading.simulation.account.simulation import (
     AccountResult,
     Exchange,
     Filters,
@@ -44,7 +40,6 @@ from trading.simulation.account import (
 from trading.strategies import registry
 from trading.strategies.registry import get_strategy
 
-HERE = Path(__file__).parent
 BALANCE = 10_000.0
 RISK = """[risk]
 balance_share = 1.0
@@ -140,7 +135,7 @@ def replayed(case: Case, folder: Path) -> Run:
         extra=RISK,
         candles=_candles(case, folder),
         entries=_entries(case),
-        python_path=[HERE, _plugin(folder / "plugin")],
+        python_path=[_plugin(folder / "plugin")],
         valid_for=_valid_for(case),
         leverage=case.leverage,
         sandbox=["--funding", str(_rates(case, folder))],
@@ -315,6 +310,8 @@ def _plugin(folder: Path) -> Path:
     info = folder / "beats-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: beats\nVersion: 1.0\n")
-    points = "\n".join(f"{made.__name__} = beat_strategies:{made.__name__}" for made in ALL)
+    points = "\n".join(
+        f"{made.__name__} = tests.parity.beat_strategies:{made.__name__}" for made in ALL
+    )
     (info / "entry_points.txt").write_text(f"[nocturne.strategies]\n{points}\n")
     return folder

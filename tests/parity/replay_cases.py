@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from event_replay import Case
-from executor_harness import CANDLES, utc
-
-from cli.account_file import read_funding
-from cli.candle_files import read_candles
+from cli.backtesting.account_file import read_funding
+from cli.inputs.candle_files import read_candles
+from tests.executor.harness import CANDLES, utc
+from tests.parity.event_replay import Case
 from trading.candles import DAY_MS, CandleColumns
 
 FUNDING = CANDLES.parents[1] / "funding" / "usdm"

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from trading.candles import CandleColumns
-from trading.indicators import (
+from trading.indicators.core import (
     adx_step,
     atr_step,
     bollinger_step,
@@ -21,15 +21,21 @@ from trading.indicators import (
     rsi_step,
     sma_step,
 )
-from trading.kernel import kernel
-from trading.position import POSITION_SIZE, candle_exit, exit_level, open_position
-from trading.rolling import bollinger_width, day_vwap_step, rank_step, roc_step, vwap_step
-from trading.rules import Addition, ExitRules
+from trading.indicators.rolling import (
+    bollinger_width,
+    day_vwap_step,
+    rank_step,
+    roc_step,
+    vwap_step,
+)
+from trading.indicators.zigzag import anchored_step
+from trading.jit.kernel import kernel
+from trading.positions.exit_rules import Addition, ExitRules
+from trading.positions.position import POSITION_SIZE, candle_exit, exit_level, open_position
 from trading.simulation import Costs, backtest, fast_trades
-from trading.simulation.run import decide
+from trading.simulation.backtest import decide
 from trading.strategies.registry import get_strategy, strategy_names
-from trading.strategies.rsi_bollinger import RsiBollinger
-from trading.zigzag import anchored_step
+from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 WIDTH = 17
 EAGER = {"min_volatility": 0.0, "min_adx": 0.0, "trend_span": 20, "filter_tf": "15m"}
@@ -153,7 +159,7 @@ def _kernels(candles: CandleColumns, compiled: bool) -> dict[str, np.ndarray]:
     columns = [candles.open, candles.high, candles.low, candles.close]
     times, volumes = candles.open_time, candles.volume
     if compiled:
-        from trading.compiled import twin
+        from trading.jit.compiler import twin
 
         indicators, positions, zeros = twin(run_indicators), twin(run_positions), np.zeros
     else:

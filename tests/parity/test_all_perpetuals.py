@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.candle_files import read_candles
-from trading import compiled
-from trading.regimes import label_candles
-from trading.simulation.run import decide
+from cli.inputs.candle_files import read_candles
+from trading.ensemble.regimes import label_candles
+from trading.jit import compiler
+from trading.simulation.backtest import decide
 from trading.strategies.registry import get_strategy, strategy_names
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "candles_1m" / "usdm"
@@ -22,7 +22,7 @@ FILES = sorted(SHARED.glob("*.parquet"))
 @pytest.mark.skipif(not FILES, reason="the larger data set is not here")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_strategy_decides_the_same_at_both_speeds(path: Path) -> None:
-    compiled.enable()
+    compiler.enable()
     candles = read_candles(path)
     values = {"filters": "off", "signal_tf": "15m"}
     for name in strategy_names():

@@ -11,10 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from event_replay import BALANCE, Case, Run, beats, replayed, replayed_here, simulated
-from replay_cases import BEGIN, MADE, MADE_FROM, all_cases, drawn_case, made_candles, made_case
 
-from trading.position import REASONS
+from tests.parity.event_replay import BALANCE, Case, Run, beats, replayed, replayed_here, simulated
+from tests.parity.replay_cases import (
+    BEGIN,
+    MADE,
+    MADE_FROM,
+    all_cases,
+    drawn_case,
+    made_candles,
+    made_case,
+)
+from trading.positions.position import REASONS
 
 LEAST = 20
 CENT = 1e-8

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import speed_pairs
 
-from trading import compiled
+from tests.parity import speed_pairs
+from trading.jit import compiler
 
 HERE = Path(__file__).parent
 SLOW = pytest.mark.slow
@@ -32,7 +32,7 @@ def test_plain_python_and_compiled_code_are_equal_to_the_bit(symbol, rows, tmp_p
     # Of a script, Python searches the script's folder, which would find an installed `trading`.
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
     subprocess.run(script, check=True, cwd=HERE.parents[1], env=environment)
-    compiled.enable()
+    compiler.enable()
     fast = speed_pairs.compute(candles, rows, compiled=True)
     with np.load(out) as plain:
         assert set(plain.files) == set(fast)
@@ -55,7 +55,10 @@ def assert_not_vacuous(results: dict[str, np.ndarray]) -> None:
 
 
 def test_the_plain_half_cannot_import_numba():
-    block = "import sys; sys.modules['numba'] = None; import trading.decider, trading.simulation"
+    block = (
+        "import sys; sys.modules['numba'] = None; "
+        "import trading.strategies.decider, trading.simulation"
+    )
     check = f"{block}; print('numba' in str(sys.modules.get('numba')), 'llvmlite' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["False", "False"]

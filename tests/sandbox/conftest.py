@@ -9,14 +9,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from sandbox_helpers import MINUTE, START, calm, write_candles
-from sandbox_wire import Wire
 
-from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.instruments import BUILT_IN
-from sandbox.server import SandboxServer
-from sandbox.settings import Settings
+from sandbox.engines.common.instruments import BUILT_IN
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.model import Account
+from sandbox.server.server import SandboxServer
+from sandbox.server.settings import Settings
+from tests.sandbox.helpers import MINUTE, START, calm, write_candles
+from tests.sandbox.wire import Wire
 
 D = Decimal
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]

@@ -17,9 +17,9 @@ import ccxt.pro as ccxt_pro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.engine.events import AlgoChanged, Event, OrderChanged
-from sandbox.engine.requests import NewAlgo, NewOrder
-from sandbox.signing import sign
+from sandbox.engines.usdm.events import AlgoChanged, Event, OrderChanged
+from sandbox.engines.usdm.requests import NewAlgo, NewOrder
+from sandbox.protocol.signing import sign
 
 D = Decimal
 START = int(datetime(2025, 6, 20, tzinfo=UTC).timestamp() * 1000)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from traders import opened_trader
+from tests.sandbox.traders import opened_trader
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT"
 Trade = tuple[str, str, float, float, float, str]

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from binance_clients import binance_client
-from binance_sdks import rest_client
-from sandbox_helpers import rest_exchange, spot_exchange
+from tests.sandbox.binance_clients import binance_client
+from tests.sandbox.binance_sdks import rest_client
+from tests.sandbox.helpers import rest_exchange, spot_exchange
 
 T = TypeVar("T")
 

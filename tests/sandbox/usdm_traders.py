@@ -6,8 +6,8 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from binance_sdks import batch_order
-from traders import opened_trader
+from tests.sandbox.binance_sdks import batch_order
+from tests.sandbox.traders import opened_trader
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT:USDT"
 Trade = tuple[str, str, float, float, float]

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
-from sandbox_helpers import RestClient
 
-from sandbox.server import SandboxServer
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import RestClient
 
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 STOP = {

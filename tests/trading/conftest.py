@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from trading import compiled
 from trading.candles import CandleColumns
+from trading.jit import compiler
 
 SAMPLE = Path(__file__).parents[2] / "data_lake" / "sample" / "candles_1m" / "usdm"
 
@@ -21,7 +21,7 @@ def read_candles(symbol: str) -> CandleColumns:
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_code_is_kept() -> None:
-    compiled.enable()
+    compiler.enable()
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from trading.candles import CandleColumns
-from trading.rules import Addition, ExitRules
+from trading.positions.exit_rules import Addition, ExitRules
 from trading.simulation import BacktestResult, Costs, backtest, fast_trades, search
 from trading.strategies.base import Strategy
-from trading.strategies.breakout import Breakout
-from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.strategies.technical.breakout import Breakout
+from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 LADDER = ((0.002, 0.3), (0.004, 0.3))
 ADDITIONS = (Addition(0.003, 4 / 3, 0.007), Addition(0.006, 4 / 3, 0.005))

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
-from trading.ensemble import PAUSES, WeightRules, ensemble_weights, factor_of
+from trading.ensemble.regimes import LABELS, UNKNOWN, RegimeRules, label_candles, labels_at
+from trading.ensemble.weights import PAUSES, WeightRules, ensemble_weights, factor_of
 from trading.errors import DataError
-from trading.regimes import LABELS, UNKNOWN, RegimeRules, label_candles, labels_at
 
 HOUR_MS = 3_600_000
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from trading.candles import Candle, CandleColumns, Integers
 from trading.errors import ParameterError
-from trading.indicators import (
+from trading.indicators.core import (
     adx_size,
     adx_step,
     adx_warmup,
@@ -29,7 +29,7 @@ from trading.indicators import (
     ema_warmup,
     wilder_warmup,
 )
-from trading.kernel import Buffer, kernel
+from trading.jit.kernel import Buffer, kernel
 
 UNKNOWN = 0
 VOLATILITY_SPIKE = 1
@@ -203,7 +203,7 @@ def label_candles(
     prices: list[Any] = [candles.high, candles.low, candles.close]
     run: Callable[..., None] = regime_rows
     if compiled:
-        from trading.compiled import twin
+        from trading.jit.compiler import twin
 
         run = twin(regime_rows)
         labels: Any = np.zeros(len(candles))

@@ -160,7 +160,7 @@ def _speed(
     """The kernel over all candles, what makes a buffer of zeros, and its columns."""
     columns: list[Any] = [candles.open, candles.high, candles.low, candles.close, candles.volume]
     if compiled:
-        from trading.compiled import twin
+        from trading.jit.compiler import twin
 
         return twin(ict_rows), np.zeros, [np.require(c, requirements=["C", "W"]) for c in columns]
     return ict_rows, lambda size: [0.0] * size, [column.tolist() for column in columns]

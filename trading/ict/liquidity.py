@@ -45,7 +45,7 @@ from trading.ict.layout import (
     sweep_at,
     swing_at,
 )
-from trading.kernel import Buffer, apart, kernel
+from trading.jit.kernel import Buffer, apart, kernel
 
 # Fields of a logged pool.
 POOL_SIDE = 0

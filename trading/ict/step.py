@@ -30,7 +30,7 @@ from trading.ict.liquidity import feed_pool, nearest_pool, visit_pools
 from trading.ict.structure import find_breaks
 from trading.ict.swings import find_swing, watch_counters
 from trading.ict.zones import find_gap, nearest_zone, visit_all_zones
-from trading.kernel import Buffer, apart, kernel
+from trading.jit.kernel import Buffer, apart, kernel
 
 # What :func:`ict_view` writes.
 VIEW_NAMES = (

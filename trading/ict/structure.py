@@ -42,7 +42,7 @@ from trading.ict.zones import (
     BLOCK_VOLUME,
     add_zone,
 )
-from trading.kernel import Buffer, apart, kernel
+from trading.jit.kernel import Buffer, apart, kernel
 
 # Fields of a logged break.
 BREAK_SIDE = 0

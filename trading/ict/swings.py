@@ -26,7 +26,7 @@ from trading.ict.layout import (
     swing_at,
     window_at,
 )
-from trading.kernel import Buffer, apart, kernel
+from trading.jit.kernel import Buffer, apart, kernel
 
 # Fields of a logged swing.
 SWING_SIDE = 0

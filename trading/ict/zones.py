@@ -37,7 +37,7 @@ from trading.ict.layout import (
     log_set,
     zone_book,
 )
-from trading.kernel import Buffer, apart, kernel
+from trading.jit.kernel import Buffer, apart, kernel
 
 # Fields of a logged gap.
 GAP_SIDE = 0

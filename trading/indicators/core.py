@@ -1,9 +1,9 @@
 """Incremental indicators: a few floats of state and one step a closed candle, equal to TA-Lib's.
 
-Each indicator has ``<name>_size(...)`` (floats of state) and ``<name>_step(state, at, ...)``,
-which reads and writes ``state[at:at + size]`` and returns NaN until it has seen enough candles.
-State starts as zeros. Windowed indicators sum from fixed times on (``trading.windows``): they do
-not depend on where the history began, and a candle costs the same in a long window as in a short
+Each indicator has ``<name>_size(...)`` (floats of state) and ``<name>_step(state, at, ...)``, which
+reads and writes ``state[at:at + size]`` and returns NaN until it has seen enough candles. State
+starts as zeros. Windowed indicators sum from fixed times on (``trading.indicators.windows``): they
+do not depend on where the history began, and a candle costs the same in a long window as in a short
 one. Recursive ones forget their beginning (see ``<name>_warmup``).
 
 Sources: RSI, ATR, ADX by J. Welles Wilder (1978); bands by John Bollinger (1992); MACD by Gerald
@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 
-from trading.kernel import Buffer, kernel
-from trading.windows import moments_size, moments_step
+from trading.indicators.windows import moments_size, moments_step
+from trading.jit.kernel import Buffer, kernel
 
 NAN = math.nan
 

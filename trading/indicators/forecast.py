@@ -11,7 +11,7 @@ import numpy as np
 
 from trading.candles import CandleColumns, Floats
 from trading.errors import DataError
-from trading.indicators import (
+from trading.indicators.core import (
     bollinger_size,
     bollinger_step,
     ema_size,
@@ -23,9 +23,9 @@ from trading.indicators import (
     sma_step,
     wilder_warmup,
 )
-from trading.kernel import Buffer, kernel
-from trading.rolling import roc_size, roc_step
-from trading.rows import Bar, Rows, bar_at
+from trading.indicators.rolling import roc_size, roc_step
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar, Rows, bar_at
 
 FEATURES = ("return_1", "return_6", "return_24", "trend", "rsi", "band", "volume")
 SIZE = len(FEATURES)
@@ -94,7 +94,7 @@ def fit_weights(candles: CandleColumns) -> tuple[float, ...]:
     Nothing after the last candle is known; its own return is the last that is learnt from.
     `DataError` when fewer than :data:`LEAST_ROWS` candles have all features.
     """
-    from trading.simulation.kernels import speed
+    from trading.simulation.backends import speed
 
     at = speed(True)
     into = at.floats(SIZE * len(candles))

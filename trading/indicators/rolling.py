@@ -1,7 +1,7 @@
 """Incremental measures of the last few candles: rate of change, rank, mean price by volume.
 
-They follow the rules of ``trading.indicators``: ``<name>_size(...)`` floats of zeroed state, one
-``<name>_step`` a closed candle, NaN until enough candles were seen. Sums begin at fixed times,
+They follow the rules of ``trading.indicators.core``: ``<name>_size(...)`` floats of zeroed state,
+one ``<name>_step`` a closed candle, NaN until enough candles were seen. Sums begin at fixed times,
 those of a day at 00:00 UTC, so no value depends on where the history began.
 
 Sources: bandwidth by John Bollinger (1992); volume-weighted average price by Stephen Berkowitz,
@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 
 from trading.candles import DAY_MS
-from trading.kernel import Buffer, kernel
-from trading.windows import COUNT, OLDEST, moments_size, moments_step, ring_push
+from trading.indicators.windows import COUNT, OLDEST, moments_size, moments_step, ring_push
+from trading.jit.kernel import Buffer, kernel
 
 NAN = math.nan
 

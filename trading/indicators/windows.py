@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 
-from trading.kernel import Buffer, apart, kernel
+from trading.jit.kernel import Buffer, apart, kernel
 
 NAN = math.nan
 

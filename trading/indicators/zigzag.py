@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from trading.kernel import Buffer, kernel
+from trading.jit.kernel import Buffer, kernel
 
 NAN = math.nan
 

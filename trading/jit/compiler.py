@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from trading.kernel import Rebuilder, is_apart
-from trading.linking import CalleeCompiler, KernelCompiler
-from trading.loading import stored
+from trading.jit.kernel import Rebuilder, is_apart
+from trading.jit.numba_linking import CalleeCompiler, KernelCompiler
+from trading.jit.numba_loading import stored
 
 # isort: split
 # It is loaded above, without what no kernel needs.
@@ -27,7 +27,7 @@ import numba
 from numba.core import config, types
 from numba.core.registry import cpu_target
 
-SOURCE_ROOT = Path(__file__).parent
+SOURCE_ROOT = Path(__file__).parents[1]
 CACHE_VARIABLE = "NOCTURNE_CACHE"
 
 

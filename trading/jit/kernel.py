@@ -1,7 +1,7 @@
 """The mark of a kernel: a scalar function that runs as plain Python and, compiled, over columns.
 
-The executor calls kernels as they are; ``trading.compiled`` builds a compiled twin from the same
-code object for the batch side. Both give the same bits, as long as a kernel
+The executor calls kernels as they are; ``trading.jit.compiler`` builds a compiled twin from the
+same code object for the batch side. Both give the same bits, as long as a kernel
 
 - raises to no power, calls neither ``sum`` nor ``math.exp`` nor ``math.log`` (their last bits
   differ);

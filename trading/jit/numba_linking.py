@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trading.loading import compiler_parts
+from trading.jit.numba_loading import compiler_parts
 
 # isort: split
 # numba is loaded above, without what no kernel needs.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trading.kernel import Buffer, kernel
-from trading.rows import Bar
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import MORE_TFS
 
 NO_SIGNAL_CANDLE = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from trading.candles import Candle
-from trading.kernel import Buffer, kernel
+from trading.jit.kernel import Buffer, kernel
 
 BLOCK = 32
 WIDE = 256  # candles of a wide block: 8 blocks

@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass, field
 
 from trading.candles import DAY_MS, Candle, CandleColumns
-from trading.indicators import atr_size, atr_step
-from trading.maker import BUY, Lot, MakerRules, Plan, Quote, View, plan
+from trading.indicators.core import atr_size, atr_step
+from trading.market_making.quoting import BUY, Lot, MakerRules, Plan, Quote, View, plan
 
 FAST_ATR = 5
 SLOW_ATR = 60

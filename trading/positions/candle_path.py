@@ -7,8 +7,24 @@ legs: from its open to its adverse extreme, from there to the other extreme, and
 from __future__ import annotations
 
 from trading.candles import DAY_MS
-from trading.kernel import Buffer, kernel
-from trading.position import (
+from trading.jit.kernel import Buffer, kernel
+from trading.positions.exit_rules import R_DAY_END, R_GAP, R_SLIPPAGE, R_TIME_EXIT
+from trading.positions.lifecycle import (
+    AMBIGUOUS,
+    FILL_WIDTH,
+    FILLS,
+    LEVERAGE,
+    NEAR_FAVOURABLE,
+    OPENED,
+    QUANTITY,
+    apply_fill,
+    change_of,
+    heeds_exit,
+    level_of,
+    next_addition,
+    part_level,
+)
+from trading.positions.position import (
     ADD_FIRST,
     ADD_SECOND,
     BEST,
@@ -30,22 +46,6 @@ from trading.position import (
     TIME_EXIT,
     TRAILING_STOP,
     trailing_level,
-)
-from trading.rules import R_DAY_END, R_GAP, R_SLIPPAGE, R_TIME_EXIT
-from trading.stages import (
-    AMBIGUOUS,
-    FILL_WIDTH,
-    FILLS,
-    LEVERAGE,
-    NEAR_FAVOURABLE,
-    OPENED,
-    QUANTITY,
-    apply_fill,
-    change_of,
-    heeds_exit,
-    level_of,
-    next_addition,
-    part_level,
 )
 
 

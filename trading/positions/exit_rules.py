@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from trading.errors import ParameterError
-from trading.kernel import kernel
+from trading.jit.kernel import kernel
 
 # Layout of the rules of one combination. Shares are of a price; 0 switches a rule off.
 R_TAKE_PROFIT = 0

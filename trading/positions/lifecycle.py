@@ -1,41 +1,17 @@
 """The whole life of a position: averaging, selling in parts, and every way it can end (kernels).
 
-A life begins with the state of :mod:`trading.position` and continues it by sizes and stages. Where
-several things are true at one price they are done in this order: liquidation, its guard, emergency
-stop, stop, take-profit, trailing stop, ladder, half close, returns, additions, time, day end, the
-strategy's exit.
+A life begins with the state of :mod:`trading.positions.position` and continues it by sizes and
+stages. Where several things are true at one price they are done in this order: liquidation, its
+guard, emergency stop, stop, take-profit, trailing stop, ladder, half close, returns, additions,
+time, day end, the strategy's exit.
 """
 
 from __future__ import annotations
 
 import math
 
-from trading.kernel import Buffer, kernel
-from trading.position import (
-    ADD_FIRST,
-    ADD_SECOND,
-    BEST,
-    EMERGENCY,
-    EMERGENCY_STOP,
-    ENTRY,
-    HALF_CLOSE,
-    LIQUIDATION,
-    LIQUIDATION_GUARD,
-    OFF,
-    PARTIAL_TAKE_PROFIT,
-    POSITION_SIZE,
-    RETURN_TO_FIRST,
-    RETURN_TO_INITIAL,
-    SIDE,
-    STOP,
-    STOP_LOSS,
-    TAKE_PROFIT,
-    TARGET,
-    TRAILING_STOP,
-    open_position,
-    trailing_level,
-)
-from trading.rules import (
+from trading.jit.kernel import Buffer, kernel
+from trading.positions.exit_rules import (
     BRACKET_SIZE,
     BRACKETS,
     LADDER_STEPS,
@@ -58,6 +34,30 @@ from trading.rules import (
     R_TRAILING_ARM,
     R_TRAILING_STOP,
     dynamic_leverage,
+)
+from trading.positions.position import (
+    ADD_FIRST,
+    ADD_SECOND,
+    BEST,
+    EMERGENCY,
+    EMERGENCY_STOP,
+    ENTRY,
+    HALF_CLOSE,
+    LIQUIDATION,
+    LIQUIDATION_GUARD,
+    OFF,
+    PARTIAL_TAKE_PROFIT,
+    POSITION_SIZE,
+    RETURN_TO_FIRST,
+    RETURN_TO_INITIAL,
+    SIDE,
+    STOP,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    TARGET,
+    TRAILING_STOP,
+    open_position,
+    trailing_level,
 )
 
 # Layout of a life, after the state of a position. ENTRY is the average price of what was bought.
@@ -225,7 +225,7 @@ def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
 @kernel
 def liquidation_level(life: Buffer, rules: Buffer, at: int, average: float) -> float:
     """Where isolated margin is down to maintenance, by the bracket of the notional at that price
-    (:func:`trading.liquidation.liquidation_price`).
+    (:func:`trading.positions.liquidation.liquidation_price`).
     """
     side = life[SIDE]
     margin = 1.0 / life[LEVERAGE]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trading.errors import ParameterError
-from trading.rules import BRACKETS, ExitRules
+from trading.positions.exit_rules import BRACKETS, ExitRules
 
 LEAST_DISTANCE = 0.01
 """Share of the price that must lie between a stop and the liquidation."""
@@ -76,7 +76,7 @@ class Margin:
 
     @property
     def tiers(self) -> list[tuple[float, float, float]]:
-        """(cap, rate, amount) of each bracket, as `trading.rules.ExitRules.layout` takes them."""
+        """(cap, rate, amount) of each bracket, as `ExitRules.layout` takes them."""
         return [(bracket.cap, bracket.rate, bracket.cum) for bracket in self.brackets]
 
     def most_notional(self, leverage: float) -> float:

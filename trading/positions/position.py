@@ -15,8 +15,8 @@ import math
 from dataclasses import dataclass
 
 from trading.candles import DAY_MS, Candle
-from trading.kernel import Buffer, kernel
-from trading.rules import ExitRules
+from trading.jit.kernel import Buffer, kernel
+from trading.positions.exit_rules import ExitRules
 
 __all__ = ["Exit", "ExitRules", "Position", "REASONS"]
 
@@ -57,7 +57,7 @@ REASONS = (
     "add_first",
     "add_second",
 )
-"""Reason of a decision as the ledger writes it, by code; `trading.stages` has those from 8 on."""
+"""Reasons as the ledger writes them, by code; `positions.lifecycle` adds those from 8 on."""
 
 # Layout of the state buffer. A level that is off is NaN: every comparison with it is false.
 SIDE = 0

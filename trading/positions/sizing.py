@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trading.kernel import Buffer, kernel
-from trading.rules import ADDITIONS, R_ADDITIONS
+from trading.jit.kernel import Buffer, kernel
+from trading.positions.exit_rules import ADDITIONS, R_ADDITIONS
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""The executor's face of :mod:`trading.stages`: what to do at a price, and what was done."""
+"""The executor's view of `trading.positions.lifecycle`: what to do at a price, what was done."""
 
 from __future__ import annotations
 
@@ -6,23 +6,10 @@ import math
 from dataclasses import dataclass
 
 from trading.candles import Candle
-from trading.kernel import Buffer
-from trading.position import (
-    ADD_FIRST,
-    ADD_SECOND,
-    BEST,
-    EMERGENCY,
-    EMERGENCY_STOP,
-    ENTRY,
-    LIQUIDATION_GUARD,
-    PARTIAL_TAKE_PROFIT,
-    REASONS,
-    STOP,
-    STOP_LOSS,
-    TARGET,
-)
-from trading.rules import ExitRules
-from trading.stages import (
+from trading.jit.kernel import Buffer
+from trading.positions.candle_path import price_check
+from trading.positions.exit_rules import ExitRules
+from trading.positions.lifecycle import (
     ADDS,
     FIRST_SIZE,
     GUARDED,
@@ -36,7 +23,20 @@ from trading.stages import (
     heeds_exit,
     level_of,
 )
-from trading.walking import price_check
+from trading.positions.position import (
+    ADD_FIRST,
+    ADD_SECOND,
+    BEST,
+    EMERGENCY,
+    EMERGENCY_STOP,
+    ENTRY,
+    LIQUIDATION_GUARD,
+    PARTIAL_TAKE_PROFIT,
+    REASONS,
+    STOP,
+    STOP_LOSS,
+    TARGET,
+)
 
 _NO_PRICE = math.nan
 

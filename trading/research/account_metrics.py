@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from trading.candles import DAY_MS, Floats
-from trading.dealings import drawdown_days, reward_to_risk
 from trading.metrics import SHARPE, SORTINO, SUMS_SIZE, TRADES, sums_days, yearly_growth
-from trading.simulation.account import AccountResult
+from trading.research.trading_costs import drawdown_days, reward_to_risk
+from trading.simulation.account.simulation import AccountResult
 
 
 @dataclass(frozen=True, slots=True)

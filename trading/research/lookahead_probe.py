@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from trading.candles import CandleColumns, Integers, interval_name
 from trading.errors import DataError
-from trading.gates import Verdict
+from trading.research.gates import Verdict
 from trading.simulation import Costs, Trades, backtest
-from trading.simulation.run import decide, fast_trades
+from trading.simulation.backtest import decide, fast_trades
 from trading.strategies.base import ACTION, ATR, ENTER, LIMIT, REASON, SEEN, Strategy, Value
 
 CUTS = 12

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from trading.candles import CandleColumns, Floats
-from trading.gates import Verdict, at_least, at_most, profit
-from trading.overfitting import bootstrap_p_value
+from trading.research.gates import Verdict, at_least, at_most, profit
+from trading.research.overfitting import bootstrap_p_value
+from trading.research.walk_forward import FoldResult, WalkForward
 from trading.simulation import Costs, backtest
 from trading.strategies.base import Strategy, Value
-from trading.walkforward import FoldResult, WalkForward
 
 _BOOTSTRAP_SEED = 0
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from trading.errors import ParameterError
-from trading.grid import Grid
+from trading.research.grid import Grid
 from trading.strategies.base import Value
 
 METHODS = ("grid", "random", "bayes")

@@ -20,12 +20,17 @@ import numpy as np
 
 from trading.candles import CandleColumns, Floats
 from trading.errors import DataError, ParameterError
-from trading.methods import Method, Params
 from trading.metrics import Metrics
-from trading.overfitting import DeflatedSharpe, deflated_sharpe, effective_trials, sharpe_ratios
+from trading.research.overfitting import (
+    DeflatedSharpe,
+    deflated_sharpe,
+    effective_trials,
+    sharpe_ratios,
+)
+from trading.research.samplers import Method, Params
+from trading.research.walk_forward import Objective, score_of
 from trading.simulation import Costs, search
 from trading.strategies.base import Strategy, Value
-from trading.walkforward import Objective, score_of
 
 _LEAST_CHUNK = 8
 
@@ -81,7 +86,7 @@ def workers(work: Work, count: int = 1, *, processes: bool = False) -> Iterator[
     if not processes:
         yield lambda sets: work.run(sets, count)
         return
-    from trading.compiled import current_folder
+    from trading.jit.compiler import current_folder
 
     start = get_context("spawn")
     with ProcessPoolExecutor(count, start, _begin_process, (work, current_folder())) as pool:
@@ -107,7 +112,7 @@ class _Process:
 
 def _begin_process(work: Work, cache: Path | None) -> None:
     if cache is not None:
-        from trading.compiled import enable
+        from trading.jit.compiler import enable
 
         enable(cache)
     _Process.work = work

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from trading.candles import CandleColumns, Floats, interval_name
-from trading.decider import ACTIONS, Decider
 from trading.errors import DataError
-from trading.gates import Verdict
-from trading.simulation.run import decide
+from trading.research.gates import Verdict
+from trading.simulation.backtest import decide
 from trading.strategies.base import ACTION, ATR, LIMIT, SEEN, Strategy, Value
+from trading.strategies.decider import ACTIONS, Decider
 
 SHARES = (0.25, 0.5, 1.0, 2.0)
 POINTS = 4

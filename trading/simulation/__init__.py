@@ -1,7 +1,7 @@
 """Simulation of strategies on candles: ``backtest`` for one parameter set, ``search`` for many."""
 
+from trading.simulation.backtest import Searcher, backtest, fast_trades, search
 from trading.simulation.results import BacktestResult, Costs, Fills, SearchResult, SearchRow, Trades
-from trading.simulation.run import Searcher, backtest, fast_trades, search
 
 __all__ = [
     "BacktestResult",

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from trading.candles import CandleColumns, Floats, Integers
-from trading.kernel import bind
-from trading.rows import Rows
-from trading.setup import Setup
-from trading.simulation.deciding import decide_rows
+from trading.jit.kernel import bind
+from trading.market.rows import Rows
 from trading.simulation.layout import Machine
+from trading.simulation.signals import decide_rows
+from trading.strategies.setup import Setup
 
 Kernel = Callable[..., Any]
 
@@ -82,7 +82,7 @@ class CompiledSpeed(Speed):
 
     def kernel(self, function: Kernel, **bindings: Kernel) -> Kernel:
         """``function`` compiled, with global names bound."""
-        from trading.compiled import twin
+        from trading.jit.compiler import twin
 
         return twin(function, **bindings)
 

@@ -16,15 +16,16 @@ import numpy as np
 from trading.candles import CandleColumns, Floats
 from trading.errors import ParameterError
 from trading.metrics import SUMS_SIZE, metrics_of
-from trading.rules import R_DAY_END, R_STAGED
-from trading.setup import Setup
-from trading.simulation import engines, kernels
-from trading.simulation.kernels import Speed
+from trading.positions.exit_rules import R_DAY_END, R_STAGED
+from trading.simulation import backends
+from trading.simulation.backends import Speed
+from trading.simulation.engines import workspace
 from trading.simulation.layout import Signals, Window
-from trading.simulation.market import Market
-from trading.simulation.plan import Plan, rules_of
+from trading.simulation.prepared_candles import Market
 from trading.simulation.results import BacktestResult, Costs, Fills, SearchResult, Trades
+from trading.simulation.search_plan import Plan, rules_of
 from trading.strategies.base import OUT_SIZE, Strategy, Value
+from trading.strategies.setup import Setup
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -41,7 +42,7 @@ def decide(
     `trading.strategies.base` (n x `OUT_SIZE`).
     """
     setup = Setup.of(strategy, params, candles.interval_ms)
-    market = Market(kernels.speed(compiled), candles)
+    market = Market(backends.speed(compiled), candles)
     _, stream = market.decide(setup, day_bound=False, stream=True)
     return np.asarray(stream, dtype=np.float64).reshape(-1, OUT_SIZE)
 
@@ -63,21 +64,21 @@ def backtest(
     time. `DataError` without candles.
     """
     setup = Setup.of(strategy, params, candles.interval_ms)
-    speed = kernels.speed(compiled)
+    speed = backends.speed(compiled)
     rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
     market = Market(speed, candles)
     window = market.window(trade_from_ms)
     seconds_compile = _ready(speed, setup, rules, "backtest")
     started = time.perf_counter()
     signals, _ = market.decide(setup, bool(rules[R_DAY_END] > 0.0))
-    ran = engines.simulate(market, market.within(signals, window), rules, window, every=every)
+    ran = workspace.simulate(market, market.within(signals, window), rules, window, every=every)
     result = _result(market, setup.params, rules, window, ran)
     seconds = time.perf_counter() - started
     return replace(result, seconds_compile=seconds_compile, seconds_run=seconds)
 
 
 def _result(
-    market: Market, params: Mapping[str, Value], rules: Floats, window: Window, ran: engines.Ran
+    market: Market, params: Mapping[str, Value], rules: Floats, window: Window, ran: workspace.Ran
 ) -> BacktestResult:
     trades = ran.trades(market.candles)
     return BacktestResult(
@@ -87,7 +88,7 @@ def _result(
         ambiguous_candles=ran.ambiguous(market.candles, trades, rules),
         metrics=metrics_of(ran.record.sums, window.days, window.last + 1 - window.first),
         equity=np.multiply.accumulate(1.0 + trades.net_return, dtype=np.float64),
-        days=engines.day_starts(window),
+        days=workspace.day_starts(window),
         daily_returns=np.asarray(ran.record.daily, dtype=np.float64),
         seconds_compile=0.0,
         seconds_run=0.0,
@@ -132,7 +133,7 @@ class Searcher:
         """Like :func:`search`, which see."""
         if not grid:
             raise ParameterError("the grid is empty; give at least one combination")
-        speed = kernels.speed(compiled)
+        speed = backends.speed(compiled)
         self._threads = threads or (os.cpu_count() or 1) if compiled else 1
         first = Setup.of(strategy, {**fixed, **grid[0]}, candles.interval_ms)
         rules = rules_of(strategy.exit_rules(first.params), strategy, costs)
@@ -150,7 +151,7 @@ class Searcher:
         window, rules = self.market.window(start_ms, end_ms), self.plan.rules[place]
         group = next(i for i, g in enumerate(self.plan.groups) if place in g.members)
         signals = self.market.within(self._signals[group], window)
-        ran = engines.simulate(self.market, signals, rules, window)
+        ran = workspace.simulate(self.market, signals, rules, window)
         return _result(self.market, self.plan.params[place], rules, window, ran)
 
     def _find(self) -> list[Signals]:
@@ -187,7 +188,7 @@ class Searcher:
         def trade(place: int) -> None:
             members = plan.groups[place].members
             signals = self.market.within(self._signals[place], window)
-            record = engines.search(self.market, signals, plan.rules[members], window)
+            record = workspace.search(self.market, signals, plan.rules[members], window)
             where = _place(members)
             sums[where] = np.asarray(record.sums).reshape(-1, SUMS_SIZE)
             daily[where] = np.asarray(record.daily).reshape(-1, window.days)
@@ -195,7 +196,7 @@ class Searcher:
         _in_threads(trade, range(len(plan.groups)), threads or self._threads)
         seconds, self._seconds = self._seconds + time.perf_counter() - started, 0.0
         candles = window.last + 1 - window.first
-        days = engines.day_starts(window)
+        days = workspace.day_starts(window)
         return SearchResult(plan.params, sums, candles, daily, days, self.seconds_compile, seconds)
 
 
@@ -210,11 +211,11 @@ def fast_trades(
 ) -> tuple[Trades, Fills]:
     """The trades of one combination as the fast search makes them, to compare with `backtest`."""
     setup = Setup.of(strategy, params, candles.interval_ms)
-    market = Market(kernels.speed(compiled), candles)
+    market = Market(backends.speed(compiled), candles)
     window = market.window(trade_from_ms)
     rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
     signals = _signals(market, setup, rules, window)
-    ran = engines.search_one(market, signals, rules, window)
+    ran = workspace.search_one(market, signals, rules, window)
     trades = ran.trades(candles)
     return trades, ran.fills(candles, trades, rules)
 
@@ -255,9 +256,11 @@ def _ready(speed: Speed, setup: Setup, rules: Floats, what: str) -> float:
     market = Market(speed, CandleColumns.of([0, setup.base_ms], ones, ones, ones, ones))
     window = market.window()
     if what == "search":
-        engines.search(market, _signals(market, setup, rules, window), rules.reshape(1, -1), window)
+        workspace.search(
+            market, _signals(market, setup, rules, window), rules.reshape(1, -1), window
+        )
     else:
         signals, _ = market.decide(setup, bool(rules[R_DAY_END] > 0.0))
-        engines.simulate(market, signals, rules, window)
+        workspace.simulate(market, signals, rules, window)
     speed.mark_ready(kind, setup.step)
     return time.perf_counter() - started

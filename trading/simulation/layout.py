@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from trading.kernel import Buffer
+from trading.jit.kernel import Buffer
 
 LEVELS_WIDTH = 3
 """Of each entry with levels of its own: side, stop and target (prices, NaN where there is none)."""
@@ -15,7 +15,7 @@ PRICES_WIDTH = 3
 
 
 class Machine(NamedTuple):
-    """The buffers of one decider, see :mod:`trading.decider`."""
+    """The buffers of one decider, see :mod:`trading.strategies.decider`."""
 
     bars: Buffer
     filters: Buffer

@@ -11,12 +11,12 @@ import numpy as np
 
 from trading.candles import DAY_MS, CandleColumns, Integers
 from trading.errors import DataError
-from trading.rows import BLOCK, WIDE, Extremes
-from trading.setup import Setup
-from trading.simulation import touching
-from trading.simulation.kernels import Kernel, Speed
+from trading.market.rows import BLOCK, WIDE, Extremes
+from trading.simulation.backends import Kernel, Speed
+from trading.simulation.engines import level_search
 from trading.simulation.layout import LEVELS_WIDTH, Horizons, Signals, Window
 from trading.strategies.base import OUT_SIZE, OWN
+from trading.strategies.setup import Setup
 
 ROOM = 4_096
 """Entries of one set that are expected; when there are more, they are looked for once again."""
@@ -43,7 +43,7 @@ class Market:
         low, high = at.floats(len(firsts)), at.floats(len(firsts))
         rests = at.floats(len(least)), at.floats(len(least))
         found = Extremes(least, most, wide_least, wide_most, days, low, high, *rests)
-        at.kernel(touching.fill_days)(rows, found)
+        at.kernel(level_search.fill_days)(rows, found)
         return found
 
     def window(self, start_ms: int | None = None, end_ms: int | None = None) -> Window:
@@ -109,7 +109,7 @@ class Market:
         counts = np.bincount(np.asarray(owners[:total], dtype=np.int64), minlength=len(bare))
         ends = np.cumsum(counts)
         entries = at.integers(total)
-        at.kernel(touching.split_found)(rows, owners, total, at.whole(ends - counts), entries)
+        at.kernel(level_search.split_found)(rows, owners, total, at.whole(ends - counts), entries)
         for i, end, count in zip(bare, ends.tolist(), counts.tolist(), strict=True):
             own = entries[end - count : end]
             found[i] = Signals(own, at.floats(count), at.floats(0), at.integers(0))
@@ -137,7 +137,7 @@ class Market:
             at.floats(count),
         )
         if day_bound:
-            fill = at.kernel(touching.fill_horizons)
+            fill = at.kernel(level_search.fill_horizons)
             fill(self.rows, self.extremes, signals.entries, window, found)
         return found
 
@@ -152,7 +152,7 @@ def _place(rows: Any, row: int) -> int:
 def _extremes(at: Speed, lows: Any, highs: Any, block: int) -> tuple[Any, Any]:
     blocks = -(-len(lows) // block)
     least, most = at.floats(blocks), at.floats(blocks)
-    at.kernel(touching.fill_extremes)(lows, highs, block, least, most)
+    at.kernel(level_search.fill_extremes)(lows, highs, block, least, most)
     return least, most
 
 

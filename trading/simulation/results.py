@@ -12,8 +12,8 @@ from numpy import str_
 
 from trading.candles import Floats, Integers
 from trading.errors import ParameterError
-from trading.liquidation import Margin
 from trading.metrics import Metrics, metrics_of
+from trading.positions.liquidation import Margin
 from trading.strategies.base import Value
 
 

@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from trading.candles import Floats
-from trading.rules import R_STAGED, ExitRules
-from trading.setup import Setup
+from trading.positions.exit_rules import R_STAGED, ExitRules
 from trading.simulation.results import Costs
 from trading.strategies.base import Strategy, Value
+from trading.strategies.setup import Setup
 
 Found = TypeVar("Found")
 

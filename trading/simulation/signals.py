@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from trading.candles import DAY_MS
-from trading.decider import push_candle, strategy_step
-from trading.kernel import Buffer, kernel
-from trading.position import OFF
-from trading.rows import Rows, bar_at
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Rows, bar_at
+from trading.positions.position import OFF
 from trading.simulation.layout import LEVELS_WIDTH, Machine, Signals
 from trading.strategies.base import (
     ACTION,
@@ -19,6 +18,7 @@ from trading.strategies.base import (
     STOP_PRICE,
     TARGET_PRICE,
 )
+from trading.strategies.decider import push_candle, strategy_step
 
 
 @kernel

@@ -14,11 +14,11 @@ from typing import ClassVar
 
 from trading.candles import DAY_MS, CandleColumns, interval_ms
 from trading.errors import ParameterError
-from trading.kernel import Buffer
-from trading.liquidation import check_stops
-from trading.rows import Bar, Extremes, Rows
-from trading.rules import Addition, ExitRules
-from trading.sizing import Sizing
+from trading.jit.kernel import Buffer
+from trading.market.rows import Bar, Extremes, Rows
+from trading.positions.exit_rules import Addition, ExitRules
+from trading.positions.liquidation import check_stops
+from trading.positions.sizing import Sizing
 
 Value = float | int | str
 

@@ -11,7 +11,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trading.bars import (
+from trading.candles import Candle, interval_name
+from trading.errors import DataError
+from trading.jit.kernel import Buffer, bind, kernel
+from trading.market.bars import (
     BARS_SIZE,
     FILTER_AT,
     HOURLY_AT,
@@ -23,11 +26,7 @@ from trading.bars import (
     finished_bar,
     grow_bar,
 )
-from trading.candles import Candle, interval_name
-from trading.errors import DataError
-from trading.kernel import Buffer, bind, kernel
-from trading.rows import Bar, bar_of
-from trading.setup import Setup
+from trading.market.rows import Bar, bar_of
 from trading.strategies.base import (
     ACTION,
     ATR,
@@ -53,6 +52,7 @@ from trading.strategies.filters import (
     filter_step,
     hourly_step,
 )
+from trading.strategies.setup import Setup
 
 ACTIONS = ("hold", "enter", "exit")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trading.kernel import Buffer, kernel
+from trading.jit.kernel import Buffer, kernel
 from trading.strategies.base import ACTION, HOLD, LIMIT, REASON, SEEN
 
 WARMING_UP = 99

@@ -6,8 +6,15 @@ from __future__ import annotations
 
 import math
 
-from trading.indicators import adx_step, adx_warmup, atr_step, ema_step, ema_warmup, wilder_warmup
-from trading.kernel import Buffer, kernel
+from trading.indicators.core import (
+    adx_step,
+    adx_warmup,
+    atr_step,
+    ema_step,
+    ema_warmup,
+    wilder_warmup,
+)
+from trading.jit.kernel import Buffer, kernel
 from trading.strategies.base import (
     ACTION,
     FILTERS_ON,

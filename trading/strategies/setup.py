@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trading.bars import NO_SIGNAL_CANDLE, new_bars
 from trading.candles import interval_name
 from trading.errors import ParameterError
-from trading.kernel import Buffer
+from trading.jit.kernel import Buffer
+from trading.market.bars import NO_SIGNAL_CANDLE, new_bars
 from trading.strategies.base import (
     CONFIDENCE,
     LIMIT,
@@ -23,6 +23,7 @@ from trading.strategies.base import (
     Strategy,
     Value,
 )
+from trading.strategies.decisions import WARMING_UP, WARMING_UP_TEXT
 from trading.strategies.filters import (
     FILTER_SIZE,
     HOUR_MS,
@@ -31,7 +32,6 @@ from trading.strategies.filters import (
     filters_clear,
     hourly_warmup,
 )
-from trading.strategies.saying import WARMING_UP, WARMING_UP_TEXT
 
 
 @dataclass(frozen=True, slots=True)

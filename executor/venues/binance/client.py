@@ -16,8 +16,7 @@ from typing import Any
 
 from ccxt.async_support.binanceusdm import binanceusdm
 
-from executor.masking import masked
-from executor.ports import (
+from executor.model import (
     Balance,
     Instrument,
     KeyPermissions,
@@ -26,9 +25,10 @@ from executor.ports import (
     VenueOrder,
     VenuePosition,
 )
+from executor.runtime.masking import masked
 from executor.settings import Keys, VenueSettings
-from executor.venues import parse
-from executor.venues.errors import (
+from executor.venues.binance import parse
+from executor.venues.faults import (
     CLOCK,
     DUPLICATE,
     NO_CHANGE,

@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import orjson
 
-from executor.ports import MarketEvent
-from executor.venues.parse import market_event
-from executor.venues.sockets import ReconnectingSocket, Socket
+from executor.model import MarketEvent
+from executor.venues.binance.parse import market_event
+from executor.venues.binance.sockets import ReconnectingSocket, Socket
 
 log = logging.getLogger(__name__)
 

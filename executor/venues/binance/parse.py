@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from executor.ports import (
+from executor.model import (
     ZERO,
     AccountUpdate,
     AlgoUpdate,

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
-from executor.masking import masked
-from executor.ports import StreamState
+from executor.model import StreamState
+from executor.runtime.masking import masked
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from executor.ports import ListenKeyExpired, StreamState, UserEvent
-from executor.venues.errors import VenueFaultError
-from executor.venues.parse import user_event
-from executor.venues.sockets import ReconnectingSocket, Socket
+from executor.model import ListenKeyExpired, StreamState, UserEvent
+from executor.venues.binance.parse import user_event
+from executor.venues.binance.sockets import ReconnectingSocket, Socket
+from executor.venues.faults import VenueFaultError
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.contracts.known import ValidationSettings
-from flows.steps.made_from import connect, load_sql
+from flows.steps.data.freshness import connect, load_sql
+from flows.steps.data.known_events import ValidationSettings
 
 if TYPE_CHECKING:
-    from flows.contracts.candles import SuiteResult
+    from flows.steps.data.expectations import SuiteResult
 
 MINUTE_MS = 60_000
 CHECKS = ("candle_rows", "candle_flows", "price_jumps", "gaps", "quiet_runs")
@@ -61,7 +61,7 @@ def judge(
     The tail serves gaps and outages only. ``data`` has the columns of raw.candles, and a row.
     ``suite`` is what the suite said of ``data``, where that is known already.
     """
-    from flows.contracts.candles import validate_frame
+    from flows.steps.data.expectations import validate_frame
 
     found = _Findings()
     first = suite or validate_frame(data.to_pandas())

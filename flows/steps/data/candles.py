@@ -43,9 +43,9 @@ def load_candles(
 
 def start_compiling() -> None:
     """Keep compiled kernels on disk; once a process, as it forgets what was compiled before."""
-    from trading import compiled
+    from trading.jit import compiler
 
     with _compiling:
         if not _started.is_set():
-            compiled.enable()
+            compiler.enable()
             _started.set()

@@ -26,7 +26,7 @@ from trading.errors import DataError
 if TYPE_CHECKING:
     import duckdb
 
-SQL = Path(__file__).resolve().parents[2] / "sql"
+SQL = Path(__file__).resolve().parents[3] / "sql"
 MARK = "nocturne.made_from"
 _CONTENT = "nocturne.content"
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.settings import ResearchSettings
-from lake.importer import import_folder
+from lake.ingest.importer import import_folder
 from lake.store import Lake
 
 

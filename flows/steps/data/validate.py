@@ -13,9 +13,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from flows.contracts.known import ValidationSettings
-from flows.steps.candle_checks import CHECKS, Verdict, judge
-from flows.steps.made_from import (
+from flows.steps.data.candle_checks import CHECKS, Verdict, judge
+from flows.steps.data.freshness import (
     MARK,
     content_of,
     is_current,
@@ -24,6 +23,7 @@ from flows.steps.made_from import (
     month_before,
     write_known,
 )
+from flows.steps.data.known_events import ValidationSettings
 from lake.store import Lake, Partition
 from lake.tables import CANDLES, QUARANTINE, RAW_CANDLES
 from trading.errors import DataError
@@ -220,7 +220,7 @@ def _check(
     """Check months together: one run of the suite says whether all are right, which is the rule."""
     if not waiting:
         return []
-    from flows.contracts.candles import validate_frame
+    from flows.steps.data.expectations import validate_frame
 
     whole = validate_frame(pa.concat_tables([work.data for work in waiting]).to_pandas())
     reports = []

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.steps.ict_columns import ict_version, is_worth_compiling, known_after_bars
-from flows.steps.made_from import (
+from flows.steps.data.candles import start_compiling
+from flows.steps.data.freshness import (
     MARK,
     SQL,
     connect,
@@ -31,7 +31,7 @@ from flows.steps.made_from import (
     month_start,
     write_known,
 )
-from flows.steps.market import start_compiling
+from flows.steps.features.ict_columns import ict_version, is_worth_compiling, known_after_bars
 from lake.store import Lake, Partition
 from lake.tables import BARS, CANDLES, FEATURES, RAW_FUNDING, Table
 from trading.candles import interval_ms

@@ -8,16 +8,8 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.steps.features import BuildResult
-from flows.steps.ict_columns import (
-    SETTINGS,
-    candles_of,
-    ict_version,
-    is_worth_compiling,
-    since,
-    structure_events,
-)
-from flows.steps.made_from import (
+from flows.steps.data.candles import start_compiling
+from flows.steps.data.freshness import (
     MARK,
     content_of,
     is_current,
@@ -27,7 +19,15 @@ from flows.steps.made_from import (
     month_start,
     write_known,
 )
-from flows.steps.market import start_compiling
+from flows.steps.features.features import BuildResult
+from flows.steps.features.ict_columns import (
+    SETTINGS,
+    candles_of,
+    ict_version,
+    is_worth_compiling,
+    since,
+    structure_events,
+)
 from lake.store import Lake, Partition
 from lake.tables import BARS, STRUCTURES
 

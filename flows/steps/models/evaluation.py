@@ -17,7 +17,7 @@ from flows.steps.models.scores import TradeScore, auc, better_than, r_squared, t
 from flows.steps.models.settings import FoldScore, TrainSettings
 from flows.steps.models.split import Split, walk_forward
 from trading.errors import ParameterError
-from trading.gates import Verdict
+from trading.research.gates import Verdict
 
 Scores = dict[str, float | None]
 

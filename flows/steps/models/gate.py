@@ -11,8 +11,8 @@ import numpy as np
 from flows.steps.models.dataset import Floats
 from flows.steps.models.scores import TradeScore
 from trading.errors import DataError
-from trading.gates import Verdict
-from trading.overfitting import backtest_overfitting, deflated_sharpe, sharpe_ratios
+from trading.research.gates import Verdict
+from trading.research.overfitting import backtest_overfitting, deflated_sharpe, sharpe_ratios
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from flows.steps.models.dataset import HORIZON_MS, Dataset
 from trading.errors import DataError
-from trading.walkforward import Fold, anchored_folds
+from trading.research.walk_forward import Fold, anchored_folds
 
 DAY_MS = 86_400_000
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from flows.steps.features import FEATURE_INTERVAL, feature_descriptions, feature_names
-from flows.steps.made_from import MARK, mark_of
+from flows.steps.data.freshness import MARK, mark_of
+from flows.steps.features.features import FEATURE_INTERVAL, feature_descriptions, feature_names
 from flows.steps.models.dataset import dataset_of
 from flows.steps.models.settings import FoldScore, TrainSettings
 from lake.content import moment_of
@@ -27,13 +27,13 @@ from lake.partitions import PartitionRef, iso
 from lake.store import Lake
 from lake.tables import CANDLES, FEATURES, MODELS, RAW_FUNDING
 from trading.errors import DataError
-from trading.gates import Verdict
+from trading.research.gates import Verdict
 
 if TYPE_CHECKING:
-    from flows.steps.models.judging import Judged
+    from flows.steps.models.evaluation import Judged
 
 TARGETS = ("volatility_1h", "direction_1h")
-_CODE = (Path(__file__), *sorted((Path(__file__).parent / "models").glob("*.py")))
+_CODE = tuple(sorted(Path(__file__).parent.glob("*.py")))
 
 Progress = Callable[[str], None]
 
@@ -242,7 +242,7 @@ def _train_symbol(
     targets: Sequence[str],
     settings: TrainSettings,
 ) -> tuple[ModelResult, ...]:
-    from flows.steps.models.judging import judge_target
+    from flows.steps.models.evaluation import judge_target
 
     features = lake.read(
         FEATURES, as_of=as_of, venue=venue, symbol=symbol, interval=FEATURE_INTERVAL

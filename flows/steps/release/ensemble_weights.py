@@ -1,8 +1,8 @@
 """How the members of a release share the account: weights from out-of-sample days, by regime.
 
-Weights come from the stitched out-of-sample run of each search (`trading.ensemble`), bounded and
-smoothed from the release before. The regime map begins with what a strategy is for (trends or
-reversals) and gives up half where its own out-of-sample trades lost in that regime.
+Weights come from the stitched out-of-sample run of each search (`trading.ensemble.weights`),
+bounded and smoothed from the release before. The regime map begins with what a strategy is for
+(trends or reversals) and gives up half where its own out-of-sample trades lost in that regime.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from flows.steps.ict_columns import candles_of
-from flows.steps.optimize import OptimizeEntry
-from lake.ensemble_file import (
+from flows.steps.features.ict_columns import candles_of
+from flows.steps.search.optimize import OptimizeEntry
+from lake.partitions import PartitionRef
+from lake.releases import NewFile
+from lake.releases.ensemble_file import (
     KIND,
     PATH,
     Ensemble,
@@ -25,14 +27,12 @@ from lake.ensemble_file import (
     member_name,
     read_ensemble,
 )
-from lake.partitions import PartitionRef
-from lake.release_reader import list_releases, read_release
-from lake.releases import NewFile
+from lake.releases.reader import list_releases, read_release
 from lake.store import Lake
 from lake.tables import BARS, FOLDS, TRADES
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
-from trading.ensemble import PAUSES, WeightRules, ensemble_weights, factor_of, member_score
-from trading.regimes import LABELS, RegimeRules, label_candles, labels_at
+from trading.ensemble.regimes import LABELS, RegimeRules, label_candles, labels_at
+from trading.ensemble.weights import PAUSES, WeightRules, ensemble_weights, factor_of, member_score
 
 INTERVAL = "1h"
 RULES = WeightRules()

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flows.provenance import git_commit
-from flows.steps.blending import blend
-from flows.steps.optimize import OptimizeEntry
+from flows.engine.provenance import git_commit
+from flows.steps.release.ensemble_weights import blend
+from flows.steps.search.optimize import OptimizeEntry
 from lake.partitions import PartitionRef
 from lake.releases import (
     Candidate,
@@ -73,9 +73,9 @@ def publish(
 ) -> PublishResult:
     """Publish one release of all strategies and models; the same content again changes nothing.
 
-    It says also how its strategies share the account (`flows.steps.blending`). ``now`` is wall
-    time. The fingerprint holds every partition that was read, from the raw candles on. Raises
-    `DataError` when no strategy has a result.
+    It says also how its strategies share the account (`flows.steps.release.ensemble_weights`).
+    ``now`` is wall time. The fingerprint holds every partition that was read, from the raw candles
+    on. Raises `DataError` when no strategy has a result.
     """
     if not entries:
         raise DataError("there is nothing to publish: no strategy has a result for any symbol")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from flows.provenance import git_commit
+from flows.engine.provenance import git_commit
 from flows.settings import ResearchSettings
-from flows.steps.market import load_candles, start_compiling
-from flows.steps.publish import PublishResult, describe
-from flows.steps.question import costs_of
+from flows.steps.data.candles import load_candles, start_compiling
+from flows.steps.release.publish import PublishResult, describe
+from flows.steps.search.question import costs_of
 from lake.partitions import PartitionRef
 from lake.releases import Candidate, FlowRun, Release, StrategyEntry, read_current
 from lake.releases import publish as publish_release

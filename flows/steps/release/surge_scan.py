@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from flows.provenance import git_commit
-from flows.steps.market import load_candles
-from flows.steps.publish import PublishResult, describe
-from flows.steps.universe import Member
+from flows.engine.provenance import git_commit
+from flows.steps.data.candles import load_candles
+from flows.steps.release.publish import PublishResult, describe
+from flows.steps.release.universe import Member
 from lake.partitions import PartitionRef
 from lake.releases import Candidate, FlowRun, NewFile, Release, current_release
 from lake.releases import publish as publish_release
+from lake.releases.universe_file import KIND, PATH, Scanned, Universe
 from lake.store import Lake
 from lake.tables import CANDLES
-from lake.universe_file import KIND, PATH, Scanned, Universe
 from trading.candles import CandleColumns
 from trading.errors import ReleaseRefused
-from trading.kernel import Buffer
+from trading.jit.kernel import Buffer
 from trading.strategies.registry import get_strategy
-from trading.surge.layout import HOUR_MS
-from trading.surge.scan import scan_symbols
+from trading.strategies.surge.layout import HOUR_MS
+from trading.strategies.surge.scan import scan_symbols
 
 STRATEGY = "surge"
 

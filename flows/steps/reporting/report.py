@@ -8,13 +8,13 @@ from pathlib import Path
 
 import jinja2
 
+from flows.report.lake_reader import Material, read_material
 from flows.report.page import page_of
-from flows.report.reading import Material, read_material
 from flows.report.views import Page
 from lake.files import write_bytes
 from lake.store import Lake
 
-TEMPLATES = Path(__file__).resolve().parents[1] / "report" / "templates"
+TEMPLATES = Path(__file__).resolve().parents[2] / "report" / "templates"
 
 
 @dataclass(frozen=True, slots=True)

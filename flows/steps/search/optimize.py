@@ -19,24 +19,24 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from flows.provenance import stable_json
+from flows.engine.provenance import stable_json
 from flows.settings import ResearchSettings
-from flows.steps import research_rows as rows
-from flows.steps.judging import Judgement, judge_long_history
-from flows.steps.market import load_candles, start_compiling
-from flows.steps.probing import probe_verdicts
-from flows.steps.question import Params, Question
-from flows.steps.ranking import rank_recent
-from flows.steps.tried import VERSION_MARK, earlier_trials
-from lake.manifest import StrategyEntry
+from flows.steps.data.candles import load_candles, start_compiling
+from flows.steps.search import research_rows as rows
+from flows.steps.search.probes import probe_verdicts
+from flows.steps.search.question import Params, Question
+from flows.steps.search.ranking import rank_recent
+from flows.steps.search.trial_history import VERSION_MARK, earlier_trials
+from flows.steps.search.validation import Judgement, judge_long_history
 from lake.partitions import PartitionRef
-from lake.release_reader import list_releases, read_release
+from lake.releases.manifest import StrategyEntry
+from lake.releases.reader import list_releases, read_release
 from lake.store import Lake
 from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError
-from trading.gates import proven
-from trading.grid import parse_grid
+from trading.research.gates import proven
+from trading.research.grid import parse_grid
 from trading.strategies.base import Strategy
 from trading.strategies.registry import get_strategy
 

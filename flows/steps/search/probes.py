@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flows.steps.question import Params, Question
+from flows.steps.search.question import Params, Question
 from trading.candles import DAY_MS, CandleColumns
-from trading.gates import Verdict
-from trading.probe import probe_lookahead
-from trading.probe_warmup import probe_warmup
+from trading.research.gates import Verdict
+from trading.research.lookahead_probe import probe_lookahead
+from trading.research.warmup_probe import probe_warmup
 
 # Sampled, so that a nightly can afford them: a probe of a quarter takes about a second.
 PROBED_DAYS = 90

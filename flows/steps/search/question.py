@@ -6,30 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flows.provenance import code_version, key_of, stable_json
+from flows.engine.provenance import code_version, key_of, stable_json
 from flows.settings import ResearchSettings
 from lake.partitions import PartitionRef
 from trading.candles import interval_name
-from trading.liquidation import Margin
+from trading.positions.liquidation import Margin
 from trading.simulation.results import Costs
 from trading.strategies.base import Strategy, Value
 
 Params = Mapping[str, Value]
 
 # What computes an answer besides trading/: an edit here makes every stored answer out of date.
-_MODULES = tuple(
-    f"flows/steps/{name}.py"
-    for name in (
-        "judging",
-        "market",
-        "optimize",
-        "plateau",
-        "probing",
-        "question",
-        "ranking",
-        "research_rows",
-        "tried",
-    )
+_MODULES = (
+    "flows/steps/data/candles.py",
+    *(
+        f"flows/steps/search/{name}.py"
+        for name in (
+            "optimize",
+            "plateau",
+            "probes",
+            "question",
+            "ranking",
+            "research_rows",
+            "trial_history",
+            "validation",
+        )
+    ),
 )
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flows.steps.judging import Judgement, Measures, fold_objective
-from flows.steps.question import Params, Question
+from flows.steps.search.question import Params, Question
+from flows.steps.search.validation import Judgement, Measures, fold_objective
 from trading.candles import DAY_MS, CandleColumns, Floats
-from trading.dealings import dealings_of
-from trading.overfitting import deflated_sharpe, sharpe_ratios
+from trading.research.overfitting import deflated_sharpe, sharpe_ratios
+from trading.research.trading_costs import dealings_of
 from trading.simulation import BacktestResult, SearchRow, backtest, search
 
 

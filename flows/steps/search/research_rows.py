@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from flows.provenance import stable_json
-from flows.steps.judging import Judgement
-from flows.steps.question import Question
-from flows.steps.ranking import Recent
+from flows.engine.provenance import stable_json
+from flows.steps.search.question import Question
+from flows.steps.search.ranking import Recent
+from flows.steps.search.validation import Judgement
 from trading.metrics import Metrics
 from trading.simulation import SearchRow, Trades
 

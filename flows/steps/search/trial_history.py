@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from flows.provenance import stable_json
-from flows.steps.question import Params
+from flows.engine.provenance import stable_json
+from flows.steps.search.question import Params
 from lake.store import Lake
 from lake.tables import SEARCHES
 from trading.metrics import Metrics

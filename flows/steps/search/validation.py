@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from flows.steps.plateau import Approved, approve
-from flows.steps.question import Question
+from flows.steps.search.plateau import Approved, approve
+from flows.steps.search.question import Question
 from trading.candles import DAY_MS, CandleColumns, Floats
-from trading.dealings import dealings_of_all
-from trading.gates import Evidence, Verdict, judge
-from trading.grid import check_memory
 from trading.metrics import Metrics
-from trading.overfitting import (
+from trading.research.gates import Evidence, Verdict, judge
+from trading.research.grid import check_memory
+from trading.research.overfitting import (
     Plateau,
     backtest_overfitting,
     deflated_sharpe,
@@ -23,9 +22,9 @@ from trading.overfitting import (
     plateau,
     sharpe_ratios,
 )
-from trading.robustness import measure_robustness, one_step_returns
-from trading.simulation import SearchRow, backtest, search
-from trading.walkforward import (
+from trading.research.robustness import measure_robustness, one_step_returns
+from trading.research.trading_costs import dealings_of_all
+from trading.research.walk_forward import (
     Fold,
     WalkForward,
     anchored_folds,
@@ -33,6 +32,7 @@ from trading.walkforward import (
     rolling_folds,
     walk_forward,
 )
+from trading.simulation import SearchRow, backtest, search
 
 Measures = dict[str, float | int | str | None]
 # Sixteen blocks as in the paper; fewer where the history has not two days for each.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sandbox.numbers import ZERO, money_text, plain
-from sandbox.spot.core import SpotCore
-from sandbox.spot.model import (
+from sandbox.engines.common.money import ZERO, money_text, plain
+from sandbox.engines.spot.model import (
     BalancesShown,
     ListChanged,
     OrderList,
@@ -16,6 +15,7 @@ from sandbox.spot.model import (
     SpotFill,
     SpotOrder,
 )
+from sandbox.engines.spot.state import SpotCore
 
 Json = dict[str, Any]
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from sandbox import errors
-from sandbox.calls import Request
-from sandbox.feed import Feed
-from sandbox.spot.core import SpotCore
-from sandbox.spot.exchange import SpotExchange
-from sandbox.spot.model import SpotAccount
-from sandbox.usdm.params import Params
-from sandbox.venue import BaseCall
+from sandbox.api.exchange import BaseCall
+from sandbox.api.requests import Request
+from sandbox.api.spot.exchange import SpotExchange
+from sandbox.api.usdm.params import Params
+from sandbox.engines.common import error_codes
+from sandbox.engines.spot.model import SpotAccount
+from sandbox.engines.spot.state import SpotCore
+from sandbox.market.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class SpotCall(BaseCall[SpotExchange, SpotAccount]):
             try:
                 return [self.feed(str(name)) for name in orjson.loads(symbols)]
             except (ValueError, TypeError) as error:
-                raise errors.BAD_VALUE("symbols") from error
+                raise error_codes.BAD_VALUE("symbols") from error
         return list(self.exchange.feeds.values())
 
     def many(self, name: str) -> list[str]:

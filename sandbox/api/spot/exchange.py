@@ -9,24 +9,24 @@ from typing import Any
 
 import orjson
 
-from sandbox.candles import Bar
-from sandbox.clock import wall_ms
-from sandbox.faults import MESSAGES_USER, Fault, altered
-from sandbox.feed import Tick
-from sandbox.numbers import money_text
-from sandbox.spot import views
-from sandbox.spot.engine import SpotEngine
-from sandbox.spot.model import (
+from sandbox.api.exchange import BaseExchange
+from sandbox.api.listen_keys import ListenKeys
+from sandbox.api.spot import account_json
+from sandbox.api.spot.streams import SpotHub
+from sandbox.api.ws_api import Session
+from sandbox.engines.common.money import money_text
+from sandbox.engines.spot.engine import SpotEngine
+from sandbox.engines.spot.model import (
     BalanceChange,
     BalancesShown,
     ListChanged,
     OrderReport,
     SpotEvent,
 )
-from sandbox.spot.streams import SpotHub
-from sandbox.usdm.listen_keys import ListenKeys
-from sandbox.venue import BaseExchange
-from sandbox.ws_api import Session
+from sandbox.faults.injection import MESSAGES_USER, Fault, altered
+from sandbox.market.candles import Bar
+from sandbox.market.clock import wall_ms
+from sandbox.market.feed import Tick
 
 # Told as `balanceUpdate`: what comes and goes without an order.
 OUTSIDE = ("DEPOSIT", "DUST_OUT", "DUST_IN", "FOREIGN")
@@ -143,11 +143,11 @@ def user_message(event: SpotEvent) -> dict[str, Any] | None:
     """The user-stream message of an engine event, None when there is none."""
     match event:
         case OrderReport():
-            return views.execution_report(event)
+            return account_json.execution_report(event)
         case BalancesShown():
-            return views.account_position(event)
+            return account_json.account_position(event)
         case ListChanged():
-            return views.list_status(event)
+            return account_json.list_status(event)
         case BalanceChange(kind=kind) if kind in OUTSIDE:
             return {
                 "e": "balanceUpdate",

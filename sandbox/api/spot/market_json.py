@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.feed import AVERAGE_MINUTES, Feed, Tick
-from sandbox.instruments import Instrument
-from sandbox.numbers import decimals_of, plain
-from sandbox.spot import rules
-from sandbox.usdm import market_views as usdm
+from sandbox.api.usdm import market_json as usdm
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import decimals_of, plain
+from sandbox.engines.spot import filters
+from sandbox.market.feed import AVERAGE_MINUTES, Feed, Tick
 
 Json = dict[str, Any]
 
@@ -177,28 +177,28 @@ def _filters(instrument: Instrument) -> list[Json]:
         },
         {
             "filterType": "TRAILING_DELTA",
-            "minTrailingAboveDelta": rules.MIN_TRAILING,
-            "maxTrailingAboveDelta": rules.MAX_TRAILING,
-            "minTrailingBelowDelta": rules.MIN_TRAILING,
-            "maxTrailingBelowDelta": rules.MAX_TRAILING,
+            "minTrailingAboveDelta": filters.MIN_TRAILING,
+            "maxTrailingAboveDelta": filters.MAX_TRAILING,
+            "minTrailingBelowDelta": filters.MIN_TRAILING,
+            "maxTrailingBelowDelta": filters.MAX_TRAILING,
         },
         {
             "filterType": "PERCENT_PRICE_BY_SIDE",
-            "bidMultiplierUp": plain(rules.BID_UP),
-            "bidMultiplierDown": plain(rules.BID_DOWN),
-            "askMultiplierUp": plain(rules.ASK_UP),
-            "askMultiplierDown": plain(rules.ASK_DOWN),
+            "bidMultiplierUp": plain(filters.BID_UP),
+            "bidMultiplierDown": plain(filters.BID_DOWN),
+            "askMultiplierUp": plain(filters.ASK_UP),
+            "askMultiplierDown": plain(filters.ASK_DOWN),
             "avgPriceMins": AVERAGE_MINUTES,
         },
         {
             "filterType": "NOTIONAL",
             "minNotional": plain(instrument.min_notional),
             "applyMinToMarket": True,
-            "maxNotional": plain(rules.MAX_NOTIONAL),
+            "maxNotional": plain(filters.MAX_NOTIONAL),
             "applyMaxToMarket": False,
             "avgPriceMins": AVERAGE_MINUTES,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": instrument.max_orders},
-        {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": rules.MAX_LISTS},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": rules.MAX_ALGO_ORDERS},
+        {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": filters.MAX_LISTS},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": filters.MAX_ALGO_ORDERS},
     ]

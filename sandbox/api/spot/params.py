@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox import errors
-from sandbox.book import PREVENTIONS
-from sandbox.numbers import ZERO
-from sandbox.spot.model import CONDITIONAL, TYPES, NewOrder
-from sandbox.usdm.params import CLIENT_ID, Params
+from sandbox.api.usdm.params import CLIENT_ID, Params
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.common.order_book import PREVENTIONS
+from sandbox.engines.spot.model import CONDITIONAL, TYPES, NewOrder
 
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
 
@@ -17,14 +17,14 @@ def client_id(params: Params, name: str) -> str:
     """A client order id; −1100 for illegal characters."""
     value = params.text(name) or ""
     if value and not CLIENT_ID.match(value):
-        raise errors.ILLEGAL(name, "^[a-zA-Z0-9-_]{1,36}$")
+        raise error_codes.ILLEGAL(name, "^[a-zA-Z0-9-_]{1,36}$")
     return value
 
 
 def _side(params: Params) -> str:
     side = params.need("side")
     if side not in ("BUY", "SELL"):
-        raise errors.BAD_SIDE()
+        raise error_codes.BAD_SIDE()
     return side
 
 
@@ -35,9 +35,9 @@ def _tif(params: Params, name: str, kind: str) -> str:
     if limited:
         value = params.need(name)
     elif value is not None:
-        raise errors.NOT_REQUIRED(name)
+        raise error_codes.NOT_REQUIRED(name)
     if value is not None and value not in TIMES_IN_FORCE:
-        raise errors.BAD_TIF()
+        raise error_codes.BAD_TIF()
     return value or "GTC"
 
 
@@ -45,12 +45,12 @@ def new_order(params: Params) -> NewOrder:
     """The order that `POST /order` asks for."""
     symbol, side, kind = params.symbol(), _side(params), params.need("type")
     if kind not in TYPES:
-        raise errors.BAD_TYPE()
+        raise error_codes.BAD_TYPE()
     if kind == "MARKET":
         if (params.text("quantity") is None) == (params.text("quoteOrderQty") is None):
             if params.text("quantity") is None:
-                raise errors.MISSING("quantity")
-            raise errors.COMBINATION()
+                raise error_codes.MISSING("quantity")
+            raise error_codes.COMBINATION()
     else:
         params.need("quantity")
     _check_price(params, "price", kind)
@@ -79,7 +79,7 @@ def positive(params: Params, name: str) -> Decimal:
     """An amount, 0 when it is absent; −1013 when it is sent and not above 0."""
     amount = params.amount(name)
     if params.text(name) is not None and amount <= ZERO:
-        raise errors.INVALID_AMOUNT(name)
+        raise error_codes.INVALID_AMOUNT(name)
     return amount
 
 
@@ -87,18 +87,18 @@ def _check_price(params: Params, name: str, kind: str) -> None:
     if kind in ("LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"):
         params.need(name)
     elif params.text(name) is not None:
-        raise errors.NOT_REQUIRED(name)
+        raise error_codes.NOT_REQUIRED(name)
 
 
 def _check_stop(params: Params, kind: str) -> None:
     stop, trailing = params.text("stopPrice"), params.text("trailingDelta")
     if kind in CONDITIONAL:
         if stop is None and trailing is None:
-            raise errors.MISSING("stopPrice")
+            raise error_codes.MISSING("stopPrice")
     elif stop is not None:
-        raise errors.NOT_REQUIRED("stopPrice")
+        raise error_codes.NOT_REQUIRED("stopPrice")
     elif trailing is not None:
-        raise errors.NOT_REQUIRED("trailingDelta")
+        raise error_codes.NOT_REQUIRED("trailingDelta")
 
 
 def list_legs(params: Params) -> tuple[NewOrder, NewOrder]:
@@ -112,12 +112,12 @@ def list_legs(params: Params) -> tuple[NewOrder, NewOrder]:
 def _leg(params: Params, where: str) -> NewOrder:
     kind = params.need(f"{where}Type")
     if kind not in ("LIMIT_MAKER", *CONDITIONAL):
-        raise errors.BAD_TYPE()
+        raise error_codes.BAD_TYPE()
     _check_price(params, f"{where}Price", kind)
     if kind in CONDITIONAL and params.text(f"{where}TrailingDelta") is None:
         params.need(f"{where}StopPrice")
     elif kind == "LIMIT_MAKER" and params.text(f"{where}StopPrice") is not None:
-        raise errors.NOT_REQUIRED(f"{where}StopPrice")
+        raise error_codes.NOT_REQUIRED(f"{where}StopPrice")
     return NewOrder(
         symbol=params.symbol(),
         side=_side(params),

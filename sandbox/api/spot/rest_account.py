@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import errors
-from sandbox.calls import SIGNED, Route, names
-from sandbox.numbers import ZERO, money_text, plain
-from sandbox.pages import trades
-from sandbox.spot import views
-from sandbox.spot.call import SpotCall
-from sandbox.spot.engine import DUST_CHARGE
-from sandbox.spot.rest_market import coins
+from sandbox.api.pagination import trades
+from sandbox.api.requests import SIGNED, Route, names
+from sandbox.api.spot import account_json
+from sandbox.api.spot.call import SpotCall
+from sandbox.api.spot.rest_market import coins
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.money import ZERO, money_text, plain
+from sandbox.engines.spot.engine import DUST_CHARGE
 
 
 def account(call: SpotCall) -> dict[str, Any]:
     """`GET /account`."""
     omit = call.params.flag("omitZeroBalances")
-    return views.account_view(call.core, call.account, omit_zero=omit)
+    return account_json.account_view(call.core, call.account, omit_zero=omit)
 
 
 def commission(call: SpotCall) -> dict[str, Any]:
     """`GET /account/commission`."""
     symbol = call.feed(call.params.symbol()).symbol
-    return views.commission_view(call.core, call.account, symbol)
+    return account_json.commission_view(call.core, call.account, symbol)
 
 
 def trade_fee(call: SpotCall) -> list[Any]:
@@ -43,7 +43,7 @@ def my_trades(call: SpotCall) -> list[Any]:
     """`GET /myTrades`."""
     symbol = call.feed(call.params.symbol()).symbol
     found = trades(call.params, call.account.fills, symbol)
-    return [views.trade_view(fill) for fill in found]
+    return [account_json.trade_view(fill) for fill in found]
 
 
 def order_rate(call: SpotCall) -> list[Any]:
@@ -84,7 +84,7 @@ def convert_dust(call: SpotCall) -> dict[str, Any]:
     """`POST /sapi/v1/asset/dust`: ``asset`` is sent once for each asset."""
     assets = list(dict.fromkeys(call.many("asset")))
     if not assets:
-        raise errors.MISSING("asset")
+        raise error_codes.MISSING("asset")
     rows = call.exchange.engine.convert_dust(call.account, assets)
     return {
         "totalServiceCharge": money_text(sum((charge for *_, charge in rows), ZERO)),

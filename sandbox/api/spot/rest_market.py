@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import errors
-from sandbox.calls import Route, by_limit, names
-from sandbox.clock import wall_ms
-from sandbox.numbers import plain
-from sandbox.spot import market_views as views
-from sandbox.spot.call import SpotCall
-from sandbox.usdm import rest_market as usdm
+from sandbox.api.requests import Route, by_limit, names
+from sandbox.api.spot import market_json as views
+from sandbox.api.spot.call import SpotCall
+from sandbox.api.usdm import rest_market as usdm
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.money import plain
+from sandbox.market.clock import wall_ms
 
 DEPTH_WEIGHT = by_limit(100, (100, 5), (500, 25), (1000, 50), (5000, 250))
 
@@ -98,7 +98,7 @@ def system_status(call: SpotCall) -> dict[str, Any]:
 def klines(call: SpotCall) -> list[Any]:
     """`GET /klines`: closed bars and the running one, never beyond market time."""
     if call.params.text("interval") == "1s":
-        raise errors.BAD_INTERVAL()
+        raise error_codes.BAD_INTERVAL()
     return usdm.klines(call)  # type: ignore[arg-type]
 
 

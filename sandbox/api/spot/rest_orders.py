@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import errors
-from sandbox.calls import SIGNED, Route, by_symbol, names
-from sandbox.errors import ExchangeError
-from sandbox.pages import page
-from sandbox.spot import orders, refusals, views
-from sandbox.spot.call import SpotCall
-from sandbox.spot.model import OrderList, SpotOrder
-from sandbox.spot.params import client_id, list_legs, new_order, old_oco
+from sandbox.api.pagination import page
+from sandbox.api.requests import SIGNED, Route, by_symbol, names
+from sandbox.api.spot import account_json
+from sandbox.api.spot.call import SpotCall
+from sandbox.api.spot.params import client_id, list_legs, new_order, old_oco
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.spot import orders, rejections
+from sandbox.engines.spot.model import OrderList, SpotOrder
 
 RESPONSES = ("ACK", "RESULT", "FULL")
 
@@ -20,11 +21,11 @@ def _answer(call: SpotCall, order: SpotOrder) -> dict[str, Any]:
     fast = order.type in ("MARKET", "LIMIT")
     kind = call.params.choice("newOrderRespType", "FULL" if fast else "ACK", RESPONSES)
     if kind == "ACK":
-        return views.ack(order)
+        return account_json.ack(order)
     if kind == "RESULT":
-        return views.result(order)
+        return account_json.result(order)
     fills = [fill for fill in call.account.fills if fill.order_id == order.order_id]
-    return views.full(order, fills)
+    return account_json.full(order, fills)
 
 
 def _check_response_type(call: SpotCall) -> None:
@@ -44,7 +45,7 @@ def test_order(call: SpotCall) -> dict[str, Any]:
     orders.check(call.core, call.core.market(request.symbol), call.account, request)
     if not call.params.flag("computeCommissionRates"):
         return {}
-    shown = views.commission_view(call.core, call.account, request.symbol)
+    shown = account_json.commission_view(call.core, call.account, request.symbol)
     return {
         "standardCommissionForOrder": shown["standardCommission"],
         "specialCommissionForOrder": shown["specialCommission"],
@@ -57,7 +58,7 @@ def _find(call: SpotCall, id_name: str, client_name: str) -> SpotOrder | None:
     params = call.params
     order_id, client = params.integer(id_name), params.text(client_name)
     if order_id is None and client is None:
-        raise errors.MISSING(id_name)
+        raise error_codes.MISSING(id_name)
     return orders.find(call.account, call.feed(params.symbol()).symbol, order_id, client)
 
 
@@ -65,8 +66,8 @@ def get_order(call: SpotCall) -> dict[str, Any]:
     """`GET /order`."""
     order = _find(call, "orderId", "origClientOrderId")
     if order is None:
-        raise refusals.NO_SUCH_ORDER()
-    return views.order_view(order)
+        raise rejections.NO_SUCH_ORDER()
+    return account_json.order_view(order)
 
 
 def cancel_order(call: SpotCall) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def cancel_order(call: SpotCall) -> dict[str, Any]:
     if order is not None and order.open and only:
         partly = order.filled > 0
         if (only == "ONLY_NEW" and partly) or (only == "ONLY_PARTIALLY_FILLED" and not partly):
-            raise refusals.UNKNOWN_ORDER()
+            raise rejections.UNKNOWN_ORDER()
     return _cancelled(call, order, cancel_id)
 
 
@@ -87,8 +88,8 @@ def _cancelled(call: SpotCall, order: SpotOrder | None, cancel_id: str) -> dict[
     ended = call.exchange.engine.cancel(call.account, order)
     if ended.list_id >= 0:
         found = call.account.lists[ended.list_id]
-        return views.list_report(call.account, found, cancelling=True)
-    return views.cancelled(ended, cancel_id)
+        return account_json.list_report(call.account, found, cancelling=True)
+    return account_json.cancelled(ended, cancel_id)
 
 
 def cancel_all(call: SpotCall) -> list[Any]:
@@ -96,7 +97,7 @@ def cancel_all(call: SpotCall) -> list[Any]:
     symbol = call.feed(call.params.symbol()).symbol
     mine = [o for o in call.account.open_orders.values() if o.symbol == symbol]
     if not mine:
-        raise refusals.UNKNOWN_ORDER()
+        raise rejections.UNKNOWN_ORDER()
     return [_cancelled(call, order, "") for order in mine if order.open]
 
 
@@ -117,7 +118,7 @@ def cancel_replace(call: SpotCall) -> dict[str, Any]:
         data |= {"cancelResult": "FAILURE", "cancelResponse": refusal.body()}
     if failures and mode == "STOP_ON_FAILURE":
         data |= {"newOrderResult": "NOT_ATTEMPTED", "newOrderResponse": None}
-        raise refusals.replace_failed(-2022, "Order cancel-replace failed.", data, 400)
+        raise rejections.replace_failed(-2022, "Order cancel-replace failed.", data, 400)
     try:
         placed = call.exchange.engine.place(call.account, request)
         data["newOrderResponse"] = _answer(call, placed)
@@ -125,10 +126,10 @@ def cancel_replace(call: SpotCall) -> dict[str, Any]:
         failures += 1
         data |= {"newOrderResult": "FAILURE", "newOrderResponse": refusal.body()}
     if failures == 2:
-        raise refusals.replace_failed(-2022, "Order cancel-replace failed.", data, 400)
+        raise rejections.replace_failed(-2022, "Order cancel-replace failed.", data, 400)
     if failures:
         text = "Order cancel-replace partially failed."
-        raise refusals.replace_failed(-2021, text, data, 409)
+        raise rejections.replace_failed(-2021, text, data, 409)
     return data
 
 
@@ -138,14 +139,14 @@ def open_orders(call: SpotCall) -> list[Any]:
     if symbol:
         call.feed(symbol)
     found = call.account.open_orders.values()
-    return [views.order_view(order) for order in found if symbol in (None, order.symbol)]
+    return [account_json.order_view(order) for order in found if symbol in (None, order.symbol)]
 
 
 def all_orders(call: SpotCall) -> list[Any]:
     """`GET /allOrders`."""
     symbol, first = call.feed(call.params.symbol()).symbol, call.params.integer("orderId")
     mine = (order for order in call.account.orders.values() if order.symbol == symbol)
-    return [views.order_view(order) for order in page(call.params, mine, "order_id", first)]
+    return [account_json.order_view(order) for order in page(call.params, mine, "order_id", first)]
 
 
 def place_list(call: SpotCall) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def place_list(call: SpotCall) -> dict[str, Any]:
     above, below = list_legs(call.params)
     _check_sides(above.side, above.type, below.type)
     if above.client_id and above.client_id == below.client_id:
-        raise refusals.SAME_LIST_IDS()
+        raise rejections.SAME_LIST_IDS()
     return _placed_list(call, above, below)
 
 
@@ -163,20 +164,20 @@ def _check_sides(side: str, above: str, below: str) -> None:
     worse = ("STOP_LOSS", "STOP_LOSS_LIMIT")
     if side == "SELL":
         if below not in worse:
-            raise refusals.SELL_BELOW_STOP()
+            raise rejections.SELL_BELOW_STOP()
         if above not in better:
-            raise refusals.ABOVE_STOP()
+            raise rejections.ABOVE_STOP()
     else:
         if above not in worse:
-            raise refusals.BOTH_LIMIT_MAKER()
+            raise rejections.BOTH_LIMIT_MAKER()
         if below not in better:
-            raise refusals.BELOW_STOP()
+            raise rejections.BELOW_STOP()
 
 
 def _placed_list(call: SpotCall, above: Any, below: Any) -> dict[str, Any]:
     name = client_id(call.params, "listClientOrderId")
     found = call.exchange.engine.place_list(call.account, above, below, name)
-    return views.list_report(call.account, found)
+    return account_json.list_report(call.account, found)
 
 
 def place_old_oco(call: SpotCall) -> dict[str, Any]:
@@ -188,7 +189,7 @@ def place_old_oco(call: SpotCall) -> dict[str, Any]:
 def _find_list(call: SpotCall, client_name: str) -> OrderList | None:
     list_id, name = call.params.integer("orderListId"), call.params.text(client_name)
     if list_id is None and name is None:
-        raise errors.MISSING("orderListId")
+        raise error_codes.MISSING("orderListId")
     if list_id is not None:
         return call.account.lists.get(list_id)
     found = [row for row in call.account.lists.values() if row.client_id == name]
@@ -199,21 +200,21 @@ def get_list(call: SpotCall) -> dict[str, Any]:
     """`GET /orderList`."""
     found = _find_list(call, "origClientOrderId")
     if found is None:
-        raise refusals.NO_SUCH_LIST()
-    return views.list_view(call.account, found)
+        raise rejections.NO_SUCH_LIST()
+    return account_json.list_view(call.account, found)
 
 
 def cancel_list(call: SpotCall) -> dict[str, Any]:
     """`DELETE /orderList`."""
     call.feed(call.params.symbol())
     found = call.exchange.engine.cancel_list(call.account, _find_list(call, "listClientOrderId"))
-    return views.list_report(call.account, found, cancelling=True)
+    return account_json.list_report(call.account, found, cancelling=True)
 
 
 def open_lists(call: SpotCall) -> list[Any]:
     """`GET /openOrderList`."""
     mine = call.account.lists.values()
-    return [views.list_view(call.account, x) for x in mine if x.order_status == "EXECUTING"]
+    return [account_json.list_view(call.account, x) for x in mine if x.order_status == "EXECUTING"]
 
 
 def all_lists(call: SpotCall) -> list[Any]:
@@ -221,7 +222,7 @@ def all_lists(call: SpotCall) -> list[Any]:
     params, mine = call.params, call.account.lists.values()
     first, (start, end) = params.integer("fromId"), params.span()
     found = [
-        views.list_view(call.account, row)
+        account_json.list_view(call.account, row)
         for row in mine
         if (first is None or row.list_id >= first)
         and (start is None or row.time >= start)

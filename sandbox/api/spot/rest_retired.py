@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import errors
-from sandbox.calls import KEY, Route, names
-from sandbox.clock import wall_ms
-from sandbox.spot.call import SpotCall
+from sandbox.api.requests import KEY, Route, names
+from sandbox.api.spot.call import SpotCall
+from sandbox.engines.common import error_codes
+from sandbox.market.clock import wall_ms
 
 
 def start(call: SpotCall) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def start(call: SpotCall) -> dict[str, Any]:
 def keep(call: SpotCall) -> dict[str, Any]:
     """`PUT /userDataStream`."""
     if not call.exchange.listen_keys.keep(call.account.name, wall_ms()):
-        raise errors.NO_LISTEN_KEY()
+        raise error_codes.NO_LISTEN_KEY()
     return {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.spot import rest_account, rest_market, rest_orders
+from sandbox.api.spot import rest_account, rest_market, rest_orders
 
 ROUTES = {**rest_market.ROUTES, **rest_account.ROUTES, **rest_orders.ROUTES}
 METHODS = {

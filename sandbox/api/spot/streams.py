@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.feed import Feed, Tick
-from sandbox.intervals import INTERVALS
-from sandbox.spot import market_views as views
-from sandbox.usdm.streams import Hub, Stream
+from sandbox.api.spot import market_json as views
+from sandbox.api.usdm.streams import Hub, Stream
+from sandbox.market.feed import Feed, Tick
+from sandbox.market.intervals import INTERVALS
 
 NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)@"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sandbox.engine import margin
-from sandbox.engine.core import Core
-from sandbox.engine.events import AccountChanged, OrderChanged
-from sandbox.engine.model import Account, AlgoOrder, Fill, Income, Order, Position
-from sandbox.numbers import ZERO, money_text, plain
+from sandbox.engines.common.money import ZERO, money_text, plain
+from sandbox.engines.usdm import margin
+from sandbox.engines.usdm.events import AccountChanged, OrderChanged
+from sandbox.engines.usdm.model import Account, AlgoOrder, Fill, Income, Order, Position
+from sandbox.engines.usdm.state import Core
 
 Json = dict[str, Any]
 ASSET = "USDT"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.calls import KEY, PUBLIC, SIGNED, Request, Route, by_limit, by_symbol, names
-from sandbox.engine.core import Core
-from sandbox.engine.model import Account
-from sandbox.usdm.exchange import Exchange
-from sandbox.usdm.params import Params
-from sandbox.venue import BaseCall
+from sandbox.api.exchange import BaseCall
+from sandbox.api.requests import KEY, PUBLIC, SIGNED, Request, Route, by_limit, by_symbol, names
+from sandbox.api.usdm.exchange import Exchange
+from sandbox.api.usdm.params import Params
+from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.state import Core
 
 __all__ = ["KEY", "PUBLIC", "SIGNED", "Call", "Route", "by_limit", "by_symbol", "names"]
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.candles import Bar
-from sandbox.clock import LockstepClock, wall_ms
-from sandbox.engine.engine import Engine
-from sandbox.engine.events import (
+from sandbox.api.exchange import BaseExchange
+from sandbox.api.listen_keys import ListenKeys
+from sandbox.api.usdm import account_json, old_orders, risk_json
+from sandbox.api.usdm.streams import Hub
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.events import (
     AccountChanged,
     AlgoChanged,
     ConfigChanged,
@@ -18,11 +20,9 @@ from sandbox.engine.events import (
     MarginCalled,
     OrderChanged,
 )
-from sandbox.feed import Tick
-from sandbox.usdm import old_orders, risk_views, views
-from sandbox.usdm.listen_keys import ListenKeys
-from sandbox.usdm.streams import Hub
-from sandbox.venue import BaseExchange
+from sandbox.market.candles import Bar
+from sandbox.market.clock import LockstepClock, wall_ms
+from sandbox.market.feed import Tick
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,8 +47,8 @@ class Exchange(BaseExchange[Engine, Hub]):
         wall = wall_ms()
         orders = [event for event in events if isinstance(event, OrderChanged)]
         self.show_books({event.order.symbol: None for event in orders})
-        for order in filter(risk_views.is_liquidation, orders):
-            self.hub.liquidated(order.order.symbol, risk_views.force_order(order))
+        for order in filter(risk_json.is_liquidation, orders):
+            self.hub.liquidated(order.order.symbol, risk_json.force_order(order))
         for event in events:
             self.ledger.write(event, wall)
             key = self.listen_keys.key_of(event.account)
@@ -90,16 +90,16 @@ def user_messages(event: Event) -> list[dict[str, Any]]:
     """The user-stream messages of an engine event, in the order they are sent."""
     match event:
         case OrderChanged(fill=fill):
-            lite = [views.trade_lite(event, fill)] if fill is not None else []
-            return [*lite, views.order_update(event)]
+            lite = [account_json.trade_lite(event, fill)] if fill is not None else []
+            return [*lite, account_json.order_update(event)]
         case AlgoChanged():
             if event.algo.order_id:
                 return old_orders.messages(event)
-            return [views.algo_update(event.algo, event.time)]
+            return [account_json.algo_update(event.algo, event.time)]
         case AccountChanged():
-            return [views.account_update(event)]
+            return [account_json.account_update(event)]
         case MarginCalled():
-            return [risk_views.margin_call(event)]
+            return [risk_json.margin_call(event)]
         case ConfigChanged():
             change = {"s": event.symbol, "l": event.leverage}
             return [{"e": "ACCOUNT_CONFIG_UPDATE", "E": event.time, "T": event.time, "ac": change}]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sandbox.candles import Bar
-from sandbox.feed import Feed, Tick
-from sandbox.instruments import Instrument
-from sandbox.ladder import DEPTH
-from sandbox.numbers import money_text, plain
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import money_text, plain
+from sandbox.market.candles import Bar
+from sandbox.market.displayed_book import DEPTH
+from sandbox.market.feed import Feed, Tick
 
 Json = dict[str, Any]
 ORDER_TYPES = [

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.engine.events import AlgoChanged, OrderChanged
-from sandbox.engine.model import AlgoOrder, Order
-from sandbox.usdm import views
+from sandbox.api.usdm import account_json
+from sandbox.engines.usdm.events import AlgoChanged, OrderChanged
+from sandbox.engines.usdm.model import AlgoOrder, Order
 
 # What the order's user heard of each change; a trigger ends the order that waited.
 TOLD = {"NEW": "NEW", "TRIGGERING": "EXPIRED", "CANCELED": "CANCELED", "EXPIRED": "EXPIRED"}
@@ -53,4 +53,4 @@ def messages(event: AlgoChanged) -> list[dict[str, Any]]:
     if execution is None or activated:
         return []
     told = OrderChanged(event.account, event.time, execution, as_order(algo))
-    return [views.order_update(told)]
+    return [account_json.order_update(told)]

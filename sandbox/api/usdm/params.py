@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from sandbox import errors
-from sandbox.book import PREVENTIONS
-from sandbox.engine.model import BOTH, CONDITIONAL_TYPES, POSITION_SIDES, TRAILING
-from sandbox.engine.requests import NewAlgo, NewOrder
-from sandbox.numbers import ZERO
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.common.order_book import PREVENTIONS
+from sandbox.engines.usdm.model import BOTH, CONDITIONAL_TYPES, POSITION_SIDES, TRAILING
+from sandbox.engines.usdm.requests import NewAlgo, NewOrder
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
 INTEGER = re.compile(r"^[0-9]{1,20}$")
@@ -40,13 +40,13 @@ class Params:
         unread = set(self._values) - known
         if unread:
             total = len(self._values)
-            raise errors.TOO_MANY_PARAMETERS(total - len(unread), total)
+            raise error_codes.TOO_MANY_PARAMETERS(total - len(unread), total)
 
     def need(self, name: str) -> str:
         """The value; −1102 when it is absent."""
         value = self._values.get(name)
         if not value:
-            raise errors.MISSING(name)
+            raise error_codes.MISSING(name)
         return value
 
     def integer(self, name: str) -> int | None:
@@ -55,14 +55,14 @@ class Params:
         if value is None:
             return None
         if not INTEGER.match(value):
-            raise errors.ILLEGAL(name, INTEGER.pattern)
+            raise error_codes.ILLEGAL(name, INTEGER.pattern)
         return int(value)
 
     def span(self) -> tuple[int | None, int | None]:
         """``startTime`` and ``endTime`` (ms); −1023 when they are the wrong way round."""
         start, end = self.integer("startTime"), self.integer("endTime")
         if start is not None and end is not None and start > end:
-            raise errors.BACKWARDS()
+            raise error_codes.BACKWARDS()
         return start, end
 
     def limit(self, default: int, maximum: int) -> int:
@@ -71,7 +71,7 @@ class Params:
         if value is None:
             return default
         if value < 1:
-            raise errors.BAD_VALUE("limit")
+            raise error_codes.BAD_VALUE("limit")
         return min(value, maximum)
 
     def amount(self, name: str) -> Decimal:
@@ -80,7 +80,7 @@ class Params:
         if not value:
             return ZERO
         if not AMOUNT.match(value):
-            raise errors.ILLEGAL(name, AMOUNT.pattern)
+            raise error_codes.ILLEGAL(name, AMOUNT.pattern)
         return Decimal(value)
 
     def flag(self, name: str) -> bool:
@@ -89,42 +89,42 @@ class Params:
         if not value:
             return False
         if value.lower() not in ("true", "false"):
-            raise errors.BAD_VALUE(name)
+            raise error_codes.BAD_VALUE(name)
         return value.lower() == "true"
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         """One of ``allowed``; −1130 for anything else."""
         value = self._values.get(name) or default
         if value not in allowed:
-            raise errors.BAD_VALUE(name)
+            raise error_codes.BAD_VALUE(name)
         return value
 
     def symbol(self) -> str:
         """The symbol; −1102 when it is absent, −1100 when no symbol could look like that."""
         value = self.need("symbol")
         if not SYMBOL.match(value):
-            raise errors.ILLEGAL("symbol", SYMBOL.pattern)
+            raise error_codes.ILLEGAL("symbol", SYMBOL.pattern)
         return value
 
 
 def _side(params: Params) -> str:
     side = params.need("side")
     if side not in ("BUY", "SELL"):
-        raise errors.BAD_SIDE()
+        raise error_codes.BAD_SIDE()
     return side
 
 
 def _position_side(params: Params) -> str:
     side = params.text("positionSide") or BOTH
     if side not in POSITION_SIDES:
-        raise errors.BAD_POSITION_SIDE()
+        raise error_codes.BAD_POSITION_SIDE()
     return side
 
 
 def _client_id(params: Params, name: str) -> str:
     value = params.text(name) or ""
     if value and not CLIENT_ID.match(value):
-        raise errors.BAD_CLIENT_ID()
+        raise error_codes.BAD_CLIENT_ID()
     return value
 
 
@@ -132,10 +132,10 @@ def _tif(params: Params, *, required: bool) -> str:
     value = params.text("timeInForce")
     if value is None:
         if required:
-            raise errors.MISSING("timeInForce")
+            raise error_codes.MISSING("timeInForce")
         return "GTC"
     if value not in TIMES_IN_FORCE:
-        raise errors.BAD_TIF()
+        raise error_codes.BAD_TIF()
     return value
 
 
@@ -143,15 +143,15 @@ def new_order(params: Params) -> NewOrder:
     """The order that `POST /order` asks for."""
     kind = params.need("type")
     if kind in CONDITIONAL_TYPES or params.flag("closePosition"):
-        raise errors.USE_ALGO()
+        raise error_codes.USE_ALGO()
     if kind not in ("LIMIT", "MARKET"):
-        raise errors.BAD_TYPE()
+        raise error_codes.BAD_TYPE()
     side, symbol = _side(params), params.symbol()
     params.need("quantity")
     if kind == "LIMIT":
         params.need("price")
     elif params.text("price") is not None:
-        raise errors.NOT_REQUIRED("price")
+        raise error_codes.NOT_REQUIRED("price")
     return NewOrder(
         symbol=symbol,
         side=side,
@@ -169,10 +169,10 @@ def new_order(params: Params) -> NewOrder:
 def new_algo(params: Params) -> NewAlgo:
     """The conditional order that `POST /algoOrder` asks for."""
     if params.need("algoType") != "CONDITIONAL":
-        raise errors.BAD_VALUE("algoType")
+        raise error_codes.BAD_VALUE("algoType")
     kind = params.need("type")
     if kind not in CONDITIONAL_TYPES:
-        raise errors.BAD_TYPE()
+        raise error_codes.BAD_TYPE()
     side = _side(params)
     closing = params.flag("closePosition")
     _check_closing(params, kind, closing=closing)
@@ -207,14 +207,14 @@ def _check_closing(params: Params, kind: str, *, closing: bool) -> None:
         params.need("quantity")
         return
     if kind not in ("STOP_MARKET", "TAKE_PROFIT_MARKET"):
-        raise errors.CLOSE_TYPE(kind)
+        raise error_codes.CLOSE_TYPE(kind)
     if params.text("quantity") is not None:
-        raise errors.CLOSE_WITH_QUANTITY()
+        raise error_codes.CLOSE_WITH_QUANTITY()
     if params.text("reduceOnly") is not None:
-        raise errors.CLOSE_WITH_REDUCE()
+        raise error_codes.CLOSE_WITH_REDUCE()
 
 
 def _check_trailing(params: Params) -> None:
     params.need("callbackRate")
     if not MIN_CALLBACK <= params.amount("callbackRate") <= MAX_CALLBACK:
-        raise errors.BAD_VALUE("callbackRate")
+        raise error_codes.BAD_VALUE("callbackRate")

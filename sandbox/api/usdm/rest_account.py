@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import errors
-from sandbox.clock import wall_ms
-from sandbox.engine.model import Position
-from sandbox.numbers import plain
-from sandbox.usdm import views
-from sandbox.usdm.call import KEY, SIGNED, Call, Route, names
-from sandbox.usdm.market_views import bracket_view
+from sandbox.api.usdm import account_json
+from sandbox.api.usdm.call import KEY, SIGNED, Call, Route, names
+from sandbox.api.usdm.market_json import bracket_view
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.money import plain
+from sandbox.engines.usdm.model import Position
+from sandbox.market.clock import wall_ms
 
 DAYS_7 = 7 * 86_400_000
 
 
 def account_v2(call: Call) -> dict[str, Any]:
     """`GET /v2/account`."""
-    return views.account_view(call.core, call.account, 2)
+    return account_json.account_view(call.core, call.account, 2)
 
 
 def account_v3(call: Call) -> dict[str, Any]:
     """`GET /v3/account`."""
-    return views.account_view(call.core, call.account, 3)
+    return account_json.account_view(call.core, call.account, 3)
 
 
 def balance(call: Call) -> list[Any]:
     """`GET /v2/balance` and `/v3/balance`."""
-    return [views.balance_view(call.core, call.account)]
+    return [account_json.balance_view(call.core, call.account)]
 
 
 def _positions(call: Call) -> list[Position]:
@@ -40,12 +40,12 @@ def position_risk_v3(call: Call) -> list[Any]:
     """`GET /v3/positionRisk`: what has a position or an order in the book."""
     ordered = {(o.symbol, o.position_side) for o in call.account.open_orders.values()}
     shown = [p for p in _positions(call) if p.amount or (p.symbol, p.side) in ordered]
-    return [views.position_risk(call.core, call.account, position) for position in shown]
+    return [account_json.position_risk(call.core, call.account, position) for position in shown]
 
 
 def position_risk_v2(call: Call) -> list[Any]:
     """`GET /v2/positionRisk`: every symbol."""
-    return [views.position_risk_v2(call.core, call.account, p) for p in _positions(call)]
+    return [account_json.position_risk_v2(call.core, call.account, p) for p in _positions(call)]
 
 
 def set_leverage(call: Call) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def set_leverage(call: Call) -> dict[str, Any]:
     symbol = call.params.symbol()
     leverage = call.params.integer("leverage")
     if leverage is None:
-        raise errors.MISSING("leverage")
+        raise error_codes.MISSING("leverage")
     position = call.exchange.engine.set_leverage(call.account, symbol, leverage)
     maximum = call.core.market(symbol).instrument.max_notional(leverage)
     return {
@@ -67,7 +67,7 @@ def set_margin_type(call: Call) -> dict[str, Any]:
     """`POST /marginType`."""
     kind = call.params.need("marginType")
     if kind not in ("ISOLATED", "CROSSED"):
-        raise errors.BAD_VALUE("marginType")
+        raise error_codes.BAD_VALUE("marginType")
     call.exchange.engine.set_margin_type(
         call.account, call.params.symbol(), isolated=kind == "ISOLATED"
     )
@@ -146,7 +146,7 @@ def income(call: Call) -> list[Any]:
     end = params.integer("endTime") or call.exchange.now
     start = params.span()[0] or end - DAYS_7
     found = [
-        views.income_view(row)
+        account_json.income_view(row)
         for row in call.account.incomes
         if start <= row.time <= end and symbol in (None, row.symbol) and kind in (None, row.kind)
     ]
@@ -168,7 +168,7 @@ def start_listen_key(call: Call) -> dict[str, Any]:
 def keep_listen_key(call: Call) -> dict[str, Any]:
     """`PUT /listenKey`."""
     if not call.exchange.listen_keys.keep(call.account.name, wall_ms()):
-        raise errors.NO_LISTEN_KEY()
+        raise error_codes.NO_LISTEN_KEY()
     return start_listen_key(call)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import errors
-from sandbox.clock import wall_ms
-from sandbox.intervals import INTERVALS, bar_start, next_start
-from sandbox.usdm import market_views as views
-from sandbox.usdm.call import Call, Route, by_limit, by_symbol, names
+from sandbox.api.usdm import market_json as views
+from sandbox.api.usdm.call import Call, Route, by_limit, by_symbol, names
+from sandbox.engines.common import error_codes
+from sandbox.market.clock import wall_ms
+from sandbox.market.intervals import INTERVALS, bar_start, next_start
 
 MAX_KLINES = 1_500
 DEFAULT_KLINES = 500
@@ -59,7 +59,7 @@ def klines(call: Call) -> list[Any]:
 def continuous_klines(call: Call) -> list[Any]:
     """`GET /continuousKlines` of the perpetual contract."""
     if call.params.need("contractType") != "PERPETUAL":
-        raise errors.BAD_VALUE("contractType")
+        raise error_codes.BAD_VALUE("contractType")
     return _klines(call, call.params.need("pair"))
 
 
@@ -67,7 +67,7 @@ def _klines(call: Call, symbol: str) -> list[Any]:
     params, feed = call.params, call.feed(symbol)
     interval = params.need("interval")
     if interval not in INTERVALS:
-        raise errors.BAD_INTERVAL()
+        raise error_codes.BAD_INTERVAL()
     limit = params.limit(DEFAULT_KLINES, MAX_KLINES)
     start, end = params.span()
     begin, stop = _range(interval, start, end, limit, call.exchange.now)

@@ -7,16 +7,16 @@ from typing import Any
 
 import orjson
 
-from sandbox import errors
-from sandbox.engine import algos, orders
-from sandbox.engine.core import copy_order
-from sandbox.engine.model import AlgoOrder, Order
-from sandbox.errors import ExchangeError
-from sandbox.numbers import ZERO
-from sandbox.pages import page, trades
-from sandbox.usdm import views
-from sandbox.usdm.call import SIGNED, Call, Route, by_symbol, names
-from sandbox.usdm.params import Params, new_algo, new_order
+from sandbox.api.pagination import page, trades
+from sandbox.api.usdm import account_json
+from sandbox.api.usdm.call import SIGNED, Call, Route, by_symbol, names
+from sandbox.api.usdm.params import Params, new_algo, new_order
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.usdm import conditional_orders, orders
+from sandbox.engines.usdm.model import AlgoOrder, Order
+from sandbox.engines.usdm.state import copy_order
 
 MAX_BATCH = 5
 ALL_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
@@ -31,20 +31,20 @@ def place(call: Call, params: Params) -> dict[str, Any]:
     """Place an order, of `/order` or of a batch."""
     kind = params.text("newOrderRespType") or "ACK"
     if kind not in ("ACK", "RESULT"):
-        raise errors.BAD_VALUE("newOrderRespType")
+        raise error_codes.BAD_VALUE("newOrderRespType")
     refuse_reduce_only(call, params)
     order = call.exchange.engine.place(call.account, new_order(params))
     if kind == "ACK" and order.status != "NEW":
         # An acknowledgement tells the order as it was accepted, before it traded.
         order = copy_order(order)
         order.status, order.filled, order.quote = "NEW", ZERO, ZERO
-    return views.order_answer(order)
+    return account_json.order_answer(order)
 
 
 def refuse_reduce_only(call: Call, params: Params) -> None:
     """−1106 for ``reduceOnly`` in hedge mode, where the position side tells what closes."""
     if call.account.hedge and params.text("reduceOnly") is not None:
-        raise errors.NOT_REQUIRED("reduceonly")
+        raise error_codes.NOT_REQUIRED("reduceonly")
 
 
 def test_order(call: Call) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def test_order(call: Call) -> dict[str, Any]:
 def _find(call: Call, params: Params) -> Order | None:
     order_id, client_id = params.integer("orderId"), params.text("origClientOrderId")
     if order_id is None and client_id is None:
-        raise errors.MISSING("orderId")
+        raise error_codes.MISSING("orderId")
     symbol = call.core.market(params.symbol()).instrument.symbol
     return orders.find(call.account, symbol, order_id, client_id)
 
@@ -65,22 +65,22 @@ def get_order(call: Call) -> dict[str, Any]:
     """`GET /order`."""
     order = _find(call, call.params)
     if order is None:
-        raise errors.NO_SUCH_ORDER()
-    return views.order_view(order)
+        raise error_codes.NO_SUCH_ORDER()
+    return account_json.order_view(order)
 
 
 def get_open_order(call: Call) -> dict[str, Any]:
     """`GET /openOrder`."""
     order = _find(call, call.params)
     if order is None or not order.open:
-        raise errors.NO_SUCH_ORDER()
-    return views.order_view(order)
+        raise error_codes.NO_SUCH_ORDER()
+    return account_json.order_view(order)
 
 
 def cancel_order(call: Call) -> dict[str, Any]:
     """`DELETE /order`."""
     order = _find(call, call.params)
-    return views.order_answer(call.exchange.engine.cancel(call.account, order))
+    return account_json.order_answer(call.exchange.engine.cancel(call.account, order))
 
 
 def amend_order(call: Call) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _amend(call: Call, params: Params) -> dict[str, Any]:
     amended = call.exchange.engine.amend(
         call.account, order, params.amount("quantity"), params.amount("price")
     )
-    return views.order_answer(amended)
+    return account_json.order_answer(amended)
 
 
 def _batch(call: Call, known: frozenset[str]) -> list[Params]:
@@ -104,9 +104,9 @@ def _batch(call: Call, known: frozenset[str]) -> list[Params]:
         rows = orjson.loads(call.params.need("batchOrders"))
         found = [Params({k: _text(v) for k, v in row.items()}) for row in rows]
     except (ValueError, AttributeError, TypeError) as error:
-        raise errors.BAD_VALUE("batchOrders") from error
+        raise error_codes.BAD_VALUE("batchOrders") from error
     if not 1 <= len(found) <= MAX_BATCH:
-        raise errors.BAD_VALUE("batchOrders")
+        raise error_codes.BAD_VALUE("batchOrders")
     for row in found if call.exchange.strict else ():
         row.require_known(known)
     return found
@@ -149,12 +149,12 @@ def cancel_batch(call: Call) -> list[Any]:
         ids = orjson.loads(params.text("orderIdList") or "[]")
         names = orjson.loads(params.text("origClientOrderIdList") or "[]")
     except ValueError as error:
-        raise errors.BAD_VALUE("orderIdList") from error
+        raise error_codes.BAD_VALUE("orderIdList") from error
     wanted = [(int(i), None) for i in ids] + [(None, str(name)) for name in names]
     engine, account = call.exchange.engine, call.account
     return [
         _one(
-            lambda i=i, n=n: views.order_answer(
+            lambda i=i, n=n: account_json.order_answer(
                 engine.cancel(account, orders.find(account, symbol, i, n))
             )
         )
@@ -174,7 +174,7 @@ def countdown(call: Call) -> dict[str, Any]:
     symbol = call.core.market(call.params.symbol()).instrument.symbol
     length = call.params.integer("countdownTime")
     if length is None:
-        raise errors.MISSING("countdownTime")
+        raise error_codes.MISSING("countdownTime")
     call.exchange.set_countdown(call.account.name, symbol, length)
     return {"symbol": symbol, "countdownTime": str(length)}
 
@@ -183,42 +183,42 @@ def open_orders(call: Call) -> list[Any]:
     """`GET /openOrders`."""
     symbol = call.params.text("symbol")
     found = call.account.open_orders.values()
-    return [views.order_view(order) for order in found if symbol in (None, order.symbol)]
+    return [account_json.order_view(order) for order in found if symbol in (None, order.symbol)]
 
 
 def all_orders(call: Call) -> list[Any]:
     """`GET /allOrders`."""
     symbol, first = call.params.text("symbol"), call.params.integer("orderId")
     mine = (o for o in call.account.orders.values() if symbol in (None, o.symbol))
-    return [views.order_view(order) for order in page(call.params, mine, "order_id", first)]
+    return [account_json.order_view(order) for order in page(call.params, mine, "order_id", first)]
 
 
 def user_trades(call: Call) -> list[Any]:
     """`GET /userTrades`."""
     found = trades(call.params, call.account.fills, call.params.symbol())
-    return [views.fill_view(fill) for fill in found]
+    return [account_json.fill_view(fill) for fill in found]
 
 
 def place_algo(call: Call) -> dict[str, Any]:
     """`POST /algoOrder`."""
     refuse_reduce_only(call, call.params)
     algo = call.exchange.engine.place_algo(call.account, new_algo(call.params))
-    return views.algo_view(algo)
+    return account_json.algo_view(algo)
 
 
 def _find_algo(call: Call) -> AlgoOrder | None:
     algo_id, client_id = call.params.integer("algoId"), call.params.text("clientAlgoId")
     if algo_id is None and client_id is None:
-        raise errors.MISSING("algoId")
-    return algos.find(call.account, algo_id, client_id)
+        raise error_codes.MISSING("algoId")
+    return conditional_orders.find(call.account, algo_id, client_id)
 
 
 def get_algo(call: Call) -> dict[str, Any]:
     """`GET /algoOrder`."""
     algo = _find_algo(call)
     if algo is None:
-        raise errors.NO_SUCH_ORDER()
-    return views.algo_view(algo)
+        raise error_codes.NO_SUCH_ORDER()
+    return account_json.algo_view(algo)
 
 
 def cancel_algo(call: Call) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def open_algos(call: Call) -> list[Any]:
     """`GET /openAlgoOrders`."""
     symbol = call.params.text("symbol")
     found = call.account.open_algos.values()
-    return [views.algo_view(algo) for algo in found if symbol in (None, algo.symbol)]
+    return [account_json.algo_view(algo) for algo in found if symbol in (None, algo.symbol)]
 
 
 def all_algos(call: Call) -> list[Any]:
@@ -252,7 +252,7 @@ def all_algos(call: Call) -> list[Any]:
     symbol, first = params.text("symbol"), params.integer("algoId")
     start, end = params.span()
     found = [
-        views.algo_view(algo)
+        account_json.algo_view(algo)
         for algo in call.account.algos.values()
         if symbol in (None, algo.symbol)
         and (first is None or algo.algo_id >= first)
@@ -266,7 +266,7 @@ def force_orders(call: Call) -> list[Any]:
     """`GET /forceOrders`: the account's liquidations."""
     symbol = call.params.text("symbol")
     return [
-        views.order_view(order)
+        account_json.order_view(order)
         for order in call.account.orders.values()
         if order.client_id.startswith("autoclose-") and symbol in (None, order.symbol)
     ]

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sandbox import errors
-from sandbox.engine.model import CONDITIONAL_TYPES, AlgoOrder
-from sandbox.usdm import rest_orders, views
-from sandbox.usdm.call import Call
-from sandbox.usdm.old_orders import as_order
-from sandbox.usdm.params import Params, new_algo
+from sandbox.api.usdm import account_json, rest_orders
+from sandbox.api.usdm.call import Call
+from sandbox.api.usdm.old_orders import as_order
+from sandbox.api.usdm.params import Params, new_algo
+from sandbox.engines.common import error_codes
+from sandbox.engines.usdm.model import CONDITIONAL_TYPES, AlgoOrder
 
 # What the algo service calls otherwise.
 RENAMED = {
@@ -39,7 +39,7 @@ def _place(call: Call, params: Params) -> dict[str, Any]:
     rest_orders.refuse_reduce_only(call, params)
     request = new_algo(params.renamed(RENAMED, algoType="CONDITIONAL"))
     algo = call.exchange.engine.place_algo(call.account, replace(request, on_order=True))
-    return views.order_answer(as_order(algo)) | _trailing(algo)
+    return account_json.order_answer(as_order(algo)) | _trailing(algo)
 
 
 def place_batch(call: Call) -> list[Any]:
@@ -65,13 +65,13 @@ def _find(call: Call) -> AlgoOrder | None:
 
 
 def _view(algo: AlgoOrder) -> dict[str, Any]:
-    return views.order_view(as_order(algo)) | _trailing(algo)
+    return account_json.order_view(as_order(algo)) | _trailing(algo)
 
 
 def _trailing(algo: AlgoOrder) -> dict[str, Any]:
     if not algo.trailing:
         return {}
-    shown = views.algo_view(algo)
+    shown = account_json.algo_view(algo)
     return {"activatePrice": shown["activatePrice"], "priceRate": shown["callbackRate"]}
 
 
@@ -87,7 +87,7 @@ def get_open_order(call: Call) -> dict[str, Any]:
     if algo is None:
         return rest_orders.get_open_order(call)
     if not algo.open:
-        raise errors.NO_SUCH_ORDER()
+        raise error_codes.NO_SUCH_ORDER()
     return _view(algo)
 
 
@@ -96,7 +96,7 @@ def cancel_order(call: Call) -> dict[str, Any]:
     algo = _find(call)
     if algo is None:
         return rest_orders.cancel_order(call)
-    return views.order_answer(as_order(call.exchange.engine.cancel_algo(call.account, algo)))
+    return account_json.order_answer(as_order(call.exchange.engine.cancel_algo(call.account, algo)))
 
 
 def cancel_all(call: Call) -> dict[str, Any]:

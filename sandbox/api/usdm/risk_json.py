@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.engine.events import MarginCalled, OrderChanged
-from sandbox.numbers import money_text, plain
-from sandbox.usdm.views import price_text
+from sandbox.api.usdm.account_json import price_text
+from sandbox.engines.common.money import money_text, plain
+from sandbox.engines.usdm.events import MarginCalled, OrderChanged
 
 Json = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.usdm import rest_account, rest_market, rest_orders
+from sandbox.api.usdm import rest_account, rest_market, rest_orders
 
 ROUTES = {**rest_market.ROUTES, **rest_account.ROUTES, **rest_orders.ROUTES}
 METHODS = {

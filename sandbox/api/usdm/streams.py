@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
-from sandbox.book import Levels
-from sandbox.candles import Bar
-from sandbox.connection import Connection
-from sandbox.feed import Feed, Tick
-from sandbox.intervals import INTERVALS
-from sandbox.usdm import market_views as views
+from sandbox.api.stream_connection import Connection
+from sandbox.api.usdm import market_json as views
+from sandbox.engines.common.order_book import Levels
+from sandbox.market.candles import Bar
+from sandbox.market.feed import Feed, Tick
+from sandbox.market.intervals import INTERVALS
 
 NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)(?:_(?P<contract>perpetual))?@"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sandbox.numbers import ZERO, decimals_of
+from sandbox.engines.common.money import ZERO, decimals_of
 from trading.errors import DataError
 
 QUOTES = ("USDT", "USDC", "BUSD")

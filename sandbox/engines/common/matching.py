@@ -11,9 +11,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
-from sandbox.book import better_or_equal, by_priority, opposite, prevents, reached
-from sandbox.instruments import Instrument
-from sandbox.numbers import ZERO
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.common.order_book import (
+    better_or_equal,
+    by_priority,
+    opposite,
+    prevents,
+    reached,
+)
 
 
 class Market(Protocol):

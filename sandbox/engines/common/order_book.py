@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from sandbox.numbers import ZERO
+from sandbox.engines.common.money import ZERO
 
 # Self-trade prevention: which of two orders of the same account ends when they would meet.
 PREVENTIONS = ("EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "NONE")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import book, freezing
-from sandbox.engine.core import Fees
-from sandbox.instruments import Instrument
-from sandbox.numbers import money
-from sandbox.spot import lists, orders, refusals
-from sandbox.spot.core import FEES, SpotCore
-from sandbox.spot.model import (
+from sandbox.engines.common import order_book, serialization
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import money
+from sandbox.engines.spot import order_lists, orders, rejections
+from sandbox.engines.spot.model import (
     NewOrder,
     OrderList,
     SpotAccount,
     SpotEvent,
     SpotOrder,
 )
+from sandbox.engines.spot.state import FEES, SpotCore
+from sandbox.engines.usdm.state import Fees
 
 DUST_BELOW = Decimal(10)
 DUST_CHARGE = Decimal("0.02")
@@ -45,11 +45,11 @@ class SpotEngine:
 
     def freeze(self) -> bytes:
         """The whole state, as it is."""
-        return freezing.freeze(self.core)
+        return serialization.freeze(self.core)
 
     def thaw(self, state: bytes) -> None:
         """Put a frozen state back; prices, rules and the time stay as they are."""
-        self.adopt(freezing.thaw(state))
+        self.adopt(serialization.thaw(state))
 
     def adopt(self, core: SpotCore) -> None:
         """Go on with another state; prices, rules and the time stay as they are."""
@@ -69,9 +69,9 @@ class SpotEngine:
         del symbol
         return 0
 
-    def resting(self, symbol: str) -> book.Levels:
+    def resting(self, symbol: str) -> order_book.Levels:
         """Bids and asks that accounts rest: price -> quantity."""
-        return book.levels(self.core.resting(symbol))
+        return order_book.levels(self.core.resting(symbol))
 
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
         """Bound what may fill at the next print (None: without bound)."""
@@ -110,7 +110,7 @@ class SpotEngine:
         del symbol
         return []
 
-    def set_quote(self, symbol: str, quote: book.Quote | None) -> None:
+    def set_quote(self, symbol: str, quote: order_book.Quote | None) -> None:
         """The recorded best bid and ask, which hold until the next ones."""
         self.core.markets[symbol].quote = quote
 
@@ -164,8 +164,8 @@ class SpotEngine:
     def cancel_list(self, account: SpotAccount, found: OrderList | None) -> OrderList:
         """Cancel an order list or raise ``ExchangeError``."""
         if found is None or found.order_status != "EXECUTING":
-            raise refusals.UNKNOWN_LIST()
-        lists.cancel(self.core, account, found)
+            raise rejections.UNKNOWN_LIST()
+        order_lists.cancel(self.core, account, found)
         return found
 
     def value(self, asset: str) -> Decimal:
@@ -187,7 +187,7 @@ class SpotEngine:
         small = self.dust(account)
         for asset in assets:
             if asset not in small:
-                raise refusals.NOT_DUST(asset)
+                raise rejections.NOT_DUST(asset)
         converted = []
         for asset in assets:
             amount = account.free(asset)
@@ -205,4 +205,4 @@ def _check_relation(price: Decimal, above: NewOrder, below: NewOrder) -> None:
     high = above.stop_price or above.price
     low = below.stop_price or below.price
     if not (above.trailing or high > price) or not (below.trailing or low < price):
-        raise refusals.PRICE_RELATION()
+        raise rejections.PRICE_RELATION()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox.instruments import Instrument
-from sandbox.numbers import ONE, ZERO, decimals_of
-from sandbox.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket
-from sandbox.spot.refusals import FILTER, TOO_PRECISE
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import ONE, ZERO, decimals_of
+from sandbox.engines.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket
+from sandbox.engines.spot.rejections import FILTER, TOO_PRECISE
 
 MAX_ALGO_ORDERS = 5
 MAX_LISTS = 20

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox import matching
-from sandbox.book import PREVENTED
-from sandbox.spot import lists
-from sandbox.spot.core import SpotCore
-from sandbox.spot.model import SpotMarket, SpotOrder
+from sandbox.engines.common import matching
+from sandbox.engines.common.order_book import PREVENTED
+from sandbox.engines.spot import order_lists
+from sandbox.engines.spot.model import SpotMarket, SpotOrder
+from sandbox.engines.spot.state import SpotCore
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class SpotBook:
     ) -> None:
         """Fill a part of an order; a leg of a list ends the other one."""
         self.core.fill(order, quantity, price, maker=maker, trade_id=trade_id)
-        lists.after_change(self.core, order)
+        order_lists.after_change(self.core, order)
 
     def prevent(self, order: SpotOrder) -> None:
         """End an order that would have traded with its own account."""
         self.core.end(order, PREVENTED)
-        lists.after_change(self.core, order)
+        order_lists.after_change(self.core, order)
 
 
 def take(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:

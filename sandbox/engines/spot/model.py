@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.book import Quote, best_quotes
-from sandbox.instruments import Instrument
-from sandbox.numbers import ZERO
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.common.order_book import Quote, best_quotes
 
 OPEN = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
 STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")

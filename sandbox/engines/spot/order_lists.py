@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.spot.core import SpotCore
-from sandbox.spot.model import OrderList, SpotAccount, SpotOrder
+from sandbox.engines.spot.model import OrderList, SpotAccount, SpotOrder
+from sandbox.engines.spot.state import SpotCore
 
 
 def after_change(core: SpotCore, order: SpotOrder) -> None:

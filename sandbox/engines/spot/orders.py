@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox import matching
-from sandbox.numbers import ZERO
-from sandbox.spot import lists, refusals, rules
-from sandbox.spot.core import SpotCore
-from sandbox.spot.matching import SpotBook, take
-from sandbox.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket, SpotOrder
+from sandbox.engines.common import matching
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.spot import filters, order_lists, rejections
+from sandbox.engines.spot.matching import SpotBook, take
+from sandbox.engines.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket, SpotOrder
+from sandbox.engines.spot.state import SpotCore
 
 
 def place(core: SpotCore, account: SpotAccount, request: NewOrder) -> SpotOrder:
@@ -27,22 +27,22 @@ def place(core: SpotCore, account: SpotAccount, request: NewOrder) -> SpotOrder:
 def check(core: SpotCore, market: SpotMarket, account: SpotAccount, request: NewOrder) -> None:
     """Everything that refuses a request before balances are looked at."""
     if market.instrument.status != "TRADING":
-        raise refusals.MARKET_CLOSED()
-    rules.check(market, account, request)
+        raise rejections.MARKET_CLOSED()
+    filters.check(market, account, request)
     if request.client_id and any(
         order.client_id == request.client_id for order in account.open_orders.values()
     ):
-        raise refusals.DUPLICATE()
+        raise rejections.DUPLICATE()
     maker_only = request.type == "LIMIT_MAKER"
     if maker_only and matching.meets(SpotBook(core), market, request.side, request.price):
-        raise refusals.WOULD_TAKE()
+        raise rejections.WOULD_TAKE()
 
 
 def build(core: SpotCore, market: SpotMarket, account: SpotAccount, request: NewOrder) -> SpotOrder:
     """The order that a request asks for; −2010 when its trigger is crossed already."""
     quantity = request.quantity
     if request.quote:
-        quantity = rules.quantity_for(market, request.quote, request.side)
+        quantity = filters.quantity_for(market, request.quote, request.side)
     core.last_order_id += 1
     conditional = request.type in CONDITIONAL
     order = SpotOrder(
@@ -69,7 +69,7 @@ def build(core: SpotCore, market: SpotMarket, account: SpotAccount, request: New
         order.follow(market.price, core.now)
     if order.crossed(market.price):
         core.last_order_id -= 1
-        raise refusals.WOULD_TRIGGER()
+        raise rejections.WOULD_TRIGGER()
     return order
 
 
@@ -80,7 +80,7 @@ def require_balance(
     asset = market.instrument.quote if order.buying else market.instrument.base
     if core.cost(order) > account.free(asset):
         core.last_order_id -= 1
-        raise refusals.NO_BALANCE()
+        raise rejections.NO_BALANCE()
 
 
 def accept(core: SpotCore, account: SpotAccount, order: SpotOrder) -> None:
@@ -114,7 +114,7 @@ def on_price(core: SpotCore, symbol: str, price: Decimal) -> None:
 def trigger(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
     """A conditional order starts to work: the rest of its list ends, then it trades."""
     order.working, order.working_time, order.update_time = True, core.now, core.now
-    lists.after_change(core, order)
+    order_lists.after_change(core, order)
     account = core.accounts[order.account]
     instrument = market.instrument
     if order.buying and not order.limited:
@@ -123,11 +123,11 @@ def trigger(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
                                     ("", ZERO))[1]  # fmt: skip
         if order.remaining * market.ask > account.free(instrument.quote) + held:
             core.end(order, "EXPIRED", expiry="INSUFFICIENT_LIQUIDITY")
-            lists.after_change(core, order)
+            order_lists.after_change(core, order)
             return
     core.tell_order(order, "NEW")
     take(core, market, order)
-    lists.after_change(core, order)
+    order_lists.after_change(core, order)
 
 
 def find(
@@ -146,9 +146,9 @@ def find(
 def cancel(core: SpotCore, account: SpotAccount, order: SpotOrder | None) -> SpotOrder:
     """Cancel an open order, and with it the list it is a leg of; −2011 when there is none."""
     if order is None or not order.open:
-        raise refusals.UNKNOWN_ORDER()
+        raise rejections.UNKNOWN_ORDER()
     if order.list_id >= 0:
-        lists.cancel(core, account, account.lists[order.list_id])
+        order_lists.cancel(core, account, account.lists[order.list_id])
         return order
     core.end(order, "CANCELED")
     return order

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.errors import ExchangeError, Refusal
+from sandbox.engines.common.error_codes import ExchangeError, Refusal
 
 MARKET_CLOSED = Refusal(-1013, "Market is closed.")
 FILTER = Refusal(-1013, "Filter failure: {0}")

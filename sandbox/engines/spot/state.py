@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.book import PREVENTED
-from sandbox.copies import copier
-from sandbox.engine.core import Fees
-from sandbox.errors import BAD_SYMBOL
-from sandbox.instruments import Instrument
-from sandbox.numbers import ZERO, money
-from sandbox.spot.model import (
+from sandbox.engines.common.copies import copier
+from sandbox.engines.common.error_codes import BAD_SYMBOL
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import ZERO, money
+from sandbox.engines.common.order_book import PREVENTED
+from sandbox.engines.spot.model import (
     BalanceChange,
     BalancesShown,
     ListChanged,
@@ -23,6 +22,7 @@ from sandbox.spot.model import (
     SpotMarket,
     SpotOrder,
 )
+from sandbox.engines.usdm.state import Fees
 
 copy_order = copier(SpotOrder)
 # Where the recording has no BNBUSDT candles, this stands for its price.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sandbox import errors
-from sandbox.engine import margin
-from sandbox.engine.core import Core
-from sandbox.engine.events import ConfigChanged, ModeChanged
-from sandbox.engine.model import Account
-from sandbox.numbers import ZERO
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.usdm import margin
+from sandbox.engines.usdm.events import ConfigChanged, ModeChanged
+from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.state import Core
 
 
 def set_leverage(core: Core, account: Account, symbol: str, leverage: int) -> None:
@@ -15,18 +15,18 @@ def set_leverage(core: Core, account: Account, symbol: str, leverage: int) -> No
     market = core.market(symbol)
     positions = account.positions_of(symbol)
     if not 1 <= leverage <= market.instrument.brackets[0].leverage:
-        raise errors.BAD_LEVERAGE(leverage)
+        raise error_codes.BAD_LEVERAGE(leverage)
     held = [position for position in positions if position.amount]
     if any(position.isolated and leverage < position.leverage for position in held):
-        raise errors.LEVERAGE_ISOLATED()
+        raise error_codes.LEVERAGE_ISOLATED()
     more = ZERO
     for position in held:
         size = margin.notional(core, position)
         if size > market.instrument.max_notional(leverage):
-            raise errors.OVER_POSITION()
+            raise error_codes.OVER_POSITION()
         more += size / leverage - size / position.leverage
     if held and more > margin.available(core, account):
-        raise errors.LEVERAGE_NEEDS_MARGIN()
+        raise error_codes.LEVERAGE_NEEDS_MARGIN()
     for position in positions:
         position.leverage = leverage
     core.events.append(ConfigChanged(account.name, core.now, symbol, leverage))
@@ -37,11 +37,11 @@ def set_margin_type(core: Core, account: Account, symbol: str, *, isolated: bool
     core.market(symbol)
     positions = account.positions_of(symbol)
     if positions[0].isolated == isolated:
-        raise errors.SAME_MARGIN_TYPE()
+        raise error_codes.SAME_MARGIN_TYPE()
     if any(position.amount for position in positions):
-        raise errors.MARGIN_TYPE_POSITION()
+        raise error_codes.MARGIN_TYPE_POSITION()
     if account.busy(symbol):
-        raise errors.MARGIN_TYPE_ORDERS()
+        raise error_codes.MARGIN_TYPE_ORDERS()
     for position in positions:
         position.isolated = isolated
 
@@ -49,11 +49,11 @@ def set_margin_type(core: Core, account: Account, symbol: str, *, isolated: bool
 def set_hedge_mode(core: Core, account: Account, *, hedge: bool) -> None:
     """Change the position mode of all symbols while flat and without orders."""
     if account.hedge == hedge:
-        raise errors.SAME_POSITION_SIDE()
+        raise error_codes.SAME_POSITION_SIDE()
     if account.open_orders or account.open_algos:
-        raise errors.POSITION_MODE_ORDERS()
+        raise error_codes.POSITION_MODE_ORDERS()
     if any(position.amount for position in account.positions.values()):
-        raise errors.POSITION_MODE_POSITION()
+        raise error_codes.POSITION_MODE_POSITION()
     account.hedge = hedge
     for position in list(account.positions.values()):
         # The sides of the other mode take over leverage and margin type.

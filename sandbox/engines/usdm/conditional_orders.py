@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from sandbox import errors
-from sandbox.engine import filters, orders, settle
-from sandbox.engine.core import Core
-from sandbox.engine.model import TRAILING, Account, AlgoOrder, Market, closes
-from sandbox.engine.requests import NewAlgo, NewOrder
-from sandbox.errors import ExchangeError
-from sandbox.numbers import ZERO
+from sandbox.engines.common import error_codes
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.usdm import filters, orders, settlement
+from sandbox.engines.usdm.model import TRAILING, Account, AlgoOrder, Market, closes
+from sandbox.engines.usdm.requests import NewAlgo, NewOrder
+from sandbox.engines.usdm.state import Core
 
 MAX_OPEN_ALGOS = 200
 
@@ -28,22 +28,22 @@ def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
     if closes(request.side, request.position_side):
         request = replace(request, reduce_only=not request.close_position)
     elif request.close_position and account.hedge:
-        raise errors.REDUCE_ONLY()
+        raise error_codes.REDUCE_ONLY()
     closing = request.reduce_only or request.close_position
     if not market.instrument.accepts(reducing=closing):
-        raise errors.SYMBOL_STATUS()
+        raise error_codes.SYMBOL_STATUS()
     _check(market, request)
     orders.require_free_client_id(account, request.client_id)
     if len(account.open_algos) >= MAX_OPEN_ALGOS:
-        raise errors.MAX_ALGOS()
+        raise error_codes.MAX_ALGOS()
     if request.close_position and _close_exists(account, request):
-        raise errors.CLOSE_EXISTS()
+        raise error_codes.CLOSE_EXISTS()
     algo = _build(core, account, request)
     price = market.working_price(algo.working_type)
     if algo.trailing:
         _follow(algo, price)
     if algo.crossed(price):
-        raise errors.WOULD_TRIGGER()
+        raise error_codes.WOULD_TRIGGER()
     account.algos[algo.algo_id] = algo
     account.open_algos[algo.algo_id] = algo
     core.tell_algo(algo)
@@ -119,8 +119,8 @@ def find(account: Account, algo_id: int | None, client_id: str | None) -> AlgoOr
 def cancel(core: Core, account: Account, algo: AlgoOrder | None) -> AlgoOrder:
     """Cancel a waiting conditional order; −2011 when there is none."""
     if algo is None or not algo.open:
-        raise errors.CANCEL_REJECTED()
-    settle.set_algo_status(core, account, algo, "CANCELED")
+        raise error_codes.CANCEL_REJECTED()
+    settlement.set_algo_status(core, account, algo, "CANCELED")
     return algo
 
 
@@ -158,7 +158,7 @@ def on_price(core: Core, account: Account, symbol: str) -> None:
 
 def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
     algo.trigger_time = core.now
-    settle.set_algo_status(core, account, algo, "TRIGGERING")
+    settlement.set_algo_status(core, account, algo, "TRIGGERING")
     position = account.position(algo.symbol, algo.position_side)
     quantity = abs(position.amount) if algo.close_position else algo.quantity
     child_type = "MARKET" if algo.type.endswith("MARKET") else "LIMIT"
@@ -184,11 +184,11 @@ def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
     first_event = len(core.events)
     algo.child_type = child_type
     algo.child_id = algo.order_id or core.last_order_id + 1
-    settle.set_algo_status(core, account, algo, "TRIGGERED")
+    settlement.set_algo_status(core, account, algo, "TRIGGERED")
     if core.dying_children:
         core.dying_children -= 1
         child = orders.accept(core, account, request, quantity)
-        settle.end_order(core, account, child, "EXPIRED")
+        settlement.end_order(core, account, child, "EXPIRED")
         return
     try:
         orders.place(core, account, request)
@@ -197,4 +197,4 @@ def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
         del core.events[first_event:]
         algo.child_id, algo.child_type = 0, ""
         algo.reject_reason = refusal.message
-        settle.set_algo_status(core, account, algo, "REJECTED")
+        settlement.set_algo_status(core, account, algo, "REJECTED")

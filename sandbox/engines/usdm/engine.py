@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox import book, freezing, matching
-from sandbox.engine import algos, liquidation, margin, orders, settings, settle
-from sandbox.engine.core import Core, Fees
-from sandbox.engine.events import Event
-from sandbox.engine.matching import Book
-from sandbox.engine.model import Account, AlgoOrder, Order, Position
-from sandbox.engine.requests import NewAlgo, NewOrder
-from sandbox.instruments import Instrument
-from sandbox.numbers import ZERO, money
+from sandbox.engines.common import matching, order_book, serialization
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import ZERO, money
+from sandbox.engines.usdm import (
+    account_settings,
+    conditional_orders,
+    liquidation,
+    margin,
+    orders,
+    settlement,
+)
+from sandbox.engines.usdm.events import Event
+from sandbox.engines.usdm.matching import Book
+from sandbox.engines.usdm.model import Account, AlgoOrder, Order, Position
+from sandbox.engines.usdm.requests import NewAlgo, NewOrder
+from sandbox.engines.usdm.state import Core, Fees
 
 
 class Engine:
@@ -39,11 +46,11 @@ class Engine:
 
     def freeze(self) -> bytes:
         """The whole state, as it is."""
-        return freezing.freeze(self.core)
+        return serialization.freeze(self.core)
 
     def thaw(self, state: bytes) -> None:
         """Put a frozen state back; prices, rules and the time stay as they are."""
-        self.adopt(freezing.thaw(state))
+        self.adopt(serialization.thaw(state))
 
     def adopt(self, core: Core) -> None:
         """Go on with another state; prices, rules and the time stay as they are."""
@@ -64,9 +71,9 @@ class Engine:
         total = sum(held, ZERO)
         return (total > 0) - (total < 0)
 
-    def resting(self, symbol: str) -> book.Levels:
+    def resting(self, symbol: str) -> order_book.Levels:
         """Bids and asks that accounts rest: price -> quantity."""
-        return book.levels(self.core.resting(symbol))
+        return order_book.levels(self.core.resting(symbol))
 
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
         """Bound what may fill until the next print (None: without bound)."""
@@ -80,7 +87,7 @@ class Engine:
         """The price at the start."""
         self.core.markets[symbol].price = price
 
-    def set_quote(self, symbol: str, quote: book.Quote | None) -> None:
+    def set_quote(self, symbol: str, quote: order_book.Quote | None) -> None:
         """The recorded best bid and ask, which hold until the next ones."""
         self.core.markets[symbol].quote = quote
 
@@ -95,7 +102,7 @@ class Engine:
         busy = [account for account in self.core.accounts.values() if account.busy(symbol)]
         matching.match_resting(Book(self.core), market, price)
         for account in busy:
-            algos.on_price(self.core, account, symbol)
+            conditional_orders.on_price(self.core, account, symbol)
             liquidation.check(self.core, account)
 
     def levels(self, symbol: str) -> list[Decimal]:
@@ -142,7 +149,7 @@ class Engine:
 
     def place_algo(self, account: Account, request: NewAlgo) -> AlgoOrder:
         """Accept a conditional order or raise ``ExchangeError``."""
-        return algos.place(self.core, account, request)
+        return conditional_orders.place(self.core, account, request)
 
     def cancel(self, account: Account, order: Order | None) -> Order:
         """Cancel an order or raise ``ExchangeError``."""
@@ -150,7 +157,7 @@ class Engine:
 
     def cancel_algo(self, account: Account, algo: AlgoOrder | None) -> AlgoOrder:
         """Cancel a conditional order or raise ``ExchangeError``."""
-        return algos.cancel(self.core, account, algo)
+        return conditional_orders.cancel(self.core, account, algo)
 
     def amend(
         self, account: Account, order: Order | None, quantity: Decimal, price: Decimal
@@ -162,28 +169,28 @@ class Engine:
         """Cancel all orders of ``symbol``; how many there were."""
         found = [order for order in account.open_orders.values() if order.symbol == symbol]
         for order in found:
-            settle.end_order(self.core, account, order, "CANCELED")
+            settlement.end_order(self.core, account, order, "CANCELED")
         return len(found)
 
     def cancel_all_algos(self, account: Account, symbol: str) -> int:
         """Cancel all conditional orders of ``symbol``; how many there were."""
         found = [algo for algo in account.open_algos.values() if algo.symbol == symbol]
         for algo in found:
-            settle.set_algo_status(self.core, account, algo, "CANCELED")
+            settlement.set_algo_status(self.core, account, algo, "CANCELED")
         return len(found)
 
     def set_leverage(self, account: Account, symbol: str, leverage: int) -> Position:
         """Change the leverage of ``symbol``; the margin of an open position must allow it."""
-        settings.set_leverage(self.core, account, symbol, leverage)
+        account_settings.set_leverage(self.core, account, symbol, leverage)
         return account.position(symbol)
 
     def set_margin_type(self, account: Account, symbol: str, *, isolated: bool) -> None:
         """Change between cross and isolated margin while flat and without orders."""
-        settings.set_margin_type(self.core, account, symbol, isolated=isolated)
+        account_settings.set_margin_type(self.core, account, symbol, isolated=isolated)
 
     def set_hedge_mode(self, account: Account, *, hedge: bool) -> None:
         """Change between one-way and hedge mode while flat and without orders."""
-        settings.set_hedge_mode(self.core, account, hedge=hedge)
+        account_settings.set_hedge_mode(self.core, account, hedge=hedge)
 
 
 def _triggers(core: Core, symbol: str, working_type: str) -> list[Decimal]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.engine.model import AlgoOrder, Fill, Income, Order, Position
+from sandbox.engines.usdm.model import AlgoOrder, Fill, Income, Order, Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox.engine import margin, settle
-from sandbox.engine.core import Core, copy_position
-from sandbox.engine.events import MarginCalled
-from sandbox.engine.model import Account, Order, Position
-from sandbox.numbers import ZERO, money
+from sandbox.engines.common.money import ZERO, money
+from sandbox.engines.usdm import margin, settlement
+from sandbox.engines.usdm.events import MarginCalled
+from sandbox.engines.usdm.model import Account, Order, Position
+from sandbox.engines.usdm.state import Core, copy_position
 
 # A margin call is told once the maintenance is this much of the margin: a choice of the sandbox.
 # The exchange pushes it when a position's risk ratio is too high, but does not say at how much:
@@ -65,7 +65,7 @@ def liquidate(core: Core, account: Account, position: Position) -> None:
     """
     for order in list(account.open_orders.values()):
         if order.symbol == position.symbol:
-            settle.end_order(core, account, order, "CANCELED")
+            settlement.end_order(core, account, order, "CANCELED")
     market = core.markets[position.symbol]
     quantity = abs(position.amount)
     left = _margin_left(core, account, position)
@@ -74,7 +74,7 @@ def liquidate(core: Core, account: Account, position: Position) -> None:
         core.credit(account, "INSURANCE_CLEAR", -left, position.symbol)
     order_id = core.next_order_id()
     order = _forced(core, account, position, quantity, f"autoclose-{order_id}", order_id)
-    settle.fill_order(
+    settlement.fill_order(
         core,
         order,
         quantity,
@@ -89,7 +89,9 @@ def deleverage(core: Core, account: Account, position: Position, quantity: Decim
     """Auto-deleveraging: the exchange takes ``quantity`` away at the last price, without a fee."""
     order = _forced(core, account, position, quantity, "adl_autoclose", core.next_order_id())
     price = core.markets[position.symbol].price
-    settle.fill_order(core, order, quantity, price, maker=False, fee=ZERO, execution="CALCULATED")
+    settlement.fill_order(
+        core, order, quantity, price, maker=False, fee=ZERO, execution="CALCULATED"
+    )
 
 
 def _forced(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox.engine.core import Core
-from sandbox.engine.model import Account, Order, Position, sign_of
-from sandbox.errors import NO_MARGIN, OVER_POSITION
-from sandbox.numbers import ZERO
+from sandbox.engines.common.error_codes import NO_MARGIN, OVER_POSITION
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.usdm.model import Account, Order, Position, sign_of
+from sandbox.engines.usdm.state import Core
 
 
 def notional(core: Core, position: Position) -> Decimal:

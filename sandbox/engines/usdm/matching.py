@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.book import PREVENTED
-from sandbox.engine import settle
-from sandbox.engine.core import Core
-from sandbox.engine.model import Order
+from sandbox.engines.common.order_book import PREVENTED
+from sandbox.engines.usdm import settlement
+from sandbox.engines.usdm.model import Order
+from sandbox.engines.usdm.state import Core
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Book:
         self, order: Order, quantity: Decimal, price: Decimal, *, maker: bool, trade_id: int = 0
     ) -> None:
         """Fill a part of an order."""
-        settle.fill_order(self.core, order, quantity, price, maker=maker, trade_id=trade_id)
+        settlement.fill_order(self.core, order, quantity, price, maker=maker, trade_id=trade_id)
 
     def prevent(self, order: Order) -> None:
         """End an order that would have traded with its own account."""
-        settle.end_order(self.core, self.core.accounts[order.account], order, PREVENTED)
+        settlement.end_order(self.core, self.core.accounts[order.account], order, PREVENTED)

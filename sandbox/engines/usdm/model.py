@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.book import Quote, best_quotes
-from sandbox.instruments import Instrument
-from sandbox.numbers import ZERO, money
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import ZERO, money
+from sandbox.engines.common.order_book import Quote, best_quotes
 
 OPEN_ORDER = ("NEW", "PARTIALLY_FILLED")
 STOP_TYPES = ("STOP", "STOP_MARKET")

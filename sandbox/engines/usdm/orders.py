@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from sandbox import errors, matching
-from sandbox.engine import filters, margin, settle
-from sandbox.engine.core import Core
-from sandbox.engine.matching import Book
-from sandbox.engine.model import Account, Market, Order, Position, closes, sign_of
-from sandbox.engine.requests import NewOrder
+from sandbox.engines.common import error_codes, matching
+from sandbox.engines.usdm import filters, margin, settlement
+from sandbox.engines.usdm.matching import Book
+from sandbox.engines.usdm.model import Account, Market, Order, Position, closes, sign_of
+from sandbox.engines.usdm.requests import NewOrder
+from sandbox.engines.usdm.state import Core
 
 
 def place(core: Core, account: Account, request: NewOrder) -> Order:
@@ -21,7 +21,7 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
         request = replace(request, reduce_only=True)
     position = account.position(request.symbol, request.position_side)
     if not market.instrument.accepts(reducing=request.reduce_only):
-        raise errors.SYMBOL_STATUS()
+        raise error_codes.SYMBOL_STATUS()
     _check_filters(market, request)
     if not request.algo_id:
         require_free_client_id(account, request.client_id)
@@ -30,19 +30,19 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
     if not request.reduce_only:
         margin.require_margin(core, account, position, request.side, quantity, reference)
     if len(account.open_orders) >= market.instrument.max_orders:
-        raise errors.MAX_ORDERS()
+        raise error_codes.MAX_ORDERS()
     worst = request.price if request.type == "LIMIT" else market.best(request.side)
     book = Book(core)
     if request.tif == "GTX" and matching.meets(book, market, request.side, worst):
-        raise errors.POST_ONLY_REJECTED()
+        raise error_codes.POST_ONLY_REJECTED()
     if request.tif == "FOK" and not matching.fillable(
         book, market, account.name, request.side, worst, quantity, request.prevention
     ):
-        raise errors.FOK_REJECTED()
+        raise error_codes.FOK_REJECTED()
     order = accept(core, account, request, quantity)
     matching.take(book, market, order, worst)
     if order.open and (request.tif == "IOC" or request.type == "MARKET"):
-        settle.end_order(core, account, order, "EXPIRED")
+        settlement.end_order(core, account, order, "EXPIRED")
     return order
 
 
@@ -55,23 +55,23 @@ def _quantity(account: Account, position: Position, request: NewOrder) -> Decima
         return request.quantity
     held = abs(position.amount)
     if position.amount * sign_of(request.side) >= 0:
-        raise errors.REDUCE_ONLY()
+        raise error_codes.REDUCE_ONLY()
     if account.hedge and request.quantity > held and not request.algo_id:
-        raise errors.REDUCE_ONLY()
+        raise error_codes.REDUCE_ONLY()
     return min(request.quantity, held)
 
 
 def require_position_side(account: Account, side: str) -> None:
     """−4061 unless ``side`` is one that the account's position mode has."""
     if side not in account.sides:
-        raise errors.POSITION_SIDE()
+        raise error_codes.POSITION_SIDE()
 
 
 def require_free_client_id(account: Account, client_id: str) -> None:
     """Client ids are unique among what is open, orders and conditional orders alike."""
     taken = any(order.client_id == client_id for order in account.open_orders.values())
     if taken or any(algo.client_id == client_id for algo in account.open_algos.values()):
-        raise errors.DUPLICATE_CLIENT_ID()
+        raise error_codes.DUPLICATE_CLIENT_ID()
 
 
 def _check_filters(market: Market, request: NewOrder) -> None:
@@ -132,8 +132,8 @@ def find(
 def cancel(core: Core, account: Account, order: Order | None) -> Order:
     """Cancel an open order; −2011 when there is none."""
     if order is None or not order.open:
-        raise errors.CANCEL_REJECTED()
-    settle.end_order(core, account, order, "CANCELED")
+        raise error_codes.CANCEL_REJECTED()
+    settlement.end_order(core, account, order, "CANCELED")
     return order
 
 
@@ -142,15 +142,15 @@ def amend(
 ) -> Order:
     """Change price and quantity of an open limit order; it may trade at once."""
     if order is None or not order.open:
-        raise errors.NO_SUCH_ORDER()
+        raise error_codes.NO_SUCH_ORDER()
     market = core.market(order.symbol)
     filters.check_quantity(market.instrument, quantity, market=False)
     filters.check_price(market.instrument, price)
     filters.check_band(market, order.side, price)
     if quantity == order.quantity and price == order.price:
-        raise errors.NO_AMEND_NEEDED()
+        raise error_codes.NO_AMEND_NEEDED()
     if quantity <= order.filled:
-        settle.end_order(core, account, order, "CANCELED")
+        settlement.end_order(core, account, order, "CANCELED")
         return order
     position = account.position(order.symbol, order.position_side)
     if order.reduce_only:

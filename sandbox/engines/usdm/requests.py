@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.engine.model import BOTH
-from sandbox.numbers import ZERO
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.usdm.model import BOTH
 
 
 @dataclass(frozen=True, slots=True)

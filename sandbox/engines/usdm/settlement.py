@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.book import PREVENTED
-from sandbox.engine.core import Core
-from sandbox.engine.model import Account, AlgoOrder, Fill, Order, Position, sign_of
-from sandbox.numbers import ZERO, money
+from sandbox.engines.common.money import ZERO, money
+from sandbox.engines.common.order_book import PREVENTED
+from sandbox.engines.usdm.model import Account, AlgoOrder, Fill, Order, Position, sign_of
+from sandbox.engines.usdm.state import Core
 
 
 @dataclass(frozen=True, slots=True)

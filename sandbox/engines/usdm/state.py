@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.copies import copier
-from sandbox.engine.events import AccountChanged, AlgoChanged, Event, OrderChanged
-from sandbox.engine.model import Account, AlgoOrder, Fill, Income, Market, Order, Position
-from sandbox.errors import BAD_SYMBOL
-from sandbox.instruments import Instrument
-from sandbox.numbers import ZERO
+from sandbox.engines.common.copies import copier
+from sandbox.engines.common.error_codes import BAD_SYMBOL
+from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.money import ZERO
+from sandbox.engines.usdm.events import AccountChanged, AlgoChanged, Event, OrderChanged
+from sandbox.engines.usdm.model import Account, AlgoOrder, Fill, Income, Market, Order, Position
 
 copy_order, copy_algo, copy_position = copier(Order), copier(AlgoOrder), copier(Position)
 

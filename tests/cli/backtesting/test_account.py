@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from cli.account_file import filters_of, read_account_file
+from cli.backtesting.account_file import filters_of, read_account_file
 from cli.main import main
 from trading.errors import SettingsError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample"
 
 ACCOUNT = """

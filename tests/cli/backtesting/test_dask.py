@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_search_methods import found, run
+
+from tests.cli.backtesting.test_search_methods import found, run
 
 pytest.importorskip("distributed")
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 SCHEDULER = """
 from distributed import LocalCluster
 if __name__ == "__main__":
@@ -70,7 +71,7 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(
 ) -> None:
     candles = PROJECT / "data_lake" / "sample" / "candles_1m" / "usdm" / "ETHUSDT.parquet"
     command = ("search", "--strategy", "breakout", "--candles", str(candles), "--grid", "k=0.5")
-    monkeypatch.setattr("cli.dask_workers.TIMEOUT_S", 1)
+    monkeypatch.setattr("cli.backtesting.dask_workers.TIMEOUT_S", 1)
     assert run(monkeypatch, *command, "--dask", "tcp://127.0.0.1:9") == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in message

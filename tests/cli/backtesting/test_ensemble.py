@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli.candle_files import read_candles
-from cli.ensemble import MEANINGS
+from cli.backtesting.ensemble import MEANINGS
+from cli.inputs.candle_files import read_candles
 from cli.main import main
 from trading.strategies.registry import strategy_names
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
 QUARTER = 900_000
 THREE = "members=breakout+rsi_bollinger+momentum"

@@ -12,7 +12,7 @@ import pytest
 from cli.main import main
 from trading.strategies.registry import strategy_names
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
 
 

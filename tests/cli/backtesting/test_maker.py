@@ -9,12 +9,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cli.candle_files import read_candles
+from cli.inputs.candle_files import read_candles
 from cli.main import main
-from trading.maker import MakerRules
-from trading.maker_simulation import simulate_maker
+from trading.market_making.backtest import simulate_maker
+from trading.market_making.quoting import MakerRules
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
 
 

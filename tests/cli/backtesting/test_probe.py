@@ -10,7 +10,7 @@ import pytest
 
 from cli.main import main
 
-SAMPLE = Path(__file__).parents[2] / "data_lake" / "sample" / "candles_1m" / "usdm"
+SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample" / "candles_1m" / "usdm"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -51,7 +51,7 @@ def test_warmup_shows_each_length_of_history(
 def test_a_warm_up_that_is_too_short_ends_with_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from trading.strategies.rsi_bollinger import RsiBollinger
+    from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
     monkeypatch.setattr(RsiBollinger, "warmup", lambda *_: 20)
     options = ("--set", "filters=off", "--set", "signal_tf=5m")

@@ -301,7 +301,11 @@ def test_the_installed_command_ends_with_status_2_and_no_traceback(tmp_path: Pat
 def test_the_first_use_on_a_machine_says_that_it_compiles(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     ended = subprocess.run(
-        [sys.executable, "-c", "from cli.results import enable_compiling; enable_compiling()"],
+        [
+            sys.executable,
+            "-c",
+            "from cli.backtesting.results import enable_compiling; enable_compiling()",
+        ],
         env={**os.environ, "NOCTURNE_CACHE": str(cache)},
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from cli.main import main
 from lake.store import Lake
 from lake.tables import SEARCHES
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 CANDLES = PROJECT / "data_lake" / "sample" / "candles_1m" / "usdm" / "ETHUSDT.parquet"
 SEARCH = (
     *("search", "--strategy", "breakout", "--candles", str(CANDLES), "--set", "filters=off"),

@@ -15,7 +15,7 @@ import pytest
 
 from cli.main import main
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
 DAY = 86_400_000
 HOUR = 3_600_000

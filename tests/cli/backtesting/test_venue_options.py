@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cli.backtesting.venue_backtest import whole_account
 from cli.main import main
-from cli.venue import whole_account
 from trading.candles import CandleColumns
 from trading.strategies.registry import get_strategy
 

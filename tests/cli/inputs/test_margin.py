@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_backtest_command import DAY, HOUR, run
 
-from cli.margin import margin_of, read_brackets
+from cli.inputs.margin import margin_of, read_brackets
+from tests.cli.backtesting.test_backtest import DAY, HOUR, run
 from trading.errors import DataError
-from trading.liquidation import MAJOR, brackets_of
+from trading.positions.liquidation import MAJOR, brackets_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TIERS = ((20, 10_000, 0.005), (10, 40_000, 0.03), (5, 100_000, 0.08))
 
 

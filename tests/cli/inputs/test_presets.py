@@ -11,14 +11,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cli.choosing import choose, read_presets
+from cli.inputs.strategy_choice import choose, read_presets
 from cli.main import main
 from flows.settings import ResearchSettings
 from trading.errors import ParameterError, SettingsError
-from trading.grid import parse_grid
+from trading.research.grid import parse_grid
 from trading.strategies.registry import get_strategy, strategy_names
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
 
 # The example of docs/strategies.md.

@@ -11,7 +11,7 @@ import pytest
 
 from cli.main import main
 from lake.releases import Candidate, FlowRun, LeftOut, StrategyEntry, publish, read_current
-from trading.gates import Verdict
+from trading.research.gates import Verdict
 
 AS_OF = datetime(2025, 6, 20, tzinfo=UTC)
 

@@ -15,12 +15,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.executor import app as executor_app
-from cli.why import app as why_app
-from executor.events import EventMaker, EventType
+from cli.why.command import app as why_app
+from executor.bus.events import EventMaker, EventType
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.store import Ledger
-from executor.ports import VenueFill
-from lake.importer import import_folder
+from executor.model import VenueFill
+from lake.ingest.importer import import_folder
 from lake.releases import Candidate, FlowRun, PartitionRef, StrategyEntry, publish
 from lake.store import Lake
 from lake.tables import RAW_CANDLES
@@ -29,7 +29,7 @@ from trading.order_ids import order_id, order_key
 from trading.strategies.registry import get_strategy
 
 AS_OF = datetime(2025, 6, 20, tzinfo=UTC)
-SAMPLE = Path(__file__).resolve().parents[2] / "data_lake" / "sample"
+SAMPLE = Path(__file__).resolve().parents[3] / "data_lake" / "sample"
 BAR = 1_750_400_000_000
 
 

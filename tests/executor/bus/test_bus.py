@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from executor.activity import Activity
-from executor.bus import Bus
-from executor.events import Event, EventMaker, EventType, Priority
+from executor.bus.bus import Bus
+from executor.bus.events import Event, EventMaker, EventType, Priority
+from executor.runtime.activity import Activity
 
 make = EventMaker(1, lambda: 0)
 

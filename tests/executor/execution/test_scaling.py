@@ -7,15 +7,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from executor_fakes import MINUTE, FakeVenue, executor_on, settled, signal
 
-from executor.adoption import _steps_after
-from executor.halts import Halt
-from executor.parts import Executor
+from executor.builder import Executor
+from executor.reconciliation.adoption import _steps_after
+from executor.risk.trading_state import Halt
 from executor.settings import Settings
-from executor.venues.errors import Rejected, Unknown
+from executor.venues.faults import Rejected, Unknown
+from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
 from trading.candles import Candle
-from trading.staged_position import StagedPosition
+from trading.positions.staged_position import StagedPosition
 
 pytestmark = pytest.mark.usefixtures("toys")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from executor.events import EventMaker, EventType
-from executor.journal import Journal
+from executor.bus.events import EventMaker, EventType
+from executor.ledger.journal import Journal
 from executor.ledger.migrations import MIGRATIONS, migrate
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.store import Ledger
-from executor.ports import ZERO, VenueFill
+from executor.model import ZERO, VenueFill
 from trading.errors import SettingsError
 from trading.order_ids import order_id, order_key
 

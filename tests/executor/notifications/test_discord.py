@@ -14,17 +14,17 @@ from typing import ClassVar
 
 import pytest
 from aiohttp import web
-from executor_fakes import FakeVenue, executor_on, settled, signal
-from executor_harness import Bench, utc
-from waiting import until
 
-from executor.alerts import position_alert
-from executor.events import EventType
+from executor.bus.events import EventType
 from executor.ledger.outbox import Waiting
 from executor.ledger.store import Ledger
-from executor.masking import Masker
+from executor.notifications.alerts import position_alert
+from executor.notifications.discord import LONGEST_MESSAGE, WebhookAlerts, fitting, message_of
+from executor.runtime.masking import Masker
 from executor.settings import load_keys
-from executor.webhook import LONGEST_MESSAGE, WebhookAlerts, fitting, message_of
+from tests.executor.fakes import FakeVenue, executor_on, settled, signal
+from tests.executor.harness import Bench, utc
+from tests.waiting import until
 from trading.errors import SettingsError
 
 SECRET = "secret-of-an-api-key"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from executor_fakes import FakeVenue, executor_on, settled, signal
 
-from executor.histogram import Histogram
-from executor.metrics import MetricsServer
+from executor.operations.metrics import MetricsServer
+from executor.runtime.histogram import Histogram
 from executor.settings import MetricsSettings, Settings
+from tests.executor.fakes import FakeVenue, executor_on, settled, signal
 
 LINE = re.compile(r'^(# (HELP|TYPE) \w+ .+|\w+(\{le="[^"]+"\})? [-+0-9.eE]+|\w+ [-+]?inf)$')
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from executor_fakes import FakeVenue, executor_on, settled
-from executor_fakes import signal as enter
-from executor_harness import Bench, utc
 
-from executor.parts import Executor
-from executor.reloading import reload_settings
+from executor.builder import Executor
+from executor.operations.settings_reload import reload_settings
+from tests.executor.fakes import FakeVenue, executor_on, settled
+from tests.executor.fakes import signal as enter
+from tests.executor.harness import Bench, utc
 
 
 def write(folder: Path, risk: str, more: str = "") -> Path:

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from executor_fakes import FakeVenue, executor_on, settled, signal
 
 from executor.app import App
-from executor.sharing import Share, Sharing
-from lake.ensemble_file import KIND, PATH, Ensemble, Member, SymbolRegime
+from executor.portfolio.allocation import Share, Sharing
 from lake.releases import (
     Candidate,
     FlowRun,
@@ -24,10 +22,12 @@ from lake.releases import (
     publish,
     read_current,
 )
-from lake.universe_file import Scanned
+from lake.releases.ensemble_file import KIND, PATH, Ensemble, Member, SymbolRegime
+from lake.releases.universe_file import Scanned
+from tests.executor.fakes import FakeVenue, executor_on, settled, signal
 from trading.candles import Candle, CandleColumns
+from trading.ensemble.regimes import LABELS, RegimeRules, label_candles
 from trading.errors import ReleaseRefused
-from trading.regimes import LABELS, RegimeRules, label_candles
 from trading.strategies.registry import get_strategy
 
 AS_OF = datetime(2025, 6, 20, tzinfo=UTC)

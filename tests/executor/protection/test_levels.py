@@ -8,15 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from executor_fakes import MINUTE, FakeVenue, executor_on, settled, signal
 
-from executor.events import EventType, candle_data
-from executor.lanes import LanePlan, Warmer, plans_for
+from executor.builder import Executor
+from executor.bus.events import EventType, candle_data
 from executor.ledger.connection import Connection
 from executor.ledger.migrations import MIGRATIONS, migrate
 from executor.ledger.store import Ledger
-from executor.parts import Executor
-from executor.venues.errors import Rejected
+from executor.strategy.runner import LanePlan, Warmer, plans_for
+from executor.venues.faults import Rejected
+from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
 from trading.candles import Candle
 
 pytestmark = pytest.mark.usefixtures("toys")

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 import yaml
-from flow_sample import AS_OF, PROJECT, write_sample, write_settings
-from waiting import until
 
-from flows import background, deployment, own_server
-from flows.background import Member
+from flows.hosting import background, deployment, own_server
+from flows.hosting.background import Member
 from flows.settings import FILE_VARIABLE
 from lake.releases import read_current
+from tests.flows.sample import AS_OF, PROJECT, write_sample, write_settings
+from tests.waiting import until
 from trading.errors import SettingsError
 
 DEADLINE_S = 60.0

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from flow_sample import AS_OF, PROJECT, write_settings
-from waiting import until
 
-from flows import own_server
-from flows.server import take_home
+from flows.hosting import own_server
+from flows.hosting.server import take_home
+from tests.flows.sample import AS_OF, PROJECT, write_settings
+from tests.waiting import until
 
 DEADLINE_S = 60.0
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from lake import tables
 from lake.releases import Candidate, FlowRun, LeftOut, StrategyEntry, publish
 from lake.store import Lake
-from trading.gates import Evidence, judge
+from trading.research.gates import Evidence, judge
 from trading.strategies.registry import get_strategy
 
 AS_OF = datetime(2025, 5, 6, tzinfo=UTC)

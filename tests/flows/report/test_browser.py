@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from report_lake import LATER, small_lake
 
-from flows.steps.report import build_report
+from flows.steps.reporting.report import build_report
+from tests.flows.report.lake import LATER, small_lake
 
 PROGRAM = shutil.which("chromium") or shutil.which("google-chrome")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

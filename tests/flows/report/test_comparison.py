@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from report_lake import AS_OF, LATER, write_candles, write_research
-
-from flows.report.comparing import comparisons
-from flows.steps.report import build_report
+from flows.report.comparison import comparisons
+from flows.steps.reporting.report import build_report
 from lake.releases import Candidate, FlowRun, StrategyEntry, publish
 from lake.store import Lake
+from tests.flows.report.lake import AS_OF, LATER, write_candles, write_research
 from trading.strategies.registry import get_strategy
 
 MEASURES: dict[str, float | int | str | None] = {

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from report_lake import AS_OF, LATER, small_lake
 
-from flows.report.reading import research_rows
-from flows.steps.report import ReportResult, build_report
+from flows.report.lake_reader import research_rows
+from flows.steps.reporting.report import ReportResult, build_report
 from lake.store import Lake
 from lake.tables import SEARCHES
+from tests.flows.report.lake import AS_OF, LATER, small_lake
 from trading.errors import ReleaseRefused
 
 SECTIONS = ("summary", "inputs", "quality", "strategies", "ensemble", "models", "execution")

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from report_lake import AS_OF, START, small_lake
 
 from flows.report.charts import Bars, price_chart
-from flows.report.reading import read_material
+from flows.report.lake_reader import read_material
 from flows.report.structures import Break, Marks, Swing, Zone, marks_of
-from flows.steps.report import build_report
+from flows.steps.reporting.report import build_report
 from lake.tables import STRUCTURES
+from tests.flows.report.lake import AS_OF, START, small_lake
 
 HOUR = 3_600_000
 BARS = Bars(tuple(HOUR * n for n in range(6)), (5.0,) * 6, (9.0,) * 6, (1.0,) * 6, (5.5,) * 6, HOUR)

@@ -10,7 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lake_builders import (
+
+from lake.ingest.importer import FileReport, ImportReport, import_folder
+from lake.store import Lake
+from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS
+from tests.lake.builders import (
     HEADER,
     MAY_31_2358,
     MINUTE,
@@ -19,13 +23,9 @@ from lake_builders import (
     candle_file,
     write_checksum,
 )
-
-from lake.importer import FileReport, ImportReport, import_folder
-from lake.store import Lake
-from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS
 from trading.errors import DataError
 
-SAMPLE = Path(__file__).parents[2] / "data_lake" / "sample"
+SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample"
 JUNE = datetime(2025, 6, 20, tzinfo=UTC)
 
 

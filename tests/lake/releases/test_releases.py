@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lake_builders import AS_OF, REF, RUN, WALL, candidate, entry
 
 from lake.files import sha256_bytes
-from lake.manifest import pretty, release_id_of, short_id
 from lake.releases import (
     Candidate,
     LeftOut,
@@ -27,6 +25,8 @@ from lake.releases import (
     read_release,
     rollback,
 )
+from lake.releases.manifest import pretty, release_id_of, short_id
+from tests.lake.builders import AS_OF, REF, RUN, WALL, candidate, entry
 from trading.errors import DataError, ParameterError, ReleaseRefused
 from trading.strategies.registry import get_strategy
 

@@ -8,11 +8,11 @@ from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 import pytest
-from sandbox_helpers import MINUTE, START, RestClient
 
-from sandbox.limits import Limits, RetryLaterError
-from sandbox.server import SandboxServer
-from sandbox.signing import check_time, payload_of
+from sandbox.protocol.rate_limits import Limits, RetryLaterError
+from sandbox.protocol.signing import check_time, payload_of
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import MINUTE, START, RestClient
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}

@@ -9,12 +9,12 @@ from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 import pytest
-from sandbox_helpers import RestClient, until
 
-from sandbox.gateway import Gateway
-from sandbox.http_door import MAX_BODY, MAX_HEAD
-from sandbox.server import SandboxServer
-from sandbox.signing import sign
+from sandbox.api.gateway import Gateway
+from sandbox.api.http_server import MAX_BODY, MAX_HEAD
+from sandbox.protocol.signing import sign
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import RestClient, until
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 PING = b"GET /fapi/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n"

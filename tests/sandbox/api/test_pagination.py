@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from sandbox.errors import ExchangeError
-from sandbox.pages import page, trades
-from sandbox.usdm.params import Params
+from sandbox.api.pagination import page, trades
+from sandbox.api.usdm.params import Params
+from sandbox.engines.common.error_codes import ExchangeError
 
 
 class Row(NamedTuple):

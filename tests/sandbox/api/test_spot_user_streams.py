@@ -13,12 +13,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from binance_clients import WSListenerState, binance_client, hear
-from sandbox_helpers import START, spot_exchange, until
 
-from sandbox import ws_api
-from sandbox.server import SandboxServer
-from sandbox.spot.exchange import SpotExchange
+from sandbox.api import ws_api
+from sandbox.api.spot.exchange import SpotExchange
+from sandbox.server.server import SandboxServer
+from tests.sandbox.binance_clients import WSListenerState, binance_client, hear
+from tests.sandbox.helpers import START, spot_exchange, until
 
 SYMBOL, UNIFIED = "BTCUSDT", "BTC/USDT"
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]

@@ -12,11 +12,11 @@ import aiohttp
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sandbox_helpers import MINUTE, START, RestClient, calm, until, write_candles
 
-from sandbox.clock import LockstepClock
-from sandbox.server import SandboxServer
-from sandbox.usdm.streams import parse_stream
+from sandbox.api.usdm.streams import parse_stream
+from sandbox.market.clock import LockstepClock
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import MINUTE, START, RestClient, calm, until, write_candles
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 Socket = aiohttp.ClientWebSocketResponse

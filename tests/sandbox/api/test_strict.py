@@ -8,14 +8,14 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_helpers import RestClient
 
-from sandbox.errors import ExchangeError
-from sandbox.server import SandboxServer
-from sandbox.spot import ws_methods as spot
-from sandbox.usdm import ws_methods as usdm
-from sandbox.usdm.params import Params
-from sandbox.usdm.rest_orders import ORDER_KNOWN
+from sandbox.api.spot import routes as spot
+from sandbox.api.usdm import routes as usdm
+from sandbox.api.usdm.params import Params
+from sandbox.api.usdm.rest_orders import ORDER_KNOWN
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import RestClient
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 LIMIT_ORDER = {

@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from sandbox.server import SandboxServer
-from sandbox.signing import sign
+from sandbox.protocol.signing import sign
+from sandbox.server.server import SandboxServer
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 ORDER = {

@@ -8,9 +8,9 @@ from typing import Any
 
 import ccxt
 import pytest
-from sandbox_helpers import MINUTE, START, rest_exchange
 
-from sandbox.server import SandboxServer
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import MINUTE, START, rest_exchange
 
 BTC = "BTC/USDT:USDT"
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_helpers import MINUTE, START, stream_exchange, write_candles
 
-from sandbox.server import SandboxServer
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import MINUTE, START, stream_exchange, write_candles
 
 BTC = "BTC/USDT:USDT"
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]

@@ -16,9 +16,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sandbox_helpers import rest_exchange, spot_exchange, stream_exchange
 
-from sandbox.server import SandboxServer
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import rest_exchange, spot_exchange, stream_exchange
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 SYMBOLS = {"usdm": "BTC/USDT:USDT", "spot": "BTC/USDT"}

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
-from binance_clients import (
+
+from sandbox.server.server import SandboxServer
+from tests.sandbox.binance_clients import (
     AsyncClient,
     BinanceAPIException,
     BinanceSocketManager,
@@ -14,8 +16,6 @@ from binance_clients import (
     hear,
     opened,
 )
-
-from sandbox.server import SandboxServer
 
 SYMBOL = "BTCUSDT"
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]

@@ -8,16 +8,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sandbox_helpers import MINUTE, START, calm, limit, market, write_candles
 
-from sandbox.clock import PacedClock
-from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.feed import Feed, Tick
-from sandbox.loading import load_feeds
-from sandbox.replay import Desk, Replay, Span
-from sandbox.settings import Settings
-from sandbox.tape import read_quotes, read_tape
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.model import Account
+from sandbox.market.clock import PacedClock
+from sandbox.market.feed import Feed, Tick
+from sandbox.market.replay import Desk, Replay, Span
+from sandbox.market.trade_tape import read_quotes, read_tape
+from sandbox.server.loader import load_feeds
+from sandbox.server.settings import Settings
+from tests.sandbox.helpers import MINUTE, START, calm, limit, market, write_candles
 from trading.errors import DataError
 
 DAY = 1_440

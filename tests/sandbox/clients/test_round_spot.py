@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from spot_traders import CLIENTS, Trader, spot_trader
 
-from sandbox.server import SandboxServer
+from sandbox.server.server import SandboxServer
+from tests.sandbox.spot_traders import CLIENTS, Trader, spot_trader
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 CONDITIONAL: dict[str, dict[str, Any]] = {

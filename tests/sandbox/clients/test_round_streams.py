@@ -13,9 +13,12 @@ from typing import Any
 import aiohttp
 import ccxt
 import pytest
-from binance_clients import DepthCacheManager, binance_client, ended, hear, opened
-from binance_sdks import market_streams, rest_client, websocket_api
-from sandbox_helpers import (
+
+from sandbox.api.listen_keys import VALID_MS, ListenKeys
+from sandbox.server.server import SandboxServer
+from tests.sandbox.binance_clients import DepthCacheManager, binance_client, ended, hear, opened
+from tests.sandbox.binance_sdks import market_streams, rest_client, websocket_api
+from tests.sandbox.helpers import (
     MINUTE,
     START,
     spot_exchange,
@@ -23,9 +26,6 @@ from sandbox_helpers import (
     until,
     write_candles,
 )
-
-from sandbox.server import SandboxServer
-from sandbox.usdm.listen_keys import VALID_MS, ListenKeys
 
 SYMBOL = "BTCUSDT"
 UNIFIED = {"usdm": "BTC/USDT:USDT", "spot": "BTC/USDT"}

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from usdm_traders import CLIENTS, Trader, usdm_trader
 
-from sandbox.server import SandboxServer
+from sandbox.server.server import SandboxServer
+from tests.sandbox.usdm_traders import CLIENTS, Trader, usdm_trader
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 CONDITIONAL = {

@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 import ccxt
 import pytest
-from binance_clients import BinanceAPIException, binance_client, hear, opened
-from sandbox_helpers import RestClient, spot_exchange
 
-from sandbox.server import SandboxServer
+from sandbox.server.server import SandboxServer
+from tests.sandbox.binance_clients import BinanceAPIException, binance_client, hear, opened
+from tests.sandbox.helpers import RestClient, spot_exchange
 
 BTC, SYMBOL = "BTC/USDT", "BTCUSDT"
 D = Decimal

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sandbox_helpers import limit, market, stop, told
 
-from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.engine.requests import NewAlgo
-from sandbox.errors import ExchangeError
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.requests import NewAlgo
+from tests.sandbox.helpers import limit, market, stop, told
 
 D = Decimal
 

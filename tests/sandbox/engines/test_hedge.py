@@ -13,17 +13,17 @@ import ccxt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox_helpers import START, RestClient, limit, market, rest_exchange, stop, told
 
-from sandbox.audit import audit_ledger, audit_tables
-from sandbox.engine import margin
-from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account, Income
-from sandbox.errors import ExchangeError
-from sandbox.instruments import BUILT_IN
-from sandbox.ledger import TABLES, Ledger
-from sandbox.server import SandboxServer
-from sandbox.usdm.views import account_view, position_risk
+from sandbox.api.usdm.account_json import account_view, position_risk
+from sandbox.audit.exchange_ledger import audit_ledger, audit_tables
+from sandbox.audit.ledger import TABLES, Ledger
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.common.instruments import BUILT_IN
+from sandbox.engines.usdm import margin
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.model import Account, Income
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import START, RestClient, limit, market, rest_exchange, stop, told
 
 D = Decimal
 BTC = "BTC/USDT:USDT"

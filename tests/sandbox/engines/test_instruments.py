@@ -6,11 +6,11 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
-from sandbox.instruments import MAJOR_BRACKETS, build_brackets, read_instruments
-from sandbox.usdm.market_views import bracket_view
+from sandbox.api.usdm.market_json import bracket_view
+from sandbox.engines.common.instruments import MAJOR_BRACKETS, build_brackets, read_instruments
 
 D = Decimal
-SAMPLE = Path(__file__).parents[2] / "data_lake" / "sample" / "instruments.json"
+SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample" / "instruments.json"
 
 
 def test_brackets_of_the_bundled_instruments_are_those_that_lake_and_simulation_read() -> None:

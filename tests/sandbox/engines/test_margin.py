@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sandbox_helpers import limit, market, stop
 
-from sandbox.engine import margin
-from sandbox.engine.engine import Engine
-from sandbox.engine.events import OrderChanged
-from sandbox.engine.model import Account
-from sandbox.errors import ExchangeError
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.usdm import margin
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.events import OrderChanged
+from sandbox.engines.usdm.model import Account
+from tests.sandbox.helpers import limit, market, stop
 
 D = Decimal
 

@@ -13,17 +13,17 @@ import aiohttp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox_helpers import START, RestClient, limit, market, told
 
-from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.errors import ExchangeError
-from sandbox.instruments import BUILT_IN
-from sandbox.ladder import Ladder
-from sandbox.server import SandboxServer
-from sandbox.spot.engine import SpotEngine
-from sandbox.spot.instruments import BUILT_IN as SPOT_BUILT_IN
-from sandbox.spot.model import NewOrder as SpotNewOrder
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.common.instruments import BUILT_IN
+from sandbox.engines.spot.engine import SpotEngine
+from sandbox.engines.spot.model import NewOrder as SpotNewOrder
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.model import Account
+from sandbox.market.displayed_book import Ladder
+from sandbox.market.spot_instruments import BUILT_IN as SPOT_BUILT_IN
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import START, RestClient, limit, market, told
 
 D = Decimal
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]

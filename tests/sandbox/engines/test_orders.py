@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sandbox_helpers import limit, market, told
 
-from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.engine.orders import find
-from sandbox.engine.requests import NewOrder
-from sandbox.errors import ExchangeError
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.orders import find
+from sandbox.engines.usdm.requests import NewOrder
+from tests.sandbox.helpers import limit, market, told
 
 D = Decimal
 

@@ -7,16 +7,16 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox_helpers import START
 
-from sandbox.audit import audit_tables
-from sandbox.engine import margin
-from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.engine.requests import NewAlgo, NewOrder
-from sandbox.errors import ExchangeError
-from sandbox.instruments import BUILT_IN
-from sandbox.ledger import TABLES, Ledger
+from sandbox.audit.exchange_ledger import audit_tables
+from sandbox.audit.ledger import TABLES, Ledger
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.common.instruments import BUILT_IN
+from sandbox.engines.usdm import margin
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.requests import NewAlgo, NewOrder
+from tests.sandbox.helpers import START
 
 D = Decimal
 SIDES = st.sampled_from(["BUY", "SELL"])

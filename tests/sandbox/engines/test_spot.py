@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox_helpers import START
 
-from sandbox.errors import ExchangeError
-from sandbox.spot.engine import SpotEngine
-from sandbox.spot.instruments import BUILT_IN
-from sandbox.spot.model import ListChanged, NewOrder, OrderReport, SpotAccount
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.spot.engine import SpotEngine
+from sandbox.engines.spot.model import ListChanged, NewOrder, OrderReport, SpotAccount
+from sandbox.market.spot_instruments import BUILT_IN
+from tests.sandbox.helpers import START
 
 D = Decimal
 SYMBOL = "BTCUSDT"

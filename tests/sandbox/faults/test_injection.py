@@ -11,12 +11,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_helpers import MINUTE, START, until
-from sandbox_wire import STOP, Wire
 
-from sandbox.faults import KINDS
-from sandbox.ordering import order_faults
-from sandbox.server import SandboxServer
+from sandbox.faults.client import order_faults
+from sandbox.faults.injection import KINDS
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import MINUTE, START, until
+from tests.sandbox.wire import STOP, Wire
 from trading.errors import SettingsError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
@@ -208,7 +208,7 @@ async def test_funding_on_order_moves_the_wallet(wire: Wire) -> None:
 async def test_spot_user_stream_is_terminated(serving: Serving) -> None:
     async with serving(venue="spot") as server, aiohttp.ClientSession() as session:
         wire = Wire(server, session)
-        from sandbox.signing import sign
+        from sandbox.protocol.signing import sign
 
         stamp = int(time.time() * 1000)
         params = {"apiKey": "sandbox", "timestamp": stamp}
@@ -269,7 +269,7 @@ async def test_fault_command_orders_lists_and_clears(wire: Wire) -> None:
 
 
 def test_every_kind_is_played_somewhere() -> None:
-    texts = [path.read_text() for path in Path(__file__).parent.glob("test_sandbox_*.py")]
+    texts = [path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py")]
     assert [kind for kind in KINDS if not any(f'"{kind}"' in text for text in texts)] == []
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_wire import ORDER, Wire, silent
 
-from sandbox.faults import parse_fault
-from sandbox.server import SandboxServer
+from sandbox.faults.injection import parse_fault
+from sandbox.server.server import SandboxServer
+from tests.sandbox.wire import ORDER, Wire, silent
 from trading.errors import SettingsError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]

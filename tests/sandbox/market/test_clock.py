@@ -9,16 +9,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sandbox_helpers import MINUTE, START, calm, until, write_candles
 
-from sandbox.candles import Funding, read_series
-from sandbox.clock import PacedClock
-from sandbox.engine.engine import Engine
-from sandbox.feed import Feed
-from sandbox.instruments import BUILT_IN
-from sandbox.replay import Desk, Replay, Span
-from sandbox.server import SandboxServer
-from sandbox.settings import Settings
+from sandbox.engines.common.instruments import BUILT_IN
+from sandbox.engines.usdm.engine import Engine
+from sandbox.market.candles import Funding, read_series
+from sandbox.market.clock import PacedClock
+from sandbox.market.feed import Feed
+from sandbox.market.replay import Desk, Replay, Span
+from sandbox.server.server import SandboxServer
+from sandbox.server.settings import Settings
+from tests.sandbox.helpers import MINUTE, START, calm, until, write_candles
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 

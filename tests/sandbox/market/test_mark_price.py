@@ -9,19 +9,19 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from sandbox_helpers import MINUTE, START, RestClient, calm, market, stop, write_candles
 
-from sandbox.candles import Funding, read_series
-from sandbox.clock import PacedClock
-from sandbox.engine import margin
-from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.errors import ExchangeError
-from sandbox.feed import Feed
-from sandbox.instruments import BUILT_IN
-from sandbox.mark import RecordedMark, SmoothedMark
-from sandbox.replay import Desk, Replay, Span
-from sandbox.server import SandboxServer
+from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.common.instruments import BUILT_IN
+from sandbox.engines.usdm import margin
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.model import Account
+from sandbox.market.candles import Funding, read_series
+from sandbox.market.clock import PacedClock
+from sandbox.market.feed import Feed
+from sandbox.market.mark_price import RecordedMark, SmoothedMark
+from sandbox.market.replay import Desk, Replay, Span
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import MINUTE, START, RestClient, calm, market, stop, write_candles
 from trading.errors import DataError, SettingsError
 
 D = Decimal

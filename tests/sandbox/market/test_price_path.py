@@ -7,12 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sandbox_helpers import MINUTE, START, write_candles
 
-from sandbox.candles import Ticks, read_folder, read_series, ticks_at
-from sandbox.instruments import BUILT_IN, MAJOR_BRACKETS, derive_instrument
-from sandbox.intervals import bar_start, next_start
-from sandbox.path import next_stop, refine, turning_points
+from sandbox.engines.common.instruments import BUILT_IN, MAJOR_BRACKETS, derive_instrument
+from sandbox.market.candles import Ticks, read_folder, read_series, ticks_at
+from sandbox.market.intervals import bar_start, next_start
+from sandbox.market.price_path import next_stop, refine, turning_points
+from tests.sandbox.helpers import MINUTE, START, write_candles
 from trading.errors import DataError
 
 D = Decimal

@@ -13,15 +13,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sandbox_helpers import START, calm, write_candles
 
 from cli.main import main
-from sandbox.audit import audit_ledger
-from sandbox.engine.engine import Engine
-from sandbox.instruments import BUILT_IN
-from sandbox.ledger import Ledger
-from sandbox.serve import fetch_status
-from sandbox.settings import parse_balances, parse_time
+from sandbox.audit.exchange_ledger import audit_ledger
+from sandbox.audit.ledger import Ledger
+from sandbox.engines.common.instruments import BUILT_IN
+from sandbox.engines.usdm.engine import Engine
+from sandbox.server.main import fetch_status
+from sandbox.server.settings import parse_balances, parse_time
+from tests.sandbox.helpers import START, calm, write_candles
 from trading.errors import DataError, SettingsError, VenueError
 
 MAIN = "from cli.main import main; main()"

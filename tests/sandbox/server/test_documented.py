@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from binance_clients import ended, hear
-from sandbox_helpers import START, until
 
-from sandbox.server import SandboxServer
+from sandbox.server.server import SandboxServer
+from tests.sandbox.binance_clients import ended, hear
+from tests.sandbox.helpers import START, until
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from sandbox_helpers import MINUTE, START, RestClient
 from typer.testing import CliRunner
 
 from cli.sandbox import app
-from sandbox.audit import audit_ledger, digest_ledger
-from sandbox.server import SandboxServer
+from sandbox.audit.exchange_ledger import audit_ledger, digest_ledger
+from sandbox.server.server import SandboxServer
+from tests.sandbox.helpers import MINUTE, START, RestClient
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 

@@ -11,18 +11,18 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sandbox_helpers import MINUTE, START, RestClient, limit, market, stop
 
-from sandbox.accounts import read_accounts
-from sandbox.audit import audit_ledger
-from sandbox.audit_join import audit_join
-from sandbox.engine.engine import Engine
-from sandbox.engine.model import Account
-from sandbox.engine.requests import NewAlgo
-from sandbox.faults import Fault
-from sandbox.instruments import BUILT_IN
-from sandbox.server import SandboxServer
-from sandbox.state import TABLES, EngineRecord
+from sandbox.audit.both_ledgers import audit_join
+from sandbox.audit.exchange_ledger import audit_ledger
+from sandbox.engines.common.instruments import BUILT_IN
+from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.requests import NewAlgo
+from sandbox.faults.injection import Fault
+from sandbox.server.accounts import read_accounts
+from sandbox.server.server import SandboxServer
+from sandbox.server.snapshots import TABLES, EngineRecord
+from tests.sandbox.helpers import MINUTE, START, RestClient, limit, market, stop
 from trading.errors import DataError, SettingsError
 
 D = Decimal

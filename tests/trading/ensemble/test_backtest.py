@@ -7,15 +7,15 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from executor.sharing import Sharing
-from lake.ensemble_file import Ensemble, Member
+from executor.portfolio.allocation import Sharing
+from lake.releases.ensemble_file import Ensemble, Member
 from trading.candles import CandleColumns
-from trading.ensemble import PAUSES, WeightRules, factor_of
-from trading.ensemble_walk import Past, label_hours, walk_ensemble
+from trading.ensemble.backtest import Past, label_hours, walk_ensemble
+from trading.ensemble.regimes import LABELS, RegimeRules
+from trading.ensemble.weights import PAUSES, WeightRules, factor_of
 from trading.errors import DataError
-from trading.regimes import LABELS, RegimeRules
 from trading.simulation import Costs, backtest
-from trading.simulation.account import Limits, Seat, simulate_account
+from trading.simulation.account.simulation import Limits, Seat, simulate_account
 from trading.strategies.registry import get_strategy
 
 HOUR = 3_600_000

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bar_making import bars_of
 
-from cli.candle_files import read_candles
+from cli.inputs.candle_files import read_candles
+from tests.trading.bar_making import bars_of
 from trading.candles import Candle, CandleColumns
+from trading.ensemble.regimes import LABELS, RegimeDetector, RegimeRules, label_candles
 from trading.errors import ParameterError
-from trading.regimes import LABELS, RegimeDetector, RegimeRules, label_candles
 
 HOUR, QUARTER = 3_600_000, 900_000
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "candles_1m" / "usdm"
+SHARED = Path(__file__).parents[4] / "shared" / "data" / "candles_1m" / "usdm"
 
 
 def labels(closes: list[float], reach: float = 0.5) -> list[str]:

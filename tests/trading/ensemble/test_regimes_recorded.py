@@ -14,18 +14,18 @@ from zipfile import ZipFile
 import numpy as np
 import pyarrow.csv as pc
 import pytest
-from bar_making import bars_of
 from numpy.lib.stride_tricks import sliding_window_view
 
-from cli.candle_files import read_candles
+from cli.inputs.candle_files import read_candles
+from tests.trading.bar_making import bars_of
 from trading.candles import CandleColumns
-from trading.regimes import LABELS, label_candles
+from trading.ensemble.regimes import LABELS, label_candles
 
 MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
 WINDOW = 180
 CRASH = LABELS.index("crash")
-SAMPLE = Path(__file__).parents[2] / "data_lake" / "sample"
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 ARCHIVE = Path("binance_archive/futures/um/monthly/klines")
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the larger data set is not here")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.ensemble import WeightRules, ensemble_weights, member_score, regime_weights
+from trading.ensemble.weights import WeightRules, ensemble_weights, member_score, regime_weights
 from trading.errors import ParameterError
 
 GOOD = [0.01, 0.02, 0.01, 0.02] * 10

@@ -19,7 +19,7 @@ import pytest
 from trading.candles import CandleColumns
 from trading.ict.batch import IctSettings, Structures, find_structures
 
-FOLDER = Path(__file__).parents[1] / "data" / "ict"
+FOLDER = Path(__file__).parents[2] / "data" / "ict"
 QUARTER = 900_000
 
 

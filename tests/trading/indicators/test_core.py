@@ -10,7 +10,7 @@ import pytest
 import talib
 
 from trading.candles import CandleColumns
-from trading.indicators import (
+from trading.indicators.core import (
     adx_size,
     adx_step,
     adx_warmup,

@@ -15,25 +15,25 @@ from types import FrameType
 
 import numpy as np
 import pytest
-from quick_values import marked, quick_values
 
-from trading import indicators, rolling, windows
+from tests.trading.quick_values import marked, quick_values
 from trading.candles import DAY_MS, Candle, CandleColumns
-from trading.compiled import twin
-from trading.decider import Decider
 from trading.ict.batch import IctSettings
 from trading.ict.layout import LOG_HEAD
 from trading.ict.step import ict_step
-from trading.indicators import bollinger_step
-from trading.kernel import kernel
-from trading.rolling import rank_step
+from trading.indicators import core, rolling, windows
+from trading.indicators.core import bollinger_step
+from trading.indicators.rolling import rank_step
+from trading.jit.compiler import twin
+from trading.jit.kernel import kernel
+from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy, strategy_names
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 MINUTE = 60_000
 DAY = 1_440
 LOOKED_AT = 200
-MODULES = (indicators, rolling, windows)
+MODULES = (core, rolling, windows)
 
 
 def lines_of(work: Callable[[], None]) -> int:
@@ -135,10 +135,10 @@ def uses_a_candle(name: str, span: int) -> float:
 # Each window: floats of state, and step(state, span, turn, value).
 WINDOWED: dict[str, tuple[Callable[[int], int], Callable[..., object]]] = {
     "moments": (windows.moments_size, lambda s, n, t, v: windows.moments_step(s, 0, n, t, v)),
-    "sma": (indicators.sma_size, lambda s, n, t, v: indicators.sma_step(s, 0, n, t, v)),
+    "sma": (core.sma_size, lambda s, n, t, v: core.sma_step(s, 0, n, t, v)),
     "bollinger": (
-        indicators.bollinger_size,
-        lambda s, n, t, v: indicators.bollinger_step(s, 0, n, 2.0, t, v),
+        core.bollinger_size,
+        lambda s, n, t, v: core.bollinger_step(s, 0, n, 2.0, t, v),
     ),
     "roc": (rolling.roc_size, lambda s, n, _t, v: rolling.roc_step(s, 0, n, v)),
     "vwap": (rolling.vwap_size, lambda s, n, t, v: rolling.vwap_step(s, 0, n, t, v, v)),
@@ -198,7 +198,7 @@ def seconds_over(run: Callable[..., object], state: int, span: int) -> float:
 
 @pytest.mark.slow
 def test_compiled_bands_take_the_same_time_in_a_long_window():
-    size = indicators.bollinger_size
+    size = core.bollinger_size
     short, long = (seconds_over(bands_over, size(span), span) for span in (20, 480))
     assert long < 2 * short, (short, long)
 
@@ -210,7 +210,7 @@ def test_compiled_ranks_grow_less_than_a_third_as_fast_as_the_window():
     assert long < 24 / 3 * short, (short, long)
 
 
-@pytest.mark.parametrize("module", [indicators, rolling])
+@pytest.mark.parametrize("module", [core, rolling])
 def test_every_indicator_is_compared_to_the_bit_at_both_speeds(module):
     """A new one that `tests/parity` does not run would be missed."""
     names = {name for name in vars(module) if name.endswith("_step")}

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.candles import DAY_MS, CandleColumns
-from trading.indicators import bollinger_size, bollinger_step, sma_size, sma_step
-from trading.rolling import (
+from trading.indicators.core import bollinger_size, bollinger_step, sma_size, sma_step
+from trading.indicators.rolling import (
     bollinger_width,
     day_vwap_size,
     day_vwap_step,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading.compiled import twin
-from trading.windows import moments_size, moments_step
+from trading.indicators.windows import moments_size, moments_step
+from trading.jit.compiler import twin
 
 SPAN = 7
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from trading.indicators import atr_size, atr_step
-from trading.zigzag import (
+from trading.indicators.core import atr_size, atr_step
+from trading.indicators.zigzag import (
     HIGH_CONFIRMED,
     LOW_CONFIRMED,
     SWINGS,

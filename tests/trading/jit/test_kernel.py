@@ -14,10 +14,10 @@ from types import FunctionType
 import pytest
 
 import trading
-from trading import compiled
-from trading.indicators import ema_step
-from trading.kernel import apart, bind, is_apart, is_kernel, kernel
-from trading.strategies.breakout import breakout_step
+from trading.indicators.core import ema_step
+from trading.jit import compiler
+from trading.jit.kernel import apart, bind, is_apart, is_kernel, kernel
+from trading.strategies.technical.breakout import breakout_step
 
 SOURCE = Path(trading.__file__).parent
 
@@ -53,7 +53,7 @@ def test_a_kernel_is_the_plain_function_itself():
 
 
 def test_a_twin_leaves_the_plain_function_and_its_callees_plain():
-    twin = compiled.twin(outer)
+    twin = compiler.twin(outer)
     assert twin(1.0) == outer(1.0) == 4.0
     assert isinstance(outer, FunctionType)
     assert outer.__globals__["inner"] is inner
@@ -65,17 +65,17 @@ def test_a_kernel_apart_is_called_by_its_callers_with_the_same_result():
     assert is_kernel(large)
     assert is_apart(large)
     assert not is_apart(caller)
-    twin = compiled.twin(caller)
+    twin = compiler.twin(caller)
     assert twin(1.0) == caller(1.0) == 5.0
     assert is_apart(twin.py_func.__globals__["large"].py_func)
 
 
 def test_a_twin_is_made_once():
-    assert compiled.twin(outer) is compiled.twin(outer)
+    assert compiler.twin(outer) is compiler.twin(outer)
 
 
 def test_a_kernel_may_call_kernels_of_other_modules():
-    twin = compiled.twin(breakout_step)
+    twin = compiler.twin(breakout_step)
     assert not isinstance(twin.py_func.__globals__["ema_step"], FunctionType)
 
 
@@ -95,20 +95,20 @@ def test_only_kernels_can_be_bound():
 def test_the_key_of_the_cache_follows_every_source_file(tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "a.py").write_text("x = 1")
-    before = compiled.source_key(tmp_path)
-    assert compiled.source_key(tmp_path) == before
+    before = compiler.source_key(tmp_path)
+    assert compiler.source_key(tmp_path) == before
     (tmp_path / "deep" / "a.py").write_text("x = 2")
-    assert compiled.source_key(tmp_path) != before
+    assert compiler.source_key(tmp_path) != before
 
 
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from trading import compiled
+from trading.jit import compiler
 import numpy as np
 from trading.strategies.filters import ATR_NOW, FILTER_SIZE, filter_step
-compiled.enable(Path(sys.argv[1]))
-twin = compiled.twin(filter_step)
+compiler.enable(Path(sys.argv[1]))
+twin = compiler.twin(filter_step)
 state, par = np.zeros(FILTER_SIZE), np.zeros(10)
 for _ in range(20):
     twin(state, par, 103.0, 100.0, 101.0)
@@ -162,7 +162,7 @@ def test_a_cache_folder_that_cannot_be_written_is_done_without(tmp_path):
     folder = tmp_path / "file"
     folder.write_text("")
     try:
-        assert compiled.enable(folder) is None
-        assert compiled.twin(outer)(1.0) == 4.0
+        assert compiler.enable(folder) is None
+        assert compiler.twin(outer)(1.0) == 4.0
     finally:
-        compiled.enable()
+        compiler.enable()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numba.core.codegen import JITCodeLibrary
 
-from trading.compiled import _njit
-from trading.kernel import Rebuilder, apart, kernel
-from trading.linking import CalleeCompiler, LinkedLibrary
+from trading.jit.compiler import _njit
+from trading.jit.kernel import Rebuilder, apart, kernel
+from trading.jit.numba_linking import CalleeCompiler, LinkedLibrary
 
 
 @kernel

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KERNELS = """
-from trading.kernel import kernel
+from trading.jit.kernel import kernel
 
 @kernel
 def mean(values, count):
@@ -29,10 +29,10 @@ USE = """
 import json, sys
 import numpy as np
 from pathlib import Path
-from trading import compiled
+from trading.jit import compiler
 import kernels
-compiled.enable(Path(sys.argv[1]))
-mean = compiled.twin(kernels.mean)
+compiler.enable(Path(sys.argv[1]))
+mean = compiler.twin(kernels.mean)
 found = {"mean": mean(np.array([1.0, 2.0]), 2.0)}
 try:
     mean(np.array([1.0]), 0.0)
@@ -41,7 +41,7 @@ except ZeroDivisionError:
 found["compiler"] = "numba.np.arrayobj" in sys.modules
 found["others"] = [name for name in ("scipy", "yaml", "cffi") if name in sys.modules]
 if sys.argv[2] == "more":
-    found["doubled"] = compiled.twin(kernels.doubled)(1.5)
+    found["doubled"] = compiler.twin(kernels.doubled)(1.5)
 print(json.dumps(found))
 """
 

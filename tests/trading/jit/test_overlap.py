@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
-import engines
 import numpy as np
 import pytest
-from test_account import COSTS, seat
 
-from trading import compiled
+from tests.trading import engines
+from tests.trading.simulation.test_account import COSTS, seat
 from trading.ict.batch import find_structures
-from trading.simulation import backtest, kernels, search
-from trading.simulation.account import Limits, simulate_account
-from trading.simulation.run import decide
-from trading.strategies.breakout import Breakout
-from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.jit import compiler
+from trading.simulation import backends, backtest, search
+from trading.simulation.account.simulation import Limits, simulate_account
+from trading.simulation.backtest import decide
+from trading.strategies.technical.breakout import Breakout
+from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 
 def arrays_of(values: Any) -> Iterator[np.ndarray]:
@@ -49,11 +49,11 @@ def watched(function: Callable[..., Any], calls: list[str]) -> Callable[..., Any
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the kernels that Python called, all of them watched."""
     seen: list[str] = []
-    twin = compiled.twin
+    twin = compiler.twin
     monkeypatch.setattr(
-        compiled, "twin", lambda function, **bound: watched(twin(function, **bound), seen)
+        compiler, "twin", lambda function, **bound: watched(twin(function, **bound), seen)
     )
-    kernels.speed.cache_clear()
+    backends.speed.cache_clear()
     return seen
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_account import COSTS, seat
 
+from tests.trading.simulation.test_account import COSTS, seat
 from trading.candles import DAY_MS, CandleColumns
-from trading.correlation import LEAST_DAYS, WINDOW_DAYS, correlations, daily_correlations
-from trading.simulation.account import Limits, simulate_account
+from trading.market.correlation import LEAST_DAYS, WINDOW_DAYS, correlations, daily_correlations
+from trading.simulation.account.simulation import Limits, simulate_account
 
 HOUR = 3_600_000
 

@@ -8,8 +8,8 @@ import pytest
 
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import ParameterError
-from trading.maker import BUY, SELL, Lot, MakerRules, Plan, Quote, View, plan
-from trading.maker_simulation import simulate_maker
+from trading.market_making.backtest import simulate_maker
+from trading.market_making.quoting import BUY, SELL, Lot, MakerRules, Plan, Quote, View, plan
 
 MINUTE = 60_000
 RULES = MakerRules()

@@ -10,10 +10,9 @@ import pytest
 
 from trading.candles import Candle
 from trading.errors import ParameterError
-from trading.position import ENTRY, REASONS
-from trading.rules import LADDER_STEPS, Addition, ExitRules, dynamic_leverage
-from trading.staged_position import StagedPosition, stage_name
-from trading.stages import (
+from trading.positions.candle_path import live_row, settle
+from trading.positions.exit_rules import LADDER_STEPS, Addition, ExitRules, dynamic_leverage
+from trading.positions.lifecycle import (
     AMBIGUOUS,
     CASH,
     FILLS,
@@ -23,7 +22,8 @@ from trading.stages import (
     begin_life,
     level_of,
 )
-from trading.walking import live_row, settle
+from trading.positions.position import ENTRY, REASONS
+from trading.positions.staged_position import StagedPosition, stage_name
 
 NAN = math.nan
 SURGE = ExitRules(
@@ -32,7 +32,7 @@ SURGE = ExitRules(
     half_close=0.10,
     additions=(Addition(0.03, 4 / 3, 0.07), Addition(0.06, 4 / 3, 0.05)),
 )
-DOCUMENT = Path(__file__).parents[2] / "docs" / "simulation.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "simulation.md"
 
 
 class Life:

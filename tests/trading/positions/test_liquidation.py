@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import math
 
-import engines
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.instruments import MAJOR_BRACKETS
+from sandbox.engines.common.instruments import MAJOR_BRACKETS
+from tests.trading import engines
 from trading.candles import CandleColumns
 from trading.errors import ParameterError
-from trading.liquidation import (
+from trading.positions.exit_rules import Addition, ExitRules, dynamic_leverage
+from trading.positions.lifecycle import (
+    LIFE_SIZE,
+    LIQUIDATED,
+    QUANTITY,
+    apply_fill,
+    begin_life,
+    change_of,
+)
+from trading.positions.liquidation import (
     MAJOR,
     Margin,
     bracket_at,
     brackets_of,
     liquidation_price,
 )
-from trading.position import ADD_FIRST, ENTRY, PARTIAL_TAKE_PROFIT
-from trading.rules import Addition, ExitRules, dynamic_leverage
+from trading.positions.position import ADD_FIRST, ENTRY, PARTIAL_TAKE_PROFIT
 from trading.simulation import Costs
-from trading.simulation.account import Filters, Limits, Seat, simulate_account
-from trading.simulation.run import decide
-from trading.stages import LIFE_SIZE, LIQUIDATED, QUANTITY, apply_fill, begin_life, change_of
+from trading.simulation.account.simulation import Filters, Limits, Seat, simulate_account
+from trading.simulation.backtest import decide
 from trading.strategies.base import ATR
-from trading.strategies.breakout import Breakout
-from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.strategies.technical.breakout import Breakout
+from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 STEEP = brackets_of([(20, 10_000, 0.005), (10, 40_000, 0.03), (5, 100_000, 0.08)])
 

@@ -7,7 +7,8 @@ import math
 import pytest
 
 from trading.candles import DAY_MS, Candle
-from trading.position import (
+from trading.market.rows import Rows
+from trading.positions.position import (
     BEST,
     EMERGENCY,
     ENTRY,
@@ -21,8 +22,7 @@ from trading.position import (
     ExitRules,
     Position,
 )
-from trading.rows import Rows
-from trading.simulation.plain import row_exit
+from trading.simulation.engines.plain_trades import row_exit
 
 RULES = ExitRules(take_profit=0.1, stop_loss=0.02, trailing_stop=0.03, emergency_stop=0.05)
 

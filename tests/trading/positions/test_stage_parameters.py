@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from trading.errors import ParameterError
-from trading.grid import parse_grid
-from trading.liquidation import liquidation_distance
-from trading.rules import Addition
+from trading.positions.exit_rules import Addition
+from trading.positions.liquidation import liquidation_distance
+from trading.research.grid import parse_grid
 from trading.simulation import Costs, backtest, search
 from trading.strategies.base import STAGED
 from trading.strategies.registry import get_strategy, strategy_names

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from trading.gates import Evidence, Thresholds, judge, proven
+from trading.research.gates import Evidence, Thresholds, judge, proven
 
 GOOD = Evidence(
     trades=45,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.errors import ParameterError
-from trading.grid import check_memory, parse_grid
+from trading.research.grid import check_memory, parse_grid
 from trading.strategies.base import Parameter, Strategy
 
 

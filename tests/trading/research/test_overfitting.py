@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from trading.errors import DataError
-from trading.overfitting import (
+from trading.research.overfitting import (
     backtest_overfitting,
     bootstrap_p_value,
     deflated_sharpe,

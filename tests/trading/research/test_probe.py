@@ -11,14 +11,14 @@ import pytest
 
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError
-from trading.indicators import ema_step
-from trading.kernel import Buffer, kernel
-from trading.probe import View, cut_rows, probe, probe_lookahead
-from trading.probe_warmup import probe_warmup
-from trading.rows import Bar
+from trading.indicators.core import ema_step
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
+from trading.research.lookahead_probe import View, cut_rows, probe, probe_lookahead
+from trading.research.warmup_probe import probe_warmup
 from trading.strategies.base import ACTION, ENTER, EXIT, HOLD, LIMIT, REASON, SEEN, Strategy, Value
-from trading.strategies.breakout import Breakout
 from trading.strategies.registry import get_strategy, strategy_names
+from trading.strategies.technical.breakout import Breakout
 
 BARE = {"filters": "off", "signal_tf": "1m"}
 EAGER = {"signal_tf": "5m", "filter_tf": "15m", "trend_span": 20, "min_volatility": 0.0}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from trading.candles import DAY_MS, CandleColumns
-from trading.robustness import Robustness, measure_robustness, one_step_returns, p_value_of
+from trading.research.robustness import Robustness, measure_robustness, one_step_returns, p_value_of
+from trading.research.walk_forward import rolling_folds, walk_forward
 from trading.simulation import Costs, backtest
 from trading.strategies.registry import get_strategy
-from trading.walkforward import rolling_folds, walk_forward
 
 SOUND = Robustness(0.02, 0.1, 0.75, 0.05, 0.01)
 

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 from trading.candles import CandleColumns
-from trading.dealings import dealings_of, dealings_of_all, drawdown_days, reward_to_risk
-from trading.rules import ExitRules
+from trading.positions.exit_rules import ExitRules
+from trading.research.trading_costs import (
+    dealings_of,
+    dealings_of_all,
+    drawdown_days,
+    reward_to_risk,
+)
 from trading.simulation import BacktestResult, Costs, backtest
-from trading.strategies.breakout import Breakout
 from trading.strategies.registry import get_strategy
+from trading.strategies.technical.breakout import Breakout
 
 HOUR = 3_600_000
 COSTS = Costs(fee_bps=10.0, slippage_bps=5.0, maker_fee_bps=2.0)

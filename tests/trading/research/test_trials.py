@@ -9,12 +9,12 @@ import pytest
 
 from trading.candles import CandleColumns
 from trading.errors import DataError, ParameterError
-from trading.grid import Grid, parse_grid
-from trading.methods import METHODS, Params, method_of
-from trading.overfitting import deflated_sharpe, sharpe_ratios
+from trading.research.grid import Grid, parse_grid
+from trading.research.overfitting import deflated_sharpe, sharpe_ratios
+from trading.research.samplers import METHODS, Params, method_of
+from trading.research.trials import Trial, Work, best_trial, run_trials, weigh, workers
 from trading.simulation import Costs, search
 from trading.strategies.registry import get_strategy
-from trading.trials import Trial, Work, best_trial, run_trials, weigh, workers
 
 BREAKOUT = get_strategy("breakout")
 GRID = parse_grid(["k=0.1:0.9:0.1", "stop_loss=0.005:0.03:0.005"], BREAKOUT)

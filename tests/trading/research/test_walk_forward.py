@@ -12,18 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.candles import CandleColumns
-from trading.compiled import enable
 from trading.errors import DataError, ParameterError
+from trading.jit.compiler import enable
 from trading.metrics import Metrics
-from trading.simulation import Costs, backtest
-from trading.strategies.registry import get_strategy
-from trading.walkforward import (
+from trading.research.walk_forward import (
     Fold,
     anchored_folds,
     choose,
     rolling_folds,
     walk_forward,
 )
+from trading.simulation import Costs, backtest
+from trading.strategies.registry import get_strategy
 
 
 @pytest.fixture(autouse=True, scope="module")

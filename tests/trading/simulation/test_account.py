@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import engines
 import numpy as np
 import pytest
 
-from executor.ports import Instrument
+from executor.model import Instrument
+from tests.trading import engines
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError, ParameterError
-from trading.liquidation import MAJOR, bracket_at, brackets_of, liquidation_price
-from trading.rules import ExitRules
+from trading.positions.exit_rules import ExitRules
+from trading.positions.liquidation import MAJOR, bracket_at, brackets_of, liquidation_price
 from trading.simulation import Costs, backtest
-from trading.simulation.account import Exchange, Filters, Limits, Seat, simulate_account
-from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.simulation.account.simulation import Exchange, Filters, Limits, Seat, simulate_account
+from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 COSTS = Costs(5, 1)
 OPEN = Limits(max_exposure=100.0, daily_loss=1.0)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 
-import engines
 import numpy as np
 import pytest
 
+from tests.trading import engines
 from trading.errors import ParameterError
-from trading.simulation import Costs, account
-from trading.simulation.account import Exchange, Filters, Limits, Seat, simulate_account
+from trading.simulation import Costs
+from trading.simulation.account import simulation
+from trading.simulation.account.simulation import (
+    Exchange,
+    Filters,
+    Limits,
+    Seat,
+    simulate_account,
+)
 from trading.strategies.base import CONFIDENCE
-from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 SETTINGS = engines.REVERSION | {"max_position_size": 0.2}
 GRID = {"BTCUSDT": Filters(step=0.000001, tick=0.1)}
@@ -86,14 +93,14 @@ def test_a_share_holds_for_the_entry_with_all_its_additions(bitcoin, profile):
 
 
 def test_what_may_not_enter_leaves_the_place_to_a_weaker_signal(bitcoin, monkeypatch):
-    free, decide, rates = run(bitcoin, None), account.decide, iter([0.9, 0.5])
+    free, decide, rates = run(bitcoin, None), simulation.decide, iter([0.9, 0.5])
 
     def rated(*arguments, **options):
         stream = decide(*arguments, **options)
         stream[:, CONFIDENCE] = next(rates)
         return stream
 
-    monkeypatch.setattr(account, "decide", rated)
+    monkeypatch.setattr(simulation, "decide", rated)
     held = run(bitcoin, [always(0.0), always(0.2)])
     assert set(held.seat.tolist()) == {1}
     assert held.profit.tobytes() == free.profit.tobytes()

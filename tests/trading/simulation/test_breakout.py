@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from breakout_reference import measure, trade_breakout
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.trading.breakout_reference import measure, trade_breakout
 from trading.candles import DAY_MS, CandleColumns
 from trading.simulation import Costs, backtest, search
-from trading.simulation.market import Market
+from trading.simulation.prepared_candles import Market
 from trading.strategies.registry import get_strategy
 
 BREAKOUT = get_strategy("breakout")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import engines
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.trading import engines
 from trading.candles import CandleColumns
-from trading.position import REASONS
+from trading.positions.position import REASONS
 from trading.simulation import Costs, backtest
-from trading.strategies.rsi_bollinger import RsiBollinger
+from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 COSTS = Costs(5, 1, maker_fee_bps=2)
 seen: set[str] = set()

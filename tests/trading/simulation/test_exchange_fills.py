@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from executor.ports import Instrument
-from sandbox.numbers import money
-from sandbox.path import next_stop
-from trading.stepping import (
+from executor.model import Instrument
+from sandbox.engines.common.money import money
+from sandbox.market.price_path import next_stop
+from trading.simulation.account.exchange_fills import (
     in_cents,
     nearer,
     nearest_tick,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from trading.candles import DAY_MS, CandleColumns
-from trading.decider import Decider
 from trading.errors import DataError, ParameterError
-from trading.position import Position
+from trading.positions.position import Position
 from trading.simulation import Costs, backtest, search
+from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy
 
 MINUTE = 60_000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from quick_values import marked, quick_values
 
+from tests.trading.quick_values import marked, quick_values
 from trading.candles import Candle, CandleColumns
-from trading.decider import Decider
 from trading.errors import DataError, ParameterError
-from trading.simulation.run import decide
+from trading.simulation.backtest import decide
+from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy, strategy_names
 
 MINUTE, HOUR = 60_000, 3_600_000

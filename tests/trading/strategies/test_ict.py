@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 
-import engines
 import numpy as np
 import pytest
-from test_ict import POOL, STORY
 
+from tests.trading import engines
+from tests.trading.ict.test_structures import POOL, STORY
 from trading.candles import Candle
-from trading.decider import Decider, Decision
 from trading.errors import ParameterError
-from trading.ict.merge import Signal, choose, merge
 from trading.simulation import Costs, backtest
-from trading.simulation.account import Limits, Seat, simulate_account
-from trading.simulation.run import decide
+from trading.simulation.account.simulation import Limits, Seat, simulate_account
+from trading.simulation.backtest import decide
 from trading.strategies.base import ACTION, CONFIDENCE, ENTER, SIDE, STOP_PRICE, TARGET_PRICE, Value
+from trading.strategies.decider import Decider, Decision
+from trading.strategies.priority import Signal, choose, merge
 from trading.strategies.registry import get_strategy
 
 MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from trading.candles import Candle, CandleColumns
-from trading.decider import Decider
 from trading.errors import DataError
-from trading.forecast import FEATURES, fit_weights
+from trading.indicators.forecast import FEATURES, fit_weights
+from trading.research.walk_forward import rolling_folds, walk_forward
 from trading.simulation import Costs, backtest
-from trading.simulation.run import decide
+from trading.simulation.backtest import decide
 from trading.strategies.base import ACTION, CONFIDENCE, ENTER
-from trading.strategies.ml import NAMES
+from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy
-from trading.walkforward import rolling_folds, walk_forward
+from trading.strategies.technical.ml import NAMES
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 ML = get_strategy("ml")

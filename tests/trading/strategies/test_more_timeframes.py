@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trading.candles import Candle
-from trading.decider import Decider, Decision
-from trading.kernel import Buffer, kernel
-from trading.rows import Bar
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import ACTION, HOLD, REASON, SEEN, STOP_PRICE, Strategy, Value
+from trading.strategies.decider import Decider, Decision
 
 MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
 START = 1_000 * HOUR

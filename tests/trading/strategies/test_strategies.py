@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from quick_values import quick_values
 
+from tests.trading.quick_values import quick_values
 from trading.candles import DAY_MS, Candle
-from trading.decider import Decider
 from trading.errors import ParameterError
+from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy, strategy_names
 
 HOUR = 3_600_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from quick_values import marked
 
+from tests.trading.quick_values import marked
 from trading.candles import Candle
-from trading.decider import Decider, Decision
 from trading.simulation import Costs, backtest
+from trading.strategies.decider import Decider, Decision
 from trading.strategies.registry import get_strategy, strategy_names
 
 HOUR = 3_600_000

@@ -10,12 +10,11 @@ import math
 from typing import NamedTuple
 
 from trading.candles import DAY_MS
-from trading.kernel import Buffer, apart, kernel
-from trading.position import END_OF_DATA, ENTRY, NO_EXIT, SIDE
-from trading.rows import Rows
-from trading.rules import R_DAY_END, R_MOST, R_SLIPPAGE, RULES_SIZE
-from trading.sizing import capped_quantity, planned_of, sized_quantity
-from trading.stages import (
+from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.rows import Rows
+from trading.positions.candle_path import live_row, settle
+from trading.positions.exit_rules import R_DAY_END, R_MOST, R_SLIPPAGE, RULES_SIZE
+from trading.positions.lifecycle import (
     AMBIGUOUS,
     BOUGHT,
     CASH,
@@ -26,8 +25,9 @@ from trading.stages import (
     SOLD,
     begin_life,
 )
+from trading.positions.position import END_OF_DATA, ENTRY, NO_EXIT, SIDE
+from trading.positions.sizing import capped_quantity, planned_of, sized_quantity
 from trading.strategies.base import ENTER, EXIT
-from trading.walking import live_row, settle
 
 # Limits of the account.
 MAX_POSITIONS = 0

@@ -10,8 +10,18 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from trading.kernel import Buffer, apart, kernel
-from trading.position import (
+from trading.jit.kernel import Buffer, apart, kernel
+from trading.positions.candle_path import clock_check, price_check
+from trading.positions.lifecycle import (
+    CASH,
+    GUARDED,
+    QUANTITY,
+    WATCHED,
+    apply_fill,
+    change_of,
+    level_of,
+)
+from trading.positions.position import (
     ADD_FIRST,
     ADD_SECOND,
     EMERGENCY,
@@ -25,16 +35,6 @@ from trading.position import (
     TAKE_PROFIT,
     TARGET,
 )
-from trading.stages import (
-    CASH,
-    GUARDED,
-    QUANTITY,
-    WATCHED,
-    apply_fill,
-    change_of,
-    level_of,
-)
-from trading.walking import clock_check, price_check
 
 FIRST_EXTREME_MS, SECOND_EXTREME_MS, LAST_TRADE_MS = 15_000, 35_000, 58_000
 """Where in its minute the path of a candle stands at its extremes and at its close."""

@@ -3,18 +3,21 @@
 
 It does what the executor does at the sandbox exchange in lockstep, in the same order: at the open
 of a minute fire what rests, then trade what the close before has asked for, then judge the new
-price; along the minute `trading.stepping`; at the close judge the clock, and decide.
+price; along the minute `trading.simulation.account.exchange_fills`; at the close judge the clock,
+and decide.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from trading.kernel import Buffer, apart, kernel
-from trading.position import NO_EXIT, SIDE, STRATEGY_EXIT, TARGET
-from trading.rows import Rows
-from trading.rules import RULES_SIZE
-from trading.simulation.sharing import (
+from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.rows import Rows
+from trading.positions.exit_rules import RULES_SIZE
+from trading.positions.lifecycle import CASH, LIFE_SIZE, OPENED, QUANTITY, begin_life, heeds_exit
+from trading.positions.position import NO_EXIT, SIDE, STRATEGY_EXIT, TARGET
+from trading.positions.sizing import planned_of, sized_quantity
+from trading.simulation.account.account_kernels import (
     BEYOND_LEVEL,
     DAY,
     FUNDING,
@@ -38,9 +41,7 @@ from trading.simulation.sharing import (
     refusal,
     store,
 )
-from trading.sizing import planned_of, sized_quantity
-from trading.stages import CASH, LIFE_SIZE, OPENED, QUANTITY, begin_life, heeds_exit
-from trading.stepping import (
+from trading.simulation.account.exchange_fills import (
     DEAL_WIDTH,
     G_FEE,
     G_LEAST,

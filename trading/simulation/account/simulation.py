@@ -10,22 +10,21 @@ import numpy as np
 import numpy.typing as npt
 from numpy import str_
 
-from trading import stepping
 from trading.candles import DAY_MS, MINUTE_MS, CandleColumns, Floats, Integers
-from trading.correlation import daily_correlations
 from trading.errors import DataError, ParameterError
-from trading.ict import merge
-from trading.liquidation import MAJOR, Bracket, Margin
-from trading.position import REASONS
-from trading.rows import Rows
-from trading.rules import R_GAP, R_TICKS, RULES_SIZE
-from trading.setup import Setup
-from trading.simulation import exchange, kernels, sharing
-from trading.simulation.kernels import Speed
-from trading.simulation.plan import rules_of
+from trading.market.correlation import daily_correlations
+from trading.market.rows import Rows
+from trading.positions.exit_rules import R_GAP, R_TICKS, RULES_SIZE
+from trading.positions.lifecycle import FILL_WIDTH, LIFE_SIZE, MOST_FILLS
+from trading.positions.liquidation import MAJOR, Bracket, Margin
+from trading.positions.position import REASONS
+from trading.simulation import backends
+from trading.simulation.account import account_kernels, exchange_fills, exchange_kernels
+from trading.simulation.backends import Speed
+from trading.simulation.backtest import decide
 from trading.simulation.results import Costs
-from trading.simulation.run import decide
-from trading.stages import FILL_WIDTH, LIFE_SIZE, MOST_FILLS
+from trading.simulation.search_plan import rules_of
+from trading.strategies import priority
 from trading.strategies.base import (
     ACTION,
     ATR,
@@ -38,6 +37,7 @@ from trading.strategies.base import (
     Strategy,
     Value,
 )
+from trading.strategies.setup import Setup
 
 WORDS = [ACTION, ATR, SIDE, STOP_PRICE, TARGET_PRICE]
 """What the account reads of a decision."""
@@ -68,9 +68,10 @@ class Limits:
     """What the account allows: shares of the equity, and the number of positions.
 
     ``daily_loss`` refuses entries once the equity, open profit included, is that much below the
-    day's beginning (UTC). ``impact`` adds that much slippage times the root of the participation
-    in the candle's turnover. ``max_correlation`` refuses a position whose correlation with an open
-    one, over the last 30 days, is above it or unknown (`trading.correlation`); 1 switches it off.
+    day's beginning (UTC). ``impact`` adds that much slippage times the root of the participation in
+    the candle's turnover. ``max_correlation`` refuses a position whose correlation with an open
+    one, over the last 30 days, is above it or unknown (`trading.market.correlation`); 1 switches it
+    off.
     """
 
     max_positions: int = 10
@@ -99,7 +100,7 @@ class Filters:
         return float(round(1.0 / self.tick)) if self.tick < 1.0 else 1.0 / self.tick
 
     def grid(self, symbol: str, costs: Costs) -> tuple[float, ...]:
-        """A row of `trading.stepping`: ticks and steps a unit, the fee, the least notional.
+        """A row for the exchange fills: ticks and steps per unit, the fee, the least notional.
 
         `ParameterError` without a tick or a step.
         """
@@ -194,14 +195,14 @@ def simulate_account(
     """Trade ``seats`` on one account that begins with ``balance`` (quote currency).
 
     Each position takes what its strategy's sizing gives it. Of entries that carry a confidence only
-    the best of a moment and symbol is taken (see :mod:`trading.ict.merge`). Stops that the
-    open jumped over fill at the open. ``funding`` has rates by symbol and time (ms): longs pay a
-    positive rate at the open of the first candle at that time. One seat owns a symbol until flat.
+    the best of a moment and symbol is taken (see :mod:`trading.strategies.priority`). Stops that
+    the open jumped over fill at the open. ``funding`` has rates by symbol and time (ms): longs pay
+    a positive rate at the open of the first candle at that time. One seat owns a symbol until flat.
     Candles before ``trade_from_ms`` only warm the indicators. ``shares`` has an array a seat, a
     value for each candle of its symbol: the largest share of the equity that an entry decided on
     that candle may take with all its additions (0: none, refused as `ensemble`). With a ``profile``
-    the fills are those of the executor at the sandbox exchange, which see.
-    `DataError` when a seat's symbol has no candles or intervals differ.
+    the fills are those of the executor at the sandbox exchange, which see. `DataError` when a
+    seat's symbol has no candles or intervals differ.
     """
     rates = funding or {}
     if profile is not None:
@@ -211,11 +212,11 @@ def simulate_account(
     if profile is not None:
         profile.check(costs, allowed)
         market.check_minutes()
-    speed = kernels.speed(compiled)
+    speed = backends.speed(compiled)
     if balance <= 0.0:
         raise ParameterError(f"balance = {balance:g} is not positive; give what the account holds")
     count, room = len(seats), market.size
-    account = sharing.Account(
+    account = account_kernels.Account(
         money=speed.buffer([balance, balance, 0.0, 0.0, 0.0]),
         limits=speed.buffer(
             [
@@ -232,11 +233,11 @@ def simulate_account(
         entered=speed.integers(count),
         marks=speed.floats(count),
         fills=speed.floats(FILL_WIDTH * (MOST_FILLS + 1)),
-        refused=speed.integers(sharing.REFUSALS),
+        refused=speed.integers(account_kernels.REFUSALS),
     )
-    journal = sharing.Journal(
-        speed.integers(sharing.TRADE_INTS * room),
-        speed.floats(sharing.TRADE_FLOATS * room),
+    journal = account_kernels.Journal(
+        speed.integers(account_kernels.TRADE_INTS * room),
+        speed.floats(account_kernels.TRADE_FLOATS * room),
         speed.floats(len(market.moments)),
     )
     asked = filters or {}
@@ -248,10 +249,10 @@ def simulate_account(
         journal,
     )
     if profile is None:
-        trades = speed.kernel(sharing.share_account)(*data)
+        trades = speed.kernel(account_kernels.share_account)(*data)
         return _result(market, int(trades), journal, account)
     desk = _desk(seats, asked, costs, speed, room)
-    trades = speed.kernel(exchange.trade_at_exchange)(*data, desk)
+    trades = speed.kernel(exchange_kernels.trade_at_exchange)(*data, desk)
     return _result(market, int(trades), journal, account, _deals(desk))
 
 
@@ -261,22 +262,22 @@ def _desk(
     costs: Costs,
     speed: Speed,
     room: int,
-) -> exchange.Desk:
+) -> exchange_kernels.Desk:
     """What the profile `exchange` adds to the account, with room for so many trades."""
     grids = [filters.get(seat.symbol, Filters()).grid(seat.symbol, costs) for seat in seats]
-    fills = speed.room(stepping.DEAL_WIDTH * (MOST_FILLS + 1) * room)
-    return exchange.Desk(
+    fills = speed.room(exchange_fills.DEAL_WIDTH * (MOST_FILLS + 1) * room)
+    return exchange_kernels.Desk(
         speed.buffer([number for grid in grids for number in grid]),
         speed.floats(len(seats)),
         speed.integers(len(seats)),
-        stepping.Deals(fills, speed.integers(1)),
+        exchange_fills.Deals(fills, speed.integers(1)),
     )
 
 
-def _deals(desk: exchange.Desk) -> Deals:
+def _deals(desk: exchange_kernels.Desk) -> Deals:
     """The fills of a run at an exchange."""
-    made = np.asarray(desk.deals.parts[: stepping.DEAL_WIDTH * int(desk.deals.made[0])])
-    seat, time, code, quantity, price = made.reshape(-1, stepping.DEAL_WIDTH).T
+    made = np.asarray(desk.deals.parts[: exchange_fills.DEAL_WIDTH * int(desk.deals.made[0])])
+    seat, time, code, quantity, price = made.reshape(-1, exchange_fills.DEAL_WIDTH).T
     reason = np.array(REASONS)[code.astype(np.int64)]
     return Deals(seat.astype(np.int64), time.astype(np.int64), reason, quantity, price)
 
@@ -284,15 +285,15 @@ def _deals(desk: exchange.Desk) -> Deals:
 def _result(
     market: _Market,
     count: int,
-    journal: sharing.Journal,
-    account: sharing.Account,
+    journal: account_kernels.Journal,
+    account: account_kernels.Account,
     deals: Deals | None = None,
 ) -> AccountResult:
     """What a run has written; with ``deals`` its times are those of fills (ms), else moments."""
-    whole = np.asarray(journal.whole[: sharing.TRADE_INTS * count], dtype=np.int64)
-    parts = np.asarray(journal.parts[: sharing.TRADE_FLOATS * count], dtype=np.float64)
-    seat, entered, left, code, side = whole.reshape(-1, sharing.TRADE_INTS).T
-    entry, closed, quantity, profit = parts.reshape(-1, sharing.TRADE_FLOATS).T
+    whole = np.asarray(journal.whole[: account_kernels.TRADE_INTS * count], dtype=np.int64)
+    parts = np.asarray(journal.parts[: account_kernels.TRADE_FLOATS * count], dtype=np.float64)
+    seat, entered, left, code, side = whole.reshape(-1, account_kernels.TRADE_INTS).T
+    entry, closed, quantity, profit = parts.reshape(-1, account_kernels.TRADE_FLOATS).T
     return AccountResult(
         seat=seat,
         entry_time=market.moments[entered] if deals is None else entered,
@@ -305,9 +306,9 @@ def _result(
         reason=np.array(REASONS)[code],
         moments=market.moments,
         equity=np.asarray(journal.equity, dtype=np.float64),
-        wallet=float(account.money[sharing.WALLET]),
-        funding_paid=float(account.money[sharing.FUNDING]),
-        ambiguous_candles=int(account.money[sharing.AMBIGUOUS_CANDLES]),
+        wallet=float(account.money[account_kernels.WALLET]),
+        funding_paid=float(account.money[account_kernels.FUNDING]),
+        ambiguous_candles=int(account.money[account_kernels.AMBIGUOUS_CANDLES]),
         refused={name: int(n) for name, n in zip(REFUSALS, account.refused, strict=True)},
         deals=deals,
     )
@@ -362,14 +363,14 @@ class _Market:
         """The candles as the kernels read them."""
         return Rows(speed.whole(self.times), *(speed.buffer(column) for column in self.columns))
 
-    def board(self, speed: Speed, *, correlated: bool) -> sharing.Board:
+    def board(self, speed: Speed, *, correlated: bool) -> account_kernels.Board:
         """Which of them belong to each moment; ``correlated``: and how alike the symbols move."""
         first, last = (int(self.moments[place]) // DAY_MS for place in (0, -1))
         days = np.arange(first, last + 1, dtype=np.int64)
         alike = np.empty(0)
         if correlated:
             alike = daily_correlations(list(self.candles.values()), days).reshape(-1)
-        return sharing.Board(
+        return account_kernels.Board(
             speed.whole(self.moments),
             speed.whole(self.row_at.reshape(-1)),
             speed.whole(self.firsts),
@@ -389,7 +390,7 @@ def _seats(
     profile: Exchange | None,
     trade_from_ms: int | None,
     shares: Sequence[Floats] | None,
-) -> sharing.Seats:
+) -> account_kernels.Seats:
     """Rules, instrument data and decisions of each seat, end to end."""
     rules = np.zeros((len(seats), RULES_SIZE))
     data: list[float] = []
@@ -426,7 +427,7 @@ def _seats(
         confidence[most <= 0.0] = math.nan  # what may not enter is no better than another
     _drop_weaker(seats, words[WORDS.index(ACTION)], confidence)
     actions, atrs, sides, stops, targets = (speed.buffer(word.reshape(-1)) for word in words)
-    return sharing.Seats(
+    return account_kernels.Seats(
         symbols=speed.whole(market.symbol_of),
         actions=actions,
         atrs=atrs,
@@ -463,7 +464,7 @@ def _drop_weaker(seats: Sequence[Seat], actions: Floats, confidence: Floats) -> 
     symbol have anything there. Entries without a confidence are left to the order of the seats.
     """
     rated = np.where((actions == ENTER) & ~np.isnan(confidence), confidence, -1.0)
-    places = [merge.place_of(seat.strategy.name) for seat in seats]
+    places = [priority.place_of(seat.strategy.name) for seat in seats]
     taken = np.zeros(actions.shape[1], dtype=bool)
     for rate in sorted(set(rated[rated >= 0.0].tolist()), reverse=True):
         for s in sorted(range(len(seats)), key=lambda s: places[s]):

@@ -7,20 +7,20 @@ for the kernels of the kind that the simulation is bound to, `PLAIN` of :mod:`.p
 
 from __future__ import annotations
 
-from trading.kernel import Buffer, kernel
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Rows
 from trading.metrics import EQUITY, sums_clear, sums_days
-from trading.position import NO_EXIT
-from trading.rows import Rows
-from trading.rules import R_DAY_END
-from trading.simulation.deciding import day_ends_at
+from trading.positions.exit_rules import R_DAY_END
+from trading.positions.lifecycle import FILLS
+from trading.positions.position import NO_EXIT
+from trading.simulation.engines.plain_trades import plain_begins as begins
+from trading.simulation.engines.plain_trades import plain_calm as calm
+from trading.simulation.engines.plain_trades import plain_ends as ends
+from trading.simulation.engines.plain_trades import plain_lives as lives
+from trading.simulation.engines.plain_trades import plain_misses as misses
+from trading.simulation.engines.trade_log import count_trade, exit_from, horizon_of, keep_trade
 from trading.simulation.layout import Record, Signals, Window
-from trading.simulation.plain import plain_begins as begins
-from trading.simulation.plain import plain_calm as calm
-from trading.simulation.plain import plain_ends as ends
-from trading.simulation.plain import plain_lives as lives
-from trading.simulation.plain import plain_misses as misses
-from trading.simulation.trade import count_trade, exit_from, horizon_of, keep_trade
-from trading.stages import FILLS
+from trading.simulation.signals import day_ends_at
 
 
 @kernel

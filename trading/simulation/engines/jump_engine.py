@@ -7,18 +7,24 @@ kernels judge that candle.
 
 from __future__ import annotations
 
-from trading.kernel import Buffer, kernel
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Extremes, Rows
 from trading.metrics import EQUITY, SUMS_SIZE, sums_clear, sums_days
-from trading.position import NO_EXIT, STRATEGY_EXIT
-from trading.rows import Extremes, Rows
-from trading.rules import R_DAY_END, RULES_SIZE
-from trading.simulation.deciding import day_ends_at
+from trading.positions.exit_rules import R_DAY_END, RULES_SIZE
+from trading.positions.lifecycle import CASH, FILLS, heeds_exit
+from trading.positions.position import NO_EXIT, STRATEGY_EXIT
+from trading.simulation.engines.level_search import first_touch, measure_horizon, touch_row
+from trading.simulation.engines.plain_trades import calm_range, enter_long, plain_end, row_exit
+from trading.simulation.engines.staged_trades import (
+    calm_life,
+    enter_life,
+    is_missed,
+    live_on,
+    mean_exit,
+)
+from trading.simulation.engines.trade_log import count_trade, exit_from, keep_trade, time_limit
 from trading.simulation.layout import Horizons, Record, Signals, Window
-from trading.simulation.lives import calm_life, enter_life, is_missed, live_on, mean_exit
-from trading.simulation.plain import calm_range, enter_long, plain_end, row_exit
-from trading.simulation.touching import first_touch, measure_horizon, touch_row
-from trading.simulation.trade import count_trade, exit_from, keep_trade, time_limit
-from trading.stages import CASH, FILLS, heeds_exit
+from trading.simulation.signals import day_ends_at
 
 
 @kernel

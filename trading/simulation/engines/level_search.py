@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from trading.kernel import Buffer, kernel
-from trading.position import (
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import BLOCK, WIDE, Extremes, Rows
+from trading.positions.position import (
     BEST,
     DAY_END,
     END_OF_DATA,
@@ -11,10 +12,9 @@ from trading.position import (
     OFF,
     TRAIL,
 )
-from trading.rows import BLOCK, WIDE, Extremes, Rows
-from trading.simulation.deciding import day_ends_at
+from trading.simulation.engines.plain_trades import calm_range, row_exit
 from trading.simulation.layout import Horizons, Window
-from trading.simulation.plain import calm_range, row_exit
+from trading.simulation.signals import day_ends_at
 
 
 @kernel

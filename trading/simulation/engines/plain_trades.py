@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trading.kernel import Buffer, kernel
-from trading.position import (
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Rows
+from trading.positions.exit_rules import (
+    R_ATR_MULTIPLIER,
+    R_EMERGENCY_STOP,
+    R_FEE,
+    R_SLIPPAGE,
+    R_STOP_LOSS,
+    R_TAKE_PROFIT,
+    R_TRAILING_ARM,
+    R_TRAILING_STOP,
+)
+from trading.positions.position import (
     ARM,
     BEST,
     EMERGENCY,
@@ -22,17 +33,6 @@ from trading.position import (
     open_position,
     price_exit,
     trailing_level,
-)
-from trading.rows import Rows
-from trading.rules import (
-    R_ATR_MULTIPLIER,
-    R_EMERGENCY_STOP,
-    R_FEE,
-    R_SLIPPAGE,
-    R_STOP_LOSS,
-    R_TAKE_PROFIT,
-    R_TRAILING_ARM,
-    R_TRAILING_STOP,
 )
 from trading.simulation.layout import Record, Signals, Window
 
@@ -146,7 +146,7 @@ def plain_end(
     return closed, growth_of(position[ENTRY], closed, rules[at + R_FEE])
 
 
-# The kind of position that `trading.simulation.full` is bound to: see there.
+# The kind of position that `trading.simulation.engines.candle_engine` is bound to: see there.
 
 
 @kernel

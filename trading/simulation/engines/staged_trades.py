@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trading.kernel import Buffer, apart, kernel
-from trading.position import (
-    ARM,
-    BEST,
-    END_OF_DATA,
-    ENTRY,
-    NO_EXIT,
-    OFF,
-    SIDE,
-    TRAIL,
-    trailing_level,
-)
-from trading.rows import Rows
-from trading.rules import R_ADDITIONS, R_CAPITAL, R_FEE, R_MOST, R_SIDE, R_SLIPPAGE
-from trading.simulation.layout import LEVELS_WIDTH, Record, Signals, Window
-from trading.simulation.plain import EARLY
-from trading.sizing import capped_quantity, planned_of
-from trading.stages import (
+from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.rows import Rows
+from trading.positions.candle_path import live_row, settle
+from trading.positions.exit_rules import R_ADDITIONS, R_CAPITAL, R_FEE, R_MOST, R_SIDE, R_SLIPPAGE
+from trading.positions.lifecycle import (
     AMBIGUOUS,
     BOUGHT,
     CASH,
@@ -32,7 +19,20 @@ from trading.stages import (
     SOLD,
     begin_life,
 )
-from trading.walking import live_row, settle
+from trading.positions.position import (
+    ARM,
+    BEST,
+    END_OF_DATA,
+    ENTRY,
+    NO_EXIT,
+    OFF,
+    SIDE,
+    TRAIL,
+    trailing_level,
+)
+from trading.positions.sizing import capped_quantity, planned_of
+from trading.simulation.engines.plain_trades import EARLY
+from trading.simulation.layout import LEVELS_WIDTH, Record, Signals, Window
 
 
 @kernel
@@ -155,7 +155,7 @@ def live_on(
     return code
 
 
-# The kind of position that `trading.simulation.full` is bound to: see there.
+# The kind of position that `trading.simulation.engines.candle_engine` is bound to: see there.
 
 
 @kernel

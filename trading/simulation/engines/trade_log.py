@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from trading.candles import DAY_MS
-from trading.kernel import Buffer, kernel
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Rows
 from trading.metrics import SUMS_SIZE, sums_trade
-from trading.position import ENTRY, SIDE
-from trading.rows import Rows
-from trading.rules import R_DAY_END, R_TIME_EXIT
+from trading.positions.exit_rules import R_DAY_END, R_TIME_EXIT
+from trading.positions.position import ENTRY, SIDE
 from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, Record, Window
 
 

@@ -9,10 +9,16 @@ import numpy as np
 
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
 from trading.metrics import SUMS_SIZE
-from trading.position import EMERGENCY_STOP, REASONS, STOP_LOSS, TRAILING_STOP
-from trading.rules import R_DAY_END, R_FEE, R_STAGED, R_TAKE_PROFIT
-from trading.simulation import full, jumping, lives, plain
-from trading.simulation.kernels import Speed
+from trading.positions.exit_rules import R_DAY_END, R_FEE, R_STAGED, R_TAKE_PROFIT
+from trading.positions.lifecycle import FILL_WIDTH, FILLS, LIFE_SIZE, MOST_FILLS
+from trading.positions.position import EMERGENCY_STOP, REASONS, STOP_LOSS, TRAILING_STOP
+from trading.simulation.backends import Speed
+from trading.simulation.engines import (
+    candle_engine,
+    jump_engine,
+    plain_trades,
+    staged_trades,
+)
 from trading.simulation.layout import (
     PRICES_WIDTH,
     TRADE_WIDTH,
@@ -20,9 +26,8 @@ from trading.simulation.layout import (
     Signals,
     Window,
 )
-from trading.simulation.market import Market
+from trading.simulation.prepared_candles import Market
 from trading.simulation.results import Fills, Trades
-from trading.stages import FILL_WIDTH, FILLS, LIFE_SIZE, MOST_FILLS
 
 
 def new_record(at: Speed, rules: Floats, window: Window, entries: int, *, keeps: bool) -> Record:
@@ -47,8 +52,8 @@ def simulate(
     at = market.at
     record = new_record(at, rules.reshape(1, -1), window, len(signals.entries), keeps=True)
     life = at.floats(LIFE_SIZE)
-    kind = lives.STAGED if rules[R_STAGED] > 0.0 else plain.PLAIN
-    count = at.kernel(full.simulate, **kind)(
+    kind = staged_trades.STAGED if rules[R_STAGED] > 0.0 else plain_trades.PLAIN
+    count = at.kernel(candle_engine.simulate, **kind)(
         market.rows, signals, window, at.buffer(rules), life, record, every
     )
     return Ran(record, int(count), int(life[FILLS]))
@@ -75,8 +80,8 @@ def _jump(
     life = at.floats(LIFE_SIZE)
     horizons = market.horizons(signals, window, bool(rules[0, R_DAY_END] > 0.0))
     staged = rules[0, R_STAGED] > 0.0
-    trade_one = jumping.trade_staged if staged else jumping.trade_plain
-    count = at.kernel(jumping.trade_all, trade_one=trade_one)(
+    trade_one = jump_engine.trade_staged if staged else jump_engine.trade_plain
+    count = at.kernel(jump_engine.trade_all, trade_one=trade_one)(
         market.rows,
         market.extremes,
         signals,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from trading.ict.layout import NEW_FAR, NEW_GAP, NEW_NEAR
-from trading.ict.signals import (
+from trading.jit.kernel import Buffer, apart
+from trading.market.rows import Bar
+from trading.strategies.base import Parameter
+from trading.strategies.ict.base import IctStrategy, break_age
+from trading.strategies.ict.signals import (
     NO_GAP,
     NO_SWEEP,
     P_OWN,
@@ -16,10 +20,6 @@ from trading.ict.signals import (
     trend_of,
     zones_at,
 )
-from trading.kernel import Buffer, apart
-from trading.rows import Bar
-from trading.strategies.base import Parameter
-from trading.strategies.ict import IctStrategy, break_age
 
 GAP_WINDOW = P_OWN
 BREAK_AGE = P_OWN + 1

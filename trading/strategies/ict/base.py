@@ -11,12 +11,12 @@ from typing import ClassVar
 
 from trading.candles import interval_ms
 from trading.errors import ParameterError
-from trading.ict import signals
 from trading.ict.layout import ict_size
-from trading.kernel import Buffer
-from trading.position import ExitRules
-from trading.sizing import Sizing
+from trading.jit.kernel import Buffer
+from trading.positions.position import ExitRules
+from trading.positions.sizing import Sizing
 from trading.strategies.base import OWN, SHARED, Parameter, Strategy, Value
+from trading.strategies.ict import signals
 
 DIRECTIONS = {"both": 0.0, "long": 1.0, "short": -1.0}
 
@@ -119,7 +119,7 @@ class IctStrategy(Strategy):
         return 3 * int(params["max_age"])
 
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
-        """The common filters' numbers (off), then those of :mod:`trading.ict.signals`."""
+        """The common filters' numbers (off), then those of `trading.strategies.ict.signals`."""
         length = int(params["length"])
         return [
             *[0.0] * OWN,  # no common filters

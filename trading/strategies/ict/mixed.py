@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from trading.ict.signals import (
+from trading.jit.kernel import Buffer, apart
+from trading.market.rows import Bar
+from trading.strategies.ict.base import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
+from trading.strategies.ict.signals import (
     NO_SWEEP,
     NO_TREND,
     P_OWN,
@@ -14,9 +17,6 @@ from trading.ict.signals import (
     trend_of,
     zones_at,
 )
-from trading.kernel import Buffer, apart
-from trading.rows import Bar
-from trading.strategies.ict import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
 
 BREAK_AGE = P_OWN
 SWEEP_WINDOW = P_OWN + 1

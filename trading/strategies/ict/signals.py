@@ -32,8 +32,8 @@ from trading.ict.layout import (
 from trading.ict.liquidity import nearest_pool
 from trading.ict.step import ict_step
 from trading.ict.zones import is_alive
-from trading.kernel import Buffer, apart, kernel
-from trading.rows import Bar
+from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import (
     ACTION,
     CONFIDENCE,

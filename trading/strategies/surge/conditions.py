@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 
-from trading.kernel import Buffer, apart, kernel
-from trading.surge.layout import (
+from trading.indicators.windows import moments_size, moments_step
+from trading.jit.kernel import Buffer, apart, kernel
+from trading.strategies.surge.layout import (
     BAND,
     BAND_CROSS,
     BAND_SPAN,
@@ -61,7 +62,6 @@ from trading.surge.layout import (
     TREND_CROSS,
     WINDOWS,
 )
-from trading.windows import moments_size, moments_step
 
 
 @kernel

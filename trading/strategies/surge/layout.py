@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trading.candles import DAY_MS
-from trading.kernel import Buffer, kernel
+from trading.indicators.windows import moments_size
+from trading.jit.kernel import Buffer, kernel
 from trading.strategies.base import OWN, Parameter
-from trading.windows import moments_size
 
 M3_MS = 180_000
 M15_MS = 900_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trading.surge.layout import M1_BITS, M3_BITS, M15_BITS, SCAN_BITS, WARM_BITS
+from trading.strategies.surge.layout import M1_BITS, M3_BITS, M15_BITS, SCAN_BITS, WARM_BITS
 
 M1_NAMES = ("trend", "spread", "bands", "pullback", "entry point", "daily rise", "compound")
 M3_NAMES = ("trend cross", "bands", "pullback", "height", "entry cross")

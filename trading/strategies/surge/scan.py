@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from trading.candles import CandleColumns, interval_name
 from trading.errors import DataError
-from trading.kernel import Buffer, apart, kernel
-from trading.rows import Bar, bar_of
-from trading.surge.layout import (
+from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.rows import Bar, bar_of
+from trading.strategies.surge.layout import (
     HOUR_MS,
     SCAN_CANDLES,
     SCAN_NORM,
@@ -18,7 +18,7 @@ from trading.surge.layout import (
     SCAN_VOLUME,
     scan_size,
 )
-from trading.surge.telling import SCAN_NAMES, named
+from trading.strategies.surge.reasons import SCAN_NAMES, named
 
 # Layout of the state: the count, then a ring of candles, each of four numbers.
 COUNT = 0

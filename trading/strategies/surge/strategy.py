@@ -1,8 +1,8 @@
 """Surge (long): buy the pullback in a strong rise, average down twice, sell in stages.
 
 An entry needs a symbol that the hourly scan finds, the 1-minute set or the 3-minute set, and the
-15-minute set; see :mod:`trading.surge.sets`. Everything is judged on closed candles. What is done
-with the position afterwards is the lifecycle's work: the parameters say how.
+15-minute set; see :mod:`trading.strategies.surge.conditions`. Everything is judged on closed
+candles. What is done with the position afterwards is the lifecycle's work: the parameters say how.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from trading.candles import DAY_MS
-from trading.kernel import Buffer, apart, kernel
-from trading.rows import Bar
-from trading.sizing import Sizing
+from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.rows import Bar
+from trading.positions.sizing import Sizing
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.saying import say
-from trading.surge.layout import (
+from trading.strategies.decisions import say
+from trading.strategies.surge.conditions import follow, grown, m1_told, m3_told, m15_told
+from trading.strategies.surge.layout import (
     DAILY_RISE,
     DAILY_SINCE,
     HOUR_MS,
@@ -43,10 +44,9 @@ from trading.surge.layout import (
     scan_size,
     set_size,
 )
-from trading.surge.money import MONEY, MoneyPlan
-from trading.surge.scan import KNOWN, scan_step
-from trading.surge.sets import follow, grown, m1_told, m3_told, m15_told
-from trading.surge.telling import Sentence
+from trading.strategies.surge.reasons import Sentence
+from trading.strategies.surge.scan import KNOWN, scan_step
+from trading.strategies.surge.sizing import MONEY, MoneyPlan
 
 ENTERED = 1
 HELD = 2

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from trading.indicators import bollinger_size, bollinger_step, sma_size, sma_step
-from trading.kernel import Buffer, kernel
-from trading.rolling import bollinger_width
-from trading.rows import Bar
+from trading.indicators.core import bollinger_size, bollinger_step, sma_size, sma_step
+from trading.indicators.rolling import bollinger_width
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Strategy, Value
-from trading.strategies.common import BANDS, MEAN_VOLUME, least_volume
-from trading.strategies.saying import say, warming_up
+from trading.strategies.decisions import say, warming_up
+from trading.strategies.shared_parameters import BANDS, MEAN_VOLUME, least_volume
 
 BAND_SPAN = OWN
 BAND_WIDTH = OWN + 1

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from trading.candles import DAY_MS
-from trading.indicators import SPANS_TO_FORGET, ema_step
-from trading.kernel import Buffer, kernel
-from trading.rows import BLOCK, Bar, Extremes, Rows
+from trading.indicators.core import SPANS_TO_FORGET, ema_step
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import BLOCK, Bar, Extremes, Rows
 from trading.strategies.base import (
     ACTION,
     ENTER,

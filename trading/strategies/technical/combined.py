@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from trading.indicators import (
+from trading.indicators.core import (
     bollinger_size,
     bollinger_step,
     ema_size,
@@ -23,11 +23,11 @@ from trading.indicators import (
     sma_step,
     wilder_warmup,
 )
-from trading.kernel import Buffer, kernel
-from trading.rows import Bar
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.common import BANDS, MEAN_VOLUME, RSI, ema, least_volume
-from trading.strategies.saying import say, warming_up
+from trading.strategies.decisions import say, warming_up
+from trading.strategies.shared_parameters import BANDS, MEAN_VOLUME, RSI, ema, least_volume
 
 RSI_LOW = OWN
 VOTE_RSI = OWN + 1  # the confidences of the five votes follow one another

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from trading.indicators import (
+from trading.indicators.core import (
     adx_size,
     adx_step,
     adx_warmup,
@@ -15,11 +15,11 @@ from trading.indicators import (
     ema_step,
     ema_warmup,
 )
-from trading.kernel import Buffer, kernel
-from trading.rows import Bar
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.common import BANDS, ema
-from trading.strategies.saying import say, warming_up
+from trading.strategies.decisions import say, warming_up
+from trading.strategies.shared_parameters import BANDS, ema
 
 MEAN_SPAN = OWN
 BAND_SPAN = OWN + 1

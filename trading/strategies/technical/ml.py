@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from trading.candles import CandleColumns
-from trading.forecast import FEATURES, FORECAST_SIZE, SIZE, features_step, fit_weights
-from trading.forecast import forecast_warmup as warmup_of_features
-from trading.kernel import Buffer, kernel
-from trading.rows import Bar
+from trading.indicators.forecast import FEATURES, FORECAST_SIZE, SIZE, features_step, fit_weights
+from trading.indicators.forecast import forecast_warmup as warmup_of_features
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import (
     CONFIDENCE,
     ENTER,
@@ -21,7 +21,7 @@ from trading.strategies.base import (
     Strategy,
     Value,
 )
-from trading.strategies.saying import say, warming_up
+from trading.strategies.decisions import say, warming_up
 
 LEAST_MOVE = OWN
 LEAST_CONFIDENCE = OWN + 1

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from trading.candles import DAY_MS
-from trading.kernel import Buffer, kernel
-from trading.rolling import (
+from trading.indicators.rolling import (
     day_vwap_size,
     day_vwap_step,
     rank_size,
@@ -18,9 +17,10 @@ from trading.rolling import (
     vwap_size,
     vwap_step,
 )
-from trading.rows import Bar
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.saying import say, warming_up
+from trading.strategies.decisions import say, warming_up
 
 ROC_SPAN = OWN
 BARS = OWN + 1

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from trading.indicators import ema_size, ema_step, ema_warmup, rsi_size, rsi_step, wilder_warmup
-from trading.kernel import Buffer, kernel
-from trading.rows import Bar
+from trading.indicators.core import (
+    ema_size,
+    ema_step,
+    ema_warmup,
+    rsi_size,
+    rsi_step,
+    wilder_warmup,
+)
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.common import RSI, RSI_LEAVE, ema
-from trading.strategies.saying import say, warming_up
+from trading.strategies.decisions import say, warming_up
+from trading.strategies.shared_parameters import RSI, RSI_LEAVE, ema
 
 MEAN_SPAN = OWN
 RSI_SPAN = OWN + 1

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from trading.indicators import (
+from trading.indicators.core import (
     bollinger_size,
     bollinger_step,
     rsi_size,
     rsi_step,
     wilder_warmup,
 )
-from trading.kernel import Buffer, kernel
-from trading.rows import Bar
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import (
     ENTER,
     EXIT,
@@ -23,8 +23,8 @@ from trading.strategies.base import (
     Strategy,
     Value,
 )
-from trading.strategies.common import BANDS, RSI, RSI_LEAVE
-from trading.strategies.saying import say, warming_up
+from trading.strategies.decisions import say, warming_up
+from trading.strategies.shared_parameters import BANDS, RSI, RSI_LEAVE
 
 RSI_SPAN = OWN
 RSI_ENTRY = OWN + 1

@@ -12,9 +12,17 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from trading.indicators import atr_size, atr_step, wilder_warmup
-from trading.kernel import Buffer, kernel
-from trading.rows import Bar
+from trading.indicators.core import atr_size, atr_step, wilder_warmup
+from trading.indicators.zigzag import (
+    LOW_CONFIRMED,
+    SWINGS,
+    anchored_at,
+    anchored_size,
+    anchored_step,
+    anchored_warmup,
+)
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.strategies.base import (
     ACTION,
     ENTER,
@@ -28,15 +36,7 @@ from trading.strategies.base import (
     Strategy,
     Value,
 )
-from trading.strategies.saying import say, warming_up
-from trading.zigzag import (
-    LOW_CONFIRMED,
-    SWINGS,
-    anchored_at,
-    anchored_size,
-    anchored_step,
-    anchored_warmup,
-)
+from trading.strategies.decisions import say, warming_up
 
 SWING_ATR = OWN
 MIN_RETRACE = OWN + 1

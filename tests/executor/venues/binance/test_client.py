@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from executor.masking import masked
-from executor.permissions import key_problem, key_warnings
-from executor.ports import KeyPermissions
+from executor.model import KeyPermissions
+from executor.runtime.masking import masked
 from executor.settings import Keys, VenueSettings
-from executor.venues.binance_usdm import BinanceUsdm
-from executor.venues.errors import RateLimited, Temporary, Unknown, classify
+from executor.venues.api_key import key_problem, key_warnings
+from executor.venues.binance.client import BinanceUsdm
+from executor.venues.faults import RateLimited, Temporary, Unknown, classify
 
 KEYS = Keys(SecretStr("a-public-key-part"), SecretStr("a-hidden-secret-part"))
 FILTERS = [

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-from candle_lake import MINUTE_MS, SAMPLE, minutes, ms, put_raw, table
 
-from flows.contracts.known import KnownOddity, ValidationSettings
-from flows.steps.candle_checks import judge
-from flows.steps.validate import describe, validate, validate_symbol
+from flows.steps.data.candle_checks import judge
+from flows.steps.data.known_events import KnownOddity, ValidationSettings
+from flows.steps.data.validate import describe, validate, validate_symbol
 from lake.store import Lake
 from lake.tables import CANDLES, QUARANTINE, RAW_CANDLES
+from tests.flows.candle_lake import MINUTE_MS, SAMPLE, minutes, ms, put_raw, table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from flows.contracts.candles import SuiteResult
+    from flows.steps.data.expectations import SuiteResult
 
 START = datetime(2025, 5, 4, tzinfo=UTC)
 LATER = datetime(2025, 6, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ LENIENT = ValidationSettings(max_bad_share=0.5)
 
 def suite_of(frame: pd.DataFrame) -> SuiteResult:
     """The suite's verdict; importing it takes seconds, which every test process would spend."""
-    from flows.contracts.candles import validate_frame
+    from flows.steps.data.expectations import validate_frame
 
     return validate_frame(frame)
 

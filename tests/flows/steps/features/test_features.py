@@ -11,14 +11,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from candle_lake import minutes, ms, put_checked, put_funding, sample_minutes, table
 
-from flows.steps.features import build_bars, build_features, feature_descriptions, feature_names
+from flows.steps.features.features import (
+    build_bars,
+    build_features,
+    feature_descriptions,
+    feature_names,
+)
 from lake.store import Lake
 from lake.tables import BARS, FEATURES
+from tests.flows.candle_lake import minutes, ms, put_checked, put_funding, sample_minutes, table
 from trading.candles import interval_ms
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 START = datetime(2025, 5, 26, tzinfo=UTC)
 END = datetime(2025, 6, 3, tzinfo=UTC)

@@ -10,13 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from candle_lake import minutes, put_checked, sample_minutes, table
 
-from flows.steps.features import build_bars
-from flows.steps.ict_columns import SETTINGS, candles_of, known_after_bars, structure_events
-from flows.steps.structures import build_structures
+from flows.steps.features.features import build_bars
+from flows.steps.features.ict_columns import (
+    SETTINGS,
+    candles_of,
+    known_after_bars,
+    structure_events,
+)
+from flows.steps.features.structures import build_structures
 from lake.store import Lake
 from lake.tables import BARS, STRUCTURES
+from tests.flows.candle_lake import minutes, put_checked, sample_minutes, table
 from trading.ict.batch import find_structures
 from trading.ict.step import VIEW_NAMES
 

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pytest
-from candle_lake import put_checked, put_funding, sample_minutes
 
-from flows.steps.features import build_bars, build_features, feature_names
+from flows.steps.features.features import build_bars, build_features, feature_names
 from flows.steps.models import scores
 from flows.steps.models.boosting import HAR_FEATURES, Boosted, Linear, fit_direction
 from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
+from flows.steps.models.evaluation import judge_target
 from flows.steps.models.gate import ModelThresholds, judge_volatility
-from flows.steps.models.judging import judge_target
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import SplitSettings, check_split, walk_forward
-from flows.steps.train import ModelResult, TrainResult, train
+from flows.steps.models.train import ModelResult, TrainResult, train
 from lake.store import Lake
 from lake.tables import FEATURES, MODELS
+from tests.flows.candle_lake import put_checked, put_funding, sample_minutes
 from trading.errors import DataError, ParameterError
 
 DAY_MS = 86_400_000

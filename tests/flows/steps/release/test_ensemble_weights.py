@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from flow_sample import AS_OF
 
-from flows.report.sharing import sharing_view
-from flows.steps.blending import blend
-from flows.steps.optimize import OptimizeEntry
-from flows.steps.publish import publish
+from flows.report.allocation import sharing_view
+from flows.steps.release.ensemble_weights import blend
+from flows.steps.release.publish import publish
+from flows.steps.search.optimize import OptimizeEntry
 from lake.releases import (
     Candidate,
     Ensemble,
@@ -30,10 +29,11 @@ from lake.releases import (
 )
 from lake.store import Lake
 from lake.tables import BARS, FOLDS, TRADES
+from tests.flows.sample import AS_OF
 from trading.candles import CandleColumns
-from trading.ensemble import ENOUGH
+from trading.ensemble.regimes import labels_at
+from trading.ensemble.weights import ENOUGH
 from trading.errors import ReleaseRefused
-from trading.regimes import labels_at
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

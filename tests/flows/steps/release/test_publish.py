@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from flow_sample import AS_OF
 
-from flows.steps import retune
-from flows.steps.optimize import OptimizeEntry, released_params
-from flows.steps.publish import LeftOutReason, Trained, publish
-from flows.steps.retune import Retuned, allowed_k, publish_k
-from flows.steps.universe import Member, scan
+from flows.steps.release import retune_k
+from flows.steps.release.publish import LeftOutReason, Trained, publish
+from flows.steps.release.retune_k import Retuned, allowed_k, publish_k
+from flows.steps.release.universe import Member, scan
+from flows.steps.search.optimize import OptimizeEntry, released_params
 from lake.releases import FlowRun, NewFile, StrategyEntry, read_current, read_release
 from lake.store import Lake
 from lake.tables import CANDLES, RAW_CANDLES
+from tests.flows.sample import AS_OF
 from trading.errors import DataError
-from trading.gates import Verdict
+from trading.research.gates import Verdict
 
 RUN = FlowRun(id="run-1", name="quick-fox")
 HOUR = timedelta(hours=1)
@@ -178,7 +178,7 @@ def test_k_is_looked_for_between_its_bounds_on_the_last_two_hundred_candles() ->
         for k in allowed_k(wide.model_copy(update={"params": {**wide.params, "k": last}}))
     }
     assert sorted(found) == pytest.approx([step / 20 for step in range(6, 17)])  # 0.30 to 0.80
-    assert retune.CANDLES_USED == 200
+    assert retune_k.CANDLES_USED == 200
 
 
 def test_without_a_plateau_no_k_is_allowed() -> None:

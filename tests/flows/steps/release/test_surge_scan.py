@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from flow_sample import AS_OF
 
-from cli.release_text import describe
-from flows.launch import launch
-from flows.steps.surging import publish_universe
-from flows.steps.universe import Member, scan
+from cli.release.text import describe
+from flows.hosting.launch import launch
+from flows.steps.release.surge_scan import publish_universe
+from flows.steps.release.universe import Member, scan
 from lake.releases import (
     Candidate,
     FlowRun,
@@ -25,6 +24,7 @@ from lake.releases import (
 )
 from lake.store import Lake
 from lake.tables import CANDLES
+from tests.flows.sample import AS_OF
 from trading.errors import ReleaseRefused
 from trading.strategies.registry import get_strategy
 

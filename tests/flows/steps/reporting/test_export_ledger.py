@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from executor.ledger.migrations import migrate
-from flows.steps.ledger import export_ledger
+from flows.steps.reporting.export_ledger import export_ledger
 from lake.store import Lake
 from lake.tables import EVENTS, FILLS, LEDGER_EQUITY, ORDERS, POSITIONS
 from trading.errors import DataError

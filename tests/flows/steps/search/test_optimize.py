@@ -9,14 +9,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from flow_sample import AS_OF, SAMPLE, write_settings
 
 from flows.settings import FILE_VARIABLE, ResearchSettings, StrategyGrids, load_settings
-from flows.steps.optimize import OptimizeEntry, optimize
-from flows.steps.plateau import Approved, approve
-from flows.steps.tried import earlier_trials
+from flows.steps.search.optimize import OptimizeEntry, optimize
+from flows.steps.search.plateau import Approved, approve
+from flows.steps.search.trial_history import earlier_trials
 from lake.store import Lake
 from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
+from tests.flows.sample import AS_OF, SAMPLE, write_settings
 from trading.errors import DataError, ParameterError, SettingsError
 from trading.strategies.registry import get_strategy
 

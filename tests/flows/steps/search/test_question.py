@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from flows.settings import ResearchSettings, load_settings
-from flows.steps.question import Question
+from flows.steps.search.question import Question
 from trading.errors import SettingsError
 from trading.strategies.registry import get_strategy
 

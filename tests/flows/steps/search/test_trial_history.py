@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.report.reading import research_rows
-from flows.steps.tried import earlier_trials, keep_trials
+from flows.report.lake_reader import research_rows
+from flows.steps.search.trial_history import earlier_trials, keep_trials
 from lake.store import Lake
 from lake.tables import SEARCHES
 from trading.metrics import SUMS_SIZE, Metrics, metrics_of
-from trading.strategies.breakout import Breakout
+from trading.strategies.technical.breakout import Breakout
 
 AS_OF = datetime(2025, 6, 19, tzinfo=UTC)
 NOTHING = metrics_of([0.0] * SUMS_SIZE, 1, 1)

@@ -7,11 +7,9 @@ import pytest
 
 from trading.candles import CandleColumns
 from trading.errors import DataError
-from trading.strategies.surge import Surge
-from trading.surge.layout import HOUR_MS, set_size
-from trading.surge.scan import scan_symbols
-from trading.surge.sets import follow, grown, m1_told, m3_told, m15_told
-from trading.surge.telling import (
+from trading.strategies.surge.conditions import follow, grown, m1_told, m3_told, m15_told
+from trading.strategies.surge.layout import HOUR_MS, set_size
+from trading.strategies.surge.reasons import (
     M1_NAMES,
     M3_FILTER_NAME,
     M3_NAMES,
@@ -20,6 +18,8 @@ from trading.surge.telling import (
     named,
     part_text,
 )
+from trading.strategies.surge.scan import scan_symbols
+from trading.strategies.surge.strategy import Surge
 
 SURGE = Surge()
 SMALL = {"short_span": 2, "quick_span": 3, "middle_span": 8, "long_span": 10, "band_span": 5}

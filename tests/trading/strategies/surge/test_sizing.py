@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from trading.candles import CandleColumns
 from trading.errors import ParameterError
-from trading.kernel import Buffer, kernel
-from trading.rows import Bar
+from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
+from trading.positions.candle_path import live_row
+from trading.positions.lifecycle import CASH, LIFE_SIZE, MOST_FILLS, QUANTITY, begin_life
+from trading.positions.staged_position import StagedPosition
 from trading.simulation import Costs, backtest, fast_trades
-from trading.simulation.account import Limits, Seat, simulate_account
-from trading.staged_position import StagedPosition
-from trading.stages import CASH, LIFE_SIZE, MOST_FILLS, QUANTITY, begin_life
+from trading.simulation.account.simulation import Limits, Seat, simulate_account
 from trading.strategies.base import ACTION, ENTER, EXIT, HOLD, REASON
 from trading.strategies.registry import get_strategy
-from trading.strategies.surge import Surge
-from trading.surge.money import MoneyPlan
-from trading.walking import live_row
+from trading.strategies.surge.sizing import MoneyPlan
+from trading.strategies.surge.strategy import Surge
 
 SURGE = Surge()
 PARAMS = SURGE.resolve({})

@@ -7,22 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.candle_files import read_candles
+from cli.inputs.candle_files import read_candles
 from trading.candles import Candle
-from trading.decider import Decider
 from trading.errors import ParameterError
-from trading.position import REASONS
+from trading.positions.position import REASONS
 from trading.simulation import Costs, backtest, fast_trades
-from trading.simulation.run import decide
+from trading.simulation.backtest import decide
 from trading.strategies.base import ACTION, ENTER, SEEN
-from trading.strategies.surge import Surge
-from trading.surge.layout import HOUR_MS, M3_MS, M15_MS
-from trading.surge.telling import conditions
+from trading.strategies.decider import Decider
+from trading.strategies.surge.layout import HOUR_MS, M3_MS, M15_MS
+from trading.strategies.surge.reasons import conditions
+from trading.strategies.surge.strategy import Surge
 
 SURGE = Surge()
 DAY_MS = 86_400_000
 SMALL = {"short_span": 3, "quick_span": 6, "middle_span": 20, "long_span": 60, "band_span": 40}
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "candles_1m" / "usdm"
+SHARED = Path(__file__).parents[5] / "shared" / "data" / "candles_1m" / "usdm"
 
 
 CRASH = tuple(

@@ -1,0 +1,1 @@
+"""Back-tests, searches and probes on the command line."""

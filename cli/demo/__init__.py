@@ -1,0 +1,1 @@
+"""`nocturne demo`, chapter by chapter."""

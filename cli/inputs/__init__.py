@@ -1,0 +1,1 @@
+"""Options and files that several commands read."""

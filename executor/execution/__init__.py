@@ -1,0 +1,1 @@
+"""Orders and what the exchange reports about them."""

@@ -1,0 +1,1 @@
+"""Market streams into closed candles and prices."""

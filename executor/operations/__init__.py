@@ -1,0 +1,1 @@
+"""Control, health, metrics and scheduled work."""

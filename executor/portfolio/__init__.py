@@ -1,0 +1,1 @@
+"""What is held, and what each strategy may take."""

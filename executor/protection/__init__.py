@@ -1,0 +1,1 @@
+"""Stops and targets: resting at the exchange, and watched here."""

@@ -1,0 +1,1 @@
+"""The exchange's truth against the ledger's."""

@@ -1,0 +1,1 @@
+"""What stands between a signal and an order."""

@@ -1,0 +1,1 @@
+"""Strategies at work: runners, signals, releases."""

@@ -1,1 +1,0 @@
-"""What good data looks like: expectation suites and the oddities that are known."""

@@ -1,0 +1,1 @@
+"""Prefect servers, workers and deployments on this machine."""

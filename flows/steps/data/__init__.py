@@ -1,0 +1,1 @@
+"""Raw candles in, checked candles out."""

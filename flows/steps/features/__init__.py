@@ -1,0 +1,1 @@
+"""Bars, features and ICT structures as tables."""

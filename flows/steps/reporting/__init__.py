@@ -1,0 +1,1 @@
+"""The report, and the copy of the executor's ledger."""

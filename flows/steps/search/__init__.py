@@ -1,0 +1,1 @@
+"""Which parameters to trade: search, validation, ranking."""

@@ -1,0 +1,1 @@
+"""Files of market data into raw partitions."""

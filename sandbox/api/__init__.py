@@ -1,0 +1,1 @@
+"""REST, streams and the WebSocket API."""

@@ -1,0 +1,1 @@
+"""The spot dialect: parameters, handlers, JSON, streams."""

@@ -1,0 +1,1 @@
+"""The USDⓈ-M dialect: parameters, handlers, JSON, streams."""

@@ -1,0 +1,1 @@
+"""The exchange's own ledger, and what it proves about a run."""

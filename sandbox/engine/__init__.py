@@ -1,1 +1,0 @@
-"""Matching, positions, margin, triggers and funding: pure state, stepped from outside."""

@@ -1,0 +1,1 @@
+"""The pure exchanges: no clock, no I/O."""

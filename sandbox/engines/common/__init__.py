@@ -1,0 +1,1 @@
+"""What both exchanges share: books, matching, instruments, money."""

@@ -1,0 +1,1 @@
+"""Faults on request, by chance or by scenario."""

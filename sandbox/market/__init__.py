@@ -1,0 +1,1 @@
+"""The recorded market: candles, trades, prices, and the clock that replays them."""

@@ -1,0 +1,1 @@
+"""Keys, signatures, rate limits and responses, as Binance has them."""

@@ -1,0 +1,1 @@
+"""The process: settings, assembly, control, saved state."""

@@ -1,1 +1,0 @@
-"""The USDⓈ-M futures dialect: parameters, answers, streams."""

@@ -1,0 +1,1 @@
+"""Several strategies on one account: weights by market regime."""

@@ -1,0 +1,1 @@
+"""How kernels run compiled: the mark, the compiler, and what it does to numba."""

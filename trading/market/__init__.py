@@ -1,0 +1,1 @@
+"""Candles as the kernels read them: rows, higher bars in the making, correlation."""

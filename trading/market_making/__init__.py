@@ -1,0 +1,1 @@
+"""The market-maker grid: quotes, and their simulation."""

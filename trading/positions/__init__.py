@@ -1,0 +1,1 @@
+"""A position after its entry: exit rules, scaling, sizing, liquidation."""

@@ -1,0 +1,1 @@
+"""Search, walk-forward, gates and probes: what decides whether a parameter set may trade."""

@@ -1,0 +1,1 @@
+"""Several strategies and symbols simulated on one account."""

@@ -1,0 +1,1 @@
+"""The candle-by-candle engine, the jump engine, and what they share."""

@@ -1,0 +1,1 @@
+"""The three ICT strategies and the signals that they share."""

@@ -1,0 +1,1 @@
+"""The surge strategy: its scan, its conditions, its sizing."""

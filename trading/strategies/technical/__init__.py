@@ -1,0 +1,1 @@
+"""Strategies on price, volume and indicators, one module each."""

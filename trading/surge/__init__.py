@@ -1,1 +1,0 @@
-"""Surge entries with staged averaging: windows, condition sets, the scan, and the money."""
