@@ -6,26 +6,14 @@ from pathlib import Path
 
 import typer
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+from flows.hosting.declared import declared_flows
 
-NAMES = (
-    "import",
-    "validate",
-    "features",
-    "optimize",
-    "train",
-    "publish",
-    "report",
-    "nightly",
-    "retune_k",
-    "scan",
-    "export_ledger",
-)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
 def flow(
-    name: str = typer.Argument(help=f"One of: {', '.join(NAMES)}."),
+    name: str = typer.Argument(help=f"One of: {', '.join(declared_flows())}."),
     as_of: str = typer.Option(
         None, help="Read nothing at or after this time, e.g. 2025-06-20T00:00Z; default: now."
     ),

@@ -6,17 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-
 from flows.hosting import own_server
+from flows.hosting.declared import deployments
 from flows.settings import PROJECT
 from trading.errors import NocturneError
 
 
 def declared() -> tuple[str, ...]:
     """Names of the deployments in ``prefect.yaml``, in its order."""
-    content = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
-    return tuple(deployment["name"] for deployment in content["deployments"])
+    return tuple(deployment["name"] for deployment in deployments())
 
 
 def deploy(home: Path, api_url: str) -> tuple[str, ...]:

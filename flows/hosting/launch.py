@@ -14,21 +14,11 @@ from typing import Any
 from flows.engine.engine import Console, PlainEngine, Say
 from flows.engine.request import Request, make_request
 from flows.hosting import background, own_server
-from flows.pipeline import BODIES, FlowResult
+from flows.hosting.declared import declared_flows
+from flows.pipeline import BODIES, Body, FlowResult
 from flows.settings import FILE_VARIABLE
 from trading.errors import ParameterError, SettingsError
 
-FLOWS = {
-    "nightly": "flows.nightly:nightly",
-    "retune_k": "flows.retune:retune_k",
-    "scan": "flows.scan:scan",
-    "export_ledger": "flows.export_ledger:export_ledger",
-    "import": "flows.single_step:import_candles",
-    **{
-        name: f"flows.single_step:{name}"
-        for name in ("validate", "features", "optimize", "train", "publish", "report")
-    },
-}
 _DRAIN_S = 10.0
 SERVERS = ("auto", "private", "none")
 
@@ -52,8 +42,9 @@ def launch(
     Progress goes to ``say``, by default the terminal. ``settings`` is read instead of
     ``config/research.toml``. Raises what the flow raises.
     """
-    if name not in BODIES:
-        raise ParameterError(f"there is no flow '{name}'; flows are {', '.join(BODIES)}")
+    if name not in BODIES and name not in declared_flows():
+        known = ", ".join(dict.fromkeys((*BODIES, *declared_flows())))
+        raise ParameterError(f"there is no flow '{name}'; flows are {known}")
     with _environment({FILE_VARIABLE: str(settings.resolve())} if settings else {}):
         return _launch(name, as_of, lake, sample, symbols, server, say)
 
@@ -75,7 +66,8 @@ def _launch(
         return _run_private(name, request, home, console)
     url = _url_of(server, home)
     if url is None:
-        return BODIES[name](PlainEngine(name, request.settings.threads, console), request)
+        body = _body_of(name, home)
+        return body(PlainEngine(name, request.settings.threads, console), request)
     return _run_with_prefect(name, request, home, url, console)
 
 
@@ -150,6 +142,18 @@ def _send_what_waits() -> None:
         worker.drain_all(timeout=_DRAIN_S, at_exit=False)
 
 
+def _body_of(name: str, home: Path) -> Body:
+    """The body of ``name``; the file of a flow that is not in the pipeline registers its own."""
+    if name not in BODIES:
+        _flow_of(name, home)
+    if name not in BODIES:
+        raise SettingsError(
+            f"flow '{name}': {declared_flows()[name]} registers no body of that name;"
+            f' put @flow_body("{name}") above the function that runs its steps'
+        )
+    return BODIES[name]
+
+
 def _flow_of(name: str, home: Path) -> Any:
     """The Prefect flow of ``name``; Prefect reads its logging and its home when it is first
     imported.
@@ -163,7 +167,7 @@ def _flow_of(name: str, home: Path) -> Any:
         "PREFECT_LOGGING_EXTRA_LOGGERS": "trading,lake,flows",
         "DO_NOT_TRACK": "1",
     }
-    module, _, attribute = FLOWS[name].partition(":")
+    module, _, attribute = declared_flows()[name].partition(":")
     with _environment({} if "prefect" in sys.modules else wanted):
         return getattr(importlib.import_module(module), attribute)
 

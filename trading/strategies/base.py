@@ -1,7 +1,7 @@
 """What a strategy declares: its parameters, timeframes, warm-up and its decision kernel.
 
-A new strategy is one module with one subclass of :class:`Strategy` and one entry point of the group
-``nocturne.strategies``; nothing else changes.
+A new strategy is one module in ``technical/`` with one subclass of :class:`Strategy`; outside this
+project, one entry point of the group ``nocturne.strategies`` announces it.
 """
 
 from __future__ import annotations
