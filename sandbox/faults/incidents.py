@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.api.spot.exchange import SpotExchange
 from sandbox.api.stream_connection import Connection
 from sandbox.api.usdm.exchange import Exchange
+from sandbox.api.venues import Venues
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import decimals_of
 from sandbox.engines.spot.model import NewOrder as SpotOrder
@@ -20,7 +21,6 @@ from sandbox.engines.usdm.model import Account, Position
 from sandbox.engines.usdm.requests import NewOrder
 from sandbox.faults.injection import EVENTS, STREAMS, Fault
 from sandbox.market.clock import wall_ms
-from sandbox.server.builder import Venues
 from trading.errors import SettingsError
 
 TOLERANCE = 3

@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from sandbox.api.requests import Request
+from sandbox.api.venues import Venues
 from sandbox.engines.common.money import plain
 from sandbox.engines.spot.model import SpotAccount
 from sandbox.engines.usdm.model import BOTH, Account, Position
@@ -19,7 +20,6 @@ from sandbox.market.clock import Clock, LockstepClock, SteppedClock, wall_ms
 from sandbox.market.intervals import MINUTE
 from sandbox.market.replay import Replay
 from sandbox.protocol.responses import Answer
-from sandbox.server.builder import Venues
 from sandbox.server.settings import iso
 from trading.errors import SettingsError
 

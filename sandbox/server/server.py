@@ -18,12 +18,13 @@ from sandbox.api.stream_sockets import Sockets
 from sandbox.api.usdm import rest_retired as usdm_retired
 from sandbox.api.usdm import routes as usdm
 from sandbox.api.usdm import streams as usdm_streams
+from sandbox.api.venues import Venues
 from sandbox.api.ws_api import WsApi
 from sandbox.faults.incidents import Mischief
 from sandbox.market.clock import SteppedClock, wall_ms
 from sandbox.market.replay import Replay
 from sandbox.protocol.responses import Answer
-from sandbox.server.builder import Venues, assemble, make_clock, refine_ms
+from sandbox.server.builder import assemble, make_clock, refine_ms
 from sandbox.server.control_api import Control
 from sandbox.server.settings import Settings, iso
 from sandbox.server.snapshots import StateFile

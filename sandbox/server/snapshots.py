@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sandbox.api.venues import Venues
 from sandbox.engines.common.serialization import freeze, thaw
 from sandbox.market.intervals import MINUTE
 from sandbox.market.replay import Span
 from sandbox.server import histories
-from sandbox.server.builder import Venues
 from sandbox.server.settings import iso
 from trading.errors import DataError
 
@@ -91,8 +91,7 @@ class StateFile:
             self._connection.close()
             raise DataError(f"{path}: not a sandbox state file ({error})") from error
         self._path = path
-        for venue in venues.all:
-            venue.changed = self._changed
+        venues.changes.subscribe(self._changed)
 
     def resume(self, span: Span) -> Span:
         """Put saved state back, if there is any; the span that is left."""

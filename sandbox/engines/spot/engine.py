@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from sandbox.engines.common import order_book, serialization
+from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import Instrument
 from sandbox.engines.common.money import money
 from sandbox.engines.spot import order_lists, orders, rejections
@@ -17,7 +18,6 @@ from sandbox.engines.spot.model import (
     SpotOrder,
 )
 from sandbox.engines.spot.state import FEES, SpotCore
-from sandbox.engines.usdm.state import Fees
 
 DUST_BELOW = Decimal(10)
 DUST_CHARGE = Decimal("0.02")

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from sandbox.engines.common.copies import copier
 from sandbox.engines.common.error_codes import BAD_SYMBOL
+from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import Instrument
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.common.order_book import PREVENTED
@@ -22,7 +23,6 @@ from sandbox.engines.spot.model import (
     SpotMarket,
     SpotOrder,
 )
-from sandbox.engines.usdm.state import Fees
 
 copy_order = copier(SpotOrder)
 # Where the recording has no BNBUSDT candles, this stands for its price.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from sandbox.engines.common import matching, order_book, serialization
+from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import Instrument
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.usdm import (
@@ -20,7 +21,7 @@ from sandbox.engines.usdm.events import Event
 from sandbox.engines.usdm.matching import Book
 from sandbox.engines.usdm.model import Account, AlgoOrder, Order, Position
 from sandbox.engines.usdm.requests import NewAlgo, NewOrder
-from sandbox.engines.usdm.state import Core, Fees
+from sandbox.engines.usdm.state import Core
 
 
 class Engine:

@@ -7,20 +7,13 @@ from decimal import Decimal
 
 from sandbox.engines.common.copies import copier
 from sandbox.engines.common.error_codes import BAD_SYMBOL
+from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import Instrument
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.usdm.events import AccountChanged, AlgoChanged, Event, OrderChanged
 from sandbox.engines.usdm.model import Account, AlgoOrder, Fill, Income, Market, Order, Position
 
 copy_order, copy_algo, copy_position = copier(Order), copier(AlgoOrder), copier(Position)
-
-
-@dataclass(frozen=True, slots=True)
-class Fees:
-    """Commission as a fraction of the notional (defaults: the exchange's first tier)."""
-
-    maker: Decimal = Decimal("0.0002")
-    taker: Decimal = Decimal("0.0005")
 
 
 @dataclass(slots=True)

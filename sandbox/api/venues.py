@@ -1,0 +1,83 @@
+"""The exchanges of a run and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sandbox.api.spot.exchange import SpotExchange
+from sandbox.api.usdm.exchange import Exchange
+from sandbox.audit.ledger import Ledger
+from sandbox.faults.injection import Faults
+from sandbox.market.mark_price import MarkRule
+from sandbox.market.replay import Desk, Span
+
+
+class StateChanges:
+    """Notifies its subscribers that the state of an exchange has changed."""
+
+    def __init__(self) -> None:
+        self._subscribers: list[Callable[[], None]] = []
+
+    def subscribe(self, subscriber: Callable[[], None]) -> None:
+        """Call ``subscriber`` after every change from now on."""
+        self._subscribers.append(subscriber)
+
+    def publish(self) -> None:
+        """Call every subscriber."""
+        for subscriber in self._subscribers:
+            subscriber()
+
+
+@dataclass(frozen=True, slots=True)
+class Venues:
+    """The venues of a run; either of them may be absent, not both."""
+
+    usdm: Exchange | None
+    spot: SpotExchange | None
+    ledger: Ledger
+    faults: Faults
+    changes: StateChanges
+    span: Span
+    marks: Mapping[str, MarkRule] = field(default_factory=dict)
+
+    @property
+    def all(self) -> list[Exchange | SpotExchange]:
+        """The venues of this run, USDⓈ-M first."""
+        return [venue for venue in (self.usdm, self.spot) if venue is not None]
+
+    @property
+    def first(self) -> Exchange | SpotExchange:
+        """The venue to use where one stands for both."""
+        return self.all[0]
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols of all venues, each once."""
+        return list(dict.fromkeys(symbol for venue in self.all for symbol in venue.feeds))
+
+    def desks(self, *, bounded: bool) -> list[Desk]:
+        """What the replay drives."""
+        found = []
+        if self.usdm is not None:
+            usdm = self.usdm
+            found.append(Desk("usdm", usdm.engine, usdm.feeds, usdm, bounded, self.marks))
+        if self.spot is not None:
+            found.append(Desk("spot", self.spot.engine, self.spot.feeds, self.spot, bounded))
+        return found
+
+    async def publish(self) -> None:
+        """Record the engines' new events and send them to their users."""
+        for venue in self.all:
+            await venue.publish()
+
+    def silence(self) -> None:
+        """Stop timers and writers."""
+        if self.usdm is not None:
+            for handle in self.usdm.countdowns.values():
+                handle.cancel()
+        for venue in self.all:
+            for task in venue.background:
+                task.cancel()
+            for connection in list(venue.hub.connections):
+                connection.writer.cancel()
