@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from sandbox.api.listen_keys import ListenKeys
 from sandbox.api.requests import Request
-from sandbox.api.usdm.params import Params
-from sandbox.api.usdm.streams import Hub
+from sandbox.api.stream_hub import StreamHub
 from sandbox.audit.ledger import Ledger
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.order_book import Levels
@@ -17,6 +17,7 @@ from sandbox.faults.injection import Faults
 from sandbox.market.clock import Clock, LockstepClock
 from sandbox.market.feed import Feed
 from sandbox.protocol.api_keys import Credentials
+from sandbox.protocol.params import Params
 from sandbox.protocol.rate_limits import Limits
 
 
@@ -38,12 +39,12 @@ class Engine(Protocol):
 
 
 E = TypeVar("E", bound=Engine)
-H = TypeVar("H", bound=Hub)
+H = TypeVar("H", bound=StreamHub)
 
 
 @dataclass(slots=True, kw_only=True)
 class BaseExchange(Generic[E, H]):
-    """One venue; every method that changes it is called from the event loop only."""
+    """One venue, with the ``hubs`` of all venues; only the event loop may change it."""
 
     engine: E
     feeds: Mapping[str, Feed]
@@ -52,11 +53,12 @@ class BaseExchange(Generic[E, H]):
     clock: Clock
     limits: Limits
     hub: H
+    hubs: Sequence[StreamHub]
+    listen_keys: ListenKeys
     make_call: Callable[[Any, Request, str], Any]
     faults: Faults = field(default_factory=Faults)
     requests: int = 0
     strict: bool = True
-    hubs: list[Hub] = field(default_factory=list)
     changed: Callable[[], None] = field(default=lambda: None)
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -79,9 +81,9 @@ class BaseExchange(Generic[E, H]):
             self.hub.rest(symbol, self.engine.resting(symbol), self.now)
 
     def audience_changed(self) -> None:
-        """Let a clock in lockstep know whether anybody listens."""
+        """Tell a lockstep clock whether anybody listens to market data of any venue."""
         if isinstance(self.clock, LockstepClock):
-            self.clock.set_audience(any(hub.market_audience for hub in self.hubs or [self.hub]))
+            self.clock.set_audience(any(hub.market_audience for hub in self.hubs))
 
 
 class Listing(Protocol):

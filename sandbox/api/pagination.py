@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Protocol, TypeVar
 
-from sandbox.api.usdm.params import Params
 from sandbox.engines.common import error_codes
+from sandbox.protocol.params import Params
 
 
 class Dated(Protocol):

@@ -8,10 +8,9 @@ from typing import Any
 import orjson
 from aiohttp import WSMsgType, web
 
-from sandbox.api.spot.exchange import SpotExchange
+from sandbox.api.exchange import BaseExchange
 from sandbox.api.stream_connection import Connection
-from sandbox.api.usdm.exchange import Exchange
-from sandbox.api.usdm.streams import Stream
+from sandbox.api.stream_hub import Stream
 
 PING_S = 180.0
 BAD_REQUEST = 2
@@ -22,7 +21,7 @@ class Sockets:
     """Serves market and user streams."""
 
     def __init__(
-        self, exchange: Exchange | SpotExchange, parse: Callable[[str], Stream | None]
+        self, exchange: BaseExchange[Any, Any], parse: Callable[[str], Stream | None]
     ) -> None:
         self._exchange = exchange
         self._parse = parse

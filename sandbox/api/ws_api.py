@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
-from aiohttp import ClientConnectionError, WSMsgType, web
+from aiohttp import WSMsgType, web
 
 from sandbox.api.gateway import Gateway, authorise
 from sandbox.api.requests import KEY, SIGNED, Request, Route, Venue
+from sandbox.api.sessions import Session, UserStreams
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.faults.injection import CUTTING
@@ -20,47 +20,6 @@ from sandbox.protocol.responses import Answer
 
 PING_S = 180.0
 SIGNED_CALL = Route(lambda _: {}, SIGNED)
-
-
-class UserStreams(Protocol):
-    """Where a WebSocket API sends the user events that a session has subscribed to."""
-
-    def subscribe(self, session: Session, account: str) -> int:
-        """Begin to send an account's events; the subscription's number."""
-
-    def unsubscribe(self, session: Session, number: int | None) -> None:
-        """End one subscription of the session, or all."""
-
-    def leave(self, session: Session) -> None:
-        """The session's connection is closed."""
-
-
-@dataclass(eq=False)
-class Session:
-    """One connection; ``account`` is set while it is logged on (Ed25519 keys only)."""
-
-    socket: web.WebSocketResponse
-    address: str
-    account: str = ""
-    key: str = ""
-    logged_on_ms: int = 0
-    muted: bool = False
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def cut(self) -> None:
-        """End the connection without a word."""
-        request = self.socket._req
-        if request is not None and request.transport is not None:
-            request.transport.abort()
-
-    async def send(self, message: Any) -> None:
-        """Send a message; a client that has gone is told nothing."""
-        if self.muted:
-            return
-        try:
-            await self.socket.send_frame(orjson.dumps(message), WSMsgType.TEXT)
-        except (ConnectionError, ClientConnectionError):
-            await self.socket.close()
 
 
 class WsApi:

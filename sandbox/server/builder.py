@@ -9,9 +9,10 @@ from sandbox.api.listen_keys import ListenKeys
 from sandbox.api.spot.call import SpotCall
 from sandbox.api.spot.exchange import SpotExchange
 from sandbox.api.spot.streams import SpotHub
+from sandbox.api.stream_hub import StreamHub
 from sandbox.api.usdm.call import Call
 from sandbox.api.usdm.exchange import Exchange
-from sandbox.api.usdm.streams import Hub
+from sandbox.api.usdm.streams import UsdmHub
 from sandbox.api.venues import StateChanges, Venues
 from sandbox.audit.ledger import Ledger
 from sandbox.engines.spot.engine import SpotEngine
@@ -48,7 +49,7 @@ def assemble(settings: Settings, clock: Clock) -> Venues:
     if settings.faults is not None:
         for row in read_scenario(settings.faults, faults, span):
             faults.add(row)
-    usdm_hub, spot_hub = Hub(usdm_feeds), SpotHub(spot_feeds)
+    usdm_hub, spot_hub = UsdmHub(usdm_feeds), SpotHub(spot_feeds)
     shared = _Shared(
         settings=settings,
         clock=clock,
@@ -80,7 +81,7 @@ class _Shared:
     faults: Faults
     ledger: Ledger
     changes: StateChanges
-    hubs: list[Hub]
+    hubs: list[StreamHub]
     plans: list[AccountPlan]
     begin: int
 
@@ -90,7 +91,7 @@ class _Shared:
         return Limits(settings.weight_limit or weight_limit, orders, settings.count_orders)
 
 
-def _usdm(shared: _Shared, feeds: Mapping[str, Feed], hub: Hub) -> Exchange:
+def _usdm(shared: _Shared, feeds: Mapping[str, Feed], hub: UsdmHub) -> Exchange:
     engine = Engine([feed.instrument for feed in feeds.values()])
     engine.at(shared.begin)
     for plan in shared.plans:

@@ -10,11 +10,11 @@ import orjson
 from sandbox.api.exchange import BaseCall
 from sandbox.api.requests import Request
 from sandbox.api.spot.exchange import SpotExchange
-from sandbox.api.usdm.params import Params
 from sandbox.engines.common import error_codes
 from sandbox.engines.spot.model import SpotAccount
 from sandbox.engines.spot.state import SpotCore
 from sandbox.market.feed import Feed
+from sandbox.protocol.params import Params
 
 
 @dataclass(frozen=True, slots=True)

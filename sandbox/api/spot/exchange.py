@@ -10,10 +10,9 @@ from typing import Any
 import orjson
 
 from sandbox.api.exchange import BaseExchange
-from sandbox.api.listen_keys import ListenKeys
+from sandbox.api.sessions import UserStreams
 from sandbox.api.spot import account_json
 from sandbox.api.spot.streams import SpotHub
-from sandbox.api.ws_api import Session
 from sandbox.engines.common.money import money_text
 from sandbox.engines.spot.engine import SpotEngine
 from sandbox.engines.spot.model import (
@@ -32,47 +31,11 @@ from sandbox.market.feed import Tick
 OUTSIDE = ("DEPOSIT", "DUST_OUT", "DUST_IN", "FOREIGN")
 
 
-class UserStreams:
-    """Sessions of the WebSocket API that have subscribed to an account's events."""
-
-    def __init__(self) -> None:
-        self._listeners: dict[str, dict[tuple[Session, int], None]] = {}
-        self._number = -1
-
-    def subscribe(self, session: Session, account: str) -> int:
-        """Begin to send an account's events; the subscription's number."""
-        self._number += 1
-        self._listeners.setdefault(account, {})[session, self._number] = None
-        return self._number
-
-    def unsubscribe(self, session: Session, number: int | None) -> None:
-        """End one subscription of the session, or all."""
-        for listeners in self._listeners.values():
-            for pair in list(listeners):
-                if pair[0] is session and number in (None, pair[1]):
-                    del listeners[pair]
-
-    def leave(self, session: Session) -> None:
-        """The session's connection is closed."""
-        self.unsubscribe(session, None)
-
-    def of(self, account: str) -> list[tuple[Session, int]]:
-        """Who listens to an account."""
-        return list(self._listeners.get(account, ()))
-
-    @property
-    def sessions(self) -> list[Session]:
-        """Every session with a subscription, once."""
-        found = {pair[0]: None for pairs in self._listeners.values() for pair in pairs}
-        return list(found)
-
-
 @dataclass(slots=True, kw_only=True)
 class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
     """The spot venue."""
 
     users: UserStreams = field(default_factory=UserStreams)
-    listen_keys: ListenKeys = field(default_factory=lambda: ListenKeys(0))
     held: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:

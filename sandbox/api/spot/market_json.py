@@ -1,32 +1,27 @@
-"""JSON of spot market data where it differs from the futures venue's."""
+"""JSON of spot market data, in the exchange's field names."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from sandbox.api.usdm import market_json as usdm
+from sandbox.api import market_json
+from sandbox.api.market_json import Json
 from sandbox.engines.common.instruments import Instrument
 from sandbox.engines.common.money import decimals_of, plain
 from sandbox.engines.spot import filters
 from sandbox.market.feed import AVERAGE_MINUTES, Feed, Tick
 
-Json = dict[str, Any]
 
-
-def agg_trade_view(tick: Tick) -> Json:
-    """A trade as REST `aggTrades` answers it."""
-    shown = usdm.agg_trade_view(tick)
-    del shown["nq"]
-    return shown | {"M": True}
+def agg_trade_json(tick: Tick) -> Json:
+    """A trade as REST `aggTrades` returns it."""
+    return market_json.agg_trade_json(tick) | {"M": True}
 
 
 def agg_trade_event(tick: Tick) -> Json:
     """The `aggTrade` stream's event."""
-    return {"e": "aggTrade", "E": tick.time, "s": tick.symbol, **agg_trade_view(tick)}
+    return market_json.agg_trade_event(tick, agg_trade_json(tick))
 
 
-def trade_view(tick: Tick) -> Json:
-    """A trade as REST `trades` answers it."""
+def trade_json(tick: Tick) -> Json:
+    """A trade as REST `trades` returns it."""
     return {
         "id": tick.trade_id,
         "price": plain(tick.price),
@@ -40,67 +35,52 @@ def trade_view(tick: Tick) -> Json:
 
 def trade_event(tick: Tick) -> Json:
     """The `trade` stream's event."""
-    event = usdm.trade_event(tick)
-    del event["X"]
-    return event | {"M": True}
+    return market_json.trade_event_head(tick) | {"m": tick.buyer_maker, "M": True}
 
 
 def book_ticker_event(feed: Feed) -> Json:
     """The `bookTicker` stream's event; on spot it has neither type nor time."""
-    (bid, bid_quantity), (ask, ask_quantity) = feed.best()
-    return {
-        "u": feed.update_id,
-        "s": feed.symbol,
-        "b": bid,
-        "B": bid_quantity,
-        "a": ask,
-        "A": ask_quantity,
-    }
+    return {"u": feed.update_id, **market_json.best_prices_event(feed)}
 
 
-def book_ticker_view(feed: Feed) -> Json:
-    """The best bid and ask as REST answers them."""
-    shown = usdm.book_ticker_view(feed)
-    return {n: shown[n] for n in ("symbol", "bidPrice", "bidQty", "askPrice", "askQty")}
+def book_ticker_json(feed: Feed) -> Json:
+    """The best bid and ask as REST returns them."""
+    return {"symbol": feed.symbol, **market_json.best_prices_json(feed)}
 
 
-def depth_view(feed: Feed, limit: int) -> Json:
-    """The book as REST `depth` answers it."""
-    shown = usdm.depth_view(feed, limit)
-    return {name: shown[name] for name in ("lastUpdateId", "bids", "asks")}
+def depth_json(feed: Feed, limit: int) -> Json:
+    """The book as REST `depth` and the partial `depth` streams show it."""
+    return market_json.depth_json(feed, limit)
 
 
 def depth_event(feed: Feed, time: int) -> Json:
-    """The `depth` stream's difference."""
-    event = usdm.depth_event(feed, time)
-    return {name: event[name] for name in ("e", "E", "s", "U", "u", "b", "a")}
+    """The difference between the book that was sent last and the book now."""
+    change = feed.book_change()
+    return {
+        "e": "depthUpdate",
+        "E": time,
+        "s": feed.symbol,
+        "U": change.first_id,
+        "u": change.last_id,
+        "b": change.bids,
+        "a": change.asks,
+    }
 
 
-def partial_depth(feed: Feed, levels: int) -> Json:
-    """The best levels of the book."""
-    return depth_view(feed, levels)
-
-
-def day_view(feed: Feed) -> Json:
-    """The last 24 hours as REST `ticker/24hr` answers them."""
-    shown, book = usdm.day_view(feed), usdm.book_ticker_view(feed)
-    sides = {name: book[name] for name in ("bidPrice", "bidQty", "askPrice", "askQty")}
-    return shown | sides | {"prevClosePrice": shown["openPrice"]}
+def day_ticker_json(feed: Feed) -> Json:
+    """The last 24 hours as REST `ticker/24hr` returns them."""
+    day = market_json.day_ticker_json(feed)
+    return day | market_json.best_prices_json(feed) | {"prevClosePrice": day["openPrice"]}
 
 
 def ticker_event(feed: Feed, time: int) -> Json:
     """The `ticker` stream's event."""
-    event, book = usdm.ticker_event(feed, time, mini=False), usdm.book_ticker_view(feed)
-    return event | {
-        "x": event["o"],
-        "b": book["bidPrice"],
-        "B": book["bidQty"],
-        "a": book["askPrice"],
-        "A": book["askQty"],
-    }
+    (bid, bid_quantity), (ask, ask_quantity) = feed.best()
+    event = market_json.ticker_event(feed, time, mini=False)
+    return event | {"x": event["o"], "b": bid, "B": bid_quantity, "a": ask, "A": ask_quantity}
 
 
-def average_price(feed: Feed) -> Json:
+def average_price_json(feed: Feed) -> Json:
     """`GET /avgPrice`: of the last five minutes, by volume."""
     value = feed.average()
     return {"mins": AVERAGE_MINUTES, "price": f"{value:.8f}", "closeTime": feed.time}
@@ -108,7 +88,7 @@ def average_price(feed: Feed) -> Json:
 
 def average_price_event(feed: Feed, time: int) -> Json:
     """The `avgPrice` stream's event."""
-    shown = average_price(feed)
+    shown = average_price_json(feed)
     return {
         "e": "avgPrice",
         "E": time,

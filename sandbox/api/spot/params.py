@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox.api.usdm.params import CLIENT_ID, Params
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import ZERO
-from sandbox.engines.common.order_book import PREVENTIONS
 from sandbox.engines.spot.model import CONDITIONAL, TYPES, NewOrder
+from sandbox.protocol.params import CLIENT_ID, Params
 
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
 
@@ -19,13 +18,6 @@ def client_id(params: Params, name: str) -> str:
     if value and not CLIENT_ID.match(value):
         raise error_codes.ILLEGAL(name, "^[a-zA-Z0-9-_]{1,36}$")
     return value
-
-
-def _side(params: Params) -> str:
-    side = params.need("side")
-    if side not in ("BUY", "SELL"):
-        raise error_codes.BAD_SIDE()
-    return side
 
 
 def _tif(params: Params, name: str, kind: str) -> str:
@@ -43,7 +35,7 @@ def _tif(params: Params, name: str, kind: str) -> str:
 
 def new_order(params: Params) -> NewOrder:
     """The order that `POST /order` asks for."""
-    symbol, side, kind = params.symbol(), _side(params), params.need("type")
+    symbol, side, kind = params.symbol(), params.side(), params.need("type")
     if kind not in TYPES:
         raise error_codes.BAD_TYPE()
     if kind == "MARKET":
@@ -66,13 +58,8 @@ def new_order(params: Params) -> NewOrder:
         trailing=params.integer("trailingDelta") or 0,
         tif=_tif(params, "timeInForce", kind),
         client_id=client_id(params, "newClientOrderId"),
-        prevention=prevention(params),
+        prevention=params.prevention(),
     )
-
-
-def prevention(params: Params) -> str:
-    """What ends when two orders of the account would meet."""
-    return params.choice("selfTradePreventionMode", PREVENTIONS[0], PREVENTIONS)
 
 
 def positive(params: Params, name: str) -> Decimal:
@@ -104,7 +91,7 @@ def _check_stop(params: Params, kind: str) -> None:
 def list_legs(params: Params) -> tuple[NewOrder, NewOrder]:
     """The legs that `POST /orderList/oco` asks for: above, below."""
     params.symbol()
-    _side(params)
+    params.side()
     params.need("quantity")
     return _leg(params, "above"), _leg(params, "below")
 
@@ -120,7 +107,7 @@ def _leg(params: Params, where: str) -> NewOrder:
         raise error_codes.NOT_REQUIRED(f"{where}StopPrice")
     return NewOrder(
         symbol=params.symbol(),
-        side=_side(params),
+        side=params.side(),
         type=kind,
         quantity=positive(params, "quantity"),
         price=positive(params, f"{where}Price"),
@@ -128,13 +115,13 @@ def _leg(params: Params, where: str) -> NewOrder:
         trailing=params.integer(f"{where}TrailingDelta") or 0,
         tif=_tif(params, f"{where}TimeInForce", kind),
         client_id=client_id(params, f"{where}ClientOrderId"),
-        prevention=prevention(params),
+        prevention=params.prevention(),
     )
 
 
 def old_oco(params: Params) -> tuple[NewOrder, NewOrder]:
     """The legs of the deprecated `POST /order/oco`: above, below."""
-    side = _side(params)
+    side = params.side()
     stop_limit = params.text("stopLimitPrice") is not None
     limit = NewOrder(
         symbol=params.symbol(),

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.api.pagination import trades
 from sandbox.api.requests import SIGNED, Route, names
+from sandbox.api.rest_market import nothing
 from sandbox.api.spot import account_json
 from sandbox.api.spot.call import SpotCall
 from sandbox.api.spot.rest_market import coins
@@ -113,12 +114,6 @@ def set_burn(call: SpotCall) -> dict[str, Any]:
     if call.params.text("spotBNBBurn") is not None:
         call.account.burn = call.params.flag("spotBNBBurn")
     return burn_state(call)
-
-
-def nothing(call: SpotCall) -> list[Any]:
-    """Wallet calls that clients make while they load markets."""
-    del call
-    return []
 
 
 def restrictions(call: SpotCall) -> dict[str, Any]:

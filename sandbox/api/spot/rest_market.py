@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.api import rest_market
 from sandbox.api.requests import Route, by_limit, names
-from sandbox.api.spot import market_json as views
+from sandbox.api.rest_market import ping, server_time
+from sandbox.api.spot import market_json
 from sandbox.api.spot.call import SpotCall
-from sandbox.api.usdm import rest_market as usdm
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import plain
 from sandbox.market.clock import wall_ms
@@ -22,25 +23,24 @@ def exchange_info(call: SpotCall) -> dict[str, Any]:
         "serverTime": wall_ms(),
         "rateLimits": call.exchange.limits.view(),
         "exchangeFilters": [],
-        "symbols": [views.symbol_info(feed.instrument) for feed in call.feeds()],
+        "symbols": [market_json.symbol_info(feed.instrument) for feed in call.feeds()],
     }
 
 
 def depth(call: SpotCall) -> dict[str, Any]:
     """`GET /depth`."""
-    return views.depth_view(call.feed(call.params.symbol()), call.params.limit(100, 5000))
+    return market_json.depth_json(call.feed(call.params.symbol()), call.params.limit(100, 5000))
 
 
 def agg_trades(call: SpotCall) -> list[Any]:
-    """`GET /aggTrades`: the most recent prints of the replay."""
-    rows = usdm.agg_trades(call)  # type: ignore[arg-type]
-    return [{n: v for n, v in row.items() if n != "nq"} | {"M": True} for row in rows]
+    """`GET /aggTrades`: the most recent trades of the replay."""
+    return [market_json.agg_trade_json(tick) for tick in rest_market.recent_ticks(call)]
 
 
 def trades(call: SpotCall) -> list[Any]:
-    """`GET /trades`: the most recent prints of the replay."""
+    """`GET /trades`: the most recent trades of the replay."""
     feed = call.feed(call.params.symbol())
-    return [views.trade_view(t) for t in list(feed.recent)[-call.params.limit(500, 1000) :]]
+    return [market_json.trade_json(t) for t in list(feed.recent)[-call.params.limit(500, 1000) :]]
 
 
 def ticker_price(call: SpotCall) -> Any:
@@ -50,17 +50,17 @@ def ticker_price(call: SpotCall) -> Any:
 
 def book_ticker(call: SpotCall) -> Any:
     """`GET /ticker/bookTicker`."""
-    return call.one_or_all(views.book_ticker_view)
+    return call.one_or_all(market_json.book_ticker_json)
 
 
 def day_ticker(call: SpotCall) -> Any:
     """`GET /ticker/24hr`."""
-    return call.one_or_all(views.day_view)
+    return call.one_or_all(market_json.day_ticker_json)
 
 
 def average_price(call: SpotCall) -> dict[str, Any]:
     """`GET /avgPrice`."""
-    return views.average_price(call.feed(call.params.symbol()))
+    return market_json.average_price_json(call.feed(call.params.symbol()))
 
 
 def coins(call: SpotCall) -> list[Any]:
@@ -99,12 +99,12 @@ def klines(call: SpotCall) -> list[Any]:
     """`GET /klines`: closed bars and the running one, never beyond market time."""
     if call.params.text("interval") == "1s":
         raise error_codes.BAD_INTERVAL()
-    return usdm.klines(call)  # type: ignore[arg-type]
+    return rest_market.klines(call)
 
 
 ROUTES = {
-    ("GET", "/api/v3/ping"): Route(usdm.ping, known=names("")),
-    ("GET", "/api/v3/time"): Route(usdm.time, known=names("")),
+    ("GET", "/api/v3/ping"): Route(ping, known=names("")),
+    ("GET", "/api/v3/time"): Route(server_time, known=names("")),
     ("GET", "/api/v3/exchangeInfo"): Route(
         exchange_info,
         weight=20,

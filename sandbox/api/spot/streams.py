@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.api.spot import market_json as views
-from sandbox.api.usdm.streams import Hub, Stream
+from sandbox.api import market_json
+from sandbox.api.spot import market_json as spot_json
+from sandbox.api.stream_hub import Stream, StreamHub
 from sandbox.market.feed import Feed, Tick
 from sandbox.market.intervals import INTERVALS
 
@@ -40,25 +41,31 @@ def parse_old_stream(name: str) -> Stream | None:
     return Stream(name, "", "ticker", "") if name == "!ticker@arr" else parse_stream(name)
 
 
-class SpotHub(Hub):
-    """The same connections with the spot venue's messages."""
+class SpotHub(StreamHub):
+    """The streams of the spot venue."""
 
-    def _tick_event(self, stream: Stream, tick: Tick, rate: Any) -> Mapping[str, Any]:
+    def tick_event(self, stream: Stream, tick: Tick, rate: Any) -> Mapping[str, Any]:
+        """The event of a trade, of any kind but klines."""
+        del rate
         feed = self._feeds[tick.symbol]
         match stream.kind:
             case "aggTrade":
-                return views.agg_trade_event(tick)
+                return spot_json.agg_trade_event(tick)
             case "trade":
-                return views.trade_event(tick)
+                return spot_json.trade_event(tick)
             case "avgPrice":
-                return views.average_price_event(feed, tick.time)
+                return spot_json.average_price_event(feed, tick.time)
             case "ticker":
-                return views.ticker_event(feed, tick.time)
-        return super()._tick_event(stream, tick, rate)
+                return spot_json.ticker_event(feed, tick.time)
+            case "miniTicker":
+                return market_json.ticker_event(feed, tick.time, mini=True)
+            case _:
+                return self.book_event(feed, stream, tick.time)
 
-    def _book_event(self, feed: Feed, stream: Stream, time: int) -> Mapping[str, Any]:
+    def book_event(self, feed: Feed, stream: Stream, time: int) -> Mapping[str, Any]:
+        """The event of a change of the book."""
         if stream.kind == "bookTicker":
-            return views.book_ticker_event(feed)
+            return spot_json.book_ticker_event(feed)
         if stream.argument:
-            return views.partial_depth(feed, int(stream.argument))
-        return views.depth_event(feed, time)
+            return spot_json.depth_json(feed, int(stream.argument))
+        return spot_json.depth_event(feed, time)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sandbox.api.exchange import BaseCall
 from sandbox.api.requests import KEY, PUBLIC, SIGNED, Request, Route, by_limit, by_symbol, names
 from sandbox.api.usdm.exchange import Exchange
-from sandbox.api.usdm.params import Params
 from sandbox.engines.usdm.model import Account
 from sandbox.engines.usdm.state import Core
+from sandbox.protocol.params import Params
 
 __all__ = ["KEY", "PUBLIC", "SIGNED", "Call", "Route", "by_limit", "by_symbol", "names"]
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.api.exchange import BaseExchange
-from sandbox.api.listen_keys import ListenKeys
 from sandbox.api.usdm import account_json, old_orders, risk_json
-from sandbox.api.usdm.streams import Hub
+from sandbox.api.usdm.streams import LIQUIDATION, UsdmHub
 from sandbox.engines.usdm.engine import Engine
 from sandbox.engines.usdm.events import (
     AccountChanged,
@@ -26,10 +25,9 @@ from sandbox.market.feed import Tick
 
 
 @dataclass(slots=True, kw_only=True)
-class Exchange(BaseExchange[Engine, Hub]):
+class Exchange(BaseExchange[Engine, UsdmHub]):
     """The futures venue."""
 
-    listen_keys: ListenKeys
     countdowns: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
 
     async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
@@ -48,7 +46,7 @@ class Exchange(BaseExchange[Engine, Hub]):
         orders = [event for event in events if isinstance(event, OrderChanged)]
         self.show_books({event.order.symbol: None for event in orders})
         for order in filter(risk_json.is_liquidation, orders):
-            self.hub.liquidated(order.order.symbol, risk_json.force_order(order))
+            self.hub.send_event(order.order.symbol, LIQUIDATION, risk_json.force_order(order))
         for event in events:
             self.ledger.write(event, wall)
             key = self.listen_keys.key_of(event.account)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.api.usdm import account_json
 from sandbox.api.usdm.call import KEY, SIGNED, Call, Route, names
-from sandbox.api.usdm.market_json import bracket_view
+from sandbox.api.usdm.market_json import bracket_json
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import plain
 from sandbox.engines.usdm.model import Position
@@ -126,7 +126,7 @@ def symbol_config(call: Call) -> list[Any]:
 
 def leverage_bracket(call: Call) -> Any:
     """`GET /leverageBracket`."""
-    return [bracket_view(feed.instrument) for feed in call.feeds()]
+    return [bracket_json(feed.instrument) for feed in call.feeds()]
 
 
 def commission_rate(call: Call) -> dict[str, Any]:

@@ -10,13 +10,14 @@ import orjson
 from sandbox.api.pagination import page, trades
 from sandbox.api.usdm import account_json
 from sandbox.api.usdm.call import SIGNED, Call, Route, by_symbol, names
-from sandbox.api.usdm.params import Params, new_algo, new_order
+from sandbox.api.usdm.params import new_algo, new_order
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.usdm import conditional_orders, orders
 from sandbox.engines.usdm.model import AlgoOrder, Order
 from sandbox.engines.usdm.state import copy_order
+from sandbox.protocol.params import Params
 
 MAX_BATCH = 5
 ALL_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}

@@ -13,9 +13,10 @@ from typing import Any
 from sandbox.api.usdm import account_json, rest_orders
 from sandbox.api.usdm.call import Call
 from sandbox.api.usdm.old_orders import as_order
-from sandbox.api.usdm.params import Params, new_algo
+from sandbox.api.usdm.params import new_algo
 from sandbox.engines.common import error_codes
 from sandbox.engines.usdm.model import CONDITIONAL_TYPES, AlgoOrder
+from sandbox.protocol.params import Params
 
 # What the algo service calls otherwise.
 RENAMED = {

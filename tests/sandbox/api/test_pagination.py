@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from sandbox.api.pagination import page, trades
-from sandbox.api.usdm.params import Params
 from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.protocol.params import Params
 
 
 class Row(NamedTuple):

@@ -11,9 +11,9 @@ import pytest
 
 from sandbox.api.spot import routes as spot
 from sandbox.api.usdm import routes as usdm
-from sandbox.api.usdm.params import Params
 from sandbox.api.usdm.rest_orders import ORDER_KNOWN
 from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.protocol.params import Params
 from sandbox.server.server import SandboxServer
 from tests.sandbox.helpers import RestClient
 

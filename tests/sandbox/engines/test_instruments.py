@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
-from sandbox.api.usdm.market_json import bracket_view
+from sandbox.api.usdm.market_json import bracket_json
 from sandbox.engines.common.instruments import MAJOR_BRACKETS, build_brackets, read_instruments
 
 D = Decimal
@@ -20,7 +20,7 @@ def test_brackets_of_the_bundled_instruments_are_those_that_lake_and_simulation_
     found = read_instruments(SAMPLE)
     assert set(listed) == set(found) == {"BTCUSDT", "ETHUSDT", "FILUSDT"}
     for symbol, rows in listed.items():
-        assert bracket_view(found[symbol])["brackets"] == rows
+        assert bracket_json(found[symbol])["brackets"] == rows
         reckoned = build_brackets(
             (r["initialLeverage"], str(r["notionalCap"]), str(r["maintMarginRatio"])) for r in rows
         )
