@@ -10,15 +10,15 @@ from typing import Any, Generic, Protocol, TypeVar
 from sandbox.api.listen_keys import ListenKeys
 from sandbox.api.requests import Request
 from sandbox.api.stream_hub import StreamHub
-from sandbox.audit.ledger import Ledger
+from sandbox.audit.ledger import ExchangeLedger
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.order_book import Levels
 from sandbox.faults.injection import Faults
-from sandbox.market.clock import Clock, LockstepClock
-from sandbox.market.feed import Feed
+from sandbox.market.clock import LockstepClock, MarketClock
+from sandbox.market.feed import SymbolFeed
 from sandbox.protocol.api_keys import Credentials
 from sandbox.protocol.params import Params
-from sandbox.protocol.rate_limits import Limits
+from sandbox.protocol.rate_limits import RateLimits
 
 
 class Core(Protocol):
@@ -47,11 +47,11 @@ class BaseExchange(Generic[E, H]):
     """One venue, with the ``hubs`` of all venues; only the event loop may change it."""
 
     engine: E
-    feeds: Mapping[str, Feed]
+    feeds: Mapping[str, SymbolFeed]
     credentials: Mapping[str, Credentials]
-    ledger: Ledger
-    clock: Clock
-    limits: Limits
+    ledger: ExchangeLedger
+    clock: MarketClock
+    limits: RateLimits
     hub: H
     hubs: Sequence[StreamHub]
     listen_keys: ListenKeys
@@ -90,7 +90,7 @@ class Listing(Protocol):
     """What a call needs of its exchange."""
 
     @property
-    def feeds(self) -> Mapping[str, Feed]:
+    def feeds(self) -> Mapping[str, SymbolFeed]:
         """The feed of each symbol that is listed."""
 
 
@@ -113,19 +113,19 @@ class BaseCall(Generic[X, A]):
             raise error_codes.BAD_KEY_FORMAT()
         return self.key_account
 
-    def feed(self, symbol: str) -> Feed:
+    def feed(self, symbol: str) -> SymbolFeed:
         """The feed of a symbol; −1121 when it is not listed."""
         feed = self.exchange.feeds.get(symbol)
         if feed is None:
             raise error_codes.BAD_SYMBOL()
         return feed
 
-    def feeds(self) -> list[Feed]:
+    def feeds(self) -> list[SymbolFeed]:
         """The feed of the given symbol, or all feeds."""
         symbol = self.params.text("symbol")
         return [self.feed(symbol)] if symbol else list(self.exchange.feeds.values())
 
-    def one_or_all(self, view: Callable[[Feed], Any]) -> Any:
+    def one_or_all(self, view: Callable[[SymbolFeed], Any]) -> Any:
         """An object for a given symbol, a list without one."""
         shown = [view(feed) for feed in self.feeds()]
         return shown[0] if self.params.text("symbol") else shown

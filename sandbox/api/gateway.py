@@ -29,12 +29,12 @@ from sandbox.faults.injection import (
 from sandbox.market.clock import wall_ms
 from sandbox.protocol import retired
 from sandbox.protocol.rate_limits import RetryLaterError
-from sandbox.protocol.responses import Answer
+from sandbox.protocol.responses import Response
 from sandbox.protocol.signing import check_time
 
 Routes = Mapping[tuple[str, str], Route]
 NO_PATH = {"code": -5000}
-NOTHING = Answer(500, "", {})
+NOTHING = Response(500, "", {})
 SPOILING = dict.fromkeys(CUTTING, CUT) | {
     "garble_response": GARBLED,
     "trickle_response": TRICKLED,
@@ -53,7 +53,7 @@ class Gateway:
         self._first = venues[0][0]
         self._revived = revived
 
-    async def handle(self, request: Request) -> tuple[Answer, str]:
+    async def handle(self, request: Request) -> tuple[Response, str]:
         """The answer to a REST call, and how a fault spoils it (or nothing)."""
         found = self._find(request)
         if self._first.faults.silent:
@@ -70,7 +70,7 @@ class Gateway:
 
     async def answer(
         self, venue: Venue, route: Route | None, request: Request
-    ) -> tuple[Answer, str]:
+    ) -> tuple[Response, str]:
         """Handle a request: the answer, and the kind of the fault that struck it (or nothing)."""
         venue.requests += 1
         faults, where = venue.faults, (request.method, request.path)
@@ -105,7 +105,7 @@ class Gateway:
 
     def _answer(
         self, venue: Venue, route: Route | None, request: Request, refusing: Fault | None
-    ) -> Answer:
+    ) -> Response:
         headers: dict[str, str] = {}
         try:
             if venue.faults.closed:
@@ -121,21 +121,21 @@ class Gateway:
                 check_known(route, request)
             if route.order and account:
                 headers |= venue.limits.count_order(account, wall_ms())
-            return Answer(200, route.handler(venue.call(request, account)), headers)
+            return Response(200, route.handler(venue.call(request, account)), headers)
         except RetryLaterError as refusal:
             headers["Retry-After"] = str(refusal.retry_after)
-            return Answer(refusal.status, refusal.body(), headers)
+            return Response(refusal.status, refusal.body(), headers)
         except ExchangeError as refusal:
             text = refusal.message == UNAVAILABLE_TEXT
-            return Answer(refusal.status, refusal.message if text else refusal.body(), headers)
+            return Response(refusal.status, refusal.message if text else refusal.body(), headers)
 
-    def _not_served(self, request: Request) -> Answer:
+    def _not_served(self, request: Request) -> Response:
         text = retired.refusal(request.path)
         if text:
-            return Answer(410, {"code": -1, "msg": text}, {})
-        return Answer(404, NO_PATH | {"msg": f"Path {request.path} is not served."}, {})
+            return Response(410, {"code": -1, "msg": text}, {})
+        return Response(404, NO_PATH | {"msg": f"Path {request.path} is not served."}, {})
 
-    def _record(self, venue: Venue, request: Request, answer: Answer) -> None:
+    def _record(self, venue: Venue, request: Request, answer: Response) -> None:
         refused = isinstance(answer.body, dict) and answer.status >= 400
         venue.ledger.write_request(
             venue.now,

@@ -15,7 +15,7 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from sandbox.api.requests import Request, rest_request
-from sandbox.protocol.responses import Answer
+from sandbox.protocol.responses import Response
 
 MAX_HEAD, MAX_BODY = 1 << 16, 1 << 20
 END_OF_HEAD = b"\r\n\r\n"
@@ -23,7 +23,7 @@ STOP_S = 1.0
 TRICKLE_S = 1.0
 # How a fault spoils an answer: it is never sent, cut short, or sent one byte a second.
 CUT, GARBLED, TRICKLED = "cut", "garbled", "trickled"
-Handler = Callable[[Request], Awaitable[tuple[Answer, str]]]
+Handler = Callable[[Request], Awaitable[tuple[Response, str]]]
 
 
 class UnreadableError(Exception):
@@ -153,10 +153,10 @@ class HttpConnection(asyncio.Protocol):
                 await self._answer(head, body)
                 self.busy = False
         except UnreadableError as error:
-            self._write(Answer(error.status, str(error), {}), last=True)
+            self._write(Response(error.status, str(error), {}), last=True)
         except Exception:
             logging.getLogger(__name__).exception("a request could not be handled")
-            self._write(Answer(500, "Internal Server Error", {}), last=True)
+            self._write(Response(500, "Internal Server Error", {}), last=True)
 
     async def _more(self) -> None:
         self._arrived.clear()
@@ -201,12 +201,12 @@ class HttpConnection(asyncio.Protocol):
             await self._trickle(answer)
         else:
             if head.method == "HEAD":
-                answer = Answer(answer.status, "", answer.headers)
+                answer = Response(answer.status, "", answer.headers)
             self._write(answer, last=head.last, garbled=spoilt == GARBLED)
             if not self._writable.is_set():
                 await self._writable.wait()
 
-    def _write(self, answer: Answer, *, last: bool, garbled: bool = False) -> None:
+    def _write(self, answer: Response, *, last: bool, garbled: bool = False) -> None:
         if self.transport.is_closing():
             return
         raw = answer.raw[:-7] if garbled else answer.raw
@@ -214,7 +214,7 @@ class HttpConnection(asyncio.Protocol):
         if last:
             self.transport.close()
 
-    async def _trickle(self, answer: Answer) -> None:
+    async def _trickle(self, answer: Response) -> None:
         """One byte after the other: a client must give up by its own time-out."""
         raw = answer.raw
         self.transport.write(head_of(answer, len(raw), last=False))
@@ -225,7 +225,7 @@ class HttpConnection(asyncio.Protocol):
             await asyncio.sleep(TRICKLE_S)
 
 
-def head_of(answer: Answer, length: int, *, last: bool) -> bytes:
+def head_of(answer: Response, length: int, *, last: bool) -> bytes:
     """Status line and header fields of an answer."""
     kind = "text/plain; charset=utf-8" if isinstance(answer.body, str) else "application/json"
     more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import plain
-from sandbox.market.candles import Bar
+from sandbox.market.candles import Kline
 from sandbox.market.displayed_book import DEPTH
-from sandbox.market.feed import Feed, Tick
+from sandbox.market.feed import SymbolFeed, TradePrint
 
 Json = dict[str, Any]
 
 
-def kline_row(bar: Bar, instrument: Instrument) -> list[Any]:
+def kline_row(bar: Kline, instrument: ExchangeInstrument) -> list[Any]:
     """A bar as REST `klines` answers it; trade count and taker flow are not recorded (0)."""
     price, quantity = instrument.price_precision, instrument.quantity_precision
     return [
@@ -33,7 +33,7 @@ def kline_row(bar: Bar, instrument: Instrument) -> list[Any]:
 
 
 def kline_event(
-    bar: Bar, instrument: Instrument, interval: str, time: int, *, closed: bool
+    bar: Kline, instrument: ExchangeInstrument, interval: str, time: int, *, closed: bool
 ) -> Json:
     """The `kline` stream's event."""
     price, quantity = instrument.price_precision, instrument.quantity_precision
@@ -59,7 +59,7 @@ def kline_event(
     return {"e": "kline", "E": time, "s": instrument.symbol, "k": body}
 
 
-def depth_json(feed: Feed, limit: int) -> Json:
+def depth_json(feed: SymbolFeed, limit: int) -> Json:
     """The book: update id, bids and asks."""
     bids, asks = feed.book(min(limit, DEPTH))
     return {
@@ -69,7 +69,7 @@ def depth_json(feed: Feed, limit: int) -> Json:
     }
 
 
-def best_prices_json(feed: Feed) -> Json:
+def best_prices_json(feed: SymbolFeed) -> Json:
     """The best bid and ask in the words of REST."""
     (bid, bid_quantity), (ask, ask_quantity) = feed.best()
     return {
@@ -80,13 +80,13 @@ def best_prices_json(feed: Feed) -> Json:
     }
 
 
-def best_prices_event(feed: Feed) -> Json:
+def best_prices_event(feed: SymbolFeed) -> Json:
     """The symbol with its best bid and ask in the letters of the streams."""
     (bid, bid_quantity), (ask, ask_quantity) = feed.best()
     return {"s": feed.symbol, "b": bid, "B": bid_quantity, "a": ask, "A": ask_quantity}
 
 
-def agg_trade_json(tick: Tick) -> Json:
+def agg_trade_json(tick: TradePrint) -> Json:
     """A trade as an aggregate of one."""
     return {
         "a": tick.trade_id,
@@ -99,12 +99,12 @@ def agg_trade_json(tick: Tick) -> Json:
     }
 
 
-def agg_trade_event(tick: Tick, trade: Json) -> Json:
+def agg_trade_event(tick: TradePrint, trade: Json) -> Json:
     """The `aggTrade` stream's event."""
     return {"e": "aggTrade", "E": tick.time, "s": tick.symbol, **trade}
 
 
-def trade_event_head(tick: Tick) -> Json:
+def trade_event_head(tick: TradePrint) -> Json:
     """The part of the `trade` stream's event that both venues send."""
     return {
         "e": "trade",
@@ -117,13 +117,13 @@ def trade_event_head(tick: Tick) -> Json:
     }
 
 
-def _last_day(feed: Feed) -> Bar:
+def _last_day(feed: SymbolFeed) -> Kline:
     """The last 24 hours; at the very beginning a bar that stands at the last price."""
     price = float(feed.price)
-    return feed.day() or Bar(feed.time, feed.time, price, price, price, price, 0.0, 0.0)
+    return feed.day() or Kline(feed.time, feed.time, price, price, price, price, 0.0, 0.0)
 
 
-def day_ticker_json(feed: Feed) -> Json:
+def day_ticker_json(feed: SymbolFeed) -> Json:
     """The last 24 hours as REST `ticker/24hr` answers them."""
     instrument, day = feed.instrument, _last_day(feed)
     price, quantity = instrument.price_precision, instrument.quantity_precision
@@ -150,7 +150,7 @@ def day_ticker_json(feed: Feed) -> Json:
     }
 
 
-def ticker_event(feed: Feed, time: int, *, mini: bool) -> Json:
+def ticker_event(feed: SymbolFeed, time: int, *, mini: bool) -> Json:
     """The `ticker` and `miniTicker` streams' events."""
     instrument, day = feed.instrument, _last_day(feed)
     price, quantity = instrument.price_precision, instrument.quantity_precision

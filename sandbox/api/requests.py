@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
-from sandbox.audit.ledger import Ledger
+from sandbox.audit.ledger import ExchangeLedger
 from sandbox.faults.injection import Faults
 from sandbox.protocol.api_keys import Credentials
-from sandbox.protocol.rate_limits import Limits
+from sandbox.protocol.rate_limits import RateLimits
 from sandbox.protocol.signing import payload_of
 
 PUBLIC, KEY, SIGNED = "public", "key", "signed"
@@ -115,8 +115,8 @@ def rest_request(
 class Venue(Protocol):
     """What the doors need of an exchange."""
 
-    ledger: Ledger
-    limits: Limits
+    ledger: ExchangeLedger
+    limits: RateLimits
     faults: Faults
     credentials: Mapping[str, Credentials]
     requests: int

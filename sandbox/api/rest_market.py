@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.api import market_json
 from sandbox.api.exchange import BaseCall
 from sandbox.engines.common import error_codes
-from sandbox.market.feed import Tick
+from sandbox.market.feed import TradePrint
 from sandbox.market.intervals import INTERVALS, bar_start, next_start
 
 MAX_KLINES = 1_500
@@ -62,7 +62,7 @@ def _range(
     return max(0, start), min(last, reach)
 
 
-def recent_ticks(call: AnyCall) -> list[Tick]:
+def recent_ticks(call: AnyCall) -> list[TradePrint]:
     """The most recent trades of the replay that ``fromId``, ``limit`` and the span select."""
     params, feed = call.params, call.feed(call.params.symbol())
     first, (start, end) = params.integer("fromId"), params.span()

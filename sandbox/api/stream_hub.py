@@ -13,8 +13,8 @@ import orjson
 from sandbox.api import market_json
 from sandbox.api.stream_connection import Connection
 from sandbox.engines.common.order_book import Levels
-from sandbox.market.candles import Bar
-from sandbox.market.feed import Feed, Tick
+from sandbox.market.candles import Kline
+from sandbox.market.feed import SymbolFeed, TradePrint
 
 PUBLIC_KINDS = ("trade", "bookTicker", "depth")
 BOOK_KINDS = ("bookTicker", "depth")
@@ -42,7 +42,7 @@ class StreamHub(ABC):
     # Streams whose events no market trade causes.
     UNTICKED_KINDS: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, feeds: Mapping[str, Feed]) -> None:
+    def __init__(self, feeds: Mapping[str, SymbolFeed]) -> None:
         self._feeds = feeds
         self._listeners: dict[str, dict[Connection, None]] = {}
         self._by_symbol: dict[str, dict[str, Stream]] = defaultdict(dict)
@@ -111,8 +111,8 @@ class StreamHub(ABC):
     def send_step(
         self,
         time: int,
-        closed: Mapping[str, Bar],
-        ticks: Iterable[Tick],
+        closed: Mapping[str, Kline],
+        ticks: Iterable[TradePrint],
         rates: Mapping[str, Any],
     ) -> bool:
         """Queue the messages of a step; False when there was nobody to send them to."""
@@ -153,11 +153,11 @@ class StreamHub(ABC):
                     made[stream.kind, stream.argument] = raw
                 self._send(stream, raw)
 
-    def _send_kline(self, stream: Stream, symbol: str, time: int, minute: Bar | None) -> None:
+    def _send_kline(self, stream: Stream, symbol: str, time: int, minute: Kline | None) -> None:
         """Queue a bar; ``minute`` is the candle that closes now, None while it runs."""
         feed, interval = self._feeds[symbol], stream.argument
         if minute is not None and interval == "1m":
-            bar: Bar | None = minute
+            bar: Kline | None = minute
         else:
             bar = feed.bar_at(interval, time - 1 if minute is not None else time)
         if bar is None:
@@ -166,7 +166,7 @@ class StreamHub(ABC):
         event = market_json.kline_event(bar, feed.instrument, interval, time, closed=ends)
         self._send(stream, orjson.dumps(self.kline_event(stream, event)))
 
-    def _send_tick(self, tick: Tick, rate: Any, *, running: bool) -> None:
+    def _send_tick(self, tick: TradePrint, rate: Any, *, running: bool) -> None:
         """Queue all messages of one trade; listeners of a stream share one encoded event."""
         self._book_sent[tick.symbol] = self._feeds[tick.symbol].update_id
         made: dict[tuple[str, str], bytes] = {}
@@ -194,11 +194,11 @@ class StreamHub(ABC):
         return event
 
     @abstractmethod
-    def tick_event(self, stream: Stream, tick: Tick, rate: Any) -> Mapping[str, Any]:
+    def tick_event(self, stream: Stream, tick: TradePrint, rate: Any) -> Mapping[str, Any]:
         """The event of a trade, of any kind but klines."""
 
     @abstractmethod
-    def book_event(self, feed: Feed, stream: Stream, time: int) -> Mapping[str, Any]:
+    def book_event(self, feed: SymbolFeed, stream: Stream, time: int) -> Mapping[str, Any]:
         """The event of a change of the book."""
 
     def _send(self, stream: Stream, raw: bytes) -> None:

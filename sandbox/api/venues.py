@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from sandbox.api.spot.exchange import SpotExchange
 from sandbox.api.usdm.exchange import Exchange
-from sandbox.audit.ledger import Ledger
+from sandbox.audit.ledger import ExchangeLedger
 from sandbox.faults.injection import Faults
 from sandbox.market.mark_price import MarkRule
-from sandbox.market.replay import Desk, Span
+from sandbox.market.replay import ReplayedVenue, Span
 
 
 class StateChanges:
@@ -35,7 +35,7 @@ class Venues:
 
     usdm: Exchange | None
     spot: SpotExchange | None
-    ledger: Ledger
+    ledger: ExchangeLedger
     faults: Faults
     changes: StateChanges
     span: Span
@@ -56,14 +56,16 @@ class Venues:
         """The symbols of all venues, each once."""
         return list(dict.fromkeys(symbol for venue in self.all for symbol in venue.feeds))
 
-    def desks(self, *, bounded: bool) -> list[Desk]:
+    def desks(self, *, bounded: bool) -> list[ReplayedVenue]:
         """What the replay drives."""
         found = []
         if self.usdm is not None:
             usdm = self.usdm
-            found.append(Desk("usdm", usdm.engine, usdm.feeds, usdm, bounded, self.marks))
+            found.append(ReplayedVenue("usdm", usdm.engine, usdm.feeds, usdm, bounded, self.marks))
         if self.spot is not None:
-            found.append(Desk("spot", self.spot.engine, self.spot.feeds, self.spot, bounded))
+            found.append(
+                ReplayedVenue("spot", self.spot.engine, self.spot.feeds, self.spot, bounded)
+            )
         return found
 
     async def publish(self) -> None:

@@ -16,7 +16,7 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.faults.injection import CUTTING
 from sandbox.market.clock import wall_ms
-from sandbox.protocol.responses import Answer
+from sandbox.protocol.responses import Response
 
 PING_S = 180.0
 SIGNED_CALL = Route(lambda _: {}, SIGNED)
@@ -69,7 +69,7 @@ class WsApi:
             values = {name: _text(v) for name, v in (message.get("params") or {}).items()}
         except (ValueError, KeyError, TypeError, AttributeError):
             await session.send(
-                _envelope(None, Answer(400, error_codes.BAD_ENVELOPE().body(), {}), [])
+                _envelope(None, Response(400, error_codes.BAD_ENVELOPE().body(), {}), [])
             )
             return
         pair = self._methods.get(method)
@@ -85,7 +85,7 @@ class WsApi:
 
     async def _call(
         self, session: Session, pair: tuple[str, str], values: dict[str, str]
-    ) -> tuple[Answer, str]:
+    ) -> tuple[Response, str]:
         route = self._routes[pair]
         signed_on = route.security in (KEY, SIGNED) and session.account and "apiKey" not in values
         request = _request(pair, values, session, session.account if signed_on else "")
@@ -94,7 +94,7 @@ class WsApi:
     def _limits(self, session: Session) -> list[dict[str, Any]]:
         return self._venue.limits.counted(session.address, session.account)
 
-    def _control(self, session: Session, method: str, values: dict[str, str]) -> Answer:
+    def _control(self, session: Session, method: str, values: dict[str, str]) -> Response:
         """Session and subscription calls, which have no REST twin."""
         self._venue.requests += 1
         try:
@@ -111,8 +111,8 @@ class WsApi:
                 case _:
                     raise error_codes.UNKNOWN_METHOD()
         except ExchangeError as refusal:
-            return Answer(refusal.status, refusal.body(), {})
-        return Answer(200, result, {})
+            return Response(refusal.status, refusal.body(), {})
+        return Response(200, result, {})
 
     def _log_on(self, session: Session, values: dict[str, str]) -> Any:
         request = _request(("WS", "session.logon"), values, session, "")
@@ -156,7 +156,7 @@ def _request(
     return Request(*pair, kept, payload, values.get("apiKey", ""), session.address, account)
 
 
-def _envelope(ident: Any, answer: Answer, limits: list[dict[str, Any]]) -> dict[str, Any]:
+def _envelope(ident: Any, answer: Response, limits: list[dict[str, Any]]) -> dict[str, Any]:
     envelope: dict[str, Any] = {"id": ident, "status": answer.status}
     body = answer.body
     if answer.status == 200:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sandbox.audit.exchange_ledger import Report, audit_tables, read_ledger
+from sandbox.audit.exchange_ledger import AuditReport, audit_tables, read_ledger
 from sandbox.audit.ledger import decimal_of
 from sandbox.engines.common.money import ZERO
 from trading.errors import DataError
@@ -21,7 +21,7 @@ FOREIGN = ("autoclose-", "adl_autoclose", "settlement_autoclose-", "web_")
 PROTECTED_WITHIN_MS = 5_000
 
 
-def audit_join(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN_MS) -> Report:
+def audit_join(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN_MS) -> AuditReport:
     """Audit the exchange's ledger, then hold the executor's against it (I1 to I6)."""
     tables = read_ledger(exchange)
     report = audit_tables(tables)
@@ -106,7 +106,7 @@ def _same_positions(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
     ]
 
 
-def _never_naked(report: Report, within_ms: int) -> list[str]:
+def _never_naked(report: AuditReport, within_ms: int) -> list[str]:
     """I5: no position stands without a stop for longer than allowed."""
     longest = report.longest_unprotected_ms
     if longest <= within_ms:

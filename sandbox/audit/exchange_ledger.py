@@ -25,7 +25,7 @@ PositionKey = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class Report:
+class AuditReport:
     """What the ledger holds, and every sentence about what is wrong in it."""
 
     orders: int = 0
@@ -53,7 +53,7 @@ class Report:
         return "\n".join(lines)
 
 
-def audit_ledger(path: Path) -> Report:
+def audit_ledger(path: Path) -> AuditReport:
     """Check a ledger file; ``DataError`` when it is not one."""
     return audit_tables(read_ledger(path))
 
@@ -110,9 +110,9 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
     return [dict(row) for row in found]
 
 
-def audit_tables(tables: Mapping[str, list[Row]]) -> Report:
+def audit_tables(tables: Mapping[str, list[Row]]) -> AuditReport:
     """Check the rows of all tables."""
-    report = Report(
+    report = AuditReport(
         orders=len({row["order_id"] for row in tables["orders"]}),
         conditional_orders=len({row["algo_id"] for row in tables["algo_orders"]}),
         fills=len(tables["fills"]),
@@ -134,7 +134,7 @@ def _reused(orders: Iterable[Row]) -> int:
     return sum(1 for count in ids.values() if count > 1)
 
 
-def _check_money(report: Report, tables: Mapping[str, list[Row]]) -> None:
+def _check_money(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
     """Each wallet is the sum of its changes; profit and fees are those of the fills."""
     wallets: dict[str, Decimal] = defaultdict(Decimal)
     kinds: dict[str, Decimal] = defaultdict(Decimal)
@@ -157,7 +157,7 @@ def _check_money(report: Report, tables: Mapping[str, list[Row]]) -> None:
     report.income = {name: plain(value) for name, value in kinds.items()}
 
 
-def _check_states(report: Report, rows: Iterable[Row], key: str, noun: str) -> None:
+def _check_states(report: AuditReport, rows: Iterable[Row], key: str, noun: str) -> None:
     """Nothing happens to an order after its end."""
     ended: dict[Any, str] = {}
     for row in rows:
@@ -168,7 +168,7 @@ def _check_states(report: Report, rows: Iterable[Row], key: str, noun: str) -> N
             ended[ident] = status
 
 
-def _check_orders(report: Report, tables: Mapping[str, list[Row]]) -> None:
+def _check_orders(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
     """An order's fills add up to what it says, never to more than its quantity."""
     filled: dict[int, Decimal] = defaultdict(Decimal)
     for row in tables["fills"]:
@@ -189,7 +189,7 @@ def _position_key(row: Row) -> PositionKey:
     return row["account"], row["symbol"], row["position_side"]
 
 
-def _check_positions(report: Report, tables: Mapping[str, list[Row]]) -> None:
+def _check_positions(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
     """A position is the sum of its fills; its cost is what they paid plus what was realised."""
     amounts: dict[PositionKey, Decimal] = defaultdict(Decimal)
     costs: dict[PositionKey, Decimal] = defaultdict(Decimal)
@@ -217,7 +217,7 @@ def _check_positions(report: Report, tables: Mapping[str, list[Row]]) -> None:
     report.open_positions = sum(1 for amount in amounts.values() if amount)
 
 
-def _measure_protection(report: Report, tables: Mapping[str, list[Row]]) -> None:
+def _measure_protection(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
     """The longest market time for which a position had no stop resting at the exchange."""
     changes: list[tuple[int, int, str, Row]] = []
     for kind in ("positions", "algo_orders"):

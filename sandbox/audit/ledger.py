@@ -16,12 +16,12 @@ from sandbox.engines.usdm.events import (
     AccountChanged,
     AlgoChanged,
     ConfigChanged,
-    Event,
     MarginCalled,
     ModeChanged,
     OrderChanged,
+    UsdmEvent,
 )
-from sandbox.engines.usdm.model import Fill, Income
+from sandbox.engines.usdm.model import Income, UsdmFill
 from trading.errors import DataError
 
 TABLES: dict[str, tuple[str, ...]] = {
@@ -139,7 +139,7 @@ INSERTS = {
 }
 
 
-class Ledger:
+class ExchangeLedger:
     """Rows are kept in memory and committed together: at ``flush`` and every ``BATCH`` rows."""
 
     def __init__(self, path: Path | None, resume: bool = False) -> None:
@@ -199,7 +199,7 @@ class Ledger:
         """Record something that is not money: a fault, a connection, a clock time-out."""
         self._add("events", market_ms, wall_ms, (account, kind, json.dumps(detail)))
 
-    def write(self, event: Event, wall_ms: int) -> None:
+    def write(self, event: UsdmEvent, wall_ms: int) -> None:
         """Record an event of the engine."""
         match event:
             case OrderChanged():
@@ -297,7 +297,7 @@ class Ledger:
         if event.fill is not None:
             self._write_fill(event.fill, wall_ms)
 
-    def _write_fill(self, fill: Fill, wall_ms: int) -> None:
+    def _write_fill(self, fill: UsdmFill, wall_ms: int) -> None:
         self._add(
             "fills",
             fill.time,

@@ -14,14 +14,14 @@ Row = Mapping[str, Any]
 FINAL = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED")
 
 
-class SpotReport(Protocol):
+class SpotAuditReport(Protocol):
     """What the spot checks write to."""
 
     violations: list[str]
     spot_balances: dict[str, str]
 
 
-def check_spot(report: SpotReport, tables: Mapping[str, list[Row]]) -> None:
+def check_spot(report: SpotAuditReport, tables: Mapping[str, list[Row]]) -> None:
     """Totals are the sums of their changes, never below 0; fills add up to orders and balances."""
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     charged: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
@@ -47,7 +47,7 @@ def check_spot(report: SpotReport, tables: Mapping[str, list[Row]]) -> None:
     _check_orders(report, tables.get("spot_orders", []), filled)
 
 
-def _check_orders(report: SpotReport, rows: list[Row], filled: Mapping[int, Decimal]) -> None:
+def _check_orders(report: SpotAuditReport, rows: list[Row], filled: Mapping[int, Decimal]) -> None:
     ended: dict[int, str] = {}
     latest: dict[int, Row] = {}
     for row in rows:

@@ -14,11 +14,11 @@ from sandbox.api.usdm.exchange import Exchange
 from sandbox.api.venues import Venues
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import decimals_of
-from sandbox.engines.spot.model import NewOrder as SpotOrder
 from sandbox.engines.spot.model import SpotAccount
+from sandbox.engines.spot.model import SpotOrderRequest as SpotOrder
 from sandbox.engines.usdm import liquidation
-from sandbox.engines.usdm.model import Account, Position
-from sandbox.engines.usdm.requests import NewOrder
+from sandbox.engines.usdm.model import UsdmAccount, UsdmPosition
+from sandbox.engines.usdm.requests import UsdmOrderRequest
 from sandbox.faults.injection import EVENTS, STREAMS, Fault
 from sandbox.market.clock import wall_ms
 from trading.errors import SettingsError
@@ -26,7 +26,7 @@ from trading.errors import SettingsError
 TOLERANCE = 3
 
 
-class Mischief:
+class Incidents:
     """Strikes the venues with what their bad days bring."""
 
     def __init__(self, venues: Venues) -> None:
@@ -168,11 +168,11 @@ class Mischief:
                 market.instrument = dataclasses.replace(market.instrument, **changes)
                 venue.feeds[fault.symbol].instrument = market.instrument
 
-    def _account(self, fault: Fault) -> Account:
+    def _account(self, fault: Fault) -> UsdmAccount:
         accounts = self._usdm.engine.core.accounts
         return accounts[fault.account] if fault.account else next(iter(accounts.values()))
 
-    def _held(self, fault: Fault, account: Account) -> Position:
+    def _held(self, fault: Fault, account: UsdmAccount) -> UsdmPosition:
         """The position that a fault strikes: that of its position side, else the first one."""
         for position in account.held(fault.symbol):
             if fault.position_side in ("", position.side):
@@ -197,7 +197,7 @@ class Mischief:
             self._foreign_spot_order(fault)
             return
         core = self._usdm.engine.core
-        request = NewOrder(
+        request = UsdmOrderRequest(
             symbol=fault.symbol,
             side=fault.side,
             type="LIMIT" if fault.price else "MARKET",

@@ -13,7 +13,7 @@ import orjson
 from sandbox.engines.common.error_codes import BANNED, THROTTLED, TOO_MANY_REQUESTS, ExchangeError
 from sandbox.market.clock import wall_ms
 from sandbox.protocol.rate_limits import with_retry
-from sandbox.protocol.responses import Answer
+from sandbox.protocol.responses import Response
 from trading.errors import SettingsError
 
 # Before the request is handled: it is not accepted.
@@ -275,11 +275,11 @@ def refusal_of(fault: Fault, address: str) -> ExchangeError:
     return ExchangeError(fault.code, fault.message)
 
 
-def silence_of(fault: Fault, answer: Answer) -> Answer:
+def silence_of(fault: Fault, answer: Response) -> Response:
     """What a client is told instead of the answer to its accepted request."""
     if fault.kind in TIMEOUTS:
         code, text = TIMEOUTS[fault.kind]
-        return Answer(408, {"code": code, "msg": text}, {})
+        return Response(408, {"code": code, "msg": text}, {})
     if fault.kind in ("garble_response", "trickle_response"):
         return answer
-    return Answer(503, {"code": -1000, "msg": UNKNOWN_TEXT}, {})
+    return Response(503, {"code": -1000, "msg": UNKNOWN_TEXT}, {})

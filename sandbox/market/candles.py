@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.engines.common.instruments import Instrument, derive_instrument
+from sandbox.engines.common.instruments import ExchangeInstrument, derive_instrument
 from sandbox.engines.common.money import to_multiple
 from sandbox.market.intervals import MINUTE, bar_start, bar_starts, next_start
 from trading.errors import DataError
@@ -22,7 +22,7 @@ COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Kline:
     """One bar; ``end`` is the open time of the next one (ms), prices in quote currency."""
 
     start: int
@@ -56,7 +56,7 @@ class Series:
         """Number of candles that open before ``time``."""
         return int(np.searchsorted(self.open_time, time))
 
-    def bars(self, interval: str, start: int, end: int, known: int) -> list[Bar]:
+    def bars(self, interval: str, start: int, end: int, known: int) -> list[Kline]:
         """Bars that open in [``start``, ``end``), from the candles that opened before ``known``.
 
         The last bar may still run. The exchange's quote volume is not recorded: close × volume
@@ -77,21 +77,21 @@ class Series:
         opens, closes = self.open[rows][edges].tolist(), self.close[rows][lasts].tolist()
         times = starts[edges].tolist()
         return [
-            Bar(t, next_start(interval, t), o, h, low, c, v, q)
+            Kline(t, next_start(interval, t), o, h, low, c, v, q)
             for t, o, h, low, c, v, q in zip(
                 times, opens, highs, lows, closes, volumes, quotes, strict=True
             )
             if start <= t < end
         ]
 
-    def whole(self, start: int, end: int) -> Bar | None:
+    def whole(self, start: int, end: int) -> Kline | None:
         """The candles that open in [``start``, ``end``) as one bar; None when there is none."""
         first, last = self.before(start), self.before(end)
         if last <= first:
             return None
         rows = slice(first, last)
         volume, close = self.volume[rows], self.close[rows]
-        return Bar(
+        return Kline(
             int(self.open_time[first]),
             int(self.open_time[last - 1]) + MINUTE,
             float(self.open[first]),
@@ -158,7 +158,7 @@ def read_folder(folder: Path, symbols: Sequence[str] = ()) -> dict[str, Series]:
     return {name: read_series(paths[name]) for name in (symbols or paths)}
 
 
-def derive_rules(series: Series) -> Instrument:
+def derive_rules(series: Series) -> ExchangeInstrument:
     """Instrument rules for a symbol without any, from its recent candles."""
     recent = slice(-3000, None)
     prices = [*series.close[recent].tolist(), *series.open[recent].tolist()]

@@ -16,7 +16,7 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Clock(Protocol):
+class MarketClock(Protocol):
     """Decides when the market may reach a time."""
 
     @property

@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO, plain
 from sandbox.engines.common.order_book import Levels
 
@@ -32,13 +32,13 @@ class BookChange:
     asks: list[list[str]]
 
 
-def level_quantity(instrument: Instrument, price: Decimal) -> Decimal:
+def level_quantity(instrument: ExchangeInstrument, price: Decimal) -> Decimal:
     """The quantity shown at a price level: fixed by the price, so that every book agrees."""
     seed = zlib.crc32(f"{instrument.symbol}{price.normalize()}".encode())
     return instrument.step * (1 + seed % 5000)
 
 
-class Ladder:
+class DisplayedBook:
     """The shown book of one symbol; ``rested`` is what accounts have in it.
 
     Prices and quantities have the decimals of tick and step, or ``decimals`` where these are given.
@@ -47,13 +47,13 @@ class Ladder:
     def __init__(self, decimals: int | None = None) -> None:
         self._decimals = decimals
         self.rested: Levels = ({}, {})
-        self._instrument: Instrument | None = None
+        self._instrument: ExchangeInstrument | None = None
         self._levels: dict[int, tuple[str, str]] = {}
         self._told: tuple[Side, Side] | None = None
         self._told_id = 0
 
     def sides(
-        self, instrument: Instrument, bid: Decimal, ask: Decimal, count: int
+        self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, count: int
     ) -> tuple[Side, Side]:
         """Bids and asks as price -> quantity texts, best first."""
         if self.rested[0] or self.rested[1]:
@@ -67,7 +67,7 @@ class Ladder:
         )
 
     def best(
-        self, instrument: Instrument, bid: Decimal, ask: Decimal
+        self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal
     ) -> tuple[tuple[str, str], tuple[str, str]]:
         """Best bid and best ask as (price, quantity); zeros where a side is empty."""
         if not self.rested[0] and not self.rested[1]:
@@ -78,12 +78,12 @@ class Ladder:
         nothing = (self._price(instrument, ZERO), self._size(instrument, ZERO))
         return next(iter(bids.items()), nothing), next(iter(asks.items()), nothing)
 
-    def _forget(self, instrument: Instrument) -> None:
+    def _forget(self, instrument: ExchangeInstrument) -> None:
         if instrument is not self._instrument or len(self._levels) > CACHED:
             self._instrument = instrument
             self._levels.clear()
 
-    def _level(self, instrument: Instrument, number: int) -> tuple[str, str]:
+    def _level(self, instrument: ExchangeInstrument, number: int) -> tuple[str, str]:
         """Price and quantity of the market's level at ``number`` ticks."""
         found = self._levels.get(number)
         if found is None:
@@ -94,7 +94,7 @@ class Ladder:
         return found
 
     def _merged(
-        self, instrument: Instrument, bid: Decimal, ask: Decimal, count: int
+        self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, count: int
     ) -> tuple[Side, Side]:
         own_bids, own_asks = self.rested
         tick = instrument.tick
@@ -112,7 +112,7 @@ class Ladder:
 
     def _side(
         self,
-        instrument: Instrument,
+        instrument: ExchangeInstrument,
         market: list[Decimal],
         own: dict[Decimal, Decimal],
         count: int,
@@ -128,18 +128,18 @@ class Ladder:
             for price in best
         }
 
-    def _price(self, instrument: Instrument, price: Decimal) -> str:
+    def _price(self, instrument: ExchangeInstrument, price: Decimal) -> str:
         if self._decimals is not None:
             return f"{price:.{self._decimals}f}"
         on_grid = price % instrument.tick == 0
         return plain(price // instrument.tick * instrument.tick if on_grid else price)
 
-    def _size(self, instrument: Instrument, quantity: Decimal) -> str:
+    def _size(self, instrument: ExchangeInstrument, quantity: Decimal) -> str:
         decimals = instrument.quantity_precision if self._decimals is None else self._decimals
         return f"{quantity:.{decimals}f}"
 
     def change(
-        self, instrument: Instrument, bid: Decimal, ask: Decimal, update_id: int
+        self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, update_id: int
     ) -> BookChange:
         """What has changed since the last time, or since `open`, and remember it as told."""
         new = self.sides(instrument, bid, ask, DEPTH)
@@ -150,7 +150,9 @@ class Ladder:
         bids, asks = (_difference(*pair, gone) for pair in zip(old, new, strict=True))
         return BookChange(first, update_id, previous, bids, asks)
 
-    def open(self, instrument: Instrument, bid: Decimal, ask: Decimal, update_id: int) -> None:
+    def open(
+        self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, update_id: int
+    ) -> None:
         """Somebody begins to listen or has taken a snapshot: changes are told from here on."""
         if self._told is None:
             self._told, self._told_id = self.sides(instrument, bid, ask, DEPTH), update_id

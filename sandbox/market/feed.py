@@ -6,13 +6,13 @@ from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.order_book import Levels, Quote, best_quotes
-from sandbox.market.candles import Bar, Funding, Series, Ticks, ticks_at
-from sandbox.market.displayed_book import BookChange, Ladder, Side
+from sandbox.market.candles import Funding, Kline, Series, Ticks, ticks_at
+from sandbox.market.displayed_book import BookChange, DisplayedBook, Side
 from sandbox.market.intervals import MINUTE, bar_start, next_start
-from sandbox.market.trade_tape import Quotes, Tape, Trade
+from sandbox.market.trade_tape import Quotes, RecordedTrade, TradeTape
 
 FUNDING_EVERY_MS = 8 * 60 * MINUTE
 DAY_MS = 24 * 60 * MINUTE
@@ -21,7 +21,7 @@ AVERAGE_MINUTES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class TradePrint:
     """One print of the recorded market; ``update_id`` numbers the book that follows from it."""
 
     symbol: str
@@ -34,7 +34,7 @@ class Tick:
     update_id: int
 
 
-class Feed:
+class SymbolFeed:
     """Walks one symbol's candles; ``minute`` is the open time (ms) of the running one.
 
     The book is shown with ``decimals``, or with those of tick and step.
@@ -43,9 +43,9 @@ class Feed:
     def __init__(
         self,
         series: Series,
-        instrument: Instrument,
+        instrument: ExchangeInstrument,
         funding: Funding,
-        tape: Tape | None = None,
+        tape: TradeTape | None = None,
         quotes: Quotes | None = None,
         decimals: int | None = None,
     ) -> None:
@@ -60,16 +60,16 @@ class Feed:
         self.minute = 0
         self.candle: Ticks | None = None
         self.update_id = 10_000_000
-        self.ladder = Ladder(decimals)
+        self.ladder = DisplayedBook(decimals)
         self.marked = ZERO
-        self.recent: deque[Tick] = deque(maxlen=RECENT_TRADES)
+        self.recent: deque[TradePrint] = deque(maxlen=RECENT_TRADES)
         self._row = -1
-        self._running: Bar | None = None
+        self._running: Kline | None = None
         self._trade_id = 1_000_000
         self._day_of = -1
-        self._closed_day: Bar | None = None
+        self._closed_day: Kline | None = None
         self._closed_at = -1
-        self._closed_bars: dict[tuple[str, int], Bar | None] = {}
+        self._closed_bars: dict[tuple[str, int], Kline | None] = {}
         self._average_of = -1
         self._averaged = (0.0, 0.0)
 
@@ -135,9 +135,9 @@ class Feed:
         if self._row >= 0:
             self.candle = ticks_at(self.series, self._row, self.instrument.tick)
             price = float(self.candle.open)
-            self._running = Bar(minute, minute + MINUTE, price, price, price, price, 0.0, 0.0)
+            self._running = Kline(minute, minute + MINUTE, price, price, price, price, 0.0, 0.0)
 
-    def move(self, time: int, price: Decimal, trade: Trade | None = None) -> Tick:
+    def move(self, time: int, price: Decimal, trade: RecordedTrade | None = None) -> TradePrint:
         """A trade at ``price``, as it was recorded or made up; the running candle follows."""
         if self.quotes is not None:
             self.quote = self.quotes.at(time, self.instrument.tick)
@@ -146,7 +146,7 @@ class Feed:
         if running is not None:
             share = min(1.0, max(0.0, (time - self.minute) / MINUTE))
             volume = float(self.series.volume[self._row]) * share
-            self._running = Bar(
+            self._running = Kline(
                 running.start,
                 running.end,
                 running.open,
@@ -158,7 +158,7 @@ class Feed:
             )
         return tick
 
-    def recorded(self) -> list[list[Trade]]:
+    def recorded(self) -> list[list[RecordedTrade]]:
         """The running minute's recorded trades by second; empty where there are none."""
         if self.tape is None:
             return []
@@ -168,14 +168,14 @@ class Feed:
         """The running minute's recorded volume, in base currency."""
         return Decimal(repr(float(self.series.volume[self._row]))) if self._row >= 0 else ZERO
 
-    def close_minute(self) -> Bar | None:
+    def close_minute(self) -> Kline | None:
         """End the minute; its candle exactly as recorded."""
         if self._row < 0:
             return None
         row, series = self._row, self.series
         self._running = None
         close, volume = float(series.close[row]), float(series.volume[row])
-        return Bar(
+        return Kline(
             self.minute,
             self.minute + MINUTE,
             float(series.open[row]),
@@ -186,7 +186,7 @@ class Feed:
             volume * close,
         )
 
-    def _print(self, time: int, price: Decimal, trade: Trade | None = None) -> Tick:
+    def _print(self, time: int, price: Decimal, trade: RecordedTrade | None = None) -> TradePrint:
         self._trade_id += 1
         self.update_id += 1
         number = self._trade_id
@@ -196,12 +196,12 @@ class Feed:
             quantity = self.instrument.step * (1 + number % 7)
             sold = price < self.price or (price == self.price and number % 2 == 0)
         before = self.price or price
-        tick = Tick(self.symbol, time, price, before, quantity, number, sold, self.update_id)
+        tick = TradePrint(self.symbol, time, price, before, quantity, number, sold, self.update_id)
         self.price, self.time = price, time
         self.recent.append(tick)
         return tick
 
-    def bars(self, interval: str, start: int, end: int) -> list[Bar]:
+    def bars(self, interval: str, start: int, end: int) -> list[Kline]:
         """Bars that open in [``start``, ``end``), up to the market time; the last may still run."""
         closed = self.series.bars(interval, start, end, self.minute)
         running = self._running
@@ -214,10 +214,10 @@ class Feed:
             closed[-1] = _merge(closed[-1], running)
             return closed
         last = next_start(interval, begin)
-        merged = _merge(Bar(begin, last, running.open, *_rest(running)), None)
+        merged = _merge(Kline(begin, last, running.open, *_rest(running)), None)
         return [*closed, merged]
 
-    def bar_at(self, interval: str, time: int) -> Bar | None:
+    def bar_at(self, interval: str, time: int) -> Kline | None:
         """The bar of ``interval`` that holds ``time``, as far as it is known."""
         running, start = self._running, bar_start(interval, time)
         if running is None or time < running.start:
@@ -226,10 +226,10 @@ class Feed:
         if interval == "1m":
             return running
         closed = self._closed(interval, start)
-        begun = closed or Bar(start, next_start(interval, start), running.open, *_rest(running))
+        begun = closed or Kline(start, next_start(interval, start), running.open, *_rest(running))
         return _merge(begun, running if closed else None)
 
-    def _closed(self, interval: str, start: int) -> Bar | None:
+    def _closed(self, interval: str, start: int) -> Kline | None:
         """What the minutes before the running one make of a bar; remembered for the minute."""
         key = (interval, start)
         if self._closed_at != self.minute:
@@ -256,7 +256,7 @@ class Feed:
             value_sum += self._running.quote_volume
         return value_sum / volume_sum if volume_sum else float(self.price)
 
-    def day(self) -> Bar | None:
+    def day(self) -> Kline | None:
         """The last 24 hours as one bar."""
         if self._day_of != self.minute:
             self._day_of = self.minute
@@ -274,14 +274,14 @@ class Feed:
         return (time // FUNDING_EVERY_MS + 1) * FUNDING_EVERY_MS
 
 
-def _rest(bar: Bar) -> tuple[float, float, float, float, float]:
+def _rest(bar: Kline) -> tuple[float, float, float, float, float]:
     return bar.high, bar.low, bar.close, bar.volume, bar.quote_volume
 
 
-def _merge(bar: Bar, later: Bar | None) -> Bar:
+def _merge(bar: Kline, later: Kline | None) -> Kline:
     if later is None:
         return bar
-    return Bar(
+    return Kline(
         bar.start,
         bar.end,
         bar.open,

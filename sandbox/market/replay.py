@@ -9,13 +9,13 @@ from typing import Protocol
 
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.common.order_book import Quote
-from sandbox.market.candles import Bar
-from sandbox.market.clock import Clock, LockstepClock
-from sandbox.market.feed import Feed, Tick
+from sandbox.market.candles import Kline
+from sandbox.market.clock import LockstepClock, MarketClock
+from sandbox.market.feed import SymbolFeed, TradePrint
 from sandbox.market.intervals import MINUTE
 from sandbox.market.mark_price import MarkRule
 from sandbox.market.price_path import next_stop, refine, turning_points
-from sandbox.market.trade_tape import Trade
+from sandbox.market.trade_tape import RecordedTrade
 
 # What of a minute's volume is at hand at its first print already.
 FIRST_SHARE = Decimal("0.25")
@@ -24,14 +24,14 @@ FIRST_SHARE = Decimal("0.25")
 class Audience(Protocol):
     """Who is told of each step."""
 
-    async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
+    async def step(self, time: int, closed: Mapping[str, Kline], ticks: list[TradePrint]) -> bool:
         """Hear of a step at market ``time``; False when no client was sent anything."""
 
     async def flush(self) -> None:
         """Wait until all that was told has left."""
 
 
-class Market(Protocol):
+class ReplayedEngine(Protocol):
     """What the replay needs of an engine."""
 
     def at(self, now: int) -> None:
@@ -88,23 +88,23 @@ class Leg:
 
     offset: int
     price: Decimal
-    trades: tuple[Trade, ...] = ()
+    trades: tuple[RecordedTrade, ...] = ()
 
 
 @dataclass(eq=False)
-class Lane:
+class SymbolWalker:
     """One symbol of one venue; ``used`` is what orders have taken of the minute's volume."""
 
     venue: str
-    engine: Market
-    feed: Feed
+    engine: ReplayedEngine
+    feed: SymbolFeed
     bounded: bool
     mark: MarkRule | None = None
     used: Decimal = ZERO
     given: Decimal | None = None
     low_first: bool = False
     goal: tuple[Decimal, Decimal] = (ZERO, ZERO)
-    trades: tuple[Trade, ...] = ()
+    trades: tuple[RecordedTrade, ...] = ()
 
     @property
     def name(self) -> str:
@@ -148,7 +148,7 @@ class Lane:
         shares = ((level - feed.mark) / (mark - feed.mark) for level in marks)
         return found + [feed.price + (target - feed.price) * s for s in shares if 0 < s <= 1]
 
-    def print(self, time: int, price: Decimal, trade: Trade | None = None) -> Tick:
+    def print(self, time: int, price: Decimal, trade: RecordedTrade | None = None) -> TradePrint:
         """A trade at ``price``: the feed moves, the engine fills and triggers."""
         symbol = self.feed.symbol
         if self.mark is not None:
@@ -177,20 +177,20 @@ class Lane:
 
 
 @dataclass(eq=False)
-class Desk:
+class ReplayedVenue:
     """One venue: its engine, its feeds, and who is told."""
 
     venue: str
-    engine: Market
-    feeds: Mapping[str, Feed]
+    engine: ReplayedEngine
+    feeds: Mapping[str, SymbolFeed]
     audience: Audience
     bounded: bool = False
     marks: Mapping[str, MarkRule] = field(default_factory=dict)
-    lanes: list[Lane] = field(default_factory=list)
+    lanes: list[SymbolWalker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.lanes = [
-            Lane(self.venue, self.engine, feed, self.bounded, self.marks.get(feed.symbol))
+            SymbolWalker(self.venue, self.engine, feed, self.bounded, self.marks.get(feed.symbol))
             for _, feed in sorted(self.feeds.items())
         ]
 
@@ -204,8 +204,8 @@ class Replay:
 
     def __init__(
         self,
-        desks: Sequence[Desk],
-        clock: Clock,
+        desks: Sequence[ReplayedVenue],
+        clock: MarketClock,
         span: Span,
         seed: int,
         refine_ms: int | None,
@@ -255,7 +255,7 @@ class Replay:
             legs = {x: leg for x, path in paths.items() for leg in path if leg.offset == offset}
             await self._walk_phase(max(self.now, minute + offset), legs)
 
-    def _path(self, lane: Lane, minute: int) -> list[Leg]:
+    def _path(self, lane: SymbolWalker, minute: int) -> list[Leg]:
         feed = lane.feed
         assert feed.candle is not None
         recorded = feed.recorded()
@@ -269,7 +269,7 @@ class Replay:
             points = refine(feed.price, points, self._refine_ms, feed.instrument.tick)
         return [Leg(offset, price) for offset, price in points]
 
-    def _walking(self) -> list[Lane]:
+    def _walking(self) -> list[SymbolWalker]:
         paced = self._refine_ms is not None
         return [
             lane
@@ -277,7 +277,7 @@ class Replay:
             if lane.feed.candle is not None and (paced or lane.engine.busy(lane.feed.symbol))
         ]
 
-    async def _walk_phase(self, time: int, legs: Mapping[Lane, Leg]) -> None:
+    async def _walk_phase(self, time: int, legs: Mapping[SymbolWalker, Leg]) -> None:
         """Move all walking symbols to where their legs end; each trigger on the way is a step."""
         for lane, leg in legs.items():
             lane.aim(time, leg.price)
@@ -298,7 +298,7 @@ class Replay:
             await self._finish_step(time, {}, ticks)
             time += 1
 
-    def _advance(self, lane: Lane, target: Decimal, time: int) -> list[Tick]:
+    def _advance(self, lane: SymbolWalker, target: Decimal, time: int) -> list[TradePrint]:
         feed = lane.feed
         if lane.trades:
             trades, lane.trades = lane.trades, ()
@@ -315,8 +315,8 @@ class Replay:
         """Close the minute's candles and open the next minute, in one step."""
         time = minute + MINUTE
         await self._reach(time)
-        closed: dict[Lane, Bar] = {}
-        ticks: list[tuple[Lane, Tick]] = []
+        closed: dict[SymbolWalker, Kline] = {}
+        ticks: list[tuple[SymbolWalker, TradePrint]] = []
         for lane in self._lanes:
             feed = lane.feed
             self._settle_at_close(lane, time)
@@ -332,7 +332,7 @@ class Replay:
             ticks.extend(self._open(lane, time))
         await self._finish_step(time, closed, ticks)
 
-    def _settle_at_close(self, lane: Lane, time: int) -> None:
+    def _settle_at_close(self, lane: SymbolWalker, time: int) -> None:
         """A minute that nobody needed to see walked still ends at its close."""
         candle = lane.feed.candle
         if candle is None:
@@ -341,7 +341,7 @@ class Replay:
         if lane.under_way(candle.close):
             lane.print(time, candle.close)
 
-    def _open(self, lane: Lane, time: int) -> list[tuple[Lane, Tick]]:
+    def _open(self, lane: SymbolWalker, time: int) -> list[tuple[SymbolWalker, TradePrint]]:
         """The next minute's first trade; told only when somebody may care."""
         if lane.feed.candle is None:
             return []
@@ -359,7 +359,10 @@ class Replay:
             await self._due(time)
 
     async def _finish_step(
-        self, time: int, closed: Mapping[Lane, Bar], ticks: list[tuple[Lane, Tick]]
+        self,
+        time: int,
+        closed: Mapping[SymbolWalker, Kline],
+        ticks: list[tuple[SymbolWalker, TradePrint]],
     ) -> None:
         self.steps += 1
         sent = False

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sandbox.engines.common.instruments import Instrument, derive_instrument
+from sandbox.engines.common.instruments import ExchangeInstrument, derive_instrument
 from sandbox.engines.common.money import decimals_of
 from sandbox.market.candles import Series
 from trading.errors import DataError
@@ -16,8 +16,8 @@ from trading.errors import DataError
 
 def _rules(
     symbol: str, base: str, quote: str, tick: str, step: str, largest: str, market: str
-) -> Instrument:
-    return Instrument(
+) -> ExchangeInstrument:
+    return ExchangeInstrument(
         symbol=symbol,
         base=base,
         quote=quote,
@@ -45,7 +45,7 @@ BUILT_IN = {
 }
 
 
-def read_spot_instruments(path: Path) -> dict[str, Instrument]:
+def read_spot_instruments(path: Path) -> dict[str, ExchangeInstrument]:
     """Instruments of a JSON file in the shape of spot's ``exchangeInfo``."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["symbols"]
@@ -57,13 +57,13 @@ def read_spot_instruments(path: Path) -> dict[str, Instrument]:
         ) from error
 
 
-def _from_exchange_info(row: Mapping[str, Any]) -> Instrument:
+def _from_exchange_info(row: Mapping[str, Any]) -> ExchangeInstrument:
     filters = {entry["filterType"]: entry for entry in row["filters"]}
     price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
     market = filters.get("MARKET_LOT_SIZE", lot)
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {"minNotional": "5"}
     tick, step = Decimal(price["tickSize"]), Decimal(lot["stepSize"])
-    return Instrument(
+    return ExchangeInstrument(
         symbol=str(row["symbol"]),
         base=str(row["baseAsset"]),
         quote=str(row["quoteAsset"]),
@@ -84,7 +84,7 @@ def _from_exchange_info(row: Mapping[str, Any]) -> Instrument:
     )
 
 
-def derive_spot_rules(series: Series) -> Instrument:
+def derive_spot_rules(series: Series) -> ExchangeInstrument:
     """Rules for a symbol without any, from its recent candles."""
     recent = slice(-3000, None)
     prices = [*series.close[recent].tolist(), *series.open[recent].tolist()]

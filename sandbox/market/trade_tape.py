@@ -28,7 +28,7 @@ QUOTE_COLUMNS = {"time": "transaction_time", "bid": "best_bid_price", "ask": "be
 
 
 @dataclass(frozen=True, slots=True)
-class Trade:
+class RecordedTrade:
     """A recorded trade; ``time`` in ms UTC, ``buyer_maker`` when a sell order took."""
 
     time: int
@@ -38,7 +38,7 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
-class Tape:
+class TradeTape:
     """Recorded trades of a symbol in the order of time."""
 
     times: npt.NDArray[np.int64]
@@ -46,12 +46,12 @@ class Tape:
     quantities: npt.NDArray[np.float64]
     buyer_makers: npt.NDArray[np.bool_]
 
-    def minute(self, start: int, tick: Decimal, step: Decimal) -> list[list[Trade]]:
+    def minute(self, start: int, tick: Decimal, step: Decimal) -> list[list[RecordedTrade]]:
         """The trades of the minute that begins at ``start`` (ms), those of a second together."""
         first, last = np.searchsorted(self.times, [start, start + MINUTE]).tolist()
-        seconds: dict[int, list[Trade]] = {}
+        seconds: dict[int, list[RecordedTrade]] = {}
         for row in range(first, last):
-            trade = Trade(
+            trade = RecordedTrade(
                 int(self.times[row]),
                 to_multiple(float(self.prices[row]), tick),
                 max(step, to_multiple(float(self.quantities[row]), step)),
@@ -78,7 +78,7 @@ class Quotes:
         return bid, max(bid + tick, to_multiple(float(self.asks[row]), tick))
 
 
-def read_tape(path: Path) -> Tape:
+def read_tape(path: Path) -> TradeTape:
     """Trades of a parquet file: ``time``, ``price``, ``quantity``, ``buyer_maker``.
 
     The names of Binance's aggTrades archive (``transact_time``, ``is_buyer_maker``) do as well.
@@ -87,7 +87,7 @@ def read_tape(path: Path) -> Tape:
     price, quantity, maker = columns
     if not (np.all(price > 0) and np.all(quantity > 0)):
         raise DataError(f"{path}: holds a price or quantity that is not above 0")
-    return Tape(times, price, quantity, maker.astype(bool))
+    return TradeTape(times, price, quantity, maker.astype(bool))
 
 
 def read_quotes(path: Path) -> Quotes:

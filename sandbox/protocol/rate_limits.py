@@ -35,7 +35,7 @@ SPOT_ORDERS = (
 
 
 @dataclass(slots=True)
-class Window:
+class RateWindow:
     """A counter that starts again with each window of wall time."""
 
     size_ms: int
@@ -52,18 +52,18 @@ class Window:
 
 
 @dataclass(slots=True)
-class Limits:
+class RateLimits:
     """Weight per address and minute; orders per account. ``counting`` off counts no orders."""
 
     weight_limit: int = 2_400
     orders: tuple[OrderLimit, ...] = USDM_ORDERS
     counting: bool = True
-    _weights: dict[str, Window] = field(
-        default_factory=lambda: defaultdict(lambda: Window(MINUTE_MS))
+    _weights: dict[str, RateWindow] = field(
+        default_factory=lambda: defaultdict(lambda: RateWindow(MINUTE_MS))
     )
     _ignored: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _banned: dict[str, int] = field(default_factory=dict)
-    _counts: dict[str, tuple[Window, ...]] = field(default_factory=dict)
+    _counts: dict[str, tuple[RateWindow, ...]] = field(default_factory=dict)
     _closed_until: int = 0
     _tolerance: int = BAN_AFTER
 
@@ -94,7 +94,9 @@ class Limits:
             return {}
         windows = self._counts.get(account)
         if windows is None:
-            windows = self._counts[account] = tuple(Window(rule.size_ms) for rule in self.orders)
+            windows = self._counts[account] = tuple(
+                RateWindow(rule.size_ms) for rule in self.orders
+            )
         used = [window.add(1, now_ms) for window in windows]
         for rule, count in zip(self.orders, used, strict=True):
             if count > rule.limit:

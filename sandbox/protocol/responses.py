@@ -9,7 +9,7 @@ import orjson
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """Status, JSON body (or plain text) and headers."""
 
     status: int

@@ -14,18 +14,18 @@ from sandbox.api.usdm.call import Call
 from sandbox.api.usdm.exchange import Exchange
 from sandbox.api.usdm.streams import UsdmHub
 from sandbox.api.venues import StateChanges, Venues
-from sandbox.audit.ledger import Ledger
+from sandbox.audit.ledger import ExchangeLedger
 from sandbox.engines.spot.engine import SpotEngine
-from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.faults.injection import Faults
 from sandbox.faults.scenarios import read_scenario
-from sandbox.market.clock import Clock, LockstepClock, PacedClock, SteppedClock
-from sandbox.market.feed import Feed
+from sandbox.market.clock import LockstepClock, MarketClock, PacedClock, SteppedClock
+from sandbox.market.feed import SymbolFeed
 from sandbox.protocol.api_keys import Credentials
-from sandbox.protocol.rate_limits import SPOT_ORDERS, USDM_ORDERS, Limits, OrderLimit
+from sandbox.protocol.rate_limits import SPOT_ORDERS, USDM_ORDERS, OrderLimit, RateLimits
 from sandbox.server.accounts import AccountPlan, one_account, read_accounts
 from sandbox.server.loader import choose_span, load_feeds, load_marks
-from sandbox.server.settings import Settings
+from sandbox.server.settings import SandboxSettings
 
 # Up to this speed a client sees the market move each second, above it at the turning points only.
 REFINED_UP_TO = 60.0
@@ -33,7 +33,7 @@ SECOND_MS = 1_000
 SPOT_WEIGHT, USDM_WEIGHT = 6_000, 2_400
 
 
-def assemble(settings: Settings, clock: Clock) -> Venues:
+def assemble(settings: SandboxSettings, clock: MarketClock) -> Venues:
     """Load candles, rules and accounts; open the ledger."""
     both = settings.venue == "both"
     usdm_feeds = load_feeds(settings, "usdm") if both or settings.venue == "usdm" else {}
@@ -55,7 +55,7 @@ def assemble(settings: Settings, clock: Clock) -> Venues:
         clock=clock,
         credentials=credentials,
         faults=faults,
-        ledger=Ledger(settings.ledger, _resumes(settings)),
+        ledger=ExchangeLedger(settings.ledger, _resumes(settings)),
         changes=StateChanges(),
         hubs=[*([usdm_hub] if usdm_feeds else []), *([spot_hub] if spot_feeds else [])],
         plans=plans,
@@ -67,7 +67,7 @@ def assemble(settings: Settings, clock: Clock) -> Venues:
     return Venues(usdm, spot, shared.ledger, faults, shared.changes, span, marks)
 
 
-def _resumes(settings: Settings) -> bool:
+def _resumes(settings: SandboxSettings) -> bool:
     return settings.state is not None and settings.state.exists()
 
 
@@ -75,24 +75,24 @@ def _resumes(settings: Settings) -> bool:
 class _Shared:
     """What both venues of a run are built from."""
 
-    settings: Settings
-    clock: Clock
+    settings: SandboxSettings
+    clock: MarketClock
     credentials: Mapping[str, Credentials]
     faults: Faults
-    ledger: Ledger
+    ledger: ExchangeLedger
     changes: StateChanges
     hubs: list[StreamHub]
     plans: list[AccountPlan]
     begin: int
 
-    def limits(self, weight_limit: int, orders: tuple[OrderLimit, ...]) -> Limits:
+    def limits(self, weight_limit: int, orders: tuple[OrderLimit, ...]) -> RateLimits:
         """Rate limits of a venue whose own weight limit is ``weight_limit``."""
         settings = self.settings
-        return Limits(settings.weight_limit or weight_limit, orders, settings.count_orders)
+        return RateLimits(settings.weight_limit or weight_limit, orders, settings.count_orders)
 
 
-def _usdm(shared: _Shared, feeds: Mapping[str, Feed], hub: UsdmHub) -> Exchange:
-    engine = Engine([feed.instrument for feed in feeds.values()])
+def _usdm(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: UsdmHub) -> Exchange:
+    engine = UsdmEngine([feed.instrument for feed in feeds.values()])
     engine.at(shared.begin)
     for plan in shared.plans:
         engine.open_account(plan.name, plan.usdm)
@@ -113,7 +113,7 @@ def _usdm(shared: _Shared, feeds: Mapping[str, Feed], hub: UsdmHub) -> Exchange:
     )
 
 
-def _spot(shared: _Shared, feeds: Mapping[str, Feed], hub: SpotHub) -> SpotExchange:
+def _spot(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: SpotHub) -> SpotExchange:
     engine = SpotEngine([feed.instrument for feed in feeds.values()])
     engine.at(shared.begin)
     for plan in shared.plans:
@@ -135,7 +135,7 @@ def _spot(shared: _Shared, feeds: Mapping[str, Feed], hub: SpotHub) -> SpotExcha
     )
 
 
-def make_clock(settings: Settings) -> Clock:
+def make_clock(settings: SandboxSettings) -> MarketClock:
     """The clock that the settings ask for."""
     if settings.clock == "lockstep":
         return LockstepClock()
@@ -144,7 +144,7 @@ def make_clock(settings: Settings) -> Clock:
     return PacedClock(1.0 if settings.clock == "real" else settings.speed)
 
 
-def refine_ms(settings: Settings) -> int | None:
+def refine_ms(settings: SandboxSettings) -> int | None:
     """Spacing of the path's points; None walks a minute only where something is at stake."""
     if settings.clock in ("lockstep", "stepped"):
         return None

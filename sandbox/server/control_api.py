@@ -14,12 +14,12 @@ from sandbox.api.requests import Request
 from sandbox.api.venues import Venues
 from sandbox.engines.common.money import plain
 from sandbox.engines.spot.model import SpotAccount
-from sandbox.engines.usdm.model import BOTH, Account, Position
-from sandbox.faults.incidents import Mischief
-from sandbox.market.clock import Clock, LockstepClock, SteppedClock, wall_ms
+from sandbox.engines.usdm.model import BOTH, UsdmAccount, UsdmPosition
+from sandbox.faults.incidents import Incidents
+from sandbox.market.clock import LockstepClock, MarketClock, SteppedClock, wall_ms
 from sandbox.market.intervals import MINUTE
 from sandbox.market.replay import Replay
-from sandbox.protocol.responses import Answer
+from sandbox.protocol.responses import Response
 from sandbox.server.settings import iso
 from trading.errors import SettingsError
 
@@ -35,13 +35,13 @@ class ControlError(Exception):
 class Control:
     """Handlers of the control calls."""
 
-    def __init__(self, venues: Venues, replay: Replay, mischief: Mischief) -> None:
+    def __init__(self, venues: Venues, replay: Replay, mischief: Incidents) -> None:
         self._venues = venues
         self._exchange = venues.first
         self._replay = replay
         self._mischief = mischief
         self._stepped_to = 0
-        self._handlers: dict[tuple[str, str], Callable[[Request], Awaitable[Answer]]] = {
+        self._handlers: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
             ("GET", "/sandbox/status"): self.status,
             ("POST", "/sandbox/clock/register"): self.register,
             ("POST", "/sandbox/clock/ack"): self.acknowledge,
@@ -52,17 +52,17 @@ class Control:
             ("DELETE", "/sandbox/fault"): self.clear_faults,
         }
 
-    async def handle(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> Response:
         """The answer to a call of one request and one answer."""
         handler = self._handlers.get((request.method, request.path))
         if handler is None:
-            return Answer(404, f"{request.method} {request.path} is not served", {})
+            return Response(404, f"{request.method} {request.path} is not served", {})
         try:
             return await handler(request)
         except ControlError as error:
-            return Answer(error.status, str(error), {})
+            return Response(error.status, str(error), {})
 
-    async def status(self, request: Request) -> Answer:
+    async def status(self, request: Request) -> Response:
         """Where the replay stands."""
         del request
         venues, replay = self._venues, self._replay
@@ -94,13 +94,13 @@ class Control:
             raise ControlError(409, text)
         return clock
 
-    async def register(self, request: Request) -> Answer:
+    async def register(self, request: Request) -> Response:
         """A client asks to be waited for."""
         del request
         clock = self._lockstep()
         return _answer({"stepper": clock.register(), "time": self._replay.now})
 
-    async def acknowledge(self, request: Request) -> Answer:
+    async def acknowledge(self, request: Request) -> Response:
         """A client has handled all messages up to a market time."""
         body = _body(request)
         known = self._acknowledge(body)
@@ -112,12 +112,12 @@ class Control:
             raise ControlError(400, "an acknowledgement is {stepper: text, time: ms}")
         return self._lockstep().acknowledge(stepper, time)
 
-    async def deregister(self, request: Request) -> Answer:
+    async def deregister(self, request: Request) -> Response:
         """A client need not be waited for any more."""
         body = _body(request)
         return _answer({"registered": self._lockstep().deregister(str(body.get("stepper")))})
 
-    async def step(self, request: Request) -> Answer:
+    async def step(self, request: Request) -> Response:
         """Let a stepped market go on for ``minutes``, or up to ``until`` (market ms)."""
         clock = self._exchange.clock
         if not isinstance(clock, SteppedClock):
@@ -168,13 +168,13 @@ class Control:
             teller.cancel()
         return socket
 
-    async def list_faults(self, request: Request) -> Answer:
+    async def list_faults(self, request: Request) -> Response:
         """Faults that wait for their request."""
         del request
         waiting = self._exchange.faults.waiting
         return _answer([{"kind": f.kind, "count": f.count, "path": f.path} for f in waiting])
 
-    async def add_fault(self, request: Request) -> Answer:
+    async def add_fault(self, request: Request) -> Response:
         """Order a fault; stream faults happen at once."""
         body = _body(request)
         exchange = self._exchange
@@ -187,14 +187,14 @@ class Control:
             return _answer({"error": str(error)}, status=400)
         return _answer({"kind": fault.kind, "count": fault.count})
 
-    async def clear_faults(self, request: Request) -> Answer:
+    async def clear_faults(self, request: Request) -> Response:
         """Forget the faults that have not struck."""
         del request
         self._exchange.faults.clear()
         return _answer({})
 
 
-def _account(account: Account) -> dict[str, Any]:
+def _account(account: UsdmAccount) -> dict[str, Any]:
     positions = account.positions.values()
     return {
         "wallet": plain(account.wallet),
@@ -206,7 +206,7 @@ def _account(account: Account) -> dict[str, Any]:
     }
 
 
-def _position_name(position: Position) -> str:
+def _position_name(position: UsdmPosition) -> str:
     return position.symbol if position.side == BOTH else f"{position.symbol} {position.side}"
 
 
@@ -219,7 +219,7 @@ def _spot_account(account: SpotAccount) -> dict[str, Any]:
     }
 
 
-def _clock_state(clock: Clock) -> dict[str, Any]:
+def _clock_state(clock: MarketClock) -> dict[str, Any]:
     if not isinstance(clock, LockstepClock):
         return {"clock": clock.name, "timeouts": 0, "steppers": {}, "waiting": False}
     return {
@@ -259,5 +259,5 @@ def _body(request: Request) -> dict[str, Any]:
     return body
 
 
-def _answer(body: Any, status: int = 200) -> Answer:
-    return Answer(status, body, {})
+def _answer(body: Any, status: int = 200) -> Response:
+    return Response(status, body, {})

@@ -24,7 +24,7 @@ Row = tuple[str, int, Any]
 
 
 @dataclass(slots=True)
-class Mark:
+class HistoryMark:
     """How many of an account's histories are saved, and which of them can still change."""
 
     reached: dict[str, int] = field(default_factory=dict)
@@ -46,10 +46,10 @@ def _account_head(account: Any) -> Any:
     return dataclasses.replace(account, **empty, **opened)
 
 
-def changed(account: Any, mark: Mark) -> tuple[list[Row], Mark]:
+def changed(account: Any, mark: HistoryMark) -> tuple[list[Row], HistoryMark]:
     """Rows (history, id, object) added or open to change since ``mark``, and the new mark."""
     rows: list[Row] = []
-    new = Mark()
+    new = HistoryMark()
     for name in CHANGING:
         found = getattr(account, name, None)
         if found is None:

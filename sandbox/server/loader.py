@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sandbox.engines.common.instruments import BUILT_IN, Instrument, read_instruments
+from sandbox.engines.common.instruments import BUILT_IN, ExchangeInstrument, read_instruments
 from sandbox.market.candles import (
     Funding,
     Series,
@@ -15,22 +15,22 @@ from sandbox.market.candles import (
     read_funding,
     read_series,
 )
-from sandbox.market.feed import Feed
+from sandbox.market.feed import SymbolFeed
 from sandbox.market.intervals import MINUTE
 from sandbox.market.lake_candles import funding_path, is_lake, read_lake
 from sandbox.market.mark_price import MarkRule, RecordedMark, SmoothedMark
 from sandbox.market.replay import Span
 from sandbox.market.spot_instruments import BUILT_IN as SPOT_BUILT_IN
 from sandbox.market.spot_instruments import derive_spot_rules, read_spot_instruments
-from sandbox.market.trade_tape import Quotes, Tape, read_quotes, read_tape
-from sandbox.server.settings import Settings, iso
+from sandbox.market.trade_tape import Quotes, TradeTape, read_quotes, read_tape
+from sandbox.server.settings import SandboxSettings, iso
 from trading.errors import DataError, SettingsError
 
 # Spot writes every price and quantity of a book with these; clients know a gone level by them.
 SPOT_DECIMALS = 8
 
 
-def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
+def load_feeds(settings: SandboxSettings, venue: str = "usdm") -> dict[str, SymbolFeed]:
     """A feed for each candle file of a venue, with its rules and its funding.
 
     For both venues the candles may stand in the subfolders ``usdm`` and ``spot``; a lake has both.
@@ -48,7 +48,7 @@ def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
             else {}
         )
         return {
-            symbol: Feed(
+            symbol: SymbolFeed(
                 candles,
                 own.get(symbol) or SPOT_BUILT_IN.get(symbol) or derive_spot_rules(candles),
                 Funding(),
@@ -60,7 +60,7 @@ def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
     placed = replace(settings, candles=folder)
     rules = _read_rules(placed)
     return {
-        symbol: Feed(
+        symbol: SymbolFeed(
             candles,
             rules.get(symbol) or BUILT_IN.get(symbol) or derive_rules(candles),
             _read_funding(placed, symbol),
@@ -70,7 +70,7 @@ def load_feeds(settings: Settings, venue: str = "usdm") -> dict[str, Feed]:
     }
 
 
-def _read_rules(settings: Settings) -> dict[str, Instrument]:
+def _read_rules(settings: SandboxSettings) -> dict[str, ExchangeInstrument]:
     if settings.instruments is not None:
         if not settings.instruments.is_file():
             raise DataError(f"{settings.instruments}: no such instruments file")
@@ -81,7 +81,7 @@ def _read_rules(settings: Settings) -> dict[str, Instrument]:
     return read_instruments(beside) if beside else {}
 
 
-def _read_funding(settings: Settings, symbol: str) -> Funding:
+def _read_funding(settings: SandboxSettings, symbol: str) -> Funding:
     if settings.funding is not None:
         found = _first([settings.funding / f"{symbol}.parquet"])
     elif is_lake(settings.candles):
@@ -92,7 +92,9 @@ def _read_funding(settings: Settings, symbol: str) -> Funding:
     return read_funding(found) if found else Funding()
 
 
-def _read_tapes(settings: Settings, folder: Path, symbol: str) -> tuple[Tape | None, Quotes | None]:
+def _read_tapes(
+    settings: SandboxSettings, folder: Path, symbol: str
+) -> tuple[TradeTape | None, Quotes | None]:
     """Recorded trades and quotes of a symbol, each where it was recorded."""
     paths = []
     for given, kind in ((settings.trades, "trades"), (settings.quotes, "quotes")):
@@ -104,7 +106,7 @@ def _read_tapes(settings: Settings, folder: Path, symbol: str) -> tuple[Tape | N
     )
 
 
-def load_marks(settings: Settings, feeds: Mapping[str, Feed]) -> dict[str, MarkRule]:
+def load_marks(settings: SandboxSettings, feeds: Mapping[str, SymbolFeed]) -> dict[str, MarkRule]:
     """The rule of each symbol's mark price; none where it is the last price.
 
     Recorded mark candles stand in ``--marks``, else in ``mark/<folder name>`` near the candles.
@@ -129,7 +131,7 @@ def _read_mark(path: Path) -> MarkRule:
     return RecordedMark(read_series(path, traded=False))
 
 
-def _parents(settings: Settings) -> tuple[Path, ...]:
+def _parents(settings: SandboxSettings) -> tuple[Path, ...]:
     """The two folders above the candles: where the bundled sample keeps what belongs to them."""
     return tuple(settings.candles.resolve().parents[:2])
 
@@ -138,7 +140,7 @@ def _first(paths: object) -> Path | None:
     return next((path for path in paths if path.is_file()), None)  # type: ignore[attr-defined]
 
 
-def choose_span(settings: Settings, found: Iterable[Mapping[str, Feed]]) -> Span:
+def choose_span(settings: SandboxSettings, found: Iterable[Mapping[str, SymbolFeed]]) -> Span:
     """The replayed minutes; what the settings leave open comes from the candles."""
     feeds = [feed for venue in found for feed in venue.values()]
     first = min(_first_minute(feed.series) for feed in feeds)

@@ -9,11 +9,11 @@ import urllib.error
 import urllib.request
 
 from sandbox.server.server import SandboxServer
-from sandbox.server.settings import Settings
+from sandbox.server.settings import SandboxSettings
 from trading.errors import SettingsError, VenueError
 
 
-def run(settings: Settings) -> None:
+def run(settings: SandboxSettings) -> None:
     """Serve until a signal asks to stop."""
     if settings.ledger is not None and not settings.ledger.resolve().parent.is_dir():
         raise SettingsError(f"--ledger {settings.ledger}: its folder does not exist")
@@ -28,7 +28,7 @@ def _loop_factory() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: SandboxSettings) -> None:
     server = SandboxServer(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

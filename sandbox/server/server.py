@@ -20,13 +20,13 @@ from sandbox.api.usdm import routes as usdm
 from sandbox.api.usdm import streams as usdm_streams
 from sandbox.api.venues import Venues
 from sandbox.api.ws_api import WsApi
-from sandbox.faults.incidents import Mischief
+from sandbox.faults.incidents import Incidents
 from sandbox.market.clock import SteppedClock, wall_ms
 from sandbox.market.replay import Replay
-from sandbox.protocol.responses import Answer
+from sandbox.protocol.responses import Response
 from sandbox.server.builder import assemble, make_clock, refine_ms
 from sandbox.server.control_api import Control
-from sandbox.server.settings import Settings, iso
+from sandbox.server.settings import SandboxSettings, iso
 from sandbox.server.snapshots import StateFile
 from trading.errors import SettingsError
 
@@ -36,13 +36,13 @@ FLUSH_EVERY_S = 0.5
 class SandboxServer:
     """A simulated exchange that listens on ``url`` between ``start`` and ``stop``."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
         self.clock = make_clock(settings)
         self.venues: Venues = assemble(settings, self.clock)
         self.exchange = self.venues.usdm
         self.spot = self.venues.spot
-        self.mischief = Mischief(self.venues)
+        self.mischief = Incidents(self.venues)
         self.state = StateFile(settings.state, self.venues, settings.state_every)
         self.span = self.state.resume(self.venues.span)
         self.replay = Replay(
@@ -65,7 +65,7 @@ class SandboxServer:
         for fault in self.venues.faults.due(market_ms):
             await self.mischief.strike(fault)
 
-    async def _handle(self, request: Request) -> tuple[Answer, str]:
+    async def _handle(self, request: Request) -> tuple[Response, str]:
         if request.path.startswith("/sandbox/"):
             return await self._control.handle(request), ""
         return await self._gateway.handle(request)

@@ -22,7 +22,7 @@ MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SandboxSettings:
     """Settings of one run; ``begin`` and ``end`` in ms UTC, None = as far as candles reach."""
 
     candles: Path
@@ -89,14 +89,14 @@ class Settings:
             )
 
 
-def read_options(options: Mapping[str, Any]) -> Settings:
+def read_options(options: Mapping[str, Any]) -> SandboxSettings:
     """Settings from the options of the command line, by their names there."""
     values = dict(options)
     for name, option in (("begin", "--from"), ("end", "--to")):
         values[name] = parse_time(values[name], option) if values[name] else None
     values["balances"] = parse_balances(values.pop("balance"))
     values["symbols"] = tuple(name for name in values["symbols"].split(",") if name)
-    return Settings(**values)
+    return SandboxSettings(**values)
 
 
 def parse_time(text: str, option: str) -> int:

@@ -33,7 +33,7 @@ class EngineRecord:
         self._name = name
         self._engine = engine
         self._saved: object = None
-        self._marks: dict[str, histories.Mark] = {}
+        self._marks: dict[str, histories.HistoryMark] = {}
 
     def load(self, connection: sqlite3.Connection, head: bytes, now: int) -> None:
         """Put the saved state back; prices, rules and the time stay as they are."""
@@ -44,7 +44,7 @@ class EngineRecord:
             rows.setdefault(account, []).append((history, ident, thaw(value)))
         for name, account in core.accounts.items():
             histories.restore(account, rows.get(name, ()))
-            self._marks[name] = histories.changed(account, histories.Mark())[1]
+            self._marks[name] = histories.changed(account, histories.HistoryMark())[1]
         self._engine.adopt(core)
         self._engine.at(now)
         self._saved = self._engine.core
@@ -57,7 +57,7 @@ class EngineRecord:
             self._marks.clear()
             self._saved = core
         for name, account in core.accounts.items():
-            rows, mark = histories.changed(account, self._marks.get(name, histories.Mark()))
+            rows, mark = histories.changed(account, self._marks.get(name, histories.HistoryMark()))
             values = [(self._name, name, kind, ident, freeze(value)) for kind, ident, value in rows]
             connection.executemany(ADD, values)
             self._marks[name] = mark

@@ -24,7 +24,7 @@ from executor.settings import Keys, load_settings
 from lake.releases import StrategyEntry
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.server.server import SandboxServer
-from sandbox.server.settings import Settings
+from sandbox.server.settings import SandboxSettings
 from tests.executor.harness import Bench, ledger_rows, publish_entries, settings_text
 from tests.parity.beat_strategies import ALL
 from trading.candles import CandleColumns
@@ -157,7 +157,7 @@ def replayed_here(case: Case, folder: Path) -> Run:
 async def _replay(case: Case, folder: Path) -> None:
     publish_entries(folder / "published", case.begin, _entries(case), _valid_for(case))
     server = SandboxServer(
-        Settings(
+        SandboxSettings(
             candles=_candles(case, folder),
             begin=case.begin_ms,
             end=case.end_ms,

@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 
 from sandbox.engines.common.instruments import BUILT_IN
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.server.server import SandboxServer
-from sandbox.server.settings import Settings
+from sandbox.server.settings import SandboxSettings
 from tests.sandbox.helpers import MINUTE, START, calm, write_candles
 from tests.sandbox.wire import Wire
 
@@ -23,9 +23,9 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 
 @pytest.fixture
-def engine() -> Engine:
+def engine() -> UsdmEngine:
     """BTCUSDT at 100000.0 and ETHUSDT at 2500.00; one account with 10000 USDT."""
-    engine = Engine(BUILT_IN.values())
+    engine = UsdmEngine(BUILT_IN.values())
     engine.at(START)
     engine.open_account("main", {"USDT": D(10_000)})
     engine.on_price("BTCUSDT", D("100000.0"))
@@ -35,7 +35,7 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def account(engine: Engine) -> Account:
+def account(engine: UsdmEngine) -> UsdmAccount:
     """The engine's account."""
     return engine.core.accounts["main"]
 
@@ -52,7 +52,7 @@ def serving(tmp_path: Path) -> Serving:
             write_candles(folder, "BTCUSDT", calm(100_000.0, 240), before)
             write_candles(folder, "ETHUSDT", calm(2_500.0, 240), before)
         values: dict[str, object] = {"candles": folder, "begin": START, "clock": "real"} | changes
-        server = SandboxServer(Settings(**values))  # type: ignore[arg-type]
+        server = SandboxServer(SandboxSettings(**values))  # type: ignore[arg-type]
         await server.start()
         try:
             yield server

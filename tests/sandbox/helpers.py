@@ -17,8 +17,8 @@ import ccxt.pro as ccxt_pro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sandbox.engines.usdm.events import AlgoChanged, Event, OrderChanged
-from sandbox.engines.usdm.requests import NewAlgo, NewOrder
+from sandbox.engines.usdm.events import AlgoChanged, OrderChanged, UsdmEvent
+from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
 from sandbox.protocol.signing import sign
 
 D = Decimal
@@ -48,23 +48,23 @@ def calm(price: float, minutes: int) -> list[Row]:
     return [(price, price * 1.001, price * 0.999, price)] * minutes
 
 
-def market(side: str, quantity: str, **more: Any) -> NewOrder:
+def market(side: str, quantity: str, **more: Any) -> UsdmOrderRequest:
     """A BTCUSDT market order."""
-    return NewOrder("BTCUSDT", side, "MARKET", D(quantity), **more)
+    return UsdmOrderRequest("BTCUSDT", side, "MARKET", D(quantity), **more)
 
 
-def limit(side: str, quantity: str, price: str, **more: Any) -> NewOrder:
+def limit(side: str, quantity: str, price: str, **more: Any) -> UsdmOrderRequest:
     """A BTCUSDT limit order."""
-    return NewOrder("BTCUSDT", side, "LIMIT", D(quantity), D(price), **more)
+    return UsdmOrderRequest("BTCUSDT", side, "LIMIT", D(quantity), D(price), **more)
 
 
-def stop(side: str, trigger: str, **more: Any) -> NewAlgo:
+def stop(side: str, trigger: str, **more: Any) -> AlgoOrderRequest:
     """A BTCUSDT stop that closes the position."""
     values = {"close_position": True, **more}
-    return NewAlgo("BTCUSDT", side, "STOP_MARKET", trigger_price=D(trigger), **values)
+    return AlgoOrderRequest("BTCUSDT", side, "STOP_MARKET", trigger_price=D(trigger), **values)
 
 
-def told(events: list[Event]) -> list[str]:
+def told(events: list[UsdmEvent]) -> list[str]:
     """Order and algo events in words: `order NEW`, `algo TRIGGERED`, …"""
     words = []
     for event in events:

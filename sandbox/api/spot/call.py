@@ -13,7 +13,7 @@ from sandbox.api.spot.exchange import SpotExchange
 from sandbox.engines.common import error_codes
 from sandbox.engines.spot.model import SpotAccount
 from sandbox.engines.spot.state import SpotCore
-from sandbox.market.feed import Feed
+from sandbox.market.feed import SymbolFeed
 from sandbox.protocol.params import Params
 
 
@@ -34,7 +34,7 @@ class SpotCall(BaseCall[SpotExchange, SpotAccount]):
         """The engine's state."""
         return self.exchange.engine.core
 
-    def feeds(self) -> list[Feed]:
+    def feeds(self) -> list[SymbolFeed]:
         """The feeds of ``symbol`` or ``symbols`` (a JSON list), or all."""
         symbol, symbols = self.params.text("symbol"), self.params.text("symbols")
         if symbol:

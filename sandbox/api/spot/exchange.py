@@ -23,9 +23,9 @@ from sandbox.engines.spot.model import (
     SpotEvent,
 )
 from sandbox.faults.injection import MESSAGES_USER, Fault, altered
-from sandbox.market.candles import Bar
+from sandbox.market.candles import Kline
 from sandbox.market.clock import wall_ms
-from sandbox.market.feed import Tick
+from sandbox.market.feed import TradePrint
 
 # Told as `balanceUpdate`: what comes and goes without an order.
 OUTSIDE = ("DEPOSIT", "DUST_OUT", "DUST_IN", "FOREIGN")
@@ -38,7 +38,7 @@ class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
     users: UserStreams = field(default_factory=UserStreams)
     held: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
+    async def step(self, time: int, closed: Mapping[str, Kline], ticks: list[TradePrint]) -> bool:
         """Tell a step of the market: user events first, then market data."""
         await self.publish()
         return self.hub.send_step(time, closed, ticks, dict.fromkeys(self.feeds, 0))

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from sandbox.api import market_json
 from sandbox.api.market_json import Json
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import decimals_of, plain
 from sandbox.engines.spot import filters
-from sandbox.market.feed import AVERAGE_MINUTES, Feed, Tick
+from sandbox.market.feed import AVERAGE_MINUTES, SymbolFeed, TradePrint
 
 
-def agg_trade_json(tick: Tick) -> Json:
+def agg_trade_json(tick: TradePrint) -> Json:
     """A trade as REST `aggTrades` returns it."""
     return market_json.agg_trade_json(tick) | {"M": True}
 
 
-def agg_trade_event(tick: Tick) -> Json:
+def agg_trade_event(tick: TradePrint) -> Json:
     """The `aggTrade` stream's event."""
     return market_json.agg_trade_event(tick, agg_trade_json(tick))
 
 
-def trade_json(tick: Tick) -> Json:
+def trade_json(tick: TradePrint) -> Json:
     """A trade as REST `trades` returns it."""
     return {
         "id": tick.trade_id,
@@ -33,27 +33,27 @@ def trade_json(tick: Tick) -> Json:
     }
 
 
-def trade_event(tick: Tick) -> Json:
+def trade_event(tick: TradePrint) -> Json:
     """The `trade` stream's event."""
     return market_json.trade_event_head(tick) | {"m": tick.buyer_maker, "M": True}
 
 
-def book_ticker_event(feed: Feed) -> Json:
+def book_ticker_event(feed: SymbolFeed) -> Json:
     """The `bookTicker` stream's event; on spot it has neither type nor time."""
     return {"u": feed.update_id, **market_json.best_prices_event(feed)}
 
 
-def book_ticker_json(feed: Feed) -> Json:
+def book_ticker_json(feed: SymbolFeed) -> Json:
     """The best bid and ask as REST returns them."""
     return {"symbol": feed.symbol, **market_json.best_prices_json(feed)}
 
 
-def depth_json(feed: Feed, limit: int) -> Json:
+def depth_json(feed: SymbolFeed, limit: int) -> Json:
     """The book as REST `depth` and the partial `depth` streams show it."""
     return market_json.depth_json(feed, limit)
 
 
-def depth_event(feed: Feed, time: int) -> Json:
+def depth_event(feed: SymbolFeed, time: int) -> Json:
     """The difference between the book that was sent last and the book now."""
     change = feed.book_change()
     return {
@@ -67,26 +67,26 @@ def depth_event(feed: Feed, time: int) -> Json:
     }
 
 
-def day_ticker_json(feed: Feed) -> Json:
+def day_ticker_json(feed: SymbolFeed) -> Json:
     """The last 24 hours as REST `ticker/24hr` returns them."""
     day = market_json.day_ticker_json(feed)
     return day | market_json.best_prices_json(feed) | {"prevClosePrice": day["openPrice"]}
 
 
-def ticker_event(feed: Feed, time: int) -> Json:
+def ticker_event(feed: SymbolFeed, time: int) -> Json:
     """The `ticker` stream's event."""
     (bid, bid_quantity), (ask, ask_quantity) = feed.best()
     event = market_json.ticker_event(feed, time, mini=False)
     return event | {"x": event["o"], "b": bid, "B": bid_quantity, "a": ask, "A": ask_quantity}
 
 
-def average_price_json(feed: Feed) -> Json:
+def average_price_json(feed: SymbolFeed) -> Json:
     """`GET /avgPrice`: of the last five minutes, by volume."""
     value = feed.average()
     return {"mins": AVERAGE_MINUTES, "price": f"{value:.8f}", "closeTime": feed.time}
 
 
-def average_price_event(feed: Feed, time: int) -> Json:
+def average_price_event(feed: SymbolFeed, time: int) -> Json:
     """The `avgPrice` stream's event."""
     shown = average_price_json(feed)
     return {
@@ -99,7 +99,7 @@ def average_price_event(feed: Feed, time: int) -> Json:
     }
 
 
-def symbol_info(instrument: Instrument) -> Json:
+def symbol_info(instrument: ExchangeInstrument) -> Json:
     """A symbol as `exchangeInfo` lists it."""
     return {
         "symbol": instrument.symbol,
@@ -134,7 +134,7 @@ def symbol_info(instrument: Instrument) -> Json:
     }  # fmt: skip
 
 
-def _filters(instrument: Instrument) -> list[Json]:
+def _filters(instrument: ExchangeInstrument) -> list[Json]:
     places = decimals_of(instrument.step)
     return [
         {

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import ZERO
-from sandbox.engines.spot.model import CONDITIONAL, TYPES, NewOrder
+from sandbox.engines.spot.model import CONDITIONAL, TYPES, SpotOrderRequest
 from sandbox.protocol.params import CLIENT_ID, Params
 
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
@@ -33,7 +33,7 @@ def _tif(params: Params, name: str, kind: str) -> str:
     return value or "GTC"
 
 
-def new_order(params: Params) -> NewOrder:
+def new_order(params: Params) -> SpotOrderRequest:
     """The order that `POST /order` asks for."""
     symbol, side, kind = params.symbol(), params.side(), params.need("type")
     if kind not in TYPES:
@@ -47,7 +47,7 @@ def new_order(params: Params) -> NewOrder:
         params.need("quantity")
     _check_price(params, "price", kind)
     _check_stop(params, kind)
-    return NewOrder(
+    return SpotOrderRequest(
         symbol=symbol,
         side=side,
         type=kind,
@@ -88,7 +88,7 @@ def _check_stop(params: Params, kind: str) -> None:
         raise error_codes.NOT_REQUIRED("trailingDelta")
 
 
-def list_legs(params: Params) -> tuple[NewOrder, NewOrder]:
+def list_legs(params: Params) -> tuple[SpotOrderRequest, SpotOrderRequest]:
     """The legs that `POST /orderList/oco` asks for: above, below."""
     params.symbol()
     params.side()
@@ -96,7 +96,7 @@ def list_legs(params: Params) -> tuple[NewOrder, NewOrder]:
     return _leg(params, "above"), _leg(params, "below")
 
 
-def _leg(params: Params, where: str) -> NewOrder:
+def _leg(params: Params, where: str) -> SpotOrderRequest:
     kind = params.need(f"{where}Type")
     if kind not in ("LIMIT_MAKER", *CONDITIONAL):
         raise error_codes.BAD_TYPE()
@@ -105,7 +105,7 @@ def _leg(params: Params, where: str) -> NewOrder:
         params.need(f"{where}StopPrice")
     elif kind == "LIMIT_MAKER" and params.text(f"{where}StopPrice") is not None:
         raise error_codes.NOT_REQUIRED(f"{where}StopPrice")
-    return NewOrder(
+    return SpotOrderRequest(
         symbol=params.symbol(),
         side=params.side(),
         type=kind,
@@ -119,11 +119,11 @@ def _leg(params: Params, where: str) -> NewOrder:
     )
 
 
-def old_oco(params: Params) -> tuple[NewOrder, NewOrder]:
+def old_oco(params: Params) -> tuple[SpotOrderRequest, SpotOrderRequest]:
     """The legs of the deprecated `POST /order/oco`: above, below."""
     side = params.side()
     stop_limit = params.text("stopLimitPrice") is not None
-    limit = NewOrder(
+    limit = SpotOrderRequest(
         symbol=params.symbol(),
         side=side,
         type="LIMIT_MAKER",
@@ -132,7 +132,7 @@ def old_oco(params: Params) -> tuple[NewOrder, NewOrder]:
         client_id=client_id(params, "limitClientOrderId"),
     )
     params.need("stopPrice")
-    stop = NewOrder(
+    stop = SpotOrderRequest(
         symbol=params.symbol(),
         side=side,
         type="STOP_LOSS_LIMIT" if stop_limit else "STOP_LOSS",

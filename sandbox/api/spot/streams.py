@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.api import market_json
 from sandbox.api.spot import market_json as spot_json
 from sandbox.api.stream_hub import Stream, StreamHub
-from sandbox.market.feed import Feed, Tick
+from sandbox.market.feed import SymbolFeed, TradePrint
 from sandbox.market.intervals import INTERVALS
 
 NAME = re.compile(
@@ -44,7 +44,7 @@ def parse_old_stream(name: str) -> Stream | None:
 class SpotHub(StreamHub):
     """The streams of the spot venue."""
 
-    def tick_event(self, stream: Stream, tick: Tick, rate: Any) -> Mapping[str, Any]:
+    def tick_event(self, stream: Stream, tick: TradePrint, rate: Any) -> Mapping[str, Any]:
         """The event of a trade, of any kind but klines."""
         del rate
         feed = self._feeds[tick.symbol]
@@ -62,7 +62,7 @@ class SpotHub(StreamHub):
             case _:
                 return self.book_event(feed, stream, tick.time)
 
-    def book_event(self, feed: Feed, stream: Stream, time: int) -> Mapping[str, Any]:
+    def book_event(self, feed: SymbolFeed, stream: Stream, time: int) -> Mapping[str, Any]:
         """The event of a change of the book."""
         if stream.kind == "bookTicker":
             return spot_json.book_ticker_event(feed)

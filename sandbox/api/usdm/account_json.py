@@ -8,8 +8,15 @@ from typing import Any
 from sandbox.engines.common.money import ZERO, money_text, plain
 from sandbox.engines.usdm import margin
 from sandbox.engines.usdm.events import AccountChanged, OrderChanged
-from sandbox.engines.usdm.model import Account, AlgoOrder, Fill, Income, Order, Position
-from sandbox.engines.usdm.state import Core
+from sandbox.engines.usdm.model import (
+    AlgoOrder,
+    Income,
+    UsdmAccount,
+    UsdmFill,
+    UsdmOrder,
+    UsdmPosition,
+)
+from sandbox.engines.usdm.state import UsdmCore
 
 Json = dict[str, Any]
 ASSET = "USDT"
@@ -21,7 +28,7 @@ def price_text(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def order_view(order: Order) -> Json:
+def order_view(order: UsdmOrder) -> Json:
     """An order as `GET /order` shows it."""
     return {
         **order_answer(order),
@@ -31,7 +38,7 @@ def order_view(order: Order) -> Json:
     }
 
 
-def order_answer(order: Order) -> Json:
+def order_answer(order: UsdmOrder) -> Json:
     """An order as POST, PUT and DELETE answer it (no average price since 2026-07-15)."""
     return {
         "orderId": order.order_id,
@@ -102,7 +109,7 @@ def order_update(event: OrderChanged) -> Json:
     return {"e": "ORDER_TRADE_UPDATE", "E": event.time, "T": event.time, "o": body}
 
 
-def trade_lite(event: OrderChanged, fill: Fill) -> Json:
+def trade_lite(event: OrderChanged, fill: UsdmFill) -> Json:
     """`TRADE_LITE`."""
     return {
         "e": "TRADE_LITE",
@@ -225,7 +232,7 @@ def algo_update(algo: AlgoOrder, time: int) -> Json:
     return {"e": "ALGO_UPDATE", "T": time, "E": time, "o": body}
 
 
-def fill_view(fill: Fill) -> Json:
+def fill_view(fill: UsdmFill) -> Json:
     """A trade as `userTrades` shows it."""
     return {
         "symbol": fill.symbol,
@@ -259,7 +266,7 @@ def income_view(income: Income) -> Json:
     }
 
 
-def position_risk(core: Core, account: Account, position: Position) -> Json:
+def position_risk(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> Json:
     """A position as `v3/positionRisk` shows it."""
     mark = core.markets[position.symbol].mark
     amount = position.amount
@@ -289,7 +296,7 @@ def position_risk(core: Core, account: Account, position: Position) -> Json:
     }
 
 
-def position_risk_v2(core: Core, account: Account, position: Position) -> Json:
+def position_risk_v2(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> Json:
     """A position as `v2/positionRisk` shows it (with leverage and margin type)."""
     maximum = core.markets[position.symbol].instrument.max_notional(position.leverage)
     return {
@@ -301,7 +308,7 @@ def position_risk_v2(core: Core, account: Account, position: Position) -> Json:
     }
 
 
-def balance_view(core: Core, account: Account) -> Json:
+def balance_view(core: UsdmCore, account: UsdmAccount) -> Json:
     """The USDT balance as `balance` shows it."""
     free = money_text(max(ZERO, margin.available(core, account)))
     return {
@@ -317,7 +324,7 @@ def balance_view(core: Core, account: Account) -> Json:
     }
 
 
-def account_view(core: Core, account: Account, version: int) -> Json:
+def account_view(core: UsdmCore, account: UsdmAccount, version: int) -> Json:
     """The account as `v2/account` (all symbols) or `v3/account` (touched positions) shows it."""
     held = [p for p in account.positions.values() if p.amount]
     profit = sum((margin.unrealised(core, p) for p in held), ZERO)
@@ -365,7 +372,9 @@ def account_view(core: Core, account: Account, version: int) -> Json:
     }
 
 
-def _account_position(core: Core, account: Account, position: Position, version: int) -> Json:
+def _account_position(
+    core: UsdmCore, account: UsdmAccount, position: UsdmPosition, version: int
+) -> Json:
     risk = position_risk(core, account, position)
     same = ("symbol", "positionSide", "positionAmt", "notional", "isolatedWallet")
     margins = ("initialMargin", "maintMargin", "updateTime")

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from sandbox.api.exchange import BaseCall
 from sandbox.api.requests import KEY, PUBLIC, SIGNED, Request, Route, by_limit, by_symbol, names
 from sandbox.api.usdm.exchange import Exchange
-from sandbox.engines.usdm.model import Account
-from sandbox.engines.usdm.state import Core
+from sandbox.engines.usdm.model import UsdmAccount
+from sandbox.engines.usdm.state import UsdmCore
 from sandbox.protocol.params import Params
 
 __all__ = ["KEY", "PUBLIC", "SIGNED", "Call", "Route", "by_limit", "by_symbol", "names"]
 
 
 @dataclass(frozen=True, slots=True)
-class Call(BaseCall[Exchange, Account]):
+class Call(BaseCall[Exchange, UsdmAccount]):
     """A call of futures."""
 
     @classmethod
@@ -25,6 +25,6 @@ class Call(BaseCall[Exchange, Account]):
         return cls(exchange, Params(request.values), caller)
 
     @property
-    def core(self) -> Core:
+    def core(self) -> UsdmCore:
         """The engine's state."""
         return self.exchange.engine.core

@@ -10,27 +10,27 @@ from typing import Any
 from sandbox.api.exchange import BaseExchange
 from sandbox.api.usdm import account_json, old_orders, risk_json
 from sandbox.api.usdm.streams import LIQUIDATION, UsdmHub
-from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.events import (
     AccountChanged,
     AlgoChanged,
     ConfigChanged,
-    Event,
     MarginCalled,
     OrderChanged,
+    UsdmEvent,
 )
-from sandbox.market.candles import Bar
+from sandbox.market.candles import Kline
 from sandbox.market.clock import LockstepClock, wall_ms
-from sandbox.market.feed import Tick
+from sandbox.market.feed import TradePrint
 
 
 @dataclass(slots=True, kw_only=True)
-class Exchange(BaseExchange[Engine, UsdmHub]):
+class Exchange(BaseExchange[UsdmEngine, UsdmHub]):
     """The futures venue."""
 
     countdowns: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
 
-    async def step(self, time: int, closed: Mapping[str, Bar], ticks: list[Tick]) -> bool:
+    async def step(self, time: int, closed: Mapping[str, Kline], ticks: list[TradePrint]) -> bool:
         """Tell a step of the market: user events first, then market data."""
         self.expire_listen_keys()
         await self.publish()
@@ -84,7 +84,7 @@ class Exchange(BaseExchange[Engine, UsdmHub]):
         task.add_done_callback(self.background.discard)
 
 
-def user_messages(event: Event) -> list[dict[str, Any]]:
+def user_messages(event: UsdmEvent) -> list[dict[str, Any]]:
     """The user-stream messages of an engine event, in the order they are sent."""
     match event:
         case OrderChanged(fill=fill):

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from sandbox.api import market_json
 from sandbox.api.market_json import Json
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import money_text, plain
-from sandbox.market.feed import Feed, Tick
+from sandbox.market.feed import SymbolFeed, TradePrint
 
 ORDER_TYPES = [
     "LIMIT",
@@ -33,13 +33,13 @@ def continuous_kline_event(event: Json) -> Json:
     }
 
 
-def depth_json(feed: Feed, limit: int) -> Json:
+def depth_json(feed: SymbolFeed, limit: int) -> Json:
     """The book as REST `depth` returns it."""
     book = market_json.depth_json(feed, limit)
     return {"lastUpdateId": book["lastUpdateId"], "E": feed.time, "T": feed.time, **book}
 
 
-def depth_event(feed: Feed, time: int) -> Json:
+def depth_event(feed: SymbolFeed, time: int) -> Json:
     """The difference between the book that was told last and the book now."""
     change = feed.book_change()
     return {
@@ -55,7 +55,7 @@ def depth_event(feed: Feed, time: int) -> Json:
     }
 
 
-def partial_depth_event(feed: Feed, time: int, levels: int) -> Json:
+def partial_depth_event(feed: SymbolFeed, time: int, levels: int) -> Json:
     """The best levels of the book (`depth5`, `depth10`, `depth20`)."""
     bids, asks = feed.book(levels)
     return {
@@ -71,7 +71,7 @@ def partial_depth_event(feed: Feed, time: int, levels: int) -> Json:
     }
 
 
-def book_ticker_event(feed: Feed, time: int) -> Json:
+def book_ticker_event(feed: SymbolFeed, time: int) -> Json:
     """The `bookTicker` stream's event."""
     return {
         "e": "bookTicker",
@@ -82,7 +82,7 @@ def book_ticker_event(feed: Feed, time: int) -> Json:
     }
 
 
-def book_ticker_json(feed: Feed) -> Json:
+def book_ticker_json(feed: SymbolFeed) -> Json:
     """The best bid and ask as REST returns them."""
     return {
         "symbol": feed.symbol,
@@ -92,23 +92,23 @@ def book_ticker_json(feed: Feed) -> Json:
     }
 
 
-def agg_trade_json(tick: Tick) -> Json:
+def agg_trade_json(tick: TradePrint) -> Json:
     """A trade as REST `aggTrades` returns it."""
     trade = market_json.agg_trade_json(tick)
     return {"a": trade["a"], "p": trade["p"], "q": trade["q"], "nq": trade["q"], **trade}
 
 
-def agg_trade_event(tick: Tick) -> Json:
+def agg_trade_event(tick: TradePrint) -> Json:
     """The `aggTrade` stream's event."""
     return market_json.agg_trade_event(tick, agg_trade_json(tick))
 
 
-def trade_event(tick: Tick) -> Json:
+def trade_event(tick: TradePrint) -> Json:
     """The `trade` stream's event."""
     return market_json.trade_event_head(tick) | {"X": "MARKET", "m": tick.buyer_maker}
 
 
-def mark_price_event(feed: Feed, rate: Decimal, time: int) -> Json:
+def mark_price_event(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
     """The `markPrice` stream's event; the index is not recorded, the mark price stands for it."""
     price = money_text(feed.mark)
     return {
@@ -124,7 +124,7 @@ def mark_price_event(feed: Feed, rate: Decimal, time: int) -> Json:
     }
 
 
-def premium_index_json(feed: Feed, rate: Decimal, time: int) -> Json:
+def premium_index_json(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
     """Mark price and funding as REST answers them."""
     price = money_text(feed.mark)
     return {
@@ -139,7 +139,7 @@ def premium_index_json(feed: Feed, rate: Decimal, time: int) -> Json:
     }
 
 
-def symbol_info(instrument: Instrument) -> Json:
+def symbol_info(instrument: ExchangeInstrument) -> Json:
     """A symbol as `exchangeInfo` lists it."""
     step = plain(instrument.step)
     return {
@@ -198,7 +198,7 @@ def symbol_info(instrument: Instrument) -> Json:
     }
 
 
-def bracket_json(instrument: Instrument) -> Json:
+def bracket_json(instrument: ExchangeInstrument) -> Json:
     """A symbol's brackets as `leverageBracket` answers them."""
     rows = [
         {

@@ -12,16 +12,16 @@ from typing import Any
 
 from sandbox.api.usdm import account_json
 from sandbox.engines.usdm.events import AlgoChanged, OrderChanged
-from sandbox.engines.usdm.model import AlgoOrder, Order
+from sandbox.engines.usdm.model import AlgoOrder, UsdmOrder
 
 # What the order's user heard of each change; a trigger ends the order that waited.
 TOLD = {"NEW": "NEW", "TRIGGERING": "EXPIRED", "CANCELED": "CANCELED", "EXPIRED": "EXPIRED"}
 STATUS = {"NEW": "NEW", "CANCELED": "CANCELED"}
 
 
-def as_order(algo: AlgoOrder) -> Order:
+def as_order(algo: AlgoOrder) -> UsdmOrder:
     """The conditional order as an order of its type."""
-    return Order(
+    return UsdmOrder(
         account=algo.account,
         order_id=algo.order_id,
         client_id=algo.client_id,

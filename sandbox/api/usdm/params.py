@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sandbox.engines.common import error_codes
 from sandbox.engines.usdm.model import BOTH, CONDITIONAL_TYPES, POSITION_SIDES, TRAILING
-from sandbox.engines.usdm.requests import NewAlgo, NewOrder
+from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
 from sandbox.protocol.params import CLIENT_ID, Params
 
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX")
@@ -39,7 +39,7 @@ def _tif(params: Params, *, required: bool) -> str:
     return value
 
 
-def new_order(params: Params) -> NewOrder:
+def new_order(params: Params) -> UsdmOrderRequest:
     """The order that `POST /order` asks for."""
     kind = params.need("type")
     if kind in CONDITIONAL_TYPES or params.flag("closePosition"):
@@ -52,7 +52,7 @@ def new_order(params: Params) -> NewOrder:
         params.need("price")
     elif params.text("price") is not None:
         raise error_codes.NOT_REQUIRED("price")
-    return NewOrder(
+    return UsdmOrderRequest(
         symbol=symbol,
         side=side,
         type=kind,
@@ -66,7 +66,7 @@ def new_order(params: Params) -> NewOrder:
     )
 
 
-def new_algo(params: Params) -> NewAlgo:
+def new_algo(params: Params) -> AlgoOrderRequest:
     """The conditional order that `POST /algoOrder` asks for."""
     if params.need("algoType") != "CONDITIONAL":
         raise error_codes.BAD_VALUE("algoType")
@@ -82,7 +82,7 @@ def new_algo(params: Params) -> NewAlgo:
         params.need("triggerPrice")
     if kind in ("STOP", "TAKE_PROFIT"):
         params.need("price")
-    return NewAlgo(
+    return AlgoOrderRequest(
         symbol=params.symbol(),
         side=side,
         type=kind,

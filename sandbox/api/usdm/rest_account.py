@@ -9,7 +9,7 @@ from sandbox.api.usdm.call import KEY, SIGNED, Call, Route, names
 from sandbox.api.usdm.market_json import bracket_json
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import plain
-from sandbox.engines.usdm.model import Position
+from sandbox.engines.usdm.model import UsdmPosition
 from sandbox.market.clock import wall_ms
 
 DAYS_7 = 7 * 86_400_000
@@ -30,7 +30,7 @@ def balance(call: Call) -> list[Any]:
     return [account_json.balance_view(call.core, call.account)]
 
 
-def _positions(call: Call) -> list[Position]:
+def _positions(call: Call) -> list[UsdmPosition]:
     symbol = call.params.text("symbol")
     symbols = [call.core.market(symbol).instrument.symbol] if symbol else list(call.core.markets)
     return [position for name in symbols for position in call.account.positions_of(name)]

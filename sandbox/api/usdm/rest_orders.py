@@ -15,7 +15,7 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.usdm import conditional_orders, orders
-from sandbox.engines.usdm.model import AlgoOrder, Order
+from sandbox.engines.usdm.model import AlgoOrder, UsdmOrder
 from sandbox.engines.usdm.state import copy_order
 from sandbox.protocol.params import Params
 
@@ -54,7 +54,7 @@ def test_order(call: Call) -> dict[str, Any]:
     return {}
 
 
-def _find(call: Call, params: Params) -> Order | None:
+def _find(call: Call, params: Params) -> UsdmOrder | None:
     order_id, client_id = params.integer("orderId"), params.text("origClientOrderId")
     if order_id is None and client_id is None:
         raise error_codes.MISSING("orderId")

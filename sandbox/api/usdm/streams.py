@@ -10,7 +10,7 @@ from sandbox.api import market_json
 from sandbox.api.market_json import Json
 from sandbox.api.stream_hub import BOOK_KINDS, KLINE_KINDS, Stream, StreamHub
 from sandbox.api.usdm import market_json as usdm_json
-from sandbox.market.feed import Feed, Tick
+from sandbox.market.feed import SymbolFeed, TradePrint
 from sandbox.market.intervals import INTERVALS
 
 NAME = re.compile(
@@ -58,7 +58,7 @@ class UsdmHub(StreamHub):
             return usdm_json.continuous_kline_event(event)
         return event
 
-    def tick_event(self, stream: Stream, tick: Tick, rate: Any) -> Mapping[str, Any]:
+    def tick_event(self, stream: Stream, tick: TradePrint, rate: Any) -> Mapping[str, Any]:
         """The event of a trade, of any kind but klines."""
         feed = self._feeds[tick.symbol]
         match stream.kind:
@@ -73,7 +73,7 @@ class UsdmHub(StreamHub):
             case kind:
                 return market_json.ticker_event(feed, tick.time, mini=kind == "miniTicker")
 
-    def book_event(self, feed: Feed, stream: Stream, time: int) -> Mapping[str, Any]:
+    def book_event(self, feed: SymbolFeed, stream: Stream, time: int) -> Mapping[str, Any]:
         """The event of a change of the book."""
         if stream.kind == "bookTicker":
             return usdm_json.book_ticker_event(feed, time)

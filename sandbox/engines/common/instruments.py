@@ -16,7 +16,7 @@ QUOTES = ("USDT", "USDC", "BUSD")
 
 
 @dataclass(frozen=True, slots=True)
-class Bracket:
+class LeverageBracket:
     """One notional bracket: quote-currency ``floor`` < notional <= ``cap``."""
 
     number: int
@@ -28,7 +28,7 @@ class Bracket:
 
 
 @dataclass(frozen=True, slots=True)
-class Instrument:
+class ExchangeInstrument:
     """Trading rules of one perpetual contract; prices in quote, quantities in base currency."""
 
     symbol: str
@@ -47,7 +47,7 @@ class Instrument:
     price_precision: int
     quantity_precision: int
     liquidation_fee: Decimal
-    brackets: tuple[Bracket, ...]
+    brackets: tuple[LeverageBracket, ...]
     onboard_ms: int = 1569398400000
     trigger_protect: str = "0.0500"
     market_take_bound: str = "0.05"
@@ -58,7 +58,7 @@ class Instrument:
         """Whether the symbol's status lets an order in."""
         return self.status == "TRADING" or (reducing and self.status == "REDUCE_ONLY")
 
-    def bracket(self, notional: Decimal) -> Bracket:
+    def bracket(self, notional: Decimal) -> LeverageBracket:
         """The bracket that an absolute ``notional`` falls in."""
         for bracket in self.brackets:
             if notional <= bracket.cap:
@@ -80,14 +80,14 @@ class Instrument:
 NO_CAP = Decimal(2**63 - 1)
 
 
-def build_brackets(rows: Iterable[tuple[int, str, str]]) -> tuple[Bracket, ...]:
+def build_brackets(rows: Iterable[tuple[int, str, str]]) -> tuple[LeverageBracket, ...]:
     """Brackets from (leverage, cap, ratio); each ``cum`` makes the margin continuous."""
-    brackets: list[Bracket] = []
+    brackets: list[LeverageBracket] = []
     floor, previous_ratio, cum = ZERO, ZERO, ZERO
     for number, (leverage, cap_text, ratio_text) in enumerate(rows, start=1):
         cap, ratio = Decimal(cap_text), Decimal(ratio_text)
         cum += floor * (ratio - previous_ratio)
-        brackets.append(Bracket(number, leverage, floor, cap, ratio, cum))
+        brackets.append(LeverageBracket(number, leverage, floor, cap, ratio, cum))
         floor, previous_ratio = cap, ratio
     return tuple(brackets)
 
@@ -121,8 +121,8 @@ OTHER_BRACKETS = build_brackets(
 )
 
 
-def _major(symbol: str, **rules: str) -> Instrument:
-    return Instrument(
+def _major(symbol: str, **rules: str) -> ExchangeInstrument:
+    return ExchangeInstrument(
         symbol=symbol,
         base=symbol.removesuffix("USDT"),
         quote="USDT",
@@ -165,11 +165,13 @@ BUILT_IN = {
 }
 
 
-def derive_instrument(symbol: str, prices: Sequence[float], volumes: Sequence[float]) -> Instrument:
+def derive_instrument(
+    symbol: str, prices: Sequence[float], volumes: Sequence[float]
+) -> ExchangeInstrument:
     """Rules for a symbol that has none: tick and step are the finest that its candles show."""
     quote = next((name for name in QUOTES if symbol.endswith(name)), "USDT")
     tick, step = _finest(prices), _finest(volumes)
-    return Instrument(
+    return ExchangeInstrument(
         symbol=symbol,
         base=symbol.removesuffix(quote),
         quote=quote,
@@ -195,7 +197,7 @@ def _finest(values: Sequence[float]) -> Decimal:
     return Decimal(1).scaleb(-min(places, 8))
 
 
-def read_instruments(path: Path) -> dict[str, Instrument]:
+def read_instruments(path: Path) -> dict[str, ExchangeInstrument]:
     """Instruments of a JSON file in the shape of ``exchangeInfo`` (``symbols``).
 
     Brackets stand beside ``symbols`` as ``leverageBrackets``, the list that ``leverageBracket``
@@ -216,13 +218,13 @@ def read_instruments(path: Path) -> dict[str, Instrument]:
         ) from error
 
 
-def _from_exchange_info(row: Mapping[str, Any], brackets: Any) -> Instrument:
+def _from_exchange_info(row: Mapping[str, Any], brackets: Any) -> ExchangeInstrument:
     filters = {entry["filterType"]: entry for entry in row["filters"]}
     price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
     market = filters.get("MARKET_LOT_SIZE", lot)
     percent = filters.get("PERCENT_PRICE", {"multiplierUp": "1.15", "multiplierDown": "0.85"})
     symbol = str(row["symbol"])
-    return Instrument(
+    return ExchangeInstrument(
         symbol=symbol,
         base=str(row["baseAsset"]),
         quote=str(row["quoteAsset"]),
@@ -244,13 +246,13 @@ def _from_exchange_info(row: Mapping[str, Any], brackets: Any) -> Instrument:
     )
 
 
-def _default_brackets(symbol: str) -> tuple[Bracket, ...]:
+def _default_brackets(symbol: str) -> tuple[LeverageBracket, ...]:
     return MAJOR_BRACKETS if symbol in BUILT_IN else OTHER_BRACKETS
 
 
-def _read_brackets(rows: Any) -> tuple[Bracket, ...]:
+def _read_brackets(rows: Any) -> tuple[LeverageBracket, ...]:
     return tuple(
-        Bracket(
+        LeverageBracket(
             int(row["bracket"]),
             int(row["initialLeverage"]),
             Decimal(str(row["notionalFloor"])),

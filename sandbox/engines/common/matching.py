@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.order_book import (
     better_or_equal,
@@ -22,10 +22,10 @@ from sandbox.engines.common.order_book import (
 )
 
 
-class Market(Protocol):
+class RecordedMarket(Protocol):
     """The recorded market of a symbol."""
 
-    instrument: Instrument
+    instrument: ExchangeInstrument
 
     @property
     def bid(self) -> Decimal:
@@ -45,7 +45,7 @@ class Market(Protocol):
         """Take from the recorded volume."""
 
 
-class Book(Protocol):
+class OrderBook(Protocol):
     """A venue's orders, and what a trade or an end does to one."""
 
     def resting(self, symbol: str) -> Sequence[Any]:
@@ -63,7 +63,7 @@ class Book(Protocol):
         """End an order that would have traded with its own account."""
 
 
-def meets(book: Book, market: Market, side: str, worst: Decimal) -> bool:
+def meets(book: OrderBook, market: RecordedMarket, side: str, worst: Decimal) -> bool:
     """Whether a ``side`` order at ``worst`` would trade with anybody at once."""
     if better_or_equal(side, market.best(side), worst):
         return True
@@ -71,8 +71,8 @@ def meets(book: Book, market: Market, side: str, worst: Decimal) -> bool:
 
 
 def fillable(
-    book: Book,
-    market: Market,
+    book: OrderBook,
+    market: RecordedMarket,
     account: str,
     side: str,
     worst: Decimal,
@@ -88,7 +88,7 @@ def fillable(
     return have >= quantity
 
 
-def take(book: Book, market: Market, order: Any, worst: Decimal) -> None:
+def take(book: OrderBook, market: RecordedMarket, order: Any, worst: Decimal) -> None:
     """Trade what there is for ``order`` at ``worst`` or better."""
     best = market.best(order.side)
     found = opposite(book.resting(order.symbol), order.side, worst)
@@ -102,7 +102,7 @@ def take(book: Book, market: Market, order: Any, worst: Decimal) -> None:
     _meet(book, order, found[len(near) :])
 
 
-def _meet(book: Book, taker: Any, makers: Sequence[Any]) -> None:
+def _meet(book: OrderBook, taker: Any, makers: Sequence[Any]) -> None:
     for maker in makers:
         if not taker.open:
             return
@@ -121,7 +121,7 @@ def _meet(book: Book, taker: Any, makers: Sequence[Any]) -> None:
         book.trade(taker, quantity, maker.price, maker=False, trade_id=trade_id)
 
 
-def match_resting(book: Book, market: Market, price: Decimal) -> None:
+def match_resting(book: OrderBook, market: RecordedMarket, price: Decimal) -> None:
     """Fill resting limit orders that ``price`` traded through, best price first, then oldest.
 
     The rule: a touch is not enough (nobody knows the queue ahead); a price beyond the limit fills

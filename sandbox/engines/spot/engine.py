@@ -7,15 +7,15 @@ from decimal import Decimal
 
 from sandbox.engines.common import order_book, serialization
 from sandbox.engines.common.fees import Fees
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import money
 from sandbox.engines.spot import order_lists, orders, rejections
 from sandbox.engines.spot.model import (
-    NewOrder,
     OrderList,
     SpotAccount,
     SpotEvent,
     SpotOrder,
+    SpotOrderRequest,
 )
 from sandbox.engines.spot.state import FEES, SpotCore
 
@@ -26,7 +26,7 @@ DUST_CHARGE = Decimal("0.02")
 class SpotEngine:
     """Accounts trading against recorded prices; every amount is a ``Decimal``."""
 
-    def __init__(self, instruments: Iterable[Instrument], fees: Fees = FEES) -> None:
+    def __init__(self, instruments: Iterable[ExchangeInstrument], fees: Fees = FEES) -> None:
         self.core = SpotCore(fees=fees)
         for instrument in instruments:
             self.core.add_market(instrument)
@@ -120,12 +120,12 @@ class SpotEngine:
     def apply_funding(self, symbol: str, rate: Decimal) -> None:
         """Spot pays no funding."""
 
-    def place(self, account: SpotAccount, request: NewOrder) -> SpotOrder:
+    def place(self, account: SpotAccount, request: SpotOrderRequest) -> SpotOrder:
         """Accept an order or raise ``ExchangeError``."""
         return orders.place(self.core, account, request)
 
     def place_list(
-        self, account: SpotAccount, above: NewOrder, below: NewOrder, client_id: str
+        self, account: SpotAccount, above: SpotOrderRequest, below: SpotOrderRequest, client_id: str
     ) -> OrderList:
         """Accept an OCO pair, both legs or none."""
         core = self.core
@@ -201,7 +201,7 @@ class SpotEngine:
         return converted
 
 
-def _check_relation(price: Decimal, above: NewOrder, below: NewOrder) -> None:
+def _check_relation(price: Decimal, above: SpotOrderRequest, below: SpotOrderRequest) -> None:
     high = above.stop_price or above.price
     low = below.stop_price or below.price
     if not (above.trailing or high > price) or not (below.trailing or low < price):

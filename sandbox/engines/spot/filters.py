@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ONE, ZERO, decimals_of
-from sandbox.engines.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket
+from sandbox.engines.spot.model import CONDITIONAL, SpotAccount, SpotMarket, SpotOrderRequest
 from sandbox.engines.spot.rejections import FILTER, TOO_PRECISE
 
 MAX_ALGO_ORDERS = 5
@@ -18,7 +18,7 @@ ASSET_PRECISION = 8
 BID_UP, BID_DOWN, ASK_UP, ASK_DOWN = Decimal(5), Decimal("0.2"), Decimal(5), Decimal("0.2")
 
 
-def check(market: SpotMarket, account: SpotAccount, request: NewOrder) -> None:
+def check(market: SpotMarket, account: SpotAccount, request: SpotOrderRequest) -> None:
     """All filters of an order."""
     instrument = market.instrument
     _check_price(instrument, request.price, "price")
@@ -39,7 +39,7 @@ def check(market: SpotMarket, account: SpotAccount, request: NewOrder) -> None:
             raise FILTER("MAX_NUM_ALGO_ORDERS")
 
 
-def _check_price(instrument: Instrument, price: Decimal, name: str) -> None:
+def _check_price(instrument: ExchangeInstrument, price: Decimal, name: str) -> None:
     if not price:
         return
     if decimals_of(price) > ASSET_PRECISION:
@@ -49,7 +49,7 @@ def _check_price(instrument: Instrument, price: Decimal, name: str) -> None:
         raise FILTER("PRICE_FILTER")
 
 
-def _check_quantity(instrument: Instrument, request: NewOrder) -> None:
+def _check_quantity(instrument: ExchangeInstrument, request: SpotOrderRequest) -> None:
     quantity = request.quantity
     if decimals_of(quantity) > ASSET_PRECISION:
         raise TOO_PRECISE("quantity")
@@ -61,13 +61,13 @@ def _check_quantity(instrument: Instrument, request: NewOrder) -> None:
         raise FILTER("MARKET_LOT_SIZE")
 
 
-def _check_percent(market: SpotMarket, request: NewOrder) -> None:
+def _check_percent(market: SpotMarket, request: SpotOrderRequest) -> None:
     up, down = (BID_UP, BID_DOWN) if request.side == "BUY" else (ASK_UP, ASK_DOWN)
     if not market.price * down <= request.price <= market.price * up:
         raise FILTER("PERCENT_PRICE_BY_SIDE")
 
 
-def _check_notional(market: SpotMarket, request: NewOrder) -> None:
+def _check_notional(market: SpotMarket, request: SpotOrderRequest) -> None:
     """NOTIONAL; a MARKET order is valued at the last price."""
     value = request.quote or request.quantity * (
         request.price or request.stop_price or market.price

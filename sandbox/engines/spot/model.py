@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.order_book import Quote, best_quotes
 
@@ -19,7 +19,7 @@ BIPS = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
-class NewOrder:
+class SpotOrderRequest:
     """A request for an order; unused amounts are 0, ``quote`` is a MARKET order's quoteOrderQty."""
 
     symbol: str
@@ -213,7 +213,7 @@ SpotEvent = OrderReport | BalancesShown | ListChanged | BalanceChange
 class SpotMarket:
     """What the engine knows of a symbol; ``supply`` bounds fills (None: without bound)."""
 
-    instrument: Instrument
+    instrument: ExchangeInstrument
     price: Decimal = ZERO
     funding_rate: Decimal = ZERO
     supply: Decimal | None = None

@@ -8,11 +8,17 @@ from sandbox.engines.common import matching
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.spot import filters, order_lists, rejections
 from sandbox.engines.spot.matching import SpotBook, take
-from sandbox.engines.spot.model import CONDITIONAL, NewOrder, SpotAccount, SpotMarket, SpotOrder
+from sandbox.engines.spot.model import (
+    CONDITIONAL,
+    SpotAccount,
+    SpotMarket,
+    SpotOrder,
+    SpotOrderRequest,
+)
 from sandbox.engines.spot.state import SpotCore
 
 
-def place(core: SpotCore, account: SpotAccount, request: NewOrder) -> SpotOrder:
+def place(core: SpotCore, account: SpotAccount, request: SpotOrderRequest) -> SpotOrder:
     """Accept an order and trade what the market gives at once, or raise its refusal."""
     market = core.market(request.symbol)
     check(core, market, account, request)
@@ -24,7 +30,9 @@ def place(core: SpotCore, account: SpotAccount, request: NewOrder) -> SpotOrder:
     return order
 
 
-def check(core: SpotCore, market: SpotMarket, account: SpotAccount, request: NewOrder) -> None:
+def check(
+    core: SpotCore, market: SpotMarket, account: SpotAccount, request: SpotOrderRequest
+) -> None:
     """Everything that refuses a request before balances are looked at."""
     if market.instrument.status != "TRADING":
         raise rejections.MARKET_CLOSED()
@@ -38,7 +46,9 @@ def check(core: SpotCore, market: SpotMarket, account: SpotAccount, request: New
         raise rejections.WOULD_TAKE()
 
 
-def build(core: SpotCore, market: SpotMarket, account: SpotAccount, request: NewOrder) -> SpotOrder:
+def build(
+    core: SpotCore, market: SpotMarket, account: SpotAccount, request: SpotOrderRequest
+) -> SpotOrder:
     """The order that a request asks for; −2010 when its trigger is crossed already."""
     quantity = request.quantity
     if request.quote:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sandbox.engines.common.copies import copier
 from sandbox.engines.common.error_codes import BAD_SYMBOL
 from sandbox.engines.common.fees import Fees
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.common.order_book import PREVENTED
 from sandbox.engines.spot.model import (
@@ -48,7 +48,7 @@ class SpotCore:
     last_reference: int = 60_000_000_000
     last_execution: int = 0
 
-    def add_market(self, instrument: Instrument) -> None:
+    def add_market(self, instrument: ExchangeInstrument) -> None:
         """List a symbol."""
         self.markets[instrument.symbol] = SpotMarket(instrument)
 

@@ -6,11 +6,11 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.usdm import margin
 from sandbox.engines.usdm.events import ConfigChanged, ModeChanged
-from sandbox.engines.usdm.model import Account
-from sandbox.engines.usdm.state import Core
+from sandbox.engines.usdm.model import UsdmAccount
+from sandbox.engines.usdm.state import UsdmCore
 
 
-def set_leverage(core: Core, account: Account, symbol: str, leverage: int) -> None:
+def set_leverage(core: UsdmCore, account: UsdmAccount, symbol: str, leverage: int) -> None:
     """Change the leverage of ``symbol``; the margin of an open position must allow it."""
     market = core.market(symbol)
     positions = account.positions_of(symbol)
@@ -32,7 +32,7 @@ def set_leverage(core: Core, account: Account, symbol: str, leverage: int) -> No
     core.events.append(ConfigChanged(account.name, core.now, symbol, leverage))
 
 
-def set_margin_type(core: Core, account: Account, symbol: str, *, isolated: bool) -> None:
+def set_margin_type(core: UsdmCore, account: UsdmAccount, symbol: str, *, isolated: bool) -> None:
     """Change between cross and isolated margin while flat and without orders."""
     core.market(symbol)
     positions = account.positions_of(symbol)
@@ -46,7 +46,7 @@ def set_margin_type(core: Core, account: Account, symbol: str, *, isolated: bool
         position.isolated = isolated
 
 
-def set_hedge_mode(core: Core, account: Account, *, hedge: bool) -> None:
+def set_hedge_mode(core: UsdmCore, account: UsdmAccount, *, hedge: bool) -> None:
     """Change the position mode of all symbols while flat and without orders."""
     if account.hedge == hedge:
         raise error_codes.SAME_POSITION_SIDE()

@@ -9,14 +9,14 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.usdm import filters, orders, settlement
-from sandbox.engines.usdm.model import TRAILING, Account, AlgoOrder, Market, closes
-from sandbox.engines.usdm.requests import NewAlgo, NewOrder
-from sandbox.engines.usdm.state import Core
+from sandbox.engines.usdm.model import TRAILING, AlgoOrder, UsdmAccount, UsdmMarket, closes
+from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
+from sandbox.engines.usdm.state import UsdmCore
 
 MAX_OPEN_ALGOS = 200
 
 
-def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
+def place(core: UsdmCore, account: UsdmAccount, request: AlgoOrderRequest) -> AlgoOrder:
     """Accept a conditional order, or raise its refusal. No margin is checked before it fires.
 
     In hedge mode ``closePosition`` cannot be sent with a BUY of LONG or a SELL of SHORT (page
@@ -50,7 +50,7 @@ def place(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
     return algo
 
 
-def _check(market: Market, request: NewAlgo) -> None:
+def _check(market: UsdmMarket, request: AlgoOrderRequest) -> None:
     instrument = market.instrument
     if not request.close_position:
         is_market = request.type.endswith("MARKET")
@@ -67,7 +67,7 @@ def _check(market: Market, request: NewAlgo) -> None:
         filters.check_notional(instrument, request.quantity * reference)
 
 
-def _close_exists(account: Account, request: NewAlgo) -> bool:
+def _close_exists(account: UsdmAccount, request: AlgoOrderRequest) -> bool:
     family = request.type.removesuffix("_MARKET")
     return any(
         algo.close_position
@@ -79,7 +79,7 @@ def _close_exists(account: Account, request: NewAlgo) -> bool:
     )
 
 
-def _build(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
+def _build(core: UsdmCore, account: UsdmAccount, request: AlgoOrderRequest) -> AlgoOrder:
     algo_id = core.next_algo_id()
     return AlgoOrder(
         account=account.name,
@@ -106,7 +106,7 @@ def _build(core: Core, account: Account, request: NewAlgo) -> AlgoOrder:
     )
 
 
-def find(account: Account, algo_id: int | None, client_id: str | None) -> AlgoOrder | None:
+def find(account: UsdmAccount, algo_id: int | None, client_id: str | None) -> AlgoOrder | None:
     """The conditional order with the id, else the newest one with the client id."""
     if algo_id is not None:
         return account.algos.get(algo_id)
@@ -116,7 +116,7 @@ def find(account: Account, algo_id: int | None, client_id: str | None) -> AlgoOr
     return None
 
 
-def cancel(core: Core, account: Account, algo: AlgoOrder | None) -> AlgoOrder:
+def cancel(core: UsdmCore, account: UsdmAccount, algo: AlgoOrder | None) -> AlgoOrder:
     """Cancel a waiting conditional order; −2011 when there is none."""
     if algo is None or not algo.open:
         raise error_codes.CANCEL_REJECTED()
@@ -139,7 +139,7 @@ def _follow(algo: AlgoOrder, price: Decimal) -> bool:
     return False
 
 
-def on_price(core: Core, account: Account, symbol: str) -> None:
+def on_price(core: UsdmCore, account: UsdmAccount, symbol: str) -> None:
     """Carry trailing stops to the price they watch and fire what it crosses, oldest first.
 
     An order with price protection waits while mark and last price are too far apart.
@@ -156,13 +156,13 @@ def on_price(core: Core, account: Account, symbol: str) -> None:
             _fire(core, account, algo)
 
 
-def _fire(core: Core, account: Account, algo: AlgoOrder) -> None:
+def _fire(core: UsdmCore, account: UsdmAccount, algo: AlgoOrder) -> None:
     algo.trigger_time = core.now
     settlement.set_algo_status(core, account, algo, "TRIGGERING")
     position = account.position(algo.symbol, algo.position_side)
     quantity = abs(position.amount) if algo.close_position else algo.quantity
     child_type = "MARKET" if algo.type.endswith("MARKET") else "LIMIT"
-    request = NewOrder(
+    request = UsdmOrderRequest(
         symbol=algo.symbol,
         side=algo.side,
         type=child_type,

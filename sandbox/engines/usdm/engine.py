@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sandbox.engines.common import matching, order_book, serialization
 from sandbox.engines.common.fees import Fees
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.usdm import (
     account_settings,
@@ -17,30 +17,30 @@ from sandbox.engines.usdm import (
     orders,
     settlement,
 )
-from sandbox.engines.usdm.events import Event
-from sandbox.engines.usdm.matching import Book
-from sandbox.engines.usdm.model import Account, AlgoOrder, Order, Position
-from sandbox.engines.usdm.requests import NewAlgo, NewOrder
-from sandbox.engines.usdm.state import Core
+from sandbox.engines.usdm.events import UsdmEvent
+from sandbox.engines.usdm.matching import UsdmBook
+from sandbox.engines.usdm.model import AlgoOrder, UsdmAccount, UsdmOrder, UsdmPosition
+from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
+from sandbox.engines.usdm.state import UsdmCore
 
 
-class Engine:
+class UsdmEngine:
     """Accounts trading against recorded prices; every amount is a ``Decimal``."""
 
-    def __init__(self, instruments: Iterable[Instrument], fees: Fees | None = None) -> None:
-        self.core = Core(fees=fees or Fees())
+    def __init__(self, instruments: Iterable[ExchangeInstrument], fees: Fees | None = None) -> None:
+        self.core = UsdmCore(fees=fees or Fees())
         for instrument in instruments:
             self.core.add_market(instrument)
 
-    def open_account(self, name: str, deposits: Mapping[str, Decimal]) -> Account:
+    def open_account(self, name: str, deposits: Mapping[str, Decimal]) -> UsdmAccount:
         """An account with its first deposits; USDT is the margin asset."""
-        account = Account(name)
+        account = UsdmAccount(name)
         self.core.accounts[name] = account
         for amount in deposits.values():
             self.core.credit(account, "TRANSFER", amount)
         return account
 
-    def take_events(self) -> list[Event]:
+    def take_events(self) -> list[UsdmEvent]:
         """The events since the last call, in order."""
         events, self.core.events = self.core.events, []
         return events
@@ -53,7 +53,7 @@ class Engine:
         """Put a frozen state back; prices, rules and the time stay as they are."""
         self.adopt(serialization.thaw(state))
 
-    def adopt(self, core: Core) -> None:
+    def adopt(self, core: UsdmCore) -> None:
         """Go on with another state; prices, rules and the time stay as they are."""
         core.markets, core.now = self.core.markets, self.core.now
         self.core = core
@@ -101,7 +101,7 @@ class Engine:
         market = self.core.markets[symbol]
         market.price = price
         busy = [account for account in self.core.accounts.values() if account.busy(symbol)]
-        matching.match_resting(Book(self.core), market, price)
+        matching.match_resting(UsdmBook(self.core), market, price)
         for account in busy:
             conditional_orders.on_price(self.core, account, symbol)
             liquidation.check(self.core, account)
@@ -133,7 +133,7 @@ class Engine:
             for position in account.held(symbol):
                 self._fund(account, position, rate)
 
-    def _fund(self, account: Account, position: Position, rate: Decimal) -> None:
+    def _fund(self, account: UsdmAccount, position: UsdmPosition, rate: Decimal) -> None:
         core, symbol = self.core, position.symbol
         payment = money(-position.amount * core.markets[symbol].mark * rate)
         if not payment:
@@ -144,57 +144,57 @@ class Engine:
         core.tell_account(account, "FUNDING_FEE", payment, (position,))
         liquidation.check(core, account)
 
-    def place(self, account: Account, request: NewOrder) -> Order:
+    def place(self, account: UsdmAccount, request: UsdmOrderRequest) -> UsdmOrder:
         """Accept an order or raise ``ExchangeError``."""
         return orders.place(self.core, account, request)
 
-    def place_algo(self, account: Account, request: NewAlgo) -> AlgoOrder:
+    def place_algo(self, account: UsdmAccount, request: AlgoOrderRequest) -> AlgoOrder:
         """Accept a conditional order or raise ``ExchangeError``."""
         return conditional_orders.place(self.core, account, request)
 
-    def cancel(self, account: Account, order: Order | None) -> Order:
+    def cancel(self, account: UsdmAccount, order: UsdmOrder | None) -> UsdmOrder:
         """Cancel an order or raise ``ExchangeError``."""
         return orders.cancel(self.core, account, order)
 
-    def cancel_algo(self, account: Account, algo: AlgoOrder | None) -> AlgoOrder:
+    def cancel_algo(self, account: UsdmAccount, algo: AlgoOrder | None) -> AlgoOrder:
         """Cancel a conditional order or raise ``ExchangeError``."""
         return conditional_orders.cancel(self.core, account, algo)
 
     def amend(
-        self, account: Account, order: Order | None, quantity: Decimal, price: Decimal
-    ) -> Order:
+        self, account: UsdmAccount, order: UsdmOrder | None, quantity: Decimal, price: Decimal
+    ) -> UsdmOrder:
         """Change an order's quantity and price or raise ``ExchangeError``."""
         return orders.amend(self.core, account, order, quantity, price)
 
-    def cancel_all(self, account: Account, symbol: str) -> int:
+    def cancel_all(self, account: UsdmAccount, symbol: str) -> int:
         """Cancel all orders of ``symbol``; how many there were."""
         found = [order for order in account.open_orders.values() if order.symbol == symbol]
         for order in found:
             settlement.end_order(self.core, account, order, "CANCELED")
         return len(found)
 
-    def cancel_all_algos(self, account: Account, symbol: str) -> int:
+    def cancel_all_algos(self, account: UsdmAccount, symbol: str) -> int:
         """Cancel all conditional orders of ``symbol``; how many there were."""
         found = [algo for algo in account.open_algos.values() if algo.symbol == symbol]
         for algo in found:
             settlement.set_algo_status(self.core, account, algo, "CANCELED")
         return len(found)
 
-    def set_leverage(self, account: Account, symbol: str, leverage: int) -> Position:
+    def set_leverage(self, account: UsdmAccount, symbol: str, leverage: int) -> UsdmPosition:
         """Change the leverage of ``symbol``; the margin of an open position must allow it."""
         account_settings.set_leverage(self.core, account, symbol, leverage)
         return account.position(symbol)
 
-    def set_margin_type(self, account: Account, symbol: str, *, isolated: bool) -> None:
+    def set_margin_type(self, account: UsdmAccount, symbol: str, *, isolated: bool) -> None:
         """Change between cross and isolated margin while flat and without orders."""
         account_settings.set_margin_type(self.core, account, symbol, isolated=isolated)
 
-    def set_hedge_mode(self, account: Account, *, hedge: bool) -> None:
+    def set_hedge_mode(self, account: UsdmAccount, *, hedge: bool) -> None:
         """Change between one-way and hedge mode while flat and without orders."""
         account_settings.set_hedge_mode(self.core, account, hedge=hedge)
 
 
-def _triggers(core: Core, symbol: str, working_type: str) -> list[Decimal]:
+def _triggers(core: UsdmCore, symbol: str, working_type: str) -> list[Decimal]:
     """Where conditional orders that watch ``working_type`` trigger, or begin to trail."""
     return [
         algo.level or algo.activate_price

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.engines.usdm.model import AlgoOrder, Fill, Income, Order, Position
+from sandbox.engines.usdm.model import AlgoOrder, Income, UsdmFill, UsdmOrder, UsdmPosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,8 @@ class OrderChanged:
     account: str
     time: int
     execution: str
-    order: Order
-    fill: Fill | None = None
+    order: UsdmOrder
+    fill: UsdmFill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class AccountChanged:
     wallet: Decimal
     cross_wallet: Decimal
     change: Decimal
-    positions: tuple[Position, ...]
+    positions: tuple[UsdmPosition, ...]
     marks: tuple[Decimal, ...]
 
 
@@ -71,10 +71,10 @@ class MarginCalled:
     account: str
     time: int
     cross_wallet: Decimal | None
-    positions: tuple[Position, ...]
+    positions: tuple[UsdmPosition, ...]
     marks: tuple[Decimal, ...]
     needed: tuple[Decimal, ...]
 
 
 Settled = OrderChanged | AlgoChanged | AccountChanged | Income
-Event = Settled | MarginCalled | ConfigChanged | ModeChanged
+UsdmEvent = Settled | MarginCalled | ConfigChanged | ModeChanged

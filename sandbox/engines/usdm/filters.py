@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.engines.common import error_codes
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO, decimals_of, plain
-from sandbox.engines.usdm.model import Market
+from sandbox.engines.usdm.model import UsdmMarket
 
 
-def check_price(instrument: Instrument, price: Decimal) -> None:
+def check_price(instrument: ExchangeInstrument, price: Decimal) -> None:
     """PRICE_FILTER and precision of a limit or trigger price."""
     if price <= ZERO:
         raise error_codes.PRICE_NOT_POSITIVE()
@@ -24,7 +24,7 @@ def check_price(instrument: Instrument, price: Decimal) -> None:
         raise error_codes.OFF_TICK()
 
 
-def check_quantity(instrument: Instrument, quantity: Decimal, *, market: bool) -> None:
+def check_quantity(instrument: ExchangeInstrument, quantity: Decimal, *, market: bool) -> None:
     """LOT_SIZE, MARKET_LOT_SIZE and precision of a quantity in base currency."""
     if quantity <= ZERO:
         raise error_codes.QUANTITY_NOT_POSITIVE()
@@ -38,13 +38,13 @@ def check_quantity(instrument: Instrument, quantity: Decimal, *, market: bool) -
         raise error_codes.OFF_STEP()
 
 
-def check_notional(instrument: Instrument, notional: Decimal) -> None:
+def check_notional(instrument: ExchangeInstrument, notional: Decimal) -> None:
     """MIN_NOTIONAL of an order that is not reduce-only."""
     if notional < instrument.min_notional:
         raise error_codes.MIN_NOTIONAL(plain(instrument.min_notional))
 
 
-def check_band(market: Market, side: str, price: Decimal) -> None:
+def check_band(market: UsdmMarket, side: str, price: Decimal) -> None:
     """PERCENT_PRICE: a buy not above, a sell not below the band around the mark price."""
     instrument = market.instrument
     if side == "BUY":

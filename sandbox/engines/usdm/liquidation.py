@@ -7,8 +7,8 @@ from decimal import Decimal
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.usdm import margin, settlement
 from sandbox.engines.usdm.events import MarginCalled
-from sandbox.engines.usdm.model import Account, Order, Position
-from sandbox.engines.usdm.state import Core, copy_position
+from sandbox.engines.usdm.model import UsdmAccount, UsdmOrder, UsdmPosition
+from sandbox.engines.usdm.state import UsdmCore, copy_position
 
 # A margin call is told once the maintenance is this much of the margin: a choice of the sandbox.
 # The exchange pushes it when a position's risk ratio is too high, but does not say at how much:
@@ -16,7 +16,7 @@ from sandbox.engines.usdm.state import Core, copy_position
 CALLED_AT = Decimal("0.8")
 
 
-def check(core: Core, account: Account) -> None:
+def check(core: UsdmCore, account: UsdmAccount) -> None:
     """Liquidate every isolated position, then the cross ones, that fell to their maintenance."""
     for position in list(account.positions.values()):
         if position.amount and position.isolated:
@@ -38,7 +38,9 @@ def check(core: Core, account: Account) -> None:
         liquidate(core, account, position)
 
 
-def _call(core: Core, account: Account, positions: list[Position], *, near: bool) -> None:
+def _call(
+    core: UsdmCore, account: UsdmAccount, positions: list[UsdmPosition], *, near: bool
+) -> None:
     """Tell a margin call when positions have come near their liquidation, once each time."""
     fresh = near and not all(position.called for position in positions)
     for position in positions:
@@ -57,7 +59,7 @@ def _call(core: Core, account: Account, positions: list[Position], *, near: bool
         )
 
 
-def liquidate(core: Core, account: Account, position: Position) -> None:
+def liquidate(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> None:
     """Cancel the symbol's orders and close at the last price.
 
     The liquidation fee takes at most what margin is left; where a gap left less than nothing the
@@ -85,7 +87,9 @@ def liquidate(core: Core, account: Account, position: Position) -> None:
     )
 
 
-def deleverage(core: Core, account: Account, position: Position, quantity: Decimal) -> None:
+def deleverage(
+    core: UsdmCore, account: UsdmAccount, position: UsdmPosition, quantity: Decimal
+) -> None:
     """Auto-deleveraging: the exchange takes ``quantity`` away at the last price, without a fee."""
     order = _forced(core, account, position, quantity, "adl_autoclose", core.next_order_id())
     price = core.markets[position.symbol].price
@@ -95,15 +99,15 @@ def deleverage(core: Core, account: Account, position: Position, quantity: Decim
 
 
 def _forced(
-    core: Core,
-    account: Account,
-    position: Position,
+    core: UsdmCore,
+    account: UsdmAccount,
+    position: UsdmPosition,
     quantity: Decimal,
     client_id: str,
     order_id: int,
-) -> Order:
+) -> UsdmOrder:
     """An order of the exchange's own against a position."""
-    order = Order(
+    order = UsdmOrder(
         account=account.name,
         order_id=order_id,
         client_id=client_id,
@@ -124,7 +128,7 @@ def _forced(
     return order
 
 
-def _margin_left(core: Core, account: Account, position: Position) -> Decimal:
+def _margin_left(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> Decimal:
     """The margin that is left when the position closes at the last price."""
     closed = position.unrealised(core.markets[position.symbol].price)
     if position.isolated:

@@ -6,42 +6,42 @@ from decimal import Decimal
 
 from sandbox.engines.common.error_codes import NO_MARGIN, OVER_POSITION
 from sandbox.engines.common.money import ZERO
-from sandbox.engines.usdm.model import Account, Order, Position, sign_of
-from sandbox.engines.usdm.state import Core
+from sandbox.engines.usdm.model import UsdmAccount, UsdmOrder, UsdmPosition, sign_of
+from sandbox.engines.usdm.state import UsdmCore
 
 
-def notional(core: Core, position: Position) -> Decimal:
+def notional(core: UsdmCore, position: UsdmPosition) -> Decimal:
     """Absolute notional at the mark price."""
     return abs(position.amount * core.markets[position.symbol].mark)
 
 
-def maintenance(core: Core, position: Position) -> Decimal:
+def maintenance(core: UsdmCore, position: UsdmPosition) -> Decimal:
     """Maintenance margin at the mark price; 0 when flat."""
     if not position.amount:
         return ZERO
     return core.markets[position.symbol].instrument.maintenance(notional(core, position))
 
 
-def initial(core: Core, position: Position) -> Decimal:
+def initial(core: UsdmCore, position: UsdmPosition) -> Decimal:
     """Initial margin of the position at the mark price."""
     return notional(core, position) / position.leverage
 
 
-def unrealised(core: Core, position: Position) -> Decimal:
+def unrealised(core: UsdmCore, position: UsdmPosition) -> Decimal:
     """Unrealised profit at the mark price."""
     if not position.amount:
         return ZERO
     return position.unrealised(core.markets[position.symbol].mark)
 
 
-def opening_quantity(position: Position, side: str, quantity: Decimal) -> Decimal:
+def opening_quantity(position: UsdmPosition, side: str, quantity: Decimal) -> Decimal:
     """The part of an order that would enlarge or turn the position."""
     if position.amount * sign_of(side) >= 0:
         return quantity
     return max(ZERO, quantity - abs(position.amount))
 
 
-def order_margin(account: Account, order: Order) -> Decimal:
+def order_margin(account: UsdmAccount, order: UsdmOrder) -> Decimal:
     """Margin that a resting limit order holds."""
     if order.reduce_only:
         return ZERO
@@ -50,7 +50,7 @@ def order_margin(account: Account, order: Order) -> Decimal:
     return opened * order.price / position.leverage
 
 
-def open_order_margin(account: Account, position: Position | None = None) -> Decimal:
+def open_order_margin(account: UsdmAccount, position: UsdmPosition | None = None) -> Decimal:
     """Margin of all resting orders, or of those on one position."""
     resting = [
         order
@@ -61,13 +61,13 @@ def open_order_margin(account: Account, position: Position | None = None) -> Dec
     return sum((order_margin(account, order) for order in resting), ZERO)
 
 
-def cross_profit(core: Core, account: Account) -> Decimal:
+def cross_profit(core: UsdmCore, account: UsdmAccount) -> Decimal:
     """Unrealised profit of all cross positions."""
     crossed = (p for p in account.positions.values() if not p.isolated)
     return sum((unrealised(core, p) for p in crossed), ZERO)
 
 
-def available(core: Core, account: Account) -> Decimal:
+def available(core: UsdmCore, account: UsdmAccount) -> Decimal:
     """Free margin: cross wallet + cross profit − initial margins − margin of resting orders."""
     crossed = [p for p in account.positions.values() if not p.isolated]
     used = sum((initial(core, p) for p in crossed), ZERO)
@@ -76,9 +76,9 @@ def available(core: Core, account: Account) -> Decimal:
 
 
 def require_margin(
-    core: Core,
-    account: Account,
-    position: Position,
+    core: UsdmCore,
+    account: UsdmAccount,
+    position: UsdmPosition,
     side: str,
     quantity: Decimal,
     price: Decimal,
@@ -96,7 +96,7 @@ def require_margin(
         raise NO_MARGIN()
 
 
-def liquidation_price(core: Core, account: Account, position: Position) -> Decimal:
+def liquidation_price(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> Decimal:
     """Mark price at which the position is liquidated; 0 when there is none.
 
     Binance FAQ b3c689c1f50a44cabb3a84e663b81d93:

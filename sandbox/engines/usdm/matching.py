@@ -7,17 +7,17 @@ from decimal import Decimal
 
 from sandbox.engines.common.order_book import PREVENTED
 from sandbox.engines.usdm import settlement
-from sandbox.engines.usdm.model import Order
-from sandbox.engines.usdm.state import Core
+from sandbox.engines.usdm.model import UsdmOrder
+from sandbox.engines.usdm.state import UsdmCore
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class UsdmBook:
     """The orders of the engine's accounts, as the matching rule sees them."""
 
-    core: Core
+    core: UsdmCore
 
-    def resting(self, symbol: str) -> list[Order]:
+    def resting(self, symbol: str) -> list[UsdmOrder]:
         """The orders of all accounts that rest in ``symbol``."""
         return self.core.resting(symbol)
 
@@ -26,11 +26,11 @@ class Book:
         return self.core.next_trade_id()
 
     def trade(
-        self, order: Order, quantity: Decimal, price: Decimal, *, maker: bool, trade_id: int = 0
+        self, order: UsdmOrder, quantity: Decimal, price: Decimal, *, maker: bool, trade_id: int = 0
     ) -> None:
         """Fill a part of an order."""
         settlement.fill_order(self.core, order, quantity, price, maker=maker, trade_id=trade_id)
 
-    def prevent(self, order: Order) -> None:
+    def prevent(self, order: UsdmOrder) -> None:
         """End an order that would have traded with its own account."""
         settlement.end_order(self.core, self.core.accounts[order.account], order, PREVENTED)

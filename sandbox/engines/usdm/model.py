@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.common.order_book import Quote, best_quotes
 
@@ -30,7 +30,7 @@ def closes(side: str, position_side: str) -> bool:
 
 
 @dataclass(slots=True)
-class Order:
+class UsdmOrder:
     """An order in the book; ``quantity`` and ``filled`` in base, ``quote`` = Σ price × quantity."""
 
     account: str
@@ -149,7 +149,7 @@ class AlgoOrder:
 
 
 @dataclass(slots=True)
-class Position:
+class UsdmPosition:
     """A position; ``cost`` = Σ signed quantity × price of what is open, exactly.
 
     ``side`` is BOTH in one-way mode; in hedge mode a symbol has a LONG (amount never below 0) and a
@@ -178,7 +178,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class UsdmFill:
     """One trade of an order."""
 
     account: str
@@ -213,14 +213,14 @@ class Income:
 
 
 @dataclass(slots=True)
-class Market:
+class UsdmMarket:
     """What the engine knows of a symbol: its rules, its last price and its mark price.
 
     ``mark_price`` 0 means that the mark price is the last price. ``supply`` bounds what may fill
     until the next print (None: without bound).
     """
 
-    instrument: Instrument
+    instrument: ExchangeInstrument
     price: Decimal = ZERO
     funding_rate: Decimal = ZERO
     supply: Decimal | None = None
@@ -267,18 +267,18 @@ class Market:
 
 
 @dataclass(slots=True)
-class Account:
+class UsdmAccount:
     """One trading account in USDT margin, in one-way mode or (``hedge``) in hedge mode."""
 
     name: str
     wallet: Decimal = ZERO
     hedge: bool = False
-    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
-    orders: dict[int, Order] = field(default_factory=dict)
-    open_orders: dict[int, Order] = field(default_factory=dict)
+    positions: dict[tuple[str, str], UsdmPosition] = field(default_factory=dict)
+    orders: dict[int, UsdmOrder] = field(default_factory=dict)
+    open_orders: dict[int, UsdmOrder] = field(default_factory=dict)
     algos: dict[int, AlgoOrder] = field(default_factory=dict)
     open_algos: dict[int, AlgoOrder] = field(default_factory=dict)
-    fills: list[Fill] = field(default_factory=list)
+    fills: list[UsdmFill] = field(default_factory=list)
     incomes: list[Income] = field(default_factory=list)
 
     @property
@@ -286,7 +286,7 @@ class Account:
         """The sides of a symbol's positions in the account's mode."""
         return (LONG, SHORT) if self.hedge else (BOTH,)
 
-    def position(self, symbol: str, side: str = "") -> Position:
+    def position(self, symbol: str, side: str = "") -> UsdmPosition:
         """A position of ``symbol`` (the first one of the mode), made flat when never touched.
 
         Leverage and margin type are the symbol's: a new side has those of the others.
@@ -295,16 +295,16 @@ class Account:
         position = self.positions.get(key)
         if position is None:
             like = next((p for p in self.positions.values() if p.symbol == symbol), None)
-            position = self.positions[key] = Position(symbol, key[1])
+            position = self.positions[key] = UsdmPosition(symbol, key[1])
             if like is not None:
                 position.leverage, position.isolated = like.leverage, like.isolated
         return position
 
-    def positions_of(self, symbol: str) -> list[Position]:
+    def positions_of(self, symbol: str) -> list[UsdmPosition]:
         """The positions that ``symbol`` has in the account's mode, flat ones too."""
         return [self.position(symbol, side) for side in self.sides]
 
-    def held(self, symbol: str) -> list[Position]:
+    def held(self, symbol: str) -> list[UsdmPosition]:
         """The positions of ``symbol`` that are not flat."""
         found = (self.positions.get((symbol, side)) for side in self.sides)
         return [position for position in found if position is not None and position.amount]

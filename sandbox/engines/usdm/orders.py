@@ -7,13 +7,20 @@ from decimal import Decimal
 
 from sandbox.engines.common import error_codes, matching
 from sandbox.engines.usdm import filters, margin, settlement
-from sandbox.engines.usdm.matching import Book
-from sandbox.engines.usdm.model import Account, Market, Order, Position, closes, sign_of
-from sandbox.engines.usdm.requests import NewOrder
-from sandbox.engines.usdm.state import Core
+from sandbox.engines.usdm.matching import UsdmBook
+from sandbox.engines.usdm.model import (
+    UsdmAccount,
+    UsdmMarket,
+    UsdmOrder,
+    UsdmPosition,
+    closes,
+    sign_of,
+)
+from sandbox.engines.usdm.requests import UsdmOrderRequest
+from sandbox.engines.usdm.state import UsdmCore
 
 
-def place(core: Core, account: Account, request: NewOrder) -> Order:
+def place(core: UsdmCore, account: UsdmAccount, request: UsdmOrderRequest) -> UsdmOrder:
     """Accept an order and trade what the market gives at once, or raise its refusal."""
     market = core.market(request.symbol)
     require_position_side(account, request.position_side)
@@ -32,7 +39,7 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
     if len(account.open_orders) >= market.instrument.max_orders:
         raise error_codes.MAX_ORDERS()
     worst = request.price if request.type == "LIMIT" else market.best(request.side)
-    book = Book(core)
+    book = UsdmBook(core)
     if request.tif == "GTX" and matching.meets(book, market, request.side, worst):
         raise error_codes.POST_ONLY_REJECTED()
     if request.tif == "FOK" and not matching.fillable(
@@ -46,7 +53,7 @@ def place(core: Core, account: Account, request: NewOrder) -> Order:
     return order
 
 
-def _quantity(account: Account, position: Position, request: NewOrder) -> Decimal:
+def _quantity(account: UsdmAccount, position: UsdmPosition, request: UsdmOrderRequest) -> Decimal:
     """What of an order may trade: a reduce-only one never more than there is to close.
 
     In one-way mode it shrinks to the position; in hedge mode too large a closing order is refused.
@@ -61,20 +68,20 @@ def _quantity(account: Account, position: Position, request: NewOrder) -> Decima
     return min(request.quantity, held)
 
 
-def require_position_side(account: Account, side: str) -> None:
+def require_position_side(account: UsdmAccount, side: str) -> None:
     """−4061 unless ``side`` is one that the account's position mode has."""
     if side not in account.sides:
         raise error_codes.POSITION_SIDE()
 
 
-def require_free_client_id(account: Account, client_id: str) -> None:
+def require_free_client_id(account: UsdmAccount, client_id: str) -> None:
     """Client ids are unique among what is open, orders and conditional orders alike."""
     taken = any(order.client_id == client_id for order in account.open_orders.values())
     if taken or any(algo.client_id == client_id for algo in account.open_algos.values()):
         raise error_codes.DUPLICATE_CLIENT_ID()
 
 
-def _check_filters(market: Market, request: NewOrder) -> None:
+def _check_filters(market: UsdmMarket, request: UsdmOrderRequest) -> None:
     instrument = market.instrument
     is_market = request.type == "MARKET"
     filters.check_quantity(instrument, request.quantity, market=is_market)
@@ -85,10 +92,12 @@ def _check_filters(market: Market, request: NewOrder) -> None:
         filters.check_notional(instrument, request.quantity * (request.price or market.price))
 
 
-def accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -> Order:
+def accept(
+    core: UsdmCore, account: UsdmAccount, request: UsdmOrderRequest, quantity: Decimal
+) -> UsdmOrder:
     """Take an order in, unchecked; it rests until something trades or ends it."""
     order_id = request.order_id or core.next_order_id()
-    order = Order(
+    order = UsdmOrder(
         account=account.name,
         order_id=order_id,
         client_id=request.client_id or f"sandbox{order_id}",
@@ -117,8 +126,8 @@ def accept(core: Core, account: Account, request: NewOrder, quantity: Decimal) -
 
 
 def find(
-    account: Account, symbol: str, order_id: int | None, client_id: str | None
-) -> Order | None:
+    account: UsdmAccount, symbol: str, order_id: int | None, client_id: str | None
+) -> UsdmOrder | None:
     """The order with the id, else the newest one with the client id."""
     if order_id is not None:
         order = account.orders.get(order_id)
@@ -129,7 +138,7 @@ def find(
     return None
 
 
-def cancel(core: Core, account: Account, order: Order | None) -> Order:
+def cancel(core: UsdmCore, account: UsdmAccount, order: UsdmOrder | None) -> UsdmOrder:
     """Cancel an open order; −2011 when there is none."""
     if order is None or not order.open:
         raise error_codes.CANCEL_REJECTED()
@@ -138,8 +147,8 @@ def cancel(core: Core, account: Account, order: Order | None) -> Order:
 
 
 def amend(
-    core: Core, account: Account, order: Order | None, quantity: Decimal, price: Decimal
-) -> Order:
+    core: UsdmCore, account: UsdmAccount, order: UsdmOrder | None, quantity: Decimal, price: Decimal
+) -> UsdmOrder:
     """Change price and quantity of an open limit order; it may trade at once."""
     if order is None or not order.open:
         raise error_codes.NO_SUCH_ORDER()
@@ -165,5 +174,5 @@ def amend(
         order.queued = core.next_order_id()
     order.quantity, order.price, order.update_time = quantity, price, core.now
     core.tell_order(order, "AMENDMENT")
-    matching.take(Book(core), market, order, price)
+    matching.take(UsdmBook(core), market, order, price)
     return order

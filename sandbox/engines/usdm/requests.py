@@ -10,7 +10,7 @@ from sandbox.engines.usdm.model import BOTH
 
 
 @dataclass(frozen=True, slots=True)
-class NewOrder:
+class UsdmOrderRequest:
     """A request for an order; ``price`` is 0 for MARKET."""
 
     symbol: str
@@ -33,7 +33,7 @@ class NewOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class NewAlgo:
+class AlgoOrderRequest:
     """A request for a conditional order; unused amounts are 0.
 
     One placed ``on_order`` has an order id, which the order that it sends keeps.

@@ -7,8 +7,15 @@ from decimal import Decimal
 
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.common.order_book import PREVENTED
-from sandbox.engines.usdm.model import Account, AlgoOrder, Fill, Order, Position, sign_of
-from sandbox.engines.usdm.state import Core
+from sandbox.engines.usdm.model import (
+    AlgoOrder,
+    UsdmAccount,
+    UsdmFill,
+    UsdmOrder,
+    UsdmPosition,
+    sign_of,
+)
+from sandbox.engines.usdm.state import UsdmCore
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +26,8 @@ class _Change:
 
 
 def fill_order(
-    core: Core,
-    order: Order,
+    core: UsdmCore,
+    order: UsdmOrder,
     quantity: Decimal,
     price: Decimal,
     *,
@@ -28,7 +35,7 @@ def fill_order(
     fee: Decimal | None = None,
     execution: str = "TRADE",
     trade_id: int = 0,
-) -> Fill:
+) -> UsdmFill:
     """Trade ``quantity`` of ``order`` at ``price``; ``fee`` replaces the commission."""
     account = core.accounts[order.account]
     position = account.position(order.symbol, order.position_side)
@@ -44,7 +51,7 @@ def fill_order(
     _record_fill(order, quantity, price, core.now)
     if not order.open:
         account.open_orders.pop(order.order_id, None)
-    fill = Fill(
+    fill = UsdmFill(
         account.name,
         trade_id,
         order.order_id,
@@ -69,20 +76,20 @@ def fill_order(
     return fill
 
 
-def _clear_debt(core: Core, account: Account, symbol: str) -> None:
+def _clear_debt(core: UsdmCore, account: UsdmAccount, symbol: str) -> None:
     """The insurance fund pays what a gap left an account owing: no position, wallet below 0."""
     if account.wallet < 0 and not any(p.amount for p in account.positions.values()):
         core.credit(account, "INSURANCE_CLEAR", -account.wallet, symbol)
 
 
-def _record_fill(order: Order, quantity: Decimal, price: Decimal, now: int) -> None:
+def _record_fill(order: UsdmOrder, quantity: Decimal, price: Decimal, now: int) -> None:
     order.filled += quantity
     order.quote += quantity * price
     order.update_time = now
     order.status = "FILLED" if order.filled >= order.quantity else "PARTIALLY_FILLED"
 
 
-def _move_position(position: Position, side: int, quantity: Decimal, price: Decimal) -> _Change:
+def _move_position(position: UsdmPosition, side: int, quantity: Decimal, price: Decimal) -> _Change:
     """Close first, then open; ``cost`` moves so that profit + what is open stays exact."""
     realised, closed = ZERO, ZERO
     if position.amount * side < 0:
@@ -106,7 +113,7 @@ def _move_position(position: Position, side: int, quantity: Decimal, price: Deci
     return _Change(realised, opened, closed)
 
 
-def finish_algo(core: Core, account: Account, order: Order) -> None:
+def finish_algo(core: UsdmCore, account: UsdmAccount, order: UsdmOrder) -> None:
     """Tell the end of the conditional order whose child ``order`` has ended."""
     algo = account.algos.get(order.algo_id)
     if algo is None or order.open:
@@ -115,14 +122,14 @@ def finish_algo(core: Core, account: Account, order: Order) -> None:
     set_algo_status(core, account, algo, "FINISHED")
 
 
-def set_algo_status(core: Core, account: Account, algo: AlgoOrder, status: str) -> None:
+def set_algo_status(core: UsdmCore, account: UsdmAccount, algo: AlgoOrder, status: str) -> None:
     """Move a conditional order to ``status`` and tell it."""
     algo.status, algo.update_time = status, core.now
     account.open_algos.pop(algo.algo_id, None)
     core.tell_algo(algo)
 
 
-def end_order(core: Core, account: Account, order: Order, status: str) -> None:
+def end_order(core: UsdmCore, account: UsdmAccount, order: UsdmOrder, status: str) -> None:
     """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (told as an EXPIRED execution)."""
     order.status, order.update_time = status, core.now
     account.open_orders.pop(order.order_id, None)
@@ -131,7 +138,7 @@ def end_order(core: Core, account: Account, order: Order, status: str) -> None:
 
 
 def after_position_change(
-    core: Core, account: Account, position: Position, *, turned: bool
+    core: UsdmCore, account: UsdmAccount, position: UsdmPosition, *, turned: bool
 ) -> None:
     """Expire what the change made pointless: close-position stops, reduce-only orders."""
     if position.amount and not turned:
@@ -145,11 +152,11 @@ def after_position_change(
     _shrink_reduce_only(core, account, position)
 
 
-def _concerns(order: Order | AlgoOrder, position: Position) -> bool:
+def _concerns(order: UsdmOrder | AlgoOrder, position: UsdmPosition) -> bool:
     return order.symbol == position.symbol and order.position_side == position.side
 
 
-def _shrink_reduce_only(core: Core, account: Account, position: Position) -> None:
+def _shrink_reduce_only(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> None:
     for order in list(account.open_orders.values()):
         if not order.reduce_only or not _concerns(order, position):
             continue

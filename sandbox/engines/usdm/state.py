@@ -8,16 +8,24 @@ from decimal import Decimal
 from sandbox.engines.common.copies import copier
 from sandbox.engines.common.error_codes import BAD_SYMBOL
 from sandbox.engines.common.fees import Fees
-from sandbox.engines.common.instruments import Instrument
+from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO
-from sandbox.engines.usdm.events import AccountChanged, AlgoChanged, Event, OrderChanged
-from sandbox.engines.usdm.model import Account, AlgoOrder, Fill, Income, Market, Order, Position
+from sandbox.engines.usdm.events import AccountChanged, AlgoChanged, OrderChanged, UsdmEvent
+from sandbox.engines.usdm.model import (
+    AlgoOrder,
+    Income,
+    UsdmAccount,
+    UsdmFill,
+    UsdmMarket,
+    UsdmOrder,
+    UsdmPosition,
+)
 
-copy_order, copy_algo, copy_position = copier(Order), copier(AlgoOrder), copier(Position)
+copy_order, copy_algo, copy_position = copier(UsdmOrder), copier(AlgoOrder), copier(UsdmPosition)
 
 
 @dataclass(slots=True)
-class Core:
+class UsdmCore:
     """Markets, accounts, the market time ``now`` (ms) and the events not yet collected.
 
     ``dying_children`` conditional orders will trigger a child that expires without a trade.
@@ -25,20 +33,20 @@ class Core:
 
     fees: Fees = field(default_factory=Fees)
     now: int = 0
-    markets: dict[str, Market] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
+    markets: dict[str, UsdmMarket] = field(default_factory=dict)
+    accounts: dict[str, UsdmAccount] = field(default_factory=dict)
+    events: list[UsdmEvent] = field(default_factory=list)
     last_order_id: int = 8_000_000_000
     last_algo_id: int = 1_000_000_000_000_000
     last_trade_id: int = 500_000_000
     last_transaction: int = 9_000_000_000
     dying_children: int = 0
 
-    def add_market(self, instrument: Instrument, price: Decimal = ZERO) -> None:
+    def add_market(self, instrument: ExchangeInstrument, price: Decimal = ZERO) -> None:
         """List a symbol."""
-        self.markets[instrument.symbol] = Market(instrument, price)
+        self.markets[instrument.symbol] = UsdmMarket(instrument, price)
 
-    def market(self, symbol: str) -> Market:
+    def market(self, symbol: str) -> UsdmMarket:
         """The market of ``symbol``; −1121 when it is not listed."""
         market = self.markets.get(symbol)
         if market is None:
@@ -60,7 +68,7 @@ class Core:
         self.last_trade_id += 1
         return self.last_trade_id
 
-    def resting(self, symbol: str) -> list[Order]:
+    def resting(self, symbol: str) -> list[UsdmOrder]:
         """The open orders of all accounts in ``symbol``: every one of them has a limit price."""
         return [
             order
@@ -69,7 +77,7 @@ class Core:
             if order.symbol == symbol
         ]
 
-    def tell_order(self, order: Order, execution: str, fill: Fill | None = None) -> None:
+    def tell_order(self, order: UsdmOrder, execution: str, fill: UsdmFill | None = None) -> None:
         """Record a change of ``order`` as it is now; once it has ended it stays as it is."""
         shown = copy_order(order) if order.open else order
         self.events.append(OrderChanged(order.account, self.now, execution, shown, fill))
@@ -79,7 +87,7 @@ class Core:
         self.events.append(AlgoChanged(algo.account, self.now, copy_algo(algo)))
 
     def tell_account(
-        self, account: Account, reason: str, change: Decimal, changed: tuple[Position, ...]
+        self, account: UsdmAccount, reason: str, change: Decimal, changed: tuple[UsdmPosition, ...]
     ) -> None:
         """Record the wallet and the positions that changed as they are now."""
         positions = tuple(copy_position(position) for position in changed)
@@ -98,7 +106,7 @@ class Core:
         )
 
     def credit(
-        self, account: Account, kind: str, amount: Decimal, symbol: str = "", trade_id: int = 0
+        self, account: UsdmAccount, kind: str, amount: Decimal, symbol: str = "", trade_id: int = 0
     ) -> None:
         """Change the wallet by ``amount``; the only way in which a wallet ever changes."""
         account.wallet += amount

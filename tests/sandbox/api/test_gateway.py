@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 import aiohttp
 import pytest
 
-from sandbox.protocol.rate_limits import Limits, RetryLaterError
+from sandbox.protocol.rate_limits import RateLimits, RetryLaterError
 from sandbox.protocol.signing import check_time, payload_of
 from sandbox.server.server import SandboxServer
 from tests.sandbox.helpers import MINUTE, START, RestClient
@@ -112,7 +112,7 @@ async def test_weights_are_counted_told_and_limited(client: RestClient) -> None:
 
 
 def test_who_ignores_429_is_banned() -> None:
-    limits = Limits(weight_limit=10)
+    limits = RateLimits(weight_limit=10)
     for _ in range(101):
         with pytest.raises(RetryLaterError):
             limits.charge("a", 11, START)

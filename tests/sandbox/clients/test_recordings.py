@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.market.clock import PacedClock
-from sandbox.market.feed import Feed, Tick
-from sandbox.market.replay import Desk, Replay, Span
+from sandbox.market.feed import SymbolFeed, TradePrint
+from sandbox.market.replay import Replay, ReplayedVenue, Span
 from sandbox.market.trade_tape import read_quotes, read_tape
 from sandbox.server.loader import load_feeds
-from sandbox.server.settings import Settings
+from sandbox.server.settings import SandboxSettings
 from tests.sandbox.helpers import MINUTE, START, calm, limit, market, write_candles
 from trading.errors import DataError
 
@@ -47,25 +47,25 @@ def lake(tmp_path: Path) -> Path:
 
 
 def test_lake_is_read_month_by_month_and_checked_before_raw(lake: Path) -> None:
-    feeds = load_feeds(Settings(lake), "usdm")
+    feeds = load_feeds(SandboxSettings(lake), "usdm")
     assert list(feeds) == ["BTCUSDT"]
     series = feeds["BTCUSDT"].series
     assert (len(series.open_time), series.open_time[0]) == (2 * DAY, START)
     assert set(series.open) == {100_000.0}
     assert feeds["BTCUSDT"].funding.times == (START + 480 * MINUTE,)
-    assert list(load_feeds(Settings(lake, venue="spot"), "spot")) == ["ETHUSDT"]
+    assert list(load_feeds(SandboxSettings(lake, venue="spot"), "spot")) == ["ETHUSDT"]
 
 
 def test_lake_is_read_no_further_than_the_replay_needs(lake: Path) -> None:
-    feeds = load_feeds(Settings(lake, end=START + DAY * MINUTE), "usdm")
+    feeds = load_feeds(SandboxSettings(lake, end=START + DAY * MINUTE), "usdm")
     assert len(feeds["BTCUSDT"].series.open_time) == DAY
 
 
 def test_what_a_lake_does_not_hold_is_named(lake: Path) -> None:
     with pytest.raises(DataError, match="no 1m candles of XRPUSDT; there are BTCUSDT"):
-        load_feeds(Settings(lake, symbols=("XRPUSDT",)), "usdm")
+        load_feeds(SandboxSettings(lake, symbols=("XRPUSDT",)), "usdm")
     with pytest.raises(DataError, match="no month of candles from"):
-        load_feeds(Settings(lake, end=START - 60 * DAY * MINUTE), "usdm")
+        load_feeds(SandboxSettings(lake, end=START - 60 * DAY * MINUTE), "usdm")
 
 
 def write_table(path: Path, **columns: list[object]) -> None:
@@ -79,7 +79,7 @@ class Listener:
     def __init__(self) -> None:
         self.steps: list[list[tuple[Decimal, Decimal, bool]]] = []
 
-    async def step(self, _time: int, _closed: object, ticks: list[Tick]) -> bool:
+    async def step(self, _time: int, _closed: object, ticks: list[TradePrint]) -> bool:
         self.steps.append([(tick.price, tick.quantity, tick.buyer_maker) for tick in ticks])
         return False
 
@@ -87,7 +87,7 @@ class Listener:
         return None
 
 
-def tape(tmp_path: Path) -> Feed:
+def tape(tmp_path: Path) -> SymbolFeed:
     """One minute with three trades in two seconds, and two quotes."""
     write_candles(tmp_path / "candles", "BTCUSDT", [(100_000.0, 100_010.0, 99_980.0, 99_990.0)])
     write_table(
@@ -103,14 +103,14 @@ def tape(tmp_path: Path) -> Feed:
         bid=[99_970.0, 99_985.0],
         ask=[100_020.0, 99_995.0],
     )
-    return load_feeds(Settings(tmp_path / "candles"), "usdm")["BTCUSDT"]
+    return load_feeds(SandboxSettings(tmp_path / "candles"), "usdm")["BTCUSDT"]
 
 
 async def test_recorded_trades_are_the_path_of_their_minute(
-    engine: Engine, account: Account, tmp_path: Path
+    engine: UsdmEngine, account: UsdmAccount, tmp_path: Path
 ) -> None:
     heard = Listener()
-    desk = Desk("usdm", engine, {"BTCUSDT": tape(tmp_path)}, heard, bounded=True)
+    desk = ReplayedVenue("usdm", engine, {"BTCUSDT": tape(tmp_path)}, heard, bounded=True)
     replay = Replay([desk], PacedClock(1e9), Span(START, START + MINUTE), 1, None)
     rests = engine.place(account, limit("BUY", "0.010", "99985.0"))
     await replay.run()
@@ -126,10 +126,10 @@ async def test_recorded_trades_are_the_path_of_their_minute(
 
 
 async def test_recorded_quotes_are_what_market_orders_get_while_they_fit(
-    engine: Engine, account: Account, tmp_path: Path
+    engine: UsdmEngine, account: UsdmAccount, tmp_path: Path
 ) -> None:
     feed = tape(tmp_path)
-    desk = Desk("usdm", engine, {"BTCUSDT": feed}, Listener())
+    desk = ReplayedVenue("usdm", engine, {"BTCUSDT": feed}, Listener())
     replay = Replay([desk], PacedClock(1e9), Span(START, START + MINUTE), 1, None)
     engine.place(account, limit("BUY", "0.010", "90000.0"))
     await replay.run()

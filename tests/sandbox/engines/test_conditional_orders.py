@@ -7,26 +7,26 @@ from decimal import Decimal
 import pytest
 
 from sandbox.engines.common.error_codes import ExchangeError
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.model import Account
-from sandbox.engines.usdm.requests import NewAlgo
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.model import UsdmAccount
+from sandbox.engines.usdm.requests import AlgoOrderRequest
 from tests.sandbox.helpers import limit, market, stop, told
 
 D = Decimal
 
 
-def refused(engine: Engine, account: Account, request: NewAlgo) -> int:
+def refused(engine: UsdmEngine, account: UsdmAccount, request: AlgoOrderRequest) -> int:
     with pytest.raises(ExchangeError) as caught:
         engine.place_algo(account, request)
     return caught.value.code
 
 
-def trailing(side: str, rate: str, **more: object) -> NewAlgo:
+def trailing(side: str, rate: str, **more: object) -> AlgoOrderRequest:
     values = {"quantity": D("0.010"), "reduce_only": True, "callback_rate": D(rate), **more}
-    return NewAlgo("BTCUSDT", side, "TRAILING_STOP_MARKET", **values)  # type: ignore[arg-type]
+    return AlgoOrderRequest("BTCUSDT", side, "TRAILING_STOP_MARKET", **values)  # type: ignore[arg-type]
 
 
-def test_stop_fires_at_its_trigger_and_not_before(engine: Engine, account: Account) -> None:
+def test_stop_fires_at_its_trigger_and_not_before(engine: UsdmEngine, account: UsdmAccount) -> None:
     engine.place(account, market("BUY", "0.010"))
     algo = engine.place_algo(account, stop("SELL", "99000.0"))
     engine.on_price("BTCUSDT", D("99000.1"))
@@ -38,7 +38,7 @@ def test_stop_fires_at_its_trigger_and_not_before(engine: Engine, account: Accou
 
 
 def test_triggered_stop_tells_its_life_in_the_exchange_order(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
     engine.take_events()
@@ -61,7 +61,7 @@ def test_triggered_stop_tells_its_life_in_the_exchange_order(
 
 
 def test_close_position_stop_expires_when_the_position_goes_flat(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
     algo = engine.place_algo(account, stop("SELL", "99000.0"))
@@ -70,9 +70,9 @@ def test_close_position_stop_expires_when_the_position_goes_flat(
     assert not account.open_algos
 
 
-def test_take_profit_of_a_long_fires_above(engine: Engine, account: Account) -> None:
+def test_take_profit_of_a_long_fires_above(engine: UsdmEngine, account: UsdmAccount) -> None:
     engine.place(account, market("BUY", "0.010"))
-    profit = NewAlgo(
+    profit = AlgoOrderRequest(
         "BTCUSDT",
         "SELL",
         "TAKE_PROFIT_MARKET",
@@ -86,25 +86,27 @@ def test_take_profit_of_a_long_fires_above(engine: Engine, account: Account) -> 
     assert account.position("BTCUSDT").realised == D("9.99800000")
 
 
-def test_stop_that_is_already_crossed_is_refused(engine: Engine, account: Account) -> None:
+def test_stop_that_is_already_crossed_is_refused(engine: UsdmEngine, account: UsdmAccount) -> None:
     assert refused(engine, account, stop("SELL", "100000.0")) == -2021
     assert refused(engine, account, stop("BUY", "99999.0")) == -2021
 
 
-def test_second_close_position_stop_on_a_side_is_refused(engine: Engine, account: Account) -> None:
+def test_second_close_position_stop_on_a_side_is_refused(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.place_algo(account, stop("SELL", "99000.0"))
     assert refused(engine, account, stop("SELL", "98000.0")) == -4130
 
 
 def test_client_id_of_an_open_order_is_taken_for_a_stop_too(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, limit("BUY", "0.010", "99000.0", client_id="same"))
     assert refused(engine, account, stop("SELL", "98000.0", client_id="same")) == -4116
 
 
 def test_reduce_only_stop_without_a_position_is_rejected_when_it_fires(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     request = stop("SELL", "99000.0", close_position=False, quantity=D("0.010"), reduce_only=True)
     algo = engine.place_algo(account, request)
@@ -115,9 +117,9 @@ def test_reduce_only_stop_without_a_position_is_rejected_when_it_fires(
     assert account.position("BTCUSDT").amount == 0
 
 
-def test_stop_limit_child_rests_at_its_price(engine: Engine, account: Account) -> None:
+def test_stop_limit_child_rests_at_its_price(engine: UsdmEngine, account: UsdmAccount) -> None:
     engine.place(account, market("BUY", "0.010"))
-    request = NewAlgo(
+    request = AlgoOrderRequest(
         "BTCUSDT",
         "SELL",
         "STOP",
@@ -134,7 +136,7 @@ def test_stop_limit_child_rests_at_its_price(engine: Engine, account: Account) -
 
 
 def test_trailing_stop_follows_the_high_and_fires_on_the_way_back(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
     algo = engine.place_algo(account, trailing("SELL", "1"))
@@ -145,7 +147,9 @@ def test_trailing_stop_follows_the_high_and_fires_on_the_way_back(
     assert algo.status == "FINISHED"
 
 
-def test_trailing_stop_sleeps_until_its_activation_price(engine: Engine, account: Account) -> None:
+def test_trailing_stop_sleeps_until_its_activation_price(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.place(account, market("BUY", "0.010"))
     algo = engine.place_algo(account, trailing("SELL", "1", activate_price=D("105000.0")))
     engine.on_price("BTCUSDT", D("97000.0"))

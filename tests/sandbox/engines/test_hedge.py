@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from sandbox.api.usdm.account_json import account_view, position_risk
 from sandbox.audit.exchange_ledger import audit_ledger, audit_tables
-from sandbox.audit.ledger import TABLES, Ledger
+from sandbox.audit.ledger import TABLES, ExchangeLedger
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.engines.usdm import margin
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.model import Account, Income
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.model import Income, UsdmAccount
 from sandbox.server.server import SandboxServer
 from tests.sandbox.helpers import START, RestClient, limit, market, rest_exchange, stop, told
 
@@ -32,7 +32,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 
 @pytest.fixture
-def hedged(engine: Engine, account: Account) -> Account:
+def hedged(engine: UsdmEngine, account: UsdmAccount) -> UsdmAccount:
     """The engine's account in hedge mode, long 0.020 and short 0.010 BTCUSDT."""
     engine.set_hedge_mode(account, hedge=True)
     engine.place(account, market("BUY", "0.020", **LONG))
@@ -41,11 +41,13 @@ def hedged(engine: Engine, account: Account) -> Account:
     return account
 
 
-def amounts(account: Account) -> list[Decimal]:
+def amounts(account: UsdmAccount) -> list[Decimal]:
     return [position.amount for position in account.positions_of("BTCUSDT")]
 
 
-def test_both_sides_are_held_and_closed_by_themselves(engine: Engine, hedged: Account) -> None:
+def test_both_sides_are_held_and_closed_by_themselves(
+    engine: UsdmEngine, hedged: UsdmAccount
+) -> None:
     assert amounts(hedged) == [D("0.020"), D("-0.010")]
     engine.place(hedged, market("SELL", "0.005", **LONG))
     engine.place(hedged, market("BUY", "0.010", **SHORT))
@@ -55,7 +57,9 @@ def test_both_sides_are_held_and_closed_by_themselves(engine: Engine, hedged: Ac
     ]  # fmt: skip
 
 
-def test_order_that_the_mode_does_not_have_is_refused(engine: Engine, hedged: Account) -> None:
+def test_order_that_the_mode_does_not_have_is_refused(
+    engine: UsdmEngine, hedged: UsdmAccount
+) -> None:
     other = engine.open_account("other", {"USDT": D(10_000)})
     for account, request, code in [
         (hedged, market("BUY", "0.010"), -4061),
@@ -70,7 +74,9 @@ def test_order_that_the_mode_does_not_have_is_refused(engine: Engine, hedged: Ac
         engine.place_algo(hedged, stop("BUY", "101000.0", **LONG))
 
 
-def test_mode_changes_only_when_flat_and_without_orders(engine: Engine, account: Account) -> None:
+def test_mode_changes_only_when_flat_and_without_orders(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.set_leverage(account, "BTCUSDT", 7)
     order = engine.place(account, limit("BUY", "0.010", "99000.0"))
     with pytest.raises(ExchangeError, match="-4067"):
@@ -89,7 +95,7 @@ def test_mode_changes_only_when_flat_and_without_orders(engine: Engine, account:
     assert account.position("BTCUSDT").leverage == 9
 
 
-def test_stop_of_one_side_leaves_the_other(engine: Engine, hedged: Account) -> None:
+def test_stop_of_one_side_leaves_the_other(engine: UsdmEngine, hedged: UsdmAccount) -> None:
     engine.place_algo(hedged, stop("SELL", "99000.0", **LONG))
     engine.place_algo(hedged, stop("BUY", "101000.0", **SHORT))
     engine.take_events()
@@ -101,7 +107,7 @@ def test_stop_of_one_side_leaves_the_other(engine: Engine, hedged: Account) -> N
     assert not hedged.open_algos
 
 
-def test_closing_limit_order_shrinks_with_its_side(engine: Engine, hedged: Account) -> None:
+def test_closing_limit_order_shrinks_with_its_side(engine: UsdmEngine, hedged: UsdmAccount) -> None:
     order = engine.place(hedged, limit("SELL", "0.020", "101000.0", **LONG))
     assert order.reduce_only
     engine.place(hedged, market("SELL", "0.015", **LONG))
@@ -111,7 +117,9 @@ def test_closing_limit_order_shrinks_with_its_side(engine: Engine, hedged: Accou
     assert order.open
 
 
-def test_amended_reduce_only_order_never_turns_a_position(engine: Engine, account: Account) -> None:
+def test_amended_reduce_only_order_never_turns_a_position(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.place(account, market("BUY", "0.010"))
     order = engine.place(account, limit("SELL", "0.010", "101000.0", reduce_only=True))
     engine.amend(account, order, D("0.050"), D("101500.0"))
@@ -120,7 +128,7 @@ def test_amended_reduce_only_order_never_turns_a_position(engine: Engine, accoun
 
 
 def test_margin_that_orders_hold_is_told_of_the_side_they_are_on(
-    engine: Engine, hedged: Account
+    engine: UsdmEngine, hedged: UsdmAccount
 ) -> None:
     engine.place(hedged, limit("BUY", "0.010", "99000.0", **LONG))
     engine.place(hedged, limit("SELL", "0.020", "101000.0", **LONG))  # only closes: holds nothing
@@ -136,7 +144,7 @@ def test_margin_that_orders_hold_is_told_of_the_side_they_are_on(
 
 @pytest.mark.parametrize("rising", [True, False])
 def test_isolated_sides_are_liquidated_by_themselves(
-    engine: Engine, account: Account, rising: bool
+    engine: UsdmEngine, account: UsdmAccount, rising: bool
 ) -> None:
     engine.set_hedge_mode(account, hedge=True)
     engine.set_margin_type(account, "BTCUSDT", isolated=True)
@@ -153,7 +161,9 @@ def test_isolated_sides_are_liquidated_by_themselves(
     assert (abs(left.amount), left.isolated_wallet) == (D("0.100"), kept)
 
 
-def test_funding_is_paid_on_one_side_and_got_on_the_other(engine: Engine, hedged: Account) -> None:
+def test_funding_is_paid_on_one_side_and_got_on_the_other(
+    engine: UsdmEngine, hedged: UsdmAccount
+) -> None:
     before = hedged.wallet
     engine.apply_funding("BTCUSDT", D("0.001"))
     paid = [event.amount for event in engine.take_events() if isinstance(event, Income)]
@@ -161,7 +171,7 @@ def test_funding_is_paid_on_one_side_and_got_on_the_other(engine: Engine, hedged
     assert hedged.wallet == before - 1
 
 
-def margin_left(account: Account, price: Decimal) -> Decimal:
+def margin_left(account: UsdmAccount, price: Decimal) -> Decimal:
     """What cross margin has over its maintenance at a price."""
     held, rules = account.held("BTCUSDT"), BUILT_IN["BTCUSDT"]
     profit = sum((p.unrealised(price) for p in held), D(0))
@@ -171,7 +181,7 @@ def margin_left(account: Account, price: Decimal) -> Decimal:
 
 @pytest.mark.parametrize(("bought", "sold"), [("1.000", "0.200"), ("0.200", "1.000")])
 def test_both_sides_of_a_cross_margin_are_liquidated_at_one_price(
-    engine: Engine, account: Account, bought: str, sold: str
+    engine: UsdmEngine, account: UsdmAccount, bought: str, sold: str
 ) -> None:
     engine.set_hedge_mode(account, hedge=True)
     engine.set_leverage(account, "BTCUSDT", 50)
@@ -202,7 +212,7 @@ ACTIONS = st.one_of(
 )
 
 
-def act(engine: Engine, account: Account, action: tuple[Any, ...]) -> None:
+def act(engine: UsdmEngine, account: UsdmAccount, action: tuple[Any, ...]) -> None:
     kind, *rest = action
     if kind == "price":
         engine.on_price("BTCUSDT", D(rest[0]))
@@ -224,7 +234,7 @@ def test_no_side_ever_turns_and_the_audit_finds_nothing(
     isolated: bool,
     actions: list[tuple[Any, ...]],
 ) -> None:
-    engine, ledger = Engine(BUILT_IN.values()), Ledger(None)
+    engine, ledger = UsdmEngine(BUILT_IN.values()), ExchangeLedger(None)
     engine.at(START)
     account = engine.open_account("main", {"USDT": D(10_000)})
     engine.on_price("BTCUSDT", D("100000.0"))

@@ -8,28 +8,32 @@ import pytest
 
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.usdm import margin
-from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.events import OrderChanged
-from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.model import UsdmAccount
 from tests.sandbox.helpers import limit, market, stop
 
 D = Decimal
 
 
-def isolated_long(engine: Engine, account: Account, leverage: int) -> None:
+def isolated_long(engine: UsdmEngine, account: UsdmAccount, leverage: int) -> None:
     engine.set_margin_type(account, "BTCUSDT", isolated=True)
     engine.set_leverage(account, "BTCUSDT", leverage)
     engine.place(account, market("BUY", "0.100"))
 
 
-def test_isolated_position_holds_its_initial_margin(engine: Engine, account: Account) -> None:
+def test_isolated_position_holds_its_initial_margin(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     isolated_long(engine, account, 10)
     assert account.position("BTCUSDT").isolated_wallet == D("1000.00100000")
     fee = D("5.00000500")
     assert account.cross_wallet == D(10_000) - fee - D("1000.00100000")
 
 
-def test_isolated_liquidation_price_equals_the_formula(engine: Engine, account: Account) -> None:
+def test_isolated_liquidation_price_equals_the_formula(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     isolated_long(engine, account, 10)
     # (1000.001 + 0 − 0.1 × 100000.1) / (0.1 × 0.004 − 0.1)
     expected = (D("1000.001") - D("10000.01")) / (D("0.0004") - D("0.1"))
@@ -38,7 +42,7 @@ def test_isolated_liquidation_price_equals_the_formula(engine: Engine, account: 
     assert round(price, 2) == D("90361.54")
 
 
-def test_short_liquidation_lies_above(engine: Engine, account: Account) -> None:
+def test_short_liquidation_lies_above(engine: UsdmEngine, account: UsdmAccount) -> None:
     engine.set_margin_type(account, "BTCUSDT", isolated=True)
     engine.set_leverage(account, "BTCUSDT", 10)
     engine.place(account, market("SELL", "0.100"))
@@ -48,7 +52,7 @@ def test_short_liquidation_lies_above(engine: Engine, account: Account) -> None:
 
 
 def test_liquidation_price_uses_the_bracket_that_the_position_falls_in(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.core.credit(account, "TRANSFER", D(1_000_000))
     engine.set_margin_type(account, "BTCUSDT", isolated=True)
@@ -62,7 +66,7 @@ def test_liquidation_price_uses_the_bracket_that_the_position_falls_in(
 
 
 def test_position_is_liquidated_at_its_price_and_not_before(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     isolated_long(engine, account, 10)
     algo = engine.place_algo(account, stop("SELL", "80000.0"))
@@ -83,7 +87,7 @@ def test_position_is_liquidated_at_its_price_and_not_before(
 
 
 def test_gap_through_the_liquidation_is_paid_by_the_insurance_fund(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     isolated_long(engine, account, 10)
     engine.on_price("BTCUSDT", D("60000.0"))
@@ -93,7 +97,7 @@ def test_gap_through_the_liquidation_is_paid_by_the_insurance_fund(
 
 
 def test_cross_position_is_liquidated_when_the_whole_wallet_is_used(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.set_leverage(account, "BTCUSDT", 20)
     engine.place(account, market("BUY", "1.000"))
@@ -105,7 +109,9 @@ def test_cross_position_is_liquidated_when_the_whole_wallet_is_used(
     assert D(0) <= account.wallet < D(500)
 
 
-def test_long_pays_funding_when_the_rate_is_positive(engine: Engine, account: Account) -> None:
+def test_long_pays_funding_when_the_rate_is_positive(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.place(account, market("BUY", "0.100"))
     before = account.wallet
     engine.apply_funding("BTCUSDT", D("0.0001"))
@@ -115,7 +121,7 @@ def test_long_pays_funding_when_the_rate_is_positive(engine: Engine, account: Ac
 
 
 def test_margin_type_cannot_change_under_a_position_or_order(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     order = engine.place(account, limit("BUY", "0.010", "99000.0"))
     with pytest.raises(ExchangeError, match="-4047"):
@@ -128,7 +134,7 @@ def test_margin_type_cannot_change_under_a_position_or_order(
         engine.set_margin_type(account, "BTCUSDT", isolated=False)
 
 
-def test_leverage_beyond_the_brackets_is_refused(engine: Engine, account: Account) -> None:
+def test_leverage_beyond_the_brackets_is_refused(engine: UsdmEngine, account: UsdmAccount) -> None:
     with pytest.raises(ExchangeError, match="-4028"):
         engine.set_leverage(account, "BTCUSDT", 126)
     isolated_long(engine, account, 10)
@@ -137,7 +143,7 @@ def test_leverage_beyond_the_brackets_is_refused(engine: Engine, account: Accoun
 
 
 def test_position_larger_than_its_leverage_allows_is_refused(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.core.credit(account, "TRANSFER", D(1_000_000))
     engine.set_leverage(account, "BTCUSDT", 125)

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.engines.spot.engine import SpotEngine
-from sandbox.engines.spot.model import NewOrder as SpotNewOrder
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.model import Account
-from sandbox.market.displayed_book import Ladder
+from sandbox.engines.spot.model import SpotOrderRequest as SpotNewOrder
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.model import UsdmAccount
+from sandbox.market.displayed_book import DisplayedBook
 from sandbox.market.spot_instruments import BUILT_IN as SPOT_BUILT_IN
 from sandbox.server.server import SandboxServer
 from tests.sandbox.helpers import START, RestClient, limit, market, told
@@ -43,7 +43,7 @@ usdm = {USDT = "10000"}
 
 
 @pytest.fixture
-def other(engine: Engine) -> Account:
+def other(engine: UsdmEngine) -> UsdmAccount:
     """A second account with 10000 USDT."""
     found = engine.open_account("other", {"USDT": D(10_000)})
     engine.take_events()
@@ -51,7 +51,7 @@ def other(engine: Engine) -> Account:
 
 
 def test_crossing_orders_of_two_accounts_trade_at_the_resting_price(
-    engine: Engine, account: Account, other: Account
+    engine: UsdmEngine, account: UsdmAccount, other: UsdmAccount
 ) -> None:
     rests = engine.place(account, limit("SELL", "0.010", "100000.0"))
     takes = engine.place(other, limit("BUY", "0.004", "100000.1"))
@@ -65,7 +65,7 @@ def test_crossing_orders_of_two_accounts_trade_at_the_resting_price(
 
 
 def test_better_price_first_then_the_older_order_then_the_market(
-    engine: Engine, account: Account, other: Account
+    engine: UsdmEngine, account: UsdmAccount, other: UsdmAccount
 ) -> None:
     third = engine.open_account("third", {"USDT": D(10_000)})
     older = engine.place(account, limit("SELL", "0.002", "100000.1"))
@@ -80,7 +80,7 @@ def test_better_price_first_then_the_older_order_then_the_market(
 
 
 def test_amended_order_queues_behind_the_others(
-    engine: Engine, account: Account, other: Account
+    engine: UsdmEngine, account: UsdmAccount, other: UsdmAccount
 ) -> None:
     first = engine.place(account, limit("SELL", "0.002", "100000.1"))
     second = engine.place(other, limit("SELL", "0.002", "100000.1"))
@@ -104,7 +104,7 @@ def test_amended_order_queues_behind_the_others(
     ],
 )
 def test_account_does_not_trade_with_itself_unless_it_asks_to(
-    engine: Engine, account: Account, mode: str, resting: str, taking: str
+    engine: UsdmEngine, account: UsdmAccount, mode: str, resting: str, taking: str
 ) -> None:
     rests = engine.place(account, limit("SELL", "0.002", "100000.1"))
     takes = engine.place(account, limit("BUY", "0.002", "100000.1", prevention=mode))
@@ -112,7 +112,7 @@ def test_account_does_not_trade_with_itself_unless_it_asks_to(
 
 
 def test_post_only_and_fill_or_kill_see_the_other_accounts(
-    engine: Engine, account: Account, other: Account
+    engine: UsdmEngine, account: UsdmAccount, other: UsdmAccount
 ) -> None:
     engine.place(account, limit("SELL", "0.002", "100000.0"))
     with pytest.raises(ExchangeError, match="-5022"):
@@ -152,7 +152,7 @@ STEPS = st.one_of(
 )  # fmt: skip
 
 
-def step(engine: Engine, accounts: list[Account], action: tuple[object, ...]) -> None:
+def step(engine: UsdmEngine, accounts: list[UsdmAccount], action: tuple[object, ...]) -> None:
     match action:
         case ("price", Decimal() as price):
             engine.on_price("BTCUSDT", price)
@@ -176,12 +176,12 @@ def step(engine: Engine, accounts: list[Account], action: tuple[object, ...]) ->
 
 
 def test_book_shows_the_levels_beyond_an_order_that_used_up_the_market(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.on_price("BTCUSDT", D("100010.0"))
     engine.supply("BTCUSDT", D(0))
     engine.place(account, limit("SELL", "0.002", "100000.0"))
-    listed, ladder = engine.core.markets["BTCUSDT"], Ladder()
+    listed, ladder = engine.core.markets["BTCUSDT"], DisplayedBook()
     ladder.rested = engine.resting("BTCUSDT")
     bids, asks = ladder.sides(listed.instrument, listed.bid, listed.ask, 5)
     assert list(bids) == ["99999.90", "99999.80", "99999.70", "99999.60", "99999.50"]
@@ -193,7 +193,7 @@ def test_book_shows_the_levels_beyond_an_order_that_used_up_the_market(
 def test_book_never_crosses_and_every_trade_has_two_equal_sides(
     actions: list[tuple[object, ...]],
 ) -> None:
-    engine, ladder = Engine(BUILT_IN.values()), Ladder()
+    engine, ladder = UsdmEngine(BUILT_IN.values()), DisplayedBook()
     engine.at(START)
     accounts = [engine.open_account(name, {"USDT": D(100_000)}) for name in "abc"]
     engine.on_price("BTCUSDT", D("100000.0"))

@@ -7,22 +7,24 @@ from decimal import Decimal
 import pytest
 
 from sandbox.engines.common.error_codes import ExchangeError
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.engines.usdm.orders import find
-from sandbox.engines.usdm.requests import NewOrder
+from sandbox.engines.usdm.requests import UsdmOrderRequest
 from tests.sandbox.helpers import limit, market, told
 
 D = Decimal
 
 
-def refused(engine: Engine, account: Account, request: NewOrder) -> int:
+def refused(engine: UsdmEngine, account: UsdmAccount, request: UsdmOrderRequest) -> int:
     with pytest.raises(ExchangeError) as caught:
         engine.place(account, request)
     return caught.value.code
 
 
-def test_market_buy_pays_one_tick_above_and_taker_fee(engine: Engine, account: Account) -> None:
+def test_market_buy_pays_one_tick_above_and_taker_fee(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     order = engine.place(account, market("BUY", "0.010"))
     assert order.status == "FILLED"
     assert order.average == D("100000.1")
@@ -30,7 +32,7 @@ def test_market_buy_pays_one_tick_above_and_taker_fee(engine: Engine, account: A
     assert account.wallet == D(10_000) - D("1000.001") * D("0.0005").quantize(D("0.00000001"))
 
 
-def test_round_trip_books_profit_and_both_fees(engine: Engine, account: Account) -> None:
+def test_round_trip_books_profit_and_both_fees(engine: UsdmEngine, account: UsdmAccount) -> None:
     engine.place(account, market("BUY", "0.010"))
     engine.on_price("BTCUSDT", D("101000.0"))
     engine.place(account, market("SELL", "0.010"))
@@ -40,7 +42,9 @@ def test_round_trip_books_profit_and_both_fees(engine: Engine, account: Account)
     assert account.position("BTCUSDT").cost == 0
 
 
-def test_sell_through_a_long_position_turns_it_short(engine: Engine, account: Account) -> None:
+def test_sell_through_a_long_position_turns_it_short(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.place(account, market("BUY", "0.010"))
     engine.place(account, market("SELL", "0.030"))
     position = account.position("BTCUSDT")
@@ -50,7 +54,7 @@ def test_sell_through_a_long_position_turns_it_short(engine: Engine, account: Ac
 
 
 def test_limit_order_fills_only_when_the_price_trades_through(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     order = engine.place(account, limit("BUY", "0.010", "99000.0"))
     engine.on_price("BTCUSDT", D("99000.0"))
@@ -61,7 +65,9 @@ def test_limit_order_fills_only_when_the_price_trades_through(
     assert account.fills[-1].fee == D("0.19800000")
 
 
-def test_better_priced_then_older_limit_orders_fill_first(engine: Engine, account: Account) -> None:
+def test_better_priced_then_older_limit_orders_fill_first(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     first = engine.place(account, limit("BUY", "0.010", "99000.0"))
     second = engine.place(account, limit("BUY", "0.010", "99500.0"))
     third = engine.place(account, limit("BUY", "0.010", "99000.0"))
@@ -71,23 +77,27 @@ def test_better_priced_then_older_limit_orders_fill_first(engine: Engine, accoun
 
 
 def test_crossing_limit_order_takes_at_the_better_market_price(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     order = engine.place(account, limit("BUY", "0.010", "100500.0"))
     assert (order.status, order.average) == ("FILLED", D("100000.1"))
     assert not account.fills[-1].maker
 
 
-def test_post_only_order_that_would_take_is_refused(engine: Engine, account: Account) -> None:
+def test_post_only_order_that_would_take_is_refused(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     assert refused(engine, account, limit("BUY", "0.010", "100500.0", tif="GTX")) == -5022
     assert not account.orders
 
 
-def test_fill_or_kill_that_cannot_fill_is_refused(engine: Engine, account: Account) -> None:
+def test_fill_or_kill_that_cannot_fill_is_refused(engine: UsdmEngine, account: UsdmAccount) -> None:
     assert refused(engine, account, limit("BUY", "0.010", "99000.0", tif="FOK")) == -5021
 
 
-def test_immediate_or_cancel_that_cannot_fill_expires(engine: Engine, account: Account) -> None:
+def test_immediate_or_cancel_that_cannot_fill_expires(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     order = engine.place(account, limit("BUY", "0.010", "99000.0", tif="IOC"))
     assert order.status == "EXPIRED"
     assert told(engine.take_events()) == ["order NEW", "order EXPIRED"]
@@ -107,17 +117,19 @@ def test_immediate_or_cancel_that_cannot_fill_expires(engine: Engine, account: A
         (limit("BUY", "0.001", "99000.0"), -4164),
         (market("BUY", "10"), -2019),
         (market("SELL", "0.010", reduce_only=True), -2022),
-        (NewOrder("XXXUSDT", "BUY", "MARKET", D("1")), -1121),
+        (UsdmOrderRequest("XXXUSDT", "BUY", "MARKET", D("1")), -1121),
     ],
 )
 def test_order_outside_the_rules_gets_the_documented_code(
-    engine: Engine, account: Account, request_: NewOrder, code: int
+    engine: UsdmEngine, account: UsdmAccount, request_: UsdmOrderRequest, code: int
 ) -> None:
     assert refused(engine, account, request_) == code
     assert engine.take_events() == []
 
 
-def test_reduce_only_order_never_turns_the_position(engine: Engine, account: Account) -> None:
+def test_reduce_only_order_never_turns_the_position(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.place(account, market("BUY", "0.010"))
     order = engine.place(account, market("SELL", "0.050", reduce_only=True))
     assert order.quantity == D("0.010")
@@ -125,7 +137,7 @@ def test_reduce_only_order_never_turns_the_position(engine: Engine, account: Acc
 
 
 def test_resting_reduce_only_order_expires_with_its_position(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
     target = engine.place(account, limit("SELL", "0.010", "101000.0", reduce_only=True))
@@ -135,7 +147,7 @@ def test_resting_reduce_only_order_expires_with_its_position(
 
 
 def test_client_id_may_be_used_again_only_after_its_order_ended(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     order = engine.place(account, limit("BUY", "0.010", "99000.0", client_id="a"))
     assert refused(engine, account, limit("BUY", "0.010", "98000.0", client_id="a")) == -4116
@@ -144,21 +156,21 @@ def test_client_id_may_be_used_again_only_after_its_order_ended(
     assert find(account, "BTCUSDT", None, "a") is newer
 
 
-def test_cancel_of_an_ended_order_is_refused(engine: Engine, account: Account) -> None:
+def test_cancel_of_an_ended_order_is_refused(engine: UsdmEngine, account: UsdmAccount) -> None:
     order = engine.place(account, market("BUY", "0.010"))
     with pytest.raises(ExchangeError) as caught:
         engine.cancel(account, order)
     assert caught.value.code == -2011
 
 
-def test_amended_order_moves_to_its_new_price(engine: Engine, account: Account) -> None:
+def test_amended_order_moves_to_its_new_price(engine: UsdmEngine, account: UsdmAccount) -> None:
     order = engine.place(account, limit("BUY", "0.010", "99000.0"))
     engine.amend(account, order, D("0.020"), D("99500.0"))
     engine.on_price("BTCUSDT", D("99400.0"))
     assert (order.filled, order.average) == (D("0.020"), D("99500.0"))
 
 
-def test_resting_orders_hold_margin(engine: Engine, account: Account) -> None:
+def test_resting_orders_hold_margin(engine: UsdmEngine, account: UsdmAccount) -> None:
     engine.set_leverage(account, "BTCUSDT", 1)
     engine.place(account, limit("BUY", "0.090", "99000.0"))
     assert refused(engine, account, limit("BUY", "0.020", "99000.0")) == -2019

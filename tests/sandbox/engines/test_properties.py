@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.audit.exchange_ledger import audit_tables
-from sandbox.audit.ledger import TABLES, Ledger
+from sandbox.audit.ledger import TABLES, ExchangeLedger
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.engines.usdm import margin
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.model import Account
-from sandbox.engines.usdm.requests import NewAlgo, NewOrder
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.model import UsdmAccount
+from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
 from tests.sandbox.helpers import START
 
 D = Decimal
@@ -38,7 +38,7 @@ SCENARIOS = st.tuples(
 )
 
 
-def act(engine: Engine, account: Account, action: tuple[object, ...]) -> None:
+def act(engine: UsdmEngine, account: UsdmAccount, action: tuple[object, ...]) -> None:
     """Do one action; a refusal must leave no trace."""
     told = len(engine.core.events)
     try:
@@ -46,15 +46,19 @@ def act(engine: Engine, account: Account, action: tuple[object, ...]) -> None:
             case ("price", Decimal() as price):
                 engine.on_price("BTCUSDT", price)
             case ("market", str() as side, Decimal() as quantity, bool() as reducing):
-                order = NewOrder("BTCUSDT", side, "MARKET", quantity, reduce_only=reducing)
+                order = UsdmOrderRequest("BTCUSDT", side, "MARKET", quantity, reduce_only=reducing)
                 engine.place(account, order)
             case ("limit", str() as side, Decimal() as quantity, Decimal() as price, str() as tif):
-                engine.place(account, NewOrder("BTCUSDT", side, "LIMIT", quantity, price, tif))
+                engine.place(
+                    account, UsdmOrderRequest("BTCUSDT", side, "LIMIT", quantity, price, tif)
+                )
             case ("stop", str() as side, Decimal() as price, bool() as closing, Decimal() as size):
                 quantity = D(0) if closing else size
-                request = NewAlgo("BTCUSDT", side, "STOP_MARKET", quantity, trigger_price=price)
-                request = NewAlgo(
-                    **{name: getattr(request, name) for name in NewAlgo.__slots__}
+                request = AlgoOrderRequest(
+                    "BTCUSDT", side, "STOP_MARKET", quantity, trigger_price=price
+                )
+                request = AlgoOrderRequest(
+                    **{name: getattr(request, name) for name in AlgoOrderRequest.__slots__}
                     | {"close_position": closing}
                 )
                 engine.place_algo(account, request)
@@ -62,7 +66,7 @@ def act(engine: Engine, account: Account, action: tuple[object, ...]) -> None:
                 kind = "TRAILING_STOP_MARKET"
                 rate = D(tenths) / 10
                 engine.place_algo(
-                    account, NewAlgo("BTCUSDT", side, kind, quantity, callback_rate=rate)
+                    account, AlgoOrderRequest("BTCUSDT", side, kind, quantity, callback_rate=rate)
                 )
             case ("funding", Decimal() as rate):
                 engine.apply_funding("BTCUSDT", rate)
@@ -72,10 +76,10 @@ def act(engine: Engine, account: Account, action: tuple[object, ...]) -> None:
         assert len(engine.core.events) == told
 
 
-def play(scenario: Scenario) -> tuple[Engine, Ledger]:
+def play(scenario: Scenario) -> tuple[UsdmEngine, ExchangeLedger]:
     """Run a scenario with a ledger; wall time stands still."""
     isolated, leverage, actions = scenario
-    engine, ledger = Engine(BUILT_IN.values()), Ledger(None)
+    engine, ledger = UsdmEngine(BUILT_IN.values()), ExchangeLedger(None)
     engine.at(START)
     account = engine.open_account("main", {"USDT": D(10_000)})
     engine.on_price("BTCUSDT", D("100000.0"))
@@ -90,7 +94,7 @@ def play(scenario: Scenario) -> tuple[Engine, Ledger]:
     return engine, ledger
 
 
-def contents(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
+def contents(ledger: ExchangeLedger) -> dict[str, list[tuple[object, ...]]]:
     return {table: ledger.rows(table) for table in TABLES}
 
 
@@ -177,7 +181,7 @@ def test_cross_margin_is_exactly_used_up_at_the_liquidation_price(
     account = engine.core.accounts["main"]
     engine.on_price("ETHUSDT", D("2500.00"))
     with suppress(ExchangeError):
-        engine.place(account, NewOrder("ETHUSDT", other, "MARKET", D(ether) / 1000))
+        engine.place(account, UsdmOrderRequest("ETHUSDT", other, "MARKET", D(ether) / 1000))
     engine.on_price("ETHUSDT", D("2500.00") + D(moved) / 10)
     position, beside = account.position("BTCUSDT"), account.position("ETHUSDT")
     price = margin.liquidation_price(engine.core, account, position)

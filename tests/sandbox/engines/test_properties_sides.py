@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.audit.exchange_ledger import audit_tables
-from sandbox.audit.ledger import TABLES, Ledger
+from sandbox.audit.ledger import TABLES, ExchangeLedger
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.engines.usdm import margin
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.events import Event
-from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.events import UsdmEvent
+from sandbox.engines.usdm.model import UsdmAccount
 from tests.sandbox.helpers import START, limit, market, stop
 
 D = Decimal
@@ -46,8 +46,8 @@ RUNS = st.tuples(st.booleans(), st.lists(ACTIONS, min_size=1, max_size=30))
 Run = tuple[bool, list[tuple[Any, ...]]]
 
 
-def opened(isolated: bool) -> Engine:
-    engine = Engine(BUILT_IN.values())
+def opened(isolated: bool) -> UsdmEngine:
+    engine = UsdmEngine(BUILT_IN.values())
     engine.at(START)
     engine.on_price("BTCUSDT", D("100000.0"))
     for name in "ab":
@@ -59,7 +59,7 @@ def opened(isolated: bool) -> Engine:
     return engine
 
 
-def act(engine: Engine, action: tuple[Any, ...]) -> None:
+def act(engine: UsdmEngine, action: tuple[Any, ...]) -> None:
     """One action; a refusal leaves no trace."""
     kind, first, *rest = action
     told = len(engine.core.events)
@@ -91,7 +91,7 @@ def act(engine: Engine, action: tuple[Any, ...]) -> None:
         assert len(engine.core.events) == told
 
 
-def play(engine: Engine, actions: list[tuple[Any, ...]], begin: int = 0) -> list[Event]:
+def play(engine: UsdmEngine, actions: list[tuple[Any, ...]], begin: int = 0) -> list[UsdmEvent]:
     events = []
     for number, action in enumerate(actions, start=begin):
         engine.at(START + number)
@@ -102,7 +102,7 @@ def play(engine: Engine, actions: list[tuple[Any, ...]], begin: int = 0) -> list
     return events
 
 
-def check(account: Account) -> None:
+def check(account: UsdmAccount) -> None:
     """What holds at each moment: sides do not turn, cash is where the trades have put it."""
     for position in account.positions.values():
         side = {"LONG": 1, "SHORT": -1}.get(position.side, 0)
@@ -123,7 +123,7 @@ def check(account: Account) -> None:
 @given(RUNS)
 def test_cash_and_sides_add_up_at_each_moment_and_the_audit_finds_nothing(run: Run) -> None:
     isolated, actions = run
-    engine, ledger = opened(isolated), Ledger(None)
+    engine, ledger = opened(isolated), ExchangeLedger(None)
     for event in [*engine.take_events(), *play(engine, actions)]:
         ledger.write(event, 0)
     tables = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.spot.engine import SpotEngine
-from sandbox.engines.spot.model import ListChanged, NewOrder, OrderReport, SpotAccount
+from sandbox.engines.spot.model import ListChanged, OrderReport, SpotAccount, SpotOrderRequest
 from sandbox.market.spot_instruments import BUILT_IN
 from tests.sandbox.helpers import START
 
@@ -28,9 +28,9 @@ def make(usdt: str = "10000", btc: str = "1") -> tuple[SpotEngine, SpotAccount]:
     return engine, account
 
 
-def order(side: str, kind: str, quantity: str, **more: object) -> NewOrder:
+def order(side: str, kind: str, quantity: str, **more: object) -> SpotOrderRequest:
     amounts = {k: D(v) if isinstance(v, str) and k != "tif" else v for k, v in more.items()}
-    return NewOrder(SYMBOL, side, kind, D(quantity), **amounts)  # type: ignore[arg-type]
+    return SpotOrderRequest(SYMBOL, side, kind, D(quantity), **amounts)  # type: ignore[arg-type]
 
 
 def test_limit_buy_locks_its_cost_and_frees_it_when_cancelled() -> None:
@@ -155,17 +155,21 @@ def act(engine: SpotEngine, account: SpotAccount, action: tuple[object, ...]) ->
                 engine.supply(SYMBOL, supply)
                 engine.on_price(SYMBOL, price)
             case ("MARKET", str() as side, Decimal() as size):
-                engine.place(account, NewOrder(SYMBOL, side, "MARKET", size))
+                engine.place(account, SpotOrderRequest(SYMBOL, side, "MARKET", size))
             case ("LIMIT", str() as side, Decimal() as size, Decimal() as price, str() as tif):
-                request = NewOrder(SYMBOL, side, "LIMIT", size, price=price, tif=tif)
+                request = SpotOrderRequest(SYMBOL, side, "LIMIT", size, price=price, tif=tif)
                 engine.place(account, request)
             case ("LIMIT_MAKER", str() as side, Decimal() as size, Decimal() as price):
-                engine.place(account, NewOrder(SYMBOL, side, "LIMIT_MAKER", size, price=price))
+                engine.place(
+                    account, SpotOrderRequest(SYMBOL, side, "LIMIT_MAKER", size, price=price)
+                )
             case ("STOP_LOSS", str() as side, Decimal() as size, Decimal() as price):
-                engine.place(account, NewOrder(SYMBOL, side, "STOP_LOSS", size, stop_price=price))
+                engine.place(
+                    account, SpotOrderRequest(SYMBOL, side, "STOP_LOSS", size, stop_price=price)
+                )
             case ("oco", str() as side, Decimal() as size, Decimal() as one, Decimal() as two):
-                maker = NewOrder(SYMBOL, side, "LIMIT_MAKER", size, price=one)
-                stop = NewOrder(SYMBOL, side, "STOP_LOSS", size, stop_price=two)
+                maker = SpotOrderRequest(SYMBOL, side, "LIMIT_MAKER", size, price=one)
+                stop = SpotOrderRequest(SYMBOL, side, "STOP_LOSS", size, stop_price=two)
                 pair = (maker, stop) if side == "SELL" else (stop, maker)
                 engine.place_list(account, *pair, "")
             case _:
@@ -208,7 +212,7 @@ def test_fee_is_paid_in_bnb_at_a_discount_while_there_is_enough() -> None:
     account = spot.open_account("burning", {"USDT": D(10_000), "BNB": D("0.001")})
     account.burn = True
     price = spot.core.markets[SYMBOL].ask
-    bought = NewOrder(SYMBOL, "BUY", "MARKET", D("0.005"))
+    bought = SpotOrderRequest(SYMBOL, "BUY", "MARKET", D("0.005"))
     spot.place(account, bought)
     fee = (D("0.005") * price * D("0.001") * D("0.75") / 600).quantize(D("0.00000001"))
     assert (account.fills[0].fee, account.fills[0].fee_asset) == (fee, "BNB")

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from sandbox.engines.common.instruments import BUILT_IN
-from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.market.candles import Funding, read_series
 from sandbox.market.clock import PacedClock
-from sandbox.market.feed import Feed
-from sandbox.market.replay import Desk, Replay, Span
+from sandbox.market.feed import SymbolFeed
+from sandbox.market.replay import Replay, ReplayedVenue, Span
 from sandbox.server.server import SandboxServer
-from sandbox.server.settings import Settings
+from sandbox.server.settings import SandboxSettings
 from tests.sandbox.helpers import MINUTE, START, calm, until, write_candles
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
@@ -50,8 +50,8 @@ class Wall:
 async def walked(wall: Wall, speed: float, folder: Path, refine_ms: int) -> None:
     """Three minutes of the market at ``speed``."""
     write_candles(folder, "BTCUSDT", calm(100_000.0, 3))
-    feed = Feed(read_series(folder / "BTCUSDT.parquet"), BUILT_IN["BTCUSDT"], Funding())
-    desk = Desk("usdm", Engine(BUILT_IN.values()), {"BTCUSDT": feed}, wall)
+    feed = SymbolFeed(read_series(folder / "BTCUSDT.parquet"), BUILT_IN["BTCUSDT"], Funding())
+    desk = ReplayedVenue("usdm", UsdmEngine(BUILT_IN.values()), {"BTCUSDT": feed}, wall)
     clock = PacedClock(speed, wall.seconds, wall.sleep)
     await Replay([desk], clock, Span(START, START + 3 * MINUTE), 1, refine_ms).run()
 
@@ -102,4 +102,4 @@ async def test_served_market_goes_with_the_wall(serving: Serving) -> None:
 def test_real_clock_is_the_one_of_speed_1(tmp_path: Path) -> None:
     assert PacedClock(1.0).name == "real"
     assert PacedClock(60.0).name == "accelerated"
-    assert Settings(candles=tmp_path).clock == "real"
+    assert SandboxSettings(candles=tmp_path).clock == "real"

@@ -13,13 +13,13 @@ import pytest
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.engines.usdm import margin
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.model import Account
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.market.candles import Funding, read_series
 from sandbox.market.clock import PacedClock
-from sandbox.market.feed import Feed
+from sandbox.market.feed import SymbolFeed
 from sandbox.market.mark_price import RecordedMark, SmoothedMark
-from sandbox.market.replay import Desk, Replay, Span
+from sandbox.market.replay import Replay, ReplayedVenue, Span
 from sandbox.server.server import SandboxServer
 from tests.sandbox.helpers import MINUTE, START, RestClient, calm, market, stop, write_candles
 from trading.errors import DataError, SettingsError
@@ -28,13 +28,15 @@ D = Decimal
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 
-def moved(engine: Engine, price: str, mark: str) -> None:
+def moved(engine: UsdmEngine, price: str, mark: str) -> None:
     """Print a last price while the mark price stands somewhere else."""
     engine.set_mark("BTCUSDT", D(mark))
     engine.on_price("BTCUSDT", D(price))
 
 
-def test_working_type_decides_which_price_fires_a_stop(engine: Engine, account: Account) -> None:
+def test_working_type_decides_which_price_fires_a_stop(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.place(account, market("BUY", "0.010"))
     by_contract = engine.place_algo(account, stop("SELL", "99000.0"))
     by_mark = engine.place_algo(
@@ -49,7 +51,7 @@ def test_working_type_decides_which_price_fires_a_stop(engine: Engine, account: 
 
 
 def test_stop_by_mark_price_that_the_mark_has_crossed_is_refused(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
     moved(engine, "100000.0", "98000.0")
@@ -59,7 +61,7 @@ def test_stop_by_mark_price_that_the_mark_has_crossed_is_refused(
 
 
 def test_price_protection_holds_a_stop_while_the_prices_are_apart(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
     held = engine.place_algo(account, stop("SELL", "97000.0", price_protect=True))
@@ -70,7 +72,7 @@ def test_price_protection_holds_a_stop_while_the_prices_are_apart(
 
 
 def test_profit_margin_funding_and_liquidation_go_by_the_mark_price(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.set_margin_type(account, "BTCUSDT", isolated=True)
     engine.place(account, market("BUY", "0.010"))
@@ -140,15 +142,15 @@ class Deaf:
 
 
 async def test_stop_by_mark_price_fires_where_the_mark_reaches_it_on_its_way(
-    engine: Engine, account: Account, tmp_path: Path
+    engine: UsdmEngine, account: UsdmAccount, tmp_path: Path
 ) -> None:
     # The contract goes 100000 -> 99000 while its mark price goes 99000 -> 95000.
     write_candles(tmp_path / "last", "BTCUSDT", [(100_000.0, 100_000.0, 99_000.0, 99_500.0)])
     write_candles(tmp_path / "mark", "BTCUSDT", [(99_000.0, 99_000.0, 95_000.0, 96_000.0)])
     series = read_series(tmp_path / "last" / "BTCUSDT.parquet")
     rule = RecordedMark(read_series(tmp_path / "mark" / "BTCUSDT.parquet"))
-    feed = Feed(series, BUILT_IN["BTCUSDT"], Funding())
-    desk = Desk("usdm", engine, {"BTCUSDT": feed}, Deaf(), marks={"BTCUSDT": rule})
+    feed = SymbolFeed(series, BUILT_IN["BTCUSDT"], Funding())
+    desk = ReplayedVenue("usdm", engine, {"BTCUSDT": feed}, Deaf(), marks={"BTCUSDT": rule})
     replay = Replay([desk], PacedClock(1e9), Span(START, START + MINUTE), 1, None)
     engine.place(account, market("BUY", "0.010"))
     algo = engine.place_algo(account, stop("SELL", "97000.0", working_type="MARK_PRICE"))

@@ -16,9 +16,9 @@ import pytest
 
 from cli.main import main
 from sandbox.audit.exchange_ledger import audit_ledger
-from sandbox.audit.ledger import Ledger
+from sandbox.audit.ledger import ExchangeLedger
 from sandbox.engines.common.instruments import BUILT_IN
-from sandbox.engines.usdm.engine import Engine
+from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.server.main import fetch_status
 from sandbox.server.settings import parse_balances, parse_time
 from tests.sandbox.helpers import START, calm, write_candles
@@ -111,7 +111,7 @@ def test_port_in_use_is_one_sentence(sandbox: Run, candles: Path, tmp_path: Path
         status, _, complaint = sandbox("serve", *given)
     assert status == 2
     # The file may be used at the next attempt: no run has begun in it.
-    Ledger(tmp_path / "a.sqlite").close()
+    ExchangeLedger(tmp_path / "a.sqlite").close()
     assert f"--port {port}: cannot listen" in complaint
 
 
@@ -128,7 +128,7 @@ def test_ledger_of_another_run_is_not_written_over(
     sandbox: Run, candles: Path, tmp_path: Path
 ) -> None:
     path, other = tmp_path / "exchange.sqlite", tmp_path / "notes.txt"
-    ledger = Ledger(path)
+    ledger = ExchangeLedger(path)
     ledger.write_meta({"venue": "usdm"}, START)
     ledger.close()
     _, _, complaint = sandbox("serve", "--candles", str(candles), "--ledger", str(path))
@@ -146,7 +146,7 @@ def test_status_of_nothing_is_one_sentence() -> None:
 
 def test_audit_finds_a_wallet_that_does_not_add_up(sandbox: Run, tmp_path: Path) -> None:
     path = tmp_path / "exchange.sqlite"
-    ledger, engine = Ledger(path), Engine(BUILT_IN.values())
+    ledger, engine = ExchangeLedger(path), UsdmEngine(BUILT_IN.values())
     engine.open_account("main", {"USDT": Decimal(10_000)})
     for event in engine.take_events():
         ledger.write(event, 0)
@@ -170,7 +170,7 @@ def test_audit_of_a_file_that_is_no_ledger(tmp_path: Path) -> None:
         audit_ledger(tmp_path / "other")
     with pytest.raises(DataError, match="no such ledger"):
         audit_ledger(tmp_path / "none")
-    Ledger(tmp_path / "older").close()
+    ExchangeLedger(tmp_path / "older").close()
     with closing(sqlite3.connect(tmp_path / "older")) as connection:
         connection.execute("alter table positions drop column position_side")
     with pytest.raises(DataError, match="no such column: position_side"):

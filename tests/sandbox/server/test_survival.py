@@ -15,9 +15,9 @@ import pytest
 from sandbox.audit.both_ledgers import audit_join
 from sandbox.audit.exchange_ledger import audit_ledger
 from sandbox.engines.common.instruments import BUILT_IN
-from sandbox.engines.usdm.engine import Engine
-from sandbox.engines.usdm.model import Account
-from sandbox.engines.usdm.requests import NewAlgo
+from sandbox.engines.usdm.engine import UsdmEngine
+from sandbox.engines.usdm.model import UsdmAccount
+from sandbox.engines.usdm.requests import AlgoOrderRequest
 from sandbox.faults.injection import Fault
 from sandbox.server.accounts import read_accounts
 from sandbox.server.server import SandboxServer
@@ -116,10 +116,12 @@ async def test_rolled_back_state_is_what_a_restart_finds(serving: Serving, tmp_p
         assert len(await ask(server, "GET", "/fapi/v1/allOrders", symbol="BTCUSDT")) == 1
 
 
-def reloaded(engine: Engine, record: EngineRecord, connection: sqlite3.Connection) -> Account:
+def reloaded(
+    engine: UsdmEngine, record: EngineRecord, connection: sqlite3.Connection
+) -> UsdmAccount:
     """Save, load the file into another engine, and give the account that it has then."""
     head = record.save(connection)
-    other = Engine(BUILT_IN.values())
+    other = UsdmEngine(BUILT_IN.values())
     EngineRecord("usdm", other).load(connection, head, engine.core.now)
     assert other.core.last_order_id == engine.core.last_order_id
     assert other.core.events == engine.core.events
@@ -127,9 +129,11 @@ def reloaded(engine: Engine, record: EngineRecord, connection: sqlite3.Connectio
 
 
 def test_what_is_loaded_is_what_was_saved_after_every_step(
-    engine: Engine, account: Account
+    engine: UsdmEngine, account: UsdmAccount
 ) -> None:
-    trailing = NewAlgo("BTCUSDT", "SELL", "TRAILING_STOP_MARKET", D("0.01"), callback_rate=D(1))
+    trailing = AlgoOrderRequest(
+        "BTCUSDT", "SELL", "TRAILING_STOP_MARKET", D("0.01"), callback_rate=D(1)
+    )
     steps: list[Callable[[], object]] = [
         lambda: engine.place(account, market("BUY", "0.020")),
         lambda: engine.place(account, limit("BUY", "0.010", "99000.0")),
@@ -183,7 +187,9 @@ def test_accounts_file_is_checked(tmp_path: Path) -> None:
             read_accounts(path)
 
 
-def test_fills_keep_to_the_volume_and_to_price_and_time(engine: Engine, account: Account) -> None:
+def test_fills_keep_to_the_volume_and_to_price_and_time(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     other = engine.open_account("other", {"USDT": D(10_000)})
     first = engine.place(account, limit("BUY", "0.010", "99000.0"))
     second = engine.place(other, limit("BUY", "0.010", "99000.0"))
