@@ -15,16 +15,16 @@ from executor.bus.events import Event, EventType
 from executor.market_data.lockstep import sandbox_status
 from executor.model import StreamState, UserEvent
 from executor.notifications.alerts import position_alert
-from executor.notifications.discord import WebhookAlerts
-from executor.operations.commands import Operator
+from executor.notifications.discord import DiscordAlerts
+from executor.operations.commands import OperatorCommands
 from executor.operations.control_socket import ControlServer
 from executor.operations.metrics import MetricsServer
-from executor.operations.scheduler import Periodic
+from executor.operations.scheduler import Scheduler
 from executor.operations.settings_reload import reload_settings
-from executor.portfolio.allocation import Sharing
+from executor.portfolio.allocation import Allocator
 from executor.runtime.systemd import notify
 from executor.settings import Mode
-from executor.strategy.runner import LanePlan, Warmer, plans_for
+from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
 from executor.venues.api_key import key_problem, key_warnings
 from executor.venues.faults import RateLimited, Rejected, VenueFaultError
 from lake.releases import Release, read_universe
@@ -53,11 +53,11 @@ class App:
         self._equity_hour = -1
         self._user_renewed = -RENEW_EVERY_S
         parts.ctx.user_stream_failed = self._renew_user_stream
-        self._periodic = Periodic(parts, self._use)
+        self._periodic = Scheduler(parts, self._use)
         self._settings_file = settings_file
         port = parts.ctx.settings.metrics.port
         self._metrics = MetricsServer(parts, port) if port is not None else None
-        operator = Operator(parts, self._stop.set, self.reload)
+        operator = OperatorCommands(parts, self._stop.set, self.reload)
         self._control = ControlServer(parts.ctx.settings.paths.state, operator.commands)
 
     def request_stop(self) -> None:
@@ -115,26 +115,26 @@ class App:
         x.reconciler.load()
         symbols = self._symbols(release)
         await self._connect(symbols)
-        ctx.bus.subscribe(EventType.CANDLE_CLOSED, "deciding", x.deciding.on_candle_closed)
+        ctx.bus.subscribe(EventType.CANDLE_CLOSED, "deciding", x.signal_engine.on_candle_closed)
         ctx.bus.subscribe(EventType.CANDLE_CLOSED, "account", self._each_candle)
         ctx.bus.subscribe(EventType.PRICE_UPDATED, "monitor", self._on_price)
-        ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", x.trader.on_signal)
+        ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", x.entry_handler.on_signal)
         for kind in (EventType.POSITION_OPENED, EventType.POSITION_CLOSED):
             ctx.bus.subscribe(kind, "alerts", self._tell)
-        if isinstance(ctx.alerts, WebhookAlerts):
+        if isinstance(ctx.alerts, DiscordAlerts):
             self._loop("alerts", ctx.alerts.run())
         self._loop("bus", ctx.bus.run())
-        self._loop("intake", x.intake.run())
+        self._loop("intake", x.execution_reports.run())
         self._loop("user stream", x.user.run(self._on_user))
         await self._wait_for_user_stream()
         await self._check_key()
         await self._retried(x.reconciler.settle_orders)
         while not await x.reconciler.run_once():
             await asyncio.sleep(1.0)
-        x.watch.begin()
-        self._loop("watch", x.watch.run())
+        x.watchdog.begin()
+        self._loop("watch", x.watchdog.run())
         # What the reconciliation has adopted is followed too.
-        symbols = [s for s in self._symbols(release) if s in ctx.book.instruments]
+        symbols = [s for s in self._symbols(release) if s in ctx.portfolio.instruments]
         x.feed.start_at(symbols, ctx.clock.now_ms())
         x.feed.on_connected = self._reconcile_soon
         await x.market.set_symbols(frozenset(symbols))
@@ -143,8 +143,8 @@ class App:
             await self._keep_exits()
         for name, every_s, job in self._periodic.jobs():
             self._loop(name, self._periodic.forever(name, every_s, job))
-        if x.stepper is not None:
-            self._loop("stepper", x.stepper.run())
+        if x.lockstep is not None:
+            self._loop("stepper", x.lockstep.run())
         if self._metrics is not None:
             log.info("metrics at %s", await self._metrics.start())
         x.status.state = "running"
@@ -162,7 +162,7 @@ class App:
             ) from error
 
     def _symbols(self, release: Release | None) -> list[str]:
-        held = {holding.symbol for holding in self._ctx.book.holdings()}
+        held = {holding.symbol for holding in self._ctx.portfolio.holdings()}
         venue = self._ctx.settings.venue.name
         traded = {e.symbol for e in release.strategies if e.venue == venue} if release else set()
         return sorted(held | traded)
@@ -171,7 +171,7 @@ class App:
         async def connect() -> None:
             leverage = self._ctx.settings.venue.leverage
             known = await self._ctx.venue.connect(symbols, leverage)
-            self._ctx.book.learn(known)
+            self._ctx.portfolio.learn(known)
             self._ctx.clock.adjust(self._ctx.venue.offset_ms)
 
         await self._retried(connect)
@@ -213,7 +213,7 @@ class App:
             why = "the key's permissions are not known"
             log.warning("%s%s", why, "" if live else "; a test network does not tell them")
             if live:
-                self._ctx.switches.block("permissions", why)
+                self._ctx.trading_state.block("permissions", why)
                 self._ctx.alerts.send("no entries", why=why)
             return
         problem = key_problem(allowed)
@@ -228,34 +228,36 @@ class App:
         x, ctx = self._x, self._ctx
         with ctx.activity.busy("release"):
             plans = self._plans(release)
-            new = sorted({plan.symbol for plan in plans} - set(ctx.book.instruments))
+            new = sorted({plan.symbol for plan in plans} - set(ctx.portfolio.instruments))
             if new:
                 await self._connect(new)
-                x.feed.start_at([s for s in new if s in ctx.book.instruments], ctx.clock.now_ms())
+                x.feed.start_at(
+                    [s for s in new if s in ctx.portfolio.instruments], ctx.clock.now_ms()
+                )
             await self._decide_on(plans, release)
             x.releases.adopt(release)
             await x.market.set_symbols(
-                frozenset(self._symbols(release)) & frozenset(ctx.book.instruments)
+                frozenset(self._symbols(release)) & frozenset(ctx.portfolio.instruments)
             )
 
-    def _plans(self, release: Release | None) -> list[LanePlan]:
-        held = [holding.row for holding in self._ctx.book.holdings()]
+    def _plans(self, release: Release | None) -> list[RunnerPlan]:
+        held = [holding.row for holding in self._ctx.portfolio.holdings()]
         return plans_for(release, self._ctx.settings.venue.name, held)
 
-    async def _decide_on(self, plans: list[LanePlan], release: Release | None = None) -> None:
+    async def _decide_on(self, plans: list[RunnerPlan], release: Release | None = None) -> None:
         """Warm lanes up and put them in the place of the old ones."""
         ctx = self._ctx
-        sharing = Sharing.of(release, ctx.clock.now_ms()) if release is not None else None
+        allocator = Allocator.of(release, ctx.clock.now_ms()) if release is not None else None
         universe = read_universe(release) if release is not None else None
-        warmer = Warmer(ctx.venue, ctx.clock.now_ms())
-        listed = [plan for plan in plans if plan.symbol in ctx.book.instruments]
+        warmer = WarmUp(ctx.venue, ctx.clock.now_ms())
+        listed = [plan for plan in plans if plan.symbol in ctx.portfolio.instruments]
         for plan in plans:
             if plan not in listed:
                 ctx.alerts.send("symbol not listed: left out", symbol=plan.symbol)
-        lanes = [await warmer.lane(plan) for plan in listed]
-        if sharing is not None:
-            await sharing.warm(ctx.venue, ctx.clock.now_ms(), ctx.book.instruments)
-        self._x.deciding.swap(lanes, sharing, universe)
+        runners = [await warmer.runner(plan) for plan in listed]
+        if allocator is not None:
+            await allocator.warm(ctx.venue, ctx.clock.now_ms(), ctx.portfolio.instruments)
+        self._x.signal_engine.swap(runners, allocator, universe)
 
     async def _keep_exits(self) -> None:
         """Without a release that can be taken, positions still have their strategies' exits."""
@@ -270,7 +272,7 @@ class App:
 
     def _on_user(self, event: UserEvent) -> None:
         if not isinstance(event, StreamState):
-            self._x.intake.push(event)
+            self._x.execution_reports.push(event)
             return
         self._x.user_up = event.up
         if event.up:
@@ -303,7 +305,7 @@ class App:
         self._ctx.alerts.send(title, **fields)
 
     def _on_price(self, event: Any) -> None:
-        self._x.monitor.on_price(event.symbol, float(event.data["price"]), event.id)
+        self._x.exit_monitor.on_price(event.symbol, float(event.data["price"]), event.id)
 
     def _each_candle(self, event: Any) -> None:
         self._x.day.roll()
@@ -315,10 +317,10 @@ class App:
 
     def note_equity(self) -> None:
         """Write an equity point."""
-        book = self._ctx.book
-        count = sum(1 for _ in book.holdings())
+        portfolio = self._ctx.portfolio
+        count = sum(1 for _ in portfolio.holdings())
         self._ctx.ledger.add_equity(
-            self._ctx.clock.now_ms(), book.balance.wallet, book.equity, count
+            self._ctx.clock.now_ms(), portfolio.balance.wallet, portfolio.equity, count
         )
 
     async def _watch_finished(self) -> None:
@@ -336,7 +338,7 @@ class App:
     async def _shut_down(self) -> None:
         x, ctx = self._x, self._ctx
         notify("STOPPING=1")
-        ctx.switches.block("stopping", "the executor is stopping")
+        ctx.trading_state.block("stopping", "the executor is stopping")
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
                 await ctx.activity.wait_idle()

@@ -14,8 +14,8 @@ from executor.ledger.journal import Journal
 from executor.ledger.store import Ledger
 from executor.model import Venue
 from executor.notifications.alerts import Alerts
-from executor.portfolio.portfolio import Book
-from executor.risk.trading_state import META, Halt, Switches
+from executor.portfolio.portfolio import Portfolio
+from executor.risk.trading_state import MODE_META, TradingMode, TradingState
 from executor.runtime.activity import Activity
 from executor.runtime.clock import Clock
 from executor.settings import Settings
@@ -39,9 +39,9 @@ class Context:
     activity: Activity
     make: EventMaker
     venue: Venue
-    book: Book
+    portfolio: Portfolio
     alerts: Alerts
-    switches: Switches = field(default_factory=Switches)
+    trading_state: TradingState = field(default_factory=TradingState)
     user_stream_failed: Callable[[str], None] = _not_wired
     """To be told when something became known that the user stream should have said."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -54,13 +54,15 @@ class Context:
         self.bus.publish(event)
         return event
 
-    def halt(self, mode: Halt, by: str) -> None:
+    def halt(self, mode: TradingMode, by: str) -> None:
         """Change the halt mode, durably: a restart must not lift it."""
-        if mode is Halt.RUNNING:
-            self.switches.resume()
-        self.switches.halt = mode
-        self.ledger.set_meta(META, mode.value)
-        self.emit(EventType.ENTRIES_CHANGED, entries=self.switches.entries, halt=mode.value, by=by)
+        if mode is TradingMode.RUNNING:
+            self.trading_state.resume()
+        self.trading_state.mode = mode
+        self.ledger.set_meta(MODE_META, mode.value)
+        self.emit(
+            EventType.ENTRIES_CHANGED, entries=self.trading_state.entries, halt=mode.value, by=by
+        )
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run work beside the caller; it counts as activity, and its failure is told, not lost."""

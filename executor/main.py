@@ -12,7 +12,7 @@ from executor.builder import assemble, make_context
 from executor.ledger.store import Ledger
 from executor.market_data.lockstep import sandbox_status
 from executor.notifications.alerts import Alerts, LogAlerts
-from executor.notifications.discord import WebhookAlerts
+from executor.notifications.discord import DiscordAlerts
 from executor.runtime.clock import Clock, ReplayClock, WallClock
 from executor.runtime.lock import single_account, single_instance
 from executor.runtime.logs import setup
@@ -89,7 +89,7 @@ def _alerts(keys: Keys, ledger: Ledger, clock: Clock) -> Alerts:
     if keys.webhook is None:
         return LogAlerts()
     url = keys.webhook.get_secret_value()
-    return WebhookAlerts(url, ledger.outbox, clock.now_ms, Masker(keys.texts()))
+    return DiscordAlerts(url, ledger.outbox, clock.now_ms, Masker(keys.texts()))
 
 
 async def _clock(settings: Settings) -> Clock:

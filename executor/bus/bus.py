@@ -1,8 +1,8 @@
 """The event bus: four priorities, order kept within (priority, symbol), handlers isolated.
 
-A lane is one (priority, symbol). Events of a lane are handled one after the other; lanes do not
-wait for each other, and the most urgent lane that is free goes first. A handler that raises or runs
-into its time-out is tried once more, then its event goes to the dead letters and the rest goes on.
+There is one queue for each (priority, symbol). A queue handles its events one after the other;
+queues do not wait for each other, and the most urgent free queue goes first. A handler that raises
+or times out is tried once more; then its event goes to the dead letters and the others go on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from executor.runtime.activity import Activity
 
 Handler = Callable[[Event], Awaitable[None] | None]
 DeadLetter = Callable[[Event, str, BaseException], None]
-Lane = tuple[Priority, str]
+QueueKey = tuple[Priority, str]
 
 CAPACITY = 1_000
 HANDLER_TIMEOUT_S = 30.0
@@ -49,9 +49,9 @@ class Bus:
         self._capacity = capacity
         self._timeout = handler_timeout_s
         self._subscriptions: dict[EventType, list[Subscription]] = {}
-        self._lanes: dict[Lane, deque[Event]] = {}
-        self._ready: list[deque[Lane]] = [deque() for _ in Priority]
-        self._busy: set[Lane] = set()
+        self._queues: dict[QueueKey, deque[Event]] = {}
+        self._ready: list[deque[QueueKey]] = [deque() for _ in Priority]
+        self._busy: set[QueueKey] = set()
         self._overflow: deque[Event] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
@@ -81,17 +81,17 @@ class Bus:
             self._overflow.append(event)
 
     def _enqueue(self, event: Event) -> None:
-        lane = (event.priority, event.symbol)
-        queue = self._lanes.setdefault(lane, deque())
-        if not queue and lane not in self._busy:
-            self._ready[event.priority].append(lane)
+        key = (event.priority, event.symbol)
+        queue = self._queues.setdefault(key, deque())
+        if not queue and key not in self._busy:
+            self._ready[event.priority].append(key)
         queue.append(event)
         self._queued += 1
         self._activity.begin("bus")
         self._wake.set()
 
     def _coalesce(self, event: Event) -> None:
-        queue = self._lanes.get((event.priority, event.symbol), deque())
+        queue = self._queues.get((event.priority, event.symbol), deque())
         for index in range(len(queue) - 1, -1, -1):
             if queue[index].type is EventType.PRICE_UPDATED:
                 queue[index] = event
@@ -103,28 +103,28 @@ class Bus:
         """Handle events until cancelled."""
         try:
             while True:
-                lane = self._next_lane()
-                if lane is None:
+                key = self._next_key()
+                if key is None:
                     self._wake.clear()
                     await self._wake.wait()
                     continue
-                # Busy before anything is moved up from the overflow: it may be of this very lane.
-                self._busy.add(lane)
-                event = self._take(lane)
-                await self._dispatch(lane, event)
+                # Busy before anything is moved up from the overflow: it may be of this very queue.
+                self._busy.add(key)
+                event = self._take(key)
+                await self._dispatch(key, event)
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _next_lane(self) -> Lane | None:
-        for lanes in self._ready:
-            if lanes:
-                return lanes.popleft()
+    def _next_key(self) -> QueueKey | None:
+        for keys in self._ready:
+            if keys:
+                return keys.popleft()
         return None
 
-    def _take(self, lane: Lane) -> Event:
-        event = self._lanes[lane].popleft()
+    def _take(self, key: QueueKey) -> Event:
+        event = self._queues[key].popleft()
         self._queued -= 1
         if self._overflow and self._queued < self._capacity:
             waiting = self._overflow.popleft()
@@ -132,29 +132,29 @@ class Bus:
             self._activity.end("bus")
         return event
 
-    async def _dispatch(self, lane: Lane, event: Event) -> None:
+    async def _dispatch(self, key: QueueKey, event: Event) -> None:
         """Run plain handlers here; from the first one that must be awaited on, in a task."""
         subscriptions = self._subscriptions[event.type]
         for index, subscription in enumerate(subscriptions):
             if asyncio.iscoroutinefunction(subscription.handler):
-                task = asyncio.create_task(self._finish(lane, event, subscriptions[index:]))
+                task = asyncio.create_task(self._finish(key, event, subscriptions[index:]))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
                 return
             await self._call(subscription, event)
-        self._release(lane)
+        self._release(key)
 
-    async def _finish(self, lane: Lane, event: Event, rest: list[Subscription]) -> None:
+    async def _finish(self, key: QueueKey, event: Event, rest: list[Subscription]) -> None:
         try:
             for subscription in rest:
                 await self._call(subscription, event)
         finally:
-            self._release(lane)
+            self._release(key)
 
-    def _release(self, lane: Lane) -> None:
-        self._busy.discard(lane)
-        if self._lanes[lane]:
-            self._ready[lane[0]].append(lane)
+    def _release(self, key: QueueKey) -> None:
+        self._busy.discard(key)
+        if self._queues[key]:
+            self._ready[key[0]].append(key)
             self._wake.set()
         self._activity.end("bus")
 

@@ -14,12 +14,12 @@ from collections.abc import Callable
 
 from executor.bus.events import EventType
 from executor.context import Context
-from executor.execution.execution_reports import Intake
+from executor.execution.execution_reports import ExecutionReports
 from executor.execution.order_log import Ticket
-from executor.execution.order_manager import OrderDesk, Result
+from executor.execution.order_manager import OrderManager, SendResult
 from executor.model import OrderKind
 from executor.portfolio.portfolio import Holding
-from executor.risk.trading_state import Halt
+from executor.risk.trading_state import TradingMode
 from executor.venues.faults import VenueFaultError
 
 log = logging.getLogger(__name__)
@@ -52,16 +52,18 @@ def ticket_for(
 class Closer:
     """Closes positions at market, reduce-only, until they are flat."""
 
-    def __init__(self, ctx: Context, desk: OrderDesk, intake: Intake) -> None:
+    def __init__(
+        self, ctx: Context, order_manager: OrderManager, execution_reports: ExecutionReports
+    ) -> None:
         self._ctx = ctx
-        self._desk = desk
-        self._intake = intake
+        self._orders = order_manager
+        self._reports = execution_reports
 
     def close(self, holding: Holding, reason: str, cause: str | None, leg: str = "px") -> None:
         """Begin to close; one close a position runs at a time."""
         if holding.closing is not None or holding.closed.is_set() or not holding.filled:
             return
-        if not self._ctx.switches.may_close(reason, leg):
+        if not self._ctx.trading_state.may_close(reason, leg):
             return
         holding.closing = reason
         log.info("closing %s: %s", holding.symbol, reason)
@@ -84,32 +86,34 @@ class Closer:
     async def _once(self, holding: Holding, reason: str, cause: str | None, leg: str) -> bool:
         if holding.closed.is_set():
             return True
-        slot = self._ctx.book.slot(holding.symbol)
+        slot = self._ctx.portfolio.slot(holding.symbol)
         ticket = ticket_for(holding, leg, cause, reason=reason)
         side = "SELL" if holding.row.side > 0 else "BUY"
-        sent = await self._desk.send(ticket, side, OrderKind.MARKET, quantity=holding.row.quantity)
+        sent = await self._orders.send(
+            ticket, side, OrderKind.MARKET, quantity=holding.row.quantity
+        )
         if slot.last_price is not None:
             self._ctx.ledger.update_order(sent.client_id, decision_price=slot.last_price)
-        if sent.result is Result.PLACED:
+        if sent.result is SendResult.PLACED:
             await self.settle(sent.client_id)
-        elif sent.result is Result.FLAT:
+        elif sent.result is SendResult.FLAT:
             await self.refetch(holding)
         return await wait_for(holding.closed, 0.5)
 
     async def refetch(self, holding: Holding) -> None:
         """Book the trades of a position that the user stream did not bring."""
-        await self._intake.refetch(holding.symbol, holding.row.opened_at - MINUTE_MS)
+        await self._reports.refetch(holding.symbol, holding.row.opened_at - MINUTE_MS)
 
     async def settle(self, client_id: str) -> None:
         """Wait for the end of a market order, and ask when the user stream is silent about it."""
         for _ in range(10):
-            if await self._desk.wait_end(client_id, FILL_TIMEOUT_S):
+            if await self._orders.wait_end(client_id, FILL_TIMEOUT_S):
                 return
             row = self._ctx.ledger.order(client_id)
             if row is None:
                 return
             try:
-                await self._intake.settle(row)
+                await self._reports.settle(row)
             except VenueFaultError as fault:
                 log.warning("settle %s: %s", client_id, fault)
                 continue
@@ -118,7 +122,7 @@ class Closer:
                 self._ctx.user_stream_failed(f"it did not tell the end of {client_id}")
 
 
-class Watch:
+class Watchdog:
     """Independent of all else: closes a position that has no confirmed stop in time."""
 
     def __init__(
@@ -131,7 +135,7 @@ class Watch:
     def begin(self) -> None:
         """The time to protect runs from now: before, the exchange may not have been reachable, and
         what rests there must not be closed for want of a listing."""
-        for holding in self._ctx.book.holdings():
+        for holding in self._ctx.portfolio.holdings():
             holding.since = time.monotonic()
 
     async def run(self) -> None:
@@ -139,10 +143,10 @@ class Watch:
         limit = self._ctx.settings.protection.confirm_within_s
         while True:
             await asyncio.sleep(min(0.5, limit / 4))
-            for holding in list(self._ctx.book.holdings()):
+            for holding in list(self._ctx.portfolio.holdings()):
                 if not holding.filled:
                     continue
-                if self._ctx.switches.halt is Halt.FLATTEN:
+                if self._ctx.trading_state.mode is TradingMode.FLATTEN:
                     self._closer.close(holding, "flatten", None)
                 elif not holding.protected:
                     self._check(holding, limit)

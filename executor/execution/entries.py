@@ -13,14 +13,14 @@ from executor.bus.events import Event, EventType
 from executor.context import Context
 from executor.execution.closer import Closer
 from executor.execution.order_log import Ticket
-from executor.execution.order_manager import OrderDesk, Result
+from executor.execution.order_manager import OrderManager, SendResult
 from executor.ledger.records import PositionRow
 from executor.model import ZERO, OrderKind
-from executor.portfolio.account_snapshot import AccountView
+from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Holding
-from executor.portfolio.position_state import guard_of
-from executor.risk.pre_trade import EntryRequest, Verdict, check_entry
-from executor.strategy.signal_engine import Deciding
+from executor.portfolio.position_state import open_position
+from executor.risk.pre_trade import EntryRequest, RiskVerdict, check_entry
+from executor.strategy.signal_engine import SignalEngine
 from executor.venues.faults import VenueFaultError
 from trading.order_ids import order_key
 from trading.strategies.registry import get_strategy
@@ -35,13 +35,13 @@ ENTRY_ATTEMPTS = 2
 class Parts:
     """What the trader works with."""
 
-    desk: OrderDesk
+    order_manager: OrderManager
     closer: Closer
-    deciding: Deciding
-    account: AccountView
+    signal_engine: SignalEngine
+    account: AccountSnapshot
 
 
-class Trader:
+class EntryHandler:
     """Handles `signal_generated`."""
 
     def __init__(self, ctx: Context, parts: Parts) -> None:
@@ -66,34 +66,34 @@ class Trader:
             return
         holding = self._claim(row)
         if holding is not None:
-            price = self._ctx.book.slot(event.symbol).last_price or event.data["price"]
+            price = self._ctx.portfolio.slot(event.symbol).last_price or event.data["price"]
             holding.reserved = verdict.quantity * Decimal(str(price))
             entry = self._enter(event, holding, verdict.quantity)
             self._ctx.spawn(f"entry {event.symbol}", entry)
 
     def _exit(self, event: Event) -> None:
-        holding = self._ctx.book.holding(event.symbol)
+        holding = self._ctx.portfolio.holding(event.symbol)
         if holding is None or holding.row.strategy != event.data["strategy"]:
             return
         if holding.heeds_exit:
             self._parts.closer.close(holding, "strategy_exit", event.id)
 
-    def _check(self, event: Event) -> tuple[Verdict, PositionRow | None]:
+    def _check(self, event: Event) -> tuple[RiskVerdict, PositionRow | None]:
         """Whether an entry may be made, and the position that it would become."""
         ctx = self._ctx
         params = self._params(event)
         if params is None:
             return _refused("the release changed since the decision"), None
-        if event.symbol not in ctx.book.instruments:
+        if event.symbol not in ctx.portfolio.instruments:
             return _refused(f"{event.symbol} is not listed at the exchange"), None
         row = self._row(event, params)
-        if why := self._parts.deciding.not_chosen(row.strategy, row.symbol):
+        if why := self._parts.signal_engine.not_chosen(row.strategy, row.symbol):
             return _refused(why), row
-        share = self._parts.deciding.share_of(row.strategy, row.symbol)
+        share = self._parts.signal_engine.allocation_of(row.strategy, row.symbol)
         if share.reason:
             return _refused(share.reason), row
         request = self._request(event, row, share.most)
-        instrument = ctx.book.instruments[event.symbol]
+        instrument = ctx.portfolio.instruments[event.symbol]
         account = self._parts.account.state(event.symbol)
         return check_entry(request, account, ctx.settings.risk, instrument), row
 
@@ -102,19 +102,19 @@ class Trader:
         ``most`` of the equity at the most.
         """
         price = float(event.data["price"])
-        guard = guard_of(replace(row, quantity=Decimal(1), entry_price=price))
+        position = open_position(replace(row, quantity=Decimal(1), entry_price=price))
         sizing = get_strategy(row.strategy).sizing(row.params)
-        planned = 1.0 + sum(addition.weight for addition in guard.rules.additions)
+        planned = 1.0 + sum(addition.weight for addition in position.rules.additions)
         return EntryRequest(
             symbol=event.symbol,
             strategy=row.strategy,
             side=row.side,
             price=price,
-            last_price=self._ctx.book.slot(event.symbol).last_price or price,
+            last_price=self._ctx.portfolio.slot(event.symbol).last_price or price,
             max_position_size=min(sizing.share, most / planned),
-            stop_price=guard.protective_price,
-            emergency_price=guard.emergency_price,
-            target_price=guard.take_profit_price,
+            stop_price=position.protective_price,
+            emergency_price=position.emergency_price,
+            target_price=position.take_profit_price,
             risk=sizing.risk,
             planned=planned,
             age_s=(self._ctx.clock.now_ms() - event.time) / 1000,
@@ -125,10 +125,10 @@ class Trader:
 
         A strategy without a lane (a signal from outside) has its defaults.
         """
-        for lane in self._parts.deciding.lanes:
-            if (lane.strategy, lane.symbol) == (event.data["strategy"], event.symbol):
-                same = lane.plan.release_id == event.data["release_id"]
-                return dict(lane.decider.params) if same else None
+        for runner in self._parts.signal_engine.runners:
+            if (runner.strategy, runner.symbol) == (event.data["strategy"], event.symbol):
+                same = runner.plan.release_id == event.data["release_id"]
+                return dict(runner.decider.params) if same else None
         return get_strategy(event.data["strategy"]).resolve({})
 
     def _row(self, event: Event, params: dict[str, Any]) -> PositionRow:
@@ -165,7 +165,7 @@ class Trader:
             log.warning("%s: this bar was entered already", row.symbol)
             return None
         holding = Holding(ctx.ledger.insert_position(row))
-        ctx.book.slot(row.symbol).holding = holding
+        ctx.portfolio.slot(row.symbol).holding = holding
         return holding
 
     async def _enter(self, event: Event, holding: Holding, quantity: Decimal) -> None:
@@ -184,8 +184,10 @@ class Trader:
         )
         side = "BUY" if row.side > 0 else "SELL"
         for _ in range(ENTRY_ATTEMPTS):
-            sent = await self._parts.desk.send(ticket, side, OrderKind.MARKET, quantity=quantity)
-            if sent.result is Result.PLACED:
+            sent = await self._parts.order_manager.send(
+                ticket, side, OrderKind.MARKET, quantity=quantity
+            )
+            if sent.result is SendResult.PLACED:
                 await self._parts.closer.settle(sent.client_id)
                 break
             known = self._ctx.ledger.order(sent.client_id)
@@ -196,7 +198,7 @@ class Trader:
     async def _again(self, ticket: Ticket) -> bool:
         """Whether a second attempt may follow one that died: nothing came of it, and the price
         is still that of the decision."""
-        slot = self._ctx.book.slot(ticket.symbol)
+        slot = self._ctx.portfolio.slot(ticket.symbol)
         decided = ticket.decision_price
         if slot.last_price is not None and decided:
             moved = abs(slot.last_price / decided - 1)
@@ -220,14 +222,14 @@ class Trader:
             return
         if holding.row.status == "opening":
             self._ctx.ledger.update_position(holding.row.id, status="void")
-        slot = self._ctx.book.slot(holding.symbol)
+        slot = self._ctx.portfolio.slot(holding.symbol)
         if slot.holding is holding:
             slot.holding = None
         holding.closed.set()
 
 
-def _refused(reason: str) -> Verdict:
-    return Verdict(ZERO, (reason,))
+def _refused(reason: str) -> RiskVerdict:
+    return RiskVerdict(ZERO, (reason,))
 
 
 def _number(data: Mapping[str, Any], name: str) -> float | None:

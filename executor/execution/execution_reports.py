@@ -1,4 +1,4 @@
-"""Intake: what the exchange says about orders and trades becomes the ledger's and the book's truth.
+"""What the exchange reports about orders and trades, applied to the ledger and the portfolio.
 
 User events are taken one after the other. Trades come from them or from the trade list, never from
 an order's answer, and count once by (symbol, trade id).
@@ -13,8 +13,8 @@ from decimal import Decimal
 
 from executor.bus.events import EventType
 from executor.context import Context
-from executor.execution.order_manager import OrderDesk
-from executor.execution.position_updates import Booking, Watcher
+from executor.execution.order_manager import OrderManager
+from executor.execution.position_updates import PositionUpdates, Watcher
 from executor.ledger.records import OrderRow
 from executor.model import (
     AccountUpdate,
@@ -25,7 +25,7 @@ from executor.model import (
     VenueFill,
     VenueOrder,
 )
-from executor.portfolio.portfolio import Book, Holding
+from executor.portfolio.portfolio import Holding, Portfolio
 from executor.protection.stop_plan import STOP_LEG
 from trading.order_ids import is_ours
 
@@ -48,13 +48,19 @@ TRANSFERS = frozenset(
 LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 
 
-class Intake:
+class ExecutionReports:
     """Applies user events and trades; tells who guards positions what has changed."""
 
-    def __init__(self, ctx: Context, desk: OrderDesk, booking: Booking, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        order_manager: OrderManager,
+        position_updates: PositionUpdates,
+        watcher: Watcher,
+    ) -> None:
         self._ctx = ctx
-        self._desk = desk
-        self._booking = booking
+        self._orders = order_manager
+        self._updates = position_updates
         self._watcher = watcher
         self._queue: asyncio.Queue[UserEvent] = asyncio.Queue()
         self._newest_account = 0
@@ -62,8 +68,8 @@ class Intake:
         self._transfers: deque[tuple[int, Decimal | None, Decimal]] = deque(maxlen=100)
 
     @property
-    def _book(self) -> Book:
-        return self._ctx.book
+    def _portfolio(self) -> Portfolio:
+        return self._ctx.portfolio
 
     def push(self, event: UserEvent) -> None:
         """Queue a user event."""
@@ -94,8 +100,10 @@ class Intake:
     def _account(self, event: AccountUpdate) -> None:
         if event.wallet is not None and event.event_time >= self._newest_account:
             self._newest_account = event.event_time
-            moved = event.wallet - self._book.balance.wallet
-            self._book.balance = Balance(event.wallet, self._book.balance.available + moved)
+            moved = event.wallet - self._portfolio.balance.wallet
+            self._portfolio.balance = Balance(
+                event.wallet, self._portfolio.balance.available + moved
+            )
         transfer = (event.event_time, event.wallet, event.change)
         if event.reason in TRANSFERS and transfer not in self._transfers:
             self._transfers.append(transfer)
@@ -106,8 +114,8 @@ class Intake:
         row = self._ctx.ledger.order(order.client_id)
         if row is None:
             return
-        self._desk.on_update(row, order)
-        holding = self._book.holding(row.symbol)
+        self._orders.on_update(row, order)
+        holding = self._portfolio.holding(row.symbol)
         if not order.terminal or holding is None or holding.row.key != row.key:
             return
         holding.resting.pop(order.client_id, None)
@@ -128,23 +136,23 @@ class Intake:
         if fill is not None:
             self.apply(fill, row)
         if row is not None:
-            self._desk.on_update(row, order)
+            self._orders.on_update(row, order)
 
     async def _row_of(self, symbol: str, client_id: str, exchange_id: str) -> OrderRow | None:
         """Our order behind an id, also when the exchange gave a child order a name of its own."""
         ledger = self._ctx.ledger
         row = ledger.order(client_id) if is_ours(client_id) else None
         row = row or ledger.order_by_exchange_id(symbol, exchange_id)
-        holding = self._book.holding(symbol)
+        holding = self._portfolio.holding(symbol)
         if row is not None or holding is None or client_id.startswith(LIQUIDATION_PREFIXES):
             return row
-        for protective in ledger.open_orders(symbol):
-            if not protective.conditional:
+        for wanted in ledger.open_orders(symbol):
+            if not wanted.conditional:
                 continue
-            seen = await self._ctx.venue.query(symbol, protective.client_id, conditional=True)
+            seen = await self._ctx.venue.query(symbol, wanted.client_id, conditional=True)
             if seen is not None and seen.child_id == exchange_id:
-                ledger.update_order(protective.client_id, child_id=exchange_id)
-                return ledger.order(protective.client_id)
+                ledger.update_order(wanted.client_id, child_id=exchange_id)
+                return ledger.order(wanted.client_id)
         return None
 
     def apply(self, fill: VenueFill, row: OrderRow | None) -> bool:
@@ -164,14 +172,14 @@ class Intake:
         client_id = row.client_id if row is not None else fill.client_id
         if not self._ctx.ledger.add_fill(fill, client_id, holding.row.id):
             return False
-        self._book.slot(fill.symbol).changes += 1
+        self._portfolio.slot(fill.symbol).changes += 1
         slippage = _slippage(fill, row)
         if slippage is not None and slippage > SLIPPAGE_ALERT:
             self._ctx.alerts.send("slippage", order=client_id, share=f"{slippage:.2%}")
         event = self._ctx.emit(
             EventType.ORDER_FILLED,
             symbol=fill.symbol,
-            cause=self._desk.last_event(row) if row is not None else None,
+            cause=self._orders.last_event(row) if row is not None else None,
             client_id=client_id,
             trade_id=fill.trade_id,
             side=fill.side,
@@ -181,9 +189,9 @@ class Intake:
             slippage=slippage,
         )
         if row is not None:
-            self._desk.note_event(row.client_id, event.id)
+            self._orders.note_event(row.client_id, event.id)
             self._book_order(row, fill)
-        self._booking.refresh(holding, event.id, _exit_reason(holding, row, fill))
+        self._updates.refresh(holding, event.id, _exit_reason(holding, row, fill))
         return True
 
     def _book_order(self, row: OrderRow, fill: VenueFill) -> None:
@@ -195,7 +203,7 @@ class Intake:
             self._ctx.ledger.update_order(row.client_id, **changes)
 
     def _holding_for(self, fill: VenueFill, row: OrderRow | None) -> Holding | None:
-        slot = self._book.slot(fill.symbol)
+        slot = self._portfolio.slot(fill.symbol)
         if row is None or row.position_id is None:
             holding = slot.holding
             opposite = holding is not None and (fill.side == "SELL") == (holding.row.side > 0)
@@ -228,7 +236,7 @@ class Intake:
                 self.apply(fill, row)
         current = self._ctx.ledger.order(row.client_id)
         if current is not None:
-            self._desk.on_update(current, seen)
+            self._orders.on_update(current, seen)
 
 
 def _exit_reason(holding: Holding, row: OrderRow | None, fill: VenueFill) -> str:
@@ -236,7 +244,7 @@ def _exit_reason(holding: Holding, row: OrderRow | None, fill: VenueFill) -> str
         liquidated = fill.client_id.startswith(LIQUIDATION_PREFIXES)
         return "liquidation" if liquidated else "external"
     if row.leg == "sl":
-        return holding.guard.protective_reason if holding.guard else "stop_loss"
+        return holding.position.protective_reason if holding.position else "stop_loss"
     if row.leg == "tp":
         return "take_profit"
     return row.reason or holding.closing or "external"

@@ -38,7 +38,7 @@ class Ticket:
     reason: str | None = None
 
 
-class OrderRecords:
+class OrderLog:
     """Keeps the rows of orders in step with what the exchange says about them."""
 
     def __init__(self, ctx: Context) -> None:

@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from executor.bus.events import EventType
 from executor.context import Context
-from executor.execution.order_log import OrderRecords, Ticket
-from executor.execution.retry_policy import QUERY_DELAYS_S, Step, after_fault, query_deadline_s
+from executor.execution.order_log import OrderLog, Ticket
+from executor.execution.retry_policy import QUERY_DELAYS_S, RetryStep, after_fault, query_deadline_s
 from executor.ledger.records import OrderRow
 from executor.model import NewOrder, OrderKind, VenueOrder
 from executor.portfolio.position_state import ENTERING_LEGS
@@ -27,7 +27,7 @@ ENTRY_GOOD_FOR_S = 15.0
 """An entry is not sent, nor sent again, once its decision is older (a stopped process goes on)."""
 
 
-class Result(StrEnum):
+class SendResult(StrEnum):
     """How sending an order ended."""
 
     PLACED = "placed"
@@ -38,15 +38,15 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentOrder:
     """Result of one order; ``code`` is the exchange's where it refused."""
 
-    result: Result
+    result: SendResult
     client_id: str
     code: int | None = None
 
 
-class OrderDesk(OrderRecords):
+class OrderManager(OrderLog):
     """Sends every order of the executor and finds out what became of it."""
 
     def __init__(self, ctx: Context) -> None:
@@ -68,7 +68,7 @@ class OrderDesk(OrderRecords):
         *,
         quantity: Decimal | None = None,
         trigger_price: Decimal | None = None,
-    ) -> Sent:
+    ) -> SentOrder:
         """Record the intent durably, send it, and return when its acceptance is certain."""
         n = self._ctx.ledger.next_n(ticket.key, ticket.leg)
         client_id = format_order_id(ticket.release_short, ticket.key, ticket.leg, n)
@@ -84,7 +84,7 @@ class OrderDesk(OrderRecords):
             close_position=closes,
         )
         if not self._record(ticket, order, n):
-            return Sent(Result.DUPLICATE, client_id)
+            return SentOrder(SendResult.DUPLICATE, client_id)
         begun = time.monotonic()
         self._sent_at.append(self._ctx.clock.now_ms())
         try:
@@ -136,17 +136,17 @@ class OrderDesk(OrderRecords):
 
     def _held_back(self, order: NewOrder, age_s: float) -> str:
         """Why an entry must not go out now; asked before every single request of it."""
-        if not self._ctx.switches.entries:
-            return f"entries are off: {self._ctx.switches.why}"
+        if not self._ctx.trading_state.entries:
+            return f"entries are off: {self._ctx.trading_state.why}"
         if not self._ctx.ledger.durable:
             return f"the intent is not on the disk: {self._ctx.ledger.problem}"
-        if self._ctx.book.slot(order.symbol).halted is not None:
+        if self._ctx.portfolio.slot(order.symbol).halted is not None:
             return "the symbol is halted"
         if age_s > ENTRY_GOOD_FOR_S:
             return f"the decision is {age_s:.0f} s old"
         return ""
 
-    async def _deliver(self, order: NewOrder, *, entry: bool) -> Sent:
+    async def _deliver(self, order: NewOrder, *, entry: bool) -> SentOrder:
         attempts = 0
         begun = time.monotonic()
         while True:
@@ -154,32 +154,32 @@ class OrderDesk(OrderRecords):
             if entry:
                 why = self._held_back(order, time.monotonic() - begun)
                 if why:
-                    return self._failed(order, "rejected", Rejected(why), Result.FAILED)
+                    return self._failed(order, "rejected", Rejected(why), SendResult.FAILED)
                 self._awaited(order.symbol)
             try:
                 placed = await self._ctx.venue.place(order)
             except VenueFaultError as fault:
                 step = after_fault(fault, order, attempts)
                 log.warning("%s: %s -> %s", order.client_id, fault, step.step)
-                if step.step is Step.RETRY:
+                if step.step is RetryStep.RETRY:
                     await asyncio.sleep(step.after_s)
                     continue
-                if step.step is Step.ASK:
+                if step.step is RetryStep.ASK:
                     self.update(order.client_id, status="unknown", error=str(fault))
                     found = await self.ask(order)
                     if found is not None:
                         return self._placed(order, found)
-                    return self._failed(order, "dead", fault, Result.FAILED)
+                    return self._failed(order, "dead", fault, SendResult.FAILED)
                 return self._failed(order, "rejected", fault, _RESULTS[step.step])
             return self._placed(order, placed)
 
     def _awaited(self, symbol: str) -> None:
         """A fill can come from now on: the time within which it must be protected begins."""
-        holding = self._ctx.book.holding(symbol)
+        holding = self._ctx.portfolio.holding(symbol)
         if holding is not None and not holding.filled:
             holding.since = time.monotonic()
 
-    def _placed(self, order: NewOrder, placed: VenueOrder) -> Sent:
+    def _placed(self, order: NewOrder, placed: VenueOrder) -> SentOrder:
         row = self._ctx.ledger.order(order.client_id)
         # Events of the user stream may have come first; they know more than the answer.
         if row is not None and row.status in ("intent", "unknown"):
@@ -201,12 +201,14 @@ class OrderDesk(OrderRecords):
         )
         if row is not None and row.status in ("intent", "unknown"):
             self.note_event(order.client_id, event.id)
-        return Sent(Result.PLACED, order.client_id)
+        return SentOrder(SendResult.PLACED, order.client_id)
 
-    def _failed(self, order: NewOrder, status: str, fault: VenueFaultError, result: Result) -> Sent:
+    def _failed(
+        self, order: NewOrder, status: str, fault: VenueFaultError, result: SendResult
+    ) -> SentOrder:
         self.update(order.client_id, status=status, error=str(fault))
         if fault.code in KEYS:
-            self._ctx.switches.block("key", "the exchange refuses the key")
+            self._ctx.trading_state.block("key", "the exchange refuses the key")
             self._ctx.alerts.send("the exchange refuses the key: entries off", error=str(fault))
         row = self._ctx.ledger.order(order.client_id)
         self._ctx.emit(
@@ -217,7 +219,7 @@ class OrderDesk(OrderRecords):
             status=status,
             error=str(fault),
         )
-        return Sent(result, order.client_id, fault.code)
+        return SentOrder(result, order.client_id, fault.code)
 
     async def ask(self, order: NewOrder) -> VenueOrder | None:
         """What became of an order of unknown outcome; None once it is provably not there."""
@@ -249,9 +251,9 @@ class OrderDesk(OrderRecords):
 
 
 _RESULTS = {
-    Step.CLOSE_NOW: Result.CLOSE_NOW,
-    Step.FLAT: Result.FLAT,
-    Step.FAIL: Result.FAILED,
+    RetryStep.CLOSE_NOW: SendResult.CLOSE_NOW,
+    RetryStep.FLAT: SendResult.FLAT,
+    RetryStep.FAIL: SendResult.FAILED,
 }
 
 

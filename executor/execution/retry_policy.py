@@ -27,7 +27,7 @@ HARMLESS_DEADLINE_S = 1.5
 """A close that may be sent twice need not wait for the proof that the first one died."""
 
 
-class Step(StrEnum):
+class RetryStep(StrEnum):
     """The next thing to do."""
 
     RETRY = "retry"
@@ -38,34 +38,34 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class RetryDecision:
     """A step and how long to wait before it."""
 
-    step: Step
+    step: RetryStep
     after_s: float = 0.0
 
 
-def after_fault(fault: VenueFaultError, order: NewOrder, attempts: int) -> Next:
+def after_fault(fault: VenueFaultError, order: NewOrder, attempts: int) -> RetryDecision:
     """The next step after the ``attempts``-th request of an order failed (1 = the first)."""
     if isinstance(fault, RateLimited):
         return _after_limit(fault, order, attempts)
     if not isinstance(fault, Rejected):
-        return Next(Step.ASK)
+        return RetryDecision(RetryStep.ASK)
     if fault.code in WOULD_TRIGGER:
-        return Next(Step.CLOSE_NOW)
+        return RetryDecision(RetryStep.CLOSE_NOW)
     if fault.code in NOTHING_TO_REDUCE and order.harmless_twice:
-        return Next(Step.FLAT)
+        return RetryDecision(RetryStep.FLAT)
     if isinstance(fault, Temporary) and attempts <= len(RETRY_DELAYS_S):
-        return Next(Step.RETRY, RETRY_DELAYS_S[attempts - 1])
-    return Next(Step.FAIL)
+        return RetryDecision(RetryStep.RETRY, RETRY_DELAYS_S[attempts - 1])
+    return RetryDecision(RetryStep.FAIL)
 
 
-def _after_limit(fault: RateLimited, order: NewOrder, attempts: int) -> Next:
+def _after_limit(fault: RateLimited, order: NewOrder, attempts: int) -> RetryDecision:
     """Entries give up, for their price has moved on; what reduces risk waits as told."""
     may_wait = order.harmless_twice and not isinstance(fault, Banned)
     if may_wait and attempts <= len(RETRY_DELAYS_S):
-        return Next(Step.RETRY, fault.retry_after_s)
-    return Next(Step.FAIL)
+        return RetryDecision(RetryStep.RETRY, fault.retry_after_s)
+    return RetryDecision(RetryStep.FAIL)
 
 
 def query_deadline_s(order: NewOrder, recv_window_ms: int) -> float:

@@ -10,9 +10,9 @@ from decimal import Decimal
 from executor.bus.events import EventType
 from executor.context import Context
 from executor.execution.closer import Closer, ticket_for
-from executor.execution.order_manager import OrderDesk, Result
+from executor.execution.order_manager import OrderManager, SendResult
 from executor.model import OrderKind
-from executor.portfolio.account_snapshot import AccountView
+from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Holding
 from executor.portfolio.position_state import ADDITION_LEGS
 from executor.risk.pre_trade import AdditionRequest, check_addition
@@ -26,12 +26,14 @@ REFUSED_FOR_MS = 60_000
 FAILED_FOR_MS = 1_000
 
 
-class Stager:
+class Scaler:
     """Makes one step of a position at a time; the exchange's trades say that it was made."""
 
-    def __init__(self, ctx: Context, desk: OrderDesk, closer: Closer, account: AccountView) -> None:
+    def __init__(
+        self, ctx: Context, order_manager: OrderManager, closer: Closer, account: AccountSnapshot
+    ) -> None:
         self._ctx = ctx
-        self._desk = desk
+        self._orders = order_manager
         self._closer = closer
         self._account = account
         self.done: Callable[[Holding, str | None], None] = lambda _holding, _cause: None
@@ -39,7 +41,7 @@ class Stager:
     def begin(
         self,
         holding: Holding,
-        guard: StagedPosition,
+        position: StagedPosition,
         action: Action,
         price: float,
         cause: str | None,
@@ -51,16 +53,16 @@ class Stager:
             return False
         if self._unsettled(holding):
             return False
-        instrument = self._ctx.book.instruments[holding.symbol]
+        instrument = self._ctx.portfolio.instruments[holding.symbol]
         quantity = instrument.floor_quantity(Decimal(f"{action.quantity:.10g}"))
         if action.kind == "add":
             if not self._allowed(holding, action, quantity, price, cause):
                 return False
-        elif not self._ctx.switches.may_close(action.reason, PART_LEG):
+        elif not self._ctx.trading_state.may_close(action.reason, PART_LEG):
             return False
         elif quantity <= 0:
             log.info("%s: %s is less than a step of the exchange", holding.symbol, action.reason)
-            guard.filled(action, 0.0, price)
+            position.filled(action, 0.0, price)
             return False
         holding.step = action.reason
         work = self._run(holding, action, quantity, price, cause)
@@ -85,7 +87,7 @@ class Stager:
             request,
             self._account.state(holding.symbol),
             self._ctx.settings.risk,
-            self._ctx.book.instruments[holding.symbol],
+            self._ctx.portfolio.instruments[holding.symbol],
         )
         if verdict.allowed:
             holding.reserved += quantity * Decimal(str(price))
@@ -115,10 +117,10 @@ class Stager:
         ticket = replace(ticket, decision_price=price)
         side = "BUY" if (holding.row.side > 0) == adds else "SELL"
         try:
-            sent = await self._desk.send(ticket, side, OrderKind.MARKET, quantity=quantity)
-            if sent.result is Result.PLACED:
+            sent = await self._orders.send(ticket, side, OrderKind.MARKET, quantity=quantity)
+            if sent.result is SendResult.PLACED:
                 await self._closer.settle(sent.client_id)
-            elif sent.result is Result.FLAT:
+            elif sent.result is SendResult.FLAT:
                 await self._closer.refetch(holding)
             order = self._ctx.ledger.order(sent.client_id)
             if order is None or not order.filled:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 Statement = tuple[str, tuple[Any, ...]]
 
 
-class Connection:
+class LedgerConnection:
     """The first write begins a transaction, `commit` ends it."""
 
     def __init__(self, path: Path) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import orjson
 
-from executor.ledger.connection import Connection
+from executor.ledger.connection import LedgerConnection
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingAlert:
     """One alert that has not been delivered; ``time`` is market time in ms UTC."""
 
     id: int
@@ -24,7 +24,7 @@ class Waiting:
 class Outbox:
     """The table ``alerts``: written with the events that it tells of, delivered at least once."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: LedgerConnection) -> None:
         self._connection = connection
 
     def add(self, time_ms: int, title: str, fields: Mapping[str, str]) -> None:
@@ -34,14 +34,16 @@ class Outbox:
             (time_ms, title, orjson.dumps(dict(fields)).decode()),
         )
 
-    def waiting(self, most: int) -> list[Waiting]:
+    def waiting(self, most: int) -> list[WaitingAlert]:
         """The oldest alerts that have not been delivered."""
         rows = self._connection.current.execute(
             "select id, time, title, fields from alerts where delivered_at is null"
             " order by id limit ?",
             (most,),
         )
-        return [Waiting(r["id"], r["time"], r["title"], orjson.loads(r["fields"])) for r in rows]
+        return [
+            WaitingAlert(r["id"], r["time"], r["title"], orjson.loads(r["fields"])) for r in rows
+        ]
 
     def delivered(self, ids: Iterable[int]) -> None:
         """These have arrived; written down durably."""

@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from executor.bus.events import Event
-from executor.ledger.connection import Connection
+from executor.ledger.connection import LedgerConnection
 from executor.ledger.migrations import migrate
 from executor.ledger.outbox import Outbox
 from executor.ledger.records import OPEN_ORDER_STATUSES, OrderRow, PositionRow
@@ -40,7 +40,7 @@ class Ledger:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = Connection(path)
+            self._connection = LedgerConnection(path)
         except (OSError, sqlite3.OperationalError) as error:
             raise SettingsError(_UNWRITABLE.format(path=path, error=error)) from error
         try:

@@ -18,7 +18,7 @@ from trading.candles import Candle
 log = logging.getLogger(__name__)
 
 
-class Feed:
+class MarketFeed:
     """Keeps the candles of every symbol complete and in order."""
 
     def __init__(self, ctx: Context, stale_s: float | None) -> None:
@@ -105,7 +105,7 @@ class Feed:
         self._price(symbol, price)
 
     def _price(self, symbol: str, price: float) -> None:
-        slot = self._ctx.book.slot(symbol)
+        slot = self._ctx.portfolio.slot(symbol)
         if slot.holding is None:
             slot.last_price = price
             return

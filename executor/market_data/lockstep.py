@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from executor.market_data.feed import Feed
-from executor.portfolio.portfolio import Book
+from executor.market_data.feed import MarketFeed
+from executor.portfolio.portfolio import Portfolio
 from executor.runtime.activity import Activity
 from trading.errors import VenueError
 
@@ -39,17 +39,19 @@ async def sandbox_status(base_url: str) -> dict[str, Any]:
         ) from error
 
 
-class Stepper:
+class LockstepClock:
     """Acknowledges event times over the sandbox's clock socket, with the prices it waits for.
 
     A real market passes through every price; the recorded path stops only where it is told to.
     """
 
-    def __init__(self, clock_url: str, feed: Feed, activity: Activity, book: Book) -> None:
+    def __init__(
+        self, clock_url: str, feed: MarketFeed, activity: Activity, portfolio: Portfolio
+    ) -> None:
         self._url = clock_url
         self._feed = feed
         self._activity = activity
-        self._book = book
+        self._portfolio = portfolio
         self.acknowledged = 0
 
     async def run(self) -> None:
@@ -70,7 +72,7 @@ class Stepper:
             await self._feed.wait_newer(self.acknowledged)
             await self._quiet()
             newest = self._feed.newest_event
-            told = {"time": newest, "watch": _watched(self._book)}
+            told = {"time": newest, "watch": _watched(self._portfolio)}
             await socket.send_str(orjson.dumps(told).decode())
             self.acknowledged = newest
 
@@ -97,7 +99,9 @@ class Stepper:
                 log.warning("replay waits for: %s", ", ".join(self._activity.names))
 
 
-def _watched(book: Book) -> dict[str, list[float]]:
+def _watched(portfolio: Portfolio) -> dict[str, list[float]]:
     """Prices at which something is to be done that no order rests for, by symbol."""
-    held = [(holding.symbol, holding.guard) for holding in book.holdings() if holding.filled]
-    return {symbol: guard.watched_prices for symbol, guard in held if guard is not None}
+    held = [
+        (holding.symbol, holding.position) for holding in portfolio.holdings() if holding.filled
+    ]
+    return {symbol: position.watched_prices for symbol, position in held if position is not None}

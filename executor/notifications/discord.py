@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import aiohttp
 import orjson
 
-from executor.ledger.outbox import Outbox, Waiting
+from executor.ledger.outbox import Outbox, WaitingAlert
 from executor.notifications.alerts import LogAlerts
 from executor.runtime.masking import Masker
 
@@ -34,7 +34,7 @@ LONGEST_MESSAGE = 1_900
 """Discord takes 2,000 characters."""
 
 
-def message_of(alerts: Sequence[Waiting]) -> str:
+def message_of(alerts: Sequence[WaitingAlert]) -> str:
     """One message: a block for each of a few alerts, a line for each of many."""
     many = len(alerts) >= DIGEST_FROM
     parts = [_line(alert) if many else _block(alert) for alert in alerts]
@@ -43,20 +43,20 @@ def message_of(alerts: Sequence[Waiting]) -> str:
     return "\n".join(parts)
 
 
-def _head(alert: Waiting) -> str:
+def _head(alert: WaitingAlert) -> str:
     at = datetime.fromtimestamp(alert.time / 1000, UTC)
     return f"**{alert.title}** (#{alert.id}, {at:%Y-%m-%d %H:%M:%S} UTC)"
 
 
-def _block(alert: Waiting) -> str:
+def _block(alert: WaitingAlert) -> str:
     return "\n".join([_head(alert), *(f"{name}: {text}" for name, text in alert.fields.items())])
 
 
-def _line(alert: Waiting) -> str:
+def _line(alert: WaitingAlert) -> str:
     return f"{_head(alert)} " + ", ".join(f"{n} {text}" for n, text in alert.fields.items())
 
 
-def fitting(alerts: Sequence[Waiting]) -> list[Waiting]:
+def fitting(alerts: Sequence[WaitingAlert]) -> list[WaitingAlert]:
     """As many of the oldest as fit into one message, at least one."""
     if len(alerts) < DIGEST_FROM:
         return list(alerts[:1])
@@ -66,7 +66,7 @@ def fitting(alerts: Sequence[Waiting]) -> list[Waiting]:
     return list(alerts[:count])
 
 
-class WebhookAlerts:
+class DiscordAlerts:
     """Implements the port `Alerts`; `run` delivers."""
 
     def __init__(self, url: str, outbox: Outbox, now_ms: Callable[[], int], masker: Masker) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from executor.builder import Executor
 from executor.operations.health import health
-from executor.risk.trading_state import BY_OPERATOR, Halt
+from executor.risk.trading_state import BY_OPERATOR, TradingMode
 from executor.venues.faults import VenueFaultError
 
 FLAT_WITHIN_S = 20.0
@@ -18,7 +18,7 @@ Arguments = Mapping[str, Any]
 Command = Callable[[Arguments], Awaitable[dict[str, Any]]]
 
 
-class Operator:
+class OperatorCommands:
     """The commands, by name."""
 
     def __init__(
@@ -39,10 +39,10 @@ class Operator:
             "status": self._status,
             "health": self._health,
             "stop": self._stop,
-            "pause": self._halting(Halt.ENTRIES_OFF),
-            "reduce": self._halting(Halt.REDUCE_ONLY),
-            "freeze": self._halting(Halt.FREEZE),
-            "resume": self._halting(Halt.RUNNING),
+            "pause": self._halting(TradingMode.ENTRIES_OFF),
+            "reduce": self._halting(TradingMode.REDUCE_ONLY),
+            "freeze": self._halting(TradingMode.FREEZE),
+            "resume": self._halting(TradingMode.RUNNING),
             "flatten": self._flatten,
             "close": self._close,
             "sync": self._sync,
@@ -62,7 +62,7 @@ class Operator:
     async def _reload(self, _: Arguments) -> dict[str, Any]:
         return self._reload_settings(BY_OPERATOR)
 
-    def _halting(self, mode: Halt) -> Command:
+    def _halting(self, mode: TradingMode) -> Command:
         async def command(_: Arguments) -> dict[str, Any]:
             self._ctx.halt(mode, BY_OPERATOR)
             return self._mode()
@@ -70,20 +70,24 @@ class Operator:
         return command
 
     def _mode(self) -> dict[str, Any]:
-        switches = self._ctx.switches
-        return {"halt": switches.halt.value, "entries": switches.entries, "why": switches.why}
+        trading_state = self._ctx.trading_state
+        return {
+            "halt": trading_state.mode.value,
+            "entries": trading_state.entries,
+            "why": trading_state.why,
+        }
 
     async def _flatten(self, _: Arguments) -> dict[str, Any]:
         """Everything closed at market, what fills meanwhile included, and the exchange asked.
 
         The mode stays `flatten` until an operator resumes.
         """
-        self._ctx.halt(Halt.FLATTEN, BY_OPERATOR)
-        for holding in list(self._ctx.book.holdings()):
+        self._ctx.halt(TradingMode.FLATTEN, BY_OPERATOR)
+        for holding in list(self._ctx.portfolio.holdings()):
             self._x.closer.close(holding, "flatten", None)
         try:
             async with asyncio.timeout(FLAT_WITHIN_S):
-                while any(True for _ in self._ctx.book.holdings()):
+                while any(True for _ in self._ctx.portfolio.holdings()):
                     await asyncio.sleep(LOOK_S)
             left = await self._ctx.venue.positions()
         except (TimeoutError, VenueFaultError) as error:
@@ -92,9 +96,9 @@ class Operator:
 
     async def _close(self, arguments: Arguments) -> dict[str, Any]:
         symbol = str(arguments.get("symbol", "")).upper()
-        holding = self._ctx.book.holding(symbol)
+        holding = self._ctx.portfolio.holding(symbol)
         if holding is None or not holding.filled:
-            held = ", ".join(sorted(h.symbol for h in self._ctx.book.holdings())) or "nothing"
+            held = ", ".join(sorted(h.symbol for h in self._ctx.portfolio.holdings())) or "nothing"
             return {"error": f"no position in {symbol or 'no symbol'}; held: {held}"}
         self._x.closer.close(holding, BY_OPERATOR, None)
         try:
@@ -108,4 +112,4 @@ class Operator:
         done = await self._x.reconciler.run_once()
         if not done:
             return {"error": "the exchange could not be asked; see executor.log"}
-        return {"reconciled": True, "positions": [h.symbol for h in self._ctx.book.holdings()]}
+        return {"reconciled": True, "positions": [h.symbol for h in self._ctx.portfolio.holdings()]}

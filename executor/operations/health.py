@@ -21,7 +21,7 @@ def health(x: Executor) -> dict[str, Any]:
     state = x.status.collect()
     free = shutil.disk_usage(ctx.settings.paths.state).free
     age = time.monotonic() - x.reconciler.last_ok_at
-    unprotected = [h.symbol for h in ctx.book.holdings() if h.filled and not h.protected]
+    unprotected = [h.symbol for h in ctx.portfolio.holdings() if h.filled and not h.protected]
     warm = state["warmup_current"] >= state["warmup_total"]
     checks = {
         "market_stream": (x.feed.fresh(), state["market_stream"]),
@@ -35,7 +35,7 @@ def health(x: Executor) -> dict[str, Any]:
         "warm_up": (warm, f"{state['warmup_current']} of {state['warmup_total']}"),
         "protection": (not unprotected, unprotected),
         "release": (state["release_valid"], state["release"]),
-        "entries": (ctx.switches.entries, ctx.switches.why or "on"),
+        "entries": (ctx.trading_state.entries, ctx.trading_state.why or "on"),
     }
     report = {name: {"ok": ok, "value": value} for name, (ok, value) in checks.items()}
     return {"ok": all(ok for ok, _ in checks.values()), "checks": report}

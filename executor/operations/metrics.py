@@ -23,7 +23,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 def render(x: Executor) -> str:
     """Everything in the text format of Prometheus."""
     lines = [line for figure in _figures(x) for line in _plain(*figure)]
-    lines += x.desk.latency.lines(
+    lines += x.order_manager.latency.lines(
         "nocturne_order_seconds", "Time from an order's request to certainty about it."
     )
     return "\n".join(lines) + "\n"
@@ -38,7 +38,7 @@ def _figures(x: Executor) -> Iterator[tuple[str, str, str, float]]:
     """Name, kind, help and value of each plain figure."""
     ctx = x.ctx
     counts = ctx.ledger.counts()
-    holdings = [holding for holding in ctx.book.holdings() if holding.filled]
+    holdings = [holding for holding in ctx.portfolio.holdings() if holding.filled]
     usage = resource.getrusage(resource.RUSAGE_SELF)
     state = x.status.collect()
     yield "orders_total", "counter", "Orders in the ledger.", counts["orders"]
@@ -47,13 +47,18 @@ def _figures(x: Executor) -> Iterator[tuple[str, str, str, float]]:
     yield "dead_letters_total", "counter", "Events that no handler took.", counts["dead_letters"]
     yield "alerts_waiting", "gauge", "Alerts not delivered yet.", counts["alerts_waiting"]
     yield "events_queued", "gauge", "Events that wait on the bus.", ctx.bus.queued
-    yield "wallet", "gauge", "Wallet in quote currency.", float(ctx.book.balance.wallet)
-    yield "equity", "gauge", "Wallet and open profit or loss.", float(ctx.book.equity)
-    yield "open_profit", "gauge", "Profit or loss of what is open.", float(ctx.book.open_profit())
+    yield "wallet", "gauge", "Wallet in quote currency.", float(ctx.portfolio.balance.wallet)
+    yield "equity", "gauge", "Wallet and open profit or loss.", float(ctx.portfolio.equity)
+    yield (
+        "open_profit",
+        "gauge",
+        "Profit or loss of what is open.",
+        float(ctx.portfolio.open_profit()),
+    )
     yield "positions_open", "gauge", "Positions that are open.", len(holdings)
     unprotected = sum(1 for holding in holdings if not holding.protected)
     yield "positions_unprotected", "gauge", "Open without a confirmed stop.", unprotected
-    yield "entries_on", "gauge", "1 when positions may be opened.", ctx.switches.entries
+    yield "entries_on", "gauge", "1 when positions may be opened.", ctx.trading_state.entries
     yield "market_stream_up", "gauge", "1 when it is connected.", x.feed.up
     yield "market_stream_silent_seconds", "gauge", "Since its last message.", x.feed.silence_s
     yield "market_messages_total", "counter", "Messages of the market stream.", x.feed.messages

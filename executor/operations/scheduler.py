@@ -31,7 +31,7 @@ TOLD_EVERY_S = 60.0
 Job = Callable[[], Awaitable[None]]
 
 
-class Periodic:
+class Scheduler:
     """Flush, reconcile, release, status, prices and the way back to a disk that was full."""
 
     def __init__(self, parts: Executor, use: Callable[[Release], Awaitable[None]]) -> None:
@@ -99,7 +99,7 @@ class Periodic:
 
     def check_day(self) -> None:
         """Compare the loss of the day with its limit."""
-        self._x.day.check(daily_loss(self._ctx.book.equity, self._x.day.baseline))
+        self._x.day.check(daily_loss(self._ctx.portfolio.equity, self._x.day.baseline))
 
     async def poll_release(self) -> None:
         """Take a new release; the old one stays until the new one is warm."""
@@ -124,7 +124,7 @@ class Periodic:
 
     async def prices_by_rest(self) -> None:
         """Prices of what is open are asked for where the stream does not bring them."""
-        for holding in list(self._ctx.book.holdings()):
+        for holding in list(self._ctx.portfolio.holdings()):
             if self._x.feed.speaks(holding.symbol):
                 continue
             try:

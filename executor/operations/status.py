@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from executor.context import Context
-from executor.market_data.feed import Feed
+from executor.market_data.feed import MarketFeed
 from executor.reconciliation.reconciler import Reconciler
 from executor.strategy.release_keeper import ReleaseKeeper, market_datetime
 
@@ -20,7 +20,7 @@ class Status:
     """Collects what is worth knowing; writing is atomic."""
 
     def __init__(
-        self, ctx: Context, feed: Feed, releases: ReleaseKeeper, reconciler: Reconciler
+        self, ctx: Context, feed: MarketFeed, releases: ReleaseKeeper, reconciler: Reconciler
     ) -> None:
         self._ctx = ctx
         self._feed = feed
@@ -47,19 +47,19 @@ class Status:
             "memory_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "warmup_current": min(warm, ctx.settings.risk.warmup_candles),
             "warmup_total": ctx.settings.risk.warmup_candles,
-            "entries": ctx.switches.entries,
-            "halt": ctx.switches.halt.value,
-            "entries_off_because": ctx.switches.why,
+            "entries": ctx.trading_state.entries,
+            "halt": ctx.trading_state.mode.value,
+            "entries_off_because": ctx.trading_state.why,
             "ledger_durable": ctx.ledger.durable,
             "release": release.release_id if release else None,
             "release_valid": self._releases.valid(),
             "market_stream": {"up": self._feed.up, "silent_s": round(self._feed.silence_s, 1)},
             "last_reconciliation": self._reconciler.last_ok_ms,
-            "wallet": str(ctx.book.balance.wallet),
-            "equity": str(ctx.book.equity),
+            "wallet": str(ctx.portfolio.balance.wallet),
+            "equity": str(ctx.portfolio.equity),
             "queued_events": ctx.bus.queued,
             "under_way": ctx.activity.names,
-            "halted": {s.symbol: s.halted for s in ctx.book.slots.values() if s.halted},
+            "halted": {s.symbol: s.halted for s in ctx.portfolio.slots.values() if s.halted},
             "positions": [
                 {
                     "symbol": h.symbol,
@@ -70,7 +70,7 @@ class Status:
                     "protected": h.protected,
                     "resting": sorted(h.resting),
                 }
-                for h in ctx.book.holdings()
+                for h in ctx.portfolio.holdings()
             ],
         }
 

@@ -39,7 +39,7 @@ FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Allocation:
     """The largest share of the equity that an entry may take; 0 with ``reason`` why not."""
 
     most: float
@@ -82,7 +82,7 @@ class SymbolLabel:
         self.warm(closed)
 
 
-class Sharing:
+class Allocator:
     """The ensemble of one release at work."""
 
     def __init__(self, ensemble: Ensemble, now_ms: int) -> None:
@@ -93,7 +93,7 @@ class Sharing:
         self._last: dict[str, int] = {}
 
     @classmethod
-    def of(cls, release: Release, now_ms: int) -> Sharing | None:
+    def of(cls, release: Release, now_ms: int) -> Allocator | None:
         """That of ``release``, whose files were verified; None where there is nothing to share.
 
         `ReleaseRefused` when the ensemble breaks a rule.
@@ -144,20 +144,20 @@ class Sharing:
         if label.label != before:
             log.info("%s: %s after %s", symbol, label.label, before)
 
-    def share_of(self, strategy: str, symbol: str) -> Share:
+    def allocation_of(self, strategy: str, symbol: str) -> Allocation:
         """The share of a member; a strategy that is none is not limited by the ensemble."""
         if member_name(strategy, symbol) not in self.ensemble.members:
-            return Share(math.inf)
+            return Allocation(math.inf)
         label = self.labels[symbol]
         most = self.ensemble.share_of(strategy, symbol, label.label, label.candles)
         if most > 0.0:
-            return Share(most)
+            return Allocation(most)
         pause = self.ensemble.pauses.get(label.label, 0)
         if label.candles <= pause:
-            return Share(
+            return Allocation(
                 0.0, f"entries pause: {label.label} for {label.candles} of {pause} candles"
             )
-        return Share(0.0, f"no share of the account in the regime {label.label}")
+        return Allocation(0.0, f"no share of the account in the regime {label.label}")
 
 
 def _ms(moment: datetime) -> int:

@@ -9,7 +9,7 @@ from executor.context import Context
 from trading.candles import DAY_MS
 
 
-class DayGuard:
+class DailyLossLimit:
     """The daily loss limit, open profit included; deposits and withdrawals move its baseline."""
 
     def __init__(self, ctx: Context) -> None:
@@ -31,9 +31,9 @@ class DayGuard:
     def roll(self) -> None:
         """Begin a new day when market time says so; the baseline survives a restart."""
         day = self._ctx.clock.now_ms() // DAY_MS
-        if day != self._day and self._ctx.book.balance.wallet > 0:
+        if day != self._day and self._ctx.portfolio.balance.wallet > 0:
             self._day = day
-            self._keep(self._ctx.book.equity)
+            self._keep(self._ctx.portfolio.equity)
 
     def transferred(self, amount: Decimal) -> None:
         """Money paid in or out is no profit or loss."""

@@ -10,7 +10,7 @@ from executor.model import ZERO, VenueFill
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class FillTotals:
     """Sum of a position's trades; prices are quantity-weighted means, 0 where nothing traded."""
 
     quantity: Decimal
@@ -28,7 +28,7 @@ class Tally:
         return self.entered > 0 and self.quantity <= 0
 
 
-def tally(side: int, fills: Iterable[VenueFill]) -> Tally:
+def total_fills(side: int, fills: Iterable[VenueFill]) -> FillTotals:
     """Sum the trades of one position; ``side`` is +1 (long) or -1 (short)."""
     entered = closed = entry_value = exit_value = pnl = fees = ZERO
     opened_at = last_at = 0
@@ -43,7 +43,7 @@ def tally(side: int, fills: Iterable[VenueFill]) -> Tally:
         else:
             closed += fill.quantity
             exit_value += fill.quantity * fill.price
-    return Tally(
+    return FillTotals(
         quantity=entered - closed,
         entry_price=float(entry_value / entered) if entered else 0.0,
         exit_price=float(exit_value / closed) if closed else 0.0,

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from executor.ledger.records import PositionRow
 from executor.model import ZERO, Balance, Instrument, VenueOrder
-from executor.portfolio.position_state import Guard
+from executor.portfolio.position_state import OpenPosition
 from trading.positions.staged_position import StagedPosition
 
 NOT_SET_UP = "not set up: "
@@ -24,7 +24,7 @@ class Holding:
     """A position and its guards; ``row`` mirrors the ledger."""
 
     row: PositionRow
-    guard: Guard | None = None
+    position: OpenPosition | None = None
     resting: dict[str, VenueOrder] = field(default_factory=dict)
     """Protective orders that a listing has shown, by client id."""
     protected: bool = False
@@ -62,7 +62,7 @@ class Holding:
     @property
     def heeds_exit(self) -> bool:
         """Whether an exit that its strategy asks for counts now."""
-        return not isinstance(self.guard, StagedPosition) or self.guard.heeds_exit
+        return not isinstance(self.position, StagedPosition) or self.position.heeds_exit
 
     def mark_unprotected(self) -> None:
         """The protection must be confirmed anew, within its time from now."""
@@ -85,7 +85,7 @@ class Slot:
     """Counts fills, so that a snapshot taken before one is not trusted after it."""
 
 
-class Book:
+class Portfolio:
     """Slots by symbol, the instruments, and the account's money."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from executor.ledger.records import OrderRow, PositionRow
 from executor.model import ZERO, VenueFill
-from executor.portfolio.fill_totals import tally
+from executor.portfolio.fill_totals import total_fills
 from trading.candles import DAY_MS
 from trading.positions.position import (
     ADD_FIRST,
@@ -31,7 +31,7 @@ from trading.strategies.registry import get_strategy
 ADOPTED_STRATEGY = "adopted"
 ADOPTED_EMERGENCY_STOP = 0.05
 
-Guard = Position | StagedPosition
+OpenPosition = Position | StagedPosition
 
 ENTRY_LEG = "en"
 ADDITION_LEGS: Mapping[int, str] = {ADD_FIRST: "d1", ADD_SECOND: "d2"}
@@ -41,7 +41,7 @@ _CODE_OF_LEG = {leg: code for code, leg in ADDITION_LEGS.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PositionChange:
     """One change of a position after its entry.
 
     ``code`` is that of `trading.positions.position`; the quantity is negative where something was
@@ -68,12 +68,12 @@ def is_staged(row: PositionRow) -> bool:
     return rules_of(row).is_staged or row.stop_price is not None or row.target_price is not None
 
 
-def guard_of(
+def open_position(
     row: PositionRow,
     fills: Iterable[VenueFill] = (),
     orders: Iterable[OrderRow] = (),
     least: Decimal = ZERO,
-) -> Guard:
+) -> OpenPosition:
     """The guard of a position, restored with its best price; in stages, from its trades.
 
     ``least`` is the exchange's step of quantities: no trade tells of parts that came to less.
@@ -90,8 +90,8 @@ def guard_of(
             row.atr,
             best_price=best,
         )
-    entry, steps = steps_of(row.side, fills, orders)
-    guard = StagedPosition(
+    entry, changes = changes_of(row.side, fills, orders)
+    position = StagedPosition(
         row.side,
         entry.price if entry is not None else row.entry_price,
         entry.quantity if entry is not None else float(row.quantity),
@@ -101,28 +101,28 @@ def guard_of(
         row.stop_price,
         row.target_price,
     )
-    for step in steps:
-        if step.code == PARTIAL_TAKE_PROFIT:
-            guard.pass_over(float(least))
-        _book(guard, step)
-    unexplained = float(Decimal(f"{guard.quantity:.10g}") - row.quantity)
+    for change in changes:
+        if change.code == PARTIAL_TAKE_PROFIT:
+            position.pass_over(float(least))
+        _record_change(position, change)
+    unexplained = float(Decimal(f"{position.quantity:.10g}") - row.quantity)
     if entry is not None and unexplained:
         # The exchange's word for a size that no trade explains.
-        _book(guard, Step(STRATEGY_EXIT, unexplained, row.entry_price))
+        _record_change(position, PositionChange(STRATEGY_EXIT, unexplained, row.entry_price))
     if best is not None:
-        guard.best_price = best
-    return guard
+        position.best_price = best
+    return position
 
 
-def _book(guard: StagedPosition, step: Step) -> None:
-    kind = "add" if step.code in ADDITION_LEGS else "reduce"
-    action = Action(kind, REASONS[step.code], step.code, step.quantity, step.price)
-    guard.filled(action, step.quantity, step.price)
+def _record_change(position: StagedPosition, change: PositionChange) -> None:
+    kind = "add" if change.code in ADDITION_LEGS else "reduce"
+    action = Action(kind, REASONS[change.code], change.code, change.quantity, change.price)
+    position.filled(action, change.quantity, change.price)
 
 
-def steps_of(
+def changes_of(
     side: int, fills: Iterable[VenueFill], orders: Iterable[OrderRow]
-) -> tuple[Step | None, list[Step]]:
+) -> tuple[PositionChange | None, list[PositionChange]]:
     """The entry and the changes after it, each order's trades summed up, in order of time."""
     purpose = {order.client_id: _code(order) for order in orders}
     groups: dict[tuple[int, str], list[VenueFill]] = {}
@@ -133,17 +133,17 @@ def steps_of(
         name = "" if code == 0 else fill.client_id or fill.order_id
         groups.setdefault((code, name), []).append(fill)
     entry = None
-    steps = []
+    changes = []
     for (code, _), trades in groups.items():
-        bought = tally(side, trades)
+        bought = total_fills(side, trades)
         if code == 0:
-            entry = Step(0, float(bought.entered), bought.entry_price)
+            entry = PositionChange(0, float(bought.entered), bought.entry_price)
         elif code in ADDITION_LEGS:
-            steps.append(Step(code, float(bought.entered), bought.entry_price))
+            changes.append(PositionChange(code, float(bought.entered), bought.entry_price))
         else:
             price = bought.exit_price or bought.entry_price
-            steps.append(Step(code, -float(bought.quantity), price))
-    return entry, steps
+            changes.append(PositionChange(code, -float(bought.quantity), price))
+    return entry, changes
 
 
 def _code(order: OrderRow) -> int:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from executor.bus.events import EventType
 from executor.context import Context
 from executor.execution.closer import DEAD_STOP_GRACE_S, ticket_for, wait_for
-from executor.execution.order_manager import OrderDesk, Result
+from executor.execution.order_manager import OrderManager, SendResult
 from executor.model import VenueOrder
 from executor.portfolio.portfolio import Holding
-from executor.protection.stop_plan import STOP_LEG, Protective, desired, plan
-from executor.risk.trading_state import Halt
+from executor.protection.stop_plan import STOP_LEG, ProtectiveOrder, desired_orders, plan_stops
+from executor.risk.trading_state import TradingMode
 from executor.venues.faults import SECOND_CLOSE_ORDER, VenueFaultError
 from trading.order_ids import is_ours, parse_order_id
 
@@ -29,12 +29,12 @@ BETWEEN_ROUNDS_S = 0.2
 RETRY_S = 0.5
 
 
-class Protector:
+class StopManager:
     """One worker a symbol; asked again while it works, it works once more."""
 
-    def __init__(self, ctx: Context, desk: OrderDesk, closer: Closer) -> None:
+    def __init__(self, ctx: Context, order_manager: OrderManager, closer: Closer) -> None:
         self._ctx = ctx
-        self._desk = desk
+        self._orders = order_manager
         self._closer = closer
         self._asked: dict[str, str | None] = {}
         self._working: set[str] = set()
@@ -64,25 +64,25 @@ class Protector:
 
     @property
     def _frozen(self) -> bool:
-        return self._ctx.switches.halt is Halt.FREEZE
+        return self._ctx.trading_state.mode is TradingMode.FREEZE
 
     def _lacking(self, symbol: str) -> bool:
-        holding = self._ctx.book.holding(symbol)
+        holding = self._ctx.portfolio.holding(symbol)
         unprotected = holding is not None and holding.filled and not holding.protected
         return unprotected and holding is not None and holding.closing is None
 
     async def _converge(self, symbol: str, cause: str | None) -> None:
         for _ in range(ROUNDS):
-            holding = self._ctx.book.holding(symbol)
+            holding = self._ctx.portfolio.holding(symbol)
             listed = await self._ctx.venue.open_orders(symbol)
-            if holding is not self._ctx.book.holding(symbol):
+            if holding is not self._ctx.portfolio.holding(symbol):
                 continue
             if holding is None and self._frozen:
                 return
             if holding is None:
                 await self._cancel(o for o in listed if o.conditional and is_ours(o.client_id))
                 return
-            if not holding.filled or holding.guard is None or holding.closing:
+            if not holding.filled or holding.position is None or holding.closing:
                 return
             if await self._round(holding, listed, cause):
                 return
@@ -90,19 +90,19 @@ class Protector:
 
     async def _round(self, holding: Holding, listed: list[VenueOrder], cause: str | None) -> bool:
         """One comparison; True when all rests as it should, or the position is being closed."""
-        assert holding.guard is not None
+        assert holding.position is not None
         ours = [o for o in listed if o.resting and o.conditional and is_ours(o.client_id)]
         if self._frozen and any(parse_order_id(o.client_id).leg == STOP_LEG for o in ours):
             # Whatever price somebody gave it: frozen, a stop that rests is not touched.
             self._confirm(holding, ours, cause)
             return True
-        instrument = self._ctx.book.instruments[holding.symbol]
-        todo = plan(desired(holding.guard, instrument), listed)
+        instrument = self._ctx.portfolio.instruments[holding.symbol]
+        todo = plan_stops(desired_orders(holding.position, instrument), listed)
         self._confirm(holding, todo.keep, cause)
-        for protective in todo.place:
+        for wanted in todo.place:
             if holding.closing or holding.closed.is_set():
                 return True
-            if not await self._place(holding, protective, todo.cancel, cause):
+            if not await self._place(holding, wanted, todo.cancel, cause):
                 return True
         await self._cancel(todo.cancel)
         return todo.done
@@ -110,7 +110,9 @@ class Protector:
     def _confirm(self, holding: Holding, kept: Iterable[VenueOrder], cause: str | None) -> None:
         holding.resting = {order.client_id: order for order in kept}
         for order in holding.resting.values():
-            self._desk.know(ticket_for(holding, parse_order_id(order.client_id).leg, cause), order)
+            self._orders.know(
+                ticket_for(holding, parse_order_id(order.client_id).leg, cause), order
+            )
         stops = [o for o in holding.resting.values() if parse_order_id(o.client_id).leg == STOP_LEG]
         if not stops:
             holding.mark_unprotected()
@@ -121,38 +123,40 @@ class Protector:
             self._ctx.emit(
                 EventType.PROTECTION_CONFIRMED,
                 symbol=holding.symbol,
-                cause=self._desk.last_event(stop) if stop else cause,
+                cause=self._orders.last_event(stop) if stop else cause,
                 orders={o.client_id: str(o.trigger_price) for o in holding.resting.values()},
             )
 
     async def _place(
         self,
         holding: Holding,
-        protective: Protective,
+        wanted: ProtectiveOrder,
         unwanted: tuple[VenueOrder, ...],
         cause: str | None,
     ) -> bool:
         """Send one order; False when the exchange refused it."""
-        ticket = ticket_for(holding, protective.leg, cause)
+        ticket = ticket_for(holding, wanted.leg, cause)
         for _ in range(2):
-            sent = await self._desk.send(
+            sent = await self._orders.send(
                 ticket,
-                protective.side,
-                protective.kind,
-                trigger_price=protective.trigger_price,
+                wanted.side,
+                wanted.kind,
+                trigger_price=wanted.trigger_price,
             )
-            if sent.result is Result.CLOSE_NOW:
-                self._already_crossed(holding, protective, cause)
+            if sent.result is SendResult.CLOSE_NOW:
+                self._already_crossed(holding, wanted, cause)
                 return True
             if sent.code not in SECOND_CLOSE_ORDER:
-                return sent.result is Result.PLACED
+                return sent.result is SendResult.PLACED
             # The exchange allows one close-position order of a kind: the old one must go first.
-            await self._cancel(o for o in unwanted if o.kind == protective.kind.value)
+            await self._cancel(o for o in unwanted if o.kind == wanted.kind.value)
         return False
 
-    def _already_crossed(self, holding: Holding, protective: Protective, cause: str | None) -> None:
-        if protective.leg == STOP_LEG and holding.guard is not None:
-            self._closer.close(holding, holding.guard.protective_reason, cause, leg="em")
+    def _already_crossed(
+        self, holding: Holding, wanted: ProtectiveOrder, cause: str | None
+    ) -> None:
+        if wanted.leg == STOP_LEG and holding.position is not None:
+            self._closer.close(holding, holding.position.protective_reason, cause, leg="em")
         else:
             self._closer.close(holding, "take_profit", cause)
 
@@ -161,7 +165,7 @@ class Protector:
             await self._ctx.venue.cancel(order)
             row = self._ctx.ledger.order(order.client_id)
             if row is not None and row.open:
-                self._desk.cancelled(row)
+                self._orders.cancelled(row)
 
     def stop_died(self, holding: Holding, why: str) -> None:
         """A protective order ended unfilled: close, unless the position is flat by then."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from executor.model import Instrument, OrderKind, VenueOrder
-from executor.portfolio.position_state import Guard
+from executor.portfolio.position_state import OpenPosition
 from trading.order_ids import is_ours, parse_order_id
 
 STOP_LEG = "sl"
@@ -16,7 +16,7 @@ _KINDS = {STOP_LEG: OrderKind.STOP_MARKET, TARGET_LEG: OrderKind.TAKE_PROFIT_MAR
 
 
 @dataclass(frozen=True, slots=True)
-class Protective:
+class ProtectiveOrder:
     """One conditional close-position order that should rest."""
 
     leg: str
@@ -26,11 +26,11 @@ class Protective:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StopPlan:
     """Differences between what should rest and what does."""
 
     keep: tuple[VenueOrder, ...]
-    place: tuple[Protective, ...]
+    place: tuple[ProtectiveOrder, ...]
     cancel: tuple[VenueOrder, ...]
 
     @property
@@ -39,34 +39,34 @@ class Plan:
         return not self.place and not self.cancel
 
 
-def desired(position: Guard, instrument: Instrument) -> tuple[Protective, ...]:
+def desired_orders(position: OpenPosition, instrument: Instrument) -> tuple[ProtectiveOrder, ...]:
     """The stop, and the take-profit where there is one, of an open position."""
     side = "SELL" if position.side > 0 else "BUY"
     levels = ((STOP_LEG, position.protective_price), (TARGET_LEG, position.take_profit_price))
     return tuple(
-        Protective(leg, side, _KINDS[leg], instrument.round_price(level))
+        ProtectiveOrder(leg, side, _KINDS[leg], instrument.round_price(level))
         for leg, level in levels
         if level is not None and level > 0
     )
 
 
-def plan(wanted: Iterable[Protective], resting: Iterable[VenueOrder]) -> Plan:
+def plan_stops(wanted: Iterable[ProtectiveOrder], resting: Iterable[VenueOrder]) -> StopPlan:
     """Compare; an order of ours that nobody wants, or a second of its kind, is cancelled."""
     ours = [o for o in resting if o.resting and is_ours(o.client_id) and o.conditional]
     keep: list[VenueOrder] = []
-    place: list[Protective] = []
-    for protective in wanted:
-        match = next((o for o in ours if _matches(protective, o)), None)
+    place: list[ProtectiveOrder] = []
+    for order in wanted:
+        match = next((o for o in ours if _matches(order, o)), None)
         if match is None:
-            place.append(protective)
+            place.append(order)
         else:
             keep.append(match)
     kept = {order.client_id for order in keep}
     cancel = tuple(order for order in ours if order.client_id not in kept)
-    return Plan(tuple(keep), tuple(place), cancel)
+    return StopPlan(tuple(keep), tuple(place), cancel)
 
 
-def _matches(wanted: Protective, order: VenueOrder) -> bool:
+def _matches(wanted: ProtectiveOrder, order: VenueOrder) -> bool:
     return (
         order.kind == wanted.kind.value
         and order.side == wanted.side

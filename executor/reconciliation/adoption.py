@@ -11,8 +11,8 @@ from typing import Any
 from executor.bus.events import EventType
 from executor.context import Context
 from executor.execution.closer import MINUTE_MS
-from executor.execution.execution_reports import Intake
-from executor.execution.position_updates import Booking
+from executor.execution.execution_reports import ExecutionReports
+from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import OrderRow, PositionRow
 from executor.model import ZERO, VenueOrder, VenuePosition
 from executor.portfolio.position_state import ADDITION_LEGS, ADOPTED_STRATEGY, ENTRY_LEG
@@ -43,11 +43,15 @@ class Adoption:
     """Finds the entry behind a position and books it as if it had just been sent."""
 
     def __init__(
-        self, ctx: Context, intake: Intake, booking: Booking, releases: ReleaseKeeper
+        self,
+        ctx: Context,
+        execution_reports: ExecutionReports,
+        position_updates: PositionUpdates,
+        releases: ReleaseKeeper,
     ) -> None:
         self._ctx = ctx
-        self._intake = intake
-        self._booking = booking
+        self._reports = execution_reports
+        self._updates = position_updates
         self._releases = releases
 
     async def adopt(self, position: VenuePosition) -> bool:
@@ -64,14 +68,14 @@ class Adoption:
         row = self._ctx.ledger.order(entry.client_id)
         if row is None:
             levels = _levels(entry, await self._ctx.venue.open_orders(entry.symbol))
-            row = self._book(entry, 1 if position.quantity > 0 else -1, levels)
+            row = self._record(entry, 1 if position.quantity > 0 else -1, levels)
         await self._take_trades(entry, row)
         for order, reason in _steps_after(entry, plain):
             self._ctx.ledger.add_intent(_step_row(order, row, reason))
             known = self._ctx.ledger.order(order.client_id)
             if known is not None:
                 await self._take_trades(order, known)
-        if self._ctx.book.holding(position.symbol) is None and not self._reopened(row):
+        if self._ctx.portfolio.holding(position.symbol) is None and not self._reopened(row):
             # Every trade of that entry is booked and closed: what is there now is not of ours.
             return False
         self._ctx.alerts.send("position adopted", symbol=position.symbol, order=entry.client_id)
@@ -79,13 +83,13 @@ class Adoption:
 
     async def _take_trades(self, order: VenueOrder, row: OrderRow) -> None:
         for fill in await self._ctx.venue.trades(order.symbol, order_id=order.exchange_id):
-            self._intake.apply(fill, row)
+            self._reports.apply(fill, row)
 
     def _reopened(self, row: OrderRow) -> bool:
         stored = self._ctx.ledger.position(row.position_id) if row.position_id else None
-        return stored is not None and self._booking.reopen(stored, stored.cause)
+        return stored is not None and self._updates.reopen(stored, stored.cause)
 
-    def _book(self, entry: VenueOrder, side: int, levels: dict[str, float]) -> OrderRow:
+    def _record(self, entry: VenueOrder, side: int, levels: dict[str, float]) -> OrderRow:
         """Write the position and its entry order as if they had just been sent."""
         ours = parse_order_id(entry.client_id)
         release = self._release(ours)

@@ -66,7 +66,7 @@ class AccountState:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RiskVerdict:
     """Allowed with a quantity, or refused with every reason."""
 
     quantity: Decimal
@@ -80,7 +80,7 @@ class Verdict:
 
 def check_entry(
     request: EntryRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
-) -> Verdict:
+) -> RiskVerdict:
     """Size an entry and check every limit; all violated ones are named."""
     reasons = [
         *_gates(request, account, limits, instrument),
@@ -89,7 +89,7 @@ def check_entry(
     quantity, problem = _size(request, account, limits, instrument)
     if problem:
         reasons.append(problem)
-    return Verdict(quantity if not reasons else Decimal(0), tuple(reasons))
+    return RiskVerdict(quantity if not reasons else Decimal(0), tuple(reasons))
 
 
 def _gates(
@@ -215,7 +215,7 @@ class AdditionRequest:
 
 def check_addition(
     request: AdditionRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
-) -> Verdict:
+) -> RiskVerdict:
     """Check an averaging step against every limit that an entry has, but its owner and count."""
     notional = request.quantity * Decimal(str(request.price))
     reasons = []
@@ -242,4 +242,4 @@ def check_addition(
     if request.quantity < instrument.min_quantity or notional < instrument.min_notional:
         least = instrument.min_notional
         reasons.append(f"size {notional:.2f} is below the minimum {least:.2f}")
-    return Verdict(request.quantity if not reasons else Decimal(0), tuple(reasons))
+    return RiskVerdict(request.quantity if not reasons else Decimal(0), tuple(reasons))

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Halt(StrEnum):
+class TradingMode(StrEnum):
     """How much the executor may do."""
 
     RUNNING = "running"
@@ -31,28 +31,28 @@ class Halt(StrEnum):
     FREEZE = "freeze"
 
 
-META = "halt"
+MODE_META = "halt"
 BY_OPERATOR = "operator"
 _STICKY = frozenset({"stopping", "permissions"})
 """Blocks that an operator's `resume` does not lift."""
 
 
 @dataclass
-class Switches:
+class TradingState:
     """The mode, and named reasons for which there are no entries; exits are never blocked."""
 
-    halt: Halt = Halt.RUNNING
+    mode: TradingMode = TradingMode.RUNNING
     blocks: dict[str, str] = field(default_factory=dict)
 
     @property
     def entries(self) -> bool:
         """Whether positions may be opened."""
-        return self.halt is Halt.RUNNING and not self.blocks
+        return self.mode is TradingMode.RUNNING and not self.blocks
 
     @property
     def why(self) -> str:
         """What stands against entries; empty when nothing does."""
-        mode = [] if self.halt is Halt.RUNNING else [f"halt mode {self.halt.value}"]
+        mode = [] if self.mode is TradingMode.RUNNING else [f"halt mode {self.mode.value}"]
         return "; ".join([*mode, *self.blocks.values()])
 
     def block(self, name: str, why: str) -> None:
@@ -61,9 +61,9 @@ class Switches:
 
     def resume(self) -> None:
         """Running again; what an operator cannot judge stays."""
-        self.halt = Halt.RUNNING
+        self.mode = TradingMode.RUNNING
         self.blocks = {name: why for name, why in self.blocks.items() if name in _STICKY}
 
     def may_close(self, reason: str, leg: str) -> bool:
         """Whether a close may be sent: frozen, only for safety (leg ``em``) or by the operator."""
-        return self.halt is not Halt.FREEZE or leg == "em" or reason == BY_OPERATOR
+        return self.mode is not TradingMode.FREEZE or leg == "em" or reason == BY_OPERATOR

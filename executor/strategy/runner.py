@@ -18,7 +18,7 @@ from trading.strategies.registry import get_strategy
 
 
 @dataclass(frozen=True)
-class LanePlan:
+class RunnerPlan:
     """One strategy on one symbol with the parameters of one release."""
 
     strategy: str
@@ -30,7 +30,7 @@ class LanePlan:
     """For a position that is open: it may be closed by its strategy, but none may be opened."""
 
 
-def plans_for(release: Release | None, venue: str, held: Iterable[PositionRow]) -> list[LanePlan]:
+def plans_for(release: Release | None, venue: str, held: Iterable[PositionRow]) -> list[RunnerPlan]:
     """What to decide on: all that the release trades at ``venue``, and the exits of what is held.
 
     Exits never expire: a position whose strategy the release lacks, or that outlived its release,
@@ -39,7 +39,7 @@ def plans_for(release: Release | None, venue: str, held: Iterable[PositionRow]) 
     plans = []
     if release is not None:
         plans = [
-            LanePlan(e.strategy, e.symbol, e.params, release.release_id, release.short_id)
+            RunnerPlan(e.strategy, e.symbol, e.params, release.release_id, release.short_id)
             for e in release.strategies
             if e.venue == venue
         ]
@@ -48,7 +48,7 @@ def plans_for(release: Release | None, venue: str, held: Iterable[PositionRow]) 
         if (row.strategy, row.symbol) in traded or row.strategy == ADOPTED_STRATEGY:
             continue
         params = dict(row.params)
-        plan = LanePlan(
+        plan = RunnerPlan(
             row.strategy, row.symbol, params, row.release_id, row.release_short, exits_only=True
         )
         plans.append(plan)
@@ -56,10 +56,10 @@ def plans_for(release: Release | None, venue: str, held: Iterable[PositionRow]) 
 
 
 @dataclass
-class Lane:
+class StrategyRunner:
     """A plan at work."""
 
-    plan: LanePlan
+    plan: RunnerPlan
     decider: Decider
     last_open: int
     """Open time of the newest candle that the decider has taken in."""
@@ -94,7 +94,7 @@ class History:
         return [c for t, c in self.candles.items() if t > open_time]
 
 
-class Warmer:
+class WarmUp:
     """Fetches the history of a decider; candles are asked for once a symbol and interval."""
 
     def __init__(self, venue: Venue, now_ms: int) -> None:
@@ -102,7 +102,7 @@ class Warmer:
         self._now = now_ms - now_ms % MINUTE_MS
         self._known: dict[tuple[str, str, int], list[Candle]] = {}
 
-    async def lane(self, plan: LanePlan) -> Lane:
+    async def runner(self, plan: RunnerPlan) -> StrategyRunner:
         """A lane whose decider has seen everything that closed before now."""
         decider = Decider(get_strategy(plan.strategy), plan.params, MINUTE_MS)
         start = decider.base_start(self._now)
@@ -112,7 +112,7 @@ class Warmer:
                 decider.warm(tf_ms, candle)
         for candle in await self._candles(plan.symbol, MINUTE_MS, start, self._now):
             decider.on_candle(candle)
-        return Lane(plan, decider, self._now - MINUTE_MS)
+        return StrategyRunner(plan, decider, self._now - MINUTE_MS)
 
     async def _candles(
         self, symbol: str, tf_ms: int, start_ms: int, end_ms: int

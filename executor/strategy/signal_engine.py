@@ -1,4 +1,4 @@
-"""Deciding: the lanes are fed with closed candles, and their decisions told."""
+"""SignalEngine: the lanes are fed with closed candles, and their decisions told."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from executor.bus.events import Event, EventType, candle_of
 from executor.context import Context
-from executor.portfolio.allocation import Share, Sharing
-from executor.protection.exit_monitor import Monitor
-from executor.strategy.runner import History, Lane
+from executor.portfolio.allocation import Allocation, Allocator
+from executor.protection.exit_monitor import ExitMonitor
+from executor.strategy.runner import History, StrategyRunner
 from lake.releases import VALIDITY, Universe
 from trading.candles import Candle
 from trading.strategies.decider import Decision
@@ -23,41 +23,41 @@ log = logging.getLogger(__name__)
 UNIVERSE = "universe"
 
 
-class Deciding:
+class SignalEngine:
     """Handles `candle_closed`: guards first, then decisions, each with its cause."""
 
-    def __init__(self, ctx: Context, monitor: Monitor) -> None:
+    def __init__(self, ctx: Context, exit_monitor: ExitMonitor) -> None:
         self._ctx = ctx
-        self._monitor = monitor
-        self._lanes: dict[str, list[Lane]] = {}
+        self._exit_monitor = exit_monitor
+        self._runners: dict[str, list[StrategyRunner]] = {}
         self.history: dict[str, History] = {}
-        self.sharing: Sharing | None = None
+        self.allocator: Allocator | None = None
         self.universe: Universe | None = None
 
     @property
-    def lanes(self) -> list[Lane]:
+    def runners(self) -> list[StrategyRunner]:
         """All lanes."""
-        return [lane for lanes in self._lanes.values() for lane in lanes]
+        return [runner for runners in self._runners.values() for runner in runners]
 
     def swap(
         self,
-        lanes: Sequence[Lane],
-        sharing: Sharing | None = None,
+        runners: Sequence[StrategyRunner],
+        allocator: Allocator | None = None,
         universe: Universe | None = None,
     ) -> None:
         """Replace all lanes between two events; candles that came while they warmed up are fed."""
-        self.sharing, self.universe = sharing, universe
-        if sharing is not None:
-            for symbol in sharing.labels:
-                for candle in self._history(symbol).after(sharing.last_open(symbol)):
-                    sharing.on_candle(symbol, candle)
-        fresh: dict[str, list[Lane]] = {}
-        for lane in lanes:
-            for candle in self._history(lane.symbol).after(lane.last_open):
-                lane.decider.on_candle(candle)
-                lane.last_open = candle.open_time
-            fresh.setdefault(lane.symbol, []).append(lane)
-        self._lanes = fresh
+        self.allocator, self.universe = allocator, universe
+        if allocator is not None:
+            for symbol in allocator.labels:
+                for candle in self._history(symbol).after(allocator.last_open(symbol)):
+                    allocator.on_candle(symbol, candle)
+        fresh: dict[str, list[StrategyRunner]] = {}
+        for runner in runners:
+            for candle in self._history(runner.symbol).after(runner.last_open):
+                runner.decider.on_candle(candle)
+                runner.last_open = candle.open_time
+            fresh.setdefault(runner.symbol, []).append(runner)
+        self._runners = fresh
 
     def not_chosen(self, strategy: str, symbol: str) -> str:
         """Why the release's scan has not chosen the symbol of an entry; empty if it may enter.
@@ -71,11 +71,11 @@ class Deciding:
         why = universe.why_not(symbol) if age < VALIDITY[UNIVERSE] else ""
         return f"not chosen by the scan of {universe.as_of:%Y-%m-%d %H:%M}: {why}" if why else ""
 
-    def share_of(self, strategy: str, symbol: str) -> Share:
+    def allocation_of(self, strategy: str, symbol: str) -> Allocation:
         """The largest share of the equity that the release's ensemble leaves to an entry now."""
-        if self.sharing is None:
-            return Share(math.inf)
-        return self.sharing.share_of(strategy, symbol)
+        if self.allocator is None:
+            return Allocation(math.inf)
+        return self.allocator.allocation_of(strategy, symbol)
 
     def _history(self, symbol: str) -> History:
         return self.history.setdefault(symbol, History())
@@ -84,35 +84,37 @@ class Deciding:
         """One closed 1m candle."""
         candle = candle_of(event.data)
         self._history(event.symbol).add(candle)
-        self._monitor.on_candle(event.symbol, candle, event.id)
-        if self.sharing is not None:
-            self.sharing.on_candle(event.symbol, candle)
+        self._exit_monitor.on_candle(event.symbol, candle, event.id)
+        if self.allocator is not None:
+            self.allocator.on_candle(event.symbol, candle)
         decided = []
-        for lane in self._lanes.get(event.symbol, ()):
-            if candle.open_time <= lane.last_open:
+        for runner in self._runners.get(event.symbol, ()):
+            if candle.open_time <= runner.last_open:
                 continue
-            decision = lane.decider.on_candle(candle)
-            lane.last_open = candle.open_time
-            decided.append((lane, decision))
+            decision = runner.decider.on_candle(candle)
+            runner.last_open = candle.open_time
+            decided.append((runner, decision))
         if not event.data.get("fresh"):
             return
-        for lane, decision in sorted(decided, key=_surest_first):
-            self._tell(lane, decision, candle, event)
+        for runner, decision in sorted(decided, key=_surest_first):
+            self._tell(runner, decision, candle, event)
 
-    def _tell(self, lane: Lane, decision: Decision, candle: Candle, event: Event) -> None:
+    def _tell(
+        self, runner: StrategyRunner, decision: Decision, candle: Candle, event: Event
+    ) -> None:
         if decision.action == "hold":
-            self._hold(lane, decision, event)
+            self._hold(runner, decision, event)
             return
-        lane.held = ""
-        if decision.action == "exit" and not self._may_leave(lane):
+        runner.held = ""
+        if decision.action == "exit" and not self._may_leave(runner):
             return
-        if decision.action == "enter" and lane.plan.exits_only:
+        if decision.action == "enter" and runner.plan.exits_only:
             return
         self._ctx.emit(
             EventType.SIGNAL_GENERATED,
-            symbol=lane.symbol,
+            symbol=runner.symbol,
             cause=event.id,
-            strategy=lane.strategy,
+            strategy=runner.strategy,
             action=decision.action,
             side=decision.side,
             reason=decision.reason,
@@ -123,44 +125,44 @@ class Deciding:
             confidence=_known(decision.confidence),
             price=candle.close,
             bar_time=candle.open_time,
-            release_id=lane.plan.release_id,
-            release_short=lane.plan.release_short,
+            release_id=runner.plan.release_id,
+            release_short=runner.plan.release_short,
         )
 
-    def _may_leave(self, lane: Lane) -> bool:
-        holding = self._ctx.book.holding(lane.symbol)
-        if holding is None or holding.row.strategy != lane.strategy:
+    def _may_leave(self, runner: StrategyRunner) -> bool:
+        holding = self._ctx.portfolio.holding(runner.symbol)
+        if holding is None or holding.row.strategy != runner.strategy:
             return False
         return holding.heeds_exit
 
-    def _hold(self, lane: Lane, decision: Decision, event: Event) -> None:
+    def _hold(self, runner: StrategyRunner, decision: Decision, event: Event) -> None:
         """Write a hold when its kind changes; between signal candles nothing was judged."""
         if not decision.values and decision.reason.startswith("between "):
             return
         kind = hold_kind(decision.reason)
-        if kind == lane.held or lane.plan.exits_only:
+        if kind == runner.held or runner.plan.exits_only:
             return
-        lane.held = kind
+        runner.held = kind
         self._ctx.emit(
             EventType.SIGNAL_HELD,
-            symbol=lane.symbol,
+            symbol=runner.symbol,
             cause=event.id,
-            strategy=lane.strategy,
+            strategy=runner.strategy,
             reason=decision.reason,
-            release_id=lane.plan.release_id,
+            release_id=runner.plan.release_id,
         )
-        log.info("%s %s: %s", lane.strategy, lane.symbol, decision.reason)
+        log.info("%s %s: %s", runner.strategy, runner.symbol, decision.reason)
 
 
-def _surest_first(decided: tuple[Lane, Decision]) -> tuple[bool, float, int]:
+def _surest_first(decided: tuple[StrategyRunner, Decision]) -> tuple[bool, float, int]:
     """Sort key: the first to fill owns the symbol, so the most confident entry goes first.
 
     Decisions without a confidence keep the order of the release, after exits.
     """
-    lane, decision = decided
+    runner, decision = decided
     if decision.action != "enter":
         return False, 0.0, 0
-    return True, -(_known(decision.confidence) or 0.0), place_of(lane.strategy)
+    return True, -(_known(decision.confidence) or 0.0), place_of(runner.strategy)
 
 
 def hold_kind(reason: str) -> str:

@@ -202,12 +202,12 @@ async def executor_on(
     ledger = Ledger(folder / "ledger.sqlite")
     ctx = make_context(settings, ReplayClock(2 * MINUTE), ledger, venue)
     executor = assemble(ctx, SilentStream(), SilentStream())
-    venue.sink = executor.intake.push
-    ctx.book.instruments.update(await venue.connect(["BTCUSDT", "ETHUSDT"], 5))
-    ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", executor.trader.on_signal)
+    venue.sink = executor.execution_reports.push
+    ctx.portfolio.instruments.update(await venue.connect(["BTCUSDT", "ETHUSDT"], 5))
+    ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", executor.entry_handler.on_signal)
     tasks = [
         asyncio.create_task(ctx.bus.run()),
-        asyncio.create_task(executor.intake.run()),
+        asyncio.create_task(executor.execution_reports.run()),
     ]
     executor.reconciler.load()
     await executor.reconciler.settle_orders()

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from executor.execution.retry_policy import Next, Step, after_fault, query_deadline_s
+from executor.execution.retry_policy import RetryDecision, RetryStep, after_fault, query_deadline_s
 from executor.model import Instrument, NewOrder, OrderKind, VenueFill, VenueOrder
-from executor.portfolio.fill_totals import tally
-from executor.protection.stop_plan import crossed, desired, plan
+from executor.portfolio.fill_totals import total_fills
+from executor.protection.stop_plan import crossed, desired_orders, plan_stops
 from executor.risk.pre_trade import AccountState, EntryRequest, check_entry, daily_loss
 from executor.settings import RiskSettings
 from executor.strategy.signal_engine import hold_kind
@@ -138,35 +138,35 @@ TARGET = protective("tp", "TAKE_PROFIT_MARKET", "52500.0")
 
 
 def test_a_position_wants_its_stop_and_its_target_on_the_tick() -> None:
-    stop, target = desired(LONG, BTC)
+    stop, target = desired_orders(LONG, BTC)
     assert (stop.kind, stop.side, stop.trigger_price) == ("STOP_MARKET", "SELL", Decimal("49000.0"))
     assert (target.kind, target.trigger_price) == ("TAKE_PROFIT_MARKET", Decimal("52500.0"))
 
 
 def test_the_nearer_of_stop_and_emergency_stop_rests() -> None:
     wide = Position(1, 50_000.0, 0.02, 0, ExitRules(stop_loss=0.05, emergency_stop=0.04))
-    assert [order.trigger_price for order in desired(wide, BTC)] == [Decimal("48000.0")]
+    assert [order.trigger_price for order in desired_orders(wide, BTC)] == [Decimal("48000.0")]
 
 
 def test_nothing_is_done_when_everything_rests() -> None:
-    assert plan(desired(LONG, BTC), [STOP, TARGET]).done
+    assert plan_stops(desired_orders(LONG, BTC), [STOP, TARGET]).done
 
 
 def test_a_missing_stop_is_placed_and_a_wrong_one_cancelled() -> None:
     wrong = protective("sl", "STOP_MARKET", "48000.0")
-    todo = plan(desired(LONG, BTC), [wrong, TARGET])
+    todo = plan_stops(desired_orders(LONG, BTC), [wrong, TARGET])
     assert [order.leg for order in todo.place] == ["sl"]
     assert todo.cancel == (wrong,)
 
 
 def test_a_second_stop_of_the_same_price_is_cancelled() -> None:
     second = protective("sl", "STOP_MARKET", "49000.0", n=1)
-    assert plan(desired(LONG, BTC), [STOP, second, TARGET]).cancel == (second,)
+    assert plan_stops(desired_orders(LONG, BTC), [STOP, second, TARGET]).cancel == (second,)
 
 
 def test_orders_of_others_are_left_alone() -> None:
     foreign = replace(STOP, client_id="web_12345")
-    todo = plan(desired(LONG, BTC), [foreign, STOP, TARGET])
+    todo = plan_stops(desired_orders(LONG, BTC), [foreign, STOP, TARGET])
     assert todo.done
 
 
@@ -193,19 +193,19 @@ def fill(trade: str, side: str, price: str, quantity: str, pnl: str = "0") -> Ve
 
 
 def test_a_position_is_the_sum_of_its_trades() -> None:
-    sums = tally(1, [fill("1", "BUY", "100", "1"), fill("2", "BUY", "110", "3")])
+    sums = total_fills(1, [fill("1", "BUY", "100", "1"), fill("2", "BUY", "110", "3")])
     assert (sums.quantity, sums.entry_price, sums.opened_at) == (Decimal(4), 107.5, 1)
     assert not sums.flat
 
 
 def test_a_position_is_flat_when_all_that_was_entered_is_closed() -> None:
-    sums = tally(-1, [fill("1", "SELL", "100", "2"), fill("2", "BUY", "90", "2", "20")])
+    sums = total_fills(-1, [fill("1", "SELL", "100", "2"), fill("2", "BUY", "90", "2", "20")])
     assert sums.flat
     assert (sums.exit_price, sums.realized_pnl, sums.fees) == (90.0, Decimal(20), Decimal("1.0"))
 
 
 def test_no_trades_are_no_flat_position() -> None:
-    assert not tally(1, []).flat
+    assert not total_fills(1, []).flat
 
 
 ENTRY = NewOrder("a", "BTCUSDT", "BUY", OrderKind.MARKET, Decimal(1))
@@ -215,23 +215,23 @@ CLOSE = replace(ENTRY, side="SELL", reduce_only=True)
 @pytest.mark.parametrize(
     ("fault", "order", "attempts", "expected"),
     [
-        (Unknown("lost"), ENTRY, 1, Next(Step.ASK)),
-        (Unknown("lost"), CLOSE, 1, Next(Step.ASK)),
-        (Temporary("busy", code=-1008), ENTRY, 1, Next(Step.RETRY, 1.0)),
-        (Temporary("busy", code=-1008), ENTRY, 2, Next(Step.RETRY, 2.0)),
-        (Temporary("busy", code=-1008), ENTRY, 3, Next(Step.RETRY, 5.0)),
-        (Temporary("busy", code=-1008), ENTRY, 4, Next(Step.FAIL)),
-        (Rejected("margin", code=-2019), ENTRY, 1, Next(Step.FAIL)),
-        (Rejected("crossed", code=-2021), CLOSE, 1, Next(Step.CLOSE_NOW)),
-        (Rejected("flat", code=-2022), CLOSE, 1, Next(Step.FLAT)),
-        (Rejected("flat", code=-2022), ENTRY, 1, Next(Step.FAIL)),
-        (RateLimited("limit", 7.0), ENTRY, 1, Next(Step.FAIL)),
-        (RateLimited("limit", 7.0), CLOSE, 1, Next(Step.RETRY, 7.0)),
-        (Banned("ban", 120.0), CLOSE, 1, Next(Step.FAIL)),
+        (Unknown("lost"), ENTRY, 1, RetryDecision(RetryStep.ASK)),
+        (Unknown("lost"), CLOSE, 1, RetryDecision(RetryStep.ASK)),
+        (Temporary("busy", code=-1008), ENTRY, 1, RetryDecision(RetryStep.RETRY, 1.0)),
+        (Temporary("busy", code=-1008), ENTRY, 2, RetryDecision(RetryStep.RETRY, 2.0)),
+        (Temporary("busy", code=-1008), ENTRY, 3, RetryDecision(RetryStep.RETRY, 5.0)),
+        (Temporary("busy", code=-1008), ENTRY, 4, RetryDecision(RetryStep.FAIL)),
+        (Rejected("margin", code=-2019), ENTRY, 1, RetryDecision(RetryStep.FAIL)),
+        (Rejected("crossed", code=-2021), CLOSE, 1, RetryDecision(RetryStep.CLOSE_NOW)),
+        (Rejected("flat", code=-2022), CLOSE, 1, RetryDecision(RetryStep.FLAT)),
+        (Rejected("flat", code=-2022), ENTRY, 1, RetryDecision(RetryStep.FAIL)),
+        (RateLimited("limit", 7.0), ENTRY, 1, RetryDecision(RetryStep.FAIL)),
+        (RateLimited("limit", 7.0), CLOSE, 1, RetryDecision(RetryStep.RETRY, 7.0)),
+        (Banned("ban", 120.0), CLOSE, 1, RetryDecision(RetryStep.FAIL)),
     ],
 )
 def test_what_follows_a_fault(
-    fault: VenueFaultError, order: NewOrder, attempts: int, expected: Next
+    fault: VenueFaultError, order: NewOrder, attempts: int, expected: RetryDecision
 ) -> None:
     assert after_fault(fault, order, attempts) == expected
 

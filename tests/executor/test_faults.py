@@ -71,7 +71,7 @@ async def test_whatever_the_exchange_does_it_is_protected_or_flat(
     for round_number in range(1, ROUNDS + 1):
         # Each round ends like a crash would: the next one knows the ledger and the exchange only.
         async with executor_on(tmp_path, venue) as executor:
-            watch = asyncio.create_task(executor.watch.run())
+            watchdog = asyncio.create_task(executor.watchdog.run())
             venue.mute = venue.rng.random() < 0.4
             signal(executor, bar_time=round_number * MINUTE)
             await settled(executor)
@@ -79,13 +79,13 @@ async def test_whatever_the_exchange_does_it_is_protected_or_flat(
             if stops and venue.rng.random() < 0.5:
                 dead = replace(stops[0], status="FINISHED")
                 venue.orders[dead.client_id] = dead
-                executor.intake.push(AlgoUpdate(dead, MINUTE))
+                executor.execution_reports.push(AlgoUpdate(dead, MINUTE))
             if venue.rng.random() < 0.5:
                 venue.stale_positions = [[]]
             await executor.reconciler.run_once()
             await settled(executor)
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            watchdog.cancel()
+            await asyncio.gather(watchdog, return_exceptions=True)
             check(venue, executor)
     venue.calm = True
 
@@ -97,7 +97,7 @@ def check(venue: HostileVenue, executor: object) -> None:
     assert len(keys) == len(set(keys)), "a bar was entered twice"
     held = venue.held.get("BTCUSDT", ZERO)
     assert held >= 0, "a duplicate close has flipped the position"
-    holding = ctx.book.holding("BTCUSDT")
+    holding = ctx.portfolio.holding("BTCUSDT")
     ours = holding.row.quantity if holding is not None else ZERO
     assert ours == held
     booked = ctx.ledger._db.execute("select count(*) from fills").fetchone()[0]

@@ -13,9 +13,9 @@ import pytest
 
 from executor.builder import Executor
 from executor.model import AccountUpdate, AlgoUpdate, OrderUpdate, VenueOrder
-from executor.operations.commands import Operator
+from executor.operations.commands import OperatorCommands
 from executor.risk.pre_trade import daily_loss
-from executor.risk.trading_state import Halt
+from executor.risk.trading_state import TradingMode
 from executor.settings import Mode
 from executor.venues.faults import Rejected, Temporary, Unknown
 from tests.executor.fakes import BTC, MINUTE, FakeVenue, executor_on, settled, signal
@@ -26,16 +26,16 @@ from trading.strategies.registry import get_strategy
 async def watched(folder: Path, venue: FakeVenue) -> AsyncIterator[Executor]:
     """An executor whose watch runs, too."""
     async with executor_on(folder, venue) as executor:
-        watch = asyncio.create_task(executor.watch.run())
+        watchdog = asyncio.create_task(executor.watchdog.run())
         yield executor
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
+        watchdog.cancel()
+        await asyncio.gather(watchdog, return_exceptions=True)
 
 
 async def entered(executor: Executor) -> None:
     signal(executor)
     await settled(executor)
-    assert executor.ctx.book.holding("BTCUSDT") is not None
+    assert executor.ctx.portfolio.holding("BTCUSDT") is not None
 
 
 def events(executor: Executor, kind: str) -> list[str]:
@@ -74,7 +74,7 @@ async def test_on_a_full_disk_a_position_is_still_closed_and_nothing_is_entered(
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
         fill_disk(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
@@ -108,7 +108,7 @@ async def test_what_a_full_disk_refused_is_in_the_file_once_there_is_room(tmp_pa
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
         fill_disk(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
@@ -124,18 +124,18 @@ async def test_what_a_full_disk_refused_is_in_the_file_once_there_is_room(tmp_pa
 async def test_an_intent_that_is_only_in_memory_is_not_sent(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        claim = executor.trader._claim
+        claim = executor.entry_handler._claim
 
         def claim_then_fill(event: object) -> object:
             claimed = claim(event)  # type: ignore[arg-type]
             fill_disk(executor)
             return claimed
 
-        executor.trader._claim = claim_then_fill  # type: ignore[method-assign, assignment]
+        executor.entry_handler._claim = claim_then_fill  # type: ignore[method-assign, assignment]
         signal(executor)
         await settled(executor)
         assert venue.orders == {}
-        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is None
 
 
 # Events that come twice, late, or not at all
@@ -147,14 +147,14 @@ async def test_a_trade_told_again_after_the_close_leaves_the_closed_position_alo
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
         entry = next(o for name, o in venue.orders.items() if "-en-" in name)
-        executor.intake.push(OrderUpdate(entry, venue.fills[0], MINUTE))
+        executor.execution_reports.push(OrderUpdate(entry, venue.fills[0], MINUTE))
         await settled(executor)
-        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is None
         await executor.reconciler.run_once()
         assert len(executor.ctx.ledger.closed_positions()) == 1
 
@@ -171,10 +171,10 @@ async def test_partial_trades_out_of_order_sum_up_the_same(tmp_path: Path) -> No
         later = replace(venue.fills[0], trade_id="901", quantity=Decimal("0.003"))
         earlier = replace(venue.fills[0], trade_id="900", quantity=Decimal("0.001"))
         partial = replace(order, status="PARTIALLY_FILLED")
-        executor.intake.push(
+        executor.execution_reports.push(
             OrderUpdate(replace(partial, filled=Decimal("0.024")), later, 2 * MINUTE)
         )
-        executor.intake.push(
+        executor.execution_reports.push(
             OrderUpdate(replace(partial, filled=Decimal("0.021")), earlier, MINUTE)
         )
         await settled(executor)
@@ -188,12 +188,14 @@ async def test_a_deposit_told_twice_moves_the_days_baseline_once(tmp_path: Path)
     async with executor_on(tmp_path, venue) as executor:
         executor.day.roll()
         told = AccountUpdate("DEPOSIT", Decimal(10_500), Decimal(500), 3 * MINUTE)
-        executor.intake.push(told)
-        executor.intake.push(told)
-        executor.intake.push(AccountUpdate("ORDER", Decimal(9_000), Decimal(0), 2 * MINUTE))
+        executor.execution_reports.push(told)
+        executor.execution_reports.push(told)
+        executor.execution_reports.push(
+            AccountUpdate("ORDER", Decimal(9_000), Decimal(0), 2 * MINUTE)
+        )
         await settled(executor)
         assert executor.day.baseline == Decimal(10_500)
-        assert executor.ctx.book.balance.wallet == Decimal(10_500)
+        assert executor.ctx.portfolio.balance.wallet == Decimal(10_500)
 
 
 async def test_a_list_of_positions_that_lags_takes_no_stop_away(tmp_path: Path) -> None:
@@ -203,7 +205,7 @@ async def test_a_list_of_positions_that_lags_takes_no_stop_away(tmp_path: Path) 
         venue.stale_positions = [[]]
         await executor.reconciler.run_once()
         await settled(executor)
-        assert executor.ctx.book.holding("BTCUSDT") is not None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is not None
         assert len(resting(venue, "STOP_MARKET")) == 1
 
 
@@ -216,10 +218,10 @@ async def test_a_position_booked_as_over_that_is_still_there_is_taken_back_and_p
         venue.stale_positions = [[]] * 3
         await executor.reconciler.run_once()
         await settled(executor)
-        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is None
         await executor.reconciler.run_once()
         await settled(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
         assert len(resting(venue, "STOP_MARKET")) == 1
@@ -229,15 +231,15 @@ async def test_a_foreign_position_is_not_mistaken_for_one_that_we_closed(tmp_pat
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
         venue.held["BTCUSDT"] = Decimal(3)
         await executor.reconciler.run_once()
         await settled(executor)
-        assert executor.ctx.book.slot("BTCUSDT").halted == "foreign position of 3"
-        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert executor.ctx.portfolio.slot("BTCUSDT").halted == "foreign position of 3"
+        assert executor.ctx.portfolio.holding("BTCUSDT") is None
         assert len(executor.ctx.ledger.closed_positions()) == 1
 
 
@@ -248,7 +250,7 @@ async def test_a_dead_stop_is_closed_though_positions_cannot_be_asked_for(tmp_pa
         stop = resting(venue, "STOP_MARKET")[0]
         venue.orders[stop.client_id] = replace(stop, status="FINISHED")
         venue.unreachable = [Unknown("time-out")]
-        executor.intake.push(AlgoUpdate(venue.orders[stop.client_id], MINUTE))
+        executor.execution_reports.push(AlgoUpdate(venue.orders[stop.client_id], MINUTE))
         await settled(executor)
         assert venue.held["BTCUSDT"] == 0
 
@@ -264,10 +266,10 @@ async def test_an_entry_is_not_tried_again_after_a_halt(tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             while venue.faults:
                 await asyncio.sleep(0.01)
-        executor.ctx.halt(Halt.ENTRIES_OFF, "operator")
+        executor.ctx.halt(TradingMode.ENTRIES_OFF, "operator")
         await settled(executor)
         assert venue.orders == {}
-        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is None
 
 
 async def test_an_entry_that_needed_retries_is_not_closed_as_unprotected(tmp_path: Path) -> None:
@@ -289,13 +291,13 @@ async def test_an_entry_that_needed_retries_is_not_closed_as_unprotected(tmp_pat
 async def test_an_entry_that_died_is_not_tried_again_at_another_price(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.desk.ask = never_there  # type: ignore[method-assign]
+        executor.order_manager.ask = never_there  # type: ignore[method-assign]
         venue.faults = [Unknown("time-out")]
         signal(executor)
         async with asyncio.timeout(5):
             while venue.faults:
                 await asyncio.sleep(0)
-        executor.ctx.book.slot("BTCUSDT").last_price = 51_000.0
+        executor.ctx.portfolio.slot("BTCUSDT").last_price = 51_000.0
         await settled(executor)
         assert venue.orders == {}
 
@@ -322,7 +324,7 @@ async def test_a_symbol_whose_leverage_cannot_be_set_is_guarded_but_not_entered(
 ) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.ctx.book.learn({"BTCUSDT": replace(BTC, refused="leverage 20, wanted 5")})
+        executor.ctx.portfolio.learn({"BTCUSDT": replace(BTC, refused="leverage 20, wanted 5")})
         signal(executor)
         await settled(executor)
         assert venue.orders == {}
@@ -332,8 +334,8 @@ async def test_a_symbol_whose_leverage_cannot_be_set_is_guarded_but_not_entered(
 # Halt modes
 
 
-def operator(executor: Executor) -> Operator:
-    return Operator(executor, lambda: None, lambda _by: {})
+def operator(executor: Executor) -> OperatorCommands:
+    return OperatorCommands(executor, lambda: None, lambda _by: {})
 
 
 @pytest.mark.parametrize("mode", ["pause", "reduce", "freeze"])
@@ -434,7 +436,7 @@ async def test_a_liquidation_halts_its_symbol(tmp_path: Path) -> None:
         venue.fill("autoclose-1", Decimal("0.020"))
         await settled(executor)
         assert executor.ctx.ledger.closed_positions()[0].exit_reason == "liquidation"
-        assert executor.ctx.book.slot("BTCUSDT").halted == "liquidated"
+        assert executor.ctx.portfolio.slot("BTCUSDT").halted == "liquidated"
 
 
 async def test_a_definite_refusal_of_the_close_is_tried_until_flat(tmp_path: Path) -> None:
@@ -442,7 +444,7 @@ async def test_a_definite_refusal_of_the_close_is_tried_until_flat(tmp_path: Pat
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
         venue.faults = [Rejected("best price", code=-4131)] * 2
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
@@ -473,7 +475,7 @@ async def test_without_an_emergency_stop_no_entry_is_made_in_live(tmp_path: Path
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         unguarded = get_strategy("breakout").resolve({"filters": "off"})
-        executor.trader._params = lambda _event: dict(unguarded)  # type: ignore[method-assign]
+        executor.entry_handler._params = lambda _event: dict(unguarded)  # type: ignore[method-assign]
         live = executor.ctx.settings.model_copy(update={"mode": Mode.LIVE})
         executor.ctx.settings = live
         signal(executor)

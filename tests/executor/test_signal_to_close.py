@@ -28,7 +28,7 @@ async def test_a_signal_becomes_a_protected_position_with_every_step_in_the_ledg
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
         resting = sorted((o.kind, o.trigger_price) for o in venue.orders.values() if o.resting)
@@ -55,7 +55,7 @@ async def test_the_same_bar_is_entered_once(tmp_path: Path) -> None:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
@@ -87,7 +87,7 @@ async def test_an_entry_without_an_answer_is_found_and_not_sent_again(tmp_path: 
         signal(executor)
         await settled(executor)
         assert len(venue.fills) == 1
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
 
@@ -107,11 +107,11 @@ async def test_a_definite_refusal_gives_the_symbol_free(tmp_path: Path) -> None:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is None
         assert executor.ctx.ledger.open_positions() == []
         signal(executor, bar_time=2 * MINUTE)
         await settled(executor)
-        assert executor.ctx.book.holding("BTCUSDT") is not None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is not None
 
 
 async def test_fills_that_the_user_stream_withholds_are_fetched(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ async def test_a_position_that_the_exchange_closed_meanwhile_is_booked_with_its_
         await settled(executor)
         closed = executor.ctx.ledger.closed_positions()
         assert [(p.exit_reason, p.exit_price) for p in closed] == [("stop_loss", 49_000.0)]
-        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is None
 
 
 async def test_a_stop_whose_child_died_closes_the_position(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ async def test_a_stop_whose_child_died_closes_the_position(tmp_path: Path) -> No
         stop = next(o for o in venue.orders.values() if o.kind == "STOP_MARKET")
         died = replace(stop, status="FINISHED")
         venue.orders[stop.client_id] = died
-        executor.intake.push(AlgoUpdate(died, MINUTE))
+        executor.execution_reports.push(AlgoUpdate(died, MINUTE))
         await settled(executor)
         assert venue.held["BTCUSDT"] == 0
         assert [p.exit_reason for p in executor.ctx.ledger.closed_positions()] == ["stop_died"]
@@ -192,7 +192,7 @@ async def test_a_position_of_ours_without_a_ledger_is_adopted_and_protected(
     venue.fill(ours, Decimal("0.5"))
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.row.quantity == Decimal("0.5")
         # The release is not on this machine: the emergency stop of 5 % holds.
@@ -215,7 +215,7 @@ async def test_a_restart_between_intent_and_answer_finds_the_order(tmp_path: Pat
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
         assert len(venue.fills) == 1
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
 
@@ -233,7 +233,7 @@ async def test_a_restart_after_an_intent_that_was_never_sent_gives_the_symbol_fr
         ledger._db.execute("update positions set status = 'opening'")
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
-        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is None
 
 
 async def test_the_days_baseline_survives_a_restart(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ async def test_a_crossed_stop_that_does_not_fill_is_followed_by_a_market_close(
         signal(executor)
         await settled(executor)
         venue.price = Decimal(48_900)
-        executor.monitor.on_price("BTCUSDT", 48_900.0, None)
+        executor.exit_monitor.on_price("BTCUSDT", 48_900.0, None)
         await settled(executor)
         closed = executor.ctx.ledger.closed_positions()
         assert [(p.exit_reason, p.exit_price) for p in closed] == [("stop_loss", 48_900.0)]

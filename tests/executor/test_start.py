@@ -8,7 +8,7 @@ import pytest
 
 from executor.app import App
 from executor.model import KeyPermissions
-from executor.operations.scheduler import Periodic
+from executor.operations.scheduler import Scheduler
 from executor.venues.faults import Unknown
 from lake.releases import Release
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
@@ -23,7 +23,7 @@ async def nothing(_release: Release) -> None:
 
 async def test_a_job_that_fails_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
     async with executor_on(tmp_path, FakeVenue()) as executor:
-        periodic = Periodic(executor, nothing)
+        periodic = Scheduler(executor, nothing)
 
         async def fails() -> None:
             raise OSError("no space left on device")
@@ -41,7 +41,7 @@ async def test_a_job_that_fails_is_told_once_and_ends_nothing(tmp_path: Path) ->
 
 async def test_every_period_of_the_settings_has_its_own_job(tmp_path: Path) -> None:
     async with executor_on(tmp_path, FakeVenue()) as executor:
-        periodic = Periodic(executor, nothing)
+        periodic = Scheduler(executor, nothing)
         for name, every_s, job in periodic.jobs():
             assert every_s > 0
             if name != "release poll":
@@ -77,14 +77,14 @@ async def test_in_live_unknown_permissions_mean_no_entries_also_after_a_resume(
     venue.problem = problem
     async with executor_on(tmp_path, venue, **LIVE) as executor:
         await App(executor, tmp_path / "settings.toml")._check_key()
-        executor.ctx.switches.resume()
-        assert executor.ctx.switches.why == "the key's permissions are not known"
+        executor.ctx.trading_state.resume()
+        assert executor.ctx.trading_state.why == "the key's permissions are not known"
 
 
 async def test_on_a_test_network_unknown_permissions_are_no_obstacle(tmp_path: Path) -> None:
     async with executor_on(tmp_path, Permitted()) as executor:
         await App(executor, tmp_path / "settings.toml")._check_key()
-        assert executor.ctx.switches.entries
+        assert executor.ctx.trading_state.entries
 
 
 async def test_a_start_that_took_long_does_not_close_what_is_protected(tmp_path: Path) -> None:
@@ -92,12 +92,12 @@ async def test_a_start_that_took_long_does_not_close_what_is_protected(tmp_path:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         # As after a start with the exchange away: nothing listed yet, and long since loaded.
         holding.protected, holding.since = False, holding.since - 60
-        executor.watch.begin()
-        executor.watch._check(holding, 2.0)
+        executor.watchdog.begin()
+        executor.watchdog._check(holding, 2.0)
         await settled(executor)
         assert holding.protected
         assert venue.held["BTCUSDT"] > 0

@@ -10,7 +10,7 @@ import pytest
 
 from executor.builder import Executor
 from executor.reconciliation.adoption import _steps_after
-from executor.risk.trading_state import Halt
+from executor.risk.trading_state import TradingMode
 from executor.settings import Settings
 from executor.venues.faults import Rejected, Unknown
 from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
@@ -32,7 +32,7 @@ async def price(executor: Executor, venue: FakeVenue, *prices: int) -> None:
     for value in prices:
         venue.price = Decimal(value)
         executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 1_000)
-        executor.monitor.on_price("BTCUSDT", float(value), None)
+        executor.exit_monitor.on_price("BTCUSDT", float(value), None)
         await settled(executor)
 
 
@@ -47,10 +47,10 @@ def stops(venue: FakeVenue) -> list[str]:
 
 
 def staged(executor: Executor) -> StagedPosition:
-    holding = executor.ctx.book.holding("BTCUSDT")
+    holding = executor.ctx.portfolio.holding("BTCUSDT")
     assert holding is not None
-    assert isinstance(holding.guard, StagedPosition)
-    return holding.guard
+    assert isinstance(holding.position, StagedPosition)
+    return holding.position
 
 
 def refusals(executor: Executor) -> list[str]:
@@ -174,11 +174,11 @@ async def test_prices_within_half_a_second_of_market_time_are_not_looked_at(
         venue.price = Decimal(48_500)
         for later_ms in (100, 300, 99):
             executor.ctx.clock.observe(executor.ctx.clock.now_ms() + later_ms)
-            executor.monitor.on_price("BTCUSDT", 48_500.0, None)
+            executor.exit_monitor.on_price("BTCUSDT", 48_500.0, None)
             await settled(executor)
         assert staged(executor).stage == "initial"
         executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 1)
-        executor.monitor.on_price("BTCUSDT", 48_500.0, None)
+        executor.exit_monitor.on_price("BTCUSDT", 48_500.0, None)
         await settled(executor)
         assert staged(executor).stage == "first"
 
@@ -211,7 +211,7 @@ async def test_no_halt_mode_averages(tmp_path: Path, command: str) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
-        executor.ctx.halt(Halt(command), "operator")
+        executor.ctx.halt(TradingMode(command), "operator")
         await price(executor, venue, 48_500)
         assert refusals(executor) == ["entries are off"]
         assert len(venue.fills) == 1
@@ -300,7 +300,7 @@ async def test_a_lost_ledger_gives_the_stage_back_from_the_orders_of_the_exchang
     ]
     async with executor_on(tmp_path / "lost", venue, risk=RISK) as executor:
         await settled(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.row.quantity == Decimal("0.047")
         assert holding.protected
@@ -322,10 +322,10 @@ async def test_the_clock_ends_a_position_whose_addition_is_refused(tmp_path: Pat
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk={**RISK, "max_order_notional": "1100"}) as x:
         await enter(x)
-        holding = x.ctx.book.holding("BTCUSDT")
+        holding = x.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
-        assert isinstance(holding.guard, StagedPosition)
-        object.__setattr__(holding.guard.rules, "time_exit_ms", 600_000)
+        assert isinstance(holding.position, StagedPosition)
+        object.__setattr__(holding.position.rules, "time_exit_ms", 600_000)
         x.ctx.clock.observe(x.ctx.clock.now_ms() + 10 * MINUTE)
         await price(x, venue, 48_500)
         assert x.ctx.ledger.closed_positions()[0].exit_reason == "time_exit"
@@ -342,14 +342,14 @@ async def test_the_liquidation_guard_rests_as_the_stop_at_the_accounts_leverage(
         assert executor.ctx.ledger.open_positions()[0].leverage == 5
         await price(executor, venue, 42_600)
         assert executor.ctx.ledger.closed_positions()[0].exit_reason == "liquidation_guard"
-        assert executor.ctx.book.slot("BTCUSDT").halted is None
+        assert executor.ctx.portfolio.slot("BTCUSDT").halted is None
 
 
 async def closed_candle(executor: Executor, number: int, *path: float) -> list[str | None]:
     """Minute ``number`` closes; the reasons of what is over after it."""
     candle = Candle(number * MINUTE, *path, 1.0)
     executor.ctx.clock.observe(candle.open_time + MINUTE)
-    executor.monitor.on_candle("BTCUSDT", candle, "cause")
+    executor.exit_monitor.on_candle("BTCUSDT", candle, "cause")
     await settled(executor)
     return [row.exit_reason for row in executor.ctx.ledger.closed_positions()]
 
@@ -399,6 +399,6 @@ async def test_orders_are_counted_by_the_minute_of_market_time(tmp_path: Path) -
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
-        assert executor.desk.orders_last_minute == 2  # entry and stop
+        assert executor.order_manager.orders_last_minute == 2  # entry and stop
         executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 60_001)
-        assert executor.desk.orders_last_minute == 0
+        assert executor.order_manager.orders_last_minute == 0

@@ -16,10 +16,10 @@ import pytest
 from aiohttp import web
 
 from executor.bus.events import EventType
-from executor.ledger.outbox import Waiting
+from executor.ledger.outbox import WaitingAlert
 from executor.ledger.store import Ledger
 from executor.notifications.alerts import position_alert
-from executor.notifications.discord import LONGEST_MESSAGE, WebhookAlerts, fitting, message_of
+from executor.notifications.discord import LONGEST_MESSAGE, DiscordAlerts, fitting, message_of
 from executor.runtime.masking import Masker
 from executor.settings import load_keys
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
@@ -72,9 +72,9 @@ async def served() -> AsyncIterator[tuple[Discord, str]]:
 
 
 @asynccontextmanager
-async def delivering(folder: Path, url: str) -> AsyncIterator[tuple[WebhookAlerts, Ledger]]:
+async def delivering(folder: Path, url: str) -> AsyncIterator[tuple[DiscordAlerts, Ledger]]:
     ledger = Ledger(folder / "ledger.sqlite")
-    alerts = WebhookAlerts(url, ledger.outbox, lambda: 0, Masker([SECRET, url]))
+    alerts = DiscordAlerts(url, ledger.outbox, lambda: 0, Masker([SECRET, url]))
     alerts.first_delay_s = 0.01
     task = asyncio.create_task(alerts.run())
     yield alerts, ledger
@@ -135,8 +135,8 @@ async def test_nobody_listens_and_the_url_stays_out_of_the_log(
     assert "webhooks/1/token" not in caplog.text
 
 
-def waiting(count: int, text: str = "x") -> list[Waiting]:
-    return [Waiting(n, 0, "trouble", {"why": text}) for n in range(1, count + 1)]
+def waiting(count: int, text: str = "x") -> list[WaitingAlert]:
+    return [WaitingAlert(n, 0, "trouble", {"why": text}) for n in range(1, count + 1)]
 
 
 def test_a_few_alerts_go_one_by_one_and_many_as_a_digest_that_fits() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from executor.app import App
-from executor.portfolio.allocation import Share, Sharing
+from executor.portfolio.allocation import Allocation, Allocator
 from lake.releases import (
     Candidate,
     FlowRun,
@@ -68,23 +68,23 @@ def published(root: Path, made: Ensemble, names: tuple[str, ...]) -> Release:
     return read_current(root, AS_OF)
 
 
-def sharing(made: Ensemble) -> Sharing:
-    return Sharing(made, AS_OF_MS)
+def allocator(made: Ensemble) -> Allocator:
+    return Allocator(made, AS_OF_MS)
 
 
 def test_what_the_research_saw_holds_until_candles_say_otherwise() -> None:
-    assert sharing(ensemble()).share_of("breakout", "BTCUSDT") == Share(0.1)
-    assert sharing(ensemble()).share_of("rsi_bollinger", "BTCUSDT") == Share(0.5)
-    assert sharing(ensemble()).share_of("momentum", "BTCUSDT") == Share(math.inf)
+    assert allocator(ensemble()).allocation_of("breakout", "BTCUSDT") == Allocation(0.1)
+    assert allocator(ensemble()).allocation_of("rsi_bollinger", "BTCUSDT") == Allocation(0.5)
+    assert allocator(ensemble()).allocation_of("momentum", "BTCUSDT") == Allocation(math.inf)
 
 
 def test_a_shock_pauses_entries_and_then_trades_reversals_alone() -> None:
-    fresh = sharing(ensemble("crash", AS_OF - timedelta(hours=1)))
-    paused = fresh.share_of("rsi_bollinger", "BTCUSDT")
-    assert paused == Share(0.0, "entries pause: crash for 2 of 4 candles")
-    old = sharing(ensemble("crash", AS_OF - timedelta(hours=4)))
-    assert old.share_of("rsi_bollinger", "BTCUSDT") == Share(0.5)
-    assert old.share_of("breakout", "BTCUSDT").reason == (
+    fresh = allocator(ensemble("crash", AS_OF - timedelta(hours=1)))
+    paused = fresh.allocation_of("rsi_bollinger", "BTCUSDT")
+    assert paused == Allocation(0.0, "entries pause: crash for 2 of 4 candles")
+    old = allocator(ensemble("crash", AS_OF - timedelta(hours=4)))
+    assert old.allocation_of("rsi_bollinger", "BTCUSDT") == Allocation(0.5)
+    assert old.allocation_of("breakout", "BTCUSDT").reason == (
         "no share of the account in the regime crash"
     )
 
@@ -120,7 +120,7 @@ async def test_live_labels_are_those_of_the_hourly_candles() -> None:
     wanted = label_candles(minutes.higher(HOUR_MS), RegimeRules(), compiled=False)
     assert {"crash", "range"} <= {LABELS[code] for code in wanted[60:]}
     start = AS_OF_MS - 20 * HOUR_MS + 7 * MINUTE_MS
-    venue, live = HistoryVenue(minutes), sharing(ensemble())
+    venue, live = HistoryVenue(minutes), allocator(ensemble())
     await live.warm(venue, start, {"BTCUSDT"})
     seen = []
     for candle in await venue.klines("BTCUSDT", "1m", start - 5 * MINUTE_MS, AS_OF_MS):
@@ -135,7 +135,7 @@ async def test_live_labels_are_those_of_the_hourly_candles() -> None:
 
 def test_a_changed_ensemble_is_refused_like_any_file_of_a_release(tmp_path: Path) -> None:
     release = published(tmp_path, ensemble(), ("breakout", "rsi_bollinger"))
-    assert Sharing.of(release, AS_OF_MS) is not None
+    assert Allocator.of(release, AS_OF_MS) is not None
     file = release.folder / PATH
     file.chmod(0o644)
     file.write_bytes(file.read_bytes().replace(b'"weight":0.5', b'"weight":0.9', 1))
@@ -150,7 +150,7 @@ def test_one_member_alone_shares_with_nobody(tmp_path: Path) -> None:
             "factors": {"range": {BREAKOUT: 0.2}},
         }
     )
-    assert Sharing.of(published(tmp_path, alone, ("breakout",)), AS_OF_MS) is None
+    assert Allocator.of(published(tmp_path, alone, ("breakout",)), AS_OF_MS) is None
 
 
 def scanned_too(root: Path, release: Release, chosen: Universe) -> Release:
@@ -181,14 +181,14 @@ async def test_the_executor_takes_both_files_from_a_release_and_keeps_the_old_on
     async with executor_on(tmp_path, FakeVenue()) as executor:
         app = App(executor, tmp_path / "settings.toml")
         await app._use(release)
-        taken = executor.deciding.sharing
+        taken = executor.signal_engine.allocator
         assert taken is not None
         assert taken.ensemble == ensemble()
-        assert executor.deciding.universe == universe()
+        assert executor.signal_engine.universe == universe()
         publish(root, candidate, now=AS_OF)
         with pytest.raises(ReleaseRefused, match=r"ensemble\.json.*add up to 1\.8"):
             await app._use(read_current(root, AS_OF + timedelta(hours=1)))
-        assert executor.deciding.sharing is taken
+        assert executor.signal_engine.allocator is taken
         assert executor.releases.current is release
 
 
@@ -196,7 +196,7 @@ async def entered(tmp_path: Path, made: Ensemble | None) -> tuple[list[str], lis
     """Quantities bought on a signal of `breakout`, and why it was refused."""
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.deciding.swap([], sharing(made) if made is not None else None)
+        executor.signal_engine.swap([], allocator(made) if made is not None else None)
         signal(executor)
         await settled(executor)
         executor.ctx.ledger.flush()
@@ -238,7 +238,7 @@ async def surged(tmp_path: Path, chosen: Universe, strategy: str = "surge") -> l
     """Why a signal of ``strategy`` was refused."""
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.deciding.swap([], None, chosen)
+        executor.signal_engine.swap([], None, chosen)
         signal(executor, strategy=strategy)
         await settled(executor)
         executor.ctx.ledger.flush()

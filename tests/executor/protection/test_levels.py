@@ -11,10 +11,10 @@ import pytest
 
 from executor.builder import Executor
 from executor.bus.events import EventType, candle_data
-from executor.ledger.connection import Connection
+from executor.ledger.connection import LedgerConnection
 from executor.ledger.migrations import MIGRATIONS, migrate
 from executor.ledger.store import Ledger
-from executor.strategy.runner import LanePlan, Warmer, plans_for
+from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
 from executor.venues.faults import Rejected
 from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
 from trading.candles import Candle
@@ -74,7 +74,7 @@ async def test_a_short_position_keeps_its_levels_over_a_restart(tmp_path: Path) 
         sent = len(venue.orders)
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
-        holding = executor.ctx.book.holding("BTCUSDT")
+        holding = executor.ctx.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
         assert resting(venue) == PROTECTED_SHORT
@@ -89,7 +89,7 @@ async def test_a_short_position_whose_stop_does_not_fire_is_bought_back_reduce_o
         signal(executor, **SHORT)
         await settled(executor)
         venue.price = Decimal(50_700)
-        executor.monitor.on_price("BTCUSDT", 50_700.0, None)
+        executor.exit_monitor.on_price("BTCUSDT", 50_700.0, None)
         await settled(executor)
         (closed,) = executor.ctx.ledger.closed_positions()
         assert (closed.exit_reason, closed.exit_price) == ("stop_loss", 50_700.0)
@@ -116,7 +116,7 @@ async def test_a_candle_beyond_the_own_target_ends_the_position(tmp_path: Path) 
         await settled(executor)
         venue.price = Decimal(48_900)
         candle = Candle(MINUTE, 50_000.0, 50_000.0, 48_900.0, 48_950.0, 1.0)
-        executor.monitor.on_candle("BTCUSDT", candle, "cause")
+        executor.exit_monitor.on_candle("BTCUSDT", candle, "cause")
         await settled(executor)
         assert executor.ctx.ledger.closed_positions()[0].exit_reason == "take_profit"
 
@@ -136,7 +136,7 @@ async def test_an_entry_whose_way_is_over_is_refused_with_the_reason(
     venue = FakeVenue()
     risk = {"max_price_deviation": "0.05"}
     async with executor_on(tmp_path, venue, risk=risk) as executor:
-        executor.ctx.book.slot("BTCUSDT").last_price = market
+        executor.ctx.portfolio.slot("BTCUSDT").last_price = market
         signal(executor, **entry)
         await settled(executor)
         assert venue.orders == {}
@@ -161,12 +161,12 @@ async def test_an_entry_that_is_refused_by_the_exchange_leaves_nothing(tmp_path:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor, **SHORT)
         await settled(executor)
-        assert executor.ctx.book.holding("BTCUSDT") is None
+        assert executor.ctx.portfolio.holding("BTCUSDT") is None
 
 
 def test_a_ledger_from_before_the_levels_is_migrated_with_its_positions(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    disk = Connection(path).disk
+    disk = LedgerConnection(path).disk
     name, script = MIGRATIONS[0]
     disk.execute("create table migrations (name text primary key, applied_at text not null)")
     disk.executescript(f"{script} insert into migrations values ('{name}', datetime('now'));")
@@ -202,16 +202,16 @@ async def test_a_position_keeps_its_strategys_exits_when_no_release_has_them(
 async def test_a_lane_that_is_left_for_exits_opens_nothing(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        plan = LanePlan("toy_levels", "BTCUSDT", {"at": 1, "exit_at": 2}, "r", "s")
+        plan = RunnerPlan("toy_levels", "BTCUSDT", {"at": 1, "exit_at": 2}, "r", "s")
         for exits_only, signals in ((False, 1), (True, 1)):
-            lane = await Warmer(venue, 0).lane(replace(plan, exits_only=exits_only))
-            executor.deciding.swap([lane])
+            runner = await WarmUp(venue, 0).runner(replace(plan, exits_only=exits_only))
+            executor.signal_engine.swap([runner])
             candle = Candle(MINUTE, 50_000.0, 50_000.0, 50_000.0, 50_000.0, 1.0)
             closed = executor.ctx.make(
                 EventType.CANDLE_CLOSED, symbol="BTCUSDT", **candle_data(candle, fresh=True)
             )
-            executor.deciding.history.clear()
-            executor.deciding.on_candle_closed(closed)
+            executor.signal_engine.history.clear()
+            executor.signal_engine.on_candle_closed(closed)
             await settled(executor)
             rows = executor.ctx.ledger._db.execute(
                 "select 1 from events where type = 'signal_generated'"

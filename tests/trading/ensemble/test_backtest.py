@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from executor.portfolio.allocation import Sharing
+from executor.portfolio.allocation import Allocator
 from lake.releases.ensemble_file import Ensemble, Member
 from trading.candles import CandleColumns
 from trading.ensemble.backtest import Past, label_hours, walk_ensemble
@@ -103,11 +103,11 @@ def test_the_executor_gives_the_same_shares_minute_by_minute(bitcoin):
         pauses=dict(PAUSES),
         regimes={},
     )
-    live = Sharing(ensemble, int(candles.open_time[0]))
+    live = Allocator(ensemble, int(candles.open_time[0]))
     seen = set()
     for row in range(len(candles)):
         live.on_candle("BTCUSDT", candles.candle(row))
-        shares = [live.share_of(name, "BTCUSDT").most for name in names]
+        shares = [live.allocation_of(name, "BTCUSDT").most for name in names]
         assert [own[row] for own in walk.shares] == shares, row
         seen.add((live.labels["BTCUSDT"].label, *shares))
     assert {("crash", 0.0, 0.0), ("crash", 0.0, 0.5), ("volatility_spike", 0.0, 0.0)} <= seen
