@@ -31,7 +31,7 @@ else
 fi
 # Compiled here once, on all cores, and not by each of several first processes; the packages' own
 # tests and what is seldom imported can wait until they are.
-.venv/bin/python -m compileall -qq -j 0 -x '/(tests?|pip|setuptools|plotly|matplotlib|fontTools)/' \
+.venv/bin/python -m compileall -qq -j 0 -x '/(tests?|pip|setuptools|matplotlib|fontTools)/' \
     .venv/lib/python3.*/site-packages || true
 # LightGBM needs the OpenMP runtime of the system, which a bare image lacks.
 if ! .venv/bin/python -c 'import lightgbm' 2>/dev/null; then
