@@ -48,7 +48,6 @@ class Table:
 
 
 def schema_of(required: dict[str, pa.DataType], optional: dict[str, pa.DataType]) -> pa.Schema:
-    """Required columns (never null), then optional ones."""
-    """Required columns (no nulls) and then optional ones."""
+    """Required columns (no nulls), then optional ones."""
     fields = [pa.field(name, kind, nullable=False) for name, kind in required.items()]
     return pa.schema(fields + [pa.field(name, kind) for name, kind in optional.items()])

@@ -1,0 +1,114 @@
+"""Layer ``ledger``: what the executor did, exported from its database day by day."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from lake.contract import REAL, TEXT, TIME, WHOLE, Table, schema_of
+
+
+def _ledger(
+    name: str,
+    time: str,
+    required: dict[str, pa.DataType],
+    optional: dict[str, pa.DataType],
+    key: tuple[str, ...],
+) -> Table:
+    # The executor's SQLite schema migrates; its further columns are carried along as they are.
+    return Table(
+        name=name,
+        layer="ledger",
+        schema=schema_of({time: TIME} | required, optional),
+        key=key,
+        partition=("day",),
+        time=time,
+        known="before",
+        extra="any",
+        view=name,
+    )
+
+
+ORDERS = _ledger(
+    "orders",
+    "created_at",
+    {
+        "client_id": TEXT,
+        "symbol": TEXT,
+        "strategy": TEXT,
+        "release_id": TEXT,
+        "leg": TEXT,
+        "side": TEXT,
+        "kind": TEXT,
+        "status": TEXT,
+    },
+    {
+        "bar_time": TIME,
+        "quantity": REAL,
+        "trigger_price": REAL,
+        "decision_price": REAL,
+        "filled": REAL,
+        "average_price": REAL,
+        "exchange_id": TEXT,
+        "position_id": WHOLE,
+        "error": TEXT,
+        "reason": TEXT,
+        "cause": TEXT,
+        "updated_at": TIME,
+    },
+    key=("client_id",),
+)
+FILLS = _ledger(
+    "fills",
+    "time",
+    {
+        "symbol": TEXT,
+        "trade_id": TEXT,
+        "client_id": TEXT,
+        "side": TEXT,
+        "price": REAL,
+        "quantity": REAL,
+    },
+    {
+        "order_id": TEXT,
+        "position_id": WHOLE,
+        "fee": REAL,
+        "fee_asset": TEXT,
+        "realized_pnl": REAL,
+    },
+    key=("symbol", "trade_id"),
+)
+POSITIONS = _ledger(
+    "positions",
+    "opened_at",
+    {
+        "id": WHOLE,
+        "symbol": TEXT,
+        "strategy": TEXT,
+        "side": WHOLE,
+        "status": TEXT,
+        "quantity": REAL,
+        "entry_price": REAL,
+        "release_id": TEXT,
+    },
+    {
+        "closed_at": TIME,
+        "exit_price": REAL,
+        "exit_reason": TEXT,
+        "realized_pnl": REAL,
+        "fees": REAL,
+        "bar_time": TIME,
+        "params": TEXT,
+        "cause": TEXT,
+    },
+    key=("id",),
+)
+EVENTS = _ledger(
+    "events",
+    "time",
+    {"id": TEXT, "type": TEXT, "data": TEXT},
+    {"symbol": TEXT, "cause": TEXT, "wall_time": TIME},
+    key=("id",),
+)
+LEDGER_EQUITY = _ledger(
+    "equity", "time", {"equity": REAL}, {"wallet": REAL, "open_positions": WHOLE}, key=("time",)
+)
