@@ -19,6 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trading.candles import MINUTE_MS
+
 START = 1_735_689_600_000  # 2025-01-01
 
 
@@ -30,7 +32,7 @@ def write_walk(folder: Path, symbols: list[str], minutes: int) -> None:
         close = np.round(50_000 * np.exp(np.cumsum(generator.normal(0, 0.0004, minutes))), 1)
         opened = np.concatenate([[50_000.0], close[:-1]])
         spread = np.round(np.abs(generator.normal(0, 20, minutes)), 1)
-        times = pa.array(START + np.arange(minutes) * 60_000, pa.timestamp("ms", "UTC"))
+        times = pa.array(START + np.arange(minutes) * MINUTE_MS, pa.timestamp("ms", "UTC"))
         table = {
             "open_time": times,
             "open": opened,

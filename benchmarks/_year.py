@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from trading.candles import CandleColumns
+from trading.candles import MINUTE_MS, CandleColumns
+from trading.strategies.base import Value
 
 SAMPLE = Path(__file__).parents[1] / "data_lake/sample/candles_1m/usdm/BTCUSDT.parquet"
 YEAR = 525_600
-MINUTE = 60_000
-LETTER = {"filters": "off", "signal_tf": "1m"}
+LETTER: dict[str, Value] = {"filters": "off", "signal_tf": "1m"}
 FEE_BPS = 5.0
 NAMES = ("open", "high", "low", "close", "volume")
 
@@ -24,9 +24,12 @@ NAMES = ("open", "high", "low", "close", "volume")
 def a_year() -> CandleColumns:
     """The real sample laid end to end until it is a year of minutes long (525,600)."""
     table = pq.read_table(SAMPLE)
-    prices = [np.resize(table[name].to_numpy(), YEAR) for name in NAMES]
+    opens, highs, lows, closes, volumes = (
+        np.resize(table[name].to_numpy(), YEAR) for name in NAMES
+    )
     start = int(table["open_time"].cast("int64")[0].as_py())
-    return CandleColumns.of(start + MINUTE * np.arange(YEAR), *prices)
+    times = start + MINUTE_MS * np.arange(YEAR)
+    return CandleColumns.of(times, opens, highs, lows, closes, volumes)
 
 
 def sample_rows() -> int:
@@ -39,11 +42,11 @@ def with_idle_candles(candles: CandleColumns) -> CandleColumns:
     half = candles.interval_ms // 2
     times = np.repeat(candles.open_time, 2)
     times[1::2] += half
-    columns = [np.repeat(getattr(candles, name), 2) for name in NAMES]
-    for column in columns[:4]:
-        column[1::2] = candles.close
-    columns[4][1::2] = 0.0
-    return CandleColumns.of(times, *columns, half)
+    opens, highs, lows, closes, volumes = (np.repeat(getattr(candles, name), 2) for name in NAMES)
+    for prices in (opens, highs, lows, closes):
+        prices[1::2] = candles.close
+    volumes[1::2] = 0.0
+    return CandleColumns.of(times, opens, highs, lows, closes, volumes, half)
 
 
 def the_grid() -> list[dict[str, float]]:

@@ -11,15 +11,20 @@ from dataclasses import replace
 import numpy as np
 from _year import FEE_BPS, LETTER, YEAR, a_year, best_of_both
 
-from trading.candles import CandleColumns
+from trading.candles import MINUTE_MS, CandleColumns
 from trading.jit import compiler
 from trading.simulation import Costs
 from trading.simulation.account.simulation import Limits, Seat, simulate_account
+from trading.strategies.base import Value
 from trading.strategies.registry import get_strategy
 
-REVERSION = {"filters": "off", "signal_tf": "15m", "max_position_size": 0.25}
-SIZED = LETTER | {"max_position_size": 0.25, "take_profit": 0.03, "stop_loss": 0.01}
-FUNDING_MS = 8 * 3_600_000
+REVERSION: dict[str, Value] = {"filters": "off", "signal_tf": "15m", "max_position_size": 0.25}
+SIZED: dict[str, Value] = LETTER | {
+    "max_position_size": 0.25,
+    "take_profit": 0.03,
+    "stop_loss": 0.01,
+}
+FUNDING_MS = 8 * 60 * MINUTE_MS
 
 
 def the_seats() -> list[Seat]:
@@ -45,7 +50,7 @@ def main() -> None:
     year = a_year()
     candles = {"BTCUSDT": year, "OTHER": half_a_year_on(year)}
     first = int(year.open_time[0])
-    rates = dict.fromkeys(range(first, first + 60_000 * YEAR, FUNDING_MS), 0.0001)
+    rates = dict.fromkeys(range(first, first + MINUTE_MS * YEAR, FUNDING_MS), 0.0001)
     funding = dict.fromkeys(candles, rates)
     seats, costs, limits = the_seats(), Costs(FEE_BPS), Limits(max_positions=3, max_exposure=0.6)
 

@@ -8,7 +8,7 @@ on the same candles in the same run (`peers/nautilus.py`); trades and result are
 from __future__ import annotations
 
 from _peers import has_peer, run_peer
-from _verdicts import Verdicts
+from _targets import Targets
 from _year import FEE_BPS, LETTER, a_year, best_of_both
 
 from trading.candles import CandleColumns
@@ -23,17 +23,15 @@ VALUES = LETTER | RULE
 TOLERANCE = 1e-4
 
 
-def compare(
-    verdicts: Verdicts, candles: CandleColumns, ours: BacktestResult, seconds: float
-) -> None:
+def compare(targets: Targets, candles: CandleColumns, ours: BacktestResult, seconds: float) -> None:
     """The peer's event engine on the same candles; ``seconds`` is our time of a run."""
     what = "nautilus_trader / ours, a candle"
     if not has_peer("nautilus_trader"):
-        verdicts.not_taken(what, "the peer is not installed")
+        targets.not_taken(what, "the peer is not installed")
         return
     peer = run_peer("nautilus", candles, RULE | {"fee": FEE_BPS / 10_000})
     if peer is None:
-        verdicts.not_taken(what, "the peer failed")
+        targets.not_taken(what, "the peer failed")
         return
     print(f"nautilus_trader {peer['version']:<18} {peer['seconds']:9.3f} s, data loaded before")
     print(f"{'  candles a second':<34} {peer['bars'] / peer['seconds']:9.0f}")
@@ -42,25 +40,25 @@ def compare(
     print(f"{'  result, theirs and ours':<34} {result:9.6f} {ours.metrics.total_return:.6f}")
     same = trades == len(ours.trades)
     if not same or abs(result - ours.metrics.total_return) > TOLERANCE:
-        verdicts.not_taken(what, "the peer traded something else")
+        targets.not_taken(what, "the peer traded something else")
         return
     per_candle = peer["seconds"] / peer["bars"] / (seconds / len(candles))
-    verdicts.at_least(what, per_candle, 500)
+    targets.at_least(what, per_candle, 500)
 
 
 def main() -> None:
     """Print the time of a run and its ratio to the peer's."""
-    verdicts = Verdicts()
+    targets = Targets()
     compiler.enable()
     strategy, candles, costs = get_strategy("breakout"), a_year(), Costs(FEE_BPS)
     first = backtest(strategy, candles, VALUES, costs)
     print(f"compile       {first.seconds_compile:9.3f} s; {len(first.trades)} trades")
     wall, used = best_of_both(25, lambda: backtest(strategy, candles, VALUES, costs))
-    verdicts.at_most("full simulation, a run", wall * 1e3, 5.0, "ms")
+    targets.at_most("full simulation, a run", wall * 1e3, 5.0, "ms")
     print(f"{'  processor time':<34} {used * 1e3:9.4f} ms")
     print(f"{'  candles a second':<34} {len(candles) / wall:9.0f}")
-    compare(verdicts, candles, first, wall)
-    verdicts.finish()
+    compare(targets, candles, first, wall)
+    targets.finish()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ followed by an idle one at its close; trades stay the same.
 
 from __future__ import annotations
 
-from _verdicts import Verdicts
+from functools import partial
+
+from _targets import Targets
 from _year import FEE_BPS, a_year, best_of_both, the_grid, with_idle_candles
 
 from trading.candles import CandleColumns, interval_name
@@ -14,7 +16,7 @@ from trading.jit import compiler
 from trading.simulation import Costs, search
 from trading.simulation.backends import speed
 from trading.simulation.prepared_candles import Market
-from trading.simulation.results import SearchResult
+from trading.simulation.results import SearchRow
 from trading.strategies.registry import get_strategy
 from trading.strategies.setup import Setup
 
@@ -29,7 +31,7 @@ def signals_ratio(candles: CandleColumns) -> float:
     middle = setups[len(ks) // 2 : len(ks) // 2 + 1]
     found: list[float] = []
     for chosen in (setups, middle):
-        found.append(best_of_both(30, lambda c=chosen: market.scan(c))[1])
+        found.append(best_of_both(30, partial(market.scan, chosen))[1])
     return found[0] / found[1]
 
 
@@ -40,27 +42,27 @@ def main() -> None:
     one = a_year()
     two = with_idle_candles(one)
 
-    def run(candles: CandleColumns) -> SearchResult:
+    def run(candles: CandleColumns) -> list[SearchRow]:
         fixed = {"filters": "off", "signal_tf": interval_name(candles.interval_ms)}
-        return search(strategy, candles, grid, fixed, Costs(FEE_BPS))
+        return search(strategy, candles, grid, fixed, Costs(FEE_BPS)).results
 
-    trades = [sum(row.metrics.trades for row in run(candles).results) for candles in (one, two)]
+    trades = [sum(row.metrics.trades for row in run(candles)) for candles in (one, two)]
     seconds: list[tuple[float, float]] = [(9.0, 9.0), (9.0, 9.0)]
     for _ in range(10):  # in turns, so that a busy machine slows both
         for i, candles in enumerate((one, two)):
-            wall, used = best_of_both(2, lambda c=candles: run(c).results)
+            wall, used = best_of_both(2, partial(run, candles))
             seconds[i] = min(seconds[i][0], wall), min(seconds[i][1], used)
     for candles, count, (wall, used) in zip((one, two), trades, seconds, strict=True):
         print(
             f"{len(candles):>9} candles, {count} trades: {wall * 1e3:8.2f} ms, "
             f"processor {used * 1e3:8.2f} ms"
         )
-    verdicts = Verdicts()
-    verdicts.below("twice the candles, wall", seconds[1][0] / seconds[0][0], 1.2, "x")
-    verdicts.below("twice the candles, processor", seconds[1][1] / seconds[0][1], 1.2, "x")
+    targets = Targets()
+    targets.below("twice the candles, wall", seconds[1][0] / seconds[0][0], 1.2, "x")
+    targets.below("twice the candles, processor", seconds[1][1] / seconds[0][1], 1.2, "x")
     ratio = signals_ratio(one)
     print(f"{'signals of 11 values of k / of one':<36} {ratio:9.4f} x (each searched anew: 11)")
-    verdicts.finish()
+    targets.finish()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 import time
 
 from _peers import has_peer, run_peer
-from _verdicts import Verdicts
+from _targets import Targets
 from _year import YEAR, a_year
 
 from trading.candles import CandleColumns
@@ -26,7 +26,7 @@ LIMIT_S = 60.0
 
 def main() -> None:
     """Print microseconds a candle and the ratios."""
-    verdicts = Verdicts()
+    targets = Targets()
     compiler.enable()
     year = a_year()
     started = time.process_time()
@@ -44,30 +44,30 @@ def main() -> None:
     find_structures(year.rows(0, PLAIN), compiled=False)
     plain = time.process_time() - started
     print(f"plain Python     {plain / PLAIN * 1e6:9.1f} us a candle ({PLAIN} candles)")
-    verdicts.at_most("compiled, a candle", best / YEAR * 1e6, 5.0, "us")
-    verdicts.at_most("plain Python, a candle", plain / PLAIN * 1e6, 200.0, "us")
-    compare(verdicts, year, best)
-    verdicts.finish()
+    targets.at_most("compiled, a candle", best / YEAR * 1e6, 5.0, "us")
+    targets.at_most("plain Python, a candle", plain / PLAIN * 1e6, 200.0, "us")
+    compare(targets, year, best)
+    targets.finish()
 
 
-def compare(verdicts: Verdicts, year: CandleColumns, best: float) -> None:
+def compare(targets: Targets, year: CandleColumns, best: float) -> None:
     """The peer on the first candles, then on all; ``best`` is our time for the year, in seconds."""
     a_candle, whole = "smartmoneyconcepts / ours, a candle", "smartmoneyconcepts / ours, a year"
     if not has_peer("smartmoneyconcepts"):
-        verdicts.not_taken(a_candle, "the peer is not installed")
+        targets.not_taken(a_candle, "the peer is not installed")
         return
     limit = 0.0 if "--peer-year" in sys.argv else LIMIT_S
     for what, rows, limit_s in ((a_candle, PEER, 0.0), (whole, YEAR, limit)):
         peer = run_peer("smart_money", year.rows(0, rows), {"limit_s": limit_s})
         if peer is None:
-            verdicts.not_taken(what, "the peer failed")
+            targets.not_taken(what, "the peer failed")
             continue
         taken = peer["seconds"]
         seconds = sum(taken.values())
         ended = f"stopped in {list(taken)[-1]}" if peer["stopped"] else "all five"
         print(f"smartmoneyconcepts {seconds:7.2f} s over {rows} candles ({ended})")
         print("                 " + ", ".join(f"{name} {took:.2f}" for name, took in taken.items()))
-        verdicts.at_least(what, seconds / rows / (best / YEAR), 100)
+        targets.at_least(what, seconds / rows / (best / YEAR), 100)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from _verdicts import Verdicts
+from _targets import Targets
 
 ROOT = Path(__file__).parents[1]
 DEMO_S, TESTS_S = 180.0, 300.0
@@ -23,7 +23,7 @@ WORKERS = min((os.cpu_count() or 2) + 1, 8)
 """As ``make test`` has it: some tests wait for sockets and processes."""
 
 
-def run(verdicts: Verdicts, what: str, limit: float, command: list[str], cache: str) -> None:
+def run(targets: Targets, what: str, limit: float, command: list[str], cache: str) -> None:
     """Time a command that begins without compiled code; one that fails gives no figure."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
@@ -36,22 +36,22 @@ def run(verdicts: Verdicts, what: str, limit: float, command: list[str], cache: 
     )
     took, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
-        verdicts.not_taken(what, f"status {done.returncode}: {done.stdout[-300:]}")
+        targets.not_taken(what, f"status {done.returncode}: {done.stdout[-300:]}")
         return
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(f"{what:<36} {processor:9.1f} s of the processor")
-    verdicts.at_most(what, took, limit, "s")
+    targets.at_most(what, took, limit, "s")
 
 
 def main() -> None:
     """Print both figures."""
-    verdicts = Verdicts()
+    targets = Targets()
     with tempfile.TemporaryDirectory() as folder:
         demo = ["cli", "demo", "--work", f"{folder}/demo"]
-        run(verdicts, "demo", DEMO_S, demo, f"{folder}/first")
+        run(targets, "demo", DEMO_S, demo, f"{folder}/first")
         tests = ["pytest", "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"]
-        run(verdicts, "quick tests", TESTS_S, [*tests, "-m", "not slow"], f"{folder}/second")
-    verdicts.finish()
+        run(targets, "quick tests", TESTS_S, [*tests, "-m", "not slow"], f"{folder}/second")
+    targets.finish()
 
 
 if __name__ == "__main__":

@@ -20,18 +20,18 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _verdicts import Verdicts
+from _targets import Targets
 from _year import FEE_BPS, LETTER, YEAR, the_grid
 
 from cli.inputs.candle_files import read_candles
-from trading.candles import DAY_MS, CandleColumns
+from trading.candles import DAY_MS, MINUTE_MS, CandleColumns
 from trading.jit import compiler
 from trading.simulation import Costs, SearchResult, search
 from trading.strategies.registry import get_strategy
 
 SAMPLES = Path(__file__).parents[1] / "data_lake/sample/candles_1m/usdm"
 COLUMNS = ("open", "high", "low", "close", "volume")
-DAY_ROWS = DAY_MS // 60_000
+DAY_ROWS = DAY_MS // MINUTE_MS
 MEMORY_LIMIT_GB = 2.0
 LINEAR = 1.15
 """Most that a symbol may take of the whole run, in times of one of its first third."""
@@ -54,7 +54,7 @@ def tile(folder: Path, number: int) -> Path:
         for first in range(0, YEAR, ROW_GROUP):
             rows = np.arange(first, min(first + ROW_GROUP, YEAR))
             picked = (rows + shift) % source.num_rows
-            columns = [pa.array(start + 60_000 * rows).cast(pa.timestamp("ms", "UTC"))]
+            columns = [pa.array(start + MINUTE_MS * rows).cast(pa.timestamp("ms", "UTC"))]
             columns += [
                 pa.array(values[name][picked] * (1.0 if name == "volume" else scale))
                 for name in COLUMNS
@@ -87,9 +87,9 @@ def search_symbol(path: Path, work: Callable[[CandleColumns], SearchResult]) -> 
     return Taken(loaded - started, seconds, used)
 
 
-def judge(taken: list[Taken], peaks: list[float]) -> None:
+def evaluate(taken: list[Taken], peaks: list[float]) -> None:
     """Print how time and memory grew from the first third of the symbols to all of them."""
-    verdicts, count, third = Verdicts(), len(taken), len(taken) // 3
+    targets, count, third = Targets(), len(taken), len(taken) // 3
     clock = [one.load + one.search for one in taken]
     processor = [one.processor for one in taken]
     for what, values in (("clock", clock), ("processor", processor)):
@@ -98,10 +98,10 @@ def judge(taken: list[Taken], peaks: list[float]) -> None:
             f"{third} symbols {sum(values[:third]):.2f} s, {count} symbols {sum(values):.2f} s"
             f" by the {what}: {growth:.2f} x for {count / third:.2f} x the symbols"
         )
-        verdicts.at_most(f"time / symbols, by the {what}", growth * third / count, LINEAR, "x")
+        targets.at_most(f"time / symbols, by the {what}", growth * third / count, LINEAR, "x")
     print(f"peak memory after {third} symbols {peaks[third - 1]:.2f} GB")
-    verdicts.at_most(f"peak memory after {count} symbols", peaks[-1], MEMORY_LIMIT_GB, "GB")
-    verdicts.finish()
+    targets.at_most(f"peak memory after {count} symbols", peaks[-1], MEMORY_LIMIT_GB, "GB")
+    targets.finish()
 
 
 def main() -> None:
@@ -126,7 +126,7 @@ def main() -> None:
         f" {sum(one.load for one in taken):.2f} s of loading, {searches:.2f} s of searching"
         f" ({searches / count / len(grid) * 1e3:.4f} ms a combination)"
     )
-    judge(taken, peaks)
+    evaluate(taken, peaks)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import aiohttp
 from _sandbox import processor_s, served, sign, signed, write_walk
-from _verdicts import Verdicts
+from _targets import Targets
 
 ORDERS, MESSAGES = 2_000, 20_000
 STREAMS = ("aggTrade", "bookTicker", "avgPrice", "kline_1m", "miniTicker", "trade", "depth5")
@@ -90,7 +90,7 @@ async def messages(url: str, symbols: list[str], seconds: float) -> float:
 
 
 def main() -> None:
-    """Measure and judge."""
+    """Measure, and check the targets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=8.0)
@@ -112,15 +112,15 @@ def main() -> None:
         fast = ("--venue", "spot", "--clock", "accelerated", "--speed", "100000")
         with served(folder / "many", *fast) as (url, pid):
             heard = rated(pid, lambda: asyncio.run(messages(url, symbols, options.seconds)))
-    verdicts = Verdicts()
+    targets = Targets()
     for what, (by_processor, by_wall), least in (
         ("orders by WebSocket API", socket, ORDERS),
         ("orders by REST", rest, ORDERS),
         ("stream messages to one client", heard, MESSAGES),
     ):
         unit = f"/s of one core, {by_wall:.0f} /s by the wall"
-        verdicts.at_least(what, by_processor, least, unit)
-    verdicts.finish()
+        targets.at_least(what, by_processor, least, unit)
+    targets.finish()
 
 
 if __name__ == "__main__":

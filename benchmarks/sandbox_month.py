@@ -20,13 +20,14 @@ from pathlib import Path
 
 import aiohttp
 from _sandbox import START, resident_mib, served, signed, status, write_walk
-from _verdicts import Verdicts
+from _targets import Targets
+
+from trading.candles import MINUTE_MS
 
 TIMES, IDLE_MIB, ORDER_KIB = 1_000, 5.0, 8.0
 DAY = 1_440
 FIRST_DAYS = 3
 EVERY = 20
-MINUTE = 60_000
 KLINES = "/market/ws/btcusdt@kline_1m"
 SYMBOL = {"symbol": "BTCUSDT"}
 
@@ -39,14 +40,14 @@ async def listen(url: str, pid: int, end: int) -> tuple[float, list[float]]:
         async for message in socket:
             bar = message.json()["k"]
             heard += bar["x"]
-            if bar["x"] and (bar["T"] + 1 - START) % (DAY * MINUTE) == 0:
+            if bar["x"] and (bar["T"] + 1 - START) % (DAY * MINUTE_MS) == 0:
                 memory.append(resident_mib(pid))
             if bar["x"] and bar["T"] + 1 >= end:
                 break
     return heard / (time.perf_counter() - began), memory
 
 
-class Trader:
+class LockstepTrader:
     """A client in lockstep: it sees each minute end, and may call before the next one begins."""
 
     def __init__(self, calls: aiohttp.ClientWebSocketResponse) -> None:
@@ -94,20 +95,20 @@ async def trade(url: str, pid: int, end: int) -> tuple[float, list[float]]:
         session.ws_connect(f"{ws}/ws-fapi/v1") as calls,
         session.ws_connect(f"{ws}/sandbox/clock/ws?announce=1") as clock,
     ):
-        trader, now = Trader(calls), (await clock.receive_json())["time"]
+        trader, now = LockstepTrader(calls), (await clock.receive_json())["time"]
         listening = asyncio.create_task(follow(candles, trader))
         while now < end:
             now = (await clock.receive_json())["time"]
-            if now % MINUTE == 0 and trader.price:
-                await trader.on_minute((now - START) // MINUTE)
-            if now % (DAY * MINUTE) == 0:
+            if now % MINUTE_MS == 0 and trader.price:
+                await trader.on_minute((now - START) // MINUTE_MS)
+            if now % (DAY * MINUTE_MS) == 0:
                 memory.append(resident_mib(pid))
             await clock.send_str(str(now))
         listening.cancel()
-    return (end - START) / MINUTE / (time.perf_counter() - began), memory
+    return (end - START) / MINUTE_MS / (time.perf_counter() - began), memory
 
 
-async def follow(candles: aiohttp.ClientWebSocketResponse, trader: Trader) -> None:
+async def follow(candles: aiohttp.ClientWebSocketResponse, trader: LockstepTrader) -> None:
     """Tell the trader each price."""
     async for message in candles:
         trader.price = float(message.json()["k"]["c"])
@@ -119,13 +120,13 @@ def grown(memory: list[float]) -> float:
 
 
 def main() -> None:
-    """Measure and judge."""
+    """Measure, and check the targets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=int, default=43_200)
     minutes = parser.parse_args().minutes
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {1})
-    end = START + minutes * MINUTE
+    end = START + minutes * MINUTE_MS
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_walk(folder / "month", ["BTCUSDT"], minutes)
@@ -140,12 +141,12 @@ def main() -> None:
     print(f"memory by day, trading (MiB): {' '.join(f'{m:.1f}' for m in busy)}")
     print(f"{account['orders']} orders and {account['fills']} trades in the month")
     later = account["orders"] * (1 - FIRST_DAYS * DAY / minutes)
-    verdicts = Verdicts()
-    verdicts.at_least("market over wall, client listens", pace * 60, TIMES)
-    verdicts.at_least("market over wall, client trades", traded * 60, TIMES)
-    verdicts.at_most("memory grown, client listens", grown(idle), IDLE_MIB, "MiB")
-    verdicts.at_most("memory grown per order", grown(busy) * 1024 / later, ORDER_KIB, "KiB")
-    verdicts.finish()
+    targets = Targets()
+    targets.at_least("market over wall, client listens", pace * 60, TIMES)
+    targets.at_least("market over wall, client trades", traded * 60, TIMES)
+    targets.at_most("memory grown, client listens", grown(idle), IDLE_MIB, "MiB")
+    targets.at_most("memory grown per order", grown(busy) * 1024 / later, ORDER_KIB, "KiB")
+    targets.finish()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from _peers import has_peer, run_peer
-from _verdicts import Verdicts
+from _targets import Targets
 from _year import (
     FEE_BPS,
     LETTER,
@@ -50,8 +50,9 @@ class LadderBreakout(Breakout):
 
 
 @njit(nogil=True)
-def candle_loop(times, opens, highs, lows, closes, k, take_profit, stop_loss, fee):  # type: ignore[no-untyped-def]
-    """The strategy's rules, one candle after the other; the equity at the end."""
+def candle_loop(columns, k, take_profit, stop_loss, fee):  # type: ignore[no-untyped-def]
+    """The equity at the end of the strategy's rules, one candle after the other."""
+    times, opens, highs, lows, closes = columns
     equity, entry, inside, wants = 1.0, 0.0, False, False
     day, high, low, target = -2, 0.0, 0.0, np.inf
     for i in range(len(times)):
@@ -79,7 +80,7 @@ def candle_loop(times, opens, highs, lows, closes, k, take_profit, stop_loss, fe
     return equity
 
 
-def compare(verdicts: Verdicts, candles: CandleColumns, fast: float) -> None:
+def compare(targets: Targets, candles: CandleColumns, fast: float) -> None:
     """vectorbt's ``from_signals`` on the same rule; ``fast`` is our time of a combination.
 
     Results are compared on the real sample, before its first repetition: at a seam the price jumps,
@@ -87,14 +88,14 @@ def compare(verdicts: Verdicts, candles: CandleColumns, fast: float) -> None:
     """
     what = "vectorbt / fast search"
     if not has_peer("vectorbt"):
-        verdicts.not_taken(what, "the peer is not installed")
+        targets.not_taken(what, "the peer is not installed")
         return
     chosen, rows = the_grid()[::COMPARED], sample_rows()
     ours = search(get_strategy("breakout"), candles.rows(0, rows), chosen, LETTER, COSTS).results
     settings = {"grid": chosen, "rows": rows, "fee": FEE_BPS / 10_000}
     peer = run_peer("vectorbt_signals", candles, settings)
     if peer is None:
-        verdicts.not_taken(what, "the peer failed")
+        targets.not_taken(what, "the peer failed")
         return
     print(f"vectorbt {peer['version']:<25} {peer['seconds'] * 1e3:9.1f} ms a combination")
     trades = [row.metrics.trades for row in ours]
@@ -105,9 +106,9 @@ def compare(verdicts: Verdicts, candles: CandleColumns, fast: float) -> None:
     print(f"{'  trades, theirs and ours':<34} {sum(peer['trades']):>9} {sum(trades)}")
     print(f"{'  largest difference of a result':<34} {max(gaps):9.1e}")
     if peer["trades"] != trades or max(gaps) > 1e-9:
-        verdicts.not_taken(what, "the peer traded something else")
+        targets.not_taken(what, "the peer traded something else")
         return
-    verdicts.at_least(what, peer["seconds"] / fast, 1_000)
+    targets.at_least(what, peer["seconds"] / fast, 1_000)
 
 
 def main() -> None:
@@ -124,7 +125,7 @@ def main() -> None:
     columns = (candles.open_time, candles.open, candles.high, candles.low, candles.close)
 
     def loop(values: dict[str, float]) -> float:
-        ending = candle_loop(*columns, values["k"], values["take_profit"], values["stop_loss"], fee)
+        ending = candle_loop(columns, values["k"], values["take_profit"], values["stop_loss"], fee)
         return float(ending)
 
     for values, row in zip(grid[::37], first.results[::37], strict=True):
@@ -137,15 +138,15 @@ def main() -> None:
     plain = best_of(3, lambda: [loop(values) for values in grid[::10]]) / len(grid[::10])
     ladder, more = (s / len(grid) for s in best_of_both(15, lambda: all_of(LadderBreakout())))
     print(f"{len(grid)} combinations, {len(candles)} candles, measures included")
-    verdicts = Verdicts()
-    verdicts.at_most("fast search, a combination", fast * 1e3, 0.05, "ms")
+    targets = Targets()
+    targets.at_most("fast search, a combination", fast * 1e3, 0.05, "ms")
     print(f"{'  processor time':<34} {used * 1e3:9.4f} ms")
-    verdicts.at_most("with trailing stop and ladder", ladder * 1e3, 0.2, "ms")
+    targets.at_most("with trailing stop and ladder", ladder * 1e3, 0.2, "ms")
     print(f"{'  processor time':<34} {more * 1e3:9.4f} ms")
     print(f"{'plain compiled candle loop':<34} {plain * 1e3:9.4f} ms a combination")
-    verdicts.at_least("plain loop / fast search", plain / fast, 8)
-    compare(verdicts, candles, fast)
-    verdicts.finish()
+    targets.at_least("plain loop / fast search", plain / fast, 8)
+    compare(targets, candles, fast)
+    targets.finish()
 
 
 if __name__ == "__main__":

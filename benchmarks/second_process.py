@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from _verdicts import Verdicts
+from _targets import Targets
 
 ROOT = Path(__file__).parents[1]
 TARGET_S = 1.0
@@ -22,12 +22,12 @@ READY = """
 import time
 import numpy as np
 from trading.jit import compiler
-from trading.candles import CandleColumns
+from trading.candles import MINUTE_MS, CandleColumns
 from trading.simulation import Costs, search
 from trading.strategies.registry import get_strategy
 compiler.enable()
 ones = np.ones(2880)
-candles = CandleColumns.of(60_000 * np.arange(2880), ones, ones, ones, ones)
+candles = CandleColumns.of(MINUTE_MS * np.arange(2880), ones, ones, ones, ones)
 fixed = {"filters": "off", "signal_tf": "1m"}
 found = search(get_strategy("breakout"), candles, [{"k": 0.5}], fixed, Costs())
 print(found.seconds_compile, time.process_time())
@@ -59,9 +59,9 @@ def main() -> None:
         f"second process  {ready:7.2f} s ({processor:.2f} s of the processor), of which loading"
         f" compiled code {loading:.2f} s; {first / ready:.0f} x faster"
     )
-    verdicts = Verdicts()
-    verdicts.below("second process, ready", ready, TARGET_S, "s")
-    verdicts.finish()
+    targets = Targets()
+    targets.below("second process, ready", ready, TARGET_S, "s")
+    targets.finish()
 
 
 if __name__ == "__main__":

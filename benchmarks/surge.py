@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from _verdicts import Verdicts
+from _targets import Targets
 from _year import YEAR, a_year, best_of_both
 
 from trading.candles import CandleColumns
@@ -47,12 +47,12 @@ def main() -> None:
     decide(SURGE, year.rows(0, 1_000), {})
     print(f"compile or load: {time.perf_counter() - started:.2f} s; {YEAR:,} candles")
     usual, longer = compiled_cost(year, 480), compiled_cost(year, 960)
-    verdicts = Verdicts()
-    verdicts.at_most("decision, compiled", usual, 5.0, "us a candle")
-    verdicts.at_most("window of 960 instead of 480", longer / usual, 1.2, "times")
+    targets = Targets()
+    targets.at_most("decision, compiled", usual, 5.0, "us a candle")
+    targets.at_most("window of 960 instead of 480", longer / usual, 1.2, "times")
     plain = plain_cost(year.rows(0, PLAIN))
-    verdicts.at_most("decision, plain Python", plain, 200.0, "us a candle")
-    verdicts.finish()
+    targets.at_most("decision, plain Python", plain, 200.0, "us a candle")
+    targets.finish()
 
 
 if __name__ == "__main__":

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 
-from _verdicts import Verdicts
+from _targets import Targets
 from _year import FEE_BPS, LETTER, a_year, best_of, the_grid
 
 from trading.candles import DAY_MS
 from trading.jit import compiler
-from trading.research.walk_forward import WalkForward, rolling_folds, walk_forward
+from trading.research.walk_forward import rolling_folds, walk_forward
 from trading.simulation import Costs, backtest
+from trading.strategies.base import Value
 from trading.strategies.registry import get_strategy
 
 FOLDS = 20
 TARGET_S = 3.0
-FILTERED = {"signal_tf": "1h", "min_volatility": 0.0, "min_adx": 0.0}
+FILTERED: dict[str, Value] = {"signal_tf": "1h", "min_volatility": 0.0, "min_adx": 0.0}
 
 
 def main() -> None:
@@ -41,24 +43,20 @@ def main() -> None:
     end = start + 121 * DAY_MS + FOLDS * test
     folds = rolling_folds(start, end, train=train, test=test, purge=DAY_MS)
     assert len(folds) == FOLDS
-    verdicts = Verdicts()
+    targets = Targets()
     for name, fixed in (("1m signals", LETTER), ("1h signals, filters", FILTERED)):
-
-        def walk(fixed: dict[str, str | float] = fixed) -> WalkForward:
-            return walk_forward(strategy, candles, grid, fixed, costs, folds, workers=workers)
-
+        walk = partial(walk_forward, strategy, candles, grid, fixed, costs, folds, workers=workers)
         walk()  # compiles
         seconds = best_of(repeats, walk)
         learning = candles.slice(folds[0].train_start, folds[0].train_end)
-        plain = best_of(
-            3, lambda c=learning, f=fixed: backtest(strategy, c, {**f, **grid[0]}, costs)
-        )
+        single = partial(backtest, strategy, learning, {**fixed, **grid[0]}, costs)
+        plain = best_of(3, single)
         print(
             f"{name}: {FOLDS} folds x {len(grid)} combinations; as single back-tests about"
             f" {plain * len(grid) * FOLDS:,.0f} s"
         )
-        verdicts.at_most(f"walk-forward, {name}", seconds, TARGET_S, "s")
-    verdicts.finish()
+        targets.at_most(f"walk-forward, {name}", seconds, TARGET_S, "s")
+    targets.finish()
 
 
 if __name__ == "__main__":

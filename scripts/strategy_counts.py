@@ -95,7 +95,8 @@ def count(name: str, series: Sequence[CandleColumns], values: Mapping[str, Value
         counts.entries += found
         counts.symbols += found > 0
         counts.held.update(decisions[:, REASON].astype(int).tolist())
-        counts.held[BELOW_TREND] += counts.held.pop(OWN_MEAN.get(name), 0)
+        if name in OWN_MEAN:
+            counts.held[BELOW_TREND] += counts.held.pop(OWN_MEAN[name], 0)
         counts.trades += len(backtest(strategy, candles, params, Costs(fee_bps=0)).trades)
     return counts
 

@@ -29,6 +29,7 @@ from nautilus_trader.model.objects import Money, Price, Quantity
 from nautilus_trader.persistence.wranglers import BarDataWrangler
 from nautilus_trader.trading.strategy import Strategy
 
+MINUTE_MS = 60_000  # trading.candles is not importable in the interpreter of the peers
 DAY_NS = 86_400_000_000_000
 START = 1_000_000.0
 VENUE = Venue("SIM")
@@ -44,7 +45,7 @@ class BreakoutConfig(StrategyConfig, frozen=True):  # type: ignore[misc, call-ar
     fee: float
 
 
-class Breakout(Strategy):  # type: ignore[misc]
+class PeerBreakout(Strategy):  # type: ignore[misc]
     """The rule of the module's docstring."""
 
     def __init__(self, config: BreakoutConfig) -> None:
@@ -124,7 +125,7 @@ def the_instrument(fee: float) -> CryptoPerpetual:
 def the_bars(folder: Path, instrument: CryptoPerpetual) -> list[Bar]:
     """The candles as bars, stamped with their close."""
     columns = np.load(folder / "candles.npz")
-    closed = pd.to_datetime(columns["open_time"] + 60_000, unit="ms", utc=True)
+    closed = pd.to_datetime(columns["open_time"] + MINUTE_MS, unit="ms", utc=True)
     names = ("open", "high", "low", "close", "volume")
     frame = pd.DataFrame({name: columns[name] for name in names}, index=closed)
     return BarDataWrangler(BARS, instrument).process(frame)  # type: ignore[no-any-return]
@@ -148,7 +149,7 @@ def main() -> None:
     )
     engine.add_instrument(instrument)
     engine.add_data(bars)
-    engine.add_strategy(Breakout(BreakoutConfig(**settings)))
+    engine.add_strategy(PeerBreakout(BreakoutConfig(**settings)))
     started, begun = time.perf_counter(), time.process_time()
     engine.run()
     seconds, used = time.perf_counter() - started, time.process_time() - begun

@@ -1,4 +1,4 @@
-"""The table of figures: each line is printed and judged by the benchmark that the table names."""
+"""The table of figures: the benchmark it names prints each line and checks its target."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ BENCHMARKS = ROOT / "benchmarks"
 
 
 def rows() -> list[tuple[str, str]]:
-    """Line and file of each row of the table in docs/simulation.md."""
+    """Return line and file of each row of the table in docs/simulation.md."""
     section = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8").split("## Speed")[1]
     return re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", section, re.MULTILINE)
 
 
 def texts_of(path: Path) -> list[str]:
-    """Patterns of all texts in a Python file; what is filled in may be anything."""
+    """Return a pattern for every string in a Python file; placeholders match anything."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -36,8 +36,8 @@ def texts_of(path: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def verdicts() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("_verdicts", BENCHMARKS / "_verdicts.py")
+def targets() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("_targets", BENCHMARKS / "_targets.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -45,22 +45,22 @@ def verdicts() -> ModuleType:
     return module
 
 
-def test_every_row_is_a_line_of_its_benchmark():
+def test_every_row_is_printed_by_its_benchmark():
     assert len(rows()) >= 12
     for line, file in rows():
         texts = texts_of(BENCHMARKS / file)
         assert any(re.fullmatch(text, line) for text in texts), f"{file} prints no '{line}'"
-        assert "verdicts.finish()" in (BENCHMARKS / file).read_text(encoding="utf-8")
+        assert "targets.finish()" in (BENCHMARKS / file).read_text(encoding="utf-8")
 
 
-def test_a_figure_that_is_reached_is_said_and_ends_well(
-    verdicts: ModuleType, capsys: pytest.CaptureFixture[str]
+def test_figures_that_reach_their_targets_are_reported(
+    targets: ModuleType, capsys: pytest.CaptureFixture[str]
 ):
-    judged = verdicts.Verdicts()
-    judged.at_most("time", 5.0, 5.0, "ms")
-    judged.below("growth", 1.19, 1.2, "x")
-    judged.at_least("ratio", 8.0, 8.0)
-    judged.finish()
+    figures = targets.Targets()
+    figures.at_most("time", 5.0, 5.0, "ms")
+    figures.below("growth", 1.19, 1.2, "x")
+    figures.at_least("ratio", 8.0, 8.0)
+    figures.finish()
     assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()] == [
         "reached"
     ] * 3
@@ -75,13 +75,13 @@ def test_a_figure_that_is_reached_is_said_and_ends_well(
         ("not_taken", ("the peer is not installed",)),
     ],
 )
-def test_a_figure_that_is_not_ends_with_status_1(
-    verdicts: ModuleType, kind: str, arguments: tuple[object, ...], capsys
+def test_a_missed_figure_exits_with_status_1(
+    targets: ModuleType, kind: str, arguments: tuple[object, ...], capsys
 ):
-    judged = verdicts.Verdicts()
-    judged.at_most("other", 0.0, 1.0, "s")
-    getattr(judged, kind)("figure", *arguments)
+    figures = targets.Targets()
+    figures.at_most("other", 0.0, 1.0, "s")
+    getattr(figures, kind)("figure", *arguments)
     assert re.search(r"^figure .*(MISSED|NOT TAKEN)", capsys.readouterr().out, re.MULTILINE)
     with pytest.raises(SystemExit) as left:
-        judged.finish()
+        figures.finish()
     assert left.value.code == "missed or not taken: figure"  # a text is status 1
