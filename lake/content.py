@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake.tables import Table
-from trading.candles import interval_ms
+from trading.candles import DAY_MS, interval_ms
 from trading.errors import SchemaMismatch
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def milliseconds(moment: datetime) -> int:
     """Milliseconds since the epoch, rounded down, exact (a float of seconds is not)."""
     since = moment - _EPOCH
-    return (since.days * 86_400_000) + since.seconds * 1000 + since.microseconds // 1000
+    return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
 
 
 def moment_of(value: int) -> datetime:

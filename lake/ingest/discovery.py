@@ -37,7 +37,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Rejected:
+class UnusableFile:
     """A file that looks like data and cannot be imported, with the reason."""
 
     path: Path
@@ -45,7 +45,7 @@ class Rejected:
     reason: str
 
 
-def discover(folder: Path, venue: str) -> Iterator[Source | Rejected]:
+def discover(folder: Path, venue: str) -> Iterator[Source | UnusableFile]:
     """Every importable file below ``folder`` by name; ``venue`` is for paths that do not say it."""
     for path in sorted(folder.rglob("*")):
         if path.name.startswith(".") or not path.is_file():
@@ -70,32 +70,34 @@ def _venue(places: list[str], default: str) -> str:
     return next((_VENUE_OF[place] for place in places if place in _VENUE_OF), default)
 
 
-def _archive(path: Path, name: str, places: list[str], venue: str) -> Source | Rejected:
+def _archive(path: Path, name: str, places: list[str], venue: str) -> Source | UnusableFile:
     match = _ARCHIVE_NAME.match(path.name)
     if match is None:
-        return Rejected(path, name, "its name is not SYMBOL-INTERVAL-YYYY-MM.zip")
+        return UnusableFile(path, name, "its name is not SYMBOL-INTERVAL-YYYY-MM.zip")
     refused = next((_NOT_TRADED[place] for place in places if place in _NOT_TRADED), "")
     if refused:
-        return Rejected(path, name, refused)
+        return UnusableFile(path, name, refused)
     try:
         interval_ms(match["interval"])
     except ParameterError as error:
-        return Rejected(path, name, str(error))
+        return UnusableFile(path, name, str(error))
     venue = _venue(places, venue)
     return Source(path, name, "archive", venue, match["symbol"], match["interval"], match["period"])
 
 
-def _parquet(path: Path, name: str, places: list[str], venue: str) -> Source | Rejected:
+def _parquet(path: Path, name: str, places: list[str], venue: str) -> Source | UnusableFile:
     if not _PARQUET_SYMBOL.match(path.stem):
-        return Rejected(path, name, "its name is not SYMBOL.parquet")
+        return UnusableFile(path, name, "its name is not SYMBOL.parquet")
     try:
         columns = columns_of(path)
     except DataError as error:
-        return Rejected(path, name, str(error))
+        return UnusableFile(path, name, str(error))
     venue = _venue(places, venue)
     if "funding_rate" in columns:
         return Source(path, name, "funding", venue, path.stem)
     if "open_time" not in columns:
-        return Rejected(path, name, f"column 'open_time' is missing; it has {', '.join(columns)}")
+        return UnusableFile(
+            path, name, f"column 'open_time' is missing; it has {', '.join(columns)}"
+        )
     interval = next((p.removeprefix("candles_") for p in places if p.startswith("candles_")), "")
     return Source(path, name, "candles", venue, path.stem, interval)

@@ -24,11 +24,11 @@ import pyarrow.compute as pc
 from lake.content import known_rows, milliseconds, moment_of
 from lake.files import sha256_file
 from lake.ingest import sources
-from lake.ingest.discovery import Rejected, Source, discover
+from lake.ingest.discovery import Source, UnusableFile, discover
 from lake.partitions import iso, parse_iso
 from lake.store import Lake
 from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, Table
-from trading.candles import interval_ms, interval_name
+from trading.candles import MINUTE_MS, interval_ms, interval_name
 from trading.errors import DataError, NocturneError
 
 Status = Literal["imported", "unchanged", "ahead", "failed"]
@@ -123,7 +123,7 @@ def import_folder(
         raise DataError(f"the folder {folder} does not exist; give the folder of the archive")
     wanted = set(symbols) if symbols else None
     found = list(discover(folder, venue))
-    rejected = [item for item in found if isinstance(item, Rejected)]
+    rejected = [item for item in found if isinstance(item, UnusableFile)]
     chosen = [
         item
         for item in found
@@ -339,7 +339,7 @@ def _ranked(table: pa.Table, rank: int, contract: Table) -> pa.Table:
     key = table[contract.key[0]]
     if contract is RAW_FUNDING:
         # One event's time jitters by milliseconds from source to source; the minute does not.
-        key = pc.divide(pc.add(key.cast(pa.int64()), 30_000), 60_000)
+        key = pc.divide(pc.add(key.cast(pa.int64()), MINUTE_MS // 2), MINUTE_MS)
     elif contract is RAW_INSTRUMENTS:
         # Of two snapshots the newer one counts, wherever it comes from.
         newest = -pc.max(table["time"].cast(pa.int64())).as_py() if table.num_rows else 0

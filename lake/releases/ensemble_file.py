@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
-from lake.releases.manifest import canonical
+from lake.releases.manifest import StrictModel, canonical
 from lake.releases.reader import Release
 from trading.candles import interval_ms
 from trading.ensemble.regimes import LABELS, RegimeRules
@@ -26,11 +26,7 @@ KIND = "regime"
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Member(_Part):
+class Member(StrictModel):
     """What a member's weight was made from: its out-of-sample days, trades and their result."""
 
     weight: Share
@@ -39,14 +35,14 @@ class Member(_Part):
     score: float
 
 
-class SymbolRegime(_Part):
+class SymbolRegime(StrictModel):
     """The label of a symbol when the release was made; ``since``: the close that first had it."""
 
     label: str
     since: AwareDatetime | None
 
 
-class Ensemble(_Part):
+class Ensemble(StrictModel):
     """Weights of the members, their factors in each regime, and when entries pause.
 
     ``rules`` are those of `trading.ensemble.regimes.RegimeRules`, for candles of ``interval``.

@@ -65,18 +65,20 @@ def _finite_verdict(verdict: Verdict) -> Verdict:
     return replace(verdict, value=None)
 
 
-class _Part(BaseModel):
+class StrictModel(BaseModel):
+    """A frozen part of a release file that refuses unknown fields, NaN and infinity."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class FlowRun(_Part):
+class FlowRun(StrictModel):
     """The run that made a release; ``id`` is Prefect's, or one's own when run in process."""
 
     id: str
     name: str
 
 
-class StrategyEntry(_Part):
+class StrategyEntry(StrictModel):
     """One strategy on one symbol: what to trade with, how it did, and what the gates said.
 
     ``apply_to_open`` lets it also govern positions that an earlier release opened.
@@ -93,14 +95,14 @@ class StrategyEntry(_Part):
     apply_to_open: bool = False
 
 
-class LeftOut(_Part):
+class LeftOut(StrictModel):
     """A symbol that the release does not trade, and why."""
 
     symbol: str
     reason: str
 
 
-class ReleaseFile(_Part):
+class ReleaseFile(StrictModel):
     """A file of the release, by its path inside the release's folder."""
 
     path: RelativePath
@@ -108,7 +110,7 @@ class ReleaseFile(_Part):
     sha256: Sha256
 
 
-class Reading(_Part):
+class Reading(StrictModel):
     """A partition that was read, and for which kinds; the fields are those of `PartitionRef`."""
 
     table: str
@@ -141,14 +143,14 @@ class Reading(_Part):
         )
 
 
-class Carried(_Part):
+class Carried(StrictModel):
     """A kind taken over unchanged: the release that brought it, and the run that made it."""
 
     release_id: str
     flow_run: FlowRun
 
 
-class Manifest(_Part):
+class Manifest(StrictModel):
     """Everything a release says about itself."""
 
     schema_version: Literal[1]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
-from lake.releases.manifest import canonical
+from lake.releases.manifest import StrictModel, canonical
 from lake.releases.reader import Release
 from trading.errors import ReleaseRefused
 
@@ -19,11 +19,7 @@ PATH = "universe.json"
 KIND = "universe"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Scanned(_Part):
+class ScannedSymbol(StrictModel):
     """What the scan saw of one symbol: its rank by quote volume, and each condition by name.
 
     ``known``: its history was long enough to judge.
@@ -49,7 +45,7 @@ class Scanned(_Part):
         return f"rank {self.rank}, missing: {', '.join(missing)}" if missing else ""
 
 
-class Universe(_Part):
+class Universe(StrictModel):
     """The symbols with the most trading at ``as_of``, and what the scan says of each.
 
     ``size`` is how many were ranked at the most.
@@ -58,7 +54,7 @@ class Universe(_Part):
     schema_version: Literal[1] = 1
     as_of: AwareDatetime
     size: Annotated[int, Field(ge=1)]
-    symbols: dict[str, Scanned]
+    symbols: dict[str, ScannedSymbol]
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -68,7 +64,7 @@ class Universe(_Part):
 
     def why_not(self, symbol: str) -> str:
         """Why ``symbol`` is not chosen; empty if it is."""
-        seen: Mapping[str, Scanned] = self.symbols
+        seen: Mapping[str, ScannedSymbol] = self.symbols
         if symbol not in seen:
             return f"not among the top {self.size} by quote volume"
         return seen[symbol].missing

@@ -12,7 +12,7 @@ from flows.steps.release.universe import Member
 from lake.partitions import PartitionRef
 from lake.releases import Candidate, FlowRun, NewFile, Release, current_release
 from lake.releases import publish as publish_release
-from lake.releases.universe_file import KIND, PATH, Scanned, Universe
+from lake.releases.universe_file import KIND, PATH, ScannedSymbol, Universe
 from lake.store import Lake
 from lake.tables import CANDLES
 from trading.candles import CandleColumns
@@ -79,7 +79,7 @@ def universe_of(
         as_of=as_of,
         size=size,
         symbols={
-            member.symbol: Scanned(
+            member.symbol: ScannedSymbol(
                 rank=member.rank,
                 quote_volume=member.quote_volume,
                 source=member.source,
