@@ -17,11 +17,11 @@ from trading.strategies.base import Value
 Share = Annotated[float, Field(ge=0.0)]
 
 
-class _Part(BaseModel):
+class _FileTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class LimitsPart(_Part):
+class LimitsPart(_FileTable):
     """``[limits]``, as in `trading.simulation.account.simulation.Limits`."""
 
     max_positions: Annotated[int, Field(ge=1)] = 10
@@ -31,7 +31,7 @@ class LimitsPart(_Part):
     max_correlation: Annotated[float, Field(ge=-1.0, le=1.0)] = 1.0
 
 
-class SymbolPart(_Part):
+class SymbolPart(_FileTable):
     """``[symbols.NAME]``: files relative to the TOML file, and what the venue asks for."""
 
     candles: Path
@@ -42,7 +42,7 @@ class SymbolPart(_Part):
     brackets: Path | None = None
 
 
-class SeatPart(_Part):
+class SeatPart(_FileTable):
     """``[[seats]]``: a strategy (or a preset) on a symbol; the first has priority."""
 
     symbol: str
@@ -51,7 +51,7 @@ class SeatPart(_Part):
     params: dict[str, float | int | str] = {}
 
 
-class AccountFile(_Part):
+class AccountFile(_FileTable):
     """The whole file; unknown names are refused."""
 
     balance: Annotated[float, Field(gt=0.0)]

@@ -3,126 +3,182 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cli.backtesting.venue_backtest import VenueOptions
 from cli.inputs.shared_options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
 
 if TYPE_CHECKING:
-    from trading.metrics import Dealings, Metrics
     from trading.simulation import Costs, Trades
-    from trading.strategies.base import Strategy, Value
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_PRESET = typer.Option(
+    None, help="Parameters of this name in config/presets.toml, and their strategy."
+)
+_SETTINGS = typer.Option(
+    [], "--set", help="NAME=VALUE of a parameter; repeatable, the others keep their defaults."
+)
+_MAKER_FEE_BPS = typer.Option(
+    None, help="Fee of resting fills; default: --fee-bps (2 for the maker)."
+)
+_JSON = typer.Option(None, "--json", help="Write the result to this file; - is standard output.")
+_TRADES = typer.Option(None, "--trades", help="Write the trades to this Parquet file.")
+_FUNDING = typer.Option(
+    None, help="Parquet of funding_time and funding_rate: longs pay a positive rate."
+)
+_TICK = typer.Option(0.0, min=0.0, help="Price tick that stops and targets lie on.")
+_STEP = typer.Option(0.0, min=0.0, help="Quantities are cut to a multiple of it.")
+_MIN_NOTIONAL = typer.Option(0.0, min=0.0, help="Smaller orders are refused.")
+_IMPACT = typer.Option(
+    0.0, min=0.0, help="Slippage times the root of the share of the candle's turnover."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestOptions:
+    """The options of `nocturne backtest`, but for where its result goes."""
+
+    strategy: str | None
+    preset: str | None
+    candles: Path
+    settings: list[str]
+    fee_bps: float
+    maker_fee_bps: float | None
+    slippage_bps: float
+    capital: float
+    brackets: Path | None
+    trades_out: str | None
+    venue: VenueOptions
+
+    @property
+    def costs(self) -> Costs:
+        """Costs of every fill, with the capital and the brackets."""
+        from cli.inputs.margin import margin_of
+        from trading.simulation import Costs
+
+        margin = margin_of(self.capital, self.brackets, self.candles)
+        return Costs(self.fee_bps, self.slippage_bps, self.maker_fee_bps, margin)
+
+
+Outcome = tuple[dict[str, Any], str]
+"""The JSON document of a back-test, and its text for the terminal."""
 
 
 @app.command()
 def backtest(
     strategy: str = STRATEGY,
-    preset: str = typer.Option(
-        None, help="Parameters of this name in config/presets.toml, and their strategy."
-    ),
+    preset: str = _PRESET,
     candles: Path = CANDLES,
-    settings: list[str] = typer.Option(
-        [], "--set", help="NAME=VALUE of a parameter; repeatable, the others keep their defaults."
-    ),
+    settings: list[str] = _SETTINGS,
     fee_bps: float = FEE_BPS,
-    maker_fee_bps: float = typer.Option(
-        None, help="Fee of fills that rest; without it --fee-bps (for maker: 2)."
-    ),
+    maker_fee_bps: float = _MAKER_FEE_BPS,
     capital: float = CAPITAL,
     brackets: Path = BRACKETS,
-    json_out: str = typer.Option(
-        None, "--json", help="Write the result to this file; - is standard output."
-    ),
-    trades_out: str = typer.Option(None, "--trades", help="Write the trades to this Parquet file."),
+    json_out: str = _JSON,
+    trades_out: str = _TRADES,
     slippage_bps: float = SLIPPAGE_BPS,
-    funding: Path = typer.Option(
-        None, help="Parquet of funding_time and funding_rate: longs pay a positive rate."
-    ),
-    tick: float = typer.Option(0.0, min=0.0, help="Price tick that stops and targets lie on."),
-    step: float = typer.Option(0.0, min=0.0, help="Quantities are cut to a multiple of it."),
-    min_notional: float = typer.Option(0.0, min=0.0, help="Smaller orders are refused."),
-    impact: float = typer.Option(
-        0.0, min=0.0, help="Slippage times the root of the share of the candle's turnover."
-    ),
+    funding: Path = _FUNDING,
+    tick: float = _TICK,
+    step: float = _STEP,
+    min_notional: float = _MIN_NOTIONAL,
+    impact: float = _IMPACT,
 ) -> None:
     """Back-test one parameter set over a candle file.
 
-    Signals are judged on every candle of the file unless signal_tf is set. The market-maker grid is
-    simulated too: --strategy maker, or --preset maker; and --strategy ensemble weighs strategies by
-    regime and recent results on one account (--set members=A+B). With --funding, --tick, --step,
-    --min-notional or --impact it is one seat of the account simulation (docs/simulation.md).
+    Without signal_tf, signals are evaluated on every candle of the file. --strategy maker (or
+    --preset maker) simulates the market-maker grid; --strategy ensemble weighs strategies by regime
+    and recent results on one account (--set members=A+B). With --funding, --tick, --step,
+    --min-notional or --impact the strategy runs on the account simulation (docs/simulation.md).
 
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet
     """
+    options = BacktestOptions(
+        strategy=strategy,
+        preset=preset,
+        candles=candles,
+        settings=settings,
+        fee_bps=fee_bps,
+        maker_fee_bps=maker_fee_bps,
+        slippage_bps=slippage_bps,
+        capital=capital,
+        brackets=brackets,
+        trades_out=trades_out,
+        venue=VenueOptions(funding, tick, step, min_notional, impact),
+    )
+    _run(options, json_out)
+
+
+def _run(options: BacktestOptions, json_out: str | None) -> None:
     from cli.backtesting.results import STDOUT, check_output, write_json
-    from cli.backtesting.venue_backtest import Venue, VenueRun, run_venue
-    from cli.backtesting.venue_backtest import text_of as venue_text
-    from cli.inputs.margin import margin_of
-    from cli.inputs.strategy_choice import ENSEMBLE, choose, is_maker
-    from trading.simulation import Costs
+    from cli.inputs.strategy_choice import ENSEMBLE, is_maker
 
     check_output("--json", json_out)
-    check_output("--trades", trades_out)
-    venue = Venue(funding, tick, step, min_notional, impact)
-    if is_maker(strategy, preset):
-        from cli.backtesting.maker import MakerRun, given_rules, refuse_others, run_maker, text_of
-
-        refuse_others(venue.asked + ["--slippage-bps"] * bool(slippage_bps))
-        given = given_rules(preset, settings)
-        found = run_maker(MakerRun(candles, given, fee_bps, maker_fee_bps, trades_out))
-        write_json(json_out, found)
-        if json_out != STDOUT:
-            typer.echo(text_of(found))
-        return
-    if strategy == ENSEMBLE:
-        from cli.backtesting.ensemble_run import asked_for, run_ensemble
-        from cli.backtesting.ensemble_run import text_of as ensemble_text
-
-        costs = Costs(fee_bps, slippage_bps, maker_fee_bps, margin_of(capital, brackets, candles))
-        others = venue.asked + ["--preset"] * (preset is not None)
-        found = run_ensemble(asked_for(candles, settings, costs, others), trades_out)
-        write_json(json_out, found)
-        if json_out != STDOUT:
-            typer.echo(ensemble_text(found))
-        return
-    chosen, fixed = choose(strategy, preset, settings)
-    costs = Costs(fee_bps, slippage_bps, maker_fee_bps, margin_of(capital, brackets, candles))
-    if venue.asked:
-        document = run_venue(VenueRun(chosen, candles, fixed, costs, venue, trades_out))
-        write_json(json_out, document)
-        if json_out != STDOUT:
-            typer.echo(venue_text(document))
-        return
-    document, metrics, dealings = _run(chosen, candles, fixed, costs, trades_out)
+    check_output("--trades", options.trades_out)
+    if is_maker(options.strategy, options.preset):
+        document, text = _run_maker(options)
+    elif options.strategy == ENSEMBLE:
+        document, text = _run_ensemble(options)
+    else:
+        document, text = _run_strategy(options)
     write_json(json_out, document)
     if json_out != STDOUT:
-        _print(metrics, dealings)
+        typer.echo(text)
 
 
-def _run(
-    chosen: Strategy, path: Path, fixed: dict[str, Value], costs: Costs, trades_out: str | None
-) -> tuple[dict[str, Any], Metrics, Dealings]:
+def _run_maker(options: BacktestOptions) -> Outcome:
+    from cli.backtesting.maker import MakerRun, given_rules, refuse_others, run_maker, text_of
+
+    refuse_others(options.venue.given + ["--slippage-bps"] * bool(options.slippage_bps))
+    given = given_rules(options.preset, options.settings)
+    document = run_maker(
+        MakerRun(options.candles, given, options.fee_bps, options.maker_fee_bps, options.trades_out)
+    )
+    return document, text_of(document)
+
+
+def _run_ensemble(options: BacktestOptions) -> Outcome:
+    from cli.backtesting.ensemble_run import ensemble_run, run_ensemble, text_of
+
+    others = options.venue.given + ["--preset"] * (options.preset is not None)
+    wanted = ensemble_run(options.candles, options.settings, options.costs, others)
+    document = run_ensemble(wanted, options.trades_out)
+    return document, text_of(document)
+
+
+def _run_strategy(options: BacktestOptions) -> Outcome:
     from cli.backtesting.results import enable_compiling, measured, with_file_interval
+    from cli.backtesting.venue_backtest import VenueRun, run_venue
+    from cli.backtesting.venue_backtest import text_of as venue_text
     from cli.inputs.candle_files import read_candles
+    from cli.inputs.strategy_choice import choose
     from trading.research.trading_costs import dealings_of
-    from trading.simulation import backtest as run_backtest
+    from trading.simulation import backtest as simulate
 
+    strategy, fixed = choose(options.strategy, options.preset, options.settings)
+    costs = options.costs
+    if options.venue.given:
+        document = run_venue(
+            VenueRun(strategy, options.candles, fixed, costs, options.venue, options.trades_out)
+        )
+        return document, venue_text(document)
     begun = time.perf_counter()
-    columns = read_candles(path)
+    columns = read_candles(options.candles)
     seconds_load = time.perf_counter() - begun
     enable_compiling()
-    result = run_backtest(chosen, columns, with_file_interval(chosen, fixed, (), columns), costs)
-    if trades_out is not None:
-        _write_trades(trades_out, result.trades)
-    dealings = dealings_of(result, costs)
+    result = simulate(strategy, columns, with_file_interval(strategy, fixed, (), columns), costs)
+    if options.trades_out is not None:
+        _write_trades(options.trades_out, result.trades)
+    trading_costs = dealings_of(result, costs).as_dict()
     document = {
-        "strategy": chosen.name,
-        "candles": str(path),
+        "strategy": strategy.name,
+        "candles": str(options.candles),
         "fee_bps": costs.fee_bps,
         "slippage_bps": costs.slippage_bps,
         "capital": costs.margin.capital,
@@ -131,9 +187,9 @@ def _run(
         "seconds_search": result.seconds_run,
         "ambiguous_candles": result.ambiguous_candles,
         "results": [measured(fixed, result.metrics)],
-        "dealings": dealings.as_dict(),
+        "dealings": trading_costs,
     }
-    return document, result.metrics, dealings
+    return document, _text_of(result.metrics.as_dict() | trading_costs)
 
 
 def _write_trades(target: str, trades: Trades) -> None:
@@ -161,11 +217,11 @@ def _write_trades(target: str, trades: Trades) -> None:
         raise DataError(f"--trades {target} cannot be written: {error}") from error
 
 
-def _print(metrics: Metrics, dealings: Dealings) -> None:
-    """Every measure on its own line."""
+def _text_of(measures: Mapping[str, float | int]) -> str:
+    """Return every measure on its own line."""
     from cli.backtesting.results import format_measure
 
-    measures = metrics.as_dict() | dealings.as_dict()
     width = max(len(name) for name in measures)
-    for name, value in measures.items():
-        typer.echo(f"{name:<{width}}  {format_measure(name, value):>12}")
+    return "\n".join(
+        f"{name:<{width}}  {format_measure(name, value):>12}" for name, value in measures.items()
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
-from cli.inputs.strategy_choice import ENSEMBLE as NAME
+from cli.inputs.strategy_choice import ENSEMBLE
 from trading.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trading.ensemble.weights import WeightRules
     from trading.strategies.base import Parameter, Strategy, Value
 
+NAME = ENSEMBLE
 SUMMARY = "Weigh strategies by regime and recent results; the nightly puts it into each release."
 MEANINGS = {
     "crash_fall": "least fall of a crash from the highest high, as a share of it",
@@ -38,7 +39,7 @@ _HIGHEST = {"least": 1.0, "most": 1.0, "step": 1.0, "crash_fall": 1.0, "min_adx"
 _LARGEST = 10_000.0
 
 
-class Rules:
+class EnsembleParameters:
     """The rules as parameters; `make_rules` checks what they are together."""
 
     def parameter(self, name: str) -> Parameter:

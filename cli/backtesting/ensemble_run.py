@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cli.backtesting.ensemble import NAME, Rules, given_members, make_rules
+from cli.backtesting.ensemble import NAME, EnsembleParameters, given_members, make_rules
 from cli.backtesting.venue_backtest import whole_account
 from trading.candles import DAY_MS
 from trading.ensemble.backtest import Hours, Past, Walk, check_hours, label_hours, walk_ensemble
@@ -41,7 +41,7 @@ class EnsembleRun:
     costs: Costs
 
 
-def asked_for(
+def ensemble_run(
     candles: Path, settings: Sequence[str], costs: Costs, others: Sequence[str] = ()
 ) -> EnsembleRun:
     """The run of ``--set`` texts; `ParameterError` for what is no member or rule, and for
@@ -52,7 +52,7 @@ def asked_for(
 
     refuse_others(others, NAME)
     members, rest = given_members(settings)
-    return EnsembleRun(candles, members, parse_settings(rest, Rules()), costs)
+    return EnsembleRun(candles, members, parse_settings(rest, EnsembleParameters()), costs)
 
 
 class Study:

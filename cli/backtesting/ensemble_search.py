@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from cli.backtesting.ensemble import Rules, make_rules
+from cli.backtesting.ensemble import EnsembleParameters, make_rules
 from cli.backtesting.ensemble_run import EnsembleRun, Study
 from cli.backtesting.results import say
 from trading.errors import ParameterError
@@ -28,7 +28,7 @@ def search_ensemble(
         )
     if any(text.partition("=")[0].strip() == "members" for text in grid):
         raise ParameterError("members is not searched; give it by --set")
-    axes = parse_grid(grid, Rules())
+    axes = parse_grid(grid, EnsembleParameters())
     for axis in axes.axes:
         if axis.name in wanted.given:
             raise ParameterError(f"{axis.name} is given by --grid and by --set; give one of them")

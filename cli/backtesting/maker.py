@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.inputs.strategy_choice import MAKER as NAME
+from cli.inputs.strategy_choice import MAKER
 from trading.errors import DataError, ParameterError
 from trading.market_making.quoting import MakerRules
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trading.candles import CandleColumns
     from trading.market_making.backtest import MakerResult
 
+NAME = MAKER
 SUMMARY = "Quote a grid around the mid; simulated only: `backtest` and `search` take it."
 MAKER_FEE_BPS = 2.0
 MEANINGS = {
@@ -98,9 +99,10 @@ def show() -> str:
 def minutes_of(file: Path) -> CandleColumns:
     """The candles of a file; `DataError` when they are not of one minute."""
     from cli.inputs.candle_files import read_candles
+    from trading.candles import MINUTE_MS
 
     columns = read_candles(file)
-    if columns.interval_ms != 60_000:
+    if columns.interval_ms != MINUTE_MS:
         raise DataError(f"{file} is not of 1-minute candles, which the maker needs")
     return columns
 

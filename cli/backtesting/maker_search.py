@@ -17,8 +17,15 @@ from trading.market_making.quoting import MakerRules
 from trading.research.grid import parse_grid
 from trading.strategies.base import Parameter
 
-MEASURES = ("total_return", "trades", "win_rate", "profit_factor", "reward_to_risk", "expectancy")
-MEASURES += ("worst_trade",)
+MEASURES = (
+    "total_return",
+    "trades",
+    "win_rate",
+    "profit_factor",
+    "reward_to_risk",
+    "expectancy",
+    "worst_trade",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class MakerSearch:
     sort: str
 
 
-class Rules:
+class MakerParameters:
     """The rules as parameters of a grid; `MakerRules` checks what they are together."""
 
     def parameter(self, name: str) -> Parameter:
@@ -56,7 +63,7 @@ def search_maker(wanted: MakerSearch) -> tuple[dict[str, Any], list[dict[str, An
         raise ParameterError(
             f"--sort '{wanted.sort}' is not a measure of maker; they are {', '.join(MEASURES)}"
         )
-    grid = parse_grid(wanted.grid, Rules())
+    grid = parse_grid(wanted.grid, MakerParameters())
     for axis in grid.axes:
         if axis.name in wanted.given:
             raise ParameterError(f"{axis.name} is given by --grid and by --set; give one of them")

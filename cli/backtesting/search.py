@@ -1,27 +1,26 @@
-"""`nocturne search`: combinations of a grid over one candle file; all, drawn or learned."""
+"""`nocturne search`: parameter combinations over one candle file, all of them or sampled."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from cli.inputs.shared_options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
 
 if TYPE_CHECKING:
-    from cli.backtesting.ensemble_run import EnsembleRun
-    from cli.backtesting.maker_search import MakerSearch
-    from cli.backtesting.search_run import Found
+    from cli.backtesting.search_run import SearchResults
+    from trading.simulation import Costs
     from trading.strategies.base import Strategy, Value
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-DRAWN_TRIALS = 200
-# Measures of which less is better; of all others, more is.
+SAMPLED_TRIALS = 200
+# Measures where less is better.
 LESS_IS_BETTER = frozenset({"max_drawdown", "exposure"})
-
 
 _PRESET = typer.Option(
     None, help="Fixed parameters of this name in config/presets.toml, and their strategy."
@@ -38,19 +37,65 @@ _TRIALS = typer.Option(
     None, min=1, help="Combinations to try; all for grid, 200 for random and bayes."
 )
 _SEED = typer.Option(0, min=0, help="Seed of random and bayes.")
-_OBJECTIVE = typer.Option("sharpe", help="Measure that bayes learns and the best has.")
+_OBJECTIVE = typer.Option("sharpe", help="Measure that bayes maximizes and that ranks the best.")
 _WORKERS = typer.Option(
-    None, min=1, help="Threads, one a core by default; results are the same for any number."
+    None, min=1, help="Threads, by default one per core; the results do not depend on it."
 )
-_PROCESSES = typer.Option(False, "--processes", help="Processes instead of threads.")
+_PROCESSES = typer.Option(False, "--processes", help="Use processes instead of threads.")
 _DASK = typer.Option(
     None, help="Scheduler of a Dask cluster whose workers search, e.g. tcp://127.0.0.1:8786."
 )
-_RESUME = typer.Option(
-    None, help="File of finished trials: a search that was killed continues from it."
-)
+_RESUME = typer.Option(None, help="File of finished trials: a killed search resumes from it.")
 _LAKE = typer.Option(None, help="Lake in which the trials are counted; needs --symbol as well.")
 _SYMBOL = typer.Option(None, help="Symbol of the candles, for the count in the lake.")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """The options of `nocturne search`, but for where its result goes."""
+
+    strategy: str | None
+    preset: str | None
+    candles: Path
+    grid: list[str]
+    settings: list[str]
+    fee_bps: float
+    slippage_bps: float
+    capital: float
+    brackets: Path | None
+    method: str
+    trials: int | None
+    seed: int
+    objective: str
+    workers: int | None
+    processes: bool
+    dask: str | None
+    resume: Path | None
+    lake: Path | None
+    symbol: str | None
+
+    @property
+    def costs(self) -> Costs:
+        """Costs of every fill, with the capital and the brackets."""
+        from cli.inputs.margin import margin_of
+        from trading.simulation import Costs
+
+        margin = margin_of(self.capital, self.brackets, self.candles)
+        return Costs(self.fee_bps, self.slippage_bps, margin=margin)
+
+    @property
+    def searched(self) -> list[str]:
+        """Names of the parameters on the grid."""
+        return [text.partition("=")[0].strip() for text in self.grid]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the results go, and how the table on the terminal is sorted and cut."""
+
+    json_out: str | None
+    sort: str
+    top: int
 
 
 @app.command()
@@ -80,8 +125,8 @@ def search(
 ) -> None:
     """Search a strategy's parameters over a candle file.
 
-    Signals are judged on every candle of the file unless signal_tf is set. The rules of the
-    market-maker grid and of the ensemble are searched too: --strategy maker, --strategy ensemble.
+    Without signal_tf, signals are evaluated on every candle of the file. The rules
+    of the market-maker grid and of the ensemble can be searched too: --strategy maker or ensemble.
 
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet
     --grid k=0.3:0.8:0.05 --grid take_profit=0.03:0.10:0.01 --set filters=off --json out.json
@@ -89,140 +134,137 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
-    from cli.backtesting.results import check_output
-    from cli.backtesting.search_run import Wanted, check_method, run_search
-    from cli.inputs.margin import margin_of
-    from cli.inputs.strategy_choice import ENSEMBLE, is_maker
-    from trading.simulation import Costs
-
-    if is_maker(strategy, preset):
-        from cli.backtesting.maker_search import check_options
-
-        others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
-        others |= {"--dask": dask, "--brackets": brackets, "--slippage-bps": slippage_bps}
-        check_options(method, others)
-        _search_maker(_maker_search(candles, grid, preset, settings, fee_bps, sort), json_out, top)
-        return
-    if strategy == ENSEMBLE:
-        from cli.backtesting.ensemble_run import asked_for
-        from cli.backtesting.maker_search import check_options
-
-        others = {"--resume": resume, "--lake": lake, "--processes": processes, "--trials": trials}
-        check_options(method, others | {"--dask": dask, "--preset": preset}, ENSEMBLE)
-        costs = Costs(fee_bps, slippage_bps, margin=margin_of(capital, brackets, candles))
-        _search_ensemble(asked_for(candles, settings, costs), grid, json_out, sort, top)
-        return
-    check_method(method, lake, symbol)
-    count = trials if trials is not None or method == "grid" else DRAWN_TRIALS
-    chosen, fixed = _checked(strategy, preset, settings, grid, count)
-    _check_measure("--sort", sort)
-    _check_measure("--objective", objective)
-    check_output("--json", json_out)
-    wanted = Wanted(
-        strategy=chosen,
+    options = SearchOptions(
+        strategy=strategy,
+        preset=preset,
         candles=candles,
-        grid=tuple(grid),
-        fixed=fixed,
-        costs=Costs(fee_bps, slippage_bps, margin=margin_of(capital, brackets, candles)),
+        grid=grid,
+        settings=settings,
+        fee_bps=fee_bps,
+        slippage_bps=slippage_bps,
+        capital=capital,
+        brackets=brackets,
         method=method,
-        trials=count,
+        trials=trials,
         seed=seed,
         objective=objective,
-        workers=workers or os.cpu_count() or 1,
+        workers=workers,
         processes=processes,
         dask=dask,
         resume=resume,
         lake=lake,
         symbol=symbol,
     )
-    _tell(*run_search(wanted), json_out, sort, top)
+    _run(options, Output(json_out, sort, top))
 
 
-def _checked(
-    strategy: str | None,
-    preset: str | None,
-    settings: list[str],
-    grid: list[str],
-    trials: int | None,
-) -> tuple[Strategy, dict[str, Value]]:
-    """The strategy and its fixed parameters; what is wrong with the grid is told before a large
-    file is read.
-    """
-    from cli.inputs.strategy_choice import choose
-    from trading.research.grid import parse_grid
+def _run(options: SearchOptions, output: Output) -> None:
+    from cli.inputs.strategy_choice import ENSEMBLE, is_maker
 
-    searched = [text.partition("=")[0].strip() for text in grid]
-    chosen, fixed = choose(strategy, preset, settings, searched)
-    draft = parse_grid(grid, chosen, trials=trials)
-    _check_twice([axis.name for axis in draft.axes], fixed)
-    return chosen, fixed
+    if is_maker(options.strategy, options.preset):
+        _search_maker(options, output)
+    elif options.strategy == ENSEMBLE:
+        _search_ensemble(options, output)
+    else:
+        _search_strategy(options, output)
 
 
-def _tell(
-    document: dict[str, Any],
-    found: Found,
-    honesty: str,
-    json_out: str | None,
-    sort: str,
-    top: int,
-) -> None:
-    """The JSON document, the table of the best, and how honest and how quick it was."""
-    from cli.backtesting.results import STDOUT, results_table, say, write_json
+def _search_strategy(options: SearchOptions, output: Output) -> None:
+    from cli.backtesting.results import STDOUT, check_output, results_table, say, write_json
+    from cli.backtesting.search_run import SearchRequest, check_method, run_search
 
-    write_json(json_out, document)
-    if json_out != STDOUT and top:
-        typer.echo(results_table(_best(found, sort)[:top]))
-    say(honesty)
+    check_method(options.method, options.lake, options.symbol)
+    count = options.trials
+    if count is None and options.method != "grid":
+        count = SAMPLED_TRIALS
+    strategy, fixed = _checked(options, count)
+    _check_measure("--sort", output.sort)
+    _check_measure("--objective", options.objective)
+    check_output("--json", output.json_out)
+    request = SearchRequest(
+        strategy=strategy,
+        candles=options.candles,
+        grid=tuple(options.grid),
+        fixed=fixed,
+        costs=options.costs,
+        method=options.method,
+        trials=count,
+        seed=options.seed,
+        objective=options.objective,
+        workers=options.workers or os.cpu_count() or 1,
+        processes=options.processes,
+        dask=options.dask,
+        resume=options.resume,
+        lake=options.lake,
+        symbol=options.symbol,
+    )
+    document, results, significance = run_search(request)
+    write_json(output.json_out, document)
+    if output.json_out != STDOUT and output.top:
+        typer.echo(results_table(_best(results, output.sort)[: output.top]))
+    say(significance)
     say(
-        f"{len(found):,} combinations in {document['seconds_search']:.2f} s, after"
+        f"{len(results):,} combinations in {document['seconds_search']:.2f} s, after"
         f" {document['seconds_load']:.2f} s of loading"
         f" and {document['seconds_compile']:.2f} s of compiling"
     )
 
 
-def _maker_search(
-    candles: Path,
-    grid: list[str],
-    preset: str | None,
-    settings: list[str],
-    fee_bps: float,
-    sort: str,
-) -> MakerSearch:
+def _checked(options: SearchOptions, trials: int | None) -> tuple[Strategy, dict[str, Value]]:
+    """Return the strategy and its fixed parameters; check the grid before a large file is read."""
+    from cli.inputs.strategy_choice import choose
+    from trading.research.grid import parse_grid
+
+    strategy, fixed = choose(options.strategy, options.preset, options.settings, options.searched)
+    draft = parse_grid(options.grid, strategy, trials=trials)
+    _check_twice([axis.name for axis in draft.axes], fixed)
+    return strategy, fixed
+
+
+def _search_maker(options: SearchOptions, output: Output) -> None:
     from cli.backtesting.maker import given_rules
-    from cli.backtesting.maker_search import MakerSearch
-
-    searched = {text.partition("=")[0].strip() for text in grid}
-    given = given_rules(preset, settings, searched)
-    return MakerSearch(candles, tuple(grid), given, fee_bps, sort)
-
-
-def _search_maker(wanted: MakerSearch, json_out: str | None, top: int) -> None:
-    from cli.backtesting.maker_search import search_maker, table_of
+    from cli.backtesting.maker_search import MakerSearch, check_options, search_maker, table_of
     from cli.backtesting.results import STDOUT, check_output, say, write_json
 
-    check_output("--json", json_out)
+    others = _not_of_grids(options)
+    others |= {"--brackets": options.brackets, "--slippage-bps": options.slippage_bps}
+    check_options(options.method, others)
+    given = given_rules(options.preset, options.settings, set(options.searched))
+    wanted = MakerSearch(options.candles, tuple(options.grid), given, options.fee_bps, output.sort)
+    check_output("--json", output.json_out)
     document, best = search_maker(wanted)
-    write_json(json_out, document)
-    if json_out != STDOUT and top:
-        names = [text.partition("=")[0].strip() for text in wanted.grid]
-        typer.echo(table_of(best[:top], names))
+    write_json(output.json_out, document)
+    if output.json_out != STDOUT and output.top:
+        typer.echo(table_of(best[: output.top], options.searched))
     say(f"{len(best):,} grids in {document['seconds_search']:.2f} s; none of them is deflated")
 
 
-def _search_ensemble(
-    wanted: EnsembleRun, grid: list[str], json_out: str | None, sort: str, top: int
-) -> None:
+def _search_ensemble(options: SearchOptions, output: Output) -> None:
+    from cli.backtesting.ensemble_run import ensemble_run
     from cli.backtesting.ensemble_search import MEASURES, search_ensemble
-    from cli.backtesting.maker_search import table_of
+    from cli.backtesting.maker_search import check_options, table_of
     from cli.backtesting.results import STDOUT, check_output, say, write_json
+    from cli.inputs.strategy_choice import ENSEMBLE
 
-    check_output("--json", json_out)
-    document, best = search_ensemble(wanted, grid, sort)
-    write_json(json_out, document)
-    if json_out != STDOUT and top:
-        names = [text.partition("=")[0].strip() for text in grid]
-        typer.echo(table_of(best[:top], names, MEASURES))
+    check_options(options.method, _not_of_grids(options) | {"--preset": options.preset}, ENSEMBLE)
+    wanted = ensemble_run(options.candles, options.settings, options.costs)
+    check_output("--json", output.json_out)
+    document, best = search_ensemble(wanted, options.grid, output.sort)
+    write_json(output.json_out, document)
+    if output.json_out != STDOUT and output.top:
+        typer.echo(table_of(best[: output.top], options.searched, MEASURES))
     say(f"{len(best):,} ensembles in {document['seconds_search']:.2f} s; none of them is deflated")
+
+
+def _not_of_grids(options: SearchOptions) -> dict[str, object]:
+    """Return the options that neither the maker nor the ensemble has."""
+    return {
+        "--resume": options.resume,
+        "--lake": options.lake,
+        "--processes": options.processes,
+        "--trials": options.trials,
+        "--dask": options.dask,
+    }
 
 
 def _check_twice(searched: list[str], fixed: dict[str, Value]) -> None:
@@ -242,7 +284,7 @@ def _check_measure(option: str, name: str) -> None:
         raise ParameterError(f"{option} '{name}' is not a measure; measures are {names}")
 
 
-def _best(found: Found, sort: str) -> Found:
-    """Best first; equals stay in the order of the grid."""
+def _best(results: SearchResults, sort: str) -> SearchResults:
+    """Sort the best first; ties keep the order of the grid."""
     sign = 1.0 if sort in LESS_IS_BETTER else -1.0
-    return sorted(found, key=lambda result: sign * float(getattr(result[1], sort)))
+    return sorted(results, key=lambda result: sign * float(getattr(result[1], sort)))

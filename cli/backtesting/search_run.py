@@ -1,4 +1,4 @@
-"""What `nocturne search` does once its options make sense."""
+"""The search behind `nocturne search`, once its options are checked."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from trading.strategies.base import Strategy, Value
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The options of one search."""
+class SearchRequest:
+    """One search: its checked options."""
 
     strategy: Strategy
     candles: Path
@@ -55,90 +55,90 @@ class Wanted:
     symbol: str | None
 
 
-Found = list[tuple[dict[str, Value], Metrics]]
+SearchResults = list[tuple[dict[str, Value], Metrics]]
 
 
 def check_method(method: str, lake: Path | None, symbol: str | None) -> None:
-    """Refuse what no search can be before anything is read."""
+    """Refuse options that contradict each other before anything is read."""
     if method not in METHODS:
         raise ParameterError(f"--method '{method}' is not known; methods are {', '.join(METHODS)}")
     if (lake is None) != (symbol is None):
         raise ParameterError("--lake and --symbol go together: trials are counted for a symbol")
 
 
-def run_search(wanted: Wanted) -> tuple[dict[str, Any], Found, str]:
-    """The JSON document, the results with the searched parameters only, and how honest they are."""
+def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, str]:
+    """Return the JSON document, the results by searched parameters, and their significance."""
     begun = time.perf_counter()
-    columns = read_candles(wanted.candles)
+    columns = read_candles(request.candles)
     seconds_load = time.perf_counter() - begun
     days = int(columns.open_time[-1] // DAY_MS - columns.open_time[0] // DAY_MS) + 1
-    grid = parse_grid(wanted.grid, wanted.strategy, days=days, trials=wanted.trials)
-    count = grid.size if wanted.trials is None else wanted.trials
+    grid = parse_grid(request.grid, request.strategy, days=days, trials=request.trials)
+    count = grid.size if request.trials is None else request.trials
     say(f"searching {min(count, grid.size):,} combinations over {len(columns):,} candles ...")
     enable_compiling()
     fixed = with_file_interval(
-        wanted.strategy, wanted.fixed, [axis.name for axis in grid.axes], columns
+        request.strategy, request.fixed, [axis.name for axis in grid.axes], columns
     )
-    work = Work(wanted.strategy, columns, fixed, wanted.costs)
+    work = Work(request.strategy, columns, fixed, request.costs)
     seconds_compile = _compile(work, grid)
     begun = time.perf_counter()
-    method = method_of(wanted.method, grid, wanted.seed)
+    method = method_of(request.method, grid, request.seed)
     with (
-        _store(wanted, work, grid) as store,
-        _workers(wanted, work) as run,
+        _store(request, work, grid) as store,
+        _workers(request, work) as run,
     ):
-        trials = run_trials(method, run, count, wanted.objective, store)
+        trials = run_trials(method, run, count, request.objective, store)
     seconds_search = time.perf_counter() - begun
-    honesty, sentence = _honesty(wanted, work, trials)
+    significance, sentence = _significance(request, work, trials)
     found = [(dict(trial.params), trial.metrics) for trial in trials]
     document = {
-        "strategy": wanted.strategy.name,
-        "candles": str(wanted.candles),
-        "fee_bps": wanted.costs.fee_bps,
-        "slippage_bps": wanted.costs.slippage_bps,
-        "capital": wanted.costs.margin.capital,
-        "method": wanted.method,
-        "seed": wanted.seed,
+        "strategy": request.strategy.name,
+        "candles": str(request.candles),
+        "fee_bps": request.costs.fee_bps,
+        "slippage_bps": request.costs.slippage_bps,
+        "capital": request.costs.margin.capital,
+        "method": request.method,
+        "seed": request.seed,
         "seconds_load": seconds_load,
         "seconds_compile": seconds_compile,
         "seconds_search": seconds_search,
-        **honesty,
-        "results": [measured({**params, **wanted.fixed}, metrics) for params, metrics in found],
+        **significance,
+        "results": [measured({**params, **request.fixed}, metrics) for params, metrics in found],
     }
     return document, found, sentence
 
 
 def _compile(work: Work, grid: Grid) -> float:
-    """Seconds until the kernels are ready: a search over two candles needs them all."""
+    """Return the seconds that compiling takes: a search over two candles needs every kernel."""
     begun = time.perf_counter()
     tiny = work.candles.rows(0, min(2, len(work.candles)))
     Work(work.strategy, tiny, work.fixed, work.costs).run([grid.combination(0)])
     return time.perf_counter() - begun
 
 
-def _workers(wanted: Wanted, work: Work) -> AbstractContextManager[Runner]:
-    """Threads, processes or the workers of a Dask cluster."""
-    if wanted.dask is None:
-        return workers(work, wanted.workers, processes=wanted.processes)
+def _workers(request: SearchRequest, work: Work) -> AbstractContextManager[Runner]:
+    """Return a runner on threads, on processes or on a Dask cluster."""
+    if request.dask is None:
+        return workers(work, request.workers, processes=request.processes)
     from cli.backtesting.dask_workers import dask_workers
 
-    return dask_workers(work, wanted.dask)
+    return dask_workers(work, request.dask)
 
 
 @contextmanager
-def _store(wanted: Wanted, work: Work, grid: Grid) -> Iterator[TrialStore | None]:
-    if wanted.resume is None:
+def _store(request: SearchRequest, work: Work, grid: Grid) -> Iterator[TrialStore | None]:
+    if request.resume is None:
         yield None
         return
     from lake.trial_file import TrialFile, candles_hash
     from trading.jit.compiler import source_key
 
-    question = {
+    setup = {
         "strategy": [work.strategy.name, work.strategy.version],
         "candles": candles_hash(work.candles),
-        "method": wanted.method,
-        "seed": wanted.seed,
-        "objective": wanted.objective if wanted.method == "bayes" else None,
+        "method": request.method,
+        "seed": request.seed,
+        "objective": request.objective if request.method == "bayes" else None,
         "grid": {axis.name: list(axis.values) for axis in grid.axes},
         "set": dict(work.fixed),
         "fee_bps": work.costs.fee_bps,
@@ -146,23 +146,23 @@ def _store(wanted: Wanted, work: Work, grid: Grid) -> Iterator[TrialStore | None
         "margin": [work.costs.margin.capital, *work.costs.margin.tiers],
         "program": source_key(),
     }
-    with TrialFile(wanted.resume, question) as store:
+    with TrialFile(request.resume, setup) as store:
         if kept := len(store.load()):
-            say(f"{kept:,} trials are in {wanted.resume} already")
+            say(f"{kept:,} trials are in {request.resume} already")
         yield store
 
 
-def _honesty(
-    wanted: Wanted, work: Work, trials: Sequence[Trial]
+def _significance(
+    request: SearchRequest, work: Work, trials: Sequence[Trial]
 ) -> tuple[dict[str, float | int | None], str]:
-    """Trials, effective trials and the deflated Sharpe ratio of the best, and a line that says so.
+    """Return the trials, effective trials and deflated Sharpe ratio of the best, and a sentence.
 
-    With a lake, what it has seen tried before counts too, and these trials from now on.
+    With a lake, its earlier trials count too, and it records these.
     """
     earlier = np.empty((0, len(trials[0].daily)))
-    if wanted.lake is not None and wanted.symbol is not None:
-        earlier = _count_in_lake(wanted, work, trials, wanted.lake, wanted.symbol)
-    found = weigh(best_trial(trials, wanted.objective), trials, earlier)
+    if request.lake is not None and request.symbol is not None:
+        earlier = _count_in_lake(request, work, trials, request.lake, request.symbol)
+    found = weigh(best_trial(trials, request.objective), trials, earlier)
     deflated = None if found.deflated is None else found.deflated.probability
     return {
         "trials": found.tried,
@@ -173,13 +173,13 @@ def _honesty(
 
 
 def _count_in_lake(
-    wanted: Wanted, work: Work, trials: Sequence[Trial], root: Path, symbol: str
+    request: SearchRequest, work: Work, trials: Sequence[Trial], root: Path, symbol: str
 ) -> Floats:
-    """Daily returns of the sets that were tried before and are not among ``trials``."""
+    """Return the daily returns of earlier sets that are not among ``trials``."""
     from flows.steps.search.trial_history import earlier_trials, keep_trials
     from lake.store import Lake
 
-    lake, strategy = Lake(root), wanted.strategy
+    lake, strategy = Lake(root), request.strategy
     as_of = _end_of(work.candles)
     own = {identity({**work.fixed, **trial.params}) for trial in trials}
     before = [p for p in earlier_trials(lake, strategy, symbol, as_of) if identity(p) not in own]

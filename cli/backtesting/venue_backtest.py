@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Venue:
+class VenueOptions:
     """Funding rates (a Parquet file), filters and impact; nothing by default."""
 
     funding: Path | None = None
@@ -25,7 +25,7 @@ class Venue:
     impact: float = 0.0
 
     @property
-    def asked(self) -> list[str]:
+    def given(self) -> list[str]:
         """The options that were given."""
         return [f"--{name.replace('_', '-')}" for name, value in asdict(self).items() if value]
 
@@ -38,7 +38,7 @@ class VenueRun:
     candles: Path
     fixed: Mapping[str, Value]
     costs: Costs
-    venue: Venue
+    venue: VenueOptions
     trades_out: str | None
 
 
@@ -88,7 +88,7 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
     )
     seconds = time.perf_counter() - begun
     write_table(wanted.trades_out, "--trades", lambda: trades_table([seat], run))
-    asked = {name: value for name, value in asdict(venue).items() if value}
+    given = {name: value for name, value in asdict(venue).items() if value}
     measures = measure_account(run, margin.capital).as_dict()
     return {
         "strategy": wanted.strategy.name,
@@ -96,7 +96,7 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
         "fee_bps": wanted.costs.fee_bps,
         "slippage_bps": wanted.costs.slippage_bps,
         "capital": margin.capital,
-        "venue": asked | ({"funding": str(venue.funding)} if venue.funding else {}),
+        "venue": given | ({"funding": str(venue.funding)} if venue.funding else {}),
         "seconds_load": seconds_load,
         "seconds_search": seconds,
         "ambiguous_candles": run.ambiguous_candles,

@@ -25,11 +25,11 @@ def demo(
 
     Example: nocturne demo --work .work/demo
     """
-    from cli.demo.plan import Plan
+    from cli.demo.plan import DemoPlan
     from cli.demo.run import run
 
     try:
-        run(Plan(work=work.resolve(), sample=sample.resolve()), fresh=fresh)
+        run(DemoPlan(work=work.resolve(), sample=sample.resolve()), fresh=fresh)
     except KeyboardInterrupt as interruption:
         typer.echo("\nInterrupted; run it again to go on from here.", err=True)
         raise typer.Exit(130) from interruption

@@ -11,7 +11,7 @@ REPLAYED_DAY = datetime(2025, 6, 22, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DemoPlan:
     """Where a demo reads and writes, and which day it trades."""
 
     work: Path

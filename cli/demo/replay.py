@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.demo.plan import Plan
+from cli.demo.plan import DemoPlan
 from cli.demo.processes import first_line, running, wait
 from lake.releases import Release
 from trading.errors import NocturneError
@@ -42,7 +42,7 @@ clock_url = "{url}"
 """
 
 
-def replay_once(plan: Plan, release: Release, say: Callable[[str], None]) -> Path:
+def replay_once(plan: DemoPlan, release: Release, say: Callable[[str], None]) -> Path:
     """Replay the day under ``release`` unless that was done; the folder of its ledgers.
 
     A replay that was cut short is begun again from nothing: its exchange is gone with it.
@@ -66,7 +66,7 @@ def replay_once(plan: Plan, release: Release, say: Callable[[str], None]) -> Pat
     return folder
 
 
-def _replay(plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
+def _replay(plan: DemoPlan, folder: Path, say: Callable[[str], None]) -> None:
     exchange_log, executor_log = folder / "sandbox.log", folder / "executor.err"
     serve = [
         sys.executable, "-m", "cli", "sandbox", "serve",
@@ -94,7 +94,7 @@ def _replay(plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
             _watch(plan, executor, url, say, executor_log)
 
 
-def _write_settings(plan: Plan, folder: Path, url: str) -> Path:
+def _write_settings(plan: DemoPlan, folder: Path, url: str) -> Path:
     path = folder / "settings.toml"
     path.write_text(
         SETTINGS.format(
@@ -108,7 +108,7 @@ def _write_settings(plan: Plan, folder: Path, url: str) -> Path:
     return path
 
 
-def _watch(plan: Plan, executor: Any, url: str, say: Callable[[str], None], log: Path) -> None:
+def _watch(plan: DemoPlan, executor: Any, url: str, say: Callable[[str], None], log: Path) -> None:
     """Show the market's time until the executor ends by itself."""
     deadline = time.monotonic() + REPLAY_TIMEOUT_S
     shown = ""
@@ -125,7 +125,7 @@ def _watch(plan: Plan, executor: Any, url: str, say: Callable[[str], None], log:
         raise NocturneError(f"demo: the executor ended with status {code}; see {log}")
 
 
-def _progress(plan: Plan, url: str) -> str:
+def _progress(plan: DemoPlan, url: str) -> str:
     with urllib.request.urlopen(f"{url}/sandbox/status", timeout=10) as answer:
         status = json.load(answer)
     now = datetime.fromtimestamp(status["market_time"] / 1000, UTC)

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cli.demo import replay, summary
-from cli.demo.plan import Plan
+from cli.demo.plan import DemoPlan
 from cli.demo.processes import run_to_end
 from lake.releases import Release, read_current
 from trading.errors import DataError, NocturneError
@@ -29,7 +29,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run(plan: Plan, *, fresh: bool) -> None:
+def run(plan: DemoPlan, *, fresh: bool) -> None:
     """Do everything that is not yet done, and print what came of it.
 
     Raises `NocturneError` when a chapter did not do its work.
@@ -65,7 +65,9 @@ def run(plan: Plan, *, fresh: bool) -> None:
     _require(facts, release)
 
 
-def _flow(plan: Plan, name: str, as_of: datetime, *more: str, ledger: Path | None = None) -> None:
+def _flow(
+    plan: DemoPlan, name: str, as_of: datetime, *more: str, ledger: Path | None = None
+) -> None:
     """Run one research flow in a process of its own; its progress goes to the terminal."""
     variables = {} if ledger is None else {"NOCTURNE_RESEARCH_LEDGER": str(ledger)}
     code = run_to_end(

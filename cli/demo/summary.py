@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from cli.demo.plan import Plan
+from cli.demo.plan import DemoPlan
 from cli.why.report import explain, to_text
 from lake.releases import Release
 
@@ -40,7 +40,7 @@ class Facts:
     why_complete: bool
 
 
-def collect(plan: Plan, release: Release, folder: Path) -> Facts:
+def collect(plan: DemoPlan, release: Release, folder: Path) -> Facts:
     """Read the exchange's ledger (not the executor's word) and ask `why` about the last exit."""
     from sandbox.audit.exchange_ledger import audit_ledger
 
@@ -89,7 +89,7 @@ def collect(plan: Plan, release: Release, folder: Path) -> Facts:
 
 def round_trips(exchange: sqlite3.Connection) -> int:
     """How often a position at the exchange was opened and came back to nothing."""
-    trips, held = 0, {}
+    trips, held = 0, dict[str, bool]()
     for symbol, amount in exchange.execute("select symbol, amount from positions order by seq"):
         is_flat = Decimal(str(amount)) == 0
         if is_flat and held.get(symbol):
@@ -134,7 +134,7 @@ def _why_command(client_id: str, ledger: Path, lake: Path) -> list[str]:
     return ["nocturne", "why", client_id, "--ledger", _short(ledger), "--lake", _short(lake)]
 
 
-def _why(plan: Plan, ledger: Path, client_id: str) -> tuple[str, bool]:
+def _why(plan: DemoPlan, ledger: Path, client_id: str) -> tuple[str, bool]:
     """The chain that `nocturne why` prints, and whether every link of it was verified."""
     report = explain(client_id, ledger, plan.lake)
     return to_text(report, every_partition=False), bool(report["verified"])

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trading.candles import CandleColumns
+from trading.candles import CandleColumns, Floats, Integers
 from trading.errors import DataError
 
 PRICES = ("open", "high", "low", "close")
@@ -70,10 +70,11 @@ def _read(path: Path) -> pa.Table:
         raise DataError(f"{path} cannot be read as Parquet: {reason}") from error
 
 
-def _times(path: Path, column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _times(path: Path, column: pa.ChunkedArray) -> Integers:
     """Epoch milliseconds, UTC."""
     _refuse_nulls(path, "open_time", column)
     kind = column.type
+    times: Integers
     if pa.types.is_timestamp(kind):
         raw = _array(column, pa.int64())
         if kind.unit == "s":
@@ -100,16 +101,14 @@ def _times(path: Path, column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.i
     return times
 
 
-def _numbers(
-    path: Path, name: str, column: pa.ChunkedArray
-) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Floats:
     _refuse_nulls(path, name, column)
     kind = column.type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
         raise DataError(f"{path}: column {name!r} is {kind}; numbers are needed")
     if kind != pa.float64():  # a cast imports pyarrow.compute, which takes 0.05 s
         column = column.cast(pa.float64(), safe=False)
-    values: np.ndarray[Any, np.dtype[np.float64]] = _array(column)
+    values: Floats = _array(column)
     return values
 
 
