@@ -10,6 +10,7 @@ import orjson
 
 from sandbox.api.http_server import CUT, GARBLED, TRICKLED
 from sandbox.api.requests import COMMON, PUBLIC, REPEATED, SIGNED, Request, Route, Venue
+from sandbox.audit.ledger import RequestRecord
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.faults.injection import (
@@ -140,12 +141,14 @@ class Gateway:
         venue.ledger.write_request(
             venue.now,
             wall_ms(),
-            request.method,
-            request.path,
-            request.values,
-            answer.status,
-            int(answer.body["code"]) if refused else 0,
-            str(answer.body["msg"]) if refused else "",
+            RequestRecord(
+                method=request.method,
+                path=request.path,
+                params=request.values,
+                status=answer.status,
+                code=int(answer.body["code"]) if refused else 0,
+                message=str(answer.body["msg"]) if refused else "",
+            ),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -139,6 +140,18 @@ INSERTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """A request and its answer; ``code`` is 0 and ``message`` empty unless it was refused."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    status: int
+    code: int
+    message: str
+
+
 class ExchangeLedger:
     """Rows are kept in memory and committed together: at ``flush`` and every ``BATCH`` rows."""
 
@@ -177,21 +190,14 @@ class ExchangeLedger:
             self._add("meta", 0, wall_ms, (key, value))
         self.flush()
 
-    def write_request(
-        self,
-        market_ms: int,
-        wall_ms: int,
-        method: str,
-        path: str,
-        params: Mapping[str, str],
-        status: int,
-        code: int,
-        message: str,
-    ) -> None:
-        """Record a request and how it was answered; the signature is left out."""
-        kept = {name: value for name, value in params.items() if name != "signature"}
-        detail = orjson.dumps(kept).decode()
-        self._add("requests", market_ms, wall_ms, (method, path, detail, status, code, message))
+    def write_request(self, market_ms: int, wall_ms: int, request: RequestRecord) -> None:
+        """Record a request and its answer, without the signature."""
+        kept = {name: value for name, value in request.params.items() if name != "signature"}
+        values = (
+            request.method, request.path, orjson.dumps(kept).decode(), request.status,
+            request.code, request.message,
+        )  # fmt: skip
+        self._add("requests", market_ms, wall_ms, values)
 
     def write_event(
         self, market_ms: int, wall_ms: int, account: str, kind: str, detail: Mapping[str, object]

@@ -11,6 +11,7 @@ from sandbox.api.spot.call import SpotCall
 from sandbox.api.spot.params import client_id, list_legs, new_order, old_oco
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.common.orders import find_order
 from sandbox.engines.spot import orders, rejections
 from sandbox.engines.spot.model import OrderList, SpotOrder
 
@@ -59,7 +60,7 @@ def _find(call: SpotCall, id_name: str, client_name: str) -> SpotOrder | None:
     order_id, client = params.integer(id_name), params.text(client_name)
     if order_id is None and client is None:
         raise error_codes.MISSING(id_name)
-    return orders.find(call.account, call.feed(params.symbol()).symbol, order_id, client)
+    return find_order(call.account.orders, call.feed(params.symbol()).symbol, order_id, client)
 
 
 def get_order(call: SpotCall) -> dict[str, Any]:

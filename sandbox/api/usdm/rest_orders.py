@@ -14,7 +14,8 @@ from sandbox.api.usdm.params import new_algo, new_order
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import ZERO
-from sandbox.engines.usdm import conditional_orders, orders
+from sandbox.engines.common.orders import find_order
+from sandbox.engines.usdm import conditional_orders
 from sandbox.engines.usdm.model import AlgoOrder, UsdmOrder
 from sandbox.engines.usdm.state import copy_order
 from sandbox.protocol.params import Params
@@ -59,7 +60,7 @@ def _find(call: Call, params: Params) -> UsdmOrder | None:
     if order_id is None and client_id is None:
         raise error_codes.MISSING("orderId")
     symbol = call.core.market(params.symbol()).instrument.symbol
-    return orders.find(call.account, symbol, order_id, client_id)
+    return find_order(call.account.orders, symbol, order_id, client_id)
 
 
 def get_order(call: Call) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def cancel_batch(call: Call) -> list[Any]:
     return [
         _one(
             lambda i=i, n=n: account_json.order_answer(
-                engine.cancel(account, orders.find(account, symbol, i, n))
+                engine.cancel(account, find_order(account.orders, symbol, i, n))
             )
         )
         for i, n in wanted

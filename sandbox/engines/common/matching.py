@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
-from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.order_book import (
     better_or_equal,
@@ -20,29 +19,7 @@ from sandbox.engines.common.order_book import (
     prevents,
     reached,
 )
-
-
-class RecordedMarket(Protocol):
-    """The recorded market of a symbol."""
-
-    instrument: ExchangeInstrument
-
-    @property
-    def bid(self) -> Decimal:
-        """Best bid."""
-
-    @property
-    def ask(self) -> Decimal:
-        """Best ask."""
-
-    def best(self, side: str) -> Decimal:
-        """What the market gives a ``side`` order."""
-
-    def at_most(self, quantity: Decimal) -> Decimal:
-        """How much of ``quantity`` the recorded volume still has."""
-
-    def consume(self, quantity: Decimal) -> None:
-        """Take from the recorded volume."""
+from sandbox.engines.common.recorded_market import RecordedMarket
 
 
 class OrderBook(Protocol):

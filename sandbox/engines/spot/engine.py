@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox.engines.common import order_book, serialization
+from sandbox.engines.common.engine import BaseEngine
 from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import money
@@ -23,11 +23,11 @@ DUST_BELOW = Decimal(10)
 DUST_CHARGE = Decimal("0.02")
 
 
-class SpotEngine:
-    """Accounts trading against recorded prices; every amount is a ``Decimal``."""
+class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
+    """Spot: balances, order lists, conversion of small balances."""
 
     def __init__(self, instruments: Iterable[ExchangeInstrument], fees: Fees = FEES) -> None:
-        self.core = SpotCore(fees=fees)
+        super().__init__(SpotCore(fees=fees))
         for instrument in instruments:
             self.core.add_market(instrument)
 
@@ -38,52 +38,10 @@ class SpotEngine:
             self.core.credit(account, "DEPOSIT", asset, amount)
         return account
 
-    def take_events(self) -> list[SpotEvent]:
-        """The events since the last call, in order."""
-        events, self.core.events = self.core.events, []
-        return events
-
-    def freeze(self) -> bytes:
-        """The whole state, as it is."""
-        return serialization.freeze(self.core)
-
-    def thaw(self, state: bytes) -> None:
-        """Put a frozen state back; prices, rules and the time stay as they are."""
-        self.adopt(serialization.thaw(state))
-
-    def adopt(self, core: SpotCore) -> None:
-        """Go on with another state; prices, rules and the time stay as they are."""
-        core.markets, core.now = self.core.markets, self.core.now
-        self.core = core
-
-    def at(self, now: int) -> None:
-        """Set the market time (ms)."""
-        self.core.now = now
-
-    def busy(self, symbol: str) -> bool:
-        """Whether any account has an order in ``symbol``."""
-        return any(account.busy(symbol) for account in self.core.accounts.values())
-
     def exposure(self, symbol: str) -> int:
         """Spot holds no positions: 0."""
         del symbol
         return 0
-
-    def resting(self, symbol: str) -> order_book.Levels:
-        """Bids and asks that accounts rest: price -> quantity."""
-        return order_book.levels(self.core.resting(symbol))
-
-    def supply(self, symbol: str, quantity: Decimal | None) -> None:
-        """Bound what may fill at the next print (None: without bound)."""
-        self.core.markets[symbol].supply = quantity
-
-    def supplied(self, symbol: str) -> Decimal | None:
-        """What is left of the bound."""
-        return self.core.markets[symbol].supply
-
-    def set_price(self, symbol: str, price: Decimal) -> None:
-        """The price at the start."""
-        self.core.markets[symbol].price = price
 
     def on_price(self, symbol: str, price: Decimal) -> None:
         """A trade printed at ``price``: fill, trigger."""
@@ -109,10 +67,6 @@ class SpotEngine:
         """Spot has no mark price."""
         del symbol
         return []
-
-    def set_quote(self, symbol: str, quote: order_book.Quote | None) -> None:
-        """The recorded best bid and ask, which hold until the next ones."""
-        self.core.markets[symbol].quote = quote
 
     def set_mark(self, symbol: str, mark: Decimal) -> None:
         """Spot has no mark price."""

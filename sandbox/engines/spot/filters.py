@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ONE, ZERO, decimals_of
-from sandbox.engines.spot.model import CONDITIONAL, SpotAccount, SpotMarket, SpotOrderRequest
+from sandbox.engines.common.recorded_market import RecordedMarket
+from sandbox.engines.spot.model import CONDITIONAL, SpotAccount, SpotOrderRequest
 from sandbox.engines.spot.rejections import FILTER, TOO_PRECISE
 
 MAX_ALGO_ORDERS = 5
@@ -18,7 +19,7 @@ ASSET_PRECISION = 8
 BID_UP, BID_DOWN, ASK_UP, ASK_DOWN = Decimal(5), Decimal("0.2"), Decimal(5), Decimal("0.2")
 
 
-def check(market: SpotMarket, account: SpotAccount, request: SpotOrderRequest) -> None:
+def check(market: RecordedMarket, account: SpotAccount, request: SpotOrderRequest) -> None:
     """All filters of an order."""
     instrument = market.instrument
     _check_price(instrument, request.price, "price")
@@ -61,13 +62,13 @@ def _check_quantity(instrument: ExchangeInstrument, request: SpotOrderRequest) -
         raise FILTER("MARKET_LOT_SIZE")
 
 
-def _check_percent(market: SpotMarket, request: SpotOrderRequest) -> None:
+def _check_percent(market: RecordedMarket, request: SpotOrderRequest) -> None:
     up, down = (BID_UP, BID_DOWN) if request.side == "BUY" else (ASK_UP, ASK_DOWN)
     if not market.price * down <= request.price <= market.price * up:
         raise FILTER("PERCENT_PRICE_BY_SIDE")
 
 
-def _check_notional(market: SpotMarket, request: SpotOrderRequest) -> None:
+def _check_notional(market: RecordedMarket, request: SpotOrderRequest) -> None:
     """NOTIONAL; a MARKET order is valued at the last price."""
     value = request.quote or request.quantity * (
         request.price or request.stop_price or market.price
@@ -78,7 +79,7 @@ def _check_notional(market: SpotMarket, request: SpotOrderRequest) -> None:
         raise FILTER("NOTIONAL")
 
 
-def quantity_for(market: SpotMarket, quote: Decimal, side: str) -> Decimal:
+def quantity_for(market: RecordedMarket, quote: Decimal, side: str) -> Decimal:
     """The quantity that ``quoteOrderQty`` reaches, never breaking LOT_SIZE."""
     best = market.ask if side == "BUY" else market.bid
     steps = (quote / best / market.instrument.step).to_integral_value("ROUND_FLOOR")

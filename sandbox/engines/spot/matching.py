@@ -11,8 +11,9 @@ from decimal import Decimal
 
 from sandbox.engines.common import matching
 from sandbox.engines.common.order_book import PREVENTED
+from sandbox.engines.common.recorded_market import RecordedMarket
 from sandbox.engines.spot import order_lists
-from sandbox.engines.spot.model import SpotMarket, SpotOrder
+from sandbox.engines.spot.model import SpotOrder
 from sandbox.engines.spot.state import SpotCore
 
 
@@ -43,7 +44,7 @@ class SpotBook:
         order_lists.after_change(self.core, order)
 
 
-def take(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
+def take(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
     """Trade what there is at once; what is left rests or expires by its type."""
     book, side = SpotBook(core), order.side
     worst = order.price if order.limited else market.best(side)

@@ -6,9 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO
-from sandbox.engines.common.order_book import Quote, best_quotes
+from sandbox.engines.common.orders import BaseFill, BaseOrder
 
 OPEN = ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
 STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
@@ -37,26 +36,12 @@ class SpotOrderRequest:
 
 
 @dataclass(slots=True)
-class SpotOrder:
-    """An order; ``quantity`` and ``filled`` in base, ``spent`` = Σ price × quantity in quote."""
+class SpotOrder(BaseOrder):
+    """A spot order; ``spent`` = Σ price × quantity of its fills in quote currency."""
 
-    account: str
-    order_id: int
-    client_id: str
-    symbol: str
-    side: str
-    type: str
-    tif: str
-    price: Decimal
-    quantity: Decimal
-    time: int
-    update_time: int
-    stop_price: Decimal = ZERO
     trailing: int = 0
     list_id: int = -1
     quote: Decimal = ZERO
-    status: str = "NEW"
-    filled: Decimal = ZERO
     spent: Decimal = ZERO
     working: bool = True
     working_time: int = -1
@@ -64,7 +49,6 @@ class SpotOrder:
     extreme: Decimal = ZERO
     cancel_id: str = ""
     expiry: str = ""
-    prevention: str = "EXPIRE_MAKER"
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -75,11 +59,6 @@ class SpotOrder:
     def open(self) -> bool:
         """Whether it can still fill."""
         return self.status in OPEN
-
-    @property
-    def remaining(self) -> Decimal:
-        """Quantity not yet filled."""
-        return self.quantity - self.filled
 
     @property
     def buying(self) -> bool:
@@ -140,22 +119,11 @@ class OrderList:
 
 
 @dataclass(frozen=True, slots=True)
-class SpotFill:
+class SpotFill(BaseFill):
     """One trade of an order; the fee is taken from the received asset."""
 
-    account: str
-    trade_id: int
-    order_id: int
-    client_id: str
     list_id: int
-    symbol: str
-    side: str
-    price: Decimal
-    quantity: Decimal
-    fee: Decimal
     fee_asset: str
-    maker: bool
-    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,40 +175,6 @@ class ListChanged:
 
 
 SpotEvent = OrderReport | BalancesShown | ListChanged | BalanceChange
-
-
-@dataclass(slots=True)
-class SpotMarket:
-    """What the engine knows of a symbol; ``supply`` bounds fills (None: without bound)."""
-
-    instrument: ExchangeInstrument
-    price: Decimal = ZERO
-    funding_rate: Decimal = ZERO
-    supply: Decimal | None = None
-    quote: Quote | None = None
-
-    @property
-    def bid(self) -> Decimal:
-        """Best bid: the recorded one while it fits the last price, else a tick below that."""
-        return best_quotes(self.quote, self.price, self.instrument.tick)[0]
-
-    @property
-    def ask(self) -> Decimal:
-        """Best ask: the recorded one while it fits the last price, else a tick above that."""
-        return best_quotes(self.quote, self.price, self.instrument.tick)[1]
-
-    def best(self, side: str) -> Decimal:
-        """What the market gives a ``side`` order."""
-        return self.ask if side == "BUY" else self.bid
-
-    def at_most(self, quantity: Decimal) -> Decimal:
-        """How much of ``quantity`` the recorded volume still has."""
-        return quantity if self.supply is None else min(quantity, self.supply)
-
-    def consume(self, quantity: Decimal) -> None:
-        """Take from the recorded volume."""
-        if self.supply is not None:
-            self.supply -= quantity
 
 
 @dataclass(slots=True)

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from sandbox.engines.common import matching
 from sandbox.engines.common.money import ZERO
+from sandbox.engines.common.recorded_market import RecordedMarket
 from sandbox.engines.spot import filters, order_lists, rejections
 from sandbox.engines.spot.matching import SpotBook, take
 from sandbox.engines.spot.model import (
     CONDITIONAL,
     SpotAccount,
-    SpotMarket,
     SpotOrder,
     SpotOrderRequest,
 )
@@ -31,7 +31,7 @@ def place(core: SpotCore, account: SpotAccount, request: SpotOrderRequest) -> Sp
 
 
 def check(
-    core: SpotCore, market: SpotMarket, account: SpotAccount, request: SpotOrderRequest
+    core: SpotCore, market: RecordedMarket, account: SpotAccount, request: SpotOrderRequest
 ) -> None:
     """Everything that refuses a request before balances are looked at."""
     if market.instrument.status != "TRADING":
@@ -47,7 +47,7 @@ def check(
 
 
 def build(
-    core: SpotCore, market: SpotMarket, account: SpotAccount, request: SpotOrderRequest
+    core: SpotCore, market: RecordedMarket, account: SpotAccount, request: SpotOrderRequest
 ) -> SpotOrder:
     """The order that a request asks for; −2010 when its trigger is crossed already."""
     quantity = request.quantity
@@ -84,7 +84,7 @@ def build(
 
 
 def require_balance(
-    core: SpotCore, market: SpotMarket, account: SpotAccount, order: SpotOrder
+    core: SpotCore, market: RecordedMarket, account: SpotAccount, order: SpotOrder
 ) -> None:
     """−2010 when the free balance does not cover the order."""
     asset = market.instrument.quote if order.buying else market.instrument.base
@@ -121,7 +121,7 @@ def on_price(core: SpotCore, symbol: str, price: Decimal) -> None:
                 trigger(core, market, order)
 
 
-def trigger(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
+def trigger(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
     """A conditional order starts to work: the rest of its list ends, then it trades."""
     order.working, order.working_time, order.update_time = True, core.now, core.now
     order_lists.after_change(core, order)
@@ -138,19 +138,6 @@ def trigger(core: SpotCore, market: SpotMarket, order: SpotOrder) -> None:
     core.tell_order(order, "NEW")
     take(core, market, order)
     order_lists.after_change(core, order)
-
-
-def find(
-    account: SpotAccount, symbol: str, order_id: int | None, client_id: str | None
-) -> SpotOrder | None:
-    """The order with the id, else the newest one with the client id."""
-    if order_id is not None:
-        order = account.orders.get(order_id)
-        return order if order is not None and order.symbol == symbol else None
-    for order in reversed(account.orders.values()):
-        if order.client_id == client_id and order.symbol == symbol:
-            return order
-    return None
 
 
 def cancel(core: SpotCore, account: SpotAccount, order: SpotOrder | None) -> SpotOrder:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox.engines.common.copies import copier
-from sandbox.engines.common.error_codes import BAD_SYMBOL
 from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.common.order_book import PREVENTED
+from sandbox.engines.common.recorded_market import RecordedMarket
+from sandbox.engines.common.state import BaseCore
 from sandbox.engines.spot.model import (
     BalanceChange,
     BalancesShown,
@@ -20,7 +21,6 @@ from sandbox.engines.spot.model import (
     SpotAccount,
     SpotEvent,
     SpotFill,
-    SpotMarket,
     SpotOrder,
 )
 
@@ -34,14 +34,10 @@ FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
 
 
 @dataclass(slots=True)
-class SpotCore:
-    """Markets, accounts, the market time ``now`` (ms) and the events not yet collected."""
+class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
+    """The state of the spot engine."""
 
     fees: Fees = FEES
-    now: int = 0
-    markets: dict[str, SpotMarket] = field(default_factory=dict)
-    accounts: dict[str, SpotAccount] = field(default_factory=dict)
-    events: list[SpotEvent] = field(default_factory=list)
     last_order_id: int = 28_000_000_000
     last_trade_id: int = 3_500_000_000
     last_list_id: int = 0
@@ -50,19 +46,7 @@ class SpotCore:
 
     def add_market(self, instrument: ExchangeInstrument) -> None:
         """List a symbol."""
-        self.markets[instrument.symbol] = SpotMarket(instrument)
-
-    def market(self, symbol: str) -> SpotMarket:
-        """The market of ``symbol``; −1121 when it is not listed."""
-        market = self.markets.get(symbol)
-        if market is None:
-            raise BAD_SYMBOL()
-        return market
-
-    def next_trade_id(self) -> int:
-        """A new id of a trade; both sides of a trade between accounts carry the same."""
-        self.last_trade_id += 1
-        return self.last_trade_id
+        self.markets[instrument.symbol] = RecordedMarket(instrument)
 
     def resting(self, symbol: str) -> list[SpotOrder]:
         """The working limit orders of all accounts in ``symbol``."""
@@ -127,10 +111,8 @@ class SpotCore:
         rate = self.fees.maker if maker else self.fees.taker
         value = quantity * price
         trade_id = trade_id or self.next_trade_id()
-        order.filled += quantity
         order.spent += value
-        order.update_time = self.now
-        order.status = "FILLED" if order.filled >= order.quantity else "PARTIALLY_FILLED"
+        order.add_fill(quantity, self.now)
         fee, fee_asset = self._fee(account, order, quantity, value, rate)
         if order.buying:
             self.credit(account, "TRADE", instrument.quote, -value, trade_id)
@@ -143,9 +125,20 @@ class SpotCore:
             account.open_orders.pop(order.order_id, None)
         self.hold(order)
         fill = SpotFill(
-            account.name, trade_id, order.order_id, order.client_id, order.list_id, order.symbol,
-            order.side, price, quantity, fee, fee_asset, maker, self.now,
-        )  # fmt: skip
+            account=account.name,
+            trade_id=trade_id,
+            order_id=order.order_id,
+            client_id=order.client_id,
+            list_id=order.list_id,
+            symbol=order.symbol,
+            side=order.side,
+            price=price,
+            quantity=quantity,
+            fee=fee,
+            fee_asset=fee_asset,
+            maker=maker,
+            time=self.now,
+        )
         account.fills.append(fill)
         self.tell_order(order, "TRADE", fill)
         self.show(account, *dict.fromkeys((instrument.base, instrument.quote, fee_asset)))

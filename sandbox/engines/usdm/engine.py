@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from sandbox.engines.common import matching, order_book, serialization
+from sandbox.engines.common import matching
+from sandbox.engines.common.engine import BaseEngine
 from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO, money
@@ -24,11 +25,11 @@ from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
 from sandbox.engines.usdm.state import UsdmCore
 
 
-class UsdmEngine:
-    """Accounts trading against recorded prices; every amount is a ``Decimal``."""
+class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
+    """USDⓈ-M futures: margin, positions, conditional orders, funding, liquidation."""
 
     def __init__(self, instruments: Iterable[ExchangeInstrument], fees: Fees | None = None) -> None:
-        self.core = UsdmCore(fees=fees or Fees())
+        super().__init__(UsdmCore(fees=fees or Fees()))
         for instrument in instruments:
             self.core.add_market(instrument)
 
@@ -40,57 +41,11 @@ class UsdmEngine:
             self.core.credit(account, "TRANSFER", amount)
         return account
 
-    def take_events(self) -> list[UsdmEvent]:
-        """The events since the last call, in order."""
-        events, self.core.events = self.core.events, []
-        return events
-
-    def freeze(self) -> bytes:
-        """The whole state, as it is."""
-        return serialization.freeze(self.core)
-
-    def thaw(self, state: bytes) -> None:
-        """Put a frozen state back; prices, rules and the time stay as they are."""
-        self.adopt(serialization.thaw(state))
-
-    def adopt(self, core: UsdmCore) -> None:
-        """Go on with another state; prices, rules and the time stay as they are."""
-        core.markets, core.now = self.core.markets, self.core.now
-        self.core = core
-
-    def at(self, now: int) -> None:
-        """Set the market time (ms)."""
-        self.core.now = now
-
-    def busy(self, symbol: str) -> bool:
-        """Whether any account has an order or a position in ``symbol``."""
-        return any(account.busy(symbol) for account in self.core.accounts.values())
-
     def exposure(self, symbol: str) -> int:
         """Sign of the net position of all accounts in ``symbol``."""
         held = (p.amount for a in self.core.accounts.values() for p in a.held(symbol))
         total = sum(held, ZERO)
         return (total > 0) - (total < 0)
-
-    def resting(self, symbol: str) -> order_book.Levels:
-        """Bids and asks that accounts rest: price -> quantity."""
-        return order_book.levels(self.core.resting(symbol))
-
-    def supply(self, symbol: str, quantity: Decimal | None) -> None:
-        """Bound what may fill until the next print (None: without bound)."""
-        self.core.markets[symbol].supply = quantity
-
-    def supplied(self, symbol: str) -> Decimal | None:
-        """What is left of the bound."""
-        return self.core.markets[symbol].supply
-
-    def set_price(self, symbol: str, price: Decimal) -> None:
-        """The price at the start."""
-        self.core.markets[symbol].price = price
-
-    def set_quote(self, symbol: str, quote: order_book.Quote | None) -> None:
-        """The recorded best bid and ask, which hold until the next ones."""
-        self.core.markets[symbol].quote = quote
 
     def set_mark(self, symbol: str, mark: Decimal) -> None:
         """The mark price, which holds until the next one; without any it is the last price."""

@@ -8,6 +8,7 @@ from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.usdm import margin, settlement
 from sandbox.engines.usdm.events import MarginCalled
 from sandbox.engines.usdm.model import UsdmAccount, UsdmOrder, UsdmPosition
+from sandbox.engines.usdm.settlement import OrderExecution
 from sandbox.engines.usdm.state import UsdmCore, copy_position
 
 # A margin call is told once the maintenance is this much of the margin: a choice of the sandbox.
@@ -76,15 +77,9 @@ def liquidate(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> N
         core.credit(account, "INSURANCE_CLEAR", -left, position.symbol)
     order_id = core.next_order_id()
     order = _forced(core, account, position, quantity, f"autoclose-{order_id}", order_id)
-    settlement.fill_order(
-        core,
-        order,
-        quantity,
-        market.price,
-        maker=False,
-        fee=min(fee, max(ZERO, left)),
-        execution="CALCULATED",
-    )
+    paid = min(fee, max(ZERO, left))
+    execution = OrderExecution(quantity, market.price, fee=paid, type="CALCULATED")
+    settlement.fill_order(core, order, execution)
 
 
 def deleverage(
@@ -93,9 +88,8 @@ def deleverage(
     """Auto-deleveraging: the exchange takes ``quantity`` away at the last price, without a fee."""
     order = _forced(core, account, position, quantity, "adl_autoclose", core.next_order_id())
     price = core.markets[position.symbol].price
-    settlement.fill_order(
-        core, order, quantity, price, maker=False, fee=ZERO, execution="CALCULATED"
-    )
+    execution = OrderExecution(quantity, price, fee=ZERO, type="CALCULATED")
+    settlement.fill_order(core, order, execution)
 
 
 def _forced(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from sandbox.engines.common.order_book import PREVENTED
 from sandbox.engines.usdm import settlement
 from sandbox.engines.usdm.model import UsdmOrder
+from sandbox.engines.usdm.settlement import OrderExecution
 from sandbox.engines.usdm.state import UsdmCore
 
 
@@ -29,7 +30,8 @@ class UsdmBook:
         self, order: UsdmOrder, quantity: Decimal, price: Decimal, *, maker: bool, trade_id: int = 0
     ) -> None:
         """Fill a part of an order."""
-        settlement.fill_order(self.core, order, quantity, price, maker=maker, trade_id=trade_id)
+        execution = OrderExecution(quantity, price, maker, trade_id=trade_id)
+        settlement.fill_order(self.core, order, execution)
 
     def prevent(self, order: UsdmOrder) -> None:
         """End an order that would have traded with its own account."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ZERO, money
-from sandbox.engines.common.order_book import Quote, best_quotes
+from sandbox.engines.common.orders import BaseFill, BaseOrder
+from sandbox.engines.common.recorded_market import RecordedMarket
 
 OPEN_ORDER = ("NEW", "PARTIALLY_FILLED")
 STOP_TYPES = ("STOP", "STOP_MARKET")
@@ -30,32 +30,17 @@ def closes(side: str, position_side: str) -> bool:
 
 
 @dataclass(slots=True)
-class UsdmOrder:
+class UsdmOrder(BaseOrder):
     """An order in the book; ``quantity`` and ``filled`` in base, ``quote`` = Σ price × quantity."""
 
-    account: str
-    order_id: int
-    client_id: str
-    symbol: str
-    side: str
-    type: str
-    tif: str
-    price: Decimal
-    quantity: Decimal
-    reduce_only: bool
-    time: int
-    update_time: int
+    reduce_only: bool = False
     close_position: bool = False
-    status: str = "NEW"
-    filled: Decimal = ZERO
     quote: Decimal = ZERO
     orig_type: str = ""
-    stop_price: Decimal = ZERO
     working_type: str = "CONTRACT_PRICE"
     price_protect: bool = False
     algo_id: int = 0
     good_till: int = 0
-    prevention: str = "EXPIRE_MAKER"
     queued: int = 0
     position_side: str = BOTH
 
@@ -68,11 +53,6 @@ class UsdmOrder:
     def open(self) -> bool:
         """Whether it can still fill."""
         return self.status in OPEN_ORDER
-
-    @property
-    def remaining(self) -> Decimal:
-        """Quantity not yet filled."""
-        return self.quantity - self.filled
 
     @property
     def average(self) -> Decimal:
@@ -178,21 +158,10 @@ class UsdmPosition:
 
 
 @dataclass(frozen=True, slots=True)
-class UsdmFill:
-    """One trade of an order."""
+class UsdmFill(BaseFill):
+    """One trade of an order; it ``closed`` so much of a position and ``opened`` so much."""
 
-    account: str
-    trade_id: int
-    order_id: int
-    client_id: str
-    symbol: str
-    side: str
-    price: Decimal
-    quantity: Decimal
     realised: Decimal
-    fee: Decimal
-    maker: bool
-    time: int
     opened: Decimal
     closed: Decimal
     position_side: str = BOTH
@@ -213,19 +182,14 @@ class Income:
 
 
 @dataclass(slots=True)
-class UsdmMarket:
-    """What the engine knows of a symbol: its rules, its last price and its mark price.
+class UsdmMarket(RecordedMarket):
+    """What the engine knows of a contract.
 
-    ``mark_price`` 0 means that the mark price is the last price. ``supply`` bounds what may fill
-    until the next print (None: without bound).
+    ``mark_price`` 0 means that the mark price is the last price.
     """
 
-    instrument: ExchangeInstrument
-    price: Decimal = ZERO
     funding_rate: Decimal = ZERO
-    supply: Decimal | None = None
     mark_price: Decimal = ZERO
-    quote: Quote | None = None
 
     @property
     def mark(self) -> Decimal:
@@ -241,29 +205,6 @@ class UsdmMarket:
         """Whether mark and last price are too far apart for orders with price protection."""
         limit = Decimal(self.instrument.trigger_protect)
         return abs(self.mark - self.price) > limit * self.mark
-
-    @property
-    def bid(self) -> Decimal:
-        """Best bid: the recorded one while it fits the last price, else a tick below that."""
-        return best_quotes(self.quote, self.price, self.instrument.tick)[0]
-
-    @property
-    def ask(self) -> Decimal:
-        """Best ask: the recorded one while it fits the last price, else a tick above that."""
-        return best_quotes(self.quote, self.price, self.instrument.tick)[1]
-
-    def best(self, side: str) -> Decimal:
-        """What the market gives a ``side`` order."""
-        return self.ask if side == "BUY" else self.bid
-
-    def at_most(self, quantity: Decimal) -> Decimal:
-        """How much of ``quantity`` the recorded volume still has."""
-        return quantity if self.supply is None else min(quantity, self.supply)
-
-    def consume(self, quantity: Decimal) -> None:
-        """Take from the recorded volume."""
-        if self.supply is not None:
-            self.supply -= quantity
 
 
 @dataclass(slots=True)

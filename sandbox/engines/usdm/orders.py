@@ -125,19 +125,6 @@ def accept(
     return order
 
 
-def find(
-    account: UsdmAccount, symbol: str, order_id: int | None, client_id: str | None
-) -> UsdmOrder | None:
-    """The order with the id, else the newest one with the client id."""
-    if order_id is not None:
-        order = account.orders.get(order_id)
-        return order if order is not None and order.symbol == symbol else None
-    for order in reversed(account.orders.values()):
-        if order.client_id == client_id and order.symbol == symbol:
-            return order
-    return None
-
-
 def cancel(core: UsdmCore, account: UsdmAccount, order: UsdmOrder | None) -> UsdmOrder:
     """Cancel an open order; −2011 when there is none."""
     if order is None or not order.open:

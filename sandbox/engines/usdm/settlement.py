@@ -25,52 +25,57 @@ class _Change:
     closed: Decimal
 
 
-def fill_order(
-    core: UsdmCore,
-    order: UsdmOrder,
-    quantity: Decimal,
-    price: Decimal,
-    *,
-    maker: bool,
-    fee: Decimal | None = None,
-    execution: str = "TRADE",
-    trade_id: int = 0,
-) -> UsdmFill:
-    """Trade ``quantity`` of ``order`` at ``price``; ``fee`` replaces the commission."""
+@dataclass(frozen=True, slots=True)
+class OrderExecution:
+    """A trade of an order; ``fee`` replaces the commission, ``trade_id`` 0 takes a new one."""
+
+    quantity: Decimal
+    price: Decimal
+    maker: bool = False
+    fee: Decimal | None = None
+    type: str = "TRADE"
+    trade_id: int = 0
+
+
+def fill_order(core: UsdmCore, order: UsdmOrder, execution: OrderExecution) -> UsdmFill:
+    """Book one trade of ``order`` on its account."""
+    quantity, price = execution.quantity, execution.price
     account = core.accounts[order.account]
     position = account.position(order.symbol, order.position_side)
     change = _move_position(position, sign_of(order.side), quantity, price)
+    fee = execution.fee
     if fee is None:
-        fee = money(quantity * price * (core.fees.maker if maker else core.fees.taker))
-    trade_id = trade_id or core.next_trade_id()
+        fee = money(quantity * price * (core.fees.maker if execution.maker else core.fees.taker))
+    trade_id = execution.trade_id or core.next_trade_id()
     if change.closed:
         core.credit(account, "REALIZED_PNL", change.realised, order.symbol, trade_id)
     core.credit(account, "COMMISSION", -fee, order.symbol, trade_id)
     position.update_time = core.now
     _clear_debt(core, account, order.symbol)
-    _record_fill(order, quantity, price, core.now)
+    order.quote += quantity * price
+    order.add_fill(quantity, core.now)
     if not order.open:
         account.open_orders.pop(order.order_id, None)
     fill = UsdmFill(
-        account.name,
-        trade_id,
-        order.order_id,
-        order.client_id,
-        order.symbol,
-        order.side,
-        price,
-        quantity,
-        change.realised,
-        fee,
-        maker,
-        core.now,
-        change.opened,
-        change.closed,
-        order.position_side,
+        account=account.name,
+        trade_id=trade_id,
+        order_id=order.order_id,
+        client_id=order.client_id,
+        symbol=order.symbol,
+        side=order.side,
+        price=price,
+        quantity=quantity,
+        realised=change.realised,
+        fee=fee,
+        maker=execution.maker,
+        time=core.now,
+        opened=change.opened,
+        closed=change.closed,
+        position_side=order.position_side,
     )
     account.fills.append(fill)
     core.tell_account(account, "ORDER", ZERO, (position,))
-    core.tell_order(order, execution, fill)
+    core.tell_order(order, execution.type, fill)
     finish_algo(core, account, order)
     after_position_change(core, account, position, turned=bool(change.closed and change.opened))
     return fill
@@ -80,13 +85,6 @@ def _clear_debt(core: UsdmCore, account: UsdmAccount, symbol: str) -> None:
     """The insurance fund pays what a gap left an account owing: no position, wallet below 0."""
     if account.wallet < 0 and not any(p.amount for p in account.positions.values()):
         core.credit(account, "INSURANCE_CLEAR", -account.wallet, symbol)
-
-
-def _record_fill(order: UsdmOrder, quantity: Decimal, price: Decimal, now: int) -> None:
-    order.filled += quantity
-    order.quote += quantity * price
-    order.update_time = now
-    order.status = "FILLED" if order.filled >= order.quantity else "PARTIALLY_FILLED"
 
 
 def _move_position(position: UsdmPosition, side: int, quantity: Decimal, price: Decimal) -> _Change:

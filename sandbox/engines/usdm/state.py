@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox.engines.common.copies import copier
-from sandbox.engines.common.error_codes import BAD_SYMBOL
-from sandbox.engines.common.fees import Fees
 from sandbox.engines.common.instruments import ExchangeInstrument
-from sandbox.engines.common.money import ZERO
+from sandbox.engines.common.state import BaseCore
 from sandbox.engines.usdm.events import AccountChanged, AlgoChanged, OrderChanged, UsdmEvent
 from sandbox.engines.usdm.model import (
     AlgoOrder,
@@ -25,33 +23,21 @@ copy_order, copy_algo, copy_position = copier(UsdmOrder), copier(AlgoOrder), cop
 
 
 @dataclass(slots=True)
-class UsdmCore:
-    """Markets, accounts, the market time ``now`` (ms) and the events not yet collected.
+class UsdmCore(BaseCore[UsdmMarket, UsdmAccount, UsdmEvent]):
+    """The state of the futures engine.
 
     ``dying_children`` conditional orders will trigger a child that expires without a trade.
     """
 
-    fees: Fees = field(default_factory=Fees)
-    now: int = 0
-    markets: dict[str, UsdmMarket] = field(default_factory=dict)
-    accounts: dict[str, UsdmAccount] = field(default_factory=dict)
-    events: list[UsdmEvent] = field(default_factory=list)
     last_order_id: int = 8_000_000_000
     last_algo_id: int = 1_000_000_000_000_000
     last_trade_id: int = 500_000_000
     last_transaction: int = 9_000_000_000
     dying_children: int = 0
 
-    def add_market(self, instrument: ExchangeInstrument, price: Decimal = ZERO) -> None:
+    def add_market(self, instrument: ExchangeInstrument) -> None:
         """List a symbol."""
-        self.markets[instrument.symbol] = UsdmMarket(instrument, price)
-
-    def market(self, symbol: str) -> UsdmMarket:
-        """The market of ``symbol``; −1121 when it is not listed."""
-        market = self.markets.get(symbol)
-        if market is None:
-            raise BAD_SYMBOL()
-        return market
+        self.markets[instrument.symbol] = UsdmMarket(instrument)
 
     def next_order_id(self) -> int:
         """A new id of the matching engine."""
@@ -62,11 +48,6 @@ class UsdmCore:
         """A new id of the algo service (another id space)."""
         self.last_algo_id += 1
         return self.last_algo_id
-
-    def next_trade_id(self) -> int:
-        """A new id of a trade; both sides of a trade between accounts carry the same."""
-        self.last_trade_id += 1
-        return self.last_trade_id
 
     def resting(self, symbol: str) -> list[UsdmOrder]:
         """The open orders of all accounts in ``symbol``: every one of them has a limit price."""

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from sandbox.engines.common.error_codes import ExchangeError
+from sandbox.engines.common.orders import find_order
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.model import UsdmAccount
-from sandbox.engines.usdm.orders import find
 from sandbox.engines.usdm.requests import UsdmOrderRequest
 from tests.sandbox.helpers import limit, market, told
 
@@ -153,7 +153,7 @@ def test_client_id_may_be_used_again_only_after_its_order_ended(
     assert refused(engine, account, limit("BUY", "0.010", "98000.0", client_id="a")) == -4116
     engine.cancel(account, order)
     newer = engine.place(account, limit("BUY", "0.010", "98000.0", client_id="a"))
-    assert find(account, "BTCUSDT", None, "a") is newer
+    assert find_order(account.orders, "BTCUSDT", None, "a") is newer
 
 
 def test_cancel_of_an_ended_order_is_refused(engine: UsdmEngine, account: UsdmAccount) -> None:

@@ -1,0 +1,67 @@
+"""The part of an engine that both venues have: state, time, prices and volume."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+from sandbox.engines.common import order_book, serialization
+from sandbox.engines.common.state import BaseCore
+
+C = TypeVar("C", bound=BaseCore[Any, Any, Any])
+E = TypeVar("E")
+
+
+class BaseEngine(Generic[C, E]):
+    """Accounts trading against recorded prices; every amount is a ``Decimal``."""
+
+    def __init__(self, core: C) -> None:
+        self.core = core
+
+    def take_events(self) -> list[E]:
+        """The events since the last call, in order."""
+        events: list[E] = self.core.events
+        self.core.events = []
+        return events
+
+    def freeze(self) -> bytes:
+        """The whole state as bytes."""
+        return serialization.freeze(self.core)
+
+    def thaw(self, state: bytes) -> None:
+        """Restore a frozen state; prices, rules and time stay."""
+        self.adopt(serialization.thaw(state))
+
+    def adopt(self, core: C) -> None:
+        """Continue with another state; prices, rules and time stay."""
+        core.markets, core.now = self.core.markets, self.core.now
+        self.core = core
+
+    def at(self, now: int) -> None:
+        """Set the market time (ms)."""
+        self.core.now = now
+
+    def busy(self, symbol: str) -> bool:
+        """Whether the path of the symbol's price matters to any account."""
+        return any(account.busy(symbol) for account in self.core.accounts.values())
+
+    def resting(self, symbol: str) -> order_book.Levels:
+        """Bids and asks that accounts rest: price -> quantity."""
+        return order_book.levels(self.core.resting(symbol))
+
+    def supply(self, symbol: str, quantity: Decimal | None) -> None:
+        """Bound what may fill until the next print (None: no bound)."""
+        self.core.markets[symbol].supply = quantity
+
+    def supplied(self, symbol: str) -> Decimal | None:
+        """The rest of the bound."""
+        supply: Decimal | None = self.core.markets[symbol].supply
+        return supply
+
+    def set_price(self, symbol: str, price: Decimal) -> None:
+        """Set the price at the start of the replay."""
+        self.core.markets[symbol].price = price
+
+    def set_quote(self, symbol: str, quote: order_book.Quote | None) -> None:
+        """Set the recorded best bid and ask, which hold until the next ones."""
+        self.core.markets[symbol].quote = quote
