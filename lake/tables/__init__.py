@@ -6,6 +6,7 @@ Layout of a partition: ``<root>/<layer>/<table>/<column>=<value>/…/part.parque
 from __future__ import annotations
 
 from lake.contract import Table
+from lake.tables import checked, features, ledger, raw, research
 from lake.tables.checked import BARS, CANDLES, QUARANTINE
 from lake.tables.features import FEATURES, STRUCTURES
 from lake.tables.ledger import EVENTS, FILLS, LEDGER_EQUITY, ORDERS, POSITIONS
@@ -42,32 +43,18 @@ __all__ = [
 
 VENUES = ("binance_usdm", "binance_spot", "upbit")
 
+_LAYERS = (raw, checked, features, research, ledger)
+
 TABLES: dict[str, Table] = {
     table.view: table
-    for table in (
-        RAW_CANDLES,
-        RAW_FUNDING,
-        RAW_POSITIONING,
-        RAW_INSTRUMENTS,
-        CANDLES,
-        BARS,
-        QUARANTINE,
-        FEATURES,
-        STRUCTURES,
-        SEARCHES,
-        FOLDS,
-        TRADES,
-        EQUITY,
-        MODELS,
-        DRIFT,
-        ORDERS,
-        FILLS,
-        POSITIONS,
-        EVENTS,
-        LEDGER_EQUITY,
-    )
+    for layer in _LAYERS
+    for table in vars(layer).values()
+    if isinstance(table, Table)
 }
-"""Every table by the name of its view; ``candles`` is the checked table, not the raw one."""
+"""Every contract of the layers' modules, by the name of its view.
+
+``candles`` is the checked table, not the raw one.
+"""
 
 
 def table_of(layer: str, name: str) -> Table:
