@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 LONG: set[str] = {
-    "lake/tables/__init__.py",
     "trading/simulation/account/account_kernels.py",
     "trading/simulation/account/simulation.py",
     "trading/strategies/base.py",
@@ -65,14 +64,10 @@ CLASSES: set[str] = {
     "LockstepClock",
     "Member",
     "Plan",
-    "Rejected",
     "Request",
-    "Rules",
-    "Scanned",
     "Venue",
     "Verdict",
     "View",
-    "_Part",
 }
 
 LENGTHS: set[str] = {
