@@ -15,7 +15,9 @@ from sandbox.server import histories
 from sandbox.server.settings import iso
 from trading.errors import DataError
 
-VERSION = 3
+# Layout of the file and of the objects in it: a change of either counts it up.
+VERSION = 4
+ADVICE = "move the file away to start afresh, or resume it with the version that wrote it"
 TABLES = """
 create table if not exists state (name text primary key, value blob) without rowid;
 create table if not exists histories (
@@ -100,8 +102,7 @@ class StateFile:
         rows = dict(self._connection.execute("select name, value from state").fetchall())
         if not rows:
             return span
-        if thaw(rows["version"]) != VERSION:
-            raise DataError(f"{self._path}: written by another version; give another file")
+        self._check_version(rows.get("version"))
         saved = int(thaw(rows["now"]))
         begin = (saved + MINUTE - 1) // MINUTE * MINUTE
         if not span.begin <= begin < span.end:
@@ -110,13 +111,34 @@ class StateFile:
             )
         for name, record in self._records.items():
             if name in rows:
-                record.load(self._connection, rows[name], begin)
+                self._load(name, record, rows[name], begin)
         for venue in self._venues.all:
             venue.show_books(venue.feeds)
         if self._venues.usdm is not None and "listen_keys" in rows:
             self._venues.usdm.listen_keys = thaw(rows["listen_keys"])
         self.resumed = True
         return Span(begin, span.end)
+
+    def _load(self, name: str, record: EngineRecord, head: bytes, begin: int) -> None:
+        assert self._connection is not None
+        try:
+            record.load(self._connection, head, begin)
+        except DataError as error:
+            raise DataError(
+                f"{self._path}: the state of {name} is damaged ({error}); {ADVICE}"
+            ) from error
+
+    def _check_version(self, row: bytes | None) -> None:
+        """Refuse a file whose layout is not the one that is read here."""
+        try:
+            found = "none" if row is None else str(thaw(row))
+        except DataError:
+            found = "an unreadable one"
+        if found != str(VERSION):
+            raise DataError(
+                f"{self._path}: its state has layout version {found}, this sandbox reads "
+                f"{VERSION}; {ADVICE}"
+            )
 
     def _changed(self) -> None:
         if not self._every_s:
