@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from sandbox.api.listen_keys import ListenKeys
-from sandbox.api.requests import Request
+from sandbox.api.requests import ApiRequest
 from sandbox.api.stream_hub import StreamHub
 from sandbox.audit.ledger import ExchangeLedger
 from sandbox.engines.common import error_codes
@@ -21,24 +21,24 @@ from sandbox.protocol.params import Params
 from sandbox.protocol.rate_limits import RateLimits
 
 
-class Core(Protocol):
+class VenueCore(Protocol):
     """The state of a venue's engine."""
 
     now: int
 
 
-class Engine(Protocol):
+class VenueEngine(Protocol):
     """What a running exchange needs of its engine."""
 
     @property
-    def core(self) -> Core:
+    def core(self) -> VenueCore:
         """Its state."""
 
     def resting(self, symbol: str) -> Levels:
         """What rests in a symbol's book."""
 
 
-E = TypeVar("E", bound=Engine)
+E = TypeVar("E", bound=VenueEngine)
 H = TypeVar("H", bound=StreamHub)
 
 
@@ -55,7 +55,7 @@ class BaseExchange(Generic[E, H]):
     hub: H
     hubs: Sequence[StreamHub]
     listen_keys: ListenKeys
-    make_call: Callable[[Any, Request, str], Any]
+    make_call: Callable[[Any, ApiRequest, str], Any]
     faults: Faults = field(default_factory=Faults)
     requests: int = 0
     strict: bool = True
@@ -67,7 +67,7 @@ class BaseExchange(Generic[E, H]):
         """Market time (ms)."""
         return self.engine.core.now
 
-    def call(self, request: Request, account: str) -> Any:
+    def call(self, request: ApiRequest, account: str) -> Any:
         """What a handler works on."""
         return self.make_call(self, request, account)
 

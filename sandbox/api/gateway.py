@@ -9,7 +9,7 @@ from dataclasses import replace
 import orjson
 
 from sandbox.api.http_server import CUT, GARBLED, TRICKLED
-from sandbox.api.requests import COMMON, PUBLIC, REPEATED, SIGNED, Request, Route, Venue
+from sandbox.api.requests import COMMON, PUBLIC, REPEATED, SIGNED, ApiRequest, Route, ServedVenue
 from sandbox.audit.ledger import RequestRecord
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
@@ -45,7 +45,7 @@ SPOILING = dict.fromkeys(CUTTING, CUT) | {
 class Gateway:
     """Answers the REST calls of all venues, and the calls that come by WebSocket."""
 
-    def __init__(self, venues: list[tuple[Venue, Routes]], *, revived: bool) -> None:
+    def __init__(self, venues: list[tuple[ServedVenue, Routes]], *, revived: bool) -> None:
         self._table = {
             key: (venue, route)
             for venue, routes in reversed(venues)
@@ -54,32 +54,32 @@ class Gateway:
         self._first = venues[0][0]
         self._revived = revived
 
-    async def handle(self, request: Request) -> tuple[Response, str]:
+    async def handle(self, request: ApiRequest) -> tuple[Response, str]:
         """The answer to a REST call, and how a fault spoils it (or nothing)."""
         found = self._find(request)
         if self._first.faults.silent:
             return NOTHING, CUT
         venue, route = found if found else (self._first, None)
-        answer, struck = await self.answer(venue, route, request)
-        return answer, SPOILING.get(struck, "")
+        response, struck = await self.respond(venue, route, request)
+        return response, SPOILING.get(struck, "")
 
-    def _find(self, request: Request) -> tuple[Venue, Route] | None:
+    def _find(self, request: ApiRequest) -> tuple[ServedVenue, Route] | None:
         found = self._table.get((request.method, request.path))
         if found is None and self._revived:
             found = self._table.get((request.method, retired.successor(request.path)))
         return found
 
-    async def answer(
-        self, venue: Venue, route: Route | None, request: Request
+    async def respond(
+        self, venue: ServedVenue, route: Route | None, request: ApiRequest
     ) -> tuple[Response, str]:
         """Handle a request: the answer, and the kind of the fault that struck it (or nothing)."""
         venue.requests += 1
         faults, where = venue.faults, (request.method, request.path)
         if not faults.waiting:
-            answer = self._answer(venue, route, request, None)
-            self._record(venue, request, answer)
+            response = self._respond(venue, route, request, None)
+            self._record(venue, request, response)
             await venue.publish()
-            return answer, ""
+            return response, ""
         holding = faults.take(HOLDING, *where)
         if holding is not None:
             await asyncio.sleep(holding.seconds)
@@ -89,23 +89,23 @@ class Gateway:
         repeating = faults.take(REPEATING, *where) if refusing is None else None
         altering = faults.take(ALTERING, *where)
         for _ in range(1 if repeating is None else 2):
-            answer = self._answer(venue, route, request, refusing)
-            self._record(venue, request, answer)
+            response = self._respond(venue, route, request, refusing)
+            self._record(venue, request, response)
             await venue.publish()
         if delaying is not None:
             await asyncio.sleep(delaying.seconds)
-        if altering is not None and not isinstance(answer.body, str):
-            body = orjson.loads(altered(answer.raw, altering))
-            answer = replace(answer, body=body)
+        if altering is not None and not isinstance(response.body, str):
+            body = orjson.loads(altered(response.raw, altering))
+            response = replace(response, body=body)
         struck = silencing or refusing
         if struck is None:
-            return answer, ""
+            return response, ""
         detail = {"kind": struck.kind, "path": request.path}
         venue.ledger.write_event(venue.now, wall_ms(), "", "fault", detail)
-        return (silence_of(silencing, answer) if silencing else answer), struck.kind
+        return (silence_of(silencing, response) if silencing else response), struck.kind
 
-    def _answer(
-        self, venue: Venue, route: Route | None, request: Request, refusing: Fault | None
+    def _respond(
+        self, venue: ServedVenue, route: Route | None, request: ApiRequest, refusing: Fault | None
     ) -> Response:
         headers: dict[str, str] = {}
         try:
@@ -130,14 +130,14 @@ class Gateway:
             text = refusal.message == UNAVAILABLE_TEXT
             return Response(refusal.status, refusal.message if text else refusal.body(), headers)
 
-    def _not_served(self, request: Request) -> Response:
+    def _not_served(self, request: ApiRequest) -> Response:
         text = retired.refusal(request.path)
         if text:
             return Response(410, {"code": -1, "msg": text}, {})
         return Response(404, NO_PATH | {"msg": f"Path {request.path} is not served."}, {})
 
-    def _record(self, venue: Venue, request: Request, answer: Response) -> None:
-        refused = isinstance(answer.body, dict) and answer.status >= 400
+    def _record(self, venue: ServedVenue, request: ApiRequest, response: Response) -> None:
+        refused = isinstance(response.body, dict) and response.status >= 400
         venue.ledger.write_request(
             venue.now,
             wall_ms(),
@@ -145,20 +145,20 @@ class Gateway:
                 method=request.method,
                 path=request.path,
                 params=request.values,
-                status=answer.status,
-                code=int(answer.body["code"]) if refused else 0,
-                message=str(answer.body["msg"]) if refused else "",
+                status=response.status,
+                code=int(response.body["code"]) if refused else 0,
+                message=str(response.body["msg"]) if refused else "",
             ),
         )
 
 
-def _sheltered(request: Request) -> bool:
+def _sheltered(request: ApiRequest) -> bool:
     values = request.values
     closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"
     return request.method == "DELETE" or closing
 
 
-def authorise(venue: Venue, request: Request, route: Route) -> str:
+def authorise(venue: ServedVenue, request: ApiRequest, route: Route) -> str:
     """The account that may make this call, empty for a public one; raises the refusal."""
     if route.security == PUBLIC:
         return ""
@@ -179,7 +179,7 @@ def authorise(venue: Venue, request: Request, route: Route) -> str:
     return credentials.account
 
 
-def check_known(route: Route, request: Request) -> None:
+def check_known(route: Route, request: ApiRequest) -> None:
     """Refuse parameters that the call does not have (−1104), twice (−1101) or empty (−1105)."""
     if route.known is None:
         return

@@ -14,7 +14,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
-from sandbox.api.requests import Request, rest_request
+from sandbox.api.requests import ApiRequest, rest_request
 from sandbox.protocol.responses import Response
 
 MAX_HEAD, MAX_BODY = 1 << 16, 1 << 20
@@ -23,7 +23,7 @@ STOP_S = 1.0
 TRICKLE_S = 1.0
 # How a fault spoils an answer: it is never sent, cut short, or sent one byte a second.
 CUT, GARBLED, TRICKLED = "cut", "garbled", "trickled"
-Handler = Callable[[Request], Awaitable[tuple[Response, str]]]
+Handler = Callable[[ApiRequest], Awaitable[tuple[Response, str]]]
 
 
 class UnreadableError(Exception):
@@ -150,7 +150,7 @@ class HttpConnection(asyncio.Protocol):
                     self._hand_over()
                     return
                 self.busy = True
-                await self._answer(head, body)
+                await self._respond(head, body)
                 self.busy = False
         except UnreadableError as error:
             self._write(Response(error.status, str(error), {}), last=True)
@@ -192,32 +192,32 @@ class HttpConnection(asyncio.Protocol):
         protocol.connection_made(self.transport)
         protocol.data_received(self._received)
 
-    async def _answer(self, head: Head, body: bytes) -> None:
+    async def _respond(self, head: Head, body: bytes) -> None:
         request = rest_request(head.method, head.target, head.fields, body, self._address)
-        answer, spoilt = await self._server.handle(request)
+        response, spoilt = await self._server.handle(request)
         if spoilt == CUT:
             self.transport.abort()
         elif spoilt == TRICKLED:
-            await self._trickle(answer)
+            await self._trickle(response)
         else:
             if head.method == "HEAD":
-                answer = Response(answer.status, "", answer.headers)
-            self._write(answer, last=head.last, garbled=spoilt == GARBLED)
+                response = Response(response.status, "", response.headers)
+            self._write(response, last=head.last, garbled=spoilt == GARBLED)
             if not self._writable.is_set():
                 await self._writable.wait()
 
-    def _write(self, answer: Response, *, last: bool, garbled: bool = False) -> None:
+    def _write(self, response: Response, *, last: bool, garbled: bool = False) -> None:
         if self.transport.is_closing():
             return
-        raw = answer.raw[:-7] if garbled else answer.raw
-        self.transport.write(head_of(answer, len(raw), last=last) + raw)
+        raw = response.raw[:-7] if garbled else response.raw
+        self.transport.write(head_of(response, len(raw), last=last) + raw)
         if last:
             self.transport.close()
 
-    async def _trickle(self, answer: Response) -> None:
+    async def _trickle(self, response: Response) -> None:
         """One byte after the other: a client must give up by its own time-out."""
-        raw = answer.raw
-        self.transport.write(head_of(answer, len(raw), last=False))
+        raw = response.raw
+        self.transport.write(head_of(response, len(raw), last=False))
         for index in range(len(raw)):
             if self.transport.is_closing():
                 return
@@ -225,13 +225,13 @@ class HttpConnection(asyncio.Protocol):
             await asyncio.sleep(TRICKLE_S)
 
 
-def head_of(answer: Response, length: int, *, last: bool) -> bytes:
+def head_of(response: Response, length: int, *, last: bool) -> bytes:
     """Status line and header fields of an answer."""
-    kind = "text/plain; charset=utf-8" if isinstance(answer.body, str) else "application/json"
-    more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+    kind = "text/plain; charset=utf-8" if isinstance(response.body, str) else "application/json"
+    more = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
     closing = "Connection: close\r\n" if last else ""
     return (
-        f"HTTP/1.1 {answer.status} {_phrase(answer.status)}\r\nContent-Type: {kind}\r\n"
+        f"HTTP/1.1 {response.status} {_phrase(response.status)}\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {length}\r\nDate: {_date(int(time.time()))}\r\n{more}{closing}\r\n"
     ).encode("latin-1")
 

@@ -18,7 +18,7 @@ class Dated(Protocol):
         """When."""
 
 
-class Trade(Dated, Protocol):
+class AccountTrade(Dated, Protocol):
     """A fill of either venue."""
 
     @property
@@ -31,7 +31,7 @@ class Trade(Dated, Protocol):
 
 
 D = TypeVar("D", bound=Dated)
-T = TypeVar("T", bound=Trade)
+T = TypeVar("T", bound=AccountTrade)
 
 
 def page(params: Params, rows: Iterable[D], ident: str, first: int | None) -> list[D]:

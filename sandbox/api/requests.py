@@ -62,7 +62,7 @@ def by_symbol(one: int, every: int) -> Callable[[Mapping[str, str]], int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ApiRequest:
     """What limits, signatures and handlers need; ``payload`` is the text that was signed.
 
     ``session`` names the account of a WebSocket session that is logged on, ``repeated`` all values
@@ -82,7 +82,7 @@ class Request:
 
 def rest_request(
     method: str, target: str, fields: Mapping[str, str], body: bytes, address: str
-) -> Request:
+) -> ApiRequest:
     """A request of the REST door: query and body parameters together, whatever the method.
 
     ``fields`` are the header fields by their names in lower case.
@@ -100,7 +100,7 @@ def rest_request(
         if name in values:
             repeated[name] = (*repeated.get(name, (values[name],)), value)
         values[name] = value
-    return Request(
+    return ApiRequest(
         method,
         path,
         values,
@@ -112,7 +112,7 @@ def rest_request(
     )
 
 
-class Venue(Protocol):
+class ServedVenue(Protocol):
     """What the doors need of an exchange."""
 
     ledger: ExchangeLedger
@@ -129,5 +129,5 @@ class Venue(Protocol):
     async def publish(self) -> None:
         """Record the engine's new events and send them to their users."""
 
-    def call(self, request: Request, account: str) -> Any:
+    def call(self, request: ApiRequest, account: str) -> Any:
         """What a handler of this venue works on; ``account`` is empty without a key."""

@@ -14,7 +14,7 @@ QUEUE_LIMIT = 20_000
 EVENT = re.compile(rb'"e":"(\w+)"')
 
 
-class Connection:
+class StreamConnection:
     """Messages wait in a queue and leave in order; ``category`` is where the client connected."""
 
     def __init__(
@@ -43,11 +43,11 @@ class Connection:
             if kept is None:
                 return
             raw = kept
-        self.answer(self._wrapped(name, raw))
+        self.enqueue(self._wrapped(name, raw))
         if self._held:
             held, self._held = self._held, []
             for late in held:
-                self.answer(late)
+                self.enqueue(late)
 
     def _wrapped(self, name: str, raw: bytes) -> bytes:
         if not self.combined:
@@ -64,19 +64,19 @@ class Connection:
         whole = self._wrapped(name, raw)
         match fault.kind.partition("_")[0]:
             case "duplicate":
-                self.answer(whole)
+                self.enqueue(whole)
                 return raw
             case "alter":
                 return altered(raw, fault)
             case "freeze":
                 return self._frozen.setdefault(name, raw)
             case "delay":
-                asyncio.get_running_loop().call_later(fault.seconds, self.answer, whole)
+                asyncio.get_running_loop().call_later(fault.seconds, self.enqueue, whole)
             case "reorder":
                 self._held.append(whole)
         return None
 
-    def answer(self, raw: bytes) -> None:
+    def enqueue(self, raw: bytes) -> None:
         """Queue a message as it is."""
         queue = self._queue
         if len(queue) >= QUEUE_LIMIT:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import orjson
 
 from sandbox.api import market_json
-from sandbox.api.stream_connection import Connection
+from sandbox.api.stream_connection import StreamConnection
 from sandbox.engines.common.order_book import Levels
 from sandbox.market.candles import Kline
 from sandbox.market.feed import SymbolFeed, TradePrint
@@ -44,10 +44,10 @@ class StreamHub(ABC):
 
     def __init__(self, feeds: Mapping[str, SymbolFeed]) -> None:
         self._feeds = feeds
-        self._listeners: dict[str, dict[Connection, None]] = {}
+        self._listeners: dict[str, dict[StreamConnection, None]] = {}
         self._by_symbol: dict[str, dict[str, Stream]] = defaultdict(dict)
-        self._private: dict[str, dict[Connection, None]] = defaultdict(dict)
-        self.connections: dict[Connection, None] = {}
+        self._private: dict[str, dict[StreamConnection, None]] = defaultdict(dict)
+        self.connections: dict[StreamConnection, None] = {}
         self.messages = 0
         self._book_sent: dict[str, int] = {}
 
@@ -56,7 +56,7 @@ class StreamHub(ABC):
         """Whether anybody listens to market data."""
         return bool(self._listeners)
 
-    def subscribe(self, connection: Connection, stream: Stream) -> None:
+    def subscribe(self, connection: StreamConnection, stream: Stream) -> None:
         """Send the stream's events to the connection."""
         connection.names[stream.name] = None
         self._listeners.setdefault(stream.name, {})[connection] = None
@@ -64,7 +64,7 @@ class StreamHub(ABC):
         if stream.kind == "depth":
             self._feeds[stream.symbol].book(1)  # book changes are recorded from here on
 
-    def unsubscribe(self, connection: Connection, name: str) -> None:
+    def unsubscribe(self, connection: StreamConnection, name: str) -> None:
         """Stop sending a stream or a user's events."""
         connection.names.pop(name, None)
         self._private.get(name, {}).pop(connection, None)
@@ -77,12 +77,12 @@ class StreamHub(ABC):
             for streams in self._by_symbol.values():
                 streams.pop(name, None)
 
-    def subscribe_user(self, connection: Connection, listen_key: str) -> None:
+    def subscribe_user(self, connection: StreamConnection, listen_key: str) -> None:
         """Send the user events of a listen key to the connection."""
         connection.names[listen_key] = None
         self._private[listen_key][connection] = None
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: StreamConnection) -> None:
         """Forget a closed connection."""
         for name in list(connection.names):
             self.unsubscribe(connection, name)

@@ -9,7 +9,7 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from sandbox.api.exchange import BaseExchange
-from sandbox.api.stream_connection import Connection
+from sandbox.api.stream_connection import StreamConnection
 from sandbox.api.stream_hub import Stream
 
 PING_S = 180.0
@@ -35,7 +35,7 @@ class Sockets:
         socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(http)
         exchange = self._exchange
-        connection = Connection(socket, category, exchange.faults, combined=form == "stream")
+        connection = StreamConnection(socket, category, exchange.faults, combined=form == "stream")
         exchange.hub.connections[connection] = None
         try:
             named = [*http.query.get("streams", "").split("/"), tail]
@@ -43,17 +43,17 @@ class Sockets:
             wanted = [name for name in named if name and not name.isdigit()]
             problem = self._subscribe(connection, wanted)
             if problem:
-                connection.answer(orjson.dumps({"error": {"code": BAD_REQUEST, "msg": problem}}))
+                connection.enqueue(orjson.dumps({"error": {"code": BAD_REQUEST, "msg": problem}}))
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    connection.answer(orjson.dumps(self._command(connection, message.data)))
+                    connection.enqueue(orjson.dumps(self._command(connection, message.data)))
         finally:
             connection.writer.cancel()
             exchange.hub.leave(connection)
             exchange.audience_changed()
         return socket
 
-    def _command(self, connection: Connection, text: str) -> dict[str, Any]:
+    def _command(self, connection: StreamConnection, text: str) -> dict[str, Any]:
         try:
             request = orjson.loads(text)
             method, names, ident = request["method"], request.get("params"), request.get("id")
@@ -73,7 +73,7 @@ class Sockets:
             self._exchange.audience_changed()
         return {"result": None, "id": ident}
 
-    def _subscribe(self, connection: Connection, names: list[str]) -> str:
+    def _subscribe(self, connection: StreamConnection, names: list[str]) -> str:
         """Subscribe to all of ``names``; the sentence that says why to none of them."""
         exchange = self._exchange
         if connection.category == "private":

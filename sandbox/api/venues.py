@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sandbox.api.spot.exchange import SpotExchange
-from sandbox.api.usdm.exchange import Exchange
+from sandbox.api.usdm.exchange import UsdmExchange
 from sandbox.audit.ledger import ExchangeLedger
 from sandbox.faults.injection import Faults
 from sandbox.market.mark_price import MarkRule
@@ -33,7 +33,7 @@ class StateChanges:
 class Venues:
     """The venues of a run; either of them may be absent, not both."""
 
-    usdm: Exchange | None
+    usdm: UsdmExchange | None
     spot: SpotExchange | None
     ledger: ExchangeLedger
     faults: Faults
@@ -42,12 +42,12 @@ class Venues:
     marks: Mapping[str, MarkRule] = field(default_factory=dict)
 
     @property
-    def all(self) -> list[Exchange | SpotExchange]:
+    def all(self) -> list[UsdmExchange | SpotExchange]:
         """The venues of this run, USDⓈ-M first."""
         return [venue for venue in (self.usdm, self.spot) if venue is not None]
 
     @property
-    def first(self) -> Exchange | SpotExchange:
+    def first(self) -> UsdmExchange | SpotExchange:
         """The venue to use where one stands for both."""
         return self.all[0]
 

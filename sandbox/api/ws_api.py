@@ -10,7 +10,7 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from sandbox.api.gateway import Gateway, authorise
-from sandbox.api.requests import KEY, SIGNED, Request, Route, Venue
+from sandbox.api.requests import KEY, SIGNED, ApiRequest, Route, ServedVenue
 from sandbox.api.sessions import Session, UserStreams
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
@@ -28,7 +28,7 @@ class WsApi:
     def __init__(
         self,
         gateway: Gateway,
-        venue: Venue,
+        venue: ServedVenue,
         routes: Mapping[tuple[str, str], Route],
         methods: Mapping[str, tuple[str, str]],
         streams: UserStreams | None = None,
@@ -74,14 +74,14 @@ class WsApi:
             return
         pair = self._methods.get(method)
         if pair is not None:
-            answer, struck = await self._call(session, pair, values)
+            response, struck = await self._call(session, pair, values)
             if struck in CUTTING:
                 await session.socket.close()
                 return
         else:
-            answer = self._control(session, method, values)
+            response = self._control(session, method, values)
         limits = [] if values.get("returnRateLimits") == "false" else self._limits(session)
-        await session.send(_envelope(ident, answer, limits))
+        await session.send(_envelope(ident, response, limits))
 
     async def _call(
         self, session: Session, pair: tuple[str, str], values: dict[str, str]
@@ -89,7 +89,7 @@ class WsApi:
         route = self._routes[pair]
         signed_on = route.security in (KEY, SIGNED) and session.account and "apiKey" not in values
         request = _request(pair, values, session, session.account if signed_on else "")
-        return await self._gateway.answer(self._venue, route, request)
+        return await self._gateway.respond(self._venue, route, request)
 
     def _limits(self, session: Session) -> list[dict[str, Any]]:
         return self._venue.limits.counted(session.address, session.account)
@@ -102,10 +102,10 @@ class WsApi:
                 case "session.logon":
                     result = self._log_on(session, values)
                 case "session.status":
-                    result = _session_view(session)
+                    result = _session_json(session)
                 case "session.logout":
                     session.account = session.key = ""
-                    result = _session_view(session)
+                    result = _session_json(session)
                 case _ if self._streams is not None:
                     result = self._subscriptions(self._streams, session, method, values)
                 case _:
@@ -121,7 +121,7 @@ class WsApi:
             raise error_codes.LOGON_KEY()
         session.account = authorise(self._venue, request, SIGNED_CALL)
         session.key, session.logged_on_ms = request.key, wall_ms()
-        return _session_view(session)
+        return _session_json(session)
 
     def _subscriptions(
         self, streams: UserStreams, session: Session, method: str, values: dict[str, str]
@@ -150,16 +150,16 @@ def _text(value: Any) -> str:
 
 def _request(
     pair: tuple[str, str], values: dict[str, str], session: Session, account: str
-) -> Request:
+) -> ApiRequest:
     payload = "&".join(f"{name}={values[name]}" for name in sorted(values) if name != "signature")
     kept = {name: value for name, value in values.items() if name != "returnRateLimits"}
-    return Request(*pair, kept, payload, values.get("apiKey", ""), session.address, account)
+    return ApiRequest(*pair, kept, payload, values.get("apiKey", ""), session.address, account)
 
 
-def _envelope(ident: Any, answer: Response, limits: list[dict[str, Any]]) -> dict[str, Any]:
-    envelope: dict[str, Any] = {"id": ident, "status": answer.status}
-    body = answer.body
-    if answer.status == 200:
+def _envelope(ident: Any, response: Response, limits: list[dict[str, Any]]) -> dict[str, Any]:
+    envelope: dict[str, Any] = {"id": ident, "status": response.status}
+    body = response.body
+    if response.status == 200:
         envelope["result"] = body
     else:
         text = isinstance(body, str)
@@ -167,7 +167,7 @@ def _envelope(ident: Any, answer: Response, limits: list[dict[str, Any]]) -> dic
     return envelope | ({"rateLimits": limits} if limits else {})
 
 
-def _session_view(session: Session) -> dict[str, Any]:
+def _session_json(session: Session) -> dict[str, Any]:
     on = bool(session.account)
     return {
         "apiKey": session.key or None,

@@ -9,8 +9,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sandbox.api.spot.exchange import SpotExchange
-from sandbox.api.stream_connection import Connection
-from sandbox.api.usdm.exchange import Exchange
+from sandbox.api.stream_connection import StreamConnection
+from sandbox.api.usdm.exchange import UsdmExchange
 from sandbox.api.venues import Venues
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import decimals_of
@@ -68,7 +68,7 @@ class Incidents:
         await self._venues.publish()
 
     @property
-    def _usdm(self) -> Exchange:
+    def _usdm(self) -> UsdmExchange:
         if self._venues.usdm is None:
             raise SettingsError("this fault is of USDⓈ-M futures, which are not served here")
         return self._venues.usdm
@@ -76,7 +76,7 @@ class Incidents:
     def _is_spot(self, fault: Fault) -> bool:
         return fault.venue == "spot" or self._venues.usdm is None
 
-    def _connections(self) -> list[Connection]:
+    def _connections(self) -> list[StreamConnection]:
         return [c for venue in self._venues.all for c in list(venue.hub.connections)]
 
     async def _strike_streams(self, fault: Fault) -> None:
@@ -87,7 +87,7 @@ class Incidents:
         if kind == "server_shutdown":
             event = b'{"e":"serverShutdown","E":%d}' % self._venues.first.now
             for connection in self._connections():
-                connection.answer(event)
+                connection.enqueue(event)
             loop = asyncio.get_running_loop()
             loop.call_later(fault.seconds, self._disconnect_all)
             return
@@ -282,7 +282,7 @@ async def _strike_sessions(spot: SpotExchange, kind: str) -> None:
             session.cut()
 
 
-def _strike(connection: Connection, kind: str) -> None:
+def _strike(connection: StreamConnection, kind: str) -> None:
     if kind.startswith("mute"):
         connection.muted = True
     elif kind.startswith("half_open"):

@@ -10,8 +10,8 @@ from sandbox.api.spot.call import SpotCall
 from sandbox.api.spot.exchange import SpotExchange
 from sandbox.api.spot.streams import SpotHub
 from sandbox.api.stream_hub import StreamHub
-from sandbox.api.usdm.call import Call
-from sandbox.api.usdm.exchange import Exchange
+from sandbox.api.usdm.call import UsdmCall
+from sandbox.api.usdm.exchange import UsdmExchange
 from sandbox.api.usdm.streams import UsdmHub
 from sandbox.api.venues import StateChanges, Venues
 from sandbox.audit.ledger import ExchangeLedger
@@ -91,12 +91,12 @@ class _Shared:
         return RateLimits(settings.weight_limit or weight_limit, orders, settings.count_orders)
 
 
-def _usdm(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: UsdmHub) -> Exchange:
+def _usdm(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: UsdmHub) -> UsdmExchange:
     engine = UsdmEngine([feed.instrument for feed in feeds.values()])
     engine.at(shared.begin)
     for plan in shared.plans:
         engine.open_account(plan.name, plan.usdm)
-    return Exchange(
+    return UsdmExchange(
         engine=engine,
         feeds=feeds,
         credentials=shared.credentials,
@@ -106,7 +106,7 @@ def _usdm(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: UsdmHub) -> Exc
         hub=hub,
         hubs=shared.hubs,
         changed=shared.changes.publish,
-        make_call=Call.of,
+        make_call=UsdmCall.of,
         listen_keys=ListenKeys(shared.settings.seed),
         faults=shared.faults,
         strict=shared.settings.strict,

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from sandbox.api.requests import Request
+from sandbox.api.requests import ApiRequest
 from sandbox.api.venues import Venues
 from sandbox.engines.common.money import plain
 from sandbox.engines.spot.model import SpotAccount
@@ -41,7 +41,7 @@ class Control:
         self._replay = replay
         self._mischief = mischief
         self._stepped_to = 0
-        self._handlers: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
+        self._handlers: dict[tuple[str, str], Callable[[ApiRequest], Awaitable[Response]]] = {
             ("GET", "/sandbox/status"): self.status,
             ("POST", "/sandbox/clock/register"): self.register,
             ("POST", "/sandbox/clock/ack"): self.acknowledge,
@@ -52,7 +52,7 @@ class Control:
             ("DELETE", "/sandbox/fault"): self.clear_faults,
         }
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(self, request: ApiRequest) -> Response:
         """The answer to a call of one request and one answer."""
         handler = self._handlers.get((request.method, request.path))
         if handler is None:
@@ -62,7 +62,7 @@ class Control:
         except ControlError as error:
             return Response(error.status, str(error), {})
 
-    async def status(self, request: Request) -> Response:
+    async def status(self, request: ApiRequest) -> Response:
         """Where the replay stands."""
         del request
         venues, replay = self._venues, self._replay
@@ -94,13 +94,13 @@ class Control:
             raise ControlError(409, text)
         return clock
 
-    async def register(self, request: Request) -> Response:
+    async def register(self, request: ApiRequest) -> Response:
         """A client asks to be waited for."""
         del request
         clock = self._lockstep()
         return _answer({"stepper": clock.register(), "time": self._replay.now})
 
-    async def acknowledge(self, request: Request) -> Response:
+    async def acknowledge(self, request: ApiRequest) -> Response:
         """A client has handled all messages up to a market time."""
         body = _body(request)
         known = self._acknowledge(body)
@@ -112,12 +112,12 @@ class Control:
             raise ControlError(400, "an acknowledgement is {stepper: text, time: ms}")
         return self._lockstep().acknowledge(stepper, time)
 
-    async def deregister(self, request: Request) -> Response:
+    async def deregister(self, request: ApiRequest) -> Response:
         """A client need not be waited for any more."""
         body = _body(request)
         return _answer({"registered": self._lockstep().deregister(str(body.get("stepper")))})
 
-    async def step(self, request: Request) -> Response:
+    async def step(self, request: ApiRequest) -> Response:
         """Let a stepped market go on for ``minutes``, or up to ``until`` (market ms)."""
         clock = self._exchange.clock
         if not isinstance(clock, SteppedClock):
@@ -168,13 +168,13 @@ class Control:
             teller.cancel()
         return socket
 
-    async def list_faults(self, request: Request) -> Response:
+    async def list_faults(self, request: ApiRequest) -> Response:
         """Faults that wait for their request."""
         del request
         waiting = self._exchange.faults.waiting
         return _answer([{"kind": f.kind, "count": f.count, "path": f.path} for f in waiting])
 
-    async def add_fault(self, request: Request) -> Response:
+    async def add_fault(self, request: ApiRequest) -> Response:
         """Order a fault; stream faults happen at once."""
         body = _body(request)
         exchange = self._exchange
@@ -187,7 +187,7 @@ class Control:
             return _answer({"error": str(error)}, status=400)
         return _answer({"kind": fault.kind, "count": fault.count})
 
-    async def clear_faults(self, request: Request) -> Response:
+    async def clear_faults(self, request: ApiRequest) -> Response:
         """Forget the faults that have not struck."""
         del request
         self._exchange.faults.clear()
@@ -249,7 +249,7 @@ def _acknowledged(text: str) -> tuple[int, dict[str, list[Decimal]]] | None:
         return None
 
 
-def _body(request: Request) -> dict[str, Any]:
+def _body(request: ApiRequest) -> dict[str, Any]:
     try:
         body = orjson.loads(request.body or "{}")
     except ValueError as error:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from sandbox.api.gateway import Gateway, Routes
 from sandbox.api.http_server import STOP_S, HttpServer
-from sandbox.api.requests import Request
+from sandbox.api.requests import ApiRequest
 from sandbox.api.spot import rest_retired as spot_retired
 from sandbox.api.spot import routes as spot
 from sandbox.api.spot import streams as spot_streams
@@ -65,7 +65,7 @@ class SandboxServer:
         for fault in self.venues.faults.due(market_ms):
             await self.mischief.strike(fault)
 
-    async def _handle(self, request: Request) -> tuple[Response, str]:
+    async def _handle(self, request: ApiRequest) -> tuple[Response, str]:
         if request.path.startswith("/sandbox/"):
             return await self._control.handle(request), ""
         return await self._gateway.handle(request)

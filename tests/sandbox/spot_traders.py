@@ -41,10 +41,10 @@ class CcxtTrader:
         """An order with a client id and parameters of the exchange; its status."""
         quantity, price = more.pop("quantity"), more.pop("price", None)
         params = {"newClientOrderId": name, **more}
-        answer = await self._client.create_order(
+        response = await self._client.create_order(
             BTC, kind.lower(), side.lower(), quantity, price, params
         )
-        return str(answer["info"]["status"])
+        return str(response["info"]["status"])
 
     async def found(self, name: str) -> tuple[str, float]:
         """Status and filled quantity of an order, by its client id."""
@@ -116,11 +116,11 @@ class BinanceTrader:
         """An order with a client id and parameters of the exchange; its status."""
         if kind == "LIMIT":
             more.setdefault("timeInForce", "GTC")
-        answer = await self._client.create_order(
+        response = await self._client.create_order(
             symbol=SYMBOL, side=side, type=kind, newClientOrderId=name, newOrderRespType="RESULT",
             **more,
         )  # fmt: skip
-        return str(answer["status"])
+        return str(response["status"])
 
     async def found(self, name: str) -> tuple[str, float]:
         """Status and filled quantity of an order, by its client id."""
@@ -177,8 +177,8 @@ class SdkTrader:
         self._client = client
 
     async def _ask(self, method: str, *args: Any, **more: Any) -> Any:
-        answer = await asyncio.to_thread(getattr(self._client, method), *args, **more)
-        return answer.data()
+        response = await asyncio.to_thread(getattr(self._client, method), *args, **more)
+        return response.data()
 
     async def symbols(self) -> set[str]:
         """What is listed."""
@@ -195,11 +195,11 @@ class SdkTrader:
         if kind == "LIMIT":
             more.setdefault("timeInForce", "GTC")
         params = {SDK_NAMES[key]: value for key, value in more.items()}
-        answer = await self._ask(
+        response = await self._ask(
             "new_order", SYMBOL, side, kind, new_client_order_id=name,
             new_order_resp_type="RESULT", **params,
         )  # fmt: skip
-        return str(answer.status)
+        return str(response.status)
 
     async def found(self, name: str) -> tuple[str, float]:
         """Status and filled quantity of an order, by its client id."""

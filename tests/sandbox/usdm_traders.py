@@ -159,8 +159,8 @@ class BinanceTrader:
         """Limit buys in one call: which of them were accepted."""
         row = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
         rows = [row | {"quantity": str(q), "price": str(price)} for q in quantities]
-        answers = await self._client.futures_place_batch_order(batchOrders=rows)
-        return ["orderId" in answer for answer in answers]
+        responses = await self._client.futures_place_batch_order(batchOrders=rows)
+        return ["orderId" in response for response in responses]
 
     async def cancel_all(self) -> None:
         """Cancel all orders."""
@@ -209,8 +209,8 @@ class SdkTrader:
         self._client = client
 
     async def _ask(self, method: str, *args: Any, **more: Any) -> Any:
-        answer = await asyncio.to_thread(getattr(self._client, method), *args, **more)
-        return answer.data()
+        response = await asyncio.to_thread(getattr(self._client, method), *args, **more)
+        return response.data()
 
     async def symbols(self) -> set[str]:
         """What is listed."""
@@ -258,8 +258,8 @@ class SdkTrader:
             )
             for q in quantities
         ]  # fmt: skip
-        answers = await self._ask("place_multiple_orders", rows)
-        return [answer.order_id is not None for answer in answers]
+        responses = await self._ask("place_multiple_orders", rows)
+        return [response.order_id is not None for response in responses]
 
     async def cancel_all(self) -> None:
         """Cancel all orders."""

@@ -28,16 +28,16 @@ class Wire:
     async def fault(self, kind: str, **settings: Any) -> None:
         async with self.session.post(
             f"{self.server.url}/sandbox/fault", json={"kind": kind, **settings}
-        ) as answer:
-            assert answer.status == 200, await answer.text()
+        ) as response:
+            assert response.status == 200, await response.text()
 
     async def order(self, **changes: str) -> tuple[int, Any]:
         return await self.rest.signed("POST", "/fapi/v1/order", **{**ORDER, **changes})
 
     async def user(self) -> aiohttp.ClientWebSocketResponse:
-        _, answer = await self.rest.plain("POST", "/fapi/v1/listenKey")
+        _, response = await self.rest.plain("POST", "/fapi/v1/listenKey")
         return await self.session.ws_connect(
-            f"{self.ws}/private/ws?listenKey={answer['listenKey']}"
+            f"{self.ws}/private/ws?listenKey={response['listenKey']}"
         )
 
     async def market(self, name: str = "btcusdt@aggTrade") -> aiohttp.ClientWebSocketResponse:

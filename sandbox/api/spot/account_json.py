@@ -20,7 +20,7 @@ from sandbox.engines.spot.state import SpotCore
 Json = dict[str, Any]
 
 
-def order_view(order: SpotOrder) -> Json:
+def order_json(order: SpotOrder) -> Json:
     """An order as `GET /order` shows it."""
     return {
         "symbol": order.symbol,
@@ -53,7 +53,7 @@ def _trigger(order: SpotOrder) -> Json:
     return shown
 
 
-def ack(order: SpotOrder) -> Json:
+def ack_json(order: SpotOrder) -> Json:
     """`newOrderRespType=ACK`."""
     return {
         "symbol": order.symbol,
@@ -64,10 +64,10 @@ def ack(order: SpotOrder) -> Json:
     }
 
 
-def result(order: SpotOrder) -> Json:
+def result_json(order: SpotOrder) -> Json:
     """`newOrderRespType=RESULT`."""
     shown = {
-        **ack(order),
+        **ack_json(order),
         "price": money_text(order.price),
         "origQty": money_text(order.quantity),
         "executedQty": money_text(order.filled),
@@ -83,10 +83,10 @@ def result(order: SpotOrder) -> Json:
     return shown | (_trigger(order) if order.stop_price or order.trailing else {})
 
 
-def full(order: SpotOrder, fills: list[SpotFill]) -> Json:
+def full_json(order: SpotOrder, fills: list[SpotFill]) -> Json:
     """`newOrderRespType=FULL`: with each fill and its fee."""
     return {
-        **result(order),
+        **result_json(order),
         "fills": [
             {
                 "price": money_text(fill.price),
@@ -100,9 +100,9 @@ def full(order: SpotOrder, fills: list[SpotFill]) -> Json:
     }
 
 
-def cancelled(order: SpotOrder, cancel_id: str) -> Json:
+def cancelled_json(order: SpotOrder, cancel_id: str) -> Json:
     """The answer to a cancel; ``clientOrderId`` names the cancellation."""
-    shown = result(order)
+    shown = result_json(order)
     return {
         "symbol": order.symbol,
         "origClientOrderId": order.client_id,
@@ -111,7 +111,7 @@ def cancelled(order: SpotOrder, cancel_id: str) -> Json:
     }
 
 
-def list_view(account: SpotAccount, found: OrderList) -> Json:
+def list_json(account: SpotAccount, found: OrderList) -> Json:
     """An order list as `GET /orderList` shows it."""
     return {
         "orderListId": found.list_id,
@@ -128,14 +128,14 @@ def list_view(account: SpotAccount, found: OrderList) -> Json:
     }
 
 
-def list_report(account: SpotAccount, found: OrderList, *, cancelling: bool = False) -> Json:
+def list_report_json(account: SpotAccount, found: OrderList, *, cancelling: bool = False) -> Json:
     """An order list with the reports of its legs."""
     legs = [account.orders[i] for i in found.order_ids]
-    reports = [cancelled(leg, "") if cancelling else result(leg) for leg in legs]
-    return {**list_view(account, found), "orderReports": reports}
+    reports = [cancelled_json(leg, "") if cancelling else result_json(leg) for leg in legs]
+    return {**list_json(account, found), "orderReports": reports}
 
 
-def trade_view(fill: SpotFill) -> Json:
+def trade_json(fill: SpotFill) -> Json:
     """A trade as `myTrades` shows it."""
     return {
         "symbol": fill.symbol,
@@ -154,7 +154,7 @@ def trade_view(fill: SpotFill) -> Json:
     }
 
 
-def account_view(core: SpotCore, account: SpotAccount, *, omit_zero: bool) -> Json:
+def account_json(core: SpotCore, account: SpotAccount, *, omit_zero: bool) -> Json:
     """`GET /account`."""
     fees = core.fees
     assets = sorted(set(account.totals) | _listed(core))
@@ -201,7 +201,7 @@ def _rates(maker: Decimal, taker: Decimal) -> Json:
     }
 
 
-def commission_view(core: SpotCore, account: SpotAccount, symbol: str) -> Json:
+def commission_json(core: SpotCore, account: SpotAccount, symbol: str) -> Json:
     """`GET /account/commission`."""
     none = _rates(ZERO, ZERO)
     return {
@@ -218,7 +218,7 @@ def commission_view(core: SpotCore, account: SpotAccount, symbol: str) -> Json:
     }
 
 
-def execution_report(event: OrderReport) -> Json:
+def execution_report_event(event: OrderReport) -> Json:
     """`executionReport`."""
     order, fill = event.order, event.fill
     report: Json = {
@@ -264,7 +264,7 @@ def execution_report(event: OrderReport) -> Json:
     return report
 
 
-def account_position(event: BalancesShown) -> Json:
+def account_position_event(event: BalancesShown) -> Json:
     """`outboundAccountPosition`."""
     return {
         "e": "outboundAccountPosition",
@@ -277,7 +277,7 @@ def account_position(event: BalancesShown) -> Json:
     }
 
 
-def list_status(event: ListChanged) -> Json:
+def list_status_event(event: ListChanged) -> Json:
     """`listStatus`."""
     return {
         "e": "listStatus",

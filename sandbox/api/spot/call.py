@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from sandbox.api.exchange import BaseCall
-from sandbox.api.requests import Request
+from sandbox.api.requests import ApiRequest
 from sandbox.api.spot.exchange import SpotExchange
 from sandbox.engines.common import error_codes
 from sandbox.engines.spot.model import SpotAccount
@@ -24,7 +24,7 @@ class SpotCall(BaseCall[SpotExchange, SpotAccount]):
     repeated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, exchange: SpotExchange, request: Request, account: str) -> SpotCall:
+    def of(cls, exchange: SpotExchange, request: ApiRequest, account: str) -> SpotCall:
         """The call of a request that may be made by ``account`` (empty without a key)."""
         caller = exchange.engine.core.accounts[account] if account else None
         return cls(exchange, Params(request.values), caller, request.repeated)

@@ -106,11 +106,11 @@ def user_message(event: SpotEvent) -> dict[str, Any] | None:
     """The user-stream message of an engine event, None when there is none."""
     match event:
         case OrderReport():
-            return account_json.execution_report(event)
+            return account_json.execution_report_event(event)
         case BalancesShown():
-            return account_json.account_position(event)
+            return account_json.account_position_event(event)
         case ListChanged():
-            return account_json.list_status(event)
+            return account_json.list_status_event(event)
         case BalanceChange(kind=kind) if kind in OUTSIDE:
             return {
                 "e": "balanceUpdate",

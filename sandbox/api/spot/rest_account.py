@@ -18,13 +18,13 @@ from sandbox.engines.spot.engine import DUST_CHARGE
 def account(call: SpotCall) -> dict[str, Any]:
     """`GET /account`."""
     omit = call.params.flag("omitZeroBalances")
-    return account_json.account_view(call.core, call.account, omit_zero=omit)
+    return account_json.account_json(call.core, call.account, omit_zero=omit)
 
 
 def commission(call: SpotCall) -> dict[str, Any]:
     """`GET /account/commission`."""
     symbol = call.feed(call.params.symbol()).symbol
-    return account_json.commission_view(call.core, call.account, symbol)
+    return account_json.commission_json(call.core, call.account, symbol)
 
 
 def trade_fee(call: SpotCall) -> list[Any]:
@@ -44,7 +44,7 @@ def my_trades(call: SpotCall) -> list[Any]:
     """`GET /myTrades`."""
     symbol = call.feed(call.params.symbol()).symbol
     found = trades(call.params, call.account.fills, symbol)
-    return [account_json.trade_view(fill) for fill in found]
+    return [account_json.trade_json(fill) for fill in found]
 
 
 def order_rate(call: SpotCall) -> list[Any]:

@@ -1,4 +1,4 @@
-"""REST handlers of spot orders, cancel-replace and order lists."""
+"""REST handlers of spot orders and of cancel-replace."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from sandbox.api.pagination import page
 from sandbox.api.requests import SIGNED, Route, by_symbol, names
 from sandbox.api.spot import account_json
 from sandbox.api.spot.call import SpotCall
-from sandbox.api.spot.params import client_id, list_legs, new_order, old_oco
+from sandbox.api.spot.params import client_id, new_order
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.orders import find_order
 from sandbox.engines.spot import orders, rejections
-from sandbox.engines.spot.model import OrderList, SpotOrder
+from sandbox.engines.spot.model import SpotOrder
 
 RESPONSES = ("ACK", "RESULT", "FULL")
 
 
-def _answer(call: SpotCall, order: SpotOrder) -> dict[str, Any]:
+def _order_response(call: SpotCall, order: SpotOrder) -> dict[str, Any]:
     fast = order.type in ("MARKET", "LIMIT")
     kind = call.params.choice("newOrderRespType", "FULL" if fast else "ACK", RESPONSES)
     if kind == "ACK":
-        return account_json.ack(order)
+        return account_json.ack_json(order)
     if kind == "RESULT":
-        return account_json.result(order)
+        return account_json.result_json(order)
     fills = [fill for fill in call.account.fills if fill.order_id == order.order_id]
-    return account_json.full(order, fills)
+    return account_json.full_json(order, fills)
 
 
 def _check_response_type(call: SpotCall) -> None:
@@ -36,7 +36,7 @@ def _check_response_type(call: SpotCall) -> None:
 def place_order(call: SpotCall) -> dict[str, Any]:
     """`POST /order`."""
     _check_response_type(call)
-    return _answer(call, call.exchange.engine.place(call.account, new_order(call.params)))
+    return _order_response(call, call.exchange.engine.place(call.account, new_order(call.params)))
 
 
 def test_order(call: SpotCall) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_order(call: SpotCall) -> dict[str, Any]:
     orders.check(call.core, call.core.market(request.symbol), call.account, request)
     if not call.params.flag("computeCommissionRates"):
         return {}
-    shown = account_json.commission_view(call.core, call.account, request.symbol)
+    shown = account_json.commission_json(call.core, call.account, request.symbol)
     return {
         "standardCommissionForOrder": shown["standardCommission"],
         "specialCommissionForOrder": shown["specialCommission"],
@@ -68,7 +68,7 @@ def get_order(call: SpotCall) -> dict[str, Any]:
     order = _find(call, "orderId", "origClientOrderId")
     if order is None:
         raise rejections.NO_SUCH_ORDER()
-    return account_json.order_view(order)
+    return account_json.order_json(order)
 
 
 def cancel_order(call: SpotCall) -> dict[str, Any]:
@@ -89,8 +89,8 @@ def _cancelled(call: SpotCall, order: SpotOrder | None, cancel_id: str) -> dict[
     ended = call.exchange.engine.cancel(call.account, order)
     if ended.list_id >= 0:
         found = call.account.lists[ended.list_id]
-        return account_json.list_report(call.account, found, cancelling=True)
-    return account_json.cancelled(ended, cancel_id)
+        return account_json.list_report_json(call.account, found, cancelling=True)
+    return account_json.cancelled_json(ended, cancel_id)
 
 
 def cancel_all(call: SpotCall) -> list[Any]:
@@ -122,7 +122,7 @@ def cancel_replace(call: SpotCall) -> dict[str, Any]:
         raise rejections.replace_failed(-2022, "Order cancel-replace failed.", data, 400)
     try:
         placed = call.exchange.engine.place(call.account, request)
-        data["newOrderResponse"] = _answer(call, placed)
+        data["newOrderResponse"] = _order_response(call, placed)
     except ExchangeError as refusal:
         failures += 1
         data |= {"newOrderResult": "FAILURE", "newOrderResponse": refusal.body()}
@@ -140,96 +140,14 @@ def open_orders(call: SpotCall) -> list[Any]:
     if symbol:
         call.feed(symbol)
     found = call.account.open_orders.values()
-    return [account_json.order_view(order) for order in found if symbol in (None, order.symbol)]
+    return [account_json.order_json(order) for order in found if symbol in (None, order.symbol)]
 
 
 def all_orders(call: SpotCall) -> list[Any]:
     """`GET /allOrders`."""
     symbol, first = call.feed(call.params.symbol()).symbol, call.params.integer("orderId")
     mine = (order for order in call.account.orders.values() if order.symbol == symbol)
-    return [account_json.order_view(order) for order in page(call.params, mine, "order_id", first)]
-
-
-def place_list(call: SpotCall) -> dict[str, Any]:
-    """`POST /orderList/oco`."""
-    above, below = list_legs(call.params)
-    _check_sides(above.side, above.type, below.type)
-    if above.client_id and above.client_id == below.client_id:
-        raise rejections.SAME_LIST_IDS()
-    return _placed_list(call, above, below)
-
-
-def _check_sides(side: str, above: str, below: str) -> None:
-    """One leg waits for a better price, the other for a worse one."""
-    better = ("LIMIT_MAKER", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
-    worse = ("STOP_LOSS", "STOP_LOSS_LIMIT")
-    if side == "SELL":
-        if below not in worse:
-            raise rejections.SELL_BELOW_STOP()
-        if above not in better:
-            raise rejections.ABOVE_STOP()
-    else:
-        if above not in worse:
-            raise rejections.BOTH_LIMIT_MAKER()
-        if below not in better:
-            raise rejections.BELOW_STOP()
-
-
-def _placed_list(call: SpotCall, above: Any, below: Any) -> dict[str, Any]:
-    name = client_id(call.params, "listClientOrderId")
-    found = call.exchange.engine.place_list(call.account, above, below, name)
-    return account_json.list_report(call.account, found)
-
-
-def place_old_oco(call: SpotCall) -> dict[str, Any]:
-    """`POST /order/oco`, deprecated and still answered."""
-    above, below = old_oco(call.params)
-    return _placed_list(call, above, below)
-
-
-def _find_list(call: SpotCall, client_name: str) -> OrderList | None:
-    list_id, name = call.params.integer("orderListId"), call.params.text(client_name)
-    if list_id is None and name is None:
-        raise error_codes.MISSING("orderListId")
-    if list_id is not None:
-        return call.account.lists.get(list_id)
-    found = [row for row in call.account.lists.values() if row.client_id == name]
-    return found[-1] if found else None
-
-
-def get_list(call: SpotCall) -> dict[str, Any]:
-    """`GET /orderList`."""
-    found = _find_list(call, "origClientOrderId")
-    if found is None:
-        raise rejections.NO_SUCH_LIST()
-    return account_json.list_view(call.account, found)
-
-
-def cancel_list(call: SpotCall) -> dict[str, Any]:
-    """`DELETE /orderList`."""
-    call.feed(call.params.symbol())
-    found = call.exchange.engine.cancel_list(call.account, _find_list(call, "listClientOrderId"))
-    return account_json.list_report(call.account, found, cancelling=True)
-
-
-def open_lists(call: SpotCall) -> list[Any]:
-    """`GET /openOrderList`."""
-    mine = call.account.lists.values()
-    return [account_json.list_view(call.account, x) for x in mine if x.order_status == "EXECUTING"]
-
-
-def all_lists(call: SpotCall) -> list[Any]:
-    """`GET /allOrderList`."""
-    params, mine = call.params, call.account.lists.values()
-    first, (start, end) = params.integer("fromId"), params.span()
-    found = [
-        account_json.list_view(call.account, row)
-        for row in mine
-        if (first is None or row.list_id >= first)
-        and (start is None or row.time >= start)
-        and (end is None or row.time <= end)
-    ]
-    return found[-params.limit(500, 1000) :]
+    return [account_json.order_json(order) for order in page(call.params, mine, "order_id", first)]
 
 
 def prevented(call: SpotCall) -> list[Any]:
@@ -263,17 +181,6 @@ REPLACE_KNOWN = ORDER_KNOWN | {
 }  # fmt: skip
 FIND_KNOWN = frozenset({"symbol", "orderId", "origClientOrderId"})
 CANCEL_KNOWN = FIND_KNOWN | {"newClientOrderId", "cancelRestrictions"}
-BOTH_LISTS = names(
-    "symbol listClientOrderId side quantity newOrderRespType selfTradePreventionMode"
-)
-LEG = "Type ClientOrderId IcebergQty Price StopPrice TrailingDelta TimeInForce StrategyId"
-LIST_KNOWN = BOTH_LISTS | {
-    f"{where}{name}" for where in ("above", "below") for name in (*LEG.split(), "StrategyType")
-}
-OLD_OCO_KNOWN = BOTH_LISTS | names(
-    "limitClientOrderId limitIcebergQty price stopClientOrderId stopPrice stopIcebergQty "
-    "stopLimitPrice stopLimitTimeInForce trailingDelta"
-)
 ORDERS_WEIGHT = by_symbol(6, 80)
 ROUTES = {
     ("POST", "/api/v3/order"): Route(place_order, SIGNED, 0, order=True, known=ORDER_KNOWN),
@@ -291,30 +198,6 @@ ROUTES = {
     ),
     ("GET", "/api/v3/allOrders"): Route(
         all_orders, SIGNED, 20, known=names("symbol orderId startTime endTime limit")
-    ),
-    ("POST", "/api/v3/orderList/oco"): Route(
-        place_list,
-        SIGNED,
-        0,
-        order=True,
-        known=LIST_KNOWN,
-    ),
-    ("POST", "/api/v3/order/oco"): Route(
-        place_old_oco,
-        SIGNED,
-        0,
-        order=True,
-        known=OLD_OCO_KNOWN,
-    ),
-    ("GET", "/api/v3/orderList"): Route(
-        get_list, SIGNED, 4, known=names("orderListId origClientOrderId")
-    ),
-    ("DELETE", "/api/v3/orderList"): Route(
-        cancel_list, SIGNED, 0, known=names("symbol orderListId listClientOrderId newClientOrderId")
-    ),
-    ("GET", "/api/v3/openOrderList"): Route(open_lists, SIGNED, 6, known=names("")),
-    ("GET", "/api/v3/allOrderList"): Route(
-        all_lists, SIGNED, 20, known=names("fromId startTime endTime limit")
     ),
     ("GET", "/api/v3/myPreventedMatches"): Route(
         prevented,

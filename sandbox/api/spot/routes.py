@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from sandbox.api.spot import rest_account, rest_market, rest_orders
+from sandbox.api.spot import rest_account, rest_market, rest_order_lists, rest_orders
 
-ROUTES = {**rest_market.ROUTES, **rest_account.ROUTES, **rest_orders.ROUTES}
+ROUTES = {
+    **rest_market.ROUTES,
+    **rest_account.ROUTES,
+    **rest_orders.ROUTES,
+    **rest_order_lists.ROUTES,
+}
 METHODS = {
     "ping": ("GET", "/api/v3/ping"),
     "time": ("GET", "/api/v3/time"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.api.exchange import BaseExchange
-from sandbox.api.usdm import account_json, old_orders, risk_json
+from sandbox.api.usdm import account_json, old_orders, order_json, risk_json
 from sandbox.api.usdm.streams import LIQUIDATION, UsdmHub
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.events import (
@@ -25,7 +25,7 @@ from sandbox.market.feed import TradePrint
 
 
 @dataclass(slots=True, kw_only=True)
-class Exchange(BaseExchange[UsdmEngine, UsdmHub]):
+class UsdmExchange(BaseExchange[UsdmEngine, UsdmHub]):
     """The futures venue."""
 
     countdowns: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Exchange(BaseExchange[UsdmEngine, UsdmHub]):
         orders = [event for event in events if isinstance(event, OrderChanged)]
         self.show_books({event.order.symbol: None for event in orders})
         for order in filter(risk_json.is_liquidation, orders):
-            self.hub.send_event(order.order.symbol, LIQUIDATION, risk_json.force_order(order))
+            self.hub.send_event(order.order.symbol, LIQUIDATION, risk_json.liquidation_event(order))
         for event in events:
             self.ledger.write(event, wall)
             key = self.listen_keys.key_of(event.account)
@@ -88,16 +88,16 @@ def user_messages(event: UsdmEvent) -> list[dict[str, Any]]:
     """The user-stream messages of an engine event, in the order they are sent."""
     match event:
         case OrderChanged(fill=fill):
-            lite = [account_json.trade_lite(event, fill)] if fill is not None else []
-            return [*lite, account_json.order_update(event)]
+            lite = [order_json.trade_lite_event(event, fill)] if fill is not None else []
+            return [*lite, order_json.order_update_event(event)]
         case AlgoChanged():
             if event.algo.order_id:
                 return old_orders.messages(event)
-            return [account_json.algo_update(event.algo, event.time)]
+            return [order_json.algo_update_event(event.algo, event.time)]
         case AccountChanged():
-            return [account_json.account_update(event)]
+            return [account_json.account_update_event(event)]
         case MarginCalled():
-            return [risk_json.margin_call(event)]
+            return [risk_json.margin_call_event(event)]
         case ConfigChanged():
             change = {"s": event.symbol, "l": event.leverage}
             return [{"e": "ACCOUNT_CONFIG_UPDATE", "E": event.time, "T": event.time, "ac": change}]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.api.usdm import account_json
+from sandbox.api.usdm import order_json
 from sandbox.engines.usdm.events import AlgoChanged, OrderChanged
 from sandbox.engines.usdm.model import AlgoOrder, UsdmOrder
 
@@ -53,4 +53,4 @@ def messages(event: AlgoChanged) -> list[dict[str, Any]]:
     if execution is None or activated:
         return []
     told = OrderChanged(event.account, event.time, execution, as_order(algo))
-    return [account_json.order_update(told)]
+    return [order_json.order_update_event(told)]

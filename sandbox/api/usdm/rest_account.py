@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.api.requests import KEY, SIGNED, Route, names
 from sandbox.api.usdm import account_json
-from sandbox.api.usdm.call import KEY, SIGNED, Call, Route, names
+from sandbox.api.usdm.call import UsdmCall
 from sandbox.api.usdm.market_json import bracket_json
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import plain
@@ -15,40 +16,44 @@ from sandbox.market.clock import wall_ms
 DAYS_7 = 7 * 86_400_000
 
 
-def account_v2(call: Call) -> dict[str, Any]:
+def account_v2(call: UsdmCall) -> dict[str, Any]:
     """`GET /v2/account`."""
-    return account_json.account_view(call.core, call.account, 2)
+    return account_json.account_json(call.core, call.account, 2)
 
 
-def account_v3(call: Call) -> dict[str, Any]:
+def account_v3(call: UsdmCall) -> dict[str, Any]:
     """`GET /v3/account`."""
-    return account_json.account_view(call.core, call.account, 3)
+    return account_json.account_json(call.core, call.account, 3)
 
 
-def balance(call: Call) -> list[Any]:
+def balance(call: UsdmCall) -> list[Any]:
     """`GET /v2/balance` and `/v3/balance`."""
-    return [account_json.balance_view(call.core, call.account)]
+    return [account_json.balance_json(call.core, call.account)]
 
 
-def _positions(call: Call) -> list[UsdmPosition]:
+def _positions(call: UsdmCall) -> list[UsdmPosition]:
     symbol = call.params.text("symbol")
     symbols = [call.core.market(symbol).instrument.symbol] if symbol else list(call.core.markets)
     return [position for name in symbols for position in call.account.positions_of(name)]
 
 
-def position_risk_v3(call: Call) -> list[Any]:
+def position_risk_v3(call: UsdmCall) -> list[Any]:
     """`GET /v3/positionRisk`: what has a position or an order in the book."""
     ordered = {(o.symbol, o.position_side) for o in call.account.open_orders.values()}
     shown = [p for p in _positions(call) if p.amount or (p.symbol, p.side) in ordered]
-    return [account_json.position_risk(call.core, call.account, position) for position in shown]
+    return [
+        account_json.position_risk_json(call.core, call.account, position) for position in shown
+    ]
 
 
-def position_risk_v2(call: Call) -> list[Any]:
+def position_risk_v2(call: UsdmCall) -> list[Any]:
     """`GET /v2/positionRisk`: every symbol."""
-    return [account_json.position_risk_v2(call.core, call.account, p) for p in _positions(call)]
+    return [
+        account_json.position_risk_v2_json(call.core, call.account, p) for p in _positions(call)
+    ]
 
 
-def set_leverage(call: Call) -> dict[str, Any]:
+def set_leverage(call: UsdmCall) -> dict[str, Any]:
     """`POST /leverage`."""
     symbol = call.params.symbol()
     leverage = call.params.integer("leverage")
@@ -63,7 +68,7 @@ def set_leverage(call: Call) -> dict[str, Any]:
     }
 
 
-def set_margin_type(call: Call) -> dict[str, Any]:
+def set_margin_type(call: UsdmCall) -> dict[str, Any]:
     """`POST /marginType`."""
     kind = call.params.need("marginType")
     if kind not in ("ISOLATED", "CROSSED"):
@@ -74,12 +79,12 @@ def set_margin_type(call: Call) -> dict[str, Any]:
     return {"code": 200, "msg": "success"}
 
 
-def get_position_mode(call: Call) -> dict[str, Any]:
+def get_position_mode(call: UsdmCall) -> dict[str, Any]:
     """`GET /positionSide/dual`."""
     return {"dualSidePosition": call.account.hedge}
 
 
-def set_position_mode(call: Call) -> dict[str, Any]:
+def set_position_mode(call: UsdmCall) -> dict[str, Any]:
     """`POST /positionSide/dual`."""
     call.params.need("dualSidePosition")
     hedge = call.params.flag("dualSidePosition")
@@ -87,13 +92,13 @@ def set_position_mode(call: Call) -> dict[str, Any]:
     return {"code": 200, "msg": "success"}
 
 
-def multi_assets(call: Call) -> dict[str, Any]:
+def multi_assets(call: UsdmCall) -> dict[str, Any]:
     """`GET /multiAssetsMargin`."""
     del call
     return {"multiAssetsMargin": False}
 
 
-def account_config(call: Call) -> dict[str, Any]:
+def account_config(call: UsdmCall) -> dict[str, Any]:
     """`GET /accountConfig`."""
     return {
         "feeTier": 0,
@@ -107,7 +112,7 @@ def account_config(call: Call) -> dict[str, Any]:
     }
 
 
-def symbol_config(call: Call) -> list[Any]:
+def symbol_config(call: UsdmCall) -> list[Any]:
     """`GET /symbolConfig`."""
     return [
         {
@@ -124,12 +129,12 @@ def symbol_config(call: Call) -> list[Any]:
     ]
 
 
-def leverage_bracket(call: Call) -> Any:
+def leverage_bracket(call: UsdmCall) -> Any:
     """`GET /leverageBracket`."""
     return [bracket_json(feed.instrument) for feed in call.feeds()]
 
 
-def commission_rate(call: Call) -> dict[str, Any]:
+def commission_rate(call: UsdmCall) -> dict[str, Any]:
     """`GET /commissionRate`."""
     symbol = call.feed(call.params.symbol()).symbol
     return {
@@ -139,14 +144,14 @@ def commission_rate(call: Call) -> dict[str, Any]:
     }
 
 
-def income(call: Call) -> list[Any]:
+def income(call: UsdmCall) -> list[Any]:
     """`GET /income`."""
     params = call.params
     symbol, kind = params.text("symbol"), params.text("incomeType")
     end = params.integer("endTime") or call.exchange.now
     start = params.span()[0] or end - DAYS_7
     found = [
-        account_json.income_view(row)
+        account_json.income_json(row)
         for row in call.account.incomes
         if start <= row.time <= end and symbol in (None, row.symbol) and kind in (None, row.kind)
     ]
@@ -154,25 +159,25 @@ def income(call: Call) -> list[Any]:
     return found[:limit] if params.text("startTime") else found[-limit:]
 
 
-def order_rate(call: Call) -> list[Any]:
+def order_rate(call: UsdmCall) -> list[Any]:
     """`GET /rateLimit/order`."""
     return [row for row in call.exchange.limits.view() if row["rateLimitType"] == "ORDERS"]
 
 
-def start_listen_key(call: Call) -> dict[str, Any]:
+def start_listen_key(call: UsdmCall) -> dict[str, Any]:
     """`POST /listenKey`: the active key, extended."""
     key = call.exchange.listen_keys.start(call.account.name, wall_ms())
     return {"listenKey": key}
 
 
-def keep_listen_key(call: Call) -> dict[str, Any]:
+def keep_listen_key(call: UsdmCall) -> dict[str, Any]:
     """`PUT /listenKey`."""
     if not call.exchange.listen_keys.keep(call.account.name, wall_ms()):
         raise error_codes.NO_LISTEN_KEY()
     return start_listen_key(call)
 
 
-def stop_listen_key(call: Call) -> dict[str, Any]:
+def stop_listen_key(call: UsdmCall) -> dict[str, Any]:
     """`DELETE /listenKey`."""
     call.exchange.listen_keys.stop(call.account.name)
     return {}

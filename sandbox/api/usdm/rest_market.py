@@ -6,9 +6,10 @@ from typing import Any
 
 from sandbox.api import market_json as shared_json
 from sandbox.api import rest_market
+from sandbox.api.requests import Route, by_limit, by_symbol, names
 from sandbox.api.rest_market import DEFAULT_KLINES, MAX_KLINES, klines, nothing, ping, server_time
 from sandbox.api.usdm import market_json
-from sandbox.api.usdm.call import Call, Route, by_limit, by_symbol, names
+from sandbox.api.usdm.call import UsdmCall
 from sandbox.engines.common import error_codes
 from sandbox.market.clock import wall_ms
 
@@ -16,7 +17,7 @@ KLINE_WEIGHT = by_limit(DEFAULT_KLINES, (99, 1), (499, 2), (1000, 5), (MAX_KLINE
 DEPTH_WEIGHT = by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))
 
 
-def exchange_info(call: Call) -> dict[str, Any]:
+def exchange_info(call: UsdmCall) -> dict[str, Any]:
     """`GET /exchangeInfo`."""
     instruments = [feed.instrument for feed in call.exchange.feeds.values()]
     assets = sorted({instrument.quote for instrument in instruments} | {"USDT"})
@@ -34,24 +35,24 @@ def exchange_info(call: Call) -> dict[str, Any]:
     }
 
 
-def continuous_klines(call: Call) -> list[Any]:
+def continuous_klines(call: UsdmCall) -> list[Any]:
     """`GET /continuousKlines` of the perpetual contract."""
     if call.params.need("contractType") != "PERPETUAL":
         raise error_codes.BAD_VALUE("contractType")
     return rest_market.symbol_klines(call, call.params.need("pair"))
 
 
-def depth(call: Call) -> dict[str, Any]:
+def depth(call: UsdmCall) -> dict[str, Any]:
     """`GET /depth`."""
     return market_json.depth_json(call.feed(call.params.symbol()), call.params.limit(500, 1000))
 
 
-def agg_trades(call: Call) -> list[Any]:
+def agg_trades(call: UsdmCall) -> list[Any]:
     """`GET /aggTrades`: the most recent trades of the replay."""
     return [market_json.agg_trade_json(tick) for tick in rest_market.recent_ticks(call)]
 
 
-def trades(call: Call) -> list[Any]:
+def trades(call: UsdmCall) -> list[Any]:
     """`GET /trades`: the most recent trades of the replay."""
     feed = call.feed(call.params.symbol())
     recent = list(feed.recent)[-call.params.limit(500, 1000) :]
@@ -68,24 +69,24 @@ def trades(call: Call) -> list[Any]:
     ]
 
 
-def ticker_price(call: Call) -> Any:
+def ticker_price(call: UsdmCall) -> Any:
     """`GET /ticker/price`, v1 and v2."""
     return call.one_or_all(
         lambda feed: {"symbol": feed.symbol, "price": str(feed.price), "time": feed.time}
     )
 
 
-def book_ticker(call: Call) -> Any:
+def book_ticker(call: UsdmCall) -> Any:
     """`GET /ticker/bookTicker`."""
     return call.one_or_all(market_json.book_ticker_json)
 
 
-def day_ticker(call: Call) -> Any:
+def day_ticker(call: UsdmCall) -> Any:
     """`GET /ticker/24hr`."""
     return call.one_or_all(shared_json.day_ticker_json)
 
 
-def premium_index(call: Call) -> Any:
+def premium_index(call: UsdmCall) -> Any:
     """`GET /premiumIndex`."""
     markets, now = call.core.markets, call.exchange.now
     return call.one_or_all(
@@ -93,7 +94,7 @@ def premium_index(call: Call) -> Any:
     )
 
 
-def funding_rate(call: Call) -> list[Any]:
+def funding_rate(call: UsdmCall) -> list[Any]:
     """`GET /fundingRate`: what was paid up to market time."""
     params, now = call.params, call.exchange.now
     start, end = params.span()
@@ -113,7 +114,7 @@ def funding_rate(call: Call) -> list[Any]:
     return rows[:limit] if params.text("startTime") else rows[-limit:]
 
 
-def open_interest(call: Call) -> dict[str, Any]:
+def open_interest(call: UsdmCall) -> dict[str, Any]:
     """`GET /openInterest`: what this exchange's own accounts hold."""
     symbol = call.feed(call.params.symbol()).symbol
     held = [p.amount for a in call.core.accounts.values() for p in a.held(symbol)]

@@ -1,4 +1,4 @@
-"""REST handlers of orders, conditional orders and trades."""
+"""REST handlers of orders and trades."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import orjson
 
 from sandbox.api.pagination import page, trades
-from sandbox.api.usdm import account_json
-from sandbox.api.usdm.call import SIGNED, Call, Route, by_symbol, names
-from sandbox.api.usdm.params import new_algo, new_order
+from sandbox.api.requests import SIGNED, Route, by_symbol, names
+from sandbox.api.usdm import order_json
+from sandbox.api.usdm.call import UsdmCall
+from sandbox.api.usdm.params import new_order
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.orders import find_order
-from sandbox.engines.usdm import conditional_orders
-from sandbox.engines.usdm.model import AlgoOrder, UsdmOrder
+from sandbox.engines.usdm.model import UsdmOrder
 from sandbox.engines.usdm.state import copy_order
 from sandbox.protocol.params import Params
 
@@ -24,12 +24,12 @@ MAX_BATCH = 5
 ALL_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 
 
-def place_order(call: Call) -> dict[str, Any]:
+def place_order(call: UsdmCall) -> dict[str, Any]:
     """`POST /order`."""
     return place(call, call.params)
 
 
-def place(call: Call, params: Params) -> dict[str, Any]:
+def place(call: UsdmCall, params: Params) -> dict[str, Any]:
     """Place an order, of `/order` or of a batch."""
     kind = params.text("newOrderRespType") or "ACK"
     if kind not in ("ACK", "RESULT"):
@@ -40,22 +40,22 @@ def place(call: Call, params: Params) -> dict[str, Any]:
         # An acknowledgement tells the order as it was accepted, before it traded.
         order = copy_order(order)
         order.status, order.filled, order.quote = "NEW", ZERO, ZERO
-    return account_json.order_answer(order)
+    return order_json.order_response(order)
 
 
-def refuse_reduce_only(call: Call, params: Params) -> None:
+def refuse_reduce_only(call: UsdmCall, params: Params) -> None:
     """−1106 for ``reduceOnly`` in hedge mode, where the position side tells what closes."""
     if call.account.hedge and params.text("reduceOnly") is not None:
         raise error_codes.NOT_REQUIRED("reduceonly")
 
 
-def test_order(call: Call) -> dict[str, Any]:
+def test_order(call: UsdmCall) -> dict[str, Any]:
     """`POST /order/test`: the parameters only."""
     new_order(call.params)
     return {}
 
 
-def _find(call: Call, params: Params) -> UsdmOrder | None:
+def _find(call: UsdmCall, params: Params) -> UsdmOrder | None:
     order_id, client_id = params.integer("orderId"), params.text("origClientOrderId")
     if order_id is None and client_id is None:
         raise error_codes.MISSING("orderId")
@@ -63,44 +63,44 @@ def _find(call: Call, params: Params) -> UsdmOrder | None:
     return find_order(call.account.orders, symbol, order_id, client_id)
 
 
-def get_order(call: Call) -> dict[str, Any]:
+def get_order(call: UsdmCall) -> dict[str, Any]:
     """`GET /order`."""
     order = _find(call, call.params)
     if order is None:
         raise error_codes.NO_SUCH_ORDER()
-    return account_json.order_view(order)
+    return order_json.order_json(order)
 
 
-def get_open_order(call: Call) -> dict[str, Any]:
+def get_open_order(call: UsdmCall) -> dict[str, Any]:
     """`GET /openOrder`."""
     order = _find(call, call.params)
     if order is None or not order.open:
         raise error_codes.NO_SUCH_ORDER()
-    return account_json.order_view(order)
+    return order_json.order_json(order)
 
 
-def cancel_order(call: Call) -> dict[str, Any]:
+def cancel_order(call: UsdmCall) -> dict[str, Any]:
     """`DELETE /order`."""
     order = _find(call, call.params)
-    return account_json.order_answer(call.exchange.engine.cancel(call.account, order))
+    return order_json.order_response(call.exchange.engine.cancel(call.account, order))
 
 
-def amend_order(call: Call) -> dict[str, Any]:
+def amend_order(call: UsdmCall) -> dict[str, Any]:
     """`PUT /order`."""
     return _amend(call, call.params)
 
 
-def _amend(call: Call, params: Params) -> dict[str, Any]:
+def _amend(call: UsdmCall, params: Params) -> dict[str, Any]:
     order = _find(call, params)
     params.need("quantity")
     params.need("price")
     amended = call.exchange.engine.amend(
         call.account, order, params.amount("quantity"), params.amount("price")
     )
-    return account_json.order_answer(amended)
+    return order_json.order_response(amended)
 
 
-def _batch(call: Call, known: frozenset[str]) -> list[Params]:
+def _batch(call: UsdmCall, known: frozenset[str]) -> list[Params]:
     """The rows of a batch; unread parameters (−1104) refuse the whole of it."""
     try:
         rows = orjson.loads(call.params.need("batchOrders"))
@@ -118,18 +118,18 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def place_batch(call: Call) -> list[Any]:
+def place_batch(call: UsdmCall) -> list[Any]:
     """`POST /batchOrders`: each order by itself, refusals in their place."""
     return each(call, ORDER_KNOWN, place)
 
 
-def amend_batch(call: Call) -> list[Any]:
+def amend_batch(call: UsdmCall) -> list[Any]:
     """`PUT /batchOrders`."""
     return each(call, AMEND_KNOWN, _amend)
 
 
 def each(
-    call: Call, known: frozenset[str], action: Callable[[Call, Params], dict[str, Any]]
+    call: UsdmCall, known: frozenset[str], action: Callable[[UsdmCall, Params], dict[str, Any]]
 ) -> list[Any]:
     """Do the same with each row of a batch; a refusal stands in its place."""
     return [_one(lambda row=row: action(call, row)) for row in _batch(call, known)]
@@ -137,13 +137,13 @@ def each(
 
 def _one(action: Any) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = action()
+        response: dict[str, Any] = action()
     except ExchangeError as refusal:
         return dict(refusal.body())
-    return answer
+    return response
 
 
-def cancel_batch(call: Call) -> list[Any]:
+def cancel_batch(call: UsdmCall) -> list[Any]:
     """`DELETE /batchOrders`."""
     params = call.params
     symbol = call.core.market(params.symbol()).instrument.symbol
@@ -156,7 +156,7 @@ def cancel_batch(call: Call) -> list[Any]:
     engine, account = call.exchange.engine, call.account
     return [
         _one(
-            lambda i=i, n=n: account_json.order_answer(
+            lambda i=i, n=n: order_json.order_response(
                 engine.cancel(account, find_order(account.orders, symbol, i, n))
             )
         )
@@ -164,14 +164,14 @@ def cancel_batch(call: Call) -> list[Any]:
     ]
 
 
-def cancel_all(call: Call) -> dict[str, Any]:
+def cancel_all(call: UsdmCall) -> dict[str, Any]:
     """`DELETE /allOpenOrders`: orders only, conditional orders stay."""
     symbol = call.core.market(call.params.symbol()).instrument.symbol
     call.exchange.engine.cancel_all(call.account, symbol)
     return dict(ALL_DONE)
 
 
-def countdown(call: Call) -> dict[str, Any]:
+def countdown(call: UsdmCall) -> dict[str, Any]:
     """`POST /countdownCancelAll`: cancels after ``countdownTime`` ms of wall time, 0 stops it."""
     symbol = call.core.market(call.params.symbol()).instrument.symbol
     length = call.params.integer("countdownTime")
@@ -181,94 +181,31 @@ def countdown(call: Call) -> dict[str, Any]:
     return {"symbol": symbol, "countdownTime": str(length)}
 
 
-def open_orders(call: Call) -> list[Any]:
+def open_orders(call: UsdmCall) -> list[Any]:
     """`GET /openOrders`."""
     symbol = call.params.text("symbol")
     found = call.account.open_orders.values()
-    return [account_json.order_view(order) for order in found if symbol in (None, order.symbol)]
+    return [order_json.order_json(order) for order in found if symbol in (None, order.symbol)]
 
 
-def all_orders(call: Call) -> list[Any]:
+def all_orders(call: UsdmCall) -> list[Any]:
     """`GET /allOrders`."""
     symbol, first = call.params.text("symbol"), call.params.integer("orderId")
     mine = (o for o in call.account.orders.values() if symbol in (None, o.symbol))
-    return [account_json.order_view(order) for order in page(call.params, mine, "order_id", first)]
+    return [order_json.order_json(order) for order in page(call.params, mine, "order_id", first)]
 
 
-def user_trades(call: Call) -> list[Any]:
+def user_trades(call: UsdmCall) -> list[Any]:
     """`GET /userTrades`."""
     found = trades(call.params, call.account.fills, call.params.symbol())
-    return [account_json.fill_view(fill) for fill in found]
+    return [order_json.trade_json(fill) for fill in found]
 
 
-def place_algo(call: Call) -> dict[str, Any]:
-    """`POST /algoOrder`."""
-    refuse_reduce_only(call, call.params)
-    algo = call.exchange.engine.place_algo(call.account, new_algo(call.params))
-    return account_json.algo_view(algo)
-
-
-def _find_algo(call: Call) -> AlgoOrder | None:
-    algo_id, client_id = call.params.integer("algoId"), call.params.text("clientAlgoId")
-    if algo_id is None and client_id is None:
-        raise error_codes.MISSING("algoId")
-    return conditional_orders.find(call.account, algo_id, client_id)
-
-
-def get_algo(call: Call) -> dict[str, Any]:
-    """`GET /algoOrder`."""
-    algo = _find_algo(call)
-    if algo is None:
-        raise error_codes.NO_SUCH_ORDER()
-    return account_json.algo_view(algo)
-
-
-def cancel_algo(call: Call) -> dict[str, Any]:
-    """`DELETE /algoOrder`."""
-    algo = call.exchange.engine.cancel_algo(call.account, _find_algo(call))
-    return {
-        "algoId": algo.algo_id,
-        "clientAlgoId": algo.client_id,
-        "code": "200",
-        "msg": "success",
-    }
-
-
-def cancel_all_algos(call: Call) -> dict[str, Any]:
-    """`DELETE /algoOpenOrders`."""
-    symbol = call.core.market(call.params.symbol()).instrument.symbol
-    call.exchange.engine.cancel_all_algos(call.account, symbol)
-    return dict(ALL_DONE)
-
-
-def open_algos(call: Call) -> list[Any]:
-    """`GET /openAlgoOrders`."""
-    symbol = call.params.text("symbol")
-    found = call.account.open_algos.values()
-    return [account_json.algo_view(algo) for algo in found if symbol in (None, algo.symbol)]
-
-
-def all_algos(call: Call) -> list[Any]:
-    """`GET /allAlgoOrders`."""
-    params = call.params
-    symbol, first = params.text("symbol"), params.integer("algoId")
-    start, end = params.span()
-    found = [
-        account_json.algo_view(algo)
-        for algo in call.account.algos.values()
-        if symbol in (None, algo.symbol)
-        and (first is None or algo.algo_id >= first)
-        and (start is None or algo.create_time >= start)
-        and (end is None or algo.create_time <= end)
-    ]
-    return found[-params.limit(500, 1000) :]
-
-
-def force_orders(call: Call) -> list[Any]:
+def force_orders(call: UsdmCall) -> list[Any]:
     """`GET /forceOrders`: the account's liquidations."""
     symbol = call.params.text("symbol")
     return [
-        account_json.order_view(order)
+        order_json.order_json(order)
         for order in call.account.orders.values()
         if order.client_id.startswith("autoclose-") and symbol in (None, order.symbol)
     ]
@@ -297,33 +234,8 @@ ORDER_KNOWN = frozenset(
         "goodTillDate",
     ]
 )
-ALGO_KNOWN = frozenset(
-    [
-        "algoType",
-        "symbol",
-        "side",
-        "positionSide",
-        "type",
-        "timeInForce",
-        "quantity",
-        "price",
-        "triggerPrice",
-        "workingType",
-        "priceMatch",
-        "closePosition",
-        "priceProtect",
-        "reduceOnly",
-        "activatePrice",
-        "callbackRate",
-        "clientAlgoId",
-        "newOrderRespType",
-        "selfTradePreventionMode",
-        "goodTillDate",
-    ]
-)
 FIND_KNOWN = frozenset({"symbol", "orderId", "origClientOrderId"})
 AMEND_KNOWN = FIND_KNOWN | {"side", "quantity", "price", "priceMatch", "modifyId"}
-FIND_ALGO_KNOWN = frozenset({"algoId", "clientAlgoId", "symbol"})
 SYMBOL_KNOWN = frozenset({"symbol"})
 
 ROUTES = {
@@ -359,15 +271,5 @@ ROUTES = {
     ),
     ("GET", "/fapi/v1/forceOrders"): Route(
         force_orders, SIGNED, 20, known=names("symbol autoCloseType startTime endTime limit")
-    ),
-    ("POST", "/fapi/v1/algoOrder"): Route(place_algo, SIGNED, 0, order=True, known=ALGO_KNOWN),
-    ("GET", "/fapi/v1/algoOrder"): Route(get_algo, SIGNED, known=FIND_ALGO_KNOWN),
-    ("DELETE", "/fapi/v1/algoOrder"): Route(cancel_algo, SIGNED, known=FIND_ALGO_KNOWN),
-    ("DELETE", "/fapi/v1/algoOpenOrders"): Route(cancel_all_algos, SIGNED, known=SYMBOL_KNOWN),
-    ("GET", "/fapi/v1/openAlgoOrders"): Route(
-        open_algos, SIGNED, weigh=by_symbol(1, 40), known=names("symbol algoType algoId")
-    ),
-    ("GET", "/fapi/v1/allAlgoOrders"): Route(
-        all_algos, SIGNED, 5, known=names("symbol algoId page startTime endTime limit")
     ),
 }

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sandbox.api.usdm import account_json, rest_orders
-from sandbox.api.usdm.call import Call
+from sandbox.api.usdm import order_json, rest_algos, rest_orders
+from sandbox.api.usdm.call import UsdmCall
 from sandbox.api.usdm.old_orders import as_order
 from sandbox.api.usdm.params import new_algo
 from sandbox.engines.common import error_codes
@@ -26,12 +26,12 @@ RENAMED = {
 }
 
 
-def place_order(call: Call) -> dict[str, Any]:
+def place_order(call: UsdmCall) -> dict[str, Any]:
     """`POST /order`, of any type."""
     return _place(call, call.params)
 
 
-def _place(call: Call, params: Params) -> dict[str, Any]:
+def _place(call: UsdmCall, params: Params) -> dict[str, Any]:
     kind = params.need("type")
     if kind not in CONDITIONAL_TYPES:
         return rest_orders.place(call, params)
@@ -40,22 +40,22 @@ def _place(call: Call, params: Params) -> dict[str, Any]:
     rest_orders.refuse_reduce_only(call, params)
     request = new_algo(params.renamed(RENAMED, algoType="CONDITIONAL"))
     algo = call.exchange.engine.place_algo(call.account, replace(request, on_order=True))
-    return account_json.order_answer(as_order(algo)) | _trailing(algo)
+    return order_json.order_response(as_order(algo)) | _trailing(algo)
 
 
-def place_batch(call: Call) -> list[Any]:
+def place_batch(call: UsdmCall) -> list[Any]:
     """`POST /batchOrders`, of any type."""
     return rest_orders.each(call, rest_orders.ORDER_KNOWN, _place)
 
 
-def _waiting(call: Call) -> Iterator[AlgoOrder]:
+def _waiting(call: UsdmCall) -> Iterator[AlgoOrder]:
     """The account's orders of the old kind that have not sent theirs; newest first."""
     for algo in reversed(call.account.algos.values()):
         if algo.order_id and algo.order_id not in call.account.orders:
             yield algo
 
 
-def _find(call: Call) -> AlgoOrder | None:
+def _find(call: UsdmCall) -> AlgoOrder | None:
     order_id, client_id = call.params.integer("orderId"), call.params.text("origClientOrderId")
     for algo in _waiting(call):
         if algo.symbol == call.params.symbol() and (
@@ -66,23 +66,23 @@ def _find(call: Call) -> AlgoOrder | None:
 
 
 def _view(algo: AlgoOrder) -> dict[str, Any]:
-    return account_json.order_view(as_order(algo)) | _trailing(algo)
+    return order_json.order_json(as_order(algo)) | _trailing(algo)
 
 
 def _trailing(algo: AlgoOrder) -> dict[str, Any]:
     if not algo.trailing:
         return {}
-    shown = account_json.algo_view(algo)
+    shown = order_json.algo_json(algo)
     return {"activatePrice": shown["activatePrice"], "priceRate": shown["callbackRate"]}
 
 
-def get_order(call: Call) -> dict[str, Any]:
+def get_order(call: UsdmCall) -> dict[str, Any]:
     """`GET /order`."""
     algo = _find(call)
     return rest_orders.get_order(call) if algo is None else _view(algo)
 
 
-def get_open_order(call: Call) -> dict[str, Any]:
+def get_open_order(call: UsdmCall) -> dict[str, Any]:
     """`GET /openOrder`."""
     algo = _find(call)
     if algo is None:
@@ -92,43 +92,43 @@ def get_open_order(call: Call) -> dict[str, Any]:
     return _view(algo)
 
 
-def cancel_order(call: Call) -> dict[str, Any]:
+def cancel_order(call: UsdmCall) -> dict[str, Any]:
     """`DELETE /order`."""
     algo = _find(call)
     if algo is None:
         return rest_orders.cancel_order(call)
-    return account_json.order_answer(as_order(call.exchange.engine.cancel_algo(call.account, algo)))
+    return order_json.order_response(as_order(call.exchange.engine.cancel_algo(call.account, algo)))
 
 
-def cancel_all(call: Call) -> dict[str, Any]:
+def cancel_all(call: UsdmCall) -> dict[str, Any]:
     """`DELETE /allOpenOrders`: with conditional orders."""
-    answer = rest_orders.cancel_all(call)
+    response = rest_orders.cancel_all(call)
     for algo in list(_waiting(call)):
         if algo.open and algo.symbol == call.params.symbol():
             call.exchange.engine.cancel_algo(call.account, algo)
-    return answer
+    return response
 
 
-def open_orders(call: Call) -> list[Any]:
+def open_orders(call: UsdmCall) -> list[Any]:
     """`GET /openOrders`: with conditional orders."""
     return [*rest_orders.open_orders(call), *(_view(a) for a in _listed(call) if a.open)]
 
 
-def all_orders(call: Call) -> list[Any]:
+def all_orders(call: UsdmCall) -> list[Any]:
     """`GET /allOrders`: with conditional orders."""
     rows = [*rest_orders.all_orders(call), *(_view(algo) for algo in _listed(call))]
     return sorted(rows, key=lambda row: int(row["orderId"]))
 
 
-def _listed(call: Call) -> list[AlgoOrder]:
+def _listed(call: UsdmCall) -> list[AlgoOrder]:
     symbol = call.params.text("symbol")
     return [algo for algo in _waiting(call) if symbol in (None, algo.symbol)]
 
 
-def open_algos(call: Call) -> list[Any]:
+def open_algos(call: UsdmCall) -> list[Any]:
     """`GET /openAlgoOrders`: those of the algo service only."""
     old = {algo.algo_id for algo in _waiting(call)}
-    return [row for row in rest_orders.open_algos(call) if row["algoId"] not in old]
+    return [row for row in rest_algos.open_algos(call) if row["algoId"] not in old]
 
 
 HANDLERS = {
@@ -142,6 +142,5 @@ HANDLERS = {
     ("GET", "/fapi/v1/allOrders"): all_orders,
     ("GET", "/fapi/v1/openAlgoOrders"): open_algos,
 }
-ROUTES = {
-    key: replace(rest_orders.ROUTES[key], handler=handler) for key, handler in HANDLERS.items()
-}
+REPLACED = {**rest_orders.ROUTES, **rest_algos.ROUTES}
+ROUTES = {key: replace(REPLACED[key], handler=handler) for key, handler in HANDLERS.items()}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sandbox.api.usdm.account_json import price_text
+from sandbox.api.market_json import Json
+from sandbox.api.usdm.order_json import price_text
 from sandbox.engines.common.money import money_text, plain
 from sandbox.engines.usdm.events import MarginCalled, OrderChanged
 
-Json = dict[str, Any]
 
-
-def margin_call(event: MarginCalled) -> Json:
+def margin_call_event(event: MarginCalled) -> Json:
     """`MARGIN_CALL`."""
     positions = [
         {
@@ -37,7 +34,7 @@ def is_liquidation(event: OrderChanged) -> bool:
     return event.execution == "CALCULATED" and event.order.client_id.startswith("autoclose-")
 
 
-def force_order(event: OrderChanged) -> Json:
+def liquidation_event(event: OrderChanged) -> Json:
     """The `forceOrder` stream's event."""
     order = event.order
     quantity = plain(order.quantity)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.api.usdm import rest_account, rest_market, rest_orders
+from sandbox.api.usdm import rest_account, rest_algos, rest_market, rest_orders
 
-ROUTES = {**rest_market.ROUTES, **rest_account.ROUTES, **rest_orders.ROUTES}
+ROUTES = {**rest_market.ROUTES, **rest_account.ROUTES, **rest_orders.ROUTES, **rest_algos.ROUTES}
 METHODS = {
     "ping": ("GET", "/fapi/v1/ping"),
     "time": ("GET", "/fapi/v1/time"),

@@ -170,6 +170,6 @@ async def test_stop_can_be_rejected_on_request(client: RestClient) -> None:
 async def test_unknown_fault_is_named(client: RestClient) -> None:
     async with client._session.post(
         client._url + "/sandbox/fault", json={"kind": "meteor"}
-    ) as answer:
-        assert answer.status == 400
-        assert "'meteor' is unknown" in (await answer.json())["error"]
+    ) as response:
+        assert response.status == 400
+        assert "'meteor' is unknown" in (await response.json())["error"]

@@ -27,7 +27,7 @@ class Line:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
-    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+    async def response(self) -> tuple[int, dict[str, str], bytes]:
         """Status, header fields and body of the next answer."""
         async with asyncio.timeout(5):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -67,14 +67,14 @@ async def test_request_may_come_byte_by_byte(line: Line) -> None:
     for byte in order():
         line.writer.write(bytes([byte]))
         await asyncio.sleep(0)
-    status, fields, body = await line.answer()
+    status, fields, body = await line.response()
     assert (status, fields["Content-Type"]) == (200, "application/json")
     assert b'"executedQty":"0"' in body
 
 
 async def test_requests_sent_ahead_are_answered_in_their_order(line: Line) -> None:
     line.writer.write(PING + TIME + PING)
-    bodies = [(await line.answer())[2] for _ in range(3)]
+    bodies = [(await line.response())[2] for _ in range(3)]
     assert bodies[0] == bodies[2] == b"{}"
     assert b"serverTime" in bodies[1]
 
@@ -104,14 +104,14 @@ async def test_what_cannot_be_read_is_refused_and_ends_the_connection(
     line: Line, request_: bytes, status: int
 ) -> None:
     line.writer.write(request_)
-    found, fields, _ = await line.answer()
+    found, fields, _ = await line.response()
     assert (found, fields["Connection"]) == (status, "close")
     assert await line.ended()
 
 
 async def test_client_that_asks_to_close_is_answered_and_closed(line: Line) -> None:
     line.writer.write(PING.replace(b"Host: x", b"Connection: Close"))
-    assert (await line.answer())[1]["Connection"] == "close"
+    assert (await line.response())[1]["Connection"] == "close"
     assert await line.ended()
 
 
@@ -121,18 +121,18 @@ async def test_body_announced_with_expect_is_asked_for(line: Line) -> None:
     async with asyncio.timeout(5):
         assert await line.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     line.writer.write(body)
-    assert (await line.answer())[0] == 200
+    assert (await line.response())[0] == 200
 
 
 async def test_path_that_nobody_serves_is_404(line: Line) -> None:
     line.writer.write(b"GET /market/ws HTTP/1.1\r\n\r\n" + b"PUT /sandbox/status HTTP/1.1\r\n\r\n")
-    assert (await line.answer())[0] == 404
-    assert (await line.answer())[0] == 404
+    assert (await line.response())[0] == 404
+    assert (await line.response())[0] == 404
 
 
 async def test_connection_that_has_asked_by_rest_may_become_a_websocket(line: Line) -> None:
     line.writer.write(PING)
-    assert (await line.answer())[2] == b"{}"
+    assert (await line.response())[2] == b"{}"
     fields = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
     line.writer.write(f"GET /market/ws HTTP/1.1\r\nHost: x\r\n{fields}\r\n{key}\r\n\r\n".encode())
@@ -173,5 +173,5 @@ async def test_mistake_in_a_handler_is_told_as_500(
 ) -> None:
     monkeypatch.setattr(Gateway, "_find", lambda *_: 1 / 0)
     line.writer.write(PING)
-    status, fields, _ = await line.answer()
+    status, fields, _ = await line.response()
     assert (status, fields["Connection"]) == (500, "close")

@@ -29,9 +29,9 @@ async def fault(server: SandboxServer, kind: str) -> None:
     """Order a fault."""
     async with (
         aiohttp.ClientSession() as web,
-        web.post(f"{server.url}/sandbox/fault", json={"kind": kind}) as answer,
+        web.post(f"{server.url}/sandbox/fault", json={"kind": kind}) as response,
     ):
-        assert answer.status == 200
+        assert response.status == 200
 
 
 def spot_of(server: SandboxServer) -> SpotExchange:

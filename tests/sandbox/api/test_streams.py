@@ -42,8 +42,8 @@ class Stepper:
 
     async def connect(self, *streams: str) -> None:
         base = self.url.replace("http", "ws", 1)
-        _, answer = await self.rest.plain("POST", "/fapi/v1/listenKey")
-        private = f"{base}/private/ws?listenKey={answer['listenKey']}"
+        _, response = await self.rest.plain("POST", "/fapi/v1/listenKey")
+        private = f"{base}/private/ws?listenKey={response['listenKey']}"
         self.user = await self.session.ws_connect(private)
         self.market = await self.session.ws_connect(f"{base}/market/ws")
         await subscribe(self.market, *streams)
@@ -137,8 +137,8 @@ async def test_market_stands_until_everybody_has_acknowledged(serving: Serving) 
     async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
         client = Stepper(session, server.url)
         await client.connect("btcusdt@kline_1m")
-        async with session.post(server.url + "/sandbox/clock/register") as answer:
-            other = (await answer.json())["stepper"]
+        async with session.post(server.url + "/sandbox/clock/register") as response:
+            other = (await response.json())["stepper"]
         await client.acknowledge((await hear(client.market))["E"])
         second = await hear(client.market)
         await client.acknowledge(second["E"])
@@ -148,8 +148,8 @@ async def test_market_stands_until_everybody_has_acknowledged(serving: Serving) 
         _, seen = await client.rest.plain("GET", "/sandbox/status")
         assert seen["market_time"] == second["E"]
         body = {"stepper": other, "time": second["E"]}
-        async with session.post(server.url + "/sandbox/clock/ack", json=body) as answer:
-            assert answer.status == 200
+        async with session.post(server.url + "/sandbox/clock/ack", json=body) as response:
+            assert response.status == 200
         assert (await hear(client.market))["E"] > second["E"]
 
 
@@ -162,8 +162,8 @@ async def test_replay_waits_for_a_stepper_and_ends_at_its_end(serving: Serving) 
             for _ in range(3):
                 await client.acknowledge((await hear(client.market))["E"])
             await until(lambda: server.replay.finished)
-            async with session.get(server.url + "/sandbox/status") as answer:
-                status = await answer.json()
+            async with session.get(server.url + "/sandbox/status") as response:
+                status = await response.json()
     assert (status["finished"], status["steps"], status["timeouts"]) == (True, 3, 0)
     assert status["market_time"] == START + 3 * MINUTE
 
@@ -362,8 +362,8 @@ async def test_muted_and_cut_streams(serving: Serving) -> None:
 async def test_listen_key_expires_on_request_and_is_told(serving: Serving) -> None:
     async with serving() as server, aiohttp.ClientSession() as session:
         rest = RestClient(session, server.url)
-        _, answer = await rest.plain("POST", "/fapi/v1/listenKey")
-        key = answer["listenKey"]
+        _, response = await rest.plain("POST", "/fapi/v1/listenKey")
+        key = response["listenKey"]
         assert (await rest.plain("POST", "/fapi/v1/listenKey"))[1]["listenKey"] == key
         socket = await session.ws_connect(f"{server.url}/private/ws?listenKey={key}")
         await session.post(server.url + "/sandbox/fault", json={"kind": "expire_listen_key"})

@@ -94,13 +94,13 @@ async def test_what_binance_retired_is_refused_and_a_switch_serves_it(serving: S
             aiohttp.ClientSession() as session,
         ):
             client = RestClient(session, server.url)
-            answers = [
+            responses = [
                 await (client.plain if "userData" in path or "ping" in path else client.signed)(
                     method, path
                 )
                 for method, path in RETIRED
             ]
-            assert [status for status, _ in answers] == [wanted] * len(RETIRED)
+            assert [status for status, _ in responses] == [wanted] * len(RETIRED)
 
 
 async def test_revived_listen_key_of_spot_hears_its_orders_unwrapped(serving: Serving) -> None:
@@ -109,8 +109,8 @@ async def test_revived_listen_key_of_spot_hears_its_orders_unwrapped(serving: Se
         aiohttp.ClientSession() as session,
     ):
         client = RestClient(session, server.url)
-        _, answer = await client.plain("POST", "/api/v3/userDataStream")
-        url = f"{server.url.replace('http', 'ws')}/ws/{answer['listenKey']}"
+        _, response = await client.plain("POST", "/api/v3/userDataStream")
+        url = f"{server.url.replace('http', 'ws')}/ws/{response['listenKey']}"
         async with session.ws_connect(url) as socket:
             await client.signed("POST", "/api/v3/order", **LIMIT_ORDER, price="95000")
             report = await socket.receive_json(timeout=5)
@@ -124,8 +124,8 @@ async def test_revived_stream_root_of_futures_carries_market_and_user_events(
 ) -> None:
     async with serving(retired=True) as server, aiohttp.ClientSession() as session:
         client = RestClient(session, server.url)
-        _, answer = await client.plain("POST", "/fapi/v1/listenKey")
-        url = f"{server.url.replace('http', 'ws')}/ws/{answer['listenKey']}"
+        _, response = await client.plain("POST", "/fapi/v1/listenKey")
+        url = f"{server.url.replace('http', 'ws')}/ws/{response['listenKey']}"
         async with session.ws_connect(url) as socket:
             await client.signed("POST", "/fapi/v1/order", **LIMIT_ORDER, price="95500")
             update = await socket.receive_json(timeout=5)
@@ -151,18 +151,18 @@ async def test_conditional_types_on_order_are_refused_unless_the_switch_allows_t
         async with serving(retired=revived) as server, aiohttp.ClientSession() as session:
             client = RestClient(session, server.url)
             await client.signed("POST", "/fapi/v1/order", **entry)
-            answers = [
+            responses = [
                 (await client.signed("POST", "/fapi/v1/order", **order))[1] for order in OLD_TYPES
             ]
             if not revived:
-                assert [answer["code"] for answer in answers] == [-4120] * 3
+                assert [response["code"] for response in responses] == [-4120] * 3
                 continue
             wanted = ["STOP_MARKET", "TAKE_PROFIT", "TRAILING_STOP_MARKET"]
-            assert [answer["type"] for answer in answers] == wanted
+            assert [response["type"] for response in responses] == wanted
             _, rows = await client.signed("GET", "/fapi/v1/openOrders", symbol="BTCUSDT")
-            assert {row["orderId"] for row in rows} == {answer["orderId"] for answer in answers}
+            assert {row["orderId"] for row in rows} == {row["orderId"] for row in responses}
             assert (await client.signed("GET", "/fapi/v1/openAlgoOrders"))[1] == []
-            ident = answers[1]["orderId"]
+            ident = responses[1]["orderId"]
             _, gone = await client.signed(
                 "DELETE", "/fapi/v1/order", symbol="BTCUSDT", orderId=ident
             )
@@ -178,8 +178,8 @@ async def test_old_stop_keeps_its_order_id_when_it_fires(serving: Serving) -> No
         client = RestClient(session, server.url)
         entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
         await client.signed("POST", "/fapi/v1/order", **entry)
-        _, answer = await client.plain("POST", "/fapi/v1/listenKey")
-        url = f"{server.url.replace('http', 'ws')}/private/ws?listenKey={answer['listenKey']}"
+        _, response = await client.plain("POST", "/fapi/v1/listenKey")
+        url = f"{server.url.replace('http', 'ws')}/private/ws?listenKey={response['listenKey']}"
         async with session.ws_connect(url) as socket:
             _, placed = await client.signed("POST", "/fapi/v1/order", **OLD_TYPES[0])
             jump = {"kind": "price_jump", "symbol": "BTCUSDT", "price": "97000"}

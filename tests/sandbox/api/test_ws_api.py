@@ -34,9 +34,9 @@ class Api:
     async def ask(self, method: str, params: dict[str, Any] | None = None) -> Any:
         await self.socket.send_json({"id": "x", "method": method, "params": params or {}})
         while True:
-            answer = await self.socket.receive_json(timeout=5)
-            if answer.get("id") == "x":
-                return answer
+            response = await self.socket.receive_json(timeout=5)
+            if response.get("id") == "x":
+                return response
 
     def signed(self, key: str, **params: Any) -> dict[str, Any]:
         values = {**params, "apiKey": key, "timestamp": time.time_ns() // 1_000_000}
@@ -76,23 +76,23 @@ async def api(url: str, key: Ed25519PrivateKey) -> AsyncIterator[Api]:
 
 
 async def test_answer_has_id_status_result_and_limits(api: Api) -> None:
-    answer = await api.ask("time")
-    assert (answer["id"], answer["status"]) == ("x", 200)
-    assert answer["result"]["serverTime"] > 0
-    assert answer["rateLimits"][0]["rateLimitType"] == "REQUEST_WEIGHT"
+    response = await api.ask("time")
+    assert (response["id"], response["status"]) == ("x", 200)
+    assert response["result"]["serverTime"] > 0
+    assert response["rateLimits"][0]["rateLimitType"] == "REQUEST_WEIGHT"
 
 
 async def test_refusals_keep_the_envelope(api: Api) -> None:
-    answer = await api.ask("order.place", {**api.signed("sandbox", **ORDER), "signature": "00"})
-    assert (answer["status"], answer["error"]["code"]) == (400, -1022)
+    response = await api.ask("order.place", {**api.signed("sandbox", **ORDER), "signature": "00"})
+    assert (response["status"], response["error"]["code"]) == (400, -1022)
     assert (await api.ask("order.dance"))["status"] == 404
     await api.socket.send_str("not json")
     assert (await api.socket.receive_json(timeout=5))["error"]["code"] == -1135
 
 
 async def test_hmac_signature_is_over_sorted_parameters(api: Api) -> None:
-    answer = await api.ask("order.place", api.signed("sandbox", **ORDER))
-    assert answer["result"]["clientOrderId"]
+    response = await api.ask("order.place", api.signed("sandbox", **ORDER))
+    assert response["result"]["clientOrderId"]
     shown = await api.ask("openOrders.status", api.signed("sandbox", symbol="BTCUSDT"))
     assert len(shown["result"]) == 1
 
@@ -120,7 +120,7 @@ async def test_ed25519_signs_rest_calls_too(url: str, key: Ed25519PrivateKey) ->
         aiohttp.ClientSession(headers={"X-MBX-APIKEY": "edwards"}) as session,
         session.get(
             aiohttp.client.URL(f"{url}/api/v3/account?{query}&signature={signature}", encoded=True)
-        ) as answer,
+        ) as response,
     ):
-        balances = {row["asset"]: row["free"] for row in (await answer.json())["balances"]}
+        balances = {row["asset"]: row["free"] for row in (await response.json())["balances"]}
     assert balances["USDT"] == "500.00000000"

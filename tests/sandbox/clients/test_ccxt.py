@@ -144,9 +144,9 @@ async def test_batch_reports_each_order_by_itself(exchange: Any) -> None:
             {"symbol": BTC, "type": "limit", "side": "buy", "amount": 90, "price": 99000},
         ]
     )
-    answers = {order["status"]: order["info"] for order in orders}
-    assert answers["open"]["price"] == "99000"
-    assert answers["rejected"]["code"] == -2019
+    responses = {order["status"]: order["info"] for order in orders}
+    assert responses["open"]["price"] == "99000"
+    assert responses["rejected"]["code"] == -2019
     await exchange.cancel_all_orders(BTC)
     assert await exchange.fetch_open_orders(BTC) == []
 

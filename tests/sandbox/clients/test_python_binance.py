@@ -69,8 +69,8 @@ async def test_orders_by_websocket_api(binance: Client) -> None:
         algoType="CONDITIONAL", symbol=SYMBOL, side="SELL", type="STOP_MARKET",
         triggerPrice="98000", closePosition="true",
     )  # fmt: skip
-    answer = await client.ws_futures_cancel_algo_order(algoId=stop["algoId"])
-    assert answer["msg"] == "success"
+    response = await client.ws_futures_cancel_algo_order(algoId=stop["algoId"])
+    assert response["msg"] == "success"
     assert (await client.ws_futures_v2_account_position())[0]["positionAmt"] == "0.010"
     assert (await client.ws_futures_account_balance())[0]["asset"] == "USDT"
     assert (await client.ws_futures_get_order_book(symbol=SYMBOL))["bids"]

@@ -37,18 +37,18 @@ async def step(server: SandboxServer, minutes: int) -> None:
     """Let a stepped market go on."""
     async with (
         aiohttp.ClientSession() as web,
-        web.post(f"{server.url}/sandbox/clock/step", json={"minutes": minutes}) as answer,
+        web.post(f"{server.url}/sandbox/clock/step", json={"minutes": minutes}) as response,
     ):
-        assert answer.status == 200
+        assert response.status == 200
 
 
 async def fault(server: SandboxServer, kind: str) -> None:
     """Order a fault."""
     async with (
         aiohttp.ClientSession() as web,
-        web.post(f"{server.url}/sandbox/fault", json={"kind": kind}) as answer,
+        web.post(f"{server.url}/sandbox/fault", json={"kind": kind}) as response,
     ):
-        assert answer.status == 200
+        assert response.status == 200
 
 
 def ccxt_pro(venue: str, url: str) -> Any:
@@ -168,8 +168,8 @@ async def test_sdk_events_rebuild_the_book_without_a_gap(rising: Serving, venue:
         ids: list[tuple[int, int]] = []
         stream = await getattr(streams, name)(symbol="btcusdt")
         rest = f"{server.url}{'/fapi/v1' if venue == 'usdm' else '/api/v3'}/depth"
-        async with aiohttp.ClientSession() as web, web.get(f"{rest}?symbol={SYMBOL}") as answer:
-            snapshot = await answer.json()
+        async with aiohttp.ClientSession() as web, web.get(f"{rest}?symbol={SYMBOL}") as response:
+            snapshot = await response.json()
         for side, name in zip(sides, ("bids", "asks"), strict=True):
             side.update((float(price), float(size)) for price, size in snapshot[name])
 

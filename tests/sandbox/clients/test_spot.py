@@ -126,8 +126,8 @@ async def test_ccxt_places_an_oco_and_converts_dust(exchange: Any) -> None:
     listed = await exchange.private_get_orderlist({"orderListId": placed["orderListId"]})
     assert listed["listOrderStatus"] == "ALL_DONE"
     await exchange.create_order(BTC, "market", "sell", 0.00995)
-    answer = await exchange.sapi_post_asset_dust({"asset": ["BTC"]})
-    assert answer["transferResult"][0]["fromAsset"] == "BTC"
+    response = await exchange.sapi_post_asset_dust({"asset": ["BTC"]})
+    assert response["transferResult"][0]["fromAsset"] == "BTC"
     balance = await exchange.fetch_balance()
     assert balance["BNB"]["free"] > 0
     assert balance["BTC"]["total"] == 0

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.api.usdm.account_json import account_view, position_risk
+from sandbox.api.usdm.account_json import account_json, position_risk_json
 from sandbox.audit.exchange_ledger import audit_ledger, audit_tables
 from sandbox.audit.ledger import TABLES, ExchangeLedger
 from sandbox.engines.common.error_codes import ExchangeError
@@ -133,11 +133,11 @@ def test_margin_that_orders_hold_is_told_of_the_side_they_are_on(
     engine.place(hedged, limit("BUY", "0.010", "99000.0", **LONG))
     engine.place(hedged, limit("SELL", "0.020", "101000.0", **LONG))  # only closes: holds nothing
     engine.place(hedged, limit("SELL", "0.010", "102000.0", **SHORT))
-    rows = [position_risk(engine.core, hedged, p) for p in hedged.positions_of("BTCUSDT")]
+    rows = [position_risk_json(engine.core, hedged, p) for p in hedged.positions_of("BTCUSDT")]
     assert [row["openOrderInitialMargin"] for row in rows] == ["49.50000000", "51.00000000"]
     assert [row["positionInitialMargin"] for row in rows] == ["100.00000000", "50.00000000"]
     assert [row["initialMargin"] for row in rows] == ["149.50000000", "101.00000000"]
-    total = account_view(engine.core, hedged, 3)
+    total = account_json(engine.core, hedged, 3)
     assert total["totalOpenOrderInitialMargin"] == "100.50000000"
     assert total["totalInitialMargin"] == "250.50000000"
 
