@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from trading.candles import MINUTE_MS, CandleColumns
-from trading.strategies.base import Value
+from trading.strategies.parameters import Value
 
 SAMPLE = Path(__file__).parents[1] / "data_lake/sample/candles_1m/usdm/BTCUSDT.parquet"
 YEAR = 525_600

@@ -15,7 +15,7 @@ from trading.candles import MINUTE_MS, CandleColumns
 from trading.jit import compiler
 from trading.simulation import Costs
 from trading.simulation.account.simulation import Limits, Seat, simulate_account
-from trading.strategies.base import Value
+from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
 
 REVERSION: dict[str, Value] = {"filters": "off", "signal_tf": "15m", "max_position_size": 0.25}

@@ -31,7 +31,7 @@ from trading.candles import DAY_MS, CandleColumns
 from trading.jit import compiler
 from trading.positions.exit_rules import ExitRules
 from trading.simulation import Costs, search
-from trading.strategies.base import Value
+from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
 from trading.strategies.technical.breakout import Breakout
 

@@ -18,7 +18,7 @@ from trading.candles import DAY_MS
 from trading.jit import compiler
 from trading.research.walk_forward import rolling_folds, walk_forward
 from trading.simulation import Costs, backtest
-from trading.strategies.base import Value
+from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
 
 FOLDS = 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from trading.strategies.base import Parameter
+    from trading.strategies.parameters import Parameter
 
 app = typer.Typer(
     no_args_is_help=True,

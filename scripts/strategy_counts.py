@@ -30,7 +30,7 @@ from trading.candles import CandleColumns  # noqa: E402
 from trading.jit.compiler import enable  # noqa: E402
 from trading.simulation import Costs, backtest  # noqa: E402
 from trading.simulation.backtest import decide  # noqa: E402
-from trading.strategies.base import ACTION, ENTER, REASON, Strategy, Value  # noqa: E402
+from trading.strategies.base import Strategy  # noqa: E402
 from trading.strategies.filters import (  # noqa: E402
     BELOW_TREND,
     FALLING_ADX,
@@ -38,6 +38,8 @@ from trading.strategies.filters import (  # noqa: E402
     LOW_VOLATILITY,
     WARMING_UP,
 )
+from trading.strategies.layout import ACTION, ENTER, REASON  # noqa: E402
+from trading.strategies.parameters import Value  # noqa: E402
 from trading.strategies.registry import get_strategy, strategy_names  # noqa: E402
 from trading.strategies.technical import breakout  # noqa: E402
 

@@ -1,7 +1,7 @@
 """Measures of a simulated run, each defined here and nowhere else.
 
 `Metrics` come from the sums that the kernels leave behind, also in a search of thousands,
-`Dealings` from the trades and fills of a single run (`trading.research.trading_costs`).
+`FillMetrics` from the trades and fills of a single run (`trading.research.trading_costs`).
 
 Equity starts at 1 and is marked at each exit. Returns of UTC days are the change of that equity
 over each calendar day from the first to the last candle, 0 on a day without an exit. Ratios use
@@ -66,7 +66,7 @@ class Metrics(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Dealings:
+class FillMetrics:
     """Further measures of one run, of what was dealt and paid; amounts are shares of the equity at
     the start, of which later trades pay more as it grows.
 

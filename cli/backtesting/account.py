@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cli.backtesting.account_file import AccountFile
-    from trading.research.account_metrics import Earned
+    from trading.research.account_metrics import ProfitMetrics
     from trading.simulation.account.simulation import AccountResult, Seat
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -94,20 +94,20 @@ def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, di
 
 def _document(wanted: AccountFile, seats: Sequence[Seat], run: AccountResult) -> dict[str, Any]:
     from cli.backtesting.account_file import document_of
-    from trading.research.account_metrics import earned_by, measure_account
+    from trading.research.account_metrics import account_metrics, profit_metrics
 
-    own = [earned_by(run.profit[run.seat == place]) for place in range(len(seats))]
+    own = [profit_metrics(run.profit[run.seat == place]) for place in range(len(seats))]
     return {
         **document_of(wanted),
         "equity": float(run.equity[-1]),
-        "measures": measure_account(run, wanted.balance).as_dict(),
+        "measures": account_metrics(run, wanted.balance).as_dict(),
         "seats": [_seat(seat, earned) for seat, earned in zip(seats, own, strict=True)],
         "refused": dict(run.refused),
         "ambiguous_candles": run.ambiguous_candles,
     }
 
 
-def _seat(seat: Seat, earned: Earned) -> dict[str, Any]:
+def _seat(seat: Seat, earned: ProfitMetrics) -> dict[str, Any]:
     named = {"strategy": seat.strategy.name, "symbol": seat.symbol, "params": dict(seat.params)}
     return named | earned.as_dict()
 

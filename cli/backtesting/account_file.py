@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from trading.errors import DataError, SettingsError
 from trading.simulation.account.simulation import Exchange, Filters, Limits, Seat
 from trading.simulation.results import Costs
-from trading.strategies.base import Value
+from trading.strategies.parameters import Value
 
 Share = Annotated[float, Field(ge=0.0)]
 

@@ -158,7 +158,7 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
     from cli.backtesting.venue_backtest import text_of as venue_text
     from cli.inputs.candle_files import read_candles
     from cli.inputs.strategy_choice import choose
-    from trading.research.trading_costs import dealings_of
+    from trading.research.trading_costs import fill_metrics
     from trading.simulation import backtest as simulate
 
     strategy, fixed = choose(options.strategy, options.preset, options.settings)
@@ -175,7 +175,7 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
     result = simulate(strategy, columns, with_file_interval(strategy, fixed, (), columns), costs)
     if options.trades_out is not None:
         _write_trades(options.trades_out, result.trades)
-    trading_costs = dealings_of(result, costs).as_dict()
+    trading_costs = fill_metrics(result, costs).as_dict()
     document = {
         "strategy": strategy.name,
         "candles": str(options.candles),

@@ -16,14 +16,14 @@ from trading.candles import Floats
 from trading.errors import DataError
 from trading.metrics import Metrics
 from trading.research.samplers import Params
-from trading.research.trials import Runner, Work, chunks_of
+from trading.research.trials import Runner, SearchTask, chunks_of
 
 TIMEOUT_S = 20
 """Seconds until a scheduler that does not answer is given up."""
 
 
 @contextmanager
-def dask_workers(work: Work, address: str) -> Iterator[Runner]:
+def dask_workers(work: SearchTask, address: str) -> Iterator[Runner]:
     """A runner of parameter sets on the cluster of the scheduler at ``address``.
 
     The results are those of one thread: a set's result depends on nothing but the set. `DataError`
@@ -82,7 +82,7 @@ def _source_key() -> str:
     return source_key()
 
 
-def _run_on_worker(work: Work, sets: Sequence[Params]) -> list[tuple[Metrics, Floats]]:
+def _run_on_worker(work: SearchTask, sets: Sequence[Params]) -> list[tuple[Metrics, Floats]]:
     from trading.jit.compiler import current_folder, enable
 
     if current_folder() is None:

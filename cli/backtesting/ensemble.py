@@ -12,7 +12,8 @@ from trading.errors import ParameterError
 if TYPE_CHECKING:
     from trading.ensemble.regimes import RegimeRules
     from trading.ensemble.weights import WeightRules
-    from trading.strategies.base import Parameter, Strategy, Value
+    from trading.strategies.base import Strategy
+    from trading.strategies.parameters import Parameter, Value
 
 NAME = ENSEMBLE
 SUMMARY = "Weigh strategies by regime and recent results; the nightly puts it into each release."
@@ -44,7 +45,7 @@ class EnsembleParameters:
 
     def parameter(self, name: str) -> Parameter:
         """The rule ``name``; `ParameterError` naming the known ones otherwise."""
-        from trading.strategies.base import Parameter
+        from trading.strategies.parameters import Parameter
 
         if name not in MEANINGS:
             raise ParameterError(

@@ -13,7 +13,14 @@ import numpy as np
 from cli.backtesting.ensemble import NAME, EnsembleParameters, given_members, make_rules
 from cli.backtesting.venue_backtest import whole_account
 from trading.candles import DAY_MS
-from trading.ensemble.backtest import Hours, Past, Walk, check_hours, label_hours, walk_ensemble
+from trading.ensemble.backtest import (
+    EnsembleAllocation,
+    Hours,
+    MemberHistory,
+    allocate_ensemble,
+    check_hours,
+    label_hours,
+)
 from trading.ensemble.regimes import LABELS, RegimeRules
 from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import (
@@ -25,7 +32,8 @@ from trading.simulation.account.simulation import (
 )
 
 if TYPE_CHECKING:
-    from trading.strategies.base import Strategy, Value
+    from trading.strategies.base import Strategy
+    from trading.strategies.parameters import Value
 
 ALONE = Limits(max_exposure=float("inf"), daily_loss=1.0)
 """What an account of one symbol allows: one owner at a time, as much as the ensemble gives it."""
@@ -70,7 +78,7 @@ class Study:
         enable_compiling()
         self._hours: dict[RegimeRules, Hours] = {}
         self.seats: list[Seat] = []
-        self.pasts: list[Past] = []
+        self.pasts: list[MemberHistory] = []
         self.seconds_compile = self.seconds_alone = 0.0
         for strategy in wanted.members:
             params = with_file_interval(strategy, {}, (), self.candles)
@@ -79,7 +87,7 @@ class Study:
             self.seconds_alone += alone.seconds_run
             trades = alone.trades
             self.pasts.append(
-                Past(
+                MemberHistory(
                     strategy.name,
                     alone.daily_returns,
                     trades.entry_time,
@@ -95,10 +103,10 @@ class Study:
             self._hours[rules] = label_hours(self.candles, rules)
         return self._hours[rules]
 
-    def simulate(self, values: Mapping[str, Value]) -> tuple[Walk, AccountResult]:
+    def simulate(self, values: Mapping[str, Value]) -> tuple[EnsembleAllocation, AccountResult]:
         """The walk and the account under the rules of ``values``."""
         weighing, regimes = make_rules(values)
-        walk = walk_ensemble(self.candles, self.pasts, self._label(regimes), weighing)
+        walk = allocate_ensemble(self.candles, self.pasts, self._label(regimes), weighing)
         margin = self.wanted.costs.margin
         run = simulate_account(
             self.seats,
@@ -113,12 +121,12 @@ class Study:
 
     def result(self, values: Mapping[str, Value], run: AccountResult) -> dict[str, Any]:
         """An entry of ``results``: all rules, and the measures of the account."""
-        from trading.research.account_metrics import measure_account
+        from trading.research.account_metrics import account_metrics
 
         weighing, regimes = make_rules(values)
         members = "+".join(strategy.name for strategy in self.wanted.members)
         params = {"members": members, **asdict(weighing), **asdict(regimes)}
-        measures = measure_account(run, self.wanted.costs.margin.capital).as_dict()
+        measures = account_metrics(run, self.wanted.costs.margin.capital).as_dict()
         return {"params": params, **measures}
 
     def document(self, results: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
@@ -140,7 +148,7 @@ class Study:
 def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:
     """Simulate the ensemble over a candle file; the JSON document."""
     from cli.backtesting.account import trades_table, write_table
-    from trading.research.account_metrics import earned_by
+    from trading.research.account_metrics import profit_metrics
 
     make_rules(wanted.given)  # what is wrong with them is told before a large file is read
     study = Study(wanted)
@@ -153,7 +161,7 @@ def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:
         {
             "strategy": past.strategy,
             "weight": float(walk.weights[-1, place]),
-            **earned_by(run.profit[run.seat == place]).as_dict(),
+            **profit_metrics(run.profit[run.seat == place]).as_dict(),
         }
         for place, past in enumerate(study.pasts)
     ]

@@ -15,7 +15,7 @@ from trading.errors import ParameterError
 from trading.market_making.backtest import simulate_maker
 from trading.market_making.quoting import MakerRules
 from trading.research.grid import parse_grid
-from trading.strategies.base import Parameter
+from trading.strategies.parameters import Parameter
 
 MEASURES = (
     "total_return",

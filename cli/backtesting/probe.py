@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from trading.candles import CandleColumns
     from trading.research.lookahead_probe import Lookahead
     from trading.research.warmup_probe import Warmup
-    from trading.strategies.base import Strategy, Value
+    from trading.strategies.base import Strategy
+    from trading.strategies.parameters import Value
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from trading.candles import CandleColumns
     from trading.metrics import Metrics
     from trading.research.grid import Declares
-    from trading.strategies.base import Strategy, Value
+    from trading.strategies.base import Strategy
+    from trading.strategies.parameters import Value
 
 STDOUT = "-"
 SHOWN = (

@@ -14,7 +14,8 @@ from cli.inputs.shared_options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPP
 if TYPE_CHECKING:
     from cli.backtesting.search_run import SearchResults
     from trading.simulation import Costs
-    from trading.strategies.base import Strategy, Value
+    from trading.strategies.base import Strategy
+    from trading.strategies.parameters import Value
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

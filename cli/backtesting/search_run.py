@@ -17,21 +17,22 @@ from cli.inputs.candle_files import read_candles
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.errors import ParameterError
 from trading.metrics import Metrics
-from trading.research.grid import Grid, parse_grid
-from trading.research.samplers import METHODS, Params, method_of
+from trading.research.grid import ParameterGrid, parse_grid
+from trading.research.samplers import METHODS, Params, sampler_of
 from trading.research.trials import (
     Runner,
+    SearchTask,
     Trial,
     TrialStore,
-    Work,
     best_trial,
     identity,
     run_trials,
-    weigh,
+    selection_bias,
     workers,
 )
 from trading.simulation import Costs
-from trading.strategies.base import Strategy, Value
+from trading.strategies.base import Strategy
+from trading.strategies.parameters import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,10 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     fixed = with_file_interval(
         request.strategy, request.fixed, [axis.name for axis in grid.axes], columns
     )
-    work = Work(request.strategy, columns, fixed, request.costs)
+    work = SearchTask(request.strategy, columns, fixed, request.costs)
     seconds_compile = _compile(work, grid)
     begun = time.perf_counter()
-    method = method_of(request.method, grid, request.seed)
+    method = sampler_of(request.method, grid, request.seed)
     with (
         _store(request, work, grid) as store,
         _workers(request, work) as run,
@@ -108,15 +109,15 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     return document, found, sentence
 
 
-def _compile(work: Work, grid: Grid) -> float:
+def _compile(work: SearchTask, grid: ParameterGrid) -> float:
     """Return the seconds that compiling takes: a search over two candles needs every kernel."""
     begun = time.perf_counter()
     tiny = work.candles.rows(0, min(2, len(work.candles)))
-    Work(work.strategy, tiny, work.fixed, work.costs).run([grid.combination(0)])
+    SearchTask(work.strategy, tiny, work.fixed, work.costs).run([grid.combination(0)])
     return time.perf_counter() - begun
 
 
-def _workers(request: SearchRequest, work: Work) -> AbstractContextManager[Runner]:
+def _workers(request: SearchRequest, work: SearchTask) -> AbstractContextManager[Runner]:
     """Return a runner on threads, on processes or on a Dask cluster."""
     if request.dask is None:
         return workers(work, request.workers, processes=request.processes)
@@ -126,7 +127,9 @@ def _workers(request: SearchRequest, work: Work) -> AbstractContextManager[Runne
 
 
 @contextmanager
-def _store(request: SearchRequest, work: Work, grid: Grid) -> Iterator[TrialStore | None]:
+def _store(
+    request: SearchRequest, work: SearchTask, grid: ParameterGrid
+) -> Iterator[TrialStore | None]:
     if request.resume is None:
         yield None
         return
@@ -153,7 +156,7 @@ def _store(request: SearchRequest, work: Work, grid: Grid) -> Iterator[TrialStor
 
 
 def _significance(
-    request: SearchRequest, work: Work, trials: Sequence[Trial]
+    request: SearchRequest, work: SearchTask, trials: Sequence[Trial]
 ) -> tuple[dict[str, float | int | None], str]:
     """Return the trials, effective trials and deflated Sharpe ratio of the best, and a sentence.
 
@@ -162,7 +165,7 @@ def _significance(
     earlier = np.empty((0, len(trials[0].daily)))
     if request.lake is not None and request.symbol is not None:
         earlier = _count_in_lake(request, work, trials, request.lake, request.symbol)
-    found = weigh(best_trial(trials, request.objective), trials, earlier)
+    found = selection_bias(best_trial(trials, request.objective), trials, earlier)
     deflated = None if found.deflated is None else found.deflated.probability
     return {
         "trials": found.tried,
@@ -173,7 +176,7 @@ def _significance(
 
 
 def _count_in_lake(
-    request: SearchRequest, work: Work, trials: Sequence[Trial], root: Path, symbol: str
+    request: SearchRequest, work: SearchTask, trials: Sequence[Trial], root: Path, symbol: str
 ) -> Floats:
     """Return the daily returns of earlier sets that are not among ``trials``."""
     from flows.steps.search.trial_history import earlier_trials, keep_trials
@@ -190,7 +193,7 @@ def _count_in_lake(
     say(f"{len(trials):,} trials of {strategy.name} on {symbol} counted in the lake as {run}")
     if not before:
         return np.empty((0, len(trials[0].daily)))
-    alone = Work(strategy, work.candles, {}, work.costs)
+    alone = SearchTask(strategy, work.candles, {}, work.costs)
     return np.stack([daily for _, daily in alone.run(before)])
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
     from trading.simulation import Costs
-    from trading.strategies.base import Strategy, Value
+    from trading.strategies.base import Strategy
+    from trading.strategies.parameters import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
     from cli.backtesting.account_file import read_funding
     from cli.backtesting.results import enable_compiling, with_file_interval
     from cli.inputs.candle_files import read_candles
-    from trading.research.account_metrics import measure_account
+    from trading.research.account_metrics import account_metrics
     from trading.simulation.account.simulation import Filters, Limits, Seat, simulate_account
 
     begun = time.perf_counter()
@@ -89,7 +90,7 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
     seconds = time.perf_counter() - begun
     write_table(wanted.trades_out, "--trades", lambda: trades_table([seat], run))
     given = {name: value for name, value in asdict(venue).items() if value}
-    measures = measure_account(run, margin.capital).as_dict()
+    measures = account_metrics(run, margin.capital).as_dict()
     return {
         "strategy": wanted.strategy.name,
         "candles": str(wanted.candles),

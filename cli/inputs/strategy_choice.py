@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from trading.errors import ParameterError, SettingsError
 
 if TYPE_CHECKING:
-    from trading.strategies.base import Strategy, Value
+    from trading.strategies.base import Strategy
+    from trading.strategies.parameters import Value
 
 FILE_VARIABLE = "NOCTURNE_PRESETS_FILE"
 _PROJECT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from executor.strategy.runner import History, StrategyRunner
 from lake.releases import VALIDITY, Universe
 from trading.candles import Candle
 from trading.strategies.decider import Decision
-from trading.strategies.priority import place_of
+from trading.strategies.priority import priority_of
 from trading.strategies.registry import get_strategy
 
 log = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ def _surest_first(decided: tuple[StrategyRunner, Decision]) -> tuple[bool, float
     runner, decision = decided
     if decision.action != "enter":
         return False, 0.0, 0
-    return True, -(_known(decision.confidence) or 0.0), place_of(runner.strategy)
+    return True, -(_known(decision.confidence) or 0.0), priority_of(runner.strategy)
 
 
 def hold_kind(reason: str) -> str:

@@ -27,7 +27,7 @@ from pydantic import (
 
 from lake.partitions import PartitionRef, iso
 from trading.errors import ReleaseRefused
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 
 SCHEMA_VERSION = 1
 
@@ -57,7 +57,7 @@ def _finite_or_none(value: Any) -> Any:
 Measure = Annotated[float | int | str | None, BeforeValidator(_finite_or_none)]
 
 
-def _finite_verdict(verdict: Verdict) -> Verdict:
+def _finite_verdict(verdict: GateVerdict) -> GateVerdict:
     if not math.isfinite(verdict.threshold):
         raise ValueError(f"the threshold of {verdict.name} is not a number")
     if verdict.value is None or math.isfinite(verdict.value):
@@ -89,7 +89,7 @@ class StrategyEntry(StrictModel):
     params: dict[str, float | int | str]
     in_sample: dict[str, Measure] = {}
     out_of_sample: dict[str, Measure] = {}
-    verdicts: tuple[Annotated[Verdict, AfterValidator(_finite_verdict)], ...] = ()
+    verdicts: tuple[Annotated[GateVerdict, AfterValidator(_finite_verdict)], ...] = ()
     proven: bool = False
     venue: Name = "binance_usdm"
     apply_to_open: bool = False

@@ -9,7 +9,8 @@ from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
 from trading.positions.exit_rules import Addition
 from trading.positions.position import ExitRules
-from trading.strategies.base import (
+from trading.strategies.base import Strategy
+from trading.strategies.layout import (
     ACTION,
     CONFIDENCE,
     ENTER,
@@ -20,10 +21,8 @@ from trading.strategies.base import (
     SIDE,
     STOP_PRICE,
     TARGET_PRICE,
-    Parameter,
-    Strategy,
-    Value,
 )
+from trading.strategies.parameters import Parameter, Value
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake.releases import Candidate, FlowRun, PartitionRef, StrategyEntry
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 
 MINUTE = 60_000
 MAY_31_2358 = 1_748_735_880_000
@@ -82,7 +82,7 @@ def write_checksum(path: Path) -> None:
 
 def entry(k: float = 0.5, proven: bool = False, symbol: str = "BTCUSDT") -> StrategyEntry:
     """A breakout on one symbol."""
-    verdict = Verdict("trades", proven, 40.0 if proven else 3.0, 30.0, "trades ≥ 30")
+    verdict = GateVerdict("trades", proven, 40.0 if proven else 3.0, 30.0, "trades ≥ 30")
     return StrategyEntry(
         strategy="breakout",
         symbol=symbol,

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import (
+from trading.strategies.base import Strategy
+from trading.strategies.layout import (
     ACTION,
     ENTER,
     EXIT,
@@ -17,10 +18,8 @@ from trading.strategies.base import (
     SIDE,
     STOP_PRICE,
     TARGET_PRICE,
-    Parameter,
-    Strategy,
-    Value,
 )
+from trading.strategies.parameters import Parameter, Value
 
 MINUTE_MS = 60_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trading.strategies.base import Value
+from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
 
 BARE: dict[str, Value] = {"filters": "off", "signal_tf": "1m"}

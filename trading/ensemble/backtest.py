@@ -21,7 +21,7 @@ HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class MemberHistory:
     """What a strategy did alone: its return on each UTC day of the candles, and its trades in
     order of their exit (opens of the candles of entry and exit, ms).
     """
@@ -45,7 +45,7 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class EnsembleAllocation:
     """``shares`` has an array a member with a value for each candle: the largest share of the
     equity that an entry decided on it may take. ``labels`` are those of the candles; ``weights``
     are days x members.
@@ -80,9 +80,9 @@ def label_hours(candles: CandleColumns, rules: RegimeRules, *, compiled: bool = 
     return Hours(bars, found, lasted)
 
 
-def walk_ensemble(
-    candles: CandleColumns, pasts: Sequence[Past], hours: Hours, rules: WeightRules
-) -> Walk:
+def allocate_ensemble(
+    candles: CandleColumns, pasts: Sequence[MemberHistory], hours: Hours, rules: WeightRules
+) -> EnsembleAllocation:
     """The shares of the members over ``candles``, which ``pasts`` and ``hours`` were made of."""
     first = int(candles.open_time[0]) // DAY_MS
     day_of = candles.open_time // DAY_MS - first
@@ -97,10 +97,10 @@ def walk_ensemble(
     for place, past in enumerate(pasts):
         factors = _factors(past, hours, first, days)
         shares.append(np.where(paused, 0.0, weights[day_of, place] * factors[day_of, labels]))
-    return Walk(tuple(shares), labels, weights)
+    return EnsembleAllocation(tuple(shares), labels, weights)
 
 
-def _weights(pasts: Sequence[Past], days: int, rules: WeightRules) -> Floats:
+def _weights(pasts: Sequence[MemberHistory], days: int, rules: WeightRules) -> Floats:
     """The weights of each day (days x members), from the days before it."""
     weights = np.empty((days, len(pasts)))
     returns = [(past.strategy, past.daily.tolist()) for past in pasts]
@@ -111,7 +111,7 @@ def _weights(pasts: Sequence[Past], days: int, rules: WeightRules) -> Floats:
     return weights
 
 
-def _factors(past: Past, hours: Hours, first: int, days: int) -> Floats:
+def _factors(past: MemberHistory, hours: Hours, first: int, days: int) -> Floats:
     """The factors of a member on each day (days x regimes), from trades that ended before it."""
     known = labels_at(hours.bars, hours.labels, past.entry_times)
     factors = np.empty((days, len(LABELS)))

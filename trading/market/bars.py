@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import MORE_TFS
+from trading.strategies.layout import MORE_TFS
 
 NO_SIGNAL_CANDLE = 100
 """Reason code of a base candle that closes no signal candle."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from trading.candles import DAY_MS, Candle, CandleColumns
 from trading.indicators.core import atr_size, atr_step
-from trading.market_making.quoting import BUY, Lot, MakerRules, Plan, Quote, View, plan
+from trading.market_making.quoting import BUY, Lot, MakerRules, MarketView, Quote, QuotePlan, plan
 
 FAST_ATR = 5
 SLOW_ATR = 60
@@ -102,7 +102,7 @@ class _Desk:
             self.next_lot += 1
         self.most_lots = max(self.most_lots, len(self.lots))
 
-    def apply(self, wanted: Plan, now_ms: int, price: float) -> None:
+    def apply(self, wanted: QuotePlan, now_ms: int, price: float) -> None:
         """Cancel, place, and close at the market."""
         kept = tuple(quote for quote in self.quotes if quote not in wanted.cancel)
         self.quotes = (*kept, *wanted.place)
@@ -145,7 +145,7 @@ def simulate_maker(
         usual = atr_step(slow, 0, SLOW_ATR, *prices)
         ratio = atr_step(fast, 0, FAST_ATR, *prices) / usual if usual > 0.0 else math.nan
         expected = candle.open_time + candles.interval_ms
-        view = View(
+        view = MarketView(
             now_ms=expected,
             bid=candle.close * (1.0 - half_spread),
             ask=candle.close * (1.0 + half_spread),

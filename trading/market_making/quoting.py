@@ -81,7 +81,7 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class MarketView:
     """What is known of market and account.
 
     ``volatility`` is the fast ATR over the slow one (NaN: unknown), ``day_return`` the account's
@@ -102,7 +102,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class QuotePlan:
     """What to do now, and why no quote to open is wanted (empty: they are).
 
     ``market`` are lots to close at the market.
@@ -114,7 +114,7 @@ class Plan:
     reason: str = ""
 
 
-def stop_reason(rules: MakerRules, view: View) -> str:
+def stop_reason(rules: MakerRules, view: MarketView) -> str:
     """Why there must be no quote to open; empty when there may be."""
     silent = view.now_ms - view.updated_ms
     if silent > rules.stale_ms:
@@ -130,7 +130,7 @@ def stop_reason(rules: MakerRules, view: View) -> str:
     return ""
 
 
-def opening_quotes(rules: MakerRules, view: View, lots: tuple[Lot, ...]) -> tuple[Quote, ...]:
+def opening_quotes(rules: MakerRules, view: MarketView, lots: tuple[Lot, ...]) -> tuple[Quote, ...]:
     """The quotes to open that are wanted around the mid: nearest first, none that would take."""
     count = min(rules.levels, rules.max_lots - len(lots))
     wanted = (
@@ -141,19 +141,21 @@ def opening_quotes(rules: MakerRules, view: View, lots: tuple[Lot, ...]) -> tupl
     return tuple(quote for quote in wanted if is_passive(quote, view))
 
 
-def is_passive(quote: Quote, view: View) -> bool:
+def is_passive(quote: Quote, view: MarketView) -> bool:
     """Whether the quote would rest: post-only, it is refused when it crosses the book."""
     return quote.price < view.ask if quote.side == BUY else quote.price > view.bid
 
 
-def closing_quote(rules: MakerRules, view: View, lot: Lot) -> Quote:
+def closing_quote(rules: MakerRules, view: MarketView, lot: Lot) -> Quote:
     """The opposite of a lot: at its target, or at the book where the target lies behind it."""
     target = lot.target(rules)
     price = max(target, view.ask) if lot.side == BUY else min(target, view.bid)
     return Quote(-lot.side, 0, price, view.now_ms, "close", lot.number)
 
 
-def plan(rules: MakerRules, view: View, quotes: tuple[Quote, ...], lots: tuple[Lot, ...]) -> Plan:
+def plan(
+    rules: MakerRules, view: MarketView, quotes: tuple[Quote, ...], lots: tuple[Lot, ...]
+) -> QuotePlan:
     """What to cancel and to place, given what rests and what is held.
 
     While the stream is stale nothing but withdrawing is done: no price is known to act on.
@@ -162,22 +164,22 @@ def plan(rules: MakerRules, view: View, quotes: tuple[Quote, ...], lots: tuple[L
     stale = view.now_ms - view.updated_ms > rules.stale_ms
     opening = tuple(quote for quote in quotes if quote.purpose == "open")
     if stale:
-        return Plan(cancel=opening, reason=reason)
+        return QuotePlan(cancel=opening, reason=reason)
     lost = tuple(lot for lot in lots if _is_lost(rules, view, lot))
     leaving = {lot.number for lot in lost}
     cancel, place = _renew_closing(rules, view, quotes, lots, leaving)
     if reason or lost:
-        return Plan((*cancel, *opening), place, lost, reason)
+        return QuotePlan((*cancel, *opening), place, lost, reason)
     kept, dropped = _sort_opening(rules, view, opening, lots)
     missing = tuple(
         quote
         for quote in opening_quotes(rules, view, lots)
         if (quote.side, quote.level) not in {(k.side, k.level) for k in kept}
     )
-    return Plan((*cancel, *dropped), (*place, *missing))
+    return QuotePlan((*cancel, *dropped), (*place, *missing))
 
 
-def _is_lost(rules: MakerRules, view: View, lot: Lot) -> bool:
+def _is_lost(rules: MakerRules, view: MarketView, lot: Lot) -> bool:
     if lot.side == BUY:
         return view.bid <= lot.emergency(rules)
     return view.ask >= lot.emergency(rules)
@@ -185,7 +187,7 @@ def _is_lost(rules: MakerRules, view: View, lot: Lot) -> bool:
 
 def _renew_closing(
     rules: MakerRules,
-    view: View,
+    view: MarketView,
     quotes: tuple[Quote, ...],
     lots: tuple[Lot, ...],
     leaving: set[int],
@@ -208,7 +210,7 @@ def _renew_closing(
 
 
 def _sort_opening(
-    rules: MakerRules, view: View, opening: tuple[Quote, ...], lots: tuple[Lot, ...]
+    rules: MakerRules, view: MarketView, opening: tuple[Quote, ...], lots: tuple[Lot, ...]
 ) -> tuple[tuple[Quote, ...], tuple[Quote, ...]]:
     """Opening quotes to keep, and to cancel: too old, or more than lots are allowed."""
     allowed = rules.max_lots - len(lots)
@@ -216,5 +218,5 @@ def _sort_opening(
     return kept, tuple(quote for quote in opening if quote not in kept)
 
 
-def _is_old(rules: MakerRules, view: View, quote: Quote) -> bool:
+def _is_old(rules: MakerRules, view: MarketView, quote: Quote) -> bool:
     return view.now_ms - quote.placed_ms >= rules.life_ms

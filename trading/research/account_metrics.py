@@ -15,7 +15,7 @@ from trading.simulation.account.simulation import AccountResult
 
 
 @dataclass(frozen=True, slots=True)
-class Earned:
+class ProfitMetrics:
     """What a set of trades earned, in quote currency after fees and funding.
 
     ``profit_factor`` and ``reward_to_risk`` are of the profits (0 without a loss).
@@ -33,7 +33,7 @@ class Earned:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountMeasures:
+class AccountMetrics:
     """Measures of the whole account; shares of the balance at the start where not said otherwise.
 
     ``max_drawdown`` is the largest fall of the equity, marked at each candle's close, as a share of
@@ -51,7 +51,7 @@ class AccountMeasures:
     fees: float
     funding: float
     days: int
-    earned: Earned
+    earned: ProfitMetrics
 
     def as_dict(self) -> dict[str, float | int]:
         """The measures by name on one level, for JSON."""
@@ -59,7 +59,7 @@ class AccountMeasures:
         return {**own.pop("earned"), **own}
 
 
-def measure_account(run: AccountResult, balance: float) -> AccountMeasures:
+def account_metrics(run: AccountResult, balance: float) -> AccountMetrics:
     """The measures of a run that began with ``balance``; its moments are not empty."""
     peaks = np.maximum.accumulate(np.append(balance, run.equity))[1:]
     drawdown = float(((peaks - run.equity) / peaks).max())
@@ -69,7 +69,7 @@ def measure_account(run: AccountResult, balance: float) -> AccountMeasures:
     sums_days(ratios, 0, daily.tolist(), 0, len(daily))
     growth = float(run.equity[-1]) / balance
     cagr = yearly_growth(growth, len(daily))
-    return AccountMeasures(
+    return AccountMetrics(
         total_return=growth - 1.0,
         cagr=cagr,
         max_drawdown=drawdown,
@@ -80,14 +80,14 @@ def measure_account(run: AccountResult, balance: float) -> AccountMeasures:
         fees=fees_of(run),
         funding=run.funding_paid,
         days=len(daily),
-        earned=earned_by(run.profit),
+        earned=profit_metrics(run.profit),
     )
 
 
-def earned_by(profits: Floats) -> Earned:
+def profit_metrics(profits: Floats) -> ProfitMetrics:
     """What trades with these profits earned."""
     losses = -float(profits[profits < 0.0].sum())
-    return Earned(
+    return ProfitMetrics(
         trades=len(profits),
         profit=float(profits.sum()),
         win_rate=float((profits > 0.0).mean()) if len(profits) else 0.0,

@@ -1,8 +1,8 @@
 """What a parameter set must show before it may trade money.
 
-`judge` turns evidence into verdicts, one a gate, each with its value, its threshold and a sentence.
-A set that fails any of them is published as ``unproven``: usable in replay and paper, refused in
-live.
+`evaluate_gates` turns evidence into one verdict per gate, each with its value, its threshold and a
+sentence. A set that fails any gate is published as ``unproven``: usable in replay and paper,
+refused in live.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class GateEvidence:
     """What was measured of one candidate; None where it could not be measured, which never passes.
 
     ``trades``, ``total_return`` (a fraction, after costs) and ``max_drawdown`` (a positive
@@ -44,7 +44,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict:
     """One gate's answer; ``value`` is None where there was nothing to measure."""
 
     name: str
@@ -54,7 +54,9 @@ class Verdict:
     text: str
 
 
-def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> tuple[Verdict, ...]:
+def evaluate_gates(
+    evidence: GateEvidence, thresholds: Thresholds | None = None
+) -> tuple[GateVerdict, ...]:
     """Verdict of every gate, in a fixed order; the gates do not stop at the first failure."""
     limits = thresholds or Thresholds()
     verdicts = [
@@ -102,7 +104,7 @@ def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> tuple[Ver
     return tuple(verdicts)
 
 
-def proven(verdicts: Iterable[Verdict]) -> bool:
+def proven(verdicts: Iterable[GateVerdict]) -> bool:
     """Whether every gate was passed; no verdicts prove nothing."""
     answers = [verdict.passed for verdict in verdicts]
     return bool(answers) and all(answers)
@@ -113,8 +115,8 @@ def _measured(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def _unmeasured(name: str, threshold: float) -> Verdict:
-    return Verdict(
+def _unmeasured(name: str, threshold: float) -> GateVerdict:
+    return GateVerdict(
         name, False, None, threshold, f"{name.replace('_', ' ')} could not be measured: not passed"
     )
 
@@ -123,7 +125,7 @@ def _number(value: float) -> str:
     return f"{value:g}"
 
 
-def at_least(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+def at_least(name: str, value: float | None, threshold: float, text: str) -> GateVerdict:
     """A value that must reach ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
@@ -131,10 +133,10 @@ def at_least(name: str, value: float | None, threshold: float, text: str) -> Ver
     passed = measured >= threshold
     relation = "reaches" if passed else "is below"
     sentence = f"{text.format(value=measured)}: {relation} the required {_number(threshold)}"
-    return Verdict(name, passed, measured, threshold, sentence)
+    return GateVerdict(name, passed, measured, threshold, sentence)
 
 
-def at_most(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+def at_most(name: str, value: float | None, threshold: float, text: str) -> GateVerdict:
     """A value that must not exceed ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
@@ -142,10 +144,10 @@ def at_most(name: str, value: float | None, threshold: float, text: str) -> Verd
     passed = measured <= threshold
     relation = "is within" if passed else "is above"
     sentence = f"{text.format(value=measured)}: {relation} the limit of {_number(threshold)}"
-    return Verdict(name, passed, measured, threshold, sentence)
+    return GateVerdict(name, passed, measured, threshold, sentence)
 
 
-def profit(name: str, value: float | None, threshold: float, text: str) -> Verdict:
+def profit(name: str, value: float | None, threshold: float, text: str) -> GateVerdict:
     """A return that must be above ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
@@ -153,10 +155,10 @@ def profit(name: str, value: float | None, threshold: float, text: str) -> Verdi
     passed = measured > threshold
     relation = "is above" if passed else "is not above"
     sentence = f"{text.format(value=measured)}: {relation} {threshold:+.2%}"
-    return Verdict(name, passed, measured, threshold, sentence)
+    return GateVerdict(name, passed, measured, threshold, sentence)
 
 
-def _not_worse(value: float, current: float, tolerance: float) -> Verdict:
+def _not_worse(value: float, current: float, tolerance: float) -> GateVerdict:
     threshold = current - tolerance
     measured = _measured(value)
     if measured is None or not math.isfinite(current):
@@ -167,4 +169,4 @@ def _not_worse(value: float, current: float, tolerance: float) -> Verdict:
         f"return {measured:+.2%} {relation} than the current release's {current:+.2%}"
         f" by more than {tolerance:.2%} on the same window"
     )
-    return Verdict("not_worse_than_current", passed, measured, threshold, sentence)
+    return GateVerdict("not_worse_than_current", passed, measured, threshold, sentence)

@@ -15,7 +15,7 @@ from decimal import Decimal, DecimalException
 from typing import Protocol
 
 from trading.errors import ParameterError
-from trading.strategies.base import Parameter, Value
+from trading.strategies.parameters import Parameter, Value
 
 MEMORY_LIMIT = 2 * 1024**3
 _BYTES_PER_COMBINATION = 2_000
@@ -34,7 +34,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class ParameterGrid:
     """All combinations of its axes; the last axis varies fastest."""
 
     axes: tuple[Axis, ...]
@@ -96,7 +96,7 @@ def parse_grid(
     days: int = 0,
     memory_limit: int = MEMORY_LIMIT,
     trials: int | None = None,
-) -> Grid:
+) -> ParameterGrid:
     """The grid of ``NAME=VALUES`` texts for one strategy.
 
     ``days`` is the number of UTC days searched: each combination keeps a return a day. ``trials``
@@ -120,7 +120,7 @@ def parse_grid(
             _check_axis(draft)
         size = trials
     check_memory(size, days, memory_limit)
-    return Grid(tuple(d.expand() if isinstance(d, _Range) else d for d in drafts))
+    return ParameterGrid(tuple(d.expand() if isinstance(d, _Range) else d for d in drafts))
 
 
 def check_memory(size: int, days: int, memory_limit: int = MEMORY_LIMIT) -> None:

@@ -17,10 +17,12 @@ import numpy.typing as npt
 
 from trading.candles import CandleColumns, Integers, interval_name
 from trading.errors import DataError
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 from trading.simulation import Costs, Trades, backtest
 from trading.simulation.backtest import decide, fast_trades
-from trading.strategies.base import ACTION, ATR, ENTER, LIMIT, REASON, SEEN, Strategy, Value
+from trading.strategies.base import Strategy
+from trading.strategies.layout import ACTION, ATR, ENTER, LIMIT, REASON, SEEN
+from trading.strategies.parameters import Value
 
 CUTS = 12
 AGREEMENT = "agreement of the engines"
@@ -32,7 +34,7 @@ Column = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class View:
+class ProbedSeries:
     """Values that a computation gives for points in time.
 
     A row is named by its ``times`` entry (ms); once candles up to ``settled`` (ms) are known, its
@@ -45,7 +47,7 @@ class View:
     columns: Mapping[str, Column]
 
 
-Evaluate = Callable[[CandleColumns], Sequence[View]]
+Evaluate = Callable[[CandleColumns], Sequence[ProbedSeries]]
 """Everything that is computed from candles, as views."""
 
 
@@ -109,9 +111,9 @@ class Lookahead:
             return f"no look-ahead: {looked}; none changed"
         return f"look-ahead: {self.changed:,} past values changed, of {looked}"
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> GateVerdict:
         """The gate ``lookahead``: no past value may change."""
-        return Verdict("lookahead", self.passed, float(self.changed), 0.0, self.sentence)
+        return GateVerdict("lookahead", self.passed, float(self.changed), 0.0, self.sentence)
 
 
 def probe_lookahead(
@@ -196,14 +198,14 @@ def _variants(
 def _evaluation(strategy: Strategy, params: Mapping[str, Value]) -> Evaluate:
     """Decisions, and the trades of both engines."""
 
-    def evaluate(candles: CandleColumns) -> list[View]:
+    def evaluate(candles: CandleColumns) -> list[ProbedSeries]:
         step, times = candles.interval_ms, candles.open_time
         stream = decide(strategy, candles, params)
         decided = {name: stream[:, at] for name, at in _COLUMNS.items()}
         stepped = backtest(strategy, candles, params, Costs()).trades
         fast, _ = fast_trades(strategy, candles, params, Costs())
         return [
-            View("decisions", times, times + step, decided),
+            ProbedSeries("decisions", times, times + step, decided),
             _traded("trades", stepped, step),
             _traded("fast search", fast, step),
         ]
@@ -211,7 +213,7 @@ def _evaluation(strategy: Strategy, params: Mapping[str, Value]) -> Evaluate:
     return evaluate
 
 
-def _traded(name: str, trades: Trades, step: int) -> View:
+def _traded(name: str, trades: Trades, step: int) -> ProbedSeries:
     """Trades by their entry; one on the last candle ends with the data, so it is not settled."""
     columns = {
         "exit_time": trades.exit_time,
@@ -219,7 +221,7 @@ def _traded(name: str, trades: Trades, step: int) -> View:
         "exit_price": trades.exit_price,
         "reason": trades.reason,
     }
-    return View(name, trades.entry_time, trades.exit_time + 2 * step, columns)
+    return ProbedSeries(name, trades.entry_time, trades.exit_time + 2 * step, columns)
 
 
 def _disagreement(
@@ -233,7 +235,7 @@ def _disagreement(
     return _compare(_traded(AGREEMENT, stepped, step), _traded(AGREEMENT, fast, step), end)[1]
 
 
-def _compare(part: View, whole: View, end: int) -> tuple[int, list[Change]]:
+def _compare(part: ProbedSeries, whole: ProbedSeries, end: int) -> tuple[int, list[Change]]:
     """How many values of ``part`` were settled at ``end``, and those that ``whole`` has
     otherwise."""
     mine, other = part.settled <= end, whole.settled <= end

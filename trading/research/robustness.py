@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from trading.candles import CandleColumns, Floats
-from trading.research.gates import Verdict, at_least, at_most, profit
+from trading.research.gates import GateVerdict, at_least, at_most, profit
 from trading.research.overfitting import bootstrap_p_value
 from trading.research.walk_forward import FoldResult, WalkForward
 from trading.simulation import Costs, backtest
-from trading.strategies.base import Strategy, Value
+from trading.strategies.base import Strategy
+from trading.strategies.parameters import Value
 
 _BOOTSTRAP_SEED = 0
 
@@ -49,7 +50,7 @@ class Robustness:
     without_best: float | None
     one_step: float | None
 
-    def verdicts(self, limits: RobustnessLimits | None = None) -> tuple[Verdict, ...]:
+    def verdicts(self, limits: RobustnessLimits | None = None) -> tuple[GateVerdict, ...]:
         """One verdict a measure, in a fixed order."""
         at = limits or RobustnessLimits()
         return (

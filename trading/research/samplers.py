@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from trading.errors import ParameterError
-from trading.research.grid import Grid
-from trading.strategies.base import Value
+from trading.research.grid import ParameterGrid
+from trading.strategies.parameters import Value
 
 METHODS = ("grid", "random", "bayes")
 ROUND = 1_000
@@ -23,7 +23,7 @@ _STARTUP = 20
 Params = Mapping[str, Value]
 
 
-class Method(Protocol):
+class Sampler(Protocol):
     """A source of trials."""
 
     @property
@@ -37,23 +37,23 @@ class Method(Protocol):
         """Scores of the last round, in its order; more is better, NaN is no score."""
 
 
-def method_of(name: str, grid: Grid, seed: int) -> Method:
+def sampler_of(name: str, grid: ParameterGrid, seed: int) -> Sampler:
     """The method ``name`` over the combinations of ``grid``; `ParameterError` for another name."""
     if name == "grid":
-        return Exhaustive(grid)
+        return GridSampler(grid)
     if name == "random":
-        return Drawn(grid, seed)
+        return RandomSampler(grid, seed)
     if name == "bayes":
-        return Bayesian(grid, seed)
+        return BayesianSampler(grid, seed)
     raise ParameterError(f"search method '{name}' is not known; methods are {', '.join(METHODS)}")
 
 
-class Exhaustive:
+class GridSampler:
     """Every combination in the order of the grid."""
 
     name = "grid"
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: ParameterGrid) -> None:
         self._grid = grid
         self._next = 0
 
@@ -66,12 +66,12 @@ class Exhaustive:
         """Nothing is learned."""
 
 
-class Drawn:
+class RandomSampler:
     """Combinations drawn evenly and without repetition."""
 
     name = "random"
 
-    def __init__(self, grid: Grid, seed: int) -> None:
+    def __init__(self, grid: ParameterGrid, seed: int) -> None:
         self._grid = grid
         self._random = random.Random(seed)
         self._drawn: set[int] = set()
@@ -101,7 +101,7 @@ class Drawn:
         """Nothing is learned."""
 
 
-class Bayesian:
+class BayesianSampler:
     """Combinations where good ones were found before: Optuna's tree-structured Parzen estimator
     (Bergstra and others, 2011).
 
@@ -111,7 +111,7 @@ class Bayesian:
 
     name = "bayes"
 
-    def __init__(self, grid: Grid, seed: int) -> None:
+    def __init__(self, grid: ParameterGrid, seed: int) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)

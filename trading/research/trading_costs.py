@@ -1,4 +1,4 @@
-"""What a run dealt and paid, from its trades and fills; `trading.metrics.Dealings` defines it."""
+"""`trading.metrics.FillMetrics` of a run, from its trades and fills."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from trading.candles import Floats, Integers
-from trading.metrics import DAYS_A_YEAR, Dealings
+from trading.metrics import DAYS_A_YEAR, FillMetrics
 from trading.simulation.results import BacktestResult, Costs, Fills, Trades
 
 RESTING = ("take_profit", "partial_take_profit", "liquidation")
 """Reasons of fills at a level of their own: they do not slip."""
 
 
-def dealings_of(run: BacktestResult, costs: Costs) -> Dealings:
+def fill_metrics(run: BacktestResult, costs: Costs) -> FillMetrics:
     """The dealings of one simulated run."""
-    return dealings_of_all([run], run.daily_returns, costs)
+    return fill_metrics_of_all([run], run.daily_returns, costs)
 
 
-def dealings_of_all(
+def fill_metrics_of_all(
     runs: Sequence[BacktestResult], daily_returns: Floats, costs: Costs
-) -> Dealings:
+) -> FillMetrics:
     """The dealings of runs that follow one another on one equity, such as the test spans of a
     walk-forward; ``daily_returns`` are those of all of them together.
     """
@@ -35,7 +35,7 @@ def dealings_of_all(
         equity *= float(run.equity[-1]) if len(run.equity) else 1.0
     returns = np.concatenate([run.trades.net_return for run in runs] or [np.empty(0)])
     days = len(daily_returns)
-    return Dealings(
+    return FillMetrics(
         reward_to_risk=reward_to_risk(returns),
         drawdown_days=drawdown_days(daily_returns),
         turnover=turnover * DAYS_A_YEAR / days if days else 0.0,

@@ -27,10 +27,11 @@ from trading.research.overfitting import (
     effective_trials,
     sharpe_ratios,
 )
-from trading.research.samplers import Method, Params
+from trading.research.samplers import Params, Sampler
 from trading.research.walk_forward import Objective, score_of
 from trading.simulation import Costs, search
-from trading.strategies.base import Strategy, Value
+from trading.strategies.base import Strategy
+from trading.strategies.parameters import Value
 
 _LEAST_CHUNK = 8
 
@@ -56,7 +57,7 @@ class TrialStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class SearchTask:
     """What every trial of a search has in common."""
 
     strategy: Strategy
@@ -79,7 +80,7 @@ Runner = Callable[[Sequence[Params]], list[tuple[Metrics, Floats]]]
 
 
 @contextmanager
-def workers(work: Work, count: int = 1, *, processes: bool = False) -> Iterator[Runner]:
+def workers(work: SearchTask, count: int = 1, *, processes: bool = False) -> Iterator[Runner]:
     """A runner of parameter sets on ``count`` threads (kernels let go of the GIL) or processes."""
     if not 1 <= count <= 256:
         raise ParameterError(f"{count} workers are not possible; give 1 to 256")
@@ -107,10 +108,10 @@ def chunks_of(sets: Sequence[Params], count: int) -> list[Sequence[Params]]:
 class _Process:
     """What a worker process keeps between its tasks."""
 
-    work: Work | None = None
+    work: SearchTask | None = None
 
 
-def _begin_process(work: Work, cache: Path | None) -> None:
+def _begin_process(work: SearchTask, cache: Path | None) -> None:
     if cache is not None:
         from trading.jit.compiler import enable
 
@@ -125,7 +126,7 @@ def _run_in_process(sets: Sequence[Params]) -> list[tuple[Metrics, Floats]]:
 
 
 def run_trials(
-    method: Method,
+    method: Sampler,
     run: Runner,
     wanted: int,
     objective: Objective = "sharpe",
@@ -184,7 +185,7 @@ def _check_same(held: Sequence[Trial], fresh: Sequence[Params]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Honesty:
+class SelectionBias:
     """How much was tried to find the best trial, and what that leaves of its Sharpe ratio.
 
     ``earlier`` of the ``tried`` distinct sets were tried before this search; ``independent`` is the
@@ -206,7 +207,7 @@ class Honesty:
         return f"{text}; deflated Sharpe ratio of the best {self.deflated.probability:.3f}"
 
 
-def weigh(best: Trial, trials: Sequence[Trial], earlier: Floats) -> Honesty:
+def selection_bias(best: Trial, trials: Sequence[Trial], earlier: Floats) -> SelectionBias:
     """Deflate the best of ``trials`` by all of them and by earlier ones.
 
     ``earlier`` holds the daily returns of those, ``[set, day]``.
@@ -218,7 +219,7 @@ def weigh(best: Trial, trials: Sequence[Trial], earlier: Floats) -> Honesty:
     deflated = None
     if daily.shape[1] >= 3:
         deflated = deflated_sharpe(best.daily, sharpe_ratios(daily), max(float(independent), 1.0))
-    return Honesty(len(daily), len(earlier), independent, deflated)
+    return SelectionBias(len(daily), len(earlier), independent, deflated)
 
 
 def best_trial(trials: Sequence[Trial], objective: Objective) -> Trial:

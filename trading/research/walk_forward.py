@@ -28,7 +28,8 @@ from trading.metrics import (
     sums_trade,
 )
 from trading.simulation import BacktestResult, Costs, Searcher, Trades
-from trading.strategies.base import Strategy, Value
+from trading.strategies.base import Strategy
+from trading.strategies.parameters import Value
 
 Objective = str | Callable[[Metrics], float]
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from trading.candles import CandleColumns, Floats, interval_name
 from trading.errors import DataError
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 from trading.simulation.backtest import decide
-from trading.strategies.base import ACTION, ATR, LIMIT, SEEN, Strategy, Value
+from trading.strategies.base import Strategy
 from trading.strategies.decider import ACTIONS, Decider
+from trading.strategies.layout import ACTION, ATR, LIMIT, SEEN
+from trading.strategies.parameters import Value
 
 SHARES = (0.25, 0.5, 1.0, 2.0)
 POINTS = 4
@@ -86,11 +88,11 @@ class Warmup:
             f" and {row.name or 'no value'} by {row.difference:.1e} (limit {TOLERANCE:g})"
         )
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> GateVerdict:
         """The gate ``warmup``: nothing may depend on what came before the declared history."""
         row = self.full
         value = row.difference if math.isfinite(row.difference) else None
-        return Verdict("warmup", row.passed, value, TOLERANCE, self.sentence)
+        return GateVerdict("warmup", row.passed, value, TOLERANCE, self.sentence)
 
 
 def probe_warmup(

@@ -24,7 +24,9 @@ from trading.simulation.layout import Signals, Window
 from trading.simulation.prepared_candles import Market
 from trading.simulation.results import BacktestResult, Costs, Fills, SearchResult, Trades
 from trading.simulation.search_plan import Plan, rules_of
-from trading.strategies.base import OUT_SIZE, Strategy, Value
+from trading.strategies.base import Strategy
+from trading.strategies.layout import OUT_SIZE
+from trading.strategies.parameters import Value
 from trading.strategies.setup import Setup
 
 Item = TypeVar("Item")

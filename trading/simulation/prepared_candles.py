@@ -15,7 +15,7 @@ from trading.market.rows import BLOCK, WIDE, Extremes
 from trading.simulation.backends import Kernel, Speed
 from trading.simulation.engines import level_search
 from trading.simulation.layout import LEVELS_WIDTH, Horizons, Signals, Window
-from trading.strategies.base import OUT_SIZE, OWN
+from trading.strategies.layout import OUT_SIZE, OWN
 from trading.strategies.setup import Setup
 
 ROOM = 4_096

@@ -14,7 +14,7 @@ from trading.candles import Floats, Integers
 from trading.errors import ParameterError
 from trading.metrics import Metrics, metrics_of
 from trading.positions.liquidation import Margin
-from trading.strategies.base import Value
+from trading.strategies.parameters import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import numpy as np
 from trading.candles import Floats
 from trading.positions.exit_rules import R_STAGED, ExitRules
 from trading.simulation.results import Costs
-from trading.strategies.base import Strategy, Value
+from trading.strategies.base import Strategy
+from trading.strategies.parameters import Value
 from trading.strategies.setup import Setup
 
 Found = TypeVar("Found")

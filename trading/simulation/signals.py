@@ -7,7 +7,8 @@ from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Rows, bar_at
 from trading.positions.position import OFF
 from trading.simulation.layout import LEVELS_WIDTH, Machine, Signals
-from trading.strategies.base import (
+from trading.strategies.decider import push_candle, strategy_step
+from trading.strategies.layout import (
     ACTION,
     ATR,
     ENTER,
@@ -18,7 +19,6 @@ from trading.strategies.base import (
     STOP_PRICE,
     TARGET_PRICE,
 )
-from trading.strategies.decider import push_candle, strategy_step
 
 
 @kernel

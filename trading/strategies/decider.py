@@ -27,7 +27,16 @@ from trading.market.bars import (
     grow_bar,
 )
 from trading.market.rows import Bar, bar_of
-from trading.strategies.base import (
+from trading.strategies.base import Strategy
+from trading.strategies.filters import (
+    ADX_NOW,
+    ATR_NOW,
+    TREND_NOW,
+    filter_entry,
+    filter_step,
+    hourly_step,
+)
+from trading.strategies.layout import (
     ACTION,
     ATR,
     CONFIDENCE,
@@ -41,17 +50,8 @@ from trading.strategies.base import (
     STOP_PRICE,
     TARGET_PRICE,
     Step,
-    Strategy,
-    Value,
 )
-from trading.strategies.filters import (
-    ADX_NOW,
-    ATR_NOW,
-    TREND_NOW,
-    filter_entry,
-    filter_step,
-    hourly_step,
-)
+from trading.strategies.parameters import Value
 from trading.strategies.setup import Setup
 
 ACTIONS = ("hold", "enter", "exit")

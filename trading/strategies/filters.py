@@ -15,7 +15,7 @@ from trading.indicators.core import (
     wilder_warmup,
 )
 from trading.jit.kernel import Buffer, kernel
-from trading.strategies.base import (
+from trading.strategies.layout import (
     ACTION,
     FILTERS_ON,
     HOLD,

@@ -22,14 +22,14 @@ class Signal:
     confidence: float
 
 
-def place_of(strategy: str) -> int:
+def priority_of(strategy: str) -> int:
     """Place of a strategy in :data:`PRIORITY`; those that are not in it come after."""
     return PRIORITY.index(strategy) if strategy in PRIORITY else len(PRIORITY)
 
 
 def rank(signal: Signal) -> tuple[float, int, str, str]:
     """Sort key: the most confident first, then by :data:`PRIORITY`, then by name and symbol."""
-    return -signal.confidence, place_of(signal.strategy), signal.strategy, signal.symbol
+    return -signal.confidence, priority_of(signal.strategy), signal.strategy, signal.symbol
 
 
 def merge(signals: Iterable[Signal]) -> list[Signal]:

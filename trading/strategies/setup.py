@@ -10,19 +10,7 @@ from trading.candles import interval_name
 from trading.errors import ParameterError
 from trading.jit.kernel import Buffer
 from trading.market.bars import NO_SIGNAL_CANDLE, new_bars
-from trading.strategies.base import (
-    CONFIDENCE,
-    LIMIT,
-    MORE_TFS,
-    OUT_SIZE,
-    REASON,
-    SEEN,
-    STOP_PRICE,
-    TARGET_PRICE,
-    Step,
-    Strategy,
-    Value,
-)
+from trading.strategies.base import Strategy
 from trading.strategies.decisions import WARMING_UP, WARMING_UP_TEXT
 from trading.strategies.filters import (
     FILTER_SIZE,
@@ -32,6 +20,18 @@ from trading.strategies.filters import (
     filters_clear,
     hourly_warmup,
 )
+from trading.strategies.layout import (
+    CONFIDENCE,
+    LIMIT,
+    MORE_TFS,
+    OUT_SIZE,
+    REASON,
+    SEEN,
+    STOP_PRICE,
+    TARGET_PRICE,
+    Step,
+)
+from trading.strategies.parameters import Value
 
 
 @dataclass(frozen=True, slots=True)

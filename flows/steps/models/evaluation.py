@@ -17,7 +17,7 @@ from flows.steps.models.scores import TradeScore, auc, better_than, r_squared, t
 from flows.steps.models.settings import FoldScore, TrainSettings
 from flows.steps.models.split import Split, walk_forward
 from trading.errors import ParameterError
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 
 Scores = dict[str, float | None]
 
@@ -33,7 +33,7 @@ class Judged:
     train_to: int
     scores: Scores
     folds: tuple[FoldScore, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[GateVerdict, ...]
 
 
 def judge_target(data: Dataset, target: str, settings: TrainSettings) -> Judged:
@@ -203,7 +203,7 @@ def _judged(
     params: Mapping[str, Any],
     scores: Scores,
     folds: tuple[FoldScore, ...],
-    verdicts: tuple[Verdict, ...],
+    verdicts: tuple[GateVerdict, ...],
 ) -> Judged:
     return Judged(
         final=final,

@@ -11,7 +11,7 @@ import numpy as np
 from flows.steps.models.dataset import Floats
 from flows.steps.models.scores import TradeScore
 from trading.errors import DataError
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 from trading.research.overfitting import backtest_overfitting, deflated_sharpe, sharpe_ratios
 
 
@@ -43,7 +43,7 @@ def judge_volatility(
     probability: float,
     rows: int,
     limits: ModelThresholds,
-) -> tuple[Verdict, ...]:
+) -> tuple[GateVerdict, ...]:
     """Verdicts of a volatility model: it trades nothing, and has to beat the best simple one."""
     return (
         _at_most("leak_alarm", r2, limits.volatility_leak, "out-of-sample R² {:.3f}"),
@@ -70,7 +70,7 @@ def judge_direction(
     positive_folds: float,
     trials: Sequence[TradeScore],
     limits: ModelThresholds,
-) -> tuple[Verdict, ...]:
+) -> tuple[GateVerdict, ...]:
     """Verdicts of a directional model, after costs; ``trials``: all rules tried, it among them."""
     daily = np.vstack([trial.daily for trial in trials])
     return (
@@ -117,23 +117,23 @@ def _overfitting(daily: Floats) -> float:
 
 def _verdict(
     name: str, value: float, threshold: float, text: str, passed: bool, relation: str
-) -> Verdict:
+) -> GateVerdict:
     if not isfinite(value):
         sentence = f"{name.replace('_', ' ')} could not be measured: not passed"
-        return Verdict(name, False, None, threshold, sentence)
-    return Verdict(name, passed, value, threshold, f"{text.format(value)}: {relation}")
+        return GateVerdict(name, False, None, threshold, sentence)
+    return GateVerdict(name, passed, value, threshold, f"{text.format(value)}: {relation}")
 
 
-def _at_least(name: str, value: float, threshold: float, text: str) -> Verdict:
+def _at_least(name: str, value: float, threshold: float, text: str) -> GateVerdict:
     relation = f"the gate wants at least {threshold:g}"
     return _verdict(name, value, threshold, text, value >= threshold, relation)
 
 
-def _at_most(name: str, value: float, threshold: float, text: str) -> Verdict:
+def _at_most(name: str, value: float, threshold: float, text: str) -> GateVerdict:
     relation = f"the gate wants at most {threshold:g}"
     return _verdict(name, value, threshold, text, value <= threshold, relation)
 
 
-def _above(name: str, value: float, threshold: float, text: str) -> Verdict:
+def _above(name: str, value: float, threshold: float, text: str) -> GateVerdict:
     relation = f"the gate wants more than {threshold:.4g}"
     return _verdict(name, value, threshold, text, value > threshold, relation)

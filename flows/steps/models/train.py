@@ -27,7 +27,7 @@ from lake.partitions import PartitionRef, iso
 from lake.store import Lake
 from lake.tables import CANDLES, FEATURES, MODELS, RAW_FUNDING
 from trading.errors import DataError
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 
 if TYPE_CHECKING:
     from flows.steps.models.evaluation import Judged
@@ -59,7 +59,7 @@ class ModelResult:
     scores: Mapping[str, float | None]
     folds: tuple[FoldScore, ...]
     importance: Mapping[str, float]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[GateVerdict, ...]
 
     @property
     def proven(self) -> bool:
@@ -120,7 +120,7 @@ class ModelResult:
             scores=card["scores"],
             folds=tuple(FoldScore(**fold) for fold in card["folds"]),
             importance={entry["feature"]: entry["gain"] for entry in card["importance"]},
-            verdicts=tuple(Verdict(**verdict) for verdict in card["verdicts"]),
+            verdicts=tuple(GateVerdict(**verdict) for verdict in card["verdicts"]),
         )
 
     def files(self) -> dict[str, bytes]:

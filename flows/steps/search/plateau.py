@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trading.strategies.base import Value
+from trading.strategies.parameters import Value
 
 Params = Mapping[str, Value]
 _ROUNDING = 1e-9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.steps.search.question import Params, Question
 from trading.candles import DAY_MS, CandleColumns
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 from trading.research.lookahead_probe import probe_lookahead
 from trading.research.warmup_probe import probe_warmup
 
@@ -16,7 +16,7 @@ POINTS = 3
 
 def probe_verdicts(
     question: Question, params: Params, candles: CandleColumns
-) -> tuple[Verdict, ...]:
+) -> tuple[GateVerdict, ...]:
     """Verdicts ``lookahead`` and ``warmup`` of ``params`` on the last 90 days of ``candles``.
 
     The data is cut off at 8 sampled candles; decisions are followed from 3 sampled moments.

@@ -12,7 +12,8 @@ from lake.partitions import PartitionRef
 from trading.candles import interval_name
 from trading.positions.liquidation import Margin
 from trading.simulation.results import Costs
-from trading.strategies.base import Strategy, Value
+from trading.strategies.base import Strategy
+from trading.strategies.parameters import Value
 
 Params = Mapping[str, Value]
 

@@ -11,7 +11,7 @@ from flows.steps.search.question import Params, Question
 from flows.steps.search.validation import Judgement, Measures, fold_objective
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.research.overfitting import deflated_sharpe, sharpe_ratios
-from trading.research.trading_costs import dealings_of
+from trading.research.trading_costs import fill_metrics
 from trading.simulation import BacktestResult, SearchRow, backtest, search
 
 
@@ -76,7 +76,7 @@ def rank_recent(question: Question, candles: CandleColumns, judgement: Judgement
         question.costs,
         trade_from_ms=start,
     )
-    dealt = dealings_of(run, question.costs).as_dict()
+    dealt = fill_metrics(run, question.costs).as_dict()
     measures: Measures = {**run.metrics.as_dict(), **dealt, "window_days": settings.recent_days}
     return Recent(chosen, approved, measures, tuple(found.results), run)
 

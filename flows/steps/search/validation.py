@@ -12,7 +12,7 @@ from flows.steps.search.plateau import Approved, approve
 from flows.steps.search.question import Question
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.metrics import Metrics
-from trading.research.gates import Evidence, Verdict, judge
+from trading.research.gates import GateEvidence, GateVerdict, evaluate_gates
 from trading.research.grid import check_memory
 from trading.research.overfitting import (
     Plateau,
@@ -23,7 +23,7 @@ from trading.research.overfitting import (
     sharpe_ratios,
 )
 from trading.research.robustness import measure_robustness, one_step_returns
-from trading.research.trading_costs import dealings_of_all
+from trading.research.trading_costs import fill_metrics_of_all
 from trading.research.walk_forward import (
     Fold,
     WalkForward,
@@ -52,8 +52,8 @@ class Judgement:
     trials: tuple[SearchRow, ...]
     daily: Floats
     effective_trials: float
-    evidence: Evidence
-    verdicts: tuple[Verdict, ...]
+    evidence: GateEvidence
+    verdicts: tuple[GateVerdict, ...]
     measures: Measures
 
 
@@ -96,19 +96,19 @@ def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
         daily=tried.daily_returns,
         effective_trials=effective,
         evidence=evidence,
-        verdicts=judge(evidence) + robust.verdicts(),
+        verdicts=evaluate_gates(evidence) + robust.verdicts(),
         measures=out_of_sample(walk.metrics, evidence, len(question.trials), effective)
-        | dealings_of_all(tests, walk.daily_returns, costs).as_dict()
+        | fill_metrics_of_all(tests, walk.daily_returns, costs).as_dict()
         | asdict(robust),
     )
 
 
 def evidence_of(
     walk: WalkForward, tried: Floats, effective: float, around: Plateau, current: float | None
-) -> Evidence:
-    """What the gates judge; ``tried`` are the daily returns of every trial ``[trial, day]``."""
+) -> GateEvidence:
+    """What the gates evaluate; ``tried`` are the daily returns of every trial ``[trial, day]``."""
     deflated = deflated_sharpe(walk.daily_returns, sharpe_ratios(tried), max(effective, 1.0))
-    return Evidence(
+    return GateEvidence(
         trades=walk.metrics.trades,
         total_return=walk.metrics.total_return,
         max_drawdown=walk.metrics.max_drawdown,
@@ -163,7 +163,9 @@ def current_return(
     return growth - 1.0
 
 
-def out_of_sample(metrics: Metrics, evidence: Evidence, trials: int, effective: float) -> Measures:
+def out_of_sample(
+    metrics: Metrics, evidence: GateEvidence, trials: int, effective: float
+) -> Measures:
     """Measures of the out-of-sample run, with what over-fitting guards say beside them."""
     return {
         **metrics.as_dict(),

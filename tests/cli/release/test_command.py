@@ -11,7 +11,7 @@ import pytest
 
 from cli.main import main
 from lake.releases import Candidate, FlowRun, LeftOut, StrategyEntry, publish, read_current
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 
 AS_OF = datetime(2025, 6, 20, tzinfo=UTC)
 
@@ -27,7 +27,7 @@ def candidate(k: float, hours: int = 0) -> Candidate:
                 symbol="BTCUSDT",
                 params={"k": k},
                 out_of_sample={"sharpe": 0.25},
-                verdicts=(Verdict("trades", False, 3.0, 30.0, "3 trades, 30 are needed"),),
+                verdicts=(GateVerdict("trades", False, 3.0, 30.0, "3 trades, 30 are needed"),),
             ),
         ),
         left_out=(LeftOut(symbol="FILUSDT", reason="candle checks failed"),),

@@ -13,7 +13,7 @@ import pyarrow as pa
 from lake import tables
 from lake.releases import Candidate, FlowRun, LeftOut, StrategyEntry, publish
 from lake.store import Lake
-from trading.research.gates import Evidence, judge
+from trading.research.gates import GateEvidence, evaluate_gates
 from trading.strategies.registry import get_strategy
 
 AS_OF = datetime(2025, 5, 6, tzinfo=UTC)
@@ -216,7 +216,7 @@ WIDE = {"cagr": -0.4624, "drawdown_days": 28, "reward_to_risk": 2.94, "turnover"
 
 def publish_release(lake: Lake) -> str:
     """An unproven release of one strategy, with one symbol left out; its id."""
-    evidence = Evidence(
+    evidence = GateEvidence(
         trades=3,
         total_return=0.03,
         max_drawdown=0.01,
@@ -231,7 +231,7 @@ def publish_release(lake: Lake) -> str:
         in_sample={"total_return": 0.05, "trades": 8, "sharpe": 2.0} | WIDE,
         out_of_sample={"total_return": 0.03, "trades": 3, "sharpe": 1.1, "max_drawdown": 0.01}
         | WIDE,
-        verdicts=judge(evidence),
+        verdicts=evaluate_gates(evidence),
     )
     candidate = Candidate(
         as_of=AS_OF,

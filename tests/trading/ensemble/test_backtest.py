@@ -10,7 +10,7 @@ import pytest
 from executor.portfolio.allocation import Allocator
 from lake.releases.ensemble_file import Ensemble, Member
 from trading.candles import CandleColumns
-from trading.ensemble.backtest import Past, label_hours, walk_ensemble
+from trading.ensemble.backtest import MemberHistory, allocate_ensemble, label_hours
 from trading.ensemble.regimes import LABELS, RegimeRules
 from trading.ensemble.weights import PAUSES, WeightRules, factor_of
 from trading.errors import DataError
@@ -31,10 +31,10 @@ def hours(closes: list[float]) -> CandleColumns:
     return CandleColumns.of(times, opens, highs, lows, closes)
 
 
-def past(strategy: str, daily: list[float], entered: list[int], nets: list[float]) -> Past:
+def past(strategy: str, daily: list[float], entered: list[int], nets: list[float]) -> MemberHistory:
     """A member whose trades entered at these hours and lasted one."""
     times = np.array(entered, dtype=np.int64) * HOUR
-    return Past(strategy, np.array(daily), times, times + HOUR, np.array(nets))
+    return MemberHistory(strategy, np.array(daily), times, times + HOUR, np.array(nets))
 
 
 def test_shares_are_weights_of_the_days_before_times_the_factor_of_the_hour():
@@ -44,7 +44,7 @@ def test_shares_are_weights_of_the_days_before_times_the_factor_of_the_hour():
         past("rsi_bollinger", [-0.01, 0.0, 0.03, 0.0, 0.5], [62] * 20, [-0.01] * 20),
     ]
     found = label_hours(candles, RegimeRules(), compiled=False)
-    walk = walk_ensemble(candles, members, found, RULES)
+    walk = allocate_ensemble(candles, members, found, RULES)
     # Equal while there are no two days; then half of the way to 80 and 20 %, or 20 and 80 %.
     expected = [[0.5, 0.5], [0.5, 0.5], [0.65, 0.35], [0.425, 0.575], [0.3125, 0.6875]]
     np.testing.assert_allclose(walk.weights, expected, rtol=1e-12)
@@ -69,7 +69,7 @@ def test_nineteen_losses_or_a_gain_change_no_factor():
     found = label_hours(candles, RegimeRules(), compiled=False)
     for nets in ([-0.01] * 19, [-0.01] * 20 + [0.3]):
         one = past("rsi_bollinger", [0.0] * 5, [62] * len(nets), nets)
-        walk = walk_ensemble(candles, [one], found, WeightRules())
+        walk = allocate_ensemble(candles, [one], found, WeightRules())
         assert walk.shares[0][80] == 1.0
 
 
@@ -78,7 +78,7 @@ def test_a_label_is_known_when_its_hour_has_closed():
     times = np.arange(len(quarters)) * (HOUR // 4)
     candles = CandleColumns.of(times, quarters, quarters + 0.5, quarters - 0.5, quarters)
     found = label_hours(candles, RegimeRules(), compiled=False)
-    walk = walk_ensemble(candles, [past("breakout", [0.0] * 5, [], [])], found, RULES)
+    walk = allocate_ensemble(candles, [past("breakout", [0.0] * 5, [], [])], found, RULES)
     first = int(np.flatnonzero(walk.labels == LABELS.index("crash"))[0])
     assert (first + 1) % 4 == 0  # the last quarter of an hour
     assert found.labels[first // 4] == LABELS.index("crash") != found.labels[first // 4 - 1]
@@ -92,7 +92,7 @@ def test_the_executor_gives_the_same_shares_minute_by_minute(bitcoin):
     names = ("breakout", "rsi_bollinger")
     pasts = [past(name, [0.0] * 9, [], []) for name in names]
     found = label_hours(candles, rules, compiled=False)
-    walk = walk_ensemble(candles, pasts, found, WeightRules())
+    walk = allocate_ensemble(candles, pasts, found, WeightRules())
     ensemble = Ensemble(
         interval="1h",
         rules=asdict(rules),
@@ -129,7 +129,7 @@ def walked(candles: CandleColumns, *, compiled: bool = False):
         alone = backtest(strategy, candles, settings, Costs(), compiled=compiled)
         trades = alone.trades
         pasts.append(
-            Past(
+            MemberHistory(
                 strategy.name,
                 alone.daily_returns,
                 trades.entry_time,
@@ -138,7 +138,7 @@ def walked(candles: CandleColumns, *, compiled: bool = False):
             )
         )
     found = label_hours(candles, RegimeRules(), compiled=compiled)
-    walk = walk_ensemble(candles, pasts, found, WeightRules(most=0.9))
+    walk = allocate_ensemble(candles, pasts, found, WeightRules(most=0.9))
     seats = [Seat(strategy, "BTCUSDT", settings) for strategy in strategies]
     account = simulate_account(
         seats,

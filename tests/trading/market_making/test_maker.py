@@ -9,11 +9,20 @@ import pytest
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import ParameterError
 from trading.market_making.backtest import simulate_maker
-from trading.market_making.quoting import BUY, SELL, Lot, MakerRules, Plan, Quote, View, plan
+from trading.market_making.quoting import (
+    BUY,
+    SELL,
+    Lot,
+    MakerRules,
+    MarketView,
+    Quote,
+    QuotePlan,
+    plan,
+)
 
 MINUTE = 60_000
 RULES = MakerRules()
-CALM = View(now_ms=0, bid=99.99, ask=100.01, updated_ms=0, volatility=1.0, day_return=0.0)
+CALM = MarketView(now_ms=0, bid=99.99, ask=100.01, updated_ms=0, volatility=1.0, day_return=0.0)
 LONG = Lot(0, BUY, 99.8, 0)
 
 
@@ -21,7 +30,7 @@ def prices(quotes: tuple[Quote, ...], side: int) -> list[float]:
     return [round(quote.price, 6) for quote in quotes if quote.side == side]
 
 
-def at(minutes: int, **changes: float) -> View:
+def at(minutes: int, **changes: float) -> MarketView:
     now = minutes * MINUTE
     return replace(CALM, now_ms=now, updated_ms=now, **changes)
 
@@ -42,7 +51,7 @@ def test_a_quote_that_would_take_is_not_placed():
 
 def test_quotes_stay_where_they_are_until_they_are_half_an_hour_old():
     resting = plan(RULES, CALM, (), ()).place
-    assert plan(RULES, at(29, bid=100.29, ask=100.31), resting, ()) == Plan()
+    assert plan(RULES, at(29, bid=100.29, ask=100.31), resting, ()) == QuotePlan()
     renewed = plan(RULES, at(30, bid=100.29, ask=100.31), resting, ())
     assert renewed.cancel == resting
     assert prices(renewed.place, BUY) == [100.0994, 99.8988, 99.6982]
@@ -85,7 +94,7 @@ def test_quotes_to_open_are_withdrawn_and_closing_ones_stay(view, reason):
     opening = Quote(BUY, 1, 99.8, 0)
     closing = Quote(SELL, 0, 100.0, 0, "close", 0)
     wanted = plan(RULES, view, (opening, closing), (LONG,))
-    assert wanted == Plan(cancel=(opening,), reason=reason)
+    assert wanted == QuotePlan(cancel=(opening,), reason=reason)
 
 
 def test_on_a_stale_stream_nothing_is_done_but_withdrawing():
@@ -94,7 +103,7 @@ def test_on_a_stale_stream_nothing_is_done_but_withdrawing():
     stale = replace(CALM, now_ms=10_001)
     wanted = plan(RULES, stale, (opening,), (lost,))
     reason = "quoting stopped: nothing heard of the book for 10.0 s"
-    assert wanted == Plan(cancel=(opening,), reason=reason)
+    assert wanted == QuotePlan(cancel=(opening,), reason=reason)
 
 
 def test_a_lot_at_its_emergency_stop_goes_to_the_market():

@@ -33,7 +33,7 @@ from trading.positions.position import ADD_FIRST, ENTRY, PARTIAL_TAKE_PROFIT
 from trading.simulation import Costs
 from trading.simulation.account.simulation import Filters, Limits, Seat, simulate_account
 from trading.simulation.backtest import decide
-from trading.strategies.base import ATR
+from trading.strategies.layout import ATR
 from trading.strategies.technical.breakout import Breakout
 from trading.strategies.technical.rsi_bollinger import RsiBollinger
 

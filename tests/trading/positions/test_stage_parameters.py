@@ -9,8 +9,8 @@ from trading.positions.exit_rules import Addition
 from trading.positions.liquidation import liquidation_distance
 from trading.research.grid import parse_grid
 from trading.simulation import Costs, backtest, search
-from trading.strategies.base import STAGED
 from trading.strategies.registry import get_strategy, strategy_names
+from trading.strategies.shared_parameters import STAGED
 
 BREAKOUT = get_strategy("breakout")
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from trading.research.gates import Evidence, Thresholds, judge, proven
+from trading.research.gates import GateEvidence, Thresholds, evaluate_gates, proven
 
-GOOD = Evidence(
+GOOD = GateEvidence(
     trades=45,
     total_return=0.08,
     max_drawdown=0.11,
@@ -20,7 +20,7 @@ GOOD = Evidence(
 
 
 def test_a_sound_candidate_passes_every_gate() -> None:
-    verdicts = judge(GOOD)
+    verdicts = evaluate_gates(GOOD)
     assert [verdict.name for verdict in verdicts] == [
         "out_of_sample_trades",
         "total_return",
@@ -91,7 +91,7 @@ def test_a_sound_candidate_passes_every_gate() -> None:
 def test_one_weakness_fails_its_own_gate_only(
     change: dict[str, float | None], gate: str, value: float, threshold: float, text: str
 ) -> None:
-    verdicts = judge(replace(GOOD, **change))  # type: ignore[arg-type]
+    verdicts = evaluate_gates(replace(GOOD, **change))  # type: ignore[arg-type]
     failed = [verdict for verdict in verdicts if not verdict.passed]
     assert [verdict.name for verdict in failed] == [gate]
     assert failed[0].value == value
@@ -101,14 +101,14 @@ def test_one_weakness_fails_its_own_gate_only(
 
 
 def test_the_threshold_itself_passes() -> None:
-    edge = Evidence(30, 1e-9, 0.25, 0.90, 0.30, 0.60, 0.02)
-    assert proven(judge(edge))
+    edge = GateEvidence(30, 1e-9, 0.25, 0.90, 0.30, 0.60, 0.02)
+    assert proven(evaluate_gates(edge))
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("field", ["deflated_sharpe", "overfitting", "plateau"])
 def test_what_was_not_measured_does_not_pass(field: str, missing: float | None) -> None:
-    verdicts = judge(replace(GOOD, **{field: missing}))  # type: ignore[arg-type]
+    verdicts = evaluate_gates(replace(GOOD, **{field: missing}))  # type: ignore[arg-type]
     (failed,) = (verdict for verdict in verdicts if not verdict.passed)
     assert failed.name == field
     assert failed.value is None
@@ -116,13 +116,13 @@ def test_what_was_not_measured_does_not_pass(field: str, missing: float | None) 
 
 
 def test_a_first_release_has_nothing_to_be_compared_with() -> None:
-    verdicts = judge(replace(GOOD, current_return=None))
+    verdicts = evaluate_gates(replace(GOOD, current_return=None))
     assert "not_worse_than_current" not in {verdict.name for verdict in verdicts}
     assert proven(verdicts)
 
 
 def test_thresholds_can_be_set() -> None:
-    assert not proven(judge(GOOD, Thresholds(trades=46)))
+    assert not proven(evaluate_gates(GOOD, Thresholds(trades=46)))
 
 
 def test_no_verdicts_prove_nothing() -> None:

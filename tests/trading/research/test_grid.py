@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from trading.errors import ParameterError
 from trading.research.grid import check_memory, parse_grid
-from trading.strategies.base import Parameter, Strategy
+from trading.strategies.base import Strategy
+from trading.strategies.parameters import Parameter
 
 
 class Toy(Strategy):

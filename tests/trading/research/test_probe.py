@@ -14,9 +14,11 @@ from trading.errors import DataError
 from trading.indicators.core import ema_step
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.research.lookahead_probe import View, cut_rows, probe, probe_lookahead
+from trading.research.lookahead_probe import ProbedSeries, cut_rows, probe, probe_lookahead
 from trading.research.warmup_probe import probe_warmup
-from trading.strategies.base import ACTION, ENTER, EXIT, HOLD, LIMIT, REASON, SEEN, Strategy, Value
+from trading.strategies.base import Strategy
+from trading.strategies.layout import ACTION, ENTER, EXIT, HOLD, LIMIT, REASON, SEEN
+from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy, strategy_names
 from trading.strategies.technical.breakout import Breakout
 
@@ -129,13 +131,13 @@ def test_a_scan_that_looks_ahead_is_caught_and_said_when(days: CandleColumns) ->
 def zigzag(confirmed_late: bool) -> object:
     """Swing highs of three candles; marked at the candle itself they look ahead by one."""
 
-    def evaluate(candles: CandleColumns) -> list[View]:
+    def evaluate(candles: CandleColumns) -> list[ProbedSeries]:
         high = candles.high
         swing = np.zeros(len(high))
         swing[1:-1] = (high[1:-1] > high[:-2]) & (high[1:-1] > high[2:])
         late = 2 if confirmed_late else 1
         settled = candles.open_time + late * candles.interval_ms
-        return [View("swings", candles.open_time, settled, {"high": swing})]
+        return [ProbedSeries("swings", candles.open_time, settled, {"high": swing})]
 
     return evaluate
 
@@ -154,9 +156,9 @@ def test_an_indicator_that_is_known_one_candle_late_is_caught(days: CandleColumn
 
 
 def test_a_row_that_appears_or_vanishes_is_a_change(days: CandleColumns) -> None:
-    def newest_hours(candles: CandleColumns) -> list[View]:
+    def newest_hours(candles: CandleColumns) -> list[ProbedSeries]:
         times = candles.open_time[::60][-3:]
-        return [View("hours", times, times + 60_000, {"close": np.zeros(len(times))})]
+        return [ProbedSeries("hours", times, times + 60_000, {"close": np.zeros(len(times))})]
 
     found = probe(newest_hours, days, [600])
     rows = [(change.before, change.after) for change in found.changes]

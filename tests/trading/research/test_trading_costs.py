@@ -10,9 +10,9 @@ import pytest
 from trading.candles import CandleColumns
 from trading.positions.exit_rules import ExitRules
 from trading.research.trading_costs import (
-    dealings_of,
-    dealings_of_all,
     drawdown_days,
+    fill_metrics,
+    fill_metrics_of_all,
     reward_to_risk,
 )
 from trading.simulation import BacktestResult, Costs, backtest
@@ -46,7 +46,7 @@ def one_breakout(high: float) -> CandleColumns:
 def test_fees_slippage_and_turnover_of_a_closed_day_by_hand():
     run = backtest(Breakout(), one_breakout(107.0), SETTINGS, COSTS)
     assert run.trades.reason.tolist() == ["day_end"]
-    found = dealings_of(run, COSTS)
+    found = fill_metrics(run, COSTS)
     bought = 1.0 / 1.001
     sold = bought * (106.0 * 0.9995) / (106.0 * 1.0005)
     assert found.fees == pytest.approx((bought + sold) * 0.001, rel=1e-9)
@@ -62,7 +62,7 @@ def test_fees_slippage_and_turnover_of_a_closed_day_by_hand():
 def test_resting_sales_pay_the_makers_fee_and_no_slippage():
     run = backtest(Laddered(), one_breakout(112.0), SETTINGS, COSTS)
     assert run.fills.reason.tolist() == ["partial_take_profit", "take_profit"]
-    found = dealings_of(run, COSTS)
+    found = fill_metrics(run, COSTS)
     bought = 1.0 / 1.001
     sold = bought / 2 * 1.02 + bought / 2 * 1.04
     assert found.fees == pytest.approx(bought * 0.001 + sold * 0.0002, rel=1e-9)
@@ -71,8 +71,8 @@ def test_resting_sales_pay_the_makers_fee_and_no_slippage():
 
 def test_runs_that_follow_one_another_pay_on_the_equity_that_is_left():
     run = backtest(Breakout(), one_breakout(112.0), SETTINGS, COSTS)
-    one = dealings_of(run, COSTS)
-    both = dealings_of_all([run, run], np.tile(run.daily_returns, 2), COSTS)
+    one = fill_metrics(run, COSTS)
+    both = fill_metrics_of_all([run, run], np.tile(run.daily_returns, 2), COSTS)
     assert run.equity[-1] > 1.03
     assert both.fees == pytest.approx(one.fees * (1.0 + run.equity[-1]))
     assert both.turnover == pytest.approx(one.turnover)
@@ -84,9 +84,9 @@ def test_costs_explain_the_whole_distance_to_a_run_without_costs(ether):
     free = backtest(strategy, ether, params, Costs(0.0))
     paid = backtest(strategy, ether, params, Costs(5.0))
     assert len(paid.trades) > 30
-    assert dealings_of(free, Costs(0.0)).fees == pytest.approx(0.0, abs=1e-12)
+    assert fill_metrics(free, Costs(0.0)).fees == pytest.approx(0.0, abs=1e-12)
     alone = [one_trade(paid, i) for i in range(len(paid.trades))]
-    found = [dealings_of(run, Costs(5.0)).fees for run in alone]
+    found = [fill_metrics(run, Costs(5.0)).fees for run in alone]
     # Prices are the same, so a trade's fees are what its net return lacks, size for size.
     entry = 1.0 / 1.0005
     expected = entry * free.trades.net_return - paid.trades.net_return
@@ -120,7 +120,7 @@ COLUMNS = (
 
 def test_a_run_without_trades_dealt_nothing():
     run = backtest(Breakout(), one_breakout(107.0), SETTINGS | {"k": 2.0}, COSTS)
-    found = dealings_of(run, COSTS)
+    found = fill_metrics(run, COSTS)
     assert set(found.as_dict().values()) == {0}
 
 
@@ -136,7 +136,7 @@ def test_reward_and_drawdown_equal_an_independent_library(ether):
 
     params = {"filters": "off", "signal_tf": "5m", "k": 0.2, "take_profit": 0.01}
     run = backtest(get_strategy("breakout"), ether, params, Costs())
-    found = dealings_of(run, Costs())
+    found = fill_metrics(run, Costs())
     trades = pd.Series(run.trades.net_return, pd.date_range("2000-01-01", periods=len(run.trades)))
     assert found.reward_to_risk == pytest.approx(float(stats.payoff_ratio(trades)), rel=1e-9)
     assert reward_to_risk(run.trades.net_return) == found.reward_to_risk

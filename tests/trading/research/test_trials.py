@@ -9,10 +9,17 @@ import pytest
 
 from trading.candles import CandleColumns
 from trading.errors import DataError, ParameterError
-from trading.research.grid import Grid, parse_grid
+from trading.research.grid import ParameterGrid, parse_grid
 from trading.research.overfitting import deflated_sharpe, sharpe_ratios
-from trading.research.samplers import METHODS, Params, method_of
-from trading.research.trials import Trial, Work, best_trial, run_trials, weigh, workers
+from trading.research.samplers import METHODS, Params, sampler_of
+from trading.research.trials import (
+    SearchTask,
+    Trial,
+    best_trial,
+    run_trials,
+    selection_bias,
+    workers,
+)
 from trading.simulation import Costs, search
 from trading.strategies.registry import get_strategy
 
@@ -22,8 +29,8 @@ FIXED = {"filters": "off", "signal_tf": "1m"}
 
 
 @pytest.fixture(scope="module")
-def work(bitcoin: CandleColumns) -> Work:
-    return Work(BREAKOUT, bitcoin.rows(0, 10 * 1440), FIXED, Costs())
+def work(bitcoin: CandleColumns) -> SearchTask:
+    return SearchTask(BREAKOUT, bitcoin.rows(0, 10 * 1440), FIXED, Costs())
 
 
 class Memory:
@@ -43,15 +50,17 @@ class Memory:
             self.kept.append(trial)
 
 
-def run(work: Work, name: str, wanted: int = 40, *, seed: int = 1, **more: object) -> list[Trial]:
-    return run_trials(method_of(name, GRID, seed), work.run, wanted, "sharpe", **more)  # type: ignore[arg-type]
+def run(
+    work: SearchTask, name: str, wanted: int = 40, *, seed: int = 1, **more: object
+) -> list[Trial]:
+    return run_trials(sampler_of(name, GRID, seed), work.run, wanted, "sharpe", **more)  # type: ignore[arg-type]
 
 
 def facts(trials: Sequence[Trial]) -> list[tuple[object, ...]]:
     return [(t.number, dict(t.params), t.metrics, t.daily.tobytes()) for t in trials]
 
 
-def test_the_grid_method_gives_what_search_gives(work: Work) -> None:
+def test_the_grid_method_gives_what_search_gives(work: SearchTask) -> None:
     trials = run(work, "grid", 1000)
     found = search(BREAKOUT, work.candles, GRID.combinations(), FIXED, Costs())
     assert [dict(trial.params) for trial in trials] == GRID.combinations()
@@ -60,20 +69,22 @@ def test_the_grid_method_gives_what_search_gives(work: Work) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_seed_gives_the_same_trials_and_more_of_them_begin_alike(work: Work, name: str) -> None:
+def test_a_seed_gives_the_same_trials_and_more_of_them_begin_alike(
+    work: SearchTask, name: str
+) -> None:
     trials = run(work, name)
     assert facts(run(work, name)) == facts(trials)
     assert facts(run(work, name, 54)[: len(trials)]) == facts(trials)
 
 
 @pytest.mark.parametrize("name", ["random", "bayes"])
-def test_another_seed_gives_other_trials(work: Work, name: str) -> None:
+def test_another_seed_gives_other_trials(work: SearchTask, name: str) -> None:
     assert facts(run(work, name)) != facts(run(work, name, seed=2))
 
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("room", [0, 1, 17, 33])
-def test_a_killed_search_continues_and_ends_alike(work: Work, name: str, room: int) -> None:
+def test_a_killed_search_continues_and_ends_alike(work: SearchTask, name: str, room: int) -> None:
     store = Memory(room)
     with pytest.raises(KeyboardInterrupt):
         run(work, name, 54, store=store)
@@ -85,7 +96,7 @@ def test_a_killed_search_continues_and_ends_alike(work: Work, name: str, room: i
         ran.extend(sets)
         return work.run(sets)  # type: ignore[return-value]
 
-    trials = run_trials(method_of(name, GRID, 1), counting, 54, "sharpe", store)  # type: ignore[arg-type]
+    trials = run_trials(sampler_of(name, GRID, 1), counting, 54, "sharpe", store)  # type: ignore[arg-type]
     assert facts(trials) == facts(run(work, name, 54))
     assert len(ran) == len(trials) - room
     assert facts(store.kept) == facts(trials)
@@ -93,20 +104,20 @@ def test_a_killed_search_continues_and_ends_alike(work: Work, name: str, room: i
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("count", [2, 5])
-def test_threads_change_nothing(work: Work, name: str, count: int) -> None:
+def test_threads_change_nothing(work: SearchTask, name: str, count: int) -> None:
     with workers(work, count) as runner:
-        trials = run_trials(method_of(name, GRID, 1), runner, 40)
+        trials = run_trials(sampler_of(name, GRID, 1), runner, 40)
     assert facts(trials) == facts(run(work, name))
 
 
-def test_processes_change_nothing(work: Work) -> None:
+def test_processes_change_nothing(work: SearchTask) -> None:
     with workers(work, 2, processes=True) as runner:
-        trials = run_trials(method_of("random", GRID, 1), runner, 40)
+        trials = run_trials(sampler_of("random", GRID, 1), runner, 40)
     assert facts(trials) == facts(run(work, "random"))
 
 
 def test_drawn_sets_are_distinct_and_in_the_end_all() -> None:
-    drawn = method_of("random", GRID, 5)
+    drawn = sampler_of("random", GRID, 5)
     sets = [params for _ in range(60) for params in drawn.propose(1)]
     assert len(sets) == len({tuple(params.items()) for params in sets}) == GRID.size == 54
     assert sets != GRID.combinations()
@@ -117,7 +128,7 @@ def test_a_space_beyond_memory_can_be_drawn_from() -> None:
     texts = ["k=0:2:0.00001", "stop_loss=0:0.5:0.00001", "take_profit=0:1:0.00001"]
     huge = parse_grid(texts, BREAKOUT, trials=100)
     assert huge.size > 10**15
-    (params,) = method_of("random", huge, 3).propose(1)
+    (params,) = sampler_of("random", huge, 3).propose(1)
     assert 0.0 <= float(params["k"]) <= 2.0
     with pytest.raises(ParameterError, match="GiB of memory"):
         parse_grid(texts, BREAKOUT)
@@ -136,8 +147,8 @@ def test_the_estimator_finds_the_region_of_a_known_peak() -> None:
     def height(params: Params) -> float:
         return -((float(params["k"]) - 0.62) ** 2) - (2 * float(params["stop_loss"]) - 0.31) ** 2
 
-    def best(name: str, grid: Grid, seed: int) -> float:
-        method, heights = method_of(name, grid, seed), []
+    def best(name: str, grid: ParameterGrid, seed: int) -> float:
+        method, heights = sampler_of(name, grid, seed), []
         while len(heights) < 60:
             found = [height(params) for params in method.propose(60 - len(heights))]
             method.learn(found)
@@ -149,7 +160,7 @@ def test_the_estimator_finds_the_region_of_a_known_peak() -> None:
     assert np.mean(learned) > np.mean(drawn)
 
 
-def test_a_store_of_another_search_is_refused(work: Work) -> None:
+def test_a_store_of_another_search_is_refused(work: SearchTask) -> None:
     store = Memory()
     run(work, "random", store=store)
     with pytest.raises(DataError, match="kept trial 0 tried"):
@@ -158,26 +169,26 @@ def test_a_store_of_another_search_is_refused(work: Work) -> None:
 
 def test_an_unknown_method_is_told() -> None:
     with pytest.raises(ParameterError, match="search method 'annealing' is not known"):
-        method_of("annealing", GRID, 0)
+        sampler_of("annealing", GRID, 0)
 
 
 @pytest.mark.parametrize("count", [0, 257])
-def test_a_number_of_workers_that_makes_no_sense_is_told(work: Work, count: int) -> None:
+def test_a_number_of_workers_that_makes_no_sense_is_told(work: SearchTask, count: int) -> None:
     with pytest.raises(ParameterError, match="workers are not possible"), workers(work, count):
         pass
 
 
-def test_all_that_was_tried_deflates_the_best(work: Work) -> None:
+def test_all_that_was_tried_deflates_the_best(work: SearchTask) -> None:
     trials = run(work, "grid", 54)
     best = best_trial(trials, "sharpe")
     assert best.metrics.sharpe == max(trial.metrics.sharpe for trial in trials)
     daily = np.stack([trial.daily for trial in trials])
-    alone = weigh(best, trials, np.empty((0, daily.shape[1])))
+    alone = selection_bias(best, trials, np.empty((0, daily.shape[1])))
     assert (alone.tried, alone.earlier) == (54, 0)
     assert 1 <= alone.independent <= 54
     assert alone.deflated == deflated_sharpe(best.daily, sharpe_ratios(daily), alone.independent)
     wild = np.random.default_rng(1).normal(0.0, 0.02, (300, daily.shape[1]))
-    more = weigh(best, trials, wild)
+    more = selection_bias(best, trials, wild)
     assert (more.tried, more.earlier) == (354, 300)
     assert more.independent > alone.independent
     assert more.deflated is not None

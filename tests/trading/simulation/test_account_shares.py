@@ -18,7 +18,7 @@ from trading.simulation.account.simulation import (
     Seat,
     simulate_account,
 )
-from trading.strategies.base import CONFIDENCE
+from trading.strategies.layout import CONFIDENCE
 from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 SETTINGS = engines.REVERSION | {"max_position_size": 0.2}

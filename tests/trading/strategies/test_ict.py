@@ -14,8 +14,9 @@ from trading.errors import ParameterError
 from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import Limits, Seat, simulate_account
 from trading.simulation.backtest import decide
-from trading.strategies.base import ACTION, CONFIDENCE, ENTER, SIDE, STOP_PRICE, TARGET_PRICE, Value
 from trading.strategies.decider import Decider, Decision
+from trading.strategies.layout import ACTION, CONFIDENCE, ENTER, SIDE, STOP_PRICE, TARGET_PRICE
+from trading.strategies.parameters import Value
 from trading.strategies.priority import Signal, choose, merge
 from trading.strategies.registry import get_strategy
 

@@ -11,8 +11,8 @@ from trading.indicators.forecast import FEATURES, fit_weights
 from trading.research.walk_forward import rolling_folds, walk_forward
 from trading.simulation import Costs, backtest
 from trading.simulation.backtest import decide
-from trading.strategies.base import ACTION, CONFIDENCE, ENTER
 from trading.strategies.decider import Decider
+from trading.strategies.layout import ACTION, CONFIDENCE, ENTER
 from trading.strategies.registry import get_strategy
 from trading.strategies.technical.ml import NAMES
 

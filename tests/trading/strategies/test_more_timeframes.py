@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from trading.candles import Candle
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import ACTION, HOLD, REASON, SEEN, STOP_PRICE, Strategy, Value
+from trading.strategies.base import Strategy
 from trading.strategies.decider import Decider, Decision
+from trading.strategies.layout import ACTION, HOLD, REASON, SEEN, STOP_PRICE
+from trading.strategies.parameters import Value
 
 MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
 START = 1_000 * HOUR

@@ -27,7 +27,7 @@ from trading.positions.lifecycle import (
 )
 from trading.positions.position import END_OF_DATA, ENTRY, NO_EXIT, SIDE
 from trading.positions.sizing import capped_quantity, planned_of, sized_quantity
-from trading.strategies.base import ENTER, EXIT
+from trading.strategies.layout import ENTER, EXIT
 
 # Limits of the account.
 MAX_POSITIONS = 0

@@ -62,7 +62,7 @@ from trading.simulation.account.exchange_fills import (
     walk_minute,
     whole_steps,
 )
-from trading.strategies.base import ENTER, EXIT
+from trading.strategies.layout import ENTER, EXIT
 
 REFUSED = 100
 """More than there are reasons to refuse an entry."""

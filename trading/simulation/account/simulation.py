@@ -25,7 +25,8 @@ from trading.simulation.backtest import decide
 from trading.simulation.results import Costs
 from trading.simulation.search_plan import rules_of
 from trading.strategies import priority
-from trading.strategies.base import (
+from trading.strategies.base import Strategy
+from trading.strategies.layout import (
     ACTION,
     ATR,
     CONFIDENCE,
@@ -34,9 +35,8 @@ from trading.strategies.base import (
     SIDE,
     STOP_PRICE,
     TARGET_PRICE,
-    Strategy,
-    Value,
 )
+from trading.strategies.parameters import Value
 from trading.strategies.setup import Setup
 
 WORDS = [ACTION, ATR, SIDE, STOP_PRICE, TARGET_PRICE]
@@ -464,7 +464,7 @@ def _drop_weaker(seats: Sequence[Seat], actions: Floats, confidence: Floats) -> 
     symbol have anything there. Entries without a confidence are left to the order of the seats.
     """
     rated = np.where((actions == ENTER) & ~np.isnan(confidence), confidence, -1.0)
-    places = [priority.place_of(seat.strategy.name) for seat in seats]
+    places = [priority.priority_of(seat.strategy.name) for seat in seats]
     taken = np.zeros(actions.shape[1], dtype=bool)
     for rate in sorted(set(rated[rated >= 0.0].tolist()), reverse=True):
         for s in sorted(range(len(seats)), key=lambda s: places[s]):

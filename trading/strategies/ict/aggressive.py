@@ -5,7 +5,6 @@ from __future__ import annotations
 from trading.ict.layout import NEW_FAR, NEW_GAP, NEW_NEAR
 from trading.jit.kernel import Buffer, apart
 from trading.market.rows import Bar
-from trading.strategies.base import Parameter
 from trading.strategies.ict.base import IctStrategy, break_age
 from trading.strategies.ict.signals import (
     NO_GAP,
@@ -20,6 +19,7 @@ from trading.strategies.ict.signals import (
     trend_of,
     zones_at,
 )
+from trading.strategies.parameters import Parameter
 
 GAP_WINDOW = P_OWN
 BREAK_AGE = P_OWN + 1

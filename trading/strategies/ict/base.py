@@ -15,8 +15,11 @@ from trading.ict.layout import ict_size
 from trading.jit.kernel import Buffer
 from trading.positions.position import ExitRules
 from trading.positions.sizing import Sizing
-from trading.strategies.base import OWN, SHARED, Parameter, Strategy, Value
+from trading.strategies.base import Strategy
 from trading.strategies.ict import signals
+from trading.strategies.layout import OWN
+from trading.strategies.parameters import Parameter, Value
+from trading.strategies.shared_parameters import SHARED
 
 DIRECTIONS = {"both": 0.0, "long": 1.0, "short": -1.0}
 

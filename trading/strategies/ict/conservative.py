@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from trading.candles import interval_ms
 from trading.jit.kernel import Buffer, apart
 from trading.market.rows import Bar
-from trading.strategies.base import Parameter, Value
 from trading.strategies.ict.base import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
 from trading.strategies.ict.signals import (
     LAST_CLOSE,
@@ -22,6 +21,7 @@ from trading.strategies.ict.signals import (
     trend_of,
     zones_at,
 )
+from trading.strategies.parameters import Parameter, Value
 
 BREAK_AGE = P_OWN
 SWEEP_WINDOW = P_OWN + 1

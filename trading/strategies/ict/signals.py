@@ -34,7 +34,7 @@ from trading.ict.step import ict_step
 from trading.ict.zones import is_alive
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import (
+from trading.strategies.layout import (
     ACTION,
     CONFIDENCE,
     ENTER,

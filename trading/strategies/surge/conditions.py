@@ -198,7 +198,7 @@ def m1_compound(state: Buffer, at: int, par: Buffer, first: float, close: float)
 
 
 @apart
-def m1_told(
+def m1_conditions(
     state: Buffer, at: int, par: Buffer, daily_since: float, first: float, close: float
 ) -> int:
     """The conditions of the 1-minute set as bits."""
@@ -254,7 +254,7 @@ def m3_filter(state: Buffer, at: int, par: Buffer) -> bool:
 
 
 @apart
-def m3_told(state: Buffer, at: int, par: Buffer) -> int:
+def m3_conditions(state: Buffer, at: int, par: Buffer) -> int:
     """The conditions of the 3-minute set as bits; the last says that the filter lets pass."""
     told = 1 if m3_trend(state, at, par) else 0
     told += 2 if m3_bands(state, at, par) else 0
@@ -296,7 +296,7 @@ def m15_falling(state: Buffer, at: int, par: Buffer) -> bool:
 
 
 @apart
-def m15_told(state: Buffer, at: int, par: Buffer) -> int:
+def m15_conditions(state: Buffer, at: int, par: Buffer) -> int:
     """The conditions of the 15-minute set as bits."""
     told = 1 if m15_trend(state, at, par) else 0
     told += 2 if m15_height(state, at, par) else 0

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from trading.candles import DAY_MS
 from trading.indicators.windows import moments_size
 from trading.jit.kernel import Buffer, kernel
-from trading.strategies.base import OWN, Parameter
+from trading.strategies.layout import OWN
+from trading.strategies.parameters import Parameter
 
 M3_MS = 180_000
 M15_MS = 900_000

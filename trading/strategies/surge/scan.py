@@ -104,7 +104,7 @@ def scan_step(state: Buffer, at: int, par: Buffer, bar: Bar) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Scanned:
+class ScanResult:
     """What the scan says of one symbol at its last closed candle.
 
     ``conditions`` are whether each one is fulfilled, by name; ``known`` whether the history is
@@ -121,7 +121,7 @@ class Scanned:
         return self.known and all(self.conditions.values())
 
 
-def scan_symbols(candles: Mapping[str, CandleColumns], par: Buffer) -> tuple[Scanned, ...]:
+def scan_symbols(candles: Mapping[str, CandleColumns], par: Buffer) -> tuple[ScanResult, ...]:
     """Scan closed 1-hour candles of many symbols, in their order.
 
     ``par`` is the buffer of strategy ``surge`` (`Strategy.buffer`). `DataError` for candles of
@@ -138,5 +138,5 @@ def scan_symbols(candles: Mapping[str, CandleColumns], par: Buffer) -> tuple[Sca
         state, told = [0.0] * scan_size(par), 0
         for row in range(max(0, len(columns) - size), len(columns)):
             told = scan_step(state, 0, par, bar_of(columns.candle(row), HOUR_MS))
-        found.append(Scanned(symbol, named(told, SCAN_NAMES), told >= KNOWN))
+        found.append(ScanResult(symbol, named(told, SCAN_NAMES), told >= KNOWN))
     return tuple(found)

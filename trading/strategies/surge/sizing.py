@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trading.errors import ParameterError
-from trading.strategies.base import Parameter, Value
+from trading.strategies.parameters import Parameter, Value
 
 RESERVE = 0.45
 """Share of the account that the plans of all symbols together leave alone."""

@@ -1,8 +1,8 @@
 """Surge (long): buy the pullback in a strong rise, average down twice, sell in stages.
 
 An entry needs a symbol that the hourly scan finds, the 1-minute set or the 3-minute set, and the
-15-minute set; see :mod:`trading.strategies.surge.conditions`. Everything is judged on closed
-candles. What is done with the position afterwards is the lifecycle's work: the parameters say how.
+15-minute set; see :mod:`trading.strategies.surge.conditions`. Only closed candles
+count. The position lifecycle manages the position afterwards, as the parameters say.
 """
 
 from __future__ import annotations
@@ -14,9 +14,17 @@ from trading.candles import DAY_MS
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Bar
 from trading.positions.sizing import Sizing
-from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.decisions import say
-from trading.strategies.surge.conditions import follow, grown, m1_told, m3_told, m15_told
+from trading.strategies.base import Strategy
+from trading.strategies.decisions import write_decision
+from trading.strategies.layout import ENTER, EXIT, HOLD, OWN
+from trading.strategies.parameters import Parameter, Value
+from trading.strategies.surge.conditions import (
+    follow,
+    grown,
+    m1_conditions,
+    m3_conditions,
+    m15_conditions,
+)
 from trading.strategies.surge.layout import (
     DAILY_RISE,
     DAILY_SINCE,
@@ -89,12 +97,12 @@ def is_entry(told: int, par: Buffer) -> bool:
 def decide_surge(
     state: Buffer, par: Buffer, out: Buffer, m1: int, m3: int, m15: int, first: float, close: float
 ) -> None:
-    """Put the sets together and say what to do.
+    """Combine the sets into a decision.
 
     The technical exit stands for as long as the means do, an entry for a candle: it goes first.
     """
     scan = int(state[SCAN_TOLD])
-    told = m1_told(state, m1, par, state[DAILY_SINCE], first, close)
+    told = m1_conditions(state, m1, par, state[DAILY_SINCE], first, close)
     told += int(state[m3 + TOLD]) << M3_BITS
     told += int(state[m15 + TOLD]) << M15_BITS
     told += scan % KNOWN << SCAN_BITS
@@ -104,11 +112,11 @@ def decide_surge(
     warm += 8 if scan >= KNOWN else 0
     told += warm << WARM_BITS
     if is_entry(told, par):
-        say(out, ENTER, ENTERED, float(told), close)
+        write_decision(out, ENTER, ENTERED, float(told), close)
     elif par[TECHNICAL_EXIT] > 0.0 and state[m3 + SHORT] < state[m3 + QUICK]:
-        say(out, EXIT, LEFT, state[m3 + SHORT], state[m3 + QUICK])
+        write_decision(out, EXIT, LEFT, state[m3 + SHORT], state[m3 + QUICK])
     else:
-        say(out, HOLD, HELD, float(told), close)
+        write_decision(out, HOLD, HELD, float(told), close)
 
 
 @kernel
@@ -124,10 +132,10 @@ def surge_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     m15 = m3 + size
     if bar.length == M3_MS:
         follow(state, m3, par, turn, bar.close)
-        state[m3 + TOLD] = float(m3_told(state, m3, par))
+        state[m3 + TOLD] = float(m3_conditions(state, m3, par))
     elif bar.length == M15_MS:
         follow(state, m15, par, turn, bar.close)
-        state[m15 + TOLD] = float(m15_told(state, m15, par))
+        state[m15 + TOLD] = float(m15_conditions(state, m15, par))
     elif bar.length == HOUR_MS:
         state[SCAN_TOLD] = float(scan_step(state, SETS, par, bar))
     elif bar.length == DAY_MS:

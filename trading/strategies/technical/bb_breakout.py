@@ -9,8 +9,10 @@ from trading.indicators.core import bollinger_size, bollinger_step, sma_size, sm
 from trading.indicators.rolling import bollinger_width
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Strategy, Value
-from trading.strategies.decisions import say, warming_up
+from trading.strategies.base import Strategy
+from trading.strategies.decisions import warming_up, write_decision
+from trading.strategies.layout import ENTER, EXIT, HOLD, OWN
+from trading.strategies.parameters import Value
 from trading.strategies.shared_parameters import BANDS, MEAN_VOLUME, least_volume
 
 BAND_SPAN = OWN
@@ -40,13 +42,13 @@ def bb_breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     if width != width or last_width != last_width or usual != usual:
         warming_up(out)
     elif not bar.close > upper:
-        say(out, EXIT, INSIDE, bar.close, upper)
+        write_decision(out, EXIT, INSIDE, bar.close, upper)
     elif bar.volume < par[VOLUME_FACTOR] * usual:
-        say(out, HOLD, LOW_VOLUME, bar.volume, par[VOLUME_FACTOR] * usual)
+        write_decision(out, HOLD, LOW_VOLUME, bar.volume, par[VOLUME_FACTOR] * usual)
     elif not width > last_width:
-        say(out, HOLD, NARROWING, width, last_width)
+        write_decision(out, HOLD, NARROWING, width, last_width)
     else:
-        say(out, ENTER, ENTERED, bar.close, upper)
+        write_decision(out, ENTER, ENTERED, bar.close, upper)
 
 
 class BbBreakout(Strategy):

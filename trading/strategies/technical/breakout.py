@@ -10,19 +10,9 @@ from trading.candles import DAY_MS
 from trading.indicators.core import SPANS_TO_FORGET, ema_step
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import BLOCK, Bar, Extremes, Rows
-from trading.strategies.base import (
-    ACTION,
-    ENTER,
-    FILTERS_ON,
-    HOLD,
-    LIMIT,
-    OWN,
-    REASON,
-    SEEN,
-    Parameter,
-    Strategy,
-    Value,
-)
+from trading.strategies.base import Strategy
+from trading.strategies.layout import ACTION, ENTER, FILTERS_ON, HOLD, LIMIT, OWN, REASON, SEEN
+from trading.strategies.parameters import Parameter, Value
 
 TREND_SPAN = 50
 

@@ -25,8 +25,10 @@ from trading.indicators.core import (
 )
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.decisions import say, warming_up
+from trading.strategies.base import Strategy
+from trading.strategies.decisions import warming_up, write_decision
+from trading.strategies.layout import ENTER, EXIT, HOLD, OWN
+from trading.strategies.parameters import Parameter, Value
 from trading.strategies.shared_parameters import BANDS, MEAN_VOLUME, RSI, ema, least_volume
 
 RSI_LOW = OWN
@@ -124,11 +126,11 @@ def combined_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     high_rsi = rsi > 100.0 - par[RSI_LOW]
     sell = vote_mask(high_rsi, bar.high >= upper, crossed_down, lively, bar.close < mean)
     if carries(sell, par):
-        say(out, EXIT, SELLING + sell, mean_confidence(sell, par), par[MIN_MEAN])
+        write_decision(out, EXIT, SELLING + sell, mean_confidence(sell, par), par[MIN_MEAN])
     elif carries(buy, par):
-        say(out, ENTER, BUYING + buy, mean_confidence(buy, par), par[MIN_MEAN])
+        write_decision(out, ENTER, BUYING + buy, mean_confidence(buy, par), par[MIN_MEAN])
     else:
-        say(out, HOLD, BUYING + buy, mean_confidence(buy, par), par[MIN_MEAN])
+        write_decision(out, HOLD, BUYING + buy, mean_confidence(buy, par), par[MIN_MEAN])
 
 
 def _named(mask: int) -> str:

@@ -17,8 +17,10 @@ from trading.indicators.core import (
 )
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.decisions import say, warming_up
+from trading.strategies.base import Strategy
+from trading.strategies.decisions import warming_up, write_decision
+from trading.strategies.layout import ENTER, EXIT, HOLD, OWN
+from trading.strategies.parameters import Parameter, Value
 from trading.strategies.shared_parameters import BANDS, ema
 
 MEAN_SPAN = OWN
@@ -47,13 +49,13 @@ def dynamic_breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> 
     if mean != mean or adx != adx or upper != upper:
         warming_up(out)
     elif bar.close < mean:
-        say(out, EXIT, EXIT_MEAN, bar.close, mean)
+        write_decision(out, EXIT, EXIT_MEAN, bar.close, mean)
     elif not bar.close > mean or not bar.close > upper:
-        say(out, HOLD, BELOW_BAND, bar.close, upper)
+        write_decision(out, HOLD, BELOW_BAND, bar.close, upper)
     elif not adx > par[ADX_ENTRY]:
-        say(out, HOLD, WEAK_TREND, adx, par[ADX_ENTRY])
+        write_decision(out, HOLD, WEAK_TREND, adx, par[ADX_ENTRY])
     else:
-        say(out, ENTER, ENTERED, bar.close, upper)
+        write_decision(out, ENTER, ENTERED, bar.close, upper)
 
 
 class DynamicBreakout(Strategy):

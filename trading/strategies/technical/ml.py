@@ -11,17 +11,10 @@ from trading.indicators.forecast import FEATURES, FORECAST_SIZE, SIZE, features_
 from trading.indicators.forecast import forecast_warmup as warmup_of_features
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import (
-    CONFIDENCE,
-    ENTER,
-    EXIT,
-    HOLD,
-    OWN,
-    Parameter,
-    Strategy,
-    Value,
-)
-from trading.strategies.decisions import say, warming_up
+from trading.strategies.base import Strategy
+from trading.strategies.decisions import warming_up, write_decision
+from trading.strategies.layout import CONFIDENCE, ENTER, EXIT, HOLD, OWN
+from trading.strategies.parameters import Parameter, Value
 
 LEAST_MOVE = OWN
 LEAST_CONFIDENCE = OWN + 1
@@ -67,19 +60,19 @@ def ml_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     size = forecast if forecast > 0.0 else -forecast
     confidence = size / (size + moves) if size + moves > 0.0 else 0.0
     if not has_model(par):
-        say(out, HOLD, NO_MODEL, NAN, NAN)
+        write_decision(out, HOLD, NO_MODEL, NAN, NAN)
         return
     if forecast != forecast or moves != moves:
         warming_up(out)
         return
     if forecast < -par[LEAST_MOVE]:
-        say(out, EXIT, EXPECTED_LOWER, forecast, -par[LEAST_MOVE])
+        write_decision(out, EXIT, EXPECTED_LOWER, forecast, -par[LEAST_MOVE])
     elif not forecast > par[LEAST_MOVE]:
-        say(out, HOLD, TOO_LITTLE, forecast, par[LEAST_MOVE])
+        write_decision(out, HOLD, TOO_LITTLE, forecast, par[LEAST_MOVE])
     elif confidence < par[LEAST_CONFIDENCE]:
-        say(out, HOLD, UNSURE, confidence, par[LEAST_CONFIDENCE])
+        write_decision(out, HOLD, UNSURE, confidence, par[LEAST_CONFIDENCE])
     else:
-        say(out, ENTER, ENTERED, forecast, par[LEAST_MOVE])
+        write_decision(out, ENTER, ENTERED, forecast, par[LEAST_MOVE])
     out[CONFIDENCE] = confidence
 
 

@@ -19,8 +19,10 @@ from trading.indicators.rolling import (
 )
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.decisions import say, warming_up
+from trading.strategies.base import Strategy
+from trading.strategies.decisions import warming_up, write_decision
+from trading.strategies.layout import ENTER, EXIT, HOLD, OWN
+from trading.strategies.parameters import Parameter, Value
 
 ROC_SPAN = OWN
 BARS = OWN + 1
@@ -60,15 +62,15 @@ def momentum_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     if roc_rank != roc_rank or volume_rank != volume_rank:
         warming_up(out)
     elif roc_rank < par[RANK_EXIT]:
-        say(out, EXIT, EXIT_RANK, roc_rank, par[RANK_EXIT])
+        write_decision(out, EXIT, EXIT_RANK, roc_rank, par[RANK_EXIT])
     elif roc_rank < par[RANK_ENTRY]:
-        say(out, HOLD, LOW_MOMENTUM, roc_rank, par[RANK_ENTRY])
+        write_decision(out, HOLD, LOW_MOMENTUM, roc_rank, par[RANK_ENTRY])
     elif volume_rank < par[RANK_ENTRY]:
-        say(out, HOLD, LOW_VOLUME, volume_rank, par[RANK_ENTRY])
+        write_decision(out, HOLD, LOW_VOLUME, volume_rank, par[RANK_ENTRY])
     elif not bar.close > fair:
-        say(out, HOLD, BELOW_VWAP, bar.close, fair)
+        write_decision(out, HOLD, BELOW_VWAP, bar.close, fair)
     else:
-        say(out, ENTER, ENTERED, roc, fair)
+        write_decision(out, ENTER, ENTERED, roc, fair)
 
 
 class Momentum(Strategy):

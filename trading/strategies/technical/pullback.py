@@ -15,8 +15,10 @@ from trading.indicators.core import (
 )
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import ENTER, EXIT, HOLD, OWN, Parameter, Strategy, Value
-from trading.strategies.decisions import say, warming_up
+from trading.strategies.base import Strategy
+from trading.strategies.decisions import warming_up, write_decision
+from trading.strategies.layout import ENTER, EXIT, HOLD, OWN
+from trading.strategies.parameters import Parameter, Value
 from trading.strategies.shared_parameters import RSI, RSI_LEAVE, ema
 
 MEAN_SPAN = OWN
@@ -49,17 +51,17 @@ def pullback_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     if mean != mean or rsi != rsi or last != last or before != before:
         warming_up(out)
     elif rsi > par[RSI_EXIT]:
-        say(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
+        write_decision(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
     elif not bar.close > mean:
-        say(out, HOLD, BELOW_MEAN, bar.close, mean)
+        write_decision(out, HOLD, BELOW_MEAN, bar.close, mean)
     elif not rsi < par[RSI_ENTRY]:
-        say(out, HOLD, NOT_WEAK, rsi, par[RSI_ENTRY])
+        write_decision(out, HOLD, NOT_WEAK, rsi, par[RSI_ENTRY])
     elif not rsi > last:
-        say(out, HOLD, NOT_RISING, rsi, last)
+        write_decision(out, HOLD, NOT_RISING, rsi, last)
     elif last > before:
-        say(out, HOLD, NO_TURN, last, before)
+        write_decision(out, HOLD, NO_TURN, last, before)
     else:
-        say(out, ENTER, ENTERED, rsi, last)
+        write_decision(out, ENTER, ENTERED, rsi, last)
 
 
 class Pullback(Strategy):

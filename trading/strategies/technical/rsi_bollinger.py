@@ -14,16 +14,10 @@ from trading.indicators.core import (
 )
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import (
-    ENTER,
-    EXIT,
-    HOLD,
-    OWN,
-    Parameter,
-    Strategy,
-    Value,
-)
-from trading.strategies.decisions import say, warming_up
+from trading.strategies.base import Strategy
+from trading.strategies.decisions import warming_up, write_decision
+from trading.strategies.layout import ENTER, EXIT, HOLD, OWN
+from trading.strategies.parameters import Parameter, Value
 from trading.strategies.shared_parameters import BANDS, RSI, RSI_LEAVE
 
 RSI_SPAN = OWN
@@ -51,15 +45,15 @@ def rsi_bollinger_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> Non
     if rsi != rsi or lower != lower:
         warming_up(out)
     elif rsi > par[RSI_EXIT]:
-        say(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
+        write_decision(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
     elif bar.close > upper:
-        say(out, EXIT, EXIT_BAND, bar.close, upper)
+        write_decision(out, EXIT, EXIT_BAND, bar.close, upper)
     elif not rsi < par[RSI_ENTRY]:
-        say(out, HOLD, NOT_OVERSOLD, rsi, par[RSI_ENTRY])
+        write_decision(out, HOLD, NOT_OVERSOLD, rsi, par[RSI_ENTRY])
     elif not bar.close < lower:
-        say(out, HOLD, ABOVE_LOWER, bar.close, lower)
+        write_decision(out, HOLD, ABOVE_LOWER, bar.close, lower)
     else:
-        say(out, ENTER, ENTERED, rsi, par[RSI_ENTRY])
+        write_decision(out, ENTER, ENTERED, rsi, par[RSI_ENTRY])
 
 
 class RsiBollinger(Strategy):

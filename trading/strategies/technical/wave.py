@@ -23,20 +23,10 @@ from trading.indicators.zigzag import (
 )
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.base import (
-    ACTION,
-    ENTER,
-    EXIT,
-    HOLD,
-    LIMIT,
-    OWN,
-    REASON,
-    SEEN,
-    Parameter,
-    Strategy,
-    Value,
-)
-from trading.strategies.decisions import say, warming_up
+from trading.strategies.base import Strategy
+from trading.strategies.decisions import warming_up, write_decision
+from trading.strategies.layout import ACTION, ENTER, EXIT, HOLD, LIMIT, OWN, REASON, SEEN
+from trading.strategies.parameters import Parameter, Value
 
 SWING_ATR = OWN
 MIN_RETRACE = OWN + 1
@@ -98,18 +88,18 @@ def judge_low(state: Buffer, par: Buffer, out: Buffer, swings: int, close: float
         height = impulse_height(state, swings + 3, par[OVERLAP])
     bottom = state[swings]
     if height != height or (legs == 3 and not bottom < state[swings + 2]):
-        say(out, HOLD, NO_IMPULSE, bottom, NAN)
+        write_decision(out, HOLD, NO_IMPULSE, bottom, NAN)
         return
     retrace = (state[swings + legs] - bottom) / height
     target = bottom + par[PROJECTION] * height
     if retrace < par[MIN_RETRACE]:
-        say(out, HOLD, RETRACE_OUT, retrace, par[MIN_RETRACE])
+        write_decision(out, HOLD, RETRACE_OUT, retrace, par[MIN_RETRACE])
     elif retrace > par[MAX_RETRACE]:
-        say(out, HOLD, RETRACE_OUT, retrace, par[MAX_RETRACE])
+        write_decision(out, HOLD, RETRACE_OUT, retrace, par[MAX_RETRACE])
     elif not target > close:
-        say(out, HOLD, TARGET_BEHIND, close, target)
+        write_decision(out, HOLD, TARGET_BEHIND, close, target)
     else:
-        say(out, ENTER, ENTERED, bottom, target)
+        write_decision(out, ENTER, ENTERED, bottom, target)
         state[BARS_LEFT] = par[MAX_BARS]
         state[TARGET] = target
         state[INVALID] = bottom
@@ -120,15 +110,15 @@ def follow_wave(state: Buffer, out: Buffer, close: float) -> None:
     """Judge a candle while a wave runs: at its target, invalid, too old, or on its way."""
     state[BARS_LEFT] -= 1.0
     if close >= state[TARGET]:
-        say(out, EXIT, EXIT_TARGET, close, state[TARGET])
+        write_decision(out, EXIT, EXIT_TARGET, close, state[TARGET])
         state[BARS_LEFT] = 0.0
     elif close < state[INVALID]:
-        say(out, EXIT, EXIT_INVALID, close, state[INVALID])
+        write_decision(out, EXIT, EXIT_INVALID, close, state[INVALID])
         state[BARS_LEFT] = 0.0
     elif state[BARS_LEFT] <= 0.0:
-        say(out, EXIT, EXIT_LATE, close, state[TARGET])
+        write_decision(out, EXIT, EXIT_LATE, close, state[TARGET])
     else:
-        say(out, HOLD, RUNNING, close, state[TARGET])
+        write_decision(out, HOLD, RUNNING, close, state[TARGET])
 
 
 @kernel
@@ -144,7 +134,7 @@ def wave_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     elif distance != distance:
         warming_up(out)
     else:
-        say(out, HOLD, NO_LOW, bar.close, NAN)
+        write_decision(out, HOLD, NO_LOW, bar.close, NAN)
     # A new wave takes the place of one that runs or ends, whatever that did: no chain of waves
     # reaches back for ever.
     if turned == LOW_CONFIRMED:
@@ -152,7 +142,7 @@ def wave_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
         action, reason, seen, limit = out[ACTION], int(out[REASON]), out[SEEN], out[LIMIT]
         judge_low(state, par, out, anchored_at(state, ZIGZAG_AT) + SWINGS, bar.close)
         if running and out[ACTION] != ENTER:
-            say(out, action, reason, seen, limit)
+            write_decision(out, action, reason, seen, limit)
 
 
 class Wave(Strategy):

@@ -18,12 +18,12 @@ from lake.store import Lake
 from lake.tables import CANDLES, RAW_CANDLES
 from tests.flows.sample import AS_OF
 from trading.errors import DataError
-from trading.research.gates import Verdict
+from trading.research.gates import GateVerdict
 
 RUN = FlowRun(id="run-1", name="quick-fox")
 HOUR = timedelta(hours=1)
-PASSED = Verdict("trades", passed=True, value=40.0, threshold=30.0, text="40 trades")
-FAILED = Verdict("trades", passed=False, value=4.0, threshold=30.0, text="4 trades")
+PASSED = GateVerdict("trades", passed=True, value=40.0, threshold=30.0, text="40 trades")
+FAILED = GateVerdict("trades", passed=False, value=4.0, threshold=30.0, text="4 trades")
 
 
 def candles(minutes: int, volume: float, quote_volume: float | None) -> pa.Table:
@@ -48,7 +48,7 @@ def write(lake: Lake, symbol: str, data: pa.Table) -> None:
     lake.write(RAW_CANDLES, data.drop_columns(["gap_before"]), **where)
 
 
-def entry(symbol: str, *, k: float = 0.5, verdict: Verdict = PASSED) -> StrategyEntry:
+def entry(symbol: str, *, k: float = 0.5, verdict: GateVerdict = PASSED) -> StrategyEntry:
     """A breakout entry whose plateau of K is 0.4 to 0.6."""
     return StrategyEntry(
         strategy="breakout",

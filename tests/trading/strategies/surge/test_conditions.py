@@ -7,7 +7,13 @@ import pytest
 
 from trading.candles import CandleColumns
 from trading.errors import DataError
-from trading.strategies.surge.conditions import follow, grown, m1_told, m3_told, m15_told
+from trading.strategies.surge.conditions import (
+    follow,
+    grown,
+    m1_conditions,
+    m3_conditions,
+    m15_conditions,
+)
 from trading.strategies.surge.layout import HOUR_MS, set_size
 from trading.strategies.surge.reasons import (
     M1_NAMES,
@@ -37,9 +43,9 @@ def met(part: str, closes: list[float], days_since_rise: int = 0, **values) -> s
     for turn, close in enumerate(closes):
         follow(state, 0, par, turn, close)
     if part == "1m":
-        told = m1_told(state, 0, par, float(days_since_rise), closes[-2], closes[-1])
+        told = m1_conditions(state, 0, par, float(days_since_rise), closes[-2], closes[-1])
     else:
-        told = (m3_told if part == "3m" else m15_told)(state, 0, par)
+        told = (m3_conditions if part == "3m" else m15_conditions)(state, 0, par)
     return {name for name, is_met in named(told, NAMES[part]).items() if is_met}
 
 

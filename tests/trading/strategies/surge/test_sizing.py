@@ -19,7 +19,7 @@ from trading.positions.lifecycle import CASH, LIFE_SIZE, MOST_FILLS, QUANTITY, b
 from trading.positions.staged_position import StagedPosition
 from trading.simulation import Costs, backtest, fast_trades
 from trading.simulation.account.simulation import Limits, Seat, simulate_account
-from trading.strategies.base import ACTION, ENTER, EXIT, HOLD, REASON
+from trading.strategies.layout import ACTION, ENTER, EXIT, HOLD, REASON
 from trading.strategies.registry import get_strategy
 from trading.strategies.surge.sizing import MoneyPlan
 from trading.strategies.surge.strategy import Surge

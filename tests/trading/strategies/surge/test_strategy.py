@@ -13,8 +13,8 @@ from trading.errors import ParameterError
 from trading.positions.position import REASONS
 from trading.simulation import Costs, backtest, fast_trades
 from trading.simulation.backtest import decide
-from trading.strategies.base import ACTION, ENTER, SEEN
 from trading.strategies.decider import Decider
+from trading.strategies.layout import ACTION, ENTER, SEEN
 from trading.strategies.surge.layout import HOUR_MS, M3_MS, M15_MS
 from trading.strategies.surge.reasons import conditions
 from trading.strategies.surge.strategy import Surge
