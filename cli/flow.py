@@ -35,14 +35,17 @@ def flow(
 
     Example: nocturne flow nightly --as-of 2025-06-19T00:00Z --lake .work/lake --symbols BTCUSDT
     """
+    from flows.engine.request import FlowArguments
     from flows.hosting.launch import launch
 
     launch(
         name,
-        as_of=as_of,
-        lake=lake.resolve() if lake else None,
-        sample=sample.resolve() if sample else None,
-        symbols=tuple(symbols.split(",")) if symbols is not None else None,
+        FlowArguments(
+            as_of=as_of,
+            lake=lake.resolve() if lake else None,
+            sample=sample.resolve() if sample else None,
+            symbols=tuple(symbols.split(",")) if symbols is not None else None,
+        ),
         server=server,
         settings=settings,
     )

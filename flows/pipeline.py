@@ -1,23 +1,26 @@
 """The bodies of the flows, written once for every engine: each reads like a table of contents.
 
-A step gets the request and keys, does its work on the lake, and gives back a small result. A flow
-that needs what an earlier step found runs that step too: what is already in the lake is found there
-and not computed again.
+A step gets the request and keys, works on the lake, and returns a small result. A flow that needs
+the result of an earlier step runs that step too: a step finds in the lake what it made before, and
+does not compute it again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from flows import tasks
 from flows.engine import run_notes
-from flows.engine.engine import Engine, Outcome, Run
-from flows.engine.request import Request
-from flows.steps.release.publish import LeftOutReason, PublishResult
+from flows.engine.engine import FlowEngine, FlowStep, Outcome
+from flows.engine.request import FlowRequest
+from flows.steps.release.publish import LeftOutReason, PublishResult, TrainedModels
+from flows.steps.search.optimize import OptimizeEntry
+from lake.releases import FlowRun
 from trading.errors import DataError, SettingsError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -26,51 +29,77 @@ class FlowResult:
     """What a flow did: a sentence for its final state, what it left out, the steps' results."""
 
     name: str
-    run: Run
+    run: FlowRun
     message: str
     left_out: tuple[LeftOutReason, ...] = ()
     results: dict[str, Any] = field(default_factory=dict)
 
 
-Body = Callable[[Engine, Request], FlowResult]
+Body = Callable[[FlowEngine, FlowRequest], FlowResult]
 
 
-class Collector:
-    """Carries a flow from step to step: results by name, and what was left out on the way."""
+@dataclass(frozen=True, slots=True)
+class Outcomes(Generic[T]):
+    """Outcomes of the step ``name`` for all of its keys."""
 
-    def __init__(self, engine: Engine, request: Request) -> None:
+    name: str
+    items: tuple[Outcome[T], ...]
+
+    @property
+    def values(self) -> list[T]:
+        """Results of the keys that succeeded."""
+        return [item.value for item in self.items if item.value is not None]
+
+    def good_keys(self) -> tuple[str, ...]:
+        """Keys that succeeded; `DataError` when there is none."""
+        good = tuple(item.key for item in self.items if item.error is None)
+        if not good:
+            reasons = "; ".join(f"{item.key}: {item.error}" for item in self.items)
+            raise DataError(f"{self.name}: no symbol is left to go on with: {reasons}")
+        return good
+
+
+class StepRunner:
+    """Runs the steps of one flow; keeps their results and what was left out on the way."""
+
+    def __init__(self, engine: FlowEngine, request: FlowRequest) -> None:
         self.engine = engine
         self.request = request
         self.left_out: list[LeftOutReason] = []
         self.results: dict[str, Any] = {}
 
-    def call(self, name: str, step: tasks.Step[T], *arguments: Any) -> T:
+    def call(
+        self,
+        name: str,
+        step: FlowStep[Concatenate[FlowRequest, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         """Run a step that the flow cannot do without."""
-        result = self.engine.call(step, self.request, *arguments)
+        result = self.engine.call(step, self.request, *args, **kwargs)
         self.results[name] = result
         return result
 
-    def each(self, name: str, step: tasks.Step[T], keys: Sequence[str], *arguments: Any) -> list[T]:
-        """Run a step for every key; the values of those that went well, the others are left out."""
-        outcomes = self.engine.each(step, keys, self.request, *arguments)
+    def each(
+        self,
+        name: str,
+        step: FlowStep[Concatenate[str, FlowRequest, P], T],
+        keys: Sequence[str],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Outcomes[T]:
+        """Run a step for every key; keys that fail are left out."""
+        outcomes = self.engine.each(step, keys, self.request, *args, **kwargs)
         self.results[name] = outcomes
         self.left_out += [
-            LeftOutReason(tasks.symbol_of(o.key), _reason(o))
-            for o in outcomes
-            if o.error is not None
+            LeftOutReason(tasks.symbol_of(item.key), _reason(item))
+            for item in outcomes
+            if item.error is not None
         ]
-        return [o.value for o in outcomes if o.value is not None]
-
-    def good_keys(self, name: str) -> tuple[str, ...]:
-        """Keys of the step ``name`` that went well; `DataError` when there is none."""
-        good = tuple(o.key for o in self.results[name] if o.error is None)
-        if not good:
-            reasons = "; ".join(f"{o.key}: {o.error}" for o in self.results[name])
-            raise DataError(f"{name}: no symbol is left to go on with: {reasons}")
-        return good
+        return Outcomes(name, tuple(outcomes))
 
     def finish(self, name: str, sentence: str) -> FlowResult:
-        """Say how it went, on the terminal and as a note of the run."""
+        """Report the result on the terminal and as a note of the run."""
         left = sorted({item.symbol for item in self.left_out})
         message = f"{sentence}; not complete for {', '.join(left)}" if left else sentence
         self.engine.note(name, run_notes.markdown(name, message, self.left_out, self.results))
@@ -86,14 +115,13 @@ def _reason(outcome: Outcome[Any]) -> str:
     return f"{what}: {outcome.error}" if found else str(outcome.error)
 
 
-def _checked(run: Collector) -> tuple[str, ...]:
-    """The symbols of the settings that pass their checks; or the most traded of all that do."""
+def _checked(run: StepRunner) -> tuple[str, ...]:
+    """The symbols of the settings that pass their checks, or the most traded of all that do."""
     most = run.request.settings.top_symbols
     if not most:
-        run.each("validate", tasks.VALIDATE, run.request.settings.symbols)
-        return run.good_keys("validate")
-    run.each("validate", tasks.VALIDATE, run.call("imported", tasks.IMPORTED))
-    good = run.good_keys("validate")
+        return run.each("validate", tasks.VALIDATE, run.request.settings.symbols).good_keys()
+    imported = run.call("imported", tasks.IMPORTED)
+    good = run.each("validate", tasks.VALIDATE, imported).good_keys()
     ranked = [member.symbol for member in run.call("universe", tasks.SCAN)]
     top = tuple(symbol for symbol in ranked if symbol in good)[:most]
     if not top:
@@ -101,119 +129,120 @@ def _checked(run: Collector) -> tuple[str, ...]:
     return top
 
 
-def _featured(run: Collector, symbols: Sequence[str]) -> tuple[str, ...]:
-    """Bars and structures for everyone who asks the lake, and features if models are wanted."""
-    run.each("bars", tasks.BARS, symbols)
-    built = run.good_keys("bars")
+def _featured(run: StepRunner, symbols: Sequence[str]) -> tuple[str, ...]:
+    """Build bars and structures, and features if models are wanted; the symbols that have bars."""
+    built = run.each("bars", tasks.BARS, symbols).good_keys()
     run.each("structures", tasks.STRUCTURES, built)
     if run.request.settings.models:
         run.each("features", tasks.FEATURES, (tasks.universe_key(built),), built)
     return built
 
 
-def _searched(run: Collector, symbols: Sequence[str]) -> list[Any]:
-    found = run.each("optimize", tasks.OPTIMIZE, tasks.pairs(run.request, symbols))
-    run.good_keys("optimize")
-    return found
+def _searched(run: StepRunner, symbols: Sequence[str]) -> list[OptimizeEntry]:
+    outcomes = run.each("optimize", tasks.OPTIMIZE, tasks.search_keys(run.request, symbols))
+    outcomes.good_keys()
+    return outcomes.values
 
 
-def _trained(run: Collector, symbols: Sequence[str]) -> list[Any]:
+def _trained(run: StepRunner, symbols: Sequence[str]) -> Outcomes[TrainedModels]:
     if not run.request.settings.models:
-        return []
-    return run.each("train", tasks.TRAIN, tasks.models(symbols))
+        return Outcomes("train", ())
+    return run.each("train", tasks.TRAIN, tasks.model_keys(symbols))
 
 
-def _published(run: Collector, entries: Sequence[Any], trained: Sequence[Any]) -> PublishResult:
+def _published(
+    run: StepRunner, entries: Sequence[OptimizeEntry], trained: Sequence[TrainedModels]
+) -> PublishResult:
     left_out = tuple(run.left_out)
     return run.call("publish", tasks.PUBLISH, entries, trained, left_out, run.engine.run)
 
 
-def nightly(engine: Engine, request: Request) -> FlowResult:
-    """Import, check, features, search, train, publish, report; a failed symbol stops no other."""
-    run = Collector(engine, request)
+def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Run every step from the import to the report; a failed symbol does not stop the others."""
+    run = StepRunner(engine, request)
     run.call("import", tasks.IMPORT)
     checked = _checked(run)
     built = _featured(run, checked)
     entries = _searched(run, checked)
     trained = _trained(run, built)
-    published = _published(run, entries, trained)
+    published = _published(run, entries, trained.values)
     run.call("report", tasks.REPORT, published.release_id)
     return run.finish("nightly", published.sentence)
 
 
-def import_candles(engine: Engine, request: Request) -> FlowResult:
-    """What the settings' folder holds and the lake lacks."""
-    run = Collector(engine, request)
+def import_candles(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Import the files of the sample folder that the lake does not have yet."""
+    run = StepRunner(engine, request)
     imported = run.call("import", tasks.IMPORT)
     for path, reason in imported.failed:
         engine.say(f"  not usable: {path}: {reason}")
     return run.finish("import", imported.sentence)
 
 
-def validate(engine: Engine, request: Request) -> FlowResult:
-    """Check the imported candles; what is bad goes to quarantine."""
-    run = Collector(engine, request)
+def validate(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Check the imported candles; bad rows go to quarantine."""
+    run = StepRunner(engine, request)
     checked = _checked(run)
     return run.finish("validate", f"{len(checked)} symbols passed: {', '.join(checked)}")
 
 
-def features(engine: Engine, request: Request) -> FlowResult:
-    """Bars and features of what passed its checks."""
-    run = Collector(engine, request)
+def features(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Build bars and features of the symbols that pass their checks."""
+    run = StepRunner(engine, request)
     built = _featured(run, _checked(run))
     return run.finish("features", f"bars, structures and features of {', '.join(built)} are built")
 
 
-def optimize(engine: Engine, request: Request) -> FlowResult:
-    """Search every strategy on every symbol that passed its checks."""
-    run = Collector(engine, request)
+def optimize(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Search every strategy on every symbol that passes its checks."""
+    run = StepRunner(engine, request)
     entries = _searched(run, _checked(run))
     for found in entries:
         engine.say(f"  {found.sentence}")
     return run.finish("optimize", f"{len(entries)} searches are in the lake")
 
 
-def train(engine: Engine, request: Request) -> FlowResult:
-    """Train the models on what passed its checks."""
-    run = Collector(engine, request)
+def train(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Train the models on the symbols that pass their checks."""
+    run = StepRunner(engine, request)
     if not request.settings.models:
         raise SettingsError("nothing to train: the setting 'models' is false")
     trained = _trained(run, _featured(run, _checked(run)))
-    run.good_keys("train")
-    return run.finish("train", "; ".join(model.sentence for model in trained))
+    trained.good_keys()
+    return run.finish("train", "; ".join(model.sentence for model in trained.values))
 
 
-def publish(engine: Engine, request: Request) -> FlowResult:
-    """Publish a release of what the lake holds; searches and models that are missing are made."""
-    run = Collector(engine, request)
+def publish(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Publish a release; run the searches and trainings that the lake does not have yet."""
+    run = StepRunner(engine, request)
     checked = _checked(run)
     built = _featured(run, checked)
-    published = _published(run, _searched(run, checked), _trained(run, built))
+    published = _published(run, _searched(run, checked), _trained(run, built).values)
     return run.finish("publish", published.sentence)
 
 
-def report(engine: Engine, request: Request) -> FlowResult:
-    """The report of the current release."""
-    run = Collector(engine, request)
+def report(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Write the report of the current release."""
+    run = StepRunner(engine, request)
     return run.finish("report", f"report: {run.call('report', tasks.REPORT, None)}")
 
 
-def retune_k(engine: Engine, request: Request) -> FlowResult:
-    """The breakout's K from the last candles, inside the approved plateau."""
-    run = Collector(engine, request)
+def retune_k(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Retune the breakout's K on the last candles, inside the approved plateau."""
+    run = StepRunner(engine, request)
     symbols = run.call("symbols", tasks.RELEASED)
-    retuned = run.each("retune", tasks.RETUNE, symbols)
-    run.good_keys("retune")
-    for item in retuned:
+    outcomes = run.each("retune", tasks.RETUNE, symbols)
+    outcomes.good_keys()
+    for item in outcomes.values:
         engine.say(f"  {item.symbol}: K {item.before:g} -> {item.after:g}, {item.reason}")
-    published = run.call("publish", tasks.PUBLISH_K, retuned, engine.run)
-    sentence = "K stays as it is" if published is None else published.sentence
+    published = run.call("publish", tasks.PUBLISH_K, outcomes.values, engine.run)
+    sentence = "K is unchanged" if published is None else published.sentence
     return run.finish("retune_k", sentence)
 
 
-def scan(engine: Engine, request: Request) -> FlowResult:
-    """The universe by quote volume; where the release trades `surge`, which of it surge."""
-    run = Collector(engine, request)
+def scan(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Rank the universe by quote volume; for a release that trades `surge`, scan it for surges."""
+    run = StepRunner(engine, request)
     members = run.call("scan", tasks.SCAN)
     for member in members[:10]:
         engine.say(
@@ -226,9 +255,9 @@ def scan(engine: Engine, request: Request) -> FlowResult:
     return run.finish("scan", sentence)
 
 
-def export_ledger(engine: Engine, request: Request) -> FlowResult:
-    """The executor's ledger into the lake; nothing to do while there is no ledger yet."""
-    run = Collector(engine, request)
+def export_ledger(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Copy the executor's ledger into the lake; without a ledger there is nothing to do."""
+    run = StepRunner(engine, request)
     if not request.settings.ledger.is_file():
         return run.finish("export_ledger", f"there is no ledger yet at {request.settings.ledger}")
     exported = run.call("export", tasks.EXPORT)
@@ -249,7 +278,7 @@ BODIES: dict[str, Body] = {
     "scan": scan,
     "export_ledger": export_ledger,
 }
-"""The bodies of this file by the names that the command line uses; other flows register theirs."""
+"""Bodies by the names of the command line; a flow in a file of its own registers its body."""
 
 
 def flow_body(name: str) -> Callable[[Body], Body]:

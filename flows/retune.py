@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import State, flow
 
 from flows.engine.prefect_engine import run_flow
+from flows.engine.request import FlowArguments
 from flows.pipeline import FlowResult
 
 
@@ -16,4 +17,4 @@ def retune_k(
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
     """Retune K inside the approved plateau."""
-    return run_flow("retune_k", as_of, lake, sample, symbols)
+    return run_flow("retune_k", FlowArguments(as_of, lake, sample, symbols))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import State, flow
 
 from flows.engine.prefect_engine import run_flow
+from flows.engine.request import FlowArguments
 from flows.pipeline import FlowResult
 
 
@@ -16,4 +17,4 @@ def scan(
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
     """Rank the symbols by quote volume."""
-    return run_flow("scan", as_of, lake, sample, symbols)
+    return run_flow("scan", FlowArguments(as_of, lake, sample, symbols))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import State, flow
 
 from flows.engine.prefect_engine import run_flow
+from flows.engine.request import FlowArguments
 from flows.pipeline import FlowResult
 
 
@@ -16,7 +17,7 @@ def import_candles(
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
     """Import what a folder holds and the lake lacks."""
-    return run_flow("import", as_of, lake, sample, symbols)
+    return run_flow("import", FlowArguments(as_of, lake, sample, symbols))
 
 
 @flow(name="validate", timeout_seconds=7200, validate_parameters=True)
@@ -27,7 +28,7 @@ def validate(
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
     """Check the imported candles."""
-    return run_flow("validate", as_of, lake, sample, symbols)
+    return run_flow("validate", FlowArguments(as_of, lake, sample, symbols))
 
 
 @flow(name="features", timeout_seconds=7200, validate_parameters=True)
@@ -38,7 +39,7 @@ def features(
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
     """Build bars and features."""
-    return run_flow("features", as_of, lake, sample, symbols)
+    return run_flow("features", FlowArguments(as_of, lake, sample, symbols))
 
 
 @flow(name="optimize", timeout_seconds=14400, validate_parameters=True)
@@ -49,7 +50,7 @@ def optimize(
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
     """Search parameters and judge them walk-forward."""
-    return run_flow("optimize", as_of, lake, sample, symbols)
+    return run_flow("optimize", FlowArguments(as_of, lake, sample, symbols))
 
 
 @flow(name="train", timeout_seconds=14400, validate_parameters=True)
@@ -60,7 +61,7 @@ def train(
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
     """Train the models."""
-    return run_flow("train", as_of, lake, sample, symbols)
+    return run_flow("train", FlowArguments(as_of, lake, sample, symbols))
 
 
 @flow(name="publish", timeout_seconds=14400, validate_parameters=True)
@@ -71,7 +72,7 @@ def publish(
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
     """Publish a release."""
-    return run_flow("publish", as_of, lake, sample, symbols)
+    return run_flow("publish", FlowArguments(as_of, lake, sample, symbols))
 
 
 @flow(name="report", timeout_seconds=1800, validate_parameters=True)
@@ -82,4 +83,4 @@ def report(
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
     """Write the report of the current release."""
-    return run_flow("report", as_of, lake, sample, symbols)
+    return run_flow("report", FlowArguments(as_of, lake, sample, symbols))

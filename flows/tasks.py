@@ -1,7 +1,7 @@
-"""The steps of the flows as tasks: what a task is called, how long it may take, and what it runs.
+"""The steps of the flows as tasks: their names, their time limits, and what they run.
 
-Each takes the request and keys, opens the lake itself, and returns something small. Steps with
-heavy libraries (Great Expectations, DuckDB, LightGBM, numba) are imported when they run.
+A step takes the request and keys, opens the lake itself, and returns something small. Modules with
+heavy libraries (Great Expectations, DuckDB, LightGBM, numba) are imported when a step runs.
 """
 
 from __future__ import annotations
@@ -9,24 +9,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
-from flows.engine.engine import Run, Step
-from flows.engine.request import Request
-from flows.steps.release.publish import LeftOutReason, PublishResult, Trained
+from flows.engine.engine import FlowStep
+from flows.engine.request import FlowRequest
+from flows.steps.release.publish import LeftOutReason, PublishResult, TrainedModels
+from flows.steps.search.optimize import OptimizeEntry
+from lake.releases import FlowRun
 from trading.errors import DataError
+
+if TYPE_CHECKING:
+    from flows.steps.data.importing import ImportResult
+    from flows.steps.release.retune_k import RetunedK
+    from flows.steps.release.universe import UniverseMember
+    from flows.steps.reporting.export_ledger import LedgerExport
 
 SEPARATOR = "/"
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class StepSummary:
     """What a step did for one key, in one line."""
 
     sentence: str
 
 
-def pairs(request: Request, symbols: Sequence[str]) -> tuple[str, ...]:
+def search_keys(request: FlowRequest, symbols: Sequence[str]) -> tuple[str, ...]:
     """Keys of the searches: every strategy on every symbol, ``breakout/BTCUSDT``."""
     return tuple(
         f"{strategy}{SEPARATOR}{symbol}"
@@ -36,70 +44,70 @@ def pairs(request: Request, symbols: Sequence[str]) -> tuple[str, ...]:
 
 
 def symbol_of(key: str) -> str:
-    """The symbol of a key, which may name a strategy before it."""
+    """The symbol of a key, which may begin with a strategy."""
     return key.rpartition(SEPARATOR)[2]
 
 
 def universe_key(symbols: Sequence[str]) -> str:
-    """Key of a step that works on several symbols together."""
+    """Key of a step that handles several symbols together."""
     return ",".join(symbols)
 
 
-def models(symbols: Sequence[str]) -> tuple[str, ...]:
+def model_keys(symbols: Sequence[str]) -> tuple[str, ...]:
     """Keys of the trainings."""
     return tuple(f"models{SEPARATOR}{symbol}" for symbol in symbols)
 
 
-def _import(request: Request) -> Any:
+def _import(request: FlowRequest) -> ImportResult:
     from flows.steps.data.importing import import_candles
 
     return import_candles(request.lake, as_of=request.as_of, settings=request.settings)
 
 
-def _imported(request: Request) -> tuple[str, ...]:
+def _imported(request: FlowRequest) -> tuple[str, ...]:
     from lake.tables import RAW_CANDLES
 
-    held = request.lake.partitions(RAW_CANDLES, venue=request.settings.venue, interval="1m")
-    return tuple(sorted({partition.values["symbol"] for partition in held}))
+    stored = request.lake.partitions(RAW_CANDLES, venue=request.settings.venue, interval="1m")
+    return tuple(sorted({partition.values["symbol"] for partition in stored}))
 
 
-def _validate(symbol: str, request: Request) -> Done:
+def _validate(symbol: str, request: FlowRequest) -> StepSummary:
     from flows.steps.data.validate import describe, validate_symbol
 
     report = validate_symbol(request.lake, request.settings.venue, symbol, request.as_of)
     if not report.ok:
         raise DataError("; ".join(report.reasons))
-    return Done(describe(report))
+    return StepSummary(describe(report))
 
 
-def _bars(symbol: str, request: Request) -> Done:
+def _bars(symbol: str, request: FlowRequest) -> StepSummary:
     from flows.steps.features.features import build_bars
 
     settings = request.settings
     built = build_bars(request.lake, as_of=request.as_of, symbols=[symbol], venue=settings.venue)
-    return Done(str(built))
+    return StepSummary(str(built))
 
 
-def _structures(symbol: str, request: Request) -> Done:
+def _structures(symbol: str, request: FlowRequest) -> StepSummary:
     from flows.steps.features.structures import build_structures
 
     settings = request.settings
     built = build_structures(
         request.lake, as_of=request.as_of, symbols=[symbol], venue=settings.venue
     )
-    return Done(str(built))
+    return StepSummary(str(built))
 
 
-def _features(key: str, request: Request, symbols: Sequence[str]) -> Done:
-    del key  # names the task: the symbols are compared with each other, so they go together
+def _features(key: str, request: FlowRequest, symbols: Sequence[str]) -> StepSummary:
+    del key  # names the task; the features compare the symbols, so they are built together
     from flows.steps.features.features import build_features
 
     settings = request.settings
     built = build_features(request.lake, as_of=request.as_of, symbols=symbols, venue=settings.venue)
-    return Done(str(built))
+    return StepSummary(str(built))
 
 
-def _optimize(key: str, request: Request) -> Any:
+def _optimize(key: str, request: FlowRequest) -> OptimizeEntry:
     from flows.steps.search.optimize import optimize
 
     strategy, _, symbol = key.partition(SEPARATOR)
@@ -112,7 +120,7 @@ def _optimize(key: str, request: Request) -> Any:
     )
 
 
-def _train(key: str, request: Request) -> Trained:
+def _train(key: str, request: FlowRequest) -> TrainedModels:
     from flows.steps.models.train import train
     from lake.releases import NewFile
 
@@ -120,7 +128,7 @@ def _train(key: str, request: Request) -> Trained:
     found = train(request.lake, as_of=request.as_of, symbols=[symbol], venue=request.settings.venue)
     if symbol in found.left_out:
         raise DataError(found.left_out[symbol])
-    return Trained(
+    return TrainedModels(
         symbol=symbol,
         sentence=found.sentence,
         files=tuple(
@@ -131,14 +139,13 @@ def _train(key: str, request: Request) -> Trained:
 
 
 def _publish(
-    request: Request,
-    entries: Sequence[Any],
-    trained: Sequence[Trained],
+    request: FlowRequest,
+    entries: Sequence[OptimizeEntry],
+    trained: Sequence[TrainedModels],
     left_out: Sequence[LeftOutReason],
-    run: Run,
+    run: FlowRun,
 ) -> PublishResult:
     from flows.steps.release.publish import publish
-    from lake.releases import FlowRun
 
     return publish(
         request.lake,
@@ -147,17 +154,17 @@ def _publish(
         entries=entries,
         trained=trained,
         left_out=left_out,
-        flow_run=FlowRun(id=run.id, name=run.name),
+        flow_run=run,
     )
 
 
-def _report(request: Request, release_id: str | None) -> str:
+def _report(request: FlowRequest, release_id: str | None) -> str:
     from flows.steps.reporting.report import build_report
 
     return str(build_report(request.lake, as_of=request.as_of, release_id=release_id).path)
 
 
-def _scan(request: Request) -> Any:
+def _scan(request: FlowRequest) -> tuple[UniverseMember, ...]:
     from flows.steps.release.universe import scan
 
     settings = request.settings
@@ -166,9 +173,10 @@ def _scan(request: Request) -> Any:
     )
 
 
-def _publish_universe(request: Request, members: Sequence[Any], run: Run) -> PublishResult | None:
+def _publish_universe(
+    request: FlowRequest, members: Sequence[UniverseMember], run: FlowRun
+) -> PublishResult | None:
     from flows.steps.release.surge_scan import publish_universe
-    from lake.releases import FlowRun
 
     settings = request.settings
     return publish_universe(
@@ -178,23 +186,23 @@ def _publish_universe(request: Request, members: Sequence[Any], run: Run) -> Pub
         now=datetime.now(UTC),
         venue=settings.venue,
         size=settings.universe_size,
-        flow_run=FlowRun(id=run.id, name=run.name),
+        flow_run=run,
     )
 
 
-def _export(request: Request) -> Any:
+def _export(request: FlowRequest) -> LedgerExport:
     from flows.steps.reporting.export_ledger import export_ledger
 
     return export_ledger(request.lake, request.settings.ledger, as_of=request.as_of)
 
 
-def _released(request: Request) -> tuple[str, ...]:
+def _released(request: FlowRequest) -> tuple[str, ...]:
     from flows.steps.release.retune_k import current_entries
 
     return tuple(entry.symbol for entry in current_entries(request.lake, request.as_of)[1])
 
 
-def _retune(symbol: str, request: Request) -> Any:
+def _retune(symbol: str, request: FlowRequest) -> RetunedK:
     from flows.steps.release.retune_k import current_entries, retune_symbol
 
     _, entries = current_entries(request.lake, request.as_of)
@@ -202,9 +210,10 @@ def _retune(symbol: str, request: Request) -> Any:
     return retune_symbol(request.lake, entry, as_of=request.as_of, settings=request.settings)
 
 
-def _publish_k(request: Request, retuned: Sequence[Any], run: Run) -> PublishResult | None:
+def _publish_k(
+    request: FlowRequest, retuned: Sequence[RetunedK], run: FlowRun
+) -> PublishResult | None:
     from flows.steps.release.retune_k import current_entries, publish_k
-    from lake.releases import FlowRun
 
     release, _ = current_entries(request.lake, request.as_of)
     return publish_k(
@@ -213,23 +222,23 @@ def _publish_k(request: Request, retuned: Sequence[Any], run: Run) -> PublishRes
         retuned,
         as_of=request.as_of,
         now=datetime.now(UTC),
-        flow_run=FlowRun(id=run.id, name=run.name),
+        flow_run=run,
     )
 
 
-IMPORT = Step("import", _import, timeout_s=3600)
-IMPORTED = Step("imported", _imported, timeout_s=60)
-VALIDATE = Step("validate", _validate)
-BARS = Step("bars", _bars)
-STRUCTURES = Step("structures", _structures)
-FEATURES = Step("features", _features, timeout_s=3600)
-OPTIMIZE = Step("optimize", _optimize)
-TRAIN = Step("train", _train, timeout_s=7200)
-PUBLISH = Step("publish", _publish, timeout_s=300)
-REPORT = Step("report", _report, timeout_s=300)
-SCAN = Step("scan", _scan, timeout_s=300)
-PUBLISH_UNIVERSE = Step("publish-universe", _publish_universe, timeout_s=300)
-EXPORT = Step("export-ledger", _export, timeout_s=900)
-RELEASED = Step("released", _released, timeout_s=60)
-RETUNE = Step("retune", _retune)
-PUBLISH_K = Step("publish-k", _publish_k, timeout_s=300)
+IMPORT = FlowStep("import", _import, timeout_s=3600)
+IMPORTED = FlowStep("imported", _imported, timeout_s=60)
+VALIDATE = FlowStep("validate", _validate)
+BARS = FlowStep("bars", _bars)
+STRUCTURES = FlowStep("structures", _structures)
+FEATURES = FlowStep("features", _features, timeout_s=3600)
+OPTIMIZE = FlowStep("optimize", _optimize)
+TRAIN = FlowStep("train", _train, timeout_s=7200)
+PUBLISH = FlowStep("publish", _publish, timeout_s=300)
+REPORT = FlowStep("report", _report, timeout_s=300)
+SCAN = FlowStep("scan", _scan, timeout_s=300)
+PUBLISH_UNIVERSE = FlowStep("publish-universe", _publish_universe, timeout_s=300)
+EXPORT = FlowStep("export-ledger", _export, timeout_s=900)
+RELEASED = FlowStep("released", _released, timeout_s=60)
+RETUNE = FlowStep("retune", _retune)
+PUBLISH_K = FlowStep("publish-k", _publish_k, timeout_s=300)

@@ -179,7 +179,7 @@ def _count_in_lake(
     request: SearchRequest, work: SearchTask, trials: Sequence[Trial], root: Path, symbol: str
 ) -> Floats:
     """Return the daily returns of earlier sets that are not among ``trials``."""
-    from flows.steps.search.trial_history import earlier_trials, keep_trials
+    from flows.steps.search.trial_history import earlier_trials, record_trials
     from lake.store import Lake
 
     lake, strategy = Lake(root), request.strategy
@@ -189,7 +189,7 @@ def _count_in_lake(
     tried: list[tuple[Params, Metrics]] = [
         ({**work.fixed, **trial.params}, trial.metrics) for trial in trials
     ]
-    run = keep_trials(lake, strategy, symbol, as_of, tried)
+    run = record_trials(lake, strategy, symbol, as_of, tried)
     say(f"{len(trials):,} trials of {strategy.name} on {symbol} counted in the lake as {run}")
     if not before:
         return np.empty((0, len(trials[0].daily)))

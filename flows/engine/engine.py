@@ -1,8 +1,9 @@
 """What runs the steps of a flow: this process alone, or Prefect.
 
-A flow's body (`flows.pipeline`) is written once against `Engine`. `PlainEngine` runs it with
-threads and no server; `flows.engine.prefect_engine.PrefectEngine` runs every step as a Prefect
-task.
+A flow's body (`flows.pipeline`) is written once against `FlowEngine`. `PlainEngine` runs it with
+threads and without a server; `flows.engine.prefect_engine.PrefectEngine` runs each step as a
+Prefect task. A step keeps the parameters of its function in its type, so that mypy checks the
+arguments of every call.
 """
 
 from __future__ import annotations
@@ -10,29 +11,32 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+from lake.releases import FlowRun
 from trading.errors import NocturneError
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[T]):
+class FlowStep(Generic[P, T]):
     """A pure function that a flow runs as one task: seconds to minutes of work on one partition.
 
-    Arguments are keys, paths and settings, never frames. ``retries`` apply to what the world may
-    mend (`OSError`), not to a user's mistake or bad data.
+    Arguments are keys, paths and settings, never frames. A step is retried after an `OSError`,
+    which may pass, but not after a user's mistake or bad data.
     """
 
     name: str
-    work: Callable[..., T]
+    work: Callable[P, T]
     retries: int = 2
     timeout_s: float = 1800.0
 
@@ -46,35 +50,33 @@ class Outcome(Generic[T]):
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Who computed something: the id and the name of the flow run."""
-
-    id: str
-    name: str
-
-
-class Engine(Protocol):
-    """Runs steps; says what it does while it does it."""
+class FlowEngine(Protocol):
+    """Runs steps and reports progress."""
 
     @property
-    def run(self) -> Run:
+    def run(self) -> FlowRun:
         """The flow run that the steps belong to."""
         ...
 
-    def call(self, step: Step[T], *arguments: Any) -> T:
+    def call(self, step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``step`` once; its exception ends the flow."""
         ...
 
-    def each(self, step: Step[T], keys: Sequence[str], *arguments: Any) -> list[Outcome[T]]:
-        """Run ``step(key, *arguments)`` for every key, side by side; a failed key stops no other.
+    def each(
+        self,
+        step: FlowStep[Concatenate[str, P], T],
+        keys: Sequence[str],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> list[Outcome[T]]:
+        """Run ``step(key, *args)`` for every key in parallel; a failed key does not stop the rest.
 
         Outcomes are in the order of ``keys``.
         """
         ...
 
     def say(self, text: str) -> None:
-        """One line of progress."""
+        """Report one line of progress."""
         ...
 
     def note(self, key: str, markdown: str) -> None:
@@ -94,56 +96,66 @@ class Console:
         self._write(f"[{time.monotonic() - self._start:6.1f} s] {text}")
 
 
-def sentence(error: BaseException) -> str:
-    """What to tell the user of ``error``: its own sentence, or its type as well if it is a bug."""
+def error_message(error: BaseException) -> str:
+    """The error as a user reads it; a bug is shown with its type."""
     if isinstance(error, NocturneError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
 
 class PlainEngine:
-    """Runs the steps here: no server, threads for `each`, progress through ``say``."""
+    """Runs the steps in this process: no server, threads for `each`, progress through ``say``."""
 
     def __init__(self, name: str, threads: int, say: Say) -> None:
-        self.run = Run(str(uuid.uuid4()), f"{name} (without a Prefect server)")
+        self.run = FlowRun(id=str(uuid.uuid4()), name=f"{name} (without a Prefect server)")
         self._threads = threads
         self._say = say
 
-    def call(self, step: Step[T], *arguments: Any) -> T:
-        """See `Engine.call`."""
+    def call(self, step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """See `FlowEngine.call`."""
         with timed(self.say, step.name):
-            return attempt(step, *arguments)
+            return attempt(step, *args, **kwargs)
 
-    def each(self, step: Step[T], keys: Sequence[str], *arguments: Any) -> list[Outcome[T]]:
-        """See `Engine.each`."""
+    def each(
+        self,
+        step: FlowStep[Concatenate[str, P], T],
+        keys: Sequence[str],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> list[Outcome[T]]:
+        """See `FlowEngine.each`."""
+
+        def work(key: str) -> T:
+            return attempt(step, key, *args, **kwargs)
+
         with timed(self.say, step.name), ThreadPoolExecutor(self._threads) as pool:
-            futures = {pool.submit(attempt, step, key, *arguments): key for key in keys}
-            done = progress(step.name, as_completed(futures), futures, self.say)
+            futures = {pool.submit(work, key): key for key in keys}
+            done = collect_outcomes(step.name, as_completed(futures), futures, self.say)
         return [done[key] for key in keys]
 
     def say(self, text: str) -> None:
-        """See `Engine.say`."""
+        """See `FlowEngine.say`."""
         self._say(text)
 
     def note(self, key: str, markdown: str) -> None:
-        """A plain run has no place for notes: what they say is in the lake and in the report."""
+        """Log the note; what it says is also in the lake and in the report."""
         logger.debug("%s: %s", key, markdown)
 
 
-def attempt(step: Step[T], *arguments: Any) -> T:
-    """Run a step, again after an `OSError` as often as the step allows."""
+def attempt(step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a step; after an `OSError` try again, as often as the step allows."""
     for left in range(step.retries, 0, -1):
         try:
-            return step.work(*arguments)
+            return step.work(*args, **kwargs)
         except OSError as error:
             logger.warning("%s: %s; %d attempts left", step.name, error, left)
-    return step.work(*arguments)
+    return step.work(*args, **kwargs)
 
 
-def progress(
+def collect_outcomes(
     name: str, finished: Iterable[Future[T]], keys: dict[Future[T], str], say: Say
 ) -> dict[str, Outcome[T]]:
-    """Collect futures as they finish, with a line for each."""
+    """Collect futures as they finish, with a progress line for each."""
     outcomes: dict[str, Outcome[T]] = {}
     for future in finished:
         key = keys[future]
@@ -154,12 +166,12 @@ def progress(
 
 
 def outcome_of(name: str, key: str, error: BaseException | None, value: T | None) -> Outcome[T]:
-    """An outcome; an error that is no user's mistake is logged with its traceback."""
+    """Make an outcome; an error that is not a user's mistake is logged with its traceback."""
     if error is None:
         return Outcome(key, value)
     if not isinstance(error, NocturneError):
         logger.error("%s failed for %s", name, key, exc_info=error)
-    return Outcome(key, error=sentence(error))
+    return Outcome(key, error=error_message(error))
 
 
 def progress_line(name: str, outcome: Outcome[Any], count: int, total: int) -> str:
@@ -170,16 +182,10 @@ def progress_line(name: str, outcome: Outcome[Any], count: int, total: int) -> s
     return f"{name} {count}/{total} {bar} {outcome.key}{failed}"
 
 
-class timed:  # noqa: N801 - reads as a keyword in a with statement
-    """Say when a step begins, and how long it took when it went well."""
-
-    def __init__(self, say: Say, name: str) -> None:
-        self._say, self._name = say, name
-
-    def __enter__(self) -> None:
-        self._start = time.monotonic()
-        self._say(f"{self._name} …")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if error is None:
-            self._say(f"{self._name} done in {time.monotonic() - self._start:.1f} s")
+@contextmanager
+def timed(say: Say, name: str) -> Iterator[None]:
+    """Report that a step begins and, unless it raises, how long it took."""
+    start = time.monotonic()
+    say(f"{name} …")
+    yield
+    say(f"{name} done in {time.monotonic() - start:.1f} s")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from uuid import UUID
 
-from prefect import Task, task
+from prefect import State, Task
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -17,41 +18,53 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.engine.engine import Outcome, Run, Say, Step, outcome_of, progress_line, timed
-from flows.engine.request import make_request
+from flows.engine.engine import FlowStep, Outcome, Say, outcome_of, progress_line, timed
+from flows.engine.request import FlowArguments, make_request
 from flows.pipeline import BODIES, FlowResult
+from lake.releases import FlowRun
 
 logger = logging.getLogger("flows.run")
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class PrefectEngine:
-    """Runs steps inside the current flow run; ``say`` is the terminal of a run that has one."""
+    """Runs steps inside the current flow run; ``say`` is its terminal, if it has one."""
 
     def __init__(self, threads: int, say: Say | None = None) -> None:
-        self.run = Run(str(flow_run.id), str(flow_run.name))
+        self.run = FlowRun(id=str(flow_run.id), name=str(flow_run.name))
         self._threads = threads
         self._terminal = say
 
-    def call(self, step: Step[T], *arguments: Any) -> T:
-        """See `flows.engine.engine.Engine.call`."""
+    def call(self, step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """See `flows.engine.engine.FlowEngine.call`."""
         with timed(self.say, step.name):
-            return as_task(step).with_options(timeout_seconds=step.timeout_s)(*arguments)
+            limited = as_task(step, timeout_s=step.timeout_s)
+            return limited(*args, **kwargs)
 
-    def each(self, step: Step[T], keys: Sequence[str], *arguments: Any) -> list[Outcome[T]]:
-        """See `flows.engine.engine.Engine.each`."""
+    def each(
+        self,
+        step: FlowStep[Concatenate[str, P], T],
+        keys: Sequence[str],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> list[Outcome[T]]:
+        """See `flows.engine.engine.FlowEngine.each`."""
         if not keys:
             return []
         outcomes: dict[str, Outcome[T]] = {}
-        bar = create_progress_artifact(0.0, key=_slug(f"{step.name}-progress"))
-        with timed(self.say, step.name), ThreadPoolTaskRunner(self._threads) as runner:
-            futures = {
+        bar = cast(UUID, create_progress_artifact(0.0, key=_slug(f"{step.name}-progress")))
+        runner: ThreadPoolTaskRunner[T] = ThreadPoolTaskRunner(self._threads)
+        parameters = inspect.signature(step.work)
+        with timed(self.say, step.name), runner:
+            futures: dict[PrefectFuture[T], str] = {
                 runner.submit(
-                    as_task(step, f"{step.name} {key}"), _parameters(step.work, key, *arguments)
+                    as_task(step, run_name=f"{step.name} {key}"),
+                    dict(parameters.bind(key, *args, **kwargs).arguments),
                 ): key
                 for key in keys
             }
@@ -63,7 +76,7 @@ class PrefectEngine:
         return [outcomes[key] for key in keys]
 
     def say(self, text: str) -> None:
-        """See `flows.engine.engine.Engine.say`; the line also goes to the run's log."""
+        """See `flows.engine.engine.FlowEngine.say`; the line also goes to the run's log."""
         logger.info(text)
         if self._terminal is not None:
             self._terminal(text)
@@ -73,19 +86,22 @@ class PrefectEngine:
         create_markdown_artifact(markdown, key=_slug(key))
 
 
-def as_task(step: Step[T], run_name: str | None = None) -> Task[..., T]:
-    """``step`` as a Prefect task.
+def as_task(
+    step: FlowStep[P, T], *, run_name: str | None = None, timeout_s: float | None = None
+) -> Task[P, T]:
+    """Make ``step`` a Prefect task.
 
-    Nothing is cached by Prefect: an input path is the same when the data behind it changed. Every
-    step decides itself, from content hashes, whether there is something to do. A time limit cannot
-    interrupt work in a thread; the flow's own limit does.
+    Prefect caches nothing: an input path stays the same when the data behind it changes. Every step
+    decides from content hashes whether it has work to do. A time limit cannot interrupt work in a
+    thread; there the flow's own limit applies.
     """
-    return task(
+    return Task(
         step.work,
         name=step.name,
         task_run_name=run_name,
         cache_policy=NO_CACHE,
         persist_result=False,
+        timeout_seconds=timeout_s,
         retries=step.retries,
         retry_delay_seconds=[1.0, 5.0, 15.0][: step.retries] or None,
         retry_condition_fn=_worth_a_retry,
@@ -97,10 +113,6 @@ def _worth_a_retry(task_: Any, run: Any, state: Any) -> bool:
     return isinstance(state.result(raise_on_failure=False), OSError)
 
 
-def _parameters(work: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-    return dict(inspect.signature(work).bind(*arguments).arguments)
-
-
 def _outcome(name: str, key: str, future: PrefectFuture[T]) -> Outcome[T]:
     value = future.result(raise_on_failure=False)
     if isinstance(value, BaseException):
@@ -109,28 +121,21 @@ def _outcome(name: str, key: str, future: PrefectFuture[T]) -> Outcome[T]:
 
 
 def _slug(text: str) -> str:
-    """Artifact keys are lower case with dashes."""
+    """``text`` as an artifact key: lower case with dashes."""
     return "".join(letter if letter.isalnum() else "-" for letter in text.lower())
 
 
 TERMINAL: ContextVar[Say | None] = ContextVar("nocturne_terminal", default=None)
-"""Where a flow that was started from a terminal shows its progress; deployed runs have none."""
+"""Where a flow started from a terminal shows its progress; deployed runs have none."""
 
 
-def run_flow(
-    name: str,
-    as_of: str | None,
-    lake: str | None,
-    sample: str | None,
-    symbols: list[str] | None,
-) -> State[FlowResult]:
+def run_flow(name: str, arguments: FlowArguments) -> State[FlowResult]:
     """Run the body ``name`` in the current flow run; its final state says what was left out.
 
-    Without ``as_of`` a scheduled run works as of the time that it was scheduled for: when it is run
-    again after a crash, it sees what it would have seen.
+    Without ``as_of`` a scheduled run works as of its scheduled time, so that a run repeated after a
+    crash reads what the first one would have read.
     """
-    scheduled = flow_run.scheduled_start_time
-    request = make_request(as_of, lake, sample, symbols, default_as_of=scheduled)
+    request = make_request(arguments, default_as_of=flow_run.scheduled_start_time)
     engine = PrefectEngine(request.settings.threads, TERMINAL.get())
     result = BODIES[name](engine, request)
     return Completed(message=result.message, data=result)

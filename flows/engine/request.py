@@ -1,4 +1,4 @@
-"""What one flow run works on: the settings, and the moment that it may not see beyond."""
+"""What one flow run works on: the settings, and the time that it must not read beyond."""
 
 from __future__ import annotations
 
@@ -14,10 +14,21 @@ from trading.errors import ParameterError, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """Settings and ``as_of`` (UTC) of one run; passed to every step, so it is small and has no
-    frames.
+class FlowArguments:
+    """What a user or a deployment gives a flow; None stands for the setting.
+
+    ``as_of`` without a zone is UTC.
     """
+
+    as_of: str | datetime | None = None
+    lake: str | Path | None = None
+    sample: str | Path | None = None
+    symbols: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRequest:
+    """Settings and ``as_of`` (UTC) of one run; every step gets it, so it is small."""
 
     settings: ResearchSettings
     as_of: datetime
@@ -28,26 +39,21 @@ class Request:
         return Lake(self.settings.lake)
 
 
-def make_request(
-    as_of: str | datetime | None = None,
-    lake: str | Path | None = None,
-    sample: str | Path | None = None,
-    symbols: Sequence[str] | None = None,
-    *,
-    default_as_of: datetime | None = None,
-) -> Request:
-    """A request from what a user or a deployment gives; None stands for the setting.
+def make_request(arguments: FlowArguments, *, default_as_of: datetime | None = None) -> FlowRequest:
+    """Make the request of a run from its arguments.
 
-    ``as_of`` without a zone is UTC; None means ``default_as_of`` or else now, to the minute.
+    Without ``as_of`` the run works as of ``default_as_of``, or of now, to the minute.
     """
+    as_of = arguments.as_of
     if isinstance(as_of, str):
         as_of = parse_iso(as_of)
     if as_of is not None and as_of.tzinfo is None:
         as_of = as_of.replace(tzinfo=UTC)
     moment = as_of or default_as_of or datetime.now(UTC)
+    symbols = arguments.symbols
     settings = load_settings(
-        lake=lake,
-        sample=sample,
+        lake=arguments.lake,
+        sample=arguments.sample,
         symbols=tuple(symbols) if symbols is not None else None,
         top_symbols=0 if symbols is not None else None,
     )
@@ -56,4 +62,4 @@ def make_request(
     for symbol in settings.symbols:
         if not symbol.isascii() or not symbol.isalnum() or symbol != symbol.upper():
             raise ParameterError(f"'{symbol}' is not a symbol; write for example BTCUSDT")
-    return Request(settings, moment.astimezone(UTC).replace(second=0, microsecond=0))
+    return FlowRequest(settings, moment.astimezone(UTC).replace(second=0, microsecond=0))

@@ -18,8 +18,8 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from flows.hosting import own_server
-from flows.hosting.deployment import deploy
+from flows.hosting import server_process
+from flows.hosting.declared import deployments
 from flows.settings import PROJECT
 from trading.errors import NocturneError, SettingsError
 
@@ -30,7 +30,7 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class BackgroundProcess:
     """A process that `up` started."""
 
     role: str
@@ -40,7 +40,7 @@ class Member:
     @property
     def ui_url(self) -> str:
         """Address of the user interface."""
-        return f"http://{own_server.HOST}:{self.port}"
+        return f"http://{server_process.HOST}:{self.port}"
 
     @property
     def api_url(self) -> str:
@@ -59,7 +59,7 @@ def up(home: Path, port: int) -> int:
     if running(home, "worker") is None:
         _start_worker(home, member)
     _wait_for_pool(home, member)
-    names = deploy(home, member.api_url)
+    names = _deploy(home, member.api_url)
     print(f"deployed {len(names)} flows: {', '.join(names)}")
     print(f"Prefect is up: {member.ui_url} (logs in {home}; `make down` stops it)")
     return 0
@@ -79,50 +79,50 @@ def status(home: Path) -> int:
         print(f"{role}: " + ("not running" if member is None else f"running, pid {member.pid}"))
     server = members[0]
     if server is not None:
-        answer = "answers" if own_server.healthy(server.api_url) else "does not answer"
+        answer = "answers" if server_process.healthy(server.api_url) else "does not answer"
         print(f"{server.ui_url} {answer}")
     return 0 if all(members) else 1
 
 
-def running(home: Path, role: str) -> Member | None:
+def running(home: Path, role: str) -> BackgroundProcess | None:
     """The live process of ``role`` that was started for ``home``, or None."""
     try:
-        member = Member(**json.loads(_pid_file(home, role).read_text()))
+        member = BackgroundProcess(**json.loads(_pid_file(home, role).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
     return member if _is_ours(member) else None
 
 
-def _start_server(home: Path, port: int) -> Member:
+def _start_server(home: Path, port: int) -> BackgroundProcess:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((own_server.HOST, port))
+            probe.bind((server_process.HOST, port))
         except OSError as error:
             raise SettingsError(
-                f"port {port} on {own_server.HOST} is in use by another program: free it, or choose"
-                f" another with `python -m flows.hosting.local up --port {port + 1}`"
+                f"port {port} on {server_process.HOST} is in use by another program: free it,"
+                f" or choose another with `python -m flows.hosting.local up --port {port + 1}`"
             ) from error
         port = int(probe.getsockname()[1])
-    own_server.lay_template(home)
-    command = own_server.server_command(home, port)
-    process = _spawn(command, home, "server", own_server.environment(home))
-    member = _remember(home, Member("server", process.pid, port))
+    server_process.lay_template(home)
+    command = server_process.server_command(home, port)
+    process = _spawn(command, home, "server", server_process.environment(home))
+    member = _remember(home, BackgroundProcess("server", process.pid, port))
     try:
-        own_server.wait_for_server(process, member.api_url, home, home / "server.log")
+        server_process.wait_for_server(process, member.api_url, home, home / "server.log")
     except NocturneError:
         _stop(home, "server")
         raise
     return member
 
 
-def _start_worker(home: Path, server: Member) -> None:
+def _start_worker(home: Path, server: BackgroundProcess) -> None:
     prefect = [sys.executable, "-m", "prefect", "worker", "start"]
     # The name keeps a restarted worker the same worker in the user interface.
-    options = ["--pool", own_server.POOL, "--type", "process", "--name", "this-machine"]
-    environment = own_server.environment(home, server.api_url)
+    options = ["--pool", server_process.POOL, "--type", "process", "--name", "this-machine"]
+    environment = server_process.environment(home, server.api_url)
     process = _spawn([*prefect, *options], home, "worker", environment)
-    _remember(home, Member("worker", process.pid, server.port))
+    _remember(home, BackgroundProcess("worker", process.pid, server.port))
 
 
 def _spawn(
@@ -142,13 +142,13 @@ def _spawn(
     return process
 
 
-def _wait_for_pool(home: Path, server: Member) -> None:
+def _wait_for_pool(home: Path, server: BackgroundProcess) -> None:
     """The worker makes its pool when it starts; a deployment before that would be refused."""
-    deadline = time.monotonic() + own_server.START_TIMEOUT_S
+    deadline = time.monotonic() + server_process.START_TIMEOUT_S
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(
-                f"{server.api_url}/work_pools/{own_server.POOL}", timeout=5
+                f"{server.api_url}/work_pools/{server_process.POOL}", timeout=5
             ):
                 return
         except OSError as error:
@@ -158,12 +158,28 @@ def _wait_for_pool(home: Path, server: Member) -> None:
     raise NocturneError(f"the worker made no work pool: see {home / 'worker.log'}")
 
 
+def _deploy(home: Path, api_url: str) -> tuple[str, ...]:
+    """Create or update every declared deployment; their names."""
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        env=server_process.environment(home, api_url),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        output = (done.stdout + done.stderr).strip()[-600:]
+        raise NocturneError(f"Prefect refused the deployments of prefect.yaml: {output}")
+    return tuple(deployment["name"] for deployment in deployments())
+
+
 def _stop(home: Path, role: str) -> bool:
     """End the process of ``role`` and its children; whether there was one."""
     member = running(home, role)
     if member is not None:
         os.kill(member.pid, signal.SIGTERM)
-        deadline = time.monotonic() + own_server.STOP_TIMEOUT_S
+        deadline = time.monotonic() + server_process.STOP_TIMEOUT_S
         while _is_ours(member) and time.monotonic() < deadline:
             time.sleep(0.05)
         # Each has a session of its own: this reaches flow runs that a worker left behind.
@@ -184,14 +200,14 @@ def _pid_file(home: Path, role: str) -> Path:
     return home / f"{role}.pid.json"
 
 
-def _remember(home: Path, member: Member) -> Member:
+def _remember(home: Path, member: BackgroundProcess) -> BackgroundProcess:
     scratch = home / f".{member.role}.pid.tmp"
     scratch.write_text(json.dumps(asdict(member)))
     scratch.replace(_pid_file(home, member.role))
     return member
 
 
-def _is_ours(member: Member) -> bool:
+def _is_ours(member: BackgroundProcess) -> bool:
     return _MARKS[member.role] in _command_line(member.pid)
 
 

@@ -6,14 +6,13 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from flows.engine.engine import Console, PlainEngine, Say
-from flows.engine.request import Request, make_request
-from flows.hosting import background, own_server
+from flows.engine.request import FlowArguments, FlowRequest, make_request
+from flows.hosting import background, server_process
 from flows.hosting.declared import declared_flows
 from flows.pipeline import BODIES, Body, FlowResult
 from flows.settings import FILE_VARIABLE
@@ -25,11 +24,8 @@ SERVERS = ("auto", "private", "none")
 
 def launch(
     name: str,
+    arguments: FlowArguments,
     *,
-    as_of: str | datetime | None = None,
-    lake: str | Path | None = None,
-    sample: str | Path | None = None,
-    symbols: Sequence[str] | None = None,
     server: str = "auto",
     settings: Path | None = None,
     say: Say | None = None,
@@ -37,7 +33,7 @@ def launch(
     """Run the flow ``name`` in this process and return what it did.
 
     ``server``: ``private`` starts a Prefect server for this run alone (a home of its own in the
-    ``work`` setting, 7 s), an URL uses that server, ``none`` runs the steps without Prefect,
+    ``work`` setting, 7 s), a URL uses that server, ``none`` runs the steps without Prefect,
     ``auto`` uses ``PREFECT_API_URL`` or the server of ``make up`` if one answers, else none.
     Progress goes to ``say``, by default the terminal. ``settings`` is read instead of
     ``config/research.toml``. Raises what the flow raises.
@@ -46,20 +42,10 @@ def launch(
         known = ", ".join(dict.fromkeys((*BODIES, *declared_flows())))
         raise ParameterError(f"there is no flow '{name}'; flows are {known}")
     with _environment({FILE_VARIABLE: str(settings.resolve())} if settings else {}):
-        return _launch(name, as_of, lake, sample, symbols, server, say)
+        return _launch(name, make_request(arguments), server, say or Console())
 
 
-def _launch(
-    name: str,
-    as_of: str | datetime | None,
-    lake: str | Path | None,
-    sample: str | Path | None,
-    symbols: Sequence[str] | None,
-    server: str,
-    say: Say | None,
-) -> FlowResult:
-    request = make_request(as_of, lake, sample, symbols)
-    console = say or Console()
+def _launch(name: str, request: FlowRequest, server: str, console: Say) -> FlowResult:
     console(f"{name} as of {request.as_of:%Y-%m-%d %H:%M}Z, lake {request.settings.lake}")
     home = request.settings.work / "prefect"
     if server == "private":
@@ -77,22 +63,22 @@ def _url_of(server: str, home: Path) -> str | None:
     if server == "auto":
         member = background.running(home, "server")
         known = (os.environ.get("PREFECT_API_URL"), member.api_url if member else None)
-        return next((url for url in known if url and own_server.healthy(url)), None)
+        return next((url for url in known if url and server_process.healthy(url)), None)
     if not server.startswith(("http://", "https://")):
         raise ParameterError(f"server '{server}' is none of {', '.join(SERVERS)} and no http URL")
     url = server.rstrip("/")
     url = url if url.endswith("/api") else f"{url}/api"
-    if not own_server.healthy(url):
+    if not server_process.healthy(url):
         raise SettingsError(f"no Prefect server answers at {url}; start one with `make up`")
     return url
 
 
-def _run_private(name: str, request: Request, home: Path, console: Say) -> FlowResult:
+def _run_private(name: str, request: FlowRequest, home: Path, console: Say) -> FlowResult:
     member = background.running(home, "server")
-    if member is not None and own_server.healthy(member.api_url):
+    if member is not None and server_process.healthy(member.api_url):
         return _run_with_prefect(name, request, home, member.api_url, console)
     console("starting a Prefect server for this run …")
-    with own_server.starting_server(home) as starting:
+    with server_process.starting_server(home) as starting:
         # The imports take seconds too; they and the server's start share them.
         _flow_of(name, home)
         url = starting.ready()
@@ -101,7 +87,7 @@ def _run_private(name: str, request: Request, home: Path, console: Say) -> FlowR
 
 
 def _run_with_prefect(
-    name: str, request: Request, home: Path, url: str, console: Say
+    name: str, request: FlowRequest, home: Path, url: str, console: Say
 ) -> FlowResult:
     flow = _flow_of(name, home)
     from prefect.settings import (

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from flows.hosting import background, own_server
+from flows.hosting import background, server_process
 from flows.settings import PROJECT
 from trading.errors import NocturneError
 
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "prepare":
-            own_server.prepare()
+            server_process.prepare()
             return 0
         home = options.home.resolve()
         if options.command == "up":

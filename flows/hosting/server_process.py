@@ -65,7 +65,7 @@ def healthy(api_url: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Starting:
+class StartingServer:
     """A private server that was started; `ready` waits until it answers."""
 
     process: subprocess.Popen[bytes]
@@ -80,7 +80,7 @@ class Starting:
 
 
 @contextlib.contextmanager
-def starting_server(home: Path) -> Iterator[Starting]:
+def starting_server(home: Path) -> Iterator[StartingServer]:
     """Start a private server and go on at once, so that heavy imports run while it comes up.
 
     It ends with the block, and with this process however that ends.
@@ -99,7 +99,7 @@ def starting_server(home: Path) -> Iterator[Starting]:
             cwd=PROJECT,
         )
     try:
-        yield Starting(process, home, f"http://{HOST}:{port}/api", log)
+        yield StartingServer(process, home, f"http://{HOST}:{port}/api", log)
     finally:
         if process.stdin is not None:
             process.stdin.close()

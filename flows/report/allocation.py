@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from flows.report import formats
 from flows.report.tables import counted, joined
-from flows.report.views import MUTED, WARN, Cell, Grid, Sharing
+from flows.report.views import MUTED, WARN, AllocationView, Cell, TableView
 from lake.releases import Ensemble
 from trading.ensemble.regimes import LABELS
 from trading.ensemble.weights import regime_weights
 
 
-def sharing_view(ensemble: Ensemble | None) -> Sharing:
+def allocation_view(ensemble: Ensemble | None) -> AllocationView:
     """Weights and regimes of a release."""
     if ensemble is None:
-        return Sharing("The release says nothing on how its strategies share the account.")
+        return AllocationView("The release says nothing on how its strategies share the account.")
     pauses = [
         f"{counted(count, 'candle')} after a {words(regime)} began"
         for regime, count in sorted(ensemble.pauses.items())
@@ -26,7 +26,7 @@ def sharing_view(ensemble: Ensemble | None) -> Sharing:
     )
     if pauses:
         lead += f" No entries for {joined(pauses)}."
-    return Sharing(lead, weight_grid(ensemble), regime_grid(ensemble))
+    return AllocationView(lead, weight_grid(ensemble), regime_grid(ensemble))
 
 
 def words(regime: str) -> str:
@@ -34,7 +34,7 @@ def words(regime: str) -> str:
     return regime.replace("_", " ")
 
 
-def weight_grid(ensemble: Ensemble) -> Grid:
+def weight_grid(ensemble: Ensemble) -> TableView:
     """One line a member, one column a regime."""
     by_regime = {
         regime: regime_weights(ensemble.weights, ensemble.factors, regime) for regime in LABELS
@@ -52,10 +52,10 @@ def weight_grid(ensemble: Ensemble) -> Grid:
             )
         )
     head = ("Strategy", "Weight", *(words(r).capitalize() for r in LABELS), "Days", "Trades")
-    return Grid(head, tuple(rows), caption="Shares of the account")
+    return TableView(head, tuple(rows), caption="Shares of the account")
 
 
-def regime_grid(ensemble: Ensemble) -> Grid | None:
+def regime_grid(ensemble: Ensemble) -> TableView | None:
     """The label of each symbol as of the release."""
     rows = tuple(
         (
@@ -67,7 +67,7 @@ def regime_grid(ensemble: Ensemble) -> Grid | None:
     )
     if not rows:
         return None
-    return Grid(
+    return TableView(
         ("Symbol", "Regime", "Since"),
         rows,
         frozenset({0, 1, 2}),

@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.report import tables
 from flows.report.strategies import OUT
-from flows.report.views import Cell, Comparison, Grid
+from flows.report.views import Cell, Comparison, TableView
 
 Row = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ def comparisons(entries: Sequence[Row]) -> tuple[Comparison, ...]:
         Comparison(
             title="ICT strategies side by side",
             lead="Out-of-sample, after costs, over the same days of each symbol.",
-            grid=Grid(head, rows, frozenset({0, 1, 2})),
+            grid=TableView(head, rows, frozenset({0, 1, 2})),
         ),
     )
 

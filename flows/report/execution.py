@@ -13,7 +13,7 @@ from markupsafe import Markup
 from flows.report import formats
 from flows.report.charts import Curve, ledger_equity_chart
 from flows.report.tables import counted, joined
-from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Execution, Fact, Grid
+from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Execution, Fact, TableView
 from trading.order_ids import LEGS
 
 Row = Mapping[str, Any]
@@ -49,7 +49,7 @@ ORDER_HEAD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class LedgerRows:
     """Rows of the exported ledger, as the lake holds them."""
 
     orders: Sequence[Row] = ()
@@ -64,7 +64,7 @@ class Ledger:
         return not (self.orders or self.fills or self.positions or self.equity)
 
 
-def execution_view(ledger: Ledger) -> Execution:
+def execution_view(ledger: LedgerRows) -> Execution:
     """What the executor did, in the order a reader asks: result, trips, protection, orders."""
     if ledger.empty:
         return Execution("No ledger of an executor is in the lake at this time.")
@@ -81,7 +81,7 @@ def execution_view(ledger: Ledger) -> Execution:
     )
 
 
-def lead(ledger: Ledger, closed: Sequence[Row]) -> str:
+def lead(ledger: LedgerRows, closed: Sequence[Row]) -> str:
     """Span and releases in one or two sentences."""
     times = [formats.as_ms(row["created_at"]) for row in ledger.orders]
     times += [formats.as_ms(row["time"]) for row in ledger.equity]
@@ -95,7 +95,7 @@ def lead(ledger: Ledger, closed: Sequence[Row]) -> str:
     )
 
 
-def facts(ledger: Ledger, closed: Sequence[Row], slips: Sequence[float]) -> tuple[Fact, ...]:
+def facts(ledger: LedgerRows, closed: Sequence[Row], slips: Sequence[float]) -> tuple[Fact, ...]:
     """The figures at a glance."""
     results = [net_result(row) for row in closed]
     net, won = sum(results), sum(result > 0 for result in results)
@@ -167,13 +167,13 @@ def equity_view(rows: Sequence[Row]) -> Markup | None:
     return ledger_equity_chart("ledger-equity", "Account equity", curve, formats.compact)
 
 
-def trip_grid(ledger: Ledger) -> Grid | None:
+def trip_grid(ledger: LedgerRows) -> TableView | None:
     """Each position from entry to exit."""
     if not ledger.positions:
         return None
     ordered = sorted(ledger.positions, key=lambda row: formats.as_ms(row.get("opened_at")))
     rows = tuple(trip_row(row, entered(row, ledger.orders)) for row in ordered)
-    return Grid(TRIP_HEAD, rows, frozenset({0, 1, 2, 3, 4, 9}), caption="Round trips")
+    return TableView(TRIP_HEAD, rows, frozenset({0, 1, 2, 3, 4, 9}), caption="Round trips")
 
 
 def entered(position: Row, orders: Sequence[Row]) -> float:
@@ -201,7 +201,7 @@ def trip_row(row: Row, quantity: float) -> tuple[Cell, ...]:
     )
 
 
-def stop_grid(ledger: Ledger) -> Grid | None:
+def stop_grid(ledger: LedgerRows) -> TableView | None:
     """Which orders rested at the exchange for each position, and how soon."""
     rows = []
     for position in sorted(ledger.positions, key=lambda row: formats.as_ms(row.get("opened_at"))):
@@ -219,7 +219,7 @@ def stop_grid(ledger: Ledger) -> Grid | None:
     if not rows:
         return None
     head = ("Symbol", "Opened", "Stop at", "Take-profit at", "Protected after", "At the exchange")
-    return Grid(head, tuple(rows), frozenset({0, 1}), caption="Protection")
+    return TableView(head, tuple(rows), frozenset({0, 1}), caption="Protection")
 
 
 def stops_cell(stops: Sequence[Row], leg: str) -> Cell:
@@ -237,7 +237,7 @@ def delay_cell(position: Row) -> Cell:
     return Cell(f"{(formats.as_ms(safe) - formats.as_ms(opened)) / 1000:,.3g} s")
 
 
-def order_grid(orders: Sequence[Row]) -> Grid | None:
+def order_grid(orders: Sequence[Row]) -> TableView | None:
     """Every order, or the last of them."""
     if not orders:
         return None
@@ -245,7 +245,7 @@ def order_grid(orders: Sequence[Row]) -> Grid | None:
     shown = shown[-MAX_ORDER_ROWS:]
     rows = tuple(order_row(row) for row in shown)
     more = f"The last {len(shown)} of {len(orders)} orders." if len(shown) < len(orders) else ""
-    return Grid(ORDER_HEAD, rows, frozenset({0, 1, 2, 3, 4, 8}), more=more)
+    return TableView(ORDER_HEAD, rows, frozenset({0, 1, 2, 3, 4, 8}), more=more)
 
 
 def order_row(row: Row) -> tuple[Cell, ...]:
@@ -266,10 +266,10 @@ def order_row(row: Row) -> tuple[Cell, ...]:
     )
 
 
-def event_grid(events: Sequence[Row]) -> Grid | None:
+def event_grid(events: Sequence[Row]) -> TableView | None:
     """How many events of each kind were recorded."""
     counts = Counter(str(row["type"]) for row in events)
     if not counts:
         return None
     rows = tuple((Cell(kind), Cell(formats.whole(count))) for kind, count in sorted(counts.items()))
-    return Grid(("Recorded events", "Count"), rows)
+    return TableView(("Recorded events", "Count"), rows)

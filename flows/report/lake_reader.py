@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 
 from flows.report import formats
 from flows.report.charts import Bars
-from flows.report.execution import Ledger
+from flows.report.execution import LedgerRows
 from flows.report.quality import BadRows, SeriesQuality
 from flows.report.structures import LIFETIME, Marks, marks_of
-from flows.steps.search.trial_history import BY_HAND
+from flows.steps.search.trial_history import MANUAL_RUN_PREFIX
 from lake import tables
 from lake.releases import Ensemble, read_ensemble
 from lake.releases.manifest import Manifest
@@ -34,7 +34,7 @@ CHECKS_MARK = "nocturne.checks"  # written beside checked candles by the step `v
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class ReportData:
     """Everything that the page is made of; rows are plain dictionaries."""
 
     as_of: datetime
@@ -49,11 +49,11 @@ class Material:
     series: Sequence[SeriesQuality]
     bad: Sequence[BadRows]
     oddities: Sequence[str]
-    ledger: Ledger
+    ledger: LedgerRows
     ensemble: Ensemble | None = None
 
 
-def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Material:
+def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> ReportData:
     """Read under ``as_of``; research results as they were when the release was made.
 
     Raises `ReleaseRefused` for a release that is unknown or damaged.
@@ -63,7 +63,7 @@ def read_material(lake: Lake, as_of: datetime, release_id: str | None) -> Materi
     seen = min(made.as_of, as_of) if made is not None else as_of
     folds = research_rows(lake, tables.FOLDS, seen)
     bars = read_bars(lake, manifest, folds, seen)
-    return Material(
+    return ReportData(
         as_of=as_of,
         manifest=manifest,
         searches=research_rows(lake, tables.SEARCHES, seen),
@@ -105,7 +105,9 @@ def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, A
     Searches by hand count, but are not shown.
     Runs that end in ``as_of`` itself, as the flows name them, spare the reading of all older ones.
     """
-    partitions = [p for p in lake.partitions(table) if not p.values["run"].startswith(BY_HAND)]
+    partitions = [
+        p for p in lake.partitions(table) if not p.values["run"].startswith(MANUAL_RUN_PREFIX)
+    ]
     stamp = f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     named = [partition for partition in partitions if partition.values["run"].endswith(stamp)]
     newest: dict[tuple[Any, ...], tuple[Any, str]] = {}
@@ -269,7 +271,7 @@ def columns_of(data: pa.Table, interval: str) -> Bars:
     return Bars(times, opens, highs, lows, closes, interval_ms(interval))
 
 
-def read_ledger(lake: Lake, as_of: datetime) -> Ledger:
+def read_ledger(lake: Lake, as_of: datetime) -> LedgerRows:
     """The exported ledger, as far as it was known at ``as_of``."""
     parts = [
         lake.read(table, as_of=as_of).to_pylist()
@@ -281,4 +283,4 @@ def read_ledger(lake: Lake, as_of: datetime) -> Ledger:
             tables.LEDGER_EQUITY,
         )
     ]
-    return Ledger(*parts)
+    return LedgerRows(*parts)

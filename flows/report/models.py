@@ -9,7 +9,7 @@ from flows.report import formats, tables
 from flows.report.charts import FoldSpan, fold_chart
 from flows.report.strategies import slug
 from flows.report.surfaces import bars_chart
-from flows.report.views import GOOD, Cell, Fact, Grid, ModelView
+from flows.report.views import GOOD, Cell, Fact, ModelView, TableView
 
 Row = Mapping[str, Any]
 
@@ -92,7 +92,7 @@ def why(card: Row) -> str:
     )
 
 
-def score_grid(scores: Row) -> Grid | None:
+def score_grid(scores: Row) -> TableView | None:
     """The model's scores above those of its baselines."""
     names = [name for name in SCORES if any(formats.known(scores.get(c)) for c in columns(name))]
     if not names:
@@ -100,7 +100,7 @@ def score_grid(scores: Row) -> Grid | None:
     rivals = [b for b in BASELINES if any(formats.known(scores.get(f"{n}_{b}")) for n in names)]
     rows = [score_row("this model", scores, names, "")]
     rows += [score_row(BASELINES[rival], scores, names, f"_{rival}") for rival in rivals]
-    return Grid(("Out-of-sample", *(SCORES[name] for name in names)), tuple(rows))
+    return TableView(("Out-of-sample", *(SCORES[name] for name in names)), tuple(rows))
 
 
 def columns(name: str) -> tuple[str, ...]:

@@ -6,67 +6,67 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import formats
-from flows.report.allocation import sharing_view
+from flows.report.allocation import allocation_view
 from flows.report.comparison import comparisons
 from flows.report.execution import execution_view
-from flows.report.lake_reader import Material
+from flows.report.lake_reader import ReportData
 from flows.report.models import model_views, models_lead
 from flows.report.quality import inputs_view, quality_view
-from flows.report.strategies import Evidence, overview, strategy_view
+from flows.report.strategies import StrategyResults, overview, strategy_view
 from flows.report.tables import counted, joined
 from flows.report.views import Fact, Header, Page, StrategyView
 
 Row = Mapping[str, Any]
 
 
-def page_of(material: Material) -> Page:
+def page_of(data: ReportData) -> Page:
     """The whole report as a view model."""
-    manifest = material.manifest
-    entries = strategy_entries(material)
+    manifest = data.manifest
+    entries = strategy_entries(data)
     left_out = manifest["left_out"] if manifest is not None else ()
     return Page(
-        header=header_view(material, entries),
+        header=header_view(data, entries),
         inputs=inputs_view(manifest),
-        quality=quality_view(material.series, material.bad, left_out, material.oddities),
-        strategies=tuple(one_strategy(material, entry) for entry in entries),
+        quality=quality_view(data.series, data.bad, left_out, data.oddities),
+        strategies=tuple(one_strategy(data, entry) for entry in entries),
         strategies_lead=strategies_lead(manifest, entries),
         comparisons=comparisons(entries),
-        sharing=sharing_view(material.ensemble),
-        models=model_views(material.cards),
-        models_lead=models_lead(material.cards),
-        execution=execution_view(material.ledger),
+        allocation=allocation_view(data.ensemble),
+        models=model_views(data.cards),
+        models_lead=models_lead(data.cards),
+        execution=execution_view(data.ledger),
     )
 
 
-def strategy_entries(material: Material) -> list[Row]:
+def strategy_entries(data: ReportData) -> list[Row]:
     """What the release trades; without a release, what was searched."""
-    if material.manifest is not None:
-        return sorted(material.manifest["strategies"], key=lambda e: (e["strategy"], e["symbol"]))
-    pairs = {(str(row["strategy"]), str(row["symbol"])) for row in material.folds}
+    if data.manifest is not None:
+        return sorted(data.manifest["strategies"], key=lambda e: (e["strategy"], e["symbol"]))
+    pairs = {(str(row["strategy"]), str(row["symbol"])) for row in data.folds}
     return [{"strategy": strategy, "symbol": symbol} for strategy, symbol in sorted(pairs)]
 
 
-def one_strategy(material: Material, entry: Row) -> StrategyView:
+def one_strategy(data: ReportData, entry: Row) -> StrategyView:
     """The view of one strategy on one symbol."""
     own = (str(entry["strategy"]), str(entry["symbol"]))
 
     def mine(rows: Sequence[Row]) -> list[Row]:
         return [row for row in rows if (row["strategy"], row["symbol"]) == own]
 
-    evidence = Evidence(
-        searches=mine(material.searches),
-        folds=mine(material.folds),
-        trades=mine(material.trades),
-        equity=mine(material.equity),
-        bars=material.bars.get(own[1]),
-        marks=material.marks.get(own[1]),
+    evidence = StrategyResults(
+        searches=mine(data.searches),
+        folds=mine(data.folds),
+        trades=mine(data.trades),
+        equity=mine(data.equity),
+        bars=data.bars.get(own[1]),
+        marks=data.marks.get(own[1]),
     )
     return strategy_view(entry, evidence)
 
 
-def header_view(material: Material, entries: Sequence[Row]) -> Header:
+def header_view(data: ReportData, entries: Sequence[Row]) -> Header:
     """Release, state and the figures that a reader wants first."""
-    manifest = material.manifest
+    manifest = data.manifest
     if manifest is None:
         why: tuple[str, ...] = (
             "No release was published at this time, so the executor has nothing to trade.",
@@ -80,8 +80,8 @@ def header_view(material: Material, entries: Sequence[Row]) -> Header:
         release_id=release_id,
         state=state,
         why=why,
-        as_of=formats.moment(material.as_of),
-        facts=header_facts(material, entries),
+        as_of=formats.moment(data.as_of),
+        facts=header_facts(data, entries),
         overview=overview(entries) if manifest is not None else None,
     )
 
@@ -105,9 +105,9 @@ def release_why(manifest: Row, entries: Sequence[Row]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def header_facts(material: Material, entries: Sequence[Row]) -> tuple[Fact, ...]:
+def header_facts(data: ReportData, entries: Sequence[Row]) -> tuple[Fact, ...]:
     """Figures at a glance."""
-    manifest = material.manifest
+    manifest = data.manifest
     found = []
     if manifest is not None:
         run = manifest["flow_run"]
@@ -121,9 +121,9 @@ def header_facts(material: Material, entries: Sequence[Row]) -> tuple[Fact, ...]
             ),
             Fact("Flow run", str(run["name"]), str(run["id"])[:13], "name"),
         ]
-    quarantined = sum(one.rows for one in material.bad)
-    orders = len(material.ledger.orders)
-    trips = sum(bool(row.get("closed_at")) for row in material.ledger.positions)
+    quarantined = sum(one.rows for one in data.bad)
+    orders = len(data.ledger.orders)
+    trips = sum(bool(row.get("closed_at")) for row in data.ledger.positions)
     return (
         *found,
         Fact("Quarantined", formats.whole(quarantined), "rows", "warn" if quarantined else ""),

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from flows.report import formats
 from flows.report.tables import counted, joined
-from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Grid, Inputs, Quality
+from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Inputs, Quality, TableView
 
 Row = Mapping[str, Any]
 
@@ -67,7 +67,7 @@ def inputs_view(manifest: Row | None) -> Inputs:
     )
     head = ("Table", "Partition", "Rows", "First (UTC)", "Last (UTC)", "Hash")
     rows = tuple(reading_row(reading) for reading in readings)
-    return Inputs(text, Grid(head, rows, frozenset({0, 1, 3, 4, 5})) if rows else None)
+    return Inputs(text, TableView(head, rows, frozenset({0, 1, 3, 4, 5})) if rows else None)
 
 
 def reading_row(reading: Row) -> tuple[Cell, ...]:
@@ -97,7 +97,7 @@ def quality_view(
     known = {one.symbol for one in series}
     rows = [series_row(one, bad, refused) for one in series]
     rows += [absent_row(name, bad, why) for name, why in refused.items() if name not in known]
-    table = Grid(SERIES_HEAD, tuple(rows), frozenset({0, 1, 3, 4, 8}))
+    table = TableView(SERIES_HEAD, tuple(rows), frozenset({0, 1, 3, 4, 8}))
     return Quality(quality_lead(series, bad, refused), table, bad_grid(bad), tuple(oddities))
 
 
@@ -159,7 +159,7 @@ def checks_cell(reason: str | None, quarantined: int) -> Cell:
     return Cell("✓ passed, rows set aside", WARN) if quarantined else Cell("✓ passed", GOOD)
 
 
-def bad_grid(bad: Sequence[BadRows]) -> Grid | None:
+def bad_grid(bad: Sequence[BadRows]) -> TableView | None:
     """Why rows were set aside."""
     if not bad:
         return None
@@ -175,4 +175,4 @@ def bad_grid(bad: Sequence[BadRows]) -> Grid | None:
         for one in bad
     )
     head = ("Symbol", "Interval", "Reason", "Rows", "First (UTC)", "Last (UTC)")
-    return Grid(head, rows, frozenset({0, 1, 2, 4, 5}), caption="Quarantine")
+    return TableView(head, rows, frozenset({0, 1, 2, 4, 5}), caption="Quarantine")

@@ -27,10 +27,10 @@ from flows.report.views import (
     WARN,
     Cell,
     Fact,
-    Grid,
     StrategyView,
     SurfaceGroup,
     SurfaceMap,
+    TableView,
 )
 
 Row = Mapping[str, Any]
@@ -51,7 +51,7 @@ FOLD_MEASURES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class StrategyResults:
     """What the lake holds on one strategy and symbol."""
 
     searches: Sequence[Row] = ()
@@ -62,7 +62,7 @@ class Evidence:
     marks: Marks | None = None
 
 
-def strategy_view(entry: Row, evidence: Evidence) -> StrategyView:
+def strategy_view(entry: Row, evidence: StrategyResults) -> StrategyView:
     """``entry`` is what the release says: strategy, symbol, params, metrics, verdicts, proven."""
     strategy, symbol = str(entry["strategy"]), str(entry["symbol"])
     key = f"{slug(strategy)}-{slug(symbol)}"
@@ -178,7 +178,7 @@ def trade_of(row: Row) -> TradeMark:
     )
 
 
-def equity_view(key: str, evidence: Evidence, trades: Sequence[TradeMark]) -> Markup | None:
+def equity_view(key: str, evidence: StrategyResults, trades: Sequence[TradeMark]) -> Markup | None:
     """The stored curve, or the one that the stored trades compound to."""
     rows = [row for row in evidence.equity if row["sample"] == OUT]
     if len(rows) > 1:
@@ -239,7 +239,7 @@ def first_known(row: Row, *names: str) -> float | None:
     return None
 
 
-def fold_grid(folds: Sequence[Row]) -> Grid | None:
+def fold_grid(folds: Sequence[Row]) -> TableView | None:
     """Every fold with its spans, what it chose and how that did."""
     if not folds:
         return None
@@ -255,7 +255,7 @@ def fold_grid(folds: Sequence[Row]) -> Grid | None:
         cells += [fold_cell(name, row.get(name)) for name, _ in shown]
         rows.append(tuple(cells))
     head = ("Fold", "Learned on", "Judged on", "Chosen", *(label for _, label in shown))
-    return Grid(head, tuple(rows), frozenset({0, 1, 2, 3}))
+    return TableView(head, tuple(rows), frozenset({0, 1, 2, 3}))
 
 
 def fold_cell(column: str, value: Any) -> Cell:
@@ -317,7 +317,7 @@ def heat_text(value: float) -> str:
     return formats.signed(f"{value * 100:.1f}") + "%"
 
 
-def trade_grid(trades: Sequence[TradeMark]) -> Grid | None:
+def trade_grid(trades: Sequence[TradeMark]) -> TableView | None:
     """The trades, newest last; only the last ones when there are many."""
     if not trades:
         return None
@@ -336,16 +336,16 @@ def trade_grid(trades: Sequence[TradeMark]) -> Grid | None:
     )
     more = f"The last {len(shown)} of {len(trades)} trades." if len(shown) < len(trades) else ""
     head = ("Entry (UTC)", "Exit (UTC)", "Side", "In at", "Out at", "Net", "Reason")
-    return Grid(head, rows, frozenset({0, 1, 2, 6}), more=more)
+    return TableView(head, rows, frozenset({0, 1, 2, 6}), more=more)
 
 
-def overview(entries: Sequence[Row]) -> Grid | None:
+def overview(entries: Sequence[Row]) -> TableView | None:
     """One line a strategy and symbol, for the head of the page."""
     if not entries:
         return None
     head = ("Strategy", "Symbol", "Return", "Sharpe", "Drawdown", "Trades", "Gates", "State")
     rows = tuple(overview_row(entry) for entry in entries)
-    return Grid(head, rows, frozenset({0, 1}), caption="Out-of-sample, after costs")
+    return TableView(head, rows, frozenset({0, 1}), caption="Out-of-sample, after costs")
 
 
 def overview_row(entry: Row) -> tuple[Cell, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import formats
-from flows.report.views import BAD, GOOD, MUTED, Cell, Grid
+from flows.report.views import BAD, GOOD, MUTED, Cell, TableView
 
 Row = Mapping[str, Any]
 
@@ -105,12 +105,12 @@ def plain_name(name: str) -> str:
     return GATE_NAMES.get(name, name.replace("_", " ").capitalize())
 
 
-def verdict_grid(verdicts: Sequence[Row]) -> Grid | None:
+def verdict_grid(verdicts: Sequence[Row]) -> TableView | None:
     """Every gate with its value, its limit and its answer."""
     if not verdicts:
         return None
     rows = tuple(verdict_row(verdict) for verdict in verdicts)
-    return Grid(("Gate", "Value", "Required", "Verdict"), rows)
+    return TableView(("Gate", "Value", "Required", "Verdict"), rows)
 
 
 def verdict_row(verdict: Row) -> tuple[Cell, ...]:
@@ -135,7 +135,7 @@ def limit(name: str, threshold: Any) -> str:
     return formats.anything(float(f"{threshold:.4g}"))
 
 
-def metric_grid(inside: Row, outside: Row) -> Grid | None:
+def metric_grid(inside: Row, outside: Row) -> TableView | None:
     """In-sample against out-of-sample."""
     rows = []
     for name, label in MEASURES:
@@ -147,7 +147,7 @@ def metric_grid(inside: Row, outside: Row) -> Grid | None:
         return None
     days = inside.get("window_days")
     chosen_on = f"Last {formats.anything(days)} days" if days else "In-sample"
-    return Grid(("Measure", chosen_on, "Out-of-sample"), tuple(rows))
+    return TableView(("Measure", chosen_on, "Out-of-sample"), tuple(rows))
 
 
 def measured(name: str, metrics: Row) -> str:

@@ -23,7 +23,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class TableView:
     """A table; ``words`` are the columns aligned to the left (all others are numbers)."""
 
     head: tuple[str, ...]
@@ -53,7 +53,7 @@ class Header:
     why: tuple[str, ...]
     as_of: str
     facts: tuple[Fact, ...]
-    overview: Grid | None
+    overview: TableView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Comparison:
 
     title: str
     lead: str
-    grid: Grid
+    grid: TableView
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Inputs:
     """What was read."""
 
     lead: str
-    grid: Grid | None
+    grid: TableView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ class Quality:
     """Checks of the data."""
 
     lead: str
-    grid: Grid | None
-    bad_rows: Grid | None
+    grid: TableView | None
+    bad_rows: TableView | None
     oddities: tuple[str, ...] = ()
 
 
@@ -111,14 +111,14 @@ class StrategyView:
     why: str
     params: tuple[Fact, ...]
     notes: tuple[str, ...]
-    metrics: Grid | None
-    verdicts: Grid | None
+    metrics: TableView | None
+    verdicts: TableView | None
     equity: Markup | None
     price: Markup | None
     fold_chart: Markup | None
-    folds: Grid | None
+    folds: TableView | None
     surfaces: tuple[SurfaceGroup, ...]
-    trades: Grid | None
+    trades: TableView | None
     missing: tuple[str, ...] = ()
 
 
@@ -132,8 +132,8 @@ class ModelView:
     proven: bool
     why: str
     facts: tuple[Fact, ...]
-    metrics: Grid | None
-    verdicts: Grid | None
+    metrics: TableView | None
+    verdicts: TableView | None
     importance: Markup | None
     folds: Markup | None
     fold_note: str
@@ -146,19 +146,19 @@ class Execution:
     lead: str
     facts: tuple[Fact, ...] = ()
     equity: Markup | None = None
-    trips: Grid | None = None
-    stops: Grid | None = None
-    orders: Grid | None = None
-    events: Grid | None = None
+    trips: TableView | None = None
+    stops: TableView | None = None
+    orders: TableView | None = None
+    events: TableView | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class AllocationView:
     """How the strategies share the account; no grids without an ensemble."""
 
     lead: str
-    weights: Grid | None = None
-    regimes: Grid | None = None
+    weights: TableView | None = None
+    regimes: TableView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Page:
     strategies: tuple[StrategyView, ...]
     strategies_lead: str
     comparisons: tuple[Comparison, ...]
-    sharing: Sharing
+    allocation: AllocationView
     models: tuple[ModelView, ...]
     models_lead: str
     execution: Execution

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.engine.request import FlowArguments
 from flows.hosting.launch import launch
 from flows.pipeline import FlowResult
 from flows.settings import PROJECT, ResearchSettings
@@ -76,9 +77,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FlowResult]:
     settings.write_text(settings_text(folder / "work"))
     result = launch(
         "nightly",
-        as_of=AS_OF,
-        lake=folder / "lake",
-        sample=PROJECT / "data_lake" / "sample",
+        FlowArguments(AS_OF, folder / "lake", PROJECT / "data_lake" / "sample"),
         settings=settings,
         server="none",
         say=lambda _line: None,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from flows.engine.engine import PlainEngine, Step
+from flows.engine.engine import FlowStep, PlainEngine
+from flows.engine.request import FlowArguments
 from flows.hosting.launch import launch
 from flows.pipeline import FlowResult
 from lake.releases import read_current, read_release
@@ -20,10 +23,7 @@ from trading.errors import DataError, ParameterError, SettingsError
 def _launch(name: str, folder: Path, *, symbols: tuple[str, ...], lines: list[str]) -> FlowResult:
     return launch(
         name,
-        as_of=AS_OF,
-        lake=folder / "lake",
-        sample=folder / "sample",
-        symbols=symbols,
+        FlowArguments(AS_OF, folder / "lake", folder / "sample", symbols),
         settings=write_settings(folder),
         server="none",
         say=lines.append,
@@ -126,29 +126,31 @@ def test_the_most_traded_symbols_may_stand_for_a_list(
 ) -> None:
     write_sample(tmp_path / "sample", ("BTCUSDT", "ETHUSDT"))
     monkeypatch.setenv("NOCTURNE_RESEARCH_TOP_SYMBOLS", "1")
-    where = {"lake": tmp_path / "lake", "sample": tmp_path / "sample", "server": "none"}
-    quiet = {"settings": write_settings(tmp_path), "say": lambda _line: None}
-    launch("import", as_of=AS_OF, **where, **quiet)
-    found = launch("validate", as_of=AS_OF, **where, **quiet)
+    arguments = FlowArguments(AS_OF, tmp_path / "lake", tmp_path / "sample")
+    quietly = partial(
+        launch, server="none", settings=write_settings(tmp_path), say=lambda _line: None
+    )
+    quietly("import", arguments)
+    found = quietly("validate", arguments)
     assert found.message == "1 symbols passed: BTCUSDT"
     assert [o.key for o in found.results["validate"]] == ["BTCUSDT", "ETHUSDT"]
     ranked = [member.symbol for member in found.results["universe"]]
     assert ranked == ["BTCUSDT", "ETHUSDT"]
-    named = launch("validate", as_of=AS_OF, symbols=("ETHUSDT",), **where, **quiet)
+    named = quietly("validate", replace(arguments, symbols=("ETHUSDT",)))
     assert named.message == "1 symbols passed: ETHUSDT"
     with pytest.raises(DataError, match="no symbol has candles of the last day"):
-        launch("validate", as_of=AS_OF + timedelta(days=9), **where, **quiet)
+        quietly("validate", replace(arguments, as_of=AS_OF + timedelta(days=9)))
 
 
 def test_an_unknown_flow_a_wrong_symbol_and_a_dead_server_are_told(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="there is no flow 'nightlyy'"):
-        launch("nightlyy", lake=tmp_path)
+        launch("nightlyy", FlowArguments(lake=tmp_path))
     with pytest.raises(ParameterError, match="'btc/usdt' is not a symbol"):
-        launch("scan", lake=tmp_path, symbols=("btc/usdt",))
+        launch("scan", FlowArguments(lake=tmp_path, symbols=("btc/usdt",)))
     with pytest.raises(SettingsError, match=r"no Prefect server answers at http://127.0.0.1:9/api"):
-        launch("scan", lake=tmp_path, server="http://127.0.0.1:9")
+        launch("scan", FlowArguments(lake=tmp_path), server="http://127.0.0.1:9")
     with pytest.raises(ParameterError, match="server 'somewhere' is none of"):
-        launch("scan", lake=tmp_path, server="somewhere")
+        launch("scan", FlowArguments(lake=tmp_path), server="somewhere")
 
 
 def test_a_step_is_tried_again_after_an_operating_system_error() -> None:
@@ -160,7 +162,7 @@ def test_a_step_is_tried_again_after_an_operating_system_error() -> None:
         return f"done {key}"
 
     engine = PlainEngine("test", 1, [].append)
-    assert engine.each(Step("copy", work, retries=2), ["A"])[0].value == "done A"
+    assert engine.each(FlowStep("copy", work, retries=2), ["A"])[0].value == "done A"
 
 
 def test_a_users_mistake_is_not_tried_again() -> None:
@@ -171,11 +173,11 @@ def test_a_users_mistake_is_not_tried_again() -> None:
         raise DataError(f"{key} has no candles")
 
     engine = PlainEngine("test", 1, [].append)
-    outcome = engine.each(Step("copy", work, retries=2), ["A"])[0]
+    outcome = engine.each(FlowStep("copy", work, retries=2), ["A"])[0]
     assert (outcome.value, outcome.error, calls) == (None, "A has no candles", ["A"])
 
 
 def test_outcomes_keep_the_order_of_their_keys() -> None:
     engine = PlainEngine("test", 4, [].append)
-    outcomes = engine.each(Step("name", str.lower), list("DCBA"))
+    outcomes = engine.each(FlowStep("name", str.lower), list("DCBA"))
     assert [outcome.value for outcome in outcomes] == list("dcba")

@@ -47,9 +47,10 @@ def test_a_flow_without_a_body_is_refused_in_one_sentence(house: House) -> None:
         "-c",
         "from unittest.mock import patch\n"
         "from trading.errors import SettingsError\n"
+        "from flows.engine.request import FlowArguments\n"
         "from flows.hosting import launch\n"
         "with patch.object(launch, 'declared_flows', lambda: {'toy': 'flows.scan:scan'}):\n"
-        "    try: launch.launch('toy', server='none', as_of='2025-06-19')\n"
+        "    try: launch.launch('toy', FlowArguments('2025-06-19'), server='none')\n"
         "    except SettingsError as error: print(error)",
     )
     assert "flow 'toy': flows.scan:scan registers no body of that name" in said

@@ -26,7 +26,7 @@ CHECKS = ("candle_rows", "candle_flows", "price_jumps", "gaps", "quiet_runs")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckedMonth:
     """What a month's frame turned out to be: rows to keep, rows to quarantine, and why."""
 
     good: pa.Table
@@ -48,14 +48,14 @@ class _Findings:
     gaps: int = 0
 
 
-def judge(
+def check_month(
     data: pa.Table,
     tail: pa.Table | None,
     venue: str,
     symbol: str,
     settings: ValidationSettings,
     suite: SuiteResult | None = None,
-) -> Verdict:
+) -> CheckedMonth:
     """Judge one month of raw candles; ``tail`` are the last rows of the month before.
 
     The tail serves gaps and outages only. ``data`` has the columns of raw.candles, and a row.
@@ -81,7 +81,7 @@ def judge(
         again = validate_frame(good.to_pandas())
         found.failures.extend(f"{symbol}: not met: {phrase}" for phrase in again.failed)
         found.errors.extend(f"{symbol}: {phrase} could not be judged" for phrase in again.errored)
-    return Verdict(
+    return CheckedMonth(
         good=_with_gaps(good, tail),
         bad=_quarantined(data, found.bad),
         gaps=found.gaps,

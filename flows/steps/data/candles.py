@@ -37,8 +37,12 @@ def load_candles(
         lake.read(CANDLES, names, as_of=as_of, **part).select(names) for part in parts
     )
     times = data["open_time"].cast(pa.int64()).to_numpy()
-    prices = [np.asarray(data[name].to_numpy(), dtype=np.float64) for name in _COLUMNS]
-    return CandleColumns.of(times, *prices, interval_ms=interval_ms(interval))
+    opens, highs, lows, closes, volumes = (
+        np.asarray(data[name].to_numpy(), dtype=np.float64) for name in _COLUMNS
+    )
+    return CandleColumns.of(
+        times, opens, highs, lows, closes, volumes, interval_ms=interval_ms(interval)
+    )
 
 
 def start_compiling() -> None:

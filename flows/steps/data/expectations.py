@@ -97,7 +97,7 @@ def validate_frame(frame: pd.DataFrame) -> SuiteResult:
 
 def _validate(judged: pd.DataFrame) -> SuiteResult:
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]  # as saved
     batch = (
         context.data_sources.add_pandas("lake")
         .add_dataframe_asset("candles")

@@ -12,7 +12,7 @@ from lake.store import Lake
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """What an import did; ``failed`` are files that could not be used, with the reason."""
 
     files: int
@@ -27,7 +27,7 @@ class Imported:
         return f"{self.files} files{bad}, {self.partitions_written} partitions written"
 
 
-def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -> Imported:
+def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -> ImportResult:
     """Import the settings' folder for the settings' symbols (for all, where the most traded are
     wanted); files already in the lake are not read.
 
@@ -37,7 +37,7 @@ def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -
     report = import_folder(
         lake, Path(settings.sample), as_of, venue=settings.venue, symbols=symbols
     )
-    return Imported(
+    return ImportResult(
         files=len(report.files),
         rows=report.rows,
         partitions_written=report.partitions_written,

@@ -13,7 +13,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from flows.steps.data.candle_checks import CHECKS, Verdict, judge
+from flows.steps.data.candle_checks import CHECKS, CheckedMonth, check_month
 from flows.steps.data.freshness import (
     MARK,
     content_of,
@@ -225,7 +225,7 @@ def _check(
     whole = validate_frame(pa.concat_tables([work.data for work in waiting]).to_pandas())
     reports = []
     for work in waiting:
-        verdict = judge(
+        checked = check_month(
             work.data,
             work.tail,
             work.values["venue"],
@@ -233,23 +233,23 @@ def _check(
             settings,
             suite=whole if whole.passed else None,
         )
-        reports.append(_settle(lake, work, verdict, as_of))
+        reports.append(_settle(lake, work, checked, as_of))
     return reports
 
 
-def _settle(lake: Lake, work: _Work, verdict: Verdict, as_of: datetime) -> MonthReport:
-    """Write what the verdict allows, and say so."""
+def _settle(lake: Lake, work: _Work, checked: CheckedMonth, as_of: datetime) -> MonthReport:
+    """Write the rows of a checked month and report on it."""
     report = MonthReport(
         month=work.values["month"],
-        rows=verdict.good.num_rows,
-        quarantined=work.data.num_rows - verdict.good.num_rows,
-        gaps=verdict.gaps,
-        oddities=verdict.oddities,
-        failures=verdict.failures,
-        errors=verdict.errors,
+        rows=checked.good.num_rows,
+        quarantined=work.data.num_rows - checked.good.num_rows,
+        gaps=checked.gaps,
+        oddities=checked.oddities,
+        failures=checked.failures,
+        errors=checked.errors,
     )
-    _write(lake, verdict, report, as_of, work.values, work.mark)
-    return replace(report, rows=0) if verdict.failures or verdict.errors else report
+    _write(lake, checked, report, as_of, work.values, work.mark)
+    return replace(report, rows=0) if checked.failures or checked.errors else report
 
 
 def _tail(lake: Lake, partition: Partition | None, as_of: datetime) -> pa.Table | None:
@@ -261,23 +261,23 @@ def _tail(lake: Lake, partition: Partition | None, as_of: datetime) -> pa.Table 
 
 def _write(
     lake: Lake,
-    verdict: Verdict,
+    checked: CheckedMonth,
     report: MonthReport,
     as_of: datetime,
     values: Mapping[str, str],
     mark: str,
 ) -> None:
     """Quarantine first: a crash in between leaves no mark, and the month is checked again."""
-    if verdict.bad.num_rows or lake.partitions(QUARANTINE, **values):
+    if checked.bad.num_rows or lake.partitions(QUARANTINE, **values):
         write_known(
             lake,
             QUARANTINE,
-            verdict.bad,
+            checked.bad,
             as_of=as_of,
             partition=values,
             metadata={},
         )
-    if verdict.failures or verdict.errors:
+    if checked.failures or checked.errors:
         return
     counts = {
         "rows": report.rows,
@@ -288,7 +288,7 @@ def _write(
     write_known(
         lake,
         CANDLES,
-        verdict.good,
+        checked.good,
         as_of=as_of,
         partition=values,
         metadata={MARK: mark, _COUNTS: json.dumps(counts, ensure_ascii=False)},

@@ -64,8 +64,12 @@ def candles_of(bars: pa.Table, interval: str) -> CandleColumns:
     ordered = bars.sort_by("open_time")
     times = ordered["open_time"].cast(pa.int64()).to_numpy()
     names = ("open", "high", "low", "close", "volume")
-    prices = [np.asarray(ordered[name].to_numpy(), dtype=np.float64) for name in names]
-    return CandleColumns.of(times, *prices, interval_ms=interval_ms(interval))
+    opens, highs, lows, closes, volumes = (
+        np.asarray(ordered[name].to_numpy(), dtype=np.float64) for name in names
+    )
+    return CandleColumns.of(
+        times, opens, highs, lows, closes, volumes, interval_ms=interval_ms(interval)
+    )
 
 
 def structure_events(

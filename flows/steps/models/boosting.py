@@ -40,7 +40,7 @@ DIRECTION_PARAMS: dict[str, Any] = {"objective": "binary", "learning_rate": 0.02
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearModel:
     """``intercept + Σ weight × feature``; a missing feature counts as its mean in training."""
 
     intercept: float
@@ -57,12 +57,12 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Boosted:
+class BoostedModel:
     """Trees in LightGBM's own text, over ``features``, on top of ``offset`` where there is one."""
 
     text: str
     features: tuple[str, ...]
-    offset: Linear | None = None
+    offset: LinearModel | None = None
 
     def predict(self, x: Floats) -> Floats:
         """Forecast for each row of ``x`` [row, feature]; a probability for a classifier."""
@@ -78,27 +78,27 @@ class Boosted:
         return {self.features[i]: round(float(gains[i]) / total, 6) for i in order if gains[i] > 0}
 
 
-def fit_har(x: Floats, y: Floats, features: Sequence[str]) -> Linear:
+def fit_har(x: Floats, y: Floats, features: Sequence[str]) -> LinearModel:
     """Least squares of ``y`` on the HAR features."""
     columns = x[:, [list(features).index(name) for name in HAR_FEATURES]]
     means = np.nanmean(columns, axis=0)
     filled = np.where(np.isfinite(columns), columns, means)
     design = np.column_stack([np.ones(len(filled)), filled])
     weights, *_ = np.linalg.lstsq(design, y, rcond=None)
-    return Linear(
+    return LinearModel(
         float(weights[0]),
         dict(zip(HAR_FEATURES, map(float, weights[1:]), strict=True)),
         dict(zip(HAR_FEATURES, map(float, means), strict=True)),
     )
 
 
-def fit_volatility(x: Floats, y: Floats, features: Sequence[str]) -> Boosted:
+def fit_volatility(x: Floats, y: Floats, features: Sequence[str]) -> BoostedModel:
     """HAR and a regression of its errors. Rows in time's order; ``y`` is log volatility."""
     har = fit_har(x, y, features)
     return _boost(x, y - har.predict(x, features), features, VOLATILITY_PARAMS, har)
 
 
-def fit_direction(x: Floats, up: Floats, features: Sequence[str]) -> Boosted:
+def fit_direction(x: Floats, up: Floats, features: Sequence[str]) -> BoostedModel:
     """A classifier of ``up`` (1 or 0)."""
     return _boost(x, up, features, DIRECTION_PARAMS, None)
 
@@ -113,10 +113,10 @@ def _boost(
     y: Floats,
     features: Sequence[str],
     target: Mapping[str, Any],
-    offset: Linear | None,
-) -> Boosted:
+    offset: LinearModel | None,
+) -> BoostedModel:
     params = parameters(target)
     rounds = params.pop("rounds")
     data = lightgbm.Dataset(x, label=y, feature_name=list(features), params={"verbosity": -1})
     booster = lightgbm.train(params, data, num_boost_round=rounds)
-    return Boosted(booster.model_to_string(), tuple(features), offset)
+    return BoostedModel(booster.model_to_string(), tuple(features), offset)

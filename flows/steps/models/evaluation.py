@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from flows.steps.models import boosting
-from flows.steps.models.boosting import Boosted
+from flows.steps.models.boosting import BoostedModel
 from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, Integers
-from flows.steps.models.gate import judge_direction, judge_volatility
+from flows.steps.models.gate import direction_verdicts, volatility_verdicts
 from flows.steps.models.scores import TradeScore, auc, better_than, r_squared, trade
 from flows.steps.models.settings import FoldScore, TrainSettings
 from flows.steps.models.split import Split, walk_forward
@@ -23,10 +23,10 @@ Scores = dict[str, float | None]
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedModel:
     """The model for a release, trained on all rows, and the out-of-sample evidence for its kind."""
 
-    final: Boosted
+    final: BoostedModel
     params: Mapping[str, Any]
     rows: int
     train_from: int
@@ -36,17 +36,17 @@ class Judged:
     verdicts: tuple[GateVerdict, ...]
 
 
-def judge_target(data: Dataset, target: str, settings: TrainSettings) -> Judged:
+def evaluate_target(data: Dataset, target: str, settings: TrainSettings) -> EvaluatedModel:
     """Judge ``volatility_1h`` or ``direction_1h``; `ParameterError` for another target."""
-    judges: dict[str, Callable[[Dataset, TrainSettings], Judged]] = {
-        "volatility_1h": judge_volatility_target,
-        "direction_1h": judge_direction_target,
+    evaluators: dict[str, Callable[[Dataset, TrainSettings], EvaluatedModel]] = {
+        "volatility_1h": evaluate_volatility,
+        "direction_1h": evaluate_direction,
     }
-    if target not in judges:
+    if target not in evaluators:
         raise ParameterError(
-            f"there is no model target '{target}'; choose from {', '.join(judges)}"
+            f"there is no model target '{target}'; choose from {', '.join(evaluators)}"
         )
-    return judges[target](data, settings)
+    return evaluators[target](data, settings)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Forecast:
     baselines: Mapping[str, Floats]
 
 
-def judge_volatility_target(data: Dataset, settings: TrainSettings) -> Judged:
+def evaluate_volatility(data: Dataset, settings: TrainSettings) -> EvaluatedModel:
     """Log volatility of the next hour against the last hour's and HAR."""
     forecasts = []
     for split in walk_forward(data, settings.split):
@@ -83,7 +83,7 @@ def judge_volatility_target(data: Dataset, settings: TrainSettings) -> Judged:
     times = np.concatenate([f.test.times for f in forecasts])
     probability = better_than(errors["model"], errors[best], times)
     better = [(fold["r2"] or 0.0) > (fold[f"r2_{best}"] or 0.0) for fold in folds]
-    verdicts = judge_volatility(
+    verdicts = volatility_verdicts(
         r2=_number(scores["r2"]),
         best_baseline=_number(scores[f"r2_{best}"]),
         baseline=best,
@@ -95,7 +95,7 @@ def judge_volatility_target(data: Dataset, settings: TrainSettings) -> Judged:
     scores |= {"probability_better": _known(probability), "better_folds": float(np.mean(better))}
     final = boosting.fit_volatility(data.x, data.log_volatility, data.features)
     params = boosting.parameters(boosting.VOLATILITY_PARAMS)
-    return _judged(data, final, params, scores, _fold_scores(forecasts, folds), verdicts)
+    return _evaluated(data, final, params, scores, _fold_scores(forecasts, folds), verdicts)
 
 
 def _volatility_scores(forecasts: Sequence[_Forecast]) -> Scores:
@@ -110,7 +110,7 @@ def _volatility_scores(forecasts: Sequence[_Forecast]) -> Scores:
     return scores
 
 
-def judge_direction_target(data: Dataset, settings: TrainSettings) -> Judged:
+def evaluate_direction(data: Dataset, settings: TrainSettings) -> EvaluatedModel:
     """Sign of the next hour's return, traded beyond the cost filter, against reversal and flat."""
     forecasts = []
     for split in walk_forward(data, settings.split):
@@ -131,7 +131,7 @@ def judge_direction_target(data: Dataset, settings: TrainSettings) -> Judged:
     trials += [_trades(forecasts, settings, edge=edge) for edge in (0.0, 0.5, 1.0, 2.0)]
     best = max(("reversal", reversal_score.total), ("flat", 0.0), key=lambda entry: entry[1])
     positive = float(np.mean([(fold["total_return"] or 0.0) > 0 for fold in folds]))
-    verdicts = judge_direction(
+    verdicts = direction_verdicts(
         auc=_number(scores["auc"]),
         score=own,
         best_baseline=best[1],
@@ -143,7 +143,7 @@ def judge_direction_target(data: Dataset, settings: TrainSettings) -> Judged:
     scores |= {"positive_folds": positive}
     final = boosting.fit_direction(data.x, (data.log_return > 0).astype(np.float64), data.features)
     params = boosting.parameters(boosting.DIRECTION_PARAMS)
-    return _judged(data, final, params, scores, _fold_scores(forecasts, folds), verdicts)
+    return _evaluated(data, final, params, scores, _fold_scores(forecasts, folds), verdicts)
 
 
 def _trades(
@@ -197,15 +197,15 @@ def _fold_scores(forecasts: Sequence[_Forecast], scores: Sequence[Scores]) -> tu
     )
 
 
-def _judged(
+def _evaluated(
     data: Dataset,
-    final: Boosted,
+    final: BoostedModel,
     params: Mapping[str, Any],
     scores: Scores,
     folds: tuple[FoldScore, ...],
     verdicts: tuple[GateVerdict, ...],
-) -> Judged:
-    return Judged(
+) -> EvaluatedModel:
+    return EvaluatedModel(
         final=final,
         params=params,
         rows=len(data.times),

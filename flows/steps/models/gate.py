@@ -34,7 +34,7 @@ class ModelThresholds:
     test_rows: int = 480
 
 
-def judge_volatility(
+def volatility_verdicts(
     *,
     r2: float,
     best_baseline: float,
@@ -61,7 +61,7 @@ def judge_volatility(
     )
 
 
-def judge_direction(
+def direction_verdicts(
     *,
     auc: float,
     score: TradeScore,

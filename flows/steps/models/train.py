@@ -1,8 +1,7 @@
-"""Train and judge models on the features: log volatility and direction of the next hour, per
-symbol.
+"""Train a symbol's models of the next hour and evaluate them: log volatility and direction.
 
-Every number that a model is judged by is out-of-sample: purged walk-forward, the same rows for the
-baselines. What is published is trained once more on everything known at ``as_of``.
+Every score is out-of-sample: purged walk-forward, with the baselines on the same rows. The
+published model is then trained again on everything known at ``as_of``.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from trading.errors import DataError
 from trading.research.gates import GateVerdict
 
 if TYPE_CHECKING:
-    from flows.steps.models.evaluation import Judged
+    from flows.steps.models.evaluation import EvaluatedModel
 
 TARGETS = ("volatility_1h", "direction_1h")
 _CODE = tuple(sorted(Path(__file__).parent.glob("*.py")))
@@ -40,7 +39,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """One model of one symbol: its file, what it was trained on, how it was judged.
+    """One model of one symbol: its file, what it was trained on, how it was evaluated.
 
     ``text`` is LightGBM's own text format. ``offset`` (a volatility model's HAR part, intercept,
     weights and means) is added to what the trees say. ``train_from`` and ``train_to`` (ms) span
@@ -195,7 +194,7 @@ def train(
         read = _read(lake, venue, symbol, as_of)
         run = run_name(symbol, as_of)
         mark = _mark(read, chosen, targets)
-        found = _recall(lake, run, mark)
+        found = _load_stored(lake, run, mark)
         if found is None:
             try:
                 found = _train_symbol(lake, venue, symbol, as_of, targets, chosen)
@@ -242,7 +241,7 @@ def _train_symbol(
     targets: Sequence[str],
     settings: TrainSettings,
 ) -> tuple[ModelResult, ...]:
-    from flows.steps.models.evaluation import judge_target
+    from flows.steps.models.evaluation import evaluate_target
 
     features = lake.read(
         FEATURES, as_of=as_of, venue=venue, symbol=symbol, interval=FEATURE_INTERVAL
@@ -250,27 +249,27 @@ def _train_symbol(
     data = dataset_of(features, symbol, feature_names())
     results = []
     for target in targets:
-        judged = judge_target(data, target, settings)
-        results.append(_result(target, symbol, judged))
+        evaluated = evaluate_target(data, target, settings)
+        results.append(_result(target, symbol, evaluated))
     return tuple(results)
 
 
-def _result(target: str, symbol: str, judged: Judged) -> ModelResult:
-    offset = judged.final.offset
+def _result(target: str, symbol: str, evaluated: EvaluatedModel) -> ModelResult:
+    offset = evaluated.final.offset
     return ModelResult(
         model=target,
         symbol=symbol,
-        features=judged.final.features,
-        params=judged.params,
+        features=evaluated.final.features,
+        params=evaluated.params,
         offset=asdict(offset) if offset else None,
-        text=judged.final.text,
-        rows=judged.rows,
-        train_from=judged.train_from,
-        train_to=judged.train_to,
-        scores=judged.scores,
-        folds=judged.folds,
-        importance=judged.final.importance(),
-        verdicts=judged.verdicts,
+        text=evaluated.final.text,
+        rows=evaluated.rows,
+        train_from=evaluated.train_from,
+        train_to=evaluated.train_to,
+        scores=evaluated.scores,
+        folds=evaluated.folds,
+        importance=evaluated.final.importance(),
+        verdicts=evaluated.verdicts,
     )
 
 
@@ -324,7 +323,7 @@ def _record(
     lake.write(MODELS, rows, {MARK: mark, "nocturne.models": names}, run=run)
 
 
-def _recall(lake: Lake, run: str, mark: str) -> tuple[ModelResult, ...] | None:
+def _load_stored(lake: Lake, run: str, mark: str) -> tuple[ModelResult, ...] | None:
     """The models of an earlier run on the same inputs; None without one, or with a damaged file."""
     stored = lake.metadata(MODELS, run=run)
     if stored.get(MARK) != mark:

@@ -39,7 +39,7 @@ RULES = WeightRules()
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfSample:
+class OutOfSampleRun:
     """The stitched out-of-sample run of one member; ``daily`` has a value for each judged day."""
 
     daily: Floats
@@ -47,7 +47,7 @@ class OutOfSample:
     net_returns: Floats
 
 
-def blend(
+def build_ensemble(
     lake: Lake, as_of: datetime, entries: Sequence[OptimizeEntry]
 ) -> tuple[NewFile, tuple[PartitionRef, ...]]:
     """The file ``ensemble.json`` of a release of ``entries``, and the bars that it was made from.
@@ -88,7 +88,7 @@ def blend(
     return NewFile(PATH, KIND, ensemble.data()), tuple(read)
 
 
-def out_of_sample(lake: Lake, found: OptimizeEntry, as_of: datetime) -> OutOfSample:
+def out_of_sample(lake: Lake, found: OptimizeEntry, as_of: datetime) -> OutOfSampleRun:
     """The judged days and trades of a search, as the research tables hold them."""
     folds = lake.read(FOLDS, ["test_from", "test_to"], as_of=as_of, run=found.run)
     columns = ["sample", "entry_time", "exit_time", "net_return"]
@@ -107,7 +107,7 @@ def out_of_sample(lake: Lake, found: OptimizeEntry, as_of: datetime) -> OutOfSam
     if len(days):
         places = np.clip(np.searchsorted(days, left // DAY_MS), 0, len(days) - 1)
         np.multiply.at(growth, places, 1.0 + net)
-    return OutOfSample(growth - 1.0, entered, net)
+    return OutOfSampleRun(growth - 1.0, entered, net)
 
 
 def previous_weights(lake: Lake, as_of: datetime, members: set[str]) -> Mapping[str, float] | None:
@@ -140,7 +140,7 @@ def last_regime(bars: CandleColumns, labels: Integers) -> SymbolRegime:
 
 def factors_of(
     entries: Sequence[OptimizeEntry],
-    runs: Mapping[str, OutOfSample],
+    runs: Mapping[str, OutOfSampleRun],
     bars: Mapping[str, CandleColumns],
     labels: Mapping[str, Integers],
 ) -> dict[str, dict[str, float]]:

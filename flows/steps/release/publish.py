@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flows.engine.provenance import git_commit
-from flows.steps.release.ensemble_weights import blend
+from flows.steps.release.ensemble_weights import build_ensemble
 from flows.steps.search.optimize import OptimizeEntry
 from lake.partitions import PartitionRef
 from lake.releases import (
@@ -35,7 +35,7 @@ class LeftOutReason:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedModels:
     """What training adds to a release: its files and the partitions that it read."""
 
     symbol: str
@@ -67,7 +67,7 @@ def publish(
     as_of: datetime,
     now: datetime,
     entries: Sequence[OptimizeEntry],
-    trained: Sequence[Trained],
+    trained: Sequence[TrainedModels],
     left_out: Sequence[LeftOutReason],
     flow_run: FlowRun,
 ) -> PublishResult:
@@ -80,7 +80,7 @@ def publish(
     if not entries:
         raise DataError("there is nothing to publish: no strategy has a result for any symbol")
     strategies = tuple(found.entry for found in entries)
-    ensemble, bars = blend(lake, as_of, entries)
+    ensemble, bars = build_ensemble(lake, as_of, entries)
     candidate = Candidate(
         as_of=as_of,
         fingerprint=fingerprint_of(lake, as_of, entries, trained, bars),
@@ -111,7 +111,7 @@ def fingerprint_of(
     lake: Lake,
     as_of: datetime,
     entries: Sequence[OptimizeEntry],
-    trained: Sequence[Trained],
+    trained: Sequence[TrainedModels],
     bars: Sequence[PartitionRef] = (),
 ) -> tuple[PartitionRef, ...]:
     """Partitions read by searches, training and for the regimes, and the raw candles that they were

@@ -13,7 +13,7 @@ from flows.engine.provenance import git_commit
 from flows.settings import ResearchSettings
 from flows.steps.data.candles import load_candles, start_compiling
 from flows.steps.release.publish import PublishResult, describe
-from flows.steps.search.question import costs_of
+from flows.steps.search.optimize_request import costs_of
 from lake.partitions import PartitionRef
 from lake.releases import Candidate, FlowRun, Release, StrategyEntry, read_current
 from lake.releases import publish as publish_release
@@ -32,7 +32,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Retuned:
+class RetunedK:
     """K of one symbol before and after; ``reason`` says why it is what it is."""
 
     symbol: str
@@ -61,7 +61,7 @@ def allowed_k(entry: StrategyEntry) -> tuple[float, ...]:
 
 def retune_symbol(
     lake: Lake, entry: StrategyEntry, *, as_of: datetime, settings: ResearchSettings
-) -> Retuned:
+) -> RetunedK:
     """The K with the best return over the last 200 closed candles of the strategy's ``signal_tf``.
 
     Fills are simulated on 1-minute candles. The released K stays unless another is better. Raises
@@ -74,7 +74,7 @@ def retune_symbol(
     )
     if not allowed:
         reason = "the release has no approved plateau of K"
-        return Retuned(entry.symbol, before, before, reason, fingerprint)
+        return RetunedK(entry.symbol, before, before, reason, fingerprint)
     candles = load_candles(lake, entry.venue, entry.symbol, as_of)
     signal_ms = interval_ms(str(entry.params["signal_tf"]))
     end = round(as_of.timestamp() * 1000) // signal_ms * signal_ms
@@ -96,7 +96,7 @@ def retune_symbol(
     best = max(range(len(grid)), key=lambda place: (returns[place], -place))
     after = float(grid[best]["k"])
     reason = f"return {returns[best]:+.2%} against {returns[0]:+.2%} of K {before:g}"
-    return Retuned(entry.symbol, before, after, reason, fingerprint)
+    return RetunedK(entry.symbol, before, after, reason, fingerprint)
 
 
 def current_entries(lake: Lake, as_of: datetime) -> tuple[Release, tuple[StrategyEntry, ...]]:
@@ -111,7 +111,7 @@ def current_entries(lake: Lake, as_of: datetime) -> tuple[Release, tuple[Strateg
 def publish_k(
     lake: Lake,
     release: Release,
-    retuned: Sequence[Retuned],
+    retuned: Sequence[RetunedK],
     *,
     as_of: datetime,
     now: datetime,

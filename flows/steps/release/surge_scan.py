@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from flows.engine.provenance import git_commit
 from flows.steps.data.candles import load_candles
 from flows.steps.release.publish import PublishResult, describe
-from flows.steps.release.universe import Member
+from flows.steps.release.universe import UniverseMember
 from lake.partitions import PartitionRef
 from lake.releases import Candidate, FlowRun, NewFile, Release, current_release
 from lake.releases import publish as publish_release
@@ -27,7 +27,7 @@ STRATEGY = "surge"
 
 def publish_universe(
     lake: Lake,
-    members: Sequence[Member],
+    members: Sequence[UniverseMember],
     *,
     as_of: datetime,
     now: datetime,
@@ -42,7 +42,9 @@ def publish_universe(
     release = trading_release(lake)
     if release is None or not members:
         return None
-    universe = universe_of(lake, members, as_of=as_of, venue=venue, size=size, par=pars(release))
+    universe = universe_of(
+        lake, members, as_of=as_of, venue=venue, size=size, par=scan_parameters(release)
+    )
     candidate = Candidate(
         as_of=as_of,
         fingerprint=_read(lake, members, as_of, venue),
@@ -62,7 +64,7 @@ def trading_release(lake: Lake) -> Release | None:
     return release if any(e.strategy == STRATEGY for e in release.strategies) else None
 
 
-def pars(release: Release) -> Buffer:
+def scan_parameters(release: Release) -> Buffer:
     """The scan's parameters: those of the release's first entry of `surge`."""
     strategy = get_strategy(STRATEGY)
     entry = next(entry for entry in release.strategies if entry.strategy == STRATEGY)
@@ -70,7 +72,13 @@ def pars(release: Release) -> Buffer:
 
 
 def universe_of(
-    lake: Lake, members: Sequence[Member], *, as_of: datetime, venue: str, size: int, par: Buffer
+    lake: Lake,
+    members: Sequence[UniverseMember],
+    *,
+    as_of: datetime,
+    venue: str,
+    size: int,
+    par: Buffer,
 ) -> Universe:
     """What the scan says of each member on the 1-hour candles that had closed at ``as_of``."""
     hours = {member.symbol: closed_hours(lake, venue, member.symbol, as_of) for member in members}
@@ -104,7 +112,7 @@ def months(as_of: datetime) -> tuple[str, ...]:
 
 
 def _read(
-    lake: Lake, members: Sequence[Member], as_of: datetime, venue: str
+    lake: Lake, members: Sequence[UniverseMember], as_of: datetime, venue: str
 ) -> tuple[PartitionRef, ...]:
     return tuple(
         ref

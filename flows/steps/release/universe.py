@@ -15,7 +15,7 @@ WINDOW = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class UniverseMember:
     """One symbol of the universe; ``quote_volume`` is in the quote asset over the window.
 
     ``source`` is ``exchange`` when every candle carried the exchange's quote volume, and
@@ -28,7 +28,7 @@ class Member:
     source: str
 
 
-def scan(lake: Lake, *, as_of: datetime, venue: str, size: int) -> tuple[Member, ...]:
+def scan(lake: Lake, *, as_of: datetime, venue: str, size: int) -> tuple[UniverseMember, ...]:
     """The top ``size`` symbols of ``venue`` by quote volume in the 24 hours before ``as_of``.
 
     A symbol without candles in that time is not part of it. Equal volumes are ordered by name.
@@ -43,7 +43,7 @@ def scan(lake: Lake, *, as_of: datetime, venue: str, size: int) -> tuple[Member,
         if (volume := _quote_volume(lake, venue, symbol, as_of)) is not None
     ]
     measured.sort(key=lambda entry: (-entry[1], entry[0]))
-    return tuple(Member(rank, *entry) for rank, entry in enumerate(measured[:size], 1))
+    return tuple(UniverseMember(rank, *entry) for rank, entry in enumerate(measured[:size], 1))
 
 
 def _quote_volume(lake: Lake, venue: str, symbol: str, as_of: datetime) -> tuple[float, str] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from flows.report.lake_reader import Material, read_material
+from flows.report.lake_reader import ReportData, read_report_data
 from flows.report.page import page_of
 from flows.report.views import Page
 from lake.files import write_bytes
@@ -35,18 +35,18 @@ def build_report(
     default ``<lake>/reports/<release_id>.html``. Raises `ReleaseRefused` for an unknown or damaged
     release.
     """
-    material = read_material(lake, as_of, release_id)
-    page = page_of(material)
-    path = out or lake.root / "reports" / f"{file_stem(material)}.html"
+    data = read_report_data(lake, as_of, release_id)
+    page = page_of(data)
+    path = out or lake.root / "reports" / f"{file_stem(data)}.html"
     write_bytes(path, render(page).encode())
     return ReportResult(path, tuple(key for key, _ in page.sections))
 
 
-def file_stem(material: Material) -> str:
+def file_stem(data: ReportData) -> str:
     """The name of the report, which is that of its release."""
-    if material.manifest is None:
-        return f"{material.as_of:%Y%m%dT%H%M%SZ}-no-release"
-    return str(material.manifest["release_id"])
+    if data.manifest is None:
+        return f"{data.as_of:%Y%m%dT%H%M%SZ}-no-release"
+    return str(data.manifest["release_id"])
 
 
 def render(page: Page) -> str:

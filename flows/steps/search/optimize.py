@@ -10,7 +10,7 @@ the
    same history and counted; that number deflates the Sharpe ratio.
 
 A result is stored in the research tables under one run per strategy, symbol and ``as_of``. It
-carries a hash of everything it was made from, so that the same question is answered from the lake.
+carries a hash of everything it was made from, so that the same request is answered from the lake.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from flows.engine.provenance import stable_json
 from flows.settings import ResearchSettings
 from flows.steps.data.candles import load_candles, start_compiling
 from flows.steps.search import research_rows as rows
+from flows.steps.search.optimize_request import OptimizeRequest, Params
 from flows.steps.search.probes import probe_verdicts
-from flows.steps.search.question import Params, Question
 from flows.steps.search.ranking import rank_recent
 from flows.steps.search.trial_history import VERSION_MARK, earlier_trials
-from flows.steps.search.validation import Judgement, judge_long_history
+from flows.steps.search.validation import HistoryValidation, validate_long_history
 from lake.partitions import PartitionRef
 from lake.releases.manifest import StrategyEntry
 from lake.releases.reader import list_releases, read_release
@@ -81,22 +81,22 @@ def optimize(
     Answers from the lake when the same was asked before. Raises `DataError` when the history is
     missing, stale or too short, `SettingsError` when no grid is set.
     """
-    question = _ask(lake, as_of, get_strategy(strategy), symbol, settings)
-    key = question.key
-    held = lake.metadata(SEARCHES, run=question.run)
+    request = _build_request(lake, as_of, get_strategy(strategy), symbol, settings)
+    key = request.key
+    held = lake.metadata(SEARCHES, run=request.run)
     if held.get(_KEY) == key:
-        return _recall(held[_RESULT], question)
+        return _load_stored(held[_RESULT], request)
     candles = load_candles(lake, settings.venue, symbol, as_of)
-    _check_span(candles, question)
+    _check_span(candles, request)
     start_compiling()
-    question = _fitted(question, candles)
-    judgement = judge_long_history(question, candles)
-    return _store(lake, question, key, candles, judgement)
+    request = _fitted(request, candles)
+    validation = validate_long_history(request, candles)
+    return _store(lake, request, key, candles, validation)
 
 
-def _ask(
+def _build_request(
     lake: Lake, as_of: datetime, strategy: Strategy, symbol: str, settings: ResearchSettings
-) -> Question:
+) -> OptimizeRequest:
     grids = settings.grids_of(strategy.name)
     strategy.resolve(grids.fixed)
     long_grid, recent_grid = (
@@ -108,7 +108,7 @@ def _ask(
     fingerprint = lake.fingerprint(
         CANDLES, as_of, venue=settings.venue, symbol=symbol, interval="1m"
     )
-    return Question(
+    return OptimizeRequest(
         strategy=strategy,
         symbol=symbol,
         as_of=as_of,
@@ -122,17 +122,17 @@ def _ask(
     )
 
 
-def _fitted(question: Question, candles: CandleColumns) -> Question:
-    """The question with the parameters that the strategy fits, from before the recent days.
+def _fitted(request: OptimizeRequest, candles: CandleColumns) -> OptimizeRequest:
+    """The request with the parameters that the strategy fits, from before the recent days.
 
     The recent days rank what was fitted without them; each fold of the walk-forward fits its own.
     """
-    if not question.strategy.learns:
-        return question
+    if not request.strategy.learns:
+        return request
     end = int(candles.open_time[-1]) + candles.interval_ms
-    known = candles.slice(None, end - question.settings.recent_days * DAY_MS)
-    fitted = question.strategy.learn(known, question.strategy.resolve(question.fixed))
-    return replace(question, fixed={**question.fixed, **fitted})
+    known = candles.slice(None, end - request.settings.recent_days * DAY_MS)
+    fitted = request.strategy.learn(known, request.strategy.resolve(request.fixed))
+    return replace(request, fixed={**request.fixed, **fitted})
 
 
 def released_params(lake: Lake, strategy: str, symbol: str, as_of: datetime) -> Params | None:
@@ -148,11 +148,11 @@ def released_params(lake: Lake, strategy: str, symbol: str, as_of: datetime) -> 
     return None
 
 
-def _check_span(candles: CandleColumns, question: Question) -> None:
-    symbol, as_of_ms = question.symbol, round(question.as_of.timestamp() * 1000)
+def _check_span(candles: CandleColumns, request: OptimizeRequest) -> None:
+    symbol, as_of_ms = request.symbol, round(request.as_of.timestamp() * 1000)
     if not len(candles):
         raise DataError(
-            f"{symbol} has no checked candles before {question.as_of:%Y-%m-%d %H:%M}Z;"
+            f"{symbol} has no checked candles before {request.as_of:%Y-%m-%d %H:%M}Z;"
             " import and validate some first"
         )
     closed = int(candles.open_time[-1]) + candles.interval_ms
@@ -166,30 +166,34 @@ def _check_span(candles: CandleColumns, question: Question) -> None:
 
 
 def _store(
-    lake: Lake, question: Question, key: str, candles: CandleColumns, judgement: Judgement
+    lake: Lake,
+    request: OptimizeRequest,
+    key: str,
+    candles: CandleColumns,
+    validation: HistoryValidation,
 ) -> OptimizeEntry:
     """Write the research tables, the one that carries the key last."""
-    recent = rank_recent(question, candles, judgement)
-    params = question.strategy.resolve({**question.fixed, **recent.chosen})
-    verdicts = judgement.verdicts + probe_verdicts(question, params, candles)
+    recent = rank_recent(request, candles, validation)
+    params = request.strategy.resolve({**request.fixed, **recent.chosen})
+    verdicts = validation.verdicts + probe_verdicts(request, params, candles)
     entry = StrategyEntry(
-        strategy=question.strategy.name,
-        symbol=question.symbol,
-        venue=question.settings.venue,
+        strategy=request.strategy.name,
+        symbol=request.symbol,
+        venue=request.settings.venue,
         params=params,
-        in_sample=recent.measures | judgement.approved.as_measures(),
-        out_of_sample=judgement.measures,
+        in_sample=recent.measures | validation.approved.as_measures(),
+        out_of_sample=validation.measures,
         verdicts=verdicts,
         proven=proven(verdicts) and recent.approved,
     )
     found = OptimizeEntry(
-        entry, question.run, len(question.trials), judgement.effective_trials, question.fingerprint
+        entry, request.run, len(request.trials), validation.effective_trials, request.fingerprint
     )
-    lake.write(FOLDS, rows.folds_table(question, judgement), run=question.run)
-    lake.write(TRADES, rows.trades_table(question, judgement, recent), run=question.run)
+    lake.write(FOLDS, rows.folds_table(request, validation), run=request.run)
+    lake.write(TRADES, rows.trades_table(request, validation, recent), run=request.run)
     marks = {
         _KEY: key,
-        VERSION_MARK: question.strategy.version,
+        VERSION_MARK: request.strategy.version,
         _RESULT: stable_json(
             {
                 "entry": entry.model_dump(mode="json"),
@@ -198,17 +202,17 @@ def _store(
             }
         ),
     }
-    lake.write(SEARCHES, rows.searches_table(question, judgement, recent), marks, run=question.run)
+    lake.write(SEARCHES, rows.searches_table(request, validation, recent), marks, run=request.run)
     return found
 
 
-def _recall(text: str, question: Question) -> OptimizeEntry:
+def _load_stored(text: str, request: OptimizeRequest) -> OptimizeEntry:
     stored = json.loads(text)
     return OptimizeEntry(
         entry=StrategyEntry.model_validate_json(json.dumps(stored["entry"])),
-        run=question.run,
+        run=request.run,
         trials=int(stored["trials"]),
         effective_trials=float(stored["effective_trials"]),
-        fingerprint=question.fingerprint,
+        fingerprint=request.fingerprint,
         reused=True,
     )

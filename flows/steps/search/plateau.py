@@ -12,7 +12,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Approved:
+class ApprovedPlateau:
     """Box of parameter values that is sound: ``numbers`` by (low, high), ``words`` by allowed
     values.
 
@@ -32,9 +32,9 @@ class Approved:
             for name, (low, high) in self.numbers.items()
         ) and all(params[name] in allowed for name, allowed in self.words.items())
 
-    def as_measures(self) -> dict[str, float | int]:
+    def as_measures(self) -> dict[str, float | int | str | None]:
         """The bounds as measures of a release: ``approved_k_low``, ``approved_k_high`` …"""
-        bounds: dict[str, float | int] = {"approved_sets": self.size}
+        bounds: dict[str, float | int | str | None] = {"approved_sets": self.size}
         for name, (low, high) in sorted(self.numbers.items()):
             bounds |= {f"approved_{name}_low": low, f"approved_{name}_high": high}
         return bounds
@@ -46,7 +46,7 @@ def approve(
     returns: Sequence[float],
     winner: int,
     keep: float = 0.5,
-) -> Approved:
+) -> ApprovedPlateau:
     """Everything connected to the winner over grid neighbours that is profitable and keeps enough.
 
     A combination counts when its total return is positive and it reaches ``keep`` of the winner's
@@ -55,7 +55,7 @@ def approve(
     loses approves nothing.
     """
     if returns[winner] <= 0.0 or objective[winner] <= 0.0:
-        return Approved(0, {}, {})
+        return ApprovedPlateau(0, {}, {})
     places = _places(combinations)
     good = {
         index
@@ -77,7 +77,7 @@ def approve(
             words[name] = tuple(sorted({str(value) for value in values}))
         else:
             numbers[name] = (min(map(float, values)), max(map(float, values)))
-    return Approved(len(members), numbers, words)
+    return ApprovedPlateau(len(members), numbers, words)
 
 
 def _places(combinations: Sequence[Params]) -> list[tuple[int, ...]]:

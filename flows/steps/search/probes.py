@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.steps.search.question import Params, Question
+from flows.steps.search.optimize_request import OptimizeRequest, Params
 from trading.candles import DAY_MS, CandleColumns
 from trading.research.gates import GateVerdict
 from trading.research.lookahead_probe import probe_lookahead
@@ -15,7 +15,7 @@ POINTS = 3
 
 
 def probe_verdicts(
-    question: Question, params: Params, candles: CandleColumns
+    request: OptimizeRequest, params: Params, candles: CandleColumns
 ) -> tuple[GateVerdict, ...]:
     """Verdicts ``lookahead`` and ``warmup`` of ``params`` on the last 90 days of ``candles``.
 
@@ -23,7 +23,7 @@ def probe_verdicts(
     """
     end = int(candles.open_time[-1]) + candles.interval_ms
     recent = candles.slice(end - PROBED_DAYS * DAY_MS, end)
-    strategy = question.strategy
+    strategy = request.strategy
     return (
         probe_lookahead(strategy, params, recent, cuts=CUTS).verdict(),
         probe_warmup(strategy, params, recent, points=POINTS).verdict(),

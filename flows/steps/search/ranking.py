@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flows.steps.search.question import Params, Question
-from flows.steps.search.validation import Judgement, Measures, fold_objective
+from flows.steps.search.optimize_request import OptimizeRequest, Params
+from flows.steps.search.validation import HistoryValidation, Measures, fold_objective
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.research.overfitting import deflated_sharpe, sharpe_ratios
 from trading.research.trading_costs import fill_metrics
@@ -16,11 +16,11 @@ from trading.simulation import BacktestResult, SearchRow, backtest, search
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class RecentRanking:
     """What the last days chose: the searched parameters, whether the plateau holds them, and how
     they did.
 
-    ``rows`` are the results of ``question.recent_grid`` over those days, in its order.
+    ``rows`` are the results of ``request.recent_grid`` over those days, in its order.
     """
 
     chosen: Params
@@ -30,33 +30,35 @@ class Recent:
     run: BacktestResult
 
 
-def rank_recent(question: Question, candles: CandleColumns, judgement: Judgement) -> Recent:
+def rank_recent(
+    request: OptimizeRequest, candles: CandleColumns, validation: HistoryValidation
+) -> RecentRanking:
     """Search the last ``recent_days`` days; history before them only warms the indicators.
 
     Without an approved plateau the whole grid is ranked, and the choice is not approved. Where no
     combination traded in those days, the long history decides.
     """
-    strategy, settings = question.strategy, question.settings
+    strategy, settings = request.strategy, request.settings
     end = int(candles.open_time[-1]) + candles.interval_ms
     start = end - settings.recent_days * DAY_MS
     found = search(
         strategy,
         candles,
-        question.recent_grid,
-        question.fixed,
-        question.costs,
+        request.recent_grid,
+        request.fixed,
+        request.costs,
         trade_from_ms=start,
     )
     places = [
-        i for i, params in enumerate(question.recent_grid) if judgement.approved.holds(params)
+        i for i, params in enumerate(request.recent_grid) if validation.approved.holds(params)
     ]
     approved = bool(places)
-    places = places or list(range(len(question.recent_grid)))
+    places = places or list(range(len(request.recent_grid)))
     if any(found.results[i].metrics.trades for i in places):
-        scores = _scores(settings.objective, found.results, found.daily_returns, judgement)
+        scores = _scores(settings.objective, found.results, found.daily_returns, validation)
         rows = found.results
     else:
-        rows = _long_rows(question, judgement)
+        rows = _long_rows(request, validation)
         scores = [float(getattr(r.metrics, fold_objective(settings.objective))) for r in rows]
     # More trades speak for a set before a higher return does; then the first of the grid wins.
     best = max(
@@ -68,26 +70,26 @@ def rank_recent(question: Question, candles: CandleColumns, judgement: Judgement
             -i,
         ),
     )
-    chosen = question.recent_grid[best]
+    chosen = request.recent_grid[best]
     run = backtest(
         strategy,
         candles,
-        {**question.fixed, **chosen},
-        question.costs,
+        {**request.fixed, **chosen},
+        request.costs,
         trade_from_ms=start,
     )
-    dealt = fill_metrics(run, question.costs).as_dict()
+    dealt = fill_metrics(run, request.costs).as_dict()
     measures: Measures = {**run.metrics.as_dict(), **dealt, "window_days": settings.recent_days}
-    return Recent(chosen, approved, measures, tuple(found.results), run)
+    return RecentRanking(chosen, approved, measures, tuple(found.results), run)
 
 
-def _long_rows(question: Question, judgement: Judgement) -> list[SearchRow]:
+def _long_rows(request: OptimizeRequest, validation: HistoryValidation) -> list[SearchRow]:
     """Results of the recent grid's sets over the long history."""
     by_set = {
         _identity(params): row
-        for params, row in zip(question.trials, judgement.trials, strict=True)
+        for params, row in zip(request.trials, validation.trials, strict=True)
     }
-    return [by_set[_identity({**question.fixed, **values})] for values in question.recent_grid]
+    return [by_set[_identity({**request.fixed, **values})] for values in request.recent_grid]
 
 
 def _identity(params: Params) -> tuple[tuple[str, object], ...]:
@@ -95,7 +97,7 @@ def _identity(params: Params) -> tuple[tuple[str, object], ...]:
 
 
 def _scores(
-    objective: str, rows: list[SearchRow], daily: Floats, judgement: Judgement
+    objective: str, rows: list[SearchRow], daily: Floats, validation: HistoryValidation
 ) -> list[float]:
     """The configured objective of every combination."""
     if objective != "deflated_sharpe":
@@ -103,7 +105,7 @@ def _scores(
     ratios = sharpe_ratios(daily)
     if daily.shape[1] < 3:
         return [float(value) for value in ratios]
-    effective = max(judgement.effective_trials, 1.0)
+    effective = max(validation.effective_trials, 1.0)
     return [
         deflated_sharpe(np.ascontiguousarray(returns), ratios, effective).probability
         for returns in daily

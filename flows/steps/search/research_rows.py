@@ -9,56 +9,58 @@ import numpy as np
 import pyarrow as pa
 
 from flows.engine.provenance import stable_json
-from flows.steps.search.question import Question
-from flows.steps.search.ranking import Recent
-from flows.steps.search.validation import Judgement
+from flows.steps.search.optimize_request import OptimizeRequest
+from flows.steps.search.ranking import RecentRanking
+from flows.steps.search.validation import HistoryValidation
 from trading.metrics import Metrics
 from trading.simulation import SearchRow, Trades
 
 _TIME = pa.timestamp("ms", tz="UTC")
 
 
-def searches_table(question: Question, judgement: Judgement, recent: Recent) -> pa.Table:
+def searches_table(
+    request: OptimizeRequest, validation: HistoryValidation, recent: RecentRanking
+) -> pa.Table:
     """One row for every distinct parameter set ever tried.
 
     Measures are those over the long history; ``recent_…`` those over the last days, null for a set
     that is not in the recent grid. ``in_long``, ``in_recent``, ``approved`` and ``chosen`` are 1 or
     0.
     """
-    trials = [dict(params) for params in question.trials]
-    long_sets = {stable_json({**question.fixed, **values}) for values in question.long_grid}
+    trials = [dict(params) for params in request.trials]
+    long_sets = {stable_json({**request.fixed, **values}) for values in request.long_grid}
     recent_rows = {
-        stable_json({**question.fixed, **values}): row
-        for values, row in zip(question.recent_grid, recent.rows, strict=True)
+        stable_json({**request.fixed, **values}): row
+        for values, row in zip(request.recent_grid, recent.rows, strict=True)
     }
     texts = [stable_json(params) for params in trials]
-    chosen = stable_json({**question.fixed, **recent.chosen})
+    chosen = stable_json({**request.fixed, **recent.chosen})
     columns: dict[str, Any] = {
-        **_subject(question, len(trials)),
+        **_subject(request, len(trials)),
         "trial": pa.array(range(len(trials)), pa.int64()),
         "params": pa.array(texts, pa.string()),
-        "interval": pa.array([question.signal_interval(p) for p in trials], pa.string()),
+        "interval": pa.array([request.signal_interval(p) for p in trials], pa.string()),
         "in_long": _flags(text in long_sets for text in texts),
         "in_recent": _flags(text in recent_rows for text in texts),
-        "approved": _flags(_holds(judgement, params) for params in trials),
+        "approved": _flags(_holds(validation, params) for params in trials),
         "chosen": _flags(text == chosen for text in texts),
     }
-    columns |= _measures("", [row.metrics for row in judgement.trials])
+    columns |= _measures("", [row.metrics for row in validation.trials])
     columns |= _measures("recent_", [_metrics(recent_rows.get(text)) for text in texts])
     return pa.table(columns)
 
 
-def _holds(judgement: Judgement, params: dict[str, Any]) -> bool:
-    names = {*judgement.approved.numbers, *judgement.approved.words}
+def _holds(validation: HistoryValidation, params: dict[str, Any]) -> bool:
+    names = {*validation.approved.numbers, *validation.approved.words}
     # A set of an earlier search may lack a parameter that is searched now.
-    return names <= set(params) and judgement.approved.holds(params)
+    return names <= set(params) and validation.approved.holds(params)
 
 
-def folds_table(question: Question, judgement: Judgement) -> pa.Table:
+def folds_table(request: OptimizeRequest, validation: HistoryValidation) -> pa.Table:
     """One row a fold: its spans, what it chose, and how that did in training and test."""
-    folds = judgement.walk.folds
+    folds = validation.walk.folds
     columns: dict[str, Any] = {
-        **_subject(question, len(folds)),
+        **_subject(request, len(folds)),
         "fold": pa.array(range(len(folds)), pa.int64()),
         "train_from": _times([f.fold.train_start for f in folds]),
         "train_to": _times([f.fold.train_end for f in folds]),
@@ -71,20 +73,22 @@ def folds_table(question: Question, judgement: Judgement) -> pa.Table:
     return pa.table(columns)
 
 
-def trades_table(question: Question, judgement: Judgement, recent: Recent) -> pa.Table:
+def trades_table(
+    request: OptimizeRequest, validation: HistoryValidation, recent: RecentRanking
+) -> pa.Table:
     """The stitched out-of-sample trades, and those of the chosen set over the last days."""
     parts = [
-        _trades(question, "out_of_sample", judgement.walk.trades),
-        _trades(question, "recent", recent.run.trades),
+        _trades(request, "out_of_sample", validation.walk.trades),
+        _trades(request, "recent", recent.run.trades),
     ]
     return pa.concat_tables(parts)
 
 
-def _trades(question: Question, sample: str, trades: Trades) -> pa.Table:
+def _trades(request: OptimizeRequest, sample: str, trades: Trades) -> pa.Table:
     count = len(trades)
     return pa.table(
         {
-            **_subject(question, count),
+            **_subject(request, count),
             "sample": pa.array([sample] * count, pa.string()),
             "entry_time": _times(trades.entry_time),
             "exit_time": _times(trades.exit_time),
@@ -97,11 +101,11 @@ def _trades(question: Question, sample: str, trades: Trades) -> pa.Table:
     )
 
 
-def _subject(question: Question, count: int) -> dict[str, pa.Array]:
+def _subject(request: OptimizeRequest, count: int) -> dict[str, pa.Array]:
     return {
-        "as_of": pa.array([question.as_of] * count, _TIME),
-        "strategy": pa.array([question.strategy.name] * count, pa.string()),
-        "symbol": pa.array([question.symbol] * count, pa.string()),
+        "as_of": pa.array([request.as_of] * count, _TIME),
+        "strategy": pa.array([request.strategy.name] * count, pa.string()),
+        "symbol": pa.array([request.symbol] * count, pa.string()),
     }
 
 

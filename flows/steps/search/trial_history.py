@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from flows.engine.provenance import stable_json
-from flows.steps.search.question import Params
+from flows.steps.search.optimize_request import Params
 from lake.store import Lake
 from lake.tables import SEARCHES
 from trading.metrics import Metrics
 from trading.strategies.base import Strategy
 
 VERSION_MARK = "nocturne.optimize.strategy_version"
-BY_HAND = "search-"
+MANUAL_RUN_PREFIX = "search-"
 """Runs of this prefix come from `nocturne search`; the report does not show them."""
 
 _NIGHTLY = "optimize-"
@@ -32,7 +32,7 @@ def earlier_trials(
 ) -> tuple[Params, ...]:
     """Distinct parameter sets that the lake has seen tried up to ``as_of``, in a fixed order."""
     found: dict[str, Params] = {}
-    prefixes = tuple(f"{kind}{strategy.name}-{symbol}-" for kind in (_NIGHTLY, BY_HAND))
+    prefixes = tuple(f"{kind}{strategy.name}-{symbol}-" for kind in (_NIGHTLY, MANUAL_RUN_PREFIX))
     for partition in lake.partitions(SEARCHES):
         run = partition.values["run"]
         if not run.startswith(prefixes):
@@ -44,7 +44,7 @@ def earlier_trials(
     return tuple(found[text] for text in sorted(found))
 
 
-def keep_trials(
+def record_trials(
     lake: Lake,
     strategy: Strategy,
     symbol: str,
@@ -58,7 +58,7 @@ def keep_trials(
     texts = [stable_json(params) for params, _ in tried]
     digest = hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:8]
     moment = as_of.astimezone(UTC)
-    run = f"{BY_HAND}{strategy.name}-{symbol}-{moment:%Y%m%dT%H%M%SZ}-{digest}"
+    run = f"{MANUAL_RUN_PREFIX}{strategy.name}-{symbol}-{moment:%Y%m%dT%H%M%SZ}-{digest}"
     count = len(texts)
     measures = [metrics.as_dict() for _, metrics in tried]
     names = list(measures[0]) if measures else []

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from flows.steps.search.plateau import Approved, approve
-from flows.steps.search.question import Question
+from flows.steps.search.optimize_request import OptimizeRequest
+from flows.steps.search.plateau import ApprovedPlateau, approve
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.metrics import Metrics
 from trading.research.gates import GateEvidence, GateVerdict, evaluate_gates
@@ -40,15 +40,15 @@ _BLOCKS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class HistoryValidation:
     """What the long history says.
 
-    ``trials`` are the results of ``question.trials`` over the whole of it, ``daily`` their returns
+    ``trials`` are the results of ``request.trials`` over the whole of it, ``daily`` their returns
     ``[trial, day]``; ``measures`` describe the out-of-sample run.
     """
 
     walk: WalkForward
-    approved: Approved
+    approved: ApprovedPlateau
     trials: tuple[SearchRow, ...]
     daily: Floats
     effective_trials: float
@@ -66,38 +66,38 @@ def fold_objective(objective: str) -> str:
     return "sharpe" if objective == "deflated_sharpe" else objective
 
 
-def judge_long_history(question: Question, candles: CandleColumns) -> Judgement:
+def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> HistoryValidation:
     """Walk forward with the long grid and weigh the result; deterministic."""
-    strategy, costs, fixed = question.strategy, question.costs, question.fixed
+    strategy, costs, fixed = request.strategy, request.costs, request.fixed
     days = int(candles.open_time[-1] - candles.open_time[0]) // DAY_MS + 1
-    check_memory(len(question.trials), days)
-    objective = fold_objective(question.settings.objective)
-    folds = folds_of(question, candles)
-    walk = walk_forward(strategy, candles, question.long_grid, fixed, costs, folds, objective)
-    coarse = search(strategy, candles, question.long_grid, fixed, costs)
-    tried = search(strategy, candles, question.trials, {}, costs)
+    check_memory(len(request.trials), days)
+    objective = fold_objective(request.settings.objective)
+    folds = folds_of(request, candles)
+    walk = walk_forward(strategy, candles, request.long_grid, fixed, costs, folds, objective)
+    coarse = search(strategy, candles, request.long_grid, fixed, costs)
+    tried = search(strategy, candles, request.trials, {}, costs)
     measures = [row.metrics for row in coarse.results]
     winner = choose(measures, objective)
     scores = [float(getattr(metrics, objective)) for metrics in measures]
     returns = [metrics.total_return for metrics in measures]
     effective = float(effective_trials(tried.daily_returns))
     # With a ratio as objective, a plateau of its own measure is meant; a loss approves nothing.
-    neighbours = plateau(question.long_grid, scores, winner)
+    neighbours = plateau(request.long_grid, scores, winner)
     evidence = evidence_of(
-        walk, tried.daily_returns, effective, neighbours, current_return(question, candles, folds)
+        walk, tried.daily_returns, effective, neighbours, current_return(request, candles, folds)
     )
-    beside = one_step_returns(question.long_grid, returns, winner)
+    beside = one_step_returns(request.long_grid, returns, winner)
     tests = [fold.out_of_sample for fold in walk.folds]
     robust = measure_robustness(strategy, candles, fixed, costs, walk, beside)
-    return Judgement(
+    return HistoryValidation(
         walk=walk,
-        approved=approve(question.long_grid, scores, returns, winner),
+        approved=approve(request.long_grid, scores, returns, winner),
         trials=tuple(tried.results),
         daily=tried.daily_returns,
         effective_trials=effective,
         evidence=evidence,
         verdicts=evaluate_gates(evidence) + robust.verdicts(),
-        measures=out_of_sample(walk.metrics, evidence, len(question.trials), effective)
+        measures=out_of_sample(walk.metrics, evidence, len(request.trials), effective)
         | fill_metrics_of_all(tests, walk.daily_returns, costs).as_dict()
         | asdict(robust),
     )
@@ -119,9 +119,9 @@ def evidence_of(
     )
 
 
-def folds_of(question: Question, candles: CandleColumns) -> tuple[Fold, ...]:
+def folds_of(request: OptimizeRequest, candles: CandleColumns) -> tuple[Fold, ...]:
     """Rolling or anchored folds that end with the last whole day of the candles."""
-    lengths = question.settings.walk_forward
+    lengths = request.settings.walk_forward
     first_day = -(-int(candles.open_time[0]) // DAY_MS)
     last_day = (int(candles.open_time[-1]) + candles.interval_ms) // DAY_MS
     make = anchored_folds if lengths.scheme == "anchored" else rolling_folds
@@ -145,18 +145,18 @@ def overfitting_of(daily: Floats) -> float | None:
 
 
 def current_return(
-    question: Question, candles: CandleColumns, folds: tuple[Fold, ...]
+    request: OptimizeRequest, candles: CandleColumns, folds: tuple[Fold, ...]
 ) -> float | None:
     """Total return of the released parameters over the same test spans and costs."""
-    if question.released is None:
+    if request.released is None:
         return None
     growth = 1.0
     for fold in folds:
         run = backtest(
-            question.strategy,
+            request.strategy,
             candles.slice(fold.train_start, fold.test_end),
-            question.released,
-            question.costs,
+            request.released,
+            request.costs,
             trade_from_ms=fold.test_start,
         )
         growth *= 1.0 + run.metrics.total_return

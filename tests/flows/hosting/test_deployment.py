@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.hosting import background, deployment, own_server
-from flows.hosting.background import Member
+from flows.hosting import background, server_process
+from flows.hosting.background import BackgroundProcess
+from flows.hosting.declared import deployments
 from flows.settings import FILE_VARIABLE
 from lake.releases import read_current
 from tests.flows.sample import AS_OF, PROJECT, write_sample, write_settings
@@ -56,16 +57,16 @@ def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLI
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Member]]:
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, BackgroundProcess]]:
     """Everything that `make up` starts, in a home of its own on a free port."""
     folder = tmp_path_factory.mktemp("up")
-    own_server.prepare()
+    server_process.prepare()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FILE_VARIABLE, str(write_settings(folder)))
         patch.setenv("PREFECT_WORKER_QUERY_SECONDS", "1")
         home = folder / "prefect"
         try:
-            assert background.up(home, own_server.free_port()) == 0
+            assert background.up(home, server_process.free_port()) == 0
             member = background.running(home, "server")
             assert member is not None
             yield folder, member
@@ -76,7 +77,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Member]
 
 
 @pytest.mark.slow
-def test_every_schedule_of_the_file_has_scheduled_runs(up: tuple[Path, Member]) -> None:
+def test_every_schedule_of_the_file_has_scheduled_runs(up: tuple[Path, BackgroundProcess]) -> None:
     _, server = up
     scheduled = {"nightly", "retune-k", "scan", "export-ledger"}
 
@@ -93,14 +94,16 @@ def test_every_schedule_of_the_file_has_scheduled_runs(up: tuple[Path, Member]) 
 
 @pytest.mark.slow
 def test_up_again_keeps_what_runs_and_the_schedules_stay_single(
-    up: tuple[Path, Member], capsys: pytest.CaptureFixture[str]
+    up: tuple[Path, BackgroundProcess], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, server = up
     assert background.up(folder / "prefect", server.port) == 0
     assert f"Prefect is up: http://127.0.0.1:{server.port}" in capsys.readouterr().out
     assert background.running(folder / "prefect", "server") == server
     found = ask(server.api_url, "deployments/filter", {})
-    assert sorted(entry["name"] for entry in found) == sorted(deployment.declared())
+    assert sorted(entry["name"] for entry in found) == sorted(
+        entry["name"] for entry in deployments()
+    )
     assert {entry["name"]: len(entry["schedules"]) for entry in found if entry["schedules"]} == {
         "nightly": 1,
         "retune-k": 1,
@@ -111,7 +114,7 @@ def test_up_again_keeps_what_runs_and_the_schedules_stay_single(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_deployed_nightly_completes_on_the_sample(up: tuple[Path, Member]) -> None:
+def test_a_deployed_nightly_completes_on_the_sample(up: tuple[Path, BackgroundProcess]) -> None:
     folder, server = up
     write_sample(folder / "sample")
     nightly = next(
@@ -151,7 +154,7 @@ def test_a_deployed_nightly_completes_on_the_sample(up: tuple[Path, Member]) -> 
 
 def test_a_busy_port_is_told_with_the_next_step(tmp_path: Path) -> None:
     with socket.socket() as other:
-        other.bind((own_server.HOST, 0))
+        other.bind((server_process.HOST, 0))
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(SettingsError, match=rf"port {port} on 127.0.0.1 is in use.*--port"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.hosting import own_server
+from flows.hosting import server_process
 from flows.hosting.server import take_home
 from tests.flows.sample import AS_OF, PROJECT, write_settings
 from tests.waiting import until
@@ -48,20 +48,20 @@ def test_a_run_uses_its_own_server_and_leaves_neither_it_nor_anything_at_home(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "home").mkdir()
-    own_server.prepare()
+    server_process.prepare()
     process = start_scan(tmp_path)
     output, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, output
     assert output.splitlines()[-1].endswith("0 symbols traded in the last 24 hours")
     url = next(line.split()[-1] for line in output.splitlines() if "Prefect server at" in line)
-    assert not own_server.healthy(url)
+    assert not server_process.healthy(url)
     assert list((tmp_path / "home").iterdir()) == []
     assert (tmp_path / "work" / "prefect" / "prefect.db").is_file()
 
 
 @pytest.mark.slow
 def test_the_server_of_a_killed_run_ends_by_itself(tmp_path: Path) -> None:
-    own_server.prepare()
+    server_process.prepare()
     process = start_scan(tmp_path)
     assert process.stdout is not None
     line = next(text for text in process.stdout if "Prefect server at" in text)
@@ -69,4 +69,4 @@ def test_the_server_of_a_killed_run_ends_by_itself(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     url = line.split()[-1]
-    until("end of the run's server", lambda: not own_server.healthy(url), DEADLINE_S, 0.1)
+    until("end of the run's server", lambda: not server_process.healthy(url), DEADLINE_S, 0.1)

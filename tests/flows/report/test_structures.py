@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from flows.report.charts import Bars, price_chart
-from flows.report.lake_reader import read_material
+from flows.report.lake_reader import read_report_data
 from flows.report.structures import Break, Marks, Swing, Zone, marks_of
 from flows.steps.reporting.report import build_report
 from lake.tables import STRUCTURES
@@ -104,7 +104,7 @@ def test_the_report_draws_what_the_release_could_have_known(tmp_path: Path) -> N
     rows = pa.Table.from_pylist(found, schema=STRUCTURES.schema)
     series = {"venue": "binance_usdm", "symbol": "BTCUSDT", "interval": "1h", "month": "2025-05"}
     lake.write(STRUCTURES, rows, **series)
-    marks = read_material(lake, AS_OF, release).marks["BTCUSDT"]
+    marks = read_report_data(lake, AS_OF, release).marks["BTCUSDT"]
     assert [zone.kind for zone in marks.zones] == ["block", "gap"]
     page = build_report(lake, as_of=AS_OF, release_id=release).path.read_text()
     assert page.count('class="zone block up"') == 1

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from flows.steps.data.candle_checks import judge
+from flows.steps.data.candle_checks import check_month
 from flows.steps.data.known_events import KnownOddity, ValidationSettings
 from flows.steps.data.validate import describe, validate, validate_symbol
 from lake.store import Lake
@@ -30,7 +30,7 @@ LENIENT = ValidationSettings(max_bad_share=0.5)
 
 
 def suite_of(frame: pd.DataFrame) -> SuiteResult:
-    """The suite's verdict; importing it takes seconds, which every test process would spend."""
+    """The suite's result; importing it takes seconds, which every test process would spend."""
     from flows.steps.data.expectations import validate_frame
 
     return validate_frame(frame)
@@ -84,8 +84,8 @@ def test_every_kind_of_bad_row_goes_to_quarantine_with_its_reason() -> None:
     columns["open"][60] = float("nan")
     columns["high"][70] = float("inf")
     columns["taker_buy_base"][80] = columns["volume"][80] + 1
-    verdict = judge(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
-    assert reasons(verdict.bad) == {
+    checked = check_month(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
+    assert reasons(checked.bad) == {
         10: "high is below open or close",
         20: "low is above open or close",
         30: "quote volume, trades or taker volume is wrong; volume is negative",
@@ -95,17 +95,17 @@ def test_every_kind_of_bad_row_goes_to_quarantine_with_its_reason() -> None:
         70: "a price or the volume is not a number",
         80: "quote volume, trades or taker volume is wrong",
     }
-    assert verdict.good.num_rows == 392
-    assert (verdict.failures, verdict.errors) == ((), ())
-    assert verdict.good["gap_before"].to_pylist().count(1) == 8
-    assert verdict.good["gap_before"][10].as_py() == 1
+    assert checked.good.num_rows == 392
+    assert (checked.failures, checked.errors) == ((), ())
+    assert checked.good["gap_before"].to_pylist().count(1) == 8
+    assert checked.good["gap_before"][10].as_py() == 1
 
 
 def test_a_candle_off_the_full_minute_is_quarantined() -> None:
     columns = minutes(START, 300)
     columns["open_time"][100] += 1_500
-    verdict = judge(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
-    assert verdict.bad["reason"].to_pylist() == ["not on a full minute"]
+    checked = check_month(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
+    assert checked.bad["reason"].to_pylist() == ["not on a full minute"]
 
 
 def test_a_jump_without_volume_is_a_bad_print_and_one_with_volume_is_a_crash() -> None:
@@ -117,8 +117,8 @@ def test_a_jump_without_volume_is_a_bad_print_and_one_with_volume_is_a_crash() -
         columns["low"][at + 1] = 60.0
         columns["volume"][at] = volume
         columns["taker_buy_base"][at] = 0.0
-    verdict = judge(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
-    assert reasons(verdict.bad) == {200: "price jumps without volume"}
+    checked = check_month(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
+    assert reasons(checked.bad) == {200: "price jumps without volume"}
 
 
 def test_a_large_price_step_is_not_a_jump() -> None:
@@ -130,8 +130,8 @@ def test_a_large_price_step_is_not_a_jump() -> None:
     )
     columns["volume"][200] = 0.01
     columns["taker_buy_base"][200] = 0.0
-    verdict = judge(raw(columns), None, "upbit", "KRW-DOGE", LENIENT)
-    assert verdict.bad.num_rows == 0
+    checked = check_month(raw(columns), None, "upbit", "KRW-DOGE", LENIENT)
+    assert checked.bad.num_rows == 0
 
 
 def test_too_many_bad_rows_fail_the_symbol_and_leave_nothing_checked(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def without(columns: dict[str, list[Any]], first: int, count: int) -> dict[str, 
 
 def test_a_gap_fails_the_symbol_unless_it_is_known() -> None:
     data = raw(without(minutes(START, 300), 100, 3))
-    unknown = judge(data, None, "binance_usdm", "BTCUSDT", ValidationSettings())
+    unknown = check_month(data, None, "binance_usdm", "BTCUSDT", ValidationSettings())
     assert unknown.failures == (
         "BTCUSDT: 3 minutes absent from 2025-05-04 01:40, which no known oddity explains",
     )
@@ -173,12 +173,12 @@ def test_a_gap_fails_the_symbol_unless_it_is_known() -> None:
         reason="maintenance",
         noted="2025-05-05",
     )
-    known = judge(data, None, "binance_usdm", "BTCUSDT", ValidationSettings(known=(oddity,)))
+    known = check_month(data, None, "binance_usdm", "BTCUSDT", ValidationSettings(known=(oddity,)))
     assert (known.failures, known.gaps) == ((), 1)
     assert "maintenance (noted 2025-05-05)" in known.oddities[0]
     assert known.good["gap_before"].to_pylist()[100] == 3
     longer = raw(without(minutes(START, 300), 100, 4))
-    assert judge(
+    assert check_month(
         longer, None, "binance_usdm", "BTCUSDT", ValidationSettings(known=(oddity,))
     ).failures
 
@@ -195,8 +195,8 @@ def test_a_gap_between_two_months_is_found(tmp_path: Path) -> None:
 
 def test_a_venue_that_leaves_out_quiet_minutes_has_no_gaps_to_explain() -> None:
     data = raw(without(minutes(START, 300), 100, 3))
-    verdict = judge(data, None, "upbit", "KRW-BTC", ValidationSettings())
-    assert (verdict.failures, verdict.gaps) == ((), 1)
+    checked = check_month(data, None, "upbit", "KRW-BTC", ValidationSettings())
+    assert (checked.failures, checked.gaps) == ((), 1)
 
 
 @pytest.mark.parametrize(("quiet", "failures"), [(19, 0), (20, 1)])
@@ -205,10 +205,10 @@ def test_the_outage_of_2023_09_12_is_known_by_number(quiet: int, failures: int) 
     columns = minutes(start, 120)
     for at in range(34, 34 + quiet):
         columns["volume"][at] = columns["taker_buy_base"][at] = 0.0
-    verdict = judge(raw(columns), None, "binance_usdm", "FILUSDT", ValidationSettings())
-    assert len(verdict.failures) == failures
-    assert len(verdict.oddities) == 1 - failures
-    assert verdict.good.num_rows == 120
+    checked = check_month(raw(columns), None, "binance_usdm", "FILUSDT", ValidationSettings())
+    assert len(checked.failures) == failures
+    assert len(checked.oddities) == 1 - failures
+    assert checked.good.num_rows == 120
 
 
 def test_the_archive_sample_passes_with_its_known_outage() -> None:
@@ -220,9 +220,9 @@ def test_the_archive_sample_passes_with_its_known_outage() -> None:
     names |= {"taker_buy_quote_volume": "taker_buy_quote"}
     data = file.rename_columns([names.get(name, name) for name in file.column_names])
     columns = {name: data[name].to_pylist() for name in minutes(START, 1)}
-    verdict = judge(raw(columns), None, "binance_usdm", "FILUSDT", ValidationSettings())
-    assert (verdict.good.num_rows, verdict.bad.num_rows, verdict.failures) == (43_200, 0, ())
-    assert "19 minutes without a trade from 2023-09-12 08:34" in verdict.oddities[0]
+    checked = check_month(raw(columns), None, "binance_usdm", "FILUSDT", ValidationSettings())
+    assert (checked.good.num_rows, checked.bad.num_rows, checked.failures) == (43_200, 0, ())
+    assert "19 minutes without a trade from 2023-09-12 08:34" in checked.oddities[0]
 
 
 def test_nothing_at_or_after_as_of_is_read_and_nothing_later_is_lost(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Models are judged on what came after their training, and noise and leaks are refused."""
+"""Models are evaluated on what came after their training, and noise and leaks are refused."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from flows.steps.features.features import build_bars, build_features, feature_names
 from flows.steps.models import scores
-from flows.steps.models.boosting import HAR_FEATURES, Boosted, Linear, fit_direction
+from flows.steps.models.boosting import HAR_FEATURES, BoostedModel, LinearModel, fit_direction
 from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
-from flows.steps.models.evaluation import judge_target
-from flows.steps.models.gate import ModelThresholds, judge_volatility
+from flows.steps.models.evaluation import evaluate_target
+from flows.steps.models.gate import ModelThresholds, volatility_verdicts
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import SplitSettings, check_split, walk_forward
 from flows.steps.models.train import ModelResult, TrainResult, train
@@ -159,7 +159,7 @@ def test_a_history_that_is_too_short_is_left_out_with_the_reason(lake: Lake) -> 
 
 def test_the_same_inputs_give_the_same_bytes(lake: Lake, trained: TrainResult) -> None:
     data = dataset_of(lake.read(FEATURES, as_of=AS_OF), "BTCUSDT", feature_names())
-    again = judge_target(data, "volatility_1h", SETTINGS).final
+    again = evaluate_target(data, "volatility_1h", SETTINGS).final
     model = next(m for m in trained.models if m.model == "volatility_1h")
     assert again.text == model.text
     assert model.files()["volatility_1h-BTCUSDT.txt"] == again.text.encode()
@@ -172,7 +172,9 @@ def test_the_files_alone_give_the_forecasts_back(lake: Lake, trained: TrainResul
     text = files[card["file"]].decode()
     assert ModelResult.of_card(card, text) == model
     data = dataset_of(lake.read(FEATURES, as_of=AS_OF), "BTCUSDT", feature_names())
-    read = Boosted(text, tuple(f["name"] for f in card["features"]), Linear(**card["offset"]))
+    read = BoostedModel(
+        text, tuple(f["name"] for f in card["features"]), LinearModel(**card["offset"])
+    )
     assert read.predict(data.x).std() > 0.1
     assert card["train_to"] == "2025-06-14T00:00:00Z"
     assert [entry["name"] for entry in card["features"]] == list(feature_names())
@@ -214,8 +216,8 @@ def test_a_planted_leak_raises_the_alarm() -> None:
     x = data.x.copy()
     x[:, -1] = data.log_return + np.random.default_rng(5).normal(0, 0.01, len(x))
     leaky = Dataset(data.symbol, data.features, data.times, x, data.log_volatility, data.log_return)
-    judged = judge_target(leaky, "direction_1h", SETTINGS)
-    alarm = judged.verdicts[0]
+    evaluated = evaluate_target(leaky, "direction_1h", SETTINGS)
+    alarm = evaluated.verdicts[0]
     assert (alarm.name, alarm.passed) == ("leak_alarm", False)
     assert alarm.value is not None
     assert alarm.value > 0.56
@@ -224,17 +226,17 @@ def test_a_planted_leak_raises_the_alarm() -> None:
 @pytest.mark.parametrize("target", ["volatility_1h", "direction_1h"])
 def test_noise_is_not_promoted(target: str) -> None:
     for seed in range(3):
-        judged = judge_target(noise(seed=seed), target, SETTINGS)
-        assert not all(verdict.passed for verdict in judged.verdicts)
+        evaluated = evaluate_target(noise(seed=seed), target, SETTINGS)
+        assert not all(verdict.passed for verdict in evaluated.verdicts)
 
 
 def test_an_unknown_target_is_refused() -> None:
     with pytest.raises(ParameterError, match="there is no model target 'price'"):
-        judge_target(noise(), "price", SETTINGS)
+        evaluate_target(noise(), "price", SETTINGS)
 
 
 def test_a_score_that_cannot_be_measured_does_not_pass() -> None:
-    verdicts = judge_volatility(
+    verdicts = volatility_verdicts(
         r2=0.5,
         best_baseline=0.4,
         baseline="har",

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.report.allocation import sharing_view
-from flows.steps.release.ensemble_weights import blend
+from flows.report.allocation import allocation_view
+from flows.steps.release.ensemble_weights import build_ensemble
 from flows.steps.release.publish import publish
 from flows.steps.search.optimize import OptimizeEntry
 from lake.releases import (
@@ -103,7 +103,7 @@ BAD = [-value for value in GOOD]
 
 
 def ensemble_of(lake: Lake, *entries: OptimizeEntry, as_of: datetime = AS_OF) -> Ensemble:
-    return Ensemble.model_validate_json(blend(lake, as_of, entries)[0].data)
+    return Ensemble.model_validate_json(build_ensemble(lake, as_of, entries)[0].data)
 
 
 def test_weights_follow_the_out_of_sample_days_within_bounds(lake: Lake) -> None:
@@ -182,7 +182,7 @@ def test_a_trade_has_the_label_of_the_last_closed_bar() -> None:
 def test_nothing_at_or_after_as_of_counts(lake: Lake) -> None:
     entry = searched(lake, "breakout", "ETHUSDT", GOOD)
     before = AS_OF - 4 * HOUR
-    _, read = blend(lake, before, [replace(entry, run="none")])
+    _, read = build_ensemble(lake, before, [replace(entry, run="none")])
     found = ensemble_of(lake, entry, as_of=before)
     assert found.regimes["ETHUSDT"].label == "range"
     assert all(ref.last is not None and ref.last < before for ref in read)
@@ -201,11 +201,11 @@ def test_a_release_carries_the_ensemble_and_reads_it_back(lake: Lake) -> None:
     ensemble = read_ensemble(release)
     assert ensemble == ensemble_of(lake, *entries)
     assert {ref.table for ref in release.fingerprint_of("regime")} >= {"bars"}
-    shown = sharing_view(ensemble)
+    shown = allocation_view(ensemble)
     assert shown.weights is not None
     assert shown.weights.rows[0][0].text == "breakout on BTCUSDT"
     assert "4 candles after a crash began" in shown.lead
-    assert sharing_view(None).weights is None
+    assert allocation_view(None).weights is None
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_release_carries_the_ensemble_and_reads_it_back(lake: Lake) -> None:
 def test_a_file_that_breaks_a_rule_is_refused(
     lake: Lake, change: dict[str, object], message: str
 ) -> None:
-    made, _ = blend(lake, AS_OF, [searched(lake, "breakout", "BTCUSDT", GOOD)])
+    made, _ = build_ensemble(lake, AS_OF, [searched(lake, "breakout", "BTCUSDT", GOOD)])
     data = json.dumps(json.loads(made.data) | change).encode()
     candidate = Candidate(
         as_of=AS_OF, fingerprint=(), flow_run=RUN, files=(NewFile(made.path, made.kind, data),)

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from flows.steps.release import retune_k
-from flows.steps.release.publish import LeftOutReason, Trained, publish
-from flows.steps.release.retune_k import Retuned, allowed_k, publish_k
-from flows.steps.release.universe import Member, scan
+from flows.steps.release.publish import LeftOutReason, TrainedModels, publish
+from flows.steps.release.retune_k import RetunedK, allowed_k, publish_k
+from flows.steps.release.universe import UniverseMember, scan
 from flows.steps.search.optimize import OptimizeEntry, released_params
 from lake.releases import FlowRun, NewFile, StrategyEntry, read_current, read_release
 from lake.store import Lake
@@ -75,7 +75,9 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def publish_entries(lake: Lake, *entries: StrategyEntry, trained: tuple[Trained, ...] = ()) -> str:
+def publish_entries(
+    lake: Lake, *entries: StrategyEntry, trained: tuple[TrainedModels, ...] = ()
+) -> str:
     """Publish and return the release id."""
     return publish(
         lake,
@@ -92,7 +94,7 @@ def test_a_release_holds_parameters_models_left_out_symbols_and_all_partitions_r
     lake: Lake,
 ) -> None:
     read = lake.fingerprint(CANDLES, AS_OF, symbol="ETHUSDT")
-    model = Trained("ETHUSDT", "a model", (NewFile("models/m.txt", "model", b"tree"),), read)
+    model = TrainedModels("ETHUSDT", "a model", (NewFile("models/m.txt", "model", b"tree"),), read)
     release_id = publish_entries(lake, entry("BTCUSDT"), trained=(model,))
     release = read_release(lake.published, release_id)
     assert [(e.strategy, e.symbol, e.params["k"]) for e in release.strategies] == [
@@ -190,8 +192,8 @@ def test_retuning_publishes_only_k_and_extends_no_validity(lake: Lake) -> None:
     publish_entries(lake, entry("BTCUSDT"), entry("ETHUSDT"))
     before = read_current(lake.published, AS_OF)
     retuned = [
-        Retuned("BTCUSDT", 0.5, 0.55, "better", lake.fingerprint(CANDLES, symbol="BTCUSDT")),
-        Retuned("ETHUSDT", 0.5, 0.5, "as good", ()),
+        RetunedK("BTCUSDT", 0.5, 0.55, "better", lake.fingerprint(CANDLES, symbol="BTCUSDT")),
+        RetunedK("ETHUSDT", 0.5, 0.5, "as good", ()),
     ]
     later = AS_OF + 4 * HOUR
     result = publish_k(lake, before, retuned, as_of=later, now=later, flow_run=RUN)
@@ -208,7 +210,7 @@ def test_retuning_publishes_only_k_and_extends_no_validity(lake: Lake) -> None:
 def test_retuning_that_changes_no_k_publishes_nothing(lake: Lake) -> None:
     publish_entries(lake, entry("BTCUSDT"))
     release = read_current(lake.published, AS_OF)
-    same = [Retuned("BTCUSDT", 0.5, 0.5, "as good", ())]
+    same = [RetunedK("BTCUSDT", 0.5, 0.5, "as good", ())]
     assert publish_k(lake, release, same, as_of=AS_OF, now=AS_OF, flow_run=RUN) is None
 
 
@@ -216,8 +218,8 @@ def test_the_universe_is_ranked_by_quote_volume_and_says_where_it_was_estimated(
     lake: Lake,
 ) -> None:
     assert scan(lake, as_of=AS_OF, venue="binance_usdm", size=10) == (
-        Member(1, "ETHUSDT", 90 * 3.0 * 100.0, "close x volume"),
-        Member(2, "BTCUSDT", 90 * 250.0, "exchange"),
+        UniverseMember(1, "ETHUSDT", 90 * 3.0 * 100.0, "close x volume"),
+        UniverseMember(2, "BTCUSDT", 90 * 250.0, "exchange"),
     )
 
 

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from cli.release.text import describe
+from flows.engine.request import FlowArguments
 from flows.hosting.launch import launch
 from flows.steps.release.surge_scan import publish_universe
-from flows.steps.release.universe import Member, scan
+from flows.steps.release.universe import UniverseMember, scan
 from lake.releases import (
     Candidate,
     FlowRun,
@@ -102,7 +103,7 @@ def test_the_surging_symbol_is_chosen_and_the_others_say_what_they_lack(lake: La
 
 def test_too_short_a_history_is_not_judged(lake: Lake) -> None:
     release_of(lake, "surge")
-    member = (Member(1, "DUSDT", 1.0, "exchange"),)
+    member = (UniverseMember(1, "DUSDT", 1.0, "exchange"),)
     publish_universe(lake, member, as_of=AS_OF, now=AS_OF, venue=VENUE, size=1, flow_run=RUN)
     universe = read_universe(read_current(lake.published, AS_OF))
     assert universe is not None
@@ -141,7 +142,7 @@ def test_a_changed_universe_is_refused_like_any_file_of_a_release(lake: Lake) ->
 
 def test_the_flow_scan_does_both(lake: Lake) -> None:
     release_of(lake, "surge")
-    result = launch("scan", as_of=AS_OF, lake=lake.root, server="none", say=lambda _line: None)
+    result = launch("scan", FlowArguments(AS_OF, lake.root), server="none", say=lambda _line: None)
     assert result.message.startswith("4 symbols traded in the last 24 hours; release ")
     universe = read_universe(read_current(lake.published, AS_OF))
     assert universe is not None

@@ -12,7 +12,7 @@ import pytest
 
 from flows.settings import FILE_VARIABLE, ResearchSettings, StrategyGrids, load_settings
 from flows.steps.search.optimize import OptimizeEntry, optimize
-from flows.steps.search.plateau import Approved, approve
+from flows.steps.search.plateau import ApprovedPlateau, approve
 from flows.steps.search.trial_history import earlier_trials
 from lake.store import Lake
 from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
@@ -256,7 +256,7 @@ def test_the_plateau_is_what_connects_to_the_winner_and_keeps_half_of_it() -> No
     objective = [1.8, 0.2, 2.0, 1.5, 1.2]
     approved = approve(LINE, objective, [0.1] * 5, winner=2)
     # 0.3 is as good, but 0.4 between them is not
-    assert approved == Approved(3, {"k": (0.5, 0.7)}, {})
+    assert approved == ApprovedPlateau(3, {"k": (0.5, 0.7)}, {})
     assert approved.holds({"k": 0.55, "stop_loss": 0.9})
     assert not approved.holds({"k": 0.45})
 

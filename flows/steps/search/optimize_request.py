@@ -26,7 +26,7 @@ _MODULES = (
             "optimize",
             "plateau",
             "probes",
-            "question",
+            "optimize_request",
             "ranking",
             "research_rows",
             "trial_history",
@@ -37,7 +37,7 @@ _MODULES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class OptimizeRequest:
     """Everything that the answer depends on."""
 
     strategy: Strategy
