@@ -13,9 +13,9 @@ from _year import FEE_BPS, a_year, best_of_both, the_grid, with_idle_candles
 
 from trading.candles import CandleColumns, interval_name
 from trading.jit import compiler
+from trading.jit.backends import backend
 from trading.simulation import Costs, search
-from trading.simulation.backends import speed
-from trading.simulation.prepared_candles import Market
+from trading.simulation.prepared_candles import PreparedCandles
 from trading.simulation.results import SearchRow
 from trading.strategies.registry import get_strategy
 from trading.strategies.setup import Setup
@@ -24,14 +24,14 @@ from trading.strategies.setup import Setup
 def signals_ratio(candles: CandleColumns) -> float:
     """Time to find the signals of eleven values of k over that of one: 11 if each were searched."""
     strategy = get_strategy("breakout")
-    market = Market(speed(True), candles)
+    prepared = PreparedCandles(candles, backend(compiled=True))
     fixed = {"filters": "off", "signal_tf": interval_name(candles.interval_ms)}
     ks = sorted({values["k"] for values in the_grid()})
     setups = [Setup.of(strategy, fixed | {"k": k}, candles.interval_ms) for k in ks]
     middle = setups[len(ks) // 2 : len(ks) // 2 + 1]
     found: list[float] = []
     for chosen in (setups, middle):
-        found.append(best_of_both(30, partial(market.scan, chosen))[1])
+        found.append(best_of_both(30, partial(prepared.scan, chosen))[1])
     return found[0] / found[1]
 
 

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from trading.errors import DataError, ParameterError
 
 MINUTE_MS = 60_000
-DAY_MS = 86_400_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
 
-_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
+_UNIT_MS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -94,7 +95,7 @@ class CandleColumns:
         times = np.require(open_time, np.int64, ["C", "W"])
         if interval_ms is None:
             spacing = np.diff(times)
-            interval_ms = int(spacing.min()) if spacing.size else 60_000
+            interval_ms = int(spacing.min()) if spacing.size else MINUTE_MS
         filled = np.zeros(times.size) if volume is None else volume
         return cls(
             times,

@@ -24,8 +24,9 @@ from trading.indicators.core import (
     wilder_warmup,
 )
 from trading.indicators.rolling import roc_size, roc_step
+from trading.jit import backends
 from trading.jit.kernel import Buffer, kernel
-from trading.market.rows import Bar, Rows, bar_at
+from trading.market.rows import Bar, Rows, bar_at, rows_of
 
 FEATURES = ("return_1", "return_6", "return_24", "trend", "rsi", "band", "volume")
 SIZE = len(FEATURES)
@@ -94,12 +95,10 @@ def fit_weights(candles: CandleColumns) -> tuple[float, ...]:
     Nothing after the last candle is known; its own return is the last that is learnt from.
     `DataError` when fewer than :data:`LEAST_ROWS` candles have all features.
     """
-    from trading.simulation.backends import speed
-
-    at = speed(True)
-    into = at.floats(SIZE * len(candles))
-    rows, state = at.rows(candles), at.floats(FORECAST_SIZE)
-    at.kernel(features_rows)(rows, candles.interval_ms, state, into)
+    backend = backends.backend(compiled=True)
+    into = backend.zeros(SIZE * len(candles))
+    rows, state = rows_of(candles, backend), backend.zeros(FORECAST_SIZE)
+    backend.kernel(features_rows)(rows, candles.interval_ms, state, into)
     known: Floats = np.asarray(into).reshape(-1, SIZE)[:-1]
     returns = np.diff(candles.close) / candles.close[:-1]
     whole = np.flatnonzero(np.isfinite(known).all(axis=1))

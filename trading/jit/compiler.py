@@ -1,4 +1,4 @@
-"""The batch side's speed: kernels compiled by numba, cached on disk.
+"""The compiled backend: kernels compiled by numba and cached on disk.
 
 Importing this module imports numba; the executor never does. :func:`twin` compiles a copy and
 leaves the plain function plain, so one process can run both. Numba's own cache does not notice an

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.strategies.layout import MORE_TFS
+
+MORE_TFS = 4
+"""The most further timeframes that a strategy may look at."""
 
 NO_SIGNAL_CANDLE = 100
 """Reason code of a base candle that closes no signal candle."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from trading.candles import Candle
+from trading.candles import Candle, CandleColumns
+from trading.jit.backends import Backend
 from trading.jit.kernel import Buffer, kernel
 
 BLOCK = 32
@@ -20,6 +21,13 @@ class Rows(NamedTuple):
     lows: Buffer
     closes: Buffer
     volumes: Buffer
+
+
+def rows_of(candles: CandleColumns, backend: Backend) -> Rows:
+    """The candles as kernels of ``backend`` read them."""
+    c = candles
+    columns = (c.open_time, c.open, c.high, c.low, c.close, c.volume)
+    return Rows(*(backend.column(column) for column in columns))
 
 
 class Bar(NamedTuple):

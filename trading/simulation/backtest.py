@@ -15,13 +15,13 @@ import numpy as np
 
 from trading.candles import CandleColumns, Floats
 from trading.errors import ParameterError
+from trading.jit import backends
+from trading.jit.backends import Backend
 from trading.metrics import SUMS_SIZE, metrics_of
 from trading.positions.exit_rules import R_DAY_END, R_STAGED
-from trading.simulation import backends
-from trading.simulation.backends import Speed
 from trading.simulation.engines import workspace
 from trading.simulation.layout import Signals, Window
-from trading.simulation.prepared_candles import Market
+from trading.simulation.prepared_candles import PreparedCandles
 from trading.simulation.results import BacktestResult, Costs, Fills, SearchResult, Trades
 from trading.simulation.search_plan import Plan, rules_of
 from trading.strategies.base import Strategy
@@ -44,8 +44,8 @@ def decide(
     `trading.strategies.base` (n x `OUT_SIZE`).
     """
     setup = Setup.of(strategy, params, candles.interval_ms)
-    market = Market(backends.speed(compiled), candles)
-    _, stream = market.decide(setup, day_bound=False, stream=True)
+    prepared = PreparedCandles(candles, backends.backend(compiled))
+    _, stream = prepared.decide(setup, day_bound=False, stream=True)
     return np.asarray(stream, dtype=np.float64).reshape(-1, OUT_SIZE)
 
 
@@ -66,28 +66,32 @@ def backtest(
     time. `DataError` without candles.
     """
     setup = Setup.of(strategy, params, candles.interval_ms)
-    speed = backends.speed(compiled)
+    backend = backends.backend(compiled)
     rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
-    market = Market(speed, candles)
-    window = market.window(trade_from_ms)
-    seconds_compile = _ready(speed, setup, rules, "backtest")
+    prepared = PreparedCandles(candles, backend)
+    window = prepared.window(trade_from_ms)
+    seconds_compile = _ready(backend, setup, rules, "backtest")
     started = time.perf_counter()
-    signals, _ = market.decide(setup, bool(rules[R_DAY_END] > 0.0))
-    ran = workspace.simulate(market, market.within(signals, window), rules, window, every=every)
-    result = _result(market, setup.params, rules, window, ran)
+    signals, _ = prepared.decide(setup, bool(rules[R_DAY_END] > 0.0))
+    ran = workspace.simulate(prepared, prepared.within(signals, window), rules, window, every=every)
+    result = _result(prepared, setup.params, rules, window, ran)
     seconds = time.perf_counter() - started
     return replace(result, seconds_compile=seconds_compile, seconds_run=seconds)
 
 
 def _result(
-    market: Market, params: Mapping[str, Value], rules: Floats, window: Window, ran: workspace.Ran
+    prepared: PreparedCandles,
+    params: Mapping[str, Value],
+    rules: Floats,
+    window: Window,
+    ran: workspace.Ran,
 ) -> BacktestResult:
-    trades = ran.trades(market.candles)
+    trades = ran.trades(prepared.candles)
     return BacktestResult(
         params=params,
         trades=trades,
-        fills=ran.fills(market.candles, trades, rules),
-        ambiguous_candles=ran.ambiguous(market.candles, trades, rules),
+        fills=ran.fills(prepared.candles, trades, rules),
+        ambiguous_candles=ran.ambiguous(prepared.candles, trades, rules),
         metrics=metrics_of(ran.record.sums, window.days, window.last + 1 - window.first),
         equity=np.multiply.accumulate(1.0 + trades.net_return, dtype=np.float64),
         days=workspace.day_starts(window),
@@ -135,35 +139,35 @@ class Searcher:
         """Like :func:`search`, which see."""
         if not grid:
             raise ParameterError("the grid is empty; give at least one combination")
-        speed = backends.speed(compiled)
+        backend = backends.backend(compiled)
         self._threads = threads or (os.cpu_count() or 1) if compiled else 1
         first = Setup.of(strategy, {**fixed, **grid[0]}, candles.interval_ms)
         rules = rules_of(strategy.exit_rules(first.params), strategy, costs)
-        self.market = Market(speed, candles)
-        self.market.window()
-        self.seconds_compile = _ready(speed, first, rules, "search")
+        self.prepared = PreparedCandles(candles, backend)
+        self.prepared.window()
+        self.seconds_compile = _ready(backend, first, rules, "search")
         started = time.perf_counter()
         self.plan = Plan(strategy, grid, fixed, costs, candles.interval_ms)
         self._signals = self._find()
-        self.market.extremes  # noqa: B018 - built before threads ask for them
+        self.prepared.build_extremes()  # before threads ask for them
         self._seconds = time.perf_counter() - started
 
     def backtest(self, place: int, start_ms: int, end_ms: int) -> BacktestResult:
         """The combination at ``place`` of the grid, candle by candle in such a window."""
-        window, rules = self.market.window(start_ms, end_ms), self.plan.rules[place]
+        window, rules = self.prepared.window(start_ms, end_ms), self.plan.rules[place]
         group = next(i for i, g in enumerate(self.plan.groups) if place in g.members)
-        signals = self.market.within(self._signals[group], window)
-        ran = workspace.simulate(self.market, signals, rules, window)
-        return _result(self.market, self.plan.params[place], rules, window, ran)
+        signals = self.prepared.within(self._signals[group], window)
+        ran = workspace.simulate(self.prepared, signals, rules, window)
+        return _result(self.prepared, self.plan.params[place], rules, window, ran)
 
     def _find(self) -> list[Signals]:
         """The signals of each group of combinations."""
         groups = self.plan.groups
-        found = self.market.scan([group.setup for group in groups])
+        found = self.prepared.scan([group.setup for group in groups])
 
         def decide(place: int) -> None:
             bound = bool(self.plan.rules[groups[place].members[0], R_DAY_END] > 0.0)
-            found[place], _ = self.market.decide(groups[place].setup, bound)
+            found[place], _ = self.prepared.decide(groups[place].setup, bound)
 
         missing = [place for place, signals in enumerate(found) if signals is None]
         _in_threads(decide, missing, self._threads)
@@ -181,7 +185,7 @@ class Searcher:
         Earlier candles only warm the indicators. The result is that of a search on the candles
         before ``end_ms``; `DataError` where there are none.
         """
-        window = self.market.window(start_ms, end_ms)
+        window = self.prepared.window(start_ms, end_ms)
         started = time.perf_counter()
         plan = self.plan
         sums = np.empty((len(plan.rules), SUMS_SIZE))
@@ -189,8 +193,8 @@ class Searcher:
 
         def trade(place: int) -> None:
             members = plan.groups[place].members
-            signals = self.market.within(self._signals[place], window)
-            record = workspace.search(self.market, signals, plan.rules[members], window)
+            signals = self.prepared.within(self._signals[place], window)
+            record = workspace.search(self.prepared, signals, plan.rules[members], window)
             where = _place(members)
             sums[where] = np.asarray(record.sums).reshape(-1, SUMS_SIZE)
             daily[where] = np.asarray(record.daily).reshape(-1, window.days)
@@ -213,21 +217,21 @@ def fast_trades(
 ) -> tuple[Trades, Fills]:
     """The trades of one combination as the fast search makes them, to compare with `backtest`."""
     setup = Setup.of(strategy, params, candles.interval_ms)
-    market = Market(backends.speed(compiled), candles)
-    window = market.window(trade_from_ms)
+    prepared = PreparedCandles(candles, backends.backend(compiled))
+    window = prepared.window(trade_from_ms)
     rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
-    signals = _signals(market, setup, rules, window)
-    ran = workspace.search_one(market, signals, rules, window)
+    signals = _signals(prepared, setup, rules, window)
+    ran = workspace.search_one(prepared, signals, rules, window)
     trades = ran.trades(candles)
     return trades, ran.fills(candles, trades, rules)
 
 
-def _signals(market: Market, setup: Setup, rules: Floats, window: Window) -> Signals:
+def _signals(prepared: PreparedCandles, setup: Setup, rules: Floats, window: Window) -> Signals:
     """The signals of one setup as the fast search finds them."""
-    (found,) = market.scan([setup])
+    (found,) = prepared.scan([setup])
     if found is None:
-        found, _ = market.decide(setup, bool(rules[R_DAY_END] > 0.0))
-    return market.within(found, window)
+        found, _ = prepared.decide(setup, bool(rules[R_DAY_END] > 0.0))
+    return prepared.within(found, window)
 
 
 def _place(members: list[int]) -> slice | list[int]:
@@ -248,21 +252,23 @@ def _in_threads(work: Callable[[Item], None], items: Iterable[Item], threads: in
             done.result()
 
 
-def _ready(speed: Speed, setup: Setup, rules: Floats, what: str) -> float:
+def _ready(backend: Backend, setup: Setup, rules: Floats, what: str) -> float:
     """Compile (or load) the kernels by a run on two candles; the seconds it took."""
     kind = f"{what} {'staged' if rules[R_STAGED] > 0.0 else 'plain'}"
-    if not speed.compiled or speed.is_ready(kind, setup.step):
+    if not backend.compiled or backend.is_ready(kind, setup.step):
         return 0.0
     started = time.perf_counter()
     ones = [1.0, 1.0]
-    market = Market(speed, CandleColumns.of([0, setup.base_ms], ones, ones, ones, ones))
-    window = market.window()
+    prepared = PreparedCandles(
+        CandleColumns.of([0, setup.base_ms], ones, ones, ones, ones), backend
+    )
+    window = prepared.window()
     if what == "search":
         workspace.search(
-            market, _signals(market, setup, rules, window), rules.reshape(1, -1), window
+            prepared, _signals(prepared, setup, rules, window), rules.reshape(1, -1), window
         )
     else:
-        signals, _ = market.decide(setup, bool(rules[R_DAY_END] > 0.0))
-        workspace.simulate(market, signals, rules, window)
-    speed.mark_ready(kind, setup.step)
+        signals, _ = prepared.decide(setup, bool(rules[R_DAY_END] > 0.0))
+        workspace.simulate(prepared, signals, rules, window)
+    backend.mark_ready(kind, setup.step)
     return time.perf_counter() - started

@@ -11,10 +11,11 @@ import numpy as np
 
 from trading.candles import DAY_MS, CandleColumns, Integers
 from trading.errors import DataError
-from trading.market.rows import BLOCK, WIDE, Extremes
-from trading.simulation.backends import Kernel, Speed
+from trading.jit.backends import Backend, Kernel
+from trading.market.rows import BLOCK, WIDE, Extremes, rows_of
 from trading.simulation.engines import level_search
-from trading.simulation.layout import LEVELS_WIDTH, Horizons, Signals, Window
+from trading.simulation.layout import LEVELS_WIDTH, Horizons, Machine, Signals, Window
+from trading.simulation.signals import decide_rows
 from trading.strategies.layout import OUT_SIZE, OWN
 from trading.strategies.setup import Setup
 
@@ -22,29 +23,33 @@ ROOM = 4_096
 """Entries of one set that are expected; when there are more, they are looked for once again."""
 
 
-class Market:
-    """The rows of one series, and their extremes: built once for all combinations and threads."""
+class PreparedCandles:
+    """The rows of one series and their extremes, built once for all combinations and threads."""
 
-    def __init__(self, at: Speed, candles: CandleColumns) -> None:
+    def __init__(self, candles: CandleColumns, backend: Backend) -> None:
         if len(candles) == 0:
             raise DataError("there are no candles to simulate")
-        self.at = at
+        self.backend = backend
         self.candles = candles
-        self.rows = at.rows(candles)
+        self.rows = rows_of(candles, backend)
 
     @cached_property
     def extremes(self) -> Extremes:
         """Extremes of blocks and days."""
-        at, rows = self.at, self.rows
-        least, most = _extremes(at, rows.lows, rows.highs, BLOCK)
-        wide_least, wide_most = _extremes(at, least, most, WIDE // BLOCK)
+        backend, rows = self.backend, self.rows
+        least, most = _extremes(backend, rows.lows, rows.highs, BLOCK)
+        wide_least, wide_most = _extremes(backend, least, most, WIDE // BLOCK)
         firsts = _day_firsts(self.candles.open_time)
-        days = at.whole(np.append(firsts, len(self.candles)))
-        low, high = at.floats(len(firsts)), at.floats(len(firsts))
-        rests = at.floats(len(least)), at.floats(len(least))
+        days = backend.integers(np.append(firsts, len(self.candles)))
+        low, high = backend.zeros(len(firsts)), backend.zeros(len(firsts))
+        rests = backend.zeros(len(least)), backend.zeros(len(least))
         found = Extremes(least, most, wide_least, wide_most, days, low, high, *rests)
-        at.kernel(level_search.fill_days)(rows, found)
+        backend.kernel(level_search.fill_days)(rows, found)
         return found
+
+    def build_extremes(self) -> None:
+        """Build the extremes now: threads that share them must not build them at once."""
+        _ = self.extremes
 
     def window(self, start_ms: int | None = None, end_ms: int | None = None) -> Window:
         """The rows that open from ``start_ms`` to ``end_ms``, exclusive; `DataError` if none do."""
@@ -62,14 +67,16 @@ class Market:
 
     def decide(self, setup: Setup, day_bound: bool, *, stream: bool = False) -> tuple[Signals, Any]:
         """All signals of ``setup``, and the decider's output on each row if that is wanted."""
-        at, size = self.at, len(self.candles)
-        levels = at.room(LEVELS_WIDTH * size if setup.strategy.own_levels else 0)
-        room = Signals(at.whole_room(size), at.room(size), levels, at.whole_room(size))
-        counts = at.integers(2)
-        outputs = at.room(OUT_SIZE * size if stream else 0)
-        at.decide_rows(setup.step)(
+        backend, size = self.backend, len(self.candles)
+        levels = backend.empty(LEVELS_WIDTH * size if setup.strategy.own_levels else 0)
+        room = Signals(
+            backend.whole_empty(size), backend.empty(size), levels, backend.whole_empty(size)
+        )
+        counts = backend.whole_zeros(2)
+        outputs = backend.empty(OUT_SIZE * size if stream else 0)
+        backend.kernel(decide_rows, strategy_step=setup.step)(
             self.rows,
-            at.machine(setup),
+            Machine(*(backend.floats(buffer) for buffer in setup.buffers())),
             setup.base_ms,
             setup.is_bare,
             day_bound,
@@ -95,24 +102,26 @@ class Market:
         if not bare:
             return found
         bare.sort(key=lambda i: setups[i].par[OWN:])
-        at, width = self.at, len(setups[bare[0]].par)
-        scan = at.kernel(cast("Kernel", setups[bare[0]].strategy.scan))
-        pars = at.buffer([value for i in bare for value in setups[i].par])
+        backend, width = self.backend, len(setups[bare[0]].par)
+        scan = backend.kernel(cast("Kernel", setups[bare[0]].strategy.scan))
+        pars = backend.floats([value for i in bare for value in setups[i].par])
         total, room = 0, ROOM * len(bare)
         while True:
-            rows, owners = at.integers(room), at.integers(room)
-            targets = at.floats(len(bare))
+            rows, owners = backend.whole_zeros(room), backend.whole_zeros(room)
+            targets = backend.zeros(len(bare))
             total = int(scan(self.rows, self.extremes, pars, width, targets, rows, owners))
             if total <= room:
                 break
             room = total
         counts = np.bincount(np.asarray(owners[:total], dtype=np.int64), minlength=len(bare))
         ends = np.cumsum(counts)
-        entries = at.integers(total)
-        at.kernel(level_search.split_found)(rows, owners, total, at.whole(ends - counts), entries)
+        entries = backend.whole_zeros(total)
+        backend.kernel(level_search.split_found)(
+            rows, owners, total, backend.integers(ends - counts), entries
+        )
         for i, end, count in zip(bare, ends.tolist(), counts.tolist(), strict=True):
             own = entries[end - count : end]
-            found[i] = Signals(own, at.floats(count), at.floats(0), at.integers(0))
+            found[i] = Signals(own, backend.zeros(count), backend.zeros(0), backend.whole_zeros(0))
         return found
 
     def within(self, signals: Signals, window: Window) -> Signals:
@@ -128,16 +137,16 @@ class Market:
 
     def horizons(self, signals: Signals, window: Window, day_bound: bool) -> Horizons:
         """How the entries end if no level is touched; empty where the day's end is none."""
-        at, count = self.at, len(signals.entries) if day_bound else 0
+        backend, count = self.backend, len(signals.entries) if day_bound else 0
         found = Horizons(
-            at.integers(count),
-            at.integers(count),
-            at.integers(count),
-            at.floats(count),
-            at.floats(count),
+            backend.whole_zeros(count),
+            backend.whole_zeros(count),
+            backend.whole_zeros(count),
+            backend.zeros(count),
+            backend.zeros(count),
         )
         if day_bound:
-            fill = at.kernel(level_search.fill_horizons)
+            fill = backend.kernel(level_search.fill_horizons)
             fill(self.rows, self.extremes, signals.entries, window, found)
         return found
 
@@ -149,10 +158,10 @@ def _place(rows: Any, row: int) -> int:
     return bisect_left(rows, row)
 
 
-def _extremes(at: Speed, lows: Any, highs: Any, block: int) -> tuple[Any, Any]:
+def _extremes(backend: Backend, lows: Any, highs: Any, block: int) -> tuple[Any, Any]:
     blocks = -(-len(lows) // block)
-    least, most = at.floats(blocks), at.floats(blocks)
-    at.kernel(level_search.fill_extremes)(lows, highs, block, least, most)
+    least, most = backend.zeros(blocks), backend.zeros(blocks)
+    backend.kernel(level_search.fill_extremes)(lows, highs, block, least, most)
     return least, most
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
-from trading.candles import CandleColumns, interval_ms
+from trading.candles import HOUR_MS, CandleColumns, interval_ms
 from trading.errors import ParameterError
 from trading.jit.kernel import Buffer
 from trading.positions.exit_rules import Addition, ExitRules
@@ -133,7 +133,8 @@ class Strategy:
     def more_tfs(self, params: Mapping[str, Value]) -> Mapping[int, int]:
         """Further timeframes whose closed candles :attr:`step` sees: ms and warm-up candles.
 
-        At most :data:`MORE_TFS`, the longest first, none of them ``signal_tf``.
+        At most `MORE_TFS` of :mod:`trading.market.bars`, the longest first, none of them
+        ``signal_tf``.
         """
         del params
         return {}
@@ -186,7 +187,7 @@ class Strategy:
             emergency_stop=float(params["emergency_stop"]) * guarded,
             day_end=self.day_end,
             trailing_arm=float(staged["trailing_arm"]),
-            time_exit_ms=round(float(staged["time_exit"]) * 3_600_000),
+            time_exit_ms=round(float(staged["time_exit"]) * HOUR_MS),
             partials=ladder_steps(str(staged["partial_take_profit"])),
             half_close=float(staged["half_close"]),
             exit_after_half=staged["exit_after_half"] == "on",

@@ -28,9 +28,6 @@ HOURLY_ON = 4
 NEEDS_ATR = 5
 OWN = 6
 
-MORE_TFS = 4
-"""Further timeframes that a strategy may look at."""
-
 HOLD = 0.0
 ENTER = 1.0
 EXIT = 2.0

@@ -6,15 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trading.candles import interval_name
+from trading.candles import HOUR_MS, interval_name
 from trading.errors import ParameterError
 from trading.jit.kernel import Buffer
-from trading.market.bars import NO_SIGNAL_CANDLE, new_bars
+from trading.market.bars import MORE_TFS, NO_SIGNAL_CANDLE, new_bars
 from trading.strategies.base import Strategy
 from trading.strategies.decisions import WARMING_UP, WARMING_UP_TEXT
 from trading.strategies.filters import (
     FILTER_SIZE,
-    HOUR_MS,
     REASON_TEXTS,
     filter_warmup,
     filters_clear,
@@ -23,7 +22,6 @@ from trading.strategies.filters import (
 from trading.strategies.layout import (
     CONFIDENCE,
     LIMIT,
-    MORE_TFS,
     OUT_SIZE,
     REASON,
     SEEN,

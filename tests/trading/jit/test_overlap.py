@@ -12,8 +12,8 @@ import pytest
 from tests.trading import engines
 from tests.trading.simulation.test_account import COSTS, seat
 from trading.ict.batch import find_structures
-from trading.jit import compiler
-from trading.simulation import backends, backtest, search
+from trading.jit import backends, compiler
+from trading.simulation import backtest, search
 from trading.simulation.account.simulation import Limits, simulate_account
 from trading.simulation.backtest import decide
 from trading.strategies.technical.breakout import Breakout
@@ -53,7 +53,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(
         compiler, "twin", lambda function, **bound: watched(twin(function, **bound), seen)
     )
-    backends.speed.cache_clear()
+    backends.backend.cache_clear()
     return seen
 
 

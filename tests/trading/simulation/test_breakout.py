@@ -8,14 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.trading.breakout_reference import measure, trade_breakout
-from trading.candles import DAY_MS, CandleColumns
+from trading.candles import DAY_MS, MINUTE_MS, CandleColumns
 from trading.simulation import Costs, backtest, search
-from trading.simulation.prepared_candles import Market
+from trading.simulation.prepared_candles import PreparedCandles
 from trading.strategies.registry import get_strategy
 
 BREAKOUT = get_strategy("breakout")
 LETTER = {"filters": "off", "signal_tf": "1m"}
-MINUTE = 60_000
 
 
 def rows_of(candles: CandleColumns) -> list[tuple[float, ...]]:
@@ -69,8 +68,8 @@ def test_a_level_that_is_touched_to_the_last_digit_is_met(high, low, reason, pri
     rows = [
         (day, 100.0, 110.0, 90.0, 100.0),
         (day + DAY_MS, 100.0, 105.0, 100.0, 105.0),
-        (day + DAY_MS + MINUTE, 105.0, 120.0, 105.0, 120.0),
-        (day + DAY_MS + 2 * MINUTE, 128.0, high, low, 120.0),
+        (day + DAY_MS + MINUTE_MS, 105.0, 120.0, 105.0, 120.0),
+        (day + DAY_MS + 2 * MINUTE_MS, 128.0, high, low, 120.0),
     ]
     times, *prices = (np.array(column) for column in zip(*rows, strict=True))
     candles = CandleColumns.of(times.astype(np.int64), *prices, np.ones(4))
@@ -81,7 +80,7 @@ def test_a_level_that_is_touched_to_the_last_digit_is_met(high, low, reason, pri
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize(("high", "low", "price"), [(120.0, 96.0, 96.0), (192.0, 120.0, 192.0)])
 def test_a_touch_to_the_last_digit_is_found_hours_after_the_entry(high, low, price, compiled):
-    minutes = np.arange(20_000 * DAY_MS, 20_001 * DAY_MS, MINUTE)
+    minutes = np.arange(20_000 * DAY_MS, 20_001 * DAY_MS, MINUTE_MS)
     times = np.concatenate((minutes[:1] - DAY_MS, minutes))
     prices = {name: np.full(len(times), 120.0) for name in ("open", "high", "low", "close")}
     for row, values in enumerate(((100, 110, 90, 100), (100, 105, 100, 105), (105, 120, 105, 120))):
@@ -101,7 +100,7 @@ def candle_rows(draw):
     minutes = st.lists(
         st.one_of(st.integers(0, 7), st.integers(1_433, 1_439)), min_size=1, max_size=9, unique=True
     )
-    times = sorted(d * DAY_MS + m * MINUTE for d in days for m in draw(minutes))
+    times = sorted(d * DAY_MS + m * MINUTE_MS for d in days for m in draw(minutes))
     price = st.integers(90, 112).map(float)
     rows = []
     for time in times:
@@ -119,21 +118,21 @@ def candle_rows(draw):
     fee_bps=st.sampled_from([0.0, 5.0]),
 )
 def test_made_candles_give_the_trades_of_the_reference(rows, k, take_profit, stop_loss, fee_bps):
-    candles = CandleColumns.of(*zip(*rows, strict=True), interval_ms=MINUTE)
+    candles = CandleColumns.of(*zip(*rows, strict=True), interval_ms=MINUTE_MS)
     assert_same_as_reference(candles, k, take_profit, stop_loss, fee_bps)
     assert_same_as_reference(candles, k, take_profit, stop_loss, fee_bps, compiled=False)
 
 
 def day(number: int, *candles: tuple[int, float, float, float, float]) -> list[tuple[float, ...]]:
     """Candles of one day: (minute, open, high, low, close)."""
-    return [(number * DAY_MS + minute * MINUTE, *prices) for minute, *prices in candles]
+    return [(number * DAY_MS + minute * MINUTE_MS, *prices) for minute, *prices in candles]
 
 
 YESTERDAY = day(0, (0, 100, 110, 100, 105), (1, 105, 105, 100, 100))  # range 10
 
 
 def run(rows, **values):
-    candles = CandleColumns.of(*zip(*rows, strict=True), interval_ms=MINUTE)
+    candles = CandleColumns.of(*zip(*rows, strict=True), interval_ms=MINUTE_MS)
     fixed = LETTER | {"k": 0.5, "take_profit": 0.1, "stop_loss": 0.1}
     return backtest(BREAKOUT, candles, fixed | values, Costs(0)).trades
 
@@ -159,7 +158,7 @@ def test_a_close_on_the_target_is_no_signal():
 
 def test_the_first_candle_of_a_day_is_judged_against_the_last_close_of_the_day_before():
     crossing = day(1, (0, 100, 106, 100, 106), (1, 106, 106, 106, 106))
-    above = [*YESTERDAY[:-1], (MINUTE, 105, 110, 100, 105.5)]
+    above = [*YESTERDAY[:-1], (MINUTE_MS, 105, 110, 100, 105.5)]
     assert len(run(YESTERDAY + crossing)) == 1
     assert len(run(above + crossing)) == 0
 
@@ -176,7 +175,7 @@ def test_a_signal_on_the_second_last_candle_of_a_day_enters_and_leaves_on_its_la
         1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106), (2, 107, 108, 106, 108)
     )
     trades = run([*rows, (2 * DAY_MS, 1, 1, 1, 1)])
-    assert trades.entry_time.tolist() == trades.exit_time.tolist() == [DAY_MS + 2 * MINUTE]
+    assert trades.entry_time.tolist() == trades.exit_time.tolist() == [DAY_MS + 2 * MINUTE_MS]
     assert trades.exit_price.tolist() == [108]
 
 
@@ -193,7 +192,7 @@ def test_a_signal_on_the_exit_candle_does_not_count_and_the_next_does():
     exit_candle = day(1, (2, 104, 106, 80, 104), (3, 104, 104, 104, 104))
     again = day(1, (4, 104, 106, 104, 106), (5, 106, 106, 106, 106), (6, 106, 106, 106, 106))
     trades = run(YESTERDAY + signal + exit_candle + again)
-    assert trades.entry_time.tolist() == [DAY_MS + 2 * MINUTE, DAY_MS + 5 * MINUTE]
+    assert trades.entry_time.tolist() == [DAY_MS + 2 * MINUTE_MS, DAY_MS + 5 * MINUTE_MS]
     assert trades.reason.tolist() == ["stop_loss", "end_of_data"]
     on_exit = day(1, (2, 104, 104, 80, 104), (3, 104, 106, 104, 106), (4, 106, 106, 106, 106))
     assert len(run(YESTERDAY + signal + on_exit)) == 2
@@ -204,17 +203,17 @@ def test_a_signal_on_the_exit_candle_does_not_count_and_the_next_does():
 
 
 def test_the_signals_of_all_values_of_k_are_found_in_one_pass(bitcoin, monkeypatch):
-    passes, scan = [], Market.scan
+    passes, scan = [], PreparedCandles.scan
 
-    def counted(market, setups):
+    def counted(prepared, setups):
         passes.append(len(setups))
-        return scan(market, setups)
+        return scan(prepared, setups)
 
     def decided(*_):
         raise AssertionError("no candle is judged anew for a value of k")
 
-    monkeypatch.setattr(Market, "scan", counted)
-    monkeypatch.setattr(Market, "decide", decided)
+    monkeypatch.setattr(PreparedCandles, "scan", counted)
+    monkeypatch.setattr(PreparedCandles, "decide", decided)
     grid = [{"k": k / 20, "stop_loss": stop} for k in range(6, 17) for stop in (0.01, 0.02)]
     found = search(BREAKOUT, bitcoin, grid, LETTER, Costs(5))
     assert [count for count in passes if count > 1] == [11]  # one more makes the kernels ready

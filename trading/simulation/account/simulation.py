@@ -12,15 +12,15 @@ from numpy import str_
 
 from trading.candles import DAY_MS, MINUTE_MS, CandleColumns, Floats, Integers
 from trading.errors import DataError, ParameterError
+from trading.jit import backends
+from trading.jit.backends import Backend
 from trading.market.correlation import daily_correlations
 from trading.market.rows import Rows
 from trading.positions.exit_rules import R_GAP, R_TICKS, RULES_SIZE
 from trading.positions.lifecycle import FILL_WIDTH, LIFE_SIZE, MOST_FILLS
 from trading.positions.liquidation import MAJOR, Bracket, Margin
 from trading.positions.position import REASONS
-from trading.simulation import backends
 from trading.simulation.account import account_kernels, exchange_fills, exchange_kernels
-from trading.simulation.backends import Speed
 from trading.simulation.backtest import decide
 from trading.simulation.results import Costs
 from trading.simulation.search_plan import rules_of
@@ -212,13 +212,13 @@ def simulate_account(
     if profile is not None:
         profile.check(costs, allowed)
         market.check_minutes()
-    speed = backends.speed(compiled)
+    backend = backends.backend(compiled)
     if balance <= 0.0:
         raise ParameterError(f"balance = {balance:g} is not positive; give what the account holds")
     count, room = len(seats), market.size
     account = account_kernels.Account(
-        money=speed.buffer([balance, balance, 0.0, 0.0, 0.0]),
-        limits=speed.buffer(
+        money=backend.floats([balance, balance, 0.0, 0.0, 0.0]),
+        limits=backend.floats(
             [
                 allowed.max_positions,
                 allowed.max_exposure,
@@ -227,32 +227,32 @@ def simulate_account(
                 allowed.max_correlation,
             ]
         ),
-        lives=speed.floats(count * LIFE_SIZE),
-        life=speed.floats(LIFE_SIZE),
-        pending=speed.integers(count),
-        entered=speed.integers(count),
-        marks=speed.floats(count),
-        fills=speed.floats(FILL_WIDTH * (MOST_FILLS + 1)),
-        refused=speed.integers(account_kernels.REFUSALS),
+        lives=backend.zeros(count * LIFE_SIZE),
+        life=backend.zeros(LIFE_SIZE),
+        pending=backend.whole_zeros(count),
+        entered=backend.whole_zeros(count),
+        marks=backend.zeros(count),
+        fills=backend.zeros(FILL_WIDTH * (MOST_FILLS + 1)),
+        refused=backend.whole_zeros(account_kernels.REFUSALS),
     )
     journal = account_kernels.Journal(
-        speed.integers(account_kernels.TRADE_INTS * room),
-        speed.floats(account_kernels.TRADE_FLOATS * room),
-        speed.floats(len(market.moments)),
+        backend.whole_zeros(account_kernels.TRADE_INTS * room),
+        backend.zeros(account_kernels.TRADE_FLOATS * room),
+        backend.zeros(len(market.moments)),
     )
     asked = filters or {}
     data = (
-        market.rows(speed),
-        market.board(speed, correlated=allowed.max_correlation < 1.0),
-        _seats(seats, market, costs, asked, speed, profile, trade_from_ms, shares),
+        market.rows(backend),
+        market.board(backend, correlated=allowed.max_correlation < 1.0),
+        _seats(seats, market, costs, asked, backend, profile, trade_from_ms, shares),
         account,
         journal,
     )
     if profile is None:
-        trades = speed.kernel(account_kernels.share_account)(*data)
+        trades = backend.kernel(account_kernels.share_account)(*data)
         return _result(market, int(trades), journal, account)
-    desk = _desk(seats, asked, costs, speed, room)
-    trades = speed.kernel(exchange_kernels.trade_at_exchange)(*data, desk)
+    desk = _desk(seats, asked, costs, backend, room)
+    trades = backend.kernel(exchange_kernels.trade_at_exchange)(*data, desk)
     return _result(market, int(trades), journal, account, _deals(desk))
 
 
@@ -260,17 +260,17 @@ def _desk(
     seats: Sequence[Seat],
     filters: Mapping[str, Filters],
     costs: Costs,
-    speed: Speed,
+    backend: Backend,
     room: int,
 ) -> exchange_kernels.Desk:
     """What the profile `exchange` adds to the account, with room for so many trades."""
     grids = [filters.get(seat.symbol, Filters()).grid(seat.symbol, costs) for seat in seats]
-    fills = speed.room(exchange_fills.DEAL_WIDTH * (MOST_FILLS + 1) * room)
+    fills = backend.empty(exchange_fills.DEAL_WIDTH * (MOST_FILLS + 1) * room)
     return exchange_kernels.Desk(
-        speed.buffer([number for grid in grids for number in grid]),
-        speed.floats(len(seats)),
-        speed.integers(len(seats)),
-        exchange_fills.Deals(fills, speed.integers(1)),
+        backend.floats([number for grid in grids for number in grid]),
+        backend.zeros(len(seats)),
+        backend.whole_zeros(len(seats)),
+        exchange_fills.Deals(fills, backend.whole_zeros(1)),
     )
 
 
@@ -359,11 +359,13 @@ class _Market:
                     " candles, or leave the profile out"
                 )
 
-    def rows(self, speed: Speed) -> Rows:
+    def rows(self, backend: Backend) -> Rows:
         """The candles as the kernels read them."""
-        return Rows(speed.whole(self.times), *(speed.buffer(column) for column in self.columns))
+        return Rows(
+            backend.integers(self.times), *(backend.floats(column) for column in self.columns)
+        )
 
-    def board(self, speed: Speed, *, correlated: bool) -> account_kernels.Board:
+    def board(self, backend: Backend, *, correlated: bool) -> account_kernels.Board:
         """Which of them belong to each moment; ``correlated``: and how alike the symbols move."""
         first, last = (int(self.moments[place]) // DAY_MS for place in (0, -1))
         days = np.arange(first, last + 1, dtype=np.int64)
@@ -371,11 +373,11 @@ class _Market:
         if correlated:
             alike = daily_correlations(list(self.candles.values()), days).reshape(-1)
         return account_kernels.Board(
-            speed.whole(self.moments),
-            speed.whole(self.row_at.reshape(-1)),
-            speed.whole(self.firsts),
-            speed.buffer(self.funding),
-            speed.buffer(alike),
+            backend.integers(self.moments),
+            backend.integers(self.row_at.reshape(-1)),
+            backend.integers(self.firsts),
+            backend.floats(self.funding),
+            backend.floats(alike),
             first,
             self.base_ms,
         )
@@ -386,7 +388,7 @@ def _seats(
     market: _Market,
     costs: Costs,
     filters: Mapping[str, Filters],
-    speed: Speed,
+    backend: Backend,
     profile: Exchange | None,
     trade_from_ms: int | None,
     shares: Sequence[Floats] | None,
@@ -414,7 +416,7 @@ def _seats(
             rules[s] = own_rules.at_leverage(profile.leverage).layout(side=seat.strategy.side)
         sizing = seat.strategy.sizing(setup.params)
         data += [asked.step, asked.min_notional, sizing.share, sizing.risk]
-        stream = decide(seat.strategy, columns, seat.params, compiled=speed.compiled)
+        stream = decide(seat.strategy, columns, seat.params, compiled=backend.compiled)
         first = int(market.firsts[market.symbol_of[s]])
         if trade_from_ms is not None:
             stream[columns.open_time < trade_from_ms, ACTION] = HOLD
@@ -426,18 +428,18 @@ def _seats(
     if most is not None:
         confidence[most <= 0.0] = math.nan  # what may not enter is no better than another
     _drop_weaker(seats, words[WORDS.index(ACTION)], confidence)
-    actions, atrs, sides, stops, targets = (speed.buffer(word.reshape(-1)) for word in words)
+    actions, atrs, sides, stops, targets = (backend.floats(word.reshape(-1)) for word in words)
     return account_kernels.Seats(
-        symbols=speed.whole(market.symbol_of),
+        symbols=backend.integers(market.symbol_of),
         actions=actions,
         atrs=atrs,
         sides=sides,
         stops=stops,
         targets=targets,
-        data=speed.buffer(data),
-        rules=speed.buffer(rules.reshape(-1)),
-        fixed=speed.buffer([costs.slippage_bps / 10_000.0] * len(seats)),
-        shares=speed.buffer(np.empty(0) if most is None else most.reshape(-1)),
+        data=backend.floats(data),
+        rules=backend.floats(rules.reshape(-1)),
+        fixed=backend.floats([costs.slippage_bps / 10_000.0] * len(seats)),
+        shares=backend.floats(np.empty(0) if most is None else most.reshape(-1)),
     )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
+from trading.jit.backends import Backend
 from trading.metrics import SUMS_SIZE
 from trading.positions.exit_rules import R_DAY_END, R_FEE, R_STAGED, R_TAKE_PROFIT
 from trading.positions.lifecycle import FILL_WIDTH, FILLS, LIFE_SIZE, MOST_FILLS
 from trading.positions.position import EMERGENCY_STOP, REASONS, STOP_LOSS, TRAILING_STOP
-from trading.simulation.backends import Speed
 from trading.simulation.engines import (
     candle_engine,
     jump_engine,
@@ -26,68 +26,75 @@ from trading.simulation.layout import (
     Signals,
     Window,
 )
-from trading.simulation.prepared_candles import Market
+from trading.simulation.prepared_candles import PreparedCandles
 from trading.simulation.results import Fills, Trades
 
 
-def new_record(at: Speed, rules: Floats, window: Window, entries: int, *, keeps: bool) -> Record:
+def new_record(
+    backend: Backend, rules: Floats, window: Window, entries: int, *, keeps: bool
+) -> Record:
     """Space for what combinations of ``rules`` (a row each) make of so many entries."""
     staged = bool((rules[:, R_STAGED] > 0.0).any())
     kept = entries if keeps else 0
     return Record(
-        sums=at.floats(len(rules) * SUMS_SIZE),
-        daily=at.floats(len(rules) * window.days),
-        rows=at.integers(TRADE_WIDTH * kept),
-        prices=at.floats(PRICES_WIDTH * kept),
-        fills=at.floats(FILL_WIDTH * MOST_FILLS * entries if staged else 0),
-        ambiguous=at.integers(1),
+        sums=backend.zeros(len(rules) * SUMS_SIZE),
+        daily=backend.zeros(len(rules) * window.days),
+        rows=backend.whole_zeros(TRADE_WIDTH * kept),
+        prices=backend.zeros(PRICES_WIDTH * kept),
+        fills=backend.zeros(FILL_WIDTH * MOST_FILLS * entries if staged else 0),
+        ambiguous=backend.whole_zeros(1),
         keeps=keeps,
     )
 
 
 def simulate(
-    market: Market, signals: Signals, rules: Floats, window: Window, *, every: bool = False
+    prepared: PreparedCandles,
+    signals: Signals,
+    rules: Floats,
+    window: Window,
+    *,
+    every: bool = False,
 ) -> Ran:
     """Trade one combination candle by candle; ``every``: look at calm candles too."""
-    at = market.at
-    record = new_record(at, rules.reshape(1, -1), window, len(signals.entries), keeps=True)
-    life = at.floats(LIFE_SIZE)
+    backend = prepared.backend
+    record = new_record(backend, rules.reshape(1, -1), window, len(signals.entries), keeps=True)
+    life = backend.zeros(LIFE_SIZE)
     kind = staged_trades.STAGED if rules[R_STAGED] > 0.0 else plain_trades.PLAIN
-    count = at.kernel(candle_engine.simulate, **kind)(
-        market.rows, signals, window, at.buffer(rules), life, record, every
+    count = backend.kernel(candle_engine.simulate, **kind)(
+        prepared.rows, signals, window, backend.floats(rules), life, record, every
     )
     return Ran(record, int(count), int(life[FILLS]))
 
 
-def search(market: Market, signals: Signals, rules: Floats, window: Window) -> Record:
+def search(prepared: PreparedCandles, signals: Signals, rules: Floats, window: Window) -> Record:
     """Trade all combinations of ``rules`` (a row each, positions of one kind) by jumps: their sums
     and daily returns.
     """
-    return _jump(market, signals, rules, window, keeps=False)[0]
+    return _jump(prepared, signals, rules, window, keeps=False)[0]
 
 
-def search_one(market: Market, signals: Signals, rules: Floats, window: Window) -> Ran:
+def search_one(prepared: PreparedCandles, signals: Signals, rules: Floats, window: Window) -> Ran:
     """Trade one combination by jumps, and keep its trades."""
-    record, count, life = _jump(market, signals, rules.reshape(1, -1), window, keeps=True)
+    record, count, life = _jump(prepared, signals, rules.reshape(1, -1), window, keeps=True)
     return Ran(record, count, int(life[FILLS]))
 
 
 def _jump(
-    market: Market, signals: Signals, rules: Floats, window: Window, *, keeps: bool
+    prepared: PreparedCandles, signals: Signals, rules: Floats, window: Window, *, keeps: bool
 ) -> tuple[Record, int, Any]:
-    at = market.at
-    record = new_record(at, rules, window, len(signals.entries), keeps=keeps)
-    life = at.floats(LIFE_SIZE)
-    horizons = market.horizons(signals, window, bool(rules[0, R_DAY_END] > 0.0))
+    backend = prepared.backend
+    record = new_record(backend, rules, window, len(signals.entries), keeps=keeps)
+    life = backend.zeros(LIFE_SIZE)
+    horizons = prepared.horizons(signals, window, bool(rules[0, R_DAY_END] > 0.0))
     staged = rules[0, R_STAGED] > 0.0
     trade_one = jump_engine.trade_staged if staged else jump_engine.trade_plain
-    count = at.kernel(jump_engine.trade_all, trade_one=trade_one)(
-        market.rows,
-        market.extremes,
+    count = backend.kernel(jump_engine.trade_all, trade_one=trade_one)(
+        prepared.rows,
+        prepared.extremes,
         signals,
         horizons,
         window,
-        at.buffer(rules.reshape(-1)),
+        backend.floats(rules.reshape(-1)),
         life,
         record,
     )
