@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from trading.candles import DAY_MS, Candle
+from trading.candles import DAY_MS
 from trading.jit.kernel import Buffer, kernel
 from trading.positions.exit_rules import ExitRules
 
@@ -316,16 +316,6 @@ class Position:
         if self.rules.day_end and now_ms // DAY_MS != self.opened_at_ms // DAY_MS:
             return Exit(REASONS[DAY_END], None)
         return None
-
-    def on_candle(self, candle: Candle, last_of_day: bool) -> Exit | None:
-        """Check one closed candle along its path, as the simulation does."""
-        day_ends = 1 if last_of_day and self.rules.day_end else 0
-        code = candle_exit(
-            self._state, candle.open, candle.high, candle.low, candle.close, day_ends
-        )
-        if code == NO_EXIT:
-            return None
-        return Exit(REASONS[code], exit_level(self._state, code, candle.close))
 
 
 def _level(value: float) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from trading.candles import Candle
 from trading.jit.kernel import Buffer
 from trading.positions.candle_path import price_check
 from trading.positions.exit_rules import ExitRules
@@ -192,14 +191,6 @@ class StagedPosition:
         if change == -self._life[QUANTITY]:
             kind = "close"
         return Action(kind, REASONS[code], code, abs(change), level)
-
-    def on_candle(self, candle: Candle, now_ms: int) -> Action | None:
-        """What one closed candle asks for: its adverse extreme, its other extreme, its close."""
-        path = (candle.low, candle.high) if self.side > 0 else (candle.high, candle.low)
-        for price in (*path, candle.close):
-            if (action := self.on_price(price, now_ms)) is not None:
-                return action
-        return None
 
     def pass_over(self, least: float) -> None:
         """Leave out the next steps of the ladder that sell less than ``least``: they were reached,

@@ -145,7 +145,7 @@ def test_a_second_process_loads_compiled_code_and_an_edited_callee_is_compiled_a
     shutil.copytree(SOURCE, packages / "trading", ignore=shutil.ignore_patterns("__pycache__"))
     assert average_range(packages, cache) == [3.0, 0.0, 1.0]
     assert average_range(packages, cache) == [3.0, 1.0, 0.0]
-    callee = packages / "trading" / "indicators.py"
+    callee = packages / "trading" / "indicators" / "core.py"
     text = callee.read_text()
     assert "reach = high - low\n" in text
     callee.write_text(text.replace("reach = high - low\n", "reach = high - low + 1.0\n"))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from trading.candles import Candle
 from trading.errors import ParameterError
 from trading.positions.candle_path import live_row, settle
 from trading.positions.exit_rules import LADDER_STEPS, Addition, ExitRules, dynamic_leverage
@@ -282,7 +281,8 @@ def test_the_executor_is_told_and_says_what_was_filled():
     assert (position.stage, position.quantity) == ("first", 7.0)
     assert position.average_price == pytest.approx((300 + 4 * 96.8) / 7)
     assert position.protective_price == position.stop_price
-    back = position.on_candle(Candle(0, 97, 100.2, 97, 100), 2_000)
+    assert position.on_price(97.0, 2_000) is None
+    back = position.on_price(100.2, 2_000)
     assert back is not None
     assert (back.kind, back.reason, back.quantity) == ("reduce", "return_to_initial", 4.0)
     position.filled(back, 4.0, 100.1)

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from trading.candles import DAY_MS, Candle
+from tests.trading.walked_position import WalkedPosition
+from trading.candles import DAY_MS
 from trading.market.rows import Rows
 from trading.positions.position import (
     BEST,
@@ -33,10 +34,6 @@ def long(rules: ExitRules = RULES, atr: float = math.nan) -> Position:
 
 def short(rules: ExitRules = RULES, atr: float = math.nan) -> Position:
     return Position(-1, 100.0, 2.0, 0, rules, atr)
-
-
-def candle(first: float, high: float, low: float, close: float) -> Candle:
-    return Candle(0, first, high, low, close)
 
 
 def test_levels_of_a_long_position():
@@ -135,7 +132,7 @@ def test_a_restored_position_keeps_its_best_price():
     ],
 )
 def test_the_path_of_a_candle_decides_for_a_long_position(path, reason, price):
-    assert long().on_candle(candle(*path), False) == Exit(reason, pytest.approx(price))
+    assert WalkedPosition(1, 100.0, RULES).candle(*path) == Exit(reason, pytest.approx(price))
 
 
 @pytest.mark.parametrize(
@@ -149,23 +146,27 @@ def test_the_path_of_a_candle_decides_for_a_long_position(path, reason, price):
     ],
 )
 def test_the_path_of_a_candle_decides_for_a_short_position(path, reason, price):
-    assert short().on_candle(candle(*path), False) == Exit(reason, pytest.approx(price))
+    assert WalkedPosition(-1, 100.0, RULES).candle(*path) == Exit(reason, pytest.approx(price))
 
 
 def test_an_armed_trail_is_met_before_the_stop():
-    position = long()
-    assert position.on_candle(candle(100, 105, 100, 104), False) is None
-    exit_ = position.on_candle(candle(103, 103, 90, 91), False)
+    position = WalkedPosition(1, 100.0, RULES)
+    assert position.candle(100, 105, 100, 104) is None
+    exit_ = position.candle(103, 103, 90, 91)
     assert exit_ == Exit("trailing_stop", pytest.approx(101.85))
 
 
 def test_the_day_end_closes_at_the_close_after_all_else():
     rules = ExitRules(stop_loss=0.02, day_end=True)
-    quiet, falling = candle(100, 101, 99, 100.5), candle(100, 101, 97, 100.5)
-    assert long(rules).on_candle(quiet, True) == Exit("day_end", 100.5)
-    assert long(rules).on_candle(falling, True) == Exit("stop_loss", 98.0)
-    assert long(rules).on_candle(quiet, False) is None
-    assert long().on_candle(quiet, True) is None
+    quiet, falling = (100, 101, 99, 100.5), (100, 101, 97, 100.5)
+
+    def met(path: tuple[float, ...], rules: ExitRules, last_of_day: bool) -> Exit | None:
+        return WalkedPosition(1, 100.0, rules).candle(*path, last_of_day=last_of_day)
+
+    assert met(quiet, rules, True) == Exit("day_end", 100.5)
+    assert met(falling, rules, True) == Exit("stop_loss", 98.0)
+    assert met(quiet, rules, False) is None
+    assert met(quiet, RULES, True) is None
 
 
 def test_a_price_of_the_next_day_ends_the_day():
@@ -185,9 +186,8 @@ def test_a_price_of_the_next_day_ends_the_day():
 def test_a_level_is_met_by_the_touch_of_a_price_or_of_a_candle(rules, touch, reason):
     inside = touch + 0.5 if touch < 100.0 else touch - 0.5
     assert long(rules).on_price(inside, 0) is None
-    assert (
-        long(rules).on_candle(candle(100, max(100, inside), min(100, inside), 100), False) is None
-    )
+    walked = WalkedPosition(1, 100.0, rules)
+    assert walked.candle(100, max(100, inside), min(100, inside), 100) is None
     assert long(rules).on_price(touch, 0) == Exit(reason, touch)
-    met = long(rules).on_candle(candle(100, max(100, touch), min(100, touch), 100), False)
+    met = walked.candle(100, max(100, touch), min(100, touch), 100)
     assert met == Exit(reason, touch)

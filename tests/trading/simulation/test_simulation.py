@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trading.candles import DAY_MS, CandleColumns
+from tests.trading.walked_position import WalkedPosition
+from trading.candles import DAY_MS, MINUTE_MS, CandleColumns
 from trading.errors import DataError, ParameterError
-from trading.positions.position import Position
 from trading.simulation import Costs, backtest, search
 from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy
 
-MINUTE = 60_000
 EAGER = {"min_volatility": 0.0, "min_adx": 0.0, "trend_span": 20, "filter_tf": "15m"}
 OFTEN = {"filters": "off", "signal_tf": "5m", "rsi_entry": 35.0, "rsi_exit": 60.0}
 CASES = {
@@ -46,7 +45,7 @@ CASES = {
 def cut_in_a_trade(candles: CandleColumns, name: str, values: dict) -> CandleColumns:
     """The candles up to the second one of the last trade."""
     last_entry = int(backtest(get_strategy(name), candles, values, Costs(5)).trades.entry_time[-1])
-    return candles.slice(None, last_entry + 2 * MINUTE)
+    return candles.slice(None, last_entry + 2 * MINUTE_MS)
 
 
 def test_the_fast_search_gives_what_the_full_simulation_gives(bitcoin, ether):
@@ -69,27 +68,28 @@ def test_the_fast_search_gives_what_the_full_simulation_gives(bitcoin, ether):
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_executors_own_parts_trade_what_the_simulation_trades(case, bitcoin):
-    """Decider and Position, candle by candle in plain Python, as the executor drives them."""
+    """The executor's decider and the position's kernels in plain Python, candle by candle."""
     name, values = CASES[case]
     strategy, candles = get_strategy(name), bitcoin.rows(0, 9_000)
-    decider = Decider(strategy, values, MINUTE)
+    decider = Decider(strategy, values, MINUTE_MS)
     rules = strategy.exit_rules(decider.params)
     position, pending, atr, trades = None, "", 0.0, []
     opened = 0
     for row in range(len(candles)):
         candle, is_last = candles.candle(row), row + 1 == len(candles)
-        day_ends = (candle.open_time + MINUTE) % DAY_MS == 0
+        day_ends = (candle.open_time + MINUTE_MS) % DAY_MS == 0
         exit_ = None
         if pending == "enter":
-            position, opened = Position(1, candle.open, 1.0, candle.open_time, rules, atr), row
+            position, opened = WalkedPosition(1, candle.open, rules, atr), row
         if position is not None:
             if pending == "exit":
-                exit_ = position.on_price(candle.open, candle.open_time)
+                exit_ = position.price(candle.open)
                 reason, price = (
                     ("strategy_exit", candle.open) if exit_ is None else (exit_.reason, exit_.price)
                 )
             else:
-                exit_ = position.on_candle(candle, day_ends)
+                path = candle.open, candle.high, candle.low, candle.close
+                exit_ = position.candle(*path, last_of_day=day_ends)
                 reason, price = (
                     (exit_.reason, exit_.price) if exit_ else ("end_of_data", candle.close)
                 )
@@ -148,7 +148,7 @@ def test_history_before_the_start_of_trading_only_warms_up(bitcoin):
 
 
 def quiet(count: int, price: float = 100.0) -> CandleColumns:
-    return CandleColumns.of(range(0, count * MINUTE, MINUTE), *[[price] * count] * 4)
+    return CandleColumns.of(range(0, count * MINUTE_MS, MINUTE_MS), *[[price] * count] * 4)
 
 
 def test_slippage_worsens_market_fills_and_leaves_a_take_profit_at_its_level(bitcoin):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.trading import engines
 from tests.trading.ict.test_structures import POOL, STORY
-from trading.candles import Candle
+from trading.candles import HOUR_MS, MINUTE_MS, Candle
 from trading.errors import ParameterError
 from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import Limits, Seat, simulate_account
@@ -17,11 +17,10 @@ from trading.simulation.backtest import decide
 from trading.strategies.decider import Decider, Decision
 from trading.strategies.layout import ACTION, CONFIDENCE, ENTER, SIDE, STOP_PRICE, TARGET_PRICE
 from trading.strategies.parameters import Value
-from trading.strategies.priority import Signal, choose, merge
 from trading.strategies.registry import get_strategy
 
-MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
-START = 1_000 * HOUR
+QUARTER = 900_000
+START = 1_000 * HOUR_MS
 SMALL = {"length": 1, "pool_tolerance": 0.015}
 
 Row = tuple[float, float, float, float]
@@ -35,7 +34,7 @@ GAP: list[Row] = [(10.2, 11.2, 10.15, 11.1), (11.1, 11.6, 11.0, 11.5)]
 def decider(name: str, base_ms: int, **values: Value) -> Decider:
     """A decider that has seen the story as its 1h candles: the trend is up."""
     made = Decider(get_strategy(name), SMALL | values, base_ms)
-    warm(made, HOUR, STORY[:6])
+    warm(made, HOUR_MS, STORY[:6])
     return made
 
 
@@ -50,7 +49,7 @@ def told(made: Decider, rows: list[Row]) -> list[Decision]:
 
 
 def test_conservative_enters_on_a_close_out_of_a_zone_in_the_trends_direction():
-    made = decider("ict_conservative", MINUTE)
+    made = decider("ict_conservative", MINUTE_MS)
     warm(made, QUARTER, [*RAISED, *FALL, *STORY[:7]])
     above, inside, out = told(
         made, [(12.8, 12.9, 12.3, 12.4), (12.4, 12.4, 11.8, 11.9), (11.9, 12.3, 11.85, 12.2)]
@@ -65,14 +64,14 @@ def test_conservative_enters_on_a_close_out_of_a_zone_in_the_trends_direction():
 
 
 def test_conservative_holds_without_a_break_of_structure():
-    made = Decider(get_strategy("ict_conservative"), SMALL, MINUTE)
+    made = Decider(get_strategy("ict_conservative"), SMALL, MINUTE_MS)
     warm(made, QUARTER, [*RAISED, *FALL, *STORY[:7]])
     (first,) = told(made, [(12.8, 12.9, 11.9, 12.4)])
     assert (first.action, first.reason) == ("hold", "no break of structure on trend_tf yet")
 
 
 def test_conservative_holds_without_liquidity_to_aim_at():
-    made = decider("ict_conservative", MINUTE)
+    made = decider("ict_conservative", MINUTE_MS)
     warm(made, QUARTER, STORY[:7])
     *_, last = told(made, [(12.8, 12.9, 12.3, 12.4), (12.4, 12.5, 11.9, 12.4)])
     assert last.reason == "entry held: no liquidity level beyond 12.4"
@@ -126,12 +125,12 @@ def test_a_side_can_be_switched_off():
 
 def test_timeframes_that_do_not_descend_are_refused():
     with pytest.raises(ParameterError, match="do not descend"):
-        Decider(get_strategy("ict_mixed"), {"zone_tf": "1h"}, MINUTE)
+        Decider(get_strategy("ict_mixed"), {"zone_tf": "1h"}, MINUTE_MS)
 
 
 def test_further_timeframes_need_history_too():
-    needed = Decider(get_strategy("ict_conservative"), {}, MINUTE).history_needed()
-    assert needed == {HOUR: 1_500, QUARTER: 1_500, MINUTE: 2}
+    needed = Decider(get_strategy("ict_conservative"), {}, MINUTE_MS).history_needed()
+    assert needed == {HOUR_MS: 1_500, QUARTER: 1_500, MINUTE_MS: 2}
 
 
 ICT = {"trend_tf": "15m", "zone_tf": "5m", "length": 3, "pool_tolerance": 0.003}
@@ -157,8 +156,8 @@ def test_plain_and_compiled_decisions_are_equal_to_the_bit(name, values, bitcoin
 @pytest.mark.parametrize(("name", "values"), CASES)
 def test_a_later_start_with_the_declared_warm_up_decides_the_same(name, values, bitcoin):
     strategy, aged = get_strategy(name), values | {"max_age": 60}
-    needed = Decider(strategy, aged, MINUTE).history_needed()
-    warmup = max(length * candles for length, candles in needed.items()) // MINUTE
+    needed = Decider(strategy, aged, MINUTE_MS).history_needed()
+    warmup = max(length * candles for length, candles in needed.items()) // MINUTE_MS
     whole = decide(strategy, bitcoin.rows(0, 40_000), aged)
     for start in (1_425, 9_990, 20_025):
         later = decide(strategy, bitcoin.rows(start, 40_000), aged)
@@ -203,31 +202,6 @@ def test_the_account_follows_them_too(bitcoin):
         np.testing.assert_array_equal(getattr(shared, column), getattr(alone, column), column)
 
 
-def signal(strategy: str, symbol: str, side: int, confidence: float) -> Signal:
-    return Signal(strategy, symbol, side, 0, 1.0, 2.0, confidence)
-
-
-def test_duplicates_are_merged_and_the_most_confident_goes_first():
-    weak = signal("ict_conservative", "BTCUSDT", 1, 0.6)
-    strong = signal("ict_aggressive", "BTCUSDT", 1, 0.8)
-    other = signal("ict_mixed", "ETHUSDT", -1, 1.0)
-    assert merge([weak, strong, other]) == [other, strong]
-
-
-def test_equally_confident_signals_are_ranked_conservative_mixed_aggressive():
-    symbols = {"ict_aggressive": "A", "ict_mixed": "B", "ict_conservative": "C"}
-    ranked = merge([signal(name, symbol, 1, 0.8) for name, symbol in symbols.items()])
-    assert [s.strategy for s in ranked] == ["ict_conservative", "ict_mixed", "ict_aggressive"]
-
-
-def test_one_position_at_a_time_unless_there_is_room_for_more():
-    first, second = signal("ict_mixed", "BTCUSDT", 1, 1.0), signal("ict_mixed", "ETHUSDT", 1, 0.8)
-    assert choose([second, first], []) == [first]
-    assert choose([second, first], ["BTCUSDT"]) == []
-    assert choose([second, first], ["BTCUSDT"], most_positions=2) == [second]
-    assert choose([second, first], [], most_positions=2) == [first, second]
-
-
 def test_of_two_signals_on_one_symbol_the_account_takes_the_more_confident(bitcoin):
     values = {**ICT, "max_position_size": 0.2}
     names = ("ict_aggressive", "ict_mixed")
@@ -242,14 +216,10 @@ def test_of_two_signals_on_one_symbol_the_account_takes_the_more_confident(bitco
     run = simulate_account(seats, {"BTCUSDT": bitcoin}, 10_000, Costs(5, 1), OPEN)
     taken = {int(time): int(seat) for time, seat in zip(run.entry_time, run.seat, strict=True)}
     for row in both:
-        best = merge(
-            [
-                Signal(name, "BTCUSDT", 1, 0, 1.0, 2.0, float(stream[row, CONFIDENCE]))
-                for name, stream in zip(names, streams, strict=True)
-            ]
-        )[0].strategy
+        # `ict_mixed`, the second, also goes first among equals.
+        best = 0 if streams[0][row, CONFIDENCE] > streams[1][row, CONFIDENCE] else 1
         entry = int(bitcoin.open_time[row + 1])
-        assert taken.get(entry, names.index(best)) == names.index(best)
+        assert taken.get(entry, best) == best
     assert set(taken) & {int(bitcoin.open_time[row + 1]) for row in both}
 
 
