@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from trading.candles import MINUTE_MS
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
 from trading.strategies.base import Strategy
@@ -20,8 +21,6 @@ from trading.strategies.layout import (
     TARGET_PRICE,
 )
 from trading.strategies.parameters import Parameter, Value
-
-MINUTE_MS = 60_000
 
 
 @kernel

@@ -27,7 +27,7 @@ from sandbox.server.server import SandboxServer
 from sandbox.server.settings import SandboxSettings
 from tests.executor.harness import Bench, ledger_rows, publish_entries, settings_text
 from tests.parity.beat_strategies import ALL
-from trading.candles import CandleColumns
+from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns
 from trading.simulation import Costs
 from trading.simulation.account.simulation import (
     AccountResult,
@@ -111,7 +111,7 @@ class Case:
     @property
     def end_ms(self) -> int:
         """The end of the replay."""
-        return self.begin_ms + int(self.hours * 3_600_000)
+        return self.begin_ms + int(self.hours * HOUR_MS)
 
 
 @contextmanager
@@ -256,7 +256,7 @@ def _told(result: AccountResult, seats: Sequence[Seat]) -> Run:
     ]
     assert [trade.ended for trade in trades] == result.exit_time.tolist()
     assert [trade.fills[0].time for trade in trades] == result.entry_time.tolist()
-    closes = (result.moments + 60_000).tolist()
+    closes = (result.moments + MINUTE_MS).tolist()
     equity = dict(zip(closes, result.equity.tolist(), strict=True))
     return Run(trades, equity)
 

@@ -1,4 +1,4 @@
-"""Every strategy and the regimes at both speeds over the larger data set, where it is."""
+"""Every strategy and the regimes on both backends over the larger data set, where it is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = sorted(SHARED.glob("*.parquet"))
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not FILES, reason="the larger data set is not here")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_strategy_decides_the_same_at_both_speeds(path: Path) -> None:
+def test_every_strategy_decides_the_same_at_both_backends(path: Path) -> None:
     compiler.enable()
     candles = read_candles(path)
     values = {"filters": "off", "signal_tf": "15m"}

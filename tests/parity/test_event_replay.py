@@ -122,7 +122,7 @@ def test_rules_drawn_at_random_make_the_same_trades(seed: int, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", sorted(MADE))
-def test_both_speeds_trade_alike_at_an_exchange(name: str) -> None:
+def test_both_backends_trade_alike_at_an_exchange(name: str) -> None:
     case = made_case(name, hours=3)
     plain, compiled = simulated(case, compiled=False), simulated(case)
     assert plain == compiled

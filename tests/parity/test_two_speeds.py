@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.parity import speed_pairs
+from tests.parity import backend_pairs
 from trading.jit import compiler
 
 HERE = Path(__file__).parent
@@ -27,13 +27,13 @@ SAMPLE = HERE.parents[1] / "data_lake" / "sample" / "candles_1m" / "usdm"
 )
 def test_plain_python_and_compiled_code_are_equal_to_the_bit(symbol, rows, tmp_path):
     candles, out = SAMPLE / f"{symbol}.parquet", tmp_path / "plain.npz"
-    script = [sys.executable, str(HERE / "speed_pairs.py"), str(candles), str(out)]
+    script = [sys.executable, str(HERE / "backend_pairs.py"), str(candles), str(out)]
     script.append(str(rows))
     # Of a script, Python searches the script's folder, which would find an installed `trading`.
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
     subprocess.run(script, check=True, cwd=HERE.parents[1], env=environment)
     compiler.enable()
-    fast = speed_pairs.compute(candles, rows, compiled=True)
+    fast = backend_pairs.compute(candles, rows, compiled=True)
     with np.load(out) as plain:
         assert set(plain.files) == set(fast)
         for name in plain.files:
@@ -44,7 +44,7 @@ def test_plain_python_and_compiled_code_are_equal_to_the_bit(symbol, rows, tmp_p
 
 def assert_not_vacuous(results: dict[str, np.ndarray]) -> None:
     """The comparison saw entries, exits, trades, and every kind of exit."""
-    for case in speed_pairs.CASES:
+    for case in backend_pairs.CASES:
         assert results[f"decisions {case}"][:, 0].max() > 0.0, case
         assert len(results[f"trades {case}"]) > 0, case
     for side in (1, -1):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 
 from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 
 NAN = math.nan
 
@@ -104,24 +105,14 @@ def anchored_at(state: Buffer, at: int) -> int:
 
 
 @kernel
-def anchored_step(
-    state: Buffer,
-    at: int,
-    term: int,
-    open_time: int,
-    tf_ms: int,
-    distance: float,
-    high: float,
-    low: float,
-    close: float,
-) -> int:
-    """Take in one closed candle of ``tf_ms``; what the older zig-zag confirms with it.
+def anchored_step(state: Buffer, at: int, term: int, distance: float, bar: Bar) -> int:
+    """Take in one closed candle; what the older zig-zag confirms with it.
 
-    A term has ``term`` candles, counted from the epoch. In even terms the first zig-zag begins
-    anew and the second is read; in odd terms the other way round.
+    A term has ``term`` candles, counted from the epoch. In even terms the first zig-zag restarts
+    and the second is read; in odd terms the other way round.
     """
     size = SWINGS + SWINGS_KEPT
-    now = float(open_time // (tf_ms * term) + 1)
+    now = float(bar.open_time // (bar.length * term) + 1)
     if now != state[at]:
         # After a gap of several terms neither zig-zag knows what was missed.
         if now != state[at] + 1.0:
@@ -129,6 +120,6 @@ def anchored_step(
             zigzag_clear(state, at + 1 + size)
         state[at] = now
         zigzag_clear(state, at + 1 + (0 if now % 2.0 == 0.0 else size))
-    first = zigzag_step(state, at + 1, distance, high, low, close)
-    second = zigzag_step(state, at + 1 + size, distance, high, low, close)
+    first = zigzag_step(state, at + 1, distance, bar.high, bar.low, bar.close)
+    second = zigzag_step(state, at + 1 + size, distance, bar.high, bar.low, bar.close)
     return second if now % 2.0 == 0.0 else first

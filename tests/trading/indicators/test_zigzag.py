@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from trading.candles import MINUTE_MS
 from trading.indicators.core import atr_size, atr_step
 from trading.indicators.zigzag import (
     HIGH_CONFIRMED,
@@ -18,8 +19,7 @@ from trading.indicators.zigzag import (
     zigzag_size,
     zigzag_step,
 )
-
-MINUTE = 60_000
+from trading.market.rows import bar_of
 
 
 def swings(candles, distance=10.0):
@@ -76,7 +76,7 @@ def anchored(candles, term):
     for row in range(len(candles)):
         c = candles.candle(row)
         distance = 3.0 * atr_step(atr, 0, 14, c.high, c.low, c.close)
-        kind = anchored_step(state, 0, term, c.open_time, MINUTE, distance, c.high, c.low, c.close)
+        kind = anchored_step(state, 0, term, distance, bar_of(c, MINUTE_MS))
         at = anchored_at(state, 0) + SWINGS
         said.append((kind, *(round(p, 9) for p in state[at : at + 6])))
     return said

@@ -126,9 +126,7 @@ def wave_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     """Judge one closed candle of ``signal_tf``."""
     atr = atr_step(state, ATR_AT, ATR_SPAN, bar.high, bar.low, bar.close)
     distance = atr * par[SWING_ATR]
-    turned = anchored_step(
-        state, ZIGZAG_AT, TERM, bar.open_time, bar.length, distance, bar.high, bar.low, bar.close
-    )
+    turned = anchored_step(state, ZIGZAG_AT, TERM, distance, bar)
     if state[BARS_LEFT] > 0.0:
         follow_wave(state, out, bar.close)
     elif distance != distance:

@@ -1,6 +1,6 @@
-"""What both speeds compute on real candles; run as a script it is the plain half, without numba.
+"""Whon both backends compute on real candles; run as a script it is the plain half, without numba.
 
-python speed_pairs.py CANDLES.parquet OUT.npz ROWS
+python backend_pairs.py CANDLES.parquet OUT.npz ROWS
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from trading.candles import CandleColumns
+from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns
 from trading.indicators.core import (
     adx_step,
     atr_step,
@@ -30,6 +30,7 @@ from trading.indicators.rolling import (
 )
 from trading.indicators.zigzag import anchored_step
 from trading.jit.kernel import kernel
+from trading.market.rows import Bar
 from trading.positions.exit_rules import Addition, ExitRules
 from trading.positions.position import POSITION_SIZE, candle_exit, exit_level, open_position
 from trading.simulation import Costs, backtest, fast_trades
@@ -72,7 +73,7 @@ STAGED = ExitRules(
     additions=(Addition(0.002, 4 / 3, 0.008), Addition(0.004, 4 / 3, 0.006)),
     leverage=20.0,
     liquidation_guard=0.2,
-    time_exit_ms=20 * 3_600_000,
+    time_exit_ms=20 * HOUR_MS,
 )
 
 
@@ -94,7 +95,7 @@ def run_indicators(times, highs, lows, closes, volumes, states, out):
     for i in range(len(closes)):
         at = i * WIDTH
         out[at] = ema_step(states, 0, 50, closes[i])
-        turn = times[i] // 60_000
+        turn = times[i] // MINUTE_MS
         out[at + 1] = sma_step(states, 100, 20, turn, closes[i])
         out[at + 2] = rsi_step(states, 200, 14, closes[i])
         lower, middle, upper = bollinger_step(states, 300, 20, 2.0, turn, closes[i])
@@ -109,9 +110,8 @@ def run_indicators(times, highs, lows, closes, volumes, states, out):
         out[at + 14] = day_vwap_step(states, 900, times[i], closes[i], volumes[i])
         out[at + 15] = vwap_step(states, 1000, 30, turn, closes[i], volumes[i])
         distance = 2.0 * out[at + 6]
-        turned = anchored_step(
-            states, 1200, 250, times[i], 60_000, distance, highs[i], lows[i], closes[i]
-        )
+        bar = Bar(times[i], MINUTE_MS, closes[i], highs[i], lows[i], closes[i], volumes[i])
+        turned = anchored_step(states, 1200, 250, distance, bar)
         out[at + 16] = float(turned)
 
 
