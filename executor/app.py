@@ -28,6 +28,7 @@ from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
 from executor.venues.api_key import key_problem, key_warnings
 from executor.venues.faults import RateLimited, Rejected, VenueFaultError
 from lake.releases import Release, read_universe
+from trading.candles import HOUR_MS
 from trading.errors import NocturneError, SettingsError, VenueError
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,6 @@ STOP_WITHIN_S = 10.0
 CONNECT_WITHIN_S = 60.0
 RENEW_EVERY_S = 30.0
 """Least time between two connections of a user stream that is up but mute."""
-HOUR_MS = 3_600_000
 
 
 class App:

@@ -21,12 +21,12 @@ from executor.model import OrderKind
 from executor.portfolio.portfolio import Holding
 from executor.risk.trading_state import TradingMode
 from executor.venues.faults import VenueFaultError
+from trading.candles import MINUTE_MS
 
 log = logging.getLogger(__name__)
 
 CLOSE_ATTEMPTS = 6
 FILL_TIMEOUT_S = 3.0
-MINUTE_MS = 60_000
 DEAD_STOP_GRACE_S = 0.5
 
 

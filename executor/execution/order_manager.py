@@ -19,6 +19,7 @@ from executor.model import NewOrder, OrderKind, VenueOrder
 from executor.portfolio.position_state import ENTERING_LEGS
 from executor.runtime.histogram import Histogram
 from executor.venues.faults import KEYS, Rejected, VenueFaultError
+from trading.candles import MINUTE_MS
 from trading.order_ids import format_order_id
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class OrderManager(OrderLog):
     @property
     def orders_last_minute(self) -> int:
         """Orders sent within the last minute of market time."""
-        limit = self._ctx.clock.now_ms() - 60_000
+        limit = self._ctx.clock.now_ms() - MINUTE_MS
         return sum(1 for moment in self._sent_at if moment > limit)
 
     async def send(

@@ -16,12 +16,13 @@ from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Holding
 from executor.portfolio.position_state import ADDITION_LEGS
 from executor.risk.pre_trade import AdditionRequest, check_addition
+from trading.candles import MINUTE_MS
 from trading.positions.staged_position import Action, StagedPosition
 
 log = logging.getLogger(__name__)
 
 PART_LEG = "px"
-REFUSED_FOR_MS = 60_000
+REFUSED_FOR_MS = MINUTE_MS
 """Market time after which a refused addition is judged anew; until then the stage's stop holds."""
 FAILED_FOR_MS = 1_000
 

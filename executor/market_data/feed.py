@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 
 from executor.bus.events import EventType, candle_data
 from executor.context import Context
-from executor.execution.closer import MINUTE_MS
 from executor.model import MarketEvent, StreamState, Tick
 from executor.venues.faults import VenueFaultError
-from trading.candles import Candle
+from trading.candles import MINUTE_MS, Candle
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,9 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 
-from executor.execution.closer import MINUTE_MS
 from executor.model import Venue
 from lake.releases import Ensemble, Release, member_name, read_ensemble
-from trading.candles import Candle, interval_ms
+from trading.candles import MINUTE_MS, Candle, interval_ms
 from trading.ensemble.regimes import LABELS, RegimeDetector
 from trading.market.bars import (
     CLOSE,

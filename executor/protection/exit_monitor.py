@@ -6,13 +6,13 @@ import logging
 from dataclasses import replace
 
 from executor.context import Context
-from executor.execution.closer import MINUTE_MS, Closer, wait_for
+from executor.execution.closer import Closer, wait_for
 from executor.execution.scaling import Scaler
 from executor.model import OrderKind
 from executor.portfolio.portfolio import Holding
 from executor.portfolio.position_state import OpenPosition, overdue
 from executor.protection.stop_plan import STOP_LEG, TARGET_LEG, crossed
-from trading.candles import Candle
+from trading.candles import MINUTE_MS, Candle
 from trading.positions.position import Exit, Position
 from trading.positions.staged_position import Action
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from executor.bus.events import EventType
 from executor.context import Context
-from executor.execution.closer import MINUTE_MS
 from executor.execution.execution_reports import ExecutionReports
 from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import OrderRow, PositionRow
@@ -19,7 +18,7 @@ from executor.portfolio.position_state import ADDITION_LEGS, ADOPTED_STRATEGY, E
 from executor.protection.stop_plan import STOP_LEG, TARGET_LEG
 from executor.strategy.release_keeper import ReleaseKeeper
 from lake.releases import Release, read_release
-from trading.candles import DAY_MS
+from trading.candles import DAY_MS, MINUTE_MS
 from trading.errors import ReleaseRefused
 from trading.order_ids import OrderId, is_ours, order_key, parse_order_id
 from trading.positions.position import (

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from executor.bus.events import EventType
 from executor.context import Context
-from executor.execution.closer import MINUTE_MS, Closer
+from executor.execution.closer import Closer
 from executor.execution.entries import EntryHandler
 from executor.execution.execution_reports import ExecutionReports
 from executor.execution.order_manager import OrderManager
@@ -25,6 +25,7 @@ from executor.portfolio.portfolio import Holding
 from executor.protection.stop_manager import StopManager
 from executor.reconciliation.adoption import Adoption
 from executor.venues.faults import VenueFaultError
+from trading.candles import MINUTE_MS
 from trading.order_ids import is_ours
 
 LOOKS = 2

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.execution.closer import MINUTE_MS
 from executor.ledger.records import PositionRow
 from executor.model import Venue
 from executor.portfolio.position_state import ADOPTED_STRATEGY
 from lake.releases import Release
-from trading.candles import Candle, interval_name
+from trading.candles import MINUTE_MS, Candle, interval_name
 from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy
 

@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-HOUR = 3_600_000
+from trading.candles import HOUR_MS
+
+HOUR = HOUR_MS
 DAY = 24 * HOUR
 
 TIME_STEPS = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 5 * DAY, 7 * DAY, 14 * DAY)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-VALID_MS = 60 * 60_000
+from trading.candles import HOUR_MS
+
+VALID_MS = HOUR_MS
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from sandbox.engines.common.error_codes import BANNED, THROTTLED, TOO_MANY_REQUE
 from sandbox.market.clock import wall_ms
 from sandbox.protocol.rate_limits import with_retry
 from sandbox.protocol.responses import Response
+from trading.candles import MINUTE_MS
 from trading.errors import SettingsError
 
 # Before the request is handled: it is not accepted.
@@ -207,7 +208,7 @@ class Faults:
 
     def set_drift(self, seconds_per_minute: float) -> None:
         """Let the exchange's clock gain this much each minute from now on."""
-        self._drift, self._drift_since = seconds_per_minute * 1000 / 60_000, wall_ms()
+        self._drift, self._drift_since = seconds_per_minute * 1000 / MINUTE_MS, wall_ms()
 
     @property
     def silent(self) -> bool:

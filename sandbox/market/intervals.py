@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-MINUTE = 60_000
-DAY = 86_400_000
+from trading.candles import DAY_MS, MINUTE_MS
+
+MINUTE = MINUTE_MS
+DAY = DAY_MS
 WEEK = 7 * DAY
 MONDAY = 4 * DAY  # 1970-01-05, the first Monday
 INTERVALS = {

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
+from trading.candles import DAY_MS, MINUTE_MS
 
-MINUTE_MS = 60_000
 ORDERS_10S, ORDERS_1M = 300, 1_200
 BAN_AFTER, BAN_MS = 100, 120_000
 
@@ -30,7 +30,7 @@ USDM_ORDERS = (
 )
 SPOT_ORDERS = (
     OrderLimit("SECOND", 10, 10_000, 100, "10S"),
-    OrderLimit("DAY", 1, 86_400_000, 200_000, "1D"),
+    OrderLimit("DAY", 1, DAY_MS, 200_000, "1D"),
 )
 
 

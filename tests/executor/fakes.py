@@ -28,9 +28,9 @@ from executor.model import (
 from executor.runtime.clock import ReplayClock
 from executor.settings import Settings
 from executor.venues.faults import VenueFaultError
-from trading.candles import Candle
+from trading.candles import MINUTE_MS, Candle
 
-MINUTE = 60_000
+MINUTE = MINUTE_MS
 LOCAL = {"rest_url": "http://127.0.0.1:1", "ws_url": "ws://127.0.0.1:1"}
 BTC = Instrument(
     "BTCUSDT", Decimal("0.1"), Decimal("0.001"), Decimal("0.001"), Decimal(100), Decimal(5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from trading.candles import DAY_MS, MINUTE_MS
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
 from trading.positions.exit_rules import Addition
@@ -23,9 +24,6 @@ from trading.strategies.layout import (
     TARGET_PRICE,
 )
 from trading.strategies.parameters import Parameter, Value
-
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
 
 
 @kernel

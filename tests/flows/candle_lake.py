@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from lake.store import Lake
 from lake.tables import CANDLES, RAW_CANDLES, RAW_FUNDING
+from trading.candles import MINUTE_MS
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data_lake" / "sample"
 TIME = pa.timestamp("ms", tz="UTC")
-MINUTE_MS = 60_000
 
 
 def ms(moment: datetime) -> int:

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lake.releases import Candidate, FlowRun, PartitionRef, StrategyEntry
+from trading.candles import MINUTE_MS
 from trading.research.gates import GateVerdict
 
-MINUTE = 60_000
+MINUTE = MINUTE_MS
 MAY_31_2358 = 1_748_735_880_000
 AS_OF = datetime(2025, 6, 20, tzinfo=UTC)
 WALL = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

@@ -20,10 +20,11 @@ import pyarrow.parquet as pq
 from sandbox.engines.usdm.events import AlgoChanged, OrderChanged, UsdmEvent
 from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
 from sandbox.protocol.signing import sign
+from trading.candles import MINUTE_MS
 
 D = Decimal
 START = int(datetime(2025, 6, 20, tzinfo=UTC).timestamp() * 1000)
-MINUTE = 60_000
+MINUTE = MINUTE_MS
 Row = tuple[float, float, float, float]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from trading.candles import CandleColumns
+from trading.candles import HOUR_MS, CandleColumns
 from trading.positions.exit_rules import Addition, ExitRules
 from trading.simulation import BacktestResult, Costs, backtest, fast_trades, search
 from trading.strategies.base import Strategy
@@ -35,7 +35,7 @@ RULES = {
     "additions, trailing": ExitRules(
         stop_loss=0.010, trailing_stop=0.001, additions=ADDITIONS, time_exit_ms=43_200_000
     ),
-    "time": ExitRules(stop_loss=0.003, take_profit=0.004, time_exit_ms=3_600_000),
+    "time": ExitRules(stop_loss=0.003, take_profit=0.004, time_exit_ms=HOUR_MS),
     "guard": ExitRules(take_profit=0.004, leverage=125.0, liquidation_guard=0.2),
     "liquidation": ExitRules(take_profit=0.01, leverage=125.0),
 }

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trading.candles import DAY_MS, CandleColumns, Floats, Integers
+from trading.candles import DAY_MS, HOUR_MS, CandleColumns, Floats, Integers
 from trading.ensemble.regimes import LABELS, UNKNOWN, RegimeRules, label_candles, labels_at
 from trading.ensemble.weights import PAUSES, WeightRules, ensemble_weights, factor_of
 from trading.errors import DataError
-
-HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)

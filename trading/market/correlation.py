@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trading.candles import DAY_MS, CandleColumns, Floats, Integers
+from trading.candles import DAY_MS, HOUR_MS, CandleColumns, Floats, Integers
 
 WINDOW_DAYS = 30
-HOUR_MS = 3_600_000
 LEAST_DAYS = 7
 """Two symbols with fewer common days of returns in the window have no correlation yet."""
 

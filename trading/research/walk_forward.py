@@ -16,7 +16,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from trading.candles import CandleColumns, Floats, Integers
+from trading.candles import DAY_MS, CandleColumns, Floats, Integers
 from trading.errors import DataError, ParameterError
 from trading.metrics import (
     EQUITY,
@@ -227,7 +227,7 @@ def _check(start: int, end: int, train: int, test: int, purge: int, embargo: int
     gap = purge + embargo
     if end - start < train + gap + test:
         raise DataError(
-            f"{(end - start) / 86_400_000:.1f} days are too short for one walk-forward fold of"
-            f" {(train + gap + test) / 86_400_000:.1f} days; use more data or shorter folds"
+            f"{(end - start) / DAY_MS:.1f} days are too short for one walk-forward fold of"
+            f" {(train + gap + test) / DAY_MS:.1f} days; use more data or shorter folds"
         )
     return gap

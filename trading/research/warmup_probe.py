@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trading.candles import CandleColumns, Floats, interval_name
+from trading.candles import DAY_MS, CandleColumns, Floats, interval_name
 from trading.errors import DataError
 from trading.research.gates import GateVerdict
 from trading.simulation.backtest import decide
@@ -205,7 +205,7 @@ def _lengthen(candles: CandleColumns, wanted_ms: float, window: int) -> CandleCo
         copies += 1
     if (copies + 1) * len(candles) > _LONGEST:
         raise DataError(
-            f"the strategy declares {wanted_ms / 2 / 86_400_000:.0f} days of history, too much to"
+            f"the strategy declares {wanted_ms / 2 / DAY_MS:.0f} days of history, too much to"
             f" probe with {len(candles):,} candles; give a longer history or a shorter warm-up"
         )
     pieces = [_piece(candles, copy, span) for copy in range(copies, 0, -1)] + [candles]

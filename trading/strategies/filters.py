@@ -29,7 +29,6 @@ from trading.strategies.layout import (
     TREND_SPAN,
 )
 
-HOUR_MS = 3_600_000
 ATR_SPAN = 14
 ADX_SPAN = 14
 HOURLY_SPAN = 50

@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 
 from flows.steps.data.freshness import connect, load_sql
 from flows.steps.data.known_events import ValidationSettings
+from trading.candles import MINUTE_MS
 
 if TYPE_CHECKING:
     from flows.steps.data.expectations import SuiteResult
 
-MINUTE_MS = 60_000
 CHECKS = ("candle_rows", "candle_flows", "price_jumps", "gaps", "quiet_runs")
 
 

@@ -11,6 +11,8 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trading.candles import MINUTE_MS
+
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 with warnings.catch_warnings():
@@ -87,7 +89,7 @@ def validate_frame(frame: pd.DataFrame) -> SuiteResult:
     """Judge a pandas frame of raw candles; ``open_time`` in UTC."""
     judged = frame.assign(
         open_ms=frame["open_time"].astype("int64"),
-        past_minute=frame["open_time"].astype("int64") % 60_000,
+        past_minute=frame["open_time"].astype("int64") % MINUTE_MS,
         over_high=frame[["open", "close"]].max(axis=1) - frame["high"],
         under_low=frame["low"] - frame[["open", "close"]].min(axis=1),
     )

@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
+from trading.candles import MINUTE_MS
+
 
 class KnownOddity(BaseModel, frozen=True, extra="forbid"):
     """A stretch of minutes that is absent, or has no trade, and why.
@@ -41,7 +43,7 @@ class KnownOddity(BaseModel, frozen=True, extra="forbid"):
     def covers(self, venue: str, symbol: str, start_ms: int, minutes: int) -> bool:
         """Does this oddity explain all ``minutes`` from ``start_ms`` on?"""
         inside = self.start_ms <= start_ms
-        ends = start_ms + minutes * 60_000 <= self.start_ms + self.minutes * 60_000
+        ends = start_ms + minutes * MINUTE_MS <= self.start_ms + self.minutes * MINUTE_MS
         return self.applies_to(venue, symbol) and inside and ends
 
     def applies_to(self, venue: str, symbol: str) -> bool:

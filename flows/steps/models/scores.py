@@ -8,8 +8,8 @@ from statistics import NormalDist
 import numpy as np
 
 from flows.steps.models.dataset import HORIZON_MS, Floats, Integers
+from trading.candles import DAY_MS
 
-DAY_MS = 86_400_000
 _BP = 10_000.0
 
 

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.steps.models.dataset import HORIZON_MS, Dataset
+from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 from trading.errors import DataError
 from trading.research.walk_forward import Fold, anchored_folds
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def walk_forward(data: Dataset, settings: SplitSettings) -> tuple[Split, ...]:
         train=round(settings.train_days * DAY_MS),
         test=round(settings.test_days * DAY_MS),
         purge=HORIZON_MS,
-        embargo=round(settings.embargo_hours * 3_600_000),
+        embargo=round(settings.embargo_hours * HOUR_MS),
     )
     splits = []
     for fold in folds:
@@ -69,6 +68,6 @@ def check_split(data: Dataset, train: NDArray[np.int64], test: NDArray[np.int64]
     first = int(data.times[test[0]])
     if known > first:
         raise DataError(
-            f"{data.symbol}: training labels end {(known - first) / 60_000:.0f} minutes after the "
-            "test begins; split by time with a purge of the label's horizon, never shuffled"
+            f"{data.symbol}: training labels end {(known - first) / MINUTE_MS:.0f} minutes after"
+            " the test begins; split by time with a purge of the label's horizon, never shuffled"
         )

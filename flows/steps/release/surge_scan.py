@@ -15,11 +15,10 @@ from lake.releases import publish as publish_release
 from lake.releases.universe_file import KIND, PATH, ScannedSymbol, Universe
 from lake.store import Lake
 from lake.tables import CANDLES
-from trading.candles import CandleColumns
+from trading.candles import HOUR_MS, CandleColumns
 from trading.errors import ReleaseRefused
 from trading.jit.kernel import Buffer
 from trading.strategies.registry import get_strategy
-from trading.strategies.surge.layout import HOUR_MS
 from trading.strategies.surge.scan import scan_symbols
 
 STRATEGY = "surge"

@@ -12,8 +12,9 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import plain
 from sandbox.engines.usdm.model import UsdmPosition
 from sandbox.market.clock import wall_ms
+from trading.candles import DAY_MS
 
-DAYS_7 = 7 * 86_400_000
+DAYS_7 = 7 * DAY_MS
 
 
 def account_v2(call: UsdmCall) -> dict[str, Any]:

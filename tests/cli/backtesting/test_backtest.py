@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.main import main
+from trading.candles import HOUR_MS
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
-HOUR = 3_600_000
+HOUR = HOUR_MS
 DAY = 24 * HOUR
 
 

@@ -16,10 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.main import main
+from trading.candles import DAY_MS, HOUR_MS
 
-DAY = 86_400_000
-HOUR = 3_600_000
-START = 20_000 * DAY
+START = 20_000 * DAY_MS
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -36,7 +35,7 @@ def write_candles(path: Path, **changes: Any) -> Path:
     close = 100 * np.exp(np.cumsum(steps))
     first = np.concatenate(([100.0], close[:-1]))
     columns: dict[str, Any] = {
-        "open_time": pa.array(START + HOUR * np.arange(96), pa.timestamp("ms", "UTC")),
+        "open_time": pa.array(START + HOUR_MS * np.arange(96), pa.timestamp("ms", "UTC")),
         "open": first,
         "high": np.maximum(first, close) * 1.002,
         "low": np.minimum(first, close) * 0.998,
@@ -143,7 +142,7 @@ class TestResults:
 class TestCandleFiles:
     """Every way to write the same candles gives the same results."""
 
-    TIMES = START + HOUR * np.arange(96)
+    TIMES = START + HOUR_MS * np.arange(96)
 
     @pytest.mark.parametrize(
         "open_time",
@@ -199,7 +198,7 @@ def put(values: Any, row: int, value: Any) -> list[Any]:
 
 
 PRICES = [100.0] * 96
-TIMES = (START + HOUR * np.arange(96)).tolist()
+TIMES = (START + HOUR_MS * np.arange(96)).tolist()
 
 
 @pytest.mark.parametrize(

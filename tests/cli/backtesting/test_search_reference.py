@@ -14,11 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from cli.main import main
+from trading.candles import DAY_MS, HOUR_MS
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
-DAY = 86_400_000
-HOUR = 3_600_000
 
 Row = tuple[int, float, float, float, float]
 
@@ -33,7 +32,7 @@ def breakout_measures(
     """Measures over ``rows`` of (open_time ms, open, high, low, close)."""
     trades = breakout_trades(rows, k, take_profit, stop_loss)
     equity, peak, drawdown, wins = 1.0, 1.0, 0.0, 0
-    first_day, last_day = rows[0][0] // DAY, rows[-1][0] // DAY
+    first_day, last_day = rows[0][0] // DAY_MS, rows[-1][0] // DAY_MS
     at_day_end: dict[int, float] = {}
     for _, exit_row, entry, closed in trades:
         before = equity
@@ -41,7 +40,7 @@ def breakout_measures(
         wins += equity / before - 1 > 0
         peak = max(peak, equity)
         drawdown = max(drawdown, 1 - equity / peak)
-        at_day_end[rows[exit_row][0] // DAY] = equity
+        at_day_end[rows[exit_row][0] // DAY_MS] = equity
     returns, last = [], 1.0
     for day in range(first_day, last_day + 1):
         now = at_day_end.get(day, last)
@@ -69,7 +68,7 @@ def breakout_trades(
     trades = []
     row = 1
     while row < len(rows) - 1:
-        target = targets.get(rows[row][0] // DAY)
+        target = targets.get(rows[row][0] // DAY_MS)
         crossed = target is not None and rows[row][4] > target and not rows[row - 1][4] > target
         if not crossed or _last_of_day(rows, row):
             row += 1
@@ -87,7 +86,7 @@ def _targets(rows: list[Row], k: float) -> dict[int, float]:
     high: dict[int, float] = {}
     low: dict[int, float] = {}
     for time, first, top, bottom, _ in rows:
-        day = time // DAY
+        day = time // DAY_MS
         first_open.setdefault(day, first)
         high[day] = max(high.get(day, top), top)
         low[day] = min(low.get(day, bottom), bottom)
@@ -99,7 +98,7 @@ def _targets(rows: list[Row], k: float) -> dict[int, float]:
 
 
 def _last_of_day(rows: list[Row], row: int) -> bool:
-    return row + 1 == len(rows) or rows[row + 1][0] // DAY != rows[row][0] // DAY
+    return row + 1 == len(rows) or rows[row + 1][0] // DAY_MS != rows[row][0] // DAY_MS
 
 
 def _exit(
@@ -173,7 +172,7 @@ def test_results_on_candles_with_gaps_are_those_of_the_definition(
     close = 100 * np.exp(np.cumsum(generator.normal(0, 0.012, len(hours))))
     first = close * np.exp(generator.normal(0, 0.004, len(hours)))
     columns = {
-        "open_time": pa.array((20_000 * 24 + hours) * HOUR, pa.timestamp("ms")),
+        "open_time": pa.array((20_000 * 24 + hours) * HOUR_MS, pa.timestamp("ms")),
         "open": first,
         "high": np.maximum(first, close) * 1.003,
         "low": np.minimum(first, close) * 0.997,

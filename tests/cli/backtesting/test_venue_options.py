@@ -15,11 +15,10 @@ import pytest
 
 from cli.backtesting.venue_backtest import whole_account
 from cli.main import main
-from trading.candles import CandleColumns
+from trading.candles import DAY_MS, HOUR_MS, CandleColumns
 from trading.strategies.registry import get_strategy
 
-DAY = 20_000 * 86_400_000
-HOUR = 3_600_000
+DAY = 20_000 * DAY_MS
 #         open   high   low    close
 ROWS = [
     (100.0, 105.0, 95.0, 100.0),
@@ -42,7 +41,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 @pytest.fixture
 def candles(tmp_path: Path) -> Path:
-    times = [DAY + 6 * HOUR * i for i in range(8)]
+    times = [DAY + 6 * HOUR_MS * i for i in range(8)]
     columns = {name: [row[i] for row in ROWS] for i, name in enumerate(("open", "high", "low"))}
     table = {
         "open_time": pa.array(times, pa.timestamp("ms", "UTC")),
@@ -70,7 +69,7 @@ def test_a_trade_with_everything_worked_by_hand(
     monkeypatch: pytest.MonkeyPatch, candles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rates = candles.parent / "rates.parquet"
-    paid_at = pa.array([DAY + 36 * HOUR], pa.timestamp("ms", "UTC"))
+    paid_at = pa.array([DAY + 36 * HOUR_MS], pa.timestamp("ms", "UTC"))
     pq.write_table(pa.table({"funding_time": paid_at, "funding_rate": [0.001]}), rates)
     costs = ("--fee-bps", "5", "--maker-fee-bps", "2", "--slippage-bps", "10", "--impact", "0.01")
     asked = ("--funding", str(rates), "--tick", "1", "--step", "0.1", "--min-notional", "5")

@@ -25,15 +25,13 @@ from lake.releases import (
 from lake.releases.ensemble_file import KIND, PATH, Ensemble, Member, SymbolRegime
 from lake.releases.universe_file import Scanned
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
-from trading.candles import Candle, CandleColumns
+from trading.candles import HOUR_MS, MINUTE_MS, Candle, CandleColumns
 from trading.ensemble.regimes import LABELS, RegimeRules, label_candles
 from trading.errors import ReleaseRefused
 from trading.strategies.registry import get_strategy
 
 AS_OF = datetime(2025, 6, 20, tzinfo=UTC)
 AS_OF_MS = round(AS_OF.timestamp() * 1000)
-HOUR_MS = 3_600_000
-MINUTE_MS = 60_000
 BREAKOUT, REVERSAL = "breakout/BTCUSDT", "rsi_bollinger/BTCUSDT"
 
 

@@ -15,9 +15,11 @@ from flows.report.structures import Break, Marks, Swing, Zone, marks_of
 from flows.steps.reporting.report import build_report
 from lake.tables import STRUCTURES
 from tests.flows.report.lake import AS_OF, START, small_lake
+from trading.candles import HOUR_MS
 
-HOUR = 3_600_000
-BARS = Bars(tuple(HOUR * n for n in range(6)), (5.0,) * 6, (9.0,) * 6, (1.0,) * 6, (5.5,) * 6, HOUR)
+BARS = Bars(
+    tuple(HOUR_MS * n for n in range(6)), (5.0,) * 6, (9.0,) * 6, (1.0,) * 6, (5.5,) * 6, HOUR_MS
+)
 NASTY = '"><script>alert(1)</script>'
 
 
@@ -38,13 +40,13 @@ def test_a_zone_lasts_from_when_it_was_known_until_it_ended() -> None:
         row(5, "pool", "swept", 1, 9.0),
         row(6, "pool", "taken", 1, 9.0),
     ]
-    marks = marks_of(events, HOUR, 6 * HOUR)
+    marks = marks_of(events, HOUR_MS, 6 * HOUR_MS)
     assert marks.zones == (
-        Zone("gap", 1, 8.0, 6.0, 2 * HOUR, 4 * HOUR),
-        Zone("block", 1, 4.0, 3.0, 2 * HOUR, 6 * HOUR),
-        Zone("pool", 1, 9.0, 9.0, 3 * HOUR, 5 * HOUR),
+        Zone("gap", 1, 8.0, 6.0, 2 * HOUR_MS, 4 * HOUR_MS),
+        Zone("block", 1, 4.0, 3.0, 2 * HOUR_MS, 6 * HOUR_MS),
+        Zone("pool", 1, 9.0, 9.0, 3 * HOUR_MS, 5 * HOUR_MS),
     )
-    assert marks_of(events[3:5], 1, 6 * HOUR).zones[0].end == 2 * HOUR + 200
+    assert marks_of(events[3:5], 1, 6 * HOUR_MS).zones[0].end == 2 * HOUR_MS + 200
 
 
 def test_swings_and_breaks_keep_their_bar_and_when_they_were_known() -> None:
@@ -53,24 +55,24 @@ def test_swings_and_breaks_keep_their_bar_and_when_they_were_known() -> None:
         row(4, "break", "found", 1, 9.0),
         row(5, "change_of_character", "found", 2, 3.0, side=-1),
     ]
-    marks = marks_of(events, HOUR, 6 * HOUR)
-    assert marks.swings == (Swing(1, HOUR, 9.0),)
+    marks = marks_of(events, HOUR_MS, 6 * HOUR_MS)
+    assert marks.swings == (Swing(1, HOUR_MS, 9.0),)
     assert marks.breaks == (
-        Break(1, HOUR, 4 * HOUR, 9.0, False),
-        Break(-1, 2 * HOUR, 5 * HOUR, 3.0, True),
+        Break(1, HOUR_MS, 4 * HOUR_MS, 9.0, False),
+        Break(-1, 2 * HOUR_MS, 5 * HOUR_MS, 3.0, True),
     )
 
 
 def test_zones_are_rectangles_within_the_chart_and_under_the_candles() -> None:
     marks = Marks(
         zones=(
-            Zone("block", 1, 4.0, 3.0, -9 * HOUR, 3 * HOUR),
-            Zone("gap", -1, 8.0, 6.0, 2 * HOUR, 4 * HOUR),
-            Zone("gap", 1, 90.0, 80.0, 2 * HOUR, 4 * HOUR),
-            Zone("pool", 1, 9.0, 9.0, HOUR, 2 * HOUR),
+            Zone("block", 1, 4.0, 3.0, -9 * HOUR_MS, 3 * HOUR_MS),
+            Zone("gap", -1, 8.0, 6.0, 2 * HOUR_MS, 4 * HOUR_MS),
+            Zone("gap", 1, 90.0, 80.0, 2 * HOUR_MS, 4 * HOUR_MS),
+            Zone("pool", 1, 9.0, 9.0, HOUR_MS, 2 * HOUR_MS),
         ),
-        swings=(Swing(1, HOUR, 9.0), Swing(-1, 2 * HOUR, 1.0)),
-        breaks=(Break(1, HOUR, 3 * HOUR, 9.0, True),),
+        swings=(Swing(1, HOUR_MS, 9.0), Swing(-1, 2 * HOUR_MS, 1.0)),
+        breaks=(Break(1, HOUR_MS, 3 * HOUR_MS, 9.0, True),),
     )
     chart = price_chart("p", "Price", BARS, [], marks)
     rects = re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"[^>]*class="zone (\w+ \w+)"', chart)  # fmt: skip # noqa: E501
@@ -86,7 +88,7 @@ def test_zones_are_rectangles_within_the_chart_and_under_the_candles() -> None:
 
 
 def test_of_very_many_zones_the_largest_are_drawn() -> None:
-    zones = tuple(Zone("gap", 1, 5.0 + n / 1000, 5.0, 0, 3 * HOUR) for n in range(1, 101))
+    zones = tuple(Zone("gap", 1, 5.0 + n / 1000, 5.0, 0, 3 * HOUR_MS) for n in range(1, 101))
     chart = price_chart("p", "Price", BARS, [], Marks(zones))
     assert chart.count("zone gap") == 60
     assert "5.0000 to 5.1000" in chart

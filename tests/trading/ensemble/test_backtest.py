@@ -9,7 +9,7 @@ import pytest
 
 from executor.portfolio.allocation import Allocator
 from lake.releases.ensemble_file import Ensemble, Member
-from trading.candles import CandleColumns
+from trading.candles import HOUR_MS, CandleColumns
 from trading.ensemble.backtest import MemberHistory, allocate_ensemble, label_hours
 from trading.ensemble.regimes import LABELS, RegimeRules
 from trading.ensemble.weights import PAUSES, WeightRules, factor_of
@@ -18,7 +18,6 @@ from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import Limits, Seat, simulate_account
 from trading.strategies.registry import get_strategy
 
-HOUR = 3_600_000
 RULES = WeightRules(least=0.2, most=0.8, step=0.5, prior_days=2.0)
 CALM = [100.0 + 0.4 * (i * 7 % 5) for i in range(100)]
 CRASH = [96.0, 93.0, *[86.0] * 18]
@@ -27,14 +26,14 @@ CRASH = [96.0, 93.0, *[86.0] * 18]
 def hours(closes: list[float]) -> CandleColumns:
     opens = [closes[0], *closes[:-1]]
     highs, lows = np.maximum(opens, closes) + 0.5, np.minimum(opens, closes) - 0.5
-    times = [HOUR * row for row in range(len(closes))]
+    times = [HOUR_MS * row for row in range(len(closes))]
     return CandleColumns.of(times, opens, highs, lows, closes)
 
 
 def past(strategy: str, daily: list[float], entered: list[int], nets: list[float]) -> MemberHistory:
     """A member whose trades entered at these hours and lasted one."""
-    times = np.array(entered, dtype=np.int64) * HOUR
-    return MemberHistory(strategy, np.array(daily), times, times + HOUR, np.array(nets))
+    times = np.array(entered, dtype=np.int64) * HOUR_MS
+    return MemberHistory(strategy, np.array(daily), times, times + HOUR_MS, np.array(nets))
 
 
 def test_shares_are_weights_of_the_days_before_times_the_factor_of_the_hour():
@@ -75,7 +74,7 @@ def test_nineteen_losses_or_a_gain_change_no_factor():
 
 def test_a_label_is_known_when_its_hour_has_closed():
     quarters = np.repeat([*CALM, *CRASH], 4)
-    times = np.arange(len(quarters)) * (HOUR // 4)
+    times = np.arange(len(quarters)) * (HOUR_MS // 4)
     candles = CandleColumns.of(times, quarters, quarters + 0.5, quarters - 0.5, quarters)
     found = label_hours(candles, RegimeRules(), compiled=False)
     walk = allocate_ensemble(candles, [past("breakout", [0.0] * 5, [], [])], found, RULES)
@@ -115,7 +114,7 @@ def test_the_executor_gives_the_same_shares_minute_by_minute(bitcoin):
 
 
 def test_candles_longer_than_an_hour_are_refused():
-    candles = hours(CALM).higher(4 * HOUR)
+    candles = hours(CALM).higher(4 * HOUR_MS)
     with pytest.raises(DataError, match="give candles of 1h or a part of it"):
         label_hours(candles, RegimeRules())
 
@@ -163,7 +162,7 @@ def test_no_share_depends_on_a_later_candle(bitcoin):
             assert one.tobytes() == same[:end].tobytes()
 
 
-def test_both_speeds_walk_and_trade_alike(bitcoin):
+def test_both_backends_walk_and_trade_alike(bitcoin):
     candles = bitcoin.rows(0, 15 * 1_440).higher(900_000)
     (plain, account), (compiled, same) = (walked(candles, compiled=c) for c in (False, True))
     assert [own.tobytes() for own in plain.shares] == [own.tobytes() for own in compiled.shares]

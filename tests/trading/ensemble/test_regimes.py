@@ -10,11 +10,11 @@ import pytest
 
 from cli.inputs.candle_files import read_candles
 from tests.trading.bar_making import bars_of
-from trading.candles import Candle, CandleColumns
+from trading.candles import HOUR_MS, Candle, CandleColumns
 from trading.ensemble.regimes import LABELS, RegimeDetector, RegimeRules, label_candles
 from trading.errors import ParameterError
 
-HOUR, QUARTER = 3_600_000, 900_000
+QUARTER = 900_000
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "candles_1m" / "usdm"
 
 
@@ -22,7 +22,7 @@ def labels(closes: list[float], reach: float = 0.5) -> list[str]:
     detector, last, told = RegimeDetector(), closes[0], []
     for row, close in enumerate(closes):
         high, low = max(last, close) + reach, min(last, close) - reach
-        told.append(detector.on_candle(Candle(row * HOUR, last, high, low, close)).label)
+        told.append(detector.on_candle(Candle(row * HOUR_MS, last, high, low, close)).label)
         last = close
     return told
 
@@ -64,13 +64,14 @@ def test_the_numbers_behind_a_label_are_given():
     detector = RegimeDetector()
     closes = [*CALM, 80.0]
     told = [
-        detector.on_candle(Candle(i * HOUR, c, c + 0.5, c - 0.5, c)) for i, c in enumerate(closes)
+        detector.on_candle(Candle(i * HOUR_MS, c, c + 0.5, c - 0.5, c))
+        for i, c in enumerate(closes)
     ]
     assert told[0].values == {}
     assert told[-1].values["fall"] == pytest.approx((102.1 - 80.0) / 102.1)
 
 
-def test_both_speeds_and_all_truncations_agree(bitcoin):
+def test_both_backends_and_all_truncations_agree(bitcoin):
     candles = bars_of(bitcoin, QUARTER).rows(0, 2_000)
     whole = label_candles(candles)
     assert {LABELS[code] for code in whole} >= {"range", "up_trend", "down_trend"}

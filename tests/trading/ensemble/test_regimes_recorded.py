@@ -18,10 +18,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from cli.inputs.candle_files import read_candles
 from tests.trading.bar_making import bars_of
-from trading.candles import CandleColumns
+from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns
 from trading.ensemble.regimes import LABELS, label_candles
 
-MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
+QUARTER = 900_000
 WINDOW = 180
 CRASH = LABELS.index("crash")
 SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample"
@@ -54,7 +54,7 @@ def falls(candles: CandleColumns) -> list[Fall]:
     found: list[Fall] = []
     for row in np.flatnonzero(share >= 0.10):
         time, deep = int(candles.open_time[row]), float(share[row])
-        if found and time - found[-1].end <= 12 * HOUR:
+        if found and time - found[-1].end <= 12 * HOUR_MS:
             found[-1] = Fall(found[-1].start, time, max(found[-1].deepest, deep))
         else:
             found.append(Fall(time, time, deep))
@@ -74,7 +74,7 @@ def at(time: int) -> str:
 
 def within(fall: Fall, time: int) -> bool:
     """Whether a label belongs to a fall: its candle and the three hours that it looks back on."""
-    return fall.start < time <= fall.end + WINDOW * MINUTE + QUARTER
+    return fall.start < time <= fall.end + WINDOW * MINUTE_MS + QUARTER
 
 
 def test_the_crash_of_august_2023_is_known_when_its_candle_closes():
@@ -148,11 +148,11 @@ def test_a_crash_label_needs_no_later_candle(recorded):
 @needs_shared
 def test_hourly_labels_come_later_and_see_slower_falls(recorded):
     """On 1h candles the window is 12 hours, and the first 60 are needed to know what is usual."""
-    known = {name: known_crashes(candles, HOUR) for name, candles in recorded.items()}
+    known = {name: known_crashes(candles, HOUR_MS) for name, candles in recorded.items()}
     first = {name: at(times[0]) for name, times in known.items() if times}
     assert first["FILUSDT-1m-2023-08"] == "2023-08-17T22:00"
     assert first["usdm/ETHUSDT"] == "2025-06-13T03:00"
     assert "NEARUSDT-1m-2023-08" not in first  # the hour closed above the tenth
-    layer = bars_of(recorded["usdm/LAYERUSDT"], HOUR)
-    fell = (layer.open_time // (24 * HOUR)) == np.datetime64("2025-05-06").astype(int)
+    layer = bars_of(recorded["usdm/LAYERUSDT"], HOUR_MS)
+    fell = (layer.open_time // (24 * HOUR_MS)) == np.datetime64("2025-05-06").astype(int)
     assert {LABELS[code] for code in label_candles(layer)[fell]} == {"unknown"}

@@ -7,12 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from trading.candles import CandleColumns
+from trading.candles import MINUTE_MS, CandleColumns
 from trading.errors import ParameterError
 from trading.ict.batch import FIELDS, IctSettings, Structures, find_structures
 from trading.ict.step import VIEW_NAMES
 
-MINUTE = 60_000
 NAN = math.nan
 
 # Up, a pull-back, a break upwards that leaves a gap, and all the way down again.
@@ -46,8 +45,8 @@ POOL = [
 
 
 def candles_of(rows: list[tuple[float, float, float, float]]) -> CandleColumns:
-    times = [MINUTE * i for i in range(len(rows))]
-    return CandleColumns.of(times, *zip(*rows, strict=True), [1.0] * len(rows), MINUTE)
+    times = [MINUTE_MS * i for i in range(len(rows))]
+    return CandleColumns.of(times, *zip(*rows, strict=True), [1.0] * len(rows), MINUTE_MS)
 
 
 def structures(rows, **settings) -> Structures:
@@ -186,8 +185,8 @@ def test_a_full_book_drops_the_farthest_zone():
 
 def test_times_are_those_at_which_candles_closed():
     found = structures(STORY[:6])
-    assert found.times(found.swings["known"]).tolist() == [3 * MINUTE, 5 * MINUTE]
-    assert found.times(found.swings["broken"]).tolist() == [6 * MINUTE, -1]
+    assert found.times(found.swings["known"]).tolist() == [3 * MINUTE_MS, 5 * MINUTE_MS]
+    assert found.times(found.swings["broken"]).tolist() == [6 * MINUTE_MS, -1]
 
 
 def test_settings_without_sense_are_refused():

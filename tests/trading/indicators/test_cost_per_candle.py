@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.trading.quick_values import marked, quick_values
-from trading.candles import DAY_MS, Candle, CandleColumns
+from trading.candles import DAY_MS, MINUTE_MS, Candle, CandleColumns
 from trading.ict.batch import IctSettings
 from trading.ict.layout import LOG_HEAD
 from trading.ict.step import ict_step
@@ -30,7 +30,6 @@ from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy, strategy_names
 
 TESTS = Path(__file__).parents[2]
-MINUTE = 60_000
 DAY = 1_440
 LOOKED_AT = 200
 MODULES = (core, rolling, windows)
@@ -74,7 +73,7 @@ def test_a_decision_costs_the_same_on_the_sixth_day_as_on_the_third(name, bitcoi
     first = int(-(-bitcoin.open_time[0] // DAY_MS) * DAY_MS)
     day = bitcoin.slice(first, first + DAY_MS)
     assert len(day) == DAY
-    decider = Decider(get_strategy(name), quick_values(name), MINUTE)
+    decider = Decider(get_strategy(name), quick_values(name), MINUTE_MS)
     sizes, costs = [], []
     for turn in range(6):
         candles = day_again(day, turn)
@@ -211,10 +210,10 @@ def test_compiled_ranks_grow_less_than_a_third_as_fast_as_the_window():
 
 
 @pytest.mark.parametrize("module", [core, rolling])
-def test_every_indicator_is_compared_to_the_bit_at_both_speeds(module):
+def test_every_indicator_is_compared_to_the_bit_at_both_backends(module):
     """A new one that `tests/parity` does not run would be missed."""
     names = {name for name in vars(module) if name.endswith("_step")}
     own = {name for name in names if getattr(module, name).__module__ == module.__name__}
-    compared = (TESTS / "parity" / "speed_pairs.py").read_text()
+    compared = (TESTS / "parity" / "backend_pairs.py").read_text()
     assert len(own) >= 4
     assert not [name for name in sorted(own) if f"{name}(" not in compared]

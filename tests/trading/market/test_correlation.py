@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 
 from tests.trading.simulation.test_account import COSTS, seat
-from trading.candles import DAY_MS, CandleColumns
+from trading.candles import DAY_MS, HOUR_MS, CandleColumns
 from trading.market.correlation import LEAST_DAYS, WINDOW_DAYS, correlations, daily_correlations
 from trading.simulation.account.simulation import Limits, simulate_account
-
-HOUR = 3_600_000
 
 
 def series(closes: np.ndarray, first_ms: int = 0) -> CandleColumns:
     """Hourly candles that close at ``closes``."""
-    times = first_ms + HOUR * np.arange(len(closes))
+    times = first_ms + HOUR_MS * np.arange(len(closes))
     return CandleColumns.of(times, closes, closes, closes, closes, np.ones(len(closes)))
 
 

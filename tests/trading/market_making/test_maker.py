@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from trading.candles import DAY_MS, CandleColumns
+from trading.candles import DAY_MS, MINUTE_MS, CandleColumns
 from trading.errors import ParameterError
 from trading.market_making.backtest import simulate_maker
 from trading.market_making.quoting import (
@@ -20,7 +20,6 @@ from trading.market_making.quoting import (
     plan,
 )
 
-MINUTE = 60_000
 RULES = MakerRules()
 CALM = MarketView(now_ms=0, bid=99.99, ask=100.01, updated_ms=0, volatility=1.0, day_return=0.0)
 LONG = Lot(0, BUY, 99.8, 0)
@@ -31,7 +30,7 @@ def prices(quotes: tuple[Quote, ...], side: int) -> list[float]:
 
 
 def at(minutes: int, **changes: float) -> MarketView:
-    now = minutes * MINUTE
+    now = minutes * MINUTE_MS
     return replace(CALM, now_ms=now, updated_ms=now, **changes)
 
 
@@ -128,9 +127,9 @@ QUIET = 70
 
 def replayed(*candles: tuple[float, float, float, float], gap: int = 0, start: int = 0):
     rows = [(100.0, 100.05, 99.95, 100.0)] * QUIET + list(candles)
-    times = [start + (i + (gap if i >= QUIET else 0)) * MINUTE for i in range(len(rows))]
+    times = [start + (i + (gap if i >= QUIET else 0)) * MINUTE_MS for i in range(len(rows))]
     prices = zip(*rows, strict=True)
-    return simulate_maker(CandleColumns.of(times, *prices, [1.0] * len(rows), MINUTE))
+    return simulate_maker(CandleColumns.of(times, *prices, [1.0] * len(rows), MINUTE_MS))
 
 
 def test_a_touch_does_not_fill_but_a_trade_through_does():

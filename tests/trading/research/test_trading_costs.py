@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trading.candles import CandleColumns
+from trading.candles import HOUR_MS, CandleColumns
 from trading.positions.exit_rules import ExitRules
 from trading.research.trading_costs import (
     drawdown_days,
@@ -19,7 +19,6 @@ from trading.simulation import BacktestResult, Costs, backtest
 from trading.strategies.registry import get_strategy
 from trading.strategies.technical.breakout import Breakout
 
-HOUR = 3_600_000
 COSTS = Costs(fee_bps=10.0, slippage_bps=5.0, maker_fee_bps=2.0)
 SETTINGS = {"filters": "off", "signal_tf": "1h", "k": 0.5, "take_profit": 0.04, "stop_loss": 0.02}
 
@@ -39,8 +38,8 @@ def one_breakout(high: float) -> CandleColumns:
     second = [(100.0, 101.0, 99.0, 100.0), (100.0, 106.0, 100.0, 106.0)]
     second += [(106.0, high, 105.9, 106.0)] + [(106.0, 106.5, 105.9, 106.0)] * 21
     opens, highs, lows, closes = zip(*first, *second, strict=True)
-    times = HOUR * np.arange(48)
-    return CandleColumns.of(times, opens, highs, lows, closes, interval_ms=HOUR)
+    times = HOUR_MS * np.arange(48)
+    return CandleColumns.of(times, opens, highs, lows, closes, interval_ms=HOUR_MS)
 
 
 def test_fees_slippage_and_turnover_of_a_closed_day_by_hand():

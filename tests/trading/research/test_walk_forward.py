@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.candles import CandleColumns
+from trading.candles import DAY_MS, HOUR_MS, CandleColumns
 from trading.errors import DataError, ParameterError
 from trading.jit.compiler import enable
 from trading.metrics import Metrics
@@ -32,9 +32,7 @@ def compiled_code_is_kept() -> None:
     enable()
 
 
-DAY = 86_400_000
-START = 19_000 * DAY
-HOUR = 3_600_000
+START = 19_000 * DAY_MS
 
 
 class TestFolds:
@@ -76,7 +74,7 @@ class TestFolds:
 
     def test_too_little_data_says_how_much_is_needed(self) -> None:
         with pytest.raises(DataError, match=r"10\.0 days are too short .* of 41\.0 days"):
-            rolling_folds(0, 10 * DAY, train=30 * DAY, test=10 * DAY, purge=DAY)
+            rolling_folds(0, 10 * DAY_MS, train=30 * DAY_MS, test=10 * DAY_MS, purge=DAY_MS)
 
     @pytest.mark.parametrize("bad", [{"train": 0}, {"test": 0}, {"purge": -1}, {"embargo": -1}])
     def test_lengths_that_make_no_sense_are_refused(self, bad: dict[str, int]) -> None:
@@ -92,13 +90,13 @@ def wandering(days: int, seed: int = 1) -> CandleColumns:
     first = np.concatenate(([100.0], close[:-1]))
     spread = 1 + np.abs(generator.normal(0, 0.004, count))
     return CandleColumns.of(
-        START + HOUR * np.arange(count),
+        START + HOUR_MS * np.arange(count),
         first,
         np.maximum(first, close) * spread,
         np.minimum(first, close) / spread,
         close,
         np.full(count, 10.0),
-        HOUR,
+        HOUR_MS,
     )
 
 
@@ -106,7 +104,7 @@ BREAKOUT = get_strategy("breakout")
 GRID = [{"k": k, "stop_loss": s} for k in (0.2, 0.4, 0.6, 0.8) for s in (0.01, 0.03)]
 FIXED = {"filters": "off", "signal_tf": "1h", "take_profit": 0.05}
 COSTS = Costs(fee_bps=5)
-FOLDS = rolling_folds(START, START + 60 * DAY, train=20 * DAY, test=10 * DAY, purge=DAY)
+FOLDS = rolling_folds(START, START + 60 * DAY_MS, train=20 * DAY_MS, test=10 * DAY_MS, purge=DAY_MS)
 
 
 def changed_from(candles: CandleColumns, moment: int) -> CandleColumns:
@@ -184,7 +182,7 @@ def test_the_history_before_a_test_warms_it_up() -> None:
     candles = wandering(60)
     (fold,) = FOLDS[:1]
     result = walk_forward(BREAKOUT, candles, [{"k": 0.1}], FIXED, COSTS, [fold])
-    first_day = result.trades.entry_time < fold.test_start + DAY
+    first_day = result.trades.entry_time < fold.test_start + DAY_MS
     assert first_day.any()
 
 
@@ -196,7 +194,7 @@ def test_stitched_results_are_those_of_the_folds_in_order() -> None:
     growth = math.prod(1 + run.metrics.total_return for run in runs)
     assert result.metrics.total_return == pytest.approx(growth - 1, abs=1e-12)
     assert result.equity[-1] == pytest.approx(growth, abs=1e-12)
-    assert result.days.tolist() == list(range(FOLDS[0].test_start, FOLDS[-1].test_end, DAY))
+    assert result.days.tolist() == list(range(FOLDS[0].test_start, FOLDS[-1].test_end, DAY_MS))
     assert math.prod(1 + result.daily_returns) == pytest.approx(growth, abs=1e-12)
     daily = result.daily_returns
     assert result.metrics.sharpe == pytest.approx(
@@ -232,7 +230,7 @@ class TestChoose:
 
 def test_a_fold_without_candles_says_which_span() -> None:
     candles = wandering(10)
-    folds = [Fold(START, START + 5 * DAY, START + 20 * DAY, START + 30 * DAY)]
+    folds = [Fold(START, START + 5 * DAY_MS, START + 20 * DAY_MS, START + 30 * DAY_MS)]
     with pytest.raises(DataError, match=r"no candles from 2022-01-28T00:00:00\.000Z"):
         walk_forward(BREAKOUT, candles, GRID, FIXED, COSTS, folds)
 

@@ -42,7 +42,7 @@ def test_one_seat_trades_what_the_full_simulation_trades(rules, side, bitcoin):
     assert (returns[jumped] < alone.net_return[jumped]).all()
 
 
-def test_both_speeds_share_alike(bitcoin, ether):
+def test_both_backends_share_alike(bitcoin, ether):
     candles = {"BTCUSDT": bitcoin.rows(0, 4_000), "ETHUSDT": ether.rows(100, 4_000)}
     seats = [seat("ladder, trailing"), seat("additions", "ETHUSDT", side=-1), seat("fixed")]
     limits = Limits(max_positions=2, max_exposure=0.4, impact=0.01)

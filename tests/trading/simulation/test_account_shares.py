@@ -107,7 +107,7 @@ def test_what_may_not_enter_leaves_the_place_to_a_weaker_signal(bitcoin, monkeyp
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_both_speeds_hold_the_same_shares(bitcoin, profile):
+def test_both_backends_hold_the_same_shares(bitcoin, profile):
     shares = [0.1 * (np.arange(ROWS) % 4), 0.1 * (np.arange(ROWS) // 100 % 3)]
     impact = 0.01 if profile is None else 0.0
     runs = [

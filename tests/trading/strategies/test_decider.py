@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from tests.trading.quick_values import marked, quick_values
-from trading.candles import Candle, CandleColumns
+from trading.candles import HOUR_MS, MINUTE_MS, Candle, CandleColumns
 from trading.errors import DataError, ParameterError
 from trading.simulation.backtest import decide
 from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy, strategy_names
 
-MINUTE, HOUR = 60_000, 3_600_000
 EAGER = {"min_volatility": 0.0, "min_adx": 0.0, "trend_span": 10}
 WIDE = {"hourly_trend": "on", "rsi_entry": 50.0, "band_width": 0.5}
 SETTINGS = [
@@ -53,11 +52,11 @@ def told(decider: Decider, candles: CandleColumns) -> list[str]:
 
 @pytest.mark.parametrize(("name", "values"), SETTINGS)
 def test_warming_with_higher_candles_equals_feeding_their_base_candles(name, values, bitcoin):
-    start = int(np.searchsorted(bitcoin.open_time, 20_213 * 24 * HOUR))
+    start = int(np.searchsorted(bitcoin.open_time, 20_213 * 24 * HOUR_MS))
     history, today = bitcoin.rows(start, start + 2_880), bitcoin.rows(start + 2_880, start + 4_000)
-    fed = Decider(get_strategy(name), values, MINUTE)
+    fed = Decider(get_strategy(name), values, MINUTE_MS)
     told(fed, history)
-    warmed = Decider(get_strategy(name), values, MINUTE)
+    warmed = Decider(get_strategy(name), values, MINUTE_MS)
     for length in warmed.history_needed():
         for bar in bars(history, length):
             warmed.warm(length, bar)
@@ -67,39 +66,41 @@ def test_warming_with_higher_candles_equals_feeding_their_base_candles(name, val
 
 
 def test_base_candles_are_needed_from_the_start_of_the_longest_candle():
-    decider = Decider(get_strategy("breakout"), {}, MINUTE)
-    now = 10 * 24 * HOUR + 7 * HOUR + 33 * MINUTE
-    assert decider.base_start(now) == 10 * 24 * HOUR + 4 * HOUR
-    assert decider.history_needed() == {HOUR: 550, 4 * HOUR: 594}
+    decider = Decider(get_strategy("breakout"), {}, MINUTE_MS)
+    now = 10 * 24 * HOUR_MS + 7 * HOUR_MS + 33 * MINUTE_MS
+    assert decider.base_start(now) == 10 * 24 * HOUR_MS + 4 * HOUR_MS
+    assert decider.history_needed() == {HOUR_MS: 550, 4 * HOUR_MS: 594}
 
 
 def test_a_higher_candle_is_judged_with_its_last_base_candle():
-    decider = Decider(get_strategy("breakout"), {"filters": "off", "signal_tf": "5m"}, MINUTE)
-    reasons = [decider.on_candle(Candle(i * MINUTE, 1, 1, 1, 1)).reason for i in range(10)]
+    decider = Decider(get_strategy("breakout"), {"filters": "off", "signal_tf": "5m"}, MINUTE_MS)
+    reasons = [decider.on_candle(Candle(i * MINUTE_MS, 1, 1, 1, 1)).reason for i in range(10)]
     judged = [i for i, reason in enumerate(reasons) if reason != "between 5m candles"]
     assert judged == [4, 9]
 
 
 def test_a_higher_candle_whose_last_minute_is_absent_is_judged_with_the_next_candle():
-    decider = Decider(get_strategy("rsi_bollinger"), {"filters": "off", "signal_tf": "5m"}, MINUTE)
+    decider = Decider(
+        get_strategy("rsi_bollinger"), {"filters": "off", "signal_tf": "5m"}, MINUTE_MS
+    )
     minutes = [0, 1, 2, 3, 6, 7]
-    reasons = [decider.on_candle(Candle(i * MINUTE, 1, 1, 1, 1)).reason for i in minutes]
+    reasons = [decider.on_candle(Candle(i * MINUTE_MS, 1, 1, 1, 1)).reason for i in minutes]
     judged = [m for m, reason in zip(minutes, reasons, strict=True) if reason == "warming up"]
     assert judged == [6]
 
 
 def test_a_candle_that_does_not_follow_is_refused():
-    decider = Decider(get_strategy("breakout"), {}, MINUTE)
-    decider.on_candle(Candle(MINUTE, 1, 1, 1, 1))
+    decider = Decider(get_strategy("breakout"), {}, MINUTE_MS)
+    decider.on_candle(Candle(MINUTE_MS, 1, 1, 1, 1))
     with pytest.raises(DataError, match="does not follow"):
-        decider.on_candle(Candle(MINUTE, 1, 1, 1, 1))
+        decider.on_candle(Candle(MINUTE_MS, 1, 1, 1, 1))
 
 
 def test_a_timeframe_that_base_candles_cannot_form_is_refused():
     with pytest.raises(ParameterError, match="signal_tf = 1m cannot be built from candles of 5m"):
-        Decider(get_strategy("breakout"), {"signal_tf": "1m"}, 5 * MINUTE)
+        Decider(get_strategy("breakout"), {"signal_tf": "1m"}, 5 * MINUTE_MS)
     with pytest.raises(ParameterError, match="filter_tf = 4h cannot be built from candles of 1d"):
-        Decider(get_strategy("breakout"), {"signal_tf": "1d"}, 24 * HOUR)
+        Decider(get_strategy("breakout"), {"signal_tf": "1d"}, 24 * HOUR_MS)
 
 
 @pytest.mark.parametrize(("name", "values"), [marked(*case) for case in SETTINGS])
@@ -140,8 +141,8 @@ OF_WINDOWS = {
 def test_starting_later_with_the_declared_warmup_gives_the_same_decisions(name, bitcoin):
     strategy = get_strategy(name)
     values = quick_values(name)
-    needed = Decider(strategy, values, MINUTE).history_needed()
-    warmup = max(length * candles for length, candles in needed.items()) // MINUTE
+    needed = Decider(strategy, values, MINUTE_MS).history_needed()
+    warmup = max(length * candles for length, candles in needed.items()) // MINUTE_MS
     rows = warmup + 6_000
     whole = decide(strategy, bitcoin.rows(0, rows), values)
     for start in (1, 777) if len(needed) == 1 else (15, 780):

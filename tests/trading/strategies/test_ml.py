@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trading.candles import Candle, CandleColumns
+from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS, Candle, CandleColumns
 from trading.errors import DataError
 from trading.indicators.forecast import FEATURES, fit_weights
 from trading.research.walk_forward import rolling_folds, walk_forward
@@ -16,20 +16,19 @@ from trading.strategies.layout import ACTION, CONFIDENCE, ENTER
 from trading.strategies.registry import get_strategy
 from trading.strategies.technical.ml import NAMES
 
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 ML = get_strategy("ml")
 BARE = {"filters": "off", "signal_tf": "1h"}
 
 
 def hourly(closes: list[float], volume: float = 1.0) -> CandleColumns:
-    times = HOUR * np.arange(len(closes))
-    return CandleColumns.of(times, closes, closes, closes, closes, [volume] * len(closes), HOUR)
+    times = HOUR_MS * np.arange(len(closes))
+    return CandleColumns.of(times, closes, closes, closes, closes, [volume] * len(closes), HOUR_MS)
 
 
 def told(values: dict[str, float], closes: list[float]) -> list[str]:
-    decider = Decider(ML, BARE | values, HOUR)
+    decider = Decider(ML, BARE | values, HOUR_MS)
     return [
-        decider.on_candle(Candle(i * HOUR, close, close, close, close, 1.0)).reason
+        decider.on_candle(Candle(i * HOUR_MS, close, close, close, close, 1.0)).reason
         for i, close in enumerate(closes)
     ]
 
@@ -77,7 +76,7 @@ def test_the_fit_finds_a_rule_that_made_the_data():
 
 
 def test_a_fit_knows_nothing_after_its_candles(bitcoin):
-    known = bitcoin.higher(HOUR)
+    known = bitcoin.higher(HOUR_MS)
     changed = CandleColumns.of(
         known.open_time,
         *(
@@ -85,7 +84,7 @@ def test_a_fit_knows_nothing_after_its_candles(bitcoin):
             for column in (known.open, known.high, known.low, known.close)
         ),
         known.volume,
-        HOUR,
+        HOUR_MS,
     )
     assert fit_weights(known.rows(0, 900)) == fit_weights(changed.rows(0, 900))
     assert fit_weights(known) != fit_weights(changed)
@@ -97,8 +96,8 @@ def test_too_short_a_history_is_refused_with_the_number():
 
 
 def test_each_fold_fits_its_own_weights_and_trades_them(bitcoin):
-    start, end = int(bitcoin.open_time[0]), int(bitcoin.open_time[-1]) + MINUTE
-    folds = rolling_folds(start, end, train=14 * DAY, test=5 * DAY, purge=DAY)
+    start, end = int(bitcoin.open_time[0]), int(bitcoin.open_time[-1]) + MINUTE_MS
+    folds = rolling_folds(start, end, train=14 * DAY_MS, test=5 * DAY_MS, purge=DAY_MS)
     fixed = {"filters": "off", "signal_tf": "15m", "take_profit": 0.005, "stop_loss": 0.005}
     grid = [{"least_move": 0.0001}, {"least_move": 0.0003}]
     walk = walk_forward(ML, bitcoin, grid, fixed, Costs(5), folds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trading.candles import Candle
+from trading.candles import HOUR_MS, MINUTE_MS, Candle
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
 from trading.strategies.base import Strategy
@@ -12,8 +12,8 @@ from trading.strategies.decider import Decider, Decision
 from trading.strategies.layout import ACTION, HOLD, REASON, SEEN, STOP_PRICE
 from trading.strategies.parameters import Value
 
-MINUTE, QUARTER, HOUR = 60_000, 900_000, 3_600_000
-START = 1_000 * HOUR
+QUARTER = 900_000
+START = 1_000 * HOUR_MS
 
 Row = tuple[float, float, float, float]
 
@@ -33,7 +33,7 @@ def last_seen_step(
     """Say on each minute what the last closed quarter and hour were."""
     if bar.length == QUARTER:
         state[0] = bar.close
-    elif bar.length == HOUR:
+    elif bar.length == HOUR_MS:
         state[1] = bar.close
     else:
         out[ACTION] = HOLD
@@ -58,11 +58,11 @@ class LastSeen(Strategy):
         return 1
 
     def more_tfs(self, params: Mapping[str, Value]) -> Mapping[int, int]:  # noqa: ARG002
-        return {HOUR: 1, QUARTER: 1}
+        return {HOUR_MS: 1, QUARTER: 1}
 
 
 def test_a_higher_candle_is_used_only_once_it_has_closed():
-    made = Decider(LastSeen(), {}, MINUTE)
+    made = Decider(LastSeen(), {}, MINUTE_MS)
     said = told(made, [(1.0, 1.0, 1.0, i + 1.0) for i in range(75)])
     quarters = [decision.values.get("seen") for decision in said]
     assert quarters[:14] == [0.0] * 14
@@ -75,7 +75,7 @@ def test_a_higher_candle_is_used_only_once_it_has_closed():
 
 
 def test_a_higher_candle_whose_last_minute_is_absent_is_used_with_the_next_one():
-    made = Decider(LastSeen(), {}, MINUTE)
+    made = Decider(LastSeen(), {}, MINUTE_MS)
     minutes = [12, 13, 16, 17]
-    said = [made.on_candle(Candle(START + m * MINUTE, 1, 1, 1, float(m))) for m in minutes]
+    said = [made.on_candle(Candle(START + m * MINUTE_MS, 1, 1, 1, float(m))) for m in minutes]
     assert [decision.values["seen"] for decision in said] == [0.0, 0.0, 13.0, 13.0]

@@ -7,12 +7,11 @@ import math
 import pytest
 
 from tests.trading.quick_values import quick_values
-from trading.candles import DAY_MS, Candle
+from trading.candles import DAY_MS, HOUR_MS, Candle
 from trading.errors import ParameterError
 from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy, strategy_names
 
-HOUR = 3_600_000
 BREAKOUT = get_strategy("breakout")
 RSI_BOLLINGER = get_strategy("rsi_bollinger")
 
@@ -89,11 +88,11 @@ def test_without_filters_there_is_neither_trailing_nor_emergency_stop():
 
 
 def hourly(prices: list[float], start: int = 0) -> list[Candle]:
-    return [Candle(start + i * HOUR, p, p + 1.0, p - 1.0, p) for i, p in enumerate(prices)]
+    return [Candle(start + i * HOUR_MS, p, p + 1.0, p - 1.0, p) for i, p in enumerate(prices)]
 
 
 def decisions(strategy, values, candles):
-    decider = Decider(strategy, values, HOUR)
+    decider = Decider(strategy, values, HOUR_MS)
     return [decider.on_candle(candle) for candle in candles]
 
 
@@ -160,7 +159,7 @@ def test_a_filter_that_holds_an_entry_says_what_it_saw(strength, noise, values, 
 
 
 def test_the_filters_hold_until_they_are_warm():
-    decider = Decider(BREAKOUT, FILTERED | {"min_volatility": 0.0, "min_adx": 0.0}, HOUR)
+    decider = Decider(BREAKOUT, FILTERED | {"min_volatility": 0.0, "min_adx": 0.0}, HOUR_MS)
     reasons = {decider.on_candle(c).reason for c in hourly([100.0 + i for i in range(30)])}
     assert not any(reason.startswith("entered") for reason in reasons)
 

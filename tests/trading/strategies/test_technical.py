@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from tests.trading.quick_values import marked
-from trading.candles import Candle
+from trading.candles import HOUR_MS, Candle
 from trading.simulation import Costs, backtest
 from trading.strategies.decider import Decider, Decision
 from trading.strategies.registry import get_strategy, strategy_names
 
-HOUR = 3_600_000
 BARE = {"filters": "off"}
 
 
@@ -21,13 +20,13 @@ def hourly(closes, volumes=None, reach=0.5) -> list[Candle]:
     candles, last = [], closes[0]
     for row, (close, volume) in enumerate(zip(closes, volumes, strict=True)):
         high, low = max(last, close) + reach, min(last, close) - reach
-        candles.append(Candle(row * HOUR, last, high, low, close, volume))
+        candles.append(Candle(row * HOUR_MS, last, high, low, close, volume))
         last = close
     return candles
 
 
 def decide(name: str, values, closes, volumes=None) -> list[Decision]:
-    decider = Decider(get_strategy(name), BARE | values, HOUR)
+    decider = Decider(get_strategy(name), BARE | values, HOUR_MS)
     return [decider.on_candle(candle) for candle in hourly(closes, volumes)]
 
 

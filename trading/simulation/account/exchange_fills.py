@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from trading.candles import MINUTE_MS
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.positions.candle_path import clock_check, price_check
 from trading.positions.lifecycle import (
@@ -43,7 +44,7 @@ CENTS = 1e8
 TIE = 1e-4
 """Parts of a cent within which a float is taken for the half that it stands for."""
 
-REFUSED_FOR_MS = 60_000
+REFUSED_FOR_MS = MINUTE_MS
 """An addition that the exchange would not take is asked for again after so long."""
 
 # What an instrument asks for, a row a seat, and until when (ms) its next addition waits.

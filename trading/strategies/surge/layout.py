@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trading.candles import DAY_MS
+from trading.candles import DAY_MS, HOUR_MS
 from trading.indicators.windows import moments_size
 from trading.jit.kernel import Buffer, kernel
 from trading.strategies.layout import OWN
@@ -12,7 +12,6 @@ from trading.strategies.parameters import Parameter
 
 M3_MS = 180_000
 M15_MS = 900_000
-HOUR_MS = 3_600_000
 TIMEFRAMES = (DAY_MS, HOUR_MS, M15_MS, M3_MS)
 """Timeframes of the conditions besides that of the first set, the longest first."""
 

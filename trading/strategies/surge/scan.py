@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trading.candles import CandleColumns, interval_name
+from trading.candles import HOUR_MS, CandleColumns, interval_name
 from trading.errors import DataError
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Bar, bar_of
 from trading.strategies.surge.layout import (
-    HOUR_MS,
     SCAN_CANDLES,
     SCAN_NORM,
     SCAN_THRUST,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from trading.candles import DAY_MS
+from trading.candles import DAY_MS, HOUR_MS
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Bar
 from trading.positions.sizing import Sizing
@@ -28,7 +28,6 @@ from trading.strategies.surge.conditions import (
 from trading.strategies.surge.layout import (
     DAILY_RISE,
     DAILY_SINCE,
-    HOUR_MS,
     LONG,
     M1_NEEDED,
     M3_BITS,

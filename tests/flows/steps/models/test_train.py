@@ -21,9 +21,9 @@ from flows.steps.models.train import ModelResult, TrainResult, train
 from lake.store import Lake
 from lake.tables import FEATURES, MODELS
 from tests.flows.candle_lake import put_checked, put_funding, sample_minutes
+from trading.candles import DAY_MS
 from trading.errors import DataError, ParameterError
 
-DAY_MS = 86_400_000
 START = datetime(2025, 5, 20, tzinfo=UTC)
 AS_OF = datetime(2025, 6, 14, tzinfo=UTC)
 SETTINGS = TrainSettings(split=SplitSettings(train_days=10, test_days=4))

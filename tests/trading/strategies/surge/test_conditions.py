@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trading.candles import CandleColumns
+from trading.candles import HOUR_MS, CandleColumns
 from trading.errors import DataError
 from trading.strategies.surge.conditions import (
     follow,
@@ -14,7 +14,7 @@ from trading.strategies.surge.conditions import (
     m3_conditions,
     m15_conditions,
 )
-from trading.strategies.surge.layout import HOUR_MS, set_size
+from trading.strategies.surge.layout import set_size
 from trading.strategies.surge.reasons import (
     M1_NAMES,
     M3_FILTER_NAME,

@@ -8,19 +8,18 @@ import numpy as np
 import pytest
 
 from cli.inputs.candle_files import read_candles
-from trading.candles import Candle
+from trading.candles import DAY_MS, HOUR_MS, Candle
 from trading.errors import ParameterError
 from trading.positions.position import REASONS
 from trading.simulation import Costs, backtest, fast_trades
 from trading.simulation.backtest import decide
 from trading.strategies.decider import Decider
 from trading.strategies.layout import ACTION, ENTER, SEEN
-from trading.strategies.surge.layout import HOUR_MS, M3_MS, M15_MS
+from trading.strategies.surge.layout import M3_MS, M15_MS
 from trading.strategies.surge.reasons import conditions
 from trading.strategies.surge.strategy import Surge
 
 SURGE = Surge()
-DAY_MS = 86_400_000
 SMALL = {"short_span": 3, "quick_span": 6, "middle_span": 20, "long_span": 60, "band_span": 40}
 SHARED = Path(__file__).parents[5] / "shared" / "data" / "candles_1m" / "usdm"
 
