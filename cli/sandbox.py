@@ -97,9 +97,9 @@ def fault(
 
     Example: nocturne sandbox fault unknown_503 method=POST path=/order$ --url http://127.0.0.1:40123
     """
-    from sandbox.faults.client import order_faults
+    from sandbox.faults.client import inject_faults
 
-    typer.echo(order_faults(url, kind, setting or [], file, clear=clear))
+    typer.echo(inject_faults(url, kind, setting or [], file, clear=clear))
 
 
 @app.command()
@@ -115,13 +115,13 @@ def audit(
 
     Example: nocturne sandbox audit --ledger exchange.sqlite
     """
-    from sandbox.audit.both_ledgers import audit_join
+    from sandbox.audit.both_ledgers import audit_both
     from sandbox.audit.exchange_ledger import audit_ledger, digest_ledger
 
     if digest:
         typer.echo(digest_ledger(ledger))
         return
-    report = audit_join(ledger, executor) if executor else audit_ledger(ledger)
+    report = audit_both(ledger, executor) if executor else audit_ledger(ledger)
     typer.echo(report.to_json() if as_json else report.to_text())
     if report.violations:
         raise typer.Exit(1)

@@ -60,8 +60,8 @@ class Gateway:
         if self._first.faults.silent:
             return NOTHING, CUT
         venue, route = found if found else (self._first, None)
-        response, struck = await self.respond(venue, route, request)
-        return response, SPOILING.get(struck, "")
+        response, injected = await self.respond(venue, route, request)
+        return response, SPOILING.get(injected, "")
 
     def _find(self, request: ApiRequest) -> tuple[ServedVenue, Route] | None:
         found = self._table.get((request.method, request.path))
@@ -97,12 +97,12 @@ class Gateway:
         if altering is not None and not isinstance(response.body, str):
             body = orjson.loads(altered(response.raw, altering))
             response = replace(response, body=body)
-        struck = silencing or refusing
-        if struck is None:
+        injected = silencing or refusing
+        if injected is None:
             return response, ""
-        detail = {"kind": struck.kind, "path": request.path}
+        detail = {"kind": injected.kind, "path": request.path}
         venue.ledger.write_event(venue.now, wall_ms(), "", "fault", detail)
-        return (silence_of(silencing, response) if silencing else response), struck.kind
+        return (silence_of(silencing, response) if silencing else response), injected.kind
 
     def _respond(
         self, venue: ServedVenue, route: Route | None, request: ApiRequest, refusing: Fault | None

@@ -56,7 +56,7 @@ class Venues:
         """The symbols of all venues, each once."""
         return list(dict.fromkeys(symbol for venue in self.all for symbol in venue.feeds))
 
-    def desks(self, *, bounded: bool) -> list[ReplayedVenue]:
+    def replayed(self, *, bounded: bool) -> list[ReplayedVenue]:
         """What the replay drives."""
         found = []
         if self.usdm is not None:

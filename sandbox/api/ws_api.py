@@ -74,8 +74,8 @@ class WsApi:
             return
         pair = self._methods.get(method)
         if pair is not None:
-            response, struck = await self._call(session, pair, values)
-            if struck in CUTTING:
+            response, injected = await self._call(session, pair, values)
+            if injected in CUTTING:
                 await session.socket.close()
                 return
         else:

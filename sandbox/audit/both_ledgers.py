@@ -21,7 +21,7 @@ FOREIGN = ("autoclose-", "adl_autoclose", "settlement_autoclose-", "web_")
 PROTECTED_WITHIN_MS = 5_000
 
 
-def audit_join(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN_MS) -> AuditReport:
+def audit_both(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN_MS) -> AuditReport:
     """Audit the exchange's ledger, then hold the executor's against it (I1 to I6)."""
     tables = read_ledger(exchange)
     report = audit_tables(tables)

@@ -16,7 +16,7 @@ TIMEOUT_S = 10
 WORDS = {"true": True, "false": False}
 
 
-def order_faults(
+def inject_faults(
     url: str, kind: str, settings: list[str], file: Path | None, *, clear: bool
 ) -> str:
     """Clear, order (one, or those of a scenario file) or list; what the sandbox answered."""

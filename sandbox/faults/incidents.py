@@ -55,11 +55,11 @@ class Incidents:
         }
         assert set(self._actions) == set(EVENTS)
 
-    async def strike(self, fault: Fault) -> None:
+    async def inject(self, fault: Fault) -> None:
         """Let a fault happen now; ``SettingsError`` when it cannot."""
-        self._venues.faults.struck += 1
+        self._venues.faults.injected += 1
         if fault.kind in STREAMS:
-            await self._strike_streams(fault)
+            await self._disturb_streams(fault)
         else:
             try:
                 self._actions[fault.kind](fault)
@@ -79,7 +79,7 @@ class Incidents:
     def _connections(self) -> list[StreamConnection]:
         return [c for venue in self._venues.all for c in list(venue.hub.connections)]
 
-    async def _strike_streams(self, fault: Fault) -> None:
+    async def _disturb_streams(self, fault: Fault) -> None:
         kind, usdm, spot = fault.kind, self._venues.usdm, self._venues.spot
         if kind == "expire_listen_key":
             self._usdm.expire_listen_keys(force=True)
@@ -95,14 +95,14 @@ class Incidents:
         if usdm is not None and kind != "terminate_user":
             for connection in list(usdm.hub.connections):
                 if (connection.category == "private") == private:
-                    _strike(connection, kind)
+                    _disturb(connection, kind)
         if spot is None:
             return
         if private:
-            await _strike_sessions(spot, kind)
+            await _disturb_sessions(spot, kind)
         else:
             for connection in list(spot.hub.connections):
-                _strike(connection, kind)
+                _disturb(connection, kind)
 
     def _disconnect_all(self) -> None:
         for connection in self._connections():
@@ -266,7 +266,7 @@ class Incidents:
         self._usdm.engine.apply_funding(fault.symbol, Decimal(fault.quantity or "0.0001"))
 
 
-async def _strike_sessions(spot: SpotExchange, kind: str) -> None:
+async def _disturb_sessions(spot: SpotExchange, kind: str) -> None:
     """User events of spot run over the WebSocket API's connections."""
     for session in spot.users.sessions:
         if kind == "terminate_user":
@@ -282,7 +282,7 @@ async def _strike_sessions(spot: SpotExchange, kind: str) -> None:
             session.cut()
 
 
-def _strike(connection: StreamConnection, kind: str) -> None:
+def _disturb(connection: StreamConnection, kind: str) -> None:
     if kind.startswith("mute"):
         connection.muted = True
     elif kind.startswith("half_open"):

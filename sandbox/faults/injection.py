@@ -136,7 +136,7 @@ class Faults:
 
     def __init__(self, seed: int = 1) -> None:
         self.waiting: list[Fault] = []
-        self.struck = 0
+        self.injected = 0
         self.shapes_messages = False
         self._random = random.Random(f"faults:{seed}")
         self._skew_ms = 0.0
@@ -195,7 +195,7 @@ class Faults:
             if fault.probability < 1 and self._random.random() >= fault.probability:
                 continue
             fault.count -= 1
-            self.struck += 1
+            self.injected += 1
             if fault.count == 0:
                 self.waiting.remove(fault)
                 self._note()

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from sandbox.engines.common.instruments import ExchangeInstrument, derive_instrument
 from sandbox.engines.common.money import to_multiple
-from sandbox.market.intervals import MINUTE, bar_start, bar_starts, next_start
+from sandbox.market.intervals import bar_start, bar_starts, next_start
+from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 Floats = npt.NDArray[np.float64]
@@ -93,7 +94,7 @@ class Series:
         volume, close = self.volume[rows], self.close[rows]
         return Kline(
             int(self.open_time[first]),
-            int(self.open_time[last - 1]) + MINUTE,
+            int(self.open_time[last - 1]) + MINUTE_MS,
             float(self.open[first]),
             float(self.high[rows].max()),
             float(self.low[rows].min()),
@@ -194,7 +195,7 @@ class Funding:
     def between(self, after: int, until: int) -> list[tuple[int, Decimal]]:
         """Rates with ``after`` < time <= ``until``, each time rounded down to its minute."""
         found = zip(self.times, self.rates, strict=True)
-        return [(t, rate) for t, rate in found if after < t // MINUTE * MINUTE <= until]
+        return [(t, rate) for t, rate in found if after < t // MINUTE_MS * MINUTE_MS <= until]
 
 
 def read_funding(path: Path) -> Funding:

@@ -11,11 +11,11 @@ from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.order_book import Levels, Quote, best_quotes
 from sandbox.market.candles import Funding, Kline, Series, Ticks, ticks_at
 from sandbox.market.displayed_book import BookChange, DisplayedBook, Side
-from sandbox.market.intervals import MINUTE, bar_start, next_start
+from sandbox.market.intervals import bar_start, next_start
 from sandbox.market.trade_tape import Quotes, RecordedTrade, TradeTape
+from trading.candles import DAY_MS, MINUTE_MS
 
-FUNDING_EVERY_MS = 8 * 60 * MINUTE
-DAY_MS = 24 * 60 * MINUTE
+FUNDING_EVERY_MS = 8 * 60 * MINUTE_MS
 RECENT_TRADES = 1_000
 AVERAGE_MINUTES = 5
 
@@ -60,7 +60,7 @@ class SymbolFeed:
         self.minute = 0
         self.candle: Ticks | None = None
         self.update_id = 10_000_000
-        self.ladder = DisplayedBook(decimals)
+        self.displayed_book = DisplayedBook(decimals)
         self.marked = ZERO
         self.recent: deque[TradePrint] = deque(maxlen=RECENT_TRADES)
         self._row = -1
@@ -95,22 +95,22 @@ class SymbolFeed:
 
     def book(self, count: int) -> tuple[Side, Side]:
         """Bids and asks as price -> quantity texts, best first."""
-        self.ladder.open(self.instrument, self.bid, self.ask, self.update_id)
-        return self.ladder.sides(self.instrument, self.bid, self.ask, count)
+        self.displayed_book.open(self.instrument, self.bid, self.ask, self.update_id)
+        return self.displayed_book.sides(self.instrument, self.bid, self.ask, count)
 
     def best(self) -> tuple[tuple[str, str], tuple[str, str]]:
         """Best bid and best ask as (price, quantity)."""
-        return self.ladder.best(self.instrument, self.bid, self.ask)
+        return self.displayed_book.best(self.instrument, self.bid, self.ask)
 
     def book_change(self) -> BookChange:
         """What has changed in the book since this was asked last."""
-        return self.ladder.change(self.instrument, self.bid, self.ask, self.update_id)
+        return self.displayed_book.change(self.instrument, self.bid, self.ask, self.update_id)
 
     def rest(self, levels: Levels) -> bool:
         """Show what accounts rest now; False when nothing has changed."""
-        if self.ladder.rested == levels:
+        if self.displayed_book.rested == levels:
             return False
-        self.ladder.rested = levels
+        self.displayed_book.rested = levels
         self.update_id += 1
         return True
 
@@ -119,7 +119,7 @@ class SymbolFeed:
         row = self.series.before(begin)
         tick = self.instrument.tick
         for earlier in range(max(0, row - RECENT_TRADES + 10), row):
-            time = int(self.series.open_time[earlier]) + MINUTE - 1
+            time = int(self.series.open_time[earlier]) + MINUTE_MS - 1
             self._print(time, ticks_at(self.series, earlier, tick).close)
         if not self.price:
             self.price = ticks_at(self.series, min(row, len(self.series.close) - 1), tick).open
@@ -135,16 +135,16 @@ class SymbolFeed:
         if self._row >= 0:
             self.candle = ticks_at(self.series, self._row, self.instrument.tick)
             price = float(self.candle.open)
-            self._running = Kline(minute, minute + MINUTE, price, price, price, price, 0.0, 0.0)
+            self._running = Kline(minute, minute + MINUTE_MS, price, price, price, price, 0.0, 0.0)
 
     def move(self, time: int, price: Decimal, trade: RecordedTrade | None = None) -> TradePrint:
         """A trade at ``price``, as it was recorded or made up; the running candle follows."""
         if self.quotes is not None:
-            self.quote = self.quotes.at(time, self.instrument.tick)
+            self.quote = self.quotes.quote_at(time, self.instrument.tick)
         tick = self._print(time, price, trade)
         running, value = self._running, float(price)
         if running is not None:
-            share = min(1.0, max(0.0, (time - self.minute) / MINUTE))
+            share = min(1.0, max(0.0, (time - self.minute) / MINUTE_MS))
             volume = float(self.series.volume[self._row]) * share
             self._running = Kline(
                 running.start,
@@ -177,7 +177,7 @@ class SymbolFeed:
         close, volume = float(series.close[row]), float(series.volume[row])
         return Kline(
             self.minute,
-            self.minute + MINUTE,
+            self.minute + MINUTE_MS,
             float(series.open[row]),
             float(series.high[row]),
             float(series.low[row]),
@@ -245,7 +245,7 @@ class SymbolFeed:
         if self._average_of != self.minute:
             self._average_of = self.minute
             rows = slice(
-                self.series.before(self.minute - (AVERAGE_MINUTES - 1) * MINUTE),
+                self.series.before(self.minute - (AVERAGE_MINUTES - 1) * MINUTE_MS),
                 self.series.before(self.minute),
             )
             volume, close = self.series.volume[rows], self.series.close[rows]

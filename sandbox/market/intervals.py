@@ -9,26 +9,24 @@ import numpy.typing as npt
 
 from trading.candles import DAY_MS, MINUTE_MS
 
-MINUTE = MINUTE_MS
-DAY = DAY_MS
-WEEK = 7 * DAY
-MONDAY = 4 * DAY  # 1970-01-05, the first Monday
+WEEK_MS = 7 * DAY_MS
+MONDAY_MS = 4 * DAY_MS  # 1970-01-05, the first Monday
 INTERVALS = {
-    "1m": MINUTE,
-    "3m": 3 * MINUTE,
-    "5m": 5 * MINUTE,
-    "15m": 15 * MINUTE,
-    "30m": 30 * MINUTE,
-    "1h": 60 * MINUTE,
-    "2h": 120 * MINUTE,
-    "4h": 240 * MINUTE,
-    "6h": 360 * MINUTE,
-    "8h": 480 * MINUTE,
-    "12h": 720 * MINUTE,
-    "1d": DAY,
-    "3d": 3 * DAY,
-    "1w": WEEK,
-    "1M": 31 * DAY,
+    "1m": MINUTE_MS,
+    "3m": 3 * MINUTE_MS,
+    "5m": 5 * MINUTE_MS,
+    "15m": 15 * MINUTE_MS,
+    "30m": 30 * MINUTE_MS,
+    "1h": 60 * MINUTE_MS,
+    "2h": 120 * MINUTE_MS,
+    "4h": 240 * MINUTE_MS,
+    "6h": 360 * MINUTE_MS,
+    "8h": 480 * MINUTE_MS,
+    "12h": 720 * MINUTE_MS,
+    "1d": DAY_MS,
+    "3d": 3 * DAY_MS,
+    "1w": WEEK_MS,
+    "1M": 31 * DAY_MS,
 }
 
 
@@ -38,7 +36,7 @@ def bar_start(interval: str, time: int) -> int:
         moment = datetime.fromtimestamp(time / 1000, UTC)
         return _month_ms(moment.year, moment.month)
     size = INTERVALS[interval]
-    offset = MONDAY if interval == "1w" else 0
+    offset = MONDAY_MS if interval == "1w" else 0
     return (time - offset) // size * size + offset
 
 
@@ -56,7 +54,7 @@ def bar_starts(interval: str, times: npt.NDArray[np.int64]) -> npt.NDArray[np.in
         months = times.astype("datetime64[ms]").astype("datetime64[M]")
         return months.astype("datetime64[ms]").astype(np.int64)
     size = INTERVALS[interval]
-    offset = MONDAY if interval == "1w" else 0
+    offset = MONDAY_MS if interval == "1w" else 0
     return (times - offset) // size * size + offset
 
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from sandbox.engines.common.money import CENT8, money
 from sandbox.market.candles import Series, Ticks, ticks_at
-from sandbox.market.intervals import MINUTE
 from sandbox.market.price_path import FIRST_EXTREME_MS, LAST_TRADE_MS, SECOND_EXTREME_MS
+from trading.candles import MINUTE_MS
 
 # After so much market time half of a jump of the last price has reached the smoothed mark price.
 HALF_MS = 30_000
@@ -18,7 +18,7 @@ HALF_MS = 30_000
 class MarkRule(Protocol):
     """What the mark price is; asked in the order of time, and only with what is known by then."""
 
-    def at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
+    def price_at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
         """The mark price at market ``time`` (ms), when the last price has become ``price``.
 
         ``low_first`` tells which extreme the running minute's path visits first.
@@ -32,7 +32,7 @@ class SmoothedMark:
         self._mark: Decimal | None = None
         self._time = 0
 
-    def at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
+    def price_at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
         """The mark price after the last price has become ``price``."""
         del low_first
         if self._mark is None:
@@ -53,9 +53,9 @@ class RecordedMark:
     def __init__(self, series: Series) -> None:
         self._series = series
 
-    def at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
+    def price_at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
         """The mark price on straight lines between open, the extremes and close."""
-        minute = time // MINUTE * MINUTE
+        minute = time // MINUTE_MS * MINUTE_MS
         row = self._series.index(minute)
         if row < 0:
             return price

@@ -12,10 +12,10 @@ from sandbox.engines.common.order_book import Quote
 from sandbox.market.candles import Kline
 from sandbox.market.clock import LockstepClock, MarketClock
 from sandbox.market.feed import SymbolFeed, TradePrint
-from sandbox.market.intervals import MINUTE
 from sandbox.market.mark_price import MarkRule
 from sandbox.market.price_path import next_stop, refine, turning_points
 from sandbox.market.trade_tape import RecordedTrade
+from trading.candles import MINUTE_MS
 
 # What of a minute's volume is at hand at its first print already.
 FIRST_SHARE = Decimal("0.25")
@@ -34,7 +34,7 @@ class Audience(Protocol):
 class ReplayedEngine(Protocol):
     """What the replay needs of an engine."""
 
-    def at(self, now: int) -> None:
+    def set_time(self, now: int) -> None:
         """Set the market time (ms)."""
 
     def busy(self, symbol: str) -> bool:
@@ -119,7 +119,7 @@ class SymbolWalker:
     def aim(self, time: int, price: Decimal) -> None:
         """Set out for ``price``: the mark price goes its own way meanwhile."""
         if self.mark is not None:
-            self.goal = (price, self.mark.at(time, price, low_first=self.low_first))
+            self.goal = (price, self.mark.price_at(time, price, low_first=self.low_first))
 
     def under_way(self, target: Decimal) -> bool:
         """Whether price or mark price is not yet where it is to be."""
@@ -169,7 +169,7 @@ class SymbolWalker:
         left = self.engine.supplied(symbol)
         if self.given is not None and left is not None:
             self.used += self.given - left
-        share = max(FIRST_SHARE, min(Decimal(1), Decimal(time - self.feed.minute) / MINUTE))
+        share = max(FIRST_SHARE, min(Decimal(1), Decimal(time - self.feed.minute) / MINUTE_MS))
         total = self.feed.minute_volume() * share
         step = self.feed.instrument.step
         self.given = max(ZERO, (total - self.used) // step * step)
@@ -186,10 +186,10 @@ class ReplayedVenue:
     audience: Audience
     bounded: bool = False
     marks: Mapping[str, MarkRule] = field(default_factory=dict)
-    lanes: list[SymbolWalker] = field(default_factory=list)
+    walkers: list[SymbolWalker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lanes = [
+        self.walkers = [
             SymbolWalker(self.venue, self.engine, feed, self.bounded, self.marks.get(feed.symbol))
             for _, feed in sorted(self.feeds.items())
         ]
@@ -204,15 +204,15 @@ class Replay:
 
     def __init__(
         self,
-        desks: Sequence[ReplayedVenue],
+        venues: Sequence[ReplayedVenue],
         clock: MarketClock,
         span: Span,
         seed: int,
         refine_ms: int | None,
         due: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
-        self._desks = desks
-        self._lanes = [lane for desk in desks for lane in desk.lanes]
+        self._venues = venues
+        self._walkers = [walker for venue in venues for walker in venue.walkers]
         self._clock = clock
         self._span = span
         self._seed = seed
@@ -222,25 +222,25 @@ class Replay:
         self.finished = False
         self.failed = False
         self.now = span.begin
-        for desk in desks:
-            desk.engine.at(span.begin)
-        for lane in self._lanes:
-            feed = lane.feed
+        for venue in venues:
+            venue.engine.set_time(span.begin)
+        for walker in self._walkers:
+            feed = walker.feed
             feed.start(span.begin)
             if feed.candle is not None:
                 feed.move(span.begin, feed.candle.open)
-            lane.engine.set_price(feed.symbol, feed.price)
-            lane.aim(span.begin, feed.price)
-            if lane.mark is not None:
-                feed.marked = lane.goal[1]
-                lane.engine.set_mark(feed.symbol, feed.marked)
-            if lane.bounded:
-                lane._supply(feed.symbol, span.begin)
+            walker.engine.set_price(feed.symbol, feed.price)
+            walker.aim(span.begin, feed.price)
+            if walker.mark is not None:
+                feed.marked = walker.goal[1]
+                walker.engine.set_mark(feed.symbol, feed.marked)
+            if walker.bounded:
+                walker._supply(feed.symbol, span.begin)
 
     async def run(self) -> None:
         """Walk the whole span; returns when its end is reached."""
         await self._clock.start(self._span.begin)
-        for minute in range(self._span.begin, self._span.end, MINUTE):
+        for minute in range(self._span.begin, self._span.end, MINUTE_MS):
             await self._walk(minute)
             await self._close(minute)
         self.finished = True
@@ -249,22 +249,24 @@ class Replay:
         if self._refine_ms is None and not self._walking():
             return
         paths = {
-            lane: self._path(lane, minute) for lane in self._lanes if lane.feed.candle is not None
+            walker: self._path(walker, minute)
+            for walker in self._walkers
+            if walker.feed.candle is not None
         }
         for offset in sorted({leg.offset for path in paths.values() for leg in path}):
             legs = {x: leg for x, path in paths.items() for leg in path if leg.offset == offset}
             await self._walk_phase(max(self.now, minute + offset), legs)
 
-    def _path(self, lane: SymbolWalker, minute: int) -> list[Leg]:
-        feed = lane.feed
+    def _path(self, walker: SymbolWalker, minute: int) -> list[Leg]:
+        feed = walker.feed
         assert feed.candle is not None
         recorded = feed.recorded()
         if recorded:
-            lane.low_first = feed.candle.close > feed.candle.open
+            walker.low_first = feed.candle.close > feed.candle.open
             return [Leg(s[-1].time - minute, s[-1].price, tuple(s)) for s in recorded]
-        exposure = lane.engine.exposure(feed.symbol)
-        points = turning_points(feed.candle, exposure, f"{self._seed}:{lane.name}:{minute}")
-        lane.low_first = points[0][1] < points[1][1]
+        exposure = walker.engine.exposure(feed.symbol)
+        points = turning_points(feed.candle, exposure, f"{self._seed}:{walker.name}:{minute}")
+        walker.low_first = points[0][1] < points[1][1]
         if self._refine_ms is not None:
             points = refine(feed.price, points, self._refine_ms, feed.instrument.tick)
         return [Leg(offset, price) for offset, price in points]
@@ -272,16 +274,16 @@ class Replay:
     def _walking(self) -> list[SymbolWalker]:
         paced = self._refine_ms is not None
         return [
-            lane
-            for lane in self._lanes
-            if lane.feed.candle is not None and (paced or lane.engine.busy(lane.feed.symbol))
+            walker
+            for walker in self._walkers
+            if walker.feed.candle is not None and (paced or walker.engine.busy(walker.feed.symbol))
         ]
 
     async def _walk_phase(self, time: int, legs: Mapping[SymbolWalker, Leg]) -> None:
         """Move all walking symbols to where their legs end; each trigger on the way is a step."""
-        for lane, leg in legs.items():
-            lane.aim(time, leg.price)
-            lane.trades = leg.trades
+        for walker, leg in legs.items():
+            walker.aim(time, leg.price)
+            walker.trades = leg.trades
         still = self._refine_ms is not None  # a paced market also tells that nothing moved
         while True:
             walking = [x for x in self._walking() if x in legs]
@@ -291,21 +293,21 @@ class Replay:
             still = False
             await self._reach(time)
             ticks = [
-                (lane, tick)
-                for lane in moving
-                for tick in self._advance(lane, legs[lane].price, time)
+                (walker, tick)
+                for walker in moving
+                for tick in self._advance(walker, legs[walker].price, time)
             ]
             await self._finish_step(time, {}, ticks)
             time += 1
 
-    def _advance(self, lane: SymbolWalker, target: Decimal, time: int) -> list[TradePrint]:
-        feed = lane.feed
-        if lane.trades:
-            trades, lane.trades = lane.trades, ()
-            return [lane.print(time, trade.price, trade) for trade in trades]
-        levels = lane.levels() + self._awaited(feed.symbol) if feed.price != target else []
+    def _advance(self, walker: SymbolWalker, target: Decimal, time: int) -> list[TradePrint]:
+        feed = walker.feed
+        if walker.trades:
+            trades, walker.trades = walker.trades, ()
+            return [walker.print(time, trade.price, trade) for trade in trades]
+        levels = walker.levels() + self._awaited(feed.symbol) if feed.price != target else []
         stop = next_stop(feed.price, target, levels, feed.instrument.tick)
-        return [lane.print(time, stop)]
+        return [walker.print(time, stop)]
 
     def _awaited(self, symbol: str) -> list[Decimal]:
         """Prices that whoever steps the clock wants to see on the way."""
@@ -313,48 +315,48 @@ class Replay:
 
     async def _close(self, minute: int) -> None:
         """Close the minute's candles and open the next minute, in one step."""
-        time = minute + MINUTE
+        time = minute + MINUTE_MS
         await self._reach(time)
         closed: dict[SymbolWalker, Kline] = {}
         ticks: list[tuple[SymbolWalker, TradePrint]] = []
-        for lane in self._lanes:
-            feed = lane.feed
-            self._settle_at_close(lane, time)
+        for walker in self._walkers:
+            feed = walker.feed
+            self._settle_at_close(walker, time)
             bar = feed.close_minute()
             if bar is not None:
-                closed[lane] = bar
+                closed[walker] = bar
             for _, rate in feed.funding.between(minute, time):
-                lane.engine.apply_funding(feed.symbol, rate)
+                walker.engine.apply_funding(feed.symbol, rate)
             if time >= self._span.end:
                 feed.minute = time
                 continue
-            lane.open_minute(time)
-            ticks.extend(self._open(lane, time))
+            walker.open_minute(time)
+            ticks.extend(self._open(walker, time))
         await self._finish_step(time, closed, ticks)
 
-    def _settle_at_close(self, lane: SymbolWalker, time: int) -> None:
+    def _settle_at_close(self, walker: SymbolWalker, time: int) -> None:
         """A minute that nobody needed to see walked still ends at its close."""
-        candle = lane.feed.candle
+        candle = walker.feed.candle
         if candle is None:
             return
-        lane.aim(time - 1, candle.close)
-        if lane.under_way(candle.close):
-            lane.print(time, candle.close)
+        walker.aim(time - 1, candle.close)
+        if walker.under_way(candle.close):
+            walker.print(time, candle.close)
 
-    def _open(self, lane: SymbolWalker, time: int) -> list[tuple[SymbolWalker, TradePrint]]:
+    def _open(self, walker: SymbolWalker, time: int) -> list[tuple[SymbolWalker, TradePrint]]:
         """The next minute's first trade; told only when somebody may care."""
-        if lane.feed.candle is None:
+        if walker.feed.candle is None:
             return []
-        lane.aim(time, lane.feed.candle.open)
-        tick = lane.print(time, lane.feed.candle.open)
-        told = self._refine_ms is not None or lane.engine.busy(lane.feed.symbol)
-        return [(lane, tick)] if told else []
+        walker.aim(time, walker.feed.candle.open)
+        tick = walker.print(time, walker.feed.candle.open)
+        told = self._refine_ms is not None or walker.engine.busy(walker.feed.symbol)
+        return [(walker, tick)] if told else []
 
     async def _reach(self, time: int) -> None:
         await self._clock.before(time)
         self.now = time
-        for desk in self._desks:
-            desk.engine.at(time)
+        for venue in self._venues:
+            venue.engine.set_time(time)
         if self._due is not None:
             await self._due(time)
 
@@ -366,14 +368,16 @@ class Replay:
     ) -> None:
         self.steps += 1
         sent = False
-        for desk in self._desks:
-            bars = {lane.feed.symbol: closed[lane] for lane in desk.lanes if lane in closed}
-            mine = [tick for lane, tick in ticks if lane.engine is desk.engine]
-            sent = await desk.audience.step(time, bars, mine) or sent
+        for venue in self._venues:
+            bars = {
+                walker.feed.symbol: closed[walker] for walker in venue.walkers if walker in closed
+            }
+            mine = [tick for walker, tick in ticks if walker.engine is venue.engine]
+            sent = await venue.audience.step(time, bars, mine) or sent
         if not sent:
             return
         if isinstance(self._clock, LockstepClock) and self._clock.announced:
-            for desk in self._desks:
-                await desk.audience.flush()
+            for venue in self._venues:
+                await venue.audience.flush()
             self._clock.announce(time)
         await self._clock.after(time)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from sandbox.engines.common.money import to_multiple
 from sandbox.market.candles import milliseconds
-from sandbox.market.intervals import MINUTE
+from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 SECOND = 1_000
@@ -48,7 +48,7 @@ class TradeTape:
 
     def minute(self, start: int, tick: Decimal, step: Decimal) -> list[list[RecordedTrade]]:
         """The trades of the minute that begins at ``start`` (ms), those of a second together."""
-        first, last = np.searchsorted(self.times, [start, start + MINUTE]).tolist()
+        first, last = np.searchsorted(self.times, [start, start + MINUTE_MS]).tolist()
         seconds: dict[int, list[RecordedTrade]] = {}
         for row in range(first, last):
             trade = RecordedTrade(
@@ -69,10 +69,10 @@ class Quotes:
     bids: npt.NDArray[np.float64]
     asks: npt.NDArray[np.float64]
 
-    def at(self, time: int, tick: Decimal) -> tuple[Decimal, Decimal] | None:
+    def quote_at(self, time: int, tick: Decimal) -> tuple[Decimal, Decimal] | None:
         """Bid and ask at ``time`` (ms); None when none was told in this minute so far."""
         row = int(np.searchsorted(self.times, time, side="right")) - 1
-        if row < 0 or self.times[row] < time // MINUTE * MINUTE:
+        if row < 0 or self.times[row] < time // MINUTE_MS * MINUTE_MS:
             return None
         bid = to_multiple(float(self.bids[row]), tick)
         return bid, max(bid + tick, to_multiple(float(self.asks[row]), tick))

@@ -93,7 +93,7 @@ class _Shared:
 
 def _usdm(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: UsdmHub) -> UsdmExchange:
     engine = UsdmEngine([feed.instrument for feed in feeds.values()])
-    engine.at(shared.begin)
+    engine.set_time(shared.begin)
     for plan in shared.plans:
         engine.open_account(plan.name, plan.usdm)
     return UsdmExchange(
@@ -115,7 +115,7 @@ def _usdm(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: UsdmHub) -> Usd
 
 def _spot(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: SpotHub) -> SpotExchange:
     engine = SpotEngine([feed.instrument for feed in feeds.values()])
-    engine.at(shared.begin)
+    engine.set_time(shared.begin)
     for plan in shared.plans:
         engine.open_account(plan.name, plan.spot)
     return SpotExchange(

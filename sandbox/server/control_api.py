@@ -17,10 +17,10 @@ from sandbox.engines.spot.model import SpotAccount
 from sandbox.engines.usdm.model import BOTH, UsdmAccount, UsdmPosition
 from sandbox.faults.incidents import Incidents
 from sandbox.market.clock import LockstepClock, MarketClock, SteppedClock, wall_ms
-from sandbox.market.intervals import MINUTE
 from sandbox.market.replay import Replay
 from sandbox.protocol.responses import Response
 from sandbox.server.settings import iso
+from trading.candles import MINUTE_MS
 from trading.errors import SettingsError
 
 
@@ -35,11 +35,11 @@ class ControlError(Exception):
 class Control:
     """Handlers of the control calls."""
 
-    def __init__(self, venues: Venues, replay: Replay, mischief: Incidents) -> None:
+    def __init__(self, venues: Venues, replay: Replay, incidents: Incidents) -> None:
         self._venues = venues
         self._exchange = venues.first
         self._replay = replay
-        self._mischief = mischief
+        self._incidents = incidents
         self._stepped_to = 0
         self._handlers: dict[tuple[str, str], Callable[[ApiRequest], Awaitable[Response]]] = {
             ("GET", "/sandbox/status"): self.status,
@@ -76,7 +76,7 @@ class Control:
             "requests": sum(venue.requests for venue in venues.all),
             "messages": sum(venue.hub.messages for venue in venues.all),
             "connections": sum(len(venue.hub.connections) for venue in venues.all),
-            "faults_struck": venues.faults.struck,
+            "faults_struck": venues.faults.injected,
             "symbols": venues.symbols,
         }
         if venues.usdm is not None:
@@ -131,7 +131,7 @@ class Control:
         self._stepped_to = (
             until
             if until is not None
-            else max(self._stepped_to, self._replay.now) + minutes * MINUTE
+            else max(self._stepped_to, self._replay.now) + minutes * MINUTE_MS
         )
         await clock.advance(self._stepped_to)
         for venue in self._venues.all:
@@ -182,7 +182,7 @@ class Control:
         try:
             fault = exchange.faults.add(body)
             if fault not in exchange.faults.waiting:
-                await self._mischief.strike(fault)
+                await self._incidents.inject(fault)
         except SettingsError as error:
             return _answer({"error": str(error)}, status=400)
         return _answer({"kind": fault.kind, "count": fault.count})

@@ -16,7 +16,6 @@ from sandbox.market.candles import (
     read_series,
 )
 from sandbox.market.feed import SymbolFeed
-from sandbox.market.intervals import MINUTE
 from sandbox.market.lake_candles import funding_path, is_lake, read_lake
 from sandbox.market.mark_price import MarkRule, RecordedMark, SmoothedMark
 from sandbox.market.replay import Span
@@ -24,6 +23,7 @@ from sandbox.market.spot_instruments import BUILT_IN as SPOT_BUILT_IN
 from sandbox.market.spot_instruments import derive_spot_rules, read_spot_instruments
 from sandbox.market.trade_tape import Quotes, TradeTape, read_quotes, read_tape
 from sandbox.server.settings import SandboxSettings, iso
+from trading.candles import MINUTE_MS
 from trading.errors import DataError, SettingsError
 
 # Spot writes every price and quantity of a book with these; clients know a gone level by them.
@@ -144,7 +144,7 @@ def choose_span(settings: SandboxSettings, found: Iterable[Mapping[str, SymbolFe
     """The replayed minutes; what the settings leave open comes from the candles."""
     feeds = [feed for venue in found for feed in venue.values()]
     first = min(_first_minute(feed.series) for feed in feeds)
-    last = max(int(feed.series.open_time[-1]) + MINUTE for feed in feeds)
+    last = max(int(feed.series.open_time[-1]) + MINUTE_MS for feed in feeds)
     begin = first if settings.begin is None else settings.begin
     end = last if settings.end is None else settings.end
     if begin >= end:

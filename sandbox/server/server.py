@@ -42,18 +42,18 @@ class SandboxServer:
         self.venues: Venues = assemble(settings, self.clock)
         self.exchange = self.venues.usdm
         self.spot = self.venues.spot
-        self.mischief = Incidents(self.venues)
+        self.incidents = Incidents(self.venues)
         self.state = StateFile(settings.state, self.venues, settings.state_every)
         self.span = self.state.resume(self.venues.span)
         self.replay = Replay(
-            self.venues.desks(bounded=settings.fills == "volume"),
+            self.venues.replayed(bounded=settings.fills == "volume"),
             self.clock,
             self.span,
             settings.seed,
             refine_ms(settings),
             self._due,
         )
-        self._control = Control(self.venues, self.replay, self.mischief)
+        self._control = Control(self.venues, self.replay, self.incidents)
         self._gateway = self._make_gateway()
         self._sockets = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_S)
         self._http = HttpServer(self._handle, self._socket_protocol)
@@ -63,7 +63,7 @@ class SandboxServer:
     async def _due(self, market_ms: int) -> None:
         """Let scripted faults strike whose market time has come."""
         for fault in self.venues.faults.due(market_ms):
-            await self.mischief.strike(fault)
+            await self.incidents.inject(fault)
 
     async def _handle(self, request: ApiRequest) -> tuple[Response, str]:
         if request.path.startswith("/sandbox/"):

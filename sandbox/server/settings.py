@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from sandbox.market.intervals import MINUTE
+from trading.candles import MINUTE_MS
 from trading.errors import SettingsError
 
 CHOICES = {
@@ -109,7 +109,7 @@ def parse_time(text: str, option: str) -> int:
         ) from error
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     time = int(moment.timestamp() * 1000)
-    if time % MINUTE:
+    if time % MINUTE_MS:
         raise SettingsError(f"{option} {text!r}: must be a whole minute")
     return time
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from sandbox.api.venues import Venues
 from sandbox.engines.common.serialization import freeze, thaw
-from sandbox.market.intervals import MINUTE
 from sandbox.market.replay import Span
 from sandbox.server import histories
 from sandbox.server.settings import iso
+from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 # Layout of the file and of the objects in it: a change of either counts it up.
@@ -48,7 +48,7 @@ class EngineRecord:
             histories.restore(account, rows.get(name, ()))
             self._marks[name] = histories.changed(account, histories.HistoryMark())[1]
         self._engine.adopt(core)
-        self._engine.at(now)
+        self._engine.set_time(now)
         self._saved = self._engine.core
 
     def save(self, connection: sqlite3.Connection) -> bytes:
@@ -104,7 +104,7 @@ class StateFile:
             return span
         self._check_version(rows.get("version"))
         saved = int(thaw(rows["now"]))
-        begin = (saved + MINUTE - 1) // MINUTE * MINUTE
+        begin = (saved + MINUTE_MS - 1) // MINUTE_MS * MINUTE_MS
         if not span.begin <= begin < span.end:
             raise DataError(
                 f"{self._path}: was saved at {iso(saved)}, which is not before --to {iso(span.end)}"

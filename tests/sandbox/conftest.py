@@ -15,8 +15,9 @@ from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.server.server import SandboxServer
 from sandbox.server.settings import SandboxSettings
-from tests.sandbox.helpers import MINUTE, START, calm, write_candles
+from tests.sandbox.helpers import START, calm, write_candles
 from tests.sandbox.wire import Wire
+from trading.candles import MINUTE_MS
 
 D = Decimal
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
@@ -26,7 +27,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 def engine() -> UsdmEngine:
     """BTCUSDT at 100000.0 and ETHUSDT at 2500.00; one account with 10000 USDT."""
     engine = UsdmEngine(BUILT_IN.values())
-    engine.at(START)
+    engine.set_time(START)
     engine.open_account("main", {"USDT": D(10_000)})
     engine.on_price("BTCUSDT", D("100000.0"))
     engine.on_price("ETHUSDT", D("2500.00"))
@@ -48,7 +49,7 @@ def serving(tmp_path: Path) -> Serving:
     async def start(**changes: object) -> AsyncIterator[SandboxServer]:
         folder = tmp_path / "candles"
         if not folder.exists():
-            before = START - 120 * MINUTE
+            before = START - 120 * MINUTE_MS
             write_candles(folder, "BTCUSDT", calm(100_000.0, 240), before)
             write_candles(folder, "ETHUSDT", calm(2_500.0, 240), before)
         values: dict[str, object] = {"candles": folder, "begin": START, "clock": "real"} | changes

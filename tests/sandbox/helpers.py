@@ -24,7 +24,6 @@ from trading.candles import MINUTE_MS
 
 D = Decimal
 START = int(datetime(2025, 6, 20, tzinfo=UTC).timestamp() * 1000)
-MINUTE = MINUTE_MS
 Row = tuple[float, float, float, float]
 
 
@@ -32,7 +31,7 @@ def write_candles(folder: Path, symbol: str, rows: list[Row], begin: int = START
     """One-minute candles of (open, high, low, close) from ``begin`` on."""
     folder.mkdir(parents=True, exist_ok=True)
     opened, high, low, close = (list(column) for column in zip(*rows, strict=True))
-    times = pa.array([begin + i * MINUTE for i in range(len(rows))], pa.timestamp("ms", "UTC"))
+    times = pa.array([begin + i * MINUTE_MS for i in range(len(rows))], pa.timestamp("ms", "UTC"))
     columns = {
         "open_time": times,
         "open": opened,

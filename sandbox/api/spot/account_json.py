@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.engines.common.money import ZERO, money_text, plain
 from sandbox.engines.spot.model import (
-    BalancesShown,
+    BalanceSnapshot,
     ListChanged,
     OrderList,
     OrderReport,
@@ -264,7 +264,7 @@ def execution_report_event(event: OrderReport) -> Json:
     return report
 
 
-def account_position_event(event: BalancesShown) -> Json:
+def account_position_event(event: BalanceSnapshot) -> Json:
     """`outboundAccountPosition`."""
     return {
         "e": "outboundAccountPosition",

@@ -17,7 +17,7 @@ from sandbox.engines.common.money import money_text
 from sandbox.engines.spot.engine import SpotEngine
 from sandbox.engines.spot.model import (
     BalanceChange,
-    BalancesShown,
+    BalanceSnapshot,
     ListChanged,
     OrderReport,
     SpotEvent,
@@ -107,7 +107,7 @@ def user_message(event: SpotEvent) -> dict[str, Any] | None:
     match event:
         case OrderReport():
             return account_json.execution_report_event(event)
-        case BalancesShown():
+        case BalanceSnapshot():
             return account_json.account_position_event(event)
         case ListChanged():
             return account_json.list_status_event(event)

@@ -37,7 +37,7 @@ class BaseEngine(Generic[C, E]):
         core.markets, core.now = self.core.markets, self.core.now
         self.core = core
 
-    def at(self, now: int) -> None:
+    def set_time(self, now: int) -> None:
         """Set the market time (ms)."""
         self.core.now = now
 

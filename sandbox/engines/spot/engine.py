@@ -108,7 +108,7 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
             account.orders[order.order_id] = order
         for order in legs:
             orders.accept(core, account, order)
-        core.tell_list(account, found)
+        core.record_list(account, found)
         return found
 
     def cancel(self, account: SpotAccount, order: SpotOrder | None) -> SpotOrder:

@@ -152,7 +152,7 @@ class OrderReport:
 
 
 @dataclass(frozen=True, slots=True)
-class BalancesShown:
+class BalanceSnapshot:
     """Free and locked amounts of the named assets as they are now."""
 
     account: str
@@ -174,7 +174,7 @@ class ListChanged:
     orders: tuple[tuple[int, str], ...]
 
 
-SpotEvent = OrderReport | BalancesShown | ListChanged | BalanceChange
+SpotEvent = OrderReport | BalanceSnapshot | ListChanged | BalanceChange
 
 
 @dataclass(slots=True)

@@ -33,4 +33,4 @@ def cancel(core: SpotCore, account: SpotAccount, found: OrderList) -> None:
 
 def _finish(core: SpotCore, account: SpotAccount, found: OrderList) -> None:
     found.status = found.order_status = "ALL_DONE"
-    core.tell_list(account, found)
+    core.record_list(account, found)

@@ -98,7 +98,7 @@ def accept(core: SpotCore, account: SpotAccount, order: SpotOrder) -> None:
     account.orders[order.order_id] = order
     account.open_orders[order.order_id] = order
     core.hold(order)
-    core.tell_order(order, "NEW")
+    core.record_order(order, "NEW")
     instrument = core.markets[order.symbol].instrument
     core.show(account, instrument.quote if order.buying else instrument.base)
 
@@ -135,7 +135,7 @@ def trigger(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
             core.end(order, "EXPIRED", expiry="INSUFFICIENT_LIQUIDITY")
             order_lists.after_change(core, order)
             return
-    core.tell_order(order, "NEW")
+    core.record_order(order, "NEW")
     take(core, market, order)
     order_lists.after_change(core, order)
 

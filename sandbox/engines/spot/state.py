@@ -14,7 +14,7 @@ from sandbox.engines.common.recorded_market import RecordedMarket
 from sandbox.engines.common.state import BaseCore
 from sandbox.engines.spot.model import (
     BalanceChange,
-    BalancesShown,
+    BalanceSnapshot,
     ListChanged,
     OrderList,
     OrderReport,
@@ -57,7 +57,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
             if order.symbol == symbol and order.working and order.limited
         ]
 
-    def tell_order(self, order: SpotOrder, execution: str, fill: SpotFill | None = None) -> None:
+    def record_order(self, order: SpotOrder, execution: str, fill: SpotFill | None = None) -> None:
         """Record a change of ``order`` as it is now."""
         self.last_execution += 1
         shown = copy_order(order)
@@ -65,7 +65,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
             OrderReport(order.account, self.now, execution, shown, fill, self.last_execution)
         )
 
-    def tell_list(self, account: SpotAccount, found: OrderList) -> None:
+    def record_list(self, account: SpotAccount, found: OrderList) -> None:
         """Record a change of an order list."""
         pairs = tuple((i, account.orders[i].client_id) for i in found.order_ids)
         self.events.append(
@@ -79,7 +79,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         """Tell the balances of ``assets`` as they are now."""
         account.update_time = self.now
         shown = tuple((name, account.free(name), account.locked[name]) for name in assets)
-        self.events.append(BalancesShown(account.name, self.now, shown))
+        self.events.append(BalanceSnapshot(account.name, self.now, shown))
 
     def credit(
         self, account: SpotAccount, kind: str, asset: str, amount: Decimal, reference: int = 0
@@ -140,7 +140,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
             time=self.now,
         )
         account.fills.append(fill)
-        self.tell_order(order, "TRADE", fill)
+        self.record_order(order, "TRADE", fill)
         self.show(account, *dict.fromkeys((instrument.base, instrument.quote, fee_asset)))
         return fill
 
@@ -199,5 +199,5 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         order.status, order.update_time, order.expiry = status, self.now, expiry
         account.open_orders.pop(order.order_id, None)
         self.hold(order)
-        self.tell_order(order, "TRADE_PREVENTION" if status == PREVENTED else status)
+        self.record_order(order, "TRADE_PREVENTION" if status == PREVENTED else status)
         self.show(account, instrument.quote if order.buying else instrument.base)

@@ -46,7 +46,7 @@ def place(core: UsdmCore, account: UsdmAccount, request: AlgoOrderRequest) -> Al
         raise error_codes.WOULD_TRIGGER()
     account.algos[algo.algo_id] = algo
     account.open_algos[algo.algo_id] = algo
-    core.tell_algo(algo)
+    core.record_algo(algo)
     return algo
 
 
@@ -151,8 +151,8 @@ def on_price(core: UsdmCore, account: UsdmAccount, symbol: str) -> None:
         price = market.working_price(algo.working_type)
         if algo.trailing and _follow(algo, price):
             algo.update_time = core.now
-            core.tell_algo(algo)
-        if algo.crossed(price) and not (algo.price_protect and market.torn):
+            core.record_algo(algo)
+        if algo.crossed(price) and not (algo.price_protect and market.diverged):
             _fire(core, account, algo)
 
 

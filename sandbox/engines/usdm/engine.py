@@ -96,7 +96,7 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
         if position.isolated:
             position.isolated_wallet += payment
         core.credit(account, "FUNDING_FEE", payment, symbol)
-        core.tell_account(account, "FUNDING_FEE", payment, (position,))
+        core.record_account(account, "FUNDING_FEE", payment, (position,))
         liquidation.check(core, account)
 
     def place(self, account: UsdmAccount, request: UsdmOrderRequest) -> UsdmOrder:

@@ -43,9 +43,9 @@ def _call(
     core: UsdmCore, account: UsdmAccount, positions: list[UsdmPosition], *, near: bool
 ) -> None:
     """Tell a margin call when positions have come near their liquidation, once each time."""
-    fresh = near and not all(position.called for position in positions)
+    fresh = near and not all(position.margin_called for position in positions)
     for position in positions:
-        position.called = near
+        position.margin_called = near
     if fresh:
         crossed = not positions[0].isolated
         core.events.append(
@@ -118,7 +118,7 @@ def _forced(
         position_side=position.side,
     )
     account.orders[order_id] = order
-    core.tell_order(order, "NEW")
+    core.record_order(order, "NEW")
     return order
 
 

@@ -145,7 +145,7 @@ class UsdmPosition:
     isolated_wallet: Decimal = ZERO
     realised: Decimal = ZERO
     update_time: int = 0
-    called: bool = False
+    margin_called: bool = False
 
     @property
     def entry_price(self) -> Decimal:
@@ -201,7 +201,7 @@ class UsdmMarket(RecordedMarket):
         return self.mark if working_type == "MARK_PRICE" else self.price
 
     @property
-    def torn(self) -> bool:
+    def diverged(self) -> bool:
         """Whether mark and last price are too far apart for orders with price protection."""
         limit = Decimal(self.instrument.trigger_protect)
         return abs(self.mark - self.price) > limit * self.mark

@@ -121,7 +121,7 @@ def accept(
     )
     account.orders[order_id] = order
     account.open_orders[order_id] = order
-    core.tell_order(order, "NEW")
+    core.record_order(order, "NEW")
     return order
 
 
@@ -160,6 +160,6 @@ def amend(
     if price != order.price or quantity > order.quantity:
         order.queued = core.next_order_id()
     order.quantity, order.price, order.update_time = quantity, price, core.now
-    core.tell_order(order, "AMENDMENT")
+    core.record_order(order, "AMENDMENT")
     matching.take(UsdmBook(core), market, order, price)
     return order

@@ -74,8 +74,8 @@ def fill_order(core: UsdmCore, order: UsdmOrder, execution: OrderExecution) -> U
         position_side=order.position_side,
     )
     account.fills.append(fill)
-    core.tell_account(account, "ORDER", ZERO, (position,))
-    core.tell_order(order, execution.type, fill)
+    core.record_account(account, "ORDER", ZERO, (position,))
+    core.record_order(order, execution.type, fill)
     finish_algo(core, account, order)
     after_position_change(core, account, position, turned=bool(change.closed and change.opened))
     return fill
@@ -101,7 +101,7 @@ def _move_position(position: UsdmPosition, side: int, quantity: Decimal, price: 
         position.realised += realised
         position.isolated_wallet = money(position.isolated_wallet * (held - closed) / held)
         if not position.amount:
-            position.cost, position.called = ZERO, False
+            position.cost, position.margin_called = ZERO, False
     opened = quantity - closed
     if opened:
         position.cost += side * opened * price
@@ -124,14 +124,14 @@ def set_algo_status(core: UsdmCore, account: UsdmAccount, algo: AlgoOrder, statu
     """Move a conditional order to ``status`` and tell it."""
     algo.status, algo.update_time = status, core.now
     account.open_algos.pop(algo.algo_id, None)
-    core.tell_algo(algo)
+    core.record_algo(algo)
 
 
 def end_order(core: UsdmCore, account: UsdmAccount, order: UsdmOrder, status: str) -> None:
     """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (told as an EXPIRED execution)."""
     order.status, order.update_time = status, core.now
     account.open_orders.pop(order.order_id, None)
-    core.tell_order(order, "EXPIRED" if status == PREVENTED else status)
+    core.record_order(order, "EXPIRED" if status == PREVENTED else status)
     finish_algo(core, account, order)
 
 
@@ -163,4 +163,4 @@ def _shrink_reduce_only(core: UsdmCore, account: UsdmAccount, position: UsdmPosi
         elif order.remaining > abs(position.amount):
             order.quantity = order.filled + abs(position.amount)
             order.update_time = core.now
-            core.tell_order(order, "AMENDMENT")
+            core.record_order(order, "AMENDMENT")

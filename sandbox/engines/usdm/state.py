@@ -58,16 +58,16 @@ class UsdmCore(BaseCore[UsdmMarket, UsdmAccount, UsdmEvent]):
             if order.symbol == symbol
         ]
 
-    def tell_order(self, order: UsdmOrder, execution: str, fill: UsdmFill | None = None) -> None:
+    def record_order(self, order: UsdmOrder, execution: str, fill: UsdmFill | None = None) -> None:
         """Record a change of ``order`` as it is now; once it has ended it stays as it is."""
         shown = copy_order(order) if order.open else order
         self.events.append(OrderChanged(order.account, self.now, execution, shown, fill))
 
-    def tell_algo(self, algo: AlgoOrder) -> None:
+    def record_algo(self, algo: AlgoOrder) -> None:
         """Record a change of ``algo`` as it is now."""
         self.events.append(AlgoChanged(algo.account, self.now, copy_algo(algo)))
 
-    def tell_account(
+    def record_account(
         self, account: UsdmAccount, reason: str, change: Decimal, changed: tuple[UsdmPosition, ...]
     ) -> None:
         """Record the wallet and the positions that changed as they are now."""

@@ -12,7 +12,8 @@ import pytest
 from sandbox.protocol.rate_limits import RateLimits, RetryLaterError
 from sandbox.protocol.signing import check_time, payload_of
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import MINUTE, START, RestClient
+from tests.sandbox.helpers import START, RestClient
+from trading.candles import MINUTE_MS
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}
@@ -117,7 +118,7 @@ def test_who_ignores_429_is_banned() -> None:
         with pytest.raises(RetryLaterError):
             limits.charge("a", 11, START)
     with pytest.raises(RetryLaterError) as caught:
-        limits.charge("a", 1, START + MINUTE)
+        limits.charge("a", 1, START + MINUTE_MS)
     assert (caught.value.status, caught.value.retry_after) == (418, 60)
     assert limits.charge("b", 1, START) == {"X-MBX-USED-WEIGHT-1M": "1"}
 

@@ -16,7 +16,8 @@ import pytest
 from sandbox.api.usdm.streams import parse_stream
 from sandbox.market.clock import LockstepClock
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import MINUTE, START, RestClient, calm, until, write_candles
+from tests.sandbox.helpers import START, RestClient, calm, until, write_candles
+from trading.candles import MINUTE_MS
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 Socket = aiohttp.ClientWebSocketResponse
@@ -126,7 +127,7 @@ async def test_idle_minutes_are_one_step_with_all_closed_candles(serving: Servin
                 ("BTCUSDT", True),
                 ("ETHUSDT", True),
             ]
-            time = START + minute * MINUTE
+            time = START + minute * MINUTE_MS
             assert {m["E"] for m in messages} == {time}
             assert messages[0]["k"]["T"] == time - 1
             assert server.replay.now == time
@@ -154,7 +155,7 @@ async def test_market_stands_until_everybody_has_acknowledged(serving: Serving) 
 
 
 async def test_replay_waits_for_a_stepper_and_ends_at_its_end(serving: Serving) -> None:
-    async with serving(clock="lockstep", end=START + 3 * MINUTE) as server:
+    async with serving(clock="lockstep", end=START + 3 * MINUTE_MS) as server:
         assert server.replay.steps == 0
         async with aiohttp.ClientSession() as session:
             client = Stepper(session, server.url)
@@ -165,7 +166,7 @@ async def test_replay_waits_for_a_stepper_and_ends_at_its_end(serving: Serving) 
             async with session.get(server.url + "/sandbox/status") as response:
                 status = await response.json()
     assert (status["finished"], status["steps"], status["timeouts"]) == (True, 3, 0)
-    assert status["market_time"] == START + 3 * MINUTE
+    assert status["market_time"] == START + 3 * MINUTE_MS
 
 
 async def test_position_makes_its_minute_walk_to_the_stop_first(serving: Serving) -> None:
@@ -245,7 +246,7 @@ async def test_longer_bars_close_with_their_last_minute(serving: Serving) -> Non
             assert one["k"]["x"]
             closed.append((five["k"]["x"], five["k"]["t"], five["k"]["v"]))
             await client.acknowledge(five["E"])
-    later = START + 5 * MINUTE
+    later = START + 5 * MINUTE_MS
     assert closed == [
         (False, START, "10.000"),
         (False, START, "20.000"),
@@ -258,7 +259,7 @@ async def test_longer_bars_close_with_their_last_minute(serving: Serving) -> Non
 
 async def test_recorded_funding_is_paid_at_its_time(serving: Serving, tmp_path: Path) -> None:
     write_candles(tmp_path / "usdm" / "usdm", "BTCUSDT", calm(100_000.0, 10))
-    times = pa.array([START + 2 * MINUTE + 3], pa.timestamp("ms", "UTC"))
+    times = pa.array([START + 2 * MINUTE_MS + 3], pa.timestamp("ms", "UTC"))
     (tmp_path / "usdm" / "funding" / "usdm").mkdir(parents=True)
     pq.write_table(
         pa.table({"funding_time": times, "funding_rate": [0.0001]}),
@@ -274,7 +275,7 @@ async def test_recorded_funding_is_paid_at_its_time(serving: Serving, tmp_path: 
         entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}
         await client.rest.signed("POST", "/fapi/v1/order", **entry)
         time = first["E"]
-        while time < START + 2 * MINUTE:
+        while time < START + 2 * MINUTE_MS:
             await client.acknowledge(time)
             time = (await hear(client.market))["E"]
         _, rows = await client.rest.signed("GET", "/fapi/v1/income", incomeType="FUNDING_FEE")
@@ -297,7 +298,7 @@ async def test_the_path_of_a_minute_stops_at_prices_that_a_stepper_waits_for(
         waited = {"BTCUSDT": [99_950.04, 100_049.96], "ETHUSDT": [2_499]}
         await client.clock.send_json({"time": time, "watch": waited})
         prices = []
-        while time < START + 2 * MINUTE:
+        while time < START + 2 * MINUTE_MS:
             messages = await client.step()
             prices += [float(m["p"]) for m in messages if m["e"] == "aggTrade"]
             time = messages[-1]["E"]
@@ -322,8 +323,8 @@ async def test_an_acknowledgement_that_makes_no_sense_is_none(serving: Serving) 
         for text in senseless:
             await client.clock.send_str(text)
         await client.acknowledge(time)
-        assert (await client.step())[-1]["E"] == time + MINUTE
-        assert server.replay.now == time + MINUTE
+        assert (await client.step())[-1]["E"] == time + MINUTE_MS
+        assert server.replay.now == time + MINUTE_MS
 
 
 async def test_countdown_cancels_orders_unless_it_is_renewed(serving: Serving) -> None:

@@ -10,7 +10,8 @@ import ccxt
 import pytest
 
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import MINUTE, START, rest_exchange
+from tests.sandbox.helpers import START, rest_exchange
+from trading.candles import MINUTE_MS
 
 BTC = "BTC/USDT:USDT"
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
@@ -46,13 +47,13 @@ async def test_balance_shows_the_deposit(exchange: Any) -> None:
 
 async def test_candles_end_with_the_running_minute(exchange: Any) -> None:
     rows = await exchange.fetch_ohlcv(BTC, "1m", limit=3)
-    assert [row[0] for row in rows] == [START - 2 * MINUTE, START - MINUTE, START]
+    assert [row[0] for row in rows] == [START - 2 * MINUTE_MS, START - MINUTE_MS, START]
     assert rows[0][1:] == [100000.0, 100100.0, 99900.0, 100000.0, 10.0]
     assert rows[2][1] == 100000.0
-    hours = await exchange.fetch_ohlcv(BTC, "1h", since=START - 120 * MINUTE, limit=2)
+    hours = await exchange.fetch_ohlcv(BTC, "1h", since=START - 120 * MINUTE_MS, limit=2)
     assert [(row[0], row[5]) for row in hours] == [
-        (START - 120 * MINUTE, 600.0),
-        (START - 60 * MINUTE, 600.0),
+        (START - 120 * MINUTE_MS, 600.0),
+        (START - 60 * MINUTE_MS, 600.0),
     ]
 
 
@@ -65,7 +66,7 @@ async def test_market_data_calls_answer(exchange: Any) -> None:
     assert len(await exchange.fetch_trades(BTC, limit=10)) == 10
     assert (await exchange.fetch_bids_asks([BTC]))[BTC]["ask"] > 0
     funding = await exchange.fetch_funding_rate(BTC)
-    assert funding["fundingTimestamp"] == START + 8 * 60 * MINUTE
+    assert funding["fundingTimestamp"] == START + 8 * 60 * MINUTE_MS
     tiers = await exchange.fetch_leverage_tiers([BTC])
     assert tiers[BTC][0]["maxLeverage"] == 125
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import MINUTE, START, stream_exchange, write_candles
+from tests.sandbox.helpers import START, stream_exchange, write_candles
+from trading.candles import MINUTE_MS
 
 BTC = "BTC/USDT:USDT"
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
@@ -84,7 +85,7 @@ async def _watch_open_position(exchange: Any) -> Any:
 async def test_stop_fires_and_closes_the_position(serving: Serving, tmp_path: Path) -> None:
     history = [(100_000.0, 100_001.0, 99_999.0, 100_000.0)] * 122
     fall = [(100_000.0, 100_001.0, 99_000.0, 99_100.0)] * 5
-    write_candles(tmp_path / "candles", "BTCUSDT", history + fall, START - 120 * MINUTE)
+    write_candles(tmp_path / "candles", "BTCUSDT", history + fall, START - 120 * MINUTE_MS)
     async with serving(clock="accelerated", speed=60.0) as server:
         client = stream_exchange(server.url)
         try:

@@ -17,7 +17,8 @@ from sandbox.market.replay import Replay, ReplayedVenue, Span
 from sandbox.market.trade_tape import read_quotes, read_tape
 from sandbox.server.loader import load_feeds
 from sandbox.server.settings import SandboxSettings
-from tests.sandbox.helpers import MINUTE, START, calm, limit, market, write_candles
+from tests.sandbox.helpers import START, calm, limit, market, write_candles
+from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 DAY = 1_440
@@ -26,7 +27,7 @@ DAY = 1_440
 def write_lake(root: Path, layer: str, venue: str, symbol: str, price: float) -> None:
     """June and July 2025, a day of candles each."""
     series = root / layer / "candles" / f"venue={venue}" / f"symbol={symbol}" / "interval=1m"
-    for month, begin in (("2025-06", START), ("2025-07", START + 31 * DAY * MINUTE)):
+    for month, begin in (("2025-06", START), ("2025-07", START + 31 * DAY * MINUTE_MS)):
         folder = series / f"month={month}"
         write_candles(folder, "part", calm(price, DAY), begin)
 
@@ -39,7 +40,7 @@ def lake(tmp_path: Path) -> Path:
     write_lake(tmp_path, "raw", "binance_spot", "ETHUSDT", 2_500.0)
     folder = tmp_path / "raw" / "funding" / "venue=binance_usdm" / "symbol=BTCUSDT"
     folder.mkdir(parents=True)
-    times = pa.array([START + 480 * MINUTE], pa.timestamp("ms", "UTC"))
+    times = pa.array([START + 480 * MINUTE_MS], pa.timestamp("ms", "UTC"))
     pq.write_table(
         pa.table({"funding_time": times, "funding_rate": [0.0001]}), folder / "part.parquet"
     )
@@ -52,12 +53,12 @@ def test_lake_is_read_month_by_month_and_checked_before_raw(lake: Path) -> None:
     series = feeds["BTCUSDT"].series
     assert (len(series.open_time), series.open_time[0]) == (2 * DAY, START)
     assert set(series.open) == {100_000.0}
-    assert feeds["BTCUSDT"].funding.times == (START + 480 * MINUTE,)
+    assert feeds["BTCUSDT"].funding.times == (START + 480 * MINUTE_MS,)
     assert list(load_feeds(SandboxSettings(lake, venue="spot"), "spot")) == ["ETHUSDT"]
 
 
 def test_lake_is_read_no_further_than_the_replay_needs(lake: Path) -> None:
-    feeds = load_feeds(SandboxSettings(lake, end=START + DAY * MINUTE), "usdm")
+    feeds = load_feeds(SandboxSettings(lake, end=START + DAY * MINUTE_MS), "usdm")
     assert len(feeds["BTCUSDT"].series.open_time) == DAY
 
 
@@ -65,7 +66,7 @@ def test_what_a_lake_does_not_hold_is_named(lake: Path) -> None:
     with pytest.raises(DataError, match="no 1m candles of XRPUSDT; there are BTCUSDT"):
         load_feeds(SandboxSettings(lake, symbols=("XRPUSDT",)), "usdm")
     with pytest.raises(DataError, match="no month of candles from"):
-        load_feeds(SandboxSettings(lake, end=START - 60 * DAY * MINUTE), "usdm")
+        load_feeds(SandboxSettings(lake, end=START - 60 * DAY * MINUTE_MS), "usdm")
 
 
 def write_table(path: Path, **columns: list[object]) -> None:
@@ -110,8 +111,8 @@ async def test_recorded_trades_are_the_path_of_their_minute(
     engine: UsdmEngine, account: UsdmAccount, tmp_path: Path
 ) -> None:
     heard = Listener()
-    desk = ReplayedVenue("usdm", engine, {"BTCUSDT": tape(tmp_path)}, heard, bounded=True)
-    replay = Replay([desk], PacedClock(1e9), Span(START, START + MINUTE), 1, None)
+    venue = ReplayedVenue("usdm", engine, {"BTCUSDT": tape(tmp_path)}, heard, bounded=True)
+    replay = Replay([venue], PacedClock(1e9), Span(START, START + MINUTE_MS), 1, None)
     rests = engine.place(account, limit("BUY", "0.010", "99985.0"))
     await replay.run()
     assert heard.steps == [
@@ -129,8 +130,8 @@ async def test_recorded_quotes_are_what_market_orders_get_while_they_fit(
     engine: UsdmEngine, account: UsdmAccount, tmp_path: Path
 ) -> None:
     feed = tape(tmp_path)
-    desk = ReplayedVenue("usdm", engine, {"BTCUSDT": feed}, Listener())
-    replay = Replay([desk], PacedClock(1e9), Span(START, START + MINUTE), 1, None)
+    venue = ReplayedVenue("usdm", engine, {"BTCUSDT": feed}, Listener())
+    replay = Replay([venue], PacedClock(1e9), Span(START, START + MINUTE_MS), 1, None)
     engine.place(account, limit("BUY", "0.010", "90000.0"))
     await replay.run()
     market_now = engine.core.markets["BTCUSDT"]
@@ -145,9 +146,12 @@ async def test_recorded_quotes_are_what_market_orders_get_while_they_fit(
 def test_quote_of_an_earlier_minute_does_not_hold(tmp_path: Path) -> None:
     quotes = tape(tmp_path).quotes
     assert quotes is not None
-    assert quotes.at(START + 4_999, Decimal("0.1")) is None
-    assert quotes.at(START + 5_000, Decimal("0.1")) == (Decimal("99970.0"), Decimal("100020.0"))
-    assert quotes.at(START + MINUTE, Decimal("0.1")) is None
+    assert quotes.quote_at(START + 4_999, Decimal("0.1")) is None
+    assert quotes.quote_at(START + 5_000, Decimal("0.1")) == (
+        Decimal("99970.0"),
+        Decimal("100020.0"),
+    )
+    assert quotes.quote_at(START + MINUTE_MS, Decimal("0.1")) is None
 
 
 def test_crossed_quotes_and_trades_without_a_side_are_named(tmp_path: Path) -> None:

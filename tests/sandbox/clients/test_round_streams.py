@@ -19,13 +19,13 @@ from sandbox.server.server import SandboxServer
 from tests.sandbox.binance_clients import DepthCacheManager, binance_client, ended, hear, opened
 from tests.sandbox.binance_sdks import market_streams, rest_client, websocket_api
 from tests.sandbox.helpers import (
-    MINUTE,
     START,
     spot_exchange,
     stream_exchange,
     until,
     write_candles,
 )
+from trading.candles import MINUTE_MS
 
 SYMBOL = "BTCUSDT"
 UNIFIED = {"usdm": "BTC/USDT:USDT", "spot": "BTC/USDT"}
@@ -103,7 +103,7 @@ async def moved(server: SandboxServer, venue: str, top: Callable[[], tuple[Side,
 def rising(serving: Serving, tmp_path: Path) -> Serving:
     """A stepped market whose minutes close one or two dollars higher than they open."""
     rows = [(100_000.0 + i, 100_003.0 + i, 99_999.0 + i, 100_001.0 + i) for i in range(240)]
-    write_candles(tmp_path / "rising", SYMBOL, rows, START - 120 * MINUTE)
+    write_candles(tmp_path / "rising", SYMBOL, rows, START - 120 * MINUTE_MS)
     return partial(serving, clock="stepped", candles=tmp_path / "rising")
 
 
@@ -361,8 +361,8 @@ def test_listen_key_lives_an_hour_after_it_was_kept_alive() -> None:
     key = keys.start("main", START)
     assert keys.expired(START + VALID_MS - 1) == []
     assert keys.expired(START + VALID_MS) == ["main"]
-    assert keys.keep("main", START + 30 * MINUTE)
+    assert keys.keep("main", START + 30 * MINUTE_MS)
     assert keys.expired(START + VALID_MS) == []
-    assert keys.expired(START + 30 * MINUTE + VALID_MS) == ["main"]
+    assert keys.expired(START + 30 * MINUTE_MS + VALID_MS) == ["main"]
     assert keys.stop("main") == key
     assert not keys.keep("main", START)

@@ -154,10 +154,10 @@ def test_isolated_sides_are_liquidated_by_themselves(
     long, short = account.positions_of("BTCUSDT")
     low, high = (margin.liquidation_price(engine.core, account, p) for p in (long, short))
     assert low < D(100_000) < high
-    struck, left = (short, long) if rising else (long, short)
+    paying, left = (short, long) if rising else (long, short)
     kept = left.isolated_wallet
     engine.on_price("BTCUSDT", (high + 1 if rising else low - 1).quantize(D("0.1")))
-    assert (struck.amount, struck.isolated_wallet) == (0, 0)
+    assert (paying.amount, paying.isolated_wallet) == (0, 0)
     assert (abs(left.amount), left.isolated_wallet) == (D("0.100"), kept)
 
 
@@ -235,7 +235,7 @@ def test_no_side_ever_turns_and_the_audit_finds_nothing(
     actions: list[tuple[Any, ...]],
 ) -> None:
     engine, ledger = UsdmEngine(BUILT_IN.values()), ExchangeLedger(None)
-    engine.at(START)
+    engine.set_time(START)
     account = engine.open_account("main", {"USDT": D(10_000)})
     engine.on_price("BTCUSDT", D("100000.0"))
     engine.set_hedge_mode(account, hedge=True)

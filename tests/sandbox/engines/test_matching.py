@@ -125,7 +125,7 @@ def test_post_only_and_fill_or_kill_see_the_other_accounts(
 
 def test_spot_accounts_trade_with_each_other_and_no_asset_is_made() -> None:
     engine = SpotEngine(SPOT_BUILT_IN.values())
-    engine.at(START)
+    engine.set_time(START)
     seller = engine.open_account("seller", {"BTC": D(1)})
     buyer = engine.open_account("buyer", {"USDT": D(100_000)})
     engine.set_price("BTCUSDT", D("100000.00"))
@@ -181,9 +181,9 @@ def test_book_shows_the_levels_beyond_an_order_that_used_up_the_market(
     engine.on_price("BTCUSDT", D("100010.0"))
     engine.supply("BTCUSDT", D(0))
     engine.place(account, limit("SELL", "0.002", "100000.0"))
-    listed, ladder = engine.core.markets["BTCUSDT"], DisplayedBook()
-    ladder.rested = engine.resting("BTCUSDT")
-    bids, asks = ladder.sides(listed.instrument, listed.bid, listed.ask, 5)
+    listed, displayed_book = engine.core.markets["BTCUSDT"], DisplayedBook()
+    displayed_book.rested = engine.resting("BTCUSDT")
+    bids, asks = displayed_book.sides(listed.instrument, listed.bid, listed.ask, 5)
     assert list(bids) == ["99999.90", "99999.80", "99999.70", "99999.60", "99999.50"]
     assert next(iter(asks)) == "100000.00"
 
@@ -193,8 +193,8 @@ def test_book_shows_the_levels_beyond_an_order_that_used_up_the_market(
 def test_book_never_crosses_and_every_trade_has_two_equal_sides(
     actions: list[tuple[object, ...]],
 ) -> None:
-    engine, ladder = UsdmEngine(BUILT_IN.values()), DisplayedBook()
-    engine.at(START)
+    engine, displayed_book = UsdmEngine(BUILT_IN.values()), DisplayedBook()
+    engine.set_time(START)
     accounts = [engine.open_account(name, {"USDT": D(100_000)}) for name in "abc"]
     engine.on_price("BTCUSDT", D("100000.0"))
     for action in actions:
@@ -205,8 +205,8 @@ def test_book_never_crosses_and_every_trade_has_two_equal_sides(
         bids, asks = engine.resting("BTCUSDT")
         assert not bids or not asks or max(bids) < min(asks)
         listed = engine.core.markets["BTCUSDT"]
-        ladder.rested = (bids, asks)
-        shown = ladder.sides(listed.instrument, listed.bid, listed.ask, 50)
+        displayed_book.rested = (bids, asks)
+        shown = displayed_book.sides(listed.instrument, listed.bid, listed.ask, 50)
         prices = [[D(text) for text in side] for side in shown]
         assert all(a > b for a, b in pairwise(prices[0]))
         assert all(a < b for a, b in pairwise(prices[1]))

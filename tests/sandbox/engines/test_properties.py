@@ -80,14 +80,14 @@ def play(scenario: Scenario) -> tuple[UsdmEngine, ExchangeLedger]:
     """Run a scenario with a ledger; wall time stands still."""
     isolated, leverage, actions = scenario
     engine, ledger = UsdmEngine(BUILT_IN.values()), ExchangeLedger(None)
-    engine.at(START)
+    engine.set_time(START)
     account = engine.open_account("main", {"USDT": D(10_000)})
     engine.on_price("BTCUSDT", D("100000.0"))
     if isolated:
         engine.set_margin_type(account, "BTCUSDT", isolated=True)
     engine.set_leverage(account, "BTCUSDT", leverage)
     for number, action in enumerate(actions):
-        engine.at(START + number)
+        engine.set_time(START + number)
         act(engine, account, action)
         for event in engine.take_events():
             ledger.write(event, 0)

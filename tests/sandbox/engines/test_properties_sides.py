@@ -48,7 +48,7 @@ Run = tuple[bool, list[tuple[Any, ...]]]
 
 def opened(isolated: bool) -> UsdmEngine:
     engine = UsdmEngine(BUILT_IN.values())
-    engine.at(START)
+    engine.set_time(START)
     engine.on_price("BTCUSDT", D("100000.0"))
     for name in "ab":
         account = engine.open_account(name, {"USDT": D(10_000)})
@@ -94,7 +94,7 @@ def act(engine: UsdmEngine, action: tuple[Any, ...]) -> None:
 def play(engine: UsdmEngine, actions: list[tuple[Any, ...]], begin: int = 0) -> list[UsdmEvent]:
     events = []
     for number, action in enumerate(actions, start=begin):
-        engine.at(START + number)
+        engine.set_time(START + number)
         act(engine, action)
         for account in engine.core.accounts.values():
             check(account)

@@ -21,7 +21,7 @@ SYMBOL = "BTCUSDT"
 
 def make(usdt: str = "10000", btc: str = "1") -> tuple[SpotEngine, SpotAccount]:
     engine = SpotEngine(BUILT_IN.values())
-    engine.at(START)
+    engine.set_time(START)
     account = engine.open_account("main", {"USDT": D(usdt), "BTC": D(btc)})
     engine.on_price(SYMBOL, D("100000.00"))
     engine.take_events()
@@ -188,7 +188,7 @@ def test_money_is_neither_made_nor_lost_and_nothing_is_sold_twice(
     engine, account = make()
     expected: dict[str, Decimal] = defaultdict(Decimal, {"USDT": D(10_000), "BTC": D(1)})
     for number, action in enumerate(actions):
-        engine.at(START + number)
+        engine.set_time(START + number)
         act(engine, account, action)
         for asset in ("USDT", "BTC"):
             assert account.locked[asset] >= 0

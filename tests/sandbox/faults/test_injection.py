@@ -12,11 +12,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.faults.client import order_faults
+from sandbox.faults.client import inject_faults
 from sandbox.faults.injection import KINDS
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import MINUTE, START, until
+from tests.sandbox.helpers import START, until
 from tests.sandbox.wire import STOP, Wire
+from trading.candles import MINUTE_MS
 from trading.errors import SettingsError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
@@ -244,7 +245,7 @@ async def test_scenario_strikes_at_market_time_and_by_seeded_chance(
         ):
             wire = Wire(server, session)
             await until(lambda server=server: server.exchange.engine.busy("BTCUSDT"))
-            assert server.replay.now >= START + MINUTE
+            assert server.replay.now >= START + MINUTE_MS
             seen.append([(await wire.rest.plain("GET", "/fapi/v1/ping"))[0] for _ in range(20)])
     assert set(seen[0]) == {200, 503}
     assert seen[0] == seen[1]
@@ -254,7 +255,7 @@ async def test_fault_command_orders_lists_and_clears(wire: Wire) -> None:
     url = wire.server.url
 
     def ask(*arguments: Any, **options: Any) -> str:
-        return order_faults(url, *arguments, **options)
+        return inject_faults(url, *arguments, **options)
 
     answer = await asyncio.to_thread(
         ask, "reject", ["count=2", "path=algoOrder"], None, clear=False

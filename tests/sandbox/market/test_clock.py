@@ -18,7 +18,8 @@ from sandbox.market.feed import SymbolFeed
 from sandbox.market.replay import Replay, ReplayedVenue, Span
 from sandbox.server.server import SandboxServer
 from sandbox.server.settings import SandboxSettings
-from tests.sandbox.helpers import MINUTE, START, calm, until, write_candles
+from tests.sandbox.helpers import START, calm, until, write_candles
+from trading.candles import MINUTE_MS
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
@@ -51,9 +52,9 @@ async def walked(wall: Wall, speed: float, folder: Path, refine_ms: int) -> None
     """Three minutes of the market at ``speed``."""
     write_candles(folder, "BTCUSDT", calm(100_000.0, 3))
     feed = SymbolFeed(read_series(folder / "BTCUSDT.parquet"), BUILT_IN["BTCUSDT"], Funding())
-    desk = ReplayedVenue("usdm", UsdmEngine(BUILT_IN.values()), {"BTCUSDT": feed}, wall)
+    venue = ReplayedVenue("usdm", UsdmEngine(BUILT_IN.values()), {"BTCUSDT": feed}, wall)
     clock = PacedClock(speed, wall.seconds, wall.sleep)
-    await Replay([desk], clock, Span(START, START + 3 * MINUTE), 1, refine_ms).run()
+    await Replay([venue], clock, Span(START, START + 3 * MINUTE_MS), 1, refine_ms).run()
 
 
 @pytest.mark.parametrize("speed", [1.0, 60.0])
@@ -67,7 +68,7 @@ async def test_each_step_of_the_market_comes_at_its_time_on_the_wall(
     assert [at for _, at in wall.steps] == pytest.approx(
         [market / 1_000 / speed for market, _ in wall.steps], abs=1e-6
     )
-    assert wall.steps[-1] == (3 * MINUTE, pytest.approx(180 / speed))
+    assert wall.steps[-1] == (3 * MINUTE_MS, pytest.approx(180 / speed))
 
 
 async def test_time_that_steps_take_does_not_add_up(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ async def test_market_that_cannot_keep_up_catches_up_when_it_can(tmp_path: Path)
     wall.sleep = held_once  # type: ignore[method-assign]
     await walked(wall, 1.0, tmp_path, refine_ms=1_000)
     assert max(at - market / 1_000 for market, at in wall.steps) == pytest.approx(30.0)
-    assert wall.steps[-1] == (3 * MINUTE, pytest.approx(180.0))
+    assert wall.steps[-1] == (3 * MINUTE_MS, pytest.approx(180.0))
 
 
 async def test_served_market_goes_with_the_wall(serving: Serving) -> None:

@@ -21,7 +21,8 @@ from sandbox.market.feed import SymbolFeed
 from sandbox.market.mark_price import RecordedMark, SmoothedMark
 from sandbox.market.replay import Replay, ReplayedVenue, Span
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import MINUTE, START, RestClient, calm, market, stop, write_candles
+from tests.sandbox.helpers import START, RestClient, calm, market, stop, write_candles
+from trading.candles import MINUTE_MS
 from trading.errors import DataError, SettingsError
 
 D = Decimal
@@ -91,7 +92,7 @@ def test_profit_margin_funding_and_liquidation_go_by_the_mark_price(
 def test_smoothed_mark_goes_half_the_way_in_half_a_minute() -> None:
     rule = SmoothedMark()
     marks = [
-        rule.at(time, D(price), low_first=True)
+        rule.price_at(time, D(price), low_first=True)
         for time, price in ((0, "100"), (30_000, "110"), (30_000, "500"), (120_000, "105"))
     ]
     assert marks == [D("100"), D("105"), D("105"), D("105")]
@@ -101,10 +102,10 @@ def test_recorded_mark_walks_its_candle_as_the_contract_does(tmp_path: Path) -> 
     write_candles(tmp_path, "BTCUSDT", [(100.0, 104.0, 98.0, 102.0)])
     rule = RecordedMark(read_series(tmp_path / "BTCUSDT.parquet", traded=False))
     offsets = (0, 7_500, 15_000, 35_000, 58_000, 59_999)
-    down = [rule.at(START + t, D(1), low_first=True) for t in offsets]
+    down = [rule.price_at(START + t, D(1), low_first=True) for t in offsets]
     assert down == [D(100), D(99), D(98), D(104), D(102), D(102)]
-    assert rule.at(START + 15_000, D(1), low_first=False) == D(104)
-    assert rule.at(START + MINUTE, D(1), low_first=True) == D(1)
+    assert rule.price_at(START + 15_000, D(1), low_first=False) == D(104)
+    assert rule.price_at(START + MINUTE_MS, D(1), low_first=True) == D(1)
 
 
 async def test_served_mark_price_is_the_recorded_one(serving: Serving, tmp_path: Path) -> None:
@@ -150,8 +151,8 @@ async def test_stop_by_mark_price_fires_where_the_mark_reaches_it_on_its_way(
     series = read_series(tmp_path / "last" / "BTCUSDT.parquet")
     rule = RecordedMark(read_series(tmp_path / "mark" / "BTCUSDT.parquet"))
     feed = SymbolFeed(series, BUILT_IN["BTCUSDT"], Funding())
-    desk = ReplayedVenue("usdm", engine, {"BTCUSDT": feed}, Deaf(), marks={"BTCUSDT": rule})
-    replay = Replay([desk], PacedClock(1e9), Span(START, START + MINUTE), 1, None)
+    venue = ReplayedVenue("usdm", engine, {"BTCUSDT": feed}, Deaf(), marks={"BTCUSDT": rule})
+    replay = Replay([venue], PacedClock(1e9), Span(START, START + MINUTE_MS), 1, None)
     engine.place(account, market("BUY", "0.010"))
     algo = engine.place_algo(account, stop("SELL", "97000.0", working_type="MARK_PRICE"))
     await replay.run()

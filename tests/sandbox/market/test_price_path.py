@@ -12,7 +12,8 @@ from sandbox.engines.common.instruments import BUILT_IN, MAJOR_BRACKETS, derive_
 from sandbox.market.candles import Ticks, read_folder, read_series, ticks_at
 from sandbox.market.intervals import bar_start, next_start
 from sandbox.market.price_path import next_stop, refine, turning_points
-from tests.sandbox.helpers import MINUTE, START, write_candles
+from tests.sandbox.helpers import START, write_candles
+from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 D = Decimal
@@ -67,13 +68,13 @@ def test_refined_path_keeps_its_turning_points_and_the_tick() -> None:
 def test_hour_bars_are_made_of_the_minutes_known_so_far(tmp_path: Path) -> None:
     write_candles(tmp_path, "BTCUSDT", [(1.0, 3.0, 0.5, 2.0), (2.0, 5.0, 1.0, 4.0)] * 40)
     series = read_series(tmp_path / "BTCUSDT.parquet")
-    bars = series.bars("1h", START, START + 2 * 60 * MINUTE, START + 70 * MINUTE)
+    bars = series.bars("1h", START, START + 2 * 60 * MINUTE_MS, START + 70 * MINUTE_MS)
     assert [(bar.start, bar.open, bar.high, bar.low, bar.close) for bar in bars] == [
         (START, 1.0, 5.0, 0.5, 4.0),
-        (START + 60 * MINUTE, 1.0, 5.0, 0.5, 4.0),
+        (START + 60 * MINUTE_MS, 1.0, 5.0, 0.5, 4.0),
     ]
     assert [bar.volume for bar in bars] == [600.0, 100.0]
-    assert bars[1].end == START + 120 * MINUTE
+    assert bars[1].end == START + 120 * MINUTE_MS
 
 
 def test_weeks_begin_on_monday_and_months_on_the_first() -> None:

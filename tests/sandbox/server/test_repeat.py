@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from cli.sandbox import app
 from sandbox.audit.exchange_ledger import audit_ledger, digest_ledger
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import MINUTE, START, RestClient
+from tests.sandbox.helpers import START, RestClient
+from trading.candles import MINUTE_MS
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
@@ -44,8 +45,8 @@ async def trade(serving: Serving, ledger: Path, quantity: str = "0.010", seed: i
             "POST", "/fapi/v1/order", side="SELL", type="LIMIT", timeInForce="GTC",
             price="100050.0", **order,
         )  # fmt: skip
-        now = await step(web, server.url, until=START + 30 * MINUTE)
-        assert now == {"time": START + 30 * MINUTE, "finished": False}
+        now = await step(web, server.url, until=START + 30 * MINUTE_MS)
+        assert now == {"time": START + 30 * MINUTE_MS, "finished": False}
 
 
 async def test_served_replay_of_a_seed_leaves_the_same_ledger(
@@ -65,12 +66,12 @@ async def test_served_replay_of_a_seed_leaves_the_same_ledger(
 
 async def test_stepped_market_stands_until_it_is_told_to_go_on(serving: Serving) -> None:
     async with serving(clock="stepped") as server, aiohttp.ClientSession() as web:
-        assert (await step(web, server.url, minutes=2))["time"] == START + 2 * MINUTE
-        assert server.replay.now == START + 2 * MINUTE
+        assert (await step(web, server.url, minutes=2))["time"] == START + 2 * MINUTE_MS
+        assert server.replay.now == START + 2 * MINUTE_MS
         async with web.post(f"{server.url}/sandbox/clock/step", json={"minutes": 0}) as answer:
             assert answer.status == 400
         last = await step(web, server.url, minutes=1_000)
-        assert last == {"time": START + 120 * MINUTE, "finished": True}
+        assert last == {"time": START + 120 * MINUTE_MS, "finished": True}
         assert await step(web, server.url, minutes=1) == last
 
 

@@ -26,7 +26,7 @@ from trading.errors import DataError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 # SHA-256 of the classes and fields of the saved state, by layout version.
-LAYOUTS = {4: "ddc09a90d5039fed72774da94d1ec3f47c78caeb2c14343f98d13b5de8b48467"}
+LAYOUTS = {4: "1ed3594b023f6e8f2f39c1b00261f8fbe5425140796d323fc74da0df1c515a18"}
 
 
 async def saved_state(serving: Serving, path: Path, version: bytes | None) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.audit.both_ledgers import audit_join
+from sandbox.audit.both_ledgers import audit_both
 from sandbox.audit.exchange_ledger import audit_ledger
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.engines.usdm.engine import UsdmEngine
@@ -22,7 +22,8 @@ from sandbox.faults.injection import Fault
 from sandbox.server.accounts import read_accounts
 from sandbox.server.server import SandboxServer
 from sandbox.server.snapshots import TABLES, EngineRecord
-from tests.sandbox.helpers import MINUTE, START, RestClient, limit, market, stop
+from tests.sandbox.helpers import START, RestClient, limit, market, stop
+from trading.candles import MINUTE_MS
 from trading.errors import DataError, SettingsError
 
 D = Decimal
@@ -52,7 +53,7 @@ async def test_orders_and_positions_survive_a_restart(serving: Serving, tmp_path
         before = server.replay.now
     async with serving(venue="both", **files) as server:
         assert server.span.begin >= before
-        assert server.span.begin % MINUTE == 0
+        assert server.span.begin % MINUTE_MS == 0
         rows = await ask(server, "GET", "/fapi/v3/positionRisk")
         assert rows[0]["positionAmt"] == "0.01"
         (resting,) = await ask(server, "GET", "/api/v3/openOrders")
@@ -106,10 +107,10 @@ async def test_rolled_back_state_is_what_a_restart_finds(serving: Serving, tmp_p
     files = {"state": tmp_path / "state.sqlite"}
     async with serving(**files) as server:
         await ask(server, "POST", "/fapi/v1/order", **ORDER)
-        await server.mischief.strike(Fault("checkpoint"))
+        await server.incidents.inject(Fault("checkpoint"))
         for _ in range(3):
             await ask(server, "POST", "/fapi/v1/order", **ORDER)
-        await server.mischief.strike(Fault("restart", seconds=0.0, rollback=True))
+        await server.incidents.inject(Fault("restart", seconds=0.0, rollback=True))
     async with serving(**files) as server:
         (row,) = await ask(server, "GET", "/fapi/v2/positionRisk", symbol="BTCUSDT")
         assert row["positionAmt"] == "0.01"
@@ -230,7 +231,7 @@ async def test_executor_is_held_against_the_exchange(serving: Serving, tmp_path:
         connection.execute("insert into fills values (?, ?, ?, ?, ?, ?)", row)
         connection.execute("insert into positions values ('BTCUSDT', 1, '0.01', null)")
         connection.commit()
-    found = [text.split(":")[0] for text in audit_join(ledger, state).violations]
+    found = [text.split(":")[0] for text in audit_both(ledger, state).violations]
     assert found == ["I2", "I3", "I4"]
     assert first.time >= START
 
