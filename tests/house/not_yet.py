@@ -5,14 +5,14 @@ from __future__ import annotations
 LONG: set[str] = {
     "trading/simulation/account/account_kernels.py",
     "trading/simulation/account/simulation.py",
-    "trading/strategies/base.py",
+}
+
+FOLDERS: set[str] = {
+    "sandbox/api/usdm",
 }
 
 PARAMETERS: set[str] = {
     "executor/reconciliation/reconciler.py:Reconciler.__init__",
-    "flows/hosting/launch.py:launch",
-    "sandbox/audit/ledger.py:ExchangeLedger.write_request",
-    "sandbox/engines/usdm/settlement.py:fill_order",
     "trading/ict/layout.py:ict_clear",
     "trading/ict/liquidity.py:join_pool",
     "trading/ict/step.py:ict_rows",
@@ -55,19 +55,8 @@ PARAMETERS: set[str] = {
 
 CLASSES: set[str] = {
     "Deals",
-    "Engine",
-    "Evidence",
-    "Exchange",
-    "Grid",
     "Journal",
-    "Ledger",
     "LockstepClock",
-    "Member",
-    "Plan",
-    "Request",
-    "Venue",
-    "Verdict",
-    "View",
 }
 
 LENGTHS: set[str] = {

@@ -45,7 +45,11 @@ def test_no_module_is_longer_than_400_lines() -> None:
 
 def test_no_folder_has_more_than_14_modules() -> None:
     counts = Counter(str(path.parent) for path in modules() if path.name != "__init__.py")
-    named(TOO_MANY, {folder for folder, count in counts.items() if count > MOST_MODULES}, set())
+    named(
+        TOO_MANY,
+        {folder for folder, count in counts.items() if count > MOST_MODULES},
+        not_yet.FOLDERS,
+    )
 
 
 def takes_many(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
