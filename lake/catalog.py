@@ -1,7 +1,7 @@
-"""The lake in SQL: DuckDB with every table as a view, under ``as_of``, in memory and without state.
+"""The lake in SQL: an in-memory DuckDB with every table as a view, optionally under ``as_of``.
 
-Of the tables that exist twice, ``candles`` is the checked one (``raw_candles`` the raw one) and
-``equity`` that of the ledger (``research_equity`` that of back-tests).
+Two names exist in two layers: ``candles`` is the checked table (``raw_candles`` the raw one), and
+``equity`` is the ledger's (``research_equity`` holds that of back-tests).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SQL_TYPES = {
     pa.bool_(): "BOOLEAN",
     pa.timestamp("ms", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
 }
-# Milliseconds of an interval's name, so that a candle counts when it has closed.
+# Milliseconds of an interval's name: a candle counts once it has closed.
 _INTERVAL_MS = (
     'cast(left("interval", -1) as bigint) * case right("interval", 1) when \'s\' then 1000'
     " when 'm' then 60000 when 'h' then 3600000 when 'd' then 86400000 when 'w' then 604800000 end"
@@ -31,11 +31,11 @@ _INTERVAL_MS = (
 
 
 def open_catalog(lake: Lake, as_of: datetime | None = None) -> duckdb.DuckDBPyConnection:
-    """A connection in which every table of `lake.tables.TABLES` is a view; close it after use.
+    """Return a connection with every table of `lake.tables.TABLES` as a view; close it after use.
 
-    A table without a partition is an empty view with the contract's columns. With ``as_of`` the
-    views hold no row that was unknown then. Times print in UTC. `DataError` when the lake does
-    not exist.
+    A table without partitions is an empty view with the contract's columns. With ``as_of``, the
+    views hide rows that were not known then. Times print in UTC. Raises `DataError` if the lake
+    does not exist.
     """
     connection = duckdb.connect()
     try:
@@ -49,7 +49,7 @@ def open_catalog(lake: Lake, as_of: datetime | None = None) -> duckdb.DuckDBPyCo
 
 
 def view_statements(lake: Lake, as_of: datetime | None = None) -> list[str]:
-    """The CREATE VIEW statements, also good for the plain ``duckdb`` command line."""
+    """Return the CREATE VIEW statements, which the plain ``duckdb`` command line accepts too."""
     if not lake.root.is_dir():
         raise DataError(
             f"the lake {lake.root} does not exist; run `nocturne demo`, import into it, "
@@ -65,7 +65,7 @@ def _select(lake: Lake, table: Table, as_of: datetime | None) -> str:
     depth = "/".join("*" for _ in table.partition)
     if not next(folder.glob(f"{depth}/{FILE_NAME}"), None):
         return f"SELECT {_empty_columns(table)} WHERE false"
-    # A name such as `quote` would be read as a pattern; DuckDB has no escape, brackets serve.
+    # DuckDB reads the path as a glob pattern without an escape character; brackets quote one.
     place = "".join(f"[{char}]" if char in "*?[" else char for char in folder.as_posix())
     types = ", ".join(f"{_quoted(name)}: VARCHAR" for name in table.partition)
     source = (
@@ -82,7 +82,7 @@ def _known(table: Table, as_of: datetime) -> str:
         return f"{_quoted(table.time)} < {moment}"
     if table.known == "upto":
         return f"{_quoted(table.time)} <= {moment}"
-    # The first comparison prunes row groups; the second is the exact one.
+    # The first comparison prunes row groups; the second is exact.
     return (
         f"{_quoted(table.time)} < {moment} AND "
         f"epoch_ms({_quoted(table.time)}) + {_INTERVAL_MS} <= epoch_ms({moment})"
@@ -104,9 +104,10 @@ def _text(value: str) -> str:
 
 
 def query(lake: Lake, sql: str, as_of: datetime | None = None) -> pa.Table:
-    """The result of one reading statement; `DataError` in one sentence for anything DuckDB refuses.
+    """Return the result of one read-only statement.
 
-    Statements that would write (COPY, CREATE, ATTACH …) are refused: this is for asking.
+    Raises `DataError`, in one sentence, for anything that DuckDB refuses and for statements that
+    would write (COPY, CREATE, ATTACH …).
     """
     try:
         statements = duckdb.extract_statements(sql)
@@ -116,7 +117,7 @@ def query(lake: Lake, sql: str, as_of: datetime | None = None) -> pa.Table:
         raise DataError(f"one SQL statement is expected, {len(statements)} were given")
     kind = statements[0].type
     if kind not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
-        raise DataError(f"the lake is only read here, {kind.name} is not possible; use SELECT")
+        raise DataError(f"the lake is read-only here, {kind.name} is not possible; use SELECT")
     connection = open_catalog(lake, as_of)
     try:
         return connection.sql(sql).to_arrow_table()

@@ -1,4 +1,4 @@
-"""Arrow tables under their contract, and the hash of what they hold."""
+"""Arrow tables cast to their contract, and the hash of their content."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def milliseconds(moment: datetime) -> int:
-    """Milliseconds since the epoch, rounded down, exact (a float of seconds is not)."""
+    """Return exact milliseconds since the epoch, rounded down; a float of seconds is not exact."""
     since = moment - _EPOCH
     return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
 
 
 def moment_of(value: int) -> datetime:
-    """The UTC time of milliseconds since the epoch."""
+    """Return the UTC time of milliseconds since the epoch."""
     seconds, rest = divmod(value, 1000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
 
 
 def place(table: Table, partition: Mapping[str, str]) -> str:
-    """Table and partition for a message: ``raw.candles venue=binance_usdm symbol=BTCUSDT``."""
+    """Name table and partition: ``raw.candles venue=binance_usdm symbol=BTCUSDT``."""
     return " ".join([table.title, *(f"{name}={partition[name]}" for name in table.partition)])
 
 
 def conform(table: Table, data: pa.Table, partition: Mapping[str, str]) -> pa.Table:
-    """``data`` cast to the contract and sorted by its unique key; `SchemaMismatch` otherwise.
+    """Cast ``data`` to the contract and sort it by its unique key, or raise `SchemaMismatch`.
 
-    Missing optional columns become null. The partition's own columns may be present if they say
-    the same.
+    Missing optional columns become null. The partition's own columns may be present if they agree
+    with the partition.
     """
     where = place(table, partition)
     data = _without_partition_columns(table, data, partition, where)
@@ -68,7 +68,7 @@ def _without_partition_columns(
             other = next(value for value in values if value != partition[name])
             raise SchemaMismatch(
                 f"{where}: column '{name}' holds {other!r}, the partition is {partition[name]!r}; "
-                "write each partition's rows on their own"
+                "write each partition separately"
             )
         data = data.drop_columns([name])
     return data
@@ -105,7 +105,7 @@ def _cast(column: pa.ChunkedArray, name: str, want: pa.DataType, where: str) -> 
 
 
 def _castable(have: pa.DataType, want: pa.DataType) -> bool:
-    """Casts that keep the meaning: never text to numbers, never a time without a zone to UTC."""
+    """Allow casts that keep the meaning: no text to numbers, no naive time to UTC."""
     if pa.types.is_null(have):
         return True
     if pa.types.is_dictionary(have):
@@ -172,7 +172,7 @@ def _check_period(table: Table, data: pa.Table, partition: Mapping[str, str], wh
 
 
 def cutoff(table: Table, partition: Mapping[str, str], as_of: datetime) -> int:
-    """First ``time`` (ms) that may not be read under ``as_of``: rows with a smaller one may."""
+    """Return the first ``time`` (ms) that ``as_of`` hides; earlier rows may be read."""
     limit = milliseconds(as_of)
     if table.known == "before":
         return limit
@@ -184,7 +184,7 @@ def cutoff(table: Table, partition: Mapping[str, str], as_of: datetime) -> int:
 def known_rows(
     table: Table, data: pa.Table, partition: Mapping[str, str], as_of: datetime | None
 ) -> pa.Table:
-    """The rows of one partition that may be read under ``as_of`` (``None``: all)."""
+    """Return the rows of one partition that may be read under ``as_of`` (``None``: all)."""
     if as_of is None or not data.num_rows:
         return data
     times = data[table.time].cast(pa.int64())
@@ -193,11 +193,10 @@ def known_rows(
 
 
 def content_hash(data: pa.Table) -> str:
-    """SHA-256 over names, types and values, whatever the chunks, offsets or compression.
+    """Return the SHA-256 of names, types and values, independent of chunks and compression.
 
-    A null counts as its bit in the validity mask and a zero in the values, so that garbage under
-    a null changes nothing; floats count bit by bit. The order of the columns does not matter,
-    that of rows does.
+    A null counts as its bit in the validity mask and a zero in the values, so garbage under a null
+    does not matter; floats count bit by bit. Column order does not matter, row order does.
     """
     digest = hashlib.sha256(f"rows={data.num_rows}".encode())
     for name in sorted(data.column_names):

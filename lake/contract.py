@@ -1,4 +1,4 @@
-"""What a table's contract is: columns, key, partition, and when a row is known."""
+"""The contract of a table: its columns, key and partition, and when a row is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REAL = pa.float64()
 WHOLE = pa.int64()
 
 # When may a row be read under ``as_of``?
-#   close   a candle, or what is computed from it: open time + interval is at or before as_of
+#   close   a candle, or a value computed from it: open time + interval is at or before as_of
 #   before  an event: its time is before as_of
 #   upto    a result: the as_of it was computed under is at or before as_of
 Known = Literal["close", "before", "upto"]
@@ -24,11 +24,10 @@ Extra = Literal["none", "float", "any"]
 class Table:
     """Contract of one table.
 
-    ``schema`` holds the columns inside the file (the partition's columns live in its path); a
-    field that is not nullable must be present and without nulls. ``key`` is unique in a
-    partition, and the file is sorted by it. ``time`` is the column by which ``as_of`` cuts, in
-    the way of ``known``. ``extra`` says which further columns may be there: none, float64 ones
-    (features, measures) or any.
+    ``schema`` holds the columns inside the file; the partition's columns live in its path. A field
+    that is not nullable must be present and without nulls. ``key`` is unique in a partition, and
+    the file is sorted by it. ``as_of`` cuts by the column ``time``, as ``known`` says. ``extra``
+    says which other columns are allowed: none, float64 (features, measures) or any.
     """
 
     name: str
@@ -48,6 +47,6 @@ class Table:
 
 
 def schema_of(required: dict[str, pa.DataType], optional: dict[str, pa.DataType]) -> pa.Schema:
-    """Required columns (no nulls), then optional ones."""
+    """Return a schema of required columns (no nulls), then optional ones."""
     fields = [pa.field(name, kind, nullable=False) for name, kind in required.items()]
     return pa.schema(fields + [pa.field(name, kind) for name, kind in optional.items()])

@@ -1,4 +1,4 @@
-"""Files that are either there whole or not at all."""
+"""Atomic, durable file writes, and locks between processes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _TEMPORARY = ".tmp"
 
 
 def sha256_bytes(data: bytes) -> str:
-    """SHA-256 in hexadecimal."""
+    """Return the SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, read in blocks."""
+    """Return the SHA-256 of a file, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the folder's own entries durable: a rename is not, until this is done."""
+    """Make the folder's entries durable; until then, a rename is not."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -36,7 +36,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its parents; each new entry is made durable in its parent."""
+    """Make a folder and its parents durably."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -47,8 +47,8 @@ def make_folder(folder: Path) -> None:
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file in the same folder, then rename it to ``path``, durably.
 
-    A reader sees the old file or the new one. Of two writers, the one who renames last wins. What a
-    killed writer left behind is removed by the next one; an exception of ``write`` leaves nothing.
+    A reader sees the old file or the new one. Of two writers, the last to rename wins. The next
+    writer removes what a killed one left behind; an exception in ``write`` leaves nothing.
     """
     make_folder(path.parent)
     remove_leftovers(path.parent, path.name)
@@ -93,9 +93,9 @@ def _alive(process: int) -> bool:
 
 @contextmanager
 def exclusive(path: Path, doing: str, timeout_s: float = 60.0) -> Iterator[None]:
-    """Hold the lock file ``path``; the kernel releases it when its process dies in any way.
+    """Hold the lock file ``path``; the kernel releases it however the process dies.
 
-    `DataError` when another process has not finished ``doing`` within ``timeout_s``.
+    Raises `DataError` if another process is still ``doing`` its work after ``timeout_s``.
     """
     make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -1,4 +1,4 @@
-"""From what a release says it has read, back to the lake: is it still the same?"""
+"""Verify that the lake still holds what a release has read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trading.errors import DataError
 
 @dataclass(frozen=True)
 class Verification:
-    """One partition checked against the lake; ``text`` is a sentence on why it verified or not."""
+    """One partition checked against the lake; ``text`` says why it verified or not."""
 
     ref: PartitionRef
     verified: bool
@@ -25,7 +25,7 @@ class Verification:
 def verify(lake: Lake, ref: PartitionRef, as_of: datetime) -> Verification:
     """Read the partition as its reader did, under ``as_of``, and compare the hashes.
 
-    Rows that came later do not matter; one changed, added or removed among those read does.
+    Later rows do not matter; any change among the rows that were read does.
     """
     try:
         table = table_of(ref.layer, ref.table)
@@ -52,5 +52,5 @@ def verify(lake: Lake, ref: PartitionRef, as_of: datetime) -> Verification:
 def verify_all(
     lake: Lake, refs: Iterable[PartitionRef], as_of: datetime
 ) -> tuple[Verification, ...]:
-    """`verify` for each."""
+    """Verify each partition."""
     return tuple(verify(lake, ref, as_of) for ref in refs)

@@ -1,6 +1,6 @@
-"""What a reader has read: one partition of one table, with the hash of its content.
+"""References to the rows of a partition that a computation has read, with their hash.
 
-Kept free of Arrow so that the executor can read a release's lineage without loading it.
+Free of Arrow, so that the executor can read a release's lineage without loading it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from trading.errors import DataError
 
 
 def iso(moment: datetime) -> str:
-    """UTC time as ``2025-06-20T00:00:00Z``; milliseconds are written when there are any.
+    """Format a time as ``2025-06-20T00:00:00Z``, with milliseconds if it has any.
 
-    A naive time raises `DataError`: the lake knows UTC only.
+    A naive time raises `DataError`: the lake knows only UTC.
     """
     if moment.tzinfo is None:
         raise DataError(f"the time {moment.isoformat()} has no time zone; give it in UTC")
@@ -26,7 +26,7 @@ def iso(moment: datetime) -> str:
 
 
 def parse_iso(text: str) -> datetime:
-    """The UTC time of ``2025-06-20`` or ``2025-06-20T00:00Z``; without a zone it is UTC."""
+    """Parse ``2025-06-20`` or ``2025-06-20T00:00Z``; without a zone the time is UTC."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
@@ -40,8 +40,8 @@ def parse_iso(text: str) -> datetime:
 class PartitionRef:
     """Rows of one partition that a computation has read.
 
-    ``sha256`` covers the canonical content of exactly those rows (see `lake.content`), so that a
-    month file which has grown since still verifies. ``first`` and ``last`` are the times of the
+    ``sha256`` covers the canonical content of exactly those rows (see `lake.content`), so a month
+    file that has grown since still verifies. ``first`` and ``last`` are the times of the
     first and last row read (UTC), ``None`` for a table without a time. ``path`` is relative to
     the lake's root.
     """
@@ -56,7 +56,7 @@ class PartitionRef:
     sha256: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The form that a release's manifest holds."""
+        """Return the form that a release's manifest holds."""
         return {
             "table": self.table,
             "layer": self.layer,

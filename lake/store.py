@@ -27,7 +27,7 @@ _CONTENT_KEY = b"nocturne.content"
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition that exists: its table, its values in the table's order, its file."""
+    """An existing partition: its table, its values in the table's order, its file."""
 
     table: Table
     values: Mapping[str, str]
@@ -42,11 +42,11 @@ class Lake:
 
     @property
     def published(self) -> Path:
-        """Where releases live; the executor gets this folder and nothing else."""
+        """The folder of the releases, the only one that the executor gets."""
         return self.root / "published"
 
     def path(self, table: Table, **partition: str) -> Path:
-        """File of a partition, whether it exists or not."""
+        """Return the file of a partition, whether or not it exists."""
         values = self._values(table, partition, complete=True)
         folder = self.root / table.layer / table.name
         for name in table.partition:
@@ -60,10 +60,10 @@ class Lake:
         metadata: Mapping[str, str] | None = None,
         **partition: str,
     ) -> PartitionRef:
-        """Replace one partition by ``data``, atomically; the same content again touches nothing.
+        """Replace one partition with ``data`` atomically; writing equal content touches nothing.
 
         ``data`` is cast to the contract, sorted and checked (`SchemaMismatch`). ``metadata`` goes
-        into the Parquet file's own key-values and is no part of the content.
+        into the Parquet file's key-value metadata and is not part of the content.
         """
         path = self.path(table, **partition)
         values = self._values(table, partition, complete=True)
@@ -83,11 +83,11 @@ class Lake:
         as_of: datetime | None = None,
         **filters: str,
     ) -> pa.Table:
-        """Rows of all partitions that match, partition after partition, each sorted by its key.
+        """Read the matching partitions one after another, each sorted by its key.
 
-        Without ``columns``: the file's columns and then the partition's, as text. Columns that
-        only some partitions have are null in the others. An empty table with the contract's
-        columns when nothing matches.
+        Without ``columns``, the result has the file's columns, then the partition's as text. A
+        column that only some partitions have is null in the others. If nothing matches, the result
+        is an empty table with the contract's columns.
         """
         parts = []
         for partition in self.partitions(table, **filters):
@@ -115,15 +115,15 @@ class Lake:
         as_of: datetime | None = None,
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
-        """Rows of one partition known at ``as_of``; `DataError` when the file is damaged.
+        """Read the rows of one partition known at ``as_of``; `DataError` if the file is damaged.
 
-        With ``columns``: those of them that the file has, and the table's time.
+        With ``columns``, only those that the file has are read, and the table's time.
         """
         data = _read_parquet(partition, columns)
         return known_rows(partition.table, data, partition.values, as_of)
 
     def partitions(self, table: Table, **filters: str) -> tuple[Partition, ...]:
-        """The partitions that exist and match, sorted by their values."""
+        """Return the existing partitions that match, sorted by their values."""
         self._values(table, filters, complete=False)
         found = self._walk(table, self.root / table.layer / table.name, {}, filters)
         return tuple(sorted(found, key=lambda part: tuple(part.values[n] for n in table.partition)))
@@ -131,7 +131,7 @@ class Lake:
     def fingerprint(
         self, table: Table, as_of: datetime | None = None, **filters: str
     ) -> tuple[PartitionRef, ...]:
-        """What a reader under ``as_of`` reads here; partitions without a known row are left out."""
+        """Return what a reader under ``as_of`` reads, without partitions that have no known row."""
         refs = []
         for partition in self.partitions(table, **filters):
             data = self.read_partition(partition, as_of)
@@ -141,7 +141,7 @@ class Lake:
         return tuple(refs)
 
     def metadata(self, table: Table, **partition: str) -> dict[str, str]:
-        """Key-values written with a partition; empty when it does not exist or cannot be read."""
+        """Return the key-values written with a partition; empty if it is missing or unreadable."""
         try:
             schema = pq.read_schema(self.path(table, **partition))
         except (OSError, pa.ArrowInvalid):
@@ -203,8 +203,8 @@ class Lake:
 
 
 def _write_parquet(data: pa.Table, path: Path) -> None:
-    # Prices hardly repeat and times rise evenly: without dictionaries and with differences of whole
-    # numbers a month of candles is a third smaller and twice as fast to write.
+    # Prices hardly repeat and times rise evenly: without dictionaries and with delta-encoded
+    # integers, a month of candles is a third smaller and writes twice as fast.
     texts = [field.name for field in data.schema if pa.types.is_string(field.type)]
     whole = [
         field.name
@@ -221,7 +221,7 @@ def _write_parquet(data: pa.Table, path: Path) -> None:
 
 
 def _holds(path: Path, sha256: str, marks: Mapping[bytes, bytes]) -> bool:
-    """Is this very content, with these marks, in the file? A damaged file is replaced."""
+    """Tell whether the file holds exactly this content and these marks; a damaged one does not."""
     try:
         held = pq.read_table(path, partitioning=None)
     except (OSError, pa.ArrowInvalid):

@@ -1,13 +1,14 @@
-"""Trials of one search in a file that only grows: a header, then a line of JSON for each trial.
+"""The trials of one search in an append-only file: a header, then one line of JSON per trial.
 
-A killed search leaves at most half a line behind, which the next run cuts off. Numbers are written
-so that they read back to the last bit.
+A killed search leaves at most half a line, which the next run cuts off. Numbers read back to the
+last bit.
 """
 
 from __future__ import annotations
 
 import base64
 import fcntl
+import hashlib
 import json
 import os
 import zlib
@@ -27,9 +28,7 @@ _FORMAT = 1
 
 
 def candles_hash(candles: CandleColumns) -> str:
-    """Hash of everything that a trial reads."""
-    import hashlib
-
+    """Hash the candle columns that a trial reads."""
     digest = hashlib.sha256(str(candles.interval_ms).encode())
     for name in ("open_time", "open", "high", "low", "close", "volume"):
         digest.update(np.ascontiguousarray(getattr(candles, name)).tobytes())
@@ -37,20 +36,20 @@ def candles_hash(candles: CandleColumns) -> str:
 
 
 class TrialFile:
-    """A store of trials; open it as a context manager, one process at a time.
+    """A store of trials, opened as a context manager by one process at a time.
 
-    ``question`` names everything that the trials depend on. Raises `DataError` for a file of
-    another question, a damaged one, or one in use.
+    ``setup`` holds everything that the trials depend on. Raises `DataError` for a file with another
+    setup, a damaged one, or one in use.
     """
 
-    def __init__(self, path: Path, question: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, setup: Mapping[str, Any]) -> None:
         self._path = path
-        self._header = {"format": _FORMAT, **question}
+        self._header = {"format": _FORMAT, **setup}
         self._file: BinaryIO | None = None
         self._held: list[Trial] = []
 
     def __enter__(self) -> Self:
-        """Lock the file and read what it holds."""
+        """Lock the file and read its trials."""
         try:
             file = self._path.open("a+b")
         except OSError as error:
@@ -74,17 +73,17 @@ class TrialFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file, which lets go of its lock."""
+        """Close the file, which releases its lock."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def load(self) -> Sequence[Trial]:
-        """Trials of earlier runs."""
+        """Return the trials of earlier runs."""
         return self._held
 
     def append(self, trials: Sequence[Trial]) -> None:
-        """Write the trials and wait until they are on the disk."""
+        """Write the trials durably."""
         self._write([_line(trial) for trial in trials])
 
     def _read(self, file: BinaryIO) -> None:
@@ -103,7 +102,7 @@ class TrialFile:
             other = sorted(n for n in names if header.get(n) != wanted.get(n))
             raise DataError(
                 f"{self._path} holds the trials of another search (other {', '.join(other)});"
-                " give another file, or the options that it was begun with"
+                " give another file, or the options that it was started with"
             )
         for number, line in enumerate(lines[1:]):
             trial = self._trial(line, number)
@@ -130,7 +129,9 @@ class TrialFile:
         return found
 
     def _damaged(self, number: int) -> DataError:
-        return DataError(f"{self._path} is damaged in line {number + 1}; delete it and search anew")
+        return DataError(
+            f"{self._path} is damaged in line {number + 1}; delete it and search again"
+        )
 
     def _write(self, documents: Sequence[Mapping[str, Any]]) -> None:
         if self._file is None:

@@ -1,4 +1,4 @@
-"""What a folder has to import, known from names and columns without reading the data."""
+"""The importable files of a folder, found by file and column names without reading the data."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ _NOT_TRADED = {"cm": "coin-margined futures are not supported"}
 
 @dataclass(frozen=True)
 class Source:
-    """One file to import. ``kind``: archive, candles, funding or instruments.
+    """One file to import; ``kind`` is archive, candles, funding or instruments.
 
-    ``interval`` is empty where the file does not say it by its place; ``period`` is an archive's
-    month or day.
+    ``interval`` is empty if the path does not name one; ``period`` is an archive's month or day.
     """
 
     path: Path
@@ -38,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True)
 class UnusableFile:
-    """A file that looks like data and cannot be imported, with the reason."""
+    """A file that looks like data but cannot be imported, with the reason."""
 
     path: Path
     name: str
@@ -46,7 +45,7 @@ class UnusableFile:
 
 
 def discover(folder: Path, venue: str) -> Iterator[Source | UnusableFile]:
-    """Every importable file below ``folder`` by name; ``venue`` is for paths that do not say it."""
+    """Yield every importable file below ``folder``; ``venue`` is for paths that name none."""
     for path in sorted(folder.rglob("*")):
         if path.name.startswith(".") or not path.is_file():
             continue
@@ -61,7 +60,7 @@ def discover(folder: Path, venue: str) -> Iterator[Source | UnusableFile]:
 
 
 def _places(folder: Path, path: Path) -> list[str]:
-    """Every importable file of a folder, by name; ``venue`` is for paths that do not say it."""
+    """Return the names of the folders around a file, innermost first."""
     inside = list(path.relative_to(folder).parent.parts)
     return [*reversed(inside), *reversed(folder.resolve().parts[-4:])]
 

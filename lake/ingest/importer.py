@@ -1,8 +1,8 @@
-"""From files on disk to raw partitions: only what is missing or changed, each partition on its own.
+"""Import files into raw partitions: only what is missing or changed, one partition at a time.
 
-What was imported is known from the lake itself: a partition's file names the sources it was made
-of (size, time of change, SHA-256) and how far ``as_of`` let each be read. A second run compares
-these and reads nothing. A file that cannot be read is reported with its reason; the others go on.
+The lake itself records what was imported: a partition's file names its sources (size, modification
+time, SHA-256) and how far ``as_of`` let each be read. A second run compares these and reads
+nothing. A file that cannot be read is reported with its reason; the others are imported.
 """
 
 from __future__ import annotations
@@ -38,11 +38,10 @@ _SOURCES_KEY = "nocturne.sources"
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one file.
+    """The outcome for one file.
 
-    ``imported``: rows of it were written. ``unchanged``: the lake has them. ``ahead``: all of it
-    lies at or after ``as_of``. ``failed``: see ``reason``. ``reason`` may also be a remark on a
-    good file.
+    ``imported``: its rows were written. ``unchanged``: the lake has them. ``ahead``: all of it lies
+    at or after ``as_of``. ``failed``: see ``reason``, which may also be a remark on a good file.
     """
 
     path: str
@@ -55,7 +54,7 @@ class FileReport:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did, file by file in the order of their names."""
+    """The outcome of an import, file by file in order of name."""
 
     files: tuple[FileReport, ...]
     partitions_written: int
@@ -98,7 +97,7 @@ class _Outcome:
 
 @dataclass(frozen=True)
 class _Read:
-    """Rows of one source for one partition; ``mark`` is what the partition will say of it."""
+    """Rows of one source for one partition; ``mark`` is what the partition records about it."""
 
     source: Source
     table: pa.Table
@@ -114,10 +113,10 @@ def import_folder(
     symbols: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Import what ``folder`` holds and the lake lacks; no row unknown at ``as_of`` is written.
+    """Import what ``folder`` holds and the lake lacks, but no row unknown at ``as_of``.
 
-    ``venue`` is for files whose place does not say it. ``progress`` hears (done, total, partition).
-    `DataError` when the folder does not exist or holds nothing to import.
+    ``venue`` is for files whose path names none. ``progress`` is called with (done, total,
+    partition). Raises `DataError` if the folder does not exist or holds nothing to import.
     """
     if not folder.is_dir():
         raise DataError(f"the folder {folder} does not exist; give the folder of the archive")
@@ -176,7 +175,7 @@ def _plan(chosen: Iterable[Source], as_of: datetime) -> tuple[list[_Unit], list[
 
 
 def _partitions_of(source: Source, as_of: datetime) -> list[tuple[Table, dict[str, str]]]:
-    """Partitions that a source has rows for, but for those that begin after ``as_of``."""
+    """Return the partitions that a source has rows for and that begin before ``as_of``."""
     if source.kind == "instruments":
         snapshot = sources.read_instruments(source.path)
         known = snapshot.time < milliseconds(as_of)
@@ -203,7 +202,7 @@ def _months_of(source: Source) -> tuple[str, list[str]]:
 
 
 def _spacing(path: Path) -> str:
-    """The interval of a candle file that does not name it: the commonest distance of its rows."""
+    """Take the most common spacing of the rows as the interval of a candle file that names none."""
     times = sources.read_candles(path)["open_time"].cast(pa.int64()).to_numpy()
     if len(times) < 2:
         raise DataError("its interval is unknown; put it into a folder such as candles_1m")
@@ -247,7 +246,7 @@ def _marks(lake: Lake, unit: _Unit) -> dict[str, dict[str, Any]]:
 
 
 def _is_known(source: Source, mark: dict[str, Any] | None, as_of: datetime) -> bool:
-    """Does the partition hold this very file, as far as ``as_of`` lets it be read?"""
+    """Tell whether the partition holds this very file, as far as ``as_of`` lets it be read."""
     if mark is None or (mark["until"] and parse_iso(mark["until"]) < as_of):
         return False
     status = source.path.stat()
@@ -305,11 +304,11 @@ def _of_month(table: pa.Table, month: str) -> pa.Table:
 
 
 def _merge(lake: Lake, unit: _Unit, reads: Sequence[_Read]) -> pa.Table:
-    """Rows of the sources and of the partition as it is; of one key, the lowest rank wins.
+    """Merge the rows of the sources with those of the partition; the lowest rank of a key wins.
 
-    The archive (all columns) comes before what the lake has in full, that before Parquet candles
-    (OHLCV only), these before what the lake has of the same kind: a changed source replaces its
-    own rows, and never a fuller row by a poorer one.
+    The ranks: archive rows (all columns), full rows of the lake, Parquet candles (OHLCV only),
+    other rows of the lake. So a changed source replaces its own rows, but never a full row with a
+    poorer one.
     """
     parts = [
         _ranked(read.table, 0 if read.source.kind == "archive" else 2, unit.table) for read in reads
@@ -331,17 +330,17 @@ def _merge(lake: Lake, unit: _Unit, reads: Sequence[_Read]) -> pa.Table:
 
 
 def _ranked(table: pa.Table, rank: int, contract: Table) -> pa.Table:
-    """With a column ``_key`` of what counts as the same row and ``_rank`` of which one is kept."""
+    """Add the columns ``_key`` (what counts as the same row) and ``_rank`` (which one is kept)."""
     for field in contract.schema:
         if field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(table.num_rows, field.type))
     table = table.select(contract.schema.names)
     key = table[contract.key[0]]
     if contract is RAW_FUNDING:
-        # One event's time jitters by milliseconds from source to source; the minute does not.
+        # The time of an event jitters by milliseconds between sources; its minute does not.
         key = pc.divide(pc.add(key.cast(pa.int64()), MINUTE_MS // 2), MINUTE_MS)
     elif contract is RAW_INSTRUMENTS:
-        # Of two snapshots the newer one counts, wherever it comes from.
+        # The newer of two snapshots wins, whatever its source.
         newest = -pc.max(table["time"].cast(pa.int64())).as_py() if table.num_rows else 0
         return table.append_column("_key", key).append_column(
             "_rank", pa.array(np.full(table.num_rows, newest), pa.int64())
@@ -358,7 +357,7 @@ _WEIGHT = {"failed": 3, "imported": 2, "unchanged": 1, "ahead": 0}
 
 
 def _per_file(reports: Iterable[FileReport]) -> tuple[FileReport, ...]:
-    """One report a file: rows added up over its partitions, the gravest status counts."""
+    """Merge the reports of each file: rows add up, the worst status wins."""
     merged: dict[str, FileReport] = {}
     for report in reports:
         known = merged.get(report.path)

@@ -1,7 +1,7 @@
-"""Files of market data as Arrow tables: the archive, candles and funding in Parquet, filters.
+"""Market data files as Arrow tables: archive ZIPs, candles and funding in Parquet, instruments.
 
-Nothing is invented: what a source does not have is null. What cannot be read raises `DataError`
-with the reason; the importer reports it and goes on.
+Nothing is invented: what a source lacks is null. An unreadable file raises `DataError` with the
+reason; the importer reports it and goes on.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _MICROSECONDS_FROM = 100_000_000_000_000
 
 @dataclass(frozen=True)
 class Verified:
-    """An archive's bytes and SHA-256; ``note`` says when there was no CHECKSUM to compare with."""
+    """An archive's bytes and SHA-256; ``note`` says if there was no CHECKSUM to compare with."""
 
     data: bytes
     sha256: str
@@ -56,7 +56,7 @@ class Verified:
 
 
 def verify_archive(path: Path) -> Verified:
-    """Read a ZIP and compare it with the ``.CHECKSUM`` beside it; `DataError` when they differ."""
+    """Read a ZIP and compare it with the ``.CHECKSUM`` beside it; `DataError` if they differ."""
     data = path.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
     checksum = path.with_name(path.name + ".CHECKSUM")
@@ -72,7 +72,7 @@ def verify_archive(path: Path) -> Verified:
 
 
 def read_archive(data: bytes) -> pa.Table:
-    """Candles of an archive ZIP: one CSV of twelve columns, header or none, times in ms or µs."""
+    """Read the candles of an archive ZIP: one CSV of twelve columns, with times in ms or µs."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = [name for name in archive.namelist() if name.endswith(".csv")]
@@ -85,7 +85,7 @@ def read_archive(data: bytes) -> pa.Table:
 
 
 def read_archive_csv(text: bytes) -> pa.Table:
-    """Candles of the CSV inside; see `read_archive`."""
+    """Read the candles of an archive's CSV, with or without a header."""
     if not text.strip():
         raise DataError("the CSV is empty")
     header = not text[:1].isdigit()
@@ -109,7 +109,7 @@ def read_archive_csv(text: bytes) -> pa.Table:
 
 
 def read_candles(path: Path) -> pa.Table:
-    """Candles of a Parquet file: ``open_time``, OHLCV, and whatever more of the contract it has."""
+    """Read the candles of a Parquet file: ``open_time``, OHLCV and other contract columns."""
     table = read_parquet(path)
     needed = ("open_time", "open", "high", "low", "close", "volume")
     missing = [name for name in needed if name not in table.column_names]
@@ -119,7 +119,7 @@ def read_candles(path: Path) -> pa.Table:
 
 
 def read_funding(path: Path) -> pa.Table:
-    """Funding of a Parquet file with ``funding_time, funding_rate``; jitter of ms is kept."""
+    """Read a Parquet file of ``funding_time`` and ``funding_rate``; jitter of the times is kept."""
     table = read_parquet(path)
     columns = [name for name in RAW_FUNDING.schema.names if name in table.column_names]
     if "funding_time" not in columns or "funding_rate" not in columns:
@@ -128,7 +128,7 @@ def read_funding(path: Path) -> pa.Table:
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """A Parquet file as it is; `DataError` when it is damaged."""
+    """Read a whole Parquet file; `DataError` if it is damaged."""
     try:
         return pq.read_table(path, partitioning=None)
     except (pa.ArrowInvalid, OSError) as error:
@@ -142,7 +142,7 @@ def _candles(table: pa.Table) -> pa.Table:
 
 
 def without_repeats(table: pa.Table) -> pa.Table:
-    """Rows sorted by open time; a repeated row is kept once, two different ones are refused."""
+    """Sort rows by open time; keep a repeated row once, refuse two different ones."""
     times = table["open_time"].cast(pa.int64()).combine_chunks()
     rising = pc.less(times.slice(0, max(0, len(times) - 1)), times.slice(1))
     if pc.all(rising, min_count=0).as_py():
@@ -165,7 +165,7 @@ def _with_utc_time(table: pa.Table, name: str) -> pa.Table:
     if pa.types.is_integer(column.type):
         values = column.cast(pa.int64())
         fine = pc.greater_equal(values, _MICROSECONDS_FROM)
-        # Integer division of what is a whole number of milliseconds, in every archive seen so far.
+        # Archives hold whole milliseconds, so the integer division loses nothing.
         column = pc.if_else(fine, pc.divide(values, 1000), values).cast(TIME)
     elif pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(TIME, safe=False)
@@ -178,14 +178,14 @@ def _with_utc_time(table: pa.Table, name: str) -> pa.Table:
 
 
 def time_range(path: Path, column: str) -> tuple[int, int] | None:
-    """First and last time (ms) of a Parquet file; None when it is empty."""
+    """Return the first and last time (ms) of a Parquet file; None if it is empty."""
     table = _with_utc_time(read_parquet_columns(path, [column]), column)
     bounds = pc.min_max(table[column].cast(pa.int64())).as_py()
     return None if bounds["min"] is None else (bounds["min"], bounds["max"])
 
 
 def read_parquet_columns(path: Path, columns: list[str]) -> pa.Table:
-    """Some columns of a Parquet file; `DataError` when it is damaged or lacks one."""
+    """Read some columns of a Parquet file; `DataError` if it is damaged or lacks one."""
     try:
         return pq.read_table(path, columns=columns, partitioning=None).select(columns)
     except (pa.ArrowInvalid, OSError, KeyError) as error:
@@ -193,7 +193,7 @@ def read_parquet_columns(path: Path, columns: list[str]) -> pa.Table:
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
-    """Names of a Parquet file's columns; `DataError` when it is damaged."""
+    """Return the names of a Parquet file's columns; `DataError` if it is damaged."""
     try:
         return tuple(pq.read_schema(path).names)
     except (pa.ArrowInvalid, OSError) as error:
@@ -211,7 +211,7 @@ class Instruments:
 
 
 def read_instruments(path: Path) -> Instruments:
-    """``instruments.json``: venue, time of the snapshot, exchangeInfo's symbols, brackets, fees."""
+    """Read ``instruments.json``: venue, snapshot time, exchangeInfo's symbols, brackets, fees."""
     try:
         data = json.loads(path.read_bytes())
         venue, time = str(data["venue"]), milliseconds(parse_iso(str(data["time"])))

@@ -1,8 +1,8 @@
 """Releases: the contract between the research flows and the executor.
 
-The flows `publish`, the executor does `read_current`; both see a lake's folder ``published`` only
-(``root`` everywhere). See `lake.releases.manifest` for what a release says, `lake.releases.reader`
-for what is verified and `lake.releases.publisher` for how `current` moves.
+The flows call `publish`, the executor calls `read_current`; both see only a lake's folder
+``published`` (``root`` everywhere). See `lake.releases.manifest` for what a release contains,
+`lake.releases.reader` for what is verified and `lake.releases.publisher` for how ``current`` moves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What differs between two releases, in sentences."""
+"""The differences between two releases, in sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lake.releases.reader import PARAMS, Release
 
 @dataclass(frozen=True)
 class ReleaseDiff:
-    """What differs between two releases: ``changes`` in the order in which one reads them."""
+    """The differences between two releases; ``changes`` are in reading order."""
 
     before: str
     after: str
@@ -21,7 +21,7 @@ class ReleaseDiff:
 
 
 def diff_releases(before: Release, after: Release) -> ReleaseDiff:
-    """Strategies, parameters, verdicts, files, data and validity that differ."""
+    """Compare strategies, parameters, verdicts, files, data and validity."""
     changes = [
         *_strategy_changes(before, after),
         *_named_changes("file", _files(before), _files(after)),

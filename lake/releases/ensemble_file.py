@@ -1,8 +1,8 @@
-"""The file ``ensemble.json`` of a release: how members share the account, regime by regime.
+"""The file ``ensemble.json`` of a release: the allocation of the account to members, by regime.
 
-It is of the kind ``regime``. A member is a strategy on a symbol, written ``breakout/BTCUSDT``. What
-the executor needs is `read_ensemble` and `Ensemble.share_of`; labels come from
-`trading.ensemble.regimes.RegimeDetector` fed with closed candles of `Ensemble.interval`.
+Its kind is ``regime``. A member is a strategy on a symbol, written ``breakout/BTCUSDT``. The
+executor needs `read_ensemble` and `Ensemble.share_of`; labels come from
+`trading.ensemble.regimes.RegimeDetector`, fed with closed candles of `Ensemble.interval`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Member(StrictModel):
-    """What a member's weight was made from: its out-of-sample days, trades and their result."""
+    """A member's weight, and the out-of-sample days, trades and score that it comes from."""
 
     weight: Share
     days: Annotated[int, Field(ge=0)]
@@ -36,7 +36,7 @@ class Member(StrictModel):
 
 
 class SymbolRegime(StrictModel):
-    """The label of a symbol when the release was made; ``since``: the close that first had it."""
+    """The label of a symbol when the release was made; ``since`` is the close that began it."""
 
     label: str
     since: AwareDatetime | None
@@ -46,8 +46,8 @@ class Ensemble(StrictModel):
     """Weights of the members, their factors in each regime, and when entries pause.
 
     ``rules`` are those of `trading.ensemble.regimes.RegimeRules`, for candles of ``interval``.
-    ``pauses`` says for how many closed candles after a regime began nothing enters. ``regimes`` is
-    what the research saw at the release's ``as_of``; live labels go on from there.
+    ``pauses`` is the number of closed candles without entries after a regime begins. ``regimes`` is
+    what the research saw at the release's ``as_of``; live labels continue from there.
     """
 
     schema_version: Literal[1] = 1
@@ -64,10 +64,10 @@ class Ensemble(StrictModel):
         RegimeRules(**self.rules)
         named = {*self.factors, *self.pauses, *(found.label for found in self.regimes.values())}
         if unknown := sorted(named - set(LABELS)):
-            raise ValueError(f"'{unknown[0]}' is no regime; known are {', '.join(LABELS)}")
+            raise ValueError(f"'{unknown[0]}' is not a regime; known are {', '.join(LABELS)}")
         for regime, factors in self.factors.items():
             if strangers := sorted(set(factors) - set(self.members)):
-                raise ValueError(f"regime {regime} has a factor of {strangers[0]}, no member")
+                raise ValueError(f"regime {regime} has a factor of {strangers[0]}, not a member")
         total = math.fsum(member.weight for member in self.members.values())
         if self.members and abs(total - 1.0) > 1e-9:
             raise ValueError(f"its weights add up to {total:g}, not to 1")
@@ -84,10 +84,10 @@ class Ensemble(StrictModel):
         return RegimeRules(**self.rules)
 
     def share_of(self, strategy: str, symbol: str, regime: str, candles: int) -> float:
-        """The largest share of the equity that a member may enter with.
+        """Return the largest share of the equity that a member may enter with.
 
-        ``regime`` is the label of its symbol, which has lasted for so many closed ``candles``; 0
-        while entries pause, and for what is no member.
+        ``regime`` is the label of its symbol and has lasted for ``candles`` closed candles. The
+        share is 0 while entries pause, and for anything that is not a member.
         """
         if candles <= self.pauses.get(regime, 0):
             return 0.0
@@ -95,19 +95,19 @@ class Ensemble(StrictModel):
         return shares.get(member_name(strategy, symbol), 0.0)
 
     def data(self) -> bytes:
-        """The file; equal content gives equal bytes."""
+        """Return the file's bytes; equal content gives equal bytes."""
         return canonical(self.model_dump(mode="json")) + b"\n"
 
 
 def member_name(strategy: str, symbol: str) -> str:
-    """``breakout/BTCUSDT``."""
+    """Return the name of a member, such as ``breakout/BTCUSDT``."""
     return f"{strategy}/{symbol}"
 
 
 def read_ensemble(release: Release) -> Ensemble | None:
-    """The ensemble of a verified release, or None where it has none.
+    """Return the ensemble of a verified release, or None if it has none.
 
-    Its hash was checked with the release. `ReleaseRefused` when its content breaks a rule.
+    Its hash was checked with the release. Raises `ReleaseRefused` if its content breaks a rule.
     """
     if not any(file.path == PATH and file.kind == KIND for file in release.files):
         return None

@@ -1,6 +1,6 @@
 """A release's manifest: its parts, its canonical content, and the checks that need no other file.
 
-The manifest is JSON (schema version 1). Times are UTC market time, but for ``published_at`` (wall
+The manifest is JSON (schema version 1). Times are UTC market time, except ``published_at`` (wall
 time).
 """
 
@@ -39,7 +39,7 @@ VALIDITY: dict[str, timedelta] = {
     "universe": timedelta(hours=1),
     "regime": timedelta(hours=36),
 }
-"""How long a kind holds after its ``as_of`` unless the candidate says otherwise."""
+"""How long a kind is valid after its ``as_of`` unless the candidate says otherwise."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -52,8 +52,8 @@ def _finite_or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-# A profit factor without a loss is infinite, which JSON cannot say: measures become null,
-# parameters never.
+# Without a loss the profit factor is infinite, which JSON cannot express: measures become null,
+# parameters never do.
 Measure = Annotated[float | int | str | None, BeforeValidator(_finite_or_none)]
 
 
@@ -72,16 +72,16 @@ class StrictModel(BaseModel):
 
 
 class FlowRun(StrictModel):
-    """The run that made a release; ``id`` is Prefect's, or one's own when run in process."""
+    """The run that made a release; ``id`` is Prefect's, or its own if it ran in process."""
 
     id: str
     name: str
 
 
 class StrategyEntry(StrictModel):
-    """One strategy on one symbol: what to trade with, how it did, and what the gates said.
+    """One strategy on one symbol: its parameters, its results and the verdicts of the gates.
 
-    ``apply_to_open`` lets it also govern positions that an earlier release opened.
+    With ``apply_to_open`` it also governs positions that an earlier release opened.
     """
 
     strategy: Name
@@ -125,7 +125,7 @@ class Reading(StrictModel):
 
     @classmethod
     def of(cls, ref: PartitionRef, kinds: tuple[str, ...]) -> Reading:
-        """The manifest's entry of a partition."""
+        """Return the manifest's entry for a partition."""
         return cls.model_validate({**ref.to_dict(), "kinds": kinds})
 
     @property
@@ -144,7 +144,7 @@ class Reading(StrictModel):
 
 
 class Carried(StrictModel):
-    """A kind taken over unchanged: the release that brought it, and the run that made it."""
+    """A kind carried over unchanged: the release it comes from, and the run that made it."""
 
     release_id: str
     flow_run: FlowRun
@@ -173,7 +173,7 @@ class Manifest(StrictModel):
 
 
 def canonical(data: Any) -> bytes:
-    """JSON with sorted keys and no spaces: equal data, equal bytes. NaN raises ``ValueError``."""
+    """Serialize to JSON so that equal data gives equal bytes; NaN raises ``ValueError``."""
     text = json.dumps(
         data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
@@ -181,12 +181,12 @@ def canonical(data: Any) -> bytes:
 
 
 def pretty(data: Any) -> bytes:
-    """The same for files that people read."""
+    """Serialize to indented JSON, for files that people read."""
     text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
 
-# Who made it and when is no part of what it is: the same content again is the same release.
+# Run and time of publishing are not content: equal content is the same release.
 _CONTENT_FIELDS = {
     "schema_version",
     "as_of",
@@ -200,19 +200,19 @@ _CONTENT_FIELDS = {
 
 
 def short_id(fields: Mapping[str, Any]) -> str:
-    """Eight characters (lower-case base32 of SHA-256) of the content in a manifest's fields."""
+    """Return eight characters (lower-case base32 of SHA-256) that stand for the content."""
     content = {name: fields[name] for name in sorted(_CONTENT_FIELDS)}
     digest = hashlib.sha256(canonical(content)).digest()
     return base64.b32encode(digest)[:8].decode().lower()
 
 
 def release_id_of(as_of: datetime, short: str) -> str:
-    """``20250620T000000Z-abcdefgh``: sorts by market time."""
+    """Return an id that sorts by market time: ``20250620T000000Z-abcdefgh``."""
     return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-{short}"
 
 
 def params_document(strategies: tuple[StrategyEntry, ...]) -> bytes:
-    """The file ``params.json``: what is traded, with which parameters, and nothing else."""
+    """Return the file ``params.json``: what is traded, and with which parameters."""
     rows = [
         {
             "strategy": entry.strategy,
@@ -227,12 +227,12 @@ def params_document(strategies: tuple[StrategyEntry, ...]) -> bytes:
 
 
 def is_proven(strategies: tuple[StrategyEntry, ...]) -> bool:
-    """A release is proven when it trades something and all of that is proven."""
+    """Tell whether a release trades something and all of it is proven."""
     return bool(strategies) and all(entry.proven for entry in strategies)
 
 
 def parse_manifest(data: bytes, release_id: str) -> Manifest:
-    """Read and check a manifest's own bytes; `ReleaseRefused` says what is wrong."""
+    """Parse and check a manifest; `ReleaseRefused` says what is wrong."""
     where = f"release {release_id}"
     try:
         raw = json.loads(data)
@@ -258,7 +258,7 @@ def parse_manifest(data: bytes, release_id: str) -> Manifest:
 def _check_identity(manifest: Manifest, raw: Mapping[str, Any], release_id: str) -> None:
     where = f"release {release_id}"
     if manifest.release_id != release_id:
-        raise ReleaseRefused(f"{where}: manifest.json is that of {manifest.release_id}")
+        raise ReleaseRefused(f"{where}: manifest.json belongs to {manifest.release_id}")
     try:
         short = short_id(raw)
     except (KeyError, ValueError) as error:
@@ -294,6 +294,6 @@ def _check_kinds(manifest: Manifest, where: str) -> None:
         passed = bool(entry.verdicts) and all(verdict.passed for verdict in entry.verdicts)
         if entry.proven and not passed:
             raise ReleaseRefused(
-                f"{where}: {entry.strategy} on {entry.symbol} is called proven, "
-                "but not every gate was passed"
+                f"{where}: {entry.strategy} on {entry.symbol} is marked proven, "
+                "but did not pass every gate"
             )

@@ -1,8 +1,8 @@
-"""The write side of releases: safe side by side, and against being killed at any point.
+"""The write side of releases: safe with concurrent publishers, and when killed at any point.
 
-Publishers take a file lock that dies with its process, re-read ``current`` inside it, replace
-only the kinds they bring and carry the others over, write the whole release under a temporary
-name, rename it, and last replace ``current`` if it still is what they had read.
+A publisher takes a file lock that dies with its process, re-reads ``current`` inside it, replaces
+only the kinds it brings and carries the others over, writes the whole release under a temporary
+name, renames it, and finally replaces ``current`` if that has not changed meanwhile.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ class NewFile:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a flow would like to publish.
+    """A release that a flow proposes.
 
     ``as_of`` is market time (UTC): nothing at or after it was read, as ``fingerprint`` proves.
-    Its kinds are ``params`` if it has strategies, and those of its files; of the current release
-    it replaces these and no others. ``valid_for`` overrides `VALIDITY` per kind.
+    Its kinds are ``params`` if it has strategies, and those of its files; it replaces only these
+    in the current release. ``valid_for`` overrides `VALIDITY` per kind.
     """
 
     as_of: datetime
@@ -89,7 +89,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Published:
-    """What became of a candidate: its release, whether ``current`` now names it, and why (not)."""
+    """The outcome for a candidate: its release, whether ``current`` now names it, and why."""
 
     release_id: str
     promoted: bool
@@ -104,7 +104,7 @@ class _Draft:
 
 
 class _MovedError(Exception):
-    """``current`` changed under the lock, by someone who does not take it."""
+    """``current`` changed under the lock, by a process that does not take it."""
 
 
 def publish(
@@ -114,13 +114,13 @@ def publish(
     gate: Gate | None = None,
     on_step: OnStep | None = None,
 ) -> Published:
-    """Write a release and make it current, unless it is worse than, or older than, the current one.
+    """Write a release and make it current, unless it is older or worse than the current one.
 
-    ``now`` is wall time. ``gate`` sees the current release (inside the lock) and returns why the
-    candidate must not replace it, or None. What is not promoted is kept in its folder all the
-    same. Publishing the same content again changes nothing. ``on_step`` hears of every step (the
-    crash tests kill there). Raises `ParameterError` and `DataError` for a candidate that no
-    reader would accept.
+    ``now`` is wall time. ``gate`` gets the current release (inside the lock) and returns why the
+    candidate must not replace it, or None. A release that is not promoted keeps its folder.
+    Publishing equal content again changes nothing. ``on_step`` is called at every step (the crash
+    tests kill there). Raises `ParameterError` or `DataError` for a candidate that no reader would
+    accept.
     """
     candidate, on_step = _checked(candidate), on_step or _ignore
     with exclusive(root / ".lock", f"publishing to {root}"):
@@ -138,7 +138,7 @@ def publish(
 
 
 def rollback(root: Path, release_id: str) -> Published:
-    """Make an earlier release current; the one it replaces is not promoted again by itself."""
+    """Make an earlier release current; the one it replaces is not promoted again automatically."""
     with exclusive(root / ".lock", f"publishing to {root}"):
         full_id = find_release(root, release_id)
         release = load_release(root, full_id, None)
@@ -148,7 +148,7 @@ def rollback(root: Path, release_id: str) -> Published:
             pointer = None
         if pointer is not None and pointer.release_id == full_id:
             if pointer.manifest_sha256 == release.manifest_sha256:
-                return Published(full_id, promoted=True, reason="it is the current release already")
+                return Published(full_id, promoted=True, reason="it is already the current release")
             pointer = None
         held = list(pointer.held if pointer else ())
         if pointer is not None:
@@ -188,7 +188,7 @@ def _publish_locked(
 
 
 def _checked(candidate: Candidate) -> Candidate:
-    """The candidate with all parameters filled in; what no reader would accept is refused here."""
+    """Fill in all parameters of the candidate; refuse what no reader would accept."""
     if not candidate.kinds:
         raise DataError("there is nothing to publish: the candidate has no strategy and no file")
     iso(candidate.as_of)
@@ -218,7 +218,7 @@ def _checked(candidate: Candidate) -> Candidate:
 
 
 def _current(root: Path) -> tuple[Pointer | None, Release | None, str]:
-    """The current release; a damaged one counts as none, and the third value says so."""
+    """Read the current release; a damaged one counts as none, and the third value says so."""
     try:
         pointer = read_pointer(root)
         if pointer is None:
@@ -248,7 +248,7 @@ def _draft(candidate: Candidate, current: Release | None, now: datetime) -> _Dra
             if file.kind in kept and file.path != PARAMS:
                 if file.path in contents:
                     raise DataError(
-                        f"the file {file.path} is taken by another kind in {current.release_id}; "
+                        f"the file {file.path} belongs to another kind in {current.release_id}; "
                         "rename it"
                     )
                 contents[file.path] = (file.kind, (current.folder / file.path).read_bytes())
@@ -335,7 +335,7 @@ def _reason_to_keep(
 
 
 def _write_release(root: Path, draft: _Draft, on_step: OnStep) -> Release:
-    """The release's folder, written whole and renamed; one that is there already is verified."""
+    """Write the release's folder whole and rename it; verify one that already exists."""
     releases = root / RELEASES
     release_id = draft.manifest.release_id
     final = releases / release_id
@@ -358,7 +358,7 @@ def _write_release(root: Path, draft: _Draft, on_step: OnStep) -> Release:
 
 
 def _remove_unfinished(root: Path) -> None:
-    """Only the holder of the lock writes such folders, so any that is there belongs to the dead."""
+    """Remove unfinished folders: only the holder of the lock writes them, so the writer is dead."""
     for folder in (root / RELEASES).glob(f"{_NEW}*"):
         shutil.rmtree(folder)
 

@@ -1,9 +1,9 @@
-"""The read side of releases: nothing is handed out that was not verified.
+"""The read side of releases: it returns nothing that it has not verified.
 
-``root`` is everywhere the folder ``published`` of a lake. It holds ``releases/<release_id>/``
+``root`` is always the folder ``published`` of a lake. It holds ``releases/<release_id>/``
 with ``manifest.json`` and the files it lists, and ``current``, which names one of them and the
 manifest's SHA-256. A reader checks every hash, the schema, the parameters' bounds and the
-validity before it hands anything out; what fails raises `ReleaseRefused` with one sentence.
+validity before it returns anything; a failure raises `ReleaseRefused` with one sentence.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _ID = re.compile(r"^\d{8}T\d{6}Z-[a-z2-7]{8}$")
 
 @dataclass(frozen=True)
 class Release:
-    """A release whose every part was verified. ``folder`` holds its files.
+    """A release with every part verified; ``folder`` holds its files.
 
-    ``strategies`` and ``left_out`` are the manifest's, except in live mode, where what is not
-    proven is left out.
+    ``strategies`` and ``left_out`` are the manifest's, except that live mode leaves out unproven
+    strategies.
     """
 
     folder: Path
@@ -71,7 +71,7 @@ class Release:
 
     @property
     def proven(self) -> bool:
-        """Did everything in it pass the gates? Otherwise it is for replay and paper."""
+        """Whether everything in it passed the gates; otherwise it is for replay and paper."""
         return self.manifest.proven
 
     @property
@@ -100,23 +100,23 @@ class Release:
         return tuple(reading.ref for reading in self.manifest.fingerprint)
 
     def fingerprint_of(self, kind: str) -> tuple[PartitionRef, ...]:
-        """The partitions that were read for one kind."""
+        """Return the partitions that were read for one kind."""
         return tuple(r.ref for r in self.manifest.fingerprint if kind in r.kinds)
 
     def entry(self, strategy: str, symbol: str) -> StrategyEntry | None:
-        """What it says about one strategy on one symbol, if anything."""
+        """Return its entry for one strategy on one symbol, if any."""
         for entry in self.strategies:
             if (entry.strategy, entry.symbol) == (strategy, symbol):
                 return entry
         return None
 
     def is_valid(self, kind: str, now: datetime) -> bool:
-        """Does it hold ``kind``, and is it still valid at ``now`` (market time)?"""
+        """Tell whether it holds ``kind`` and that is still valid at ``now`` (market time)."""
         until = self.valid_until.get(kind)
         return until is not None and now < until
 
     def expired(self, now: datetime) -> tuple[str, ...]:
-        """Kinds past their validity: what depends on them may only reduce."""
+        """Return the kinds past their validity; what depends on them may only reduce."""
         return tuple(kind for kind in self.kinds if not self.is_valid(kind, now))
 
 
@@ -135,7 +135,7 @@ class ReleaseSummary:
 
 @dataclass(frozen=True)
 class Pointer:
-    """The file ``current``; releases in ``held`` were rolled back by hand: not promoted again."""
+    """The file ``current``; releases in ``held`` were rolled back by hand and are not promoted."""
 
     release_id: str
     manifest_sha256: str
@@ -143,11 +143,11 @@ class Pointer:
 
 
 def read_current(root: Path, now: datetime, mode: Mode = "paper") -> Release:
-    """The current release, verified and valid at ``now`` (market time, UTC).
+    """Read the current release, verified and valid at ``now`` (market time, UTC).
 
-    Refused: a damaged or missing part, a release made after ``now``, one whose parameters have
+    Refuses a damaged or missing part, a release made after ``now``, one whose parameters have
     expired (or everything in it, if it has none), and in live mode one without a proven strategy.
-    Other expired kinds are told by `Release.expired`.
+    `Release.expired` names other expired kinds.
     """
     release = current_release(root)
     _check_time(release, now)
@@ -155,7 +155,7 @@ def read_current(root: Path, now: datetime, mode: Mode = "paper") -> Release:
 
 
 def current_release(root: Path) -> Release:
-    """The release that ``current`` names, verified; it may have expired."""
+    """Read the release that ``current`` names, verified; it may have expired."""
     pointer = read_pointer(root)
     if pointer is None:
         raise ReleaseRefused(
@@ -165,12 +165,12 @@ def current_release(root: Path) -> Release:
 
 
 def read_release(root: Path, release_id: str) -> Release:
-    """One release by its id or the first part of it, verified; it may have expired."""
+    """Read a release by its id or the beginning of it, verified; it may have expired."""
     return load_release(root, find_release(root, release_id), None)
 
 
 def find_release(root: Path, release_id: str) -> str:
-    """The full id of a release given its id, its short id or the beginning of either."""
+    """Return the full id of a release, given its id, its short id or the beginning of either."""
     wanted = release_id.strip()
     ids = release_ids(root)
     found = [name for name in ids if wanted and (name.startswith(wanted) or _short(name, wanted))]
@@ -179,8 +179,9 @@ def find_release(root: Path, release_id: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
+        some = ", ".join(found[:3])
         raise ReleaseRefused(
-            f"'{release_id}' begins {len(found)} releases ({', '.join(found[:3])} …); write more"
+            f"'{release_id}' matches {len(found)} releases ({some} …); give a longer id"
         )
     raise ReleaseRefused(
         f"there is no release '{release_id}' in {root}; see `nocturne release list`"
@@ -192,7 +193,7 @@ def _short(name: str, wanted: str) -> bool:
 
 
 def release_ids(root: Path) -> list[str]:
-    """Ids of the releases in the folder, oldest first."""
+    """Return the ids of the releases in the folder, oldest first."""
     folder = root / RELEASES
     if not folder.is_dir():
         return []
@@ -200,7 +201,7 @@ def release_ids(root: Path) -> list[str]:
 
 
 def list_releases(root: Path) -> tuple[ReleaseSummary, ...]:
-    """Every release in the folder, oldest first, each verified."""
+    """Verify and list every release in the folder, oldest first."""
     try:
         pointer, damage = read_pointer(root), ""
     except ReleaseRefused as error:
@@ -226,7 +227,7 @@ def list_releases(root: Path) -> tuple[ReleaseSummary, ...]:
 
 
 def read_pointer(root: Path) -> Pointer | None:
-    """The file ``current``, ``None`` when there is none; `ReleaseRefused` when it is torn."""
+    """Read the file ``current``; None if it is missing, `ReleaseRefused` if it is torn."""
     try:
         data = (root / CURRENT).read_bytes()
     except FileNotFoundError:
@@ -253,7 +254,7 @@ def read_pointer(root: Path) -> Pointer | None:
 
 
 def load_release(root: Path, release_id: str, expected_sha256: str | None) -> Release:
-    """Read and verify a release; ``expected_sha256`` is what ``current`` says of its manifest."""
+    """Read and verify a release; ``expected_sha256`` is the manifest's hash in ``current``."""
     folder = root / RELEASES / release_id
     data = _read(folder / MANIFEST, f"release {release_id}: manifest.json")
     digest = sha256_bytes(data)

@@ -1,6 +1,6 @@
 """The file ``universe.json`` of a release: the symbols that the scan chose, and why not others.
 
-It is of the kind ``universe`` and made every quarter of an hour. What the executor needs is
+Its kind is ``universe``; the scan writes it every quarter of an hour. The executor needs
 `read_universe` and `Universe.why_not`.
 """
 
@@ -22,7 +22,7 @@ KIND = "universe"
 class ScannedSymbol(StrictModel):
     """What the scan saw of one symbol: its rank by quote volume, and each condition by name.
 
-    ``known``: its history was long enough to judge.
+    ``known`` says that its history is long enough to evaluate.
     """
 
     rank: Annotated[int, Field(ge=1)]
@@ -46,9 +46,9 @@ class ScannedSymbol(StrictModel):
 
 
 class Universe(StrictModel):
-    """The symbols with the most trading at ``as_of``, and what the scan says of each.
+    """The most traded symbols at ``as_of``, and what the scan says of each.
 
-    ``size`` is how many were ranked at the most.
+    ``size`` is the largest number of symbols that are ranked.
     """
 
     schema_version: Literal[1] = 1
@@ -63,21 +63,21 @@ class Universe(StrictModel):
         return tuple(symbol for _, symbol in sorted(found))
 
     def why_not(self, symbol: str) -> str:
-        """Why ``symbol`` is not chosen; empty if it is."""
+        """Return why ``symbol`` is not chosen; empty if it is."""
         seen: Mapping[str, ScannedSymbol] = self.symbols
         if symbol not in seen:
             return f"not among the top {self.size} by quote volume"
         return seen[symbol].missing
 
     def data(self) -> bytes:
-        """The file; equal content gives equal bytes."""
+        """Return the file's bytes; equal content gives equal bytes."""
         return canonical(self.model_dump(mode="json")) + b"\n"
 
 
 def read_universe(release: Release) -> Universe | None:
-    """The universe of a verified release, or None where it has none.
+    """Return the universe of a verified release, or None if it has none.
 
-    Its hash was checked with the release. `ReleaseRefused` when its content breaks a rule.
+    Its hash was checked with the release. Raises `ReleaseRefused` if its content breaks a rule.
     """
     if not any(file.path == PATH and file.kind == KIND for file in release.files):
         return None

@@ -58,7 +58,7 @@ TABLES: dict[str, Table] = {
 
 
 def table_of(layer: str, name: str) -> Table:
-    """The table of a layer, such as ``("raw", "candles")``; `DataError` when there is none."""
+    """Return the table of a layer, such as ``("raw", "candles")``; `DataError` if there is none."""
     for table in TABLES.values():
         if (table.layer, table.name) == (layer, name):
             return table

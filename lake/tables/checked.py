@@ -8,8 +8,7 @@ from lake.tables.columns import FLOW, OHLCV, PRICES, SERIES
 CANDLES = Table(
     name="candles",
     layer="checked",
-    # gap_before: candles missing directly before this one (0: none), so that a gap is data, not
-    # absence.
+    # gap_before: candles missing directly before this one, so that a gap is data, not absence.
     schema=schema_of(OHLCV | {"gap_before": WHOLE}, FLOW),
     key=("open_time",),
     partition=SERIES,

@@ -19,8 +19,8 @@ FEATURES = Table(
 STRUCTURES = Table(
     name="structures",
     layer="features",
-    # One row an event, at the bar at whose close (known) it became known; at: the bar on which the
-    # structure lies. A level has top and bottom at itself.
+    # One row per event, at the bar whose close (known) revealed it; at: the bar of the structure.
+    # The top and bottom of a level are equal.
     schema=schema_of(
         {
             "open_time": TIME,

@@ -14,7 +14,7 @@ def _ledger(
     optional: dict[str, pa.DataType],
     key: tuple[str, ...],
 ) -> Table:
-    # The executor's SQLite schema migrates; its further columns are carried along as they are.
+    # The executor's SQLite schema evolves; columns that are not listed here are copied unchanged.
     return Table(
         name=name,
         layer="ledger",

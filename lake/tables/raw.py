@@ -8,7 +8,7 @@ from lake.tables.columns import FLOW, PRICES, SERIES
 RAW_CANDLES = Table(
     name="candles",
     layer="raw",
-    # Prices may be missing in what a source delivered; the checked table may not lack them.
+    # A source may deliver a row without prices; the checked table requires them.
     schema=schema_of({"open_time": TIME}, PRICES | FLOW),
     key=("open_time",),
     partition=SERIES,
@@ -49,7 +49,7 @@ RAW_POSITIONING = Table(
 RAW_INSTRUMENTS = Table(
     name="instruments",
     layer="raw",
-    # Filters stay decimal text: rounding by a tick must not begin with a rounded tick.
+    # Filters stay decimal text: rounding to a tick must not start from a rounded tick.
     schema=schema_of(
         {
             "symbol": TEXT,

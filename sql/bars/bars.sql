@@ -1,7 +1,7 @@
 -- Bars of one interval from closed one-minute candles: one row per venue, symbol and bar.
--- A bar exists only when it has closed by $known_until (epoch ms, UTC) and holds all its minutes;
--- where the venue leaves out minutes without trades ($sparse), closing is enough.
--- Sums of columns that the source lacks stay null: they are never invented.
+-- A bar exists once it has closed by $known_until (epoch ms, UTC) and has all its minutes;
+-- with $sparse (the venue omits minutes without trades), closing is enough.
+-- Sums of columns that the source lacks stay null.
 with
 minutes as (
     select

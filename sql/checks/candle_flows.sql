@@ -1,4 +1,4 @@
--- Rows whose optional columns cannot be right: negative, or more taken than traded.
+-- Rows whose optional columns cannot be right: negative, or taker volume above volume.
 with
 offending as (
     select
@@ -10,7 +10,7 @@ offending as (
         or trades < 0
         or taker_buy_base < 0
         or taker_buy_quote < 0
-        -- eight decimals are printed, so the sums may differ in the last one
+        -- sources print eight decimals, so sums may differ in the last one
         or taker_buy_base > volume * (1 + 1e-9) + 1e-7
 )
 

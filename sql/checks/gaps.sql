@@ -1,4 +1,4 @@
--- Stretches of absent minutes: the first absent minute, and how many.
+-- Runs of missing minutes: the first minute and the count.
 with
 steps as (
     select

@@ -1,6 +1,7 @@
--- Minutes whose close jumps beyond $sigmas robust deviations while hardly anything trades.
+-- Minutes whose close jumps more than $sigmas robust deviations while hardly anything trades.
 -- The deviation is 1.4826 × the median absolute deviation, at least $floor_move (a log return).
--- A move of up to five usual steps is none: where a price step is large, many minutes stand still.
+-- A move of up to five usual price steps does not count: with a coarse step, most minutes do not
+-- move at all.
 with
 moves as (
     select

@@ -1,4 +1,4 @@
--- Stretches of at least $least minutes in a row without a trade: the first minute, and how many.
+-- Runs of at least $least minutes without a trade: the first minute and the count.
 with
 quiet as (
     select

@@ -1,11 +1,11 @@
--- The clock of the row's close, UTC. Sines and cosines, so that midnight is not a cliff.
+-- The clock of the row's close, UTC. Sines and cosines, so that midnight is not a jump.
 with
 clock as (
     select
         symbol,
         open_time,
         epoch_ms(close_time) % 86400000 / 86400000 as day_part,
-        -- 1970-01-01 was a Thursday; three days on, weeks start on Monday
+        -- 1970-01-01 was a Thursday; three more days make weeks start on Monday
         (epoch_ms(close_time) + 3 * 86400000) % 604800000 / 604800000 as week_part,
         epoch_ms(close_time) % 28800000 / 28800000 as funding_part
     from grid

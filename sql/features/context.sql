@@ -1,4 +1,4 @@
--- Higher time-frames as of the last bar of each that had closed when the 15-minute row closed.
+-- Higher timeframes: the last bar of each that had closed when the 15-minute row closed.
 with
 context as (
     select

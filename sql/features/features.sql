@@ -1,5 +1,5 @@
--- One row per closed 15-minute bar of a symbol, from $first_time to before $until_time, the groups
--- side by side. features.toml says in one line what each column is.
+-- One row per closed 15-minute bar of a symbol, from $first_time to before $until_time, with all
+-- groups of features. features.toml describes each column.
 with
 rows_wanted as (
     select

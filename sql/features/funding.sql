@@ -1,5 +1,5 @@
--- Funding known before the row's close; stamps jitter by milliseconds, each counts from its own.
--- A rate older than a day is stale: it says nothing, and is null.
+-- Funding known before the row's close; its times jitter by milliseconds and are taken as they are.
+-- A rate older than a day is stale, so it is null.
 with
 rates as (
     select

@@ -1,6 +1,6 @@
--- The rows that the features of one symbol live on: every 15-minute step of its bars.
--- A missing bar is a row of nulls, so that a window of n rows is always n × 15 minutes.
--- One symbol at a time: a window sum then depends, to its last bit, on its own past only.
+-- The rows of one symbol's features: every 15-minute step of its bars.
+-- A missing bar is a row of nulls, so a window of n rows always spans n × 15 minutes.
+-- One symbol at a time, so that a window sum depends only on its own past, to the last bit.
 with
 own as (
     select

@@ -1,4 +1,4 @@
--- One higher time-frame of one symbol: known_at is its bar's close, when a row may first be used.
+-- One higher timeframe of one symbol; a row may be used from known_at, the close of its bar.
 with
 own as (
     select

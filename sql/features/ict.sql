@@ -1,5 +1,5 @@
--- ICT structures as known at the row's close: of the 15-minute bars up to this one, and of the last
--- closed hour. Distances are logarithms to the zone's nearer edge, null where there is no zone.
+-- ICT structures known at the row's close: from the 15-minute bars up to this one and from the last
+-- closed hour. Distances are logarithms to the zone's nearer edge, null without a zone.
 with
 structures as (
     select

@@ -1,4 +1,4 @@
--- The universe of the run at each closed 15-minute bar: means, spread and ranks over its symbols.
+-- The run's universe at each closed 15-minute bar: means, dispersion and ranks over its symbols.
 with
 universe as (
     select

@@ -1,4 +1,4 @@
--- What a symbol's own 15-minute bars say: returns, ranges, distances, momentum, volume.
+-- A symbol's own 15-minute bars: returns, ranges, distances, momentum, volume.
 -- All lengths are in 15-minute rows; prices enter only as logarithms of ratios.
 with
 prepared as (
@@ -84,7 +84,7 @@ price as (
         symbol,
         open_time,
 
-        -- as they were prepared: returns, ranges, momentum
+        -- returns, ranges and momentum from above
         ret as ret_1,
         ret_2,
         ret_4,

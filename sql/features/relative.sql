@@ -40,7 +40,7 @@ relative as (
         rank_ret_4,
         rank_ret_96,
         rank_volume_4,
-        -- of a single pair both are not a number, and a feature is a number or null
+        -- with a single pair both are NaN; a feature is a number or null
         case when isfinite(slope_96) then slope_96 end as beta_96,
         case when isfinite(corr_96) then corr_96 end as correlation_96
     from windows

@@ -1,4 +1,4 @@
--- Realised volatility from one-minute candles, gathered on the 15-minute grid.
+-- Realised volatility of one-minute candles, aggregated on the 15-minute grid.
 -- Each log_rv is half the logarithm of a mean squared one-minute return. Sources: realised variance
 -- Andersen, Bollerslev (1998); bipower variation Barndorff-Nielsen, Shephard (2004); range
 -- Parkinson (1980).
@@ -84,7 +84,7 @@ sums as (
 logs as (
     select
         *,
-        -- a quiet hour of a small symbol may have no move at all: the floor is (0.01 bp) squared
+        -- a quiet hour of a small symbol may not move at all: the floor is (0.01 bp) squared
         0.5 * ln(greatest(var_1, 1e-12)) as log_rv_1,
         0.5 * ln(greatest(var_4, 1e-12)) as log_rv_4,
         0.5 * ln(greatest(var_16, 1e-12)) as log_rv_16,
@@ -112,7 +112,7 @@ volatility as (
         down_4 / nullif(square_4, 0) as down_share_4,
         down_96 / nullif(square_96, 0) as down_share_96,
         crossed_4 / nullif(square_4, 0) as autocorrelation_4,
-        -- the coming hour on the five days before: 92 rows ago closed the hour that starts now
+        -- the coming hour on five previous days: the row 92 back closed the hour that starts now
         list_avg([
             lag(log_rv_4, 92) over past,
             lag(log_rv_4, 188) over past,

@@ -1,4 +1,4 @@
--- What did each strategy earn, and on what? One row per strategy and symbol, closed positions only.
+-- What did each strategy earn? One row per strategy and symbol, closed positions only.
 -- net_pnl is after fees, in the quote currency; win_rate is a fraction.
 with closed as (
     select

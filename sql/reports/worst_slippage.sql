@@ -1,4 +1,4 @@
--- Where was the fill worst against the price the decision was made at? The 20 worst orders.
+-- Which orders filled worst against their decision price? The 20 worst.
 -- slippage_bps is in basis points of the decision price; positive is worse for us on either side.
 with executed as (
     select

@@ -122,7 +122,7 @@ def test_the_views_can_be_printed_for_the_plain_duckdb(
     [
         (["selec 1"], "error: SQL: Parser Error: syntax error"),
         (["select nope from funding"], "error: SQL: Binder Error"),
-        (["delete from funding"], "error: the lake is only read here, DELETE is not possible"),
+        (["delete from funding"], "error: the lake is read-only here, DELETE is not possible"),
         (["select 1", "--as-of", "soon"], "error: 'soon' is not a time"),
         ([], "error: one query is expected"),
         (["--file", "missing.sql"], "error: the query file missing.sql cannot be read"),

@@ -14,7 +14,6 @@ from lake.releases import Candidate, FlowRun, PartitionRef, StrategyEntry
 from trading.candles import MINUTE_MS
 from trading.research.gates import GateVerdict
 
-MINUTE = MINUTE_MS
 MAY_31_2358 = 1_748_735_880_000
 AS_OF = datetime(2025, 6, 20, tzinfo=UTC)
 WALL = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -23,11 +22,11 @@ RUN = FlowRun(id="run-1", name="nightly")
 
 
 def candles(first_ms: int, closes: list[float]) -> pa.Table:
-    """One candle a minute with these closes; the other prices follow from them."""
+    """Return one candle per minute with these closes; the other prices follow from them."""
     return pa.table(
         {
             "open_time": pa.array(
-                [first_ms + i * MINUTE for i in range(len(closes))], pa.timestamp("ms", tz="UTC")
+                [first_ms + i * MINUTE_MS for i in range(len(closes))], pa.timestamp("ms", tz="UTC")
             ),
             "open": closes,
             "high": [close + 1 for close in closes],
@@ -39,7 +38,7 @@ def candles(first_ms: int, closes: list[float]) -> pa.Table:
 
 
 def candle_file(path: Path, first_ms: int, closes: list[float]) -> Path:
-    """A Parquet file of `candles`."""
+    """Write a Parquet file of `candles`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(candles(first_ms, closes), path)
     return path
@@ -52,10 +51,10 @@ HEADER = (
 
 
 def archive_csv(first: int, closes: list[float], unit: int = 1, header: bool = True) -> str:
-    """The exchange's CSV; ``unit`` 1000 writes microseconds."""
+    """Return the exchange's CSV; ``unit`` 1000 writes microseconds."""
     lines = [
-        f"{(first + i * MINUTE) * unit},{c},{c + 1},{c - 1},{c},10.0,"
-        f"{(first + i * MINUTE + MINUTE - 1) * unit},{c * 10},7,4.0,{c * 4},0\n"
+        f"{(first + i * MINUTE_MS) * unit},{c},{c + 1},{c - 1},{c},10.0,"
+        f"{(first + i * MINUTE_MS + MINUTE_MS - 1) * unit},{c * 10},7,4.0,{c * 4},0\n"
         for i, c in enumerate(closes)
     ]
     return (HEADER if header else "") + "".join(lines)
@@ -64,7 +63,7 @@ def archive_csv(first: int, closes: list[float], unit: int = 1, header: bool = T
 def archive_file(
     folder: Path, text: str, month: str = "2025-05", symbol: str = "FILUSDT", venue: str = "um"
 ) -> Path:
-    """A monthly ZIP with its CHECKSUM, in the archive's own folders."""
+    """Write a monthly ZIP and its CHECKSUM into the folders of the archive."""
     market = "futures/um" if venue == "um" else "spot"
     place = folder / market / "monthly" / "klines" / symbol / "1m"
     place.mkdir(parents=True, exist_ok=True)
@@ -76,13 +75,13 @@ def archive_file(
 
 
 def write_checksum(path: Path) -> None:
-    """The exchange's CHECKSUM file for a ZIP."""
+    """Write the exchange's CHECKSUM file for a ZIP."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_name(path.name + ".CHECKSUM").write_text(f"{digest}  {path.name}\n")
 
 
 def entry(k: float = 0.5, proven: bool = False, symbol: str = "BTCUSDT") -> StrategyEntry:
-    """A breakout on one symbol."""
+    """Return a breakout on one symbol."""
     verdict = GateVerdict("trades", proven, 40.0 if proven else 3.0, 30.0, "trades ≥ 30")
     return StrategyEntry(
         strategy="breakout",
@@ -108,7 +107,7 @@ REF = PartitionRef(
 
 
 def candidate(*entries: StrategyEntry, as_of: datetime = AS_OF) -> Candidate:
-    """What a nightly would publish."""
+    """Return what a nightly run would publish."""
     return Candidate(
         as_of=as_of, fingerprint=(REF,), flow_run=RUN, strategies=entries or (entry(),)
     )

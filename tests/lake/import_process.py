@@ -1,4 +1,4 @@
-"""Imports a folder until the crash tests kill it: import_process.py LAKE FOLDER."""
+"""Import a folder until the crash tests kill it: import_process.py LAKE FOLDER."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.lake.builders import AS_OF
 
 
 def main() -> None:
-    """Import, and say when it begins."""
+    """Announce the import, then run it."""
     print("importing", flush=True)
     import_folder(Lake(sys.argv[1]), Path(sys.argv[2]), AS_OF)
 

@@ -1,4 +1,4 @@
-"""A publisher in a process of its own, which may end itself at a step: run by the crash tests.
+"""A publisher in its own process that can kill itself at a step; run by the crash tests.
 
 Usage: publish_process.py ROOT K AS_OF_HOURS STEP, where STEP is the number of the step at which the
 process kills itself (-1: never). Prints the steps it reached, then ``published ID PROMOTED``.

@@ -26,14 +26,14 @@ def moment(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
 
 
-def test_every_table_is_a_view_and_an_empty_one_has_its_columns(lake: Lake) -> None:
+def test_every_table_is_a_view_even_an_empty_one(lake: Lake) -> None:
     for view, table in TABLES.items():
         result = query(lake, f"select * from {view}")
         assert {*table.schema.names, *table.partition} == set(result.column_names)
     assert query(lake, "select count(*) as n from candles").to_pylist() == [{"n": 0}]
 
 
-def test_a_view_has_the_rows_and_the_partitions_as_text(lake: Lake) -> None:
+def test_a_view_has_the_rows_and_the_partition_columns_as_text(lake: Lake) -> None:
     result = query(
         lake, "select symbol, interval, month, max(close) as c from raw_candles group by all"
     )
@@ -57,7 +57,7 @@ def test_a_view_and_a_read_agree_on_what_was_known(lake: Lake, as_of: datetime, 
     assert lake.read(RAW_CANDLES, as_of=as_of).num_rows == rows
 
 
-def test_an_event_at_as_of_is_not_known(lake: Lake) -> None:
+def test_an_event_at_as_of_is_hidden(lake: Lake) -> None:
     at = moment(2025, 5, 1)
     funding = pa.table(
         {"funding_time": pa.array([at], pa.timestamp("ms", tz="UTC")), "funding_rate": [0.1]}
@@ -89,13 +89,13 @@ def test_partitions_of_features_may_differ_in_columns(lake: Lake) -> None:
         ("", "one SQL statement is expected, 0 were given"),
     ],
 )
-def test_a_bad_query_is_one_sentence(lake: Lake, sql: str, words: str) -> None:
+def test_a_bad_query_fails_with_one_sentence(lake: Lake, sql: str, words: str) -> None:
     with pytest.raises(DataError, match=words) as caught:
         query(lake, sql)
     assert "\n" not in str(caught.value)
 
 
-def test_a_lake_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_lake_fails_with_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist; run `nocturne demo`"):
         open_catalog(Lake(tmp_path / "none"))
 
@@ -105,7 +105,7 @@ def _time(minute: int) -> pa.Array:
 
 
 def _trade(lake: Lake) -> None:
-    """One closed breakout: bought at 100.2 when 100 was wanted, sold at 110."""
+    """Write one closed breakout: decided at 100, bought at 100.2, sold at 110."""
     day = {"day": "2025-06-20"}
     order = {
         "created_at": _time(0),
@@ -148,11 +148,11 @@ def _trade(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(REPORTS.glob("*.sql")), ids=lambda path: path.stem)
-def test_every_documented_question_runs_on_an_empty_lake(lake: Lake, path: Path) -> None:
+def test_every_documented_query_runs_on_an_empty_lake(lake: Lake, path: Path) -> None:
     assert query(lake, path.read_text()).num_rows == 0
 
 
-def test_the_documented_questions_answer_for_a_trade(lake: Lake) -> None:
+def test_the_documented_queries_report_a_trade(lake: Lake) -> None:
     _trade(lake)
 
     def ask(name: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Processes that are killed with signal 9 while they write, and several that write at once."""
+"""Processes killed with SIGKILL while they write, and concurrent writers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def unfinished(root: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_killed_at_any_step_the_reader_sees_the_old_release_or_the_new_one(tmp_path: Path) -> None:
+def test_after_a_kill_at_any_step_the_reader_sees_the_old_or_new_release(
+    tmp_path: Path,
+) -> None:
     finished = publisher(tmp_path / "whole", 0.6, hours=1)
     assert finished[:-1] == STEPS
     new_id = finished[-1].split()[1]
@@ -65,7 +67,7 @@ def test_killed_at_any_step_the_reader_sees_the_old_release_or_the_new_one(tmp_p
         assert publisher(root, 0.6, hours=1, step=number)[-1] == step
         expected = new_id if step == "current replaced" else old_id
         assert read_current(root, AS_OF + timedelta(hours=1)).release_id == expected
-        # Running it again ends where the undisturbed run ended, with nothing left over.
+        # Running it again ends where the undisturbed run ended and leaves nothing behind.
         again = publish_like_the_process(root)
         assert again == new_id
         assert read_current(root, AS_OF + timedelta(hours=1)).release_id == new_id
@@ -79,7 +81,7 @@ def publish_like_the_process(root: Path) -> str:
 
 
 def kill_after(process: subprocess.Popen[str], seconds: float) -> None:
-    """Kill it after a moment; it may have ended before."""
+    """Kill the process after a moment; it may have ended before."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=seconds)
     process.kill()
@@ -89,7 +91,7 @@ def kill_after(process: subprocess.Popen[str], seconds: float) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_killed_inside_a_step_the_reader_never_sees_half_a_release(
+def test_after_a_kill_inside_a_step_the_reader_never_sees_half_a_release(
     tmp_path: Path, seed: int
 ) -> None:
     root, chance = tmp_path / "published", random.Random(seed)
@@ -107,7 +109,7 @@ def test_killed_inside_a_step_the_reader_never_sees_half_a_release(
     assert unfinished(root) == []
 
 
-def test_of_many_publishers_at_once_each_finishes_and_one_whole_release_is_current(
+def test_concurrent_publishers_all_finish_and_one_whole_release_is_current(
     tmp_path: Path,
 ) -> None:
     root = tmp_path / "published"
@@ -120,7 +122,7 @@ def test_of_many_publishers_at_once_each_finishes_and_one_whole_release_is_curre
     assert {item.release_id for item in releases} == ids
     assert [item.problem for item in releases] == [""] * 4
     assert read_current(root, AS_OF).release_id in ids
-    # Each replaced the one before it: a chain without a fork, nobody was overwritten unseen.
+    # Each release replaced the one before it: a chain without forks.
     chain = []
     step: str | None = read_current(root, AS_OF).release_id
     while step is not None:
@@ -145,7 +147,7 @@ def test_a_killed_writer_leaves_a_whole_partition(tmp_path: Path, seed: int) -> 
     assert [path.name for path in folder.iterdir()] == ["part.parquet"]
 
 
-def test_two_writers_at_once_leave_one_whole_file_and_a_reader_always_finds_one(
+def test_with_two_concurrent_writers_a_reader_always_finds_a_whole_file(
     tmp_path: Path,
 ) -> None:
     lake = Lake(tmp_path)
@@ -162,9 +164,7 @@ def test_two_writers_at_once_leave_one_whole_file_and_a_reader_always_finds_one(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_import_that_was_killed_ends_in_the_same_state_when_run_again(
-    tmp_path: Path, seed: int
-) -> None:
+def test_a_killed_import_ends_in_the_same_state_when_run_again(tmp_path: Path, seed: int) -> None:
     sample = HERE.parents[1] / "data_lake" / "sample"
     whole, killed = Lake(tmp_path / "whole"), Lake(tmp_path / "killed")
     import_folder(whole, sample, AS_OF)

@@ -23,7 +23,7 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-def test_a_partition_lies_in_hive_folders_and_reads_back_with_its_columns(lake: Lake) -> None:
+def test_a_partition_is_stored_in_hive_folders_and_reads_back_with_its_columns(lake: Lake) -> None:
     ref = lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0, 11.0]), **SERIES)
     assert ref.path == (
         "raw/candles/venue=binance_usdm/symbol=BTCUSDT/interval=1m/month=2025-05/part.parquet"
@@ -35,19 +35,19 @@ def test_a_partition_lies_in_hive_folders_and_reads_back_with_its_columns(lake: 
     assert rows[0]["quote_volume"] is None
 
 
-def test_rows_are_sorted_by_the_key_whatever_order_they_come_in(lake: Lake) -> None:
+def test_rows_are_sorted_by_the_key(lake: Lake) -> None:
     shuffled = candles(MAY_31_2358, [10.0, 11.0]).take([1, 0])
     lake.write(RAW_CANDLES, shuffled, **SERIES)
     assert lake.read(RAW_CANDLES, ["close"]).to_pydict() == {"close": [10.0, 11.0]}
 
 
-def test_a_key_that_appears_twice_is_refused(lake: Lake) -> None:
+def test_a_repeated_key_is_refused(lake: Lake) -> None:
     twice = candles(MAY_31_2358, [10.0, 11.0]).take([0, 1, 0])
     with pytest.raises(SchemaMismatch, match=r"raw\.candles .*month=2025-05: the key open_time="):
         lake.write(RAW_CANDLES, twice, **SERIES)
 
 
-def test_a_wrong_column_type_names_table_partition_column_have_and_want(lake: Lake) -> None:
+def test_a_wrong_column_type_names_table_partition_column_and_both_types(lake: Lake) -> None:
     text = candles(MAY_31_2358, [10.0]).set_column(4, "close", pa.array(["10"]))
     with pytest.raises(SchemaMismatch) as caught:
         lake.write(RAW_CANDLES, text, **SERIES)
@@ -79,7 +79,7 @@ def test_a_wrong_column_type_names_table_partition_column_have_and_want(lake: La
     ],
     ids=["missing", "unknown", "naive time", "lossy time", "null key", "other symbol", "month"],
 )
-def test_what_breaks_the_contract_is_refused_and_leaves_nothing(
+def test_data_that_breaks_the_contract_is_refused_and_leaves_nothing(
     lake: Lake, change: object, words: str
 ) -> None:
     with pytest.raises(SchemaMismatch, match=words):
@@ -87,14 +87,14 @@ def test_what_breaks_the_contract_is_refused_and_leaves_nothing(
     assert lake.partitions(RAW_CANDLES) == ()
 
 
-def test_a_partition_must_be_named_completely(lake: Lake) -> None:
+def test_a_partition_needs_every_value(lake: Lake) -> None:
     with pytest.raises(DataError, match=r"partitioned by venue, symbol; symbol is not given"):
         lake.write(RAW_FUNDING, pa.table({}), venue="upbit")
     with pytest.raises(DataError, match="not by month"):
         lake.partitions(RAW_FUNDING, month="2025-05")
 
 
-def test_the_same_content_again_touches_nothing(lake: Lake) -> None:
+def test_writing_equal_content_touches_nothing(lake: Lake) -> None:
     first = lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0]), **SERIES)
     path = lake.path(RAW_CANDLES, **SERIES)
     before = path.stat()
@@ -103,7 +103,7 @@ def test_the_same_content_again_touches_nothing(lake: Lake) -> None:
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_damaged_file_is_told_and_writing_replaces_it(lake: Lake) -> None:
+def test_a_damaged_file_is_reported_and_writing_replaces_it(lake: Lake) -> None:
     lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0]), **SERIES)
     path = lake.path(RAW_CANDLES, **SERIES)
     path.write_bytes(path.read_bytes()[:-20])
@@ -113,7 +113,7 @@ def test_a_damaged_file_is_told_and_writing_replaces_it(lake: Lake) -> None:
     assert lake.read(RAW_CANDLES).num_rows == 1
 
 
-def test_what_a_dead_writer_left_is_removed_and_a_living_one_is_not_disturbed(lake: Lake) -> None:
+def test_leftovers_of_a_dead_writer_are_removed_and_those_of_a_living_one_stay(lake: Lake) -> None:
     folder = lake.path(RAW_CANDLES, **SERIES).parent
     folder.mkdir(parents=True)
     dead = folder / ".part.parquet.999999999-aa.tmp"
@@ -136,7 +136,7 @@ def test_as_of_hides_a_candle_until_it_has_closed(lake: Lake) -> None:
     assert closes(datetime(2025, 6, 1, tzinfo=UTC)) == [10.0, 11.0]
 
 
-def test_as_of_hides_an_event_at_its_own_time_and_keeps_a_result_of_it(lake: Lake) -> None:
+def test_as_of_hides_an_event_at_its_own_time_and_shows_a_result_of_that_as_of(lake: Lake) -> None:
     moment = datetime(2025, 5, 1, tzinfo=UTC)
     funding = pa.table(
         {"funding_time": pa.array([moment], pa.timestamp("ms", tz="UTC")), "funding_rate": [0.1]}
@@ -157,7 +157,7 @@ def test_as_of_hides_an_event_at_its_own_time_and_keeps_a_result_of_it(lake: Lak
     assert lake.read(SEARCHES, ["sharpe"], as_of=moment)["sharpe"].to_pylist() == [1.0]
 
 
-def test_the_fingerprint_covers_the_rows_read_and_survives_a_growing_month(lake: Lake) -> None:
+def test_the_fingerprint_covers_the_rows_read_and_survives_later_rows(lake: Lake) -> None:
     as_of = datetime(2025, 5, 31, 23, 59, tzinfo=UTC)
     lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0]), **SERIES)
     (before,) = lake.fingerprint(RAW_CANDLES, as_of)
@@ -167,7 +167,7 @@ def test_the_fingerprint_covers_the_rows_read_and_survives_a_growing_month(lake:
     assert lake.fingerprint(RAW_CANDLES, datetime(2025, 5, 1, tzinfo=UTC)) == ()
 
 
-def test_one_changed_bit_of_a_row_that_was_read_changes_the_fingerprint(lake: Lake) -> None:
+def test_one_changed_bit_changes_the_fingerprint(lake: Lake) -> None:
     as_of = datetime(2025, 6, 1, tzinfo=UTC)
     lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0, 11.0]), **SERIES)
     (before,) = lake.fingerprint(RAW_CANDLES, as_of)
@@ -179,7 +179,7 @@ def test_one_changed_bit_of_a_row_that_was_read_changes_the_fingerprint(lake: La
     assert "2 rows now, 2 then" in check.text
 
 
-def test_a_partition_that_is_gone_does_not_verify(lake: Lake) -> None:
+def test_a_missing_partition_does_not_verify(lake: Lake) -> None:
     as_of = datetime(2025, 6, 1, tzinfo=UTC)
     ref = lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0]), **SERIES)
     lake.path(RAW_CANDLES, **SERIES).unlink()
@@ -187,7 +187,7 @@ def test_a_partition_that_is_gone_does_not_verify(lake: Lake) -> None:
     assert (check.verified, check.text) == (False, f"{ref.path} is not in this lake")
 
 
-def test_the_hash_ignores_chunks_slices_and_what_lies_under_a_null() -> None:
+def test_the_hash_ignores_chunks_slices_and_values_under_a_null() -> None:
     whole = pa.table(
         {"x": pa.array([1.0, None, 3.0]), "s": ["a", None, "bc"], "b": [True, None, False]}
     )
@@ -214,11 +214,11 @@ def test_the_hash_ignores_chunks_slices_and_what_lies_under_a_null() -> None:
     ],
     ids=["null", "text boundary", "row order", "sign of zero", "type", "name", "rows"],
 )
-def test_the_hash_sees_every_difference_in_content(other: pa.Table) -> None:
+def test_the_hash_changes_with_every_difference_in_content(other: pa.Table) -> None:
     assert content_hash(other) != content_hash(pa.table({"x": [1.0, 0.0], "s": ["a", "bc"]}))
 
 
-def test_features_take_any_number_and_partitions_may_differ_in_columns(lake: Lake) -> None:
+def test_features_accept_any_number_and_partitions_may_differ_in_columns(lake: Lake) -> None:
     time = pa.array([MAY_31_2358], pa.timestamp("ms", tz="UTC"))
     june = pa.array([MAY_31_2358 + 120_000], pa.timestamp("ms", tz="UTC"))
     lake.write(FEATURES, pa.table({"open_time": time, "rsi": [50.0]}), **SERIES)
@@ -230,7 +230,7 @@ def test_features_take_any_number_and_partitions_may_differ_in_columns(lake: Lak
         lake.write(FEATURES, pa.table({"open_time": time, "note": ["x"]}), **SERIES)
 
 
-def test_a_file_with_another_schema_is_refused_when_read(lake: Lake) -> None:
+def test_reading_a_file_with_another_schema_is_refused(lake: Lake) -> None:
     lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0]), **SERIES)
     path = lake.path(RAW_CANDLES, **SERIES)
     foreign = pq.read_table(path, partitioning=None)
@@ -249,7 +249,7 @@ def test_symbols_with_odd_characters_keep_their_names(lake: Lake) -> None:
     assert query(lake, "select symbol from raw_candles")["symbol"].to_pylist() == ["KRW/BTC=1"]
 
 
-def test_every_contract_names_columns_it_has() -> None:
+def test_every_contract_names_its_own_columns() -> None:
     for view, table in TABLES.items():
         assert view == table.view
         assert {*table.key, table.time} <= set(table.schema.names)

@@ -1,4 +1,4 @@
-"""A process that writes one partition until it is killed: run by the crash tests."""
+"""A process that writes one partition until it is killed; run by the crash tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.lake.builders import MAY_31_2358, SERIES, candles
 
 
 def main() -> None:
-    """Alternate between two contents; say so after the first."""
+    """Write new content again and again; report the first write."""
     lake = Lake(sys.argv[1])
     for n in count():
         lake.write(RAW_CANDLES, candles(MAY_31_2358, [float(n)] * 2), **SERIES)

@@ -17,12 +17,12 @@ from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS
 from tests.lake.builders import (
     HEADER,
     MAY_31_2358,
-    MINUTE,
     archive_csv,
     archive_file,
     candle_file,
     write_checksum,
 )
+from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample"
@@ -52,7 +52,7 @@ def closes(lake: Lake, symbol: str = "FILUSDT") -> list[float]:
 
 @pytest.mark.parametrize("header", [True, False], ids=["header", "no header"])
 @pytest.mark.parametrize("unit", [1, 1000], ids=["ms", "us"])
-def test_an_archive_file_is_read_with_or_without_header_in_ms_or_us(
+def test_an_archive_is_read_with_or_without_header_in_ms_or_us(
     lake: Lake, folder: Path, header: bool, unit: int
 ) -> None:
     archive_file(folder, archive_csv(MAY_31_2358, [4.0, 5.0], unit, header))
@@ -65,14 +65,12 @@ def test_an_archive_file_is_read_with_or_without_header_in_ms_or_us(
     assert (row["venue"], row["symbol"], row["interval"]) == ("binance_usdm", "FILUSDT", "1m")
 
 
-def test_the_market_is_known_from_the_archives_folders(lake: Lake, folder: Path) -> None:
+def test_the_venue_comes_from_the_archives_folders(lake: Lake, folder: Path) -> None:
     archive_file(folder, archive_csv(MAY_31_2358, [4.0]), venue="spot")
     assert only(import_folder(lake, folder, JUNE)).venue == "binance_spot"
 
 
-def test_candles_without_volumes_of_trades_get_nulls_not_inventions(
-    lake: Lake, folder: Path
-) -> None:
+def test_columns_that_a_source_lacks_are_null(lake: Lake, folder: Path) -> None:
     candle_file(folder / "candles_1m" / "usdm" / "BTCUSDT.parquet", MAY_31_2358, [9.0, 9.5, 9.7])
     import_folder(lake, folder, JUNE)
     data = lake.read(RAW_CANDLES)
@@ -81,18 +79,14 @@ def test_candles_without_volumes_of_trades_get_nulls_not_inventions(
         assert data[name].null_count == 3
 
 
-def test_a_plain_folder_of_candles_finds_its_interval_from_the_rows(
-    lake: Lake, folder: Path
-) -> None:
+def test_the_interval_of_an_unnamed_folder_comes_from_the_rows(lake: Lake, folder: Path) -> None:
     candle_file(folder / "BTCUSDT.parquet", MAY_31_2358, [9.0, 9.5, 9.7])
     report = import_folder(lake, folder, JUNE, venue="upbit")
     assert only(report).venue == "upbit"
     assert {p.values["interval"] for p in lake.partitions(RAW_CANDLES)} == {"1m"}
 
 
-def test_no_candle_that_had_not_closed_is_imported_and_a_later_run_adds_it(
-    lake: Lake, folder: Path
-) -> None:
+def test_an_open_candle_is_not_imported_until_a_later_run(lake: Lake, folder: Path) -> None:
     candle_file(folder / "candles_1m" / "BTCUSDT.parquet", MAY_31_2358, [1.0, 2.0, 3.0])
     early = import_folder(lake, folder, datetime(2025, 5, 31, 23, 59, 59, tzinfo=UTC))
     assert (early.rows, closes(lake, "BTCUSDT")) == (1, [1.0])
@@ -100,22 +94,20 @@ def test_no_candle_that_had_not_closed_is_imported_and_a_later_run_adds_it(
     assert closes(lake, "BTCUSDT") == [1.0, 2.0]
     import_folder(lake, folder, JUNE)
     assert closes(lake, "BTCUSDT") == [1.0, 2.0, 3.0]
-    # A run for an earlier time takes nothing away; readers cut by themselves.
+    # A run for an earlier time removes nothing; readers apply as_of themselves.
     back = import_folder(lake, folder, datetime(2025, 6, 1, tzinfo=UTC))
     assert back.partitions_written == 0
     assert closes(lake, "BTCUSDT") == [1.0, 2.0, 3.0]
 
 
-def test_a_file_from_the_future_is_told_and_not_imported(lake: Lake, folder: Path) -> None:
+def test_a_file_from_the_future_is_reported_and_not_imported(lake: Lake, folder: Path) -> None:
     archive_file(folder, archive_csv(MAY_31_2358, [4.0]))
     file = only(import_folder(lake, folder, datetime(2025, 5, 1, tzinfo=UTC)))
     assert (file.status, file.rows) == ("ahead", 0)
     assert lake.partitions(RAW_CANDLES) == ()
 
 
-def test_a_second_run_writes_nothing_even_when_the_file_was_touched(
-    lake: Lake, folder: Path
-) -> None:
+def test_a_second_run_writes_nothing_even_if_the_file_was_touched(lake: Lake, folder: Path) -> None:
     path = archive_file(folder, archive_csv(MAY_31_2358, [4.0, 5.0]))
     import_folder(lake, folder, JUNE)
     (partition,) = lake.partitions(RAW_CANDLES)
@@ -139,7 +131,7 @@ def test_a_changed_source_replaces_its_rows_and_changes_the_fingerprint(
     assert after.sha256 != before.sha256
 
 
-def test_a_partition_that_was_deleted_is_imported_again(lake: Lake, folder: Path) -> None:
+def test_a_deleted_partition_is_imported_again(lake: Lake, folder: Path) -> None:
     archive_file(folder, archive_csv(MAY_31_2358, [4.0]))
     import_folder(lake, folder, JUNE)
     (before,) = lake.fingerprint(RAW_CANDLES, JUNE)
@@ -148,13 +140,13 @@ def test_a_partition_that_was_deleted_is_imported_again(lake: Lake, folder: Path
     assert lake.fingerprint(RAW_CANDLES, JUNE) == (before,)
 
 
-def test_poorer_candles_fill_up_but_never_replace_the_archives(lake: Lake, folder: Path) -> None:
+def test_plain_candles_fill_gaps_but_never_replace_archive_rows(lake: Lake, folder: Path) -> None:
     archive_file(folder, archive_csv(MAY_31_2358, [4.0]), symbol="BTCUSDT")
     candle_file(folder / "candles_1m" / "usdm" / "BTCUSDT.parquet", MAY_31_2358, [4.0, 5.0])
     import_folder(lake, folder, JUNE)
     data = lake.read(RAW_CANDLES).to_pydict()
     assert (data["close"], data["quote_volume"]) == ([4.0, 5.0], [40.0, None])
-    # The same when they come later and alone.
+    # The same if they come later, alone.
     other = folder.with_name("other")
     candle_file(other / "candles_1m" / "usdm" / "BTCUSDT.parquet", MAY_31_2358, [4.5, 5.5])
     import_folder(lake, other, JUNE)
@@ -168,7 +160,7 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-def test_a_zip_that_does_not_fit_its_checksum_is_reported_and_the_others_go_on(
+def test_a_zip_with_a_wrong_checksum_is_reported_and_the_others_are_imported(
     lake: Lake, folder: Path
 ) -> None:
     flip(archive_file(folder, archive_csv(MAY_31_2358, [4.0]), symbol="ADAUSDT"))
@@ -230,7 +222,7 @@ def test_a_zip_without_checksum_is_imported_with_a_remark(lake: Lake, folder: Pa
     )
 
 
-def test_a_repeated_row_counts_once(lake: Lake, folder: Path) -> None:
+def test_a_repeated_row_is_kept_once(lake: Lake, folder: Path) -> None:
     row = archive_csv(MAY_31_2358, [4.0], header=False)
     archive_file(folder, row + row)
     import_folder(lake, folder, JUNE)
@@ -265,14 +257,14 @@ def test_a_damaged_parquet_file_is_reported(lake: Lake, folder: Path) -> None:
     assert "the Parquet file is damaged" in file.reason
 
 
-def test_a_missing_or_empty_folder_is_one_sentence(lake: Lake, folder: Path) -> None:
+def test_a_missing_or_empty_folder_fails_with_one_sentence(lake: Lake, folder: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         import_folder(lake, folder / "nowhere", JUNE)
     with pytest.raises(DataError, match="holds no archive ZIP"):
         import_folder(lake, folder, JUNE)
 
 
-def test_funding_keeps_its_jitter_and_one_event_counts_once(lake: Lake, folder: Path) -> None:
+def test_funding_keeps_its_jitter_and_an_event_is_kept_once(lake: Lake, folder: Path) -> None:
     def write(times: list[int], rates: list[float]) -> None:
         table = pa.table(
             {"funding_time": pa.array(times, pa.timestamp("ms", tz="UTC")), "funding_rate": rates}
@@ -282,12 +274,12 @@ def test_funding_keeps_its_jitter_and_one_event_counts_once(lake: Lake, folder: 
 
     write([MAY_31_2358 + 3], [0.1])
     import_folder(lake, folder, JUNE)
-    write([MAY_31_2358 - 2, MAY_31_2358 + 480 * MINUTE], [0.1, 0.2])
+    write([MAY_31_2358 - 2, MAY_31_2358 + 480 * MINUTE_MS], [0.1, 0.2])
     import_folder(lake, folder, JUNE)
     data = lake.read(RAW_FUNDING)
     assert data["funding_time"].cast(pa.int64()).to_pylist() == [
         MAY_31_2358 - 2,
-        MAY_31_2358 + 480 * MINUTE,
+        MAY_31_2358 + 480 * MINUTE_MS,
     ]
     assert data["mark_price"].null_count == 2
 
@@ -303,7 +295,7 @@ def test_instruments_keep_decimal_text(lake: Lake) -> None:
     assert (first["initialLeverage"], first["notionalCap"]) == (125, 50_000)
 
 
-def test_the_samples_readme_has_the_hash_of_every_file() -> None:
+def test_the_readme_of_the_sample_has_the_hash_of_every_file() -> None:
     text = (SAMPLE / "README.md").read_text()
     files = [path for path in SAMPLE.rglob("*") if path.is_file() and path.name != "README.md"]
     assert len(files) == 12
@@ -312,7 +304,7 @@ def test_the_samples_readme_has_the_hash_of_every_file() -> None:
         assert f"| `{path.relative_to(SAMPLE)}` | {path.stat().st_size} | `{digest}` |" in text
 
 
-def test_the_bundled_sample_imports_whole_and_the_second_run_has_nothing_to_do(lake: Lake) -> None:
+def test_the_bundled_sample_imports_completely_and_a_second_run_does_nothing(lake: Lake) -> None:
     heard: list[tuple[int, int, str]] = []
     report = import_folder(
         lake, SAMPLE, JUNE, progress=lambda done, total, name: heard.append((done, total, name))

@@ -47,7 +47,7 @@ def signals(as_of: datetime = AS_OF, data: bytes = b"signals") -> Candidate:
     )
 
 
-def test_a_published_release_reads_back_with_everything_filled_in(root: Path) -> None:
+def test_a_published_release_reads_back_with_all_parameters(root: Path) -> None:
     made = publish(root, candidate(entry(0.55)), WALL)
     release = read_current(root, AS_OF + HOUR)
     assert (made.promoted, made.reason) == (True, "the first release")
@@ -61,7 +61,7 @@ def test_a_published_release_reads_back_with_everything_filled_in(root: Path) ->
     assert (release.folder / "params.json").is_file()
 
 
-def test_the_same_content_again_is_the_same_release_whoever_runs_it(root: Path) -> None:
+def test_equal_content_is_the_same_release_whichever_run_publishes_it(root: Path) -> None:
     first = publish(root, candidate(), WALL)
     files = {p: p.stat().st_mtime_ns for p in sorted(root.rglob("*")) if p.is_file()}
     again = replace(candidate(), flow_run=RUN.model_copy(update={"id": "run-2"}))
@@ -71,7 +71,7 @@ def test_the_same_content_again_is_the_same_release_whoever_runs_it(root: Path) 
     assert {p: p.stat().st_mtime_ns for p in sorted(root.rglob("*")) if p.is_file()} == files
 
 
-def test_other_data_or_parameters_make_another_release(root: Path) -> None:
+def test_different_data_or_parameters_make_a_different_release(root: Path) -> None:
     ids = {
         publish(root, candidate(entry(0.5)), WALL).release_id,
         publish(root, candidate(entry(0.55)), WALL).release_id,
@@ -91,7 +91,7 @@ def test_a_flow_replaces_its_own_kind_and_carries_the_others_over(root: Path) ->
     assert release.manifest.carried["params"].release_id == first.release_id
     assert release.fingerprint_of("params") == (REF,)
     assert release.fingerprint_of("signals") == ()
-    # The nightly that started earlier ends later: it still may replace the parameters.
+    # A nightly run that started earlier and ended later may still replace the parameters.
     made = publish(root, candidate(entry(0.6)), WALL)
     assert made.promoted
     release = read_current(root, later)
@@ -99,7 +99,7 @@ def test_a_flow_replaces_its_own_kind_and_carries_the_others_over(root: Path) ->
     assert (release.folder / "signals.parquet").read_bytes() == b"signals"
 
 
-def test_kinds_expire_one_by_one(root: Path) -> None:
+def test_each_kind_expires_separately(root: Path) -> None:
     publish(root, candidate(), WALL)
     publish(root, signals(), WALL)
     release = read_current(root, AS_OF + HOUR)
@@ -110,13 +110,13 @@ def test_kinds_expire_one_by_one(root: Path) -> None:
     assert read_release(root, release.release_id).release_id == release.release_id
 
 
-def test_a_release_from_later_than_the_market_is_refused(root: Path) -> None:
+def test_a_release_newer_than_the_market_is_refused(root: Path) -> None:
     publish(root, candidate(), WALL)
     with pytest.raises(ReleaseRefused, match="later than the market's time 2025-06-19T23:59:59Z"):
         read_current(root, AS_OF - timedelta(seconds=1))
 
 
-def test_unproven_trades_in_replay_and_paper_and_never_live(root: Path) -> None:
+def test_an_unproven_release_never_trades_live(root: Path) -> None:
     publish(root, candidate(), WALL)
     for mode in ("replay", "paper", "testnet"):
         assert read_current(root, AS_OF, mode).strategies  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_unproven_trades_in_replay_and_paper_and_never_live(root: Path) -> None:
         read_current(root, AS_OF, "live")
 
 
-def test_live_gets_the_proven_strategies_and_hears_of_the_others(root: Path) -> None:
+def test_live_gets_the_proven_strategies_and_lists_the_others_as_left_out(root: Path) -> None:
     publish(root, candidate(entry(proven=True), entry(symbol="ETHUSDT")), WALL)
     assert not read_current(root, AS_OF).proven
     live = read_current(root, AS_OF, "live")
@@ -153,13 +153,13 @@ def test_a_worse_candidate_is_written_but_not_promoted(
     assert read_release(root, made.release_id).release_id == made.release_id
 
 
-def test_an_unproven_candidate_follows_a_proven_release_that_has_expired(root: Path) -> None:
+def test_an_unproven_candidate_replaces_an_expired_proven_release(root: Path) -> None:
     publish(root, candidate(entry(proven=True)), WALL)
     made = publish(root, candidate(as_of=AS_OF + 36 * HOUR), WALL)
     assert made.promoted
 
 
-def test_the_gate_sees_the_current_release_and_may_keep_it(root: Path) -> None:
+def test_the_gate_may_keep_the_current_release(root: Path) -> None:
     first = publish(root, candidate(), WALL)
 
     def gate(current: Release | None) -> str | None:
@@ -169,7 +169,7 @@ def test_the_gate_sees_the_current_release_and_may_keep_it(root: Path) -> None:
     assert (made.promoted, made.reason) == (False, f"worse than {first.release_id}")
 
 
-def test_rollback_goes_back_and_the_same_nightly_does_not_undo_it(root: Path) -> None:
+def test_a_rollback_is_not_undone_by_the_same_candidate(root: Path) -> None:
     first = publish(root, candidate(entry(0.5)), WALL)
     second = publish(root, candidate(entry(0.6)), WALL)
     assert rollback(root, first.release_id).release_id == first.release_id
@@ -182,13 +182,13 @@ def test_rollback_goes_back_and_the_same_nightly_does_not_undo_it(root: Path) ->
     assert read_current(root, AS_OF).release_id == second.release_id
 
 
-def test_a_release_is_found_by_its_short_id_or_a_beginning(root: Path) -> None:
+def test_a_release_is_found_by_its_short_id_or_a_prefix(root: Path) -> None:
     made = publish(root, candidate(), WALL)
     short = made.release_id.rpartition("-")[2]
     assert read_release(root, short).release_id == made.release_id
     assert read_release(root, made.release_id[:12]).release_id == made.release_id
     publish(root, candidate(entry(0.6)), WALL)
-    with pytest.raises(ReleaseRefused, match="begins 2 releases"):
+    with pytest.raises(ReleaseRefused, match="matches 2 releases"):
         read_release(root, "20250620")
     with pytest.raises(ReleaseRefused, match=r"there is no release '\.\./x'"):
         read_release(root, "../x")
@@ -205,7 +205,7 @@ def test_the_diff_names_what_changed(root: Path) -> None:
     )
 
 
-def test_the_list_marks_the_current_one_and_tells_of_a_damaged_one(root: Path) -> None:
+def test_the_list_marks_the_current_release_and_reports_a_damaged_one(root: Path) -> None:
     first = publish(root, candidate(entry(0.5)), WALL).release_id
     second = publish(root, candidate(as_of=AS_OF + HOUR), WALL).release_id
     (root / "releases" / first / "params.json").unlink()
@@ -215,7 +215,7 @@ def test_the_list_marks_the_current_one_and_tells_of_a_damaged_one(root: Path) -
     assert (good.release_id, good.current, good.problem) == (second, True, "")
 
 
-def test_nothing_is_published_that_no_reader_would_accept(root: Path) -> None:
+def test_a_candidate_that_no_reader_would_accept_is_refused(root: Path) -> None:
     with pytest.raises(ParameterError, match="k"):
         publish(root, candidate(entry(99.0)), WALL)
     with pytest.raises(DataError, match="nothing to publish"):
@@ -237,7 +237,7 @@ def test_an_infinite_measure_becomes_null_and_an_infinite_parameter_is_refused(r
         entry(float("nan"))
 
 
-# What the reader refuses
+# What the reader refuses.
 
 
 def _manifest(root: Path) -> Path:
@@ -245,7 +245,7 @@ def _manifest(root: Path) -> Path:
 
 
 def _rewrite(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a release as someone would who repairs every hash afterwards."""
+    """Change a release and repair every hash, as a forger would."""
     path = _manifest(root)
     fields = json.loads(path.read_text())
     change(fields)
@@ -303,7 +303,7 @@ def _set(*keys: Any, value: Any) -> Callable[[dict[str, Any]], None]:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_manifest_that_breaks_a_rule_is_refused_although_every_hash_fits(
+def test_a_manifest_that_breaks_a_rule_is_refused_even_if_every_hash_matches(
     root: Path, change: Callable[[dict[str, Any]], None], words: str
 ) -> None:
     publish(root, candidate(), WALL)
@@ -320,7 +320,7 @@ def test_a_rewritten_release_without_a_change_is_accepted(root: Path) -> None:
     assert read_current(root, AS_OF).strategies
 
 
-def test_a_release_of_before_a_parameter_that_is_off_existed_is_accepted(root: Path) -> None:
+def test_a_release_without_a_later_optional_parameter_is_accepted(root: Path) -> None:
     publish(root, candidate(), WALL)
     entry = read_current(root, AS_OF).strategies[0]
     optional = get_strategy(entry.strategy).optional
@@ -341,7 +341,7 @@ def test_a_release_of_before_a_parameter_that_is_off_existed_is_accepted(root: P
         ({"weight_basis": "margin"}, "surge: with weight_basis = margin 10 symbols can lose"),
     ],
 )
-def test_a_release_whose_money_breaks_a_bound_is_refused(
+def test_a_release_whose_sizing_breaks_a_bound_is_refused(
     root: Path, values: dict[str, Any], words: str
 ) -> None:
     publish(root, candidate(), WALL)
@@ -404,7 +404,7 @@ def test_a_torn_pointer_is_refused_and_publishing_again_repairs_it(
     assert read_current(root, AS_OF).release_id == made.release_id
 
 
-def test_a_pointer_to_another_manifest_or_to_nothing_is_refused(root: Path) -> None:
+def test_a_pointer_to_a_different_or_missing_manifest_is_refused(root: Path) -> None:
     with pytest.raises(ReleaseRefused, match="no release is published in"):
         read_current(root, AS_OF)
     made = publish(root, candidate(), WALL)
@@ -418,7 +418,7 @@ def test_a_pointer_to_another_manifest_or_to_nothing_is_refused(root: Path) -> N
         read_current(root, AS_OF)
 
 
-def test_a_file_that_is_a_link_out_of_the_release_is_refused(root: Path, tmp_path: Path) -> None:
+def test_a_symlink_out_of_the_release_is_refused(root: Path, tmp_path: Path) -> None:
     publish(root, candidate(), WALL)
     params = _manifest(root).parent / "params.json"
     outside = tmp_path / "outside.json"
@@ -428,7 +428,7 @@ def test_a_file_that_is_a_link_out_of_the_release_is_refused(root: Path, tmp_pat
         read_current(root, AS_OF)
 
 
-def test_a_damaged_current_release_does_not_block_the_next(root: Path) -> None:
+def test_a_damaged_current_release_does_not_block_publishing(root: Path) -> None:
     publish(root, candidate(), WALL)
     _flip_byte(_manifest(root))
     made = publish(root, candidate(as_of=AS_OF + HOUR), WALL)
@@ -436,7 +436,7 @@ def test_a_damaged_current_release_does_not_block_the_next(root: Path) -> None:
     assert made.reason.startswith("replaces a release that was refused: ")
 
 
-def test_publishing_again_what_lies_there_damaged_says_what_to_do(root: Path) -> None:
+def test_publishing_over_a_damaged_copy_says_what_to_do(root: Path) -> None:
     publish(root, candidate(), WALL)
     _flip_byte(_manifest(root).parent / "params.json")
     with pytest.raises(ReleaseRefused, match="it was published before and is damaged; delete"):

@@ -212,10 +212,10 @@ def test_a_release_carries_the_ensemble_and_reads_it_back(lake: Lake) -> None:
     ("change", "message"),
     [
         ({"interval": "7x"}, "interval"),
-        ({"factors": {"storm": {}}}, "'storm' is no regime"),
-        ({"factors": {"crash": {"wave/X": 0.5}}}, "has a factor of wave/X, no member"),
+        ({"factors": {"storm": {}}}, "'storm' is not a regime"),
+        ({"factors": {"crash": {"wave/X": 0.5}}}, "has a factor of wave/X, not a member"),
         ({"rules": {"crash_fall": -1.0}}, "crash_fall"),
-        ({"members": {}}, "no member"),
+        ({"members": {}}, "not a member"),
         ({"surprise": 1}, "surprise"),
     ],
 )
