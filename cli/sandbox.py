@@ -1,4 +1,4 @@
-"""`nocturne sandbox`: serve the simulated exchange, ask a running one, audit its ledger."""
+"""`nocturne sandbox`: serve the simulated exchange, query a running one, audit its ledger."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def serve(
     end: str | None = typer.Option(None, "--to", help="End of the replay (ISO, UTC), exclusive."),
     clock: str = typer.Option("real", help="real, accelerated, stepped or lockstep."),
     speed: float = typer.Option(60.0, help="Market seconds per second of --clock accelerated."),
-    seed: int = typer.Option(1, help="Decides what the recording leaves open."),
+    seed: int = typer.Option(1, help="Seed for what the recording leaves open."),
     port: int = typer.Option(0, help="Port on 127.0.0.1; 0 takes a free one."),
     key: str = typer.Option("sandbox", help="API key of the account."),
     secret: str = typer.Option("sandbox", help="API secret of the account."),
     balance: list[str] = typer.Option(["USDT=10000"], help="First deposit, ASSET=AMOUNT."),
-    ledger: Path | None = typer.Option(None, help="SQLite file of the exchange's own record."),
+    ledger: Path | None = typer.Option(None, help="SQLite file for the exchange's own ledger."),
     symbols: str = typer.Option("", help="Only these symbols, separated by commas."),
     instruments: Path | None = typer.Option(
         None, help="exchangeInfo JSON; else instruments.json near the candles, else built-in rules."
@@ -52,17 +52,15 @@ def serve(
     quotes: Path | None = typer.Option(None, help="Folder of SYMBOL.parquet best bids and asks."),
     faults: Path | None = typer.Option(None, help="TOML scenario of faults."),
     state: Path | None = typer.Option(
-        None, help="SQLite file that the state survives a restart in; resumed when it exists."
+        None, help="SQLite file that keeps the state across restarts; resumed when it exists."
     ),
     state_every: float = typer.Option(
-        0.0, help="Save the state each so many seconds only: a kill loses what came after."
+        0.0, help="Seconds between saves, 0 after every change; a kill loses what is not saved."
     ),
-    strict: bool = typer.Option(
-        True, help="Refuse parameters that a call does not have, twice or empty."
-    ),
-    retired: bool = typer.Option(False, help="Also serve the endpoints that Binance retired."),
+    strict: bool = typer.Option(True, help="Refuse unknown, repeated and empty parameters."),
+    retired: bool = typer.Option(False, help="Also serve the endpoints that Binance has retired."),
 ) -> None:
-    """Serve the exchange until SIGTERM; prints one line when it listens.
+    """Serve the exchange until SIGTERM; print one line when it listens.
 
     Example: nocturne sandbox serve --candles data_lake/sample/candles_1m/usdm
     --from 2025-06-20 --to 2025-06-21 --clock accelerated --speed 600 --ledger exchange.sqlite
@@ -76,7 +74,7 @@ def serve(
 
 @app.command()
 def status(url: str = typer.Option(..., help="Base URL that `serve` printed.")) -> None:
-    """Show where a running sandbox stands, as JSON.
+    """Print the status of a running sandbox as JSON.
 
     Example: nocturne sandbox status --url http://127.0.0.1:40123
     """
@@ -87,13 +85,13 @@ def status(url: str = typer.Option(..., help="Base URL that `serve` printed.")) 
 
 @app.command()
 def fault(
-    kind: str = typer.Argument("", help="What happens; without one, the waiting faults are shown."),
+    kind: str = typer.Argument("", help="Kind of fault; without one, show the pending faults."),
     setting: list[str] = typer.Argument(None, help="NAME=VALUE, such as count=2 path=algoOrder."),
     url: str = typer.Option(..., help="Base URL that `serve` printed."),
     file: Path | None = typer.Option(None, help="TOML scenario instead of one fault."),
-    clear: bool = typer.Option(False, help="Forget the faults that have not struck."),
+    clear: bool = typer.Option(False, help="Remove the pending faults."),
 ) -> None:
-    """Order a fault at a running sandbox, or show the ones that wait.
+    """Inject a fault into a running sandbox, or show the pending ones.
 
     Example: nocturne sandbox fault unknown_503 method=POST path=/order$ --url http://127.0.0.1:40123
     """
@@ -105,13 +103,13 @@ def fault(
 @app.command()
 def audit(
     ledger: Path = typer.Option(..., help="SQLite file that `serve --ledger` wrote."),
-    executor: Path | None = typer.Option(None, help="An executor's ledger to hold against it."),
+    executor: Path | None = typer.Option(None, help="Executor ledger to compare it with."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     digest: bool = typer.Option(
-        False, help="Only print a hash of all but wall time: equal for a replay of the same seed."
+        False, help="Print only a hash that ignores wall times; replays of one seed agree."
     ),
 ) -> None:
-    """Check a ledger: money, fills, positions, order states. Exit 1 when something is wrong.
+    """Check a ledger: money, fills, positions, order states. Exit 1 on a violation.
 
     Example: nocturne sandbox audit --ledger exchange.sqlite
     """

@@ -1,4 +1,4 @@
-"""What the running exchanges of both venues have in common, and the calls that they are asked."""
+"""The parts that the exchanges of both venues share, and the calls that handlers work on."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class VenueCore(Protocol):
 
 
 class VenueEngine(Protocol):
-    """What a running exchange needs of its engine."""
+    """What an exchange needs from its engine."""
 
     @property
     def core(self) -> VenueCore:
-        """Its state."""
+        """The engine's state."""
 
     def resting(self, symbol: str) -> Levels:
-        """What rests in a symbol's book."""
+        """Return the accounts' resting orders in a symbol's book."""
 
 
 E = TypeVar("E", bound=VenueEngine)
@@ -68,7 +68,7 @@ class BaseExchange(Generic[E, H]):
         return self.engine.core.now
 
     def call(self, request: ApiRequest, account: str) -> Any:
-        """What a handler works on."""
+        """Return what a handler works on."""
         return self.make_call(self, request, account)
 
     async def flush(self) -> None:
@@ -76,7 +76,7 @@ class BaseExchange(Generic[E, H]):
         await self.hub.flush_market()
 
     def show_books(self, symbols: Iterable[str]) -> None:
-        """Let the books show what now rests in them."""
+        """Show the accounts' resting orders in the books of ``symbols``."""
         for symbol in symbols:
             self.hub.rest(symbol, self.engine.resting(symbol), self.now)
 
@@ -87,11 +87,11 @@ class BaseExchange(Generic[E, H]):
 
 
 class Listing(Protocol):
-    """What a call needs of its exchange."""
+    """What a call needs from its exchange."""
 
     @property
     def feeds(self) -> Mapping[str, SymbolFeed]:
-        """The feed of each symbol that is listed."""
+        """The feed of each listed symbol."""
 
 
 X = TypeVar("X", bound=Listing)
@@ -100,7 +100,7 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, slots=True)
 class BaseCall(Generic[X, A]):
-    """A call by ``key_account`` (set for every call with a key)."""
+    """A request as a handler sees it; ``key_account`` is set when it carries an API key."""
 
     exchange: X
     params: Params
@@ -108,24 +108,24 @@ class BaseCall(Generic[X, A]):
 
     @property
     def account(self) -> A:
-        """The caller's account."""
+        """The account that makes the request."""
         if self.key_account is None:
             raise error_codes.BAD_KEY_FORMAT()
         return self.key_account
 
     def feed(self, symbol: str) -> SymbolFeed:
-        """The feed of a symbol; −1121 when it is not listed."""
+        """Return the feed of a symbol; refuse one that is not listed (−1121)."""
         feed = self.exchange.feeds.get(symbol)
         if feed is None:
             raise error_codes.BAD_SYMBOL()
         return feed
 
     def feeds(self) -> list[SymbolFeed]:
-        """The feed of the given symbol, or all feeds."""
+        """Return the feed of the given symbol, or all feeds."""
         symbol = self.params.text("symbol")
         return [self.feed(symbol)] if symbol else list(self.exchange.feeds.values())
 
-    def one_or_all(self, view: Callable[[SymbolFeed], Any]) -> Any:
-        """An object for a given symbol, a list without one."""
-        shown = [view(feed) for feed in self.feeds()]
+    def one_or_all(self, to_json: Callable[[SymbolFeed], Any]) -> Any:
+        """Return one object when a symbol is given, otherwise a list."""
+        shown = [to_json(feed) for feed in self.feeds()]
         return shown[0] if self.params.text("symbol") else shown

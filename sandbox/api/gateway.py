@@ -1,4 +1,4 @@
-"""The door of both venues: limits, keys, signatures, faults, then the handler, then the record."""
+"""The gateway of both venues: it checks, handles, records and injects faults into every request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from sandbox.protocol.signing import check_time
 
 Routes = Mapping[tuple[str, str], Route]
 NO_PATH = {"code": -5000}
-NOTHING = Response(500, "", {})
+NO_RESPONSE = Response(500, "", {})
 SPOILING = dict.fromkeys(CUTTING, CUT) | {
     "garble_response": GARBLED,
     "trickle_response": TRICKLED,
@@ -43,7 +43,7 @@ SPOILING = dict.fromkeys(CUTTING, CUT) | {
 
 
 class Gateway:
-    """Answers the REST calls of all venues, and the calls that come by WebSocket."""
+    """Responds to the REST and WebSocket requests of all venues."""
 
     def __init__(self, venues: list[tuple[ServedVenue, Routes]], *, revived: bool) -> None:
         self._table = {
@@ -55,10 +55,10 @@ class Gateway:
         self._revived = revived
 
     async def handle(self, request: ApiRequest) -> tuple[Response, str]:
-        """The answer to a REST call, and how a fault spoils it (or nothing)."""
+        """Respond to a REST request; also return how a fault spoils the response, if one does."""
         found = self._find(request)
         if self._first.faults.silent:
-            return NOTHING, CUT
+            return NO_RESPONSE, CUT
         venue, route = found if found else (self._first, None)
         response, injected = await self.respond(venue, route, request)
         return response, SPOILING.get(injected, "")
@@ -72,7 +72,7 @@ class Gateway:
     async def respond(
         self, venue: ServedVenue, route: Route | None, request: ApiRequest
     ) -> tuple[Response, str]:
-        """Handle a request: the answer, and the kind of the fault that struck it (or nothing)."""
+        """Respond to a request; also return the kind of the fault that struck it, if one did."""
         venue.requests += 1
         faults, where = venue.faults, (request.method, request.path)
         if not faults.waiting:
@@ -123,12 +123,12 @@ class Gateway:
             if route.order and account:
                 headers |= venue.limits.count_order(account, wall_ms())
             return Response(200, route.handler(venue.call(request, account)), headers)
-        except RetryLaterError as refusal:
-            headers["Retry-After"] = str(refusal.retry_after)
-            return Response(refusal.status, refusal.body(), headers)
-        except ExchangeError as refusal:
-            text = refusal.message == UNAVAILABLE_TEXT
-            return Response(refusal.status, refusal.message if text else refusal.body(), headers)
+        except RetryLaterError as error:
+            headers["Retry-After"] = str(error.retry_after)
+            return Response(error.status, error.body(), headers)
+        except ExchangeError as error:
+            text = error.message == UNAVAILABLE_TEXT
+            return Response(error.status, error.message if text else error.body(), headers)
 
     def _not_served(self, request: ApiRequest) -> Response:
         text = retired.refusal(request.path)
@@ -159,7 +159,7 @@ def _sheltered(request: ApiRequest) -> bool:
 
 
 def authorise(venue: ServedVenue, request: ApiRequest, route: Route) -> str:
-    """The account that may make this call, empty for a public one; raises the refusal."""
+    """Return the account that may make this request, empty for a public one; raise if none may."""
     if route.security == PUBLIC:
         return ""
     if request.session:
@@ -180,7 +180,7 @@ def authorise(venue: ServedVenue, request: ApiRequest, route: Route) -> str:
 
 
 def check_known(route: Route, request: ApiRequest) -> None:
-    """Refuse parameters that the call does not have (−1104), twice (−1101) or empty (−1105)."""
+    """Refuse parameters that are unknown (−1104), repeated (−1101) or empty (−1105)."""
     if route.known is None:
         return
     values, known = request.values, route.known

@@ -1,7 +1,6 @@
-"""HTTP at the sandbox's port: a connection's requests in their turn, each answered in one write.
+"""The HTTP server: it handles a connection's requests in order, each response in one write.
 
-Only what clients of an API send is read here. A request for a WebSocket takes its connection along
-to aiohttp.
+It reads only what API clients send. A WebSocket request hands its connection over to aiohttp.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ MAX_HEAD, MAX_BODY = 1 << 16, 1 << 20
 END_OF_HEAD = b"\r\n\r\n"
 STOP_S = 1.0
 TRICKLE_S = 1.0
-# How a fault spoils an answer: it is never sent, cut short, or sent one byte a second.
+# How a fault spoils a response: it is never sent, cut short, or sent one byte a second.
 CUT, GARBLED, TRICKLED = "cut", "garbled", "trickled"
 Handler = Callable[[ApiRequest], Awaitable[tuple[Response, str]]]
 
 
 class UnreadableError(Exception):
-    """A request that cannot be read, with the HTTP status that says so."""
+    """A request that cannot be parsed, with the HTTP status to respond with."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -35,7 +34,7 @@ class UnreadableError(Exception):
 
 
 class Head:
-    """Request line and header fields (names in lower case); ``length`` is that of the body."""
+    """Request line and header fields (names in lower case); ``length`` is the body's."""
 
     __slots__ = ("fields", "last", "length", "method", "target")
 
@@ -63,7 +62,7 @@ class Head:
 
 
 class HttpServer:
-    """Listens on one port; ``handle`` gives an answer, and how a fault spoils it (or nothing)."""
+    """Listens on one port; ``handle`` returns a response and how a fault spoils it, if one does."""
 
     def __init__(self, handle: Handler, sockets: Callable[[], asyncio.Protocol]) -> None:
         self.handle = handle
@@ -73,14 +72,14 @@ class HttpServer:
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> str:
-        """Listen, and give the base URL; ``OSError`` when the port is taken."""
+        """Listen and return the base URL; ``OSError`` when the port is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: HttpConnection(self), host, port)
         address = self._server.sockets[0].getsockname()
         return f"http://{address[0]}:{address[1]}"
 
     async def stop(self) -> None:
-        """Close the port and all connections; what is under way has a second to be answered."""
+        """Close the port and all connections; requests in flight have a second to finish."""
         if self._server is None:
             return
         self._server.close()
@@ -94,7 +93,7 @@ class HttpServer:
 
 
 class HttpConnection(asyncio.Protocol):
-    """One client's connection. A client that goes away does not undo what it has asked for."""
+    """One client's connection; a request is carried out even if its client disconnects."""
 
     transport: asyncio.Transport
     task: asyncio.Task[None]
@@ -109,21 +108,21 @@ class HttpConnection(asyncio.Protocol):
         self.busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to answer."""
+        """Start handling requests."""
         self.transport = transport  # type: ignore[assignment]
         self._address = str((transport.get_extra_info("peername") or [""])[0])
         self._server.connections.add(self)
         self.task = asyncio.get_running_loop().create_task(self._serve())
 
     def data_received(self, data: bytes) -> None:
-        """Keep what has come; who sends far ahead has to wait."""
+        """Buffer what has arrived; pause a client that sends too far ahead."""
         self._received = self._received + data if self._received else data
         if len(self._received) > MAX_HEAD + MAX_BODY:
             self.transport.pause_reading()
         self._arrived.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone; its last request is still carried out."""
+        """Forget the client; its last request is still carried out."""
         del exc
         self._server.connections.discard(self)
         if not self.busy:
@@ -131,11 +130,11 @@ class HttpConnection(asyncio.Protocol):
         self._writable.set()
 
     def pause_writing(self) -> None:
-        """The client does not read its answers."""
+        """Hold responses back while the client does not read them."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """Send responses again."""
         self._writable.set()
 
     async def _serve(self) -> None:
@@ -165,7 +164,7 @@ class HttpConnection(asyncio.Protocol):
         await self._arrived.wait()
 
     def _next(self) -> tuple[Head, bytes] | None:
-        """The first request that has come whole; one for a WebSocket stays where it is."""
+        """Take the first complete request; a WebSocket request stays in the buffer."""
         received = self._received
         end = received.find(END_OF_HEAD)
         if end > MAX_HEAD or (end < 0 and len(received) > MAX_HEAD):
@@ -185,7 +184,7 @@ class HttpConnection(asyncio.Protocol):
         return head, received[begin:until]
 
     def _hand_over(self) -> None:
-        """Let aiohttp have the connection, from the request on that asks for a WebSocket."""
+        """Hand the connection over to aiohttp, which reads the WebSocket request again."""
         self._server.connections.discard(self)
         protocol = self._server.sockets()
         self.transport.set_protocol(protocol)
@@ -215,7 +214,7 @@ class HttpConnection(asyncio.Protocol):
             self.transport.close()
 
     async def _trickle(self, response: Response) -> None:
-        """One byte after the other: a client must give up by its own time-out."""
+        """Send one byte at a time, so that the client must give up by its own time-out."""
         raw = response.raw
         self.transport.write(head_of(response, len(raw), last=False))
         for index in range(len(raw)):
@@ -226,7 +225,7 @@ class HttpConnection(asyncio.Protocol):
 
 
 def head_of(response: Response, length: int, *, last: bool) -> bytes:
-    """Status line and header fields of an answer."""
+    """Return the status line and header fields of a response."""
     kind = "text/plain; charset=utf-8" if isinstance(response.body, str) else "application/json"
     more = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
     closing = "Connection: close\r\n" if last else ""

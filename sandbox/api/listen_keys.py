@@ -12,14 +12,14 @@ VALID_MS = HOUR_MS
 
 @dataclass(slots=True)
 class ListenKeys:
-    """The active key of each account, with the wall time (ms) until which it is valid."""
+    """The active key of each account and the wall time (ms) when it expires."""
 
     _seed: int
     _made: int = 0
     _keys: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def start(self, account: str, now_ms: int) -> str:
-        """The account's active key, made when there is none; valid for an hour from now."""
+        """Return the account's active key, made if there is none; valid for an hour from now."""
         key, _ = self._keys.get(account, ("", 0))
         if not key:
             self._made += 1
@@ -36,17 +36,17 @@ class ListenKeys:
         return True
 
     def stop(self, account: str) -> str:
-        """Forget the account's key and give it, empty when there was none."""
+        """Forget the account's key and return it, empty when there was none."""
         return self._keys.pop(account, ("", 0))[0]
 
     def key_of(self, account: str) -> str:
-        """The account's key, empty when there is none."""
+        """Return the account's key, empty when there is none."""
         return self._keys.get(account, ("", 0))[0]
 
     def owner(self, key: str) -> str | None:
-        """The account that holds ``key``."""
+        """Return the account that holds ``key``."""
         return next((name for name, (held, _) in self._keys.items() if held == key), None)
 
     def expired(self, now_ms: int) -> list[str]:
-        """Accounts whose key has just expired; their keys are still theirs until stopped."""
+        """Accounts whose key has expired; they keep it until it is stopped."""
         return [name for name, (_, until) in self._keys.items() if until <= now_ms]

@@ -1,4 +1,4 @@
-"""JSON of market data that both venues have in common, in the exchange's field names."""
+"""JSON of market data that both venues share, in the exchange's field names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 def kline_row(bar: Kline, instrument: ExchangeInstrument) -> list[Any]:
-    """A bar as REST `klines` answers it; trade count and taker flow are not recorded (0)."""
+    """Return a bar as REST `klines` does; trade count and taker flow are not recorded (0)."""
     price, quantity = instrument.price_precision, instrument.quantity_precision
     return [
         bar.start,
@@ -35,7 +35,7 @@ def kline_row(bar: Kline, instrument: ExchangeInstrument) -> list[Any]:
 def kline_event(
     bar: Kline, instrument: ExchangeInstrument, interval: str, time: int, *, closed: bool
 ) -> Json:
-    """The `kline` stream's event."""
+    """Return the `kline` stream's event."""
     price, quantity = instrument.price_precision, instrument.quantity_precision
     body = {
         "t": bar.start,
@@ -60,7 +60,7 @@ def kline_event(
 
 
 def depth_json(feed: SymbolFeed, limit: int) -> Json:
-    """The book: update id, bids and asks."""
+    """Return the book: update id, bids and asks."""
     bids, asks = feed.book(min(limit, DEPTH))
     return {
         "lastUpdateId": feed.update_id,
@@ -70,7 +70,7 @@ def depth_json(feed: SymbolFeed, limit: int) -> Json:
 
 
 def best_prices_json(feed: SymbolFeed) -> Json:
-    """The best bid and ask in the words of REST."""
+    """Return the best bid and ask under REST's field names."""
     (bid, bid_quantity), (ask, ask_quantity) = feed.best()
     return {
         "bidPrice": bid,
@@ -81,13 +81,13 @@ def best_prices_json(feed: SymbolFeed) -> Json:
 
 
 def best_prices_event(feed: SymbolFeed) -> Json:
-    """The symbol with its best bid and ask in the letters of the streams."""
+    """Return the symbol's best bid and ask under the streams' field names."""
     (bid, bid_quantity), (ask, ask_quantity) = feed.best()
     return {"s": feed.symbol, "b": bid, "B": bid_quantity, "a": ask, "A": ask_quantity}
 
 
 def agg_trade_json(tick: TradePrint) -> Json:
-    """A trade as an aggregate of one."""
+    """Return a trade as an aggregate of one."""
     return {
         "a": tick.trade_id,
         "p": plain(tick.price),
@@ -100,12 +100,12 @@ def agg_trade_json(tick: TradePrint) -> Json:
 
 
 def agg_trade_event(tick: TradePrint, trade: Json) -> Json:
-    """The `aggTrade` stream's event."""
+    """Return the `aggTrade` stream's event."""
     return {"e": "aggTrade", "E": tick.time, "s": tick.symbol, **trade}
 
 
 def trade_event_head(tick: TradePrint) -> Json:
-    """The part of the `trade` stream's event that both venues send."""
+    """Return the fields of the `trade` stream's event that both venues send."""
     return {
         "e": "trade",
         "E": tick.time,
@@ -118,13 +118,13 @@ def trade_event_head(tick: TradePrint) -> Json:
 
 
 def _last_day(feed: SymbolFeed) -> Kline:
-    """The last 24 hours; at the very beginning a bar that stands at the last price."""
+    """Return the last 24 hours; before the first bar, a flat one at the last price."""
     price = float(feed.price)
     return feed.day() or Kline(feed.time, feed.time, price, price, price, price, 0.0, 0.0)
 
 
 def day_ticker_json(feed: SymbolFeed) -> Json:
-    """The last 24 hours as REST `ticker/24hr` answers them."""
+    """Return the last 24 hours as REST `ticker/24hr` does."""
     instrument, day = feed.instrument, _last_day(feed)
     price, quantity = instrument.price_precision, instrument.quantity_precision
     change = day.close - day.open
@@ -151,7 +151,7 @@ def day_ticker_json(feed: SymbolFeed) -> Json:
 
 
 def ticker_event(feed: SymbolFeed, time: int, *, mini: bool) -> Json:
-    """The `ticker` and `miniTicker` streams' events."""
+    """Return the event of the `ticker` or the `miniTicker` stream."""
     instrument, day = feed.instrument, _last_day(feed)
     price, quantity = instrument.price_precision, instrument.quantity_precision
     event = {

@@ -11,23 +11,23 @@ from sandbox.protocol.params import Params
 
 
 class Dated(Protocol):
-    """What happened at a market time (ms)."""
+    """Something that happened at a market time (ms)."""
 
     @property
     def time(self) -> int:
-        """When."""
+        """Market time (ms)."""
 
 
 class AccountTrade(Dated, Protocol):
-    """A fill of either venue."""
+    """A trade of an account on either venue."""
 
     @property
     def symbol(self) -> str:
-        """What was traded."""
+        """The traded symbol."""
 
     @property
     def order_id(self) -> int:
-        """Whose fill it is."""
+        """The order that was filled."""
 
 
 D = TypeVar("D", bound=Dated)
@@ -35,9 +35,9 @@ T = TypeVar("T", bound=AccountTrade)
 
 
 def page(params: Params, rows: Iterable[D], ident: str, first: int | None) -> list[D]:
-    """Rows of the asked span from the id ``first`` on (its field is ``ident``), oldest first.
+    """Return the rows of the requested span whose ``ident`` is ``first`` or later, oldest first.
 
-    A question that says where to begin is answered from there, any other with the newest rows.
+    A request with a start gets the rows from there on, any other the newest rows.
     """
     start, end = params.span()
     number = attrgetter(ident)
@@ -53,7 +53,7 @@ def page(params: Params, rows: Iterable[D], ident: str, first: int | None) -> li
 
 
 def trades(params: Params, fills: Iterable[T], symbol: str) -> list[T]:
-    """The page of a symbol's fills that ``orderId``, ``fromId`` and the span ask for."""
+    """Return the page of a symbol's trades that ``orderId``, ``fromId`` and the span select."""
     order_id, first = params.integer("orderId"), params.integer("fromId")
     if first is not None and any(time is not None for time in params.span()):
         raise error_codes.COMBINATION()

@@ -1,4 +1,4 @@
-"""One request on its way to a handler, whatever door and venue it came by."""
+"""A request on its way to a handler, by REST or WebSocket, on either venue."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sandbox.protocol.rate_limits import RateLimits
 from sandbox.protocol.signing import payload_of
 
 PUBLIC, KEY, SIGNED = "public", "key", "signed"
-# What any request may carry beside its own parameters.
+# Parameters that any request may carry.
 COMMON = frozenset({"timestamp", "recvWindow", "signature", "apiKey"})
-# What may be sent several times.
+# Parameters that may be sent several times.
 REPEATED = frozenset({"asset"})
 
 
@@ -24,8 +24,8 @@ REPEATED = frozenset({"asset"})
 class Route:
     """A handler with its security, its weight, and whether it counts as an order.
 
-    ``weigh`` gives the weight from the parameters where it depends on them; ``known`` are the
-    parameters it has (None: not checked).
+    ``weigh`` computes the weight where it depends on the parameters; ``known`` lists the parameters
+    that the request may have (None: not checked).
     """
 
     handler: Callable[[Any], Any]
@@ -36,17 +36,17 @@ class Route:
     known: frozenset[str] | None = None
 
     def cost(self, values: Mapping[str, str]) -> int:
-        """The weight of a call with these parameters."""
+        """Return the weight of a request with these parameters."""
         return self.weigh(values) if self.weigh else self.weight
 
 
 def names(text: str) -> frozenset[str]:
-    """The parameters of a call, written with spaces between them."""
+    """Split the names of parameters at spaces."""
     return frozenset(text.split())
 
 
 def by_limit(default: int, *steps: tuple[int, int]) -> Callable[[Mapping[str, str]], int]:
-    """Weight by page size: ``steps`` are (up to this limit, weight), the last one holds above."""
+    """Weigh by page size: ``steps`` are (up to this limit, weight); the last one holds above."""
 
     def weigh(values: Mapping[str, str]) -> int:
         text = values.get("limit", "")
@@ -57,16 +57,16 @@ def by_limit(default: int, *steps: tuple[int, int]) -> Callable[[Mapping[str, st
 
 
 def by_symbol(one: int, every: int) -> Callable[[Mapping[str, str]], int]:
-    """Weight of a call for one symbol, and for all of them."""
+    """Weigh a request for one symbol and one for all symbols."""
     return lambda values: one if values.get("symbol") else every
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """What limits, signatures and handlers need; ``payload`` is the text that was signed.
+    """A request as limits, signatures and handlers need it; ``payload`` is the signed text.
 
-    ``session`` names the account of a WebSocket session that is logged on, ``repeated`` all values
-    of what was sent more than once.
+    ``session`` is the account of a logged-on WebSocket session; ``repeated`` has all values of
+    each parameter that was sent more than once.
     """
 
     method: str
@@ -83,7 +83,7 @@ class ApiRequest:
 def rest_request(
     method: str, target: str, fields: Mapping[str, str], body: bytes, address: str
 ) -> ApiRequest:
-    """A request of the REST door: query and body parameters together, whatever the method.
+    """Read a REST request: query and body parameters are merged, whatever the method.
 
     ``fields`` are the header fields by their names in lower case.
     """
@@ -113,7 +113,7 @@ def rest_request(
 
 
 class ServedVenue(Protocol):
-    """What the doors need of an exchange."""
+    """What the gateway and the WebSocket API need from an exchange."""
 
     ledger: ExchangeLedger
     limits: RateLimits
@@ -130,4 +130,4 @@ class ServedVenue(Protocol):
         """Record the engine's new events and send them to their users."""
 
     def call(self, request: ApiRequest, account: str) -> Any:
-        """What a handler of this venue works on; ``account`` is empty without a key."""
+        """Return what a handler of this venue works on; ``account`` is empty without a key."""

@@ -1,4 +1,4 @@
-"""REST handlers of market data that both venues have in common."""
+"""REST handlers of market data that both venues share."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def server_time(call: AnyCall) -> dict[str, Any]:
 
 
 def nothing(call: AnyCall) -> list[Any]:
-    """Wallet and margin calls that clients make while they load markets."""
+    """Return nothing: wallet and margin requests that clients make while they load markets."""
     del call
     return []
 
 
 def klines(call: AnyCall) -> list[Any]:
-    """`GET /klines`: closed bars and the running one, never beyond market time."""
+    """`GET /klines`: closed bars and the running one, up to market time."""
     return symbol_klines(call, call.params.symbol())
 
 
 def symbol_klines(call: AnyCall, symbol: str) -> list[Any]:
-    """The bars of a symbol that ``interval``, ``limit`` and the span select."""
+    """Return the bars of a symbol that ``interval``, ``limit`` and the span select."""
     params, feed = call.params, call.feed(symbol)
     interval = params.need("interval")
     if interval not in INTERVALS:
@@ -63,7 +63,7 @@ def _range(
 
 
 def recent_ticks(call: AnyCall) -> list[TradePrint]:
-    """The most recent trades of the replay that ``fromId``, ``limit`` and the span select."""
+    """Return the replay's recent trades that ``fromId``, ``limit`` and the span select."""
     params, feed = call.params, call.feed(call.params.symbol())
     first, (start, end) = params.integer("fromId"), params.span()
     found = [

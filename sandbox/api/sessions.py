@@ -1,4 +1,4 @@
-"""Connections to a WebSocket API, and their subscriptions to an account's events."""
+"""WebSocket API connections and their subscriptions to an account's events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp import ClientConnectionError, WSMsgType, web
 
 @dataclass(eq=False)
 class Session:
-    """One connection; ``account`` is set while it is logged on (Ed25519 keys only)."""
+    """A connection; ``account`` is set while it is logged on (Ed25519 keys only)."""
 
     socket: web.WebSocketResponse
     address: str
@@ -23,13 +23,13 @@ class Session:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def cut(self) -> None:
-        """End the connection without a word."""
+        """Abort the connection without a close frame."""
         request = self.socket._req
         if request is not None and request.transport is not None:
             request.transport.abort()
 
     async def send(self, message: Any) -> None:
-        """Send a message; a client that has gone is told nothing."""
+        """Send a message; close the socket if the client has gone."""
         if self.muted:
             return
         try:
@@ -39,14 +39,14 @@ class Session:
 
 
 class UserStreams:
-    """Sessions of the WebSocket API that have subscribed to an account's events."""
+    """WebSocket API sessions that are subscribed to an account's events."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, dict[tuple[Session, int], None]] = {}
         self._number = -1
 
     def subscribe(self, session: Session, account: str) -> int:
-        """Begin to send an account's events; the subscription's number."""
+        """Start sending an account's events; return the subscription's number."""
         self._number += 1
         self._listeners.setdefault(account, {})[session, self._number] = None
         return self._number
@@ -59,11 +59,11 @@ class UserStreams:
                     del listeners[pair]
 
     def leave(self, session: Session) -> None:
-        """The session's connection is closed."""
+        """End all subscriptions of a session whose connection is closed."""
         self.unsubscribe(session, None)
 
     def of(self, account: str) -> list[tuple[Session, int]]:
-        """Who listens to an account."""
+        """Return the subscriptions to an account."""
         return list(self._listeners.get(account, ()))
 
     @property

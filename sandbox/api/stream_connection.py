@@ -1,4 +1,4 @@
-"""One streaming WebSocket: an ordered queue, and the faults that strike its messages."""
+"""A streaming WebSocket: an ordered queue, and the faults that strike its messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVENT = re.compile(rb'"e":"(\w+)"')
 
 
 class StreamConnection:
-    """Messages wait in a queue and leave in order; ``category`` is where the client connected."""
+    """Sends queued messages in order; ``category`` is the path that the client connected to."""
 
     def __init__(
         self, socket: web.WebSocketResponse, category: str, faults: Faults, *, combined: bool
@@ -27,7 +27,7 @@ class StreamConnection:
         self.muted = False
         self._faults = faults
         self._kinds = MESSAGES_USER if category == "private" else MESSAGES_MARKET
-        self._held: list[bytes] = []
+        self._reordered: list[bytes] = []
         self._frozen: dict[str, bytes] = {}
         self._queue: deque[bytes] = deque()
         self._filled, self._emptied = asyncio.Event(), asyncio.Event()
@@ -35,18 +35,18 @@ class StreamConnection:
         self.writer = asyncio.create_task(self._write())
 
     def send(self, name: str, raw: bytes) -> None:
-        """Queue an event of the stream ``name``; a client that does not read is cut off."""
+        """Queue an event of the stream ``name``; disconnect a client that does not read."""
         if self.muted:
             return
         if self._faults.shapes_messages:
-            kept = self._struck(name, raw)
+            kept = self._apply_fault(name, raw)
             if kept is None:
                 return
             raw = kept
         self.enqueue(self._wrapped(name, raw))
-        if self._held:
-            held, self._held = self._held, []
-            for late in held:
+        if self._reordered:
+            reordered, self._reordered = self._reordered, []
+            for late in reordered:
                 self.enqueue(late)
 
     def _wrapped(self, name: str, raw: bytes) -> bytes:
@@ -54,8 +54,8 @@ class StreamConnection:
             return raw
         return b'{"stream":"' + name.encode() + b'","data":' + raw + b"}"
 
-    def _struck(self, name: str, raw: bytes) -> bytes | None:
-        """Let a fault have the message: what to queue now, None for nothing."""
+    def _apply_fault(self, name: str, raw: bytes) -> bytes | None:
+        """Apply a fault to a message; return what to send now, None for nothing."""
         event = EVENT.search(raw)
         where = name if self.category != "private" or event is None else event[1].decode()
         fault = self._faults.take(self._kinds, "", where)
@@ -73,11 +73,11 @@ class StreamConnection:
             case "delay":
                 asyncio.get_running_loop().call_later(fault.seconds, self.enqueue, whole)
             case "reorder":
-                self._held.append(whole)
+                self._reordered.append(whole)
         return None
 
     def enqueue(self, raw: bytes) -> None:
-        """Queue a message as it is."""
+        """Queue a message unchanged."""
         queue = self._queue
         if len(queue) >= QUEUE_LIMIT:
             self.writer.cancel()
@@ -88,14 +88,14 @@ class StreamConnection:
         queue.append(raw)
 
     def half_open(self) -> None:
-        """Stand as a dead peer does: nothing is sent, nothing is read, no ping is answered."""
+        """Behave like a dead peer: send nothing, read nothing, answer no ping."""
         self.muted = True
         transport = self.socket._req.transport if self.socket._req is not None else None
         if isinstance(transport, asyncio.ReadTransport):
             transport.pause_reading()
 
     async def flushed(self) -> None:
-        """Wait until all that was queued has left."""
+        """Wait until the queue is empty."""
         if not self.writer.done():
             await self._emptied.wait()
 

@@ -1,4 +1,4 @@
-"""Who listens to which stream, and the messages that each step of the market sends them."""
+"""Stream subscriptions and the messages that each step of the market sends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Stream:
 class StreamHub(ABC):
     """All connections of a venue and the streams that they subscribe to."""
 
-    # Streams whose events no market trade causes.
+    # Streams that market trades do not feed.
     UNTICKED_KINDS: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, feeds: Mapping[str, SymbolFeed]) -> None:
@@ -115,7 +115,7 @@ class StreamHub(ABC):
         ticks: Iterable[TradePrint],
         rates: Mapping[str, Any],
     ) -> bool:
-        """Queue the messages of a step; False when there was nobody to send them to."""
+        """Queue the messages of a step; return whether there were any."""
         before = self.messages
         for symbol, bar in closed.items():
             for stream in list(self._by_symbol[symbol].values()):
@@ -124,18 +124,18 @@ class StreamHub(ABC):
         for tick in ticks:
             self._send_tick(tick, rates[tick.symbol], running=tick.symbol not in closed)
         for symbol in self._by_symbol:
-            # A trade in a minute that is not walked has no tick but moves the book, too.
+            # A trade of a minute that is not walked has no tick, but it moves the book.
             if symbol and self._feeds[symbol].update_id != self._book_sent.get(symbol):
                 self._send_book(symbol, time)
         return self.messages > before
 
     def rest(self, symbol: str, levels: Levels, time: int) -> None:
-        """Show the accounts' resting orders in a symbol's book; send the change to its streams."""
+        """Show the accounts' resting orders in a symbol's book and send the change."""
         if self._feeds[symbol].rest(levels):
             self._send_book(symbol, time)
 
     def send_event(self, symbol: str, kind: str, event: Mapping[str, Any]) -> None:
-        """Queue an event for the streams of its kind: those of the symbol and of all symbols."""
+        """Queue an event for the streams of its kind, of the symbol and of all symbols."""
         raw = orjson.dumps(event)
         for stream in [*self._by_symbol[symbol].values(), *self._by_symbol[""].values()]:
             if stream.kind == kind:
@@ -189,17 +189,17 @@ class StreamHub(ABC):
             self._send(stream, orjson.dumps(event if stream.kind == "bookTicker" else [event]))
 
     def kline_event(self, stream: Stream, event: market_json.Json) -> market_json.Json:
-        """A bar's event as the stream's kind sends it."""
+        """Return a bar's event in the form of the stream's kind."""
         del stream
         return event
 
     @abstractmethod
     def tick_event(self, stream: Stream, tick: TradePrint, rate: Any) -> Mapping[str, Any]:
-        """The event of a trade, of any kind but klines."""
+        """Return a trade's event for a stream of any kind but klines."""
 
     @abstractmethod
     def book_event(self, feed: SymbolFeed, stream: Stream, time: int) -> Mapping[str, Any]:
-        """The event of a change of the book."""
+        """Return the event for a change of the book."""
 
     def _send(self, stream: Stream, raw: bytes) -> None:
         for connection in self._listeners.get(stream.name, ()):

@@ -1,4 +1,4 @@
-"""The WebSocket door: `/market`, `/public` and `/private`, each as `/ws` and `/stream`."""
+"""Stream sockets: `/market`, `/public` and `/private`, each as `/ws` and `/stream`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Sockets:
         self._parse = parse
 
     async def handle(self, http: web.Request) -> web.WebSocketResponse:
-        """One client's connection, until it closes."""
+        """Serve a client's connection until it closes."""
         if self._exchange.faults.silent or self._exchange.faults.closed:
             raise web.HTTPServiceUnavailable
         category, form = http.match_info.get("category", SPOT), http.match_info["form"]
@@ -74,7 +74,7 @@ class Sockets:
         return {"result": None, "id": ident}
 
     def _subscribe(self, connection: StreamConnection, names: list[str]) -> str:
-        """Subscribe to all of ``names``; the sentence that says why to none of them."""
+        """Subscribe to all of ``names``, or to none and return the reason."""
         exchange = self._exchange
         if connection.category == "private":
             for key in names:

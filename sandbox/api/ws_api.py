@@ -1,4 +1,4 @@
-"""The WebSocket API of both venues: the REST handlers behind an envelope, with sessions."""
+"""The WebSocket API of both venues: the REST handlers in an envelope, with sessions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGNED_CALL = Route(lambda _: {}, SIGNED)
 
 
 class WsApi:
-    """One venue's WebSocket API; ``methods`` name the REST call that each method is."""
+    """One venue's WebSocket API; ``methods`` maps each method to its REST request."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class WsApi:
         self.sessions: dict[Session, None] = {}
 
     async def handle(self, http: web.Request) -> web.WebSocketResponse:
-        """One client's connection, until it closes."""
+        """Serve a client's connection until it closes."""
         socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(http)
         session = Session(socket, http.remote or "")
@@ -95,7 +95,7 @@ class WsApi:
         return self._venue.limits.counted(session.address, session.account)
 
     def _control(self, session: Session, method: str, values: dict[str, str]) -> Response:
-        """Session and subscription calls, which have no REST twin."""
+        """Handle session and subscription requests, which REST does not have."""
         self._venue.requests += 1
         try:
             match method:
@@ -110,8 +110,8 @@ class WsApi:
                     result = self._subscriptions(self._streams, session, method, values)
                 case _:
                     raise error_codes.UNKNOWN_METHOD()
-        except ExchangeError as refusal:
-            return Response(refusal.status, refusal.body(), {})
+        except ExchangeError as error:
+            return Response(error.status, error.body(), {})
         return Response(200, result, {})
 
     def _log_on(self, session: Session, values: dict[str, str]) -> Any:

@@ -23,29 +23,29 @@ class Params:
         self._values = values
 
     def renamed(self, names: Mapping[str, str], **more: str) -> Params:
-        """The same parameters under other names, and some more."""
+        """Return the same parameters under other names, with ``more`` added."""
         return Params({names.get(name, name): v for name, v in self._values.items()} | more)
 
     def text(self, name: str) -> str | None:
-        """The value, None when it is absent or empty."""
+        """Return the value, None when it is absent or empty."""
         return self._values.get(name) or None
 
     def require_known(self, known: frozenset[str]) -> None:
-        """−1104 when there is any other parameter."""
+        """Refuse any other parameter (−1104)."""
         unread = set(self._values) - known
         if unread:
             total = len(self._values)
             raise error_codes.TOO_MANY_PARAMETERS(total - len(unread), total)
 
     def need(self, name: str) -> str:
-        """The value; −1102 when it is absent."""
+        """Return the value; refuse its absence (−1102)."""
         value = self._values.get(name)
         if not value:
             raise error_codes.MISSING(name)
         return value
 
     def integer(self, name: str) -> int | None:
-        """A whole number; −1100 when it is something else."""
+        """Return a whole number, None when it is absent; refuse anything else (−1100)."""
         value = self.text(name)
         if value is None:
             return None
@@ -54,14 +54,14 @@ class Params:
         return int(value)
 
     def span(self) -> tuple[int | None, int | None]:
-        """``startTime`` and ``endTime`` (ms); −1023 when they are the wrong way round."""
+        """Return ``startTime`` and ``endTime`` (ms); refuse an end before the start (−1023)."""
         start, end = self.integer("startTime"), self.integer("endTime")
         if start is not None and end is not None and start > end:
             raise error_codes.BACKWARDS()
         return start, end
 
     def limit(self, default: int, maximum: int) -> int:
-        """The page size, within its bounds."""
+        """Return the page size, at most ``maximum``; refuse one below 1 (−1130)."""
         value = self.integer("limit")
         if value is None:
             return default
@@ -70,7 +70,7 @@ class Params:
         return min(value, maximum)
 
     def amount(self, name: str) -> Decimal:
-        """A decimal, 0 when it is absent; −1100 when it is not a plain number."""
+        """Return a decimal, 0 when it is absent; refuse anything but a plain number (−1100)."""
         value = self._values.get(name)
         if not value:
             return ZERO
@@ -79,7 +79,7 @@ class Params:
         return Decimal(value)
 
     def flag(self, name: str) -> bool:
-        """A true/false parameter, false when it is absent; −1130 for anything else."""
+        """Return a true/false parameter, false when it is absent; refuse anything else (−1130)."""
         value = self._values.get(name)
         if not value:
             return False
@@ -88,26 +88,26 @@ class Params:
         return value.lower() == "true"
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        """One of ``allowed``; −1130 for anything else."""
+        """Return one of ``allowed``; refuse anything else (−1130)."""
         value = self._values.get(name) or default
         if value not in allowed:
             raise error_codes.BAD_VALUE(name)
         return value
 
     def symbol(self) -> str:
-        """The symbol; −1102 when it is absent, −1100 when no symbol could look like that."""
+        """Return the symbol; refuse its absence (−1102) and what cannot be one (−1100)."""
         value = self.need("symbol")
         if not SYMBOL.match(value):
             raise error_codes.ILLEGAL("symbol", SYMBOL.pattern)
         return value
 
     def side(self) -> str:
-        """The side of an order; −1102 when it is absent, −1117 for anything but BUY and SELL."""
+        """Return the side; refuse its absence (−1102) and anything but BUY and SELL (−1117)."""
         value = self.need("side")
         if value not in ("BUY", "SELL"):
             raise error_codes.BAD_SIDE()
         return value
 
     def prevention(self) -> str:
-        """What ends when two orders of the account would trade with each other."""
+        """Return the self-trade prevention: what ends when the account would trade with itself."""
         return self.choice("selfTradePreventionMode", PREVENTIONS[0], PREVENTIONS)

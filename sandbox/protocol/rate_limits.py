@@ -116,7 +116,7 @@ class RateLimits:
             rows.append(row | {"count": window.used})
         return rows
 
-    def view(self) -> list[dict[str, str | int]]:
+    def published(self) -> list[dict[str, str | int]]:
         """The limits as `exchangeInfo` publishes them."""
         rows = [_rate_limit("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit)]
         for rule in sorted(self.orders, key=lambda rule: rule.interval):

@@ -1,1 +1,1 @@
-"""The spot dialect: parameters, handlers, JSON, streams."""
+"""The spot API: parameters, handlers, JSON, streams."""

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def order_json(order: SpotOrder) -> Json:
-    """An order as `GET /order` shows it."""
+    """Return an order as `GET /order` does."""
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
@@ -101,7 +101,7 @@ def full_json(order: SpotOrder, fills: list[SpotFill]) -> Json:
 
 
 def cancelled_json(order: SpotOrder, cancel_id: str) -> Json:
-    """The answer to a cancel; ``clientOrderId`` names the cancellation."""
+    """Return the response to a cancel request; its ``clientOrderId`` names the cancellation."""
     shown = result_json(order)
     return {
         "symbol": order.symbol,
@@ -112,7 +112,7 @@ def cancelled_json(order: SpotOrder, cancel_id: str) -> Json:
 
 
 def list_json(account: SpotAccount, found: OrderList) -> Json:
-    """An order list as `GET /orderList` shows it."""
+    """Return an order list as `GET /orderList` does."""
     return {
         "orderListId": found.list_id,
         "contingencyType": "OCO",
@@ -129,14 +129,14 @@ def list_json(account: SpotAccount, found: OrderList) -> Json:
 
 
 def list_report_json(account: SpotAccount, found: OrderList, *, cancelling: bool = False) -> Json:
-    """An order list with the reports of its legs."""
+    """Return an order list with the reports of its legs."""
     legs = [account.orders[i] for i in found.order_ids]
     reports = [cancelled_json(leg, "") if cancelling else result_json(leg) for leg in legs]
     return {**list_json(account, found), "orderReports": reports}
 
 
 def trade_json(fill: SpotFill) -> Json:
-    """A trade as `myTrades` shows it."""
+    """Return a trade as `myTrades` does."""
     return {
         "symbol": fill.symbol,
         "id": fill.trade_id,

@@ -1,4 +1,4 @@
-"""What a spot handler works on."""
+"""The request that a spot handler works on."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sandbox.protocol.params import Params
 
 @dataclass(frozen=True, slots=True)
 class SpotCall(BaseCall[SpotExchange, SpotAccount]):
-    """A call of spot; ``repeated`` has all values of what was sent more than once."""
+    """A spot request; ``repeated`` has all values of each parameter that was sent repeatedly."""
 
     repeated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, exchange: SpotExchange, request: ApiRequest, account: str) -> SpotCall:
-        """The call of a request that may be made by ``account`` (empty without a key)."""
+        """Make the call of a request by ``account`` (empty without a key)."""
         caller = exchange.engine.core.accounts[account] if account else None
         return cls(exchange, Params(request.values), caller, request.repeated)
 
@@ -35,7 +35,7 @@ class SpotCall(BaseCall[SpotExchange, SpotAccount]):
         return self.exchange.engine.core
 
     def feeds(self) -> list[SymbolFeed]:
-        """The feeds of ``symbol`` or ``symbols`` (a JSON list), or all."""
+        """Return the feeds of ``symbol`` or ``symbols`` (a JSON list), or all."""
         symbol, symbols = self.params.text("symbol"), self.params.text("symbols")
         if symbol:
             return [self.feed(symbol)]
@@ -47,6 +47,6 @@ class SpotCall(BaseCall[SpotExchange, SpotAccount]):
         return list(self.exchange.feeds.values())
 
     def many(self, name: str) -> list[str]:
-        """A parameter that may be sent several times, or once with commas."""
+        """Return the values of a parameter that is sent several times, or once with commas."""
         values = self.repeated.get(name) or (self.params.text(name) or "",)
         return [part for value in values for part in value.split(",") if part]

@@ -1,4 +1,4 @@
-"""The running spot venue: engine, feeds, accounts and everyone who is told of events."""
+"""The running spot exchange: its engine, feeds, accounts and subscribers."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from sandbox.market.candles import Kline
 from sandbox.market.clock import wall_ms
 from sandbox.market.feed import TradePrint
 
-# Told as `balanceUpdate`: what comes and goes without an order.
+# Balance changes without an order; users get a `balanceUpdate`.
 OUTSIDE = ("DEPOSIT", "DUST_OUT", "DUST_IN", "FOREIGN")
 
 
 @dataclass(slots=True, kw_only=True)
 class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
-    """The spot venue."""
+    """The spot exchange."""
 
     users: UserStreams = field(default_factory=UserStreams)
-    held: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    reordered: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     async def step(self, time: int, closed: Mapping[str, Kline], ticks: list[TradePrint]) -> bool:
-        """Tell a step of the market: user events first, then market data."""
+        """Publish a step of the market: user events first, then market data."""
         await self.publish()
         return self.hub.send_step(time, closed, ticks, dict.fromkeys(self.feeds, 0))
 
@@ -56,23 +56,23 @@ class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
             if self.users.of(event.account) or self.listen_keys.key_of(event.account):
                 message = user_message(event)
                 if message is not None:
-                    await self._tell(event.account, message)
+                    await self._notify(event.account, message)
         self.changed()
 
-    async def _tell(self, account: str, message: dict[str, Any]) -> None:
+    async def _notify(self, account: str, message: dict[str, Any]) -> None:
         if self.faults.shapes_messages:
             fault = self.faults.take(MESSAGES_USER, "", message["e"])
             if fault is not None:
-                kept = await self._struck(account, message, fault)
+                kept = await self._apply_fault(account, message, fault)
                 if kept is None:
                     return
                 message = kept
         await self._send(account, message)
-        held, self.held = self.held, []
-        for late_account, late in held:
+        reordered, self.reordered = self.reordered, []
+        for late_account, late in reordered:
             await self._send(late_account, late)
 
-    async def _struck(
+    async def _apply_fault(
         self, account: str, message: dict[str, Any], fault: Fault
     ) -> dict[str, Any] | None:
         """Let a fault have the message: what to send now, None for nothing."""
@@ -88,7 +88,7 @@ class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
                 self.background.add(task)
                 task.add_done_callback(self.background.discard)
             case "reorder_user":
-                self.held.append((account, message))
+                self.reordered.append((account, message))
         return None
 
     async def _send_late(self, account: str, message: dict[str, Any], seconds: float) -> None:
@@ -103,7 +103,7 @@ class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
 
 
 def user_message(event: SpotEvent) -> dict[str, Any] | None:
-    """The user-stream message of an engine event, None when there is none."""
+    """Return the user-stream message of an engine event, None when there is none."""
     match event:
         case OrderReport():
             return account_json.execution_report_event(event)

@@ -11,17 +11,17 @@ from sandbox.market.feed import AVERAGE_MINUTES, SymbolFeed, TradePrint
 
 
 def agg_trade_json(tick: TradePrint) -> Json:
-    """A trade as REST `aggTrades` returns it."""
+    """Return a trade as REST `aggTrades` does."""
     return market_json.agg_trade_json(tick) | {"M": True}
 
 
 def agg_trade_event(tick: TradePrint) -> Json:
-    """The `aggTrade` stream's event."""
+    """Return the `aggTrade` stream's event."""
     return market_json.agg_trade_event(tick, agg_trade_json(tick))
 
 
 def trade_json(tick: TradePrint) -> Json:
-    """A trade as REST `trades` returns it."""
+    """Return a trade as REST `trades` does."""
     return {
         "id": tick.trade_id,
         "price": plain(tick.price),
@@ -34,27 +34,27 @@ def trade_json(tick: TradePrint) -> Json:
 
 
 def trade_event(tick: TradePrint) -> Json:
-    """The `trade` stream's event."""
+    """Return the `trade` stream's event."""
     return market_json.trade_event_head(tick) | {"m": tick.buyer_maker, "M": True}
 
 
 def book_ticker_event(feed: SymbolFeed) -> Json:
-    """The `bookTicker` stream's event; on spot it has neither type nor time."""
+    """Return the `bookTicker` stream's event; on spot it has neither type nor time."""
     return {"u": feed.update_id, **market_json.best_prices_event(feed)}
 
 
 def book_ticker_json(feed: SymbolFeed) -> Json:
-    """The best bid and ask as REST returns them."""
+    """Return the best bid and ask as REST `ticker/bookTicker` does."""
     return {"symbol": feed.symbol, **market_json.best_prices_json(feed)}
 
 
 def depth_json(feed: SymbolFeed, limit: int) -> Json:
-    """The book as REST `depth` and the partial `depth` streams show it."""
+    """Return the book as REST `depth` and the partial `depth` streams do."""
     return market_json.depth_json(feed, limit)
 
 
 def depth_event(feed: SymbolFeed, time: int) -> Json:
-    """The difference between the book that was sent last and the book now."""
+    """Return the difference between the book now and the book sent last."""
     change = feed.book_change()
     return {
         "e": "depthUpdate",
@@ -68,26 +68,26 @@ def depth_event(feed: SymbolFeed, time: int) -> Json:
 
 
 def day_ticker_json(feed: SymbolFeed) -> Json:
-    """The last 24 hours as REST `ticker/24hr` returns them."""
+    """Return the last 24 hours as REST `ticker/24hr` does."""
     day = market_json.day_ticker_json(feed)
     return day | market_json.best_prices_json(feed) | {"prevClosePrice": day["openPrice"]}
 
 
 def ticker_event(feed: SymbolFeed, time: int) -> Json:
-    """The `ticker` stream's event."""
+    """Return the `ticker` stream's event."""
     (bid, bid_quantity), (ask, ask_quantity) = feed.best()
     event = market_json.ticker_event(feed, time, mini=False)
     return event | {"x": event["o"], "b": bid, "B": bid_quantity, "a": ask, "A": ask_quantity}
 
 
 def average_price_json(feed: SymbolFeed) -> Json:
-    """`GET /avgPrice`: of the last five minutes, by volume."""
+    """`GET /avgPrice`: the volume-weighted price of the last five minutes."""
     value = feed.average()
     return {"mins": AVERAGE_MINUTES, "price": f"{value:.8f}", "closeTime": feed.time}
 
 
 def average_price_event(feed: SymbolFeed, time: int) -> Json:
-    """The `avgPrice` stream's event."""
+    """Return the `avgPrice` stream's event."""
     shown = average_price_json(feed)
     return {
         "e": "avgPrice",
@@ -100,7 +100,7 @@ def average_price_event(feed: SymbolFeed, time: int) -> Json:
 
 
 def symbol_info(instrument: ExchangeInstrument) -> Json:
-    """A symbol as `exchangeInfo` lists it."""
+    """Return a symbol as `exchangeInfo` lists it."""
     return {
         "symbol": instrument.symbol,
         "status": instrument.status,

@@ -1,4 +1,4 @@
-"""Spot request parameters: from texts to typed requests, each mistake with its documented code."""
+"""Typed spot requests from request parameters; each mistake has its documented error code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
 
 
 def client_id(params: Params, name: str) -> str:
-    """A client order id; −1100 for illegal characters."""
+    """Return a client order id; refuse illegal characters (−1100)."""
     value = params.text(name) or ""
     if value and not CLIENT_ID.match(value):
         raise error_codes.ILLEGAL(name, "^[a-zA-Z0-9-_]{1,36}$")
@@ -21,7 +21,7 @@ def client_id(params: Params, name: str) -> str:
 
 
 def _tif(params: Params, name: str, kind: str) -> str:
-    """Mandatory for what has a limit price, not allowed for anything else."""
+    """Read a time in force: required for orders with a limit price, refused for all others."""
     value = params.text(name)
     limited = kind in ("LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
     if limited:
@@ -34,7 +34,7 @@ def _tif(params: Params, name: str, kind: str) -> str:
 
 
 def new_order(params: Params) -> SpotOrderRequest:
-    """The order that `POST /order` asks for."""
+    """Return the order that `POST /order` requests."""
     symbol, side, kind = params.symbol(), params.side(), params.need("type")
     if kind not in TYPES:
         raise error_codes.BAD_TYPE()
@@ -63,7 +63,7 @@ def new_order(params: Params) -> SpotOrderRequest:
 
 
 def positive(params: Params, name: str) -> Decimal:
-    """An amount, 0 when it is absent; −1013 when it is sent and not above 0."""
+    """Return an amount, 0 when it is absent; refuse one that is not above 0 (−1013)."""
     amount = params.amount(name)
     if params.text(name) is not None and amount <= ZERO:
         raise error_codes.INVALID_AMOUNT(name)
@@ -89,7 +89,7 @@ def _check_stop(params: Params, kind: str) -> None:
 
 
 def list_legs(params: Params) -> tuple[SpotOrderRequest, SpotOrderRequest]:
-    """The legs that `POST /orderList/oco` asks for: above, below."""
+    """Return the legs that `POST /orderList/oco` requests: above, below."""
     params.symbol()
     params.side()
     params.need("quantity")
@@ -120,7 +120,7 @@ def _leg(params: Params, where: str) -> SpotOrderRequest:
 
 
 def old_oco(params: Params) -> tuple[SpotOrderRequest, SpotOrderRequest]:
-    """The legs of the deprecated `POST /order/oco`: above, below."""
+    """Return the legs that the deprecated `POST /order/oco` requests: above, below."""
     side = params.side()
     stop_limit = params.text("stopLimitPrice") is not None
     limit = SpotOrderRequest(

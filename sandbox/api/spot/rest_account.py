@@ -54,7 +54,7 @@ def order_rate(call: SpotCall) -> list[Any]:
 
 
 def dust_candidates(call: SpotCall) -> dict[str, Any]:
-    """`POST /sapi/v1/asset/dust-btc`: what may be converted, and what it would bring."""
+    """`POST /sapi/v1/asset/dust-btc`: the assets that can be converted, and their value."""
     engine, mine = call.exchange.engine, call.account
     bnb, btc = engine.value("BNB"), engine.value("BTC")
     details, total = [], ZERO
@@ -82,7 +82,7 @@ def dust_candidates(call: SpotCall) -> dict[str, Any]:
 
 
 def convert_dust(call: SpotCall) -> dict[str, Any]:
-    """`POST /sapi/v1/asset/dust`: ``asset`` is sent once for each asset."""
+    """`POST /sapi/v1/asset/dust`: convert assets; ``asset`` is sent once for each."""
     assets = list(dict.fromkeys(call.many("asset")))
     if not assets:
         raise error_codes.MISSING("asset")

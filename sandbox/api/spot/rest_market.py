@@ -21,7 +21,7 @@ def exchange_info(call: SpotCall) -> dict[str, Any]:
     return {
         "timezone": "UTC",
         "serverTime": wall_ms(),
-        "rateLimits": call.exchange.limits.view(),
+        "rateLimits": call.exchange.limits.published(),
         "exchangeFilters": [],
         "symbols": [market_json.symbol_info(feed.instrument) for feed in call.feeds()],
     }
@@ -96,7 +96,7 @@ def system_status(call: SpotCall) -> dict[str, Any]:
 
 
 def klines(call: SpotCall) -> list[Any]:
-    """`GET /klines`: closed bars and the running one, never beyond market time."""
+    """`GET /klines`: closed bars and the running one, up to market time."""
     if call.params.text("interval") == "1s":
         raise error_codes.BAD_INTERVAL()
     return rest_market.klines(call)

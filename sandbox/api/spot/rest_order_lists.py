@@ -23,7 +23,7 @@ def place_list(call: SpotCall) -> dict[str, Any]:
 
 
 def _check_sides(side: str, above: str, below: str) -> None:
-    """One leg waits for a better price, the other for a worse one."""
+    """Check that one leg waits for a better price and the other for a worse one."""
     better = ("LIMIT_MAKER", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
     worse = ("STOP_LOSS", "STOP_LOSS_LIMIT")
     if side == "SELL":
@@ -47,7 +47,7 @@ def _placed_list(
 
 
 def place_old_oco(call: SpotCall) -> dict[str, Any]:
-    """`POST /order/oco`, deprecated and still answered."""
+    """`POST /order/oco`: deprecated, still served."""
     above, below = old_oco(call.params)
     return _placed_list(call, above, below)
 

@@ -72,7 +72,7 @@ def get_order(call: SpotCall) -> dict[str, Any]:
 
 
 def cancel_order(call: SpotCall) -> dict[str, Any]:
-    """`DELETE /order`; of a list's leg: the list."""
+    """`DELETE /order`; for a leg of a list, the whole list."""
     order = _find(call, "orderId", "origClientOrderId")
     cancel_id = client_id(call.params, "newClientOrderId")
     only = call.params.text("cancelRestrictions")
@@ -94,7 +94,7 @@ def _cancelled(call: SpotCall, order: SpotOrder | None, cancel_id: str) -> dict[
 
 
 def cancel_all(call: SpotCall) -> list[Any]:
-    """`DELETE /openOrders`; −2011 when there is none."""
+    """`DELETE /openOrders`; −2011 when there are none."""
     symbol = call.feed(call.params.symbol()).symbol
     mine = [o for o in call.account.open_orders.values() if o.symbol == symbol]
     if not mine:
@@ -103,7 +103,7 @@ def cancel_all(call: SpotCall) -> list[Any]:
 
 
 def cancel_replace(call: SpotCall) -> dict[str, Any]:
-    """`POST /order/cancelReplace`: −2021 when a half failed (409), −2022 when both did."""
+    """`POST /order/cancelReplace`: −2021 when one half fails (409), −2022 when both do."""
     params = call.params
     mode = params.choice("cancelReplaceMode", "", ("STOP_ON_FAILURE", "ALLOW_FAILURE"))
     _check_response_type(call)
@@ -114,18 +114,18 @@ def cancel_replace(call: SpotCall) -> dict[str, Any]:
         order = _find(call, "cancelOrderId", "cancelOrigClientOrderId")
         cancel_id = client_id(params, "cancelNewClientOrderId")
         data["cancelResponse"] = _cancelled(call, order, cancel_id)
-    except ExchangeError as refusal:
+    except ExchangeError as error:
         failures += 1
-        data |= {"cancelResult": "FAILURE", "cancelResponse": refusal.body()}
+        data |= {"cancelResult": "FAILURE", "cancelResponse": error.body()}
     if failures and mode == "STOP_ON_FAILURE":
         data |= {"newOrderResult": "NOT_ATTEMPTED", "newOrderResponse": None}
         raise rejections.replace_failed(-2022, "Order cancel-replace failed.", data, 400)
     try:
         placed = call.exchange.engine.place(call.account, request)
         data["newOrderResponse"] = _order_response(call, placed)
-    except ExchangeError as refusal:
+    except ExchangeError as error:
         failures += 1
-        data |= {"newOrderResult": "FAILURE", "newOrderResponse": refusal.body()}
+        data |= {"newOrderResult": "FAILURE", "newOrderResponse": error.body()}
     if failures == 2:
         raise rejections.replace_failed(-2022, "Order cancel-replace failed.", data, 400)
     if failures:

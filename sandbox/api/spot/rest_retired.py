@@ -1,4 +1,4 @@
-"""Listen keys of spot, which were retired on 2026-02-20; served with `--retired` only."""
+"""Spot listen keys, retired on 2026-02-20; served with `--retired` only."""
 
 from __future__ import annotations
 

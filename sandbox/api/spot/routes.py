@@ -1,4 +1,4 @@
-"""Methods of the spot WebSocket API, each with the REST call that it is."""
+"""REST routes of spot, and the WebSocket API methods that stand for them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ ALL_MARKET = {"!miniTicker@arr": "miniTicker"}
 
 
 def parse_stream(name: str) -> Stream | None:
-    """The stream of ``name``, None when there is no such stream."""
+    """Parse a stream name; None when there is no such stream."""
     if name in ALL_MARKET:
         return Stream(name, "", ALL_MARKET[name], "")
     match = NAME.match(name)
@@ -37,15 +37,15 @@ def parse_stream(name: str) -> Stream | None:
 
 
 def parse_old_stream(name: str) -> Stream | None:
-    """The same with the stream of all tickers, which was retired on 2026-03-26."""
+    """Parse a stream name, the stream of all tickers (retired on 2026-03-26) included."""
     return Stream(name, "", "ticker", "") if name == "!ticker@arr" else parse_stream(name)
 
 
 class SpotHub(StreamHub):
-    """The streams of the spot venue."""
+    """The spot streams."""
 
     def tick_event(self, stream: Stream, tick: TradePrint, rate: Any) -> Mapping[str, Any]:
-        """The event of a trade, of any kind but klines."""
+        """Return a trade's event for a stream of any kind but klines."""
         del rate
         feed = self._feeds[tick.symbol]
         match stream.kind:
@@ -63,7 +63,7 @@ class SpotHub(StreamHub):
                 return self.book_event(feed, stream, tick.time)
 
     def book_event(self, feed: SymbolFeed, stream: Stream, time: int) -> Mapping[str, Any]:
-        """The event of a change of the book."""
+        """Return the event for a change of the book."""
         if stream.kind == "bookTicker":
             return spot_json.book_ticker_event(feed)
         if stream.argument:

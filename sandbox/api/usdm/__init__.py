@@ -1,1 +1,1 @@
-"""The USDⓈ-M dialect: parameters, handlers, JSON, streams."""
+"""The USDⓈ-M API: parameters, handlers, JSON, streams."""

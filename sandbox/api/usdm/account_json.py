@@ -39,7 +39,7 @@ def account_update_event(event: AccountChanged) -> Json:
 
 
 def income_json(income: Income) -> Json:
-    """A wallet change as `income` shows it."""
+    """Return a wallet change as `income` does."""
     return {
         "symbol": income.symbol,
         "incomeType": income.kind,
@@ -53,7 +53,7 @@ def income_json(income: Income) -> Json:
 
 
 def position_risk_json(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> Json:
-    """A position as `v3/positionRisk` shows it."""
+    """Return a position as `v3/positionRisk` does."""
     mark = core.markets[position.symbol].mark
     amount = position.amount
     isolated_margin = position.isolated_wallet + margin.unrealised(core, position)
@@ -83,7 +83,7 @@ def position_risk_json(core: UsdmCore, account: UsdmAccount, position: UsdmPosit
 
 
 def position_risk_v2_json(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> Json:
-    """A position as `v2/positionRisk` shows it (with leverage and margin type)."""
+    """Return a position as `v2/positionRisk` does, with leverage and margin type."""
     maximum = core.markets[position.symbol].instrument.max_notional(position.leverage)
     return {
         **position_risk_json(core, account, position),
@@ -95,7 +95,7 @@ def position_risk_v2_json(core: UsdmCore, account: UsdmAccount, position: UsdmPo
 
 
 def balance_json(core: UsdmCore, account: UsdmAccount) -> Json:
-    """The USDT balance as `balance` shows it."""
+    """Return the USDT balance as `balance` does."""
     free = money_text(max(ZERO, margin.available(core, account)))
     return {
         "accountAlias": account.name,
@@ -111,7 +111,7 @@ def balance_json(core: UsdmCore, account: UsdmAccount) -> Json:
 
 
 def account_json(core: UsdmCore, account: UsdmAccount, version: int) -> Json:
-    """The account as `v2/account` (all symbols) or `v3/account` (touched positions) shows it."""
+    """Return the account as `v2/account` (all symbols) or `v3/account` (open positions) does."""
     held = [p for p in account.positions.values() if p.amount]
     profit = sum((margin.unrealised(core, p) for p in held), ZERO)
     maintenance = sum((margin.maintenance(core, p) for p in held), ZERO)

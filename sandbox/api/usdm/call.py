@@ -1,4 +1,4 @@
-"""What a USDⓈ-M handler works on."""
+"""The request that a USDⓈ-M handler works on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sandbox.protocol.params import Params
 
 @dataclass(frozen=True, slots=True)
 class UsdmCall(BaseCall[UsdmExchange, UsdmAccount]):
-    """A call of futures."""
+    """A futures request."""
 
     @classmethod
     def of(cls, exchange: UsdmExchange, request: ApiRequest, account: str) -> UsdmCall:
-        """The call of a request that may be made by ``account`` (empty without a key)."""
+        """Make the call of a request by ``account`` (empty without a key)."""
         caller = exchange.engine.core.accounts[account] if account else None
         return cls(exchange, Params(request.values), caller)
 

@@ -1,4 +1,4 @@
-"""The running exchange: engine, feeds, accounts and everyone who is told of events."""
+"""The running futures exchange: its engine, feeds, accounts and subscribers."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from sandbox.market.feed import TradePrint
 
 @dataclass(slots=True, kw_only=True)
 class UsdmExchange(BaseExchange[UsdmEngine, UsdmHub]):
-    """The futures venue."""
+    """The futures exchange."""
 
     countdowns: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
 
     async def step(self, time: int, closed: Mapping[str, Kline], ticks: list[TradePrint]) -> bool:
-        """Tell a step of the market: user events first, then market data."""
+        """Publish a step of the market: user events first, then market data."""
         self.expire_listen_keys()
         await self.publish()
         rates = {symbol: m.funding_rate for symbol, m in self.engine.core.markets.items()}
@@ -58,7 +58,7 @@ class UsdmExchange(BaseExchange[UsdmEngine, UsdmHub]):
             await self.hub.flush_user()
 
     def expire_listen_keys(self, *, force: bool = False) -> None:
-        """Tell and forget the listen keys whose hour is over (or all of them)."""
+        """Announce and forget the listen keys that have expired (or all of them)."""
         names = [c.account for c in self.credentials.values()]
         for account in names if force else self.listen_keys.expired(wall_ms()):
             key = self.listen_keys.stop(account)
@@ -66,7 +66,7 @@ class UsdmExchange(BaseExchange[UsdmEngine, UsdmHub]):
             self.hub.send_user(key, event)
 
     def set_countdown(self, account: str, symbol: str, length_ms: int) -> None:
-        """Cancel the symbol's orders in ``length_ms`` of wall time unless it is set again."""
+        """Cancel the symbol's orders after ``length_ms`` of wall time; 0 stops the countdown."""
         timer = self.countdowns.pop((account, symbol), None)
         if timer is not None:
             timer.cancel()
@@ -85,7 +85,7 @@ class UsdmExchange(BaseExchange[UsdmEngine, UsdmHub]):
 
 
 def user_messages(event: UsdmEvent) -> list[dict[str, Any]]:
-    """The user-stream messages of an engine event, in the order they are sent."""
+    """Return the user-stream messages of an engine event in the order they are sent."""
     match event:
         case OrderChanged(fill=fill):
             lite = [order_json.trade_lite_event(event, fill)] if fill is not None else []

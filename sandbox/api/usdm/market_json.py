@@ -22,7 +22,7 @@ ORDER_TYPES = [
 
 
 def continuous_kline_event(event: Json) -> Json:
-    """The same bar as the `continuousKline` stream tells it."""
+    """Return a `kline` event in the form of the `continuousKline` stream."""
     body = {name: value for name, value in event["k"].items() if name != "s"}
     return {
         "e": "continuous_kline",
@@ -34,13 +34,13 @@ def continuous_kline_event(event: Json) -> Json:
 
 
 def depth_json(feed: SymbolFeed, limit: int) -> Json:
-    """The book as REST `depth` returns it."""
+    """Return the book as REST `depth` does."""
     book = market_json.depth_json(feed, limit)
     return {"lastUpdateId": book["lastUpdateId"], "E": feed.time, "T": feed.time, **book}
 
 
 def depth_event(feed: SymbolFeed, time: int) -> Json:
-    """The difference between the book that was told last and the book now."""
+    """Return the difference between the book now and the book sent last."""
     change = feed.book_change()
     return {
         "e": "depthUpdate",
@@ -56,7 +56,7 @@ def depth_event(feed: SymbolFeed, time: int) -> Json:
 
 
 def partial_depth_event(feed: SymbolFeed, time: int, levels: int) -> Json:
-    """The best levels of the book (`depth5`, `depth10`, `depth20`)."""
+    """Return the best levels of the book (`depth5`, `depth10`, `depth20`)."""
     bids, asks = feed.book(levels)
     return {
         "e": "depthUpdate",
@@ -72,7 +72,7 @@ def partial_depth_event(feed: SymbolFeed, time: int, levels: int) -> Json:
 
 
 def book_ticker_event(feed: SymbolFeed, time: int) -> Json:
-    """The `bookTicker` stream's event."""
+    """Return the `bookTicker` stream's event."""
     return {
         "e": "bookTicker",
         "u": feed.update_id,
@@ -83,7 +83,7 @@ def book_ticker_event(feed: SymbolFeed, time: int) -> Json:
 
 
 def book_ticker_json(feed: SymbolFeed) -> Json:
-    """The best bid and ask as REST returns them."""
+    """Return the best bid and ask as REST `ticker/bookTicker` does."""
     return {
         "symbol": feed.symbol,
         "lastUpdateId": feed.update_id,
@@ -93,23 +93,23 @@ def book_ticker_json(feed: SymbolFeed) -> Json:
 
 
 def agg_trade_json(tick: TradePrint) -> Json:
-    """A trade as REST `aggTrades` returns it."""
+    """Return a trade as REST `aggTrades` does."""
     trade = market_json.agg_trade_json(tick)
     return {"a": trade["a"], "p": trade["p"], "q": trade["q"], "nq": trade["q"], **trade}
 
 
 def agg_trade_event(tick: TradePrint) -> Json:
-    """The `aggTrade` stream's event."""
+    """Return the `aggTrade` stream's event."""
     return market_json.agg_trade_event(tick, agg_trade_json(tick))
 
 
 def trade_event(tick: TradePrint) -> Json:
-    """The `trade` stream's event."""
+    """Return the `trade` stream's event."""
     return market_json.trade_event_head(tick) | {"X": "MARKET", "m": tick.buyer_maker}
 
 
 def mark_price_event(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
-    """The `markPrice` stream's event; the index is not recorded, the mark price stands for it."""
+    """Return the `markPrice` stream's event; the mark price stands in for the index."""
     price = money_text(feed.mark)
     return {
         "e": "markPriceUpdate",
@@ -125,7 +125,7 @@ def mark_price_event(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
 
 
 def premium_index_json(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
-    """Mark price and funding as REST answers them."""
+    """Return mark price and funding as REST `premiumIndex` does."""
     price = money_text(feed.mark)
     return {
         "symbol": feed.symbol,
@@ -140,7 +140,7 @@ def premium_index_json(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
 
 
 def symbol_info(instrument: ExchangeInstrument) -> Json:
-    """A symbol as `exchangeInfo` lists it."""
+    """Return a symbol as `exchangeInfo` lists it."""
     step = plain(instrument.step)
     return {
         "symbol": instrument.symbol,
@@ -199,7 +199,7 @@ def symbol_info(instrument: ExchangeInstrument) -> Json:
 
 
 def bracket_json(instrument: ExchangeInstrument) -> Json:
-    """A symbol's brackets as `leverageBracket` answers them."""
+    """Return a symbol's brackets as `leverageBracket` does."""
     rows = [
         {
             "bracket": bracket.number,

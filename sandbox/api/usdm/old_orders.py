@@ -1,8 +1,8 @@
-"""How a conditional order showed itself while it was an order like any other (until 2025-12-09).
+"""Conditional orders in the form that they had as ordinary orders, until 2025-12-09.
 
-The order that a trigger sends keeps the id and names the stop in ``origType`` (an answer of the
-exchange stands in https://github.com/ccxt/ccxt/issues/8338). That the trigger itself is told as
-EXPIRED is from memory: the documentation lists the status and does not say so, and no recording of
+The order that a trigger sends keeps the id and names the stop in ``origType``, as a response quoted
+in https://github.com/ccxt/ccxt/issues/8338 shows. That the user stream reports the trigger itself
+as EXPIRED is from memory: the documentation lists the status without saying so, and no recording of
 it was found.
 """
 
@@ -14,13 +14,13 @@ from sandbox.api.usdm import order_json
 from sandbox.engines.usdm.events import AlgoChanged, OrderChanged
 from sandbox.engines.usdm.model import AlgoOrder, UsdmOrder
 
-# What the order's user heard of each change; a trigger ends the order that waited.
-TOLD = {"NEW": "NEW", "TRIGGERING": "EXPIRED", "CANCELED": "CANCELED", "EXPIRED": "EXPIRED"}
+# Execution type that the user stream reported for each change; a trigger ends the waiting order.
+EXECUTIONS = {"NEW": "NEW", "TRIGGERING": "EXPIRED", "CANCELED": "CANCELED", "EXPIRED": "EXPIRED"}
 STATUS = {"NEW": "NEW", "CANCELED": "CANCELED"}
 
 
 def as_order(algo: AlgoOrder) -> UsdmOrder:
-    """The conditional order as an order of its type."""
+    """Return the conditional order as an order of its type."""
     return UsdmOrder(
         account=algo.account,
         order_id=algo.order_id,
@@ -46,11 +46,11 @@ def as_order(algo: AlgoOrder) -> UsdmOrder:
 
 
 def messages(event: AlgoChanged) -> list[dict[str, Any]]:
-    """The user-stream messages of a change."""
+    """Return the user-stream messages of a change."""
     algo = event.algo
-    execution = TOLD.get(algo.status)
+    execution = EXECUTIONS.get(algo.status)
     activated = execution == "NEW" and algo.trailing and event.time > algo.create_time
     if execution is None or activated:
         return []
-    told = OrderChanged(event.account, event.time, execution, as_order(algo))
-    return [order_json.order_update_event(told)]
+    change = OrderChanged(event.account, event.time, execution, as_order(algo))
+    return [order_json.order_update_event(change)]

@@ -13,13 +13,13 @@ ASSET = "USDT"
 
 
 def price_text(value: Decimal) -> str:
-    """A price that may be an average: at most eight decimals, no needless zeros."""
+    """Format a price or an average price: at most eight decimals, no trailing zeros."""
     text = money_text(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def order_json(order: UsdmOrder) -> Json:
-    """An order as `GET /order` shows it."""
+    """Return an order as `GET /order` does."""
     return {
         **order_response(order),
         "avgPrice": price_text(order.average),
@@ -29,7 +29,7 @@ def order_json(order: UsdmOrder) -> Json:
 
 
 def order_response(order: UsdmOrder) -> Json:
-    """An order as POST, PUT and DELETE answer it (no average price since 2026-07-15)."""
+    """Return an order as POST, PUT and DELETE do (without average price since 2026-07-15)."""
     return {
         "orderId": order.order_id,
         "symbol": order.symbol,
@@ -119,7 +119,7 @@ def trade_lite_event(event: OrderChanged, fill: UsdmFill) -> Json:
 
 
 def algo_json(algo: AlgoOrder) -> Json:
-    """A conditional order as the algo service shows it."""
+    """Return a conditional order as the algo service does."""
     return {
         "algoId": algo.algo_id,
         "clientAlgoId": algo.client_id,
@@ -196,7 +196,7 @@ def algo_update_event(algo: AlgoOrder, time: int) -> Json:
 
 
 def trade_json(fill: UsdmFill) -> Json:
-    """A trade as `userTrades` shows it."""
+    """Return a trade as `userTrades` does."""
     return {
         "symbol": fill.symbol,
         "id": fill.trade_id,

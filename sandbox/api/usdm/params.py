@@ -1,4 +1,4 @@
-"""Request parameters: from texts to typed requests, each mistake with its documented code."""
+"""Typed USDⓈ-M requests from request parameters; each mistake has its documented error code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _tif(params: Params, *, required: bool) -> str:
 
 
 def new_order(params: Params) -> UsdmOrderRequest:
-    """The order that `POST /order` asks for."""
+    """Return the order that `POST /order` requests."""
     kind = params.need("type")
     if kind in CONDITIONAL_TYPES or params.flag("closePosition"):
         raise error_codes.USE_ALGO()
@@ -67,7 +67,7 @@ def new_order(params: Params) -> UsdmOrderRequest:
 
 
 def new_algo(params: Params) -> AlgoOrderRequest:
-    """The conditional order that `POST /algoOrder` asks for."""
+    """Return the conditional order that `POST /algoOrder` requests."""
     if params.need("algoType") != "CONDITIONAL":
         raise error_codes.BAD_VALUE("algoType")
     kind = params.need("type")

@@ -1,4 +1,4 @@
-"""REST handlers of balances, positions, settings and history of an account."""
+"""REST handlers of an account's balances, positions, settings and history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.engines.usdm.model import UsdmPosition
 from sandbox.market.clock import wall_ms
 from trading.candles import DAY_MS
 
-DAYS_7 = 7 * DAY_MS
+WEEK_MS = 7 * DAY_MS
 
 
 def account_v2(call: UsdmCall) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _positions(call: UsdmCall) -> list[UsdmPosition]:
 
 
 def position_risk_v3(call: UsdmCall) -> list[Any]:
-    """`GET /v3/positionRisk`: what has a position or an order in the book."""
+    """`GET /v3/positionRisk`: positions that are open or have an open order."""
     ordered = {(o.symbol, o.position_side) for o in call.account.open_orders.values()}
     shown = [p for p in _positions(call) if p.amount or (p.symbol, p.side) in ordered]
     return [
@@ -48,7 +48,7 @@ def position_risk_v3(call: UsdmCall) -> list[Any]:
 
 
 def position_risk_v2(call: UsdmCall) -> list[Any]:
-    """`GET /v2/positionRisk`: every symbol."""
+    """`GET /v2/positionRisk`: positions of every symbol."""
     return [
         account_json.position_risk_v2_json(call.core, call.account, p) for p in _positions(call)
     ]
@@ -150,7 +150,7 @@ def income(call: UsdmCall) -> list[Any]:
     params = call.params
     symbol, kind = params.text("symbol"), params.text("incomeType")
     end = params.integer("endTime") or call.exchange.now
-    start = params.span()[0] or end - DAYS_7
+    start = params.span()[0] or end - WEEK_MS
     found = [
         account_json.income_json(row)
         for row in call.account.incomes
@@ -162,7 +162,7 @@ def income(call: UsdmCall) -> list[Any]:
 
 def order_rate(call: UsdmCall) -> list[Any]:
     """`GET /rateLimit/order`."""
-    return [row for row in call.exchange.limits.view() if row["rateLimitType"] == "ORDERS"]
+    return [row for row in call.exchange.limits.published() if row["rateLimitType"] == "ORDERS"]
 
 
 def start_listen_key(call: UsdmCall) -> dict[str, Any]:

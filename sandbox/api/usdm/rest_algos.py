@@ -1,4 +1,4 @@
-"""REST handlers of conditional orders (the algo service)."""
+"""REST handlers of USDⓈ-M conditional orders (the algo service)."""
 
 from __future__ import annotations
 

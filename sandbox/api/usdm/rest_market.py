@@ -1,4 +1,4 @@
-"""REST handlers of market data."""
+"""REST handlers of USDⓈ-M market data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def exchange_info(call: UsdmCall) -> dict[str, Any]:
         "timezone": "UTC",
         "serverTime": wall_ms(),
         "futuresType": "U_MARGINED",
-        "rateLimits": call.exchange.limits.view(),
+        "rateLimits": call.exchange.limits.published(),
         "exchangeFilters": [],
         "assets": [
             {"asset": asset, "marginAvailable": True, "autoAssetExchange": "-10000"}
@@ -95,7 +95,7 @@ def premium_index(call: UsdmCall) -> Any:
 
 
 def funding_rate(call: UsdmCall) -> list[Any]:
-    """`GET /fundingRate`: what was paid up to market time."""
+    """`GET /fundingRate`: the rates paid up to market time."""
     params, now = call.params, call.exchange.now
     start, end = params.span()
     rows = [
@@ -115,7 +115,7 @@ def funding_rate(call: UsdmCall) -> list[Any]:
 
 
 def open_interest(call: UsdmCall) -> dict[str, Any]:
-    """`GET /openInterest`: what this exchange's own accounts hold."""
+    """`GET /openInterest`: the positions of this exchange's own accounts."""
     symbol = call.feed(call.params.symbol()).symbol
     held = [p.amount for a in call.core.accounts.values() for p in a.held(symbol)]
     total = sum(abs(amount) for amount in held)
@@ -153,7 +153,7 @@ ROUTES = {
     ),
     ("GET", "/fapi/v1/fundingInfo"): Route(nothing, known=names("")),
     ("GET", "/fapi/v1/openInterest"): Route(open_interest, known=names("symbol")),
-    # What clients request from the spot host while they load futures markets.
+    # Clients request these from the spot host while they load futures markets.
     ("GET", "/api/v3/ping"): Route(ping, known=names("")),
     ("GET", "/api/v3/time"): Route(server_time, known=names("")),
     ("GET", "/sapi/v1/capital/config/getall"): Route(nothing, known=names("")),

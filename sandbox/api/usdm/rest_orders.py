@@ -1,4 +1,4 @@
-"""REST handlers of orders and trades."""
+"""REST handlers of USDⓈ-M orders and trades."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def place_order(call: UsdmCall) -> dict[str, Any]:
 
 
 def place(call: UsdmCall, params: Params) -> dict[str, Any]:
-    """Place an order, of `/order` or of a batch."""
+    """Place an order from `/order` or from a batch."""
     kind = params.text("newOrderRespType") or "ACK"
     if kind not in ("ACK", "RESULT"):
         raise error_codes.BAD_VALUE("newOrderRespType")
     refuse_reduce_only(call, params)
     order = call.exchange.engine.place(call.account, new_order(params))
     if kind == "ACK" and order.status != "NEW":
-        # An acknowledgement tells the order as it was accepted, before it traded.
+        # An acknowledgement shows the order as it was accepted, before it traded.
         order = copy_order(order)
         order.status, order.filled, order.quote = "NEW", ZERO, ZERO
     return order_json.order_response(order)
 
 
 def refuse_reduce_only(call: UsdmCall, params: Params) -> None:
-    """−1106 for ``reduceOnly`` in hedge mode, where the position side tells what closes."""
+    """Refuse ``reduceOnly`` in hedge mode, where the position side says what closes (−1106)."""
     if call.account.hedge and params.text("reduceOnly") is not None:
         raise error_codes.NOT_REQUIRED("reduceonly")
 
 
 def test_order(call: UsdmCall) -> dict[str, Any]:
-    """`POST /order/test`: the parameters only."""
+    """`POST /order/test`: checks the parameters only."""
     new_order(call.params)
     return {}
 
@@ -101,7 +101,7 @@ def _amend(call: UsdmCall, params: Params) -> dict[str, Any]:
 
 
 def _batch(call: UsdmCall, known: frozenset[str]) -> list[Params]:
-    """The rows of a batch; unread parameters (−1104) refuse the whole of it."""
+    """Return the rows of a batch; an unknown parameter (−1104) rejects the whole batch."""
     try:
         rows = orjson.loads(call.params.need("batchOrders"))
         found = [Params({k: _text(v) for k, v in row.items()}) for row in rows]
@@ -119,7 +119,7 @@ def _text(value: object) -> str:
 
 
 def place_batch(call: UsdmCall) -> list[Any]:
-    """`POST /batchOrders`: each order by itself, refusals in their place."""
+    """`POST /batchOrders`: each order on its own; an error takes the place of its row."""
     return each(call, ORDER_KNOWN, place)
 
 
@@ -131,15 +131,15 @@ def amend_batch(call: UsdmCall) -> list[Any]:
 def each(
     call: UsdmCall, known: frozenset[str], action: Callable[[UsdmCall, Params], dict[str, Any]]
 ) -> list[Any]:
-    """Do the same with each row of a batch; a refusal stands in its place."""
+    """Apply ``action`` to each row of a batch; an error takes the place of its row."""
     return [_one(lambda row=row: action(call, row)) for row in _batch(call, known)]
 
 
 def _one(action: Any) -> dict[str, Any]:
     try:
         response: dict[str, Any] = action()
-    except ExchangeError as refusal:
-        return dict(refusal.body())
+    except ExchangeError as error:
+        return dict(error.body())
     return response
 
 
@@ -165,7 +165,7 @@ def cancel_batch(call: UsdmCall) -> list[Any]:
 
 
 def cancel_all(call: UsdmCall) -> dict[str, Any]:
-    """`DELETE /allOpenOrders`: orders only, conditional orders stay."""
+    """`DELETE /allOpenOrders`: orders only; conditional orders stay."""
     symbol = call.core.market(call.params.symbol()).instrument.symbol
     call.exchange.engine.cancel_all(call.account, symbol)
     return dict(ALL_DONE)

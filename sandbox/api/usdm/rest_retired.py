@@ -1,7 +1,7 @@
-"""Conditional orders on `/order`, which were moved to the algo service on 2025-12-09.
+"""Conditional orders on `/order`, which moved to the algo service on 2025-12-09.
 
-Served with `--retired` only. Such an order is a conditional order of the engine that shows itself
-as it did then: in the lists of orders, under an order id that the order it sends keeps.
+Served with `--retired` only. The engine has a conditional order; responses show it as they did
+then: among the orders, under an order id that the triggered order keeps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.usdm.model import CONDITIONAL_TYPES, AlgoOrder
 from sandbox.protocol.params import Params
 
-# What the algo service calls otherwise.
+# Parameters that have another name in the algo service.
 RENAMED = {
     "stopPrice": "triggerPrice",
     "activationPrice": "activatePrice",
@@ -27,7 +27,7 @@ RENAMED = {
 
 
 def place_order(call: UsdmCall) -> dict[str, Any]:
-    """`POST /order`, of any type."""
+    """`POST /order`: an order of any type."""
     return _place(call, call.params)
 
 
@@ -44,12 +44,12 @@ def _place(call: UsdmCall, params: Params) -> dict[str, Any]:
 
 
 def place_batch(call: UsdmCall) -> list[Any]:
-    """`POST /batchOrders`, of any type."""
+    """`POST /batchOrders`: orders of any type."""
     return rest_orders.each(call, rest_orders.ORDER_KNOWN, _place)
 
 
 def _waiting(call: UsdmCall) -> Iterator[AlgoOrder]:
-    """The account's orders of the old kind that have not sent theirs; newest first."""
+    """Yield the account's conditional orders of the old kind that wait, newest first."""
     for algo in reversed(call.account.algos.values()):
         if algo.order_id and algo.order_id not in call.account.orders:
             yield algo
@@ -101,7 +101,7 @@ def cancel_order(call: UsdmCall) -> dict[str, Any]:
 
 
 def cancel_all(call: UsdmCall) -> dict[str, Any]:
-    """`DELETE /allOpenOrders`: with conditional orders."""
+    """`DELETE /allOpenOrders`: conditional orders too."""
     response = rest_orders.cancel_all(call)
     for algo in list(_waiting(call)):
         if algo.open and algo.symbol == call.params.symbol():
@@ -110,12 +110,12 @@ def cancel_all(call: UsdmCall) -> dict[str, Any]:
 
 
 def open_orders(call: UsdmCall) -> list[Any]:
-    """`GET /openOrders`: with conditional orders."""
+    """`GET /openOrders`: conditional orders too."""
     return [*rest_orders.open_orders(call), *(_view(a) for a in _listed(call) if a.open)]
 
 
 def all_orders(call: UsdmCall) -> list[Any]:
-    """`GET /allOrders`: with conditional orders."""
+    """`GET /allOrders`: conditional orders too."""
     rows = [*rest_orders.all_orders(call), *(_view(algo) for algo in _listed(call))]
     return sorted(rows, key=lambda row: int(row["orderId"]))
 
@@ -126,7 +126,7 @@ def _listed(call: UsdmCall) -> list[AlgoOrder]:
 
 
 def open_algos(call: UsdmCall) -> list[Any]:
-    """`GET /openAlgoOrders`: those of the algo service only."""
+    """`GET /openAlgoOrders`: only the algo service's own."""
     old = {algo.algo_id for algo in _waiting(call)}
     return [row for row in rest_algos.open_algos(call) if row["algoId"] not in old]
 

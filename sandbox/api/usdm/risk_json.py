@@ -1,4 +1,4 @@
-"""JSON of margin calls and liquidations."""
+"""JSON of USDⓈ-M margin calls and liquidations."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def margin_call_event(event: MarginCalled) -> Json:
         }
         for position, mark, needed in zip(event.positions, event.marks, event.needed, strict=True)
     ]
-    told: Json = {"e": "MARGIN_CALL", "E": event.time}
+    event_json: Json = {"e": "MARGIN_CALL", "E": event.time}
     if event.cross_wallet is not None:
-        told["cw"] = money_text(event.cross_wallet)
-    return told | {"p": positions}
+        event_json["cw"] = money_text(event.cross_wallet)
+    return event_json | {"p": positions}
 
 
 def is_liquidation(event: OrderChanged) -> bool:
@@ -35,7 +35,7 @@ def is_liquidation(event: OrderChanged) -> bool:
 
 
 def liquidation_event(event: OrderChanged) -> Json:
-    """The `forceOrder` stream's event."""
+    """Return the `forceOrder` stream's event."""
     order = event.order
     quantity = plain(order.quantity)
     body = {

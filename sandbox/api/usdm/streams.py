@@ -31,7 +31,7 @@ ALL_MARKET = {
 
 
 def parse_stream(name: str) -> Stream | None:
-    """The stream of ``name``, None when there is no such stream."""
+    """Parse a stream name; None when there is no such stream."""
     if name in ALL_MARKET:
         return Stream(name, "", ALL_MARKET[name], "")
     match = NAME.match(name)
@@ -48,18 +48,18 @@ def parse_stream(name: str) -> Stream | None:
 
 
 class UsdmHub(StreamHub):
-    """The streams of the futures venue."""
+    """The futures streams."""
 
     UNTICKED_KINDS: ClassVar[frozenset[str]] = frozenset({LIQUIDATION})
 
     def kline_event(self, stream: Stream, event: Json) -> Json:
-        """A bar's event as the stream's kind sends it."""
+        """Return a bar's event in the form of the stream's kind."""
         if stream.kind == "continuousKline":
             return usdm_json.continuous_kline_event(event)
         return event
 
     def tick_event(self, stream: Stream, tick: TradePrint, rate: Any) -> Mapping[str, Any]:
-        """The event of a trade, of any kind but klines."""
+        """Return a trade's event for a stream of any kind but klines."""
         feed = self._feeds[tick.symbol]
         match stream.kind:
             case "aggTrade":
@@ -74,7 +74,7 @@ class UsdmHub(StreamHub):
                 return market_json.ticker_event(feed, tick.time, mini=kind == "miniTicker")
 
     def book_event(self, feed: SymbolFeed, stream: Stream, time: int) -> Mapping[str, Any]:
-        """The event of a change of the book."""
+        """Return the event for a change of the book."""
         if stream.kind == "bookTicker":
             return usdm_json.book_ticker_event(feed, time)
         if stream.argument:
