@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 with warnings.catch_warnings():
-    # It imports a name that websockets has deprecated.
+    # python-binance imports a name that websockets has deprecated.
     warnings.simplefilter("ignore", DeprecationWarning)
     from binance import AsyncClient, BinanceSocketManager, DepthCacheManager
     from binance.exceptions import BinanceAPIException
@@ -27,7 +27,7 @@ __all__ = [
 async def binance_client(
     url: str, **keys: Any
 ) -> AsyncIterator[tuple[AsyncClient, BinanceSocketManager]]:
-    """Unmodified python-binance, pointed at the sandbox by its URL attributes."""
+    """Yield an unmodified python-binance client, pointed at the sandbox by its URL attributes."""
     ws = url.replace("http", "ws", 1)
 
     class Pointed(AsyncClient):
@@ -48,7 +48,7 @@ async def binance_client(
     finally:
         for socket in (client.ws_api, client.ws_future):
             if socket.ws is not None:
-                # Its own way out waits ten seconds for a message that does not come.
+                # Its own shutdown waits ten seconds for a message that never comes.
                 socket.ws_state = WSListenerState.EXITING
                 await socket.ws.close()
                 if socket._handle_read_loop is not None:
@@ -56,8 +56,8 @@ async def binance_client(
         await client.close_connection()
 
 
-async def hear(socket: Any, wanted: Callable[[Any], bool], seconds: float = 5.0) -> Any:
-    """The first message of a python-binance socket that is ``wanted``."""
+async def receive(socket: Any, wanted: Callable[[Any], bool], seconds: float = 5.0) -> Any:
+    """Return the first message of a python-binance socket that is ``wanted``."""
     async with asyncio.timeout(seconds):
         while True:
             message = await socket.recv()
@@ -67,7 +67,7 @@ async def hear(socket: Any, wanted: Callable[[Any], bool], seconds: float = 5.0)
 
 @asynccontextmanager
 async def opened(socket: Any) -> AsyncIterator[Any]:
-    """A python-binance socket; its reader is ended at once instead of after its time-out."""
+    """Open a python-binance socket; at the end, stop its reader without its timeout."""
     await socket.__aenter__()
     try:
         yield socket
@@ -76,7 +76,7 @@ async def opened(socket: Any) -> AsyncIterator[Any]:
 
 
 async def ended(socket: Any) -> None:
-    """End the reader of a python-binance socket, which would wait for its time-out otherwise."""
+    """Stop the reader of a python-binance socket, which otherwise waits for its timeout."""
     if socket._handle_read_loop is not None:
         socket.ws_state = WSListenerState.EXITING
         socket._handle_read_loop.cancel()

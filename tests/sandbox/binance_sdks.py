@@ -1,5 +1,6 @@
-"""Binance's own SDKs, imported when they are first used: that takes seconds, which test processes
-that run other files would wait for in vain.
+"""Binance's own SDKs, imported on first use.
+
+The import takes seconds, which test processes that run other files need not spend.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ KEYS = {"api_key": "sandbox", "api_secret": "sandbox"}
 
 
 def rest_client(venue: str, url: str) -> Any:
-    """The REST client of ``venue`` (spot or usdm)."""
+    """Return the REST client of ``venue`` (spot or usdm)."""
     from binance_common.configuration import ConfigurationRestAPI
 
     settings = ConfigurationRestAPI(base_path=url, **KEYS, timeout=5000)
@@ -18,7 +19,7 @@ def rest_client(venue: str, url: str) -> Any:
 
 
 def websocket_api(venue: str, url: str) -> Any:
-    """The client of the WebSocket API at ``url``, not yet connected."""
+    """Return a client of the WebSocket API at ``url``, not yet connected."""
     from binance_common.configuration import ConfigurationWebSocketAPI
 
     settings = ConfigurationWebSocketAPI(stream_url=url, **KEYS)
@@ -26,7 +27,7 @@ def websocket_api(venue: str, url: str) -> Any:
 
 
 def market_streams(venue: str, url: str) -> Any:
-    """The client of the streams at ``url``, not yet connected."""
+    """Return a client of the streams at ``url``, not yet connected."""
     from binance_common.configuration import ConfigurationWebSocketStreams
 
     settings = ConfigurationWebSocketStreams(stream_url=url)
@@ -34,7 +35,7 @@ def market_streams(venue: str, url: str) -> Any:
 
 
 def batch_order(**values: Any) -> Any:
-    """One order of a batch on USDⓈ-M futures."""
+    """Return one order of a USDⓈ-M batch."""
     from binance_sdk_derivatives_trading_usds_futures.rest_api import models
 
     return models.PlaceMultipleOrdersBatchOrdersParameterInner(**values)

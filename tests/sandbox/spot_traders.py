@@ -1,4 +1,4 @@
-"""One way to ask three clients of spot: ccxt, python-binance and Binance's own SDK."""
+"""One interface to three spot clients: ccxt, python-binance and Binance's own SDK."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.sandbox.traders import opened_trader
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT"
 Trade = tuple[str, str, float, float, float, str]
-# What the SDK calls otherwise than the exchange does.
+# The SDK's names of the exchange's parameters.
 SDK_NAMES = {
     "timeInForce": "time_in_force", "stopPrice": "stop_price", "trailingDelta": "trailing_delta",
     "newClientOrderId": "new_client_order_id", "quantity": "quantity", "price": "price",
@@ -19,17 +19,17 @@ SDK_NAMES = {
 
 
 class CcxtTrader:
-    """ccxt's unified methods, and those of the exchange where there is none."""
+    """Trades with ccxt's unified methods, and with the exchange's where there are none."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     async def symbols(self) -> set[str]:
-        """What is listed."""
+        """Return the listed symbols."""
         return {market["id"] for market in (await self._client.load_markets()).values()}
 
     async def balances(self) -> dict[str, tuple[float, float]]:
-        """Asset -> free and locked."""
+        """Return free and locked amount by asset."""
         found = await self._client.fetch_balance()
         return {
             asset: (found[asset]["free"], found[asset]["used"])
@@ -38,7 +38,7 @@ class CcxtTrader:
         }
 
     async def order(self, side: str, kind: str, name: str, **more: Any) -> str:
-        """An order with a client id and parameters of the exchange; its status."""
+        """Place an order with a client id and the exchange's parameters; return its status."""
         quantity, price = more.pop("quantity"), more.pop("price", None)
         params = {"newClientOrderId": name, **more}
         response = await self._client.create_order(
@@ -46,13 +46,13 @@ class CcxtTrader:
         )
         return str(response["info"]["status"])
 
-    async def found(self, name: str) -> tuple[str, float]:
-        """Status and filled quantity of an order, by its client id."""
+    async def status(self, name: str) -> tuple[str, float]:
+        """Return status and filled quantity of an order, by its client id."""
         found = await self._client.fetch_order(None, BTC, {"origClientOrderId": name})
         return found["info"]["status"], found["filled"]
 
     async def replace(self, name: str, new: str, price: float) -> None:
-        """Cancel a limit buy of 0.01 and place it at another price."""
+        """Cancel a limit buy of 0.01 and place it again at another price."""
         found = await self._client.fetch_order(None, BTC, {"origClientOrderId": name})
         params = {"newClientOrderId": new}
         await self._client.edit_order(found["id"], BTC, "limit", "buy", 0.01, price, params)
@@ -62,7 +62,7 @@ class CcxtTrader:
         await self._client.cancel_order(None, BTC, {"origClientOrderId": name})
 
     async def oco(self, quantity: float, above: float, below: float) -> str:
-        """A limit above and a stop below in one list; the list's id."""
+        """Place a limit above and a stop below in one list; return the list's id."""
         placed = await self._client.private_post_orderlist_oco(
             {
                 "symbol": SYMBOL, "side": "SELL", "quantity": str(quantity),
@@ -73,7 +73,7 @@ class CcxtTrader:
         return str(placed["orderListId"])
 
     async def list_status(self, ident: str) -> str:
-        """Where a list stands."""
+        """Return the status of a list."""
         found = await self._client.private_get_orderlist({"orderListId": ident})
         return str(found["listOrderStatus"])
 
@@ -82,12 +82,12 @@ class CcxtTrader:
         await self._client.cancel_all_orders(BTC)
 
     async def open_orders(self) -> dict[str, str]:
-        """Client id -> type of the open orders."""
+        """Return the type of each open order by its client id."""
         rows = await self._client.fetch_open_orders(BTC)
         return {row["clientOrderId"]: row["info"]["type"] for row in rows}
 
     async def trades(self) -> list[Trade]:
-        """Id, side, price, quantity, fee and its asset of each trade."""
+        """Return id, side, price, quantity, fee and fee asset of each trade."""
         return [
             (t["id"], t["side"].upper(), t["price"], t["amount"],
              t["fee"]["cost"], t["fee"]["currency"])
@@ -96,24 +96,24 @@ class CcxtTrader:
 
 
 class BinanceTrader:
-    """python-binance's spot methods."""
+    """Trades with python-binance's spot methods."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     async def symbols(self) -> set[str]:
-        """What is listed."""
+        """Return the listed symbols."""
         info = await self._client.get_exchange_info()
         return {row["symbol"] for row in info["symbols"]}
 
     async def balances(self) -> dict[str, tuple[float, float]]:
-        """Asset -> free and locked."""
+        """Return free and locked amount by asset."""
         rows = (await self._client.get_account())["balances"]
         found = {row["asset"]: (float(row["free"]), float(row["locked"])) for row in rows}
         return {asset: pair for asset, pair in found.items() if any(pair)}
 
     async def order(self, side: str, kind: str, name: str, **more: Any) -> str:
-        """An order with a client id and parameters of the exchange; its status."""
+        """Place an order with a client id and the exchange's parameters; return its status."""
         if kind == "LIMIT":
             more.setdefault("timeInForce", "GTC")
         response = await self._client.create_order(
@@ -122,13 +122,13 @@ class BinanceTrader:
         )  # fmt: skip
         return str(response["status"])
 
-    async def found(self, name: str) -> tuple[str, float]:
-        """Status and filled quantity of an order, by its client id."""
+    async def status(self, name: str) -> tuple[str, float]:
+        """Return status and filled quantity of an order, by its client id."""
         found = await self._client.get_order(symbol=SYMBOL, origClientOrderId=name)
         return found["status"], float(found["executedQty"])
 
     async def replace(self, name: str, new: str, price: float) -> None:
-        """Cancel a limit buy of 0.01 and place it at another price."""
+        """Cancel a limit buy of 0.01 and place it again at another price."""
         await self._client.cancel_replace_order(
             symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity=0.01, price=price,
             cancelReplaceMode="STOP_ON_FAILURE", cancelOrigClientOrderId=name,
@@ -140,7 +140,7 @@ class BinanceTrader:
         await self._client.cancel_order(symbol=SYMBOL, origClientOrderId=name)
 
     async def oco(self, quantity: float, above: float, below: float) -> str:
-        """A limit above and a stop below in one list; the list's id."""
+        """Place a limit above and a stop below in one list; return the list's id."""
         placed = await self._client.order_oco_sell(
             symbol=SYMBOL, quantity=quantity, aboveType="LIMIT_MAKER", abovePrice=above,
             belowType="STOP_LOSS", belowStopPrice=below,
@@ -148,7 +148,7 @@ class BinanceTrader:
         return str(placed["orderListId"])
 
     async def list_status(self, ident: str) -> str:
-        """Where a list stands."""
+        """Return the status of a list."""
         found = await self._client.v3_get_order_list(orderListId=ident)
         return str(found["listOrderStatus"])
 
@@ -157,12 +157,12 @@ class BinanceTrader:
         await self._client.cancel_all_open_orders(symbol=SYMBOL)
 
     async def open_orders(self) -> dict[str, str]:
-        """Client id -> type of the open orders."""
+        """Return the type of each open order by its client id."""
         rows = await self._client.get_open_orders(symbol=SYMBOL)
         return {row["clientOrderId"]: row["type"] for row in rows}
 
     async def trades(self) -> list[Trade]:
-        """Id, side, price, quantity, fee and its asset of each trade."""
+        """Return id, side, price, quantity, fee and fee asset of each trade."""
         return [
             (str(t["id"]), "BUY" if t["isBuyer"] else "SELL", float(t["price"]), float(t["qty"]),
              float(t["commission"]), t["commissionAsset"])
@@ -171,44 +171,44 @@ class BinanceTrader:
 
 
 class SdkTrader:
-    """The REST methods of Binance's own SDK, which wait; each in a thread."""
+    """Trades with the blocking REST methods of Binance's own SDK, each in a thread."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def _ask(self, method: str, *args: Any, **more: Any) -> Any:
+    async def _request(self, method: str, *args: Any, **more: Any) -> Any:
         response = await asyncio.to_thread(getattr(self._client, method), *args, **more)
         return response.data()
 
     async def symbols(self) -> set[str]:
-        """What is listed."""
-        return {str(row.symbol) for row in (await self._ask("exchange_info")).symbols}
+        """Return the listed symbols."""
+        return {str(row.symbol) for row in (await self._request("exchange_info")).symbols}
 
     async def balances(self) -> dict[str, tuple[float, float]]:
-        """Asset -> free and locked."""
-        rows = (await self._ask("get_account")).balances
+        """Return free and locked amount by asset."""
+        rows = (await self._request("get_account")).balances
         found = {row.asset: (float(row.free), float(row.locked)) for row in rows}
         return {asset: pair for asset, pair in found.items() if any(pair)}
 
     async def order(self, side: str, kind: str, name: str, **more: Any) -> str:
-        """An order with a client id and parameters of the exchange; its status."""
+        """Place an order with a client id and the exchange's parameters; return its status."""
         if kind == "LIMIT":
             more.setdefault("timeInForce", "GTC")
         params = {SDK_NAMES[key]: value for key, value in more.items()}
-        response = await self._ask(
+        response = await self._request(
             "new_order", SYMBOL, side, kind, new_client_order_id=name,
             new_order_resp_type="RESULT", **params,
         )  # fmt: skip
         return str(response.status)
 
-    async def found(self, name: str) -> tuple[str, float]:
-        """Status and filled quantity of an order, by its client id."""
-        found = await self._ask("get_order", SYMBOL, orig_client_order_id=name)
+    async def status(self, name: str) -> tuple[str, float]:
+        """Return status and filled quantity of an order, by its client id."""
+        found = await self._request("get_order", SYMBOL, orig_client_order_id=name)
         return found.status, float(found.executed_qty)
 
     async def replace(self, name: str, new: str, price: float) -> None:
-        """Cancel a limit buy of 0.01 and place it at another price."""
-        await self._ask(
+        """Cancel a limit buy of 0.01 and place it again at another price."""
+        await self._request(
             "order_cancel_replace", SYMBOL, "BUY", "LIMIT", "STOP_ON_FAILURE",
             time_in_force="GTC", quantity=0.01, price=price, cancel_orig_client_order_id=name,
             new_client_order_id=new,
@@ -216,35 +216,37 @@ class SdkTrader:
 
     async def cancel(self, name: str) -> None:
         """Cancel by client id."""
-        await self._ask("delete_order", SYMBOL, orig_client_order_id=name)
+        await self._request("delete_order", SYMBOL, orig_client_order_id=name)
 
     async def oco(self, quantity: float, above: float, below: float) -> str:
-        """A limit above and a stop below in one list; the list's id."""
-        placed = await self._ask(
+        """Place a limit above and a stop below in one list; return the list's id."""
+        placed = await self._request(
             "order_list_oco", SYMBOL, "SELL", quantity, "LIMIT_MAKER", "STOP_LOSS",
             above_price=above, below_stop_price=below,
         )  # fmt: skip
         return str(placed.order_list_id)
 
     async def list_status(self, ident: str) -> str:
-        """Where a list stands."""
-        return str((await self._ask("get_order_list", order_list_id=int(ident))).list_order_status)
+        """Return the status of a list."""
+        return str(
+            (await self._request("get_order_list", order_list_id=int(ident))).list_order_status
+        )
 
     async def cancel_all(self) -> None:
         """Cancel all orders."""
-        await self._ask("delete_open_orders", SYMBOL)
+        await self._request("delete_open_orders", SYMBOL)
 
     async def open_orders(self) -> dict[str, str]:
-        """Client id -> type of the open orders."""
-        rows = await self._ask("get_open_orders", symbol=SYMBOL)
+        """Return the type of each open order by its client id."""
+        rows = await self._request("get_open_orders", symbol=SYMBOL)
         return {row.client_order_id: row.type for row in rows}
 
     async def trades(self) -> list[Trade]:
-        """Id, side, price, quantity, fee and its asset of each trade."""
+        """Return id, side, price, quantity, fee and fee asset of each trade."""
         return [
             (str(t.id), "BUY" if t.is_buyer else "SELL", float(t.price), float(t.qty),
              float(t.commission), t.commission_asset)
-            for t in await self._ask("my_trades", SYMBOL)
+            for t in await self._request("my_trades", SYMBOL)
         ]  # fmt: skip
 
 
@@ -254,5 +256,5 @@ CLIENTS = tuple(KINDS)
 
 
 def spot_trader(name: str, url: str) -> AbstractAsyncContextManager[Trader]:
-    """The client of that name, pointed at the sandbox by its base URL."""
+    """Open the client of that name, pointed at the sandbox by its base URL."""
     return opened_trader(name, "spot", url, KINDS)

@@ -1,4 +1,4 @@
-"""The three clients of each venue, pointed at the sandbox by nothing but a base URL."""
+"""The three clients of each venue, pointed at the sandbox by a base URL only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 async def opened_trader(
     name: str, venue: str, url: str, kinds: Mapping[str, Callable[[Any], T]]
 ) -> AsyncIterator[T]:
-    """What ``kinds`` makes of the client ``name``; the client is closed at the end."""
+    """Yield the client ``name`` as ``kinds`` wraps it, and close it at the end."""
     if name == "ccxt":
         client = rest_exchange(url) if venue == "usdm" else spot_exchange(url)
         try:

@@ -1,4 +1,4 @@
-"""One way to ask three clients of USDⓈ-M futures: ccxt, python-binance and Binance's own SDK."""
+"""One interface to three USDⓈ-M clients: ccxt, python-binance and Binance's own SDK."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ Trade = tuple[str, str, float, float, float]
 
 
 class CcxtTrader:
-    """ccxt's unified methods."""
+    """Trades with ccxt's unified methods."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     async def symbols(self) -> set[str]:
-        """What is listed."""
+        """Return the listed symbols."""
         return {market["id"] for market in (await self._client.load_markets()).values()}
 
-    async def settle(self, leverage: int) -> None:
-        """Isolated margin and a leverage."""
+    async def set_isolated_leverage(self, leverage: int) -> None:
+        """Set isolated margin and the leverage."""
         await self._client.set_margin_mode("isolated", BTC)
         await self._client.set_leverage(leverage, BTC)
 
     async def wallet(self) -> float:
-        """USDT, with what positions hold."""
+        """Return the USDT balance, position margin included."""
         return float((await self._client.fetch_balance())["info"]["totalWalletBalance"])
 
     async def order(self, side: str, kind: str, quantity: float, name: str, **more: Any) -> None:
-        """An order with a client id; ``price``, ``tif`` and ``reducing`` where needed."""
+        """Place an order with a client id; ``price``, ``tif`` and ``reducing`` where needed."""
         params = {"clientOrderId": name}
         if more.get("tif"):
             params |= {"postOnly": True} if more["tif"] == "GTX" else {"timeInForce": more["tif"]}
@@ -43,13 +43,13 @@ class CcxtTrader:
             BTC, kind.lower(), side.lower(), quantity, more.get("price"), params
         )
 
-    async def found(self, name: str) -> tuple[str, float]:
-        """Status and filled quantity of an order, by its client id."""
+    async def status(self, name: str) -> tuple[str, float]:
+        """Return status and filled quantity of an order, by its client id."""
         found = await self._client.fetch_order(None, BTC, {"origClientOrderId": name})
         return found["info"]["status"], found["filled"]
 
     async def amend(self, name: str, quantity: float, price: float) -> None:
-        """Another quantity and price."""
+        """Change quantity and price of an order."""
         found = await self._client.fetch_order(None, BTC, {"origClientOrderId": name})
         await self._client.edit_order(found["id"], BTC, "limit", found["side"], quantity, price)
 
@@ -58,7 +58,7 @@ class CcxtTrader:
         await self._client.cancel_order(None, BTC, {"origClientOrderId": name})
 
     async def batch(self, quantities: list[float], price: float) -> list[bool]:
-        """Limit buys in one call: which of them were accepted."""
+        """Place limit buys in one request; return which of them were accepted."""
         rows = [
             {"symbol": BTC, "type": "limit", "side": "buy", "amount": q, "price": price}
             for q in quantities
@@ -70,11 +70,11 @@ class CcxtTrader:
         await self._client.cancel_all_orders(BTC)
 
     async def open_orders(self) -> set[str]:
-        """Client ids of the open orders."""
+        """Return the client ids of the open orders."""
         return {row["clientOrderId"] for row in await self._client.fetch_open_orders(BTC)}
 
     async def conditional(self, kind: str, name: str, at: float) -> None:
-        """A stop or take-profit that closes, or a trailing stop (``at`` in per cent)."""
+        """Place a closing stop or take-profit, or a trailing stop (``at`` in percent)."""
         params: dict[str, Any] = {"clientAlgoId": name}
         quantity = None
         if kind == "TRAILING_STOP_MARKET":
@@ -85,8 +85,8 @@ class CcxtTrader:
             params |= {word: at, "closePosition": True}
         await self._client.create_order(BTC, "market", "sell", quantity, None, params)
 
-    async def waiting(self) -> dict[str, str]:
-        """Client id -> type of the open conditional orders."""
+    async def open_conditionals(self) -> dict[str, str]:
+        """Return the type of each open conditional order by its client id."""
         rows = await self._client.fetch_open_orders(BTC, params={"trigger": True})
         return {row["clientOrderId"]: row["info"]["orderType"] for row in rows}
 
@@ -97,40 +97,40 @@ class CcxtTrader:
         await self._client.cancel_order(ident, BTC, {"trigger": True})
 
     async def trades(self) -> list[Trade]:
-        """Id, side, price, quantity and fee of each trade."""
+        """Return id, side, price, quantity and fee of each trade."""
         return [
             (t["id"], t["side"].upper(), t["price"], t["amount"], t["fee"]["cost"])
             for t in await self._client.fetch_my_trades(BTC)
         ]
 
     async def position(self) -> float:
-        """The amount that is held."""
+        """Return the position's amount."""
         rows = await self._client.fetch_positions([BTC])
         return sum(float(row["info"]["positionAmt"]) for row in rows)
 
 
 class BinanceTrader:
-    """python-binance's futures methods."""
+    """Trades with python-binance's futures methods."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     async def symbols(self) -> set[str]:
-        """What is listed."""
+        """Return the listed symbols."""
         info = await self._client.futures_exchange_info()
         return {row["symbol"] for row in info["symbols"]}
 
-    async def settle(self, leverage: int) -> None:
-        """Isolated margin and a leverage."""
+    async def set_isolated_leverage(self, leverage: int) -> None:
+        """Set isolated margin and the leverage."""
         await self._client.futures_change_margin_type(symbol=SYMBOL, marginType="ISOLATED")
         await self._client.futures_change_leverage(symbol=SYMBOL, leverage=leverage)
 
     async def wallet(self) -> float:
-        """USDT, with what positions hold."""
+        """Return the USDT balance, position margin included."""
         return float((await self._client.futures_account_balance())[0]["balance"])
 
     async def order(self, side: str, kind: str, quantity: float, name: str, **more: Any) -> None:
-        """An order with a client id; ``price``, ``tif`` and ``reducing`` where needed."""
+        """Place an order with a client id; ``price``, ``tif`` and ``reducing`` where needed."""
         params: dict[str, Any] = {}
         if kind == "LIMIT":
             params = {"price": more["price"], "timeInForce": more.get("tif", "GTC")}
@@ -140,13 +140,13 @@ class BinanceTrader:
             symbol=SYMBOL, side=side, type=kind, quantity=quantity, newClientOrderId=name, **params
         )
 
-    async def found(self, name: str) -> tuple[str, float]:
-        """Status and filled quantity of an order, by its client id."""
+    async def status(self, name: str) -> tuple[str, float]:
+        """Return status and filled quantity of an order, by its client id."""
         found = await self._client.futures_get_order(symbol=SYMBOL, origClientOrderId=name)
         return found["status"], float(found["executedQty"])
 
     async def amend(self, name: str, quantity: float, price: float) -> None:
-        """Another quantity and price."""
+        """Change quantity and price of an order."""
         await self._client.futures_modify_order(
             symbol=SYMBOL, origClientOrderId=name, side="BUY", quantity=quantity, price=price
         )
@@ -156,7 +156,7 @@ class BinanceTrader:
         await self._client.futures_cancel_order(symbol=SYMBOL, origClientOrderId=name)
 
     async def batch(self, quantities: list[float], price: float) -> list[bool]:
-        """Limit buys in one call: which of them were accepted."""
+        """Place limit buys in one request; return which of them were accepted."""
         row = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
         rows = [row | {"quantity": str(q), "price": str(price)} for q in quantities]
         responses = await self._client.futures_place_batch_order(batchOrders=rows)
@@ -167,12 +167,12 @@ class BinanceTrader:
         await self._client.futures_cancel_all_open_orders(symbol=SYMBOL)
 
     async def open_orders(self) -> set[str]:
-        """Client ids of the open orders."""
+        """Return the client ids of the open orders."""
         rows = await self._client.futures_get_open_orders(symbol=SYMBOL)
         return {row["clientOrderId"] for row in rows}
 
     async def conditional(self, kind: str, name: str, at: float) -> None:
-        """A stop or take-profit that closes, or a trailing stop (``at`` in per cent)."""
+        """Place a closing stop or take-profit, or a trailing stop (``at`` in percent)."""
         more: dict[str, Any] = {"triggerPrice": at, "closePosition": "true"}
         if kind == "TRAILING_STOP_MARKET":
             more = {"callbackRate": at, "quantity": 0.01, "reduceOnly": "true"}
@@ -180,8 +180,8 @@ class BinanceTrader:
             symbol=SYMBOL, side="SELL", type=kind, clientAlgoId=name, **more
         )
 
-    async def waiting(self) -> dict[str, str]:
-        """Client id -> type of the open conditional orders."""
+    async def open_conditionals(self) -> dict[str, str]:
+        """Return the type of each open conditional order by its client id."""
         rows = await self._client.futures_get_open_orders(symbol=SYMBOL, conditional=True)
         return {row["clientAlgoId"]: row["orderType"] for row in rows}
 
@@ -190,67 +190,69 @@ class BinanceTrader:
         await self._client.futures_cancel_order(symbol=SYMBOL, clientAlgoId=name)
 
     async def trades(self) -> list[Trade]:
-        """Id, side, price, quantity and fee of each trade."""
+        """Return id, side, price, quantity and fee of each trade."""
         return [
             (str(t["id"]), t["side"], float(t["price"]), float(t["qty"]), float(t["commission"]))
             for t in await self._client.futures_account_trades(symbol=SYMBOL)
         ]
 
     async def position(self) -> float:
-        """The amount that is held."""
+        """Return the position's amount."""
         rows = await self._client.futures_position_information(symbol=SYMBOL)
         return sum(float(row["positionAmt"]) for row in rows)
 
 
 class SdkTrader:
-    """The REST methods of Binance's own SDK, which wait; each in a thread."""
+    """Trades with the blocking REST methods of Binance's own SDK, each in a thread."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def _ask(self, method: str, *args: Any, **more: Any) -> Any:
+    async def _request(self, method: str, *args: Any, **more: Any) -> Any:
         response = await asyncio.to_thread(getattr(self._client, method), *args, **more)
         return response.data()
 
     async def symbols(self) -> set[str]:
-        """What is listed."""
-        return {str(row.symbol) for row in (await self._ask("exchange_information")).symbols}
+        """Return the listed symbols."""
+        return {str(row.symbol) for row in (await self._request("exchange_information")).symbols}
 
-    async def settle(self, leverage: int) -> None:
-        """Isolated margin and a leverage."""
-        await self._ask("change_margin_type", SYMBOL, "ISOLATED")
-        await self._ask("change_initial_leverage", SYMBOL, leverage)
+    async def set_isolated_leverage(self, leverage: int) -> None:
+        """Set isolated margin and the leverage."""
+        await self._request("change_margin_type", SYMBOL, "ISOLATED")
+        await self._request("change_initial_leverage", SYMBOL, leverage)
 
     async def wallet(self) -> float:
-        """USDT, with what positions hold."""
-        return float((await self._ask("futures_account_balance_v3"))[0].balance)
+        """Return the USDT balance, position margin included."""
+        return float((await self._request("futures_account_balance_v3"))[0].balance)
 
     async def order(self, side: str, kind: str, quantity: float, name: str, **more: Any) -> None:
-        """An order with a client id; ``price``, ``tif`` and ``reducing`` where needed."""
+        """Place an order with a client id; ``price``, ``tif`` and ``reducing`` where needed."""
         params: dict[str, Any] = {}
         if kind == "LIMIT":
             params = {"price": more["price"], "time_in_force": more.get("tif", "GTC")}
         if more.get("reducing"):
             params["reduce_only"] = "true"
-        await self._ask(
+        await self._request(
             "new_order", SYMBOL, side, kind, quantity=quantity, new_client_order_id=name, **params
         )
 
-    async def found(self, name: str) -> tuple[str, float]:
-        """Status and filled quantity of an order, by its client id."""
-        found = await self._ask("query_order", SYMBOL, orig_client_order_id=name)
+    async def status(self, name: str) -> tuple[str, float]:
+        """Return status and filled quantity of an order, by its client id."""
+        found = await self._request("query_order", SYMBOL, orig_client_order_id=name)
         return found.status, float(found.executed_qty)
 
     async def amend(self, name: str, quantity: float, price: float) -> None:
-        """Another quantity and price."""
-        await self._ask("modify_order", SYMBOL, "BUY", quantity, price, orig_client_order_id=name)
+        """Change quantity and price of an order."""
+        await self._request(
+            "modify_order", SYMBOL, "BUY", quantity, price, orig_client_order_id=name
+        )
 
     async def cancel(self, name: str) -> None:
         """Cancel by client id."""
-        await self._ask("cancel_order", SYMBOL, orig_client_order_id=name)
+        await self._request("cancel_order", SYMBOL, orig_client_order_id=name)
 
     async def batch(self, quantities: list[float], price: float) -> list[bool]:
-        """Limit buys in one call: which of them were accepted."""
+        """Place limit buys in one request; return which of them were accepted."""
         rows = [
             batch_order(
                 symbol=SYMBOL, side="BUY", type="LIMIT", time_in_force="GTC", quantity=q,
@@ -258,46 +260,46 @@ class SdkTrader:
             )
             for q in quantities
         ]  # fmt: skip
-        responses = await self._ask("place_multiple_orders", rows)
+        responses = await self._request("place_multiple_orders", rows)
         return [response.order_id is not None for response in responses]
 
     async def cancel_all(self) -> None:
         """Cancel all orders."""
-        await self._ask("cancel_all_open_orders", SYMBOL)
+        await self._request("cancel_all_open_orders", SYMBOL)
 
     async def open_orders(self) -> set[str]:
-        """Client ids of the open orders."""
-        rows = await self._ask("current_all_open_orders", symbol=SYMBOL)
+        """Return the client ids of the open orders."""
+        rows = await self._request("current_all_open_orders", symbol=SYMBOL)
         return {row.client_order_id for row in rows}
 
     async def conditional(self, kind: str, name: str, at: float) -> None:
-        """A stop or take-profit that closes, or a trailing stop (``at`` in per cent)."""
+        """Place a closing stop or take-profit, or a trailing stop (``at`` in percent)."""
         more: dict[str, Any] = {"trigger_price": at, "close_position": "true"}
         if kind == "TRAILING_STOP_MARKET":
             more = {"callback_rate": at, "quantity": 0.01, "reduce_only": "true"}
-        await self._ask(
+        await self._request(
             "new_algo_order", "CONDITIONAL", SYMBOL, "SELL", kind, client_algo_id=name, **more
         )
 
-    async def waiting(self) -> dict[str, str]:
-        """Client id -> type of the open conditional orders."""
-        rows = await self._ask("current_all_algo_open_orders", symbol=SYMBOL)
+    async def open_conditionals(self) -> dict[str, str]:
+        """Return the type of each open conditional order by its client id."""
+        rows = await self._request("current_all_algo_open_orders", symbol=SYMBOL)
         return {row.client_algo_id: row.order_type for row in rows}
 
     async def cancel_conditional(self, name: str) -> None:
         """Cancel a conditional order by its client id."""
-        await self._ask("cancel_algo_order", client_algo_id=name)
+        await self._request("cancel_algo_order", client_algo_id=name)
 
     async def trades(self) -> list[Trade]:
-        """Id, side, price, quantity and fee of each trade."""
+        """Return id, side, price, quantity and fee of each trade."""
         return [
             (str(t.id), t.side, float(t.price), float(t.qty), float(t.commission))
-            for t in await self._ask("account_trade_list", SYMBOL)
+            for t in await self._request("account_trade_list", SYMBOL)
         ]
 
     async def position(self) -> float:
-        """The amount that is held."""
-        rows = await self._ask("position_information_v3", symbol=SYMBOL)
+        """Return the position's amount."""
+        rows = await self._request("position_information_v3", symbol=SYMBOL)
         return sum(float(row.position_amt) for row in rows)
 
 
@@ -307,5 +309,5 @@ CLIENTS = tuple(KINDS)
 
 
 def usdm_trader(name: str, url: str) -> AbstractAsyncContextManager[Trader]:
-    """The client of that name, pointed at the sandbox by its base URL."""
+    """Open the client of that name, pointed at the sandbox by its base URL."""
     return opened_trader(name, "usdm", url, KINDS)

@@ -1,4 +1,4 @@
-"""A client of the sandbox's fault tests: a REST door, a user socket and a market socket."""
+"""The client of the sandbox's fault tests: REST requests, a user socket and a market socket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STOP = {
 
 
 class Wire:
-    """A client with a REST door, a user socket and a market socket."""
+    """A client with REST requests, a user socket and a market socket."""
 
     def __init__(self, server: SandboxServer, session: aiohttp.ClientSession) -> None:
         self.server, self.session = server, session
@@ -53,7 +53,7 @@ class Wire:
         heard: list[Any] | None = None,
         most: int = 60,
     ) -> list[Any]:
-        """Messages (after those ``heard``) until they are as ``wanted``, at most so many."""
+        """Collect messages after those ``heard`` until ``wanted`` is true, at most ``most``."""
         found = list(heard or [])
         while not wanted(found):
             assert len(found) < most, "it did not happen"
@@ -66,7 +66,7 @@ class Wire:
 
 
 async def silent(socket: aiohttp.ClientWebSocketResponse, seconds: float = 0.3) -> bool:
-    """Whether nothing more comes on an open socket (what had left before is let through)."""
+    """Whether an open socket falls silent; messages that were already sent may arrive first."""
     try:
         while True:
             message = await socket.receive(timeout=seconds)

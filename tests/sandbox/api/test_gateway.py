@@ -1,4 +1,4 @@
-"""The REST door: signatures, time windows, keys, limits, retired forms, faults."""
+"""The gateway: signatures, time windows, keys, limits, retired endpoints, faults."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STOP = {
 
 @pytest.fixture
 async def client(serving: Serving) -> AsyncIterator[RestClient]:
-    """A raw client of a server with few weights to spend."""
+    """Yield a raw client of a server with a low weight limit."""
     async with serving(weight_limit=400) as server, aiohttp.ClientSession() as session:
         yield RestClient(session, server.url)
 
@@ -43,7 +43,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def test_signature_pair_is_left_out_wherever_it_stands() -> None:
+def test_signed_payload_leaves_out_the_signature_wherever_it_stands() -> None:
     assert payload_of("a=1&signature=x", "b=2") == "a=1b=2"
     assert payload_of("signature=x&a=1", "") == "a=1"
 
@@ -73,7 +73,7 @@ async def test_bad_signature_key_and_timestamp_are_refused(client: RestClient) -
     assert await code(early) == (400, -1021)
 
 
-async def test_parameters_that_are_missing_or_wrong_are_named(client: RestClient) -> None:
+async def test_missing_and_wrong_parameters_are_named(client: RestClient) -> None:
     status, body = await client.signed("POST", "/fapi/v1/order", symbol="BTCUSDT", side="BUY")
     assert (status, body["code"]) == (400, -1102)
     assert "'type'" in body["msg"]
@@ -102,7 +102,7 @@ async def test_retired_stream_roots_are_not_served(client: RestClient) -> None:
     assert (await client.plain("GET", "/nowhere"))[0] == 404
 
 
-async def test_weights_are_counted_told_and_limited(client: RestClient) -> None:
+async def test_weights_are_counted_reported_and_limited(client: RestClient) -> None:
     await client.plain("GET", "/fapi/v1/ping")
     first = int(client.headers["X-MBX-USED-WEIGHT-1M"])
     await client.signed("GET", "/fapi/v1/openOrders")
@@ -112,7 +112,7 @@ async def test_weights_are_counted_told_and_limited(client: RestClient) -> None:
     assert 1 <= int(client.headers["Retry-After"]) <= 60
 
 
-def test_who_ignores_429_is_banned() -> None:
+def test_client_that_ignores_429_is_banned() -> None:
     limits = RateLimits(weight_limit=10)
     for _ in range(101):
         with pytest.raises(RetryLaterError):
@@ -123,12 +123,12 @@ def test_who_ignores_429_is_banned() -> None:
     assert limits.charge("b", 1, START) == {"X-MBX-USED-WEIGHT-1M": "1"}
 
 
-async def test_order_counts_are_told(client: RestClient) -> None:
+async def test_order_counts_are_reported(client: RestClient) -> None:
     await client.signed("POST", "/fapi/v1/order", **ORDER)
     assert client.headers["X-MBX-ORDER-COUNT-10S"] == "1"
 
 
-async def test_dropped_response_leaves_an_accepted_order(client: RestClient) -> None:
+async def test_order_is_accepted_when_its_response_is_dropped(client: RestClient) -> None:
     session = client._session
     await session.post(
         client._url + "/sandbox/fault",
@@ -150,7 +150,7 @@ async def test_dropped_response_leaves_an_accepted_order(client: RestClient) -> 
         ("rate_limit", 429, False),
     ],
 )
-async def test_each_failure_says_whether_the_order_lives(
+async def test_each_failure_accepts_or_refuses_the_order_as_documented(
     client: RestClient, kind: str, status: int, accepted: bool
 ) -> None:
     fault = {"kind": kind, "path": "/order$", "method": "POST"}

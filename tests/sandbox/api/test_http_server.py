@@ -1,4 +1,4 @@
-"""HTTP as it comes over the wire: in pieces, ahead of its turn, unreadable, cut off, upgraded."""
+"""HTTP on the wire: requests in pieces, pipelined, unreadable, cut off and upgraded."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ TIME = b"GET /fapi/v1/time HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Line:
-    """A bare connection to the server."""
+    """A raw connection to the server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
     async def response(self) -> tuple[int, dict[str, str], bytes]:
-        """Status, header fields and body of the next answer."""
+        """Return status, header fields and body of the next response."""
         async with asyncio.timeout(5):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             fields = dict(line.split(": ", 1) for line in head[1:] if line)
@@ -63,7 +63,7 @@ def order() -> bytes:
     return f"{head}\r\n\r\n{body}".encode()
 
 
-async def test_request_may_come_byte_by_byte(line: Line) -> None:
+async def test_request_may_arrive_byte_by_byte(line: Line) -> None:
     for byte in order():
         line.writer.write(bytes([byte]))
         await asyncio.sleep(0)
@@ -72,14 +72,14 @@ async def test_request_may_come_byte_by_byte(line: Line) -> None:
     assert b'"executedQty":"0"' in body
 
 
-async def test_requests_sent_ahead_are_answered_in_their_order(line: Line) -> None:
+async def test_pipelined_requests_get_their_responses_in_order(line: Line) -> None:
     line.writer.write(PING + TIME + PING)
     bodies = [(await line.response())[2] for _ in range(3)]
     assert bodies[0] == bodies[2] == b"{}"
     assert b"serverTime" in bodies[1]
 
 
-async def test_values_are_read_as_a_form_and_the_last_of_a_name_holds(
+async def test_values_are_url_decoded_and_repeated_parameters_are_refused(
     server: SandboxServer,
 ) -> None:
     async with aiohttp.ClientSession() as session:
@@ -100,7 +100,7 @@ async def test_values_are_read_as_a_form_and_the_last_of_a_name_holds(
         (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD, 431),
     ],
 )
-async def test_what_cannot_be_read_is_refused_and_ends_the_connection(
+async def test_unreadable_request_is_refused_and_closes_the_connection(
     line: Line, request_: bytes, status: int
 ) -> None:
     line.writer.write(request_)
@@ -109,13 +109,13 @@ async def test_what_cannot_be_read_is_refused_and_ends_the_connection(
     assert await line.ended()
 
 
-async def test_client_that_asks_to_close_is_answered_and_closed(line: Line) -> None:
+async def test_connection_close_gets_a_response_and_closes(line: Line) -> None:
     line.writer.write(PING.replace(b"Host: x", b"Connection: Close"))
     assert (await line.response())[1]["Connection"] == "close"
     assert await line.ended()
 
 
-async def test_body_announced_with_expect_is_asked_for(line: Line) -> None:
+async def test_expect_header_gets_100_continue(line: Line) -> None:
     head, body = order().split(b"\r\n\r\n")
     line.writer.write(head + b"\r\nExpect: 100-continue\r\n\r\n")
     async with asyncio.timeout(5):
@@ -124,13 +124,13 @@ async def test_body_announced_with_expect_is_asked_for(line: Line) -> None:
     assert (await line.response())[0] == 200
 
 
-async def test_path_that_nobody_serves_is_404(line: Line) -> None:
+async def test_unknown_path_gets_404(line: Line) -> None:
     line.writer.write(b"GET /market/ws HTTP/1.1\r\n\r\n" + b"PUT /sandbox/status HTTP/1.1\r\n\r\n")
     assert (await line.response())[0] == 404
     assert (await line.response())[0] == 404
 
 
-async def test_connection_that_has_asked_by_rest_may_become_a_websocket(line: Line) -> None:
+async def test_rest_connection_can_upgrade_to_a_websocket(line: Line) -> None:
     line.writer.write(PING)
     assert (await line.response())[2] == b"{}"
     fields = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
@@ -142,7 +142,7 @@ async def test_connection_that_has_asked_by_rest_may_become_a_websocket(line: Li
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
 
 
-async def test_order_of_a_client_that_has_gone_is_carried_out(server: SandboxServer) -> None:
+async def test_order_is_carried_out_after_its_client_disconnects(server: SandboxServer) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     async with aiohttp.ClientSession() as session:
         fault = {"kind": "hold_request", "seconds": 0.05}
@@ -156,7 +156,9 @@ async def test_order_of_a_client_that_has_gone_is_carried_out(server: SandboxSer
     await until(lambda: bool(venue.engine.core.accounts["main"].fills))
 
 
-async def test_server_ends_with_a_connection_that_waits_and_one_under_way(serving: Serving) -> None:
+async def test_server_stops_with_an_idle_connection_and_a_request_in_flight(
+    serving: Serving,
+) -> None:
     async with serving() as server, aiohttp.ClientSession() as session:
         fault = {"kind": "hold_request", "seconds": 0.2}
         await session.post(f"{server.url}/sandbox/fault", json=fault)
@@ -168,9 +170,7 @@ async def test_server_ends_with_a_connection_that_waits_and_one_under_way(servin
         assert await held == (200, {})
 
 
-async def test_mistake_in_a_handler_is_told_as_500(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_error_in_a_handler_gets_500(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Gateway, "_find", lambda *_: 1 / 0)
     line.writer.write(PING)
     status, fields, _ = await line.response()

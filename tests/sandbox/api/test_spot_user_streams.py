@@ -1,7 +1,7 @@
-"""The user stream of spot by the WebSocket API: told orders, its end, cuts, and pings that keep it.
+"""Spot's user stream over the WebSocket API: order events, its end, disconnections and pings.
 
 There is no listen key: a subscription lives as long as its connection, and a connection as long as
-its pings are answered.
+the client answers pings.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import pytest
 from sandbox.api import ws_api
 from sandbox.api.spot.exchange import SpotExchange
 from sandbox.server.server import SandboxServer
-from tests.sandbox.binance_clients import WSListenerState, binance_client, hear
+from tests.sandbox.binance_clients import WSListenerState, binance_client, receive
 from tests.sandbox.helpers import START, spot_exchange, until
 
 SYMBOL, UNIFIED = "BTCUSDT", "BTC/USDT"
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
-TOLD = ["NEW", "outboundAccountPosition", "TRADE", "outboundAccountPosition"]
+ORDER_EVENTS = ["NEW", "outboundAccountPosition", "TRADE", "outboundAccountPosition"]
 
 
 async def fault(server: SandboxServer, kind: str) -> None:
-    """Order a fault."""
+    """Inject a fault."""
     async with (
         aiohttp.ClientSession() as web,
         web.post(f"{server.url}/sandbox/fault", json={"kind": kind}) as response,
@@ -39,11 +39,11 @@ def spot_of(server: SandboxServer) -> SpotExchange:
     return server.spot
 
 
-async def test_ccxt_pro_subscribes_again_after_the_end_and_after_a_cut(serving: Serving) -> None:
+async def test_ccxt_pro_resubscribes_after_termination_and_disconnection(serving: Serving) -> None:
     async with serving(venue="spot") as server:
         client, users = spot_exchange(server.url, streams=True), spot_of(server).users
 
-        async def hears_an_order() -> None:
+        async def receives_an_order() -> None:
             watching = asyncio.create_task(client.watch_orders(UNIFIED))
             await until(lambda: bool(users.sessions))
             placed = await client.create_order(UNIFIED, "limit", "buy", 0.001, 96_000)
@@ -52,15 +52,15 @@ async def test_ccxt_pro_subscribes_again_after_the_end_and_after_a_cut(serving: 
 
         try:
             await client.load_markets()
-            await hears_an_order()
+            await receives_an_order()
             await fault(server, "terminate_user")
             assert not users.sessions
             session = client.clients[client.urls["api"]["ws"]["ws-api"]["spot"]]
             await until(lambda: "spot" not in session.subscriptions)
-            await hears_an_order()
+            await receives_an_order()
             await fault(server, "disconnect_user")
             await until(lambda: not users.sessions)
-            await hears_an_order()
+            await receives_an_order()
         finally:
             await client.close()
 
@@ -73,56 +73,56 @@ def streaming(socket: Any) -> bool:
     return bool(socket.ws_state == WSListenerState.STREAMING)
 
 
-async def told(user: Any) -> list[str]:
-    """What a python-binance socket hears of an order."""
-    heard = [await hear(user, lambda m: m.get("e", "error") != "error") for _ in TOLD]
+async def order_events(user: Any) -> list[str]:
+    """Return the events that a python-binance socket receives for an order."""
+    heard = [await receive(user, lambda m: m.get("e", "error") != "error") for _ in ORDER_EVENTS]
     return [m.get("x", m["e"]) for m in heard]
 
 
-async def test_python_binance_needs_a_new_socket_after_the_end_and_after_a_cut(
+async def test_python_binance_needs_a_new_socket_after_termination_and_disconnection(
     serving: Serving,
 ) -> None:
     async with (
         serving(venue="spot") as server,
         binance_client(server.url) as (client, sockets),
     ):
-        client.ws_api._get_reconnect_wait = lambda _: 0  # it waits a second or two
+        client.ws_api._get_reconnect_wait = lambda _: 0  # by default it waits a second or two
         users = spot_of(server).users
         async with sockets.user_socket() as first:
             await buy(client)
-            assert await told(first) == TOLD
+            assert await order_events(first) == ORDER_EVENTS
             await fault(server, "terminate_user")
-            assert (await hear(first, lambda m: "e" in m))["e"] == "eventStreamTerminated"
+            assert (await receive(first, lambda m: "e" in m))["e"] == "eventStreamTerminated"
         async with sockets.user_socket() as second:
             await buy(client)
-            assert await told(second) == TOLD
+            assert await order_events(second) == ORDER_EVENTS
             cut = client.ws_api.ws
             await fault(server, "disconnect_user")
-            assert (await hear(second, lambda m: "e" in m))["e"] == "error"
+            assert (await receive(second, lambda m: "e" in m))["e"] == "error"
             await until(lambda: client.ws_api.ws is not cut and streaming(client.ws_api))
-            # It connects again, but does not subscribe: no more is heard of what happens.
+            # It reconnects but does not resubscribe, so it receives no further events.
             assert (await client.ws_get_time())["serverTime"] > START
             assert not users.sessions
             async with sockets.user_socket() as third:
                 await buy(client)
-                assert await told(third) == TOLD
+                assert await order_events(third) == ORDER_EVENTS
                 assert not [m for m in drained(second) if m.get("e") != "error"]
 
 
 def drained(socket: Any) -> list[Any]:
-    """All that a python-binance socket has not been asked for yet."""
+    """Return all messages that a python-binance socket has queued."""
     return [socket._queue.get_nowait() for _ in range(socket._queue.qsize())]
 
 
 @pytest.fixture
 def pinged(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> Serving:
-    """Connections are pinged ten times a second; a market minute takes a second."""
+    """Ping connections ten times a second; a market minute takes a second."""
     monkeypatch.setattr(ws_api, "PING_S", 0.1)
     return lambda **more: serving(venue="spot", clock="accelerated", speed=60.0, **more)
 
 
 async def pass_half_a_minute(server: SandboxServer) -> None:
-    """Half a second of the wall, in which five pings go out."""
+    """Wait for half a second of wall time, in which five pings go out."""
     begun = server.replay.now
     await until(lambda: server.replay.now >= begun + 30_000)
 

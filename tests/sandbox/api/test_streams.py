@@ -23,14 +23,14 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 Socket = aiohttp.ClientWebSocketResponse
 
 
-async def hear(socket: Socket) -> Any:
+async def receive_json(socket: Socket) -> Any:
     async with asyncio.timeout(5):
         return await socket.receive_json()
 
 
 async def subscribe(socket: Socket, *names: str) -> Any:
     await socket.send_json({"method": "SUBSCRIBE", "params": list(names), "id": 7})
-    return await hear(socket)
+    return await receive_json(socket)
 
 
 class Stepper:
@@ -49,14 +49,14 @@ class Stepper:
         self.market = await self.session.ws_connect(f"{base}/market/ws")
         await subscribe(self.market, *streams)
         self.clock = await self.session.ws_connect(f"{base}/sandbox/clock/ws?announce=1")
-        await hear(self.clock)
+        await receive_json(self.clock)
 
     async def step(self) -> list[Any]:
-        """The market messages of the next step; user events are collected on the side."""
-        time = (await hear(self.clock))["time"]
+        """Return the market messages of the next step; user events are collected separately."""
+        time = (await receive_json(self.clock))["time"]
         messages = []
         while not messages or messages[-1]["E"] < time:
-            messages.append(await hear(self.market))
+            messages.append(await receive_json(self.market))
         return messages
 
     async def acknowledge(self, time: int) -> None:
@@ -76,18 +76,20 @@ class Stepper:
         ("btcusdt@depth20", "public"),
     ],
 )
-def test_streams_are_served_where_the_exchange_serves_them(name: str, category: str) -> None:
+def test_streams_belong_to_the_category_that_the_exchange_documents(
+    name: str, category: str
+) -> None:
     stream = parse_stream(name)
     assert stream is not None
     assert stream.category == category
 
 
 @pytest.mark.parametrize("name", ["btcusdt@kline_7m", "btcusdt", "btcusdt@depth7", "btcusdt@x"])
-def test_streams_that_do_not_exist_are_not_parsed(name: str) -> None:
+def test_unknown_streams_are_not_parsed(name: str) -> None:
     assert parse_stream(name) is None
 
 
-async def test_subscriptions_are_answered_listed_and_ended(serving: Serving) -> None:
+async def test_subscriptions_are_confirmed_listed_and_ended(serving: Serving) -> None:
     async with serving() as server, aiohttp.ClientSession() as session:
         socket = await session.ws_connect(server.url + "/market/ws/3")
         assert await subscribe(socket, "btcusdt@kline_1m") == {"result": None, "id": 7}
@@ -95,12 +97,12 @@ async def test_subscriptions_are_answered_listed_and_ended(serving: Serving) -> 
         assert "/public" in wrong["error"]["msg"]
         await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 8})
         async with asyncio.timeout(5):
-            while (listed := await hear(socket)).get("id") != 8:
+            while (listed := await receive_json(socket)).get("id") != 8:
                 assert listed["e"] == "kline"
         assert listed["result"] == ["btcusdt@kline_1m"]
         await socket.send_json({"method": "UNSUBSCRIBE", "params": ["btcusdt@kline_1m"], "id": 9})
         async with asyncio.timeout(5):
-            while (await hear(socket)).get("id") != 9:
+            while (await receive_json(socket)).get("id") != 9:
                 pass
         assert not server.exchange.hub.market_audience
 
@@ -112,7 +114,7 @@ async def test_combined_streams_are_wrapped(serving: Serving) -> None:
     ):
         names = "btcusdt@bookTicker/ethusdt@bookTicker"
         socket = await session.ws_connect(f"{server.url}/public/stream?streams={names}")
-        message = await hear(socket)
+        message = await receive_json(socket)
         assert message["stream"] in names
         assert message["data"]["e"] == "bookTicker"
 
@@ -122,7 +124,7 @@ async def test_idle_minutes_are_one_step_with_all_closed_candles(serving: Servin
         client = Stepper(session, server.url)
         await client.connect("btcusdt@kline_1m", "ethusdt@kline_1m")
         for minute in range(1, 4):
-            messages = [await hear(client.market), await hear(client.market)]
+            messages = [await receive_json(client.market), await receive_json(client.market)]
             assert [(m["s"], m["k"]["x"]) for m in messages] == [
                 ("BTCUSDT", True),
                 ("ETHUSDT", True),
@@ -134,14 +136,14 @@ async def test_idle_minutes_are_one_step_with_all_closed_candles(serving: Servin
             await client.acknowledge(time)
 
 
-async def test_market_stands_until_everybody_has_acknowledged(serving: Serving) -> None:
+async def test_market_waits_until_every_stepper_has_acknowledged(serving: Serving) -> None:
     async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
         client = Stepper(session, server.url)
         await client.connect("btcusdt@kline_1m")
         async with session.post(server.url + "/sandbox/clock/register") as response:
             other = (await response.json())["stepper"]
-        await client.acknowledge((await hear(client.market))["E"])
-        second = await hear(client.market)
+        await client.acknowledge((await receive_json(client.market))["E"])
+        second = await receive_json(client.market)
         await client.acknowledge(second["E"])
         clock = server.clock
         assert isinstance(clock, LockstepClock)
@@ -151,17 +153,19 @@ async def test_market_stands_until_everybody_has_acknowledged(serving: Serving) 
         body = {"stepper": other, "time": second["E"]}
         async with session.post(server.url + "/sandbox/clock/ack", json=body) as response:
             assert response.status == 200
-        assert (await hear(client.market))["E"] > second["E"]
+        assert (await receive_json(client.market))["E"] > second["E"]
 
 
-async def test_replay_waits_for_a_stepper_and_ends_at_its_end(serving: Serving) -> None:
+async def test_replay_waits_for_a_stepper_and_finishes_at_the_end_of_the_span(
+    serving: Serving,
+) -> None:
     async with serving(clock="lockstep", end=START + 3 * MINUTE_MS) as server:
         assert server.replay.steps == 0
         async with aiohttp.ClientSession() as session:
             client = Stepper(session, server.url)
             await client.connect("btcusdt@kline_1m")
             for _ in range(3):
-                await client.acknowledge((await hear(client.market))["E"])
+                await client.acknowledge((await receive_json(client.market))["E"])
             await until(lambda: server.replay.finished)
             async with session.get(server.url + "/sandbox/status") as response:
                 status = await response.json()
@@ -169,12 +173,12 @@ async def test_replay_waits_for_a_stepper_and_ends_at_its_end(serving: Serving) 
     assert status["market_time"] == START + 3 * MINUTE_MS
 
 
-async def test_position_makes_its_minute_walk_to_the_stop_first(serving: Serving) -> None:
+async def test_minute_of_an_open_position_walks_to_the_stop_first(serving: Serving) -> None:
     async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
         client = Stepper(session, server.url)
         await client.connect("btcusdt@kline_1m", "btcusdt@aggTrade")
         entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}
-        first = await hear(client.market)
+        first = await receive_json(client.market)
         assert (await client.rest.signed("POST", "/fapi/v1/order", **entry))[0] == 200
         stop = {
             "algoType": "CONDITIONAL",
@@ -187,11 +191,11 @@ async def test_position_makes_its_minute_walk_to_the_stop_first(serving: Serving
         }
         assert (await client.rest.signed("POST", "/fapi/v1/algoOrder", **stop))[0] == 200
         await client.acknowledge(first["E"])
-        running = await hear(client.market)
+        running = await receive_json(client.market)
         assert (running["k"]["x"], running["k"]["c"]) == (False, "99950.00")
-        trade = await hear(client.market)
+        trade = await receive_json(client.market)
         assert (trade["e"], trade["p"]) == ("aggTrade", "99950.00")
-        kinds = [(await hear(client.user)) for _ in range(12)]
+        kinds = [(await receive_json(client.user)) for _ in range(12)]
     assert [_short(event) for event in kinds] == [
         "ORDER_TRADE_UPDATE NEW",
         "ACCOUNT_UPDATE 0.010",
@@ -221,7 +225,7 @@ def _short(event: Any) -> str:
     return f"{event['e']} {detail[event['e']]()}"
 
 
-async def test_next_candle_opens_where_it_was_recorded(serving: Serving, tmp_path: Path) -> None:
+async def test_next_candle_opens_at_its_recorded_price(serving: Serving, tmp_path: Path) -> None:
     rows = [(100.0, 101.0, 99.0, 100.5), (102.0, 103.0, 101.0, 102.5)]
     write_candles(tmp_path / "gap", "AAAUSDT", rows)
     async with (
@@ -230,7 +234,7 @@ async def test_next_candle_opens_where_it_was_recorded(serving: Serving, tmp_pat
     ):
         client = Stepper(session, server.url)
         await client.connect("aaausdt@kline_1m")
-        assert (await hear(client.market))["k"]["c"] == "100.5"
+        assert (await receive_json(client.market))["k"]["c"] == "100.5"
         _, price = await client.rest.plain("GET", "/fapi/v2/ticker/price?symbol=AAAUSDT")
         assert price["price"] == "102.0"
 
@@ -241,7 +245,7 @@ async def test_longer_bars_close_with_their_last_minute(serving: Serving) -> Non
         await client.connect("btcusdt@kline_5m", "btcusdt_perpetual@continuousKline_1m")
         closed = []
         for _ in range(6):
-            five, one = await hear(client.market), await hear(client.market)
+            five, one = await receive_json(client.market), await receive_json(client.market)
             assert one["e"] == "continuous_kline"
             assert one["k"]["x"]
             closed.append((five["k"]["x"], five["k"]["t"], five["k"]["v"]))
@@ -271,13 +275,13 @@ async def test_recorded_funding_is_paid_at_its_time(serving: Serving, tmp_path: 
     ):
         client = Stepper(session, server.url)
         await client.connect("btcusdt@kline_1m")
-        first = await hear(client.market)
+        first = await receive_json(client.market)
         entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}
         await client.rest.signed("POST", "/fapi/v1/order", **entry)
         time = first["E"]
         while time < START + 2 * MINUTE_MS:
             await client.acknowledge(time)
-            time = (await hear(client.market))["E"]
+            time = (await receive_json(client.market))["E"]
         _, rows = await client.rest.signed("GET", "/fapi/v1/income", incomeType="FUNDING_FEE")
         assert [(row["income"], row["time"]) for row in rows] == [("-0.10000000", time)]
         _, rates = await client.rest.plain("GET", "/fapi/v1/fundingRate?symbol=BTCUSDT")
@@ -286,7 +290,7 @@ async def test_recorded_funding_is_paid_at_its_time(serving: Serving, tmp_path: 
         assert index["lastFundingRate"] == "0.00010000"
 
 
-async def test_the_path_of_a_minute_stops_at_prices_that_a_stepper_waits_for(
+async def test_path_of_a_minute_stops_at_the_prices_that_a_stepper_watches(
     serving: Serving,
 ) -> None:
     async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
@@ -307,7 +311,7 @@ async def test_the_path_of_a_minute_stops_at_prices_that_a_stepper_waits_for(
         assert prices == [*down, *up, 100_049.9, 100_000.0]
 
 
-async def test_an_acknowledgement_that_makes_no_sense_is_none(serving: Serving) -> None:
+async def test_malformed_acknowledgement_is_ignored(serving: Serving) -> None:
     async with serving(clock="lockstep") as server, aiohttp.ClientSession() as session:
         client = Stepper(session, server.url)
         await client.connect("btcusdt@kline_1m")
@@ -339,20 +343,20 @@ async def test_countdown_cancels_orders_unless_it_is_renewed(serving: Serving) -
         await until(lambda: not account.open_orders)
 
 
-async def test_muted_and_cut_streams(serving: Serving) -> None:
+async def test_streams_can_be_muted_and_disconnected(serving: Serving) -> None:
     async with (
         serving(clock="accelerated", speed=60.0) as server,
         aiohttp.ClientSession() as session,
     ):
         socket = await session.ws_connect(server.url + "/market/ws/btcusdt@kline_1m")
-        await hear(socket)
+        await receive_json(socket)
         sent = server.exchange.hub.messages
         fault = {"kind": "mute_market"}
         await session.post(server.url + "/sandbox/fault", json=fault)
         await until(lambda: server.exchange.hub.messages > sent + 1)
         assert not socket.closed
         fresh = await session.ws_connect(server.url + "/market/ws/btcusdt@kline_1m")
-        await hear(fresh)
+        await receive_json(fresh)
         await session.post(server.url + "/sandbox/fault", json={"kind": "disconnect_market"})
         async with asyncio.timeout(5):
             while (await fresh.receive()).type is aiohttp.WSMsgType.TEXT:
@@ -360,7 +364,7 @@ async def test_muted_and_cut_streams(serving: Serving) -> None:
         assert fresh.closed
 
 
-async def test_listen_key_expires_on_request_and_is_told(serving: Serving) -> None:
+async def test_forced_listen_key_expiry_is_announced(serving: Serving) -> None:
     async with serving() as server, aiohttp.ClientSession() as session:
         rest = RestClient(session, server.url)
         _, response = await rest.plain("POST", "/fapi/v1/listenKey")
@@ -368,13 +372,13 @@ async def test_listen_key_expires_on_request_and_is_told(serving: Serving) -> No
         assert (await rest.plain("POST", "/fapi/v1/listenKey"))[1]["listenKey"] == key
         socket = await session.ws_connect(f"{server.url}/private/ws?listenKey={key}")
         await session.post(server.url + "/sandbox/fault", json={"kind": "expire_listen_key"})
-        assert (await hear(socket))["e"] == "listenKeyExpired"
+        assert (await receive_json(socket))["e"] == "listenKeyExpired"
         assert (await rest.plain("PUT", "/fapi/v1/listenKey"))[1]["code"] == -1125
         stale = await session.ws_connect(f"{server.url}/private/ws?listenKey={key}")
-        assert "not active" in (await hear(stale))["error"]["msg"]
+        assert "not active" in (await receive_json(stale))["error"]["msg"]
 
 
-async def test_silent_stepper_is_dropped_after_the_time_out() -> None:
+async def test_silent_stepper_is_dropped_after_the_timeout() -> None:
     clock = LockstepClock(timeout_s=0.05)
     clock.set_audience(True)
     clock.register()

@@ -1,4 +1,4 @@
-"""Parameters and endpoints that the exchange refuses, on every call and not on orders only."""
+"""Parameters and endpoints that the exchange refuses, on every kind of request."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(("venue", "routes"), [("usdm", usdm.ROUTES), ("spot", spot.ROUTES)])
-def test_every_call_names_the_parameters_that_it_has(venue: str, routes: Any) -> None:
+def test_every_route_lists_its_parameters(venue: str, routes: Any) -> None:
     assert [pair for pair, route in routes.items() if route.known is None] == []
     assert venue
 
 
-async def test_mistakes_get_the_documented_code_on_every_kind_of_call(serving: Serving) -> None:
+async def test_mistakes_get_the_documented_code_on_every_kind_of_request(serving: Serving) -> None:
     async with serving(venue="both") as server, aiohttp.ClientSession() as session:
         client = RestClient(session, server.url)
         for kind, method, path, code, text in CASES:
@@ -65,7 +65,7 @@ async def test_mistakes_get_the_documented_code_on_every_kind_of_call(serving: S
             assert text in body["msg"], (path, body)
 
 
-def test_row_of_a_batch_has_no_other_parameters_either() -> None:
+def test_unknown_parameter_in_a_batch_row_is_refused() -> None:
     with pytest.raises(ExchangeError, match=r"-1104: .* read '1' .* sent '2'"):
         Params({"symbol": "BTCUSDT", "size": "1"}).require_known(ORDER_KNOWN)
 
@@ -87,7 +87,7 @@ RETIRED = [
 ]
 
 
-async def test_what_binance_retired_is_refused_and_a_switch_serves_it(serving: Serving) -> None:
+async def test_retired_endpoints_are_refused_unless_revived(serving: Serving) -> None:
     for revived, wanted in ((False, 410), (True, 200)):
         async with (
             serving(venue="both", retired=revived) as server,
@@ -103,7 +103,7 @@ async def test_what_binance_retired_is_refused_and_a_switch_serves_it(serving: S
             assert [status for status, _ in responses] == [wanted] * len(RETIRED)
 
 
-async def test_revived_listen_key_of_spot_hears_its_orders_unwrapped(serving: Serving) -> None:
+async def test_revived_spot_listen_key_receives_unwrapped_order_events(serving: Serving) -> None:
     async with (
         serving(venue="both", retired=True) as server,
         aiohttp.ClientSession() as session,
@@ -143,7 +143,7 @@ OLD_TYPES = [
 ]  # fmt: skip
 
 
-async def test_conditional_types_on_order_are_refused_unless_the_switch_allows_them(
+async def test_conditional_types_on_order_are_refused_unless_revived(
     serving: Serving,
 ) -> None:
     entry = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}

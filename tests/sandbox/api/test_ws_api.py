@@ -31,7 +31,7 @@ class Api:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, key: Ed25519PrivateKey) -> None:
         self.socket, self._key = socket, key
 
-    async def ask(self, method: str, params: dict[str, Any] | None = None) -> Any:
+    async def request(self, method: str, params: dict[str, Any] | None = None) -> Any:
         await self.socket.send_json({"id": "x", "method": method, "params": params or {}})
         while True:
             response = await self.socket.receive_json(timeout=5)
@@ -75,45 +75,47 @@ async def api(url: str, key: Ed25519PrivateKey) -> AsyncIterator[Api]:
         yield Api(socket, key)
 
 
-async def test_answer_has_id_status_result_and_limits(api: Api) -> None:
-    response = await api.ask("time")
+async def test_response_has_id_status_result_and_limits(api: Api) -> None:
+    response = await api.request("time")
     assert (response["id"], response["status"]) == ("x", 200)
     assert response["result"]["serverTime"] > 0
     assert response["rateLimits"][0]["rateLimitType"] == "REQUEST_WEIGHT"
 
 
-async def test_refusals_keep_the_envelope(api: Api) -> None:
-    response = await api.ask("order.place", {**api.signed("sandbox", **ORDER), "signature": "00"})
+async def test_errors_keep_the_envelope(api: Api) -> None:
+    response = await api.request(
+        "order.place", {**api.signed("sandbox", **ORDER), "signature": "00"}
+    )
     assert (response["status"], response["error"]["code"]) == (400, -1022)
-    assert (await api.ask("order.dance"))["status"] == 404
+    assert (await api.request("order.dance"))["status"] == 404
     await api.socket.send_str("not json")
     assert (await api.socket.receive_json(timeout=5))["error"]["code"] == -1135
 
 
 async def test_hmac_signature_is_over_sorted_parameters(api: Api) -> None:
-    response = await api.ask("order.place", api.signed("sandbox", **ORDER))
+    response = await api.request("order.place", api.signed("sandbox", **ORDER))
     assert response["result"]["clientOrderId"]
-    shown = await api.ask("openOrders.status", api.signed("sandbox", symbol="BTCUSDT"))
+    shown = await api.request("openOrders.status", api.signed("sandbox", symbol="BTCUSDT"))
     assert len(shown["result"]) == 1
 
 
 async def test_ed25519_session_needs_no_more_signatures(api: Api) -> None:
-    refused = await api.ask("session.logon", api.signed("sandbox"))
+    refused = await api.request("session.logon", api.signed("sandbox"))
     assert refused["error"]["code"] == -4056
-    assert (await api.ask("userDataStream.subscribe"))["status"] == 401
-    on = await api.ask("session.logon", api.signed("edwards"))
+    assert (await api.request("userDataStream.subscribe"))["status"] == 401
+    on = await api.request("session.logon", api.signed("edwards"))
     assert on["result"]["apiKey"] == "edwards"
-    assert (await api.ask("userDataStream.subscribe"))["result"] == {"subscriptionId": 0}
+    assert (await api.request("userDataStream.subscribe"))["result"] == {"subscriptionId": 0}
     small = ORDER | {"quantity": "0.001", "timestamp": time.time_ns() // 1_000_000}
     await api.socket.send_json({"id": "y", "method": "order.place", "params": small})
     heard = [await api.socket.receive_json(timeout=5) for _ in range(3)]
     events = [message["event"]["e"] for message in heard if "event" in message]
     assert events == ["executionReport", "outboundAccountPosition"]
-    await api.ask("session.logout")
-    assert (await api.ask("openOrders.status"))["error"]["code"] == -2014
+    await api.request("session.logout")
+    assert (await api.request("openOrders.status"))["error"]["code"] == -2014
 
 
-async def test_ed25519_signs_rest_calls_too(url: str, key: Ed25519PrivateKey) -> None:
+async def test_ed25519_signs_rest_requests_too(url: str, key: Ed25519PrivateKey) -> None:
     query = f"timestamp={time.time_ns() // 1_000_000}"
     signature = quote(base64.b64encode(key.sign(query.encode())).decode(), safe="")
     async with (

@@ -19,7 +19,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 @pytest.fixture
 async def exchange(serving: Serving) -> AsyncIterator[Any]:
-    """ccxt with its markets loaded."""
+    """Yield a ccxt client with its markets loaded."""
     async with serving() as server:
         client = rest_exchange(server.url)
         try:
@@ -57,7 +57,7 @@ async def test_candles_end_with_the_running_minute(exchange: Any) -> None:
     ]
 
 
-async def test_market_data_calls_answer(exchange: Any) -> None:
+async def test_market_data_requests_get_responses(exchange: Any) -> None:
     book = await exchange.fetch_order_book(BTC, 5)
     assert len(book["bids"]) == 5
     assert book["bids"][0][0] < book["asks"][0][0]
@@ -78,7 +78,7 @@ async def test_market_order_round_trip(exchange: Any) -> None:
         BTC, "market", "buy", 0.01, None, {"clientOrderId": "n1-entry"}
     )
     assert (order["status"], order["filled"]) == ("closed", 0.01)
-    assert order["average"] is None  # answers to POST carry no average price any more
+    assert order["average"] is None  # responses to POST no longer carry an average price
     position = (await exchange.fetch_positions([BTC]))[0]
     assert (position["side"], position["contracts"]) == ("long", 0.01)
     assert position["marginMode"] == "isolated"
@@ -138,7 +138,7 @@ async def test_trailing_stop_is_accepted(exchange: Any) -> None:
     assert (found["status"], found["info"]["callbackRate"]) == ("open", "2")
 
 
-async def test_batch_reports_each_order_by_itself(exchange: Any) -> None:
+async def test_batch_reports_each_order_on_its_own(exchange: Any) -> None:
     orders = await exchange.create_orders(
         [
             {"symbol": BTC, "type": "limit", "side": "buy", "amount": 0.01, "price": 99000},
@@ -152,7 +152,7 @@ async def test_batch_reports_each_order_by_itself(exchange: Any) -> None:
     assert await exchange.fetch_open_orders(BTC) == []
 
 
-async def test_history_lists_what_happened_to_the_wallet(exchange: Any) -> None:
+async def test_history_lists_the_wallet_changes(exchange: Any) -> None:
     await exchange.create_order(BTC, "market", "buy", 0.01)
     await exchange.create_order(BTC, "market", "sell", 0.01, None, {"reduceOnly": True})
     ledger = await exchange.fetch_ledger("USDT")
@@ -162,7 +162,7 @@ async def test_history_lists_what_happened_to_the_wallet(exchange: Any) -> None:
     assert [order["status"] for order in closed] == ["closed", "closed"]
 
 
-async def test_refusals_carry_the_numeric_code(exchange: Any) -> None:
+async def test_errors_carry_the_numeric_code(exchange: Any) -> None:
     with pytest.raises(ccxt.ExchangeError, match="-2019"):
         await exchange.create_order(BTC, "market", "buy", 90)
     with pytest.raises(ccxt.ExchangeError, match="-2021"):

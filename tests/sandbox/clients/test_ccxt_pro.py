@@ -1,4 +1,4 @@
-"""Unmodified ccxt.pro follows market and account over real sockets."""
+"""Unmodified ccxt.pro watches market and account over real sockets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 @pytest.fixture
 async def exchange(serving: Serving) -> AsyncIterator[Any]:
-    """ccxt.pro on a market that moves 60 times as fast as the wall."""
+    """Yield a ccxt.pro client on a market that runs 60 times as fast as wall time."""
     async with serving(clock="accelerated", speed=60.0) as server:
         client = stream_exchange(server.url)
         try:
@@ -49,7 +49,7 @@ async def test_order_book_is_built_and_stays_uncrossed(exchange: Any) -> None:
     for _ in range(20):
         book = await soon(exchange.watch_order_book(BTC))
         best = round((book["bids"][0][0] + book["asks"][0][0]) * 5)
-        # A lost difference would leave a hole or a level that should be gone.
+        # A lost difference would leave a gap or a stale level.
         for distance in range(1, 21):
             assert round(book["bids"][distance - 1][0] * 10) == best - distance
             assert round(book["asks"][distance - 1][0] * 10) == best + distance
@@ -76,7 +76,7 @@ async def test_account_events_follow_an_order(exchange: Any) -> None:
 
 
 async def _watch_open_position(exchange: Any) -> Any:
-    """The first answer is the snapshot, without any position yet."""
+    """Watch until a position is open; the first result is a snapshot without one."""
     while not (positions := await exchange.watch_positions([BTC])):
         pass
     return positions
@@ -99,5 +99,5 @@ async def test_stop_fires_and_closes_the_position(serving: Serving, tmp_path: Pa
             last = (await client.fetch_my_trades(BTC))[-1]
         finally:
             await client.close()
-    # The path stops at the trigger itself; a market sell gets one tick less.
+    # The path stops at the trigger price; a market sell fills one tick below.
     assert (last["side"], last["price"]) == ("sell", 99499.9)

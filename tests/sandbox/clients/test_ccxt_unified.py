@@ -1,6 +1,6 @@
-"""ccxt's own unified tests, which its package ships, against the sandbox.
+"""The unified tests that ccxt ships, run against the sandbox.
 
-They check the structure and the inner agreement of what every unified method returns.
+They check the structure and the consistency of what every unified method returns.
 """
 
 from __future__ import annotations
@@ -47,24 +47,26 @@ SKIPS = {
     "create_order": "joins text and numbers and calls coroutines without waiting (TypeError)",
     "fetch_markets": "wants a dict, while fetch_markets is documented to return (and does) a list",
     "fetch_margin_modes": "wants a list, while ccxt's own binance returns a dict by symbol",
-    "watch_balance of usdm": "wants what is free, which ACCOUNT_UPDATE does not tell",
+    "watch_balance of usdm": "wants the free amount, which ACCOUNT_UPDATE does not have",
 }
-# The only checks that are left out, by venue and method: the exchange itself does not tell these.
-NO_TIME = {"timestamp": "the books of spot have no time", "datetime": "the same"}
-UNTOLD: dict[tuple[str, str], dict[str, str]] = {
+# The only skipped checks, by venue and method: the exchange itself does not send these fields.
+NO_TIME = {"timestamp": "spot books have no time", "datetime": "the same"}
+UNSENT: dict[tuple[str, str], dict[str, str]] = {
     ("usdm", "fetch_positions"): {
         "leverage": "v3/positionRisk has no leverage",
-        "collateral": "ccxt reckons it from the liquidation price, which may be 0",
+        "collateral": "ccxt computes it from the liquidation price, which may be 0",
     },
     ("usdm", "watch_positions"): dict.fromkeys(
         ("leverage", "collateral", "notional", "markPrice", "percentage"),
-        "ACCOUNT_UPDATE has none of it",
+        "ACCOUNT_UPDATE has no such field",
     ),
     ("usdm", "fetch_ledger"): {
-        "type": "ccxt's own binance calls one 'commission', its test not",
-        **dict.fromkeys(("account", "status", "before", "after", "fee"), "income has none of it"),
-        "referenceAccount": "income has none",
-        "referenceId": "of a deposit there is none",
+        "type": "ccxt's own binance class returns 'commission', which its test does not allow",
+        **dict.fromkeys(
+            ("account", "status", "before", "after", "fee"), "income has no such field"
+        ),
+        "referenceAccount": "income has no such field",
+        "referenceId": "a deposit has none",
     },
     ("spot", "fetch_order_book"): NO_TIME,
     ("spot", "watch_order_book"): NO_TIME,
@@ -88,25 +90,25 @@ async def server(serving: Serving) -> AsyncIterator[SandboxServer]:
 
 @pytest.fixture(autouse=True)
 def _path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shipped tests add the folder of site packages to the path; forget that afterwards."""
+    """Restore the path, to which the shipped tests add the folder of site packages."""
     monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 def limited(client: Any, venue: str) -> None:
-    """What the client need not look for: only one kind of market is listed here."""
+    """Tell the client which kind of market is listed here."""
     client.has = client.has | {"future": False, "option": False}
     client.has |= {"swap": venue == "usdm", "spot": venue == "spot"}
 
 
 def filled(args: list[Any], symbol: str) -> list[Any]:
-    """Arguments with the venue's symbol."""
+    """Return the arguments with the venue's symbol filled in."""
     return [
         symbol if value == S else [symbol] if isinstance(value, list) else value for value in args
     ]
 
 
 async def traded(client: Any, symbol: str) -> None:
-    """A little history, so that there is something to look at."""
+    """Trade a little, so that the account has a history."""
     await client.create_order(symbol, "market", "buy", 0.01)
     await client.create_order(symbol, "limit", "buy", 0.01, 95000)
     await client.create_order(symbol, "market", "sell", 0.005)
@@ -126,7 +128,7 @@ async def test_unified_method(
         await client.load_markets()
         await traded(client, SYMBOLS[venue])
         test = getattr(module, f"test_{name}")
-        outcome = test(client, dict(UNTOLD.get((venue, name), {})), *filled(args, SYMBOLS[venue]))
+        outcome = test(client, dict(UNSENT.get((venue, name), {})), *filled(args, SYMBOLS[venue]))
         if asyncio.iscoroutine(outcome):
             await outcome
     finally:
@@ -134,9 +136,9 @@ async def test_unified_method(
 
 
 def hurry(client: Any) -> None:
-    """Let the client's clock gain 2.5 s with each look at it: the shipped tests listen for 15 s.
+    """Advance the client's clock by 2.5 s on each read, since the shipped tests listen for 15 s.
 
-    What it signs keeps the true time.
+    Signed requests keep the true time.
     """
     true_time, gained = client.milliseconds, itertools.count(0, 2_500)
     client.nonce = true_time
@@ -144,7 +146,7 @@ def hurry(client: Any) -> None:
 
 
 async def keep_trading(url: str, venue: str) -> None:
-    """Buy and sell until cancelled, so that the account has something to tell."""
+    """Buy and sell until cancelled, so that the account has events."""
     trader = rest_exchange(url) if venue == "usdm" else spot_exchange(url)
     try:
         while True:
@@ -172,9 +174,9 @@ async def test_watched_stream(server: SandboxServer, venue: str, name: str) -> N
         await client.load_markets()
         hurry(client)
         async with asyncio.timeout(20):
-            untold = dict(UNTOLD.get((venue, name), {}))
+            unsent = dict(UNSENT.get((venue, name), {}))
             test = getattr(module, f"test_{name}")
-            await test(client, untold, *filled(WATCH[name], SYMBOLS[venue]))
+            await test(client, unsent, *filled(WATCH[name], SYMBOLS[venue]))
     finally:
         if trader is not None:
             trader.cancel()

@@ -13,8 +13,8 @@ from tests.sandbox.binance_clients import (
     BinanceAPIException,
     BinanceSocketManager,
     binance_client,
-    hear,
     opened,
+    receive,
 )
 
 SYMBOL = "BTCUSDT"
@@ -31,7 +31,7 @@ async def binance(serving: Serving) -> AsyncIterator[Client]:
         yield client, sockets
 
 
-async def test_market_data_and_account_answer(binance: Client) -> None:
+async def test_market_data_and_account_are_served(binance: Client) -> None:
     client, _ = binance
     info = await client.futures_exchange_info()
     assert {row["symbol"] for row in info["symbols"]} == {"BTCUSDT", "ETHUSDT"}
@@ -43,14 +43,14 @@ async def test_market_data_and_account_answer(binance: Client) -> None:
     assert (await client.futures_account())["totalWalletBalance"] == "10000.00000000"
 
 
-async def test_refusals_carry_code_and_text(binance: Client) -> None:
+async def test_errors_carry_code_and_text(binance: Client) -> None:
     client, _ = binance
     with pytest.raises(BinanceAPIException, match="Margin is insufficient") as caught:
         await client.futures_create_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity=90)
     assert (caught.value.code, caught.value.status_code) == (-2019, 400)
 
 
-async def test_orders_by_websocket_api(binance: Client) -> None:
+async def test_orders_over_the_websocket_api(binance: Client) -> None:
     client, _ = binance
     placed = await client.ws_futures_create_order(
         symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.010", price="99000"
@@ -78,22 +78,22 @@ async def test_orders_by_websocket_api(binance: Client) -> None:
         await client.ws_futures_get_order(symbol=SYMBOL, orderId=1)
 
 
-async def test_streams_and_user_events(binance: Client) -> None:
+async def test_market_streams_and_user_events_arrive(binance: Client) -> None:
     client, sockets = binance
     async with opened(sockets.kline_futures_socket(SYMBOL)) as candles:
-        event = await hear(candles, lambda m: m.get("e") == "continuous_kline")
+        event = await receive(candles, lambda m: m.get("e") == "continuous_kline")
         assert (event["ps"], event["k"]["i"]) == (SYMBOL, "1m")
     names = ["btcusdt@aggTrade", "btcusdt@markPrice@1s"]
     async with opened(sockets.futures_multiplex_socket(names)) as both:
-        assert (await hear(both, lambda m: "aggTrade" in m.get("stream", "")))["data"]["p"]
-        assert (await hear(both, lambda m: "markPrice" in m.get("stream", "")))["data"]["p"]
+        assert (await receive(both, lambda m: "aggTrade" in m.get("stream", "")))["data"]["p"]
+        assert (await receive(both, lambda m: "markPrice" in m.get("stream", "")))["data"]["p"]
     async with opened(sockets.futures_depth_socket(SYMBOL)) as book:
-        assert (await hear(book, lambda m: "data" in m))["data"]["a"]
+        assert (await receive(book, lambda m: "data" in m))["data"]["a"]
     async with opened(sockets.futures_user_socket()) as user:
         await client.futures_create_order(
             symbol=SYMBOL, side="BUY", type="MARKET", quantity=0.01, newClientOrderId="pb-1"
         )
-        told = await hear(
+        update = await receive(
             user, lambda m: m.get("e") == "ORDER_TRADE_UPDATE" and m["o"]["x"] == "TRADE"
         )
-        assert (told["o"]["c"], told["o"]["X"]) == ("pb-1", "FILLED")
+        assert (update["o"]["c"], update["o"]["X"]) == ("pb-1", "FILLED")

@@ -1,4 +1,4 @@
-"""What a replay can be fed with beside a folder of candles."""
+"""Sources of a replay other than a folder of candles: a lake, recorded trades and quotes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAY = 1_440
 
 
 def write_lake(root: Path, layer: str, venue: str, symbol: str, price: float) -> None:
-    """June and July 2025, a day of candles each."""
+    """Write a day of candles in June and one in July 2025."""
     series = root / layer / "candles" / f"venue={venue}" / f"symbol={symbol}" / "interval=1m"
     for month, begin in (("2025-06", START), ("2025-07", START + 31 * DAY * MINUTE_MS)):
         folder = series / f"month={month}"
@@ -34,7 +34,7 @@ def write_lake(root: Path, layer: str, venue: str, symbol: str, price: float) ->
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
-    """Checked futures, raw spot, funding of futures."""
+    """Return a lake with checked futures, raw spot and futures funding."""
     write_lake(tmp_path, "checked", "binance_usdm", "BTCUSDT", 100_000.0)
     write_lake(tmp_path, "raw", "binance_usdm", "BTCUSDT", 1.0)
     write_lake(tmp_path, "raw", "binance_spot", "ETHUSDT", 2_500.0)
@@ -47,7 +47,7 @@ def lake(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_lake_is_read_month_by_month_and_checked_before_raw(lake: Path) -> None:
+def test_lake_is_read_month_by_month_with_checked_preferred_to_raw(lake: Path) -> None:
     feeds = load_feeds(SandboxSettings(lake), "usdm")
     assert list(feeds) == ["BTCUSDT"]
     series = feeds["BTCUSDT"].series
@@ -57,12 +57,12 @@ def test_lake_is_read_month_by_month_and_checked_before_raw(lake: Path) -> None:
     assert list(load_feeds(SandboxSettings(lake, venue="spot"), "spot")) == ["ETHUSDT"]
 
 
-def test_lake_is_read_no_further_than_the_replay_needs(lake: Path) -> None:
+def test_lake_is_read_only_up_to_the_end_of_the_replay(lake: Path) -> None:
     feeds = load_feeds(SandboxSettings(lake, end=START + DAY * MINUTE_MS), "usdm")
     assert len(feeds["BTCUSDT"].series.open_time) == DAY
 
 
-def test_what_a_lake_does_not_hold_is_named(lake: Path) -> None:
+def test_missing_symbols_and_months_of_a_lake_are_named(lake: Path) -> None:
     with pytest.raises(DataError, match="no 1m candles of XRPUSDT; there are BTCUSDT"):
         load_feeds(SandboxSettings(lake, symbols=("XRPUSDT",)), "usdm")
     with pytest.raises(DataError, match="no month of candles from"):
@@ -75,7 +75,7 @@ def write_table(path: Path, **columns: list[object]) -> None:
 
 
 class Listener:
-    """Keeps the prints of each step."""
+    """Keeps the trades of each step."""
 
     def __init__(self) -> None:
         self.steps: list[list[tuple[Decimal, Decimal, bool]]] = []
@@ -89,7 +89,7 @@ class Listener:
 
 
 def tape(tmp_path: Path) -> SymbolFeed:
-    """One minute with three trades in two seconds, and two quotes."""
+    """Return the feed of one minute with three recorded trades and two quotes."""
     write_candles(tmp_path / "candles", "BTCUSDT", [(100_000.0, 100_010.0, 99_980.0, 99_990.0)])
     write_table(
         tmp_path / "trades" / "candles" / "BTCUSDT.parquet",
@@ -107,7 +107,7 @@ def tape(tmp_path: Path) -> SymbolFeed:
     return load_feeds(SandboxSettings(tmp_path / "candles"), "usdm")["BTCUSDT"]
 
 
-async def test_recorded_trades_are_the_path_of_their_minute(
+async def test_recorded_trades_make_the_path_of_their_minute(
     engine: UsdmEngine, account: UsdmAccount, tmp_path: Path
 ) -> None:
     heard = Listener()
@@ -126,7 +126,7 @@ async def test_recorded_trades_are_the_path_of_their_minute(
     assert (rests.status, rests.filled) == ("PARTIALLY_FILLED", Decimal("0.004"))
 
 
-async def test_recorded_quotes_are_what_market_orders_get_while_they_fit(
+async def test_market_orders_fill_at_recorded_quotes_while_these_fit_the_price(
     engine: UsdmEngine, account: UsdmAccount, tmp_path: Path
 ) -> None:
     feed = tape(tmp_path)
@@ -143,7 +143,7 @@ async def test_recorded_quotes_are_what_market_orders_get_while_they_fit(
     assert (market_now.bid, market_now.ask) == (Decimal("100099.9"), Decimal("100100.1"))
 
 
-def test_quote_of_an_earlier_minute_does_not_hold(tmp_path: Path) -> None:
+def test_quote_of_an_earlier_minute_does_not_apply(tmp_path: Path) -> None:
     quotes = tape(tmp_path).quotes
     assert quotes is not None
     assert quotes.quote_at(START + 4_999, Decimal("0.1")) is None

@@ -1,4 +1,4 @@
-"""The full round of spot orders by each client, and the account that all three see afterwards."""
+"""Each client goes through all spot orders, and all three see the same account afterwards."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CONDITIONAL: dict[str, dict[str, Any]] = {
 
 
 async def refused(text: str, action: Any) -> None:
-    """The client raises something that carries the exchange's code or text."""
+    """Expect the client to raise an error with the exchange's code or text."""
     with pytest.raises(Exception, match=text):
         await action
 
 
 async def trade_orders(trader: Trader) -> None:
-    """Market, limit, post-only, IOC, FOK; replaced, cancelled, asked for by client id."""
+    """Place market, limit, post-only, IOC and FOK orders; replace, cancel and query them."""
     size = {"quantity": 0.01}
     assert await trader.order("BUY", "MARKET", "market", **size) == "FILLED"
     low = {**size, "price": 96_000.0}
@@ -39,10 +39,10 @@ async def trade_orders(trader: Trader) -> None:
         "immediately match", trader.order("BUY", "LIMIT_MAKER", "x", **size, price=102_000.0)
     )
     await refused("Duplicate order", trader.order("BUY", "LIMIT", "limit", **low))
-    await refused("-2013", trader.found("nobody"))
+    await refused("-2013", trader.status("nobody"))
     await trader.replace("limit", "again", 95_000.0)
-    assert await trader.found("limit") == ("CANCELED", 0)
-    assert await trader.found("again") == ("NEW", 0)
+    assert await trader.status("limit") == ("CANCELED", 0)
+    assert await trader.status("again") == ("NEW", 0)
     await trader.cancel("again")
     await refused("-2011", trader.cancel("again"))
     assert await trader.open_orders() == {"maker": "LIMIT_MAKER"}
@@ -50,7 +50,7 @@ async def trade_orders(trader: Trader) -> None:
 
 
 async def protect(trader: Trader) -> None:
-    """Stop, take-profit and trailing stop on the order endpoint; a pair that ends each other."""
+    """Place stop, take-profit and trailing stop on the order endpoint, and an OCO pair."""
     for name, wanted in CONDITIONAL.items():
         more = {key: value for key, value in wanted.items() if key != "kind"}
         assert await trader.order("SELL", wanted["kind"], name, quantity=0.002, **more) == "NEW"
@@ -70,9 +70,9 @@ async def protect(trader: Trader) -> None:
 
 
 async def fill_in_part(trader: Trader) -> None:
-    """More than a minute's volume: some of it fills, the rest of an IOC order expires."""
+    """Order more than a minute's volume: some of it fills, the rest of the IOC order expires."""
     await trader.order("BUY", "LIMIT", "part", quantity=50.0, price=102_000.0, timeInForce="IOC")
-    status, filled = await trader.found("part")
+    status, filled = await trader.status("part")
     assert status == "EXPIRED"
     assert 0 < filled < 50
     trades = await trader.trades()
@@ -82,7 +82,7 @@ async def fill_in_part(trader: Trader) -> None:
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-async def test_client_goes_the_full_round(serving: Serving, name: str) -> None:
+async def test_client_goes_through_all_kinds_of_orders(serving: Serving, name: str) -> None:
     balances = {"USDT": Decimal(10_000_000)}
     async with (
         serving(venue="spot", balances=balances, fills="volume") as server,
@@ -118,7 +118,7 @@ async def test_three_clients_agree_on_the_account(serving: Serving) -> None:
                 await trader.balances(),
                 await trader.open_orders(),
                 await trader.trades(),
-                [await trader.found(name) for name in ("one", "two", "three")],
+                [await trader.status(name) for name in ("one", "two", "three")],
             )
             for trader in traders
         ]

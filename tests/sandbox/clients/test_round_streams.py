@@ -1,4 +1,4 @@
-"""The full round of streams by each client: market data, a rebuilt book, user events, cuts."""
+"""Each client on all streams: market data, a rebuilt book, user events, disconnections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from sandbox.api.listen_keys import VALID_MS, ListenKeys
 from sandbox.server.server import SandboxServer
-from tests.sandbox.binance_clients import DepthCacheManager, binance_client, ended, hear, opened
+from tests.sandbox.binance_clients import DepthCacheManager, binance_client, ended, opened, receive
 from tests.sandbox.binance_sdks import market_streams, rest_client, websocket_api
 from tests.sandbox.helpers import (
     START,
@@ -34,7 +34,7 @@ Side = list[tuple[float, float]]
 
 
 async def step(server: SandboxServer, minutes: int) -> None:
-    """Let a stepped market go on."""
+    """Advance a stepped market."""
     async with (
         aiohttp.ClientSession() as web,
         web.post(f"{server.url}/sandbox/clock/step", json={"minutes": minutes}) as response,
@@ -43,7 +43,7 @@ async def step(server: SandboxServer, minutes: int) -> None:
 
 
 async def fault(server: SandboxServer, kind: str) -> None:
-    """Order a fault."""
+    """Inject a fault."""
     async with (
         aiohttp.ClientSession() as web,
         web.post(f"{server.url}/sandbox/fault", json={"kind": kind}) as response,
@@ -57,7 +57,7 @@ def ccxt_pro(venue: str, url: str) -> Any:
 
 @asynccontextmanager
 async def sdk_streams(venue: str, url: str) -> AsyncIterator[Any]:
-    """The streams of Binance's own SDK."""
+    """Yield the streams of Binance's own SDK."""
     streams = await market_streams(venue, url.replace("http", "ws", 1)).create_connection()
     try:
         yield streams
@@ -65,8 +65,8 @@ async def sdk_streams(venue: str, url: str) -> AsyncIterator[Any]:
         await streams.close_connection(close_session=True)
 
 
-def shown(server: SandboxServer, venue: str, count: int = 10) -> tuple[Side, Side]:
-    """The best levels of the exchange's own book."""
+def exchange_book(server: SandboxServer, venue: str, count: int = 10) -> tuple[Side, Side]:
+    """Return the best levels of the exchange's own book."""
     exchange = server.exchange if venue == "usdm" else server.spot
     assert exchange is not None
     bids, asks = exchange.feeds[SYMBOL].book(count)
@@ -77,8 +77,8 @@ def shown(server: SandboxServer, venue: str, count: int = 10) -> tuple[Side, Sid
 
 
 @asynccontextmanager
-async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Work that goes on beside."""
+async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run ``work`` in the background."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -88,20 +88,22 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
-async def moved(server: SandboxServer, venue: str, top: Callable[[], tuple[Side, Side]]) -> None:
-    """Step by step the client's book becomes the exchange's, which is another one each time."""
+async def check_book(
+    server: SandboxServer, venue: str, top: Callable[[], tuple[Side, Side]]
+) -> None:
+    """Check after each step that the client's book equals the exchange's, and that it changed."""
     await until(lambda: server.venues.first.hub.market_audience)
-    seen = [shown(server, venue)]
+    seen = [exchange_book(server, venue)]
     for _ in range(3):
         await step(server, 1)
-        await until(lambda: top() == shown(server, venue))
-        seen.append(shown(server, venue))
+        await until(lambda: top() == exchange_book(server, venue))
+        seen.append(exchange_book(server, venue))
     assert all(new != old for old, new in pairwise(seen))
 
 
 @pytest.fixture
 def rising(serving: Serving, tmp_path: Path) -> Serving:
-    """A stepped market whose minutes close one or two dollars higher than they open."""
+    """Return a stepped market whose minutes close a dollar above their open."""
     rows = [(100_000.0 + i, 100_003.0 + i, 99_999.0 + i, 100_001.0 + i) for i in range(240)]
     write_candles(tmp_path / "rising", SYMBOL, rows, START - 120 * MINUTE_MS)
     return partial(serving, clock="stepped", candles=tmp_path / "rising")
@@ -125,13 +127,13 @@ async def test_ccxt_pro_rebuilds_the_book(rising: Serving, venue: str) -> None:
 
         try:
             await client.load_markets()
-            async with running(watch()):
-                await moved(server, venue, top)
+            async with in_background(watch()):
+                await check_book(server, venue, top)
         finally:
             await client.close()
 
 
-async def test_python_binance_rebuilds_the_book_by_its_own_cache(rising: Serving) -> None:
+async def test_python_binance_rebuilds_the_book_with_its_own_cache(rising: Serving) -> None:
     async with (
         rising(venue="spot") as server,
         binance_client(server.url) as (client, sockets),
@@ -151,8 +153,8 @@ async def test_python_binance_rebuilds_the_book_by_its_own_cache(rising: Serving
 
         await manager.__aenter__()
         try:
-            async with running(watch()):
-                await moved(server, "spot", top)
+            async with in_background(watch()):
+                await check_book(server, "spot", top)
         finally:
             await ended(manager._socket)
 
@@ -186,7 +188,7 @@ async def test_sdk_events_rebuild_the_book_without_a_gap(rising: Serving, venue:
             return sorted(bids.items(), reverse=True)[:10], sorted(asks.items())[:10]
 
         stream.on("message", apply)
-        await moved(server, venue, top)
+        await check_book(server, venue, top)
         assert ids[0][0] <= snapshot["lastUpdateId"] + 1 <= ids[0][1]
         assert all(new[0] == old[1] + 1 for old, new in pairwise(ids))
 
@@ -204,7 +206,7 @@ SPOT_STREAMS = {
 }
 
 
-async def _hears(
+async def _receives(
     streams: Any, name: str, more: dict[str, str], right: Callable[[Any], bool]
 ) -> None:
     heard: asyncio.Queue[Any] = asyncio.Queue()
@@ -215,19 +217,19 @@ async def _hears(
 
 
 @pytest.mark.parametrize(("venue", "wanted"), [("usdm", USDM_STREAMS), ("spot", SPOT_STREAMS)])
-async def test_sdk_hears_the_market_and_connects_again(
+async def test_sdk_receives_market_data_and_reconnects(
     serving: Serving, venue: str, wanted: dict[str, Any]
 ) -> None:
     async with serving(venue=venue, clock="accelerated", speed=60.0) as server:
         for names in (list(wanted), list(wanted)[:1]):
             async with sdk_streams(venue, server.url) as streams:
-                await asyncio.gather(*(_hears(streams, name, *wanted[name]) for name in names))
+                await asyncio.gather(*(_receives(streams, name, *wanted[name]) for name in names))
                 await fault(server, "disconnect_market")
                 await until(lambda: not server.venues.first.hub.market_audience)
 
 
 @pytest.mark.parametrize("venue", list(UNIFIED))
-async def test_python_binance_hears_the_market_and_connects_again(
+async def test_python_binance_receives_market_data_and_reconnects(
     serving: Serving, venue: str
 ) -> None:
     async with (
@@ -241,17 +243,17 @@ async def test_python_binance_hears_the_market_and_connects_again(
         else:
             socket = sockets.multiplex_socket(names)
         wanted = names[:1] if venue == "usdm" else names
-        socket._get_reconnect_wait = lambda _: 0  # it waits a second or two
+        socket._get_reconnect_wait = lambda _: 0  # by default it waits a second or two
         async with opened(socket):
             for name in wanted:
-                assert (await hear(socket, lambda m, n=name: m.get("stream") == n))["data"]
+                assert (await receive(socket, lambda m, n=name: m.get("stream") == n))["data"]
             await fault(server, "disconnect_market")
-            await hear(socket, lambda m: m.get("e") == "error")
-            assert (await hear(socket, lambda m: m.get("stream") == wanted[0]))["data"]
+            await receive(socket, lambda m: m.get("e") == "error")
+            assert (await receive(socket, lambda m: m.get("stream") == wanted[0]))["data"]
 
 
 @pytest.mark.parametrize("venue", list(UNIFIED))
-async def test_ccxt_pro_connects_again_after_a_cut(serving: Serving, venue: str) -> None:
+async def test_ccxt_pro_reconnects_after_a_disconnection(serving: Serving, venue: str) -> None:
     async with serving(venue=venue, clock="accelerated", speed=60.0) as server:
         client, symbol = ccxt_pro(venue, server.url), UNIFIED[venue]
         try:
@@ -269,10 +271,10 @@ async def test_ccxt_pro_connects_again_after_a_cut(serving: Serving, venue: str)
             await client.close()
 
 
-TOLD = ["NEW", "ACCOUNT_UPDATE", "TRADE_LITE", "TRADE"]
+ORDER_EVENTS = ["NEW", "ACCOUNT_UPDATE", "TRADE_LITE", "TRADE"]
 
 
-async def test_python_binance_hears_its_orders_in_order_until_its_key_expires(
+async def test_python_binance_receives_order_events_in_order_until_its_key_expires(
     serving: Serving,
 ) -> None:
     async with (
@@ -283,15 +285,15 @@ async def test_python_binance_hears_its_orders_in_order_until_its_key_expires(
         key = await client.futures_stream_get_listen_key()
         await client.futures_stream_keepalive(key)
         await client.futures_create_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity=0.01)
-        heard = [await hear(user, lambda m: "e" in m) for _ in TOLD]
-        assert [m["o"]["x"] if "o" in m else m["e"] for m in heard] == TOLD
+        heard = [await receive(user, lambda m: "e" in m) for _ in ORDER_EVENTS]
+        assert [m["o"]["x"] if "o" in m else m["e"] for m in heard] == ORDER_EVENTS
         await fault(server, "expire_listen_key")
-        assert (await hear(user, lambda m: "e" in m))["e"] == "listenKeyExpired"
+        assert (await receive(user, lambda m: "e" in m))["e"] == "listenKeyExpired"
         with pytest.raises(Exception, match="-1125"):
             await client.futures_stream_keepalive(key)
 
 
-async def test_sdk_hears_its_orders_in_order_until_its_key_expires(serving: Serving) -> None:
+async def test_sdk_receives_order_events_in_order_until_its_key_expires(serving: Serving) -> None:
     async with serving() as server, sdk_streams("usdm", server.url) as streams:
         rest = rest_client("usdm", server.url)
         key = (await asyncio.to_thread(rest.start_user_data_stream)).data().listen_key
@@ -301,7 +303,7 @@ async def test_sdk_hears_its_orders_in_order_until_its_key_expires(serving: Serv
         await asyncio.to_thread(rest.keepalive_user_data_stream)
         await asyncio.to_thread(rest.new_order, SYMBOL, "BUY", "MARKET", quantity=0.01)
         async with asyncio.timeout(5):
-            events = [(await heard.get()).actual_instance for _ in TOLD]
+            events = [(await heard.get()).actual_instance for _ in ORDER_EVENTS]
             assert [e.o.x if hasattr(e, "o") else type(e).__name__ for e in events] == [
                 "NEW", "AccountUpdate", "TradeLite", "TRADE",
             ]  # fmt: skip
@@ -311,7 +313,7 @@ async def test_sdk_hears_its_orders_in_order_until_its_key_expires(serving: Serv
             await asyncio.to_thread(rest.keepalive_user_data_stream)
 
 
-async def test_ccxt_pro_hears_its_orders_in_order_and_keeps_its_key(serving: Serving) -> None:
+async def test_ccxt_pro_receives_order_events_in_order_and_keeps_its_key(serving: Serving) -> None:
     async with serving() as server:
         client, symbol = stream_exchange(server.url), UNIFIED["usdm"]
         try:
@@ -334,7 +336,7 @@ async def test_ccxt_pro_hears_its_orders_in_order_and_keeps_its_key(serving: Ser
 
 
 @pytest.mark.filterwarnings("ignore:parameter 'timeout' of type:DeprecationWarning")
-async def test_sdk_hears_its_spot_orders_by_the_websocket_api(serving: Serving) -> None:
+async def test_sdk_receives_spot_order_events_over_the_websocket_api(serving: Serving) -> None:
     async with serving(venue="spot") as server:
         url = f"{server.url.replace('http', 'ws', 1)}/ws-api/v3"
         api = await websocket_api("spot", url).create_connection()
@@ -356,7 +358,7 @@ async def test_sdk_hears_its_spot_orders_by_the_websocket_api(serving: Serving) 
             await api.close_connection(close_session=True)
 
 
-def test_listen_key_lives_an_hour_after_it_was_kept_alive() -> None:
+def test_listen_key_is_valid_for_an_hour_after_keepalive() -> None:
     keys = ListenKeys(1)
     key = keys.start("main", START)
     assert keys.expired(START + VALID_MS - 1) == []

@@ -1,4 +1,4 @@
-"""The full round of USDⓈ-M orders by each client, and the account that all three see afterwards."""
+"""Each client goes through all USDⓈ-M orders, and all three see the same account afterwards."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ CONDITIONAL = {
 
 
 async def refused(code: int, action: Any) -> None:
-    """The client raises something that carries the exchange's number."""
+    """Expect the client to raise an error with the exchange's code."""
     with pytest.raises(Exception, match=str(code)):
         await action
 
 
 async def trade_orders(trader: Trader) -> None:
-    """Market, limit, post-only, IOC, FOK; amended, cancelled, asked for by client id."""
+    """Place market, limit, post-only, IOC and FOK orders; amend, cancel and query them."""
     await trader.order("BUY", "MARKET", 0.01, "market")
-    assert await trader.found("market") == ("FILLED", 0.01)
+    assert await trader.status("market") == ("FILLED", 0.01)
     for name, tif in (("limit", "GTC"), ("maker", "GTX")):
         await trader.order("BUY", "LIMIT", 0.01, name, price=96_000.0, tif=tif)
-        assert await trader.found(name) == ("NEW", 0)
+        assert await trader.status(name) == ("NEW", 0)
     await trader.order("BUY", "LIMIT", 0.01, "ioc", price=96_000.0, tif="IOC")
-    assert await trader.found("ioc") == ("EXPIRED", 0)
+    assert await trader.status("ioc") == ("EXPIRED", 0)
     await refused(-5021, trader.order("BUY", "LIMIT", 0.01, "fok", price=96_000.0, tif="FOK"))
     await refused(-5022, trader.order("BUY", "LIMIT", 0.01, "gtx", price=102_000.0, tif="GTX"))
     await refused(-4116, trader.order("BUY", "LIMIT", 0.01, "limit", price=96_000.0))
-    await refused(-2013, trader.found("nobody"))
+    await refused(-2013, trader.status("nobody"))
     await trader.amend("limit", 0.02, 97_000.0)
     await trader.cancel("limit")
-    assert await trader.found("limit") == ("CANCELED", 0)
+    assert await trader.status("limit") == ("CANCELED", 0)
     await refused(-2011, trader.cancel("limit"))
     assert sorted(await trader.batch([0.01, 0.011, 900.0], 97_000.0)) == [False, True, True]
     assert len(await trader.open_orders()) == 3
@@ -50,21 +50,23 @@ async def trade_orders(trader: Trader) -> None:
 
 
 async def protect(trader: Trader) -> None:
-    """Stop, take-profit and trailing stop in the algo service."""
+    """Place stop, take-profit and trailing stop in the algo service."""
     for name, (kind, at) in CONDITIONAL.items():
         await trader.conditional(kind, name, at)
-    assert await trader.waiting() == {name: kind for name, (kind, _) in CONDITIONAL.items()}
+    assert await trader.open_conditionals() == {
+        name: kind for name, (kind, _) in CONDITIONAL.items()
+    }
     await refused(-4130, trader.conditional("STOP_MARKET", "second", 97_000.0))
     for name in CONDITIONAL:
         await trader.cancel_conditional(name)
-    assert await trader.waiting() == {}
+    assert await trader.open_conditionals() == {}
     await refused(-2021, trader.conditional("STOP_MARKET", "crossed", 104_000.0))
 
 
 async def fill_in_part(trader: Trader) -> None:
-    """More than a minute's volume: some of it fills, the rest of an IOC order expires."""
+    """Order more than a minute's volume: some of it fills, the rest of the IOC order expires."""
     await trader.order("BUY", "LIMIT", 50.0, "part", price=102_000.0, tif="IOC")
-    status, filled = await trader.found("part")
+    status, filled = await trader.status("part")
     assert status == "EXPIRED"
     assert 0 < filled < 50
     trades = await trader.trades()
@@ -74,7 +76,7 @@ async def fill_in_part(trader: Trader) -> None:
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-async def test_client_goes_the_full_round(serving: Serving, name: str) -> None:
+async def test_client_goes_through_all_kinds_of_orders(serving: Serving, name: str) -> None:
     balances = {"USDT": Decimal(1_000_000)}
     async with (
         serving(balances=balances, fills="volume") as server,
@@ -82,7 +84,7 @@ async def test_client_goes_the_full_round(serving: Serving, name: str) -> None:
     ):
         assert await trader.symbols() == {"BTCUSDT", "ETHUSDT"}
         assert await trader.wallet() == 1_000_000
-        await trader.settle(10)
+        await trader.set_isolated_leverage(10)
         await trade_orders(trader)
         await protect(trader)
         await fill_in_part(trader)
@@ -107,9 +109,9 @@ async def test_three_clients_agree_on_the_account(serving: Serving) -> None:
                 await trader.wallet(),
                 await trader.position(),
                 await trader.open_orders(),
-                await trader.waiting(),
+                await trader.open_conditionals(),
                 await trader.trades(),
-                [await trader.found(name) for name in ("one", "two", "three")],
+                [await trader.status(name) for name in ("one", "two", "three")],
             )
             for trader in traders
         ]

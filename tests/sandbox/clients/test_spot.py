@@ -13,7 +13,7 @@ import ccxt
 import pytest
 
 from sandbox.server.server import SandboxServer
-from tests.sandbox.binance_clients import BinanceAPIException, binance_client, hear, opened
+from tests.sandbox.binance_clients import BinanceAPIException, binance_client, opened, receive
 from tests.sandbox.helpers import RestClient, spot_exchange
 
 BTC, SYMBOL = "BTC/USDT", "BTCUSDT"
@@ -23,7 +23,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 @pytest.fixture
 async def server(serving: Serving) -> AsyncIterator[SandboxServer]:
-    """Both venues on one port; 10000 USDT and 1 ETH on spot."""
+    """Serve both venues on one port, with 10000 USDT and 1 ETH on spot."""
     balances = {"USDT": D(10_000), "ETH": D(1)}
     async with serving(venue="both", balances=balances, clock="accelerated", speed=10.0) as server:
         yield server
@@ -52,7 +52,7 @@ async def test_ccxt_reads_market_data(exchange: Any) -> None:
     assert (await exchange.fetch_balance())["ETH"]["free"] == 1
 
 
-async def test_ccxt_buys_and_owns_less_than_it_bought(exchange: Any) -> None:
+async def test_ccxt_buys_and_the_fee_comes_off_what_it_bought(exchange: Any) -> None:
     order = await exchange.create_order(BTC, "market", "buy", 0.01, None, {"clientOrderId": "b1"})
     assert (order["status"], order["filled"]) == ("closed", 0.01)
     assert order["fees"][0] == {"currency": "BTC", "cost": 0.00001, "rate": None} or (
@@ -70,7 +70,7 @@ async def test_ccxt_buys_and_owns_less_than_it_bought(exchange: Any) -> None:
     assert found["id"] == order["id"]
 
 
-async def test_ccxt_rests_edits_and_cancels(exchange: Any) -> None:
+async def test_ccxt_places_edits_and_cancels_a_resting_order(exchange: Any) -> None:
     order = await exchange.create_order(BTC, "limit", "buy", 0.01, 95000, {"postOnly": True})
     assert order["status"] == "open"
     assert (await exchange.fetch_balance())["USDT"]["used"] == 950
@@ -86,7 +86,7 @@ async def test_ccxt_rests_edits_and_cancels(exchange: Any) -> None:
         assert missed["status"] == "expired"
 
 
-async def test_ccxt_rests_stops_and_a_trailing_stop(exchange: Any) -> None:
+async def test_ccxt_places_stops_and_a_trailing_stop(exchange: Any) -> None:
     await exchange.create_order(BTC, "market", "buy", 0.03)
     stop = await exchange.create_order(BTC, "market", "sell", 0.01, None, {"stopLossPrice": 95000})
     profit = await exchange.create_order(
@@ -133,7 +133,7 @@ async def test_ccxt_places_an_oco_and_converts_dust(exchange: Any) -> None:
     assert balance["BTC"]["total"] == 0
 
 
-async def test_ccxt_pro_hears_the_market_and_its_orders(server: SandboxServer) -> None:
+async def test_ccxt_pro_receives_market_data_and_order_events(server: SandboxServer) -> None:
     client = spot_exchange(server.url, streams=True)
     try:
         await client.load_markets()
@@ -162,9 +162,9 @@ async def test_python_binance_trades_spot(server: SandboxServer) -> None:
         assert (await client.get_symbol_info(SYMBOL))["status"] == "TRADING"
         assert len(await client.get_klines(symbol=SYMBOL, interval="1m", limit=3)) == 3
         async with opened(sockets.kline_socket(SYMBOL)) as candles:
-            assert (await hear(candles, lambda m: m.get("e") == "kline"))["s"] == SYMBOL
+            assert (await receive(candles, lambda m: m.get("e") == "kline"))["s"] == SYMBOL
         async with opened(sockets.multiplex_socket(["btcusdt@aggTrade"])) as trades:
-            assert (await hear(trades, lambda m: "data" in m))["data"]["M"] is True
+            assert (await receive(trades, lambda m: "data" in m))["data"]["M"] is True
         await client.ws_create_order(
             symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.01",
             price="95000", newClientOrderId="pb-1",
@@ -174,11 +174,11 @@ async def test_python_binance_trades_spot(server: SandboxServer) -> None:
         user = sockets.user_socket()
         await user.__aenter__()
         await client.create_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity="0.01")
-        new = await hear(user, lambda m: m["e"] == "executionReport")
+        new = await receive(user, lambda m: m["e"] == "executionReport")
         assert (new["x"], new["o"]) == ("NEW", "MARKET")
-        traded = await hear(user, lambda m: m["e"] == "executionReport")
+        traded = await receive(user, lambda m: m["e"] == "executionReport")
         assert (traded["x"], traded["N"], traded["n"]) == ("TRADE", "BTC", "0.00001000")
-        position = await hear(user, lambda m: m["e"] == "outboundAccountPosition")
+        position = await receive(user, lambda m: m["e"] == "outboundAccountPosition")
         assert {row["a"] for row in position["B"]} == {"BTC", "USDT"}
         await user.__aexit__(None, None, None)
         await client.cancel_order(symbol=SYMBOL, origClientOrderId="pb-1")
@@ -194,7 +194,7 @@ async def test_python_binance_trades_spot(server: SandboxServer) -> None:
 
 
 async def _agree(client: Any, url: str) -> None:
-    """ccxt sees the same account."""
+    """Check that ccxt sees the same account."""
     other = spot_exchange(url)
     try:
         theirs = await other.fetch_balance()

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from sandbox.server.server import SandboxServer
-from tests.sandbox.binance_clients import ended, hear
+from tests.sandbox.binance_clients import ended, receive
 from tests.sandbox.helpers import START, until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,7 +46,7 @@ async def test_clients_reach_the_sandbox_by_the_lines_of_its_page(serving: Servi
             assert (await client.futures_account_balance())[0]["balance"] == "10000.00000000"
             assert (await client.get_account())["balances"]
             await socket.__aenter__()
-            assert (await hear(socket, lambda m: "k" in m))["ps"] == "BTCUSDT"
+            assert (await receive(socket, lambda m: "k" in m))["ps"] == "BTCUSDT"
             balance = names["futures"].rest_api.futures_account_balance_v3
             assert (await asyncio.to_thread(balance)).data()[0].balance == "10000.00000000"
             account = names["spot"].rest_api.get_account
