@@ -6,10 +6,10 @@ VENV := .venv/bin
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export GX_ANALYTICS_ENABLED := false
-# Where it is set, each of many short processes would compile all that it imports.
+# If it is set, each of many short processes compiles everything it imports.
 export PYTHONDONTWRITEBYTECODE :=
 export NOCTURNE_CACHE ?= $(CURDIR)/.work/cache
-# A file's tests share one process, so that they share what is costly to set up.
+# The tests of a file share one process, and with it what is costly to set up.
 PYTEST = $(VENV)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 WORKERS ?= 2
@@ -61,7 +61,7 @@ up: setup ## start a Prefect server, a worker and the scheduled deployments on t
 down: ## stop what `make up` started
 	@$(VENV)/python -m flows.hosting.local down
 
-lock: ## resolve the dependencies anew
+lock: ## resolve the dependencies again
 	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research --extra dev \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
 	$(VENV)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra research \

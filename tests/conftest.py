@@ -14,7 +14,7 @@ os.environ.setdefault("NOCTURNE_CACHE", str(PROJECT / ".work" / "cache"))
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
-# A change is judged by the same examples wherever it runs; `make fuzz` looks for new ones.
+# A change meets the same examples wherever it runs; `make fuzz` looks for new ones.
 settings.register_profile("fixed", derandomize=True)
 settings.register_profile("fuzz", derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))

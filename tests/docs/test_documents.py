@@ -29,6 +29,16 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 LONG = {"search.md"}  # its commands search for ten seconds and more
+FOLDERS = (
+    "trading|lake|sql|flows|executor|sandbox|cli|config|tests|benchmarks|scripts|docs|data_lake"
+)
+PATH = re.compile(rf"`((?:{FOLDERS})/[^`<*\s]*)`")
+MADE_BY_THE_USER = {
+    "config/.env",
+    "config/research.toml",
+    "config/settings.toml",
+    "trading/strategies/technical/rises.py",
+}
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
 
@@ -91,6 +101,13 @@ def test_every_relative_link_leads_to_a_file_of_the_project(document: Path) -> N
         if not there or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_path_that_a_document_names_exists(document: Path) -> None:
+    named = PATH.findall(FENCE.sub("", document.read_text(encoding="utf-8")))
+    missing = {path for path in named if not (ROOT / path).exists()} - MADE_BY_THE_USER
+    assert {path for path in missing if not re.search(r"\b[A-Z]{4,}\b", path)} == set()
 
 
 def test_both_readmes_have_the_same_sections_links_and_commands() -> None:

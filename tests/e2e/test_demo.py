@@ -1,4 +1,4 @@
-"""The main job as a user runs it, judged by the exchange's ledger and the release's files."""
+"""The main job as a user runs it, checked against the exchange's ledger and the release's files."""
 
 from __future__ import annotations
 
