@@ -19,7 +19,6 @@ PARAMETERS: set[str] = {
     "trading/ict/step.py:ict_step",
     "trading/ict/zones.py:add_zone",
     "trading/ict/zones.py:visit_zones",
-    "trading/indicators/zigzag.py:anchored_step",
     "trading/positions/candle_path.py:live_row",
     "trading/positions/exit_rules.py:ExitRules.layout",
     "trading/positions/lifecycle.py:begin_life",
@@ -59,16 +58,4 @@ CLASSES: set[str] = {
     "LockstepClock",
 }
 
-LENGTHS: set[str] = {
-    "executor/app.py",
-    "executor/execution/closer.py",
-    "flows/steps/data/candle_checks.py",
-    "flows/steps/models/scores.py",
-    "flows/steps/models/split.py",
-    "sandbox/market/feed.py",
-    "sandbox/protocol/rate_limits.py",
-    "trading/ensemble/backtest.py",
-    "trading/market/correlation.py",
-    "trading/strategies/filters.py",
-    "trading/strategies/surge/layout.py",
-}
+LENGTHS: set[str] = set()
