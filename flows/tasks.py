@@ -81,7 +81,7 @@ def _validate(symbol: str, request: FlowRequest) -> StepSummary:
 
 
 def _bars(symbol: str, request: FlowRequest) -> StepSummary:
-    from flows.steps.features.features import build_bars
+    from flows.steps.features.bars import build_bars
 
     settings = request.settings
     built = build_bars(request.lake, as_of=request.as_of, symbols=[symbol], venue=settings.venue)

@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from flows.report import formats
-from flows.report.charts import Curve, ledger_equity_chart
+from flows.report.charts.curves import Curve, ledger_equity_chart
 from flows.report.tables import counted, joined
 from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Execution, Fact, TableView
 from trading.order_ids import LEGS

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.report import formats
-from flows.report.charts import Bars
+from flows.report.charts.prices import Bars
+from flows.report.charts.structures import LIFETIME, Marks, marks_of
 from flows.report.execution import LedgerRows
 from flows.report.quality import BadRows, SeriesQuality
-from flows.report.structures import LIFETIME, Marks, marks_of
 from flows.steps.search.trial_history import MANUAL_RUN_PREFIX
 from lake import tables
 from lake.releases import Ensemble, read_ensemble

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import formats, tables
-from flows.report.charts import FoldSpan, fold_chart
+from flows.report.charts.folds import FoldSpan, fold_chart
+from flows.report.charts.surfaces import bars_chart
 from flows.report.strategies import slug
-from flows.report.surfaces import bars_chart
 from flows.report.views import GOOD, Cell, Fact, ModelView, TableView
 
 Row = Mapping[str, Any]

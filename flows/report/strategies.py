@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +9,12 @@ from typing import Any
 from markupsafe import Markup
 
 from flows.report import formats, tables
-from flows.report.charts import (
-    Bars,
-    Curve,
-    FoldSpan,
-    TradeMark,
-    equity_chart,
-    fold_chart,
-    price_chart,
-)
-from flows.report.structures import Marks
-from flows.report.surfaces import Slice, heat_map, slices, varying
+from flows.report.charts.curves import Curve, equity_chart
+from flows.report.charts.folds import FoldSpan, fold_chart
+from flows.report.charts.prices import Bars, TradeMark, price_chart
+from flows.report.charts.structures import Marks
+from flows.report.charts.surfaces import varying
+from flows.report.parameter_surfaces import parsed, surface_groups
 from flows.report.views import (
     BAD,
     GOOD,
@@ -28,18 +22,12 @@ from flows.report.views import (
     Cell,
     Fact,
     StrategyView,
-    SurfaceGroup,
-    SurfaceMap,
     TableView,
 )
 
 Row = Mapping[str, Any]
 OUT = "out_of_sample"
 MAX_TRADE_ROWS = 100
-SURFACES = (
-    ("total_return", "Parameter surface, whole history"),
-    ("recent_total_return", "Parameter surface, last days"),
-)
 FOLD_MEASURES = (
     ("train_total_return", "Return learned"),
     ("test_total_return", "Return judged"),
@@ -269,52 +257,6 @@ def params_text(text: Any) -> str:
     if not text:
         return formats.NONE
     return ", ".join(f"{name} {formats.anything(value)}" for name, value in parsed(text).items())
-
-
-def parsed(text: Any) -> dict[str, Any]:
-    """A JSON object out of a text column."""
-    found = json.loads(text) if isinstance(text, str) else text
-    return dict(found) if isinstance(found, Mapping) else {}
-
-
-def surface_groups(
-    key: str, searches: Sequence[Row], params: Mapping[str, Any]
-) -> tuple[SurfaceGroup, ...]:
-    """Heat maps through the chosen parameters: over the whole history, and over the last days."""
-    rows = [(parsed(row["params"]), row) for row in searches]
-    marked = [values for values, row in rows if row.get("approved") == 1]
-    groups = []
-    for column, title in SURFACES:
-        points = [
-            (values, float(row[column])) for values, row in rows if formats.known(row.get(column))
-        ]
-        if not any(value for _, value in points):
-            if points:
-                groups.append(SurfaceGroup(title, "no combination traded", ()))
-            continue
-        planes = slices(points, params, marked)
-        biggest = max(abs(value) for plane in planes for value in plane.values.values())
-        maps = tuple(
-            surface(f"{key}-{column}-{index}", title, plane, biggest)
-            for index, plane in enumerate(planes)
-        )
-        note = f"total return of {tables.counted(len(points), 'combination')}; ▢ chosen, • approved"
-        groups.append(SurfaceGroup(title, note, maps))
-    return tuple(groups)
-
-
-def surface(key: str, title: str, plane: Slice, biggest: float) -> SurfaceMap:
-    """One heat map with what was held fixed."""
-    note = ", ".join(f"{name} = {formats.anything(value)}" for name, value in plane.fixed)
-    if plane.merged:
-        note = "median over the other parameters"
-    name = f"{title}: total return by {plane.across}" + (f" and {plane.down}" if plane.down else "")
-    return SurfaceMap(note, heat_map(key, name, plane, biggest, heat_text))
-
-
-def heat_text(value: float) -> str:
-    """A share in a cell of 46 units."""
-    return formats.signed(f"{value * 100:.1f}") + "%"
 
 
 def trade_grid(trades: Sequence[TradeMark]) -> TableView | None:

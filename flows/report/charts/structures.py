@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from flows.report import formats
-from flows.report.svg import Box, Scale, group, number, path, tag
+from flows.report.charts.svg import Box, Scale, group, number, path, tag
 
 Row = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from statistics import median
 from markupsafe import Markup
 
 from flows.report import formats
-from flows.report.svg import figure, group, tag, text
+from flows.report.charts.svg import figure, group, tag, text
 
 CELL_WIDTH = 46
 CELL_HEIGHT = 26

@@ -13,12 +13,16 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-from trading.candles import HOUR_MS
+from trading.candles import DAY_MS, HOUR_MS
 
-HOUR = HOUR_MS
-DAY = 24 * HOUR
+WIDTH = 920
+LEFT = 64
+RIGHT = 26
 
-TIME_STEPS = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 5 * DAY, 7 * DAY, 14 * DAY)
+TIME_STEPS = (
+    *(hours * HOUR_MS for hours in (1, 3, 6, 12)),
+    *(days * DAY_MS for days in (1, 2, 5, 7, 14)),
+)
 MONTH_STEPS = (1, 2, 3, 6, 12)
 
 
@@ -121,6 +125,11 @@ class Scale:
         return self.start + share * (self.end - self.start)
 
 
+def time_scale(low: int, high: int, box: Box) -> Scale:
+    """Time to x, over the whole box."""
+    return Scale(float(low), float(high), box.left, box.right)
+
+
 def nice_step(span: float, wanted: int) -> float:
     """A step of 1, 2, 2.5 or 5 times a power of ten, about ``wanted`` of them in ``span``."""
     if span <= 0:
@@ -171,7 +180,7 @@ def time_ticks(low: float, high: float, wanted: int = 8) -> list[tuple[int, str]
         if span / step <= wanted:
             first = math.ceil(low / step)
             times = [index * step for index in range(first, math.floor(high / step) + 1)]
-            if step < DAY:
+            if step < DAY_MS:
                 return hour_ticks(times)
             return [(t, day_label(t)) for t in times]
     return month_ticks(low, high, wanted)
@@ -179,8 +188,8 @@ def time_ticks(low: float, high: float, wanted: int = 8) -> list[tuple[int, str]
 
 def hour_ticks(times: Sequence[int]) -> list[tuple[int, str]]:
     """Hours, with the day where it begins, or at the first of them when none begins."""
-    labels = [(t, f"{moment(t):%H:%M}" if t % DAY else day_label(t)) for t in times]
-    if times and all(t % DAY for t in times):
+    labels = [(t, f"{moment(t):%H:%M}" if t % DAY_MS else day_label(t)) for t in times]
+    if times and all(t % DAY_MS for t in times):
         labels[0] = (times[0], f"{moment(times[0]):%d %b %H:%M}")
     return labels
 

@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
+
 if TYPE_CHECKING:
     import pandas as pd
 

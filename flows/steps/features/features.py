@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ from flows.steps.data.freshness import (
     SQL,
     connect,
     content_of,
-    epoch_ms,
     is_current,
     load_sql,
     mark_of,
@@ -31,6 +29,7 @@ from flows.steps.data.freshness import (
     month_start,
     write_known,
 )
+from flows.steps.features.bars import BuildResult, Progress, with_names
 from flows.steps.features.ict_columns import ict_version, is_worth_compiling, known_after_bars
 from lake.store import Lake, Partition
 from lake.tables import BARS, CANDLES, FEATURES, RAW_FUNDING, Table
@@ -40,12 +39,10 @@ from trading.errors import DataError
 if TYPE_CHECKING:
     import duckdb
 
-INTERVALS = ("3m", "5m", "15m", "1h", "4h", "1d")
 FEATURE_INTERVAL = "15m"
 HIGHER = {"hours": "1h", "four_hours": "4h", "days": "1d"}
 ICT_INTERVALS = {"ict_quarters": "15m", "ict_hours": "1h"}
 LOOKBACK = timedelta(days=28)
-SPARSE_VENUES = ("upbit",)
 _MODELS = (
     "grid",
     "price",
@@ -60,22 +57,6 @@ _MODELS = (
     "features",
 )
 
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class BuildResult:
-    """What a build did: partitions written, partitions left as they were, rows written."""
-
-    table: str
-    written: int
-    skipped: int
-    rows: int
-    months: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.table}: {self.written} partitions written, {self.skipped} unchanged"
-
 
 @functools.cache
 def feature_descriptions() -> Mapping[str, str]:
@@ -87,70 +68,6 @@ def feature_descriptions() -> Mapping[str, str]:
 def feature_names() -> tuple[str, ...]:
     """All features, in a fixed order."""
     return tuple(feature_descriptions())
-
-
-def build_bars(
-    lake: Lake,
-    *,
-    as_of: datetime,
-    symbols: Sequence[str],
-    venue: str = "binance_usdm",
-    progress: Progress | None = None,
-) -> BuildResult:
-    """Build 3m to 1d bars of every symbol from its checked minutes known at ``as_of``.
-
-    A bar is closed and complete: it has all of its minutes, except where the venue leaves out
-    minutes without trades.
-    """
-    written = skipped = rows = 0
-    months: set[str] = set()
-    for symbol in symbols:
-        minutes = lake.partitions(CANDLES, venue=venue, symbol=symbol, interval="1m")
-        for place, partition in enumerate(minutes):
-            # Nothing of a month can still come when candles of a later one are there.
-            over = place + 1 < len(minutes)
-            made = _bars_of_month(lake, partition, as_of, over)
-            if made is None:
-                skipped += len(INTERVALS)
-            else:
-                written += len(INTERVALS)
-                rows += made
-                months.add(partition.values["month"])
-        if progress:
-            progress(f"{symbol} bars: {len(minutes)} months")
-    return BuildResult("bars", written, skipped, rows, tuple(sorted(months)))
-
-
-def _bars_of_month(lake: Lake, partition: Partition, as_of: datetime, over: bool) -> int | None:
-    """Rows written for one month, all intervals; None when nothing had changed."""
-    values = dict(partition.values)
-    inputs = {"candles": content_of(lake, partition, as_of), "over": over, **values}
-    mark = mark_of(load_sql("bars/bars"), inputs)
-    targets = [{**values, "interval": interval} for interval in INTERVALS]
-    if all(is_current(lake, BARS, mark, target) for target in targets):
-        return None
-    candles = _with_names(lake.read_partition(partition, as_of), values)
-    if not candles.num_rows:
-        return None
-    last = candles["open_time"][-1].value + interval_ms("1m")
-    until = min(epoch_ms(month_end(values["month"])), epoch_ms(as_of)) if over else last
-    rows = 0
-    with connect() as connection:
-        connection.register("candles", candles)
-        for target in targets:
-            bars = connection.sql(
-                load_sql("bars/bars"),
-                params={
-                    "interval_ms": interval_ms(target["interval"]),
-                    "known_until": until,
-                    "sparse": values["venue"] in SPARSE_VENUES,
-                },
-            ).to_arrow_table()
-            ref = write_known(
-                lake, BARS, bars, as_of=as_of, partition=target, metadata={MARK: mark}
-            )
-            rows += ref.rows
-    return rows
 
 
 def build_features(
@@ -266,7 +183,7 @@ def _features_of_month(
             for partition in partitions:
                 rows = lake.read_partition(partition, until)
                 recent = pc.greater_equal(rows[table.time], pa.scalar(since))
-                sources[table.name].append(_with_names(rows.filter(recent), names))
+                sources[table.name].append(with_names(rows.filter(recent), names))
     if not any(table.num_rows for table in sources["bars"]):
         raise DataError(f"no bars of {', '.join(symbols)} in {month}; build the bars first")
     tables = {
@@ -365,11 +282,3 @@ def _create(
     """Make a temporary table of a model; what depends on its rows' order is sorted by the model."""
     query = load_sql(f"features/{model}")
     connection.execute(f"create or replace temp table {table} as {query}", dict(params or {}))
-
-
-def _with_names(data: pa.Table, names: Mapping[str, str]) -> pa.Table:
-    """Add a partition's values as columns."""
-    for name in ("venue", "symbol", "interval"):
-        if names.get(name):
-            data = data.append_column(name, pa.repeat(pa.scalar(names[name]), data.num_rows))
-    return data

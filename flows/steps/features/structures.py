@@ -19,7 +19,7 @@ from flows.steps.data.freshness import (
     month_start,
     write_known,
 )
-from flows.steps.features.features import BuildResult
+from flows.steps.features.bars import BuildResult
 from flows.steps.features.ict_columns import (
     SETTINGS,
     candles_of,

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trading.candles import DAY_MS, HOUR_MS
+from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 from trading.errors import DataError
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-BAR_MS = 900_000
+BAR_MS = 15 * MINUTE_MS
 HORIZON_MS = HOUR_MS
 WARM_UP_MS = 3 * DAY_MS
 VOLATILITY_SOURCE = "log_rv_4"

@@ -67,7 +67,8 @@ def check_split(data: Dataset, train: NDArray[np.int64], test: NDArray[np.int64]
     known = int(data.times[train[-1]]) + HORIZON_MS
     first = int(data.times[test[0]])
     if known > first:
+        minutes = (known - first) / MINUTE_MS
         raise DataError(
-            f"{data.symbol}: training labels end {(known - first) / MINUTE_MS:.0f} minutes after"
-            " the test begins; split by time with a purge of the label's horizon, never shuffled"
+            f"{data.symbol}: training labels end {minutes:.0f} minutes after the test begins; "
+            "split by time with a purge of the label's horizon, never shuffled"
         )

@@ -6,27 +6,23 @@ published model is then trained again on everything known at ``as_of``.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from flows.steps.data.freshness import MARK, mark_of
-from flows.steps.features.features import FEATURE_INTERVAL, feature_descriptions, feature_names
+from flows.steps.features.features import FEATURE_INTERVAL, feature_names
 from flows.steps.models.dataset import dataset_of
-from flows.steps.models.settings import FoldScore, TrainSettings
-from lake.content import moment_of
+from flows.steps.models.results import ModelResult, TrainResult, describe, models_table
+from flows.steps.models.settings import TrainSettings
 from lake.files import write_bytes
-from lake.partitions import PartitionRef, iso
+from lake.partitions import PartitionRef
 from lake.store import Lake
 from lake.tables import CANDLES, FEATURES, MODELS, RAW_FUNDING
 from trading.errors import DataError
-from trading.research.gates import GateVerdict
 
 if TYPE_CHECKING:
     from flows.steps.models.evaluation import EvaluatedModel
@@ -35,138 +31,6 @@ TARGETS = ("volatility_1h", "direction_1h")
 _CODE = tuple(sorted(Path(__file__).parent.glob("*.py")))
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelResult:
-    """One model of one symbol: its file, what it was trained on, how it was evaluated.
-
-    ``text`` is LightGBM's own text format. ``offset`` (a volatility model's HAR part, intercept,
-    weights and means) is added to what the trees say. ``train_from`` and ``train_to`` (ms) span
-    the rows of the published model; ``folds`` and ``scores`` are out-of-sample.
-    """
-
-    model: str
-    symbol: str
-    features: tuple[str, ...]
-    params: Mapping[str, Any]
-    offset: Mapping[str, Any] | None
-    text: str
-    rows: int
-    train_from: int
-    train_to: int
-    scores: Mapping[str, float | None]
-    folds: tuple[FoldScore, ...]
-    importance: Mapping[str, float]
-    verdicts: tuple[GateVerdict, ...]
-
-    @property
-    def proven(self) -> bool:
-        """Did it pass every gate?"""
-        return bool(self.verdicts) and all(verdict.passed for verdict in self.verdicts)
-
-    @property
-    def leaks(self) -> bool:
-        """Was the leak alarm raised?"""
-        return any(v.name == "leak_alarm" and not v.passed for v in self.verdicts)
-
-    @property
-    def name(self) -> str:
-        """Stem of its files: ``volatility_1h-BTCUSDT``."""
-        return f"{self.model}-{self.symbol}"
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the model file."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-    def card(self) -> dict[str, Any]:
-        """Everything but the trees, as JSON knows it; the feature list has the descriptions."""
-        described = feature_descriptions()
-        return {
-            "schema_version": 1,
-            "model": self.model,
-            "symbol": self.symbol,
-            "file": f"{self.name}.txt",
-            "sha256": self.sha256,
-            "proven": self.proven,
-            "interval": FEATURE_INTERVAL,
-            "rows": self.rows,
-            "train_from": iso(moment_of(self.train_from)),
-            "train_to": iso(moment_of(self.train_to)),
-            "features": [{"name": n, "description": described.get(n, "")} for n in self.features],
-            "params": dict(self.params),
-            "offset": self.offset,
-            "scores": dict(self.scores),
-            "folds": [asdict(fold) for fold in self.folds],
-            "importance": [{"feature": n, "gain": share} for n, share in self.importance.items()],
-            "verdicts": [asdict(verdict) for verdict in self.verdicts],
-        }
-
-    @classmethod
-    def of_card(cls, card: Mapping[str, Any], text: str) -> ModelResult:
-        """The result that a card and a model file were made from."""
-        return cls(
-            model=card["model"],
-            symbol=card["symbol"],
-            features=tuple(entry["name"] for entry in card["features"]),
-            params=card["params"],
-            offset=card["offset"],
-            text=text,
-            rows=card["rows"],
-            train_from=_ms(card["train_from"]),
-            train_to=_ms(card["train_to"]),
-            scores=card["scores"],
-            folds=tuple(FoldScore(**fold) for fold in card["folds"]),
-            importance={entry["feature"]: entry["gain"] for entry in card["importance"]},
-            verdicts=tuple(GateVerdict(**verdict) for verdict in card["verdicts"]),
-        )
-
-    def files(self) -> dict[str, bytes]:
-        """Its two files by name: the trees and the card. Identical inputs give identical bytes."""
-        card = json.dumps(self.card(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        return {f"{self.name}.txt": self.text.encode(), f"{self.name}.json": card.encode()}
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """Models of all symbols, what was read for them, and which symbols could not be trained."""
-
-    as_of: datetime
-    models: tuple[ModelResult, ...]
-    fingerprint: tuple[PartitionRef, ...]
-    left_out: Mapping[str, str]
-    skipped: tuple[str, ...]
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """Files for a release, by name under ``models/``, kind ``model``; never those of a leak."""
-        sound = [model for model in self.models if not model.leaks]
-        return {name: data for model in sound for name, data in model.files().items()}
-
-    @property
-    def proven(self) -> tuple[str, ...]:
-        """Names of the models that passed the gate; all others are unproven."""
-        return tuple(model.name for model in self.models if model.proven)
-
-    @property
-    def sentence(self) -> str:
-        """One line for a person."""
-        parts = [describe(model) for model in self.models]
-        parts += [f"{symbol} left out: {reason}" for symbol, reason in self.left_out.items()]
-        return "; ".join(parts)
-
-
-def describe(model: ModelResult) -> str:
-    """One line: ``volatility_1h-BTCUSDT unproven (R² 0.51, har 0.52): better_folds``."""
-    shown = ("r2", "r2_har", "r2_last", "auc", "trades", "net_bp")
-    scores = ", ".join(
-        f"{name} {model.scores[name]:.3g}" for name in shown if model.scores.get(name) is not None
-    )
-    failed = ", ".join(verdict.name for verdict in model.verdicts if not verdict.passed)
-    state = "proven" if model.proven else f"unproven, not passed: {failed}"
-    alarm = "LEAK ALARM " if model.leaks else ""
-    return f"{alarm}{model.name} {state} ({scores})"
 
 
 def train(
@@ -273,43 +137,6 @@ def _result(target: str, symbol: str, evaluated: EvaluatedModel) -> ModelResult:
     )
 
 
-def models_table(as_of: datetime, models: Sequence[ModelResult], folder: str) -> pa.Table:
-    """Rows of research.models: one a fold, and fold −1 for the model itself with its verdicts."""
-    rows: list[dict[str, Any]] = []
-    for model in models:
-        name = {"as_of": as_of, "model": model.model, "symbol": model.symbol}
-        failed = [verdict.name for verdict in model.verdicts if not verdict.passed]
-        rows.append(
-            {
-                **name,
-                "fold": -1,
-                "train_from": moment_of(model.train_from),
-                "train_to": moment_of(model.train_to),
-                "features": json.dumps(model.features),
-                "params": json.dumps(dict(model.params), sort_keys=True),
-                "file": f"{folder}/{model.name}.txt",
-                "sha256": model.sha256,
-                "verdict": "proven" if model.proven else "unproven: " + ", ".join(failed),
-                **model.scores,
-            }
-        )
-        for fold in model.folds:
-            rows.append(
-                {
-                    **name,
-                    "fold": fold.fold,
-                    "train_from": moment_of(fold.train_from),
-                    "train_to": moment_of(fold.train_to),
-                    "test_from": moment_of(fold.test_from),
-                    "test_to": moment_of(fold.test_to),
-                    **fold.scores,
-                }
-            )
-    measures = sorted({name for row in rows for name in row} - set(MODELS.schema.names))
-    schema = pa.schema([*MODELS.schema, *(pa.field(name, pa.float64()) for name in measures)])
-    return pa.Table.from_pylist(rows, schema=schema)
-
-
 def _record(
     lake: Lake, run: str, mark: str, as_of: datetime, models: Sequence[ModelResult]
 ) -> None:
@@ -340,7 +167,3 @@ def _load_stored(lake: Lake, run: str, mark: str) -> tuple[ModelResult, ...] | N
             return None
         models.append(model)
     return tuple(models)
-
-
-def _ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -7,11 +7,13 @@ import math
 import pytest
 
 from flows.report import formats
-from flows.report.charts import Bars, Curve, TradeMark, drawdown, merged, price_chart, thinned
+from flows.report.charts.curves import Curve, drawdown, thinned
+from flows.report.charts.prices import Bars, TradeMark, merged, price_chart
+from flows.report.charts.surfaces import slices
+from flows.report.charts.svg import Scale, padded, tag, ticks, time_ticks
 from flows.report.execution import slippage_bps
 from flows.report.strategies import compounded
-from flows.report.surfaces import slices
-from flows.report.svg import DAY, HOUR, Scale, padded, tag, ticks, time_ticks
+from trading.candles import DAY_MS, HOUR_MS
 
 
 def test_ticks_are_round_and_inside_the_range() -> None:
@@ -20,13 +22,13 @@ def test_ticks_are_round_and_inside_the_range() -> None:
 
 
 def test_time_ticks_of_some_hours_name_the_day_once() -> None:
-    labels = [label for _, label in time_ticks(2 * HOUR, 6 * HOUR)]
+    labels = [label for _, label in time_ticks(2 * HOUR_MS, 6 * HOUR_MS)]
     assert labels == ["01 Jan 02:00", "03:00", "04:00", "05:00", "06:00"]
 
 
 def test_time_ticks_of_years_fall_on_first_days_of_months() -> None:
-    times = [time for time, _ in time_ticks(0, 365 * DAY)]
-    assert times[:2] == [0, 59 * DAY]
+    times = [time for time, _ in time_ticks(0, 365 * DAY_MS)]
+    assert times[:2] == [0, 59 * DAY_MS]
     assert len(times) <= 9
 
 

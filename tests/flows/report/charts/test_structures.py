@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.report.charts import Bars, price_chart
+from flows.report.charts.prices import Bars, price_chart
+from flows.report.charts.structures import Break, Marks, Swing, Zone, marks_of
 from flows.report.lake_reader import read_report_data
-from flows.report.structures import Break, Marks, Swing, Zone, marks_of
 from flows.steps.reporting.report import build_report
 from lake.tables import STRUCTURES
 from tests.flows.report.lake import AS_OF, START, small_lake

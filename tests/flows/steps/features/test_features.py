@@ -12,12 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from flows.steps.features.features import (
-    build_bars,
-    build_features,
-    feature_descriptions,
-    feature_names,
-)
+from flows.steps.features.bars import build_bars
+from flows.steps.features.features import build_features, feature_descriptions, feature_names
 from lake.store import Lake
 from lake.tables import BARS, FEATURES
 from tests.flows.candle_lake import minutes, ms, put_checked, put_funding, sample_minutes, table

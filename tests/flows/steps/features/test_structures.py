@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from flows.steps.features.features import build_bars
+from flows.steps.features.bars import build_bars
 from flows.steps.features.ict_columns import (
     SETTINGS,
     candles_of,
@@ -22,6 +22,7 @@ from flows.steps.features.structures import build_structures
 from lake.store import Lake
 from lake.tables import BARS, STRUCTURES
 from tests.flows.candle_lake import minutes, put_checked, sample_minutes, table
+from trading.candles import HOUR_MS
 from trading.ict.batch import find_structures
 from trading.ict.step import VIEW_NAMES
 
@@ -115,4 +116,4 @@ def test_what_is_known_after_a_bar_is_the_view_of_the_executor(built: Lake) -> N
     shown = np.array(columns, dtype=float).T
     assert np.array_equal(shown, found.views, equal_nan=True)
     gaps = pc.subtract(views["known_at"].cast(pa.int64()), views["open_time"].cast(pa.int64()))
-    assert set(gaps.to_pylist()) == {3_600_000}
+    assert set(gaps.to_pylist()) == {HOUR_MS}

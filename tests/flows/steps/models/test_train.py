@@ -9,19 +9,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.steps.features.features import build_bars, build_features, feature_names
+from flows.steps.features.bars import build_bars
+from flows.steps.features.features import build_features, feature_names
 from flows.steps.models import scores
 from flows.steps.models.boosting import HAR_FEATURES, BoostedModel, LinearModel, fit_direction
 from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
 from flows.steps.models.evaluation import evaluate_target
 from flows.steps.models.gate import ModelThresholds, volatility_verdicts
+from flows.steps.models.results import ModelResult, TrainResult
 from flows.steps.models.settings import TrainSettings
 from flows.steps.models.split import SplitSettings, check_split, walk_forward
-from flows.steps.models.train import ModelResult, TrainResult, train
+from flows.steps.models.train import train
 from lake.store import Lake
 from lake.tables import FEATURES, MODELS
 from tests.flows.candle_lake import put_checked, put_funding, sample_minutes
-from trading.candles import DAY_MS
+from trading.candles import DAY_MS, HOUR_MS
 from trading.errors import DataError, ParameterError
 
 START = datetime(2025, 5, 20, tzinfo=UTC)
@@ -82,7 +84,7 @@ def test_no_training_label_reaches_into_the_test() -> None:
     assert len(splits) == 3
     for split in splits:
         last_label = data.times[split.train][-1] + HORIZON_MS
-        assert data.times[split.test][0] - last_label >= 2 * 3_600_000
+        assert data.times[split.test][0] - last_label >= 2 * HOUR_MS
     assert data.times[splits[-1].test][-1] == data.times[-1]
 
 

@@ -30,7 +30,7 @@ from lake.releases import (
 from lake.store import Lake
 from lake.tables import BARS, FOLDS, TRADES
 from tests.flows.sample import AS_OF
-from trading.candles import CandleColumns
+from trading.candles import HOUR_MS, CandleColumns
 from trading.ensemble.regimes import labels_at
 from trading.ensemble.weights import ENOUGH
 from trading.errors import ReleaseRefused
@@ -172,7 +172,7 @@ def test_a_regime_in_which_a_strategy_lost_often_enough_halves_its_factor(lake: 
 
 
 def test_a_trade_has_the_label_of_the_last_closed_bar() -> None:
-    hour = 3_600_000
+    hour = HOUR_MS
     ones = [1.0, 1.0, 1.0]
     candles = CandleColumns.of([0, hour, 2 * hour], ones, ones, ones, ones, interval_ms=hour)
     times = np.array([0, hour - 1, hour, 2 * hour - 1, 2 * hour, 9 * hour])

@@ -1,0 +1,1 @@
+"""The report's charts: small inline SVG drawn by hand."""

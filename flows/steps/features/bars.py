@@ -1,0 +1,115 @@
+"""Bars of 3 minutes to a day, made from the checked minutes of every symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from flows.steps.data.freshness import (
+    MARK,
+    connect,
+    content_of,
+    epoch_ms,
+    is_current,
+    load_sql,
+    mark_of,
+    month_end,
+    write_known,
+)
+from lake.store import Lake, Partition
+from lake.tables import BARS, CANDLES
+from trading.candles import interval_ms
+
+INTERVALS = ("3m", "5m", "15m", "1h", "4h", "1d")
+SPARSE_VENUES = ("upbit",)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What a build did: partitions written, partitions left as they were, rows written."""
+
+    table: str
+    written: int
+    skipped: int
+    rows: int
+    months: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.written} partitions written, {self.skipped} unchanged"
+
+
+def build_bars(
+    lake: Lake,
+    *,
+    as_of: datetime,
+    symbols: Sequence[str],
+    venue: str = "binance_usdm",
+    progress: Progress | None = None,
+) -> BuildResult:
+    """Build 3m to 1d bars of every symbol from its checked minutes known at ``as_of``.
+
+    A bar is closed and complete: it has all of its minutes, except where the venue leaves out
+    minutes without trades.
+    """
+    written = skipped = rows = 0
+    months: set[str] = set()
+    for symbol in symbols:
+        minutes = lake.partitions(CANDLES, venue=venue, symbol=symbol, interval="1m")
+        for place, partition in enumerate(minutes):
+            # Nothing of a month can still come when candles of a later one are there.
+            over = place + 1 < len(minutes)
+            made = _bars_of_month(lake, partition, as_of, over)
+            if made is None:
+                skipped += len(INTERVALS)
+            else:
+                written += len(INTERVALS)
+                rows += made
+                months.add(partition.values["month"])
+        if progress:
+            progress(f"{symbol} bars: {len(minutes)} months")
+    return BuildResult("bars", written, skipped, rows, tuple(sorted(months)))
+
+
+def _bars_of_month(lake: Lake, partition: Partition, as_of: datetime, over: bool) -> int | None:
+    """Rows written for one month, all intervals; None when nothing had changed."""
+    values = dict(partition.values)
+    inputs = {"candles": content_of(lake, partition, as_of), "over": over, **values}
+    mark = mark_of(load_sql("bars/bars"), inputs)
+    targets = [{**values, "interval": interval} for interval in INTERVALS]
+    if all(is_current(lake, BARS, mark, target) for target in targets):
+        return None
+    candles = with_names(lake.read_partition(partition, as_of), values)
+    if not candles.num_rows:
+        return None
+    last = candles["open_time"][-1].value + interval_ms("1m")
+    until = min(epoch_ms(month_end(values["month"])), epoch_ms(as_of)) if over else last
+    rows = 0
+    with connect() as connection:
+        connection.register("candles", candles)
+        for target in targets:
+            bars = connection.sql(
+                load_sql("bars/bars"),
+                params={
+                    "interval_ms": interval_ms(target["interval"]),
+                    "known_until": until,
+                    "sparse": values["venue"] in SPARSE_VENUES,
+                },
+            ).to_arrow_table()
+            ref = write_known(
+                lake, BARS, bars, as_of=as_of, partition=target, metadata={MARK: mark}
+            )
+            rows += ref.rows
+    return rows
+
+
+def with_names(data: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    """Add a partition's values as columns."""
+    for name in ("venue", "symbol", "interval"):
+        if names.get(name):
+            data = data.append_column(name, pa.repeat(pa.scalar(names[name]), data.num_rows))
+    return data
