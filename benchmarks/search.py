@@ -81,7 +81,7 @@ def candle_loop(columns, k, take_profit, stop_loss, fee):  # type: ignore[no-unt
 
 
 def compare(targets: Targets, candles: CandleColumns, fast: float) -> None:
-    """vectorbt's ``from_signals`` on the same rule; ``fast`` is our time of a combination.
+    """Time vectorbt's ``from_signals`` on the same rule; ``fast`` is our time of a combination.
 
     Results are compared on the real sample, before its first repetition: at a seam the price jumps,
     and a stop that the open jumped over fills elsewhere.

@@ -1,5 +1,6 @@
-"""Every rule of the specification has a module, a scenario on hand-made candles, a run on real
-candles and a line in `nocturne strategies list`.
+"""Every rule of the specification has a module, a scenario, a run and a line in the list.
+
+The scenario is on hand-made candles, the run on real ones, the list is `nocturne strategies list`.
 """
 
 from __future__ import annotations

@@ -71,9 +71,7 @@ def break_prices(folder: Path, symbol: str) -> None:
 
 
 def write_settings(folder: Path, *, models: bool = False) -> Path:
-    """A settings file whose work folder lies beside it; training is left out unless it is the
-    point.
-    """
+    """A settings file with its work folder beside it; training only where a test needs it."""
     path = folder / "research.toml"
     path.write_text(SETTINGS.format(work=folder / "work", models=str(models).lower()))
     return path

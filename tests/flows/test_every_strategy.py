@@ -1,5 +1,6 @@
-"""A nightly with every strategy enabled on two symbols: each is searched (`ml` is fitted), probed,
-gated, released and reported.
+"""A nightly with every strategy enabled on two symbols.
+
+Each is searched (`ml` is fitted), probed, gated, released and reported.
 """
 
 from __future__ import annotations

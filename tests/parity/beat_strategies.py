@@ -30,8 +30,9 @@ def beat_step(
     out: Buffer,
     bar: Bar,
 ) -> None:
-    """Enter on every ``every``-th minute, leave on those ``leave`` after; the side by the candle
-    where ``direction`` is 0.
+    """Enter on every ``every``-th minute, leave ``leave`` minutes later.
+
+    Where ``direction`` is 0, the candle gives the side.
     """
     beat = (bar.open_time // MINUTE_MS) % int(par[OWN])
     out[ACTION] = HOLD

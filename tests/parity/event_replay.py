@@ -1,5 +1,7 @@
-"""The same parameters on the same candles: replayed by the real executor at the real sandbox
-exchange, and simulated with the fill profile `exchange`.
+"""The same parameters on the same candles, replayed and simulated.
+
+The real executor trades them at the real sandbox exchange; the simulation uses the fill profile
+`exchange`.
 """
 
 from __future__ import annotations
@@ -83,9 +85,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one of the two has traded; ``equity`` at the closes of candles, by the ms of the
-    close.
-    """
+    """What one of the two has traded; ``equity`` by the time of a candle's close, in ms."""
 
     trades: list[Trade]
     equity: Mapping[int, float]

@@ -1,6 +1,4 @@
-"""A flow is one file and one entry of prefect.yaml: the example of CONTRIBUTING.md, added to a
-copy of the project.
-"""
+"""A flow is one file and one entry of prefect.yaml: a test adds the one of CONTRIBUTING.md."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A table is one contract and one SQL file: the example of CONTRIBUTING.md, added to a copy of
-the project.
-"""
+"""A table is one contract and one SQL file: a test adds the one of CONTRIBUTING.md."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def stop(side: str, trigger: str, **more: Any) -> AlgoOrderRequest:
 
 
 def told(events: list[UsdmEvent]) -> list[str]:
-    """Order and algo events in words: `order NEW`, `algo TRIGGERED`, …"""
+    """Order and algo events in words, such as `order NEW` and `algo TRIGGERED`."""
     words = []
     for event in events:
         if isinstance(event, OrderChanged):

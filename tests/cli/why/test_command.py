@@ -53,8 +53,9 @@ def write_causes(ledger: Ledger) -> tuple[str, str]:
 
 
 def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Path, str]:
-    """A ledger with one entry order, its causes and its release, which has ``read`` partitions;
-    returns its path and the order.
+    """A ledger with one entry order, its causes and its release; its path and the order.
+
+    The release has read the ``read`` partitions.
     """
     entry = StrategyEntry(
         strategy="breakout", symbol="BTCUSDT", params=get_strategy("breakout").resolve({})

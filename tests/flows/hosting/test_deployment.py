@@ -1,5 +1,6 @@
-"""A real Prefect server, worker and deployments: with some versions nothing is ever scheduled,
-silently.
+"""A real Prefect server, worker and deployments.
+
+With some versions of its dependencies Prefect schedules nothing, and says nothing about it.
 """
 
 from __future__ import annotations
