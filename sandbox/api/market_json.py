@@ -59,6 +59,24 @@ def kline_event(
     return {"e": "kline", "E": time, "s": instrument.symbol, "k": body}
 
 
+def price_and_lot_filters(instrument: ExchangeInstrument) -> list[Json]:
+    """Return the filters of price and quantity."""
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": plain(instrument.min_price),
+            "maxPrice": plain(instrument.max_price),
+            "tickSize": plain(instrument.tick),
+        },
+        {
+            "filterType": "LOT_SIZE",
+            "minQty": plain(instrument.min_quantity),
+            "maxQty": plain(instrument.max_quantity),
+            "stepSize": plain(instrument.step),
+        },
+    ]
+
+
 def depth_json(feed: SymbolFeed, limit: int) -> Json:
     """Return the book: update id, bids and asks."""
     bids, asks = feed.book(min(limit, DEPTH))

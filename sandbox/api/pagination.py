@@ -10,15 +10,7 @@ from sandbox.engines.common import error_codes
 from sandbox.protocol.params import Params
 
 
-class Dated(Protocol):
-    """Something that happened at a market time (ms)."""
-
-    @property
-    def time(self) -> int:
-        """Market time (ms)."""
-
-
-class AccountTrade(Dated, Protocol):
+class AccountTrade(Protocol):
     """A trade of an account on either venue."""
 
     @property
@@ -30,26 +22,41 @@ class AccountTrade(Dated, Protocol):
         """The order that was filled."""
 
 
-D = TypeVar("D", bound=Dated)
+R = TypeVar("R")
 T = TypeVar("T", bound=AccountTrade)
 
 
-def page(params: Params, rows: Iterable[D], ident: str, first: int | None) -> list[D]:
-    """Return the rows of the requested span whose ``ident`` is ``first`` or later, oldest first.
+def select(
+    params: Params, rows: Iterable[R], ident: str, first: int | None, time: str = "time"
+) -> list[R]:
+    """Return the rows of the requested span whose ``ident`` is ``first`` or later."""
+    start, end = params.span()
+    number_of, time_of = attrgetter(ident), attrgetter(time)
+    return [
+        row
+        for row in rows
+        if (first is None or number_of(row) >= first)
+        and (start is None or time_of(row) >= start)
+        and (end is None or time_of(row) <= end)
+    ]
+
+
+def page(params: Params, rows: Iterable[R], ident: str, first: int | None) -> list[R]:
+    """Return a page of the selected rows, oldest first.
 
     A request with a start gets the rows from there on, any other the newest rows.
     """
-    start, end = params.span()
-    number = attrgetter(ident)
-    found = [
-        row
-        for row in rows
-        if (first is None or number(row) >= first)
-        and (start is None or row.time >= start)
-        and (end is None or row.time <= end)
-    ]
+    found = select(params, rows, ident, first)
     limit = params.limit(500, 1000)
-    return found[:limit] if first is not None or start is not None else found[-limit:]
+    started = first is not None or params.span()[0] is not None
+    return found[:limit] if started else found[-limit:]
+
+
+def newest(
+    params: Params, rows: Iterable[R], ident: str, first: int | None, time: str = "time"
+) -> list[R]:
+    """Return the newest of the selected rows, oldest first."""
+    return select(params, rows, ident, first, time)[-params.limit(500, 1000) :]
 
 
 def trades(params: Params, fills: Iterable[T], symbol: str) -> list[T]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.api import market_json
 from sandbox.api.exchange import BaseCall
+from sandbox.api.pagination import page
 from sandbox.engines.common import error_codes
 from sandbox.market.feed import TradePrint
 from sandbox.market.intervals import INTERVALS, bar_start, next_start
@@ -65,13 +66,4 @@ def _range(
 def recent_ticks(call: AnyCall) -> list[TradePrint]:
     """Return the replay's recent trades that ``fromId``, ``limit`` and the span select."""
     params, feed = call.params, call.feed(call.params.symbol())
-    first, (start, end) = params.integer("fromId"), params.span()
-    found = [
-        tick
-        for tick in feed.recent
-        if (first is None or tick.trade_id >= first)
-        and (start is None or tick.time >= start)
-        and (end is None or tick.time <= end)
-    ]
-    limit = params.limit(500, 1000)
-    return found[-limit:] if first is None and start is None else found[:limit]
+    return page(params, feed.recent, "trade_id", params.integer("fromId"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,10 +16,12 @@ from sandbox.api.stream_connection import StreamConnection
 from sandbox.engines.common.order_book import Levels
 from sandbox.market.candles import Kline
 from sandbox.market.feed import SymbolFeed, TradePrint
+from sandbox.market.intervals import INTERVALS
 
 PUBLIC_KINDS = ("trade", "bookTicker", "depth")
 BOOK_KINDS = ("bookTicker", "depth")
 KLINE_KINDS = ("kline", "continuousKline")
+DEPTHS = ("", "5", "10", "20")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,18 @@ class Stream:
     def category(self) -> str:
         """``public`` for book and trades, ``market`` for everything else."""
         return "public" if self.kind in PUBLIC_KINDS else "market"
+
+
+def symbol_stream(match: re.Match[str]) -> Stream | None:
+    """Return the stream of a matched name, None when its kind has no such argument."""
+    kind, argument = match["kind"], (match["argument"] or "").removeprefix("_")
+    if kind in KLINE_KINDS:
+        valid = argument in INTERVALS
+    elif kind == "depth":
+        valid = argument in DEPTHS
+    else:
+        valid = not argument
+    return Stream(match.string, match["symbol"].upper(), kind, argument) if valid else None
 
 
 class StreamHub(ABC):

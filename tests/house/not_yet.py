@@ -7,9 +7,7 @@ LONG: set[str] = {
     "trading/simulation/account/simulation.py",
 }
 
-FOLDERS: set[str] = {
-    "sandbox/api/usdm",
-}
+FOLDERS: set[str] = set()
 
 PARAMETERS: set[str] = {
     "executor/reconciliation/reconciler.py:Reconciler.__init__",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from tests.sandbox.traders import opened_trader
+from tests.sandbox.traders import SdkClient, opened_trader
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT"
 Trade = tuple[str, str, float, float, float, str]
@@ -170,15 +169,8 @@ class BinanceTrader:
         ]  # fmt: skip
 
 
-class SdkTrader:
-    """Trades with the blocking REST methods of Binance's own SDK, each in a thread."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    async def _request(self, method: str, *args: Any, **more: Any) -> Any:
-        response = await asyncio.to_thread(getattr(self._client, method), *args, **more)
-        return response.data()
+class SdkTrader(SdkClient):
+    """Trades with the spot methods of Binance's own SDK."""
 
     async def symbols(self) -> set[str]:
         """Return the listed symbols."""

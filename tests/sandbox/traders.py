@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -11,6 +12,17 @@ from tests.sandbox.binance_sdks import rest_client
 from tests.sandbox.helpers import rest_exchange, spot_exchange
 
 T = TypeVar("T")
+
+
+class SdkClient:
+    """The blocking REST methods of Binance's own SDK, each in a thread."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def _request(self, method: str, *args: Any, **more: Any) -> Any:
+        response = await asyncio.to_thread(getattr(self._client, method), *args, **more)
+        return response.data()
 
 
 @asynccontextmanager

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from tests.sandbox.binance_sdks import batch_order
-from tests.sandbox.traders import opened_trader
+from tests.sandbox.traders import SdkClient, opened_trader
 
 SYMBOL, BTC = "BTCUSDT", "BTC/USDT:USDT"
 Trade = tuple[str, str, float, float, float]
@@ -202,15 +201,8 @@ class BinanceTrader:
         return sum(float(row["positionAmt"]) for row in rows)
 
 
-class SdkTrader:
-    """Trades with the blocking REST methods of Binance's own SDK, each in a thread."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    async def _request(self, method: str, *args: Any, **more: Any) -> Any:
-        response = await asyncio.to_thread(getattr(self._client, method), *args, **more)
-        return response.data()
+class SdkTrader(SdkClient):
+    """Trades with the futures methods of Binance's own SDK."""
 
     async def symbols(self) -> set[str]:
         """Return the listed symbols."""

@@ -137,18 +137,7 @@ def symbol_info(instrument: ExchangeInstrument) -> Json:
 def _filters(instrument: ExchangeInstrument) -> list[Json]:
     places = decimals_of(instrument.step)
     return [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": plain(instrument.min_price),
-            "maxPrice": plain(instrument.max_price),
-            "tickSize": plain(instrument.tick),
-        },
-        {
-            "filterType": "LOT_SIZE",
-            "minQty": plain(instrument.min_quantity),
-            "maxQty": plain(instrument.max_quantity),
-            "stepSize": plain(instrument.step),
-        },
+        *market_json.price_and_lot_filters(instrument),
         {
             "filterType": "MARKET_LOT_SIZE",
             "minQty": "0.00000000",

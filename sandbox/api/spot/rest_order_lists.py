@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.api.pagination import newest
 from sandbox.api.requests import SIGNED, Route, names
 from sandbox.api.spot import account_json
 from sandbox.api.spot.call import SpotCall
@@ -85,16 +86,9 @@ def open_lists(call: SpotCall) -> list[Any]:
 
 def all_lists(call: SpotCall) -> list[Any]:
     """`GET /allOrderList`."""
-    params, mine = call.params, call.account.lists.values()
-    first, (start, end) = params.integer("fromId"), params.span()
-    found = [
-        account_json.list_json(call.account, row)
-        for row in mine
-        if (first is None or row.list_id >= first)
-        and (start is None or row.time >= start)
-        and (end is None or row.time <= end)
-    ]
-    return found[-params.limit(500, 1000) :]
+    first = call.params.integer("fromId")
+    found = newest(call.params, call.account.lists.values(), "list_id", first)
+    return [account_json.list_json(call.account, row) for row in found]
 
 
 BOTH_LISTS = names(

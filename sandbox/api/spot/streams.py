@@ -8,9 +8,8 @@ from typing import Any
 
 from sandbox.api import market_json
 from sandbox.api.spot import market_json as spot_json
-from sandbox.api.stream_hub import Stream, StreamHub
+from sandbox.api.stream_hub import Stream, StreamHub, symbol_stream
 from sandbox.market.feed import SymbolFeed, TradePrint
-from sandbox.market.intervals import INTERVALS
 
 NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)@"
@@ -26,14 +25,7 @@ def parse_stream(name: str) -> Stream | None:
     if name in ALL_MARKET:
         return Stream(name, "", ALL_MARKET[name], "")
     match = NAME.match(name)
-    if match is None:
-        return None
-    kind, argument = match["kind"], (match["argument"] or "").removeprefix("_")
-    valid = {
-        "kline": argument in INTERVALS,
-        "depth": argument in ("", "5", "10", "20"),
-    }.get(kind, not argument)
-    return Stream(name, match["symbol"].upper(), kind, argument) if valid else None
+    return None if match is None else symbol_stream(match)
 
 
 def parse_old_stream(name: str) -> Stream | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.api.exchange import BaseExchange
-from sandbox.api.usdm import account_json, old_orders, order_json, risk_json
+from sandbox.api.usdm import account_json, order_json, risk_json
 from sandbox.api.usdm.streams import LIQUIDATION, UsdmHub
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.events import (
@@ -92,7 +92,7 @@ def user_messages(event: UsdmEvent) -> list[dict[str, Any]]:
             return [*lite, order_json.order_update_event(event)]
         case AlgoChanged():
             if event.algo.order_id:
-                return old_orders.messages(event)
+                return order_json.old_order_updates(event)
             return [order_json.algo_update_event(event.algo, event.time)]
         case AccountChanged():
             return [account_json.account_update_event(event)]

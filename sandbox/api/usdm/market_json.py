@@ -141,7 +141,6 @@ def premium_index_json(feed: SymbolFeed, rate: Decimal, time: int) -> Json:
 
 def symbol_info(instrument: ExchangeInstrument) -> Json:
     """Return a symbol as `exchangeInfo` lists it."""
-    step = plain(instrument.step)
     return {
         "symbol": instrument.symbol,
         "pair": instrument.symbol,
@@ -166,23 +165,12 @@ def symbol_info(instrument: ExchangeInstrument) -> Json:
         "marketTakeBound": instrument.market_take_bound,
         "maxMoveOrderLimit": 10000,
         "filters": [
-            {
-                "filterType": "PRICE_FILTER",
-                "minPrice": plain(instrument.min_price),
-                "maxPrice": plain(instrument.max_price),
-                "tickSize": plain(instrument.tick),
-            },
-            {
-                "filterType": "LOT_SIZE",
-                "minQty": plain(instrument.min_quantity),
-                "maxQty": plain(instrument.max_quantity),
-                "stepSize": step,
-            },
+            *market_json.price_and_lot_filters(instrument),
             {
                 "filterType": "MARKET_LOT_SIZE",
                 "minQty": plain(instrument.min_quantity),
                 "maxQty": plain(instrument.market_max_quantity),
-                "stepSize": step,
+                "stepSize": plain(instrument.step),
             },
             {"filterType": "MAX_NUM_ORDERS", "limit": instrument.max_orders},
             {"filterType": "MIN_NOTIONAL", "notional": plain(instrument.min_notional)},

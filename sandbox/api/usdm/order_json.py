@@ -6,10 +6,18 @@ from decimal import Decimal
 
 from sandbox.api.market_json import Json
 from sandbox.engines.common.money import money_text, plain
-from sandbox.engines.usdm.events import OrderChanged
+from sandbox.engines.usdm.events import AlgoChanged, OrderChanged
 from sandbox.engines.usdm.model import AlgoOrder, UsdmFill, UsdmOrder
 
 ASSET = "USDT"
+# Execution type of each change while conditional orders were ordinary orders; a trigger ends them.
+OLD_EXECUTIONS = {
+    "NEW": "NEW",
+    "TRIGGERING": "EXPIRED",
+    "CANCELED": "CANCELED",
+    "EXPIRED": "EXPIRED",
+}
+OLD_STATUSES = {"NEW": "NEW", "CANCELED": "CANCELED"}
 
 
 def price_text(value: Decimal) -> str:
@@ -213,3 +221,46 @@ def trade_json(fill: UsdmFill) -> Json:
         "buyer": fill.side == "BUY",
         "maker": fill.maker,
     }
+
+
+def as_order(algo: AlgoOrder) -> UsdmOrder:
+    """Return a conditional order as an ordinary one of its type, as it was until 2025-12-09."""
+    return UsdmOrder(
+        account=algo.account,
+        order_id=algo.order_id,
+        client_id=algo.client_id,
+        symbol=algo.symbol,
+        side=algo.side,
+        type=algo.type,
+        tif=algo.tif,
+        price=algo.price,
+        quantity=algo.quantity,
+        reduce_only=algo.reduce_only or algo.close_position,
+        close_position=algo.close_position,
+        time=algo.create_time,
+        update_time=algo.update_time,
+        status=OLD_STATUSES.get(algo.status, "EXPIRED"),
+        orig_type=algo.type,
+        stop_price=algo.level or algo.trigger_price,
+        working_type=algo.working_type,
+        price_protect=algo.price_protect,
+        prevention=algo.prevention,
+        position_side=algo.position_side,
+    )
+
+
+def old_order_updates(event: AlgoChanged) -> list[Json]:
+    """Return the user-stream messages of a change as they were until 2025-12-09.
+
+    The order that a trigger sends keeps the id and names the stop in ``origType``, as a response
+    quoted in https://github.com/ccxt/ccxt/issues/8338 shows. That the trigger itself is reported as
+    EXPIRED is from memory: the documentation lists the status and no more, and no recording of it
+    was found.
+    """
+    algo = event.algo
+    execution = OLD_EXECUTIONS.get(algo.status)
+    activated = execution == "NEW" and algo.trailing and event.time > algo.create_time
+    if execution is None or activated:
+        return []
+    change = OrderChanged(event.account, event.time, execution, as_order(algo))
+    return [order_update_event(change)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.api.pagination import newest
 from sandbox.api.requests import SIGNED, Route, by_symbol, names
 from sandbox.api.usdm import order_json
 from sandbox.api.usdm.call import UsdmCall
@@ -65,16 +66,9 @@ def all_algos(call: UsdmCall) -> list[Any]:
     """`GET /allAlgoOrders`."""
     params = call.params
     symbol, first = params.text("symbol"), params.integer("algoId")
-    start, end = params.span()
-    found = [
-        order_json.algo_json(algo)
-        for algo in call.account.algos.values()
-        if symbol in (None, algo.symbol)
-        and (first is None or algo.algo_id >= first)
-        and (start is None or algo.create_time >= start)
-        and (end is None or algo.create_time <= end)
-    ]
-    return found[-params.limit(500, 1000) :]
+    mine = (algo for algo in call.account.algos.values() if symbol in (None, algo.symbol))
+    found = newest(params, mine, "algo_id", first, "create_time")
+    return [order_json.algo_json(algo) for algo in found]
 
 
 ALGO_KNOWN = frozenset(

@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.api.usdm import order_json, rest_algos, rest_orders
 from sandbox.api.usdm.call import UsdmCall
-from sandbox.api.usdm.old_orders import as_order
+from sandbox.api.usdm.order_json import as_order
 from sandbox.api.usdm.params import new_algo
 from sandbox.engines.common import error_codes
 from sandbox.engines.usdm.model import CONDITIONAL_TYPES, AlgoOrder

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 
 from sandbox.api import market_json
 from sandbox.api.market_json import Json
-from sandbox.api.stream_hub import BOOK_KINDS, KLINE_KINDS, Stream, StreamHub
+from sandbox.api.stream_hub import BOOK_KINDS, KLINE_KINDS, Stream, StreamHub, symbol_stream
 from sandbox.api.usdm import market_json as usdm_json
 from sandbox.market.feed import SymbolFeed, TradePrint
-from sandbox.market.intervals import INTERVALS
 
 NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)(?:_(?P<contract>perpetual))?@"
@@ -37,14 +36,10 @@ def parse_stream(name: str) -> Stream | None:
     match = NAME.match(name)
     if match is None:
         return None
-    kind, argument = match["kind"], (match["argument"] or "").removeprefix("_")
-    if kind in KLINE_KINDS:
-        valid = argument in INTERVALS and (kind == "continuousKline") == bool(match["contract"])
-    elif kind == "depth":
-        valid = argument in ("", "5", "10", "20")
-    else:
-        valid = not argument
-    return Stream(name, match["symbol"].upper(), kind, argument) if valid else None
+    kind, contract = match["kind"], bool(match["contract"])
+    if kind in KLINE_KINDS and contract != (kind == "continuousKline"):
+        return None
+    return symbol_stream(match)
 
 
 class UsdmHub(StreamHub):
