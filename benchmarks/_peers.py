@@ -1,7 +1,7 @@
-"""Peers run in an interpreter of their own: they need not agree with our lock file.
+"""Peers in an interpreter of their own, independent of the project's lock file.
 
-``NOCTURNE_PEERS`` names a Python that has the packages of the extra ``bench``; without it the one
-that ``make bench`` makes is asked, ``.venv-peers``.
+``NOCTURNE_PEERS`` names a Python with the packages of the extra ``bench``; the default is
+``.venv-peers``, which ``make bench`` creates.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ NAMES = ("open_time", "open", "high", "low", "close", "volume")
 
 
 def peer_python() -> str:
-    """The interpreter that peers run in."""
+    """Return the interpreter of the peers."""
     return os.environ.get(VARIABLE) or str(MADE if MADE.exists() else sys.executable)
 
 
 def has_peer(package: str) -> bool:
-    """Whether the peers' interpreter can import ``package``; a line says so where it cannot."""
+    """Tell whether the peers' interpreter can import ``package``; print a line if not."""
     try:
         found = subprocess.run(
             [peer_python(), "-c", f"import {package}"], capture_output=True, check=False
@@ -47,7 +47,7 @@ def has_peer(package: str) -> bool:
 def run_peer(
     script: str, candles: CandleColumns, settings: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """What ``peers/<script>.py`` prints about ``candles``, or None with a line when it fails."""
+    """Return what ``peers/<script>.py`` prints about ``candles``; print a line if it fails."""
     with tempfile.TemporaryDirectory() as folder:
         columns = {name: getattr(candles, name) for name in NAMES}
         np.savez(Path(folder) / "candles.npz", **columns)

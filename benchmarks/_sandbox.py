@@ -1,4 +1,4 @@
-"""A sandbox in its own process, for the benchmarks: candles, the server, what it uses."""
+"""A sandbox in its own process: its candles, its server, its memory and processor time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START = 1_735_689_600_000  # 2025-01-01
 
 
 def write_walk(folder: Path, symbols: list[str], minutes: int) -> None:
-    """Candles of a random walk with a fixed seed."""
+    """Write candles of a random walk with a fixed seed."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed, symbol in enumerate(symbols):
         generator = np.random.default_rng(seed)
@@ -46,7 +46,7 @@ def write_walk(folder: Path, symbols: list[str], minutes: int) -> None:
 
 @contextmanager
 def served(folder: Path, *options: str) -> Iterator[tuple[str, int]]:
-    """A sandbox in its own process: its URL and process id."""
+    """Run a sandbox in its own process; yield its URL and process id."""
     command = [sys.executable, "-m", "cli", "sandbox", "serve", "--candles", str(folder)]
     command += ["--weight-limit", "1000000000", "--no-count-orders", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -62,26 +62,26 @@ def served(folder: Path, *options: str) -> Iterator[tuple[str, int]]:
 
 
 def status(url: str) -> dict[str, Any]:
-    """`GET /sandbox/status`."""
+    """Return `GET /sandbox/status`."""
     with urllib.request.urlopen(f"{url}/sandbox/status", timeout=30) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
 
 def resident_mib(pid: int) -> float:
-    """Resident memory of a process."""
+    """Return the resident memory of a process (MiB)."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def processor_s(pid: int) -> float:
-    """Processor time that a process has used (s)."""
+    """Return the processor time that a process has used (s)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def signed(method: str, ident: int, **params: str) -> str:
-    """A signed call of a WebSocket API, as JSON."""
+    """Return a signed call of a WebSocket API as JSON."""
     sent: dict[str, Any] = {"apiKey": "sandbox", **params}
     sent["timestamp"] = time.time_ns() // 1_000_000
     payload = "&".join(f"{name}={sent[name]}" for name in sorted(sent))
@@ -90,5 +90,5 @@ def signed(method: str, ident: int, **params: str) -> str:
 
 
 def sign(payload: str) -> str:
-    """HMAC-SHA256, hexadecimal."""
+    """Return the HMAC-SHA256 in hexadecimal."""
     return hmac.new(b"sandbox", payload.encode(), hashlib.sha256).hexdigest()

@@ -16,13 +16,13 @@ from trading.strategies.parameters import Value
 
 SAMPLE = Path(__file__).parents[1] / "data_lake/sample/candles_1m/usdm/BTCUSDT.parquet"
 YEAR = 525_600
-LETTER: dict[str, Value] = {"filters": "off", "signal_tf": "1m"}
+NO_FILTERS: dict[str, Value] = {"filters": "off", "signal_tf": "1m"}
 FEE_BPS = 5.0
 NAMES = ("open", "high", "low", "close", "volume")
 
 
 def a_year() -> CandleColumns:
-    """The real sample laid end to end until it is a year of minutes long (525,600)."""
+    """Repeat the real sample until it is a year of minutes long (525,600)."""
     table = pq.read_table(SAMPLE)
     opens, highs, lows, closes, volumes = (
         np.resize(table[name].to_numpy(), YEAR) for name in NAMES
@@ -33,12 +33,12 @@ def a_year() -> CandleColumns:
 
 
 def sample_rows() -> int:
-    """Candles of the real sample, before the year repeats it."""
+    """Return the number of candles in the real sample."""
     return int(pq.read_metadata(SAMPLE).num_rows)
 
 
 def with_idle_candles(candles: CandleColumns) -> CandleColumns:
-    """Twice the candles: after each an idle one at its close, which crosses no level."""
+    """Double the candles: an idle one follows each at its close and crosses no level."""
     half = candles.interval_ms // 2
     times = np.repeat(candles.open_time, 2)
     times[1::2] += half
@@ -50,7 +50,7 @@ def with_idle_candles(candles: CandleColumns) -> CandleColumns:
 
 
 def the_grid() -> list[dict[str, float]]:
-    """K, take-profit and stop-loss as in the spec: 11 x 8 x 5."""
+    """Return the grid of k, take-profit and stop-loss: 11 x 8 x 5."""
     return [
         {"k": (30 + 5 * k) / 100, "take_profit": (3 + t) / 100, "stop_loss": (1 + s) / 100}
         for k in range(11)
@@ -60,12 +60,12 @@ def the_grid() -> list[dict[str, float]]:
 
 
 def best_of(times: int, work: Callable[[], Any]) -> float:
-    """Seconds of the quickest of several runs, by the wall clock."""
+    """Return the wall-clock seconds of the fastest run."""
     return best_of_both(times, work)[0]
 
 
 def best_of_both(times: int, work: Callable[[], Any]) -> tuple[float, float]:
-    """Seconds of the quickest of several runs: by the wall clock, and of processor time."""
+    """Return the wall-clock and the processor seconds of the fastest runs."""
     wall, used = [], []
     gc.collect()
     for _ in range(times):

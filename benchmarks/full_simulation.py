@@ -1,15 +1,15 @@
 """Time of the full simulation: one strategy, candle by candle, over one symbol-year of 1m candles.
 
 Run from the root of the repository: ``python benchmarks/full_simulation.py``. It runs on one core.
-Where ``NOCTURNE_PEERS`` names a Python with nautilus_trader, its event engine trades the same rule
-on the same candles in the same run (`peers/nautilus.py`); trades and result are compared first.
+If ``NOCTURNE_PEERS`` names a Python with nautilus_trader, its event engine trades the same rule on
+the same candles in the same run (`peers/nautilus.py`); trades and result are compared first.
 """
 
 from __future__ import annotations
 
 from _peers import has_peer, run_peer
 from _targets import Targets
-from _year import FEE_BPS, LETTER, a_year, best_of_both
+from _year import FEE_BPS, NO_FILTERS, a_year, best_of_both
 
 from trading.candles import CandleColumns
 from trading.jit import compiler
@@ -17,14 +17,14 @@ from trading.simulation import BacktestResult, Costs, backtest
 from trading.strategies.registry import get_strategy
 
 RULE = {"k": 0.5, "take_profit": 0.05, "stop_loss": 0.02}
-VALUES = LETTER | RULE
+VALUES = NO_FILTERS | RULE
 # The peer fills market orders at the close of the candle that decided them, we at the next open:
-# on one-minute candles of a liquid market that is a fraction of a basis point a trade.
+# on one-minute candles of a liquid market that is a fraction of a basis point per trade.
 TOLERANCE = 1e-4
 
 
 def compare(targets: Targets, candles: CandleColumns, ours: BacktestResult, seconds: float) -> None:
-    """The peer's event engine on the same candles; ``seconds`` is our time of a run."""
+    """Time the peer's event engine on the same candles; ``seconds`` is our time per run."""
     what = "nautilus_trader / ours, a candle"
     if not has_peer("nautilus_trader"):
         targets.not_taken(what, "the peer is not installed")

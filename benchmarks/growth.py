@@ -22,7 +22,7 @@ from trading.strategies.setup import Setup
 
 
 def signals_ratio(candles: CandleColumns) -> float:
-    """Time to find the signals of eleven values of k over that of one: 11 if each were searched."""
+    """Return the time for the signals of eleven values of k over that of one (11 if separate)."""
     strategy = get_strategy("breakout")
     prepared = PreparedCandles(candles, backend(compiled=True))
     fixed = {"filters": "off", "signal_tf": interval_name(candles.interval_ms)}
@@ -61,7 +61,7 @@ def main() -> None:
     targets.below("twice the candles, wall", seconds[1][0] / seconds[0][0], 1.2, "x")
     targets.below("twice the candles, processor", seconds[1][1] / seconds[0][1], 1.2, "x")
     ratio = signals_ratio(one)
-    print(f"{'signals of 11 values of k / of one':<36} {ratio:9.4f} x (each searched anew: 11)")
+    print(f"{'signals of 11 values of k / of one':<36} {ratio:9.4f} x (11 if separate)")
     targets.finish()
 
 

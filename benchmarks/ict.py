@@ -1,9 +1,9 @@
 """Time of all ICT structures over a year of 1m candles (525,600).
 
-Run from the root of the repository: ``python benchmarks/ict.py``. Where the peers' interpreter has
+Run from the root of the repository: ``python benchmarks/ict.py``. If the peers' interpreter has
 ``smartmoneyconcepts``, its five functions are timed in the same run: on the first ``PEER`` candles,
-and on the whole year for ``LIMIT_S`` seconds, in which they do not end (to their end, a quarter of
-an hour, with ``--peer-year``). Times are those of the processor.
+and on the whole year until ``LIMIT_S`` seconds stop them (with ``--peer-year`` they finish, after a
+quarter of an hour). Times are processor times.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LIMIT_S = 60.0
 
 
 def main() -> None:
-    """Print microseconds a candle and the ratios."""
+    """Print microseconds per candle and the ratios."""
     targets = Targets()
     compiler.enable()
     year = a_year()
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def compare(targets: Targets, year: CandleColumns, best: float) -> None:
-    """The peer on the first candles, then on all; ``best`` is our time for the year, in seconds."""
+    """Time the peer on the first candles, then on all; ``best`` is our time for the year (s)."""
     a_candle, whole = "smartmoneyconcepts / ours, a candle", "smartmoneyconcepts / ours, a year"
     if not has_peer("smartmoneyconcepts"):
         targets.not_taken(a_candle, "the peer is not installed")

@@ -1,8 +1,8 @@
-"""Time of the two commands that everybody runs: the demo and the quick tests, nothing compiled yet.
+"""Time of the demo and of the quick tests, with nothing compiled yet.
 
-Run from the root of the repository: ``python benchmarks/main_job.py``. Installation is not in it.
-Seconds are those of the clock; those of the processor, of all processes, stand beside them. On two
-cores the clock cannot show less than half of the latter.
+Run from the root of the repository: ``python benchmarks/main_job.py``. Installation does not count.
+The targets are wall-clock seconds; the processor time of all processes is printed as well, half of
+which is the least that two cores can reach.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from _targets import Targets
 ROOT = Path(__file__).parents[1]
 DEMO_S, TESTS_S = 180.0, 300.0
 WORKERS = min((os.cpu_count() or 2) + 1, 8)
-"""As ``make test`` has it: some tests wait for sockets and processes."""
+"""As in ``make test``: some tests wait for sockets and processes."""
 
 
 def run(targets: Targets, what: str, limit: float, command: list[str], cache: str) -> None:
-    """Time a command that begins without compiled code; one that fails gives no figure."""
+    """Time a command that starts without compiled code; one that fails gives no figure."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", *command],

@@ -1,10 +1,10 @@
 """Time and memory of 150 symbols x 1 year of 1m candles x 440 combinations, one symbol at a time.
 
 Run from the root of the repository: ``python benchmarks/many_symbols.py`` (``--symbols 10`` for a
-short run). The bundled real candles are laid end to end until they are a year long, each symbol
-from another day on and at another price, in a Parquet file that is written in row groups: no more
-than one symbol is ever in memory. What counts is that time grows no faster than symbols, and memory
-not at all: a symbol of the whole run is compared with one of its first third.
+short run). The bundled real candles are repeated until they are a year long, each symbol from
+another day and at another price, in a Parquet file that is written in row groups: at most one
+symbol is in memory. Time may grow no faster than the number of symbols, and memory not at all: the
+whole run is compared with its first third.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from _targets import Targets
-from _year import FEE_BPS, LETTER, YEAR, the_grid
+from _year import FEE_BPS, NO_FILTERS, YEAR, the_grid
 
 from cli.inputs.candle_files import read_candles
 from trading.candles import DAY_MS, MINUTE_MS, CandleColumns
@@ -34,12 +34,12 @@ COLUMNS = ("open", "high", "low", "close", "volume")
 DAY_ROWS = DAY_MS // MINUTE_MS
 MEMORY_LIMIT_GB = 2.0
 LINEAR = 1.15
-"""Most that a symbol may take of the whole run, in times of one of its first third."""
+"""Largest time per symbol of the whole run, relative to its first third."""
 ROW_GROUP = 100_000
 
 
 def tile(folder: Path, number: int) -> Path:
-    """The year of symbol ``number`` as a Parquet file: real minutes, another start and price."""
+    """Write the year of symbol ``number`` to Parquet: real minutes, another start and price."""
     names = sorted(SAMPLES.glob("*.parquet"))
     source = pq.read_table(names[number % len(names)], columns=["open_time", *COLUMNS])
     start = int(source["open_time"].cast("int64")[0].as_py()) // DAY_MS * DAY_MS
@@ -64,12 +64,12 @@ def tile(folder: Path, number: int) -> Path:
 
 
 def peak_gb() -> float:
-    """The most memory that this process has held, in GB."""
+    """Return the peak memory of this process (GB)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 class Taken(NamedTuple):
-    """Seconds that one symbol took: by the clock to load and to search it, and of the processor."""
+    """Seconds for one symbol: wall-clock to load and to search it, and processor time."""
 
     load: float
     search: float
@@ -116,7 +116,9 @@ def main() -> None:
         # The first symbol also loads what is loaded once (Parquet's reader, compiled code).
         for number in (0, *range(count)):
             path = tile(Path(folder), number)
-            taken.append(search_symbol(path, lambda c: search(strategy, c, grid, LETTER, costs)))
+            taken.append(
+                search_symbol(path, lambda c: search(strategy, c, grid, NO_FILTERS, costs))
+            )
             peaks.append(peak_gb())
             path.unlink()
     taken, peaks = taken[1:], peaks[1:]

@@ -2,10 +2,10 @@
 
     python benchmarks/sandbox_load.py [--orders 10000] [--seconds 8]
 
-The server runs in its own process, on one core when the platform can pin it, with its ledger in a
+The server runs in its own process, on one core if the platform can pin it, with its ledger in a
 file; the clients run here. Targets: at least 2,000 signed orders/s and 20,000 stream messages/s.
-Rates are given per wall second and per second of the server's processor time: on a machine that
-does other work, only the latter tells what one core does.
+Rates are given per wall-clock second and per second of the server's processor time: on a busy
+machine, only the latter shows what one core does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STREAMS = ("aggTrade", "bookTicker", "avgPrice", "kline_1m", "miniTicker", "trad
 
 
 def rated(pid: int, work: Callable[[], float]) -> tuple[float, float]:
-    """A rate per second of the server's processor time, and per wall second."""
+    """Return a rate per second of the server's processor time, and per wall-clock second."""
     used, began = processor_s(pid), time.perf_counter()
     rate = work()
     share = (processor_s(pid) - used) / (time.perf_counter() - began)
@@ -35,7 +35,7 @@ def rated(pid: int, work: Callable[[], float]) -> tuple[float, float]:
 
 
 async def orders_by_socket(url: str, path: str, count: int, window: int) -> float:
-    """Signed `order.place` calls per second over one socket with ``window`` of them under way."""
+    """Return signed `order.place` calls per second over one socket, ``window`` of them pending."""
     ws = url.replace("http", "ws", 1)
     async with aiohttp.ClientSession() as session, session.ws_connect(ws + path) as socket:
         answered = 0
@@ -54,7 +54,7 @@ async def orders_by_socket(url: str, path: str, count: int, window: int) -> floa
 
 
 async def orders_by_rest(url: str, count: int, workers: int) -> float:
-    """Signed `POST /fapi/v1/order` calls per second over ``workers`` connections."""
+    """Return signed `POST /fapi/v1/order` calls per second over ``workers`` connections."""
     async with aiohttp.ClientSession(headers={"X-MBX-APIKEY": "sandbox"}) as session:
 
         async def work(number: int) -> None:
@@ -74,7 +74,7 @@ async def orders_by_rest(url: str, count: int, workers: int) -> float:
 
 
 async def messages(url: str, symbols: list[str], seconds: float) -> float:
-    """Stream messages per second that one client receives."""
+    """Return the stream messages per second that one client receives."""
     ws = url.replace("http", "ws", 1)
     names = "/".join(f"{s.lower()}@{kind}" for s in symbols for kind in STREAMS)
     async with (

@@ -1,12 +1,12 @@
-"""A month of one symbol on the sandbox exchange: how fast it goes by, and what memory it takes.
+"""Speed and memory of the sandbox exchange over a month of one symbol.
 
     python benchmarks/sandbox_month.py [--minutes 43200]
 
-Once accelerated without end, while a client only listens to the candles; once in lockstep with a
-client that trades all month: each 20 minutes it buys with a stop, moves the stop, rests and cancels
-a limit order, and sells. Resident memory is read at the end of each day. What a trading account
-leaves behind is its history (orders, trades, incomes), which the exchange has to answer for: that
-is judged per order, and the rest must stand still.
+First at full speed with a client that only listens to the candles; then in lockstep with a client
+that trades all month: every 20 minutes it buys with a stop, moves the stop, places and cancels a
+limit order, and sells. Resident memory is read at the end of each day. The history of a trading
+account (orders, trades, incomes) grows, because the exchange must serve it: its target is per
+order. Nothing else may grow.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SYMBOL = {"symbol": "BTCUSDT"}
 
 
 async def listen(url: str, pid: int, end: int) -> tuple[float, list[float]]:
-    """Listen to the candles until market time ``end``: their pace (1/s), and memory by day."""
+    """Listen until market time ``end``; return candles per second, and memory by day."""
     ws = url.replace("http", "ws", 1)
     memory, heard, began = [resident_mib(pid)], 0, time.perf_counter()
     async with aiohttp.ClientSession() as session, session.ws_connect(ws + KLINES) as socket:
@@ -56,13 +56,13 @@ class LockstepTrader:
         self.price = 0.0
 
     async def call(self, method: str, **params: str) -> None:
-        """A signed call; a refusal (the stop has closed the position) is an answer, too."""
+        """Send a signed call; a refusal (the stop has closed the position) is a response, too."""
         self._number += 1
         await self._calls.send_str(signed(method, self._number, **SYMBOL, **params))
         await self._calls.receive_json()
 
     async def on_minute(self, number: int) -> None:
-        """What is done at the end of a minute."""
+        """Trade at the end of a minute."""
         name, trigger = f"stop{number // EVERY}", str(round(self.price * 0.99))
         stop = {"algoType": "CONDITIONAL", "side": "SELL", "type": "STOP_MARKET"}
         stop |= {"triggerPrice": trigger, "closePosition": "true"}
@@ -86,7 +86,7 @@ class LockstepTrader:
 
 
 async def trade(url: str, pid: int, end: int) -> tuple[float, list[float]]:
-    """Trade in lockstep until market time ``end``: minutes per second, and memory by day."""
+    """Trade in lockstep until market time ``end``; return minutes per second, and memory by day."""
     ws = url.replace("http", "ws", 1)
     memory, began = [resident_mib(pid)], time.perf_counter()
     async with (
@@ -109,13 +109,13 @@ async def trade(url: str, pid: int, end: int) -> tuple[float, list[float]]:
 
 
 async def follow(candles: aiohttp.ClientWebSocketResponse, trader: LockstepTrader) -> None:
-    """Tell the trader each price."""
+    """Pass each price to the trader."""
     async for message in candles:
         trader.price = float(message.json()["k"]["c"])
 
 
 def grown(memory: list[float]) -> float:
-    """By how much it was larger after the first days than at their end (MiB)."""
+    """Return how much memory grew after the first days (MiB)."""
     return max(memory[FIRST_DAYS:]) - memory[FIRST_DAYS]
 
 

@@ -1,9 +1,8 @@
 """Time of the fast search: 440 combinations of breakout over one symbol-year of 1m candles.
 
-Run from the root of the repository: ``python benchmarks/search.py``. Compared in the same run are
-a plain compiled loop over the candles of the year that knows nothing but the strategy's rules, and
-vectorbt's ``from_signals`` where ``NOCTURNE_PEERS`` names a Python that has it. What counts is the
-ratios.
+Run from the root of the repository: ``python benchmarks/search.py``. The same run also times a
+plain compiled loop over the year's candles that knows only the strategy's rules, and vectorbt's
+``from_signals`` if ``NOCTURNE_PEERS`` names a Python that has it. The ratios are what counts.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from _peers import has_peer, run_peer
 from _targets import Targets
 from _year import (
     FEE_BPS,
-    LETTER,
+    NO_FILTERS,
     a_year,
     best_of,
     best_of_both,
@@ -36,14 +35,14 @@ from trading.strategies.registry import get_strategy
 from trading.strategies.technical.breakout import Breakout
 
 COSTS = Costs(FEE_BPS)
-COMPARED = 55  # every so many combinations
+COMPARED = 55  # one in 55 combinations
 
 
 class LadderBreakout(Breakout):
-    """The letter with a trailing stop and a ladder of two steps on top."""
+    """Breakout with a trailing stop and a ladder of two steps."""
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
-        """A trail of a third of the take-profit, and two steps on the way there."""
+        """Add a trail of a third of the take-profit, and two steps on the way there."""
         target = float(params["take_profit"])
         ladder = ((target / 4, 0.25), (target / 2, 0.25))
         return replace(super().exit_rules(params), trailing_stop=target / 3, partials=ladder)
@@ -51,7 +50,7 @@ class LadderBreakout(Breakout):
 
 @njit(nogil=True)
 def candle_loop(columns, k, take_profit, stop_loss, fee):  # type: ignore[no-untyped-def]
-    """The equity at the end of the strategy's rules, one candle after the other."""
+    """Return the final equity of the strategy's rules, one candle after the other."""
     times, opens, highs, lows, closes = columns
     equity, entry, inside, wants = 1.0, 0.0, False, False
     day, high, low, target = -2, 0.0, 0.0, np.inf
@@ -81,17 +80,19 @@ def candle_loop(columns, k, take_profit, stop_loss, fee):  # type: ignore[no-unt
 
 
 def compare(targets: Targets, candles: CandleColumns, fast: float) -> None:
-    """Time vectorbt's ``from_signals`` on the same rule; ``fast`` is our time of a combination.
+    """Time vectorbt's ``from_signals`` on the same rule; ``fast`` is our time per combination.
 
-    Results are compared on the real sample, before its first repetition: at a seam the price jumps,
-    and a stop that the open jumped over fills elsewhere.
+    Results are compared on the real sample before its first repetition: there the price jumps, and
+    a stop inside the jump fills at another price.
     """
     what = "vectorbt / fast search"
     if not has_peer("vectorbt"):
         targets.not_taken(what, "the peer is not installed")
         return
     chosen, rows = the_grid()[::COMPARED], sample_rows()
-    ours = search(get_strategy("breakout"), candles.rows(0, rows), chosen, LETTER, COSTS).results
+    ours = search(
+        get_strategy("breakout"), candles.rows(0, rows), chosen, NO_FILTERS, COSTS
+    ).results
     settings = {"grid": chosen, "rows": rows, "fee": FEE_BPS / 10_000}
     peer = run_peer("vectorbt_signals", candles, settings)
     if peer is None:
@@ -112,14 +113,14 @@ def compare(targets: Targets, candles: CandleColumns, fast: float) -> None:
 
 
 def main() -> None:
-    """Print seconds, milliseconds a combination, and the ratios."""
+    """Print seconds, milliseconds per combination, and the ratios."""
     compiler.enable()
     started = time.perf_counter()
     candles, grid = a_year(), the_grid()
     print(f"load          {time.perf_counter() - started:9.3f} s")
     strategy, fee = get_strategy("breakout"), FEE_BPS / 10_000
-    first = search(strategy, candles, grid, LETTER, COSTS)
-    staged = search(LadderBreakout(), candles, grid, LETTER, COSTS)
+    first = search(strategy, candles, grid, NO_FILTERS, COSTS)
+    staged = search(LadderBreakout(), candles, grid, NO_FILTERS, COSTS)
     seconds = first.seconds_compile + staged.seconds_compile
     print(f"compile       {seconds:9.3f} s (kept on disk for the next process)")
     columns = (candles.open_time, candles.open, candles.high, candles.low, candles.close)
@@ -132,7 +133,7 @@ def main() -> None:
         assert abs(loop(values) - 1.0 - row.metrics.total_return) < 1e-9
 
     def all_of(chosen: Any) -> Any:
-        return search(chosen, candles, grid, LETTER, COSTS).results
+        return search(chosen, candles, grid, NO_FILTERS, COSTS).results
 
     fast, used = (s / len(grid) for s in best_of_both(25, lambda: all_of(strategy)))
     plain = best_of(3, lambda: [loop(values) for values in grid[::10]]) / len(grid[::10])

@@ -1,8 +1,8 @@
-"""Time until a new process is ready to search, when the compiled code lies on the disk already.
+"""Time until a new process is ready to search, with the compiled code on disk.
 
 Run from the root of the repository: ``python benchmarks/second_process.py``. A process is ready
-when it has found the results of one combination over two days of candles. Seconds are those of the
-clock, and those of the processor, which other work on the machine disturbs less.
+when it has the results of one combination over two days of candles. Times are wall-clock and
+processor seconds; other work on the machine disturbs the latter less.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ print(found.seconds_compile, time.process_time())
 
 
 def start(cache: Path) -> tuple[float, float, float]:
-    """Seconds until a process has its result: in all, spent on compiling, and on the processor."""
+    """Return the seconds until a process has its result: in all, compiling, and processor."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", READY],
@@ -50,7 +50,7 @@ def start(cache: Path) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    """Print the first process's seconds, and the best of five that follow."""
+    """Print the seconds of the first process, and the best of the next five."""
     with tempfile.TemporaryDirectory() as cache:
         first, compiling, _ = start(Path(cache))
         print(f"first process   {first:7.2f} s, of which compiling {compiling:.2f} s")

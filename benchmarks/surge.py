@@ -22,13 +22,13 @@ SURGE = get_strategy("surge")
 
 
 def compiled_cost(candles: CandleColumns, long_span: int) -> float:
-    """Microseconds of all decisions, a candle."""
+    """Return the microseconds of all decisions per candle."""
     _, seconds = best_of_both(3, lambda: decide(SURGE, candles, {"long_span": long_span}))
     return seconds / len(candles) * 1e6
 
 
 def plain_cost(candles: CandleColumns) -> float:
-    """Microseconds of the executor's decider, a candle."""
+    """Return the microseconds of the executor's decider per candle."""
     rows = [candles.candle(row) for row in range(len(candles))]
 
     def feed() -> None:
@@ -40,7 +40,7 @@ def plain_cost(candles: CandleColumns) -> float:
 
 
 def main() -> None:
-    """Print microseconds a candle, and how they grow with the window."""
+    """Print microseconds per candle, and how they grow with the window."""
     compiler.enable()
     year = a_year()
     started = time.perf_counter()

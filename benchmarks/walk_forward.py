@@ -1,8 +1,8 @@
 """Time of a walk-forward: 20 folds x 440 combinations of breakout over a year of 1m candles.
 
-Run from the root of the repository: ``python benchmarks/walk_forward.py``. Each fold learns from
-120 days (every combination) and is judged on the 12 days after them; the real sample is laid end to
-end until it is a year long. Compared is the same work as plain back-tests, one after the other.
+Run from the root of the repository: ``python benchmarks/walk_forward.py``. Each fold trains on 120
+days (every combination) and is evaluated out-of-sample on the next 12; the real sample is repeated
+until it is a year long. The time of the same work as single back-tests is printed as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from functools import partial
 
 from _targets import Targets
-from _year import FEE_BPS, LETTER, a_year, best_of, the_grid
+from _year import FEE_BPS, NO_FILTERS, a_year, best_of, the_grid
 
 from trading.candles import DAY_MS
 from trading.jit import compiler
@@ -44,7 +44,7 @@ def main() -> None:
     folds = rolling_folds(start, end, train=train, test=test, purge=DAY_MS)
     assert len(folds) == FOLDS
     targets = Targets()
-    for name, fixed in (("1m signals", LETTER), ("1h signals, filters", FILTERED)):
+    for name, fixed in (("1m signals", NO_FILTERS), ("1h signals, filters", FILTERED)):
         walk = partial(walk_forward, strategy, candles, grid, fixed, costs, folds, workers=workers)
         walk()  # compiles
         seconds = best_of(repeats, walk)

@@ -1,1 +1,1 @@
-"""The `nocturne` command. Imports lazily; nothing imports it."""
+"""The `nocturne` command; it imports lazily, and nothing imports it."""

@@ -31,7 +31,7 @@ def flow(
 ) -> None:
     """Run one research flow in this process.
 
-    Every flow may be stopped at any moment and run again; what is already right is not done twice.
+    A flow may be stopped at any moment and run again; it does not repeat finished work.
 
     Example: nocturne flow nightly --as-of 2025-06-19T00:00Z --lake .work/lake --symbols BTCUSDT
     """

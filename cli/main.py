@@ -1,4 +1,4 @@
-"""Entry point of the `nocturne` command: one module a command, each imported when it is used."""
+"""Entry point of the `nocturne` command: one module per command, imported on use."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typer.exceptions import TyperException
 from trading.errors import NocturneError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("cli.demo.command", "Run the whole of Nocturne on the bundled real data."),
+    "demo": ("cli.demo.command", "Run all of Nocturne on the bundled real data."),
     "flow": ("cli.flow", "Run one research flow in this process."),
-    "sql": ("cli.sql", "Ask the lake a question in SQL."),
+    "sql": ("cli.sql", "Query the lake in SQL."),
     "search": ("cli.backtesting.search", "Search a strategy's parameters over a candle file."),
     "backtest": ("cli.backtesting.backtest", "Back-test one parameter set over a candle file."),
     "account": (
@@ -35,12 +35,12 @@ class LazyGroup(TyperGroup):
     """Import a command's module only when that command is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names in the order of the table above."""
+        """Return the names in the order of the table above."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The click command of ``cmd_name``; each module calls its Typer application ``app``."""
+        """Return the click command of ``cmd_name``: the Typer application ``app`` of its module."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _explain(error: TyperException) -> NoReturn:
-    """A wrong option or command in one sentence; for a group without a command, its help."""
+    """Report a wrong option or command in one sentence; for a bare group, print its help."""
     message = error.format_message()
     if message.startswith("Usage:"):
         print(message, file=sys.stderr)

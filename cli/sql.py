@@ -1,4 +1,4 @@
-"""`nocturne sql`: ask the lake."""
+"""`nocturne sql`: query the lake."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sql(
         False, "--views", help="Print the CREATE VIEW statements, for the plain duckdb command."
     ),
 ) -> None:
-    """Ask the lake a question in SQL (DuckDB); nothing is written.
+    """Query the lake in SQL (DuckDB); nothing is written.
 
     Example: nocturne sql "select symbol, count(*) as candles from candles group by symbol"
     """
@@ -74,7 +74,7 @@ def _text_of(query: str | None, file: Path | None) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON knows it: times as ISO in UTC, exact numbers as numbers, NaN as null."""
+    """Convert a value for JSON: times to ISO in UTC, decimals to numbers, NaN to null."""
     import math
     from datetime import date, datetime, time
     from decimal import Decimal

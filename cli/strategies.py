@@ -1,4 +1,4 @@
-"""`nocturne strategies`: what can be searched, and with which parameters."""
+"""`nocturne strategies`: the strategies and their parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_strategies() -> None:
-    """Print the name and the summary of every strategy, then of the grid and the ensemble.
+    """Print the name and the summary of every strategy, then of the maker and the ensemble.
 
     Example: nocturne strategies list
     """
@@ -59,7 +59,7 @@ def show_strategy(
 
 
 def _bounds(parameter: Parameter) -> str:
-    """Bounds of a number, or the words that are allowed."""
+    """Return the bounds of a number, or the allowed words."""
     if parameter.choices:
         return " | ".join(parameter.choices)
     if parameter.kind == "interval":

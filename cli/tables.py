@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 def text_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = ()
 ) -> str:
-    """Columns as wide as their widest cell; those in ``left`` align left, the others right."""
+    """Format a table; the columns in ``left`` align left, the others right."""
     widths = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
     lines = []
     for row in (header, ["-" * width for width in widths], *rows):

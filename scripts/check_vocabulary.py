@@ -56,7 +56,7 @@ class Rule:
 def rule(
     word: str, instead: str, *others: str, text: str = "", files: tuple[str, ...] = ("*",)
 ) -> Rule:
-    """A rule for a word and its other forms."""
+    """Return a rule for a word and its other forms."""
     return Rule(word, instead, (word, *others), text, files)
 
 
@@ -150,7 +150,7 @@ class Finding:
 
 
 def parts_of(name: str) -> list[str]:
-    """The words of an identifier: ``OrderDesk`` and ``order_desk`` are order, desk."""
+    """Split an identifier into words: ``OrderDesk`` and ``order_desk`` are order, desk."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", re.sub(r"[_\W]+", " ", name))
     return spaced.lower().split()
 
@@ -190,7 +190,7 @@ def findings(path: str, source: str) -> list[Finding]:
 
 
 def names_of_file(path: str) -> list[str]:
-    """What is wrong with the name of a file or of its folder."""
+    """Report what is wrong with the name of a file or of its folder."""
     place = Path(path)
     wrong = [
         f"{path}: '{each.word}' in its name, write {each.instead}"
@@ -209,7 +209,7 @@ def names_of_file(path: str) -> list[str]:
 
 
 def committed() -> list[str]:
-    """The files that git tracks and that are checked."""
+    """List the files that git tracks and that are checked."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout.split("\0")
@@ -223,7 +223,7 @@ def committed() -> list[str]:
 
 
 def check(paths: Iterable[str]) -> list[str]:
-    """What is wrong in these files, one sentence each."""
+    """Report what is wrong in these files, one sentence each."""
     problems: list[str] = []
     used: set[Allowed] = set()
     for path in paths:

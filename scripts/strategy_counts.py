@@ -2,13 +2,13 @@
 
 python scripts/strategy_counts.py [FOLDER] [--write] [--strategy NAME ...]
 
-FOLDER holds SYMBOL.parquet files; without it the 18 perpetuals of ``../shared/data`` are read where
-they are, else the bundled sample. An entry is a signal to enter, whether or not a position is open;
-a trade is what a back-test of the defaults made of them, without costs. Filters are asked in order
-and the first that objects holds the entry, so that the entries and those held by each filter add up
-to the entries without filters. What a strategy fits is fitted on the first half of a series, and
-counted on the second. Strategies with fewer than 20 entries are counted on the other recordings of
-``../shared/data`` as well. ``--write`` puts the tables into docs/strategies.md.
+FOLDER holds SYMBOL.parquet files; the default is the 18 perpetuals of ``../shared/data`` if it
+exists, else the bundled sample. An entry is a signal to enter, whether or not a position is open;
+trades are those of a back-test of the defaults, without costs. Filters apply in order and the first
+that objects holds the entry, so the entries plus those held by each filter equal the entries
+without filters. A strategy that learns is fitted on the first half of a series and counted on the
+second. Strategies with fewer than 20 entries are also counted on the other recordings of
+``../shared/data``. ``--write`` puts the tables into docs/strategies.md.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ HELD = {
     LOW_ADX: "ADX low",
     FALLING_ADX: "ADX falling",
 }
-"""The filters' reasons in the order in which they are asked, and their columns."""
+"""The filters' reasons in the order in which they apply, and their columns."""
 OWN_MEAN = {"breakout": breakout.BELOW_MEAN}
-"""Reasons of strategies that ask for an EMA50 of their own together with the filters."""
+"""Reasons of strategies that apply their own EMA50 together with the filters."""
 
 
 def halved(
     strategy: Strategy, candles: CandleColumns, params: dict[str, Value]
 ) -> tuple[CandleColumns, dict[str, Value]]:
-    """The second half of the candles, and the parameters fitted on the first."""
+    """Return the second half of the candles, and the parameters fitted on the first."""
     middle = len(candles) // 2
     fitted = strategy.learn(candles.rows(0, middle), strategy.resolve(params))
     return candles.rows(middle, len(candles)), {**params, **fitted}
@@ -76,7 +76,7 @@ def halved(
 
 @dataclass
 class Counts:
-    """Of one strategy with one set of parameters; ``held`` has the entries held by each filter."""
+    """Counts of one strategy and one set of parameters; ``held`` counts the entries per filter."""
 
     entries: int = 0
     symbols: int = 0
@@ -85,7 +85,7 @@ class Counts:
 
 
 def count(name: str, series: Sequence[CandleColumns], values: Mapping[str, Value]) -> Counts:
-    """Over all the series."""
+    """Count entries and trades over all the series."""
     strategy = get_strategy(name)
     params = strategy.accepted(values)
     counts = Counts()
@@ -104,7 +104,7 @@ def count(name: str, series: Sequence[CandleColumns], values: Mapping[str, Value
 
 
 def table(found: Mapping[str, tuple[Counts, Counts]]) -> list[str]:
-    """The Markdown table of the counts with and without filters."""
+    """Return the Markdown table of the counts with and without filters."""
     header = (*HEADER, *HELD.values())
     rows = ["| " + " | ".join(header) + " |", "| --- |" + " ---: |" * (len(header) - 1)]
     for name, (counts, bare) in found.items():
@@ -119,13 +119,13 @@ def table(found: Mapping[str, tuple[Counts, Counts]]) -> list[str]:
 def counted(
     names: Sequence[str], series: Sequence[CandleColumns]
 ) -> dict[str, tuple[Counts, Counts]]:
-    """Counts of each strategy with its defaults, and without filters."""
+    """Return the counts of each strategy with its defaults, and without filters."""
     with_filters, without = SETTINGS
     return {n: (count(n, series, with_filters), count(n, series, without)) for n in names}
 
 
 def span_of(series: Sequence[CandleColumns]) -> str:
-    """The first and the last day of all series."""
+    """Return the first and the last day of all series."""
     edges = (
         min(int(candles.open_time[0]) for candles in series),
         max(int(candles.open_time[-1]) for candles in series),
@@ -135,7 +135,7 @@ def span_of(series: Sequence[CandleColumns]) -> str:
 
 
 def main() -> None:
-    """Print the table; put it into the document when asked."""
+    """Print the table, and write it into the document with ``--write``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--write", action="store_true")

@@ -1,6 +1,6 @@
-"""nautilus_trader's event engine on the breakout rule; run by `_peers.py` in its own interpreter.
+"""The event engine of nautilus_trader on the breakout rule; `_peers.py` runs it.
 
-Reads ``candles.npz`` and ``settings.json`` of the folder given, prints one JSON object. The rule:
+It reads ``candles.npz`` and ``settings.json`` from a folder and prints one JSON object. The rule:
 buy when a close crosses today's open + k x yesterday's range, with the whole balance; leave by a
 stop or a limit at a share of the entry price, or at the close of the UTC day's last candle. Market
 orders fill at the close that decided them, which is as near to the next open as bars allow.
@@ -60,7 +60,7 @@ class PeerBreakout(Strategy):  # type: ignore[misc]
         self.subscribe_bars(BARS)
 
     def on_bar(self, bar: Bar) -> None:
-        """Judge a closed bar."""
+        """Evaluate a closed bar."""
         first, high, low, close = float(bar.open), float(bar.high), float(bar.low), float(bar.close)
         day = (bar.ts_event - 1) // DAY_NS
         if day != self.day:
@@ -95,13 +95,13 @@ class PeerBreakout(Strategy):  # type: ignore[misc]
         self.submit_order(factory.limit(instrument, sell, size, limit, reduce_only=True))
 
     def on_position_closed(self, event: Any) -> None:
-        """Cancel what still rests."""
+        """Cancel the orders that still rest."""
         del event
         self.cancel_all_orders(BARS.instrument_id)
 
 
 def the_instrument(fee: float) -> CryptoPerpetual:
-    """A perpetual with prices and sizes fine enough not to round the rule."""
+    """Return a perpetual with prices and sizes fine enough not to round the rule."""
     return CryptoPerpetual(
         instrument_id=InstrumentId(Symbol("BTCUSDT"), VENUE),
         raw_symbol=Symbol("BTCUSDT"),
@@ -123,7 +123,7 @@ def the_instrument(fee: float) -> CryptoPerpetual:
 
 
 def the_bars(folder: Path, instrument: CryptoPerpetual) -> list[Bar]:
-    """The candles as bars, stamped with their close."""
+    """Return the candles as bars, stamped with their close."""
     columns = np.load(folder / "candles.npz")
     closed = pd.to_datetime(columns["open_time"] + MINUTE_MS, unit="ms", utc=True)
     names = ("open", "high", "low", "close", "volume")
@@ -132,7 +132,7 @@ def the_bars(folder: Path, instrument: CryptoPerpetual) -> list[Bar]:
 
 
 def main() -> None:
-    """Run once and print what came out."""
+    """Run once and print the result."""
     folder = Path(sys.argv[1])
     settings = json.loads((folder / "settings.json").read_text())
     instrument = the_instrument(settings["fee"])

@@ -1,7 +1,7 @@
-"""The five functions of smartmoneyconcepts; run by `_peers.py` in an interpreter of its own.
+"""The five functions of smartmoneyconcepts; `_peers.py` runs it in the peers' interpreter.
 
-Reads ``candles.npz`` and ``settings.json`` of the folder given, prints one JSON object: processor
-seconds of each function. After ``limit_s`` in all (0: never) it is stopped where it is.
+It reads ``candles.npz`` and ``settings.json`` from a folder and prints one JSON object: processor
+seconds of each function. After ``limit_s`` in all (0: never) it stops.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-with contextlib.redirect_stdout(io.StringIO()):  # it greets
+with contextlib.redirect_stdout(io.StringIO()):  # it prints a greeting
     from smartmoneyconcepts.smc import smc
 
 NAMES = ("open", "high", "low", "close", "volume")
 
 
 class StoppedError(Exception):
-    """The time is up."""
+    """The time limit is reached."""
 
 
 def stop(*_: object) -> None:
-    """Of the timer."""
+    """Handle the signal of the timer."""
     raise StoppedError
 
 
 def main(folder: Path) -> None:
-    """Time them one after the other."""
+    """Time the functions one after the other."""
     columns = np.load(folder / "candles.npz")
     limit = json.loads((folder / "settings.json").read_text()).get("limit_s", 0.0)
     frame = pd.DataFrame({name: columns[name] for name in NAMES})

@@ -1,9 +1,9 @@
-"""vectorbt's ``from_signals`` on the breakout rule; run by `_peers.py` in its own interpreter.
+"""The ``from_signals`` of vectorbt on the breakout rule; `_peers.py` runs it.
 
-Reads ``candles.npz`` and ``settings.json`` of the folder given, prints one JSON object. Each
+It reads ``candles.npz`` and ``settings.json`` from a folder and prints one JSON object. Each
 combination buys at the open after a close that crosses today's open + k x yesterday's range and
 leaves by a stop, a limit or at the close of the UTC day's last candle. What can be computed once
-for all combinations is not timed. Times carry no zone: with one, pandas spends seconds on them.
+for all combinations is not timed. Times have no zone: with one, pandas spends seconds on them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAMES = ("open", "high", "low", "close")
 
 
 class Year:
-    """The candles, and what does not change from one combination to the next."""
+    """The candles, and what all combinations share."""
 
     def __init__(self, folder: Path, fee: float, rows: int | None = None) -> None:
         columns = np.load(folder / "candles.npz")
@@ -38,7 +38,7 @@ class Year:
         self.price = self.frame["open"].where(~self.last, self.frame["close"])
 
     def trade(self, values: dict[str, float]) -> vbt.Portfolio:
-        """One combination."""
+        """Trade one combination."""
         frame = self.frame
         line = (self.first + self.span * values["k"]).reindex(frame.index, method="ffill")
         crossed = (frame["close"] > line) & ~(self.before > line) & ~self.last

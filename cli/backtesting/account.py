@@ -34,7 +34,7 @@ def account(
 ) -> None:
     """Simulate several strategies and symbols on one account, under its limits.
 
-    The file is explained in docs/simulation.md and by config/account.example.toml.
+    See docs/simulation.md and config/account.example.toml for the file.
 
     Example: nocturne account config/account.example.toml --json account.json
     """
@@ -113,7 +113,7 @@ def _seat(seat: Seat, earned: ProfitMetrics) -> dict[str, Any]:
 
 
 def write_table(target: str | None, option: str, make: Any) -> None:
-    """Write the table that ``make`` makes to a Parquet file, if there is a target."""
+    """Write the table that ``make`` returns to a Parquet file, if there is a target."""
     import pyarrow.parquet as pq
 
     from trading.errors import DataError
@@ -127,7 +127,7 @@ def write_table(target: str | None, option: str, make: Any) -> None:
 
 
 def trades_table(seats: Sequence[Seat], run: AccountResult) -> Any:
-    """The trades, a row each."""
+    """Return a table of the trades, one row each."""
     import pyarrow as pa
 
     moment = pa.timestamp("ms", "UTC")
@@ -156,7 +156,7 @@ def _equity_table(run: AccountResult) -> Any:
 
 
 def _print(document: dict[str, Any]) -> None:
-    """The account's measures, one line a seat, and what was refused."""
+    """Print the account's measures, a line per strategy and symbol, and the refused entries."""
     from cli.tables import text_table
 
     lines = {"balance": document["balance"], "equity": document["equity"]} | document["measures"]
@@ -175,7 +175,7 @@ def _print(document: dict[str, Any]) -> None:
 
 
 def shown(name: str, value: float) -> str:
-    """A measure of the account as people read it."""
+    """Format a measure of the account."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.2%}" if name in _SHARES else f"{value:,.2f}"

@@ -32,7 +32,7 @@ class LimitsPart(_FileTable):
 
 
 class SymbolPart(_FileTable):
-    """``[symbols.NAME]``: files relative to the TOML file, and what the venue asks for."""
+    """``[symbols.NAME]``: files relative to the TOML file, and the venue's filters."""
 
     candles: Path
     funding: Path | None = None
@@ -71,7 +71,7 @@ class AccountFile(_FileTable):
 
     @property
     def exchange(self) -> Exchange | None:
-        """The fill profile `exchange`, if that is asked for; ``leverage`` is the account's then."""
+        """The fill profile `exchange` with the account's ``leverage``, if the file names it."""
         return Exchange(self.leverage) if self.profile == "exchange" else None
 
     @property
@@ -81,7 +81,7 @@ class AccountFile(_FileTable):
 
 
 def read_account_file(path: Path) -> AccountFile:
-    """The file, checked; `SettingsError` names the file, the place in it and the value."""
+    """Read and check the file; `SettingsError` names the file, the place in it and the value."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -112,7 +112,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def seats_of(account: AccountFile, path: Path, intervals: dict[str, str]) -> list[Seat]:
-    """The seats; signals are judged on the file's own candles unless a seat says otherwise."""
+    """Return the seats; their signals default to the interval of the symbol's file."""
     from cli.inputs.strategy_choice import find_preset, find_strategy
 
     seats = []
@@ -134,7 +134,7 @@ def seats_of(account: AccountFile, path: Path, intervals: dict[str, str]) -> lis
 
 
 def read_funding(path: Path) -> dict[int, float]:
-    """Rates by time (ms, UTC) of a Parquet file with funding_time and funding_rate."""
+    """Read rates by time (ms, UTC) from a Parquet file with funding_time and funding_rate."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -152,23 +152,23 @@ def read_funding(path: Path) -> dict[int, float]:
 
 
 def filters_of(account: AccountFile, path: Path) -> dict[str, Filters]:
-    """What the venue asks for, by symbol; margin brackets come from files of their own."""
+    """Return the venue's filters by symbol; margin brackets come from separate files."""
     from cli.inputs.margin import read_brackets
 
     found = {}
     for name, part in account.symbols.items():
-        asked = Filters(part.step, part.min_notional, tick=part.tick)
+        filters = Filters(part.step, part.min_notional, tick=part.tick)
         if part.brackets is not None:
-            asked = replace(asked, brackets=read_brackets(beside(path, part.brackets), name))
-        found[name] = asked
+            filters = replace(filters, brackets=read_brackets(beside(path, part.brackets), name))
+        found[name] = filters
     return found
 
 
 def beside(path: Path, other: Path) -> Path:
-    """``other``, relative to the folder of the file ``path``."""
+    """Resolve ``other`` relative to the folder of the file ``path``."""
     return other if other.is_absolute() else path.parent / other
 
 
 def document_of(account: AccountFile) -> dict[str, Any]:
-    """What the result repeats of the file."""
+    """Return what the result repeats from the file."""
     return account.model_dump(mode="json", exclude={"symbols", "seats"})

@@ -1,9 +1,7 @@
-"""Parameter sets searched by the workers of a Dask cluster.
+"""Parameter sets on the workers of a Dask cluster: a `trading.research.trials.Runner`.
 
-An adapter of `trading.research.trials.Runner`.
-
-The cluster is the user's own. Its workers need this program, of the same source, and the packages
-of the extra ``scale``; candles travel to each of them once.
+The cluster is the user's own. Its workers need the same source of this program and the extra
+``scale``; candles travel to each worker once.
 """
 
 from __future__ import annotations
@@ -19,15 +17,15 @@ from trading.research.samplers import Params
 from trading.research.trials import Runner, SearchTask, chunks_of
 
 TIMEOUT_S = 20
-"""Seconds until a scheduler that does not answer is given up."""
+"""How long to wait for a scheduler that does not answer."""
 
 
 @contextmanager
 def dask_workers(work: SearchTask, address: str) -> Iterator[Runner]:
-    """A runner of parameter sets on the cluster of the scheduler at ``address``.
+    """Yield a runner of parameter sets on the cluster of the scheduler at ``address``.
 
-    The results are those of one thread: a set's result depends on nothing but the set. `DataError`
-    when there is no such scheduler, no worker, or a worker that runs another program.
+    The results are those of one thread: a result depends only on its set. Raises `DataError` if
+    there is no such scheduler, no worker, or a worker that runs another program.
     """
     client = _connect(address)
     try:
@@ -57,7 +55,9 @@ def _connect(address: str) -> Any:
     try:
         client = Client(address, timeout=TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise DataError(f"no Dask scheduler answers at {address}; start one, or name it") from error
+        raise DataError(
+            f"no Dask scheduler answers at {address}; start one, or correct it"
+        ) from error
     if not client.scheduler_info(n_workers=-1)["workers"]:
         client.close()
         raise DataError(f"the Dask scheduler at {address} has no workers; start one or more")

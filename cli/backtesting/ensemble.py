@@ -1,4 +1,4 @@
-"""The regime switch and ensemble on the command line: listed, shown, and its rules read."""
+"""The ensemble on the command line: its summary, rules and members."""
 
 from __future__ import annotations
 
@@ -16,35 +16,37 @@ if TYPE_CHECKING:
     from trading.strategies.parameters import Parameter, Value
 
 NAME = ENSEMBLE
-SUMMARY = "Weigh strategies by regime and recent results; the nightly puts it into each release."
+SUMMARY = (
+    "Weigh strategies by regime and recent results; the nightly flow puts it into each release."
+)
 MEANINGS = {
-    "crash_fall": "least fall of a crash from the highest high, as a share of it",
-    "crash_bars": "candles that this high is looked for in",
-    "crash_atrs": "least fall of a crash, in slow ATRs",
-    "spike": "least fast ATR of a volatility spike, in slow ATRs",
+    "crash_fall": "smallest fall of a crash from the highest high, as a share of it",
+    "crash_bars": "candles in which to look for that high",
+    "crash_atrs": "smallest fall of a crash, in slow ATRs",
+    "spike": "smallest fast ATR of a volatility spike, in slow ATRs",
     "fast_atr": "candles of the fast ATR",
     "slow_atr": "candles of the slow ATR",
     "fast_mean": "span of the fast EMA",
     "slow_mean": "span of the slow EMA",
     "adx_span": "candles of the ADX",
-    "min_adx": "least ADX of a trend",
-    "least": "least weight of a strategy on a symbol",
-    "most": "most weight of a strategy on a symbol",
-    "step": "share of the way to the new weights that is gone each night",
-    "prior_days": "days of nothing that count before the out-of-sample days",
+    "min_adx": "smallest ADX of a trend",
+    "least": "smallest weight of a strategy on a symbol",
+    "most": "largest weight of a strategy on a symbol",
+    "step": "share of the way to the new weights taken each night",
+    "prior_days": "days without returns counted before the out-of-sample days",
 }
 MEMBERS = ("breakout", "rsi_bollinger")
-"""Those of `nocturne backtest` and `nocturne search` unless others are given."""
+"""The default members of `nocturne backtest` and `nocturne search`."""
 _WHOLE = {"crash_bars", "fast_atr", "slow_atr", "fast_mean", "slow_mean", "adx_span"}
 _HIGHEST = {"least": 1.0, "most": 1.0, "step": 1.0, "crash_fall": 1.0, "min_adx": 100.0}
 _LARGEST = 10_000.0
 
 
 class EnsembleParameters:
-    """The rules as parameters; `make_rules` checks what they are together."""
+    """The rules as parameters; `make_rules` checks them together."""
 
     def parameter(self, name: str) -> Parameter:
-        """The rule ``name``; `ParameterError` naming the known ones otherwise."""
+        """Return the rule ``name``; `ParameterError` names the known ones otherwise."""
         from trading.strategies.parameters import Parameter
 
         if name not in MEANINGS:
@@ -58,8 +60,9 @@ class EnsembleParameters:
 
 
 def make_rules(values: Mapping[str, Value]) -> tuple[WeightRules, RegimeRules]:
-    """The rules of ``values``, with the defaults of the others; `ParameterError` where they
-    contradict each other.
+    """Return the rules of ``values``, with defaults for the others.
+
+    Raises `ParameterError` if they contradict each other.
     """
     from trading.ensemble.regimes import RegimeRules
     from trading.ensemble.weights import WeightRules
@@ -73,9 +76,9 @@ def make_rules(values: Mapping[str, Value]) -> tuple[WeightRules, RegimeRules]:
 
 
 def given_members(settings: Sequence[str]) -> tuple[list[Strategy], list[str]]:
-    """The strategies of ``--set members=A+B`` (the usual ones without it), and the other settings.
+    """Return the strategies of ``--set members=A+B`` (or the default), and the other settings.
 
-    `ParameterError` for fewer than two, one that is not known, or one that comes twice.
+    Raises `ParameterError` for fewer than two, an unknown or a repeated one.
     """
     from trading.strategies.registry import get_strategy
 
@@ -94,7 +97,7 @@ def given_members(settings: Sequence[str]) -> tuple[list[Strategy], list[str]]:
 
 
 def show() -> str:
-    """The rules as `nocturne strategies show ensemble` prints them."""
+    """Format the rules for `nocturne strategies show ensemble`."""
     from cli.tables import text_table
     from trading.ensemble.regimes import RegimeRules
 
@@ -103,7 +106,7 @@ def show() -> str:
         (name, parts.get(name, "weight"), f"{value:g}", MEANINGS[name])
         for name, value in _defaults().items()
     ]
-    header = ("rule", "of the", "default", "meaning")
+    header = ("rule", "part", "default", "meaning")
     table = text_table(header, rows, left=(0, 1, 3))
     members = (
         f"`nocturne backtest` and `nocturne search` weigh {' and '.join(MEMBERS)}, each with its"

@@ -1,4 +1,4 @@
-"""`nocturne backtest` of the ensemble: a seat a member on one account of one symbol."""
+"""`nocturne backtest` of the ensemble: its members on one account and one symbol."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from trading.strategies.parameters import Value
 
 ALONE = Limits(max_exposure=float("inf"), daily_loss=1.0)
-"""What an account of one symbol allows: one owner at a time, as much as the ensemble gives it."""
+"""Limits that never bind: on one symbol the ensemble alone decides the size of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnsembleRun:
-    """What was asked for: the members, the rules given, and the costs with the capital."""
+    """The members, the rules given, and the costs with the capital."""
 
     candles: Path
     members: Sequence[Strategy]
@@ -52,8 +52,10 @@ class EnsembleRun:
 def ensemble_run(
     candles: Path, settings: Sequence[str], costs: Costs, others: Sequence[str] = ()
 ) -> EnsembleRun:
-    """The run of ``--set`` texts; `ParameterError` for what is no member or rule, and for
-    ``others``, options that the ensemble does not know.
+    """Return the run that the ``--set`` texts describe.
+
+    Raises `ParameterError` for an unknown member or rule, and for ``others``: options that the
+    ensemble does not have.
     """
     from cli.backtesting.maker import refuse_others
     from cli.backtesting.results import parse_settings
@@ -64,7 +66,7 @@ def ensemble_run(
 
 
 class Study:
-    """What is the same for all rules: the candles, and what each member did alone on them."""
+    """What all rules share: the candles, and what each member earned alone on them."""
 
     def __init__(self, wanted: EnsembleRun) -> None:
         from cli.backtesting.results import enable_compiling, with_file_interval
@@ -104,7 +106,7 @@ class Study:
         return self._hours[rules]
 
     def simulate(self, values: Mapping[str, Value]) -> tuple[EnsembleAllocation, AccountResult]:
-        """The walk and the account under the rules of ``values``."""
+        """Return the walk and the account under the rules of ``values``."""
         weighing, regimes = make_rules(values)
         walk = allocate_ensemble(self.candles, self.pasts, self._label(regimes), weighing)
         margin = self.wanted.costs.margin
@@ -120,7 +122,7 @@ class Study:
         return walk, run
 
     def result(self, values: Mapping[str, Value], run: AccountResult) -> dict[str, Any]:
-        """An entry of ``results``: all rules, and the measures of the account."""
+        """Return an entry of ``results``: all rules, and the measures of the account."""
         from trading.research.account_metrics import account_metrics
 
         weighing, regimes = make_rules(values)
@@ -130,7 +132,7 @@ class Study:
         return {"params": params, **measures}
 
     def document(self, results: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
-        """The JSON document, whose results took so many seconds after the members' own runs."""
+        """Return the JSON document; ``seconds`` is the time after the members' own runs."""
         costs = self.wanted.costs
         return {
             "strategy": NAME,
@@ -146,11 +148,11 @@ class Study:
 
 
 def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:
-    """Simulate the ensemble over a candle file; the JSON document."""
+    """Simulate the ensemble over a candle file; return the JSON document."""
     from cli.backtesting.account import trades_table, write_table
     from trading.research.account_metrics import profit_metrics
 
-    make_rules(wanted.given)  # what is wrong with them is told before a large file is read
+    make_rules(wanted.given)  # fail before reading a large file
     study = Study(wanted)
     begun = time.perf_counter()
     walk, run = study.simulate(wanted.given)
@@ -175,7 +177,7 @@ def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:
 
 
 def text_of(document: Mapping[str, Any]) -> str:
-    """The measures of the account, what each member earned, and the days in each regime."""
+    """Format the account's measures, what each member earned, and the days in each regime."""
     from cli.backtesting.account import shown
     from cli.backtesting.venue_backtest import text_of as measures_text
     from cli.tables import text_table

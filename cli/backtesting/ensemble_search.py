@@ -18,7 +18,7 @@ MEASURES = ("total_return", "trades", "win_rate", "max_drawdown", "sharpe", "pro
 def search_ensemble(
     wanted: EnsembleRun, grid: Sequence[str], sort: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The JSON document, and its results with the best of ``sort`` first.
+    """Return the JSON document and its results, the best of ``sort`` first.
 
     The members trade alone once; each combination then weighs them and trades the account.
     """
@@ -27,7 +27,7 @@ def search_ensemble(
             f"--sort '{sort}' is not a measure of ensemble; they are {', '.join(MEASURES)}"
         )
     if any(text.partition("=")[0].strip() == "members" for text in grid):
-        raise ParameterError("members is not searched; give it by --set")
+        raise ParameterError("members cannot be searched; give them by --set")
     axes = parse_grid(grid, EnsembleParameters())
     for axis in axes.axes:
         if axis.name in wanted.given:

@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from trading.market_making.backtest import MakerResult
 
 NAME = MAKER
-SUMMARY = "Quote a grid around the mid; simulated only: `backtest` and `search` take it."
+SUMMARY = "Quote a grid around the mid; simulated only, by `backtest` and `search`."
 MAKER_FEE_BPS = 2.0
 MEANINGS = {
-    "levels": "quotes a side",
+    "levels": "quotes per side",
     "spacing": "distance of the quotes, as a share of the price",
-    "life_ms": "ms after which quotes are placed anew around the mid",
-    "max_lots": "most lots at once",
+    "life_ms": "ms after which quotes are placed again around the mid",
+    "max_lots": "largest number of lots",
     "take_profit": "distance of a lot's closing quote, as a share of its price",
     "size": "notional of a lot, as a share of the account",
-    "spike": "ATR(5) over ATR(60) from which on nothing is opened",
-    "stale_ms": "ms without news of the book after which nothing is opened",
+    "spike": "ATR(5) / ATR(60) from which nothing more is opened",
+    "stale_ms": "ms without a book update after which nothing more is opened",
     "daily_loss": "daily loss limit, as a share of the account",
-    "loss_margin": "share of that limit from which on nothing is opened",
-    "emergency_stop": "loss at which a lot goes to the market, as a share of its price",
+    "loss_margin": "share of that limit from which nothing more is opened",
+    "emergency_stop": "loss at which a lot is closed at market, as a share of its price",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class MakerRun:
-    """What `nocturne backtest` was asked for."""
+    """One back-test of the maker: candles, given rules, fees and the file of the trades."""
 
     candles: Path
     given: Mapping[str, Any]
@@ -45,16 +45,17 @@ class MakerRun:
 
 
 def refuse_others(options: Sequence[str], owner: str = NAME) -> None:
-    """`ParameterError` if there are ``options``, which the maker or ``owner`` does not know."""
+    """Refuse ``options`` that the maker or ``owner`` does not have."""
     for option in options:
-        raise ParameterError(f"{option} is not for the {owner}; leave it away")
+        raise ParameterError(f"{option} is not for the {owner}; leave it out")
 
 
 def given_rules(
     preset: str | None, settings: Sequence[str], searched: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Rules of the preset and of ``--set NAME=VALUE``, which goes before it; those of the preset
-    give way to the ``searched`` names as well.
+    """Return the rules of the preset and of ``--set NAME=VALUE``.
+
+    ``settings`` override the preset; the ``searched`` names are left out of it.
     """
     from cli.inputs.strategy_choice import find_preset
 
@@ -84,7 +85,7 @@ def _number(name: str, text: str) -> float | int:
 
 
 def show() -> str:
-    """The rules as `nocturne strategies show maker` prints them."""
+    """Format the rules for `nocturne strategies show maker`."""
     from cli.tables import text_table
 
     defaults = asdict(MakerRules())
@@ -97,18 +98,18 @@ def show() -> str:
 
 
 def minutes_of(file: Path) -> CandleColumns:
-    """The candles of a file; `DataError` when they are not of one minute."""
+    """Read the candles of a file; `DataError` if they are not of one minute."""
     from cli.inputs.candle_files import read_candles
     from trading.candles import MINUTE_MS
 
     columns = read_candles(file)
     if columns.interval_ms != MINUTE_MS:
-        raise DataError(f"{file} is not of 1-minute candles, which the maker needs")
+        raise DataError(f"{file} does not hold 1-minute candles, which the maker needs")
     return columns
 
 
 def run_maker(wanted: MakerRun) -> dict[str, Any]:
-    """Simulate the grid over a candle file of minutes; the JSON document."""
+    """Simulate the grid over a file of one-minute candles; return the JSON document."""
     from trading.market_making.backtest import simulate_maker
 
     rules = MakerRules(**wanted.given)
@@ -130,7 +131,7 @@ def run_maker(wanted: MakerRun) -> dict[str, Any]:
 
 
 def measures_of(result: MakerResult) -> dict[str, float | int]:
-    """Measures of the lots as `trading.metrics` defines them; ``total_return`` is the account's."""
+    """Measure the lots as `trading.metrics` does; ``total_return`` is that of the account."""
     import numpy as np
 
     from trading.research.trading_costs import reward_to_risk
@@ -150,7 +151,7 @@ def measures_of(result: MakerResult) -> dict[str, float | int]:
 
 
 def text_of(document: Mapping[str, Any]) -> str:
-    """Every measure on its own line, then what withdrew the quotes."""
+    """Format every measure on its own line, then what withdrew the quotes."""
     from cli.backtesting.results import format_measure
 
     measures = {key: value for key, value in document["results"][0].items() if key != "params"}

@@ -30,7 +30,7 @@ MEASURES = (
 
 @dataclass(frozen=True, slots=True)
 class MakerSearch:
-    """What `nocturne search` was asked for."""
+    """One search of the maker: candles, grid, given rules, fee and the measure to sort by."""
 
     candles: Path
     grid: tuple[str, ...]
@@ -40,10 +40,10 @@ class MakerSearch:
 
 
 class MakerParameters:
-    """The rules as parameters of a grid; `MakerRules` checks what they are together."""
+    """The rules as parameters of a grid; `MakerRules` checks them together."""
 
     def parameter(self, name: str) -> Parameter:
-        """The rule ``name``; `ParameterError` naming the known ones otherwise."""
+        """Return the rule ``name``; `ParameterError` names the known ones otherwise."""
         kinds = {field.name: str(field.type) for field in fields(MakerRules)}
         if name not in kinds:
             raise ParameterError(f"maker has no rule '{name}'; it has {', '.join(kinds)}")
@@ -53,12 +53,12 @@ class MakerParameters:
 def check_options(method: str, others: dict[str, object], owner: str = NAME) -> None:
     """Refuse what the search of the maker or ``owner`` cannot do, before anything is read."""
     if method != "grid":
-        raise ParameterError(f"the {owner}'s search tries all combinations; leave --method away")
+        raise ParameterError(f"the {owner}'s search tries all combinations; leave out --method")
     refuse_others([option for option, value in others.items() if value], owner)
 
 
 def search_maker(wanted: MakerSearch) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The JSON document, and its results with the best of ``sort`` first."""
+    """Return the JSON document and its results, the best of ``sort`` first."""
     if wanted.sort not in MEASURES:
         raise ParameterError(
             f"--sort '{wanted.sort}' is not a measure of maker; they are {', '.join(MEASURES)}"
@@ -92,7 +92,7 @@ def search_maker(wanted: MakerSearch) -> tuple[dict[str, Any], list[dict[str, An
 def table_of(
     results: Sequence[dict[str, Any]], names: Sequence[str], measures: Sequence[str] = MEASURES
 ) -> str:
-    """One line a result: the rules that were searched, and its measures."""
+    """Format one line per result: the searched rules and the measures."""
     rows = [
         [
             *(f"{result['params'][name]:g}" for name in names),

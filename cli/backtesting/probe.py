@@ -1,4 +1,4 @@
-"""`nocturne probe`: does a strategy know the future, and does its declared warm-up suffice?"""
+"""`nocturne probe`: test strategies for look-ahead and for a warm-up that is too short."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lookahead(
 ) -> None:
     """Re-run decisions and the trades of both engines on truncated data; nothing past may change.
 
-    Ends with status 1 when a past value changed, and says which, when, before and after.
+    Exits with status 1 if a past value changed, and says which, when, before and after.
 
     Example: nocturne probe lookahead --strategy breakout --candles BTCUSDT.parquet
     """
@@ -63,14 +63,14 @@ def warmup(
     candles: Path = _CANDLES,
     settings: list[str] = _SETTINGS,
     shares: str = typer.Option(
-        "0.25,0.5,1,2", help="Lengths of history to try, in shares of the declared one."
+        "0.25,0.5,1,2", help="Lengths of history to try, as shares of the declared one."
     ),
     seed: int = _SEED,
     json_out: str = _JSON,
 ) -> None:
     """Show how decisions depend on the length of the history, against the declared warm-up.
 
-    Ends with status 1 when the declared warm-up is too short.
+    Exits with status 1 if the declared warm-up is too short.
 
     Example: nocturne probe warmup --strategy rsi_bollinger --candles BTCUSDT.parquet
     """
@@ -87,7 +87,7 @@ def warmup(
 def _prepare(
     name: str, path: Path, settings: list[str]
 ) -> tuple[Strategy, CandleColumns, dict[str, Value]]:
-    """The strategy, the candles, and the parameters that were given."""
+    """Return the strategy, the candles and the given parameters."""
     from cli.backtesting.results import enable_compiling, parse_settings
     from cli.inputs.candle_files import read_candles
     from trading.strategies.registry import get_strategy
@@ -139,7 +139,7 @@ def _warmup_text(found: Warmup) -> str:
     header = ("history", "decisions", "other actions", "largest difference", "of")
     lines = [text_table(header, rows, left=(4,)), found.sentence]
     if found.lengthened:
-        lines.append("the candles are few for this warm-up: their mirror image was put before them")
+        lines.append("too few candles for this warm-up: their mirror image was put before them")
     return "\n".join(lines)
 
 
@@ -156,7 +156,7 @@ def _warmup_document(strategy: str, found: Warmup) -> dict[str, Any]:
 
 
 def _json_number(value: Any) -> Any:
-    """JSON has no NaN or infinity: those are null."""
+    """Replace NaN and infinity, which JSON lacks, with null."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

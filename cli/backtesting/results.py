@@ -44,12 +44,12 @@ _SHARES = {
 
 
 def say(text: str) -> None:
-    """A line of progress; results go to standard output, so this does not."""
+    """Print a line of progress to standard error; standard output is for results."""
     print(text, file=sys.stderr, flush=True)
 
 
 def parse_settings(texts: Sequence[str], strategy: Declares) -> dict[str, Value]:
-    """Parameters of ``--set NAME=VALUE``, typed and within the strategy's bounds."""
+    """Parse ``--set NAME=VALUE``, typed and within the strategy's bounds."""
     settings: dict[str, Value] = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
@@ -69,7 +69,7 @@ def with_file_interval(
     searched: Iterable[str],
     candles: CandleColumns,
 ) -> dict[str, Value]:
-    """The settings, with signals judged on every candle of the file unless they say otherwise."""
+    """Return the settings; signal_tf defaults to the interval of the file."""
     from trading.candles import interval_name
 
     if "signal_tf" in settings or "signal_tf" in searched or not strategy.has("signal_tf"):
@@ -78,7 +78,7 @@ def with_file_interval(
 
 
 def check_output(option: str, target: str | None) -> None:
-    """Refuse a target that cannot be written before hours were spent on its content."""
+    """Refuse a target that cannot be written before hours go into its content."""
     if target is None or (option == "--json" and target == STDOUT):
         return
     path = Path(target)
@@ -87,7 +87,7 @@ def check_output(option: str, target: str | None) -> None:
     if not path.parent.is_dir():
         raise DataError(f"{option} {target}: folder {path.parent} does not exist; make it first")
     if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise DataError(f"{option} {target} is not writable; choose another place")
+        raise DataError(f"{option} {target} is not writable; choose another path")
 
 
 def enable_compiling() -> None:
@@ -96,13 +96,13 @@ def enable_compiling() -> None:
 
     folder = enable()
     if folder is None:
-        say("compiling (the cache folder is not writable, so each run compiles anew) ...")
+        say("compiling (the cache folder is not writable, so each run compiles again) ...")
     elif not any(folder.rglob("*.nbi")):
         say(f"compiling for this machine, once (kept in {folder}) ...")
 
 
 def measured(params: Mapping[str, Value], metrics: Metrics) -> dict[str, Any]:
-    """One entry of ``results``; JSON has no NaN or infinity, so those are null."""
+    """Return one entry of ``results``; NaN and infinity, which JSON lacks, become null."""
     measures = {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in metrics.as_dict().items()
@@ -126,7 +126,7 @@ def write_json(target: str | None, document: Mapping[str, Any]) -> None:
 
 
 def results_table(results: Sequence[tuple[Mapping[str, Value], Metrics]]) -> str:
-    """One line a result: its searched parameters and the measures that matter most."""
+    """Format one line per result: its searched parameters and the main measures."""
     names = list(results[0][0]) if results else []
     rows = []
     for params, metrics in results:
@@ -137,7 +137,7 @@ def results_table(results: Sequence[tuple[Mapping[str, Value], Metrics]]) -> str
 
 
 def format_measure(name: str, value: float) -> str:
-    """A measure as people read it: shares in percent, counts whole, ratios with two decimals."""
+    """Format a measure: shares in percent, counts whole, ratios with two decimals."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.2%}" if name in _SHARES else f"{value:.2f}"

@@ -47,7 +47,7 @@ _DASK = typer.Option(
     None, help="Scheduler of a Dask cluster whose workers search, e.g. tcp://127.0.0.1:8786."
 )
 _RESUME = typer.Option(None, help="File of finished trials: a killed search resumes from it.")
-_LAKE = typer.Option(None, help="Lake in which the trials are counted; needs --symbol as well.")
+_LAKE = typer.Option(None, help="Lake in which the trials are counted; also needs --symbol.")
 _SYMBOL = typer.Option(None, help="Symbol of the candles, for the count in the lake.")
 
 

@@ -1,4 +1,4 @@
-"""`nocturne backtest` with what a venue asks for: one seat of the account simulation."""
+"""`nocturne backtest` with funding, filters and impact, on the account simulation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class VenueOptions:
 
 @dataclass(frozen=True, slots=True)
 class VenueRun:
-    """What `nocturne backtest` was asked for; ``costs`` hold the capital and the brackets."""
+    """One back-test with a venue's rules; ``costs`` hold the capital and the brackets."""
 
     strategy: Strategy
     candles: Path
@@ -46,8 +46,9 @@ class VenueRun:
 def whole_account(
     strategy: Strategy, params: dict[str, Value], candles: CandleColumns
 ) -> dict[str, Value]:
-    """The parameters with the whole account for a position, where they do not say otherwise and
-    the strategy does not divide the account itself.
+    """Return the parameters with the whole account for a position, unless they give a share.
+
+    A strategy that divides the account itself keeps its parameters.
     """
     from trading.errors import ParameterError
     from trading.strategies.setup import Setup
@@ -61,7 +62,7 @@ def whole_account(
 
 
 def run_venue(wanted: VenueRun) -> dict[str, Any]:
-    """The JSON document. A position takes the whole equity where it may (:func:`whole_account`)."""
+    """Return the JSON document; a position takes the whole equity if it may (`whole_account`)."""
     from cli.backtesting.account import trades_table, write_table
     from cli.backtesting.account_file import read_funding
     from cli.backtesting.results import enable_compiling, with_file_interval
@@ -108,7 +109,7 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
 
 
 def text_of(document: Mapping[str, Any]) -> str:
-    """The measures, each on a line of its own, and the entries that were refused."""
+    """Format each measure on its own line, then the entries that were refused."""
     from cli.backtesting.account import shown
 
     (found,) = document["results"]

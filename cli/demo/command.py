@@ -17,11 +17,11 @@ def demo(
     sample: Path = typer.Option(
         Path("data_lake/sample"), help="The bundled market data, or a folder laid out like it."
     ),
-    fresh: bool = typer.Option(False, "--fresh", help="Forget earlier runs and begin again."),
+    fresh: bool = typer.Option(False, "--fresh", help="Forget earlier runs and start again."),
 ) -> None:
     """Run the main job end to end on real data; no network, no keys.
 
-    Running it again takes seconds and changes nothing that is already right.
+    Running it again takes seconds and repeats no finished work.
 
     Example: nocturne demo --work .work/demo
     """
@@ -31,5 +31,5 @@ def demo(
     try:
         run(DemoPlan(work=work.resolve(), sample=sample.resolve()), fresh=fresh)
     except KeyboardInterrupt as interruption:
-        typer.echo("\nInterrupted; run it again to go on from here.", err=True)
+        typer.echo("\nInterrupted; run it again to continue.", err=True)
         raise typer.Exit(130) from interruption

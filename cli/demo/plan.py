@@ -1,4 +1,4 @@
-"""What the demo works on."""
+"""The paths and the day of a demo."""
 
 from __future__ import annotations
 

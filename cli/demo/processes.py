@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the demo ends without a word (Linux; elsewhere a no-op)."""
+    """Ask the kernel for SIGTERM when the demo dies (Linux; elsewhere a no-op)."""
     try:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     except (OSError, AttributeError):
@@ -29,7 +29,7 @@ def _die_with_parent() -> None:
 
 
 def run_to_end(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a command whose output goes to the terminal; its exit status."""
+    """Run a command with its output on the terminal; return its exit status."""
     process = subprocess.Popen(
         command,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **variables},
@@ -39,7 +39,7 @@ def run_to_end(command: Sequence[str], variables: Mapping[str, str]) -> int:
     try:
         return process.wait()
     except BaseException:
-        # Every step of a flow may be killed and done again; a polite end waits for its threads.
+        # Every step of a flow may be killed and repeated; a graceful end waits for its threads.
         process.kill()
         process.wait()
         raise
@@ -49,7 +49,7 @@ def run_to_end(command: Sequence[str], variables: Mapping[str, str]) -> int:
 def running(
     command: Sequence[str], variables: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process in the background, its errors in ``log``; it is stopped with the block."""
+    """Run a process in the background, its errors in ``log``, until the block ends."""
     with log.open("ab") as errors:
         process = subprocess.Popen(
             command,
@@ -67,7 +67,7 @@ def running(
 
 
 def first_line(process: subprocess.Popen[str], name: str, log: Path, timeout_s: float) -> str:
-    """The first line that ``process`` prints; `NocturneError` when none comes in time."""
+    """Return the first line that ``process`` prints; `NocturneError` if none comes in time."""
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
@@ -87,7 +87,7 @@ def first_line(process: subprocess.Popen[str], name: str, log: Path, timeout_s: 
 
 
 def wait(process: subprocess.Popen[str], timeout_s: float) -> int | None:
-    """The exit status, or None when the process still runs after ``timeout_s`` seconds."""
+    """Return the exit status, or None if the process still runs after ``timeout_s`` seconds."""
     try:
         return process.wait(timeout_s)
     except subprocess.TimeoutExpired:
@@ -95,7 +95,7 @@ def wait(process: subprocess.Popen[str], timeout_s: float) -> int | None:
 
 
 def stop(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and SIGKILL for what does not heed it."""
+    """Send SIGTERM, then SIGKILL if the process ignores it."""
     if process.poll() is not None:
         return
     process.terminate()

@@ -43,9 +43,9 @@ clock_url = "{url}"
 
 
 def replay_once(plan: DemoPlan, release: Release, say: Callable[[str], None]) -> Path:
-    """Replay the day under ``release`` unless that was done; the folder of its ledgers.
+    """Replay the day under ``release`` unless that is done; return the folder of its ledgers.
 
-    A replay that was cut short is begun again from nothing: its exchange is gone with it.
+    An interrupted replay starts again from nothing: its exchange is gone with it.
     """
     folder = plan.work / "replays" / release.release_id
     done = folder / DONE
@@ -109,7 +109,7 @@ def _write_settings(plan: DemoPlan, folder: Path, url: str) -> Path:
 
 
 def _watch(plan: DemoPlan, executor: Any, url: str, say: Callable[[str], None], log: Path) -> None:
-    """Show the market's time until the executor ends by itself."""
+    """Show the market's time until the executor ends."""
     deadline = time.monotonic() + REPLAY_TIMEOUT_S
     shown = ""
     while (code := wait(executor, PROGRESS_EVERY_S)) is None:

@@ -1,8 +1,8 @@
 """The demo's chapters: research, replay, report, summary.
 
 The research half runs as a real Prefect flow under a private server; the executor and the sandbox
-exchange run as processes of their own and meet over sockets, as they would in production. All is
-computed as of the first minute of the replayed day: nothing of it is seen before it is traded.
+exchange run as separate processes that meet over sockets, as in production. Everything is computed
+as of the first minute of the replayed day: nothing of that day is seen before it is traded.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ LEAST_ROUND_TRIPS = 2
 
 
 def say(text: str) -> None:
-    """One line of progress on the terminal."""
+    """Print a line of progress."""
     print(text, flush=True)
 
 
 def run(plan: DemoPlan, *, fresh: bool) -> None:
-    """Do everything that is not yet done, and print what came of it.
+    """Do everything that is not done yet, and print the outcome.
 
-    Raises `NocturneError` when a chapter did not do its work.
+    Raises `NocturneError` if a chapter fails.
     """
     started = time.monotonic()
     if not plan.candles.is_dir():
@@ -53,7 +53,7 @@ def run(plan: DemoPlan, *, fresh: bool) -> None:
     say("\n2/4  Replay: the executor trades the release against the sandbox exchange")
     folder = replay.replay_once(plan, release, say)
 
-    say("\n3/4  The ledger goes into the lake, and what happened into the report")
+    say("\n3/4  Report: export the ledger to the lake and add the day to the report")
     ledger = folder / "state" / "ledger.sqlite"
     _flow(plan, "export_ledger", plan.end, "--server", "none", ledger=ledger)
     _flow(plan, "report", plan.end, "--server", "none")
@@ -68,7 +68,7 @@ def run(plan: DemoPlan, *, fresh: bool) -> None:
 def _flow(
     plan: DemoPlan, name: str, as_of: datetime, *more: str, ledger: Path | None = None
 ) -> None:
-    """Run one research flow in a process of its own; its progress goes to the terminal."""
+    """Run one research flow in its own process, with its progress on the terminal."""
     variables = {} if ledger is None else {"NOCTURNE_RESEARCH_LEDGER": str(ledger)}
     code = run_to_end(
         [
@@ -84,12 +84,12 @@ def _flow(
     if code != 0:
         raise NocturneError(
             f"demo: the flow {name} ended with status {code}: its last lines above say why;"
-            " mend it and run the demo again"
+            " fix that and run the demo again"
         )
 
 
 def _require(facts: summary.Facts, release: Release) -> None:
-    """The demo fails when the day was not traded as it should be."""
+    """Fail the demo if the day was not traded as expected."""
     if facts.round_trips < LEAST_ROUND_TRIPS:
         raise NocturneError(
             f"demo: {facts.round_trips} round trips at the exchange, at least {LEAST_ROUND_TRIPS}"

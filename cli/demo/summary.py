@@ -18,7 +18,7 @@ from lake.releases import Release
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the exchange recorded, and where everything lies."""
+    """What the exchange recorded, and where to find everything."""
 
     release_id: str
     release: Path
@@ -41,7 +41,7 @@ class Facts:
 
 
 def collect(plan: DemoPlan, release: Release, folder: Path) -> Facts:
-    """Read the exchange's ledger (not the executor's word) and ask `why` about the last exit."""
+    """Read the exchange's ledger, not the executor's, and trace the last fill with `why`."""
     from sandbox.audit.exchange_ledger import audit_ledger
 
     exchange = folder / "exchange.sqlite"
@@ -88,7 +88,7 @@ def collect(plan: DemoPlan, release: Release, folder: Path) -> Facts:
 
 
 def round_trips(exchange: sqlite3.Connection) -> int:
-    """How often a position at the exchange was opened and came back to nothing."""
+    """Count the positions at the exchange that were opened and closed again."""
     trips, held = 0, dict[str, bool]()
     for symbol, amount in exchange.execute("select symbol, amount from positions order by seq"):
         is_flat = Decimal(str(amount)) == 0
@@ -99,7 +99,7 @@ def round_trips(exchange: sqlite3.Connection) -> int:
 
 
 def text(facts: Facts) -> str:
-    """The summary as the terminal shows it."""
+    """Format the summary for the terminal."""
     standing = "proven" if facts.proven else "unproven: replay and paper only"
     exits = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in facts.exits)
     traced = f"{facts.orders_of_release} with this release's id"
@@ -125,7 +125,7 @@ def text(facts: Facts) -> str:
 
 
 def _short(path: Path) -> str:
-    """A path from here when it lies below, so that it can be copied into the next command."""
+    """Shorten a path below the current folder, so that it fits into the next command."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
@@ -135,7 +135,7 @@ def _why_command(client_id: str, ledger: Path, lake: Path) -> list[str]:
 
 
 def _why(plan: DemoPlan, ledger: Path, client_id: str) -> tuple[str, bool]:
-    """The chain that `nocturne why` prints, and whether every link of it was verified."""
+    """Return the chain that `nocturne why` prints, and whether every link was verified."""
     report = explain(client_id, ledger, plan.lake)
     return to_text(report, every_partition=False), bool(report["verified"])
 

@@ -1,1 +1,1 @@
-"""Options and files that several commands read."""
+"""Options and files that several commands share."""

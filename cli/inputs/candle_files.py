@@ -14,13 +14,13 @@ from trading.errors import DataError
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("open_time", *PRICES, "volume")
-# Epoch milliseconds of the year 2286; microseconds of any year since 1970 + 4 months are above it.
+# Epoch milliseconds of the year 2286; epoch microseconds are larger from April 1970 on.
 _LARGEST_MS = 10_000_000_000_000
 _IN_A_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 
 
 def read_candles(path: Path) -> CandleColumns:
-    """Validated columns of a Parquet file, ascending by open_time whatever the order of its rows.
+    """Read and validate a Parquet file; the result ascends by open_time whatever the row order.
 
     ``open_time`` is a timestamp (with a zone, or without one and then UTC) or int64 epoch
     milliseconds. Raises `DataError` with one sentence naming the file, the row and the value.
@@ -71,7 +71,7 @@ def _read(path: Path) -> pa.Table:
 
 
 def _times(path: Path, column: pa.ChunkedArray) -> Integers:
-    """Epoch milliseconds, UTC."""
+    """Return epoch milliseconds, UTC."""
     _refuse_nulls(path, "open_time", column)
     kind = column.type
     times: Integers
@@ -113,7 +113,7 @@ def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> Floats:
 
 
 def _array(column: pa.ChunkedArray, kind: pa.DataType | None = None) -> Any:
-    """The values as numpy sees them; Arrow's own to_numpy would import pandas (0.4 s)."""
+    """View the values in numpy; Arrow's own to_numpy would import pandas (0.4 s)."""
     whole = column.combine_chunks()
     return np.from_dlpack(whole if kind is None else whole.view(kind))
 
@@ -127,7 +127,7 @@ def _refuse_nulls(path: Path, name: str, column: pa.ChunkedArray) -> None:
 
 
 def _refuse(path: Path, name: str, values: Any, bad: Any, needed: str) -> None:
-    """Name the first row whose value cannot be traded on; rows count from 0 as in the file."""
+    """Refuse the first bad value and name its row; rows count from 0 as in the file."""
     bad = bad | ~np.isfinite(values)
     if bad.any():
         row = int(np.argmax(bad))

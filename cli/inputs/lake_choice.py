@@ -1,4 +1,4 @@
-"""Which lake a command means."""
+"""The lake that a command works on."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ AS_OF_HELP = "Market time in UTC, for example 2025-06-20T00:00Z; nothing at or a
 
 
 def lake_root(given: Path | None) -> Path:
-    """The lake of ``--lake``, of ``NOCTURNE_LAKE``, or the folder ``data_lake``."""
+    """Return the lake of ``--lake``, of ``NOCTURNE_LAKE``, or the folder ``data_lake``."""
     return given or Path(os.environ.get("NOCTURNE_LAKE") or "data_lake")
 
 
 def moment(text: str | None) -> datetime | None:
-    """The UTC time of an option; `DataError` when it is none."""
+    """Parse the UTC time of an option; `DataError` if it is not a time."""
     from lake.partitions import parse_iso
 
     return None if text is None else parse_iso(text)

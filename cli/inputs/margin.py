@@ -1,4 +1,4 @@
-"""`--capital` and `--brackets`: what decides where a position with leverage is liquidated."""
+"""`--capital` and `--brackets`, which decide where a leveraged position is liquidated."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from trading.positions.liquidation import MAJOR, Bracket, Margin, brackets_of
 
 
 def margin_of(capital: float, file: Path | None, candles: Path) -> Margin:
-    """The margin of the symbol that the file ``candles`` is named for."""
+    """Return the margin of the symbol that the file ``candles`` is named after."""
     return Margin(capital, MAJOR if file is None else read_brackets(file, candles.stem))
 
 
 def read_brackets(path: Path, symbol: str) -> tuple[Bracket, ...]:
-    """The brackets of ``symbol`` in a JSON file, ascending.
+    """Read the brackets of ``symbol`` from a JSON file, ascending.
 
-    The file holds the venue's answer (a list of symbols with their brackets, or one of them), or an
-    ``instruments.json`` with that under ``leverageBrackets``. A file of one symbol is that of any.
-    `DataError` names the file and what is wrong with it.
+    The file holds the venue's response (a list of symbols with their brackets, or one symbol), or
+    an ``instruments.json`` with that under ``leverageBrackets``. A file of one symbol serves for
+    any. `DataError` names the file and what is wrong with it.
     """
     try:
         document = json.loads(path.read_bytes())
@@ -30,7 +30,9 @@ def read_brackets(path: Path, symbol: str) -> tuple[Bracket, ...]:
         raise DataError(f"brackets file {path} cannot be read: {error}") from error
     listed = _symbols_of(document)
     if not listed:
-        raise DataError(f"brackets file {path} lists none; give what leverageBracket answers")
+        raise DataError(
+            f"brackets file {path} lists no brackets; give a response of leverageBracket"
+        )
     if len(listed) > 1 and symbol not in listed:
         raise DataError(
             f"brackets file {path} has no {symbol} (the name of the candle file); it has"
@@ -43,13 +45,13 @@ def read_brackets(path: Path, symbol: str) -> tuple[Bracket, ...]:
         raise DataError(f"brackets file {path}, {symbol}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"brackets file {path}: a bracket of {symbol} lacks {error} as a number; give what"
-            " leverageBracket answers"
+            f"brackets file {path}: a bracket of {symbol} lacks {error} as a number; give a"
+            " response of leverageBracket"
         ) from error
 
 
 def _symbols_of(document: Any) -> dict[str, Any]:
-    """Rows of brackets by symbol, of any of the forms in which they are served."""
+    """Return the rows of brackets by symbol, whatever the form of the document."""
     if isinstance(document, Mapping):
         document = document.get("leverageBrackets", [document])
     if not isinstance(document, list):
@@ -62,6 +64,6 @@ def _symbols_of(document: Any) -> dict[str, Any]:
 
 
 def _tier(row: Mapping[str, Any]) -> tuple[float, float, float]:
-    """Leverage, cap (none: without end) and rate of one bracket."""
+    """Return leverage, cap (infinite if there is none) and rate of one bracket."""
     cap = math.inf if row["notionalCap"] is None else float(row["notionalCap"])
     return float(row["initialLeverage"]), cap, float(row["maintMarginRatio"])

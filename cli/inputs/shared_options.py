@@ -11,8 +11,8 @@ CANDLES = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., 
 FEE_BPS = typer.Option(5.0, help="Fee of each side, in basis points.")
 SLIPPAGE_BPS = typer.Option(0.0, help="Slippage of market fills, in basis points.")
 CAPITAL = typer.Option(
-    10_000.0, help="Equity at the start, in quote currency: decides the maintenance bracket."
+    10_000.0, help="Equity at the start, in quote currency; it decides the maintenance bracket."
 )
 BRACKETS = typer.Option(
-    None, help="Margin brackets, as leverageBracket answers (JSON); default: a large contract's."
+    None, help="Margin brackets: a leverageBracket response (JSON); default: a large contract's."
 )

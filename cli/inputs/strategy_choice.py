@@ -1,4 +1,4 @@
-"""Which strategy a command works on, with which parameters: `--strategy`, `--preset`, `--set`."""
+"""The strategy and the parameters of a command: `--strategy`, `--preset`, `--set`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEYS = {"summary", "strategy", "params"}
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named set of parameters and the strategy that it is made for."""
+    """A named set of parameters and the strategy that it is for."""
 
     name: str
     summary: str
@@ -34,12 +34,12 @@ class Preset:
 
 
 def presets_file() -> Path:
-    """``config/presets.toml``, or the file named by ``NOCTURNE_PRESETS_FILE``."""
+    """Return ``config/presets.toml``, or the file named by ``NOCTURNE_PRESETS_FILE``."""
     return Path(os.environ.get(FILE_VARIABLE, _PROJECT / "config" / "presets.toml"))
 
 
 def read_presets() -> dict[str, Preset]:
-    """All presets by name; `SettingsError` naming the file and the preset that is wrong."""
+    """Read all presets by name; `SettingsError` names the file and the preset that is wrong."""
     path = presets_file()
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ def read_presets() -> dict[str, Preset]:
 def _preset(path: Path, name: str, table: Any) -> Preset:
     where = f"presets file {path}, preset '{name}'"
     if not isinstance(table, dict):
-        raise SettingsError(f"{where}: {table!r} stands outside a preset; write [{name}]")
+        raise SettingsError(f"{where}: {table!r} is outside a preset; write [{name}]")
     if unknown := sorted(set(table) - _KEYS):
         raise SettingsError(
             f"{where}: {unknown[0]} is not known; it has {', '.join(sorted(_KEYS))}"
@@ -67,7 +67,7 @@ def _preset(path: Path, name: str, table: Any) -> Preset:
 
 
 def find_preset(name: str) -> Preset:
-    """The preset ``name``; `SettingsError` listing the known names otherwise."""
+    """Return the preset ``name``; `SettingsError` lists the known names otherwise."""
     presets = read_presets()
     if name not in presets:
         known = ", ".join(sorted(presets))
@@ -76,7 +76,7 @@ def find_preset(name: str) -> Preset:
 
 
 def find_strategy(reference: str) -> Strategy:
-    """The strategy of a name, or of ``package.module:Class`` in the working folder or installed."""
+    """Return a strategy by name, or by ``package.module:Class`` (installed or in this folder)."""
     from trading.strategies.registry import get_strategy, load_strategy
 
     if ":" not in reference:
@@ -88,7 +88,7 @@ def find_strategy(reference: str) -> Strategy:
 
 
 def is_maker(strategy: str | None, preset: str | None) -> bool:
-    """Whether the options name the market-maker grid."""
+    """Tell whether the options name the market-maker grid."""
     if strategy is not None:
         return strategy == MAKER
     return preset is not None and find_preset(preset).strategy == MAKER
@@ -97,8 +97,9 @@ def is_maker(strategy: str | None, preset: str | None) -> bool:
 def choose(
     strategy: str | None, preset: str | None, settings: Sequence[str], searched: Sequence[str] = ()
 ) -> tuple[Strategy, dict[str, Value]]:
-    """The strategy and its fixed parameters; those of the preset give way to ``settings`` and to
-    the ``searched`` names.
+    """Return the strategy and its fixed parameters.
+
+    ``settings`` override the preset; the ``searched`` names are left out of it.
     """
     from cli.backtesting.results import parse_settings
 

@@ -1,4 +1,4 @@
-"""`nocturne release`: what was published, what differs, and the way back."""
+"""`nocturne release`: list, show, compare and roll back releases."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def rollback(
     release_id: str = typer.Argument(..., metavar="ID", help="Id of the release to go back to."),
     lake: Path = typer.Option(None, help=LAKE_HELP),
 ) -> None:
-    """Make an earlier release the current one; the one it replaces is not promoted again by itself.
+    """Make an earlier release current; the one it replaces is not promoted again automatically.
 
     Example: nocturne release rollback 20250619T000000Z
     """

@@ -1,4 +1,4 @@
-"""A release in words, for the terminal."""
+"""A release as text for the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def describe(release: Release) -> str:
-    """Everything a person asks of a release, a few lines each."""
+    """Describe a release: validity, strategies, allocation, universe, files and data."""
     return "\n".join(_lines(release))
 
 
@@ -55,7 +55,7 @@ def _strategy(entry: StrategyEntry) -> Iterator[str]:
 def _ensemble(ensemble: Ensemble | None) -> Iterator[str]:
     if ensemble is None:
         return
-    yield f"ensemble: shares of the account by the regime of {ensemble.interval} candles"
+    yield f"ensemble: allocation of the account by the regime of {ensemble.interval} candles"
     for name, weight in ensemble.weights.items():
         factors = {regime: own[name] for regime, own in ensemble.factors.items() if name in own}
         yield f"  {name}: weight={weight:.6g}, times {_pairs(factors)}"

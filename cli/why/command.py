@@ -22,7 +22,7 @@ def why(
 ) -> None:
     """Explain an order: fills, position, signal, candle, release, flow run, data partitions.
 
-    Exit status 1 when something does not verify.
+    Exits with status 1 if something does not verify.
 
     Example: nocturne why n1-2rvksbkb-wxv7mld2b7k5qlqm-en-00 --ledger state/ledger.sqlite
     """

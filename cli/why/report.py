@@ -1,4 +1,4 @@
-"""The chain behind an order as one document, and as a tree for people."""
+"""The chain behind an order, as a JSON document and as a tree."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Document = dict[str, Any]
 
 
 def explain(order: str, ledger: Path, lake: Path | None) -> Document:
-    """Everything that led to an order.
+    """Collect everything that led to an order.
 
-    Each of ``checks`` has ``passed`` true, false, or None where nothing was given to check against.
+    Each of ``checks`` has ``passed`` true, false, or None if there was nothing to check against.
     """
     if lake is not None and not lake.is_dir():
         raise DataError(f"no lake at {lake}; pass --lake ROOT, the folder that holds the layers")
@@ -49,7 +49,7 @@ def _check(name: str, passed: bool | None, text: str) -> Document:
 
 
 def _id_check(chain: Chain) -> Document:
-    """The key in the id is a hash of account, strategy, symbol and bar: it proves all four."""
+    """Check the key in the id: a hash that proves account, strategy, symbol and bar."""
     row = chain.order
     try:
         ours = parse_order_id(row["client_id"])
@@ -79,7 +79,7 @@ def _release(chain: Chain, lake: Path | None, checks: list[Document]) -> Release
     except ReleaseRefused as error:
         checks.append(_check("release", False, str(error)))
         return None
-    text = f"every file of {release.release_id} has the hash that its manifest says"
+    text = f"every file of {release.release_id} has the hash in its manifest"
     checks.append(_check("release", True, text))
     return release
 
@@ -128,7 +128,7 @@ def _time(ms: int) -> str:
 
 
 def to_text(report: Document, *, every_partition: bool = True) -> str:
-    """The same as a tree; money is rounded for people, the document has it exact."""
+    """Format the document as a tree; amounts are rounded here and exact in the document."""
     lines = [_order_line(report)]
     lines += [f"├─ {line}" for line in _trade_lines(report)]
     lines += [f"├─ {line}" for line in _cause_lines(report)]
@@ -152,7 +152,7 @@ def _layers(partitions: list[Document]) -> str:
 
 
 def _amount(value: str) -> str:
-    """An amount of money with two decimals, small ones with two digits that say something."""
+    """Round an amount to two decimals, a small one to two significant digits."""
     exact = Decimal(value)
     return f"{exact:.2f}" if not exact or abs(exact) >= Decimal("0.01") else f"{exact:.2g}"
 
@@ -194,14 +194,14 @@ def _trade_lines(report: Document) -> list[str]:
 
 
 def _level_lines(position: Document) -> list[str]:
-    """The levels that came with the signal; ledgers from before they existed have none."""
+    """Return the levels of the signal; ledgers older than these columns have none."""
     names = {"stop_price": "stop", "target_price": "target", "confidence": "confidence"}
-    said = [
+    levels = [
         f"{text} {position[name]:.8g}"
         for name, text in names.items()
         if position.get(name) is not None
     ]
-    return [f"levels of the signal: {', '.join(said)}"] if said else []
+    return [f"levels of the signal: {', '.join(levels)}"] if levels else []
 
 
 def _cause_lines(report: Document) -> list[str]:

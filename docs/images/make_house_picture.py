@@ -88,7 +88,7 @@ ROOMS = (CLI, FLOWS, EXECUTOR, SANDBOX, LAKE, TRADING)
 
 
 def panel(room: Room, x: int, y: int, width: int, height: int) -> list[str]:
-    """The panel of a room with a chip for each sub-folder."""
+    """Draw the panel of a room with a chip for each sub-folder."""
     lines = [
         f'<rect class="panel" x="{x}" y="{y}" width="{width}" height="{height}" rx="10"/>',
         f'<text class="h" x="{x + PAD}" y="{y + 27}">{room.name}/</text>',
@@ -108,7 +108,7 @@ def panel(room: Room, x: int, y: int, width: int, height: int) -> list[str]:
 
 
 def draw() -> str:
-    """The picture as SVG."""
+    """Return the picture as SVG."""
     left, inner = 28, WIDTH - 56
     third = (inner - 2 * GAP) // 3
     middle = max(FLOWS.height, EXECUTOR.height)

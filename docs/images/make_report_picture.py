@@ -2,8 +2,8 @@
 
     .venv/bin/python docs/images/make_report_picture.py [LAKE] [SYMBOL]
 
-It needs Chromium, and Pillow, which the dev extra brings along. The summary and `breakout` on
-SYMBOL are shown, the other sections are hidden.
+It needs Chromium, and Pillow from the dev extra. The picture shows the summary and `breakout` on
+SYMBOL; the other sections are hidden.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def newest_report(lake: Path) -> Path:
-    """The newest report of a release in a lake."""
+    """Return the newest report of a release in a lake."""
     reports = sorted((lake / "reports").glob("*Z-????????.html"))
     if not reports:
-        raise SystemExit(f"{lake / 'reports'} holds no report: do `make run` first")
+        raise SystemExit(f"{lake / 'reports'} holds no report: run `make run` first")
     return reports[-1]
 
 
 def browser() -> str:
-    """The first browser that is installed."""
+    """Return the first browser that is installed."""
     for name in BROWSERS:
         if found := shutil.which(name):
             return found

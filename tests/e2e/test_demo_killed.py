@@ -120,5 +120,5 @@ def test_ctrl_c_ends_the_demo_with_status_130_without_a_traceback(
     said = "".join(output)
     assert process.returncode == 130, said
     assert "Traceback" not in said
-    assert "Interrupted; run it again to go on from here." in said
+    assert "Interrupted; run it again to continue." in said
     wait_until_gone(work)

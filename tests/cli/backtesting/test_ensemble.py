@@ -133,7 +133,7 @@ def test_its_rules_and_its_usual_members_are_shown(
         (("search", *GRID, "--set", "most=0.5"), "most is given by --grid and by --set"),
         (("search", *GRID, "--set", "least=0.45"), "least = 0.45 and most = 0.4"),
         (("search", *GRID, "--grid", "gap=1,2"), "ensemble has no rule 'gap'"),
-        (("search", *GRID, "--grid", "members=1,2"), "members is not searched"),
+        (("search", *GRID, "--grid", "members=1,2"), "members cannot be searched"),
         (("search", *GRID, "--method", "bayes"), "the ensemble's search tries all combinations"),
         (("search", *GRID, "--dask", "x"), "--dask is not for the ensemble"),
         (("search", *GRID, "--sort", "moon"), "'moon' is not a measure of ensemble"),

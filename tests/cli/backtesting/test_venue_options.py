@@ -151,7 +151,7 @@ def test_the_market_maker_has_no_venue(
     for option, value in (("--tick", "1"), ("--slippage-bps", "1")):
         arguments = ("--strategy", "maker", "--candles", str(candles), option, value)
         assert run(monkeypatch, "backtest", *arguments) == 2
-        assert capsys.readouterr().err == f"error: {option} is not for the maker; leave it away\n"
+        assert capsys.readouterr().err == f"error: {option} is not for the maker; leave it out\n"
 
 
 def test_a_strategy_that_divides_the_account_itself_keeps_its_share() -> None:

@@ -72,7 +72,7 @@ def test_the_bundled_instruments_have_the_brackets_of_the_venue():
     ("text", "sentence"),
     [
         ("{", "cannot be read"),
-        ("[]", "lists none"),
+        ("[]", "lists no brackets"),
         (json.dumps([served("A"), served("B")]), "has no ETHUSDT"),
         ('{"symbol": "A", "brackets": [{"notionalFloor": 0}]}', "lacks 'notionalCap'"),
     ],

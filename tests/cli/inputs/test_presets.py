@@ -108,7 +108,7 @@ def test_a_mistake_is_one_sentence(arguments: tuple, kind: type, sentence: str) 
     [
         ("[a]\nsummary = 'x'\n", "preset 'a'.* names no strategy"),
         ("[a]\nstrategy = 'breakout'\nk = 1\n", "preset 'a'.*: k is not known"),
-        ("b = 1\n", "preset 'b'.* stands outside a preset"),
+        ("b = 1\n", "preset 'b'.* is outside a preset"),
         ("[a\n", "is not TOML"),
     ],
 )
