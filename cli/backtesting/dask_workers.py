@@ -55,9 +55,7 @@ def _connect(address: str) -> Any:
     try:
         client = Client(address, timeout=TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"no Dask scheduler answers at {address}; start one, or correct it"
-        ) from error
+        raise DataError(f"no Dask scheduler answers at {address}; start one or fix it") from error
     if not client.scheduler_info(n_workers=-1)["workers"]:
         client.close()
         raise DataError(f"the Dask scheduler at {address} has no workers; start one or more")

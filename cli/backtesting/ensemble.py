@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from trading.strategies.parameters import Parameter, Value
 
 NAME = ENSEMBLE
-SUMMARY = (
-    "Weigh strategies by regime and recent results; the nightly flow puts it into each release."
-)
+SUMMARY = "Weigh strategies by regime and recent results; each nightly release contains it."
 MEANINGS = {
     "crash_fall": "smallest fall of a crash from the highest high, as a share of it",
     "crash_bars": "candles in which to look for that high",

@@ -30,9 +30,7 @@ def read_brackets(path: Path, symbol: str) -> tuple[Bracket, ...]:
         raise DataError(f"brackets file {path} cannot be read: {error}") from error
     listed = _symbols_of(document)
     if not listed:
-        raise DataError(
-            f"brackets file {path} lists no brackets; give a response of leverageBracket"
-        )
+        raise DataError(f"brackets file {path} lists no brackets; give a leverageBracket response")
     if len(listed) > 1 and symbol not in listed:
         raise DataError(
             f"brackets file {path} has no {symbol} (the name of the candle file); it has"
@@ -46,7 +44,7 @@ def read_brackets(path: Path, symbol: str) -> tuple[Bracket, ...]:
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"brackets file {path}: a bracket of {symbol} lacks {error} as a number; give a"
-            " response of leverageBracket"
+            " leverageBracket response"
         ) from error
 
 
