@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from trading.errors import NocturneError
 
@@ -20,16 +21,31 @@ LENGTH = 34
 ADOPTED_RELEASE = "00000000"
 """Release part of a position that was found at the exchange and not opened by a release."""
 
+
+class OrderLeg(StrEnum):
+    """What an order does for its position."""
+
+    ENTRY = "en"
+    FIRST_ADDITION = "d1"
+    SECOND_ADDITION = "d2"
+    STOP = "sl"
+    TARGET = "tp"
+    EXIT = "px"
+    SLICE = "tw"
+    QUOTE = "mk"
+    EMERGENCY = "em"
+
+
 LEGS: dict[str, str] = {
-    "en": "entry",
-    "d1": "first addition (DCA)",
-    "d2": "second addition (DCA)",
-    "sl": "stop loss",
-    "tp": "take profit",
-    "px": "partial or full exit",
-    "tw": "slice of an execution schedule",
-    "mk": "maker quote",
-    "em": "emergency exit",
+    OrderLeg.ENTRY: "entry",
+    OrderLeg.FIRST_ADDITION: "first addition (DCA)",
+    OrderLeg.SECOND_ADDITION: "second addition (DCA)",
+    OrderLeg.STOP: "stop loss",
+    OrderLeg.TARGET: "take profit",
+    OrderLeg.EXIT: "partial or full exit",
+    OrderLeg.SLICE: "slice of an execution schedule",
+    OrderLeg.QUOTE: "maker quote",
+    OrderLeg.EMERGENCY: "emergency exit",
 }
 
 # The "extended hex" alphabet of RFC 4648: small attempts read as decimal numbers and ids sort by
@@ -53,11 +69,11 @@ class OrderId:
 
     release: str
     key: str
-    leg: str
+    leg: OrderLeg
     n: int
 
     @property
-    def unique(self) -> tuple[str, str, int]:
+    def unique(self) -> tuple[str, OrderLeg, int]:
         """What may exist once at an exchange, whatever the release."""
         return self.key, self.leg, self.n
 
@@ -110,7 +126,7 @@ def parse_order_id(text: str) -> OrderId:
         )
     digits = found["n"]
     n = _DIGITS.index(digits[0]) * len(_DIGITS) + _DIGITS.index(digits[1])
-    return OrderId(found["release"], found["key"], found["leg"], n)
+    return OrderId(found["release"], found["key"], OrderLeg(found["leg"]), n)
 
 
 def is_ours(text: str) -> bool:
