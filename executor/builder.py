@@ -1,81 +1,72 @@
-"""The parts of an executor, wired: real ones here, fakes in tests."""
+"""The parts of an executor, put together around an exchange: a real one, or a test's."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from decimal import Decimal
 
 from executor.bus.bus import Bus
-from executor.bus.events import Event, EventMaker
-from executor.context import Context
-from executor.execution.closer import Closer, Watchdog
-from executor.execution.entries import EntryHandler, Parts
+from executor.bus.events import AnyEvent, EventMaker, EventType
+from executor.execution.closer import Closer
+from executor.execution.entries import EntryHandler
+from executor.execution.entry_check import EntryCheck
 from executor.execution.execution_reports import ExecutionReports
+from executor.execution.fills import FillRecorder
 from executor.execution.order_manager import OrderManager
 from executor.execution.position_updates import PositionUpdates
 from executor.execution.scaling import Scaler
+from executor.execution.user_connection import UserConnection
 from executor.ledger.journal import Journal
 from executor.ledger.store import Ledger
 from executor.market_data.feed import MarketFeed
 from executor.market_data.lockstep import LockstepClock
-from executor.model import MarketStream, UserStream, Venue
+from executor.market_data.price_watch import PriceWatch
+from executor.model import StreamState, UserEvent
 from executor.notifications.alerts import Alerts, LogAlerts
-from executor.operations.status import Status
-from executor.portfolio.account_snapshot import AccountSnapshot
+from executor.portfolio.account_snapshot import AccountSnapshot, LiveFigures
 from executor.portfolio.daily_loss import DailyLossLimit
-from executor.portfolio.portfolio import Holding, Portfolio
+from executor.portfolio.equity_points import EquityPoints
+from executor.portfolio.portfolio import Portfolio
 from executor.protection.exit_monitor import ExitMonitor
 from executor.protection.stop_manager import StopManager
+from executor.protection.watchdog import Watchdog
 from executor.reconciliation.adoption import Adoption
+from executor.reconciliation.correction import PositionCorrection
+from executor.reconciliation.order_recovery import OrderRecovery
 from executor.reconciliation.reconciler import Reconciler
 from executor.risk.trading_state import MODE_META, TradingMode, TradingState
 from executor.runtime.activity import Activity
 from executor.runtime.clock import Clock
+from executor.services import Services
 from executor.settings import Settings
 from executor.strategy.release_keeper import ReleaseKeeper
+from executor.strategy.rollout import ReleaseRollout
 from executor.strategy.signal_engine import SignalEngine
+from executor.venues.interface import MarketStream, UserStream, Venue
 
 log = logging.getLogger(__name__)
 
 
-class Wires:
-    """What the intake tells: to the protector, the price stream and the day's baseline."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An exchange account: its requests and its streams."""
 
-    def __init__(self, ctx: Context, market: MarketStream) -> None:
-        self._ctx = ctx
-        self._market = market
-        self._watched: frozenset[str] = frozenset()
-        self.stop_manager: StopManager | None = None
-        self.day: DailyLossLimit | None = None
-
-    def changed(self, symbol: str, cause: str | None) -> None:
-        """Protect anew, and follow the prices of exactly what is held."""
-        if self.stop_manager is not None:
-            self.stop_manager.ask(symbol, cause)
-        held = frozenset(h.symbol for h in self._ctx.portfolio.holdings() if h.filled)
-        if held != self._watched:
-            self._watched = held
-            self._ctx.spawn("watch prices", self._market.watch_prices(held))
-
-    def stop_died(self, holding: Holding, why: str) -> None:
-        """Close what lost its stop."""
-        if self.stop_manager is not None:
-            self.stop_manager.stop_died(holding, why)
-
-    def transferred(self, amount: Decimal) -> None:
-        """Move the day's baseline."""
-        if self.day is not None:
-            self.day.transferred(amount)
+    venue: Venue
+    market: MarketStream
+    user: UserStream
 
 
 @dataclass
 class Executor:
     """Every part of one running executor."""
 
-    ctx: Context
+    services: Services
+    portfolio: Portfolio
+    trading_state: TradingState
     order_manager: OrderManager
+    position_updates: PositionUpdates
     execution_reports: ExecutionReports
+    user_connection: UserConnection
     closer: Closer
     stop_manager: StopManager
     exit_monitor: ExitMonitor
@@ -83,104 +74,152 @@ class Executor:
     feed: MarketFeed
     signal_engine: SignalEngine
     releases: ReleaseKeeper
+    rollout: ReleaseRollout
     entry_handler: EntryHandler
-    account: AccountSnapshot
+    order_recovery: OrderRecovery
     reconciler: Reconciler
-    day: DailyLossLimit
-    status: Status
+    daily_loss: DailyLossLimit
+    equity: EquityPoints
     market: MarketStream
     user: UserStream
     lockstep: LockstepClock | None
-    user_up: bool = False
-    """Whether the user stream is connected."""
+
+    def on_user_event(self, event: UserEvent) -> None:
+        """Take an event of the user stream."""
+        if isinstance(event, StreamState):
+            self.user_connection.on_state(event)
+        else:
+            self.execution_reports.push(event)
+
+    def subscribe_signals(self) -> None:
+        """Act on signals."""
+        bus = self.services.bus
+        bus.subscribe(EventType.SIGNAL_GENERATED, "entries", self.entry_handler.on_signal)
+        bus.subscribe(EventType.SIGNAL_GENERATED, "exits", self.closer.on_signal)
+
+    def subscribe_market(self) -> None:
+        """Act on candles and prices; exits come before the decisions on the same candle."""
+        bus = self.services.bus
+        for name, handler in (
+            ("exit monitor", self.exit_monitor.on_candle_closed),
+            ("signal engine", self.signal_engine.on_candle_closed),
+            ("daily loss", self.daily_loss.on_candle_closed),
+            ("equity", self.equity.on_candle_closed),
+        ):
+            bus.subscribe(EventType.CANDLE_CLOSED, name, handler)
+        bus.subscribe(EventType.PRICE_UPDATED, "exit monitor", self.exit_monitor.on_price_updated)
 
 
-def make_context(
-    settings: Settings, clock: Clock, ledger: Ledger, venue: Venue, alerts: Alerts | None = None
-) -> Context:
-    """Bus, journal and book around a ledger and a venue."""
-    activity = Activity()
-    trading_state = TradingState(
-        mode=TradingMode(ledger.meta(MODE_META, TradingMode.RUNNING.value))
+def build(
+    settings: Settings,
+    clock: Clock,
+    ledger: Ledger,
+    account: Account,
+    alerts: Alerts | None = None,
+) -> Executor:
+    """Build every part, the lower ones first."""
+    trading_state = TradingState(TradingMode(ledger.meta(MODE_META, TradingMode.RUNNING.value)))
+    services = _services(settings, clock, ledger, account.venue, trading_state, alerts)
+    portfolio = Portfolio()
+    lockstep = settings.replay.clock_url is not None
+    # In lockstep the market waits for the executor: its silence says nothing about the stream, and
+    # no step of it is one too many.
+    stale_s = None if lockstep else settings.timing.stale_s
+    tick_s = 0.0 if lockstep else settings.timing.tick_s
+    feed = MarketFeed(services, portfolio.take_price, stale_s)
+    daily_loss = DailyLossLimit(services, portfolio)
+    releases = ReleaseKeeper(services)
+    signal_engine = SignalEngine(services, portfolio)
+    rollout = ReleaseRollout(services, portfolio, feed, account.market, releases, signal_engine)
+
+    user_connection = UserConnection(services, account.user)
+    orders = OrderManager(services, portfolio, trading_state)
+    updates = PositionUpdates(services, portfolio)
+    fills = FillRecorder(services, portfolio, orders, updates, user_connection.suspect)
+    closer = Closer(services, portfolio, trading_state, orders, fills)
+    live = LiveFigures(
+        orders_last_minute=orders.sent_last_minute,
+        candles_seen=lambda symbol: feed.seen[symbol],
+        stream_fresh=feed.fresh,
+        release_valid=lambda: releases.valid(),
     )
-    told: Alerts = alerts if alerts is not None else LogAlerts()
+    snapshot = AccountSnapshot(services, portfolio, trading_state, daily_loss, live)
+    check = EntryCheck(services, portfolio, signal_engine, snapshot)
+    scaler = Scaler(services, portfolio, trading_state, orders, fills, snapshot)
 
-    def dead_letter(event: Event, handler: str, failure: BaseException) -> None:
+    stop_manager = StopManager(services, portfolio, trading_state, orders, closer)
+    price_watch = PriceWatch(services, account.market, portfolio.filled_symbols)
+    portfolio.subscribe(stop_manager.request)
+    portfolio.subscribe(price_watch.follow)
+
+    recovery = OrderRecovery(services, portfolio, orders, fills, updates)
+    correction = PositionCorrection(services, portfolio, fills, updates, user_connection.suspect)
+    adoption = Adoption(services, portfolio, fills, updates, releases)
+    return Executor(
+        services=services,
+        portfolio=portfolio,
+        trading_state=trading_state,
+        order_manager=orders,
+        position_updates=updates,
+        execution_reports=ExecutionReports(
+            services, portfolio, orders, fills, daily_loss, stop_manager.stop_died
+        ),
+        user_connection=user_connection,
+        closer=closer,
+        stop_manager=stop_manager,
+        exit_monitor=ExitMonitor(services, portfolio, closer, scaler, tick_s),
+        watchdog=Watchdog(services, portfolio, trading_state, closer, stop_manager),
+        feed=feed,
+        signal_engine=signal_engine,
+        releases=releases,
+        rollout=rollout,
+        entry_handler=EntryHandler(services, portfolio, check, orders, fills, updates),
+        order_recovery=recovery,
+        reconciler=Reconciler(services, portfolio, stop_manager, recovery, correction, adoption),
+        daily_loss=daily_loss,
+        equity=EquityPoints(services, portfolio),
+        market=account.market,
+        user=account.user,
+        lockstep=_lockstep(settings, feed, services.activity, portfolio),
+    )
+
+
+def _lockstep(
+    settings: Settings, feed: MarketFeed, activity: Activity, portfolio: Portfolio
+) -> LockstepClock | None:
+    url = settings.replay.clock_url
+    return LockstepClock(url, feed, activity, portfolio.watched_prices) if url else None
+
+
+def _services(
+    settings: Settings,
+    clock: Clock,
+    ledger: Ledger,
+    venue: Venue,
+    trading_state: TradingState,
+    alerts: Alerts | None,
+) -> Services:
+    activity = Activity()
+    alert: Alerts = alerts if alerts is not None else LogAlerts()
+
+    def dead_letter(event: AnyEvent, handler: str, failure: BaseException) -> None:
         log.error("handler %s failed on %s", handler, event.type, exc_info=failure)
         ledger.add_dead_letter(event, handler, f"{type(failure).__name__}: {failure}")
-        told.send("event not handled", handler=handler, event=event.type.value)
+        alert.send("event not handled", handler=handler, event=event.type.value)
 
     def overflow(queued: int) -> None:
         trading_state.block("queue", "the event queue was full")
         log.error("event queue full (%d): entries off", queued)
-        told.send("event queue full: entries off", queued=queued)
+        alert.send("event queue full: entries off", queued=queued)
 
-    return Context(
+    return Services(
         settings=settings,
         clock=clock,
         ledger=ledger,
         journal=Journal(ledger),
         bus=Bus(activity, dead_letter=dead_letter, on_overflow=overflow),
         activity=activity,
-        make=EventMaker(ledger.next_run(), clock.now_ms),
+        make_event=EventMaker(ledger.next_run(), clock.now_ms),
         venue=venue,
-        portfolio=Portfolio(),
-        alerts=told,
-        trading_state=trading_state,
-    )
-
-
-def assemble(ctx: Context, market: MarketStream, user: UserStream) -> Executor:
-    """Wire the parts."""
-    settings = ctx.settings
-    lockstep = settings.replay.clock_url is not None
-    order_manager = OrderManager(ctx)
-    wires = Wires(ctx, market)
-    position_updates = PositionUpdates(ctx, wires)
-    execution_reports = ExecutionReports(ctx, order_manager, position_updates, wires)
-    closer = Closer(ctx, order_manager, execution_reports)
-    stop_manager = StopManager(ctx, order_manager, closer)
-    wires.stop_manager = stop_manager
-    # In lockstep the market waits for us: its silence says nothing about the stream.
-    feed = MarketFeed(ctx, None if lockstep else settings.timing.stale_s)
-    releases = ReleaseKeeper(ctx)
-    day = DailyLossLimit(ctx)
-    wires.day = day
-    account = AccountSnapshot(ctx, order_manager, feed, releases, day)
-    # In lockstep each step of the market waits for us: none is one too many.
-    tick_s = 0.0 if lockstep else settings.timing.tick_s
-    exit_monitor = ExitMonitor(ctx, closer, Scaler(ctx, order_manager, closer, account), tick_s)
-    signal_engine = SignalEngine(ctx, exit_monitor)
-    entry_handler = EntryHandler(ctx, Parts(order_manager, closer, signal_engine, account))
-    adoption = Adoption(ctx, execution_reports, position_updates, releases)
-    reconciler = Reconciler(
-        ctx,
-        order_manager,
-        execution_reports,
-        position_updates,
-        stop_manager,
-        entry_handler,
-        closer,
-        adoption,
-    )
-    clock_url = settings.replay.clock_url
-    return Executor(
-        ctx=ctx,
-        order_manager=order_manager,
-        execution_reports=execution_reports,
-        closer=closer,
-        stop_manager=stop_manager,
-        exit_monitor=exit_monitor,
-        watchdog=Watchdog(ctx, closer, stop_manager.ask),
-        feed=feed,
-        signal_engine=signal_engine,
-        releases=releases,
-        entry_handler=entry_handler,
-        account=account,
-        reconciler=reconciler,
-        day=day,
-        status=Status(ctx, feed, releases, reconciler),
-        market=market,
-        user=user,
-        lockstep=LockstepClock(clock_url, feed, ctx.activity, ctx.portfolio) if clock_url else None,
+        alerts=alert,
     )

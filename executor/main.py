@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from executor.app import App
-from executor.builder import assemble, make_context
+from executor.builder import Account, build
 from executor.ledger.store import Ledger
 from executor.market_data.lockstep import sandbox_status
 from executor.notifications.alerts import Alerts, LogAlerts
@@ -35,7 +35,7 @@ def run(settings_file: Path, *, until_finished: bool) -> bool:
     state = settings.paths.state
     account = single_account(settings.venue.rest_url, keys.key.get_secret_value())
     with single_instance(state), account:
-        handler = setup(state / "executor.log", keys.texts())
+        handler = setup(state / "executor.log", _masker(keys))
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
                 work = _run(settings, settings_file, keys, until_finished=until_finished)
@@ -61,8 +61,7 @@ async def _run(
 
     ledger = Ledger(settings.paths.state / "ledger.sqlite")
     clock = await _clock(settings)
-    venue = BinanceUsdm(settings.venue, keys)
-    ctx = make_context(settings, clock, ledger, venue, _alerts(keys, ledger, clock))
+    venue = BinanceUsdm(settings.venue, keys.key.get_secret_value(), keys.secret.get_secret_value())
     lockstep = settings.replay.clock_url is not None
     market = BinanceMarketStream(
         settings.venue.ws_url, (), None if lockstep else settings.timing.stale_s
@@ -70,7 +69,9 @@ async def _run(
     user = BinanceUserStream(
         settings.venue.ws_url, venue.listen_key, settings.timing.user_keepalive_s
     )
-    app = App(assemble(ctx, market, user), settings_file)
+    account = Account(venue, market, user)
+    executor = build(settings, clock, ledger, account, _alerts(keys, ledger, clock))
+    app = App(executor, settings_file)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, app.reload, "SIGHUP")
     interrupted = asyncio.Event()
@@ -85,11 +86,17 @@ async def _run(
     return interrupted.is_set()
 
 
+def _masker(keys: Keys) -> Masker:
+    from executor.venues.binance.masking import masked
+
+    return Masker(keys.texts(), masked)
+
+
 def _alerts(keys: Keys, ledger: Ledger, clock: Clock) -> Alerts:
     if keys.webhook is None:
         return LogAlerts()
     url = keys.webhook.get_secret_value()
-    return DiscordAlerts(url, ledger.outbox, clock.now_ms, Masker(keys.texts()))
+    return DiscordAlerts(url, ledger.outbox, clock.now_ms, _masker(keys))
 
 
 async def _clock(settings: Settings) -> Clock:

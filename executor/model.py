@@ -1,15 +1,13 @@
-"""Ports of the executor: the few things it needs from outside, and the records that cross them.
+"""Records that cross the border between the executor and an exchange.
 
 Prices and quantities are `Decimal` here, as the exchange writes them; times are ms UTC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
-from typing import Protocol
 
 from trading.candles import Candle
 
@@ -17,7 +15,7 @@ ZERO = Decimal(0)
 
 
 class OrderKind(StrEnum):
-    """Order types that this executor sends."""
+    """Order types that the executor sends."""
 
     MARKET = "MARKET"
     STOP_MARKET = "STOP_MARKET"
@@ -37,15 +35,15 @@ class Instrument:
     quote_asset: str = "USDT"
     trading: bool = True
     refused: str = ""
-    """Why margin type or leverage are not as wanted: guard what is open, open nothing."""
+    """Why margin type or leverage could not be set: open positions are managed, none is opened."""
 
     def floor_quantity(self, quantity: Decimal) -> Decimal:
-        """Largest quantity of whole steps not above ``quantity``, at most the market maximum."""
+        """Round down to whole steps, and to the maximum of a market order."""
         steps = (min(quantity, self.max_quantity) / self.step).to_integral_value(ROUND_FLOOR)
         return steps * self.step
 
     def round_price(self, price: Decimal | float, *, up: bool | None = None) -> Decimal:
-        """Price on the tick grid: nearest, or the next one ``up`` (True) or down (False)."""
+        """Round to the tick: to the nearest, or ``up`` (True) or down (False)."""
         mode = ROUND_HALF_EVEN if up is None else ROUND_CEILING if up else ROUND_FLOOR
         ticks = (Decimal(str(price)) / self.tick).to_integral_value(mode)
         return ticks * self.tick
@@ -53,7 +51,7 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order as it will be sent; ``close_position`` orders carry no quantity."""
+    """An order to send; a ``close_position`` order carries no quantity."""
 
     client_id: str
     symbol: str
@@ -93,6 +91,8 @@ class VenueOrder:
     conditional: bool = False
     child_id: str = ""
     time: int = 0
+    liquidation: bool = False
+    """Whether the exchange itself sent it to close a position."""
 
     @property
     def resting(self) -> bool:
@@ -114,7 +114,7 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class VenueFill:
-    """One trade of ours; unique by (symbol, trade_id)."""
+    """One of our trades, unique by (symbol, trade_id)."""
 
     symbol: str
     trade_id: str
@@ -127,6 +127,7 @@ class VenueFill:
     realized_pnl: Decimal
     time: int
     client_id: str = ""
+    liquidation: bool = False
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -174,7 +175,7 @@ class OrderUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class AlgoUpdate:
+class ConditionalOrderUpdate:
     """User event: a conditional order changed; ``filled`` is what its child order executed."""
 
     order: VenueOrder
@@ -184,18 +185,11 @@ class AlgoUpdate:
 
 @dataclass(frozen=True, slots=True)
 class AccountUpdate:
-    """User event: balances or positions changed; ``reason`` as the exchange names it."""
+    """User event: balances changed; ``transfer`` means that money was paid in or out."""
 
-    reason: str
+    transfer: bool
     wallet: Decimal | None
     change: Decimal
-    event_time: int
-
-
-@dataclass(frozen=True, slots=True)
-class ListenKeyExpired:
-    """User event: the stream is dead and needs a new key."""
-
     event_time: int
 
 
@@ -227,106 +221,5 @@ class StreamState:
     detail: str = ""
 
 
-UserEvent = OrderUpdate | AlgoUpdate | AccountUpdate | ListenKeyExpired | StreamState
+UserEvent = OrderUpdate | ConditionalOrderUpdate | AccountUpdate | StreamState
 MarketEvent = CandleUpdate | Tick | StreamState
-
-
-class Venue(Protocol):
-    """An exchange account over REST.
-
-    Every method may raise `executor.venues.faults.Rejected`, `Unknown`, `RateLimited` or `Banned`.
-    """
-
-    @property
-    def offset_ms(self) -> int:
-        """Exchange time minus local time, as last measured."""
-        ...
-
-    async def connect(self, symbols: Sequence[str], leverage: int) -> dict[str, Instrument]:
-        """Measure the clock offset, refuse hedge mode, set and verify margin type and leverage.
-
-        A symbol that is not listed is left out; one that cannot be set up says so in ``refused``.
-        """
-        ...
-
-    async def key_permissions(self) -> KeyPermissions | None:
-        """What the key may do; None where the exchange has no way to ask (test networks)."""
-        ...
-
-    async def close(self) -> None:
-        """Release the connections."""
-        ...
-
-    async def klines(self, symbol: str, interval: str, start_ms: int, end_ms: int) -> list[Candle]:
-        """Closed candles with open time in [start, end), oldest first."""
-        ...
-
-    async def last_price(self, symbol: str) -> float:
-        """Last trade price."""
-        ...
-
-    async def balance(self) -> Balance:
-        """Margin account."""
-        ...
-
-    async def positions(self) -> list[VenuePosition]:
-        """Positions that are not flat."""
-        ...
-
-    async def open_orders(self, symbol: str | None = None) -> list[VenueOrder]:
-        """Resting orders of both books, plain and conditional."""
-        ...
-
-    async def place(self, order: NewOrder) -> VenueOrder:
-        """Send an order; the answer proves acceptance, never a fill."""
-        ...
-
-    async def query(self, symbol: str, client_id: str, *, conditional: bool) -> VenueOrder | None:
-        """The order of this id, or None where the exchange knows none (yet)."""
-        ...
-
-    async def cancel(self, order: VenueOrder) -> None:
-        """Cancel; an order that is already gone is no error."""
-        ...
-
-    async def trades(
-        self, symbol: str, *, start_ms: int | None = None, order_id: str | None = None
-    ) -> list[VenueFill]:
-        """Own trades, oldest first."""
-        ...
-
-    async def recent_orders(self, symbol: str, start_ms: int) -> list[VenueOrder]:
-        """Plain orders of every status since ``start_ms``, oldest first."""
-        ...
-
-    async def listen_key(self) -> str:
-        """Key of the user stream; asking again keeps it alive."""
-        ...
-
-
-class MarketStream(Protocol):
-    """Market data over one socket."""
-
-    async def run(self, sink: Callable[[MarketEvent], None]) -> None:
-        """Read until cancelled, reconnecting without end."""
-        ...
-
-    async def watch_prices(self, symbols: frozenset[str]) -> None:
-        """Subscribe trade prices of exactly these symbols."""
-        ...
-
-    async def set_symbols(self, symbols: frozenset[str]) -> None:
-        """Subscribe candles of exactly these symbols."""
-        ...
-
-
-class UserStream(Protocol):
-    """Orders and balances over one socket."""
-
-    async def run(self, sink: Callable[[UserEvent], None]) -> None:
-        """Read until cancelled, reconnecting without end."""
-        ...
-
-    async def renew(self) -> None:
-        """Hang up and connect anew: the stream is up but does not say what happens."""
-        ...

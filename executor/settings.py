@@ -7,7 +7,6 @@ of mode 600 beside the settings file.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import tomllib
 from dataclasses import dataclass
@@ -19,12 +18,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from executor.venues.binance.hosts import REAL_HOSTS, REST_URL, TEST_HOST, WS_URL
 from trading.errors import SettingsError
 
-REAL_HOSTS = frozenset({"fapi.binance.com", "fstream.binance.com", "api.binance.com"}) | {
-    f"fapi{number}.binance.com" for number in range(1, 5)
-}
-TEST_HOST = re.compile(r"//(demo-|testnet|[^/]*binancefuture\.com)")
 KEY_VARIABLE = "NOCTURNE_BINANCE_KEY"
 SECRET_VARIABLE = "NOCTURNE_BINANCE_SECRET"
 WEBHOOK_VARIABLE = "NOCTURNE_WEBHOOK_URL"
@@ -48,8 +44,8 @@ class VenueSettings(_Section):
     """Base URLs without a path, and how long a signed request stays valid."""
 
     name: str = Field(default="binance_usdm", pattern="^binance_usdm$")
-    rest_url: str = Field(default="https://fapi.binance.com", pattern=r"^https?://[^/]+$")
-    ws_url: str = Field(default="wss://fstream.binance.com", pattern=r"^wss?://[^/]+$")
+    rest_url: str = Field(default=REST_URL, pattern=r"^https?://[^/]+$")
+    ws_url: str = Field(default=WS_URL, pattern=r"^wss?://[^/]+$")
     account_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
     """Where the key's permissions are asked for; known for the live exchange."""
     recv_window_ms: int = Field(default=5_000, ge=100, le=5_000)

@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from executor.bus.events import Event, EventType, Priority
+from executor.bus.events import AnyEvent, EventType, Priority
 from executor.runtime.activity import Activity
 
-Handler = Callable[[Event], Awaitable[None] | None]
-DeadLetter = Callable[[Event, str, BaseException], None]
+Handler = Callable[[AnyEvent], Awaitable[None] | None]
+DeadLetter = Callable[[AnyEvent, str, BaseException], None]
 QueueKey = tuple[Priority, str]
 
 CAPACITY = 1_000
@@ -49,10 +49,10 @@ class Bus:
         self._capacity = capacity
         self._timeout = handler_timeout_s
         self._subscriptions: dict[EventType, list[Subscription]] = {}
-        self._queues: dict[QueueKey, deque[Event]] = {}
+        self._queues: dict[QueueKey, deque[AnyEvent]] = {}
         self._ready: list[deque[QueueKey]] = [deque() for _ in Priority]
         self._busy: set[QueueKey] = set()
-        self._overflow: deque[Event] = deque()
+        self._overflow: deque[AnyEvent] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,7 +66,7 @@ class Bus:
         """Events waiting, those beyond the capacity included."""
         return self._queued + len(self._overflow)
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: AnyEvent) -> None:
         """Queue an event; over capacity a tick replaces the last one, others go to the overflow."""
         if not self._subscriptions.get(event.type):
             return
@@ -80,7 +80,7 @@ class Bus:
             self._activity.begin("bus")
             self._overflow.append(event)
 
-    def _enqueue(self, event: Event) -> None:
+    def _enqueue(self, event: AnyEvent) -> None:
         key = (event.priority, event.symbol)
         queue = self._queues.setdefault(key, deque())
         if not queue and key not in self._busy:
@@ -90,7 +90,7 @@ class Bus:
         self._activity.begin("bus")
         self._wake.set()
 
-    def _coalesce(self, event: Event) -> None:
+    def _coalesce(self, event: AnyEvent) -> None:
         queue = self._queues.get((event.priority, event.symbol), deque())
         for index in range(len(queue) - 1, -1, -1):
             if queue[index].type is EventType.PRICE_UPDATED:
@@ -123,7 +123,7 @@ class Bus:
                 return keys.popleft()
         return None
 
-    def _take(self, key: QueueKey) -> Event:
+    def _take(self, key: QueueKey) -> AnyEvent:
         event = self._queues[key].popleft()
         self._queued -= 1
         if self._overflow and self._queued < self._capacity:
@@ -132,7 +132,7 @@ class Bus:
             self._activity.end("bus")
         return event
 
-    async def _dispatch(self, key: QueueKey, event: Event) -> None:
+    async def _dispatch(self, key: QueueKey, event: AnyEvent) -> None:
         """Run plain handlers here; from the first one that must be awaited on, in a task."""
         subscriptions = self._subscriptions[event.type]
         for index, subscription in enumerate(subscriptions):
@@ -144,7 +144,7 @@ class Bus:
             await self._call(subscription, event)
         self._release(key)
 
-    async def _finish(self, key: QueueKey, event: Event, rest: list[Subscription]) -> None:
+    async def _finish(self, key: QueueKey, event: AnyEvent, rest: list[Subscription]) -> None:
         try:
             for subscription in rest:
                 await self._call(subscription, event)
@@ -158,7 +158,7 @@ class Bus:
             self._wake.set()
         self._activity.end("bus")
 
-    async def _call(self, subscription: Subscription, event: Event) -> None:
+    async def _call(self, subscription: Subscription, event: AnyEvent) -> None:
         failure: BaseException | None = None
         for _attempt in range(2):
             try:

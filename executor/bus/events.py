@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from trading.candles import Candle
 
@@ -86,21 +86,83 @@ def priority_of(kind: EventType) -> Priority:
     return Priority.MEDIUM if kind in _MEDIUM else Priority.LOW
 
 
+class Payload(Protocol):
+    """What an event carries to its handlers."""
+
+    def as_data(self) -> Mapping[str, Any]:
+        """The values that the ledger stores."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Event:
+class Facts:
+    """Plain values by name."""
+
+    values: Mapping[str, Any]
+
+    def as_data(self) -> Mapping[str, Any]:
+        """The values themselves."""
+        return self.values
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedCandle:
+    """A closed 1m candle; ``fresh`` means that it closed within the last minute."""
+
+    candle: Candle
+    fresh: bool
+
+    def as_data(self) -> Mapping[str, Any]:
+        """The candle's values, and whether it was fresh."""
+        candle = self.candle
+        return {
+            "open_time": candle.open_time,
+            "open": candle.open,
+            "high": candle.high,
+            "low": candle.low,
+            "close": candle.close,
+            "volume": candle.volume,
+            "fresh": self.fresh,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PriceUpdate:
+    """A trade price."""
+
+    price: float
+
+    def as_data(self) -> Mapping[str, Any]:
+        """The price by name."""
+        return {"price": self.price}
+
+
+PayloadT_co = TypeVar("PayloadT_co", bound=Payload, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[PayloadT_co]):
     """One thing that happened; ``time`` is market time in ms UTC, ``cause`` the id of its cause."""
 
     id: str
     time: int
     type: EventType
-    symbol: str = ""
-    cause: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    symbol: str
+    cause: str | None
+    payload: PayloadT_co
 
     @property
     def priority(self) -> Priority:
         """Priority class, by type."""
         return priority_of(self.type)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The payload as the ledger stores it."""
+        return self.payload.as_data()
+
+
+AnyEvent = Event[Any]
 
 
 class EventMaker:
@@ -112,27 +174,15 @@ class EventMaker:
         self._made = 0
 
     def __call__(
-        self, kind: EventType, *, symbol: str = "", cause: str | None = None, **data: Any
-    ) -> Event:
-        """An event of this moment."""
+        self,
+        kind: EventType,
+        *,
+        symbol: str = "",
+        cause: str | None = None,
+        payload: Payload | None = None,
+        **facts: Any,
+    ) -> AnyEvent:
+        """Make an event of this moment; it carries ``payload``, or else ``facts``."""
         self._made += 1
-        return Event(f"{self._run:04d}-{self._made:09d}", self._now_ms(), kind, symbol, cause, data)
-
-
-def candle_data(candle: Candle, *, fresh: bool) -> dict[str, Any]:
-    """A candle as the data of an event."""
-    return {
-        "open_time": candle.open_time,
-        "open": candle.open,
-        "high": candle.high,
-        "low": candle.low,
-        "close": candle.close,
-        "volume": candle.volume,
-        "fresh": fresh,
-    }
-
-
-def candle_of(data: Mapping[str, Any]) -> Candle:
-    """The candle of such an event."""
-    names = ("open", "high", "low", "close", "volume")
-    return Candle(int(data["open_time"]), *(float(data[name]) for name in names))
+        name = f"{self._run:04d}-{self._made:09d}"
+        return Event(name, self._now_ms(), kind, symbol, cause, payload or Facts(facts))

@@ -1,4 +1,4 @@
-"""What becomes of orders: their rows in the ledger, and the events that tell of them."""
+"""What becomes of orders: their rows in the ledger, and the events about them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass
 
 from executor.bus.events import EventType
-from executor.context import Context
 from executor.ledger.records import OrderRow
 from executor.model import VenueOrder
-from trading.order_ids import parse_order_id
+from executor.portfolio.portfolio import Holding
+from executor.services import Services
+from trading.order_ids import OrderLeg, parse_order_id
 
 EXCHANGE_STATUS = {
     "FILLED": "filled",
@@ -23,7 +24,7 @@ EXCHANGE_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What an order is for; the desk makes the id and the ledger row of it."""
+    """What an order is for; the order manager makes its id and ledger row from it."""
 
     symbol: str
     strategy: str
@@ -31,23 +32,48 @@ class Ticket:
     release_short: str
     key: str
     bar_time: int
-    leg: str
+    leg: OrderLeg
     position_id: int
     cause: str | None
     decision_price: float | None = None
     reason: str | None = None
 
 
+def ticket_for(
+    holding: Holding,
+    leg: OrderLeg,
+    cause: str | None,
+    *,
+    reason: str | None = None,
+    decision_price: float | None = None,
+) -> Ticket:
+    """The ticket of an order of a position."""
+    row = holding.row
+    return Ticket(
+        symbol=row.symbol,
+        strategy=row.strategy,
+        release_id=row.release_id,
+        release_short=row.release_short,
+        key=row.key,
+        bar_time=row.bar_time,
+        leg=leg,
+        position_id=row.id,
+        cause=cause,
+        decision_price=decision_price,
+        reason=reason,
+    )
+
+
 class OrderLog:
     """Keeps the rows of orders in step with what the exchange says about them."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._ended: dict[str, asyncio.Event] = {}
         self._last_event: dict[str, str] = {}
 
     def last_event(self, row: OrderRow) -> str | None:
-        """Id of the newest event about an order, to be named as cause."""
+        """Id of the newest event about an order, to name as a cause."""
         return self._last_event.get(row.client_id, row.cause)
 
     def note_event(self, client_id: str, event_id: str) -> None:
@@ -56,10 +82,12 @@ class OrderLog:
 
     def update(self, client_id: str, **changes: object) -> None:
         """Change columns of an order, with the time."""
-        self._ctx.ledger.update_order(client_id, updated_at=self._ctx.clock.now_ms(), **changes)
+        self._services.ledger.update_order(
+            client_id, updated_at=self._services.clock.now_ms(), **changes
+        )
 
     def on_update(self, row: OrderRow, order: VenueOrder) -> None:
-        """An order changed, by whatever way that became known."""
+        """Apply a change of an order, however it became known."""
         status = EXCHANGE_STATUS.get(order.status, "placed")
         if order.status == "FINISHED" and order.conditional and not row.filled and not order.filled:
             status = "cancelled"
@@ -73,7 +101,7 @@ class OrderLog:
                 filled=max(row.filled, order.filled),
             )
         if status == "cancelled" and row.status != "cancelled":
-            self._ctx.emit(
+            self._services.emit(
                 EventType.ORDER_CANCELLED,
                 symbol=row.symbol,
                 cause=self.last_event(row),
@@ -84,12 +112,12 @@ class OrderLog:
             self._ended[row.client_id].set()
 
     def know(self, ticket: Ticket, order: VenueOrder) -> None:
-        """Book an order of ours that rests at the exchange and that the ledger has lost."""
-        if self._ctx.ledger.order(order.client_id) is not None:
+        """Record an order of ours that rests at the exchange but is missing in the ledger."""
+        if self._services.ledger.order(order.client_id) is not None:
             return
         ours = parse_order_id(order.client_id)
-        now = self._ctx.clock.now_ms()
-        self._ctx.ledger.add_intent(
+        now = self._services.clock.now_ms()
+        self._services.ledger.add_intent(
             OrderRow(
                 client_id=order.client_id,
                 key=ours.key,
@@ -115,9 +143,9 @@ class OrderLog:
         )
 
     def cancelled(self, row: OrderRow) -> None:
-        """We have cancelled an order; its user event may follow and then says nothing new."""
+        """Record our own cancel; the user event that may follow says nothing new."""
         self.update(row.client_id, status="cancelled")
-        self._ctx.emit(
+        self._services.emit(
             EventType.ORDER_CANCELLED,
             symbol=row.symbol,
             cause=self.last_event(row),
@@ -126,9 +154,9 @@ class OrderLog:
         )
 
     def forget(self, row: OrderRow, status: str) -> None:
-        """The exchange knows nothing of an order any more: never taken, or long over."""
+        """Record that the exchange knows nothing of an order: never taken, or long over."""
         self.update(row.client_id, status=status)
-        self._ctx.emit(
+        self._services.emit(
             EventType.ORDER_FAILED,
             symbol=row.symbol,
             cause=self.last_event(row),
@@ -139,7 +167,7 @@ class OrderLog:
 
     async def wait_end(self, client_id: str, timeout_s: float) -> bool:
         """Wait until an order has ended; False when the time is up first."""
-        row = self._ctx.ledger.order(client_id)
+        row = self._services.ledger.order(client_id)
         if row is not None and not row.open:
             return True
         event = self._ended.setdefault(client_id, asyncio.Event())

@@ -1,4 +1,4 @@
-"""The order desk: intent, then the wire, then certainty."""
+"""The order manager: intent, then the request, then certainty."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from decimal import Decimal
 from enum import StrEnum
 
 from executor.bus.events import EventType
-from executor.context import Context
 from executor.execution.order_log import OrderLog, Ticket
 from executor.execution.retry_policy import QUERY_DELAYS_S, RetryStep, after_fault, query_deadline_s
 from executor.ledger.records import OrderRow
 from executor.model import NewOrder, OrderKind, VenueOrder
+from executor.portfolio.portfolio import Portfolio
 from executor.portfolio.position_state import ENTERING_LEGS
+from executor.risk.trading_state import TradingState
 from executor.runtime.histogram import Histogram
-from executor.venues.faults import KEYS, Rejected, VenueFaultError
+from executor.services import Services
+from executor.venues.faults import InvalidKey, Rejected, VenueFaultError
 from trading.candles import MINUTE_MS
 from trading.order_ids import format_order_id
 
 log = logging.getLogger(__name__)
 
 ENTRY_GOOD_FOR_S = 15.0
-"""An entry is not sent, nor sent again, once its decision is older (a stopped process goes on)."""
+"""An entry is not sent once its decision is older (a suspended process resumes with old ones)."""
 
 
 class SendResult(StrEnum):
@@ -40,25 +42,28 @@ class SendResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SentOrder:
-    """Result of one order; ``code`` is the exchange's where it refused."""
+    """Result of one order, with the fault where it was refused."""
 
     result: SendResult
     client_id: str
-    code: int | None = None
+    fault: VenueFaultError | None = None
 
 
 class OrderManager(OrderLog):
     """Sends every order of the executor and finds out what became of it."""
 
-    def __init__(self, ctx: Context) -> None:
-        super().__init__(ctx)
+    def __init__(
+        self, services: Services, portfolio: Portfolio, trading_state: TradingState
+    ) -> None:
+        super().__init__(services)
+        self._portfolio = portfolio
+        self._trading_state = trading_state
         self.latency = Histogram()
         self._sent_at: deque[int] = deque(maxlen=1_000)
 
-    @property
-    def orders_last_minute(self) -> int:
+    def sent_last_minute(self) -> int:
         """Orders sent within the last minute of market time."""
-        limit = self._ctx.clock.now_ms() - MINUTE_MS
+        limit = self._services.clock.now_ms() - MINUTE_MS
         return sum(1 for moment in self._sent_at if moment > limit)
 
     async def send(
@@ -71,7 +76,7 @@ class OrderManager(OrderLog):
         trigger_price: Decimal | None = None,
     ) -> SentOrder:
         """Record the intent durably, send it, and return when its acceptance is certain."""
-        n = self._ctx.ledger.next_n(ticket.key, ticket.leg)
+        n = self._services.ledger.next_n(ticket.key, ticket.leg)
         client_id = format_order_id(ticket.release_short, ticket.key, ticket.leg, n)
         closes = kind is not OrderKind.MARKET
         order = NewOrder(
@@ -87,16 +92,16 @@ class OrderManager(OrderLog):
         if not self._record(ticket, order, n):
             return SentOrder(SendResult.DUPLICATE, client_id)
         begun = time.monotonic()
-        self._sent_at.append(self._ctx.clock.now_ms())
+        self._sent_at.append(self._services.clock.now_ms())
         try:
             return await self._deliver(order, entry=ticket.leg in ENTERING_LEGS)
         finally:
             self.latency.observe(time.monotonic() - begun)
 
     def _record(self, ticket: Ticket, order: NewOrder, n: int) -> bool:
-        ctx = self._ctx
-        now = ctx.clock.now_ms()
-        intent = ctx.emit(
+        services = self._services
+        now = services.clock.now_ms()
+        intent = services.emit(
             EventType.ORDER_INTENT,
             symbol=order.symbol,
             cause=ticket.cause,
@@ -110,7 +115,7 @@ class OrderManager(OrderLog):
             reason=ticket.reason,
         )
         self.note_event(order.client_id, intent.id)
-        return ctx.ledger.add_intent(
+        return services.ledger.add_intent(
             OrderRow(
                 client_id=order.client_id,
                 key=ticket.key,
@@ -136,12 +141,12 @@ class OrderManager(OrderLog):
         )
 
     def _held_back(self, order: NewOrder, age_s: float) -> str:
-        """Why an entry must not go out now; asked before every single request of it."""
-        if not self._ctx.trading_state.entries:
-            return f"entries are off: {self._ctx.trading_state.why}"
-        if not self._ctx.ledger.durable:
-            return f"the intent is not on the disk: {self._ctx.ledger.problem}"
-        if self._ctx.portfolio.slot(order.symbol).halted is not None:
+        """Why an entry must not go out now; checked before each of its requests."""
+        if not self._trading_state.entries:
+            return f"entries are off: {self._trading_state.why}"
+        if not self._services.ledger.durable:
+            return f"the intent is not on the disk: {self._services.ledger.problem}"
+        if self._portfolio.slot(order.symbol).halted is not None:
             return "the symbol is halted"
         if age_s > ENTRY_GOOD_FOR_S:
             return f"the decision is {age_s:.0f} s old"
@@ -158,16 +163,16 @@ class OrderManager(OrderLog):
                     return self._failed(order, "rejected", Rejected(why), SendResult.FAILED)
                 self._awaited(order.symbol)
             try:
-                placed = await self._ctx.venue.place(order)
+                placed = await self._services.venue.place(order)
             except VenueFaultError as fault:
                 step = after_fault(fault, order, attempts)
                 log.warning("%s: %s -> %s", order.client_id, fault, step.step)
                 if step.step is RetryStep.RETRY:
                     await asyncio.sleep(step.after_s)
                     continue
-                if step.step is RetryStep.ASK:
+                if step.step is RetryStep.QUERY:
                     self.update(order.client_id, status="unknown", error=str(fault))
-                    found = await self.ask(order)
+                    found = await self.query_until_certain(order)
                     if found is not None:
                         return self._placed(order, found)
                     return self._failed(order, "dead", fault, SendResult.FAILED)
@@ -175,14 +180,14 @@ class OrderManager(OrderLog):
             return self._placed(order, placed)
 
     def _awaited(self, symbol: str) -> None:
-        """A fill can come from now on: the time within which it must be protected begins."""
-        holding = self._ctx.portfolio.holding(symbol)
+        """A fill can come from now on: the time limit for its protection begins."""
+        holding = self._portfolio.holding(symbol)
         if holding is not None and not holding.filled:
             holding.since = time.monotonic()
 
     def _placed(self, order: NewOrder, placed: VenueOrder) -> SentOrder:
-        row = self._ctx.ledger.order(order.client_id)
-        # Events of the user stream may have come first; they know more than the answer.
+        row = self._services.ledger.order(order.client_id)
+        # User events may have come first; they know more than the answer.
         if row is not None and row.status in ("intent", "unknown"):
             self.update(
                 order.client_id,
@@ -193,7 +198,7 @@ class OrderManager(OrderLog):
             )
         elif row is not None and row.exchange_id is None:
             self.update(order.client_id, exchange_id=placed.exchange_id)
-        event = self._ctx.emit(
+        event = self._services.emit(
             EventType.ORDER_PLACED,
             symbol=order.symbol,
             cause=row.cause if row else None,
@@ -208,11 +213,13 @@ class OrderManager(OrderLog):
         self, order: NewOrder, status: str, fault: VenueFaultError, result: SendResult
     ) -> SentOrder:
         self.update(order.client_id, status=status, error=str(fault))
-        if fault.code in KEYS:
-            self._ctx.trading_state.block("key", "the exchange refuses the key")
-            self._ctx.alerts.send("the exchange refuses the key: entries off", error=str(fault))
-        row = self._ctx.ledger.order(order.client_id)
-        self._ctx.emit(
+        if isinstance(fault, InvalidKey):
+            self._trading_state.block("key", "the exchange refuses the key")
+            self._services.alerts.send(
+                "the exchange refuses the key: entries off", error=str(fault)
+            )
+        row = self._services.ledger.order(order.client_id)
+        self._services.emit(
             EventType.ORDER_FAILED,
             symbol=order.symbol,
             cause=self.last_event(row) if row else None,
@@ -220,11 +227,11 @@ class OrderManager(OrderLog):
             status=status,
             error=str(fault),
         )
-        return SentOrder(result, order.client_id, fault.code)
+        return SentOrder(result, order.client_id, fault)
 
-    async def ask(self, order: NewOrder) -> VenueOrder | None:
+    async def query_until_certain(self, order: NewOrder) -> VenueOrder | None:
         """What became of an order of unknown outcome; None once it is provably not there."""
-        window = self._ctx.settings.venue.recv_window_ms
+        window = self._services.settings.venue.recv_window_ms
         end = time.monotonic() + query_deadline_s(order, window)
         delays = iter(QUERY_DELAYS_S)
         while True:
@@ -237,12 +244,12 @@ class OrderManager(OrderLog):
                 return None
 
     async def _look(self, order: NewOrder) -> VenueOrder | None:
-        row = self._ctx.ledger.order(order.client_id)
+        row = self._services.ledger.order(order.client_id)
         if row is not None and row.exchange_id is not None:
             return _seen(row)
         while True:
             try:
-                return await self._ctx.venue.query(
+                return await self._services.venue.query(
                     order.symbol, order.client_id, conditional=order.conditional
                 )
             except VenueFaultError as fault:

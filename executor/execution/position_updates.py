@@ -2,53 +2,78 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from decimal import Decimal
-from typing import Protocol
+from typing import Any
 
 from executor.bus.events import EventType
-from executor.context import Context
 from executor.ledger.records import PositionRow
 from executor.model import ZERO
 from executor.portfolio.fill_totals import FillTotals, total_fills
-from executor.portfolio.portfolio import Holding
+from executor.portfolio.portfolio import Holding, Portfolio
 from executor.portfolio.position_state import OpenPosition, is_staged, open_position
+from executor.services import Services
 from trading.positions.staged_position import StagedPosition
 
-
-class Watcher(Protocol):
-    """Who must hear of what the intake has booked."""
-
-    def changed(self, symbol: str, cause: str | None) -> None:
-        """The protection of a symbol must be looked at; ``cause`` is the event that says why."""
-        ...
-
-    def stop_died(self, holding: Holding, why: str) -> None:
-        """A protective order ended without having closed the position."""
-        ...
-
-    def transferred(self, amount: Decimal) -> None:
-        """Money was paid in (positive) or out."""
-        ...
+log = logging.getLogger(__name__)
 
 
 class PositionUpdates:
-    """Keeps position rows, guards and the book in step with the trades."""
+    """Keeps position rows, their exit rules and the portfolio in step with the trades."""
 
-    def __init__(self, ctx: Context, watcher: Watcher) -> None:
-        self._ctx = ctx
-        self._watcher = watcher
+    def __init__(self, services: Services, portfolio: Portfolio) -> None:
+        self._services = services
+        self._portfolio = portfolio
+
+    def load(self) -> None:
+        """Take the ledger's positions into the portfolio; their stops must be confirmed again."""
+        for row in self._services.ledger.open_positions():
+            slot = self._portfolio.slot(row.symbol)
+            slot.holding = Holding(row)
+            self._restore(slot.holding)
+
+    def _restore(self, holding: Holding) -> None:
+        sums = total_fills(holding.row.side, self._services.ledger.fills_of(holding.row.id))
+        if sums.quantity > 0 and sums.quantity != holding.row.quantity:
+            self._open(holding, sums)
+        elif holding.filled:
+            holding.position = self._position(holding.row)
+
+    def claim(self, row: PositionRow) -> Holding | None:
+        """Write a new position, and so own its symbol before anything is awaited."""
+        ledger = self._services.ledger
+        if ledger.position_of_key(row.key) is not None:
+            log.warning("%s: this bar was entered already", row.symbol)
+            return None
+        holding = Holding(ledger.insert_position(row))
+        self._portfolio.slot(row.symbol).holding = holding
+        return holding
+
+    def abandon(self, holding: Holding) -> None:
+        """Free the symbol if its entry has ended without a trade."""
+        if holding.filled or holding.closed.is_set():
+            return
+        ledger = self._services.ledger
+        if any(order.open for order in ledger.orders_of_key(holding.row.key)):
+            return
+        if holding.row.status == "opening":
+            ledger.update_position(holding.row.id, status="void")
+        slot = self._portfolio.slot(holding.symbol)
+        if slot.holding is holding:
+            slot.holding = None
+        holding.closed.set()
 
     def _position(self, row: PositionRow) -> OpenPosition:
         if not is_staged(row):
             return open_position(row)
-        ledger, instrument = self._ctx.ledger, self._ctx.portfolio.instruments.get(row.symbol)
+        ledger, instrument = self._services.ledger, self._portfolio.instruments.get(row.symbol)
         least = instrument.step if instrument is not None else ZERO
         return open_position(row, ledger.fills_of(row.id), ledger.orders_of_key(row.key), least)
 
     def refresh(self, holding: Holding, cause: str, reason: str) -> None:
-        """Book what the trades make of a position after one more of them."""
-        sums = total_fills(holding.row.side, self._ctx.ledger.fills_of(holding.row.id))
+        """Update a position after one more of its trades."""
+        sums = total_fills(holding.row.side, self._services.ledger.fills_of(holding.row.id))
         if sums.flat:
             self.close(holding, sums, reason, cause)
             return
@@ -56,15 +81,17 @@ class PositionUpdates:
         self._open(holding, sums, realized_pnl=sums.realized_pnl, fees=sums.fees)
         kind = EventType.POSITION_OPENED if first else EventType.POSITION_UPDATED
         if first or isinstance(holding.position, StagedPosition):
-            cause = self._ctx.emit(kind, symbol=holding.symbol, cause=cause, **_shown(holding)).id
+            cause = self._services.emit(
+                kind, symbol=holding.symbol, cause=cause, **_shown(holding)
+            ).id
         if first:
             holding.mark_unprotected()
-        self._watcher.changed(holding.symbol, cause)
+        self._portfolio.changed(holding.symbol, cause)
 
     def _open(self, holding: Holding, sums: FillTotals, **changes: object) -> None:
-        """An open position of these trades; what an earlier end has left is taken back.
+        """Open the position of these trades, again if it was closed before.
 
-        Of one that has grown, the best price begins anew.
+        After an addition the high-water mark restarts.
         """
         grown = 0 < holding.row.quantity < sums.quantity
         row = replace(
@@ -96,37 +123,29 @@ class PositionUpdates:
         )
 
     def _store(self, holding: Holding, **changes: object) -> None:
-        self._ctx.ledger.update_position(holding.row.id, **changes)
+        self._services.ledger.update_position(holding.row.id, **changes)
         holding.row = replace(holding.row, **changes)  # type: ignore[arg-type]
 
-    def restore(self, holding: Holding) -> None:
-        """Guard a position of the ledger again after a start; its trades say what it is."""
-        sums = total_fills(holding.row.side, self._ctx.ledger.fills_of(holding.row.id))
-        if sums.quantity > 0 and sums.quantity != holding.row.quantity:
-            self._open(holding, sums)
-        elif holding.filled:
-            holding.position = self._position(holding.row)
-
     def reopen(self, row: PositionRow, cause: str | None) -> bool:
-        """Take a position back that was booked as over though its trades say that it is not."""
-        sums = total_fills(row.side, self._ctx.ledger.fills_of(row.id))
+        """Open a closed position again if its trades say that it is open."""
+        sums = total_fills(row.side, self._services.ledger.fills_of(row.id))
         if sums.quantity <= 0:
             return False
         holding = Holding(row)
         self._open(holding, sums)
-        self._ctx.portfolio.slot(row.symbol).holding = holding
-        self._watcher.changed(row.symbol, cause)
+        self._portfolio.slot(row.symbol).holding = holding
+        self._portfolio.changed(row.symbol, cause)
         return True
 
     def correct(self, holding: Holding, quantity: Decimal, cause: str) -> None:
-        """Take the exchange's word for a size that its trades do not explain."""
+        """Take over a size from the exchange that the trades do not explain."""
         self._store(holding, quantity=quantity)
         holding.position = self._position(holding.row)
-        self._watcher.changed(holding.symbol, cause)
+        self._portfolio.changed(holding.symbol, cause)
 
     def close(self, holding: Holding, sums: FillTotals, reason: str, cause: str | None) -> None:
-        """Book the end of a position and free its symbol."""
-        closed_at = sums.last_at or self._ctx.clock.now_ms()
+        """Record the end of a position and free its symbol."""
+        closed_at = sums.last_at or self._services.clock.now_ms()
         self._store(
             holding,
             status="closed",
@@ -137,7 +156,7 @@ class PositionUpdates:
             realized_pnl=sums.realized_pnl,
             fees=sums.fees,
         )
-        self._ctx.emit(
+        self._services.emit(
             EventType.POSITION_CLOSED,
             symbol=holding.symbol,
             cause=cause,
@@ -147,22 +166,22 @@ class PositionUpdates:
             realized_pnl=str(sums.realized_pnl),
             fees=str(sums.fees),
         )
-        self._ctx.portfolio.slot(holding.symbol).holding = None
+        self._portfolio.slot(holding.symbol).holding = None
         if reason == "liquidation":
             self._halt_after_liquidation(holding, cause)
         holding.closed.set()
-        self._watcher.changed(holding.symbol, cause)
+        self._portfolio.changed(holding.symbol, cause)
 
     def _halt_after_liquidation(self, holding: Holding, cause: str | None) -> None:
-        """The stop did not hold, so the sizes or the stops are wrong: a person must look."""
-        self._ctx.portfolio.slot(holding.symbol).halted = "liquidated"
-        self._ctx.emit(
+        """The stop did not hold, so sizes or stops are wrong: a person must look."""
+        self._portfolio.slot(holding.symbol).halted = "liquidated"
+        self._services.emit(
             EventType.SYMBOL_HALTED, symbol=holding.symbol, cause=cause, reason="liquidated"
         )
-        self._ctx.alerts.send("liquidated: symbol halted", symbol=holding.symbol)
+        self._services.alerts.send("liquidated: symbol halted", symbol=holding.symbol)
 
 
-def _shown(holding: Holding) -> dict[str, object]:
+def _shown(holding: Holding) -> dict[str, Any]:
     row: PositionRow = holding.row
     position = holding.position
     return {

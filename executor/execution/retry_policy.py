@@ -1,7 +1,7 @@
-"""What to do after an order's request did not succeed: a pure policy.
+"""What to do after the request of an order failed: a pure policy.
 
-A definite rejection may be repeated with the same id, for nothing exists under it. An unknown
-outcome is never repeated: the order is asked for until it can no longer be accepted.
+A definite rejection may be repeated with the same id: no order exists under it. An unknown outcome
+is never repeated: the order is queried until it can no longer be accepted.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from enum import StrEnum
 
 from executor.model import NewOrder
 from executor.venues.faults import (
-    NOTHING_TO_REDUCE,
-    WOULD_TRIGGER,
     Banned,
+    NothingToReduce,
     RateLimited,
     Rejected,
     Temporary,
     VenueFaultError,
+    WouldTrigger,
 )
 
 RETRY_DELAYS_S = (1.0, 2.0, 5.0)
 QUERY_DELAYS_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 AFTER_RECV_WINDOW_S = 10.0
 HARMLESS_DEADLINE_S = 1.5
-"""A close that may be sent twice need not wait for the proof that the first one died."""
+"""A close that is harmless twice need not wait for proof that the first one died."""
 
 
 class RetryStep(StrEnum):
     """The next thing to do."""
 
     RETRY = "retry"
-    ASK = "ask"
+    QUERY = "query"
     CLOSE_NOW = "close_now"
     FLAT = "flat"
     FAIL = "fail"
@@ -50,10 +50,10 @@ def after_fault(fault: VenueFaultError, order: NewOrder, attempts: int) -> Retry
     if isinstance(fault, RateLimited):
         return _after_limit(fault, order, attempts)
     if not isinstance(fault, Rejected):
-        return RetryDecision(RetryStep.ASK)
-    if fault.code in WOULD_TRIGGER:
+        return RetryDecision(RetryStep.QUERY)
+    if isinstance(fault, WouldTrigger):
         return RetryDecision(RetryStep.CLOSE_NOW)
-    if fault.code in NOTHING_TO_REDUCE and order.harmless_twice:
+    if isinstance(fault, NothingToReduce) and order.harmless_twice:
         return RetryDecision(RetryStep.FLAT)
     if isinstance(fault, Temporary) and attempts <= len(RETRY_DELAYS_S):
         return RetryDecision(RetryStep.RETRY, RETRY_DELAYS_S[attempts - 1])
@@ -61,7 +61,7 @@ def after_fault(fault: VenueFaultError, order: NewOrder, attempts: int) -> Retry
 
 
 def _after_limit(fault: RateLimited, order: NewOrder, attempts: int) -> RetryDecision:
-    """Entries give up, for their price has moved on; what reduces risk waits as told."""
+    """Entries give up, since their price moves on; orders that reduce risk wait as asked."""
     may_wait = order.harmless_twice and not isinstance(fault, Banned)
     if may_wait and attempts <= len(RETRY_DELAYS_S):
         return RetryDecision(RetryStep.RETRY, fault.retry_after_s)
@@ -69,7 +69,7 @@ def _after_limit(fault: RateLimited, order: NewOrder, attempts: int) -> RetryDec
 
 
 def query_deadline_s(order: NewOrder, recv_window_ms: int) -> float:
-    """How long an order of unknown outcome is asked for before it counts as dead."""
+    """How long to query an order of unknown outcome before it counts as dead."""
     if order.harmless_twice:
         return HARMLESS_DEADLINE_S
     return recv_window_ms / 1000 + AFTER_RECV_WINDOW_S

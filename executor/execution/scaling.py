@@ -1,132 +1,155 @@
-"""The stager: averaging steps and part sales, each as an order of its own."""
+"""Scaling in and out: additions and partial exits, each an order of its own."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from executor.bus.events import EventType
-from executor.context import Context
-from executor.execution.closer import Closer, ticket_for
+from executor.execution.fills import FillRecorder
+from executor.execution.order_log import ticket_for
 from executor.execution.order_manager import OrderManager, SendResult
 from executor.model import OrderKind
 from executor.portfolio.account_snapshot import AccountSnapshot
-from executor.portfolio.portfolio import Holding
+from executor.portfolio.portfolio import Holding, Portfolio
 from executor.portfolio.position_state import ADDITION_LEGS
 from executor.risk.pre_trade import AdditionRequest, check_addition
+from executor.risk.trading_state import TradingState
+from executor.services import Services
 from trading.candles import MINUTE_MS
+from trading.order_ids import OrderLeg
 from trading.positions.staged_position import Action, StagedPosition
 
 log = logging.getLogger(__name__)
 
-PART_LEG = "px"
 REFUSED_FOR_MS = MINUTE_MS
-"""Market time after which a refused addition is judged anew; until then the stage's stop holds."""
+"""Market time before a refused addition is checked again; until then the stage's stop holds."""
 FAILED_FOR_MS = 1_000
 
 
+Done = Callable[[Holding, str | None], None]
+"""Takes the holding whose step has ended, and the cause of the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingStep:
+    """An addition or partial exit, with its size in whole steps of the exchange."""
+
+    action: Action
+    quantity: Decimal
+    price: float
+    cause: str | None
+
+
 class Scaler:
-    """Makes one step of a position at a time; the exchange's trades say that it was made."""
+    """Makes one step of a position at a time; the exchange's trades show that it was made."""
 
     def __init__(
-        self, ctx: Context, order_manager: OrderManager, closer: Closer, account: AccountSnapshot
+        self,
+        services: Services,
+        portfolio: Portfolio,
+        trading_state: TradingState,
+        order_manager: OrderManager,
+        fills: FillRecorder,
+        account: AccountSnapshot,
     ) -> None:
-        self._ctx = ctx
+        self._services = services
+        self._portfolio = portfolio
+        self._trading_state = trading_state
         self._orders = order_manager
-        self._closer = closer
+        self._fills = fills
         self._account = account
-        self.done: Callable[[Holding, str | None], None] = lambda _holding, _cause: None
 
     def begin(
-        self,
-        holding: Holding,
-        position: StagedPosition,
-        action: Action,
-        price: float,
-        cause: str | None,
+        self, holding: Holding, action: Action, price: float, cause: str | None, done: Done
     ) -> bool:
-        """Begin a step; False when it is not made now. ``price`` is the market's."""
+        """Begin a step at the market's ``price``; False when it is not made now."""
         if holding.step is not None or holding.closing is not None:
             return True
-        if self._ctx.clock.now_ms() < holding.not_before.get(action.reason, 0):
+        if self._services.clock.now_ms() < holding.not_before.get(action.reason, 0):
             return False
         if self._unsettled(holding):
             return False
-        instrument = self._ctx.portfolio.instruments[holding.symbol]
-        quantity = instrument.floor_quantity(Decimal(f"{action.quantity:.10g}"))
+        step = ScalingStep(action, self._quantity(holding, action), price, cause)
         if action.kind == "add":
-            if not self._allowed(holding, action, quantity, price, cause):
+            if not self._allowed(holding, step):
                 return False
-        elif not self._ctx.trading_state.may_close(action.reason, PART_LEG):
+        elif not self._trading_state.may_close(action.reason, OrderLeg.EXIT):
             return False
-        elif quantity <= 0:
+        elif step.quantity <= 0:
             log.info("%s: %s is less than a step of the exchange", holding.symbol, action.reason)
-            position.filled(action, 0.0, price)
+            assert isinstance(holding.position, StagedPosition)
+            holding.position.filled(action, 0.0, price)
             return False
         holding.step = action.reason
-        work = self._run(holding, action, quantity, price, cause)
-        self._ctx.spawn(f"{action.reason} {holding.symbol}", work)
+        work = self._run(holding, step, done)
+        self._services.spawn(f"{action.reason} {holding.symbol}", work)
         return True
 
+    def _quantity(self, holding: Holding, action: Action) -> Decimal:
+        instrument = self._portfolio.instruments[holding.symbol]
+        return instrument.floor_quantity(Decimal(f"{action.quantity:.10g}"))
+
     def _unsettled(self, holding: Holding) -> bool:
-        """Whether an order of the position may still trade: what it does is waited for."""
-        orders = self._ctx.ledger.orders_of_key(holding.row.key)
+        """Whether an order of the position may still trade."""
+        orders = self._services.ledger.orders_of_key(holding.row.key)
         return any(order.open and not order.conditional for order in orders)
 
-    def _allowed(
-        self, holding: Holding, action: Action, quantity: Decimal, price: float, cause: str | None
-    ) -> bool:
+    def _allowed(self, holding: Holding, step: ScalingStep) -> bool:
         request = AdditionRequest(
             symbol=holding.symbol,
-            price=price,
-            quantity=quantity,
+            price=step.price,
+            quantity=step.quantity,
             held=holding.row.quantity * Decimal(str(holding.row.entry_price)),
         )
         verdict = check_addition(
             request,
             self._account.state(holding.symbol),
-            self._ctx.settings.risk,
-            self._ctx.portfolio.instruments[holding.symbol],
+            self._services.settings.risk,
+            self._portfolio.instruments[holding.symbol],
         )
         if verdict.allowed:
-            holding.reserved += quantity * Decimal(str(price))
+            holding.reserved += step.quantity * Decimal(str(step.price))
             return True
-        self._wait(holding, action, REFUSED_FOR_MS)
-        self._ctx.emit(
+        self._wait(holding, step.action, REFUSED_FOR_MS)
+        self._services.emit(
             EventType.ENTRY_REFUSED,
             symbol=holding.symbol,
-            cause=cause or holding.row.cause,
+            cause=step.cause or holding.row.cause,
             strategy=holding.row.strategy,
-            step=action.reason,
+            step=step.action.reason,
             reasons=list(verdict.reasons),
         )
         text = "; ".join(verdict.reasons)
-        log.info("%s: %s refused: %s", holding.symbol, action.reason, text)
+        log.info("%s: %s refused: %s", holding.symbol, step.action.reason, text)
         return False
 
     def _wait(self, holding: Holding, action: Action, for_ms: int) -> None:
-        holding.not_before[action.reason] = self._ctx.clock.now_ms() + for_ms
+        holding.not_before[action.reason] = self._services.clock.now_ms() + for_ms
 
-    async def _run(
-        self, holding: Holding, action: Action, quantity: Decimal, price: float, cause: str | None
-    ) -> None:
-        adds = action.kind == "add"
-        leg = ADDITION_LEGS[action.code] if adds else PART_LEG
-        ticket = ticket_for(holding, leg, cause or holding.row.cause, reason=action.reason)
-        ticket = replace(ticket, decision_price=price)
+    async def _run(self, holding: Holding, step: ScalingStep, done: Done) -> None:
+        adds = step.action.kind == "add"
+        ticket = ticket_for(
+            holding,
+            ADDITION_LEGS[step.action.code] if adds else OrderLeg.EXIT,
+            step.cause or holding.row.cause,
+            reason=step.action.reason,
+            decision_price=step.price,
+        )
         side = "BUY" if (holding.row.side > 0) == adds else "SELL"
+        quantity = step.quantity
         try:
             sent = await self._orders.send(ticket, side, OrderKind.MARKET, quantity=quantity)
             if sent.result is SendResult.PLACED:
-                await self._closer.settle(sent.client_id)
+                await self._fills.wait_settled(sent.client_id)
             elif sent.result is SendResult.FLAT:
-                await self._closer.refetch(holding)
-            order = self._ctx.ledger.order(sent.client_id)
+                await self._fills.refetch_position(holding)
+            order = self._services.ledger.order(sent.client_id)
             if order is None or not order.filled:
-                self._wait(holding, action, REFUSED_FOR_MS if adds else FAILED_FOR_MS)
+                self._wait(holding, step.action, REFUSED_FOR_MS if adds else FAILED_FOR_MS)
                 holding.reserved = holding.row.quantity * Decimal(str(holding.row.entry_price))
         finally:
             holding.step = None
-        self.done(holding, cause)
+        done(holding, step.cause)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from executor.bus.events import Event, EventType
+from executor.bus.events import AnyEvent, EventType
 from executor.ledger.store import Ledger
 
 _LAZY = {EventType.CANDLE_CLOSED, EventType.PRICE_UPDATED}
@@ -20,9 +20,9 @@ class Journal:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._waiting: OrderedDict[str, Event] = OrderedDict()
+        self._waiting: OrderedDict[str, AnyEvent] = OrderedDict()
 
-    def record(self, event: Event) -> Event:
+    def record(self, event: AnyEvent) -> AnyEvent:
         """Write the event, or keep it until something follows from it; returns the event."""
         if event.type in _LAZY:
             self._waiting[event.id] = event
@@ -33,7 +33,7 @@ class Journal:
         self._ledger.add_event(event)
         return event
 
-    def _write_causes(self, event: Event) -> None:
+    def _write_causes(self, event: AnyEvent) -> None:
         chain = []
         cause = event.cause
         while cause is not None and (waiting := self._waiting.pop(cause, None)) is not None:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import orjson
 
 from executor.ledger.connection import LedgerConnection
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingAlert:
-    """One alert that has not been delivered; ``time`` is market time in ms UTC."""
-
-    id: int
-    time: int
-    title: str
-    fields: Mapping[str, str]
+from executor.notifications.waiting import WaitingAlert
 
 
 class Outbox:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from trading.order_ids import OrderLeg
+
 OPEN_ORDER_STATUSES = ("intent", "unknown", "placed")
 """Statuses of an order whose end is not known yet."""
 
@@ -20,7 +22,7 @@ class OrderRow:
 
     client_id: str
     key: str
-    leg: str
+    leg: OrderLeg
     n: int
     symbol: str
     strategy: str

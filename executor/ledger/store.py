@@ -18,13 +18,14 @@ from typing import Any
 
 import orjson
 
-from executor.bus.events import Event
+from executor.bus.events import AnyEvent
 from executor.ledger.connection import LedgerConnection
 from executor.ledger.migrations import migrate
 from executor.ledger.outbox import Outbox
 from executor.ledger.records import OPEN_ORDER_STATUSES, OrderRow, PositionRow
 from executor.model import VenueFill
 from trading.errors import SettingsError
+from trading.order_ids import OrderLeg
 
 _ORDER_COLUMNS = [field.name for field in fields(OrderRow)]
 _POSITION_COLUMNS = [field.name for field in fields(PositionRow)]
@@ -132,7 +133,7 @@ class Ledger:
         self.set_meta("runs", str(run))
         return run
 
-    def add_event(self, event: Event) -> None:
+    def add_event(self, event: AnyEvent) -> None:
         """Record an event; joins the next commit."""
         self._write(
             "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?)",
@@ -147,7 +148,7 @@ class Ledger:
             ),
         )
 
-    def add_dead_letter(self, event: Event, handler: str, error: str) -> None:
+    def add_dead_letter(self, event: AnyEvent, handler: str, error: str) -> None:
         """Record an event that a handler could not handle."""
         body = orjson.dumps(
             {"type": event.type, "symbol": event.symbol, "data": dict(event.data)}, default=str
@@ -214,13 +215,13 @@ class Ledger:
 
     def entry_order_of(self, key: str) -> OrderRow | None:
         """The last entry order of a position."""
-        return _one(self._orders("key = ? and leg = 'en'", key))
+        return _one(self._orders("key = ? and leg = ?", key, OrderLeg.ENTRY))
 
     def orders_of_key(self, key: str) -> list[OrderRow]:
         """All orders of one position, oldest first."""
         return self._orders("key = ?", key)
 
-    def next_n(self, key: str, leg: str) -> int:
+    def next_n(self, key: str, leg: OrderLeg) -> int:
         """Number of the next attempt or version of a leg, from 0.
 
         A definitely rejected order never existed: its number is used again.
@@ -335,10 +336,6 @@ class Ledger:
         """The position that orders of this key belong to."""
         return _first(self._positions("key = ?", key))
 
-    def closed_positions(self, since_ms: int = 0) -> list[PositionRow]:
-        """Positions closed at or after a time, oldest first."""
-        return self._positions("status = 'closed' and closed_at >= ?", since_ms)
-
     def _positions(self, where: str, *values: Any) -> list[PositionRow]:
         rows = self._db.execute(
             f"select {', '.join(_POSITION_COLUMNS)} from positions where {where} order by id",
@@ -366,6 +363,8 @@ def _loaded(row: sqlite3.Row) -> dict[str, Any]:
             values[name] = bool(value)
         elif name == "params":
             values[name] = orjson.loads(value)
+        elif name == "leg":
+            values[name] = OrderLeg(value)
     return values
 
 

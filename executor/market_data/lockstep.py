@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import orjson
 
 from executor.market_data.feed import MarketFeed
-from executor.portfolio.portfolio import Portfolio
 from executor.runtime.activity import Activity
 from trading.errors import VenueError
 
@@ -23,7 +23,7 @@ STUCK_S = 10.0
 
 
 async def sandbox_status(base_url: str) -> dict[str, Any]:
-    """The sandbox's own account of itself; `VenueError` when nothing like it answers."""
+    """The sandbox's status; `VenueError` when no sandbox answers."""
     timeout = aiohttp.ClientTimeout(total=5)
     try:
         async with (
@@ -40,22 +40,26 @@ async def sandbox_status(base_url: str) -> dict[str, Any]:
 
 
 class LockstepClock:
-    """Acknowledges event times over the sandbox's clock socket, with the prices it waits for.
+    """Acknowledges event times over the sandbox's clock socket, with the prices to stop at.
 
-    A real market passes through every price; the recorded path stops only where it is told to.
+    A real market passes through every price; the recorded path stops only where it is asked to.
     """
 
     def __init__(
-        self, clock_url: str, feed: MarketFeed, activity: Activity, portfolio: Portfolio
+        self,
+        clock_url: str,
+        feed: MarketFeed,
+        activity: Activity,
+        watched_prices: Callable[[], dict[str, list[float]]],
     ) -> None:
         self._url = clock_url
         self._feed = feed
         self._activity = activity
-        self._portfolio = portfolio
+        self._watched_prices = watched_prices
         self.acknowledged = 0
 
     async def run(self) -> None:
-        """Acknowledge until cancelled; the stepper dies with its socket."""
+        """Acknowledge until cancelled, reconnecting when the socket breaks."""
         async with aiohttp.ClientSession() as session:
             while True:
                 try:
@@ -72,12 +76,12 @@ class LockstepClock:
             await self._feed.wait_newer(self.acknowledged)
             await self._quiet()
             newest = self._feed.newest_event
-            told = {"time": newest, "watch": _watched(self._portfolio)}
-            await socket.send_str(orjson.dumps(told).decode())
+            answer = {"time": newest, "watch": self._watched_prices()}
+            await socket.send_str(orjson.dumps(answer).decode())
             self.acknowledged = newest
 
     async def _quiet(self) -> None:
-        """Return when every message of the step has come and all that followed from it is done."""
+        """Return when every message of the step has come and all its consequences are done."""
         complete_by = time.monotonic() + COMPLETE_WITHIN_S
         while True:
             await self._idle()
@@ -97,11 +101,3 @@ class LockstepClock:
                 return
             except TimeoutError:
                 log.warning("replay waits for: %s", ", ".join(self._activity.names))
-
-
-def _watched(portfolio: Portfolio) -> dict[str, list[float]]:
-    """Prices at which something is to be done that no order rests for, by symbol."""
-    held = [
-        (holding.symbol, holding.position) for holding in portfolio.holdings() if holding.filled
-    ]
-    return {symbol: position.watched_prices for symbol, position in held if position is not None}

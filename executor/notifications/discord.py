@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 import aiohttp
 import orjson
 
-from executor.ledger.outbox import Outbox, WaitingAlert
 from executor.notifications.alerts import LogAlerts
+from executor.notifications.waiting import AlertStore, WaitingAlert
 from executor.runtime.masking import Masker
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,11 @@ def fitting(alerts: Sequence[WaitingAlert]) -> list[WaitingAlert]:
 
 
 class DiscordAlerts:
-    """Implements the port `Alerts`; `run` delivers."""
+    """Implements `executor.notifications.alerts.Alerts`; `run` delivers."""
 
-    def __init__(self, url: str, outbox: Outbox, now_ms: Callable[[], int], masker: Masker) -> None:
+    def __init__(
+        self, url: str, outbox: AlertStore, now_ms: Callable[[], int], masker: Masker
+    ) -> None:
         self._url = url
         self._outbox = outbox
         self._now_ms = now_ms

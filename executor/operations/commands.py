@@ -8,7 +8,8 @@ from typing import Any
 
 from executor.builder import Executor
 from executor.operations.health import health
-from executor.risk.trading_state import BY_OPERATOR, TradingMode
+from executor.operations.status import Status
+from executor.risk.trading_state import BY_OPERATOR, TradingMode, change_mode
 from executor.venues.faults import VenueFaultError
 
 FLAT_WITHIN_S = 20.0
@@ -23,37 +24,38 @@ class OperatorCommands:
 
     def __init__(
         self,
-        parts: Executor,
+        executor: Executor,
+        status: Status,
         stop: Callable[[], None],
         reload: Callable[[str], dict[str, Any]],
     ) -> None:
-        self._x = parts
-        self._ctx = parts.ctx
+        self._x = executor
+        self._status = status
         self._stop_run = stop
         self._reload_settings = reload
 
     @property
-    def commands(self) -> dict[str, Command]:
+    def by_name(self) -> dict[str, Command]:
         """Every command with its name."""
         return {
-            "status": self._status,
+            "status": self._show_status,
             "health": self._health,
             "stop": self._stop,
-            "pause": self._halting(TradingMode.ENTRIES_OFF),
-            "reduce": self._halting(TradingMode.REDUCE_ONLY),
-            "freeze": self._halting(TradingMode.FREEZE),
-            "resume": self._halting(TradingMode.RUNNING),
+            "pause": self._switch(TradingMode.ENTRIES_OFF),
+            "reduce": self._switch(TradingMode.REDUCE_ONLY),
+            "freeze": self._switch(TradingMode.FREEZE),
+            "resume": self._switch(TradingMode.RUNNING),
             "flatten": self._flatten,
             "close": self._close,
             "sync": self._sync,
             "reload": self._reload,
         }
 
-    async def _status(self, _: Arguments) -> dict[str, Any]:
-        return self._x.status.collect()
+    async def _show_status(self, _: Arguments) -> dict[str, Any]:
+        return self._status.collect()
 
     async def _health(self, _: Arguments) -> dict[str, Any]:
-        return health(self._x)
+        return health(self._x, self._status)
 
     async def _stop(self, _: Arguments) -> dict[str, Any]:
         self._stop_run()
@@ -62,15 +64,18 @@ class OperatorCommands:
     async def _reload(self, _: Arguments) -> dict[str, Any]:
         return self._reload_settings(BY_OPERATOR)
 
-    def _halting(self, mode: TradingMode) -> Command:
+    def _switch(self, mode: TradingMode) -> Command:
         async def command(_: Arguments) -> dict[str, Any]:
-            self._ctx.halt(mode, BY_OPERATOR)
+            self._change(mode)
             return self._mode()
 
         return command
 
+    def _change(self, mode: TradingMode) -> None:
+        change_mode(self._x.services, self._x.trading_state, mode, BY_OPERATOR)
+
     def _mode(self) -> dict[str, Any]:
-        trading_state = self._ctx.trading_state
+        trading_state = self._x.trading_state
         return {
             "halt": trading_state.mode.value,
             "entries": trading_state.entries,
@@ -82,23 +87,23 @@ class OperatorCommands:
 
         The mode stays `flatten` until an operator resumes.
         """
-        self._ctx.halt(TradingMode.FLATTEN, BY_OPERATOR)
-        for holding in list(self._ctx.portfolio.holdings()):
+        self._change(TradingMode.FLATTEN)
+        for holding in list(self._x.portfolio.holdings()):
             self._x.closer.close(holding, "flatten", None)
         try:
             async with asyncio.timeout(FLAT_WITHIN_S):
-                while any(True for _ in self._ctx.portfolio.holdings()):
+                while any(True for _ in self._x.portfolio.holdings()):
                     await asyncio.sleep(LOOK_S)
-            left = await self._ctx.venue.positions()
+            left = await self._x.services.venue.positions()
         except (TimeoutError, VenueFaultError) as error:
             return {"error": f"not flat yet, still closing: {error!r}"}
         return {"flat": not left, "positions": [p.symbol for p in left]}
 
     async def _close(self, arguments: Arguments) -> dict[str, Any]:
         symbol = str(arguments.get("symbol", "")).upper()
-        holding = self._ctx.portfolio.holding(symbol)
+        holding = self._x.portfolio.holding(symbol)
         if holding is None or not holding.filled:
-            held = ", ".join(sorted(h.symbol for h in self._ctx.portfolio.holdings())) or "nothing"
+            held = ", ".join(sorted(h.symbol for h in self._x.portfolio.holdings())) or "nothing"
             return {"error": f"no position in {symbol or 'no symbol'}; held: {held}"}
         self._x.closer.close(holding, BY_OPERATOR, None)
         try:
@@ -112,4 +117,4 @@ class OperatorCommands:
         done = await self._x.reconciler.run_once()
         if not done:
             return {"error": "the exchange could not be asked; see executor.log"}
-        return {"reconciled": True, "positions": [h.symbol for h in self._ctx.portfolio.holdings()]}
+        return {"reconciled": True, "positions": [h.symbol for h in self._x.portfolio.holdings()]}

@@ -1,4 +1,4 @@
-"""Health: the few things that must be so, each with a verdict and its figure."""
+"""Health: the few things that must hold, each with a verdict and its figure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from executor.builder import Executor
+    from executor.operations.status import Status
 
 LEAST_DISK_BYTES = 256 * 1024**2
 MOST_MEMORY_BYTES = 400 * 1024**2
@@ -15,27 +16,27 @@ MOST_QUEUED = 500
 MOST_OFFSET_MS = 1_000
 
 
-def health(x: Executor) -> dict[str, Any]:
+def health(x: Executor, status: Status) -> dict[str, Any]:
     """Checks by name: ``ok`` and ``value``; the whole is ok when every check is."""
-    ctx = x.ctx
-    state = x.status.collect()
-    free = shutil.disk_usage(ctx.settings.paths.state).free
+    services = x.services
+    state = status.collect()
+    free = shutil.disk_usage(services.settings.paths.state).free
     age = time.monotonic() - x.reconciler.last_ok_at
-    unprotected = [h.symbol for h in ctx.portfolio.holdings() if h.filled and not h.protected]
+    unprotected = [h.symbol for h in x.portfolio.holdings() if h.filled and not h.protected]
     warm = state["warmup_current"] >= state["warmup_total"]
     checks = {
         "market_stream": (x.feed.fresh(), state["market_stream"]),
-        "user_stream": (x.user_up, x.user_up),
-        "reconciliation": (age < 3 * ctx.settings.timing.reconcile_s, round(age, 1)),
-        "clock": (abs(ctx.venue.offset_ms) < MOST_OFFSET_MS, ctx.venue.offset_ms),
-        "ledger": (ctx.ledger.durable, ctx.ledger.problem or "written"),
+        "user_stream": (x.user_connection.up, x.user_connection.up),
+        "reconciliation": (age < 3 * services.settings.timing.reconcile_s, round(age, 1)),
+        "clock": (abs(services.venue.offset_ms) < MOST_OFFSET_MS, services.venue.offset_ms),
+        "ledger": (services.ledger.durable, services.ledger.problem or "written"),
         "disk": (free > LEAST_DISK_BYTES, free),
         "memory": (state["memory"] < MOST_MEMORY_BYTES, state["memory"]),
-        "events": (ctx.bus.queued < MOST_QUEUED, ctx.bus.queued),
+        "events": (services.bus.queued < MOST_QUEUED, services.bus.queued),
         "warm_up": (warm, f"{state['warmup_current']} of {state['warmup_total']}"),
         "protection": (not unprotected, unprotected),
         "release": (state["release_valid"], state["release"]),
-        "entries": (ctx.trading_state.entries, ctx.trading_state.why or "on"),
+        "entries": (x.trading_state.entries, x.trading_state.why or "on"),
     }
     report = {name: {"ok": ok, "value": value} for name, (ok, value) in checks.items()}
     return {"ok": all(ok for ok, _ in checks.values()), "checks": report}

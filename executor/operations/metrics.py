@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from executor.builder import Executor
+    from executor.operations.status import Status
 
 HOST = "127.0.0.1"
 CONTENT_TYPE = "text/plain; version=0.0.4"
 
 
-def render(x: Executor) -> str:
+def render(x: Executor, status: Status) -> str:
     """Everything in the text format of Prometheus."""
-    lines = [line for figure in _figures(x) for line in _plain(*figure)]
+    lines = [line for figure in _figures(x, status) for line in _plain(*figure)]
     lines += x.order_manager.latency.lines(
         "nocturne_order_seconds", "Time from an order's request to certainty about it."
     )
@@ -34,35 +35,35 @@ def _plain(name: str, kind: str, text: str, value: float) -> tuple[str, str, str
     return f"# HELP {full} {text}", f"# TYPE {full} {kind}", f"{full} {float(value):.10g}"
 
 
-def _figures(x: Executor) -> Iterator[tuple[str, str, str, float]]:
+def _figures(x: Executor, status: Status) -> Iterator[tuple[str, str, str, float]]:
     """Name, kind, help and value of each plain figure."""
-    ctx = x.ctx
-    counts = ctx.ledger.counts()
-    holdings = [holding for holding in ctx.portfolio.holdings() if holding.filled]
+    services = x.services
+    counts = services.ledger.counts()
+    holdings = [holding for holding in x.portfolio.holdings() if holding.filled]
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    state = x.status.collect()
+    state = status.collect()
     yield "orders_total", "counter", "Orders in the ledger.", counts["orders"]
     yield "orders_rejected_total", "counter", "Orders that were refused.", counts["rejected"]
     yield "fills_total", "counter", "Trades in the ledger.", counts["fills"]
     yield "dead_letters_total", "counter", "Events that no handler took.", counts["dead_letters"]
     yield "alerts_waiting", "gauge", "Alerts not delivered yet.", counts["alerts_waiting"]
-    yield "events_queued", "gauge", "Events that wait on the bus.", ctx.bus.queued
-    yield "wallet", "gauge", "Wallet in quote currency.", float(ctx.portfolio.balance.wallet)
-    yield "equity", "gauge", "Wallet and open profit or loss.", float(ctx.portfolio.equity)
+    yield "events_queued", "gauge", "Events that wait on the bus.", services.bus.queued
+    yield "wallet", "gauge", "Wallet in quote currency.", float(x.portfolio.balance.wallet)
+    yield "equity", "gauge", "Wallet and open profit or loss.", float(x.portfolio.equity)
     yield (
         "open_profit",
         "gauge",
         "Profit or loss of what is open.",
-        float(ctx.portfolio.open_profit()),
+        float(x.portfolio.open_profit()),
     )
     yield "positions_open", "gauge", "Positions that are open.", len(holdings)
     unprotected = sum(1 for holding in holdings if not holding.protected)
     yield "positions_unprotected", "gauge", "Open without a confirmed stop.", unprotected
-    yield "entries_on", "gauge", "1 when positions may be opened.", ctx.trading_state.entries
+    yield "entries_on", "gauge", "1 when positions may be opened.", x.trading_state.entries
     yield "market_stream_up", "gauge", "1 when it is connected.", x.feed.up
     yield "market_stream_silent_seconds", "gauge", "Since its last message.", x.feed.silence_s
     yield "market_messages_total", "counter", "Messages of the market stream.", x.feed.messages
-    yield "user_stream_up", "gauge", "1 when it is connected.", x.user_up
+    yield "user_stream_up", "gauge", "1 when it is connected.", x.user_connection.up
     age = time.monotonic() - x.reconciler.last_ok_at
     yield "reconciliation_age_seconds", "gauge", "Since the last good comparison.", age
     yield "reconciliations_total", "counter", "Good comparisons.", x.reconciler.rounds
@@ -74,14 +75,15 @@ def _figures(x: Executor) -> Iterator[tuple[str, str, str, float]]:
 class MetricsServer:
     """Serves ``/metrics`` and ``/health`` to this machine only."""
 
-    def __init__(self, parts: Executor, port: int) -> None:
-        self._x = parts
+    def __init__(self, executor: Executor, status: Status, port: int) -> None:
+        self._x = executor
+        self._status = status
         self._port = port
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
         """Listen; returns the address."""
-        # Imported where it is wanted: the server part costs memory.
+        # Imported on use: the server part costs memory.
         from aiohttp import web
 
         app = web.Application()
@@ -101,12 +103,14 @@ class MetricsServer:
     async def _metrics(self, _: web.Request) -> web.Response:
         from aiohttp import web
 
-        return web.Response(text=render(self._x), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(
+            text=render(self._x, self._status), headers={"Content-Type": CONTENT_TYPE}
+        )
 
     async def _health(self, _: web.Request) -> web.Response:
         from aiohttp import web
 
-        report = health(self._x)
+        report = health(self._x, self._status)
         body = orjson.dumps(report, default=str)
         status = 200 if report["ok"] else 503
         return web.Response(body=body, status=status, content_type="application/json")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.bus.events import EventType
-from executor.context import Context
+from executor.services import Services
 from executor.settings import Settings, load_settings
 from trading.errors import SettingsError
 
@@ -17,7 +17,7 @@ HOT = frozenset({"risk"})
 """Sections that take effect without a restart."""
 
 
-def reload_settings(ctx: Context, file: Path, by: str) -> dict[str, Any]:
+def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
     """Read the settings again and take the hot ones over, between two events.
 
     Refused whole, with the reason in the answer and in the ledger, when the file is not valid or
@@ -25,17 +25,17 @@ def reload_settings(ctx: Context, file: Path, by: str) -> dict[str, Any]:
     """
     try:
         new = load_settings(file)
-        _refuse_cold(ctx.settings, new)
+        _refuse_cold(services.settings, new)
     except SettingsError as error:
         log.error("settings not reloaded: %s", error)
-        ctx.emit(EventType.CONFIG_REFUSED, reason=str(error), by=by)
-        ctx.alerts.send("settings not reloaded", reason=error)
+        services.emit(EventType.CONFIG_REFUSED, reason=str(error), by=by)
+        services.alerts.send("settings not reloaded", reason=error)
         return {"error": str(error)}
-    changes = _changes(ctx.settings.risk.model_dump(), new.risk.model_dump())
+    changes = _changes(services.settings.risk.model_dump(), new.risk.model_dump())
     if changes:
-        ctx.settings = ctx.settings.model_copy(update={"risk": new.risk})
-        ctx.emit(EventType.CONFIG_CHANGED, changes=changes, by=by)
-        ctx.alerts.send(
+        services.settings = services.settings.model_copy(update={"risk": new.risk})
+        services.emit(EventType.CONFIG_CHANGED, changes=changes, by=by)
+        services.alerts.send(
             "settings changed", **{name: f"{a} → {b}" for name, (a, b) in changes.items()}
         )
         log.info("settings changed: %s", changes)

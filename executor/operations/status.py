@@ -1,4 +1,4 @@
-"""The executor's own account of itself, for the control socket and for `status.json`."""
+"""The executor's status, for the control socket and for `status.json`."""
 
 from __future__ import annotations
 
@@ -10,56 +10,49 @@ from typing import Any
 
 import orjson
 
-from executor.context import Context
-from executor.market_data.feed import MarketFeed
-from executor.reconciliation.reconciler import Reconciler
-from executor.strategy.release_keeper import ReleaseKeeper, market_datetime
+from executor.builder import Executor
+from executor.strategy.release_keeper import market_datetime
 
 
 class Status:
-    """Collects what is worth knowing; writing is atomic."""
+    """Collects the status; writing is atomic."""
 
-    def __init__(
-        self, ctx: Context, feed: MarketFeed, releases: ReleaseKeeper, reconciler: Reconciler
-    ) -> None:
-        self._ctx = ctx
-        self._feed = feed
-        self._releases = releases
-        self._reconciler = reconciler
+    def __init__(self, executor: Executor) -> None:
+        self._x = executor
         self.state = "warming_up"
         self._cpu = (time.monotonic(), time.process_time())
         self._share = 0.0
 
     def collect(self) -> dict[str, Any]:
         """A snapshot."""
-        ctx = self._ctx
-        release = self._releases.current
-        warm = min(self._feed.seen.values(), default=0)
+        x, services = self._x, self._x.services
+        release = x.releases.current
+        warm = min(x.feed.seen.values(), default=0)
         return {
             "status": self.state,
             "timestamp": int(time.time() * 1000),
-            "market_time": market_datetime(ctx.clock.now_ms()).isoformat(),
+            "market_time": market_datetime(services.clock.now_ms()).isoformat(),
             "pid": os.getpid(),
-            "mode": ctx.settings.mode.value,
-            "account": ctx.settings.account,
+            "mode": services.settings.mode.value,
+            "account": services.settings.account,
             "cpu": round(self._share, 4),
             "memory": _resident_bytes(),
             "memory_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "warmup_current": min(warm, ctx.settings.risk.warmup_candles),
-            "warmup_total": ctx.settings.risk.warmup_candles,
-            "entries": ctx.trading_state.entries,
-            "halt": ctx.trading_state.mode.value,
-            "entries_off_because": ctx.trading_state.why,
-            "ledger_durable": ctx.ledger.durable,
+            "warmup_current": min(warm, services.settings.risk.warmup_candles),
+            "warmup_total": services.settings.risk.warmup_candles,
+            "entries": x.trading_state.entries,
+            "halt": x.trading_state.mode.value,
+            "entries_off_because": x.trading_state.why,
+            "ledger_durable": services.ledger.durable,
             "release": release.release_id if release else None,
-            "release_valid": self._releases.valid(),
-            "market_stream": {"up": self._feed.up, "silent_s": round(self._feed.silence_s, 1)},
-            "last_reconciliation": self._reconciler.last_ok_ms,
-            "wallet": str(ctx.portfolio.balance.wallet),
-            "equity": str(ctx.portfolio.equity),
-            "queued_events": ctx.bus.queued,
-            "under_way": ctx.activity.names,
-            "halted": {s.symbol: s.halted for s in ctx.portfolio.slots.values() if s.halted},
+            "release_valid": x.releases.valid(),
+            "market_stream": {"up": x.feed.up, "silent_s": round(x.feed.silence_s, 1)},
+            "last_reconciliation": x.reconciler.last_ok_ms,
+            "wallet": str(x.portfolio.balance.wallet),
+            "equity": str(x.portfolio.equity),
+            "queued_events": services.bus.queued,
+            "under_way": services.activity.names,
+            "halted": {s.symbol: s.halted for s in x.portfolio.slots.values() if s.halted},
             "positions": [
                 {
                     "symbol": h.symbol,
@@ -70,7 +63,7 @@ class Status:
                     "protected": h.protected,
                     "resting": sorted(h.resting),
                 }
-                for h in ctx.portfolio.holdings()
+                for h in x.portfolio.holdings()
             ],
         }
 
@@ -81,7 +74,7 @@ class Status:
         if elapsed > 0:
             self._share = (now[1] - self._cpu[1]) / elapsed
         self._cpu = now
-        path = self._ctx.settings.paths.state / "status.json"
+        path = self._x.services.settings.paths.state / "status.json"
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_bytes(orjson.dumps(self.collect(), default=str))
         temporary.replace(path)

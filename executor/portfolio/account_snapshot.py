@@ -1,16 +1,26 @@
-"""What the limits are checked against, at this moment."""
+"""The account at this moment, as the risk limits see it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from executor.context import Context
-from executor.execution.order_manager import OrderManager
-from executor.market_data.feed import MarketFeed
 from executor.portfolio.daily_loss import DailyLossLimit
-from executor.risk.pre_trade import AccountState, daily_loss
+from executor.portfolio.portfolio import Portfolio
+from executor.risk.pre_trade import AccountState
+from executor.risk.trading_state import TradingState
+from executor.services import Services
 from executor.settings import Mode
-from executor.strategy.release_keeper import ReleaseKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFigures:
+    """Where the figures that change by the second come from."""
+
+    orders_last_minute: Callable[[], int]
+    candles_seen: Callable[[str], int]
+    stream_fresh: Callable[[str], bool]
+    release_valid: Callable[[], bool]
 
 
 class AccountSnapshot:
@@ -18,43 +28,42 @@ class AccountSnapshot:
 
     def __init__(
         self,
-        ctx: Context,
-        order_manager: OrderManager,
-        feed: MarketFeed,
-        releases: ReleaseKeeper,
-        day: DailyLossLimit,
+        services: Services,
+        portfolio: Portfolio,
+        trading_state: TradingState,
+        daily_loss: DailyLossLimit,
+        live: LiveFigures,
     ) -> None:
-        self._ctx = ctx
-        self._orders = order_manager
-        self._feed = feed
-        self._day = day
-        self.release_is_valid: Callable[[], bool] = releases.valid
+        self._services = services
+        self._portfolio = portfolio
+        self._trading_state = trading_state
+        self._daily_loss = daily_loss
+        self._live = live
 
     def state(self, symbol: str) -> AccountState:
-        """The account as an order in ``symbol`` would find it; the daily loss is looked at, too."""
-        ctx = self._ctx
-        slot = ctx.portfolio.slot(symbol)
-        self._day.roll()
+        """The account as an order in ``symbol`` would find it; checks the daily loss, too."""
+        settings = self._services.settings
+        slot = self._portfolio.slot(symbol)
+        self._daily_loss.roll()
         state = AccountState(
-            wallet=ctx.portfolio.balance.wallet,
-            available=ctx.portfolio.free(
-                ctx.settings.venue.leverage,
-                believe_exchange=ctx.settings.mode is not Mode.REPLAY,
+            wallet=self._portfolio.balance.wallet,
+            available=self._portfolio.free(
+                settings.venue.leverage, believe_exchange=settings.mode is not Mode.REPLAY
             ),
-            equity=ctx.portfolio.equity,
-            day_baseline=self._day.baseline,
+            equity=self._portfolio.equity,
+            day_baseline=self._daily_loss.baseline,
             owner=slot.holding.row.strategy if slot.holding else None,
-            open_positions=sum(1 for _ in ctx.portfolio.holdings()),
-            orders_last_minute=self._orders.orders_last_minute,
-            candles_seen=self._feed.seen[symbol],
-            stream_fresh=self._feed.fresh(symbol),
-            entries_on=ctx.trading_state.entries,
-            release_valid=self.release_is_valid(),
+            open_positions=sum(1 for _ in self._portfolio.holdings()),
+            orders_last_minute=self._live.orders_last_minute(),
+            candles_seen=self._live.candles_seen(symbol),
+            stream_fresh=self._live.stream_fresh(symbol),
+            entries_on=self._trading_state.entries,
+            release_valid=self._live.release_valid(),
             halted=slot.halted,
-            leverage=ctx.settings.venue.leverage,
-            day_limit_reached=self._day.limit_reached,
-            durable=ctx.ledger.durable,
-            live=ctx.settings.mode is Mode.LIVE,
+            leverage=settings.venue.leverage,
+            day_limit_reached=self._daily_loss.reached,
+            durable=self._services.ledger.durable,
+            live=settings.mode is Mode.LIVE,
         )
-        self._day.check(daily_loss(state.equity, state.day_baseline))
+        self._daily_loss.check(state.equity)
         return state

@@ -13,7 +13,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 
-from executor.model import Venue
+from executor.venues.interface import Venue
 from lake.releases import Ensemble, Release, member_name, read_ensemble
 from trading.candles import MINUTE_MS, Candle, interval_ms
 from trading.ensemble.regimes import LABELS, RegimeDetector

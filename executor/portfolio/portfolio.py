@@ -1,27 +1,31 @@
-"""The book: what is held in which symbol, by which strategy, and what protects it.
+"""The portfolio: what is open in which symbol, by which strategy, and what protects it.
 
-One owner a symbol: positions net at the exchange, and one close-position order would close both.
+A symbol has one owner: positions net at the exchange, and a close-position order would close both.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from executor.ledger.records import PositionRow
 from executor.model import ZERO, Balance, Instrument, VenueOrder
 from executor.portfolio.position_state import OpenPosition
+from trading.order_ids import OrderLeg, parse_order_id
 from trading.positions.staged_position import StagedPosition
 
 NOT_SET_UP = "not set up: "
 
+ChangeListener = Callable[[str, str | None], None]
+"""Takes the symbol whose position changed, and the id of the event that says why."""
+
 
 @dataclass
 class Holding:
-    """A position and its guards; ``row`` mirrors the ledger."""
+    """A position with its exit rules and resting orders; ``row`` mirrors the ledger."""
 
     row: PositionRow
     position: OpenPosition | None = None
@@ -31,19 +35,19 @@ class Holding:
     since: float = field(default_factory=time.monotonic)
     """Wall time (monotonic) since which it may be unprotected."""
     closing: str | None = None
-    """Reason of the close that is under way."""
+    """Reason of the close in progress."""
     step: str | None = None
-    """Reason of the addition or part sale that is under way."""
+    """Reason of the addition or partial exit in progress."""
     not_before: dict[str, int] = field(default_factory=dict)
-    """Market time (ms) until which a step that was refused is not tried again, by reason."""
+    """Market time (ms) before which a refused step is not tried again, by reason."""
     reserved: Decimal = ZERO
     """Notional of its entry, known before the first trade: two entries never share money."""
     changed_at: int = 0
     """Market time (ms) of its last trade."""
     best_at_open: float | None = None
-    """Best price when the running candle began, where that was seen."""
+    """Best price when the current candle began, if that was seen."""
     second_line: bool = False
-    """Whether a crossed protective order is being waited for."""
+    """Whether a crossed protective order still has time to fill."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -51,21 +55,34 @@ class Holding:
 
     @property
     def symbol(self) -> str:
-        """Symbol held."""
+        """Symbol of the position."""
         return self.row.symbol
 
     @property
     def filled(self) -> bool:
-        """Whether anything is held yet."""
+        """Whether its entry has traded."""
         return self.row.quantity > 0
 
     @property
     def heeds_exit(self) -> bool:
-        """Whether an exit that its strategy asks for counts now."""
+        """Whether an exit signal of its strategy counts now."""
         return not isinstance(self.position, StagedPosition) or self.position.heeds_exit
 
+    def rests(self, leg: OrderLeg) -> bool:
+        """Whether an order of this leg rests at the exchange."""
+        return any(parse_order_id(client_id).leg is leg for client_id in self.resting)
+
+    async def wait_closed(self, timeout_s: float) -> bool:
+        """Wait until it is closed; False when the time is up first."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.closed.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def mark_unprotected(self) -> None:
-        """The protection must be confirmed anew, within its time from now."""
+        """Require a new confirmation of its stop, within the time limit from now."""
         if self.protected:
             self.since = time.monotonic()
         self.protected = False
@@ -89,12 +106,30 @@ class Portfolio:
     """Slots by symbol, the instruments, and the account's money."""
 
     def __init__(self) -> None:
+        self._listeners: list[ChangeListener] = []
         self.slots: dict[str, Slot] = {}
         self.instruments: dict[str, Instrument] = {}
         self.balance = Balance(ZERO, ZERO)
 
+    def subscribe(self, listener: ChangeListener) -> None:
+        """Call ``listener`` after each change of a position, before `changed` returns."""
+        self._listeners.append(listener)
+
+    def changed(self, symbol: str, cause: str | None) -> None:
+        """Tell the listeners that the position of a symbol changed."""
+        for listener in self._listeners:
+            listener(symbol, cause)
+
+    def take_price(self, symbol: str, price: float) -> bool:
+        """Take a price at once where nothing is open; False where its event must come first."""
+        slot = self.slot(symbol)
+        if slot.holding is not None:
+            return False
+        slot.last_price = price
+        return True
+
     def learn(self, instruments: Mapping[str, Instrument]) -> None:
-        """Take instruments over; one that is not set up as wanted gets no entries."""
+        """Add instruments; a symbol that could not be set up gets no entries."""
         for symbol, instrument in instruments.items():
             self.instruments[symbol] = instrument
             slot = self.slot(symbol)
@@ -104,21 +139,32 @@ class Portfolio:
                 slot.halted = None
 
     def slot(self, symbol: str) -> Slot:
-        """The slot of a symbol, made when first asked for."""
+        """The slot of a symbol, made on first use."""
         return self.slots.setdefault(symbol, Slot(symbol))
 
     def holding(self, symbol: str) -> Holding | None:
-        """What is held or about to be held in a symbol."""
+        """The position of a symbol, its entry in progress included."""
         return self.slot(symbol).holding
 
     def holdings(self) -> Iterator[Holding]:
-        """Everything that is held or about to be."""
+        """All positions, entries in progress included."""
         for slot in list(self.slots.values()):
             if slot.holding is not None:
                 yield slot.holding
 
+    def filled_symbols(self) -> frozenset[str]:
+        """Symbols with a position that has traded."""
+        return frozenset(holding.symbol for holding in self.holdings() if holding.filled)
+
+    def watched_prices(self) -> dict[str, list[float]]:
+        """Prices at which the executor acts and no order rests, by symbol."""
+        held = [(h.symbol, h.position) for h in self.holdings() if h.filled]
+        return {
+            symbol: position.watched_prices for symbol, position in held if position is not None
+        }
+
     def open_profit(self) -> Decimal:
-        """Profit or loss of what is open, at the last prices."""
+        """Open profit or loss at the last prices."""
         total = ZERO
         for holding in self.holdings():
             price = self.slot(holding.symbol).last_price
@@ -128,10 +174,10 @@ class Portfolio:
         return total
 
     def free(self, leverage: int, *, believe_exchange: bool) -> Decimal:
-        """Wallet without the margin of what is held or about to be.
+        """Wallet without the margin of all positions, entries in progress included.
 
-        The exchange's own figure is taken where it is lower, but not in a replay: it depends on
-        when one asks.
+        The exchange's own figure counts where it is lower, but not in a replay: it depends on the
+        moment of the request.
         """
         used = sum((holding.reserved for holding in self.holdings()), ZERO) / leverage
         free = self.balance.wallet - used

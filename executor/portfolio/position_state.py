@@ -14,6 +14,7 @@ from executor.ledger.records import OrderRow, PositionRow
 from executor.model import ZERO, VenueFill
 from executor.portfolio.fill_totals import total_fills
 from trading.candles import DAY_MS
+from trading.order_ids import OrderLeg
 from trading.positions.position import (
     ADD_FIRST,
     ADD_SECOND,
@@ -33,9 +34,11 @@ ADOPTED_EMERGENCY_STOP = 0.05
 
 OpenPosition = Position | StagedPosition
 
-ENTRY_LEG = "en"
-ADDITION_LEGS: Mapping[int, str] = {ADD_FIRST: "d1", ADD_SECOND: "d2"}
-ENTERING_LEGS = frozenset({ENTRY_LEG, *ADDITION_LEGS.values()})
+ADDITION_LEGS: Mapping[int, OrderLeg] = {
+    ADD_FIRST: OrderLeg.FIRST_ADDITION,
+    ADD_SECOND: OrderLeg.SECOND_ADDITION,
+}
+ENTERING_LEGS = frozenset({OrderLeg.ENTRY, *ADDITION_LEGS.values()})
 """Legs that make a position larger; all others are reduce-only."""
 _CODE_OF_LEG = {leg: code for code, leg in ADDITION_LEGS.items()}
 
@@ -148,7 +151,7 @@ def changes_of(
 
 def _code(order: OrderRow) -> int:
     """What an order was for, as a code; 0 for an entry."""
-    if order.leg == ENTRY_LEG:
+    if order.leg is OrderLeg.ENTRY:
         return 0
     if order.leg in _CODE_OF_LEG:
         return _CODE_OF_LEG[order.leg]

@@ -1,81 +1,87 @@
-"""The protector: makes what rests at the exchange what should rest, and proves it by listing."""
+"""The stop manager: makes the resting orders what they should be, and proves it by listing."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from executor.bus.events import EventType
-from executor.context import Context
-from executor.execution.closer import DEAD_STOP_GRACE_S, ticket_for, wait_for
+from executor.execution.closer import Closer
+from executor.execution.order_log import ticket_for
 from executor.execution.order_manager import OrderManager, SendResult
 from executor.model import VenueOrder
-from executor.portfolio.portfolio import Holding
-from executor.protection.stop_plan import STOP_LEG, ProtectiveOrder, desired_orders, plan_stops
-from executor.risk.trading_state import TradingMode
-from executor.venues.faults import SECOND_CLOSE_ORDER, VenueFaultError
-from trading.order_ids import is_ours, parse_order_id
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from executor.execution.closer import Closer
+from executor.portfolio.portfolio import Holding, Portfolio
+from executor.protection.stop_plan import ProtectiveOrder, desired_orders, plan_stops
+from executor.risk.trading_state import TradingMode, TradingState
+from executor.services import Services
+from executor.venues.faults import CloseOrderExists, VenueFaultError
+from trading.order_ids import OrderLeg, is_ours, parse_order_id
 
 log = logging.getLogger(__name__)
 
 ROUNDS = 5
 BETWEEN_ROUNDS_S = 0.2
 RETRY_S = 0.5
+DEAD_STOP_GRACE_S = 0.5
 
 
 class StopManager:
-    """One worker a symbol; asked again while it works, it works once more."""
+    """One worker per symbol; a request while it works makes it work once more."""
 
-    def __init__(self, ctx: Context, order_manager: OrderManager, closer: Closer) -> None:
-        self._ctx = ctx
+    def __init__(
+        self,
+        services: Services,
+        portfolio: Portfolio,
+        trading_state: TradingState,
+        order_manager: OrderManager,
+        closer: Closer,
+    ) -> None:
+        self._services = services
+        self._portfolio = portfolio
+        self._trading_state = trading_state
         self._orders = order_manager
         self._closer = closer
-        self._asked: dict[str, str | None] = {}
+        self._requested: dict[str, str | None] = {}
         self._working: set[str] = set()
 
-    def ask(self, symbol: str, cause: str | None) -> None:
+    def request(self, symbol: str, cause: str | None) -> None:
         """Look at a symbol's protection soon."""
-        known = self._asked.get(symbol)
-        self._asked[symbol] = cause or known
+        known = self._requested.get(symbol)
+        self._requested[symbol] = cause or known
         if symbol not in self._working:
             self._working.add(symbol)
-            self._ctx.spawn(f"protect {symbol}", self._work(symbol))
+            self._services.spawn(f"protect {symbol}", self._work(symbol))
 
     async def _work(self, symbol: str) -> None:
         try:
-            while symbol in self._asked:
-                cause = self._asked.pop(symbol)
+            while symbol in self._requested:
+                cause = self._requested.pop(symbol)
                 try:
                     await self._converge(symbol, cause)
                 except VenueFaultError as fault:
                     log.warning("protect %s: %s", symbol, fault)
                 if self._lacking(symbol):
-                    # Under way until it is protected, or until the watch closes it.
+                    # In progress until it is protected, or until the watchdog closes it.
                     await asyncio.sleep(RETRY_S)
-                    self._asked.setdefault(symbol, cause)
+                    self._requested.setdefault(symbol, cause)
         finally:
             self._working.discard(symbol)
 
     @property
     def _frozen(self) -> bool:
-        return self._ctx.trading_state.mode is TradingMode.FREEZE
+        return self._trading_state.mode is TradingMode.FREEZE
 
     def _lacking(self, symbol: str) -> bool:
-        holding = self._ctx.portfolio.holding(symbol)
+        holding = self._portfolio.holding(symbol)
         unprotected = holding is not None and holding.filled and not holding.protected
         return unprotected and holding is not None and holding.closing is None
 
     async def _converge(self, symbol: str, cause: str | None) -> None:
         for _ in range(ROUNDS):
-            holding = self._ctx.portfolio.holding(symbol)
-            listed = await self._ctx.venue.open_orders(symbol)
-            if holding is not self._ctx.portfolio.holding(symbol):
+            holding = self._portfolio.holding(symbol)
+            listed = await self._services.venue.open_orders(symbol)
+            if holding is not self._portfolio.holding(symbol):
                 continue
             if holding is None and self._frozen:
                 return
@@ -89,14 +95,14 @@ class StopManager:
             await asyncio.sleep(BETWEEN_ROUNDS_S)
 
     async def _round(self, holding: Holding, listed: list[VenueOrder], cause: str | None) -> bool:
-        """One comparison; True when all rests as it should, or the position is being closed."""
+        """Compare once; True when everything rests as it should, or the position is closing."""
         assert holding.position is not None
         ours = [o for o in listed if o.resting and o.conditional and is_ours(o.client_id)]
-        if self._frozen and any(parse_order_id(o.client_id).leg == STOP_LEG for o in ours):
-            # Whatever price somebody gave it: frozen, a stop that rests is not touched.
+        if self._frozen and any(parse_order_id(o.client_id).leg is OrderLeg.STOP for o in ours):
+            # Whatever its price: in `freeze`, a resting stop is not touched.
             self._confirm(holding, ours, cause)
             return True
-        instrument = self._ctx.portfolio.instruments[holding.symbol]
+        instrument = self._portfolio.instruments[holding.symbol]
         todo = plan_stops(desired_orders(holding.position, instrument), listed)
         self._confirm(holding, todo.keep, cause)
         for wanted in todo.place:
@@ -113,14 +119,18 @@ class StopManager:
             self._orders.know(
                 ticket_for(holding, parse_order_id(order.client_id).leg, cause), order
             )
-        stops = [o for o in holding.resting.values() if parse_order_id(o.client_id).leg == STOP_LEG]
+        stops = [
+            o for o in holding.resting.values() if parse_order_id(o.client_id).leg is OrderLeg.STOP
+        ]
         if not stops:
             holding.mark_unprotected()
         elif not holding.protected:
             holding.protected = True
-            self._ctx.ledger.update_position(holding.row.id, protected_at=self._ctx.clock.now_ms())
-            stop = self._ctx.ledger.order(stops[0].client_id)
-            self._ctx.emit(
+            self._services.ledger.update_position(
+                holding.row.id, protected_at=self._services.clock.now_ms()
+            )
+            stop = self._services.ledger.order(stops[0].client_id)
+            self._services.emit(
                 EventType.PROTECTION_CONFIRMED,
                 symbol=holding.symbol,
                 cause=self._orders.last_event(stop) if stop else cause,
@@ -146,7 +156,7 @@ class StopManager:
             if sent.result is SendResult.CLOSE_NOW:
                 self._already_crossed(holding, wanted, cause)
                 return True
-            if sent.code not in SECOND_CLOSE_ORDER:
+            if not isinstance(sent.fault, CloseOrderExists):
                 return sent.result is SendResult.PLACED
             # The exchange allows one close-position order of a kind: the old one must go first.
             await self._cancel(o for o in unwanted if o.kind == wanted.kind.value)
@@ -155,28 +165,30 @@ class StopManager:
     def _already_crossed(
         self, holding: Holding, wanted: ProtectiveOrder, cause: str | None
     ) -> None:
-        if wanted.leg == STOP_LEG and holding.position is not None:
-            self._closer.close(holding, holding.position.protective_reason, cause, leg="em")
+        if wanted.leg is OrderLeg.STOP and holding.position is not None:
+            self._closer.close(
+                holding, holding.position.protective_reason, cause, leg=OrderLeg.EMERGENCY
+            )
         else:
             self._closer.close(holding, "take_profit", cause)
 
     async def _cancel(self, orders: Iterable[VenueOrder]) -> None:
         for order in orders:
-            await self._ctx.venue.cancel(order)
-            row = self._ctx.ledger.order(order.client_id)
+            await self._services.venue.cancel(order)
+            row = self._services.ledger.order(order.client_id)
             if row is not None and row.open:
                 self._orders.cancelled(row)
 
     def stop_died(self, holding: Holding, why: str) -> None:
-        """A protective order ended unfilled: close, unless the position is flat by then."""
-        self._ctx.spawn(f"dead stop {holding.symbol}", self._after_death(holding, why))
+        """Close after a protective order ended unfilled, unless the position is flat by then."""
+        self._services.spawn(f"dead stop {holding.symbol}", self._after_death(holding, why))
 
     async def _after_death(self, holding: Holding, why: str) -> None:
-        # The exchange expires a closed position's other orders, maybe before it tells the trade.
-        if await wait_for(holding.closed, DEAD_STOP_GRACE_S):
+        # The exchange may expire the other orders of a closed position before it reports the trade.
+        if await holding.wait_closed(DEAD_STOP_GRACE_S):
             return
         try:
-            positions = await self._ctx.venue.positions()
+            positions = await self._services.venue.positions()
         except VenueFaultError as fault:
             # Not knowing is no reason to wait: a reduce-only close of nothing does no harm.
             log.warning("%s: position not known (%s)", holding.symbol, fault)
@@ -184,4 +196,4 @@ class StopManager:
             if all(p.symbol != holding.symbol for p in positions):
                 return
         log.error("%s: protective order died (%s), closing", holding.symbol, why)
-        self._closer.close(holding, "stop_died", holding.row.cause, leg="em")
+        self._closer.close(holding, "stop_died", holding.row.cause, leg=OrderLeg.EMERGENCY)

@@ -1,4 +1,4 @@
-"""What should rest at the exchange for a position, against what does: pure functions."""
+"""The protective orders of a position: what should rest against what does (pure functions)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from decimal import Decimal
 
 from executor.model import Instrument, OrderKind, VenueOrder
 from executor.portfolio.position_state import OpenPosition
-from trading.order_ids import is_ours, parse_order_id
+from trading.order_ids import OrderLeg, is_ours, parse_order_id
 
-STOP_LEG = "sl"
-TARGET_LEG = "tp"
-_KINDS = {STOP_LEG: OrderKind.STOP_MARKET, TARGET_LEG: OrderKind.TAKE_PROFIT_MARKET}
+_KINDS = {
+    OrderLeg.STOP: OrderKind.STOP_MARKET,
+    OrderLeg.TARGET: OrderKind.TAKE_PROFIT_MARKET,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ProtectiveOrder:
     """One conditional close-position order that should rest."""
 
-    leg: str
+    leg: OrderLeg
     side: str
     kind: OrderKind
     trigger_price: Decimal
@@ -42,7 +43,10 @@ class StopPlan:
 def desired_orders(position: OpenPosition, instrument: Instrument) -> tuple[ProtectiveOrder, ...]:
     """The stop, and the take-profit where there is one, of an open position."""
     side = "SELL" if position.side > 0 else "BUY"
-    levels = ((STOP_LEG, position.protective_price), (TARGET_LEG, position.take_profit_price))
+    levels = (
+        (OrderLeg.STOP, position.protective_price),
+        (OrderLeg.TARGET, position.take_profit_price),
+    )
     return tuple(
         ProtectiveOrder(leg, side, _KINDS[leg], instrument.round_price(level))
         for leg, level in levels
@@ -51,7 +55,7 @@ def desired_orders(position: OpenPosition, instrument: Instrument) -> tuple[Prot
 
 
 def plan_stops(wanted: Iterable[ProtectiveOrder], resting: Iterable[VenueOrder]) -> StopPlan:
-    """Compare; an order of ours that nobody wants, or a second of its kind, is cancelled."""
+    """Compare; our orders that are not wanted, or doubled, are cancelled."""
     ours = [o for o in resting if o.resting and is_ours(o.client_id) and o.conditional]
     keep: list[VenueOrder] = []
     place: list[ProtectiveOrder] = []
@@ -72,7 +76,7 @@ def _matches(wanted: ProtectiveOrder, order: VenueOrder) -> bool:
         and order.side == wanted.side
         and order.close_position
         and order.trigger_price == wanted.trigger_price
-        and parse_order_id(order.client_id).leg == wanted.leg
+        and parse_order_id(order.client_id).leg is wanted.leg
     )
 
 

@@ -1,4 +1,4 @@
-"""Adoption: a position of ours that the ledger lacks is rebuilt from its orders' ids and trades."""
+"""Adoption: a position missing in the ledger is rebuilt from its orders' ids and trades."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from decimal import Decimal
 from typing import Any
 
 from executor.bus.events import EventType
-from executor.context import Context
-from executor.execution.execution_reports import ExecutionReports
+from executor.execution.fills import FillRecorder
 from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import OrderRow, PositionRow
 from executor.model import ZERO, VenueOrder, VenuePosition
-from executor.portfolio.position_state import ADDITION_LEGS, ADOPTED_STRATEGY, ENTRY_LEG
-from executor.protection.stop_plan import STOP_LEG, TARGET_LEG
+from executor.portfolio.portfolio import Portfolio
+from executor.portfolio.position_state import ADDITION_LEGS, ADOPTED_STRATEGY
+from executor.services import Services
 from executor.strategy.release_keeper import ReleaseKeeper
 from lake.releases import Release, read_release
 from trading.candles import DAY_MS, MINUTE_MS
 from trading.errors import ReleaseRefused
-from trading.order_ids import OrderId, is_ours, order_key, parse_order_id
+from trading.order_ids import OrderId, OrderLeg, is_ours, order_key, parse_order_id
 from trading.positions.position import (
     ADD_FIRST,
     ADD_SECOND,
@@ -35,60 +35,64 @@ log = logging.getLogger(__name__)
 
 LOOK_BACK_MS = 7 * DAY_MS
 BARS_BACK = 5
-"""Minutes before an order in which the bar that caused it can lie."""
+"""Minutes before an order to search for the bar that caused it."""
 
 
 class Adoption:
-    """Finds the entry behind a position and books it as if it had just been sent."""
+    """Finds the entry behind a position and records it as if it had just been sent."""
 
     def __init__(
         self,
-        ctx: Context,
-        execution_reports: ExecutionReports,
+        services: Services,
+        portfolio: Portfolio,
+        fills: FillRecorder,
         position_updates: PositionUpdates,
         releases: ReleaseKeeper,
     ) -> None:
-        self._ctx = ctx
-        self._reports = execution_reports
+        self._services = services
+        self._portfolio = portfolio
+        self._fills = fills
         self._updates = position_updates
         self._releases = releases
 
     async def adopt(self, position: VenuePosition) -> bool:
-        """Book the position; False when no order of ours opened it."""
-        start = self._ctx.clock.now_ms() - LOOK_BACK_MS
+        """Record the position; False when no order of ours opened it."""
+        start = self._services.clock.now_ms() - LOOK_BACK_MS
         side = "BUY" if position.quantity > 0 else "SELL"
-        plain = await self._ctx.venue.recent_orders(position.symbol, start)
+        plain = await self._services.venue.recent_orders(position.symbol, start)
         entries = [
             order for order in plain if order.side == side and order.filled > 0 and _is_entry(order)
         ]
         if not entries:
             return False
         entry = entries[-1]
-        row = self._ctx.ledger.order(entry.client_id)
+        row = self._services.ledger.order(entry.client_id)
         if row is None:
-            levels = _levels(entry, await self._ctx.venue.open_orders(entry.symbol))
+            levels = _levels(entry, await self._services.venue.open_orders(entry.symbol))
             row = self._record(entry, 1 if position.quantity > 0 else -1, levels)
         await self._take_trades(entry, row)
-        for order, reason in _steps_after(entry, plain):
-            self._ctx.ledger.add_intent(_step_row(order, row, reason))
-            known = self._ctx.ledger.order(order.client_id)
+        for order, reason in steps_after(entry, plain):
+            self._services.ledger.add_intent(_step_row(order, row, reason))
+            known = self._services.ledger.order(order.client_id)
             if known is not None:
                 await self._take_trades(order, known)
-        if self._ctx.portfolio.holding(position.symbol) is None and not self._reopened(row):
-            # Every trade of that entry is booked and closed: what is there now is not of ours.
+        if self._portfolio.holding(position.symbol) is None and not self._reopened(row):
+            # Every trade of that entry is recorded and closed: the position there now is not ours.
             return False
-        self._ctx.alerts.send("position adopted", symbol=position.symbol, order=entry.client_id)
+        self._services.alerts.send(
+            "position adopted", symbol=position.symbol, order=entry.client_id
+        )
         return True
 
     async def _take_trades(self, order: VenueOrder, row: OrderRow) -> None:
-        for fill in await self._ctx.venue.trades(order.symbol, order_id=order.exchange_id):
-            self._reports.apply(fill, row)
+        for fill in await self._services.venue.trades(order.symbol, order_id=order.exchange_id):
+            self._fills.apply(fill, row)
 
     def _reopened(self, row: OrderRow) -> bool:
-        stored = self._ctx.ledger.position(row.position_id) if row.position_id else None
+        stored = self._services.ledger.position(row.position_id) if row.position_id else None
         return stored is not None and self._updates.reopen(stored, stored.cause)
 
-    def _record(self, entry: VenueOrder, side: int, levels: dict[str, float]) -> OrderRow:
+    def _record(self, entry: VenueOrder, side: int, levels: dict[OrderLeg, float]) -> OrderRow:
         """Write the position and its entry order as if they had just been sent."""
         ours = parse_order_id(entry.client_id)
         release = self._release(ours)
@@ -98,14 +102,14 @@ class Adoption:
             strategy = ADOPTED_STRATEGY
         if strategy != ADOPTED_STRATEGY and not get_strategy(strategy).own_levels:
             levels = {}
-        event = self._ctx.emit(
+        event = self._services.emit(
             EventType.POSITION_CORRECTED,
             symbol=entry.symbol,
             reason="adopted",
             client_id=entry.client_id,
             strategy=strategy,
         )
-        position = self._ctx.ledger.insert_position(
+        position = self._services.ledger.insert_position(
             PositionRow(
                 id=0,
                 symbol=entry.symbol,
@@ -123,26 +127,26 @@ class Adoption:
                 atr=0.0,
                 high_water=0.0,
                 cause=event.id,
-                stop_price=levels.get(STOP_LEG),
-                target_price=levels.get(TARGET_LEG),
-                leverage=self._ctx.settings.venue.leverage,
+                stop_price=levels.get(OrderLeg.STOP),
+                target_price=levels.get(OrderLeg.TARGET),
+                leverage=self._services.settings.venue.leverage,
             )
         )
         row = _entry_row(entry, position)
-        self._ctx.ledger.add_intent(row)
+        self._services.ledger.add_intent(row)
         return row
 
     def _release(self, ours: OrderId) -> Release | None:
         try:
-            return read_release(self._ctx.settings.paths.published, ours.release)
+            return read_release(self._services.settings.paths.published, ours.release)
         except ReleaseRefused as error:
             log.warning("the release of an adopted position cannot be read: %s", error)
             return self._releases.current
 
     def _origin(self, ours: OrderId, entry: VenueOrder, release: Release | None) -> tuple[str, int]:
-        """Strategy and bar whose hash is the key of the id; the hash proves them."""
+        """Strategy and bar whose hash is the key of the id, which proves them."""
         newest = entry.time - entry.time % MINUTE_MS
-        account = self._ctx.settings.account
+        account = self._services.settings.account
         for candidate in release.strategies if release is not None else ():
             for back in range(BARS_BACK):
                 bar = newest - back * MINUTE_MS
@@ -182,18 +186,18 @@ def _entry_row(entry: VenueOrder, position: PositionRow) -> OrderRow:
     )
 
 
-def _levels(entry: VenueOrder, resting: Iterable[VenueOrder]) -> dict[str, float]:
-    """Where the entry's own stop and target rest: levels that came with a lost signal."""
+def _levels(entry: VenueOrder, resting: Iterable[VenueOrder]) -> dict[OrderLeg, float]:
+    """Prices where the entry's own stop and target rest: the levels of a lost signal."""
     key = parse_order_id(entry.client_id).key
     ours = [o for o in resting if o.conditional and o.resting and is_ours(o.client_id)]
     found = {parse_order_id(o.client_id): float(o.trigger_price) for o in ours}
     return {order.leg: price for order, price in found.items() if order.key == key}
 
 
-def _steps_after(entry: VenueOrder, orders: Iterable[VenueOrder]) -> list[tuple[VenueOrder, str]]:
-    """Additions and part sales of the same position with what they were for.
+def steps_after(entry: VenueOrder, orders: Iterable[VenueOrder]) -> list[tuple[VenueOrder, str]]:
+    """Additions and partial exits of the same position, with their reasons.
 
-    The reason of a sale is lost with the ledger: it follows from its size.
+    The reason of an exit is lost with the ledger, and follows from its size.
     """
     key = parse_order_id(entry.client_id).key
     code_of = {leg: code for code, leg in ADDITION_LEGS.items()}
@@ -204,7 +208,7 @@ def _steps_after(entry: VenueOrder, orders: Iterable[VenueOrder]) -> list[tuple[
         if not order.filled > 0 or not is_ours(order.client_id):
             continue
         ours = parse_order_id(order.client_id)
-        if ours.key != key or ours.leg == ENTRY_LEG:
+        if ours.key != key or ours.leg is OrderLeg.ENTRY:
             continue
         if ours.leg in code_of:
             sold_as[order.filled] = returns[code_of[ours.leg]]
@@ -242,4 +246,4 @@ def _has_stop(strategy: str, params: dict[str, Any]) -> bool:
 
 
 def _is_entry(order: VenueOrder) -> bool:
-    return is_ours(order.client_id) and parse_order_id(order.client_id).leg == "en"
+    return is_ours(order.client_id) and parse_order_id(order.client_id).leg is OrderLeg.ENTRY

@@ -1,4 +1,4 @@
-"""Halt modes: what the operator, a limit or a fault has switched off, and for how long.
+"""The trading state: what the operator, a limit or a fault has switched off, and for how long.
 
 =============  ========  =====================  ==========================================
 mode           entries   exits by rules         protection
@@ -10,15 +10,19 @@ flatten        no        everything is closed   converges until flat
 freeze         no        no                     a missing stop is placed; nothing is moved
 =============  ========  =====================  ==========================================
 
-``entries-off`` opens no position; ``reduce-only`` sends nothing at all that makes one larger. Both
-also hold back the next attempt of an entry that is under way. The mode is kept in the ledger: a
-restart does not lift it. The promise that every position has a stop or is flat holds in every mode.
+``entries-off`` opens no position; ``reduce-only`` sends nothing that makes one larger. Both also
+hold back the next attempt of an entry in progress. The ledger keeps the mode: a restart does not
+lift it. In every mode, every position has a stop or is flat.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from executor.bus.events import EventType
+from executor.services import Services
+from trading.order_ids import OrderLeg
 
 
 class TradingMode(StrEnum):
@@ -32,6 +36,7 @@ class TradingMode(StrEnum):
 
 
 MODE_META = "halt"
+"""Name under which the ledger stores the mode."""
 BY_OPERATOR = "operator"
 _STICKY = frozenset({"stopping", "permissions"})
 """Blocks that an operator's `resume` does not lift."""
@@ -39,7 +44,7 @@ _STICKY = frozenset({"stopping", "permissions"})
 
 @dataclass
 class TradingState:
-    """The mode, and named reasons for which there are no entries; exits are never blocked."""
+    """The mode, and named reasons against entries; they never block exits."""
 
     mode: TradingMode = TradingMode.RUNNING
     blocks: dict[str, str] = field(default_factory=dict)
@@ -56,14 +61,24 @@ class TradingState:
         return "; ".join([*mode, *self.blocks.values()])
 
     def block(self, name: str, why: str) -> None:
-        """No entries for this reason."""
+        """Stop entries for this reason."""
         self.blocks[name] = why
 
     def resume(self) -> None:
-        """Running again; what an operator cannot judge stays."""
+        """Run again; blocks that no operator can judge stay."""
         self.mode = TradingMode.RUNNING
         self.blocks = {name: why for name, why in self.blocks.items() if name in _STICKY}
 
-    def may_close(self, reason: str, leg: str) -> bool:
-        """Whether a close may be sent: frozen, only for safety (leg ``em``) or by the operator."""
-        return self.mode is not TradingMode.FREEZE or leg == "em" or reason == BY_OPERATOR
+    def may_close(self, reason: str, leg: OrderLeg) -> bool:
+        """Whether a close may be sent; in `freeze` only emergencies and the operator's closes."""
+        frozen = self.mode is TradingMode.FREEZE
+        return not frozen or leg is OrderLeg.EMERGENCY or reason == BY_OPERATOR
+
+
+def change_mode(services: Services, state: TradingState, mode: TradingMode, by: str) -> None:
+    """Change the mode durably: a restart does not lift it."""
+    if mode is TradingMode.RUNNING:
+        state.resume()
+    state.mode = mode
+    services.ledger.set_meta(MODE_META, mode.value)
+    services.emit(EventType.ENTRIES_CHANGED, entries=state.entries, halt=mode.value, by=by)

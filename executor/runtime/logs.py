@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskN
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line; whatever is passed by ``extra=`` becomes a field."""
+    """One JSON object per line; values passed by ``extra=`` become fields."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, masker: Masker) -> None:
         super().__init__()
-        self._masker = Masker(secrets)
+        self._masker = masker
 
     def format(self, record: logging.LogRecord) -> str:
         """Time in UTC, level, logger, message, extra fields, traceback."""
@@ -38,13 +37,13 @@ class JsonLines(logging.Formatter):
         return self._masker(orjson.dumps(line, default=str).decode())
 
 
-def setup(path: Path, secrets: Iterable[str], *, level: int = logging.INFO) -> logging.Handler:
+def setup(path: Path, masker: Masker, *, level: int = logging.INFO) -> logging.Handler:
     """Send the executor's log to ``path``; returns the handler, which the caller closes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.handlers.TimedRotatingFileHandler(
         path, when="midnight", backupCount=KEEP_DAYS, utc=True, encoding="utf-8"
     )
-    handler.setFormatter(JsonLines(secrets))
+    handler.setFormatter(JsonLines(masker))
     root = logging.getLogger("executor")
     root.setLevel(level)
     root.addHandler(handler)

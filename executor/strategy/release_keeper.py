@@ -1,4 +1,4 @@
-"""The release keeper: reads what is published, refuses what is bad, keeps the last good one."""
+"""The release keeper: reads the published release, refuses a bad one, keeps the last good one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from executor.bus.events import EventType
-from executor.context import Context
+from executor.services import Services
 from executor.settings import Mode
 from lake.releases import Release, StrategyEntry, read_current
 from trading.errors import ReleaseRefused
@@ -21,11 +21,11 @@ def market_datetime(ms: int) -> datetime:
 
 
 class ReleaseKeeper:
-    """Polls the pointer; everything that is read is verified by `lake.releases` first."""
+    """Polls the pointer; `lake.releases` verifies everything first."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._root = ctx.settings.paths.published
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._root = services.settings.paths.published
         self._seen: tuple[int, int, int] | None = None
         self._problem = ""
         self.current: Release | None = None
@@ -35,22 +35,22 @@ class ReleaseKeeper:
         """What the current release trades at this venue."""
         if self.current is None:
             return ()
-        venue = self._ctx.settings.venue.name
+        venue = self._services.settings.venue.name
         return tuple(e for e in self.current.strategies if e.venue == venue)
 
     def valid(self) -> bool:
         """Whether its parameters may open positions at this market time."""
-        now = market_datetime(self._ctx.clock.now_ms())
+        now = market_datetime(self._services.clock.now_ms())
         return self.current is not None and self.current.is_valid("params", now)
 
     def poll(self) -> Release | None:
-        """A new good release, or None; a bad one is told once and the last good one stays."""
+        """A new valid release, or None; a refused one is reported once and the last one stays."""
         stamp = _stamp(self._root / "current")
         if stamp == self._seen and not self._problem:
             return None
         self._seen = stamp
-        mode = self._ctx.settings.mode
-        now = market_datetime(self._ctx.clock.now_ms())
+        mode = self._services.settings.mode
+        now = market_datetime(self._services.clock.now_ms())
         try:
             found = read_current(self._root, now, mode.value)
         except ReleaseRefused as error:
@@ -62,7 +62,7 @@ class ReleaseKeeper:
         return found
 
     def forget(self) -> None:
-        """Read the pointer again at the next poll, although it has not changed."""
+        """Read the pointer again at the next poll even if it has not changed."""
         self._seen = None
 
     def _refused(self, reason: str) -> None:
@@ -71,21 +71,21 @@ class ReleaseKeeper:
         self._problem = reason
         log.error("release refused: %s", reason)
         kept = self.current.release_id if self.current else None
-        self._ctx.emit(EventType.RELEASE_REFUSED, reason=reason, kept=kept)
-        self._ctx.alerts.send("release refused", reason=reason, kept=kept)
+        self._services.emit(EventType.RELEASE_REFUSED, reason=reason, kept=kept)
+        self._services.alerts.send("release refused", reason=reason, kept=kept)
 
     def adopt(self, release: Release) -> str:
-        """Make a release the current one; returns the id of the event that says so."""
+        """Make a release the current one; returns the id of its event."""
         before = self.current.release_id if self.current else None
         self.current = release
-        event = self._ctx.emit(
+        event = self._services.emit(
             EventType.RELEASE_CHANGED,
             release_id=release.release_id,
             before=before,
             proven=release.proven,
             strategies=[f"{e.strategy} {e.symbol}" for e in self.entries],
         )
-        if not release.proven and self._ctx.settings.mode is not Mode.LIVE:
+        if not release.proven and self._services.settings.mode is not Mode.LIVE:
             log.warning("release %s is unproven", release.release_id)
         return event.id
 

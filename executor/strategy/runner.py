@@ -1,4 +1,4 @@
-"""Lanes: one strategy on one symbol with its parameters, warmed up by REST."""
+"""Strategy runners: one strategy on one symbol with its parameters, warmed up by REST."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from executor.ledger.records import PositionRow
-from executor.model import Venue
 from executor.portfolio.position_state import ADOPTED_STRATEGY
+from executor.venues.interface import Venue
 from lake.releases import Release
 from trading.candles import MINUTE_MS, Candle, interval_name
-from trading.strategies.decider import Decider
+from trading.strategies.decider import Decider, Decision
 from trading.strategies.registry import get_strategy
 
 
@@ -26,11 +26,11 @@ class RunnerPlan:
     release_id: str
     release_short: str
     exits_only: bool = False
-    """For a position that is open: it may be closed by its strategy, but none may be opened."""
+    """The strategy may close its open position, but open none."""
 
 
 def plans_for(release: Release | None, venue: str, held: Iterable[PositionRow]) -> list[RunnerPlan]:
-    """What to decide on: all that the release trades at ``venue``, and the exits of what is held.
+    """What to run: all that the release trades at ``venue``, and the exits of open positions.
 
     Exits never expire: a position whose strategy the release lacks, or that outlived its release,
     keeps the parameters that it was opened with.
@@ -61,7 +61,7 @@ class StrategyRunner:
     plan: RunnerPlan
     decider: Decider
     last_open: int
-    """Open time of the newest candle that the decider has taken in."""
+    """Open time of the newest candle that the decider has seen."""
     held: str = ""
     """Kind of the last hold that was written."""
 
@@ -75,15 +75,21 @@ class StrategyRunner:
         """Symbol that it decides on."""
         return self.plan.symbol
 
+    def on_candle(self, candle: Candle) -> Decision:
+        """Decide on one closed candle."""
+        decision = self.decider.on_candle(candle)
+        self.last_open = candle.open_time
+        return decision
+
 
 @dataclass
 class History:
-    """Recent closed 1m candles of a symbol, for lanes that warm up beside the running ones."""
+    """Recent closed 1m candles of a symbol, for runners that warm up beside the active ones."""
 
     candles: OrderedDict[int, Candle] = field(default_factory=OrderedDict)
 
     def add(self, candle: Candle) -> None:
-        """Keep a candle; a day's worth is kept."""
+        """Add a candle, and drop those older than a day."""
         self.candles[candle.open_time] = candle
         while len(self.candles) > 1_440:
             self.candles.popitem(last=False)
@@ -94,7 +100,7 @@ class History:
 
 
 class WarmUp:
-    """Fetches the history of a decider; candles are asked for once a symbol and interval."""
+    """Fetches the history of deciders, once per symbol and interval."""
 
     def __init__(self, venue: Venue, now_ms: int) -> None:
         self._venue = venue
@@ -102,7 +108,7 @@ class WarmUp:
         self._known: dict[tuple[str, str, int], list[Candle]] = {}
 
     async def runner(self, plan: RunnerPlan) -> StrategyRunner:
-        """A lane whose decider has seen everything that closed before now."""
+        """A runner whose decider has seen everything that closed before now."""
         decider = Decider(get_strategy(plan.strategy), plan.params, MINUTE_MS)
         start = decider.base_start(self._now)
         for tf_ms, bars in decider.history_needed().items():

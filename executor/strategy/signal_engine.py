@@ -1,17 +1,18 @@
-"""SignalEngine: the lanes are fed with closed candles, and their decisions told."""
+"""The signal engine: closed candles go to the strategy runners, and their decisions out."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from executor.bus.events import Event, EventType, candle_of
-from executor.context import Context
+from executor.bus.events import ClosedCandle, Event, EventType
 from executor.portfolio.allocation import Allocation, Allocator
-from executor.protection.exit_monitor import ExitMonitor
+from executor.portfolio.portfolio import Portfolio
+from executor.services import Services
 from executor.strategy.runner import History, StrategyRunner
+from executor.strategy.signal import Levels, Signal
 from lake.releases import VALIDITY, Universe
 from trading.candles import Candle
 from trading.strategies.decider import Decision
@@ -24,20 +25,15 @@ UNIVERSE = "universe"
 
 
 class SignalEngine:
-    """Handles `candle_closed`: guards first, then decisions, each with its cause."""
+    """Handles `candle_closed`: runs the strategies, each signal with its cause."""
 
-    def __init__(self, ctx: Context, exit_monitor: ExitMonitor) -> None:
-        self._ctx = ctx
-        self._exit_monitor = exit_monitor
+    def __init__(self, services: Services, portfolio: Portfolio) -> None:
+        self._services = services
+        self._portfolio = portfolio
         self._runners: dict[str, list[StrategyRunner]] = {}
         self.history: dict[str, History] = {}
         self.allocator: Allocator | None = None
         self.universe: Universe | None = None
-
-    @property
-    def runners(self) -> list[StrategyRunner]:
-        """All lanes."""
-        return [runner for runners in self._runners.values() for runner in runners]
 
     def swap(
         self,
@@ -45,7 +41,7 @@ class SignalEngine:
         allocator: Allocator | None = None,
         universe: Universe | None = None,
     ) -> None:
-        """Replace all lanes between two events; candles that came while they warmed up are fed."""
+        """Replace all runners between two events, and feed them the candles that they missed."""
         self.allocator, self.universe = allocator, universe
         if allocator is not None:
             for symbol in allocator.labels:
@@ -54,104 +50,114 @@ class SignalEngine:
         fresh: dict[str, list[StrategyRunner]] = {}
         for runner in runners:
             for candle in self._history(runner.symbol).after(runner.last_open):
-                runner.decider.on_candle(candle)
-                runner.last_open = candle.open_time
+                runner.on_candle(candle)
             fresh.setdefault(runner.symbol, []).append(runner)
         self._runners = fresh
 
-    def not_chosen(self, strategy: str, symbol: str) -> str:
-        """Why the release's scan has not chosen the symbol of an entry; empty if it may enter.
-
-        Once the scan has expired, what the strategy itself sees of its symbol decides alone.
-        """
-        universe = self.universe
-        if universe is None or not get_strategy(strategy).scanned:
-            return ""
-        age = timedelta(milliseconds=self._ctx.clock.now_ms() - _ms(universe.as_of))
-        why = universe.why_not(symbol) if age < VALIDITY[UNIVERSE] else ""
-        return f"not chosen by the scan of {universe.as_of:%Y-%m-%d %H:%M}: {why}" if why else ""
-
-    def allocation_of(self, strategy: str, symbol: str) -> Allocation:
-        """The largest share of the equity that the release's ensemble leaves to an entry now."""
+    def allocation_of(self, signal: Signal) -> Allocation:
+        """The largest share of the equity that the current release leaves to an entry."""
+        for runner in self._runners.get(signal.symbol, ()):
+            replaced = runner.plan.release_id != signal.release_id
+            if runner.strategy == signal.strategy and replaced:
+                return Allocation(0.0, "the release changed since the decision")
+        if why := self._not_chosen(signal):
+            return Allocation(0.0, why)
         if self.allocator is None:
             return Allocation(math.inf)
-        return self.allocator.allocation_of(strategy, symbol)
+        return self.allocator.allocation_of(signal.strategy, signal.symbol)
+
+    def _not_chosen(self, signal: Signal) -> str:
+        """Why the release's scan has not chosen the symbol of an entry; empty if it may enter.
+
+        Once the scan has expired, only the strategy itself decides.
+        """
+        universe = self.universe
+        if universe is None or not get_strategy(signal.strategy).scanned:
+            return ""
+        scanned_ms = round(universe.as_of.timestamp() * 1000)
+        age = timedelta(milliseconds=self._services.clock.now_ms() - scanned_ms)
+        why = universe.why_not(signal.symbol) if age < VALIDITY[UNIVERSE] else ""
+        return f"not chosen by the scan of {universe.as_of:%Y-%m-%d %H:%M}: {why}" if why else ""
 
     def _history(self, symbol: str) -> History:
         return self.history.setdefault(symbol, History())
 
-    def on_candle_closed(self, event: Event) -> None:
-        """One closed 1m candle."""
-        candle = candle_of(event.data)
-        self._history(event.symbol).add(candle)
-        self._exit_monitor.on_candle(event.symbol, candle, event.id)
+    def on_candle_closed(self, event: Event[ClosedCandle]) -> None:
+        """Run the strategies of the symbol on one closed 1m candle."""
+        symbol, candle = event.symbol, event.payload.candle
+        self._history(symbol).add(candle)
         if self.allocator is not None:
-            self.allocator.on_candle(event.symbol, candle)
+            self.allocator.on_candle(symbol, candle)
         decided = []
-        for runner in self._runners.get(event.symbol, ()):
-            if candle.open_time <= runner.last_open:
-                continue
-            decision = runner.decider.on_candle(candle)
-            runner.last_open = candle.open_time
-            decided.append((runner, decision))
-        if not event.data.get("fresh"):
+        for runner in self._runners.get(symbol, ()):
+            if candle.open_time > runner.last_open:
+                decided.append((runner, runner.on_candle(candle)))
+        if not event.payload.fresh:
             return
         for runner, decision in sorted(decided, key=_surest_first):
-            self._tell(runner, decision, candle, event)
+            self._publish(runner, decision, candle, event.id)
 
-    def _tell(
-        self, runner: StrategyRunner, decision: Decision, candle: Candle, event: Event
+    def _publish(
+        self, runner: StrategyRunner, decision: Decision, candle: Candle, cause: str
     ) -> None:
         if decision.action == "hold":
-            self._hold(runner, decision, event)
+            self._hold(runner, decision, cause)
             return
         runner.held = ""
-        if decision.action == "exit" and not self._may_leave(runner):
+        if decision.action == "exit" and not self._may_exit(runner):
             return
         if decision.action == "enter" and runner.plan.exits_only:
             return
-        self._ctx.emit(
+        self._services.emit(
             EventType.SIGNAL_GENERATED,
             symbol=runner.symbol,
-            cause=event.id,
-            strategy=runner.strategy,
-            action=decision.action,
-            side=decision.side,
-            reason=decision.reason,
-            values=decision.values,
-            atr=_known(decision.atr),
-            stop_price=_known(decision.stop_price),
-            target_price=_known(decision.target_price),
-            confidence=_known(decision.confidence),
-            price=candle.close,
-            bar_time=candle.open_time,
-            release_id=runner.plan.release_id,
-            release_short=runner.plan.release_short,
+            cause=cause,
+            payload=_signal(runner, decision, candle),
         )
 
-    def _may_leave(self, runner: StrategyRunner) -> bool:
-        holding = self._ctx.portfolio.holding(runner.symbol)
+    def _may_exit(self, runner: StrategyRunner) -> bool:
+        holding = self._portfolio.holding(runner.symbol)
         if holding is None or holding.row.strategy != runner.strategy:
             return False
         return holding.heeds_exit
 
-    def _hold(self, runner: StrategyRunner, decision: Decision, event: Event) -> None:
-        """Write a hold when its kind changes; between signal candles nothing was judged."""
+    def _hold(self, runner: StrategyRunner, decision: Decision, cause: str) -> None:
+        """Write a hold when its kind changes; between signal candles nothing was decided."""
         if not decision.values and decision.reason.startswith("between "):
             return
         kind = hold_kind(decision.reason)
         if kind == runner.held or runner.plan.exits_only:
             return
         runner.held = kind
-        self._ctx.emit(
+        self._services.emit(
             EventType.SIGNAL_HELD,
             symbol=runner.symbol,
-            cause=event.id,
+            cause=cause,
             strategy=runner.strategy,
             reason=decision.reason,
             release_id=runner.plan.release_id,
         )
         log.info("%s %s: %s", runner.strategy, runner.symbol, decision.reason)
+
+
+def _signal(runner: StrategyRunner, decision: Decision, candle: Candle) -> Signal:
+    return Signal(
+        strategy=runner.strategy,
+        symbol=runner.symbol,
+        action=decision.action,
+        side=decision.side,
+        reason=decision.reason,
+        values=decision.values,
+        levels=Levels(
+            _known(decision.stop_price), _known(decision.target_price), _known(decision.atr)
+        ),
+        confidence=_known(decision.confidence),
+        price=candle.close,
+        bar_time=candle.open_time,
+        params=runner.decider.params,
+        release_id=runner.plan.release_id,
+        release_short=runner.plan.release_short,
+    )
 
 
 def _surest_first(decided: tuple[StrategyRunner, Decision]) -> tuple[bool, float, int]:
@@ -169,10 +175,6 @@ def hold_kind(reason: str) -> str:
     """A reason without its numbers: `entry held: ADX 17.2 < 20` and `… 18.1 < 20` are one kind."""
     words = (word for word in reason.split() if not any(c.isdigit() for c in word))
     return " ".join(words)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 def _known(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The checks of spot: balances, fills and order states."""
+"""The spot half of the audit: balances, fills and order states add up."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FINAL = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED")
 
 
 class SpotAuditReport(Protocol):
-    """The part of the report that the checks of spot fill."""
+    """What the spot checks write to."""
 
     violations: list[str]
     spot_balances: dict[str, str]
 
 
 def check_spot(report: SpotAuditReport, tables: Mapping[str, list[Row]]) -> None:
-    """Check that totals are sums of changes and never negative, and that fills match orders."""
+    """Totals are the sums of their changes, never below 0; fills add up to orders and balances."""
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     charged: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
     fees: dict[tuple[str, int], Decimal] = defaultdict(Decimal)

@@ -1,1 +1,1 @@
-"""Fault injection: on request, at random or by scenario."""
+"""Faults on request, by chance or by scenario."""

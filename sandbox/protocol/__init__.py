@@ -1,1 +1,1 @@
-"""Binance's keys, signatures, parameters, rate limits and responses."""
+"""Keys, signatures, rate limits and responses, as Binance has them."""

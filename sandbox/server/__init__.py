@@ -1,1 +1,1 @@
-"""The server process: settings, assembly, control, saved state."""
+"""The process: settings, assembly, control, saved state."""

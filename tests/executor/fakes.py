@@ -1,4 +1,4 @@
-"""An exchange in memory behind the port `Venue`, and an executor assembled around it."""
+"""An exchange in memory, and an executor built around it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from executor.builder import Executor, assemble, make_context
+from executor.builder import Account, Executor, build
 from executor.bus.events import EventType
+from executor.ledger.records import PositionRow
 from executor.ledger.store import Ledger
 from executor.model import (
     ZERO,
@@ -27,8 +29,10 @@ from executor.model import (
 )
 from executor.runtime.clock import ReplayClock
 from executor.settings import Settings
+from executor.strategy.signal import Levels, Signal
 from executor.venues.faults import VenueFaultError
 from trading.candles import MINUTE_MS, Candle
+from trading.strategies.registry import get_strategy
 
 MINUTE = MINUTE_MS
 LOCAL = {"rest_url": "http://127.0.0.1:1", "ws_url": "ws://127.0.0.1:1"}
@@ -133,6 +137,7 @@ class FakeVenue:
             ZERO,
             self.time,
             client_id,
+            order.liquidation,
         )
         self.fills.append(trade)
         signed = self.held.get(order.symbol, ZERO) + trade.signed_quantity
@@ -162,9 +167,6 @@ class FakeVenue:
     async def recent_orders(self, symbol: str, start_ms: int) -> list[VenueOrder]:
         del start_ms
         return [o for o in self.orders.values() if o.symbol == symbol and not o.conditional]
-
-    async def listen_key(self) -> str:
-        return "key"
 
 
 class SilentStream:
@@ -200,51 +202,63 @@ async def executor_on(
         }
     )
     ledger = Ledger(folder / "ledger.sqlite")
-    ctx = make_context(settings, ReplayClock(2 * MINUTE), ledger, venue)
-    executor = assemble(ctx, SilentStream(), SilentStream())
-    venue.sink = executor.execution_reports.push
-    ctx.portfolio.instruments.update(await venue.connect(["BTCUSDT", "ETHUSDT"], 5))
-    ctx.bus.subscribe(EventType.SIGNAL_GENERATED, "trader", executor.entry_handler.on_signal)
+    account = Account(venue, SilentStream(), SilentStream())
+    executor = build(settings, ReplayClock(2 * MINUTE), ledger, account)
+    services = executor.services
+    venue.sink = executor.on_user_event
+    executor.portfolio.instruments.update(await venue.connect(["BTCUSDT", "ETHUSDT"], 5))
+    executor.subscribe_signals()
     tasks = [
-        asyncio.create_task(ctx.bus.run()),
+        asyncio.create_task(services.bus.run()),
         asyncio.create_task(executor.execution_reports.run()),
     ]
-    executor.reconciler.load()
-    await executor.reconciler.settle_orders()
+    executor.position_updates.load()
+    await executor.order_recovery.settle()
     await executor.reconciler.run_once()
     executor.feed.up = True
     executor.feed.push(Tick("BTCUSDT", float(venue.price), 2 * MINUTE))
     executor.feed.seen["BTCUSDT"] = 3
-    executor.account.release_is_valid = lambda: True
+    executor.releases.valid = lambda: True  # type: ignore[method-assign]
     try:
         yield executor
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await ctx.stop_tasks()
+        await services.stop_tasks()
         ledger.close()
 
 
 async def settled(executor: Executor) -> None:
     """Wait until nothing is under way."""
     async with asyncio.timeout(20):
-        await executor.ctx.activity.wait_idle()
+        await executor.services.activity.wait_idle()
 
 
-def signal(executor: Executor, bar_time: int = MINUTE, **changes: object) -> None:
-    """A signal of `breakout` to buy BTCUSDT, as a decider would give it."""
-    data: dict[str, object] = {
-        "strategy": "breakout",
+def signal(executor: Executor, bar_time: int = MINUTE, **changes: Any) -> None:
+    """Publish a signal of `breakout` to buy BTCUSDT, as the engine would."""
+    strategy = changes.pop("strategy", "breakout")
+    levels = Levels(changes.pop("stop_price", None), changes.pop("target_price", None))
+    values: dict[str, Any] = {
+        "symbol": "BTCUSDT",
         "action": "enter",
         "side": 1,
         "reason": "test",
         "values": {},
-        "atr": None,
+        "confidence": None,
         "price": 50_000.0,
-        "bar_time": bar_time,
+        "params": get_strategy(strategy).resolve({}),
         "release_id": "20250620T000000Z-abcdefgh",
         "release_short": "abcdefgh",
         **changes,
     }
-    executor.ctx.emit(EventType.SIGNAL_GENERATED, symbol="BTCUSDT", **data)
+    made = Signal(strategy=strategy, levels=levels, bar_time=bar_time, **values)
+    executor.services.emit(EventType.SIGNAL_GENERATED, symbol=made.symbol, payload=made)
+
+
+def closed_positions(executor: Executor) -> list[PositionRow]:
+    """Closed positions, oldest first."""
+    ledger = executor.services.ledger
+    rows = ledger._db.execute("select id from positions where status = 'closed' order by id")
+    found = [ledger.position(row["id"]) for row in rows.fetchall()]
+    return [position for position in found if position is not None]

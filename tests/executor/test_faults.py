@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from executor.model import ZERO, AlgoUpdate, NewOrder, VenueOrder
-from executor.venues.faults import RateLimited, Rejected, Temporary, Unknown
+from executor.builder import Executor
+from executor.model import ZERO, ConditionalOrderUpdate, NewOrder, VenueOrder
+from executor.venues.faults import OutcomeUnknown, RateLimited, Rejected, Temporary, WouldTrigger
 from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
 from trading.order_ids import parse_order_id
 
@@ -37,17 +38,17 @@ class HostileVenue(FakeVenue):
             self.struck[kind] += 1
         if kind == "lost":
             await super().place(order)
-            raise Unknown("the answer was lost")
+            raise OutcomeUnknown("the answer was lost")
         if kind == "never arrived":
-            raise Unknown("the request was lost")
+            raise OutcomeUnknown("the request was lost")
         if kind == "limited":
             raise RateLimited("too many requests", 0.05)
         if kind == "overloaded":
-            raise Temporary("busy", code=-1008)
+            raise Temporary("busy")
         if kind == "refused":
-            raise Rejected("price filter", code=-4014)
+            raise Rejected("price filter")
         if kind == "crossed":
-            raise Rejected("would trigger", code=-2021)
+            raise WouldTrigger("would trigger")
         return await super().place(order)
 
     def _fault(self, order: NewOrder) -> str | None:
@@ -79,7 +80,7 @@ async def test_whatever_the_exchange_does_it_is_protected_or_flat(
             if stops and venue.rng.random() < 0.5:
                 dead = replace(stops[0], status="FINISHED")
                 venue.orders[dead.client_id] = dead
-                executor.execution_reports.push(AlgoUpdate(dead, MINUTE))
+                executor.execution_reports.push(ConditionalOrderUpdate(dead, MINUTE))
             if venue.rng.random() < 0.5:
                 venue.stale_positions = [[]]
             await executor.reconciler.run_once()
@@ -90,17 +91,16 @@ async def test_whatever_the_exchange_does_it_is_protected_or_flat(
     venue.calm = True
 
 
-def check(venue: HostileVenue, executor: object) -> None:
+def check(venue: HostileVenue, executor: Executor) -> None:
     """One entry a bar, equal quantities, equal trades, a stop for what is held."""
-    ctx = executor.ctx  # type: ignore[attr-defined]
     keys = [parse_order_id(name).key for name in venue.orders if "-en-" in name]
     assert len(keys) == len(set(keys)), "a bar was entered twice"
     held = venue.held.get("BTCUSDT", ZERO)
     assert held >= 0, "a duplicate close has flipped the position"
-    holding = ctx.portfolio.holding("BTCUSDT")
+    holding = executor.portfolio.holding("BTCUSDT")
     ours = holding.row.quantity if holding is not None else ZERO
     assert ours == held
-    booked = ctx.ledger._db.execute("select count(*) from fills").fetchone()[0]
+    booked = executor.services.ledger._db.execute("select count(*) from fills").fetchone()[0]
     assert booked == len(venue.fills)
     resting = [o for o in venue.orders.values() if o.kind == "STOP_MARKET" and o.resting]
     assert bool(resting) == (held > 0)

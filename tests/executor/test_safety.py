@@ -12,13 +12,26 @@ from pathlib import Path
 import pytest
 
 from executor.builder import Executor
-from executor.model import AccountUpdate, AlgoUpdate, OrderUpdate, VenueOrder
+from executor.model import (
+    AccountUpdate,
+    ConditionalOrderUpdate,
+    OrderUpdate,
+    StreamState,
+    VenueOrder,
+)
 from executor.operations.commands import OperatorCommands
-from executor.risk.pre_trade import daily_loss
-from executor.risk.trading_state import TradingMode
+from executor.operations.status import Status
 from executor.settings import Mode
-from executor.venues.faults import Rejected, Temporary, Unknown
-from tests.executor.fakes import BTC, MINUTE, FakeVenue, executor_on, settled, signal
+from executor.venues.faults import OutcomeUnknown, Rejected, Temporary
+from tests.executor.fakes import (
+    BTC,
+    MINUTE,
+    FakeVenue,
+    closed_positions,
+    executor_on,
+    settled,
+    signal,
+)
 from trading.strategies.registry import get_strategy
 
 
@@ -35,12 +48,12 @@ async def watched(folder: Path, venue: FakeVenue) -> AsyncIterator[Executor]:
 async def entered(executor: Executor) -> None:
     signal(executor)
     await settled(executor)
-    assert executor.ctx.portfolio.holding("BTCUSDT") is not None
+    assert executor.portfolio.holding("BTCUSDT") is not None
 
 
 def events(executor: Executor, kind: str) -> list[str]:
-    executor.ctx.ledger.flush()
-    rows = executor.ctx.ledger._db.execute("select data from events where type = ?", (kind,))
+    executor.services.ledger.flush()
+    rows = executor.services.ledger._db.execute("select data from events where type = ?", (kind,))
     return [str(row["data"]) for row in rows]
 
 
@@ -53,18 +66,18 @@ def resting(venue: FakeVenue, kind: str) -> list[VenueOrder]:
 
 def fill_disk(executor: Executor) -> None:
     """Let SQLite answer what it answers on a full disk."""
-    disk = executor.ctx.ledger._connection.disk
-    executor.ctx.ledger.flush()
+    disk = executor.services.ledger._connection.disk
+    executor.services.ledger.flush()
     disk.execute("create table if not exists filler (x)")
     pages = disk.execute("pragma page_count").fetchone()[0]
     disk.execute(f"pragma max_page_count = {pages}")
-    while executor.ctx.ledger.durable:
-        executor.ctx.ledger._write("insert into filler values (zeroblob(4096))")
-        executor.ctx.ledger.flush()
+    while executor.services.ledger.durable:
+        executor.services.ledger._write("insert into filler values (zeroblob(4096))")
+        executor.services.ledger.flush()
 
 
 def empty_disk(executor: Executor) -> None:
-    executor.ctx.ledger._connection.disk.execute("pragma max_page_count = 1000000")
+    executor.services.ledger._connection.disk.execute("pragma max_page_count = 1000000")
 
 
 async def test_on_a_full_disk_a_position_is_still_closed_and_nothing_is_entered(
@@ -74,7 +87,7 @@ async def test_on_a_full_disk_a_position_is_still_closed_and_nothing_is_entered(
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
         fill_disk(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
@@ -94,7 +107,7 @@ async def test_a_disk_that_fills_up_between_intent_and_stop_leaves_no_position_u
 
         async def place_then_fill(order: object) -> VenueOrder:
             placed = await place(order)  # type: ignore[arg-type]
-            if executor.ctx.ledger.durable:
+            if executor.services.ledger.durable:
                 fill_disk(executor)
             return placed
 
@@ -108,34 +121,35 @@ async def test_what_a_full_disk_refused_is_in_the_file_once_there_is_room(tmp_pa
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
         fill_disk(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
-        assert not executor.ctx.ledger.recover()
+        assert not executor.services.ledger.recover()
         empty_disk(executor)
-        assert executor.ctx.ledger.recover()
+        assert executor.services.ledger.recover()
     async with executor_on(tmp_path, venue) as executor:
-        closed = executor.ctx.ledger.closed_positions()
+        closed = closed_positions(executor)
         assert [p.exit_reason for p in closed] == ["strategy_exit"]
-        assert len(executor.ctx.ledger.fills_of(1)) == 2
+        assert len(executor.services.ledger.fills_of(1)) == 2
 
 
 async def test_an_intent_that_is_only_in_memory_is_not_sent(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        claim = executor.entry_handler._claim
+        updates = executor.position_updates
+        claim = updates.claim
 
         def claim_then_fill(event: object) -> object:
             claimed = claim(event)  # type: ignore[arg-type]
             fill_disk(executor)
             return claimed
 
-        executor.entry_handler._claim = claim_then_fill  # type: ignore[method-assign, assignment]
+        updates.claim = claim_then_fill  # type: ignore[method-assign, assignment]
         signal(executor)
         await settled(executor)
         assert venue.orders == {}
-        assert executor.ctx.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding("BTCUSDT") is None
 
 
 # Events that come twice, late, or not at all
@@ -147,16 +161,16 @@ async def test_a_trade_told_again_after_the_close_leaves_the_closed_position_alo
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
         entry = next(o for name, o in venue.orders.items() if "-en-" in name)
         executor.execution_reports.push(OrderUpdate(entry, venue.fills[0], MINUTE))
         await settled(executor)
-        assert executor.ctx.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding("BTCUSDT") is None
         await executor.reconciler.run_once()
-        assert len(executor.ctx.ledger.closed_positions()) == 1
+        assert len(closed_positions(executor)) == 1
 
 
 async def test_partial_trades_out_of_order_sum_up_the_same(tmp_path: Path) -> None:
@@ -164,7 +178,9 @@ async def test_partial_trades_out_of_order_sum_up_the_same(tmp_path: Path) -> No
     async with executor_on(tmp_path, venue) as executor:
         venue.mute = True
         await entered(executor)
-        row = executor.ctx.ledger.entry_order_of(executor.ctx.ledger.open_positions()[0].key)
+        row = executor.services.ledger.entry_order_of(
+            executor.services.ledger.open_positions()[0].key
+        )
         assert row is not None
         assert (row.filled, row.average_price) == (Decimal("0.020"), 50_000.0)
         order = venue.orders[row.client_id]
@@ -178,7 +194,7 @@ async def test_partial_trades_out_of_order_sum_up_the_same(tmp_path: Path) -> No
             OrderUpdate(replace(partial, filled=Decimal("0.021")), earlier, MINUTE)
         )
         await settled(executor)
-        row = executor.ctx.ledger.order(row.client_id)
+        row = executor.services.ledger.order(row.client_id)
         assert row is not None
         assert row.filled == Decimal("0.024")
 
@@ -186,16 +202,16 @@ async def test_partial_trades_out_of_order_sum_up_the_same(tmp_path: Path) -> No
 async def test_a_deposit_told_twice_moves_the_days_baseline_once(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.day.roll()
-        told = AccountUpdate("DEPOSIT", Decimal(10_500), Decimal(500), 3 * MINUTE)
+        executor.daily_loss.roll()
+        told = AccountUpdate(True, Decimal(10_500), Decimal(500), 3 * MINUTE)
         executor.execution_reports.push(told)
         executor.execution_reports.push(told)
         executor.execution_reports.push(
-            AccountUpdate("ORDER", Decimal(9_000), Decimal(0), 2 * MINUTE)
+            AccountUpdate(False, Decimal(9_000), Decimal(0), 2 * MINUTE)
         )
         await settled(executor)
-        assert executor.day.baseline == Decimal(10_500)
-        assert executor.ctx.portfolio.balance.wallet == Decimal(10_500)
+        assert executor.daily_loss.baseline == Decimal(10_500)
+        assert executor.portfolio.balance.wallet == Decimal(10_500)
 
 
 async def test_a_list_of_positions_that_lags_takes_no_stop_away(tmp_path: Path) -> None:
@@ -205,7 +221,7 @@ async def test_a_list_of_positions_that_lags_takes_no_stop_away(tmp_path: Path) 
         venue.stale_positions = [[]]
         await executor.reconciler.run_once()
         await settled(executor)
-        assert executor.ctx.portfolio.holding("BTCUSDT") is not None
+        assert executor.portfolio.holding("BTCUSDT") is not None
         assert len(resting(venue, "STOP_MARKET")) == 1
 
 
@@ -218,10 +234,10 @@ async def test_a_position_booked_as_over_that_is_still_there_is_taken_back_and_p
         venue.stale_positions = [[]] * 3
         await executor.reconciler.run_once()
         await settled(executor)
-        assert executor.ctx.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding("BTCUSDT") is None
         await executor.reconciler.run_once()
         await settled(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
         assert len(resting(venue, "STOP_MARKET")) == 1
@@ -231,16 +247,16 @@ async def test_a_foreign_position_is_not_mistaken_for_one_that_we_closed(tmp_pat
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
         venue.held["BTCUSDT"] = Decimal(3)
         await executor.reconciler.run_once()
         await settled(executor)
-        assert executor.ctx.portfolio.slot("BTCUSDT").halted == "foreign position of 3"
-        assert executor.ctx.portfolio.holding("BTCUSDT") is None
-        assert len(executor.ctx.ledger.closed_positions()) == 1
+        assert executor.portfolio.slot("BTCUSDT").halted == "foreign position of 3"
+        assert executor.portfolio.holding("BTCUSDT") is None
+        assert len(closed_positions(executor)) == 1
 
 
 async def test_a_dead_stop_is_closed_though_positions_cannot_be_asked_for(tmp_path: Path) -> None:
@@ -249,8 +265,10 @@ async def test_a_dead_stop_is_closed_though_positions_cannot_be_asked_for(tmp_pa
         await entered(executor)
         stop = resting(venue, "STOP_MARKET")[0]
         venue.orders[stop.client_id] = replace(stop, status="FINISHED")
-        venue.unreachable = [Unknown("time-out")]
-        executor.execution_reports.push(AlgoUpdate(venue.orders[stop.client_id], MINUTE))
+        venue.unreachable = [OutcomeUnknown("time-out")]
+        executor.execution_reports.push(
+            ConditionalOrderUpdate(venue.orders[stop.client_id], MINUTE)
+        )
         await settled(executor)
         assert venue.held["BTCUSDT"] == 0
 
@@ -260,21 +278,21 @@ async def test_a_dead_stop_is_closed_though_positions_cannot_be_asked_for(tmp_pa
 
 async def test_an_entry_is_not_tried_again_after_a_halt(tmp_path: Path) -> None:
     venue = FakeVenue()
-    venue.faults = [Temporary("busy", code=-1008)]
+    venue.faults = [Temporary("busy")]
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         async with asyncio.timeout(5):
             while venue.faults:
                 await asyncio.sleep(0.01)
-        executor.ctx.halt(TradingMode.ENTRIES_OFF, "operator")
+        await operator(executor).by_name["pause"]({})
         await settled(executor)
         assert venue.orders == {}
-        assert executor.ctx.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding("BTCUSDT") is None
 
 
 async def test_an_entry_that_needed_retries_is_not_closed_as_unprotected(tmp_path: Path) -> None:
     venue = FakeVenue()
-    venue.faults = [Temporary("busy", code=-1008)] * 2
+    venue.faults = [Temporary("busy")] * 2
     async with watched(tmp_path, venue) as executor:
         listing = venue.open_orders
 
@@ -285,19 +303,19 @@ async def test_an_entry_that_needed_retries_is_not_closed_as_unprotected(tmp_pat
         venue.open_orders = slow_listing  # type: ignore[method-assign]
         await entered(executor)
         assert venue.held["BTCUSDT"] == Decimal("0.020")
-        assert executor.ctx.ledger.closed_positions() == []
+        assert closed_positions(executor) == []
 
 
 async def test_an_entry_that_died_is_not_tried_again_at_another_price(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.order_manager.ask = never_there  # type: ignore[method-assign]
-        venue.faults = [Unknown("time-out")]
+        executor.order_manager.query_until_certain = never_there  # type: ignore[method-assign]
+        venue.faults = [OutcomeUnknown("time-out")]
         signal(executor)
         async with asyncio.timeout(5):
             while venue.faults:
                 await asyncio.sleep(0)
-        executor.ctx.portfolio.slot("BTCUSDT").last_price = 51_000.0
+        executor.portfolio.slot("BTCUSDT").last_price = 51_000.0
         await settled(executor)
         assert venue.orders == {}
 
@@ -309,8 +327,8 @@ async def never_there(_order: object) -> None:
 async def test_the_daily_limit_holds_for_the_day_and_over_a_restart(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.day.roll()
-        executor.day.check(daily_loss(Decimal(9_300), executor.day.baseline))
+        executor.daily_loss.roll()
+        executor.daily_loss.check(Decimal(9_300))
     async with executor_on(tmp_path, venue) as executor:
         # The open loss has gone meanwhile: equity is back at the baseline.
         signal(executor)
@@ -324,7 +342,7 @@ async def test_a_symbol_whose_leverage_cannot_be_set_is_guarded_but_not_entered(
 ) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.ctx.portfolio.learn({"BTCUSDT": replace(BTC, refused="leverage 20, wanted 5")})
+        executor.portfolio.learn({"BTCUSDT": replace(BTC, refused="leverage 20, wanted 5")})
         signal(executor)
         await settled(executor)
         assert venue.orders == {}
@@ -335,7 +353,7 @@ async def test_a_symbol_whose_leverage_cannot_be_set_is_guarded_but_not_entered(
 
 
 def operator(executor: Executor) -> OperatorCommands:
-    return OperatorCommands(executor, lambda: None, lambda _by: {})
+    return OperatorCommands(executor, Status(executor), lambda: None, lambda _by: {})
 
 
 @pytest.mark.parametrize("mode", ["pause", "reduce", "freeze"])
@@ -344,12 +362,12 @@ async def test_a_halt_survives_a_restart_until_an_operator_resumes(
 ) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        await operator(executor).commands[mode]({})
+        await operator(executor).by_name[mode]({})
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
         assert venue.orders == {}
-        assert (await operator(executor).commands["resume"]({}))["entries"]
+        assert (await operator(executor).by_name["resume"]({}))["entries"]
         signal(executor, bar_time=2 * MINUTE)
         await settled(executor)
         assert venue.held["BTCUSDT"] == Decimal("0.020")
@@ -360,7 +378,7 @@ async def test_exits_go_on_while_entries_are_off(tmp_path: Path, mode: str) -> N
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        await operator(executor).commands[mode]({})
+        await operator(executor).by_name[mode]({})
         signal(executor, action="exit")
         await settled(executor)
         assert venue.held["BTCUSDT"] == 0
@@ -370,7 +388,7 @@ async def test_frozen_it_sends_no_exit_by_rules_but_keeps_the_stop_there(tmp_pat
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        await operator(executor).commands["freeze"]({})
+        await operator(executor).by_name["freeze"]({})
         signal(executor, action="exit")
         stop = resting(venue, "STOP_MARKET")[0]
         moved = replace(stop, trigger_price=Decimal(48_000))
@@ -383,7 +401,7 @@ async def test_frozen_it_sends_no_exit_by_rules_but_keeps_the_stop_there(tmp_pat
         await settled(executor)
         assert len(resting(venue, "STOP_MARKET")) == 1
         assert venue.held["BTCUSDT"] == Decimal("0.020")
-        answer = await operator(executor).commands["close"]({"symbol": "btcusdt"})
+        answer = await operator(executor).by_name["close"]({"symbol": "btcusdt"})
         assert answer == {"closed": "BTCUSDT"}
 
 
@@ -401,7 +419,7 @@ async def test_flatten_also_closes_an_entry_that_fills_afterwards(tmp_path: Path
         venue.place = held_up  # type: ignore[method-assign]
         signal(executor)
         await sent.wait()
-        flattening = asyncio.create_task(operator(executor).commands["flatten"]({}))
+        flattening = asyncio.create_task(operator(executor).by_name["flatten"]({}))
         await asyncio.sleep(0.01)
         gate.set()
         assert await flattening == {"flat": True, "positions": []}
@@ -411,40 +429,40 @@ async def test_flatten_also_closes_an_entry_that_fills_afterwards(tmp_path: Path
 async def test_close_of_what_is_not_held_says_what_is(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        answer = await operator(executor).commands["close"]({"symbol": "ETHUSDT"})
+        answer = await operator(executor).by_name["close"]({"symbol": "ETHUSDT"})
         assert answer == {"error": "no position in ETHUSDT; held: nothing"}
 
 
 async def test_health_names_what_is_wrong(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.user_up = True
-        await operator(executor).commands["pause"]({})
-        report = await operator(executor).commands["health"]({})
+        executor.user_connection.up = True
+        await operator(executor).by_name["pause"]({})
+        report = await operator(executor).by_name["health"]({})
         assert not report["ok"]
         assert report["checks"]["entries"] == {"ok": False, "value": "halt mode entries-off"}
         assert report["checks"]["ledger"]["ok"]
-        assert (await operator(executor).commands["sync"]({}))["reconciled"]
+        assert (await operator(executor).by_name["sync"]({}))["reconciled"]
 
 
 async def test_a_liquidation_halts_its_symbol(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        order = VenueOrder("autoclose-1", "77", "BTCUSDT", "SELL", "LIMIT", "NEW")
+        order = VenueOrder("autoclose-1", "77", "BTCUSDT", "SELL", "LIMIT", "NEW", liquidation=True)
         venue.orders["autoclose-1"] = order
         venue.fill("autoclose-1", Decimal("0.020"))
         await settled(executor)
-        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "liquidation"
-        assert executor.ctx.portfolio.slot("BTCUSDT").halted == "liquidated"
+        assert closed_positions(executor)[0].exit_reason == "liquidation"
+        assert executor.portfolio.slot("BTCUSDT").halted == "liquidated"
 
 
 async def test_a_definite_refusal_of_the_close_is_tried_until_flat(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        venue.faults = [Rejected("best price", code=-4131)] * 2
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        venue.faults = [Rejected("best price")] * 2
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
@@ -456,10 +474,9 @@ async def test_trades_that_only_the_exchanges_list_tells_make_the_user_stream_su
 ) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        told: list[str] = []
-        executor.ctx.user_stream_failed = told.append
+        executor.on_user_event(StreamState("user", True))
         await entered(executor)
-        assert told == []
+        assert events(executor, "ws_reconnecting") == []
         stop = resting(venue, "STOP_MARKET")[0]
         venue.mute = True
         child = replace(stop, client_id="child", exchange_id="900", conditional=False)
@@ -468,22 +485,22 @@ async def test_trades_that_only_the_exchanges_list_tells_make_the_user_stream_su
         venue.fill("child", Decimal("0.020"))
         await executor.reconciler.run_once()
         await settled(executor)
-        assert told == ["it did not tell 1 trades of BTCUSDT"]
+        (reconnecting,) = events(executor, "ws_reconnecting")
+        assert "it did not report 1 trades of BTCUSDT" in reconnecting
 
 
 async def test_without_an_emergency_stop_no_entry_is_made_in_live(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         unguarded = get_strategy("breakout").resolve({"filters": "off"})
-        executor.entry_handler._params = lambda _event: dict(unguarded)  # type: ignore[method-assign]
-        live = executor.ctx.settings.model_copy(update={"mode": Mode.LIVE})
-        executor.ctx.settings = live
-        signal(executor)
+        live = executor.services.settings.model_copy(update={"mode": Mode.LIVE})
+        executor.services.settings = live
+        signal(executor, params=unguarded)
         await settled(executor)
         assert venue.orders == {}
         refused = "no emergency stop (filters are off): refused in live"
         assert refused in events(executor, "entry_refused")[0]
-        executor.ctx.settings = live.model_copy(update={"mode": Mode.PAPER})
-        signal(executor, bar_time=2 * MINUTE)
+        executor.services.settings = live.model_copy(update={"mode": Mode.PAPER})
+        signal(executor, bar_time=2 * MINUTE, params=unguarded)
         await settled(executor)
         assert venue.held["BTCUSDT"] == Decimal("0.020")

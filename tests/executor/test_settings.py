@@ -16,6 +16,7 @@ import pytest
 from executor.operations.control_socket import ControlServer, call
 from executor.runtime.lock import single_account, single_instance
 from executor.runtime.logs import JsonLines
+from executor.runtime.masking import Masker
 from executor.runtime.systemd import notify
 from executor.settings import Mode, load_keys, load_settings
 from trading.errors import SettingsError
@@ -129,7 +130,7 @@ def test_an_account_has_one_owner_whatever_the_state_folders_are() -> None:
 def test_logs_are_json_with_secrets_masked() -> None:
     record = logging.LogRecord("executor", logging.INFO, "", 0, "key %s", ("abcdefgh1",), None)
     record.symbol = "BTCUSDT"
-    line = json.loads(JsonLines(["abcdefgh1", "x"]).format(record))
+    line = json.loads(JsonLines(Masker(["abcdefgh1", "x"])).format(record))
     assert (line["message"], line["symbol"], line["level"]) == ("key ***", "BTCUSDT", "info")
 
 

@@ -8,14 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from executor.bus.events import EventType
-from executor.model import AlgoUpdate, VenueOrder
-from executor.venues.faults import Rejected, Temporary, Unknown
-from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
+from executor.model import ConditionalOrderUpdate, VenueOrder
+from executor.venues.faults import InsufficientMargin, OutcomeUnknown, Temporary
+from tests.executor.fakes import MINUTE, FakeVenue, closed_positions, executor_on, settled, signal
 from trading.order_ids import order_id
 
 
 def types(executor: object, symbol: str = "BTCUSDT") -> list[str]:
-    ledger = executor.ctx.ledger  # type: ignore[attr-defined]
+    ledger = executor.services.ledger  # type: ignore[attr-defined]
     ledger.flush()
     rows = ledger._db.execute("select type from events where symbol = ? order by id", (symbol,))
     return [row["type"] for row in rows]
@@ -28,7 +28,7 @@ async def test_a_signal_becomes_a_protected_position_with_every_step_in_the_ledg
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
         resting = sorted((o.kind, o.trigger_price) for o in venue.orders.values() if o.resting)
@@ -55,7 +55,7 @@ async def test_the_same_bar_is_entered_once(tmp_path: Path) -> None:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
@@ -72,7 +72,7 @@ async def test_the_first_strategy_owns_the_symbol(tmp_path: Path) -> None:
         await settled(executor)
         assert len([o for o in venue.orders if "-en-" in o]) == 1
         assert "entry_refused" in types(executor)
-        rows = executor.ctx.ledger._db.execute(
+        rows = executor.services.ledger._db.execute(
             "select data from events where type = 'entry_refused'"
         ).fetchall()
         (refused,) = [json.loads(row["data"]) for row in rows]
@@ -82,19 +82,19 @@ async def test_the_first_strategy_owns_the_symbol(tmp_path: Path) -> None:
 
 async def test_an_entry_without_an_answer_is_found_and_not_sent_again(tmp_path: Path) -> None:
     venue = FakeVenue()
-    venue.lost_answers = [Unknown("time-out")]
+    venue.lost_answers = [OutcomeUnknown("time-out")]
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
         assert len(venue.fills) == 1
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
 
 
 async def test_a_temporary_refusal_is_tried_again_with_the_same_id(tmp_path: Path) -> None:
     venue = FakeVenue()
-    venue.faults = [Temporary("busy", code=-1008)]
+    venue.faults = [Temporary("busy")]
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
@@ -103,15 +103,15 @@ async def test_a_temporary_refusal_is_tried_again_with_the_same_id(tmp_path: Pat
 
 async def test_a_definite_refusal_gives_the_symbol_free(tmp_path: Path) -> None:
     venue = FakeVenue()
-    venue.faults = [Rejected("margin", code=-2019)]
+    venue.faults = [InsufficientMargin("margin")]
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        assert executor.ctx.portfolio.holding("BTCUSDT") is None
-        assert executor.ctx.ledger.open_positions() == []
+        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.services.ledger.open_positions() == []
         signal(executor, bar_time=2 * MINUTE)
         await settled(executor)
-        assert executor.ctx.portfolio.holding("BTCUSDT") is not None
+        assert executor.portfolio.holding("BTCUSDT") is not None
 
 
 async def test_fills_that_the_user_stream_withholds_are_fetched(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ async def test_fills_that_the_user_stream_withholds_are_fetched(tmp_path: Path) 
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        assert [f.quantity for f in executor.ctx.ledger.fills_of(1)] == [Decimal("0.020")]
+        assert [f.quantity for f in executor.services.ledger.fills_of(1)] == [Decimal("0.020")]
 
 
 async def test_a_position_that_the_exchange_closed_meanwhile_is_booked_with_its_trades(
@@ -139,9 +139,9 @@ async def test_a_position_that_the_exchange_closed_meanwhile_is_booked_with_its_
         venue.fill("child", Decimal("0.020"))
         await executor.reconciler.run_once()
         await settled(executor)
-        closed = executor.ctx.ledger.closed_positions()
+        closed = closed_positions(executor)
         assert [(p.exit_reason, p.exit_price) for p in closed] == [("stop_loss", 49_000.0)]
-        assert executor.ctx.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding("BTCUSDT") is None
 
 
 async def test_a_stop_whose_child_died_closes_the_position(tmp_path: Path) -> None:
@@ -152,10 +152,10 @@ async def test_a_stop_whose_child_died_closes_the_position(tmp_path: Path) -> No
         stop = next(o for o in venue.orders.values() if o.kind == "STOP_MARKET")
         died = replace(stop, status="FINISHED")
         venue.orders[stop.client_id] = died
-        executor.execution_reports.push(AlgoUpdate(died, MINUTE))
+        executor.execution_reports.push(ConditionalOrderUpdate(died, MINUTE))
         await settled(executor)
         assert venue.held["BTCUSDT"] == 0
-        assert [p.exit_reason for p in executor.ctx.ledger.closed_positions()] == ["stop_died"]
+        assert [p.exit_reason for p in closed_positions(executor)] == ["stop_died"]
 
 
 async def test_a_stop_that_somebody_cancelled_is_placed_again(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ async def test_a_position_of_ours_without_a_ledger_is_adopted_and_protected(
     venue.fill(ours, Decimal("0.5"))
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.row.quantity == Decimal("0.5")
         # The release is not on this machine: the emergency stop of 5 % holds.
@@ -205,7 +205,7 @@ async def test_a_restart_between_intent_and_answer_finds_the_order(tmp_path: Pat
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        ledger = executor.ctx.ledger
+        ledger = executor.services.ledger
         # As a crash would have left it: the intent is written, everything after it is not.
         ledger._db.execute("delete from fills")
         ledger._db.execute("delete from orders where leg != 'en'")
@@ -215,7 +215,7 @@ async def test_a_restart_between_intent_and_answer_finds_the_order(tmp_path: Pat
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
         assert len(venue.fills) == 1
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
 
@@ -225,25 +225,25 @@ async def test_a_restart_after_an_intent_that_was_never_sent_gives_the_symbol_fr
 ) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        venue.faults = [Rejected("margin", code=-2019)]
+        venue.faults = [InsufficientMargin("margin")]
         signal(executor)
         await settled(executor)
-        ledger = executor.ctx.ledger
+        ledger = executor.services.ledger
         ledger._db.execute("delete from orders")
         ledger._db.execute("update positions set status = 'opening'")
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
-        assert executor.ctx.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding("BTCUSDT") is None
 
 
 async def test_the_days_baseline_survives_a_restart(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.day.roll()
-        executor.day.transferred(Decimal(500))
+        executor.daily_loss.roll()
+        executor.daily_loss.transferred(Decimal(500))
     async with executor_on(tmp_path, venue) as executor:
-        executor.day.roll()
-        assert executor.day.baseline == Decimal(10_500)
+        executor.daily_loss.roll()
+        assert executor.daily_loss.baseline == Decimal(10_500)
 
 
 async def test_a_crossed_stop_that_does_not_fill_is_followed_by_a_market_close(
@@ -256,6 +256,6 @@ async def test_a_crossed_stop_that_does_not_fill_is_followed_by_a_market_close(
         venue.price = Decimal(48_900)
         executor.exit_monitor.on_price("BTCUSDT", 48_900.0, None)
         await settled(executor)
-        closed = executor.ctx.ledger.closed_positions()
+        closed = closed_positions(executor)
         assert [(p.exit_reason, p.exit_price) for p in closed] == [("stop_loss", 48_900.0)]
         assert EventType.POSITION_CLOSED in types(executor)

@@ -6,32 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from executor.app import App
 from executor.model import KeyPermissions
+from executor.operations.key_check import check_key
 from executor.operations.scheduler import Scheduler
-from executor.venues.faults import Unknown
-from lake.releases import Release
+from executor.operations.status import Status
+from executor.venues.faults import OutcomeUnknown
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
 from trading.errors import SettingsError
 
 LIVE = {"mode": "live", "venue": {"rest_url": "https://exchange.test", "ws_url": "wss://x.test"}}
 
 
-async def nothing(_release: Release) -> None:
-    return None
-
-
 async def test_a_job_that_fails_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
     async with executor_on(tmp_path, FakeVenue()) as executor:
-        periodic = Scheduler(executor, nothing)
+        periodic = Scheduler(executor, Status(executor))
 
         async def fails() -> None:
             raise OSError("no space left on device")
 
         await periodic.once("status", fails)
         await periodic.once("status", fails)
-        executor.ctx.ledger.flush()
-        rows = executor.ctx.ledger._db.execute(
+        executor.services.ledger.flush()
+        rows = executor.services.ledger._db.execute(
             "select data from events where type = 'system_error'"
         ).fetchall()
         assert [row["data"] for row in rows] == [
@@ -41,7 +37,7 @@ async def test_a_job_that_fails_is_told_once_and_ends_nothing(tmp_path: Path) ->
 
 async def test_every_period_of_the_settings_has_its_own_job(tmp_path: Path) -> None:
     async with executor_on(tmp_path, FakeVenue()) as executor:
-        periodic = Scheduler(executor, nothing)
+        periodic = Scheduler(executor, Status(executor))
         for name, every_s, job in periodic.jobs():
             assert every_s > 0
             if name != "release poll":
@@ -66,25 +62,25 @@ async def test_a_key_that_can_withdraw_ends_the_start(tmp_path: Path) -> None:
     venue.allowed = KeyPermissions(True, True, False, True)
     async with executor_on(tmp_path, venue, **LIVE) as executor:
         with pytest.raises(SettingsError, match="can withdraw"):
-            await App(executor, tmp_path / "settings.toml")._check_key()
+            await check_key(executor.services, executor.trading_state)
 
 
-@pytest.mark.parametrize("problem", [None, Unknown("time-out")])
+@pytest.mark.parametrize("problem", [None, OutcomeUnknown("time-out")])
 async def test_in_live_unknown_permissions_mean_no_entries_also_after_a_resume(
     tmp_path: Path, problem: Exception | None
 ) -> None:
     venue = Permitted()
     venue.problem = problem
     async with executor_on(tmp_path, venue, **LIVE) as executor:
-        await App(executor, tmp_path / "settings.toml")._check_key()
-        executor.ctx.trading_state.resume()
-        assert executor.ctx.trading_state.why == "the key's permissions are not known"
+        await check_key(executor.services, executor.trading_state)
+        executor.trading_state.resume()
+        assert executor.trading_state.why == "the key's permissions are not known"
 
 
 async def test_on_a_test_network_unknown_permissions_are_no_obstacle(tmp_path: Path) -> None:
     async with executor_on(tmp_path, Permitted()) as executor:
-        await App(executor, tmp_path / "settings.toml")._check_key()
-        assert executor.ctx.trading_state.entries
+        await check_key(executor.services, executor.trading_state)
+        assert executor.trading_state.entries
 
 
 async def test_a_start_that_took_long_does_not_close_what_is_protected(tmp_path: Path) -> None:
@@ -92,12 +88,12 @@ async def test_a_start_that_took_long_does_not_close_what_is_protected(tmp_path:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         # As after a start with the exchange away: nothing listed yet, and long since loaded.
         holding.protected, holding.since = False, holding.since - 60
         executor.watchdog.begin()
-        executor.watchdog._check(holding, 2.0)
+        executor.watchdog.check(holding)
         await settled(executor)
         assert holding.protected
         assert venue.held["BTCUSDT"] > 0

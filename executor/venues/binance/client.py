@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from ccxt.async_support.binanceusdm import binanceusdm
 
@@ -25,20 +25,19 @@ from executor.model import (
     VenueOrder,
     VenuePosition,
 )
-from executor.runtime.masking import masked
-from executor.settings import Keys, VenueSettings
 from executor.venues.binance import parse
+from executor.venues.binance.error_codes import classify
+from executor.venues.binance.hosts import ACCOUNT_URLS
+from executor.venues.binance.masking import masked
 from executor.venues.faults import (
-    CLOCK,
-    DUPLICATE,
-    NO_CHANGE,
-    NOT_FOUND,
     Banned,
+    ClockDrift,
+    DuplicateOrder,
+    NothingToChange,
+    OutcomeUnknown,
     RateLimited,
     Rejected,
-    Unknown,
-    VenueFaultError,
-    classify,
+    UnknownOrder,
 )
 from trading.candles import Candle, interval_ms
 from trading.errors import VenueError
@@ -49,8 +48,31 @@ KLINES_A_CALL = 1_000
 WEIGHT_A_MINUTE = 2_400
 RESERVE = 0.8
 """History is asked for below this share of the weight only: the rest is for closes and cancels."""
-ACCOUNT_URLS = {"https://fapi.binance.com": "https://api.binance.com"}
 _HEDGE_MODE = "hedge mode is on; switch the account to one-way mode (positionSide/dual) first"
+
+
+class ConnectionSettings(Protocol):
+    """The settings that the adapter reads."""
+
+    @property
+    def rest_url(self) -> str:
+        """Scheme, host and port for REST."""
+        ...
+
+    @property
+    def account_url(self) -> str | None:
+        """Where the key's permissions are asked for, unless it is known."""
+        ...
+
+    @property
+    def recv_window_ms(self) -> int:
+        """How long a signed request stays valid."""
+        ...
+
+    @property
+    def request_timeout_ms(self) -> int:
+        """How long an answer may take."""
+        ...
 
 
 class _ErrorAnswerError(Exception):
@@ -64,17 +86,17 @@ class _ErrorAnswerError(Exception):
 
 
 class BinanceUsdm:
-    """One account; implements the port `Venue`."""
+    """One account; implements `executor.venues.interface.Venue`."""
 
-    def __init__(self, settings: VenueSettings, keys: Keys) -> None:
+    def __init__(self, settings: ConnectionSettings, key: str, secret: str) -> None:
         self._blocked_until = 0.0
         self._banned = False
         self.used_weight = 0
         self._weighed_at = 0.0
         self._ccxt = binanceusdm(
             {
-                "apiKey": keys.key.get_secret_value(),
-                "secret": keys.secret.get_secret_value(),
+                "apiKey": key,
+                "secret": secret,
                 "enableRateLimit": False,
                 "timeout": settings.request_timeout_ms,
                 "options": {"recvWindow": settings.recv_window_ms},
@@ -112,10 +134,8 @@ class BinanceUsdm:
         """Send once (twice after a clock error); raises `VenueFaultError` and nothing else."""
         try:
             return await self._send(endpoint, params)
-        except Rejected as fault:
-            if fault.code not in CLOCK:
-                raise
-        await self._measure_offset()
+        except ClockDrift:
+            await self._measure_offset()
         return await self._send(endpoint, params)
 
     async def _send(self, endpoint: str, params: dict[str, Any]) -> Any:
@@ -137,9 +157,9 @@ class BinanceUsdm:
             raise
         except Exception as error:
             # Whatever else ccxt or aiohttp raise, the request may have reached the exchange.
-            raise Unknown(masked(f"{endpoint}: {type(error).__name__}: {error}")) from error
+            raise OutcomeUnknown(masked(f"{endpoint}: {type(error).__name__}: {error}")) from error
         if not isinstance(answer, dict | list):
-            raise Unknown(f"{endpoint}: the answer is not JSON")
+            raise OutcomeUnknown(f"{endpoint}: the answer is not JSON")
         return answer
 
     async def _measure_offset(self) -> None:
@@ -198,9 +218,10 @@ class BinanceUsdm:
     async def _setting(self, endpoint: str, **params: Any) -> str:
         try:
             await self._call(endpoint, **params)
+        except NothingToChange:
+            return ""
         except Rejected as fault:
-            if fault.code not in NO_CHANGE:
-                return str(fault)
+            return str(fault)
         return ""
 
     async def key_permissions(self) -> KeyPermissions | None:
@@ -285,9 +306,7 @@ class BinanceUsdm:
         send = self._place_conditional if order.conditional else self._place_plain
         try:
             return await send(order)
-        except Rejected as fault:
-            if fault.code not in DUPLICATE:
-                raise
+        except DuplicateOrder:
             known = await self.query(order.symbol, order.client_id, conditional=order.conditional)
             if known is None:
                 raise
@@ -332,10 +351,8 @@ class BinanceUsdm:
                 "fapiPrivateGetOrder", symbol=symbol, origClientOrderId=client_id
             )
             return parse.plain_order(row)
-        except Rejected as fault:
-            if fault.code in NOT_FOUND:
-                return None
-            raise
+        except UnknownOrder:
+            return None
 
     async def cancel(self, order: VenueOrder) -> None:
         """Cancel; an order that is already gone is no error."""
@@ -348,9 +365,8 @@ class BinanceUsdm:
                     symbol=order.symbol,
                     origClientOrderId=order.client_id,
                 )
-        except Rejected as fault:
-            if fault.code not in NOT_FOUND:
-                raise
+        except UnknownOrder:
+            return
 
     async def trades(
         self, symbol: str, *, start_ms: int | None = None, order_id: str | None = None
@@ -385,6 +401,3 @@ def _rewritten(urls: Any, base: str) -> Any:
         path = urls.split("/", 3)[3:]
         return f"{base}/{path[0]}" if path else base
     return urls
-
-
-__all__ = ["BinanceUsdm", "VenueFaultError"]

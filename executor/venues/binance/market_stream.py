@@ -24,7 +24,7 @@ FREE_MESSAGES = 5
 
 
 class BinanceMarketStream:
-    """Implements the port `MarketStream`."""
+    """Implements `executor.venues.interface.MarketStream`."""
 
     def __init__(self, ws_url: str, symbols: Iterable[str], stale_s: float | None) -> None:
         self._symbols = frozenset(symbols)

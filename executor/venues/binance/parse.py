@@ -1,4 +1,4 @@
-"""Binance USDⓈ-M messages into the records of the ports; unknown values are let through."""
+"""Binance USDⓈ-M messages into the records of `executor.model`; unknown values pass."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 from executor.model import (
     ZERO,
     AccountUpdate,
-    AlgoUpdate,
     CandleUpdate,
+    ConditionalOrderUpdate,
     Instrument,
-    ListenKeyExpired,
     MarketEvent,
     OrderUpdate,
     Tick,
@@ -26,6 +25,20 @@ from trading.candles import Candle
 
 Wire = Mapping[str, Any]
 
+TRANSFERS = frozenset(
+    {
+        "DEPOSIT",
+        "WITHDRAW",
+        "WITHDRAW_REJECT",
+        "ADMIN_DEPOSIT",
+        "ADMIN_WITHDRAW",
+        "ASSET_TRANSFER",
+        "COIN_SWAP_DEPOSIT",
+        "COIN_SWAP_WITHDRAW",
+    }
+)
+"""Reasons of an account update that are no profit or loss."""
+LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 _EXECUTIONS_WITH_FILL = ("TRADE", "CALCULATED")
 
 
@@ -87,8 +100,9 @@ _ALGO_EVENT = _Names("caid", "aid", "s", "S", "o", "X", "q", "aq", "tp", "cp", "
 
 def _order(row: Wire, at: _Names, time: int) -> VenueOrder:
     """An order; one with a place for a child order is of the conditional-order service."""
+    client_id = str(row.get(at.client_id, ""))
     return VenueOrder(
-        client_id=str(row.get(at.client_id, "")),
+        client_id=client_id,
         exchange_id=str(row[at.exchange_id]),
         symbol=row[at.symbol],
         side=row.get(at.side, ""),
@@ -102,6 +116,7 @@ def _order(row: Wire, at: _Names, time: int) -> VenueOrder:
         conditional=bool(at.child_id),
         child_id=_child(row.get(at.child_id)) if at.child_id else "",
         time=time,
+        liquidation=client_id.startswith(LIQUIDATION_PREFIXES),
     )
 
 
@@ -142,7 +157,12 @@ def trade(row: Wire) -> VenueFill:
     )
 
 
-def user_event(message: Wire) -> UserEvent | None:
+@dataclass(frozen=True, slots=True)
+class ListenKeyExpired:
+    """The stream is dead and needs a new key."""
+
+
+def user_event(message: Wire) -> UserEvent | ListenKeyExpired | None:
     """A user-data event, or None for one that changes nothing here."""
     kind, event_time = message.get("e"), int(message.get("E") or 0)
     if kind == "ORDER_TRADE_UPDATE":
@@ -152,7 +172,7 @@ def user_event(message: Wire) -> UserEvent | None:
     if kind == "ACCOUNT_UPDATE":
         return _account_update(message["a"], event_time)
     if kind == "listenKeyExpired":
-        return ListenKeyExpired(event_time)
+        return ListenKeyExpired()
     return None
 
 
@@ -172,13 +192,14 @@ def _order_update(o: Wire, event_time: int) -> OrderUpdate:
             realized_pnl=_decimal(o.get("rp")),
             time=order.time,
             client_id=order.client_id,
+            liquidation=order.liquidation,
         )
     return OrderUpdate(order, fill, event_time)
 
 
-def _algo_update(o: Wire, event_time: int) -> AlgoUpdate:
+def _algo_update(o: Wire, event_time: int) -> ConditionalOrderUpdate:
     order = _order(o, _ALGO_EVENT, event_time)
-    return AlgoUpdate(order, event_time, str(o.get("rm", "")))
+    return ConditionalOrderUpdate(order, event_time, str(o.get("rm", "")))
 
 
 def _account_update(a: Wire, event_time: int) -> AccountUpdate:
@@ -186,7 +207,7 @@ def _account_update(a: Wire, event_time: int) -> AccountUpdate:
     for row in a.get("B", ()):
         if row.get("a") == "USDT":
             wallet, change = _decimal(row.get("wb")), _decimal(row.get("bc"))
-    return AccountUpdate(str(a.get("m", "")), wallet, change, event_time)
+    return AccountUpdate(str(a.get("m", "")) in TRANSFERS, wallet, change, event_time)
 
 
 def market_event(message: Wire) -> MarketEvent | None:

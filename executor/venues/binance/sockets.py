@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 
 from executor.model import StreamState
-from executor.runtime.masking import masked
+from executor.venues.binance.masking import masked
 
 log = logging.getLogger(__name__)
 

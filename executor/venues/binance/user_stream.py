@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from executor.model import ListenKeyExpired, StreamState, UserEvent
-from executor.venues.binance.parse import user_event
+from executor.model import StreamState, UserEvent
+from executor.venues.binance.parse import ListenKeyExpired, user_event
 from executor.venues.binance.sockets import ReconnectingSocket, Socket
 from executor.venues.faults import VenueFaultError
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class BinanceUserStream:
-    """Implements the port `UserStream`; ``listen_key`` asks for a key or keeps it alive."""
+    """Implements `executor.venues.interface.UserStream`; ``listen_key`` gets or renews its key."""
 
     def __init__(
         self, ws_url: str, listen_key: Callable[[], Awaitable[str]], keepalive_s: float
@@ -35,11 +35,10 @@ class BinanceUserStream:
 
         def deliver(message: Any) -> None:
             event = user_event(message.get("data", message))
-            if event is None:
-                return
-            sink(event)
             if isinstance(event, ListenKeyExpired):
                 self._hang_up()
+            elif event is not None:
+                sink(event)
 
         def state(event: StreamState) -> None:
             sink(event)

@@ -1,1 +1,1 @@
-"""The parts that both engines share: books, matching, instruments, money."""
+"""What both exchanges share: books, matching, instruments, money."""

@@ -1,4 +1,4 @@
-"""The base of both engines: state, time, prices and volume."""
+"""The part of an engine that both venues have: state, time, prices and volume."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class BaseEngine(Generic[C, E]):
         self.core = core
 
     def take_events(self) -> list[E]:
-        """Return the events since the last call, in order."""
+        """The events since the last call, in order."""
         events: list[E] = self.core.events
         self.core.events = []
         return events
 
     def freeze(self) -> bytes:
-        """Return the whole state as bytes."""
+        """The whole state as bytes."""
         return serialization.freeze(self.core)
 
     def thaw(self, state: bytes) -> None:
@@ -46,15 +46,15 @@ class BaseEngine(Generic[C, E]):
         return any(account.busy(symbol) for account in self.core.accounts.values())
 
     def resting(self, symbol: str) -> order_book.Levels:
-        """Return the resting bids and asks of all accounts: price -> quantity."""
+        """Bids and asks that accounts rest: price -> quantity."""
         return order_book.levels(self.core.resting(symbol))
 
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
-        """Limit what may fill until the next print (None: no limit)."""
+        """Bound what may fill until the next print (None: no bound)."""
         self.core.markets[symbol].supply = quantity
 
     def supplied(self, symbol: str) -> Decimal | None:
-        """Return what is left of the limit."""
+        """The rest of the bound."""
         supply: Decimal | None = self.core.markets[symbol].supply
         return supply
 

@@ -15,20 +15,20 @@ class ExchangeError(Exception):
         self.status = status
 
     def body(self) -> dict[str, int | str]:
-        """Return the JSON body of the response."""
+        """The JSON body that the exchange sends with it."""
         return {"code": self.code, "msg": self.message}
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A documented refusal; calling it fills the placeholders of its text."""
+    """One documented refusal; calling it fills the text's placeholders."""
 
     code: int
     text: str
     status: int = 400
 
     def __call__(self, *values: object) -> ExchangeError:
-        """Return the exception to raise."""
+        """The exception to raise."""
         return ExchangeError(self.code, self.text.format(*values), self.status)
 
 

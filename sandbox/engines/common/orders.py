@@ -1,4 +1,4 @@
-"""The base of the orders and fills of both venues."""
+"""The part of an order and of its fills that both venues have."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ AnOrder = TypeVar("AnOrder", bound=BaseOrder)
 def find_order(
     orders: dict[int, AnOrder], symbol: str, order_id: int | None, client_id: str | None
 ) -> AnOrder | None:
-    """Find the order of ``symbol`` with the id, else the newest one with the client id."""
+    """The order of ``symbol`` with the id, else the newest one with the client id."""
     if order_id is not None:
         order = orders.get(order_id)
         return order if order is not None and order.symbol == symbol else None

@@ -1,1 +1,1 @@
-"""The engine of spot."""
+"""The spot exchange."""

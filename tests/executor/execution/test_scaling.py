@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from executor.builder import Executor
-from executor.reconciliation.adoption import _steps_after
-from executor.risk.trading_state import TradingMode
+from executor.reconciliation.adoption import steps_after
+from executor.risk.trading_state import TradingMode, change_mode
 from executor.settings import Settings
-from executor.venues.faults import Rejected, Unknown
-from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
+from executor.venues.faults import InsufficientMargin, OutcomeUnknown
+from tests.executor.fakes import MINUTE, FakeVenue, closed_positions, executor_on, settled, signal
 from trading.candles import Candle
 from trading.positions.staged_position import StagedPosition
 
@@ -31,7 +31,7 @@ async def price(executor: Executor, venue: FakeVenue, *prices: int) -> None:
     """Prices of the market, a second apart."""
     for value in prices:
         venue.price = Decimal(value)
-        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 1_000)
+        executor.services.clock.observe(executor.services.clock.now_ms() + 1_000)
         executor.exit_monitor.on_price("BTCUSDT", float(value), None)
         await settled(executor)
 
@@ -47,15 +47,17 @@ def stops(venue: FakeVenue) -> list[str]:
 
 
 def staged(executor: Executor) -> StagedPosition:
-    holding = executor.ctx.portfolio.holding("BTCUSDT")
+    holding = executor.portfolio.holding("BTCUSDT")
     assert holding is not None
     assert isinstance(holding.position, StagedPosition)
     return holding.position
 
 
 def refusals(executor: Executor) -> list[str]:
-    executor.ctx.ledger.flush()
-    rows = executor.ctx.ledger._db.execute("select data from events where type = 'entry_refused'")
+    executor.services.ledger.flush()
+    rows = executor.services.ledger._db.execute(
+        "select data from events where type = 'entry_refused'"
+    )
     return [reason for row in rows for reason in json.loads(row["data"])["reasons"]]
 
 
@@ -85,7 +87,7 @@ async def test_surge_averages_returns_and_sells_half(tmp_path: Path) -> None:
         ]
         await price(executor, venue, 54_500)
         assert len(venue.fills) == 6, "half is sold once"
-        rows = executor.ctx.ledger._db.execute(
+        rows = executor.services.ledger._db.execute(
             "select reason from orders where leg = 'px' order by n"
         )
         assert [row["reason"] for row in rows] == [
@@ -98,7 +100,7 @@ async def test_surge_averages_returns_and_sells_half(tmp_path: Path) -> None:
         signal(executor, strategy="toy_staged", action="exit")
         await settled(executor)
         assert venue.held["BTCUSDT"] == 0
-        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "strategy_exit"
+        assert closed_positions(executor)[0].exit_reason == "strategy_exit"
 
 
 async def test_a_short_position_is_averaged_upwards_and_bought_back_in_parts(
@@ -145,7 +147,7 @@ async def test_the_surge_strategy_itself_goes_through_its_stages(tmp_path: Path)
         signal(executor, strategy="surge", action="exit")
         await settled(executor)
         assert venue.held["BTCUSDT"] == 0
-        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "strategy_exit"
+        assert closed_positions(executor)[0].exit_reason == "strategy_exit"
 
 
 async def test_surge_averages_twice_and_is_stopped_at_five_per_cent(tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ async def test_surge_averages_twice_and_is_stopped_at_five_per_cent(tmp_path: Pa
         assert stops(venue) == [str(round(average * 0.95, 1))]
         bottom = int(average * 0.95) - 10
         await price(executor, venue, bottom)
-        (closed,) = executor.ctx.ledger.closed_positions()
+        (closed,) = closed_positions(executor)
         assert closed.exit_reason == "stop_loss"
         assert closed.entry_price == pytest.approx(average)
         assert venue.held["BTCUSDT"] == 0
@@ -173,11 +175,11 @@ async def test_prices_within_half_a_second_of_market_time_are_not_looked_at(
         await price(executor, venue, 49_900)
         venue.price = Decimal(48_500)
         for later_ms in (100, 300, 99):
-            executor.ctx.clock.observe(executor.ctx.clock.now_ms() + later_ms)
+            executor.services.clock.observe(executor.services.clock.now_ms() + later_ms)
             executor.exit_monitor.on_price("BTCUSDT", 48_500.0, None)
             await settled(executor)
         assert staged(executor).stage == "initial"
-        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 1)
+        executor.services.clock.observe(executor.services.clock.now_ms() + 1)
         executor.exit_monitor.on_price("BTCUSDT", 48_500.0, None)
         await settled(executor)
         assert staged(executor).stage == "first"
@@ -194,14 +196,14 @@ async def test_a_refused_addition_leaves_the_stop_of_its_stage_and_is_judged_ane
         assert refusals(executor) == ["notional 1309.50, at most 1100.00"]
         assert staged(executor).stage == "initial"
         assert stops(venue) == ["45000.0"]
-        executor.ctx.settings = executor.ctx.settings.model_copy(
+        executor.services.settings = executor.services.settings.model_copy(
             update={
                 "risk": Settings.model_fields["risk"].default.model_copy(
                     update={"max_position_share": Decimal("0.4")}
                 )
             }
         )
-        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + MINUTE)
+        executor.services.clock.observe(executor.services.clock.now_ms() + MINUTE)
         await price(executor, venue, 48_400)
         assert staged(executor).stage == "first"
 
@@ -211,7 +213,7 @@ async def test_no_halt_mode_averages(tmp_path: Path, command: str) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
-        executor.ctx.halt(TradingMode(command), "operator")
+        change_mode(executor.services, executor.trading_state, TradingMode(command), "operator")
         await price(executor, venue, 48_500)
         assert refusals(executor) == ["entries are off"]
         assert len(venue.fills) == 1
@@ -224,10 +226,10 @@ async def test_an_addition_that_the_exchange_refuses_is_not_hammered(tmp_path: P
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
-        venue.faults = [Rejected("margin", code=-2019)]
+        venue.faults = [InsufficientMargin("margin")]
         await price(executor, venue, 48_500, 48_400, 48_300)
         assert [name for name, _ in legs(venue)] == ["en-00"]
-        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + MINUTE)
+        executor.services.clock.observe(executor.services.clock.now_ms() + MINUTE)
         await price(executor, venue, 48_300)
         # A definitely refused order never existed: its number is used again.
         assert [name for name, _ in legs(venue)] == ["en-00", "d1-00"]
@@ -237,7 +239,7 @@ async def test_an_addition_without_an_answer_is_found_and_bought_once(tmp_path: 
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
-        venue.lost_answers = [Unknown("time-out")]
+        venue.lost_answers = [OutcomeUnknown("time-out")]
         await price(executor, venue, 48_500, 48_400)
         assert [name for name, _ in legs(venue)] == ["en-00", "d1-00"]
         assert staged(executor).stage == "first"
@@ -270,7 +272,7 @@ async def test_a_crash_between_the_intent_of_an_addition_and_its_answer_adds_onc
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
         await price(executor, venue, 48_500)
-        ledger = executor.ctx.ledger
+        ledger = executor.services.ledger
         # As a crash would have left it: the intent is written, everything after it is not.
         ledger._db.execute("delete from fills where client_id like '%-d1-%'")
         ledger._db.execute(
@@ -292,7 +294,7 @@ async def test_a_lost_ledger_gives_the_stage_back_from_the_orders_of_the_exchang
         await enter(executor)
         await price(executor, venue, 48_500, 47_000, 48_500)
     plain = await venue.recent_orders("BTCUSDT", 0)
-    found = [(o.client_id[-5:], why) for o, why in _steps_after(plain[0], plain)]
+    found = [(o.client_id[-5:], why) for o, why in steps_after(plain[0], plain)]
     assert found == [
         ("d1-00", "add_first"),
         ("d2-00", "add_second"),
@@ -300,7 +302,7 @@ async def test_a_lost_ledger_gives_the_stage_back_from_the_orders_of_the_exchang
     ]
     async with executor_on(tmp_path / "lost", venue, risk=RISK) as executor:
         await settled(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.row.quantity == Decimal("0.047")
         assert holding.protected
@@ -312,9 +314,9 @@ async def test_a_ladder_is_sold_step_by_step_and_the_clock_ends_the_rest(tmp_pat
         await enter(executor, "toy_ladder")
         await price(executor, venue, 51_000, 51_500, 52_000)
         assert legs(venue)[1:] == [("px-00", "SELL 0.005"), ("px-01", "SELL 0.005")]
-        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 10 * MINUTE)
+        executor.services.clock.observe(executor.services.clock.now_ms() + 10 * MINUTE)
         await price(executor, venue, 51_900)
-        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "time_exit"
+        assert closed_positions(executor)[0].exit_reason == "time_exit"
         assert venue.held["BTCUSDT"] == 0
 
 
@@ -322,13 +324,13 @@ async def test_the_clock_ends_a_position_whose_addition_is_refused(tmp_path: Pat
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk={**RISK, "max_order_notional": "1100"}) as x:
         await enter(x)
-        holding = x.ctx.portfolio.holding("BTCUSDT")
+        holding = x.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert isinstance(holding.position, StagedPosition)
         object.__setattr__(holding.position.rules, "time_exit_ms", 600_000)
-        x.ctx.clock.observe(x.ctx.clock.now_ms() + 10 * MINUTE)
+        x.services.clock.observe(x.services.clock.now_ms() + 10 * MINUTE)
         await price(x, venue, 48_500)
-        assert x.ctx.ledger.closed_positions()[0].exit_reason == "time_exit"
+        assert closed_positions(x)[0].exit_reason == "time_exit"
 
 
 async def test_the_liquidation_guard_rests_as_the_stop_at_the_accounts_leverage(
@@ -339,19 +341,19 @@ async def test_the_liquidation_guard_rests_as_the_stop_at_the_accounts_leverage(
         await enter(executor, "toy_ladder")
         # At 5x: (1 - 1/5) / (1 - 0.004) = 0.80321; a quarter of the way before it 0.85241.
         assert stops(venue) == ["42620.5"]
-        assert executor.ctx.ledger.open_positions()[0].leverage == 5
+        assert executor.services.ledger.open_positions()[0].leverage == 5
         await price(executor, venue, 42_600)
-        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "liquidation_guard"
-        assert executor.ctx.portfolio.slot("BTCUSDT").halted is None
+        assert closed_positions(executor)[0].exit_reason == "liquidation_guard"
+        assert executor.portfolio.slot("BTCUSDT").halted is None
 
 
 async def closed_candle(executor: Executor, number: int, *path: float) -> list[str | None]:
     """Minute ``number`` closes; the reasons of what is over after it."""
     candle = Candle(number * MINUTE, *path, 1.0)
-    executor.ctx.clock.observe(candle.open_time + MINUTE)
+    executor.services.clock.observe(candle.open_time + MINUTE)
     executor.exit_monitor.on_candle("BTCUSDT", candle, "cause")
     await settled(executor)
-    return [row.exit_reason for row in executor.ctx.ledger.closed_positions()]
+    return [row.exit_reason for row in closed_positions(executor)]
 
 
 async def test_what_a_candle_has_won_does_not_trail_what_came_before_in_it(tmp_path: Path) -> None:
@@ -392,13 +394,13 @@ async def test_what_was_best_before_an_addition_trails_nothing_after_it(tmp_path
         await settled(executor)
         assert staged(executor).best_price == 48_600
         await price(executor, venue, 50_800, 50_200)
-        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "trailing_stop"
+        assert closed_positions(executor)[0].exit_reason == "trailing_stop"
 
 
 async def test_orders_are_counted_by_the_minute_of_market_time(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
-        assert executor.order_manager.orders_last_minute == 2  # entry and stop
-        executor.ctx.clock.observe(executor.ctx.clock.now_ms() + 60_001)
-        assert executor.order_manager.orders_last_minute == 0
+        assert executor.order_manager.sent_last_minute() == 2  # entry and stop
+        executor.services.clock.observe(executor.services.clock.now_ms() + 60_001)
+        assert executor.order_manager.sent_last_minute() == 0

@@ -16,12 +16,13 @@ import pytest
 from aiohttp import web
 
 from executor.bus.events import EventType
-from executor.ledger.outbox import WaitingAlert
 from executor.ledger.store import Ledger
-from executor.notifications.alerts import position_alert
 from executor.notifications.discord import LONGEST_MESSAGE, DiscordAlerts, fitting, message_of
+from executor.notifications.waiting import WaitingAlert
+from executor.operations.position_alerts import position_alert
 from executor.runtime.masking import Masker
 from executor.settings import load_keys
+from executor.venues.binance.masking import masked
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
 from tests.executor.harness import Bench, utc
 from tests.waiting import until
@@ -74,7 +75,7 @@ async def served() -> AsyncIterator[tuple[Discord, str]]:
 @asynccontextmanager
 async def delivering(folder: Path, url: str) -> AsyncIterator[tuple[DiscordAlerts, Ledger]]:
     ledger = Ledger(folder / "ledger.sqlite")
-    alerts = DiscordAlerts(url, ledger.outbox, lambda: 0, Masker([SECRET, url]))
+    alerts = DiscordAlerts(url, ledger.outbox, lambda: 0, Masker([SECRET, url], masked))
     alerts.first_delay_s = 0.01
     task = asyncio.create_task(alerts.run())
     yield alerts, ledger
@@ -170,7 +171,9 @@ async def test_an_entry_and_an_exit_are_told_with_their_fields_in_order(tmp_path
     told = []
     async with executor_on(tmp_path, venue) as executor:
         for kind in (EventType.POSITION_OPENED, EventType.POSITION_CLOSED):
-            executor.ctx.bus.subscribe(kind, "alerts", lambda e: told.append(position_alert(e, 5)))
+            executor.services.bus.subscribe(
+                kind, "alerts", lambda e: told.append(position_alert(e, 5))
+            )
         signal(executor)
         await settled(executor)
         signal(executor, action="exit")

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from executor.operations.metrics import MetricsServer
+from executor.operations.status import Status
 from executor.runtime.histogram import Histogram
 from executor.settings import MetricsSettings, Settings
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
@@ -23,7 +24,7 @@ def figures(text: str) -> dict[str, float]:
 
 async def test_metrics_tell_orders_positions_and_latency(tmp_path: Path) -> None:
     async with executor_on(tmp_path, FakeVenue()) as executor:
-        server = MetricsServer(executor, 0)
+        server = MetricsServer(executor, Status(executor), 0)
         url = await server.start()
         assert url.startswith("http://127.0.0.1:")
         try:

@@ -30,15 +30,17 @@ def write(folder: Path, risk: str, more: str = "") -> Path:
 
 
 def events(executor: Executor, kind: str) -> list[dict[str, object]]:
-    executor.ctx.ledger.flush()
-    rows = executor.ctx.ledger._db.execute("select data from events where type = ?", (kind,))
+    executor.services.ledger.flush()
+    rows = executor.services.ledger._db.execute("select data from events where type = ?", (kind,))
     return [json.loads(row["data"]) for row in rows]
 
 
 async def test_a_new_limit_holds_for_the_next_entry_and_is_in_the_ledger(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        answer = reload_settings(executor.ctx, write(tmp_path, "balance_share = 0.05"), "SIGHUP")
+        answer = reload_settings(
+            executor.services, write(tmp_path, "balance_share = 0.05"), "SIGHUP"
+        )
         assert answer == {"changed": {"risk.balance_share": ("0.10", "0.05")}}
         enter(executor)
         await settled(executor)
@@ -60,16 +62,16 @@ async def test_a_change_is_refused_whole_with_its_reason(
     tmp_path: Path, risk: str, more: str, reason: str
 ) -> None:
     async with executor_on(tmp_path, FakeVenue()) as executor:
-        before = executor.ctx.settings
-        answer = reload_settings(executor.ctx, write(tmp_path, risk, more), "operator")
+        before = executor.services.settings
+        answer = reload_settings(executor.services, write(tmp_path, risk, more), "operator")
         assert reason in answer["error"]
-        assert executor.ctx.settings is before
+        assert executor.services.settings is before
         assert reason in str(events(executor, "config_refused")[0]["reason"])
 
 
 async def test_settings_that_say_the_same_change_nothing(tmp_path: Path) -> None:
     async with executor_on(tmp_path, FakeVenue()) as executor:
-        assert reload_settings(executor.ctx, write(tmp_path, ""), "x") == {"changed": {}}
+        assert reload_settings(executor.services, write(tmp_path, ""), "x") == {"changed": {}}
         assert events(executor, "config_changed") == []
 
 

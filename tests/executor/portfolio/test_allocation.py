@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from executor.app import App
 from executor.portfolio.allocation import Allocation, Allocator
 from lake.releases import (
     Candidate,
@@ -23,7 +22,7 @@ from lake.releases import (
     read_current,
 )
 from lake.releases.ensemble_file import KIND, PATH, Ensemble, Member, SymbolRegime
-from lake.releases.universe_file import Scanned
+from lake.releases.universe_file import ScannedSymbol
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
 from trading.candles import HOUR_MS, MINUTE_MS, Candle, CandleColumns
 from trading.ensemble.regimes import LABELS, RegimeRules, label_candles
@@ -177,15 +176,14 @@ async def test_the_executor_takes_both_files_from_a_release_and_keeps_the_old_on
         files=(NewFile(PATH, KIND, wrong),),
     )
     async with executor_on(tmp_path, FakeVenue()) as executor:
-        app = App(executor, tmp_path / "settings.toml")
-        await app._use(release)
+        await executor.rollout.take(release)
         taken = executor.signal_engine.allocator
         assert taken is not None
         assert taken.ensemble == ensemble()
         assert executor.signal_engine.universe == universe()
         publish(root, candidate, now=AS_OF)
         with pytest.raises(ReleaseRefused, match=r"ensemble\.json.*add up to 1\.8"):
-            await app._use(read_current(root, AS_OF + timedelta(hours=1)))
+            await executor.rollout.take(read_current(root, AS_OF + timedelta(hours=1)))
         assert executor.signal_engine.allocator is taken
         assert executor.releases.current is release
 
@@ -197,8 +195,8 @@ async def entered(tmp_path: Path, made: Ensemble | None) -> tuple[list[str], lis
         executor.signal_engine.swap([], allocator(made) if made is not None else None)
         signal(executor)
         await settled(executor)
-        executor.ctx.ledger.flush()
-        rows = executor.ctx.ledger._db.execute(
+        executor.services.ledger.flush()
+        rows = executor.services.ledger._db.execute(
             "select data from events where type = 'entry_refused'"
         )
         reasons = [reason for row in rows for reason in json.loads(row["data"])["reasons"]]
@@ -222,7 +220,7 @@ SCANNED_AT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def universe(as_of: datetime = SCANNED_AT, *, surges: bool = False) -> Universe:
-    seen = Scanned(
+    seen = ScannedSymbol(
         rank=7,
         quote_volume=1.0,
         source="exchange",
@@ -239,8 +237,8 @@ async def surged(tmp_path: Path, chosen: Universe, strategy: str = "surge") -> l
         executor.signal_engine.swap([], None, chosen)
         signal(executor, strategy=strategy)
         await settled(executor)
-        executor.ctx.ledger.flush()
-        rows = executor.ctx.ledger._db.execute(
+        executor.services.ledger.flush()
+        rows = executor.services.ledger._db.execute(
             "select data from events where type = 'entry_refused'"
         )
         reasons = [reason for row in rows for reason in json.loads(row["data"])["reasons"]]

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from executor.builder import Executor
-from executor.bus.events import EventType, candle_data
+from executor.bus.events import ClosedCandle, EventType
 from executor.ledger.connection import LedgerConnection
 from executor.ledger.migrations import MIGRATIONS, migrate
 from executor.ledger.store import Ledger
 from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
-from executor.venues.faults import Rejected
-from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
+from executor.venues.faults import InsufficientMargin
+from tests.executor.fakes import MINUTE, FakeVenue, closed_positions, executor_on, settled, signal
 from trading.candles import Candle
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -36,8 +36,10 @@ def resting(venue: FakeVenue) -> list[tuple[str, str, Decimal]]:
 
 
 def refusals(executor: Executor) -> list[str]:
-    executor.ctx.ledger.flush()
-    rows = executor.ctx.ledger._db.execute("select data from events where type = 'entry_refused'")
+    executor.services.ledger.flush()
+    rows = executor.services.ledger._db.execute(
+        "select data from events where type = 'entry_refused'"
+    )
     return [reason for row in rows for reason in json.loads(row["data"])["reasons"]]
 
 
@@ -56,14 +58,14 @@ async def test_a_short_entry_is_sold_with_its_own_stop_above_and_target_below(
         await settled(executor)
         assert [(f.side, f.quantity) for f in venue.fills] == [("SELL", Decimal("0.020"))]
         assert resting(venue) == PROTECTED_SHORT
-        row = executor.ctx.ledger.open_positions()[0]
+        row = executor.services.ledger.open_positions()[0]
         assert (row.side, row.stop_price, row.target_price, row.confidence) == (
             -1,
             50_600.04,
             49_000.0,
             0.8,
         )
-        assert row.leverage == executor.ctx.settings.venue.leverage
+        assert row.leverage == executor.services.settings.venue.leverage
 
 
 async def test_a_short_position_keeps_its_levels_over_a_restart(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ async def test_a_short_position_keeps_its_levels_over_a_restart(tmp_path: Path) 
         sent = len(venue.orders)
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
-        holding = executor.ctx.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
         assert holding.protected
         assert resting(venue) == PROTECTED_SHORT
@@ -91,7 +93,7 @@ async def test_a_short_position_whose_stop_does_not_fire_is_bought_back_reduce_o
         venue.price = Decimal(50_700)
         executor.exit_monitor.on_price("BTCUSDT", 50_700.0, None)
         await settled(executor)
-        (closed,) = executor.ctx.ledger.closed_positions()
+        (closed,) = closed_positions(executor)
         assert (closed.exit_reason, closed.exit_price) == ("stop_loss", 50_700.0)
         last = list(venue.orders.values())[-1]
         assert (last.side, last.reduce_only) == ("BUY", True)
@@ -106,7 +108,7 @@ async def test_the_strategys_exit_buys_a_short_position_back(tmp_path: Path) -> 
         signal(executor, strategy="toy_levels", action="exit")
         await settled(executor)
         assert venue.held["BTCUSDT"] == 0
-        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "strategy_exit"
+        assert closed_positions(executor)[0].exit_reason == "strategy_exit"
 
 
 async def test_a_candle_beyond_the_own_target_ends_the_position(tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ async def test_a_candle_beyond_the_own_target_ends_the_position(tmp_path: Path) 
         candle = Candle(MINUTE, 50_000.0, 50_000.0, 48_900.0, 48_950.0, 1.0)
         executor.exit_monitor.on_candle("BTCUSDT", candle, "cause")
         await settled(executor)
-        assert executor.ctx.ledger.closed_positions()[0].exit_reason == "take_profit"
+        assert closed_positions(executor)[0].exit_reason == "take_profit"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ async def test_an_entry_whose_way_is_over_is_refused_with_the_reason(
     venue = FakeVenue()
     risk = {"max_price_deviation": "0.05"}
     async with executor_on(tmp_path, venue, risk=risk) as executor:
-        executor.ctx.portfolio.slot("BTCUSDT").last_price = market
+        executor.portfolio.slot("BTCUSDT").last_price = market
         signal(executor, **entry)
         await settled(executor)
         assert venue.orders == {}
@@ -150,18 +152,18 @@ async def test_without_a_ledger_the_own_levels_are_taken_from_what_rests(tmp_pat
         await settled(executor)
     async with executor_on(tmp_path / "after", venue) as executor:
         await settled(executor)
-        (row,) = executor.ctx.ledger.open_positions()
+        (row,) = executor.services.ledger.open_positions()
         assert (row.side, row.stop_price, row.target_price) == (-1, 50_600.0, 49_000.0)
         assert resting(venue) == PROTECTED_SHORT
 
 
 async def test_an_entry_that_is_refused_by_the_exchange_leaves_nothing(tmp_path: Path) -> None:
     venue = FakeVenue()
-    venue.faults = [Rejected("margin", code=-2019)]
+    venue.faults = [InsufficientMargin("margin")]
     async with executor_on(tmp_path, venue) as executor:
         signal(executor, **SHORT)
         await settled(executor)
-        assert executor.ctx.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding("BTCUSDT") is None
 
 
 def test_a_ledger_from_before_the_levels_is_migrated_with_its_positions(tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ async def test_a_position_keeps_its_strategys_exits_when_no_release_has_them(
     async with executor_on(tmp_path, venue) as executor:
         signal(executor, **SHORT)
         await settled(executor)
-        row = executor.ctx.ledger.open_positions()[0]
+        row = executor.services.ledger.open_positions()[0]
     (plan,) = plans_for(None, "binance_usdm", [row])
     assert (plan.strategy, plan.symbol, plan.exits_only) == ("toy_levels", "BTCUSDT", True)
     assert (plan.params, plan.release_id) == (row.params, row.release_id)
@@ -207,13 +209,13 @@ async def test_a_lane_that_is_left_for_exits_opens_nothing(tmp_path: Path) -> No
             runner = await WarmUp(venue, 0).runner(replace(plan, exits_only=exits_only))
             executor.signal_engine.swap([runner])
             candle = Candle(MINUTE, 50_000.0, 50_000.0, 50_000.0, 50_000.0, 1.0)
-            closed = executor.ctx.make(
-                EventType.CANDLE_CLOSED, symbol="BTCUSDT", **candle_data(candle, fresh=True)
+            closed = executor.services.make_event(
+                EventType.CANDLE_CLOSED, symbol="BTCUSDT", payload=ClosedCandle(candle, True)
             )
             executor.signal_engine.history.clear()
             executor.signal_engine.on_candle_closed(closed)
             await settled(executor)
-            rows = executor.ctx.ledger._db.execute(
+            rows = executor.services.ledger._db.execute(
                 "select 1 from events where type = 'signal_generated'"
             )
             assert len(rows.fetchall()) == signals

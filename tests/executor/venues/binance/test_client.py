@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from pydantic import SecretStr
 
 from executor.model import KeyPermissions
-from executor.runtime.masking import masked
-from executor.settings import Keys, VenueSettings
+from executor.settings import VenueSettings
 from executor.venues.api_key import key_problem, key_warnings
 from executor.venues.binance.client import BinanceUsdm
-from executor.venues.faults import RateLimited, Temporary, Unknown, classify
+from executor.venues.binance.error_codes import classify
+from executor.venues.binance.masking import masked
+from executor.venues.faults import OutcomeUnknown, RateLimited, Temporary
 
-KEYS = Keys(SecretStr("a-public-key-part"), SecretStr("a-hidden-secret-part"))
+KEYS = ("a-public-key-part", "a-hidden-secret-part")
 FILTERS = [
     {"filterType": "PRICE_FILTER", "tickSize": "0.1"},
     {"filterType": "LOT_SIZE", "stepSize": "0.001", "minQty": "0.001", "maxQty": "100"},
@@ -63,7 +63,7 @@ async def adapter(**answers: Any) -> AsyncIterator[BinanceUsdm]:
     assert runner.addresses
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     venue = BinanceUsdm(
-        VenueSettings(rest_url=url, ws_url="ws://127.0.0.1:1", account_url=url), KEYS
+        VenueSettings(rest_url=url, ws_url="ws://127.0.0.1:1", account_url=url), *KEYS
     )
     try:
         yield venue
@@ -97,7 +97,7 @@ async def test_a_symbol_that_is_not_listed_is_left_out() -> None:
 
 async def test_the_text_of_a_failed_request_shows_no_signature() -> None:
     async with adapter(positionRisk=(200, "hang up")) as venue:
-        with pytest.raises(Unknown) as caught:
+        with pytest.raises(OutcomeUnknown) as caught:
             await venue.positions()
     assert "a-public-key-part" not in str(caught.value)
     assert "signature=***" in masked(f"GET https://x/y?a=1&signature={'0' * 64} failed")
@@ -159,6 +159,6 @@ async def test_permissions_are_asked_for_where_the_exchange_tells_them() -> None
         allowed = await venue.key_permissions()
         assert allowed == KeyPermissions(True, True, False, False)
     test_network = VenueSettings(rest_url="http://127.0.0.1:1", ws_url="ws://127.0.0.1:1")
-    silent = BinanceUsdm(test_network, KEYS)
+    silent = BinanceUsdm(test_network, *KEYS)
     assert await silent.key_permissions() is None
     await silent.close()

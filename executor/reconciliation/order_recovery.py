@@ -1,0 +1,76 @@
+"""Orders whose end the ledger does not know, after a start or with a silent user stream."""
+
+from __future__ import annotations
+
+from executor.execution.fills import FillRecorder
+from executor.execution.order_manager import OrderManager
+from executor.execution.position_updates import PositionUpdates
+from executor.ledger.records import OrderRow
+from executor.model import ZERO, NewOrder, OrderKind
+from executor.portfolio.portfolio import Holding, Portfolio
+from executor.services import Services
+
+
+class OrderRecovery:
+    """Finds out what became of orders."""
+
+    def __init__(
+        self,
+        services: Services,
+        portfolio: Portfolio,
+        order_manager: OrderManager,
+        fills: FillRecorder,
+        position_updates: PositionUpdates,
+    ) -> None:
+        self._services = services
+        self._portfolio = portfolio
+        self._orders = order_manager
+        self._fills = fills
+        self._updates = position_updates
+
+    async def settle(self) -> None:
+        """Find out, after a start, what became of the ledger's open orders."""
+        for row in self._services.ledger.open_orders():
+            seen = await self._services.venue.query(
+                row.symbol, row.client_id, conditional=row.conditional
+            )
+            if seen is not None:
+                self._orders.on_update(row, seen)
+                await self._fills.settle(row)
+            elif row.status == "placed" or row.exchange_id is not None:
+                self._orders.forget(row, "cancelled")
+            else:
+                self._services.spawn(f"settle {row.symbol}", self._until_certain(row))
+
+    async def _until_certain(self, row: OrderRow) -> None:
+        """An intent without an answer may still be on its way to the exchange."""
+        found = await self._orders.query_until_certain(_order_of(row))
+        if found is None:
+            self._orders.forget(row, "dead")
+        else:
+            self._orders.on_update(row, found)
+            await self._fills.settle(row)
+        holding = self._portfolio.holding(row.symbol)
+        if holding is not None:
+            self._updates.abandon(holding)
+
+    async def settle_entry(self, holding: Holding) -> None:
+        """Help an entry in progress along when the user stream is silent about it."""
+        entry = self._services.ledger.entry_order_of(holding.row.key)
+        if entry is not None and entry.status == "placed":
+            await self._fills.settle(entry)
+        elif entry is None or not entry.open:
+            self._updates.abandon(holding)
+
+
+def _order_of(row: OrderRow) -> NewOrder:
+    return NewOrder(
+        client_id=row.client_id,
+        symbol=row.symbol,
+        side=row.side,
+        kind=OrderKind(row.kind),
+        quantity=row.quantity or ZERO,
+        trigger_price=row.trigger_price,
+        reduce_only=row.reduce_only,
+        close_position=row.close_position,
+    )

@@ -1,0 +1,75 @@
+"""The services that nearly every part of the executor uses."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from executor.bus.bus import Bus
+from executor.bus.events import AnyEvent, EventMaker, EventType, Payload
+from executor.ledger.journal import Journal
+from executor.ledger.store import Ledger
+from executor.notifications.alerts import Alerts
+from executor.runtime.activity import Activity
+from executor.runtime.clock import Clock
+from executor.settings import Settings
+from executor.venues.interface import Venue
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Services:
+    """Settings, time, storage, events and the exchange of one running executor."""
+
+    settings: Settings
+    clock: Clock
+    ledger: Ledger
+    journal: Journal
+    bus: Bus
+    activity: Activity
+    make_event: EventMaker
+    venue: Venue
+    alerts: Alerts
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def emit(
+        self,
+        kind: EventType,
+        *,
+        symbol: str = "",
+        cause: str | None = None,
+        payload: Payload | None = None,
+        **facts: Any,
+    ) -> AnyEvent:
+        """Make an event, write it to the ledger and publish it."""
+        event = self.make_event(kind, symbol=symbol, cause=cause, payload=payload, **facts)
+        self.journal.record(event)
+        self.bus.publish(event)
+        return event
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run work beside the caller; it counts as activity, and a failure is reported."""
+        self.activity.begin(name)
+        task = asyncio.create_task(self._isolated(name, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _isolated(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            # One failed background task must not take the process with it.
+            log.exception("%s failed", name)
+            self.emit(EventType.SYSTEM_ERROR, task=name, error=f"{type(error).__name__}: {error}")
+        finally:
+            self.activity.end(name)
+
+    async def stop_tasks(self) -> None:
+        """Cancel background work; the next start finds and finishes what it began."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

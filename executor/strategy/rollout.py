@@ -1,0 +1,135 @@
+"""Release rollout: a new release takes over while the old one goes on trading."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from executor.market_data.feed import MarketFeed
+from executor.portfolio.allocation import Allocator
+from executor.portfolio.portfolio import Portfolio
+from executor.services import Services
+from executor.strategy.release_keeper import ReleaseKeeper
+from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
+from executor.strategy.signal_engine import SignalEngine
+from executor.venues.faults import VenueFaultError
+from executor.venues.interface import MarketStream
+from executor.venues.retry import until_answered
+from lake.releases import Release, read_universe
+from trading.errors import NocturneError
+
+log = logging.getLogger(__name__)
+
+
+class ReleaseRollout:
+    """Connects the symbols of a release, warms its runners up and swaps them in."""
+
+    def __init__(
+        self,
+        services: Services,
+        portfolio: Portfolio,
+        feed: MarketFeed,
+        market: MarketStream,
+        releases: ReleaseKeeper,
+        signal_engine: SignalEngine,
+    ) -> None:
+        self._services = services
+        self._portfolio = portfolio
+        self._feed = feed
+        self._market = market
+        self._releases = releases
+        self._signal_engine = signal_engine
+
+    def symbols(self, release: Release | None) -> list[str]:
+        """Symbols that a release trades here, and those with a position."""
+        held = {holding.symbol for holding in self._portfolio.holdings()}
+        venue = self._services.settings.venue.name
+        traded = {e.symbol for e in release.strategies if e.venue == venue} if release else set()
+        return sorted(held | traded)
+
+    def listed(self, symbols: Sequence[str]) -> list[str]:
+        """Those of the symbols that the exchange lists."""
+        return [symbol for symbol in symbols if symbol in self._portfolio.instruments]
+
+    async def connect(self, symbols: list[str]) -> None:
+        """Set symbols up at the exchange and learn their instruments."""
+        await until_answered(partial(self._connect, symbols))
+
+    async def _connect(self, symbols: list[str]) -> None:
+        services = self._services
+        leverage = services.settings.venue.leverage
+        self._portfolio.learn(await services.venue.connect(symbols, leverage))
+        services.clock.adjust(services.venue.offset_ms)
+
+    async def start(self, release: Release | None) -> None:
+        """Take the first release; without one, positions still have their strategies' exits.
+
+        A release that cannot be taken must not keep the executor from managing open positions.
+        """
+        if release is None:
+            await self._keep_exits()
+            return
+        try:
+            await until_answered(partial(self.take, release))
+        except NocturneError as error:
+            self._releases.forget()
+            log.error("release %s not taken: %s", release.release_id, error)
+            self._services.alerts.send("release not taken", release=release.release_id, error=error)
+            await self._keep_exits()
+
+    async def poll(self) -> None:
+        """Take a new release, if there is one; the old one stays until the new one is warm."""
+        release = self._releases.poll()
+        if release is None:
+            return
+        try:
+            await self.take(release)
+        except (VenueFaultError, NocturneError) as fault:
+            # The old release goes on; the next poll tries again.
+            self._releases.forget()
+            log.warning("release %s not taken yet: %s", release.release_id, fault)
+        except BaseException:
+            self._releases.forget()
+            raise
+
+    async def take(self, release: Release) -> None:
+        """Warm the runners of a release up, then swap them in between two events."""
+        with self._services.activity.busy("release"):
+            plans = self._plans(release)
+            new = sorted({plan.symbol for plan in plans} - set(self._portfolio.instruments))
+            if new:
+                await self.connect(new)
+                self._feed.start_at(self.listed(new), self._services.clock.now_ms())
+            await self._swap(plans, release)
+            self._releases.adopt(release)
+            await self._market.set_symbols(frozenset(self.listed(self.symbols(release))))
+
+    def _plans(self, release: Release | None) -> list[RunnerPlan]:
+        held = [holding.row for holding in self._portfolio.holdings()]
+        return plans_for(release, self._services.settings.venue.name, held)
+
+    async def _swap(self, plans: list[RunnerPlan], release: Release | None = None) -> None:
+        services, instruments = self._services, self._portfolio.instruments
+        now = services.clock.now_ms
+        allocator = Allocator.of(release, now()) if release is not None else None
+        universe = read_universe(release) if release is not None else None
+        warm_up = WarmUp(services.venue, now())
+        listed = [plan for plan in plans if plan.symbol in instruments]
+        for plan in plans:
+            if plan not in listed:
+                services.alerts.send("symbol not listed: left out", symbol=plan.symbol)
+        runners = [await warm_up.runner(plan) for plan in listed]
+        if allocator is not None:
+            await allocator.warm(services.venue, now(), instruments)
+        self._signal_engine.swap(runners, allocator, universe)
+
+    async def _keep_exits(self) -> None:
+        plans = self._plans(None)
+        if not plans:
+            return
+        try:
+            await until_answered(partial(self._swap, plans))
+        except NocturneError as error:
+            log.error("no strategy exits for what is open: %s", error)
+            self._services.alerts.send("no strategy exits for what is open", error=error)
