@@ -34,6 +34,7 @@ def test_a_strategy_touches_the_files_that_the_recipe_names(house: House) -> Non
     assert house.touched() == sorted(expected)
 
 
+@pytest.mark.timeout(300)
 def test_a_new_strategy_is_listed_back_tested_and_searched(house: House) -> None:
     assert "rises " in house.nocturne("strategies", "list")
     common = ("--strategy", "rises", "--candles", CANDLES, "--set", "filters=off")
