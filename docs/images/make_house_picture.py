@@ -54,10 +54,11 @@ EXECUTOR = Room(
     "the day shift: one asyncio process",
     (
         ("operations", "reconciliation"),
-        ("strategy", "execution", "market_data"),
-        ("protection", "risk"),
-        ("portfolio", "notifications"),
-        ("venues", "ledger", "bus", "runtime"),
+        ("protection", "execution"),
+        ("strategy", "portfolio", "risk"),
+        ("market_data", "ledger"),
+        ("bus", "notifications"),
+        ("venues", "runtime"),
     ),
 )
 SANDBOX = Room(
@@ -77,11 +78,10 @@ TRADING = Room(
     "trading",
     "the domain: no I/O, no clock, no network",
     (
-        ("research", "ensemble", "market_making"),
-        ("simulation",),
-        ("strategies",),
-        ("positions", "ict", "market"),
-        ("indicators", "jit"),
+        ("research",),
+        ("ensemble", "market_making", "simulation"),
+        ("strategies", "ict", "positions"),
+        ("indicators", "market", "jit"),
     ),
 )
 ROOMS = (CLI, FLOWS, EXECUTOR, SANDBOX, LAKE, TRADING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import runpy
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,30 @@ def test_a_question_leads_to_the_file_that_answers_it(question: str) -> None:
         (path,) = re.findall(r"`([^`]+\.py)`", place)
         (symbol, *_) = re.findall(r"`([^`]+)`", what)
         assert symbol in symbols(ROOT / path), f"{path} defines no {symbol}"
+
+
+def contract(room: str) -> list[str]:
+    """The floors of a room in pyproject.toml, from the top down, one name after the other."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (layers,) = (
+        each["layers"]
+        for each in settings["tool"]["importlinter"]["contracts"]
+        if each.get("containers") == [room]
+    )
+    return [name for layer in layers for name in re.split(r" [|:] ", layer)]
+
+
+@pytest.mark.parametrize("room", ["executor", "trading", "sandbox"])
+def test_the_floors_are_those_of_the_contracts(room: str) -> None:
+    (line,) = re.findall(rf"^\| `{room}/` \| (`[\w.]+` · .*) \|$", PAGE, re.MULTILINE)
+    assert re.findall(r"`([\w.]+)`", line) == contract(room)
+
+
+@pytest.mark.parametrize("room", ["executor", "trading"])
+def test_the_picture_has_the_floors_in_order(picture: dict[str, Any], room: str) -> None:
+    (drawn,) = (each.floors for each in picture["ROOMS"] if each.name == room)
+    names = [name for floor in drawn for name in floor]
+    assert names == [name for name in contract(room) if name in names]
 
 
 def test_the_picture_is_the_one_that_its_script_draws(picture: dict[str, Any]) -> None:
