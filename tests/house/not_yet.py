@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LONG: set[str] = {
+    "executor/venues/binance/client.py",
     "trading/simulation/account/account_kernels.py",
     "trading/simulation/account/simulation.py",
 }
@@ -10,7 +11,6 @@ LONG: set[str] = {
 FOLDERS: set[str] = set()
 
 PARAMETERS: set[str] = {
-    "executor/reconciliation/reconciler.py:Reconciler.__init__",
     "trading/ict/layout.py:ict_clear",
     "trading/ict/liquidity.py:join_pool",
     "trading/ict/step.py:ict_rows",
@@ -51,7 +51,9 @@ PARAMETERS: set[str] = {
 }
 
 CLASSES: set[str] = {
+    "Account",
     "Deals",
+    "Facts",
     "Journal",
     "LockstepClock",
 }
