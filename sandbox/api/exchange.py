@@ -127,5 +127,5 @@ class BaseCall(Generic[X, A]):
 
     def one_or_all(self, to_json: Callable[[SymbolFeed], Any]) -> Any:
         """Return one object when a symbol is given, otherwise a list."""
-        shown = [to_json(feed) for feed in self.feeds()]
-        return shown[0] if self.params.text("symbol") else shown
+        rows = [to_json(feed) for feed in self.feeds()]
+        return rows[0] if self.params.text("symbol") else rows

@@ -22,7 +22,7 @@ class Session:
     muted: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Abort the connection without a close frame."""
         request = self.socket._req
         if request is not None and request.transport is not None:

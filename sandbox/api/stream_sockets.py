@@ -14,10 +14,11 @@ from sandbox.api.stream_hub import Stream
 
 PING_S = 180.0
 BAD_REQUEST = 2
-SPOT = "spot"
+# Category of connections to `/ws` and `/stream`: spot, and futures until 2026-04-23.
+ROOT = ""
 
 
-class Sockets:
+class StreamSockets:
     """Serves market and user streams."""
 
     def __init__(
@@ -30,7 +31,7 @@ class Sockets:
         """Serve a client's connection until it closes."""
         if self._exchange.faults.silent or self._exchange.faults.closed:
             raise web.HTTPServiceUnavailable
-        category, form = http.match_info.get("category", SPOT), http.match_info["form"]
+        category, form = http.match_info.get("category", ROOT), http.match_info["form"]
         tail = http.match_info.get("tail", "")
         socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(http)
@@ -85,13 +86,13 @@ class Sockets:
             return ""
         streams = []
         for name in names:
-            if connection.category == SPOT and exchange.listen_keys.owner(name) is not None:
+            if connection.category == ROOT and exchange.listen_keys.owner(name) is not None:
                 exchange.hub.subscribe_user(connection, name)
                 continue
             stream = self._parse(name)
             if stream is None or (stream.symbol and stream.symbol not in exchange.feeds):
                 return f"Invalid request: no stream {name!r}"
-            if connection.category not in (SPOT, stream.category):
+            if connection.category not in (ROOT, stream.category):
                 return f"Invalid request: stream {name!r} is served under /{stream.category}"
             streams.append(stream)
         for stream in streams:

@@ -57,7 +57,7 @@ class Venues:
         return list(dict.fromkeys(symbol for venue in self.all for symbol in venue.feeds))
 
     def replayed(self, *, bounded: bool) -> list[ReplayedVenue]:
-        """What the replay drives."""
+        """Return the venues that the replay drives."""
         found = []
         if self.usdm is not None:
             usdm = self.usdm

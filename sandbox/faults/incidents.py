@@ -109,7 +109,7 @@ class Incidents:
             connection.writer.cancel()
         if self._venues.spot is not None:
             for session in self._venues.spot.users.sessions:
-                session.cut()
+                session.abort()
 
     def _close_limits(self, fault: Fault) -> None:
         length = int(fault.seconds * 1000)
@@ -279,7 +279,7 @@ async def _disturb_sessions(spot: SpotExchange, kind: str) -> None:
         elif kind.startswith(("mute", "half_open")):
             session.muted = True
         else:
-            session.cut()
+            session.abort()
 
 
 def _disturb(connection: StreamConnection, kind: str) -> None:

@@ -14,7 +14,7 @@ from sandbox.api.requests import ApiRequest
 from sandbox.api.spot import rest_retired as spot_retired
 from sandbox.api.spot import routes as spot
 from sandbox.api.spot import streams as spot_streams
-from sandbox.api.stream_sockets import Sockets
+from sandbox.api.stream_sockets import StreamSockets
 from sandbox.api.usdm import rest_retired as usdm_retired
 from sandbox.api.usdm import routes as usdm
 from sandbox.api.usdm import streams as usdm_streams
@@ -80,7 +80,7 @@ class SandboxServer:
         router, gateway = application.router, self._gateway
         router.add_get("/sandbox/clock/ws", self._control.clock_socket)
         if self.exchange is not None:
-            sockets = Sockets(self.exchange, usdm_streams.parse_stream)
+            sockets = StreamSockets(self.exchange, usdm_streams.parse_stream)
             if self.settings.retired and self.spot is None:
                 _add_roots(router, sockets)
             for form in ("ws", "stream"):
@@ -92,7 +92,7 @@ class SandboxServer:
         if self.spot is not None:
             revived = self.settings.retired
             parse = spot_streams.parse_old_stream if revived else spot_streams.parse_stream
-            _add_roots(router, Sockets(self.spot, parse))
+            _add_roots(router, StreamSockets(self.spot, parse))
             ws_api = WsApi(gateway, self.spot, spot.ROUTES, spot.METHODS, self.spot.users)
             router.add_get("/ws-api/v3", ws_api.handle)
         return application
@@ -177,7 +177,7 @@ class SandboxServer:
         self.venues.ledger.close()
 
 
-def _add_roots(router: web.UrlDispatcher, sockets: Sockets) -> None:
+def _add_roots(router: web.UrlDispatcher, sockets: StreamSockets) -> None:
     """Streams under `/ws` and `/stream`: those of spot, or what futures had before 2026-04-23."""
     for form in ("ws", "stream"):
         router.add_get(f"/{{form:{form}}}", sockets.handle)
