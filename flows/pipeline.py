@@ -157,10 +157,20 @@ def _published(
     return run.call("publish", tasks.PUBLISH, entries, trained, left_out, run.engine.run)
 
 
+def _downloaded(run: StepRunner) -> str:
+    """Download what is missing; what could not be fetched is left out, and the flow goes on."""
+    found = run.call("download", tasks.DOWNLOAD)
+    run.left_out += [LeftOutReason(symbol, reason) for symbol, reason in found.failed]
+    return found.sentence
+
+
 def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Run every step from the import to the report; a failed symbol does not stop the others."""
     run = StepRunner(engine, request)
-    run.call("import", tasks.IMPORT)
+    if request.settings.download.enabled:
+        _downloaded(run)
+    else:
+        run.call("import", tasks.IMPORT)
     checked = _checked(run)
     built = _featured(run, checked)
     entries = _searched(run, checked)
@@ -168,6 +178,12 @@ def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     published = _published(run, entries, trained.values)
     run.call("report", tasks.REPORT, published.release_id)
     return run.finish("nightly", published.sentence)
+
+
+def download(engine: FlowEngine, request: FlowRequest) -> FlowResult:
+    """Download what the settings want and the lake lacks."""
+    run = StepRunner(engine, request)
+    return run.finish("download", _downloaded(run))
 
 
 def import_candles(engine: FlowEngine, request: FlowRequest) -> FlowResult:
@@ -266,6 +282,7 @@ def export_ledger(engine: FlowEngine, request: FlowRequest) -> FlowResult:
 
 
 BODIES: dict[str, Body] = {
+    "download": download,
     "import": import_candles,
     "validate": validate,
     "features": features,

@@ -122,6 +122,24 @@ def _default_grids() -> dict[str, StrategyGrids]:
     return grids
 
 
+class DownloadSettings(BaseModel):
+    """What the flow `download` fetches, and from where; any address may be a mirror's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(default=False, description="download before every nightly")
+    days: int = Field(default=365, ge=1, le=3650)
+    archive_url: str = "https://data.binance.vision/data"
+    binance_usdm_url: str = "https://fapi.binance.com"
+    binance_spot_url: str = "https://api.binance.com"
+    upbit_url: str = "https://api.upbit.com"
+    sentiment_url: str = "https://api.alternative.me/fng/"
+    funding: bool = True
+    positioning: bool = False
+    sentiment: bool = False
+    keep_files: bool = False
+
+
 class ResearchSettings(BaseSettings):
     """Everything that the flows may be told. Relative folders lie in the project's folder."""
 
@@ -149,6 +167,7 @@ class ResearchSettings(BaseSettings):
     objective: Objective = "deflated_sharpe"
     recent_days: int = Field(default=7, ge=1, le=90)
     walk_forward: WalkForwardSettings = WalkForwardSettings()
+    download: DownloadSettings = DownloadSettings()
     grids: dict[str, StrategyGrids] = Field(default_factory=_default_grids)
     models: bool = Field(default=True, description="build features and train models in the nightly")
     workers: int = Field(default=0, ge=0, le=256, description="threads of a flow; 0 = one a core")

@@ -19,6 +19,7 @@ from lake.releases import FlowRun
 from trading.errors import DataError
 
 if TYPE_CHECKING:
+    from flows.steps.data.downloading import DownloadSummary
     from flows.steps.data.importing import ImportResult
     from flows.steps.release.retune_k import RetunedK
     from flows.steps.release.universe import UniverseMember
@@ -56,6 +57,12 @@ def universe_key(symbols: Sequence[str]) -> str:
 def model_keys(symbols: Sequence[str]) -> tuple[str, ...]:
     """Keys of the trainings."""
     return tuple(f"models{SEPARATOR}{symbol}" for symbol in symbols)
+
+
+def _download(request: FlowRequest) -> DownloadSummary:
+    from flows.steps.data.downloading import download_candles
+
+    return download_candles(request.lake, as_of=request.as_of, settings=request.settings)
 
 
 def _import(request: FlowRequest) -> ImportResult:
@@ -226,6 +233,7 @@ def _publish_k(
     )
 
 
+DOWNLOAD = FlowStep("download", _download, timeout_s=14_400)
 IMPORT = FlowStep("import", _import, timeout_s=3600)
 IMPORTED = FlowStep("imported", _imported, timeout_s=60)
 VALIDATE = FlowStep("validate", _validate)

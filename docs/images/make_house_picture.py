@@ -47,6 +47,7 @@ FLOWS = Room(
         ("steps/data", "steps/features"),
         ("steps/search", "steps/models"),
         ("steps/release", "steps/reporting"),
+        ("sources",),
     ),
 )
 EXECUTOR = Room(

@@ -260,7 +260,8 @@ def _read(source: Source, unit: _Unit, as_of: datetime) -> _Read:
     status, note = source.path.stat(), ""
     if source.kind == "archive":
         verified = sources.verify_archive(source.path)
-        table, sha256, note = sources.read_archive(verified.data), verified.sha256, verified.note
+        table = sources.read_archive(verified.data, source.path.stem)
+        sha256, note = verified.sha256, verified.note
         _check_archive_period(table, source)
     else:
         sha256 = sha256_file(source.path)

@@ -71,17 +71,51 @@ def verify_archive(path: Path) -> Verified:
     return Verified(data, sha256, "")
 
 
-def read_archive(data: bytes) -> pa.Table:
-    """Read the candles of an archive ZIP: one CSV of twelve columns, with times in ms or µs."""
+def read_archive(data: bytes, stem: str = "") -> pa.Table:
+    """Candles of an archive ZIP: one CSV of twelve columns, header or none, times in ms or µs.
+
+    With ``stem``, the ZIP's own name without its ending: the CSV inside must bear the same.
+    """
+    return read_archive_csv(_only_csv(data, stem))
+
+
+def _only_csv(data: bytes, stem: str = "") -> bytes:
+    """The one CSV inside a ZIP; `DataError` when there is not exactly one, or it is damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = [name for name in archive.namelist() if name.endswith(".csv")]
             if len(names) != 1:
                 raise DataError(f"it holds {len(names)} CSV files, one is expected")
-            text = archive.read(names[0])
+            inside = names[0].rsplit("/", 1)[-1].removesuffix(".csv")
+            if stem and inside != stem:
+                raise DataError(
+                    f"it holds the data of {inside}, its name says {stem}; download it again"
+                )
+            return archive.read(names[0])
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise DataError(f"the ZIP is damaged ({error}); download it again") from error
-    return read_archive_csv(text)
+
+
+def read_funding_archive(data: bytes) -> pa.Table:
+    """Funding rates of an archive ZIP: ``calc_time, funding_interval_hours, last_funding_rate``."""
+    try:
+        table = pa_csv.read_csv(pa.py_buffer(_only_csv(data)))
+    except pa.ArrowInvalid as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"the CSV is torn or not of the archive's form ({reason})") from error
+    missing = {"calc_time", "last_funding_rate"} - set(table.column_names)
+    if missing:
+        raise DataError(
+            f"column '{min(missing)}' is missing; it has {', '.join(table.column_names)}"
+        )
+    renamed = pa.table(
+        {
+            "funding_time": table["calc_time"],
+            "funding_rate": table["last_funding_rate"].cast(pa.float64()),
+            "mark_price": pa.nulls(table.num_rows, pa.float64()),
+        }
+    )
+    return _with_utc_time(renamed, "funding_time")
 
 
 def read_archive_csv(text: bytes) -> pa.Table:

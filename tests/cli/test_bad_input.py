@@ -91,7 +91,7 @@ MISTAKES = [
     ("why n1 --ledger text.parquet", "cannot be read as an executor's ledger"),
     ("why n1 --ledger no.sqlite --lake no", "no lake at no; pass --lake ROOT"),
     # flows
-    ("flow moon", "there is no flow 'moon'; flows are import, validate"),
+    ("flow moon", "there is no flow 'moon'; flows are download, import, validate"),
     ("flow scan --as-of noon", "'noon' is not a time"),
     ("flow scan --symbols BTC-USDT", "'BTC-USDT' is not a symbol; write for example BTCUSDT"),
     ("flow scan --server moon", "server 'moon' is none of auto, private, none"),

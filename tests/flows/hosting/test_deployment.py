@@ -110,6 +110,7 @@ def test_up_again_keeps_what_runs_and_the_schedules_stay_single(
         "retune-k": 1,
         "scan": 1,
         "export-ledger": 1,
+        "download": 1,
     }
 
 
@@ -176,6 +177,7 @@ def test_the_committed_file_names_every_schedule_in_utc_and_no_machine_path() ->
     schedules = [s for d in content["deployments"] for s in d.get("schedules", ())]
     assert {s["cron"] for s in schedules} == {
         "15 0 * * *",
+        "2-59/15 * * * *",
         "5 */4 * * *",
         "*/15 * * * *",
         "10 * * * *",

@@ -1,0 +1,1 @@
+"""Binance over REST, by python-binance: recent candles, instruments, funding, positioning."""

@@ -1,0 +1,1 @@
+"""Upbit over REST, by ccxt: candles of KRW markets."""
