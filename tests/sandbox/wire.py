@@ -26,10 +26,7 @@ class Wire:
         self.ws = server.url.replace("http", "ws", 1)
 
     async def fault(self, kind: str, **settings: Any) -> None:
-        async with self.session.post(
-            f"{self.server.url}/sandbox/fault", json={"kind": kind, **settings}
-        ) as response:
-            assert response.status == 200, await response.text()
+        await inject_fault(self.server, kind, **settings)
 
     async def order(self, **changes: str) -> tuple[int, Any]:
         return await self.rest.signed("POST", "/fapi/v1/order", **{**ORDER, **changes})
@@ -63,6 +60,15 @@ class Wire:
     async def position(self) -> str:
         _, rows = await self.rest.signed("GET", "/fapi/v3/positionRisk")
         return str(rows[0]["positionAmt"]) if rows else "0"
+
+
+async def inject_fault(server: SandboxServer, kind: str, **settings: Any) -> None:
+    """Inject a fault into a running server."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{server.url}/sandbox/fault", json={"kind": kind, **settings}) as response,
+    ):
+        assert response.status == 200, await response.text()
 
 
 async def silent(socket: aiohttp.ClientWebSocketResponse, seconds: float = 0.3) -> bool:

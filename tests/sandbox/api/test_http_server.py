@@ -21,7 +21,7 @@ PING = b"GET /fapi/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n"
 TIME = b"GET /fapi/v1/time HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-class Line:
+class RawConnection:
     """A raw connection to the server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,10 +48,10 @@ async def server(serving: Serving) -> AsyncIterator[SandboxServer]:
 
 
 @pytest.fixture
-async def line(server: SandboxServer) -> AsyncIterator[Line]:
+async def connection(server: SandboxServer) -> AsyncIterator[RawConnection]:
     host, port = server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    yield Line(reader, writer)
+    yield RawConnection(reader, writer)
     writer.close()
 
 
@@ -63,18 +63,18 @@ def order() -> bytes:
     return f"{head}\r\n\r\n{body}".encode()
 
 
-async def test_request_may_arrive_byte_by_byte(line: Line) -> None:
+async def test_request_may_arrive_byte_by_byte(connection: RawConnection) -> None:
     for byte in order():
-        line.writer.write(bytes([byte]))
+        connection.writer.write(bytes([byte]))
         await asyncio.sleep(0)
-    status, fields, body = await line.response()
+    status, fields, body = await connection.response()
     assert (status, fields["Content-Type"]) == (200, "application/json")
     assert b'"executedQty":"0"' in body
 
 
-async def test_pipelined_requests_get_their_responses_in_order(line: Line) -> None:
-    line.writer.write(PING + TIME + PING)
-    bodies = [(await line.response())[2] for _ in range(3)]
+async def test_pipelined_requests_get_their_responses_in_order(connection: RawConnection) -> None:
+    connection.writer.write(PING + TIME + PING)
+    bodies = [(await connection.response())[2] for _ in range(3)]
     assert bodies[0] == bodies[2] == b"{}"
     assert b"serverTime" in bodies[1]
 
@@ -101,43 +101,47 @@ async def test_values_are_url_decoded_and_repeated_parameters_are_refused(
     ],
 )
 async def test_unreadable_request_is_refused_and_closes_the_connection(
-    line: Line, request_: bytes, status: int
+    connection: RawConnection, request_: bytes, status: int
 ) -> None:
-    line.writer.write(request_)
-    found, fields, _ = await line.response()
+    connection.writer.write(request_)
+    found, fields, _ = await connection.response()
     assert (found, fields["Connection"]) == (status, "close")
-    assert await line.ended()
+    assert await connection.ended()
 
 
-async def test_connection_close_gets_a_response_and_closes(line: Line) -> None:
-    line.writer.write(PING.replace(b"Host: x", b"Connection: Close"))
-    assert (await line.response())[1]["Connection"] == "close"
-    assert await line.ended()
+async def test_connection_close_gets_a_response_and_closes(connection: RawConnection) -> None:
+    connection.writer.write(PING.replace(b"Host: x", b"Connection: Close"))
+    assert (await connection.response())[1]["Connection"] == "close"
+    assert await connection.ended()
 
 
-async def test_expect_header_gets_100_continue(line: Line) -> None:
+async def test_expect_header_gets_100_continue(connection: RawConnection) -> None:
     head, body = order().split(b"\r\n\r\n")
-    line.writer.write(head + b"\r\nExpect: 100-continue\r\n\r\n")
+    connection.writer.write(head + b"\r\nExpect: 100-continue\r\n\r\n")
     async with asyncio.timeout(5):
-        assert await line.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
-    line.writer.write(body)
-    assert (await line.response())[0] == 200
+        assert await connection.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.writer.write(body)
+    assert (await connection.response())[0] == 200
 
 
-async def test_unknown_path_gets_404(line: Line) -> None:
-    line.writer.write(b"GET /market/ws HTTP/1.1\r\n\r\n" + b"PUT /sandbox/status HTTP/1.1\r\n\r\n")
-    assert (await line.response())[0] == 404
-    assert (await line.response())[0] == 404
+async def test_unknown_path_gets_404(connection: RawConnection) -> None:
+    connection.writer.write(
+        b"GET /market/ws HTTP/1.1\r\n\r\n" + b"PUT /sandbox/status HTTP/1.1\r\n\r\n"
+    )
+    assert (await connection.response())[0] == 404
+    assert (await connection.response())[0] == 404
 
 
-async def test_rest_connection_can_upgrade_to_a_websocket(line: Line) -> None:
-    line.writer.write(PING)
-    assert (await line.response())[2] == b"{}"
+async def test_rest_connection_can_upgrade_to_a_websocket(connection: RawConnection) -> None:
+    connection.writer.write(PING)
+    assert (await connection.response())[2] == b"{}"
     fields = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-    line.writer.write(f"GET /market/ws HTTP/1.1\r\nHost: x\r\n{fields}\r\n{key}\r\n\r\n".encode())
+    connection.writer.write(
+        f"GET /market/ws HTTP/1.1\r\nHost: x\r\n{fields}\r\n{key}\r\n\r\n".encode()
+    )
     async with asyncio.timeout(5):
-        head = await line.reader.readuntil(b"\r\n\r\n")
+        head = await connection.reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101")
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
 
@@ -170,8 +174,10 @@ async def test_server_stops_with_an_idle_connection_and_a_request_in_flight(
         assert await held == (200, {})
 
 
-async def test_error_in_a_handler_gets_500(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_error_in_a_handler_gets_500(
+    connection: RawConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Gateway, "_find", lambda *_: 1 / 0)
-    line.writer.write(PING)
-    status, fields, _ = await line.response()
+    connection.writer.write(PING)
+    status, fields, _ = await connection.response()
     assert (status, fields["Connection"]) == (500, "close")

@@ -19,19 +19,11 @@ from sandbox.api.spot.exchange import SpotExchange
 from sandbox.server.server import SandboxServer
 from tests.sandbox.binance_clients import WSListenerState, binance_client, receive
 from tests.sandbox.helpers import START, spot_exchange, until
+from tests.sandbox.wire import inject_fault
 
 SYMBOL, UNIFIED = "BTCUSDT", "BTC/USDT"
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 ORDER_EVENTS = ["NEW", "outboundAccountPosition", "TRADE", "outboundAccountPosition"]
-
-
-async def fault(server: SandboxServer, kind: str) -> None:
-    """Inject a fault."""
-    async with (
-        aiohttp.ClientSession() as web,
-        web.post(f"{server.url}/sandbox/fault", json={"kind": kind}) as response,
-    ):
-        assert response.status == 200
 
 
 def spot_of(server: SandboxServer) -> SpotExchange:
@@ -53,12 +45,12 @@ async def test_ccxt_pro_resubscribes_after_termination_and_disconnection(serving
         try:
             await client.load_markets()
             await receives_an_order()
-            await fault(server, "terminate_user")
+            await inject_fault(server, "terminate_user")
             assert not users.sessions
             session = client.clients[client.urls["api"]["ws"]["ws-api"]["spot"]]
             await until(lambda: "spot" not in session.subscriptions)
             await receives_an_order()
-            await fault(server, "disconnect_user")
+            await inject_fault(server, "disconnect_user")
             await until(lambda: not users.sessions)
             await receives_an_order()
         finally:
@@ -91,13 +83,13 @@ async def test_python_binance_needs_a_new_socket_after_termination_and_disconnec
         async with sockets.user_socket() as first:
             await buy(client)
             assert await order_events(first) == ORDER_EVENTS
-            await fault(server, "terminate_user")
+            await inject_fault(server, "terminate_user")
             assert (await receive(first, lambda m: "e" in m))["e"] == "eventStreamTerminated"
         async with sockets.user_socket() as second:
             await buy(client)
             assert await order_events(second) == ORDER_EVENTS
             cut = client.ws_api.ws
-            await fault(server, "disconnect_user")
+            await inject_fault(server, "disconnect_user")
             assert (await receive(second, lambda m: "e" in m))["e"] == "error"
             await until(lambda: client.ws_api.ws is not cut and streaming(client.ws_api))
             # It reconnects but does not resubscribe, so it receives no further events.

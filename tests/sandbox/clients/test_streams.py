@@ -25,6 +25,7 @@ from tests.sandbox.helpers import (
     until,
     write_candles,
 )
+from tests.sandbox.wire import inject_fault
 from trading.candles import MINUTE_MS
 
 SYMBOL = "BTCUSDT"
@@ -38,15 +39,6 @@ async def step(server: SandboxServer, minutes: int) -> None:
     async with (
         aiohttp.ClientSession() as web,
         web.post(f"{server.url}/sandbox/clock/step", json={"minutes": minutes}) as response,
-    ):
-        assert response.status == 200
-
-
-async def fault(server: SandboxServer, kind: str) -> None:
-    """Inject a fault."""
-    async with (
-        aiohttp.ClientSession() as web,
-        web.post(f"{server.url}/sandbox/fault", json={"kind": kind}) as response,
     ):
         assert response.status == 200
 
@@ -224,7 +216,7 @@ async def test_sdk_receives_market_data_and_reconnects(
         for names in (list(wanted), list(wanted)[:1]):
             async with sdk_streams(venue, server.url) as streams:
                 await asyncio.gather(*(_receives(streams, name, *wanted[name]) for name in names))
-                await fault(server, "disconnect_market")
+                await inject_fault(server, "disconnect_market")
                 await until(lambda: not server.venues.first.hub.market_audience)
 
 
@@ -247,7 +239,7 @@ async def test_python_binance_receives_market_data_and_reconnects(
         async with opened(socket):
             for name in wanted:
                 assert (await receive(socket, lambda m, n=name: m.get("stream") == n))["data"]
-            await fault(server, "disconnect_market")
+            await inject_fault(server, "disconnect_market")
             await receive(socket, lambda m: m.get("e") == "error")
             assert (await receive(socket, lambda m: m.get("stream") == wanted[0]))["data"]
 
@@ -260,7 +252,7 @@ async def test_ccxt_pro_reconnects_after_a_disconnection(serving: Serving, venue
             await client.load_markets()
             async with asyncio.timeout(10):
                 last = (await client.watch_trades(symbol))[-1]["id"]
-                await fault(server, "disconnect_market")
+                await inject_fault(server, "disconnect_market")
                 await until(lambda: not server.venues.first.hub.market_audience)
                 while True:
                     with suppress(ccxt.NetworkError):
@@ -287,7 +279,7 @@ async def test_python_binance_receives_order_events_in_order_until_its_key_expir
         await client.futures_create_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity=0.01)
         heard = [await receive(user, lambda m: "e" in m) for _ in ORDER_EVENTS]
         assert [m["o"]["x"] if "o" in m else m["e"] for m in heard] == ORDER_EVENTS
-        await fault(server, "expire_listen_key")
+        await inject_fault(server, "expire_listen_key")
         assert (await receive(user, lambda m: "e" in m))["e"] == "listenKeyExpired"
         with pytest.raises(Exception, match="-1125"):
             await client.futures_stream_keepalive(key)
@@ -307,7 +299,7 @@ async def test_sdk_receives_order_events_in_order_until_its_key_expires(serving:
             assert [e.o.x if hasattr(e, "o") else type(e).__name__ for e in events] == [
                 "NEW", "AccountUpdate", "TradeLite", "TRADE",
             ]  # fmt: skip
-            await fault(server, "expire_listen_key")
+            await inject_fault(server, "expire_listen_key")
             assert type((await heard.get()).actual_instance).__name__ == "ListenKeyExpired"
         with pytest.raises(Exception, match="-1125"):
             await asyncio.to_thread(rest.keepalive_user_data_stream)
@@ -350,7 +342,7 @@ async def test_sdk_receives_spot_order_events_over_the_websocket_api(serving: Se
             assert [getattr(e, "x", type(e).__name__) for e in events] == [
                 "NEW", "OutboundAccountPosition", "TRADE", "OutboundAccountPosition",
             ]  # fmt: skip
-            await fault(server, "terminate_user")
+            await inject_fault(server, "terminate_user")
             async with asyncio.timeout(5):
                 last = (await heard.get()).actual_instance
             assert type(last).__name__ == "EventStreamTerminated"
