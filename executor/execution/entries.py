@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from decimal import Decimal
 
 from executor.bus.events import Event, EventType
-from executor.execution.entry_check import EntryCheck, position_of
+from executor.execution.entry_check import EntryCheck
 from executor.execution.fills import FillRecorder
 from executor.execution.order_log import Ticket, ticket_for
 from executor.execution.order_manager import OrderManager, SendResult
 from executor.execution.position_updates import PositionUpdates
-from executor.model import OrderKind
+from executor.ledger.records import PositionRow
+from executor.model import ZERO, OrderKind
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.services import Services
 from executor.strategy.signal import Signal
@@ -45,10 +47,10 @@ class EntryHandler:
 
     def on_signal(self, event: Event[Signal]) -> None:
         """Enter, or write why not."""
-        signal, settings = event.payload, self._services.settings
+        signal = event.payload
         if signal.action != "enter":
             return
-        row = position_of(event, settings.account, settings.venue.leverage)
+        row = _position_of(event, self._services.settings.venue.leverage)
         verdict = self._check.evaluate(event, row)
         if not verdict.allowed:
             self._services.emit(
@@ -64,12 +66,12 @@ class EntryHandler:
         if holding is not None:
             price = self._portfolio.slot(signal.symbol).last_price or signal.price
             holding.reserved = verdict.quantity * Decimal(str(price))
-            entry = self._enter(signal, holding, verdict.quantity)
+            ticket = ticket_for(holding, OrderLeg.ENTRY, event.id, decision_price=signal.price)
+            entry = self._enter(holding, ticket, verdict.quantity)
             self._services.spawn(f"entry {signal.symbol}", entry)
 
-    async def _enter(self, signal: Signal, holding: Holding, quantity: Decimal) -> None:
-        ticket = ticket_for(holding, OrderLeg.ENTRY, holding.row.cause, decision_price=signal.price)
-        side = "BUY" if signal.side > 0 else "SELL"
+    async def _enter(self, holding: Holding, ticket: Ticket, quantity: Decimal) -> None:
+        side = "BUY" if holding.row.side > 0 else "SELL"
         for _ in range(ENTRY_ATTEMPTS):
             sent = await self._orders.send(ticket, side, OrderKind.MARKET, quantity=quantity)
             if sent.result is SendResult.PLACED:
@@ -97,3 +99,30 @@ class EntryHandler:
             log.warning("%s: no second attempt: %s", ticket.symbol, fault)
             return False
         return all(position.symbol != ticket.symbol for position in held)
+
+
+def _position_of(event: Event[Signal], leverage: int) -> PositionRow:
+    """The position that a signal would open."""
+    signal = event.payload
+    return PositionRow(
+        id=0,
+        symbol=signal.symbol,
+        strategy=signal.strategy,
+        side=signal.side,
+        status="opening",
+        quantity=ZERO,
+        entry_price=0.0,
+        opened_at=event.time,
+        release_id=signal.release_id,
+        release_short=signal.release_short,
+        key=signal.key,
+        bar_time=signal.bar_time,
+        params=json.loads(json.dumps(dict(signal.params), default=str)),
+        atr=signal.levels.atr or 0.0,
+        high_water=0.0,
+        cause=event.id,
+        stop_price=signal.levels.stop,
+        target_price=signal.levels.target,
+        confidence=signal.confidence,
+        leverage=leverage,
+    )

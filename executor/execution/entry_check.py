@@ -1,22 +1,17 @@
-"""Whether a signal may become an entry, and the position that it would open."""
+"""Whether a signal may become an entry."""
 
 from __future__ import annotations
-
-import json
-from dataclasses import replace
-from decimal import Decimal
 
 from executor.bus.events import Event
 from executor.ledger.records import PositionRow
 from executor.model import ZERO
 from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Portfolio
-from executor.portfolio.position_state import open_position
+from executor.portfolio.position_state import entered_position
 from executor.risk.pre_trade import EntryRequest, RiskVerdict, check_entry
 from executor.services import Services
 from executor.strategy.signal import Signal
 from executor.strategy.signal_engine import SignalEngine
-from trading.order_ids import order_key
 from trading.strategies.registry import get_strategy
 
 
@@ -51,9 +46,11 @@ class EntryCheck:
     def _request(self, event: Event[Signal], row: PositionRow, most: float) -> EntryRequest:
         """The entry with its levels at the decision's price, within ``most`` of the equity."""
         signal = event.payload
-        position = open_position(replace(row, quantity=Decimal(1), entry_price=signal.price))
-        sizing = get_strategy(signal.strategy).sizing(row.params)
-        planned = 1.0 + sum(addition.weight for addition in position.rules.additions)
+        strategy = get_strategy(signal.strategy)
+        sizing = strategy.sizing(row.params)
+        rules = strategy.exit_rules(row.params).at_leverage(row.leverage)
+        position = entered_position(row, rules, signal.price, 1.0)
+        planned = 1.0 + sum(addition.weight for addition in rules.additions)
         return EntryRequest(
             symbol=signal.symbol,
             strategy=signal.strategy,
@@ -68,33 +65,6 @@ class EntryCheck:
             planned=planned,
             age_s=(self._services.clock.now_ms() - event.time) / 1000,
         )
-
-
-def position_of(event: Event[Signal], account: str, leverage: int) -> PositionRow:
-    """The position that a signal would open."""
-    signal = event.payload
-    return PositionRow(
-        id=0,
-        symbol=signal.symbol,
-        strategy=signal.strategy,
-        side=signal.side,
-        status="opening",
-        quantity=ZERO,
-        entry_price=0.0,
-        opened_at=event.time,
-        release_id=signal.release_id,
-        release_short=signal.release_short,
-        key=order_key(account, signal.strategy, signal.symbol, signal.bar_time),
-        bar_time=signal.bar_time,
-        params=json.loads(json.dumps(dict(signal.params), default=str)),
-        atr=signal.levels.atr or 0.0,
-        high_water=0.0,
-        cause=event.id,
-        stop_price=signal.levels.stop,
-        target_price=signal.levels.target,
-        confidence=signal.confidence,
-        leverage=leverage,
-    )
 
 
 def _refused(reason: str) -> RiskVerdict:

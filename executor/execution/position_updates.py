@@ -12,7 +12,7 @@ from executor.ledger.records import PositionRow
 from executor.model import ZERO
 from executor.portfolio.fill_totals import FillTotals, total_fills
 from executor.portfolio.portfolio import Holding, Portfolio
-from executor.portfolio.position_state import OpenPosition, is_staged, open_position
+from executor.portfolio.position_state import OpenPosition, open_position
 from executor.services import Services
 from trading.positions.staged_position import StagedPosition
 
@@ -65,8 +65,6 @@ class PositionUpdates:
         holding.closed.set()
 
     def _position(self, row: PositionRow) -> OpenPosition:
-        if not is_staged(row):
-            return open_position(row)
         ledger, instrument = self._services.ledger, self._portfolio.instruments.get(row.symbol)
         least = instrument.step if instrument is not None else ZERO
         return open_position(row, ledger.fills_of(row.id), ledger.orders_of_key(row.key), least)

@@ -1,7 +1,7 @@
-"""What guards a position: its rules, and its life computed anew from its trades (pure functions).
+"""The state of a position: its exit rules, and its stages computed from its trades.
 
-Nothing about a stage is remembered: which averaging steps were made and which parts were sold
-follows from the trades and from what their orders were for, after a restart as before it.
+No stage is remembered: the trades and the reasons of their orders tell which additions and partial
+exits were made, before and after a restart alike. All functions are pure.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _CODE_OF_LEG = {leg: code for code, leg in ADDITION_LEGS.items()}
 class PositionChange:
     """One change of a position after its entry.
 
-    ``code`` is that of `trading.positions.position`; the quantity is negative where something was
-    bought that no order of ours explains.
+    ``code`` is that of `trading.positions.position`; the quantity is negative for a purchase that
+    no order of ours explains.
     """
 
     code: int
@@ -57,18 +57,36 @@ class PositionChange:
 
 
 def rules_of(row: PositionRow) -> ExitRules:
-    """Exit rules of a position: those of the parameters it was opened with.
+    """The exit rules of the parameters that a position was opened with.
 
-    The liquidation price follows from the account's leverage, not from the strategy's wish.
+    The liquidation price follows from the account's leverage, not from the strategy's.
     """
     if row.strategy == ADOPTED_STRATEGY:
         return ExitRules(emergency_stop=ADOPTED_EMERGENCY_STOP)
     return get_strategy(row.strategy).exit_rules(row.params).at_leverage(row.leverage)
 
 
-def is_staged(row: PositionRow) -> bool:
+def is_staged(row: PositionRow, rules: ExitRules) -> bool:
     """Whether a position changes in stages, or has levels of its own."""
-    return rules_of(row).is_staged or row.stop_price is not None or row.target_price is not None
+    return rules.is_staged or row.stop_price is not None or row.target_price is not None
+
+
+def entered_position(
+    row: PositionRow, rules: ExitRules, price: float, quantity: float
+) -> OpenPosition:
+    """The position right after its entry."""
+    if not is_staged(row, rules):
+        return Position(row.side, price, quantity, row.opened_at, rules, row.atr)
+    return StagedPosition(
+        row.side,
+        price,
+        quantity,
+        row.opened_at,
+        rules,
+        row.atr,
+        row.stop_price,
+        row.target_price,
+    )
 
 
 def open_position(
@@ -77,43 +95,30 @@ def open_position(
     orders: Iterable[OrderRow] = (),
     least: Decimal = ZERO,
 ) -> OpenPosition:
-    """The guard of a position, restored with its best price; in stages, from its trades.
+    """The position of a row with its best price; a staged one is rebuilt from its trades.
 
-    ``least`` is the exchange's step of quantities: no trade tells of parts that came to less.
+    ``least`` is the exchange's step of quantities: a smaller part leaves no trade.
     """
     rules = rules_of(row)
-    best = row.high_water or None
-    if not is_staged(row):
-        return Position(
-            row.side,
-            row.entry_price,
-            float(row.quantity),
-            row.opened_at,
-            rules,
-            row.atr,
-            best_price=best,
-        )
-    entry, changes = changes_of(row.side, fills, orders)
-    position = StagedPosition(
-        row.side,
-        entry.price if entry is not None else row.entry_price,
-        entry.quantity if entry is not None else float(row.quantity),
-        row.opened_at,
-        rules,
-        row.atr,
-        row.stop_price,
-        row.target_price,
-    )
-    for change in changes:
-        if change.code == PARTIAL_TAKE_PROFIT:
-            position.pass_over(float(least))
-        _record_change(position, change)
-    unexplained = float(Decimal(f"{position.quantity:.10g}") - row.quantity)
-    if entry is not None and unexplained:
-        # The exchange's word for a size that no trade explains.
-        _record_change(position, PositionChange(STRATEGY_EXIT, unexplained, row.entry_price))
-    if best is not None:
-        position.best_price = best
+    entry: PositionChange | None = None
+    changes: list[PositionChange] = []
+    if is_staged(row, rules):
+        entry, changes = changes_of(row.side, fills, orders)
+    price = entry.price if entry is not None else row.entry_price
+    quantity = entry.quantity if entry is not None else float(row.quantity)
+    position = entered_position(row, rules, price, quantity)
+    if isinstance(position, StagedPosition):
+        for change in changes:
+            if change.code == PARTIAL_TAKE_PROFIT:
+                position.pass_over(float(least))
+            _record_change(position, change)
+        unexplained = float(Decimal(f"{position.quantity:.10g}") - row.quantity)
+        if entry is not None and unexplained:
+            # The exchange's size, which no trade explains.
+            change = PositionChange(STRATEGY_EXIT, unexplained, row.entry_price)
+            _record_change(position, change)
+    if row.high_water:
+        position.best_price = row.high_water
     return position
 
 
@@ -126,7 +131,7 @@ def _record_change(position: StagedPosition, change: PositionChange) -> None:
 def changes_of(
     side: int, fills: Iterable[VenueFill], orders: Iterable[OrderRow]
 ) -> tuple[PositionChange | None, list[PositionChange]]:
-    """The entry and the changes after it, each order's trades summed up, in order of time."""
+    """The entry and the changes after it, one per order, in order of time."""
     purpose = {order.client_id: _code(order) for order in orders}
     groups: dict[tuple[int, str], list[VenueFill]] = {}
     for fill in fills:
@@ -159,7 +164,7 @@ def _code(order: OrderRow) -> int:
 
 
 def overdue(row: PositionRow, rules: ExitRules, now_ms: int) -> str:
-    """The exit that the clock asks for, as a reason; empty while it asks for none."""
+    """The reason of an exit that is due by time; empty while none is."""
     if rules.time_exit_ms > 0 and now_ms - row.opened_at >= rules.time_exit_ms:
         return REASONS[TIME_EXIT]
     if rules.day_end and now_ms // DAY_MS != row.opened_at // DAY_MS:

@@ -37,6 +37,8 @@ class Signal:
     params: Mapping[str, Any]
     release_id: str
     release_short: str
+    key: str
+    """What the orders of its position share: see `trading.order_ids.order_key`."""
 
     def as_data(self) -> Mapping[str, Any]:
         """The values that the ledger stores; the parameters go into the position's row."""

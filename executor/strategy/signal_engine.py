@@ -15,6 +15,7 @@ from executor.strategy.runner import History, StrategyRunner
 from executor.strategy.signal import Levels, Signal
 from lake.releases import VALIDITY, Universe
 from trading.candles import Candle
+from trading.order_ids import order_key
 from trading.strategies.decider import Decision
 from trading.strategies.priority import priority_of
 from trading.strategies.registry import get_strategy
@@ -112,7 +113,7 @@ class SignalEngine:
             EventType.SIGNAL_GENERATED,
             symbol=runner.symbol,
             cause=cause,
-            payload=_signal(runner, decision, candle),
+            payload=_signal(runner, decision, candle, self._services.settings.account),
         )
 
     def _may_exit(self, runner: StrategyRunner) -> bool:
@@ -140,7 +141,7 @@ class SignalEngine:
         log.info("%s %s: %s", runner.strategy, runner.symbol, decision.reason)
 
 
-def _signal(runner: StrategyRunner, decision: Decision, candle: Candle) -> Signal:
+def _signal(runner: StrategyRunner, decision: Decision, candle: Candle, account: str) -> Signal:
     return Signal(
         strategy=runner.strategy,
         symbol=runner.symbol,
@@ -157,6 +158,7 @@ def _signal(runner: StrategyRunner, decision: Decision, candle: Candle) -> Signa
         params=runner.decider.params,
         release_id=runner.plan.release_id,
         release_short=runner.plan.release_short,
+        key=order_key(account, runner.strategy, runner.symbol, candle.open_time),
     )
 
 

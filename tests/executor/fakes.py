@@ -32,6 +32,7 @@ from executor.settings import Settings
 from executor.strategy.signal import Levels, Signal
 from executor.venues.faults import VenueFaultError
 from trading.candles import MINUTE_MS, Candle
+from trading.order_ids import order_key
 from trading.strategies.registry import get_strategy
 
 MINUTE = MINUTE_MS
@@ -250,6 +251,7 @@ def signal(executor: Executor, bar_time: int = MINUTE, **changes: Any) -> None:
         "params": get_strategy(strategy).resolve({}),
         "release_id": "20250620T000000Z-abcdefgh",
         "release_short": "abcdefgh",
+        "key": order_key("test", strategy, "BTCUSDT", bar_time),
         **changes,
     }
     made = Signal(strategy=strategy, levels=levels, bar_time=bar_time, **values)
