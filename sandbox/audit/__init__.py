@@ -1,1 +1,1 @@
-"""The exchange's own ledger, and what it proves about a run."""
+"""The exchange's own ledger and the checks that prove a run against it."""

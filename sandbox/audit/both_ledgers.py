@@ -1,4 +1,4 @@
-"""Judging a run by both ledgers: what an executor wrote down against what the exchange did."""
+"""Checks of a run against both ledgers: the executor's record and the exchange's."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from sandbox.engines.common.money import ZERO
 from trading.errors import DataError
 
 Row = Mapping[str, Any]
-# Orders of the exchange's own, and orders that others placed by hand.
+# Orders of the exchange itself, and orders that others placed.
 FOREIGN = ("autoclose-", "adl_autoclose", "settlement_autoclose-", "web_")
 PROTECTED_WITHIN_MS = 5_000
 
 
 def audit_both(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN_MS) -> AuditReport:
-    """Audit the exchange's ledger, then hold the executor's against it (I1 to I6)."""
+    """Audit the exchange's ledger, then compare the executor's with it (I1 to I6)."""
     tables = read_ledger(exchange)
     report = audit_tables(tables)
     known = _read_executor(executor)
     own = [row for row in tables["orders"] if not row["client_id"].startswith(FOREIGN)]
     report.violations += [
-        *_no_second_entry(own, known["orders"]),
-        *_no_unknown_order([*own, *tables["algo_orders"]], known["orders"]),
-        *_same_fills(tables["fills"], known["fills"]),
-        *_same_positions(tables["positions"], known["positions"]),
-        *_never_naked(report, within_ms),
-        *_never_turned(tables["fills"]),
+        *_check_single_entry(own, known["orders"]),
+        *_check_orders_known([*own, *tables["algo_orders"]], known["orders"]),
+        *_check_fills(tables["fills"], known["fills"]),
+        *_check_positions(tables["positions"], known["positions"]),
+        *_check_protection(report, within_ms),
+        *_check_not_reversed(tables["fills"]),
     ]
     return report
 
@@ -52,8 +52,8 @@ def _read_executor(path: Path) -> dict[str, list[Row]]:
         raise DataError(f"{path}: not an executor's ledger ({error})") from error
 
 
-def _no_second_entry(accepted: Iterable[Row], known: Iterable[Row]) -> list[str]:
-    """I1: at most one accepted entry order per decision."""
+def _check_single_entry(accepted: Iterable[Row], known: Iterable[Row]) -> list[str]:
+    """Check I1: at most one filled entry order per decision."""
     keys = {row["client_id"]: row["key"] for row in known if not row["reduce_only"]
             and not row["close_position"]}  # fmt: skip
     filled = {row["order_id"]: row for row in accepted if decimal_of(row["filled"]) > 0}
@@ -61,15 +61,15 @@ def _no_second_entry(accepted: Iterable[Row], known: Iterable[Row]) -> list[str]
     return [f"I1: decision {key} entered {n} times" for key, n in entries.items() if n > 1]
 
 
-def _no_unknown_order(accepted: Iterable[Row], known: Iterable[Row]) -> list[str]:
-    """I2: the executor knows every order that the exchange accepted for it."""
+def _check_orders_known(accepted: Iterable[Row], known: Iterable[Row]) -> list[str]:
+    """Check I2: the executor knows every order that the exchange accepted from it."""
     names = {row["client_id"] for row in known}
     missing = dict.fromkeys(row["client_id"] for row in accepted if row["client_id"] not in names)
     return [f"I2: order {name} was accepted and the executor does not know it" for name in missing]
 
 
-def _same_fills(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
-    """I3: the same trades, with quantity, price and fee."""
+def _check_fills(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
+    """Check I3: the same trades, with quantity, price and fee."""
     own = [row for row in happened if not row["client_id"].startswith(FOREIGN)]
     ours = {(row["symbol"], str(row["trade_id"])): row for row in own}
     theirs = {(row["symbol"], str(row["trade_id"])): row for row in known}
@@ -89,8 +89,8 @@ def _same_fills(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
     return found
 
 
-def _same_positions(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
-    """I4: the same positions in the end."""
+def _check_positions(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
+    """Check I4: the same positions at the end."""
     latest = {(row["symbol"], row["position_side"]): row for row in happened}
     ours: dict[str, Decimal] = defaultdict(Decimal)
     for (symbol, _), row in latest.items():
@@ -106,16 +106,16 @@ def _same_positions(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
     ]
 
 
-def _never_naked(report: AuditReport, within_ms: int) -> list[str]:
-    """I5: no position stands without a stop for longer than allowed."""
+def _check_protection(report: AuditReport, within_ms: int) -> list[str]:
+    """Check I5: no position is without a stop for longer than allowed."""
     longest = report.longest_unprotected_ms
     if longest <= within_ms:
         return []
     return [f"I5: a position stood {longest} ms without a stop, allowed are {within_ms}"]
 
 
-def _never_turned(fills: Iterable[Row]) -> list[str]:
-    """I6: no closing order turns a position round."""
+def _check_not_reversed(fills: Iterable[Row]) -> list[str]:
+    """Check I6: no closing order reverses a position."""
     return [
         f"I6: trade {row['trade_id']} of {row['client_id']} closed a position and opened another"
         for row in fills

@@ -1,4 +1,4 @@
-"""Judging a run by the exchange's own ledger: do money, fills, positions and states add up?"""
+"""Checks of a run against the exchange's own ledger: money, fills, positions, order states."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PositionKey = tuple[str, str, str]
 
 @dataclass(slots=True)
 class AuditReport:
-    """What the ledger holds, and every sentence about what is wrong in it."""
+    """A summary of the ledger, and one sentence for each violation."""
 
     orders: int = 0
     conditional_orders: int = 0
@@ -42,11 +42,11 @@ class AuditReport:
     violations: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
-        """As JSON."""
+        """Format the report as JSON."""
         return json.dumps(asdict(self), indent=2)
 
     def to_text(self) -> str:
-        """As lines to read."""
+        """Format the report as lines of text."""
         lines = [f"{name}: {value}" for name, value in asdict(self).items() if name != "violations"]
         lines.append(f"violations: {len(self.violations)}")
         lines.extend(f"  {text}" for text in self.violations[:SHOWN])
@@ -59,10 +59,10 @@ def audit_ledger(path: Path) -> AuditReport:
 
 
 def digest_ledger(path: Path) -> str:
-    """SHA-256 of all that a ledger holds beside wall time, in hexadecimal.
+    """Hash all that a ledger holds except wall times (SHA-256, hexadecimal).
 
-    Left out are the column ``wall_ms`` and the ``timestamp`` that clients sign with. The same
-    requests at the same market times of a replay with the same seed give the same digest.
+    The column ``wall_ms`` and the ``timestamp`` of signed requests are left out. The same requests
+    at the same market times of a replay with the same seed give the same digest.
     """
     found = hashlib.sha256()
     for table, rows in read_ledger(path).items():
@@ -77,7 +77,7 @@ def digest_ledger(path: Path) -> str:
 
 
 def read_ledger(path: Path) -> dict[str, list[Row]]:
-    """All rows of a ledger file, without what a rollback has lost."""
+    """Read all rows of a ledger file except those that a rollback lost."""
     if not path.is_file():
         raise DataError(f"{path}: no such ledger; `nocturne sandbox serve --ledger` writes one")
     try:
@@ -90,7 +90,7 @@ def read_ledger(path: Path) -> dict[str, list[Row]]:
 
 
 def _without_lost(tables: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    """The rows without what a restart with rollback has lost: the exchange itself forgot it."""
+    """Remove the rows that a restart with rollback lost: the exchange itself forgot them."""
     lost = [json.loads(row["detail"]) for row in tables["events"] if row["kind"] == "rollback"]
     kept = dict(tables)
     for span in lost:
@@ -135,7 +135,7 @@ def _reused(orders: Iterable[Row]) -> int:
 
 
 def _check_money(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
-    """Each wallet is the sum of its changes; profit and fees are those of the fills."""
+    """Check that each wallet is the sum of its changes, and profit and fees those of the fills."""
     wallets: dict[str, Decimal] = defaultdict(Decimal)
     kinds: dict[str, Decimal] = defaultdict(Decimal)
     for row in tables["balances"]:
@@ -158,7 +158,7 @@ def _check_money(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
 
 
 def _check_states(report: AuditReport, rows: Iterable[Row], key: str, noun: str) -> None:
-    """Nothing happens to an order after its end."""
+    """Check that nothing happens to an order after its end."""
     ended: dict[Any, str] = {}
     for row in rows:
         ident, status = row[key], row["status"]
@@ -169,7 +169,7 @@ def _check_states(report: AuditReport, rows: Iterable[Row], key: str, noun: str)
 
 
 def _check_orders(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
-    """An order's fills add up to what it says, never to more than its quantity."""
+    """Check that an order's fills add up to its filled quantity, never to more than it asked."""
     filled: dict[int, Decimal] = defaultdict(Decimal)
     for row in tables["fills"]:
         filled[row["order_id"]] += decimal_of(row["quantity"])
@@ -190,7 +190,7 @@ def _position_key(row: Row) -> PositionKey:
 
 
 def _check_positions(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
-    """A position is the sum of its fills; its cost is what they paid plus what was realised."""
+    """Check that a position and its cost are the sums of its fills."""
     amounts: dict[PositionKey, Decimal] = defaultdict(Decimal)
     costs: dict[PositionKey, Decimal] = defaultdict(Decimal)
     for row in tables["fills"]:
@@ -218,13 +218,13 @@ def _check_positions(report: AuditReport, tables: Mapping[str, list[Row]]) -> No
 
 
 def _measure_protection(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
-    """The longest market time for which a position had no stop resting at the exchange."""
+    """Measure the longest market time that a position had no stop resting at the exchange."""
     changes: list[tuple[int, int, str, Row]] = []
     for kind in ("positions", "algo_orders"):
         changes.extend((row["market_ms"], row["seq"], kind, row) for row in tables[kind])
     changes.sort(key=lambda change: (change[0], change[2] == "positions", change[1]))
     stops: dict[PositionKey, set[int]] = defaultdict(set)
-    naked_since: dict[PositionKey, int] = {}
+    unprotected_since: dict[PositionKey, int] = {}
     held: dict[PositionKey, Decimal] = defaultdict(Decimal)
     for time, _, kind, row in changes:
         key = _position_key(row)
@@ -235,9 +235,9 @@ def _measure_protection(report: AuditReport, tables: Mapping[str, list[Row]]) ->
         elif row["status"] != "NEW":
             stops[key].discard(row["algo_id"])
         if held[key] and not stops[key]:
-            naked_since.setdefault(key, time)
-        elif key in naked_since:
-            waited = time - naked_since.pop(key)
+            unprotected_since.setdefault(key, time)
+        elif key in unprotected_since:
+            waited = time - unprotected_since.pop(key)
             report.longest_unprotected_ms = max(report.longest_unprotected_ms, waited)
 
 

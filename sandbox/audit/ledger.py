@@ -1,4 +1,4 @@
-"""The exchange's own record: append-only SQLite tables with market time and wall time."""
+"""The exchange's ledger: append-only SQLite tables with market time and wall time."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class RequestRecord:
 
 
 class ExchangeLedger:
-    """Rows are kept in memory and committed together: at ``flush`` and every ``BATCH`` rows."""
+    """An append-only ledger; rows are committed at ``flush`` and every ``BATCH`` rows."""
 
     def __init__(self, path: Path | None, resume: bool = False) -> None:
         self._connection = sqlite3.connect(str(path) if path else ":memory:")
@@ -202,11 +202,11 @@ class ExchangeLedger:
     def write_event(
         self, market_ms: int, wall_ms: int, account: str, kind: str, detail: Mapping[str, object]
     ) -> None:
-        """Record something that is not money: a fault, a connection, a clock time-out."""
+        """Record an event that moves no money: a fault, a connection, a clock time-out."""
         self._add("events", market_ms, wall_ms, (account, kind, json.dumps(detail)))
 
     def write(self, event: UsdmEvent, wall_ms: int) -> None:
-        """Record an event of the engine."""
+        """Record an event of the futures engine."""
         match event:
             case OrderChanged():
                 self._write_order(event, wall_ms)
@@ -351,7 +351,7 @@ class ExchangeLedger:
             self.flush()
 
     def flush(self) -> None:
-        """Commit what was recorded so far."""
+        """Commit the waiting rows."""
         if not self._waiting:
             return
         rows, self._rows = self._rows, {table: [] for table in TABLES}
@@ -362,7 +362,7 @@ class ExchangeLedger:
                     self._connection.executemany(INSERTS[table], group)
 
     def mark(self) -> dict[str, int]:
-        """How far each table reaches now (the last ``seq``)."""
+        """Return the last ``seq`` of each table."""
         self.flush()
         query = "select coalesce(max(seq), 0) from {}"
         return {
@@ -371,7 +371,7 @@ class ExchangeLedger:
         }
 
     def rows(self, table: str, columns: str = "*") -> list[tuple[object, ...]]:
-        """Committed and waiting rows of a table, oldest first."""
+        """Return the committed and waiting rows of a table, oldest first."""
         self.flush()
         return self._connection.execute(f"select {columns} from {table} order by seq").fetchall()
 
@@ -382,5 +382,5 @@ class ExchangeLedger:
 
 
 def decimal_of(value: object) -> Decimal:
-    """A recorded number."""
+    """Convert a recorded number to ``Decimal``."""
     return Decimal(str(value))

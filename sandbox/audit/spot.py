@@ -1,4 +1,4 @@
-"""The spot half of the audit: balances, fills and order states add up."""
+"""The checks of spot: balances, fills and order states."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FINAL = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED")
 
 
 class SpotAuditReport(Protocol):
-    """What the spot checks write to."""
+    """The part of the report that the checks of spot fill."""
 
     violations: list[str]
     spot_balances: dict[str, str]
 
 
 def check_spot(report: SpotAuditReport, tables: Mapping[str, list[Row]]) -> None:
-    """Totals are the sums of their changes, never below 0; fills add up to orders and balances."""
+    """Check that totals are sums of changes and never negative, and that fills match orders."""
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     charged: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
     fees: dict[tuple[str, int], Decimal] = defaultdict(Decimal)

@@ -1,1 +1,1 @@
-"""The pure exchanges: no clock, no I/O."""
+"""The pure engines: no clock, no I/O."""

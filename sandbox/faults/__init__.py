@@ -1,1 +1,1 @@
-"""Faults on request, by chance or by scenario."""
+"""Fault injection: on request, at random or by scenario."""

@@ -1,4 +1,4 @@
-"""Ordering faults at a running sandbox from outside."""
+"""Injecting faults into a running sandbox from another process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS = {"true": True, "false": False}
 def inject_faults(
     url: str, kind: str, settings: list[str], file: Path | None, *, clear: bool
 ) -> str:
-    """Clear, order (one, or those of a scenario file) or list; what the sandbox answered."""
+    """Clear, inject (one fault, or a scenario file) or list faults; return the response as JSON."""
     address = f"{url.rstrip('/')}/sandbox/fault"
     if clear:
         _ask(address, "DELETE", None)
@@ -33,7 +33,7 @@ def inject_faults(
 
 
 def parse_settings(kind: str, settings: list[str]) -> dict[str, Any]:
-    """A fault from ``NAME=VALUE`` words."""
+    """Build a fault from ``NAME=VALUE`` words."""
     values: dict[str, Any] = {"kind": kind}
     for text in settings:
         name, separator, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""Faults that happen to the exchange or to an account at once, not to a request."""
+"""Incidents: faults that hit the exchange or an account at once rather than a request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOLERANCE = 3
 
 
 class Incidents:
-    """Strikes the venues with what their bad days bring."""
+    """Injects incidents into the venues of a run."""
 
     def __init__(self, venues: Venues) -> None:
         self._venues = venues
@@ -56,7 +56,7 @@ class Incidents:
         assert set(self._actions) == set(EVENTS)
 
     async def inject(self, fault: Fault) -> None:
-        """Let a fault happen now; ``SettingsError`` when it cannot."""
+        """Make a fault happen now; ``SettingsError`` when it cannot."""
         self._venues.faults.injected += 1
         if fault.kind in STREAMS:
             await self._disturb_streams(fault)
@@ -70,7 +70,7 @@ class Incidents:
     @property
     def _usdm(self) -> UsdmExchange:
         if self._venues.usdm is None:
-            raise SettingsError("this fault is of USDⓈ-M futures, which are not served here")
+            raise SettingsError("this fault needs USDⓈ-M futures, which are not served here")
         return self._venues.usdm
 
     def _is_spot(self, fault: Fault) -> bool:
@@ -126,7 +126,7 @@ class Incidents:
         self._mark = self._venues.ledger.mark()
 
     def _restart(self, fault: Fault) -> None:
-        """Out for ``seconds``; with ``rollback`` the state since the checkpoint is lost."""
+        """Go down for ``seconds``; ``rollback`` restores the state of the checkpoint."""
         venues = self._venues
         venues.faults.outage_until = wall_ms() + int(fault.seconds * 1000)
         self._disconnect_all()
@@ -159,7 +159,7 @@ class Incidents:
         self._replace(fault, {"status": fault.status or "TRADING"})
 
     def _replace(self, fault: Fault, changes: dict[str, Any]) -> None:
-        """New rules on the venue that is named, or on every venue that lists the symbol."""
+        """Change rules on the named venue, or on every venue that lists the symbol."""
         for venue in self._venues.all:
             if fault.venue and (venue is self._venues.spot) != (fault.venue == "spot"):
                 continue
@@ -173,7 +173,7 @@ class Incidents:
         return accounts[fault.account] if fault.account else next(iter(accounts.values()))
 
     def _held(self, fault: Fault, account: UsdmAccount) -> UsdmPosition:
-        """The position that a fault strikes: that of its position side, else the first one."""
+        """Return the position that a fault hits: that of its position side, else the first."""
         for position in account.held(fault.symbol):
             if fault.position_side in ("", position.side):
                 return position
@@ -192,7 +192,7 @@ class Incidents:
         liquidation.deleverage(self._usdm.engine.core, account, position, quantity)
 
     def _foreign_order(self, fault: Fault) -> None:
-        """An order by hand, or by another program, on the same account."""
+        """Place an order as a person or another program on the same account would."""
         if self._is_spot(fault):
             self._foreign_spot_order(fault)
             return
@@ -229,7 +229,7 @@ class Incidents:
         return accounts[fault.account] if fault.account else next(iter(accounts.values()))
 
     def _foreign_cancel(self, fault: Fault) -> None:
-        """Somebody else cancels all orders of the symbol, conditional ones too."""
+        """Cancel all orders of the symbol, conditional ones included, as somebody else would."""
         if self._is_spot(fault) and self._venues.spot is not None:
             account = self._spot_account(fault)
             for order in list(account.open_orders.values()):
@@ -244,18 +244,18 @@ class Incidents:
         self._usdm.engine.set_leverage(self._account(fault), fault.symbol, fault.leverage)
 
     def _foreign_margin(self, fault: Fault) -> None:
-        """Somebody else switches the symbol between cross and isolated margin."""
+        """Switch the symbol between cross and isolated margin, as somebody else would."""
         account = self._account(fault)
         isolated = account.position(fault.symbol).isolated
         self._usdm.engine.set_margin_type(account, fault.symbol, isolated=not isolated)
 
     def _foreign_mode(self, fault: Fault) -> None:
-        """Somebody else switches the account between one-way and hedge mode."""
+        """Switch the account between one-way and hedge mode, as somebody else would."""
         account = self._account(fault)
         self._usdm.engine.set_hedge_mode(account, hedge=not account.hedge)
 
     def _price_jump(self, fault: Fault) -> None:
-        """One print at ``price``, outside of the recording; the path goes on from there."""
+        """Print one trade at ``price``, outside the recording; the path continues from there."""
         price = Decimal(fault.price)
         for venue in self._venues.all:
             if fault.symbol in venue.feeds:
@@ -267,7 +267,7 @@ class Incidents:
 
 
 async def _disturb_sessions(spot: SpotExchange, kind: str) -> None:
-    """User events of spot run over the WebSocket API's connections."""
+    """Disturb the user events of spot, which use the connections of the WebSocket API."""
     for session in spot.users.sessions:
         if kind == "terminate_user":
             event = {"e": "eventStreamTerminated", "E": spot.now}

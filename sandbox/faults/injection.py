@@ -1,4 +1,4 @@
-"""Faults on request: what a real exchange does on its bad days, one by one, counted and seeded."""
+"""Fault injection: the faults of a real exchange, one by one, counted and seeded."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sandbox.protocol.responses import Response
 from trading.candles import MINUTE_MS
 from trading.errors import SettingsError
 
-# Before the request is handled: it is not accepted.
+# Before the request is handled: it is refused.
 REFUSING = (
     "drop_request", "rate_limit", "ban", "unavailable_503", "internal_503", "throttled", "reject",
     "lost_503",
 )  # fmt: skip
-# After it was handled: it is accepted, but the client does not learn it.
+# After the request was handled: it is accepted, but the client does not learn so.
 SILENCING = (
     "drop_response", "unknown_503", "timeout_1007", "timeout_1006", "garble_response",
     "trickle_response",
@@ -30,7 +30,7 @@ SILENCING = (
 CUTTING = ("drop_request", "drop_response")
 HOLDING = ("hold_request",)
 DELAYING = ("delay_response",)
-# The answer, or a message, with another ``value`` in one ``field``.
+# A response or a message with another ``value`` in one ``field``.
 ALTERING = ("alter_response",)
 REPEATING = ("repeat_request",)
 MESSAGES_MARKET = (
@@ -46,7 +46,7 @@ WAITING = (
     *REFUSING, *SILENCING, *HOLDING, *DELAYING, *ALTERING, *REPEATING, *MESSAGES_MARKET,
     *MESSAGES_USER,
 )  # fmt: skip
-# What happens to the exchange or the account itself, at once.
+# Incidents: they hit the exchange or the account itself, at once.
 EVENTS = (
     "skew", "drift", "rate_limit_window", "maintenance", "checkpoint", "restart", "kill_child",
     "set_filter", "set_status", "liquidate", "adl", "foreign_order", "foreign_cancel",
@@ -71,10 +71,10 @@ TIMEOUTS = {
 
 @dataclass
 class Fault:
-    """A fault that strikes ``count`` requests or messages whose method and path match.
+    """A fault that hits ``count`` requests or messages whose method and path match.
 
-    ``probability`` lets it strike only some of them; ``at`` (market time, ms) holds it back until
-    then. The rest are settings of single kinds.
+    With ``probability`` it hits only some of them. ``at`` (market time, ms) delays it until then.
+    The other fields are settings of single kinds.
     """
 
     kind: str
@@ -102,12 +102,12 @@ class Fault:
     value: str = ""
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request or message is of the kind that is struck."""
+        """Whether the fault applies to a request or message."""
         return self.count > 0 and self.method in ("", method) and bool(re.search(self.path, path))
 
 
 def parse_fault(values: Mapping[str, Any]) -> Fault:
-    """A fault from its JSON; ``SettingsError`` when it is not one."""
+    """Read a fault from its JSON; ``SettingsError`` when it is not one."""
     kind = values.get("kind")
     if kind not in KINDS:
         raise SettingsError(f"fault {kind!r} is unknown; there are {', '.join(KINDS)}")
@@ -132,7 +132,7 @@ def parse_fault(values: Mapping[str, Any]) -> Fault:
 
 
 class Faults:
-    """The faults that wait, and the exchange's own wrong clock; one ``seed`` decides chance."""
+    """The waiting faults and the exchange's clock error; ``seed`` decides probabilities."""
 
     def __init__(self, seed: int = 1) -> None:
         self.waiting: list[Fault] = []
@@ -146,11 +146,11 @@ class Faults:
         self.outage_until = 0
 
     def reseed(self, seed: int) -> None:
-        """Let another seed decide chance."""
+        """Use another seed for probabilities."""
         self._random = random.Random(f"faults:{seed}")
 
     def add(self, values: Mapping[str, Any]) -> Fault:
-        """Order a fault from its JSON; one that strikes at once is given back only."""
+        """Add a fault from its JSON; an incident without a time is returned but not kept."""
         fault = parse_fault(values)
         if fault.kind in WAITING or fault.at:
             self.waiting.append(fault)
@@ -162,14 +162,14 @@ class Faults:
         self.shapes_messages = any(f.kind in kinds and not f.at for f in self.waiting)
 
     def clear(self) -> None:
-        """Forget what has not struck, and set the clock right."""
+        """Forget the waiting faults and correct the clock."""
         self.waiting.clear()
         self.shapes_messages = False
         self._skew_ms = self._drift = 0.0
         self.maintenance_until = self.outage_until = 0
 
     def due(self, market_ms: int) -> list[Fault]:
-        """Faults whose time has come: what strikes at once is taken out and given."""
+        """Activate the faults whose time has come; remove and return the incidents among them."""
         ripe = [fault for fault in self.waiting if fault.at and fault.at <= market_ms]
         for fault in ripe:
             fault.at = 0
@@ -183,7 +183,7 @@ class Faults:
     def take(
         self, kinds: tuple[str, ...], method: str, path: str, *, sheltered: bool = False
     ) -> Fault | None:
-        """The first fault of ``kinds`` that strikes this request, counted down.
+        """Take the first fault of ``kinds`` that hits this request and count it down.
 
         A ``sheltered`` request (cancel, reduce-only, close-position) is exempt from throttling.
         """
@@ -203,16 +203,16 @@ class Faults:
         return None
 
     def set_skew(self, seconds: float) -> None:
-        """Put the exchange's clock ``seconds`` ahead of the wall (behind when negative)."""
+        """Set the exchange's clock ``seconds`` ahead of the wall (behind when negative)."""
         self._skew_ms = seconds * 1000
 
     def set_drift(self, seconds_per_minute: float) -> None:
-        """Let the exchange's clock gain this much each minute from now on."""
+        """Make the exchange's clock gain this much each minute from now on."""
         self._drift, self._drift_since = seconds_per_minute * 1000 / MINUTE_MS, wall_ms()
 
     @property
     def silent(self) -> bool:
-        """Whether the exchange is out: connections break without an answer."""
+        """Whether the exchange is down: connections break without a response."""
         return self.outage_until > wall_ms()
 
     @property
@@ -221,7 +221,7 @@ class Faults:
         return self.maintenance_until > wall_ms()
 
     def exchange_ms(self) -> int:
-        """The exchange's own clock: wall time, unless a fault has set it wrong."""
+        """Return the time of the exchange's clock: wall time plus injected skew and drift."""
         now = wall_ms()
         if self._drift:
             return now + round(self._skew_ms + self._drift * (now - self._drift_since))
@@ -229,9 +229,9 @@ class Faults:
 
 
 def altered(raw: bytes, fault: Fault) -> bytes:
-    """JSON with the fault's field (keys and places, with dots between) set, or gone without value.
+    """Set the fault's field (keys and indexes, joined by dots) in JSON, or remove it without value.
 
-    A value that is not JSON is a text. What has no such field stays as it is.
+    A value that is not JSON is taken as text. A document without the field stays unchanged.
     """
     document = orjson.loads(raw)
     *parents, last = fault.field.split(".")
@@ -258,7 +258,7 @@ def _value(text: str) -> Any:
 
 
 def refusal_of(fault: Fault, address: str) -> ExchangeError:
-    """The answer to a request that a fault refuses."""
+    """Return the error of a request that a fault refuses."""
     match fault.kind:
         case "rate_limit":
             return with_retry(TOO_MANY_REQUESTS(address, 2400), int(fault.seconds * 1000))
@@ -277,7 +277,7 @@ def refusal_of(fault: Fault, address: str) -> ExchangeError:
 
 
 def silence_of(fault: Fault, answer: Response) -> Response:
-    """What a client is told instead of the answer to its accepted request."""
+    """Return the response that a client gets in place of that of its accepted request."""
     if fault.kind in TIMEOUTS:
         code, text = TIMEOUTS[fault.kind]
         return Response(408, {"code": code, "msg": text}, {})

@@ -1,4 +1,4 @@
-"""Scenario files: faults in TOML, by market time, by chance (seeded) or at once."""
+"""Scenario files: faults in TOML, by market time, at random (seeded) or at once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from trading.errors import SettingsError
 
 
 def read_scenario(path: Path, faults: Faults, span: Span) -> list[dict[str, Any]]:
-    """Faults of ``[[fault]]`` tables; ``seed`` at the top decides chance.
+    """Read the faults of ``[[fault]]`` tables; ``seed`` at the top decides probabilities.
 
-    ``at`` is a market time (TOML date-time, UTC where it names no zone) or, as a number, market
+    ``at`` is a market time (a TOML date-time, UTC unless it names a zone) or a number of market
     seconds after the first replayed minute.
     """
     try:
@@ -41,6 +41,6 @@ def _market_time(path: Path, value: object, span: Span) -> int:
         moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value
         return int(moment.timestamp() * 1000)
     if isinstance(value, (int, float)):
-        # A fault that strikes at once does so at the first step.
+        # A fault without a time happens at the first step.
         return span.begin + int(value * 1000)
     raise SettingsError(f"--faults {path}: at = {value!r} is neither a time nor seconds")

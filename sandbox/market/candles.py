@@ -1,4 +1,4 @@
-"""Recorded one-minute candles: a folder of ``SYMBOL.parquet``, read once, aggregated on demand."""
+"""Recorded one-minute candles: ``SYMBOL.parquet`` files, read once, aggregated on demand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 
 @dataclass(frozen=True, slots=True)
 class Kline:
-    """One bar; ``end`` is the open time of the next one (ms), prices in quote currency."""
+    """One bar; ``end`` is the open time of the next (ms), prices in quote currency."""
 
     start: int
     end: int
@@ -49,19 +49,19 @@ class Series:
     volume: Floats
 
     def index(self, time: int) -> int:
-        """Row of the candle that opens at ``time``, −1 when there is none."""
+        """Return the row of the candle that opens at ``time``, −1 when there is none."""
         row = int(np.searchsorted(self.open_time, time))
         return row if row < len(self.open_time) and self.open_time[row] == time else -1
 
     def before(self, time: int) -> int:
-        """Number of candles that open before ``time``."""
+        """Count the candles that open before ``time``."""
         return int(np.searchsorted(self.open_time, time))
 
     def bars(self, interval: str, start: int, end: int, known: int) -> list[Kline]:
-        """Bars that open in [``start``, ``end``), from the candles that opened before ``known``.
+        """Build the bars that open in [``start``, ``end``) from candles opened before ``known``.
 
-        The last bar may still run. The exchange's quote volume is not recorded: close × volume
-        of each minute stands for it.
+        The last bar may be incomplete. Quote volume is not recorded; close × volume of each minute
+        stands for it.
         """
         first = self.before(bar_start(interval, max(0, start)))
         last = self.before(min(known, next_start(interval, bar_start(interval, max(0, end - 1)))))
@@ -86,7 +86,7 @@ class Series:
         ]
 
     def whole(self, start: int, end: int) -> Kline | None:
-        """The candles that open in [``start``, ``end``) as one bar; None when there is none."""
+        """Merge the candles that open in [``start``, ``end``) into one bar; None without any."""
         first, last = self.before(start), self.before(end)
         if last <= first:
             return None
@@ -105,9 +105,9 @@ class Series:
 
 
 def read_series(path: Path, *, traded: bool = True) -> Series:
-    """Candles of a parquet file with ``open_time`` (UTC), open, high, low, close, volume.
+    """Read a parquet file with ``open_time`` (UTC), open, high, low, close, volume.
 
-    What is not ``traded`` (a mark price) needs no volume.
+    A price that is not ``traded`` (a mark price) needs no volume.
     """
     try:
         table = pq.read_table(path)
@@ -117,7 +117,7 @@ def read_series(path: Path, *, traded: bool = True) -> Series:
 
 
 def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) -> Series:
-    """The candles of a table that was read from ``path``."""
+    """Check the candles of a table that was read from ``path``."""
     if not traded and "volume" not in table.column_names:
         table = table.append_column("volume", pa.array(np.zeros(table.num_rows)))
     missing = [name for name in COLUMNS if name not in table.column_names]
@@ -138,7 +138,7 @@ def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) 
 
 
 def milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
-    """A column of times as ms UTC."""
+    """Convert a column of times to ms UTC."""
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
     elif not pa.types.is_integer(column.type):
@@ -147,7 +147,7 @@ def milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
 
 
 def read_folder(folder: Path, symbols: Sequence[str] = ()) -> dict[str, Series]:
-    """All candle files of ``folder`` (or of ``symbols`` only), by symbol."""
+    """Read the candle files of ``folder``, or those of ``symbols``, by symbol."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give a folder of SYMBOL.parquet candle files")
     paths = {path.stem: path for path in sorted(folder.glob("*.parquet"))}
@@ -160,7 +160,7 @@ def read_folder(folder: Path, symbols: Sequence[str] = ()) -> dict[str, Series]:
 
 
 def derive_rules(series: Series) -> ExchangeInstrument:
-    """Instrument rules for a symbol without any, from its recent candles."""
+    """Derive the rules of a symbol that has none from its recent candles."""
     recent = slice(-3000, None)
     prices = [*series.close[recent].tolist(), *series.open[recent].tolist()]
     return derive_instrument(series.symbol, prices, series.volume[recent].tolist())
@@ -177,7 +177,7 @@ class Ticks:
 
 
 def ticks_at(series: Series, row: int, tick: Decimal) -> Ticks:
-    """The candle in ``row`` at the instrument's ``tick``; high and low still enclose the rest."""
+    """Round the candle in ``row`` to ``tick``; high and low still enclose open and close."""
     opened = to_multiple(float(series.open[row]), tick)
     closed = to_multiple(float(series.close[row]), tick)
     high = max(opened, closed, to_multiple(float(series.high[row]), tick))
@@ -193,13 +193,13 @@ class Funding:
     rates: tuple[Decimal, ...] = ()
 
     def between(self, after: int, until: int) -> list[tuple[int, Decimal]]:
-        """Rates with ``after`` < time <= ``until``, each time rounded down to its minute."""
+        """List the rates with ``after`` < time <= ``until``, times rounded down to the minute."""
         found = zip(self.times, self.rates, strict=True)
         return [(t, rate) for t, rate in found if after < t // MINUTE_MS * MINUTE_MS <= until]
 
 
 def read_funding(path: Path) -> Funding:
-    """Funding of a parquet file with ``funding_time`` (UTC) and ``funding_rate``."""
+    """Read a parquet file with ``funding_time`` (UTC) and ``funding_rate``."""
     table = pq.read_table(path)
     if not {"funding_time", "funding_rate"} <= set(table.column_names):
         raise DataError(f"{path}: needs the columns funding_time and funding_rate")

@@ -1,4 +1,4 @@
-"""Market clocks: real, accelerated, stepped by command, or in lockstep with whoever trades."""
+"""Market clocks: real, accelerated, stepped by command, or in lockstep with the clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STEP_TIMEOUT_S = 30.0
 
 
 def wall_ms() -> int:
-    """Wall time in ms UTC: what `/time` answers and signatures are checked against."""
+    """Return wall time in ms UTC, the time of `/time` and of signatures."""
     return time.time_ns() // 1_000_000
 
 
@@ -21,7 +21,7 @@ class MarketClock(Protocol):
 
     @property
     def name(self) -> str:
-        """real, accelerated, stepped or lockstep."""
+        """The clock's name: real, accelerated, stepped or lockstep."""
 
     async def start(self, begin: int) -> None:
         """Wait until the replay may start at market time ``begin`` (ms)."""
@@ -30,13 +30,13 @@ class MarketClock(Protocol):
         """Wait until the market may move to ``market_ms``."""
 
     async def after(self, market_ms: int) -> None:
-        """Wait until all that must have followed the step at ``market_ms`` has happened."""
+        """Wait until the step at ``market_ms`` has been handled."""
 
 
 class PacedClock:
     """Market time runs ``speed`` times as fast as the wall (1 = real time).
 
-    ``seconds`` tells the wall's time and ``sleep`` lets it pass.
+    ``seconds`` reads the wall time and ``sleep`` waits on it.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class PacedClock:
 
     @property
     def name(self) -> str:
-        """real at speed 1, else accelerated."""
+        """The name: real at speed 1, else accelerated."""
         return "real" if self._speed == 1 else "accelerated"
 
     async def start(self, begin: int) -> None:
@@ -59,17 +59,17 @@ class PacedClock:
         self._offset = begin / self._speed / 1000 - self._seconds()
 
     async def before(self, market_ms: int) -> None:
-        """Sleep until the wall has reached ``market_ms``; always lets requests in."""
+        """Sleep until the wall has reached ``market_ms``; other tasks run at least once."""
         wait = market_ms / self._speed / 1000 - self._offset - self._seconds()
         await self._sleep(max(0.0, wait))
 
     async def after(self, market_ms: int) -> None:
-        """Nothing to wait for."""
+        """Return at once."""
         del market_ms
 
 
 class SteppedClock:
-    """Market time stands until a command lets it go on, and no further than that says."""
+    """Market time stands still until a command moves it to a given time."""
 
     def __init__(self) -> None:
         self._until = 0
@@ -79,7 +79,7 @@ class SteppedClock:
 
     @property
     def name(self) -> str:
-        """stepped."""
+        """The name: stepped."""
         return "stepped"
 
     async def start(self, begin: int) -> None:
@@ -94,11 +94,11 @@ class SteppedClock:
             await self._allowed.wait()
 
     async def after(self, market_ms: int) -> None:
-        """Nothing to wait for."""
+        """Return at once."""
         del market_ms
 
     async def advance(self, until: int) -> None:
-        """Let the market go on to ``until`` (ms) and wait until it stands there."""
+        """Let the market move to ``until`` (ms) and wait until it stands there."""
         self._until = max(self._until, until)
         if not self._over:
             self._standing.clear()
@@ -106,13 +106,13 @@ class SteppedClock:
             await self._standing.wait()
 
     def finish(self) -> None:
-        """The replay is over: there is nothing more to step."""
+        """Note that the replay is over and release whoever waits for a step."""
         self._over = True
         self._standing.set()
 
 
 class LockstepClock:
-    """Market time stands until every registered stepper has acknowledged the step."""
+    """Market time stands still until every registered stepper has acknowledged the step."""
 
     def __init__(self, timeout_s: float = STEP_TIMEOUT_S) -> None:
         self.timeouts = 0
@@ -124,23 +124,23 @@ class LockstepClock:
         self._now = 0
         self._registered = 0
         self._unproven: set[str] = set()
-        self._tell: dict[Callable[[int], None], None] = {}
+        self._listeners: dict[Callable[[int], None], None] = {}
 
     @property
     def name(self) -> str:
-        """lockstep."""
+        """The name: lockstep."""
         return "lockstep"
 
     @property
     def steppers(self) -> dict[str, int]:
-        """Steppers with the market time (ms) that each has acknowledged."""
+        """The market time (ms) that each stepper has acknowledged."""
         return dict(self._acknowledged)
 
     def register(self) -> str:
-        """A new stepper; it need not acknowledge what was sent before.
+        """Register a stepper; it need not acknowledge earlier messages.
 
-        Steppers not heard of since all streams closed are taken for dead: a client that was killed
-        and started again does not wait for its former self.
+        Steppers that have been silent since all streams closed count as dead: a client that was
+        killed and restarted does not wait for its former self.
         """
         for silent in self._unproven:
             self._forget(silent)
@@ -152,7 +152,7 @@ class LockstepClock:
         return name
 
     def deregister(self, stepper: str) -> bool:
-        """Forget a stepper; the market stands while there is none."""
+        """Forget a stepper; the market stands still while there is none."""
         known = self._forget(stepper)
         self._changed.set()
         return known
@@ -162,8 +162,8 @@ class LockstepClock:
         return self._acknowledged.pop(stepper, None) is not None
 
     def watched(self, symbol: str) -> list[Decimal]:
-        """Prices of ``symbol`` that a stepper waits for: the path has a step where it meets one."""
-        return [price for told in self._watched.values() for price in told.get(symbol, ())]
+        """Return the prices of ``symbol`` that a stepper waits for; the path stops at each."""
+        return [price for prices in self._watched.values() for price in prices.get(symbol, ())]
 
     def acknowledge(
         self,
@@ -171,9 +171,9 @@ class LockstepClock:
         market_ms: int,
         watched: Mapping[str, Sequence[Decimal]] | None = None,
     ) -> bool:
-        """A stepper has handled everything up to ``market_ms``; False when it is not registered.
+        """Note that a stepper has handled everything up to ``market_ms``; False when it is unknown.
 
-        ``watched`` are prices by symbol that it waits for from now on, in place of those before.
+        ``watched`` replaces the prices, by symbol, that it waits for.
         """
         if stepper not in self._acknowledged:
             return False
@@ -184,7 +184,7 @@ class LockstepClock:
         return True
 
     def set_audience(self, listening: bool) -> None:
-        """Tell whether any client listens to market streams."""
+        """Set whether any client listens to market streams."""
         if self.audience and not listening:
             self._unproven = set(self._acknowledged)
         self.audience = listening
@@ -192,18 +192,18 @@ class LockstepClock:
 
     @property
     def announced(self) -> bool:
-        """Whether any stepper wants to be told of the end of each step."""
-        return bool(self._tell)
+        """Whether any stepper wants a notice at the end of each step."""
+        return bool(self._listeners)
 
-    def listen(self, tell: Callable[[int], None]) -> Callable[[], None]:
-        """Call ``tell`` with each step's market time once its messages left; undo by calling."""
-        self._tell[tell] = None
-        return lambda: self._tell.pop(tell, None)
+    def listen(self, notify: Callable[[int], None]) -> Callable[[], None]:
+        """Call ``notify`` with each step's market time once its messages left; return the undo."""
+        self._listeners[notify] = None
+        return lambda: self._listeners.pop(notify, None)
 
     def announce(self, market_ms: int) -> None:
-        """All messages of the step have left."""
-        for tell in list(self._tell):
-            tell(market_ms)
+        """Notify the listeners that all messages of the step have left."""
+        for notify in list(self._listeners):
+            notify(market_ms)
 
     async def start(self, begin: int) -> None:
         """Wait for a stepper and for a subscribed market stream."""
@@ -211,7 +211,7 @@ class LockstepClock:
         await self._until_ready()
 
     async def before(self, market_ms: int) -> None:
-        """Stand while no stepper is registered or nobody listens."""
+        """Wait while no stepper is registered or nobody listens."""
         await self._until_ready()
         self._now = market_ms
 
@@ -221,7 +221,7 @@ class LockstepClock:
             await self._changed.wait()
 
     async def after(self, market_ms: int) -> None:
-        """Wait for all acknowledgements; who says nothing in time is no stepper any more."""
+        """Wait for all acknowledgements; drop steppers that do not answer in time."""
         deadline = time.monotonic() + self._timeout_s
         while self.audience and any(seen < market_ms for seen in self._acknowledged.values()):
             self._changed.clear()

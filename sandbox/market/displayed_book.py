@@ -1,9 +1,8 @@
-"""The book as it is shown: the market's levels with what accounts rest among them, never crossed.
+"""The displayed book: the market's levels merged with the accounts' orders, never crossed.
 
-The market's side is not recorded: levels stand one tick apart from the best bid and ask, each with
-a quantity fixed by its price. Where an order of an account is still to be filled beyond the
-market's best (its minute's recorded volume is used up), the levels that it would trade with are
-gone from the book.
+The market's depth is not recorded: its levels lie one tick apart, from best bid and ask on, and the
+price of a level fixes its quantity. When an order beyond the market's best price still waits,
+because the recorded volume of its minute is used up, the levels that it crosses are not shown.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ CACHED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class BookChange:
-    """What became of a book since it was last told: changed levels (quantity 0: it is gone)."""
+    """The levels that changed since the last publication (quantity 0: the level is gone)."""
 
     first_id: int
     last_id: int
@@ -33,15 +32,15 @@ class BookChange:
 
 
 def level_quantity(instrument: ExchangeInstrument, price: Decimal) -> Decimal:
-    """The quantity shown at a price level: fixed by the price, so that every book agrees."""
+    """Return the quantity shown at a price level; it depends on the price alone."""
     seed = zlib.crc32(f"{instrument.symbol}{price.normalize()}".encode())
     return instrument.step * (1 + seed % 5000)
 
 
 class DisplayedBook:
-    """The shown book of one symbol; ``rested`` is what accounts have in it.
+    """The displayed book of one symbol; ``rested`` holds the accounts' orders.
 
-    Prices and quantities have the decimals of tick and step, or ``decimals`` where these are given.
+    Prices and quantities have the decimals of tick and step, unless ``decimals`` is given.
     """
 
     def __init__(self, decimals: int | None = None) -> None:
@@ -49,13 +48,13 @@ class DisplayedBook:
         self.rested: Levels = ({}, {})
         self._instrument: ExchangeInstrument | None = None
         self._levels: dict[int, tuple[str, str]] = {}
-        self._told: tuple[Side, Side] | None = None
-        self._told_id = 0
+        self._published: tuple[Side, Side] | None = None
+        self._published_id = 0
 
     def sides(
         self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, count: int
     ) -> tuple[Side, Side]:
-        """Bids and asks as price -> quantity texts, best first."""
+        """Return bids and asks as price -> quantity texts, best first."""
         if self.rested[0] or self.rested[1]:
             return self._merged(instrument, bid, ask, count)
         highest, lowest = int(bid / instrument.tick), int(ask / instrument.tick)
@@ -69,7 +68,7 @@ class DisplayedBook:
     def best(
         self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal
     ) -> tuple[tuple[str, str], tuple[str, str]]:
-        """Best bid and best ask as (price, quantity); zeros where a side is empty."""
+        """Return best bid and best ask as (price, quantity); zeros for an empty side."""
         if not self.rested[0] and not self.rested[1]:
             self._forget(instrument)
             highest, lowest = int(bid / instrument.tick), int(ask / instrument.tick)
@@ -84,7 +83,7 @@ class DisplayedBook:
             self._levels.clear()
 
     def _level(self, instrument: ExchangeInstrument, number: int) -> tuple[str, str]:
-        """Price and quantity of the market's level at ``number`` ticks."""
+        """Return price and quantity of the market's level at ``number`` ticks."""
         found = self._levels.get(number)
         if found is None:
             price = instrument.tick * number
@@ -141,10 +140,10 @@ class DisplayedBook:
     def change(
         self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, update_id: int
     ) -> BookChange:
-        """What has changed since the last time, or since `open`, and remember it as told."""
+        """Return the change since the last call or since ``open``, and remember it as published."""
         new = self.sides(instrument, bid, ask, DEPTH)
-        old, previous = self._told or new, self._told_id or update_id - 1
-        self._told, self._told_id = new, update_id
+        old, previous = self._published or new, self._published_id or update_id - 1
+        self._published, self._published_id = new, update_id
         first = min(previous + 1, update_id)
         gone = self._size(instrument, ZERO)
         bids, asks = (_difference(*pair, gone) for pair in zip(old, new, strict=True))
@@ -153,9 +152,9 @@ class DisplayedBook:
     def open(
         self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, update_id: int
     ) -> None:
-        """Somebody begins to listen or has taken a snapshot: changes are told from here on."""
-        if self._told is None:
-            self._told, self._told_id = self.sides(instrument, bid, ask, DEPTH), update_id
+        """Start to track changes: a client listens, or took a snapshot."""
+        if self._published is None:
+            self._published, self._published_id = self.sides(instrument, bid, ask, DEPTH), update_id
 
 
 def _tick_below(price: Decimal, tick: Decimal) -> Decimal:

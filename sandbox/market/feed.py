@@ -1,4 +1,4 @@
-"""What a symbol shows at market time: its last price, the running minute, recent trades."""
+"""A symbol at market time: its last price, the running minute, recent trades."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AVERAGE_MINUTES = 5
 
 @dataclass(frozen=True, slots=True)
 class TradePrint:
-    """One print of the recorded market; ``update_id`` numbers the book that follows from it."""
+    """A print of the recorded market; ``update_id`` numbers the resulting book."""
 
     symbol: str
     time: int
@@ -37,7 +37,7 @@ class TradePrint:
 class SymbolFeed:
     """Walks one symbol's candles; ``minute`` is the open time (ms) of the running one.
 
-    The book is shown with ``decimals``, or with those of tick and step.
+    The book has ``decimals``, or those of tick and step.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class SymbolFeed:
 
     @property
     def mark(self) -> Decimal:
-        """The mark price: the last price unless another rule holds."""
+        """The mark price; without a rule of its own, the last price."""
         return self.marked or self.price
 
     @property
@@ -94,20 +94,20 @@ class SymbolFeed:
         return best_quotes(self.quote, self.price, self.instrument.tick)[1]
 
     def book(self, count: int) -> tuple[Side, Side]:
-        """Bids and asks as price -> quantity texts, best first."""
+        """Return bids and asks as price -> quantity texts, best first."""
         self.displayed_book.open(self.instrument, self.bid, self.ask, self.update_id)
         return self.displayed_book.sides(self.instrument, self.bid, self.ask, count)
 
     def best(self) -> tuple[tuple[str, str], tuple[str, str]]:
-        """Best bid and best ask as (price, quantity)."""
+        """Return best bid and best ask as (price, quantity)."""
         return self.displayed_book.best(self.instrument, self.bid, self.ask)
 
     def book_change(self) -> BookChange:
-        """What has changed in the book since this was asked last."""
+        """Return the book's change since the last call."""
         return self.displayed_book.change(self.instrument, self.bid, self.ask, self.update_id)
 
     def rest(self, levels: Levels) -> bool:
-        """Show what accounts rest now; False when nothing has changed."""
+        """Show the accounts' resting orders; False when nothing has changed."""
         if self.displayed_book.rested == levels:
             return False
         self.displayed_book.rested = levels
@@ -115,7 +115,7 @@ class SymbolFeed:
         return True
 
     def start(self, begin: int) -> None:
-        """Stand at market time ``begin``: the price is the open there, else the last close."""
+        """Set the market time to ``begin``: the price is its open, else the last close."""
         row = self.series.before(begin)
         tick = self.instrument.tick
         for earlier in range(max(0, row - RECENT_TRADES + 10), row):
@@ -127,7 +127,7 @@ class SymbolFeed:
         self.open_minute(begin)
 
     def open_minute(self, minute: int) -> None:
-        """Begin the minute; where no candle was recorded the price stands."""
+        """Begin the minute; without a recorded candle the price stays."""
         self.minute = minute
         self._row = self.series.index(minute)
         self.candle = None
@@ -138,7 +138,7 @@ class SymbolFeed:
             self._running = Kline(minute, minute + MINUTE_MS, price, price, price, price, 0.0, 0.0)
 
     def move(self, time: int, price: Decimal, trade: RecordedTrade | None = None) -> TradePrint:
-        """A trade at ``price``, as it was recorded or made up; the running candle follows."""
+        """Print a recorded or synthetic trade at ``price`` and update the running candle."""
         if self.quotes is not None:
             self.quote = self.quotes.quote_at(time, self.instrument.tick)
         tick = self._print(time, price, trade)
@@ -159,17 +159,17 @@ class SymbolFeed:
         return tick
 
     def recorded(self) -> list[list[RecordedTrade]]:
-        """The running minute's recorded trades by second; empty where there are none."""
+        """Return the running minute's recorded trades by second, if there are any."""
         if self.tape is None:
             return []
         return self.tape.minute(self.minute, self.instrument.tick, self.instrument.step)
 
     def minute_volume(self) -> Decimal:
-        """The running minute's recorded volume, in base currency."""
+        """Return the running minute's recorded volume, in base currency."""
         return Decimal(repr(float(self.series.volume[self._row]))) if self._row >= 0 else ZERO
 
     def close_minute(self) -> Kline | None:
-        """End the minute; its candle exactly as recorded."""
+        """End the minute and return its candle exactly as recorded."""
         if self._row < 0:
             return None
         row, series = self._row, self.series
@@ -202,7 +202,7 @@ class SymbolFeed:
         return tick
 
     def bars(self, interval: str, start: int, end: int) -> list[Kline]:
-        """Bars that open in [``start``, ``end``), up to the market time; the last may still run."""
+        """Return the bars that open in [``start``, ``end``) so far; the last may be incomplete."""
         closed = self.series.bars(interval, start, end, self.minute)
         running = self._running
         if running is None:
@@ -218,7 +218,7 @@ class SymbolFeed:
         return [*closed, merged]
 
     def bar_at(self, interval: str, time: int) -> Kline | None:
-        """The bar of ``interval`` that holds ``time``, as far as it is known."""
+        """Return the bar of ``interval`` that holds ``time``, as far as it is known."""
         running, start = self._running, bar_start(interval, time)
         if running is None or time < running.start:
             found = self.bars(interval, start, start + 1)
@@ -230,7 +230,7 @@ class SymbolFeed:
         return _merge(begun, running if closed else None)
 
     def _closed(self, interval: str, start: int) -> Kline | None:
-        """What the minutes before the running one make of a bar; remembered for the minute."""
+        """Return the part of a bar before the running minute, cached for the minute."""
         key = (interval, start)
         if self._closed_at != self.minute:
             self._closed_at = self.minute
@@ -241,7 +241,7 @@ class SymbolFeed:
         return self._closed_bars[key]
 
     def average(self) -> float:
-        """The average price by volume of the last ``AVERAGE_MINUTES``, the running one included."""
+        """Return the volume-weighted price of the last ``AVERAGE_MINUTES``, including this one."""
         if self._average_of != self.minute:
             self._average_of = self.minute
             rows = slice(
@@ -257,7 +257,7 @@ class SymbolFeed:
         return value_sum / volume_sum if volume_sum else float(self.price)
 
     def day(self) -> Kline | None:
-        """The last 24 hours as one bar."""
+        """Return the last 24 hours as one bar."""
         if self._day_of != self.minute:
             self._day_of = self.minute
             self._closed_day = self.series.whole(self.minute - DAY_MS, self.minute)
@@ -267,7 +267,7 @@ class SymbolFeed:
         return _merge(closed, running)
 
     def next_funding(self, time: int) -> int:
-        """When funding is paid next (ms)."""
+        """Return the next funding time (ms)."""
         for funded in self.funding.times:
             if funded > time:
                 return funded

@@ -1,4 +1,4 @@
-"""Kline intervals and where their bars begin (UTC)."""
+"""Kline intervals and the open times of their bars (UTC)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INTERVALS = {
 
 
 def bar_start(interval: str, time: int) -> int:
-    """Open time (ms) of the bar that holds ``time`` (ms)."""
+    """Return the open time (ms) of the bar that holds ``time`` (ms)."""
     if interval == "1M":
         moment = datetime.fromtimestamp(time / 1000, UTC)
         return _month_ms(moment.year, moment.month)
@@ -41,7 +41,7 @@ def bar_start(interval: str, time: int) -> int:
 
 
 def next_start(interval: str, start: int) -> int:
-    """Open time (ms) of the bar after the one that opens at ``start``."""
+    """Return the open time (ms) of the bar after the one that opens at ``start``."""
     if interval == "1M":
         moment = datetime.fromtimestamp(start / 1000, UTC)
         return _month_ms(moment.year + moment.month // 12, moment.month % 12 + 1)
@@ -49,7 +49,7 @@ def next_start(interval: str, start: int) -> int:
 
 
 def bar_starts(interval: str, times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Open times (ms) of the bars that hold ``times`` (ms)."""
+    """Return the open times (ms) of the bars that hold ``times`` (ms)."""
     if interval == "1M":
         months = times.astype("datetime64[ms]").astype("datetime64[M]")
         return months.astype("datetime64[ms]").astype(np.int64)

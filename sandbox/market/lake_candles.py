@@ -1,7 +1,7 @@
-"""Candles and funding from a data lake: its partitions are read as files, by their layout alone.
+"""Candles and funding from a data lake, read as files by their paths alone.
 
-``<root>/checked/candles/venue=binance_usdm/symbol=BTCUSDT/interval=1m/month=2025-06/part.parquet``;
-``raw`` instead of ``checked`` where nothing was checked yet, ``raw/funding/venue=…/symbol=…``.
+``<root>/checked/candles/venue=binance_usdm/symbol=BTCUSDT/interval=1m/month=2025-06/part.parquet``,
+``raw`` in place of ``checked`` where nothing is checked yet, and ``raw/funding/venue=…/symbol=…``.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from trading.errors import DataError
 
 VENUES = {"usdm": "binance_usdm", "spot": "binance_spot"}
 LAYERS = ("checked", "raw")
-# How much history before the replay `klines` can answer.
+# The history before the replay that `klines` serves.
 HISTORY = timedelta(days=366)
 
 
 def is_lake(root: Path) -> bool:
-    """Whether a folder is a lake (and not one of SYMBOL.parquet files)."""
+    """Whether a folder is a lake rather than a folder of SYMBOL.parquet files."""
     return any((root / layer / "candles").is_dir() for layer in LAYERS)
 
 
 def read_lake(
     root: Path, venue: str, symbols: Sequence[str], begin: int | None, end: int | None
 ) -> dict[str, Series]:
-    """One-minute candles of a venue by symbol, from a year before ``begin`` up to ``end`` (ms)."""
+    """Read a venue's one-minute candles, from a year before ``begin`` up to ``end`` (ms)."""
     found = _symbol_folders(root, venue)
     if not found:
         raise DataError(f"{root}: the lake holds no 1m candles of venue={VENUES[venue]}")
@@ -43,7 +43,7 @@ def read_lake(
 
 
 def funding_path(root: Path, symbol: str) -> Path:
-    """Where a lake keeps a symbol's funding rates."""
+    """Return the path of a symbol's funding rates in a lake."""
     return root / "raw" / "funding" / f"venue={VENUES['usdm']}" / f"symbol={symbol}/part.parquet"
 
 

@@ -1,4 +1,4 @@
-"""Mark prices other than the last price: recorded candles of it, or a smoothed last price."""
+"""Mark prices other than the last price: recorded candles, or a smoothed last price."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from sandbox.market.candles import Series, Ticks, ticks_at
 from sandbox.market.price_path import FIRST_EXTREME_MS, LAST_TRADE_MS, SECOND_EXTREME_MS
 from trading.candles import MINUTE_MS
 
-# After so much market time half of a jump of the last price has reached the smoothed mark price.
+# The time that the smoothed mark price needs for half of a jump of the last price.
 HALF_MS = 30_000
 
 
 class MarkRule(Protocol):
-    """What the mark price is; asked in the order of time, and only with what is known by then."""
+    """A rule for the mark price; called in time order, without knowledge of the future."""
 
     def price_at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
-        """The mark price at market ``time`` (ms), when the last price has become ``price``.
+        """Return the mark price at market ``time`` (ms) when the last price becomes ``price``.
 
-        ``low_first`` tells which extreme the running minute's path visits first.
+        With ``low_first`` the running minute's path visits its low before its high.
         """
 
 
 class SmoothedMark:
-    """Follows the last price: within t ms it makes up t / (t + ``HALF_MS``) of the distance."""
+    """Follows the last price: in t ms it covers t / (t + ``HALF_MS``) of the distance."""
 
     def __init__(self) -> None:
         self._mark: Decimal | None = None
         self._time = 0
 
     def price_at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
-        """The mark price after the last price has become ``price``."""
+        """Return the mark price when the last price becomes ``price``."""
         del low_first
         if self._mark is None:
             self._mark = price
@@ -45,16 +45,16 @@ class SmoothedMark:
 
 
 class RecordedMark:
-    """One-minute candles of the mark price, walked along the same way as those of the contract.
+    """One-minute candles of the mark price, with the same path as those of the contract.
 
-    A minute without a candle has the last price for its mark price.
+    In a minute without a candle the mark price is the last price.
     """
 
     def __init__(self, series: Series) -> None:
         self._series = series
 
     def price_at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
-        """The mark price on straight lines between open, the extremes and close."""
+        """Return the mark price on straight lines between open, the extremes and close."""
         minute = time // MINUTE_MS * MINUTE_MS
         row = self._series.index(minute)
         if row < 0:

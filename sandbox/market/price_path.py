@@ -1,4 +1,4 @@
-"""The path of a price inside one recorded minute: which prices, in which order, when."""
+"""The path of a price inside a recorded minute: which prices, in which order, when."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from sandbox.market.candles import Ticks
 
-# Where in the minute the path stands at its extremes and at its last trade.
+# When the path reaches its extremes and its last trade.
 FIRST_EXTREME_MS, SECOND_EXTREME_MS, LAST_TRADE_MS = 15_000, 35_000, 58_000
 
 
 def turning_points(candle: Ticks, exposure: int, seed: str) -> list[tuple[int, Decimal]]:
-    """(offset in ms, price) of the two extremes and the close; the open is where the path starts.
+    """Return (offset in ms, price) of the two extremes and the close; the path starts at the open.
 
     The extreme that hurts the ``exposure`` (sign of the open position) comes first, as in the
-    back-test. Without a position a rising candle goes down first, a falling one up first, and a
-    candle without direction decides by ``seed``.
+    backtest. Without a position a rising candle goes down first, a falling one up first, and
+    ``seed`` decides for a candle without direction.
     """
     low_first = exposure > 0
     if exposure == 0:
@@ -36,7 +36,7 @@ def turning_points(candle: Ticks, exposure: int, seed: str) -> list[tuple[int, D
 def refine(
     start: Decimal, points: list[tuple[int, Decimal]], every_ms: int, tick: Decimal
 ) -> list[tuple[int, Decimal]]:
-    """The same path with a point each ``every_ms``, on straight lines between turning points."""
+    """Add a point each ``every_ms`` to a path, on straight lines between turning points."""
     refined: list[tuple[int, Decimal]] = []
     begin = 0
     for end, price in points:
@@ -52,9 +52,9 @@ def refine(
 
 
 def next_stop(price: Decimal, target: Decimal, levels: Iterable[Decimal], tick: Decimal) -> Decimal:
-    """The first price on the way from ``price`` to ``target`` where one of ``levels`` is reached.
+    """Return the first price between ``price`` and ``target`` that reaches one of ``levels``.
 
-    Levels off the tick grid are reached at the first tick beyond them.
+    A level off the tick grid is reached at the first tick beyond it.
     """
     if target == price:
         return target

@@ -1,4 +1,4 @@
-"""The replay: moves market time over the recorded minutes, one step after the other."""
+"""The replay: moves market time over the recorded minutes, step by step."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ from sandbox.market.price_path import next_stop, refine, turning_points
 from sandbox.market.trade_tape import RecordedTrade
 from trading.candles import MINUTE_MS
 
-# What of a minute's volume is at hand at its first print already.
+# The share of a minute's volume that is available at its first print.
 FIRST_SHARE = Decimal("0.25")
 
 
 class Audience(Protocol):
-    """Who is told of each step."""
+    """The receiver of each step."""
 
     async def step(self, time: int, closed: Mapping[str, Kline], ticks: list[TradePrint]) -> bool:
-        """Hear of a step at market ``time``; False when no client was sent anything."""
+        """Handle a step at market ``time``; False when nothing was sent to any client."""
 
     async def flush(self) -> None:
-        """Wait until all that was told has left."""
+        """Wait until all messages have left."""
 
 
 class ReplayedEngine(Protocol):
-    """What the replay needs of an engine."""
+    """What the replay needs from an engine."""
 
     def set_time(self, now: int) -> None:
         """Set the market time (ms)."""
 
     def busy(self, symbol: str) -> bool:
-        """Whether the path of the symbol's price matters to anybody."""
+        """Whether the path of the symbol's price matters to any account."""
 
     def exposure(self, symbol: str) -> int:
-        """Sign of the net position in the symbol."""
+        """Return the sign of the net position in the symbol."""
 
     def levels(self, symbol: str) -> list[Decimal]:
-        """Last prices at which something happens."""
+        """Return the last prices at which something happens."""
 
     def mark_levels(self, symbol: str) -> list[Decimal]:
-        """Mark prices at which something happens."""
+        """Return the mark prices at which something happens."""
 
     def set_quote(self, symbol: str, quote: Quote | None) -> None:
-        """The recorded best bid and ask from the next print on."""
+        """Set the recorded best bid and ask for the next prints."""
 
     def set_mark(self, symbol: str, mark: Decimal) -> None:
-        """The mark price from the next print on."""
+        """Set the mark price for the next prints."""
 
     def set_price(self, symbol: str, price: Decimal) -> None:
-        """The price at the start."""
+        """Set the price at the start."""
 
     def on_price(self, symbol: str, price: Decimal) -> None:
-        """A trade printed."""
+        """Handle a trade."""
 
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
-        """Bound what may fill at the next print (None: without bound)."""
+        """Limit what may fill at the next print (None: no limit)."""
 
     def supplied(self, symbol: str) -> Decimal | None:
-        """What is left of the bound."""
+        """Return what is left of the limit."""
 
     def apply_funding(self, symbol: str, rate: Decimal) -> None:
         """Charge funding on every position."""
@@ -73,17 +73,17 @@ class ReplayedEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Market times (ms, whole minutes): first minute and end, which is not replayed any more."""
+    """The replayed market times (ms, whole minutes); ``end`` is exclusive."""
 
     begin: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class PathLeg:
     """A part of a minute's path: it ends ``offset`` ms into the minute at ``price``.
 
-    ``trades`` are the recorded trades of that second, printed one after the other.
+    ``trades`` are the recorded trades of that second, printed in order.
     """
 
     offset: int
@@ -93,7 +93,7 @@ class Leg:
 
 @dataclass(eq=False)
 class SymbolWalker:
-    """One symbol of one venue; ``used`` is what orders have taken of the minute's volume."""
+    """Walks one symbol of one venue; ``used`` is the minute's volume that orders took."""
 
     venue: str
     engine: ReplayedEngine
@@ -108,26 +108,26 @@ class SymbolWalker:
 
     @property
     def name(self) -> str:
-        """What seeds this lane's path."""
+        """The seed text of this symbol's path."""
         return self.feed.symbol if self.venue == "usdm" else f"{self.venue}:{self.feed.symbol}"
 
     def open_minute(self, minute: int) -> None:
-        """Begin a minute with its whole volume."""
+        """Begin a minute with its full volume."""
         self.feed.open_minute(minute)
         self.used, self.given = ZERO, None
 
     def aim(self, time: int, price: Decimal) -> None:
-        """Set out for ``price``: the mark price goes its own way meanwhile."""
+        """Set ``price`` as the next target, and the mark price's own target with it."""
         if self.mark is not None:
             self.goal = (price, self.mark.price_at(time, price, low_first=self.low_first))
 
     def under_way(self, target: Decimal) -> bool:
-        """Whether price or mark price is not yet where it is to be."""
+        """Whether price or mark price has not reached its target."""
         feed = self.feed
         return feed.price != target or (self.mark is not None and feed.mark != self.goal[1])
 
     def _mark_at(self, price: Decimal) -> Decimal:
-        """The mark price when the last price has come as far as ``price`` on the way it goes."""
+        """Return the mark price when the last price is at ``price`` on its way to the target."""
         (target, mark), feed = self.goal, self.feed
         if price == target or feed.price == target:
             return mark
@@ -135,7 +135,7 @@ class SymbolWalker:
         return money(feed.mark + (mark - feed.mark) * share)
 
     def levels(self) -> list[Decimal]:
-        """Last prices on the way at which something happens."""
+        """Return the last prices on the way at which something happens."""
         found, marks = (
             self.engine.levels(self.feed.symbol),
             self.engine.mark_levels(self.feed.symbol),
@@ -149,7 +149,7 @@ class SymbolWalker:
         return found + [feed.price + (target - feed.price) * s for s in shares if 0 < s <= 1]
 
     def print(self, time: int, price: Decimal, trade: RecordedTrade | None = None) -> TradePrint:
-        """A trade at ``price``: the feed moves, the engine fills and triggers."""
+        """Print a trade at ``price``: the feed moves, the engine fills and triggers."""
         symbol = self.feed.symbol
         if self.mark is not None:
             mark = self._mark_at(price)
@@ -165,7 +165,7 @@ class SymbolWalker:
         return tick
 
     def _supply(self, symbol: str, time: int) -> None:
-        """Let fills have the minute's recorded volume in step with its time, from a quarter on."""
+        """Release the minute's recorded volume in step with time, starting at a quarter."""
         left = self.engine.supplied(symbol)
         if self.given is not None and left is not None:
             self.used += self.given - left
@@ -178,7 +178,7 @@ class SymbolWalker:
 
 @dataclass(eq=False)
 class ReplayedVenue:
-    """One venue: its engine, its feeds, and who is told."""
+    """One venue: its engine, its feeds, and the receiver of its steps."""
 
     venue: str
     engine: ReplayedEngine
@@ -238,7 +238,7 @@ class Replay:
                 walker._supply(feed.symbol, span.begin)
 
     async def run(self) -> None:
-        """Walk the whole span; returns when its end is reached."""
+        """Walk the whole span, then return."""
         await self._clock.start(self._span.begin)
         for minute in range(self._span.begin, self._span.end, MINUTE_MS):
             await self._walk(minute)
@@ -257,19 +257,19 @@ class Replay:
             legs = {x: leg for x, path in paths.items() for leg in path if leg.offset == offset}
             await self._walk_phase(max(self.now, minute + offset), legs)
 
-    def _path(self, walker: SymbolWalker, minute: int) -> list[Leg]:
+    def _path(self, walker: SymbolWalker, minute: int) -> list[PathLeg]:
         feed = walker.feed
         assert feed.candle is not None
         recorded = feed.recorded()
         if recorded:
             walker.low_first = feed.candle.close > feed.candle.open
-            return [Leg(s[-1].time - minute, s[-1].price, tuple(s)) for s in recorded]
+            return [PathLeg(s[-1].time - minute, s[-1].price, tuple(s)) for s in recorded]
         exposure = walker.engine.exposure(feed.symbol)
         points = turning_points(feed.candle, exposure, f"{self._seed}:{walker.name}:{minute}")
         walker.low_first = points[0][1] < points[1][1]
         if self._refine_ms is not None:
             points = refine(feed.price, points, self._refine_ms, feed.instrument.tick)
-        return [Leg(offset, price) for offset, price in points]
+        return [PathLeg(offset, price) for offset, price in points]
 
     def _walking(self) -> list[SymbolWalker]:
         paced = self._refine_ms is not None
@@ -279,12 +279,12 @@ class Replay:
             if walker.feed.candle is not None and (paced or walker.engine.busy(walker.feed.symbol))
         ]
 
-    async def _walk_phase(self, time: int, legs: Mapping[SymbolWalker, Leg]) -> None:
-        """Move all walking symbols to where their legs end; each trigger on the way is a step."""
+    async def _walk_phase(self, time: int, legs: Mapping[SymbolWalker, PathLeg]) -> None:
+        """Move all walking symbols to the ends of their legs; each trigger on the way is a step."""
         for walker, leg in legs.items():
             walker.aim(time, leg.price)
             walker.trades = leg.trades
-        still = self._refine_ms is not None  # a paced market also tells that nothing moved
+        still = self._refine_ms is not None  # a paced market also reports that nothing moved
         while True:
             walking = [x for x in self._walking() if x in legs]
             moving = [x for x in walking if still or x.trades or x.under_way(legs[x].price)]
@@ -310,7 +310,7 @@ class Replay:
         return [walker.print(time, stop)]
 
     def _awaited(self, symbol: str) -> list[Decimal]:
-        """Prices that whoever steps the clock wants to see on the way."""
+        """Return the prices that a stepper of the clock waits for."""
         return self._clock.watched(symbol) if isinstance(self._clock, LockstepClock) else []
 
     async def _close(self, minute: int) -> None:
@@ -335,7 +335,7 @@ class Replay:
         await self._finish_step(time, closed, ticks)
 
     def _settle_at_close(self, walker: SymbolWalker, time: int) -> None:
-        """A minute that nobody needed to see walked still ends at its close."""
+        """Move a minute that was not walked to its close."""
         candle = walker.feed.candle
         if candle is None:
             return
@@ -344,13 +344,13 @@ class Replay:
             walker.print(time, candle.close)
 
     def _open(self, walker: SymbolWalker, time: int) -> list[tuple[SymbolWalker, TradePrint]]:
-        """The next minute's first trade; told only when somebody may care."""
+        """Print the next minute's first trade; return it only when it may matter to a client."""
         if walker.feed.candle is None:
             return []
         walker.aim(time, walker.feed.candle.open)
         tick = walker.print(time, walker.feed.candle.open)
-        told = self._refine_ms is not None or walker.engine.busy(walker.feed.symbol)
-        return [(walker, tick)] if told else []
+        matters = self._refine_ms is not None or walker.engine.busy(walker.feed.symbol)
+        return [(walker, tick)] if matters else []
 
     async def _reach(self, time: int) -> None:
         await self._clock.before(time)

@@ -1,4 +1,4 @@
-"""Spot rules: built-in ones for the majors, from `exchangeInfo`, or derived from candles."""
+"""Spot rules: built in for the majors, from ``exchangeInfo``, or derived from candles."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BUILT_IN = {
 
 
 def read_spot_instruments(path: Path) -> dict[str, ExchangeInstrument]:
-    """Instruments of a JSON file in the shape of spot's ``exchangeInfo``."""
+    """Read instruments from a JSON file in the format of spot's ``exchangeInfo``."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["symbols"]
         found = (_from_exchange_info(row) for row in rows)
@@ -85,7 +85,7 @@ def _from_exchange_info(row: Mapping[str, Any]) -> ExchangeInstrument:
 
 
 def derive_spot_rules(series: Series) -> ExchangeInstrument:
-    """Rules for a symbol without any, from its recent candles."""
+    """Derive the rules of a symbol that has none from its recent candles."""
     recent = slice(-3000, None)
     prices = [*series.close[recent].tolist(), *series.open[recent].tolist()]
     return derive_instrument(series.symbol, prices, series.volume[recent].tolist())

@@ -1,4 +1,4 @@
-"""Recorded trades and quotes of a symbol: what a minute really looked like, where it is known."""
+"""Recorded trades and quotes of a symbol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 SECOND = 1_000
-# Our name of a column and the one in Binance's archive.
+# Our column name -> the one in Binance's archive.
 TRADE_COLUMNS = {
     "time": "transact_time",
     "price": "",
@@ -29,7 +29,7 @@ QUOTE_COLUMNS = {"time": "transaction_time", "bid": "best_bid_price", "ask": "be
 
 @dataclass(frozen=True, slots=True)
 class RecordedTrade:
-    """A recorded trade; ``time`` in ms UTC, ``buyer_maker`` when a sell order took."""
+    """A recorded trade; ``time`` in ms UTC, ``buyer_maker`` when the taker sold."""
 
     time: int
     price: Decimal
@@ -39,7 +39,7 @@ class RecordedTrade:
 
 @dataclass(frozen=True, slots=True)
 class TradeTape:
-    """Recorded trades of a symbol in the order of time."""
+    """Recorded trades of a symbol, oldest first."""
 
     times: npt.NDArray[np.int64]
     prices: npt.NDArray[np.float64]
@@ -47,7 +47,7 @@ class TradeTape:
     buyer_makers: npt.NDArray[np.bool_]
 
     def minute(self, start: int, tick: Decimal, step: Decimal) -> list[list[RecordedTrade]]:
-        """The trades of the minute that begins at ``start`` (ms), those of a second together."""
+        """Return the trades of the minute that begins at ``start`` (ms), grouped by second."""
         first, last = np.searchsorted(self.times, [start, start + MINUTE_MS]).tolist()
         seconds: dict[int, list[RecordedTrade]] = {}
         for row in range(first, last):
@@ -63,14 +63,14 @@ class TradeTape:
 
 @dataclass(frozen=True, slots=True)
 class Quotes:
-    """Recorded best bids and asks of a symbol in the order of time."""
+    """Recorded best bids and asks of a symbol, oldest first."""
 
     times: npt.NDArray[np.int64]
     bids: npt.NDArray[np.float64]
     asks: npt.NDArray[np.float64]
 
     def quote_at(self, time: int, tick: Decimal) -> tuple[Decimal, Decimal] | None:
-        """Bid and ask at ``time`` (ms); None when none was told in this minute so far."""
+        """Return bid and ask at ``time`` (ms); None when this minute has none so far."""
         row = int(np.searchsorted(self.times, time, side="right")) - 1
         if row < 0 or self.times[row] < time // MINUTE_MS * MINUTE_MS:
             return None
@@ -79,9 +79,9 @@ class Quotes:
 
 
 def read_tape(path: Path) -> TradeTape:
-    """Trades of a parquet file: ``time``, ``price``, ``quantity``, ``buyer_maker``.
+    """Read trades from a parquet file: ``time``, ``price``, ``quantity``, ``buyer_maker``.
 
-    The names of Binance's aggTrades archive (``transact_time``, ``is_buyer_maker``) do as well.
+    The column names of Binance's aggTrades archive work as well.
     """
     times, columns = _read(path, TRADE_COLUMNS)
     price, quantity, maker = columns
@@ -91,7 +91,7 @@ def read_tape(path: Path) -> TradeTape:
 
 
 def read_quotes(path: Path) -> Quotes:
-    """Quotes of a parquet file: ``time``, ``bid``, ``ask``, or the names of that archive."""
+    """Read quotes from a parquet file: ``time``, ``bid``, ``ask``, or the archive's names."""
     times, (bids, asks) = _read(path, QUOTE_COLUMNS)
     if not np.all(bids < asks):
         raise DataError(f"{path}: holds a bid that is not below its ask")

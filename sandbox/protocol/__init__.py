@@ -1,1 +1,1 @@
-"""Keys, signatures, rate limits and responses, as Binance has them."""
+"""Binance's keys, signatures, parameters, rate limits and responses."""

@@ -1,4 +1,4 @@
-"""API keys: who a key belongs to, and whether it signed a payload (HMAC-SHA256 or Ed25519)."""
+"""API keys: the account of a key, and whether it signed a payload (HMAC-SHA256 or Ed25519)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Credentials:
         except ValueError as error:
             raise SettingsError(f"key {self.key}: its public key is not PEM ({error})") from error
         if not isinstance(loaded, Ed25519PublicKey):
-            raise SettingsError(f"key {self.key}: only Ed25519 public keys are known")
+            raise SettingsError(f"key {self.key}: only Ed25519 public keys are supported")
         return loaded
 
     @cached_property
@@ -42,11 +42,11 @@ class Credentials:
 
     @property
     def ed25519(self) -> bool:
-        """Whether the key signs with Ed25519 (only such a key may log a session on)."""
+        """Whether the key signs with Ed25519; only such a key may log on a session."""
         return self._verifier is not None
 
     def verifies(self, payload: str, signature: str) -> bool:
-        """Whether ``signature`` (hexadecimal HMAC, base64 Ed25519) is this key's of ``payload``."""
+        """Whether this key signed ``payload`` (hexadecimal HMAC or base64 Ed25519)."""
         verifier = self._verifier
         if verifier is None:
             keyed = self._keyed.copy()

@@ -15,7 +15,7 @@ BAN_AFTER, BAN_MS = 100, 120_000
 
 @dataclass(frozen=True, slots=True)
 class OrderLimit:
-    """At most ``limit`` order requests of an account per window; ``header`` tells the count."""
+    """At most ``limit`` order requests of an account per window; ``header`` carries the count."""
 
     interval: str
     number: int
@@ -36,14 +36,14 @@ SPOT_ORDERS = (
 
 @dataclass(slots=True)
 class RateWindow:
-    """A counter that starts again with each window of wall time."""
+    """A counter that restarts with each window of wall time."""
 
     size_ms: int
     start: int = 0
     used: int = 0
 
     def add(self, amount: int, now_ms: int) -> int:
-        """Count ``amount``; the new total of the running window."""
+        """Add ``amount`` and return the total of the current window."""
         start = now_ms // self.size_ms * self.size_ms
         if start != self.start:
             self.start, self.used = start, 0
@@ -53,7 +53,7 @@ class RateWindow:
 
 @dataclass(slots=True)
 class RateLimits:
-    """Weight per address and minute; orders per account. ``counting`` off counts no orders."""
+    """Weight per address and minute, orders per account (none when ``counting`` is off)."""
 
     weight_limit: int = 2_400
     orders: tuple[OrderLimit, ...] = USDM_ORDERS
@@ -68,7 +68,7 @@ class RateLimits:
     _tolerance: int = BAN_AFTER
 
     def charge(self, address: str, weight: int, now_ms: int) -> dict[str, str]:
-        """Charge a request and give its header; 429 over the limit, 418 for who goes on."""
+        """Charge a request and return its header; 429 over the limit, 418 after too many 429s."""
         until = self._banned.get(address, 0)
         if now_ms < until:
             raise with_retry(error_codes.BANNED(address, until), until - now_ms)
@@ -84,12 +84,12 @@ class RateLimits:
         raise with_retry(error_codes.TOO_MANY_REQUESTS(address, self.weight_limit), wait)
 
     def close_for(self, length_ms: int, tolerance: int, now_ms: int) -> None:
-        """Answer 429 for a while; who sends more than ``tolerance`` requests in it is banned."""
+        """Answer 429 for a while and ban an address after ``tolerance`` more requests."""
         self._closed_until, self._tolerance = now_ms + length_ms, tolerance
         self._ignored.clear()
 
     def count_order(self, account: str, now_ms: int) -> dict[str, str]:
-        """Count an accepted order request and give its headers; −1015 over a limit."""
+        """Count an accepted order request and return its headers; −1015 over a limit."""
         if not self.counting:
             return {}
         windows = self._counts.get(account)
@@ -108,7 +108,7 @@ class RateLimits:
         }
 
     def counted(self, address: str, account: str) -> list[dict[str, str | int]]:
-        """The limits with what is used of them, as WebSocket API answers carry them."""
+        """Return the limits with their counts, as responses of the WebSocket API carry them."""
         weight = _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit)
         rows = [weight | {"count": self._weights[address].used}]
         for rule, window in zip(self.orders, self._counts.get(account, ()), strict=False):
@@ -117,7 +117,7 @@ class RateLimits:
         return rows
 
     def published(self) -> list[dict[str, str | int]]:
-        """The limits as `exchangeInfo` publishes them."""
+        """Return the limits as ``exchangeInfo`` publishes them."""
         rows = [_rate_limit("REQUEST_WEIGHT", "MINUTE", 1, self.weight_limit)]
         for rule in sorted(self.orders, key=lambda rule: rule.interval):
             rows.append(_rate_limit("ORDERS", rule.interval, rule.number, rule.limit))
@@ -134,7 +134,7 @@ def _rate_limit(kind: str, interval: str, number: int, limit: int) -> dict[str, 
 
 
 class RetryLaterError(ExchangeError):
-    """A refusal that says when to come back (seconds, rounded up)."""
+    """A refusal that says when to retry (seconds, rounded up)."""
 
     def __init__(self, cause: ExchangeError, wait_ms: int) -> None:
         super().__init__(cause.code, cause.message, cause.status)
@@ -142,5 +142,5 @@ class RetryLaterError(ExchangeError):
 
 
 def with_retry(cause: ExchangeError, wait_ms: int) -> RetryLaterError:
-    """``cause`` with its `Retry-After`."""
+    """Add `Retry-After` to ``cause``."""
     return RetryLaterError(cause, wait_ms)

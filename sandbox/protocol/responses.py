@@ -1,4 +1,4 @@
-"""What a client is answered."""
+"""Responses to clients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Status, JSON body (or plain text) and headers."""
+    """A response: status, JSON body (or plain text) and headers."""
 
     status: int
     body: Any
@@ -18,5 +18,5 @@ class Response:
 
     @property
     def raw(self) -> bytes:
-        """The body as it goes over the wire."""
+        """The body as bytes."""
         return self.body.encode() if isinstance(self.body, str) else orjson.dumps(self.body)

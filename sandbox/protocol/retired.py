@@ -1,8 +1,8 @@
-"""What Binance retired: refused with 410, or served again where a run asks for it."""
+"""Endpoints that Binance retired: refused with 410, or served again on request."""
 
 from __future__ import annotations
 
-# Path -> the day it was retired ('' where only the fact is known).
+# Path -> the day it was retired ('' where the day is unknown).
 PATHS = {
     "/api/v3/userDataStream": "2026-02-20",
     "/sapi/v1/userDataStream": "2026-02-20",
@@ -23,7 +23,7 @@ SUCCESSORS = {
 
 
 def refusal(path: str) -> str:
-    """Why a path is refused; empty when it was never retired."""
+    """Return why a path is refused; empty when it was never retired."""
     since = PATHS.get(path)
     for root, day in ROOTS.items():
         if path.startswith(root):
@@ -37,7 +37,7 @@ def refusal(path: str) -> str:
 
 
 def successor(path: str) -> str:
-    """The path that answers for a retired one; empty when there is none."""
+    """Return the successor of a retired path; empty when there is none."""
     if path.startswith("/api/v1/"):
         return path.replace("/api/v1/", "/api/v3/", 1)
     return SUCCESSORS.get(path, "")

@@ -12,7 +12,7 @@ DEFAULT_RECV_WINDOW = 5_000
 
 
 def payload_of(query: str, body: str) -> str:
-    """What a client signed: the raw query and body without their ``signature`` pair."""
+    """Return what a client signed: raw query and body without their ``signature`` pair."""
     return _without_signature(query) + _without_signature(body)
 
 
@@ -21,12 +21,12 @@ def _without_signature(raw: str) -> str:
 
 
 def sign(secret: str, payload: str) -> str:
-    """HMAC-SHA256 of ``payload``, hexadecimal."""
+    """Return the HMAC-SHA256 of ``payload``, hexadecimal."""
     return hmac.digest(secret.encode(), payload.encode(), "sha256").hex()
 
 
 def check_time(params: Mapping[str, str], wall_ms: int) -> None:
-    """Refuse a timestamp outside of ``recvWindow`` or over a second ahead (−1021)."""
+    """Refuse a timestamp outside ``recvWindow`` or more than a second ahead (−1021)."""
     stamp = params.get("timestamp", "")
     if not stamp.lstrip("-").isdigit():
         raise error_codes.MISSING("timestamp")

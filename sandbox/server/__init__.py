@@ -1,1 +1,1 @@
-"""The process: settings, assembly, control, saved state."""
+"""The server process: settings, assembly, control, saved state."""

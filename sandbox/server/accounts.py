@@ -26,13 +26,13 @@ class AccountPlan:
 
 
 def one_account(key: str, secret: str, balances: Mapping[str, Decimal]) -> list[AccountPlan]:
-    """The account of the command line: USDT is deposited on both venues, the rest on spot."""
+    """Plan the account of the command line: USDT goes to both venues, the rest to spot."""
     usdm = {asset: amount for asset, amount in balances.items() if asset == "USDT"}
     return [AccountPlan("main", (Credentials(key, secret, "main"),), usdm, balances)]
 
 
 def read_accounts(path: Path) -> list[AccountPlan]:
-    """Accounts of a TOML file: ``[[account]]`` with name, key, secret or public_key, balances.
+    """Read a TOML file: ``[[account]]`` with name, key, secret or public_key, balances.
 
     ``usdm`` and ``spot`` are tables of first deposits by asset.
     """
@@ -75,7 +75,9 @@ def _deposits(path: Path, row: Mapping[str, Any], venue: str) -> dict[str, Decim
         try:
             amount = Decimal(str(text))
         except InvalidOperation as error:
-            raise SettingsError(f"--accounts {path}: {asset} = {text!r} is no amount") from error
+            raise SettingsError(
+                f"--accounts {path}: {asset} = {text!r} is not an amount"
+            ) from error
         if not amount.is_finite() or amount < 0:
             raise SettingsError(f"--accounts {path}: {asset} must be 0 or more")
         if venue == "usdm" and asset != "USDT":

@@ -1,4 +1,4 @@
-"""From settings to the venues of a run."""
+"""Builds the venues of a run from its settings."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from sandbox.server.accounts import AccountPlan, one_account, read_accounts
 from sandbox.server.loader import choose_span, load_feeds, load_marks
 from sandbox.server.settings import SandboxSettings
 
-# Up to this speed a client sees the market move each second, above it at the turning points only.
+# Up to this speed clients see the market move each second, above it at turning points only.
 REFINED_UP_TO = 60.0
 SECOND_MS = 1_000
 SPOT_WEIGHT, USDM_WEIGHT = 6_000, 2_400
 
 
 def assemble(settings: SandboxSettings, clock: MarketClock) -> Venues:
-    """Load candles, rules and accounts; open the ledger."""
+    """Load candles, rules and accounts, and open the ledger."""
     both = settings.venue == "both"
     usdm_feeds = load_feeds(settings, "usdm") if both or settings.venue == "usdm" else {}
     spot_feeds = load_feeds(settings, "spot") if both or settings.venue == "spot" else {}
@@ -136,7 +136,7 @@ def _spot(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: SpotHub) -> Spo
 
 
 def make_clock(settings: SandboxSettings) -> MarketClock:
-    """The clock that the settings ask for."""
+    """Make the clock that the settings name."""
     if settings.clock == "lockstep":
         return LockstepClock()
     if settings.clock == "stepped":
@@ -145,7 +145,7 @@ def make_clock(settings: SandboxSettings) -> MarketClock:
 
 
 def refine_ms(settings: SandboxSettings) -> int | None:
-    """Spacing of the path's points; None walks a minute only where something is at stake."""
+    """Return the spacing of the path's points; None walks a minute only when it matters."""
     if settings.clock in ("lockstep", "stepped"):
         return None
     paced = 1.0 if settings.clock == "real" else settings.speed

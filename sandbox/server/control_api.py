@@ -1,4 +1,4 @@
-"""The sandbox's own calls under `/sandbox`: status, clock, faults. Not part of the exchange."""
+"""The sandbox's own calls under `/sandbox`, which no exchange has: status, clock, faults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from trading.errors import SettingsError
 
 
 class ControlError(Exception):
-    """A command that cannot be carried out: the sentence that says why, and its HTTP status."""
+    """A command that cannot be carried out, with the reason and an HTTP status."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -53,7 +53,7 @@ class Control:
         }
 
     async def handle(self, request: ApiRequest) -> Response:
-        """The answer to a call of one request and one answer."""
+        """Handle a call of one request and one response."""
         handler = self._handlers.get((request.method, request.path))
         if handler is None:
             return Response(404, f"{request.method} {request.path} is not served", {})
@@ -63,7 +63,7 @@ class Control:
             return Response(error.status, str(error), {})
 
     async def status(self, request: ApiRequest) -> Response:
-        """Where the replay stands."""
+        """Return the state of the replay."""
         del request
         venues, replay = self._venues, self._replay
         shown = {
@@ -95,13 +95,13 @@ class Control:
         return clock
 
     async def register(self, request: ApiRequest) -> Response:
-        """A client asks to be waited for."""
+        """Register a stepper."""
         del request
         clock = self._lockstep()
         return _answer({"stepper": clock.register(), "time": self._replay.now})
 
     async def acknowledge(self, request: ApiRequest) -> Response:
-        """A client has handled all messages up to a market time."""
+        """Acknowledge all messages up to a market time."""
         body = _body(request)
         known = self._acknowledge(body)
         return _answer({"registered": known}, status=200 if known else 409)
@@ -113,12 +113,12 @@ class Control:
         return self._lockstep().acknowledge(stepper, time)
 
     async def deregister(self, request: ApiRequest) -> Response:
-        """A client need not be waited for any more."""
+        """Deregister a stepper."""
         body = _body(request)
         return _answer({"registered": self._lockstep().deregister(str(body.get("stepper")))})
 
     async def step(self, request: ApiRequest) -> Response:
-        """Let a stepped market go on for ``minutes``, or up to ``until`` (market ms)."""
+        """Move a stepped market by ``minutes``, or up to ``until`` (market ms)."""
         clock = self._exchange.clock
         if not isinstance(clock, SteppedClock):
             text = f"the clock is {clock.name}; only stepped moves by command"
@@ -139,11 +139,11 @@ class Control:
         return _answer({"time": self._replay.now, "finished": self._replay.finished})
 
     async def clock_socket(self, request: web.Request) -> web.WebSocketResponse:
-        """The same over one socket: the stepper lives as long as it.
+        """Serve one stepper over a socket; it stays registered while the socket is open.
 
         Each text from the client is a market time (ms) up to which it has handled everything, or
         ``{"time": ms, "watch": {symbol: [price, ...]}}`` with prices that it waits for. With
-        ``?announce=1`` the server tells each step's time once all its messages have left.
+        ``?announce=1`` the server sends each step's time once all its messages have left.
         """
         try:
             clock = self._lockstep()
@@ -151,31 +151,31 @@ class Control:
             raise web.HTTPConflict(text=str(error)) from error
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        told: asyncio.Queue[int] = asyncio.Queue()
+        announced: asyncio.Queue[int] = asyncio.Queue()
         announcing = request.query.get("announce") == "1"
-        forget = clock.listen(told.put_nowait) if announcing else None
+        forget = clock.listen(announced.put_nowait) if announcing else None
         stepper = clock.register()
         await socket.send_json({"stepper": stepper, "time": self._replay.now})
-        teller = asyncio.create_task(_tell(socket, told))
+        announcer = asyncio.create_task(_announce(socket, announced))
         try:
             async for message in socket:
-                if message.type is web.WSMsgType.TEXT and (told_us := _acknowledged(message.data)):
-                    clock.acknowledge(stepper, *told_us)
+                if message.type is web.WSMsgType.TEXT and (seen := _acknowledged(message.data)):
+                    clock.acknowledge(stepper, *seen)
         finally:
             if forget is not None:
                 forget()
             clock.deregister(stepper)
-            teller.cancel()
+            announcer.cancel()
         return socket
 
     async def list_faults(self, request: ApiRequest) -> Response:
-        """Faults that wait for their request."""
+        """List the waiting faults."""
         del request
         waiting = self._exchange.faults.waiting
         return _answer([{"kind": f.kind, "count": f.count, "path": f.path} for f in waiting])
 
     async def add_fault(self, request: ApiRequest) -> Response:
-        """Order a fault; stream faults happen at once."""
+        """Inject a fault; incidents and stream faults happen at once."""
         body = _body(request)
         exchange = self._exchange
         exchange.ledger.write_event(exchange.now, wall_ms(), "", "fault_ordered", body)
@@ -188,7 +188,7 @@ class Control:
         return _answer({"kind": fault.kind, "count": fault.count})
 
     async def clear_faults(self, request: ApiRequest) -> Response:
-        """Forget the faults that have not struck."""
+        """Forget the waiting faults."""
         del request
         self._exchange.faults.clear()
         return _answer({})
@@ -230,19 +230,19 @@ def _clock_state(clock: MarketClock) -> dict[str, Any]:
     }
 
 
-async def _tell(socket: web.WebSocketResponse, told: asyncio.Queue[int]) -> None:
+async def _announce(socket: web.WebSocketResponse, announced: asyncio.Queue[int]) -> None:
     while True:
-        await socket.send_json({"time": await told.get()})
+        await socket.send_json({"time": await announced.get()})
 
 
 def _acknowledged(text: str) -> tuple[int, dict[str, list[Decimal]]] | None:
-    """Market time and prices to watch of an acknowledgement; None for any other text."""
+    """Read market time and watched prices of an acknowledgement; None for any other text."""
     try:
-        said = orjson.loads(text)
-        if isinstance(said, int):
-            return said, {}
-        watch = said.get("watch", {})
-        return int(said["time"]), {
+        document = orjson.loads(text)
+        if isinstance(document, int):
+            return document, {}
+        watch = document.get("watch", {})
+        return int(document["time"]), {
             symbol: [Decimal(str(price)) for price in prices] for symbol, prices in watch.items()
         }
     except (ValueError, TypeError, KeyError, AttributeError, InvalidOperation):

@@ -1,7 +1,7 @@
-"""What of an engine's state only grows, told apart from the rest: a save writes what is new.
+"""The growing part of an engine's state, kept apart so that a save writes only what is new.
 
-Orders, conditional orders and order lists change until they have ended, and never afterwards; fills
-and incomes never change. All else (balances, positions, counters) is small and is the head.
+Orders, conditional orders and order lists change until they end, fills and incomes never. The rest
+(balances, positions, counters) is small and forms the head.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-# Fields of an account: id -> what changes until it has ended.
+# Fields of an account: id -> an object that changes until it ends.
 CHANGING = ("orders", "algos", "lists")
 # id -> the same objects while they are open.
 OPEN = {"open_orders": "orders", "open_algos": "algos"}
@@ -25,14 +25,14 @@ Row = tuple[str, int, Any]
 
 @dataclass(slots=True)
 class HistoryMark:
-    """How many of an account's histories are saved, and which of them can still change."""
+    """How far an account's histories are saved, and which saved objects can still change."""
 
     reached: dict[str, int] = field(default_factory=dict)
     live: dict[str, list[int]] = field(default_factory=dict)
 
 
 def head(core: Any) -> Any:
-    """A copy of an engine's state without markets and histories; what is open stands as ids."""
+    """Copy an engine's state without markets and histories; open objects become ids."""
     accounts = {name: _account_head(account) for name, account in core.accounts.items()}
     return dataclasses.replace(core, accounts=accounts, markets={})
 
@@ -47,7 +47,7 @@ def _account_head(account: Any) -> Any:
 
 
 def changed(account: Any, mark: HistoryMark) -> tuple[list[Row], HistoryMark]:
-    """Rows (history, id, object) added or open to change since ``mark``, and the new mark."""
+    """Return the rows (history, id, object) that are new or could change since ``mark``."""
     rows: list[Row] = []
     new = HistoryMark()
     for name in CHANGING:
@@ -70,7 +70,7 @@ def changed(account: Any, mark: HistoryMark) -> tuple[list[Row], HistoryMark]:
 
 
 def restore(account: Any, rows: Iterable[Row]) -> None:
-    """Put an account's rows (in the order of their ids) back into its head."""
+    """Restore an account's rows, in the order of their ids, into its head."""
     for name, ident, value in rows:
         if name in GROWING:
             getattr(account, name).append(value)

@@ -1,4 +1,4 @@
-"""From settings to the parts of an exchange: candles, rules, funding, span."""
+"""Loads the parts of an exchange from its settings: candles, rules, funding, span."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from sandbox.server.settings import SandboxSettings, iso
 from trading.candles import MINUTE_MS
 from trading.errors import DataError, SettingsError
 
-# Spot writes every price and quantity of a book with these; clients know a gone level by them.
+# Decimals of every price and quantity in a spot book; clients match removed levels by text.
 SPOT_DECIMALS = 8
 
 
 def load_feeds(settings: SandboxSettings, venue: str = "usdm") -> dict[str, SymbolFeed]:
-    """A feed for each candle file of a venue, with its rules and its funding.
+    """Load a feed for each candle file of a venue, with its rules and its funding.
 
-    For both venues the candles may stand in the subfolders ``usdm`` and ``spot``; a lake has both.
+    With both venues the candles may be in the subfolders ``usdm`` and ``spot``; a lake has both.
     """
     folder = settings.candles / venue if (settings.candles / venue).is_dir() else settings.candles
     series = (
@@ -95,7 +95,7 @@ def _read_funding(settings: SandboxSettings, symbol: str) -> Funding:
 def _read_tapes(
     settings: SandboxSettings, folder: Path, symbol: str
 ) -> tuple[TradeTape | None, Quotes | None]:
-    """Recorded trades and quotes of a symbol, each where it was recorded."""
+    """Read the recorded trades and quotes of a symbol, as far as they exist."""
     paths = []
     for given, kind in ((settings.trades, "trades"), (settings.quotes, "quotes")):
         near = [base / kind / folder.resolve().name for base in folder.resolve().parents[:2]]
@@ -107,9 +107,9 @@ def _read_tapes(
 
 
 def load_marks(settings: SandboxSettings, feeds: Mapping[str, SymbolFeed]) -> dict[str, MarkRule]:
-    """The rule of each symbol's mark price; none where it is the last price.
+    """Load the rule of each symbol's mark price; none where it is the last price.
 
-    Recorded mark candles stand in ``--marks``, else in ``mark/<folder name>`` near the candles.
+    Recorded mark candles are in ``--marks``, else in ``mark/<folder name>`` near the candles.
     """
     if settings.mark == "last":
         return {}
@@ -132,7 +132,7 @@ def _read_mark(path: Path) -> MarkRule:
 
 
 def _parents(settings: SandboxSettings) -> tuple[Path, ...]:
-    """The two folders above the candles: where the bundled sample keeps what belongs to them."""
+    """Return the two folders above the candles, where the sample keeps related files."""
     return tuple(settings.candles.resolve().parents[:2])
 
 
@@ -141,7 +141,7 @@ def _first(paths: object) -> Path | None:
 
 
 def choose_span(settings: SandboxSettings, found: Iterable[Mapping[str, SymbolFeed]]) -> Span:
-    """The replayed minutes; what the settings leave open comes from the candles."""
+    """Choose the replayed minutes; the candles decide what the settings leave open."""
     feeds = [feed for venue in found for feed in venue.values()]
     first = min(_first_minute(feed.series) for feed in feeds)
     last = max(int(feed.series.open_time[-1]) + MINUTE_MS for feed in feeds)

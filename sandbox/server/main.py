@@ -1,4 +1,4 @@
-"""Running the server as a process: one line when ready, a clean end on SIGTERM or SIGINT."""
+"""Runs the server as a process: one line when ready, a clean end on SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trading.errors import SettingsError, VenueError
 
 
 def run(settings: SandboxSettings) -> None:
-    """Serve until a signal asks to stop."""
+    """Serve until SIGTERM or SIGINT."""
     if settings.ledger is not None and not settings.ledger.resolve().parent.is_dir():
         raise SettingsError(f"--ledger {settings.ledger}: its folder does not exist")
     with asyncio.Runner(loop_factory=_loop_factory) as runner:
@@ -41,7 +41,7 @@ async def _serve(settings: SandboxSettings) -> None:
 
 
 def fetch_status(url: str) -> str:
-    """The status of a running sandbox as indented JSON; ``VenueError`` when none answers."""
+    """Fetch a running sandbox's status as indented JSON; ``VenueError`` when none answers."""
     try:
         with urllib.request.urlopen(f"{url.rstrip('/')}/sandbox/status", timeout=5) as answer:
             return json.dumps(json.load(answer), indent=2)

@@ -61,7 +61,7 @@ class SandboxServer:
         self.url = ""
 
     async def _due(self, market_ms: int) -> None:
-        """Let scripted faults strike whose market time has come."""
+        """Inject the scenario's faults whose market time has come."""
         for fault in self.venues.faults.due(market_ms):
             await self.incidents.inject(fault)
 
@@ -75,7 +75,7 @@ class SandboxServer:
         return self._sockets.server()
 
     def _application(self) -> web.Application:
-        """What speaks WebSocket; all else is answered by ``_handle``."""
+        """Build the WebSocket routes; ``_handle`` answers everything else."""
         application = web.Application()
         router, gateway = application.router, self._gateway
         router.add_get("/sandbox/clock/ws", self._control.clock_socket)
@@ -111,7 +111,7 @@ class SandboxServer:
         return {**usdm.ROUTES, **old}
 
     async def start(self) -> str:
-        """Listen, begin the replay, and give the base URL."""
+        """Listen, start the replay, and return the base URL."""
         await self._sockets.setup()
         try:
             self.url = await self._http.start(self.settings.host, self.settings.port)
@@ -148,7 +148,7 @@ class SandboxServer:
         try:
             await self.replay.run()
         except Exception:
-            # Status says it and the log has the cause; clients can still ask for their orders.
+            # The status shows it and the log has the cause; clients can still query their orders.
             logging.getLogger(__name__).exception("the replay stopped")
             self.replay.failed = True
         finally:
@@ -178,7 +178,7 @@ class SandboxServer:
 
 
 def _add_roots(router: web.UrlDispatcher, sockets: StreamSockets) -> None:
-    """Streams under `/ws` and `/stream`: those of spot, or what futures had before 2026-04-23."""
+    """Add the streams of spot, or those of futures before 2026-04-23, at `/ws` and `/stream`."""
     for form in ("ws", "stream"):
         router.add_get(f"/{{form:{form}}}", sockets.handle)
         router.add_get(f"/{{form:{form}}}/{{tail:.+}}", sockets.handle)

@@ -1,4 +1,4 @@
-"""What a sandbox is started with."""
+"""Settings of a sandbox."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
-    """Settings of one run; ``begin`` and ``end`` in ms UTC, None = as far as candles reach."""
+    """Settings of a run; ``begin`` and ``end`` in ms UTC (None: as far as the candles reach)."""
 
     candles: Path
     venue: str = "usdm"
@@ -90,7 +90,7 @@ class SandboxSettings:
 
 
 def read_options(options: Mapping[str, Any]) -> SandboxSettings:
-    """Settings from the options of the command line, by their names there."""
+    """Build settings from the options of the command line."""
     values = dict(options)
     for name, option in (("begin", "--from"), ("end", "--to")):
         values[name] = parse_time(values[name], option) if values[name] else None
@@ -100,7 +100,7 @@ def read_options(options: Mapping[str, Any]) -> SandboxSettings:
 
 
 def parse_time(text: str, option: str) -> int:
-    """ISO date or time as ms UTC (UTC when it names no zone), a whole minute."""
+    """Parse an ISO date or time, a whole minute, as ms UTC (UTC unless it names a zone)."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -115,7 +115,7 @@ def parse_time(text: str, option: str) -> int:
 
 
 def parse_balances(texts: list[str]) -> dict[str, Decimal]:
-    """Balances such as ``USDT=10000``."""
+    """Parse balances such as ``USDT=10000``."""
     balances: dict[str, Decimal] = {}
     for text in texts:
         asset, _, amount = text.partition("=")
@@ -130,5 +130,5 @@ def parse_balances(texts: list[str]) -> dict[str, Decimal]:
 
 
 def iso(time: int) -> str:
-    """``time`` (ms UTC) as ISO text."""
+    """Format ``time`` (ms UTC) as ISO text."""
     return datetime.fromtimestamp(time / 1000, UTC).isoformat().replace("+00:00", "Z")

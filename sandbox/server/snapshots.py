@@ -1,4 +1,4 @@
-"""State that survives a restart: one SQLite file, to which each save adds what has changed."""
+"""State that survives a restart: a SQLite file to which each save adds what has changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.server.settings import iso
 from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
-# Layout of the file and of the objects in it: a change of either counts it up.
+# The layout of the file and of the objects in it; increase it when either changes.
 VERSION = 4
 ADVICE = "move the file away to start afresh, or resume it with the version that wrote it"
 TABLES = """
@@ -29,7 +29,7 @@ ADD = "insert or replace into histories (venue, account, history, id, value) val
 
 
 class EngineRecord:
-    """One engine's part of the file: its head anew with each save, of its histories what is new."""
+    """An engine's part of the file: each save writes its head and the new part of its histories."""
 
     def __init__(self, name: str, engine: Any) -> None:
         self._name = name
@@ -38,7 +38,7 @@ class EngineRecord:
         self._marks: dict[str, histories.HistoryMark] = {}
 
     def load(self, connection: sqlite3.Connection, head: bytes, now: int) -> None:
-        """Put the saved state back; prices, rules and the time stay as they are."""
+        """Restore the saved state; prices, rules and time stay."""
         core = thaw(head)
         query = "select account, history, id, value from histories where venue = ? order by id"
         rows: dict[str, list[histories.Row]] = {}
@@ -52,9 +52,9 @@ class EngineRecord:
         self._saved = self._engine.core
 
     def save(self, connection: sqlite3.Connection) -> bytes:
-        """Write what has changed in the histories; the head is given back."""
+        """Write what has changed in the histories and return the head."""
         core = self._engine.core
-        if core is not self._saved:  # the first save, or another state after a rollback
+        if core is not self._saved:  # the first save, or the first after a rollback
             connection.execute("delete from histories where venue = ?", (self._name,))
             self._marks.clear()
             self._saved = core
@@ -67,10 +67,10 @@ class EngineRecord:
 
 
 class StateFile:
-    """Saves after every change (``every_s`` 0), or at most so often: a kill then loses the rest.
+    """Saves after every change, or every ``every_s`` seconds (a kill then loses the rest).
 
-    The market goes on while the exchange is down: a resumed run begins with the first whole minute
-    after what was saved.
+    The market continues while the exchange is down: a resumed run begins with the first whole
+    minute after the saved time.
     """
 
     def __init__(self, path: Path | None, venues: Venues, every_s: float) -> None:
@@ -96,7 +96,7 @@ class StateFile:
         venues.changes.subscribe(self._changed)
 
     def resume(self, span: Span) -> Span:
-        """Put saved state back, if there is any; the span that is left."""
+        """Restore saved state, if there is any, and return the remaining span."""
         if self._connection is None:
             return span
         rows = dict(self._connection.execute("select name, value from state").fetchall())
@@ -129,7 +129,7 @@ class StateFile:
             ) from error
 
     def _check_version(self, row: bytes | None) -> None:
-        """Refuse a file whose layout is not the one that is read here."""
+        """Refuse a file of another layout."""
         try:
             found = "none" if row is None else str(thaw(row))
         except DataError:
@@ -145,12 +145,12 @@ class StateFile:
             self.save()
 
     def save_if_due(self) -> None:
-        """Save when the interval is over."""
+        """Save when the interval has passed."""
         if self._connection is not None and time.monotonic() - self._saved_at >= self._every_s:
             self.save()
 
     def save(self) -> None:
-        """Write what has changed since the last time, and the ledger up to it."""
+        """Write what has changed since the last save, after flushing the ledger."""
         if self._connection is None:
             return
         self._venues.ledger.flush()

@@ -1,1 +1,1 @@
-"""What both exchanges share: books, matching, instruments, money."""
+"""The parts that both engines share: books, matching, instruments, money."""

@@ -1,4 +1,4 @@
-"""Quick copies of the engines' dataclasses: what is told of an order is the order as it is now."""
+"""Fast copies of dataclasses: an event keeps an order as it was when it was recorded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ T = TypeVar("T")
 
 
 def copier(kind: type[T]) -> Callable[[T], T]:
-    """A shallow copy of a dataclass by its fields, several times as quick as ``copy.copy``."""
+    """Make a function that copies a dataclass shallowly, several times as fast as ``copy.copy``."""
     values = attrgetter(*(field.name for field in dataclasses.fields(kind)))  # type: ignore[arg-type]
     return lambda original: kind(*values(original))

@@ -1,4 +1,4 @@
-"""The part of an engine that both venues have: state, time, prices and volume."""
+"""The base of both engines: state, time, prices and volume."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class BaseEngine(Generic[C, E]):
         self.core = core
 
     def take_events(self) -> list[E]:
-        """The events since the last call, in order."""
+        """Return the events since the last call, in order."""
         events: list[E] = self.core.events
         self.core.events = []
         return events
 
     def freeze(self) -> bytes:
-        """The whole state as bytes."""
+        """Return the whole state as bytes."""
         return serialization.freeze(self.core)
 
     def thaw(self, state: bytes) -> None:
@@ -46,15 +46,15 @@ class BaseEngine(Generic[C, E]):
         return any(account.busy(symbol) for account in self.core.accounts.values())
 
     def resting(self, symbol: str) -> order_book.Levels:
-        """Bids and asks that accounts rest: price -> quantity."""
+        """Return the resting bids and asks of all accounts: price -> quantity."""
         return order_book.levels(self.core.resting(symbol))
 
     def supply(self, symbol: str, quantity: Decimal | None) -> None:
-        """Bound what may fill until the next print (None: no bound)."""
+        """Limit what may fill until the next print (None: no limit)."""
         self.core.markets[symbol].supply = quantity
 
     def supplied(self, symbol: str) -> Decimal | None:
-        """The rest of the bound."""
+        """Return what is left of the limit."""
         supply: Decimal | None = self.core.markets[symbol].supply
         return supply
 

@@ -15,20 +15,20 @@ class ExchangeError(Exception):
         self.status = status
 
     def body(self) -> dict[str, int | str]:
-        """The JSON body that the exchange sends with it."""
+        """Return the JSON body of the response."""
         return {"code": self.code, "msg": self.message}
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One documented refusal; calling it fills the text's placeholders."""
+    """A documented refusal; calling it fills the placeholders of its text."""
 
     code: int
     text: str
     status: int = 400
 
     def __call__(self, *values: object) -> ExchangeError:
-        """The exception to raise."""
+        """Return the exception to raise."""
         return ExchangeError(self.code, self.text.format(*values), self.status)
 
 

@@ -55,33 +55,33 @@ class ExchangeInstrument:
     status: str = "TRADING"
 
     def accepts(self, *, reducing: bool) -> bool:
-        """Whether the symbol's status lets an order in."""
+        """Whether the symbol's status allows an order."""
         return self.status == "TRADING" or (reducing and self.status == "REDUCE_ONLY")
 
     def bracket(self, notional: Decimal) -> LeverageBracket:
-        """The bracket that an absolute ``notional`` falls in."""
+        """Return the bracket of an absolute ``notional``."""
         for bracket in self.brackets:
             if notional <= bracket.cap:
                 return bracket
         return self.brackets[-1]
 
     def max_notional(self, leverage: int) -> Decimal:
-        """The largest notional allowed at ``leverage``."""
+        """Return the largest notional allowed at ``leverage``."""
         caps = [bracket.cap for bracket in self.brackets if bracket.leverage >= leverage]
         return max(caps, default=ZERO)
 
     def maintenance(self, notional: Decimal) -> Decimal:
-        """Maintenance margin of an absolute ``notional``: notional × ratio − cum."""
+        """Return the maintenance margin of an absolute ``notional``: notional × ratio − cum."""
         bracket = self.bracket(notional)
         return notional * bracket.ratio - bracket.cum
 
 
-# How the exchange writes that a bracket has no end.
+# The exchange's cap of a bracket without an end.
 NO_CAP = Decimal(2**63 - 1)
 
 
 def build_brackets(rows: Iterable[tuple[int, str, str]]) -> tuple[LeverageBracket, ...]:
-    """Brackets from (leverage, cap, ratio); each ``cum`` makes the margin continuous."""
+    """Build brackets from (leverage, cap, ratio); each ``cum`` makes the margin continuous."""
     brackets: list[LeverageBracket] = []
     floor, previous_ratio, cum = ZERO, ZERO, ZERO
     for number, (leverage, cap_text, ratio_text) in enumerate(rows, start=1):
@@ -168,7 +168,7 @@ BUILT_IN = {
 def derive_instrument(
     symbol: str, prices: Sequence[float], volumes: Sequence[float]
 ) -> ExchangeInstrument:
-    """Rules for a symbol that has none: tick and step are the finest that its candles show."""
+    """Derive rules for a symbol that has none; tick and step are the finest in its candles."""
     quote = next((name for name in QUOTES if symbol.endswith(name)), "USDT")
     tick, step = _finest(prices), _finest(volumes)
     return ExchangeInstrument(
@@ -198,10 +198,10 @@ def _finest(values: Sequence[float]) -> Decimal:
 
 
 def read_instruments(path: Path) -> dict[str, ExchangeInstrument]:
-    """Instruments of a JSON file in the shape of ``exchangeInfo`` (``symbols``).
+    """Read instruments from a JSON file in the format of ``exchangeInfo`` (``symbols``).
 
-    Brackets stand beside ``symbols`` as ``leverageBrackets``, the list that ``leverageBracket``
-    answers; where a symbol has none, built-in ones count.
+    ``leverageBrackets`` beside ``symbols`` holds the response of ``leverageBracket``. A symbol that
+    is not in it gets the built-in brackets.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""Matching: orders of the accounts meet each other and the recorded market; both venues do it so.
+"""Matching: how orders of the accounts meet each other and the recorded market.
 
-At the market's best price or a better one the accounts' own orders come first, best price first,
-then the one that has waited longest; then the recorded market as far as its volume goes; then, for
-a limit order, the accounts' orders up to its limit. A trade is at the resting order's price.
+At the market's best price or better, the accounts' own orders come first, by price, then by age.
+Next comes the recorded market, as far as its volume goes. A limit order then meets the accounts'
+orders up to its limit. The resting order sets the price of a trade.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from sandbox.engines.common.recorded_market import RecordedMarket
 
 
 class OrderBook(Protocol):
-    """A venue's orders, and what a trade or an end does to one."""
+    """A venue's orders, and how a trade or an end changes one."""
 
     def resting(self, symbol: str) -> Sequence[Any]:
-        """The orders of all accounts that rest in ``symbol``."""
+        """Return the resting orders of all accounts in ``symbol``."""
 
     def next_trade_id(self) -> int:
-        """A new id of a trade."""
+        """Return a new trade id."""
 
     def trade(
         self, order: Any, quantity: Decimal, price: Decimal, *, maker: bool, trade_id: int = 0
@@ -41,7 +41,7 @@ class OrderBook(Protocol):
 
 
 def meets(book: OrderBook, market: RecordedMarket, side: str, worst: Decimal) -> bool:
-    """Whether a ``side`` order at ``worst`` would trade with anybody at once."""
+    """Whether a ``side`` order at ``worst`` would trade at once."""
     if better_or_equal(side, market.best(side), worst):
         return True
     return bool(opposite(book.resting(market.instrument.symbol), side, worst))
@@ -56,7 +56,7 @@ def fillable(
     quantity: Decimal,
     prevention: str,
 ) -> bool:
-    """Whether all of ``quantity`` would trade at once (FOK); with its own account it would not."""
+    """Whether all of ``quantity`` would trade at once (FOK), its own account's orders excluded."""
     found = opposite(book.resting(market.instrument.symbol), side, worst)
     others = [o for o in found if o.account != account or prevention == "NONE"]
     have = sum((maker.remaining for maker in others), ZERO)
@@ -66,7 +66,7 @@ def fillable(
 
 
 def take(book: OrderBook, market: RecordedMarket, order: Any, worst: Decimal) -> None:
-    """Trade what there is for ``order`` at ``worst`` or better."""
+    """Trade what is available for ``order`` at ``worst`` or better."""
     best = market.best(order.side)
     found = opposite(book.resting(order.symbol), order.side, worst)
     near = [maker for maker in found if better_or_equal(order.side, maker.price, best)]
@@ -83,7 +83,7 @@ def _meet(book: OrderBook, taker: Any, makers: Sequence[Any]) -> None:
     for maker in makers:
         if not taker.open:
             return
-        if not maker.open:  # ended by what the trades before it did
+        if not maker.open:  # an earlier trade ended it
             continue
         taker_ends, maker_ends = prevents(taker.prevention, taker, maker)
         if maker_ends:
@@ -101,8 +101,8 @@ def _meet(book: OrderBook, taker: Any, makers: Sequence[Any]) -> None:
 def match_resting(book: OrderBook, market: RecordedMarket, price: Decimal) -> None:
     """Fill resting limit orders that ``price`` traded through, best price first, then oldest.
 
-    The rule: a touch is not enough (nobody knows the queue ahead); a price beyond the limit fills
-    the order at its limit, as maker, as far as the recorded volume goes. All accounts share it.
+    A touch is not enough, since the queue ahead is unknown. A price beyond the limit fills the
+    order at its limit, as maker, as far as the recorded volume goes. All accounts share it.
     """
     through = [
         order

@@ -1,4 +1,4 @@
-"""Money as ``Decimal``: conversions that neither lose nor invent a digit."""
+"""Money as ``Decimal``: conversions that keep every digit."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ CENT8 = Decimal("0.00000001")
 
 
 def plain(value: Decimal) -> str:
-    """``value`` without exponent, as the exchange writes numbers."""
-    text = str(value)  # several times as quick as a format, and the same but for an exponent
+    """Format ``value`` without exponent, as the exchange writes numbers."""
+    text = str(value)  # several times as fast as format(), same but for exponents
     return format(value, "f") if "E" in text else text
 
 
 def money(value: Decimal) -> Decimal:
-    """``value`` at the wallet's eight decimals (half to even)."""
+    """Round ``value`` to the wallet's eight decimals (half to even)."""
     return value.quantize(CENT8, rounding=ROUND_HALF_EVEN)
 
 
 def money_text(value: Decimal) -> str:
-    """``value`` with exactly eight decimals."""
+    """Format ``value`` with exactly eight decimals."""
     return format(money(value), "f")
 
 
 def decimals_of(step: Decimal) -> int:
-    """Decimals that a multiple of ``step`` can need: 0.10 -> 1, 0.001 -> 3, 1 -> 0."""
+    """Count the decimals that a multiple of ``step`` can need: 0.10 -> 1, 0.001 -> 3, 1 -> 0."""
     exponent = step.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def to_multiple(value: float, step: Decimal) -> Decimal:
-    """The multiple of ``step`` nearest to a recorded floating-point ``value``."""
+    """Return the multiple of ``step`` nearest to a recorded floating-point ``value``."""
     return (Decimal(repr(value)) / step).quantize(ONE, rounding=ROUND_HALF_EVEN) * step

@@ -1,4 +1,4 @@
-"""The part of an order and of its fills that both venues have."""
+"""The base of the orders and fills of both venues."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ AnOrder = TypeVar("AnOrder", bound=BaseOrder)
 def find_order(
     orders: dict[int, AnOrder], symbol: str, order_id: int | None, client_id: str | None
 ) -> AnOrder | None:
-    """The order of ``symbol`` with the id, else the newest one with the client id."""
+    """Find the order of ``symbol`` with the id, else the newest one with the client id."""
     if order_id is not None:
         order = orders.get(order_id)
         return order if order is not None and order.symbol == symbol else None

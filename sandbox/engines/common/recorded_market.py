@@ -12,9 +12,9 @@ from sandbox.engines.common.order_book import Quote, best_quotes
 
 @dataclass(slots=True)
 class RecordedMarket:
-    """What an engine knows of a symbol: its rules and its last price.
+    """What an engine knows about a symbol: its rules and its last price.
 
-    ``supply`` bounds what may fill until the next print (None: no bound).
+    ``supply`` limits what may fill until the next print (None: no limit).
     """
 
     instrument: ExchangeInstrument
@@ -33,11 +33,11 @@ class RecordedMarket:
         return best_quotes(self.quote, self.price, self.instrument.tick)[1]
 
     def best(self, side: str) -> Decimal:
-        """The price at which a ``side`` order trades at once."""
+        """Return the price at which a ``side`` order trades at once."""
         return self.ask if side == "BUY" else self.bid
 
     def at_most(self, quantity: Decimal) -> Decimal:
-        """How much of ``quantity`` the recorded volume still covers."""
+        """Return how much of ``quantity`` the recorded volume still covers."""
         return quantity if self.supply is None else min(quantity, self.supply)
 
     def consume(self, quantity: Decimal) -> None:

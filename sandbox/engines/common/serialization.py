@@ -1,7 +1,7 @@
-"""State of the exchange as JSON text and back: plain values and this package's dataclasses only.
+"""The state of an exchange as JSON text: plain values and dataclasses of this package only.
 
-An object that is reached twice stays one object. Reading runs no code of the text's choice: a class
-must be a dataclass of ``sandbox`` that is already imported, and its fields are set as they stand.
+An object that is referenced twice stays one object. Reading a text runs no code of its choice: a
+class must be a dataclass of ``sandbox`` that is already imported, and its fields are set directly.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ PACKAGE = "sandbox."
 
 
 def freeze(value: object) -> bytes:
-    """``value`` as UTF-8 JSON."""
+    """Write ``value`` as UTF-8 JSON."""
     writer = _Writer()
     root = writer.encode(value)
     return json.dumps({"root": root, "objects": writer.objects}, separators=(",", ":")).encode()
 
 
 def thaw(text: bytes) -> Any:
-    """What was frozen; `DataError` when the text is something else."""
+    """Read a frozen value; ``DataError`` when the text is something else."""
     try:
         document = json.loads(text)
         return _Reader(document["objects"]).decode(document["root"])
@@ -39,7 +39,7 @@ class _Writer:
     def __init__(self) -> None:
         self.objects: list[list[Any]] = []
         self._places: dict[int, int] = {}
-        self._alive: list[object] = []  # an id is only unique while its object lives
+        self._alive: list[object] = []  # an id is unique only while its object lives
 
     def encode(self, value: object) -> Any:
         if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Enum)):
@@ -59,7 +59,7 @@ class _Writer:
                 return {tag: [self.encode(item) for item in value]}
         if dataclasses.is_dataclass(value):
             return {"o": self._place(value)}
-        raise TypeError(f"{type(value).__qualname__} cannot be kept in the state")
+        raise TypeError(f"{type(value).__qualname__} cannot be saved in the state")
 
     def _place(self, value: Any) -> int:
         if id(value) not in self._places:
@@ -91,7 +91,7 @@ class _Reader:
                 return _class(content[0])(self.decode(content[1]))
             case "m":
                 return {self.decode(k): self.decode(v) for k, v in content}
-            case "z":  # sums of money begin at nothing
+            case "z":  # sums of money start at 0
                 pairs = {self.decode(k): self.decode(v) for k, v in content}
                 return defaultdict(Decimal, pairs)
             case "o":
@@ -119,5 +119,5 @@ def _class(name: str) -> Any:
     if not isinstance(found, type) or not (
         dataclasses.is_dataclass(found) or issubclass(found, Enum)
     ):
-        raise ValueError(f"{name} is not a part of the state")
+        raise ValueError(f"{name} is not part of the state")
     return found

@@ -1,4 +1,4 @@
-"""The part of an engine's state that both venues have."""
+"""The base of the state of both engines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.engines.common.recorded_market import RecordedMarket
 
 
 class VenueAccount(Protocol):
-    """What an engine needs of an account."""
+    """What an engine needs to know about an account."""
 
     def busy(self, symbol: str) -> bool:
         """Whether the path of the symbol's price matters to this account."""
@@ -37,17 +37,17 @@ class BaseCore(ABC, Generic[M, A, E]):
     last_trade_id: int = 0
 
     def market(self, symbol: str) -> M:
-        """The market of ``symbol``; −1121 when it is not listed."""
+        """Return the market of ``symbol``; −1121 when it is not listed."""
         market = self.markets.get(symbol)
         if market is None:
             raise BAD_SYMBOL()
         return market
 
     def next_trade_id(self) -> int:
-        """A new trade id; both sides of a trade between accounts carry the same one."""
+        """Return a new trade id; both sides of a trade between accounts share it."""
         self.last_trade_id += 1
         return self.last_trade_id
 
     @abstractmethod
     def resting(self, symbol: str) -> Sequence[Any]:
-        """The orders of all accounts that rest in the book of ``symbol``."""
+        """Return the resting orders of all accounts in ``symbol``."""

@@ -1,1 +1,1 @@
-"""The spot exchange."""
+"""The engine of spot."""

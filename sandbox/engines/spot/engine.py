@@ -1,4 +1,4 @@
-"""The spot engine: one door to the pure exchange. Time and prices come in; events go out."""
+"""The spot engine: the only entry to the pure exchange. Time and prices in, events out."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
             self.core.add_market(instrument)
 
     def open_account(self, name: str, deposits: Mapping[str, Decimal]) -> SpotAccount:
-        """An account with its first deposits."""
+        """Open an account with its first deposits."""
         account = self.core.accounts[name] = SpotAccount(name)
         for asset, amount in deposits.items():
             self.core.credit(account, "DEPOSIT", asset, amount)
         return account
 
     def exposure(self, symbol: str) -> int:
-        """Spot holds no positions: 0."""
+        """Return 0: spot has no positions."""
         del symbol
         return 0
 
     def on_price(self, symbol: str, price: Decimal) -> None:
-        """A trade printed at ``price``: fill, trigger."""
+        """Handle a trade at ``price``: fill and trigger orders."""
         self.core.markets[symbol].price = price
         if self.busy(symbol):
             orders.on_price(self.core, symbol, price)
 
     def levels(self, symbol: str) -> list[Decimal]:
-        """Prices at which something happens: triggers, limits traded through."""
+        """Return the prices at which something happens: triggers, limits traded through."""
         tick = self.core.markets[symbol].instrument.tick
         found: list[Decimal] = []
         for account in self.core.accounts.values():
@@ -64,15 +64,15 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
         return [level for level in found if level > 0]
 
     def mark_levels(self, symbol: str) -> list[Decimal]:
-        """Spot has no mark price."""
+        """Return none: spot has no mark price."""
         del symbol
         return []
 
     def set_mark(self, symbol: str, mark: Decimal) -> None:
-        """Spot has no mark price."""
+        """Do nothing: spot has no mark price."""
 
     def apply_funding(self, symbol: str, rate: Decimal) -> None:
-        """Spot pays no funding."""
+        """Do nothing: spot has no funding."""
 
     def place(self, account: SpotAccount, request: SpotOrderRequest) -> SpotOrder:
         """Accept an order or raise ``ExchangeError``."""
@@ -81,7 +81,7 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
     def place_list(
         self, account: SpotAccount, above: SpotOrderRequest, below: SpotOrderRequest, client_id: str
     ) -> OrderList:
-        """Accept an OCO pair, both legs or none."""
+        """Accept both legs of an OCO pair, or neither."""
         core = self.core
         market = core.market(above.symbol)
         for leg in (above, below):
@@ -123,11 +123,11 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
         return found
 
     def value(self, asset: str) -> Decimal:
-        """An asset's price in USDT; 0 when nothing tells it."""
+        """Return an asset's price in USDT; 0 when it is unknown."""
         return self.core.value(asset)
 
     def dust(self, account: SpotAccount) -> list[str]:
-        """Assets whose free balance is small enough to be converted to BNB."""
+        """Return the assets whose free balance is small enough to convert to BNB."""
         return [
             asset
             for asset in account.totals
@@ -151,7 +151,7 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
             self.core.credit(account, "DUST_IN", "BNB", worth - charge)
             converted.append((asset, amount, worth - charge, charge))
         if converted:
-            self.core.show(account, "BNB", *assets)
+            self.core.record_balances(account, "BNB", *assets)
         return converted
 
 

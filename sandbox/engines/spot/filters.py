@@ -1,4 +1,4 @@
-"""Spot filters, each refused with −1013 and its name."""
+"""Spot filters; each refusal is −1013 with the filter's name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BID_UP, BID_DOWN, ASK_UP, ASK_DOWN = Decimal(5), Decimal("0.2"), Decimal(5), Dec
 
 
 def check(market: RecordedMarket, account: SpotAccount, request: SpotOrderRequest) -> None:
-    """All filters of an order."""
+    """Check all filters of an order."""
     instrument = market.instrument
     _check_price(instrument, request.price, "price")
     _check_price(instrument, request.stop_price, "stopPrice")
@@ -69,7 +69,7 @@ def _check_percent(market: RecordedMarket, request: SpotOrderRequest) -> None:
 
 
 def _check_notional(market: RecordedMarket, request: SpotOrderRequest) -> None:
-    """NOTIONAL; a MARKET order is valued at the last price."""
+    """Check NOTIONAL; a MARKET order is valued at the last price."""
     value = request.quote or request.quantity * (
         request.price or request.stop_price or market.price
     )
@@ -80,7 +80,7 @@ def _check_notional(market: RecordedMarket, request: SpotOrderRequest) -> None:
 
 
 def quantity_for(market: RecordedMarket, quote: Decimal, side: str) -> Decimal:
-    """The quantity that ``quoteOrderQty`` reaches, never breaking LOT_SIZE."""
+    """Return the quantity that ``quoteOrderQty`` buys, rounded down to LOT_SIZE."""
     best = market.ask if side == "BUY" else market.bid
     steps = (quote / best / market.instrument.step).to_integral_value("ROUND_FLOOR")
     quantity = steps * market.instrument.step * ONE

@@ -1,7 +1,7 @@
-"""What a trade, and the end of an order that met its own account, is in spot; and how one takes.
+"""Matching in spot: what a trade does, and how an order takes.
 
-What takes without a limit price takes nothing worse than the market's best, so that its reserve
-always covers it.
+An order without a limit price takes nothing worse than the market's best, so its reserve always
+covers it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class SpotBook:
     core: SpotCore
 
     def resting(self, symbol: str) -> list[SpotOrder]:
-        """The orders of all accounts that rest in ``symbol``."""
+        """Return the resting orders of all accounts in ``symbol``."""
         return self.core.resting(symbol)
 
     def next_trade_id(self) -> int:
-        """A new id of a trade."""
+        """Return a new trade id."""
         return self.core.next_trade_id()
 
     def trade(
         self, order: SpotOrder, quantity: Decimal, price: Decimal, *, maker: bool, trade_id: int = 0
     ) -> None:
-        """Fill a part of an order; a leg of a list ends the other one."""
+        """Fill a part of an order; a leg of a list ends the other leg."""
         self.core.fill(order, quantity, price, maker=maker, trade_id=trade_id)
         order_lists.after_change(self.core, order)
 
@@ -45,7 +45,7 @@ class SpotBook:
 
 
 def take(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
-    """Trade what there is at once; what is left rests or expires by its type."""
+    """Trade what is available at once; the rest rests or expires, depending on the type."""
     book, side = SpotBook(core), order.side
     worst = order.price if order.limited else market.best(side)
     if order.tif == "FOK" and not matching.fillable(

@@ -1,4 +1,4 @@
-"""Spot orders, order lists, balances and the events that tell of their changes."""
+"""Spot orders, order lists, balances, and the events of their changes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SpotOrder(BaseOrder):
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Its place in time at its price: it stands in the book since it works."""
+        """Its time priority at its price, from the moment it entered the book."""
         return (self.working_time, self.order_id)
 
     @property
@@ -67,17 +67,17 @@ class SpotOrder(BaseOrder):
 
     @property
     def limited(self) -> bool:
-        """Whether it works as a limit order once it works."""
+        """Whether it has a limit price once it is working."""
         return self.type in ("LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
 
     @property
     def rising(self) -> bool:
-        """Whether its trigger is reached from below."""
+        """Whether the price reaches its trigger from below."""
         return self.buying == (self.type in STOPS)
 
     @property
     def level(self) -> Decimal:
-        """The price at which it triggers now, 0 when a trailing order is not active yet."""
+        """The price at which it triggers now; 0 while a trailing order is not active."""
         if not self.trailing:
             return self.stop_price
         if self.trailing_time < 0:
@@ -93,7 +93,7 @@ class SpotOrder(BaseOrder):
         return price >= level if self.rising else price <= level
 
     def follow(self, price: Decimal, now: int) -> None:
-        """Activate a trailing order and carry its extreme."""
+        """Activate a trailing order, or move its extreme."""
         if self.trailing_time < 0:
             start = self.stop_price
             reached = price <= start if self.rising else price >= start
@@ -128,7 +128,7 @@ class SpotFill(BaseFill):
 
 @dataclass(frozen=True, slots=True)
 class BalanceChange:
-    """A change of one asset's total: DEPOSIT, TRADE, FEE, DUST_OUT, DUST_IN, DUST_FEE, ..."""
+    """A change of an asset's total: DEPOSIT, TRADE, FEE, DUST_OUT or DUST_IN."""
 
     account: str
     kind: str
@@ -179,9 +179,9 @@ SpotEvent = OrderReport | BalanceSnapshot | ListChanged | BalanceChange
 
 @dataclass(slots=True)
 class SpotAccount:
-    """Balances by asset; ``reserved`` is what each open order or list holds back.
+    """Balances by asset; ``reserved`` is what each open order or list reserves.
 
-    With ``burn`` fees are paid in BNB, at a discount, as long as there is enough of it.
+    With ``burn``, fees are paid in BNB at a discount while there is enough of it.
     """
 
     name: str
@@ -196,11 +196,11 @@ class SpotAccount:
     burn: bool = False
 
     def free(self, asset: str) -> Decimal:
-        """What may be used of ``asset``."""
+        """Return the free amount of ``asset``."""
         return self.totals[asset] - self.locked[asset]
 
     def reserve(self, key: tuple[str, int], asset: str, amount: Decimal) -> None:
-        """Hold ``amount`` of ``asset`` for an order or a list, instead of what it held."""
+        """Reserve ``amount`` of ``asset`` for an order or a list, in place of its last reserve."""
         held_asset, held = self.reserved.pop(key, (asset, ZERO))
         self.locked[held_asset] -= held
         if amount:

@@ -1,4 +1,4 @@
-"""OCO lists: one leg above the price, one below; the first that works or fills ends the other."""
+"""OCO lists: one leg above the price, one below; the first to work or fill ends the other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sandbox.engines.spot.state import SpotCore
 
 
 def after_change(core: SpotCore, order: SpotOrder) -> None:
-    """A leg traded, triggered or ended: end the other one, then the list."""
+    """End the other leg of a list, then the list, after a leg traded, triggered or ended."""
     if order.list_id < 0:
         return
     account = core.accounts[order.account]

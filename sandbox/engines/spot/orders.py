@@ -1,4 +1,4 @@
-"""Spot orders: accept, trade what the market gives, trigger, cancel, replace."""
+"""Spot orders: accept, trade, trigger, cancel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sandbox.engines.spot.state import SpotCore
 
 
 def place(core: SpotCore, account: SpotAccount, request: SpotOrderRequest) -> SpotOrder:
-    """Accept an order and trade what the market gives at once, or raise its refusal."""
+    """Accept an order and trade what is available at once, or raise its refusal."""
     market = core.market(request.symbol)
     check(core, market, account, request)
     order = build(core, market, account, request)
@@ -33,7 +33,7 @@ def place(core: SpotCore, account: SpotAccount, request: SpotOrderRequest) -> Sp
 def check(
     core: SpotCore, market: RecordedMarket, account: SpotAccount, request: SpotOrderRequest
 ) -> None:
-    """Everything that refuses a request before balances are looked at."""
+    """Check everything about a request except balances."""
     if market.instrument.status != "TRADING":
         raise rejections.MARKET_CLOSED()
     filters.check(market, account, request)
@@ -49,7 +49,7 @@ def check(
 def build(
     core: SpotCore, market: RecordedMarket, account: SpotAccount, request: SpotOrderRequest
 ) -> SpotOrder:
-    """The order that a request asks for; −2010 when its trigger is crossed already."""
+    """Build the requested order; −2010 when its trigger is already crossed."""
     quantity = request.quantity
     if request.quote:
         quantity = filters.quantity_for(market, request.quote, request.side)
@@ -86,7 +86,7 @@ def build(
 def require_balance(
     core: SpotCore, market: RecordedMarket, account: SpotAccount, order: SpotOrder
 ) -> None:
-    """−2010 when the free balance does not cover the order."""
+    """Raise −2010 when the free balance does not cover the order."""
     asset = market.instrument.quote if order.buying else market.instrument.base
     if core.cost(order) > account.free(asset):
         core.last_order_id -= 1
@@ -94,13 +94,13 @@ def require_balance(
 
 
 def accept(core: SpotCore, account: SpotAccount, order: SpotOrder) -> None:
-    """Take an order in."""
+    """Add an order to its account."""
     account.orders[order.order_id] = order
     account.open_orders[order.order_id] = order
     core.hold(order)
     core.record_order(order, "NEW")
     instrument = core.markets[order.symbol].instrument
-    core.show(account, instrument.quote if order.buying else instrument.base)
+    core.record_balances(account, instrument.quote if order.buying else instrument.base)
 
 
 def on_price(core: SpotCore, symbol: str, price: Decimal) -> None:
@@ -122,7 +122,7 @@ def on_price(core: SpotCore, symbol: str, price: Decimal) -> None:
 
 
 def trigger(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
-    """A conditional order starts to work: the rest of its list ends, then it trades."""
+    """Activate a conditional order: end the rest of its list, then trade."""
     order.working, order.working_time, order.update_time = True, core.now, core.now
     order_lists.after_change(core, order)
     account = core.accounts[order.account]
@@ -141,7 +141,7 @@ def trigger(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
 
 
 def cancel(core: SpotCore, account: SpotAccount, order: SpotOrder | None) -> SpotOrder:
-    """Cancel an open order, and with it the list it is a leg of; −2011 when there is none."""
+    """Cancel an open order and the list it belongs to; −2011 when there is none."""
     if order is None or not order.open:
         raise rejections.UNKNOWN_ORDER()
     if order.list_id >= 0:

@@ -1,4 +1,4 @@
-"""Refusals of the spot venue, as its error page and filters page write them."""
+"""Refusals of spot, with the texts of its error page and filters page."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ NOT_DUST = Refusal(32110, "{0} cannot be converted: it is not a small balance.")
 
 
 def replace_failed(code: int, message: str, data: object, status: int) -> ExchangeError:
-    """A cancel-replace that failed as a whole or in part; the body carries both results."""
+    """Build the error of a cancel-replace that failed, wholly or in part, with both results."""
     return ReplaceError(code, message, data, status)
 
 
 class ReplaceError(ExchangeError):
-    """Its body has ``data`` beside code and text."""
+    """An error whose body has ``data`` beside code and text."""
 
     def __init__(self, code: int, message: str, data: object, status: int) -> None:
         super().__init__(code, message, status)
         self.data = data
 
     def body(self) -> dict[str, object]:  # type: ignore[override]
-        """Code, text and both results."""
+        """Return code, text and both results."""
         return {**super().body(), "data": self.data}

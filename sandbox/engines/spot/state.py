@@ -1,4 +1,4 @@
-"""The spot engine's state and the few changes that everything else is made of."""
+"""The spot engine's state and its elementary changes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from sandbox.engines.spot.model import (
 )
 
 copy_order = copier(SpotOrder)
-# Where the recording has no BNBUSDT candles, this stands for its price.
+# The BNB price where the recording has no BNBUSDT candles.
 BNB_PRICE = Decimal(600)
-# What of a fee is left when it is paid in BNB.
+# The share of a fee that is due when it is paid in BNB.
 BNB_RATE = Decimal("0.75")
 STABLE = ("USDT", "USDC", "FDUSD", "BUSD")
 FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.001"))
@@ -49,7 +49,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         self.markets[instrument.symbol] = RecordedMarket(instrument)
 
     def resting(self, symbol: str) -> list[SpotOrder]:
-        """The working limit orders of all accounts in ``symbol``."""
+        """Return the working limit orders of all accounts in ``symbol``."""
         return [
             order
             for account in self.accounts.values()
@@ -58,7 +58,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         ]
 
     def record_order(self, order: SpotOrder, execution: str, fill: SpotFill | None = None) -> None:
-        """Record a change of ``order`` as it is now."""
+        """Record a change of ``order``, with a copy of it."""
         self.last_execution += 1
         shown = copy_order(order)
         self.events.append(
@@ -75,8 +75,8 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
             )
         )  # fmt: skip
 
-    def show(self, account: SpotAccount, *assets: str) -> None:
-        """Tell the balances of ``assets`` as they are now."""
+    def record_balances(self, account: SpotAccount, *assets: str) -> None:
+        """Record the current balances of ``assets``."""
         account.update_time = self.now
         shown = tuple((name, account.free(name), account.locked[name]) for name in assets)
         self.events.append(BalanceSnapshot(account.name, self.now, shown))
@@ -84,7 +84,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
     def credit(
         self, account: SpotAccount, kind: str, asset: str, amount: Decimal, reference: int = 0
     ) -> None:
-        """Change a total by ``amount``; the only way in which a balance ever changes."""
+        """Change a total by ``amount``. No balance changes in any other way."""
         if not amount:
             return
         account.totals[asset] += amount
@@ -105,7 +105,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         maker: bool,
         trade_id: int = 0,
     ) -> SpotFill:
-        """Trade ``quantity`` of ``order`` at ``price``; the fee comes out of what is received."""
+        """Trade ``quantity`` of ``order`` at ``price``; the fee is taken from what is received."""
         account = self.accounts[order.account]
         instrument = self.markets[order.symbol].instrument
         rate = self.fees.maker if maker else self.fees.taker
@@ -141,7 +141,9 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         )
         account.fills.append(fill)
         self.record_order(order, "TRADE", fill)
-        self.show(account, *dict.fromkeys((instrument.base, instrument.quote, fee_asset)))
+        self.record_balances(
+            account, *dict.fromkeys((instrument.base, instrument.quote, fee_asset))
+        )
         return fill
 
     def _fee(
@@ -152,7 +154,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         value: Decimal,
         rate: Decimal,
     ) -> tuple[Decimal, str]:
-        """The fee and its asset: what is received, or BNB where the account burns it."""
+        """Return the fee and its asset: the received one, or BNB where the account burns it."""
         instrument = self.markets[order.symbol].instrument
         if account.burn:
             in_bnb = value * rate * BNB_RATE * self.value(instrument.quote) / self.value("BNB")
@@ -163,7 +165,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         return money(value * rate), instrument.quote
 
     def value(self, asset: str) -> Decimal:
-        """An asset's price in USDT; 0 when nothing tells it."""
+        """Return an asset's price in USDT; 0 when it is unknown."""
         if asset in STABLE:
             return Decimal(1)
         market = self.markets.get(f"{asset}USDT")
@@ -172,7 +174,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         return BNB_PRICE if asset == "BNB" else ZERO
 
     def hold(self, order: SpotOrder) -> None:
-        """Reserve what an open order (or the dearest leg of its list) may cost."""
+        """Reserve what an open order, or the costliest leg of its list, may cost."""
         account = self.accounts[order.account]
         instrument = self.markets[order.symbol].instrument
         asset = instrument.quote if order.buying else instrument.base
@@ -184,7 +186,7 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         account.reserve(("list", order.list_id), asset, most)
 
     def cost(self, order: SpotOrder) -> Decimal:
-        """What an order may still cost: base for a SELL, quote for a BUY; 0 once it has ended."""
+        """Return what an order may still cost: base for a SELL, quote for a BUY, 0 if ended."""
         if not order.open:
             return ZERO
         if not order.buying:
@@ -193,11 +195,11 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
         return order.remaining * price
 
     def end(self, order: SpotOrder, status: str, *, expiry: str = "") -> None:
-        """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (told as TRADE_PREVENTION)."""
+        """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (a TRADE_PREVENTION execution)."""
         account = self.accounts[order.account]
         instrument = self.markets[order.symbol].instrument
         order.status, order.update_time, order.expiry = status, self.now, expiry
         account.open_orders.pop(order.order_id, None)
         self.hold(order)
         self.record_order(order, "TRADE_PREVENTION" if status == PREVENTED else status)
-        self.show(account, instrument.quote if order.buying else instrument.base)
+        self.record_balances(account, instrument.quote if order.buying else instrument.base)

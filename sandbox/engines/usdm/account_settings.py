@@ -1,4 +1,4 @@
-"""What an account sets before it trades: leverage, margin type, position mode."""
+"""Account settings: leverage, margin type, position mode."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def set_hedge_mode(core: UsdmCore, account: UsdmAccount, *, hedge: bool) -> None
         raise error_codes.POSITION_MODE_POSITION()
     account.hedge = hedge
     for position in list(account.positions.values()):
-        # The sides of the other mode take over leverage and margin type.
+        # The sides of the other mode keep leverage and margin type.
         for other in account.positions_of(position.symbol):
             other.leverage, other.isolated = position.leverage, position.isolated
     core.events.append(ModeChanged(account.name, core.now, hedge))

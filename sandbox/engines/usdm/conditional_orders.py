@@ -1,4 +1,4 @@
-"""Conditional orders: accept, follow the price, fire, hand their child to the matching engine."""
+"""Conditional orders: accept, follow the price, fire, place their child order."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MAX_OPEN_ALGOS = 200
 
 
 def place(core: UsdmCore, account: UsdmAccount, request: AlgoOrderRequest) -> AlgoOrder:
-    """Accept a conditional order, or raise its refusal. No margin is checked before it fires.
+    """Accept a conditional order, or raise its refusal; margin is checked only when it fires.
 
     In hedge mode ``closePosition`` cannot be sent with a BUY of LONG or a SELL of SHORT (page
-    New-Order of the USDⓈ-M documentation). It names no code: −2022 is what the exchange answers to
-    a closing order that has nothing to close (https://github.com/ccxt/ccxt/issues/8304).
+    New-Order of the USDⓈ-M documentation). The page names no code. The exchange answers −2022 to a
+    closing order that has nothing to close (https://github.com/ccxt/ccxt/issues/8304).
     """
     market = core.market(request.symbol)
     orders.require_position_side(account, request.position_side)
@@ -107,7 +107,7 @@ def _build(core: UsdmCore, account: UsdmAccount, request: AlgoOrderRequest) -> A
 
 
 def find(account: UsdmAccount, algo_id: int | None, client_id: str | None) -> AlgoOrder | None:
-    """The conditional order with the id, else the newest one with the client id."""
+    """Find the conditional order with the id, else the newest one with the client id."""
     if algo_id is not None:
         return account.algos.get(algo_id)
     for algo in reversed(account.algos.values()):
@@ -125,7 +125,7 @@ def cancel(core: UsdmCore, account: UsdmAccount, algo: AlgoOrder | None) -> Algo
 
 
 def _follow(algo: AlgoOrder, price: Decimal) -> bool:
-    """Activate a trailing stop and carry its extreme; True when it became active now."""
+    """Activate a trailing stop, or move its extreme; True when it has just become active."""
     buying = algo.side == "BUY"
     if not algo.activated:
         target = algo.activate_price
@@ -140,9 +140,9 @@ def _follow(algo: AlgoOrder, price: Decimal) -> bool:
 
 
 def on_price(core: UsdmCore, account: UsdmAccount, symbol: str) -> None:
-    """Carry trailing stops to the price they watch and fire what it crosses, oldest first.
+    """Move trailing stops with the price they watch, and fire what it crosses, oldest first.
 
-    An order with price protection waits while mark and last price are too far apart.
+    An order with price protection waits while mark and last price have diverged.
     """
     market = core.markets[symbol]
     for algo in list(account.open_algos.values()):
@@ -193,7 +193,7 @@ def _fire(core: UsdmCore, account: UsdmAccount, algo: AlgoOrder) -> None:
     try:
         orders.place(core, account, request)
     except ExchangeError as refusal:
-        # The child was refused: nothing was triggered that could be told of.
+        # The child was refused: clients must not see a trigger.
         del core.events[first_event:]
         algo.child_id, algo.child_type = 0, ""
         algo.reject_reason = refusal.message

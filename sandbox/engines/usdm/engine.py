@@ -1,4 +1,4 @@
-"""The engine: one door to the pure exchange. Time and prices come in; events go out."""
+"""The futures engine: the only entry to the pure exchange. Time and prices in, events out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
             self.core.add_market(instrument)
 
     def open_account(self, name: str, deposits: Mapping[str, Decimal]) -> UsdmAccount:
-        """An account with its first deposits; USDT is the margin asset."""
+        """Open an account with its first deposits; USDT is the margin asset."""
         account = UsdmAccount(name)
         self.core.accounts[name] = account
         for amount in deposits.values():
@@ -42,17 +42,17 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
         return account
 
     def exposure(self, symbol: str) -> int:
-        """Sign of the net position of all accounts in ``symbol``."""
+        """Return the sign of the net position of all accounts in ``symbol``."""
         held = (p.amount for a in self.core.accounts.values() for p in a.held(symbol))
         total = sum(held, ZERO)
         return (total > 0) - (total < 0)
 
     def set_mark(self, symbol: str, mark: Decimal) -> None:
-        """The mark price, which holds until the next one; without any it is the last price."""
+        """Set the mark price, which holds until the next one; by default it is the last price."""
         self.core.markets[symbol].mark_price = mark
 
     def on_price(self, symbol: str, price: Decimal) -> None:
-        """A trade printed at ``price``: fill, fire, liquidate."""
+        """Handle a trade at ``price``: fill, fire, liquidate."""
         market = self.core.markets[symbol]
         market.price = price
         busy = [account for account in self.core.accounts.values() if account.busy(symbol)]
@@ -62,7 +62,7 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
             liquidation.check(self.core, account)
 
     def levels(self, symbol: str) -> list[Decimal]:
-        """Last prices at which something happens: triggers, limits traded through."""
+        """Return the last prices at which something happens: triggers, limits traded through."""
         core, tick = self.core, self.core.markets[symbol].instrument.tick
         found = _triggers(core, symbol, "CONTRACT_PRICE")
         for account in core.accounts.values():
@@ -72,7 +72,7 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
         return [level for level in found if level > 0]
 
     def mark_levels(self, symbol: str) -> list[Decimal]:
-        """Mark prices at which something happens: triggers, liquidations."""
+        """Return the mark prices at which something happens: triggers, liquidations."""
         core = self.core
         found = _triggers(core, symbol, "MARK_PRICE")
         for account in core.accounts.values():
@@ -122,14 +122,14 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
         return orders.amend(self.core, account, order, quantity, price)
 
     def cancel_all(self, account: UsdmAccount, symbol: str) -> int:
-        """Cancel all orders of ``symbol``; how many there were."""
+        """Cancel all orders of ``symbol`` and return how many there were."""
         found = [order for order in account.open_orders.values() if order.symbol == symbol]
         for order in found:
             settlement.end_order(self.core, account, order, "CANCELED")
         return len(found)
 
     def cancel_all_algos(self, account: UsdmAccount, symbol: str) -> int:
-        """Cancel all conditional orders of ``symbol``; how many there were."""
+        """Cancel all conditional orders of ``symbol`` and return how many there were."""
         found = [algo for algo in account.open_algos.values() if algo.symbol == symbol]
         for algo in found:
             settlement.set_algo_status(self.core, account, algo, "CANCELED")
@@ -150,7 +150,7 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
 
 
 def _triggers(core: UsdmCore, symbol: str, working_type: str) -> list[Decimal]:
-    """Where conditional orders that watch ``working_type`` trigger, or begin to trail."""
+    """Return the prices at which orders that watch ``working_type`` trigger or begin to trail."""
     return [
         algo.level or algo.activate_price
         for account in core.accounts.values()

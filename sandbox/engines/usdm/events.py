@@ -1,4 +1,4 @@
-"""What the engine tells of: orders, conditional orders, wallets and positions, settings."""
+"""The engine's events: orders, conditional orders, wallets and positions, settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AlgoChanged:
 
 @dataclass(frozen=True, slots=True)
 class AccountChanged:
-    """Wallet or positions changed; ``marks`` are the prices the profits are stated at."""
+    """Wallet or positions changed; ``marks`` are the prices of the stated profits."""
 
     account: str
     time: int
@@ -63,9 +63,9 @@ class ModeChanged:
 
 @dataclass(frozen=True, slots=True)
 class MarginCalled:
-    """Positions came near their liquidation; ``marks`` and ``needed`` (maintenance) go with them.
+    """Positions came near their liquidation; ``needed`` is the maintenance margin of each.
 
-    ``cross_wallet`` is None where they are isolated.
+    ``cross_wallet`` is None for isolated positions.
     """
 
     account: str

@@ -1,4 +1,4 @@
-"""The instrument's filters, each with the code that the exchange documents for it."""
+"""The instrument's filters, each with its documented code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sandbox.engines.usdm.model import UsdmMarket
 
 
 def check_price(instrument: ExchangeInstrument, price: Decimal) -> None:
-    """PRICE_FILTER and precision of a limit or trigger price."""
+    """Check PRICE_FILTER and the precision of a limit or trigger price."""
     if price <= ZERO:
         raise error_codes.PRICE_NOT_POSITIVE()
     if decimals_of(price) > instrument.price_precision:
@@ -25,7 +25,7 @@ def check_price(instrument: ExchangeInstrument, price: Decimal) -> None:
 
 
 def check_quantity(instrument: ExchangeInstrument, quantity: Decimal, *, market: bool) -> None:
-    """LOT_SIZE, MARKET_LOT_SIZE and precision of a quantity in base currency."""
+    """Check LOT_SIZE, MARKET_LOT_SIZE and the precision of a quantity in base currency."""
     if quantity <= ZERO:
         raise error_codes.QUANTITY_NOT_POSITIVE()
     if decimals_of(quantity) > instrument.quantity_precision:
@@ -39,13 +39,13 @@ def check_quantity(instrument: ExchangeInstrument, quantity: Decimal, *, market:
 
 
 def check_notional(instrument: ExchangeInstrument, notional: Decimal) -> None:
-    """MIN_NOTIONAL of an order that is not reduce-only."""
+    """Check MIN_NOTIONAL of an order that is not reduce-only."""
     if notional < instrument.min_notional:
         raise error_codes.MIN_NOTIONAL(plain(instrument.min_notional))
 
 
 def check_band(market: UsdmMarket, side: str, price: Decimal) -> None:
-    """PERCENT_PRICE: a buy not above, a sell not below the band around the mark price."""
+    """Check PERCENT_PRICE: no buy above and no sell below the band around the mark price."""
     instrument = market.instrument
     if side == "BUY":
         highest = market.mark * instrument.multiplier_up

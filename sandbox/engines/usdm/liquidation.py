@@ -1,4 +1,4 @@
-"""Liquidation: the exchange closes a position whose margin no longer covers its maintenance."""
+"""Liquidation: closing a position whose margin no longer covers its maintenance."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sandbox.engines.usdm.model import UsdmAccount, UsdmOrder, UsdmPosition
 from sandbox.engines.usdm.settlement import OrderExecution
 from sandbox.engines.usdm.state import UsdmCore, copy_position
 
-# A margin call is told once the maintenance is this much of the margin: a choice of the sandbox.
-# The exchange pushes it when a position's risk ratio is too high, but does not say at how much:
+# A margin call comes when the maintenance reaches this share of the margin: the sandbox's choice.
+# The exchange sends it when a position's risk ratio is too high, without naming a threshold:
 # https://developers.binance.com/docs/derivatives/usds-margined-futures/user-data-streams/Event-Margin-Call
-CALLED_AT = Decimal("0.8")
+MARGIN_CALL_AT = Decimal("0.8")
 
 
 def check(core: UsdmCore, account: UsdmAccount) -> None:
-    """Liquidate every isolated position, then the cross ones, that fell to their maintenance."""
+    """Liquidate positions whose margin fell to their maintenance, isolated ones first."""
     for position in list(account.positions.values()):
         if position.amount and position.isolated:
             balance = position.isolated_wallet + margin.unrealised(core, position)
@@ -26,7 +26,7 @@ def check(core: UsdmCore, account: UsdmAccount) -> None:
             if balance <= needed:
                 liquidate(core, account, position)
             else:
-                _call(core, account, [position], near=needed >= balance * CALLED_AT)
+                _call(core, account, [position], near=needed >= balance * MARGIN_CALL_AT)
     crossed = [p for p in account.positions.values() if p.amount and not p.isolated]
     crossed.sort(key=lambda p: (-margin.maintenance(core, p), p.symbol))
     for position in crossed:
@@ -34,7 +34,7 @@ def check(core: UsdmCore, account: UsdmAccount) -> None:
         balance = account.cross_wallet + margin.cross_profit(core, account)
         if balance > needed:
             held = [p for p in crossed if p.amount]
-            _call(core, account, held, near=needed >= balance * CALLED_AT)
+            _call(core, account, held, near=needed >= balance * MARGIN_CALL_AT)
             return
         liquidate(core, account, position)
 
@@ -42,7 +42,7 @@ def check(core: UsdmCore, account: UsdmAccount) -> None:
 def _call(
     core: UsdmCore, account: UsdmAccount, positions: list[UsdmPosition], *, near: bool
 ) -> None:
-    """Tell a margin call when positions have come near their liquidation, once each time."""
+    """Record one margin call each time that positions come near their liquidation."""
     fresh = near and not all(position.margin_called for position in positions)
     for position in positions:
         position.margin_called = near
@@ -63,8 +63,8 @@ def _call(
 def liquidate(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> None:
     """Cancel the symbol's orders and close at the last price.
 
-    The liquidation fee takes at most what margin is left; where a gap left less than nothing the
-    insurance fund pays the rest (income INSURANCE_CLEAR), so an account never owes.
+    The liquidation fee is at most the margin that is left. When a gap leaves a debt, the insurance
+    fund pays it (income INSURANCE_CLEAR), so an account never owes.
     """
     for order in list(account.open_orders.values()):
         if order.symbol == position.symbol:
@@ -85,7 +85,7 @@ def liquidate(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> N
 def deleverage(
     core: UsdmCore, account: UsdmAccount, position: UsdmPosition, quantity: Decimal
 ) -> None:
-    """Auto-deleveraging: the exchange takes ``quantity`` away at the last price, without a fee."""
+    """Deleverage: the exchange closes ``quantity`` at the last price, without a fee."""
     order = _forced(core, account, position, quantity, "adl_autoclose", core.next_order_id())
     price = core.markets[position.symbol].price
     execution = OrderExecution(quantity, price, fee=ZERO, type="CALCULATED")
@@ -100,7 +100,7 @@ def _forced(
     client_id: str,
     order_id: int,
 ) -> UsdmOrder:
-    """An order of the exchange's own against a position."""
+    """Create an order of the exchange itself against a position."""
     order = UsdmOrder(
         account=account.name,
         order_id=order_id,
@@ -123,7 +123,7 @@ def _forced(
 
 
 def _margin_left(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> Decimal:
-    """The margin that is left when the position closes at the last price."""
+    """Return the margin that is left when the position closes at the last price."""
     closed = position.unrealised(core.markets[position.symbol].price)
     if position.isolated:
         return position.isolated_wallet + money(closed)

@@ -1,4 +1,4 @@
-"""Margin: what an account has free, what a position must keep, where it is liquidated."""
+"""Margin: what is free, what a position must keep, where it is liquidated."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from sandbox.engines.usdm.state import UsdmCore
 
 
 def notional(core: UsdmCore, position: UsdmPosition) -> Decimal:
-    """Absolute notional at the mark price."""
+    """Return the absolute notional at the mark price."""
     return abs(position.amount * core.markets[position.symbol].mark)
 
 
 def maintenance(core: UsdmCore, position: UsdmPosition) -> Decimal:
-    """Maintenance margin at the mark price; 0 when flat."""
+    """Return the maintenance margin at the mark price; 0 when flat."""
     if not position.amount:
         return ZERO
     return core.markets[position.symbol].instrument.maintenance(notional(core, position))
 
 
 def initial(core: UsdmCore, position: UsdmPosition) -> Decimal:
-    """Initial margin of the position at the mark price."""
+    """Return the position's initial margin at the mark price."""
     return notional(core, position) / position.leverage
 
 
 def unrealised(core: UsdmCore, position: UsdmPosition) -> Decimal:
-    """Unrealised profit at the mark price."""
+    """Return the unrealised profit at the mark price."""
     if not position.amount:
         return ZERO
     return position.unrealised(core.markets[position.symbol].mark)
 
 
 def opening_quantity(position: UsdmPosition, side: str, quantity: Decimal) -> Decimal:
-    """The part of an order that would enlarge or turn the position."""
+    """Return the part of an order that would enlarge or reverse the position."""
     if position.amount * sign_of(side) >= 0:
         return quantity
     return max(ZERO, quantity - abs(position.amount))
 
 
 def order_margin(account: UsdmAccount, order: UsdmOrder) -> Decimal:
-    """Margin that a resting limit order holds."""
+    """Return the margin that a resting limit order reserves."""
     if order.reduce_only:
         return ZERO
     position = account.position(order.symbol, order.position_side)
@@ -51,7 +51,7 @@ def order_margin(account: UsdmAccount, order: UsdmOrder) -> Decimal:
 
 
 def open_order_margin(account: UsdmAccount, position: UsdmPosition | None = None) -> Decimal:
-    """Margin of all resting orders, or of those on one position."""
+    """Return the margin of all resting orders, or of those on one position."""
     resting = [
         order
         for order in account.open_orders.values()
@@ -62,13 +62,13 @@ def open_order_margin(account: UsdmAccount, position: UsdmPosition | None = None
 
 
 def cross_profit(core: UsdmCore, account: UsdmAccount) -> Decimal:
-    """Unrealised profit of all cross positions."""
+    """Return the unrealised profit of all cross positions."""
     crossed = (p for p in account.positions.values() if not p.isolated)
     return sum((unrealised(core, p) for p in crossed), ZERO)
 
 
 def available(core: UsdmCore, account: UsdmAccount) -> Decimal:
-    """Free margin: cross wallet + cross profit − initial margins − margin of resting orders."""
+    """Return cross wallet + cross profit − initial margins − margin of resting orders."""
     crossed = [p for p in account.positions.values() if not p.isolated]
     used = sum((initial(core, p) for p in crossed), ZERO)
     profit = sum((unrealised(core, p) for p in crossed), ZERO)
@@ -83,7 +83,7 @@ def require_margin(
     quantity: Decimal,
     price: Decimal,
 ) -> None:
-    """Refuse an order that the free margin (with its taker fee) or its bracket does not allow."""
+    """Refuse an order that exceeds its bracket or the free margin (taker fee included)."""
     opened = opening_quantity(position, side, quantity)
     if not opened:
         return
@@ -97,13 +97,13 @@ def require_margin(
 
 
 def liquidation_price(core: UsdmCore, account: UsdmAccount, position: UsdmPosition) -> Decimal:
-    """Mark price at which the position is liquidated; 0 when there is none.
+    """Return the mark price at which the position is liquidated; 0 when there is none.
 
     Binance FAQ b3c689c1f50a44cabb3a84e663b81d93:
     LP = (WB − TMM1 + UPNL1 + Σ cum − Σ side × qty × EP) / (Σ qty × MMR − Σ side × qty),
-    summed over the position alone, or over the long and the short one of a symbol in hedge mode
-    with cross margin, which share the price. A bracket is the one that its position falls in at LP
-    (tried from the bracket at mark).
+    summed over the position alone. In hedge mode with cross margin the sum covers the long and the
+    short position of the symbol, which share the price. The bracket of a position is the one at LP
+    (the search starts at the bracket of the mark price).
     """
     if not position.amount:
         return ZERO

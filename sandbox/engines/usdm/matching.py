@@ -1,4 +1,4 @@
-"""What a trade, and the end of an order that met its own account, is in USDⓈ-M futures."""
+"""Matching in USDⓈ-M futures: what a trade does to an order."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class UsdmBook:
     core: UsdmCore
 
     def resting(self, symbol: str) -> list[UsdmOrder]:
-        """The orders of all accounts that rest in ``symbol``."""
+        """Return the resting orders of all accounts in ``symbol``."""
         return self.core.resting(symbol)
 
     def next_trade_id(self) -> int:
-        """A new id of a trade."""
+        """Return a new trade id."""
         return self.core.next_trade_id()
 
     def trade(

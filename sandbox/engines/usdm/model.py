@@ -1,4 +1,4 @@
-"""Orders, conditional orders, positions, accounts and the events that tell of their changes."""
+"""Orders, conditional orders, positions and accounts of USDⓈ-M futures."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ STOP_TYPES = ("STOP", "STOP_MARKET")
 PROFIT_TYPES = ("TAKE_PROFIT", "TAKE_PROFIT_MARKET")
 TRAILING = "TRAILING_STOP_MARKET"
 CONDITIONAL_TYPES = (*STOP_TYPES, *PROFIT_TYPES, TRAILING)
-# Of a position in one-way mode, and of the two in hedge mode.
+# The side of a position in one-way mode, and the two of hedge mode.
 BOTH, LONG, SHORT = "BOTH", "LONG", "SHORT"
 POSITION_SIDES = (BOTH, LONG, SHORT)
 
 
 def sign_of(side: str) -> int:
-    """+1 for BUY, −1 for SELL."""
+    """Return +1 for BUY, −1 for SELL."""
     return 1 if side == "BUY" else -1
 
 
 def closes(side: str, position_side: str) -> bool:
-    """Whether a ``side`` order on a position of hedge mode can only close it."""
+    """Whether a ``side`` order can only close a position of hedge mode."""
     return (side, position_side) in (("SELL", LONG), ("BUY", SHORT))
 
 
 @dataclass(slots=True)
 class UsdmOrder(BaseOrder):
-    """An order in the book; ``quantity`` and ``filled`` in base, ``quote`` = Σ price × quantity."""
+    """A futures order; ``quote`` = Σ price × quantity of its fills."""
 
     reduce_only: bool = False
     close_position: bool = False
@@ -46,7 +46,7 @@ class UsdmOrder(BaseOrder):
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Its place in time at its price: an amendment for more, or of the price, loses it."""
+        """Its time priority at its price; a new price or a larger quantity loses it."""
         return (self.queued or self.order_id, self.order_id)
 
     @property
@@ -62,7 +62,7 @@ class UsdmOrder(BaseOrder):
 
 @dataclass(slots=True)
 class AlgoOrder:
-    """A conditional order of the algo service, or (``order_id`` set) placed as an order."""
+    """A conditional order of the algo service, or one placed as an order (``order_id`` set)."""
 
     account: str
     algo_id: int
@@ -97,7 +97,7 @@ class AlgoOrder:
 
     @property
     def open(self) -> bool:
-        """Whether it still waits for its trigger."""
+        """Whether it is waiting for its trigger."""
         return self.status == "NEW"
 
     @property
@@ -107,12 +107,12 @@ class AlgoOrder:
 
     @property
     def rising(self) -> bool:
-        """Whether it fires on a price at or above its trigger (else at or below)."""
+        """Whether it fires at or above its trigger (else at or below)."""
         return (self.side == "BUY") != (self.type in PROFIT_TYPES)
 
     @property
     def level(self) -> Decimal:
-        """The price at which it fires now; 0 when a trailing stop is not active yet."""
+        """The price at which it fires now; 0 while a trailing stop is not active."""
         if not self.trailing:
             return self.trigger_price
         if not self.activated:
@@ -130,10 +130,10 @@ class AlgoOrder:
 
 @dataclass(slots=True)
 class UsdmPosition:
-    """A position; ``cost`` = Σ signed quantity × price of what is open, exactly.
+    """A position; ``cost`` = Σ signed quantity × price of the open amount, exactly.
 
-    ``side`` is BOTH in one-way mode; in hedge mode a symbol has a LONG (amount never below 0) and a
-    SHORT one (never above 0).
+    ``side`` is BOTH in one-way mode. In hedge mode a symbol has a LONG position (amount never below
+    0) and a SHORT position (never above 0).
     """
 
     symbol: str
@@ -153,13 +153,13 @@ class UsdmPosition:
         return self.cost / self.amount if self.amount else ZERO
 
     def unrealised(self, price: Decimal) -> Decimal:
-        """Profit when closed at ``price``, before fees."""
+        """Return the profit of closing at ``price``, before fees."""
         return self.amount * price - self.cost
 
 
 @dataclass(frozen=True, slots=True)
 class UsdmFill(BaseFill):
-    """One trade of an order; it ``closed`` so much of a position and ``opened`` so much."""
+    """One trade of an order, with the quantities that it ``opened`` and ``closed``."""
 
     realised: Decimal
     opened: Decimal
@@ -183,33 +183,30 @@ class Income:
 
 @dataclass(slots=True)
 class UsdmMarket(RecordedMarket):
-    """What the engine knows of a contract.
-
-    ``mark_price`` 0 means that the mark price is the last price.
-    """
+    """The market of a contract; ``mark_price`` 0 means that the last price stands for it."""
 
     funding_rate: Decimal = ZERO
     mark_price: Decimal = ZERO
 
     @property
     def mark(self) -> Decimal:
-        """The price that profit, margin, funding and liquidation are reckoned at."""
+        """The price that profit, margin, funding and liquidation use."""
         return self.mark_price or self.price
 
     def working_price(self, working_type: str) -> Decimal:
-        """The price that a conditional order watches."""
+        """Return the price that a conditional order watches."""
         return self.mark if working_type == "MARK_PRICE" else self.price
 
     @property
     def diverged(self) -> bool:
-        """Whether mark and last price are too far apart for orders with price protection."""
+        """Whether mark and last price differ too much for orders with price protection."""
         limit = Decimal(self.instrument.trigger_protect)
         return abs(self.mark - self.price) > limit * self.mark
 
 
 @dataclass(slots=True)
 class UsdmAccount:
-    """One trading account in USDT margin, in one-way mode or (``hedge``) in hedge mode."""
+    """A trading account with USDT margin, in one-way or hedge mode."""
 
     name: str
     wallet: Decimal = ZERO
@@ -228,9 +225,9 @@ class UsdmAccount:
         return (LONG, SHORT) if self.hedge else (BOTH,)
 
     def position(self, symbol: str, side: str = "") -> UsdmPosition:
-        """A position of ``symbol`` (the first one of the mode), made flat when never touched.
+        """Return a position of ``symbol``, by default the first of the mode; a new one is flat.
 
-        Leverage and margin type are the symbol's: a new side has those of the others.
+        Leverage and margin type belong to the symbol: a new side takes those of the others.
         """
         key = (symbol, side or self.sides[0])
         position = self.positions.get(key)
@@ -242,17 +239,17 @@ class UsdmAccount:
         return position
 
     def positions_of(self, symbol: str) -> list[UsdmPosition]:
-        """The positions that ``symbol`` has in the account's mode, flat ones too."""
+        """Return the positions of ``symbol`` in the account's mode, flat ones included."""
         return [self.position(symbol, side) for side in self.sides]
 
     def held(self, symbol: str) -> list[UsdmPosition]:
-        """The positions of ``symbol`` that are not flat."""
+        """Return the positions of ``symbol`` that are not flat."""
         found = (self.positions.get((symbol, side)) for side in self.sides)
         return [position for position in found if position is not None and position.amount]
 
     @property
     def cross_wallet(self) -> Decimal:
-        """The wallet without what isolated positions hold."""
+        """The wallet without the margin of isolated positions."""
         held = sum((p.isolated_wallet for p in self.positions.values()), ZERO)
         return money(self.wallet - held)
 

@@ -1,4 +1,4 @@
-"""Orders of the matching engine: accept, match against the market, amend, cancel."""
+"""Futures orders: accept, match, amend, cancel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sandbox.engines.usdm.state import UsdmCore
 
 
 def place(core: UsdmCore, account: UsdmAccount, request: UsdmOrderRequest) -> UsdmOrder:
-    """Accept an order and trade what the market gives at once, or raise its refusal."""
+    """Accept an order and trade what is available at once, or raise its refusal."""
     market = core.market(request.symbol)
     require_position_side(account, request.position_side)
     if closes(request.side, request.position_side):
@@ -54,9 +54,9 @@ def place(core: UsdmCore, account: UsdmAccount, request: UsdmOrderRequest) -> Us
 
 
 def _quantity(account: UsdmAccount, position: UsdmPosition, request: UsdmOrderRequest) -> Decimal:
-    """What of an order may trade: a reduce-only one never more than there is to close.
+    """Return the quantity that may trade: a reduce-only order never exceeds its position.
 
-    In one-way mode it shrinks to the position; in hedge mode too large a closing order is refused.
+    In one-way mode it shrinks to the position. In hedge mode a larger closing order is refused.
     """
     if not request.reduce_only:
         return request.quantity
@@ -69,13 +69,13 @@ def _quantity(account: UsdmAccount, position: UsdmPosition, request: UsdmOrderRe
 
 
 def require_position_side(account: UsdmAccount, side: str) -> None:
-    """−4061 unless ``side`` is one that the account's position mode has."""
+    """Raise −4061 unless the account's position mode has ``side``."""
     if side not in account.sides:
         raise error_codes.POSITION_SIDE()
 
 
 def require_free_client_id(account: UsdmAccount, client_id: str) -> None:
-    """Client ids are unique among what is open, orders and conditional orders alike."""
+    """Raise −4116 when an open order or conditional order has the client id."""
     taken = any(order.client_id == client_id for order in account.open_orders.values())
     if taken or any(algo.client_id == client_id for algo in account.open_algos.values()):
         raise error_codes.DUPLICATE_CLIENT_ID()
@@ -95,7 +95,7 @@ def _check_filters(market: UsdmMarket, request: UsdmOrderRequest) -> None:
 def accept(
     core: UsdmCore, account: UsdmAccount, request: UsdmOrderRequest, quantity: Decimal
 ) -> UsdmOrder:
-    """Take an order in, unchecked; it rests until something trades or ends it."""
+    """Add an order without checks; it rests until something trades or ends it."""
     order_id = request.order_id or core.next_order_id()
     order = UsdmOrder(
         account=account.name,

@@ -1,4 +1,4 @@
-"""What an account asks the engine for, as it is said: an order or a conditional order."""
+"""Requests of an account: an order or a conditional order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class UsdmOrderRequest:
 class AlgoOrderRequest:
     """A request for a conditional order; unused amounts are 0.
 
-    One placed ``on_order`` has an order id, which the order that it sends keeps.
+    One placed ``on_order`` has an order id, and its child order keeps it.
     """
 
     symbol: str

@@ -1,4 +1,4 @@
-"""What a trade does to an order, a position and a wallet."""
+"""Settlement: how a trade changes an order, a position and a wallet."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def fill_order(core: UsdmCore, order: UsdmOrder, execution: OrderExecution) -> U
 
 
 def _clear_debt(core: UsdmCore, account: UsdmAccount, symbol: str) -> None:
-    """The insurance fund pays what a gap left an account owing: no position, wallet below 0."""
+    """Let the insurance fund pay the debt of a flat account with a negative wallet."""
     if account.wallet < 0 and not any(p.amount for p in account.positions.values()):
         core.credit(account, "INSURANCE_CLEAR", -account.wallet, symbol)
 
 
 def _move_position(position: UsdmPosition, side: int, quantity: Decimal, price: Decimal) -> _Change:
-    """Close first, then open; ``cost`` moves so that profit + what is open stays exact."""
+    """Close first, then open; ``cost`` keeps realised profit plus open cost exact."""
     realised, closed = ZERO, ZERO
     if position.amount * side < 0:
         direction = -side
@@ -112,7 +112,7 @@ def _move_position(position: UsdmPosition, side: int, quantity: Decimal, price: 
 
 
 def finish_algo(core: UsdmCore, account: UsdmAccount, order: UsdmOrder) -> None:
-    """Tell the end of the conditional order whose child ``order`` has ended."""
+    """Finish the conditional order whose child ``order`` has ended."""
     algo = account.algos.get(order.algo_id)
     if algo is None or order.open:
         return
@@ -121,14 +121,14 @@ def finish_algo(core: UsdmCore, account: UsdmAccount, order: UsdmOrder) -> None:
 
 
 def set_algo_status(core: UsdmCore, account: UsdmAccount, algo: AlgoOrder, status: str) -> None:
-    """Move a conditional order to ``status`` and tell it."""
+    """Move a conditional order to ``status`` and record it."""
     algo.status, algo.update_time = status, core.now
     account.open_algos.pop(algo.algo_id, None)
     core.record_algo(algo)
 
 
 def end_order(core: UsdmCore, account: UsdmAccount, order: UsdmOrder, status: str) -> None:
-    """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (told as an EXPIRED execution)."""
+    """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (an EXPIRED execution)."""
     order.status, order.update_time = status, core.now
     account.open_orders.pop(order.order_id, None)
     core.record_order(order, "EXPIRED" if status == PREVENTED else status)
@@ -138,7 +138,7 @@ def end_order(core: UsdmCore, account: UsdmAccount, order: UsdmOrder, status: st
 def after_position_change(
     core: UsdmCore, account: UsdmAccount, position: UsdmPosition, *, turned: bool
 ) -> None:
-    """Expire what the change made pointless: close-position stops, reduce-only orders."""
+    """Expire close-position stops and reduce-only orders that have nothing left to close."""
     if position.amount and not turned:
         _shrink_reduce_only(core, account, position)
         return

@@ -1,4 +1,4 @@
-"""The engine's state and the few changes that everything else is made of."""
+"""The futures engine's state and its elementary changes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,7 @@ copy_order, copy_algo, copy_position = copier(UsdmOrder), copier(AlgoOrder), cop
 
 @dataclass(slots=True)
 class UsdmCore(BaseCore[UsdmMarket, UsdmAccount, UsdmEvent]):
-    """The state of the futures engine.
-
-    ``dying_children`` conditional orders will trigger a child that expires without a trade.
-    """
+    """The state of the futures engine; ``dying_children`` child orders will expire unfilled."""
 
     last_order_id: int = 8_000_000_000
     last_algo_id: int = 1_000_000_000_000_000
@@ -40,17 +37,17 @@ class UsdmCore(BaseCore[UsdmMarket, UsdmAccount, UsdmEvent]):
         self.markets[instrument.symbol] = UsdmMarket(instrument)
 
     def next_order_id(self) -> int:
-        """A new id of the matching engine."""
+        """Return a new id of the matching engine."""
         self.last_order_id += 1
         return self.last_order_id
 
     def next_algo_id(self) -> int:
-        """A new id of the algo service (another id space)."""
+        """Return a new id of the algo service (a separate id space)."""
         self.last_algo_id += 1
         return self.last_algo_id
 
     def resting(self, symbol: str) -> list[UsdmOrder]:
-        """The open orders of all accounts in ``symbol``: every one of them has a limit price."""
+        """Return the open orders of all accounts in ``symbol``; each has a limit price."""
         return [
             order
             for account in self.accounts.values()
@@ -59,18 +56,18 @@ class UsdmCore(BaseCore[UsdmMarket, UsdmAccount, UsdmEvent]):
         ]
 
     def record_order(self, order: UsdmOrder, execution: str, fill: UsdmFill | None = None) -> None:
-        """Record a change of ``order`` as it is now; once it has ended it stays as it is."""
+        """Record a change of ``order``; an open order is copied, an ended one no longer changes."""
         shown = copy_order(order) if order.open else order
         self.events.append(OrderChanged(order.account, self.now, execution, shown, fill))
 
     def record_algo(self, algo: AlgoOrder) -> None:
-        """Record a change of ``algo`` as it is now."""
+        """Record a change of ``algo``, with a copy of it."""
         self.events.append(AlgoChanged(algo.account, self.now, copy_algo(algo)))
 
     def record_account(
         self, account: UsdmAccount, reason: str, change: Decimal, changed: tuple[UsdmPosition, ...]
     ) -> None:
-        """Record the wallet and the positions that changed as they are now."""
+        """Record the wallet and copies of the positions that changed."""
         positions = tuple(copy_position(position) for position in changed)
         marks = tuple(self.markets[position.symbol].mark for position in changed)
         self.events.append(
@@ -89,7 +86,7 @@ class UsdmCore(BaseCore[UsdmMarket, UsdmAccount, UsdmEvent]):
     def credit(
         self, account: UsdmAccount, kind: str, amount: Decimal, symbol: str = "", trade_id: int = 0
     ) -> None:
-        """Change the wallet by ``amount``; the only way in which a wallet ever changes."""
+        """Change the wallet by ``amount``. No wallet changes in any other way."""
         account.wallet += amount
         self.last_transaction += 1
         income = Income(
