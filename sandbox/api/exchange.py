@@ -14,7 +14,7 @@ from sandbox.audit.ledger import ExchangeLedger
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.order_book import Levels
 from sandbox.faults.injection import Faults
-from sandbox.market.clock import LockstepClock, MarketClock
+from sandbox.market.clock import LockstepMarketClock, MarketClock
 from sandbox.market.feed import SymbolFeed
 from sandbox.protocol.api_keys import Credentials
 from sandbox.protocol.params import Params
@@ -82,7 +82,7 @@ class BaseExchange(Generic[E, H]):
 
     def audience_changed(self) -> None:
         """Tell a lockstep clock whether anybody listens to market data of any venue."""
-        if isinstance(self.clock, LockstepClock):
+        if isinstance(self.clock, LockstepMarketClock):
             self.clock.set_audience(any(hub.market_audience for hub in self.hubs))
 
 

@@ -111,7 +111,7 @@ class SteppedClock:
         self._standing.set()
 
 
-class LockstepClock:
+class LockstepMarketClock:
     """Market time stands still until every registered stepper has acknowledged the step."""
 
     def __init__(self, timeout_s: float = STEP_TIMEOUT_S) -> None:

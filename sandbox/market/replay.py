@@ -10,7 +10,7 @@ from typing import Protocol
 from sandbox.engines.common.money import ZERO, money
 from sandbox.engines.common.order_book import Quote
 from sandbox.market.candles import Kline
-from sandbox.market.clock import LockstepClock, MarketClock
+from sandbox.market.clock import LockstepMarketClock, MarketClock
 from sandbox.market.feed import SymbolFeed, TradePrint
 from sandbox.market.mark_price import MarkRule
 from sandbox.market.price_path import next_stop, refine, turning_points
@@ -311,7 +311,7 @@ class Replay:
 
     def _awaited(self, symbol: str) -> list[Decimal]:
         """Return the prices that a stepper of the clock waits for."""
-        return self._clock.watched(symbol) if isinstance(self._clock, LockstepClock) else []
+        return self._clock.watched(symbol) if isinstance(self._clock, LockstepMarketClock) else []
 
     async def _close(self, minute: int) -> None:
         """Close the minute's candles and open the next minute, in one step."""
@@ -376,7 +376,7 @@ class Replay:
             sent = await venue.audience.step(time, bars, mine) or sent
         if not sent:
             return
-        if isinstance(self._clock, LockstepClock) and self._clock.announced:
+        if isinstance(self._clock, LockstepMarketClock) and self._clock.announced:
             for venue in self._venues:
                 await venue.audience.flush()
             self._clock.announce(time)

@@ -19,7 +19,7 @@ from sandbox.engines.spot.engine import SpotEngine
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.faults.injection import Faults
 from sandbox.faults.scenarios import read_scenario
-from sandbox.market.clock import LockstepClock, MarketClock, PacedClock, SteppedClock
+from sandbox.market.clock import LockstepMarketClock, MarketClock, PacedClock, SteppedClock
 from sandbox.market.feed import SymbolFeed
 from sandbox.protocol.api_keys import Credentials
 from sandbox.protocol.rate_limits import SPOT_ORDERS, USDM_ORDERS, OrderLimit, RateLimits
@@ -138,7 +138,7 @@ def _spot(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: SpotHub) -> Spo
 def make_clock(settings: SandboxSettings) -> MarketClock:
     """Make the clock that the settings name."""
     if settings.clock == "lockstep":
-        return LockstepClock()
+        return LockstepMarketClock()
     if settings.clock == "stepped":
         return SteppedClock()
     return PacedClock(1.0 if settings.clock == "real" else settings.speed)

@@ -16,7 +16,7 @@ from sandbox.engines.common.money import plain
 from sandbox.engines.spot.model import SpotAccount
 from sandbox.engines.usdm.model import BOTH, UsdmAccount, UsdmPosition
 from sandbox.faults.incidents import Incidents
-from sandbox.market.clock import LockstepClock, MarketClock, SteppedClock, wall_ms
+from sandbox.market.clock import LockstepMarketClock, MarketClock, SteppedClock, wall_ms
 from sandbox.market.replay import Replay
 from sandbox.protocol.responses import Response
 from sandbox.server.settings import iso
@@ -87,9 +87,9 @@ class Control:
             shown["spot_accounts"] = {account.name: _spot_account(account) for account in held}
         return _answer(shown)
 
-    def _lockstep(self) -> LockstepClock:
+    def _lockstep(self) -> LockstepMarketClock:
         clock = self._exchange.clock
-        if not isinstance(clock, LockstepClock):
+        if not isinstance(clock, LockstepMarketClock):
             text = f"the clock is {clock.name}; only lockstep has steppers"
             raise ControlError(409, text)
         return clock
@@ -220,7 +220,7 @@ def _spot_account(account: SpotAccount) -> dict[str, Any]:
 
 
 def _clock_state(clock: MarketClock) -> dict[str, Any]:
-    if not isinstance(clock, LockstepClock):
+    if not isinstance(clock, LockstepMarketClock):
         return {"clock": clock.name, "timeouts": 0, "steppers": {}, "waiting": False}
     return {
         "clock": clock.name,

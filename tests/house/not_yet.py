@@ -55,7 +55,6 @@ CLASSES: set[str] = {
     "Deals",
     "Facts",
     "Journal",
-    "LockstepClock",
 }
 
 LENGTHS: set[str] = set()

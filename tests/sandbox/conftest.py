@@ -1,4 +1,4 @@
-"""A literal market: one engine with BTCUSDT at 100000, and servers on a free port."""
+"""Fixtures: an engine with BTCUSDT at 100000, and servers on a free port."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 @pytest.fixture
 def engine() -> UsdmEngine:
-    """BTCUSDT at 100000.0 and ETHUSDT at 2500.00; one account with 10000 USDT."""
+    """Build an engine: BTCUSDT at 100000.0, ETHUSDT at 2500.00, one account with 10000 USDT."""
     engine = UsdmEngine(BUILT_IN.values())
     engine.set_time(START)
     engine.open_account("main", {"USDT": D(10_000)})
@@ -37,13 +37,13 @@ def engine() -> UsdmEngine:
 
 @pytest.fixture
 def account(engine: UsdmEngine) -> UsdmAccount:
-    """The engine's account."""
+    """Return the engine's account."""
     return engine.core.accounts["main"]
 
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Serving:
-    """Start a server over literal candles: two hours of history, two hours to replay."""
+    """Start a server over given candles: two hours of history, two hours to replay."""
 
     @asynccontextmanager
     async def start(**changes: object) -> AsyncIterator[SandboxServer]:
@@ -65,7 +65,7 @@ def serving(tmp_path: Path) -> Serving:
 
 @pytest.fixture
 async def wire(serving: Serving) -> AsyncIterator[Wire]:
-    """A client of futures whose market runs ten times as fast as the wall."""
+    """Connect a futures client; its market runs ten times as fast as the wall."""
     async with (
         serving(clock="accelerated", speed=10.0) as server,
         aiohttp.ClientSession() as session,

@@ -1,4 +1,4 @@
-"""Short ways to ask the engine, and a raw signed REST client."""
+"""Short builders of orders and candles, and a raw signed REST client."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Row = tuple[float, float, float, float]
 
 
 def write_candles(folder: Path, symbol: str, rows: list[Row], begin: int = START) -> None:
-    """One-minute candles of (open, high, low, close) from ``begin`` on."""
+    """Write one-minute candles of (open, high, low, close) that start at ``begin``."""
     folder.mkdir(parents=True, exist_ok=True)
     opened, high, low, close = (list(column) for column in zip(*rows, strict=True))
     times = pa.array([begin + i * MINUTE_MS for i in range(len(rows))], pa.timestamp("ms", "UTC"))
@@ -44,28 +44,28 @@ def write_candles(folder: Path, symbol: str, rows: list[Row], begin: int = START
 
 
 def calm(price: float, minutes: int) -> list[Row]:
-    """Candles that go up and down by 0.1 %."""
+    """Make candles that go up and down by 0.1 %."""
     return [(price, price * 1.001, price * 0.999, price)] * minutes
 
 
 def market(side: str, quantity: str, **more: Any) -> UsdmOrderRequest:
-    """A BTCUSDT market order."""
+    """Build a BTCUSDT market order."""
     return UsdmOrderRequest("BTCUSDT", side, "MARKET", D(quantity), **more)
 
 
 def limit(side: str, quantity: str, price: str, **more: Any) -> UsdmOrderRequest:
-    """A BTCUSDT limit order."""
+    """Build a BTCUSDT limit order."""
     return UsdmOrderRequest("BTCUSDT", side, "LIMIT", D(quantity), D(price), **more)
 
 
 def stop(side: str, trigger: str, **more: Any) -> AlgoOrderRequest:
-    """A BTCUSDT stop that closes the position."""
+    """Build a BTCUSDT stop that closes the position."""
     values = {"close_position": True, **more}
     return AlgoOrderRequest("BTCUSDT", side, "STOP_MARKET", trigger_price=D(trigger), **values)
 
 
-def told(events: list[UsdmEvent]) -> list[str]:
-    """Order and algo events in words, such as `order NEW` and `algo TRIGGERED`."""
+def in_words(events: list[UsdmEvent]) -> list[str]:
+    """Describe order and algo events: ``order NEW``, ``algo TRIGGERED``."""
     words = []
     for event in events:
         if isinstance(event, OrderChanged):
@@ -85,13 +85,13 @@ class RestClient:
         self.headers: dict[str, str] = {}
 
     async def signed(self, method: str, path: str, **params: Any) -> tuple[int, Any]:
-        """A signed request; a ``timestamp`` in ``params`` is kept."""
+        """Send a signed request; a ``timestamp`` in ``params`` is kept."""
         params.setdefault("timestamp", time.time_ns() // 1_000_000)
         query = "&".join(f"{name}={value}" for name, value in params.items())
         return await self.plain(method, f"{path}?{query}&signature={sign(self._secret, query)}")
 
     async def plain(self, method: str, path: str, key: str = "sandbox") -> tuple[int, Any]:
-        """A request as it is; its status and JSON (or text)."""
+        """Send an unsigned request; return its status and JSON (or text)."""
         headers = {"X-MBX-APIKEY": key} if key else {}
         async with self._session.request(method, self._url + path, headers=headers) as answer:
             self.headers = dict(answer.headers)
@@ -110,17 +110,17 @@ def _rewritten(value: Any, url: str) -> Any:
 
 
 def rest_exchange(url: str) -> Any:
-    """Unmodified ccxt, pointed at the sandbox."""
+    """Make an unmodified ccxt client that is pointed at the sandbox."""
     return _pointed(ccxt_async.binanceusdm, url)
 
 
 def stream_exchange(url: str) -> Any:
-    """Unmodified ccxt.pro, pointed at the sandbox."""
+    """Make an unmodified ccxt.pro client that is pointed at the sandbox."""
     return _pointed(ccxt_pro.binanceusdm, url)
 
 
 def spot_exchange(url: str, *, streams: bool = False) -> Any:
-    """Unmodified ccxt for spot, pointed at the sandbox."""
+    """Make an unmodified ccxt client for spot that is pointed at the sandbox."""
     exchange = _pointed((ccxt_pro if streams else ccxt_async).binance, url)
     exchange.options["fetchMarkets"] = {"types": ["spot"]}
     return exchange

@@ -20,7 +20,7 @@ from sandbox.engines.usdm.events import (
     UsdmEvent,
 )
 from sandbox.market.candles import Kline
-from sandbox.market.clock import LockstepClock, wall_ms
+from sandbox.market.clock import LockstepMarketClock, wall_ms
 from sandbox.market.feed import TradePrint
 
 
@@ -54,7 +54,7 @@ class UsdmExchange(BaseExchange[UsdmEngine, UsdmHub]):
                 for message in user_messages(event):
                     self.hub.send_user(key, message)
         self.changed()
-        if isinstance(self.clock, LockstepClock):
+        if isinstance(self.clock, LockstepMarketClock):
             await self.hub.flush_user()
 
     def expire_listen_keys(self, *, force: bool = False) -> None:

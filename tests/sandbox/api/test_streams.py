@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sandbox.api.usdm.streams import parse_stream
-from sandbox.market.clock import LockstepClock
+from sandbox.market.clock import LockstepMarketClock
 from sandbox.server.server import SandboxServer
 from tests.sandbox.helpers import START, RestClient, calm, until, write_candles
 from trading.candles import MINUTE_MS
@@ -146,7 +146,7 @@ async def test_market_waits_until_every_stepper_has_acknowledged(serving: Servin
         second = await receive_json(client.market)
         await client.acknowledge(second["E"])
         clock = server.clock
-        assert isinstance(clock, LockstepClock)
+        assert isinstance(clock, LockstepMarketClock)
         await until(lambda: clock.steppers["stepper-1"] == second["E"])
         _, seen = await client.rest.plain("GET", "/sandbox/status")
         assert seen["market_time"] == second["E"]
@@ -379,7 +379,7 @@ async def test_forced_listen_key_expiry_is_announced(serving: Serving) -> None:
 
 
 async def test_silent_stepper_is_dropped_after_the_timeout() -> None:
-    clock = LockstepClock(timeout_s=0.05)
+    clock = LockstepMarketClock(timeout_s=0.05)
     clock.set_audience(True)
     clock.register()
     await clock.after(START)
@@ -387,7 +387,7 @@ async def test_silent_stepper_is_dropped_after_the_timeout() -> None:
 
 
 async def test_stepper_of_a_dead_client_is_forgotten_when_it_registers_again() -> None:
-    clock = LockstepClock()
+    clock = LockstepMarketClock()
     clock.set_audience(True)
     first = clock.register()
     clock.set_audience(False)

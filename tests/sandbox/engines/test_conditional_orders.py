@@ -10,7 +10,7 @@ from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.engines.usdm.requests import AlgoOrderRequest
-from tests.sandbox.helpers import limit, market, stop, told
+from tests.sandbox.helpers import in_words, limit, market, stop
 
 D = Decimal
 
@@ -37,7 +37,7 @@ def test_stop_fires_at_its_trigger_and_not_before(engine: UsdmEngine, account: U
     assert account.position("BTCUSDT").amount == 0
 
 
-def test_triggered_stop_tells_its_life_in_the_exchange_order(
+def test_triggered_stop_publishes_its_states_in_the_order_of_the_exchange(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
@@ -45,7 +45,7 @@ def test_triggered_stop_tells_its_life_in_the_exchange_order(
     engine.place_algo(account, stop("SELL", "99000.0", client_id="n1-stop"))
     engine.on_price("BTCUSDT", D("98500.0"))
     events = engine.take_events()
-    assert told(events) == [
+    assert in_words(events) == [
         "algo NEW",
         "algo TRIGGERING",
         "algo TRIGGERED",
@@ -70,7 +70,9 @@ def test_close_position_stop_expires_when_the_position_goes_flat(
     assert not account.open_algos
 
 
-def test_take_profit_of_a_long_fires_above(engine: UsdmEngine, account: UsdmAccount) -> None:
+def test_take_profit_of_a_long_fires_above_the_price(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.place(account, market("BUY", "0.010"))
     profit = AlgoOrderRequest(
         "BTCUSDT",
@@ -86,7 +88,9 @@ def test_take_profit_of_a_long_fires_above(engine: UsdmEngine, account: UsdmAcco
     assert account.position("BTCUSDT").realised == D("9.99800000")
 
 
-def test_stop_that_is_already_crossed_is_refused(engine: UsdmEngine, account: UsdmAccount) -> None:
+def test_stop_that_would_trigger_at_once_is_refused(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     assert refused(engine, account, stop("SELL", "100000.0")) == -2021
     assert refused(engine, account, stop("BUY", "99999.0")) == -2021
 
@@ -98,7 +102,7 @@ def test_second_close_position_stop_on_a_side_is_refused(
     assert refused(engine, account, stop("SELL", "98000.0")) == -4130
 
 
-def test_client_id_of_an_open_order_is_taken_for_a_stop_too(
+def test_stop_cannot_reuse_the_client_id_of_an_open_order(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, limit("BUY", "0.010", "99000.0", client_id="same"))
@@ -112,7 +116,7 @@ def test_reduce_only_stop_without_a_position_is_rejected_when_it_fires(
     algo = engine.place_algo(account, request)
     engine.take_events()
     engine.on_price("BTCUSDT", D("98000.0"))
-    assert told(engine.take_events()) == ["algo TRIGGERING", "algo REJECTED"]
+    assert in_words(engine.take_events()) == ["algo TRIGGERING", "algo REJECTED"]
     assert algo.reject_reason == "ReduceOnly Order is rejected."
     assert account.position("BTCUSDT").amount == 0
 
@@ -135,7 +139,7 @@ def test_stop_limit_child_rests_at_its_price(engine: UsdmEngine, account: UsdmAc
     assert (algo.status, algo.actual_price) == ("FINISHED", D("99500.0"))
 
 
-def test_trailing_stop_follows_the_high_and_fires_on_the_way_back(
+def test_trailing_stop_follows_the_high_and_fires_on_the_pullback(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
@@ -147,7 +151,7 @@ def test_trailing_stop_follows_the_high_and_fires_on_the_way_back(
     assert algo.status == "FINISHED"
 
 
-def test_trailing_stop_sleeps_until_its_activation_price(
+def test_trailing_stop_is_inactive_until_its_activation_price(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))

@@ -23,7 +23,7 @@ from sandbox.engines.usdm import margin
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.model import Income, UsdmAccount
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import START, RestClient, limit, market, rest_exchange, stop, told
+from tests.sandbox.helpers import START, RestClient, in_words, limit, market, rest_exchange, stop
 
 D = Decimal
 BTC = "BTC/USDT:USDT"
@@ -33,7 +33,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 @pytest.fixture
 def hedged(engine: UsdmEngine, account: UsdmAccount) -> UsdmAccount:
-    """The engine's account in hedge mode, long 0.020 and short 0.010 BTCUSDT."""
+    """Return the engine's account in hedge mode, long 0.020 and short 0.010 BTCUSDT."""
     engine.set_hedge_mode(account, hedge=True)
     engine.place(account, market("BUY", "0.020", **LONG))
     engine.place(account, market("SELL", "0.010", **SHORT))
@@ -45,7 +45,7 @@ def amounts(account: UsdmAccount) -> list[Decimal]:
     return [position.amount for position in account.positions_of("BTCUSDT")]
 
 
-def test_both_sides_are_held_and_closed_by_themselves(
+def test_both_sides_are_held_and_closed_independently(
     engine: UsdmEngine, hedged: UsdmAccount
 ) -> None:
     assert amounts(hedged) == [D("0.020"), D("-0.010")]
@@ -57,7 +57,7 @@ def test_both_sides_are_held_and_closed_by_themselves(
     ]  # fmt: skip
 
 
-def test_order_that_the_mode_does_not_have_is_refused(
+def test_order_of_the_other_position_mode_is_refused(
     engine: UsdmEngine, hedged: UsdmAccount
 ) -> None:
     other = engine.open_account("other", {"USDT": D(10_000)})
@@ -95,13 +95,13 @@ def test_mode_changes_only_when_flat_and_without_orders(
     assert account.position("BTCUSDT").leverage == 9
 
 
-def test_stop_of_one_side_leaves_the_other(engine: UsdmEngine, hedged: UsdmAccount) -> None:
+def test_stop_of_one_side_leaves_the_other_open(engine: UsdmEngine, hedged: UsdmAccount) -> None:
     engine.place_algo(hedged, stop("SELL", "99000.0", **LONG))
     engine.place_algo(hedged, stop("BUY", "101000.0", **SHORT))
     engine.take_events()
     engine.on_price("BTCUSDT", D("98999.0"))
     assert amounts(hedged) == [D(0), D("-0.010")]
-    assert told(engine.take_events())[:2] == ["algo TRIGGERING", "algo TRIGGERED"]
+    assert in_words(engine.take_events())[:2] == ["algo TRIGGERING", "algo TRIGGERED"]
     assert [a.position_side for a in hedged.open_algos.values()] == ["SHORT"]
     engine.place(hedged, market("BUY", "0.010", **SHORT))
     assert not hedged.open_algos
@@ -117,7 +117,7 @@ def test_closing_limit_order_shrinks_with_its_side(engine: UsdmEngine, hedged: U
     assert order.open
 
 
-def test_amended_reduce_only_order_never_turns_a_position(
+def test_amended_reduce_only_order_never_reverses_a_position(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
@@ -127,11 +127,11 @@ def test_amended_reduce_only_order_never_turns_a_position(
     assert account.position("BTCUSDT").amount == 0
 
 
-def test_margin_that_orders_hold_is_told_of_the_side_they_are_on(
+def test_order_margin_belongs_to_the_side_of_its_orders(
     engine: UsdmEngine, hedged: UsdmAccount
 ) -> None:
     engine.place(hedged, limit("BUY", "0.010", "99000.0", **LONG))
-    engine.place(hedged, limit("SELL", "0.020", "101000.0", **LONG))  # only closes: holds nothing
+    engine.place(hedged, limit("SELL", "0.020", "101000.0", **LONG))  # only closes: needs no margin
     engine.place(hedged, limit("SELL", "0.010", "102000.0", **SHORT))
     rows = [position_risk_json(engine.core, hedged, p) for p in hedged.positions_of("BTCUSDT")]
     assert [row["openOrderInitialMargin"] for row in rows] == ["49.50000000", "51.00000000"]
@@ -143,7 +143,7 @@ def test_margin_that_orders_hold_is_told_of_the_side_they_are_on(
 
 
 @pytest.mark.parametrize("rising", [True, False])
-def test_isolated_sides_are_liquidated_by_themselves(
+def test_isolated_sides_are_liquidated_independently(
     engine: UsdmEngine, account: UsdmAccount, rising: bool
 ) -> None:
     engine.set_hedge_mode(account, hedge=True)
@@ -161,7 +161,7 @@ def test_isolated_sides_are_liquidated_by_themselves(
     assert (abs(left.amount), left.isolated_wallet) == (D("0.100"), kept)
 
 
-def test_funding_is_paid_on_one_side_and_got_on_the_other(
+def test_funding_is_paid_on_one_side_and_received_on_the_other(
     engine: UsdmEngine, hedged: UsdmAccount
 ) -> None:
     before = hedged.wallet
@@ -172,7 +172,7 @@ def test_funding_is_paid_on_one_side_and_got_on_the_other(
 
 
 def margin_left(account: UsdmAccount, price: Decimal) -> Decimal:
-    """What cross margin has over its maintenance at a price."""
+    """Return how far cross margin exceeds its maintenance at a price."""
     held, rules = account.held("BTCUSDT"), BUILT_IN["BTCUSDT"]
     profit = sum((p.unrealised(price) for p in held), D(0))
     needed = sum((rules.maintenance(abs(p.amount) * price) for p in held), D(0))
@@ -180,7 +180,7 @@ def margin_left(account: UsdmAccount, price: Decimal) -> Decimal:
 
 
 @pytest.mark.parametrize(("bought", "sold"), [("1.000", "0.200"), ("0.200", "1.000")])
-def test_both_sides_of_a_cross_margin_are_liquidated_at_one_price(
+def test_both_sides_in_cross_margin_are_liquidated_at_one_price(
     engine: UsdmEngine, account: UsdmAccount, bought: str, sold: str
 ) -> None:
     engine.set_hedge_mode(account, hedge=True)
@@ -230,7 +230,7 @@ def act(engine: UsdmEngine, account: UsdmAccount, action: tuple[Any, ...]) -> No
 
 @settings(max_examples=25, deadline=None)
 @given(st.booleans(), st.lists(ACTIONS, min_size=1, max_size=25))
-def test_no_side_ever_turns_and_the_audit_finds_nothing(
+def test_no_side_ever_reverses_and_the_audit_finds_nothing(
     isolated: bool,
     actions: list[tuple[Any, ...]],
 ) -> None:
@@ -259,7 +259,7 @@ def test_no_side_ever_turns_and_the_audit_finds_nothing(
     assert account.wallet >= 0 or account.held("BTCUSDT")
 
 
-async def test_ccxt_hedges_over_the_wire(serving: Serving, tmp_path: Path) -> None:
+async def test_ccxt_trades_in_hedge_mode_over_the_wire(serving: Serving, tmp_path: Path) -> None:
     ledger = tmp_path / "exchange.sqlite"
     async with serving(ledger=ledger) as server:
         client = rest_exchange(server.url)
@@ -293,7 +293,7 @@ async def test_ccxt_hedges_over_the_wire(serving: Serving, tmp_path: Path) -> No
     assert (report.violations, report.open_positions) == ([], 1)
 
 
-async def test_side_with_an_order_is_listed_and_one_with_nothing_is_not(serving: Serving) -> None:
+async def test_side_with_an_order_is_listed_and_an_empty_side_is_not(serving: Serving) -> None:
     async with serving() as server, aiohttp.ClientSession() as session:
         rest = RestClient(session, server.url)
         await rest.signed("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")

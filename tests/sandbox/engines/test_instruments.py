@@ -1,4 +1,4 @@
-"""Rules of instruments from a file: the brackets that it has, or does not have."""
+"""Rules of instruments from a file, with and without brackets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ D = Decimal
 SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample" / "instruments.json"
 
 
-def test_brackets_of_the_bundled_instruments_are_those_that_lake_and_simulation_read() -> None:
+def test_bundled_brackets_are_those_that_lake_and_simulation_read() -> None:
     listed = {
         e["symbol"]: e["brackets"] for e in json.loads(SAMPLE.read_text())["leverageBrackets"]
     }
@@ -27,7 +27,7 @@ def test_brackets_of_the_bundled_instruments_are_those_that_lake_and_simulation_
         assert found[symbol].brackets == reckoned  # `cum` is what makes the margin continuous
 
 
-def test_bracket_without_a_cap_has_no_end_and_a_symbol_without_brackets_the_built_in_ones(
+def test_bracket_without_a_cap_has_no_end_and_a_symbol_without_brackets_gets_built_in_ones(
     tmp_path: Path,
 ) -> None:
     document = json.loads(SAMPLE.read_text())

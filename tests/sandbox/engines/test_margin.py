@@ -42,7 +42,9 @@ def test_isolated_liquidation_price_equals_the_formula(
     assert round(price, 2) == D("90361.54")
 
 
-def test_short_liquidation_lies_above(engine: UsdmEngine, account: UsdmAccount) -> None:
+def test_liquidation_price_of_a_short_is_above_its_entry(
+    engine: UsdmEngine, account: UsdmAccount
+) -> None:
     engine.set_margin_type(account, "BTCUSDT", isolated=True)
     engine.set_leverage(account, "BTCUSDT", 10)
     engine.place(account, market("SELL", "0.100"))
@@ -51,7 +53,7 @@ def test_short_liquidation_lies_above(engine: UsdmEngine, account: UsdmAccount) 
     assert price == expected
 
 
-def test_liquidation_price_uses_the_bracket_that_the_position_falls_in(
+def test_liquidation_price_uses_the_bracket_at_that_price(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.core.credit(account, "TRANSFER", D(1_000_000))
@@ -82,7 +84,7 @@ def test_position_is_liquidated_at_its_price_and_not_before(
     ]
     assert executions == [("NEW", "autoclose-"), ("CALCULATED", "autoclose-")]
     assert algo.status == "EXPIRED"
-    # Everything the position held is gone, no more: its margin left pays the liquidation fee.
+    # The loss is exactly the position's margin: what is left of it pays the liquidation fee.
     assert account.wallet == D(10_000) - D("5.00000500") - D("1000.00100000")
 
 

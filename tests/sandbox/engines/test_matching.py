@@ -23,7 +23,7 @@ from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.market.displayed_book import DisplayedBook
 from sandbox.market.spot_instruments import BUILT_IN as SPOT_BUILT_IN
 from sandbox.server.server import SandboxServer
-from tests.sandbox.helpers import START, RestClient, limit, market, told
+from tests.sandbox.helpers import START, RestClient, in_words, limit, market
 
 D = Decimal
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
@@ -44,7 +44,7 @@ usdm = {USDT = "10000"}
 
 @pytest.fixture
 def other(engine: UsdmEngine) -> UsdmAccount:
-    """A second account with 10000 USDT."""
+    """Open a second account with 10000 USDT."""
     found = engine.open_account("other", {"USDT": D(10_000)})
     engine.take_events()
     return found
@@ -61,10 +61,15 @@ def test_crossing_orders_of_two_accounts_trade_at_the_resting_price(
     assert (made.maker, taken.maker) == (True, False)
     assert (made.fee, taken.fee) == (D("0.08"), D("0.2"))
     assert account.position("BTCUSDT").amount == -other.position("BTCUSDT").amount
-    assert told(engine.take_events()) == ["order NEW", "order NEW", "order TRADE", "order TRADE"]
+    assert in_words(engine.take_events()) == [
+        "order NEW",
+        "order NEW",
+        "order TRADE",
+        "order TRADE",
+    ]
 
 
-def test_better_price_first_then_the_older_order_then_the_market(
+def test_better_price_fills_first_then_the_older_order_then_the_market(
     engine: UsdmEngine, account: UsdmAccount, other: UsdmAccount
 ) -> None:
     third = engine.open_account("third", {"USDT": D(10_000)})
@@ -103,7 +108,7 @@ def test_amended_order_queues_behind_the_others(
         ("NONE", "FILLED", "FILLED"),
     ],
 )
-def test_account_does_not_trade_with_itself_unless_it_asks_to(
+def test_account_does_not_trade_with_itself_unless_it_requests_so(
     engine: UsdmEngine, account: UsdmAccount, mode: str, resting: str, taking: str
 ) -> None:
     rests = engine.place(account, limit("SELL", "0.002", "100000.1"))
@@ -123,7 +128,7 @@ def test_post_only_and_fill_or_kill_see_the_other_accounts(
     assert filled.status == "FILLED"
 
 
-def test_spot_accounts_trade_with_each_other_and_no_asset_is_made() -> None:
+def test_spot_accounts_trade_with_each_other_and_no_asset_is_created() -> None:
     engine = SpotEngine(SPOT_BUILT_IN.values())
     engine.set_time(START)
     seller = engine.open_account("seller", {"BTC": D(1)})
@@ -175,7 +180,7 @@ def step(engine: UsdmEngine, accounts: list[UsdmAccount], action: tuple[object, 
             engine.supply("BTCUSDT", None if size is None else D(size) / 1000)
 
 
-def test_book_shows_the_levels_beyond_an_order_that_used_up_the_market(
+def test_book_hides_the_levels_that_a_waiting_order_crosses(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.on_price("BTCUSDT", D("100010.0"))
@@ -226,7 +231,7 @@ def test_book_never_crosses_and_every_trade_has_two_equal_sides(
 
 @pytest.fixture
 async def served(serving: Serving, tmp_path: Path) -> AsyncIterator[SandboxServer]:
-    """Two accounts; the key `sandbox` is the second one's."""
+    """Serve two accounts; the key ``sandbox`` belongs to the second."""
     accounts = tmp_path / "accounts.toml"
     accounts.write_text(TWO)
     async with serving(accounts=accounts, clock="lockstep") as server:

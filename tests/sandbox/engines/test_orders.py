@@ -11,7 +11,7 @@ from sandbox.engines.common.orders import find_order
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.engines.usdm.requests import UsdmOrderRequest
-from tests.sandbox.helpers import limit, market, told
+from tests.sandbox.helpers import in_words, limit, market
 
 D = Decimal
 
@@ -42,7 +42,7 @@ def test_round_trip_books_profit_and_both_fees(engine: UsdmEngine, account: Usdm
     assert account.position("BTCUSDT").cost == 0
 
 
-def test_sell_through_a_long_position_turns_it_short(
+def test_sell_larger_than_a_long_position_reverses_it(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
@@ -100,7 +100,7 @@ def test_immediate_or_cancel_that_cannot_fill_expires(
 ) -> None:
     order = engine.place(account, limit("BUY", "0.010", "99000.0", tif="IOC"))
     assert order.status == "EXPIRED"
-    assert told(engine.take_events()) == ["order NEW", "order EXPIRED"]
+    assert in_words(engine.take_events()) == ["order NEW", "order EXPIRED"]
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,14 @@ def test_immediate_or_cancel_that_cannot_fill_expires(
         (UsdmOrderRequest("XXXUSDT", "BUY", "MARKET", D("1")), -1121),
     ],
 )
-def test_order_outside_the_rules_gets_the_documented_code(
+def test_order_that_breaks_a_rule_gets_the_documented_code(
     engine: UsdmEngine, account: UsdmAccount, request_: UsdmOrderRequest, code: int
 ) -> None:
     assert refused(engine, account, request_) == code
     assert engine.take_events() == []
 
 
-def test_reduce_only_order_never_turns_the_position(
+def test_reduce_only_order_never_reverses_the_position(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
@@ -170,7 +170,7 @@ def test_amended_order_moves_to_its_new_price(engine: UsdmEngine, account: UsdmA
     assert (order.filled, order.average) == (D("0.020"), D("99500.0"))
 
 
-def test_resting_orders_hold_margin(engine: UsdmEngine, account: UsdmAccount) -> None:
+def test_resting_orders_reserve_margin(engine: UsdmEngine, account: UsdmAccount) -> None:
     engine.set_leverage(account, "BTCUSDT", 1)
     engine.place(account, limit("BUY", "0.090", "99000.0"))
     assert refused(engine, account, limit("BUY", "0.020", "99000.0")) == -2019

@@ -1,4 +1,4 @@
-"""What holds for every sequence of orders and prices."""
+"""Properties that hold for every sequence of orders and prices."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SCENARIOS = st.tuples(
 
 def act(engine: UsdmEngine, account: UsdmAccount, action: tuple[object, ...]) -> None:
     """Do one action; a refusal must leave no trace."""
-    told = len(engine.core.events)
+    before = len(engine.core.events)
     try:
         match action:
             case ("price", Decimal() as price):
@@ -73,7 +73,7 @@ def act(engine: UsdmEngine, account: UsdmAccount, action: tuple[object, ...]) ->
             case _:
                 engine.cancel_all(account, "BTCUSDT")
     except ExchangeError:
-        assert len(engine.core.events) == told
+        assert len(engine.core.events) == before
 
 
 def play(scenario: Scenario) -> tuple[UsdmEngine, ExchangeLedger]:
@@ -100,7 +100,7 @@ def contents(ledger: ExchangeLedger) -> dict[str, list[tuple[object, ...]]]:
 
 @settings(max_examples=60, deadline=None)
 @given(SCENARIOS)
-def test_money_is_neither_made_nor_lost(scenario: Scenario) -> None:
+def test_money_is_neither_created_nor_lost(scenario: Scenario) -> None:
     engine, ledger = play(scenario)
     account = engine.core.accounts["main"]
     fills = account.fills
@@ -110,7 +110,7 @@ def test_money_is_neither_made_nor_lost(scenario: Scenario) -> None:
         (i.amount for i in account.incomes if i.kind not in ("REALIZED_PNL", "COMMISSION")), D(0)
     )
     assert account.wallet == realised - fees + other
-    # Cash that went through the market comes back as profit or still stands in the position.
+    # Cash that went into the market is either profit or still in the position.
     paid = sum((f.price * f.quantity * (1 if f.side == "BUY" else -1) for f in fills), D(0))
     assert paid + realised == account.position("BTCUSDT").cost
     ledger.close()

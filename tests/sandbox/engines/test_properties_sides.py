@@ -1,4 +1,4 @@
-"""What holds for every run of two accounts that trade with each other, in either position mode."""
+"""Properties of every run of two accounts that trade with each other in both position modes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOTH_WAYS = st.sampled_from(
 )
 SIZES = st.integers(2, 400).map(lambda n: f"{D(n) / 1000}")
 PRICES = st.integers(900_000, 1_100_000).map(lambda n: f"{D(n) / 10}")
-# The first member chooses the account: "a" is in one-way mode, "b" in hedge mode.
+# The first item chooses the account: "a" is in one-way mode, "b" in hedge mode.
 SIDES = st.one_of(
     st.tuples(st.just("a"), ONE_WAY, st.booleans()),
     st.tuples(st.just("b"), BOTH_WAYS, st.just(False)),
@@ -60,9 +60,9 @@ def opened(isolated: bool) -> UsdmEngine:
 
 
 def act(engine: UsdmEngine, action: tuple[Any, ...]) -> None:
-    """One action; a refusal leaves no trace."""
+    """Do one action; a refusal must leave no trace."""
     kind, first, *rest = action
-    told = len(engine.core.events)
+    before = len(engine.core.events)
     try:
         match kind:
             case "price":
@@ -88,7 +88,7 @@ def act(engine: UsdmEngine, action: tuple[Any, ...]) -> None:
                     make = market if kind == "market" else limit
                     engine.place(account, make(side, *rest, reduce_only=reducing, **more))
     except ExchangeError:
-        assert len(engine.core.events) == told
+        assert len(engine.core.events) == before
 
 
 def play(engine: UsdmEngine, actions: list[tuple[Any, ...]], begin: int = 0) -> list[UsdmEvent]:
@@ -103,7 +103,7 @@ def play(engine: UsdmEngine, actions: list[tuple[Any, ...]], begin: int = 0) -> 
 
 
 def check(account: UsdmAccount) -> None:
-    """What holds at each moment: sides do not turn, cash is where the trades have put it."""
+    """Check that no side has reversed and that cash matches the trades."""
     for position in account.positions.values():
         side = {"LONG": 1, "SHORT": -1}.get(position.side, 0)
         assert position.amount * side >= 0
@@ -139,7 +139,7 @@ def test_cash_and_sides_add_up_at_each_moment_and_the_audit_finds_nothing(run: R
 
 @settings(max_examples=20, deadline=None)
 @given(RUNS)
-def test_what_only_reduces_never_opens_and_no_fill_is_beyond_its_order(run: Run) -> None:
+def test_reducing_orders_never_open_and_no_fill_exceeds_its_order(run: Run) -> None:
     engine = opened(run[0])
     play(engine, run[1])
     for account in engine.core.accounts.values():
@@ -152,7 +152,7 @@ def test_what_only_reduces_never_opens_and_no_fill_is_beyond_its_order(run: Run)
 
 @settings(max_examples=20, deadline=None)
 @given(RUNS, st.integers(0, 30))
-def test_state_put_back_in_the_middle_goes_on_as_if_nothing_had_been(run: Run, cut: int) -> None:
+def test_run_from_a_restored_state_equals_the_uninterrupted_one(run: Run, cut: int) -> None:
     isolated, actions = run
     straight, resumed = opened(isolated), opened(isolated)
     play(straight, actions[:cut])

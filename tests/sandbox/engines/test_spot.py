@@ -33,7 +33,7 @@ def order(side: str, kind: str, quantity: str, **more: object) -> SpotOrderReque
     return SpotOrderRequest(SYMBOL, side, kind, D(quantity), **amounts)  # type: ignore[arg-type]
 
 
-def test_limit_buy_locks_its_cost_and_frees_it_when_cancelled() -> None:
+def test_limit_buy_locks_its_cost_and_frees_it_on_cancel() -> None:
     engine, account = make()
     placed = engine.place(account, order("BUY", "LIMIT", "0.05", price="90000"))
     assert (account.free("USDT"), account.locked["USDT"]) == (D(5500), D(4500))
@@ -41,7 +41,7 @@ def test_limit_buy_locks_its_cost_and_frees_it_when_cancelled() -> None:
     assert (account.free("USDT"), account.locked["USDT"]) == (D(10_000), D(0))
 
 
-def test_touch_does_not_fill_and_a_price_beyond_does_at_the_limit() -> None:
+def test_touch_does_not_fill_but_a_price_beyond_fills_at_the_limit() -> None:
     engine, account = make()
     placed = engine.place(account, order("BUY", "LIMIT", "0.05", price="99000"))
     engine.on_price(SYMBOL, D("99000.00"))
@@ -86,12 +86,12 @@ def test_one_leg_of_an_oco_ends_the_other(price: str, filled: str) -> None:
     assert legs[filled].status == "FILLED"
     assert (other.status, other.expiry) == ("EXPIRED", "OCO_TRIGGER")
     assert found.order_status == "ALL_DONE"
-    told = [event for event in engine.take_events() if isinstance(event, ListChanged)]
-    assert [event.order_status for event in told] == ["EXECUTING", "ALL_DONE"]
+    changes = [event for event in engine.take_events() if isinstance(event, ListChanged)]
+    assert [event.order_status for event in changes] == ["EXECUTING", "ALL_DONE"]
     assert account.locked["BTC"] == 0
 
 
-def test_oco_on_the_wrong_side_of_the_price_is_refused_without_a_trace() -> None:
+def test_oco_on_the_wrong_side_of_the_price_leaves_no_trace() -> None:
     engine, account = make()
     with pytest.raises(ExchangeError, match="relationship of the prices"):
         engine.place_list(
@@ -104,7 +104,7 @@ def test_oco_on_the_wrong_side_of_the_price_is_refused_without_a_trace() -> None
     assert engine.take_events() == []
 
 
-def test_market_order_beyond_the_recorded_volume_expires_in_part() -> None:
+def test_market_order_beyond_the_recorded_volume_expires_partly() -> None:
     engine, account = make("1000000")
     engine.supply(SYMBOL, D("0.4"))
     placed = engine.place(account, order("BUY", "MARKET", "1"))
@@ -112,7 +112,7 @@ def test_market_order_beyond_the_recorded_volume_expires_in_part() -> None:
     assert placed.expiry == "INSUFFICIENT_LIQUIDITY"
 
 
-def test_recorded_volume_goes_to_the_better_price_first_whoever_it_is() -> None:
+def test_recorded_volume_goes_to_the_better_price_of_any_account_first() -> None:
     engine, account = make()
     other = engine.open_account("other", {"USDT": D(10_000)})
     late = engine.place(account, order("BUY", "LIMIT", "0.05", price="98000"))
@@ -122,7 +122,7 @@ def test_recorded_volume_goes_to_the_better_price_first_whoever_it_is() -> None:
     assert (better.filled, late.filled, late.status) == (D("0.05"), D("0.02"), "PARTIALLY_FILLED")
 
 
-def test_dust_becomes_bnb_less_the_charge_and_more_than_dust_is_refused() -> None:
+def test_dust_becomes_bnb_minus_the_charge_and_larger_balances_are_refused() -> None:
     engine, account = make(btc="0.00009")
     assert engine.dust(account) == ["BTC"]
     ((asset, amount, received, charge),) = engine.convert_dust(account, ["BTC"])
@@ -148,7 +148,7 @@ ACTIONS = st.one_of(
 
 def act(engine: SpotEngine, account: SpotAccount, action: tuple[object, ...]) -> None:
     """Do one action; a refusal must leave no trace."""
-    told = len(engine.core.events)
+    before = len(engine.core.events)
     try:
         match action:
             case ("price", Decimal() as price, Decimal() as supply):
@@ -177,12 +177,12 @@ def act(engine: SpotEngine, account: SpotAccount, action: tuple[object, ...]) ->
                     if found.open:
                         engine.cancel(account, found)
     except ExchangeError:
-        assert len(engine.core.events) == told
+        assert len(engine.core.events) == before
 
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(ACTIONS, min_size=1, max_size=40))
-def test_money_is_neither_made_nor_lost_and_nothing_is_sold_twice(
+def test_money_is_neither_created_nor_lost_and_nothing_is_sold_twice(
     actions: list[tuple[object, ...]],
 ) -> None:
     engine, account = make()

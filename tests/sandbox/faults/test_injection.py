@@ -1,4 +1,4 @@
-"""Every fault, seen on the wire."""
+"""Every fault of requests and incidents, as a client sees it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
         ("ban", 418, -1003, False),
     ],
 )
-async def test_answer_tells_less_than_what_happened(
+async def test_response_does_not_reveal_what_happened(
     wire: Wire, kind: str, status: int, code: int, *, accepted: bool
 ) -> None:
     await wire.fault(kind, path="/order$", seconds=7)
@@ -41,18 +41,18 @@ async def test_answer_tells_less_than_what_happened(
     assert (answered, body["code"]) == (status, code)
     assert await wire.position() == ("0.01" if accepted else "0")
     if status == 418:
-        assert wire.rest.headers.get("Retry-After") is None  # of the later, good answer
+        assert wire.rest.headers.get("Retry-After") is None  # of the later, successful response
     assert (await wire.order())[0] == 200
 
 
-async def test_dropped_request_was_never_there(wire: Wire) -> None:
+async def test_dropped_request_has_no_effect(wire: Wire) -> None:
     await wire.fault("drop_request", path="/order$")
     with pytest.raises(aiohttp.ClientError):
         await wire.order()
     assert await wire.position() == "0"
 
 
-async def test_throttling_spares_what_reduces(wire: Wire) -> None:
+async def test_throttling_spares_reducing_requests(wire: Wire) -> None:
     await wire.order()
     await wire.fault("throttled", path="/order$", count=5)
     assert (await wire.order())[1]["code"] == -1008
@@ -68,7 +68,7 @@ async def test_held_request_is_accepted_late_or_too_old(wire: Wire) -> None:
     assert await wire.position() == "0.01"
 
 
-async def test_delayed_answer_is_of_an_order_that_lives_already(wire: Wire) -> None:
+async def test_delayed_response_belongs_to_an_order_that_exists_already(wire: Wire) -> None:
     await wire.fault("delay_response", path="/order$", seconds=0.5)
     pending = asyncio.create_task(wire.order())
     await until(lambda: wire.server.exchange.engine.busy("BTCUSDT"))
@@ -76,28 +76,28 @@ async def test_delayed_answer_is_of_an_order_that_lives_already(wire: Wire) -> N
     assert (await pending)[0] == 200
 
 
-async def test_garbled_answer_is_not_json(wire: Wire) -> None:
+async def test_garbled_response_is_not_json(wire: Wire) -> None:
     await wire.fault("garble_response", path="/order$")
     with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
         await wire.order()
     assert await wire.position() == "0.01"
 
 
-async def test_trickling_answer_outlasts_a_timeout(wire: Wire) -> None:
+async def test_trickling_response_outlasts_a_timeout(wire: Wire) -> None:
     await wire.fault("trickle_response", path="/time$")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await wire.rest.plain("GET", "/fapi/v1/time")
 
 
-async def test_closed_limits_become_a_ban_for_who_goes_on(wire: Wire) -> None:
+async def test_requests_during_closed_limits_lead_to_a_ban(wire: Wire) -> None:
     await wire.fault("rate_limit_window", seconds=30, count=3)
     statuses = [(await wire.rest.plain("GET", "/fapi/v1/ping"))[0] for _ in range(6)]
     assert statuses == [429, 429, 429, 429, 418, 418]
     assert int(wire.rest.headers["Retry-After"]) > 60
 
 
-async def test_listen_key_expires_with_its_event(wire: Wire) -> None:
+async def test_expired_listen_key_sends_its_event(wire: Wire) -> None:
     socket = await wire.user()
     await wire.fault("expire_listen_key")
     assert (await socket.receive_json(timeout=5))["e"] == "listenKeyExpired"
@@ -111,7 +111,7 @@ async def test_shutdown_is_announced_before_the_cut(wire: Wire) -> None:
     assert (await socket.receive(timeout=5)).type is not aiohttp.WSMsgType.TEXT
 
 
-async def test_clock_is_wrong_and_drifts(wire: Wire) -> None:
+async def test_clock_has_skew_and_drift(wire: Wire) -> None:
     await wire.fault("skew", seconds=-5)
     _, body = await wire.rest.plain("GET", "/fapi/v1/time")
     assert -5_500 < body["serverTime"] - time.time() * 1000 < -4_500
@@ -146,15 +146,15 @@ async def test_restart_keeps_the_state_or_loses_the_last_seconds(wire: Wire) -> 
     assert await wire.position() == "0.01"
 
 
-async def test_stop_fires_and_its_child_dies(wire: Wire) -> None:
+async def test_stop_fires_and_its_child_expires_unfilled(wire: Wire) -> None:
     socket = await wire.user()
     await wire.order()
     await wire.rest.signed("POST", "/fapi/v1/algoOrder", **STOP)
     await wire.fault("kill_child")
     await wire.fault("price_jump", symbol="BTCUSDT", price="97000")
-    told = [m["o"] for m in await wire.events(socket, 10) if m["e"] == "ALGO_UPDATE"]
-    assert told[-1]["X"] == "FINISHED"
-    assert told[-1]["aq"] == "0"
+    updates = [m["o"] for m in await wire.events(socket, 10) if m["e"] == "ALGO_UPDATE"]
+    assert updates[-1]["X"] == "FINISHED"
+    assert updates[-1]["aq"] == "0"
     assert await wire.position() == "0.01"
 
 
@@ -170,7 +170,7 @@ async def test_filters_and_status_change(wire: Wire) -> None:
 @pytest.mark.parametrize(
     ("kind", "prefix"), [("liquidate", "autoclose-"), ("adl", "adl_autoclose")]
 )
-async def test_exchange_takes_the_position_away(wire: Wire, kind: str, prefix: str) -> None:
+async def test_exchange_closes_the_position(wire: Wire, kind: str, prefix: str) -> None:
     await wire.order()
     socket = await wire.user()
     await wire.fault(kind, symbol="BTCUSDT")
@@ -179,7 +179,7 @@ async def test_exchange_takes_the_position_away(wire: Wire, kind: str, prefix: s
     assert (orders[-1]["x"], await wire.position()) == ("CALCULATED", "0")
 
 
-async def test_foreign_hands_trade_cancel_and_change_settings(wire: Wire) -> None:
+async def test_foreign_actor_trades_cancels_and_changes_settings(wire: Wire) -> None:
     socket = await wire.user()
     await wire.fault("foreign_order", symbol="BTCUSDT", side="SELL", quantity="0.02")
     assert (await wire.events(socket, 1))[0]["o"]["c"].startswith("web_")
@@ -199,7 +199,7 @@ async def test_foreign_hands_trade_cancel_and_change_settings(wire: Wire) -> Non
     assert (await wire.order())[1]["code"] == -4061
 
 
-async def test_funding_on_order_moves_the_wallet(wire: Wire) -> None:
+async def test_injected_funding_changes_the_wallet(wire: Wire) -> None:
     await wire.order()
     await wire.fault("funding", symbol="BTCUSDT", quantity="0.01")
     _, rows = await wire.rest.signed("GET", "/fapi/v1/income", incomeType="FUNDING_FEE")
@@ -228,7 +228,7 @@ async def test_spot_user_stream_is_terminated(serving: Serving) -> None:
                         break
 
 
-async def test_scenario_strikes_at_market_time_and_by_seeded_chance(
+async def test_scenario_acts_at_market_time_and_by_seeded_probability(
     serving: Serving, tmp_path: Path
 ) -> None:
     (tmp_path / "faults.toml").write_text(
@@ -251,7 +251,7 @@ async def test_scenario_strikes_at_market_time_and_by_seeded_chance(
     assert seen[0] == seen[1]
 
 
-async def test_fault_command_orders_lists_and_clears(wire: Wire) -> None:
+async def test_fault_command_injects_lists_and_clears(wire: Wire) -> None:
     url = wire.server.url
 
     def ask(*arguments: Any, **options: Any) -> str:
@@ -269,14 +269,14 @@ async def test_fault_command_orders_lists_and_clears(wire: Wire) -> None:
         await asyncio.to_thread(ask, "liquidate", ["symbol=BTCUSDT"], None, clear=False)
 
 
-def test_every_kind_is_played_somewhere() -> None:
+def test_every_kind_of_fault_is_tested() -> None:
     texts = [path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py")]
     assert [kind for kind in KINDS if not any(f'"{kind}"' in text for text in texts)] == []
 
 
-async def test_request_that_a_proxy_sends_again_is_handled_twice(wire: Wire) -> None:
+async def test_request_that_a_proxy_repeats_is_handled_twice(wire: Wire) -> None:
     await wire.fault("repeat_request", path="/order$", count=2)
     assert (await wire.order(newClientOrderId="again"))[0] == 200
-    assert await wire.position() == "0.02"  # the id was free again once its order had filled
+    assert await wire.position() == "0.02"  # the id was free again after its order filled
     rest = {"type": "LIMIT", "timeInForce": "GTC", "price": "96000", "newClientOrderId": "rests"}
     assert (await wire.order(**rest))[1]["code"] == -4116

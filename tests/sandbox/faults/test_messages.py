@@ -1,4 +1,4 @@
-"""Every fault of streams and messages, seen on the wire."""
+"""Every fault of streams and messages, as a client sees it."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ async def test_connections_are_cut(wire: Wire, kind: str) -> None:
     assert socket.closed
 
 
-async def test_user_messages_are_dropped_doubled_and_turned_round(wire: Wire) -> None:
+async def test_user_messages_are_dropped_duplicated_and_reordered(wire: Wire) -> None:
     socket = await wire.user()
     await wire.fault("drop_user", path="ACCOUNT_UPDATE")
     await wire.fault("duplicate_user", path="ORDER_TRADE_UPDATE")
     await wire.fault("reorder_user", path="TRADE_LITE")
     await wire.order()
-    told = [(m["e"], m.get("o", {}).get("x")) for m in await wire.events(socket, 4)]
+    events = [(m["e"], m.get("o", {}).get("x")) for m in await wire.events(socket, 4)]
     trade = "ORDER_TRADE_UPDATE"
-    assert told == [(trade, "NEW"), (trade, "NEW"), (trade, "TRADE"), ("TRADE_LITE", None)]
+    assert events == [(trade, "NEW"), (trade, "NEW"), (trade, "TRADE"), ("TRADE_LITE", None)]
 
 
-async def test_user_messages_come_late(wire: Wire) -> None:
+async def test_user_messages_are_delayed(wire: Wire) -> None:
     socket = await wire.user()
     await wire.fault("delay_user", path="TRADE_LITE", seconds=0.3)
     await wire.order()
@@ -70,11 +70,11 @@ async def test_user_messages_come_late(wire: Wire) -> None:
 
 
 def steps(trades: list[Any]) -> list[int]:
-    """How far the numbers of trades are from each other."""
+    """Return the differences between consecutive trade ids."""
     return [new["a"] - old["a"] for old, new in pairwise(trades)]
 
 
-async def test_market_messages_are_dropped_doubled_and_late(wire: Wire) -> None:
+async def test_market_messages_are_dropped_duplicated_and_delayed(wire: Wire) -> None:
     socket = await wire.market()
     first = await wire.events(socket, 1)
     await wire.fault("drop_market")
@@ -88,13 +88,13 @@ async def test_market_messages_are_dropped_doubled_and_late(wire: Wire) -> None:
     assert steps(heard).count(2) == 1
 
 
-async def test_market_messages_are_turned_round(wire: Wire) -> None:
+async def test_market_messages_are_reordered(wire: Wire) -> None:
     socket = await wire.market()
     await wire.fault("reorder_market")
     await wire.until(socket, lambda found: min(steps(found), default=0) < 0)
 
 
-async def test_answers_and_messages_are_altered_in_one_field(wire: Wire) -> None:
+async def test_responses_and_messages_are_altered_in_one_field(wire: Wire) -> None:
     await wire.fault("alter_response", path="/order$", field="executedQty")
     assert "executedQty" not in (await wire.order())[1]
     await wire.fault("alter_response", path="positionRisk$", field="0.positionAmt", value="7")
@@ -112,7 +112,7 @@ async def test_answers_and_messages_are_altered_in_one_field(wire: Wire) -> None
         parse_fault({"kind": "alter_user"})
 
 
-async def test_frozen_stream_says_the_same_again_and_again(wire: Wire) -> None:
+async def test_frozen_stream_repeats_the_same_message(wire: Wire) -> None:
     socket = await wire.market()
     await wire.fault("freeze_market", count=5)
     heard = await wire.until(socket, lambda found: steps(found).count(0) == 4)
@@ -120,7 +120,7 @@ async def test_frozen_stream_says_the_same_again_and_again(wire: Wire) -> None:
     assert steps(heard).count(0) == 4
 
 
-async def test_depth_has_a_gap_and_candles_come_out_of_order(wire: Wire) -> None:
+async def test_depth_has_a_gap_and_candles_arrive_out_of_order(wire: Wire) -> None:
     book = await wire.session.ws_connect(f"{wire.ws}/public/ws/btcusdt@depth")
     last = (await wire.events(book, 1))[0]
     await wire.fault("drop_market", path="depth")
@@ -134,7 +134,7 @@ async def test_depth_has_a_gap_and_candles_come_out_of_order(wire: Wire) -> None
     )
 
 
-async def test_late_user_message_of_spot_comes_after_its_time(serving: Serving) -> None:
+async def test_delayed_user_message_of_spot_arrives_after_the_delay(serving: Serving) -> None:
     async with serving(venue="spot", retired=True) as server, aiohttp.ClientSession() as session:
         wire = Wire(server, session)
         _, answer = await wire.rest.plain("POST", "/api/v3/userDataStream")
@@ -146,7 +146,7 @@ async def test_late_user_message_of_spot_comes_after_its_time(serving: Serving) 
         assert (words[-1], time.monotonic() - began > 0.15) == ("NEW", True)
 
 
-async def test_margin_call_comes_once_and_the_liquidation_is_told_to_all(wire: Wire) -> None:
+async def test_margin_call_comes_once_and_the_liquidation_is_public(wire: Wire) -> None:
     await wire.rest.signed("POST", "/fapi/v1/marginType", symbol="BTCUSDT", marginType="ISOLATED")
     await wire.rest.signed("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage="100")
     await wire.order()
@@ -166,5 +166,9 @@ async def test_margin_call_comes_once_and_the_liquidation_is_told_to_all(wire: W
     names = [m["e"] for m in await wire.events(user, 4)]
     assert names == ["ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "TRADE_LITE", "ORDER_TRADE_UPDATE"]
     for socket in forced:
-        (told,) = await wire.events(socket, 1)
-        assert (told["e"], told["o"]["S"], told["o"]["z"]) == ("forceOrder", "SELL", "0.01")
+        (liquidation,) = await wire.events(socket, 1)
+        assert (liquidation["e"], liquidation["o"]["S"], liquidation["o"]["z"]) == (
+            "forceOrder",
+            "SELL",
+            "0.01",
+        )

@@ -1,4 +1,4 @@
-"""The paced market clock: a market minute takes a minute of the wall, or 1/N of it."""
+"""The paced market clock: a market minute takes a wall minute, or 1/N of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 
 class Wall:
-    """Wall time that passes only while somebody sleeps; a step of the market takes ``work`` s."""
+    """Wall time that passes only in ``sleep``; a market step takes ``work`` s."""
 
     def __init__(self, work: float = 0.0) -> None:
         self.now = 5_000.0
@@ -39,7 +39,7 @@ class Wall:
         self.now += seconds
 
     async def step(self, market: int, *_: object) -> bool:
-        """Hear of a step: when it was, on the market and on the wall."""
+        """Note the market time and the wall time of a step."""
         self.steps.append((market - START, self.now - 5_000.0))
         self.now += self.work
         return False
@@ -49,7 +49,7 @@ class Wall:
 
 
 async def walked(wall: Wall, speed: float, folder: Path, refine_ms: int) -> None:
-    """Three minutes of the market at ``speed``."""
+    """Replay three market minutes at ``speed``."""
     write_candles(folder, "BTCUSDT", calm(100_000.0, 3))
     feed = SymbolFeed(read_series(folder / "BTCUSDT.parquet"), BUILT_IN["BTCUSDT"], Funding())
     venue = ReplayedVenue("usdm", UsdmEngine(BUILT_IN.values()), {"BTCUSDT": feed}, wall)
@@ -58,9 +58,7 @@ async def walked(wall: Wall, speed: float, folder: Path, refine_ms: int) -> None
 
 
 @pytest.mark.parametrize("speed", [1.0, 60.0])
-async def test_each_step_of_the_market_comes_at_its_time_on_the_wall(
-    speed: float, tmp_path: Path
-) -> None:
+async def test_each_market_step_comes_at_its_wall_time(speed: float, tmp_path: Path) -> None:
     wall = Wall()
     await walked(wall, speed, tmp_path, refine_ms=1_000)
     assert len(wall.steps) == 3 * 59  # each second, and the last two of a minute in one
@@ -71,14 +69,14 @@ async def test_each_step_of_the_market_comes_at_its_time_on_the_wall(
     assert wall.steps[-1] == (3 * MINUTE_MS, pytest.approx(180 / speed))
 
 
-async def test_time_that_steps_take_does_not_add_up(tmp_path: Path) -> None:
+async def test_duration_of_steps_does_not_accumulate(tmp_path: Path) -> None:
     wall = Wall(work=0.9)
     await walked(wall, 1.0, tmp_path, refine_ms=1_000)
     assert max(abs(at - market / 1_000) for market, at in wall.steps) < 2.0
     assert wall.steps[-1][1] == pytest.approx(180.0, abs=0.9)
 
 
-async def test_market_that_cannot_keep_up_catches_up_when_it_can(tmp_path: Path) -> None:
+async def test_late_market_catches_up_when_it_can(tmp_path: Path) -> None:
     wall = Wall()
     real = wall.sleep
 
@@ -91,16 +89,16 @@ async def test_market_that_cannot_keep_up_catches_up_when_it_can(tmp_path: Path)
     assert wall.steps[-1] == (3 * MINUTE_MS, pytest.approx(180.0))
 
 
-async def test_served_market_goes_with_the_wall(serving: Serving) -> None:
+async def test_served_market_keeps_pace_with_the_wall(serving: Serving) -> None:
     async with serving(clock="real") as server:
         begun, market = time.monotonic(), server.replay.now
         await until(lambda: server.replay.now >= market + 1_000)
         passed, wall = server.replay.now - market, (time.monotonic() - begun) * 1_000
-        # It is told at whole seconds: up to one before its begin, and it is late on a busy machine.
+        # The status has whole seconds: up to one early, and later on a busy machine.
         assert passed - 1_000 <= wall < passed + 1_000
 
 
-def test_real_clock_is_the_one_of_speed_1(tmp_path: Path) -> None:
+def test_real_clock_runs_at_speed_1(tmp_path: Path) -> None:
     assert PacedClock(1.0).name == "real"
     assert PacedClock(60.0).name == "accelerated"
     assert SandboxSettings(candles=tmp_path).clock == "real"

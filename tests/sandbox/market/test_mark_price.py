@@ -1,4 +1,4 @@
-"""The mark price where it is not the last price: what it decides, and how it moves."""
+"""A mark price other than the last price: what it decides, and how it moves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 
 def moved(engine: UsdmEngine, price: str, mark: str) -> None:
-    """Print a last price while the mark price stands somewhere else."""
+    """Print a last price with another mark price."""
     engine.set_mark("BTCUSDT", D(mark))
     engine.on_price("BTCUSDT", D(price))
 
@@ -51,7 +51,7 @@ def test_working_type_decides_which_price_fires_a_stop(
     assert by_contract.status == "FINISHED"
 
 
-def test_stop_by_mark_price_that_the_mark_has_crossed_is_refused(
+def test_stop_that_the_mark_price_has_crossed_is_refused(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
@@ -61,7 +61,7 @@ def test_stop_by_mark_price_that_the_mark_has_crossed_is_refused(
     assert engine.place_algo(account, stop("SELL", "99000.0")).status == "NEW"
 
 
-def test_price_protection_holds_a_stop_while_the_prices_are_apart(
+def test_price_protection_holds_a_stop_while_the_prices_diverge(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.place(account, market("BUY", "0.010"))
@@ -72,7 +72,7 @@ def test_price_protection_holds_a_stop_while_the_prices_are_apart(
     assert held.status == "FINISHED"
 
 
-def test_profit_margin_funding_and_liquidation_go_by_the_mark_price(
+def test_profit_margin_funding_and_liquidation_use_the_mark_price(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     engine.set_margin_type(account, "BTCUSDT", isolated=True)
@@ -89,7 +89,7 @@ def test_profit_margin_funding_and_liquidation_go_by_the_mark_price(
     assert account.wallet > 0
 
 
-def test_smoothed_mark_goes_half_the_way_in_half_a_minute() -> None:
+def test_smoothed_mark_covers_half_the_distance_in_half_a_minute() -> None:
     rule = SmoothedMark()
     marks = [
         rule.price_at(time, D(price), low_first=True)
@@ -123,7 +123,7 @@ async def test_served_mark_price_is_the_recorded_one(serving: Serving, tmp_path:
     assert (risk["markPrice"], risk["unRealizedProfit"]) == ("99000.00000000", "-10.00100000")
 
 
-async def test_mark_candles_that_are_missing_are_asked_for(serving: Serving) -> None:
+async def test_missing_mark_candles_are_an_error_that_names_the_option(serving: Serving) -> None:
     with pytest.raises(DataError, match="--marks"):
         async with serving(mark="recorded"):
             pass
@@ -133,7 +133,7 @@ async def test_mark_candles_that_are_missing_are_asked_for(serving: Serving) -> 
 
 
 class Deaf:
-    """Nobody listens."""
+    """An audience that ignores every step."""
 
     async def step(self, *_: object) -> bool:
         return False
@@ -142,7 +142,7 @@ class Deaf:
         return None
 
 
-async def test_stop_by_mark_price_fires_where_the_mark_reaches_it_on_its_way(
+async def test_stop_by_mark_price_fires_where_the_mark_crosses_it(
     engine: UsdmEngine, account: UsdmAccount, tmp_path: Path
 ) -> None:
     # The contract goes 100000 -> 99000 while its mark price goes 99000 -> 95000.

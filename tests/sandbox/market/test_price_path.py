@@ -1,4 +1,4 @@
-"""The way a price takes through a recorded minute, and bars made of minutes."""
+"""The path of a price through a recorded minute, and bars built from minutes."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def test_extreme_that_hurts_the_position_comes_first() -> None:
     assert prices(turning_points(RISING, -1, "")) == [D("103.0"), D("98.0"), D("102.0")]
 
 
-def test_without_a_position_a_rising_minute_goes_down_first() -> None:
+def test_rising_minute_goes_down_first_without_a_position() -> None:
     falling = Ticks(D("102.0"), D("103.0"), D("98.0"), D("100.0"))
     assert prices(turning_points(RISING, 0, ""))[0] == D("98.0")
     assert prices(turning_points(falling, 0, ""))[0] == D("103.0")
 
 
-def test_minute_without_direction_is_decided_by_the_seed_and_repeats() -> None:
+def test_seed_decides_a_minute_without_direction() -> None:
     flat = Ticks(D("100.0"), D("101.0"), D("99.0"), D("100.0"))
     firsts = [prices(turning_points(flat, 0, str(seed)))[0] for seed in range(20)]
     assert set(firsts) == {D("99.0"), D("101.0")}
     assert firsts == [prices(turning_points(flat, 0, str(seed)))[0] for seed in range(20)]
 
 
-def test_price_stops_at_each_level_on_its_way() -> None:
+def test_price_stops_at_each_level_on_its_path() -> None:
     levels = [D("101.5"), D("101.0"), D("99.0"), D("104.0")]
     assert next_stop(D("100.0"), D("103.0"), levels, TICK) == D("101.0")
     assert next_stop(D("101.0"), D("103.0"), levels, TICK) == D("101.5")
@@ -65,7 +65,7 @@ def test_refined_path_keeps_its_turning_points_and_the_tick() -> None:
     assert [offset for offset, _ in path] == sorted(offset for offset, _ in path)
 
 
-def test_hour_bars_are_made_of_the_minutes_known_so_far(tmp_path: Path) -> None:
+def test_hour_bars_are_built_from_the_minutes_known_so_far(tmp_path: Path) -> None:
     write_candles(tmp_path, "BTCUSDT", [(1.0, 3.0, 0.5, 2.0), (2.0, 5.0, 1.0, 4.0)] * 40)
     series = read_series(tmp_path / "BTCUSDT.parquet")
     bars = series.bars("1h", START, START + 2 * 60 * MINUTE_MS, START + 70 * MINUTE_MS)
@@ -93,7 +93,7 @@ def test_recorded_prices_become_multiples_of_the_tick(tmp_path: Path) -> None:
     )
 
 
-def test_rules_of_an_unknown_symbol_come_from_its_candles() -> None:
+def test_rules_of_an_unknown_symbol_are_derived_from_its_candles() -> None:
     rules = derive_instrument("LAYERUSDT", [3.2183, 3.2], [95610.8, 4.0])
     assert (rules.base, rules.tick, rules.step) == ("LAYER", D("0.0001"), D("0.1"))
     assert rules.price_precision == 4
@@ -108,7 +108,7 @@ def test_maintenance_margin_is_continuous_across_brackets() -> None:
 
 
 @pytest.mark.parametrize("missing", ["nowhere", "empty"])
-def test_folder_without_candles_is_named(tmp_path: Path, missing: str) -> None:
+def test_folder_without_candles_is_an_error_that_names_it(tmp_path: Path, missing: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=missing):
         read_folder(tmp_path / missing)

@@ -1,4 +1,4 @@
-"""`nocturne sandbox`: one line when ready, a clean end, one sentence for a mistake."""
+"""``nocturne sandbox``: one line when ready, a clean end, one sentence for a mistake."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def sandbox(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process: its exit status, what it printed, what it complained of."""
+    """Run a command in this process; return exit status, output and error output."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["nocturne", "sandbox", *arguments])
@@ -46,12 +46,12 @@ def sandbox(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def candles(tmp_path: Path) -> Path:
-    """An hour of BTCUSDT."""
+    """Write an hour of BTCUSDT candles."""
     write_candles(tmp_path / "candles", "BTCUSDT", calm(100_000.0, 60))
     return tmp_path / "candles"
 
 
-def test_served_process_says_one_line_and_ends_cleanly_on_sigterm(
+def test_served_process_prints_one_line_and_ends_cleanly_on_sigterm(
     candles: Path, tmp_path: Path
 ) -> None:
     ledger = tmp_path / "exchange.sqlite"
@@ -90,7 +90,7 @@ def test_served_process_says_one_line_and_ends_cleanly_on_sigterm(
         (["--symbols", "XRPUSDT"], "no XRPUSDT.parquet; there are BTCUSDT"),
     ],
 )
-def test_mistake_is_one_sentence(
+def test_mistake_is_reported_in_one_sentence(
     sandbox: Run, candles: Path, arguments: list[str], sentence: str
 ) -> None:
     given = arguments if "--candles" in arguments else ["--candles", str(candles), *arguments]
@@ -100,7 +100,9 @@ def test_mistake_is_one_sentence(
     assert complaint.count("\n") == 1
 
 
-def test_port_in_use_is_one_sentence(sandbox: Run, candles: Path, tmp_path: Path) -> None:
+def test_port_in_use_is_reported_in_one_sentence(
+    sandbox: Run, candles: Path, tmp_path: Path
+) -> None:
     import socket
 
     with socket.socket() as taken:
@@ -110,12 +112,12 @@ def test_port_in_use_is_one_sentence(sandbox: Run, candles: Path, tmp_path: Path
         given = ["--candles", str(candles), "--port", port, "--ledger", str(tmp_path / "a.sqlite")]
         status, _, complaint = sandbox("serve", *given)
     assert status == 2
-    # The file may be used at the next attempt: no run has begun in it.
+    # The next attempt may use the file: no run has started in it.
     ExchangeLedger(tmp_path / "a.sqlite").close()
     assert f"--port {port}: cannot listen" in complaint
 
 
-def test_candle_file_without_a_column_is_named(sandbox: Run, tmp_path: Path) -> None:
+def test_missing_column_of_a_candle_file_is_named(sandbox: Run, tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -124,7 +126,7 @@ def test_candle_file_without_a_column_is_named(sandbox: Run, tmp_path: Path) -> 
     assert "column open, high, low, close, volume is missing" in complaint
 
 
-def test_ledger_of_another_run_is_not_written_over(
+def test_ledger_of_another_run_is_not_overwritten(
     sandbox: Run, candles: Path, tmp_path: Path
 ) -> None:
     path, other = tmp_path / "exchange.sqlite", tmp_path / "notes.txt"
@@ -139,7 +141,7 @@ def test_ledger_of_another_run_is_not_written_over(
     assert other.read_text() == "something"
 
 
-def test_status_of_nothing_is_one_sentence() -> None:
+def test_status_without_a_sandbox_is_one_sentence() -> None:
     with pytest.raises(VenueError, match="no sandbox answers"):
         fetch_status("http://127.0.0.1:9")
 
@@ -164,7 +166,7 @@ def test_audit_finds_a_wallet_that_does_not_add_up(sandbox: Run, tmp_path: Path)
     assert "wallet 10006 is not the sum of its changes 10005" in report
 
 
-def test_audit_of_a_file_that_is_no_ledger(tmp_path: Path) -> None:
+def test_audit_refuses_a_file_that_is_not_a_ledger(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("text")
     with pytest.raises(DataError, match="not a sandbox ledger"):
         audit_ledger(tmp_path / "other")

@@ -1,4 +1,4 @@
-"""The page of the sandbox points each client at it as it says; nothing in it needs an executor."""
+"""The documented lines point each client at the sandbox, which needs no executor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 
 
 def documented(url: str) -> dict[str, Any]:
-    """What the page's own lines define, for a sandbox at ``url``."""
+    """Run the Python lines of the page for a sandbox at ``url`` and return their names."""
     text = "\n".join(BLOCK.findall((ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")))
     assert text.count("http://127.0.0.1:40123") == 1
     names: dict[str, Any] = {}
@@ -33,7 +33,7 @@ def documented(url: str) -> dict[str, Any]:
     return names
 
 
-async def test_clients_reach_the_sandbox_by_the_lines_of_its_page(serving: Serving) -> None:
+async def test_documented_lines_point_each_client_at_the_sandbox(serving: Serving) -> None:
     async with serving(venue="both", clock="accelerated", speed=60.0) as server:
         names = documented(server.url)
         exchange = names["exchange"]
@@ -58,7 +58,7 @@ async def test_clients_reach_the_sandbox_by_the_lines_of_its_page(serving: Servi
 
 
 def imported(path: Path) -> set[str]:
-    """The packages that a module imports, wherever in it."""
+    """Return the packages that a module imports anywhere."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -68,7 +68,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def test_nothing_in_it_depends_on_the_executor() -> None:
+def test_sandbox_does_not_depend_on_the_executor() -> None:
     modules = list((ROOT / "sandbox").rglob("*.py"))
     assert len(modules) > 50
     used = set().union(*map(imported, modules))
@@ -78,7 +78,7 @@ def test_nothing_in_it_depends_on_the_executor() -> None:
 async def test_accelerated_market_runs_a_thousand_times_as_fast_as_the_wall(
     serving: Serving,
 ) -> None:
-    """Two hours of one symbol, heard by a client that does nothing, in at most 7.2 s."""
+    """Two hours of one symbol with a passive client take at most 7.2 s."""
     async with serving(clock="accelerated", speed=1e6, symbols=("BTCUSDT",)) as server:
         url = f"{server.url.replace('http', 'ws', 1)}/market/ws/btcusdt@kline_1m"
         async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:

@@ -1,4 +1,4 @@
-"""A served replay, stepped by command: the same seed and requests leave the same ledger."""
+"""A stepped replay: the same seed and requests leave the same ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def step(web: aiohttp.ClientSession, url: str, **body: int) -> dict[str, A
 
 
 async def trade(serving: Serving, ledger: Path, quantity: str = "0.010", seed: int = 7) -> None:
-    """Open, protect, rest, step half an hour; the stop or the limit may fill on the way."""
+    """Open, protect, rest an order, step half an hour; the stop or the limit may fill."""
     async with (
         serving(clock="stepped", ledger=ledger, seed=seed, fills="volume") as server,
         aiohttp.ClientSession() as web,
@@ -64,7 +64,7 @@ async def test_served_replay_of_a_seed_leaves_the_same_ledger(
     assert printed.stdout.strip() == first
 
 
-async def test_stepped_market_stands_until_it_is_told_to_go_on(serving: Serving) -> None:
+async def test_stepped_market_stands_until_a_command(serving: Serving) -> None:
     async with serving(clock="stepped") as server, aiohttp.ClientSession() as web:
         assert (await step(web, server.url, minutes=2))["time"] == START + 2 * MINUTE_MS
         assert server.replay.now == START + 2 * MINUTE_MS

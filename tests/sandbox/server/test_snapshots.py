@@ -1,4 +1,4 @@
-"""A state file names the layout that it was written in, and another layout is refused."""
+"""A state file carries its layout version, and another layout is refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAYOUTS = {4: "1ed3594b023f6e8f2f39c1b00261f8fbe5425140796d323fc74da0df1c515a18"
 
 
 async def saved_state(serving: Serving, path: Path, version: bytes | None) -> Path:
-    """Write a state file, then change what it says of its version."""
+    """Write a state file, then change its version."""
     async with serving(state=path):
         pass
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -73,7 +73,7 @@ async def test_state_that_names_an_unknown_class_is_refused_with_its_file(
 
 
 def saved_classes(kind: object, found: dict[str, list[str]]) -> None:
-    """Add the dataclasses that a type leads to, with their fields."""
+    """Add the dataclasses that a type refers to, with their fields."""
     for part in typing.get_args(kind):
         saved_classes(part, found)
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
@@ -91,4 +91,4 @@ def test_changed_layout_of_the_state_has_a_new_version() -> None:
     for kind in (UsdmCore, UsdmAccount, UsdmEvent, SpotCore, SpotAccount, SpotEvent, ListenKeys):
         saved_classes(kind, found)
     digest = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-    assert LAYOUTS[VERSION] == digest, "the saved state has changed: count VERSION up"
+    assert LAYOUTS[VERSION] == digest, "the saved state has changed: increase VERSION"

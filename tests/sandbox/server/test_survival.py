@@ -1,4 +1,4 @@
-"""State survives a restart, accounts come from a file, fills keep to the recorded volume."""
+"""State survives a restart, accounts come from a file, fills respect the recorded volume."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ async def test_orders_and_positions_survive_a_restart(serving: Serving, tmp_path
 
 
 async def kill(server: SandboxServer) -> None:
-    """End a server as a kill would: what is not saved by now is lost."""
+    """Stop a server as a kill would: unsaved state is lost."""
     server.state.save = lambda: None  # type: ignore[method-assign]
     await server.stop()
 
 
-async def test_kill_loses_nothing_or_by_choice_what_came_after_the_last_save(
+async def test_kill_loses_nothing_or_at_most_what_followed_the_last_periodic_save(
     serving: Serving, tmp_path: Path
 ) -> None:
     for every, left in ((0.0, "0.01"), (1000.0, "0")):
@@ -87,9 +87,7 @@ async def test_kill_loses_nothing_or_by_choice_what_came_after_the_last_save(
             )
 
 
-async def test_save_writes_what_is_new_and_not_the_history(
-    serving: Serving, tmp_path: Path
-) -> None:
+async def test_save_writes_only_what_is_new(serving: Serving, tmp_path: Path) -> None:
     async with serving(venue="both", state=tmp_path / "state.sqlite") as server:
         connection = server.state._connection
         assert connection is not None
@@ -98,12 +96,12 @@ async def test_save_writes_what_is_new_and_not_the_history(
             before = connection.total_changes
             await ask(server, "POST", "/fapi/v1/order", **ORDER)
             written.append(connection.total_changes - before)
-        # The order, its fill, its fee; of what there was before nothing.
+        # The order, its fill and its fee; nothing from before.
         assert len(set(written[1:])) == 1
         assert written[-1] < 12
 
 
-async def test_rolled_back_state_is_what_a_restart_finds(serving: Serving, tmp_path: Path) -> None:
+async def test_restart_resumes_a_rolled_back_state(serving: Serving, tmp_path: Path) -> None:
     files = {"state": tmp_path / "state.sqlite"}
     async with serving(**files) as server:
         await ask(server, "POST", "/fapi/v1/order", **ORDER)
@@ -120,7 +118,7 @@ async def test_rolled_back_state_is_what_a_restart_finds(serving: Serving, tmp_p
 def reloaded(
     engine: UsdmEngine, record: EngineRecord, connection: sqlite3.Connection
 ) -> UsdmAccount:
-    """Save, load the file into another engine, and give the account that it has then."""
+    """Save, load the file into another engine, and return that engine's account."""
     head = record.save(connection)
     other = UsdmEngine(BUILT_IN.values())
     EngineRecord("usdm", other).load(connection, head, engine.core.now)
@@ -129,7 +127,7 @@ def reloaded(
     return other.core.accounts["main"]
 
 
-def test_what_is_loaded_is_what_was_saved_after_every_step(
+def test_loaded_state_equals_the_saved_one_after_every_step(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     trailing = AlgoOrderRequest(
@@ -162,7 +160,7 @@ def test_what_is_loaded_is_what_was_saved_after_every_step(
     assert not account.open_algos
 
 
-async def test_state_file_of_something_else_is_refused(serving: Serving, tmp_path: Path) -> None:
+async def test_file_that_is_not_a_state_file_is_refused(serving: Serving, tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("something else entirely")
     with pytest.raises(DataError, match="not a sandbox state file"):
         async with serving(state=tmp_path / "notes"):
@@ -188,7 +186,7 @@ def test_accounts_file_is_checked(tmp_path: Path) -> None:
             read_accounts(path)
 
 
-def test_fills_keep_to_the_volume_and_to_price_and_time(
+def test_fills_respect_volume_and_price_time_priority(
     engine: UsdmEngine, account: UsdmAccount
 ) -> None:
     other = engine.open_account("other", {"USDT": D(10_000)})
@@ -203,7 +201,7 @@ def test_fills_keep_to_the_volume_and_to_price_and_time(
     assert (taken.average, second.status) == (D("99000.0"), "FILLED")
 
 
-async def test_a_minutes_fills_never_exceed_its_volume(serving: Serving) -> None:
+async def test_fills_of_a_minute_never_exceed_its_volume(serving: Serving) -> None:
     async with serving(fills="volume", balances={"USDT": D(100_000_000)}) as server:
         answers = [
             await ask(
@@ -213,12 +211,14 @@ async def test_a_minutes_fills_never_exceed_its_volume(serving: Serving) -> None
             for _ in range(4)
         ]  # fmt: skip
     assert answers[0]["executedQty"] == "2"
-    # A candle holds 10 BTC, a quarter of it from its first moment on.
+    # A candle has 10 BTC; a quarter is available from the start.
     assert sum(D(row["executedQty"]) for row in answers) <= D(10)
     assert answers[-1]["status"] == "EXPIRED"
 
 
-async def test_executor_is_held_against_the_exchange(serving: Serving, tmp_path: Path) -> None:
+async def test_audit_compares_the_executor_with_the_exchange(
+    serving: Serving, tmp_path: Path
+) -> None:
     ledger, state = tmp_path / "exchange.sqlite", tmp_path / "executor.sqlite"
     async with serving(ledger=ledger) as server:
         await ask(server, "POST", "/fapi/v1/order", **ORDER, newClientOrderId="e1")
@@ -236,7 +236,7 @@ async def test_executor_is_held_against_the_exchange(serving: Serving, tmp_path:
     assert first.time >= START
 
 
-async def test_unknown_parameter_is_refused_unless_it_is_let_through(serving: Serving) -> None:
+async def test_unknown_parameter_is_refused_unless_checks_are_off(serving: Serving) -> None:
     async with serving(venue="both") as server:
         for path in ("/fapi/v1/order", "/api/v3/order"):
             answer = await ask(server, "POST", path, **ORDER, stopLossPrice="1")
