@@ -1,4 +1,4 @@
-# Nocturne: `make run` does the main job on the bundled real data, `make test` runs the tests.
+# Nocturne: `make run` runs the main job on the bundled real data, `make test` runs the tests.
 .DEFAULT_GOAL := help
 .PHONY: help run setup setup-dev test test-slow fuzz lint format bench up down lock clean
 
@@ -50,7 +50,7 @@ format: setup-dev ## rewrite the code in the project's format
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
-bench: setup-dev ## the figures of benchmarks/, beside those of peers
+bench: setup-dev ## measure the figures of benchmarks/ and compare them with peers
 	@scripts/setup_peers.sh
 	@failed=; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(VENV)/python $$file || failed="$$failed $$file"; done; \
 	test -z "$$failed" || { echo "not all figures were reached or taken:$$failed"; exit 1; }
@@ -68,5 +68,5 @@ lock: ## resolve the dependencies again
 		-c requirements-dev.lock --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		-o requirements.lock
 
-clean: ## remove what runs left behind (the lake under .work, caches); .venv stays
+clean: ## remove the output of runs (the lake under .work, caches); .venv stays
 	rm -rf .work .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv from a lock file. Usage: scripts/setup.sh requirements.lock
-# Re-runs only when the lock, the project file or the Python changed. The lock of the developers
-# holds all of the users' at the same versions, so that installing it installs both.
+# It does nothing unless the lock, the project file or the Python changed. The developers' lock
+# contains the users' packages at the same versions, so installing it installs both.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=$1
@@ -29,8 +29,8 @@ if .venv/bin/python -m pip install --quiet --disable-pip-version-check uv 2>/dev
 else
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps -r "$lock" --editable .
 fi
-# Compiled here once, on all cores, and not by each of several first processes; the packages' own
-# tests and what is seldom imported can wait until they are.
+# Compile once here, on all cores, instead of in each of the first processes; the packages' own
+# tests and rarely imported packages are left out.
 .venv/bin/python -m compileall -qq -j 0 -x '/(tests?|pip|setuptools|matplotlib|fontTools)/' \
     .venv/lib/python3.*/site-packages || true
 # LightGBM needs the OpenMP runtime of the system, which a bare image lacks.
@@ -43,7 +43,7 @@ if ! .venv/bin/python -c 'import lightgbm' 2>/dev/null; then
         exit 2
     }
 fi
-# Prefect makes its database in 10 s; a template spares every later server that time.
+# Prefect needs 10 s to make its database; a template saves every later server that time.
 .venv/bin/python -m flows.hosting.local prepare
 state_of "$lock" >"$(stamp_of "$lock")"
 if [ "$lock" = requirements-dev.lock ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Chromium for the tests that open the report as a reader does; without it they are skipped.
+# Install Chromium for the tests that open the report in a browser; without it they are skipped.
 set -euo pipefail
 command -v chromium >/dev/null || command -v google-chrome >/dev/null && exit 0
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Make .venv-peers, the interpreter that benchmarks compare with: the extras `bench` and
-# `bench-bare` of pyproject.toml, the second without its dependencies.
-# Without a package index the benchmarks run without their peers.
+# Make .venv-peers, the interpreter of the benchmarks' peers: the extras `bench` and `bench-bare`
+# of pyproject.toml, the second without its dependencies. Without a package index the benchmarks
+# run without peers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 stamp=.venv-peers/.installed
 want=$({ cat scripts/setup_peers.sh; grep '^bench' pyproject.toml; } | sha256sum | cut -d' ' -f1)
 [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && exit 0
 
-echo "installing the benchmarks' peers into .venv-peers (once, some minutes)"
+echo "installing the benchmarks' peers into .venv-peers (once, a few minutes)"
 packages() {
     .venv/bin/python - "$1" <<'PYTHON'
 import sys, tomllib
