@@ -27,7 +27,7 @@ SIZED: dict[str, Value] = NO_FILTERS | {
 FUNDING_MS = 8 * 60 * MINUTE_MS
 
 
-def the_seats() -> list[Seat]:
+def the_pairs() -> list[Seat]:
     """Return two strategies on each symbol."""
     breakout, reversion = get_strategy("breakout"), get_strategy("rsi_bollinger")
     return [
@@ -52,21 +52,21 @@ def main() -> None:
     first = int(year.open_time[0])
     rates = dict.fromkeys(range(first, first + MINUTE_MS * YEAR, FUNDING_MS), 0.0001)
     funding = dict.fromkeys(candles, rates)
-    seats, costs, limits = the_seats(), Costs(FEE_BPS), Limits(max_positions=3, max_exposure=0.6)
+    pairs, costs, limits = the_pairs(), Costs(FEE_BPS), Limits(max_positions=3, max_exposure=0.6)
 
     def together() -> int:
-        run = simulate_account(seats, candles, 10_000.0, costs, limits, funding=funding)
+        run = simulate_account(pairs, candles, 10_000.0, costs, limits, funding=funding)
         return len(run) + sum(run.refused.values())
 
     def alone() -> None:
-        for seat in seats:
-            simulate_account([seat], candles, 10_000.0, costs, limits, funding=funding)
+        for pair in pairs:
+            simulate_account([pair], candles, 10_000.0, costs, limits, funding=funding)
 
-    print(f"{together()} entries taken or refused, {len(seats)} strategies, {YEAR} candles")
+    print(f"{together()} entries taken or refused, {len(pairs)} strategies, {YEAR} candles")
     wall, used = best_of_both(5, together)
     print(f"{'account, a run':<34} {wall * 1e3:9.1f} ms")
     print(f"{'  processor time':<34} {used * 1e3:9.1f} ms")
-    print(f"{'  per candle and strategy':<34} {wall / (YEAR * len(seats)) * 1e9:9.1f} ns")
+    print(f"{'  per candle and strategy':<34} {wall / (YEAR * len(pairs)) * 1e9:9.1f} ns")
     apart, _ = best_of_both(3, alone)
     print(f"{'one by one / together':<34} {apart / wall:9.2f} x")
 

@@ -23,7 +23,9 @@ _MONEY = ("profit", "fees", "funding")
 
 @app.command()
 def account(
-    file: Path = typer.Argument(..., help="TOML file: balance, costs, limits, symbols, seats."),
+    file: Path = typer.Argument(
+        ..., help="TOML file: balance, costs, limits, symbols and strategies."
+    ),
     json_out: str = typer.Option(
         None, "--json", help="Write the result to this file; - is standard output."
     ),
@@ -48,9 +50,9 @@ def account(
         ("--equity", equity_out),
     ):
         check_output(option, target)
-    seats, run, seconds = _run(wanted, file)
-    document = _document(wanted, seats, run) | seconds
-    write_table(trades_out, "--trades", lambda: trades_table(seats, run))
+    pairs, run, seconds = _run(wanted, file)
+    document = _document(wanted, pairs, run) | seconds
+    write_table(trades_out, "--trades", lambda: trades_table(pairs, run))
     write_table(equity_out, "--equity", lambda: _equity_table(run))
     write_json(json_out, document)
     if json_out != STDOUT:
@@ -58,14 +60,14 @@ def account(
 
 
 def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, dict[str, float]]:
-    from cli.backtesting.account_file import beside, filters_of, read_funding, seats_of
+    from cli.backtesting.account_file import beside, filters_of, pairs_of, read_funding
     from cli.backtesting.results import enable_compiling
     from cli.inputs.candle_files import read_candles
     from trading.candles import interval_name
     from trading.simulation.account.simulation import simulate_account
 
     begun = time.perf_counter()
-    used = {seat.symbol for seat in wanted.seats}
+    used = {pair.symbol for pair in wanted.pairs}
     parts = {name: part for name, part in wanted.symbols.items() if name in used}
     candles = {name: read_candles(beside(file, part.candles)) for name, part in parts.items()}
     funding = {
@@ -75,11 +77,11 @@ def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, di
     }
     seconds_load = time.perf_counter() - begun
     intervals = {name: interval_name(columns.interval_ms) for name, columns in candles.items()}
-    seats = seats_of(wanted, file, intervals)
+    pairs = pairs_of(wanted, file, intervals)
     enable_compiling()
     begun = time.perf_counter()
     run = simulate_account(
-        seats,
+        pairs,
         candles,
         wanted.balance,
         wanted.costs,
@@ -89,26 +91,26 @@ def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, di
         profile=wanted.exchange,
     )
     seconds = {"seconds_load": seconds_load, "seconds_run": time.perf_counter() - begun}
-    return seats, run, seconds
+    return pairs, run, seconds
 
 
-def _document(wanted: AccountFile, seats: Sequence[Seat], run: AccountResult) -> dict[str, Any]:
+def _document(wanted: AccountFile, pairs: Sequence[Seat], run: AccountResult) -> dict[str, Any]:
     from cli.backtesting.account_file import document_of
     from trading.research.account_metrics import account_metrics, profit_metrics
 
-    own = [profit_metrics(run.profit[run.seat == place]) for place in range(len(seats))]
+    own = [profit_metrics(run.profit[run.seat == place]) for place in range(len(pairs))]
     return {
         **document_of(wanted),
         "equity": float(run.equity[-1]),
         "measures": account_metrics(run, wanted.balance).as_dict(),
-        "seats": [_seat(seat, earned) for seat, earned in zip(seats, own, strict=True)],
+        "seats": [_pair_result(pair, earned) for pair, earned in zip(pairs, own, strict=True)],
         "refused": dict(run.refused),
         "ambiguous_candles": run.ambiguous_candles,
     }
 
 
-def _seat(seat: Seat, earned: ProfitMetrics) -> dict[str, Any]:
-    named = {"strategy": seat.strategy.name, "symbol": seat.symbol, "params": dict(seat.params)}
+def _pair_result(pair: Seat, earned: ProfitMetrics) -> dict[str, Any]:
+    named = {"strategy": pair.strategy.name, "symbol": pair.symbol, "params": dict(pair.params)}
     return named | earned.as_dict()
 
 
@@ -126,16 +128,16 @@ def write_table(target: str | None, option: str, make: Any) -> None:
         raise DataError(f"{option} {target} cannot be written: {error}") from error
 
 
-def trades_table(seats: Sequence[Seat], run: AccountResult) -> Any:
+def trades_table(pairs: Sequence[Seat], run: AccountResult) -> Any:
     """Return a table of the trades, one row each."""
     import pyarrow as pa
 
     moment = pa.timestamp("ms", "UTC")
-    owners = [seats[place] for place in run.seat.tolist()]
+    owners = [pairs[place] for place in run.seat.tolist()]
     return pa.table(
         {
-            "strategy": pa.array([seat.strategy.name for seat in owners], pa.string()),
-            "symbol": pa.array([seat.symbol for seat in owners], pa.string()),
+            "strategy": pa.array([pair.strategy.name for pair in owners], pa.string()),
+            "symbol": pa.array([pair.symbol for pair in owners], pa.string()),
             "entry_time": pa.array(run.entry_time, pa.int64()).cast(moment),
             "exit_time": pa.array(run.exit_time, pa.int64()).cast(moment),
             "side": pa.array(run.side, pa.int64()).cast(pa.int8()),
@@ -165,8 +167,8 @@ def _print(document: dict[str, Any]) -> None:
         typer.echo(f"{name:<{width}}  {shown(name, value):>14}")
     head = ("strategy", "symbol", "trades", "profit", "win_rate", "profit_factor", "reward_to_risk")
     rows = [
-        [str(seat[name]) if name in head[:2] else shown(name, seat[name]) for name in head]
-        for seat in document["seats"]
+        [str(pair[name]) if name in head[:2] else shown(name, pair[name]) for name in head]
+        for pair in document["seats"]
     ]
     typer.echo("\n" + text_table(head, rows, left=(0, 1)))
     refused = [(name, f"{count:,}") for name, count in document["refused"].items() if count]

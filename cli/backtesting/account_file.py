@@ -1,4 +1,4 @@
-"""The TOML file of `nocturne account`: balance, costs, limits, symbols and seats."""
+"""The TOML file of `nocturne account`: balance, costs, limits, symbols and strategies."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SymbolPart(_FileTable):
     brackets: Path | None = None
 
 
-class SeatPart(_FileTable):
+class PairPart(_FileTable):
     """``[[seats]]``: a strategy (or a preset) on a symbol; the first has priority."""
 
     symbol: str
@@ -62,7 +62,7 @@ class AccountFile(_FileTable):
     slippage_bps: float = 0.0
     limits: LimitsPart = LimitsPart()
     symbols: dict[str, SymbolPart]
-    seats: Annotated[tuple[SeatPart, ...], Field(min_length=1)]
+    pairs: Annotated[tuple[PairPart, ...], Field(min_length=1, alias="seats")]
 
     @property
     def costs(self) -> Costs:
@@ -92,11 +92,11 @@ def read_account_file(path: Path) -> AccountFile:
         account = AccountFile.model_validate(tables)
     except ValidationError as error:
         raise SettingsError(f"account file {path}, {_sentence(error)}") from error
-    for place, seat in enumerate(account.seats, start=1):
-        if seat.symbol not in account.symbols:
+    for place, pair in enumerate(account.pairs, start=1):
+        if pair.symbol not in account.symbols:
             raise SettingsError(
-                f"account file {path}, seat {place}: {seat.symbol} is not among its symbols; add"
-                f" [symbols.{seat.symbol}] with its candles"
+                f"account file {path}, [[seats]] {place}: {pair.symbol} is not among its symbols;"
+                f" add [symbols.{pair.symbol}] with its candles"
             )
     return account
 
@@ -111,13 +111,13 @@ def _sentence(error: ValidationError) -> str:
     return f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
-def seats_of(account: AccountFile, path: Path, intervals: dict[str, str]) -> list[Seat]:
-    """Return the seats; their signals default to the interval of the symbol's file."""
+def pairs_of(account: AccountFile, path: Path, intervals: dict[str, str]) -> list[Seat]:
+    """Return each strategy on its symbol; signals default to the interval of the file."""
     from cli.inputs.strategy_choice import find_preset, find_strategy
 
-    seats = []
-    for place, part in enumerate(account.seats, start=1):
-        where = f"account file {path}, seat {place}"
+    pairs = []
+    for place, part in enumerate(account.pairs, start=1):
+        where = f"account file {path}, [[seats]] {place}"
         preset = find_preset(part.preset) if part.preset is not None else None
         name = part.strategy or (preset.strategy if preset else None)
         if name is None:
@@ -129,8 +129,8 @@ def seats_of(account: AccountFile, path: Path, intervals: dict[str, str]) -> lis
         }
         if "signal_tf" not in params and strategy.has("signal_tf"):
             params["signal_tf"] = intervals[part.symbol]
-        seats.append(Seat(strategy, part.symbol, params))
-    return seats
+        pairs.append(Seat(strategy, part.symbol, params))
+    return pairs
 
 
 def read_funding(path: Path) -> dict[int, float]:
@@ -171,4 +171,4 @@ def beside(path: Path, other: Path) -> Path:
 
 def document_of(account: AccountFile) -> dict[str, Any]:
     """Return what the result repeats from the file."""
-    return account.model_dump(mode="json", exclude={"symbols", "seats"})
+    return account.model_dump(mode="json", exclude={"symbols", "pairs"})

@@ -79,7 +79,7 @@ class Study:
         self.seconds_load = time.perf_counter() - begun
         enable_compiling()
         self._hours: dict[RegimeRules, Hours] = {}
-        self.seats: list[Seat] = []
+        self.pairs: list[Seat] = []
         self.pasts: list[MemberHistory] = []
         self.seconds_compile = self.seconds_alone = 0.0
         for strategy in wanted.members:
@@ -98,7 +98,7 @@ class Study:
                 )
             )
             whole = whole_account(strategy, params, self.candles)
-            self.seats.append(Seat(strategy, self.symbol, whole))
+            self.pairs.append(Seat(strategy, self.symbol, whole))
 
     def _label(self, rules: RegimeRules) -> Hours:
         if rules not in self._hours:
@@ -111,7 +111,7 @@ class Study:
         walk = allocate_ensemble(self.candles, self.pasts, self._label(regimes), weighing)
         margin = self.wanted.costs.margin
         run = simulate_account(
-            self.seats,
+            self.pairs,
             {self.symbol: self.candles},
             margin.capital,
             self.wanted.costs,
@@ -157,7 +157,7 @@ def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:
     begun = time.perf_counter()
     walk, run = study.simulate(wanted.given)
     seconds = time.perf_counter() - begun
-    write_table(trades_out, "--trades", lambda: trades_table(study.seats, run))
+    write_table(trades_out, "--trades", lambda: trades_table(study.pairs, run))
     counts = np.bincount(walk.labels, minlength=len(LABELS)) * study.candles.interval_ms / DAY_MS
     members = [
         {

@@ -76,11 +76,11 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
     funding = {} if venue.funding is None else {symbol: read_funding(venue.funding)}
     seconds_load = time.perf_counter() - begun
     params = with_file_interval(wanted.strategy, wanted.fixed, (), columns)
-    seat = Seat(wanted.strategy, symbol, whole_account(wanted.strategy, params, columns))
+    pair = Seat(wanted.strategy, symbol, whole_account(wanted.strategy, params, columns))
     enable_compiling()
     begun = time.perf_counter()
     run = simulate_account(
-        [seat],
+        [pair],
         {symbol: columns},
         margin.capital,
         wanted.costs,
@@ -89,7 +89,7 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
         funding=funding,
     )
     seconds = time.perf_counter() - begun
-    write_table(wanted.trades_out, "--trades", lambda: trades_table([seat], run))
+    write_table(wanted.trades_out, "--trades", lambda: trades_table([pair], run))
     given = {name: value for name, value in asdict(venue).items() if value}
     measures = account_metrics(run, margin.capital).as_dict()
     return {

@@ -1,7 +1,6 @@
-"""Every mistake that a user can make at the command line is one clear sentence, and no traceback.
+"""Every mistake of a user at the command line gives one clear sentence and no traceback.
 
-The table is the promise of the whole command line; what a command says in detail about its own
-mistakes is tested beside it.
+The table covers the whole command line; the tests of each command cover its own details.
 """
 
 from __future__ import annotations
@@ -137,7 +136,7 @@ MISTAKES = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files that are good and files that are not, by the names of the table."""
+    """Write good and bad files under the names of the table."""
     here = tmp_path_factory.mktemp("mistakes")
     sample = PROJECT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
     candles = pq.read_table(sample).slice(0, 2 * 1_440)
@@ -156,7 +155,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def busy_port() -> Iterator[str]:
-    """A port that another program listens on."""
+    """Yield a port that another program listens on."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -164,7 +163,7 @@ def busy_port() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("line", "sentence"), MISTAKES, ids=[line for line, _ in MISTAKES])
-def test_a_mistake_is_one_sentence(
+def test_a_mistake_gives_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     folder: Path,
@@ -202,7 +201,7 @@ def test_a_mistake_is_one_sentence(
         ),
     ],
 )
-def test_the_process_itself_says_only_the_sentence(line: str, complaint: str) -> None:
+def test_the_process_prints_only_the_sentence(line: str, complaint: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "cli", *line.split()],
         cwd=PROJECT,
@@ -224,7 +223,7 @@ def every_command() -> list[str]:
 
 
 @pytest.mark.parametrize("command", every_command())
-def test_every_command_explains_itself_with_an_example_and_nothing_else(
+def test_the_help_of_every_command_has_an_example(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["nocturne", *command.split(), "--help"])

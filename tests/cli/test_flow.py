@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def nocturne(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run the command line in this process; its exit status."""
+    """Run the command line in this process; return its exit status."""
     monkeypatch.setattr(sys, "argv", ["nocturne", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -46,9 +46,9 @@ def test_a_mistake_ends_in_one_sentence_and_status_2(
     sentence: str,
 ) -> None:
     assert nocturne(monkeypatch, "flow", *arguments, "--lake", str(tmp_path / "lake")) == 2
-    said = capsys.readouterr().err.strip()
-    assert re.search(f"^error: .*{sentence}", said), said
-    assert "\n" not in said
+    printed = capsys.readouterr().err.strip()
+    assert re.search(f"^error: .*{sentence}", printed), printed
+    assert "\n" not in printed
 
 
 def test_a_wrong_setting_is_named_with_its_value(
@@ -60,7 +60,7 @@ def test_a_wrong_setting_is_named_with_its_value(
     assert "research setting 'walk_forward.train_days' is 1: " in capsys.readouterr().err
 
 
-def test_a_flow_runs_without_a_server_and_says_what_it_did(
+def test_a_flow_runs_without_a_server_and_reports_its_result(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     options = ("--lake", str(tmp_path / "lake"), "--as-of", "2025-06-19", "--server", "none")

@@ -39,7 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return int(left.value.code or 0)
 
 
-def test_json_has_times_in_utc_and_null_for_what_is_not_a_number(
+def test_json_has_utc_times_and_null_for_nan(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lake: Path
 ) -> None:
     assert run(monkeypatch, QUERY, "--lake", lake, "--format", "json") == 0
@@ -85,7 +85,7 @@ def test_the_table_is_the_default_and_counts_its_rows(
     ]
 
 
-def test_as_of_hides_what_was_not_known(
+def test_as_of_hides_rows_that_were_not_known(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lake: Path
 ) -> None:
     query = "select count(*) as n from funding"
@@ -129,7 +129,7 @@ def test_the_views_can_be_printed_for_the_plain_duckdb(
         (["select 1", "--lake", "nowhere"], "error: the lake nowhere does not exist"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_status_2(
+def test_a_mistake_gives_one_sentence_and_status_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     lake: Path,

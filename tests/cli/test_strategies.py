@@ -11,7 +11,7 @@ from trading.strategies.registry import strategy_names
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Exit status of the command line."""
+    """Run the command line; return its exit status."""
     monkeypatch.setattr(sys, "argv", ["nocturne", "strategies", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
@@ -39,7 +39,7 @@ def test_a_strategy_shows_type_default_and_bounds_of_its_parameters(
     assert rows["signal_tf"][1] == "interval"
 
 
-def test_an_unknown_strategy_is_one_sentence(
+def test_an_unknown_strategy_gives_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "show", "moon") == 2

@@ -1,4 +1,4 @@
-"""Every rule of the specification has a module, a scenario, a run and a line in the list.
+"""Every strategy has a module, a scenario, a run and a line in the list.
 
 The scenario is on hand-made candles, the run on real ones, the list is `nocturne strategies list`.
 """
@@ -24,7 +24,7 @@ ON_SAMPLE = "trading/strategies/test_technical.py::test_every_strategy_trades_on
 
 @dataclass(frozen=True)
 class Row:
-    """One rule: the modules that it lives in, and the tests that show it."""
+    """One strategy: its modules, and the tests that show it."""
 
     modules: tuple[str, ...]
     scenario: str
@@ -32,12 +32,12 @@ class Row:
 
 
 def technical(name: str, test: str, file: str = "test_technical.py") -> Row:
-    """A row of a registered strategy in a module of its own name."""
+    """Return the row of a registered strategy in a module of its own name."""
     return Row((f"trading.strategies.technical.{name}",), f"trading/strategies/{file}::{test}")
 
 
 def ict(name: str, test: str) -> Row:
-    """A row of section B."""
+    """Return the row of an ICT strategy."""
     module = name.removeprefix("ict_")
     return Row((f"trading.strategies.ict.{module}",), f"trading/strategies/test_ict.py::{test}")
 
@@ -102,7 +102,7 @@ ROWS = {
 
 
 def function(test: str) -> ast.FunctionDef:
-    """The test of ``file::name``."""
+    """Return the test of ``file::name``."""
     file, name = test.split("::")
     tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
     found = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
@@ -111,7 +111,7 @@ def function(test: str) -> ast.FunctionDef:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_backtest_and_search_are_shown_to_take_it(name: str) -> None:
+def test_backtest_and_search_are_tested_with_it(name: str) -> None:
     test = function("cli/backtesting/test_every_strategy.py::test_backtest_and_search_agree_on_it")
     (named,) = [
         ast.unparse(mark) for mark in test.decorator_list if "strategy_names()" in ast.unparse(mark)
@@ -120,11 +120,11 @@ def test_backtest_and_search_are_shown_to_take_it(name: str) -> None:
 
 
 def inputs(test: ast.FunctionDef) -> set[str]:
-    """Names of its arguments."""
+    """Return the names of its arguments."""
     return {argument.arg for argument in test.args.args}
 
 
-def test_every_registered_strategy_is_a_row() -> None:
+def test_every_registered_strategy_has_a_row() -> None:
     assert sorted(ROWS) == sorted([*strategy_names(), "maker", "ensemble"])
 
 

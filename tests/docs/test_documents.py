@@ -69,7 +69,7 @@ COMMANDS = list(commands())
 
 
 def tool(command: Command) -> str:
-    """The program that a line calls, without a path."""
+    """Return the program that a line calls, without a path."""
     return Path(shlex.split(command.text, comments=True)[0]).name
 
 
@@ -83,7 +83,7 @@ def links(document: Path) -> list[str]:
 
 
 def anchors(document: Path) -> set[str]:
-    """The anchors that a heading gets: lower case, words joined by dashes."""
+    """Return the anchors of the headings: lower case, words joined by dashes."""
     text = FENCE.sub("", document.read_text(encoding="utf-8"))
     plain = [re.sub(r"[`*]", "", heading).lower() for heading in HEADING.findall(text)]
     return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
@@ -168,14 +168,14 @@ def test_the_example_settings_are_accepted_by_the_executor() -> None:
     assert load_settings(ROOT / "config" / "settings.example.toml").mode != "live"
 
 
-def test_an_option_that_does_not_exist_would_be_found() -> None:
+def test_an_unknown_option_would_be_found() -> None:
     wrong = Command(ROOT / "README.md", "nocturne strategies list --no-such-option", False)
     with pytest.raises(Exception, match="No such option"):
         test_a_documented_nocturne_command_exists_with_its_options(wrong)
 
 
 def blocks_to_run() -> list[object]:
-    """The commands of each document that are run; what two documents share is run once."""
+    """Return the commands to run of each document; what two documents share runs once."""
     found: dict[tuple[str, ...], Path] = {}
     for path in DOCUMENTS:
         lines = tuple(c.text for c in COMMANDS if c.document == path and c.run)
@@ -189,7 +189,7 @@ def blocks_to_run() -> list[object]:
 
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
-    """A folder with the sample and the configuration where the documents expect them."""
+    """Make a folder with the sample and the configuration where the documents expect them."""
     (tmp_path / "data_lake").mkdir()
     (tmp_path / "data_lake" / "sample").symlink_to(ROOT / "data_lake" / "sample")
     (tmp_path / "config").symlink_to(ROOT / "config")

@@ -21,7 +21,7 @@ Row = tuple[int, ...]
 
 
 def rows_of(text: str) -> dict[str, Row]:
-    """The numbers of each strategy in a table of counts; those that are no number are left out."""
+    """Return the numbers of each strategy in a table of counts, without other cells."""
     lines = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
     return {
         name.strip(" `"): tuple(int(cell) for cell in cells if cell.strip().isdigit())
@@ -30,7 +30,7 @@ def rows_of(text: str) -> dict[str, Row]:
 
 
 def counted() -> tuple[dict[str, Row], dict[str, Row]]:
-    """The tables of the page: all strategies, then those with few entries on other recordings."""
+    """Return the tables: all strategies, then those with few entries on other recordings."""
     tables = PAGE.split("<!-- counts: begin -->")[1].split("<!-- counts: end -->")[0]
     first, second = tables.split("Those with fewer than 20")
     return rows_of(first), rows_of(second)

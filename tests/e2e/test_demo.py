@@ -168,7 +168,7 @@ def test_no_file_of_the_run_holds_the_secret(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_running_again_changes_nothing_that_is_right(run: Run) -> None:
+def test_running_again_changes_nothing(run: Run) -> None:
     before = contents(run.work / "lake")
     assert before
     done = nocturne("demo", "--work", str(run.work))
@@ -178,7 +178,7 @@ def test_running_again_changes_nothing_that_is_right(run: Run) -> None:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of the lake."""
+    """Return the SHA-256 of every file of the lake."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))

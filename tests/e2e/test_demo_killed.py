@@ -22,8 +22,8 @@ pytestmark = [
     pytest.mark.timeout(DEADLINE_S),
 ]
 
-# Lines of progress after whose first sight the demo is killed: inside and between the steps of the
-# research, and inside the replay.
+# The demo is killed when it first prints one of these: inside and between the research steps, and
+# inside the replay.
 MOMENTS = ("validate …", "optimize 1/4", "publish …", "sandbox exchange at", "[####")
 
 
@@ -58,7 +58,7 @@ def kill_at(work: Path, moment: str) -> bool:
 
 
 def wait_until_gone(work: Path) -> None:
-    """No process of the killed run may live on: what it started dies with it."""
+    """Wait until every process of the killed run is gone."""
     deadline = time.monotonic() + 60
     while alive := processes_of(work):
         assert time.monotonic() < deadline, alive
@@ -79,7 +79,7 @@ def processes_of(work: Path) -> list[str]:
 
 
 def tables(work: Path) -> dict[str, str]:
-    """SHA-256 of every table file but the executor's ledger (its times are the wall's)."""
+    """Return the SHA-256 of every table file but the ledger's, which hold wall-clock times."""
     lake = work / "lake"
     return {
         path.relative_to(lake).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -117,8 +117,8 @@ def test_ctrl_c_ends_the_demo_with_status_130_without_a_traceback(
                 break
         output += process.stdout.readlines()
         process.wait(timeout=60)
-    said = "".join(output)
-    assert process.returncode == 130, said
-    assert "Traceback" not in said
-    assert "Interrupted; run it again to continue." in said
+    printed = "".join(output)
+    assert process.returncode == 130, printed
+    assert "Traceback" not in printed
+    assert "Interrupted; run it again to continue." in printed
     wait_until_gone(work)

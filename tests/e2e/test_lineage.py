@@ -1,4 +1,4 @@
-"""One changed bit of the market data is another lineage: other hashes, another release."""
+"""One changed bit of the market data changes the lineage: other hashes, another release."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROW = 40_000  # 2025-06-01, 10:13 UTC: of the second month
 
 
 def publish_from(folder: Path, changed: bool) -> tuple[str, tuple[PartitionRef, ...]]:
-    """Import BTCUSDT, publish a release of it; its id and the partitions that were read."""
+    """Import BTCUSDT and publish a release; return its id and the partitions read."""
     candles = pq.read_table(SAMPLE / "BTCUSDT.parquet")
     if changed:
         lows = candles["low"].to_numpy().copy()
@@ -53,20 +53,20 @@ def publish_from(folder: Path, changed: bool) -> tuple[str, tuple[PartitionRef, 
 
 
 @pytest.fixture(scope="module")
-def honest(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, tuple[PartitionRef, ...]]:
-    return publish_from(tmp_path_factory.mktemp("honest"), changed=False)
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, tuple[PartitionRef, ...]]:
+    return publish_from(tmp_path_factory.mktemp("original"), changed=False)
 
 
 def test_the_same_prices_are_the_same_release(
-    tmp_path: Path, honest: tuple[str, tuple[PartitionRef, ...]]
+    tmp_path: Path, original: tuple[str, tuple[PartitionRef, ...]]
 ) -> None:
-    assert publish_from(tmp_path, changed=False) == honest
+    assert publish_from(tmp_path, changed=False) == original
 
 
 def test_the_smallest_change_of_one_price_is_another_lineage(
-    tmp_path: Path, honest: tuple[str, tuple[PartitionRef, ...]]
+    tmp_path: Path, original: tuple[str, tuple[PartitionRef, ...]]
 ) -> None:
-    release, (may, june) = honest
+    release, (may, june) = original
     other_release, (other_may, other_june) = publish_from(tmp_path, changed=True)
     assert other_may == may
     assert other_june.rows == june.rows

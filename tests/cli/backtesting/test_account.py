@@ -1,4 +1,4 @@
-"""`nocturne account`: several seats on one balance out of a TOML file."""
+"""`nocturne account`: several strategies on one balance, from a TOML file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ params = { signal_tf = "5m", filters = "off", max_position_size = 0.5 }
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Ten days of the sample beside the file."""
+    """Write ten days of the sample beside the file."""
     for symbol in ("BTCUSDT", "ETHUSDT"):
         candles = pq.read_table(SAMPLE / "candles_1m" / "usdm" / f"{symbol}.parquet")
         pq.write_table(candles.slice(0, 14_400), tmp_path / f"{symbol}.parquet")
@@ -63,7 +63,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(left.value.code or 0)
 
 
-def test_what_the_seats_earn_is_what_the_account_gains(
+def test_the_profits_of_the_strategies_add_up_to_the_gain_of_the_account(
     monkeypatch: pytest.MonkeyPatch, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = {option: folder / f"out.{option}" for option in ("json", "trades", "equity")}
@@ -71,17 +71,17 @@ def test_what_the_seats_earn_is_what_the_account_gains(
     assert run(monkeypatch, str(folder / "account.toml"), *outputs) == 0
     document: dict[str, Any] = json.loads(names["json"].read_text())
     trades, equity = pq.read_table(names["trades"]), pq.read_table(names["equity"])
-    measures, seats = document["measures"], document["seats"]
+    measures, pairs = document["measures"], document["seats"]
     gained = document["equity"] - 10_000
     assert measures["trades"] == trades.num_rows > 15
     assert sum(trades["profit"].to_pylist()) == pytest.approx(gained)
-    assert sum(seat["profit"] for seat in seats) == pytest.approx(gained)
+    assert sum(pair["profit"] for pair in pairs) == pytest.approx(gained)
     assert measures["total_return"] == pytest.approx(gained / 10_000)
-    assert [(seat["strategy"], seat["symbol"]) for seat in seats] == [
+    assert [(pair["strategy"], pair["symbol"]) for pair in pairs] == [
         ("breakout", "BTCUSDT"),
         ("rsi_bollinger", "ETHUSDT"),
     ]
-    assert all(seat["trades"] > 0 for seat in seats)
+    assert all(pair["trades"] > 0 for pair in pairs)
     assert document["refused"]["too many positions"] > 0
     assert measures["fees"] == pytest.approx(
         sum(
@@ -143,14 +143,14 @@ def test_the_ratios_of_an_account_equal_an_independent_library(
     assert measures["drawdown_days"] == int(details["days"].max())
 
 
-def test_the_example_in_config_can_be_used() -> None:
+def test_the_example_in_config_is_accepted() -> None:
     file = ROOT / "config" / "account.example.toml"
     account = read_account_file(file)
-    assert [seat.symbol for seat in account.seats] == ["BTCUSDT", "ETHUSDT", "BTCUSDT"]
+    assert [pair.symbol for pair in account.pairs] == ["BTCUSDT", "ETHUSDT", "BTCUSDT"]
     assert account.account_limits.max_correlation == 0.9
-    asked = filters_of(account, file)["BTCUSDT"]
-    assert (asked.step, asked.tick, asked.min_notional) == (0.001, 0.1, 100.0)
-    assert asked.brackets[0].rate == 0.004
+    filters = filters_of(account, file)["BTCUSDT"]
+    assert (filters.step, filters.tick, filters.min_notional) == (0.001, 0.1, 100.0)
+    assert filters.brackets[0].rate == 0.004
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,13 @@ def test_the_example_in_config_can_be_used() -> None:
         ("balance = 10_000", "", "balance is missing; add it"),
         ("max_positions = 1", "most = 1", "limits.most: this name is not known"),
         ("max_positions = 1", "max_positions = 0", "limits.max_positions = 0: input should be"),
-        ('symbol = "ETHUSDT"', 'symbol = "XRPUSDT"', "seat 2: XRPUSDT is not among its symbols"),
-        ('strategy = "breakout"', "", "seat 1 names no strategy"),
-        ("k = 0.2", "k = 9", "seat 1: k = 9 is out of bounds"),
+        (
+            'symbol = "ETHUSDT"',
+            'symbol = "XRPUSDT"',
+            "[[seats]] 2: XRPUSDT is not among its symbols",
+        ),
+        ('strategy = "breakout"', "", "[[seats]] 1 names no strategy"),
+        ("k = 0.2", "k = 9", "[[seats]] 1: k = 9 is out of bounds"),
         ("max_positions = 1", "max_correlation = 2", "limits.max_correlation = 2: input should be"),
         ("step = 0.001", 'brackets = "gone.json"', "gone.json cannot be read"),
         ('"breakout"', '"moon"', "strategy 'moon' is not known"),
@@ -171,7 +175,7 @@ def test_the_example_in_config_can_be_used() -> None:
         ("balance = 10_000", "balance =", "is not TOML"),
     ],
 )
-def test_a_mistake_in_the_file_is_one_sentence(
+def test_a_mistake_in_the_file_gives_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
     capsys: pytest.CaptureFixture[str],
@@ -188,6 +192,6 @@ def test_a_mistake_in_the_file_is_one_sentence(
     assert len(message.splitlines()) == 1
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing\.toml cannot be read"):
         read_account_file(tmp_path / "nothing.toml")

@@ -23,7 +23,7 @@ DAY = 24 * HOUR
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Exit status of the command line."""
+    """Run the command line; return its exit status."""
     monkeypatch.setattr(sys, "argv", ["nocturne", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
@@ -31,7 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 def two_days(path: Path) -> Path:
-    """Six-hour candles: a range of 10 yesterday, a breakout today, and a stop or an end of day."""
+    """Write six-hour candles: yesterday a range of 10, today a breakout and a stop or day end."""
     #         open   high   low    close
     rows = [
         (100.0, 105.0, 95.0, 100.0),
@@ -58,7 +58,7 @@ def two_days(path: Path) -> Path:
 def backtest(
     monkeypatch: pytest.MonkeyPatch, candles: Path, folder: Path, *settings: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The JSON document and the trades."""
+    """Return the JSON document and the trades."""
     options = [text for setting in settings for text in ("--set", setting)]
     out, trades = folder / "out.json", folder / "trades.parquet"
     arguments = ("--strategy", "breakout", "--candles", str(candles), *options)
@@ -79,10 +79,10 @@ def test_a_trade_worked_by_hand(
     assert result["total_return"] == pytest.approx(net, abs=1e-12)
     assert (result["trades"], result["win_rate"], result["max_drawdown"]) == (1, 1.0, 0.0)
     assert result["sharpe"] == pytest.approx(math.sqrt(0.5) * math.sqrt(365))
-    dealings = document["dealings"]
+    costs = document["dealings"]
     fee = (1.0 + 108.0 / 106.5) * 0.0005 / 1.0005
-    assert dealings["fees"] == pytest.approx(fee, rel=1e-9)
-    assert (dealings["slippage"], dealings["funding"], dealings["drawdown_days"]) == (0.0, 0.0, 0)
+    assert costs["fees"] == pytest.approx(fee, rel=1e-9)
+    assert (costs["slippage"], costs["funding"], costs["drawdown_days"]) == (0.0, 0.0, 0)
     assert {"seconds_load", "seconds_compile", "seconds_search"} <= set(document)
     (trade,) = trades
     assert trade["signal_time"].isoformat() == "2024-10-05T06:00:00+00:00"
@@ -124,7 +124,7 @@ def test_a_run_without_trades_writes_an_empty_table(
         ("rsi_bollinger", {"stop_loss": "0.02", "signal_tf": "5m", "filters": "off"}),
     ],
 )
-def test_a_backtest_is_the_search_of_one_combination(
+def test_a_backtest_equals_a_search_of_one_combination(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, strategy: str, settings: dict[str, str]
 ) -> None:
     shared = ("--strategy", strategy, "--candles", str(SAMPLE))
@@ -157,7 +157,7 @@ def test_a_backtest_is_the_search_of_one_combination(
         ({"--fee-bps": "nan"}, "fee_bps = nan is out of bounds"),
     ],
 )
-def test_a_mistake_is_one_sentence(
+def test_a_mistake_gives_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""`nocturne search --dask`: a cluster's workers find what one thread finds, to the bit."""
+"""`nocturne search --dask`: a cluster finds what one thread finds, to the bit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of two workers, each a process of its own, on 127.0.0.1."""
+    """Yield the address of a scheduler with two workers, each its own process."""
     script = tmp_path_factory.mktemp("dask") / "cluster.py"
     script.write_text(SCHEDULER)
     process = subprocess.Popen(
@@ -57,8 +57,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_two_dask_workers_find_what_one_thread_finds(
     method: str, cluster: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    drawn = ("--trials", "60", "--seed", "7") if method != "grid" else ()
-    options = ("--method", method, *drawn)
+    sampled = ("--trials", "60", "--seed", "7") if method != "grid" else ()
+    options = ("--method", method, *sampled)
     alone = found(monkeypatch, tmp_path / "alone.json", *options, "--workers", "1")
     spread = found(monkeypatch, tmp_path / "spread.json", *options, "--dask", cluster)
     assert spread == alone
@@ -66,7 +66,7 @@ def test_two_dask_workers_find_what_one_thread_finds(
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_is_not_there_is_one_sentence(
+def test_a_missing_scheduler_gives_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     candles = PROJECT / "data_lake" / "sample" / "candles_1m" / "usdm" / "ETHUSDT.parquet"

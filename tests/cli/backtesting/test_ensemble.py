@@ -25,7 +25,7 @@ GRID = (*ENSEMBLE, "--grid", "most=0.4:0.8:0.1")
 
 @pytest.fixture
 def candles(tmp_path: Path) -> Path:
-    """Candles of 15 minutes of the sample."""
+    """Write 15-minute candles of the sample."""
     path = tmp_path / "candles.parquet"
     quarters = read_candles(SAMPLE).higher(QUARTER)
     names = ("open_time", "open", "high", "low", "close", "volume")
@@ -71,7 +71,7 @@ def test_a_backtest_of_the_ensemble_is_an_account_of_its_members(
     assert all(f"\n{name} " in printed for name in ("momentum", "down_trend", "sharpe"))
 
 
-def test_a_search_weighs_anew_for_every_combination(
+def test_a_search_weighs_the_members_for_every_combination(
     monkeypatch: pytest.MonkeyPatch,
     candles: Path,
     tmp_path: Path,
@@ -107,7 +107,7 @@ def test_every_strategy_can_be_a_member(
     assert [one["strategy"] for one in members] == ["breakout", name]
 
 
-def test_its_rules_and_its_usual_members_are_shown(
+def test_its_rules_and_default_members_are_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "strategies", "show", "ensemble") == 0
@@ -139,14 +139,14 @@ def test_its_rules_and_its_usual_members_are_shown(
         (("search", *GRID, "--sort", "moon"), "'moon' is not a measure of ensemble"),
     ],
 )
-def test_a_mistake_is_one_sentence(
+def test_a_mistake_gives_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
     message: str,
 ) -> None:
-    # All of them are told before the candles are read.
+    # All of them are reported before the candles are read.
     assert run(monkeypatch, *arguments, "--candles", str(tmp_path / "none.parquet")) == 2
     error = capsys.readouterr().err.strip()
     assert message in error
@@ -163,7 +163,7 @@ def test_a_preset_cannot_name_it(
     assert "ensemble takes no preset" in capsys.readouterr().err
 
 
-def test_candles_that_make_no_hours_are_refused(
+def test_candles_that_do_not_add_up_to_hours_are_refused(
     monkeypatch: pytest.MonkeyPatch,
     candles: Path,
     capsys: pytest.CaptureFixture[str],

@@ -31,7 +31,7 @@ def test_backtest_and_search_agree_on_it(
 ) -> None:
     candles = tmp_path / "candles.parquet"
     pq.write_table(pq.read_table(SAMPLE).slice(0, 5_000), candles)
-    # Of `surge` the emergency stop must be wider than its widest stop.
+    # The emergency stop of `surge` must be wider than its widest stop.
     axis = {"surge": "half_close", "ensemble": "least"}.get(name, "emergency_stop")
     low, high = "0.05", "0.1"
     common = ("--strategy", name, "--candles", str(candles))

@@ -23,7 +23,7 @@ GRID = ("--strategy", "maker", "--grid", "spacing=0.001:0.002:0.001")
 
 @pytest.fixture
 def candles(tmp_path: Path) -> Path:
-    """Three days of the sample."""
+    """Write three days of the sample."""
     path = tmp_path / "candles.parquet"
     pq.write_table(pq.read_table(SAMPLE).slice(0, 4_320), path)
     return path
@@ -89,7 +89,7 @@ def test_a_search_simulates_every_combination_of_its_rules(
     assert first[:2] == [f"{best['params']['spacing']:g}", str(best["params"]["max_lots"])]
 
 
-def test_the_maker_says_that_it_is_simulated_only(
+def test_the_list_says_that_the_maker_is_simulated_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "strategies", "list") == 0
@@ -115,7 +115,7 @@ def test_the_maker_says_that_it_is_simulated_only(
         (("backtest", "--strategy", "maker", "--set", "spacing=0.4"), "reach half of the price"),
     ],
 )
-def test_a_mistake_is_one_sentence(
+def test_a_mistake_gives_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     candles: Path,
     capsys: pytest.CaptureFixture[str],

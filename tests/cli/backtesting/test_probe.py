@@ -1,4 +1,4 @@
-"""`nocturne probe`: what it prints and how it ends."""
+"""`nocturne probe`: its output and its exit status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample" / "candles_1m" / "us
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Exit status of the command line."""
+    """Run the command line; return its exit status."""
     monkeypatch.setattr(sys, "argv", ["nocturne", "probe", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
@@ -24,7 +24,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 CANDLES = ("--candles", str(SAMPLE / "ETHUSDT.parquet"))
 
 
-def test_lookahead_says_what_was_compared_and_ends_well(
+def test_lookahead_reports_what_was_compared_and_exits_with_0(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "out.json"
@@ -48,7 +48,7 @@ def test_warmup_shows_each_length_of_history(
     assert document["declared"] == {"5m": 297}
 
 
-def test_a_warm_up_that_is_too_short_ends_with_1(
+def test_a_warm_up_that_is_too_short_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from trading.strategies.technical.rsi_bollinger import RsiBollinger
@@ -60,7 +60,7 @@ def test_a_warm_up_that_is_too_short_ends_with_1(
 
 
 @pytest.mark.parametrize("shares", ["0", "x", "1,,2", "-1"])
-def test_a_share_that_makes_no_sense_is_told(
+def test_a_share_out_of_range_is_refused(
     shares: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--shares", shares)

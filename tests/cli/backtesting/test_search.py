@@ -22,7 +22,7 @@ START = 20_000 * DAY_MS
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Exit status of the command line."""
+    """Run the command line; return its exit status."""
     monkeypatch.setattr(sys, "argv", ["nocturne", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
@@ -30,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 def write_candles(path: Path, **changes: Any) -> Path:
-    """Four days of hourly candles that break out, with columns replaced or (None) left out."""
+    """Write four days of hourly candles that break out; None leaves a column out."""
     steps = np.random.default_rng(3).normal(0, 0.01, 96)
     close = 100 * np.exp(np.cumsum(steps))
     first = np.concatenate(([100.0], close[:-1]))
@@ -48,7 +48,7 @@ def write_candles(path: Path, **changes: Any) -> Path:
 
 
 def search(monkeypatch: pytest.MonkeyPatch, candles: Path, out: Path, *more: str) -> dict[str, Any]:
-    """The JSON document of a search over k."""
+    """Return the JSON document of a search over k."""
     status = run(
         monkeypatch,
         *("search", "--strategy", "breakout", "--candles", str(candles), "--json", str(out)),
@@ -111,7 +111,7 @@ class TestResults:
         best = sorted(document["results"], key=lambda result: result["max_drawdown"])[:3]
         assert [float(line.split()[0]) for line in lines[2:]] == [b["params"]["k"] for b in best]
 
-    def test_signals_are_judged_on_every_candle_unless_told_otherwise(
+    def test_signals_are_evaluated_on_every_candle_by_default(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         out = tmp_path / "out.json"
@@ -127,7 +127,9 @@ class TestResults:
         assert measures[0] == measures[1] != measures[2]
         assert slower["results"][0]["params"]["signal_tf"] == "4h"
 
-    def test_no_fee_earns_more(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_the_return_is_higher_without_a_fee(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         out = tmp_path / "out.json"
         candles = write_candles(tmp_path / "candles.parquet")
         grid = ("--grid", "k=0.3")
@@ -140,7 +142,7 @@ class TestResults:
 
 
 class TestCandleFiles:
-    """Every way to write the same candles gives the same results."""
+    """The same candles give the same results, however they are written."""
 
     TIMES = START + HOUR_MS * np.arange(96)
 
@@ -191,7 +193,7 @@ class TestCandleFiles:
 
 
 def put(values: Any, row: int, value: Any) -> list[Any]:
-    """A column with one value replaced."""
+    """Return a column with one value replaced."""
     changed = list(values)
     changed[row] = value
     return changed
@@ -223,7 +225,7 @@ TIMES = (START + HOUR_MS * np.arange(96)).tolist()
         ({"volume": put(PRICES, 5, -1.0)}, "volume in row 5 is -1.0; a volume of 0 or more"),
     ],
 )
-def test_a_file_that_cannot_be_trusted_is_refused_with_row_and_value(
+def test_a_bad_candle_file_is_refused_with_row_and_value(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -264,7 +266,7 @@ def test_a_file_that_cannot_be_trusted_is_refused_with_row_and_value(
         ({"--json": "no/out.json"}, "folder no does not exist"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_one_sentence(
+def test_a_mistake_on_the_command_line_gives_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -26,7 +26,7 @@ SEARCH = (
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Exit status of the command line."""
+    """Run the command line; return its exit status."""
     monkeypatch.setattr(sys, "argv", ["nocturne", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
@@ -34,7 +34,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 def found(monkeypatch: pytest.MonkeyPatch, out: Path, *more: str) -> dict[str, Any]:
-    """The JSON document of a search, without its times."""
+    """Return the JSON document of a search, without its times."""
     assert run(monkeypatch, *SEARCH, *more, "--json", str(out)) == 0
     document: dict[str, Any] = json.loads(out.read_text())
     return {name: value for name, value in document.items() if not name.startswith("seconds")}
@@ -55,7 +55,7 @@ def test_workers_and_processes_change_nothing(
 
 
 @pytest.mark.slow
-def test_a_search_that_is_killed_continues_and_ends_alike(
+def test_a_killed_search_resumes_and_gives_the_same_result(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     options = ("--method", "bayes", "--trials", "200", "--seed", "3")
@@ -120,7 +120,7 @@ def test_the_lake_counts_every_distinct_set_and_deflates_by_all(
         (("--resume", "no/such/folder/trials.jsonl"), "cannot be opened"),
     ],
 )
-def test_what_cannot_be_searched_is_one_sentence(
+def test_an_impossible_search_gives_one_sentence(
     options: tuple[str, ...],
     message: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""`nocturne search` against `breakout` as it is defined, written in plain Python below."""
+"""`nocturne search` against the definition of `breakout`, written in plain Python below."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def breakout_measures(
     stop_loss: float,
     fee: float,
 ) -> dict[str, float]:
-    """Measures over ``rows`` of (open_time ms, open, high, low, close)."""
+    """Return the measures over ``rows`` of (open_time ms, open, high, low, close)."""
     trades = breakout_trades(rows, k, take_profit, stop_loss)
     equity, peak, drawdown, wins = 1.0, 1.0, 0.0, 0
     first_day, last_day = rows[0][0] // DAY_MS, rows[-1][0] // DAY_MS
@@ -63,7 +63,7 @@ def breakout_trades(
     take_profit: float,
     stop_loss: float,
 ) -> list[tuple[int, int, float, float]]:
-    """Round trips as (entry row, exit row, entry price, exit price)."""
+    """Return round trips as (entry row, exit row, entry price, exit price)."""
     targets = _targets(rows, k)
     trades = []
     row = 1
@@ -129,7 +129,7 @@ def rows_of(path: Path) -> list[Row]:
 def searched(
     monkeypatch: pytest.MonkeyPatch, candles: Path, out: Path, *grid: str
 ) -> list[dict[str, Any]]:
-    """Results of the real command without filters at 5 basis points."""
+    """Return results of the real command without filters at 5 basis points."""
     options = [text for axis in grid for text in ("--grid", axis)]
     arguments = ["search", "--strategy", "breakout", "--candles", str(candles), *options]
     arguments += ["--set", "filters=off", "--fee-bps", "5", "--json", str(out)]
@@ -151,7 +151,7 @@ def assert_as_defined(results: list[dict[str, Any]], rows: list[Row]) -> None:
         assert found == pytest.approx(expected, abs=1e-9, rel=1e-9), params
 
 
-def test_results_on_the_bundled_candles_are_those_of_the_definition(
+def test_results_on_the_bundled_candles_match_the_definition(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     grid = ("k=0.3:0.7:0.2", "take_profit=0.01,0.04", "stop_loss=0.01,0.03")
@@ -162,7 +162,7 @@ def test_results_on_the_bundled_candles_are_those_of_the_definition(
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_results_on_candles_with_gaps_are_those_of_the_definition(
+def test_results_on_candles_with_gaps_match_the_definition(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int
 ) -> None:
     # Hours are missing everywhere, at the ends of days too, and one whole day.

@@ -1,4 +1,4 @@
-"""`nocturne backtest` with funding, filters and impact: one seat of the account simulation."""
+"""`nocturne backtest` with funding, filters and impact, on the account simulation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def candles(tmp_path: Path) -> Path:
 def backtest(
     monkeypatch: pytest.MonkeyPatch, candles: Path, *options: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The JSON document and the trades, of positions with a target of 5 %."""
+    """Return the JSON document and the trades of positions with a target of 5 %."""
     out, trades = candles.parent / "out.json", candles.parent / "trades.parquet"
     settings = ("--set", "k=0.5", "--set", "filters=off", "--set", "take_profit=0.05")
     arguments = ("--strategy", "breakout", "--candles", str(candles), *settings, *options)
@@ -72,8 +72,8 @@ def test_a_trade_with_everything_worked_by_hand(
     paid_at = pa.array([DAY + 36 * HOUR_MS], pa.timestamp("ms", "UTC"))
     pq.write_table(pa.table({"funding_time": paid_at, "funding_rate": [0.001]}), rates)
     costs = ("--fee-bps", "5", "--maker-fee-bps", "2", "--slippage-bps", "10", "--impact", "0.01")
-    asked = ("--funding", str(rates), "--tick", "1", "--step", "0.1", "--min-notional", "5")
-    document, (trade,) = backtest(monkeypatch, candles, *costs, *asked)
+    venue = ("--funding", str(rates), "--tick", "1", "--step", "0.1", "--min-notional", "5")
+    document, (trade,) = backtest(monkeypatch, candles, *costs, *venue)
     # 10,000 of a turnover of 10,000 x 106 in the candle of the entry
     slippage = 0.001 + 0.01 * math.sqrt(10_000 / 1_060_000)
     entry = 106 * (1 + slippage)  # 106.209...
@@ -110,7 +110,7 @@ def test_an_order_below_the_least_notional_is_refused(
     assert document["refused"]["too small"] == 1
 
 
-def test_slippage_alone_stays_with_the_full_simulation(
+def test_slippage_alone_uses_the_full_simulation(
     monkeypatch: pytest.MonkeyPatch, candles: Path
 ) -> None:
     plain, (without,) = backtest(monkeypatch, candles)
@@ -125,16 +125,18 @@ def test_the_account_trades_what_the_full_simulation_trades(
     monkeypatch: pytest.MonkeyPatch, candles: Path
 ) -> None:
     _, (alone,) = backtest(monkeypatch, candles)
-    _, (seat,) = backtest(monkeypatch, candles, "--min-notional", "1")
+    _, (pooled,) = backtest(monkeypatch, candles, "--min-notional", "1")
     same = ("entry_time", "exit_time", "side", "entry_price", "exit_price", "reason")
-    assert {name: alone[name] for name in same} == {name: seat[name] for name in same}
-    # What is bought takes the whole equity; its fee comes on top.
-    assert seat["profit"] / (seat["quantity"] * 106.0 * 1.0005) == pytest.approx(
+    assert {name: alone[name] for name in same} == {name: pooled[name] for name in same}
+    # The position takes the whole equity; its fee comes on top.
+    assert pooled["profit"] / (pooled["quantity"] * 106.0 * 1.0005) == pytest.approx(
         alone["net_return"], rel=1e-12
     )
 
 
-def test_a_search_slips_as_a_backtest_does(monkeypatch: pytest.MonkeyPatch, candles: Path) -> None:
+def test_a_search_applies_slippage_like_a_backtest(
+    monkeypatch: pytest.MonkeyPatch, candles: Path
+) -> None:
     out = candles.parent / "found.json"
     settings = ("--set", "filters=off", "--set", "take_profit=0.05", "--slippage-bps", "10")
     arguments = ("--strategy", "breakout", "--candles", str(candles), "--grid", "k=0.5", *settings)
@@ -145,7 +147,7 @@ def test_a_search_slips_as_a_backtest_does(monkeypatch: pytest.MonkeyPatch, cand
     assert found["trades"] == 1
 
 
-def test_the_market_maker_has_no_venue(
+def test_the_market_maker_refuses_venue_options(
     monkeypatch: pytest.MonkeyPatch, candles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for option, value in (("--tick", "1"), ("--slippage-bps", "1")):

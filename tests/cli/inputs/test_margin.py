@@ -77,7 +77,7 @@ def test_the_bundled_instruments_have_the_brackets_of_the_venue():
         ('{"symbol": "A", "brackets": [{"notionalFloor": 0}]}', "lacks 'notionalCap'"),
     ],
 )
-def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, text: str, sentence: str):
+def test_a_file_without_brackets_gives_one_sentence(tmp_path: Path, text: str, sentence: str):
     file = tmp_path / "brackets.json"
     file.write_text(text)
     with pytest.raises(DataError, match=sentence):
@@ -85,7 +85,7 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, text: str, sentence
 
 
 def falling_days(path: Path) -> Path:
-    """Six-hour candles: a breakout entered at 106.5, and a low of 97 after it."""
+    """Write six-hour candles: a breakout entered at 106.5, and a low of 97 after it."""
     rows = [
         (100.0, 105.0, 95.0, 100.0),
         (100.0, 104.0, 96.0, 100.0),
@@ -112,12 +112,12 @@ def test_a_larger_account_is_liquidated_where_a_smaller_one_is_stopped(
     candles = falling_days(tmp_path / "ANY.parquet")
     brackets, out, kept = (tmp_path / name for name in ("brackets.json", "out.json", "trades"))
     brackets.write_text(json.dumps(served("ANY")))
-    # At leverage 10 the venue allows 40,000: the larger account trades that, no more.
+    # At leverage 10 the venue allows 40,000: the larger account trades no more than that.
     settings = ("filters=off", "stop_loss=0.08", "take_profit=0", "leverage=10")
-    letter = [text for setting in settings for text in ("--set", setting)]
+    options = [text for setting in settings for text in ("--set", setting)]
     reasons, returns = {}, {}
     for capital in ("9000", "100000"):
-        command = ("backtest", "--strategy", "breakout", "--candles", str(candles), *letter)
+        command = ("backtest", "--strategy", "breakout", "--candles", str(candles), *options)
         margin = ("--capital", capital, "--brackets", str(brackets))
         assert run(monkeypatch, *command, *margin, "--json", str(out), "--trades", str(kept)) == 0
         assert json.loads(out.read_text())["capital"] == float(capital)

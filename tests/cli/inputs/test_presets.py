@@ -27,7 +27,7 @@ OWN = (ROOT / "docs" / "strategies.md").read_text().split("```python\n")[1].spli
 
 @pytest.fixture
 def candles(tmp_path: Path) -> Path:
-    """Three days of the sample."""
+    """Write three days of the sample."""
     path = tmp_path / "candles.parquet"
     pq.write_table(pq.read_table(SAMPLE).slice(0, 4_320), path)
     return path
@@ -53,7 +53,7 @@ def test_the_presets_of_the_technical_family_are_there() -> None:
     assert {"scalping", "mid_term"} <= set(read_presets())
 
 
-def test_what_is_set_or_searched_goes_before_the_preset() -> None:
+def test_set_and_grid_override_the_preset() -> None:
     _, params = choose(None, "scalping", ["take_profit=0.05"], ["stop_loss"])
     assert params["take_profit"] == 0.05
     assert "stop_loss" not in params
@@ -97,7 +97,7 @@ def test_a_search_keeps_the_rest_of_a_preset(
         (("breakout", "scalping", ["k=9"]), ParameterError, "k = 9 is out of bounds"),
     ],
 )
-def test_a_mistake_is_one_sentence(arguments: tuple, kind: type, sentence: str) -> None:
+def test_a_mistake_gives_one_sentence(arguments: tuple, kind: type, sentence: str) -> None:
     with pytest.raises(kind, match=sentence) as refused:
         choose(*arguments)
     assert "\n" not in str(refused.value)
@@ -112,7 +112,7 @@ def test_a_mistake_is_one_sentence(arguments: tuple, kind: type, sentence: str) 
         ("[a\n", "is not TOML"),
     ],
 )
-def test_a_wrong_presets_file_is_told_by_name(
+def test_a_wrong_presets_file_is_reported_by_name(
     text: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "presets.toml"

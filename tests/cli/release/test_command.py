@@ -60,7 +60,7 @@ def test_the_list_marks_the_current_release(
     assert lines[1][-1] == "unproven"
 
 
-def test_show_tells_parameters_verdicts_and_what_was_left_out(
+def test_show_prints_parameters_verdicts_and_left_out_symbols(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     releases: tuple[Path, str, str],
@@ -97,7 +97,7 @@ def test_diff_and_rollback(
     assert read_current(lake / "published", AS_OF).release_id == first
 
 
-def test_a_release_that_was_tampered_with_is_told_in_one_sentence(
+def test_a_tampered_release_gives_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     releases: tuple[Path, str, str],
@@ -122,7 +122,7 @@ def test_a_release_that_was_tampered_with_is_told_in_one_sentence(
         (["list", "--lake", "nowhere"], "error: the lake nowhere does not exist"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_status_2(
+def test_a_mistake_gives_one_sentence_and_status_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     releases: tuple[Path, str, str],

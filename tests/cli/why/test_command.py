@@ -34,7 +34,7 @@ BAR = 1_750_400_000_000
 
 
 def write_causes(ledger: Ledger) -> tuple[str, str]:
-    """A candle, the signal on it and the intent; the ids of the last two."""
+    """Write a candle, its signal and the intent; return the ids of the last two."""
     make = EventMaker(1, lambda: BAR + 60_000)
     prices = {"open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 9.0}
     candle = make(EventType.CANDLE_CLOSED, symbol="BTCUSDT", open_time=BAR, **prices)
@@ -53,7 +53,7 @@ def write_causes(ledger: Ledger) -> tuple[str, str]:
 
 
 def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Path, str]:
-    """A ledger with one entry order, its causes and its release; its path and the order.
+    """Write a ledger with one entry order, its causes and its release; return path and order.
 
     The release has read the ``read`` partitions.
     """
@@ -167,7 +167,7 @@ def test_a_changed_release_does_not_verify(tmp_path: Path) -> None:
 
 
 def import_day(lake: Lake, source: Path, close: float) -> None:
-    """A day of real minutes up to `AS_OF`, one of which closes at ``close``."""
+    """Import a day of real minutes up to `AS_OF`, one of which closes at ``close``."""
     rows = pq.read_table(SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet")
     open_time = rows["open_time"].cast("int64").to_numpy()
     last = int(np.searchsorted(open_time, int(AS_OF.timestamp() * 1000)))
@@ -185,12 +185,12 @@ def test_a_partition_in_which_one_bit_changed_does_not_verify(tmp_path: Path) ->
     price = 105_000.0
     import_day(lake, source, price)
     ledger, client_id = write_ledger(tmp_path, lake.fingerprint(RAW_CANDLES, AS_OF))
-    asked = [client_id, "--ledger", str(ledger), "--lake", str(tmp_path)]
-    sound = run(*asked)
-    assert sound.exit_code == 0
-    assert "✓ raw/candles/venue=binance_usdm/symbol=BTCUSDT" in sound.output
+    arguments = [client_id, "--ledger", str(ledger), "--lake", str(tmp_path)]
+    intact = run(*arguments)
+    assert intact.exit_code == 0
+    assert "✓ raw/candles/venue=binance_usdm/symbol=BTCUSDT" in intact.output
     import_day(lake, source, float(np.nextafter(price, np.inf)))
-    changed = run(*asked)
+    changed = run(*arguments)
     assert changed.exit_code == 1
     assert "✗ raw/candles/venue=binance_usdm/symbol=BTCUSDT" in changed.output
     assert re.search(
@@ -198,7 +198,7 @@ def test_a_partition_in_which_one_bit_changed_does_not_verify(tmp_path: Path) ->
     )
 
 
-def test_an_unknown_order_and_a_missing_ledger_are_one_sentence_each(tmp_path: Path) -> None:
+def test_an_unknown_order_and_a_missing_ledger_give_one_sentence_each(tmp_path: Path) -> None:
     ledger, _ = write_ledger(tmp_path)
     unknown = run("n1-nothing", "--ledger", str(ledger))
     missing = run("x", "--ledger", str(tmp_path / "no.sqlite"))
@@ -208,13 +208,13 @@ def test_an_unknown_order_and_a_missing_ledger_are_one_sentence_each(tmp_path: P
     assert "no ledger at" in str(missing.exception)
 
 
-def test_a_lake_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_lake_is_named(tmp_path: Path) -> None:
     ledger, client_id = write_ledger(tmp_path)
     result = run(client_id, "--ledger", str(ledger), "--lake", str(tmp_path / "nowhere"))
     assert re.search("no lake at .*nowhere", str(result.exception))
 
 
-def test_commands_to_an_executor_that_does_not_run_say_so(tmp_path: Path) -> None:
+def test_commands_report_an_executor_that_does_not_run(tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
     settings.write_text(
         'mode = "paper"\naccount = "a"\n[paths]\npublished = "p"\nstate = "s"\n'
