@@ -1,4 +1,4 @@
-"""The hourly flow that copies the executor's ledger."""
+"""The flow that copies the executor's ledger every hour."""
 
 from __future__ import annotations
 

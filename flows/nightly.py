@@ -16,5 +16,5 @@ def nightly(
     sample: str | None = None,
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
-    """Import, check, features, search, train, publish and report."""
+    """Run every step from the import to the report."""
     return run_flow("nightly", FlowArguments(as_of, lake, sample, symbols))

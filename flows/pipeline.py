@@ -110,13 +110,13 @@ class StepRunner:
 
 
 def _reason(outcome: Outcome[Any]) -> str:
-    """The error, with the strategy or model it concerns."""
+    """Return the error, with the strategy or model that it concerns."""
     what, found, _ = outcome.key.rpartition(tasks.SEPARATOR)
     return f"{what}: {outcome.error}" if found else str(outcome.error)
 
 
 def _checked(run: StepRunner) -> tuple[str, ...]:
-    """The symbols of the settings that pass their checks, or the most traded of all that do."""
+    """Return the symbols that pass their checks: those of the settings, or the most traded."""
     most = run.request.settings.top_symbols
     if not most:
         return run.each("validate", tasks.VALIDATE, run.request.settings.symbols).good_keys()
@@ -130,7 +130,7 @@ def _checked(run: StepRunner) -> tuple[str, ...]:
 
 
 def _featured(run: StepRunner, symbols: Sequence[str]) -> tuple[str, ...]:
-    """Build bars and structures, and features if models are wanted; the symbols that have bars."""
+    """Build bars, structures and, for models, features; return the symbols that have bars."""
     built = run.each("bars", tasks.BARS, symbols).good_keys()
     run.each("structures", tasks.STRUCTURES, built)
     if run.request.settings.models:

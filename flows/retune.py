@@ -1,4 +1,4 @@
-"""The four-hourly flow that retunes the breakout's K."""
+"""The flow that retunes the breakout's K every four hours."""
 
 from __future__ import annotations
 

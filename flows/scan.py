@@ -1,4 +1,4 @@
-"""The quarter-hourly flow that scans for the universe."""
+"""The flow that scans for the universe every quarter of an hour."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ Objective = Literal["deflated_sharpe", "sharpe", "total_return", "win_rate", "pr
 class WalkForwardSettings(BaseModel):
     """Folds over the long history; lengths in days.
 
-    Rolling folds train on the last ``train_days``; anchored ones on everything since the beginning,
-    at least ``train_days``.
+    Rolling folds train on the last ``train_days``, anchored ones on the whole history before
+    the test, at least ``train_days``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,10 +44,10 @@ class WalkForwardSettings(BaseModel):
 
 
 class StrategyGrids(BaseModel):
-    """What one strategy's search tries: ``name = "from:to:step"`` or ``"a,b,c"``, ends included.
+    """The grids of one strategy: ``name = "from:to:step"`` or ``"a,b,c"``, ends included.
 
-    ``long`` is the coarse grid of the walk-forward; ``recent`` the fine one over the last days;
-    ``fixed`` are parameters set in both.
+    ``long`` is the coarse grid of the walk-forward, ``recent`` the fine one over the last days;
+    ``fixed`` holds parameters set in both.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,7 +66,7 @@ class StrategyGrids(BaseModel):
 _STOPS_LONG = {"take_profit": "0.03,0.06,0.10", "stop_loss": "0.01,0.03"}
 _STOPS_RECENT = {"take_profit": "0.03:0.10:0.01", "stop_loss": "0.01:0.03:0.01"}
 
-# The parameter of its own that each strategy's search varies besides target and stop: coarse, fine.
+# What each strategy's search varies besides target and stop: parameter, coarse and fine grid.
 _OWN_AXES = {
     "bb_breakout": ("volume_factor", "1.0,1.2,1.5", "1.0:1.6:0.1"),
     "combined": ("min_mean", "0.45,0.5,0.55", "0.45:0.6:0.05"),
@@ -86,8 +86,8 @@ _ICT_AXIS = {
 }
 
 
-# Filters stay on: without them a position has no emergency stop either. A few weeks of history hold
-# hardly a filtered signal, so the demo's preset turns them off (config/presets/demo.toml).
+# Filters stay on: without them a position has no emergency stop either. A few weeks of history have
+# hardly any filtered signals, so the demo's preset turns them off (config/presets/demo.toml).
 def _default_grids() -> dict[str, StrategyGrids]:
     grids = {
         "breakout": StrategyGrids(
@@ -141,7 +141,7 @@ class DownloadSettings(BaseModel):
 
 
 class ResearchSettings(BaseSettings):
-    """Everything that the flows may be told. Relative folders lie in the project's folder."""
+    """Every setting of the flows; relative paths start at the project's folder."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -156,7 +156,7 @@ class ResearchSettings(BaseSettings):
     venue: str = "binance_usdm"
     symbols: tuple[str, ...] = Field(default=("BTCUSDT", "ETHUSDT"), min_length=1)
     top_symbols: int = Field(
-        default=0, ge=0, le=1000, description="so many of the most traded instead of `symbols`"
+        default=0, ge=0, le=1000, description="use the N most traded symbols instead of `symbols`"
     )
     strategies: tuple[str, ...] = Field(default=("breakout", "rsi_bollinger"), min_length=1)
     fee_bps: float = Field(default=5.0, ge=0, le=100)
@@ -170,7 +170,7 @@ class ResearchSettings(BaseSettings):
     download: DownloadSettings = DownloadSettings()
     grids: dict[str, StrategyGrids] = Field(default_factory=_default_grids)
     models: bool = Field(default=True, description="build features and train models in the nightly")
-    workers: int = Field(default=0, ge=0, le=256, description="threads of a flow; 0 = one a core")
+    workers: int = Field(default=0, ge=0, le=256, description="threads of a flow; 0 = one per core")
     universe_size: int = Field(default=150, ge=1, le=1000)
     ledger: Path = Path(".work/executor/ledger.sqlite")
 
@@ -183,18 +183,18 @@ class ResearchSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the TOML file."""
+        """Read arguments, then the environment, then the TOML file."""
         del dotenv_settings, file_secret_settings
         file = TomlConfigSettingsSource(settings_cls, settings_file())
         return init_settings, env_settings, file
 
     @property
     def threads(self) -> int:
-        """Threads to use; the number of cores unless it is set."""
+        """Number of threads; the number of cores unless it is set."""
         return self.workers or os.cpu_count() or 1
 
     def grids_of(self, strategy: str) -> StrategyGrids:
-        """The grids of ``strategy``; `SettingsError` when the settings declare none."""
+        """Return the grids of ``strategy``; `SettingsError` when the settings have none."""
         if strategy not in self.grids:
             raise SettingsError(
                 f"no search grid is set for strategy {strategy!r}: add [grids.{strategy}.long] and"
@@ -204,15 +204,15 @@ class ResearchSettings(BaseSettings):
 
 
 def settings_file() -> Path:
-    """The TOML file that is read when it exists."""
+    """Return the path of the TOML file, which need not exist."""
     return Path(os.environ.get(FILE_VARIABLE, PROJECT / "config" / "research.toml"))
 
 
 def load_settings(**overrides: object) -> ResearchSettings:
     """Read the settings; ``overrides`` that are None count as not given.
 
-    A path is made absolute, so that what is passed on means the same in another process.
-    Raises `SettingsError` with the name and value of the first setting that is wrong.
+    Paths are made absolute, so that they mean the same in another process. Raises
+    `SettingsError` with the name and value of the first setting that is wrong.
     """
     file = settings_file()
     if FILE_VARIABLE in os.environ and not file.is_file():

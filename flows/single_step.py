@@ -16,7 +16,7 @@ def import_candles(
     sample: str | None = None,
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
-    """Import what a folder holds and the lake lacks."""
+    """Import the files of the sample folder that the lake does not have yet."""
     return run_flow("import", FlowArguments(as_of, lake, sample, symbols))
 
 
@@ -49,7 +49,7 @@ def optimize(
     sample: str | None = None,
     symbols: list[str] | None = None,
 ) -> State[FlowResult]:
-    """Search parameters and judge them walk-forward."""
+    """Search parameters and validate them walk-forward."""
     return run_flow("optimize", FlowArguments(as_of, lake, sample, symbols))
 
 

@@ -36,7 +36,7 @@ class StepSummary:
 
 
 def search_keys(request: FlowRequest, symbols: Sequence[str]) -> tuple[str, ...]:
-    """Keys of the searches: every strategy on every symbol, ``breakout/BTCUSDT``."""
+    """Return the keys of the searches: every strategy on every symbol, ``breakout/BTCUSDT``."""
     return tuple(
         f"{strategy}{SEPARATOR}{symbol}"
         for strategy in request.settings.strategies
@@ -45,17 +45,17 @@ def search_keys(request: FlowRequest, symbols: Sequence[str]) -> tuple[str, ...]
 
 
 def symbol_of(key: str) -> str:
-    """The symbol of a key, which may begin with a strategy."""
+    """Return the symbol of a key, which may begin with a strategy."""
     return key.rpartition(SEPARATOR)[2]
 
 
 def universe_key(symbols: Sequence[str]) -> str:
-    """Key of a step that handles several symbols together."""
+    """Return the key of a step that handles several symbols together."""
     return ",".join(symbols)
 
 
 def model_keys(symbols: Sequence[str]) -> tuple[str, ...]:
-    """Keys of the trainings."""
+    """Return the keys of the trainings."""
     return tuple(f"models{SEPARATOR}{symbol}" for symbol in symbols)
 
 

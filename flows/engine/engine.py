@@ -97,7 +97,7 @@ class Console:
 
 
 def error_message(error: BaseException) -> str:
-    """The error as a user reads it; a bug is shown with its type."""
+    """Return the error as a user reads it; a bug is shown with its type."""
     if isinstance(error, NocturneError):
         return str(error)
     return f"{type(error).__name__}: {error}"
@@ -175,7 +175,7 @@ def outcome_of(name: str, key: str, error: BaseException | None, value: T | None
 
 
 def progress_line(name: str, outcome: Outcome[Any], count: int, total: int) -> str:
-    """``optimize 2/4 ##########·········· breakout/ETHUSDT``."""
+    """Format progress: ``optimize 2/4 ##########·········· breakout/ETHUSDT``."""
     filled = round(20 * count / total)
     bar = "#" * filled + "·" * (20 - filled)
     failed = f" failed: {outcome.error}" if outcome.error else ""

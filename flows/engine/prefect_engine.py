@@ -121,7 +121,7 @@ def _outcome(name: str, key: str, future: PrefectFuture[T]) -> Outcome[T]:
 
 
 def _slug(text: str) -> str:
-    """``text`` as an artifact key: lower case with dashes."""
+    """Return ``text`` as an artifact key: lower case with dashes."""
     return "".join(letter if letter.isalnum() else "-" for letter in text.lower())
 
 

@@ -16,8 +16,9 @@ UNKNOWN_COMMIT = "unknown"
 
 @functools.cache
 def git_commit() -> str:
-    """Commit of the project's folder, with ``-changed`` when files differ from it; else
-    ``unknown``.
+    """Return the project's commit, with ``-changed`` when files differ from it.
+
+    Returns ``unknown`` where there is no git repository.
     """
     try:
         commit = _git("rev-parse", "HEAD")
@@ -34,7 +35,7 @@ def _git(*arguments: str) -> str:
 
 @functools.cache
 def code_version(*modules: str) -> str:
-    """Hash of the domain and of ``modules`` (paths in the project): what computes a result."""
+    """Hash ``trading/`` and ``modules`` (paths in the project): the code that computes a result."""
     digest = hashlib.sha256()
     for path in (*sorted((PROJECT / "trading").rglob("*.py")), *(PROJECT / m for m in modules)):
         digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0")
@@ -43,11 +44,11 @@ def code_version(*modules: str) -> str:
 
 
 def key_of(**parts: Any) -> str:
-    """Hash of ``parts`` (JSON-able, NaN refused): equal inputs, equal key."""
+    """Hash ``parts`` (JSON values without NaN): equal inputs give equal keys."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def stable_json(data: Mapping[str, Any]) -> str:
-    """JSON on one line with sorted keys: equal data, equal text."""
+    """Write JSON on one line with sorted keys: equal data gives equal text."""
     return json.dumps(dict(data), sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,4 +1,4 @@
-"""What a run leaves as its markdown note: one look tells what it found and what it left out."""
+"""The markdown note of a run: what it found and what it left out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flows.steps.release.publish import LeftOutReason
 def markdown(
     name: str, message: str, left_out: Sequence[LeftOutReason], results: Mapping[str, Any]
 ) -> str:
-    """The note of one run."""
+    """Write the note of one run."""
     lines = [f"# {name}", "", message, ""]
     if left_out:
         lines += ["## Left out", "", "| symbol | reason |", "| --- | --- |"]

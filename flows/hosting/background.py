@@ -1,8 +1,7 @@
-"""Server, worker and schedules as background processes of this user: what `make up` and `make down`
-do.
+"""Server, worker and schedules in the background: what `make up` and `make down` do.
 
-One JSON file a process in the home holds its pid; a pid counts only while the process still carries
-our command line, so that a number that the system gave to someone else is never signalled.
+A JSON file in the home holds the pid of each process. A pid counts only while the process still has
+our command line, so that a number reused by the system is never signalled.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from trading.errors import NocturneError, SettingsError
 
 _MARKS = {"server": "flows.hosting.server", "worker": "prefect worker start"}
 
-# They outlive this process; a Popen that is forgotten before its process ended warns of a leak.
+# They outlive this process; a Popen that is dropped while its process runs warns of a leak.
 _started: list[subprocess.Popen[bytes]] = []
 
 
@@ -49,7 +48,7 @@ class BackgroundProcess:
 
 
 def up(home: Path, port: int) -> int:
-    """Start what is not running yet, deploy everything anew, print the address; 0."""
+    """Start what is not running yet, deploy everything again, print the address; return 0."""
     home.mkdir(parents=True, exist_ok=True)
     member = running(home, "server")
     if member is None:
@@ -66,14 +65,14 @@ def up(home: Path, port: int) -> int:
 
 
 def down(home: Path) -> int:
-    """Stop worker and server, in this order; 0 also when nothing runs."""
+    """Stop the worker, then the server; return 0 even if nothing runs."""
     stopped = [role for role in ("worker", "server") if _stop(home, role)]
     print(f"stopped: {', '.join(stopped)}" if stopped else "nothing is running")
     return 0
 
 
 def status(home: Path) -> int:
-    """Say what runs; 0 when server and worker both do, else 1."""
+    """Print what runs; return 0 when server and worker both run, else 1."""
     members = [running(home, role) for role in _MARKS]
     for role, member in zip(_MARKS, members, strict=True):
         print(f"{role}: " + ("not running" if member is None else f"running, pid {member.pid}"))
@@ -85,7 +84,7 @@ def status(home: Path) -> int:
 
 
 def running(home: Path, role: str) -> BackgroundProcess | None:
-    """The live process of ``role`` that was started for ``home``, or None."""
+    """Return the live process of ``role`` that was started for ``home``, or None."""
     try:
         member = BackgroundProcess(**json.loads(_pid_file(home, role).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -118,7 +117,7 @@ def _start_server(home: Path, port: int) -> BackgroundProcess:
 
 def _start_worker(home: Path, server: BackgroundProcess) -> None:
     prefect = [sys.executable, "-m", "prefect", "worker", "start"]
-    # The name keeps a restarted worker the same worker in the user interface.
+    # With a fixed name a restarted worker stays the same worker in the user interface.
     options = ["--pool", server_process.POOL, "--type", "process", "--name", "this-machine"]
     environment = server_process.environment(home, server.api_url)
     process = _spawn([*prefect, *options], home, "worker", environment)
@@ -143,7 +142,7 @@ def _spawn(
 
 
 def _wait_for_pool(home: Path, server: BackgroundProcess) -> None:
-    """The worker makes its pool when it starts; a deployment before that would be refused."""
+    """Wait until the worker has made its pool; before that a deployment would be refused."""
     deadline = time.monotonic() + server_process.START_TIMEOUT_S
     while time.monotonic() < deadline:
         try:
@@ -159,7 +158,7 @@ def _wait_for_pool(home: Path, server: BackgroundProcess) -> None:
 
 
 def _deploy(home: Path, api_url: str) -> tuple[str, ...]:
-    """Create or update every declared deployment; their names."""
+    """Create or update every declared deployment; return their names."""
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         env=server_process.environment(home, api_url),
@@ -175,14 +174,14 @@ def _deploy(home: Path, api_url: str) -> tuple[str, ...]:
 
 
 def _stop(home: Path, role: str) -> bool:
-    """End the process of ``role`` and its children; whether there was one."""
+    """End the process of ``role`` and its children; return whether there was one."""
     member = running(home, role)
     if member is not None:
         os.kill(member.pid, signal.SIGTERM)
         deadline = time.monotonic() + server_process.STOP_TIMEOUT_S
         while _is_ours(member) and time.monotonic() < deadline:
             time.sleep(0.05)
-        # Each has a session of its own: this reaches flow runs that a worker left behind.
+        # Each process has its own session: this also reaches flow runs that a worker left behind.
         _signal_group(member.pid, signal.SIGKILL)
     _pid_file(home, role).unlink(missing_ok=True)
     _started[:] = [process for process in _started if process.poll() is None]
@@ -212,7 +211,7 @@ def _is_ours(member: BackgroundProcess) -> bool:
 
 
 def _command_line(pid: int) -> str:
-    """Arguments of a live process joined by blanks; empty when it ended (a zombie has none)."""
+    """Return the command line of a live process; empty when it ended (a zombie has none)."""
     if Path("/proc/self/cmdline").exists():
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()

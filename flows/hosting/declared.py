@@ -13,14 +13,14 @@ FILE = PROJECT / "prefect.yaml"
 
 
 def deployments() -> list[dict[str, Any]]:
-    """The deployments of ``prefect.yaml``, in its order."""
+    """Return the deployments of ``prefect.yaml``, in its order."""
     content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = content["deployments"]
     return found
 
 
 def declared_flows() -> dict[str, str]:
-    """Module and function of each flow by its name: ``{"scan": "flows.scan:scan"}``.
+    """Return module and function of each flow by name: ``{"scan": "flows.scan:scan"}``.
 
     The name is the deployment's, with ``_`` for ``-``: ``retune-k`` is ``retune_k``.
     """

@@ -32,10 +32,10 @@ def launch(
 ) -> FlowResult:
     """Run the flow ``name`` in this process and return what it did.
 
-    ``server``: ``private`` starts a Prefect server for this run alone (a home of its own in the
-    ``work`` setting, 7 s), a URL uses that server, ``none`` runs the steps without Prefect,
+    ``server``: ``private`` starts a Prefect server for this run alone (its home is in the
+    ``work`` setting; 7 s), a URL uses that server, ``none`` runs the steps without Prefect,
     ``auto`` uses ``PREFECT_API_URL`` or the server of ``make up`` if one answers, else none.
-    Progress goes to ``say``, by default the terminal. ``settings`` is read instead of
+    Progress goes to ``say``, by default the terminal. ``settings`` replaces
     ``config/research.toml``. Raises what the flow raises.
     """
     if name not in BODIES and name not in declared_flows():
@@ -79,7 +79,7 @@ def _run_private(name: str, request: FlowRequest, home: Path, console: Say) -> F
         return _run_with_prefect(name, request, home, member.api_url, console)
     console("starting a Prefect server for this run …")
     with server_process.starting_server(home) as starting:
-        # The imports take seconds too; they and the server's start share them.
+        # The imports take seconds: they run while the server starts.
         _flow_of(name, home)
         url = starting.ready()
         console(f"Prefect server at {url}")
@@ -99,7 +99,7 @@ def _run_with_prefect(
 
     from flows.engine.prefect_engine import TERMINAL
 
-    # Whoever waits at the terminal needs no heartbeat, whose thread takes a second to end.
+    # A run at a terminal needs no heartbeat, and the heartbeat's thread takes a second to end.
     values = {PREFECT_API_URL: url, PREFECT_HOME: home, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     token = TERMINAL.set(console)
     with temporary_settings(values):
@@ -113,13 +113,14 @@ def _run_with_prefect(
             return result
         finally:
             TERMINAL.reset(token)
-            _send_what_waits()
+            _send_pending()
 
 
-def _send_what_waits() -> None:
-    """Send the run's last events and log lines while there is a server to take them.
+def _send_pending() -> None:
+    """Send the run's last events and log lines while the server can still take them.
 
-    Prefect would send them when the process ends, and try for a minute if the server ended before.
+    Prefect would send them at the end of the process, and try for a minute if the server ended
+    first.
     """
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
@@ -129,7 +130,7 @@ def _send_what_waits() -> None:
 
 
 def _body_of(name: str, home: Path) -> Body:
-    """The body of ``name``; the file of a flow that is not in the pipeline registers its own."""
+    """Return the body of ``name``; importing a flow's own file registers its body."""
     if name not in BODIES:
         _flow_of(name, home)
     if name not in BODIES:
@@ -141,14 +142,15 @@ def _body_of(name: str, home: Path) -> Body:
 
 
 def _flow_of(name: str, home: Path) -> Any:
-    """The Prefect flow of ``name``; Prefect reads its logging and its home when it is first
-    imported.
+    """Import the Prefect flow of ``name``.
+
+    Prefect reads its home and its logging settings when it is first imported.
     """
     wanted = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
-        # The console shows our progress lines; Prefect's own go to the server.
+        # The console shows our progress lines; Prefect's own lines go to the server.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "trading,lake,flows",
         "DO_NOT_TRACK": "1",
@@ -160,7 +162,7 @@ def _flow_of(name: str, home: Path) -> Any:
 
 @contextlib.contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables that hold inside the block."""
+    """Set environment variables inside the block."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -19,7 +19,7 @@ DEFAULT_PORT = 4200
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line of this module."""
+    """Run the command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m flows.hosting.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "down", "status"):

@@ -1,12 +1,12 @@
-"""One Prefect server in this process, on the loopback interface, that never outlives its purpose.
+"""One Prefect server in this process, on the loopback interface, that never outlives its use.
 
 ``python -m flows.hosting.server --home DIR --port N [--with-parent]`` serves the API and the user
-interface until it is told to stop. With ``--with-parent`` standard input is the leash: when the
-process that started it ends, however it ends, the pipe closes and the server stops, so that a
-killed run leaves nothing behind.
+interface until it is stopped. With ``--with-parent`` the server also stops when standard input
+closes. The pipe closes when the parent process ends, however it ends, so a killed run leaves no
+server behind.
 
-A home holds one SQLite database, and two servers on it would fight over its lock; the second is
-refused.
+A home holds one SQLite database, and two servers would fight over its lock; the second one is
+refused. `prefect server start` has neither the leash nor this lock.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import IO
 
 LOCK_NAME = "server.lock"
-# A killed run's server notices the closed pipe and stops within a second or two; wait for that.
+# The server of a killed run notices the closed pipe and stops within a second or two.
 LOCK_WAIT_S = 20.0
 EXIT_HOME_IN_USE = 3
 
 
 def take_home(home: Path, wait_s: float) -> IO[str] | None:
-    """Lock ``home`` for this process; None when another server still has it after ``wait_s``
-    seconds.
+    """Lock ``home`` for this process.
+
+    Returns None when another server still has it after ``wait_s`` seconds.
     """
     home.mkdir(parents=True, exist_ok=True)
     handle = (home / LOCK_NAME).open("w")
@@ -46,7 +47,7 @@ def take_home(home: Path, wait_s: float) -> IO[str] | None:
 
 
 def serve(home: Path, port: int, *, with_parent: bool) -> int:
-    """Serve until stopped; the exit code."""
+    """Serve until stopped; return the exit code."""
     lock = take_home(home, LOCK_WAIT_S)
     if lock is None:
         print(f"another Prefect server uses {home}", file=sys.stderr)
@@ -61,7 +62,7 @@ def serve(home: Path, port: int, *, with_parent: bool) -> int:
             host="127.0.0.1",
             port=port,
             timeout_keep_alive=5,
-            # A browser tab on the user interface keeps connections open for ever.
+            # An open tab of the user interface never closes its connections.
             timeout_graceful_shutdown=2,
             log_level="warning",
         )
@@ -82,7 +83,7 @@ def _stop_with_parent(server: object) -> None:
 
 
 def main() -> int:
-    """Command line of this module."""
+    """Run the command line of this module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)

@@ -1,7 +1,7 @@
-"""A Prefect server of our own on this machine: how it is started, asked and prepared.
+"""Starts a Prefect server on this machine and waits for it.
 
-`server` is what a single run uses: a real server on a free port that ends with the run. Creating
-Prefect's database takes 10 s, starting on one that exists 7 s; `prepare` pays the difference once.
+`server` gives a single run a real server on a free port that ends with the run. Creating Prefect's
+database takes 10 s, starting on an existing one 7 s; `prepare` pays the difference once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _POLL_S = 0.1
 
 
 def environment(home: Path, api_url: str | None = None) -> dict[str, str]:
-    """Variables of every Prefect process of ours: own home, nothing sent home, no hidden server."""
+    """Return the environment of a Prefect process: own home, no telemetry, no hidden server."""
     variables = {
         **os.environ,
         "PREFECT_HOME": str(home),
@@ -49,14 +49,14 @@ def environment(home: Path, api_url: str | None = None) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nothing listens on now."""
+    """Find a port of the loopback interface that nothing listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def healthy(api_url: str) -> bool:
-    """Whether a Prefect server answers at ``api_url``."""
+    """Check whether a Prefect server answers at ``api_url``."""
     try:
         with urllib.request.urlopen(f"{api_url}/health", timeout=2) as answer:
             return bool(answer.status == 200)
@@ -66,7 +66,7 @@ def healthy(api_url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StartingServer:
-    """A private server that was started; `ready` waits until it answers."""
+    """A private server that is coming up; `ready` waits until it answers."""
 
     process: subprocess.Popen[bytes]
     home: Path
@@ -74,16 +74,16 @@ class StartingServer:
     log: Path
 
     def ready(self) -> str:
-        """The API address once the server answers; raises `NocturneError` when it does not."""
+        """Return the API address once the server answers; `NocturneError` when it does not."""
         wait_for_server(self.process, self.api_url, self.home, self.log)
         return self.api_url
 
 
 @contextlib.contextmanager
 def starting_server(home: Path) -> Iterator[StartingServer]:
-    """Start a private server and go on at once, so that heavy imports run while it comes up.
+    """Start a private server without waiting, so that heavy imports run while it comes up.
 
-    It ends with the block, and with this process however that ends.
+    It ends with the block, and with this process, however that ends.
     """
     home = home.resolve()
     lay_template(home)
@@ -113,7 +113,7 @@ def starting_server(home: Path) -> Iterator[StartingServer]:
 
 @contextlib.contextmanager
 def server(home: Path) -> Iterator[str]:
-    """A private Prefect server on a free port of 127.0.0.1; yields its API address."""
+    """Run a private Prefect server on a free port of 127.0.0.1; yields its API address."""
     with starting_server(home) as starting:
         yield starting.ready()
 
@@ -138,7 +138,7 @@ def wait_for_server(process: subprocess.Popen[bytes], api_url: str, home: Path, 
 
 
 def server_command(home: Path, port: int, *more: str) -> list[str]:
-    """Command that serves ``home`` on ``port``."""
+    """Return the command that serves ``home`` on ``port``."""
     command = [
         sys.executable,
         "-m",
@@ -155,12 +155,12 @@ def server_command(home: Path, port: int, *more: str) -> list[str]:
 
 
 def template_path() -> Path:
-    """Where the empty, migrated database of this Prefect version lies."""
+    """Return the path of the empty, migrated database of this Prefect version."""
     return PROJECT / ".work" / f"prefect-{version('prefect')}.template.db"
 
 
 def prepare() -> Path:
-    """Make the template if there is none; 10 s once a Prefect version."""
+    """Make the template if there is none; takes 10 s, once per Prefect version."""
     target = template_path()
     if target.is_file():
         return target

@@ -1,1 +1,1 @@
-"""The nightly report: pure view models, small hand-made SVG charts and the templates they fill."""
+"""The nightly report: pure view models, small SVG charts drawn by hand, and their templates."""

@@ -1,4 +1,4 @@
-"""The section of the ensemble: weights by regime, and the regime of each symbol."""
+"""The ensemble section: weights by regime, and the regime of each symbol."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from trading.ensemble.weights import regime_weights
 
 
 def allocation_view(ensemble: Ensemble | None) -> AllocationView:
-    """Weights and regimes of a release."""
+    """Return the weights and regimes of a release."""
     if ensemble is None:
-        return AllocationView("The release says nothing on how its strategies share the account.")
+        return AllocationView("The release does not say how its strategies share the account.")
     pauses = [
         f"{counted(count, 'candle')} after a {words(regime)} began"
         for regime, count in sorted(ensemble.pauses.items())
         if count
     ]
     lead = (
-        "The largest share of the equity that each strategy may enter with, by the regime of its "
+        "The largest share of equity that each strategy may use for an entry, by the regime of its "
         f"symbol ({ensemble.interval} candles). Weights come from out-of-sample days, bounded and "
         "smoothed; what a regime takes away stays in cash."
     )
@@ -30,12 +30,12 @@ def allocation_view(ensemble: Ensemble | None) -> AllocationView:
 
 
 def words(regime: str) -> str:
-    """``up_trend`` as words."""
+    """Write ``up_trend`` as words."""
     return regime.replace("_", " ")
 
 
 def weight_grid(ensemble: Ensemble) -> TableView:
-    """One line a member, one column a regime."""
+    """Return one row per member, one column per regime."""
     by_regime = {
         regime: regime_weights(ensemble.weights, ensemble.factors, regime) for regime in LABELS
     }
@@ -56,7 +56,7 @@ def weight_grid(ensemble: Ensemble) -> TableView:
 
 
 def regime_grid(ensemble: Ensemble) -> TableView | None:
-    """The label of each symbol as of the release."""
+    """Return the label of each symbol as of the release."""
     rows = tuple(
         (
             Cell(symbol),

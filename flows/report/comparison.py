@@ -1,4 +1,4 @@
-"""Strategies side by side: one line a strategy and symbol, the measures that set them apart."""
+"""Strategies side by side: one row per strategy and symbol, the measures that set them apart."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEASURES = (
 
 
 def comparisons(entries: Sequence[Row]) -> tuple[Comparison, ...]:
-    """The ICT strategies, where the release holds more than one of them."""
+    """Compare the ICT strategies if the release holds more than one of them."""
     letters = list(ICT)
     found = [entry for entry in entries if entry["strategy"] in ICT]
     if len({entry["strategy"] for entry in found}) < 2:

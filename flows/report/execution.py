@@ -1,4 +1,4 @@
-"""The section of the execution: orders, fills, round trips, stops and slippage from the ledger."""
+"""The execution section: orders, fills, round trips, stops and slippage from the ledger."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ TRIP_HEAD = (
     "Opened",
     "Closed",
     "Quantity",
-    "In at",
-    "Out at",
+    "Entry price",
+    "Exit price",
     "After fees",
     "Reason",
 )
@@ -40,7 +40,7 @@ ORDER_HEAD = (
     "Client order id",
     "Symbol",
     "Side",
-    "For",
+    "Purpose",
     "Quantity",
     "Price",
     "Slippage",
@@ -65,9 +65,9 @@ class LedgerRows:
 
 
 def execution_view(ledger: LedgerRows) -> Execution:
-    """What the executor did, in the order a reader asks: result, trips, protection, orders."""
+    """Show what the executor did: result, round trips, protection, orders."""
     if ledger.empty:
-        return Execution("No ledger of an executor is in the lake at this time.")
+        return Execution("The lake holds no ledger of an executor at this time.")
     closed = [row for row in ledger.positions if row.get("closed_at")]
     slips = [slip for order in ledger.orders if (slip := slippage_bps(order)) is not None]
     return Execution(
@@ -82,7 +82,7 @@ def execution_view(ledger: LedgerRows) -> Execution:
 
 
 def lead(ledger: LedgerRows, closed: Sequence[Row]) -> str:
-    """Span and releases in one or two sentences."""
+    """Name the span and the releases in one or two sentences."""
     times = [formats.as_ms(row["created_at"]) for row in ledger.orders]
     times += [formats.as_ms(row["time"]) for row in ledger.equity]
     releases = sorted({str(row["release_id"]) for row in ledger.orders if row.get("release_id")})
@@ -96,7 +96,7 @@ def lead(ledger: LedgerRows, closed: Sequence[Row]) -> str:
 
 
 def facts(ledger: LedgerRows, closed: Sequence[Row], slips: Sequence[float]) -> tuple[Fact, ...]:
-    """The figures at a glance."""
+    """Return the main figures."""
     results = [net_result(row) for row in closed]
     net, won = sum(results), sum(result > 0 for result in results)
     fees = sum(number(row.get("fees")) for row in closed)
@@ -122,23 +122,26 @@ def facts(ledger: LedgerRows, closed: Sequence[Row], slips: Sequence[float]) -> 
 
 
 def statuses(orders: Sequence[Row]) -> str:
-    """``9 filled, 2 cancelled``."""
+    """Write ``9 filled, 2 cancelled``."""
     counts = Counter(str(row["status"]) for row in orders)
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
 
 
 def number(value: Any) -> float:
-    """A stored amount; nothing counts as zero."""
+    """Read a stored amount; an empty one counts as zero."""
     return float(value) if value not in (None, "") else 0.0
 
 
 def net_result(position: Row) -> float:
-    """Realised result after fees, in the account's currency."""
+    """Return the realised result after fees, in the account's currency."""
     return number(position.get("realized_pnl")) - number(position.get("fees"))
 
 
 def slippage_bps(order: Row) -> float | None:
-    """What the fill cost against the price decided or triggered, in basis points; more is worse."""
+    """Return what the fill cost against the decided or trigger price, in basis points.
+
+    A positive value is worse.
+    """
     filled = number(order.get("average_price"))
     wanted = number(order.get("decision_price") or order.get("trigger_price"))
     if str(order["status"]) != "filled" or not filled or not wanted:
@@ -148,7 +151,7 @@ def slippage_bps(order: Row) -> float | None:
 
 
 def resting_stops(position: Row, orders: Sequence[Row]) -> list[Row]:
-    """Orders of the position that rested at the exchange to protect it."""
+    """Return the orders of the position that rested at the exchange to protect it."""
     return [
         row
         for row in orders
@@ -159,7 +162,7 @@ def resting_stops(position: Row, orders: Sequence[Row]) -> list[Row]:
 
 
 def equity_view(rows: Sequence[Row]) -> Markup | None:
-    """The account's equity."""
+    """Draw the account's equity."""
     points = sorted((formats.as_ms(row["time"]), number(row["equity"])) for row in rows)
     if len(points) < 2:
         return None
@@ -168,7 +171,7 @@ def equity_view(rows: Sequence[Row]) -> Markup | None:
 
 
 def trip_grid(ledger: LedgerRows) -> TableView | None:
-    """Each position from entry to exit."""
+    """Show each position from entry to exit."""
     if not ledger.positions:
         return None
     ordered = sorted(ledger.positions, key=lambda row: formats.as_ms(row.get("opened_at")))
@@ -177,14 +180,14 @@ def trip_grid(ledger: LedgerRows) -> TableView | None:
 
 
 def entered(position: Row, orders: Sequence[Row]) -> float:
-    """Quantity that was bought or sold to open it; the ledger's own falls to zero with the exit."""
+    """Return the quantity that opened the position; the ledger's own is zero after the exit."""
     own = (row for row in orders if row.get("position_id") == position["id"])
     filled = sum(number(row.get("filled")) for row in own if row["leg"] in ENTRY_LEGS)
     return filled or number(position["quantity"])
 
 
 def trip_row(row: Row, quantity: float) -> tuple[Cell, ...]:
-    """One position; what is still open says so."""
+    """Show one position; one that is still open says so."""
     closed = bool(row.get("closed_at"))
     net = net_result(row)
     return (
@@ -202,7 +205,7 @@ def trip_row(row: Row, quantity: float) -> tuple[Cell, ...]:
 
 
 def stop_grid(ledger: LedgerRows) -> TableView | None:
-    """Which orders rested at the exchange for each position, and how soon."""
+    """Show which orders rested at the exchange for each position, and how soon."""
     rows = []
     for position in sorted(ledger.positions, key=lambda row: formats.as_ms(row.get("opened_at"))):
         stops = resting_stops(position, ledger.orders)
@@ -223,14 +226,14 @@ def stop_grid(ledger: LedgerRows) -> TableView | None:
 
 
 def stops_cell(stops: Sequence[Row], leg: str) -> Cell:
-    """Trigger prices of one kind of stop, in the order they were placed."""
+    """Show the trigger prices of one kind of stop, in the order they were placed."""
     own = sorted((row for row in stops if row["leg"] == leg), key=lambda row: row["created_at"])
     prices = [formats.price(row["trigger_price"]) for row in own if row.get("trigger_price")]
     return Cell(" → ".join(prices) or formats.NONE)
 
 
 def delay_cell(position: Row) -> Cell:
-    """Market time from the opening to the confirmed stop."""
+    """Show the market time from the opening to the confirmed stop."""
     opened, safe = position.get("opened_at"), position.get("protected_at")
     if not opened or not safe:
         return Cell(formats.NONE)
@@ -238,7 +241,7 @@ def delay_cell(position: Row) -> Cell:
 
 
 def order_grid(orders: Sequence[Row]) -> TableView | None:
-    """Every order, or the last of them."""
+    """Show every order, or only the latest ones."""
     if not orders:
         return None
     shown = sorted(orders, key=lambda row: (row["created_at"], row["client_id"]))
@@ -249,7 +252,7 @@ def order_grid(orders: Sequence[Row]) -> TableView | None:
 
 
 def order_row(row: Row) -> tuple[Cell, ...]:
-    """One order."""
+    """Show one order."""
     slip = slippage_bps(row)
     shown = row.get("average_price") or row.get("trigger_price")
     leg = str(row["leg"])
@@ -267,7 +270,7 @@ def order_row(row: Row) -> tuple[Cell, ...]:
 
 
 def event_grid(events: Sequence[Row]) -> TableView | None:
-    """How many events of each kind were recorded."""
+    """Count the recorded events of each kind."""
     counts = Counter(str(row["type"]) for row in events)
     if not counts:
         return None

@@ -11,21 +11,21 @@ NONE = "–"
 
 
 def signed(shown: str) -> str:
-    """A true minus sign, and no minus in front of zero."""
+    """Write a true minus sign, and none before zero."""
     if shown.startswith("-"):
         return shown[1:] if not shown.strip("-0.,%") else MINUS + shown[1:]
     return shown
 
 
 def percent(value: Any, digits: int = 2) -> str:
-    """A share as percent: 0.0312 is ``3.12 %``."""
+    """Write a share as percent: 0.0312 is ``3.12 %``."""
     if not known(value):
         return NONE
     return signed(f"{float(value) * 100:,.{digits}f}") + " %"
 
 
 def decimal(value: Any, digits: int = 2) -> str:
-    """A plain number with thousands separated."""
+    """Write a number with thousands separators."""
     if value is not None and isinstance(value, (int, float)) and math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
     if not known(value):
@@ -34,17 +34,17 @@ def decimal(value: Any, digits: int = 2) -> str:
 
 
 def whole(value: Any) -> str:
-    """An integer with thousands separated."""
+    """Write an integer with thousands separators."""
     return signed(f"{int(value):,}") if known(value) else NONE
 
 
 def compact(value: float) -> str:
-    """A tick of an axis: the fewest digits that tell it from its neighbours."""
+    """Write a tick of an axis with as few digits as distinguish it from its neighbours."""
     return signed(f"{value:,.6f}".rstrip("0").rstrip(".") if value % 1 else f"{value:,.0f}")
 
 
 def anything(value: Any) -> str:
-    """A parameter or a threshold of any kind, with no trailing zeros."""
+    """Write a parameter or a threshold of any kind, without trailing zeros."""
     if value is None:
         return NONE
     if isinstance(value, bool):
@@ -57,7 +57,7 @@ def anything(value: Any) -> str:
 
 
 def price(value: Any) -> str:
-    """A price with as many decimals as its size asks for."""
+    """Write a price with decimals that suit its size."""
     if not known(value):
         return NONE
     size = abs(float(value))
@@ -66,35 +66,35 @@ def price(value: Any) -> str:
 
 
 def moment(value: Any) -> str:
-    """``2025-06-20 00:00 UTC`` out of a datetime or milliseconds."""
+    """Write ``2025-06-20 00:00 UTC`` from a datetime or milliseconds."""
     when = as_datetime(value)
     return f"{when:%Y-%m-%d %H:%M} UTC" if when else NONE
 
 
 def stamp(value: Any) -> str:
-    """``06-20 14:05``: a time inside a table whose head says UTC."""
+    """Write ``2025-06-20 14:05``: a time in a table whose head says UTC."""
     when = as_datetime(value)
     return f"{when:%Y-%m-%d %H:%M}" if when else NONE
 
 
 def day(value: Any) -> str:
-    """``2025-06-20``."""
+    """Write ``2025-06-20``."""
     when = as_datetime(value)
     return f"{when:%Y-%m-%d}" if when else NONE
 
 
 def digest(value: Any) -> str:
-    """The first twelve characters of a hash."""
+    """Write the first twelve characters of a hash."""
     return str(value)[:12] if value else NONE
 
 
 def known(value: Any) -> bool:
-    """False for None, NaN and infinities."""
+    """Check for a finite number: not None, NaN or infinite."""
     return value is not None and math.isfinite(float(value))
 
 
 def as_datetime(value: Any) -> datetime | None:
-    """An aware UTC datetime out of what a table or a manifest holds."""
+    """Convert a stored time, from a table or a manifest, to a UTC datetime."""
     if value is None or value == "":
         return None
     if isinstance(value, datetime):
@@ -105,11 +105,11 @@ def as_datetime(value: Any) -> datetime | None:
 
 
 def as_ms(value: Any) -> int:
-    """Milliseconds since the epoch of anything :func:`as_datetime` understands (None is 0)."""
+    """Convert anything that `as_datetime` understands to milliseconds; None is 0."""
     when = as_datetime(value)
     return round(when.timestamp() * 1000) if when else 0
 
 
 def span(start: Any, end: Any) -> str:
-    """``2025-05-05 to 2025-06-20``."""
+    """Write ``2025-05-05 to 2025-06-20``."""
     return f"{day(start)} to {day(end)}"

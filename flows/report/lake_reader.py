@@ -1,4 +1,4 @@
-"""Reads what one report needs out of the lake; nothing here decides how it looks."""
+"""Reads what one report needs from the lake; nothing here decides how it looks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ReportData:
 
 
 def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> ReportData:
-    """Read under ``as_of``; research results as they were when the release was made.
+    """Read everything under ``as_of``; research as it was when the release was made.
 
     Raises `ReleaseRefused` for a release that is unknown or damaged.
     """
@@ -82,7 +82,7 @@ def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> Rep
 
 
 def find_manifest(lake: Lake, as_of: datetime, release_id: str | None) -> Manifest | None:
-    """The wanted release, or the current one if it existed at ``as_of``, or None."""
+    """Return the requested release, or the current one if it existed at ``as_of``, or None."""
     if release_id is not None:
         return read_release(lake.published, release_id).manifest
     pointer = read_pointer(lake.published)
@@ -93,17 +93,18 @@ def find_manifest(lake: Lake, as_of: datetime, release_id: str | None) -> Manife
 
 
 def find_ensemble(lake: Lake, manifest: Manifest | None) -> Ensemble | None:
-    """How the release shares the account, if it says so."""
+    """Return how the release shares the account, if it says so."""
     if manifest is None:
         return None
     return read_ensemble(read_release(lake.published, manifest.release_id))
 
 
 def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, Any]]:
-    """For each subject (strategy or model, and symbol) the rows of its newest run up to ``as_of``.
+    """Return the rows of each subject's newest run up to ``as_of``.
 
-    Searches by hand count, but are not shown.
-    Runs that end in ``as_of`` itself, as the flows name them, spare the reading of all older ones.
+    A subject is a strategy or model on a symbol. Manual searches count as trials, but are not
+    shown. The flows name their runs after ``as_of``; if such runs exist, older ones are not
+    read.
     """
     partitions = [
         p for p in lake.partitions(table) if not p.values["run"].startswith(MANUAL_RUN_PREFIX)
@@ -124,13 +125,13 @@ def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, A
 
 
 def rows_of(lake: Lake, partition: Partition, as_of: datetime) -> list[dict[str, Any]]:
-    """Rows of one partition that were known at ``as_of``."""
+    """Return the rows of one partition that were known at ``as_of``."""
     rows: list[dict[str, Any]] = lake.read_partition(partition, as_of).to_pylist()
     return rows
 
 
 def read_cards(lake: Lake, as_of: datetime) -> list[Row]:
-    """The card of each model, a JSON file beside the model's own; a missing one is left out."""
+    """Read each model's card, a JSON file beside the model's own; missing ones are left out."""
     cards = []
     for row in research_rows(lake, tables.MODELS, as_of):
         if row["fold"] == MODEL_ITSELF and row.get("file"):
@@ -141,7 +142,7 @@ def read_cards(lake: Lake, as_of: datetime) -> list[Row]:
 
 
 def read_series(lake: Lake, manifest: Row | None, as_of: datetime) -> list[SeriesQuality]:
-    """Facts on the checked candles of the release's symbols, or of all when there is none."""
+    """Read facts on the checked candles of the release's symbols, or of all without a release."""
     wanted = symbols_of(manifest)
     columns: dict[tuple[str, str, str], list[pa.Table]] = {}
     for partition in lake.partitions(tables.CANDLES):
@@ -156,7 +157,7 @@ def read_series(lake: Lake, manifest: Row | None, as_of: datetime) -> list[Serie
 
 
 def series_quality(key: tuple[str, str, str], data: pa.Table) -> SeriesQuality:
-    """Rows and gaps of one series."""
+    """Count rows and gaps of one series."""
     venue, symbol, interval = key
     bounds = pc.min_max(data["open_time"].cast(pa.int64())).as_py()
     gaps = data["gap_before"]
@@ -174,7 +175,7 @@ def series_quality(key: tuple[str, str, str], data: pa.Table) -> SeriesQuality:
 
 
 def read_oddities(lake: Lake, manifest: Row | None) -> list[str]:
-    """What the checks found odd and let pass, because it is known and explained."""
+    """Read the oddities that the checks accepted because they are known and explained."""
     wanted = symbols_of(manifest)
     found: list[str] = []
     for partition in lake.partitions(tables.CANDLES):
@@ -185,7 +186,7 @@ def read_oddities(lake: Lake, manifest: Row | None) -> list[str]:
 
 
 def symbols_of(manifest: Row | None) -> frozenset[str]:
-    """Symbols that the release trades or leaves out."""
+    """Return the symbols that the release trades or leaves out."""
     if manifest is None:
         return frozenset()
     entries = [*manifest["strategies"], *manifest["left_out"]]
@@ -193,7 +194,7 @@ def symbols_of(manifest: Row | None) -> frozenset[str]:
 
 
 def read_bad_rows(lake: Lake, as_of: datetime) -> list[BadRows]:
-    """Rows in quarantine, counted by series and reason."""
+    """Count the rows in quarantine by series and reason."""
     found: dict[tuple[str, str, str, str], list[int]] = {}
     for partition in lake.partitions(tables.QUARANTINE):
         values = partition.values
@@ -210,7 +211,7 @@ def read_bad_rows(lake: Lake, as_of: datetime) -> list[BadRows]:
 def read_bars(
     lake: Lake, manifest: Row | None, folds: Sequence[Row], as_of: datetime
 ) -> dict[str, Bars]:
-    """Hourly (or the next best) bars of each symbol over the span that was judged."""
+    """Read hourly (or the next best) bars of each symbol over its test spans."""
     entries = manifest["strategies"] if manifest is not None else folds
     found: dict[str, Bars] = {}
     for symbol in sorted({str(entry["symbol"]) for entry in entries}):
@@ -227,7 +228,7 @@ def read_bars(
 def bars_between(
     lake: Lake, symbol: str, start: datetime, end: datetime, as_of: datetime
 ) -> Bars | None:
-    """Bars of the first interval that the lake has for the span."""
+    """Return bars of the first interval that the lake has for the span."""
     for interval in CHART_INTERVALS:
         table = tables.CANDLES if interval == BASE_INTERVAL else tables.BARS
         parts = [
@@ -251,7 +252,7 @@ def bars_between(
 
 
 def read_marks(lake: Lake, symbol: str, bars: Bars, as_of: datetime) -> Marks:
-    """Structures of the bars shown, as far as they were known at ``as_of``."""
+    """Read the structures of the shown bars, as far as they were known at ``as_of``."""
     interval = interval_name(bars.interval_ms)
     first = formats.as_datetime(bars.times[0] - LIFETIME * bars.interval_ms)
     rows = [
@@ -264,7 +265,7 @@ def read_marks(lake: Lake, symbol: str, bars: Bars, as_of: datetime) -> Marks:
 
 
 def columns_of(data: pa.Table, interval: str) -> Bars:
-    """A table of bars as tuples."""
+    """Convert a table of bars to tuples."""
     prices = [tuple(data[name].to_pylist()) for name in ("open", "high", "low", "close")]
     opens, highs, lows, closes = prices
     times = tuple(data["open_time"].cast(pa.int64()).to_pylist())
@@ -272,7 +273,7 @@ def columns_of(data: pa.Table, interval: str) -> Bars:
 
 
 def read_ledger(lake: Lake, as_of: datetime) -> LedgerRows:
-    """The exported ledger, as far as it was known at ``as_of``."""
+    """Read the exported ledger, as far as it was known at ``as_of``."""
     parts = [
         lake.read(table, as_of=as_of).to_pylist()
         for table in (

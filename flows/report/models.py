@@ -1,4 +1,4 @@
-"""The section of the models: what was learned, against simple baselines on the same unseen rows."""
+"""The models section: what was learned, beside simple baselines on the same unseen rows."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ TARGETS = {
 }
 BASELINES = {
     "har": "HAR (Corsi, 2009)",
-    "last": "the last hour again",
+    "last": "same as the last hour",
     "reversal": "reversal of the last hour",
     "every_hour": "the model without its cost filter",
     "flat": "no trade",
 }
-SCORES = {"r2": "R²", "auc": "AUC", "net_bp": "Net, bp a trade"}
+SCORES = {"r2": "R²", "auc": "AUC", "net_bp": "Net, bp per trade"}
 SIGNED = frozenset({"net_bp"})
 
 
 def models_lead(cards: Sequence[Row]) -> str:
-    """What the section says, in two sentences."""
+    """Summarize the section in two sentences."""
     if not cards:
         return "No model was trained for this release."
     proven = sum(bool(card["proven"]) for card in cards)
     return (
-        "Models are judged by walk-forward on rows that they had not seen, beside baselines on the "
-        f"same rows. {proven} of {tables.counted(len(cards), 'model')} passed every gate."
+        "Models are evaluated by walk-forward on unseen rows, beside baselines on the same rows. "
+        f" {proven} of {tables.counted(len(cards), 'model')} passed every gate."
     )
 
 
 def model_views(cards: Sequence[Row]) -> tuple[ModelView, ...]:
-    """One view a model; a card is the JSON that training left beside the model's file."""
+    """Return one view per model; a card is the JSON that training wrote beside the model's file."""
     by_symbol = sorted(cards, key=lambda card: str(card["symbol"]))
     ordered = sorted(by_symbol, key=lambda card: str(card["model"]), reverse=True)
     return tuple(model_view(card) for card in ordered)
 
 
 def model_view(card: Row) -> ModelView:
-    """One model of one symbol."""
+    """Show one model of one symbol."""
     model, symbol = str(card["model"]), str(card["symbol"])
     key = f"model-{slug(model)}-{slug(symbol)}"
     described = {str(f["name"]): str(f["description"]) for f in card["features"]}
@@ -79,7 +79,7 @@ def model_view(card: Row) -> ModelView:
 
 
 def why(card: Row) -> str:
-    """The state of one model, with its reason."""
+    """Explain the state of one model."""
     if card["proven"]:
         return f"All {len(card['verdicts'])} gates were passed."
     if any(one["name"] == "leak_alarm" and not one["passed"] for one in card["verdicts"]):
@@ -93,7 +93,7 @@ def why(card: Row) -> str:
 
 
 def score_grid(scores: Row) -> TableView | None:
-    """The model's scores above those of its baselines."""
+    """Show the model's scores above those of its baselines."""
     names = [name for name in SCORES if any(formats.known(scores.get(c)) for c in columns(name))]
     if not names:
         return None
@@ -104,12 +104,12 @@ def score_grid(scores: Row) -> TableView | None:
 
 
 def columns(name: str) -> tuple[str, ...]:
-    """A score of the model and of every baseline."""
+    """Return the columns of a score: the model's and every baseline's."""
     return (name, *(f"{name}_{baseline}" for baseline in BASELINES))
 
 
 def score_row(label: str, scores: Row, names: Sequence[str], suffix: str) -> tuple[Cell, ...]:
-    """One line; the best of a column is marked."""
+    """Show one row; the best value of a column is marked."""
     cells = [Cell(label)]
     for name in names:
         value = scores.get(f"{name}{suffix}")
@@ -120,12 +120,12 @@ def score_row(label: str, scores: Row, names: Sequence[str], suffix: str) -> tup
 
 
 def fold_score(scores: Row) -> str:
-    """The score that is shown for each fold."""
+    """Return the score that is shown for each fold."""
     return next((name for name in SCORES if name in scores), "r2")
 
 
 def fold_span(fold: Row) -> FoldSpan:
-    """A fold with its score; colour tells whether it beat the best baseline in that fold."""
+    """Show a fold with its score; the colour tells whether it beat the best baseline."""
     scores = fold["scores"]
     name = fold_score(scores)
     rivals = [float(scores[c]) for c in columns(name)[1:] if formats.known(scores.get(c))]

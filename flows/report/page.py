@@ -1,4 +1,4 @@
-"""Puts the sections together: from what was read to the page that the template fills."""
+"""Combines the sections: from what was read to the page that the template fills."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 def page_of(data: ReportData) -> Page:
-    """The whole report as a view model."""
+    """Return the whole report as a view model."""
     manifest = data.manifest
     entries = strategy_entries(data)
     left_out = manifest["left_out"] if manifest is not None else ()
@@ -39,7 +39,7 @@ def page_of(data: ReportData) -> Page:
 
 
 def strategy_entries(data: ReportData) -> list[Row]:
-    """What the release trades; without a release, what was searched."""
+    """Return what the release trades; without a release, what was searched."""
     if data.manifest is not None:
         return sorted(data.manifest["strategies"], key=lambda e: (e["strategy"], e["symbol"]))
     pairs = {(str(row["strategy"]), str(row["symbol"])) for row in data.folds}
@@ -47,7 +47,7 @@ def strategy_entries(data: ReportData) -> list[Row]:
 
 
 def one_strategy(data: ReportData, entry: Row) -> StrategyView:
-    """The view of one strategy on one symbol."""
+    """Return the view of one strategy on one symbol."""
     own = (str(entry["strategy"]), str(entry["symbol"]))
 
     def mine(rows: Sequence[Row]) -> list[Row]:
@@ -65,7 +65,7 @@ def one_strategy(data: ReportData, entry: Row) -> StrategyView:
 
 
 def header_view(data: ReportData, entries: Sequence[Row]) -> Header:
-    """Release, state and the figures that a reader wants first."""
+    """Show the release, its state and the main figures."""
     manifest = data.manifest
     if manifest is None:
         why: tuple[str, ...] = (
@@ -87,26 +87,26 @@ def header_view(data: ReportData, entries: Sequence[Row]) -> Header:
 
 
 def release_why(manifest: Row, entries: Sequence[Row]) -> tuple[str, ...]:
-    """Why the release is what it is, and what follows."""
+    """Explain the state of the release, and what follows from it."""
     lines = []
     proven = sum(bool(entry["proven"]) for entry in entries)
     if not entries:
-        lines.append("The release trades nothing, and what trades nothing is not proven.")
+        lines.append("The release trades nothing, so nothing is proven.")
     elif manifest["proven"]:
         lines.append(f"All {counted(len(entries), 'parameter set')} passed every gate.")
     else:
         lines.append(
             f"{proven} of {counted(len(entries), 'parameter set')} passed every gate. "
-            "The release may be used in replay and paper; live takes only what is proven."
+            "The release may be used in replay and paper; live trades only what is proven."
         )
     if manifest["left_out"]:
         names = sorted({str(one["symbol"]) for one in manifest["left_out"]})
-        lines.append(f"Left out: {joined(names)}; the reason is under data quality.")
+        lines.append(f"Left out: {joined(names)}; data quality gives the reason.")
     return tuple(lines)
 
 
 def header_facts(data: ReportData, entries: Sequence[Row]) -> tuple[Fact, ...]:
-    """Figures at a glance."""
+    """Return the main figures."""
     manifest = data.manifest
     found = []
     if manifest is not None:
@@ -132,20 +132,18 @@ def header_facts(data: ReportData, entries: Sequence[Row]) -> tuple[Fact, ...]:
 
 
 def valid_text(manifest: Row) -> str:
-    """How long the parameters hold."""
+    """Say how long the parameters are valid."""
     until = manifest["valid_until"].get("params")
     return f"valid until {formats.stamp(until)}" if until else ""
 
 
 def strategies_lead(manifest: Row | None, entries: Sequence[Row]) -> str:
-    """How to read the section, in one or two sentences."""
+    """Say how to read the section, in one or two sentences."""
     if not entries:
-        return "No search was stored, so there is nothing to judge."
+        return "No search was stored, so there is nothing to evaluate."
     if manifest is None:
-        return (
-            "Searches were stored, but nothing was published: no parameters were chosen or judged."
-        )
+        return "Searches were stored, but nothing was published: no parameters were chosen."
     return (
-        "Parameters were chosen in-sample and judged out-of-sample, after costs. "
+        "Parameters were chosen in-sample and validated out-of-sample, after costs. "
         "A parameter set is proven when it passes every gate."
     )

@@ -20,7 +20,7 @@ SURFACES = (
 def surface_groups(
     key: str, searches: Sequence[Row], params: Mapping[str, Any]
 ) -> tuple[SurfaceGroup, ...]:
-    """Heat maps through the chosen parameters: over the whole history, and over the last days."""
+    """Draw heat maps through the chosen parameters: the whole history, and the last days."""
     rows = [(parsed(row["params"]), row) for row in searches]
     marked = [values for values, row in rows if row.get("approved") == 1]
     groups = []
@@ -44,7 +44,7 @@ def surface_groups(
 
 
 def surface(key: str, title: str, plane: Slice, biggest: float) -> SurfaceMap:
-    """One heat map with what was held fixed."""
+    """Draw one heat map with the parameters that were fixed."""
     note = ", ".join(f"{name} = {formats.anything(value)}" for name, value in plane.fixed)
     if plane.merged:
         note = "median over the other parameters"
@@ -53,11 +53,11 @@ def surface(key: str, title: str, plane: Slice, biggest: float) -> SurfaceMap:
 
 
 def heat_text(value: float) -> str:
-    """A share in a cell of 46 units."""
+    """Write a share in a cell of 46 units."""
     return formats.signed(f"{value * 100:.1f}") + "%"
 
 
 def parsed(text: Any) -> dict[str, Any]:
-    """A JSON object out of a text column."""
+    """Read a JSON object from a text column."""
     found = json.loads(text) if isinstance(text, str) else text
     return dict(found) if isinstance(found, Mapping) else {}

@@ -1,4 +1,4 @@
-"""The sections of the inputs: what was read, and what the checks said about it."""
+"""The sections on the inputs: what was read, and what the checks found."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ class BadRows:
 
 
 def inputs_view(manifest: Row | None) -> Inputs:
-    """Every partition that the release read, as its manifest says."""
+    """Show every partition that the release read, from its manifest."""
     if manifest is None:
-        return Inputs("No release was published, so no reading was recorded.", None)
+        return Inputs("No release was published, so nothing is recorded as read.", None)
     readings = manifest["fingerprint"]
     total = sum(int(reading["rows"]) for reading in readings)
     text = (
         f"{counted(len(readings), 'partition')} with {counted(total, 'row')}, "
         f"nothing at or after {formats.moment(manifest['as_of'])}. A hash covers exactly the rows "
-        "that were read; the whole of it is in the release's manifest."
+        "that were read; the release's manifest holds it in full."
     )
     head = ("Table", "Partition", "Rows", "First (UTC)", "Last (UTC)", "Hash")
     rows = tuple(reading_row(reading) for reading in readings)
@@ -71,7 +71,7 @@ def inputs_view(manifest: Row | None) -> Inputs:
 
 
 def reading_row(reading: Row) -> tuple[Cell, ...]:
-    """One partition."""
+    """Show one partition."""
     folders = str(reading["path"]).split("/")
     where = " / ".join(unquote(f.partition("=")[2]) for f in folders if "=" in f)
     return (
@@ -90,7 +90,7 @@ def quality_view(
     left_out: Sequence[Row],
     oddities: Sequence[str] = (),
 ) -> Quality:
-    """Rows, gaps and quarantine for each series; symbols that failed come first in the text."""
+    """Show rows, gaps and quarantine of each series, and the symbols that failed."""
     if not series and not bad and not left_out:
         return Quality("The lake holds no checked candles at this time.", None, None)
     refused = {str(one["symbol"]): str(one["reason"]) for one in left_out}
@@ -104,7 +104,7 @@ def quality_view(
 def quality_lead(
     series: Sequence[SeriesQuality], bad: Sequence[BadRows], refused: Mapping[str, str]
 ) -> str:
-    """The state of the data in at most three sentences."""
+    """Summarize the state of the data in at most three sentences."""
     parts = [f"{counted(sum(one.rows for one in series), 'row')} passed the checks."]
     quarantined = sum(one.rows for one in bad)
     parts.append(
@@ -120,7 +120,7 @@ def quality_lead(
 def series_row(
     one: SeriesQuality, bad: Sequence[BadRows], refused: Mapping[str, str]
 ) -> tuple[Cell, ...]:
-    """One series of candles."""
+    """Show one series of candles."""
     own = (one.venue, one.symbol, one.interval)
     count = sum(b.rows for b in bad if (b.venue, b.symbol, b.interval) == own)
     return (
@@ -141,7 +141,7 @@ def series_row(
 
 
 def absent_row(symbol: str, bad: Sequence[BadRows], reason: str) -> tuple[Cell, ...]:
-    """A symbol that was left out and has no checked candles at all."""
+    """Show a symbol that was left out and has no checked candles at all."""
     count = sum(one.rows for one in bad if one.symbol == symbol)
     blank = [Cell(formats.NONE, MUTED) for _ in range(6)]
     return (
@@ -153,14 +153,14 @@ def absent_row(symbol: str, bad: Sequence[BadRows], reason: str) -> tuple[Cell, 
 
 
 def checks_cell(reason: str | None, quarantined: int) -> Cell:
-    """What became of the symbol."""
+    """Show what became of the symbol."""
     if reason is not None:
         return Cell(f"✗ left out: {reason}", f"{BAD} wrap")
-    return Cell("✓ passed, rows set aside", WARN) if quarantined else Cell("✓ passed", GOOD)
+    return Cell("✓ passed, rows in quarantine", WARN) if quarantined else Cell("✓ passed", GOOD)
 
 
 def bad_grid(bad: Sequence[BadRows]) -> TableView | None:
-    """Why rows were set aside."""
+    """Show why rows went to quarantine."""
     if not bad:
         return None
     rows = tuple(

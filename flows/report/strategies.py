@@ -1,4 +1,4 @@
-"""The section of the strategies: one view a strategy and symbol."""
+"""The strategies section: one view per strategy and symbol."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Row = Mapping[str, Any]
 OUT = "out_of_sample"
 MAX_TRADE_ROWS = 100
 FOLD_MEASURES = (
-    ("train_total_return", "Return learned"),
-    ("test_total_return", "Return judged"),
-    ("test_sharpe", "Sharpe judged"),
-    ("test_max_drawdown", "Drawdown judged"),
-    ("test_win_rate", "Win rate judged"),
-    ("test_trades", "Trades judged"),
+    ("train_total_return", "Training return"),
+    ("test_total_return", "Test return"),
+    ("test_sharpe", "Test Sharpe"),
+    ("test_max_drawdown", "Test drawdown"),
+    ("test_win_rate", "Test win rate"),
+    ("test_trades", "Test trades"),
 )
 
 
@@ -51,7 +51,10 @@ class StrategyResults:
 
 
 def strategy_view(entry: Row, evidence: StrategyResults) -> StrategyView:
-    """``entry`` is what the release says: strategy, symbol, params, metrics, verdicts, proven."""
+    """Show one strategy on one symbol.
+
+    ``entry`` is the release's: strategy, symbol, params, metrics, verdicts, proven.
+    """
     strategy, symbol = str(entry["strategy"]), str(entry["symbol"])
     key = f"{slug(strategy)}-{slug(symbol)}"
     verdicts = entry.get("verdicts") or ()
@@ -62,7 +65,7 @@ def strategy_view(entry: Row, evidence: StrategyResults) -> StrategyView:
     spans = [fold_span(row) for row in evidence.folds]
     surfaces = surface_groups(key, evidence.searches, params)
     parts = {
-        "prices of the judged span": price,
+        "prices of the test spans": price,
         "folds": spans,
         "a parameter surface": surfaces,
     }
@@ -87,20 +90,20 @@ def strategy_view(entry: Row, evidence: StrategyResults) -> StrategyView:
 
 
 def missing_lines(trades: Sequence[TradeMark], names: Sequence[str]) -> tuple[str, ...]:
-    """One sentence each for what could not be drawn."""
-    lines = [] if trades else ["No out-of-sample trade, so there is no equity to draw."]
+    """Write one sentence for each thing that could not be drawn."""
+    lines = [] if trades else ["There is no out-of-sample trade, so there is no equity to draw."]
     if names:
         lines.append(f"Not in the lake: {tables.joined(names)}.")
     return tuple(lines)
 
 
 def why(proven: bool, verdicts: Sequence[Row]) -> str:
-    """The state of one parameter set, with its reason."""
+    """Explain the state of one parameter set."""
     if proven:
         return f"All {len(verdicts)} gates were passed."
     failed = tables.failed_gates(verdicts)
     if not verdicts:
-        return "No gate was judged, so nothing is proven."
+        return "No gate was evaluated, so nothing is proven."
     if not failed:
         return "Every gate was passed, but the choice lies outside of the approved plateau."
     count = tables.counted(len(failed), "gate")
@@ -111,7 +114,7 @@ def why(proven: bool, verdicts: Sequence[Row]) -> str:
 
 
 def param_facts(params: Mapping[str, Any], searches: Sequence[Row]) -> tuple[Fact, ...]:
-    """The parameters, those that were searched first."""
+    """List the parameters, searched ones first."""
     searched = varying([(parsed(row["params"]), 0.0) for row in searches])
     names = sorted(params, key=lambda name: (name not in searched, name))
     return tuple(
@@ -121,14 +124,14 @@ def param_facts(params: Mapping[str, Any], searches: Sequence[Row]) -> tuple[Fac
 
 
 def search_notes(entry: Row) -> tuple[str, ...]:
-    """How much was tried, and which region the long history approved."""
+    """Say how many sets were tried, and which region the long history approved."""
     inside, outside = entry.get("in_sample") or {}, entry.get(OUT) or {}
     lines = []
     if formats.known(outside.get("trials")):
         text = f"{tables.counted(int(outside['trials']), 'parameter set')} tried"
         if formats.known(outside.get("effective_trials")):
             text += f", which count as {formats.anything(outside['effective_trials'])} independent"
-        lines.append(f"{text}; the deflated Sharpe ratio takes that into account.")
+        lines.append(f"{text}; the deflated Sharpe ratio accounts for that.")
     if inside.get("approved_sets") == 0:
         lines.append("The long history approves no region of the grid.")
     elif bounds := approved_bounds(inside):
@@ -137,7 +140,7 @@ def search_notes(entry: Row) -> tuple[str, ...]:
 
 
 def approved_bounds(inside: Row) -> list[str]:
-    """``k 0.4 to 0.5`` for each parameter of the approved region."""
+    """Write ``k 0.4 to 0.5`` for each parameter of the approved region."""
     found = []
     for name in inside:
         if name.startswith("approved_") and name.endswith("_low"):
@@ -149,12 +152,12 @@ def approved_bounds(inside: Row) -> list[str]:
 
 
 def slug(name: str) -> str:
-    """A name that can be an id in the page."""
+    """Make a name that can be an id in the page."""
     return "".join(c if c.isalnum() and c.isascii() else "-" for c in name).strip("-") or "x"
 
 
 def trade_of(row: Row) -> TradeMark:
-    """A stored trade as a mark on the chart."""
+    """Convert a stored trade to a mark on the chart."""
     return TradeMark(
         formats.as_ms(row["entry_time"]),
         formats.as_ms(row["exit_time"]),
@@ -167,7 +170,7 @@ def trade_of(row: Row) -> TradeMark:
 
 
 def equity_view(key: str, evidence: StrategyResults, trades: Sequence[TradeMark]) -> Markup | None:
-    """The stored curve, or the one that the stored trades compound to."""
+    """Draw the stored curve, or the one that the stored trades compound to."""
     rows = [row for row in evidence.equity if row["sample"] == OUT]
     if len(rows) > 1:
         rows.sort(key=lambda row: formats.as_ms(row["time"]))
@@ -183,7 +186,7 @@ def equity_view(key: str, evidence: StrategyResults, trades: Sequence[TradeMark]
 
 
 def compounded(trades: Sequence[TradeMark], folds: Sequence[Row]) -> Curve:
-    """Equity that starts at 1, holds between exits and is marked at each, over the judged spans."""
+    """Compound trades to equity over the test spans; it starts at 1 and steps at each exit."""
     ordered = sorted(trades, key=lambda trade: trade.exit_time)
     start = min([t.entry_time for t in trades] + [formats.as_ms(f["test_from"]) for f in folds])
     end = max([t.exit_time for t in trades] + [formats.as_ms(f["test_to"]) for f in folds])
@@ -200,14 +203,14 @@ def compounded(trades: Sequence[TradeMark], folds: Sequence[Row]) -> Curve:
 def price_view(
     key: str, bars: Bars | None, trades: Sequence[TradeMark], marks: Marks | None
 ) -> Markup | None:
-    """Trades on the candles of the judged span."""
+    """Draw trades on the candles of the test spans."""
     if bars is None or not bars.times:
         return None
     return price_chart(f"{key}-price", "Price and out-of-sample trades", bars, trades, marks)
 
 
 def fold_span(row: Row) -> FoldSpan:
-    """A stored fold as a row of the chart."""
+    """Convert a stored fold to a row of the chart."""
     return FoldSpan(
         str(int(row["fold"]) + 1),
         formats.as_ms(row["train_from"]),
@@ -220,7 +223,7 @@ def fold_span(row: Row) -> FoldSpan:
 
 
 def first_known(row: Row, *names: str) -> float | None:
-    """The first of the named columns that holds a number."""
+    """Return the first of the named columns that holds a number."""
     for name in names:
         if formats.known(row.get(name)):
             return float(row[name])
@@ -228,7 +231,7 @@ def first_known(row: Row, *names: str) -> float | None:
 
 
 def fold_grid(folds: Sequence[Row]) -> TableView | None:
-    """Every fold with its spans, what it chose and how that did."""
+    """Show every fold with its spans, what it chose and the result."""
     if not folds:
         return None
     shown = [pair for pair in FOLD_MEASURES if any(formats.known(f.get(pair[0])) for f in folds)]
@@ -242,25 +245,25 @@ def fold_grid(folds: Sequence[Row]) -> TableView | None:
         ]
         cells += [fold_cell(name, row.get(name)) for name, _ in shown]
         rows.append(tuple(cells))
-    head = ("Fold", "Learned on", "Judged on", "Chosen", *(label for _, label in shown))
+    head = ("Fold", "Trained on", "Tested on", "Chosen", *(label for _, label in shown))
     return TableView(head, tuple(rows), frozenset({0, 1, 2, 3}))
 
 
 def fold_cell(column: str, value: Any) -> Cell:
-    """A measure of one fold; only what was judged is coloured."""
+    """Show a measure of one fold; only test results are coloured."""
     side, _, name = column.partition("_")
     return Cell(tables.measure(name, value), tables.tone(name, value) if side == "test" else "")
 
 
 def params_text(text: Any) -> str:
-    """Parameters stored as JSON, on one line."""
+    """Write parameters stored as JSON on one line."""
     if not text:
         return formats.NONE
     return ", ".join(f"{name} {formats.anything(value)}" for name, value in parsed(text).items())
 
 
 def trade_grid(trades: Sequence[TradeMark]) -> TableView | None:
-    """The trades, newest last; only the last ones when there are many."""
+    """Show the trades, newest last; only the last ones if there are many."""
     if not trades:
         return None
     shown = sorted(trades, key=lambda trade: trade.entry_time)[-MAX_TRADE_ROWS:]
@@ -277,12 +280,12 @@ def trade_grid(trades: Sequence[TradeMark]) -> TableView | None:
         for trade in shown
     )
     more = f"The last {len(shown)} of {len(trades)} trades." if len(shown) < len(trades) else ""
-    head = ("Entry (UTC)", "Exit (UTC)", "Side", "In at", "Out at", "Net", "Reason")
+    head = ("Entry (UTC)", "Exit (UTC)", "Side", "Entry price", "Exit price", "Net", "Reason")
     return TableView(head, rows, frozenset({0, 1, 2, 6}), more=more)
 
 
 def overview(entries: Sequence[Row]) -> TableView | None:
-    """One line a strategy and symbol, for the head of the page."""
+    """Show one row per strategy and symbol, for the head of the page."""
     if not entries:
         return None
     head = ("Strategy", "Symbol", "Return", "Sharpe", "Drawdown", "Trades", "Gates", "State")
@@ -291,7 +294,7 @@ def overview(entries: Sequence[Row]) -> TableView | None:
 
 
 def overview_row(entry: Row) -> tuple[Cell, ...]:
-    """Out-of-sample figures of one parameter set."""
+    """Show the out-of-sample figures of one parameter set."""
     outside = entry.get(OUT) or {}
     cells = [Cell(str(entry["strategy"])), Cell(str(entry["symbol"]))]
     for name in ("total_return", "sharpe", "max_drawdown", "trades"):

@@ -11,26 +11,26 @@ from flows.report.views import BAD, GOOD, MUTED, Cell, TableView
 Row = Mapping[str, Any]
 
 GATE_NAMES = {
-    "out_of_sample_trades": "Trades out-of-sample",
+    "out_of_sample_trades": "Out-of-sample trades",
     "total_return": "Return after costs",
     "max_drawdown": "Maximum drawdown",
     "deflated_sharpe": "Deflated Sharpe ratio",
     "overfitting": "Probability of overfitting",
     "plateau": "Plateau around the choice",
-    "not_worse_than_current": "Not worse than the current",
-    "bootstrap": "Chance without skill",
+    "not_worse_than_current": "Not worse than the current release",
+    "bootstrap": "Probability of luck alone",
     "doubled_costs": "Return at twice the costs",
-    "profitable_folds": "Folds that earned",
+    "profitable_folds": "Profitable folds",
     "without_best_trade": "Return without the best trade",
     "one_step_away": "Worst return one grid step away",
     "lookahead": "Past values that changed",
     "warmup": "Dependence on older history",
     "leak_alarm": "Too good to be true",
-    "test_rows": "Rows out-of-sample",
+    "test_rows": "Out-of-sample rows",
     "beats_baseline": "Beats the best baseline",
     "better_folds": "Folds that beat the baseline",
-    "positive_folds": "Folds with a profit",
-    "not_by_chance": "Probability of truly better",
+    "positive_folds": "Profitable folds",
+    "not_by_chance": "Probability of a real improvement",
 }
 AT_MOST = frozenset(
     {"max_drawdown", "overfitting", "bootstrap", "lookahead", "warmup", "leak_alarm"}
@@ -71,16 +71,16 @@ MEASURES = (
     ("sharpe", "Sharpe ratio"),
     ("sortino", "Sortino ratio"),
     ("calmar", "Calmar ratio"),
-    ("cagr", "Growth a year"),
+    ("cagr", "Annual growth"),
     ("max_drawdown", "Maximum drawdown"),
     ("drawdown_days", "Longest drawdown, days"),
     ("win_rate", "Win rate"),
     ("profit_factor", "Profit factor"),
     ("reward_to_risk", "Average reward to risk"),
-    ("expectancy", "Mean return of a trade"),
+    ("expectancy", "Mean return per trade"),
     ("worst_trade", "Worst trade"),
     ("exposure", "Time in the market"),
-    ("turnover", "Turnover a year, × equity"),
+    ("turnover", "Annual turnover, × equity"),
     ("fees", "Fees paid"),
     ("slippage", "Slippage paid"),
     ("funding", "Funding paid"),
@@ -90,7 +90,7 @@ MEASURES = (
 
 
 def measure(name: str, value: Any) -> str:
-    """A metric or a gate's value in its own unit."""
+    """Write a metric or a gate's value in its own unit."""
     if name in COUNTS:
         return formats.whole(value)
     if name in SHARES:
@@ -101,12 +101,12 @@ def measure(name: str, value: Any) -> str:
 
 
 def plain_name(name: str) -> str:
-    """``deflated_sharpe`` as words."""
+    """Write ``deflated_sharpe`` as words."""
     return GATE_NAMES.get(name, name.replace("_", " ").capitalize())
 
 
 def verdict_grid(verdicts: Sequence[Row]) -> TableView | None:
-    """Every gate with its value, its limit and its answer."""
+    """Show every gate with its value, its limit and its verdict."""
     if not verdicts:
         return None
     rows = tuple(verdict_row(verdict) for verdict in verdicts)
@@ -114,7 +114,7 @@ def verdict_grid(verdicts: Sequence[Row]) -> TableView | None:
 
 
 def verdict_row(verdict: Row) -> tuple[Cell, ...]:
-    """One gate."""
+    """Show one gate."""
     name, passed = str(verdict["name"]), bool(verdict["passed"])
     relation = "≤" if name in AT_MOST else ">" if name in ABOVE else "≥"
     threshold = verdict.get("threshold")
@@ -129,14 +129,14 @@ def verdict_row(verdict: Row) -> tuple[Cell, ...]:
 
 
 def limit(name: str, threshold: Any) -> str:
-    """A threshold without needless zeros."""
+    """Write a threshold without needless zeros."""
     if name in SHARES:
         return formats.anything(round(float(threshold) * 100, 4)) + " %"
     return formats.anything(float(f"{threshold:.4g}"))
 
 
 def metric_grid(inside: Row, outside: Row) -> TableView | None:
-    """In-sample against out-of-sample."""
+    """Show in-sample beside out-of-sample."""
     rows = []
     for name, label in MEASURES:
         if inside.get(name) is None and outside.get(name) is None:
@@ -151,7 +151,7 @@ def metric_grid(inside: Row, outside: Row) -> TableView | None:
 
 
 def measured(name: str, metrics: Row) -> str:
-    """A metric; without a trade most have no value, and without a loss a profit factor has none."""
+    """Write a metric; most have no value without trades, a profit factor none without a loss."""
     value = metrics.get(name)
     if metrics.get("trades") == 0 and name in OF_TRADES:
         return formats.NONE
@@ -161,32 +161,32 @@ def measured(name: str, metrics: Row) -> str:
 
 
 def tone(name: str, value: Any) -> str:
-    """Green or red for what has a sign that matters."""
+    """Colour values whose sign matters green or red."""
     if name not in ("total_return", "sharpe", "expectancy") or not formats.known(value):
         return ""
     return GOOD if value > 0 else BAD if value < 0 else ""
 
 
 def failed_gates(verdicts: Sequence[Row]) -> list[str]:
-    """Names of the gates that were not passed, as words."""
+    """Name the gates that were not passed, as words."""
     names = [plain_name(str(one["name"])) for one in verdicts if not one["passed"]]
     return [name[0].lower() + name[1:] for name in names]
 
 
 def gates_passed(verdicts: Sequence[Row]) -> str:
-    """``4 of 6``."""
+    """Write ``4 of 6``."""
     if not verdicts:
         return formats.NONE
     return f"{sum(bool(one['passed']) for one in verdicts)} of {len(verdicts)}"
 
 
 def joined(words: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Write ``a``, ``a and b``, ``a, b and c``."""
     if len(words) < 2:
         return "".join(words)
     return ", ".join(words[:-1]) + " and " + words[-1]
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """``1 row``, ``2 rows``."""
+    """Write ``1 row``, ``2 rows``."""
     return f"{formats.whole(count)} {noun if count == 1 else plural or noun + 's'}"

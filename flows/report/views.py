@@ -1,4 +1,4 @@
-"""What the templates are given: frozen view models, with every number already written out."""
+"""What the templates get: frozen view models, with every number already formatted."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class SurfaceMap:
-    """One heat map; the note says what was held fixed."""
+    """One heat map; the note names the fixed parameters."""
 
     note: str
     svg: Markup
@@ -141,7 +141,7 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What the executor did, out of the exported ledger."""
+    """What the executor did, from the exported ledger."""
 
     lead: str
     facts: tuple[Fact, ...] = ()

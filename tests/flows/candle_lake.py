@@ -1,4 +1,4 @@
-"""Hand-made minutes, the bundled real ones, and a lake that holds them."""
+"""Minutes made by hand, real minutes of the bundled sample, and a lake that holds them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TIME = pa.timestamp("ms", tz="UTC")
 
 
 def ms(moment: datetime) -> int:
-    """Milliseconds since the epoch."""
+    """Return milliseconds since the epoch."""
     return round(moment.timestamp() * 1000)
 
 
 def minutes(start: datetime, count: int) -> dict[str, list[Any]]:
-    """Columns of quiet, correct minutes, to be spoilt by a test: a saw of prices around 100."""
+    """Return columns of quiet, correct minutes that a test may break: prices saw around 100."""
     close = [100 + 0.01 * (i % 7) for i in range(count)]
     opens = [close[0], *close[:-1]]
     return {
@@ -43,7 +43,7 @@ def minutes(start: datetime, count: int) -> dict[str, list[Any]]:
 
 
 def table(columns: dict[str, list[Any]]) -> pa.Table:
-    """Columns as raw.candles has them."""
+    """Return columns as raw.candles has them."""
     kinds = {field.name: field.type for field in RAW_CANDLES.schema}
     arrays = {
         name: pa.array(values, pa.int64()).cast(TIME)
@@ -73,7 +73,7 @@ def put_checked(lake: Lake, symbol: str, data: pa.Table, venue: str = "binance_u
 
 
 def sample_minutes(symbol: str, start: datetime, end: datetime) -> pa.Table:
-    """Real minutes of the bundled sample that open in [start, end)."""
+    """Read real minutes of the bundled sample that open in [start, end)."""
     data = pq.read_table(SAMPLE / "candles_1m" / "usdm" / f"{symbol}.parquet")
     times = data["open_time"]
     inside = pc.and_(pc.greater_equal(times, pa.scalar(start)), pc.less(times, pa.scalar(end)))
@@ -81,6 +81,6 @@ def sample_minutes(symbol: str, start: datetime, end: datetime) -> pa.Table:
 
 
 def put_funding(lake: Lake, symbol: str) -> None:
-    """Real funding rates of the bundled sample."""
+    """Write real funding rates of the bundled sample."""
     data = pq.read_table(SAMPLE / "funding" / "usdm" / f"{symbol}.parquet")
     lake.write(RAW_FUNDING, data, venue="binance_usdm", symbol=symbol)

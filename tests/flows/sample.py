@@ -1,4 +1,4 @@
-"""A reduced sample for the tests of the flows: weeks of real candles, grids of a few points."""
+"""A small sample for the tests of the flows: weeks of real candles, grids of a few points."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ take_profit = 0.05
 
 
 def write_sample(folder: Path, symbols: tuple[str, ...] = ("BTCUSDT",)) -> Path:
-    """The last days before `AS_OF` of the bundled candles."""
+    """Write the last days before `AS_OF` of the bundled candles."""
     target = folder / "candles_1m" / "usdm"
     target.mkdir(parents=True)
     for symbol in symbols:
@@ -60,7 +60,7 @@ def write_sample(folder: Path, symbols: tuple[str, ...] = ("BTCUSDT",)) -> Path:
 
 
 def break_prices(folder: Path, symbol: str) -> None:
-    """Turn a tenth of a symbol's rows into rows whose high is below their low."""
+    """Put the high of a tenth of a symbol's rows below their low."""
     path = folder / "candles_1m" / "usdm" / f"{symbol}.parquet"
     rows = pq.read_table(path)
     count = rows.num_rows
@@ -71,14 +71,14 @@ def break_prices(folder: Path, symbol: str) -> None:
 
 
 def write_settings(folder: Path, *, models: bool = False) -> Path:
-    """A settings file with its work folder beside it; training only where a test needs it."""
+    """Write a settings file beside its work folder; training is off unless a test needs it."""
     path = folder / "research.toml"
     path.write_text(SETTINGS.format(work=folder / "work", models=str(models).lower()))
     return path
 
 
 def lake_state(root: Path) -> dict[str, str]:
-    """Content of every file of a lake; of a release all but who published it and when."""
+    """Return the content of every file of a lake, without who published a release and when."""
     return {
         path.relative_to(root).as_posix(): _state_of(path)
         for path in sorted(root.rglob("*"))

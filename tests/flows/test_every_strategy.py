@@ -1,6 +1,6 @@
-"""A nightly with every strategy enabled on two symbols.
+"""A nightly over every strategy on two symbols.
 
-Each is searched (`ml` is fitted), probed, gated, released and reported.
+Each one is searched (`ml` is fitted), probed, gated, released and reported.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ AXES = {"surge": ("half_close", "0.06,0.10")}
 
 
 def axis_of(name: str) -> tuple[str, str]:
-    """One parameter with two values: enough to search."""
+    """Return one parameter with two values: enough to search."""
     if name in AXES:
         return AXES[name]
     has_stop = get_strategy(name).has("stop_loss")
@@ -49,7 +49,7 @@ def axis_of(name: str) -> tuple[str, str]:
 
 
 def settings_text(work: Path) -> str:
-    """Small grids for all; without filters the technical ones trade in these weeks, too."""
+    """Write small grids for all; without filters the technical strategies trade in these weeks."""
     lines = [
         f"work = {json.dumps(str(work))}",
         f"symbols = {json.dumps(SYMBOLS)}",
@@ -103,7 +103,7 @@ def test_a_nightly_searches_every_enabled_strategy(night: tuple[Path, FlowResult
         assert sorted(set(zip(rows["strategy"], rows["symbol"], strict=True))) == PAIRS
     entries = released(root)[0].strategies
     quiet = {e.strategy for e in entries if not e.out_of_sample["trades"]}
-    assert quiet == {"surge"}  # neither surges in these weeks
+    assert quiet == {"surge"}  # neither symbol surges in these weeks
 
 
 @pytest.mark.slow
@@ -134,7 +134,7 @@ def test_the_model_is_fitted_for_each_symbol(night: tuple[Path, FlowResult]) -> 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_every_strategy_stands_in_its_report(night: tuple[Path, FlowResult]) -> None:
+def test_every_strategy_is_in_the_report(night: tuple[Path, FlowResult]) -> None:
     root, result = night
     page = Path(result.results["report"]).read_text()
     overview = page.split("Out-of-sample, after costs</caption>")[1].split("</table>")[0]

@@ -1,4 +1,4 @@
-"""A flow that is killed at any moment and run again ends in the same state as one that was not."""
+"""A flow killed at any moment and run again ends in the same state as an undisturbed one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Night:
         )
 
     def lines(self) -> Iterator[str]:
-        """Lines of progress as they come."""
+        """Yield lines of progress as they come."""
         assert self.process.stdout is not None
         yield from self.process.stdout
 
@@ -52,7 +52,7 @@ class Night:
         return lines
 
     def kill_at(self, text: str) -> bool:
-        """Kill it when a line holds ``text``; false when it ended without."""
+        """Kill it when a line contains ``text``; return false when it ended first."""
         for line in self.lines():
             if text in line:
                 self.kill()
@@ -62,7 +62,7 @@ class Night:
         return False
 
     def kill_after(self, seconds: float) -> bool:
-        """Kill it after so long; false when it ended before."""
+        """Kill it after this time; return false when it ended first."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -72,7 +72,7 @@ class Night:
         return False
 
     def kill(self) -> None:
-        """No warning, no cleaning up."""
+        """Kill it without warning or cleanup."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self._close()
@@ -84,7 +84,7 @@ class Night:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sample, its settings, and a lake that a nightly filled without being disturbed."""
+    """Return a sample, its settings, and a lake that an undisturbed nightly filled."""
     folder = tmp_path_factory.mktemp("kills")
     write_sample(folder / "sample")
     write_settings(folder)
@@ -113,7 +113,7 @@ EVERYWHERE = (
         pytest.param(EVERYWHERE, id="everywhere"),
     ],
 )
-def test_killed_again_and_again_it_ends_in_the_same_state(
+def test_a_nightly_killed_repeatedly_ends_in_the_same_state(
     folder: Path, moments: tuple[str, ...]
 ) -> None:
     lake = folder / f"killed-{len(moments)}-times"
@@ -124,7 +124,7 @@ def test_killed_again_and_again_it_ends_in_the_same_state(
 
 
 @pytest.mark.slow
-def test_running_again_changes_no_file_but_the_report(folder: Path) -> None:
+def test_a_second_run_changes_only_the_report(folder: Path) -> None:
     root = folder / "undisturbed"
     before = {
         path: path.stat().st_mtime_ns
@@ -139,14 +139,14 @@ def test_running_again_changes_no_file_but_the_report(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_killed_at_random_moments_it_ends_in_the_same_state(tmp_path: Path) -> None:
+def test_a_nightly_killed_at_random_moments_ends_in_the_same_state(tmp_path: Path) -> None:
     write_sample(tmp_path / "sample", ("BTCUSDT", "ETHUSDT"))
     write_settings(tmp_path, models=True)
     Night(tmp_path, tmp_path / "undisturbed").finish()
     moments = random.Random(20250619)
     for attempt in range(4):
         lake = tmp_path / f"killed-{attempt}"
-        # The longest moment grows, so that later kills meet later steps.
+        # The limit grows, so that later kills hit later steps.
         for kill in range(6):
             if not Night(tmp_path, lake).kill_after(moments.uniform(0.5, 4.0 + 3.0 * kill)):
                 break

@@ -1,4 +1,4 @@
-"""Flows as one run in this process: what goes through, what is left out, and that it is said."""
+"""Flows in this process: what they complete, what they leave out, and what they report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _launch(name: str, folder: Path, *, symbols: tuple[str, ...], lines: list[st
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FlowResult, list[str]]:
-    """One nightly over a good and a broken symbol, shared by the tests that look at it."""
+    """Run one nightly over a good and a broken symbol, shared by the tests that look at it."""
     folder = tmp_path_factory.mktemp("night")
     sample = write_sample(folder / "sample", ("BTCUSDT", "ETHUSDT"))
     break_prices(sample, "ETHUSDT")
@@ -41,7 +41,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FlowResult, l
     return folder, result, lines
 
 
-def test_a_symbol_with_bad_data_is_left_out_and_the_others_go_on(
+def test_a_symbol_with_bad_data_is_left_out_and_the_others_continue(
     night: tuple[Path, FlowResult, list[str]],
 ) -> None:
     folder, result, _ = night
@@ -57,13 +57,13 @@ def test_the_run_says_which_symbol_was_left_out_and_why(
     night: tuple[Path, FlowResult, list[str]],
 ) -> None:
     _, result, lines = night
-    said = [line for line in lines if "left out: ETHUSDT" in line]
-    assert len(said) == 1
-    assert "rows are bad" in said[0]
+    named = [line for line in lines if "left out: ETHUSDT" in line]
+    assert len(named) == 1
+    assert "rows are bad" in named[0]
     assert "rows are bad" in result.left_out[0].reason
 
 
-def test_bad_rows_are_in_quarantine_with_their_reason(
+def test_bad_rows_go_to_quarantine_with_their_reason(
     night: tuple[Path, FlowResult, list[str]],
 ) -> None:
     folder, _, _ = night
@@ -72,7 +72,7 @@ def test_bad_rows_are_in_quarantine_with_their_reason(
     assert all(rows["reason"].to_pylist())
 
 
-def test_nothing_at_or_after_as_of_was_read_for_the_release(
+def test_a_release_reads_nothing_at_or_after_as_of(
     night: tuple[Path, FlowResult, list[str]],
 ) -> None:
     folder, _, _ = night
@@ -85,7 +85,7 @@ def test_nothing_at_or_after_as_of_was_read_for_the_release(
     assert all(ref.last is not None and ref.last < AS_OF for ref in refs)
 
 
-def test_the_release_names_the_run_and_the_report_lies_beside_the_lake(
+def test_the_release_names_its_run_and_the_report_is_written(
     night: tuple[Path, FlowResult, list[str]],
 ) -> None:
     folder, result, _ = night
@@ -94,7 +94,7 @@ def test_the_release_names_the_run_and_the_report_lies_beside_the_lake(
     assert Path(result.results["report"]).is_file()
 
 
-def test_a_second_nightly_finds_its_release_already_there(
+def test_a_second_nightly_publishes_the_same_release(
     night: tuple[Path, FlowResult, list[str]],
 ) -> None:
     folder, first, _ = night
@@ -105,14 +105,14 @@ def test_a_second_nightly_finds_its_release_already_there(
     assert [o.value.reused for o in again.results["optimize"]] == [True]
 
 
-def test_a_flow_without_any_good_symbol_ends_with_the_reasons(tmp_path: Path) -> None:
+def test_a_flow_without_a_good_symbol_fails_with_the_reasons(tmp_path: Path) -> None:
     sample = write_sample(tmp_path / "sample")
     break_prices(sample, "BTCUSDT")
     with pytest.raises(DataError, match=r"validate: no symbol is left.*BTCUSDT.*rows are bad"):
         _launch("nightly", tmp_path, symbols=("BTCUSDT",), lines=[])
 
 
-def test_a_symbol_that_the_sample_lacks_is_left_out_by_name(
+def test_a_symbol_missing_from_the_sample_is_left_out_by_name(
     night: tuple[Path, FlowResult, list[str]],
 ) -> None:
     folder, _, _ = night
@@ -121,7 +121,7 @@ def test_a_symbol_that_the_sample_lacks_is_left_out_by_name(
 
 
 @pytest.mark.slow
-def test_the_most_traded_symbols_may_stand_for_a_list(
+def test_the_most_traded_symbols_can_replace_a_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_sample(tmp_path / "sample", ("BTCUSDT", "ETHUSDT"))
@@ -142,7 +142,7 @@ def test_the_most_traded_symbols_may_stand_for_a_list(
         quietly("validate", replace(arguments, as_of=AS_OF + timedelta(days=9)))
 
 
-def test_an_unknown_flow_a_wrong_symbol_and_a_dead_server_are_told(tmp_path: Path) -> None:
+def test_an_unknown_flow_a_wrong_symbol_and_a_dead_server_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="there is no flow 'nightlyy'"):
         launch("nightlyy", FlowArguments(lake=tmp_path))
     with pytest.raises(ParameterError, match="'btc/usdt' is not a symbol"):
@@ -153,7 +153,7 @@ def test_an_unknown_flow_a_wrong_symbol_and_a_dead_server_are_told(tmp_path: Pat
         launch("scan", FlowArguments(lake=tmp_path), server="somewhere")
 
 
-def test_a_step_is_tried_again_after_an_operating_system_error() -> None:
+def test_a_step_is_retried_after_an_operating_system_error() -> None:
     left = [OSError("disk is busy"), OSError("disk is busy")]
 
     def work(key: str) -> str:
@@ -165,7 +165,7 @@ def test_a_step_is_tried_again_after_an_operating_system_error() -> None:
     assert engine.each(FlowStep("copy", work, retries=2), ["A"])[0].value == "done A"
 
 
-def test_a_users_mistake_is_not_tried_again() -> None:
+def test_a_users_mistake_is_not_retried() -> None:
     calls: list[str] = []
 
     def work(key: str) -> str:

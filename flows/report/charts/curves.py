@@ -41,7 +41,7 @@ class Curve:
 
 
 def thinned(curve: Curve, limit: int = MAX_POINTS) -> Curve:
-    """At most about ``limit`` points; of each bucket the lowest and the highest stay, in order."""
+    """Keep about ``limit`` points at most: the lowest and the highest of each bucket, in order."""
     size = len(curve.times)
     if size <= limit:
         return curve
@@ -60,7 +60,7 @@ def thinned(curve: Curve, limit: int = MAX_POINTS) -> Curve:
 
 
 def drawdown(curve: Curve) -> Curve:
-    """The distance below the highest value so far, as a share <= 0; the start counts as 1."""
+    """Return how far each value is below the highest so far, a share <= 0; the start is 1."""
     best = 1.0
     depths = []
     for value in curve.values:
@@ -70,7 +70,7 @@ def drawdown(curve: Curve) -> Curve:
 
 
 def line(curve: Curve, across: Scale, up: Scale, css: str) -> Markup:
-    """The curve as one path."""
+    """Draw the curve as one path."""
     commands = [
         f"{'M' if index == 0 else 'L'}{number(across(time))} {number(up(value))}"
         for index, (time, value) in enumerate(zip(curve.times, curve.values, strict=True))
@@ -79,7 +79,7 @@ def line(curve: Curve, across: Scale, up: Scale, css: str) -> Markup:
 
 
 def area(curve: Curve, across: Scale, up: Scale, base: float, css: str) -> Markup:
-    """The surface between the curve and ``base``."""
+    """Draw the area between the curve and ``base``."""
     floor = number(up(base))
     inner = [
         f"L{number(across(time))} {number(up(value))}"
@@ -91,12 +91,12 @@ def area(curve: Curve, across: Scale, up: Scale, base: float, css: str) -> Marku
 
 
 def share_tick(value: float) -> str:
-    """A tick of a share as percent."""
+    """Write a tick of a share as percent."""
     return formats.compact(round(value * 100, 6)) + " %"
 
 
 def equity_chart(key: str, title: str, equity: Curve) -> Markup:
-    """Equity (1 = the start) above, drawdown below, on one time axis."""
+    """Draw equity (1 = the start) above and drawdown below, on one time axis."""
     drawn = thinned(equity)
     depth = thinned(drawdown(equity))
     upper, lower = (
@@ -131,7 +131,7 @@ def equity_chart(key: str, title: str, equity: Curve) -> Markup:
 
 
 def hovers(equity: Curve, upper: Box, bottom: float, across: Scale) -> Markup:
-    """Columns that show the values of the nearest point."""
+    """Draw columns that show the values of the nearest point."""
     depths = drawdown(equity).values
     last = {time: index for index, time in enumerate(equity.times)}
     points = list(last.values())
@@ -153,7 +153,7 @@ def hovers(equity: Curve, upper: Box, bottom: float, across: Scale) -> Markup:
 def ledger_equity_chart(
     key: str, title: str, equity: Curve, show: Callable[[float], str]
 ) -> Markup:
-    """Account equity in money over the traded span."""
+    """Draw account equity in money over the traded span."""
     drawn = thinned(equity)
     box = Box(LEFT + 16, 12, WIDTH - LEFT - 16 - RIGHT, 170)
     across = time_scale(equity.times[0], equity.times[-1], box)

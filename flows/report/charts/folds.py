@@ -27,7 +27,8 @@ from flows.report.charts.svg import (
 class FoldSpan:
     """One fold of a walk-forward; times in ms UTC, returns as shares (None: not stored).
 
-    ``shown`` replaces the result at the end of the row; the sign of ``outside`` still colours it.
+    ``shown`` replaces the result at the end of the row; the sign of ``outside`` still colours
+    it.
     """
 
     label: str
@@ -41,7 +42,7 @@ class FoldSpan:
 
 
 def fold_chart(key: str, title: str, folds: Sequence[FoldSpan]) -> Markup:
-    """Each fold as a row: the span it learned from and the span it was judged on."""
+    """Draw each fold as a row: its training span and its test span."""
     row = 26
     plain = Box(LEFT, 8, WIDTH - LEFT - RIGHT - 84, float(row * len(folds)))
     start, end = min(f.train_start for f in folds), max(f.test_end for f in folds)
@@ -51,10 +52,10 @@ def fold_chart(key: str, title: str, folds: Sequence[FoldSpan]) -> Markup:
         y = plain.top + index * row + 5
         body.append(text(plain.left - 8, y + 12, fold.label, anchor="end"))
         body.append(
-            span_rect(across, fold.train_start, fold.train_end, y, "train", learned_note(fold))
+            span_rect(across, fold.train_start, fold.train_end, y, "train", train_note(fold))
         )
         css = "test flat" if not fold.outside else "test won" if fold.outside > 0 else "test lost"
-        body.append(span_rect(across, fold.test_start, fold.test_end, y, css, judged_note(fold)))
+        body.append(span_rect(across, fold.test_start, fold.test_end, y, css, test_note(fold)))
         shown = fold.shown or formats.percent(fold.outside)
         body.append(text(WIDTH - RIGHT, y + 12, shown, "value", "end"))
     desc = f"{len(folds)} folds; grey is in-sample, colour is out-of-sample with its result."
@@ -62,22 +63,22 @@ def fold_chart(key: str, title: str, folds: Sequence[FoldSpan]) -> Markup:
 
 
 def span_rect(across: Scale, start: int, end: int, y: float, css: str, note: str) -> Markup:
-    """A bar between two times."""
+    """Draw a bar between two times."""
     x = across(start)
     width = max(across(end) - x, 1.0)
     return tag("rect", tag("title", note), x=x, y=y, width=width, height=16, rx=2, class_=css)
 
 
-def learned_note(fold: FoldSpan) -> str:
-    """The tooltip of the learning span."""
+def train_note(fold: FoldSpan) -> str:
+    """Return the tooltip of the training span."""
     span = formats.span(fold.train_start, fold.train_end)
     if fold.inside is None:
         return f"fold {fold.label}, in-sample {span}"
     return f"fold {fold.label}, in-sample {span}: {formats.percent(fold.inside)}"
 
 
-def judged_note(fold: FoldSpan) -> str:
-    """The tooltip of the judged span."""
+def test_note(fold: FoldSpan) -> str:
+    """Return the tooltip of the test span."""
     span = formats.span(fold.test_start, fold.test_end)
     shown = fold.shown or formats.percent(fold.outside)
     return f"fold {fold.label}, out-of-sample {span}: {shown}"

@@ -56,7 +56,7 @@ class TradeMark:
 
 
 def merged(bars: Bars, limit: int = MAX_BARS) -> Bars:
-    """Neighbouring candles joined until at most ``limit`` are left."""
+    """Join neighbouring candles until at most ``limit`` are left."""
     count = len(bars.times)
     size = -(-count // limit)
     if size <= 1:
@@ -73,7 +73,7 @@ def merged(bars: Bars, limit: int = MAX_BARS) -> Bars:
 
 
 def candles(bars: Bars, across: Scale, up: Scale, room: float) -> list[Markup]:
-    """Rising candles as one path, falling candles as another."""
+    """Draw rising candles as one path, falling candles as another."""
     half = max(room * 0.32, 0.4)
     rising: list[str] = []
     falling: list[str] = []
@@ -92,7 +92,7 @@ def candles(bars: Bars, across: Scale, up: Scale, room: float) -> list[Markup]:
 
 
 def trade_mark(trade: TradeMark, across: Scale, up: Scale) -> Markup:
-    """Entry triangle, exit dot and the way between them."""
+    """Draw the entry triangle, the exit dot and the line between them."""
     x1, y1 = across(trade.entry_time), up(trade.entry_price)
     x2, y2 = across(trade.exit_time), up(trade.exit_price)
     won = "won" if trade.net > 0 else "lost"
@@ -120,7 +120,7 @@ def trade_mark(trade: TradeMark, across: Scale, up: Scale) -> Markup:
 def price_chart(
     key: str, title: str, bars: Bars, trades: Sequence[TradeMark], marks: Marks | None = None
 ) -> Markup:
-    """Candles of the judged span with every trade on them, and under them what ICT sees."""
+    """Draw the candles of the test spans, every trade on them, and ICT structures under them."""
     shown = merged(bars)
     box = Box(LEFT, 12, WIDTH - LEFT - RIGHT, 300)
     start, end = shown.times[0], shown.times[-1] + shown.interval_ms

@@ -1,6 +1,4 @@
-"""ICT structures on the price chart: zones, swings, breaks and liquidity, each from when it was
-known.
-"""
+"""ICT structures on the price chart: zones, swings, breaks, liquidity, each once it is known."""
 
 from __future__ import annotations
 
@@ -58,7 +56,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is drawn on one chart."""
+    """Everything drawn on one chart."""
 
     zones: tuple[Zone, ...] = ()
     swings: tuple[Swing, ...] = ()
@@ -66,7 +64,7 @@ class Marks:
 
 
 def marks_of(events: Sequence[Row], interval_ms: int, until: int) -> Marks:
-    """Structures out of the rows of the table ``structures``; what lives on ends at ``until``."""
+    """Make structures from rows of the table ``structures``; those still alive end at ``until``."""
     ends: dict[tuple[str, int, int], int] = {}
     for row in events:
         if row["event"] in ENDS.get(row["kind"], ()):
@@ -94,10 +92,10 @@ def _key(row: Row) -> tuple[str, int, int]:
 def structure_marks(
     marks: Marks, across: Scale, up: Scale, box: Box, span: tuple[int, int]
 ) -> Markup:
-    """Everything of ``span`` (ms) as one group that lies under the candles.
+    """Draw everything of ``span`` (ms) as one group under the candles.
 
-    Of more than ``MAX_ZONES`` zones the largest are drawn, those that were wide and lasted, and of
-    more than ``MAX_POOLS`` pools those that lasted.
+    At most ``MAX_ZONES`` zones are drawn, the largest by width and duration, and at most
+    ``MAX_POOLS`` pools, the longest-lived.
     """
     first, last = span
     shown = [
@@ -125,7 +123,7 @@ def structure_marks(
 
 
 def _weight(zone: Zone) -> float:
-    """Time that a zone lasted, times its height where it has one."""
+    """Return the time that a zone lasted, times its height if it has one."""
     height = zone.top - zone.bottom if zone.kind != "pool" else 1.0
     return height * (zone.end - zone.start)
 
@@ -169,7 +167,7 @@ def _break(one: Break, across: Scale, up: Scale) -> Markup:
 
 
 def _swings(swings: Sequence[Swing], across: Scale, up: Scale) -> list[Markup]:
-    """Short ticks beyond the extremes: highs as one path, lows as another."""
+    """Draw short ticks beyond the extremes: highs as one path, lows as another."""
     drawn = []
     for side, css in ((1, "swing high"), (-1, "swing low")):
         commands = [

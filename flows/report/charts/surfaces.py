@@ -1,4 +1,4 @@
-"""The parameter surface as heat maps, and bars for importance."""
+"""The parameter surface as heat maps, and bars for feature importance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABEL = 62
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A plane through the searched grid: two parameters vary, the others stay at the choice."""
+    """A plane through the searched grid: two parameters vary, the others keep the chosen value."""
 
     across: str
     down: str
@@ -41,9 +41,9 @@ def slices(
     chosen: Mapping[str, float],
     marked: Sequence[Mapping[str, float]] = (),
 ) -> tuple[Slice, ...]:
-    """Planes through the chosen point, one for each pair of parameters that varied.
+    """Return planes through the chosen point, one for each pair of parameters that varied.
 
-    When the chosen point is not on the grid, the other parameters are not fixed: a cell is then
+    If the chosen point is not on the grid, the other parameters are not fixed: a cell is then
     the median over them. Cells of the sets in ``marked`` get a mark.
     """
     names = varying(points)
@@ -67,7 +67,7 @@ def slices(
 
 
 def varying(points: Sequence[Point]) -> tuple[str, ...]:
-    """Numeric parameters with more than one value among the points."""
+    """Return the numeric parameters with more than one value among the points."""
     names = sorted({name for params, _ in points for name in params})
     kept = []
     for name in names:
@@ -78,7 +78,7 @@ def varying(points: Sequence[Point]) -> tuple[str, ...]:
 
 
 def near(a: float | None, b: float | None) -> bool:
-    """Equal up to the rounding of a grid step."""
+    """Check whether two values are equal up to the rounding of a grid step."""
     return a is not None and b is not None and abs(a - b) <= 1e-9 * max(1.0, abs(a), abs(b))
 
 
@@ -90,7 +90,7 @@ def one_slice(
     fixed: Sequence[str],
     others: Sequence[str],
 ) -> Slice:
-    """The cells of one plane."""
+    """Return the cells of one plane."""
     cells: dict[tuple[float, float], list[float]] = {}
     for params, value in points:
         if all(near(params[name], chosen.get(name)) for name in fixed):
@@ -112,7 +112,7 @@ def one_slice(
 def heat_map(
     key: str, title: str, plane: Slice, biggest: float, show: Callable[[float], str]
 ) -> Markup:
-    """One plane: colour for the sign, depth for the size against ``biggest``, numbers in cells."""
+    """Draw one plane: colour for the sign, depth for the size against ``biggest``, numbers."""
     width = LABEL + CELL_WIDTH * len(plane.columns) + 8
     bottom = 8 + CELL_HEIGHT * len(plane.rows)
     body: list[Markup] = []
@@ -152,7 +152,7 @@ def cell(
     biggest: float,
     show: Callable[[float], str],
 ) -> Markup:
-    """One combination."""
+    """Draw one combination."""
     if value is None:
         return tag("rect", x=x, y=y, width=CELL_WIDTH - 2, height=CELL_HEIGHT - 2, class_="empty")
     strength = 0.1 + 0.7 * min(abs(value) / biggest, 1.0) if value else 1.0
@@ -180,14 +180,14 @@ def cell(
 
 
 def approved_dot(plane: Slice, at: tuple[float, float], x: float, y: float) -> list[Markup]:
-    """A dot in the corner of an approved combination."""
+    """Draw a dot in the corner of an approved combination."""
     if at not in plane.marked:
         return []
     return [tag("circle", cx=x + CELL_WIDTH - 7, cy=y + 5, r=1.8, class_="approved")]
 
 
 def chosen_frame(plane: Slice) -> list[Markup]:
-    """A frame around the chosen combination, drawn last so that nothing covers it."""
+    """Draw a frame around the chosen combination, last so that nothing covers it."""
     for r, row in enumerate(plane.rows):
         for c, column in enumerate(plane.columns):
             if near(plane.chosen[0], column) and near(plane.chosen[1], row):
@@ -206,7 +206,7 @@ def chosen_frame(plane: Slice) -> list[Markup]:
 
 
 def surface_text(plane: Slice, show: Callable[[float], str]) -> str:
-    """What the map says, in one sentence."""
+    """Describe the map in one sentence."""
     values = list(plane.values.values())
     if not values:
         return "No combination was stored."
@@ -218,7 +218,7 @@ def surface_text(plane: Slice, show: Callable[[float], str]) -> str:
 
 
 def bars_chart(key: str, title: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
-    """Horizontal bars in the order given: label, share, and a hint for the tooltip."""
+    """Draw horizontal bars in the given order: label, share, and a hint for the tooltip."""
     height, left, width = 22, 190, 560
     biggest = max((value for _, value, _ in rows), default=0.0) or 1.0
     room = width - left - 64

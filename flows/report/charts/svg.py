@@ -27,14 +27,14 @@ MONTH_STEPS = (1, 2, 3, 6, 12)
 
 
 def number(value: float) -> str:
-    """A coordinate with one decimal and no negative zero: short, and the same on every machine."""
+    """Write a coordinate with one decimal and no negative zero: short, and equal everywhere."""
     text = f"{value:.1f}"
     text = text.removesuffix(".0")
     return "0" if text == "-0" else text
 
 
 def tag(name: str, *content: str, **attributes: object) -> Markup:
-    """One SVG element; ``class_`` becomes ``class``, ``font_size`` becomes ``font-size``."""
+    """Write one SVG element; ``class_`` becomes ``class``, ``font_size`` becomes ``font-size``."""
     parts = [name]
     for key, value in attributes.items():
         if value is None:
@@ -47,17 +47,17 @@ def tag(name: str, *content: str, **attributes: object) -> Markup:
 
 
 def group(pieces: Iterable[str], **attributes: object) -> Markup:
-    """A ``<g>`` of elements."""
+    """Put elements into a ``<g>``."""
     return tag("g", *pieces, **attributes)
 
 
 def text(x: float, y: float, label: str, css: str = "tick", anchor: str = "start") -> Markup:
-    """A label with its baseline at ``y``."""
+    """Draw a label with its baseline at ``y``."""
     return tag("text", label, x=x, y=y, class_=css, text_anchor=anchor)
 
 
 def path(commands: Sequence[str], css: str) -> Markup:
-    """One ``<path>`` out of many commands (a thousand candles are two paths, not 4,000 lines)."""
+    """Join commands into one ``<path>``: a thousand candles are two paths, not 4,000 lines."""
     return tag("path", d="".join(commands), class_=css)
 
 
@@ -69,9 +69,9 @@ def figure(
     body: Iterable[str],
     natural: bool = False,
 ) -> Markup:
-    """The whole ``<svg>`` with its accessible name and description.
+    """Write the whole ``<svg>`` with its accessible name and description.
 
-    It is as wide as the page, or, when ``natural``, as wide as its own units say.
+    It is as wide as the page or, if ``natural``, as wide as its own units say.
     """
     width, height = size
     return tag(
@@ -99,12 +99,12 @@ class Box:
 
     @property
     def right(self) -> float:
-        """The x of the right edge."""
+        """X of the right edge."""
         return self.left + self.width
 
     @property
     def bottom(self) -> float:
-        """The y of the lower edge."""
+        """Y of the lower edge."""
         return self.top + self.height
 
 
@@ -118,7 +118,7 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
-        """The coordinate of ``value``."""
+        """Return the coordinate of ``value``."""
         if self.high == self.low:
             return (self.start + self.end) / 2
         share = (value - self.low) / (self.high - self.low)
@@ -126,12 +126,12 @@ class Scale:
 
 
 def time_scale(low: int, high: int, box: Box) -> Scale:
-    """Time to x, over the whole box."""
+    """Map time to x over the whole box."""
     return Scale(float(low), float(high), box.left, box.right)
 
 
 def nice_step(span: float, wanted: int) -> float:
-    """A step of 1, 2, 2.5 or 5 times a power of ten, about ``wanted`` of them in ``span``."""
+    """Return 1, 2, 2.5 or 5 times a power of ten, about ``wanted`` steps in ``span``."""
     if span <= 0:
         return 1.0
     rough = span / max(wanted, 1)
@@ -143,7 +143,7 @@ def nice_step(span: float, wanted: int) -> float:
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Round values inside ``low..high``, at most about ``wanted`` + 1 of them."""
+    """Return round values inside ``low..high``, at most about ``wanted`` + 1."""
     step = nice_step(high - low, wanted)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
@@ -151,7 +151,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def padded(values: Iterable[float], share: float = 0.06) -> tuple[float, float]:
-    """The range of ``values`` with some air; a flat line gets a range around it."""
+    """Return the range of ``values`` with some margin, also around a flat line."""
     known = [value for value in values if math.isfinite(value)]
     if not known:
         return (0.0, 1.0)
@@ -161,12 +161,12 @@ def padded(values: Iterable[float], share: float = 0.06) -> tuple[float, float]:
 
 
 def moment(ms: float) -> datetime:
-    """Milliseconds since the epoch as an aware UTC time."""
+    """Convert milliseconds since the epoch to a UTC time."""
     return datetime.fromtimestamp(ms / 1000, tz=UTC)
 
 
 def day_label(ms: float) -> str:
-    """``09 May``, and the year where a year begins."""
+    """Write ``09 May``, or the year on its first day."""
     when = moment(ms)
     if when.month == 1 and when.day == 1:
         return f"{when:%Y}"
@@ -174,7 +174,7 @@ def day_label(ms: float) -> str:
 
 
 def time_ticks(low: float, high: float, wanted: int = 8) -> list[tuple[int, str]]:
-    """Round UTC times inside ``low..high`` with their labels."""
+    """Return round UTC times inside ``low..high`` with their labels."""
     span = high - low
     for step in TIME_STEPS:
         if span / step <= wanted:
@@ -187,7 +187,7 @@ def time_ticks(low: float, high: float, wanted: int = 8) -> list[tuple[int, str]
 
 
 def hour_ticks(times: Sequence[int]) -> list[tuple[int, str]]:
-    """Hours, with the day where it begins, or at the first of them when none begins."""
+    """Label hours, with the day where it begins, or on the first tick if no day begins."""
     labels = [(t, f"{moment(t):%H:%M}" if t % DAY_MS else day_label(t)) for t in times]
     if times and all(t % DAY_MS for t in times):
         labels[0] = (times[0], f"{moment(times[0]):%d %b %H:%M}")
@@ -195,7 +195,7 @@ def hour_ticks(times: Sequence[int]) -> list[tuple[int, str]]:
 
 
 def month_ticks(low: float, high: float, wanted: int) -> list[tuple[int, str]]:
-    """First days of months inside ``low..high``."""
+    """Return the first days of months inside ``low..high``."""
     start, end = moment(low), moment(high)
     months = (end.year - start.year) * 12 + end.month - start.month
     step = next((s for s in MONTH_STEPS if months / s <= wanted), MONTH_STEPS[-1])
@@ -212,7 +212,7 @@ def month_ticks(low: float, high: float, wanted: int) -> list[tuple[int, str]]:
 
 
 def y_axis(box: Box, scale: Scale, show: Callable[[float], str], wanted: int = 5) -> Markup:
-    """Horizontal grid lines with their values at the left."""
+    """Draw horizontal grid lines with their values on the left."""
     pieces: list[str] = []
     for value in ticks(scale.low, scale.high, wanted):
         y = scale(value)
@@ -222,7 +222,7 @@ def y_axis(box: Box, scale: Scale, show: Callable[[float], str], wanted: int = 5
 
 
 def x_axis(box: Box, scale: Scale, labels: Sequence[tuple[float, str]]) -> Markup:
-    """Ticks and labels under the box."""
+    """Draw ticks and labels under the box."""
     pieces: list[str] = [
         tag("line", x1=box.left, x2=box.right, y1=box.bottom, y2=box.bottom, class_="axis")
     ]
@@ -236,5 +236,5 @@ def x_axis(box: Box, scale: Scale, labels: Sequence[tuple[float, str]]) -> Marku
 
 
 def hover(x: float, y: float, width: float, height: float, label: str) -> Markup:
-    """An invisible rectangle that shows ``label`` when the pointer rests on it."""
+    """Draw an invisible rectangle that shows ``label`` under the pointer."""
     return tag("rect", tag("title", label), x=x, y=y, width=width, height=height, class_="hover")

@@ -1,8 +1,8 @@
-"""Judge one month of one symbol's raw candles. Pure: nothing is read or written.
+"""Check one month of one symbol's raw candles. Pure: nothing is read or written.
 
-Row checks are made twice, by two tools: Great Expectations says whether a frame is right, SQL says
-which rows are not; what remains without those rows must pass the suite. Checks over rows (gaps,
-outages, price jumps) are SQL models that return what offends.
+Two tools check the rows: Great Expectations says whether a frame is right, SQL says which rows are
+wrong; what remains without those rows must pass the suite. Gaps, outages and price jumps are found
+by SQL models that return the offending rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHECKS = ("candle_rows", "candle_flows", "price_jumps", "gaps", "quiet_runs")
 
 @dataclass(frozen=True, slots=True)
 class CheckedMonth:
-    """What a month's frame turned out to be: rows to keep, rows to quarantine, and why."""
+    """Result for one month: rows to keep, rows to quarantine, and why."""
 
     good: pa.Table
     bad: pa.Table
@@ -39,7 +39,7 @@ class CheckedMonth:
 
 @dataclass(slots=True)
 class _Findings:
-    """Collected while one month is judged; ``bad`` holds (open_time in ms, reason)."""
+    """Collected while one month is checked; ``bad`` holds (open_time in ms, reason)."""
 
     bad: list[tuple[int, str]] = field(default_factory=list)
     oddities: list[str] = field(default_factory=list)
@@ -56,10 +56,10 @@ def check_month(
     settings: ValidationSettings,
     suite: SuiteResult | None = None,
 ) -> CheckedMonth:
-    """Judge one month of raw candles; ``tail`` are the last rows of the month before.
+    """Check one month of raw candles; ``tail`` holds the last rows of the month before.
 
-    The tail serves gaps and outages only. ``data`` has the columns of raw.candles, and a row.
-    ``suite`` is what the suite said of ``data``, where that is known already.
+    The tail is used for gaps and outages only. ``data`` has the columns of raw.candles and at
+    least one row. ``suite`` is the suite's result for ``data``, if it is known already.
     """
     from flows.steps.data.expectations import validate_frame
 
@@ -69,7 +69,7 @@ def check_month(
     good = _without(data, found.bad)
     _find_stretches(data, good, tail, venue, symbol, found, settings)
     good = _without(data, found.bad)
-    found.errors.extend(f"{symbol}: {phrase} could not be judged" for phrase in first.errored)
+    found.errors.extend(f"{symbol}: {phrase} could not be evaluated" for phrase in first.errored)
     share = 1 - good.num_rows / data.num_rows
     if share > settings.max_bad_share:
         found.failures.append(
@@ -80,7 +80,9 @@ def check_month(
     elif good.num_rows < data.num_rows or first.failed:
         again = validate_frame(good.to_pandas())
         found.failures.extend(f"{symbol}: not met: {phrase}" for phrase in again.failed)
-        found.errors.extend(f"{symbol}: {phrase} could not be judged" for phrase in again.errored)
+        found.errors.extend(
+            f"{symbol}: {phrase} could not be evaluated" for phrase in again.errored
+        )
     return CheckedMonth(
         good=_with_gaps(good, tail),
         bad=_quarantined(data, found.bad),
@@ -120,7 +122,7 @@ def _find_stretches(
     found: _Findings,
     settings: ValidationSettings,
 ) -> None:
-    """Gaps among the raw rows, and outages among the good ones, against what is known."""
+    """Find gaps in the raw rows and outages in the good ones; compare them with the known ones."""
     sparse = venue in settings.sparse_venues
     month_from = data["open_time"][0].value
     with connect() as connection:
@@ -175,7 +177,7 @@ def _without(data: pa.Table, bad: Sequence[tuple[int, str]]) -> pa.Table:
 
 
 def _quarantined(data: pa.Table, bad: Sequence[tuple[int, str]]) -> pa.Table:
-    """The bad rows as they came, one line per row with all of its reasons."""
+    """Return the bad rows as they came, each with all of its reasons."""
     reasons: dict[int, list[str]] = {}
     for time, reason in sorted(set(bad)):
         reasons.setdefault(time, []).append(reason)
@@ -185,7 +187,7 @@ def _quarantined(data: pa.Table, bad: Sequence[tuple[int, str]]) -> pa.Table:
 
 
 def _with_gaps(good: pa.Table, tail: pa.Table | None) -> pa.Table:
-    """Add ``gap_before``: minutes absent directly before a row; 0 before the first one known."""
+    """Add ``gap_before``: minutes missing directly before a row; 0 before the first known row."""
     times = _times(good)
     last = _times(tail)[-1:] if tail is not None and tail.num_rows else times[:1] - MINUTE_MS
     steps = np.diff(np.concatenate([last, times])) // MINUTE_MS - 1

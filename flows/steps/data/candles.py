@@ -26,9 +26,9 @@ def load_candles(
     interval: str = "1m",
     months: Sequence[str] = (),
 ) -> CandleColumns:
-    """Checked candles of ``symbol`` that had closed at ``as_of``; empty when there are none.
+    """Return the checked candles of ``symbol`` that had closed at ``as_of``; may be empty.
 
-    ``months`` (such as ``2025-06``, ascending) are read alone, if any are named.
+    ``months`` (such as ``2025-06``, ascending) limits what is read.
     """
     where = {"venue": venue, "symbol": symbol, "interval": interval}
     parts = [{**where, "month": month} for month in months] or [where]
@@ -46,7 +46,7 @@ def load_candles(
 
 
 def start_compiling() -> None:
-    """Keep compiled kernels on disk; once a process, as it forgets what was compiled before."""
+    """Keep compiled kernels on disk; only once per process, since it drops earlier compilations."""
     from trading.jit import compiler
 
     with _compiling:

@@ -28,17 +28,18 @@ if TYPE_CHECKING:
 PRICES = ("open", "high", "low", "close")
 FLOWS = ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
 DERIVED = ("open_ms", "past_minute", "over_high", "under_low")
-# A context registers itself for the whole process; two threads would validate in each other's.
+# A context is global to the process; two threads would share one.
 _ONE_AT_A_TIME = threading.Lock()
-# No market of ours has traded beyond this; it stands for infinity.
+# No market has traded beyond this; it stands for infinity.
 LARGEST = 1e15
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """Outcome of one suite: what was not met, and what could not be judged at all.
+    """Outcome of one suite: expectations that failed, and those that could not be evaluated.
 
-    ``failed`` and ``errored`` hold one phrase per expectation; both empty: the suite passed.
+    ``failed`` and ``errored`` hold one phrase per expectation; the suite passed if both are
+    empty.
     """
 
     failed: tuple[str, ...] = ()
@@ -46,15 +47,15 @@ class SuiteResult:
 
     @property
     def passed(self) -> bool:
-        """Was everything judged, and met?"""
+        """Whether every expectation was evaluated and met."""
         return not self.failed and not self.errored
 
 
 def candle_suite() -> gx.ExpectationSuite:
-    """Expectations of raw candles with four derived columns.
+    """Return the expectations of raw candles with four derived columns.
 
-    ``open_ms`` and ``past_minute`` are milliseconds; ``over_high``, ``under_low`` say by how much
-    open or close lie outside of high and low, and may not be positive.
+    ``open_ms`` and ``past_minute`` are milliseconds; ``over_high`` and ``under_low`` say how
+    far open or close lie outside of high and low, and may not be positive.
     """
     expectations: list[Any] = [
         gxe.ExpectTableRowCountToBeBetween(min_value=1),
@@ -87,27 +88,27 @@ def candle_suite() -> gx.ExpectationSuite:
 
 
 def validate_frame(frame: pd.DataFrame) -> SuiteResult:
-    """Judge a pandas frame of raw candles; ``open_time`` in UTC."""
-    judged = frame.assign(
+    """Check a pandas frame of raw candles; ``open_time`` is in UTC."""
+    derived = frame.assign(
         open_ms=frame["open_time"].astype("int64"),
         past_minute=frame["open_time"].astype("int64") % MINUTE_MS,
         over_high=frame[["open", "close"]].max(axis=1) - frame["high"],
         under_low=frame["low"] - frame[["open", "close"]].min(axis=1),
     )
     with _ONE_AT_A_TIME:
-        return _validate(judged)
+        return _validate(derived)
 
 
-def _validate(judged: pd.DataFrame) -> SuiteResult:
+def _validate(derived: pd.DataFrame) -> SuiteResult:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]  # as saved
     batch = (
         context.data_sources.add_pandas("lake")
         .add_dataframe_asset("candles")
         .add_batch_definition_whole_dataframe("whole")
-        .get_batch(batch_parameters={"dataframe": judged})
+        .get_batch(batch_parameters={"dataframe": derived})
     )
-    # Yes or no takes half the time of a summary, and is all that good data needs.
+    # A yes or no takes half the time of a summary; good data needs no more.
     if batch.validate(candle_suite(), result_format="BOOLEAN_ONLY").success:
         return SuiteResult()
     outcome = batch.validate(candle_suite(), result_format="SUMMARY")
@@ -122,7 +123,7 @@ def _validate(judged: pd.DataFrame) -> SuiteResult:
 
 
 def _raised(result: Any) -> bool:
-    """Did the expectation end in an exception? (Great Expectations reports that as not met.)"""
+    """Check whether the expectation raised; Great Expectations reports that as not met."""
     info = result.exception_info or {}
     if "raised_exception" in info:
         return bool(info["raised_exception"])

@@ -1,7 +1,8 @@
-"""What a partition was made from, kept with the partition, so that unchanged work is skipped.
+"""Marks on derived partitions, so that unchanged work is skipped.
 
 There is no state file. A derived partition carries a mark in its Parquet metadata: a hash of the
-content of what it was made from and of the recipe (SQL text, settings). Equal mark, nothing to do.
+content of its inputs and of the recipe (SQL text, settings). If the mark is equal, there is nothing
+to do.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ _CONTENT = "nocturne.content"
 
 
 def load_sql(name: str) -> str:
-    """Text of a model such as ``features/price``."""
+    """Read a model such as ``features/price``."""
     return (SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 
 @contextmanager
 def connect() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection in memory for one unit of work: UTC, and one thread.
+    """Open a DuckDB connection in memory for one unit of work: UTC, and one thread.
 
     One thread adds floats in one order, so that the same input gives the same bytes.
     """
@@ -50,15 +51,15 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def mark_of(recipe: str, inputs: Mapping[str, Any]) -> str:
-    """Hash of a recipe and of what it is fed with."""
+    """Hash a recipe and its inputs."""
     text = json.dumps({"recipe": recipe, "inputs": inputs}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def content_of(lake: Lake, partition: Partition, as_of: datetime) -> str:
-    """Hash of the rows of ``partition`` known at ``as_of``.
+    """Hash the rows of ``partition`` known at ``as_of``.
 
-    A month that is over at ``as_of`` is not read: the file says its own hash.
+    A month that is over at ``as_of`` is not read: its file stores the hash.
     """
     month = partition.values.get("month")
     if month is not None and month_end(month) <= as_of:
@@ -69,7 +70,7 @@ def content_of(lake: Lake, partition: Partition, as_of: datetime) -> str:
 
 
 def is_current(lake: Lake, table: Table, mark: str, partition: Mapping[str, str]) -> bool:
-    """Was this partition made from exactly these inputs?"""
+    """Check whether this partition was made from exactly these inputs."""
     return lake.metadata(table, **partition).get(MARK) == mark
 
 
@@ -84,7 +85,7 @@ def write_known(
 ) -> PartitionRef:
     """Write what is known at ``as_of``; rows that an earlier run made for later times stay.
 
-    Without this, a replay under an old ``as_of`` would take away what a release has been made from.
+    Otherwise a replay under an old ``as_of`` would remove rows that a release was made from.
     """
     later = _later_rows(lake, table, as_of, partition)
     if later is not None and later.num_rows:
@@ -101,27 +102,27 @@ def _later_rows(
         try:
             data = lake.read_partition(found)
         except DataError:
-            return None  # damaged or of an older contract: it is about to be replaced
+            return None  # damaged or of an older contract: it will be replaced
         times = data[table.time].cast(pa.int64())
         return data.filter(pc.greater_equal(times, cutoff(table, found.values, as_of)))
     return None
 
 
 def month_start(month: str) -> datetime:
-    """First moment of ``2025-06``, UTC."""
+    """Return the first moment of ``2025-06``, UTC."""
     return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
 
 
 def month_end(month: str) -> datetime:
-    """First moment of the month after, UTC."""
+    """Return the first moment of the month after, UTC."""
     return (month_start(month) + timedelta(days=32)).replace(day=1)
 
 
 def month_before(month: str) -> str:
-    """``2025-05`` of ``2025-06``."""
+    """Return ``2025-05`` for ``2025-06``."""
     return f"{month_start(month) - timedelta(days=1):%Y-%m}"
 
 
 def epoch_ms(moment: datetime) -> int:
-    """Milliseconds since the epoch."""
+    """Return milliseconds since the epoch."""
     return round(moment.timestamp() * 1000)

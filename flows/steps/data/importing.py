@@ -1,4 +1,4 @@
-"""The import step: what a folder holds and the lake lacks."""
+"""The import step: brings new files of the sample folder into the lake."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lake.store import Lake
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import did; ``failed`` are files that could not be used, with the reason."""
+    """What an import did; ``failed`` lists files that could not be used, with the reason."""
 
     files: int
     rows: int
@@ -28,10 +28,10 @@ class ImportResult:
 
 
 def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -> ImportResult:
-    """Import the settings' folder for the settings' symbols (for all, where the most traded are
-    wanted); files already in the lake are not read.
+    """Import the sample folder; files that are already in the lake are not read.
 
-    Raises `DataError` when the folder does not exist or holds nothing to import.
+    Only the symbols of the settings are imported, or all when ``top_symbols`` is set. Raises
+    `DataError` when the folder does not exist or holds nothing to import.
     """
     symbols = None if settings.top_symbols else settings.symbols
     report = import_folder(

@@ -1,7 +1,7 @@
-"""Settings of the validation, and the oddities of the exchanges' data that are known.
+"""Settings of the validation, and the known oddities of the exchanges' data.
 
-A known oddity is asserted by number, with a reason and the date it was looked at: more of it than
-this means that something new broke.
+A known oddity is asserted by number, with a reason and the date it was examined: if there is more
+of it, something new broke.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from trading.candles import MINUTE_MS
 
 
 class KnownOddity(BaseModel, frozen=True, extra="forbid"):
-    """A stretch of minutes that is absent, or has no trade, and why.
+    """A stretch of minutes that is missing or has no trade, and why.
 
     ``symbol`` ``"*"`` means every symbol of the venue. ``start`` is the first minute (UTC),
-    ``minutes`` the most there may be. ``keep`` says whether minutes without a trade stay checked.
+    ``minutes`` the largest allowed number. ``keep`` says whether minutes without a trade stay
+    in the checked table.
     """
 
     venue: str
@@ -41,13 +42,13 @@ class KnownOddity(BaseModel, frozen=True, extra="forbid"):
         return int(self.start.timestamp()) * 1000
 
     def covers(self, venue: str, symbol: str, start_ms: int, minutes: int) -> bool:
-        """Does this oddity explain all ``minutes`` from ``start_ms`` on?"""
+        """Check whether this oddity explains all ``minutes`` from ``start_ms`` on."""
         inside = self.start_ms <= start_ms
         ends = start_ms + minutes * MINUTE_MS <= self.start_ms + self.minutes * MINUTE_MS
         return self.applies_to(venue, symbol) and inside and ends
 
     def applies_to(self, venue: str, symbol: str) -> bool:
-        """Is it about this symbol?"""
+        """Check whether it concerns this symbol."""
         return self.venue == venue and self.symbol in ("*", symbol)
 
 
@@ -87,11 +88,12 @@ KNOWN_ODDITIES: tuple[KnownOddity, ...] = (
 class ValidationSettings(BaseModel, frozen=True, extra="forbid"):
     """Limits of the checks of one-minute candles.
 
-    ``max_bad_share``: more bad rows than this share of a month fail the symbol. ``jump_sigmas`` and
-    ``thin_volume_share``: a one-minute move of more robust deviations than this, on less than this
-    share of the month's median volume, is a bad print (18 perpetuals and 90 days of spot have
-    none). ``quiet_minutes``: so many minutes in a row without a trade are an outage.
-    ``sparse_venues`` leave out minutes without trades; a gap of ``sparse_gap_minutes`` is normal.
+    ``max_bad_share``: a symbol fails when more than this share of a month's rows is bad.
+    ``jump_sigmas`` and ``thin_volume_share``: a one-minute move of more robust deviations than
+    this, on less than this share of the month's median volume, is a bad print (18 perpetuals
+    and 90 days of spot have none). ``quiet_minutes``: this many minutes in a row without a
+    trade are an outage. ``sparse_venues`` omit minutes without trades; there a gap of
+    ``sparse_gap_minutes`` is normal.
     """
 
     max_bad_share: float = Field(default=0.005, ge=0, le=1)
@@ -106,7 +108,7 @@ class ValidationSettings(BaseModel, frozen=True, extra="forbid"):
     def explains(
         self, kind: str, venue: str, symbol: str, start_ms: int, minutes: int
     ) -> KnownOddity | None:
-        """The known oddity that covers this stretch, if there is one."""
+        """Return the known oddity that covers this stretch, if there is one."""
         for oddity in self.known:
             if oddity.kind == kind and oddity.covers(venue, symbol, start_ms, minutes):
                 return oddity

@@ -1,4 +1,4 @@
-"""raw.candles to checked.candles: what is right goes on, what is not to quarantine with its reason.
+"""From raw.candles to checked.candles: good rows go on, bad rows go to quarantine with a reason.
 
 A symbol that fails keeps its last good partitions, and the others go on.
 """
@@ -31,7 +31,7 @@ from trading.errors import DataError
 TAIL_ROWS = 1440
 _COUNTS = "nocturne.checks"
 _BATCH_ROWS = 1_000_000
-# Raise it when the suite or the handling below changes: all partitions are then checked again.
+# Change it together with the suite or the handling below: all partitions are then rechecked.
 _CONTRACT = "candles-1"
 
 Status = Literal["passed", "failed", "errored"]
@@ -42,8 +42,9 @@ Progress = Callable[[str], None]
 class MonthReport:
     """Outcome of one month of one symbol.
 
-    ``rows`` went to checked, ``quarantined`` did not; ``failures`` say what the data lacks,
-    ``errors`` what could not be judged. ``skipped``: nothing had changed since the last time.
+    ``rows`` went to checked, ``quarantined`` did not; ``failures`` say what is wrong with the
+    data, ``errors`` which checks could not run. ``skipped``: nothing has changed since the last
+    time.
     """
 
     month: str
@@ -72,13 +73,13 @@ class SymbolReport:
 
     @property
     def ok(self) -> bool:
-        """May what depends on this symbol go on?"""
+        """Whether dependent steps may use this symbol."""
         return self.status == "passed"
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationReport:
-    """Outcome of a validation run, one report per symbol, in the order asked for."""
+    """Outcome of a validation run: one report per symbol, in the requested order."""
 
     symbols: tuple[SymbolReport, ...]
 
@@ -89,7 +90,7 @@ class ValidationReport:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Symbols that may not, with the reason."""
+        """Symbols that may not be used, with the reason."""
         return {r.symbol: "; ".join(r.reasons) for r in self.symbols if not r.ok}
 
 
@@ -113,7 +114,7 @@ def validate(
 
 
 def describe(report: SymbolReport) -> str:
-    """One line for the terminal: ``BTCUSDT passed: 73139 rows, 0 quarantined, 0 gaps``."""
+    """Format one line for the terminal: ``BTCUSDT passed: 73139 rows, 0 quarantined, 0 gaps``."""
     text = (
         f"{report.symbol} {report.status}: {report.rows} rows, {report.quarantined} quarantined, "
         f"{report.gaps} gaps"
@@ -132,8 +133,8 @@ def validate_symbol(
 ) -> SymbolReport:
     """Check what was known of one symbol at ``as_of``; write its checked and quarantined rows.
 
-    A month that was checked before from the same raw content, with the same settings, is skipped.
-    A damaged raw partition makes the symbol ``errored``; it never raises for bad data.
+    A month that was checked before, from the same raw content and with the same settings, is
+    skipped. A damaged raw partition makes the symbol ``errored``; bad data never raises.
     """
     limits = settings or ValidationSettings()
     months: list[MonthReport] = []
@@ -179,7 +180,7 @@ def _summary(venue: str, symbol: str, months: Sequence[MonthReport]) -> SymbolRe
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A month that has to be checked: its rows, the last rows before it, the mark it will get."""
+    """A month to check: its rows, the last rows before it, and the mark it will get."""
 
     values: Mapping[str, str]
     data: pa.Table
@@ -194,7 +195,10 @@ def _work(
     as_of: datetime,
     settings: ValidationSettings,
 ) -> _Work | MonthReport | None:
-    """What is to do for one month: nothing known yet, nothing new (its stored report), or work."""
+    """Return what to do for one month: its rows to check, or its stored report if it is current.
+
+    None means that nothing of the month is known yet.
+    """
     values = partition.values
     month = values["month"]
     tail_from = before if before and before.values["month"] == month_before(month) else None
@@ -217,7 +221,7 @@ def _work(
 def _check(
     lake: Lake, waiting: Sequence[_Work], as_of: datetime, settings: ValidationSettings
 ) -> list[MonthReport]:
-    """Check months together: one run of the suite says whether all are right, which is the rule."""
+    """Check months together; in the usual case one run of the suite finds all of them right."""
     if not waiting:
         return []
     from flows.steps.data.expectations import validate_frame
@@ -267,7 +271,7 @@ def _write(
     values: Mapping[str, str],
     mark: str,
 ) -> None:
-    """Quarantine first: a crash in between leaves no mark, and the month is checked again."""
+    """Write quarantine first: a crash in between leaves no mark, and the month is checked again."""
     if checked.bad.num_rows or lake.partitions(QUARANTINE, **values):
         write_known(
             lake,

@@ -1,4 +1,4 @@
-"""Bars of 3 minutes to a day, made from the checked minutes of every symbol."""
+"""Bars of 3 minutes to a day, built from the checked minutes of every symbol."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What a build did: partitions written, partitions left as they were, rows written."""
+    """What a build did: partitions written, partitions unchanged, rows written."""
 
     table: str
     written: int
@@ -53,7 +53,7 @@ def build_bars(
 ) -> BuildResult:
     """Build 3m to 1d bars of every symbol from its checked minutes known at ``as_of``.
 
-    A bar is closed and complete: it has all of its minutes, except where the venue leaves out
+    A bar is closed and complete: it has all of its minutes, except where the venue omits
     minutes without trades.
     """
     written = skipped = rows = 0
@@ -61,7 +61,7 @@ def build_bars(
     for symbol in symbols:
         minutes = lake.partitions(CANDLES, venue=venue, symbol=symbol, interval="1m")
         for place, partition in enumerate(minutes):
-            # Nothing of a month can still come when candles of a later one are there.
+            # A month is complete once candles of a later month exist.
             over = place + 1 < len(minutes)
             made = _bars_of_month(lake, partition, as_of, over)
             if made is None:
@@ -76,7 +76,7 @@ def build_bars(
 
 
 def _bars_of_month(lake: Lake, partition: Partition, as_of: datetime, over: bool) -> int | None:
-    """Rows written for one month, all intervals; None when nothing had changed."""
+    """Build all intervals of one month; return the rows written, None when nothing changed."""
     values = dict(partition.values)
     inputs = {"candles": content_of(lake, partition, as_of), "over": over, **values}
     mark = mark_of(load_sql("bars/bars"), inputs)

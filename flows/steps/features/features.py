@@ -1,4 +1,4 @@
-"""Bars and features: DuckDB runs the models of ``sql/`` for partitions whose inputs changed.
+"""Features: DuckDB runs the models of ``sql/`` for partitions whose inputs changed.
 
 A feature row is a closed 15-minute bar and holds what was known at its close. Every window is
 shorter than `LOOKBACK`, so that a month's features depend on that month and the one before only.
@@ -60,13 +60,13 @@ _MODELS = (
 
 @functools.cache
 def feature_descriptions() -> Mapping[str, str]:
-    """One line per feature, in the order of the table's groups."""
+    """Return one line per feature, in the order of the table's groups."""
     groups = tomllib.loads((SQL / "features" / "features.toml").read_text(encoding="utf-8"))
     return {name: text for group in groups.values() for name, text in group.items()}
 
 
 def feature_names() -> tuple[str, ...]:
-    """All features, in a fixed order."""
+    """Return all features, in a fixed order."""
     return tuple(feature_descriptions())
 
 
@@ -81,9 +81,9 @@ def build_features(
 ) -> BuildResult:
     """Build the 15-minute features of ``symbols``, compared with all of ``universe``.
 
-    Without ``universe`` the symbols are compared with one another; give it when the symbols of one
-    run are built one by one. Reads what was known at ``as_of``: checked minutes, bars, funding;
-    needs `build_bars` first.
+    Without ``universe`` the symbols are compared with one another; give it when the symbols of
+    one run are built one by one. Reads what was known at ``as_of``: checked minutes, bars,
+    funding. Needs `build_bars` first.
     """
     written = skipped = rows = 0
     built: list[str] = []
@@ -119,7 +119,7 @@ def build_features(
 
 
 def _present(lake: Lake, venue: str, symbols: Iterable[str], month: str) -> list[str]:
-    """The symbols that have bars in a month."""
+    """Return the symbols that have bars in a month."""
     where = {"venue": venue, "interval": FEATURE_INTERVAL, "month": month}
     return [symbol for symbol in symbols if lake.partitions(BARS, symbol=symbol, **where)]
 
@@ -136,7 +136,7 @@ def _months(lake: Lake, venue: str, symbols: Iterable[str]) -> list[str]:
 def _inputs(
     lake: Lake, venue: str, symbol: str, month: str
 ) -> list[tuple[Table, str, tuple[Partition, ...]]]:
-    """Every partition that a month's features of one symbol are made from."""
+    """Return every partition that a month's features of one symbol are made from."""
     wanted = [(CANDLES, "1m"), *((BARS, name) for name in (FEATURE_INTERVAL, *HIGHER.values()))]
     found = []
     for table, interval in wanted:
@@ -173,7 +173,7 @@ def _features_of_month(
     as_of: datetime,
     compiled: bool,
 ) -> dict[str, pa.Table]:
-    """Features of the ``wanted`` symbols in one month, compared with all of ``symbols``."""
+    """Compute features of the ``wanted`` symbols in one month, compared with all ``symbols``."""
     sources: dict[str, list[pa.Table]] = {"candles": [], "bars": [], "funding": []}
     since = month_start(month) - LOOKBACK
     until = min(as_of, month_end(month))
@@ -212,12 +212,12 @@ def compute_features(
     *,
     compiled: bool = False,
 ) -> dict[str, pa.Table]:
-    """Run the feature models over ``candles``, ``bars`` and ``funding`` held in memory.
+    """Run the feature models over ``candles``, ``bars`` and ``funding`` in memory.
 
-    Pure. The tables carry ``symbol`` and, for bars, ``interval`` columns; rows of the result are
-    the 15-minute bars that open in [first_time, until_time), sorted, with `feature_names`.
-    ``wanted``: the symbols of the result; all of them by default. ``compiled``: find structures
-    with compiled kernels, which changes nothing but the time.
+    Pure. The tables have a ``symbol`` column and, for bars, ``interval``; rows of the result
+    are the 15-minute bars that open in [first_time, until_time), sorted, with `feature_names`.
+    ``wanted`` are the symbols of the result, by default all. ``compiled`` finds structures with
+    compiled kernels, which changes nothing but the time.
     """
     chosen = symbols if wanted is None else wanted
     structures = known_after_bars(tables["bars"], chosen, compiled=compiled)
@@ -235,7 +235,7 @@ def compute_features(
 
 
 def _compare_symbols(connection: duckdb.DuckDBPyConnection, symbols: Sequence[str]) -> None:
-    """Tables ``grids``, ``prices`` (all symbols) and ``market``."""
+    """Create the tables ``grids`` and ``prices`` (all symbols) and ``market``."""
     for place, symbol in enumerate(symbols):
         _create(connection, "grid", "grid", {"symbol": symbol})
         _create(connection, "price", "price")
@@ -248,7 +248,7 @@ def _compare_symbols(connection: duckdb.DuckDBPyConnection, symbols: Sequence[st
 
 
 def _groups_of(connection: duckdb.DuckDBPyConnection, symbol: str) -> None:
-    """The groups of one symbol, as the tables that ``features.sql`` joins."""
+    """Create the feature groups of one symbol, as the tables that ``features.sql`` joins."""
     own = {"symbol": symbol}
     for one, many in (("grid", "grids"), ("price", "prices")):
         connection.execute(
@@ -279,6 +279,6 @@ def _create(
     model: str,
     params: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make a temporary table of a model; what depends on its rows' order is sorted by the model."""
+    """Create a temporary table from a model; a model sorts what depends on the order of rows."""
     query = load_sql(f"features/{model}")
     connection.execute(f"create or replace temp table {table} as {query}", dict(params or {}))

@@ -1,7 +1,7 @@
-"""ICT structures of bars held in memory: as events, and as what was known after each bar.
+"""ICT structures of bars in memory: as events, and as what was known after each bar.
 
-Both come from `trading.ict.batch`. Every event stands at the bar at whose close it became known;
-nothing that a later bar decides is in it, so that the rows up to a moment are what one knew then.
+Both come from `trading.ict.batch`. Every event stands at the bar at whose close it became known. It
+contains nothing that a later bar decides, so the rows up to a moment are what was known then.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ EVENTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "blocks": (("mitigated", "mitigated"), ("broken", "broken"), ("void", "void")),
     "pools": (("swept", "swept"), ("taken", "taken")),
 }
-"""What can happen to a structure after it was found: column of the batch table, event."""
+"""What can happen to a structure after it is found: column of the batch table, event."""
 KINDS = {"swings": "swing", "gaps": "gap", "blocks": "block", "pools": "pool"}
 BREAKS = {1.0: "break", 2.0: "change_of_character"}
 PLAIN_MONTHS = 12
-"""Up to so many symbol-months the plain kernels are quicker than compiling (the bits are equal)."""
+"""Up to this many symbol-months plain kernels are faster than compiling; the bits are equal."""
 
 Texts = npt.NDArray[np.str_]
 
 
 def is_worth_compiling(symbol_months: int) -> bool:
-    """Whether compiled kernels pay for so many months of one symbol."""
+    """Check whether compiling the kernels pays for this many months of one symbol."""
     return symbol_months > PLAIN_MONTHS
 
 
 @functools.cache
 def ict_version() -> str:
-    """Hash of the code that finds structures: it changes what is stored."""
+    """Hash the code that finds structures: it changes what is stored."""
     files = [*sorted(Path(trading.ict.__path__[0]).glob("*.py")), Path(__file__)]
     digest = hashlib.sha256()
     for file in files:
@@ -60,7 +60,7 @@ def ict_version() -> str:
 
 
 def candles_of(bars: pa.Table, interval: str) -> CandleColumns:
-    """Rows of the table ``bars`` of one symbol and interval, as columns in order."""
+    """Convert rows of the table ``bars`` of one symbol and interval to columns in order."""
     ordered = bars.sort_by("open_time")
     times = ordered["open_time"].cast(pa.int64()).to_numpy()
     names = ("open", "high", "low", "close", "volume")
@@ -75,7 +75,7 @@ def candles_of(bars: pa.Table, interval: str) -> CandleColumns:
 def structure_events(
     candles: CandleColumns, settings: IctSettings, *, compiled: bool = False
 ) -> pa.Table:
-    """All events of the structures of ``candles``, as the table ``structures`` holds them."""
+    """Return all events of the structures of ``candles``, as rows of the table ``structures``."""
     found = find_structures(candles, settings, compiled=compiled)
     parts = [part for name in FIELDS for part in _events_of(name, found, candles)]
     return pa.concat_tables(parts).sort_by([(name, "ascending") for name in STRUCTURES.key])
@@ -89,7 +89,7 @@ def _events_of(name: str, found: Structures, candles: CandleColumns) -> Iterable
     for column, event in EVENTS[name]:
         happened = np.isfinite(table[column])
         part = {key: values[happened] for key, values in table.items()}
-        # A pool that was taken before its second swing made it one is taken when it is known.
+        # A pool may be taken before its second swing confirms it: the event waits until then.
         when = np.maximum(part[column], part["known"])
         yield _rows(candles, part, when, kinds[happened], event, name)
 
@@ -122,20 +122,21 @@ def _rows(
 
 
 def _reach(candles: CandleColumns, table: Table, at: Integers, name: str) -> tuple[Floats, Floats]:
-    """Top and bottom; a level has both at itself."""
+    """Return top and bottom; for a level both are the level."""
     if name in ("gaps", "blocks"):
         return table["top"], table["bottom"]
     if name == "pools":
-        # The mean of a pool's members changes with each; its first swing was there from the start.
+        # The mean changes with every member of a pool; the level of its first swing does not.
         level = np.where(table["side"] > 0.0, candles.high[at], candles.low[at])
         return level, level
     return table["level"], table["level"]
 
 
 def known_after_bars(bars: pa.Table, symbols: Iterable[str], *, compiled: bool = False) -> pa.Table:
-    """What was known of structures after each bar of 15m and 1h (`trading.ict.step.VIEW_NAMES`).
+    """Return what was known of structures after each bar of 15m and 1h.
 
-    ``bars`` carries symbol and interval; NaN becomes null. ``known_at`` is the bar's close.
+    The columns are `trading.ict.step.VIEW_NAMES`. ``bars`` has symbol and interval; NaN becomes
+    null. ``known_at`` is the bar's close.
     """
     moment = pa.timestamp("ms", "UTC")
     parts = []
@@ -157,5 +158,5 @@ def known_after_bars(bars: pa.Table, symbols: Iterable[str], *, compiled: bool =
 
 
 def since(moment: datetime) -> datetime:
-    """From when bars are needed for the structures at ``moment``."""
+    """Return the time from which bars are needed for the structures at ``moment``."""
     return moment - MEMORY

@@ -1,4 +1,4 @@
-"""The table ``structures``: ICT structures of the bars, month by month, only where bars changed."""
+"""The table ``structures``: ICT structures of the bars, built per month where bars changed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def build_structures(
 ) -> BuildResult:
     """Find the structures of every symbol's 15m and 1h bars known at ``as_of``.
 
-    A month is made from its own bars and those of the month before; needs `build_bars` first.
+    A month is built from its own bars and those of the month before; needs `build_bars` first.
     """
     months = [
         partition
@@ -61,7 +61,7 @@ def build_structures(
 
 
 def _build_month(lake: Lake, partition: Partition, as_of: datetime, compiled: bool) -> int | None:
-    """Rows written for one month of one series; None when nothing had changed."""
+    """Build one month of one series; return the rows written, None when nothing changed."""
     target = dict(partition.values)
     month = target["month"]
     until = min(as_of, month_end(month))

@@ -1,7 +1,7 @@
-"""LightGBM, and the simple models beside it. The one module that imports LightGBM.
+"""LightGBM and the simple models beside it; no other module imports LightGBM.
 
-The volatility model is HAR plus what trees find in its errors: on weeks of data trees alone lose
-to HAR on days that are calmer or wilder than any they have seen.
+The volatility model is HAR plus trees fitted to its errors: on a few weeks of data, trees alone
+lose to HAR on days that are calmer or wilder than any they have seen.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class LinearModel:
     means: Mapping[str, float]
 
     def predict(self, x: Floats, features: Sequence[str]) -> Floats:
-        """Value for each row of ``x`` [row, feature]."""
+        """Return a value for each row of ``x`` [row, feature]."""
         result = np.full(len(x), self.intercept)
         for name, weight in self.weights.items():
             column = x[:, list(features).index(name)]
@@ -58,19 +58,19 @@ class LinearModel:
 
 @dataclass(frozen=True)
 class BoostedModel:
-    """Trees in LightGBM's own text, over ``features``, on top of ``offset`` where there is one."""
+    """Trees in LightGBM's own text, over ``features``, added to ``offset`` if there is one."""
 
     text: str
     features: tuple[str, ...]
     offset: LinearModel | None = None
 
     def predict(self, x: Floats) -> Floats:
-        """Forecast for each row of ``x`` [row, feature]; a probability for a classifier."""
+        """Return a forecast for each row of ``x`` [row, feature]; for classifiers a probability."""
         trees = np.asarray(lightgbm.Booster(model_str=self.text).predict(x), dtype=np.float64)
         return trees if self.offset is None else trees + self.offset.predict(x, self.features)
 
     def importance(self) -> dict[str, float]:
-        """Share of the total gain by feature, largest first, without those that gain nothing."""
+        """Return each feature's share of the total gain, largest first, without zero gains."""
         booster = lightgbm.Booster(model_str=self.text)
         gains = np.asarray(booster.feature_importance("gain"), dtype=np.float64)
         total = float(gains.sum()) or 1.0
@@ -79,7 +79,7 @@ class BoostedModel:
 
 
 def fit_har(x: Floats, y: Floats, features: Sequence[str]) -> LinearModel:
-    """Least squares of ``y`` on the HAR features."""
+    """Fit ``y`` by least squares on the HAR features."""
     columns = x[:, [list(features).index(name) for name in HAR_FEATURES]]
     means = np.nanmean(columns, axis=0)
     filled = np.where(np.isfinite(columns), columns, means)
@@ -93,18 +93,18 @@ def fit_har(x: Floats, y: Floats, features: Sequence[str]) -> LinearModel:
 
 
 def fit_volatility(x: Floats, y: Floats, features: Sequence[str]) -> BoostedModel:
-    """HAR and a regression of its errors. Rows in time's order; ``y`` is log volatility."""
+    """Fit HAR and a regression of its errors; rows are in time order, ``y`` is log volatility."""
     har = fit_har(x, y, features)
     return _boost(x, y - har.predict(x, features), features, VOLATILITY_PARAMS, har)
 
 
 def fit_direction(x: Floats, up: Floats, features: Sequence[str]) -> BoostedModel:
-    """A classifier of ``up`` (1 or 0)."""
+    """Fit a classifier of ``up`` (1 or 0)."""
     return _boost(x, up, features, DIRECTION_PARAMS, None)
 
 
 def parameters(target: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that LightGBM is told for a target, for the record."""
+    """Return every LightGBM parameter of a target, for the record."""
     return {**_TREES, **target, **_FIXED}
 
 

@@ -1,4 +1,4 @@
-"""What a model learns from: features known at a bar's close, and what the hour after it brought."""
+"""What a model learns from: features known at a bar's close, and the hour that followed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ RETURN_SOURCE = "ret_4"
 class Dataset:
     """Rows of one symbol, ascending in time.
 
-    ``times``: close of the bar, ms; everything in ``x`` [row, feature] was known then. The labels
-    are over the hour that starts there: ``log_volatility`` (log of realised volatility per minute)
-    and ``log_return``. A row whose hour is not over, or has a hole, is not there.
+    ``times``: close of the bar, ms; everything in ``x`` [row, feature] was known then. The
+    labels cover the hour that starts there: ``log_volatility`` (log of realised volatility per
+    minute) and ``log_return``. Rows whose hour is not over, or has a gap, are left out.
     """
 
     symbol: str
@@ -39,11 +39,11 @@ class Dataset:
     log_return: Floats
 
     def column(self, name: str) -> Floats:
-        """One feature."""
+        """Return one feature."""
         return np.asarray(self.x[:, self.features.index(name)])
 
     def take(self, rows: NDArray[np.bool_] | Integers) -> Dataset:
-        """Some of the rows, in the order given."""
+        """Return some of the rows, in the given order."""
         return Dataset(
             self.symbol,
             self.features,
@@ -57,9 +57,10 @@ class Dataset:
 def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset:
     """Label the rows of the features table of one symbol (ascending ``open_time``).
 
-    The volatility of the coming hour is the row an hour later's volatility of its last hour, and
+    The volatility of the coming hour is the last-hour volatility of the row an hour later, and
     likewise its return: a label is a feature of the future, and ends where that row closes. The
-    first three days only fill the windows and are left out. Raises `DataError` when no row is left.
+    first three days only fill the windows and are left out. Raises `DataError` when no row is
+    left.
     """
     missing = [name for name in names if name not in features.column_names]
     if missing or not features.num_rows:

@@ -1,4 +1,4 @@
-"""Walk-forward of one target of one symbol: fit each fold, score it beside the baselines, judge."""
+"""Walk-forward of one target: fit each fold, score it beside the baselines, apply the gate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Scores = dict[str, float | None]
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """The model for a release, trained on all rows, and the out-of-sample evidence for its kind."""
+    """The model for a release, trained on all rows, and out-of-sample evidence for its kind."""
 
     final: BoostedModel
     params: Mapping[str, Any]
@@ -37,7 +37,7 @@ class EvaluatedModel:
 
 
 def evaluate_target(data: Dataset, target: str, settings: TrainSettings) -> EvaluatedModel:
-    """Judge ``volatility_1h`` or ``direction_1h``; `ParameterError` for another target."""
+    """Evaluate ``volatility_1h`` or ``direction_1h``; `ParameterError` for another target."""
     evaluators: dict[str, Callable[[Dataset, TrainSettings], EvaluatedModel]] = {
         "volatility_1h": evaluate_volatility,
         "direction_1h": evaluate_direction,
@@ -60,7 +60,7 @@ class _Forecast:
 
 
 def evaluate_volatility(data: Dataset, settings: TrainSettings) -> EvaluatedModel:
-    """Log volatility of the next hour against the last hour's and HAR."""
+    """Evaluate log volatility of the next hour against the last hour's and HAR."""
     forecasts = []
     for split in walk_forward(data, settings.split):
         train, test = data.take(split.train), data.take(split.test)
@@ -111,14 +111,17 @@ def _volatility_scores(forecasts: Sequence[_Forecast]) -> Scores:
 
 
 def evaluate_direction(data: Dataset, settings: TrainSettings) -> EvaluatedModel:
-    """Sign of the next hour's return, traded beyond the cost filter, against reversal and flat."""
+    """Evaluate the sign of the next hour's return against reversal and no trade.
+
+    A forecast is traded when it exceeds the cost filter.
+    """
     forecasts = []
     for split in walk_forward(data, settings.split):
         train, test = data.take(split.train), data.take(split.test)
         model = boosting.fit_direction(
             train.x, (train.log_return > 0).astype(np.float64), data.features
         )
-        # What a forecast is worth: its lean times the usual move of an hour, as training knew it.
+        # The value of a forecast: how far it leans, times the mean hourly move in training.
         usual = float(np.mean(np.abs(train.log_return)))
         expected = (2.0 * model.predict(test.x) - 1.0) * usual
         reversal = -np.nan_to_num(test.column("ret_4"))
@@ -153,7 +156,7 @@ def _trades(
     edge: float = 0.0,
     baseline: str | None = None,
 ) -> TradeScore:
-    """Trades of the model beyond ``edge`` × the cost, or of a baseline at every hour."""
+    """Return the model's trades beyond ``edge`` × the cost, or a baseline's at every hour."""
     values = [f.model if baseline is None else f.baselines[baseline] for f in forecasts]
     forecast = np.concatenate(values)
     least = 0.0 if baseline else edge * settings.round_trip_bp / 10_000.0

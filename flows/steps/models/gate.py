@@ -1,4 +1,4 @@
-"""What a model must show before a release may call it proven: one verdict a question."""
+"""What a model must show before a release may call it proven: one verdict per criterion."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from trading.research.overfitting import backtest_overfitting, deflated_sharpe, 
 class ModelThresholds:
     """Limits of the gate; shares are fractions.
 
-    ``direction_leak``: honest direction over an hour has an AUC of 0.505 to 0.511, shuffled folds
-    show 0.72 and more; so beyond 0.56 the future is in the features. ``volatility_leak`` likewise
-    for R².
+    ``direction_leak``: honest direction over an hour has an AUC of 0.505 to 0.511, shuffled
+    folds reach 0.72 and more; beyond 0.56 the future is in the features. ``volatility_leak`` is
+    the same for R².
     """
 
     direction_leak: float = 0.56
@@ -44,7 +44,7 @@ def volatility_verdicts(
     rows: int,
     limits: ModelThresholds,
 ) -> tuple[GateVerdict, ...]:
-    """Verdicts of a volatility model: it trades nothing, and has to beat the best simple one."""
+    """Return the verdicts of a volatility model: it has to beat the best simple model."""
     return (
         _at_most("leak_alarm", r2, limits.volatility_leak, "out-of-sample R² {:.3f}"),
         _at_least("test_rows", float(rows), float(limits.test_rows), "{:.0f} out-of-sample rows"),
@@ -71,7 +71,10 @@ def direction_verdicts(
     trials: Sequence[TradeScore],
     limits: ModelThresholds,
 ) -> tuple[GateVerdict, ...]:
-    """Verdicts of a directional model, after costs; ``trials``: all rules tried, it among them."""
+    """Return the verdicts of a directional model after costs.
+
+    ``trials`` are all rules tried, the model's own among them.
+    """
     daily = np.vstack([trial.daily for trial in trials])
     return (
         _at_most("leak_alarm", auc, limits.direction_leak, "out-of-sample AUC {:.3f}"),
@@ -104,7 +107,7 @@ def direction_verdicts(
 def _deflated(chosen: Floats, trials: Floats) -> float:
     try:
         return deflated_sharpe(chosen, sharpe_ratios(trials)).probability
-    except DataError:  # too few days: the verdict says that it could not be measured
+    except DataError:  # too few days: the verdict says that nothing could be measured
         return float("nan")
 
 

@@ -23,9 +23,10 @@ from trading.research.gates import GateVerdict
 class ModelResult:
     """One model of one symbol: its file, what it was trained on, how it was evaluated.
 
-    ``text`` is LightGBM's own text format. ``offset`` (a volatility model's HAR part, intercept,
-    weights and means) is added to what the trees say. ``train_from`` and ``train_to`` (ms) span
-    the rows of the published model; ``folds`` and ``scores`` are out-of-sample.
+    ``text`` is LightGBM's own text format. ``offset`` (a volatility model's HAR part:
+    intercept, weights and means) is added to what the trees predict. ``train_from`` and
+    ``train_to`` (ms) span the rows of the published model; ``folds`` and ``scores`` are
+    out-of-sample.
     """
 
     model: str
@@ -44,12 +45,12 @@ class ModelResult:
 
     @property
     def proven(self) -> bool:
-        """Did it pass every gate?"""
+        """Whether it passed every gate."""
         return bool(self.verdicts) and all(verdict.passed for verdict in self.verdicts)
 
     @property
     def leaks(self) -> bool:
-        """Was the leak alarm raised?"""
+        """Whether the leak alarm was raised."""
         return any(v.name == "leak_alarm" and not v.passed for v in self.verdicts)
 
     @property
@@ -63,7 +64,7 @@ class ModelResult:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def card(self) -> dict[str, Any]:
-        """Everything but the trees, as JSON knows it; the feature list has the descriptions."""
+        """Return everything but the trees as JSON values; features have their descriptions."""
         described = feature_descriptions()
         return {
             "schema_version": 1,
@@ -87,7 +88,7 @@ class ModelResult:
 
     @classmethod
     def of_card(cls, card: Mapping[str, Any], text: str) -> ModelResult:
-        """The result that a card and a model file were made from."""
+        """Rebuild the result from its card and its model file."""
         return cls(
             model=card["model"],
             symbol=card["symbol"],
@@ -105,7 +106,7 @@ class ModelResult:
         )
 
     def files(self) -> dict[str, bytes]:
-        """Its two files by name: the trees and the card. Identical inputs give identical bytes."""
+        """Return its two files by name, the trees and the card; equal inputs give equal bytes."""
         card = json.dumps(self.card(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
         return {f"{self.name}.txt": self.text.encode(), f"{self.name}.json": card.encode()}
 
@@ -140,7 +141,7 @@ class TrainResult:
 
 
 def describe(model: ModelResult) -> str:
-    """One line: ``volatility_1h-BTCUSDT unproven (R² 0.51, har 0.52): better_folds``."""
+    """Format one line: ``volatility_1h-BTCUSDT unproven (R² 0.51, har 0.52): better_folds``."""
     shown = ("r2", "r2_har", "r2_last", "auc", "trades", "net_bp")
     scores = ", ".join(
         f"{name} {model.scores[name]:.3g}" for name in shown if model.scores.get(name) is not None
@@ -152,7 +153,7 @@ def describe(model: ModelResult) -> str:
 
 
 def models_table(as_of: datetime, models: Sequence[ModelResult], folder: str) -> pa.Table:
-    """Rows of research.models: one a fold, and fold −1 for the model itself with its verdicts."""
+    """Return rows of research.models: one per fold, and fold −1 for the model with its verdicts."""
     rows: list[dict[str, Any]] = []
     for model in models:
         name = {"as_of": as_of, "model": model.model, "symbol": model.symbol}

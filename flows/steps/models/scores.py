@@ -1,4 +1,4 @@
-"""How good a forecast was, out-of-sample. No learning library is needed to say so."""
+"""How good a forecast was, out-of-sample; needs no learning library."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _BP = 10_000.0
 
 
 def r_squared(actual: Floats, forecast: Floats) -> float:
-    """1 − squared error over squared deviation from the mean; nan without deviation."""
+    """Return 1 − squared error over squared deviation from the mean; NaN without deviation."""
     spread = float(np.sum((actual - actual.mean()) ** 2))
     return 1.0 - float(np.sum((actual - forecast) ** 2)) / spread if spread > 0 else float("nan")
 
 
 def auc(positive: np.ndarray[tuple[int], np.dtype[np.bool_]], score: Floats) -> float:
-    """Area under the ROC curve by ranks (Mann, Whitney 1947); nan when only one class is there."""
+    """Return the area under the ROC curve by ranks (Mann, Whitney 1947); NaN for one class only."""
     wins, total = int(positive.sum()), len(positive)
     if wins in (0, total):
         return float("nan")
@@ -31,10 +31,10 @@ def auc(positive: np.ndarray[tuple[int], np.dtype[np.bool_]], score: Floats) -> 
 
 
 def better_than(errors: Floats, other_errors: Floats, times: Integers) -> float:
-    """Probability that the mean squared error is truly lower than the other's, from daily means.
+    """Return the probability that the mean squared error is truly lower than the other's.
 
-    The test of Diebold, Mariano (1995) on days, because neighbouring rows share their hour. nan for
-    fewer than five days; 0.5 where nothing differs.
+    The test of Diebold and Mariano (1995) on daily means, because neighbouring rows share their
+    hour. NaN for fewer than five days; 0.5 where nothing differs.
     """
     days = times // DAY_MS
     gains = other_errors**2 - errors**2
@@ -49,10 +49,10 @@ def better_than(errors: Floats, other_errors: Floats, times: Integers) -> float:
 
 @dataclass(frozen=True)
 class TradeScore:
-    """Trades of a rule: one an hour at most, held for the hour, after costs.
+    """Trades of a rule: at most one an hour, held for the hour, after costs.
 
-    ``net`` are simple returns per trade; ``daily`` their sums per UTC day of the span, 0 on idle
-    days.
+    ``net`` holds simple returns per trade; ``daily`` their sums per UTC day of the span, 0 on
+    idle days.
     """
 
     net: Floats
@@ -75,7 +75,7 @@ class TradeScore:
 
 
 def trade(side: Integers, log_return: Floats, times: Integers, cost_bp: float) -> TradeScore:
-    """Trade ``side`` (−1, 0, 1) at every full hour, hold for one; ``cost_bp`` a round trip."""
+    """Trade ``side`` (−1, 0, 1) at every full hour and hold for one; ``cost_bp`` per round trip."""
     hourly = times % HORIZON_MS == 0
     taken = hourly & (side != 0)
     net = side[taken] * np.expm1(log_return[taken]) - cost_bp / _BP

@@ -1,4 +1,4 @@
-"""What training is told, and the score of one fold."""
+"""Settings of the training, and the score of one fold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flows.steps.models.split import SplitSettings
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How to split, what a round trip costs, and what the gate wants.
+    """How to split, what a round trip costs, and what the gate requires.
 
     A directional trade needs a forecast beyond ``edge`` × the round-trip cost.
     """
@@ -24,7 +24,7 @@ class TrainSettings:
 
 @dataclass(frozen=True, slots=True)
 class FoldScore:
-    """Out-of-sample scores of one fold; spans in ms, half-open. None: nothing to measure."""
+    """Out-of-sample scores of one fold; spans in ms, half-open; None where nothing was measured."""
 
     fold: int
     train_from: int

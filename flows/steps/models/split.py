@@ -1,4 +1,4 @@
-"""Walk-forward splits with purge and embargo; what lets the future into training is refused."""
+"""Walk-forward splits with purge and embargo; a split that leaks the future is refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Split:
 
 
 def walk_forward(data: Dataset, settings: SplitSettings) -> tuple[Split, ...]:
-    """Folds whose training begins with the data and grows; each is checked before use."""
+    """Split into folds whose training starts with the data and grows; each fold is checked."""
     folds = anchored_folds(
         int(data.times[0]),
         int(data.times[-1]) + 1,
@@ -51,10 +51,10 @@ def walk_forward(data: Dataset, settings: SplitSettings) -> tuple[Split, ...]:
 
 
 def check_split(data: Dataset, train: NDArray[np.int64], test: NDArray[np.int64]) -> None:
-    """Refuse a split that is shuffled, empty, or whose training labels reach into the test.
+    """Refuse a split that is shuffled or empty, or whose training labels reach into the test.
 
-    ``train`` and ``test`` are row numbers. Raises `DataError`: neighbouring rows share most of
-    their windows, so that shuffled folds score an AUC of 0.7 to 0.85 on labels that nothing can
+    ``train`` and ``test`` are row numbers. Raises `DataError`. Neighbouring rows share most of
+    their windows, so shuffled folds score an AUC of 0.7 to 0.85 on labels that nothing can
     predict.
     """
     for name, rows in (("training", train), ("test", test)):

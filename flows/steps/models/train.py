@@ -43,11 +43,11 @@ def train(
     settings: TrainSettings | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
-    """Train, judge and record the models of every symbol on the features known at ``as_of``.
+    """Train, evaluate and record the models of every symbol on the features known at ``as_of``.
 
-    Results go to ``research.models`` (run ``train-<symbol>-<as_of>``) with the files beside them.
-    A run on the same features, settings and code is not repeated. A symbol without enough history
-    is left out with the reason, and the others go on.
+    Results go to ``research.models`` (run ``train-<symbol>-<as_of>``) with the files beside
+    them. A run on the same features, settings and code is not repeated. A symbol without enough
+    history is left out with the reason, and the others go on.
     """
     chosen = settings or TrainSettings()
     models: list[ModelResult] = []
@@ -77,12 +77,12 @@ def train(
 
 
 def run_name(symbol: str, as_of: datetime) -> str:
-    """Partition of research.models: ``train-BTCUSDT-20250620T000000Z``."""
+    """Return the partition of research.models: ``train-BTCUSDT-20250620T000000Z``."""
     return f"train-{symbol}-{as_of:%Y%m%dT%H%M%SZ}"
 
 
 def _read(lake: Lake, venue: str, symbol: str, as_of: datetime) -> tuple[PartitionRef, ...]:
-    """The features that are read, and the candles and funding that they were made from."""
+    """Return the features that are read, and the candles and funding that they were made from."""
     where = {"venue": venue, "symbol": symbol}
     return (
         *lake.fingerprint(FEATURES, as_of, **where, interval=FEATURE_INTERVAL),
@@ -140,7 +140,7 @@ def _result(target: str, symbol: str, evaluated: EvaluatedModel) -> ModelResult:
 def _record(
     lake: Lake, run: str, mark: str, as_of: datetime, models: Sequence[ModelResult]
 ) -> None:
-    """Files first, then the rows with the mark: a crash in between is a run that is done again."""
+    """Write the files, then the rows with the mark: a run that crashed in between is repeated."""
     folder = lake.path(MODELS, run=run).parent
     for model in models:
         for name, data in model.files().items():
@@ -151,7 +151,7 @@ def _record(
 
 
 def _load_stored(lake: Lake, run: str, mark: str) -> tuple[ModelResult, ...] | None:
-    """The models of an earlier run on the same inputs; None without one, or with a damaged file."""
+    """Load the models of an earlier run on the same inputs; None if a file is unusable."""
     stored = lake.metadata(MODELS, run=run)
     if stored.get(MARK) != mark:
         return None
@@ -162,7 +162,7 @@ def _load_stored(lake: Lake, run: str, mark: str) -> tuple[ModelResult, ...] | N
             card = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
             model = ModelResult.of_card(card, (folder / f"{name}.txt").read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # trained again, which writes the files again
+            return None  # train again, which rewrites the files
         if model.sha256 != card["sha256"]:
             return None
         models.append(model)

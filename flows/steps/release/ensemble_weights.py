@@ -1,8 +1,9 @@
 """How the members of a release share the account: weights from out-of-sample days, by regime.
 
-Weights come from the stitched out-of-sample run of each search (`trading.ensemble.weights`),
-bounded and smoothed from the release before. The regime map begins with what a strategy is for
-(trends or reversals) and gives up half where its own out-of-sample trades lost in that regime.
+Weights come from the stitched out-of-sample run of each search (`trading.ensemble.weights`); they
+are bounded, and smoothed from the release before. The regime map starts with the purpose of a
+strategy (trends or reversals); a strategy whose own out-of-sample trades lost in a regime keeps
+half of its share there.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ RULES = WeightRules()
 
 @dataclass(frozen=True, slots=True)
 class OutOfSampleRun:
-    """The stitched out-of-sample run of one member; ``daily`` has a value for each judged day."""
+    """The stitched out-of-sample run of one member; ``daily`` has one value per test day."""
 
     daily: Floats
     entry_times: Integers
@@ -50,9 +51,9 @@ class OutOfSampleRun:
 def build_ensemble(
     lake: Lake, as_of: datetime, entries: Sequence[OptimizeEntry]
 ) -> tuple[NewFile, tuple[PartitionRef, ...]]:
-    """The file ``ensemble.json`` of a release of ``entries``, and the bars that it was made from.
+    """Build ``ensemble.json`` for a release of ``entries``; return it and the bars used.
 
-    Deterministic; nothing at or after ``as_of`` is read, and no release of that time or later.
+    Deterministic; reads nothing at or after ``as_of``, and no release of that time or later.
     """
     runs = {
         member_name(found.entry.strategy, found.entry.symbol): out_of_sample(lake, found, as_of)
@@ -89,13 +90,13 @@ def build_ensemble(
 
 
 def out_of_sample(lake: Lake, found: OptimizeEntry, as_of: datetime) -> OutOfSampleRun:
-    """The judged days and trades of a search, as the research tables hold them."""
+    """Read the test days and trades of a search from the research tables."""
     folds = lake.read(FOLDS, ["test_from", "test_to"], as_of=as_of, run=found.run)
     columns = ["sample", "entry_time", "exit_time", "net_return"]
     trades = lake.read(TRADES, columns, as_of=as_of, run=found.run)
-    judged = np.array([sample == "out_of_sample" for sample in trades["sample"].to_pylist()], bool)
-    entered, left = (_ms(trades[name])[judged] for name in ("entry_time", "exit_time"))
-    net = trades["net_return"].to_numpy()[judged]
+    tested = np.array([sample == "out_of_sample" for sample in trades["sample"].to_pylist()], bool)
+    entered, left = (_ms(trades[name])[tested] for name in ("entry_time", "exit_time"))
+    net = trades["net_return"].to_numpy()[tested]
     spans = zip(_ms(folds["test_from"]), _ms(folds["test_to"]), strict=True)
     days = np.unique(
         np.concatenate(
@@ -111,7 +112,7 @@ def out_of_sample(lake: Lake, found: OptimizeEntry, as_of: datetime) -> OutOfSam
 
 
 def previous_weights(lake: Lake, as_of: datetime, members: set[str]) -> Mapping[str, float] | None:
-    """Weights of the newest release made before ``as_of`` that has any of these members."""
+    """Return the weights of the newest release before ``as_of`` that has one of these members."""
     for summary in reversed(list_releases(lake.published)):
         if summary.problem or summary.as_of is None or summary.as_of >= as_of:
             continue
@@ -122,13 +123,13 @@ def previous_weights(lake: Lake, as_of: datetime, members: set[str]) -> Mapping[
 
 
 def bars_of(lake: Lake, venue: str, symbol: str, as_of: datetime) -> CandleColumns:
-    """Hourly bars of a symbol known at ``as_of``; empty where there are none."""
+    """Return the hourly bars of a symbol known at ``as_of``; may be empty."""
     rows = lake.read(BARS, as_of=as_of, venue=venue, symbol=symbol, interval=INTERVAL)
     return candles_of(rows, INTERVAL)
 
 
 def last_regime(bars: CandleColumns, labels: Integers) -> SymbolRegime:
-    """The label after the last bar, and since which close it has held."""
+    """Return the label after the last bar, and the close since which it has held."""
     if not len(labels):
         return SymbolRegime(label=LABELS[0], since=None)
     changes = np.flatnonzero(np.diff(labels)) + 1
@@ -144,7 +145,7 @@ def factors_of(
     bars: Mapping[str, CandleColumns],
     labels: Mapping[str, Integers],
 ) -> dict[str, dict[str, float]]:
-    """For each regime the factor of every member; a strategy learns over all of its symbols."""
+    """Return each member's factor by regime; a strategy learns over all of its symbols."""
     results: dict[tuple[str, int], list[float]] = {}
     for found in entries:
         name = member_name(found.entry.strategy, found.entry.symbol)

@@ -1,6 +1,4 @@
-"""Make a release of what the searches and the training found, and promote it if nothing better is
-there.
-"""
+"""Make a release of what the searches and the training found; promote it unless it is worse."""
 
 from __future__ import annotations
 
@@ -46,7 +44,7 @@ class TrainedModels:
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """What became of the candidate; ``proven``: did every strategy in it pass the gates?"""
+    """What became of the candidate; ``proven``: every strategy in it passed the gates."""
 
     release_id: str
     promoted: bool
@@ -73,9 +71,10 @@ def publish(
 ) -> PublishResult:
     """Publish one release of all strategies and models; the same content again changes nothing.
 
-    It says also how its strategies share the account (`flows.steps.release.ensemble_weights`).
-    ``now`` is wall time. The fingerprint holds every partition that was read, from the raw candles
-    on. Raises `DataError` when no strategy has a result.
+    The release also says how its strategies share the account
+    (`flows.steps.release.ensemble_weights`). ``now`` is wall time. The fingerprint holds every
+    partition that was read, from the raw candles on. Raises `DataError` when no strategy has a
+    result.
     """
     if not entries:
         raise DataError("there is nothing to publish: no strategy has a result for any symbol")
@@ -98,7 +97,7 @@ def publish(
 
 
 def describe(published: Published, strategies: Sequence[StrategyEntry]) -> PublishResult:
-    """The result of a publication of ``strategies``."""
+    """Return the result of publishing ``strategies``."""
     return PublishResult(
         release_id=published.release_id,
         promoted=published.promoted,
@@ -114,9 +113,7 @@ def fingerprint_of(
     trained: Sequence[TrainedModels],
     bars: Sequence[PartitionRef] = (),
 ) -> tuple[PartitionRef, ...]:
-    """Partitions read by searches, training and for the regimes, and the raw candles that they were
-    checked from.
-    """
+    """Return the partitions read by searches, training and regimes, down to the raw candles."""
     read = {ref.path: ref for found in entries for ref in found.fingerprint}
     read |= {ref.path: ref for model in trained for ref in model.fingerprint}
     read |= {ref.path: ref for ref in bars}

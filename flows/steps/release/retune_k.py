@@ -1,6 +1,4 @@
-"""Retune the breakout's K between two nightlies: K only, inside the approved plateau, never far at
-once.
-"""
+"""Retune the breakout's K between two nightlies: K only, in small steps, inside the plateau."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class RetunedK:
-    """K of one symbol before and after; ``reason`` says why it is what it is."""
+    """K of one symbol before and after, and the reason for its value."""
 
     symbol: str
     before: float
@@ -43,7 +41,7 @@ class RetunedK:
 
 
 def allowed_k(entry: StrategyEntry) -> tuple[float, ...]:
-    """Values of the K grid inside the release's approved plateau and near its K; ascending."""
+    """Return the values of the K grid in the approved plateau and near the released K."""
     low = entry.in_sample.get("approved_k_low")
     high = entry.in_sample.get("approved_k_high")
     if low is None or high is None:
@@ -62,10 +60,10 @@ def allowed_k(entry: StrategyEntry) -> tuple[float, ...]:
 def retune_symbol(
     lake: Lake, entry: StrategyEntry, *, as_of: datetime, settings: ResearchSettings
 ) -> RetunedK:
-    """The K with the best return over the last 200 closed candles of the strategy's ``signal_tf``.
+    """Find the K with the best return over the last 200 closed candles of ``signal_tf``.
 
-    Fills are simulated on 1-minute candles. The released K stays unless another is better. Raises
-    `DataError` when the candles are not there.
+    Fills are simulated on 1-minute candles. The released K stays unless another is better.
+    Raises `DataError` when the candles are missing.
     """
     before = float(entry.params["k"])
     allowed = allowed_k(entry)
@@ -92,7 +90,7 @@ def retune_symbol(
         strategy, candles.slice(None, end), grid, fixed, costs, trade_from_ms=start
     ).results
     returns = [row.metrics.total_return for row in rows]
-    # The released K is first: of equal returns it stays.
+    # The released K comes first, so it stays if returns are equal.
     best = max(range(len(grid)), key=lambda place: (returns[place], -place))
     after = float(grid[best]["k"])
     reason = f"return {returns[best]:+.2%} against {returns[0]:+.2%} of K {before:g}"
@@ -100,7 +98,7 @@ def retune_symbol(
 
 
 def current_entries(lake: Lake, as_of: datetime) -> tuple[Release, tuple[StrategyEntry, ...]]:
-    """The current release and its breakout entries; `DataError` when it has none."""
+    """Return the current release and its breakout entries; `DataError` when it has none."""
     release = read_current(lake.published, as_of)
     entries = tuple(entry for entry in release.strategies if entry.strategy == STRATEGY)
     if not entries:
@@ -119,8 +117,8 @@ def publish_k(
 ) -> PublishResult | None:
     """Publish the release's parameters with the new K; None when no K changed.
 
-    All else stays as it was found and judged, also the end of its validity: only a nightly extends
-    that.
+    Everything else stays as it was found and validated, including the end of its validity: only
+    a nightly extends that.
     """
     changed = {item.symbol: item.after for item in retuned if item.after != item.before}
     if not changed:

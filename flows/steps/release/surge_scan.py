@@ -34,7 +34,7 @@ def publish_universe(
     size: int,
     flow_run: FlowRun,
 ) -> PublishResult | None:
-    """Put what the scan says of ``members`` into the release; None where none trades `surge`.
+    """Publish the scan of ``members``; None if the current release does not trade `surge`.
 
     Everything else of the current release is carried over. ``now`` is wall time.
     """
@@ -55,7 +55,7 @@ def publish_universe(
 
 
 def trading_release(lake: Lake) -> Release | None:
-    """The current release, if it is sound and trades `surge`."""
+    """Return the current release, if it is valid and trades `surge`."""
     try:
         release = current_release(lake.published)
     except ReleaseRefused:
@@ -64,7 +64,7 @@ def trading_release(lake: Lake) -> Release | None:
 
 
 def scan_parameters(release: Release) -> Buffer:
-    """The scan's parameters: those of the release's first entry of `surge`."""
+    """Return the parameters of the scan: those of the release's first `surge` entry."""
     strategy = get_strategy(STRATEGY)
     entry = next(entry for entry in release.strategies if entry.strategy == STRATEGY)
     return strategy.buffer(strategy.resolve(entry.params))
@@ -79,7 +79,7 @@ def universe_of(
     size: int,
     par: Buffer,
 ) -> Universe:
-    """What the scan says of each member on the 1-hour candles that had closed at ``as_of``."""
+    """Scan each member on the 1-hour candles that had closed at ``as_of``."""
     hours = {member.symbol: closed_hours(lake, venue, member.symbol, as_of) for member in members}
     scanned = {found.symbol: found for found in scan_symbols(hours, par)}
     return Universe(
@@ -99,13 +99,13 @@ def universe_of(
 
 
 def closed_hours(lake: Lake, venue: str, symbol: str, as_of: datetime) -> CandleColumns:
-    """Whole hours of checked 1-minute candles before ``as_of``, of this month and the last."""
+    """Return whole hours of checked 1-minute candles before ``as_of``, this month and the last."""
     end = as_of.replace(minute=0, second=0, microsecond=0)
     return load_candles(lake, venue, symbol, end, months=months(as_of)).higher(HOUR_MS)
 
 
 def months(as_of: datetime) -> tuple[str, ...]:
-    """This month and the one before."""
+    """Return this month and the one before."""
     before = as_of.replace(day=1) - timedelta(days=1)
     return f"{before:%Y-%m}", f"{as_of:%Y-%m}"
 

@@ -1,4 +1,4 @@
-"""The universe: the symbols with the most trading in the last day, from what the lake holds."""
+"""The universe: the most traded symbols of the last day, from what the lake holds."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class UniverseMember:
 
 
 def scan(lake: Lake, *, as_of: datetime, venue: str, size: int) -> tuple[UniverseMember, ...]:
-    """The top ``size`` symbols of ``venue`` by quote volume in the 24 hours before ``as_of``.
+    """Return the top ``size`` symbols of ``venue`` by quote volume in 24 hours before ``as_of``.
 
-    A symbol without candles in that time is not part of it. Equal volumes are ordered by name.
+    A symbol without candles in that time is left out. Equal volumes are ordered by name.
     """
     symbols = {
         partition.values["symbol"]

@@ -1,8 +1,8 @@
-"""Copy the executor's ledger (SQLite) into the lake, a partition a day.
+"""Copy the executor's ledger (SQLite) into the lake, one partition per day.
 
-The ledger is opened read-only and read in one transaction, so that what is copied is one moment of
-it, whatever the executor does meanwhile. Columns keep their names; the lake's contract says which
-of them become times (from milliseconds) and numbers (from decimal text).
+The ledger is opened read-only and read in one transaction, so that the copy shows one moment,
+whatever the executor does meanwhile. Columns keep their names; the lake's contract says which
+become times (from milliseconds) and numbers (from decimal text).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class LedgerExport:
 
 
 def export_ledger(lake: Lake, ledger: Path, *, as_of: datetime) -> LedgerExport:
-    """Copy every row before ``as_of``; days that hold the same already are not touched.
+    """Copy every row before ``as_of``; days that already hold the same rows are not touched.
 
-    A day that was exported under a later ``as_of`` is left as it is. Raises `DataError` when
+    A day that was exported under a later ``as_of`` is left alone. Raises `DataError` when
     ``ledger`` is missing or is no ledger.
     """
     if not ledger.is_file():
@@ -87,7 +87,7 @@ def _type(table: Table, name: str, declared: str) -> pa.DataType:
 
 
 def _arrow(columns: list[Column], rows: list[tuple[Any, ...]]) -> pa.Table:
-    """Rows of one day with the lake's types."""
+    """Convert the rows of one day to the lake's types."""
     data = {}
     for place, (name, kind) in enumerate(columns):
         convert = _converter(kind)

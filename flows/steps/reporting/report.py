@@ -19,7 +19,7 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "report" / "templates"
 
 @dataclass(frozen=True, slots=True)
 class ReportResult:
-    """Where the report lies, and the keys of its sections in order."""
+    """Path of the report, and the keys of its sections in order."""
 
     path: Path
     sections: tuple[str, ...]
@@ -30,10 +30,10 @@ def build_report(
 ) -> ReportResult:
     """Write the report of ``release_id``, or of the current release when it is None.
 
-    Research is shown as it was when the release was made, the executor's ledger as it was at
-    ``as_of`` (UTC). The file is replaced whole; the same inputs give the same bytes. ``out`` is by
-    default ``<lake>/reports/<release_id>.html``. Raises `ReleaseRefused` for an unknown or damaged
-    release.
+    Research is shown as it was when the release was made, the executor's ledger as of ``as_of``
+    (UTC). The file is replaced atomically; the same inputs give the same bytes. ``out`` is by
+    default ``<lake>/reports/<release_id>.html``. Raises `ReleaseRefused` for an unknown or
+    damaged release.
     """
     data = read_report_data(lake, as_of, release_id)
     page = page_of(data)
@@ -43,14 +43,14 @@ def build_report(
 
 
 def file_stem(data: ReportData) -> str:
-    """The name of the report, which is that of its release."""
+    """Return the name of the report, which is that of its release."""
     if data.manifest is None:
         return f"{data.as_of:%Y%m%dT%H%M%SZ}-no-release"
     return str(data.manifest["release_id"])
 
 
 def render(page: Page) -> str:
-    """The page as HTML; every text is escaped by the template engine."""
+    """Render the page as HTML; the template engine escapes every text."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

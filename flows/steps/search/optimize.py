@@ -1,13 +1,11 @@
 """Which parameters to trade, for one strategy on one symbol.
 
-1. Walk-forward over the long history with a coarse grid says what is sound: its out-of-sample run
-is the
-   evidence for the gates, and the region of the grid that holds together is the *approved plateau*.
+1. Walk-forward over the long history with a coarse grid finds what is sound. Its out-of-sample run
+is the evidence for the gates; the part of the grid that holds together is the *approved plateau*.
 2. The fine grid over the last days picks the parameters inside that plateau.
-3. The probes say whether the chosen set knows the future, or needs more history than it declares.
+3. The probes check whether the chosen set knows the future, or needs more history than it declares.
 4. Every distinct parameter set ever tried for this strategy version and symbol is simulated over
-the
-   same history and counted; that number deflates the Sharpe ratio.
+the same history and counted; that number deflates the Sharpe ratio.
 
 A result is stored in the research tables under one run per strategy, symbol and ``as_of``. It
 carries a hash of everything it was made from, so that the same request is answered from the lake.
@@ -42,15 +40,15 @@ from trading.strategies.registry import get_strategy
 
 _KEY = "nocturne.optimize.key"
 _RESULT = "nocturne.optimize.result"
-# Data that ends earlier than this before as_of says nothing about today.
+# Data that ends longer ago than this says nothing about today.
 _FRESH = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class OptimizeEntry:
-    """What was found: the release's entry, how much was tried, and what was read.
+    """What was found: the release's entry, the number of trials, and what was read.
 
-    ``reused`` is true when the lake held the answer already.
+    ``reused`` is true when the lake already held the result.
     """
 
     entry: StrategyEntry
@@ -75,11 +73,11 @@ class OptimizeEntry:
 def optimize(
     lake: Lake, *, as_of: datetime, strategy: str, symbol: str, settings: ResearchSettings
 ) -> OptimizeEntry:
-    """Find and judge the parameters of ``strategy`` on ``symbol`` with nothing at or after
-    ``as_of``.
+    """Find and validate the parameters of ``strategy`` on ``symbol``.
 
-    Answers from the lake when the same was asked before. Raises `DataError` when the history is
-    missing, stale or too short, `SettingsError` when no grid is set.
+    Reads nothing at or after ``as_of``. The same request is answered from the lake. Raises
+    `DataError` when the history is missing, stale or too short, `SettingsError` when no grid is
+    set.
     """
     request = _build_request(lake, as_of, get_strategy(strategy), symbol, settings)
     key = request.key
@@ -123,9 +121,10 @@ def _build_request(
 
 
 def _fitted(request: OptimizeRequest, candles: CandleColumns) -> OptimizeRequest:
-    """The request with the parameters that the strategy fits, from before the recent days.
+    """Add the parameters that the strategy fits, from before the recent days.
 
-    The recent days rank what was fitted without them; each fold of the walk-forward fits its own.
+    The recent days rank a set that was fitted without them; each fold of the walk-forward fits
+    its own.
     """
     if not request.strategy.learns:
         return request
@@ -136,9 +135,9 @@ def _fitted(request: OptimizeRequest, candles: CandleColumns) -> OptimizeRequest
 
 
 def released_params(lake: Lake, strategy: str, symbol: str, as_of: datetime) -> Params | None:
-    """Parameters of the newest release made before ``as_of``.
+    """Return the parameters of the newest release made before ``as_of``.
 
-    Not simply of the current one: a nightly that runs again must not be measured against itself.
+    This is not always the current one: a repeated nightly must not be compared with itself.
     """
     for summary in reversed(list_releases(lake.published)):
         if summary.problem or summary.as_of is None or summary.as_of >= as_of:
@@ -172,7 +171,7 @@ def _store(
     candles: CandleColumns,
     validation: HistoryValidation,
 ) -> OptimizeEntry:
-    """Write the research tables, the one that carries the key last."""
+    """Write the research tables; the one that carries the key comes last."""
     recent = rank_recent(request, candles, validation)
     params = request.strategy.resolve({**request.fixed, **recent.chosen})
     verdicts = validation.verdicts + probe_verdicts(request, params, candles)

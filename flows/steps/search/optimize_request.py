@@ -1,4 +1,4 @@
-"""What a search is asked: strategy, data, grids, and everything else that its answer depends on."""
+"""What a search works on: strategy, data, grids, and everything else that its result depends on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trading.strategies.parameters import Value
 
 Params = Mapping[str, Value]
 
-# What computes an answer besides trading/: an edit here makes every stored answer out of date.
+# Code besides trading/ that computes a result: an edit here makes every stored result stale.
 _MODULES = (
     "flows/steps/data/candles.py",
     *(
@@ -38,7 +38,7 @@ _MODULES = (
 
 @dataclass(frozen=True, slots=True)
 class OptimizeRequest:
-    """Everything that the answer depends on."""
+    """Everything that the result depends on."""
 
     strategy: Strategy
     symbol: str
@@ -53,7 +53,7 @@ class OptimizeRequest:
 
     @property
     def run(self) -> str:
-        """Name of the partition that holds the answer."""
+        """Name of the partition that holds the result."""
         return run_name(self.strategy.name, self.symbol, self.as_of)
 
     @property
@@ -62,7 +62,7 @@ class OptimizeRequest:
         return costs_of(self.settings)
 
     def signal_interval(self, params: Params) -> str:
-        """Name of the candles on which ``params`` judge signals."""
+        """Return the name of the candles on which ``params`` decide."""
         return interval_name(self.strategy.signal_tf(self.strategy.resolve(params)))
 
     @property
@@ -99,10 +99,10 @@ class OptimizeRequest:
 
 
 def costs_of(settings: ResearchSettings) -> Costs:
-    """Fee, slippage, and the capital that decides where leverage is liquidated."""
+    """Return fee, slippage, and the capital that decides where leverage is liquidated."""
     return Costs(settings.fee_bps, settings.slippage_bps, margin=Margin(settings.capital))
 
 
 def run_name(strategy: str, symbol: str, as_of: datetime) -> str:
-    """``optimize-breakout-BTCUSDT-20250619T000000Z``."""
+    """Return ``optimize-breakout-BTCUSDT-20250619T000000Z``."""
     return f"optimize-{strategy}-{symbol}-{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"

@@ -13,8 +13,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlateau:
-    """Box of parameter values that is sound: ``numbers`` by (low, high), ``words`` by allowed
-    values.
+    """Approved values: (low, high) for each of ``numbers``, allowed values for ``words``.
 
     An empty plateau (``size`` 0) approves nothing.
     """
@@ -24,7 +23,7 @@ class ApprovedPlateau:
     words: Mapping[str, tuple[str, ...]]
 
     def holds(self, params: Params) -> bool:
-        """Whether ``params`` lie inside; parameters that were not searched do not matter."""
+        """Check whether ``params`` lie inside; parameters that were not searched do not matter."""
         if not self.size:
             return False
         return all(
@@ -33,7 +32,7 @@ class ApprovedPlateau:
         ) and all(params[name] in allowed for name, allowed in self.words.items())
 
     def as_measures(self) -> dict[str, float | int | str | None]:
-        """The bounds as measures of a release: ``approved_k_low``, ``approved_k_high`` …"""
+        """Return the bounds as measures of a release, such as ``approved_k_low``."""
         bounds: dict[str, float | int | str | None] = {"approved_sets": self.size}
         for name, (low, high) in sorted(self.numbers.items()):
             bounds |= {f"approved_{name}_low": low, f"approved_{name}_high": high}
@@ -47,12 +46,12 @@ def approve(
     winner: int,
     keep: float = 0.5,
 ) -> ApprovedPlateau:
-    """Everything connected to the winner over grid neighbours that is profitable and keeps enough.
+    """Approve the profitable combinations that connect to the winner over grid neighbours.
 
-    A combination counts when its total return is positive and it reaches ``keep`` of the winner's
-    objective; it is connected when a chain of such combinations, each one grid step from the last
-    in every parameter at most, leads to the winner. The box around them is approved. A winner that
-    loses approves nothing.
+    A combination counts when its total return is positive and it reaches ``keep`` of the
+    winner's objective. It is connected when a chain of such combinations leads to the winner,
+    each at most one grid step from the last in every parameter. The box around them is
+    approved. A losing winner approves nothing.
     """
     if returns[winner] <= 0.0 or objective[winner] <= 0.0:
         return ApprovedPlateau(0, {}, {})
@@ -81,7 +80,7 @@ def approve(
 
 
 def _places(combinations: Sequence[Params]) -> list[tuple[int, ...]]:
-    """Position of every combination on its axes, one a grid step; words have no order."""
+    """Return each combination's position on its axes, one per grid step; words have no order."""
     names = list(combinations[0])
     axes: list[dict[Value, int]] = []
     for name in names:

@@ -8,7 +8,7 @@ from trading.research.gates import GateVerdict
 from trading.research.lookahead_probe import probe_lookahead
 from trading.research.warmup_probe import probe_warmup
 
-# Sampled, so that a nightly can afford them: a probe of a quarter takes about a second.
+# Sampled, so that a nightly can afford the probes: a quarter takes about a second.
 PROBED_DAYS = 90
 CUTS = 8
 POINTS = 3
@@ -17,9 +17,9 @@ POINTS = 3
 def probe_verdicts(
     request: OptimizeRequest, params: Params, candles: CandleColumns
 ) -> tuple[GateVerdict, ...]:
-    """Verdicts ``lookahead`` and ``warmup`` of ``params`` on the last 90 days of ``candles``.
+    """Return the verdicts ``lookahead`` and ``warmup`` of ``params`` on the last 90 days.
 
-    The data is cut off at 8 sampled candles; decisions are followed from 3 sampled moments.
+    The data is truncated at 8 sampled candles; decisions are followed from 3 sampled moments.
     """
     end = int(candles.open_time[-1]) + candles.interval_ms
     recent = candles.slice(end - PROBED_DAYS * DAY_MS, end)

@@ -17,10 +17,10 @@ from trading.simulation import BacktestResult, SearchRow, backtest, search
 
 @dataclass(frozen=True, slots=True)
 class RecentRanking:
-    """What the last days chose: the searched parameters, whether the plateau holds them, and how
-    they did.
+    """What the last days chose: the searched parameters, their state, and how they did.
 
-    ``rows`` are the results of ``request.recent_grid`` over those days, in its order.
+    ``approved`` says whether the plateau holds them. ``rows`` are the results of
+    ``request.recent_grid`` over those days, in its order.
     """
 
     chosen: Params
@@ -33,9 +33,9 @@ class RecentRanking:
 def rank_recent(
     request: OptimizeRequest, candles: CandleColumns, validation: HistoryValidation
 ) -> RecentRanking:
-    """Search the last ``recent_days`` days; history before them only warms the indicators.
+    """Search the last ``recent_days`` days; earlier history only warms up the indicators.
 
-    Without an approved plateau the whole grid is ranked, and the choice is not approved. Where no
+    Without an approved plateau the whole grid is ranked, and the choice is not approved. If no
     combination traded in those days, the long history decides.
     """
     strategy, settings = request.strategy, request.settings
@@ -60,7 +60,7 @@ def rank_recent(
     else:
         rows = _long_rows(request, validation)
         scores = [float(getattr(r.metrics, fold_objective(settings.objective))) for r in rows]
-    # More trades speak for a set before a higher return does; then the first of the grid wins.
+    # A set that traded comes first, then the score, the return, and the order of the grid.
     best = max(
         places,
         key=lambda i: (
@@ -78,13 +78,13 @@ def rank_recent(
         request.costs,
         trade_from_ms=start,
     )
-    dealt = fill_metrics(run, request.costs).as_dict()
-    measures: Measures = {**run.metrics.as_dict(), **dealt, "window_days": settings.recent_days}
+    fills = fill_metrics(run, request.costs).as_dict()
+    measures: Measures = {**run.metrics.as_dict(), **fills, "window_days": settings.recent_days}
     return RecentRanking(chosen, approved, measures, tuple(found.results), run)
 
 
 def _long_rows(request: OptimizeRequest, validation: HistoryValidation) -> list[SearchRow]:
-    """Results of the recent grid's sets over the long history."""
+    """Return the results of the recent grid's sets over the long history."""
     by_set = {
         _identity(params): row
         for params, row in zip(request.trials, validation.trials, strict=True)
@@ -99,7 +99,7 @@ def _identity(params: Params) -> tuple[tuple[str, object], ...]:
 def _scores(
     objective: str, rows: list[SearchRow], daily: Floats, validation: HistoryValidation
 ) -> list[float]:
-    """The configured objective of every combination."""
+    """Return the configured objective of every combination."""
     if objective != "deflated_sharpe":
         return [float(getattr(row.metrics, objective)) for row in rows]
     ratios = sharpe_ratios(daily)

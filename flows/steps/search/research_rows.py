@@ -1,4 +1,4 @@
-"""What a search leaves in the research tables."""
+"""The rows that a search writes to the research tables."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TIME = pa.timestamp("ms", tz="UTC")
 def searches_table(
     request: OptimizeRequest, validation: HistoryValidation, recent: RecentRanking
 ) -> pa.Table:
-    """One row for every distinct parameter set ever tried.
+    """Return one row for every distinct parameter set ever tried.
 
-    Measures are those over the long history; ``recent_…`` those over the last days, null for a set
-    that is not in the recent grid. ``in_long``, ``in_recent``, ``approved`` and ``chosen`` are 1 or
-    0.
+    Measures are those over the long history; ``recent_…`` those over the last days, null for a
+    set that is not in the recent grid. ``in_long``, ``in_recent``, ``approved`` and ``chosen``
+    are 1 or 0.
     """
     trials = [dict(params) for params in request.trials]
     long_sets = {stable_json({**request.fixed, **values}) for values in request.long_grid}
@@ -52,12 +52,12 @@ def searches_table(
 
 def _holds(validation: HistoryValidation, params: dict[str, Any]) -> bool:
     names = {*validation.approved.numbers, *validation.approved.words}
-    # A set of an earlier search may lack a parameter that is searched now.
+    # A set of an earlier search may lack a parameter of the current grid.
     return names <= set(params) and validation.approved.holds(params)
 
 
 def folds_table(request: OptimizeRequest, validation: HistoryValidation) -> pa.Table:
-    """One row a fold: its spans, what it chose, and how that did in training and test."""
+    """Return one row per fold: its spans, what it chose, and the result in training and test."""
     folds = validation.walk.folds
     columns: dict[str, Any] = {
         **_subject(request, len(folds)),
@@ -76,7 +76,7 @@ def folds_table(request: OptimizeRequest, validation: HistoryValidation) -> pa.T
 def trades_table(
     request: OptimizeRequest, validation: HistoryValidation, recent: RecentRanking
 ) -> pa.Table:
-    """The stitched out-of-sample trades, and those of the chosen set over the last days."""
+    """Return the stitched out-of-sample trades, and those of the chosen set over the last days."""
     parts = [
         _trades(request, "out_of_sample", validation.walk.trades),
         _trades(request, "recent", recent.run.trades),
@@ -114,7 +114,7 @@ def _metrics(row: SearchRow | None) -> Metrics | None:
 
 
 def _measures(prefix: str, measured: Sequence[Metrics | None]) -> dict[str, pa.Array]:
-    """One float column a measure."""
+    """Return one float column per measure."""
     names = Metrics._fields
     return {
         f"{prefix}{name}": pa.array(

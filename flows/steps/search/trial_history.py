@@ -1,4 +1,4 @@
-"""The lake's count of what was tried: every parameter set, by strategy version and symbol.
+"""The trial history: every parameter set that was tried, by strategy version and symbol.
 
 The nightly's searches and those of the command line both count; each deflates the other's Sharpe
 ratios.
@@ -30,7 +30,7 @@ _NIGHTLY = "optimize-"
 def earlier_trials(
     lake: Lake, strategy: Strategy, symbol: str, as_of: datetime
 ) -> tuple[Params, ...]:
-    """Distinct parameter sets that the lake has seen tried up to ``as_of``, in a fixed order."""
+    """Return the distinct parameter sets tried up to ``as_of``, in a fixed order."""
     found: dict[str, Params] = {}
     prefixes = tuple(f"{kind}{strategy.name}-{symbol}-" for kind in (_NIGHTLY, MANUAL_RUN_PREFIX))
     for partition in lake.partitions(SEARCHES):
@@ -49,18 +49,19 @@ def record_trials(
     strategy: Strategy,
     symbol: str,
     as_of: datetime,
-    tried: Sequence[tuple[Params, Metrics]],
+    trials: Sequence[tuple[Params, Metrics]],
 ) -> str:
-    """Count a search by hand: its sets and their measures as rows of ``searches``; the run's name.
+    """Record a manual search: its sets and their measures as rows of ``searches``.
 
-    The same sets at the same time are the same run: counting twice changes nothing.
+    Returns the run's name. The same sets at the same time are the same run, so recording them
+    twice changes nothing.
     """
-    texts = [stable_json(params) for params, _ in tried]
+    texts = [stable_json(params) for params, _ in trials]
     digest = hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:8]
     moment = as_of.astimezone(UTC)
     run = f"{MANUAL_RUN_PREFIX}{strategy.name}-{symbol}-{moment:%Y%m%dT%H%M%SZ}-{digest}"
     count = len(texts)
-    measures = [metrics.as_dict() for _, metrics in tried]
+    measures = [metrics.as_dict() for _, metrics in trials]
     names = list(measures[0]) if measures else []
     table = pa.table(
         {

@@ -1,6 +1,4 @@
-"""Evidence from the long history: walk-forward, over-fitting guards, the approved plateau,
-verdicts.
-"""
+"""Evidence from the long history: walk-forward, overfitting tests, plateau and verdicts."""
 
 from __future__ import annotations
 
@@ -35,16 +33,16 @@ from trading.research.walk_forward import (
 from trading.simulation import SearchRow, backtest, search
 
 Measures = dict[str, float | int | str | None]
-# Sixteen blocks as in the paper; fewer where the history has not two days for each.
+# Sixteen blocks as in the paper; fewer if the history has less than two days per block.
 _BLOCKS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryValidation:
-    """What the long history says.
+    """Result of validating a search on the long history.
 
-    ``trials`` are the results of ``request.trials`` over the whole of it, ``daily`` their returns
-    ``[trial, day]``; ``measures`` describe the out-of-sample run.
+    ``trials`` are the results of ``request.trials`` over the whole history, ``daily`` their
+    returns ``[trial, day]``; ``measures`` describe the out-of-sample run.
     """
 
     walk: WalkForward
@@ -58,7 +56,7 @@ class HistoryValidation:
 
 
 def fold_objective(objective: str) -> str:
-    """The measure by which a fold chooses.
+    """Return the measure by which a fold chooses.
 
     All candidates of one fold are deflated by the same benchmark, so the deflated Sharpe ratio
     orders them as the Sharpe ratio does, up to the shape of their returns.
@@ -75,16 +73,16 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
     folds = folds_of(request, candles)
     walk = walk_forward(strategy, candles, request.long_grid, fixed, costs, folds, objective)
     coarse = search(strategy, candles, request.long_grid, fixed, costs)
-    tried = search(strategy, candles, request.trials, {}, costs)
+    every = search(strategy, candles, request.trials, {}, costs)
     measures = [row.metrics for row in coarse.results]
     winner = choose(measures, objective)
     scores = [float(getattr(metrics, objective)) for metrics in measures]
     returns = [metrics.total_return for metrics in measures]
-    effective = float(effective_trials(tried.daily_returns))
-    # With a ratio as objective, a plateau of its own measure is meant; a loss approves nothing.
+    effective = float(effective_trials(every.daily_returns))
+    # The plateau is measured in the objective, also if that is a ratio; a loss approves nothing.
     neighbours = plateau(request.long_grid, scores, winner)
     evidence = evidence_of(
-        walk, tried.daily_returns, effective, neighbours, current_return(request, candles, folds)
+        walk, every.daily_returns, effective, neighbours, current_return(request, candles, folds)
     )
     beside = one_step_returns(request.long_grid, returns, winner)
     tests = [fold.out_of_sample for fold in walk.folds]
@@ -92,8 +90,8 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
     return HistoryValidation(
         walk=walk,
         approved=approve(request.long_grid, scores, returns, winner),
-        trials=tuple(tried.results),
-        daily=tried.daily_returns,
+        trials=tuple(every.results),
+        daily=every.daily_returns,
         effective_trials=effective,
         evidence=evidence,
         verdicts=evaluate_gates(evidence) + robust.verdicts(),
@@ -104,23 +102,26 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
 
 
 def evidence_of(
-    walk: WalkForward, tried: Floats, effective: float, around: Plateau, current: float | None
+    walk: WalkForward, trials: Floats, effective: float, around: Plateau, current: float | None
 ) -> GateEvidence:
-    """What the gates evaluate; ``tried`` are the daily returns of every trial ``[trial, day]``."""
-    deflated = deflated_sharpe(walk.daily_returns, sharpe_ratios(tried), max(effective, 1.0))
+    """Collect the evidence for the gates.
+
+    ``trials`` holds the daily returns of every trial ``[trial, day]``.
+    """
+    deflated = deflated_sharpe(walk.daily_returns, sharpe_ratios(trials), max(effective, 1.0))
     return GateEvidence(
         trades=walk.metrics.trades,
         total_return=walk.metrics.total_return,
         max_drawdown=walk.metrics.max_drawdown,
         deflated_sharpe=deflated.probability,
-        overfitting=overfitting_of(tried),
+        overfitting=overfitting_of(trials),
         plateau=around.score,
         current_return=current,
     )
 
 
 def folds_of(request: OptimizeRequest, candles: CandleColumns) -> tuple[Fold, ...]:
-    """Rolling or anchored folds that end with the last whole day of the candles."""
+    """Return rolling or anchored folds that end with the last whole day of the candles."""
     lengths = request.settings.walk_forward
     first_day = -(-int(candles.open_time[0]) // DAY_MS)
     last_day = (int(candles.open_time[-1]) + candles.interval_ms) // DAY_MS
@@ -136,7 +137,7 @@ def folds_of(request: OptimizeRequest, candles: CandleColumns) -> tuple[Fold, ..
 
 
 def overfitting_of(daily: Floats) -> float | None:
-    """PBO of all trials; None where the history is too short to cut, which no gate lets pass."""
+    """Return the PBO of all trials; None for a history too short to cut, which fails the gate."""
     trials, days = daily.shape
     blocks = min(_BLOCKS, days // 4 * 2)
     if blocks < 4 or trials < 2:
@@ -147,7 +148,7 @@ def overfitting_of(daily: Floats) -> float | None:
 def current_return(
     request: OptimizeRequest, candles: CandleColumns, folds: tuple[Fold, ...]
 ) -> float | None:
-    """Total return of the released parameters over the same test spans and costs."""
+    """Return the total return of the released parameters over the same test spans and costs."""
     if request.released is None:
         return None
     growth = 1.0
@@ -166,7 +167,7 @@ def current_return(
 def out_of_sample(
     metrics: Metrics, evidence: GateEvidence, trials: int, effective: float
 ) -> Measures:
-    """Measures of the out-of-sample run, with what over-fitting guards say beside them."""
+    """Return the measures of the out-of-sample run and the results of the overfitting tests."""
     return {
         **metrics.as_dict(),
         "deflated_sharpe": evidence.deflated_sharpe,

@@ -1,7 +1,4 @@
-"""A real Prefect server, worker and deployments.
-
-With some versions of its dependencies Prefect schedules nothing, and says nothing about it.
-"""
+"""A real Prefect server, worker and deployments: some versions schedule nothing, silently."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def ask(api_url: str, path: str, body: dict[str, Any]) -> Any:
-    """POST ``body`` and read the JSON answer; asks again while the server is too busy to answer."""
+    """POST ``body`` and read the JSON response; retry while the server is too busy."""
     request = urllib.request.Request(
         f"{api_url}/{path}",
         data=json.dumps(body).encode(),
@@ -53,13 +50,13 @@ def ask(api_url: str, path: str, body: dict[str, Any]) -> Any:
 
 
 def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
-    """The first true answer of ``condition``."""
+    """Return the first true result of ``condition``."""
     return until(what, condition, deadline_s, every_s=0.2)
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, BackgroundProcess]]:
-    """Everything that `make up` starts, in a home of its own on a free port."""
+    """Start everything that `make up` starts, in a home of its own on a free port."""
     folder = tmp_path_factory.mktemp("up")
     server_process.prepare()
     with pytest.MonkeyPatch.context() as patch:
@@ -78,7 +75,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Backgro
 
 
 @pytest.mark.slow
-def test_every_schedule_of_the_file_has_scheduled_runs(up: tuple[Path, BackgroundProcess]) -> None:
+def test_every_declared_schedule_has_scheduled_runs(up: tuple[Path, BackgroundProcess]) -> None:
     _, server = up
     scheduled = {"nightly", "retune-k", "scan", "export-ledger"}
 
@@ -94,7 +91,7 @@ def test_every_schedule_of_the_file_has_scheduled_runs(up: tuple[Path, Backgroun
 
 
 @pytest.mark.slow
-def test_up_again_keeps_what_runs_and_the_schedules_stay_single(
+def test_a_second_up_keeps_the_processes_and_duplicates_no_schedule(
     up: tuple[Path, BackgroundProcess], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, server = up
@@ -154,7 +151,7 @@ def test_a_deployed_nightly_completes_on_the_sample(up: tuple[Path, BackgroundPr
     assert "| DOGEUSDT | no candles of DOGEUSDT" in notes[0]["data"]
 
 
-def test_a_busy_port_is_told_with_the_next_step(tmp_path: Path) -> None:
+def test_a_busy_port_is_refused_with_the_next_step(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind((server_process.HOST, 0))
         other.listen()
@@ -164,14 +161,14 @@ def test_a_busy_port_is_told_with_the_next_step(tmp_path: Path) -> None:
     assert background.running(tmp_path, "server") is None
 
 
-def test_a_pid_that_now_belongs_to_another_program_is_not_ours(tmp_path: Path) -> None:
+def test_a_pid_reused_by_another_program_is_not_ours(tmp_path: Path) -> None:
     stranger = json.dumps({"role": "server", "pid": 1, "port": 4200})
     (tmp_path / "server.pid.json").write_text(stranger)
     assert background.running(tmp_path, "server") is None
     assert background.down(tmp_path) == 0
 
 
-def test_the_committed_file_names_every_schedule_in_utc_and_no_machine_path() -> None:
+def test_the_committed_schedules_are_in_utc_and_name_no_machine_path() -> None:
     text = (PROJECT / "prefect.yaml").read_text()
     content = yaml.safe_load(text)
     schedules = [s for d in content["deployments"] for s in d.get("schedules", ())]

@@ -1,4 +1,4 @@
-"""A run under a Prefect server of its own: recorded there, and no server is left behind."""
+"""A run under a Prefect server of its own is recorded there and leaves no server behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEADLINE_S = 60.0
 
 
 def start_scan(folder: Path) -> subprocess.Popen[str]:
-    """`nocturne flow scan --server private` in a process of its own."""
+    """Start `nocturne flow scan --server private` in a process of its own."""
     options = ["--as-of", f"{AS_OF:%Y-%m-%d}", "--lake", str(folder / "lake")]
     options += ["--settings", str(write_settings(folder)), "--server", "private"]
     program = "from cli.main import main; main()"
@@ -33,7 +33,7 @@ def start_scan(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_only_one_server_may_have_a_home(tmp_path: Path) -> None:
+def test_only_one_server_can_use_a_home(tmp_path: Path) -> None:
     first = take_home(tmp_path, 0.0)
     assert first is not None
     assert take_home(tmp_path, 0.0) is None
@@ -44,7 +44,7 @@ def test_only_one_server_may_have_a_home(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_uses_its_own_server_and_leaves_neither_it_nor_anything_at_home(
+def test_a_run_uses_its_own_server_and_leaves_no_server_and_no_files_at_home(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "home").mkdir()

@@ -25,14 +25,14 @@ SERIES = {"venue": "binance_usdm", "symbol": "BTCUSDT", "month": "2025-05"}
 
 
 def table(rows: list[dict[str, Any]], contract: tables.Table) -> pa.Table:
-    """Rows with the contract's own types; further columns are typed by Arrow."""
+    """Return rows with the contract's types; Arrow types further columns."""
     names = list(rows[0])
     types = {field.name: field.type for field in contract.schema}
     return pa.table({n: pa.array([row.get(n) for row in rows], types.get(n)) for n in names})
 
 
 def candle(time: datetime, price: float) -> dict[str, Any]:
-    """A candle that rises by two around ``price``."""
+    """Return a candle that rises by two around ``price``."""
     return {
         "open_time": time,
         "open": price - 1.0,
@@ -44,7 +44,7 @@ def candle(time: datetime, price: float) -> dict[str, Any]:
 
 
 def write_candles(lake: Lake) -> None:
-    """Two hours of minutes with a gap of three, four days of hours, one bad row."""
+    """Write two hours of minutes with a gap of three, four days of hours, and one bad row."""
     minutes = [START + timedelta(minutes=n) for n in range(120) if n not in (60, 61, 62)]
     rows = [
         {**candle(time, 100.0), "gap_before": 3 if time.minute == 3 and time.hour == 1 else 0}
@@ -64,7 +64,7 @@ OWN = {"as_of": AS_OF, "strategy": "breakout", "symbol": "BTCUSDT"}
 
 
 def search_rows() -> list[dict[str, Any]]:
-    """Four combinations."""
+    """Return four combinations."""
     return [
         {**OWN, "trial": trial, "params": json.dumps(params), "total_return": result}
         for trial, (params, result) in enumerate(
@@ -79,7 +79,7 @@ def search_rows() -> list[dict[str, Any]]:
 
 
 def fold_rows() -> list[dict[str, Any]]:
-    """Two folds, one that earned and one that lost."""
+    """Return two folds, one profitable and one losing."""
     day = timedelta(days=1)
     return [
         {
@@ -98,7 +98,7 @@ def fold_rows() -> list[dict[str, Any]]:
 
 
 def trade_rows() -> list[dict[str, Any]]:
-    """Three out-of-sample trades."""
+    """Return three out-of-sample trades."""
     return [
         {
             **OWN,
@@ -120,7 +120,7 @@ def trade_rows() -> list[dict[str, Any]]:
 
 
 def write_research(lake: Lake) -> None:
-    """A search, its folds and their trades."""
+    """Write a search, its folds and their trades."""
     for contract, rows in (
         (tables.SEARCHES, search_rows()),
         (tables.FOLDS, fold_rows()),
@@ -130,7 +130,7 @@ def write_research(lake: Lake) -> None:
 
 
 def write_model(lake: Lake) -> None:
-    """A direction model that is not better than a reversal, with the card that training leaves."""
+    """Write a direction model that is no better than a reversal, with its card."""
     folder = lake.path(tables.MODELS, run="train-1").parent
     folder.mkdir(parents=True)
     card = {
@@ -171,7 +171,7 @@ def write_model(lake: Lake) -> None:
 
 
 def write_ledger(lake: Lake) -> None:
-    """One round trip on the day after the release, with a stop that rested."""
+    """Write one round trip on the day after the release, with a resting stop."""
     opened = AS_OF + timedelta(hours=2)
     closed = opened + timedelta(hours=3)
     key = "n1-abcdefgh-aaaaaaaaaaaaaaaa"
@@ -215,7 +215,7 @@ WIDE = {"cagr": -0.4624, "drawdown_days": 28, "reward_to_risk": 2.94, "turnover"
 
 
 def publish_release(lake: Lake) -> str:
-    """An unproven release of one strategy, with one symbol left out; its id."""
+    """Publish an unproven release of one strategy, with one symbol left out; return its id."""
     evidence = GateEvidence(
         trades=3,
         total_return=0.03,
@@ -244,7 +244,7 @@ def publish_release(lake: Lake) -> str:
 
 
 def small_lake(root: Path) -> tuple[Lake, str]:
-    """The lake and the id of its release."""
+    """Return the lake and the id of its release."""
     lake = Lake(root)
     write_candles(lake)
     write_research(lake)

@@ -1,4 +1,4 @@
-"""The report as a reader sees it, in a real browser."""
+"""The report in a real browser."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def opened(browser: Browser, report: Path, width: int) -> tuple[Page, list[str]]:
-    """The page, and every request and message that it should not have made."""
+    """Return the page, and every request and message that it should not have made."""
     page, trouble = browser.new_page(viewport={"width": width, "height": 900}), []
     page.on("console", lambda message: trouble.append(message.text))
     page.on("pageerror", lambda error: trouble.append(str(error)))
@@ -47,13 +47,13 @@ def opened(browser: Browser, report: Path, width: int) -> tuple[Page, list[str]]
     return page, trouble
 
 
-def test_it_asks_for_nothing_else_and_reports_no_error(browser: Browser, report: Path) -> None:
+def test_the_page_requests_nothing_and_reports_no_error(browser: Browser, report: Path) -> None:
     page, trouble = opened(browser, report, 1200)
     assert page.locator("article").count() >= 2
     assert trouble == []
 
 
-def test_no_column_of_a_table_is_cut_off_on_a_screen(browser: Browser, report: Path) -> None:
+def test_no_table_column_is_cut_off_on_a_screen(browser: Browser, report: Path) -> None:
     page, _ = opened(browser, report, 1200)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     cut = page.eval_on_selector_all(

@@ -29,7 +29,7 @@ def entry(strategy: str, symbol: str = "BTCUSDT", **measures: Any) -> dict[str, 
     return {"strategy": strategy, "symbol": symbol, "out_of_sample": {**MEASURES, **measures}}
 
 
-def test_the_three_stand_side_by_side_in_the_order_of_their_letters() -> None:
+def test_the_three_ict_strategies_are_listed_in_the_order_of_their_letters() -> None:
     names = ("ict_mixed", "breakout", "ict_conservative", "ict_aggressive")
     (one,) = comparisons([entry(name) for name in names])
     assert one.grid.head == HEAD
@@ -43,7 +43,7 @@ def test_the_three_stand_side_by_side_in_the_order_of_their_letters() -> None:
     assert one.grid.rows[0][5].tone == "bad"
 
 
-def test_symbols_are_compared_one_after_the_other_and_no_trade_has_no_ratio() -> None:
+def test_rows_are_grouped_by_symbol_and_without_trades_ratios_are_blank() -> None:
     names = ("ict_mixed", "ict_aggressive")
     entries = [entry(n, s, trades=0) for n in names for s in ("ETHUSDT", "BTCUSDT")]
     (one,) = comparisons(entries)
@@ -52,7 +52,7 @@ def test_symbols_are_compared_one_after_the_other_and_no_trade_has_no_ratio() ->
     assert one.grid.rows[0][3].text == one.grid.rows[0][4].text == "–"
 
 
-def test_one_alone_is_compared_with_nothing() -> None:
+def test_a_single_ict_strategy_gets_no_comparison() -> None:
     assert comparisons([entry("ict_mixed"), entry("breakout")]) == ()
 
 

@@ -74,14 +74,14 @@ def test_every_section_is_there_and_every_element_is_closed(lake: Lake) -> None:
     assert len(page.ids) == len(set(page.ids))
 
 
-def test_it_lies_in_the_lake_under_the_name_of_its_release(tmp_path: Path) -> None:
+def test_the_report_is_named_after_its_release(tmp_path: Path) -> None:
     lake, release_id = small_lake(tmp_path)
     result = build_report(lake, as_of=LATER, release_id=release_id)
     assert result.path == tmp_path / "reports" / f"{release_id}.html"
     assert list(result.path.parent.iterdir()) == [result.path]
 
 
-def test_nothing_is_loaded_from_anywhere(lake: Lake) -> None:
+def test_the_page_loads_nothing(lake: Lake) -> None:
     html = built(lake).path.read_text()
     page = outline(html)
     assert "http://" not in html
@@ -92,7 +92,7 @@ def test_nothing_is_loaded_from_anywhere(lake: Lake) -> None:
     assert all(reference.startswith("#") for reference in page.references)
 
 
-def test_what_the_lake_holds_is_escaped(lake: Lake) -> None:
+def test_text_from_the_lake_is_escaped(lake: Lake) -> None:
     html = built(lake).path.read_text()
     assert "<script" not in html.lower()
     assert html.count("&lt;script&gt;") >= 4
@@ -120,7 +120,7 @@ def test_charts_have_a_title_and_a_description(lake: Lake) -> None:
 
 
 def cells_of(html: str, start: str, end: str) -> list[list[str]]:
-    """The texts of a table's rows, between two texts of the page."""
+    """Return the texts of a table's rows, between two texts of the page."""
     begin = html.index(start)
     rows = re.findall(r"<tr>(.*?)</tr>", html[begin : html.index(end, begin)], re.DOTALL)
     return [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in rows[1:]]
@@ -168,12 +168,12 @@ def test_a_newer_run_replaces_an_older_one_of_the_same_subject(lake: Lake) -> No
     assert {row["as_of"] for row in found} == {AS_OF}
 
 
-def test_trades_after_the_release_are_shown_only_when_they_are_known(lake: Lake) -> None:
+def test_trades_after_the_release_are_shown_only_once_they_are_known(lake: Lake) -> None:
     late = built(lake).path.read_text()
     early = build_report(lake, as_of=AS_OF + timedelta(hours=1), release_id=None).path.read_text()
     assert "n1-abcdefgh-aaaaaaaaaaaaaaaa-en-00" in late
     assert "n1-abcdefgh" not in early
-    assert "No ledger of an executor is in the lake at this time." in early
+    assert "The lake holds no ledger of an executor at this time." in early
 
 
 def test_a_lake_without_a_release_says_so_in_every_section(tmp_path: Path) -> None:
@@ -182,11 +182,11 @@ def test_a_lake_without_a_release_says_so_in_every_section(tmp_path: Path) -> No
     assert result.path.name == "20250506T000000Z-no-release.html"
     for sentence in (
         "No release was published at this time",
-        "no reading was recorded",
+        "nothing is recorded as read",
         "The lake holds no checked candles at this time.",
         "No search was stored",
         "No model was trained",
-        "No ledger of an executor is in the lake",
+        "The lake holds no ledger of an executor",
     ):
         assert sentence in html
 

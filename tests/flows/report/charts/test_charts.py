@@ -1,4 +1,4 @@
-"""The arithmetic behind the report's charts and the words of its numbers."""
+"""The arithmetic of the report's charts and the format of its numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_ticks_are_round_and_inside_the_range() -> None:
     assert ticks(93_120.0, 111_980.0, 4) == [95_000.0, 100_000.0, 105_000.0, 110_000.0]
 
 
-def test_time_ticks_of_some_hours_name_the_day_once() -> None:
+def test_time_ticks_of_a_few_hours_name_the_day_once() -> None:
     labels = [label for _, label in time_ticks(2 * HOUR_MS, 6 * HOUR_MS)]
     assert labels == ["01 Jan 02:00", "03:00", "04:00", "05:00", "06:00"]
 
@@ -63,14 +63,14 @@ def test_joined_candles_keep_first_last_and_extremes() -> None:
     assert joined.interval_ms == 2
 
 
-def test_equity_holds_between_exits_and_ends_with_the_judged_span() -> None:
+def test_equity_is_flat_between_exits_and_ends_with_the_test_spans() -> None:
     trades = [TradeMark(2, 4, 1.0, 1.1, 0.1, "x"), TradeMark(6, 8, 1.0, 0.5, -0.5, "x")]
     curve = compounded(trades, [{"test_from": 1, "test_to": 9}])
     assert curve.times == (1, 4, 4, 8, 8, 9)
     assert curve.values == pytest.approx((1.0, 1.0, 1.1, 1.1, 0.55, 0.55))
 
 
-def test_a_map_shows_the_plane_through_the_choice() -> None:
+def test_a_map_shows_the_plane_through_the_chosen_set() -> None:
     points = [({"k": k, "tp": tp, "sl": sl}, k + tp + sl) for k in (1, 2) for tp in (3, 4) for sl in (5, 6)]  # fmt: skip # noqa: E501
     planes = slices(points, {"k": 2, "tp": 3, "sl": 6}, [{"k": 1, "tp": 3, "sl": 5}])
     by_axes = {(plane.across, plane.down): plane for plane in planes}
@@ -81,7 +81,7 @@ def test_a_map_shows_the_plane_through_the_choice() -> None:
     assert by_axes["k", "sl"].marked == {(1, 5)}
 
 
-def test_a_choice_off_the_grid_gets_the_median_over_the_other_parameters() -> None:
+def test_a_chosen_set_off_the_grid_shows_medians_over_the_other_parameters() -> None:
     points = [({"k": k, "tp": tp, "sl": sl}, float(sl)) for k in (1, 2) for tp in (3, 4) for sl in (5, 7)]  # fmt: skip # noqa: E501
     plane = slices(points, {"k": 2, "tp": 3, "sl": 99})[0]
     assert (plane.across, plane.down) == ("k", "sl")
@@ -108,19 +108,19 @@ def test_slippage_is_positive_when_the_fill_is_worse(
     assert slippage_bps({**order, "status": "cancelled"}) is None
 
 
-def test_trades_outside_of_the_prices_are_not_drawn() -> None:
+def test_trades_outside_the_prices_are_not_drawn() -> None:
     bars = Bars((10, 20), (1.0, 1.0), (2.0, 2.0), (0.5, 0.5), (1.5, 1.5), 10)
     inside, outside = TradeMark(10, 20, 1.0, 1.1, 0.1, "x"), TradeMark(5, 20, 1.0, 1.1, 0.1, "x")
     chart = price_chart("p", "Price", bars, [inside, outside])
     assert chart.count('class="entry"') == 1
 
 
-def test_an_attribute_and_a_text_are_escaped() -> None:
+def test_attributes_and_texts_are_escaped() -> None:
     drawn = tag("text", "<b>", class_='"><script>')
     assert drawn == '<text class="&#34;&gt;&lt;script&gt;">&lt;b&gt;</text>'
 
 
-def test_numbers_are_written_plainly() -> None:
+def test_numbers_are_readable() -> None:
     assert formats.percent(-0.0312) == "−3.12 %"
     assert formats.percent(-0.000001) == "0.00 %"
     assert formats.decimal(math.nan) == "–"

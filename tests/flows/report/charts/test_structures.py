@@ -24,7 +24,7 @@ NASTY = '"><script>alert(1)</script>'
 
 
 def row(known: int, kind: str, event: str, at: int, top: float, **more: Any) -> dict[str, Any]:
-    """An event; times in hours."""
+    """Return an event; times in hours."""
     moments = {name: datetime.fromtimestamp(hour * 3600, UTC) for name, hour in (("at", at), ("known", known))}  # fmt: skip # noqa: E501
     return {"kind": kind, "event": event, "side": 1, "top": top, "bottom": top, **moments, **more}
 
@@ -87,7 +87,7 @@ def test_zones_are_rectangles_within_the_chart_and_under_the_candles() -> None:
     assert chart.index('class="structures"') < chart.index('class="rise"')
 
 
-def test_of_very_many_zones_the_largest_are_drawn() -> None:
+def test_only_the_largest_of_many_zones_are_drawn() -> None:
     zones = tuple(Zone("gap", 1, 5.0 + n / 1000, 5.0, 0, 3 * HOUR_MS) for n in range(1, 101))
     chart = price_chart("p", "Price", BARS, [], Marks(zones))
     assert chart.count("zone gap") == 60

@@ -1,4 +1,4 @@
-"""Raw minutes become checked ones, or go to quarantine with a reason, or fail their symbol."""
+"""Raw minutes become checked minutes, go to quarantine with a reason, or fail their symbol."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LENIENT = ValidationSettings(max_bad_share=0.5)
 
 
 def suite_of(frame: pd.DataFrame) -> SuiteResult:
-    """The suite's result; importing it takes seconds, which every test process would spend."""
+    """Run the suite; importing it here costs seconds only in the tests that use it."""
     from flows.steps.data.expectations import validate_frame
 
     return validate_frame(frame)
@@ -41,13 +41,13 @@ def raw(columns: dict[str, list[Any]]) -> pa.Table:
 
 
 def reasons(bad: pa.Table) -> dict[int, str]:
-    """Reason by minute after START."""
+    """Return the reason by minute after START."""
     first = ms(START)
     times = [(time.value - first) // MINUTE_MS for time in bad["open_time"]]
     return dict(zip(times, bad["reason"].to_pylist(), strict=True))
 
 
-def test_good_minutes_are_checked_as_they_came(tmp_path: Path) -> None:
+def test_good_minutes_are_checked_unchanged(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     data = raw(minutes(START, 300))
     put_raw(lake, "BTCUSDT", data)
@@ -59,7 +59,7 @@ def test_good_minutes_are_checked_as_they_came(tmp_path: Path) -> None:
     assert lake.partitions(QUARANTINE) == ()
 
 
-def test_a_month_that_did_not_change_is_not_checked_again(tmp_path: Path) -> None:
+def test_an_unchanged_month_is_not_checked_again(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     put_raw(lake, "BTCUSDT", raw(minutes(START, 200)))
     first = validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER)
@@ -193,7 +193,7 @@ def test_a_gap_between_two_months_is_found(tmp_path: Path) -> None:
     )
 
 
-def test_a_venue_that_leaves_out_quiet_minutes_has_no_gaps_to_explain() -> None:
+def test_a_venue_that_omits_quiet_minutes_has_no_gaps_to_explain() -> None:
     data = raw(without(minutes(START, 300), 100, 3))
     checked = check_month(data, None, "upbit", "KRW-BTC", ValidationSettings())
     assert (checked.failures, checked.gaps) == ((), 1)
@@ -225,7 +225,7 @@ def test_the_archive_sample_passes_with_its_known_outage() -> None:
     assert "19 minutes without a trade from 2023-09-12 08:34" in checked.oddities[0]
 
 
-def test_nothing_at_or_after_as_of_is_read_and_nothing_later_is_lost(tmp_path: Path) -> None:
+def test_nothing_at_or_after_as_of_is_read_and_later_rows_stay(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     put_raw(lake, "BTCUSDT", raw(minutes(START, 300)))
     early = START + timedelta(minutes=120)
@@ -267,7 +267,7 @@ def test_a_symbol_that_fails_keeps_its_last_good_partition(tmp_path: Path) -> No
     assert lake.read(CANDLES).num_rows == 100
 
 
-def test_the_suite_itself_names_what_is_not_met() -> None:
+def test_the_suite_names_the_expectations_that_failed() -> None:
     columns = minutes(START, 50)
     columns["high"][7] = columns["low"][7]
     columns["volume"][9] = -3.0

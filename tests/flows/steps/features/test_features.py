@@ -1,4 +1,4 @@
-"""Bars and features: right by hand, causal, described, and built only where inputs changed."""
+"""Bars and features: equal to hand-made results, causal, described, and built only when needed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ END = datetime(2025, 6, 3, tzinfo=UTC)
 
 
 def build(root: Path, until: datetime) -> Lake:
-    """A lake of real minutes before ``until`` with everything built."""
+    """Build a lake of real minutes before ``until`` with bars and features."""
     lake = Lake(root)
     for symbol in SYMBOLS:
         put_checked(lake, symbol, sample_minutes(symbol, START, until))
@@ -43,7 +43,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture
 def copied(built: Lake, tmp_path: Path) -> Lake:
-    """A copy of the built lake that a test may change."""
+    """Return a copy of the built lake that a test may change."""
     shutil.copytree(built.root, tmp_path / "copy")
     return Lake(tmp_path / "copy")
 
@@ -53,7 +53,7 @@ def rows_of(lake: Lake, symbol: str, as_of: datetime | None = None) -> pa.Table:
 
 
 def at(features: pa.Table, close: datetime, name: str) -> float:
-    """One value of the row that closes at ``close``."""
+    """Return one value of the row that closes at ``close``."""
     row = features.filter(pc.equal(features["open_time"], pa.scalar(close - timedelta(minutes=15))))
     return float(row[name][0].as_py())
 
@@ -72,7 +72,7 @@ def test_a_bar_is_made_of_its_minutes(tmp_path: Path) -> None:
     assert first["candles"] == 15
 
 
-def test_a_bar_with_a_minute_missing_or_still_open_is_not_there(tmp_path: Path) -> None:
+def test_a_bar_with_a_missing_minute_or_still_open_is_left_out(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     columns = {name: v[:20] + v[21:] for name, v in minutes(START, 60).items()}
     put_checked(lake, "BTCUSDT", table(columns))
@@ -148,7 +148,7 @@ def test_a_higher_time_frame_is_used_once_it_has_closed(built: Lake) -> None:
     assert values[4] != values[5]
 
 
-def test_the_coming_hour_of_earlier_days_is_taken_at_the_same_time_of_day(built: Lake) -> None:
+def test_the_coming_hour_of_earlier_days_uses_the_same_time_of_day(built: Lake) -> None:
     features = rows_of(built, "BTCUSDT")
     close = datetime(2025, 6, 2, 10, 15, tzinfo=UTC)
     hours = [close - timedelta(days=day) + timedelta(hours=1) for day in range(1, 6)]
@@ -156,7 +156,7 @@ def test_the_coming_hour_of_earlier_days_is_taken_at_the_same_time_of_day(built:
     assert at(features, close, "rv_same_hour_5d") == pytest.approx(mean, rel=1e-12)
 
 
-def test_funding_counts_from_its_own_stamp(built: Lake) -> None:
+def test_funding_counts_from_its_own_time(built: Lake) -> None:
     features = rows_of(built, "BTCUSDT")
     settled = datetime(2025, 6, 2, 8, tzinfo=UTC)
     before = at(features, settled, "funding_age_hours")
@@ -204,7 +204,7 @@ def test_only_partitions_whose_inputs_changed_are_built(copied: Lake) -> None:
     assert (features.skipped, features.months) == (2, ("2025-06",))
 
 
-def test_one_symbol_at_a_time_gives_what_all_at_once_gives(built: Lake, copied: Lake) -> None:
+def test_one_symbol_at_a_time_equals_all_at_once(built: Lake, copied: Lake) -> None:
     shutil.rmtree(copied.root / "features")
     for symbol in SYMBOLS:
         build_features(copied, as_of=END, symbols=[symbol], universe=SYMBOLS)
@@ -230,12 +230,12 @@ def test_a_missing_bar_makes_the_returns_over_it_unknown(tmp_path: Path) -> None
 
 
 def after_close(data: pa.Table, start: datetime, passed: int) -> float:
-    """Close of the minute that ends ``passed`` minutes after ``start``."""
+    """Return the close of the minute that ends ``passed`` minutes after ``start``."""
     opened = start + timedelta(minutes=passed - 1)
     return float(data.filter(pc.equal(data["open_time"], pa.scalar(opened)))["close"][0].as_py())
 
 
-def test_every_column_is_described_and_every_description_has_its_column(built: Lake) -> None:
+def test_columns_and_descriptions_match(built: Lake) -> None:
     columns = rows_of(built, "BTCUSDT").column_names
     assert sorted(columns) == sorted([*feature_names(), "open_time", *FEATURES.partition])
     assert len(feature_names()) >= 60
@@ -244,7 +244,7 @@ def test_every_column_is_described_and_every_description_has_its_column(built: L
     assert all(text and "\n" not in text for text in feature_descriptions().values())
 
 
-def test_the_documentation_lists_the_features_as_they_are() -> None:
+def test_the_documentation_lists_every_feature() -> None:
     text = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
     assert listed == list(feature_descriptions().items())

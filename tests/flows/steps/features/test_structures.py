@@ -1,4 +1,4 @@
-"""ICT structures in the lake: causal, as they are found in one go, and built only when needed."""
+"""ICT structures in the lake: causal, equal to those of the whole series, built when needed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def test_a_gap_is_found_touched_and_filled_at_the_closes_that_show_it(tmp_path: 
 
 
 @pytest.mark.parametrize("interval", SETTINGS)
-def test_months_together_are_the_events_of_the_whole_series(built: Lake, interval: str) -> None:
+def test_the_months_together_hold_the_events_of_the_whole_series(
+    built: Lake, interval: str
+) -> None:
     bars = built.read(BARS, symbol="BTCUSDT", interval=interval)
     whole = structure_events(candles_of(bars, interval), SETTINGS[interval])
     assert len(built.partitions(STRUCTURES, interval=interval)) == 2
@@ -86,7 +88,7 @@ def test_months_together_are_the_events_of_the_whole_series(built: Lake, interva
     assert {"swing", "break", "change_of_character", "gap", "block"} <= kinds
 
 
-def test_the_past_is_what_one_knew_then(built: Lake, tmp_path: Path) -> None:
+def test_past_events_are_what_was_known_then(built: Lake, tmp_path: Path) -> None:
     for cut in (END - timedelta(days=2, hours=5), END - timedelta(days=6, minutes=15)):
         short = build(tmp_path / f"{cut:%d}", cut)
         for interval in SETTINGS:
@@ -106,7 +108,7 @@ def test_only_months_whose_bars_changed_are_built(built: Lake, tmp_path: Path) -
     assert (later.written, later.skipped, later.months) == (2, 2, ("2025-06",))
 
 
-def test_what_is_known_after_a_bar_is_the_view_of_the_executor(built: Lake) -> None:
+def test_what_is_known_after_a_bar_equals_the_executors_view(built: Lake) -> None:
     bars = built.read(BARS, symbol="BTCUSDT", interval="1h")
     views = known_after_bars(bars, ["BTCUSDT"])
     candles = candles_of(bars, "1h")

@@ -1,4 +1,4 @@
-"""Models are evaluated on what came after their training, and noise and leaks are refused."""
+"""Models are evaluated on data after their training; noise and leaks are refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def trained(lake: Lake) -> TrainResult:
 
 
 def noise(days: int = 20, seed: int = 1, features: int = 6) -> Dataset:
-    """A data set in which nothing can be predicted, with the columns that the baselines read."""
+    """Return a data set without anything to predict, with the columns that the baselines read."""
     random = np.random.default_rng(seed)
     rows = days * 96
     names = (*HAR_FEATURES, "ret_4", *(f"noise_{i}" for i in range(features)))
@@ -61,7 +61,7 @@ def noise(days: int = 20, seed: int = 1, features: int = 6) -> Dataset:
     )
 
 
-def test_the_label_of_a_row_is_what_the_hour_after_its_close_brought(lake: Lake) -> None:
+def test_the_label_of_a_row_is_the_outcome_of_the_hour_after_its_close(lake: Lake) -> None:
     features = lake.read(FEATURES, symbol="BTCUSDT")
     data = dataset_of(features, "BTCUSDT", feature_names())
     close = datetime(2025, 6, 2, 10, 15, tzinfo=UTC)
@@ -97,14 +97,14 @@ def test_no_training_label_reaches_into_the_test() -> None:
         (np.arange(0), np.arange(5), "are empty"),
     ],
 )
-def test_a_split_that_lets_the_future_in_is_refused(
+def test_a_split_that_leaks_the_future_is_refused(
     train_rows: np.ndarray, test_rows: np.ndarray, reason: str
 ) -> None:
     with pytest.raises(DataError, match=reason):
         check_split(noise(), train_rows, test_rows)
 
 
-def test_a_split_with_the_purge_kept_is_accepted() -> None:
+def test_a_split_with_a_purge_is_accepted() -> None:
     check_split(noise(), np.arange(1000), np.arange(1003, 1200))
 
 
@@ -118,7 +118,7 @@ def test_scores_agree_with_scikit_learn() -> None:
     assert scores.r_squared(actual, forecast) == pytest.approx(r2_score(actual, forecast))
 
 
-def test_a_trade_is_one_hour_at_a_full_hour_and_pays_its_costs() -> None:
+def test_a_trade_starts_at_a_full_hour_lasts_one_and_pays_its_costs() -> None:
     times = np.arange(8) * BAR_MS + DAY_MS
     side = np.array([1, 1, 1, 1, -1, 1, 1, 1])
     returns = np.log1p(np.array([0.002, 9.0, 9.0, 9.0, 0.001, 9.0, 9.0, 9.0]))
@@ -137,7 +137,7 @@ def test_volatility_is_forecast_better_than_the_baselines(trained: TrainResult) 
     assert not model.leaks
 
 
-def test_direction_is_not_promoted_on_the_bundled_weeks(trained: TrainResult) -> None:
+def test_direction_is_not_proven_on_the_bundled_weeks(trained: TrainResult) -> None:
     model = next(m for m in trained.models if m.model == "direction_1h")
     assert not model.proven
     assert model.scores["auc"] < 0.56
@@ -167,7 +167,7 @@ def test_the_same_inputs_give_the_same_bytes(lake: Lake, trained: TrainResult) -
     assert model.files()["volatility_1h-BTCUSDT.txt"] == again.text.encode()
 
 
-def test_the_files_alone_give_the_forecasts_back(lake: Lake, trained: TrainResult) -> None:
+def test_the_files_alone_reproduce_the_forecasts(lake: Lake, trained: TrainResult) -> None:
     model = next(m for m in trained.models if m.model == "volatility_1h")
     files = model.files()
     card = json.loads(files["volatility_1h-BTCUSDT.json"])
@@ -182,7 +182,7 @@ def test_the_files_alone_give_the_forecasts_back(lake: Lake, trained: TrainResul
     assert [entry["name"] for entry in card["features"]] == list(feature_names())
 
 
-def test_training_is_not_repeated_on_the_same_inputs_and_is_when_a_file_is_damaged(
+def test_training_is_repeated_only_for_new_inputs_or_a_damaged_file(
     lake: Lake, trained: TrainResult
 ) -> None:
     second = train(lake, as_of=AS_OF, symbols=["BTCUSDT"], settings=SETTINGS)
@@ -195,7 +195,7 @@ def test_training_is_not_repeated_on_the_same_inputs_and_is_when_a_file_is_damag
     assert third.files == trained.files
 
 
-def test_what_was_trained_stands_in_the_research_table(lake: Lake, trained: TrainResult) -> None:
+def test_trained_models_are_in_the_research_table(lake: Lake, trained: TrainResult) -> None:
     rows = lake.read(MODELS).to_pylist()
     assert [(row["model"], row["fold"]) for row in rows] == [
         ("direction_1h", -1),
@@ -226,7 +226,7 @@ def test_a_planted_leak_raises_the_alarm() -> None:
 
 
 @pytest.mark.parametrize("target", ["volatility_1h", "direction_1h"])
-def test_noise_is_not_promoted(target: str) -> None:
+def test_noise_is_not_proven(target: str) -> None:
     for seed in range(3):
         evaluated = evaluate_target(noise(seed=seed), target, SETTINGS)
         assert not all(verdict.passed for verdict in evaluated.verdicts)

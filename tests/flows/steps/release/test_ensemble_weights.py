@@ -1,4 +1,4 @@
-"""How the members of a release share the account: weights, regimes, and the file read back."""
+"""How the members of a release share the account: weights, regimes, and the stored file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ START = AS_OF - 20 * DAY
 
 
 def bars(lake: Lake, symbol: str, crash: bool) -> None:
-    """20 days of quiet hours; a crash of 20 % in the last three if wanted."""
+    """Return 20 days of quiet hours; optionally with a crash of 20 % in the last three."""
     count = 480
     close = 100 + 0.1 * np.sin(np.arange(count))
     if crash:
@@ -69,7 +69,7 @@ def bars(lake: Lake, symbol: str, crash: bool) -> None:
 def searched(
     lake: Lake, strategy: str, symbol: str, nets: list[float], as_of: datetime = AS_OF
 ) -> OptimizeEntry:
-    """A search whose out-of-sample run of ten days made one trade a day, at noon for an hour."""
+    """Return a search whose out-of-sample run made one trade a day for ten days, at noon."""
     run = f"{strategy}-{symbol}-{as_of:%d}"
     first = AS_OF - 11 * DAY
     subject = {"as_of": as_of, "strategy": strategy, "symbol": symbol}
@@ -134,14 +134,14 @@ def test_weights_move_part_of_the_way_from_the_release_before(lake: Lake) -> Non
         searched(lake, "rsi_bollinger", "ETHUSDT", BAD),
     ]
     found = ensemble_of(lake, *then)
-    # Nothing scores: a third each is wanted; 30 % of the way from a half, or from 0.
+    # Nothing scores, so the target is a third each: 30 % of the way from a half, or from 0.
     assert found.weights == pytest.approx(
         {"breakout/BTCUSDT": 0.45, "momentum/BTCUSDT": 0.10, "rsi_bollinger/ETHUSDT": 0.45}
     )
     assert found.weights == ensemble_of(lake, *reversed(then)).weights
 
 
-def test_a_crash_pauses_entries_and_then_leaves_them_to_reversals(lake: Lake) -> None:
+def test_a_crash_pauses_entries_and_then_favours_reversals(lake: Lake) -> None:
     found = ensemble_of(
         lake,
         searched(lake, "breakout", "ETHUSDT", GOOD),

@@ -1,4 +1,4 @@
-"""What becomes a release, what the retuning of K may change, and what the universe is made of."""
+"""What goes into a release, what retuning K may change, and what the universe consists of."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAILED = GateVerdict("trades", passed=False, value=4.0, threshold=30.0, text="4 
 
 
 def candles(minutes: int, volume: float, quote_volume: float | None) -> pa.Table:
-    """Candles of the last minutes before `AS_OF`, all at 100."""
+    """Return candles of the last minutes before `AS_OF`, all at 100."""
     times = [AS_OF - timedelta(minutes=minutes - n) for n in range(minutes)]
     prices = {name: [100.0] * minutes for name in ("open", "high", "low", "close")}
     return pa.table(
@@ -42,14 +42,14 @@ def candles(minutes: int, volume: float, quote_volume: float | None) -> pa.Table
 
 
 def write(lake: Lake, symbol: str, data: pa.Table) -> None:
-    """The same rows as raw and as checked candles."""
+    """Write the same rows as raw and as checked candles."""
     where = {"venue": "binance_usdm", "symbol": symbol, "interval": "1m", "month": "2025-06"}
     lake.write(CANDLES, data, **where)
     lake.write(RAW_CANDLES, data.drop_columns(["gap_before"]), **where)
 
 
 def entry(symbol: str, *, k: float = 0.5, verdict: GateVerdict = PASSED) -> StrategyEntry:
-    """A breakout entry whose plateau of K is 0.4 to 0.6."""
+    """Return a breakout entry whose plateau of K is 0.4 to 0.6."""
     return StrategyEntry(
         strategy="breakout",
         symbol=symbol,
@@ -61,14 +61,14 @@ def entry(symbol: str, *, k: float = 0.5, verdict: GateVerdict = PASSED) -> Stra
 
 
 def found(lake: Lake, entry: StrategyEntry) -> OptimizeEntry:
-    """A search's result that read the symbol's checked candles."""
+    """Return a search result that read the symbol's checked candles."""
     read = lake.fingerprint(CANDLES, AS_OF, symbol=entry.symbol)
     return OptimizeEntry(entry, "run", trials=3, effective_trials=2.0, fingerprint=read)
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """Two symbols of 90 minutes."""
+    """Return a lake of two symbols with 90 minutes each."""
     lake = Lake(tmp_path)
     write(lake, "BTCUSDT", candles(90, 2.0, 250.0))
     write(lake, "ETHUSDT", candles(90, 3.0, None))
@@ -146,7 +146,7 @@ def test_without_any_result_nothing_is_published(lake: Lake) -> None:
         publish_entries(lake)
 
 
-def test_a_nightly_is_measured_against_the_release_before_it_never_against_itself(
+def test_a_nightly_is_compared_with_the_previous_release_never_with_itself(
     lake: Lake,
 ) -> None:
     publish_entries(lake, entry("BTCUSDT", k=0.45))
@@ -171,7 +171,7 @@ def test_k_moves_inside_the_plateau_and_by_a_tenth_at_most(
     assert allowed_k(entry("BTCUSDT", k=k)) == pytest.approx(allowed)
 
 
-def test_k_is_looked_for_between_its_bounds_on_the_last_two_hundred_candles() -> None:
+def test_k_is_searched_between_its_bounds_on_the_last_two_hundred_candles() -> None:
     wide = entry("BTCUSDT", k=0.55)
     wide = wide.model_copy(update={"in_sample": {"approved_k_low": 0.0, "approved_k_high": 2.0}})
     found = {
@@ -214,7 +214,7 @@ def test_retuning_that_changes_no_k_publishes_nothing(lake: Lake) -> None:
     assert publish_k(lake, release, same, as_of=AS_OF, now=AS_OF, flow_run=RUN) is None
 
 
-def test_the_universe_is_ranked_by_quote_volume_and_says_where_it_was_estimated(
+def test_the_universe_is_ranked_by_quote_volume_and_marks_estimates(
     lake: Lake,
 ) -> None:
     assert scan(lake, as_of=AS_OF, venue="binance_usdm", size=10) == (

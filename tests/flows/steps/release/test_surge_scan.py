@@ -1,4 +1,4 @@
-"""The scan of hourly candles chooses the symbols of `surge`; its reasons go into the release."""
+"""The scan of hourly candles chooses the symbols of `surge`; the release holds its reasons."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ VENUE = "binance_usdm"
 
 
 def write(lake: Lake, symbol: str, rises: list[float], busy: float, hours: int = HOURS) -> None:
-    """Hours at 100, then one for each of ``rises`` (a share), with ``busy`` times the volume."""
+    """Write hours at 100, then one for each of ``rises`` (a share) at ``busy`` times the volume."""
     moves = [0.0] * (hours - len(rises)) + rises
     bases = 100.0 * np.cumprod([1.0, *[1.0 + move for move in moves]])
     minutes = np.arange(60) / 60
@@ -68,7 +68,7 @@ def release_of(lake: Lake, *strategies: str) -> None:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """A surging symbol, one that rises on no volume, one that is quiet, one that is new."""
+    """Write a surging symbol, one that rises without volume, a quiet one and a new one."""
     lake = Lake(tmp_path / "lake")
     write(lake, "AUSDT", [0.04, 0.01, -0.01, 0.01], 5.0)
     write(lake, "BUSDT", [0.04, 0.01, -0.01, 0.01], 1.0)
@@ -87,7 +87,7 @@ def scanned(lake: Lake) -> Release:
     return read_current(lake.published, AS_OF)
 
 
-def test_the_surging_symbol_is_chosen_and_the_others_say_what_they_lack(lake: Lake) -> None:
+def test_the_surging_symbol_is_chosen_and_the_others_name_missing_conditions(lake: Lake) -> None:
     release_of(lake, "surge", "breakout")
     universe = read_universe(scanned(lake))
     assert universe is not None
@@ -101,7 +101,7 @@ def test_the_surging_symbol_is_chosen_and_the_others_say_what_they_lack(lake: La
     )
 
 
-def test_too_short_a_history_is_not_judged(lake: Lake) -> None:
+def test_a_history_that_is_too_short_is_not_evaluated(lake: Lake) -> None:
     release_of(lake, "surge")
     member = (UniverseMember(1, "DUSDT", 1.0, "exchange"),)
     publish_universe(lake, member, as_of=AS_OF, now=AS_OF, venue=VENUE, size=1, flow_run=RUN)
@@ -110,7 +110,7 @@ def test_too_short_a_history_is_not_judged(lake: Lake) -> None:
     assert universe.why_not("DUSDT") == "rank 1, too short a history"
 
 
-def test_the_rest_of_the_release_is_carried_and_the_candles_are_named(lake: Lake) -> None:
+def test_the_rest_of_the_release_is_carried_over_and_its_candles_are_named(lake: Lake) -> None:
     release_of(lake, "surge", "breakout")
     before = read_current(lake.published, AS_OF)
     after = scanned(lake)
@@ -140,7 +140,7 @@ def test_a_changed_universe_is_refused_like_any_file_of_a_release(lake: Lake) ->
         read_current(lake.published, AS_OF)
 
 
-def test_the_flow_scan_does_both(lake: Lake) -> None:
+def test_the_flow_ranks_and_publishes(lake: Lake) -> None:
     release_of(lake, "surge")
     result = launch("scan", FlowArguments(AS_OF, lake.root), server="none", say=lambda _line: None)
     assert result.message.startswith("4 symbols traded in the last 24 hours; release ")

@@ -1,4 +1,4 @@
-"""The executor's ledger in the lake: every row, once, cut at as_of."""
+"""The executor's ledger in the lake: every row before as_of, once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NOON = DAY + timedelta(hours=12)
 
 
 def ms(moment: datetime) -> int:
-    """Milliseconds since the epoch."""
+    """Return milliseconds since the epoch."""
     return round(moment.timestamp() * 1000)
 
 
 def insert(database: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
-    """Insert a row; columns that it does not name but that must not be null get something."""
+    """Insert a row; other columns that must not be null get a placeholder."""
     for _, name, kind, required, default, _ in database.execute(f"pragma table_info({table})"):
         if required and default is None:
             row.setdefault(name, "x" if kind == "TEXT" else 0)
@@ -35,7 +35,7 @@ def insert(database: sqlite3.Connection, table: str, row: dict[str, Any]) -> Non
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    """One round trip, and an event on the day after."""
+    """Write one round trip, and an event on the next day."""
     path = tmp_path / "ledger.sqlite"
     noon, later = ms(NOON), ms(NOON + timedelta(hours=1))
     order = {"client_id": "n1-a-b-en-00", "symbol": "BTCUSDT", "kind": "MARKET"}
@@ -80,7 +80,7 @@ def test_every_table_is_copied_with_the_lakes_types(tmp_path: Path, ledger: Path
     assert lake.read(LEDGER_EQUITY).to_pylist()[0]["equity"] == 10001.5
 
 
-def test_a_second_export_touches_nothing(tmp_path: Path, ledger: Path) -> None:
+def test_a_second_export_changes_nothing(tmp_path: Path, ledger: Path) -> None:
     lake = Lake(tmp_path / "lake")
     export_ledger(lake, ledger, as_of=DAY + timedelta(days=2))
     files = {path: path.stat().st_mtime_ns for path in lake.root.rglob("*.parquet")}
@@ -99,7 +99,7 @@ def test_nothing_at_or_after_as_of_is_copied_and_a_later_export_is_not_undone(
     assert lake.read(EVENTS)["id"].to_pylist() == ["e1", "e2"]
 
 
-def test_a_missing_ledger_and_a_strange_file_are_told(tmp_path: Path) -> None:
+def test_a_missing_ledger_and_a_foreign_file_are_refused(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     with pytest.raises(DataError, match=r"ledger .*none.sqlite does not exist"):
         export_ledger(lake, tmp_path / "none.sqlite", as_of=NOON)

@@ -25,7 +25,7 @@ FIELDS_OF = ResearchSettings.model_fields.items()
 
 
 def write_candles(lake: Lake, *, change_first_close: float = 0.0) -> None:
-    """The bundled minutes of BTCUSDT as checked candles."""
+    """Write the bundled minutes of BTCUSDT as checked candles."""
     rows = pq.read_table(SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet")
     rows = rows.append_column("gap_before", pa.array([0] * rows.num_rows, pa.int64()))
     if change_first_close:
@@ -47,7 +47,7 @@ def write_candles(lake: Lake, *, change_first_close: float = 0.0) -> None:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> ResearchSettings:
-    """The reduced settings."""
+    """Return the small settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FILE_VARIABLE, str(write_settings(tmp_path_factory.mktemp("settings"))))
         return load_settings()
@@ -55,7 +55,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> ResearchSettings:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake with checked candles of BTCUSDT."""
+    """Return a lake with checked candles of BTCUSDT."""
     lake = Lake(tmp_path_factory.mktemp("optimize"))
     write_candles(lake)
     return lake
@@ -63,18 +63,18 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def found(lake: Lake, settings: ResearchSettings) -> OptimizeEntry:
-    """One search, shared by the tests that look at it."""
+    """Run one search, shared by the tests that look at it."""
     return search(lake, settings)
 
 
 def search(lake: Lake, settings: ResearchSettings, days_earlier: int = 0) -> OptimizeEntry:
-    """Breakout on BTCUSDT."""
+    """Search breakout on BTCUSDT."""
     as_of = AS_OF - timedelta(days=days_earlier)
     return optimize(lake, as_of=as_of, strategy="breakout", symbol="BTCUSDT", settings=settings)
 
 
 def test_every_distinct_set_of_both_grids_is_counted_once(lake: Lake, found: OptimizeEntry) -> None:
-    # 3 x 2 coarse sets, all of which are among the 5 x 3 fine ones
+    # 3 x 2 coarse sets, all of them among the 5 x 3 fine ones
     assert found.trials == 15
     rows = lake.read(SEARCHES, run=found.run)
     assert len(set(rows["params"].to_pylist())) == rows.num_rows == 15
@@ -133,7 +133,9 @@ def test_the_chosen_set_lies_on_the_approved_plateau(found: OptimizeEntry) -> No
     assert params["stop_loss"] <= inside["approved_stop_loss_high"]
 
 
-def test_too_few_trades_make_it_unproven_and_the_verdict_says_so(found: OptimizeEntry) -> None:
+def test_too_few_trades_make_an_entry_unproven_and_the_verdict_says_so(
+    found: OptimizeEntry,
+) -> None:
     verdicts = {verdict.name: verdict for verdict in found.entry.verdicts}
     assert not found.entry.proven
     assert not verdicts["out_of_sample_trades"].passed
@@ -148,7 +150,7 @@ def test_the_probes_are_gates_of_the_release(found: OptimizeEntry) -> None:
     assert "after 192 of 15m candles" in verdicts["warmup"].text
 
 
-def test_the_battery_is_stored_with_the_gates(found: OptimizeEntry) -> None:
+def test_the_robustness_tests_are_stored_with_the_gates(found: OptimizeEntry) -> None:
     names = [verdict.name for verdict in found.entry.verdicts]
     battery = ["bootstrap", "doubled_costs", "profitable_folds", "without_best_trade"]
     assert names[-7:] == [*battery, "one_step_away", "lookahead", "warmup"]
@@ -157,7 +159,7 @@ def test_the_battery_is_stored_with_the_gates(found: OptimizeEntry) -> None:
     assert outside["doubled_costs"] < outside["total_return"]
 
 
-def test_anchored_folds_are_a_setting(lake: Lake, settings: ResearchSettings) -> None:
+def test_the_settings_can_ask_for_anchored_folds(lake: Lake, settings: ResearchSettings) -> None:
     anchored = settings.walk_forward.model_copy(update={"scheme": "anchored"})
     run = search(lake, settings.model_copy(update={"walk_forward": anchored}), days_earlier=1).run
     folds = lake.read(FOLDS, run=run).to_pylist()
@@ -166,7 +168,7 @@ def test_anchored_folds_are_a_setting(lake: Lake, settings: ResearchSettings) ->
     assert len({fold["train_to"] for fold in folds}) == len(folds)
 
 
-def test_the_same_question_is_answered_from_the_lake(
+def test_the_same_request_is_answered_from_the_lake(
     lake: Lake, settings: ResearchSettings, found: OptimizeEntry
 ) -> None:
     again = search(lake, settings)
@@ -194,7 +196,7 @@ def test_candles_after_as_of_change_nothing(
     assert search(lake, settings).entry == found.entry
 
 
-def test_one_changed_input_value_is_a_new_question(
+def test_one_changed_input_value_is_a_new_request(
     tmp_path: Path, settings: ResearchSettings, found: OptimizeEntry
 ) -> None:
     lake = Lake(tmp_path)
@@ -204,7 +206,9 @@ def test_one_changed_input_value_is_a_new_question(
     assert [ref.sha256 for ref in changed.fingerprint] != [ref.sha256 for ref in found.fingerprint]
 
 
-def test_stale_missing_and_short_histories_are_told(lake: Lake, settings: ResearchSettings) -> None:
+def test_stale_missing_and_short_histories_are_refused(
+    lake: Lake, settings: ResearchSettings
+) -> None:
     late = AS_OF + timedelta(days=30)
     with pytest.raises(DataError, match=r"BTCUSDT's candles end at 2025-06-24 .* days before"):
         optimize(lake, as_of=late, strategy="breakout", symbol="BTCUSDT", settings=settings)
@@ -228,7 +232,7 @@ def test_stale_missing_and_short_histories_are_told(lake: Lake, settings: Resear
         ("0:2:0.0000001", "the grid has 20,000,001 combinations, which need 37.3 GiB of memory"),
     ],
 )
-def test_a_grid_that_cannot_be_searched_is_one_sentence(
+def test_a_grid_that_cannot_be_searched_is_refused_in_one_sentence(
     axis: str, sentence: str, lake: Lake, settings: ResearchSettings
 ) -> None:
     grids = StrategyGrids(long={"k": axis}, recent={"k": "0.5"})
@@ -238,7 +242,7 @@ def test_a_grid_that_cannot_be_searched_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_the_breakout_is_searched_over_seven_days_and_the_ranges_that_were_asked_for() -> None:
+def test_the_breakout_is_searched_over_seven_days_and_the_specified_ranges() -> None:
     defaults = {name: field.get_default(call_default_factory=True) for name, field in FIELDS_OF}
     recent = defaults["grids"]["breakout"].recent
     assert defaults["recent_days"] == 7
@@ -261,7 +265,7 @@ def test_the_plateau_is_what_connects_to_the_winner_and_keeps_half_of_it() -> No
     assert not approved.holds({"k": 0.45})
 
 
-def test_a_set_without_profit_is_no_part_of_the_plateau() -> None:
+def test_a_set_without_profit_is_not_on_the_plateau() -> None:
     approved = approve(LINE, [2.0] * 5, [0.1, 0.1, 0.1, -0.1, 0.1], winner=1)
     assert approved.numbers == {"k": (0.3, 0.5)}
 

@@ -1,4 +1,4 @@
-"""What the answer of a search depends on."""
+"""What the result of a search depends on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_capital_of_the_settings_decides_the_margin() -> None:
     assert request(capital=250_000).costs.margin.capital == 250_000.0
 
 
-def test_another_capital_is_another_question() -> None:
+def test_another_capital_is_another_request() -> None:
     assert request(capital=250_000).key != request().key
     assert request(capital=10_000).key == request().key
 

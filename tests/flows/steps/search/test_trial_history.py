@@ -1,4 +1,4 @@
-"""Searches by hand count in the lake like the nightly's, and the report does not show them."""
+"""Manual searches count in the lake like the nightly's, and the report does not show them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_other_symbols_versions_and_later_times_do_not_count(lake: Lake) -> None
     assert earlier_trials(lake, Breakout(), "BTCUSDT", AS_OF - timedelta(days=1)) == ()
 
 
-def test_the_report_does_not_show_them(lake: Lake) -> None:
+def test_the_report_does_not_show_manual_searches(lake: Lake) -> None:
     record_trials(lake, Breakout(), "BTCUSDT", AS_OF, tried(0.4))
     assert lake.read(SEARCHES).num_rows == 1
     assert research_rows(lake, SEARCHES, AS_OF) == []
