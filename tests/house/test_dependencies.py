@@ -54,7 +54,10 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
     ("base", "fastapi"): PREFECT,
     ("base", "jinja2"): "the report of the flows imports it; the dashboard will",
     ("base", "pydantic-settings"): "the flows read their settings with it; all use its pydantic",
-    ("base", "python-binance"): "tests drive the sandbox with it; the download will import it",
+    (
+        "base",
+        "python-binance",
+    ): "the download of the flows imports it; tests drive the sandbox with it",
     ("base", "sqlalchemy"): PREFECT,
     ("base", "uvicorn"): "flows/hosting starts Prefect's server with it; the dashboard will",
     ("base", "watchfiles"): PLANNED,
