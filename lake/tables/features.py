@@ -19,8 +19,9 @@ FEATURES = Table(
 STRUCTURES = Table(
     name="structures",
     layer="features",
-    # One row per event, at the bar whose close (known) revealed it; at: the bar of the structure.
-    # The top and bottom of a level are equal.
+    # One row per event, at the bar whose close (known) revealed it. bar_time is the bar that the
+    # structure lies on, found_at the close that first revealed it: two breaks may leave a block on
+    # one bar. The top and bottom of a level are equal.
     schema=schema_of(
         {
             "open_time": TIME,
@@ -28,13 +29,14 @@ STRUCTURES = Table(
             "kind": TEXT,
             "event": TEXT,
             "side": WHOLE,
-            "at": TIME,
+            "bar_time": TIME,
+            "found_at": TIME,
             "top": REAL,
             "bottom": REAL,
         },
         {},
     ),
-    key=("open_time", "kind", "event", "side", "at"),
+    key=("open_time", "kind", "event", "side", "bar_time", "found_at"),
     partition=SERIES,
     time="open_time",
     known="close",

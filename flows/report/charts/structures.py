@@ -65,7 +65,7 @@ class Marks:
 
 def marks_of(events: Sequence[Row], interval_ms: int, until: int) -> Marks:
     """Make structures from rows of the table ``structures``; those still alive end at ``until``."""
-    ends: dict[tuple[str, int, int], int] = {}
+    ends: dict[tuple[str, int, int, int], int] = {}
     for row in events:
         if row["event"] in ENDS.get(row["kind"], ()):
             key = _key(row)
@@ -73,7 +73,8 @@ def marks_of(events: Sequence[Row], interval_ms: int, until: int) -> Marks:
     found = [row for row in events if row["event"] == "found"]
     zones, swings, breaks = [], [], []
     for row in found:
-        side, at, known = int(row["side"]), formats.as_ms(row["at"]), formats.as_ms(row["known"])
+        side, at = int(row["side"]), formats.as_ms(row["bar_time"])
+        known = formats.as_ms(row["known"])
         if row["kind"] == "swing":
             swings.append(Swing(side, at, row["top"]))
         elif row["kind"] in ENDS:
@@ -85,8 +86,9 @@ def marks_of(events: Sequence[Row], interval_ms: int, until: int) -> Marks:
     return Marks(tuple(zones), tuple(swings), tuple(breaks))
 
 
-def _key(row: Row) -> tuple[str, int, int]:
-    return str(row["kind"]), int(row["side"]), formats.as_ms(row["at"])
+def _key(row: Row) -> tuple[str, int, int, int]:
+    bar_time, found_at = formats.as_ms(row["bar_time"]), formats.as_ms(row["found_at"])
+    return str(row["kind"]), int(row["side"]), bar_time, found_at
 
 
 def structure_marks(

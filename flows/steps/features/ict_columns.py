@@ -78,7 +78,12 @@ def structure_events(
     """Return all events of the structures of ``candles``, as rows of the table ``structures``."""
     found = find_structures(candles, settings, compiled=compiled)
     parts = [part for name in FIELDS for part in _events_of(name, found, candles)]
-    return pa.concat_tables(parts).sort_by([(name, "ascending") for name in STRUCTURES.key])
+    events = pa.concat_tables(parts)
+    # Two swings that one candle breaks leave the same block twice: one event is enough.
+    distinct = events.group_by(events.column_names, use_threads=False).aggregate([])
+    return distinct.select(events.column_names).sort_by(
+        [(name, "ascending") for name in STRUCTURES.key]
+    )
 
 
 def _events_of(name: str, found: Structures, candles: CandleColumns) -> Iterable[pa.Table]:
@@ -104,7 +109,7 @@ def _rows(
     candles: CandleColumns, table: Table, when: Floats, kinds: Texts, event: str, name: str
 ) -> pa.Table:
     moment = pa.timestamp("ms", "UTC")
-    rows, at = when.astype(np.int64), table["at"].astype(np.int64)
+    rows, at, found = (column.astype(np.int64) for column in (when, table["at"], table["known"]))
     top, bottom = _reach(candles, table, at, name)
     opened: Integers = candles.open_time[rows]
     return pa.table(
@@ -114,7 +119,8 @@ def _rows(
             "kind": pa.array(kinds.tolist(), pa.string()),
             "event": pa.array([event] * len(rows), pa.string()),
             "side": pa.array(table["side"].astype(np.int64)),
-            "at": pa.array(candles.open_time[at]).cast(moment),
+            "bar_time": pa.array(candles.open_time[at]).cast(moment),
+            "found_at": pa.array(candles.open_time[found] + candles.interval_ms).cast(moment),
             "top": pa.array(top),
             "bottom": pa.array(bottom),
         }

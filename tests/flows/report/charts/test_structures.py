@@ -25,7 +25,8 @@ NASTY = '"><script>alert(1)</script>'
 
 def row(known: int, kind: str, event: str, at: int, top: float, **more: Any) -> dict[str, Any]:
     """Return an event; times in hours."""
-    moments = {name: datetime.fromtimestamp(hour * 3600, UTC) for name, hour in (("at", at), ("known", known))}  # fmt: skip # noqa: E501
+    hours = {"bar_time": at, "found_at": at + 1, "known": known}
+    moments = {name: datetime.fromtimestamp(hour * 3600, UTC) for name, hour in hours.items()}
     return {"kind": kind, "event": event, "side": 1, "top": top, "bottom": top, **moments, **more}
 
 
@@ -100,7 +101,8 @@ def test_the_report_draws_what_the_release_could_have_known(tmp_path: Path) -> N
     hour = timedelta(hours=1)
     found = [
         {"open_time": START + n * hour, "known": START + (n + 1) * hour, "kind": kind,
-         "event": "found", "side": 1, "at": START + (n - 1) * hour, "top": 103.0, "bottom": 101.0}
+         "event": "found", "side": 1, "bar_time": START + (n - 1) * hour,
+         "found_at": START + (n + 1) * hour, "top": 103.0, "bottom": 101.0}
         for n, kind in ((30, "block"), (95, "gap"), (110, "gap"), (40, NASTY))
     ]  # fmt: skip
     rows = pa.Table.from_pylist(found, schema=STRUCTURES.schema)

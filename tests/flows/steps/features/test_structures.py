@@ -22,7 +22,7 @@ from flows.steps.features.structures import build_structures
 from lake.store import Lake
 from lake.tables import BARS, STRUCTURES
 from tests.flows.candle_lake import minutes, put_checked, sample_minutes, table
-from trading.candles import HOUR_MS
+from trading.candles import HOUR_MS, CandleColumns
 from trading.ict.batch import find_structures
 from trading.ict.step import VIEW_NAMES
 
@@ -70,7 +70,7 @@ def test_a_gap_is_found_touched_and_filled_at_the_closes_that_show_it(tmp_path: 
         (fifth, fifth + quarter, "filled"),
     ]
     assert {row[5] for row in found} == {START + quarter}
-    top, bottom = found[0][6:]
+    top, bottom = found[0][7:]
     assert top == 110.0
     assert bottom == pytest.approx(100.07)
 
@@ -119,3 +119,29 @@ def test_what_is_known_after_a_bar_equals_the_executors_view(built: Lake) -> Non
     assert np.array_equal(shown, found.views, equal_nan=True)
     gaps = pc.subtract(views["known_at"].cast(pa.int64()), views["open_time"].cast(pa.int64()))
     assert set(gaps.to_pylist()) == {HOUR_MS}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_event_appears_twice_however_often_structures_share_a_bar(seed: int) -> None:
+    """Prices on a coarse grid make equal swings, and one candle that breaks two of them."""
+    rng = np.random.default_rng(seed)
+    steps = rng.integers(-3, 4, size=(3_000, 4))
+    close = 100.0 + np.cumsum(steps[:, 0]) * 0.5
+    opens = np.concatenate(([100.0], close[:-1]))
+    high = np.maximum(opens, close) + np.abs(steps[:, 1]) * 0.5
+    low = np.minimum(opens, close) - np.abs(steps[:, 2]) * 0.5
+    times = np.arange(3_000, dtype=np.int64) * 15 * 60_000
+    lift = 1_000.0 - min(0.0, float(low.min()))
+    candles = CandleColumns.of(
+        times,
+        opens + lift,
+        high + lift,
+        low + lift,
+        close + lift,
+        np.ones(3_000),
+        interval_ms=15 * 60_000,
+    )
+    found = structure_events(candles, SETTINGS["15m"])
+    keys = list(zip(*(found[name].to_pylist() for name in STRUCTURES.key), strict=True))
+    assert len(keys) > 1_000
+    assert len(set(keys)) == len(keys)
