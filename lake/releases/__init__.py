@@ -8,10 +8,11 @@ The flows call `publish`, the executor calls `read_current`; both see only a lak
 from __future__ import annotations
 
 from lake.partitions import PartitionRef
+from lake.releases.candidate import Candidate, NewFile
 from lake.releases.diff import ReleaseDiff, diff_releases
 from lake.releases.ensemble_file import Ensemble, Member, SymbolRegime, member_name, read_ensemble
 from lake.releases.manifest import VALIDITY, FlowRun, LeftOut, ReleaseFile, StrategyEntry
-from lake.releases.publisher import Candidate, NewFile, Published, publish, rollback
+from lake.releases.publisher import Published, publish, rollback
 from lake.releases.reader import (
     Mode,
     Release,

@@ -8,34 +8,19 @@ name, renames it, and finally replaces ``current`` if that has not changed meanw
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lake.files import exclusive, make_folder, sha256_bytes, sync_folder, write_bytes
-from lake.partitions import PartitionRef, iso
-from lake.releases.manifest import (
-    SCHEMA_VERSION,
-    VALIDITY,
-    Carried,
-    FlowRun,
-    LeftOut,
-    Manifest,
-    Reading,
-    ReleaseFile,
-    StrategyEntry,
-    is_proven,
-    params_document,
-    pretty,
-    release_id_of,
-    short_id,
-)
+from lake.files import exclusive, make_folder, sync_folder, write_bytes
+from lake.partitions import iso
+from lake.releases.candidate import Candidate, ReleaseDraft, checked, draft_of
+from lake.releases.manifest import pretty
 from lake.releases.reader import (
     CURRENT,
     MANIFEST,
-    PARAMS,
     RELEASES,
     Pointer,
     Release,
@@ -44,7 +29,6 @@ from lake.releases.reader import (
     read_pointer,
 )
 from trading.errors import DataError, ReleaseRefused
-from trading.strategies.registry import get_strategy
 
 _NEW = ".new-"
 _HELD_MOST = 50
@@ -54,53 +38,12 @@ OnStep = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class NewFile:
-    """A file to publish: its path inside the release, its kind, its bytes."""
-
-    path: str
-    kind: str
-    data: bytes
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A release that a flow proposes.
-
-    ``as_of`` is market time (UTC): nothing at or after it was read, as ``fingerprint`` proves.
-    Its kinds are ``params`` if it has strategies, and those of its files; it replaces only these
-    in the current release. ``valid_for`` overrides `VALIDITY` per kind.
-    """
-
-    as_of: datetime
-    fingerprint: tuple[PartitionRef, ...]
-    flow_run: FlowRun
-    git_commit: str = ""
-    strategies: tuple[StrategyEntry, ...] = ()
-    files: tuple[NewFile, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
-    valid_for: Mapping[str, timedelta] = field(default_factory=dict)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds it brings."""
-        brought = {file.kind for file in self.files}
-        return tuple(sorted(brought | {"params"} if self.strategies else brought))
-
-
-@dataclass(frozen=True)
 class Published:
     """The outcome for a candidate: its release, whether ``current`` now names it, and why."""
 
     release_id: str
     promoted: bool
     reason: str
-
-
-@dataclass(frozen=True)
-class _Draft:
-    manifest: Manifest
-    data: bytes
-    contents: Mapping[str, bytes]
 
 
 class _MovedError(Exception):
@@ -122,7 +65,7 @@ def publish(
     tests kill there). Raises `ParameterError` or `DataError` for a candidate that no reader would
     accept.
     """
-    candidate, on_step = _checked(candidate), on_step or _ignore
+    candidate, on_step = checked(candidate), on_step or _ignore
     with exclusive(root / ".lock", f"publishing to {root}"):
         on_step("locked")
         _remove_unfinished(root)
@@ -167,7 +110,7 @@ def _publish_locked(
 ) -> Published:
     seen = _current_bytes(root)
     pointer, current, refusal = _current(root)
-    draft = _draft(candidate, current, now)
+    draft = draft_of(candidate, current, now)
     release_id = draft.manifest.release_id
     if current is not None and current.release_id == release_id:
         return Published(release_id, promoted=True, reason="unchanged: it is the current release")
@@ -187,36 +130,6 @@ def _publish_locked(
     return Published(release_id, promoted=True, reason=refusal or reason)
 
 
-def _checked(candidate: Candidate) -> Candidate:
-    """Fill in all parameters of the candidate; refuse what no reader would accept."""
-    if not candidate.kinds:
-        raise DataError("there is nothing to publish: the candidate has no strategy and no file")
-    iso(candidate.as_of)
-    for ref in candidate.fingerprint:
-        if ref.last is not None and ref.last > candidate.as_of:
-            raise DataError(
-                f"the candidate has read {ref.path} up to {iso(ref.last)}, later than its as_of "
-                f"{iso(candidate.as_of)}; read with as_of"
-            )
-    for file in candidate.files:
-        if file.kind not in VALIDITY or file.path in (PARAMS, MANIFEST):
-            raise DataError(f"a release cannot hold the file {file.path} of kind '{file.kind}'")
-    strategies = tuple(
-        entry.model_copy(update={"params": get_strategy(entry.strategy).resolve(entry.params)})
-        for entry in sorted(candidate.strategies, key=lambda e: (e.strategy, e.venue, e.symbol))
-    )
-    return Candidate(
-        as_of=candidate.as_of,
-        fingerprint=candidate.fingerprint,
-        flow_run=candidate.flow_run,
-        git_commit=candidate.git_commit,
-        strategies=strategies,
-        files=candidate.files,
-        left_out=candidate.left_out,
-        valid_for=candidate.valid_for,
-    )
-
-
 def _current(root: Path) -> tuple[Pointer | None, Release | None, str]:
     """Read the current release; a damaged one counts as none, and the third value says so."""
     try:
@@ -226,90 +139,6 @@ def _current(root: Path) -> tuple[Pointer | None, Release | None, str]:
         return pointer, load_release(root, pointer.release_id, pointer.manifest_sha256), ""
     except ReleaseRefused as error:
         return None, None, f"replaces a release that was refused: {error}"
-
-
-def _draft(candidate: Candidate, current: Release | None, now: datetime) -> _Draft:
-    own = set(candidate.kinds)
-    kept = [kind for kind in (current.kinds if current else ()) if kind not in own]
-    kind_as_of = dict.fromkeys(own, candidate.as_of)
-    valid_until = {
-        kind: candidate.as_of + candidate.valid_for.get(kind, VALIDITY[kind]) for kind in own
-    }
-    strategies, left_out = candidate.strategies, candidate.left_out
-    contents = {file.path: (file.kind, file.data) for file in candidate.files}
-    if current is not None:
-        for kind in kept:
-            kind_as_of[kind] = current.manifest.kind_as_of[kind]  # type: ignore[index]
-            valid_until[kind] = current.valid_until[kind]
-        if "params" in kept:
-            strategies = current.manifest.strategies
-            left_out = current.manifest.left_out
-        for file in current.files:
-            if file.kind in kept and file.path != PARAMS:
-                if file.path in contents:
-                    raise DataError(
-                        f"the file {file.path} belongs to another kind in {current.release_id}; "
-                        "rename it"
-                    )
-                contents[file.path] = (file.kind, (current.folder / file.path).read_bytes())
-    if strategies:
-        contents[PARAMS] = ("params", params_document(strategies))
-    fields: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "as_of": max(kind_as_of.values()),
-        "created_at": max(kind_as_of.values()),
-        "published_at": now,
-        "kind_as_of": kind_as_of,
-        "valid_until": valid_until,
-        "flow_run": candidate.flow_run,
-        "git_commit": candidate.git_commit,
-        "fingerprint": _readings(candidate, current, kept),
-        "files": [
-            ReleaseFile.model_validate({"path": path, "kind": kind, "sha256": sha256_bytes(data)})
-            for path, (kind, data) in sorted(contents.items())
-        ],
-        "strategies": strategies,
-        "proven": is_proven(strategies),
-        "left_out": left_out,
-        "carried": _carried(current, kept),
-        "replaced": current.release_id if current else None,
-        "release_id": "",
-        "short_id": "",
-    }
-    manifest = _named(Manifest.model_validate(fields))
-    data = pretty(manifest.model_dump(mode="json"))
-    return _Draft(manifest, data, {path: content for path, (_, content) in contents.items()})
-
-
-def _named(manifest: Manifest) -> Manifest:
-    short = short_id(manifest.model_dump(mode="json"))
-    release_id = release_id_of(manifest.as_of, short)
-    return manifest.model_copy(update={"short_id": short, "release_id": release_id})
-
-
-def _readings(candidate: Candidate, current: Release | None, kept: list[str]) -> list[Reading]:
-    found: dict[tuple[str, str], Reading] = {}
-    readings = [Reading.of(ref, candidate.kinds) for ref in candidate.fingerprint]
-    if current is not None:
-        for reading in current.manifest.fingerprint:
-            kinds = tuple(kind for kind in reading.kinds if kind in kept)
-            if kinds:
-                readings.append(reading.model_copy(update={"kinds": kinds}))
-    for reading in readings:
-        key = (reading.path, reading.sha256)
-        if key in found:
-            kinds = tuple(sorted({*found[key].kinds, *reading.kinds}))
-            reading = reading.model_copy(update={"kinds": kinds})
-        found[key] = reading
-    return [found[key] for key in sorted(found)]
-
-
-def _carried(current: Release | None, kept: list[str]) -> dict[str, Carried]:
-    if current is None:
-        return {}
-    first_hand = Carried(release_id=current.release_id, flow_run=current.flow_run)
-    known = {str(kind): carried for kind, carried in current.manifest.carried.items()}
-    return {kind: known.get(kind, first_hand) for kind in kept}
 
 
 def _reason_to_keep(
@@ -334,7 +163,7 @@ def _reason_to_keep(
     return None
 
 
-def _write_release(root: Path, draft: _Draft, on_step: OnStep) -> Release:
+def _write_release(root: Path, draft: ReleaseDraft, on_step: OnStep) -> Release:
     """Write the release's folder whole and rename it; verify one that already exists."""
     releases = root / RELEASES
     release_id = draft.manifest.release_id
