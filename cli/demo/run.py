@@ -88,7 +88,7 @@ def _flow(
         )
 
 
-def _require(facts: summary.Facts, release: Release) -> None:
+def _require(facts: summary.DemoFacts, release: Release) -> None:
     """Fail the demo if the day was not traded as expected."""
     if facts.round_trips < LEAST_ROUND_TRIPS:
         raise NocturneError(

@@ -17,7 +17,7 @@ from lake.releases import Release
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DemoFacts:
     """What the exchange recorded, and where to find everything."""
 
     release_id: str
@@ -40,7 +40,7 @@ class Facts:
     why_complete: bool
 
 
-def collect(plan: DemoPlan, release: Release, folder: Path) -> Facts:
+def collect(plan: DemoPlan, release: Release, folder: Path) -> DemoFacts:
     """Read the exchange's ledger, not the executor's, and trace the last fill with `why`."""
     from sandbox.audit.exchange_ledger import audit_ledger
 
@@ -65,7 +65,7 @@ def collect(plan: DemoPlan, release: Release, folder: Path) -> Facts:
         ).fetchone()
     why, complete = _why(plan, ledger, last[0]) if last else ("", False)
     failed = sorted({f"{s.strategy} {s.symbol}" for s in release.strategies if not s.proven})
-    return Facts(
+    return DemoFacts(
         release_id=release.release_id,
         release=release.folder,
         proven=release.proven,
@@ -98,7 +98,7 @@ def round_trips(exchange: sqlite3.Connection) -> int:
     return trips
 
 
-def text(facts: Facts) -> str:
+def text(facts: DemoFacts) -> str:
     """Format the summary for the terminal."""
     standing = "proven" if facts.proven else "unproven: replay and paper only"
     exits = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in facts.exits)

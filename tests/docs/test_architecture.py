@@ -40,7 +40,7 @@ def test_every_row_of_the_table_lies_in_its_room() -> None:
 
 
 def symbols(path: Path) -> set[str]:
-    """What a module defines: functions, classes, their methods, and constants."""
+    """Return what a module defines: functions, classes, their methods, and constants."""
     found: set[str] = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
