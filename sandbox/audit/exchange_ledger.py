@@ -13,8 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sandbox.audit.ledger import TABLES, decimal_of
+from sandbox.audit.ledger import decimal_of
 from sandbox.audit.spot import check_spot
+from sandbox.audit.tables import TABLES
 from sandbox.engines.common.money import ZERO, plain
 from trading.errors import DataError
 

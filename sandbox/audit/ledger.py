@@ -11,6 +11,7 @@ from pathlib import Path
 
 import orjson
 
+from sandbox.audit.tables import INSERTS, TABLES
 from sandbox.engines.common.money import plain
 from sandbox.engines.spot.model import BalanceChange, ListChanged, OrderReport, SpotEvent
 from sandbox.engines.usdm.events import (
@@ -25,119 +26,7 @@ from sandbox.engines.usdm.events import (
 from sandbox.engines.usdm.model import Income, UsdmFill
 from trading.errors import DataError
 
-TABLES: dict[str, tuple[str, ...]] = {
-    "meta": ("key", "value"),
-    "requests": ("method", "path", "params", "status", "code", "message"),
-    "orders": (
-        "account",
-        "order_id",
-        "client_id",
-        "symbol",
-        "side",
-        "type",
-        "tif",
-        "price",
-        "quantity",
-        "reduce_only",
-        "close_position",
-        "algo_id",
-        "execution",
-        "status",
-        "filled",
-        "average",
-        "position_side",
-    ),
-    "algo_orders": (
-        "account",
-        "algo_id",
-        "client_id",
-        "symbol",
-        "side",
-        "type",
-        "trigger_price",
-        "price",
-        "quantity",
-        "reduce_only",
-        "close_position",
-        "status",
-        "child_id",
-        "actual_price",
-        "actual_quantity",
-        "reject_reason",
-        "position_side",
-    ),
-    "fills": (
-        "account",
-        "trade_id",
-        "order_id",
-        "client_id",
-        "symbol",
-        "side",
-        "price",
-        "quantity",
-        "realised",
-        "fee",
-        "maker",
-        "opened",
-        "closed",
-        "position_side",
-    ),
-    "balances": ("account", "kind", "symbol", "amount", "wallet", "transaction_id", "trade_id"),
-    "positions": (
-        "account",
-        "symbol",
-        "amount",
-        "entry_price",
-        "cost",
-        "mark_price",
-        "realised",
-        "leverage",
-        "isolated",
-        "isolated_wallet",
-        "reason",
-        "position_side",
-    ),
-    "events": ("account", "kind", "detail"),
-    "spot_orders": (
-        "account",
-        "order_id",
-        "list_id",
-        "client_id",
-        "symbol",
-        "side",
-        "type",
-        "tif",
-        "price",
-        "stop_price",
-        "quantity",
-        "execution",
-        "status",
-        "filled",
-        "spent",
-        "expiry",
-    ),
-    "spot_fills": (
-        "account",
-        "trade_id",
-        "order_id",
-        "client_id",
-        "symbol",
-        "side",
-        "price",
-        "quantity",
-        "fee",
-        "fee_asset",
-        "maker",
-    ),
-    "spot_balances": ("account", "kind", "asset", "amount", "total", "reference"),
-    "spot_lists": ("account", "list_id", "client_id", "symbol", "status", "order_status"),
-}
 BATCH = 2_000
-INSERTS = {
-    table: f"insert into {table} ({', '.join(('market_ms', 'wall_ms', *columns))}) "
-    f"values ({', '.join('?' * (len(columns) + 2))})"
-    for table, columns in TABLES.items()
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,11 @@ class StateFile:
             )
         self._saved_at = time.monotonic()
 
+    @property
+    def changed_rows(self) -> int:
+        """The number of rows written since the file was opened."""
+        return self._connection.total_changes if self._connection is not None else 0
+
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:

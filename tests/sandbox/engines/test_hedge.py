@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from sandbox.api.usdm.account_json import account_json, position_risk_json
 from sandbox.audit.exchange_ledger import audit_ledger, audit_tables
-from sandbox.audit.ledger import TABLES, ExchangeLedger
+from sandbox.audit.ledger import ExchangeLedger
+from sandbox.audit.tables import TABLES
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.engines.usdm import margin

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.audit.exchange_ledger import audit_tables
-from sandbox.audit.ledger import TABLES, ExchangeLedger
+from sandbox.audit.ledger import ExchangeLedger
+from sandbox.audit.tables import TABLES
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.engines.usdm import margin

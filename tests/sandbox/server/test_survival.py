@@ -89,13 +89,11 @@ async def test_kill_loses_nothing_or_at_most_what_followed_the_last_periodic_sav
 
 async def test_save_writes_only_what_is_new(serving: Serving, tmp_path: Path) -> None:
     async with serving(venue="both", state=tmp_path / "state.sqlite") as server:
-        connection = server.state._connection
-        assert connection is not None
         written = []
         for _ in range(12):
-            before = connection.total_changes
+            before = server.state.changed_rows
             await ask(server, "POST", "/fapi/v1/order", **ORDER)
-            written.append(connection.total_changes - before)
+            written.append(server.state.changed_rows - before)
         # The order, its fill and its fee; nothing from before.
         assert len(set(written[1:])) == 1
         assert written[-1] < 12
