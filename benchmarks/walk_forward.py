@@ -16,7 +16,8 @@ from _year import FEE_BPS, NO_FILTERS, a_year, best_of, the_grid
 
 from trading.candles import DAY_MS
 from trading.jit import compiler
-from trading.research.walk_forward import rolling_folds, walk_forward
+from trading.research.search_task import SearchTask
+from trading.research.walk_forward import WalkForward, rolling_folds, walk_forward
 from trading.simulation import Costs, backtest
 from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
@@ -45,7 +46,8 @@ def main() -> None:
     assert len(folds) == FOLDS
     targets = Targets()
     for name, fixed in (("1m signals", NO_FILTERS), ("1h signals, filters", FILTERED)):
-        walk = partial(walk_forward, strategy, candles, grid, fixed, costs, folds, workers=workers)
+        task = SearchTask(strategy, candles, fixed, costs)
+        walk = partial(walk_forward, task, grid, folds, workers=workers)
         walk()  # compiles
         seconds = best_of(repeats, walk)
         learning = candles.slice(folds[0].train_start, folds[0].train_end)

@@ -1,11 +1,11 @@
-"""Measures of a simulated run, each defined here and nowhere else.
+"""Metrics of a simulated run, each defined here and nowhere else.
 
-`Metrics` come from the sums that the kernels leave behind, also in a search of thousands,
-`FillMetrics` from the trades and fills of a single run (`trading.research.trading_costs`).
+`Metrics` come from sums that the kernels write, even in a search of thousands; `FillMetrics` come
+from the trades and fills of a single run (`trading.research.trading_costs`).
 
-Equity starts at 1 and is marked at each exit. Returns of UTC days are the change of that equity
-over each calendar day from the first to the last candle, 0 on a day without an exit. Ratios use
-365 days a year and are 0 where they are not defined.
+Equity starts at 1 and is marked at each exit. Daily returns are the change of that equity over each
+UTC day from the first to the last candle, 0 on a day without an exit. Ratios use 365 days a year
+and are 0 where they are not defined.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from trading.jit.kernel import Buffer, kernel
 DAYS_A_YEAR = 365.0
 ROOT_OF_YEAR = math.sqrt(DAYS_A_YEAR)
 
-# Layout of the sums that the kernels leave behind.
+# Layout of the sums that the kernels write.
 EQUITY = 0
 TRADES = 1
 WINS = 2
@@ -35,14 +35,14 @@ SUMS_SIZE = 11
 
 
 class Metrics(NamedTuple):
-    """Measures of one run; shares, not percent.
+    """Metrics of one run; shares, not percent.
 
     ``max_drawdown`` is positive: the largest fall from a peak of the equity, as a share of the
     peak. ``win_rate``: trades with a net return above 0. ``profit_factor``: gains over losses (0
     when there is no loss). ``expectancy``: mean net return of a trade. ``exposure``: share of
-    candles in a position. ``sharpe``: mean over standard deviation (ddof 1) of day returns, times
+    candles in a position. ``sharpe``: mean over standard deviation (ddof 1) of daily returns, times
     the root of 365 (W. Sharpe, 1994). ``sortino``: the same over the root mean square of negative
-    day returns (F. Sortino, 1994). ``cagr``: growth a year of 365 days. ``calmar``: ``cagr`` over
+    daily returns (F. Sortino, 1994). ``cagr``: growth a year of 365 days. ``calmar``: ``cagr`` over
     ``max_drawdown``.
     """
 
@@ -61,22 +61,22 @@ class Metrics(NamedTuple):
     days: int
 
     def as_dict(self) -> dict[str, float | int]:
-        """The measures by name, for JSON."""
+        """Return the metrics by name, for JSON."""
         return self._asdict()
 
 
 @dataclass(frozen=True, slots=True)
 class FillMetrics:
-    """Further measures of one run, of what was dealt and paid; amounts are shares of the equity at
-    the start, of which later trades pay more as it grows.
+    """Metrics of one run that need its trades and fills: turnover, costs, length of drawdowns.
 
-    ``reward_to_risk``: mean net return of the trades that won over that of those that lost, as a
+    Amounts are shares of the starting equity, so later trades pay more as the equity grows.
+    ``reward_to_risk``: mean net return of the winning trades over that of the losing ones, as a
     positive number (0 without either). ``drawdown_days``: the most UTC days in a row that ended
-    below an earlier peak of the equity, the last day of the run included. ``turnover``: notional
-    bought and sold, each as a share of the equity at the trade's entry, a year of 365 days.
-    ``fees``: paid on all fills. ``slippage``: what market fills paid beyond the price that they
-    were decided at; a part of the prices, so it is no further cost. ``funding``: paid less
-    received; 0 in a run without funding rates.
+    below an earlier peak of the equity, including the last day of the run. ``turnover``: notional
+    bought and sold, as a share of the equity at the entry of each trade, per year of 365 days.
+    ``fees``: paid on all fills. ``slippage``: the difference between the prices of market fills and
+    the prices they were decided at; prices include it, so it is no further cost. ``funding``: paid
+    less received; 0 in a run without funding rates.
     """
 
     reward_to_risk: float
@@ -87,13 +87,13 @@ class FillMetrics:
     funding: float
 
     def as_dict(self) -> dict[str, float | int]:
-        """The measures by name, for JSON."""
+        """Return the metrics by name, for JSON."""
         return asdict(self)
 
 
 @kernel
 def sums_clear(sums: Buffer, at: int) -> None:
-    """Start a run whose sums lie from ``at`` on: equity and peak at 1, all else 0."""
+    """Initialise the sums at ``at``: equity and peak at 1, all else 0."""
     for i in range(SUMS_SIZE):
         sums[at + i] = 0.0
     sums[at + EQUITY] = 1.0
@@ -102,7 +102,7 @@ def sums_clear(sums: Buffer, at: int) -> None:
 
 @kernel
 def sums_trade(sums: Buffer, at: int, growth: float, held: int) -> None:
-    """Count one trade: ``growth`` multiplies the equity, ``held`` candles were spent in it."""
+    """Add one trade: ``growth`` multiplies the equity, ``held`` is its length in candles."""
     result = growth - 1.0
     equity = sums[at + EQUITY] * growth
     sums[at + EQUITY] = equity
@@ -124,7 +124,7 @@ def sums_trade(sums: Buffer, at: int, growth: float, held: int) -> None:
 
 @kernel
 def sums_days(sums: Buffer, at: int, daily: Buffer, daily_at: int, days: int) -> None:
-    """Sharpe and Sortino ratio of ``days`` daily returns (from ``daily_at`` on) into the sums."""
+    """Write the Sharpe and Sortino ratios of ``days`` daily returns at ``daily_at`` to the sums."""
     if days < 2 or sums[at + TRADES] == 0.0:
         return
     total = 0.0
@@ -138,7 +138,7 @@ def sums_days(sums: Buffer, at: int, daily: Buffer, daily_at: int, days: int) ->
         squares += (value - mean) * (value - mean)
         if value < 0.0:
             below += value * value
-    # Equal returns leave a deviation that is rounding only: no ratio is defined by it.
+    # The deviation of equal returns is rounding error: it defines no ratio.
     noise = 1e-14 * mean
     if squares > days * noise * noise:
         sums[at + SHARPE] = mean / math.sqrt(squares / (days - 1.0)) * ROOT_OF_YEAR
@@ -147,7 +147,7 @@ def sums_days(sums: Buffer, at: int, daily: Buffer, daily_at: int, days: int) ->
 
 
 def metrics_of(sums: Buffer, days: int, candles: int) -> Metrics:
-    """The measures of a run over ``days`` calendar days and ``candles`` candles, from its sums."""
+    """Compute the metrics of a run over ``days`` UTC days and ``candles`` candles from its sums."""
     trades = int(sums[TRADES])
     equity, drawdown, losses = float(sums[EQUITY]), float(sums[DRAWDOWN]), float(sums[LOSSES])
     gains = float(sums[GAINS])
@@ -170,8 +170,9 @@ def metrics_of(sums: Buffer, days: int, candles: int) -> Metrics:
 
 
 def yearly_growth(equity: float, days: int) -> float:
-    """Growth a year of an equity that took ``days`` days; a few days' luck is capped, not
-    overflowed.
+    """Return the growth a year of an equity reached in ``days`` days.
+
+    The growth of a few lucky days is capped rather than overflowing.
     """
     if days <= 0 or equity <= 0.0:
         return equity - 1.0

@@ -14,7 +14,8 @@ from trading.candles import Floats
 from trading.errors import DataError
 from trading.metrics import Metrics
 from trading.research.samplers import Params
-from trading.research.trials import Runner, SearchTask, chunks_of
+from trading.research.search_task import SearchTask
+from trading.research.trials import Runner, chunks_of
 
 TIMEOUT_S = 20
 """How long to wait for a scheduler that does not answer."""

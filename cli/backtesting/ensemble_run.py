@@ -117,7 +117,7 @@ class Study:
             self.wanted.costs,
             ALONE,
             filters={self.symbol: Filters(brackets=margin.brackets)},
-            shares=walk.shares,
+            shares=walk.limits,
         )
         return walk, run
 

@@ -16,7 +16,7 @@ from trading.errors import DataError, ParameterError
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
     from trading.metrics import Metrics
-    from trading.research.grid import Declares
+    from trading.research.grid import DeclaresParameters
     from trading.strategies.base import Strategy
     from trading.strategies.parameters import Value
 
@@ -48,7 +48,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def parse_settings(texts: Sequence[str], strategy: Declares) -> dict[str, Value]:
+def parse_settings(texts: Sequence[str], strategy: DeclaresParameters) -> dict[str, Value]:
     """Parse ``--set NAME=VALUE``, typed and within the strategy's bounds."""
     settings: dict[str, Value] = {}
     for text in texts:

@@ -19,9 +19,9 @@ from trading.errors import ParameterError
 from trading.metrics import Metrics
 from trading.research.grid import ParameterGrid, parse_grid
 from trading.research.samplers import METHODS, Params, sampler_of
+from trading.research.search_task import SearchTask
 from trading.research.trials import (
     Runner,
-    SearchTask,
     Trial,
     TrialStore,
     best_trial,

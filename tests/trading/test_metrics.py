@@ -1,4 +1,4 @@
-"""Measures of a run, by hand and against an independent library."""
+"""Metrics of a run, by hand and against an independent library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def measures(growths: list[float], daily: list[float], candles: int = 100) -> Me
     return metrics_of(sums, len(daily), candles)
 
 
-def test_measures_of_three_trades_by_hand():
+def test_metrics_of_three_trades_by_hand():
     found = measures([1.10, 0.80, 1.25], [0.10, -0.20, 0.25])
     assert found.total_return == pytest.approx(0.1)
     assert found.trades == 3
@@ -36,7 +36,7 @@ def test_measures_of_three_trades_by_hand():
     assert found.sortino == pytest.approx(returns.mean() / (0.2 / math.sqrt(3)) * math.sqrt(365))
 
 
-def test_a_trade_that_ends_even_is_no_win():
+def test_a_trade_at_break_even_is_no_win():
     assert measures([1.0], [0.0]).win_rate == 0.0
 
 
@@ -76,8 +76,8 @@ def test_ratios_equal_an_independent_library(bitcoin):
     assert found.profit_factor == pytest.approx(float(stats.profit_factor(days)), rel=1e-9)
 
 
-# Every difference of definition is named here: the library's defaults are 252 periods a year and
-# period returns; ours are 365 days, and trades where a measure is of trades.
+# Every difference in definition is listed here: the library defaults to 252 periods a year and
+# period returns; we use 365 days, and trades where a metric is about trades.
 RUNS = [
     ("breakout", {"filters": "off", "signal_tf": "5m", "k": 0.2, "take_profit": 0.01}),
     ("rsi_bollinger", {"filters": "off", "signal_tf": "5m", "rsi_entry": 40.0}),
@@ -85,7 +85,7 @@ RUNS = [
 
 
 @pytest.mark.parametrize(("name", "params"), RUNS)
-def test_measures_of_a_real_run_equal_an_independent_library(ether, name, params):
+def test_metrics_of_a_real_run_equal_an_independent_library(ether, name, params):
     stats = pytest.importorskip("quantstats.stats", exc_type=ImportError)
     import pandas as pd
 
@@ -111,12 +111,12 @@ def test_measures_of_a_real_run_equal_an_independent_library(ether, name, params
     same(found.sharpe, stats.sharpe(daily, periods=365))
     # Both: root mean square of the negative returns over all periods, not over the negative ones.
     same(found.sortino, stats.sortino(daily, periods=365))
-    # Ours is positive and marked at each exit; days would hide a fall that a day makes good.
+    # Ours is positive and marked at each exit; days would hide a fall within a day.
     same(found.max_drawdown, -stats.max_drawdown(trades))
     assert found.max_drawdown >= -float(stats.max_drawdown(daily)) - 1e-12
     # Growth is by days, the drawdown by exits.
     same(found.calmar, stats.cagr(daily, periods=365) / -stats.max_drawdown(trades))
-    # The library leaves out returns of exactly 0; a trade that ends even is no win of ours.
+    # The library ignores returns of exactly 0; we count a trade at break-even as no win.
     assert not (run.trades.net_return == 0.0).any()
     same(found.win_rate, stats.win_rate(trades))
     same(found.profit_factor, stats.profit_factor(trades))

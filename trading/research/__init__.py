@@ -1,1 +1,1 @@
-"""Search, walk-forward, gates and probes: what decides whether a parameter set may trade."""
+"""Search, walk-forward, gates and probes, which decide whether a parameter set may trade."""

@@ -1,5 +1,6 @@
-"""Measures of a simulated account: as in `trading.metrics`, but with the equity marked at every
-candle's close, and of money.
+"""Metrics of a simulated account.
+
+They are those of `trading.metrics`, but in quote currency, with the equity marked at every close.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from trading.simulation.account.simulation import AccountResult
 
 @dataclass(frozen=True, slots=True)
 class ProfitMetrics:
-    """What a set of trades earned, in quote currency after fees and funding.
+    """Profit of a set of trades, in quote currency after fees and funding.
 
-    ``profit_factor`` and ``reward_to_risk`` are of the profits (0 without a loss).
+    ``profit_factor`` and ``reward_to_risk`` compare the profits (0 without a loss).
     """
 
     trades: int
@@ -28,17 +29,17 @@ class ProfitMetrics:
     reward_to_risk: float
 
     def as_dict(self) -> dict[str, float | int]:
-        """The measures by name, for JSON."""
+        """Return the metrics by name, for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class AccountMetrics:
-    """Measures of the whole account; shares of the balance at the start where not said otherwise.
+    """Metrics of the whole account, as shares of the starting balance unless noted.
 
     ``max_drawdown`` is the largest fall of the equity, marked at each candle's close, as a share of
-    its peak; ``drawdown_days``, ``sharpe`` and ``sortino`` are of its values at the ends of UTC
-    days. ``fees`` and ``funding`` (paid less received) are in quote currency.
+    its peak; ``drawdown_days``, ``sharpe`` and ``sortino`` use the equity at the end of each UTC
+    day. ``fees`` and ``funding`` (paid less received) are in quote currency.
     """
 
     total_return: float
@@ -54,13 +55,13 @@ class AccountMetrics:
     earned: ProfitMetrics
 
     def as_dict(self) -> dict[str, float | int]:
-        """The measures by name on one level, for JSON."""
+        """Return the metrics by name on one level, for JSON."""
         own = asdict(self)
         return {**own.pop("earned"), **own}
 
 
 def account_metrics(run: AccountResult, balance: float) -> AccountMetrics:
-    """The measures of a run that began with ``balance``; its moments are not empty."""
+    """Return the metrics of a run that began with ``balance`` and has at least one moment."""
     peaks = np.maximum.accumulate(np.append(balance, run.equity))[1:]
     drawdown = float(((peaks - run.equity) / peaks).max())
     daily = daily_returns(run, balance)
@@ -85,7 +86,7 @@ def account_metrics(run: AccountResult, balance: float) -> AccountMetrics:
 
 
 def profit_metrics(profits: Floats) -> ProfitMetrics:
-    """What trades with these profits earned."""
+    """Return the profit metrics of trades with these profits."""
     losses = -float(profits[profits < 0.0].sum())
     return ProfitMetrics(
         trades=len(profits),
@@ -97,13 +98,13 @@ def profit_metrics(profits: Floats) -> ProfitMetrics:
 
 
 def fees_of(run: AccountResult) -> float:
-    """Fees of all trades: what their prices earned, less their profits and the funding."""
+    """Return the fees of all trades: their gross result less their profits and the funding."""
     gross = run.side * (run.exit_price - run.entry_price) * run.quantity
     return float((gross - run.profit).sum()) - run.funding_paid
 
 
 def daily_returns(run: AccountResult, balance: float) -> Floats:
-    """The change of the equity over each UTC day with candles."""
+    """Return the change of the equity over each UTC day with candles."""
     days = run.moments // DAY_MS
     last = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
     ends = np.append(balance, run.equity[last])

@@ -1,4 +1,4 @@
-"""What a parameter set must show before it may trade money.
+"""Gates: what a parameter set must show before it may trade money.
 
 `evaluate_gates` turns evidence into one verdict per gate, each with its value, its threshold and a
 sentence. A set that fails any gate is published as ``unproven``: usable in replay and paper,
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Limits of the gates for parameters; shares are fractions (0.25 = 25 %)."""
+    """Limits of the gates; shares are fractions (0.25 = 25 %)."""
 
     deflated_sharpe: float = 0.90
     overfitting: float = 0.30
@@ -27,11 +27,11 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class GateEvidence:
-    """What was measured of one candidate; None where it could not be measured, which never passes.
+    """Measures of one candidate; None where it could not be measured, which never passes.
 
     ``trades``, ``total_return`` (a fraction, after costs) and ``max_drawdown`` (a positive
     fraction) are out-of-sample. ``current_return`` is the total return of the released parameters
-    on the same window and costs; None when nothing is released yet.
+    over the same window and costs; None if nothing is released yet.
     """
 
     trades: int
@@ -45,7 +45,7 @@ class GateEvidence:
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """One gate's answer; ``value`` is None where there was nothing to measure."""
+    """The verdict of one gate; ``value`` is None where there was nothing to measure."""
 
     name: str
     passed: bool
@@ -57,7 +57,7 @@ class GateVerdict:
 def evaluate_gates(
     evidence: GateEvidence, thresholds: Thresholds | None = None
 ) -> tuple[GateVerdict, ...]:
-    """Verdict of every gate, in a fixed order; the gates do not stop at the first failure."""
+    """Return the verdict of every gate, in a fixed order, also after a failure."""
     limits = thresholds or Thresholds()
     verdicts = [
         at_least(
@@ -105,13 +105,13 @@ def evaluate_gates(
 
 
 def proven(verdicts: Iterable[GateVerdict]) -> bool:
-    """Whether every gate was passed; no verdicts prove nothing."""
+    """Return whether every gate passed; without verdicts nothing is proven."""
     answers = [verdict.passed for verdict in verdicts]
     return bool(answers) and all(answers)
 
 
 def _measured(value: float | None) -> float | None:
-    """The value, or None for what no comparison should ever let through."""
+    """Return a finite value, otherwise None."""
     return None if value is None or not math.isfinite(value) else value
 
 
@@ -126,7 +126,7 @@ def _number(value: float) -> str:
 
 
 def at_least(name: str, value: float | None, threshold: float, text: str) -> GateVerdict:
-    """A value that must reach ``threshold``; ``text`` formats ``{value}``."""
+    """Require a value of at least ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
         return _unmeasured(name, threshold)
@@ -137,7 +137,7 @@ def at_least(name: str, value: float | None, threshold: float, text: str) -> Gat
 
 
 def at_most(name: str, value: float | None, threshold: float, text: str) -> GateVerdict:
-    """A value that must not exceed ``threshold``; ``text`` formats ``{value}``."""
+    """Require a value of at most ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
         return _unmeasured(name, threshold)
@@ -148,7 +148,7 @@ def at_most(name: str, value: float | None, threshold: float, text: str) -> Gate
 
 
 def profit(name: str, value: float | None, threshold: float, text: str) -> GateVerdict:
-    """A return that must be above ``threshold``; ``text`` formats ``{value}``."""
+    """Require a return above ``threshold``; ``text`` formats ``{value}``."""
     measured = _measured(value)
     if measured is None:
         return _unmeasured(name, threshold)

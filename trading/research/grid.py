@@ -1,8 +1,8 @@
-"""Search grids: ``k=0.3:0.8:0.05`` (both ends included), ``k=0.4,0.5`` or ``k=0.5``; ladders as
-``partial_take_profit=0.02:0.5;0.02:0.5,0.04:0.25``.
+"""Search grids, such as ``k=0.3:0.8:0.05`` (both ends included), ``k=0.4,0.5`` or ``k=0.5``.
 
-Values are decimal until they are floats at last, so ``0.35`` is the float nearest to 0.35 and never
-0.35000000000000003. A grid is checked before a single combination exists.
+Ladders are separated by semicolons: ``partial_take_profit=0.02:0.5;0.02:0.5,0.04:0.25``. Values
+stay decimal until the end, so ``0.35`` is the float nearest to 0.35 and never 0.35000000000000003.
+A grid is checked before any combination exists.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NUMBERS = ("float", "int")
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One parameter and the values it takes, in the order they were written."""
+    """One parameter and its values, in the order in which they were written."""
 
     name: str
     values: tuple[Value, ...]
@@ -41,11 +41,11 @@ class ParameterGrid:
 
     @property
     def size(self) -> int:
-        """Number of combinations."""
+        """Return the number of combinations."""
         return math.prod(len(axis.values) for axis in self.axes)
 
     def combination(self, place: int) -> dict[str, Value]:
-        """The combination at ``place`` in the order of :meth:`combinations`, made by itself."""
+        """Return the combination at ``place`` in the order of :meth:`combinations`."""
         found: dict[str, Value] = {}
         for axis in reversed(self.axes):
             place, at = divmod(place, len(axis.values))
@@ -53,7 +53,7 @@ class ParameterGrid:
         return {axis.name: found[axis.name] for axis in self.axes}
 
     def combinations(self) -> list[dict[str, Value]]:
-        """Every combination as a mapping of parameter name to value."""
+        """Return every combination as a mapping of parameter name to value."""
         names = [axis.name for axis in self.axes]
         products = itertools.product(*(axis.values for axis in self.axes))
         return [dict(zip(names, values, strict=True)) for values in products]
@@ -61,7 +61,7 @@ class ParameterGrid:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """A checked axis that is not expanded yet."""
+    """A checked axis, not expanded yet."""
 
     name: str
     start: Decimal
@@ -81,27 +81,27 @@ class _Range:
         return Axis(self.name, numbers)
 
 
-class Declares(Protocol):
-    """What declares parameters, such as a strategy."""
+class DeclaresParameters(Protocol):
+    """Anything that declares parameters, such as a strategy."""
 
     def parameter(self, name: str) -> Parameter:
-        """The declared parameter ``name``; `ParameterError` naming the known ones otherwise."""
+        """Return the declared parameter ``name``; an unknown name is a `ParameterError`."""
         ...
 
 
 def parse_grid(
     texts: Sequence[str],
-    strategy: Declares,
+    strategy: DeclaresParameters,
     *,
     days: int = 0,
     memory_limit: int = MEMORY_LIMIT,
     trials: int | None = None,
 ) -> ParameterGrid:
-    """The grid of ``NAME=VALUES`` texts for one strategy.
+    """Parse ``NAME=VALUES`` texts into the grid of one strategy.
 
-    ``days`` is the number of UTC days searched: each combination keeps a return a day. ``trials``
-    tells that only so many combinations will be tried. Raises `ParameterError` with one sentence
-    for whatever cannot be searched, and for a grid whose results would need more than
+    ``days`` is the number of UTC days searched: each combination keeps one return per day.
+    ``trials`` limits how many combinations will be tried. Raises `ParameterError` with one sentence
+    for anything that cannot be searched, and for a grid whose results would need more than
     ``memory_limit`` bytes.
     """
     if not texts:
@@ -115,7 +115,7 @@ def parse_grid(
         draft.count if isinstance(draft, _Range) else len(draft.values) for draft in drafts
     )
     if trials is not None and trials < size:
-        # Only the axes themselves and the trials are ever held.
+        # Memory holds only the axes and the trials.
         for draft in drafts:
             _check_axis(draft)
         size = trials
@@ -124,7 +124,7 @@ def parse_grid(
 
 
 def check_memory(size: int, days: int, memory_limit: int = MEMORY_LIMIT) -> None:
-    """Refuse ``size`` combinations over ``days`` days when their results would not fit."""
+    """Refuse ``size`` combinations over ``days`` days if their results exceed the memory limit."""
     each = _BYTES_PER_COMBINATION + _BYTES_PER_DAY * days
     if size * each > memory_limit:
         span = f" over {days:,} days" if days else ""
@@ -139,13 +139,13 @@ def check_memory(size: int, days: int, memory_limit: int = MEMORY_LIMIT) -> None
 def _check_axis(draft: _Range | Axis) -> None:
     if isinstance(draft, _Range) and draft.count > _LARGEST_AXIS_TRIED:
         raise ParameterError(
-            f"grid parameter {draft.name} has {draft.count:,} values, of which at most"
-            f" {_LARGEST_AXIS_TRIED:,} can be told apart in a search; use a larger step"
+            f"grid parameter {draft.name} has {draft.count:,} values; a search"
+            f" distinguishes at most {_LARGEST_AXIS_TRIED:,}; use a larger step"
         )
 
 
-def _draft(text: str, strategy: Declares) -> _Range | Axis:
-    """One axis, checked but with its range not expanded."""
+def _draft(text: str, strategy: DeclaresParameters) -> _Range | Axis:
+    """Check one axis without expanding its range."""
     name, equals, body = text.partition("=")
     name, body = name.strip(), body.strip()
     where = f"grid {text!r}"
@@ -156,7 +156,7 @@ def _draft(text: str, strategy: Declares) -> _Range | Axis:
     parameter = strategy.parameter(name)
     if ":" in body and parameter.kind != "ladder":
         return _draft_range(body, parameter, where)
-    # A ladder is written with commas, so ladders are told apart by semicolons; one may be empty.
+    # A ladder contains commas, so semicolons separate ladders; one of them may be empty.
     items = [item.strip() for item in body.split(";" if parameter.kind == "ladder" else ",")]
     if not all(items) and parameter.kind != "ladder":
         raise ParameterError(f"{where} has an empty value; write for example {name}=0.4,0.5")
@@ -192,11 +192,11 @@ def _draft_range(body: str, parameter: Parameter, where: str) -> _Range:
 
 
 def _count(start: Decimal, stop: Decimal, step: Decimal) -> int:
-    """Number of values; decimal division is exact where it matters: at the inclusive end."""
+    """Count the values; decimal division is exact at the inclusive end."""
     try:
         steps = (stop - start) // step
     except DecimalException:
-        # A quotient of more digits than decimals carry: far beyond any memory.
+        # The quotient has more digits than a decimal holds: far beyond any memory.
         return _LARGEST_AXIS
     return int(steps) + 1
 

@@ -1,9 +1,9 @@
-"""Does a strategy know the future? Its past is computed again without it, and must not change.
+"""Look-ahead probe: recompute the past of a strategy without its future; nothing may change.
 
-The history is cut off at sampled candles. Whatever was settled before a cut (decisions, and the
-trades of both engines) must be the same with and without the candles after it. The fast search must
-also agree with the full simulation, which sees one candle at a time: a strategy's own scan reads
-whole columns, and that is where a look-ahead can hide.
+The history is cut off at sampled candles. Everything final before a cut (decisions, and the trades
+of both engines) must be the same with and without the candles after it. The fast search must also
+agree with the simulation that sees one candle at a time: the scan of a strategy reads whole
+columns, where a look-ahead can hide.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Column = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class ProbedSeries:
-    """Values that a computation gives for points in time.
+    """Values that a computation yields for points in time.
 
-    A row is named by its ``times`` entry (ms); once candles up to ``settled`` (ms) are known, its
-    values are final.
+    ``times`` (ms) identify the rows; the values of a row are final once candles up to ``settled``
+    (ms) are known.
     """
 
     name: str
@@ -48,16 +48,16 @@ class ProbedSeries:
 
 
 Evaluate = Callable[[CandleColumns], Sequence[ProbedSeries]]
-"""Everything that is computed from candles, as views."""
+"""Computes everything to probe from candles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A value that changed although its time was past.
+    """A value that changed although it was final.
 
-    ``before`` is what was said when the data ended at ``cut_ms``, ``after`` what is said with the
-    data that came later; None where there is no such row. In the view `AGREEMENT` they are what is
-    found one candle at a time, and by the fast search.
+    ``before`` is the value when the data ended at ``cut_ms``, ``after`` the value with the data
+    that came later; None if there is no such row. In the series `AGREEMENT` they are the values of
+    the simulation one candle at a time and of the fast search.
     """
 
     view: str
@@ -69,7 +69,7 @@ class Change:
 
     @property
     def sentence(self) -> str:
-        """One line for a person."""
+        """Return one line for a person."""
         when, cut = (np.datetime64(ms, "ms") for ms in (self.time_ms, self.cut_ms))
         if self.view == AGREEMENT:
             return (
@@ -84,7 +84,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Lookahead:
-    """What the prober found: the first ``changes``, how many there are, and how much it looked at.
+    """Result of the probe: the first ``changes``, their number, and how much was compared.
 
     ``cuts`` are the times (ms) at which the data was cut off.
     """
@@ -97,12 +97,12 @@ class Lookahead:
 
     @property
     def passed(self) -> bool:
-        """Whether no past value changed (and there was one to change)."""
+        """Return whether past values were compared and none changed."""
         return self.changed == 0 and self.compared > 0
 
     @property
     def sentence(self) -> str:
-        """One line for a person."""
+        """Return one line for a person."""
         looked = (
             f"{self.compared:,} past values at {len(self.cuts)} cuts, {self.signals:,} of them"
             " entries"
@@ -112,7 +112,7 @@ class Lookahead:
         return f"look-ahead: {self.changed:,} past values changed, of {looked}"
 
     def verdict(self) -> GateVerdict:
-        """The gate ``lookahead``: no past value may change."""
+        """Return the verdict of the gate ``lookahead``: no past value may change."""
         return GateVerdict("lookahead", self.passed, float(self.changed), 0.0, self.sentence)
 
 
@@ -126,9 +126,9 @@ def probe_lookahead(
 ) -> Lookahead:
     """Probe decisions and both engines' trades of ``strategy`` with ``params``.
 
-    Half of the ``cuts`` follow directly on entry signals, half are drawn by ``seed``. A strategy
-    with a scan of its own is also probed as the scan sees it: unfiltered, on base candles.
-    `DataError` for a history of fewer than 100 candles.
+    Half of the ``cuts`` come right after entry signals, half are random with ``seed``. A strategy
+    with its own scan is also probed as the scan sees it: unfiltered, on base candles. A history of
+    fewer than 100 candles is a `DataError`.
     """
     if len(candles) < _LEAST_ROWS:
         raise DataError(
@@ -152,7 +152,7 @@ def probe_lookahead(
 
 
 def probe(evaluate: Evaluate, candles: CandleColumns, rows: Sequence[int]) -> Lookahead:
-    """Compare ``evaluate`` of the candles before each of ``rows`` with that of all of them."""
+    """Compare ``evaluate`` of the candles before each of ``rows`` with that of all candles."""
     whole = {view.name: view for view in evaluate(candles)}
     changes: list[Change] = []
     changed = compared = 0
@@ -170,7 +170,7 @@ def probe(evaluate: Evaluate, candles: CandleColumns, rows: Sequence[int]) -> Lo
 
 
 def cut_rows(count: int, entries: Integers, cuts: int, seed: int) -> tuple[int, ...]:
-    """Numbers of candles to keep: the last but one, right after entries, and drawn ones."""
+    """Return numbers of candles to keep: the last but one, right after entries, and random ones."""
     generator = np.random.default_rng(seed)
     after = entries[(entries > 1) & (entries < count - 1)] + 1
     picked = {count - 1}
@@ -196,7 +196,7 @@ def _variants(
 
 
 def _evaluation(strategy: Strategy, params: Mapping[str, Value]) -> Evaluate:
-    """Decisions, and the trades of both engines."""
+    """Return a computation of the decisions and of the trades of both engines."""
 
     def evaluate(candles: CandleColumns) -> list[ProbedSeries]:
         step, times = candles.interval_ms, candles.open_time
@@ -214,7 +214,7 @@ def _evaluation(strategy: Strategy, params: Mapping[str, Value]) -> Evaluate:
 
 
 def _traded(name: str, trades: Trades, step: int) -> ProbedSeries:
-    """Trades by their entry; one on the last candle ends with the data, so it is not settled."""
+    """Return trades by their entry; one that ends on the last candle is not final."""
     columns = {
         "exit_time": trades.exit_time,
         "entry_price": trades.entry_price,
@@ -227,7 +227,7 @@ def _traded(name: str, trades: Trades, step: int) -> ProbedSeries:
 def _disagreement(
     strategy: Strategy, params: Mapping[str, Value], candles: CandleColumns
 ) -> list[Change]:
-    """Trades that the fast search makes otherwise than the simulation of one candle at a time."""
+    """Return the trades on which the fast search and the simulation by candle differ."""
     step = candles.interval_ms
     stepped = backtest(strategy, candles, params, Costs()).trades
     fast, _ = fast_trades(strategy, candles, params, Costs())
@@ -236,8 +236,7 @@ def _disagreement(
 
 
 def _compare(part: ProbedSeries, whole: ProbedSeries, end: int) -> tuple[int, list[Change]]:
-    """How many values of ``part`` were settled at ``end``, and those that ``whole`` has
-    otherwise."""
+    """Count the values of ``part`` that were final at ``end``, and find those that changed."""
     mine, other = part.settled <= end, whole.settled <= end
     times, later = part.times[mine], whole.times[other]
     changes = [

@@ -1,7 +1,7 @@
-"""How much of a search's best result is luck.
+"""Statistics of overfitting: how much of the best result of a search is luck.
 
-Everything here works on returns per period (a UTC day in this system) and on Sharpe ratios per
-period, *not* annualised; matrices are ``[trial, period]``. Sources:
+All functions use returns per period (a UTC day in this system) and Sharpe ratios per period, *not*
+annualised; matrices are ``[trial, period]``. Sources:
 
 - deflated Sharpe ratio: Bailey and López de Prado, "The Deflated Sharpe Ratio", J. Portfolio
   Management 40(5), 2014; the standard error of a Sharpe ratio in it: Mertens 2002
@@ -32,10 +32,10 @@ _BATCH = 512
 
 @dataclass(frozen=True, slots=True)
 class DeflatedSharpe:
-    """``probability`` that the true Sharpe ratio exceeds what the best of the trials shows by luck.
+    """``probability`` that the true Sharpe ratio exceeds the best of so many trials without skill.
 
-    ``sharpe`` and ``benchmark`` are per period; ``trials`` counts what was tried,
-    ``effective_trials`` what of it was independent and deflates.
+    ``sharpe`` and ``benchmark`` are per period; ``trials`` counts all trials, ``effective_trials``
+    the independent ones, which deflate.
     """
 
     probability: float
@@ -50,7 +50,7 @@ class DeflatedSharpe:
 
 @dataclass(frozen=True, slots=True)
 class Overfitting:
-    """Answer of CSCV over ``splits`` ways to halve the history.
+    """Result of CSCV over ``splits`` ways to halve the history.
 
     ``probability`` (PBO) is the share in which the in-sample best is in the lower half
     out-of-sample, ``loss_probability`` the share in which it loses money there.
@@ -71,9 +71,9 @@ class Plateau:
 
 
 def sharpe_ratios(returns: FloatArray) -> FloatArray:
-    """Sharpe ratio per period of every row of ``returns`` ``[trial, period]`` (ddof 1).
+    """Return the Sharpe ratio per period of every row of ``returns`` ``[trial, period]`` (ddof 1).
 
-    A row without variation (a trial that never traded) has 0: it shows no skill.
+    A row without variation (a trial that never traded) shows no skill: 0.
     """
     deviation = np.asarray(returns.std(axis=1, ddof=1))
     mean = np.asarray(returns.mean(axis=1))
@@ -85,10 +85,10 @@ def sharpe_ratios(returns: FloatArray) -> FloatArray:
 
 
 def expected_maximum_sharpe(trials: float, deviation: float) -> float:
-    """Expected best Sharpe ratio of ``trials`` independent trials without skill.
+    """Return the expected best Sharpe ratio of ``trials`` independent trials without skill.
 
-    ``deviation`` is the standard deviation of the trials' Sharpe ratios; the unit is theirs. One
-    trial is no selection: 0.
+    ``deviation`` is the standard deviation of the Sharpe ratios of the trials, in the same unit.
+    One trial is no selection: 0.
     """
     if trials <= 1.0:
         return 0.0
@@ -101,11 +101,13 @@ def expected_maximum_sharpe(trials: float, deviation: float) -> float:
 def probabilistic_sharpe(
     sharpe: float, benchmark: float, observations: int, skewness: float, kurtosis: float
 ) -> float:
-    """Probability that the true Sharpe ratio exceeds ``benchmark`` (both per period; kurtosis 3 =
-    normal)."""
+    """Return the probability that the true Sharpe ratio exceeds ``benchmark``.
+
+    Both are per period; a normal distribution has a kurtosis of 3.
+    """
     variance = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe
     if variance <= 0.0:
-        # Only moments of a handful of observations do this; they prove nothing either way.
+        # Only the moments of a few observations do this; they prove nothing either way.
         return 0.5
     return _NORMAL.cdf((sharpe - benchmark) * math.sqrt(observations - 1) / math.sqrt(variance))
 
@@ -113,10 +115,10 @@ def probabilistic_sharpe(
 def deflated_sharpe(
     returns: FloatArray, trial_sharpes: FloatArray, effective_trials: float | None = None
 ) -> DeflatedSharpe:
-    """Deflate the Sharpe ratio of the chosen trial's ``returns`` by what was tried to find it.
+    """Deflate the Sharpe ratio of the chosen ``returns`` by the trials that were made to find them.
 
-    ``trial_sharpes``: per-period Sharpe ratios of all trials, the chosen one among them. Without
-    ``effective_trials`` every trial counts as independent (the strictest reading).
+    ``trial_sharpes`` are the per-period Sharpe ratios of all trials, including the chosen one.
+    Without ``effective_trials`` every trial counts as independent, the strictest reading.
     """
     observations = len(returns)
     if observations < 3 or len(trial_sharpes) == 0:
@@ -130,7 +132,7 @@ def deflated_sharpe(
     benchmark = expected_maximum_sharpe(effective, spread)
     sharpe = float(sharpe_ratios(returns.reshape(1, -1))[0])
     skewness, kurtosis = _moments(returns)
-    # Returns that never move have no Sharpe ratio: no evidence, which is not even odds.
+    # Constant returns have no Sharpe ratio: they are no evidence at all, not even odds.
     moves = float(np.ptp(returns)) > 0.0
     probability = (
         probabilistic_sharpe(sharpe, benchmark, observations, skewness, kurtosis) if moves else 0.0
@@ -141,7 +143,7 @@ def deflated_sharpe(
 
 
 def _moments(returns: FloatArray) -> tuple[float, float]:
-    """Skewness and kurtosis (not excess); those of the normal where the series does not move."""
+    """Return skewness and kurtosis (not excess); those of the normal for a constant series."""
     centred = returns - returns.mean()
     variance = float(np.mean(centred**2))
     if variance == 0.0 or float(np.ptp(returns)) == 0.0:
@@ -153,13 +155,12 @@ def _moments(returns: FloatArray) -> tuple[float, float]:
 
 
 def effective_trials(returns: FloatArray, correlation: float = 0.7) -> int:
-    """Number of clusters of correlated trials in ``returns`` ``[trial, period]``.
+    """Count the clusters of correlated trials in ``returns`` ``[trial, period]``.
 
-    Leader clustering, a simple method without randomness: trials are taken from the best Sharpe
-    ratio down; each joins the first leader with which it is correlated by at least ``correlation``,
-    or leads a cluster of its own. Leaders are less correlated than that with each other, so the
-    number is not made small by chains of similar trials. Trials that never moved are one cluster
-    together.
+    Leader clustering is a simple method without randomness: from the best Sharpe ratio down, each
+    trial joins the first leader with which its correlation is at least ``correlation``, or leads a
+    new cluster. Leaders are less correlated with each other, so chains of similar trials do not
+    reduce the count. Trials with constant returns form one cluster.
     """
     moving = returns[np.ptp(returns, axis=1) > 0.0]
     idle = 1 if len(moving) < len(returns) else 0
@@ -169,7 +170,7 @@ def effective_trials(returns: FloatArray, correlation: float = 0.7) -> int:
     centred = moving[order] - moving[order].mean(axis=1, keepdims=True)
     unit = centred / np.sqrt(np.sum(centred * centred, axis=1, keepdims=True))
     leaders = np.empty((0, unit.shape[1]))
-    # In batches: one matrix product instead of a pass over all trials for each leader.
+    # Batches need one matrix product each, instead of a pass over all trials for each leader.
     for start in range(0, len(unit), _BATCH):
         batch = unit[start : start + _BATCH]
         batch = batch[~np.any(batch @ leaders.T >= correlation, axis=1)]
@@ -185,12 +186,12 @@ def effective_trials(returns: FloatArray, correlation: float = 0.7) -> int:
 def backtest_overfitting(
     returns: FloatArray, blocks: int = 16, max_cells: int = 4_000_000
 ) -> Overfitting:
-    """Probability of back-test overfitting of a search, ``returns`` ``[trial, period]``, by CSCV.
+    """Estimate the probability of back-test overfitting of ``returns`` ``[trial, period]`` by CSCV.
 
-    The periods are cut into ``blocks`` equal blocks (an even number; the oldest periods that do not
-    fill one are left out). Each choice of half of them is in-sample once: its best trial by Sharpe
-    ratio (the first of equals) is ranked out-of-sample on the other half; ties share their mean
-    rank. ``max_cells`` bounds the numbers held at once, not the answer.
+    The periods are cut into ``blocks`` equal blocks (an even number; a remainder of the oldest
+    periods is left out). Each choice of half of the blocks is in-sample once: its best trial by
+    Sharpe ratio (the first of equals) is ranked out-of-sample on the other half; ties share their
+    mean rank. ``max_cells`` limits the memory, not the result.
     """
     trials, periods = returns.shape
     if blocks < 2 or blocks % 2:
@@ -204,29 +205,30 @@ def backtest_overfitting(
     cut = returns[:, periods - length * blocks :].reshape(trials, blocks, length)
     sums = cut.sum(axis=2).T
     squares = (cut * cut).sum(axis=2).T
-    # Trials that hold still show rounding residue instead of a zero deviation; 0 is their Sharpe
-    # ratio.
+    # Constant trials show a rounding residue instead of a zero deviation: set their ratio to 0.
     still = np.ptp(cut, axis=2).max(axis=1) == 0.0
     halves = np.array(list(itertools.combinations(range(blocks), blocks // 2)), dtype=np.int64)
     step = max(1, max_cells // (trials * blocks))
     below = losing = 0
     for start in range(0, len(halves), step):
         chunk = halves[start : start + step]
-        lower, lost = _judge_splits(chunk, sums, squares, still, length)
+        lower, lost = _evaluate_splits(chunk, sums, squares, still, length)
         below += lower
         losing += lost
     return Overfitting(below / len(halves), losing / len(halves), len(halves), blocks)
 
 
-def _judge_splits(
+def _evaluate_splits(
     chosen: NDArray[np.int64],
     sums: FloatArray,
     squares: FloatArray,
     still: NDArray[np.bool_],
     length: int,
 ) -> tuple[int, int]:
-    """Of the splits ``chosen`` ``[split, block]``: how many winners rank in the lower half, and
-    lose."""
+    """Count the winners that rank in the lower half, and those that lose money.
+
+    ``chosen`` has the in-sample blocks of each split, ``[split, block]``.
+    """
     blocks, trials = sums.shape
     mask = np.ones((len(chosen), blocks), dtype=np.bool_)
     mask[np.arange(len(chosen))[:, None], chosen] = False
@@ -249,9 +251,9 @@ def _block_sharpes(
     still: NDArray[np.bool_],
     length: int,
 ) -> FloatArray:
-    """Sharpe ratio of every trial over each row's blocks, ``[split, trial]``."""
+    """Return the Sharpe ratio of every trial over the blocks of each row, ``[split, trial]``."""
     count = chosen.shape[1] * length
-    # Added block by block, not by a matrix product: equal trials must stay equal to the last bit.
+    # Sum by block, not by matrix product: equal trials must stay equal to the last bit.
     total = sums[chosen].sum(axis=1)
     square = squares[chosen].sum(axis=1)
     mean = total / count
@@ -268,12 +270,11 @@ def plateau(
     winner: int,
     keep: float = 0.5,
 ) -> Plateau:
-    """Whether the winner of a grid stands on a plateau or is a lonely peak.
+    """Measure whether the winner of a grid stands on a plateau or is an isolated peak.
 
     Neighbours are the combinations at most one grid step away in every parameter (diagonals count);
-    parameters with text values have no order: all their values are neighbours. A neighbour
-    supports the winner when it reaches ``keep`` of the winner's objective. A winner without profit
-    or without neighbours scores 0.
+    the values of text parameters have no order: all are neighbours. A neighbour supports the winner
+    if it reaches ``keep`` of the winner's objective. Without profit or neighbours the score is 0.
     """
     names = list(combinations[winner])
     axes = [_axis({combination[name] for combination in combinations}) for name in names]
@@ -292,7 +293,7 @@ def plateau(
 
 
 def _axis(values: set[float | int | str]) -> dict[float | int | str, int]:
-    """Place of every value on its axis, one a grid step."""
+    """Return the place of every value on its axis, one per grid step."""
     numbers = sorted(value for value in values if not isinstance(value, str))
     places: dict[float | int | str, int] = {value: place for place, value in enumerate(numbers)}
     places.update({value: 0 for value in values if isinstance(value, str)})
@@ -305,11 +306,11 @@ def bootstrap_p_value(
     samples: int = 2_000,
     block: int | None = None,
 ) -> float:
-    """One-sided p-value of "the mean return is not above zero", by a circular block bootstrap.
+    """Return the one-sided p-value of "the mean return is not above zero".
 
-    Blocks keep the serial dependence of the returns; their length is the cube root of the periods
-    unless ``block`` gives it. The returns are centred, so the resampled means show what luck alone
-    does; p = (1 + means that reach the observed one) / (1 + samples).
+    A circular block bootstrap keeps the serial dependence of the returns; the length of a block is
+    the cube root of the periods unless ``block`` sets it. The returns are centred, so the resampled
+    means show luck alone: p = (1 + means that reach the observed one) / (1 + samples).
     """
     periods = len(returns)
     if periods < 2:
@@ -318,7 +319,7 @@ def bootstrap_p_value(
     if not 1 <= length <= periods:
         raise DataError(f"a bootstrap block of {length} periods does not fit {periods} periods")
     observed = float(returns.mean())
-    # A block's sum is looked up, not summed again: the series is wrapped around once.
+    # The sum of a block is a difference of cumulative sums over the series, repeated once.
     wrapped = np.concatenate(([0.0], np.cumsum(np.concatenate((returns, returns)) - observed)))
     full, rest = divmod(periods, length)
     starts = generator.integers(0, periods, size=(samples, full + (1 if rest else 0)))

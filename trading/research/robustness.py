@@ -1,7 +1,7 @@
-"""Would the result survive a little bad luck? The battery that a winner passes before promotion.
+"""Robustness of a result to a little bad luck: tests that a winner passes before promotion.
 
-Each measure asks one thing of the out-of-sample run or of the grid around the winner; each becomes
-a gate with its own verdict.
+Each test measures the out-of-sample run or the grid around the winner, and becomes a gate with its
+own verdict.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trading.candles import CandleColumns, Floats
+from trading.candles import Floats
 from trading.research.gates import GateVerdict, at_least, at_most, profit
 from trading.research.overfitting import bootstrap_p_value
+from trading.research.search_task import SearchTask
 from trading.research.walk_forward import FoldResult, WalkForward
 from trading.simulation import Costs, backtest
-from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
 
 _BOOTSTRAP_SEED = 0
@@ -24,7 +24,7 @@ _BOOTSTRAP_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class RobustnessLimits:
-    """Limits of the battery; shares are fractions."""
+    """Limits of the tests; shares are fractions."""
 
     p_value: float = 0.10
     doubled_costs: float = 0.0
@@ -35,13 +35,13 @@ class RobustnessLimits:
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """What the battery measured; None where there was nothing to measure, which never passes.
+    """What the tests measured; None where there was nothing to measure, which never passes.
 
-    ``p_value``: chance of such a mean day without skill (circular block bootstrap, Politis and
+    ``p_value``: probability of such a mean day without skill (circular block bootstrap, Politis and
     Romano 1992). ``doubled_costs``: out-of-sample return with twice the fee and slippage.
-    ``positive_folds``: share of folds that earned. ``without_best``: out-of-sample return without
+    ``positive_folds``: share of profitable folds. ``without_best``: out-of-sample return without
     its best trade. ``one_step``: the lowest return over the long history among the winner's
-    neighbours one grid step away in one parameter.
+    neighbours, one grid step away in one parameter.
     """
 
     p_value: float | None
@@ -51,7 +51,7 @@ class Robustness:
     one_step: float | None
 
     def verdicts(self, limits: RobustnessLimits | None = None) -> tuple[GateVerdict, ...]:
-        """One verdict a measure, in a fixed order."""
+        """Return one verdict per measure, in a fixed order."""
         at = limits or RobustnessLimits()
         return (
             at_most("bootstrap", self.p_value, at.p_value, "block bootstrap p-value {value:.3f}"),
@@ -82,20 +82,13 @@ class Robustness:
         )
 
 
-def measure_robustness(
-    strategy: Strategy,
-    candles: CandleColumns,
-    fixed: Mapping[str, Value],
-    costs: Costs,
-    walk: WalkForward,
-    slices: Sequence[float],
-) -> Robustness:
-    """Run the battery on a walk-forward; ``slices`` are the returns of the winner's neighbours."""
+def measure_robustness(task: SearchTask, walk: WalkForward, slices: Sequence[float]) -> Robustness:
+    """Test a walk-forward; ``slices`` are the returns of the winner's neighbours."""
     returns = walk.trades.net_return
     folds = [fold.out_of_sample.metrics.total_return for fold in walk.folds]
     return Robustness(
         p_value=p_value_of(walk.daily_returns),
-        doubled_costs=_at_costs(strategy, candles, fixed, costs.times(2.0), walk.folds),
+        doubled_costs=_at_costs(task, task.costs.times(2.0), walk.folds),
         positive_folds=sum(value > 0.0 for value in folds) / len(folds),
         without_best=_without_best(returns),
         one_step=min(slices, default=None),
@@ -103,7 +96,7 @@ def measure_robustness(
 
 
 def p_value_of(daily: Floats) -> float | None:
-    """The bootstrap's p-value, always of the same draws; None where the days are too few."""
+    """Return the p-value of the bootstrap with a fixed seed; None if there are too few days."""
     if len(daily) < 2:
         return None
     return bootstrap_p_value(daily, np.random.default_rng(_BOOTSTRAP_SEED))
@@ -112,9 +105,9 @@ def p_value_of(daily: Floats) -> float | None:
 def one_step_returns(
     grid: Sequence[Mapping[str, Value]], returns: Sequence[float], winner: int
 ) -> list[float]:
-    """Returns of the combinations that differ from the winner by one grid step in one parameter.
+    """Select the returns of the combinations one grid step from the winner in one parameter.
 
-    Words have no order: each other word is one step away.
+    Words have no order: every other word is one step away.
     """
     centre = grid[winner]
     axes = {name: sorted({values[name] for values in grid}, key=_order) for name in centre}
@@ -136,19 +129,13 @@ def _adjacent(axis: Sequence[Value], one: Value, other: Value) -> bool:
     return abs(axis.index(one) - axis.index(other)) == 1
 
 
-def _at_costs(
-    strategy: Strategy,
-    candles: CandleColumns,
-    fixed: Mapping[str, Value],
-    costs: Costs,
-    folds: Sequence[FoldResult],
-) -> float:
-    """Out-of-sample return of what the folds chose, at other costs."""
+def _at_costs(task: SearchTask, costs: Costs, folds: Sequence[FoldResult]) -> float:
+    """Return the out-of-sample return of the choices of the folds, at other costs."""
     growth = 1.0
     for result in folds:
-        seen = candles.slice(None, result.fold.test_end)
-        start, params = result.fold.test_start, {**fixed, **result.chosen}
-        run = backtest(strategy, seen, params, costs, trade_from_ms=start)
+        seen = task.candles.slice(None, result.fold.test_end)
+        start, params = result.fold.test_start, {**task.fixed, **result.chosen}
+        run = backtest(task.strategy, seen, params, costs, trade_from_ms=start)
         growth *= 1.0 + run.metrics.total_return
     return growth - 1.0
 

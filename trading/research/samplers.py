@@ -1,8 +1,8 @@
-"""Ways to choose which combinations of a grid are tried: all of them, drawn ones, or by learning.
+"""Samplers of a grid: every combination, random ones, or a Bayesian choice.
 
-A method proposes in rounds. What it proposes depends on its seed and on the results of earlier
-rounds only, never on how many workers there are or in which order they finish. Asking for more
-trials continues the same sequence.
+A sampler proposes in rounds. Its proposals depend only on its seed and on the results of earlier
+rounds, never on the number of workers or the order in which they finish. A request for more trials
+continues the same sequence.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ Params = Mapping[str, Value]
 
 
 class Sampler(Protocol):
-    """A source of trials."""
+    """A source of parameter sets."""
 
     @property
     def name(self) -> str:
-        """The name that the command line calls it."""
+        """Return its name on the command line."""
 
     def propose(self, count: int) -> list[Params]:
-        """The next round of at most ``count`` combinations; empty when there are no more."""
+        """Return the next round of at most ``count`` combinations; empty at the end."""
 
     def learn(self, scores: Sequence[float]) -> None:
-        """Scores of the last round, in its order; more is better, NaN is no score."""
+        """Receive the scores of the last round, in its order; more is better, NaN is no score."""
 
 
 def sampler_of(name: str, grid: ParameterGrid, seed: int) -> Sampler:
-    """The method ``name`` over the combinations of ``grid``; `ParameterError` for another name."""
+    """Make the sampler ``name`` over ``grid``; an unknown name is a `ParameterError`."""
     if name == "grid":
         return GridSampler(grid)
     if name == "random":
@@ -58,16 +58,16 @@ class GridSampler:
         self._next = 0
 
     def propose(self, count: int) -> list[Params]:
-        """The combinations that follow."""
+        """Return the next combinations."""
         first, self._next = self._next, min(self._next + min(count, ROUND), self._grid.size)
         return [self._grid.combination(place) for place in range(first, self._next)]
 
     def learn(self, scores: Sequence[float]) -> None:
-        """Nothing is learned."""
+        """Ignore the scores."""
 
 
 class RandomSampler:
-    """Combinations drawn evenly and without repetition."""
+    """Combinations drawn uniformly and without repetition."""
 
     name = "random"
 
@@ -78,13 +78,13 @@ class RandomSampler:
         self._rest: list[int] | None = None
 
     def propose(self, count: int) -> list[Params]:
-        """Combinations that were not drawn before."""
+        """Draw combinations that were not drawn before."""
         size = self._grid.size
         wanted = min(count, ROUND, size - len(self._drawn))
         return [self._grid.combination(self._draw(size)) for _ in range(wanted)]
 
     def _draw(self, size: int) -> int:
-        # Once half of them are drawn, guessing would take long: the rest is shuffled instead.
+        # Once half of them are drawn, guessing would take long: shuffle the rest instead.
         if self._rest is None and 2 * len(self._drawn) >= size:
             self._rest = [place for place in range(size) if place not in self._drawn]
             self._random.shuffle(self._rest)
@@ -98,15 +98,15 @@ class RandomSampler:
         return place
 
     def learn(self, scores: Sequence[float]) -> None:
-        """Nothing is learned."""
+        """Ignore the scores."""
 
 
 class BayesianSampler:
-    """Combinations where good ones were found before: Optuna's tree-structured Parzen estimator
-    (Bergstra and others, 2011).
+    """Combinations that a Bayesian model expects to be good.
 
-    Numbers are searched by their place on the axis, so that neighbours are near each other. The
-    same combination may be proposed again; it is a trial only once.
+    The model is Optuna's tree-structured Parzen estimator (Bergstra and others, 2011). It sees
+    numbers by their place on the axis, so that neighbours are near each other. It may propose a
+    combination again; that is one trial.
     """
 
     name = "bayes"
@@ -128,7 +128,7 @@ class BayesianSampler:
         self._asked: list[Any] = []
 
     def propose(self, count: int) -> list[Params]:
-        """What the estimator expects most of."""
+        """Return the combinations that the estimator prefers."""
         asked = [self._study.ask(self._space) for _ in range(min(count, BAYES_ROUND))]
         self._asked = asked
         return [self._read(trial.params) for trial in asked]
@@ -142,7 +142,7 @@ class BayesianSampler:
         }
 
     def learn(self, scores: Sequence[float]) -> None:
-        """Tell the estimator how the last round did."""
+        """Pass the scores of the last round to the estimator."""
         for trial, score in zip(self._asked, scores, strict=True):
             if score == score:
                 self._study.tell(trial, score)

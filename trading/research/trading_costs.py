@@ -11,27 +11,28 @@ from trading.metrics import DAYS_A_YEAR, FillMetrics
 from trading.simulation.results import BacktestResult, Costs, Fills, Trades
 
 RESTING = ("take_profit", "partial_take_profit", "liquidation")
-"""Reasons of fills at a level of their own: they do not slip."""
+"""Reasons of fills at their own level, which do not slip."""
 
 
 def fill_metrics(run: BacktestResult, costs: Costs) -> FillMetrics:
-    """The dealings of one simulated run."""
+    """Measure the fills of one simulated run."""
     return fill_metrics_of_all([run], run.daily_returns, costs)
 
 
 def fill_metrics_of_all(
     runs: Sequence[BacktestResult], daily_returns: Floats, costs: Costs
 ) -> FillMetrics:
-    """The dealings of runs that follow one another on one equity, such as the test spans of a
-    walk-forward; ``daily_returns`` are those of all of them together.
+    """Measure the fills of consecutive runs on one equity, such as the tests of a walk-forward.
+
+    ``daily_returns`` are those of all runs together.
     """
     equity, fees, slippage, turnover = 1.0, 0.0, 0.0, 0.0
     for run in runs:
-        dealt, charged, slipped = _of_trades(run.trades, run.fills, costs.slippage_bps / 10_000.0)
+        traded, charged, slipped = _of_trades(run.trades, run.fills, costs.slippage_bps / 10_000.0)
         before = equity * np.append(1.0, run.equity)[:-1]
         fees += float(charged @ before)
         slippage += float(slipped @ before)
-        turnover += float(dealt.sum())
+        turnover += float(traded.sum())
         equity *= float(run.equity[-1]) if len(run.equity) else 1.0
     returns = np.concatenate([run.trades.net_return for run in runs] or [np.empty(0)])
     days = len(daily_returns)
@@ -46,13 +47,13 @@ def fill_metrics_of_all(
 
 
 def reward_to_risk(returns: Floats) -> float:
-    """Mean of the returns above 0 over the mean of those below it, as a positive number."""
+    """Return the mean of the returns above 0 over that of those below, as a positive number."""
     won, lost = returns[returns > 0.0], returns[returns < 0.0]
     return float(won.mean() / -lost.mean()) if len(won) and len(lost) else 0.0
 
 
 def drawdown_days(daily_returns: Floats) -> int:
-    """The longest run of days whose equity lies below an earlier peak; the start counts as 1."""
+    """Return the longest run of days with the equity below an earlier peak; it starts at 1."""
     equity = np.cumprod(1.0 + daily_returns)
     below = equity < np.maximum.accumulate(np.append(1.0, equity))[1:]
     longest = length = 0
@@ -63,27 +64,27 @@ def drawdown_days(daily_returns: Floats) -> int:
 
 
 def _of_trades(trades: Trades, fills: Fills, slip: float) -> tuple[Floats, Floats, Floats]:
-    """Notional dealt, fees and slippage of each trade, as shares of the equity at its entry."""
+    """Return notional, fees and slippage of each trade, as shares of the equity at its entry."""
     count = len(trades)
     quantity = -_sums(fills.trade, fills.value / fills.price, count)
     entered = quantity * trades.entry_price
     sold = -_sums(fills.trade, fills.value, count)
-    dealt = entered + _sums(fills.trade, np.abs(fills.value), count)
-    # What lies between the gross and the net result are the fees, whoever charged them.
+    traded = entered + _sums(fills.trade, np.abs(fills.value), count)
+    # Fees of all kinds are the difference between the gross and the net result.
     fees = trades.side * (sold - entered) - trades.net_return
     slipped = entered * _slipped(trades.side, slip)
     market = ~np.isin(fills.reason, RESTING)
     way = trades.side[fills.trade] * np.sign(fills.value)
     slipped += _sums(fills.trade, np.abs(fills.value) * _slipped(way, slip) * market, count)
-    return dealt, fees, slipped
+    return traded, fees, slipped
 
 
 def _slipped(way: Integers | Floats, slip: float) -> Floats:
-    """Share of a fill's notional that slippage took; ``way`` is +1 for buying, -1 for selling."""
+    """Return the share of a fill lost to slippage; ``way`` is +1 to buy, -1 to sell."""
     share: Floats = slip / (1.0 + np.asarray(way, dtype=np.float64) * slip)
     return share
 
 
 def _sums(places: Integers, values: Floats, count: int) -> Floats:
-    """The sum of the values of each of ``count`` places."""
+    """Sum the values of each of ``count`` places."""
     return np.bincount(places, weights=values, minlength=count).astype(np.float64)

@@ -1,7 +1,7 @@
-"""A search as a sequence of trials: proposed in rounds, run by workers, kept as they finish.
+"""A search as a sequence of trials: proposed in rounds, run by workers, stored as they finish.
 
-A trial is a pure function of its parameters, and proposals depend on results of earlier rounds
-only. So a search that was killed continues where it stopped, and gives the same trials as one that
+A trial is a pure function of its parameters, and proposals depend only on the results of earlier
+rounds. So a search that was killed continues where it stopped and gives the same trials as one that
 was not, whatever the number of workers.
 """
 
@@ -18,7 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
-from trading.candles import CandleColumns, Floats
+from trading.candles import Floats
 from trading.errors import DataError, ParameterError
 from trading.metrics import Metrics
 from trading.research.overfitting import (
@@ -28,9 +28,8 @@ from trading.research.overfitting import (
     sharpe_ratios,
 )
 from trading.research.samplers import Params, Sampler
+from trading.research.search_task import SearchTask
 from trading.research.walk_forward import Objective, score_of
-from trading.simulation import Costs, search
-from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
 
 _LEAST_CHUNK = 8
@@ -38,7 +37,7 @@ _LEAST_CHUNK = 8
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One parameter set and what it gave; ``daily`` has its return on each UTC day."""
+    """One parameter set and its result; ``daily`` has its return on each UTC day."""
 
     number: int
     params: Params
@@ -47,33 +46,13 @@ class Trial:
 
 
 class TrialStore(Protocol):
-    """Where finished trials are kept, in order and for good."""
+    """Durable storage of finished trials, in order."""
 
     def load(self) -> Sequence[Trial]:
-        """Trials kept by an earlier run of the same search, from number 0 on."""
+        """Load the trials of an earlier run of the same search, from number 0 on."""
 
     def append(self, trials: Sequence[Trial]) -> None:
-        """Keep the trials that follow; they are safe when this returns."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchTask:
-    """What every trial of a search has in common."""
-
-    strategy: Strategy
-    candles: CandleColumns
-    fixed: Mapping[str, Value]
-    costs: Costs
-
-    def run(self, sets: Sequence[Params], threads: int = 1) -> list[tuple[Metrics, Floats]]:
-        """Measures and daily returns of parameter sets."""
-        found = search(
-            self.strategy, self.candles, list(sets), self.fixed, self.costs, threads=threads
-        )
-        return [
-            (row.metrics, daily)
-            for row, daily in zip(found.results, found.daily_returns, strict=True)
-        ]
+        """Append the next trials; they are durable when this returns."""
 
 
 Runner = Callable[[Sequence[Params]], list[tuple[Metrics, Floats]]]
@@ -81,7 +60,7 @@ Runner = Callable[[Sequence[Params]], list[tuple[Metrics, Floats]]]
 
 @contextmanager
 def workers(work: SearchTask, count: int = 1, *, processes: bool = False) -> Iterator[Runner]:
-    """A runner of parameter sets on ``count`` threads (kernels let go of the GIL) or processes."""
+    """Yield a runner of parameter sets on threads (kernels release the GIL) or processes."""
     if not 1 <= count <= 256:
         raise ParameterError(f"{count} workers are not possible; give 1 to 256")
     if not processes:
@@ -100,13 +79,13 @@ def workers(work: SearchTask, count: int = 1, *, processes: bool = False) -> Ite
 
 
 def chunks_of(sets: Sequence[Params], count: int) -> list[Sequence[Params]]:
-    """``sets`` in at most ``count`` parts of neighbours, none of them too small to be worth it."""
+    """Split ``sets`` into at most ``count`` contiguous parts, none too small to be worth it."""
     size = max(_LEAST_CHUNK, -(-len(sets) // count))
     return [sets[at : at + size] for at in range(0, len(sets), size)]
 
 
 class _Process:
-    """What a worker process keeps between its tasks."""
+    """The task of a worker process."""
 
     work: SearchTask | None = None
 
@@ -121,32 +100,32 @@ def _begin_process(work: SearchTask, cache: Path | None) -> None:
 
 def _run_in_process(sets: Sequence[Params]) -> list[tuple[Metrics, Floats]]:
     if _Process.work is None:
-        raise RuntimeError("a worker process was given a task before its work")
+        raise RuntimeError("a worker process received parameter sets before its search task")
     return _Process.work.run(sets)
 
 
 def run_trials(
-    method: Sampler,
+    sampler: Sampler,
     run: Runner,
     wanted: int,
     objective: Objective = "sharpe",
     store: TrialStore | None = None,
 ) -> list[Trial]:
-    """At most ``wanted`` trials of ``method``, in order; those that ``store`` holds are not run.
+    """Run at most ``wanted`` trials of ``sampler``, in order; those in ``store`` are not repeated.
 
-    A parameter set that is proposed again is neither run nor counted again. Raises `DataError` when
-    the store's trials are not those of this search.
+    A parameter set that is proposed again is neither run nor counted again. Stored trials of
+    another search are a `DataError`.
     """
     score = score_of(objective)
     kept = list(store.load()) if store is not None else []
     trials: list[Trial] = []
     known: dict[tuple[tuple[str, Value], ...], Trial] = {}
-    asked = 0
-    while asked < wanted:
-        proposed = method.propose(wanted - asked)
+    proposals = 0
+    while proposals < wanted:
+        proposed = sampler.propose(wanted - proposals)
         if not proposed:
             break
-        asked += len(proposed)
+        proposals += len(proposed)
         fresh = _distinct(proposed, known)
         held = kept[len(trials) : len(trials) + len(fresh)]
         _check_same(held, fresh)
@@ -159,12 +138,12 @@ def run_trials(
         for trial in (*held, *ran):
             trials.append(trial)
             known[identity(trial.params)] = trial
-        method.learn([score(known[identity(params)].metrics) for params in proposed])
+        sampler.learn([score(known[identity(params)].metrics) for params in proposed])
     return trials
 
 
 def identity(params: Params) -> tuple[tuple[str, Value], ...]:
-    """A parameter set as a key."""
+    """Return a parameter set as a key."""
     return tuple(sorted(params.items()))
 
 
@@ -180,16 +159,16 @@ def _check_same(held: Sequence[Trial], fresh: Sequence[Params]) -> None:
         if dict(trial.params) != dict(params):
             raise DataError(
                 f"kept trial {trial.number} tried {dict(trial.params)}, but this search tries"
-                f" {dict(params)} there; continue with the same program, or begin anew"
+                f" {dict(params)} there; continue with the same program, or start over"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionBias:
-    """How much was tried to find the best trial, and what that leaves of its Sharpe ratio.
+    """How many sets were tried to find the best trial, and its Sharpe ratio deflated by them.
 
     ``earlier`` of the ``tried`` distinct sets were tried before this search; ``independent`` is the
-    number of clusters of correlated ones. ``deflated`` is None where the days are too few.
+    number of clusters of correlated sets. ``deflated`` is None if there are too few days.
     """
 
     tried: int
@@ -199,7 +178,7 @@ class SelectionBias:
 
     @property
     def sentence(self) -> str:
-        """One line for a person."""
+        """Return one line for a person."""
         before = f" ({self.earlier:,} of them before)" if self.earlier else ""
         text = f"{self.tried:,} sets tried{before}, {self.independent:,} independent"
         if self.deflated is None:
@@ -208,9 +187,9 @@ class SelectionBias:
 
 
 def selection_bias(best: Trial, trials: Sequence[Trial], earlier: Floats) -> SelectionBias:
-    """Deflate the best of ``trials`` by all of them and by earlier ones.
+    """Deflate the best of ``trials`` by all trials, including ``earlier`` ones.
 
-    ``earlier`` holds the daily returns of those, ``[set, day]``.
+    ``earlier`` holds their daily returns, ``[set, day]``.
     """
     daily = np.stack([trial.daily for trial in trials])
     if len(earlier):
@@ -223,7 +202,7 @@ def selection_bias(best: Trial, trials: Sequence[Trial], earlier: Floats) -> Sel
 
 
 def best_trial(trials: Sequence[Trial], objective: Objective) -> Trial:
-    """The trial with the best objective; the first of equals, never one without a value."""
+    """Return the trial with the best objective, the first of equals; NaN is never best."""
     score = score_of(objective)
 
     def key(trial: Trial) -> float:

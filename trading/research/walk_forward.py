@@ -1,9 +1,9 @@
-"""Walk-forward: parameters are chosen on the past of each fold and judged on what came after.
+"""Walk-forward: choose parameters on the past of each fold, evaluate them on what comes after.
 
-Times are milliseconds since the epoch, UTC; spans are half-open, ``[start, end)``. Between a fold's
-training and its test lie the *purge*, so that no position opened in training reaches into the test,
-and the *embargo*, so that what lingers after it does not either (López de Prado, "Advances in
-Financial Machine Learning", 2018, chapter 7; here all training lies before its test).
+Times are milliseconds since the epoch, UTC; spans are half-open, ``[start, end)``. Two gaps lie
+between the training and the test of a fold: the *purge* keeps positions opened in training out of
+the test, the *embargo* keeps after-effects out (López de Prado, "Advances in Financial Machine
+Learning", 2018, chapter 7; here all training lies before its test).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from trading.metrics import (
     sums_days,
     sums_trade,
 )
-from trading.simulation import BacktestResult, Costs, Searcher, Trades
-from trading.strategies.base import Strategy
+from trading.research.search_task import SearchTask
+from trading.simulation import BacktestResult, Searcher, Trades
 from trading.strategies.parameters import Value
 
 Objective = str | Callable[[Metrics], float]
@@ -47,10 +47,10 @@ class Fold:
 def rolling_folds(
     start: int, end: int, *, train: int, test: int, purge: int = 0, embargo: int = 0
 ) -> tuple[Fold, ...]:
-    """Folds whose training span has the fixed length ``train`` and moves on with the test.
+    """Make folds whose training span has the fixed length ``train`` and moves with the test.
 
-    Tests of length ``test`` follow each other without gap or overlap up to ``end``; what does not
-    fill a fold is left out at ``start``, where data is oldest. Raises `DataError` when not one
+    Tests of length ``test`` follow each other without gap or overlap up to ``end``; a remainder
+    that fills no fold is left out at ``start``, where data is oldest. Raises `DataError` if no fold
     fits.
     """
     gap = _check(start, end, train, test, purge, embargo)
@@ -62,9 +62,9 @@ def rolling_folds(
 def anchored_folds(
     start: int, end: int, *, train: int, test: int, purge: int = 0, embargo: int = 0
 ) -> tuple[Fold, ...]:
-    """Folds whose training always begins at ``start`` and is at least ``train`` long.
+    """Make folds whose training begins at ``start`` and is at least ``train`` long.
 
-    Otherwise as `rolling_folds`.
+    See `rolling_folds` for the rest.
     """
     folds = rolling_folds(start, end, train=train, test=test, purge=purge, embargo=embargo)
     return tuple(Fold(start, fold.train_end, fold.test_start, fold.test_end) for fold in folds)
@@ -72,9 +72,9 @@ def anchored_folds(
 
 @dataclass(frozen=True)
 class FoldResult:
-    """One fold: what was chosen in-sample, and what it then did.
+    """One fold: the choice made in-sample, and its result out-of-sample.
 
-    ``chosen`` holds the searched parameters only. ``tried`` is the number of combinations compared.
+    ``chosen`` holds only the searched and fitted parameters, ``tried`` the number of combinations.
     """
 
     fold: Fold
@@ -86,7 +86,7 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class WalkForward:
-    """All folds, and their out-of-sample results stitched to one run.
+    """All folds, and their out-of-sample results stitched into one run.
 
     ``equity`` is the equity after each trade, compounding over the folds from 1; ``daily_returns``
     has one value for each UTC day of ``days`` (starts, ms).
@@ -101,27 +101,25 @@ class WalkForward:
 
 
 def walk_forward(
-    strategy: Strategy,
-    candles: CandleColumns,
+    task: SearchTask,
     grid: Sequence[Mapping[str, Value]],
-    fixed: Mapping[str, Value],
-    costs: Costs,
     folds: Sequence[Fold],
     objective: Objective = "sharpe",
     least_trades: int = 1,
     workers: int = 1,
 ) -> WalkForward:
-    """Choose from ``grid`` in each fold's training span and judge the choice in its test span.
+    """Choose from ``grid`` in each fold's training span and evaluate the choice in its test span.
 
     ``objective`` is a measure of `Metrics` or a function of it; more is better, the first of equals
-    wins. A combination with fewer than ``least_trades`` in-sample trades is chosen only when all
-    have fewer. Candles before a span only warm its indicators up; each span starts flat. Signals
-    are found once for all folds: a decision knows nothing but the candles before it. Parameters
-    that a strategy fits are fitted in each fold, on its training span. The folds run on ``workers``
+    wins. A combination with fewer than ``least_trades`` in-sample trades is chosen only if all have
+    fewer. Candles before a span only warm up its indicators; each span starts flat. Signals are
+    found once for all folds: a decision depends only on the candles before it. Parameters that a
+    strategy fits are fitted in each fold, on its training span. The folds run on ``workers``
     threads, which changes no result. Raises `DataError` for a fold without candles.
     """
+    strategy, candles, fixed, costs = task.strategy, task.candles, task.fixed, task.costs
     if not folds:
-        raise ParameterError("walk-forward was given no folds; make some with rolling_folds")
+        raise ParameterError("walk-forward has no folds; make some with rolling_folds")
     score = score_of(objective)
 
     for fold in folds:
@@ -133,23 +131,23 @@ def walk_forward(
     )
 
     def run(fold: Fold) -> FoldResult:
-        """Choose in the fold's training span, judge in its test span."""
-        # Threads are shared out once: among the folds, or else inside of each.
+        """Choose in the training span of a fold, evaluate in its test span."""
+        # Threads are used at one level only: across the folds, or inside each fold.
         inner = 1 if workers > 1 else None
         fitted: dict[str, Value] = {}
         searcher = common
         if searcher is None:
-            # What a fold may know ends with its training span.
+            # A fold must not know anything after its training span.
             known = candles.slice(fold.train_start, fold.train_end)
             fitted = strategy.learn(known, strategy.resolve(fixed))
             searcher = Searcher(strategy, candles, grid, {**fixed, **fitted}, costs, threads=inner)
         learnt = searcher.search(fold.train_start, fold.train_end, threads=inner).results
         best = choose([row.metrics for row in learnt], score, least_trades)
-        judged = searcher.backtest(best, fold.test_start, fold.test_end)
+        tested = searcher.backtest(best, fold.test_start, fold.test_end)
         chosen = {**fitted, **grid[best]}
-        return FoldResult(fold, chosen, len(learnt), learnt[best].metrics, judged)
+        return FoldResult(fold, chosen, len(learnt), learnt[best].metrics, tested)
 
-    # The first fold alone: it compiles what the others use.
+    # The first fold runs alone: it compiles what the others use.
     first = run(folds[0])
     with ThreadPoolExecutor(workers) as threads:
         results = (first, *threads.map(run, folds[1:]))
@@ -157,7 +155,7 @@ def walk_forward(
 
 
 def choose(results: Sequence[Metrics], objective: Objective, least_trades: int = 1) -> int:
-    """Place of the best of ``results``; what has no value (NaN) is never best."""
+    """Return the place of the best of ``results``; NaN is never best."""
     score = score_of(objective)
     keys = []
     for metrics in results:
@@ -167,7 +165,7 @@ def choose(results: Sequence[Metrics], objective: Objective, least_trades: int =
 
 
 def score_of(objective: Objective) -> Callable[[Metrics], float]:
-    """The function behind an objective; `ParameterError` for a name that is no measure."""
+    """Return the function of an objective; a name that is no measure is a `ParameterError`."""
     if not isinstance(objective, str):
         return objective
     if objective not in Metrics._fields:
@@ -186,7 +184,7 @@ def _need_candles(candles: CandleColumns, start: int, end: int) -> None:
 
 
 def _stitch(results: tuple[FoldResult, ...], candles: CandleColumns) -> WalkForward:
-    """One run out of the test spans, in order of time."""
+    """Stitch the test spans into one run, in order of time."""
     runs = [result.out_of_sample for result in results]
     trades = Trades(
         *(
@@ -209,7 +207,7 @@ def _stitch(results: tuple[FoldResult, ...], candles: CandleColumns) -> WalkForw
 
 
 def _merge_days(runs: Sequence[BacktestResult]) -> tuple[Integers, Floats]:
-    """Daily returns over all runs; a day that two runs share compounds both."""
+    """Merge the daily returns of all runs; a day that two runs share compounds both."""
     days = np.unique(np.concatenate([run.days for run in runs]))
     growth = np.ones(len(days))
     for run in runs:
@@ -218,7 +216,7 @@ def _merge_days(runs: Sequence[BacktestResult]) -> tuple[Integers, Floats]:
 
 
 def _check(start: int, end: int, train: int, test: int, purge: int, embargo: int) -> int:
-    """The gap between training and test, once the lengths make sense."""
+    """Check the lengths and return the gap between training and test."""
     if train <= 0 or test <= 0 or purge < 0 or embargo < 0:
         raise ParameterError(
             "walk-forward folds need training and test above 0 and no negative gap, was train"

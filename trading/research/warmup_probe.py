@@ -1,8 +1,8 @@
-"""Does a strategy decide the same whatever it saw long ago? Its declared warm-up must suffice.
+"""Warm-up probe: the declared warm-up of a strategy must suffice for its decisions.
 
 The executor starts with as much history as the strategy declares, while research starts years
-earlier. From sampled moments on both must decide alike: a decider that was warmed as the executor
-warms it is compared with the decisions over the whole history.
+earlier. Both must decide the same: from sampled moments on, a decider that was warmed up as the
+executor does it is compared with the decisions over the whole history.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trading.strategies.parameters import Value
 SHARES = (0.25, 0.5, 1.0, 2.0)
 POINTS = 4
 TOLERANCE = 1e-6
-"""Relative difference that a value may keep from the beginning of its history."""
+"""Relative difference that the start of the history may leave in a value."""
 
 _SIGNALS = 24  # candles of signal_tf that are compared from each moment on
 _LARGEST_WINDOW = 1_440  # base candles, at most
@@ -36,8 +36,8 @@ _LONGEST = 4_000_000  # base candles of a lengthened history, at most
 class WarmupRow:
     """The comparison after ``share`` of the declared history.
 
-    ``difference`` is the largest relative difference of a value (``name``), infinite where one
-    history knows the value and the other does not; ``changed`` counts other actions.
+    ``difference`` is the largest relative difference of a value (``name``), infinite if only one
+    history knows the value; ``changed`` counts different actions.
     """
 
     share: float
@@ -48,7 +48,7 @@ class WarmupRow:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing depends on what came before the history."""
+        """Return whether nothing depends on what came before the history."""
         return self.compared > 0 and not self.changed and self.difference <= TOLERANCE
 
 
@@ -56,8 +56,8 @@ class WarmupRow:
 class Warmup:
     """How decisions depend on the length of the history.
 
-    ``declared``: closed candles by timeframe; ``lengthened`` tells that the candles were too few
-    and were preceded by their mirror image.
+    ``declared`` has the closed candles by timeframe; ``lengthened`` tells that there were too few
+    candles, so their mirror image precedes them.
     """
 
     declared: Mapping[str, int]
@@ -67,17 +67,17 @@ class Warmup:
 
     @property
     def full(self) -> WarmupRow:
-        """The comparison after the declared history itself."""
+        """Return the comparison after the declared history itself."""
         return next(row for row in self.rows if row.share == 1.0)
 
     @property
     def passed(self) -> bool:
-        """Whether the declared history suffices."""
+        """Return whether the declared history suffices."""
         return self.full.passed
 
     @property
     def sentence(self) -> str:
-        """One line for a person."""
+        """Return one line for a person."""
         row = self.full
         needed = " and ".join(f"{bars} of {name}" for name, bars in self.declared.items())
         seen = f"{row.compared:,} decisions after {needed} candles"
@@ -89,7 +89,7 @@ class Warmup:
         )
 
     def verdict(self) -> GateVerdict:
-        """The gate ``warmup``: nothing may depend on what came before the declared history."""
+        """Return the verdict of the gate ``warmup``: the declared history must suffice."""
         row = self.full
         value = row.difference if math.isfinite(row.difference) else None
         return GateVerdict("warmup", row.passed, value, TOLERANCE, self.sentence)
@@ -104,10 +104,10 @@ def probe_warmup(
     points: int = POINTS,
     seed: int = 0,
 ) -> Warmup:
-    """Compare deciders with a part or a multiple of the declared history, ``points`` times.
+    """Compare deciders after a part or a multiple of the declared history, ``points`` times.
 
-    A history shorter than four times the declared one is preceded by its mirror image, often
-    enough. `DataError` without candles, or where that would take more than four million.
+    Mirror images precede a history that is shorter than four times the declared one. No candles,
+    or a need for more than four million, are a `DataError`.
     """
     shares = tuple(sorted({*shares, 1.0}))
     first = Decider(strategy, params, candles.interval_ms)
@@ -140,7 +140,7 @@ def _warm(
     row: int,
     share: float,
 ) -> None:
-    """Start ``decider`` before ``row`` as the executor does."""
+    """Warm up ``decider`` before ``row`` as the executor does."""
     now = int(candles.open_time[row])
     start = decider.base_start(now)
     for tf_ms, count in decider.history_needed().items():
@@ -155,7 +155,7 @@ def _warm(
 def _follow(
     decider: Decider, candles: CandleColumns, stream: Floats, row: int, window: int
 ) -> tuple[int, int, dict[str, float]]:
-    """Decisions compared, actions that differ, and the largest difference of each value."""
+    """Return the decisions compared, the actions that differ, and the largest differences."""
     changed = 0
     worst = {"seen": 0.0, "limit": 0.0, "atr": 0.0}
     for place in range(row, row + window):
@@ -183,7 +183,7 @@ def _row(share: float, pieces: Sequence[tuple[int, int, dict[str, float]]]) -> W
 
 
 def _difference(one: float, other: float) -> float:
-    """Relative difference; unknown on both sides is no difference."""
+    """Return the relative difference; two unknown values do not differ."""
     if one == other or (math.isnan(one) and math.isnan(other)):
         return 0.0
     if math.isnan(one) or math.isnan(other):
@@ -192,7 +192,7 @@ def _difference(one: float, other: float) -> float:
 
 
 def _lengthen(candles: CandleColumns, wanted_ms: float, window: int) -> CandleColumns:
-    """The candles, preceded by their mirror image until ``wanted_ms`` and a window fit."""
+    """Put mirror images before the candles until ``wanted_ms`` and a window fit."""
     if len(candles) <= window:
         raise DataError(
             f"a warm-up probe needs more than {window} candles, was {len(candles)};"
@@ -226,9 +226,9 @@ def _join(
 
 
 def _piece(candles: CandleColumns, copy: int, span: int) -> CandleColumns:
-    """The candles moved back by ``copy`` spans; every other piece is mirrored, so that prices join.
+    """Move the candles back by ``copy`` spans; odd copies are mirrored, so that prices join.
 
-    In a mirror time runs backwards: opens are closes.
+    In a mirror image time runs backwards: opens are closes.
     """
     c, back = candles, copy * span
     if copy % 2 == 0:

@@ -21,6 +21,7 @@ from trading.research.overfitting import (
     sharpe_ratios,
 )
 from trading.research.robustness import measure_robustness, one_step_returns
+from trading.research.search_task import SearchTask
 from trading.research.trading_costs import fill_metrics_of_all
 from trading.research.walk_forward import (
     Fold,
@@ -71,7 +72,8 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
     check_memory(len(request.trials), days)
     objective = fold_objective(request.settings.objective)
     folds = folds_of(request, candles)
-    walk = walk_forward(strategy, candles, request.long_grid, fixed, costs, folds, objective)
+    task = SearchTask(strategy, candles, fixed, costs)
+    walk = walk_forward(task, request.long_grid, folds, objective)
     coarse = search(strategy, candles, request.long_grid, fixed, costs)
     every = search(strategy, candles, request.trials, {}, costs)
     measures = [row.metrics for row in coarse.results]
@@ -86,7 +88,7 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
     )
     beside = one_step_returns(request.long_grid, returns, winner)
     tests = [fold.out_of_sample for fold in walk.folds]
-    robust = measure_robustness(strategy, candles, fixed, costs, walk, beside)
+    robust = measure_robustness(task, walk, beside)
     return HistoryValidation(
         walk=walk,
         approved=approve(request.long_grid, scores, returns, winner),

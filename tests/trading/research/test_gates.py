@@ -1,4 +1,4 @@
-"""Gates: each one can fail alone, and says why."""
+"""Gates: each one can fail alone and gives its reason."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_sound_candidate_passes_every_gate() -> None:
         ),
     ],
 )
-def test_one_weakness_fails_its_own_gate_only(
+def test_one_weakness_fails_only_its_own_gate(
     change: dict[str, float | None], gate: str, value: float, threshold: float, text: str
 ) -> None:
     verdicts = evaluate_gates(replace(GOOD, **change))  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ def test_the_threshold_itself_passes() -> None:
 
 @pytest.mark.parametrize("missing", [None, float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("field", ["deflated_sharpe", "overfitting", "plateau"])
-def test_what_was_not_measured_does_not_pass(field: str, missing: float | None) -> None:
+def test_a_missing_measure_does_not_pass(field: str, missing: float | None) -> None:
     verdicts = evaluate_gates(replace(GOOD, **{field: missing}))  # type: ignore[arg-type]
     (failed,) = (verdict for verdict in verdicts if not verdict.passed)
     assert failed.name == field
@@ -115,7 +115,7 @@ def test_what_was_not_measured_does_not_pass(field: str, missing: float | None) 
     assert "could not be measured" in failed.text
 
 
-def test_a_first_release_has_nothing_to_be_compared_with() -> None:
+def test_a_first_release_is_not_compared() -> None:
     verdicts = evaluate_gates(replace(GOOD, current_return=None))
     assert "not_worse_than_current" not in {verdict.name for verdict in verdicts}
     assert proven(verdicts)

@@ -1,4 +1,4 @@
-"""Search grids: decimal, both ends included, and one sentence for what cannot be searched."""
+"""Search grids: decimal, both ends included, and one sentence for an invalid grid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trading.strategies.parameters import Parameter
 
 
 class Toy(Strategy):
-    """Parameters of every kind; it never trades."""
+    """Declares parameters of every kind; it never trades."""
 
     name = "toy"
     summary = "parameters only"
@@ -41,7 +41,7 @@ def test_a_range_is_decimal_and_includes_both_ends() -> None:
     assert [repr(value) for value in values("k=0.1:0.3:0.1")] == ["0.1", "0.2", "0.3"]
 
 
-def test_the_issue_grid_has_440_combinations() -> None:
+def test_a_grid_of_two_ranges_has_440_combinations() -> None:
     grid = parse_grid(
         ["k=0.3:0.8:0.05", "take_profit=0.03:0.10:0.01", "stop_loss=0.01:0.05:0.01"], TOY
     )
@@ -108,13 +108,13 @@ def test_every_value_is_the_nearest_float_of_its_decimal(
         (["k=0.4", "k=0.5"], "grid parameter k is given twice"),
     ],
 )
-def test_what_cannot_be_searched_is_one_clear_sentence(texts: list[str], message: str) -> None:
+def test_an_invalid_grid_is_refused_in_one_sentence(texts: list[str], message: str) -> None:
     with pytest.raises(ParameterError, match=re.escape(message)) as caught:
         parse_grid(texts, TOY)
     assert "\n" not in str(caught.value)
 
 
-def test_a_grid_too_large_for_memory_says_size_limit_and_remedy() -> None:
+def test_a_grid_too_large_for_memory_names_size_limit_and_remedy() -> None:
     with pytest.raises(ParameterError) as caught:
         parse_grid(["k=0:2:0.001", "bars=2:500:1"], TOY, days=365)
     assert str(caught.value) == (

@@ -1,4 +1,4 @@
-"""Over-fitting measures against published examples and cases worked by hand."""
+"""Overfitting statistics against published examples and cases worked by hand."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class TestDeflatedSharpe:
         draws = np.random.default_rng(1).standard_normal((20_000, 50))
         assert expected_maximum_sharpe(50, 1.0) == pytest.approx(draws.max(axis=1).mean(), abs=0.05)
 
-    def test_the_best_of_many_without_skill_is_seldom_believed(self) -> None:
-        # Of 400 searches of 20 trials each: undeflated nearly every winner looks skilled.
+    def test_the_best_of_many_without_skill_is_rarely_accepted(self) -> None:
+        # 400 searches of 20 trials each: without deflation nearly every winner looks skilled.
         generator = np.random.default_rng(24)
         deflated, plain = [], []
         for _ in range(400):
@@ -94,14 +94,14 @@ class TestDeflatedSharpe:
 
 
 class TestEffectiveTrials:
-    def test_copies_of_one_trial_are_one(self) -> None:
+    def test_copies_of_one_trial_count_once(self) -> None:
         one = np.random.default_rng(4).normal(0, 1, 100)
         assert effective_trials(np.stack([one, 2 * one, one + 0.5])) == 1
 
-    def test_independent_trials_count_each(self) -> None:
+    def test_independent_trials_all_count(self) -> None:
         assert effective_trials(np.random.default_rng(5).normal(0, 1, (20, 500))) == 20
 
-    def test_three_families_of_parameters_are_three(self) -> None:
+    def test_three_families_of_parameters_count_three(self) -> None:
         generator = np.random.default_rng(6)
         families = generator.normal(0, 1, (3, 400))
         trials = np.repeat(families, 10, axis=0) + generator.normal(0, 0.1, (30, 400))
@@ -120,18 +120,18 @@ class TestEffectiveTrials:
         assert 200 < len(leaders) < 1200
         assert effective_trials(trials) == len(leaders)
 
-    def test_opposite_trials_are_two(self) -> None:
+    def test_opposite_trials_count_twice(self) -> None:
         one = np.random.default_rng(7).normal(0, 1, 100)
         assert effective_trials(np.stack([one, -one])) == 2
 
-    def test_trials_that_never_traded_are_one_together(self) -> None:
+    def test_trials_that_never_traded_count_once(self) -> None:
         one = np.random.default_rng(8).normal(0, 1, 100)
         assert effective_trials(np.stack([np.zeros(100), one, np.zeros(100)])) == 2
         assert effective_trials(np.zeros((3, 100))) == 1
 
 
 def slow_overfitting(returns: np.ndarray, blocks: int) -> float:
-    """CSCV as the paper states it, one split after the other."""
+    """CSCV as the paper defines it, split by split."""
     trials, periods = returns.shape
     pieces = np.split(np.arange(periods), blocks)
     below = 0
@@ -174,7 +174,7 @@ class TestBacktestOverfitting:
         lost: int,
     ) -> None:
         # The package pbo 1.3.5 in R on the same returns, by Sharpe ratio: splits whose winner ranks
-        # in the lower half, and loses. (It ranks by N, the paper by N + 1: alike for an even N.)
+        # in the lower half, and loses. (It ranks by N, the paper by N + 1: the same for an even N.)
         returns = np.random.default_rng(seed).normal(0, 1, (trials, periods))
         returns[0] += skill
         result = backtest_overfitting(returns, blocks)
@@ -202,9 +202,9 @@ class TestBacktestOverfitting:
         ]
         assert np.mean(values) == pytest.approx(0.5, abs=0.1)
 
-    def test_noise_is_overfitted_with_even_odds_whatever_is_searched(self) -> None:
-        # The halves are independent, so that the winner's rank out-of-sample is any: one half, and
-        # (N + 1) / 2 of N ranks in the lower half where N is odd.
+    def test_noise_is_overfitted_with_even_odds_for_any_search(self) -> None:
+        # The halves are independent, so the winner's rank out-of-sample is uniform: one half, and
+        # (N + 1) / 2 of N ranks are in the lower half if N is odd.
         generator = np.random.default_rng(22)
         for trials, expected in ((2, 0.5), (7, 4 / 7), (40, 0.5)):
             values = np.array(
@@ -217,7 +217,7 @@ class TestBacktestOverfitting:
             assert abs(values.mean() - expected) <= 4.0 * error
             assert 0.0 < error < 0.05
 
-    def test_the_more_skill_one_trial_has_the_less_is_overfitted(self) -> None:
+    def test_more_skill_of_one_trial_means_less_overfitting(self) -> None:
         generator = np.random.default_rng(23)
         noise = generator.normal(0, 1, (40, 20, 96))
         means = []
@@ -231,7 +231,7 @@ class TestBacktestOverfitting:
 
     def test_equal_trials_share_their_rank(self) -> None:
         one = np.random.default_rng(12).normal(0.5, 1, 64)
-        # All are the same: the winner is in the middle, which counts as the lower half.
+        # All are equal: the winner is in the middle, which counts as the lower half.
         assert backtest_overfitting(np.tile(one, (9, 1)), blocks=8).probability == 1.0
 
     def test_idle_trials_have_no_skill(self) -> None:
@@ -241,7 +241,7 @@ class TestBacktestOverfitting:
         assert 0.0 <= result.probability <= 1.0
         assert backtest_overfitting(idle[4:], blocks=8).probability == 1.0
 
-    def test_the_answer_does_not_depend_on_how_the_splits_are_batched(self) -> None:
+    def test_the_result_does_not_depend_on_the_batches_of_splits(self) -> None:
         returns = np.random.default_rng(14).normal(0, 1, (12, 64))
         whole = backtest_overfitting(returns, blocks=8)
         assert backtest_overfitting(returns, blocks=8, max_cells=300) == whole
@@ -254,7 +254,7 @@ class TestBacktestOverfitting:
             ((1, 64), 8, "was 1 trials"),
         ],
     )
-    def test_what_cannot_be_split_is_refused(
+    def test_returns_that_cannot_be_split_are_refused(
         self, shape: tuple[int, int], blocks: int, message: str
     ) -> None:
         with pytest.raises(DataError, match=message):
@@ -264,11 +264,11 @@ class TestBacktestOverfitting:
 class TestPlateau:
     GRID = tuple({"k": k, "stop": s} for k in (0.3, 0.4, 0.5) for s in (1, 2, 3))
 
-    def test_a_lonely_peak_scores_nothing(self) -> None:
+    def test_an_isolated_peak_scores_nothing(self) -> None:
         result = plateau(self.GRID, [0.1, 0.1, 0.1, 0.1, 1.0, 0.1, 0.1, 0.1, 0.1], 4)
         assert (result.score, result.neighbours) == (0.0, 8)
 
-    def test_a_hill_scores_the_share_that_keeps_half(self) -> None:
+    def test_a_hill_scores_the_share_of_neighbours_that_keep_half(self) -> None:
         result = plateau(self.GRID, [0.5, 0.6, 0.7, 0.2, 1.0, 0.9, 0.1, 0.8, 0.5], 4)
         assert result.score == pytest.approx(6 / 8)
 
@@ -276,11 +276,11 @@ class TestPlateau:
         result = plateau(self.GRID, [1.0, 0.9, 0.0, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0], 0)
         assert (result.score, result.neighbours) == (pytest.approx(2 / 3), 3)
 
-    def test_neighbours_are_grid_steps_and_not_distances(self) -> None:
+    def test_neighbours_are_grid_steps_not_distances(self) -> None:
         grid = [{"n": 1}, {"n": 10}, {"n": 1000}]
         assert plateau(grid, [0.9, 1.0, 0.9], 1).neighbours == 2
 
-    def test_values_in_words_are_all_neighbours(self) -> None:
+    def test_text_values_are_all_neighbours(self) -> None:
         grid = [{"tf": tf, "k": k} for tf in ("1h", "4h", "15m") for k in (1, 2, 3)]
         assert plateau(grid, [1.0] * 9, 0).neighbours == 5
 
@@ -291,12 +291,12 @@ class TestPlateau:
         result = plateau([{"k": 0.5}], [1.0], 0)
         assert (result.score, result.neighbours) == (0.0, 0)
 
-    def test_what_was_not_measured_supports_nothing(self) -> None:
+    def test_a_neighbour_without_a_value_supports_nothing(self) -> None:
         assert plateau([{"k": 1}, {"k": 2}], [1.0, math.nan], 0).score == 0.0
 
 
 def within_binomial_bounds(share: float, expected: float, draws: int) -> bool:
-    """Whether ``share`` of ``draws`` lies within four standard errors of what it should be."""
+    """Return whether ``share`` of ``draws`` is within four standard errors of the expectation."""
     return abs(share - expected) <= 4.0 * math.sqrt(expected * (1.0 - expected) / draws)
 
 
@@ -306,7 +306,7 @@ class TestBootstrap:
         self, block: int, seed: int, reached: int
     ) -> None:
         # arch 8.0.0, CircularBlockBootstrap(block, returns, seed=default_rng(seed)): of 2,000 means
-        # less that of the returns, those at or above it.
+        # minus that of the returns, those at or above it.
         returns = np.random.default_rng(20).normal(0.24, 1.0, 240)
         for day in range(1, 240):
             returns[day] += 0.3 * returns[day - 1]
@@ -314,8 +314,8 @@ class TestBootstrap:
         assert value == (1 + reached) / 2001
 
     def test_p_values_of_noise_are_uniform(self) -> None:
-        # A block bootstrap is known to reject a little too often: by the share that a block is of
-        # the series, here 3 % of the deviation, which is far inside the bounds.
+        # A block bootstrap is known to reject a little too often: by the ratio of block to series,
+        # here 3 % of the deviation, which is far inside the bounds.
         generator = np.random.default_rng(21)
         values = np.array(
             [bootstrap_p_value(generator.normal(0, 1, 200), generator, 200) for _ in range(600)]
@@ -323,7 +323,7 @@ class TestBootstrap:
         for level in (0.05, 0.1, 0.5, 0.9):
             assert within_binomial_bounds(float(np.mean(values <= level)), level, 600)
 
-    def test_a_strong_mean_is_significant_and_a_lost_one_is_not(self) -> None:
+    def test_a_strong_mean_is_significant_and_a_weak_one_is_not(self) -> None:
         returns = np.random.default_rng(15).normal(0, 1, 300)
         strong = bootstrap_p_value(returns + 0.5, np.random.default_rng(0))
         weak = bootstrap_p_value(returns - 0.5, np.random.default_rng(0))
@@ -343,8 +343,8 @@ class TestBootstrap:
         value = bootstrap_p_value(returns, np.random.default_rng(1), samples=20_000, block=1)
         assert value == pytest.approx(expected, abs=0.01)
 
-    def test_blocks_notice_that_losses_come_together(self) -> None:
-        # The same values; when they come in long runs there is less evidence for the mean.
+    def test_blocks_notice_clustered_losses(self) -> None:
+        # The same values in long runs are weaker evidence for the mean.
         runs = np.repeat(np.random.default_rng(18).normal(0.0, 1.0, 40) + 0.1, 10)
         single = bootstrap_p_value(runs, np.random.default_rng(2), block=1)
         together = bootstrap_p_value(runs, np.random.default_rng(2), block=20)

@@ -1,5 +1,5 @@
 # ruff: noqa: ARG001 - kernels of one kind have the same arguments
-"""The probes: a planted look-ahead and a short warm-up are caught, the built-ins pass."""
+"""The probes catch a planted look-ahead and a short warm-up; built-in strategies pass."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ EASY = {
 
 @kernel
 def peeking_scan(rows, extremes, pars, width, targets, found, found_of):  # type: ignore[no-untyped-def]
-    """Enters where the close five candles later is 0.1 % higher."""
+    """Enter where the close five candles later is 0.1 % higher."""
     count = 0
     for i in range(len(rows.times) - 5):
         last_of_day = (rows.times[i] + 60_000) % DAY_MS == 0
@@ -72,7 +72,7 @@ class Prophet(Breakout):
 
 @kernel
 def mean_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """In above an exponential mean, out below it."""
+    """Enter above an exponential mean, leave below it."""
     mean = ema_step(state, 0, 100, bar.close)
     out[ACTION] = HOLD
     out[REASON] = 1.0
@@ -108,7 +108,7 @@ def days(bitcoin: CandleColumns) -> CandleColumns:
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("params", [BARE, EAGER, {}])
-def test_the_built_in_strategies_know_no_future(
+def test_the_built_in_strategies_do_not_look_ahead(
     name: str, params: dict[str, Value], days: CandleColumns
 ) -> None:
     strategy = get_strategy(name)
@@ -119,7 +119,7 @@ def test_the_built_in_strategies_know_no_future(
     assert found.verdict().passed
 
 
-def test_a_scan_that_looks_ahead_is_caught_and_said_when(days: CandleColumns) -> None:
+def test_a_scan_that_looks_ahead_is_caught_with_its_time(days: CandleColumns) -> None:
     found = probe_lookahead(Prophet(), EAGER, days)
     assert not found.passed
     assert found.changed >= len(found.changes) > 0
@@ -129,7 +129,7 @@ def test_a_scan_that_looks_ahead_is_caught_and_said_when(days: CandleColumns) ->
 
 
 def zigzag(confirmed_late: bool) -> object:
-    """Swing highs of three candles; marked at the candle itself they look ahead by one."""
+    """Mark swing highs of three candles; at the candle itself they look ahead by one."""
 
     def evaluate(candles: CandleColumns) -> list[ProbedSeries]:
         high = candles.high
@@ -142,7 +142,7 @@ def zigzag(confirmed_late: bool) -> object:
     return evaluate
 
 
-def test_an_indicator_that_is_known_one_candle_late_is_caught(days: CandleColumns) -> None:
+def test_an_indicator_known_only_one_candle_later_is_caught(days: CandleColumns) -> None:
     tops = np.flatnonzero(np.asarray(zigzag(True)(days)[0].columns["high"]))  # type: ignore[operator]
     rows = [int(top) + 1 for top in tops[:5]]
     found = probe(zigzag(False), days, rows)  # type: ignore[arg-type]
@@ -165,7 +165,7 @@ def test_a_row_that_appears_or_vanishes_is_a_change(days: CandleColumns) -> None
     assert rows == [("there", None)] * 3
 
 
-def test_cuts_follow_on_entries_and_never_keep_everything() -> None:
+def test_cuts_come_right_after_entries_and_never_keep_everything() -> None:
     rows = cut_rows(1000, np.array([5, 300, 998, 999]), 8, seed=3)
     assert {6, 301, 999} <= set(rows)
     assert len(rows) == 8
@@ -174,7 +174,7 @@ def test_cuts_follow_on_entries_and_never_keep_everything() -> None:
     assert rows != cut_rows(1000, np.array([5, 300, 998, 999]), 8, seed=4)
 
 
-def test_a_handful_of_candles_cannot_be_probed(days: CandleColumns) -> None:
+def test_too_few_candles_are_refused(days: CandleColumns) -> None:
     with pytest.raises(DataError, match="a probe needs 100 candles, was 50"):
         probe_lookahead(get_strategy("breakout"), BARE, days.rows(0, 50))
     with pytest.raises(DataError, match="a warm-up probe needs more than 1440 candles, was 1000"):
@@ -191,7 +191,7 @@ def test_the_declared_warm_up_of_the_built_ins_suffices(
     found = probe_warmup(strategy, values, days, points=2)
     assert found.passed, found.sentence
     assert [row.share for row in found.rows] == [0.25, 0.5, 1.0, 2.0]
-    # Never closer with less history; equal where a quarter of it already holds every window.
+    # Less history is never closer; it is equal if a quarter of it already fills every window.
     assert found.rows[0].difference >= found.full.difference
 
 

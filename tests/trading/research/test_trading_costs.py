@@ -1,4 +1,4 @@
-"""What a run dealt and paid, by hand and against an independent library."""
+"""Fill metrics of a run, by hand and against an independent library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETTINGS = {"filters": "off", "signal_tf": "1h", "k": 0.5, "take_profit": 0.04, 
 
 
 class Laddered(Breakout):
-    """Half is sold at 2 %, the rest at the take-profit of 4 %."""
+    """Sells half at 2 %, the rest at the take-profit of 4 %."""
 
     name = "laddered"
 
@@ -33,7 +33,7 @@ class Laddered(Breakout):
 
 
 def one_breakout(high: float) -> CandleColumns:
-    """A day of range 10, then a day that crosses 105 in its second hour and reaches ``high``."""
+    """Make a day of range 10 and a day that crosses 105 in its second hour and reaches ``high``."""
     first = [(100.0, 105.0, 95.0, 100.0)] * 24
     second = [(100.0, 101.0, 99.0, 100.0), (100.0, 106.0, 100.0, 106.0)]
     second += [(106.0, high, 105.9, 106.0)] + [(106.0, 106.5, 105.9, 106.0)] * 21
@@ -58,7 +58,7 @@ def test_fees_slippage_and_turnover_of_a_closed_day_by_hand():
     assert found.drawdown_days == 1
 
 
-def test_resting_sales_pay_the_makers_fee_and_no_slippage():
+def test_resting_sales_pay_the_maker_fee_and_no_slippage():
     run = backtest(Laddered(), one_breakout(112.0), SETTINGS, COSTS)
     assert run.fills.reason.tolist() == ["partial_take_profit", "take_profit"]
     found = fill_metrics(run, COSTS)
@@ -68,7 +68,7 @@ def test_resting_sales_pay_the_makers_fee_and_no_slippage():
     assert found.slippage == pytest.approx(bought * 0.0005 / 1.0005, rel=1e-9)
 
 
-def test_runs_that_follow_one_another_pay_on_the_equity_that_is_left():
+def test_consecutive_runs_pay_on_the_remaining_equity():
     run = backtest(Breakout(), one_breakout(112.0), SETTINGS, COSTS)
     one = fill_metrics(run, COSTS)
     both = fill_metrics_of_all([run, run], np.tile(run.daily_returns, 2), COSTS)
@@ -77,7 +77,7 @@ def test_runs_that_follow_one_another_pay_on_the_equity_that_is_left():
     assert both.turnover == pytest.approx(one.turnover)
 
 
-def test_costs_explain_the_whole_distance_to_a_run_without_costs(ether):
+def test_costs_explain_the_whole_difference_from_a_run_without_costs(ether):
     params = {"filters": "off", "signal_tf": "5m", "k": 0.2, "take_profit": 0.01}
     strategy = get_strategy("breakout")
     free = backtest(strategy, ether, params, Costs(0.0))
@@ -86,14 +86,14 @@ def test_costs_explain_the_whole_distance_to_a_run_without_costs(ether):
     assert fill_metrics(free, Costs(0.0)).fees == pytest.approx(0.0, abs=1e-12)
     alone = [one_trade(paid, i) for i in range(len(paid.trades))]
     found = [fill_metrics(run, Costs(5.0)).fees for run in alone]
-    # Prices are the same, so a trade's fees are what its net return lacks, size for size.
+    # Prices are the same, so the fees of a trade are the difference of its net returns.
     entry = 1.0 / 1.0005
     expected = entry * free.trades.net_return - paid.trades.net_return
     assert found == pytest.approx(expected.tolist(), rel=1e-9)
 
 
 def one_trade(run: BacktestResult, i: int) -> BacktestResult:
-    """The run as if its trade ``i`` had been the only one."""
+    """Return the run as if its trade ``i`` had been the only one."""
     trades = replace(run.trades, **{name: getattr(run.trades, name)[i : i + 1] for name in COLUMNS})
     chosen = run.fills.trade == i
     names = ("time", "value", "price", "reason")
@@ -117,7 +117,7 @@ COLUMNS = (
 )
 
 
-def test_a_run_without_trades_dealt_nothing():
+def test_a_run_without_trades_costs_nothing():
     run = backtest(Breakout(), one_breakout(107.0), SETTINGS | {"k": 2.0}, COSTS)
     found = fill_metrics(run, COSTS)
     assert set(found.as_dict().values()) == {0}

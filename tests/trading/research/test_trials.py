@@ -1,4 +1,4 @@
-"""Search methods: seeds, resumption and workers change nothing in what is found."""
+"""Search methods: seeds, resumption and workers do not change the result."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from trading.errors import DataError, ParameterError
 from trading.research.grid import ParameterGrid, parse_grid
 from trading.research.overfitting import deflated_sharpe, sharpe_ratios
 from trading.research.samplers import METHODS, Params, sampler_of
+from trading.research.search_task import SearchTask
 from trading.research.trials import (
-    SearchTask,
     Trial,
     best_trial,
     run_trials,
@@ -34,7 +34,7 @@ def work(bitcoin: CandleColumns) -> SearchTask:
 
 
 class Memory:
-    """A store that can break off: after ``room`` trials it raises, as a killed process would."""
+    """A store that fails after ``room`` trials, like a killed process."""
 
     def __init__(self, room: int = 1_000_000) -> None:
         self.kept: list[Trial] = []
@@ -69,7 +69,7 @@ def test_the_grid_method_gives_what_search_gives(work: SearchTask) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_seed_gives_the_same_trials_and_more_of_them_begin_alike(
+def test_a_seed_gives_the_same_trials_and_a_longer_run_begins_with_them(
     work: SearchTask, name: str
 ) -> None:
     trials = run(work, name)
@@ -84,7 +84,7 @@ def test_another_seed_gives_other_trials(work: SearchTask, name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("room", [0, 1, 17, 33])
-def test_a_killed_search_continues_and_ends_alike(work: SearchTask, name: str, room: int) -> None:
+def test_a_killed_search_continues_to_the_same_end(work: SearchTask, name: str, room: int) -> None:
     store = Memory(room)
     with pytest.raises(KeyboardInterrupt):
         run(work, name, 54, store=store)
@@ -116,7 +116,7 @@ def test_processes_change_nothing(work: SearchTask) -> None:
     assert facts(trials) == facts(run(work, "random"))
 
 
-def test_drawn_sets_are_distinct_and_in_the_end_all() -> None:
+def test_random_sets_are_distinct_and_cover_the_grid() -> None:
     drawn = sampler_of("random", GRID, 5)
     sets = [params for _ in range(60) for params in drawn.propose(1)]
     assert len(sets) == len({tuple(params.items()) for params in sets}) == GRID.size == 54
@@ -124,7 +124,7 @@ def test_drawn_sets_are_distinct_and_in_the_end_all() -> None:
     assert drawn.propose(1) == []
 
 
-def test_a_space_beyond_memory_can_be_drawn_from() -> None:
+def test_a_grid_larger_than_memory_can_be_sampled() -> None:
     texts = ["k=0:2:0.00001", "stop_loss=0:0.5:0.00001", "take_profit=0:1:0.00001"]
     huge = parse_grid(texts, BREAKOUT, trials=100)
     assert huge.size > 10**15
@@ -136,12 +136,12 @@ def test_a_space_beyond_memory_can_be_drawn_from() -> None:
         parse_grid(["k=0:2:0.0000000001"], BREAKOUT, trials=100)
 
 
-def test_a_combination_by_its_place_is_that_of_the_list() -> None:
+def test_a_combination_by_place_is_the_one_in_the_list() -> None:
     assert [GRID.combination(place) for place in range(GRID.size)] == GRID.combinations()
 
 
 def test_the_estimator_finds_the_region_of_a_known_peak() -> None:
-    """Of 10,201 sets, 60 trials come nearer to the peak than 60 drawn ones do on average."""
+    """On 10,201 sets, 60 Bayesian trials come nearer to the peak than 60 random ones on average."""
     grid = parse_grid(["k=0:1:0.01", "stop_loss=0:0.5:0.005"], BREAKOUT)
 
     def height(params: Params) -> float:
@@ -167,18 +167,18 @@ def test_a_store_of_another_search_is_refused(work: SearchTask) -> None:
         run(work, "random", seed=2, store=store)
 
 
-def test_an_unknown_method_is_told() -> None:
+def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(ParameterError, match="search method 'annealing' is not known"):
         sampler_of("annealing", GRID, 0)
 
 
 @pytest.mark.parametrize("count", [0, 257])
-def test_a_number_of_workers_that_makes_no_sense_is_told(work: SearchTask, count: int) -> None:
+def test_an_impossible_number_of_workers_is_refused(work: SearchTask, count: int) -> None:
     with pytest.raises(ParameterError, match="workers are not possible"), workers(work, count):
         pass
 
 
-def test_all_that_was_tried_deflates_the_best(work: SearchTask) -> None:
+def test_all_tried_sets_deflate_the_best(work: SearchTask) -> None:
     trials = run(work, "grid", 54)
     best = best_trial(trials, "sharpe")
     assert best.metrics.sharpe == max(trial.metrics.sharpe for trial in trials)

@@ -15,6 +15,7 @@ from trading.candles import DAY_MS, HOUR_MS, CandleColumns
 from trading.errors import DataError, ParameterError
 from trading.jit.compiler import enable
 from trading.metrics import Metrics
+from trading.research.search_task import SearchTask
 from trading.research.walk_forward import (
     Fold,
     anchored_folds,
@@ -28,7 +29,7 @@ from trading.strategies.registry import get_strategy
 
 @pytest.fixture(autouse=True, scope="module")
 def compiled_code_is_kept() -> None:
-    """Compiling takes half a minute; the next run of the tests need not."""
+    """Keep compiled kernels: compiling takes half a minute."""
     enable()
 
 
@@ -40,7 +41,7 @@ class TestFolds:
         folds = rolling_folds(0, 100, train=40, test=20, purge=3, embargo=2)
         assert folds == (Fold(15, 55, 60, 80), Fold(35, 75, 80, 100))
 
-    def test_anchored_folds_keep_its_start(self) -> None:
+    def test_anchored_folds_keep_the_start_of_the_training(self) -> None:
         folds = anchored_folds(0, 100, train=40, test=20, purge=3, embargo=2)
         assert folds == (Fold(0, 55, 60, 80), Fold(0, 75, 80, 100))
 
@@ -72,18 +73,18 @@ class TestFolds:
         for one, following in itertools.pairwise(folds):
             assert one.test_end == following.test_start
 
-    def test_too_little_data_says_how_much_is_needed(self) -> None:
+    def test_too_little_data_is_refused_with_the_need(self) -> None:
         with pytest.raises(DataError, match=r"10\.0 days are too short .* of 41\.0 days"):
             rolling_folds(0, 10 * DAY_MS, train=30 * DAY_MS, test=10 * DAY_MS, purge=DAY_MS)
 
     @pytest.mark.parametrize("bad", [{"train": 0}, {"test": 0}, {"purge": -1}, {"embargo": -1}])
-    def test_lengths_that_make_no_sense_are_refused(self, bad: dict[str, int]) -> None:
+    def test_invalid_lengths_are_refused(self, bad: dict[str, int]) -> None:
         with pytest.raises(ParameterError, match="walk-forward folds need"):
             rolling_folds(0, 1000, **{"train": 10, "test": 10, **bad})
 
 
 def wandering(days: int, seed: int = 1) -> CandleColumns:
-    """Hourly candles of a random walk with ranges wide enough for breakouts."""
+    """Make hourly candles of a random walk with ranges wide enough for breakouts."""
     generator = np.random.default_rng(seed)
     count = days * 24
     close = 100 * np.exp(np.cumsum(generator.normal(0, 0.01, count)))
@@ -108,7 +109,7 @@ FOLDS = rolling_folds(START, START + 60 * DAY_MS, train=20 * DAY_MS, test=10 * D
 
 
 def changed_from(candles: CandleColumns, moment: int) -> CandleColumns:
-    """The same candles, those from ``moment`` on turned into other ones."""
+    """Return the same candles, with different ones from ``moment`` on."""
     other = wandering(60, seed=99)
     later = candles.open_time >= moment
     columns = {
@@ -120,11 +121,11 @@ def changed_from(candles: CandleColumns, moment: int) -> CandleColumns:
 
 def test_data_after_a_training_span_does_not_change_its_choice() -> None:
     candles = wandering(60)
-    whole = walk_forward(BREAKOUT, candles, GRID, FIXED, COSTS, FOLDS)
+    whole = walk_forward(SearchTask(BREAKOUT, candles, FIXED, COSTS), GRID, FOLDS)
     assert len({tuple(result.chosen.items()) for result in whole.folds}) > 1
     for place, fold in enumerate(FOLDS):
         later = changed_from(candles, fold.train_end)
-        again = walk_forward(BREAKOUT, later, GRID, FIXED, COSTS, FOLDS[: place + 1])
+        again = walk_forward(SearchTask(BREAKOUT, later, FIXED, COSTS), GRID, FOLDS[: place + 1])
         assert again.folds[place].chosen == whole.folds[place].chosen
         assert again.folds[place].in_sample == whole.folds[place].in_sample
         assert again.folds[place].out_of_sample.metrics != whole.folds[place].out_of_sample.metrics
@@ -132,9 +133,9 @@ def test_data_after_a_training_span_does_not_change_its_choice() -> None:
 
 def test_data_after_a_test_span_does_not_change_its_result() -> None:
     candles = wandering(60)
-    whole = walk_forward(BREAKOUT, candles, GRID, FIXED, COSTS, FOLDS)
+    whole = walk_forward(SearchTask(BREAKOUT, candles, FIXED, COSTS), GRID, FOLDS)
     later = changed_from(candles, FOLDS[1].test_end)
-    again = walk_forward(BREAKOUT, later, GRID, FIXED, COSTS, FOLDS)
+    again = walk_forward(SearchTask(BREAKOUT, later, FIXED, COSTS), GRID, FOLDS)
     for place in (0, 1):
         one = whole.folds[place].out_of_sample
         assert again.folds[place].out_of_sample.metrics == one.metrics
@@ -145,7 +146,7 @@ def test_data_after_a_test_span_does_not_change_its_result() -> None:
 
 def test_each_fold_takes_the_best_of_its_training_span() -> None:
     candles = wandering(60)
-    result = walk_forward(BREAKOUT, candles, GRID, FIXED, COSTS, FOLDS, "total_return")
+    result = walk_forward(SearchTask(BREAKOUT, candles, FIXED, COSTS), GRID, FOLDS, "total_return")
     for fold in result.folds:
         known = candles.slice(None, fold.fold.train_end)
         start = fold.fold.train_start
@@ -161,15 +162,15 @@ def test_each_fold_takes_the_best_of_its_training_span() -> None:
 
 def test_threads_change_nothing() -> None:
     candles = wandering(60)
-    alone = walk_forward(BREAKOUT, candles, GRID, FIXED, COSTS, FOLDS)
-    beside = walk_forward(BREAKOUT, candles, GRID, FIXED, COSTS, FOLDS, workers=3)
+    alone = walk_forward(SearchTask(BREAKOUT, candles, FIXED, COSTS), GRID, FOLDS)
+    beside = walk_forward(SearchTask(BREAKOUT, candles, FIXED, COSTS), GRID, FOLDS, workers=3)
     assert [fold.chosen for fold in beside.folds] == [fold.chosen for fold in alone.folds]
     assert beside.metrics == alone.metrics
     assert beside.daily_returns.tobytes() == alone.daily_returns.tobytes()
 
 
-def test_tests_trade_within_their_own_span_only() -> None:
-    result = walk_forward(BREAKOUT, wandering(60), GRID, FIXED, COSTS, FOLDS)
+def test_tests_trade_only_within_their_own_span() -> None:
+    result = walk_forward(SearchTask(BREAKOUT, wandering(60), FIXED, COSTS), GRID, FOLDS)
     assert len(result.trades) >= 10
     for fold in result.folds:
         trades = fold.out_of_sample.trades
@@ -177,17 +178,17 @@ def test_tests_trade_within_their_own_span_only() -> None:
         assert np.all(trades.exit_time < fold.fold.test_end)
 
 
-def test_the_history_before_a_test_warms_it_up() -> None:
+def test_the_history_before_a_test_warms_up_its_indicators() -> None:
     # Breakout needs yesterday: without the history the first day of a test could not trade.
     candles = wandering(60)
     (fold,) = FOLDS[:1]
-    result = walk_forward(BREAKOUT, candles, [{"k": 0.1}], FIXED, COSTS, [fold])
+    result = walk_forward(SearchTask(BREAKOUT, candles, FIXED, COSTS), [{"k": 0.1}], [fold])
     first_day = result.trades.entry_time < fold.test_start + DAY_MS
     assert first_day.any()
 
 
 def test_stitched_results_are_those_of_the_folds_in_order() -> None:
-    result = walk_forward(BREAKOUT, wandering(60), GRID, FIXED, COSTS, FOLDS)
+    result = walk_forward(SearchTask(BREAKOUT, wandering(60), FIXED, COSTS), GRID, FOLDS)
     runs = [fold.out_of_sample for fold in result.folds]
     assert result.metrics.trades == len(result.trades) == sum(r.metrics.trades for r in runs)
     assert np.all(np.diff(result.trades.entry_time) > 0)
@@ -203,7 +204,7 @@ def test_stitched_results_are_those_of_the_folds_in_order() -> None:
 
 
 def measures(total_return: float, trades: int) -> Metrics:
-    """Measures of which two matter here."""
+    """Make metrics of which two matter here."""
     empty = backtest(BREAKOUT, wandering(2), {**FIXED, "k": 2.0}, COSTS).metrics
     return empty._replace(total_return=total_return, trades=trades)
 
@@ -213,7 +214,7 @@ class TestChoose:
         results = [measures(0.1, 5), measures(0.2, 5), measures(0.2, 5)]
         assert choose(results, "total_return") == 1
 
-    def test_what_did_not_trade_loses_against_what_did(self) -> None:
+    def test_a_set_without_trades_loses_to_one_with_trades(self) -> None:
         assert choose([measures(0.0, 0), measures(-0.1, 5)], "total_return") == 1
         assert choose([measures(0.0, 0), measures(0.0, 0)], "total_return") == 0
 
@@ -228,13 +229,13 @@ class TestChoose:
             choose([measures(0.1, 5)], "luck")
 
 
-def test_a_fold_without_candles_says_which_span() -> None:
+def test_a_fold_without_candles_is_refused_with_its_span() -> None:
     candles = wandering(10)
     folds = [Fold(START, START + 5 * DAY_MS, START + 20 * DAY_MS, START + 30 * DAY_MS)]
     with pytest.raises(DataError, match=r"no candles from 2022-01-28T00:00:00\.000Z"):
-        walk_forward(BREAKOUT, candles, GRID, FIXED, COSTS, folds)
+        walk_forward(SearchTask(BREAKOUT, candles, FIXED, COSTS), GRID, folds)
 
 
-def test_no_folds_are_refused() -> None:
-    with pytest.raises(ParameterError, match="was given no folds"):
-        walk_forward(BREAKOUT, wandering(5), GRID, FIXED, COSTS, [])
+def test_an_empty_list_of_folds_is_refused() -> None:
+    with pytest.raises(ParameterError, match="walk-forward has no folds"):
+        walk_forward(SearchTask(BREAKOUT, wandering(5), FIXED, COSTS), GRID, [])

@@ -1,4 +1,4 @@
-"""The forecast strategy: its features, its fit on the past, and what it does with a forecast."""
+"""The forecast strategy: its fit on the past, and its decisions on a forecast."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS, Candle, CandleColumns
 from trading.errors import DataError
 from trading.indicators.forecast import FEATURES, fit_weights
+from trading.research.search_task import SearchTask
 from trading.research.walk_forward import rolling_folds, walk_forward
 from trading.simulation import Costs, backtest
 from trading.simulation.backtest import decide
@@ -25,7 +26,7 @@ def hourly(closes: list[float], volume: float = 1.0) -> CandleColumns:
     return CandleColumns.of(times, closes, closes, closes, closes, [volume] * len(closes), HOUR_MS)
 
 
-def told(values: dict[str, float], closes: list[float]) -> list[str]:
+def reasons(values: dict[str, float], closes: list[float]) -> list[str]:
     decider = Decider(ML, BARE | values, HOUR_MS)
     return [
         decider.on_candle(Candle(i * HOUR_MS, close, close, close, close, 1.0)).reason
@@ -33,37 +34,37 @@ def told(values: dict[str, float], closes: list[float]) -> list[str]:
     ]
 
 
-def test_without_weights_it_holds_and_says_so():
-    assert told({}, [100.0] * 40)[-1] == "no model: all weights are 0"
+def test_without_weights_it_holds_with_a_reason():
+    assert reasons({}, [100.0] * 40)[-1] == "no model: all weights are 0"
 
 
-def test_it_buys_a_forecast_above_the_price_and_leaves_one_below_it():
+def test_it_buys_on_a_forecast_above_the_price_and_leaves_on_one_below():
     steady = [100.0] * 30
-    # The forecast is the last return: what rose goes on rising.
+    # The forecast is the last return: a rise continues.
     follow = {"weight_return_1": 1.0}
-    assert told(follow, [*steady, 100.2])[-1] == "entered: forecast +0.200% above 0.100%"
-    assert told(follow, [*steady, 100.05])[-1] == "forecast +0.050% within 0.100%"
-    assert told(follow, [*steady, 99.8])[-1] == "out: forecast -0.200% below -0.100%"
-    assert told(follow, steady[:10])[-1] == "warming up"
+    assert reasons(follow, [*steady, 100.2])[-1] == "entered: forecast +0.200% above 0.100%"
+    assert reasons(follow, [*steady, 100.05])[-1] == "forecast +0.050% within 0.100%"
+    assert reasons(follow, [*steady, 99.8])[-1] == "out: forecast -0.200% below -0.100%"
+    assert reasons(follow, steady[:10])[-1] == "warming up"
 
 
 def test_confidence_falls_with_recent_volatility():
     follow = BARE | {"weight_return_1": 1.0}
     calm = [100.0] * 30
     wild = [100.0, 101.0] * 15
-    said = []
+    confidences = []
     for closes in (calm, wild):
         closes = [*closes, closes[-1] * 1.005]
         stream = decide(ML, hourly(closes), follow)
         assert stream[-1, ACTION] == ENTER
-        said.append(stream[-1, CONFIDENCE])
-    assert said[0] > 0.9
-    assert said[1] < 0.5
-    unsure = told({"weight_return_1": 1.0, "min_confidence": 0.6}, [*wild, 101.0 * 1.005])
+        confidences.append(stream[-1, CONFIDENCE])
+    assert confidences[0] > 0.9
+    assert confidences[1] < 0.5
+    unsure = reasons({"weight_return_1": 1.0, "min_confidence": 0.6}, [*wild, 101.0 * 1.005])
     assert unsure[-1].startswith("entry held: confidence 0.3")
 
 
-def test_the_fit_finds_a_rule_that_made_the_data():
+def test_the_fit_recovers_the_rule_that_made_the_data():
     random = np.random.default_rng(7)
     closes = [100.0, 100.1]
     for noise in random.normal(0.0, 0.002, 3_000):
@@ -75,7 +76,7 @@ def test_the_fit_finds_a_rule_that_made_the_data():
     assert max(others) < 0.15
 
 
-def test_a_fit_knows_nothing_after_its_candles(bitcoin):
+def test_a_fit_uses_nothing_after_its_candles(bitcoin):
     known = bitcoin.higher(HOUR_MS)
     changed = CandleColumns.of(
         known.open_time,
@@ -100,7 +101,7 @@ def test_each_fold_fits_its_own_weights_and_trades_them(bitcoin):
     folds = rolling_folds(start, end, train=14 * DAY_MS, test=5 * DAY_MS, purge=DAY_MS)
     fixed = {"filters": "off", "signal_tf": "15m", "take_profit": 0.005, "stop_loss": 0.005}
     grid = [{"least_move": 0.0001}, {"least_move": 0.0003}]
-    walk = walk_forward(ML, bitcoin, grid, fixed, Costs(5), folds)
+    walk = walk_forward(SearchTask(ML, bitcoin, fixed, Costs(5)), grid, folds)
     fitted = [tuple(fold.chosen[name] for name in NAMES) for fold in walk.folds]
     assert len(set(fitted)) == len(folds)
     known = bitcoin.slice(folds[0].train_start, folds[0].train_end)
