@@ -1,1 +1,1 @@
-"""Structures of price: swings, breaks, gaps, order blocks and liquidity, known when confirmed."""
+"""Price structures, known once confirmed: swings, breaks, gaps, order blocks, liquidity."""

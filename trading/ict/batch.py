@@ -1,13 +1,13 @@
-"""The structures of a whole column of candles, as tables: the batch side's face.
+"""All structures of a column of candles, as tables.
 
-Every row carries where a structure lies (``at``) and from which candle on it is known (``known``),
-both as row numbers of the column; :meth:`Structures.times` turns such numbers into times. Later
-events (``touched``, ``broken`` and so on) are NaN until they happen.
+Every row tells where a structure lies (``at``) and which candle made it known (``known``), both as
+row numbers of the column; :meth:`Structures.times` turns row numbers into times. Later events
+(``touched``, ``broken`` and so on) are NaN until they happen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,14 @@ import numpy as np
 
 from trading.candles import CandleColumns, Floats, Integers
 from trading.errors import ParameterError
-from trading.ict.layout import LOG_HEAD, LOG_KINDS, ict_clear, ict_size
+from trading.ict.layout import LOG_HEAD, LOG_KINDS, StructureRules, ict_clear, ict_size
 from trading.ict.liquidity import POOL_WIDTH
 from trading.ict.step import VIEW_NAMES, VIEW_SIZE, ict_rows
 from trading.ict.structure import BREAK_WIDTH
 from trading.ict.swings import SWING_WIDTH
 from trading.ict.zones import BLOCK_WIDTH, GAP_WIDTH
+from trading.jit.backends import backend
+from trading.market.rows import Rows
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "swings": ("side", "at", "known", "level", "superseded", "broken"),
@@ -52,11 +54,11 @@ WIDTHS = (SWING_WIDTH, BREAK_WIDTH, GAP_WIDTH, BLOCK_WIDTH, POOL_WIDTH)
 class IctSettings:
     """How structures are found.
 
-    A swing is the extreme of ``left`` candles before and ``right`` after it (default: ``left``).
-    Liquidity pools reach ``tolerance`` (a share of the price) plus ``tolerance_price`` (a price
-    distance) around their first swing. ``by_wick``: an order block breaks by a wick, not by a
-    close. Zones and pools are forgotten after ``max_age`` candles; ``zones`` and ``pools`` are the
-    most that are kept of each kind and side.
+    A swing is the extreme of ``left`` candles before it and ``right`` after it. Liquidity pools
+    reach ``tolerance`` (a share of the price) plus ``tolerance_price`` (a price distance) around
+    their first swing. With ``by_wick`` a wick breaks an order block, otherwise a close does. Zones
+    and pools are forgotten after ``max_age`` candles; ``zones`` and ``pools`` limit how many of
+    each kind and side are kept.
     """
 
     left: int = 5
@@ -76,20 +78,19 @@ class IctSettings:
             raise ParameterError("ict: a tolerance below 0 groups nothing; give 0 or more")
 
     def state(self) -> list[float]:
-        """A fresh state."""
+        """Return a new state."""
         buffer = [0.0] * ict_size(self.left, self.right, self.zones, self.pools)
-        ict_clear(
-            buffer,
-            0,
-            self.left,
-            self.right,
-            self.tolerance,
-            self.tolerance_price,
-            1 if self.by_wick else 0,
-            self.max_age,
-            self.zones,
-            self.pools,
+        rules = StructureRules(
+            left=self.left,
+            right=self.right,
+            tolerance_share=self.tolerance,
+            tolerance_fixed=self.tolerance_price,
+            by_wick=1 if self.by_wick else 0,
+            max_age=self.max_age,
+            zones=self.zones,
+            pools=self.pools,
         )
+        ict_clear(buffer, 0, rules)
         return buffer
 
 
@@ -101,8 +102,8 @@ Table = dict[str, Floats]
 class Structures:
     """All structures of a column of candles.
 
-    ``views`` holds, for each candle, what was known after it (columns :data:`VIEW_NAMES`); it is
-    None unless asked for.
+    ``views`` holds, for each candle, what was known after it (columns :data:`VIEW_NAMES`), or is
+    None.
     """
 
     open_time: Integers
@@ -115,16 +116,16 @@ class Structures:
     views: Floats | None
 
     def times(self, rows: Floats) -> Integers:
-        """Times (ms) at which the candles of ``rows`` closed; -1 where there is none."""
+        """Return the times (ms) at which the candles of ``rows`` closed; -1 for NaN."""
         known = np.isfinite(rows)
         closed = np.full(len(rows), -1, dtype=np.int64)
         closed[known] = self.open_time[rows[known].astype(np.int64)] + self.interval_ms
         return closed
 
     def view(self, name: str) -> Floats:
-        """One column of the views."""
+        """Return one column of the views."""
         if self.views is None:
-            raise ParameterError("the views were not asked for; call find_structures(views=True)")
+            raise ParameterError("there are no views; call find_structures(views=True)")
         column: Floats = self.views[:, VIEW_NAMES.index(name)]
         return column
 
@@ -136,34 +137,22 @@ def find_structures(
     views: bool = False,
     compiled: bool = True,
 ) -> Structures:
-    """All structures of ``candles``; with ``views`` also what was known after each candle."""
+    """Find all structures of ``candles``; with ``views`` also what was known after each candle."""
     rows = len(candles)
-    run, zeros, columns = _speed(compiled, candles)
-    # Compiled, these zeros cost memory only where they are written.
-    log = zeros(LOG_HEAD + 2 * rows * sum(WIDTHS))
+    runs_on = backend(compiled)
+    prices = candles.open, candles.high, candles.low, candles.close, candles.volume
+    columns = Rows(*(runs_on.column(column) for column in (candles.open_time, *prices)))
+    # numpy allocates zeros lazily: the log costs memory only where it is written.
+    log = runs_on.zeros(LOG_HEAD + 2 * rows * sum(WIDTHS))
     _write(log, 0, _log_head(rows))
-    fresh = (settings or IctSettings()).state()
-    state = zeros(len(fresh))
-    _write(state, 0, fresh)
-    seen = zeros(rows * VIEW_SIZE if views else 0)
-    run(state, log, *columns, seen)
+    state = runs_on.floats((settings or IctSettings()).state())
+    seen = runs_on.zeros(rows * VIEW_SIZE if views else 0)
+    runs_on.kernel(ict_rows)(state, log, columns, candles.interval_ms, seen)
     swings, breaks, gaps, blocks, pools = (_table(log, kind) for kind in range(LOG_KINDS))
     shown = np.asarray(seen, dtype=np.float64).reshape(-1, VIEW_SIZE) if views else None
     return Structures(
         candles.open_time, candles.interval_ms, swings, breaks, gaps, blocks, pools, shown
     )
-
-
-def _speed(
-    compiled: bool, candles: CandleColumns
-) -> tuple[Callable[..., None], Callable[[int], Any], list[Any]]:
-    """The kernel over all candles, what makes a buffer of zeros, and its columns."""
-    columns: list[Any] = [candles.open, candles.high, candles.low, candles.close, candles.volume]
-    if compiled:
-        from trading.jit.compiler import twin
-
-        return twin(ict_rows), np.zeros, [np.require(c, requirements=["C", "W"]) for c in columns]
-    return ict_rows, lambda size: [0.0] * size, [column.tolist() for column in columns]
 
 
 def _write(buffer: Any, at: int, values: Sequence[float]) -> None:
@@ -172,7 +161,7 @@ def _write(buffer: Any, at: int, values: Sequence[float]) -> None:
 
 
 def _log_head(rows: int) -> list[float]:
-    """Count, capacity, offset and width of each kind: of none are there more than two a candle."""
+    """Return count, capacity, offset and width of each kind: at most two rows per candle."""
     head: list[float] = []
     offset = LOG_HEAD
     for width in WIDTHS:
@@ -182,7 +171,7 @@ def _log_head(rows: int) -> list[float]:
 
 
 def _table(log: Any, kind: int) -> Table:
-    """The rows of one kind as columns."""
+    """Return the rows of one kind as columns."""
     count, _, offset, width = (int(log[4 * kind + i]) for i in range(4))
     flat = np.asarray(log[offset : offset + count * width], dtype=np.float64)
     rows = flat.reshape(count, width)

@@ -1,16 +1,17 @@
-"""Where the structures of one timeframe lie in a state buffer, and the log that a batch run keeps.
+"""Layout of the state of one timeframe's structures, and of the log that a batch run keeps.
 
 All kernels of this package share one state: a header, the window of the swings, the last swing of
-each side, six books of zones and two books of liquidity pools. Rows are positions of candles,
-counted from the first one fed. Prices of a side are kept times the side (+1 or -1), so that one
-rule serves both: a swing low is the swing high of the mirrored chart, and a sign is exact.
+each side, six books of zones and two books of liquidity pools. Rows count candles from the first
+one fed. Prices of a side are multiplied by the side (+1 or -1), so that one rule serves both: a
+swing low is the swing high of the mirrored chart, and the multiplication is exact.
 
-A zeroed state is made ready by :func:`ict_clear`. Memory is bounded by the capacities given there.
+:func:`ict_clear` initialises a zeroed state. The capacities given there bound its memory.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from trading.jit.kernel import Buffer, kernel
 
@@ -54,7 +55,7 @@ LOG_ROW = 3
 COUNTER = 4  # the counter-extreme since: its price, the other end of its candle, its row
 COUNTER_FAR = 5
 COUNTER_ROW = 6
-BEFORE = 7  # the opposite swing before this one, times this side
+BEFORE = 7  # the opposite swing before this one, times the side of this one
 SWING_SIZE = 8
 
 NONE = 0.0
@@ -95,7 +96,7 @@ POOL_LOG = 9
 OUTER = 10
 POOL_SIZE = 11
 
-# A book of pools: how many, the nearest price that matters, what the last swing changed, pools.
+# A book of pools: their number, the nearest price that matters, what the last swing changed, pools.
 POOL_COUNT = 0
 POOL_NEED = 1
 UNDO_ROW = 2
@@ -105,7 +106,7 @@ UNDO_END = 5
 UNDO_EDGE = 6
 POOL_HEAD = 7
 
-# The log: for each kind its count, capacity, offset and width.
+# The log: count, capacity, offset and width of each kind.
 LOG_SWINGS = 0
 LOG_BREAKS = 1
 LOG_GAPS = 2
@@ -115,22 +116,51 @@ LOG_KINDS = 5
 LOG_HEAD = 4 * LOG_KINDS
 
 
+class StructureRules(NamedTuple):
+    """How the structures of one timeframe are found.
+
+    A swing is the extreme of ``left`` candles before it and ``right`` after it. Swings within
+    ``tolerance_fixed`` (a price distance) plus ``tolerance_share`` of the level make a pool.
+    ``by_wick`` 1 breaks an order block with a wick, 0 with a close. Structures older than
+    ``max_age`` candles are dropped; a full book of ``zones`` or ``pools`` drops its farthest zone
+    or oldest pool.
+    """
+
+    left: int
+    right: int
+    tolerance_share: float
+    tolerance_fixed: float
+    by_wick: int
+    max_age: int
+    zones: int
+    pools: int
+
+
+class NewZone(NamedTuple):
+    """A zone to add: its edges times its side, its candle, and its row in the log."""
+
+    near: float
+    far: float
+    row: float
+    logged: float
+
+
 def ict_size(left: int, right: int, zones: int, pools: int) -> int:
-    """Floats of state for swings of ``left`` and ``right`` candles and books of so many entries."""
+    """Return the size of a state for swings of ``left`` and ``right`` candles and these books."""
     books = ZONE_BOOKS * (1 + zones * ZONE_SIZE)
     return BOOKS_AT + books + 2 * (POOL_HEAD + pools * POOL_SIZE) + 2 * (left + right + 1)
 
 
 @kernel
 def zone_book(state: Buffer, at: int, book: int, side: int) -> int:
-    """Where the zones of ``book`` on ``side`` begin; the first number is how many there are."""
+    """Return the start of the zones of ``book`` on ``side``; their count comes first."""
     turn = 0 if side > 0 else 1
     return at + BOOKS_AT + (book + turn) * (1 + int(state[at + ZONES]) * ZONE_SIZE)
 
 
 @kernel
 def pool_book(state: Buffer, at: int, side: int) -> int:
-    """Where the pools of ``side`` begin: +1 lies above swing highs, -1 below swing lows."""
+    """Return the start of the pools of ``side``: +1 is above swing highs, -1 below swing lows."""
     turn = 0 if side > 0 else 1
     first = at + BOOKS_AT + ZONE_BOOKS * (1 + int(state[at + ZONES]) * ZONE_SIZE)
     return first + turn * (POOL_HEAD + int(state[at + POOLS]) * POOL_SIZE)
@@ -138,53 +168,36 @@ def pool_book(state: Buffer, at: int, side: int) -> int:
 
 @kernel
 def window_at(state: Buffer, at: int) -> int:
-    """Where the window of the swings begins: highs, then lows."""
+    """Return the start of the window of the swings: highs, then lows."""
     return pool_book(state, at, 1) + 2 * (POOL_HEAD + int(state[at + POOLS]) * POOL_SIZE)
 
 
 @kernel
 def swing_at(at: int, side: int) -> int:
-    """Where the last swing of ``side`` lies."""
+    """Return the start of the last swing of ``side``."""
     return at + SWINGS_AT + (0 if side > 0 else SWING_SIZE)
 
 
 @kernel
 def sweep_at(at: int, side: int) -> int:
-    """Where the last sweep of the pools of ``side`` lies: row, extreme."""
+    """Return the start of the last sweep of the pools of ``side``: row, extreme."""
     return at + (SWEEP_HIGH if side > 0 else SWEEP_LOW)
 
 
 @kernel
-def ict_clear(
-    state: Buffer,
-    at: int,
-    left: int,
-    right: int,
-    tolerance_share: float,
-    tolerance_fixed: float,
-    by_wick: int,
-    max_age: int,
-    zones: int,
-    pools: int,
-) -> None:
-    """Begin: nothing has been seen.
-
-    A swing is the extreme of ``left`` candles before and ``right`` after it. Swings within
-    ``tolerance_fixed`` (a price distance) plus ``tolerance_share`` of the level make a pool.
-    ``by_wick`` 1 breaks an order block with a wick, 0 with a close. What is older than ``max_age``
-    candles is dropped; a full book of ``zones`` or ``pools`` drops the farthest or the oldest.
-    """
+def ict_clear(state: Buffer, at: int, rules: StructureRules) -> None:
+    """Initialise a state in which nothing has been seen."""
     for i in range(HEADER):
         state[at + i] = 0.0
     state[at + READY] = 1.0
-    state[at + LEFT] = float(left)
-    state[at + RIGHT] = float(right)
-    state[at + TOLERANCE_SHARE] = tolerance_share
-    state[at + TOLERANCE_FIXED] = tolerance_fixed
-    state[at + BY_WICK] = float(by_wick)
-    state[at + MAX_AGE] = float(max_age)
-    state[at + ZONES] = float(zones)
-    state[at + POOLS] = float(pools)
+    state[at + LEFT] = float(rules.left)
+    state[at + RIGHT] = float(rules.right)
+    state[at + TOLERANCE_SHARE] = rules.tolerance_share
+    state[at + TOLERANCE_FIXED] = rules.tolerance_fixed
+    state[at + BY_WICK] = float(rules.by_wick)
+    state[at + MAX_AGE] = float(rules.max_age)
+    state[at + ZONES] = float(rules.zones)
+    state[at + POOLS] = float(rules.pools)
     state[at + BREAK_ROW] = -1.0
     state[at + SWEEP_HIGH] = -1.0
     state[at + SWEEP_LOW] = -1.0
@@ -200,7 +213,7 @@ def ict_clear(
 
 @kernel
 def log_row(log: Buffer, kind: int) -> int:
-    """Where a new row of ``kind`` begins in the log; -1 when it has no room for one."""
+    """Reserve a row of ``kind`` in the log and return its start; -1 without room for one."""
     count = log[4 * kind]
     log[4 * kind] = count + 1.0
     if count >= log[4 * kind + 1]:
@@ -210,6 +223,6 @@ def log_row(log: Buffer, kind: int) -> int:
 
 @kernel
 def log_set(log: Buffer, row: float, field: int, value: float) -> None:
-    """Write one field of a row, if there is such a row."""
+    """Write one field of a row, unless the row is -1."""
     if row >= 0.0:
         log[int(row) + field] = value

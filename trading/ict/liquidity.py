@@ -1,8 +1,8 @@
 """Liquidity: pools of swings at about one price, and the wicks that sweep them (kernels).
 
-A pool begins with one swing and counts from its second on. It ends when price reaches the outer
-edge of its tolerance. Swings join the oldest pool that fits them. A sweep is a wick beyond the
-outermost swing of a pool whose candle closes back inside.
+A pool begins with one swing and counts from its second swing on. It ends when price reaches the
+outer edge of its tolerance. A swing joins the oldest pool that fits it. A sweep is a wick beyond
+the outermost swing of a pool by a candle that closes back inside.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ POOL_WIDTH = 8
 
 @kernel
 def is_open(state: Buffer, at: int, pool: int) -> bool:
-    """Whether a pool counts: two swings or more, young enough, neither reached nor swept."""
+    """Return whether a pool counts: two or more swings, young, neither reached nor swept."""
     return (
         state[pool + MEMBERS] > 1.0
         and state[pool + TAKEN] < 0.0
@@ -71,8 +71,8 @@ def is_open(state: Buffer, at: int, pool: int) -> bool:
 
 
 @kernel
-def note_need(state: Buffer, book: int) -> None:
-    """Find the nearest price at which anything happens to a pool of this side."""
+def update_need(state: Buffer, book: int) -> None:
+    """Store the nearest price at which anything happens to a pool of this side."""
     need = math.inf
     for i in range(int(state[book + POOL_COUNT])):
         pool = book + POOL_HEAD + i * POOL_SIZE
@@ -87,7 +87,7 @@ def note_need(state: Buffer, book: int) -> None:
 
 @apart
 def visit_pools(state: Buffer, at: int, side: int, reach: float, close: float, log: Buffer) -> None:
-    """Let one candle reach and sweep the pools of a side; prices times the side."""
+    """Let one candle reach and sweep the pools of a side; prices are times the side."""
     book = pool_book(state, at, side)
     if reach < state[book + POOL_NEED]:
         return
@@ -103,19 +103,19 @@ def visit_pools(state: Buffer, at: int, side: int, reach: float, close: float, l
         if state[pool + TAKEN] < 0.0 and reach >= state[pool + OUTER]:
             state[pool + TAKEN] = now
             log_set(log, state[pool + POOL_LOG], POOL_TAKEN, now)
-    note_need(state, book)
+    update_need(state, book)
 
 
 @kernel
 def copy_pool(state: Buffer, source: int, target: int) -> None:
-    """Copy one pool to another place."""
+    """Copy a pool."""
     for field in range(POOL_SIZE):
         state[target + field] = state[source + field]
 
 
 @apart
 def undo_last(state: Buffer, book: int, log: Buffer) -> None:
-    """Take the last swing of this side out of its pool again: a further one took its place."""
+    """Remove the last swing of this side from its pool: one that reaches further replaces it."""
     row = state[book + UNDO_ROW]
     count = int(state[book + POOL_COUNT])
     for i in range(count - 1, -1, -1):
@@ -138,7 +138,7 @@ def undo_last(state: Buffer, book: int, log: Buffer) -> None:
 
 @kernel
 def log_members(state: Buffer, pool: int, side: int, log: Buffer) -> None:
-    """Write what the pool consists of into its row of the log."""
+    """Write the level, the end and the number of swings of a pool into its row of the log."""
     row = state[pool + POOL_LOG]
     log_set(log, row, POOL_LEVEL, side * (state[pool + SUM] / state[pool + MEMBERS]))
     log_set(log, row, POOL_END, state[pool + END])
@@ -147,7 +147,7 @@ def log_members(state: Buffer, pool: int, side: int, log: Buffer) -> None:
 
 @kernel
 def drop_old_pools(state: Buffer, at: int, book: int, row: float) -> None:
-    """Drop the pools that no swing from ``row`` on can join, and the oldest of a full book."""
+    """Drop pools that no swing from ``row`` on can join, and the oldest pool of a full book."""
     kept = 0
     count = int(state[book + POOL_COUNT])
     for i in range(count):
@@ -165,7 +165,7 @@ def drop_old_pools(state: Buffer, at: int, book: int, row: float) -> None:
 
 @apart
 def feed_pool(state: Buffer, at: int, side: int, replaces: bool, log: Buffer) -> None:
-    """Let the last swing of ``side`` join a pool, or begin one."""
+    """Add the last swing of ``side`` to a pool, or begin a new pool with it."""
     book = pool_book(state, at, side)
     swing = swing_at(at, side)
     level, row = state[swing + LEVEL], state[swing + ROW]
@@ -177,25 +177,25 @@ def feed_pool(state: Buffer, at: int, side: int, replaces: bool, log: Buffer) ->
         pool = book + POOL_HEAD + i * POOL_SIZE
         lowest = state[pool + SEED] - reach_of(state, at, state[pool + SEED])
         if lowest <= level and level <= state[pool + OUTER]:
-            join_pool(state, at, book, pool, side, level, row, log)
-            note_need(state, book)
+            join_pool(state, at, book, pool, side, log)
+            update_need(state, book)
             return
     begin_pool(state, at, book + POOL_HEAD + count * POOL_SIZE, level, row)
     state[book + POOL_COUNT] = float(count + 1)
     state[book + UNDO_ROW] = row
     state[book + UNDO_NEW] = 1.0
-    note_need(state, book)
+    update_need(state, book)
 
 
 @kernel
 def reach_of(state: Buffer, at: int, level: float) -> float:
-    """How far around ``level`` a pool reaches, a price distance."""
+    """Return how far around ``level`` a pool reaches, as a price distance."""
     return state[at + TOLERANCE_FIXED] + abs(level) * state[at + TOLERANCE_SHARE]
 
 
 @kernel
 def begin_pool(state: Buffer, at: int, pool: int, level: float, row: float) -> None:
-    """Write a pool of one swing."""
+    """Write a new pool of one swing."""
     state[pool + SEED] = level
     state[pool + SEED_ROW] = row
     state[pool + SUM] = level
@@ -210,10 +210,10 @@ def begin_pool(state: Buffer, at: int, pool: int, level: float, row: float) -> N
 
 
 @kernel
-def join_pool(
-    state: Buffer, at: int, book: int, pool: int, side: int, level: float, row: float, log: Buffer
-) -> None:
-    """Add a swing to a pool; with its second one the pool becomes known."""
+def join_pool(state: Buffer, at: int, book: int, pool: int, side: int, log: Buffer) -> None:
+    """Add the last swing of ``side`` to a pool, which becomes known with its second swing."""
+    swing = swing_at(at, side)
+    level = state[swing + LEVEL]
     state[book + UNDO_ROW] = state[pool + SEED_ROW]
     state[book + UNDO_NEW] = 0.0
     state[book + UNDO_SUM] = state[pool + SUM]
@@ -221,7 +221,7 @@ def join_pool(
     state[book + UNDO_EDGE] = state[pool + EDGE]
     state[pool + SUM] += level
     state[pool + MEMBERS] += 1.0
-    state[pool + END] = row
+    state[pool + END] = state[swing + ROW]
     if level > state[pool + EDGE]:
         state[pool + EDGE] = level
     if state[pool + POOL_KNOWN] < 0.0:
@@ -238,7 +238,7 @@ def join_pool(
 
 @apart
 def nearest_pool(state: Buffer, at: int, side: int, price: float) -> float:
-    """The level (a price) of the nearest open pool beyond ``price`` on its side; NaN if none."""
+    """Return the price of the nearest open pool beyond ``price`` on its side; NaN if none."""
     book = pool_book(state, at, side)
     found = NAN
     for i in range(int(state[book + POOL_COUNT])):

@@ -1,6 +1,4 @@
-"""One candle through all structures of its timeframe, and what a strategy reads of them
-(kernels).
-"""
+"""One candle through all structures of its timeframe, and the view of them (kernels)."""
 
 from __future__ import annotations
 
@@ -28,11 +26,12 @@ from trading.ict.layout import (
 )
 from trading.ict.liquidity import feed_pool, nearest_pool, visit_pools
 from trading.ict.structure import find_breaks
-from trading.ict.swings import find_swing, watch_counters
+from trading.ict.swings import find_swing, update_counters
 from trading.ict.zones import find_gap, nearest_zone, visit_all_zones
 from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.rows import Bar, Rows, bar_at
 
-# What :func:`ict_view` writes.
+# The columns that :func:`ict_view` writes.
 VIEW_NAMES = (
     "trend",
     "since_break",
@@ -52,44 +51,35 @@ VIEW_SIZE = len(VIEW_NAMES)
 
 
 @apart
-def ict_step(
-    state: Buffer,
-    at: int,
-    log: Buffer,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
-    """Take in one closed candle; ``first`` is its open.
+def ict_step(state: Buffer, at: int, log: Buffer, bar: Bar) -> None:
+    """Feed one closed candle.
 
-    Everything that it meets was known before it; what it confirms is met from the next one on.
+    It meets only structures known before it; what it confirms counts from the next candle on.
     """
-    visit_all_zones(state, at, high, low, close, log)
-    visit_pools(state, at, 1, high, close, log)
-    visit_pools(state, at, -1, -low, -close, log)
-    find_breaks(state, at, close, volume, log)
-    watch_counters(state, at, high, low)
-    find_gap(state, at, high, low, log)
+    visit_all_zones(state, at, bar, log)
+    visit_pools(state, at, 1, bar.high, bar.close, log)
+    visit_pools(state, at, -1, -bar.low, -bar.close, log)
+    find_breaks(state, at, bar.close, bar.volume, log)
+    update_counters(state, at, bar.high, bar.low)
+    find_gap(state, at, bar.high, bar.low, log)
     last_kind = state[at + LAST_KIND]
-    side = find_swing(state, at, high, low, log)
+    side = find_swing(state, at, bar.high, bar.low, log)
     if side != 0:
         feed_pool(state, at, side, last_kind == float(side), log)
     state[at + HIGH_2] = state[at + HIGH_1]
     state[at + LOW_2] = state[at + LOW_1]
     state[at + VOLUME_2] = state[at + VOLUME_1]
-    state[at + OPEN_1] = first
-    state[at + HIGH_1] = high
-    state[at + LOW_1] = low
-    state[at + CLOSE_1] = close
-    state[at + VOLUME_1] = volume
+    state[at + OPEN_1] = bar.open
+    state[at + HIGH_1] = bar.high
+    state[at + LOW_1] = bar.low
+    state[at + CLOSE_1] = bar.close
+    state[at + VOLUME_1] = bar.volume
     state[at + COUNT] += 1.0
 
 
 @kernel
 def since(state: Buffer, at: int, row: float) -> float:
-    """Candles from ``row`` to the last one; NaN without such a row."""
+    """Return the candles from ``row`` to the last one; NaN if the row is -1."""
     if row < 0.0:
         return NAN
     return state[at + COUNT] - 1.0 - row
@@ -97,7 +87,7 @@ def since(state: Buffer, at: int, row: float) -> float:
 
 @kernel
 def edge_of(state: Buffer, at: int, book: int, side: int) -> float:
-    """The price at which the nearest zone of a book begins; NaN without one."""
+    """Return the price at which the nearest zone of a book begins; NaN if there is none."""
     zone = nearest_zone(state, at, book, side)
     if zone < 0:
         return NAN
@@ -106,10 +96,9 @@ def edge_of(state: Buffer, at: int, book: int, side: int) -> float:
 
 @apart
 def ict_view(state: Buffer, at: int, out: Buffer, to: int) -> None:
-    """Write what is known after the last candle to ``out`` from ``to`` on, as in
-    :data:`VIEW_NAMES`.
+    """Write what is known after the last candle to ``out`` at ``to``, as in :data:`VIEW_NAMES`.
 
-    Prices are absolute and NaN where there is none; ages are in candles.
+    Prices are absolute, NaN where there is none; ages are in candles.
     """
     close = state[at + CLOSE_1]
     out[to] = state[at + TREND]
@@ -128,19 +117,10 @@ def ict_view(state: Buffer, at: int, out: Buffer, to: int) -> None:
 
 
 @kernel
-def ict_rows(
-    state: Buffer,
-    log: Buffer,
-    opens: Buffer,
-    highs: Buffer,
-    lows: Buffer,
-    closes: Buffer,
-    volumes: Buffer,
-    views: Buffer,
-) -> None:
-    """All candles of a column; ``views`` receives the view after each, or is empty."""
+def ict_rows(state: Buffer, log: Buffer, rows: Rows, length: int, views: Buffer) -> None:
+    """Feed all ``rows``, candles of ``length`` ms; ``views`` receives each view, or is empty."""
     wanted = len(views) > 0
-    for i in range(len(closes)):
-        ict_step(state, 0, log, opens[i], highs[i], lows[i], closes[i], volumes[i])
+    for i in range(len(rows.closes)):
+        ict_step(state, 0, log, bar_at(rows, i, length))
         if wanted:
             ict_view(state, 0, views, i * VIEW_SIZE)

@@ -1,5 +1,6 @@
-"""Market structure: a close beyond the last confirmed swing, and the order block it leaves
-(kernels).
+"""Breaks of market structure, and the order blocks that they leave (kernels).
+
+A break is a close beyond the last confirmed swing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from trading.ict.layout import (
     TREND,
     VOLUME_1,
     VOLUME_2,
+    NewZone,
     log_row,
     log_set,
     swing_at,
@@ -59,22 +61,22 @@ AGAINST_TREND = 2.0
 
 @kernel
 def find_breaks(state: Buffer, at: int, close: float, volume: float, log: Buffer) -> None:
-    """Break the last swings that this close lies beyond; each is broken once."""
+    """Break the last swings that this close lies beyond; a swing breaks once."""
     for side in (1, -1):
         swing = swing_at(at, side)
         if state[swing + STATUS] == STANDING and side * close > state[swing + LEVEL]:
             state[swing + STATUS] = BROKEN
             log_set(log, state[swing + LOG_ROW], SWING_BROKEN, state[at + COUNT])
-            take_break(state, at, side, swing, log)
+            record_break(state, at, side, swing, log)
             leave_block(state, at, side, swing, volume, log)
 
 
 @apart
-def take_break(state: Buffer, at: int, side: int, swing: int, log: Buffer) -> None:
-    """A break with the trend continues it; one against it changes its character, and the trend.
+def record_break(state: Buffer, at: int, side: int, swing: int, log: Buffer) -> None:
+    """Record a break: one with the trend continues it, one against it reverses it.
 
-    Noted as well is whether the way to the break had first gone beyond the opposite swing before
-    the broken one (a lower low before a higher high).
+    ``BREAK_UNDERCUT`` tells whether price first went beyond the opposite swing before the broken
+    one (a lower low before a higher high).
     """
     against = state[at + TREND] == float(-side)
     state[at + TREND] = float(side)
@@ -94,7 +96,7 @@ def take_break(state: Buffer, at: int, side: int, swing: int, log: Buffer) -> No
 
 @apart
 def leave_block(state: Buffer, at: int, side: int, swing: int, volume: float, log: Buffer) -> None:
-    """The candle that went furthest against the move that broke the swing is its order block."""
+    """Add the order block: the candle that went furthest against the move that broke the swing."""
     near, far = state[swing + COUNTER_FAR], state[swing + COUNTER]
     row = float(log_row(log, LOG_BLOCKS))
     log_set(log, row, BLOCK_SIDE, float(side))
@@ -106,4 +108,4 @@ def leave_block(state: Buffer, at: int, side: int, swing: int, volume: float, lo
     log_set(log, row, BLOCK_MITIGATED, NAN)
     log_set(log, row, BLOCK_BROKEN, NAN)
     log_set(log, row, BLOCK_VOID, NAN)
-    add_zone(state, at, BLOCKS, side, near, far, state[swing + COUNTER_ROW], row)
+    add_zone(state, at, BLOCKS, side, NewZone(near, far, state[swing + COUNTER_ROW], row))

@@ -1,4 +1,4 @@
-"""Swings: the extremes of so many candles on both sides, in alternation (kernels)."""
+"""Swings: alternating highs and lows that no candle nearby exceeds (kernels)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SWING_WIDTH = 6
 
 @kernel
 def is_extreme(state: Buffer, first: int, span: int, row: int, left: int, right: int) -> bool:
-    """Whether no candle of the window that begins at ``first`` reaches beyond that of ``row``."""
+    """Return whether no candle of the window at ``first`` reaches beyond the one of ``row``."""
     value = state[first + row % span]
     for k in range(1, right + 1):
         if state[first + (row + k) % span] > value:
@@ -53,10 +53,10 @@ def is_extreme(state: Buffer, first: int, span: int, row: int, left: int, right:
 
 @kernel
 def find_swing(state: Buffer, at: int, high: float, low: float, log: Buffer) -> int:
-    """Take in a candle; the side of the swing that it confirms, 0 if there is none.
+    """Feed a candle and return the side of the swing that it confirms, 0 if none.
 
-    A swing that repeats the side of the last one takes its place if it reaches further and is
-    passed over otherwise. A candle that is both extremes counts as a high.
+    A swing on the same side as the last one replaces it if it reaches further, and is ignored
+    otherwise. A candle that is both extremes counts as a high.
     """
     left, right = int(state[at + LEFT]), int(state[at + RIGHT])
     now = int(state[at + COUNT])
@@ -79,7 +79,7 @@ def find_swing(state: Buffer, at: int, high: float, low: float, log: Buffer) -> 
 def take_swing(
     state: Buffer, at: int, side: int, own: int, opposite: int, row: int, log: Buffer
 ) -> int:
-    """Keep the extreme of ``row`` as the last swing of its side, or pass it over."""
+    """Keep the extreme of ``row`` as the last swing of its side, or ignore it; return its side."""
     right = int(state[at + RIGHT])
     span = int(state[at + LEFT]) + right + 1
     swing = swing_at(at, side)
@@ -100,13 +100,13 @@ def take_swing(
     state[swing + COUNTER] = math.inf
     for k in range(1, right + 1):
         i = (row + k) % span
-        watch_counter(state, swing, -state[opposite + i], state[own + i], float(row + k))
+        update_counter(state, swing, -state[opposite + i], state[own + i], float(row + k))
     return side
 
 
 @kernel
 def log_swing(log: Buffer, side: int, row: float, known: float, level: float) -> float:
-    """Log a swing that has just been confirmed; where its row lies."""
+    """Log a swing that has just been confirmed and return its row."""
     made = float(log_row(log, LOG_SWINGS))
     log_set(log, made, SWING_SIDE, float(side))
     log_set(log, made, SWING_ROW, row)
@@ -118,8 +118,8 @@ def log_swing(log: Buffer, side: int, row: float, known: float, level: float) ->
 
 
 @kernel
-def watch_counter(state: Buffer, swing: int, near: float, far: float, row: float) -> None:
-    """Keep the candle that went furthest against the swing; of equals, the last one."""
+def update_counter(state: Buffer, swing: int, near: float, far: float, row: float) -> None:
+    """Keep the candle that went furthest against the swing; the last one of equals."""
     if near <= state[swing + COUNTER]:
         state[swing + COUNTER] = near
         state[swing + COUNTER_FAR] = far
@@ -127,8 +127,8 @@ def watch_counter(state: Buffer, swing: int, near: float, far: float, row: float
 
 
 @kernel
-def watch_counters(state: Buffer, at: int, high: float, low: float) -> None:
-    """Let a candle be the furthest one against the last swings of both sides."""
+def update_counters(state: Buffer, at: int, high: float, low: float) -> None:
+    """Compare a candle with the furthest one against the last swing of each side."""
     now = state[at + COUNT]
-    watch_counter(state, swing_at(at, 1), low, high, now)
-    watch_counter(state, swing_at(at, -1), -high, -low, now)
+    update_counter(state, swing_at(at, 1), low, high, now)
+    update_counter(state, swing_at(at, -1), -high, -low, now)

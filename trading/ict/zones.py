@@ -1,8 +1,7 @@
-"""Zones: fair value gaps, order blocks and breaker blocks, from their birth to their end (kernels).
+"""Zones from birth to end: fair value gaps, order blocks and breaker blocks (kernels).
 
-The zones of one kind and side lie in a book sorted by the edge that price meets first, nearest
-last. A candle visits only those that it reaches, from the nearest on; so a candle costs as much as
-it changes.
+The zones of one kind and side lie in a book, sorted by the edge that price meets first, nearest
+last. A candle visits only the zones that it reaches, so its cost grows with what it changes.
 """
 
 from __future__ import annotations
@@ -33,11 +32,13 @@ from trading.ict.layout import (
     ZONE_LOG,
     ZONE_SIZE,
     ZONES,
+    NewZone,
     log_row,
     log_set,
     zone_book,
 )
 from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.rows import Bar
 
 # Fields of a logged gap.
 GAP_SIDE = 0
@@ -65,25 +66,15 @@ BLOCK_WIDTH = 9
 
 @kernel
 def copy_zone(state: Buffer, source: int, target: int) -> None:
-    """Copy one zone to another place."""
+    """Copy a zone."""
     for field in range(ZONE_SIZE):
         state[target + field] = state[source + field]
 
 
 @apart
-def add_zone(
-    state: Buffer,
-    at: int,
-    book: int,
-    side: int,
-    near: float,
-    far: float,
-    row: float,
-    logged: float,
-) -> None:
-    """Put a zone that is known from this candle on into its book; a full book drops the
-    farthest.
-    """
+def add_zone(state: Buffer, at: int, book: int, side: int, added: NewZone) -> None:
+    """Add a zone that this candle made known to its book; a full book drops the farthest."""
+    near = added.near
     first = zone_book(state, at, book, side)
     count = int(state[first])
     if count == int(state[at + ZONES]):
@@ -98,25 +89,25 @@ def add_zone(
         place -= 1
     zone = first + 1 + place * ZONE_SIZE
     state[zone + NEAR] = near
-    state[zone + FAR] = far
-    state[zone + AT] = row
+    state[zone + FAR] = added.far
+    state[zone + AT] = added.row
     state[zone + KNOWN] = state[at + COUNT]
     state[zone + TOUCHED] = -1.0
     state[zone + TOUCHES] = 0.0
     state[zone + DEEPEST] = near
-    state[zone + ZONE_LOG] = logged
+    state[zone + ZONE_LOG] = added.logged
     state[first] = float(count + 1)
 
 
 @kernel
 def is_alive(state: Buffer, at: int, zone: int) -> bool:
-    """Whether a zone is young enough to count."""
+    """Return whether a zone is young enough to count."""
     return state[at + COUNT] - state[zone + KNOWN] <= state[at + MAX_AGE]
 
 
 @kernel
 def touch_zone(state: Buffer, at: int, zone: int, book: int, reach: float, log: Buffer) -> None:
-    """Note that price has come into a zone as far as ``reach``."""
+    """Record that price entered a zone as far as ``reach``."""
     if state[zone + TOUCHED] < 0.0:
         state[zone + TOUCHED] = state[at + COUNT]
         if book == GAPS:
@@ -132,7 +123,7 @@ def touch_zone(state: Buffer, at: int, zone: int, book: int, reach: float, log: 
 
 @kernel
 def share_filled(state: Buffer, zone: int) -> float:
-    """The share of a zone that price has passed through, 0 to 1."""
+    """Return the share of a zone that price has passed through, 0 to 1."""
     near = state[zone + NEAR]
     deepest = state[zone + DEEPEST]
     if deepest <= state[zone + FAR]:
@@ -142,7 +133,7 @@ def share_filled(state: Buffer, zone: int) -> float:
 
 @kernel
 def has_ended(state: Buffer, at: int, zone: int, book: int, reach: float, close: float) -> bool:
-    """Whether this candle ends a zone: it fills a gap, it goes through a block."""
+    """Return whether this candle ends a zone: it fills the gap or breaks the block."""
     far = state[zone + FAR]
     if book == GAPS:
         return reach <= far
@@ -153,7 +144,7 @@ def has_ended(state: Buffer, at: int, zone: int, book: int, reach: float, close:
 
 @apart
 def end_zone(state: Buffer, at: int, zone: int, book: int, side: int, log: Buffer) -> None:
-    """Note the end of a zone; a block that price went through turns into a breaker."""
+    """Record the end of a zone; a broken block turns into a breaker."""
     logged = state[zone + ZONE_LOG]
     now = state[at + COUNT]
     if book == GAPS:
@@ -161,26 +152,17 @@ def end_zone(state: Buffer, at: int, zone: int, book: int, side: int, log: Buffe
     elif book == BLOCKS:
         log_set(log, logged, BLOCK_BROKEN, now)
         near, far = -state[zone + FAR], -state[zone + NEAR]
-        add_zone(state, at, BREAKERS, -side, near, far, state[zone + AT], logged)
+        add_zone(state, at, BREAKERS, -side, NewZone(near, far, state[zone + AT], logged))
     else:
         log_set(log, logged, BLOCK_VOID, now)
 
 
 @apart
-def visit_zones(
-    state: Buffer,
-    at: int,
-    book: int,
-    side: int,
-    high: float,
-    low: float,
-    close: float,
-    log: Buffer,
-) -> None:
-    """Let one candle touch and end the zones of one book that it reaches."""
+def visit_zones(state: Buffer, at: int, book: int, side: int, bar: Bar, log: Buffer) -> None:
+    """Let one candle touch and end the zones of one book."""
     first = zone_book(state, at, book, side)
     count = int(state[first])
-    reach = low if side > 0 else -high
+    reach = bar.low if side > 0 else -bar.high
     nearest = count
     while nearest > 0 and reach <= state[first + 1 + (nearest - 1) * ZONE_SIZE + NEAR]:
         nearest -= 1
@@ -190,7 +172,7 @@ def visit_zones(
         if not is_alive(state, at, zone):
             continue
         touch_zone(state, at, zone, book, reach, log)
-        if has_ended(state, at, zone, book, reach, side * close):
+        if has_ended(state, at, zone, book, reach, side * bar.close):
             end_zone(state, at, zone, book, side, log)
             continue
         if kept != i:
@@ -200,23 +182,22 @@ def visit_zones(
 
 
 @kernel
-def visit_all_zones(
-    state: Buffer, at: int, high: float, low: float, close: float, log: Buffer
-) -> None:
+def visit_all_zones(state: Buffer, at: int, bar: Bar, log: Buffer) -> None:
     """Let one candle touch and end zones of every kind.
 
-    Breakers come before blocks: what turns into a breaker on this candle meets the next one first.
+    Breakers come before blocks: a block that this candle turns into a breaker waits for the next
+    candle.
     """
     for book in (GAPS, BREAKERS, BLOCKS):
         for side in (1, -1):
-            visit_zones(state, at, book, side, high, low, close, log)
+            visit_zones(state, at, book, side, bar, log)
 
 
 @kernel
 def find_gap(state: Buffer, at: int, high: float, low: float, log: Buffer) -> None:
-    """Add the gap of which this candle is the third, if there is one.
+    """Add the gap that this candle completes, if there is one.
 
-    The candle in the middle must point the gap's way.
+    The middle one of the three candles must move in the direction of the gap.
     """
     state[at + NEW_GAP] = 0.0
     if state[at + COUNT] < 2.0:
@@ -230,7 +211,7 @@ def find_gap(state: Buffer, at: int, high: float, low: float, log: Buffer) -> No
 
 @apart
 def add_gap(state: Buffer, at: int, side: int, near: float, far: float, log: Buffer) -> None:
-    """Add the gap of which the last candle is the middle."""
+    """Add the gap around the last candle."""
     now = state[at + COUNT]
     state[at + NEW_GAP] = float(side)
     state[at + NEW_NEAR] = near
@@ -244,12 +225,12 @@ def add_gap(state: Buffer, at: int, side: int, near: float, far: float, log: Buf
     log_set(log, row, GAP_TOUCHED, NAN)
     log_set(log, row, GAP_FILLED, NAN)
     log_set(log, row, GAP_SHARE, 0.0)
-    add_zone(state, at, GAPS, side, near, far, now - 1.0, row)
+    add_zone(state, at, GAPS, side, NewZone(near, far, now - 1.0, row))
 
 
 @kernel
 def nearest_zone(state: Buffer, at: int, book: int, side: int) -> int:
-    """The living zone of one book that price would meet first; -1 if there is none."""
+    """Return the zone of one book that price would meet first; -1 if there is none."""
     first = zone_book(state, at, book, side)
     for i in range(int(state[first]) - 1, -1, -1):
         zone = first + 1 + i * ZONE_SIZE

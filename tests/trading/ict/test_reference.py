@@ -1,9 +1,9 @@
 """Structures against the tables of smartmoneyconcepts: every row is matched or explained.
 
-The tables are made with hindsight. The same rules are asked of the kernels (`HINDSIGHT`): swings of
-4 candles before and 5 after, one tolerance for the whole series, breaks of blocks by wicks. What
-then remains is what only hindsight can give; each such row is checked to be of its kind, and each
-kind is counted. The kinds are described in docs/ict.md.
+The tables use hindsight. The kernels get the same rules (`HINDSIGHT`): swings of 4 candles before
+and 5 after, one tolerance for the whole series, breaks of blocks by wicks. The remaining
+differences need hindsight; each such row is checked to be of its kind, and each kind is counted.
+docs/ict.md describes the kinds.
 """
 
 from __future__ import annotations
@@ -67,17 +67,17 @@ def rows_of(table: dict[str, np.ndarray], *fields: str) -> list[tuple[float, ...
 
 
 def final_swings(found: Structures) -> list[tuple[int, int, float]]:
-    """Row, side and level of the swings that no later one superseded, in order."""
+    """Return row, side and level of the swings that no later one superseded, in order."""
     rows = rows_of(found.swings, "at", "side", "level", "superseded")
     return [(int(at), int(side), level) for at, side, level, later in rows if later != later]
 
 
 def rounded(value: float) -> float:
-    """The tables' breaks and blocks were compared with levels in single precision."""
+    """Round a level to single precision, as the tables did before they compared it."""
     return float(np.float32(value))
 
 
-def test_the_same_gaps_with_the_same_first_touch(found):
+def test_gaps_and_their_first_touches_are_the_same(found):
     table = numbers("fvg")
     at = np.flatnonzero(~np.isnan(table["FVG"]))
     expected = {
@@ -94,7 +94,7 @@ def test_the_same_gaps_with_the_same_first_touch(found):
     assert ours == expected
 
 
-def test_the_same_swings_but_for_the_ends_of_the_table(found, euro):
+def test_swings_are_the_same_except_at_the_ends_of_the_table(found, euro):
     table = numbers("swing_highs_lows")
     at = np.flatnonzero(~np.isnan(table["HighLow"]))
     expected = {(int(i), int(table["HighLow"][i]), table["Level"][i]) for i in at}
@@ -106,8 +106,8 @@ def test_the_same_swings_but_for_the_ends_of_the_table(found, euro):
     assert {row for row, _, _ in ours - expected} == {4}
 
 
-def test_swings_of_both_sides_equally_long_are_fewer(euro):
-    """The specification asks for five candles before a swing; the tables ask for four."""
+def test_swings_of_equal_length_on_both_sides_are_fewer(euro):
+    """The specification needs five candles before a swing, the tables need four."""
     table = numbers("swing_highs_lows")
     expected = set(np.flatnonzero(~np.isnan(table["HighLow"])).tolist())
     reach = (euro.high.max() - euro.low.min()) * 0.01
@@ -127,12 +127,12 @@ def test_swings_of_both_sides_equally_long_are_fewer(euro):
         "the fifth candle before reaches further": 149,
         "a swing, but one of the other side beside it is none": 117,
     }
-    # Without a swing between them the last of two takes the place of the first: 10 times another.
+    # Without a swing between them the second of two replaces the first: 10 differ.
     assert len(ours - expected) == 10
 
 
 def newer_swing(found: Structures, row: int, side: int, before: int) -> bool:
-    """Whether a later swing of the same side was known when ``before`` closed."""
+    """Return whether a later swing of the same side was known when ``before`` closed."""
     swings = found.swings
     later = (swings["side"] == side) & (swings["at"] > row) & (swings["known"] < before)
     return bool(later.any())
@@ -159,7 +159,7 @@ def test_each_break_of_the_table_is_matched_or_explained(found, euro):
         if (known, own_undercut) == (broken, undercut):
             count["the same"] += 1
         elif known == broken:
-            # It compares the next swing, which came only after the break, or is none of its own.
+            # The table compares the next swing, which came after the break or is not its own.
             following = finals[place[i] + 1]
             lowest = min if side > 0 else max
             extreme = lowest((euro.low if side > 0 else euro.high)[i + 1 : broken])
@@ -207,7 +207,7 @@ def test_each_break_that_the_table_lacks_is_explained(found):
 
 
 def survivors(found: Structures) -> dict[tuple[int, int], tuple[float, ...]]:
-    """Blocks without an end by row and side: top, bottom, break, the swing behind, known."""
+    """Return blocks without an end by row and side: top, bottom, break, swing behind, known."""
     fields = ("at", "side", "void", "top", "bottom", "broken")
     rows = rows_of(found.blocks, *fields)
     breaks = rows_of(found.breaks, "at", "known")
@@ -239,7 +239,7 @@ def test_each_order_block_of_the_table_is_matched_or_explained(found):
     assert (len(expected), len(expected & set(ours))) == (66, 63)
     superseded = dict(zip(rows_of(swings, "at", "side"), swings["superseded"], strict=True))
     for row, side in expected - set(ours):
-        # It measures from an older swing: the one between was superseded, after the break.
+        # The table measures from an older swing: the one between was superseded after the break.
         between = (swings["side"] == side) & (np.abs(swings["at"] - row) < 10)
         assert np.isfinite(swings["superseded"][between]).any()
     count: Counter[str] = Counter()
@@ -248,7 +248,7 @@ def test_each_order_block_of_the_table_is_matched_or_explained(found):
         if np.isfinite(superseded[swing, float(side)]):
             count["swing superseded later"] += 1
         else:
-            # The table takes the newer swing for the last one before it is confirmed.
+            # The table uses the newer swing before it is confirmed.
             newer = (swings["side"] == side) & (swings["at"] > swing) & (swings["at"] < known)
             assert (swings["known"][newer] > known).any()
             count["newer swing seen before it was known"] += 1
@@ -258,7 +258,7 @@ def test_each_order_block_of_the_table_is_matched_or_explained(found):
     }
 
 
-def test_each_pool_of_the_table_is_matched_but_for_its_first(found):
+def test_each_pool_of_the_table_except_the_first_is_matched(found):
     table = numbers("liquidity")
     at = np.flatnonzero(~np.isnan(table["Liquidity"])).tolist()
     expected = {
@@ -277,7 +277,7 @@ def test_each_pool_of_the_table_is_matched_but_for_its_first(found):
     shared = expected.keys() & ours.keys()
     assert len(shared) == 497
     assert all(expected[key] == ours[key] for key in shared)
-    # The table's first pool begins with the invented swing of its first candle; its members make
-    # two pools of their own.
+    # The first pool of the table begins with the invented swing of its first candle; its other
+    # swings make two pools here.
     assert [key[0] for key in expected.keys() - shared] == [0]
     assert sorted(key[0] for key in ours.keys() - shared) == [4, 52]

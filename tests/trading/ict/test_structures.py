@@ -1,4 +1,4 @@
-"""ICT structures on hand-made candles, and what holds for all of them on real ones."""
+"""ICT structures on hand-made candles, and their invariants on real ones."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_swing_is_known_once_the_candles_after_it_have_closed():
     ]
 
 
-def test_a_further_swing_of_the_same_side_supersedes_the_last():
+def test_a_swing_that_reaches_further_supersedes_the_last_of_its_side():
     rows = [(9, 10, 8, 9), (9, 11, 8.1, 9), (9, 10.5, 8.2, 9), (9, 12, 8.3, 9), (9, 11, 8.4, 9)]
     assert rows_of(structures(rows).swings) == [
         {"side": 1, "at": 1, "known": 2, "level": 11.0, "superseded": 4},
@@ -114,7 +114,7 @@ def test_a_gap_is_known_with_its_third_candle_and_is_filled_step_by_step():
     assert np.isnan(whole.view("gap_below")[8])
 
 
-def test_the_middle_candle_of_a_gap_points_its_way():
+def test_the_middle_candle_of_a_gap_moves_in_its_direction():
     rows = [(9, 10, 8, 9), (11.9, 12.5, 9.5, 10.8), (12.2, 13, 12, 12.8)]
     assert rows_of(structures(rows).gaps) == []
 
@@ -136,7 +136,7 @@ def test_a_block_that_price_closes_through_turns_into_a_breaker():
     assert np.isnan(void.view("breaker_above")[12])
 
 
-def test_a_wick_through_a_block_breaks_it_only_if_asked_for():
+def test_a_wick_through_a_block_breaks_it_only_with_by_wick():
     wick = [*STORY[:10], (10.6, 10.7, 8.4, 8.6)]
     assert "broken" not in rows_of(structures(wick).blocks)[0]
     assert rows_of(structures(wick, by_wick=True).blocks)[0]["broken"] == 10
@@ -160,7 +160,7 @@ def test_a_close_beyond_a_pool_is_no_sweep():
     assert "swept" not in rows_of(structures(through, tolerance_price=0.2).pools)[0]
 
 
-def test_a_superseded_swing_leaves_its_pool_again():
+def test_a_superseded_swing_leaves_its_pool():
     # Each low lies above the last one, so no swing low comes between the two highs.
     rise = [(9.9, 9.95, 9.45, 9.8), (9.8, 10.19, 9.5, 10.0), (10.0, 10.1, 9.55, 9.6)]
     pools = structures([*POOL[:6], *rise], tolerance_price=0.2).pools
@@ -169,10 +169,10 @@ def test_a_superseded_swing_leaves_its_pool_again():
     assert (pools["known"].tolist(), pools["end"].tolist()) == ([6], [7])
 
 
-def test_what_is_older_than_its_age_is_forgotten():
+def test_structures_older_than_max_age_are_forgotten():
     flat = [*STORY[:7], *[(12.5, 12.6, 12.4, 12.5)] * 4]
     seen = structures(flat, max_age=2).view("gap_below")
-    # Known after row 6, it counts for rows 7 and 8; the view says what the next row may meet.
+    # Known after row 6, it counts for rows 7 and 8; the view shows what the next row may meet.
     assert seen[6:8].tolist() == [12.0, 12.0]
     assert np.isnan(seen[8:]).all()
 
@@ -189,7 +189,7 @@ def test_times_are_those_at_which_candles_closed():
     assert found.times(found.swings["broken"]).tolist() == [6 * MINUTE_MS, -1]
 
 
-def test_settings_without_sense_are_refused():
+def test_invalid_settings_are_refused():
     with pytest.raises(ParameterError, match="right = 0 is less than 1"):
         IctSettings(right=0)
 
@@ -207,13 +207,13 @@ def test_plain_and_compiled_structures_are_equal_to_the_bit(symbol, request):
             assert ours[field].tobytes() == theirs[field].tobytes(), (name, field)
 
 
-# What may still happen to a row, and what grows with it.
+# Events that may still happen to a row, and values that grow with it.
 EVENTS = ("superseded", "broken", "touched", "filled", "mitigated", "void", "taken", "swept")
 GROWING = {"gaps": ("share",), "pools": ("level", "end", "members")}
 
 
 def as_known(table: dict[str, np.ndarray], name: str, end: int) -> dict[str, list[float]]:
-    """The rows of a table that were known before row ``end``, with what had happened by then."""
+    """Return the rows of a table known before row ``end``, as they were then."""
     known = table["known"] < end
     shown = {}
     for field, column in table.items():
@@ -247,7 +247,7 @@ def test_a_later_start_with_the_declared_warm_up_sees_the_same(symbol, request):
         later = find_structures(candles.rows(start, start + 8_000), settings, views=True)
         expected = whole.views[start + warmup : start + 8_000]
         seen = later.views[warmup:].copy()
-        # Ages of what lies before the start are unknown to the later one.
+        # The later start does not know the age of structures before it.
         for name in ("since_sweep_above", "since_sweep_below"):
             column = VIEW_NAMES.index(name)
             unknown = np.isnan(seen[:, column])

@@ -26,6 +26,7 @@ from trading.indicators.core import bollinger_step
 from trading.indicators.rolling import rank_step
 from trading.jit.compiler import twin
 from trading.jit.kernel import kernel
+from trading.market.rows import bar_of
 from trading.strategies.decider import Decider
 from trading.strategies.registry import get_strategy, strategy_names
 
@@ -95,7 +96,7 @@ def test_structures_cost_the_same_after_a_long_history(bitcoin):
 
     def feed(candles: list[Candle]) -> None:
         for c in candles:
-            ict_step(state, 0, log, c.open, c.high, c.low, c.close, c.volume)
+            ict_step(state, 0, log, bar_of(c, day.interval_ms))
 
     for turn in range(6):
         candles = day_again(day, turn)

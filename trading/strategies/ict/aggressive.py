@@ -1,20 +1,21 @@
-"""ICT strategy B: a sweep of liquidity, then a fair value gap away from it: enter at once."""
+"""ICT strategy B: enter at once when a fair value gap follows a sweep of liquidity."""
 
 from __future__ import annotations
 
 from trading.ict.layout import NEW_FAR, NEW_GAP, NEW_NEAR
 from trading.jit.kernel import Buffer, apart
 from trading.market.rows import Bar
+from trading.strategies.decisions import hold
 from trading.strategies.ict.base import IctStrategy, break_age
 from trading.strategies.ict.signals import (
     NO_GAP,
     NO_SWEEP,
     P_OWN,
     P_SIGNAL_MS,
+    ZoneEntry,
     confidence_of,
     enter_at_zone,
     feed_structures,
-    hold,
     swept_within,
     trend_of,
     zones_at,
@@ -27,7 +28,7 @@ BREAK_AGE = P_OWN + 1
 
 @apart
 def ict_aggressive_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``, which is ``zone_tf``."""
+    """Evaluate one closed candle of ``signal_tf``, which is ``zone_tf``."""
     feed_structures(state, par, bar)
     if bar.length != int(par[P_SIGNAL_MS]):
         return
@@ -36,15 +37,14 @@ def ict_aggressive_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> No
     if side == 0:
         hold(out, NO_GAP, bar.close, bar.close)
         return
-    # The gap's last candle is the sweep's own or one of those after it.
+    # The last candle of the gap is the candle of the sweep, or a later one.
     if not swept_within(state, at, side, par[GAP_WINDOW] + 1.0):
         hold(out, NO_SWEEP, bar.close, par[GAP_WINDOW])
         return
     agrees = trend_of(state, par[BREAK_AGE]) == side
     confidence = confidence_of(agrees, True, True)
-    enter_at_zone(
-        state, par, out, side, state[at + NEW_NEAR], state[at + NEW_FAR], bar.close, confidence
-    )
+    entry = ZoneEntry(side, state[at + NEW_NEAR], state[at + NEW_FAR], bar.close, confidence)
+    enter_at_zone(state, par, out, entry)
 
 
 class IctAggressive(IctStrategy):

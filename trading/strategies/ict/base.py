@@ -1,7 +1,7 @@
 """What the three ICT strategies share: parameters, timeframes, structures and levels.
 
 Each signal carries its own stop, behind the zone it trades from, and its own target, the next
-liquidity level; the common filters and the ATR take no part.
+liquidity level. The common filters and the ATR are not used.
 """
 
 from __future__ import annotations
@@ -54,12 +54,11 @@ REASONS: Mapping[int, str] = {
     signals.NO_TARGET: "entry held: no liquidity level beyond {seen:.8g}",
     signals.POOR_REWARD: "entry held: reward {seen:.2f} for a risk of 1 < {limit:g}",
     signals.WRONG_DIRECTION: "entry held: side {seen:+g} is switched off",
-    signals.AGAINST_TREND: "entry held: side {seen:+g} against the trend {limit:+g}",
 }
 
 
 def break_age(default: int) -> Parameter:
-    """How long a break of structure says what the trend is."""
+    """Declare how long a break of structure sets the trend."""
     return Parameter(
         "break_age", "int", default, 1, 1000, help="trend_tf candles that a break counts"
     )
@@ -68,8 +67,7 @@ def break_age(default: int) -> Parameter:
 class IctStrategy(Strategy):
     """A strategy of ICT structures; subclasses add their own parameters and their step.
 
-    There are no common filters: structures take their place. Signals of B and C are judged on
-    candles of ``zone_tf``.
+    Structures replace the common filters. The signal candles of B and C are those of ``zone_tf``.
     """
 
     own_levels: ClassVar[bool] = True
@@ -82,11 +80,11 @@ class IctStrategy(Strategy):
         cls.own = (*cls.extra, *OF_ALL)
 
     def signal_tf(self, params: Mapping[str, Value]) -> int:
-        """Milliseconds of ``zone_tf``."""
+        """Return the milliseconds of ``zone_tf``."""
         return interval_ms(str(params["zone_tf"]))
 
     def filter_tf(self, params: Mapping[str, Value]) -> int:
-        """None: there are no filters."""
+        """Return 0: there are no filters."""
         del params
         return 0
 
@@ -96,17 +94,17 @@ class IctStrategy(Strategy):
         return False
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """The structures of two timeframes, and the last close."""
+        """Return the size of the structures of two timeframes, and the last close."""
         return signals.signals_size(int(params["length"]))
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """Signal candles: those of the structures if they are of ``zone_tf``, else the last."""
+        """Return the warm-up of the structures if they are of ``signal_tf``, else two candles."""
         if self.signal_tf(params) == interval_ms(str(params["zone_tf"])):
             return self._structure_warmup(params)
         return 2
 
     def more_tfs(self, params: Mapping[str, Value]) -> Mapping[int, int]:
-        """``trend_tf``, and ``zone_tf`` where signals are not judged on it."""
+        """Return ``trend_tf``, and ``zone_tf`` unless it is ``signal_tf``."""
         trend, zone = interval_ms(str(params["trend_tf"])), interval_ms(str(params["zone_tf"]))
         signal = self.signal_tf(params)
         if not trend > zone >= signal:
@@ -122,7 +120,7 @@ class IctStrategy(Strategy):
         return 3 * int(params["max_age"])
 
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
-        """The common filters' numbers (off), then those of `trading.strategies.ict.signals`."""
+        """Return the numbers of the common filters (off), then those of the ICT signals."""
         length = int(params["length"])
         return [
             *[0.0] * OWN,  # no common filters
@@ -140,17 +138,17 @@ class IctStrategy(Strategy):
         ]
 
     def filters_on(self, params: Mapping[str, Value]) -> bool:
-        """Never: structures take the filters' place."""
+        """Return False: structures replace the filters."""
         del params
         return False
 
     def sizing(self, params: Mapping[str, Value]) -> Sizing:
-        """``risk`` at the stop, with a margin of ``max_position_size`` at the most."""
+        """Return a size that loses ``risk`` at the stop, limited by ``max_position_size``."""
         most = float(params["max_position_size"]) * float(params["leverage"])
         return Sizing(most, float(params["risk"]))
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
-        """Stop and target come with each signal; the emergency stop and a trailing stop stand."""
+        """Return the emergency and the trailing stop; each signal brings its stop and target."""
         return ExitRules(
             trailing_stop=float(params["trailing_stop"]),
             emergency_stop=float(params["emergency_stop"]),

@@ -1,4 +1,4 @@
-"""ICT strategy A: the trend's break of structure, a zone in its direction, a close out of it."""
+"""ICT strategy A: a break of structure, a zone in its direction, a close out of the zone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from trading.candles import interval_ms
 from trading.jit.kernel import Buffer, apart
 from trading.market.rows import Bar
+from trading.strategies.decisions import hold
 from trading.strategies.ict.base import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
 from trading.strategies.ict.signals import (
     LAST_CLOSE,
@@ -14,9 +15,9 @@ from trading.strategies.ict.signals import (
     P_OWN,
     P_SIGNAL_MS,
     P_ZONE_MS,
+    Approach,
     enter_out_of_zone,
     feed_structures,
-    hold,
     swept_within,
     trend_of,
     zones_at,
@@ -30,7 +31,7 @@ MAX_TOUCHES = P_OWN + 2
 
 @apart
 def ict_conservative_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``; those of the others feed the structures."""
+    """Evaluate a closed candle of ``signal_tf``; others only feed the structures."""
     feed_structures(state, par, bar)
     if bar.length != int(par[P_SIGNAL_MS]):
         return
@@ -40,13 +41,14 @@ def ict_conservative_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> 
     if side == 0:
         hold(out, NO_TREND, bar.close, par[BREAK_AGE])
         return
-    # The zone was touched by this candle, or the last one closed in it.
+    # Either this candle touched the zone, or the last one closed in it.
     reach = bar.low if side > 0 else -bar.high
     if last_close > 0.0 and side * last_close < reach:
         reach = side * last_close
-    closed_now = (bar.open_time + bar.length) % int(par[P_ZONE_MS]) == 0
+    zone_closed = (bar.open_time + bar.length) % int(par[P_ZONE_MS]) == 0
     swept = swept_within(state, zones_at(par), side, par[SWEEP_WINDOW])
-    enter_out_of_zone(state, par, out, side, reach, bar.close, par[MAX_TOUCHES], closed_now, swept)
+    approach = Approach(reach, bar.close, par[MAX_TOUCHES], zone_closed)
+    enter_out_of_zone(state, par, out, side, approach, swept)
 
 
 class IctConservative(IctStrategy):
@@ -55,7 +57,7 @@ class IctConservative(IctStrategy):
     name = "ict_conservative"
     summary = "A: 1h break of structure, 15m gap or block in its direction, 1m close out of it."
     extra = (
-        Parameter("entry_tf", "interval", "1m", help="candles that the entry is judged on"),
+        Parameter("entry_tf", "interval", "1m", help="candles that can enter"),
         break_age(24),
         SWEEP_COUNTS,
         TOUCHES_COUNT,
@@ -63,5 +65,5 @@ class IctConservative(IctStrategy):
     step = staticmethod(ict_conservative_step)
 
     def signal_tf(self, params: Mapping[str, Value]) -> int:
-        """Milliseconds of ``entry_tf``."""
+        """Return the milliseconds of ``entry_tf``."""
         return interval_ms(str(params["entry_tf"]))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from trading.jit.kernel import Buffer, apart
 from trading.market.rows import Bar
+from trading.strategies.decisions import hold
 from trading.strategies.ict.base import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
 from trading.strategies.ict.signals import (
     NO_SWEEP,
     NO_TREND,
     P_OWN,
     P_SIGNAL_MS,
+    Approach,
     enter_out_of_zone,
     feed_structures,
-    hold,
     swept_within,
     trend_of,
     zones_at,
@@ -25,7 +26,7 @@ MAX_TOUCHES = P_OWN + 2
 
 @apart
 def ict_mixed_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``, which is ``zone_tf``."""
+    """Evaluate one closed candle of ``signal_tf``, which is ``zone_tf``."""
     feed_structures(state, par, bar)
     if bar.length != int(par[P_SIGNAL_MS]):
         return
@@ -37,7 +38,8 @@ def ict_mixed_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
         hold(out, NO_SWEEP, bar.close, par[SWEEP_WINDOW])
         return
     reach = bar.low if side > 0 else -bar.high
-    enter_out_of_zone(state, par, out, side, reach, bar.close, par[MAX_TOUCHES], True, True)
+    approach = Approach(reach, bar.close, par[MAX_TOUCHES], True)
+    enter_out_of_zone(state, par, out, side, approach, True)
 
 
 class IctMixed(IctStrategy):

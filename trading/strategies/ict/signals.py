@@ -1,13 +1,14 @@
-"""What the ICT strategies decide on: zones that price leaves, sweeps, stops and targets (kernels).
+"""Signals of the ICT strategies: zones that price leaves, sweeps, stops and targets (kernels).
 
-The parameter buffer of the three strategies is the same (``P_*``); the state holds an empty log
-(so that it can stand for the structures' log), the structures of ``trend_tf``, those of
-``zone_tf``, and the last close of ``signal_tf``.
+The three strategies share a parameter buffer (``P_*``) and a state: an empty log (so that the state
+can stand in for the log of the structures), the last close of ``signal_tf``, the structures of
+``trend_tf`` and those of ``zone_tf``.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from trading.ict.layout import (
     BLOCKS,
@@ -24,6 +25,7 @@ from trading.ict.layout import (
     TOUCHES,
     TREND,
     ZONE_SIZE,
+    StructureRules,
     ict_clear,
     ict_size,
     sweep_at,
@@ -34,19 +36,8 @@ from trading.ict.step import ict_step
 from trading.ict.zones import is_alive
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Bar
-from trading.strategies.layout import (
-    ACTION,
-    CONFIDENCE,
-    ENTER,
-    HOLD,
-    LIMIT,
-    OWN,
-    REASON,
-    SEEN,
-    SIDE,
-    STOP_PRICE,
-    TARGET_PRICE,
-)
+from trading.strategies.decisions import hold, write_decision
+from trading.strategies.layout import CONFIDENCE, ENTER, OWN, SIDE, STOP_PRICE, TARGET_PRICE
 
 # Parameters, by position in the buffer.
 P_SIGNAL_MS = OWN
@@ -64,7 +55,6 @@ P_OWN = OWN + 10
 ZONES_KEPT = 32
 POOLS_KEPT = 32
 
-LOG_AT = 0
 LAST_CLOSE = LOG_HEAD
 TREND_AT = LOG_HEAD + 1
 
@@ -77,21 +67,19 @@ NO_GAP = 5
 NO_TARGET = 6
 POOR_REWARD = 7
 WRONG_DIRECTION = 8
-AGAINST_TREND = 9
-OLD_BREAK = 10
 
 BASE_CONFIDENCE = 0.4
 CONFIDENCE_STEP = 0.2
 
 
 def signals_size(length: int) -> int:
-    """Floats of state for swings of ``length`` candles on both sides."""
+    """Return the size of the state for swings of ``length`` candles on both sides."""
     return TREND_AT + 2 * ict_size(length, length, ZONES_KEPT, POOLS_KEPT)
 
 
 @apart
 def feed_structures(state: Buffer, par: Buffer, bar: Bar) -> None:
-    """Hand a candle to the structures of its timeframe, if it has any."""
+    """Feed a candle to the structures of its timeframe, if it has any."""
     length = int(par[P_LENGTH])
     at = -1
     if bar.length == int(par[P_TREND_MS]):
@@ -101,113 +89,93 @@ def feed_structures(state: Buffer, par: Buffer, bar: Bar) -> None:
     if at < 0:
         return
     if state[at + READY] == 0.0:
-        ict_clear(
-            state,
-            at,
-            length,
-            length,
-            par[P_POOL_TOLERANCE],
-            0.0,
-            0,
-            int(par[P_MAX_AGE]),
-            ZONES_KEPT,
-            POOLS_KEPT,
-        )
-    ict_step(state, at, state, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        tolerance, max_age = par[P_POOL_TOLERANCE], int(par[P_MAX_AGE])
+        rules = StructureRules(length, length, tolerance, 0.0, 0, max_age, ZONES_KEPT, POOLS_KEPT)
+        ict_clear(state, at, rules)
+    ict_step(state, at, state, bar)
 
 
 @kernel
 def zones_at(par: Buffer) -> int:
-    """Where the structures of ``zone_tf`` lie."""
+    """Return the start of the structures of ``zone_tf``."""
     return TREND_AT + int(par[P_STRUCTURE])
 
 
 @kernel
 def may_trade(par: Buffer, side: int) -> bool:
-    """Whether ``direction`` allows this side."""
+    """Return whether ``direction`` allows this side."""
     return par[P_DIRECTION] == 0.0 or par[P_DIRECTION] == float(side)
 
 
 @kernel
 def swept_within(state: Buffer, at: int, side: int, candles: float) -> bool:
-    """Whether liquidity on the far side of a trade of ``side`` was swept in the last candles."""
+    """Return whether liquidity behind a trade of ``side`` was swept in the last ``candles``."""
     row = state[sweep_at(at, -side)]
     return row >= 0.0 and state[at + COUNT] - row <= candles
 
 
-@kernel
-def zone_left(
-    state: Buffer,
-    at: int,
-    book: int,
-    side: int,
-    reach: float,
-    close: float,
-    most: float,
-    known: float,
-) -> int:
-    """The zone of one book out of which price has come: it was reached, and ``close`` lies before
-    it; -1 if there is none.
+class Approach(NamedTuple):
+    """How price came to the zones of ``zone_tf``.
 
-    Prices are times the side. Zones that were touched on more than ``most`` candles, or became
-    known after row ``known``, do not count.
+    ``reach`` (times the side) is how deep price came, ``close`` where it closed. A zone that was
+    touched on more than ``max_touches`` candles does not count. ``zone_closed`` tells that a candle
+    of ``zone_tf`` closed at the same time: the zones that it made known are not left yet.
     """
+
+    reach: float
+    close: float
+    max_touches: float
+    zone_closed: bool
+
+
+@kernel
+def zone_left(state: Buffer, at: int, book: int, side: int, approach: Approach) -> int:
+    """Return the zone of one book that price reached and closed out of; -1 if there is none."""
+    known = state[at + COUNT] - (2.0 if approach.zone_closed else 1.0)
+    close = side * approach.close
     first = zone_book(state, at, book, side)
     for i in range(int(state[first]) - 1, -1, -1):
         zone = first + 1 + i * ZONE_SIZE
-        if state[zone + NEAR] < reach:
+        if state[zone + NEAR] < approach.reach:
             return -1
-        counts = state[zone + TOUCHES] <= most and state[zone + KNOWN] <= known
+        counts = state[zone + TOUCHES] <= approach.max_touches and state[zone + KNOWN] <= known
         if counts and is_alive(state, at, zone) and close > state[zone + NEAR]:
             return zone
     return -1
 
 
 @apart
-def best_zone_left(
-    state: Buffer, at: int, side: int, reach: float, close: float, most: float, closed_now: bool
-) -> int:
-    """The zone of any kind out of which price has come; of several the one nearest to it.
-
-    ``closed_now``: the zones' own candle closes with this one. What it made known it did not leave.
-    """
-    known = state[at + COUNT] - (2.0 if closed_now else 1.0)
+def best_zone_left(state: Buffer, at: int, side: int, approach: Approach) -> int:
+    """Return the zone of any kind that price closed out of, the nearest of several; -1 if none."""
     best = -1
     for book in (GAPS, BLOCKS, BREAKERS):
-        zone = zone_left(state, at, book, side, reach, close, most, known)
+        zone = zone_left(state, at, book, side, approach)
         if zone >= 0 and (best < 0 or state[zone + NEAR] > state[best + NEAR]):
             best = zone
     return best
 
 
 @kernel
-def is_fresh(state: Buffer, at: int, zone: int, closed_now: bool) -> bool:
-    """Whether no candle but this one has touched the zone; ``closed_now``: this one closed its
-    timeframe's candle as well.
+def is_fresh(state: Buffer, at: int, zone: int, zone_closed: bool) -> bool:
+    """Return whether no earlier candle touched the zone.
+
+    ``zone_closed`` tells that a candle of ``zone_tf`` closed at the same time: its touch is this
+    one.
     """
     if state[zone + TOUCHED] < 0.0:
         return True
-    return closed_now and state[zone + TOUCHED] == state[at + COUNT] - 1.0
-
-
-@kernel
-def hold(out: Buffer, reason: int, seen: float, limit: float) -> None:
-    """Hold, and say why."""
-    out[ACTION] = HOLD
-    out[REASON] = float(reason)
-    out[SEEN] = seen
-    out[LIMIT] = limit
+    return zone_closed and state[zone + TOUCHED] == state[at + COUNT] - 1.0
 
 
 @kernel
 def stop_of(far: float, side: int, tolerance: float) -> float:
-    """The stop beyond the far side of a zone (times the side): ``tolerance`` is a share."""
+    """Return the stop: ``tolerance`` (a share) beyond the far side of a zone (times the side)."""
     return side * far * (1.0 - side * tolerance)
 
 
 @kernel
 def target_of(state: Buffer, par: Buffer, side: int, close: float) -> float:
-    """The next liquidity in the trade's direction: of ``zone_tf``, else of ``trend_tf``."""
+    """Return the next liquidity in the trade's direction: of ``zone_tf``, else of ``trend_tf``."""
     level = nearest_pool(state, zones_at(par), side, close)
     if level == level:
         return level
@@ -216,7 +184,7 @@ def target_of(state: Buffer, par: Buffer, side: int, close: float) -> float:
 
 @kernel
 def confidence_of(agrees: bool, fresh: bool, swept: bool) -> float:
-    """0.4, and 0.2 for each of: the trend agrees, the zone is fresh, a sweep is there."""
+    """Return 0.4, plus 0.2 each for an agreeing trend, a fresh zone and a sweep."""
     confidence = BASE_CONFIDENCE
     if agrees:
         confidence += CONFIDENCE_STEP
@@ -227,19 +195,21 @@ def confidence_of(agrees: bool, fresh: bool, swept: bool) -> float:
     return confidence if confidence < 1.0 else 1.0
 
 
+class ZoneEntry(NamedTuple):
+    """A possible entry: its side, the edges of its zone times the side, the close, confidence."""
+
+    side: int
+    near: float
+    far: float
+    close: float
+    confidence: float
+
+
 @apart
-def enter_at_zone(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    side: int,
-    near: float,
-    far: float,
-    close: float,
-    confidence: float,
-) -> None:
+def enter_at_zone(state: Buffer, par: Buffer, out: Buffer, entry: ZoneEntry) -> None:
     """Enter with the stop behind the zone and the target at the next liquidity, or hold."""
-    stop = stop_of(far, side, par[P_STOP_TOLERANCE])
+    side, close = entry.side, entry.close
+    stop = stop_of(entry.far, side, par[P_STOP_TOLERANCE])
     target = target_of(state, par, side, close)
     risk = side * (close - stop)
     reward = side * (target - close)
@@ -250,44 +220,32 @@ def enter_at_zone(
     elif risk <= 0.0 or reward < risk * par[P_MIN_REWARD]:
         hold(out, POOR_REWARD, reward / risk if risk > 0.0 else math.nan, par[P_MIN_REWARD])
     else:
-        out[ACTION] = ENTER
-        out[REASON] = float(ENTERED)
-        out[SEEN] = close
-        out[LIMIT] = side * near
+        write_decision(out, ENTER, ENTERED, close, side * entry.near)
         out[STOP_PRICE] = stop
         out[TARGET_PRICE] = target
-        out[CONFIDENCE] = confidence
+        out[CONFIDENCE] = entry.confidence
         out[SIDE] = float(side)
 
 
 @apart
 def enter_out_of_zone(
-    state: Buffer,
-    par: Buffer,
-    out: Buffer,
-    side: int,
-    reach: float,
-    close: float,
-    most: float,
-    closed_now: bool,
-    swept: bool,
+    state: Buffer, par: Buffer, out: Buffer, side: int, approach: Approach, swept: bool
 ) -> None:
-    """Enter out of the best zone of ``side``, with the trend, or hold where price left none.
-
-    ``reach`` (times the side) is how deep price came; see :func:`best_zone_left`.
-    """
+    """Enter out of the best zone of ``side`` with the trend, or hold where price left none."""
     at = zones_at(par)
-    zone = best_zone_left(state, at, side, reach, side * close, most, closed_now)
+    close = approach.close
+    zone = best_zone_left(state, at, side, approach)
     if zone < 0:
         hold(out, NO_ZONE, close, close)
         return
-    confidence = confidence_of(True, is_fresh(state, at, zone, closed_now), swept)
-    enter_at_zone(state, par, out, side, state[zone + NEAR], state[zone + FAR], close, confidence)
+    confidence = confidence_of(True, is_fresh(state, at, zone, approach.zone_closed), swept)
+    entry = ZoneEntry(side, state[zone + NEAR], state[zone + FAR], close, confidence)
+    enter_at_zone(state, par, out, entry)
 
 
 @kernel
 def trend_of(state: Buffer, most: float) -> int:
-    """The direction of the last break on ``trend_tf``; 0 if it is older than ``most`` candles."""
+    """Return the side of the last break on ``trend_tf``; 0 if it is older than ``most`` candles."""
     age = state[TREND_AT + COUNT] - 1.0 - state[TREND_AT + BREAK_ROW]
     if state[TREND_AT + BREAK_ROW] < 0.0 or age > most:
         return 0
