@@ -1,8 +1,8 @@
-"""An ensemble over recorded candles: what each member may take of the account, candle by candle.
+"""An ensemble over recorded candles: how much of the account each member may take at each candle.
 
-For each UTC day in turn the weights come from the members' own trades that ended before it began,
-smoothed from the day before, and so do the factors of the regimes; the regime of a candle is that
-of the last hour which had closed at its close. Nothing later is read.
+The weights and the regime factors of a UTC day come from the members' own trades that ended before
+the day began; weights are smoothed from the day before. The regime of a candle is that of the last
+hour that had closed when the candle closed. Nothing later is read.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from trading.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class MemberHistory:
-    """What a strategy did alone: its return on each UTC day of the candles, and its trades in
-    order of their exit (opens of the candles of entry and exit, ms).
+    """Results of a strategy that traded alone.
+
+    ``daily`` has its return on each UTC day of the candles. Its trades are in order of their exit;
+    times are the opens (ms) of the candles of entry and exit.
     """
 
     strategy: str
@@ -33,8 +35,9 @@ class MemberHistory:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Closed hours of a symbol: their labels (codes of ``LABELS``), and for how many closed hours
-    each had lasted.
+    """Closed hours of a symbol with their regimes.
+
+    ``labels`` are codes of ``LABELS``; ``lasted`` counts the closed hours since the label changed.
     """
 
     bars: CandleColumns
@@ -44,29 +47,31 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class EnsembleAllocation:
-    """``shares`` has an array a member with a value for each candle: the largest share of the
-    equity that an entry decided on it may take. ``labels`` are those of the candles; ``weights``
-    are days x members.
+    """What each member of an ensemble may take of the account.
+
+    ``limits`` has one array per member with a value for each candle: the largest share of the
+    equity that an entry decided on that candle may take. ``labels`` are the regimes of the candles;
+    ``weights`` are days x members.
     """
 
-    shares: tuple[Floats, ...]
+    limits: tuple[Floats, ...]
     labels: Integers
     weights: Floats
 
 
 def check_hours(candles: CandleColumns) -> None:
-    """`DataError` for candles that make no whole hours."""
+    """Raise `DataError` for candles that do not divide an hour."""
     if HOUR_MS % candles.interval_ms:
         raise DataError(
-            f"regimes are those of whole hours, which candles of {candles.interval_ms / 1000:g} s"
-            " do not make; give candles of 1h or a part of it"
+            f"regimes need whole hours, and candles of {candles.interval_ms / 1000:g} s"
+            " do not divide an hour; give candles of 1h or a part of it"
         )
 
 
 def label_hours(candles: CandleColumns, rules: RegimeRules, *, compiled: bool = True) -> Hours:
-    """The hours of ``candles`` as the executor labels them: what is unknown changes no label.
+    """Label the hours of ``candles`` as the executor does: an unknown regime changes no label.
 
-    `DataError` as :func:`check_hours`.
+    See :func:`check_hours` for the `DataError`.
     """
     check_hours(candles)
     bars = candles.higher(HOUR_MS)
@@ -79,9 +84,9 @@ def label_hours(candles: CandleColumns, rules: RegimeRules, *, compiled: bool = 
 
 
 def allocate_ensemble(
-    candles: CandleColumns, pasts: Sequence[MemberHistory], hours: Hours, rules: WeightRules
+    candles: CandleColumns, histories: Sequence[MemberHistory], hours: Hours, rules: WeightRules
 ) -> EnsembleAllocation:
-    """The shares of the members over ``candles``, which ``pasts`` and ``hours`` were made of."""
+    """Allocate the account to the members over ``candles``, given their ``histories``."""
     first = int(candles.open_time[0]) // DAY_MS
     day_of = candles.open_time // DAY_MS - first
     days = int(day_of[-1]) + 1
@@ -90,18 +95,18 @@ def allocate_ensemble(
     lasted = labels_at(hours.bars, hours.lasted, closes)
     pauses = np.array([PAUSES.get(regime, 0) for regime in LABELS])
     paused = (pauses[labels] > 0) & (lasted <= pauses[labels])
-    weights = _weights(pasts, days, rules)
-    shares = []
-    for place, past in enumerate(pasts):
-        factors = _factors(past, hours, first, days)
-        shares.append(np.where(paused, 0.0, weights[day_of, place] * factors[day_of, labels]))
-    return EnsembleAllocation(tuple(shares), labels, weights)
+    weights = _weights(histories, days, rules)
+    limits = []
+    for place, history in enumerate(histories):
+        factors = _factors(history, hours, first, days)
+        limits.append(np.where(paused, 0.0, weights[day_of, place] * factors[day_of, labels]))
+    return EnsembleAllocation(tuple(limits), labels, weights)
 
 
-def _weights(pasts: Sequence[MemberHistory], days: int, rules: WeightRules) -> Floats:
-    """The weights of each day (days x members), from the days before it."""
-    weights = np.empty((days, len(pasts)))
-    returns = [(past.strategy, past.daily.tolist()) for past in pasts]
+def _weights(histories: Sequence[MemberHistory], days: int, rules: WeightRules) -> Floats:
+    """Return the weights of each day (days x members), from the days before it."""
+    weights = np.empty((days, len(histories)))
+    returns = [(history.strategy, history.daily.tolist()) for history in histories]
     previous: dict[str, float] = {}
     for day in range(days):
         previous = ensemble_weights({name: own[:day] for name, own in returns}, previous, rules)
@@ -109,15 +114,17 @@ def _weights(pasts: Sequence[MemberHistory], days: int, rules: WeightRules) -> F
     return weights
 
 
-def _factors(past: MemberHistory, hours: Hours, first: int, days: int) -> Floats:
-    """The factors of a member on each day (days x regimes), from trades that ended before it."""
-    known = labels_at(hours.bars, hours.labels, past.entry_times)
+def _factors(history: MemberHistory, hours: Hours, first: int, days: int) -> Floats:
+    """Return the factors of a member on each day (days x regimes), from earlier trades."""
+    known = labels_at(hours.bars, hours.labels, history.entry_times)
     factors = np.empty((days, len(LABELS)))
     for code, regime in enumerate(LABELS):
         own = known == code
-        ended = past.exit_times[own] // DAY_MS - first
-        seen = past.net_returns[own].tolist()
+        ended = history.exit_times[own] // DAY_MS - first
+        seen = history.net_returns[own].tolist()
         counts = np.searchsorted(ended, np.arange(days)).tolist()
-        by_count = {count: factor_of(past.strategy, regime, seen[:count]) for count in set(counts)}
+        by_count = {
+            count: factor_of(history.strategy, regime, seen[:count]) for count in set(counts)
+        }
         factors[:, code] = [by_count[count] for count in counts]
     return factors

@@ -1,18 +1,16 @@
-"""What kind of market it is, judged on closed candles: spike, crash, trend or range.
+"""Market regimes of closed candles: spike, crash, trend or range.
 
-The first that holds is the label: **crash**, the close lies ``crash_fall`` below the highest high
+The first that applies is the label: **crash**, the close lies ``crash_fall`` below the highest high
 of ``crash_bars`` candles, and that fall is at least ``crash_atrs`` slow ATRs; **volatility spike**,
 the fast ATR is ``spike`` times the slow one; **up-trend** (**down-trend**), ADX >= ``min_adx`` and
 the fast EMA above (below) the slow one, the close beyond the fast one; else **range**. The slow ATR
-of a label is that of ``crash_bars`` candles ago, so that a crash does not raise its own bar.
+is that of ``crash_bars`` candles ago, so that a crash does not raise its own threshold.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -29,6 +27,7 @@ from trading.indicators.core import (
     ema_warmup,
     wilder_warmup,
 )
+from trading.jit.backends import backend
 from trading.jit.kernel import Buffer, kernel
 
 UNKNOWN = 0
@@ -39,8 +38,6 @@ DOWN_TREND = 4
 RANGE = 5
 
 LABELS = ("unknown", "volatility_spike", "crash", "up_trend", "down_trend", "range")
-SHOCKS = frozenset({"volatility_spike", "crash"})
-"""The regimes that pause new entries until the market was judged again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +65,12 @@ class RegimeRules:
 
     @property
     def warmup(self) -> int:
-        """Candles after which the beginning of the history matters less than 1e-9."""
+        """Return the candles after which the start of the history matters less than 1e-9."""
         atr = wilder_warmup(int(self.slow_atr)) + int(self.crash_bars)
         return max(atr, ema_warmup(int(self.slow_mean)), adx_warmup(int(self.adx_span)))
 
     def buffer(self) -> list[float]:
-        """The rules as the kernel reads them."""
+        """Return the rules as the kernel reads them."""
         return [float(getattr(self, field.name)) for field in fields(self)]
 
 
@@ -89,7 +86,7 @@ SLOW_MEAN = 7
 ADX_SPAN = 8
 MIN_ADX = 9
 
-# Layout of the state: indicators, then a ring of the last highs and one of the last slow ATRs.
+# Layout of the state: indicators, count, a ring of the last highs, a ring of the last slow ATRs.
 FAST_ATR_AT = 0
 SLOW_ATR_AT = 3
 FAST_MEAN_AT = 6
@@ -98,7 +95,7 @@ ADX_AT = 10
 COUNT = 18
 RING_AT = 19
 
-# What a label was made of, in the output buffer.
+# The numbers behind a label, by position in the output buffer.
 FALL = 0
 FALL_ATRS = 1
 ATR_RATIO = 2
@@ -108,7 +105,7 @@ OUT_SIZE = 5
 
 
 def regime_size(rules: RegimeRules) -> int:
-    """Floats of state."""
+    """Return the size of the state."""
     indicators = 2 * atr_size() + 2 * ema_size() + adx_size()
     return indicators + 1 + 2 * int(rules.crash_bars)
 
@@ -117,7 +114,7 @@ def regime_size(rules: RegimeRules) -> int:
 def regime_step(
     state: Buffer, rules: Buffer, out: Buffer, high: float, low: float, close: float
 ) -> int:
-    """The label of one closed candle; ``out`` receives the numbers behind it."""
+    """Label one closed candle; ``out`` receives the numbers behind the label."""
     bars = int(rules[CRASH_BARS])
     fast = atr_step(state, FAST_ATR_AT, int(rules[FAST_ATR]), high, low, close)
     slow = atr_step(state, SLOW_ATR_AT, int(rules[SLOW_ATR]), high, low, close)
@@ -187,7 +184,7 @@ class RegimeDetector:
         self._out = [0.0] * OUT_SIZE
 
     def on_candle(self, candle: Candle) -> Regime:
-        """The regime after this candle."""
+        """Return the regime after this candle."""
         code = regime_step(self._state, self._par, self._out, candle.high, candle.low, candle.close)
         names = ("fall", "fall_in_atrs", "atr_ratio", "trend", "adx")
         known = code != UNKNOWN
@@ -197,27 +194,18 @@ class RegimeDetector:
 def label_candles(
     candles: CandleColumns, rules: RegimeRules | None = None, *, compiled: bool = True
 ) -> Integers:
-    """Codes of ``LABELS`` for each candle of the columns."""
+    """Return the code of ``LABELS`` for each candle of the columns."""
     chosen = rules or RegimeRules()
-    buffers: list[Any] = [[0.0] * regime_size(chosen), chosen.buffer(), [0.0] * OUT_SIZE]
-    prices: list[Any] = [candles.high, candles.low, candles.close]
-    run: Callable[..., None] = regime_rows
-    if compiled:
-        from trading.jit.compiler import twin
-
-        run = twin(regime_rows)
-        labels: Any = np.zeros(len(candles))
-        buffers = [np.array(buffer) for buffer in buffers]
-        prices = [np.require(column, requirements=["C", "W"]) for column in prices]
-    else:
-        labels = [0.0] * len(candles)
-        prices = [column.tolist() for column in prices]
-    run(*prices, *buffers, labels)
+    runs_on = backend(compiled)
+    prices = (runs_on.column(column) for column in (candles.high, candles.low, candles.close))
+    state, out = runs_on.zeros(regime_size(chosen)), runs_on.zeros(OUT_SIZE)
+    labels = runs_on.zeros(len(candles))
+    runs_on.kernel(regime_rows)(*prices, state, runs_on.floats(chosen.buffer()), out, labels)
     return np.asarray(labels).astype(np.int64)
 
 
 def labels_at(bars: CandleColumns, labels: Integers, times: Integers) -> Integers:
-    """The label of the last bar that had closed at each time; 0 (unknown) before the first."""
+    """Return the label of the last bar closed at each time; 0 (unknown) before the first."""
     closed = bars.open_time + bars.interval_ms
     places = np.searchsorted(closed, times, side="right") - 1
     return np.append(labels, 0)[np.where(places >= 0, places, len(labels))].astype(np.int64)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from trading.errors import ParameterError
 
 REVERSALS = frozenset({"rsi_bollinger", "ict_aggressive", "ict_mixed"})
-"""Strategies that buy what fell; all others follow a move."""
+"""Strategies that trade reversals; all others follow a move."""
 FACTORS: Mapping[str, tuple[float, float]] = {
     "unknown": (0.5, 0.5),
     "volatility_spike": (0.5, 0.5),
@@ -18,16 +18,16 @@ FACTORS: Mapping[str, tuple[float, float]] = {
     "down_trend": (0.25, 0.5),
     "range": (0.5, 1.0),
 }
-"""By regime: of strategies that follow a move, of those that trade reversals."""
+"""Factors by regime: of strategies that follow a move, and of those that trade reversals."""
 PAUSES: Mapping[str, int] = {"volatility_spike": 2, "crash": 4}
-"""A shock pauses entries for so many closed candles; then the market is judged anew."""
+"""Closed candles for which a shock pauses entries; then the regime decides again."""
 ENOUGH = 20
-"""Out-of-sample trades of a strategy in a regime before they change its factor."""
+"""Out-of-sample trades of a strategy in a regime that can change its factor."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightRules:
-    """Bounds of one weight, and how much of the way to the new weights is gone at once."""
+    """Bounds of one weight, and the share of the way to new weights covered in one step."""
 
     least: float = 0.05
     most: float = 0.5
@@ -47,9 +47,9 @@ class WeightRules:
 
 
 def member_score(returns: Sequence[float], prior_days: float) -> float:
-    """Mean daily return over its deviation, shrunk as if ``prior_days`` days of nothing came first.
+    """Score a member: mean daily return over its deviation, shrunk by ``prior_days`` days of 0.
 
-    ``returns`` are out-of-sample daily returns; fewer than two, or a loss, score 0.
+    ``returns`` are out-of-sample daily returns; fewer than two returns, or a loss, score 0.
     """
     count = len(returns)
     if count < 2:
@@ -66,11 +66,11 @@ def ensemble_weights(
     previous: Mapping[str, float] | None = None,
     rules: WeightRules | None = None,
 ) -> dict[str, float]:
-    """The weight of each member, sorted by name; they add up to 1, or to 0 without any member.
+    """Return the weight of each member, sorted by name; without members there are none.
 
-    Members share by :func:`member_score`, equally while none scores. Each weight is within the
-    bounds (which give way where so few members, or so many, cannot add up to 1 within them), and
-    moves ``rules.step`` of the way from its ``previous`` value; a member that is new starts at 0.
+    Weights add up to 1, in proportion to :func:`member_score`, or equal while no member scores.
+    Each weight is within the bounds (unless too few or too many members could not add up to 1) and
+    moves ``rules.step`` of the way from its ``previous`` value; a new member starts at 0.
     """
     chosen = rules or WeightRules()
     names = sorted(returns)
@@ -90,7 +90,7 @@ def ensemble_weights(
 
 
 def factor_of(strategy: str, regime: str, seen: Sequence[float]) -> float:
-    """What a strategy keeps of its weight in a regime; half of that where it lost.
+    """Return the factor of a strategy's weight in a regime, halved if the strategy lost in it.
 
     ``seen`` are the net returns of its own out-of-sample trades in the regime.
     """
@@ -102,9 +102,9 @@ def factor_of(strategy: str, regime: str, seen: Sequence[float]) -> float:
 def regime_weights(
     weights: Mapping[str, float], factors: Mapping[str, Mapping[str, float]], regime: str
 ) -> dict[str, float]:
-    """The weights in a regime: times the release's factor of each member (1 where it has none).
+    """Multiply each weight by the release's factor for a regime (1 without one).
 
-    They are not raised again: what a regime takes away stays in cash.
+    Weights are not scaled up again: what a regime takes away stays in cash.
     """
     here = factors.get(regime, {})
     for name, factor in here.items():
@@ -116,9 +116,9 @@ def regime_weights(
 
 
 def _within_bounds(scores: Mapping[str, float], rules: WeightRules) -> dict[str, float]:
-    """Shares in proportion to ``scores`` that add up to 1, each cut to the bounds.
+    """Return weights in proportion to ``scores`` that add up to 1, each within the bounds.
 
-    What a cut adds or takes is shared by the members that are not cut, until none is left to cut.
+    The members within the bounds absorb what the others exceed them by, until all are within.
     """
     least = min(rules.least, 1.0 / len(scores))
     most = max(rules.most, 1.0 / len(scores))
@@ -127,16 +127,16 @@ def _within_bounds(scores: Mapping[str, float], rules: WeightRules) -> dict[str,
         open_names = [name for name in scores if name not in fixed]
         rest = 1.0 - math.fsum(fixed.values())
         total = math.fsum(scores[name] for name in open_names)
-        shares = {
+        weights = {
             name: rest * (scores[name] / total if total > 0.0 else 1.0 / len(open_names))
             for name in open_names
         }
-        over = {name: most for name, share in shares.items() if share > most}
-        under = {name: least for name, share in shares.items() if share < least}
-        # Only the side that is further out is cut at once: the other may come back within bounds.
-        excess = math.fsum(shares[name] - most for name in over)
-        lack = math.fsum(least - shares[name] for name in under)
+        over = {name: most for name, weight in weights.items() if weight > most}
+        under = {name: least for name, weight in weights.items() if weight < least}
+        # Cut only the side that is further out: the other may come back within its bounds.
+        excess = math.fsum(weights[name] - most for name in over)
+        lack = math.fsum(least - weights[name] for name in under)
         cut = over if excess >= lack else under
         if not cut:
-            return {name: {**fixed, **shares}[name] for name in scores}
+            return {name: {**fixed, **weights}[name] for name in scores}
         fixed.update(cut)

@@ -1,10 +1,10 @@
-"""The market-maker grid over candles, with the conservative fill rule.
+"""The market-maker grid over candles, with a conservative fill rule.
 
 A resting quote fills only when the price trades *through* it (a low below a buy, a high above a
-sell): a touch leaves it in the queue. What is placed after a candle can fill in the next one at the
-earliest, so a lot is never opened and closed within one candle. Where a candle reaches both a lot's
-emergency stop and its target, the stop comes first; quotes to open fill nearest first, buys before
-sells, until there are ``max_lots`` lots.
+sell): a touch leaves it in the queue. A quote placed after a candle can fill in the next one at the
+earliest, so no lot is opened and closed within one candle. If a candle reaches both the emergency
+stop and the target of a lot, the stop comes first. Opening quotes fill nearest first, buys before
+sells, up to ``max_lots`` lots.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class MakerTrade:
 
 @dataclass(frozen=True, slots=True)
 class MakerResult:
-    """What was traded, what is still held, the account's return, and how often quoting stopped."""
+    """Trades, lots still held, return of the account, and how often quoting stopped, by cause."""
 
     trades: tuple[MakerTrade, ...]
     lots: tuple[Lot, ...]
@@ -45,8 +45,8 @@ class MakerResult:
 
 
 @dataclass(slots=True)
-class _Desk:
-    """The account while it is simulated."""
+class _MakerAccount:
+    """The simulated account; ``value`` starts at 1."""
 
     rules: MakerRules
     maker_fee: float
@@ -54,35 +54,35 @@ class _Desk:
     quotes: tuple[Quote, ...] = ()
     lots: tuple[Lot, ...] = ()
     trades: list[MakerTrade] = field(default_factory=list)
-    account: float = 1.0
+    value: float = 1.0
     day: int = -1
     day_start: float = 1.0
     next_lot: int = 0
     most_lots: int = 0
 
     def begin_day(self, open_time: int) -> None:
-        """Count the day's return from here, if a day begins."""
+        """Restart the return of the day if a new day begins."""
         if open_time // DAY_MS != self.day:
             self.day = open_time // DAY_MS
-            self.day_start = self.account
+            self.day_start = self.value
 
     def close(self, lot: Lot, price: float, now_ms: int, fee: float, reason: str) -> None:
-        """Book a lot's end at ``price``."""
+        """Close a lot at ``price``."""
         gross = lot.side * (price / lot.price - 1.0)
         net = gross - self.maker_fee - fee * price / lot.price
         self.trades.append(
             MakerTrade(lot.side, lot.opened_ms, now_ms, lot.price, price, net, reason)
         )
-        self.account += self.rules.size * net
+        self.value += self.rules.size * net
         self.lots = tuple(held for held in self.lots if held.number != lot.number)
         self.quotes = tuple(quote for quote in self.quotes if quote.lot != lot.number)
 
     def fill(self, candle: Candle) -> None:
-        """What a candle does to what rests and is held at its open."""
+        """Fill quotes and stop lots that were there at the open of a candle."""
         for lot in self.lots:
             stop = lot.emergency(self.rules)
             if candle.low <= stop if lot.side == BUY else candle.high >= stop:
-                # A candle that opens beyond the stop fills there, not at the stop.
+                # A candle that opens beyond the stop fills at its open.
                 first = min(candle.open, stop) if lot.side == BUY else max(candle.open, stop)
                 self.close(lot, first, candle.open_time, self.taker_fee, "emergency_stop")
         by_number = {lot.number: lot for lot in self.lots}
@@ -110,9 +110,9 @@ class _Desk:
             self.close(lot, price, now_ms, self.taker_fee, "emergency_stop")
 
     def day_return(self, price: float) -> float:
-        """The account's return today, with what is held at ``price``."""
+        """Return the return of today, with lots valued at ``price``."""
         held = sum(lot.side * (price / lot.price - 1.0) for lot in self.lots)
-        return (self.account + self.rules.size * held) / self.day_start - 1.0
+        return (self.value + self.rules.size * held) / self.day_start - 1.0
 
 
 def _trades_through(quote: Quote, candle: Candle) -> bool:
@@ -129,18 +129,20 @@ def simulate_maker(
 ) -> MakerResult:
     """Quote over 1-minute candles; bid and ask lie ``half_spread`` (a share) around each close.
 
-    A candle that follows a gap finds the stream stale: what was to open is withdrawn before it.
+    After a gap the stream is stale: opening quotes are withdrawn before the next candle.
     """
-    desk = _Desk(rules or MakerRules(), maker_fee_bps / 10_000.0, taker_fee_bps / 10_000.0)
+    account = _MakerAccount(
+        rules or MakerRules(), maker_fee_bps / 10_000.0, taker_fee_bps / 10_000.0
+    )
     fast, slow = [0.0] * atr_size(), [0.0] * atr_size()
     stops: dict[str, int] = {}
     expected = -1
     for row in range(len(candles)):
         candle = candles.candle(row)
-        desk.begin_day(candle.open_time)
-        if expected >= 0 and candle.open_time > expected + desk.rules.stale_ms:
-            desk.quotes = tuple(quote for quote in desk.quotes if quote.purpose == "close")
-        desk.fill(candle)
+        account.begin_day(candle.open_time)
+        if expected >= 0 and candle.open_time > expected + account.rules.stale_ms:
+            account.quotes = tuple(quote for quote in account.quotes if quote.purpose == "close")
+        account.fill(candle)
         prices = candle.high, candle.low, candle.close
         usual = atr_step(slow, 0, SLOW_ATR, *prices)
         ratio = atr_step(fast, 0, FAST_ATR, *prices) / usual if usual > 0.0 else math.nan
@@ -151,14 +153,14 @@ def simulate_maker(
             ask=candle.close * (1.0 + half_spread),
             updated_ms=expected,
             volatility=ratio,
-            day_return=desk.day_return(candle.close),
+            day_return=account.day_return(candle.close),
         )
-        wanted = plan(desk.rules, view, desk.quotes, desk.lots)
-        desk.apply(wanted, expected, candle.close)
+        wanted = plan(account.rules, view, account.quotes, account.lots)
+        account.apply(wanted, expected, candle.close)
         if wanted.reason:
             kind = wanted.reason.split(":")[1].split()[0]
             stops[kind] = stops.get(kind, 0) + 1
     last = float(candles.close[-1]) if len(candles) else 1.0
-    held = sum(lot.side * (last / lot.price - 1.0) for lot in desk.lots)
-    total = desk.account + desk.rules.size * held - 1.0
-    return MakerResult(tuple(desk.trades), desk.lots, total, desk.most_lots, stops)
+    held = sum(lot.side * (last / lot.price - 1.0) for lot in account.lots)
+    total = account.value + account.rules.size * held - 1.0
+    return MakerResult(tuple(account.trades), account.lots, total, account.most_lots, stops)

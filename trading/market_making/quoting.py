@@ -1,12 +1,12 @@
 """Market-maker grid: which post-only quotes should rest around the mid, as pure functions.
 
-Quotes to open lie 1, 2, ... spacings below (buys) and above (sells) the mid of the moment they are
-placed, and live ``life_ms``; then they are placed anew around the mid of that moment. A filled
-quote becomes a lot, which gets its opposite: a quote ``take_profit`` away from the lot's price that
-closes it. There are never more lots than ``max_lots``. :func:`plan` says what to cancel and place.
+Opening quotes lie 1, 2, ... spacings below (buys) and above (sells) the mid at the time they are
+placed, and live ``life_ms``; then they are replaced around the current mid. A filled quote becomes
+a lot, which gets a closing quote ``take_profit`` away from its price. There are never more than
+``max_lots`` lots. :func:`plan` returns what to cancel and place.
 
-Quotes to open are withdrawn, and none is placed, on a volatility spike, on a stale stream and near
-the daily loss limit; quotes that close remain, and a lot at its emergency stop goes to the market.
+Opening quotes are withdrawn, and none is placed, on a volatility spike, on a stale stream and near
+the daily loss limit. Closing quotes remain, and a lot at its emergency stop closes at the market.
 """
 
 from __future__ import annotations
@@ -72,20 +72,20 @@ class Lot:
     opened_ms: int
 
     def target(self, rules: MakerRules) -> float:
-        """The price at which its profit is taken."""
+        """Return the price at which to take its profit."""
         return self.price * (1.0 + self.side * rules.take_profit)
 
     def emergency(self, rules: MakerRules) -> float:
-        """The price at which it goes to the market."""
+        """Return the price at which to close it at the market."""
         return self.price * (1.0 - self.side * rules.emergency_stop)
 
 
 @dataclass(frozen=True, slots=True)
 class MarketView:
-    """What is known of market and account.
+    """The market and the account at one moment.
 
-    ``volatility`` is the fast ATR over the slow one (NaN: unknown), ``day_return`` the account's
-    return since 00:00 UTC, ``updated_ms`` when the book was last heard of.
+    ``volatility`` is the fast ATR over the slow one (NaN: unknown), ``day_return`` the return of
+    the account since 00:00 UTC, ``updated_ms`` the time of the last update of the book.
     """
 
     now_ms: int
@@ -97,15 +97,15 @@ class MarketView:
 
     @property
     def mid(self) -> float:
-        """Half way between bid and ask."""
+        """Return the middle of bid and ask."""
         return (self.bid + self.ask) / 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class QuotePlan:
-    """What to do now, and why no quote to open is wanted (empty: they are).
+    """What to do now, and the reason for no opening quotes (empty: there may be some).
 
-    ``market`` are lots to close at the market.
+    ``market`` has the lots to close at the market.
     """
 
     cancel: tuple[Quote, ...] = ()
@@ -115,7 +115,7 @@ class QuotePlan:
 
 
 def stop_reason(rules: MakerRules, view: MarketView) -> str:
-    """Why there must be no quote to open; empty when there may be."""
+    """Return the reason for no opening quotes; empty if there may be some."""
     silent = view.now_ms - view.updated_ms
     if silent > rules.stale_ms:
         return f"quoting stopped: nothing heard of the book for {silent / 1000:.1f} s"
@@ -131,7 +131,7 @@ def stop_reason(rules: MakerRules, view: MarketView) -> str:
 
 
 def opening_quotes(rules: MakerRules, view: MarketView, lots: tuple[Lot, ...]) -> tuple[Quote, ...]:
-    """The quotes to open that are wanted around the mid: nearest first, none that would take."""
+    """Return the opening quotes around the mid, nearest first; none would take liquidity."""
     count = min(rules.levels, rules.max_lots - len(lots))
     wanted = (
         Quote(side, level, view.mid * (1.0 - side * level * rules.spacing), view.now_ms)
@@ -142,12 +142,12 @@ def opening_quotes(rules: MakerRules, view: MarketView, lots: tuple[Lot, ...]) -
 
 
 def is_passive(quote: Quote, view: MarketView) -> bool:
-    """Whether the quote would rest: post-only, it is refused when it crosses the book."""
+    """Return whether the quote would rest: a post-only order must not cross the book."""
     return quote.price < view.ask if quote.side == BUY else quote.price > view.bid
 
 
 def closing_quote(rules: MakerRules, view: MarketView, lot: Lot) -> Quote:
-    """The opposite of a lot: at its target, or at the book where the target lies behind it."""
+    """Return the closing quote of a lot: at its target, or at the book if that is beyond it."""
     target = lot.target(rules)
     price = max(target, view.ask) if lot.side == BUY else min(target, view.bid)
     return Quote(-lot.side, 0, price, view.now_ms, "close", lot.number)
@@ -156,9 +156,9 @@ def closing_quote(rules: MakerRules, view: MarketView, lot: Lot) -> Quote:
 def plan(
     rules: MakerRules, view: MarketView, quotes: tuple[Quote, ...], lots: tuple[Lot, ...]
 ) -> QuotePlan:
-    """What to cancel and to place, given what rests and what is held.
+    """Return what to cancel and place, given resting quotes and open lots.
 
-    While the stream is stale nothing but withdrawing is done: no price is known to act on.
+    While the stream is stale, opening quotes are only withdrawn: there is no price to act on.
     """
     reason = stop_reason(rules, view)
     stale = view.now_ms - view.updated_ms > rules.stale_ms
@@ -170,7 +170,7 @@ def plan(
     cancel, place = _renew_closing(rules, view, quotes, lots, leaving)
     if reason or lost:
         return QuotePlan((*cancel, *opening), place, lost, reason)
-    kept, dropped = _sort_opening(rules, view, opening, lots)
+    kept, dropped = _split_opening(rules, view, opening, lots)
     missing = tuple(
         quote
         for quote in opening_quotes(rules, view, lots)
@@ -192,7 +192,7 @@ def _renew_closing(
     lots: tuple[Lot, ...],
     leaving: set[int],
 ) -> tuple[tuple[Quote, ...], tuple[Quote, ...]]:
-    """Closing quotes to cancel (of lots that are gone, or too old) and to place."""
+    """Return closing quotes to cancel (too old, or their lot is gone) and to place."""
     held = {lot.number for lot in lots} - leaving
     resting = {quote.lot: quote for quote in quotes if quote.purpose == "close"}
     cancel = tuple(
@@ -209,10 +209,10 @@ def _renew_closing(
     return cancel, place
 
 
-def _sort_opening(
+def _split_opening(
     rules: MakerRules, view: MarketView, opening: tuple[Quote, ...], lots: tuple[Lot, ...]
 ) -> tuple[tuple[Quote, ...], tuple[Quote, ...]]:
-    """Opening quotes to keep, and to cancel: too old, or more than lots are allowed."""
+    """Return opening quotes to keep and to cancel (too old, or beyond ``max_lots``)."""
     allowed = rules.max_lots - len(lots)
     kept = tuple(q for q in opening if q.level <= allowed and not _is_old(rules, view, q))
     return kept, tuple(quote for quote in opening if quote not in kept)

@@ -23,7 +23,7 @@ from trading.strategies.shared_parameters import SHARED, STAGED
 
 
 class Strategy:
-    """A technical strategy; subclasses fill the class attributes and the three methods below."""
+    """A strategy; subclasses set the class attributes, :meth:`state_size` and :meth:`warmup`."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
@@ -32,41 +32,43 @@ class Strategy:
     defaults: ClassVar[Mapping[str, Value]] = {}
     day_end: ClassVar[bool] = False
     side: ClassVar[int] = 1
-    """+1 buys what it enters, -1 sells it."""
+    """+1 enters by buying, -1 by selling."""
     reasons: ClassVar[Mapping[int, str]] = {}
-    """Text of each reason code that :attr:`step` writes; ``{seen}`` and ``{limit}`` are filled
-    in.
-    """
+    """Template of each reason code that :attr:`step` writes, with ``{seen}`` and ``{limit}``."""
     step: Step  # a class attribute: staticmethod(kernel)
     scan: Scan | None = None
-    """Optional: finds at a stroke the rows that :attr:`step` would enter on."""
+    """Optional: finds all rows on which :attr:`step` would enter."""
     own_levels: ClassVar[bool] = False
     """Whether entries carry their own side, stop and target."""
     always_guarded: ClassVar[bool] = False
-    """Whether trailing and emergency stop apply without the common filters, too."""
+    """Whether trailing and emergency stop apply even without the common filters."""
     scanned: ClassVar[bool] = False
-    """Whether a scan of the universe chooses the symbols that it may enter."""
+    """Whether a scan of the universe selects the symbols that it may enter."""
     learns: ClassVar[bool] = False
-    """Whether some parameters are fitted by :meth:`learn` rather than searched."""
+    """Whether :meth:`learn` fits some parameters, rather than a search."""
     version: ClassVar[str] = "1"
 
+    def reason_text(self, code: int, seen: float, limit: float) -> str:
+        """Return the text of reason ``code``, one of :attr:`reasons`, with its two numbers."""
+        return self.reasons[code].format(seen=seen, limit=limit)
+
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """Floats that :attr:`step` keeps between candles."""
+        """Return the number of floats that :attr:`step` keeps between candles."""
         raise TypeError(f"strategy {self.name} declares no state size for {dict(params)}")
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """Candles of ``signal_tf`` after which the start of the history is forgotten to 1e-9."""
+        """Return the candles of ``signal_tf`` that forget the history's start to 1e-9."""
         raise TypeError(f"strategy {self.name} declares no warm-up for {dict(params)}")
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Own parameters first, then the shared ones, with this strategy's defaults."""
+        """Return own parameters, then the shared ones with the defaults of this strategy."""
         shared = tuple(_with_default(p, self.defaults.get(p.name, p.default)) for p in self.shared)
         return self.own + shared
 
     @cached_property
     def optional(self) -> frozenset[str]:
-        """Parameters that a release may lack: those of stages that are off by default."""
+        """Return the parameters that a release may lack: those of stages, off by default."""
         staged = (p for p in STAGED if p in self.parameters)
         return frozenset(p.name for p in staged)
 
@@ -75,7 +77,7 @@ class Strategy:
         return {p.name: self.parameter(p.name).default for p in STAGED}
 
     def _staged(self, params: Mapping[str, Value]) -> dict[str, Value]:
-        """The parameters of stages, those that ``params`` lacks by their defaults."""
+        """Return the parameters of stages, with defaults for those that ``params`` lacks."""
         return {name: params.get(name, value) for name, value in self._staged_defaults.items()}
 
     @cached_property
@@ -83,29 +85,29 @@ class Strategy:
         return {parameter.name: parameter for parameter in self.parameters}
 
     def parameter(self, name: str) -> Parameter:
-        """The declared parameter ``name``; `ParameterError` naming the known ones otherwise."""
+        """Return the declared parameter ``name``; an unknown name is a `ParameterError`."""
         if name in self._by_name:
             return self._by_name[name]
         known = ", ".join(p.name for p in self.parameters)
         raise ParameterError(f"{self.name} has no parameter '{name}'; it has {known}")
 
     def learn(self, candles: CandleColumns, params: Mapping[str, Value]) -> dict[str, Value]:
-        """The fitted parameters, from base candles and the resolved others; none by default."""
+        """Return parameters fitted on base candles, given the resolved others; none by default."""
         del candles, params
         return {}
 
     def has(self, name: str) -> bool:
-        """Whether there is a parameter ``name``."""
+        """Return whether there is a parameter ``name``."""
         return name in self._by_name
 
     def accepted(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """Those of ``values``, which may be meant for many strategies, that are parameters here."""
+        """Return those of ``values`` that are parameters of this strategy."""
         return {name: value for name, value in values.items() if self.has(name)}
 
     def resolve(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """All parameters with ``values`` applied: typed, bounds checked, defaults filled in.
+        """Return all parameters with ``values`` applied, parsed and checked, and defaults.
 
-        `ParameterError` also where they make no exit rules together.
+        Values that contradict each other as exit rules are a `ParameterError`, too.
         """
         for name in values:
             self.parameter(name)
@@ -116,41 +118,38 @@ class Strategy:
         return params
 
     def refine(self, params: Mapping[str, Value], values: Mapping[str, Value]) -> dict[str, Value]:
-        """Resolved ``params`` with ``values`` in their place, read as by :meth:`resolve`."""
+        """Replace some of the resolved ``params`` by ``values``, parsed as in :meth:`resolve`."""
         read = {
             name: self.parameter(name).parse(value, self.name) for name, value in values.items()
         }
         return {**params, **read}
 
     def signal_tf(self, params: Mapping[str, Value]) -> int:
-        """Milliseconds of the candles that signals are judged on."""
+        """Return the milliseconds of a signal candle."""
         return interval_ms(str(params["signal_tf"]))
 
     def filter_tf(self, params: Mapping[str, Value]) -> int:
-        """Milliseconds of the candles that filters and the ATR use."""
+        """Return the milliseconds of a candle of the filters and the ATR."""
         return interval_ms(str(params["filter_tf"]))
 
     def more_tfs(self, params: Mapping[str, Value]) -> Mapping[int, int]:
-        """Further timeframes whose closed candles :attr:`step` sees: ms and warm-up candles.
+        """Return further timeframes of :attr:`step`: their ms and their warm-up candles.
 
-        At most `MORE_TFS` of :mod:`trading.market.bars`, the longest first, none of them
-        ``signal_tf``.
+        There are at most `trading.market.bars.MORE_TFS`, the longest first, without ``signal_tf``.
         """
         del params
         return {}
 
     def filters_on(self, params: Mapping[str, Value]) -> bool:
-        """Whether the common filters, the trailing stop and the emergency stop apply."""
+        """Return whether the common filters, the trailing and the emergency stop apply."""
         return params["filters"] == "on"
 
     def needs_atr(self, params: Mapping[str, Value]) -> bool:
-        """Whether stops or the leverage are by the ATR of ``filter_tf``."""
+        """Return whether stops or the leverage depend on the ATR of ``filter_tf``."""
         return params["stop_loss"] == 0.0 or float(params.get("target_volatility", 0.0)) > 0.0
 
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
-        """The numbers that the kernels read: those of the common filters, then :attr:`own` in
-        order.
-        """
+        """Return what the kernels read: the common filters, then :attr:`own` in order."""
         return [
             1.0 if self.filters_on(params) else 0.0,
             float(params["min_volatility"]),
@@ -162,20 +161,20 @@ class Strategy:
         ]
 
     def sizing(self, params: Mapping[str, Value]) -> Sizing:
-        """How much of the account a position takes at its entry.
+        """Return how much of the account an entry takes.
 
-        With all additions made it takes ``max_position_size``.
+        With all additions made the position takes ``max_position_size``.
         """
         staged = self._staged(params)
         planned = 1.0 + sum(addition.weight for addition in _additions(staged, self.name))
         return Sizing(float(params["max_position_size"]) / planned)
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
-        """The exits of ``params``; without filters neither trailing nor emergency stop.
+        """Return the exits of ``params``; without filters there is no trailing or emergency stop.
 
-        A parameter of :data:`STAGED` that is absent has its default: positions that were opened
-        before it existed have none. `ParameterError` for stages that contradict each other, or a
-        stop that is not inside the liquidation.
+        A missing parameter of ``STAGED`` has its default: positions opened before it existed lack
+        it. Stages that contradict each other, or a stop beyond the liquidation, are a
+        `ParameterError`.
         """
         guarded = 1.0 if self.always_guarded or self.filters_on(params) else 0.0
         staged = self._staged(params)
@@ -201,7 +200,7 @@ class Strategy:
 
 
 def _additions(staged: Mapping[str, Value], owner: str) -> tuple[Addition, ...]:
-    """The averaging steps that are on."""
+    """Return the averaging steps that are on."""
     found = [
         Addition(*(float(staged[f"{name}_{what}"]) for what in ("at", "weight", "stop")))
         for name in ("add_first", "add_second")

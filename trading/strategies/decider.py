@@ -1,8 +1,8 @@
-"""From closed base candles to decisions: the machine that the executor and the simulation share.
+"""From closed base candles to decisions: the code that the executor and the simulation share.
 
-It builds the candles of ``signal_tf``, ``filter_tf`` and 1 hour from base candles and judges each
-signal candle when it is closed. A higher candle is used only once it is closed: with its last base
-candle or, where that is absent, with the first base candle after it.
+It builds the candles of ``signal_tf``, ``filter_tf`` and 1 hour from base candles, and evaluates
+each signal candle once it closes. A higher candle counts only once it is closed: with its last
+base candle or, where that is missing, with the first base candle after it.
 """
 
 from __future__ import annotations
@@ -58,16 +58,18 @@ ACTIONS = ("hold", "enter", "exit")
 
 
 def _no_strategy(*numbers: object) -> None:
-    raise RuntimeError(f"no strategy is bound to judge a candle of {len(numbers)} values")
+    raise RuntimeError(f"no strategy is bound to evaluate a candle of {len(numbers)} values")
 
 
 strategy_step: Step = _no_strategy
-"""The name that a strategy's own step is bound to."""
+"""The name that the step of a strategy is bound to."""
 
 
 @kernel
-def judge(slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Hand one closed candle to the strategy; on ``signal_tf`` the filters have the last word."""
+def evaluate_bar(
+    slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, bar: Bar
+) -> None:
+    """Evaluate one closed candle; on ``signal_tf`` the filters check an entry."""
     strategy_step(state, par, out, bar)
     if slot == SIGNAL_AT and out[ACTION] == ENTER:
         filter_entry(filters, par, out, bar.close)
@@ -75,20 +77,20 @@ def judge(slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, b
 
 @kernel
 def take_bar(slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Hand one closed higher candle to what ``slot`` feeds."""
+    """Feed one closed higher candle to the filters or the strategy, by its ``slot``."""
     if slot == FILTER_AT:
         filter_step(filters, par, bar.high, bar.low, bar.close)
     elif slot == HOURLY_AT:
         hourly_step(filters, bar.close)
     else:
-        judge(slot, filters, state, par, out, bar)
+        evaluate_bar(slot, filters, state, par, out, bar)
 
 
 @kernel
 def close_bar(
     bars: Buffer, slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer
 ) -> None:
-    """Close the higher candle in the making and hand it on."""
+    """Close the higher candle that is still growing, and feed it."""
     bar = finished_bar(bars, slot)
     bars[slot + STARTED] = -1.0
     take_bar(slot, filters, state, par, out, bar)
@@ -98,7 +100,7 @@ def close_bar(
 def push_candle(
     bars: Buffer, filters: Buffer, state: Buffer, par: Buffer, out: Buffer, base: Bar
 ) -> None:
-    """Take in one closed base candle and leave the decision in ``out``."""
+    """Feed one closed base candle and write the decision to ``out``."""
     out[ACTION] = HOLD
     out[REASON] = float(NO_SIGNAL_CANDLE)
     out[SEEN] = base.close
@@ -126,10 +128,10 @@ def push_candle(
 class Decision:
     """What to do after one base candle.
 
-    ``action`` is ``enter``, ``exit`` or ``hold``, whatever position there is; ``side`` is +1 or
-    -1. ``values`` are the numbers behind ``reason``; ``atr`` is ATR(14) of ``filter_tf`` (a price
-    distance, NaN if unknown). A strategy with levels of its own gives ``stop_price`` and
-    ``target_price``; ``confidence`` is 0 to 1; each is NaN where it has none.
+    ``action`` is ``enter``, ``exit`` or ``hold``, whatever the position; ``side`` is +1 or -1.
+    ``values`` are the numbers behind ``reason``; ``atr`` is ATR(14) of ``filter_tf`` (a price
+    distance, NaN if unknown). ``stop_price``, ``target_price`` and ``confidence`` (0 to 1) are NaN
+    for a strategy without them.
     """
 
     action: str
@@ -156,25 +158,25 @@ class Decider:
 
     @property
     def params(self) -> Mapping[str, Value]:
-        """The resolved parameters."""
+        """Return the resolved parameters."""
         return self.setup.params
 
     def history_needed(self) -> dict[int, int]:
-        """Closed candles to :meth:`warm` with, by timeframe in ms."""
+        """Return how many closed candles :meth:`warm` needs, by timeframe in ms."""
         return self.setup.history_needed()
 
     def base_start(self, now_ms: int) -> int:
-        """The time (ms) from which base candles must be fed, if history ends at ``now_ms``.
+        """Return the time (ms) from which to feed base candles, if history ends at ``now_ms``.
 
-        It is the start of the longest higher candle still in the making: candles that close up to
-        it go to :meth:`warm`, base candles from it on to :meth:`on_candle`.
+        It is the start of the longest higher candle that is still open: candles that close by then
+        go to :meth:`warm`, base candles from then on to :meth:`on_candle`.
         """
         setup = self.setup
         longest = max(setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more)
         return now_ms - now_ms % longest
 
     def warm(self, tf_ms: int, candle: Candle) -> None:
-        """Take in one closed candle of history of a higher timeframe; its decision is dropped."""
+        """Feed one closed candle of the history of a higher timeframe; ignore its decision."""
         out = [0.0] * OUT_SIZE
         for slot in range(0, BARS_SIZE, SLOT):
             if int(self._bars[slot + LENGTH]) == tf_ms:
@@ -182,7 +184,7 @@ class Decider:
                 self._take_bar(slot, self._filters, self._state, self._par, out, bar)
 
     def on_candle(self, candle: Candle) -> Decision:
-        """Take in one closed base candle; `DataError` if it does not follow the last."""
+        """Feed one closed base candle; one that does not follow the last is a `DataError`."""
         if candle.open_time <= self._last_open:
             raise DataError(
                 f"candle of {candle.open_time} ms does not follow that of {self._last_open} ms"

@@ -1,6 +1,4 @@
-"""The filters that every technical strategy shares, on closed candles of ``filter_tf`` (and of 1
-hour).
-"""
+"""The entry filters that technical strategies share, on closed candles of ``filter_tf`` and 1h."""
 
 from __future__ import annotations
 
@@ -15,17 +13,13 @@ from trading.indicators.core import (
     wilder_warmup,
 )
 from trading.jit.kernel import Buffer, kernel
+from trading.strategies.decisions import hold
 from trading.strategies.layout import (
-    ACTION,
     FILTERS_ON,
-    HOLD,
     HOURLY_ON,
-    LIMIT,
     MIN_ADX,
     MIN_VOLATILITY,
     NEEDS_ATR,
-    REASON,
-    SEEN,
     TREND_SPAN,
 )
 
@@ -33,7 +27,7 @@ ATR_SPAN = 14
 ADX_SPAN = 14
 HOURLY_SPAN = 50
 
-# Layout of the state: three indicators, then what they said last.
+# Layout of the state: four indicators, then their last values.
 _ATR_AT = 0
 _ADX_AT = 3
 _TREND_AT = 11
@@ -68,18 +62,18 @@ REASON_TEXTS = {
 
 
 def filter_warmup(trend_span: int) -> int:
-    """Candles of ``filter_tf`` until the filters have forgotten the beginning of the history."""
+    """Return the candles of ``filter_tf`` after which the filters forget the history's start."""
     return max(ema_warmup(trend_span), adx_warmup(ADX_SPAN), wilder_warmup(ATR_SPAN))
 
 
 def hourly_warmup() -> int:
-    """Candles of 1 hour until the hourly mean has forgotten the beginning of the history."""
+    """Return the hours after which the hourly mean forgets the history's start."""
     return ema_warmup(HOURLY_SPAN)
 
 
 @kernel
 def filters_clear(state: Buffer) -> None:
-    """Begin: nothing has been seen, so nothing is known."""
+    """Initialise the state: nothing is known yet."""
     for i in range(FILTER_SIZE):
         state[i] = 0.0
     for i in range(ATR_NOW, FILTER_SIZE):
@@ -88,7 +82,7 @@ def filters_clear(state: Buffer) -> None:
 
 @kernel
 def filter_step(state: Buffer, par: Buffer, high: float, low: float, close: float) -> None:
-    """Take in one closed candle of ``filter_tf``."""
+    """Feed one closed candle of ``filter_tf``."""
     state[ATR_NOW] = atr_step(state, _ATR_AT, ATR_SPAN, high, low, close)
     if par[FILTERS_ON] > 0.0:
         state[ADX_BEFORE] = state[ADX_NOW]
@@ -98,26 +92,17 @@ def filter_step(state: Buffer, par: Buffer, high: float, low: float, close: floa
 
 @kernel
 def hourly_step(state: Buffer, close: float) -> None:
-    """Take in one closed candle of 1 hour."""
+    """Feed one closed candle of 1 hour."""
     state[HOURLY_CLOSE] = close
     state[HOURLY_NOW] = ema_step(state, _HOURLY_AT, HOURLY_SPAN, close)
 
 
 @kernel
-def hold_entry(out: Buffer, reason: int, seen: float, limit: float) -> None:
-    """Turn an entry into a hold, with its reason."""
-    out[ACTION] = HOLD
-    out[REASON] = float(reason)
-    out[SEEN] = seen
-    out[LIMIT] = limit
-
-
-@kernel
 def filter_entry(state: Buffer, par: Buffer, out: Buffer, price: float) -> None:
-    """Hold the entry in ``out`` unless every filter lets it pass at ``price``."""
+    """Turn the entry in ``out`` into a hold unless every filter passes it at ``price``."""
     atr = state[ATR_NOW]
     if par[NEEDS_ATR] > 0.0 and atr != atr:
-        hold_entry(out, NO_ATR, NAN, NAN)
+        hold(out, NO_ATR, NAN, NAN)
         return
     if par[FILTERS_ON] <= 0.0:
         return
@@ -125,14 +110,14 @@ def filter_entry(state: Buffer, par: Buffer, out: Buffer, price: float) -> None:
     before = state[ADX_BEFORE]
     trend = state[TREND_NOW]
     if atr != atr or adx != adx or before != before or trend != trend:
-        hold_entry(out, WARMING_UP, NAN, NAN)
+        hold(out, WARMING_UP, NAN, NAN)
     elif atr / price < par[MIN_VOLATILITY]:
-        hold_entry(out, LOW_VOLATILITY, atr / price, par[MIN_VOLATILITY])
+        hold(out, LOW_VOLATILITY, atr / price, par[MIN_VOLATILITY])
     elif price < trend:
-        hold_entry(out, BELOW_TREND, price, trend)
+        hold(out, BELOW_TREND, price, trend)
     elif adx < par[MIN_ADX]:
-        hold_entry(out, LOW_ADX, adx, par[MIN_ADX])
+        hold(out, LOW_ADX, adx, par[MIN_ADX])
     elif adx < before:
-        hold_entry(out, FALLING_ADX, adx, before)
+        hold(out, FALLING_ADX, adx, before)
     elif par[HOURLY_ON] > 0.0 and not state[HOURLY_CLOSE] > state[HOURLY_NOW]:
-        hold_entry(out, BELOW_HOURLY, state[HOURLY_CLOSE], state[HOURLY_NOW])
+        hold(out, BELOW_HOURLY, state[HOURLY_CLOSE], state[HOURLY_NOW])

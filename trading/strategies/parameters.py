@@ -1,4 +1,4 @@
-"""One declared parameter of a strategy: its type, bounds, default and how its text is read."""
+"""Declared parameters of a strategy: type, bounds, default, and how a text is parsed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ Value = float | int | str
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One declared parameter: ``kind`` is ``float``, ``int``, ``choice``, ``interval`` or
-    ``ladder``.
+    """One declared parameter.
+
+    ``kind`` is ``float``, ``int``, ``choice``, ``interval`` or ``ladder``.
     """
 
     name: str
@@ -26,8 +27,9 @@ class Parameter:
     help: str = ""
 
     def parse(self, value: Value, owner: str) -> Value:
-        """``value`` as this parameter's type; `ParameterError` when it is no such value or out of
-        bounds.
+        """Return ``value`` as this parameter's type, within its bounds.
+
+        Any other value is a `ParameterError`, in which ``owner`` names the strategy.
         """
         if self.kind == "choice":
             return self._choice(str(value), owner)
@@ -41,7 +43,7 @@ class Parameter:
         return self._number(value, owner)
 
     def number(self, value: Value) -> float:
-        """A parsed value as the kernels read it; a choice is its place among the choices."""
+        """Return a parsed value as the kernels read it; a choice is its place among the choices."""
         if self.kind == "choice":
             return float(self.choices.index(str(value)))
         return float(value)
@@ -73,13 +75,13 @@ class Parameter:
 
 
 def ladder_steps(text: str) -> tuple[tuple[float, float], ...]:
-    """The steps (profit, share) of a ladder written ``0.02:0.5,0.04:0.25``; empty: none."""
+    """Return the steps (profit, share) of a ladder such as ``0.02:0.5,0.04:0.25``."""
     pairs = [step.split(":") for step in text.split(",") if step]
     return tuple((float(level), float(share)) for level, share in pairs)
 
 
 def _ladder_text(text: str, where: str) -> str:
-    """``text`` without blanks, if it is a ladder."""
+    """Return ``text`` without blanks, if it is a ladder."""
     bare = "".join(text.split())
     try:
         steps = ladder_steps(bare)

@@ -1,11 +1,11 @@
-"""Which strategy goes first where several equally confident ones enter at once."""
+"""Priority of strategies whose signals on one symbol are equally confident."""
 
 from __future__ import annotations
 
 PRIORITY = ("ict_conservative", "ict_mixed", "ict_aggressive")
-"""Who goes first among equally confident signals."""
+"""The strategies that go first, in order: A, C, B."""
 
 
 def priority_of(strategy: str) -> int:
-    """Place of a strategy in :data:`PRIORITY`; those that are not in it come after."""
+    """Return the place of a strategy in :data:`PRIORITY`; all others come last."""
     return PRIORITY.index(strategy) if strategy in PRIORITY else len(PRIORITY)

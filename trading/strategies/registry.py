@@ -1,4 +1,4 @@
-"""Strategies by name: a module of ``technical/`` is one; families and entry points add theirs.
+"""Strategies by name: the modules of ``technical/``, the families, and entry points.
 
 A module ``technical/<name>.py`` holds the strategy ``<name>``. A strategy from elsewhere comes from
 the entry-point group ``nocturne.strategies``, or is loaded by its module and class.
@@ -22,12 +22,12 @@ FAMILIES = {
     "ict_mixed": "ict.mixed:IctMixed",
     "surge": "surge.strategy:Surge",
 }
-"""Module and class of each strategy whose family shares a folder, by the strategy's name."""
+"""Module and class of each strategy whose family has its own folder, by name."""
 
 
 @cache
 def _modules() -> Mapping[str, str]:
-    """Module, and class where it is named, of every built-in strategy.
+    """Return the module (and the class, if named) of every built-in strategy.
 
     Only file names are read: importing all strategies takes a tenth of a second.
     """
@@ -60,7 +60,7 @@ def _built_in(name: str) -> Strategy:
 
 @cache
 def _others() -> dict[str, Strategy]:
-    """Strategies of the entry points; `ParameterError` where a name is taken."""
+    """Load the strategies of the entry points; a name that is taken is a `ParameterError`."""
     from importlib.metadata import entry_points
 
     found: dict[str, Strategy] = {}
@@ -75,12 +75,12 @@ def _others() -> dict[str, Strategy]:
 
 
 def strategy_names() -> list[str]:
-    """Names of all strategies, sorted."""
+    """Return the names of all strategies, sorted."""
     return sorted((*_modules(), *_others()))
 
 
 def get_strategy(name: str) -> Strategy:
-    """The strategy ``name``; `ParameterError` listing the known names otherwise."""
+    """Return the strategy ``name``; an unknown name is a `ParameterError` that lists the known."""
     if name in _modules():
         return _built_in(name)
     if name not in _others():
@@ -91,10 +91,10 @@ def get_strategy(name: str) -> Strategy:
 
 
 def load_strategy(reference: str) -> Strategy:
-    """The strategy of ``package.module:Class``, which need not be registered.
+    """Load the strategy ``package.module:Class``, which need not be registered.
 
-    For commands only: a release names registered strategies, so that it cannot import anything.
-    `ParameterError` when there is no such module or class, or when it is no strategy.
+    Only commands use this: a release names registered strategies, so it cannot import anything.
+    A reference to anything but a strategy class is a `ParameterError`.
     """
     where, _, name = reference.partition(":")
     try:

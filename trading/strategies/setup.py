@@ -53,7 +53,7 @@ class Setup:
 
     @classmethod
     def resolved(cls, strategy: Strategy, params: Mapping[str, Value], base_ms: int) -> Setup:
-        """The same from parameters that are resolved already."""
+        """Lay out parameters that are resolved already."""
         filtered = strategy.filters_on(params)
         needs_filter_tf = filtered or strategy.needs_atr(params)
         setup = cls(
@@ -94,17 +94,17 @@ class Setup:
 
     @property
     def is_bare(self) -> bool:
-        """Whether signals are judged on base candles, and nothing but the strategy has a say."""
+        """Return whether base candles are the only input: no other timeframe, filter or level."""
         others = self.filter_ms or self.hourly_ms or self.more or self.strategy.own_levels
         return self.signal_ms == self.base_ms and not others
 
     @property
     def step(self) -> Step:
-        """The strategy's step kernel."""
+        """Return the step kernel of the strategy."""
         return type(self.strategy).step
 
     def buffers(self) -> tuple[Buffer, Buffer, Buffer, Buffer, Buffer]:
-        """Fresh bars, filters, state, parameters and output, as lists."""
+        """Return new bars, filters, state, parameters and output, as lists."""
         filters = [0.0] * FILTER_SIZE
         filters_clear(filters)
         bars = new_bars(self.signal_ms, self.filter_ms, self.hourly_ms, tuple(self.more))
@@ -113,7 +113,7 @@ class Setup:
         return bars, filters, [0.0] * self.state_size, list(self.par), out
 
     def history_needed(self) -> dict[int, int]:
-        """Closed candles, by timeframe in ms, after which the history's beginning is forgotten."""
+        """Return the closed candles, by timeframe in ms, that forget the history's start."""
         needed = {self.signal_ms: self.strategy.warmup(self.params)}
         if self.filter_ms:
             bars = filter_warmup(int(self.params["trend_span"]))
@@ -125,11 +125,12 @@ class Setup:
         return needed
 
     def reason_text(self, out: Buffer) -> str:
-        """The sentence of a decision."""
+        """Return the text of the reason for a decision."""
         code = int(out[REASON])
         if code == NO_SIGNAL_CANDLE:
             return f"between {interval_name(self.signal_ms)} candles"
         if code == WARMING_UP:
             return WARMING_UP_TEXT
-        template = self.strategy.reasons.get(code) or REASON_TEXTS[code]
-        return template.format(seen=out[SEEN], limit=out[LIMIT])
+        if code in self.strategy.reasons:
+            return self.strategy.reason_text(code, out[SEEN], out[LIMIT])
+        return REASON_TEXTS[code].format(seen=out[SEEN], limit=out[LIMIT])

@@ -1,4 +1,4 @@
-"""Parameters that several technical strategies declare alike."""
+"""Parameters that several strategies declare alike."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ SHARED: tuple[Parameter, ...] = (
     Parameter("stop_loss", "float", 0.02, 0.0, 0.5, help="fixed stop, a share; 0 = by ATR"),
     Parameter("atr_multiplier", "float", 2.5, 0.5, 10.0, help="distance of the ATR stop, in ATRs"),
     Parameter("trailing_stop", "float", 0.0, 0.0, 0.5, help="fall from the best price; 0 = none"),
-    Parameter("emergency_stop", "float", 0.05, 0.005, 0.5, help="market exit whatever else says"),
     Parameter(
-        "max_position_size", "float", 0.2, 0.01, 1.0, help="most of the account in one symbol"
+        "emergency_stop", "float", 0.05, 0.005, 0.5, help="market exit, whatever else applies"
     ),
-    Parameter("signal_tf", "interval", "1h", help="candles that signals are judged on"),
+    Parameter(
+        "max_position_size",
+        "float",
+        0.2,
+        0.01,
+        1.0,
+        help="largest share of the account in one symbol",
+    ),
+    Parameter("signal_tf", "interval", "1h", help="candles that signals come from"),
     Parameter(
         "filters", "choice", "on", choices=("on", "off"), help="off = no filter, no trailing"
     ),
@@ -27,7 +34,7 @@ SHARED: tuple[Parameter, ...] = (
         "hourly_trend", "choice", "off", choices=("off", "on"), help="1h close above its EMA50"
     ),
 )
-"""Parameters that every technical strategy has."""
+"""Parameters of every technical strategy."""
 
 _SHARE_AT = "a fall from the entry"
 _WEIGHT = "its notional, in initial notionals"
@@ -54,7 +61,7 @@ STAGED: tuple[Parameter, ...] = (
         0.0,
         0.0,
         1.0,
-        help="so much of the margin an ATR moves, at most at leverage; 0 = leverage as it is",
+        help="share of the margin that an ATR moves, at most leverage; 0 = fixed leverage",
     ),
     Parameter(
         "liquidation_guard",
@@ -62,7 +69,7 @@ STAGED: tuple[Parameter, ...] = (
         0.0,
         0.0,
         0.9,
-        help="out at that share of the way left",
+        help="exit when this share of the way to liquidation is left",
     ),
     Parameter("add_first_at", "float", 0.0, 0.0, 0.9, help=f"first addition, {_SHARE_AT}; 0: none"),
     Parameter("add_first_weight", "float", 1.0, 0.01, 10.0, help=_WEIGHT),
@@ -85,10 +92,10 @@ MEAN_VOLUME = Parameter("volume_span", "int", 20, 1, 500, help="candles of the m
 
 
 def least_volume(means: float) -> Parameter:
-    """How many mean volumes an entry needs, by default."""
+    """Declare how many mean volumes an entry needs."""
     return Parameter("volume_factor", "float", means, 0.0, 10.0, help="least volume, in means")
 
 
 def ema(span: int, meaning: str = "span of the EMA") -> Parameter:
-    """The span of the mean that the close is compared with, by default."""
+    """Declare the span of the mean that the close is compared with."""
     return Parameter("mean_span", "int", span, 2, 500, help=meaning)

@@ -1,4 +1,4 @@
-"""The shares of an ensemble over recorded candles: by hand, and without a look ahead."""
+"""The allocation of an ensemble over recorded candles: by hand, and without look-ahead."""
 
 from __future__ import annotations
 
@@ -30,23 +30,25 @@ def hours(closes: list[float]) -> CandleColumns:
     return CandleColumns.of(times, opens, highs, lows, closes)
 
 
-def past(strategy: str, daily: list[float], entered: list[int], nets: list[float]) -> MemberHistory:
-    """A member whose trades entered at these hours and lasted one."""
+def history(
+    strategy: str, daily: list[float], entered: list[int], nets: list[float]
+) -> MemberHistory:
+    """Make a member whose trades entered at these hours and lasted one hour."""
     times = np.array(entered, dtype=np.int64) * HOUR_MS
     return MemberHistory(strategy, np.array(daily), times, times + HOUR_MS, np.array(nets))
 
 
-def test_shares_are_weights_of_the_days_before_times_the_factor_of_the_hour():
+def test_a_limit_is_the_weight_of_the_days_before_times_the_factor_of_the_hour():
     candles = hours([*CALM, *CRASH])
     members = [
-        past("breakout", [0.01, 0.03, -0.1, 0.0, 0.5], [], []),
-        past("rsi_bollinger", [-0.01, 0.0, 0.03, 0.0, 0.5], [62] * 20, [-0.01] * 20),
+        history("breakout", [0.01, 0.03, -0.1, 0.0, 0.5], [], []),
+        history("rsi_bollinger", [-0.01, 0.0, 0.03, 0.0, 0.5], [62] * 20, [-0.01] * 20),
     ]
     found = label_hours(candles, RegimeRules(), compiled=False)
-    walk = allocate_ensemble(candles, members, found, RULES)
-    # Equal while there are no two days; then half of the way to 80 and 20 %, or 20 and 80 %.
+    allocation = allocate_ensemble(candles, members, found, RULES)
+    # Equal until there are two days; then half of the way to 80 and 20 %, or 20 and 80 %.
     expected = [[0.5, 0.5], [0.5, 0.5], [0.65, 0.35], [0.425, 0.575], [0.3125, 0.6875]]
-    np.testing.assert_allclose(walk.weights, expected, rtol=1e-12)
+    np.testing.assert_allclose(allocation.weights, expected, rtol=1e-12)
     by_row = {
         10: ("unknown", 0.5 * 0.5, 0.5 * 0.5),
         50: ("unknown", 0.65 * 0.5, 0.35 * 0.5),
@@ -58,18 +60,18 @@ def test_shares_are_weights_of_the_days_before_times_the_factor_of_the_hour():
         106: ("crash", 0.0, 0.6875),  # then they are left to reversals
     }
     for row, (regime, first, second) in by_row.items():
-        assert LABELS[walk.labels[row]] == regime, row
-        shares = [own[row] for own in walk.shares]
-        assert shares == pytest.approx([first, second], rel=1e-12), row
+        assert LABELS[allocation.labels[row]] == regime, row
+        limits = [own[row] for own in allocation.limits]
+        assert limits == pytest.approx([first, second], rel=1e-12), row
 
 
 def test_nineteen_losses_or_a_gain_change_no_factor():
     candles = hours([*CALM, *CRASH])
     found = label_hours(candles, RegimeRules(), compiled=False)
     for nets in ([-0.01] * 19, [-0.01] * 20 + [0.3]):
-        one = past("rsi_bollinger", [0.0] * 5, [62] * len(nets), nets)
-        walk = allocate_ensemble(candles, [one], found, WeightRules())
-        assert walk.shares[0][80] == 1.0
+        one = history("rsi_bollinger", [0.0] * 5, [62] * len(nets), nets)
+        allocation = allocate_ensemble(candles, [one], found, WeightRules())
+        assert allocation.limits[0][80] == 1.0
 
 
 def test_a_label_is_known_when_its_hour_has_closed():
@@ -77,21 +79,21 @@ def test_a_label_is_known_when_its_hour_has_closed():
     times = np.arange(len(quarters)) * (HOUR_MS // 4)
     candles = CandleColumns.of(times, quarters, quarters + 0.5, quarters - 0.5, quarters)
     found = label_hours(candles, RegimeRules(), compiled=False)
-    walk = allocate_ensemble(candles, [past("breakout", [0.0] * 5, [], [])], found, RULES)
-    first = int(np.flatnonzero(walk.labels == LABELS.index("crash"))[0])
+    allocation = allocate_ensemble(candles, [history("breakout", [0.0] * 5, [], [])], found, RULES)
+    first = int(np.flatnonzero(allocation.labels == LABELS.index("crash"))[0])
     assert (first + 1) % 4 == 0  # the last quarter of an hour
     assert found.labels[first // 4] == LABELS.index("crash") != found.labels[first // 4 - 1]
-    assert walk.shares[0][first - 1] > 0.0 == walk.shares[0][first]
+    assert allocation.limits[0][first - 1] > 0.0 == allocation.limits[0][first]
 
 
-def test_the_executor_gives_the_same_shares_minute_by_minute(bitcoin):
+def test_the_executor_gives_the_same_limits_minute_by_minute(bitcoin):
     # Rules that find shocks in quiet weeks.
     rules = RegimeRules(crash_fall=0.01, crash_atrs=1.0, spike=1.5)
     candles = bitcoin.rows(0, 8 * 1_440)
     names = ("breakout", "rsi_bollinger")
-    pasts = [past(name, [0.0] * 9, [], []) for name in names]
+    histories = [history(name, [0.0] * 9, [], []) for name in names]
     found = label_hours(candles, rules, compiled=False)
-    walk = allocate_ensemble(candles, pasts, found, WeightRules())
+    allocation = allocate_ensemble(candles, histories, found, WeightRules())
     ensemble = Ensemble(
         interval="1h",
         rules=asdict(rules),
@@ -107,7 +109,7 @@ def test_the_executor_gives_the_same_shares_minute_by_minute(bitcoin):
     for row in range(len(candles)):
         live.on_candle("BTCUSDT", candles.candle(row))
         shares = [live.allocation_of(name, "BTCUSDT").most for name in names]
-        assert [own[row] for own in walk.shares] == shares, row
+        assert [own[row] for own in allocation.limits] == shares, row
         seen.add((live.labels["BTCUSDT"].label, *shares))
     assert {("crash", 0.0, 0.0), ("crash", 0.0, 0.5), ("volatility_spike", 0.0, 0.0)} <= seen
     assert ("up_trend", 0.5, 0.25) in seen
@@ -120,14 +122,14 @@ def test_candles_longer_than_an_hour_are_refused():
 
 
 def walked(candles: CandleColumns, *, compiled: bool = False):
-    """The walk of two strategies over the candles, and the account that follows it."""
+    """Allocate an account to two strategies over the candles, and trade it."""
     settings = {"signal_tf": "15m", "filters": "off", "max_position_size": 1.0}
     strategies = [get_strategy(name) for name in ("breakout", "rsi_bollinger")]
-    pasts = []
+    histories = []
     for strategy in strategies:
         alone = backtest(strategy, candles, settings, Costs(), compiled=compiled)
         trades = alone.trades
-        pasts.append(
+        histories.append(
             MemberHistory(
                 strategy.name,
                 alone.daily_returns,
@@ -137,7 +139,7 @@ def walked(candles: CandleColumns, *, compiled: bool = False):
             )
         )
     found = label_hours(candles, RegimeRules(), compiled=compiled)
-    walk = allocate_ensemble(candles, pasts, found, WeightRules(most=0.9))
+    allocation = allocate_ensemble(candles, histories, found, WeightRules(most=0.9))
     seats = [Seat(strategy, "BTCUSDT", settings) for strategy in strategies]
     account = simulate_account(
         seats,
@@ -145,27 +147,27 @@ def walked(candles: CandleColumns, *, compiled: bool = False):
         10_000,
         Costs(),
         Limits(max_exposure=100.0, daily_loss=1.0),
-        shares=walk.shares,
+        shares=allocation.limits,
         compiled=compiled,
     )
-    return walk, account
+    return allocation, account
 
 
-def test_no_share_depends_on_a_later_candle(bitcoin):
+def test_no_limit_depends_on_a_later_candle(bitcoin):
     candles = bitcoin.rows(0, 15 * 1_440).higher(900_000)
     whole, _ = walked(candles)
     assert len(np.unique(whole.labels)) >= 3
     assert len(np.unique(whole.weights)) >= 6
     for end in (350, 700, 1_001, 1_344):
         part, _ = walked(candles.rows(0, end))
-        for one, same in zip(part.shares, whole.shares, strict=True):
+        for one, same in zip(part.limits, whole.limits, strict=True):
             assert one.tobytes() == same[:end].tobytes()
 
 
-def test_both_backends_walk_and_trade_alike(bitcoin):
+def test_both_backends_allocate_and_trade_alike(bitcoin):
     candles = bitcoin.rows(0, 15 * 1_440).higher(900_000)
     (plain, account), (compiled, same) = (walked(candles, compiled=c) for c in (False, True))
-    assert [own.tobytes() for own in plain.shares] == [own.tobytes() for own in compiled.shares]
+    assert [own.tobytes() for own in plain.limits] == [own.tobytes() for own in compiled.limits]
     assert account.equity.tobytes() == same.equity.tobytes()
     assert account.refused == same.refused
     assert len(account) >= 5

@@ -1,4 +1,4 @@
-"""Labels of the market, on hand-made candles and on a recorded crash."""
+"""Market regimes on hand-made candles and on a recorded crash."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ SHARED = Path(__file__).parents[4] / "shared" / "data" / "candles_1m" / "usdm"
 
 
 def labels(closes: list[float], reach: float = 0.5) -> list[str]:
-    detector, last, told = RegimeDetector(), closes[0], []
+    detector, last, regimes = RegimeDetector(), closes[0], []
     for row, close in enumerate(closes):
         high, low = max(last, close) + reach, min(last, close) - reach
-        told.append(detector.on_candle(Candle(row * HOUR_MS, last, high, low, close)).label)
+        regimes.append(detector.on_candle(Candle(row * HOUR_MS, last, high, low, close)).label)
         last = close
-    return told
+    return regimes
 
 
 CALM = [100.0 + 0.4 * (i * 7 % 5) for i in range(120)]
 
 
-def test_nothing_is_said_before_the_indicators_are_known():
+def test_the_label_is_unknown_until_the_indicators_are_known():
     assert set(labels(CALM)[:60]) == {"unknown"}
     assert "unknown" not in labels(CALM)[60:]
 
 
-def test_a_market_that_goes_nowhere_is_a_range():
+def test_a_sideways_market_is_a_range():
     assert set(labels(CALM)[60:]) == {"range"}
 
 
@@ -46,29 +46,29 @@ def test_a_steady_rise_and_a_steady_fall_are_trends():
 
 def test_a_crash_is_a_fall_that_is_large_in_percent_and_in_atrs():
     assert labels([*CALM, 96.0, 93.0, 86.0])[-3:] == ["range", "range", "crash"]
-    # The same percentage within what the market does anyway is none.
+    # The same percentage within the usual moves of the market is no crash.
     wild = [100.0 + 10.0 * (i % 2) for i in range(120)]
     assert labels([*wild, 99.0, 97.0, 95.0])[-1] != "crash"
 
 
-def test_a_crash_ends_when_its_top_is_too_long_ago():
+def test_a_crash_ends_when_its_top_is_too_old():
     assert labels([*CALM, *[80.0] * 12])[-12:-1] == ["crash"] * 11
     assert labels([*CALM, *[80.0] * 13])[-1] != "crash"
 
 
-def test_a_sudden_reach_without_a_fall_is_a_volatility_spike():
+def test_a_sudden_wide_candle_without_a_fall_is_a_volatility_spike():
     assert labels([*CALM, 108.0, 100.0, 108.0])[-1] == "volatility_spike"
 
 
 def test_the_numbers_behind_a_label_are_given():
     detector = RegimeDetector()
     closes = [*CALM, 80.0]
-    told = [
+    regimes = [
         detector.on_candle(Candle(i * HOUR_MS, c, c + 0.5, c - 0.5, c))
         for i, c in enumerate(closes)
     ]
-    assert told[0].values == {}
-    assert told[-1].values["fall"] == pytest.approx((102.1 - 80.0) / 102.1)
+    assert regimes[0].values == {}
+    assert regimes[-1].values["fall"] == pytest.approx((102.1 - 80.0) / 102.1)
 
 
 def test_both_backends_and_all_truncations_agree(bitcoin):
@@ -100,7 +100,7 @@ def _quarters(symbol: str) -> CandleColumns:
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the larger data set is not here")
 def test_the_crash_of_layer_is_labelled_while_it_falls():
-    """LAYERUSDT lost half its price on 2025-05-06, after 05-05 had begun to fall (UTC)."""
+    """LAYERUSDT lost half its price on 2025-05-06, after the fall had begun on 05-05 (UTC)."""
     candles = _quarters("LAYERUSDT")
     codes = label_candles(candles)
     crash = np.flatnonzero(codes == LABELS.index("crash"))

@@ -1,8 +1,7 @@
-"""The regime labels on every recording: each crash in it, and when its label is known.
+"""Regime labels on every recording: each crash in it, and when its label is known.
 
-What a crash is, is asked of the minutes and not of the detector: a minute's close that lies 10 %
-below the highest high of three hours begins a fall, which lasts until no minute did so for 12
-hours.
+The minutes define a crash, not the detector: a close that lies 10 % below the highest high of three
+hours begins a fall, which lasts until no minute has done so for 12 hours.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the larger data s
 
 @dataclass(frozen=True)
 class Fall:
-    """From its first minute to its last; ``deepest`` is its largest share, of the top before it."""
+    """A fall from its first minute to its last; ``deepest`` is a share of the top before it."""
 
     start: int
     end: int
@@ -40,7 +39,7 @@ class Fall:
 
 
 def archive(path: Path) -> CandleColumns:
-    """The minutes of a monthly file of the exchange."""
+    """Read the minutes of a monthly file of the exchange."""
     with ZipFile(path) as packed, packed.open(packed.namelist()[0]) as text:
         table = pc.read_csv(text)
     prices = [table[name].to_numpy().astype(float) for name in ("open", "high", "low", "close")]
@@ -48,7 +47,7 @@ def archive(path: Path) -> CandleColumns:
 
 
 def falls(candles: CandleColumns) -> list[Fall]:
-    """Of a tenth and more within three hours."""
+    """Find the falls of a tenth or more within three hours."""
     highs = np.concatenate([np.full(WINDOW - 1, -np.inf), candles.high])
     share = 1.0 - candles.close / sliding_window_view(highs, WINDOW).max(axis=1)
     found: list[Fall] = []
@@ -62,18 +61,18 @@ def falls(candles: CandleColumns) -> list[Fall]:
 
 
 def known_crashes(candles: CandleColumns, length: int = QUARTER) -> list[int]:
-    """When each label was known: the close of its candle."""
+    """Return when each label was known: the close of its candle."""
     bars = bars_of(candles, length)
     return [int(time) + length for time in bars.open_time[label_candles(bars) == CRASH]]
 
 
 def at(time: int) -> str:
-    """A time as it is written here, in UTC."""
+    """Parse a time in UTC."""
     return str(np.datetime64(time, "ms"))[:16]
 
 
 def within(fall: Fall, time: int) -> bool:
-    """Whether a label belongs to a fall: its candle and the three hours that it looks back on."""
+    """Return whether a label belongs to a fall, with its candle and the three hours before."""
     return fall.start < time <= fall.end + WINDOW * MINUTE_MS + QUARTER
 
 
@@ -94,7 +93,7 @@ def test_the_crash_of_august_2023_is_known_when_its_candle_closes():
 
 
 def recordings() -> dict[str, CandleColumns]:
-    """Every one-minute recording of the larger data set."""
+    """Read every one-minute recording of the larger data set."""
     parquet = sorted((SHARED / "candles_1m").glob("*/*.parquet"))
     zipped = sorted((SHARED / ARCHIVE).glob("*/1m/*.zip"))
     named = {f"{path.parent.name}/{path.stem}": read_candles(path) for path in parquet}
@@ -106,8 +105,8 @@ def recorded() -> dict[str, CandleColumns]:
     return recordings()
 
 
-# Where minutes closed a tenth below the top of three hours: first minute, deepest close, and when
-# the label came (if it did).
+# Falls of a tenth below the top of three hours: first minute, deepest close, and when the label
+# came (if it did).
 CRASHES = {
     ("FILUSDT-1m-2023-08", "2023-08-17T21:42"): (0.19, "2023-08-17T21:45"),
     ("NEARUSDT-1m-2023-08", "2023-08-17T21:42"): (0.18, "2023-08-17T21:45"),
@@ -122,7 +121,7 @@ CRASHES = {
 @pytest.mark.slow
 @needs_shared
 def test_every_recorded_crash_of_15_percent_is_labelled_and_nothing_else(recorded):
-    """Precision 3 of 3 falls; found are 3 of 3 of 15 % and more, 3 of 7 of 10 % and more."""
+    """All 3 labels are falls; they cover 3 of 3 falls of 15 % and more, 3 of 7 of 10 % and more."""
     seen = {}
     for name, candles in recorded.items():
         found, known = falls(candles), known_crashes(candles)
@@ -147,7 +146,7 @@ def test_a_crash_label_needs_no_later_candle(recorded):
 @pytest.mark.slow
 @needs_shared
 def test_hourly_labels_come_later_and_see_slower_falls(recorded):
-    """On 1h candles the window is 12 hours, and the first 60 are needed to know what is usual."""
+    """On 1h candles the window is 12 hours, and the first 60 candles warm it up."""
     known = {name: known_crashes(candles, HOUR_MS) for name, candles in recorded.items()}
     first = {name: at(times[0]) for name, times in known.items() if times}
     assert first["FILUSDT-1m-2023-08"] == "2023-08-17T22:00"

@@ -1,4 +1,4 @@
-"""Weights of an ensemble: shares of what was earned, within bounds, step by step."""
+"""Weights of an ensemble: by results, within bounds, step by step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FAIR = [0.01, -0.005, 0.01, -0.005] * 10
 BAD = [-0.01, 0.005, -0.02, 0.001] * 10
 
 
-def test_who_earned_more_steadily_weighs_more_and_nobody_leaves_the_bounds():
+def test_steadier_earnings_weigh_more_and_every_weight_is_within_the_bounds():
     weights = ensemble_weights({"a": GOOD, "b": FAIR, "c": BAD})
     assert weights == {"a": 0.5, "b": pytest.approx(0.45), "c": 0.05}
 
@@ -30,14 +30,14 @@ def test_few_days_count_less_than_many():
     assert member_score(BAD, 20.0) == 0.0
 
 
-def test_weights_move_a_part_of_the_way_each_time():
+def test_weights_move_part_of_the_way_each_time():
     rules = WeightRules(least=0.0, most=1.0, step=0.5)
     weights = ensemble_weights({"a": GOOD, "b": BAD}, {"a": 0.5, "b": 0.5}, rules)
     assert weights == {"a": 0.75, "b": 0.25}
     assert ensemble_weights({"a": GOOD, "b": BAD}, weights, rules) == {"a": 0.875, "b": 0.125}
 
 
-def test_a_regime_takes_weight_away_and_gives_it_to_nobody():
+def test_weight_taken_by_a_regime_stays_in_cash():
     weights = {"breakout": 0.4, "rsi_bollinger": 0.6}
     factors = {"crash": {"breakout": 0.0}, "up_trend": {"rsi_bollinger": 0.5}}
     assert regime_weights(weights, factors, "crash") == {"breakout": 0.0, "rsi_bollinger": 0.6}

@@ -1,4 +1,4 @@
-"""The market-maker grid: which quotes it wants, when it stops, and what a replay makes of it."""
+"""The market-maker grid: its quotes, when it stops, and its results in a replay."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_three_levels_a_side_lie_around_the_mid():
     assert (wanted.cancel, wanted.market, wanted.reason) == ((), (), "")
 
 
-def test_a_quote_that_would_take_is_not_placed():
+def test_a_quote_that_would_take_liquidity_is_not_placed():
     wide = replace(CALM, bid=99.0, ask=101.0)  # mid 100: the first levels lie within the spread
     assert len(plan(RULES, wide, (), ()).place) == 6
     crossed = replace(CALM, bid=100.3, ask=99.7)  # a book read in the middle of a change
@@ -56,16 +56,16 @@ def test_quotes_stay_where_they_are_until_they_are_half_an_hour_old():
     assert prices(renewed.place, BUY) == [100.0994, 99.8988, 99.6982]
 
 
-def test_a_filled_level_gets_its_opposite_and_leaves_room_for_two_more():
+def test_a_filled_level_gets_a_closing_quote_and_leaves_room_for_two_more():
     resting = tuple(q for q in plan(RULES, CALM, (), ()).place if (q.side, q.level) != (BUY, 1))
     wanted = plan(RULES, at(1), resting, (LONG,))
     closing = [quote for quote in wanted.place if quote.purpose == "close"]
-    # The market has left the target of 99.9996 behind: the quote joins the book.
+    # The market is beyond the target of 99.9996: the quote joins the book.
     assert [(q.side, q.price, q.lot) for q in closing] == [(SELL, 100.01, 0)]
     assert sorted((quote.side, quote.level) for quote in wanted.cancel) == [(SELL, 3), (BUY, 3)]
 
 
-def test_with_three_lots_there_is_no_quote_to_open():
+def test_with_three_lots_there_is_no_opening_quote():
     lots = tuple(Lot(n, BUY, 99.8, 0) for n in range(3))
     wanted = plan(RULES, at(1), (), lots)
     assert {quote.purpose for quote in wanted.place} == {"close"}
@@ -89,14 +89,14 @@ def test_a_closing_quote_is_renewed_at_its_target_and_withdrawn_with_its_lot():
         (at(1, day_return=-0.016), "quoting stopped: day at -1.60%, near the limit of -2.00%"),
     ],
 )
-def test_quotes_to_open_are_withdrawn_and_closing_ones_stay(view, reason):
+def test_opening_quotes_are_withdrawn_and_closing_quotes_stay(view, reason):
     opening = Quote(BUY, 1, 99.8, 0)
     closing = Quote(SELL, 0, 100.0, 0, "close", 0)
     wanted = plan(RULES, view, (opening, closing), (LONG,))
     assert wanted == QuotePlan(cancel=(opening,), reason=reason)
 
 
-def test_on_a_stale_stream_nothing_is_done_but_withdrawing():
+def test_on_a_stale_stream_quotes_are_only_withdrawn():
     opening = Quote(BUY, 1, 99.8, 0)
     lost = Lot(0, BUY, 200.0, 0)
     stale = replace(CALM, now_ms=10_001)
@@ -105,7 +105,7 @@ def test_on_a_stale_stream_nothing_is_done_but_withdrawing():
     assert wanted == QuotePlan(cancel=(opening,), reason=reason)
 
 
-def test_a_lot_at_its_emergency_stop_goes_to_the_market():
+def test_a_lot_at_its_emergency_stop_closes_at_the_market():
     closing = Quote(SELL, 0, 100.0, 0, "close", 0)
     wanted = plan(RULES, at(1, bid=94.8, ask=94.9), (closing,), (LONG,))
     assert wanted.market == (LONG,)
@@ -113,14 +113,14 @@ def test_a_lot_at_its_emergency_stop_goes_to_the_market():
     assert wanted.place == ()
 
 
-def test_rules_that_make_no_grid_are_refused():
+def test_invalid_rules_are_refused():
     with pytest.raises(ParameterError, match="maker: size = 0 is not above 0"):
         MakerRules(size=0)
     with pytest.raises(ParameterError, match=r"3 levels of 0\.2 reach half of the price"):
         MakerRules(spacing=0.2)
 
 
-# In a replay: 70 quiet minutes make the volatility known, then the candles of the test.
+# Replays: 70 quiet minutes make the volatility known, then come the candles of the test.
 
 QUIET = 70
 
@@ -138,7 +138,7 @@ def test_a_touch_does_not_fill_but_a_trade_through_does():
     assert [(lot.side, round(lot.price, 6)) for lot in through.lots] == [(BUY, 99.8)]
 
 
-def test_a_fill_and_its_opposite_earn_the_spacing_less_two_maker_fees():
+def test_a_fill_and_its_close_earn_the_spacing_less_two_maker_fees():
     result = replayed((100.0, 100.0, 99.79, 99.9), (99.9, 100.1, 99.9, 100.0))
     (trade,) = result.trades
     assert (trade.side, trade.reason) == (BUY, "take_profit")
@@ -146,7 +146,7 @@ def test_a_fill_and_its_opposite_earn_the_spacing_less_two_maker_fees():
     assert result.account_return == pytest.approx(0.02 * trade.net_return)
 
 
-def test_what_is_filled_in_a_candle_is_not_closed_in_the_same():
+def test_a_lot_is_not_closed_in_the_candle_that_opened_it():
     result = replayed((100.0, 100.15, 99.79, 100.1))
     assert (len(result.trades), len(result.lots)) == (0, 1)
 
@@ -159,11 +159,11 @@ def test_a_fall_through_all_levels_leaves_three_lots_and_then_their_stops():
     assert result.account_return == pytest.approx(-3 * 0.02 * 0.0507, abs=1e-5)
 
 
-def test_a_gap_in_the_candles_withdraws_the_quotes_before_it():
+def test_a_gap_in_the_candles_withdraws_the_quotes():
     assert replayed((100.0, 100.0, 99.0, 99.9), gap=5).lots == ()
 
 
-def test_a_spike_stops_the_quoting_and_says_so():
+def test_a_spike_stops_quoting_with_a_reason():
     result = replayed((100.0, 102.0, 98.0, 100.0), (100.0, 101.5, 98.5, 100.0))
     assert result.stops["volatility"] >= 60
     assert result.most_lots <= 3

@@ -1,4 +1,4 @@
-"""The machine between base candles and decisions: aggregation, warm-up, no look-ahead."""
+"""From base candles to decisions: aggregation, warm-up, no look-ahead."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETTINGS += [
 
 
 def bars(candles: CandleColumns, length: int) -> list[Candle]:
-    """Closed candles of ``length`` ms, made in the obvious way."""
+    """Build closed candles of ``length`` ms in the obvious way."""
     made: dict[int, list[Candle]] = {}
     for row in range(len(candles)):
         candle = candles.candle(row)
@@ -46,7 +46,7 @@ def bars(candles: CandleColumns, length: int) -> list[Candle]:
     ]
 
 
-def told(decider: Decider, candles: CandleColumns) -> list[str]:
+def decisions(decider: Decider, candles: CandleColumns) -> list[str]:
     return [repr(decider.on_candle(candles.candle(row))) for row in range(len(candles))]
 
 
@@ -55,13 +55,13 @@ def test_warming_with_higher_candles_equals_feeding_their_base_candles(name, val
     start = int(np.searchsorted(bitcoin.open_time, 20_213 * 24 * HOUR_MS))
     history, today = bitcoin.rows(start, start + 2_880), bitcoin.rows(start + 2_880, start + 4_000)
     fed = Decider(get_strategy(name), values, MINUTE_MS)
-    told(fed, history)
+    decisions(fed, history)
     warmed = Decider(get_strategy(name), values, MINUTE_MS)
     for length in warmed.history_needed():
         for bar in bars(history, length):
             warmed.warm(length, bar)
-    expected = told(fed, today)
-    assert told(warmed, today) == expected
+    expected = decisions(fed, today)
+    assert decisions(warmed, today) == expected
     assert len({line.split("reason")[0] for line in expected}) > 1
 
 
@@ -72,21 +72,21 @@ def test_base_candles_are_needed_from_the_start_of_the_longest_candle():
     assert decider.history_needed() == {HOUR_MS: 550, 4 * HOUR_MS: 594}
 
 
-def test_a_higher_candle_is_judged_with_its_last_base_candle():
+def test_a_higher_candle_is_evaluated_with_its_last_base_candle():
     decider = Decider(get_strategy("breakout"), {"filters": "off", "signal_tf": "5m"}, MINUTE_MS)
     reasons = [decider.on_candle(Candle(i * MINUTE_MS, 1, 1, 1, 1)).reason for i in range(10)]
-    judged = [i for i, reason in enumerate(reasons) if reason != "between 5m candles"]
-    assert judged == [4, 9]
+    evaluated = [i for i, reason in enumerate(reasons) if reason != "between 5m candles"]
+    assert evaluated == [4, 9]
 
 
-def test_a_higher_candle_whose_last_minute_is_absent_is_judged_with_the_next_candle():
+def test_a_higher_candle_without_its_last_minute_is_evaluated_with_the_next_candle():
     decider = Decider(
         get_strategy("rsi_bollinger"), {"filters": "off", "signal_tf": "5m"}, MINUTE_MS
     )
     minutes = [0, 1, 2, 3, 6, 7]
     reasons = [decider.on_candle(Candle(i * MINUTE_MS, 1, 1, 1, 1)).reason for i in minutes]
-    judged = [m for m, reason in zip(minutes, reasons, strict=True) if reason == "warming up"]
-    assert judged == [6]
+    evaluated = [m for m, reason in zip(minutes, reasons, strict=True) if reason == "warming up"]
+    assert evaluated == [6]
 
 
 def test_a_candle_that_does_not_follow_is_refused():
@@ -134,7 +134,7 @@ OF_WINDOWS = {
     "momentum",
     "surge",
 }
-"""Strategies without any recursive mean: what they see is the same to the bit."""
+"""Strategies without recursive means: their values are the same to the bit."""
 
 
 @pytest.mark.parametrize("name", [marked(name) for name in strategy_names()])

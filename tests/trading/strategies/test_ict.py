@@ -1,4 +1,4 @@
-"""The ICT strategies on hand-made candles, their timeframes, the merge of their signals."""
+"""The ICT strategies on hand-made and real candles, and their timeframes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GAP: list[Row] = [(10.2, 11.2, 10.15, 11.1), (11.1, 11.6, 11.0, 11.5)]
 
 
 def decider(name: str, base_ms: int, **values: Value) -> Decider:
-    """A decider that has seen the story as its 1h candles: the trend is up."""
+    """Make a decider that has seen the story as its 1h candles: the trend is up."""
     made = Decider(get_strategy(name), SMALL | values, base_ms)
     warm(made, HOUR_MS, STORY[:6])
     return made
@@ -43,7 +43,7 @@ def warm(made: Decider, tf_ms: int, rows: list[Row]) -> None:
         made.warm(tf_ms, Candle(START - (len(rows) - i) * tf_ms, *row))
 
 
-def told(made: Decider, rows: list[Row]) -> list[Decision]:
+def decide_rows(made: Decider, rows: list[Row]) -> list[Decision]:
     step = made.setup.base_ms
     return [made.on_candle(Candle(START + i * step, *row)) for i, row in enumerate(rows)]
 
@@ -51,7 +51,7 @@ def told(made: Decider, rows: list[Row]) -> list[Decision]:
 def test_conservative_enters_on_a_close_out_of_a_zone_in_the_trends_direction():
     made = decider("ict_conservative", MINUTE_MS)
     warm(made, QUARTER, [*RAISED, *FALL, *STORY[:7]])
-    above, inside, out = told(
+    above, inside, out = decide_rows(
         made, [(12.8, 12.9, 12.3, 12.4), (12.4, 12.4, 11.8, 11.9), (11.9, 12.3, 11.85, 12.2)]
     )
     assert above.reason == "close 12.4 comes out of no zone in the trend's direction"
@@ -66,35 +66,35 @@ def test_conservative_enters_on_a_close_out_of_a_zone_in_the_trends_direction():
 def test_conservative_holds_without_a_break_of_structure():
     made = Decider(get_strategy("ict_conservative"), SMALL, MINUTE_MS)
     warm(made, QUARTER, [*RAISED, *FALL, *STORY[:7]])
-    (first,) = told(made, [(12.8, 12.9, 11.9, 12.4)])
+    (first,) = decide_rows(made, [(12.8, 12.9, 11.9, 12.4)])
     assert (first.action, first.reason) == ("hold", "no break of structure on trend_tf yet")
 
 
-def test_conservative_holds_without_liquidity_to_aim_at():
+def test_conservative_holds_without_liquidity_as_a_target():
     made = decider("ict_conservative", MINUTE_MS)
     warm(made, QUARTER, STORY[:7])
-    *_, last = told(made, [(12.8, 12.9, 12.3, 12.4), (12.4, 12.5, 11.9, 12.4)])
+    *_, last = decide_rows(made, [(12.8, 12.9, 12.3, 12.4), (12.4, 12.5, 11.9, 12.4)])
     assert last.reason == "entry held: no liquidity level beyond 12.4"
     assert math.isnan(last.stop_price)
 
 
 def test_aggressive_enters_at_once_when_a_gap_forms_after_a_sweep():
     made = decider("ict_aggressive", QUARTER)
-    said = told(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *GAP])
-    assert [decision.action for decision in said[:-1]] == ["hold"] * (len(said) - 1)
-    entry = said[-1]
+    decisions = decide_rows(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *GAP])
+    assert [decision.action for decision in decisions[:-1]] == ["hold"] * (len(decisions) - 1)
+    entry = decisions[-1]
     assert (entry.action, entry.side) == ("enter", 1)
     assert entry.stop_price == pytest.approx(10.8 * 0.998)
     assert entry.target_price == pytest.approx(15.05)
     assert entry.confidence == pytest.approx(1.0)
 
 
-def test_aggressive_holds_when_the_sweep_is_too_long_ago():
+def test_aggressive_holds_when_the_sweep_is_too_old():
     made = decider("ict_aggressive", QUARTER)
     pause: list[Row] = [(10.4, 10.6, 10.2, 10.5)] * 6
     late: list[Row] = [(10.5, 11.2, 10.4, 11.1), (11.1, 11.6, 11.0, 11.5)]
-    said = told(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *pause, *late])
-    assert (said[-1].action, said[-1].reason) == (
+    decisions = decide_rows(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *pause, *late])
+    assert (decisions[-1].action, decisions[-1].reason) == (
         "hold",
         "no sweep of liquidity in the last 5 candles",
     )
@@ -103,24 +103,24 @@ def test_aggressive_holds_when_the_sweep_is_too_long_ago():
 def test_mixed_enters_out_of_a_zone_with_the_trend_after_a_sweep():
     made = decider("ict_mixed", QUARTER)
     back: Row = (11.5, 11.7, 10.95, 11.4)
-    said = told(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *GAP, back])
-    # The candle that makes the gap known does not come out of it.
-    assert (said[-2].action, said[-1].action) == ("hold", "enter")
-    assert said[-1].stop_price == pytest.approx(10.8 * 0.998)
-    assert said[-1].target_price == pytest.approx(15.05)
-    assert said[-1].confidence == pytest.approx(1.0)
+    decisions = decide_rows(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *GAP, back])
+    # The candle that makes the gap known cannot leave it.
+    assert (decisions[-2].action, decisions[-1].action) == ("hold", "enter")
+    assert decisions[-1].stop_price == pytest.approx(10.8 * 0.998)
+    assert decisions[-1].target_price == pytest.approx(15.05)
+    assert decisions[-1].confidence == pytest.approx(1.0)
 
 
 def test_mixed_holds_without_a_sweep():
     made = decider("ict_mixed", QUARTER)
-    said = told(made, [*RAISED, *FALL, *STORY[:7], (12.8, 12.9, 11.9, 12.4)])
-    assert said[-1].reason == "no sweep of liquidity in the last 20 candles"
+    decisions = decide_rows(made, [*RAISED, *FALL, *STORY[:7], (12.8, 12.9, 11.9, 12.4)])
+    assert decisions[-1].reason == "no sweep of liquidity in the last 20 candles"
 
 
 def test_a_side_can_be_switched_off():
     made = decider("ict_mixed", QUARTER, direction="short")
     rows = [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *GAP, (11.5, 11.6, 10.95, 11.4)]
-    assert told(made, rows)[-1].reason == "entry held: side +1 is switched off"
+    assert decide_rows(made, rows)[-1].reason == "entry held: side +1 is switched off"
 
 
 def test_timeframes_that_do_not_descend_are_refused():
@@ -128,7 +128,7 @@ def test_timeframes_that_do_not_descend_are_refused():
         Decider(get_strategy("ict_mixed"), {"zone_tf": "1h"}, MINUTE_MS)
 
 
-def test_further_timeframes_need_history_too():
+def test_further_timeframes_need_their_own_history():
     needed = Decider(get_strategy("ict_conservative"), {}, MINUTE_MS).history_needed()
     assert needed == {HOUR_MS: 1_500, QUARTER: 1_500, MINUTE_MS: 2}
 
@@ -178,7 +178,7 @@ def test_both_engines_follow_each_entrys_own_side_stop_and_target(name, values, 
     assert sides == {1, -1}
 
 
-def test_a_trade_ends_at_the_level_that_its_signal_named(bitcoin):
+def test_a_trade_ends_at_the_level_of_its_signal(bitcoin):
     strategy, params = get_strategy("ict_mixed"), ICT
     run = backtest(strategy, bitcoin, params, Costs(0, 0))
     stream = decide(strategy, bitcoin, params)
@@ -193,7 +193,7 @@ def test_a_trade_ends_at_the_level_that_its_signal_named(bitcoin):
     np.testing.assert_array_equal(run.trades.side, stream[rows, SIDE])
 
 
-def test_the_account_follows_them_too(bitcoin):
+def test_the_account_trades_them_as_the_back_test_does(bitcoin):
     seat = Seat(get_strategy("ict_mixed"), "BTCUSDT", ICT | {"max_position_size": 0.2})
     shared = simulate_account([seat], {"BTCUSDT": bitcoin}, 10_000, Costs(5, 1), OPEN)
     alone = backtest(seat.strategy, bitcoin, seat.params, Costs(5, 1)).trades
@@ -223,7 +223,7 @@ def test_of_two_signals_on_one_symbol_the_account_takes_the_more_confident(bitco
     assert set(taken) & {int(bitcoin.open_time[row + 1]) for row in both}
 
 
-def test_a_position_loses_its_risk_at_the_stop_or_less():
+def test_a_position_loses_at_most_its_risk_at_the_stop():
     sizing = get_strategy("ict_mixed").sizing(get_strategy("ict_mixed").resolve({}))
     assert (sizing.share, sizing.risk) == (1.0, 0.02)
     assert sizing.quantity(10_000.0, 100.0, 96.0) == pytest.approx(50.0)  # 4 a unit, 200 in all

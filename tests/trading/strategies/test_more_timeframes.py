@@ -1,4 +1,4 @@
-"""What a strategy sees of further timeframes: closed candles only."""
+"""A strategy sees only closed candles of further timeframes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ START = 1_000 * HOUR_MS
 Row = tuple[float, float, float, float]
 
 
-def told(made: Decider, rows: list[Row]) -> list[Decision]:
+def decide_rows(made: Decider, rows: list[Row]) -> list[Decision]:
     step = made.setup.base_ms
     return [made.on_candle(Candle(START + i * step, *row)) for i, row in enumerate(rows)]
 
@@ -30,7 +30,7 @@ def last_seen_step(
     out: Buffer,
     bar: Bar,
 ) -> None:
-    """Say on each minute what the last closed quarter and hour were."""
+    """Report on each minute the last closed quarter and hour."""
     if bar.length == QUARTER:
         state[0] = bar.close
     elif bar.length == HOUR_MS:
@@ -43,10 +43,10 @@ def last_seen_step(
 
 
 class LastSeen(Strategy):
-    """What a strategy sees of two higher timeframes."""
+    """Reports the last closes of two higher timeframes."""
 
     name = "last_seen"
-    summary = "What was seen last."
+    summary = "The last closes."
     defaults: Mapping[str, Value] = {"signal_tf": "1m", "filters": "off"}
     reasons: Mapping[int, str] = {1: "{seen:g}"}
     step = staticmethod(last_seen_step)
@@ -63,19 +63,19 @@ class LastSeen(Strategy):
 
 def test_a_higher_candle_is_used_only_once_it_has_closed():
     made = Decider(LastSeen(), {}, MINUTE_MS)
-    said = told(made, [(1.0, 1.0, 1.0, i + 1.0) for i in range(75)])
-    quarters = [decision.values.get("seen") for decision in said]
+    decisions = decide_rows(made, [(1.0, 1.0, 1.0, i + 1.0) for i in range(75)])
+    quarters = [decision.values.get("seen") for decision in decisions]
     assert quarters[:14] == [0.0] * 14
-    # The quarter's last minute knows it: it has closed with it. The next ones know no later one.
+    # The quarter closes with its last minute, and stays the last one until the next closes.
     assert quarters[14:29] == [15.0] * 15
     assert quarters[29:44] == [30.0] * 15
-    hours = [decision.stop_price for decision in said]
+    hours = [decision.stop_price for decision in decisions]
     assert hours[:59] == [0.0] * 59
     assert hours[59:] == [60.0] * 16
 
 
-def test_a_higher_candle_whose_last_minute_is_absent_is_used_with_the_next_one():
+def test_a_higher_candle_without_its_last_minute_is_used_with_the_next_one():
     made = Decider(LastSeen(), {}, MINUTE_MS)
     minutes = [12, 13, 16, 17]
-    said = [made.on_candle(Candle(START + m * MINUTE_MS, 1, 1, 1, float(m))) for m in minutes]
-    assert [decision.values["seen"] for decision in said] == [0.0, 0.0, 13.0, 13.0]
+    decisions = [made.on_candle(Candle(START + m * MINUTE_MS, 1, 1, 1, float(m))) for m in minutes]
+    assert [decision.values["seen"] for decision in decisions] == [0.0, 0.0, 13.0, 13.0]

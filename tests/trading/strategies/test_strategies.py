@@ -1,4 +1,4 @@
-"""What strategies declare, and what they say on closed candles."""
+"""Declarations of strategies, and their decisions on closed candles."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def test_an_unknown_strategy_is_refused_with_the_known_names():
 
 
 @pytest.mark.parametrize("name", strategy_names())
-def test_every_reason_that_a_strategy_gives_on_real_candles_is_a_sentence(name, bitcoin):
+def test_a_strategy_gives_a_reason_for_every_decision_on_real_candles(name, bitcoin):
     decider = Decider(get_strategy(name), quick_values(name), 60_000)
-    told = [decider.on_candle(bitcoin.candle(row)) for row in range(4_000)]
-    assert all(decision.reason.strip() for decision in told)
-    assert len({decision.reason.split()[0] for decision in told}) > 1
-    entered = [decision for decision in told if decision.action == "enter"]
+    seen = [decider.on_candle(bitcoin.candle(row)) for row in range(4_000)]
+    assert all(decision.reason.strip() for decision in seen)
+    assert len({decision.reason.split()[0] for decision in seen}) > 1
+    entered = [decision for decision in seen if decision.action == "enter"]
     assert all(decision.values for decision in entered)
 
 
-def test_resolve_fills_in_defaults_and_reads_text():
+def test_resolve_adds_defaults_and_parses_text():
     params = BREAKOUT.resolve({"k": "0.35", "filters": "off"})
     assert params["k"] == 0.35
     assert params["filters"] == "off"
@@ -96,7 +96,7 @@ def decisions(strategy, values, candles):
     return [decider.on_candle(candle) for candle in candles]
 
 
-def test_breakout_says_why_it_enters_and_why_it_holds():
+def test_breakout_gives_its_reasons_to_enter_and_to_hold():
     yesterday = hourly([100.0] * 24)  # range 2, target = open + 1
     today = hourly([100.0, 101.0, 101.5, 102.0], DAY_MS)
     out = decisions(BREAKOUT, {"filters": "off"}, yesterday + today)
@@ -131,9 +131,7 @@ FILTERED = {"signal_tf": "1h", "filter_tf": "1h", "trend_span": 5}
 
 
 def last_filtered(strength: float, noise: float, **values: float | str):
-    """The last decision of a rise of ``strength`` an hour, that swings by ``noise`` and then
-    breaks out.
-    """
+    """Return the last decision of a rise by ``strength`` with ``noise``, then a breakout."""
     prices = [200.0 + strength * i + noise * (i % 2) for i in range(99)]
     return decisions(BREAKOUT, FILTERED | values, hourly([*prices, prices[-1] + 60.0]))[-1]
 
@@ -152,7 +150,7 @@ def test_a_breakout_passes_the_filters_in_a_lively_rise():
         (8.0, 20.0, {"min_adx": 100.0, "min_volatility": 0.0}, "entry held: ADX "),
     ],
 )
-def test_a_filter_that_holds_an_entry_says_what_it_saw(strength, noise, values, reason):
+def test_a_filter_that_holds_an_entry_gives_its_value(strength, noise, values, reason):
     decision = last_filtered(strength, noise, k=0.2, **values)
     assert decision.action == "hold"
     assert decision.reason.startswith(reason), decision.reason

@@ -1,4 +1,4 @@
-"""Each technical strategy on hand-made candles: it enters, it holds and says why, it leaves."""
+"""Each technical strategy on hand-made candles: it enters, holds for a reason, and leaves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BARE = {"filters": "off"}
 
 
 def hourly(closes, volumes=None, reach=0.5) -> list[Candle]:
-    """Candles that open at the last close and reach a little beyond both."""
+    """Make candles that open at the last close and reach a little beyond both."""
     volumes = volumes or [10.0] * len(closes)
     candles, last = [], closes[0]
     for row, (close, volume) in enumerate(zip(closes, volumes, strict=True)):
@@ -88,10 +88,10 @@ def test_pullback_buys_when_a_weak_rsi_turns_up_in_a_rise():
         ([*DIP, 140.0, 140.5], "close 140.5 not above its EMA "),
     ],
 )
-def test_pullback_says_why_it_does_not_buy(closes, reason):
-    action, told = last("pullback", WEAK | {"rsi_exit": 90.0}, closes)
+def test_pullback_gives_its_reason_not_to_buy(closes, reason):
+    action, found = last("pullback", WEAK | {"rsi_exit": 90.0}, closes)
     assert action == "hold"
-    assert told.startswith(reason), told
+    assert found.startswith(reason), found
 
 
 def test_pullback_leaves_on_strength():
@@ -118,10 +118,10 @@ def test_dynamic_breakout_buys_strength_above_mean_and_band():
         (CALM * 5 + [103.0], {"adx_entry": 100.0}, "entry held: ADX "),
     ],
 )
-def test_dynamic_breakout_says_why_it_does_not_buy(closes, values, reason):
-    action, told = last("dynamic_breakout", QUICK | values, closes)
+def test_dynamic_breakout_gives_its_reason_not_to_buy(closes, values, reason):
+    action, found = last("dynamic_breakout", QUICK | values, closes)
     assert action == "hold"
-    assert told.startswith(reason), told
+    assert found.startswith(reason), found
 
 
 def test_dynamic_breakout_leaves_below_the_mean():
@@ -150,10 +150,10 @@ def test_momentum_buys_a_fast_rise_on_most_volume_above_vwap():
         ({"vwap_span": 5}, 100.6, 0.0, "entry held: rank of the volume 0.00"),
     ],
 )
-def test_momentum_says_why_it_does_not_buy(values, price, volume, reason):
-    action, told = last("momentum", FEW | values, [*QUIET, price], [10.0] * 14 + [volume])
+def test_momentum_gives_its_reason_not_to_buy(values, price, volume, reason):
+    action, found = last("momentum", FEW | values, [*QUIET, price], [10.0] * 14 + [volume])
     assert action == "hold"
-    assert told.startswith(reason), told
+    assert found.startswith(reason), found
 
 
 def test_momentum_below_the_mean_price_of_the_day_is_held():
@@ -162,7 +162,7 @@ def test_momentum_below_the_mean_price_of_the_day_is_held():
     action, reason = last("momentum", FEW, closes, volumes)
     assert action == "hold"
     assert reason.startswith("entry held: close 104 not above VWAP 11")
-    # The next day's mean price has forgotten the fall.
+    # The mean price of the next day does not include the fall.
     moved = [140.0] * 2 + closes
     assert last("momentum", FEW, [*moved, 104.0, 112.0], [10.0] * 24 + [50.0, 60.0])[0] == "enter"
 
@@ -209,7 +209,7 @@ def test_combined_leaves_on_the_mirrored_votes():
 
 
 def path(*turns: float) -> list[float]:
-    """Closes that go from turn to turn by 1 a candle."""
+    """Return closes that move from turn to turn by 1 per candle."""
     closes = [turns[0]]
     for goal in turns[1:]:
         step = 1.0 if goal > closes[-1] else -1.0
@@ -264,7 +264,7 @@ def test_wave_leaves_when_it_takes_too_long():
         ((*IMPULSE, 120, 125), "entry held: retracement 0.167 beyond its bound 0.236"),
     ],
 )
-def test_wave_says_what_is_wrong_with_a_low(turns, reason):
+def test_wave_gives_the_reason_to_ignore_a_low(turns, reason):
     decisions = decide("wave", {}, path(*turns))
     assert not entered(decisions)
     assert any(d.reason.startswith(reason) for d in decisions), {d.reason for d in decisions}
@@ -274,7 +274,7 @@ def test_wave_says_what_is_wrong_with_a_low(turns, reason):
 
 
 def fitted(strategy, candles, values):
-    """``values`` and what the strategy fits."""
+    """Return ``values`` and the parameters that the strategy fits."""
     return values | strategy.learn(candles, strategy.resolve(values))
 
 

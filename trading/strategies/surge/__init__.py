@@ -1,1 +1,1 @@
-"""The surge strategy: its scan, its conditions, its sizing."""
+"""The surge strategy: its scan, its conditions and its sizing."""

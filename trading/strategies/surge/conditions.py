@@ -1,8 +1,8 @@
-"""The condition sets of 1m, 3m and 15m: each condition a predicate of its own (kernels).
+"""The condition sets of 1m, 3m and 15m, with one predicate per condition (kernels).
 
 MA is the simple mean of closes. A golden cross is a fast line that was not above the slow one on
 the candle before and is above it now; a dead cross is its mirror. A spread is the distance of two
-lines as a share of the slow one. What is not known yet is not fulfilled.
+lines as a share of the slow one. A condition on unknown values is not met.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ from trading.strategies.surge.layout import (
 
 
 @kernel
-def grown(since: float) -> float:
-    """A count of candles, one later; 0 is never, and what is too long ago is forgotten."""
+def one_later(since: float) -> float:
+    """Return a count of candles, one candle later; 0 is never, as is a count above the limit."""
     if since == 0.0 or since >= MOST_BARS:
         return 0.0
     return since + 1.0
@@ -74,10 +74,10 @@ def grown(since: float) -> float:
 
 @kernel
 def cross_step(state: Buffer, at: int, fast: float, slow: float) -> None:
-    """Take in both lines of one candle."""
+    """Feed the two lines of one candle."""
     difference = fast - slow
-    state[at + SINCE_UP] = grown(state[at + SINCE_UP])
-    state[at + SINCE_DOWN] = grown(state[at + SINCE_DOWN])
+    state[at + SINCE_UP] = one_later(state[at + SINCE_UP])
+    state[at + SINCE_DOWN] = one_later(state[at + SINCE_DOWN])
     if state[at + KNOWN] > 0.0:
         if difference > 0.0 and state[at + BEFORE] <= 0.0:
             state[at + SINCE_UP] = 1.0
@@ -88,32 +88,32 @@ def cross_step(state: Buffer, at: int, fast: float, slow: float) -> None:
 
 
 @kernel
-def happened(since: float, bars: float) -> bool:
-    """Whether something happened within the last ``bars`` candles, this one among them."""
+def within(since: float, bars: float) -> bool:
+    """Return whether something happened within the last ``bars`` candles, this one included."""
     return 0.0 < since <= bars
 
 
 @kernel
 def golden(state: Buffer, cross: int, bars: float) -> bool:
-    """A golden cross within ``bars`` candles."""
-    return happened(state[cross + SINCE_UP], bars)
+    """Return whether there was a golden cross within ``bars`` candles."""
+    return within(state[cross + SINCE_UP], bars)
 
 
 @kernel
 def dead(state: Buffer, cross: int, bars: float) -> bool:
-    """A dead cross within ``bars`` candles."""
-    return happened(state[cross + SINCE_DOWN], bars)
+    """Return whether there was a dead cross within ``bars`` candles."""
+    return within(state[cross + SINCE_DOWN], bars)
 
 
 @kernel
 def spread(fast: float, slow: float) -> float:
-    """Distance of two lines, a share of the slow one."""
+    """Return the distance of two lines as a share of the slow one."""
     return abs(fast - slow) / slow
 
 
 @apart
 def follow(state: Buffer, at: int, par: Buffer, turn: int, close: float) -> None:
-    """Take one closed candle of a timeframe into its means, bands and crosses."""
+    """Feed one closed candle of a timeframe to its means, bands and crosses."""
     short_span, quick_span = int(par[SHORT_SPAN]), int(par[QUICK_SPAN])
     middle_span, long_span = int(par[MIDDLE_SPAN]), int(par[LONG_SPAN])
     window = at + WINDOWS
@@ -141,7 +141,7 @@ def follow(state: Buffer, at: int, par: Buffer, turn: int, close: float) -> None
     cross_step(state, at + PULLBACK_CROSS, quick, middle)
     cross_step(state, at + TREND_CROSS, middle, long)
     cross_step(state, at + BAND_CROSS, state[at + BAND], state[at + LONG_BAND])
-    state[at + NEAR] = grown(state[at + NEAR])
+    state[at + NEAR] = one_later(state[at + NEAR])
     if middle >= long * (1.0 - par[M3_FILTER_BELOW]):
         state[at + NEAR] = 1.0
 
@@ -151,33 +151,33 @@ def follow(state: Buffer, at: int, par: Buffer, turn: int, close: float) -> None
 
 @kernel
 def m1_trend(state: Buffer, at: int, par: Buffer) -> bool:
-    """MA80 above MA480, or a golden cross of them."""
+    """Return whether MA80 is above MA480, or crossed above it."""
     above = state[at + MIDDLE] > state[at + LONG]
     return above or golden(state, at + TREND_CROSS, par[M1_TREND_BARS])
 
 
 @kernel
 def m1_distance(state: Buffer, at: int, par: Buffer) -> bool:
-    """MA80 far enough from MA480."""
+    """Return whether MA80 is far enough from MA480."""
     return spread(state[at + MIDDLE], state[at + LONG]) >= par[M1_SPREAD]
 
 
 @kernel
 def m1_bands(state: Buffer, at: int, par: Buffer) -> bool:
-    """A golden cross of the upper bands BB200 and BB480, or the two near each other."""
+    """Return whether the upper band BB200 crossed above BB480, or is near it."""
     near = spread(state[at + BAND], state[at + LONG_BAND]) <= par[M1_BAND_SPREAD]
     return near or golden(state, at + BAND_CROSS, par[M1_BAND_BARS])
 
 
 @kernel
 def m1_pullback(state: Buffer, at: int, par: Buffer) -> bool:
-    """A dead cross of MA20 and MA80."""
+    """Return whether MA20 crossed below MA80."""
     return dead(state, at + PULLBACK_CROSS, par[M1_PULLBACK_BARS])
 
 
 @kernel
 def m1_entry(state: Buffer, at: int, par: Buffer, first: float, close: float) -> bool:
-    """The entry point: MA5 crossed above MA20 while below MA80, on a falling candle."""
+    """Return whether MA5 crossed above MA20 while below MA80, on a falling candle."""
     falls = close < first or par[M1_ENTRY_DOWN] == 0.0
     below = state[at + SHORT] < state[at + MIDDLE]
     return falls and below and golden(state, at + ENTRY_CROSS, par[M1_ENTRY_BARS])
@@ -185,13 +185,13 @@ def m1_entry(state: Buffer, at: int, par: Buffer, first: float, close: float) ->
 
 @kernel
 def m1_daily(since: float, par: Buffer) -> bool:
-    """A daily candle that rose enough; ``since`` counts the days."""
-    return happened(since, par[DAILY_BARS])
+    """Return whether a daily candle rose enough; ``since`` counts the days."""
+    return within(since, par[DAILY_BARS])
 
 
 @kernel
 def m1_compound(state: Buffer, at: int, par: Buffer, first: float, close: float) -> bool:
-    """The compound condition; in the source it reads like the entry point."""
+    """Return whether the compound condition is met; its source reads like the entry point."""
     falls = close < first or par[M1_COMPOUND_DOWN] == 0.0
     below = state[at + SHORT] < state[at + MIDDLE]
     return falls and below and golden(state, at + ENTRY_CROSS, par[M1_COMPOUND_BARS])
@@ -201,15 +201,15 @@ def m1_compound(state: Buffer, at: int, par: Buffer, first: float, close: float)
 def m1_conditions(
     state: Buffer, at: int, par: Buffer, daily_since: float, first: float, close: float
 ) -> int:
-    """The conditions of the 1-minute set as bits."""
-    told = 1 if m1_trend(state, at, par) else 0
-    told += 2 if m1_distance(state, at, par) else 0
-    told += 4 if m1_bands(state, at, par) else 0
-    told += 8 if m1_pullback(state, at, par) else 0
-    told += 16 if m1_entry(state, at, par, first, close) else 0
-    told += 32 if m1_daily(daily_since, par) else 0
-    told += 64 if m1_compound(state, at, par, first, close) else 0
-    return told
+    """Return the conditions of the 1-minute set as bits."""
+    met = 1 if m1_trend(state, at, par) else 0
+    met += 2 if m1_distance(state, at, par) else 0
+    met += 4 if m1_bands(state, at, par) else 0
+    met += 8 if m1_pullback(state, at, par) else 0
+    met += 16 if m1_entry(state, at, par, first, close) else 0
+    met += 32 if m1_daily(daily_since, par) else 0
+    met += 64 if m1_compound(state, at, par, first, close) else 0
+    return met
 
 
 # The 3-minute set
@@ -217,52 +217,52 @@ def m1_conditions(
 
 @kernel
 def m3_trend(state: Buffer, at: int, par: Buffer) -> bool:
-    """A golden cross of MA80 and MA480."""
+    """Return whether MA80 crossed above MA480."""
     return golden(state, at + TREND_CROSS, par[M3_TREND_BARS])
 
 
 @kernel
 def m3_bands(state: Buffer, at: int, par: Buffer) -> bool:
-    """A golden cross of the upper bands BB200 and BB480, or the two near each other."""
+    """Return whether the upper band BB200 crossed above BB480, or is near it."""
     near = spread(state[at + BAND], state[at + LONG_BAND]) <= par[M3_BAND_SPREAD]
     return near or golden(state, at + BAND_CROSS, par[M3_BAND_BARS])
 
 
 @kernel
 def m3_pullback(state: Buffer, at: int, par: Buffer) -> bool:
-    """A dead cross of MA20 and MA80."""
+    """Return whether MA20 crossed below MA80."""
     return dead(state, at + PULLBACK_CROSS, par[M3_PULLBACK_BARS])
 
 
 @kernel
 def m3_height(state: Buffer, at: int, par: Buffer) -> bool:
-    """MA5 above MA480, or near it."""
+    """Return whether MA5 is above MA480, or near it."""
     short, long = state[at + SHORT], state[at + LONG]
     return short > long or spread(short, long) <= par[M3_NEAR]
 
 
 @kernel
 def m3_entry(state: Buffer, at: int, par: Buffer) -> bool:
-    """A golden cross of MA5 and MA20."""
+    """Return whether MA5 crossed above MA20."""
     return golden(state, at + ENTRY_CROSS, par[M3_ENTRY_BARS])
 
 
 @kernel
 def m3_filter(state: Buffer, at: int, par: Buffer) -> bool:
-    """MA80 was above MA480 lately, or not far below it."""
-    return happened(state[at + NEAR], par[M3_FILTER_BARS])
+    """Return whether MA80 was recently above MA480, or not far below it."""
+    return within(state[at + NEAR], par[M3_FILTER_BARS])
 
 
 @apart
 def m3_conditions(state: Buffer, at: int, par: Buffer) -> int:
-    """The conditions of the 3-minute set as bits; the last says that the filter lets pass."""
-    told = 1 if m3_trend(state, at, par) else 0
-    told += 2 if m3_bands(state, at, par) else 0
-    told += 4 if m3_pullback(state, at, par) else 0
-    told += 8 if m3_height(state, at, par) else 0
-    told += 16 if m3_entry(state, at, par) else 0
-    told += 32 if par[M3_FILTER] == 0.0 or m3_filter(state, at, par) else 0
-    return told
+    """Return the conditions of the 3-minute set as bits; the last bit is that of its filter."""
+    met = 1 if m3_trend(state, at, par) else 0
+    met += 2 if m3_bands(state, at, par) else 0
+    met += 4 if m3_pullback(state, at, par) else 0
+    met += 8 if m3_height(state, at, par) else 0
+    met += 16 if m3_entry(state, at, par) else 0
+    met += 32 if par[M3_FILTER] == 0.0 or m3_filter(state, at, par) else 0
+    return met
 
 
 # The 15-minute set
@@ -270,7 +270,7 @@ def m3_conditions(state: Buffer, at: int, par: Buffer) -> int:
 
 @kernel
 def m15_trend(state: Buffer, at: int, par: Buffer) -> bool:
-    """A golden cross of MA80 and MA480, or MA80 below MA480 and near it."""
+    """Return whether MA80 crossed above MA480, or is below and near it."""
     middle, long = state[at + MIDDLE], state[at + LONG]
     near = middle < long and spread(middle, long) <= par[M15_TREND_SPREAD]
     return near or golden(state, at + TREND_CROSS, par[M15_TREND_BARS])
@@ -278,28 +278,28 @@ def m15_trend(state: Buffer, at: int, par: Buffer) -> bool:
 
 @kernel
 def m15_height(state: Buffer, at: int, par: Buffer) -> bool:
-    """MA5 above MA480, or near it."""
+    """Return whether MA5 is above MA480, or near it."""
     short, long = state[at + SHORT], state[at + LONG]
     return short > long or spread(short, long) <= par[M15_NEAR]
 
 
 @kernel
 def m15_bands(state: Buffer, at: int, par: Buffer) -> bool:
-    """A golden cross of the upper bands BB200 and BB480."""
+    """Return whether the upper band BB200 crossed above BB480."""
     return golden(state, at + BAND_CROSS, par[M15_BAND_BARS])
 
 
 @kernel
 def m15_falling(state: Buffer, at: int, par: Buffer) -> bool:
-    """MA20 fell some times in a row."""
+    """Return whether MA20 fell often enough in a row."""
     return state[at + FALLS] >= par[M15_FALLS]
 
 
 @apart
 def m15_conditions(state: Buffer, at: int, par: Buffer) -> int:
-    """The conditions of the 15-minute set as bits."""
-    told = 1 if m15_trend(state, at, par) else 0
-    told += 2 if m15_height(state, at, par) else 0
-    told += 4 if m15_bands(state, at, par) else 0
-    told += 8 if m15_falling(state, at, par) else 0
-    return told
+    """Return the conditions of the 15-minute set as bits."""
+    met = 1 if m15_trend(state, at, par) else 0
+    met += 2 if m15_height(state, at, par) else 0
+    met += 4 if m15_bands(state, at, par) else 0
+    met += 8 if m15_falling(state, at, par) else 0
+    return met

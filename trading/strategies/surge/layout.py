@@ -1,4 +1,4 @@
-"""What the surge kernels read and keep: parameters, states and the bits of the conditions."""
+"""Layout of what the surge kernels share: parameters, states and the bits of the conditions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trading.strategies.parameters import Parameter
 M3_MS = 180_000
 M15_MS = 900_000
 TIMEFRAMES = (DAY_MS, HOUR_MS, M15_MS, M3_MS)
-"""Timeframes of the conditions besides that of the first set, the longest first."""
+"""Timeframes of all conditions but the 1m set, the longest first."""
 
 SWITCH = ("off", "on")
 
@@ -61,7 +61,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     _bars("m3_pullback_bars", 20, "MA20 crossed below MA80 on 3m"),
     _share("m3_near", 0.02, "largest distance of MA5 from MA480 on 3m, unless above"),
     _bars("m3_entry_bars", 5, "MA5 crossed above MA20 on 3m"),
-    _switch("m3_filter", "off", "the 3m set also needs a MA80 near MA480"),
+    _switch("m3_filter", "off", "the 3m set also needs an MA80 near MA480"),
     _bars("m3_filter_bars", 60, "MA80 was at most m3_filter_below under MA480 on 3m"),
     _share("m3_filter_below", 0.10, "largest distance of MA80 below MA480 on 3m"),
     Parameter("m15_needed", "int", 3, 0, 4, help="conditions that the 15m set needs, of 4"),
@@ -80,7 +80,7 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 
 PLACE: Mapping[str, int] = {p.name: OWN + place for place, p in enumerate(PARAMETERS)}
-"""Where each parameter lies in the buffer; the length of a signal candle (ms) follows them."""
+"""Place of each parameter in the buffer; the length of a signal candle (ms) follows them."""
 
 SHORT_SPAN = PLACE["short_span"]
 QUICK_SPAN = PLACE["quick_span"]
@@ -129,15 +129,15 @@ SIGNAL_MS = OWN + len(PARAMETERS)
 MOST_BARS = 1000
 """Candles after which a cross is forgotten: the largest bound of the parameters."""
 
-# A cross: the difference before, whether it is known, candles since it rose above 0 and since it
-# fell below (1 on the candle itself, 0 for never).
+# A cross: the last difference, whether it is known, candles since it rose above 0 and since it
+# fell below 0 (1 on the candle itself, 0 for never).
 BEFORE = 0
 KNOWN = 1
 SINCE_UP = 2
 SINCE_DOWN = 3
 CROSS = 4
 
-# State of one timeframe: what its last closed candle left, then its windows.
+# State of one timeframe: the values after its last closed candle, then its windows.
 SHORT = 0
 QUICK = 1
 MIDDLE = 2
@@ -150,16 +150,15 @@ TREND_CROSS = PULLBACK_CROSS + CROSS  # MA80 and MA480
 BAND_CROSS = TREND_CROSS + CROSS
 FALLS = BAND_CROSS + CROSS  # of MA20, in a row
 NEAR = FALLS + 1  # candles since MA80 was near MA480 or above
-TOLD = NEAR + 1  # bits of the set's conditions
-WINDOWS = TOLD + 1
+MET = NEAR + 1  # bits of the conditions of the set
+WINDOWS = MET + 1
 
 # State of the strategy: daily, scan (with its windows), 1m, 3m, 15m.
 DAILY_SINCE = 0
-DAILY_SEEN = 1
-SCAN_TOLD = 2
+SCAN_MET = 2
 SETS = 3
 
-# Bits of what is told, by condition; then one for each part whose history suffices.
+# First bit of each part's conditions; then one bit for each part whose history is long enough.
 M1_BITS = 0
 M3_BITS = 7
 M15_BITS = 13
@@ -169,7 +168,7 @@ WARM_BITS = 21
 
 @kernel
 def set_size(par: Buffer) -> int:
-    """Floats of state of one timeframe."""
+    """Return the size of the state of one timeframe."""
     means = moments_size(int(par[SHORT_SPAN])) + moments_size(int(par[QUICK_SPAN]))
     means += moments_size(int(par[MIDDLE_SPAN])) + moments_size(int(par[LONG_SPAN]))
     return WINDOWS + means + moments_size(int(par[BAND_SPAN]))
@@ -177,5 +176,5 @@ def set_size(par: Buffer) -> int:
 
 @kernel
 def scan_size(par: Buffer) -> int:
-    """Floats of state of the scan: count, and a ring of open, high, close and volume."""
+    """Return the size of the state of the scan: count, ring of open, high, close and volume."""
     return 1 + 4 * int(par[SCAN_CANDLES] + par[SCAN_NORM])

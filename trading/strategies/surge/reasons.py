@@ -1,4 +1,4 @@
-"""What the conditions are called, and the sentence that says which of them fail."""
+"""Names of the conditions, and texts that tell which of them are missing."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ PARTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "15m": (M15_BITS, M15_NAMES),
     "scan": (SCAN_BITS, SCAN_NAMES),
 }
-"""Each part's first bit and its conditions in the order of their bits."""
+"""First bit of each part, and its conditions in the order of their bits."""
 
 WARM = ("1m", "3m", "15m", "scan")
-"""Parts in the order of the bits that tell whether their history suffices."""
+"""Parts in the order of the bits that tell whether their history is long enough."""
 
 
-def named(told: int, names: tuple[str, ...]) -> dict[str, bool]:
-    """Whether each condition is fulfilled, by name; the first one is the lowest bit."""
-    return {name: bool(told >> bit & 1) for bit, name in enumerate(names)}
+def named(bits: int, names: tuple[str, ...]) -> dict[str, bool]:
+    """Return whether each condition is met, by name; the first name is the lowest bit."""
+    return {name: bool(bits >> bit & 1) for bit, name in enumerate(names)}
 
 
-def conditions(told: float) -> dict[str, dict[str, bool]]:
-    """All conditions of a decision by part and name; ``told`` is its value ``seen``."""
-    bits = int(told)
+def conditions(seen: float) -> dict[str, dict[str, bool]]:
+    """Return all conditions of a decision by part and name, from its value ``seen``."""
+    bits = int(seen)
     found = {part: named(bits >> first, names) for part, (first, names) in PARTS.items()}
     found["3m"][M3_FILTER_NAME] = bool(bits >> M3_BITS + len(M3_NAMES) & 1)
     return found
 
 
 def part_text(part: str, bits: int) -> str:
-    """For example ``1m 5 of 7 (missing: spread, daily rise)``."""
+    """Describe a part, for example ``1m 5 of 7 (missing: spread, daily rise)``."""
     first, names = PARTS[part]
     if not bits >> WARM_BITS + WARM.index(part) & 1:
         return f"{part} warming up"
@@ -50,13 +50,6 @@ def part_text(part: str, bits: int) -> str:
     return f"{text} (missing: {', '.join(missing)})" if missing else text
 
 
-class Sentence(str):
-    """A template whose ``{told}`` is written out: each part, and what is missing in it."""
-
-    __slots__ = ()
-
-    def format(self, *values: object, **named_values: object) -> str:
-        """The sentence for the bits in ``seen``."""
-        bits = int(float(str(named_values["seen"])))
-        told = ", ".join(part_text(part, bits) for part in PARTS)
-        return str.format(self, *values, told=told, **named_values)
+def all_parts_text(seen: float) -> str:
+    """Describe all parts of a decision, from its value ``seen``."""
+    return ", ".join(part_text(part, int(seen)) for part in PARTS)

@@ -1,4 +1,4 @@
-"""The scan of hourly candles: which symbols surge (kernels, and a typed face for many symbols)."""
+"""The scan of hourly candles for surging symbols: kernels, and `scan_symbols` for many symbols."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trading.strategies.surge.layout import (
 )
 from trading.strategies.surge.reasons import SCAN_NAMES, named
 
-# Layout of the state: the count, then a ring of candles, each of four numbers.
+# Layout of the state: the count, then a ring of candles of four numbers each.
 COUNT = 0
 RING = 1
 WIDTH = 4
@@ -29,19 +29,19 @@ CLOSE = 2
 VOLUME = 3
 
 KNOWN = 16
-"""Bit that tells that the history suffices, after those of the four conditions."""
+"""Bit that tells that the history is long enough, after the bits of the four conditions."""
 
 
 @kernel
 def back(state: Buffer, at: int, size: int, age: int, which: int) -> float:
-    """A number of the candle ``age`` candles ago (0 is the last)."""
+    """Return a number of the candle ``age`` candles ago (0 is the last)."""
     place = (int(state[at + COUNT]) - 1 - age) % size
     return state[at + RING + WIDTH * place + which]
 
 
 @kernel
 def thrust(state: Buffer, at: int, size: int, candles: int, least: float) -> bool:
-    """One of the candles has a high that far above its open."""
+    """Return whether one of the candles has a high ``least`` (a share) above its open."""
     for age in range(candles):
         high = back(state, at, size, age, HIGH)
         if high >= back(state, at, size, age, OPEN) * (1.0 + least):
@@ -51,13 +51,13 @@ def thrust(state: Buffer, at: int, size: int, candles: int, least: float) -> boo
 
 @kernel
 def risen(state: Buffer, at: int, size: int, candles: int) -> bool:
-    """The last close is above the open of the first of the candles."""
+    """Return whether the last close is above the open of the first of the candles."""
     return back(state, at, size, 0, CLOSE) > back(state, at, size, candles - 1, OPEN)
 
 
 @kernel
 def mean_volume(state: Buffer, at: int, size: int, first: int, candles: int) -> float:
-    """Mean volume of so many candles, the newest of which is ``first`` candles old."""
+    """Return the mean volume of ``candles`` candles, of which the newest has the age ``first``."""
     total = 0.0
     for age in range(first + candles - 1, first - 1, -1):
         total += back(state, at, size, age, VOLUME)
@@ -66,14 +66,14 @@ def mean_volume(state: Buffer, at: int, size: int, first: int, candles: int) -> 
 
 @kernel
 def lively(state: Buffer, at: int, size: int, candles: int, norm: int, factor: float) -> bool:
-    """The candles' mean volume is that many times the mean of those before them."""
+    """Return whether the mean volume is ``factor`` times that of the ``norm`` candles before."""
     usual = mean_volume(state, at, size, candles, norm)
     return mean_volume(state, at, size, 0, candles) >= factor * usual
 
 
 @kernel
 def ups(state: Buffer, at: int, size: int, candles: int) -> int:
-    """How many of the candles rose."""
+    """Return how many of the candles rose."""
     count = 0
     for age in range(candles):
         if back(state, at, size, age, CLOSE) > back(state, at, size, age, OPEN):
@@ -83,7 +83,7 @@ def ups(state: Buffer, at: int, size: int, candles: int) -> int:
 
 @apart
 def scan_step(state: Buffer, at: int, par: Buffer, bar: Bar) -> int:
-    """Take in one closed candle of 1 hour; the conditions as bits."""
+    """Feed one closed candle of 1 hour and return the conditions as bits."""
     candles, norm = int(par[SCAN_CANDLES]), int(par[SCAN_NORM])
     size = candles + norm
     place = at + RING + WIDTH * (int(state[at + COUNT]) % size)
@@ -94,20 +94,20 @@ def scan_step(state: Buffer, at: int, par: Buffer, bar: Bar) -> int:
     state[at + COUNT] += 1.0
     if state[at + COUNT] < size:
         return 0
-    told = KNOWN
-    told += 1 if thrust(state, at, size, candles, par[SCAN_THRUST]) else 0
-    told += 2 if risen(state, at, size, candles) else 0
-    told += 4 if lively(state, at, size, candles, norm, par[SCAN_VOLUME]) else 0
-    told += 8 if ups(state, at, size, candles) >= par[SCAN_UPS] else 0
-    return told
+    met = KNOWN
+    met += 1 if thrust(state, at, size, candles, par[SCAN_THRUST]) else 0
+    met += 2 if risen(state, at, size, candles) else 0
+    met += 4 if lively(state, at, size, candles, norm, par[SCAN_VOLUME]) else 0
+    met += 8 if ups(state, at, size, candles) >= par[SCAN_UPS] else 0
+    return met
 
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What the scan says of one symbol at its last closed candle.
+    """Result of the scan of one symbol at its last closed candle.
 
-    ``conditions`` are whether each one is fulfilled, by name; ``known`` whether the history is
-    long enough to say so.
+    ``conditions`` tells by name whether each one is met, ``known`` whether the history is long
+    enough.
     """
 
     symbol: str
@@ -116,15 +116,15 @@ class ScanResult:
 
     @property
     def found(self) -> bool:
-        """Whether all conditions are fulfilled."""
+        """Return whether all conditions are met."""
         return self.known and all(self.conditions.values())
 
 
 def scan_symbols(candles: Mapping[str, CandleColumns], par: Buffer) -> tuple[ScanResult, ...]:
-    """Scan closed 1-hour candles of many symbols, in their order.
+    """Scan the closed 1-hour candles of many symbols, in their order.
 
-    ``par`` is the buffer of strategy ``surge`` (`Strategy.buffer`). `DataError` for candles of
-    another interval.
+    ``par`` is the buffer of the strategy ``surge`` (`Strategy.buffer`). Candles of another interval
+    are a `DataError`.
     """
     found = []
     size = int(par[SCAN_CANDLES] + par[SCAN_NORM])
@@ -134,8 +134,8 @@ def scan_symbols(candles: Mapping[str, CandleColumns], par: Buffer) -> tuple[Sca
                 f"the scan needs candles of 1h, those of {symbol} are of "
                 f"{interval_name(columns.interval_ms)}; aggregate them first"
             )
-        state, told = [0.0] * scan_size(par), 0
+        state, met = [0.0] * scan_size(par), 0
         for row in range(max(0, len(columns) - size), len(columns)):
-            told = scan_step(state, 0, par, bar_of(columns.candle(row), HOUR_MS))
-        found.append(ScanResult(symbol, named(told, SCAN_NAMES), told >= KNOWN))
+            met = scan_step(state, 0, par, bar_of(columns.candle(row), HOUR_MS))
+        found.append(ScanResult(symbol, named(met, SCAN_NAMES), met >= KNOWN))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Money by stage: what a symbol may cost, and the worst that all of them can lose."""
+"""Size by stage: what a symbol may take, and the most that all symbols can lose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trading.errors import ParameterError
 from trading.strategies.parameters import Parameter, Value
 
 RESERVE = 0.45
-"""Share of the account that the plans of all symbols together leave alone."""
+"""Share of the account that stays in reserve."""
 
 MONEY: tuple[Parameter, ...] = (
     Parameter("most_symbols", "int", 10, 1, 100, help="symbols held at once, for the bound"),
@@ -25,19 +25,19 @@ MONEY: tuple[Parameter, ...] = (
         "choice",
         "no",
         choices=("no", "yes"),
-        help="yes = the larger bound of weight_basis=margin is wanted",
+        help="yes = accept the larger bound of weight_basis=margin",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class MoneyPlan:
-    """The plan of one symbol, and how many there are.
+class SurgeSizing:
+    """The sizes of one symbol, and the number of symbols.
 
-    ``weight`` is what a symbol takes with all additions made, a share of the account: as notional,
-    or with the ``basis`` ``margin`` as the margin behind ``leverage`` times as much. It is split by
-    ``parts`` (initial, first, second addition). ``stops`` are those of the stages, shares of the
-    average price.
+    ``weight`` is what a symbol takes with all additions made, a share of the account: notional,
+    or with the ``basis`` ``margin`` the margin behind ``leverage`` times as much. ``parts`` split
+    it (initial entry, first and second addition). ``stops`` are the stops of the stages, as shares
+    of the average price.
     """
 
     weight: float
@@ -50,8 +50,8 @@ class MoneyPlan:
     confirmed: bool = False
 
     @classmethod
-    def of(cls, params: Mapping[str, Value]) -> MoneyPlan:
-        """The plan of resolved parameters; an addition that is off (at 0) has no stage."""
+    def of(cls, params: Mapping[str, Value]) -> SurgeSizing:
+        """Build the plan of resolved parameters; an addition that is off (at 0) has no stage."""
         stages = [name for name in ("add_first", "add_second") if float(params[f"{name}_at"]) > 0.0]
         stops = [float(params["stop_loss"])]
         for name in stages:
@@ -69,21 +69,21 @@ class MoneyPlan:
 
     @property
     def notional(self) -> float:
-        """Notional of a symbol with all additions made, a share of the account."""
+        """Return the notional of a symbol with all additions made, a share of the account."""
         return self.weight * (self.leverage if self.basis == "margin" else 1.0)
 
     @property
     def stage_shares(self) -> tuple[float, ...]:
-        """Notional that each stage adds, shares of the account: 1.5 %, 2 % and 2 %."""
+        """Return the notional that each stage adds, shares of the account: 1.5 %, 2 % and 2 %."""
         whole = sum(self.parts)
         return tuple(self.notional * part / whole for part in self.parts)
 
     @property
     def stage_losses(self) -> tuple[float, ...]:
-        """Loss of one symbol that is stopped in each stage, a share of the account, before costs.
+        """Return the loss of a symbol stopped in each stage, a share of the account before costs.
 
-        A stop is a share of the average price, so it costs that share of all that was paid. A stop
-        wider than the emergency stop is met there.
+        A stop is a share of the average price, so it costs that share of all that was paid. The
+        emergency stop limits a wider one.
         """
         paid, losses = 0.0, []
         for added, stop in zip(self.stage_shares, self.stops, strict=True):
@@ -93,17 +93,18 @@ class MoneyPlan:
 
     @property
     def bound(self) -> float:
-        """The most that all symbols together can lose by their stops: 2.75 % of the account."""
+        """Return the most that all symbols can lose by their stops: 2.75 % of the account."""
         return self.symbols * max(self.stage_losses)
 
     @property
     def used(self) -> float:
-        """What all symbols take with all additions made, a share of the account: 55 %."""
+        """Return what all symbols take with all additions made, a share of the account: 55 %."""
         return self.symbols * self.weight
 
     def check(self) -> None:
-        """`ParameterError` where the reserve is used up, or a larger bound is not confirmed; and
-        where a stage's stop is not inside the emergency stop.
+        """Check the reserve, the bound and the stops, and raise `ParameterError` if one breaks.
+
+        Every stop must be inside the emergency stop, and a larger bound must be confirmed.
         """
         if max(self.stops) >= self.emergency:
             raise ParameterError(

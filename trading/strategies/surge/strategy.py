@@ -20,10 +20,10 @@ from trading.strategies.layout import ENTER, EXIT, HOLD, OWN
 from trading.strategies.parameters import Parameter, Value
 from trading.strategies.surge.conditions import (
     follow,
-    grown,
     m1_conditions,
     m3_conditions,
     m15_conditions,
+    one_later,
 )
 from trading.strategies.surge.layout import (
     DAILY_RISE,
@@ -36,93 +36,95 @@ from trading.strategies.surge.layout import (
     M15_BITS,
     M15_MS,
     M15_NEEDED,
+    MET,
     PARAMETERS,
     QUICK,
     SCAN,
     SCAN_BITS,
-    SCAN_TOLD,
+    SCAN_MET,
     SETS,
     SHORT,
     SIGNAL_MS,
     TECHNICAL_EXIT,
     TIMEFRAMES,
-    TOLD,
     WARM_BITS,
     scan_size,
     set_size,
 )
-from trading.strategies.surge.reasons import Sentence
+from trading.strategies.surge.reasons import all_parts_text
 from trading.strategies.surge.scan import KNOWN, scan_step
-from trading.strategies.surge.sizing import MONEY, MoneyPlan
+from trading.strategies.surge.sizing import MONEY, SurgeSizing
 
 ENTERED = 1
 HELD = 2
 LEFT = 3
 
 SCANNED = 4  # conditions of the scan
-M3_ALL = 5  # conditions of the 3m set; the bit after them says that its filter lets pass
+M3_ALL = 5  # conditions of the 3m set; the bit after them tells that its filter passes
 
 
 @kernel
-def bits_set(told: int, first: int, count: int) -> int:
-    """How many of ``count`` bits from ``first`` on are set."""
+def bits_set(met: int, first: int, count: int) -> int:
+    """Return how many of ``count`` bits from ``first`` on are set."""
     found = 0
     for bit in range(first, first + count):
-        found += told >> bit & 1
+        found += met >> bit & 1
     return found
 
 
 @kernel
 def daily_step(state: Buffer, par: Buffer, first: float, close: float) -> None:
-    """Take in one closed candle of a day."""
-    state[DAILY_SINCE] = grown(state[DAILY_SINCE])
+    """Feed one closed daily candle."""
+    state[DAILY_SINCE] = one_later(state[DAILY_SINCE])
     if close >= first * (1.0 + par[DAILY_RISE]):
         state[DAILY_SINCE] = 1.0
 
 
 @kernel
-def is_entry(told: int, par: Buffer) -> bool:
-    """Whether the conditions are enough."""
-    passes = bits_set(told, M3_BITS + M3_ALL, 1) == 1
-    m3 = passes and bits_set(told, M3_BITS, M3_ALL) >= par[M3_NEEDED]
-    if not (m3 or bits_set(told, 0, 7) >= par[M1_NEEDED]):
+def is_entry(met: int, par: Buffer) -> bool:
+    """Return whether the conditions suffice for an entry."""
+    passes = bits_set(met, M3_BITS + M3_ALL, 1) == 1
+    m3 = passes and bits_set(met, M3_BITS, M3_ALL) >= par[M3_NEEDED]
+    if not (m3 or bits_set(met, 0, 7) >= par[M1_NEEDED]):
         return False
-    if par[SCAN] > 0.0 and bits_set(told, SCAN_BITS, SCANNED) < SCANNED:
+    if par[SCAN] > 0.0 and bits_set(met, SCAN_BITS, SCANNED) < SCANNED:
         return False
-    return bits_set(told, M15_BITS, 4) >= par[M15_NEEDED]
+    return bits_set(met, M15_BITS, 4) >= par[M15_NEEDED]
 
 
 @apart
 def decide_surge(
-    state: Buffer, par: Buffer, out: Buffer, m1: int, m3: int, m15: int, first: float, close: float
+    state: Buffer, par: Buffer, out: Buffer, m1: int, m3: int, m15: int, bar: Bar
 ) -> None:
     """Combine the sets into a decision.
 
-    The technical exit stands for as long as the means do, an entry for a candle: it goes first.
+    An entry goes before the technical exit: it lasts one candle, the exit as long as the means
+    stay crossed.
     """
-    scan = int(state[SCAN_TOLD])
-    told = m1_conditions(state, m1, par, state[DAILY_SINCE], first, close)
-    told += int(state[m3 + TOLD]) << M3_BITS
-    told += int(state[m15 + TOLD]) << M15_BITS
-    told += scan % KNOWN << SCAN_BITS
+    first, close = bar.open, bar.close
+    scan = int(state[SCAN_MET])
+    met = m1_conditions(state, m1, par, state[DAILY_SINCE], first, close)
+    met += int(state[m3 + MET]) << M3_BITS
+    met += int(state[m15 + MET]) << M15_BITS
+    met += scan % KNOWN << SCAN_BITS
     warm = 1 if state[m1 + LONG] > 0.0 else 0
     warm += 2 if state[m3 + LONG] > 0.0 else 0
     warm += 4 if state[m15 + LONG] > 0.0 else 0
     warm += 8 if scan >= KNOWN else 0
-    told += warm << WARM_BITS
-    if is_entry(told, par):
-        write_decision(out, ENTER, ENTERED, float(told), close)
+    met += warm << WARM_BITS
+    if is_entry(met, par):
+        write_decision(out, ENTER, ENTERED, float(met), close)
     elif par[TECHNICAL_EXIT] > 0.0 and state[m3 + SHORT] < state[m3 + QUICK]:
         write_decision(out, EXIT, LEFT, state[m3 + SHORT], state[m3 + QUICK])
     else:
-        write_decision(out, HOLD, HELD, float(told), close)
+        write_decision(out, HOLD, HELD, float(met), close)
 
 
 @kernel
 def surge_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Take in one closed candle of any timeframe; judge it if it is one of ``signal_tf``.
+    """Feed one closed candle of any timeframe; decide on those of ``signal_tf``.
 
-    A signal candle of 3m, 15m, 1h or 1d is also that of its set.
+    A signal candle of 3m, 15m, 1h or 1d also feeds its own set.
     """
     turn = bar.open_time // bar.length
     size = set_size(par)
@@ -131,21 +133,21 @@ def surge_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     m15 = m3 + size
     if bar.length == M3_MS:
         follow(state, m3, par, turn, bar.close)
-        state[m3 + TOLD] = float(m3_conditions(state, m3, par))
+        state[m3 + MET] = float(m3_conditions(state, m3, par))
     elif bar.length == M15_MS:
         follow(state, m15, par, turn, bar.close)
-        state[m15 + TOLD] = float(m15_conditions(state, m15, par))
+        state[m15 + MET] = float(m15_conditions(state, m15, par))
     elif bar.length == HOUR_MS:
-        state[SCAN_TOLD] = float(scan_step(state, SETS, par, bar))
+        state[SCAN_MET] = float(scan_step(state, SETS, par, bar))
     elif bar.length == DAY_MS:
         daily_step(state, par, bar.open, bar.close)
     if bar.length == int(par[SIGNAL_MS]):
         follow(state, m1, par, turn, bar.close)
-        decide_surge(state, par, out, m1, m3, m15, bar.open, bar.close)
+        decide_surge(state, par, out, m1, m3, m15, bar)
 
 
 class Surge(Strategy):
-    """Enter a surging symbol in its pullback; average at -3 % and -6 %, half out at +10 %."""
+    """Enter a surging symbol in its pullback; average at -3 % and -6 %, sell half at +10 %."""
 
     name = "surge"
     summary = "Buy pullbacks of surging symbols, average down twice, sell in stages."
@@ -171,23 +173,29 @@ class Surge(Strategy):
     scanned = True
     step = staticmethod(surge_step)
     reasons: ClassVar[Mapping[int, str]] = {
-        ENTERED: Sentence("entered at {limit:.8g}: {told}"),
-        HELD: Sentence("entry held: {told}"),
+        ENTERED: "entered at {limit:.8g}: {parts}",
+        HELD: "entry held: {parts}",
         LEFT: "out: 3m MA5 {seen:.8g} below MA20 {limit:.8g}",
     }
 
+    def reason_text(self, code: int, seen: float, limit: float) -> str:
+        """Return the text of a reason; an entry or a hold describes all parts."""
+        if code == LEFT:
+            return super().reason_text(code, seen, limit)
+        return self.reasons[code].format(limit=limit, parts=all_parts_text(seen))
+
     def more_tfs(self, params: Mapping[str, Value]) -> Mapping[int, int]:
-        """Days, hours, quarters and 3 minutes, with the candles that their conditions need."""
+        """Return 1d, 1h, 15m and 3m, with the number of candles that their conditions need."""
         signal, needed = self.signal_tf(params), self._needed(params)
         return {length: needed[length] for length in TIMEFRAMES if length != signal}
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """Daily candles, the scan, and the windows of three timeframes."""
+        """Return the size of daily candles, the scan, and the windows of three timeframes."""
         par = self.buffer(params)
         return SETS + scan_size(par) + 3 * set_size(par)
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """The windows of the 1m set and its longest look back at a cross."""
+        """Return the windows of the 1m set plus its longest look back at a cross."""
         others = self._needed(params)
         return max(self._reach(params, "m1_"), others.get(self.signal_tf(params), 0))
 
@@ -200,24 +208,24 @@ class Surge(Strategy):
         }
 
     def _reach(self, params: Mapping[str, Value], prefix: str) -> int:
-        """Candles until every cross that matters was seen, and the candle before it."""
+        """Return the candles after which every cross that matters was seen, plus one."""
         bars = [p.name for p in PARAMETERS if p.name.endswith(("_bars", "_falls"))]
         longest = max(int(params[name]) for name in bars if name.startswith(prefix))
         return _windows(params) + longest + 1
 
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
-        """Those of the filters, then the conditions' parameters, then the signal candle's ms."""
+        """Return the numbers of the filters, of the conditions, and the signal candle's ms."""
         conditions = super().buffer(params)[: OWN + len(PARAMETERS)]
         return [*conditions, float(self.signal_tf(params))]
 
     def sizing(self, params: Mapping[str, Value]) -> Sizing:
-        """The entry's notional, which leaves room for the additions."""
-        return Sizing(MoneyPlan.of(params).stage_shares[0])
+        """Return the size of the entry, which leaves room for the additions."""
+        return Sizing(SurgeSizing.of(params).stage_shares[0])
 
     def resolve(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """As every strategy; also refuses money that breaks its own bounds."""
+        """Resolve as every strategy does, and refuse sizes that break the bounds."""
         params = super().resolve(values)
-        MoneyPlan.of(params).check()
+        SurgeSizing.of(params).check()
         return params
 
 

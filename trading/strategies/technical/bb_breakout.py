@@ -31,7 +31,7 @@ BAND_AT = 1
 
 @kernel
 def bb_breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``."""
+    """Evaluate one closed candle of ``signal_tf``."""
     turn, span = bar.open_time // bar.length, int(par[BAND_SPAN])
     lower, middle, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, bar.close)
     volume_at = BAND_AT + bollinger_size(span)
@@ -66,9 +66,9 @@ class BbBreakout(Strategy):
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """Last width, the windows of bands and volume."""
+        """Return the size of the last width and the windows of bands and volume."""
         return 1 + bollinger_size(int(params["band_span"])) + sma_size(int(params["volume_span"]))
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """The longer window, and the band width before."""
+        """Return the longer window; the bands need one more candle for their last width."""
         return max(int(params["band_span"]) + 1, int(params["volume_span"]))

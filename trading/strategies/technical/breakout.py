@@ -1,4 +1,4 @@
-"""Volatility breakout (Larry Williams, 1999): buy when today leaves yesterday's range behind."""
+"""Volatility breakout (Larry Williams, 1999): buy beyond a share of yesterday's range."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ NAN = math.nan
 
 @kernel
 def target_of(day_open: float, high: float, low: float, k: float) -> float:
-    """The day's target: its open plus the share ``k`` of yesterday's range."""
+    """Return the target of a day: its open plus the share ``k`` of yesterday's range."""
     return day_open + (high - low) * k
 
 
 @kernel
 def crosses(last_close: float, close: float, target: float) -> bool:
-    """Whether ``close`` is above the target and the close before it was not."""
+    """Return whether ``close`` is above the target and the close before it was not."""
     return close > target and not last_close > target
 
 
 @kernel
 def count_below(targets: Buffer, count: int, below: int, close: float) -> int:
-    """How many of ``count`` ascending targets ``close`` is above, from a guess ``below``."""
+    """Return how many of ``count`` ascending targets lie below ``close``; ``below`` is a guess."""
     while below < count and close > targets[below]:
         below += 1
     while below > 0 and not close > targets[below - 1]:
@@ -62,17 +62,17 @@ def scan_day(
     rows: Rows,
     extremes: Extremes,
     targets: Buffer,
-    first: int,
-    last: int,
+    day: int,
     found: list[int],
     found_of: list[int],
     at: int,
 ) -> int:
-    """Note the upward crossings of all ``targets`` (ascending) from ``first`` to ``last``,
-    exclusive.
+    """Append the upward crossings of all ``targets`` (ascending) on a day, and return the count.
 
-    They are written while there is room; the number of all is returned.
+    The last row of the day is left out. Crossings are written while there is room, and all are
+    counted.
     """
+    first, last = extremes.days[day], extremes.days[day + 1] - 1
     count = len(targets)
     below = count_below(targets, count, 0, rows.closes[first - 1])
     i = first
@@ -110,9 +110,7 @@ def breakout_scan(
     found: list[int],
     found_of: list[int],
 ) -> int:
-    """The rows on which :func:`breakout_step` enters without filters, for all values of k in one
-    pass.
-    """
+    """Find the rows on which :func:`breakout_step` enters without filters, for all k at once."""
     days, times = extremes.days, rows.times
     at = 0
     for d in range(1, len(days) - 1):
@@ -122,14 +120,13 @@ def breakout_scan(
             for k in range(len(targets)):
                 targets[k] = target_of(rows.opens[row], high, low, pars[k * width + OWN])
             if extremes.day_high[d] > targets[0]:
-                last = days[d + 1] - 1
-                at = scan_day(rows, extremes, targets, row, last, found, found_of, at)
+                at = scan_day(rows, extremes, targets, d, found, found_of, at)
     return at
 
 
 @kernel
 def breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``."""
+    """Evaluate one closed candle of ``signal_tf``."""
     if bar.open_time >= state[NEXT_DAY]:
         if state[NEXT_DAY] > 0.0 and bar.open_time < state[NEXT_DAY] + DAY_MS:
             state[TARGET] = target_of(bar.open, state[HIGH], state[LOW], par[OWN])
@@ -168,9 +165,7 @@ def breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
 
 
 class Breakout(Strategy):
-    """Enter when a closed candle crosses today's open + yesterday's range x k; leave at the day
-    end.
-    """
+    """Enter on a close above today's open + yesterday's range x k; leave at the day's end."""
 
     name = "breakout"
     summary = "Buy a close above today's open + yesterday's range x k; out at the UTC day's end."
@@ -188,11 +183,11 @@ class Breakout(Strategy):
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """Day, its extremes and target, last close, mean."""
+        """Return the size of the day, its extremes and target, the last close and the mean."""
         del params
         return STATE_SIZE
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """Yesterday and today; with filters also the mean's memory."""
+        """Return two days, or the memory of the mean if that is longer."""
         two_days = -(-2 * DAY_MS // self.signal_tf(params))
         return max(two_days, SPANS_TO_FORGET * TREND_SPAN if self.filters_on(params) else 0)

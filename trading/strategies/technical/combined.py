@@ -1,6 +1,6 @@
-"""Weighted votes of five signs; each side needs at least two and a mean confidence above one half.
+"""Weighted votes of five indicators; a side needs two votes and a mean confidence above one half.
 
-A vote's sign is a bit of a mask, so that a decision's reason names the votes that were cast.
+The votes are bits of a mask, so that the reason of a decision can name them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from trading.strategies.parameters import Parameter, Value
 from trading.strategies.shared_parameters import BANDS, MEAN_VOLUME, RSI, ema, least_volume
 
 RSI_LOW = OWN
-VOTE_RSI = OWN + 1  # the confidences of the five votes follow one another
+VOTE_RSI = OWN + 1  # the confidences of the five votes, in order
 MIN_VOTES = OWN + 6
 MIN_MEAN = OWN + 7
 VOLUME_FACTOR = OWN + 8
@@ -47,7 +47,7 @@ FAST, SLOW, SIGNAL = 12, 26, 9
 VOTES = ("RSI", "band", "MACD cross", "volume", "EMA")
 _MASKS = 32
 
-# Reason codes: the mask of the votes is added to one of these; the filters' codes begin at 101.
+# Reason codes: one of these plus the mask of the votes; the codes of the filters begin at 101.
 BUYING = 1
 SELLING = 1 + _MASKS
 
@@ -60,7 +60,7 @@ BAND_AT = 14
 
 @kernel
 def vote_mask(rsi: bool, band: bool, cross: bool, volume: bool, trend: bool) -> int:
-    """The votes as bits, in the order of ``VOTES``."""
+    """Return the votes as bits, in the order of ``VOTES``."""
     mask = 0
     if rsi:
         mask += 1
@@ -77,7 +77,7 @@ def vote_mask(rsi: bool, band: bool, cross: bool, volume: bool, trend: bool) -> 
 
 @kernel
 def count_votes(mask: int) -> int:
-    """How many votes were cast."""
+    """Return the number of votes."""
     count = 0
     for _ in range(5):
         count += mask % 2
@@ -87,7 +87,7 @@ def count_votes(mask: int) -> int:
 
 @kernel
 def mean_confidence(mask: int, par: Buffer) -> float:
-    """Mean confidence of the votes cast; 0 without any."""
+    """Return the mean confidence of the votes; 0 without any."""
     total = 0.0
     count = 0
     for vote in range(5):
@@ -100,13 +100,13 @@ def mean_confidence(mask: int, par: Buffer) -> float:
 
 @kernel
 def carries(mask: int, par: Buffer) -> bool:
-    """Whether the votes are enough to act."""
+    """Return whether the votes suffice to act."""
     return count_votes(mask) >= par[MIN_VOTES] and mean_confidence(mask, par) > par[MIN_MEAN]
 
 
 @kernel
 def combined_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``; votes to sell go before votes to buy."""
+    """Evaluate one closed candle of ``signal_tf``; votes to sell go before votes to buy."""
     turn, span = bar.open_time // bar.length, int(par[BAND_SPAN])
     rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), bar.close)
     _, _, difference = macd_step(state, MACD_AT, FAST, SLOW, SIGNAL, bar.close)
@@ -176,13 +176,13 @@ class Combined(Strategy):
     reasons: ClassVar[Mapping[int, str]] = _texts()
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """RSI, MACD, mean, last difference, the windows of bands and volume."""
+        """Return the size of RSI, MACD, mean, last difference, and both windows."""
         fixed = rsi_size() + macd_size() + ema_size() + 1
         windows = bollinger_size(int(params["band_span"])) + sma_size(int(params["volume_span"]))
         return fixed + windows
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """The longest memory, and the difference before."""
+        """Return the longest memory; the MACD needs one more candle for its last difference."""
         return max(
             macd_warmup(SLOW, SIGNAL) + 1,
             wilder_warmup(int(params["rsi_span"])),

@@ -1,4 +1,4 @@
-"""Breakout with the trend: buy a close above the upper band in a rise that has strength."""
+"""Breakout with the trend: buy a close above the upper band in a strong rise."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BAND_AT = 10
 
 @kernel
 def dynamic_breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``."""
+    """Evaluate one closed candle of ``signal_tf``."""
     turn, span = bar.open_time // bar.length, int(par[BAND_SPAN])
     mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), bar.close)
     adx = adx_step(state, ADX_AT, int(par[ADX_SPAN]), bar.high, bar.low, bar.close)
@@ -78,10 +78,10 @@ class DynamicBreakout(Strategy):
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """Mean, ADX and the window of the bands."""
+        """Return the size of mean, ADX and the window of the bands."""
         return ema_size() + adx_size() + bollinger_size(int(params["band_span"]))
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """The longest memory of the three."""
+        """Return the longest memory of the three."""
         memories = ema_warmup(int(params["mean_span"])), adx_warmup(int(params["adx_span"]))
         return max(*memories, int(params["band_span"]))

@@ -1,4 +1,4 @@
-"""Trade a forecast: buy when the next candle is expected higher, leave when lower."""
+"""Trade a forecast: buy when it is above the price, leave when it is below."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAN = math.nan
 
 @kernel
 def forecast_of(state: Buffer, par: Buffer) -> float:
-    """The forecast return, from the features in the state."""
+    """Return the forecast return, from the features in the state."""
     total = par[INTERCEPT]
     for i in range(SIZE):
         total += par[WEIGHTS + i] * state[FEATURES_AT + i]
@@ -45,7 +45,7 @@ def forecast_of(state: Buffer, par: Buffer) -> float:
 
 @kernel
 def has_model(par: Buffer) -> bool:
-    """Whether any weight is set."""
+    """Return whether any weight is set."""
     size = 0.0
     for i in range(SIZE + 1):
         size += abs(par[INTERCEPT + i])
@@ -54,7 +54,7 @@ def has_model(par: Buffer) -> bool:
 
 @kernel
 def ml_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``."""
+    """Evaluate one closed candle of ``signal_tf``."""
     moves = features_step(state, 0, bar, state, FEATURES_AT)
     forecast = forecast_of(state, par)
     size = forecast if forecast > 0.0 else -forecast
@@ -104,17 +104,17 @@ class Ml(Strategy):
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """The features' memory, and the features of the last candle."""
+        """Return the size of the memory of the features, and of the last features."""
         del params
         return FORECAST_SIZE + SIZE
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """The longest memory of a feature."""
+        """Return the longest memory of a feature."""
         del params
         return warmup_of_features()
 
     def learn(self, candles: CandleColumns, params: Mapping[str, Value]) -> dict[str, Value]:
-        """The weights that fit the candles of ``signal_tf`` best, within their bounds."""
+        """Fit the weights on the candles of ``signal_tf``, within their bounds."""
         weights = fit_weights(candles.higher(self.signal_tf(params)))
         bounded = (max(-WEIGHT_BOUND, min(WEIGHT_BOUND, weight)) for weight in weights)
         return dict(zip(NAMES, bounded, strict=True))

@@ -1,4 +1,4 @@
-"""Momentum on volume (after Jegadeesh and Titman, 1993): buy what rises fastest, on most volume."""
+"""Momentum (after Jegadeesh and Titman, 1993): buy the fastest rises on the highest volume."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NAN = math.nan
 
 @kernel
 def momentum_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``."""
+    """Evaluate one closed candle of ``signal_tf``."""
     bars = int(par[BARS])
     roc_rank_at = ROC_AT + roc_size(int(par[ROC_SPAN]))
     volume_rank_at = roc_rank_at + rank_size(bars)
@@ -74,9 +74,7 @@ def momentum_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
 
 
 class Momentum(Strategy):
-    """Enter when rate of change and volume are in their top decile above VWAP; leave when the
-    momentum is below its median.
-    """
+    """Enter on top-decile momentum and volume above VWAP; leave on momentum below its median."""
 
     name = "momentum"
     summary = "Buy top-decile momentum and volume above VWAP; sell momentum below its median."
@@ -97,13 +95,13 @@ class Momentum(Strategy):
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """Window of the rate of change, two rankings and the mean price."""
+        """Return the size of the rate of change, two rankings and the mean price."""
         span = int(params["vwap_span"])
         fair = vwap_size(span) if span else day_vwap_size()
         return roc_size(int(params["roc_span"])) + 2 * rank_size(int(params["bars"])) + fair
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """The rankings' windows, and the day or the window of the mean price."""
+        """Return the longer of the windows of the rankings and that of the mean price."""
         ranked = int(params["roc_span"]) + int(params["bars"])
         day = -(-DAY_MS // self.signal_tf(params))
         return max(ranked, int(params["vwap_span"]) or day)

@@ -1,4 +1,4 @@
-"""Pullback in a rise (after Larry Connors and Cesar Alvarez, 2008): buy when weakness turns."""
+"""Pullback in a rise (after Larry Connors and Cesar Alvarez, 2008): buy when it ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOT_RISING = 4
 NO_TURN = 5
 EXIT_RSI = 6
 
-# Layout of the state; the two last values of the RSI follow the indicators.
+# Layout of the state: the indicators, then the last two values of the RSI.
 MEAN_AT = 0
 RSI_AT = 2
 LAST_RSI = 6
@@ -42,7 +42,7 @@ RSI_BEFORE = 7
 
 @kernel
 def pullback_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``; only its close counts."""
+    """Evaluate one closed candle of ``signal_tf``; only its close counts."""
     mean = ema_step(state, MEAN_AT, int(par[MEAN_SPAN]), bar.close)
     rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), bar.close)
     last, before = state[LAST_RSI], state[RSI_BEFORE]
@@ -86,10 +86,10 @@ class Pullback(Strategy):
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """Mean, RSI and its two last values."""
+        """Return the size of mean, RSI and the last two values of the RSI."""
         del params
         return ema_size() + rsi_size() + 2
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """The longer memory of mean and RSI, and the two values before."""
+        """Return the longer memory of mean and RSI, plus two candles."""
         return max(ema_warmup(int(params["mean_span"])), wilder_warmup(int(params["rsi_span"]))) + 2

@@ -38,7 +38,7 @@ BAND_AT = 4
 
 @kernel
 def rsi_bollinger_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``; only its close counts."""
+    """Evaluate one closed candle of ``signal_tf``; only its close counts."""
     turn, span = bar.open_time // bar.length, int(par[BAND_SPAN])
     rsi = rsi_step(state, RSI_AT, int(par[RSI_SPAN]), bar.close)
     lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, bar.close)
@@ -57,9 +57,7 @@ def rsi_bollinger_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> Non
 
 
 class RsiBollinger(Strategy):
-    """Enter on RSI below 30 and a close below the lower band; leave on RSI above 70 or the upper
-    band.
-    """
+    """Enter on RSI below 30 below the lower band; leave on RSI above 70 or above the upper band."""
 
     name = "rsi_bollinger"
     summary = (
@@ -81,9 +79,9 @@ class RsiBollinger(Strategy):
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """RSI and the window of the bands."""
+        """Return the size of the RSI and the window of the bands."""
         return rsi_size() + bollinger_size(int(params["band_span"]))
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """The RSI's memory or the bands' window, whichever is longer."""
+        """Return the longer of the memory of the RSI and the window of the bands."""
         return max(wilder_warmup(int(params["rsi_span"])), int(params["band_span"]))

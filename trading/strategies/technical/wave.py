@@ -37,7 +37,7 @@ MAX_BARS = OWN + 5
 OVERLAP = OWN + 6
 
 ATR_SPAN = 14
-TERM = 250  # candles after which a zig-zag begins anew
+TERM = 250  # candles after which a zig-zag starts over
 
 ENTERED = 1
 EXIT_TARGET = 2
@@ -61,10 +61,10 @@ NAN = math.nan
 
 @kernel
 def impulse_height(state: Buffer, top: int, overlap: float) -> float:
-    """Height of an impulse whose wave 5 ends in the swing at ``top``; NaN when it is none.
+    """Return the height of an impulse whose wave 5 ends at the swing ``top``; NaN if it is none.
 
-    ``overlap`` is the share of wave 1 that wave 4 may give back into. Comparisons with NaN, where
-    there are too few swings, fail.
+    ``overlap`` is the share of wave 1 that wave 4 may retrace. With too few swings, comparisons
+    with NaN fail.
     """
     end5, end4, end3 = state[top], state[top + 1], state[top + 2]
     end2, end1, start = state[top + 3], state[top + 4], state[top + 5]
@@ -79,8 +79,8 @@ def impulse_height(state: Buffer, top: int, overlap: float) -> float:
 
 
 @kernel
-def judge_low(state: Buffer, par: Buffer, out: Buffer, swings: int, close: float) -> None:
-    """Judge a confirmed low: enter when it ends the correction of an impulse."""
+def evaluate_low(state: Buffer, par: Buffer, out: Buffer, swings: int, close: float) -> None:
+    """Evaluate a confirmed low: enter if it ends the correction of an impulse."""
     legs = 1
     height = impulse_height(state, swings + 1, par[OVERLAP])
     if height != height and par[MAX_LEGS] >= 3.0:
@@ -107,7 +107,7 @@ def judge_low(state: Buffer, par: Buffer, out: Buffer, swings: int, close: float
 
 @kernel
 def follow_wave(state: Buffer, out: Buffer, close: float) -> None:
-    """Judge a candle while a wave runs: at its target, invalid, too old, or on its way."""
+    """Evaluate a candle of a running wave: at its target, invalid, too old, or on its way."""
     state[BARS_LEFT] -= 1.0
     if close >= state[TARGET]:
         write_decision(out, EXIT, EXIT_TARGET, close, state[TARGET])
@@ -123,7 +123,7 @@ def follow_wave(state: Buffer, out: Buffer, close: float) -> None:
 
 @kernel
 def wave_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
-    """Judge one closed candle of ``signal_tf``."""
+    """Evaluate one closed candle of ``signal_tf``."""
     atr = atr_step(state, ATR_AT, ATR_SPAN, bar.high, bar.low, bar.close)
     distance = atr * par[SWING_ATR]
     turned = anchored_step(state, ZIGZAG_AT, TERM, distance, bar)
@@ -133,19 +133,20 @@ def wave_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
         warming_up(out)
     else:
         write_decision(out, HOLD, NO_LOW, bar.close, NAN)
-    # A new wave takes the place of one that runs or ends, whatever that did: no chain of waves
-    # reaches back for ever.
+    # A new wave replaces one that runs or ends: otherwise a chain of waves could reach back
+    # without limit.
     if turned == LOW_CONFIRMED:
         running = state[BARS_LEFT] > 0.0 or out[ACTION] == EXIT
         action, reason, seen, limit = out[ACTION], int(out[REASON]), out[SEEN], out[LIMIT]
-        judge_low(state, par, out, anchored_at(state, ZIGZAG_AT) + SWINGS, bar.close)
+        evaluate_low(state, par, out, anchored_at(state, ZIGZAG_AT) + SWINGS, bar.close)
         if running and out[ACTION] != ENTER:
             write_decision(out, action, reason, seen, limit)
 
 
 class Wave(Strategy):
-    """Enter at a confirmed low that ends the correction of an impulse; leave at the projected
-    target, on a close below that low, or when the wave takes too long.
+    """Enter at a confirmed low that ends the correction of an impulse.
+
+    Leave at the projected target, on a close below that low, or when the wave takes too long.
     """
 
     name = "wave"
@@ -173,10 +174,10 @@ class Wave(Strategy):
     }
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """The running wave, ATR and zig-zag."""
+        """Return the size of the running wave, ATR and zig-zag."""
         del params
         return 3 + atr_size() + anchored_size()
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """The ATR's memory, then the zig-zag's, then that of the running wave."""
+        """Return the memory of the ATR, plus the zig-zag, plus the running wave."""
         return wilder_warmup(ATR_SPAN) + anchored_warmup(TERM) + int(params["max_bars"])

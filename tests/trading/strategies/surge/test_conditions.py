@@ -1,4 +1,4 @@
-"""Each condition of the surge sets and of the scan on hand-made candles, met and missed."""
+"""Conditions of the surge sets and of the scan on hand-made candles, each met and missed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from trading.candles import HOUR_MS, CandleColumns
 from trading.errors import DataError
 from trading.strategies.surge.conditions import (
     follow,
-    grown,
     m1_conditions,
     m3_conditions,
     m15_conditions,
+    one_later,
 )
 from trading.strategies.surge.layout import set_size
 from trading.strategies.surge.reasons import (
@@ -37,16 +37,16 @@ def par_of(**values):
 
 
 def met(part: str, closes: list[float], days_since_rise: int = 0, **values) -> set[str]:
-    """Names of the conditions that the last candle meets; a candle opens at the last close."""
+    """Return the conditions that the last candle meets; a candle opens at the last close."""
     par = par_of(**{"m3_filter": "on", **values})
     state = [0.0] * set_size(par)
     for turn, close in enumerate(closes):
         follow(state, 0, par, turn, close)
     if part == "1m":
-        told = m1_conditions(state, 0, par, float(days_since_rise), closes[-2], closes[-1])
+        bits = m1_conditions(state, 0, par, float(days_since_rise), closes[-2], closes[-1])
     else:
-        told = (m3_conditions if part == "3m" else m15_conditions)(state, 0, par)
-    return {name for name, is_met in named(told, NAMES[part]).items() if is_met}
+        bits = (m3_conditions if part == "3m" else m15_conditions)(state, 0, par)
+    return {name for name, is_met in named(bits, NAMES[part]).items() if is_met}
 
 
 RISING = [100.0 + i for i in range(16)]
@@ -54,7 +54,7 @@ FALLING = [116.0 - i for i in range(16)]
 FLAT = [100.0] * 16
 TURNED_UP = [120.0 - i for i in range(14)] + [107.0 + 2 * i for i in range(12)]
 TURNED_DOWN = [100.0 + i for i in range(14)] + [113.0 - 2 * i for i in range(8)]
-# Down for long, up for two candles, and a little down: MA2 has crossed MA3 below MA8.
+# A long fall, two rising candles, and a small fall: MA2 has crossed MA3 below MA8.
 ENTRY_POINT = [130.0 - 2 * i for i in range(14)] + [105.0, 106.0, 105.9]
 # The same, but the last candle rises.
 RISING_ENTRY = [*ENTRY_POINT[:-1], 106.1]
@@ -63,7 +63,7 @@ CASES = [
     ("1m", "trend", RISING, {}, True),
     ("1m", "trend", FALLING, {}, False),
     ("1m", "trend", FLAT, {}, False),
-    # MA80 is below MA480 again, but their golden cross is not long ago.
+    # MA80 is below MA480 again, but their golden cross was recent.
     ("1m", "trend", [*TURNED_UP, *[110.0] * 2, *[90.0] * 6], {}, True),
     ("1m", "trend", [*TURNED_UP, *[110.0] * 2, *[90.0] * 6], {"m1_trend_bars": 5}, False),
     ("1m", "spread", RISING, {}, True),
@@ -86,11 +86,11 @@ CASES = [
     ("1m", "compound", RISING_ENTRY, {}, False),
     ("1m", "compound", RISING_ENTRY, {"m1_compound_down": "off"}, True),
     ("1m", "compound", ENTRY_POINT, {"m1_compound_bars": 1}, False),
-    # The two read alike in the source, and are switched one by one.
+    # The source describes both alike; each has its own switch.
     ("1m", "compound", RISING_ENTRY, {"m1_entry_down": "off"}, False),
     ("3m", "trend cross", TURNED_UP, {}, True),
     ("3m", "trend cross", TURNED_UP, {"m3_trend_bars": 2}, False),
-    ("3m", "trend cross", RISING, {}, False),  # above all the time is no cross
+    ("3m", "trend cross", RISING, {}, False),  # always above is no cross
     ("3m", "bands", FLAT, {}, True),
     ("3m", "bands", RISING, {"m3_band_spread": 0.0}, False),
     ("3m", "bands", TURNED_UP, {"m3_band_spread": 0.0}, True),
@@ -105,11 +105,11 @@ CASES = [
     ("3m", "filter", RISING, {}, True),
     ("3m", "filter", FALLING, {}, True),  # MA80 is less than 10 % below MA480
     ("3m", "filter", FALLING, {"m3_filter_below": 0.001}, False),
-    ("3m", "filter", TURNED_DOWN, {"m3_filter_below": 0.0}, True),  # it was above not long ago
+    ("3m", "filter", TURNED_DOWN, {"m3_filter_below": 0.0}, True),  # it was above recently
     ("3m", "filter", TURNED_DOWN, {"m3_filter_below": 0.0, "m3_filter_bars": 1}, False),
     ("15m", "trend", FALLING, {}, True),  # below, and within 5 %
     ("15m", "trend", FALLING, {"m15_trend_spread": 0.001}, False),
-    ("15m", "trend", RISING, {}, False),  # above all the time is neither
+    ("15m", "trend", RISING, {}, False),  # always above is neither
     ("15m", "trend", TURNED_UP, {}, True),
     ("15m", "height", RISING, {}, True),
     ("15m", "height", FALLING, {}, False),
@@ -127,14 +127,14 @@ def test_a_condition_is_met_or_missed(part, name, closes, values, expected):
     assert (name in met(part, closes, **values)) is expected
 
 
-def test_every_condition_has_both_answers():
+def test_every_condition_is_both_met_and_missed():
     answers = {(part, name, expected) for part, name, _, _, expected in CASES}
     for part, names in NAMES.items():
         for name in set(names) - {"daily rise"}:
             assert {(part, name, True), (part, name, False)} <= answers, (part, name)
 
 
-def test_the_filter_lets_everything_pass_when_it_is_off():
+def test_the_filter_passes_everything_when_it_is_off():
     missed = {"m3_filter_below": 0.001}
     assert "filter" not in met("3m", FALLING, **missed)
     assert "filter" in met("3m", FALLING, m3_filter="off", **missed)
@@ -153,8 +153,13 @@ def test_nothing_is_met_before_the_windows_are_full():
     assert met("15m", RISING[:2]) == set()
 
 
-def test_what_is_too_long_ago_is_forgotten():
-    assert (grown(0.0), grown(1.0), grown(999.0), grown(1000.0)) == (0.0, 2.0, 1000.0, 0.0)
+def test_a_count_above_the_limit_is_forgotten():
+    assert (one_later(0.0), one_later(1.0), one_later(999.0), one_later(1000.0)) == (
+        0.0,
+        2.0,
+        1000.0,
+        0.0,
+    )
 
 
 # The scan of hourly candles: open, high, close, volume.
@@ -194,32 +199,32 @@ def changed(place: int, row: tuple[float, float, float, float]) -> list:
         (changed(2, (102.0, 103.0, 102.0, 10.0)), {"up candles"}),
     ],
 )
-def test_the_scan_wants_all_four(rows, missed):
-    told = scanned(rows)
-    assert {name for name, is_met in told.items() if not is_met} == missed
-    assert list(told) == ["thrust", "rise", "volume", "up candles"]
+def test_the_scan_needs_all_four_conditions(rows, missed):
+    met_or_not = scanned(rows)
+    assert {name for name, is_met in met_or_not.items() if not is_met} == missed
+    assert list(met_or_not) == ["thrust", "rise", "volume", "up candles"]
 
 
-def test_the_scan_picks_the_surging_ones_of_many_symbols():
+def test_the_scan_finds_the_surging_symbols():
     rows = {"A": [*CALM, *SURGING], "B": [*CALM, *CALM[:4]], "C": SURGING, "D": [*CALM, *SURGING]}
     found = scan_symbols({symbol: hours(r) for symbol, r in rows.items()}, par_of())
     assert [one.symbol for one in found if one.found] == ["A", "D"]
     assert [one.known for one in found] == [True, True, False, True]
 
 
-def test_the_scan_refuses_other_candles():
+def test_the_scan_refuses_candles_of_another_interval():
     candles = CandleColumns.of([0], [1.0], [1.0], [1.0], [1.0], interval_ms=60_000)
     with pytest.raises(DataError, match="the scan needs candles of 1h, those of A are of 1m"):
         scan_symbols({"A": candles}, par_of())
 
 
-def test_what_was_told_can_be_read_back_by_name():
-    told = float(0b0101101 | 1 << 21)
-    parts = conditions(told)
+def test_the_bits_of_a_decision_can_be_read_back_by_name():
+    bits = float(0b0101101 | 1 << 21)
+    parts = conditions(bits)
     assert [name for name, is_met in parts["1m"].items() if not is_met] == [
         "spread",
         "entry point",
         "compound",
     ]
-    assert part_text("1m", int(told)) == "1m 4 of 7 (missing: spread, entry point, compound)"
-    assert part_text("3m", int(told)) == "3m warming up"
+    assert part_text("1m", int(bits)) == "1m 4 of 7 (missing: spread, entry point, compound)"
+    assert part_text("3m", int(bits)) == "3m warming up"

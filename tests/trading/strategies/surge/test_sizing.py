@@ -1,4 +1,4 @@
-"""The money of the surge strategy: its bound, what is refused, and the two worked scenarios."""
+"""Sizing of the surge strategy: its bound, refused parameters, and two worked scenarios."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from trading.simulation import Costs, backtest, fast_trades
 from trading.simulation.account.simulation import Limits, Seat, simulate_account
 from trading.strategies.layout import ACTION, ENTER, EXIT, HOLD, REASON
 from trading.strategies.registry import get_strategy
-from trading.strategies.surge.sizing import MoneyPlan
+from trading.strategies.surge.sizing import SurgeSizing
 from trading.strategies.surge.strategy import Surge
 
 SURGE = Surge()
@@ -30,8 +30,8 @@ RULES = SURGE.exit_rules(PARAMS)
 NAN = float("nan")
 
 
-def plan(**values) -> MoneyPlan:
-    return MoneyPlan.of(SURGE.resolve(values))
+def plan(**values) -> SurgeSizing:
+    return SurgeSizing.of(SURGE.resolve(values))
 
 
 def test_a_symbol_costs_one_and_a_half_two_and_two_percent():
@@ -50,12 +50,12 @@ def test_weights_read_as_margin_have_their_own_bound_and_must_be_confirmed():
     with pytest.raises(ParameterError, match=r"can lose 19\.25% of the account by their stops"):
         SURGE.resolve(values)
     params = SURGE.resolve(values | {"margin_confirmed": "yes"})
-    confirmed = MoneyPlan.of(params)
+    confirmed = SurgeSizing.of(params)
     assert confirmed.bound == pytest.approx(0.1925)
     assert confirmed.used == pytest.approx(0.55)
     assert SURGE.sizing(params).share == pytest.approx(0.105)
     # The figures of the source, at a leverage of 10: 15 % in an entry of ten symbols' 1.5 %.
-    source = MoneyPlan(0.055, leverage=10.0, basis="margin")
+    source = SurgeSizing(0.055, leverage=10.0, basis="margin")
     assert source.bound == pytest.approx(0.275)
     assert source.stage_shares[0] == pytest.approx(0.15)
 
@@ -87,24 +87,26 @@ def test_without_additions_an_entry_takes_the_whole_size():
         ),
     ],
 )
-def test_money_that_breaks_a_bound_is_refused_in_one_sentence(values, sentence):
+def test_sizes_that_break_a_bound_are_refused_in_one_sentence(values, sentence):
     with pytest.raises(ParameterError, match=sentence) as refused:
         SURGE.resolve(values)
     assert "\n" not in str(refused.value)
 
 
-# The bound: ten symbols on any paths.
+# The bound: ten symbols on arbitrary paths.
 
 
 def halfway(last: float, price: float) -> float:
-    """An open between the closes: a candle's path visits both its extremes, so that one which
-    opened at the last close would return there.
+    """Return an open between the closes.
+
+    The path of a candle visits both its extremes, so one that opened at the last close would return
+    there.
     """
     return (last + price) / 2.0
 
 
 def loss_of(path: list[float], *, jumps: bool = True) -> float:
-    """What one symbol that is entered at 100 and lives through ``path`` loses of the account."""
+    """Return the loss, a share of the account, of a symbol entered at 100 that follows ``path``."""
     rules = RULES.layout()
     life, notes = [0.0] * LIFE_SIZE, [0.0] * (4 * (MOST_FILLS + 1))
     quantity = plan().stage_shares[0] / 100.0
@@ -127,7 +129,7 @@ moves = st.lists(st.floats(-0.06, 0.05), min_size=1, max_size=40)
 def test_ten_symbols_never_lose_more_than_the_bound_before_costs(paths):
     total = 0.0
     for path in paths:
-        # The worst end: whatever happened before, the market falls through every stop.
+        # The worst end: the market falls through every stop.
         walked = [*(100.0 * np.cumprod(1.0 + np.array(path))).tolist(), 1.0]
         loss = loss_of(walked, jumps=False)
         assert loss <= 0.00275 * (1 + 1e-9)
@@ -140,7 +142,7 @@ def test_the_bound_is_reached_when_all_are_stopped_at_the_last_stage():
     assert 10 * loss_of([97.0, 80.0]) < 0.0275  # an open that jumps over the stop adds nothing
 
 
-# The worked scenarios: a strategy that enters on the first candle and leaves where it is told.
+# The worked scenarios: a strategy that enters on the first candle and leaves on a given one.
 
 
 @kernel
@@ -236,7 +238,7 @@ def test_the_loss_scenario(compiled):
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_the_technical_exit_counts_after_the_half_close_only(compiled):
-    """It is asked for from the third candle on; half is sold on the sixth."""
+    """The exit signal comes from the third candle on; half is sold on the sixth."""
     run = lived([100, 100, 100, 105, 104, 111, 109, 108], exit_at=2, compiled=compiled)
     assert run.fills.reason.tolist() == ["half_close", "strategy_exit"]
     assert run.fills.price.tolist() == pytest.approx([110, 110])

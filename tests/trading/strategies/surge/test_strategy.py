@@ -1,4 +1,4 @@
-"""The surge strategy as a whole: what it waits for, what it says, and a real crash."""
+"""The surge strategy as a whole: its candles, its reasons, and a real crash."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CRASH = tuple(
 
 
 def candles_text(times: np.ndarray) -> list[str]:
-    """Minutes, for a person."""
+    """Format times as minutes."""
     return [str(np.datetime64(int(time), "m")) for time in times // 60_000]
 
 
@@ -43,7 +43,7 @@ def test_it_declares_the_candles_of_five_timeframes():
 
 
 @pytest.mark.parametrize("signal_tf", ["1m", "3m", "15m", "1h"])
-def test_the_first_set_may_be_judged_on_other_candles(signal_tf, bitcoin):
+def test_the_1m_set_works_on_other_candles(signal_tf, bitcoin):
     values = SMALL | {"signal_tf": signal_tf, "scan": "off", "m1_needed": 2, "m15_needed": 0}
     stream = decide(SURGE, bitcoin.rows(0, 12_000), values)
     assert np.count_nonzero(stream[:, ACTION] == ENTER) > 0
@@ -54,24 +54,24 @@ def test_candles_that_cannot_form_its_timeframes_are_refused():
         Decider(SURGE, {"signal_tf": "5m"}, 300_000)
 
 
-def test_a_hold_says_what_is_missing_in_each_part():
+def test_a_hold_names_what_is_missing_in_each_part():
     decider = Decider(SURGE, SMALL, 60_000)
-    said = [
+    decisions = [
         decider.on_candle(Candle(60_000 * i, 100.0, 100.0, 100.0, 100.0, 1.0)) for i in range(960)
     ]
-    assert said[0].reason == (
+    assert decisions[0].reason == (
         "entry held: 1m warming up, 3m warming up, 15m warming up, scan warming up"
     )
-    assert said[-1].reason == (
+    assert decisions[-1].reason == (
         "entry held: 1m 1 of 7 (missing: trend, spread, pullback, entry point, daily rise,"
         " compound), 3m 2 of 5 (missing: trend cross, pullback, entry cross), 15m 1 of 4"
         " (missing: trend, bands cross, falling), scan warming up"
     )
-    told = conditions(said[-1].values["seen"])
-    assert [name for name, is_met in told["3m"].items() if is_met] == ["bands", "height", "filter"]
+    met = conditions(decisions[-1].values["seen"])
+    assert [name for name, is_met in met["3m"].items() if is_met] == ["bands", "height", "filter"]
 
 
-def test_the_technical_exit_comes_after_the_half_close_unless_told_otherwise(bitcoin):
+def test_the_technical_exit_comes_after_the_half_close_unless_switched_off(bitcoin):
     values = SMALL | {"scan": "off", "m1_needed": 2, "m15_needed": 0, "half_close": 0.002}
     candles = bitcoin.rows(0, 6_000)
     run = backtest(SURGE, candles, values, Costs(0))
@@ -85,7 +85,7 @@ def test_the_technical_exit_comes_after_the_half_close_unless_told_otherwise(bit
     assert "strategy_exit" not in held.reason.tolist()
 
 
-def test_both_engines_and_speeds_trade_alike(bitcoin):
+def test_both_engines_and_backends_trade_alike(bitcoin):
     values = SMALL | {"scan": "off", "m1_needed": 2, "m15_needed": 0}
     values |= {"add_first_at": 0.001, "add_second_at": 0.002, "half_close": 0.001}
     candles = bitcoin.rows(0, 8_000)
@@ -102,11 +102,11 @@ def test_both_engines_and_speeds_trade_alike(bitcoin):
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the larger data set is not here")
 def test_a_real_surge_and_crash():
-    """LAYERUSDT fell from 3.03 to 1.58 from 2025-05-05 to 05-06, days after the data begins."""
+    """LAYERUSDT fell from 3.03 to 1.58 on 2025-05-05 and 05-06, days after the data begins."""
     candles = read_candles(SHARED / "LAYERUSDT.parquet")
     stream = decide(SURGE, candles, {})
     crash = slice(*(int(np.searchsorted(candles.open_time, when)) for when in CRASH))
-    # The defaults need five days of 15m candles: they know that they cannot judge yet.
+    # The defaults need five days of 15m candles: they are still warming up.
     assert not (stream[crash, ACTION] == ENTER).any()
     assert not (stream[crash, SEEN].astype(np.int64) >> 23 & 1).any()
     # With shorter windows the crash is entered, averaged twice, and stopped at the last stage.
