@@ -17,7 +17,7 @@ from _year import FEE_BPS, NO_FILTERS, a_year, best_of, the_grid
 from trading.candles import DAY_MS
 from trading.jit import compiler
 from trading.research.search_task import SearchTask
-from trading.research.walk_forward import WalkForward, rolling_folds, walk_forward
+from trading.research.walk_forward import rolling_folds, walk_forward
 from trading.simulation import Costs, backtest
 from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy

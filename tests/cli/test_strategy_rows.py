@@ -45,7 +45,7 @@ def ict(name: str, test: str) -> Row:
 ROWS = {
     # A. Technical strategies
     "breakout": technical(
-        "breakout", "test_breakout_says_why_it_enters_and_why_it_holds", "test_strategies.py"
+        "breakout", "test_breakout_gives_its_reasons_to_enter_and_to_hold", "test_strategies.py"
     ),
     "combined": technical(
         "combined", "test_combined_buys_when_two_votes_have_a_mean_above_one_half"
@@ -65,7 +65,7 @@ ROWS = {
         "wave", "test_wave_buys_the_end_of_the_correction_and_leaves_at_the_projected_target"
     ),
     "ml": technical(
-        "ml", "test_it_buys_a_forecast_above_the_price_and_leaves_one_below_it", "test_ml.py"
+        "ml", "test_it_buys_on_a_forecast_above_the_price_and_leaves_on_one_below", "test_ml.py"
     ),
     # B. ICT
     "ict_conservative": ict(
@@ -84,7 +84,7 @@ ROWS = {
     # D. Market maker grid
     "maker": Row(
         ("trading.market_making.quoting", "trading.market_making.backtest"),
-        "trading/market_making/test_maker.py::test_a_fill_and_its_opposite_earn_the_spacing_less_two_maker_fees",
+        "trading/market_making/test_maker.py::test_a_fill_and_its_close_earn_the_spacing_less_two_maker_fees",
         "trading/market_making/test_maker.py::test_the_real_sample_is_quoted_within_the_limits",
     ),
     # E. Regime switch and ensemble
@@ -95,7 +95,7 @@ ROWS = {
             "trading.ensemble.backtest",
             "flows.steps.release.ensemble_weights",
         ),
-        "flows/steps/release/test_ensemble_weights.py::test_a_crash_pauses_entries_and_then_leaves_them_to_reversals",
+        "flows/steps/release/test_ensemble_weights.py::test_a_crash_pauses_entries_and_then_favours_reversals",
         "flows/test_every_strategy.py::test_every_strategy_of_its_release_was_probed_and_gated",
     ),
 }

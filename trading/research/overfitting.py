@@ -32,7 +32,7 @@ _BATCH = 512
 
 @dataclass(frozen=True, slots=True)
 class DeflatedSharpe:
-    """``probability`` that the true Sharpe ratio exceeds the best of so many trials without skill.
+    """``probability`` that the true Sharpe ratio exceeds the best expected without skill.
 
     ``sharpe`` and ``benchmark`` are per period; ``trials`` counts all trials, ``effective_trials``
     the independent ones, which deflate.

@@ -89,7 +89,7 @@ class IctStrategy(Strategy):
         return 0
 
     def needs_atr(self, params: Mapping[str, Value]) -> bool:
-        """Never: stops lie behind structures."""
+        """Return False: stops lie behind structures."""
         del params
         return False
 
