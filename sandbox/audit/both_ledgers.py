@@ -85,7 +85,9 @@ def _check_fills(happened: Iterable[Row], known: Iterable[Row]) -> list[str]:
         for name in ("price", "quantity", "fee"):
             ours_value, theirs_value = ours[key][name], theirs[key][name]
             if decimal_of(ours_value) != decimal_of(theirs_value):
-                found.append(f"I3: trade {key[1]}: {name} {theirs_value}, it was {ours_value}")
+                found.append(
+                    f"I3: trade {key[1]}: {name} is {theirs_value}, the exchange has {ours_value}"
+                )
     return found
 
 
@@ -111,7 +113,7 @@ def _check_protection(report: AuditReport, within_ms: int) -> list[str]:
     longest = report.longest_unprotected_ms
     if longest <= within_ms:
         return []
-    return [f"I5: a position stood {longest} ms without a stop, allowed are {within_ms}"]
+    return [f"I5: a position had no stop for {longest} ms; {within_ms} ms are allowed"]
 
 
 def _check_not_reversed(fills: Iterable[Row]) -> list[str]:

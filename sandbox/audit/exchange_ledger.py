@@ -210,7 +210,7 @@ def _check_positions(report: AuditReport, tables: Mapping[str, list[Row]]) -> No
             )
         direction = {"LONG": 1, "SHORT": -1}.get(key[2], 0)
         if amounts[key] * direction < 0:
-            report.violations.append(f"position {key[1]} {key[2]}: turned to {amounts[key]}")
+            report.violations.append(f"position {key[1]} {key[2]}: reversed to {amounts[key]}")
         if costs[key] != decimal_of(row["cost"]):
             report.violations.append(
                 f"position {key[1]}: cost {row['cost']}, its fills say {costs[key]}"

@@ -24,7 +24,9 @@ def read_scenario(path: Path, faults: Faults, span: Span) -> list[dict[str, Any]
         raise SettingsError(f"--faults {path}: not a readable TOML file ({error})") from error
     unknown = set(document) - {"seed", "fault"}
     if unknown:
-        raise SettingsError(f"--faults {path}: {sorted(unknown)[0]!r} is neither seed nor fault")
+        raise SettingsError(
+            f"--faults {path}: {sorted(unknown)[0]!r} is unknown; write seed and [[fault]]"
+        )
     if "seed" in document:
         faults.reseed(int(document["seed"]))
     rows = []

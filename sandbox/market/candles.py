@@ -129,7 +129,7 @@ def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) 
     times = milliseconds(table.column("open_time"), path)
     columns = [np.asarray(table.column(name).to_numpy(), dtype=np.float64) for name in COLUMNS[1:]]
     if len(times) == 0:
-        raise DataError(f"{path}: holds no candle")
+        raise DataError(f"{path}: has no candle; give a file with at least one")
     if not np.all(np.diff(times) > 0):
         raise DataError(f"{path}: open_time is not strictly increasing; sort it, drop duplicates")
     if not all(np.all(np.isfinite(column)) for column in columns):

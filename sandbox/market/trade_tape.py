@@ -112,7 +112,7 @@ def _read(
         raise DataError(f"{path}: column {', '.join(missing)} is missing")
     times = milliseconds(table.column(found[0]), path)
     if not np.all(np.diff(times) >= 0):
-        raise DataError(f"{path}: its times go backwards; sort it")
+        raise DataError(f"{path}: its times are not in order; sort it")
     columns = [np.asarray(table.column(name).to_numpy(), dtype=np.float64) for name in found[1:]]
     if not all(np.all(np.isfinite(column)) for column in columns):
         raise DataError(f"{path}: holds a value that is not a number")

@@ -60,7 +60,9 @@ def _plan(path: Path, row: Mapping[str, Any]) -> AccountPlan:
     try:
         name, key = str(row["name"]), str(row["key"])
     except KeyError as error:
-        raise SettingsError(f"--accounts {path}: an account lacks {error}") from error
+        raise SettingsError(
+            f"--accounts {path}: an account has no {error}; each needs name and key"
+        ) from error
     credentials = Credentials(key, str(row.get("secret", "")), name, str(row.get("public_key", "")))
     if not credentials.secret and not credentials.ed25519:
         raise SettingsError(f"--accounts {path}: account {name} has no secret and no public_key")

@@ -70,14 +70,14 @@ class SandboxSettings:
             folder = getattr(self, option)
             if folder is not None and not folder.is_dir():
                 raise SettingsError(
-                    f"--{option} {folder}: no such folder; give one of SYMBOL.parquet files"
+                    f"--{option} {folder}: no such folder; give a folder of SYMBOL.parquet files"
                 )
         if self.ledger is not None and self.ledger.is_dir():
             raise SettingsError(
                 f"--ledger {self.ledger}: is a folder; give the name of a file in it"
             )
         if self.marks is not None and self.mark != "recorded":
-            raise SettingsError("--marks is the folder of --mark recorded; give that, too")
+            raise SettingsError("--marks needs --mark recorded; add it")
         if self.venue == "usdm" and set(self.balances) - {"USDT"}:
             other = sorted(set(self.balances) - {"USDT"})[0]
             raise SettingsError(f"--balance {other}: USDⓈ-M margin is in USDT")
