@@ -14,7 +14,13 @@ from _year import FEE_BPS, NO_FILTERS, YEAR, a_year, best_of_both
 from trading.candles import MINUTE_MS, CandleColumns
 from trading.jit import compiler
 from trading.simulation import Costs
-from trading.simulation.account.simulation import Limits, Seat, simulate_account
+from trading.simulation.account.simulation import (
+    AccountLimits,
+    AccountSettings,
+    SymbolMarkets,
+    TradedStrategy,
+    simulate_account,
+)
 from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
 
@@ -27,11 +33,11 @@ SIZED: dict[str, Value] = NO_FILTERS | {
 FUNDING_MS = 8 * 60 * MINUTE_MS
 
 
-def the_pairs() -> list[Seat]:
+def the_strategies() -> list[TradedStrategy]:
     """Return two strategies on each symbol."""
     breakout, reversion = get_strategy("breakout"), get_strategy("rsi_bollinger")
     return [
-        Seat(strategy, symbol, params)
+        TradedStrategy(strategy, symbol, params)
         for symbol in ("BTCUSDT", "OTHER")
         for strategy, params in ((breakout, SIZED), (reversion, REVERSION))
     ]
@@ -52,21 +58,23 @@ def main() -> None:
     first = int(year.open_time[0])
     rates = dict.fromkeys(range(first, first + MINUTE_MS * YEAR, FUNDING_MS), 0.0001)
     funding = dict.fromkeys(candles, rates)
-    pairs, costs, limits = the_pairs(), Costs(FEE_BPS), Limits(max_positions=3, max_exposure=0.6)
+    traded, markets = the_strategies(), SymbolMarkets(candles, funding=funding)
+    limits = AccountLimits(max_positions=3, max_exposure=0.6)
+    settings = AccountSettings(10_000.0, Costs(FEE_BPS), limits)
 
     def together() -> int:
-        run = simulate_account(pairs, candles, 10_000.0, costs, limits, funding=funding)
+        run = simulate_account(traded, markets, settings)
         return len(run) + sum(run.refused.values())
 
     def alone() -> None:
-        for pair in pairs:
-            simulate_account([pair], candles, 10_000.0, costs, limits, funding=funding)
+        for one in traded:
+            simulate_account([one], markets, settings)
 
-    print(f"{together()} entries taken or refused, {len(pairs)} strategies, {YEAR} candles")
+    print(f"{together()} entries taken or refused, {len(traded)} strategies, {YEAR} candles")
     wall, used = best_of_both(5, together)
     print(f"{'account, a run':<34} {wall * 1e3:9.1f} ms")
     print(f"{'  processor time':<34} {used * 1e3:9.1f} ms")
-    print(f"{'  per candle and strategy':<34} {wall / (YEAR * len(pairs)) * 1e9:9.1f} ns")
+    print(f"{'  per candle and strategy':<34} {wall / (YEAR * len(traded)) * 1e9:9.1f} ns")
     apart, _ = best_of_both(3, alone)
     print(f"{'one by one / together':<34} {apart / wall:9.2f} x")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cli.backtesting.account_file import AccountFile
     from trading.research.account_metrics import ProfitMetrics
-    from trading.simulation.account.simulation import AccountResult, Seat
+    from trading.simulation.account.simulation import AccountResult, TradedStrategy
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -50,24 +50,30 @@ def account(
         ("--equity", equity_out),
     ):
         check_output(option, target)
-    pairs, run, seconds = _run(wanted, file)
-    document = _document(wanted, pairs, run) | seconds
-    write_table(trades_out, "--trades", lambda: trades_table(pairs, run))
+    traded, run, seconds = _run(wanted, file)
+    document = _document(wanted, traded, run) | seconds
+    write_table(trades_out, "--trades", lambda: trades_table(traded, run))
     write_table(equity_out, "--equity", lambda: _equity_table(run))
     write_json(json_out, document)
     if json_out != STDOUT:
         _print(document)
 
 
-def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, dict[str, float]]:
-    from cli.backtesting.account_file import beside, filters_of, pairs_of, read_funding
+def _run(
+    wanted: AccountFile, file: Path
+) -> tuple[list[TradedStrategy], AccountResult, dict[str, float]]:
+    from cli.backtesting.account_file import beside, filters_of, read_funding, traded_by
     from cli.backtesting.results import enable_compiling
     from cli.inputs.candle_files import read_candles
     from trading.candles import interval_name
-    from trading.simulation.account.simulation import simulate_account
+    from trading.simulation.account.simulation import (
+        AccountSettings,
+        SymbolMarkets,
+        simulate_account,
+    )
 
     begun = time.perf_counter()
-    used = {pair.symbol for pair in wanted.pairs}
+    used = {part.symbol for part in wanted.pairs}
     parts = {name: part for name, part in wanted.symbols.items() if name in used}
     candles = {name: read_candles(beside(file, part.candles)) for name, part in parts.items()}
     funding = {
@@ -77,40 +83,35 @@ def _run(wanted: AccountFile, file: Path) -> tuple[list[Seat], AccountResult, di
     }
     seconds_load = time.perf_counter() - begun
     intervals = {name: interval_name(columns.interval_ms) for name, columns in candles.items()}
-    pairs = pairs_of(wanted, file, intervals)
+    traded = traded_by(wanted, file, intervals)
     enable_compiling()
     begun = time.perf_counter()
-    run = simulate_account(
-        pairs,
-        candles,
-        wanted.balance,
-        wanted.costs,
-        wanted.account_limits,
-        filters=filters_of(wanted, file),
-        funding=funding,
-        profile=wanted.exchange,
-    )
+    markets = SymbolMarkets(candles, filters_of(wanted, file), funding)
+    settings = AccountSettings(wanted.balance, wanted.costs, wanted.account_limits, wanted.exchange)
+    run = simulate_account(traded, markets, settings)
     seconds = {"seconds_load": seconds_load, "seconds_run": time.perf_counter() - begun}
-    return pairs, run, seconds
+    return traded, run, seconds
 
 
-def _document(wanted: AccountFile, pairs: Sequence[Seat], run: AccountResult) -> dict[str, Any]:
+def _document(
+    wanted: AccountFile, traded: Sequence[TradedStrategy], run: AccountResult
+) -> dict[str, Any]:
     from cli.backtesting.account_file import document_of
     from trading.research.account_metrics import account_metrics, profit_metrics
 
-    own = [profit_metrics(run.profit[run.seat == place]) for place in range(len(pairs))]
+    own = [profit_metrics(run.profit[run.place == place]) for place in range(len(traded))]
     return {
         **document_of(wanted),
         "equity": float(run.equity[-1]),
         "measures": account_metrics(run, wanted.balance).as_dict(),
-        "seats": [_pair_result(pair, earned) for pair, earned in zip(pairs, own, strict=True)],
+        "seats": [_row(one, earned) for one, earned in zip(traded, own, strict=True)],
         "refused": dict(run.refused),
         "ambiguous_candles": run.ambiguous_candles,
     }
 
 
-def _pair_result(pair: Seat, earned: ProfitMetrics) -> dict[str, Any]:
-    named = {"strategy": pair.strategy.name, "symbol": pair.symbol, "params": dict(pair.params)}
+def _row(one: TradedStrategy, earned: ProfitMetrics) -> dict[str, Any]:
+    named = {"strategy": one.strategy.name, "symbol": one.symbol, "params": dict(one.params)}
     return named | earned.as_dict()
 
 
@@ -128,16 +129,16 @@ def write_table(target: str | None, option: str, make: Any) -> None:
         raise DataError(f"{option} {target} cannot be written: {error}") from error
 
 
-def trades_table(pairs: Sequence[Seat], run: AccountResult) -> Any:
+def trades_table(traded: Sequence[TradedStrategy], run: AccountResult) -> Any:
     """Return a table of the trades, one row each."""
     import pyarrow as pa
 
     moment = pa.timestamp("ms", "UTC")
-    owners = [pairs[place] for place in run.seat.tolist()]
+    owners = [traded[place] for place in run.place.tolist()]
     return pa.table(
         {
-            "strategy": pa.array([pair.strategy.name for pair in owners], pa.string()),
-            "symbol": pa.array([pair.symbol for pair in owners], pa.string()),
+            "strategy": pa.array([one.strategy.name for one in owners], pa.string()),
+            "symbol": pa.array([one.symbol for one in owners], pa.string()),
             "entry_time": pa.array(run.entry_time, pa.int64()).cast(moment),
             "exit_time": pa.array(run.exit_time, pa.int64()).cast(moment),
             "side": pa.array(run.side, pa.int64()).cast(pa.int8()),
@@ -167,8 +168,8 @@ def _print(document: dict[str, Any]) -> None:
         typer.echo(f"{name:<{width}}  {shown(name, value):>14}")
     head = ("strategy", "symbol", "trades", "profit", "win_rate", "profit_factor", "reward_to_risk")
     rows = [
-        [str(pair[name]) if name in head[:2] else shown(name, pair[name]) for name in head]
-        for pair in document["seats"]
+        [str(row[name]) if name in head[:2] else shown(name, row[name]) for name in head]
+        for row in document["seats"]
     ]
     typer.echo("\n" + text_table(head, rows, left=(0, 1)))
     refused = [(name, f"{count:,}") for name, count in document["refused"].items() if count]

@@ -10,7 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trading.errors import DataError, SettingsError
-from trading.simulation.account.simulation import Exchange, Filters, Limits, Seat
+from trading.simulation.account.simulation import (
+    AccountLimits,
+    ExchangeProfile,
+    SymbolFilters,
+    TradedStrategy,
+)
 from trading.simulation.results import Costs
 from trading.strategies.parameters import Value
 
@@ -22,7 +27,7 @@ class _FileTable(BaseModel):
 
 
 class LimitsPart(_FileTable):
-    """``[limits]``, as in `trading.simulation.account.simulation.Limits`."""
+    """``[limits]``, as in `trading.simulation.account.inputs.AccountLimits`."""
 
     max_positions: Annotated[int, Field(ge=1)] = 10
     max_exposure: Annotated[float, Field(gt=0.0)] = 1.0
@@ -42,7 +47,7 @@ class SymbolPart(_FileTable):
     brackets: Path | None = None
 
 
-class PairPart(_FileTable):
+class StrategyPart(_FileTable):
     """``[[seats]]``: a strategy (or a preset) on a symbol; the first has priority."""
 
     symbol: str
@@ -62,7 +67,7 @@ class AccountFile(_FileTable):
     slippage_bps: float = 0.0
     limits: LimitsPart = LimitsPart()
     symbols: dict[str, SymbolPart]
-    pairs: Annotated[tuple[PairPart, ...], Field(min_length=1, alias="seats")]
+    pairs: Annotated[tuple[StrategyPart, ...], Field(min_length=1, alias="seats")]
 
     @property
     def costs(self) -> Costs:
@@ -70,14 +75,14 @@ class AccountFile(_FileTable):
         return Costs(self.fee_bps, self.slippage_bps, self.maker_fee_bps)
 
     @property
-    def exchange(self) -> Exchange | None:
+    def exchange(self) -> ExchangeProfile | None:
         """The fill profile `exchange` with the account's ``leverage``, if the file names it."""
-        return Exchange(self.leverage) if self.profile == "exchange" else None
+        return ExchangeProfile(self.leverage) if self.profile == "exchange" else None
 
     @property
-    def account_limits(self) -> Limits:
+    def account_limits(self) -> AccountLimits:
         """What the account allows."""
-        return Limits(**self.limits.model_dump())
+        return AccountLimits(**self.limits.model_dump())
 
 
 def read_account_file(path: Path) -> AccountFile:
@@ -111,11 +116,11 @@ def _sentence(error: ValidationError) -> str:
     return f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
-def pairs_of(account: AccountFile, path: Path, intervals: dict[str, str]) -> list[Seat]:
+def traded_by(account: AccountFile, path: Path, intervals: dict[str, str]) -> list[TradedStrategy]:
     """Return each strategy on its symbol; signals default to the interval of the file."""
     from cli.inputs.strategy_choice import find_preset, find_strategy
 
-    pairs = []
+    traded = []
     for place, part in enumerate(account.pairs, start=1):
         where = f"account file {path}, [[seats]] {place}"
         preset = find_preset(part.preset) if part.preset is not None else None
@@ -129,8 +134,8 @@ def pairs_of(account: AccountFile, path: Path, intervals: dict[str, str]) -> lis
         }
         if "signal_tf" not in params and strategy.has("signal_tf"):
             params["signal_tf"] = intervals[part.symbol]
-        pairs.append(Seat(strategy, part.symbol, params))
-    return pairs
+        traded.append(TradedStrategy(strategy, part.symbol, params))
+    return traded
 
 
 def read_funding(path: Path) -> dict[int, float]:
@@ -151,13 +156,13 @@ def read_funding(path: Path) -> dict[int, float]:
     return dict(zip(times, rates, strict=True))
 
 
-def filters_of(account: AccountFile, path: Path) -> dict[str, Filters]:
+def filters_of(account: AccountFile, path: Path) -> dict[str, SymbolFilters]:
     """Return the venue's filters by symbol; margin brackets come from separate files."""
     from cli.inputs.margin import read_brackets
 
     found = {}
     for name, part in account.symbols.items():
-        filters = Filters(part.step, part.min_notional, tick=part.tick)
+        filters = SymbolFilters(part.step, part.min_notional, tick=part.tick)
         if part.brackets is not None:
             filters = replace(filters, brackets=read_brackets(beside(path, part.brackets), name))
         found[name] = filters

@@ -24,10 +24,12 @@ from trading.ensemble.backtest import (
 from trading.ensemble.regimes import LABELS, RegimeRules
 from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import (
+    AccountLimits,
     AccountResult,
-    Filters,
-    Limits,
-    Seat,
+    AccountSettings,
+    SymbolFilters,
+    SymbolMarkets,
+    TradedStrategy,
     simulate_account,
 )
 
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
     from trading.strategies.base import Strategy
     from trading.strategies.parameters import Value
 
-ALONE = Limits(max_exposure=float("inf"), daily_loss=1.0)
-"""Limits that never bind: on one symbol the ensemble alone decides the size of an entry."""
+ALONE = AccountLimits(max_exposure=float("inf"), daily_loss=1.0)
+"""AccountLimits that never bind: on one symbol the ensemble alone decides the size of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Study:
         self.seconds_load = time.perf_counter() - begun
         enable_compiling()
         self._hours: dict[RegimeRules, Hours] = {}
-        self.pairs: list[Seat] = []
+        self.traded: list[TradedStrategy] = []
         self.pasts: list[MemberHistory] = []
         self.seconds_compile = self.seconds_alone = 0.0
         for strategy in wanted.members:
@@ -98,7 +100,7 @@ class Study:
                 )
             )
             whole = whole_account(strategy, params, self.candles)
-            self.pairs.append(Seat(strategy, self.symbol, whole))
+            self.traded.append(TradedStrategy(strategy, self.symbol, whole))
 
     def _label(self, rules: RegimeRules) -> Hours:
         if rules not in self._hours:
@@ -111,12 +113,11 @@ class Study:
         walk = allocate_ensemble(self.candles, self.pasts, self._label(regimes), weighing)
         margin = self.wanted.costs.margin
         run = simulate_account(
-            self.pairs,
-            {self.symbol: self.candles},
-            margin.capital,
-            self.wanted.costs,
-            ALONE,
-            filters={self.symbol: Filters(brackets=margin.brackets)},
+            self.traded,
+            SymbolMarkets(
+                {self.symbol: self.candles}, {self.symbol: SymbolFilters(brackets=margin.brackets)}
+            ),
+            AccountSettings(margin.capital, self.wanted.costs, ALONE),
             shares=walk.limits,
         )
         return walk, run
@@ -157,13 +158,13 @@ def run_ensemble(wanted: EnsembleRun, trades_out: str | None) -> dict[str, Any]:
     begun = time.perf_counter()
     walk, run = study.simulate(wanted.given)
     seconds = time.perf_counter() - begun
-    write_table(trades_out, "--trades", lambda: trades_table(study.pairs, run))
+    write_table(trades_out, "--trades", lambda: trades_table(study.traded, run))
     counts = np.bincount(walk.labels, minlength=len(LABELS)) * study.candles.interval_ms / DAY_MS
     members = [
         {
             "strategy": past.strategy,
             "weight": float(walk.weights[-1, place]),
-            **profit_metrics(run.profit[run.seat == place]).as_dict(),
+            **profit_metrics(run.profit[run.place == place]).as_dict(),
         }
         for place, past in enumerate(study.pasts)
     ]

@@ -68,7 +68,14 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
     from cli.backtesting.results import enable_compiling, with_file_interval
     from cli.inputs.candle_files import read_candles
     from trading.research.account_metrics import account_metrics
-    from trading.simulation.account.simulation import Filters, Limits, Seat, simulate_account
+    from trading.simulation.account.simulation import (
+        AccountLimits,
+        AccountSettings,
+        SymbolFilters,
+        SymbolMarkets,
+        TradedStrategy,
+        simulate_account,
+    )
 
     begun = time.perf_counter()
     venue, margin, symbol = wanted.venue, wanted.costs.margin, wanted.candles.stem
@@ -76,20 +83,20 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
     funding = {} if venue.funding is None else {symbol: read_funding(venue.funding)}
     seconds_load = time.perf_counter() - begun
     params = with_file_interval(wanted.strategy, wanted.fixed, (), columns)
-    pair = Seat(wanted.strategy, symbol, whole_account(wanted.strategy, params, columns))
+    traded = TradedStrategy(
+        wanted.strategy, symbol, whole_account(wanted.strategy, params, columns)
+    )
     enable_compiling()
     begun = time.perf_counter()
+    filters = SymbolFilters(venue.step, venue.min_notional, margin.brackets, tick=venue.tick)
+    limits = AccountLimits(max_exposure=float("inf"), daily_loss=1.0, impact=venue.impact)
     run = simulate_account(
-        [pair],
-        {symbol: columns},
-        margin.capital,
-        wanted.costs,
-        Limits(max_exposure=float("inf"), daily_loss=1.0, impact=venue.impact),
-        filters={symbol: Filters(venue.step, venue.min_notional, margin.brackets, tick=venue.tick)},
-        funding=funding,
+        [traded],
+        SymbolMarkets({symbol: columns}, {symbol: filters}, funding),
+        AccountSettings(margin.capital, wanted.costs, limits),
     )
     seconds = time.perf_counter() - begun
-    write_table(wanted.trades_out, "--trades", lambda: trades_table([pair], run))
+    write_table(wanted.trades_out, "--trades", lambda: trades_table([traded], run))
     given = {name: value for name, value in asdict(venue).items() if value}
     measures = account_metrics(run, margin.capital).as_dict()
     return {

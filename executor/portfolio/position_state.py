@@ -26,7 +26,7 @@ from trading.positions.position import (
     ExitRules,
     Position,
 )
-from trading.positions.staged_position import Action, StagedPosition
+from trading.positions.staged_position import Action, StagedEntry, StagedPosition
 from trading.strategies.registry import get_strategy
 
 ADOPTED_STRATEGY = "adopted"
@@ -77,16 +77,10 @@ def entered_position(
     """The position right after its entry."""
     if not is_staged(row, rules):
         return Position(row.side, price, quantity, row.opened_at, rules, row.atr)
-    return StagedPosition(
-        row.side,
-        price,
-        quantity,
-        row.opened_at,
-        rules,
-        row.atr,
-        row.stop_price,
-        row.target_price,
+    entry = StagedEntry(
+        row.side, price, quantity, row.opened_at, row.atr, row.stop_price, row.target_price
     )
+    return StagedPosition(entry, rules)
 
 
 def open_position(

@@ -31,7 +31,7 @@ from trading.indicators.rolling import (
 from trading.indicators.zigzag import anchored_step
 from trading.jit.kernel import kernel
 from trading.market.rows import Bar
-from trading.positions.exit_rules import Addition, ExitRules
+from trading.positions.exit_rules import Addition, ExitRules, LevelShares
 from trading.positions.position import POSITION_SIZE, candle_exit, exit_level, open_position
 from trading.simulation import Costs, backtest, fast_trades
 from trading.simulation.backtest import decide
@@ -124,7 +124,8 @@ def run_positions(opens, highs, lows, closes, state, side, out):
             atr = 0.001 * closes[i]
             stop = 0.004 * (i % 3)
             trail, arm = 0.003 * (i % 2), 0.004 * (i % 5)
-            open_position(state, side, opens[i], atr, 0.01, stop, 2.0, trail, 0.007, arm)
+            shares = LevelShares(0.01, stop, 2.0, trail, 0.007, arm)
+            open_position(state, side, opens[i], atr, shares)
         code = candle_exit(state, opens[i], highs[i], lows[i], closes[i], i // 700 % 2)
         out[2 * i] = code
         out[2 * i + 1] = exit_level(state, code, closes[i])

@@ -32,11 +32,13 @@ from tests.parity.beat_strategies import ALL
 from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns
 from trading.simulation import Costs
 from trading.simulation.account.simulation import (
+    AccountLimits,
     AccountResult,
-    Exchange,
-    Filters,
-    Limits,
-    Seat,
+    AccountSettings,
+    ExchangeProfile,
+    SymbolFilters,
+    SymbolMarkets,
+    TradedStrategy,
     simulate_account,
 )
 from trading.strategies import registry
@@ -53,7 +55,7 @@ daily_loss_limit = 1.0
 warmup_candles = 0
 """
 """Of the executor's limits those that the simulation does not know must not bind."""
-LIMITS = Limits(max_exposure=100.0, daily_loss=1.0)
+LIMITS = AccountLimits(max_exposure=100.0, daily_loss=1.0)
 FINISH_S = 900.0
 
 
@@ -143,7 +145,7 @@ def replayed(case: Case, folder: Path) -> Run:
     try:
         bench.finish(FINISH_S)
         bench.stop_sandbox()
-        return _booked(bench.ledger)
+        return _ledger_run(bench.ledger)
     finally:
         bench.close()
 
@@ -151,7 +153,7 @@ def replayed(case: Case, folder: Path) -> Run:
 def replayed_here(case: Case, folder: Path) -> Run:
     """The same in this process: one loop, the same sockets between them."""
     asyncio.run(_replay(case, folder))
-    return _booked(folder / "state" / "ledger.sqlite")
+    return _ledger_run(folder / "state" / "ledger.sqlite")
 
 
 async def _replay(case: Case, folder: Path) -> None:
@@ -210,49 +212,46 @@ def _rates(case: Case, folder: Path) -> Path:
 
 def simulated(case: Case, *, compiled: bool = True) -> Run:
     """The account simulation with the profile `exchange`."""
-    seats = [Seat(get_strategy(case.strategy), name, case.params) for name in case.candles]
+    strategy = get_strategy(case.strategy)
+    traded = [TradedStrategy(strategy, name, case.params) for name in case.candles]
     candles = {name: _until(columns, case.end_ms) for name, columns in case.candles.items()}
     rules = {name: BUILT_IN[name] for name in case.candles}
+    filters = {
+        name: SymbolFilters(float(r.step), float(r.min_notional), tick=float(r.tick))
+        for name, r in rules.items()
+    }
     result = simulate_account(
-        seats,
-        candles,
-        BALANCE,
-        Costs(5.0),
-        LIMITS,
-        filters={
-            name: Filters(float(r.step), float(r.min_notional), tick=float(r.tick))
-            for name, r in rules.items()
-        },
-        funding=case.funding,
-        profile=Exchange(case.leverage),
+        traded,
+        SymbolMarkets(candles, filters, case.funding),
+        AccountSettings(BALANCE, Costs(5.0), LIMITS, ExchangeProfile(case.leverage)),
         trade_from_ms=case.begin_ms,
         compiled=compiled,
     )
-    return _told(result, seats)
+    return _run_of(result, traded)
 
 
-def _told(result: AccountResult, seats: Sequence[Seat]) -> Run:
-    made = result.deals
+def _run_of(result: AccountResult, traded: Sequence[TradedStrategy]) -> Run:
+    made = result.fills
     assert made is not None
     open_fills: dict[int, list[Fill]] = {}
     whole: list[tuple[int, tuple[Fill, ...]]] = []
-    rows = zip(made.seat, made.time, made.reason, made.quantity, made.price, strict=True)
-    for seat, time, step, quantity, price in rows:
+    rows = zip(made.place, made.time, made.reason, made.quantity, made.price, strict=True)
+    for place, time, step, quantity, price in rows:
         fill = Fill(int(time), str(step), _exact(quantity), _exact(price))
-        held = open_fills.setdefault(int(seat), [])
+        held = open_fills.setdefault(int(place), [])
         held.append(fill)
         if sum(f.quantity for f in held) == 0:
-            whole.append((int(seat), tuple(held)))
+            whole.append((int(place), tuple(held)))
             held.clear()
     trades = [
         Trade(
-            seats[seat].symbol,
+            traded[place].symbol,
             int(result.side[number]),
             str(result.reason[number]),
             fills,
             float(result.profit[number]),
         )
-        for number, (seat, fills) in enumerate(whole)
+        for number, (place, fills) in enumerate(whole)
     ]
     assert [trade.ended for trade in trades] == result.exit_time.tolist()
     assert [trade.fills[0].time for trade in trades] == result.entry_time.tolist()
@@ -261,7 +260,7 @@ def _told(result: AccountResult, seats: Sequence[Seat]) -> Run:
     return Run(trades, equity)
 
 
-def _booked(ledger: Path) -> Run:
+def _ledger_run(ledger: Path) -> Run:
     """What the executor's ledger says."""
     rows = partial(ledger_rows, ledger)
     purposes = {

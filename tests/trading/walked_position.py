@@ -23,18 +23,7 @@ class WalkedPosition:
     def __init__(self, side: int, entry: float, rules: ExitRules, atr: float = math.nan) -> None:
         self._rules = rules
         self._state = [0.0] * POSITION_SIZE
-        open_position(
-            self._state,
-            side,
-            entry,
-            atr,
-            rules.take_profit,
-            rules.stop_loss,
-            rules.atr_multiplier,
-            rules.trailing_stop,
-            rules.emergency_stop,
-            rules.trailing_arm,
-        )
+        open_position(self._state, side, entry, atr, rules.shares)
 
     def candle(
         self, first: float, high: float, low: float, close: float, *, last_of_day: bool = False

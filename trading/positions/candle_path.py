@@ -1,13 +1,16 @@
-"""The market's way through a life: a price, a leg, a candle (kernels).
+"""The market's path through a position's life: a price, a leg, a candle (kernels).
 
-What is met first on a leg is done first, and the next is looked for from there. A candle has three
-legs: from its open to its adverse extreme, from there to the other extreme, and on to its close.
+The level that a leg meets first acts first, and the search for the next goes on from there. A
+candle has three legs: from its open to its adverse extreme, to the other extreme, to its close.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from trading.candles import DAY_MS
 from trading.jit.kernel import Buffer, kernel
+from trading.market.rows import Bar
 from trading.positions.exit_rules import R_DAY_END, R_GAP, R_SLIPPAGE, R_TIME_EXIT
 from trading.positions.lifecycle import (
     AMBIGUOUS,
@@ -49,9 +52,21 @@ from trading.positions.position import (
 )
 
 
+class CandleTurn(NamedTuple):
+    """One candle's turn in a position's life, apart from its prices.
+
+    ``day_ends`` is 1 on the last candle of a day that ends the position. ``wants_out``: the
+    strategy's exit was decided on the row before and fills at the open, if it still counts.
+    """
+
+    row: int
+    day_ends: int
+    wants_out: bool
+
+
 @kernel
 def fill_price(life: Buffer, rules: Buffer, at: int, code: int, level: float) -> float:
-    """Price of the fill of ``code``: resting sales at their level, all others slip.
+    """Price of the fill of ``code``: resting sales fill at their level, all others slip.
 
     A liquidation takes the whole margin: it fills at the bankruptcy price.
     """
@@ -69,22 +84,22 @@ def fill_price(life: Buffer, rules: Buffer, at: int, code: int, level: float) ->
 def settle(
     life: Buffer, rules: Buffer, at: int, code: int, level: float, row: int, fills: Buffer
 ) -> int:
-    """Fill ``code`` at ``level`` at once and note it; the code if that was the end, else 0."""
+    """Fill ``code`` at ``level`` and record it; the code if that was the end, else 0."""
     price = fill_price(life, rules, at, code, level)
     change = change_of(life, rules, at, code, price)
     apply_fill(life, rules, at, code, change, price)
-    note = FILL_WIDTH * int(life[FILLS])
-    fills[note] = float(row)
-    fills[note + 1] = float(code)
-    fills[note + 2] = change
-    fills[note + 3] = price
+    to = FILL_WIDTH * int(life[FILLS])
+    fills[to] = float(row)
+    fills[to + 1] = float(code)
+    fills[to + 2] = change
+    fills[to + 3] = price
     life[FILLS] = life[FILLS] + 1.0
     return NO_EXIT if life[QUANTITY] > 0.0 else code
 
 
 @kernel
 def standing_stop(life: Buffer, rules: Buffer, at: int, price: float) -> int:
-    """What lies behind ``price`` already on the adverse side, in the order of the checks."""
+    """What ``price`` has already passed on the adverse side, in the order of the checks."""
     move = life[SIDE] * price
     for code in (LIQUIDATION, LIQUIDATION_GUARD, EMERGENCY_STOP, STOP_LOSS, TRAILING_STOP):
         if move <= life[SIDE] * level_of(life, rules, at, code):
@@ -97,7 +112,7 @@ def standing_stop(life: Buffer, rules: Buffer, at: int, price: float) -> int:
 
 @kernel
 def met_falling(life: Buffer, rules: Buffer, at: int, extreme: float) -> int:
-    """What is met first on the way to the adverse ``extreme``."""
+    """What the path to the adverse ``extreme`` meets first."""
     side = life[SIDE]
     nearest = side * extreme
     found = NO_EXIT
@@ -119,7 +134,7 @@ def met_falling(life: Buffer, rules: Buffer, at: int, extreme: float) -> int:
 
 @kernel
 def met_rising(life: Buffer, rules: Buffer, at: int, extreme: float) -> int:
-    """What is met first on the way to the favourable ``extreme``."""
+    """What the path to the favourable ``extreme`` meets first."""
     side = life[SIDE]
     nearest = side * extreme
     found = NO_EXIT
@@ -137,8 +152,8 @@ def walk_adverse(
 ) -> int:
     """Live through the leg from ``start`` to its adverse ``extreme``; the code of an end, or 0.
 
-    What the open jumped over fills at its level, with :data:`R_GAP` at the open. A stop that an
-    addition has moved beyond the price fills at that price.
+    A level that the open jumped over fills at that level, with :data:`R_GAP` at the open. A stop
+    that an addition has moved beyond the price fills at that price.
     """
     side = life[SIDE]
     price = start
@@ -188,7 +203,7 @@ def closing_check(life: Buffer, rules: Buffer, at: int, price: float) -> int:
 
 @kernel
 def clock_check(life: Buffer, rules: Buffer, at: int, now: int) -> int:
-    """The exit that the clock asks for at ``now`` (ms), as a code."""
+    """The exit that is due by the clock at ``now`` (ms), as a code."""
     if rules[at + R_TIME_EXIT] > 0.0 and now - life[OPENED] >= rules[at + R_TIME_EXIT]:
         return TIME_EXIT
     if rules[at + R_DAY_END] > 0.0 and now // DAY_MS != int(life[OPENED]) // DAY_MS:
@@ -198,7 +213,7 @@ def clock_check(life: Buffer, rules: Buffer, at: int, now: int) -> int:
 
 @kernel
 def price_check(life: Buffer, rules: Buffer, at: int, price: float, now: int) -> int:
-    """What ``price`` at ``now`` (ms) triggers, as a code; the best price is kept."""
+    """What ``price`` at ``now`` (ms) triggers, as a code; updates the best price."""
     code = closing_check(life, rules, at, price)
     if code != NO_EXIT:
         return code
@@ -216,33 +231,19 @@ def price_check(life: Buffer, rules: Buffer, at: int, price: float, now: int) ->
 
 @kernel
 def live_row(
-    life: Buffer,
-    rules: Buffer,
-    at: int,
-    close_time: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    day_ends: int,
-    wants_out: bool,
-    row: int,
-    fills: Buffer,
+    life: Buffer, rules: Buffer, at: int, bar: Bar, turn: CandleTurn, fills: Buffer
 ) -> int:
-    """Live through one candle; the code of an end, or 0.
-
-    ``wants_out``: the strategy's exit was decided on the row before and fills at the open, if it
-    counts by now.
-    """
-    if wants_out and heeds_exit(life, rules, at):
+    """Live through one candle; the code of an end, or 0."""
+    first, close, row = bar.open, bar.close, turn.row
+    if turn.wants_out and heeds_exit(life, rules, at):
         code = closing_check(life, rules, at, first)
         if code == NO_EXIT:
             return settle(life, rules, at, STRATEGY_EXIT, first, row, fills)
         return settle(life, rules, at, code, level_of(life, rules, at, code), row, fills)
     side = life[SIDE]
-    adverse, favourable = low, high
+    adverse, favourable = bar.low, bar.high
     if side < 0.0:
-        adverse, favourable = high, low
+        adverse, favourable = bar.high, bar.low
     within = side * favourable >= life[NEAR_FAVOURABLE]
     code = walk_adverse(life, rules, at, first, adverse, row, fills)
     if code != NO_EXIT:
@@ -257,8 +258,9 @@ def live_row(
     code = walk_adverse(life, rules, at, favourable, close, row, fills)
     if code != NO_EXIT:
         return code
+    close_time = bar.open_time + bar.length
     if rules[at + R_TIME_EXIT] > 0.0 and close_time - life[OPENED] >= rules[at + R_TIME_EXIT]:
         return settle(life, rules, at, TIME_EXIT, close, row, fills)
-    if day_ends == 1:
+    if turn.day_ends == 1:
         return settle(life, rules, at, DAY_END, close, row, fills)
     return NO_EXIT

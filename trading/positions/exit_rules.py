@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from trading.errors import ParameterError
-from trading.jit.kernel import kernel
+from trading.jit.kernel import Buffer, kernel
 
 # Layout of the rules of one combination. Shares are of a price; 0 switches a rule off.
 R_TAKE_PROFIT = 0
@@ -25,30 +26,84 @@ R_TIME_EXIT = 11  # ms
 R_HALF_CLOSE = 12
 R_GUARD = 13
 R_LEVERAGE = 14
-R_CAPITAL = 15  # quote currency that the equity of 1 at the start stands for
+R_CAPITAL = 15  # quote currency of an equity of 1 at the start
 R_TOLERANCE = 16
 R_LADDER = 17  # steps of (level, share)
 LADDER_STEPS = 4
 R_ADDITIONS = R_LADDER + 2 * LADDER_STEPS  # additions of (fall, weight, stop)
 ADDITIONS = 2
 R_STAGED = R_ADDITIONS + 3 * ADDITIONS
-R_GAP = R_STAGED + 1  # 1: what the open jumped over fills at the open, not at its level
-R_EXIT_LATE = R_STAGED + 2  # 1: the strategy's exit counts after the half close only
+R_GAP = R_STAGED + 1  # 1: a level that the open jumped over fills at the open
+R_EXIT_LATE = R_STAGED + 2  # 1: the strategy's exit counts only after the half close
 R_TARGET_VOLATILITY = R_STAGED + 3
-R_TICKS = R_STAGED + 4  # steps of the price a unit, that resting levels keep to; 0: any price
-R_MOST = R_STAGED + 5  # most notional of the whole plan at the leverage, quote currency
-R_BRACKETS = R_STAGED + 6  # of (cap, rate, amount) in quote currency; a rate of 0: no more
+R_TICKS = R_STAGED + 4  # ticks per unit of price for resting levels; 0: any price
+R_MOST = R_STAGED + 5  # largest notional of the whole plan at the leverage, quote currency
+R_BRACKETS = R_STAGED + 6  # (cap, rate, amount) in quote currency; a rate of 0 ends them
 BRACKETS = 12
 BRACKET_SIZE = 3
 RULES_SIZE = R_BRACKETS + BRACKETS * BRACKET_SIZE
 
 
+class LevelShares(NamedTuple):
+    """The rules behind the levels that close everything, as shares of the entry price."""
+
+    take_profit: float
+    stop_loss: float
+    atr_multiplier: float
+    trailing_stop: float
+    emergency_stop: float
+    trailing_arm: float
+
+
+@kernel
+def shares_at(rules: Buffer, at: int) -> LevelShares:
+    """The shares of the rules that start at ``at``."""
+    return LevelShares(
+        rules[at + R_TAKE_PROFIT],
+        rules[at + R_STOP_LOSS],
+        rules[at + R_ATR_MULTIPLIER],
+        rules[at + R_TRAILING_STOP],
+        rules[at + R_EMERGENCY_STOP],
+        rules[at + R_TRAILING_ARM],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FillRates:
+    """What a fill costs, as shares: fees of its notional, slippage of its price.
+
+    ``maker`` is the fee of a resting order; None takes ``fee``.
+    """
+
+    fee: float = 0.0
+    slippage: float = 0.0
+    maker: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarginTerms:
+    """What the venue's margin rules do to a position.
+
+    ``capital`` is what an equity of 1 at the start of a run is worth in quote currency. The
+    maintenance ``brackets`` are (cap, rate, amount), ascending, in quote currency; without them the
+    rules' own maintenance rate counts. ``most`` is the largest notional at the leverage.
+    """
+
+    capital: float = 1.0
+    brackets: Sequence[tuple[float, float, float]] = ()
+    most: float = math.inf
+
+
+FREE = FillRates()
+UNLIMITED = MarginTerms()
+
+
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """One averaging step: bought ``fall`` (a share) beyond the initial price.
+    """One averaging step, bought ``fall`` (a share) beyond the initial price.
 
-    ``weight`` is its notional in units of the initial one; ``stop`` the stop from then on, a share
-    of the average price.
+    ``weight`` is its notional in units of the initial one; ``stop`` is the stop from then on, a
+    share of the average price.
     """
 
     fall: float
@@ -58,20 +113,21 @@ class Addition:
 
 @dataclass(frozen=True, slots=True)
 class ExitRules:
-    """How a position may end or change; shares of the entry price, 0 switches a rule off.
+    """How a position may end or change; shares of the entry price, and 0 switches a rule off.
 
-    ``stop_loss`` of 0 with a positive ``atr_multiplier`` is the ATR stop. ``trailing_stop`` is a
-    fall from the best price, counted once the profit was ``trailing_arm`` and the level lies on the
-    winning side. ``day_end`` closes at the end of the UTC day, ``time_exit_ms`` after that long.
+    A ``stop_loss`` of 0 with a positive ``atr_multiplier`` is the ATR stop. ``trailing_stop`` is a
+    fall from the best price; it counts once the profit has reached ``trailing_arm`` and the level
+    lies on the winning side. ``day_end`` closes at the end of the UTC day, ``time_exit_ms`` after
+    that long.
 
-    ``partials`` is a ladder of (profit, share of all that was bought). ``half_close`` is the profit
-    at which half of what is open is sold, once; with ``exit_after_half`` the strategy's own exit
-    counts from then on only. ``additions`` are the averaging steps.
-    ``liquidation_guard`` closes when less than that share of the distance from the average price to
-    the liquidation price is left, at ``leverage``. With a ``target_volatility`` the leverage is
+    ``partials`` is a ladder of (profit, share of everything bought). ``half_close`` is the profit
+    at which half of the open position is sold, once; with ``exit_after_half`` the strategy's own
+    exit counts only from then on. ``additions`` are the averaging steps. ``liquidation_guard``
+    closes when less than that share of the distance from the average price to the liquidation
+    price is left, at ``leverage``. With a ``target_volatility`` the leverage is
     :func:`dynamic_leverage` of the ATR at the entry, at most ``leverage``. ``maintenance`` is the
-    rate of the lowest bracket, which counts where :meth:`layout` is given none.
-    ``tolerance`` widens a structural stop.
+    rate of the lowest bracket; it counts where :meth:`layout` gets no brackets. ``tolerance``
+    widens a structural stop.
     """
 
     take_profit: float = 0.0
@@ -110,7 +166,7 @@ class ExitRules:
 
     @property
     def is_staged(self) -> bool:
-        """Whether more than the levels that close everything is asked for."""
+        """Whether any rule goes beyond the levels that close everything."""
         return bool(
             self.partials
             or self.additions
@@ -121,36 +177,42 @@ class ExitRules:
         )
 
     def at_leverage(self, leverage: int) -> ExitRules:
-        """The rules at the leverage that the account has at the exchange, where they depend on one:
-        it follows neither the strategy's wish nor the volatility.
+        """The rules at the account's leverage at the exchange, where they depend on a leverage.
+
+        That leverage follows neither the strategy nor the volatility.
         """
         rules = replace(self, target_volatility=0.0)
         if leverage > 1 and (rules.leverage > 1.0 or rules.liquidation_guard > 0.0):
             return replace(rules, leverage=float(leverage))
         return rules
 
+    @property
+    def shares(self) -> LevelShares:
+        """The rules behind the levels that close everything."""
+        return LevelShares(
+            self.take_profit,
+            self.stop_loss,
+            self.atr_multiplier,
+            self.trailing_stop,
+            self.emergency_stop,
+            self.trailing_arm,
+        )
+
     def layout(
         self,
-        fee: float = 0.0,
-        slippage: float = 0.0,
-        maker_fee: float | None = None,
         side: int = 1,
+        rates: FillRates = FREE,
+        margin: MarginTerms = UNLIMITED,
         *,
         own_levels: bool = False,
-        capital: float = 1.0,
-        brackets: Sequence[tuple[float, float, float]] = (),
-        most: float = math.inf,
     ) -> list[float]:
-        """The rules as the kernels read them; costs are shares. ``own_levels``: entries come with a
-        side, a stop and a target.
+        """The rules as the kernels read them.
 
-        ``brackets`` are maintenance brackets of (cap, rate, amount), ascending, in quote currency;
-        ``capital`` is what an equity of 1 at the start of a run is worth in it, ``most`` the
-        notional that the venue allows at the leverage.
+        With ``own_levels`` entries come with a side, a stop and a target of their own.
         """
-        tiers = brackets or ((math.inf, self.maintenance, 0.0),)
+        tiers = margin.brackets or ((math.inf, self.maintenance, 0.0),)
         margins = [value for tier in tiers for value in tier]
-        maker = fee if maker_fee is None else maker_fee
+        maker = rates.fee if rates.maker is None else rates.maker
         ladder = [value for step in self.partials for value in step]
         additions = [v for a in self.additions for v in (a.fall, a.weight, a.stop)]
         return [
@@ -160,8 +222,8 @@ class ExitRules:
             self.trailing_stop,
             self.emergency_stop,
             1.0 if self.day_end else 0.0,
-            fee,
-            slippage,
+            rates.fee,
+            rates.slippage,
             maker,
             float(side),
             self.trailing_arm,
@@ -169,18 +231,18 @@ class ExitRules:
             self.half_close,
             self.liquidation_guard,
             self.leverage,
-            capital,
+            margin.capital,
             self.tolerance,
             *ladder,
             *[0.0] * (2 * LADDER_STEPS - len(ladder)),
             *additions,
             *[0.0] * (3 * ADDITIONS - len(additions)),
-            1.0 if self.is_staged or maker != fee or side < 0 or own_levels else 0.0,
+            1.0 if self.is_staged or maker != rates.fee or side < 0 or own_levels else 0.0,
             0.0,
             1.0 if self.exit_after_half and self.half_close > 0.0 else 0.0,
             self.target_volatility,
             0.0,
-            most,
+            margin.most,
             *margins,
             *[0.0] * (BRACKETS * BRACKET_SIZE - len(margins)),
         ]
@@ -205,10 +267,10 @@ def _check_additions(additions: tuple[Addition, ...]) -> None:
 
 @kernel
 def dynamic_leverage(atr: float, price: float, target: float = 0.02, most: float = 10.0) -> float:
-    """Leverage at which one ATR moves the position by ``target`` of its margin: at most ``most``.
+    """Leverage at which one ATR moves the position by ``target`` of its margin, at most ``most``.
 
-    ``target`` over ATR / ``price``, cut to a whole number as venues ask, at least 1. Without an ATR
-    (NaN or 0) the volatility is unknown: 1.
+    It is ``target`` over ATR / ``price``, cut to a whole number as venues require, and at least 1.
+    Without an ATR (NaN or 0) the volatility is unknown and the leverage is 1.
     """
     if not (atr > 0.0 and price > 0.0):
         return 1.0

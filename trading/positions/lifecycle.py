@@ -1,14 +1,15 @@
 """The whole life of a position: averaging, selling in parts, and every way it can end (kernels).
 
-A life begins with the state of :mod:`trading.positions.position` and continues it by sizes and
-stages. Where several things are true at one price they are done in this order: liquidation, its
-guard, emergency stop, stop, take-profit, trailing stop, ladder, half close, returns, additions,
-time, day end, the strategy's exit.
+A life starts with the state of :mod:`trading.positions.position` and adds sizes and stages to it.
+Where several things are true at one price they happen in this order: liquidation, its guard,
+emergency stop, stop, take-profit, trailing stop, ladder, half close, returns, additions, time, day
+end, the strategy's exit.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from trading.jit.kernel import Buffer, kernel
 from trading.positions.exit_rules import (
@@ -16,9 +17,7 @@ from trading.positions.exit_rules import (
     BRACKETS,
     LADDER_STEPS,
     R_ADDITIONS,
-    R_ATR_MULTIPLIER,
     R_BRACKETS,
-    R_EMERGENCY_STOP,
     R_EXIT_LATE,
     R_FEE,
     R_GUARD,
@@ -26,14 +25,12 @@ from trading.positions.exit_rules import (
     R_LADDER,
     R_LEVERAGE,
     R_MAKER_FEE,
-    R_STOP_LOSS,
-    R_TAKE_PROFIT,
     R_TARGET_VOLATILITY,
     R_TICKS,
     R_TOLERANCE,
-    R_TRAILING_ARM,
-    R_TRAILING_STOP,
+    LevelShares,
     dynamic_leverage,
+    shares_at,
 )
 from trading.positions.position import (
     ADD_FIRST,
@@ -88,9 +85,9 @@ LEVERAGE = POSITION_SIZE + 23
 LIFE_SIZE = POSITION_SIZE + 24
 
 FILL_WIDTH = 4
-"""Of each fill: row, code, signed quantity (above 0: into the position) and price."""
+"""Numbers per fill: row, code, signed quantity (above 0: into the position) and price."""
 MOST_FILLS = 12
-"""Fills of one life after its entry: additions, steps, half close, returns and the close."""
+"""Most fills of one life after its entry: additions, steps, half close, returns, the close."""
 
 WATCHED = (
     TRAILING_STOP,
@@ -101,10 +98,27 @@ WATCHED = (
     ADD_FIRST,
     ADD_SECOND,
 )
-"""What is done by market orders: no order rests at the level, so that the price is watched."""
+"""What market orders do: no order rests at the level, so the price is watched."""
 
 DUST = 1e-9
-"""Share of what was bought below which nothing is left."""
+"""Share of everything bought below which nothing is left."""
+
+
+class Entry(NamedTuple):
+    """The fill that opens a position.
+
+    ``stop`` and ``target`` are prices of levels in the market, or NaN. ``time`` is in ms. ``worth``
+    is the quote currency that a notional of 1 stands for; it decides the maintenance bracket.
+    """
+
+    side: float
+    price: float
+    quantity: float
+    atr: float
+    stop: float
+    target: float
+    time: int
+    worth: float
 
 
 @kernel
@@ -115,7 +129,7 @@ def next_addition(life: Buffer) -> int:
 
 @kernel
 def part_level(life: Buffer, rules: Buffer, at: int, code: int) -> float:
-    """The price at which a part is bought or sold; NaN where that does not apply (any more)."""
+    """The price at which a part is bought or sold; NaN where that does not apply."""
     side = life[SIDE]
     if code == PARTIAL_TAKE_PROFIT:
         step = int(life[STEP])
@@ -139,9 +153,7 @@ def part_level(life: Buffer, rules: Buffer, at: int, code: int) -> float:
 
 @kernel
 def heeds_exit(life: Buffer, rules: Buffer, at: int) -> bool:
-    """Whether an exit that the strategy asks for now counts: by :data:`R_EXIT_LATE` only once the
-    half close was made.
-    """
+    """Whether the strategy's exit counts now; by :data:`R_EXIT_LATE` only after the half close."""
     return not rules[at + R_EXIT_LATE] > 0.0 or life[HALVED] > 0.0
 
 
@@ -165,7 +177,7 @@ def level_of(life: Buffer, rules: Buffer, at: int, code: int) -> float:
 
 @kernel
 def set_nearest(life: Buffer, rules: Buffer, at: int) -> None:
-    """Keep the nearest level on each side, so that candles between them need no further look."""
+    """Keep the nearest level on each side: candles between them need no further look."""
     side = life[SIDE]
     adverse = OFF
     for code in (LIQUIDATION, LIQUIDATION_GUARD, EMERGENCY_STOP, STOP_LOSS, ADD_FIRST, ADD_SECOND):
@@ -183,7 +195,7 @@ def set_nearest(life: Buffer, rules: Buffer, at: int) -> None:
 
 @kernel
 def on_tick(price: float, ticks: float) -> float:
-    """``price`` at the nearest of ``ticks`` steps a unit, as an order rests; as it is for 0."""
+    """``price`` on the nearest tick, where an order rests; unchanged without ticks."""
     if ticks > 0.0 and price == price:
         return float(math.floor(price * ticks + 0.5)) / ticks
     return price
@@ -191,26 +203,24 @@ def on_tick(price: float, ticks: float) -> float:
 
 @kernel
 def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
-    """Levels that close everything, from the ``average`` price and the stage."""
+    """Write the levels that close everything, from the ``average`` price and the stage."""
     best = life[BEST]
-    stop = rules[at + R_STOP_LOSS]
+    rule = shares_at(rules, at)
+    stop = rule.stop_loss
     if life[ADDS] > 0.0:
         own = rules[at + R_ADDITIONS + 3 * int(life[ADDS]) - 1]
         if own > 0.0:
             stop = own
     side = life[SIDE]
-    open_position(
-        life,
-        int(side),
-        average,
-        life[ENTRY_ATR],
-        rules[at + R_TAKE_PROFIT],
+    shares = LevelShares(
+        rule.take_profit,
         stop,
-        rules[at + R_ATR_MULTIPLIER],
-        rules[at + R_TRAILING_STOP],
-        rules[at + R_EMERGENCY_STOP],
-        rules[at + R_TRAILING_ARM],
+        rule.atr_multiplier,
+        rule.trailing_stop,
+        rule.emergency_stop,
+        rule.trailing_arm,
     )
+    open_position(life, int(side), average, life[ENTRY_ATR], shares)
     life[BEST] = best
     if life[STRUCTURE] == life[STRUCTURE]:
         life[STOP] = life[STRUCTURE] * (1.0 - side * rules[at + R_TOLERANCE])
@@ -224,8 +234,9 @@ def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
 
 @kernel
 def liquidation_level(life: Buffer, rules: Buffer, at: int, average: float) -> float:
-    """Where isolated margin is down to maintenance, by the bracket of the notional at that price
-    (:func:`trading.positions.liquidation.liquidation_price`).
+    """Where isolated margin is down to maintenance, by the bracket of the notional at that price.
+
+    See :func:`trading.positions.liquidation.liquidation_price`.
     """
     side = life[SIDE]
     margin = 1.0 / life[LEVERAGE]
@@ -244,7 +255,7 @@ def liquidation_level(life: Buffer, rules: Buffer, at: int, average: float) -> f
 
 @kernel
 def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> None:
-    """Liquidation price of isolated margin in the rules' brackets, and the guard before it."""
+    """Write the liquidation price in the rules' brackets, and the guard before it."""
     share = rules[at + R_GUARD]
     life[LIQUIDATED] = OFF
     life[GUARDED] = OFF
@@ -260,29 +271,20 @@ def begin_life(
     life: Buffer,
     rules: Buffer,
     at: int,
-    side: float,
-    price: float,
-    quantity: float,
-    atr: float,
-    structure: float,
-    target: float,
-    now: int,
-    worth: float = 1.0,
+    entry: Entry,
 ) -> None:
-    """Open ``quantity`` filled at ``price``; ``structure`` and ``target`` are prices or NaN.
-
-    ``worth`` is the quote currency that a notional of 1 stands for: it decides the bracket.
-    """
-    life[SIDE] = side
-    life[WORTH] = worth
+    """Open the position that ``entry`` has filled, under the rules that start at ``at``."""
+    price, quantity, atr = entry.price, entry.quantity, entry.atr
+    life[SIDE] = entry.side
+    life[WORTH] = entry.worth
     life[LEVERAGE] = rules[at + R_LEVERAGE]
     volatility = rules[at + R_TARGET_VOLATILITY]
     if volatility > 0.0:
         life[LEVERAGE] = dynamic_leverage(atr, price, volatility, rules[at + R_LEVERAGE])
     life[BEST] = price
     life[ENTRY_ATR] = atr
-    life[STRUCTURE] = structure
-    life[FIXED_TARGET] = target
+    life[STRUCTURE] = entry.stop
+    life[FIXED_TARGET] = entry.target
     life[QUANTITY] = quantity
     life[BOUGHT] = quantity
     life[INITIAL_SIZE] = quantity
@@ -294,7 +296,7 @@ def begin_life(
     life[ADDS] = 0.0
     life[STEP] = 0.0
     life[HALVED] = 0.0
-    life[OPENED] = float(now)
+    life[OPENED] = float(entry.time)
     life[AMBIGUOUS] = 0.0
     value = quantity * price
     life[CASH] = -life[SIDE] * value - value * rules[at + R_FEE]
@@ -326,7 +328,7 @@ def change_of(life: Buffer, rules: Buffer, at: int, code: int, price: float) -> 
 def apply_fill(
     life: Buffer, rules: Buffer, at: int, code: int, change: float, price: float
 ) -> None:
-    """Book the fill of ``code``: ``change`` at ``price``; a quantity of 0 is the end."""
+    """Apply the fill of ``code``: ``change`` at ``price``; a quantity of 0 is the end."""
     side = life[SIDE]
     value = change * price
     fee = rules[at + R_FEE]
@@ -343,7 +345,7 @@ def apply_fill(
         else:
             life[SECOND_SIZE] = change
         life[ADDS] = life[ADDS] + 1.0
-        # The trailing stop takes a profit from the new average: what was best before is over.
+        # The trailing stop takes a profit from the new average: the high-water mark restarts.
         life[BEST] = price
         set_levels(life, rules, at, (life[ENTRY] * held + value) / life[QUANTITY])
         return

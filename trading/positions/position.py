@@ -1,12 +1,12 @@
-"""The life of a position after its entry: when it is closed, at which price, and why.
+"""A position after its entry: when it is closed, at which price, and why.
 
-The kernels work on a small state buffer and are compiled by the simulation; :class:`Position` is
-the typed face that the executor uses. Both run the same source.
+The kernels work on a small state buffer and the simulation compiles them; :class:`Position` is the
+typed face that the executor uses. Both run the same source.
 
-Checks are made in this order, and the first that is true decides: emergency, stop, take-profit,
-trailing, day end, strategy exit. Within one candle the path is open, adverse extreme, other
-extreme, close: of several levels that lie below the open of a long position's candle, the nearest
-is met first. Exits fill at their level, also when the market jumped over it.
+Checks run in this order, and the first that is true decides: emergency, stop, take-profit,
+trailing, day end, strategy exit. A candle's path is open, adverse extreme, other extreme, close: of
+several levels below the open of a long position's candle, the nearest is met first. Exits fill at
+their level, also when the market jumped over it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from trading.candles import DAY_MS
 from trading.jit.kernel import Buffer, kernel
-from trading.positions.exit_rules import ExitRules
+from trading.positions.exit_rules import ExitRules, LevelShares
 
 __all__ = ["Exit", "ExitRules", "Position", "REASONS"]
 
@@ -57,7 +57,7 @@ REASONS = (
     "add_first",
     "add_second",
 )
-"""Reasons as the ledger writes them, by code; `positions.lifecycle` adds those from 8 on."""
+"""Reasons as the ledger writes them, by code; `positions.lifecycle` uses those from 8 on."""
 
 # Layout of the state buffer. A level that is off is NaN: every comparison with it is false.
 SIDE = 0
@@ -79,19 +79,16 @@ def open_position(
     side: int,
     entry: float,
     atr: float,
-    take_profit: float,
-    stop_loss: float,
-    atr_multiplier: float,
-    trailing_stop: float,
-    emergency_stop: float,
-    trailing_arm: float,
+    shares: LevelShares,
 ) -> None:
-    """Write the state of a new position: ``side`` is +1 or -1; a share of 0 switches a check off.
+    """Write the state of a new position; ``side`` is +1 or -1, a share of 0 switches a check off.
 
-    ``stop_loss`` of 0 asks for the ATR stop, ``atr_multiplier`` times ``atr`` (a price distance)
-    away from the entry; without an ATR (NaN) there is no such stop. ``trailing_arm`` is the profit
-    from which on the trailing stop counts; it takes profits only, whatever this says.
+    A ``stop_loss`` of 0 means the ATR stop, ``atr_multiplier`` times ``atr`` (a price distance)
+    away from the entry; without an ATR (NaN) there is none. ``trailing_arm`` is the profit from
+    which the trailing stop counts; whatever it is, the trailing stop takes only profits.
     """
+    stop_loss, atr_multiplier = shares.stop_loss, shares.atr_multiplier
+    emergency_stop, take_profit = shares.emergency_stop, shares.take_profit
     state[SIDE] = float(side)
     state[ENTRY] = entry
     state[EMERGENCY] = entry * (1.0 - side * emergency_stop) if emergency_stop > 0.0 else OFF
@@ -102,9 +99,9 @@ def open_position(
     else:
         state[STOP] = OFF
     state[TARGET] = entry * (1.0 + side * take_profit) if take_profit > 0.0 else OFF
-    state[TRAIL] = trailing_stop
+    state[TRAIL] = shares.trailing_stop
     state[BEST] = entry
-    state[ARM] = entry * (1.0 + side * trailing_arm)
+    state[ARM] = entry * (1.0 + side * shares.trailing_arm)
 
 
 @kernel
@@ -125,9 +122,7 @@ def trailing_level(state: Buffer) -> float:
 
 @kernel
 def price_exit(state: Buffer, price: float) -> int:
-    """The exit that ``price`` triggers, as a code; the best price seen so far is kept in the
-    state.
-    """
+    """The exit that ``price`` triggers, as a code; updates the best price."""
     side = state[SIDE]
     move = side * price
     if move <= side * state[EMERGENCY]:
@@ -213,8 +208,9 @@ def candle_exit(
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Close the position now: ``reason`` as in the ledger; ``price`` the level, None for the
-    market's.
+    """Close the position now, at the level ``price`` or, for None, at the market.
+
+    ``reason`` is as in the ledger.
     """
 
     reason: str
@@ -245,18 +241,7 @@ class Position:
         self.rules = rules
         self.atr = atr
         self._state: Buffer = [0.0] * POSITION_SIZE
-        open_position(
-            self._state,
-            side,
-            entry_price,
-            atr,
-            rules.take_profit,
-            rules.stop_loss,
-            rules.atr_multiplier,
-            rules.trailing_stop,
-            rules.emergency_stop,
-            rules.trailing_arm,
-        )
+        open_position(self._state, side, entry_price, atr, rules.shares)
         if best_price is not None:
             self._state[BEST] = best_price
 
@@ -291,7 +276,7 @@ class Position:
 
     @property
     def watched_prices(self) -> list[float]:
-        """Prices at which something is done that no order rests for."""
+        """Prices that trigger something for which no order rests."""
         return [] if self.trailing_price is None else [self.trailing_price]
 
     @property

@@ -12,8 +12,8 @@ from trading.positions.exit_rules import ADDITIONS, R_ADDITIONS
 def sized_quantity(equity: float, price: float, stop: float, share: float, risk: float) -> float:
     """Units to trade at ``price`` for ``equity`` (quote currency).
 
-    At most ``share`` of the equity as notional; with a ``stop`` (NaN: none) and a ``risk`` above 0
-    at most what loses that share of the equity between price and stop.
+    The notional is at most ``share`` of the equity. With a ``stop`` (NaN: none) and a ``risk``
+    above 0, the loss from price to stop is at most that share of the equity.
     """
     quantity = equity * share / price
     if risk > 0.0 and stop == stop and stop != price:
@@ -25,7 +25,7 @@ def sized_quantity(equity: float, price: float, stop: float, share: float, risk:
 
 @kernel
 def planned_of(rules: Buffer, at: int) -> float:
-    """Notional of a position with all additions made, in units of the entry's."""
+    """Notional of a position with all its additions, in units of the entry's."""
     planned = 1.0
     for step in range(ADDITIONS):
         planned += rules[at + R_ADDITIONS + 3 * step + 1]
@@ -34,7 +34,7 @@ def planned_of(rules: Buffer, at: int) -> float:
 
 @kernel
 def capped_quantity(quantity: float, notional: float, most: float) -> float:
-    """``quantity``, or less where the ``notional`` of the whole plan is above ``most``."""
+    """``quantity``, cut so that the ``notional`` of the whole plan is at most ``most``."""
     if notional > most:
         return quantity * (most / notional)
     return quantity

@@ -1,4 +1,4 @@
-"""The executor's view of `trading.positions.lifecycle`: what to do at a price, what was done."""
+"""The executor's view of `trading.positions.lifecycle`: what to do at a price, what was filled."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from trading.positions.lifecycle import (
     QUANTITY,
     SECOND_SIZE,
     WATCHED,
+    Entry,
     apply_fill,
     begin_life,
     change_of,
@@ -48,11 +49,11 @@ STAGES = {
     (2, False, True): "second_alone",
     (2, False, False): "all_returned",
 }
-"""Names of the stages by additions made and whether the first and second size are still held."""
+"""Names of the stages, by the additions made and which of them are still held."""
 
 
 def stage_name(life: Buffer) -> str:
-    """The stage of a life; ``flat`` when nothing is held."""
+    """The stage of a life; ``flat`` when the position is closed."""
     if not life[QUANTITY] > 0.0:
         return "flat"
     return STAGES[int(life[ADDS]), life[FIRST_SIZE] > 0.0, life[SECOND_SIZE] > 0.0]
@@ -62,8 +63,8 @@ def stage_name(life: Buffer) -> str:
 class Action:
     """What to do now: ``kind`` is ``add``, ``reduce`` or ``close``.
 
-    ``quantity`` is what to trade (positive); ``price`` the level that was reached, None where
-    there is none; ``reason`` as in the ledger.
+    ``quantity`` is what to trade (positive); ``price`` is the level that was reached, or None;
+    ``reason`` is as in the ledger.
     """
 
     kind: str
@@ -73,45 +74,50 @@ class Action:
     price: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class StagedEntry:
+    """The entry of a position; ``side`` is +1 (long) or -1 (short).
+
+    ``atr`` is the average true range at the decision, NaN if unknown. ``structural_stop`` (widened
+    by the rules' tolerance) and ``target_price`` are prices of levels in the market; they replace
+    the rules' shares.
+    """
+
+    side: int
+    price: float
+    quantity: float
+    opened_at_ms: int
+    atr: float = _NO_PRICE
+    structural_stop: float | None = None
+    target_price: float | None = None
+
+
 class StagedPosition:
     """An open position that is averaged and sold in parts.
 
-    ``side`` is +1 (long) or -1 (short). ``structural_stop`` (widened by the rules' tolerance) and
-    ``target_price`` are prices of levels in the market; they stand instead of the shares.
-    ``best_price`` is the best price seen so far, to restore a position.
-    An :class:`Action` changes nothing until :meth:`filled` says that it was done.
+    ``best_price`` restores the best price seen so far. An :class:`Action` changes nothing until
+    :meth:`filled` reports what was traded.
     """
 
     def __init__(
-        self,
-        side: int,
-        entry_price: float,
-        quantity: float,
-        opened_at_ms: int,
-        rules: ExitRules,
-        atr: float = _NO_PRICE,
-        structural_stop: float | None = None,
-        target_price: float | None = None,
-        best_price: float | None = None,
+        self, entry: StagedEntry, rules: ExitRules, best_price: float | None = None
     ) -> None:
-        self.side = side
+        self.side = entry.side
         self.rules = rules
-        self._layout = rules.layout(side=side)
+        self._layout = rules.layout(entry.side)
         self._life: Buffer = [0.0] * LIFE_SIZE
-        structure = _NO_PRICE if structural_stop is None else structural_stop
-        target = _NO_PRICE if target_price is None else target_price
-        begin_life(
-            self._life,
-            self._layout,
-            0,
-            float(side),
-            entry_price,
-            quantity,
-            atr,
-            structure,
-            target,
-            opened_at_ms,
+        stop, target = entry.structural_stop, entry.target_price
+        opened = Entry(
+            side=float(entry.side),
+            price=entry.price,
+            quantity=entry.quantity,
+            atr=entry.atr,
+            stop=_NO_PRICE if stop is None else stop,
+            target=_NO_PRICE if target is None else target,
+            time=entry.opened_at_ms,
+            worth=1.0,
         )
+        begin_life(self._life, self._layout, 0, opened)
         if best_price is not None:
             self._life[BEST] = best_price
 
@@ -122,12 +128,12 @@ class StagedPosition:
 
     @property
     def quantity(self) -> float:
-        """What is held."""
+        """The open quantity."""
         return self._life[QUANTITY]
 
     @property
     def average_price(self) -> float:
-        """Mean price of what was bought."""
+        """Mean price of everything bought."""
         return self._life[ENTRY]
 
     @property
@@ -141,13 +147,13 @@ class StagedPosition:
 
     @property
     def watched_prices(self) -> list[float]:
-        """Prices at which something is done that no order rests for."""
+        """Prices that trigger something for which no order rests."""
         levels = [level_of(self._life, self._layout, 0, code) for code in WATCHED]
         return [level for level in levels if not math.isnan(level)]
 
     @property
     def stop_price(self) -> float | None:
-        """The stop of the present stage, or None."""
+        """The stop of the current stage, or None."""
         return _level(self._life[STOP])
 
     @property
@@ -157,7 +163,7 @@ class StagedPosition:
 
     @property
     def take_profit_price(self) -> float | None:
-        """The price that closes all in profit, or None."""
+        """The price that closes everything in profit, or None."""
         return _level(self._life[TARGET])
 
     @property
@@ -177,11 +183,11 @@ class StagedPosition:
 
     @property
     def heeds_exit(self) -> bool:
-        """Whether an exit that the strategy asks for counts at this stage."""
+        """Whether the strategy's exit counts at this stage."""
         return heeds_exit(self._life, self._layout, 0)
 
     def on_price(self, price: float, now_ms: int) -> Action | None:
-        """What ``price`` asks for; asked again after :meth:`filled`, there may be more."""
+        """What ``price`` triggers; call again after :meth:`filled`, there may be more."""
         code = price_check(self._life, self._layout, 0, price, now_ms)
         if code == 0:
             return None
@@ -193,8 +199,9 @@ class StagedPosition:
         return Action(kind, REASONS[code], code, abs(change), level)
 
     def pass_over(self, least: float) -> None:
-        """Leave out the next steps of the ladder that sell less than ``least``: they were reached,
-        but nothing could be traded.
+        """Skip the next steps of the ladder that sell less than ``least``.
+
+        Price reached them, but there was nothing large enough to trade.
         """
         life, code = self._life, PARTIAL_TAKE_PROFIT
         while not math.isnan(level_of(life, self._layout, 0, code)):
@@ -204,7 +211,7 @@ class StagedPosition:
             apply_fill(life, self._layout, 0, code, 0.0, life[ENTRY])
 
     def filled(self, action: Action, quantity: float, price: float) -> None:
-        """Book what was really traded of ``action``."""
+        """Apply what was actually traded of ``action``."""
         change = quantity if action.code in (ADD_FIRST, ADD_SECOND) else -quantity
         apply_fill(self._life, self._layout, 0, action.code, change, price)
 

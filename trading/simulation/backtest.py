@@ -20,13 +20,19 @@ from trading.jit.backends import Backend
 from trading.metrics import SUMS_SIZE, metrics_of
 from trading.positions.exit_rules import R_DAY_END, R_STAGED
 from trading.simulation.engines import workspace
-from trading.simulation.layout import Signals, Window
+from trading.simulation.layout import Signals, TradingWindow
 from trading.simulation.prepared_candles import PreparedCandles
 from trading.simulation.results import BacktestResult, Costs, Fills, SearchResult, Trades
-from trading.simulation.search_plan import Plan, rules_of
-from trading.strategies.base import Strategy
-from trading.strategies.layout import OUT_SIZE
-from trading.strategies.parameters import Value
+from trading.simulation.search_plan import SearchPlan, rules_of
+from trading.strategies.base import (
+    Strategy,
+)
+from trading.strategies.layout import (
+    OUT_SIZE,
+)
+from trading.strategies.parameters import (
+    Value,
+)
 from trading.strategies.setup import Setup
 
 Item = TypeVar("Item")
@@ -83,8 +89,8 @@ def _result(
     prepared: PreparedCandles,
     params: Mapping[str, Value],
     rules: Floats,
-    window: Window,
-    ran: workspace.Ran,
+    window: TradingWindow,
+    ran: workspace.EngineRun,
 ) -> BacktestResult:
     trades = ran.trades(prepared.candles)
     return BacktestResult(
@@ -147,7 +153,7 @@ class Searcher:
         self.prepared.window()
         self.seconds_compile = _ready(backend, first, rules, "search")
         started = time.perf_counter()
-        self.plan = Plan(strategy, grid, fixed, costs, candles.interval_ms)
+        self.plan = SearchPlan(strategy, grid, fixed, costs, candles.interval_ms)
         self._signals = self._find()
         self.prepared.build_extremes()  # before threads ask for them
         self._seconds = time.perf_counter() - started
@@ -226,7 +232,9 @@ def fast_trades(
     return trades, ran.fills(candles, trades, rules)
 
 
-def _signals(prepared: PreparedCandles, setup: Setup, rules: Floats, window: Window) -> Signals:
+def _signals(
+    prepared: PreparedCandles, setup: Setup, rules: Floats, window: TradingWindow
+) -> Signals:
     """The signals of one setup as the fast search finds them."""
     (found,) = prepared.scan([setup])
     if found is None:

@@ -1,20 +1,21 @@
-"""What the engines' kernels are handed: the machine that decides, signals, horizons, the record."""
+"""What the engines' kernels are given: decider buffers, signals, horizons, and the record."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from trading.jit.kernel import Buffer
+from trading.market.rows import Extremes, Rows
 
 LEVELS_WIDTH = 3
-"""Of each entry with levels of its own: side, stop and target (prices, NaN where there is none)."""
+"""Numbers per entry with levels of its own: side, stop and target (prices, NaN for none)."""
 TRADE_WIDTH = 4
-"""Of each trade in whole numbers: entry row, exit row, reason code and side."""
+"""Whole numbers per trade: entry row, exit row, reason code and side."""
 PRICES_WIDTH = 3
-"""Of each trade: entry price, exit price and growth of the equity."""
+"""Numbers per trade: entry price, exit price and growth of the equity."""
 
 
-class Machine(NamedTuple):
+class DeciderBuffers(NamedTuple):
     """The buffers of one decider, see :mod:`trading.strategies.decider`."""
 
     bars: Buffer
@@ -36,11 +37,22 @@ class Signals(NamedTuple):
     exits: list[int]
 
 
+class SignalSink(NamedTuple):
+    """Where decisions go: the signals, how many entries and exits there are, and the stream.
+
+    ``stream`` receives the decider's output on each row, or is empty.
+    """
+
+    signals: Signals
+    counts: list[int]
+    stream: Buffer
+
+
 class Horizons(NamedTuple):
     """How each entry of a day-bound strategy ends if no level is touched.
 
     The last row of its day, the reason there, and the first entry that was decided after it; the
-    extremes up to that row, NaN until they are asked for. Empty for strategies that hold over the
+    extremes up to that row, NaN until they are needed. Empty for strategies that hold over the
     day's end.
     """
 
@@ -51,7 +63,7 @@ class Horizons(NamedTuple):
     high: Buffer
 
 
-class Window(NamedTuple):
+class TradingWindow(NamedTuple):
     """The rows that are traded, first to last, the days they lie in, and the candles' length."""
 
     first: int
@@ -61,12 +73,58 @@ class Window(NamedTuple):
     base_ms: int
 
 
+class Tape(NamedTuple):
+    """What the candle engine trades on."""
+
+    rows: Rows
+    signals: Signals
+    window: TradingWindow
+
+
+class JumpTape(NamedTuple):
+    """What the jump engine trades on."""
+
+    rows: Rows
+    extremes: Extremes
+    signals: Signals
+    horizons: Horizons
+    window: TradingWindow
+
+
+class RowSpan(NamedTuple):
+    """Rows of one position: the first to look at, and the last that it can live through."""
+
+    first: int
+    horizon: int
+
+
+class Opening(NamedTuple):
+    """The market at an entry.
+
+    ``time`` is the candle's open (ms). ``equity`` is what 1 at the start has grown to.
+    """
+
+    price: float
+    time: int
+    equity: float
+
+
+class ClosedTrade(NamedTuple):
+    """One finished trade: its rows, reason code, exit price and growth of the equity."""
+
+    row: int
+    exit_row: int
+    code: int
+    price: float
+    growth: float
+
+
 class Record(NamedTuple):
     """What a run writes, combination after combination: sums and daily returns.
 
-    ``rows`` and ``prices`` receive the trades and ``fills`` the fills of the last combination,
-    if ``keeps`` says so (positions in stages note their fills in any case). ``ambiguous`` counts
-    candles that held a stop and a target at once, of positions in stages.
+    ``rows`` and ``prices`` receive the trades and ``fills`` the fills of the last combination, if
+    ``keeps`` is set (positions in stages always write their fills). ``ambiguous`` counts candles
+    that held a stop and a target at once, for positions in stages.
     """
 
     sums: Buffer

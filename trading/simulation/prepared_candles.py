@@ -14,13 +14,20 @@ from trading.errors import DataError
 from trading.jit.backends import Backend, Kernel
 from trading.market.rows import BLOCK, WIDE, Extremes, rows_of
 from trading.simulation.engines import level_search
-from trading.simulation.layout import LEVELS_WIDTH, Horizons, Machine, Signals, Window
+from trading.simulation.layout import (
+    LEVELS_WIDTH,
+    DeciderBuffers,
+    Horizons,
+    Signals,
+    SignalSink,
+    TradingWindow,
+)
 from trading.simulation.signals import decide_rows
 from trading.strategies.layout import OUT_SIZE, OWN
 from trading.strategies.setup import Setup
 
 ROOM = 4_096
-"""Entries of one set that are expected; when there are more, they are looked for once again."""
+"""Entries of one set that are expected; if there are more, the search runs once more."""
 
 
 class PreparedCandles:
@@ -51,7 +58,7 @@ class PreparedCandles:
         """Build the extremes now: threads that share them must not build them at once."""
         _ = self.extremes
 
-    def window(self, start_ms: int | None = None, end_ms: int | None = None) -> Window:
+    def window(self, start_ms: int | None = None, end_ms: int | None = None) -> TradingWindow:
         """The rows that open from ``start_ms`` to ``end_ms``, exclusive; `DataError` if none do."""
         times = self.candles.open_time
         first = 0 if start_ms is None else int(np.searchsorted(times, start_ms))
@@ -63,39 +70,38 @@ class PreparedCandles:
             )
         first_day = int(times[first]) // DAY_MS
         days = int(times[last]) // DAY_MS - first_day + 1
-        return Window(first, last, first_day, days, self.candles.interval_ms)
+        return TradingWindow(first, last, first_day, days, self.candles.interval_ms)
 
     def decide(self, setup: Setup, day_bound: bool, *, stream: bool = False) -> tuple[Signals, Any]:
-        """All signals of ``setup``, and the decider's output on each row if that is wanted."""
+        """All signals of ``setup``, and with ``stream`` the decider's output on each row."""
         backend, size = self.backend, len(self.candles)
         levels = backend.empty(LEVELS_WIDTH * size if setup.strategy.own_levels else 0)
         room = Signals(
             backend.whole_empty(size), backend.empty(size), levels, backend.whole_empty(size)
         )
-        counts = backend.whole_zeros(2)
-        outputs = backend.empty(OUT_SIZE * size if stream else 0)
+        sink = SignalSink(
+            room, backend.whole_zeros(2), backend.empty(OUT_SIZE * size if stream else 0)
+        )
         backend.kernel(decide_rows, strategy_step=setup.step)(
             self.rows,
-            Machine(*(backend.floats(buffer) for buffer in setup.buffers())),
+            DeciderBuffers(*(backend.floats(buffer) for buffer in setup.buffers())),
             setup.base_ms,
             setup.is_bare,
             day_bound,
-            room,
-            counts,
-            outputs,
+            sink,
         )
-        entered, left = int(counts[0]), int(counts[1])
+        entered, left = int(sink.counts[0]), int(sink.counts[1])
         return Signals(
             room.entries[:entered],
             room.atrs[:entered],
             room.levels[: LEVELS_WIDTH * entered],
             room.exits[:left],
-        ), outputs
+        ), sink.stream
 
     def scan(self, setups: Sequence[Setup]) -> list[Signals | None]:
         """Signals of each setup, found in one pass over the candles for all that can be.
 
-        None for those whose signals must be judged candle by candle.
+        None for those whose signals must be decided candle by candle.
         """
         found: list[Signals | None] = [None] * len(setups)
         bare = [i for i, setup in enumerate(setups) if setup.is_bare and setup.strategy.scan]
@@ -124,7 +130,7 @@ class PreparedCandles:
             found[i] = Signals(own, backend.zeros(count), backend.zeros(0), backend.whole_zeros(0))
         return found
 
-    def within(self, signals: Signals, window: Window) -> Signals:
+    def within(self, signals: Signals, window: TradingWindow) -> Signals:
         """Those of ``signals`` that can be acted on in ``window``."""
         entries = slice(*(_place(signals.entries, row) for row in (window.first, window.last)))
         exits = slice(*(_place(signals.exits, row) for row in (window.first, window.last)))
@@ -135,8 +141,8 @@ class PreparedCandles:
             signals.entries[entries], signals.atrs[entries], levels, signals.exits[exits]
         )
 
-    def horizons(self, signals: Signals, window: Window, day_bound: bool) -> Horizons:
-        """How the entries end if no level is touched; empty where the day's end is none."""
+    def horizons(self, signals: Signals, window: TradingWindow, day_bound: bool) -> Horizons:
+        """How the entries end if no level is touched; empty unless they end with the day."""
         backend, count = self.backend, len(signals.entries) if day_bound else 0
         found = Horizons(
             backend.whole_zeros(count),

@@ -1,4 +1,11 @@
-"""What a search is made of: its combinations, grouped by the signals that they share."""
+"""A search prepared: its combinations, grouped by the signals that they share.
+
+Rules and signals of a combination depend on a few of its parameters only. Which ones is not
+declared anywhere, and a list kept by hand would go stale without a sign; so a first call records
+the parameters that a function looks up, and later calls with the same values share its result. What
+keeps this safe: the functions are pure, a mapping that is iterated counts as read whole, and
+`tests/trading/simulation` compares every combination of a search with its own back-test.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from trading.candles import Floats
-from trading.positions.exit_rules import R_STAGED, ExitRules
+from trading.positions.exit_rules import R_STAGED, ExitRules, FillRates, MarginTerms
 from trading.simulation.results import Costs
 from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
@@ -21,23 +28,14 @@ Found = TypeVar("Found")
 def rules_of(rules: ExitRules, strategy: Strategy, costs: Costs) -> Floats:
     """The rules of one combination as the kernels read them."""
     maker = None if costs.maker_fee_bps is None else costs.maker_fee_bps / 10_000.0
-    fee, slippage = costs.fee_bps / 10_000.0, costs.slippage_bps / 10_000.0
-    return np.array(
-        rules.layout(
-            fee,
-            slippage,
-            maker,
-            strategy.side,
-            own_levels=strategy.own_levels,
-            capital=costs.margin.capital,
-            brackets=costs.margin.tiers,
-            most=costs.margin.most_notional(rules.leverage),
-        )
-    )
+    rates = FillRates(costs.fee_bps / 10_000.0, costs.slippage_bps / 10_000.0, maker)
+    margin = costs.margin
+    terms = MarginTerms(margin.capital, margin.tiers, margin.most_notional(rules.leverage))
+    return np.array(rules.layout(strategy.side, rates, terms, own_levels=strategy.own_levels))
 
 
 class _Reads(Mapping[str, Value]):
-    """Parameters that note which of them were read."""
+    """Parameters that record which of them were looked up."""
 
     def __init__(self, params: Mapping[str, Value]) -> None:
         self._params = params
@@ -48,7 +46,7 @@ class _Reads(Mapping[str, Value]):
         return self._params[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """As of every mapping, whose own asks for the item and catches what is raised."""
+        """The value or ``default``, without the detour of `Mapping` through an exception."""
         self.names.add(name)
         return self._params.get(name, default)
 
@@ -94,15 +92,15 @@ class _Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SignalGroup:
     """Positions of the combinations that share the signals of ``setup``, of one kind."""
 
     setup: Setup
     members: list[int]
 
 
-class Plan:
-    """A grid made ready: parameters and rules of each combination, and groups by their signals."""
+class SearchPlan:
+    """A grid prepared: parameters and rules of each combination, and groups by their signals."""
 
     def __init__(
         self,
@@ -119,7 +117,7 @@ class Plan:
         rules = _Memo(lambda params: _Rules(strategy, params, costs), varied)
         self.params: list[Mapping[str, Value]] = []
         rows: list[Floats] = []
-        groups: dict[tuple[object, ...], Group] = {}
+        groups: dict[tuple[object, ...], SignalGroup] = {}
         members: dict[tuple[int, bool], list[int]] = {}
         for position, values in enumerate(grid):
             params = dict(base)
@@ -135,7 +133,7 @@ class Plan:
             if known not in members:
                 lengths = (setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more)
                 key = (ruled.staged, *lengths, setup.par)
-                members[known] = groups.setdefault(key, Group(setup, [])).members
+                members[known] = groups.setdefault(key, SignalGroup(setup, [])).members
             members[known].append(position)
         self.rules = np.array(rows)
         self.groups = list(groups.values())

@@ -6,7 +6,7 @@ from trading.candles import DAY_MS
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Rows, bar_at
 from trading.positions.position import OFF
-from trading.simulation.layout import LEVELS_WIDTH, Machine, Signals
+from trading.simulation.layout import LEVELS_WIDTH, DeciderBuffers, SignalSink
 from trading.strategies.decider import push_candle, strategy_step
 from trading.strategies.layout import (
     ACTION,
@@ -23,9 +23,7 @@ from trading.strategies.layout import (
 
 @kernel
 def day_ends_at(times: list[int], row: int, base_ms: int) -> bool:
-    """Whether ``row`` is the last candle of its UTC day: by the clock, or as the next row is of
-    another.
-    """
+    """Whether ``row`` is the last candle of its UTC day, by the clock or by the next row."""
     if (times[row] + base_ms) % DAY_MS == 0:
         return True
     return row + 1 < len(times) and times[row + 1] // DAY_MS != times[row] // DAY_MS
@@ -46,11 +44,10 @@ def note_row(
     row: int,
     base_ms: int,
     day_bound: bool,
-    signals: Signals,
-    counts: list[int],
-    stream: Buffer,
+    sink: SignalSink,
 ) -> None:
     """Keep what was decided on ``row``, if it is a signal that can be acted on."""
+    signals, counts, stream = sink.signals, sink.counts, sink.stream
     for field in range(OUT_SIZE if len(stream) > 0 else 0):
         stream[row * OUT_SIZE + field] = out[field]
     if out[ACTION] == ENTER and may_enter_after(rows.times, row, base_ms, day_bound):
@@ -70,32 +67,30 @@ def note_row(
 @kernel
 def decide_rows(
     rows: Rows,
-    machine: Machine,
+    buffers: DeciderBuffers,
     base_ms: int,
     bare: bool,
     day_bound: bool,
-    signals: Signals,
-    counts: list[int],
-    stream: Buffer,
+    sink: SignalSink,
 ) -> None:
-    """Decide on every row in order; ``counts`` says how many entry and exit signals there are.
+    """Decide on every row in order.
 
-    ``bare``: nothing but the strategy has a say. ``stream`` receives the output of each row, or is
-    empty. Entries that no candle could fill are left out.
+    ``bare``: only the strategy decides, on candles of the file. Entries that no candle could fill
+    are left out.
     """
-    out = machine.out
-    counts[0] = 0
-    counts[1] = 0
-    streams = len(stream) > 0
+    out = buffers.out
+    sink.counts[0] = 0
+    sink.counts[1] = 0
+    streams = len(sink.stream) > 0
     if bare:  # a loop of its own keeps what it needs in the processor's registers
         out[ATR] = OFF
         for i in range(len(rows.times)):
-            strategy_step(machine.state, machine.par, out, bar_at(rows, i, base_ms))
+            strategy_step(buffers.state, buffers.par, out, bar_at(rows, i, base_ms))
             if streams or out[ACTION] != HOLD:
-                note_row(rows, out, i, base_ms, day_bound, signals, counts, stream)
+                note_row(rows, out, i, base_ms, day_bound, sink)
         return
     for i in range(len(rows.times)):
         bar = bar_at(rows, i, base_ms)
-        push_candle(machine.bars, machine.filters, machine.state, machine.par, out, bar)
+        push_candle(buffers.bars, buffers.filters, buffers.state, buffers.par, out, bar)
         if streams or out[ACTION] != HOLD:
-            note_row(rows, out, i, base_ms, day_bound, signals, counts, stream)
+            note_row(rows, out, i, base_ms, day_bound, sink)

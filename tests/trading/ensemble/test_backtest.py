@@ -9,13 +9,14 @@ import pytest
 
 from executor.portfolio.allocation import Allocator
 from lake.releases.ensemble_file import Ensemble, Member
+from tests.trading.account_runs import run_account
 from trading.candles import HOUR_MS, CandleColumns
 from trading.ensemble.backtest import MemberHistory, allocate_ensemble, label_hours
 from trading.ensemble.regimes import LABELS, RegimeRules
 from trading.ensemble.weights import PAUSES, WeightRules, factor_of
 from trading.errors import DataError
 from trading.simulation import Costs, backtest
-from trading.simulation.account.simulation import Limits, Seat, simulate_account
+from trading.simulation.account.simulation import TradedStrategy
 from trading.strategies.registry import get_strategy
 
 RULES = WeightRules(least=0.2, most=0.8, step=0.5, prior_days=2.0)
@@ -140,13 +141,11 @@ def walked(candles: CandleColumns, *, compiled: bool = False):
         )
     found = label_hours(candles, RegimeRules(), compiled=compiled)
     allocation = allocate_ensemble(candles, histories, found, WeightRules(most=0.9))
-    seats = [Seat(strategy, "BTCUSDT", settings) for strategy in strategies]
-    account = simulate_account(
-        seats,
+    traded = [TradedStrategy(strategy, "BTCUSDT", settings) for strategy in strategies]
+    account = run_account(
+        traded,
         {"BTCUSDT": candles},
-        10_000,
         Costs(),
-        Limits(max_exposure=100.0, daily_loss=1.0),
         shares=allocation.limits,
         compiled=compiled,
     )

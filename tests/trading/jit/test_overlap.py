@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from tests.trading import engines
-from tests.trading.simulation.test_account import COSTS, seat
+from tests.trading.account_runs import run_account
+from tests.trading.simulation.test_account import COSTS, traded_with
 from trading.ict.batch import find_structures
 from trading.jit import backends, compiler
 from trading.simulation import backtest, search
-from trading.simulation.account.simulation import Limits, simulate_account
+from trading.simulation.account.simulation import AccountLimits
 from trading.simulation.backtest import decide
 from trading.strategies.technical.breakout import Breakout
 from trading.strategies.technical.rsi_bollinger import RsiBollinger
@@ -86,7 +87,7 @@ def test_no_array_of_positions_in_stages_an_account_or_structures_overlaps_anoth
     candles = {"BTCUSDT": bitcoin.rows(0, 12_000), "ETHUSDT": ether.rows(0, 12_000)}
     strategy = engines.with_rules(RsiBollinger, engines.RULES["additions, trailing"])
     engines.compare(strategy, candles["BTCUSDT"], engines.REVERSION, COSTS)
-    seats = [seat("ladder, trailing"), seat("additions", "ETHUSDT", side=-1)]
-    simulate_account(seats, candles, 10_000, COSTS, Limits(max_correlation=0.9))
+    traded = [traded_with("ladder, trailing"), traded_with("additions", "ETHUSDT", side=-1)]
+    run_account(traded, candles, COSTS, AccountLimits(max_correlation=0.9))
     find_structures(candles["BTCUSDT"])
     assert {"trade_all", "simulate", "share_account", "ict_rows"} <= set(calls)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.trading.simulation.test_account import COSTS, seat
+from tests.trading.account_runs import run_account
+from tests.trading.simulation.test_account import COSTS, traded_with
 from trading.candles import DAY_MS, HOUR_MS, CandleColumns
 from trading.market.correlation import LEAST_DAYS, WINDOW_DAYS, correlations, daily_correlations
-from trading.simulation.account.simulation import Limits, simulate_account
+from trading.simulation.account.simulation import AccountLimits
 
 
 def series(closes: np.ndarray, first_ms: int = 0) -> CandleColumns:
@@ -76,11 +77,11 @@ def most_at_once(run, before: int | None = None) -> int:
 def test_no_position_is_opened_beside_one_that_moves_alike(compiled, bitcoin, ether):
     rows = len(bitcoin) if compiled else 16_000
     candles = {"BTCUSDT": bitcoin.rows(0, rows), "ETHUSDT": ether.rows(0, rows)}
-    seats = [seat("fixed"), seat("fixed", "ETHUSDT")]
+    traded = [traded_with("fixed"), traded_with("fixed", "ETHUSDT")]
 
     def run(limit: float):
-        limits = Limits(max_exposure=100.0, daily_loss=1.0, max_correlation=limit)
-        return simulate_account(seats, candles, 10_000, COSTS, limits, compiled=compiled)
+        limits = AccountLimits(max_exposure=100.0, daily_loss=1.0, max_correlation=limit)
+        return run_account(traded, candles, COSTS, limits, compiled=compiled)
 
     free, strict, known = run(1.0), run(0.3), run(0.999)
     assert most_at_once(free) == 2
@@ -94,8 +95,8 @@ def test_no_position_is_opened_beside_one_that_moves_alike(compiled, bitcoin, et
 
 def test_a_short_beside_a_long_of_a_symbol_that_moves_alike_is_allowed(bitcoin, ether):
     candles = {"BTCUSDT": bitcoin, "ETHUSDT": ether}
-    opposite = [seat("fixed"), seat("fixed", "ETHUSDT", side=-1)]
-    limits = Limits(max_exposure=100.0, daily_loss=1.0, max_correlation=0.3)
-    run = simulate_account(opposite, candles, 10_000, COSTS, limits)
+    opposite = [traded_with("fixed"), traded_with("fixed", "ETHUSDT", side=-1)]
+    limits = AccountLimits(max_exposure=100.0, daily_loss=1.0, max_correlation=0.3)
+    run = run_account(opposite, candles, COSTS, limits)
     assert most_at_once(run) == 2
     assert len(run) >= 20

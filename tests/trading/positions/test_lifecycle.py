@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from trading.candles import MINUTE_MS
 from trading.errors import ParameterError
-from trading.positions.candle_path import live_row, settle
-from trading.positions.exit_rules import LADDER_STEPS, Addition, ExitRules, dynamic_leverage
+from trading.market.rows import Bar
+from trading.positions.candle_path import CandleTurn, live_row, settle
+from trading.positions.exit_rules import (
+    LADDER_STEPS,
+    Addition,
+    ExitRules,
+    FillRates,
+    dynamic_leverage,
+)
 from trading.positions.lifecycle import (
     AMBIGUOUS,
     CASH,
@@ -18,11 +26,12 @@ from trading.positions.lifecycle import (
     LIFE_SIZE,
     MOST_FILLS,
     QUANTITY,
+    Entry,
     begin_life,
     level_of,
 )
 from trading.positions.position import ENTRY, REASONS
-from trading.positions.staged_position import StagedPosition, stage_name
+from trading.positions.staged_position import StagedEntry, StagedPosition, stage_name
 
 NAN = math.nan
 SURGE = ExitRules(
@@ -38,17 +47,18 @@ class Life:
     """A life of one unit at 100 in plain Python, with its fills by name."""
 
     def __init__(self, rules: ExitRules = SURGE, side: int = 1, fee: float = 0.0) -> None:
-        self.rules = rules.layout(fee=fee, side=side)
+        self.rules = rules.layout(side, FillRates(fee))
         self.state = [0.0] * LIFE_SIZE
         self.notes = [0.0] * (4 * (MOST_FILLS + 1))
-        begin_life(self.state, self.rules, 0, float(side), 100.0, 1.0, NAN, NAN, NAN, 0)
+        begin_life(self.state, self.rules, 0, Entry(float(side), 100.0, 1.0, NAN, NAN, NAN, 0, 1.0))
 
     def candle(
         self, first: float, high: float, low: float, close: float, *, day_ends: int = 0
     ) -> str:
         """The reason of the end within one candle; empty if it goes on."""
-        path = (first, high, low, close, day_ends, False)
-        return REASONS[live_row(self.state, self.rules, 0, 60_000, *path, 0, self.notes)]
+        bar = Bar(0, MINUTE_MS, first, high, low, close, 0.0)
+        turn = CandleTurn(0, day_ends, False)
+        return REASONS[live_row(self.state, self.rules, 0, bar, turn, self.notes)]
 
     def do(self, code: int, price: float) -> str:
         return REASONS[settle(self.state, self.rules, 0, code, price, 0, self.notes)]
@@ -230,9 +240,8 @@ def test_a_liquidation_takes_the_margin_and_no_more():
 
 
 def test_a_structural_stop_and_a_level_target_stand_instead_of_shares():
-    position = StagedPosition(
-        -1, 100.0, 1.0, 0, ExitRules(stop_loss=0.05, tolerance=0.002), NAN, 103.0, 94.0
-    )
+    entry = StagedEntry(-1, 100.0, 1.0, 0, structural_stop=103.0, target_price=94.0)
+    position = StagedPosition(entry, ExitRules(stop_loss=0.05, tolerance=0.002))
     assert position.stop_price == pytest.approx(103.0 * 1.002)
     assert position.take_profit_price == 94.0
 
@@ -272,7 +281,7 @@ def test_the_worst_case_of_ten_symbols_is_what_the_weights_say():
 
 
 def test_the_executor_is_told_and_says_what_was_filled():
-    position = StagedPosition(1, 100.0, 3.0, 0, SURGE)
+    position = StagedPosition(StagedEntry(1, 100.0, 3.0, 0), SURGE)
     action = position.on_price(96.9, 1_000)
     assert action is not None
     assert (action.kind, action.reason, action.price) == ("add", "add_first", 97.0)
@@ -330,7 +339,7 @@ def test_the_documented_example_is_what_the_kernels_do():
 
 def test_steps_of_the_ladder_that_sell_too_little_are_passed_over():
     rules = ExitRules(stop_loss=0.1, partials=((0.01, 0.1), (0.02, 0.2), (0.03, 0.5)))
-    position = StagedPosition(1, 100.0, 0.006, 0, rules)
+    position = StagedPosition(StagedEntry(1, 100.0, 0.006, 0), rules)
     position.pass_over(0.001)
     second = position.on_price(102.5, 0)
     assert second is not None

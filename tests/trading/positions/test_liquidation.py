@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from sandbox.engines.common.instruments import MAJOR_BRACKETS
 from tests.trading import engines
+from tests.trading.account_runs import run_account
 from trading.candles import CandleColumns
 from trading.errors import ParameterError
-from trading.positions.exit_rules import Addition, ExitRules, dynamic_leverage
+from trading.positions.exit_rules import Addition, ExitRules, MarginTerms, dynamic_leverage
 from trading.positions.lifecycle import (
     LIFE_SIZE,
     LIQUIDATED,
     QUANTITY,
+    Entry,
     apply_fill,
     begin_life,
     change_of,
@@ -31,7 +33,7 @@ from trading.positions.liquidation import (
 )
 from trading.positions.position import ADD_FIRST, ENTRY, PARTIAL_TAKE_PROFIT
 from trading.simulation import Costs
-from trading.simulation.account.simulation import Filters, Limits, Seat, simulate_account
+from trading.simulation.account.simulation import SymbolFilters, TradedStrategy
 from trading.simulation.backtest import decide
 from trading.strategies.layout import ATR
 from trading.strategies.technical.breakout import Breakout
@@ -44,10 +46,11 @@ class Life:
     """A life under ``rules`` in :data:`STEEP` brackets, 100 paid for each of ``quantity``."""
 
     def __init__(self, rules: ExitRules, quantity: float, side: int = 1, worth: float = 1.0):
-        self.rules = rules.layout(side=side, brackets=Margin(1.0, STEEP).tiers)
+        self.rules = rules.layout(side, margin=MarginTerms(brackets=Margin(1.0, STEEP).tiers))
         self.life = [0.0] * LIFE_SIZE
         nan = math.nan
-        begin_life(self.life, self.rules, 0, float(side), 100.0, quantity, nan, nan, nan, 0, worth)
+        entry = Entry(float(side), 100.0, quantity, nan, nan, nan, 0, worth)
+        begin_life(self.life, self.rules, 0, entry)
 
     def fill(self, code: int, price: float) -> None:
         change = change_of(self.life, self.rules, 0, code, price)
@@ -206,21 +209,19 @@ def test_the_leverage_follows_the_atr_at_the_entry(side, compiled, bitcoin):
 
 
 def test_the_account_liquidates_by_the_brackets_of_the_symbol():
-    seat = Seat(
+    traded = TradedStrategy(
         engines.with_rules(Breakout, ExitRules(leverage=10.0)),
         "ANY",
         TARGETS | {"max_position_size": 1.0},
     )
-    free = Limits(max_exposure=100.0, daily_loss=1.0)
     for compiled in (True, False):
         runs = [
-            simulate_account(
-                [seat],
+            run_account(
+                [traded],
                 {"ANY": dips(92.0)},
-                balance,
                 Costs(0.0),
-                free,
-                filters={"ANY": Filters(brackets=STEEP)},
+                balance=balance,
+                filters={"ANY": SymbolFilters(brackets=STEEP)},
                 compiled=compiled,
             )
             for balance in (9_000.0, 39_000.0)
@@ -277,13 +278,12 @@ def test_additions_that_may_be_made_count_towards_what_the_venue_allows():
 @pytest.mark.parametrize("compiled", [True, False])
 def test_the_account_trades_no_more_than_the_venue_allows(compiled):
     strategy = engines.with_rules(Breakout, ExitRules(leverage=10.0))
-    traded = simulate_account(
-        [Seat(strategy, "ANY", TARGETS | {"max_position_size": 1.0})],
+    traded = run_account(
+        [TradedStrategy(strategy, "ANY", TARGETS | {"max_position_size": 1.0})],
         {"ANY": dips(95.0)},
-        100_000.0,
         Costs(0.0),
-        Limits(max_exposure=100.0, daily_loss=1.0),
-        filters={"ANY": Filters(step=0.001, brackets=STEEP)},
+        balance=100_000.0,
+        filters={"ANY": SymbolFilters(step=0.001, brackets=STEEP)},
         compiled=compiled,
     )
     assert len(traded) == 3

@@ -9,28 +9,35 @@ import pytest
 
 from executor.model import Instrument
 from tests.trading import engines
+from tests.trading.account_runs import FREE, run_account
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError, ParameterError
 from trading.positions.exit_rules import ExitRules
 from trading.positions.liquidation import MAJOR, bracket_at, brackets_of, liquidation_price
 from trading.simulation import Costs, backtest
-from trading.simulation.account.simulation import Exchange, Filters, Limits, Seat, simulate_account
+from trading.simulation.account.simulation import (
+    AccountLimits,
+    ExchangeProfile,
+    SymbolFilters,
+    TradedStrategy,
+)
 from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 COSTS = Costs(5, 1)
-OPEN = Limits(max_exposure=100.0, daily_loss=1.0)
 
 
-def seat(rules: str, symbol: str = "BTCUSDT", share: float = 0.2, side: int = 1) -> Seat:
+def traded_with(
+    rules: str, symbol: str = "BTCUSDT", share: float = 0.2, side: int = 1
+) -> TradedStrategy:
     strategy = engines.with_rules(RsiBollinger, engines.RULES[rules], side)
-    return Seat(strategy, symbol, engines.REVERSION | {"max_position_size": share})
+    return TradedStrategy(strategy, symbol, engines.REVERSION | {"max_position_size": share})
 
 
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("rules", ["fixed", "trailing", "ladder, trailing", "time"])
-def test_one_seat_trades_what_the_full_simulation_trades(rules, side, bitcoin):
-    one = seat(rules, side=side)
-    shared = simulate_account([one], {"BTCUSDT": bitcoin}, 10_000, COSTS, OPEN)
+def test_one_strategy_trades_what_the_full_simulation_trades(rules, side, bitcoin):
+    one = traded_with(rules, side=side)
+    shared = run_account([one], {"BTCUSDT": bitcoin}, COSTS, FREE)
     alone = backtest(one.strategy, bitcoin, one.params, COSTS).trades
     assert len(alone) >= 20
     for name in ("entry_time", "exit_time", "reason", "entry_price"):
@@ -42,13 +49,16 @@ def test_one_seat_trades_what_the_full_simulation_trades(rules, side, bitcoin):
     assert (returns[jumped] < alone.net_return[jumped]).all()
 
 
-def test_both_backends_share_alike(bitcoin, ether):
+def test_both_backends_trade_an_account_alike(bitcoin, ether):
     candles = {"BTCUSDT": bitcoin.rows(0, 4_000), "ETHUSDT": ether.rows(100, 4_000)}
-    seats = [seat("ladder, trailing"), seat("additions", "ETHUSDT", side=-1), seat("fixed")]
-    limits = Limits(max_positions=2, max_exposure=0.4, impact=0.01)
+    traded = [
+        traded_with("ladder, trailing"),
+        traded_with("additions", "ETHUSDT", side=-1),
+        traded_with("fixed"),
+    ]
+    limits = AccountLimits(max_positions=2, max_exposure=0.4, impact=0.01)
     runs = [
-        simulate_account(seats, candles, 10_000, COSTS, limits, compiled=compiled)
-        for compiled in (True, False)
+        run_account(traded, candles, COSTS, limits, compiled=compiled) for compiled in (True, False)
     ]
     assert len(runs[0]) >= 20
     assert runs[0].equity.tobytes() == runs[1].equity.tobytes()
@@ -56,8 +66,8 @@ def test_both_backends_share_alike(bitcoin, ether):
 
 
 def test_one_strategy_owns_a_symbol_until_it_is_flat(bitcoin):
-    seats = [seat("fixed"), seat("trailing")]
-    run = simulate_account(seats, {"BTCUSDT": bitcoin}, 10_000, COSTS, OPEN)
+    traded = [traded_with("fixed"), traded_with("trailing")]
+    run = run_account(traded, {"BTCUSDT": bitcoin}, COSTS, FREE)
     order = np.argsort(run.entry_time)
     assert (run.entry_time[order][1:] >= run.exit_time[order][:-1]).all()
     assert run.refused["held by another"] > 0
@@ -66,21 +76,22 @@ def test_one_strategy_owns_a_symbol_until_it_is_flat(bitcoin):
 
 def test_positions_and_exposure_are_limited(bitcoin, ether):
     candles = {"BTCUSDT": bitcoin, "ETHUSDT": ether}
-    seats = [seat("fixed"), seat("fixed", "ETHUSDT")]
+    traded = [traded_with("fixed"), traded_with("fixed", "ETHUSDT")]
     for limits, reason in (
-        (Limits(max_positions=1), "too many positions"),
-        (Limits(max_exposure=0.3), "exposure"),
+        (AccountLimits(max_positions=1), "too many positions"),
+        (AccountLimits(max_exposure=0.3), "exposure"),
     ):
-        run = simulate_account(seats, candles, 10_000, COSTS, limits)
+        run = run_account(traded, candles, COSTS, limits)
         open_at = [(run.entry_time <= t) & (run.exit_time > t) for t in run.entry_time]
         assert max(int(held.sum()) for held in open_at) == 1
         assert run.refused[reason] > 0
 
 
 def test_a_day_of_losses_ends_the_entries_of_that_day(bitcoin):
-    free = simulate_account([seat("fixed", share=1.0)], {"BTCUSDT": bitcoin}, 10_000, COSTS, OPEN)
-    limits = Limits(max_exposure=100.0, daily_loss=0.004)
-    held = simulate_account([seat("fixed", share=1.0)], {"BTCUSDT": bitcoin}, 10_000, COSTS, limits)
+    whole = [traded_with("fixed", share=1.0)]
+    free = run_account(whole, {"BTCUSDT": bitcoin}, COSTS, FREE)
+    limits = AccountLimits(max_exposure=100.0, daily_loss=0.004)
+    held = run_account(whole, {"BTCUSDT": bitcoin}, COSTS, limits)
     assert held.refused["daily loss limit"] > 0
     assert len(held) < len(free)
     for day in np.unique(held.entry_time // DAY_MS):
@@ -129,16 +140,16 @@ def run_always(prices, rules=None, volume=1_000.0, **options):
         strategy.rules = rules
     costs = options.pop("costs", Costs(0))
     candles = {"BTCUSDT": flat(prices, volume)}
-    limits = options.pop("limits", OPEN)
-    seats = [Seat(strategy, "BTCUSDT", EAGER)]
-    return simulate_account(seats, candles, 1_000, costs, limits, **options)
+    limits = options.pop("limits", FREE)
+    traded = [TradedStrategy(strategy, "BTCUSDT", EAGER)]
+    return run_account(traded, candles, costs, limits, balance=1_000, **options)
 
 
 def test_quantities_are_cut_to_the_step_and_small_orders_are_refused():
-    run = run_always(FALL, filters={"BTCUSDT": Filters(step=0.25, min_notional=5)})
+    run = run_always(FALL, filters={"BTCUSDT": SymbolFilters(step=0.25, min_notional=5)})
     assert (np.mod(run.quantity, 0.25) == 0).all()
     assert len(run) > 0
-    none = run_always(FALL, filters={"BTCUSDT": Filters(step=0.25, min_notional=5_000)})
+    none = run_always(FALL, filters={"BTCUSDT": SymbolFilters(step=0.25, min_notional=5_000)})
     assert len(none) == 0
     assert none.refused["too small"] > 0
 
@@ -149,7 +160,7 @@ def test_resting_levels_lie_on_the_tick_as_the_executor_rounds_them(compiled):
     rules = ExitRules(stop_loss=0.0213)
     bare = run_always(prices, rules, compiled=compiled)
     for tick, text in ((0.1, "0.1"), (0.01, "0.01"), (0.5, "0.5")):
-        asked = {"BTCUSDT": Filters(tick=tick)}
+        asked = {"BTCUSDT": SymbolFilters(tick=tick)}
         run = run_always(prices, rules, filters=asked, compiled=compiled)
         at = run.reason.tolist().index("stop_loss")
         level = run.entry_price[at] * (1.0 - 0.0213)
@@ -169,7 +180,7 @@ def test_longs_pay_a_positive_funding_rate():
 
 def test_slippage_grows_with_the_root_of_the_participation():
     bare = run_always(FALL)
-    quarter = run_always(FALL, limits=Limits(max_exposure=100, daily_loss=1, impact=0.01))
+    quarter = run_always(FALL, limits=AccountLimits(max_exposure=100, daily_loss=1, impact=0.01))
     share = 1_000 / (1_000 * bare.entry_price[0])
     assert quarter.entry_price[0] == pytest.approx(bare.entry_price[0] * (1 + 0.01 * share**0.5))
 
@@ -198,10 +209,10 @@ def test_the_liquidation_price_leaves_exactly_the_maintenance_margin():
 
 def test_symbols_without_candles_are_refused(bitcoin):
     with pytest.raises(DataError, match="there are no candles of ETHUSDT"):
-        simulate_account([seat("fixed", "ETHUSDT")], {"BTCUSDT": bitcoin}, 1_000, COSTS)
+        run_account([traded_with("fixed", "ETHUSDT")], {"BTCUSDT": bitcoin}, COSTS)
 
 
-GRID = {"BTCUSDT": Filters(step=0.001, tick=0.1)}
+GRID = {"BTCUSDT": SymbolFilters(step=0.001, tick=0.1)}
 
 
 @pytest.mark.parametrize(
@@ -209,21 +220,21 @@ GRID = {"BTCUSDT": Filters(step=0.001, tick=0.1)}
     [
         ({"costs": Costs(5, 1)}, "leave slippage_bps, impact and maker_fee_bps out"),
         ({"costs": Costs(5, 0, 2)}, "leave slippage_bps, impact and maker_fee_bps out"),
-        ({"limits": Limits(impact=0.1)}, "leave slippage_bps, impact and maker_fee_bps out"),
-        ({"filters": {"BTCUSDT": Filters(tick=0.1)}}, "needs its tick and step"),
-        ({"filters": {"BTCUSDT": Filters(step=0.1)}}, "needs its tick and step"),
+        ({"limits": AccountLimits(impact=0.1)}, "leave slippage_bps, impact and maker_fee_bps out"),
+        ({"filters": {"BTCUSDT": SymbolFilters(tick=0.1)}}, "needs its tick and step"),
+        ({"filters": {"BTCUSDT": SymbolFilters(step=0.1)}}, "needs its tick and step"),
     ],
 )
 def test_an_exchange_has_no_other_costs_and_needs_its_grid(changes, why):
     with pytest.raises(ParameterError, match=why):
-        run_always(FALL, profile=Exchange(), **({"filters": GRID} | changes))
+        run_always(FALL, profile=ExchangeProfile(), **({"filters": GRID} | changes))
 
 
 def test_an_exchange_lives_through_minutes_without_a_gap(bitcoin):
     hours = {"BTCUSDT": bitcoin.higher(3_600_000)}
-    one = Seat(Always(), "BTCUSDT", EAGER | {"signal_tf": "1h"})
+    one = TradedStrategy(Always(), "BTCUSDT", EAGER | {"signal_tf": "1h"})
     with pytest.raises(DataError, match="1m candles without a gap"):
-        simulate_account([one], hours, 10_000, Costs(5), OPEN, filters=GRID, profile=Exchange())
+        run_account([one], hours, Costs(5), filters=GRID, profile=ExchangeProfile())
     kept = np.delete(np.arange(500), 300)
     gapped = CandleColumns.of(
         *(getattr(bitcoin, name)[kept] for name in ("open_time", "open", "high", "low", "close"))
@@ -233,15 +244,13 @@ def test_an_exchange_lives_through_minutes_without_a_gap(bitcoin):
 
 
 def run_on(candles, **options):
-    one = seat("fixed")
-    return simulate_account(
+    one = traded_with("fixed")
+    return run_account(
         [one],
         {"BTCUSDT": candles},
-        10_000,
         Costs(5),
-        OPEN,
         filters=GRID,
-        profile=Exchange(),
+        profile=ExchangeProfile(),
         **options,
     )
 
@@ -262,15 +271,14 @@ def test_an_exchange_refuses_an_entry_that_the_open_has_made_too_small(gap, take
     times = [60_000 * i for i in range(len(closes))]
     columns = (opens, np.maximum(opens, closes), np.minimum(opens, closes), closes)
     candles = {"BTCUSDT": CandleColumns.of(times, *columns, [1_000.0] * len(closes))}
-    run = simulate_account(
-        [Seat(Always(), "BTCUSDT", EAGER)],
+    run = run_account(
+        [TradedStrategy(Always(), "BTCUSDT", EAGER)],
         candles,
-        1_000,
         Costs(5),
-        OPEN,
-        filters={"BTCUSDT": Filters(step=0.001, tick=0.1, min_notional=995)},
-        profile=Exchange(),
+        balance=1_000,
+        filters={"BTCUSDT": SymbolFilters(step=0.001, tick=0.1, min_notional=995)},
+        profile=ExchangeProfile(),
     )
-    assert run.deals is not None
-    assert ("" in run.deals.reason) is taken
+    assert run.fills is not None
+    assert ("" in run.fills.reason) is taken
     assert (run.refused["too small"] == 0) is taken

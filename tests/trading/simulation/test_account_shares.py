@@ -8,38 +8,39 @@ import numpy as np
 import pytest
 
 from tests.trading import engines
+from tests.trading.account_runs import run_account
 from trading.errors import ParameterError
 from trading.simulation import Costs
-from trading.simulation.account import simulation
+from trading.simulation.account import decisions
 from trading.simulation.account.simulation import (
-    Exchange,
-    Filters,
-    Limits,
-    Seat,
-    simulate_account,
+    AccountLimits,
+    ExchangeProfile,
+    SymbolFilters,
+    TradedStrategy,
 )
 from trading.strategies.layout import CONFIDENCE
 from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 SETTINGS = engines.REVERSION | {"max_position_size": 0.2}
-GRID = {"BTCUSDT": Filters(step=0.000001, tick=0.1)}
+GRID = {"BTCUSDT": SymbolFilters(step=0.000001, tick=0.1)}
 ROWS = 2_000
-PROFILES = [None, Exchange()]
+PROFILES = [None, ExchangeProfile()]
 
 
-def seat(rules: str = "fixed") -> Seat:
-    return Seat(engines.with_rules(RsiBollinger, engines.RULES[rules], 1), "BTCUSDT", SETTINGS)
+def traded_with(rules: str = "fixed") -> TradedStrategy:
+    return TradedStrategy(
+        engines.with_rules(RsiBollinger, engines.RULES[rules], 1), "BTCUSDT", SETTINGS
+    )
 
 
 def run(bitcoin, shares, profile=None, *, rules="fixed", compiled=True, impact=0.0):
-    """One seat a share, on the first candles."""
+    """One strategy per share, on the first candles."""
     candles = bitcoin.rows(0, ROWS)
-    return simulate_account(
-        [seat(rules)] * (1 if shares is None else len(shares)),
+    return run_account(
+        [traded_with(rules)] * (1 if shares is None else len(shares)),
         {"BTCUSDT": candles},
-        10_000,
         Costs(5),
-        Limits(max_exposure=100.0, daily_loss=1.0, impact=impact),
+        AccountLimits(max_exposure=100.0, daily_loss=1.0, impact=impact),
         filters=GRID,
         profile=profile,
         shares=shares,
@@ -52,7 +53,7 @@ def always(share: float):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_share_above_the_seats_own_changes_nothing(bitcoin, profile):
+def test_a_share_above_the_strategys_own_changes_nothing(bitcoin, profile):
     free = run(bitcoin, None, profile)
     for share in (0.2, math.inf):
         held = run(bitcoin, [always(share)], profile)
@@ -93,16 +94,16 @@ def test_a_share_holds_for_the_entry_with_all_its_additions(bitcoin, profile):
 
 
 def test_what_may_not_enter_leaves_the_place_to_a_weaker_signal(bitcoin, monkeypatch):
-    free, decide, rates = run(bitcoin, None), simulation.decide, iter([0.9, 0.5])
+    free, decide, rates = run(bitcoin, None), decisions.decide, iter([0.9, 0.5])
 
     def rated(*arguments, **options):
         stream = decide(*arguments, **options)
         stream[:, CONFIDENCE] = next(rates)
         return stream
 
-    monkeypatch.setattr(simulation, "decide", rated)
+    monkeypatch.setattr(decisions, "decide", rated)
     held = run(bitcoin, [always(0.0), always(0.2)])
-    assert set(held.seat.tolist()) == {1}
+    assert set(held.place.tolist()) == {1}
     assert held.profit.tobytes() == free.profit.tobytes()
 
 

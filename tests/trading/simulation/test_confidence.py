@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from tests.trading.account_runs import FREE, run_account
 from trading.candles import MINUTE_MS, CandleColumns
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
 from trading.simulation import Costs
-from trading.simulation.account.simulation import Limits, Seat, simulate_account
+from trading.simulation.account.simulation import AccountLimits, TradedStrategy
 from trading.strategies.base import (
     Strategy,
 )
@@ -25,8 +26,6 @@ from trading.strategies.parameters import (
     Parameter,
     Value,
 )
-
-ROOM = Limits(max_exposure=100.0, daily_loss=1.0)
 
 
 @kernel
@@ -56,19 +55,19 @@ class Confident(Strategy):
         return 1
 
 
-def entering(name: str, confidence: float, symbol: str = "BTCUSDT") -> Seat:
+def entering(name: str, confidence: float, symbol: str = "BTCUSDT") -> TradedStrategy:
     strategy = type(name, (Confident,), {"name": name})()
-    return Seat(strategy, symbol, {"confidence": confidence, "max_position_size": 0.2})
+    return TradedStrategy(strategy, symbol, {"confidence": confidence, "max_position_size": 0.2})
 
 
-def first_entries(*seats: Seat, limits: Limits = ROOM) -> set[str]:
+def first_entries(*traded: TradedStrategy, limits: AccountLimits = FREE) -> set[str]:
     """The strategies that enter at the first moment at which any does."""
     prices = np.full(6, 100.0)
     flat = CandleColumns.of(MINUTE_MS * np.arange(6), *[prices] * 4, prices)
-    candles = {seat.symbol: flat for seat in seats}
-    run = simulate_account(seats, candles, 1_000, Costs(0), limits, compiled=False)
-    entered = run.seat[run.entry_time == run.entry_time.min()]
-    return {seats[place].strategy.name for place in entered.tolist()}
+    candles = {one.symbol: flat for one in traded}
+    run = run_account(traded, candles, Costs(0), limits, compiled=False)
+    entered = run.place[run.entry_time == run.entry_time.min()]
+    return {traded[place].strategy.name for place in entered.tolist()}
 
 
 def test_only_the_most_confident_entry_on_a_symbol_is_taken():
@@ -86,6 +85,6 @@ def test_equally_confident_entries_are_ranked_conservative_mixed_aggressive():
 
 def test_one_position_at_a_time_unless_there_is_room_for_more():
     first, second = entering("ict_mixed", 1.0), entering("ict_aggressive", 0.8, "ETHUSDT")
-    one = Limits(max_positions=1, max_exposure=100.0, daily_loss=1.0)
+    one = AccountLimits(max_positions=1, max_exposure=100.0, daily_loss=1.0)
     assert first_entries(first, second, limits=one) == {"ict_mixed"}
     assert first_entries(first, second) == {"ict_mixed", "ict_aggressive"}

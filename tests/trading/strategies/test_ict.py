@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from tests.trading import engines
+from tests.trading.account_runs import run_account
 from tests.trading.ict.test_structures import POOL, STORY
 from trading.candles import HOUR_MS, MINUTE_MS, Candle
 from trading.errors import ParameterError
 from trading.simulation import Costs, backtest
-from trading.simulation.account.simulation import Limits, Seat, simulate_account
+from trading.simulation.account.simulation import TradedStrategy
 from trading.simulation.backtest import decide
 from trading.strategies.decider import Decider, Decision
 from trading.strategies.layout import ACTION, CONFIDENCE, ENTER, SIDE, STOP_PRICE, TARGET_PRICE
@@ -134,7 +135,7 @@ def test_further_timeframes_need_their_own_history():
 
 
 ICT = {"trend_tf": "15m", "zone_tf": "5m", "length": 3, "pool_tolerance": 0.003}
-OPEN = Limits(max_exposure=100.0, daily_loss=1.0)
+
 CASES = [
     ("ict_conservative", ICT),
     ("ict_aggressive", ICT | {"gap_window": 30}),
@@ -194,9 +195,9 @@ def test_a_trade_ends_at_the_level_of_its_signal(bitcoin):
 
 
 def test_the_account_trades_them_as_the_back_test_does(bitcoin):
-    seat = Seat(get_strategy("ict_mixed"), "BTCUSDT", ICT | {"max_position_size": 0.2})
-    shared = simulate_account([seat], {"BTCUSDT": bitcoin}, 10_000, Costs(5, 1), OPEN)
-    alone = backtest(seat.strategy, bitcoin, seat.params, Costs(5, 1)).trades
+    traded = TradedStrategy(get_strategy("ict_mixed"), "BTCUSDT", ICT | {"max_position_size": 0.2})
+    shared = run_account([traded], {"BTCUSDT": bitcoin}, Costs(5, 1))
+    alone = backtest(traded.strategy, bitcoin, traded.params, Costs(5, 1)).trades
     assert len(alone) >= 20
     for column in ("entry_time", "exit_time", "reason", "side"):
         np.testing.assert_array_equal(getattr(shared, column), getattr(alone, column), column)
@@ -205,16 +206,16 @@ def test_the_account_trades_them_as_the_back_test_does(bitcoin):
 def test_of_two_signals_on_one_symbol_the_account_takes_the_more_confident(bitcoin):
     values = {**ICT, "max_position_size": 0.2}
     names = ("ict_aggressive", "ict_mixed")
-    seats = [
-        Seat(strategy, "BTCUSDT", strategy.accepted({**values, "gap_window": 30}))
+    traded = [
+        TradedStrategy(strategy, "BTCUSDT", strategy.accepted({**values, "gap_window": 30}))
         for strategy in map(get_strategy, names)
     ]
-    streams = [decide(seat.strategy, bitcoin, seat.params) for seat in seats]
+    streams = [decide(one.strategy, bitcoin, one.params) for one in traded]
     both = np.flatnonzero((streams[0][:, ACTION] == ENTER) & (streams[1][:, ACTION] == ENTER))
     better = [row for row in both if streams[0][row, CONFIDENCE] != streams[1][row, CONFIDENCE]]
     assert len(better) >= 1
-    run = simulate_account(seats, {"BTCUSDT": bitcoin}, 10_000, Costs(5, 1), OPEN)
-    taken = {int(time): int(seat) for time, seat in zip(run.entry_time, run.seat, strict=True)}
+    run = run_account(traded, {"BTCUSDT": bitcoin}, Costs(5, 1))
+    taken = {int(time): int(place) for time, place in zip(run.entry_time, run.place, strict=True)}
     for row in both:
         # `ict_mixed`, the second, also goes first among equals.
         best = 0 if streams[0][row, CONFIDENCE] > streams[1][row, CONFIDENCE] else 1

@@ -1,17 +1,17 @@
-"""A life at an exchange: the fill profile `exchange`, step by step of the market (kernels).
+"""A life at an exchange: the fill profile `exchange`, price by price (kernels).
 
-A candle's path stops at its extremes, at every trigger that rests and at every level that is
-watched. At each stop the exchange fires what rests first; then the rules judge that price, and what
-they ask for trades at the market's quote, one tick from the last price, in whole steps.
+A candle's path stops at its extremes, at every resting trigger and at every watched level. At each
+stop the exchange first fires what rests. Then the rules look at that price, and what they trigger
+trades at the market's quote, one tick from the last price, in whole steps.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from trading.candles import MINUTE_MS
 from trading.jit.kernel import Buffer, apart, kernel
+from trading.market.rows import Bar
 from trading.positions.candle_path import clock_check, price_check
 from trading.positions.lifecycle import (
     CASH,
@@ -36,38 +36,32 @@ from trading.positions.position import (
     TAKE_PROFIT,
     TARGET,
 )
+from trading.simulation.account.layout import (
+    FILL_LOG_WIDTH,
+    G_FEE,
+    G_LEAST,
+    G_STEPS,
+    G_TICKS,
+    G_WAITS,
+    GRID_SIZE,
+    FillLog,
+    Holding,
+)
 
 FIRST_EXTREME_MS, SECOND_EXTREME_MS, LAST_TRADE_MS = 15_000, 35_000, 58_000
-"""Where in its minute the path of a candle stands at its extremes and at its close."""
+"""When, within its minute, a candle's path reaches its extremes and its close."""
 CENTS = 1e8
-"""The wallet counts in parts of this."""
+"""Units of the wallet's smallest amount per unit of currency."""
 TIE = 1e-4
-"""Parts of a cent within which a float is taken for the half that it stands for."""
+"""Share of that amount within which a float counts as the half that it stands for."""
 
 REFUSED_FOR_MS = MINUTE_MS
-"""An addition that the exchange would not take is asked for again after so long."""
-
-# What an instrument asks for, a row a seat, and until when (ms) its next addition waits.
-G_TICKS = 0  # of the price a unit
-G_STEPS = 1  # of the quantity a unit
-G_FEE = 2  # share of the notional
-G_LEAST = 3  # notional of an order that is not reduce-only
-G_WAITS = 4
-GRID_SIZE = 5
-
-DEAL_WIDTH = 5  # seat, time (ms), code (0: an entry), quantity (above 0: into it), price
-
-
-class Deals(NamedTuple):
-    """What was traded, in the order in which it was; ``made`` has one number: how many."""
-
-    parts: Buffer
-    made: list[int]
+"""How long an addition that the exchange would refuse waits for its next try."""
 
 
 @kernel
 def tick_below(price: float, ticks: float) -> float:
-    """The tick at or below ``price``, in ticks: of what the float stands for, to the last digit."""
+    """The tick at or below ``price``, in ticks, exact for the decimal that the float stands for."""
     n = float(math.floor(price * ticks))
     if (n + 1.0) / ticks <= price:
         return n + 1.0
@@ -85,7 +79,7 @@ def tick_above(price: float, ticks: float) -> float:
 
 @kernel
 def nearest_tick(price: float, ticks: float) -> float:
-    """The tick nearest to ``price``, in ticks; of two equally near ones the even one."""
+    """The tick nearest to ``price``, in ticks; a tie goes to the even one."""
     n = tick_below(price, ticks)
     middle = (2.0 * n + 1.0) / (2.0 * ticks)
     if price > middle or (price == middle and n % 2.0 == 1.0):
@@ -95,7 +89,7 @@ def nearest_tick(price: float, ticks: float) -> float:
 
 @kernel
 def in_cents(amount: float) -> float:
-    """``amount`` at the wallet's eight decimals, halves to even."""
+    """``amount`` rounded to the wallet's eight decimals, halves to even."""
     parts = amount * CENTS
     n = float(math.floor(parts))
     rest = parts - n
@@ -106,13 +100,13 @@ def in_cents(amount: float) -> float:
 
 @kernel
 def whole_steps(quantity: float, steps: float) -> float:
-    """``quantity`` cut to whole steps; a hair below a step is that step."""
+    """``quantity`` cut to whole steps; a hair below a step counts as that step."""
     return float(math.floor(quantity * steps + 1e-7)) / steps
 
 
 @kernel
 def protective_level(life: Buffer) -> float:
-    """The stop that rests: the nearest that closes everything, NaN without one."""
+    """The resting stop: the nearest that closes everything, NaN without one."""
     side, found = life[SIDE], math.nan
     for level in (life[STOP], life[EMERGENCY], life[GUARDED]):
         if level == level and not side * level <= side * found:
@@ -122,7 +116,7 @@ def protective_level(life: Buffer) -> float:
 
 @kernel
 def protective_code(life: Buffer, level: float) -> int:
-    """What the stop at ``level`` is called when it fills."""
+    """The code of the stop at ``level`` when it fills."""
     if level == life[EMERGENCY]:
         return EMERGENCY_STOP
     return STOP_LOSS if level == life[STOP] else LIQUIDATION_GUARD
@@ -130,7 +124,7 @@ def protective_code(life: Buffer, level: float) -> int:
 
 @kernel
 def trigger_of(level: float, ticks: float) -> float:
-    """Where an order for ``level`` rests; NaN where none can."""
+    """Where an order for ``level`` rests; NaN if none can."""
     trigger = nearest_tick(level, ticks) if level > 0.0 else 0.0
     return trigger / ticks if trigger > 0.0 else math.nan
 
@@ -149,7 +143,7 @@ def fired(life: Buffer, price: float, ticks: float) -> int:
 
 @kernel
 def nearer(found: float, level: float, price: float, ticks: float) -> float:
-    """``found`` or, if it is met before on the way there from ``price``, the tick of ``level``."""
+    """``found``, or the tick of ``level`` if the path from ``price`` meets it first."""
     if not level > 0.0:
         return found
     if found > price and level > price:
@@ -165,7 +159,7 @@ def nearer(found: float, level: float, price: float, ticks: float) -> float:
 def next_price(
     life: Buffer, rules: Buffer, at: int, price: float, goal: float, ticks: float
 ) -> float:
-    """Where the path from ``price`` to ``goal`` stops first."""
+    """The first stop on the path from ``price`` to ``goal``."""
     found = nearer(goal, trigger_of(protective_level(life), ticks), price, ticks)
     found = nearer(found, trigger_of(life[TARGET], ticks), price, ticks)
     for code in WATCHED:
@@ -175,39 +169,28 @@ def next_price(
 
 @kernel
 def quote(price: float, direction: float, ticks: float) -> float:
-    """What the market gives a buy (+1) or a sale (-1) while it trades at ``price``."""
+    """The market's quote to a buy (+1) or a sale (-1) while it trades at ``price``."""
     return (nearest_tick(price, ticks) + direction) / ticks
 
 
 @kernel
-def note_deal(deals: Deals, s: int, time: int, code: int, change: float, price: float) -> None:
+def log_fill(log: FillLog, s: int, time: int, code: int, change: float, price: float) -> None:
     """Write a fill."""
-    at = DEAL_WIDTH * deals.made[0]
-    deals.parts[at] = float(s)
-    deals.parts[at + 1] = float(time)
-    deals.parts[at + 2] = float(code)
-    deals.parts[at + 3] = change
-    deals.parts[at + 4] = price
-    deals.made[0] += 1
+    at = FILL_LOG_WIDTH * log.made[0]
+    log.parts[at] = float(s)
+    log.parts[at + 1] = float(time)
+    log.parts[at + 2] = float(code)
+    log.parts[at + 3] = change
+    log.parts[at + 4] = price
+    log.made[0] += 1
 
 
 @kernel
-def deal(
-    life: Buffer,
-    rules: Buffer,
-    at: int,
-    grid: Buffer,
-    s: int,
-    code: int,
-    price: float,
-    time: int,
-    deals: Deals,
-) -> bool:
-    """Trade what ``code`` asks for while the market is at ``price``; whether anything could be.
-
-    ``rules`` have no fee and no slippage: both are the exchange's.
-    """
-    ticks, steps = grid[GRID_SIZE * s + G_TICKS], grid[GRID_SIZE * s + G_STEPS]
+def execute(holding: Holding, code: int, price: float, time: int, log: FillLog) -> bool:
+    """Trade what ``code`` triggers while the market is at ``price``; whether anything traded."""
+    life, rules, at = holding.life, holding.rules, holding.at
+    grid, row = holding.grid, GRID_SIZE * holding.s
+    ticks, steps = grid[row + G_TICKS], grid[row + G_STEPS]
     level = level_of(life, rules, at, code)
     change = change_of(life, rules, at, code, level if level == level else price)
     over = change == -life[QUANTITY]
@@ -216,26 +199,26 @@ def deal(
     direction = life[SIDE] if change > 0.0 else -life[SIDE]
     paid = quote(price, direction, ticks)
     apply_fill(life, rules, at, code, change, paid)
-    life[CASH] -= in_cents(abs(change) * paid * grid[GRID_SIZE * s + G_FEE])
+    life[CASH] -= in_cents(abs(change) * paid * grid[row + G_FEE])
     if change != 0.0:
         whole = math.floor(change * steps + 0.5) / steps
-        note_deal(deals, s, time, code, whole, paid)
+        log_fill(log, holding.s, time, code, whole, paid)
     return change != 0.0
 
 
 @kernel
-def asked_for(
-    life: Buffer, rules: Buffer, at: int, grid: Buffer, s: int, price: float, time: int
-) -> int:
-    """What ``price`` at ``time`` (ms) asks for, as a code: an addition that is too small waits, and
-    the clock goes on.
+def triggered(holding: Holding, price: float, time: int) -> int:
+    """What ``price`` at ``time`` (ms) triggers, as a code.
+
+    An addition that is too small waits, and the clock is checked instead.
     """
+    life, rules, at, grid = holding.life, holding.rules, holding.at, holding.grid
     code = price_check(life, rules, at, price, time)
     if code == LIQUIDATION:
         return LIQUIDATION_GUARD
     if code not in (ADD_FIRST, ADD_SECOND):
         return code
-    row = GRID_SIZE * s
+    row = GRID_SIZE * holding.s
     if time >= grid[row + G_WAITS]:
         bought = change_of(life, rules, at, code, level_of(life, rules, at, code))
         bought = whole_steps(bought, grid[row + G_STEPS])
@@ -246,54 +229,35 @@ def asked_for(
 
 
 @apart
-def act(
-    life: Buffer,
-    rules: Buffer,
-    at: int,
-    grid: Buffer,
-    s: int,
-    price: float,
-    time: int,
-    deals: Deals,
-) -> int:
-    """All that is done while the market is at ``price``; the code of an end, or 0."""
+def act(holding: Holding, price: float, time: int, log: FillLog) -> int:
+    """Do everything due while the market is at ``price``; the code of an end, or 0."""
+    life = holding.life
     while True:
-        code = fired(life, price, grid[GRID_SIZE * s + G_TICKS])
+        code = fired(life, price, holding.grid[GRID_SIZE * holding.s + G_TICKS])
         if code == NO_EXIT:
-            code = asked_for(life, rules, at, grid, s, price, time)
+            code = triggered(holding, price, time)
         if code == NO_EXIT:
             return NO_EXIT
-        if not deal(life, rules, at, grid, s, code, price, time, deals):
-            # A part of less than a step is passed over; the next is looked for at the next price.
-            code = clock_check(life, rules, at, time)
+        if not execute(holding, code, price, time, log):
+            # A part of less than a step is skipped; the next one waits for the next price.
+            code = clock_check(life, holding.rules, holding.at, time)
             if code == NO_EXIT:
                 return NO_EXIT
-            deal(life, rules, at, grid, s, code, price, time, deals)
+            execute(holding, code, price, time, log)
         if not life[QUANTITY] > 0.0:
             return code
 
 
 @apart
-def walk_minute(
-    life: Buffer,
-    rules: Buffer,
-    at: int,
-    grid: Buffer,
-    s: int,
-    begun: int,
-    first: float,
-    high: float,
-    low: float,
-    close: float,
-    deals: Deals,
-) -> int:
-    """Live through the path of the candle that opens at ``begun`` (ms); the code of an end, or 0.
+def walk_minute(holding: Holding, bar: Bar, log: FillLog) -> int:
+    """Live through a candle's path; the code of an end, or 0.
 
-    Each stop on a leg is a millisecond after the last.
+    Each stop on a leg is a millisecond after the one before.
     """
-    ticks = grid[GRID_SIZE * s + G_TICKS]
-    price, last = nearest_tick(first, ticks) / ticks, nearest_tick(close, ticks) / ticks
-    adverse, other = nearest_tick(low, ticks) / ticks, nearest_tick(high, ticks) / ticks
+    life, begun = holding.life, bar.open_time
+    ticks = holding.grid[GRID_SIZE * holding.s + G_TICKS]
+    price, last = nearest_tick(bar.open, ticks) / ticks, nearest_tick(bar.close, ticks) / ticks
+    adverse, other = nearest_tick(bar.low, ticks) / ticks, nearest_tick(bar.high, ticks) / ticks
     if life[SIDE] < 0.0:
         adverse, other = other, adverse
     for leg in range(3):
@@ -303,8 +267,8 @@ def walk_minute(
         elif leg == 2:
             goal, time = last, begun + LAST_TRADE_MS
         while price != goal:
-            price = next_price(life, rules, at, price, goal, ticks)
-            code = act(life, rules, at, grid, s, price, time, deals)
+            price = next_price(life, holding.rules, holding.at, price, goal, ticks)
+            code = act(holding, price, time, log)
             if code != NO_EXIT:
                 return code
             time += 1

@@ -1,8 +1,8 @@
-"""The full simulation: one candle after the other through the position's life (kernels).
+"""The full simulation: candle by candle through each position's life (kernels).
 
-It is written once for both kinds of positions: `misses`, `begins`, `calm`, `lives` and `ends` stand
-for the kernels of the kind that the simulation is bound to, `PLAIN` of :mod:`.plain` or `STAGED` of
-:mod:`.lives`, so that only what a run needs is compiled.
+It is written once for both kinds of positions. `misses`, `begins`, `calm`, `lives` and `ends` are
+bound to the kernels of one kind, `PLAIN` of :mod:`.plain_trades` or `STAGED` of
+:mod:`.staged_trades`, so that only what a run needs is compiled.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Rows
 from trading.metrics import EQUITY, sums_clear, sums_days
+from trading.positions.candle_path import CandleTurn
 from trading.positions.exit_rules import R_DAY_END
 from trading.positions.lifecycle import FILLS
 from trading.positions.position import NO_EXIT
@@ -19,15 +20,13 @@ from trading.simulation.engines.plain_trades import plain_ends as ends
 from trading.simulation.engines.plain_trades import plain_lives as lives
 from trading.simulation.engines.plain_trades import plain_misses as misses
 from trading.simulation.engines.trade_log import count_trade, exit_from, horizon_of, keep_trade
-from trading.simulation.layout import Record, Signals, Window
+from trading.simulation.layout import ClosedTrade, Record, Signals, Tape
 from trading.simulation.signals import day_ends_at
 
 
 @kernel
 def next_entry(signals: Signals, s: int, left: int) -> int:
-    """The first entry from ``s`` on that was decided after row ``left``, on which the last position
-    ended.
-    """
+    """The first entry from ``s`` on that was decided after row ``left``, the last trade's end."""
     while s < len(signals.entries) and signals.entries[s] <= left:
         s += 1
     return s
@@ -43,10 +42,8 @@ def next_stir(rows: Rows, i: int, stop: int, lower: float, upper: float) -> int:
 
 @kernel
 def live_through(
-    rows: Rows,
-    signals: Signals,
+    tape: Tape,
     e: int,
-    window: Window,
     rules: Buffer,
     life: Buffer,
     entered: int,
@@ -57,42 +54,37 @@ def live_through(
 
     ``e`` is an exit signal at or before the next one.
     """
+    rows, window, exits = tape.rows, tape.window, tape.signals.exits
     day_bound = rules[R_DAY_END] > 0.0
     horizon = horizon_of(rows, rules, 0, entered, window)
     i = entered
-    e = exit_from(signals.exits, e, entered)
+    e = exit_from(exits, e, entered)
     while True:
         # Nothing but prices can matter before the horizon and the candle after an exit signal.
         stop = horizon
-        if e < len(signals.exits) and signals.exits[e] + 1 < stop:
-            stop = signals.exits[e] + 1
+        if e < len(exits) and exits[e] + 1 < stop:
+            stop = exits[e] + 1
         if not every:
             lower, upper = calm(life, rules)
             i = next_stir(rows, i, stop, lower, upper)
-        wants_out = e < len(signals.exits) and signals.exits[e] == i - 1
+        wants_out = e < len(exits) and exits[e] == i - 1
         day_ends = 1 if day_bound and day_ends_at(rows.times, i, window.base_ms) else 0
-        code = lives(life, rules, rows, i, window, day_ends, wants_out, record.fills)
+        turn = CandleTurn(i, day_ends, wants_out)
+        code = lives(life, rules, rows, window, turn, record.fills)
         if code != NO_EXIT:
             return i, code, e
         i += 1
-        e = exit_from(signals.exits, e, i - 1)
+        e = exit_from(exits, e, i - 1)
 
 
 @kernel
-def simulate(
-    rows: Rows,
-    signals: Signals,
-    window: Window,
-    rules: Buffer,
-    life: Buffer,
-    record: Record,
-    every: bool,
-) -> int:
+def simulate(tape: Tape, rules: Buffer, life: Buffer, record: Record, every: bool) -> int:
     """Trade the signals candle by candle; the number of trades.
 
-    A candle strictly inside the position's nearest levels is passed over, unless ``every`` one is
-    to be judged, which changes nothing but the time.
+    A candle strictly inside the position's nearest levels is skipped. With ``every`` none is, which
+    changes only the time.
     """
+    rows, signals, window = tape.rows, tape.signals, tape.window
     sums_clear(record.sums, 0)
     count, e = 0, 0
     life[FILLS] = 0.0
@@ -105,10 +97,10 @@ def simulate(
             continue
         first_fill = int(life[FILLS])
         begins(life, rules, signals, s, market, rows.times[entered], record.sums[EQUITY])
-        left, code, e = live_through(rows, signals, e, window, rules, life, entered, record, every)
+        left, code, e = live_through(tape, e, rules, life, entered, record, every)
         closed, growth = ends(life, rules, code, rows, left, record, first_fill)
         count_trade(record, window, 0, growth, left - entered + 1, rows.times[left])
-        keep_trade(record, count, life, entered, left, code, closed, growth)
+        keep_trade(record, count, life, ClosedTrade(entered, left, code, closed, growth))
         count += 1
         s = next_entry(signals, s, left)
     sums_days(record.sums, 0, record.daily, 0, window.days)

@@ -1,8 +1,8 @@
 """The fast search: from signal to exit by jumps, so that cost grows with trades (kernels).
 
-Where the full simulation visits every candle, this one looks for the first candle that touches a
-level, or can raise a trailing stop, by extremes of blocks of candles, and lets the same lifecycle
-kernels judge that candle.
+The full simulation visits every candle. This engine finds the first candle that touches a level or
+can raise a trailing stop, by extremes of blocks of candles, and runs the same lifecycle kernels on
+that candle.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Extremes, Rows
 from trading.metrics import EQUITY, SUMS_SIZE, sums_clear, sums_days
+from trading.positions.candle_path import CandleTurn
 from trading.positions.exit_rules import R_DAY_END, RULES_SIZE
 from trading.positions.lifecycle import CASH, FILLS, heeds_exit
 from trading.positions.position import NO_EXIT, STRATEGY_EXIT
@@ -23,7 +24,7 @@ from trading.simulation.engines.staged_trades import (
     mean_exit,
 )
 from trading.simulation.engines.trade_log import count_trade, exit_from, keep_trade, time_limit
-from trading.simulation.layout import Horizons, Record, Signals, Window
+from trading.simulation.layout import ClosedTrade, Horizons, JumpTape, Opening, Record, RowSpan
 from trading.simulation.signals import day_ends_at
 
 
@@ -38,20 +39,10 @@ def stays_calm(
 
 
 @kernel
-def trade_plain(
-    rows: Rows,
-    extremes: Extremes,
-    signals: Signals,
-    horizons: Horizons,
-    window: Window,
-    rules: Buffer,
-    c: int,
-    position: Buffer,
-    record: Record,
-) -> int:
-    """Trade combination ``c``, whose positions are bought and sold at once; the number of
-    trades.
-    """
+def trade_plain(tape: JumpTape, rules: Buffer, c: int, position: Buffer, record: Record) -> int:
+    """Trade combination ``c``, whose positions are bought and sold whole; the number of trades."""
+    rows, extremes, signals = tape.rows, tape.extremes, tape.signals
+    horizons, window = tape.horizons, tape.window
     at = c * RULES_SIZE
     day_bound = rules[at + R_DAY_END] > 0.0
     count, e, s, free_from = 0, 0, 0, 0
@@ -77,7 +68,7 @@ def trade_plain(
             market = rows.opens[left] if code == STRATEGY_EXIT else rows.closes[left]
         closed, growth = plain_end(position, rules, at, code, market)
         count_trade(record, window, c, growth, left - row + 1, rows.times[left])
-        keep_trade(record, count, position, row, left, code, closed, growth)
+        keep_trade(record, count, position, ClosedTrade(row, left, code, closed, growth))
         count += 1
         free_from = left + 1
         s = horizons.following[s] if day_bound and left == horizon else s + 1
@@ -89,19 +80,17 @@ def live_by_jumps(
     life: Buffer,
     rules: Buffer,
     at: int,
-    rows: Rows,
-    extremes: Extremes,
-    exits: list[int],
+    tape: JumpTape,
+    span: RowSpan,
     e: int,
-    window: Window,
-    first: int,
-    horizon: int,
     fills: Buffer,
 ) -> tuple[int, int, int]:
-    """Live from row ``first`` to the end, which comes on row ``horizon`` at the latest; its row and
-    code, and the next exit signal. ``e`` is one at or before it.
+    """Live through the rows of ``span`` to the end: its row and code, and the next exit signal.
+
+    ``e`` is an exit signal at or before the next one.
     """
-    i = first
+    rows, extremes, exits, window = tape.rows, tape.extremes, tape.signals.exits, tape.window
+    i, horizon = span.first, span.horizon
     while True:
         stop, leaves = horizon - 1, False
         if heeds_exit(life, rules, at):
@@ -113,25 +102,18 @@ def live_by_jumps(
         over = i > stop
         bound = rules[at + R_DAY_END] > 0.0
         ends = 1 if over and bound and day_ends_at(rows.times, i, window.base_ms) else 0
-        code = live_on(life, rules, at, rows, i, window, ends, leaves and over, fills)
+        turn = CandleTurn(i, ends, leaves and over)
+        code = live_on(life, rules, at, rows, window, turn, fills)
         if code != NO_EXIT:
             return i, code, e
         i += 1
 
 
 @kernel
-def trade_staged(
-    rows: Rows,
-    extremes: Extremes,
-    signals: Signals,
-    horizons: Horizons,
-    window: Window,
-    rules: Buffer,
-    c: int,
-    life: Buffer,
-    record: Record,
-) -> int:
+def trade_staged(tape: JumpTape, rules: Buffer, c: int, life: Buffer, record: Record) -> int:
     """Trade combination ``c``, whose positions change in stages; the number of trades."""
+    rows, extremes, signals = tape.rows, tape.extremes, tape.signals
+    horizons, window = tape.horizons, tape.window
     at = c * RULES_SIZE
     day_bound = rules[at + R_DAY_END] > 0.0
     count, e, s, free_from = 0, 0, 0, 0
@@ -144,7 +126,7 @@ def trade_staged(
             continue
         first_fill = int(life[FILLS])
         equity = record.sums[c * SUMS_SIZE + EQUITY]
-        enter_life(life, rules, at, signals, s, market, rows.times[row], equity)
+        enter_life(life, rules, at, signals, s, Opening(market, rows.times[row], equity))
         horizon = horizons.ends[s] if day_bound else window.last
         horizon = time_limit(rows, rules, at, row, horizon, window.base_ms)
         e = exit_from(signals.exits, e, row)
@@ -154,13 +136,12 @@ def trade_staged(
             first = horizon
             if heeds_exit(life, rules, at) and e < len(signals.exits):
                 first = min(first, signals.exits[e] + 1)
-        left, code, e = live_by_jumps(
-            life, rules, at, rows, extremes, signals.exits, e, window, first, horizon, record.fills
-        )
+        span = RowSpan(first, horizon)
+        left, code, e = live_by_jumps(life, rules, at, tape, span, e, record.fills)
         growth = 1.0 + life[CASH]
         closed = mean_exit(life, record.fills, first_fill)
         count_trade(record, window, c, growth, left - row + 1, rows.times[left])
-        keep_trade(record, count, life, row, left, code, closed, growth)
+        keep_trade(record, count, life, ClosedTrade(row, left, code, closed, growth))
         count += 1
         free_from = left + 1
         s = horizons.following[s] if day_bound and left == horizons.ends[s] else s + 1
@@ -168,27 +149,18 @@ def trade_staged(
 
 
 trade_one = trade_plain
-"""What the kind of position is bound to: this or :func:`trade_staged`."""
+"""The kernel for the kind of position: this one or :func:`trade_staged`."""
 
 
 @kernel
-def trade_all(
-    rows: Rows,
-    extremes: Extremes,
-    signals: Signals,
-    horizons: Horizons,
-    window: Window,
-    rules: Buffer,
-    life: Buffer,
-    record: Record,
-) -> int:
+def trade_all(tape: JumpTape, rules: Buffer, life: Buffer, record: Record) -> int:
     """Trade every combination of ``rules`` on the same signals; the trades of the last one.
 
     The daily returns come in as zeros.
     """
-    count = 0
+    count, days = 0, tape.window.days
     for c in range(len(rules) // RULES_SIZE):
         sums_clear(record.sums, c * SUMS_SIZE)
-        count = trade_one(rows, extremes, signals, horizons, window, rules, c, life, record)
-        sums_days(record.sums, c * SUMS_SIZE, record.daily, c * window.days, window.days)
+        count = trade_one(tape, rules, c, life, record)
+        sums_days(record.sums, c * SUMS_SIZE, record.daily, c * days, days)
     return count

@@ -13,15 +13,13 @@ from trading.positions.position import (
     TRAIL,
 )
 from trading.simulation.engines.plain_trades import calm_range, row_exit
-from trading.simulation.layout import Horizons, Window
+from trading.simulation.layout import Horizons, TradingWindow
 from trading.simulation.signals import day_ends_at
 
 
 @kernel
 def fill_extremes(lows: Buffer, highs: Buffer, block: int, least: Buffer, most: Buffer) -> None:
-    """Least of ``lows`` and most of ``highs`` in each block of ``block`` (the last may be
-    shorter).
-    """
+    """Write the least of ``lows`` and most of ``highs`` in each block; the last may be shorter."""
     for b in range(len(least)):
         start = b * block
         low = lows[start]
@@ -81,8 +79,9 @@ def split_found(
     firsts: list[int],
     entries: list[int],
 ) -> None:
-    """Put rows found in order of time into the order of their sets; ``firsts`` is where each set
-    begins, and is moved to its end.
+    """Sort rows found in order of time into their sets.
+
+    ``firsts`` is where each set starts; it is moved to the set's end.
     """
     for f in range(total):
         k = found_of[f]
@@ -92,7 +91,7 @@ def split_found(
 
 @kernel
 def fill_horizons(
-    rows: Rows, extremes: Extremes, entries: list[int], window: Window, horizons: Horizons
+    rows: Rows, extremes: Extremes, entries: list[int], window: TradingWindow, horizons: Horizons
 ) -> None:
     """Write how each of ``entries`` of a day-bound strategy ends if no level is touched."""
     days = extremes.days
@@ -139,11 +138,10 @@ def measure_horizon(rows: Rows, extremes: Extremes, row: int, horizons: Horizons
 def first_touch(
     rows: Rows, extremes: Extremes, start: int, stop: int, lower: float, upper: float
 ) -> int:
-    """The first row of ``start`` to ``stop`` whose low is <= ``lower`` or high >= ``upper``; else
-    ``stop + 1``.
+    """The first row of ``start`` to ``stop`` with a low <= ``lower`` or a high >= ``upper``.
 
-    A level that is off is NaN. Blocks that reach beyond ``stop`` may be skipped only when
-    untouched.
+    ``stop + 1`` if there is none. A level that is off is NaN. Blocks that reach beyond ``stop``
+    are skipped only when untouched.
     """
     i = start
     while i <= stop:
@@ -164,11 +162,10 @@ def first_touch(
 
 @kernel
 def touch_row(position: Buffer, rows: Rows, extremes: Extremes, start: int, stop: int) -> int:
-    """The first row of ``start`` to ``stop`` that ends a plain position by a level; else
-    ``stop + 1``.
+    """The first row of ``start`` to ``stop`` on which a level ends a plain position.
 
-    Candles are judged only where they leave the calm range. The state is left as it was before
-    the row, to judge it again.
+    ``stop + 1`` if there is none. Only candles that leave the calm range are checked. The state is
+    left as it was before the row, so that the row can be checked again.
     """
     i = start
     while i <= stop:

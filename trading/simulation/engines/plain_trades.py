@@ -6,15 +6,11 @@ from collections.abc import Callable
 
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Rows
+from trading.positions.candle_path import CandleTurn
 from trading.positions.exit_rules import (
-    R_ATR_MULTIPLIER,
-    R_EMERGENCY_STOP,
     R_FEE,
     R_SLIPPAGE,
-    R_STOP_LOSS,
-    R_TAKE_PROFIT,
-    R_TRAILING_ARM,
-    R_TRAILING_STOP,
+    shares_at,
 )
 from trading.positions.position import (
     ARM,
@@ -34,11 +30,11 @@ from trading.positions.position import (
     price_exit,
     trailing_level,
 )
-from trading.simulation.layout import Record, Signals, Window
+from trading.simulation.layout import Record, Signals, TradingWindow
 
 LONG = 1
 EARLY = 1e-9
-"""The arming price is looked for a hair early: the lifecycle judges it exactly."""
+"""The arming price is searched for a hair early; the lifecycle then decides exactly."""
 
 
 @kernel
@@ -105,8 +101,9 @@ def calm_range(position: Buffer) -> tuple[float, float]:
 def row_exit(
     position: Buffer, rows: Rows, row: int, day_ends: int, is_last: bool, wants_out: bool
 ) -> int:
-    """The exit on one row as a code; ``wants_out``: the strategy's exit was decided on the row
-    before.
+    """The exit on one row, as a code.
+
+    ``wants_out``: the strategy's exit was decided on the row before.
     """
     if wants_out:
         code = price_exit(position, rows.opens[row])
@@ -121,19 +118,9 @@ def row_exit(
 
 @kernel
 def enter_long(position: Buffer, price: float, atr: float, rules: Buffer, at: int) -> None:
-    """Open a long position at the market ``price`` under the rules that lie from ``at`` on."""
-    open_position(
-        position,
-        LONG,
-        entry_price_of(price, rules[at + R_SLIPPAGE]),
-        atr,
-        rules[at + R_TAKE_PROFIT],
-        rules[at + R_STOP_LOSS],
-        rules[at + R_ATR_MULTIPLIER],
-        rules[at + R_TRAILING_STOP],
-        rules[at + R_EMERGENCY_STOP],
-        rules[at + R_TRAILING_ARM],
-    )
+    """Open a long position at the market ``price`` under the rules that start at ``at``."""
+    filled = entry_price_of(price, rules[at + R_SLIPPAGE])
+    open_position(position, LONG, filled, atr, shares_at(rules, at))
 
 
 @kernel
@@ -146,7 +133,7 @@ def plain_end(
     return closed, growth_of(position[ENTRY], closed, rules[at + R_FEE])
 
 
-# The kind of position that `trading.simulation.engines.candle_engine` is bound to: see there.
+# What `trading.simulation.engines.candle_engine` binds for this kind of position.
 
 
 @kernel
@@ -180,14 +167,13 @@ def plain_lives(
     life: Buffer,
     rules: Buffer,  # noqa: ARG001
     rows: Rows,
-    row: int,
-    window: Window,
-    day_ends: int,
-    wants_out: bool,
+    window: TradingWindow,
+    turn: CandleTurn,
     fills: Buffer,  # noqa: ARG001
 ) -> int:
-    """Live through the candle of ``row``; the code of an end, or 0."""
-    return row_exit(life, rows, row, day_ends, row == window.last, wants_out)
+    """Live through the candle of ``turn``; the code of an end, or 0."""
+    is_last = turn.row == window.last
+    return row_exit(life, rows, turn.row, turn.day_ends, is_last, turn.wants_out)
 
 
 @kernel

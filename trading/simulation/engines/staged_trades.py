@@ -1,12 +1,12 @@
-"""A position that changes in stages: its beginning, its candles and its end (kernels)."""
+"""A position that changes in stages: its entry, its candles and its end (kernels)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from trading.jit.kernel import Buffer, apart, kernel
-from trading.market.rows import Rows
-from trading.positions.candle_path import live_row, settle
+from trading.market.rows import Rows, bar_at
+from trading.positions.candle_path import CandleTurn, live_row, settle
 from trading.positions.exit_rules import R_ADDITIONS, R_CAPITAL, R_FEE, R_MOST, R_SIDE, R_SLIPPAGE
 from trading.positions.lifecycle import (
     AMBIGUOUS,
@@ -17,6 +17,7 @@ from trading.positions.lifecycle import (
     NEAR_ADVERSE,
     NEAR_FAVOURABLE,
     SOLD,
+    Entry,
     begin_life,
 )
 from trading.positions.position import (
@@ -32,7 +33,7 @@ from trading.positions.position import (
 )
 from trading.positions.sizing import capped_quantity, planned_of
 from trading.simulation.engines.plain_trades import EARLY
-from trading.simulation.layout import LEVELS_WIDTH, Record, Signals, Window
+from trading.simulation.layout import LEVELS_WIDTH, Opening, Record, Signals, TradingWindow
 
 
 @kernel
@@ -53,7 +54,7 @@ def own_level(signals: Signals, s: int, which: int) -> float:
 
 @kernel
 def is_missed(signals: Signals, s: int, rules: Buffer, at: int, price: float) -> bool:
-    """Whether the market opens beyond the entry's own stop or target: nothing is left to trade."""
+    """Whether the market opens beyond the entry's own stop or target."""
     side = side_of(signals, s, rules, at)
     stop, target = own_level(signals, s, 1), own_level(signals, s, 2)
     return side * price <= side * stop or side * price >= side * target
@@ -66,24 +67,22 @@ def enter_life(
     at: int,
     signals: Signals,
     s: int,
-    market: float,
-    time: int,
-    equity: float,
+    opening: Opening,
 ) -> None:
-    """Open a life at the ``market`` price; its whole plan, fees included, costs the equity, or is
-    the most that the venue allows at the leverage.
+    """Open a life at the market price.
 
-    ``equity`` is what 1 at the start has grown to: it decides the maintenance bracket, and whether
-    the plan is too large.
+    Its whole plan, fees included, costs the equity, or is the most that the venue allows at the
+    leverage. The equity decides the maintenance bracket and whether the plan is too large.
     """
     side = side_of(signals, s, rules, at)
-    price = market * (1.0 + side * rules[at + R_SLIPPAGE])
+    price = opening.price * (1.0 + side * rules[at + R_SLIPPAGE])
     planned = planned_of(rules, at)
     quantity = 1.0 / (planned * price * (1.0 + rules[at + R_FEE]))
     stop, target = own_level(signals, s, 1), own_level(signals, s, 2)
-    worth = rules[at + R_CAPITAL] * equity
+    worth = rules[at + R_CAPITAL] * opening.equity
     quantity = capped_quantity(quantity, quantity * price * planned * worth, rules[at + R_MOST])
-    begin_life(life, rules, at, side, price, quantity, signals.atrs[s], stop, target, time, worth)
+    entry = Entry(side, price, quantity, signals.atrs[s], stop, target, opening.time, worth)
+    begin_life(life, rules, at, entry)
 
 
 @kernel
@@ -104,8 +103,8 @@ def calm_life(life: Buffer, rules: Buffer, at: int) -> tuple[float, float]:
         trail = side * trailing_level(life)
         next_best = side * life[BEST]
         if trail != trail and not rules[at + R_ADDITIONS] > 0.0:
-            # Not armed: candles below the arming price leave no trace that lasts. (An addition
-            # would lower that price, so with additions every new best counts.)
+            # Not armed: candles below the arming price change nothing. (An addition would lower
+            # that price, so with additions every new best price counts.)
             arming = side * life[ENTRY] / (1.0 - side * life[TRAIL])
             if side * life[ARM] > arming:
                 arming = side * life[ARM]
@@ -127,35 +126,19 @@ def live_on(
     rules: Buffer,
     at: int,
     rows: Rows,
-    row: int,
-    window: Window,
-    day_ends: int,
-    wants_out: bool,
+    window: TradingWindow,
+    turn: CandleTurn,
     fills: Buffer,
 ) -> int:
-    """Live through the candle of ``row``, which may be the last of all; the code of an end, or
-    0.
-    """
-    code = live_row(
-        life,
-        rules,
-        at,
-        rows.times[row] + window.base_ms,
-        rows.opens[row],
-        rows.highs[row],
-        rows.lows[row],
-        rows.closes[row],
-        day_ends,
-        wants_out,
-        row,
-        fills,
-    )
+    """Live through the candle of ``turn``, which may be the last; the code of an end, or 0."""
+    row = turn.row
+    code = live_row(life, rules, at, bar_at(rows, row, window.base_ms), turn, fills)
     if code == NO_EXIT and row == window.last:
         return settle(life, rules, at, END_OF_DATA, rows.closes[row], row, fills)
     return code
 
 
-# The kind of position that `trading.simulation.engines.candle_engine` is bound to: see there.
+# What `trading.simulation.engines.candle_engine` binds for this kind of position.
 
 
 @kernel
@@ -175,7 +158,7 @@ def staged_begins(
     equity: float,
 ) -> None:
     """Enter on signal ``s`` at the ``market`` price of ``time`` (ms)."""
-    enter_life(life, rules, 0, signals, s, market, time, equity)
+    enter_life(life, rules, 0, signals, s, Opening(market, time, equity))
 
 
 @kernel
@@ -189,14 +172,12 @@ def staged_lives(
     life: Buffer,
     rules: Buffer,
     rows: Rows,
-    row: int,
-    window: Window,
-    day_ends: int,
-    wants_out: bool,
+    window: TradingWindow,
+    turn: CandleTurn,
     fills: Buffer,
 ) -> int:
-    """Live through the candle of ``row``; the code of an end, or 0."""
-    return live_on(life, rules, 0, rows, row, window, day_ends, wants_out, fills)
+    """Live through the candle of ``turn``; the code of an end, or 0."""
+    return live_on(life, rules, 0, rows, window, turn, fills)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""What trades of both kinds share: their horizon, and the record (kernels)."""
+"""What both kinds of trades share: their horizon and the record (kernels)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trading.market.rows import Rows
 from trading.metrics import SUMS_SIZE, sums_trade
 from trading.positions.exit_rules import R_DAY_END, R_TIME_EXIT
 from trading.positions.position import ENTRY, SIDE
-from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, Record, Window
+from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, ClosedTrade, Record, TradingWindow
 
 
 @kernel
@@ -47,7 +47,7 @@ def row_from(times: list[int], first: int, last: int, moment: int) -> int:
 
 @kernel
 def time_limit(rows: Rows, rules: Buffer, at: int, row: int, horizon: int, base_ms: int) -> int:
-    """The row on which a position entered on ``row`` comes of age, at most ``horizon``."""
+    """The row on which a position entered on ``row`` reaches its time limit, else ``horizon``."""
     limit = int(rules[at + R_TIME_EXIT])
     if limit > 0:
         return row_from(rows.times, row, horizon, rows.times[row] + limit - base_ms)
@@ -55,7 +55,7 @@ def time_limit(rows: Rows, rules: Buffer, at: int, row: int, horizon: int, base_
 
 
 @kernel
-def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: Window) -> int:
+def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: TradingWindow) -> int:
     """The last row that a position entered on ``row`` can live through."""
     last = window.last
     if rules[at + R_DAY_END] > 0.0:
@@ -65,7 +65,7 @@ def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: Window) -> 
 
 @kernel
 def count_trade(
-    record: Record, window: Window, c: int, growth: float, held: int, close_time: int
+    record: Record, window: TradingWindow, c: int, growth: float, held: int, close_time: int
 ) -> None:
     """Count a trade of combination ``c`` that closed on the candle of ``close_time``."""
     sums_trade(record.sums, c * SUMS_SIZE, growth, held)
@@ -74,24 +74,15 @@ def count_trade(
 
 
 @kernel
-def keep_trade(
-    record: Record,
-    count: int,
-    life: Buffer,
-    row: int,
-    exit_row: int,
-    code: int,
-    closed: float,
-    growth: float,
-) -> None:
-    """Write trade number ``count``, if trades are kept."""
+def keep_trade(record: Record, count: int, life: Buffer, trade: ClosedTrade) -> None:
+    """Write trade number ``count`` if trades are kept."""
     if record.keeps:
         at = TRADE_WIDTH * count
-        record.rows[at] = row
-        record.rows[at + 1] = exit_row
-        record.rows[at + 2] = code
+        record.rows[at] = trade.row
+        record.rows[at + 1] = trade.exit_row
+        record.rows[at + 2] = trade.code
         record.rows[at + 3] = int(life[SIDE])
         at = PRICES_WIDTH * count
         record.prices[at] = life[ENTRY]
-        record.prices[at + 1] = closed
-        record.prices[at + 2] = growth
+        record.prices[at + 1] = trade.price
+        record.prices[at + 2] = trade.growth

@@ -1,4 +1,4 @@
-"""Both engines at work on one series of candles: what they need is allocated here."""
+"""Runs of both engines on one series of candles: allocates what they need."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ from trading.simulation.engines import (
 from trading.simulation.layout import (
     PRICES_WIDTH,
     TRADE_WIDTH,
+    JumpTape,
     Record,
     Signals,
-    Window,
+    Tape,
+    TradingWindow,
 )
 from trading.simulation.prepared_candles import PreparedCandles
 from trading.simulation.results import Fills, Trades
 
 
 def new_record(
-    backend: Backend, rules: Floats, window: Window, entries: int, *, keeps: bool
+    backend: Backend, rules: Floats, window: TradingWindow, entries: int, *, keeps: bool
 ) -> Record:
-    """Space for what combinations of ``rules`` (a row each) make of so many entries."""
+    """Space for what combinations of ``rules`` (a row each) make of this number of entries."""
     staged = bool((rules[:, R_STAGED] > 0.0).any())
     kept = entries if keeps else 0
     return Record(
@@ -51,36 +53,46 @@ def simulate(
     prepared: PreparedCandles,
     signals: Signals,
     rules: Floats,
-    window: Window,
+    window: TradingWindow,
     *,
     every: bool = False,
-) -> Ran:
-    """Trade one combination candle by candle; ``every``: look at calm candles too."""
+) -> EngineRun:
+    """Trade one combination candle by candle, with ``every`` through calm candles too."""
     backend = prepared.backend
     record = new_record(backend, rules.reshape(1, -1), window, len(signals.entries), keeps=True)
     life = backend.zeros(LIFE_SIZE)
     kind = staged_trades.STAGED if rules[R_STAGED] > 0.0 else plain_trades.PLAIN
     count = backend.kernel(candle_engine.simulate, **kind)(
-        prepared.rows, signals, window, backend.floats(rules), life, record, every
+        Tape(prepared.rows, signals, window), backend.floats(rules), life, record, every
     )
-    return Ran(record, int(count), int(life[FILLS]))
+    return EngineRun(record, int(count), int(life[FILLS]))
 
 
-def search(prepared: PreparedCandles, signals: Signals, rules: Floats, window: Window) -> Record:
-    """Trade all combinations of ``rules`` (a row each, positions of one kind) by jumps: their sums
-    and daily returns.
+def search(
+    prepared: PreparedCandles, signals: Signals, rules: Floats, window: TradingWindow
+) -> Record:
+    """Trade all combinations of ``rules`` by jumps: their sums and daily returns.
+
+    Each row of ``rules`` is a combination; all positions are of one kind.
     """
     return _jump(prepared, signals, rules, window, keeps=False)[0]
 
 
-def search_one(prepared: PreparedCandles, signals: Signals, rules: Floats, window: Window) -> Ran:
-    """Trade one combination by jumps, and keep its trades."""
+def search_one(
+    prepared: PreparedCandles, signals: Signals, rules: Floats, window: TradingWindow
+) -> EngineRun:
+    """Trade one combination by jumps and keep its trades."""
     record, count, life = _jump(prepared, signals, rules.reshape(1, -1), window, keeps=True)
-    return Ran(record, count, int(life[FILLS]))
+    return EngineRun(record, count, int(life[FILLS]))
 
 
 def _jump(
-    prepared: PreparedCandles, signals: Signals, rules: Floats, window: Window, *, keeps: bool
+    prepared: PreparedCandles,
+    signals: Signals,
+    rules: Floats,
+    window: TradingWindow,
+    *,
+    keeps: bool,
 ) -> tuple[Record, int, Any]:
     backend = prepared.backend
     record = new_record(backend, rules, window, len(signals.entries), keeps=keeps)
@@ -89,11 +101,7 @@ def _jump(
     staged = rules[0, R_STAGED] > 0.0
     trade_one = jump_engine.trade_staged if staged else jump_engine.trade_plain
     count = backend.kernel(jump_engine.trade_all, trade_one=trade_one)(
-        prepared.rows,
-        prepared.extremes,
-        signals,
-        horizons,
-        window,
+        JumpTape(prepared.rows, prepared.extremes, signals, horizons, window),
         backend.floats(rules.reshape(-1)),
         life,
         record,
@@ -101,14 +109,14 @@ def _jump(
     return record, int(count), life
 
 
-def day_starts(window: Window) -> Integers:
+def day_starts(window: TradingWindow) -> Integers:
     """Starts of the window's UTC days, ms."""
     return (window.first_day + np.arange(window.days, dtype=np.int64)) * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What an engine left behind: the record of one combination, its trades and its fills."""
+class EngineRun:
+    """What an engine made of one combination: the record, its trades and its fills."""
 
     record: Record
     count: int
@@ -142,8 +150,8 @@ class Ran:
                 price=trades.exit_price,
                 reason=trades.reason,
             )
-        notes = np.asarray(self.record.fills[: FILL_WIDTH * self.filled], dtype=np.float64)
-        row, code, change, price = notes.reshape(-1, FILL_WIDTH).T
+        numbers = np.asarray(self.record.fills[: FILL_WIDTH * self.filled], dtype=np.float64)
+        row, code, change, price = numbers.reshape(-1, FILL_WIDTH).T
         time = candles.open_time[row.astype(np.int64)]
         return Fills(
             trade=np.searchsorted(trades.exit_time, time),

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading.candles import CandleColumns
+from tests.trading.account_runs import run_account
+from trading.candles import MINUTE_MS, CandleColumns
 from trading.errors import ParameterError
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.positions.candle_path import live_row
-from trading.positions.lifecycle import CASH, LIFE_SIZE, MOST_FILLS, QUANTITY, begin_life
-from trading.positions.staged_position import StagedPosition
+from trading.positions.candle_path import CandleTurn, live_row
+from trading.positions.lifecycle import CASH, LIFE_SIZE, MOST_FILLS, QUANTITY, Entry, begin_life
+from trading.positions.staged_position import StagedEntry, StagedPosition
 from trading.simulation import Costs, backtest, fast_trades
-from trading.simulation.account.simulation import Limits, Seat, simulate_account
+from trading.simulation.account.simulation import AccountLimits, TradedStrategy
 from trading.strategies.layout import ACTION, ENTER, EXIT, HOLD, REASON
 from trading.strategies.registry import get_strategy
 from trading.strategies.surge.sizing import SurgeSizing
@@ -110,12 +111,13 @@ def loss_of(path: list[float], *, jumps: bool = True) -> float:
     rules = RULES.layout()
     life, notes = [0.0] * LIFE_SIZE, [0.0] * (4 * (MOST_FILLS + 1))
     quantity = plan().stage_shares[0] / 100.0
-    begin_life(life, rules, 0, 1.0, 100.0, quantity, NAN, NAN, NAN, 0)
+    begin_life(life, rules, 0, Entry(1.0, 100.0, quantity, NAN, NAN, NAN, 0, 1.0))
     last = 100.0
     for row, price in enumerate(path):
         first = halfway(last, price) if jumps else last
-        candle = (first, max(first, price), min(first, price), price, 0, False)
-        if live_row(life, rules, 0, 60_000 * row, *candle, row, notes):
+        opened, high, low = MINUTE_MS * (row - 1), max(first, price), min(first, price)
+        bar = Bar(opened, MINUTE_MS, first, high, low, price, 0.0)
+        if live_row(life, rules, 0, bar, CandleTurn(row, 0, False), notes):
             return -life[CASH]
         last = price
     return -(life[CASH] + life[QUANTITY] * last)
@@ -248,13 +250,13 @@ def test_the_technical_exit_counts_after_the_half_close_only(compiled):
 
 def test_without_a_half_close_the_exit_counts_at_once():
     rules = SURGE.exit_rules(SURGE.resolve({"half_close": 0}))
-    assert StagedPosition(1, 100.0, 1.0, 0, rules).heeds_exit
-    assert not StagedPosition(1, 100.0, 1.0, 0, RULES).heeds_exit
+    assert StagedPosition(StagedEntry(1, 100.0, 1.0, 0), rules).heeds_exit
+    assert not StagedPosition(StagedEntry(1, 100.0, 1.0, 0), RULES).heeds_exit
 
 
 def test_the_account_simulation_waits_for_the_half_close_too():
     candles = {"S": columns([100, 100, 100, 105, 104, 111, 109, 108], exit_at=2)}
-    run = simulate_account([Seat(Once(), "S")], candles, 10_000.0, Costs(0))
+    run = run_account([TradedStrategy(Once(), "S")], candles, Costs(0), AccountLimits())
     assert run.reason.tolist() == ["strategy_exit"]
     assert run.exit_price.tolist() == pytest.approx([110])  # half at 110, the rest at the open
 
@@ -267,7 +269,7 @@ def test_a_trailing_stop_of_the_rest_once_half_is_sold():
 
 
 def test_the_executors_position_takes_the_same_steps():
-    position = StagedPosition(1, 100.0, 1.0, 0, RULES)
+    position = StagedPosition(StagedEntry(1, 100.0, 1.0, 0), RULES)
     assert position.protective_price == pytest.approx(90.0)
     done = []
     for price in (97.0, 94.0, 97.0, 100.0, 107.0):
@@ -282,9 +284,9 @@ def test_the_executors_position_takes_the_same_steps():
 def test_ten_symbols_on_one_account_lose_the_bound_when_all_are_stopped_at_the_last_stage():
     closes = [100, 100, 97, 94, 92, 91.8, 91]  # no open jumps over a level
     candles = {f"S{place}": columns(closes) for place in range(10)}
-    seats = [Seat(Once(), symbol) for symbol in candles]
-    limits = Limits(max_positions=10, max_exposure=1.0, daily_loss=1.0)
-    run = simulate_account(seats, candles, 10_000.0, Costs(0), limits)
+    traded = [TradedStrategy(Once(), symbol) for symbol in candles]
+    limits = AccountLimits(max_positions=10, max_exposure=1.0, daily_loss=1.0)
+    run = run_account(traded, candles, Costs(0), limits)
     assert run.reason.tolist() == ["stop_loss"] * 10
     assert run.wallet == pytest.approx(10_000.0 * (1 - 0.0275))
     assert run.equity.min() >= 10_000.0 * (1 - 0.0275) - 1e-6

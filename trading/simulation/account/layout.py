@@ -1,0 +1,165 @@
+"""What the account's kernels are given: candles, strategies, the account's state, and the log."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from trading.jit.kernel import Buffer
+
+# Limits of the account.
+MAX_POSITIONS = 0
+MAX_EXPOSURE = 1
+DAILY_LOSS = 2
+IMPACT = 3
+MAX_CORRELATION = 4
+
+# What the venue requires of a symbol, and how much of the equity a strategy takes: a row each.
+STEP_SIZE = 0
+MIN_NOTIONAL = 1
+SHARE = 2
+RISK = 3
+SIZING_SIZE = 4
+
+# The account's money.
+WALLET = 0
+BASELINE = 1
+DAY = 2
+FUNDING = 3
+AMBIGUOUS_CANDLES = 4
+
+# Why an entry was refused.
+HELD_BY_ANOTHER = 0
+TOO_MANY = 1
+EXPOSURE = 2
+LOSS_LIMIT = 3
+TOO_SMALL = 4
+BEYOND_LEVEL = 5
+CORRELATED = 6
+NO_SHARE = 7
+REFUSALS = (
+    "held by another",
+    "too many positions",
+    "exposure",
+    "daily loss limit",
+    "too small",
+    "beyond its stop or target",
+    "correlation",
+    "ensemble",
+)
+"""The reasons as the result names them, by number."""
+
+# What is pending for the next open.
+ENTERS = 1
+LEAVES = 2
+
+TRADE_INTS = 5  # strategy, entry moment, exit moment, reason code, side
+TRADE_FLOATS = 4  # entry price, exit price, quantity, profit
+FILL_LOG_WIDTH = 5  # strategy, time (ms), code (0: an entry), quantity (above 0: into it), price
+
+# An exchange's grid, a row per strategy, and until when (ms) its next addition waits.
+G_TICKS = 0  # per unit of price
+G_STEPS = 1  # per unit of quantity
+G_FEE = 2  # share of the notional
+G_LEAST = 3  # notional of an order that is not reduce-only
+G_WAITS = 4
+GRID_SIZE = 5
+
+
+class Board(NamedTuple):
+    """Candles of all symbols end to end: those of symbol ``y`` start at ``firsts[y]``.
+
+    ``row_at`` has the candle of each symbol at each moment (moments x symbols), -1 for none;
+    ``funding`` has a rate per row. ``correlations`` (days x symbols x symbols) is what is known at
+    the start of each UTC day from ``first_day`` on, NaN for unknown; empty means no limit.
+    """
+
+    moments: list[int]
+    row_at: list[int]
+    firsts: list[int]
+    funding: Buffer
+    correlations: Buffer
+    first_day: int
+    base_ms: int
+
+
+class StrategyColumns(NamedTuple):
+    """The strategies on the account: symbols, decisions, sizing, rules, slippage, allocation.
+
+    ``actions``, ``atrs``, ``sides``, ``stops`` and ``targets`` have a value per strategy and row
+    (strategies x rows). ``slippage`` is that without impact. ``shares`` has for each row the
+    largest share of the equity that an entry decided on it may take, all additions included; empty
+    means no limit.
+    """
+
+    symbols: list[int]
+    actions: Buffer
+    atrs: Buffer
+    sides: Buffer
+    stops: Buffer
+    targets: Buffer
+    sizing: Buffer
+    rules: Buffer
+    slippage: Buffer
+    shares: Buffer
+
+
+class AccountState(NamedTuple):
+    """The account's money and limits, and what each strategy holds; it changes all the time.
+
+    ``life`` is the life at hand, a copy of one of ``lives``.
+    """
+
+    money: Buffer
+    limits: Buffer
+    lives: Buffer
+    life: Buffer
+    pending: list[int]
+    entered: list[int]
+    marks: Buffer
+    fills: Buffer
+    refused: list[int]
+
+
+class AccountLog(NamedTuple):
+    """What a run writes: trades in whole numbers and in prices, and the equity at each moment.
+
+    ``made`` has one number: how many trades there are.
+    """
+
+    whole: list[int]
+    parts: Buffer
+    equity: Buffer
+    made: list[int]
+
+
+class FillLog(NamedTuple):
+    """Fills in order; ``made`` has one number: how many there are."""
+
+    parts: Buffer
+    made: list[int]
+
+
+class ExchangeState(NamedTuple):
+    """What an exchange adds to an account: the symbols' grids, orders on their way, the fills.
+
+    ``wanted`` and ``due`` have a place per strategy: the quantity of an entry that was decided, and
+    the code that the last close has triggered.
+    """
+
+    grid: Buffer
+    wanted: Buffer
+    due: list[int]
+    fills: FillLog
+
+
+class Holding(NamedTuple):
+    """A life at an exchange: the rules that start at ``at``, and the grid of strategy ``s``.
+
+    The rules have no fee and no slippage: both are the exchange's.
+    """
+
+    life: Buffer
+    rules: Buffer
+    at: int
+    grid: Buffer
+    s: int
