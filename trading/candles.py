@@ -24,9 +24,7 @@ Integers = npt.NDArray[np.int64]
 
 @cache
 def interval_ms(name: str) -> int:
-    """Milliseconds of an interval name such as ``1m``, ``4h`` or ``1d``; `ParameterError`
-    otherwise.
-    """
+    """Milliseconds of an interval name such as ``1m``, ``4h`` or ``1d``; else `ParameterError`."""
     count, unit = name[:-1], name[-1:]
     if unit not in _UNIT_MS or not count.isascii() or not count.isdigit() or int(count) == 0:
         raise ParameterError(
@@ -59,10 +57,9 @@ class Candle:
 
 @dataclass(frozen=True)
 class CandleColumns:
-    """Candles of one symbol and one interval in columns of equal length, ascending, without
-    duplicates.
+    """Candles of one symbol and interval in columns of equal length, ascending, no duplicates.
 
-    Gaps are allowed: a minute without trades may be absent. ``interval_ms`` is the spacing of
+    Gaps are allowed: a minute without trades may be missing. ``interval_ms`` is the spacing of
     neighbouring candles.
     """
 
@@ -126,7 +123,7 @@ class CandleColumns:
         )
 
     def higher(self, length_ms: int) -> CandleColumns:
-        """Candles of ``length_ms``, as the exchange would have built them of these."""
+        """Candles of ``length_ms``, as the exchange would have built them from these."""
         starts = self.open_time - self.open_time % length_ms
         first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
         last = np.append(first[1:], len(starts)) - 1
@@ -153,12 +150,12 @@ class CandleColumns:
 
 
 def _column(values: Any) -> Floats:
-    # Writable and contiguous: compiled kernels treat any other kind of array as another type.
+    # Writable and contiguous: to compiled kernels any other array is a different type.
     return np.require(values, np.float64, ["C", "W"])
 
 
 def _validate(candles: CandleColumns) -> None:
-    """Refuse columns that no simulation can trust."""
+    """Raise `DataError` for columns that no simulation can trust."""
     columns = (candles.open, candles.high, candles.low, candles.close, candles.volume)
     if any(column.shape != candles.open_time.shape for column in columns):
         raise DataError("the candle columns have different lengths")

@@ -1,4 +1,4 @@
-"""Every error that a user of Nocturne can cause or must hear of.
+"""Every error that a user of Nocturne can cause or must know about.
 
 ::
 

@@ -19,7 +19,7 @@ from trading.errors import NocturneError
 PREFIX = "n1"
 LENGTH = 34
 ADOPTED_RELEASE = "00000000"
-"""Release part of a position that was found at the exchange and not opened by a release."""
+"""Release part of a position found at the exchange that no release opened."""
 
 
 class OrderLeg(StrEnum):
@@ -82,7 +82,7 @@ class OrderId:
 
 
 def order_key(account: str, strategy: str, symbol: str, bar_time_ms: int) -> str:
-    """80-bit hash, 16 characters, of what an order belongs to; ``bar_time_ms`` is UTC."""
+    """80-bit hash, 16 characters, of the bar that an order belongs to; ``bar_time_ms`` is UTC."""
     if bar_time_ms < 0:
         raise OrderIdError(f"bar time {bar_time_ms} ms is before 1970; give epoch milliseconds UTC")
     # A JSON list keeps the parts apart: ("a", "bc") and ("ab", "c") must not meet in one hash.
@@ -92,8 +92,7 @@ def order_key(account: str, strategy: str, symbol: str, bar_time_ms: int) -> str
 
 
 def format_order_id(release: str, key: str, leg: str, n: int) -> str:
-    """Join the parts; raises `OrderIdError` for a part that no exchange answer could be matched
-    to."""
+    """Join the parts; raises `OrderIdError` for a part that could not be read back."""
     if not _RELEASE.fullmatch(release):
         raise OrderIdError(
             f"release {release!r} in an order id is not 8 characters of lower-case base32"

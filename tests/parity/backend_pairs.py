@@ -58,7 +58,7 @@ ICT = {"trend_tf": "15m", "zone_tf": "5m", "length": 3, "pool_tolerance": 0.003}
 FORECAST = {"weight_return_1": -0.5, "weight_rsi": 0.002, "least_move": 0.0002}
 ALL = {"filters": "off", "signal_tf": "1m"} | ICT | FORECAST
 CASES |= {name: (name, get_strategy(name).accepted(ALL)) for name in strategy_names()}
-# Windows that are full within days, and conditions that a calm symbol meets.
+# Windows that fill within days, and conditions that a calm symbol meets.
 SURGE = {"signal_tf": "1m", "long_span": 120, "band_span": 60, "scan": "off", "m1_needed": 3}
 CASES["surge"] = ("surge", SURGE)
 

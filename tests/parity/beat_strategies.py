@@ -1,4 +1,4 @@
-"""Strategies of the comparison with the event replay: they enter by the clock, exits by rules."""
+"""Strategies for the comparison with the event replay: they enter by the clock."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def beat_step(
 
 
 class Beat(Strategy):
-    """Entries by the clock; all that ends them is a parameter."""
+    """Entries by the clock; parameters decide the exits."""
 
     name = "beat"
-    summary = "Enters every so many minutes."
+    summary = "Enters every N minutes."
     own = (
         Parameter("every", "int", 20, 2, 1440, help="minutes from entry to entry"),
         Parameter("direction", "int", 1, -1, 1, help="+1 buys, -1 sells, 0 follows the candle"),
@@ -77,21 +77,21 @@ class Beat(Strategy):
     always_guarded: ClassVar[bool] = True
 
     def state_size(self, params: Mapping[str, Value]) -> int:
-        """Nothing is kept."""
+        """No state."""
         del params
         return 0
 
     def warmup(self, params: Mapping[str, Value]) -> int:
-        """Nothing is looked back at."""
+        """One candle."""
         del params
         return 1
 
 
 class DayBeat(Beat):
-    """The same, out at the day's end."""
+    """The same, but out at the day's end."""
 
     name = "day_beat"
-    summary = "Enters every so many minutes, out at the day's end."
+    summary = "Enters every N minutes, out at the day's end."
     day_end: ClassVar[bool] = True
 
 

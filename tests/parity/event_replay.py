@@ -54,7 +54,7 @@ max_orders_per_minute = 600
 daily_loss_limit = 1.0
 warmup_candles = 0
 """
-"""Of the executor's limits those that the simulation does not know must not bind."""
+"""The executor's limits that the simulation does not have must not bind."""
 LIMITS = AccountLimits(max_exposure=100.0, daily_loss=1.0)
 FINISH_S = 900.0
 
@@ -95,7 +95,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Case:
-    """Strategy, parameters, candles by symbol (with what came before ``begin``), and the span."""
+    """Strategy, parameters, candles by symbol (with those before ``begin``), and the span."""
 
     strategy: str
     params: Mapping[str, Any]
@@ -151,7 +151,7 @@ def replayed(case: Case, folder: Path) -> Run:
 
 
 def replayed_here(case: Case, folder: Path) -> Run:
-    """The same in this process: one loop, the same sockets between them."""
+    """The same in this process: one loop, with the same sockets between the two."""
     asyncio.run(_replay(case, folder))
     return _ledger_run(folder / "state" / "ledger.sqlite")
 
@@ -305,7 +305,7 @@ def _write(path: Path, columns: CandleColumns) -> None:
 
 
 def _plugin(folder: Path) -> Path:
-    """The strategies as an installed distribution would declare them."""
+    """A folder that declares the strategies like an installed distribution."""
     info = folder / "beats-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: beats\nVersion: 1.0\n")

@@ -1,4 +1,4 @@
-"""What is replayed and simulated: real candles, and seeded ones that jump at their opens."""
+"""Cases to replay and simulate: real candles, and seeded ones that jump at their opens."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _tick(price: float) -> float:
 
 
 def made_case(name: str, seed: int | None = None, hours: float | None = None) -> Case:
-    """A case of `MADE`, of another seed or length where that is given."""
+    """A case of `MADE`, with another seed or length if given."""
     strategy, own_seed, own_hours, leverage, params = MADE[name]
     lasts = own_hours if hours is None else hours
     values = {"max_position_size": 0.3, **params, **MORE.get(name, {})}
@@ -109,7 +109,7 @@ def made_case(name: str, seed: int | None = None, hours: float | None = None) ->
 
 
 def drawn_case(seed: int) -> Case:
-    """Rules drawn at random, each there or not, on nine hours of made candles."""
+    """Rules drawn at random, each present or not, on nine hours of made candles."""
     rng = random.Random(seed)
     rules: list[dict[str, Any]] = [
         {"take_profit": rng.choice([0.004, 0.008, 0.015])},

@@ -1,6 +1,6 @@
 """The executor's event replay and the simulation's profile `exchange` make the same trades.
 
-A comparison counts only with 20 trades, and all of them together hold every reason that can happen.
+A comparison counts only with 20 trades, and together they include every reason that can happen.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ CENT = 1e-8
 DRAWN = (4, 8, 10, 20, 23, 31, 36, 39)
 """Seeds whose rules make 20 trades; some additions and parts are too small for the exchange."""
 IMPOSSIBLE = {"", "end_of_data", "liquidation"}
-"""What ends no position at an exchange: the end of the candles is none, and a stop rests before
-every liquidation and fires first."""
+"""Reasons that end no position at an exchange: the candles' end is not one there, and a stop rests
+before every liquidation and fires first."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +44,13 @@ def assert_same(replay: Run, simulation: Run, case: Case) -> None:
     ended = [trade for trade in simulation.trades if trade.ended < case.end_ms]
     assert [trade for trade in replay.trades if trade.ended < case.end_ms] == ended
     assert len(ended) >= LEAST
-    if not case.funding:  # that the executor books to the wallet, not to positions
+    if not case.funding:  # the executor books funding to the wallet, not to positions
         ours, theirs = (
             list(accumulate((t.profit for t in run.trades[: len(ended)]), initial=BALANCE))
             for run in (simulation, replay)
         )
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=CENT)
-    # At a whole hour the executor has heard already of what the open has filled at the exchange.
+    # At a whole hour the executor already knows what the open has filled at the exchange.
     busy = {fill.time for trade in ended for fill in trade.fills} | funding_times(case)
     hours = [t for t in replay.equity if t in simulation.equity and t not in busy | {case.end_ms}]
     assert len(hours) >= case.hours / 2
@@ -86,7 +86,7 @@ def test_a_short_replay_makes_the_simulations_trades(tmp_path: Path) -> None:
     assert steps >= {"trailing_stop", "stop_loss", "add_first", "partial_take_profit"}
 
 
-def test_the_comparisons_hold_every_reason_and_enough_trades() -> None:
+def test_the_comparisons_include_every_reason_and_enough_trades() -> None:
     seen: set[str] = set()
     for name, case in all_cases().items():
         trades = [trade for trade in simulated(case).trades if trade.ended < case.end_ms]

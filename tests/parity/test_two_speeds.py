@@ -29,7 +29,7 @@ def test_plain_python_and_compiled_code_are_equal_to_the_bit(symbol, rows, tmp_p
     candles, out = SAMPLE / f"{symbol}.parquet", tmp_path / "plain.npz"
     script = [sys.executable, str(HERE / "backend_pairs.py"), str(candles), str(out)]
     script.append(str(rows))
-    # Of a script, Python searches the script's folder, which would find an installed `trading`.
+    # Python puts the script's folder on the path, not ours: it would find an installed `trading`.
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
     subprocess.run(script, check=True, cwd=HERE.parents[1], env=environment)
     compiler.enable()

@@ -1,6 +1,4 @@
-"""The breakout strategy without filters, in plain Python straight from its rules; knows no other
-code.
-"""
+"""The breakout strategy without filters, in plain Python straight from its rules."""
 
 from __future__ import annotations
 

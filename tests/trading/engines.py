@@ -39,7 +39,7 @@ RULES = {
     "guard": ExitRules(take_profit=0.004, leverage=125.0, liquidation_guard=0.2),
     "liquidation": ExitRules(take_profit=0.01, leverage=125.0),
 }
-"""Rules of every kind, near enough to be met within days."""
+"""Rules of every kind, near enough to the price to be met within days."""
 
 
 def with_rules(strategy: type[Strategy], rules: ExitRules, side: int = 1) -> Strategy:
@@ -55,7 +55,7 @@ def with_rules(strategy: type[Strategy], rules: ExitRules, side: int = 1) -> Str
 
 @dataclass
 class Pair:
-    """What the engines made of the same strategy on the same candles."""
+    """The results of both engines for one strategy on the same candles."""
 
     full: BacktestResult
     reasons: set[str]
@@ -69,8 +69,9 @@ def compare(
     *,
     compiled: bool = True,
 ) -> Pair:
-    """Assert that both engines give the same trades, fills, measures and days, to the bit; and the
-    full simulation the same whether or not it looks at calm candles.
+    """Assert that both engines give the same trades, fills, measures and days, to the bit.
+
+    The full simulation must also give the same whether or not it looks at calm candles.
     """
     full = backtest(strategy, candles, params, costs, compiled=compiled)
     trades, fills = fast_trades(strategy, candles, params, costs, compiled=compiled)
@@ -80,7 +81,7 @@ def compare(
     slow = backtest(strategy, candles, params, costs, compiled=compiled, every=True)
     for name in slow.trades.__dataclass_fields__:
         ours, theirs = getattr(full.trades, name), getattr(slow.trades, name)
-        np.testing.assert_array_equal(ours, theirs, f"{name}, every candle judged")
+        np.testing.assert_array_equal(ours, theirs, f"{name}, through every candle")
     assert slow.ambiguous_candles == full.ambiguous_candles
     found = search(strategy, candles, [params], {}, costs, compiled=compiled)
     assert found.results[0].metrics == full.metrics

@@ -37,7 +37,7 @@ FORECAST: dict[str, Value] = {
 
 QUICK = ("breakout", "rsi_bollinger", "ict_mixed")
 """Compiling every strategy takes minutes; these are tried by the quick tests, all by the others.
-(`tests/parity` compares the two backends of all of them among the quick tests.)
+(Among the quick tests, `tests/parity` compares both backends for all of them.)
 """
 
 

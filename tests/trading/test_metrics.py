@@ -44,7 +44,7 @@ def test_the_drawdown_counts_from_the_start():
     assert measures([0.9, 0.9], [-0.19]).max_drawdown == pytest.approx(0.19)
 
 
-def test_ratios_that_are_not_defined_are_zero():
+def test_undefined_ratios_are_zero():
     for found in (
         measures([], [0.0, 0.0]),
         measures([1.1], [0.1]),

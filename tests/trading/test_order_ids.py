@@ -95,7 +95,7 @@ def test_a_part_that_does_not_fit_is_refused(release: str, leg: str, n: int, mes
         order_id(release, "main", "breakout", "BTCUSDT", BAR, leg, n)
 
 
-def test_a_key_that_is_no_hash_is_refused() -> None:
+def test_a_key_that_is_not_a_hash_is_refused() -> None:
     with pytest.raises(OrderIdError, match="key 'short'"):
         format_order_id("abcdefgh", "short", "en", 0)
 
@@ -121,7 +121,7 @@ GOOD = "n1-abcdefgh-abcdefghijklmnop-en-01"
         GOOD.replace("-01", "-0z"),
     ],
 )
-def test_what_is_not_ours_is_not_parsed(text: str) -> None:
+def test_a_foreign_id_is_not_parsed(text: str) -> None:
     assert is_ours(GOOD)
     assert not is_ours(text)
     with pytest.raises(OrderIdError, match="is not a client order id of Nocturne"):

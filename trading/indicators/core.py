@@ -3,8 +3,8 @@
 Each indicator has ``<name>_size(...)`` (floats of state) and ``<name>_step(state, at, ...)``, which
 reads and writes ``state[at:at + size]`` and returns NaN until it has seen enough candles. State
 starts as zeros. Windowed indicators sum from fixed times on (``trading.indicators.windows``): they
-do not depend on where the history began, and a candle costs the same in a long window as in a short
-one. Recursive ones forget their beginning (see ``<name>_warmup``).
+do not depend on where the history starts, and a candle costs the same in a long window as in a
+short one. Recursive ones forget their start (see ``<name>_warmup``).
 
 Sources: RSI, ATR, ADX by J. Welles Wilder (1978); bands by John Bollinger (1992); MACD by Gerald
 Appel (1979).
@@ -29,7 +29,7 @@ def ema_size() -> int:
 
 
 def ema_warmup(span: int) -> int:
-    """Candles until the beginning of the history matters less than 1e-9."""
+    """Candles until the start of the history matters less than 1e-9."""
     return SPANS_TO_FORGET * span
 
 
@@ -56,8 +56,9 @@ def sma_size(span: int) -> int:
 
 @kernel
 def sma_step(state: Buffer, at: int, span: int, turn: int, value: float) -> float:
-    """Simple mean of the last ``span`` values; ``turn`` is the candle's open time in candle
-    lengths.
+    """Simple mean of the last ``span`` values.
+
+    ``turn`` is the candle's open time in candle lengths.
     """
     mean, _ = moments_step(state, at, span, turn, value)
     return mean
@@ -73,8 +74,9 @@ def bollinger_size(span: int) -> int:
 def bollinger_step(
     state: Buffer, at: int, span: int, deviations: float, turn: int, value: float
 ) -> tuple[float, float, float]:
-    """Lower band, middle, upper band: the mean and ``deviations`` population deviations around
-    it; ``turn`` is the candle's open time in candle lengths.
+    """Lower band, middle, upper band: the mean, and ``deviations`` population deviations from it.
+
+    ``turn`` is the candle's open time in candle lengths.
     """
     middle, variance = moments_step(state, at, span, turn, value)
     width = deviations * math.sqrt(variance)
@@ -87,9 +89,7 @@ def rsi_size() -> int:
 
 
 def wilder_warmup(span: int) -> int:
-    """Candles until a Wilder mean of ``span`` (an EMA of 2 x span - 1) has forgotten its
-    beginning.
-    """
+    """Candles until a Wilder mean of ``span`` (an EMA of 2 x span - 1) has forgotten its start."""
     return SPANS_TO_FORGET * (2 * span - 1)
 
 
@@ -122,7 +122,7 @@ def rsi_step(state: Buffer, at: int, span: int, value: float) -> float:
 
 @kernel
 def true_range(high: float, low: float, last_close: float) -> float:
-    """Wilder's true range: the candle's reach, including the gap from the last close."""
+    """Wilder's true range: the candle's range, including the gap from the last close."""
     reach = high - low
     up = abs(high - last_close)
     down = abs(low - last_close)
@@ -164,7 +164,7 @@ def adx_size() -> int:
 
 
 def adx_warmup(span: int) -> int:
-    """Candles until the twice smoothed index has forgotten its beginning."""
+    """Candles until the twice smoothed index has forgotten its start."""
     return 2 * wilder_warmup(span)
 
 
@@ -229,7 +229,7 @@ def macd_size() -> int:
 
 
 def macd_warmup(slow: int, signal: int) -> int:
-    """Candles until line and signal have forgotten the beginning."""
+    """Candles until line and signal have forgotten the start."""
     return ema_warmup(slow) + ema_warmup(signal)
 
 
@@ -237,7 +237,7 @@ def macd_warmup(slow: int, signal: int) -> int:
 def macd_step(
     state: Buffer, at: int, fast: int, slow: int, signal: int, value: float
 ) -> tuple[float, float, float]:
-    """MACD line, its signal and their difference; the three are known from the same candle on."""
+    """MACD line, its signal and their difference; all three start on the same candle."""
     count = state[at] + 1.0
     state[at] = count
     fast_mean = NAN

@@ -1,4 +1,4 @@
-"""A linear forecast of the next candle's return, from features that need no look at the future.
+"""A linear forecast of the next candle's return, from features that never look ahead.
 
 The features are scale-free and incremental (kernels); the weights are fitted by ridge regression
 (Arthur Hoerl and Robert Kennard, 1970) on standardised features and folded back, so that a weight
@@ -48,13 +48,13 @@ MOVES_AT = VOLUME_AT + sma_size(DAY)
 FORECAST_SIZE = MOVES_AT + sma_size(DAY)
 
 LEAST_ROWS = 200
-"""Candles that a fit needs at least."""
+"""The fewest candles that a fit needs."""
 RIDGE = 1.0
-"""Weight of the penalty, in candles: the shrinkage of one more observation of nothing."""
+"""Weight of the penalty, in candles: it shrinks like one more observation of 0."""
 
 
 def forecast_warmup() -> int:
-    """Candles after which the beginning of the history is forgotten to 1e-9."""
+    """Candles after which the start of the history is forgotten to 1e-9."""
     return max(ema_warmup(DAY), wilder_warmup(RSI_SPAN), DAY + 1)
 
 
@@ -62,8 +62,7 @@ def forecast_warmup() -> int:
 def features_step(state: Buffer, at: int, bar: Bar, into: Buffer, to: int) -> float:
     """Write the features of one closed candle to ``into`` from ``to`` on; NaN until all are known.
 
-    Returned is the mean absolute return of the last
-    24 candles, the recent volatility.
+    Returns the mean absolute return of the last 24 candles, the recent volatility.
     """
     turn, close = bar.open_time // bar.length, bar.close
     one = roc_step(state, at + ONE_AT, 1, close)
@@ -92,7 +91,7 @@ def features_rows(rows: Rows, tf_ms: int, state: Buffer, into: Buffer) -> None:
 def fit_weights(candles: CandleColumns) -> tuple[float, ...]:
     """Intercept and weights that forecast the next candle's return, six digits each.
 
-    Nothing after the last candle is known; its own return is the last that is learnt from.
+    Uses nothing after the last candle; that candle's own return is the last target.
     `DataError` when fewer than :data:`LEAST_ROWS` candles have all features.
     """
     backend = backends.backend(compiled=True)

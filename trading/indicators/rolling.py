@@ -1,8 +1,8 @@
 """Incremental measures of the last few candles: rate of change, rank, mean price by volume.
 
 They follow the rules of ``trading.indicators.core``: ``<name>_size(...)`` floats of zeroed state,
-one ``<name>_step`` a closed candle, NaN until enough candles were seen. Sums begin at fixed times,
-those of a day at 00:00 UTC, so no value depends on where the history began.
+one ``<name>_step`` a closed candle, NaN until it has seen enough candles. Sums start at fixed
+times, those of a day at 00:00 UTC, so no value depends on where the history starts.
 
 Sources: bandwidth by John Bollinger (1992); volume-weighted average price by Stephen Berkowitz,
 Dennis Logue and Eugene Noser (1988).
@@ -19,7 +19,7 @@ from trading.jit.kernel import Buffer, kernel
 NAN = math.nan
 
 VALUES = 2
-"""A window of bare values: how many were seen, the place of the oldest, the values."""
+"""Where the values start in a window: after their count and the place of the oldest."""
 
 
 @kernel
@@ -36,7 +36,7 @@ def roc_size(span: int) -> int:
 
 @kernel
 def window_push(state: Buffer, at: int, span: int, value: float) -> bool:
-    """Put ``value`` into the window in the place of the oldest; whether the window is full."""
+    """Replace the oldest value of the window by ``value``; whether the window is full."""
     ring_push(state, at, VALUES, span, value)
     return state[at + COUNT] >= span
 
@@ -77,8 +77,8 @@ def rank_step(state: Buffer, at: int, span: int, value: float) -> float:
     """Share of the last ``span`` values, ``value`` among them, that lie below ``value``.
 
     0.9 or more is the top decile: with 100 different values, the 10 largest. The median is 0.5.
-    Places are found by bisection; what lies between the value that leaves and the one that comes
-    moves on by one. No value may be NaN.
+    Places are found by bisection; the values between the old place and the new one move by one. No
+    value may be NaN.
     """
     known = min(int(state[at + COUNT]), span)
     first = at + VALUES + span
@@ -106,7 +106,7 @@ def day_vwap_size() -> int:
 
 @kernel
 def day_vwap_step(state: Buffer, at: int, open_time: int, price: float, volume: float) -> float:
-    """Mean price by volume since 00:00 UTC of the candle's day; NaN while nothing was traded."""
+    """Mean price by volume since 00:00 UTC of the candle's day; NaN before the first trade."""
     day = float(open_time // DAY_MS + 1)  # days count from 1: a zeroed state has seen none
     if day != state[at]:
         state[at] = day
@@ -127,7 +127,7 @@ def vwap_size(span: int) -> int:
 
 @kernel
 def vwap_step(state: Buffer, at: int, span: int, turn: int, price: float, volume: float) -> float:
-    """Mean price by volume of the last ``span`` candles; NaN while nothing was traded in them.
+    """Mean price by volume of the last ``span`` candles; NaN if nothing was traded in them.
 
     ``turn`` is the candle's open time in candle lengths.
     """

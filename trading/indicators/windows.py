@@ -1,14 +1,14 @@
 """Mean and variance of the last candles in O(1), whatever was seen before them (kernels).
 
-A running sum depends on where it began. Here a window of ``span`` candles is two parts: the candles
-since the last anchor, whose sums run, and those before it, whose sums from the anchor backwards
-were written down when it was passed. Anchors lie at fixed times, every ``span`` candle lengths
-since 1970, so that the values depend on the window alone. The sums are of distances from a value of
-their own part, which lies in the window: a flat market has the exact mean and a variance of 0, and
-numbers of any size (a coin of 1e-8, a volume of 1e13) lose no precision by it.
+A running sum depends on where it started. Here a window of ``span`` candles has two parts: the
+candles since the last anchor, whose sums run, and those before it, whose sums from the anchor
+backwards were stored when the anchor was passed. Anchors lie at fixed times, every ``span`` candle
+lengths since 1970, so the values depend on the window alone. The sums are of distances from a value
+of their own part, which lies in the window: a flat market has the exact mean and a variance of 0,
+and numbers of any size (a coin of 1e-8, a volume of 1e13) lose no precision.
 
-A candle costs the same in a long window as in a short one but for those at an anchor, which look at
-the whole window once in a window's length. The open times must grow from candle to candle.
+A candle costs the same in a long window as in a short one, except those at an anchor, which look at
+the whole window once per window length. The open times must grow from candle to candle.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def moments_size(span: int) -> int:
 
 @apart
 def pass_anchor(state: Buffer, at: int, span: int) -> None:
-    """Begin a part, and write down the sums of what lies before it, newest first."""
+    """Start a part and store the sums of what lies before it, newest first."""
     known = min(int(state[at + COUNT]), span)
     place = int(state[at + OLDEST])
     total = 0.0
@@ -63,7 +63,7 @@ def pass_anchor(state: Buffer, at: int, span: int) -> None:
 
 @kernel
 def ring_push(state: Buffer, at: int, values: int, span: int, value: float) -> None:
-    """Put ``value`` in the place of the oldest of the ``span`` values from ``at + values`` on."""
+    """Replace the oldest of the ``span`` values from ``at + values`` on by ``value``."""
     oldest = int(state[at + OLDEST])
     state[at + values + oldest] = value
     oldest += 1
@@ -75,7 +75,7 @@ def ring_push(state: Buffer, at: int, values: int, span: int, value: float) -> N
 
 @kernel
 def moments_push(state: Buffer, at: int, span: int, turn: int, value: float) -> None:
-    """Put ``value`` of candle number ``turn`` (its open time in candle lengths) into the window."""
+    """Add ``value`` of candle number ``turn`` (its open time in candle lengths) to the window."""
     block = float(turn // span + 1)
     if block != state[at + BLOCK]:
         pass_anchor(state, at, span)
@@ -91,7 +91,7 @@ def moments_push(state: Buffer, at: int, span: int, turn: int, value: float) -> 
 
 @apart
 def moments_step(state: Buffer, at: int, span: int, turn: int, value: float) -> tuple[float, float]:
-    """Mean and population variance of the last ``span`` values; NaN until there are so many."""
+    """Mean and population variance of the last ``span`` values; NaN until the window is full."""
     moments_push(state, at, span, turn, value)
     if state[at + COUNT] < span:
         return NAN, NAN

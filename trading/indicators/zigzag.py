@@ -1,12 +1,12 @@
 """Zig-zag swings: the turning points that remain when moves below a distance are ignored.
 
 A swing high is known when a candle closes at least ``distance`` below the highest high since the
-last swing low, and the other way round; the swing is older than the candle that confirms it and is
-never moved afterwards. ``distance`` may change from candle to candle (some ATRs). The first leg
-counts as a rise, so the first swing of all is a high.
+last swing low, and the other way round. The swing is older than the candle that confirms it and
+never moves afterwards. ``distance`` may change from candle to candle (some ATRs). The first leg
+counts as a rise, so the very first swing is a high.
 
-A zig-zag depends on where it began. :func:`anchored_step` therefore keeps two of them, begun anew
-in turns at fixed times, and reads the older one: what it says depends on the last two terms only.
+A zig-zag depends on where it starts. :func:`anchored_step` therefore keeps two of them, restarts
+them in turn at fixed times, and reads the older one: its result depends only on the last two terms.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def zigzag_size() -> int:
 
 @kernel
 def zigzag_clear(state: Buffer, at: int) -> None:
-    """Begin anew: nothing has been seen."""
+    """Restart: nothing has been seen."""
     for i in range(SWINGS):
         state[at + i] = 0.0
     for i in range(SWINGS, SWINGS + SWINGS_KEPT):
@@ -47,7 +47,7 @@ def zigzag_clear(state: Buffer, at: int) -> None:
 
 @kernel
 def add_swing(state: Buffer, at: int, price: float) -> None:
-    """Put a swing before the others; the oldest falls out."""
+    """Add a swing in front of the others; the oldest drops out."""
     for i in range(SWINGS_KEPT - 1, 0, -1):
         state[at + SWINGS + i] = state[at + SWINGS + i - 1]
     state[at + SWINGS] = price
@@ -57,7 +57,7 @@ def add_swing(state: Buffer, at: int, price: float) -> None:
 def zigzag_step(
     state: Buffer, at: int, distance: float, high: float, low: float, close: float
 ) -> int:
-    """Take in one closed candle: ``HIGH_CONFIRMED``, ``LOW_CONFIRMED`` or 0.
+    """Process one closed candle: ``HIGH_CONFIRMED``, ``LOW_CONFIRMED`` or 0.
 
     A confirmed swing's price is ``state[at + SWINGS]``. Nothing happens while ``distance`` is NaN.
     """
@@ -74,7 +74,7 @@ def zigzag_step(
     far, near = (high, low) if up else (low, high)
     if (far > state[at + EXTREME]) if up else (far < state[at + EXTREME]):
         state[at + EXTREME] = far
-        # The candle may have made its other end before the extreme: only its close comes after.
+        # The candle may have made its other end before the extreme: only its close is later.
         state[at + AGAINST] = close
     elif (near < state[at + AGAINST]) if up else (near > state[at + AGAINST]):
         state[at + AGAINST] = near
@@ -93,20 +93,20 @@ def anchored_size() -> int:
 
 
 def anchored_warmup(term: int) -> int:
-    """Candles after which the beginning of the history has no effect."""
+    """Candles after which the start of the history has no effect."""
     return 2 * term
 
 
 @kernel
 def anchored_at(state: Buffer, at: int) -> int:
-    """Where the older of the two zig-zags lies: the one that began with the term before this."""
+    """Where the older of the two zig-zags lies: the one that started with the previous term."""
     size = SWINGS + SWINGS_KEPT
     return at + 1 + (size if state[at] % 2.0 == 0.0 else 0)
 
 
 @kernel
 def anchored_step(state: Buffer, at: int, term: int, distance: float, bar: Bar) -> int:
-    """Take in one closed candle; what the older zig-zag confirms with it.
+    """Process one closed candle; what the older zig-zag confirms with it.
 
     A term has ``term`` candles, counted from the epoch. In even terms the first zig-zag restarts
     and the second is read; in odd terms the other way round.

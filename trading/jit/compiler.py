@@ -1,9 +1,9 @@
 """The compiled backend: kernels compiled by numba and cached on disk.
 
 Importing this module imports numba; the executor never does. :func:`twin` compiles a copy and
-leaves the plain function plain, so one process can run both. Numba's own cache does not notice an
-edited callee in another file, so the cache lies in a folder named after a hash of every source
-file of ``trading``, numba's version and the processor.
+leaves the plain function as it is, so one process can run both. numba's own cache does not notice
+an edited callee in another file, so the cache lies in a folder named after a hash of every source
+file of ``trading``, numba's version and the processor. See ``README.md`` in this folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trading.jit.numba_linking import CalleeCompiler, KernelCompiler
 from trading.jit.numba_loading import stored
 
 # isort: split
-# It is loaded above, without what no kernel needs.
+# numba is loaded above, without the parts that no kernel needs.
 import numba
 from numba.core import config, types
 from numba.core.registry import cpu_target
@@ -58,7 +58,7 @@ def _processor() -> str:
 def enable(cache_dir: Path | None = None) -> Path | None:
     """Keep compiled code below ``cache_dir`` (default: the user's cache folder).
 
-    Returns the folder in use, or None where it cannot be written: then each process compiles anew.
+    Returns the folder in use, or None if it cannot be written: then each process compiles again.
     """
     folder = (cache_dir or default_cache_dir()) / f"numba-{source_key()}"
     try:
@@ -76,15 +76,15 @@ def enable(cache_dir: Path | None = None) -> Path | None:
 
 
 def current_folder() -> Path | None:
-    """The folder that :func:`enable` was given, for another process to do the same; None if off."""
+    """The folder given to :func:`enable`, for another process to use; None if off."""
     return _Setting.folder.parent if _Setting.folder is not None else None
 
 
 def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callable[..., Any]:
     """The compiled form of a kernel; kernels that it calls are compiled with it.
 
-    Of the arrays that it is given, none that it writes to may overlap another.
-    ``bindings`` replace global names of the kernel and its callees by other kernels.
+    Output arrays must not overlap other arrays. ``bindings`` replace global names of the kernel and
+    its callees by other kernels.
     """
     key = (function, tuple(sorted(bindings.items())))
     if key not in _Setting.twins:
@@ -99,9 +99,9 @@ def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callab
 
 
 def _compile_in_one_process(compiled: Any, plain: Callable[..., Any], folder: Path) -> None:
-    """Let the processes that want a kernel at the same time wait for the first, and load its code.
+    """Make processes that need a kernel at the same time wait for the first, then load its code.
 
-    Several workers with an empty cache would each compile the same kernels.
+    Otherwise several workers with an empty cache would each compile the same kernels.
     """
     name = f"{plain.__module__}.{plain.__qualname__}"
     path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.lock"
@@ -116,7 +116,7 @@ def _compile_in_one_process(compiled: Any, plain: Callable[..., Any], folder: Pa
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock ``path``; where files cannot be locked, go on without."""
+    """Hold the lock ``path``; go on without it where files cannot be locked."""
     try:
         lock = path.open("ab")
     except OSError:
@@ -131,8 +131,8 @@ def _alone(path: Path) -> Iterator[None]:
 def _njit(function: Callable[..., Any], **options: object) -> Any:
     """Compile with Python's errors, without fast mathematics, and without counting references.
 
-    Kernels create no arrays, so there is nothing to count; counting the arrays that are handed from
-    kernel to kernel took nine tenths of the time.
+    Kernels create no arrays, so there is nothing to count; counting the arrays passed from kernel
+    to kernel took nine tenths of the time.
     """
     decorate: Any = numba.njit
     return decorate(nogil=True, error_model="python", _nrt=False, **options)(function)
@@ -154,7 +154,7 @@ def _compile_callee(function: Callable[..., Any]) -> Callable[..., Any]:
     def without_literals(args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         return general(tuple(unliteral(arg) for arg in args), keywords)
 
-    # numba compiles a callee anew for every constant that is passed to it; once per type is enough.
+    # numba compiles a callee again for every constant passed to it; once per type is enough.
     compiled.get_call_template = without_literals
     return cast("Callable[..., Any]", compiled)
 
@@ -167,7 +167,7 @@ def _label(function: Callable[..., Any]) -> str:
 
 
 class _Setting:
-    """Where compiled code is kept (None: in memory only), and the twins made with that setting."""
+    """Where compiled code is kept (None: only in memory), and the twins made with that setting."""
 
     folder: Path | None = None
     callees = Rebuilder(_compile_callee, _label)

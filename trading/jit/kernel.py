@@ -1,10 +1,10 @@
 """The mark of a kernel: a scalar function that runs as plain Python and, compiled, over columns.
 
 The executor calls kernels as they are; ``trading.jit.compiler`` builds a compiled twin from the
-same code object for the batch side. Both give the same bits, as long as a kernel
+same code object for the batch side. Both give the same bits as long as a kernel
 
-- raises to no power, calls neither ``sum`` nor ``math.exp`` nor ``math.log`` (their last bits
-  differ);
+- raises nothing to a power, and calls neither ``sum`` nor ``math.exp`` nor ``math.log`` (their last
+  bits differ);
 - only indexes its buffers (lists in plain Python, ``float64`` arrays when compiled);
 - refers to other kernels by their bare name, so that a twin calls twins.
 """
@@ -32,9 +32,9 @@ def kernel(function: Function) -> Function:
 
 
 def apart(function: Function) -> Function:
-    """Mark a large kernel: compiled, it is called, where others are copied into their callers.
+    """Mark a large kernel: compiled, it is called, while others are copied into their callers.
 
-    That is slower by a call, and many times quicker to compile.
+    It costs a call at run time and compiles many times faster.
     """
     setattr(function, _APART, True)
     return kernel(function)
@@ -55,11 +55,11 @@ Bindings = tuple[tuple[str, Callee], ...]
 
 
 class Rebuilder:
-    """Copies of kernels from the same code objects, whose callees are copies as well.
+    """Copies of kernels from the same code objects; their callees are copies as well.
 
-    ``wrap`` turns each copy into what is called (itself, or its compiled form). A copy is made
-    once for each set of bindings that it depends on; those that depend on a binding carry
-    ``label`` of the bound functions in their name, so that a cache on disk keeps them apart.
+    ``wrap`` turns each copy into what is called: itself, or its compiled form. There is one copy
+    for each set of bindings that it depends on. A copy that depends on a binding carries the
+    ``label`` of the bound functions in its name, so that a cache on disk keeps them apart.
     """
 
     def __init__(self, wrap: Callable[[Callee], Callee], label: Callable[[Callee], str]) -> None:
@@ -68,9 +68,7 @@ class Rebuilder:
         self._done: dict[tuple[Callee, Bindings], Callee] = {}
 
     def copy(self, function: Callee, bindings: Bindings = ()) -> Callee:
-        """The copy of ``function`` in which each bound global name stands for the kernel given
-        with it.
-        """
+        """The copy of ``function`` in which each bound global name refers to the kernel given."""
         used = _used(function, bindings)
         key = (function, used)
         if key not in self._done:
@@ -78,7 +76,7 @@ class Rebuilder:
         return self._done[key]
 
     def outer(self, function: Callee, bindings: Bindings = ()) -> Callee:
-        """Like :meth:`copy`, but only the callees are wrapped."""
+        """The copy as in :meth:`copy`, but with only its callees wrapped."""
         bindings = _used(function, bindings)
         if not isinstance(function, FunctionType) or not is_kernel(function):
             raise TypeError(f"{function!r} is not a kernel; mark it with @kernel")
@@ -103,7 +101,7 @@ def _used(function: Callee, bindings: Bindings) -> Bindings:
 
 @cache
 def _globals_used(function: Callee) -> frozenset[str]:
-    """Global names that a kernel or a kernel that it calls refers to."""
+    """Global names that a kernel, or a kernel that it calls, refers to."""
     if not isinstance(function, FunctionType):
         return frozenset()
     names = set(function.__code__.co_names)
@@ -115,7 +113,7 @@ def _globals_used(function: Callee) -> frozenset[str]:
 
 
 def bind(function: Callee, **bindings: Callee) -> Callee:
-    """A plain-Python copy of a kernel in which the named globals stand for the given kernels."""
+    """A plain-Python copy of a kernel in which the named globals refer to the given kernels."""
     return _PLAIN.copy(function, tuple(sorted(bindings.items())))
 
 

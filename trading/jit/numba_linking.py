@@ -1,14 +1,13 @@
-"""How kernels are compiled: those that only others call once, with the outermost kernel.
+"""How kernels compile: callees once, together with the outermost kernel.
 
-numba optimises every function together with all that it calls and makes machine code of it, and
-does so again for each caller of that function: a leaf of a chain of seven kernels is optimised
+numba optimises every function together with everything it calls, turns it into machine code, and
+does so again for each caller of that function: the leaf of a chain of seven kernels is optimised
 seven times, and six of the results are thrown away. Callees compiled here stay as they were
-lowered; the outermost kernel, into which all are linked, is optimised as a whole. Nothing that the
-processor computes changes by it, and it runs as fast; the strategies compile in 60 s instead of
-105 s.
+lowered; the outermost kernel, into which all are linked, is optimised as a whole. The result is the
+same and runs as fast, but the strategies compile in 60 s instead of 105 s.
 
-The classes fill in methods of numba's that carry no promise; the version is pinned, and a test
-asserts that callees are left out.
+The classes override methods of numba that are not part of its public interface; the version is
+pinned, and a test asserts that callees are left out.
 """
 
 # numba has no types.
@@ -41,24 +40,24 @@ class _Codegen:
         del module
 
     def set_env(self, name: str, environment: object) -> None:
-        """Kernels use no Python objects, for which an environment would be."""
+        """Do nothing: an environment is for Python objects, and kernels use none."""
         del name, environment
 
 
 class LinkedLibrary(JITCodeLibrary):
-    """Code of a callee, there to be linked into its callers' libraries."""
+    """Code of a callee, to be linked into its callers' libraries."""
 
     def __init__(self, codegen: Any, name: str) -> None:
         super().__init__(_Codegen(codegen), name)
 
     def _optimize_final_module(self) -> None:
-        """The outermost library does it."""
+        """Do nothing: the outermost library does it."""
 
     def _finalize_specific(self) -> None:
-        """There is no machine code to finish."""
+        """Do nothing: there is no machine code to finish."""
 
     def get_pointer_to_function(self, name: str) -> int:
-        """0, as for a function without a wrapper for calls from Python."""
+        """Return 0, as for a function without a wrapper for calls from Python."""
         del name
         self._ensure_finalized()
         return 0
@@ -101,9 +100,9 @@ class CalleeCompiler(_WithoutBlas):
 class KernelCompiler(_WithoutBlas):
     """numba's compiler for an outermost kernel: no two of its arrays overlap, if one is written.
 
-    What was read of the candles then need not be read again after each word that is written to a
-    state or an output, nor a word be written that is overwritten unread: a run takes three fifths
-    of the time. A test watches over all calls from Python.
+    What was read of the candles then need not be read again after each write to a state or an
+    output, and no value is written that is overwritten unread: a run takes three fifths of the
+    time. A test watches all calls from Python.
     """
 
     def define_pipelines(self) -> list[Any]:

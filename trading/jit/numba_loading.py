@@ -1,12 +1,12 @@
-"""numba, and kernels that it has compiled before, loaded without what no kernel needs.
+"""numba and its stored kernels, loaded without the parts that no kernel needs.
 
-A process that finds its kernels on the disk compiles nothing, so it needs neither the rules by
-which numba finds types nor its implementations of Python and numpy, whose import takes longer than
-all that is left. They are loaded when the first kernel is compiled. Left out always: scipy (linear
-algebra, which no kernel may use: its last bits differ), numba's settings in a YAML file, and
-packages that extend numba, on which results must not depend.
+A process that finds its kernels on the disk compiles nothing. It needs neither numba's typing rules
+nor its implementations of Python and numpy, whose import takes longer than everything else. They
+are loaded when the first kernel is compiled. Three things are never loaded: scipy (linear algebra,
+which no kernel may use: its last bits differ), numba's settings in a YAML file, and packages that
+extend numba, on which results must not depend.
 
-This fills in methods of numba's that carry no promise; the version is pinned.
+This overrides methods of numba that are not part of its public interface; the version is pinned.
 """
 
 # numba has no types.
@@ -23,7 +23,12 @@ from typing import Any
 
 @contextmanager
 def _without(*names: str) -> Iterator[None]:
-    """Make an import of modules that are not loaded fail; numba then does without them."""
+    """Make imports of modules that are not yet loaded fail, so that numba does without them.
+
+    numba has no switch for this. None in ``sys.modules`` is Python's documented way to make an
+    import fail; the entries are gone when the block ends, and a test checks in a fresh process
+    that the modules stay out.
+    """
     absent = [name for name in names if name not in sys.modules]
     for name in absent:
         sys.modules[name] = None  # type: ignore[assignment]
@@ -38,7 +43,7 @@ with _without("scipy", "yaml"):
     from numba.core import entrypoints
     from numba.core.caching import FunctionCache
 
-# Its search for packages that extend it, among all that is installed, counts as done.
+# Mark its search for extending packages among everything installed as done.
 _search: Any = entrypoints
 _search._already_initialized = True
 

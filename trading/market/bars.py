@@ -23,8 +23,8 @@ VOLUME = 5
 LENGTH = 6
 SLOT = 7
 
-# The slots in the order in which closed candles are handed on: the signal slot comes last, so that
-# higher candles that close at the same time are known to it.
+# The slots in the order in which closed candles are passed on. The signal slot comes last, so that
+# it knows higher candles that close at the same time.
 FILTER_AT = 0
 HOURLY_AT = SLOT
 MORE_AT = 2 * SLOT
@@ -34,7 +34,7 @@ BARS_SIZE = SIGNAL_AT + SLOT
 
 @kernel
 def grow_bar(bars: Buffer, slot: int, bar: Bar) -> None:
-    """Put one base candle into the higher candle in the making, or begin one."""
+    """Add one base candle to the higher candle in the making, or start one."""
     if bars[slot + STARTED] < 0.0:
         bars[slot + STARTED] = float(bar.open_time - bar.open_time % int(bars[slot + LENGTH]))
         bars[slot + OPEN] = bar.open
@@ -52,7 +52,7 @@ def grow_bar(bars: Buffer, slot: int, bar: Bar) -> None:
 
 @kernel
 def finished_bar(bars: Buffer, slot: int) -> Bar:
-    """The higher candle in the making, as it is."""
+    """The higher candle in the making, as it stands."""
     return Bar(
         int(bars[slot + STARTED]),
         int(bars[slot + LENGTH]),

@@ -1,4 +1,4 @@
-"""How alike symbols have moved lately, for the limit on positions that are one bet in disguise."""
+"""How alike symbols have moved lately, for the limit on positions that are the same bet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trading.candles import DAY_MS, HOUR_MS, CandleColumns, Floats, Integers
 
 WINDOW_DAYS = 30
 LEAST_DAYS = 7
-"""Two symbols with fewer common days of returns in the window have no correlation yet."""
+"""Days of common returns in the window that two symbols need to have a correlation."""
 
 
 def daily_correlations(candles: Sequence[CandleColumns], days: Integers) -> Floats:
@@ -18,7 +18,7 @@ def daily_correlations(candles: Sequence[CandleColumns], days: Integers) -> Floa
 
     ``days`` are UTC days since 1970, ascending; the result is ``[day, symbol, symbol]``. A value is
     Pearson's, of the hourly log returns (of the candles' own interval where that is longer) of the
-    :data:`WINDOW_DAYS` days before, over the hours that both symbols have; NaN where they are too
+    :data:`WINDOW_DAYS` days before, over the hours that both symbols have; NaN where there are too
     few or a price did not move. Nothing that closes after the start of the day is used.
     """
     period = max(HOUR_MS, max(c.interval_ms for c in candles))
@@ -42,7 +42,7 @@ def _returns(candles: CandleColumns, first: int, period: int, count: int) -> Flo
     place = (candles.open_time - first) // period
     inside = (place >= 0) & (place < count)
     closes = np.full(count, np.nan)
-    closes[place[inside]] = candles.close[inside]  # of several in a period the last remains
+    closes[place[inside]] = candles.close[inside]  # the last one in a period wins
     found = np.full(count, np.nan)
     if count > 1:
         found[1:] = np.diff(np.log(closes))
@@ -52,7 +52,7 @@ def _returns(candles: CandleColumns, first: int, period: int, count: int) -> Flo
 def correlations(returns: Floats, least: int) -> Floats:
     """Pearson correlation of each pair of columns of ``returns``, over the rows that both have.
 
-    NaN for pairs with fewer than ``least`` such rows, or one that did not vary.
+    NaN for pairs with fewer than ``least`` such rows, or with a column that did not vary.
     """
     known = np.isfinite(returns)
     rows = known.astype(np.float64)

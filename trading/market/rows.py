@@ -1,4 +1,4 @@
-"""Candles in columns as the kernels read them, and the extremes that let them jump."""
+"""Candles in columns as kernels read them, and the extremes that let the search jump."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIDE = 256  # candles of a wide block: 8 blocks
 
 
 class Rows(NamedTuple):
-    """Candles by row: opens in ms, prices, volumes."""
+    """Candles by row: open times in ms, prices, volumes."""
 
     times: list[int]
     opens: Buffer
@@ -43,14 +43,14 @@ class Bar(NamedTuple):
 
 
 def bar_of(candle: Candle, length: int) -> Bar:
-    """A candle of so many ms as the kernels read it."""
+    """A candle of ``length`` ms as the kernels read it."""
     prices = candle.open, candle.high, candle.low, candle.close
     return Bar(candle.open_time, length, *prices, candle.volume)
 
 
 @kernel
 def bar_at(rows: Rows, row: int, length: int) -> Bar:
-    """The candle of a row, of so many ms."""
+    """The candle of a row, ``length`` ms long."""
     return Bar(
         rows.times[row],
         length,
@@ -65,8 +65,8 @@ def bar_at(rows: Rows, row: int, length: int) -> Bar:
 class Extremes(NamedTuple):
     """Least low and most high of each block of `BLOCK` and `WIDE` rows, and of each UTC day.
 
-    ``days`` has the first row of each day that has rows, and the number of rows at last. The rests
-    are the extremes from the start of a block to the end of the day that it starts in.
+    ``days`` has the first row of each day that has rows, then the number of rows. The rests are the
+    extremes from the start of a block to the end of the day it starts in.
     """
 
     least: Buffer

@@ -57,8 +57,10 @@ MAJOR = brackets_of(
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """What decides the maintenance of a position: ``capital`` is the account's equity at the start
-    (quote currency), ``brackets`` are the venue's for the symbol, ascending.
+    """What decides the maintenance of a position.
+
+    ``capital`` is the account's equity at the start (quote currency); ``brackets`` are the venue's
+    for the symbol, ascending.
     """
 
     capital: float = 10_000.0
@@ -76,12 +78,13 @@ class Margin:
 
     @property
     def tiers(self) -> list[tuple[float, float, float]]:
-        """(cap, rate, amount) of each bracket, as `ExitRules.layout` takes them."""
+        """(cap, rate, amount) of each bracket, as `MarginTerms` takes them."""
         return [(bracket.cap, bracket.rate, bracket.cum) for bracket in self.brackets]
 
     def most_notional(self, leverage: float) -> float:
-        """The most that a position at ``leverage`` may be worth: the cap of the last bracket that
-        still gives it. `ParameterError` where none does.
+        """The largest notional at ``leverage``: the cap of the last bracket that allows it.
+
+        `ParameterError` if none does.
         """
         allowed = [bracket.cap for bracket in self.brackets if bracket.leverage >= leverage]
         if not allowed:
@@ -103,9 +106,9 @@ def bracket_at(brackets: tuple[Bracket, ...], notional: float) -> Bracket:
 def liquidation_price(
     side: int, quantity: float, entry: float, margin: float, brackets: tuple[Bracket, ...]
 ) -> float:
-    """Where the isolated ``margin`` is down to maintenance; 0 where a long cannot get there.
+    """Where the isolated ``margin`` is down to maintenance; 0 if a long cannot get there.
 
-    Binance's one-way formula with the bracket of the price itself: it is found by trying each.
+    Binance's one-way formula with the bracket of the price itself, found by trying each.
     """
     for bracket in brackets:
         price = (margin - side * quantity * entry + bracket.cum) / (
@@ -127,10 +130,10 @@ def liquidation_distance(leverage: float, maintenance: float) -> float:
 
 
 def check_stops(rules: ExitRules, owner: str) -> None:
-    """`ParameterError` where a stop does not lie :data:`LEAST_DISTANCE` before the liquidation.
+    """`ParameterError` if a stop does not lie :data:`LEAST_DISTANCE` before the liquidation.
 
-    Without leverage there is no liquidation. A stop by ATR is a price that only the entry knows:
-    there the emergency stop counts.
+    Without leverage there is no liquidation. An ATR stop is a price known only at the entry: there
+    the emergency stop counts.
     """
     if rules.leverage <= 1.0:
         return

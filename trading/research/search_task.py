@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trading.candles import CandleColumns, Floats
 from trading.metrics import Metrics
-from trading.simulation import Costs, search
+from trading.simulation import Costs, Searcher
 from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
 
@@ -25,9 +25,10 @@ class SearchTask:
         self, sets: Sequence[Mapping[str, Value]], threads: int = 1
     ) -> list[tuple[Metrics, Floats]]:
         """Return the metrics and daily returns of parameter sets."""
-        found = search(
+        searcher = Searcher(
             self.strategy, self.candles, list(sets), self.fixed, self.costs, threads=threads
         )
+        found = searcher.search()
         return [
             (row.metrics, daily)
             for row, daily in zip(found.results, found.daily_returns, strict=True)

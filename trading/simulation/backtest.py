@@ -1,6 +1,4 @@
-"""Running simulations: one parameter set (`backtest`) or a grid of them (`search`), compiled or
-plain.
-"""
+"""Runs of the simulation: one parameter set (`backtest`) or a grid of them (`search`)."""
 
 from __future__ import annotations
 
@@ -46,9 +44,7 @@ def decide(
     *,
     compiled: bool = True,
 ) -> Floats:
-    """The decision stream: for each candle the output of the decider, laid out as in
-    `trading.strategies.base` (n x `OUT_SIZE`).
-    """
+    """The decider's output on each candle (n x `OUT_SIZE`), see `trading.strategies.layout`."""
     setup = Setup.of(strategy, params, candles.interval_ms)
     prepared = PreparedCandles(candles, backends.backend(compiled))
     _, stream = prepared.decide(setup, day_bound=False, stream=True)
@@ -68,8 +64,8 @@ def backtest(
     """Simulate one parameter set candle by candle with the whole equity.
 
     Candles before ``trade_from_ms`` only warm the indicators. A candle that touches no level of the
-    position is passed over, unless ``every`` one is to be judged: that changes nothing but the
-    time. `DataError` without candles.
+    position is skipped; with ``every`` none is, which changes only the time. `DataError` without
+    candles.
     """
     setup = Setup.of(strategy, params, candles.interval_ms)
     backend = backends.backend(compiled)
@@ -116,20 +112,18 @@ def search(
     *,
     trade_from_ms: int | None = None,
     compiled: bool = True,
-    threads: int | None = None,
 ) -> SearchResult:
     """Simulate every combination of ``grid`` (each with ``fixed`` added), in the order given.
 
-    The result of a combination is that of :func:`backtest`; signals are found once for all
-    combinations that share them, sets of signals in parallel by ``threads`` (default: one for each
-    core). `ParameterError` when the grid is empty.
+    The result of a combination is that of :func:`backtest`. Signals are found once for all
+    combinations that share them. `ParameterError` when the grid is empty.
     """
-    searcher = Searcher(strategy, candles, grid, fixed, costs, compiled=compiled, threads=threads)
+    searcher = Searcher(strategy, candles, grid, fixed, costs, compiled=compiled)
     return searcher.search(trade_from_ms)
 
 
 class Searcher:
-    """A grid on one series of candles, whose signals are found once and traded in any window."""
+    """A grid on one series of candles: its signals are found once and traded in any window."""
 
     def __init__(
         self,
@@ -142,7 +136,7 @@ class Searcher:
         compiled: bool = True,
         threads: int | None = None,
     ) -> None:
-        """Like :func:`search`, which see."""
+        """See :func:`search`; sets of signals run on ``threads``, by default one per core."""
         if not grid:
             raise ParameterError("the grid is empty; give at least one combination")
         backend = backends.backend(compiled)
@@ -159,7 +153,7 @@ class Searcher:
         self._seconds = time.perf_counter() - started
 
     def backtest(self, place: int, start_ms: int, end_ms: int) -> BacktestResult:
-        """The combination at ``place`` of the grid, candle by candle in such a window."""
+        """The combination at ``place`` of the grid, candle by candle in one window."""
         window, rules = self.prepared.window(start_ms, end_ms), self.plan.rules[place]
         group = next(i for i, g in enumerate(self.plan.groups) if place in g.members)
         signals = self.prepared.within(self._signals[group], window)
@@ -188,8 +182,8 @@ class Searcher:
     ) -> SearchResult:
         """All combinations on the candles that open from ``start_ms`` to ``end_ms``, exclusive.
 
-        Earlier candles only warm the indicators. The result is that of a search on the candles
-        before ``end_ms``; `DataError` where there are none.
+        Earlier candles only warm the indicators. The result equals that of a search on the candles
+        before ``end_ms``. `DataError` where there are none.
         """
         window = self.prepared.window(start_ms, end_ms)
         started = time.perf_counter()
@@ -243,13 +237,13 @@ def _signals(
 
 
 def _place(members: list[int]) -> slice | list[int]:
-    """Where ``members`` (ascending) are written: as a block if they are one, which is quicker."""
+    """Where ``members`` (ascending) are written: as a slice if they are contiguous, for speed."""
     first, last = members[0], members[-1]
     return slice(first, last + 1) if last - first + 1 == len(members) else members
 
 
 def _in_threads(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
-    """Do ``work`` on each of ``items``; kernels hold no lock, so that they run at once."""
+    """Do ``work`` on each of ``items``; kernels release the GIL, so they run in parallel."""
     items = list(items)
     if threads == 1 or len(items) <= 1:
         for item in items:
@@ -261,7 +255,7 @@ def _in_threads(work: Callable[[Item], None], items: Iterable[Item], threads: in
 
 
 def _ready(backend: Backend, setup: Setup, rules: Floats, what: str) -> float:
-    """Compile (or load) the kernels by a run on two candles; the seconds it took."""
+    """Compile (or load) the kernels with a run on two candles; the seconds that took."""
     kind = f"{what} {'staged' if rules[R_STAGED] > 0.0 else 'plain'}"
     if not backend.compiled or backend.is_ready(kind, setup.step):
         return 0.0

@@ -1,4 +1,4 @@
-"""What a simulation is given and gives back."""
+"""The costs that a simulation takes, and the results that it gives back."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from trading.strategies.parameters import Value
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Costs of each fill in basis points: ``fee_bps`` on the notional, ``slippage_bps`` on the
-    price.
+    """Costs of each fill in basis points: fees of the notional, slippage of the price.
 
-    Slippage worsens market fills: entries, stops and closes; a take-profit and the steps of a
-    ladder rest at their level and pay ``maker_fee_bps`` (the same as the others unless given).
-    ``margin`` is what a position with leverage is liquidated by.
+    Slippage worsens market fills: entries, stops and closes. A take-profit and the steps of a
+    ladder rest at their level and pay ``maker_fee_bps`` (``fee_bps`` unless given). ``margin``
+    decides where a position with leverage is liquidated.
     """
 
     fee_bps: float = 5.0
@@ -75,7 +74,7 @@ class Trades:
 
 @dataclass(frozen=True)
 class Fills:
-    """What was bought and sold after the entries, in columns of equal length, in order.
+    """Fills after the entries, in columns of equal length, in order.
 
     ``trade`` is the position of the trade in `Trades`, ``time`` the open (ms, UTC) of the candle;
     ``value`` the signed notional as a share of the equity at the entry (above 0: bought more of
@@ -96,7 +95,7 @@ class Fills:
 class BacktestResult:
     """One simulated run.
 
-    ``equity`` is the equity after each trade (it begins at 1 before the first). ``daily_returns``
+    ``equity`` is the equity after each trade (1 before the first). ``daily_returns``
     has one value for each UTC day of ``days`` (their starts, ms). Times in seconds are wall time.
     ``ambiguous_candles`` held a stop and a target at once: the stop was taken to come first.
     """
@@ -114,7 +113,7 @@ class BacktestResult:
 
 
 class SearchRow(NamedTuple):
-    """One combination: all parameters, resolved, and what they gave."""
+    """One combination: all its parameters, resolved, and its measures."""
 
     params: Mapping[str, Value]
     metrics: Metrics

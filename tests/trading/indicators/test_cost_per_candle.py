@@ -1,6 +1,4 @@
-"""A candle costs the same after a long history as after a short one, and in a long window as in a
-short one, in work and in memory.
-"""
+"""A candle costs the same whatever the length of the history or the window."""
 
 from __future__ import annotations
 
@@ -64,7 +62,7 @@ def day_again(day: CandleColumns, turn: int) -> list[Candle]:
 
 
 def decide_all(decider: Decider, candles: list[Candle]) -> None:
-    """Feed them."""
+    """Pass the candles to the decider."""
     for candle in candles:
         decider.on_candle(candle)
 
@@ -163,7 +161,7 @@ def test_a_candle_costs_the_same_in_a_window_24_times_as_long(name):
 
 
 def test_a_rank_is_found_by_bisection_and_moves_numbers_only_between_two_places():
-    """Two searches, and of random numbers a third of the window moves, each read and written."""
+    """Two searches; with random numbers a third of the window moves, each read and written."""
     for span in (20, 480):
         searches = 2 * (math.log2(span) + 1)
         assert uses_a_candle("rank", span) < searches + 2 * span / 3 + 20

@@ -97,7 +97,7 @@ def test_every_value_is_that_of_the_oracle(name, bitcoin):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_after_the_warmup_the_start_of_the_history_has_no_effect_at_all(name, bitcoin):
+def test_after_the_warmup_the_start_of_the_history_has_no_effect(name, bitcoin):
     warmup = MEASURES[name][1]
     candles, later = bitcoin.rows(0, warmup + 2_000), bitcoin.rows(137, warmup + 2_000)
     assert run(name, later)[warmup - 1 :].tolist() == run(name, candles)[136 + warmup :].tolist()
@@ -135,7 +135,7 @@ def test_a_rank_counts_what_lies_below_in_the_window(span, values):
             assert rank == sum(other < value for other in window) / span
 
 
-def test_a_mean_price_is_unknown_while_nothing_is_traded():
+def test_a_mean_price_is_unknown_before_the_first_trade():
     day, window = [0.0] * day_vwap_size(), [0.0] * vwap_size(2)
     assert np.isnan(day_vwap_step(day, 0, 0, 10.0, 0.0))
     assert day_vwap_step(day, 0, 60_000, 12.0, 3.0) == 12.0

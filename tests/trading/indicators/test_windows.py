@@ -1,4 +1,4 @@
-"""Re-anchored windows: exact, and the same whatever was seen before."""
+"""Re-anchored windows: exact, and independent of what came before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trading.jit.compiler import twin
 SPAN = 7
 
 
-def told(turns, values, span=SPAN):
+def moments_of(turns, values, span=SPAN):
     state = [0.0] * moments_size(span)
     return [moments_step(state, 0, span, turn, v) for turn, v in zip(turns, values, strict=True)]
 
@@ -25,7 +25,7 @@ def test_mean_and_variance_are_those_of_the_last_values():
     random = np.random.default_rng(5)
     values = (100.0 + np.cumsum(random.normal(0, 0.4, 400))).tolist()
     for span in (2, 5, 20, 80):
-        for i, (mean, variance) in enumerate(told(range(1_000, 1_400), values, span)):
+        for i, (mean, variance) in enumerate(moments_of(range(1_000, 1_400), values, span)):
             if i < span - 1:
                 assert math.isnan(mean)
                 assert math.isnan(variance)
@@ -36,7 +36,7 @@ def test_mean_and_variance_are_those_of_the_last_values():
 
 
 def test_a_flat_market_has_its_price_as_the_mean_and_no_variance():
-    for mean, variance in told(range(40), [0.1] * 40)[SPAN - 1 :]:
+    for mean, variance in moments_of(range(40), [0.1] * 40)[SPAN - 1 :]:
         assert (mean, variance) == (0.1, 0.0)
 
 
@@ -53,8 +53,8 @@ def histories(draw: st.DrawFn):
 @given(histories())
 def test_a_later_start_gives_the_same_bits_after_one_window(history):
     turns, values, start = history
-    late = told(turns[start:], values[start:])[SPAN - 1 :]
-    assert late == told(turns, values)[start + SPAN - 1 :]
+    late = moments_of(turns[start:], values[start:])[SPAN - 1 :]
+    assert late == moments_of(turns, values)[start + SPAN - 1 :]
 
 
 def test_compiled_and_plain_windows_are_equal_to_the_bit():
@@ -62,7 +62,7 @@ def test_compiled_and_plain_windows_are_equal_to_the_bit():
     values = (0.3 + np.cumsum(random.normal(0, 0.001, 3_000))).tolist()
     fast, state = twin(moments_step), np.zeros(moments_size(480))
     found = [fast(state, 0, 480, turn, value) for turn, value in enumerate(values)]
-    plain = told(range(3_000), values, 480)
+    plain = moments_of(range(3_000), values, 480)
     assert np.array(found).tobytes() == np.array(plain).tobytes()
 
 
@@ -84,7 +84,7 @@ def exact(window):
 def test_the_size_of_the_numbers_costs_no_precision(market):
     size, deviation = MARKETS[market]
     values = np.abs(np.random.default_rng(7).normal(size, deviation, 700)).tolist()
-    found = told(range(700), values, 480)
+    found = moments_of(range(700), values, 480)
     for i in range(0, 221, 17):
         mean, variance = found[i + 479]
         true_mean, true_variance = exact(values[i : i + 480])
@@ -93,9 +93,9 @@ def test_the_size_of_the_numbers_costs_no_precision(market):
 
 
 def test_one_huge_volume_leaves_nothing_behind():
-    """Sums that run through it would keep what it rounded away."""
+    """Sums that run across it would keep its rounding errors."""
     values = [3.0, 5.0, 1e13, 4.0, 7.0, 2.0] + [float(1 + i % 3) for i in range(30)]
-    found = told(range(len(values)), values, 5)
+    found = moments_of(range(len(values)), values, 5)
     for i in range(4, len(values)):
         mean, variance = exact(values[i - 4 : i + 1])
         largest = max(values[i - 4 : i + 1])

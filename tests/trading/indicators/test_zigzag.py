@@ -72,14 +72,14 @@ def test_only_the_newest_swings_are_kept():
 def anchored(candles, term):
     """What the older zig-zag confirms at each row, with its newest swings."""
     state, atr = [0.0] * anchored_size(), [0.0] * atr_size()
-    said = []
+    found = []
     for row in range(len(candles)):
         c = candles.candle(row)
         distance = 3.0 * atr_step(atr, 0, 14, c.high, c.low, c.close)
         kind = anchored_step(state, 0, term, distance, bar_of(c, MINUTE_MS))
         at = anchored_at(state, 0) + SWINGS
-        said.append((kind, *(round(p, 9) for p in state[at : at + 6])))
-    return said
+        found.append((kind, *(round(p, 9) for p in state[at : at + 6])))
+    return found
 
 
 def test_an_anchored_zigzag_does_not_depend_on_the_start_of_the_history(bitcoin):
@@ -91,7 +91,7 @@ def test_an_anchored_zigzag_does_not_depend_on_the_start_of_the_history(bitcoin)
         assert repr(later[warmup:]) == repr(whole[start + warmup :])
 
 
-def test_a_zigzag_says_nothing_about_later_candles(bitcoin):
+def test_later_candles_change_no_earlier_zigzag(bitcoin):
     whole = anchored(bitcoin.rows(0, 1_500), 250)
     for end in np.arange(600, 1_500, 97):
         assert repr(anchored(bitcoin.rows(0, int(end)), 250)) == repr(whole[:end])

@@ -1,6 +1,4 @@
-"""Kernels: plain stays plain, twins call twins, and the compiled cache is trusted only while it
-is right.
-"""
+"""Kernels: plain stays plain, twins call twins, and the cache follows every edit."""
 
 from __future__ import annotations
 
@@ -61,7 +59,7 @@ def test_a_twin_leaves_the_plain_function_and_its_callees_plain():
     assert not isinstance(twin.py_func.__globals__["inner"], FunctionType)
 
 
-def test_a_kernel_apart_is_called_by_its_callers_with_the_same_result():
+def test_a_kernel_marked_apart_is_called_with_the_same_result():
     assert is_kernel(large)
     assert is_apart(large)
     assert not is_apart(caller)
@@ -79,7 +77,7 @@ def test_a_kernel_may_call_kernels_of_other_modules():
     assert not isinstance(twin.py_func.__globals__["ema_step"], FunctionType)
 
 
-def test_a_bound_name_stands_for_the_kernel_given():
+def test_a_bound_name_refers_to_the_kernel_given():
     assert bind(outer, inner=kernel(other))(1.0) == 0.0
     assert outer(1.0) == 4.0
 
@@ -134,13 +132,13 @@ def of_processes(count: int, packages: Path, cache: Path) -> list[list[float]]:
         )
         for _ in range(count)
     ]
-    said = [process.communicate(timeout=120)[0] for process in started]
+    printed = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [0] * count
-    return sorted([float(word) for word in text.split()] for text in said)
+    return sorted([float(word) for word in text.split()] for text in printed)
 
 
 @pytest.mark.slow
-def test_a_second_process_loads_compiled_code_and_an_edited_callee_is_compiled_anew(tmp_path):
+def test_a_second_process_loads_compiled_code_and_an_edited_callee_is_compiled_again(tmp_path):
     packages, cache = tmp_path / "packages", tmp_path / "cache"
     shutil.copytree(SOURCE, packages / "trading", ignore=shutil.ignore_patterns("__pycache__"))
     assert average_range(packages, cache) == [3.0, 0.0, 1.0]
@@ -158,7 +156,7 @@ def test_of_processes_that_start_together_one_compiles_and_the_others_load(tmp_p
     assert of_processes(3, SOURCE.parent, tmp_path) == [compiles, loads, loads]
 
 
-def test_a_cache_folder_that_cannot_be_written_is_done_without(tmp_path):
+def test_kernels_run_without_a_cache_folder_that_can_be_written(tmp_path):
     folder = tmp_path / "file"
     folder.write_text("")
     try:

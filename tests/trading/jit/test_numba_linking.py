@@ -1,4 +1,4 @@
-"""Compiled kernels: what only other kernels call is compiled with them, once."""
+"""Compiled kernels: callees are compiled once, with their callers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def compiled_total(libraries):
     return _njit(Rebuilder(callee, lambda bound: bound.__name__).outer(total))
 
 
-def test_only_the_outermost_kernel_is_optimised_and_made_machine_code(monkeypatch) -> None:
+def test_only_the_outermost_kernel_is_optimised_and_becomes_machine_code(monkeypatch) -> None:
     optimised, whole = [], JITCodeLibrary._optimize_final_module
 
     def counted(library):

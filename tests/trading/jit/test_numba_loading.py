@@ -1,4 +1,4 @@
-"""A second process loads compiled kernels, and nothing that only compiling needs."""
+"""A second process loads compiled kernels and nothing that only compiling needs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ print(json.dumps(found))
 
 
 def use(folder: Path, then: str = "no") -> dict[str, object]:
-    """What a new process with its kernels' code below ``folder`` found."""
+    """What a new process found that keeps its kernels' code below ``folder``."""
     done = subprocess.run(
         [sys.executable, "-c", USE, str(folder / "cache"), then],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])},
@@ -67,7 +67,7 @@ def test_a_second_process_loads_its_kernels_without_the_compiler(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_process_that_has_loaded_kernels_can_compile_more(tmp_path: Path) -> None:
+def test_a_process_with_loaded_kernels_can_compile_more(tmp_path: Path) -> None:
     (tmp_path / "kernels.py").write_text(KERNELS)
     use(tmp_path)
     later = use(tmp_path, "more")

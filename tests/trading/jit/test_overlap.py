@@ -1,4 +1,4 @@
-"""Compiled kernels rely on arrays that do not overlap where they are written: each call is seen."""
+"""Compiled kernels rely on output arrays that do not overlap: a watch on every call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trading.strategies.technical.rsi_bollinger import RsiBollinger
 
 
 def arrays_of(values: Any) -> Iterator[np.ndarray]:
-    """All arrays of arguments, those inside of tuples too."""
+    """All arrays of the arguments, including those inside tuples."""
     for value in values:
         if isinstance(value, np.ndarray):
             yield value
@@ -31,7 +31,7 @@ def arrays_of(values: Any) -> Iterator[np.ndarray]:
 
 
 def watched(function: Callable[..., Any], calls: list[str]) -> Callable[..., Any]:
-    """``function``, which fails where it wrote to an array that overlaps another."""
+    """``function``, but it fails if it wrote to an array that overlaps another."""
 
     def call(*arguments: Any) -> Any:
         arrays = [array for array in arrays_of(arguments) if array.size]
@@ -48,7 +48,7 @@ def watched(function: Callable[..., Any], calls: list[str]) -> Callable[..., Any
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the kernels that Python called, all of them watched."""
+    """Names of the kernels that Python called, all watched."""
     seen: list[str] = []
     twin = compiler.twin
     monkeypatch.setattr(

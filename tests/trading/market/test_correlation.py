@@ -51,7 +51,7 @@ def test_only_hours_that_both_have_count():
     assert np.isnan(correlations(moves.T, int(both.sum()) + 1)[0, 1])
 
 
-def test_a_price_that_does_not_move_is_correlated_with_nothing_known():
+def test_a_price_that_does_not_move_has_no_known_correlation():
     flat = np.full(20 * 24, 100.0)
     found = daily_correlations([series(flat), series(walks(1, 20 * 24)[0])], np.array([19]))
     assert np.isnan(found[0, 0]).all()
@@ -74,7 +74,7 @@ def most_at_once(run, before: int | None = None) -> int:
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_no_position_is_opened_beside_one_that_moves_alike(compiled, bitcoin, ether):
+def test_no_position_opens_beside_one_that_moves_alike(compiled, bitcoin, ether):
     rows = len(bitcoin) if compiled else 16_000
     candles = {"BTCUSDT": bitcoin.rows(0, rows), "ETHUSDT": ether.rows(0, rows)}
     traded = [traded_with("fixed"), traded_with("fixed", "ETHUSDT")]
@@ -88,7 +88,7 @@ def test_no_position_is_opened_beside_one_that_moves_alike(compiled, bitcoin, et
     assert free.refused["correlation"] == 0
     assert most_at_once(strict) == 1
     assert strict.refused["correlation"] > 0
-    # With room for any correlation only the first week is held back, when it is not yet known.
+    # With room for any correlation, only the first week is refused: nothing is known yet.
     assert most_at_once(known) == 2
     assert most_at_once(known, int(bitcoin.open_time[0]) + LEAST_DAYS * DAY_MS) == 1
 

@@ -159,7 +159,7 @@ def test_every_event_in_every_stage_does_what_the_document_says(stage, side):
         assert life.stage == table[stage, "everything else"] == "flat"
 
 
-def test_every_reason_is_walked():
+def test_every_reason_is_covered():
     assert set(REASONS[1:]) == set(PARTS) | set(CLOSING)
 
 
@@ -239,7 +239,7 @@ def test_a_liquidation_takes_the_margin_and_no_more():
     assert life.state[CASH] == pytest.approx(-10.0)
 
 
-def test_a_structural_stop_and_a_level_target_stand_instead_of_shares():
+def test_a_structural_stop_and_a_level_target_replace_the_shares():
     entry = StagedEntry(-1, 100.0, 1.0, 0, structural_stop=103.0, target_price=94.0)
     position = StagedPosition(entry, ExitRules(stop_loss=0.05, tolerance=0.002))
     assert position.stop_price == pytest.approx(103.0 * 1.002)
@@ -250,8 +250,8 @@ def test_after_an_addition_the_trailing_stop_waits_for_a_profit_of_the_new_avera
     rules = ExitRules(trailing_stop=0.01, emergency_stop=0.3, additions=(Addition(0.03, 1.0, 0.2),))
     life = Life(rules)
     assert life.candle(100, 101, 98, 98) == ""
-    # At 97 as much again is bought. 1 % below the best of 101 is above the mean of 98.48, but
-    # nobody has seen a profit of that.
+    # At 97 the same amount is bought again. 1 % below the best price of 101 is above the mean of
+    # 98.48, but no profit on that mean has been seen.
     assert life.candle(98, 98, 97, 97.2) == ""
     assert life.candle(97.2, 99, 97, 98.9) == ""
     assert life.candle(98.9, 99.8, 98.9, 99.8) == ""
@@ -280,12 +280,12 @@ def test_the_worst_case_of_ten_symbols_is_what_the_weights_say():
     assert 10 * loss_of_weight == pytest.approx(-0.0275)
 
 
-def test_the_executor_is_told_and_says_what_was_filled():
+def test_the_executor_gets_actions_and_reports_what_was_filled():
     position = StagedPosition(StagedEntry(1, 100.0, 3.0, 0), SURGE)
     action = position.on_price(96.9, 1_000)
     assert action is not None
     assert (action.kind, action.reason, action.price) == ("add", "add_first", 97.0)
-    assert position.on_price(96.9, 1_500) == action  # nothing changes until it was filled
+    assert position.on_price(96.9, 1_500) == action  # nothing changes before the fill
     position.filled(action, 4.0, 96.8)
     assert (position.stage, position.quantity) == ("first", 7.0)
     assert position.average_price == pytest.approx((300 + 4 * 96.8) / 7)
@@ -319,7 +319,7 @@ def test_leverage_follows_the_volatility(atr, leverage):
         ({"leverage": 500.0, "liquidation_guard": 0.2}, "liquidates at the entry price"),
     ],
 )
-def test_rules_that_contradict_themselves_are_refused(fields, sentence):
+def test_contradictory_rules_are_refused(fields, sentence):
     with pytest.raises(ParameterError, match=sentence):
         ExitRules(**fields)
 
@@ -337,7 +337,7 @@ def test_the_documented_example_is_what_the_kernels_do():
     assert life.state[AMBIGUOUS] == 1.0
 
 
-def test_steps_of_the_ladder_that_sell_too_little_are_passed_over():
+def test_steps_of_the_ladder_that_sell_too_little_are_skipped():
     rules = ExitRules(stop_loss=0.1, partials=((0.01, 0.1), (0.02, 0.2), (0.03, 0.5)))
     position = StagedPosition(StagedEntry(1, 100.0, 0.006, 0), rules)
     position.pass_over(0.001)

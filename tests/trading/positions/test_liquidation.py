@@ -57,7 +57,7 @@ class Life:
         apply_fill(self.life, self.rules, 0, code, change, price)
 
     def expected(self, side: int, leverage: float, worth: float = 1.0) -> float:
-        """The plain formula on what is held."""
+        """The plain formula for the open quantity."""
         held = self.life[QUANTITY] * worth
         margin = held * self.life[ENTRY] / leverage
         return liquidation_price(side, held, self.life[ENTRY], margin, STEEP)
@@ -155,7 +155,7 @@ def run(candles: CandleColumns, capital: float, *, compiled: bool = True, **rule
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_a_position_in_the_second_bracket_is_liquidated_where_a_smaller_one_lives(compiled):
+def test_a_position_in_the_second_bracket_is_liquidated_where_a_smaller_one_survives(compiled):
     # Entered at 101: the first bracket liquidates at 91.36, the second (39,000) at 93.05.
     small = run(dips(92.0), 9_000.0, compiled=compiled)
     large = run(dips(92.0), 39_000.0, compiled=compiled)
@@ -167,7 +167,7 @@ def test_a_position_in_the_second_bracket_is_liquidated_where_a_smaller_one_live
 @pytest.mark.parametrize("compiled", [True, False])
 def test_profits_grow_a_position_into_the_second_bracket(compiled):
     # The first trade earns 60 %. The second is entered at 108: 9,000 would be liquidated at 97.69,
-    # the 14,400 that they have become are at 98.27.
+    # the 14,400 into which they have grown at 98.27.
     candles = days_of(
         {
             (1, 60): ("close", 101.0),
@@ -192,7 +192,7 @@ def test_the_leverage_follows_the_atr_at_the_entry(side, compiled, bitcoin):
     trades = engines.compare(strategy, candles, params, Costs(0.0), compiled=compiled).full.trades
     assert len(trades) >= (20 if compiled else 3)
     lost = trades.reason == "liquidation"
-    # A liquidation takes the margin, so that its fill tells the leverage.
+    # A liquidation takes the margin, so its fill gives the leverage.
     share = side * (1.0 - trades.exit_price[lost] / trades.entry_price[lost])
     leverages = 1.0 / share
     np.testing.assert_allclose(leverages, np.round(leverages), rtol=1e-9)
@@ -231,7 +231,7 @@ def test_the_account_liquidates_by_the_brackets_of_the_symbol():
         assert runs[1].profit[0] == pytest.approx(-3_900.0)
 
 
-# The venue gives a leverage up to the cap of the last bracket that has it.
+# The venue allows a leverage up to the cap of the last bracket that has it.
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_the_last_bracket_that_gives_the_leverage_caps_the_notional(brackets, le
     assert Margin(1.0, brackets).most_notional(leverage) == most
 
 
-def test_a_leverage_that_no_bracket_gives_is_refused():
+def test_a_leverage_that_no_bracket_allows_is_refused():
     with pytest.raises(ParameterError, match=r"leverage = 25 is more than the venue gives.* 20"):
         Margin(1.0, STEEP).most_notional(25.0)
 

@@ -1,4 +1,4 @@
-"""The life of a position: levels, order of the checks, and the path within a candle."""
+"""A position: its levels, the order of the checks, and the path within a candle."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_rules_that_are_off_have_no_levels():
 
 
 def test_when_all_checks_are_true_they_decide_in_their_order():
-    # No market makes all true at once: the state is written so that a price of 100 does.
+    # No market makes all of them true at once: the state is written so that a price of 100 does.
     state = [0.0] * POSITION_SIZE
     state[SIDE], state[ENTRY], state[EMERGENCY], state[STOP] = 1.0, 95.0, 101.0, 101.0
     state[TARGET], state[TRAIL], state[BEST] = 90.0, 0.01, 103.0
@@ -95,7 +95,7 @@ def test_when_all_checks_are_true_they_decide_in_their_order():
     ]
 
 
-def test_the_trailing_stop_is_armed_by_profit_only():
+def test_only_a_profit_arms_the_trailing_stop():
     position = long()
     assert position.on_price(102.0, 0) is None
     assert position.trailing_price is None

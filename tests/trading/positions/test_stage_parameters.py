@@ -19,7 +19,7 @@ def rules(**values):
     return BREAKOUT.exit_rules(BREAKOUT.resolve(values))
 
 
-def test_they_are_off_unless_asked_for():
+def test_they_are_off_by_default():
     assert not rules().is_staged
     assert BREAKOUT.optional == {parameter.name for parameter in STAGED}
     having = {name for name in strategy_names() if get_strategy(name).has("half_close")}
@@ -48,7 +48,7 @@ def test_each_becomes_its_exit_rule():
     assert made.additions == (Addition(0.01, 2.0, 0.015), Addition(0.02, 1.0, 0.0))
 
 
-def test_a_position_of_before_they_existed_has_none():
+def test_a_position_from_before_they_existed_has_none():
     params = BREAKOUT.resolve({})
     older = {name: value for name, value in params.items() if name not in BREAKOUT.optional}
     assert BREAKOUT.exit_rules(older) == BREAKOUT.exit_rules(params)
@@ -71,13 +71,13 @@ def test_a_position_of_before_they_existed_has_none():
         ),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_sentence(values, sentence):
+def test_impossible_values_are_refused_in_one_sentence(values, sentence):
     with pytest.raises(ParameterError, match=sentence) as refused:
         BREAKOUT.resolve(values)
     assert "\n" not in str(refused.value)
 
 
-def test_the_leverage_that_is_proposed_is_the_largest_that_is_taken():
+def test_the_proposed_leverage_is_the_largest_that_is_accepted():
     values = {"emergency_stop": 0.05, "stop_loss": 0.02}
     assert rules(leverage=15, **values).leverage == 15.0
     with pytest.raises(ParameterError, match="give a leverage of 15 or less"):

@@ -1,4 +1,4 @@
-"""Several strategies and symbols on one account: sharing, limits, costs, and liquidation."""
+"""Several strategies and symbols on one account: allocation, limits, costs, liquidation."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def flat(prices: list[float], volume: float = 1_000.0) -> CandleColumns:
 
 
 class Always(RsiBollinger):
-    """Enters whenever it may: the bands are never left behind."""
+    """Enters whenever it may."""
 
     rules = ExitRules(stop_loss=0.02)
 
@@ -225,12 +225,12 @@ GRID = {"BTCUSDT": SymbolFilters(step=0.001, tick=0.1)}
         ({"filters": {"BTCUSDT": SymbolFilters(step=0.1)}}, "needs its tick and step"),
     ],
 )
-def test_an_exchange_has_no_other_costs_and_needs_its_grid(changes, why):
+def test_an_exchange_has_no_other_costs_and_needs_a_grid(changes, why):
     with pytest.raises(ParameterError, match=why):
         run_always(FALL, profile=ExchangeProfile(), **({"filters": GRID} | changes))
 
 
-def test_an_exchange_lives_through_minutes_without_a_gap(bitcoin):
+def test_an_exchange_needs_minutes_without_a_gap(bitcoin):
     hours = {"BTCUSDT": bitcoin.higher(3_600_000)}
     one = TradedStrategy(Always(), "BTCUSDT", EAGER | {"signal_tf": "1h"})
     with pytest.raises(DataError, match="1m candles without a gap"):
@@ -265,7 +265,7 @@ def test_candles_before_the_start_only_warm_the_indicators(bitcoin):
 
 
 @pytest.mark.parametrize(("gap", "taken"), [(0.0, True), (0.01, False)])
-def test_an_exchange_refuses_an_entry_that_the_open_has_made_too_small(gap, taken):
+def test_an_exchange_refuses_an_entry_that_is_too_small_at_the_open(gap, taken):
     closes = np.array([*FALL, *FALL[-1:] * 3])
     opens = np.append(closes[0], closes[:-1] * (1.0 - gap)).round(1)
     times = [60_000 * i for i in range(len(closes))]

@@ -93,7 +93,7 @@ def test_a_share_holds_for_the_entry_with_all_its_additions(bitcoin, profile):
     assert entries.max() < planned * 1.01
 
 
-def test_what_may_not_enter_leaves_the_place_to_a_weaker_signal(bitcoin, monkeypatch):
+def test_a_signal_without_a_share_leaves_the_entry_to_a_weaker_one(bitcoin, monkeypatch):
     free, decide, rates = run(bitcoin, None), decisions.decide, iter([0.9, 0.5])
 
     def rated(*arguments, **options):
@@ -108,7 +108,7 @@ def test_what_may_not_enter_leaves_the_place_to_a_weaker_signal(bitcoin, monkeyp
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_both_backends_hold_the_same_shares(bitcoin, profile):
+def test_both_backends_respect_the_same_shares(bitcoin, profile):
     shares = [0.1 * (np.arange(ROWS) % 4), 0.1 * (np.arange(ROWS) // 100 % 3)]
     impact = 0.01 if profile is None else 0.0
     runs = [
@@ -122,6 +122,6 @@ def test_both_backends_hold_the_same_shares(bitcoin, profile):
 
 
 @pytest.mark.parametrize("wrong", [np.zeros(ROWS - 1), always(-0.1), always(math.nan)])
-def test_shares_that_are_none_are_refused(bitcoin, wrong):
+def test_invalid_shares_are_refused(bitcoin, wrong):
     with pytest.raises(ParameterError, match="shares are needed of 0 or more for each of the 2000"):
         run(bitcoin, [wrong])

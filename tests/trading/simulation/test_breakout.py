@@ -156,7 +156,7 @@ def test_a_close_on_the_target_is_no_signal():
     assert len(run(rows)) == 0
 
 
-def test_the_first_candle_of_a_day_is_judged_against_the_last_close_of_the_day_before():
+def test_the_first_candle_of_a_day_compares_with_the_last_close_of_the_day_before():
     crossing = day(1, (0, 100, 106, 100, 106), (1, 106, 106, 106, 106))
     above = [*YESTERDAY[:-1], (MINUTE_MS, 105, 110, 100, 105.5)]
     assert len(run(YESTERDAY + crossing)) == 1
@@ -210,11 +210,11 @@ def test_the_signals_of_all_values_of_k_are_found_in_one_pass(bitcoin, monkeypat
         return scan(prepared, setups)
 
     def decided(*_):
-        raise AssertionError("no candle is judged anew for a value of k")
+        raise AssertionError("no candle is decided again for a value of k")
 
     monkeypatch.setattr(PreparedCandles, "scan", counted)
     monkeypatch.setattr(PreparedCandles, "decide", decided)
     grid = [{"k": k / 20, "stop_loss": stop} for k in range(6, 17) for stop in (0.01, 0.02)]
     found = search(BREAKOUT, bitcoin, grid, LETTER, Costs(5))
-    assert [count for count in passes if count > 1] == [11]  # one more makes the kernels ready
+    assert [count for count in passes if count > 1] == [11]  # one more compiles the kernels
     assert sum(row.metrics.trades for row in found.results) > 220

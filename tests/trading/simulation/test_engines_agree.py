@@ -32,7 +32,7 @@ def test_the_engines_agree_on_real_candles(kind, rules, side, bitcoin, ether):
 
 
 def test_every_reason_was_compared():
-    """Runs after the comparisons above, in this file's order."""
+    """This runs after the comparisons above, in the order of the file."""
     if len(seen) > 0:
         assert seen == set(REASONS[1:])
 

@@ -1,4 +1,4 @@
-"""The grid of an exchange in floats, digit for digit as decimals have it."""
+"""The grid of an exchange in floats, digit for digit as in decimals."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_quantity_is_cut_to_the_executors_steps(quantity: float) -> None:
     wanted = Decimal(f"{quantity:.10g}")
     steps = wanted * 1_000
     if 0 < math.ceil(steps) - steps < Decimal("0.001"):
-        return  # a hair below a step: which of the two is a matter of ten digits
+        return  # a hair below a step: ten digits cannot tell which of the two it is
     assert whole_steps(quantity, 1_000.0) == float(instrument(TICKS[10.0]).floor_quantity(wanted))
 
 

@@ -1,4 +1,4 @@
-"""The simulation: both engines agree, costs, the span that is traded, and errors."""
+"""The simulation: both engines agree, costs, the traded span, and errors."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_a_single_candle_is_enough():
     assert result.metrics.trades == 0
 
 
-def test_what_cannot_be_simulated_is_refused(bitcoin):
+def test_impossible_simulations_are_refused(bitcoin):
     strategy = get_strategy("breakout")
     with pytest.raises(DataError, match="no candles to simulate"):
         backtest(strategy, bitcoin.rows(0, 0), {}, Costs(5))
@@ -204,6 +204,6 @@ def test_what_cannot_be_simulated_is_refused(bitcoin):
         ([[0, 60], [1], [1, 1], [1, 1], [1, 1]], "different lengths"),
     ],
 )
-def test_columns_that_are_no_candles_are_refused(columns, sentence):
+def test_columns_that_are_not_candles_are_refused(columns, sentence):
     with pytest.raises(DataError, match=sentence):
         CandleColumns.of(*columns)

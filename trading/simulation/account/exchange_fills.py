@@ -45,7 +45,7 @@ from trading.simulation.account.layout import (
     G_WAITS,
     GRID_SIZE,
     FillLog,
-    Holding,
+    HeldLife,
 )
 
 FIRST_EXTREME_MS, SECOND_EXTREME_MS, LAST_TRADE_MS = 15_000, 35_000, 58_000
@@ -186,7 +186,7 @@ def log_fill(log: FillLog, s: int, time: int, code: int, change: float, price: f
 
 
 @kernel
-def execute(holding: Holding, code: int, price: float, time: int, log: FillLog) -> bool:
+def execute(holding: HeldLife, code: int, price: float, time: int, log: FillLog) -> bool:
     """Trade what ``code`` triggers while the market is at ``price``; whether anything traded."""
     life, rules, at = holding.life, holding.rules, holding.at
     grid, row = holding.grid, GRID_SIZE * holding.s
@@ -207,7 +207,7 @@ def execute(holding: Holding, code: int, price: float, time: int, log: FillLog) 
 
 
 @kernel
-def triggered(holding: Holding, price: float, time: int) -> int:
+def triggered(holding: HeldLife, price: float, time: int) -> int:
     """What ``price`` at ``time`` (ms) triggers, as a code.
 
     An addition that is too small waits, and the clock is checked instead.
@@ -229,7 +229,7 @@ def triggered(holding: Holding, price: float, time: int) -> int:
 
 
 @apart
-def act(holding: Holding, price: float, time: int, log: FillLog) -> int:
+def act(holding: HeldLife, price: float, time: int, log: FillLog) -> int:
     """Do everything due while the market is at ``price``; the code of an end, or 0."""
     life = holding.life
     while True:
@@ -249,7 +249,7 @@ def act(holding: Holding, price: float, time: int, log: FillLog) -> int:
 
 
 @apart
-def walk_minute(holding: Holding, bar: Bar, log: FillLog) -> int:
+def walk_minute(holding: HeldLife, bar: Bar, log: FillLog) -> int:
     """Live through a candle's path; the code of an end, or 0.
 
     Each stop on a leg is a millisecond after the one before.

@@ -63,11 +63,11 @@ from trading.simulation.account.layout import (
     SIZING_SIZE,
     TOO_SMALL,
     WALLET,
+    AccountBuffers,
     AccountLog,
-    AccountState,
     Board,
     ExchangeState,
-    Holding,
+    HeldLife,
     StrategyColumns,
 )
 from trading.strategies.layout import ENTER, EXIT
@@ -78,15 +78,15 @@ REFUSED = 100
 
 @kernel
 def holding_of(
-    account: AccountState, traded: StrategyColumns, exchange: ExchangeState, s: int
-) -> Holding:
+    account: AccountBuffers, traded: StrategyColumns, exchange: ExchangeState, s: int
+) -> HeldLife:
     """The life at hand with the rules and the grid of strategy ``s``."""
-    return Holding(account.life, traded.rules, s * RULES_SIZE, exchange.grid, s)
+    return HeldLife(account.life, traded.rules, s * RULES_SIZE, exchange.grid, s)
 
 
 @kernel
 def end_trade(
-    account: AccountState, log: AccountLog, exchange: ExchangeState, s: int, code: int
+    account: AccountBuffers, log: AccountLog, exchange: ExchangeState, s: int, code: int
 ) -> None:
     """Write a trade (its times in ms) and take its cash home."""
     life, fills = account.life, exchange.fills
@@ -97,7 +97,7 @@ def end_trade(
 
 @apart
 def wanted_quantity(
-    account: AccountState,
+    account: AccountBuffers,
     board: Board,
     traded: StrategyColumns,
     exchange: ExchangeState,
@@ -136,7 +136,7 @@ def wanted_quantity(
 
 @apart
 def enter_market(
-    account: AccountState,
+    account: AccountBuffers,
     traded: StrategyColumns,
     exchange: ExchangeState,
     s: int,
@@ -158,7 +158,7 @@ def enter_market(
 
 
 @kernel
-def pay_funding(account: AccountState, board: Board, rows: Rows, row: int) -> None:
+def pay_funding(account: AccountBuffers, board: Board, rows: Rows, row: int) -> None:
     """Pay funding at the open of ``row``, by the mark price of the last close."""
     life, rate = account.life, board.funding[row]
     if rate != 0.0 and rows.times[row] > int(life[OPENED]):
@@ -169,7 +169,7 @@ def pay_funding(account: AccountState, board: Board, rows: Rows, row: int) -> No
 
 @apart
 def close_market(
-    holding: Holding, exchange: ExchangeState, leaves: bool, market: float, time: int
+    holding: HeldLife, exchange: ExchangeState, leaves: bool, market: float, time: int
 ) -> int:
     """Do what the last close has triggered, or the strategy's exit, then what the open triggers.
 
@@ -187,7 +187,7 @@ def close_market(
 
 
 @kernel
-def held_by(account: AccountState, s: int) -> bool:
+def held_by(account: AccountBuffers, s: int) -> bool:
     """Whether strategy ``s`` has a position."""
     return account.lives[s * LIFE_SIZE + QUANTITY] > 0.0
 
@@ -204,7 +204,7 @@ def fire_opens(
     rows: Rows,
     board: Board,
     traded: StrategyColumns,
-    account: AccountState,
+    account: AccountBuffers,
     log: AccountLog,
     exchange: ExchangeState,
     m: int,
@@ -231,7 +231,7 @@ def want_entries(
     rows: Rows,
     board: Board,
     traded: StrategyColumns,
-    account: AccountState,
+    account: AccountBuffers,
     exchange: ExchangeState,
     m: int,
 ) -> None:
@@ -257,7 +257,7 @@ def live_minute(
     rows: Rows,
     board: Board,
     traded: StrategyColumns,
-    account: AccountState,
+    account: AccountBuffers,
     exchange: ExchangeState,
     s: int,
     row: int,
@@ -294,7 +294,7 @@ def trade_at_exchange(
     rows: Rows,
     board: Board,
     traded: StrategyColumns,
-    account: AccountState,
+    account: AccountBuffers,
     log: AccountLog,
     exchange: ExchangeState,
 ) -> int:

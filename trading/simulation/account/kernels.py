@@ -55,8 +55,8 @@ from trading.simulation.account.layout import (
     TRADE_FLOATS,
     TRADE_INTS,
     WALLET,
+    AccountBuffers,
     AccountLog,
-    AccountState,
     Board,
     StrategyColumns,
 )
@@ -90,7 +90,7 @@ def slippage_of(fixed: float, impact: float, notional: float, turnover: float) -
 
 
 @kernel
-def open_value(account: AccountState) -> float:
+def open_value(account: AccountBuffers) -> float:
     """What closing everything at the marks would bring in."""
     lives, total = account.lives, 0.0
     for s in range(len(account.marks)):
@@ -102,7 +102,7 @@ def open_value(account: AccountState) -> float:
 
 
 @kernel
-def exposure_of(account: AccountState) -> float:
+def exposure_of(account: AccountBuffers) -> float:
     """Sum of all notionals at the marks."""
     total = 0.0
     for s in range(len(account.marks)):
@@ -112,7 +112,7 @@ def exposure_of(account: AccountState) -> float:
 
 @kernel
 def is_correlated(
-    account: AccountState, board: Board, symbols: list[int], s: int, side: float, day: int
+    account: AccountBuffers, board: Board, symbols: list[int], s: int, side: float, day: int
 ) -> bool:
     """Whether a position of ``side`` would move with an open one by more than the limit.
 
@@ -134,7 +134,7 @@ def is_correlated(
 
 @kernel
 def refusal(
-    account: AccountState,
+    account: AccountBuffers,
     board: Board,
     symbols: list[int],
     s: int,
@@ -196,7 +196,7 @@ def has_no_share(traded: StrategyColumns, decided: int) -> bool:
 
 @apart
 def enter_position(
-    account: AccountState,
+    account: AccountBuffers,
     board: Board,
     traded: StrategyColumns,
     s: int,
@@ -244,7 +244,7 @@ def last_candle_of_day(times: list[int], row: int, end: int, base_ms: int) -> bo
 
 @apart
 def live_candle(
-    account: AccountState,
+    account: AccountBuffers,
     rows: Rows,
     board: Board,
     traded: StrategyColumns,
@@ -281,7 +281,7 @@ def pending_after(held_before: bool, held: bool, action: float, may_enter: bool)
 
 
 @kernel
-def begin_moment(account: AccountState, moment: int, is_first: bool) -> None:
+def begin_moment(account: AccountBuffers, moment: int, is_first: bool) -> None:
     """On a new UTC day, keep the equity from which the day's loss counts."""
     if is_first or moment // DAY_MS != int(account.money[DAY]):
         account.money[DAY] = float(moment // DAY_MS)
@@ -290,7 +290,7 @@ def begin_moment(account: AccountState, moment: int, is_first: bool) -> None:
 
 @kernel
 def open_candle(
-    account: AccountState,
+    account: AccountBuffers,
     rows: Rows,
     board: Board,
     traded: StrategyColumns,
@@ -319,7 +319,7 @@ def open_candle(
 
 @kernel
 def share_account(
-    rows: Rows, board: Board, traded: StrategyColumns, account: AccountState, log: AccountLog
+    rows: Rows, board: Board, traded: StrategyColumns, account: AccountBuffers, log: AccountLog
 ) -> int:
     """Trade all strategies over all moments; the number of trades."""
     lives, life, money = account.lives, account.life, account.money

@@ -103,7 +103,7 @@ class StrategyColumns(NamedTuple):
     shares: Buffer
 
 
-class AccountState(NamedTuple):
+class AccountBuffers(NamedTuple):
     """The account's money and limits, and what each strategy holds; it changes all the time.
 
     ``life`` is the life at hand, a copy of one of ``lives``.
@@ -152,7 +152,7 @@ class ExchangeState(NamedTuple):
     fills: FillLog
 
 
-class Holding(NamedTuple):
+class HeldLife(NamedTuple):
     """A life at an exchange: the rules that start at ``at``, and the grid of strategy ``s``.
 
     The rules have no fee and no slippage: both are the exchange's.

@@ -19,8 +19,8 @@ from trading.simulation.account.layout import (
     TRADE_FLOATS,
     TRADE_INTS,
     WALLET,
+    AccountBuffers,
     AccountLog,
-    AccountState,
     FillLog,
 )
 
@@ -81,7 +81,7 @@ class AccountResult:
     def of(
         cls,
         log: AccountLog,
-        account: AccountState,
+        account: AccountBuffers,
         moments: Integers,
         fills: AccountFills | None = None,
     ) -> AccountResult:

@@ -26,8 +26,8 @@ from trading.simulation.account.layout import (
     REFUSALS,
     TRADE_FLOATS,
     TRADE_INTS,
+    AccountBuffers,
     AccountLog,
-    AccountState,
     ExchangeState,
     FillLog,
 )
@@ -103,10 +103,10 @@ def _paid_at_minutes(markets: SymbolMarkets) -> SymbolMarkets:
     return replace(markets, funding=funding)
 
 
-def _new_state(settings: AccountSettings, count: int, backend: Backend) -> AccountState:
+def _new_state(settings: AccountSettings, count: int, backend: Backend) -> AccountBuffers:
     """The account before the first moment, with space for ``count`` strategies."""
     limits = settings.limits
-    return AccountState(
+    return AccountBuffers(
         money=backend.floats([settings.balance, settings.balance, 0.0, 0.0, 0.0]),
         limits=backend.floats(
             [
