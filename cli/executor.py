@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
-"""Exit status of what SIGINT has ended, as shells write it."""
+"""Exit status after SIGINT, as in shells."""
 SETTINGS = typer.Option(..., "--settings", help="Settings file (TOML).")
 
 
@@ -38,7 +38,7 @@ def run(
     try:
         interrupted = run_executor(settings, until_finished=until_finished)
     except KeyboardInterrupt:
-        # Before it had begun to work: there was nothing to stop cleanly.
+        # It had not begun to work: there was nothing to stop cleanly.
         interrupted = True
     if interrupted:
         typer.echo("Stopped by Ctrl-C; protective orders stay at the exchange.", err=True)
@@ -48,15 +48,15 @@ def run(
 PLAIN = {
     "status": "Print the state of a running executor as JSON.",
     "stop": "Stop cleanly: no new entries, protective orders stay at the exchange.",
-    "pause": "Switch entries off, over restarts too; open positions stay guarded.",
+    "pause": "Stop entries, restarts included; open positions stay protected.",
     "resume": "Lift every halt mode: entries are on again.",
-    "reduce": "Reduce only: nothing is sent that opens a position or makes one larger.",
-    "freeze": "Hands off: no entries, no exits by rules; orders that protect stay where they are.",
-    "flatten": "Close everything at market, and keep closing what fills, until `resume`.",
+    "reduce": "Reduce only: send nothing that opens a position or makes one larger.",
+    "freeze": "Hands off: no entries, no exits by rules; protective orders stay where they are.",
+    "flatten": "Close everything at market, later fills included, until `resume`.",
     "sync": "Compare with the exchange now: positions, orders, balance.",
-    "reload": "Take the risk limits of the settings file over without a restart, as SIGHUP does.",
+    "reload": "Take over the risk limits of the settings file without a restart, as SIGHUP does.",
 }
-"""Commands of the control socket that take nothing but the settings."""
+"""Commands of the control socket without arguments of their own."""
 
 
 def _plain(name: str) -> Callable[[Path], None]:

@@ -1,1 +1,1 @@
-"""The day shift: one asyncio process that trades what was published and guards what is open."""
+"""The day shift: one asyncio process that trades the release and protects open positions."""

@@ -64,7 +64,7 @@ class NewOrder:
 
     @property
     def conditional(self) -> bool:
-        """Whether it lives in the exchange's conditional-order service."""
+        """Whether it is a conditional order at the exchange."""
         return self.kind is not OrderKind.MARKET
 
     @property
@@ -75,7 +75,7 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the exchange reports it; a conditional one becomes the order ``child_id``."""
+    """An order as the exchange reports it; a triggered conditional one becomes ``child_id``."""
 
     client_id: str
     exchange_id: str
@@ -96,12 +96,12 @@ class VenueOrder:
 
     @property
     def resting(self) -> bool:
-        """Whether it can still act."""
+        """Whether it can still trade or trigger."""
         return self.status in ("NEW", "PARTIALLY_FILLED", "TRIGGERING", "TRIGGERED")
 
     @property
     def terminal(self) -> bool:
-        """Whether it can never act again."""
+        """Whether it has ended."""
         return self.status in (
             "FILLED",
             "CANCELED",
@@ -129,15 +129,10 @@ class VenueFill:
     client_id: str = ""
     liquidation: bool = False
 
-    @property
-    def signed_quantity(self) -> Decimal:
-        """Positive for a buy."""
-        return self.quantity if self.side == "BUY" else -self.quantity
-
 
 @dataclass(frozen=True, slots=True)
 class VenuePosition:
-    """A position as the exchange reports it; ``quantity`` is negative for a short one."""
+    """A position as the exchange reports it; a short one has a negative ``quantity``."""
 
     symbol: str
     quantity: Decimal
@@ -176,7 +171,7 @@ class OrderUpdate:
 
 @dataclass(frozen=True, slots=True)
 class ConditionalOrderUpdate:
-    """User event: a conditional order changed; ``filled`` is what its child order executed."""
+    """User event: a conditional order changed; its child order executed ``filled``."""
 
     order: VenueOrder
     event_time: int
@@ -214,7 +209,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """A stream of this name connected or broke off."""
+    """A stream connected or broke off."""
 
     name: str
     up: bool

@@ -1,7 +1,7 @@
 """Settings of the executor: one frozen model, read once at start and passed down.
 
-The TOML file holds everything but the keys, which come from the environment or from a `.env` file
-of mode 600 beside the settings file.
+The TOML file holds everything except the keys. They come from the environment, or from a `.env`
+file of mode 600 beside the settings file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class VenueSettings(_Section):
     rest_url: str = Field(default=REST_URL, pattern=r"^https?://[^/]+$")
     ws_url: str = Field(default=WS_URL, pattern=r"^wss?://[^/]+$")
     account_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
-    """Where the key's permissions are asked for; known for the live exchange."""
+    """Host of the key's permissions; known for the live exchange."""
     recv_window_ms: int = Field(default=5_000, ge=100, le=5_000)
     """At most 5 s: it bounds how long a delayed order can still be executed."""
     request_timeout_ms: int = Field(default=10_000, ge=100, le=30_000)
@@ -112,7 +112,7 @@ class ReplaySettings(_Section):
 
 
 class Settings(_Section):
-    """Everything the executor is told from outside, but the keys."""
+    """All settings except the keys."""
 
     mode: Mode
     account: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
@@ -124,7 +124,7 @@ class Settings(_Section):
     replay: ReplaySettings = ReplaySettings()
     metrics: MetricsSettings = MetricsSettings()
     foreign: str = Field(default="halt", pattern="^(halt|ignore)$")
-    """What a position that is not ours does to its symbol."""
+    """What a foreign position does to its symbol."""
 
     @model_validator(mode="after")
     def _modes_agree(self) -> Settings:
@@ -136,7 +136,7 @@ class Settings(_Section):
         return self
 
     def _check_hosts(self) -> None:
-        """Only ``live`` may talk to the real exchange, and it must not mix two markets."""
+        """Only ``live`` may use the real exchange, and it must not mix two markets."""
         live = self.mode is Mode.LIVE
         for name in ("rest_url", "ws_url"):
             url = str(getattr(self.venue, name))
@@ -157,10 +157,10 @@ class Keys:
     key: SecretStr
     secret: SecretStr
     webhook: SecretStr | None = None
-    """URL that alerts are posted to in Discord's format; whoever knows it can post there."""
+    """URL for alerts in Discord's format; whoever knows it can post there."""
 
     def texts(self) -> tuple[str, ...]:
-        """All of them in clear, for masking."""
+        """All secrets in clear text, for masking."""
         parts = (self.key, self.secret, *((self.webhook,) if self.webhook else ()))
         return tuple(part.get_secret_value() for part in parts)
 

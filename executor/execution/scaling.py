@@ -102,7 +102,7 @@ class Scaler:
             symbol=holding.symbol,
             price=step.price,
             quantity=step.quantity,
-            held=holding.row.quantity * Decimal(str(holding.row.entry_price)),
+            open_notional=holding.row.quantity * Decimal(str(holding.row.entry_price)),
         )
         verdict = check_addition(
             request,

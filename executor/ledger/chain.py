@@ -1,4 +1,4 @@
-"""From an order back to what caused it: reading one ledger, changing nothing."""
+"""From an order back to its causes; reads one ledger and changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """An order and everything that led to it; ``events`` begin with the order's own intent."""
+    """An order and what caused it; ``events`` begin with the order's own intent."""
 
     order: Record
     fills: tuple[Record, ...]
@@ -29,7 +29,7 @@ class Chain:
 
 
 def read_chain(ledger: Path, wanted: str) -> Chain:
-    """The chain of an order by client id, the beginning of one, or the exchange's id.
+    """The chain of an order by client id (or its beginning) or exchange id.
 
     Raises:
         DataError: no ledger there, no such order, or several.

@@ -1,8 +1,8 @@
 """One SQLite file and, while the disk refuses writes, its copy in memory.
 
-A full or broken disk must not keep the executor from guarding what is open: what cannot be written
-goes into the copy and is written to the file, in order, as soon as the disk takes it. While that
-lasts `durable` is False, and nothing that needs a durable intent may be sent.
+A full or broken disk must not keep the executor from protecting positions. What cannot be written
+goes into the copy, and into the file, in order, as soon as the disk works again. Until then
+`durable` is False, and nothing that needs a durable intent may be sent.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class LedgerConnection:
         self._open: list[Statement] = []
         self._unsaved: list[Statement] = []
         self.problem = ""
-        """Why the disk was left; empty while it is written to."""
+        """Why the disk is not in use; empty while it is."""
 
     @property
     def current(self) -> sqlite3.Connection:
-        """Where to read and write now."""
+        """The connection to read from and write to now."""
         return self.disk if self._memory is None else self._memory
 
     @property
@@ -40,13 +40,8 @@ class LedgerConnection:
         """Whether what is committed is on the disk."""
         return self._memory is None
 
-    @property
-    def unsaved(self) -> int:
-        """Committed statements that wait for the disk."""
-        return len(self._unsaved)
-
     def write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Execute inside the open transaction, which is begun where there is none."""
+        """Execute in the open transaction, or begin one."""
         try:
             return self._execute(sql, values)
         except sqlite3.OperationalError as error:
@@ -84,7 +79,7 @@ class LedgerConnection:
         self._open.clear()
 
     def _leave_disk(self, error: sqlite3.OperationalError) -> None:
-        """Go on in memory, from the last commit and with what the open transaction has written."""
+        """Go on in memory, from the last commit and with the open transaction."""
         if self.disk.in_transaction:
             self.disk.execute("rollback")
         memory = sqlite3.connect(":memory:", isolation_level=None)
@@ -120,7 +115,7 @@ class LedgerConnection:
         return True
 
     def close(self) -> None:
-        """Close; what the disk still refuses is lost and told."""
+        """Close; what the disk still refuses is lost, and logged."""
         if not self.return_to_disk():
             log.critical("%d statements of the ledger could not be saved", len(self._unsaved))
         self.disk.close()

@@ -1,6 +1,6 @@
-"""The journal: events into the ledger with their causes, ticks that led to nothing left out.
+"""The journal: events into the ledger with their causes, without ticks that led to nothing.
 
-A closed candle is written only when something it caused is written. So every chain in the ledger is
+A closed candle is written only with something that it caused. So every chain in the ledger is
 complete, and a quiet day costs next to nothing.
 """
 
@@ -16,7 +16,7 @@ _REMEMBERED = 5_000
 
 
 class Journal:
-    """Writes events, and the unwritten events that led to them first."""
+    """Writes events, after the unwritten events that caused them."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

@@ -12,13 +12,13 @@ from executor.notifications.waiting import WaitingAlert
 
 
 class Outbox:
-    """The table ``alerts``: written with the events that it tells of, delivered at least once."""
+    """The table ``alerts``: written with their events, delivered at least once."""
 
     def __init__(self, connection: LedgerConnection) -> None:
         self._connection = connection
 
     def add(self, time_ms: int, title: str, fields: Mapping[str, str]) -> None:
-        """Add an alert; joins the next commit."""
+        """Add an alert; it joins the next commit."""
         self._connection.write(
             "insert into alerts (time, title, fields) values (?, ?, ?)",
             (time_ms, title, orjson.dumps(dict(fields)).decode()),
@@ -36,7 +36,7 @@ class Outbox:
         ]
 
     def delivered(self, ids: Iterable[int]) -> None:
-        """These have arrived; written down durably."""
+        """Record, durably, that these have arrived."""
         now = int(time.time() * 1000)
         for number in ids:
             self._connection.write("update alerts set delivered_at = ? where id = ?", (now, number))

@@ -16,8 +16,8 @@ OPEN_ORDER_STATUSES = ("intent", "unknown", "placed")
 class OrderRow:
     """An order from its intent on.
 
-    ``status`` is intent, unknown, placed, filled, cancelled, rejected or
-    dead; ``dead`` is an order whose outcome was unknown and that the exchange provably never took.
+    ``status`` is intent, unknown, placed, filled, cancelled, rejected or dead. A ``dead`` order had
+    an unknown outcome, and the exchange provably never took it.
     """
 
     client_id: str
@@ -54,15 +54,15 @@ class OrderRow:
 
     @property
     def conditional(self) -> bool:
-        """Whether it lives in the exchange's conditional-order service."""
+        """Whether it is a conditional order at the exchange."""
         return self.kind != "MARKET"
 
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """A position with everything that is needed to guard it after a restart.
+    """A position with everything that is needed to manage it after a restart.
 
-    ``status`` is opening (its entry is on the way), open, closing, closed, or void (never filled).
+    ``status`` is opening (its entry is in progress), open, closing, closed, or void (never filled).
     """
 
     id: int
@@ -88,8 +88,8 @@ class PositionRow:
     protected_at: int | None = None
     cause: str | None = None
     stop_price: float | None = None
-    """Stop that came with the signal, None where the parameters give it."""
+    """Stop of the signal; None where the parameters give it."""
     target_price: float | None = None
     confidence: float | None = None
     leverage: int = 1
-    """Leverage of the account when it was opened; the liquidation price follows from it."""
+    """Leverage of the account at the entry; the liquidation price follows from it."""

@@ -1,8 +1,8 @@
 """Reading and writing the ledger.
 
 What must survive a crash (intents, fills, positions) is committed before the call returns. Events
-and equity points join the next commit or the next `flush`, whichever is sooner. See
-`executor.ledger.connection` for what happens while the disk refuses writes.
+and equity points join the next commit or the next `flush`. `executor.ledger.connection` says what
+happens while the disk refuses writes.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Ledger:
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """Commit everything that the body writes together, or nothing of it."""
+        """Commit everything that the body writes, or nothing."""
         self.flush()
         self._held = True
         try:
@@ -196,7 +196,7 @@ class Ledger:
         return _one(self._orders("client_id = ?", client_id))
 
     def order_by_exchange_id(self, symbol: str, exchange_id: str) -> OrderRow | None:
-        """The order with this id at the exchange, be it its own or its child's."""
+        """The order with this exchange id, its own or its child's."""
         return _one(
             self._orders(
                 "symbol = ? and (child_id = ? or (exchange_id = ? and kind = 'MARKET'))",
@@ -243,7 +243,7 @@ class Ledger:
         return [OrderRow(**_loaded(row)) for row in rows]
 
     def add_fill(self, fill: VenueFill, client_id: str, position_id: int | None) -> bool:
-        """Record a trade; False if it is known. Commits with the position that it changes."""
+        """Record a trade, committed with its position; False if it is known."""
         cursor = self._write(
             "insert or ignore into fills values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -264,14 +264,14 @@ class Ledger:
         return cursor.rowcount == 1
 
     def has_fill(self, symbol: str, trade_id: str) -> bool:
-        """Whether a trade is booked."""
+        """Whether a trade is recorded."""
         row = self._db.execute(
             "select 1 from fills where symbol = ? and trade_id = ?", (symbol, trade_id)
         ).fetchone()
         return row is not None
 
     def filled_of(self, client_id: str) -> tuple[Decimal, float | None]:
-        """Sum and mean price of an order's trades, in whatever order they came."""
+        """Quantity and mean price of an order's trades."""
         fills = [
             (Decimal(row["quantity"]), Decimal(row["price"]))
             for row in self._db.execute(
@@ -291,7 +291,7 @@ class Ledger:
         return [_fill(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
-        """How many orders, refused orders, trades, dead letters and waiting alerts there are."""
+        """Numbers of orders, rejected orders, trades, dead letters and waiting alerts."""
         row = self._db.execute(
             "select (select count(*) from orders) as orders,"
             " (select count(*) from orders where status = 'rejected') as rejected,"
@@ -302,7 +302,7 @@ class Ledger:
         return dict(row)
 
     def insert_position(self, position: PositionRow) -> PositionRow:
-        """Record a new position, durably; the id is given by the ledger."""
+        """Record a new position, durably; the ledger gives the id."""
         names = _POSITION_COLUMNS[1:]
         cursor = self._write(
             f"insert into positions ({', '.join(names)})"
@@ -329,7 +329,7 @@ class Ledger:
         return _first(self._positions("id = ?", position_id))
 
     def open_positions(self) -> list[PositionRow]:
-        """Positions that are not over, those whose entry is on the way included."""
+        """Positions that are not closed, entries in progress included."""
         return self._positions("status in ('opening', 'open', 'closing')")
 
     def position_of_key(self, key: str) -> PositionRow | None:

@@ -70,8 +70,8 @@ class MarketFeed:
     def fresh(self, symbol: str | None = None) -> bool:
         """Whether the stream is current enough for decisions (of one symbol, if named)."""
         silent = self._stale_s is not None and self.silence_s > self._stale_s
-        mute = symbol is not None and not self.speaks(symbol)
-        return self.up and not silent and not mute and not self._filling
+        missing = symbol is not None and not self.speaks(symbol)
+        return self.up and not silent and not missing and not self._filling
 
     def push(self, event: MarketEvent) -> None:
         """Take a market event."""

@@ -1,4 +1,4 @@
-"""Lockstep with a sandbox: market time moves only when this executor has nothing under way."""
+"""Lockstep with a sandbox: market time moves only when no work is in progress."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Alerts over a webhook in Discord's format, from an outbox, beside trading and never in its way.
+"""Alerts over a webhook in Discord's format, beside trading and never in its way.
 
-An alert is a row of the ledger before it is sent, and stays one until the server has said that it
-took it: after a crash or an outage it is sent then, maybe twice, with its number. The server's rate
-limit is kept as its headers tell it. What piles up is sent as a digest.
+An alert is stored before it is sent, and until the server has accepted it: after a crash or an
+outage it is sent then, maybe twice, with its number. The server's headers set the rate. Many
+waiting alerts go out as one digest.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ LONGEST_DELAY_S = 60.0
 LONGEST_LIMIT_S = 300.0
 LOOK_EVERY_S = 5.0
 DIGEST_FROM = 5
-"""From so many waiting alerts on they go into one message."""
+"""This many waiting alerts go into one message."""
 MOST_AT_ONCE = 20
 LONGEST_MESSAGE = 1_900
 """Discord takes 2,000 characters."""
 
 
 def message_of(alerts: Sequence[WaitingAlert]) -> str:
-    """One message: a block for each of a few alerts, a line for each of many."""
+    """One message: a block for each alert, or a line each if there are many."""
     many = len(alerts) >= DIGEST_FROM
     parts = [_line(alert) if many else _block(alert) for alert in alerts]
     if many:
@@ -57,7 +57,7 @@ def _line(alert: WaitingAlert) -> str:
 
 
 def fitting(alerts: Sequence[WaitingAlert]) -> list[WaitingAlert]:
-    """As many of the oldest as fit into one message, at least one."""
+    """The oldest alerts that fit into one message, at least one."""
     if len(alerts) < DIGEST_FROM:
         return list(alerts[:1])
     count = len(alerts)
@@ -82,7 +82,7 @@ class DiscordAlerts:
         self.first_delay_s = FIRST_DELAY_S
 
     def send(self, title: str, **fields: object) -> None:
-        """Log the alert and put it into the outbox; nothing is awaited."""
+        """Log the alert and store it; nothing is awaited."""
         self._log.send(title, **fields)
         texts = {name: self._masker(str(value)) for name, value in fields.items()}
         self._outbox.add(self._now_ms(), self._masker(title), texts)
@@ -94,7 +94,7 @@ class DiscordAlerts:
             try:
                 await self._deliver()
             except Exception:
-                # The wall between alerts and trading: what waits is tried again later.
+                # Alerts must not disturb trading: what waits is tried again later.
                 log.exception("alerts not delivered")
                 await asyncio.sleep(LONGEST_DELAY_S)
 
@@ -119,7 +119,7 @@ class DiscordAlerts:
             async with asyncio.timeout(LOOK_EVERY_S):
                 await self._wake.wait()
         except TimeoutError:
-            # What another run of this ledger has left is looked for now and then.
+            # Another run of this ledger may have left alerts.
             return
 
     def _delay(self, failures: int) -> float:
@@ -131,7 +131,7 @@ class DiscordAlerts:
     async def _post(
         self, session: aiohttp.ClientSession, content: str
     ) -> tuple[bool, float | None]:
-        """Whether the server took a message, and how long it wants us to wait, if it says so."""
+        """Whether the server accepted a message, and how long it asks to wait, if it does."""
         body = {"content": content[:LONGEST_MESSAGE], "allowed_mentions": {"parse": []}}
         try:
             async with session.post(self._url, params={"wait": "true"}, json=body) as answer:
@@ -139,7 +139,7 @@ class DiscordAlerts:
                     return True, _until_reset(answer)
                 said = await answer.text()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            # The texts of client errors name the URL, and the URL is the key.
+            # Client errors name the URL, and the URL is a secret.
             log.warning("alerts not delivered: %s", type(error).__name__)
             return False, None
         if answer.status == 429:
@@ -149,7 +149,7 @@ class DiscordAlerts:
 
 
 def _until_reset(answer: aiohttp.ClientResponse) -> float | None:
-    """Seconds until the next message is allowed, where this one was the last of its window."""
+    """Seconds until the next message, if this one was the last of its window."""
     if answer.headers.get("X-RateLimit-Remaining") != "0":
         return None
     return _seconds(answer.headers.get("X-RateLimit-Reset-After"))
@@ -157,10 +157,10 @@ def _until_reset(answer: aiohttp.ClientResponse) -> float | None:
 
 def _retry_after(answer: aiohttp.ClientResponse, said: str) -> float:
     try:
-        told = orjson.loads(said).get("retry_after")
+        delay = orjson.loads(said).get("retry_after")
     except (ValueError, AttributeError):
-        told = None
-    wait = _seconds(told if told is not None else answer.headers.get("Retry-After"))
+        delay = None
+    wait = _seconds(delay if delay is not None else answer.headers.get("Retry-After"))
     return LONGEST_DELAY_S if wait is None else wait
 
 

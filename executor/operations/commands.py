@@ -1,4 +1,4 @@
-"""What an operator may order over the control socket; every change of mode is in the ledger."""
+"""The operator's commands over the control socket; the ledger records every change of mode."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class OperatorCommands:
         }
 
     async def _flatten(self, _: Arguments) -> dict[str, Any]:
-        """Everything closed at market, what fills meanwhile included, and the exchange asked.
+        """Close everything at market, later fills included, and check with the exchange.
 
         The mode stays `flatten` until an operator resumes.
         """

@@ -25,7 +25,7 @@ NAME = "control.sock"
 
 @contextmanager
 def _address(state: Path) -> Iterator[str]:
-    """Address of the socket; the kernel takes 108 bytes at most, and a folder may lie deep."""
+    """Address of the socket in at most 108 bytes, the kernel's limit, however deep the folder."""
     folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{NAME}"
@@ -34,7 +34,7 @@ def _address(state: Path) -> Iterator[str]:
 
 
 class ControlServer:
-    """Answers the commands that it is given."""
+    """Answers commands."""
 
     def __init__(self, state: Path, commands: Mapping[str, Command]) -> None:
         self._state = state
@@ -44,7 +44,7 @@ class ControlServer:
     async def start(self) -> None:
         """Listen; only the owner may connect."""
         path = self._state / NAME
-        # The lock of the state folder is held: a socket that lies here is a dead process's.
+        # This process has the lock of the folder: an existing socket is a dead process's.
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mask = os.umask(0o177)

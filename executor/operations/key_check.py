@@ -24,7 +24,7 @@ async def check_key(services: Services, trading_state: TradingState) -> None:
         allowed = None
     if allowed is None:
         why = "the key's permissions are not known"
-        log.warning("%s%s", why, "" if live else "; a test network does not tell them")
+        log.warning("%s%s", why, "" if live else "; test networks do not show them")
         if live:
             trading_state.block("permissions", why)
             services.alerts.send("no entries", why=why)

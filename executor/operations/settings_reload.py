@@ -20,8 +20,8 @@ HOT = frozenset({"risk"})
 def reload_settings(services: Services, file: Path, by: str) -> dict[str, Any]:
     """Read the settings again and take the hot ones over, between two events.
 
-    Refused whole, with the reason in the answer and in the ledger, when the file is not valid or
-    when anything else in it has changed.
+    A file that is not valid, or in which anything else has changed, is refused as a whole; the
+    answer and the ledger have the reason.
     """
     try:
         new = load_settings(file)

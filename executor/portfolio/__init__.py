@@ -1,1 +1,1 @@
-"""What is held, and what each strategy may take."""
+"""Open positions, and what each strategy may take."""

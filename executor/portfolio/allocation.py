@@ -1,8 +1,8 @@
-"""How the members of a release share the account: its ensemble, by the regime of each symbol.
+"""The allocation of the account to the members of a release, by the regime of each symbol.
 
-A release of several members brings weights and a factor of each in every regime
-(`lake.releases.ensemble_file`); here the regime is followed live, on closed candles of the
-ensemble's interval, and an entry gets no larger share of the equity than its member has.
+A release of several members brings their weights, and a factor of each in every regime
+(`lake.releases.ensemble_file`). The allocator follows the regime live, on closed candles of the
+ensemble's interval; it limits an entry to its member's part of the equity.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ log = logging.getLogger(__name__)
 
 UNKNOWN = LABELS[0]
 FEWEST = 2
-"""Members from which on there is something to share."""
+"""Fewer members need no allocation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """The largest share of the equity that an entry may take; 0 with ``reason`` why not."""
+    """The largest part of the equity that an entry may take; if 0, ``reason`` says why."""
 
     most: float
     reason: str = ""
@@ -52,21 +52,21 @@ class SymbolLabel:
         self._detector = detector
         self._length = length_ms
         self._bars = new_bars(length_ms, 0, 0)
-        self._judged = False
+        self._labelled = False
         self.label = label
         self.candles = candles
-        """Closed candles for which the label has held."""
+        """Closed candles since the label last changed."""
 
     def warm(self, candle: Candle) -> None:
         """Take in one closed candle of the ensemble's interval."""
         found = self._detector.on_candle(candle).label
-        if found != UNKNOWN and (found != self.label or not self._judged):
-            # What the research saw stands until the first label of one's own.
-            self.label, self.candles, self._judged = found, 0, True
+        if found != UNKNOWN and (found != self.label or not self._labelled):
+            # The label from research holds until the first live one.
+            self.label, self.candles, self._labelled = found, 0, True
         self.candles += 1
 
     def on_minute(self, candle: Candle) -> None:
-        """Take in one closed 1m candle; the higher one is judged once it has closed."""
+        """Take in one closed 1m candle; the higher candle counts once it has closed."""
         started = self._bars[SIGNAL_AT + STARTED]
         if started >= 0.0 and candle.open_time >= started + self._length:
             self._close()
@@ -82,7 +82,7 @@ class SymbolLabel:
 
 
 class Allocator:
-    """The ensemble of one release at work."""
+    """Applies the ensemble of one release."""
 
     def __init__(self, ensemble: Ensemble, now_ms: int) -> None:
         self.ensemble = ensemble
@@ -93,9 +93,10 @@ class Allocator:
 
     @classmethod
     def of(cls, release: Release, now_ms: int) -> Allocator | None:
-        """That of ``release``, whose files were verified; None where there is nothing to share.
+        """The allocator of a verified release; None where it needs no allocation.
 
-        `ReleaseRefused` when the ensemble breaks a rule.
+        Raises:
+            ReleaseRefused: the ensemble breaks a rule.
         """
         ensemble = read_ensemble(release)
         if ensemble is None or len(ensemble.members) < FEWEST:
@@ -103,7 +104,7 @@ class Allocator:
         return cls(ensemble, now_ms)
 
     def _label(self, symbol: str, now_ms: int) -> SymbolLabel:
-        """What the research saw, until the candles since say otherwise."""
+        """The label from research, until live candles say otherwise."""
         seen = self.ensemble.regimes.get(symbol)
         label = seen.label if seen is not None else UNKNOWN
         since = seen.since if seen is not None else None
@@ -111,9 +112,7 @@ class Allocator:
         return SymbolLabel(RegimeDetector(self.ensemble.regime_rules), self._length, label, lasted)
 
     async def warm(self, venue: Venue, now_ms: int, listed: Container[str]) -> None:
-        """Fetch what the labels of ``listed`` symbols need; 1m candles of the interval that has not
-        closed come last.
-        """
+        """Fetch the history of ``listed`` symbols, last the 1m candles of the open interval."""
         begun = now_ms - now_ms % self._length
         first = begun - self.ensemble.regime_rules.warmup * self._length
         last = now_ms - now_ms % MINUTE_MS
@@ -129,7 +128,7 @@ class Allocator:
             log.info("%s: %s for %d candles", symbol, label.label, label.candles)
 
     def last_open(self, symbol: str) -> int:
-        """Open time of the newest 1m candle that was taken in."""
+        """Open time of the newest 1m candle seen."""
         return self._last.get(symbol, 0)
 
     def on_candle(self, symbol: str, candle: Candle) -> None:
@@ -144,7 +143,7 @@ class Allocator:
             log.info("%s: %s after %s", symbol, label.label, before)
 
     def allocation_of(self, strategy: str, symbol: str) -> Allocation:
-        """The share of a member; a strategy that is none is not limited by the ensemble."""
+        """The allocation of a member; other strategies have no limit."""
         if member_name(strategy, symbol) not in self.ensemble.members:
             return Allocation(math.inf)
         label = self.labels[symbol]

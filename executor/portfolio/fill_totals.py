@@ -1,4 +1,4 @@
-"""What a position is, computed from its trades alone: nothing is remembered that could be wrong."""
+"""The totals of a position, computed from its trades alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from executor.model import ZERO, VenueFill
 
 @dataclass(frozen=True, slots=True)
 class FillTotals:
-    """Sum of a position's trades; prices are quantity-weighted means, 0 where nothing traded."""
+    """Totals of a position's trades; prices are weighted by quantity, 0 without trades."""
 
     quantity: Decimal
     entry_price: float
@@ -24,12 +24,12 @@ class FillTotals:
 
     @property
     def flat(self) -> bool:
-        """Whether everything that was entered has been closed."""
+        """Whether everything that was entered is closed again."""
         return self.entered > 0 and self.quantity <= 0
 
 
 def total_fills(side: int, fills: Iterable[VenueFill]) -> FillTotals:
-    """Sum the trades of one position; ``side`` is +1 (long) or -1 (short)."""
+    """Add up the trades of one position; ``side`` is +1 (long) or -1 (short)."""
     entered = closed = entry_value = exit_value = pnl = fees = ZERO
     opened_at = last_at = 0
     for fill in fills:

@@ -33,7 +33,7 @@ class Holding:
     """Protective orders that a listing has shown, by client id."""
     protected: bool = False
     since: float = field(default_factory=time.monotonic)
-    """Wall time (monotonic) since which it may be unprotected."""
+    """Wall time (monotonic) since when it may be unprotected."""
     closing: str | None = None
     """Reason of the close in progress."""
     step: str | None = None
@@ -97,13 +97,13 @@ class Slot:
     halted: str | None = None
     last_price: float | None = None
     last_tick: int | None = None
-    """Market time (ms) of the last price that the rules were applied to."""
+    """Market time (ms) of the last price that the exit rules saw."""
     changes: int = 0
-    """Counts fills, so that a snapshot taken before one is not trusted after it."""
+    """Counts fills: a snapshot from before a fill is stale after it."""
 
 
 class Portfolio:
-    """Slots by symbol, the instruments, and the account's money."""
+    """Slots by symbol, the instruments, and the account's balance."""
 
     def __init__(self) -> None:
         self._listeners: list[ChangeListener] = []
@@ -116,7 +116,7 @@ class Portfolio:
         self._listeners.append(listener)
 
     def changed(self, symbol: str, cause: str | None) -> None:
-        """Tell the listeners that the position of a symbol changed."""
+        """Notify the listeners that the position of a symbol changed."""
         for listener in self._listeners:
             listener(symbol, cause)
 

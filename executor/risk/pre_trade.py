@@ -1,4 +1,4 @@
-"""Risk: one pure function before every entry, with a reason for each refusal."""
+"""Pre-trade checks: pure functions before every entry and addition, with each refusal's reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIQUIDATION_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class EntryRequest:
-    """A signal to enter, with the levels that it would get."""
+    """A signal to enter, with the levels that the position would get."""
 
     symbol: str
     strategy: str
@@ -33,9 +33,9 @@ class EntryRequest:
     risk: float = 0.0
     """Share of the equity lost at the stop; 0 limits nothing."""
     planned: float = 1.0
-    """Notional once every averaging step is made, in units of the entry's."""
+    """Notional after every planned addition, in units of the entry's."""
     age_s: float = 0.0
-    """Time since the decision; a process that was stopped goes on with old signals."""
+    """Time since the decision; a suspended process resumes with old signals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class AccountState:
     equity: Decimal
     """Wallet and open profit or loss."""
     day_baseline: Decimal
-    """Equity at the start of the market day, deposits and withdrawals moved into it."""
+    """Equity at the start of the market day, adjusted by deposits and withdrawals."""
     owner: str | None
-    """Strategy that holds the symbol, or is about to."""
+    """Strategy with a position in the symbol, or with an entry in progress."""
     open_positions: int
     orders_last_minute: int
     candles_seen: int
@@ -59,7 +59,7 @@ class AccountState:
     halted: str | None
     leverage: int = 1
     day_limit_reached: bool = False
-    """The daily loss limit was reached today; it holds although the loss may have shrunk since."""
+    """The daily loss limit was reached today; it holds even if the loss has shrunk since."""
     durable: bool = True
     """Whether an intent would be on the disk before its order is sent."""
     live: bool = False
@@ -81,7 +81,7 @@ class RiskVerdict:
 def check_entry(
     request: EntryRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
 ) -> RiskVerdict:
-    """Size an entry and check every limit; all violated ones are named."""
+    """Size an entry and check every limit; the verdict names all violated ones."""
     reasons = [
         *_gates(request, account, limits, instrument),
         *_limits(request, account, limits),
@@ -132,7 +132,7 @@ def _stops(request: EntryRequest, account: AccountState) -> list[str]:
 
 
 def _beyond(request: EntryRequest) -> list[str]:
-    """An entry whose way is over before it began: the market has passed its stop or target."""
+    """Reasons against an entry whose stop or target the market has already passed."""
     reasons = []
     market = request.side * request.last_price
     stop, target = request.stop_price, request.target_price
@@ -204,19 +204,19 @@ def _size(
 
 @dataclass(frozen=True, slots=True)
 class AdditionRequest:
-    """An averaging step that the price asks for; amounts in quote currency."""
+    """An addition that the price calls for; amounts in quote currency."""
 
     symbol: str
     price: float
     quantity: Decimal
-    held: Decimal
-    """Notional that is held already."""
+    open_notional: Decimal
+    """Notional of the open position."""
 
 
 def check_addition(
     request: AdditionRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
 ) -> RiskVerdict:
-    """Check an averaging step against every limit that an entry has, but its owner and count."""
+    """Check an addition against the limits of an entry, except owner and count."""
     notional = request.quantity * Decimal(str(request.price))
     reasons = []
     if account.halted is not None:
@@ -232,7 +232,9 @@ def check_addition(
     if not instrument.trading:
         reasons.append(f"{request.symbol} is not trading at the exchange")
     reasons += _loss_and_rate(account, limits)
-    share = (request.held + notional) / account.equity if account.equity > 0 else Decimal(1)
+    share = (
+        (request.open_notional + notional) / account.equity if account.equity > 0 else Decimal(1)
+    )
     if share > limits.max_position_share:
         reasons.append(f"position of {share:.2%}, at most {limits.max_position_share:.2%}")
     if notional > limits.max_order_notional:

@@ -65,7 +65,7 @@ class TradingState:
         self.blocks[name] = why
 
     def resume(self) -> None:
-        """Run again; blocks that no operator can judge stay."""
+        """Run again; blocks that an operator cannot clear stay."""
         self.mode = TradingMode.RUNNING
         self.blocks = {name: why for name, why in self.blocks.items() if name in _STICKY}
 

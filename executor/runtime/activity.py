@@ -1,4 +1,4 @@
-"""What is under way: the replay's clock may move on only when nothing is."""
+"""Work in progress: the replay's clock may move on only when there is none."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Activity:
         self._idle.set()
 
     def begin(self, what: str) -> None:
-        """Work of this name starts; every `begin` needs its `end`."""
+        """Count work of this name; every `begin` needs its `end`."""
         self._counts[what] += 1
         self._idle.clear()
 
     def end(self, what: str) -> None:
-        """One piece of work of this name is done."""
+        """End one piece of work of this name."""
         self._counts[what] -= 1
         if self._counts[what] <= 0:
             del self._counts[what]
@@ -40,14 +40,14 @@ class Activity:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way."""
+        """Whether there is no work in progress."""
         return not self._counts
 
     @property
     def names(self) -> list[str]:
-        """What is under way, for the status page and for a stuck replay's log line."""
+        """Names of the work in progress, for the status and for a stuck replay's log line."""
         return sorted(self._counts)
 
     async def wait_idle(self) -> None:
-        """Return when nothing is under way."""
+        """Return when no work is in progress."""
         await self._idle.wait()

@@ -14,11 +14,11 @@ class Clock(Protocol):
         ...
 
     def observe(self, event_time_ms: int) -> None:
-        """An event of this time was seen on the market stream."""
+        """Take the time of an event of the market stream."""
         ...
 
     def adjust(self, offset_ms: int) -> None:
-        """The exchange's clock is this much ahead of the local one."""
+        """Take how far the exchange's clock is ahead of the local one."""
         ...
 
 
@@ -33,7 +33,7 @@ class WallClock:
         return int(time.time() * 1000) + self.offset_ms
 
     def observe(self, event_time_ms: int) -> None:
-        """The stream does not move a wall clock."""
+        """Ignore the stream: it does not move a wall clock."""
         del event_time_ms
 
     def adjust(self, offset_ms: int) -> None:
@@ -42,7 +42,7 @@ class WallClock:
 
 
 class ReplayClock:
-    """Market time is the newest event time that the replay has shown."""
+    """Market time is the newest event time of the replay."""
 
     def __init__(self, start_ms: int) -> None:
         self._now = start_ms
@@ -56,5 +56,5 @@ class ReplayClock:
         self._now = max(self._now, event_time_ms)
 
     def adjust(self, offset_ms: int) -> None:
-        """Wall clocks say nothing about a replay."""
+        """Ignore the offset: wall clocks say nothing about a replay."""
         del offset_ms

@@ -1,8 +1,8 @@
-"""One executor an account: a second one ends before it sends anything.
+"""One executor per account: a second one ends before it sends anything.
 
-The lock of the state folder keeps two processes off one ledger. The lock of the account is a name
-of the kernel's (an abstract socket): whatever folders two executors have, it is held once on a
-machine, and it is gone with the process. Executors of one account on two machines are not seen.
+The lock of the state folder keeps two processes off one ledger. The lock of the account is an
+abstract socket: one process on a machine can have it, whatever its state folder, and it vanishes
+with the process. It does not see executors on other machines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from trading.errors import SettingsError
 
 @contextmanager
 def single_instance(state: Path) -> Iterator[None]:
-    """Hold the lock of a state folder; the kernel drops it when the process dies, however it dies.
+    """Hold the lock of a state folder; the kernel drops it when the process dies.
 
     Raises:
         SettingsError: another executor holds it.
@@ -52,12 +52,12 @@ def single_instance(state: Path) -> Iterator[None]:
 
 @contextmanager
 def single_account(rest_url: str, key: str) -> Iterator[None]:
-    """Hold an exchange account, known by the exchange's address and the API key.
+    """Hold the lock of an exchange account, known by the exchange's address and the API key.
 
     Raises:
         SettingsError: another executor on this machine holds it.
     """
-    # A hash: the names of abstract sockets can be read by everybody on the machine.
+    # A hash: everybody on the machine can read the names of abstract sockets.
     digest = hashlib.sha256(f"{rest_url}\0{key}".encode()).hexdigest()[:32]
     name = f"\0nocturne-account-{digest}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as holder:

@@ -38,7 +38,7 @@ class JsonLines(logging.Formatter):
 
 
 def setup(path: Path, masker: Masker, *, level: int = logging.INFO) -> logging.Handler:
-    """Send the executor's log to ``path``; returns the handler, which the caller closes."""
+    """Send the executor's log to ``path``; the caller closes the returned handler."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.handlers.TimedRotatingFileHandler(
         path, when="midnight", backupCount=KEEP_DAYS, utc=True, encoding="utf-8"

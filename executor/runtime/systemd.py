@@ -1,4 +1,4 @@
-"""systemd's notification protocol: one datagram a state, sent only when systemd asks for it."""
+"""systemd's notification protocol: one datagram per state, sent only under systemd."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def notify(state: str, environment: Mapping[str, str] | None = None) -> bool:
-    """Send e.g. ``READY=1`` or ``WATCHDOG=1``; False when nobody heard it."""
+    """Send e.g. ``READY=1`` or ``WATCHDOG=1``; False when systemd did not get it."""
     address = (os.environ if environment is None else environment).get("NOTIFY_SOCKET", "")
     if not address:
         return False
@@ -22,7 +22,7 @@ def notify(state: str, environment: Mapping[str, str] | None = None) -> bool:
             sender.connect(address)
             sender.sendall(state.encode())
     except OSError as error:
-        # Whoever watches from outside may be gone; what is open must be guarded all the same.
-        log.warning("systemd was not told %s: %s", state, error)
+        # systemd may be gone; open positions need protection all the same.
+        log.warning("systemd was not notified of %s: %s", state, error)
         return False
     return True

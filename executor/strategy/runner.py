@@ -62,7 +62,7 @@ class StrategyRunner:
     decider: Decider
     last_open: int
     """Open time of the newest candle that the decider has seen."""
-    held: str = ""
+    last_hold: str = ""
     """Kind of the last hold that was written."""
 
     @property

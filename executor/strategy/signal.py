@@ -1,4 +1,4 @@
-"""A signal: one decision to enter or exit, with all that its order needs."""
+"""A signal: one decision to enter or exit, with everything that its order needs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Signal:
     release_id: str
     release_short: str
     key: str
-    """What the orders of its position share: see `trading.order_ids.order_key`."""
+    """The common part of its orders' ids: see `trading.order_ids.order_key`."""
 
     def as_data(self) -> Mapping[str, Any]:
         """The values that the ledger stores; the parameters go into the position's row."""

@@ -56,7 +56,7 @@ class SignalEngine:
         self._runners = fresh
 
     def allocation_of(self, signal: Signal) -> Allocation:
-        """The largest share of the equity that the current release leaves to an entry."""
+        """The largest part of the equity that the current release allows for an entry."""
         for runner in self._runners.get(signal.symbol, ()):
             replaced = runner.plan.release_id != signal.release_id
             if runner.strategy == signal.strategy and replaced:
@@ -104,7 +104,7 @@ class SignalEngine:
         if decision.action == "hold":
             self._hold(runner, decision, cause)
             return
-        runner.held = ""
+        runner.last_hold = ""
         if decision.action == "exit" and not self._may_exit(runner):
             return
         if decision.action == "enter" and runner.plan.exits_only:
@@ -127,9 +127,9 @@ class SignalEngine:
         if not decision.values and decision.reason.startswith("between "):
             return
         kind = hold_kind(decision.reason)
-        if kind == runner.held or runner.plan.exits_only:
+        if kind == runner.last_hold or runner.plan.exits_only:
             return
-        runner.held = kind
+        runner.last_hold = kind
         self._services.emit(
             EventType.SIGNAL_HELD,
             symbol=runner.symbol,

@@ -1,4 +1,4 @@
-"""What an API key should be able to do: trade futures, and nothing that moves money away."""
+"""What an API key may do: trade futures, and nothing that moves money away."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def key_problem(allowed: KeyPermissions) -> str:
 
 
 def key_warnings(allowed: KeyPermissions, now_ms: int) -> list[str]:
-    """What should be better about a key that may be used."""
+    """What to improve about a key that may be used."""
     warnings = []
     if not allowed.ip_restricted:
         warnings.append("the API key works from every address; restrict it to this machine's")

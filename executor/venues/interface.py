@@ -19,6 +19,30 @@ from executor.model import (
 from trading.candles import Candle
 
 
+class ConnectionSettings(Protocol):
+    """The settings that an adapter reads."""
+
+    @property
+    def rest_url(self) -> str:
+        """Scheme, host and port for REST."""
+        ...
+
+    @property
+    def account_url(self) -> str | None:
+        """Host of the key's permissions, unless it is known."""
+        ...
+
+    @property
+    def recv_window_ms(self) -> int:
+        """How long a signed request stays valid."""
+        ...
+
+    @property
+    def request_timeout_ms(self) -> int:
+        """How long an answer may take."""
+        ...
+
+
 class Venue(Protocol):
     """An exchange account over REST.
 

@@ -141,7 +141,8 @@ class FakeVenue:
             order.liquidation,
         )
         self.fills.append(trade)
-        signed = self.held.get(order.symbol, ZERO) + trade.signed_quantity
+        moved = quantity if order.side == "BUY" else -quantity
+        signed = self.held.get(order.symbol, ZERO) + moved
         self.held[order.symbol] = signed
         self.entry[order.symbol] = self.price
         if signed == 0:

@@ -1,7 +1,7 @@
 """Binance USDⓈ-M futures over REST through ccxt's signed raw endpoints.
 
-Of ccxt only the transport, the signing and the endpoint table are used: its order model, its
-limiter and its error classes are not. Everything that this module raises is a `VenueFaultError`.
+It uses ccxt's transport, signing and endpoint table, not its order model, limiter or error classes.
+Everything that this module raises is a `VenueFaultError`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from ccxt.async_support.binanceusdm import binanceusdm
 
@@ -39,6 +39,7 @@ from executor.venues.faults import (
     Rejected,
     UnknownOrder,
 )
+from executor.venues.interface import ConnectionSettings
 from trading.candles import Candle, interval_ms
 from trading.errors import VenueError
 
@@ -47,36 +48,12 @@ log = logging.getLogger(__name__)
 KLINES_A_CALL = 1_000
 WEIGHT_A_MINUTE = 2_400
 RESERVE = 0.8
-"""History is asked for below this share of the weight only: the rest is for closes and cancels."""
+"""Share of the weight that history may use; the rest is for closes and cancels."""
 _HEDGE_MODE = "hedge mode is on; switch the account to one-way mode (positionSide/dual) first"
 
 
-class ConnectionSettings(Protocol):
-    """The settings that the adapter reads."""
-
-    @property
-    def rest_url(self) -> str:
-        """Scheme, host and port for REST."""
-        ...
-
-    @property
-    def account_url(self) -> str | None:
-        """Where the key's permissions are asked for, unless it is known."""
-        ...
-
-    @property
-    def recv_window_ms(self) -> int:
-        """How long a signed request stays valid."""
-        ...
-
-    @property
-    def request_timeout_ms(self) -> int:
-        """How long an answer may take."""
-        ...
-
-
 class _ErrorAnswerError(Exception):
-    """An answer that carries an error, before it is classified."""
+    """An answer with an error, before it is classified."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
         super().__init__(f"HTTP {status}")
@@ -105,10 +82,10 @@ class BinanceUsdm:
         self._account_url = settings.account_url or ACCOUNT_URLS.get(settings.rest_url)
         urls = _rewritten(self._ccxt.urls["api"], settings.rest_url)
         if self._account_url is not None:
-            # The key's permissions are told by another host than the futures'.
+            # Another host than the futures' shows the key's permissions.
             urls["sapi"] = f"{self._account_url}/sapi/v1"
         self._ccxt.urls["api"] = urls
-        # The hook sees status, headers and body of every answer before ccxt makes a class of it.
+        # The hook sees status, headers and body before ccxt makes an exception of them.
         self._ccxt.handle_errors = self._on_answer
 
     def _on_answer(
@@ -118,10 +95,9 @@ class BinanceUsdm:
         _url: str,
         _method: str,
         headers: Mapping[str, str],
-        body: str,
-        answer: Any,
-        *_request: Any,
+        *rest: Any,
     ) -> None:
+        body, answer = rest[:2]
         weight = headers.get("X-MBX-USED-WEIGHT-1M") or headers.get("x-mbx-used-weight-1m")
         if weight is not None and weight.isdigit():
             self.used_weight = int(weight)
@@ -149,7 +125,7 @@ class BinanceUsdm:
             fault = classify(error.status, error.headers, error.body)
             if isinstance(fault, RateLimited):
                 self._banned = isinstance(fault, Banned)
-                # Requests that were under way may be told a shorter wait: the longest holds.
+                # Requests in flight may get a shorter wait: the longest counts.
                 until = time.monotonic() + fault.retry_after_s
                 self._blocked_until = max(self._blocked_until, until)
             raise fault from error
@@ -183,7 +159,7 @@ class BinanceUsdm:
         known = {row["symbol"]: row for row in info["symbols"]}
         missing = sorted(set(symbols) - set(known))
         if missing:
-            # What is held in the others must be guarded all the same.
+            # Positions in the others need protection all the same.
             log.error("the exchange does not list %s", ", ".join(missing))
         instruments = {}
         for symbol in sorted(set(symbols) & set(known)):
@@ -192,10 +168,10 @@ class BinanceUsdm:
         return instruments
 
     async def _set_up(self, symbol: str, leverage: int) -> str:
-        """Isolated margin and leverage, set and read back; returns what is not as wanted.
+        """Set margin mode and leverage and read them back; returns what is wrong.
 
-        The exchange refuses changes while a position is open, which must not keep us from guarding
-        that position.
+        The exchange refuses changes while a position is open; the position needs protection all the
+        same.
         """
         problems = [
             await self._setting("fapiPrivatePostMarginType", symbol=symbol, marginType="ISOLATED"),
@@ -225,7 +201,7 @@ class BinanceUsdm:
         return ""
 
     async def key_permissions(self) -> KeyPermissions | None:
-        """What the key may do; None on test networks, which do not tell."""
+        """What the key may do; None on test networks, which do not show it."""
         if self._account_url is None:
             return None
         answer = await self._call("sapiGetAccountApiRestrictions")
@@ -265,7 +241,7 @@ class BinanceUsdm:
         return candles
 
     async def _spare(self) -> None:
-        """Wait for the next minute when history would use up what closes may need."""
+        """Wait for the next minute when history would use up the weight for closes."""
         if self.used_weight < RESERVE * WEIGHT_A_MINUTE:
             return
         into = (time.time() + self.offset_ms / 1000) % 60
@@ -302,7 +278,7 @@ class BinanceUsdm:
         ]
 
     async def place(self, order: NewOrder) -> VenueOrder:
-        """Send an order; a duplicate id means that it is there already, so it is asked for."""
+        """Send an order; after a duplicate id, return the order that exists."""
         send = self._place_conditional if order.conditional else self._place_plain
         try:
             return await send(order)
@@ -394,7 +370,7 @@ class BinanceUsdm:
 
 
 def _rewritten(urls: Any, base: str) -> Any:
-    """Every URL of ccxt's table moved to ``base``, paths kept."""
+    """Move every URL of ccxt's table to ``base``, with its path."""
     if isinstance(urls, dict):
         return {name: _rewritten(value, base) for name, value in urls.items()}
     if isinstance(urls, str) and urls.startswith("http"):

@@ -1,4 +1,4 @@
-"""Market data of Binance USDⓈ-M over one socket: all candles, and prices where we are in."""
+"""Market data of Binance USDⓈ-M over one socket: candles, and prices of open positions."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class BinanceMarketStream:
             try:
                 await socket.send_str(orjson.dumps(request).decode())
             except (ConnectionError, aiohttp.ClientError) as error:
-                # The socket is gone; the next one subscribes to everything that is wanted then.
+                # The socket is gone; the next one subscribes to everything.
                 log.warning("not subscribed yet: %r", error)
                 return
 

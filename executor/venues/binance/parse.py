@@ -43,7 +43,7 @@ _EXECUTIONS_WITH_FILL = ("TRADE", "CALCULATED")
 
 
 def instrument(row: Wire) -> Instrument:
-    """One symbol of exchangeInfo; a filter part of 0 is switched off."""
+    """One symbol of exchangeInfo; a filter value of 0 means no limit."""
     filters = {f["filterType"]: f for f in row["filters"]}
     price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
     market = filters.get("MARKET_LOT_SIZE", lot)
@@ -70,7 +70,7 @@ def kline(row: list[Any]) -> Candle:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Where the parts of an order stand in one kind of message; "" where it has none."""
+    """Field names of an order in one kind of message; "" where it has none."""
 
     client_id: str
     exchange_id: str
@@ -99,7 +99,7 @@ _ALGO_EVENT = _Names("caid", "aid", "s", "S", "o", "X", "q", "aq", "tp", "cp", "
 
 
 def _order(row: Wire, at: _Names, time: int) -> VenueOrder:
-    """An order; one with a place for a child order is of the conditional-order service."""
+    """An order; with a field for a child order it is a conditional one."""
     client_id = str(row.get(at.client_id, ""))
     return VenueOrder(
         client_id=client_id,
@@ -126,7 +126,7 @@ def plain_order(row: Wire) -> VenueOrder:
 
 
 def algo_order(row: Wire) -> VenueOrder:
-    """An order of the conditional-order service; a close-position order has no quantity."""
+    """A conditional order; a close-position order has no quantity."""
     return _order(row, _ALGO, int(row.get("updateTime") or row.get("createTime") or 0))
 
 

@@ -27,7 +27,7 @@ Socket = aiohttp.ClientWebSocketResponse
 
 
 def backoff_s(failures: int, rng: random.Random) -> float:
-    """Delay before the next attempt: 1, 2, 4 … 60 s, of which a random half is waived."""
+    """Delay before the next attempt: 1, 2, 4 … 60 s, less a random part of up to half."""
     full: float = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(failures, 10))
     return full * (0.5 + rng.random() / 2)
 
@@ -38,8 +38,8 @@ class ReconnectingSocket:
     Args:
         name: for the log and for `StreamState`.
         base_url: scheme, host and port.
-        path: asked anew for every connection; it may need a REST call.
-        stale_s: silence after which the socket is taken for dead; None where silence is normal.
+        path: called for every connection; it may need a REST call.
+        stale_s: silence after which the socket counts as dead; None where silence is normal.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class ReconnectingSocket:
         on_message: Callable[[Any], None],
         on_state: Callable[[StreamState], None],
     ) -> tuple[str, bool]:
-        """One connection; returns why it ended and whether anything was heard."""
+        """Run one connection; returns why it ended and whether anything was heard."""
         heard = False
         try:
             url = self._base + await self._path()
@@ -98,7 +98,7 @@ class ReconnectingSocket:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            # A socket fails in many ways; all of them mean "connect again", and all are told.
+            # A socket fails in many ways; all of them mean "connect again", and all are logged.
             return masked(f"{type(error).__name__}: {error}"), heard
         finally:
             self.socket = None
@@ -107,7 +107,7 @@ class ReconnectingSocket:
         try:
             on_message(orjson.loads(text))
         except (ValueError, KeyError, TypeError) as error:
-            # One malformed message must not end the stream; the gap-fill repairs what it held.
+            # One malformed message must not end the stream; the gap-fill repairs the loss.
             log.error("%s: message not understood (%r): %.200s", self.name, error, text)
 
     async def _pause(self, delay: float) -> None:

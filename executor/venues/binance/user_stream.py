@@ -23,7 +23,7 @@ class BinanceUserStream:
     ) -> None:
         self._listen_key = listen_key
         self._keepalive_s = keepalive_s
-        # Silence is normal here: a mute stream is found by what it did not say, see `renew`.
+        # Silence is normal here: only a missing report reveals a broken stream, see `renew`.
         self._socket = ReconnectingSocket("user", ws_url, self._path, None)
         self._closing: asyncio.Task[Any] | None = None
 
@@ -50,7 +50,7 @@ class BinanceUserStream:
             keepalive.cancel()
 
     async def renew(self) -> None:
-        """Hang up; the socket connects anew."""
+        """Hang up; the socket connects again."""
         self._hang_up()
 
     async def _opened(self, socket: Socket) -> None:
@@ -66,5 +66,5 @@ class BinanceUserStream:
             try:
                 await self._listen_key()
             except (VenueFaultError, KeyError, TypeError) as fault:
-                # An answer that is not understood must not end the keeping alive.
+                # An odd answer must not end the loop.
                 log.warning("the listen key was not extended: %r", fault)
