@@ -1,4 +1,4 @@
-"""The tests' own strategies, known by name."""
+"""The strategies of the tests, known by name."""
 
 from __future__ import annotations
 

@@ -55,12 +55,12 @@ class FakeVenue:
         self.held: dict[str, Decimal] = {}
         self.entry: dict[str, Decimal] = {}
         self.faults: list[VenueFaultError] = []
-        """Raised by the next requests to place an order, in order, before anything happens."""
+        """Raised by the next requests to place an order, before anything happens."""
         self.lost_answers: list[VenueFaultError] = []
         """Raised after the order was taken."""
         self.mute = False
         self.stale_positions: list[list[VenuePosition]] = []
-        """Answers of the next requests for positions, for a list that lags behind the trades."""
+        """Answers to the next requests for positions: a list that lags behind the trades."""
         self.unreachable: list[VenueFaultError] = []
         """Raised by the next requests for positions."""
         self.sink: Callable[[UserEvent], None] = lambda _event: None
@@ -123,7 +123,7 @@ class FakeVenue:
         return placed
 
     def fill(self, client_id: str, quantity: Decimal) -> None:
-        """Execute an order and tell the user stream, unless it is mute."""
+        """Execute an order and report it on the user stream, unless that is mute."""
         order = replace(self.orders[client_id], status="FILLED", filled=quantity)
         self.orders[client_id] = order
         trade = VenueFill(

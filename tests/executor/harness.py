@@ -1,4 +1,4 @@
-"""The real executor against the real sandbox, both as processes; oracles over both ledgers."""
+"""The real executor against the real sandbox, both as processes, checked over both ledgers."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Bench:
         return process
 
     def kill(self, process: subprocess.Popen[str]) -> None:
-        """End an executor as a crash would."""
+        """Kill an executor, as in a crash."""
         process.send_signal(signal.SIGKILL)
         self._killed_at.append(time.time() * 1000)
         process.wait(timeout=10)
@@ -180,7 +180,7 @@ class Bench:
         return body
 
     def fault(self, **fault: object) -> None:
-        """Order a fault at the sandbox."""
+        """Inject a fault into the sandbox."""
         request = urllib.request.Request(
             f"{self.url}/sandbox/fault", data=json.dumps(fault).encode(), method="POST"
         )
@@ -188,7 +188,7 @@ class Bench:
             assert answer.status == 200
 
     def wait(self, condition: Callable[[dict[str, Any]], bool]) -> None:
-        """Poll the sandbox until its status fulfils a condition."""
+        """Poll the sandbox until its status meets a condition."""
         until("such status of the sandbox", lambda: condition(self.status()), DEADLINE_S, 0.002)
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ class Bench:
         try:
             return int(self.rows("select count(*) as n from events")[0]["n"])
         except sqlite3.OperationalError:
-            # The file is there before its tables are.
+            # The file exists before its tables.
             return 0
 
     def exchange_rows(self, sql: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The pure parts: risk, protection, outcomes, classification, tallies."""
+"""The pure parts: risk, protection, retries, error codes, fill totals."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ ACCOUNT = AccountState(
 LIMITS = RiskSettings()
 
 
-def test_an_entry_takes_its_share_of_the_free_balance_in_whole_steps() -> None:
+def test_an_entry_takes_its_part_of_the_free_balance_in_whole_steps() -> None:
     verdict = check_entry(REQUEST, ACCOUNT, LIMITS, BTC)
     assert verdict.allowed
     assert verdict.quantity == Decimal("0.020")  # 10 % of 10 000 at 50 000
 
 
-def test_an_entry_never_exceeds_the_share_of_equity_that_the_release_allows() -> None:
+def test_an_entry_never_exceeds_the_part_of_equity_that_the_release_allows() -> None:
     small = replace(REQUEST, max_position_size=0.05)
     assert check_entry(small, ACCOUNT, LIMITS, BTC).quantity == Decimal("0.010")
 
@@ -283,13 +283,17 @@ def test_answers_are_classified_by_code_status_and_text(
 
 
 def test_retry_after_is_taken_from_the_header_and_else_from_the_defaults() -> None:
-    told = classify(429, {"retry-after": "7"}, code(-1003))
-    untold = classify(429, {}, code(-1003))
+    by_header = classify(429, {"retry-after": "7"}, code(-1003))
+    by_default = classify(429, {}, code(-1003))
     ban = classify(418, {"Retry-After": "nonsense"}, code(-1003))
-    assert isinstance(told, RateLimited)
-    assert isinstance(untold, RateLimited)
+    assert isinstance(by_header, RateLimited)
+    assert isinstance(by_default, RateLimited)
     assert isinstance(ban, Banned)
-    assert (told.retry_after_s, untold.retry_after_s, ban.retry_after_s) == (7.0, 60.0, 120.0)
+    assert (by_header.retry_after_s, by_default.retry_after_s, ban.retry_after_s) == (
+        7.0,
+        60.0,
+        120.0,
+    )
 
 
 def test_quantities_are_cut_to_steps_and_prices_set_on_ticks() -> None:

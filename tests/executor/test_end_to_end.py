@@ -1,4 +1,4 @@
-"""The executor against the sandbox, both as processes; the exchange's ledger is the judge."""
+"""The executor against the sandbox, both as processes; the exchange's ledger decides."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Make = Callable[..., Bench]
 
 @pytest.fixture
 def make_bench(tmp_path: Path) -> Iterator[Make]:
-    """Benches that are ended with the test."""
+    """Benches that end with the test."""
     benches: list[Bench] = []
 
     def make(span: tuple[object, float], extra: str = "") -> Bench:
@@ -162,7 +162,7 @@ def test_a_stop_that_cannot_be_placed_ends_in_a_close_within_its_time(make_bench
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["disconnect_user", "expire_listen_key", "mute_user"])
-def test_trouble_of_the_user_stream_loses_no_fill(make_bench: Make, kind: str) -> None:
+def test_a_broken_user_stream_loses_no_fill(make_bench: Make, kind: str) -> None:
     bench = make_bench(ONE_TRADE, extra="[timing]\nreconcile_s = 0.5\n")
     process = bench.start("--until-finished")
     bench.wait(lambda s: s["steps"] >= 20)
@@ -175,7 +175,7 @@ def test_trouble_of_the_user_stream_loses_no_fill(make_bench: Make, kind: str) -
 
 
 @pytest.mark.slow
-def test_a_mute_user_stream_is_connected_anew(make_bench: Make) -> None:
+def test_a_silent_user_stream_is_connected_again(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start("--until-finished")
     bench.wait(lambda s: s["steps"] >= 20)
@@ -190,7 +190,7 @@ def test_a_mute_user_stream_is_connected_anew(make_bench: Make) -> None:
 
 
 @pytest.mark.slow
-def test_a_market_stream_that_breaks_off_is_filled_up(make_bench: Make) -> None:
+def test_a_gap_of_the_market_stream_is_filled(make_bench: Make) -> None:
     bench = make_bench(ONE_TRADE)
     process = bench.start("--until-finished")
     bench.wait(lambda s: s["steps"] >= 20)

@@ -1,4 +1,4 @@
-"""Seeded faults against an exchange in memory: whatever it does, the invariants hold.
+"""Seeded faults against an exchange in memory: the invariants hold whatever it does.
 
 Kinds: accepted but not answered, not accepted and not answered, rate limited, overloaded, user
 stream mute, stop refused, stop whose child order dies, lists of positions that lag.
@@ -70,7 +70,7 @@ async def test_whatever_the_exchange_does_it_is_protected_or_flat(
 ) -> None:
     venue = HostileVenue(seed)
     for round_number in range(1, ROUNDS + 1):
-        # Each round ends like a crash would: the next one knows the ledger and the exchange only.
+        # Each round ends like a crash: the next one knows only the ledger and the exchange.
         async with executor_on(tmp_path, venue) as executor:
             watchdog = asyncio.create_task(executor.watchdog.run())
             venue.mute = venue.rng.random() < 0.4
@@ -92,7 +92,7 @@ async def test_whatever_the_exchange_does_it_is_protected_or_flat(
 
 
 def check(venue: HostileVenue, executor: Executor) -> None:
-    """One entry a bar, equal quantities, equal trades, a stop for what is held."""
+    """One entry per bar, equal quantities, equal trades, a stop for an open position."""
     keys = [parse_order_id(name).key for name in venue.orders if "-en-" in name]
     assert len(keys) == len(set(keys)), "a bar was entered twice"
     held = venue.held.get("BTCUSDT", ZERO)

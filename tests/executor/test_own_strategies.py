@@ -70,7 +70,7 @@ def plugin(folder: Path) -> Path:
 
 @pytest.fixture
 def benches() -> Iterator[list[Bench]]:
-    """Benches that are ended with the test."""
+    """Benches that end with the test."""
     made: list[Bench] = []
     yield made
     for bench in made:

@@ -1,4 +1,4 @@
-"""What could lose money or leave a position without a stop: one test for each way found."""
+"""Ways to lose money or to leave a position without a stop, one test each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from trading.strategies.registry import get_strategy
 
 @asynccontextmanager
 async def watched(folder: Path, venue: FakeVenue) -> AsyncIterator[Executor]:
-    """An executor whose watch runs, too."""
+    """An executor with a running watchdog."""
     async with executor_on(folder, venue) as executor:
         watchdog = asyncio.create_task(executor.watchdog.run())
         yield executor
@@ -65,7 +65,7 @@ def resting(venue: FakeVenue, kind: str) -> list[VenueOrder]:
 
 
 def fill_disk(executor: Executor) -> None:
-    """Let SQLite answer what it answers on a full disk."""
+    """Make SQLite answer as on a full disk."""
     disk = executor.services.ledger._connection.disk
     executor.services.ledger.flush()
     disk.execute("create table if not exists filler (x)")
@@ -116,7 +116,7 @@ async def test_a_disk_that_fills_up_between_intent_and_stop_leaves_no_position_u
         assert len(resting(venue, "STOP_MARKET")) == 1
 
 
-async def test_what_a_full_disk_refused_is_in_the_file_once_there_is_room(tmp_path: Path) -> None:
+async def test_rows_refused_by_a_full_disk_are_written_once_there_is_room(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
@@ -152,10 +152,10 @@ async def test_an_intent_that_is_only_in_memory_is_not_sent(tmp_path: Path) -> N
         assert executor.portfolio.holding("BTCUSDT") is None
 
 
-# Events that come twice, late, or not at all
+# Events that come twice, late or never
 
 
-async def test_a_trade_told_again_after_the_close_leaves_the_closed_position_alone(
+async def test_a_repeated_trade_leaves_a_closed_position_alone(
     tmp_path: Path,
 ) -> None:
     venue = FakeVenue()
@@ -199,13 +199,13 @@ async def test_partial_trades_out_of_order_sum_up_the_same(tmp_path: Path) -> No
         assert row.filled == Decimal("0.024")
 
 
-async def test_a_deposit_told_twice_moves_the_days_baseline_once(tmp_path: Path) -> None:
+async def test_a_repeated_deposit_moves_the_days_baseline_once(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         executor.daily_loss.roll()
-        told = AccountUpdate(True, Decimal(10_500), Decimal(500), 3 * MINUTE)
-        executor.execution_reports.push(told)
-        executor.execution_reports.push(told)
+        deposit = AccountUpdate(True, Decimal(10_500), Decimal(500), 3 * MINUTE)
+        executor.execution_reports.push(deposit)
+        executor.execution_reports.push(deposit)
         executor.execution_reports.push(
             AccountUpdate(False, Decimal(9_000), Decimal(0), 2 * MINUTE)
         )
@@ -225,7 +225,7 @@ async def test_a_list_of_positions_that_lags_takes_no_stop_away(tmp_path: Path) 
         assert len(resting(venue, "STOP_MARKET")) == 1
 
 
-async def test_a_position_booked_as_over_that_is_still_there_is_taken_back_and_protected(
+async def test_a_position_closed_by_mistake_is_opened_again_and_protected(
     tmp_path: Path,
 ) -> None:
     venue = FakeVenue()
@@ -273,10 +273,10 @@ async def test_a_dead_stop_is_closed_though_positions_cannot_be_asked_for(tmp_pa
         assert venue.held["BTCUSDT"] == 0
 
 
-# Entries that must not be sent, or not again
+# Entries that must not be sent, or not sent again
 
 
-async def test_an_entry_is_not_tried_again_after_a_halt(tmp_path: Path) -> None:
+async def test_an_entry_is_not_tried_again_once_entries_are_off(tmp_path: Path) -> None:
     venue = FakeVenue()
     venue.faults = [Temporary("busy")]
     async with executor_on(tmp_path, venue) as executor:
@@ -330,14 +330,14 @@ async def test_the_daily_limit_holds_for_the_day_and_over_a_restart(tmp_path: Pa
         executor.daily_loss.roll()
         executor.daily_loss.check(Decimal(9_300))
     async with executor_on(tmp_path, venue) as executor:
-        # The open loss has gone meanwhile: equity is back at the baseline.
+        # The open loss is gone: equity is back at the baseline.
         signal(executor)
         await settled(executor)
         assert venue.orders == {}
         assert "was reached today" in events(executor, "entry_refused")[0]
 
 
-async def test_a_symbol_whose_leverage_cannot_be_set_is_guarded_but_not_entered(
+async def test_a_symbol_whose_leverage_cannot_be_set_is_not_entered(
     tmp_path: Path,
 ) -> None:
     venue = FakeVenue()
@@ -349,7 +349,7 @@ async def test_a_symbol_whose_leverage_cannot_be_set_is_guarded_but_not_entered(
         assert "not set up: leverage 20" in events(executor, "entry_refused")[0]
 
 
-# Halt modes
+# Trading modes
 
 
 def operator(executor: Executor) -> OperatorCommands:
@@ -357,7 +357,7 @@ def operator(executor: Executor) -> OperatorCommands:
 
 
 @pytest.mark.parametrize("mode", ["pause", "reduce", "freeze"])
-async def test_a_halt_survives_a_restart_until_an_operator_resumes(
+async def test_a_trading_mode_survives_a_restart_until_an_operator_resumes(
     tmp_path: Path, mode: str
 ) -> None:
     venue = FakeVenue()
@@ -426,7 +426,7 @@ async def test_flatten_also_closes_an_entry_that_fills_afterwards(tmp_path: Path
         assert [f.side for f in venue.fills] == ["BUY", "SELL"]
 
 
-async def test_close_of_what_is_not_held_says_what_is(tmp_path: Path) -> None:
+async def test_closing_a_symbol_without_a_position_names_the_positions(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         answer = await operator(executor).by_name["close"]({"symbol": "ETHUSDT"})
@@ -469,7 +469,7 @@ async def test_a_definite_refusal_of_the_close_is_tried_until_flat(tmp_path: Pat
         assert venue.held["BTCUSDT"] == 0
 
 
-async def test_trades_that_only_the_exchanges_list_tells_make_the_user_stream_suspect(
+async def test_trades_missing_on_the_user_stream_make_it_reconnect(
     tmp_path: Path,
 ) -> None:
     venue = FakeVenue()

@@ -101,7 +101,7 @@ async def test_a_temporary_refusal_is_tried_again_with_the_same_id(tmp_path: Pat
         assert [o for o in venue.orders if o.endswith("-en-00")] != []
 
 
-async def test_a_definite_refusal_gives_the_symbol_free(tmp_path: Path) -> None:
+async def test_a_definite_refusal_frees_the_symbol(tmp_path: Path) -> None:
     venue = FakeVenue()
     venue.faults = [InsufficientMargin("margin")]
     async with executor_on(tmp_path, venue) as executor:
@@ -123,7 +123,7 @@ async def test_fills_that_the_user_stream_withholds_are_fetched(tmp_path: Path) 
         assert [f.quantity for f in executor.services.ledger.fills_of(1)] == [Decimal("0.020")]
 
 
-async def test_a_position_that_the_exchange_closed_meanwhile_is_booked_with_its_trades(
+async def test_a_position_that_the_exchange_closed_is_recorded_with_its_trades(
     tmp_path: Path,
 ) -> None:
     venue = FakeVenue()
@@ -206,7 +206,7 @@ async def test_a_restart_between_intent_and_answer_finds_the_order(tmp_path: Pat
         signal(executor)
         await settled(executor)
         ledger = executor.services.ledger
-        # As a crash would have left it: the intent is written, everything after it is not.
+        # As after a crash: the intent is written, nothing after it.
         ledger._db.execute("delete from fills")
         ledger._db.execute("delete from orders where leg != 'en'")
         ledger._db.execute("update orders set status = 'intent', exchange_id = null, filled = '0'")
@@ -220,7 +220,7 @@ async def test_a_restart_between_intent_and_answer_finds_the_order(tmp_path: Pat
         assert holding.protected
 
 
-async def test_a_restart_after_an_intent_that_was_never_sent_gives_the_symbol_free(
+async def test_a_restart_after_an_unsent_intent_frees_the_symbol(
     tmp_path: Path,
 ) -> None:
     venue = FakeVenue()

@@ -1,4 +1,4 @@
-"""Starting, and the periodic work: neither may leave open positions without their guard."""
+"""Start and scheduled work: neither may leave open positions without protection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trading.errors import SettingsError
 LIVE = {"mode": "live", "venue": {"rest_url": "https://exchange.test", "ws_url": "wss://x.test"}}
 
 
-async def test_a_job_that_fails_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
+async def test_a_failing_job_is_reported_once_and_ends_nothing(tmp_path: Path) -> None:
     async with executor_on(tmp_path, FakeVenue()) as executor:
         periodic = Scheduler(executor, Status(executor))
 
@@ -46,7 +46,7 @@ async def test_every_period_of_the_settings_has_its_own_job(tmp_path: Path) -> N
 
 
 class Permitted(FakeVenue):
-    """An exchange that tells what the key may do."""
+    """An exchange that shows what the key may do."""
 
     allowed: KeyPermissions | None = None
     problem: Exception | None = None
@@ -90,7 +90,7 @@ async def test_a_start_that_took_long_does_not_close_what_is_protected(tmp_path:
         await settled(executor)
         holding = executor.portfolio.holding("BTCUSDT")
         assert holding is not None
-        # As after a start with the exchange away: nothing listed yet, and long since loaded.
+        # As after a start without the exchange: loaded long ago, nothing listed yet.
         holding.protected, holding.since = False, holding.since - 60
         executor.watchdog.begin()
         executor.watchdog.check(holding)

@@ -1,4 +1,4 @@
-"""Strategies of the tests' own: they enter when the clock says so."""
+"""Strategies for tests: they enter at a given minute."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def toy_step(
     out: Buffer,
     bar: Bar,
 ) -> None:
-    """Enter on the candle of minute ``at`` of the day, leave on that of ``exit_at``."""
+    """Enter on the candle of minute ``at`` of the day, exit on that of ``exit_at``."""
     minute = (bar.open_time % DAY_MS) // MINUTE_MS
     out[ACTION] = HOLD
     out[REASON] = 2.0
@@ -53,7 +53,7 @@ def toy_step(
 
 
 class Toy(Strategy):
-    """What both have in common: one look at the clock, no filters."""
+    """The common part: entry and exit by the minute, no filters."""
 
     own = (
         Parameter("at", "int", 1, 0, 1439, help="minute of the day to enter on"),
@@ -98,7 +98,7 @@ class ToyLevels(Toy):
 
 
 class ToyStaged(Toy):
-    """A long position that is averaged twice and sold in parts, as the surge strategy's is."""
+    """A long position with two additions and partial exits, like the surge strategy's."""
 
     name = "toy_staged"
     summary = "Enters at a minute of the day and averages."

@@ -1,4 +1,4 @@
-"""Averaging, part sales and the clock of a position, against an exchange in memory."""
+"""Additions, partial exits and exits by time, against an exchange in memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def enter(executor: Executor, strategy: str = "toy_staged") -> None:
 
 
 async def price(executor: Executor, venue: FakeVenue, *prices: int) -> None:
-    """Prices of the market, a second apart."""
+    """Move the market through prices, a second apart."""
     for value in prices:
         venue.price = Decimal(value)
         executor.services.clock.observe(executor.services.clock.now_ms() + 1_000)
@@ -61,7 +61,7 @@ def refusals(executor: Executor) -> list[str]:
     return [reason for row in rows for reason in json.loads(row["data"])["reasons"]]
 
 
-async def test_surge_averages_returns_and_sells_half(tmp_path: Path) -> None:
+async def test_a_position_adds_returns_and_sells_half(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
@@ -150,7 +150,7 @@ async def test_the_surge_strategy_itself_goes_through_its_stages(tmp_path: Path)
         assert closed_positions(executor)[0].exit_reason == "strategy_exit"
 
 
-async def test_surge_averages_twice_and_is_stopped_at_five_per_cent(tmp_path: Path) -> None:
+async def test_a_position_adds_twice_and_is_stopped_at_five_per_cent(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
@@ -185,7 +185,7 @@ async def test_prices_within_half_a_second_of_market_time_are_not_looked_at(
         assert staged(executor).stage == "first"
 
 
-async def test_a_refused_addition_leaves_the_stop_of_its_stage_and_is_judged_anew(
+async def test_a_refused_addition_keeps_the_stop_of_its_stage_and_is_checked_again(
     tmp_path: Path,
 ) -> None:
     venue = FakeVenue()
@@ -209,7 +209,7 @@ async def test_a_refused_addition_leaves_the_stop_of_its_stage_and_is_judged_ane
 
 
 @pytest.mark.parametrize("command", ["entries-off", "reduce-only", "freeze"])
-async def test_no_halt_mode_averages(tmp_path: Path, command: str) -> None:
+async def test_only_the_running_mode_adds(tmp_path: Path, command: str) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
@@ -273,7 +273,7 @@ async def test_a_crash_between_the_intent_of_an_addition_and_its_answer_adds_onc
         await enter(executor)
         await price(executor, venue, 48_500)
         ledger = executor.services.ledger
-        # As a crash would have left it: the intent is written, everything after it is not.
+        # As after a crash: the intent is written, nothing after it.
         ledger._db.execute("delete from fills where client_id like '%-d1-%'")
         ledger._db.execute(
             "update orders set status = 'intent', exchange_id = null, filled = '0' where leg = 'd1'"
@@ -348,7 +348,7 @@ async def test_the_liquidation_guard_rests_as_the_stop_at_the_accounts_leverage(
 
 
 async def closed_candle(executor: Executor, number: int, *path: float) -> list[str | None]:
-    """Minute ``number`` closes; the reasons of what is over after it."""
+    """Close minute ``number``; returns the exit reasons of all closed positions."""
     candle = Candle(number * MINUTE, *path, 1.0)
     executor.services.clock.observe(candle.open_time + MINUTE)
     executor.exit_monitor.on_candle("BTCUSDT", candle, "cause")
@@ -356,18 +356,18 @@ async def closed_candle(executor: Executor, number: int, *path: float) -> list[s
     return [row.exit_reason for row in closed_positions(executor)]
 
 
-async def test_what_a_candle_has_won_does_not_trail_what_came_before_in_it(tmp_path: Path) -> None:
+async def test_a_candles_own_profit_does_not_trail_what_came_before_it(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor, "toy_trailing")
         assert await closed_candle(executor, 1, 50_000, 50_000, 50_000, 50_000) == []
         await price(executor, venue, 51_000, 50_900, 52_000, 51_900)
-        # The trailing stop of 51,480 was not there yet when the price was at 50,900.
+        # The trailing stop of 51,480 did not exist when the price was at 50,900.
         assert await closed_candle(executor, 2, 51_000, 52_000, 50_900, 51_900) == []
         assert await closed_candle(executor, 3, 51_900, 51_900, 51_400, 51_800) == ["trailing_stop"]
 
 
-async def test_a_candle_is_not_held_against_levels_that_came_to_be_within_it(
+async def test_a_candle_does_not_count_against_levels_that_changed_within_it(
     tmp_path: Path,
 ) -> None:
     venue = FakeVenue()
@@ -377,12 +377,12 @@ async def test_a_candle_is_not_held_against_levels_that_came_to_be_within_it(
         venue.time = 2 * MINUTE + 30_000
         await price(executor, venue, 48_500)
         assert staged(executor).stage == "first"
-        # The high of 52,400 came before the addition, which has moved the target to 51,712.50.
+        # The high of 52,400 came before the addition, which moved the target to 51,712.50.
         assert await closed_candle(executor, 2, 50_000, 52_400, 48_500, 48_600) == []
         assert await closed_candle(executor, 3, 48_600, 51_800, 48_600, 51_750) == ["take_profit"]
 
 
-async def test_what_was_best_before_an_addition_trails_nothing_after_it(tmp_path: Path) -> None:
+async def test_the_high_water_mark_restarts_after_an_addition(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor, "toy_trailing")

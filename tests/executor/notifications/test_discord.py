@@ -32,7 +32,7 @@ SECRET = "secret-of-an-api-key"
 
 
 class Discord:
-    """Answers what it is told to, then 200; keeps what it took."""
+    """Answers as scripted, then with 200; keeps the messages it accepted."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, str], str]] = []
@@ -109,7 +109,7 @@ async def test_a_rate_limit_is_waited_out_and_nothing_is_lost(tmp_path: Path) ->
         assert discord.asked == 3
 
 
-async def test_what_an_outage_or_a_crash_has_held_up_is_delivered_later(tmp_path: Path) -> None:
+async def test_alerts_delayed_by_an_outage_or_a_crash_are_delivered_later(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.outbox.add(0, "before the crash", {})
     ledger.close()
@@ -166,7 +166,7 @@ def test_a_webhook_that_would_leak_is_refused(tmp_path: Path, url: str, sentence
     assert "example.com" not in repr(good)
 
 
-async def test_an_entry_and_an_exit_are_told_with_their_fields_in_order(tmp_path: Path) -> None:
+async def test_entry_and_exit_alerts_have_their_fields_in_order(tmp_path: Path) -> None:
     venue = FakeVenue()
     told = []
     async with executor_on(tmp_path, venue) as executor:
@@ -198,7 +198,7 @@ async def test_an_entry_and_an_exit_are_told_with_their_fields_in_order(tmp_path
 
 
 class Taker(BaseHTTPRequestHandler):
-    """A webhook for a process: keeps the messages, whose first answer is a refusal."""
+    """A webhook for a process: keeps the messages and refuses the first."""
 
     said: ClassVar[list[str]] = []
     asked: ClassVar[int] = 0
@@ -216,7 +216,7 @@ class Taker(BaseHTTPRequestHandler):
 
 
 @pytest.mark.slow
-def test_a_running_executor_tells_its_entries_and_exits(tmp_path: Path) -> None:
+def test_a_running_executor_sends_alerts_of_entries_and_exits(tmp_path: Path) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/api/webhooks/1/secret-token"
@@ -225,7 +225,7 @@ def test_a_running_executor_tells_its_entries_and_exits(tmp_path: Path) -> None:
         bench = Bench(tmp_path, utc("2025-06-18T12:00"), 3.0)
     try:
         bench.finish()
-        process = bench.start()  # delivers what the first run has left
+        process = bench.start()  # delivers what the first run left
         until("message of the exit", lambda: "closed by: take_profit" in str(Taker.said), 60)
         process.terminate()
         process.wait(timeout=30)

@@ -1,4 +1,4 @@
-"""The ensemble of a release at work: shares by the live regime, pauses, and what is refused."""
+"""The allocator: parts of the equity by the live regime, pauses, and refused releases."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ def allocator(made: Ensemble) -> Allocator:
     return Allocator(made, AS_OF_MS)
 
 
-def test_what_the_research_saw_holds_until_candles_say_otherwise() -> None:
+def test_the_label_from_research_holds_until_candles_say_otherwise() -> None:
     assert allocator(ensemble()).allocation_of("breakout", "BTCUSDT") == Allocation(0.1)
     assert allocator(ensemble()).allocation_of("rsi_bollinger", "BTCUSDT") == Allocation(0.5)
     assert allocator(ensemble()).allocation_of("momentum", "BTCUSDT") == Allocation(math.inf)
 
 
-def test_a_shock_pauses_entries_and_then_trades_reversals_alone() -> None:
+def test_a_shock_pauses_entries_and_then_trades_reversals_only() -> None:
     fresh = allocator(ensemble("crash", AS_OF - timedelta(hours=1)))
     paused = fresh.allocation_of("rsi_bollinger", "BTCUSDT")
     assert paused == Allocation(0.0, "entries pause: crash for 2 of 4 candles")
@@ -99,7 +99,7 @@ def wandering(hours: int) -> CandleColumns:
 
 
 class HistoryVenue(FakeVenue):
-    """Gives the hours and minutes of the candles that it holds."""
+    """Serves the hours and minutes of its candles."""
 
     def __init__(self, minutes: CandleColumns) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ def test_a_changed_ensemble_is_refused_like_any_file_of_a_release(tmp_path: Path
         read_current(tmp_path, AS_OF)
 
 
-def test_one_member_alone_shares_with_nobody(tmp_path: Path) -> None:
+def test_a_single_member_needs_no_allocation(tmp_path: Path) -> None:
     alone = ensemble().model_copy(
         update={
             "members": {BREAKOUT: Member(weight=1.0, days=1, trades=1, score=0.0)},
@@ -162,7 +162,7 @@ def scanned_too(root: Path, release: Release, chosen: Universe) -> Release:
     return read_current(root, AS_OF)
 
 
-async def test_the_executor_takes_both_files_from_a_release_and_keeps_the_old_ones_if_one_is_wrong(
+async def test_the_executor_takes_both_files_of_a_release_and_keeps_the_old_ones_if_one_is_wrong(
     tmp_path: Path,
 ) -> None:
     root = tmp_path / "published"
@@ -203,7 +203,7 @@ async def entered(tmp_path: Path, made: Ensemble | None) -> tuple[list[str], lis
     return [str(fill.quantity.normalize()) for fill in venue.fills], reasons
 
 
-async def test_an_entry_takes_no_more_than_its_members_share(tmp_path: Path) -> None:
+async def test_an_entry_stays_within_its_members_allocation(tmp_path: Path) -> None:
     assert await entered(tmp_path / "a", None) == (["0.02"], [])
     small = ensemble().model_copy(update={"factors": {"range": {BREAKOUT: 0.1}}})
     # 0.5 x 0.1 of 10,000 at 50,000.

@@ -132,7 +132,7 @@ async def test_a_candle_beyond_the_own_target_ends_the_position(tmp_path: Path) 
         (SHORT, 48_990.0, "the market at 48990 is beyond the target 49000"),
     ],
 )
-async def test_an_entry_whose_way_is_over_is_refused_with_the_reason(
+async def test_an_entry_beyond_its_stop_or_target_is_refused_with_the_reason(
     tmp_path: Path, entry: dict[str, object], market: float, reason: str
 ) -> None:
     venue = FakeVenue()
@@ -201,7 +201,7 @@ async def test_a_position_keeps_its_strategys_exits_when_no_release_has_them(
     assert plans_for(None, "binance_usdm", [adopted]) == []
 
 
-async def test_a_lane_that_is_left_for_exits_opens_nothing(tmp_path: Path) -> None:
+async def test_a_runner_for_exits_only_opens_nothing(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         plan = RunnerPlan("toy_levels", "BTCUSDT", {"at": 1, "exit_at": 2}, "r", "s")

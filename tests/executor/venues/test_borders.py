@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("trading", "lake", "flows", "executor", "cli")
-EXEMPT = ("executor/venues/binance/", "flows/sources/", "cli/sandbox")
-"""The adapter itself, the downloads, and the command of the simulated exchange."""
+EXEMPT = ("executor/venues/binance/", "flows/sources/", "flows/settings.py", "cli/sandbox")
+"""The adapter itself, the downloads with their settings, and the simulated exchange's command."""
 FOREIGN = {
     "an error code": re.compile(r"(?<![\w.)\]] )(?<![\w.)\]])-[1-5]\d{3}(?![\d_.])"),
     "a host or path": re.compile(r"binance\.com|binancefuture|\b[fd]api\b|\bfstream\b"),

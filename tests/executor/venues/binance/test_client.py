@@ -1,4 +1,4 @@
-"""The Binance adapter against an HTTP server that answers what it is told."""
+"""The Binance adapter against an HTTP server with scripted answers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ANSWERS: dict[str, tuple[int, Any]] = {
 
 @asynccontextmanager
 async def adapter(**answers: Any) -> AsyncIterator[BinanceUsdm]:
-    """The real adapter; answers are given by the last part of the path."""
+    """The real adapter; ``answers`` are keyed by the last part of the path."""
     asked: list[str] = []
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -147,15 +147,15 @@ def test_a_key_without_an_address_or_near_its_end_is_warned_of() -> None:
     ]
 
 
-async def test_permissions_are_asked_for_where_the_exchange_tells_them() -> None:
-    told = {
+async def test_permissions_are_read_where_the_exchange_shows_them() -> None:
+    shown = {
         "enableFutures": True,
         "enableWithdrawals": True,
         "enableInternalTransfer": False,
         "permitsUniversalTransfer": False,
         "ipRestrict": False,
     }
-    async with adapter(apiRestrictions=(200, told)) as venue:
+    async with adapter(apiRestrictions=(200, shown)) as venue:
         allowed = await venue.key_permissions()
         assert allowed == KeyPermissions(True, True, False, False)
     test_network = VenueSettings(rest_url="http://127.0.0.1:1", ws_url="ws://127.0.0.1:1")
