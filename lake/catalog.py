@@ -6,6 +6,7 @@ Two names exist in two layers: ``candles`` is the checked table (``raw_candles``
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import duckdb
@@ -27,6 +28,10 @@ _SQL_TYPES = {
 _INTERVAL_MS = (
     'cast(left("interval", -1) as bigint) * case right("interval", 1) when \'s\' then 1000'
     " when 'm' then 60000 when 'h' then 3600000 when 'd' then 86400000 when 'w' then 604800000 end"
+)
+
+_EXPLAIN = re.compile(
+    r"\s*explain\b\s*(?:analyze\b)?\s*(?:\(\s*(?:analyze|format)\b[^()]*\))?\s*", re.IGNORECASE
 )
 
 
@@ -109,22 +114,68 @@ def query(lake: Lake, sql: str, as_of: datetime | None = None) -> pa.Table:
     Raises `DataError`, in one sentence, for anything that DuckDB refuses and for statements that
     would write (COPY, CREATE, ATTACH …).
     """
-    try:
-        statements = duckdb.extract_statements(sql)
-    except duckdb.Error as error:
-        raise DataError(_sentence(error)) from error
+    statements = split(sql)
     if len(statements) != 1:
         raise DataError(f"one SQL statement is expected, {len(statements)} were given")
-    kind = statements[0].type
-    if kind not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
-        raise DataError(f"the lake is read-only here, {kind.name} is not possible; use SELECT")
+    _check_reads(statements[0])
     connection = open_catalog(lake, as_of)
     try:
-        return connection.sql(sql).to_arrow_table()
-    except duckdb.Error as error:
-        raise DataError(_sentence(error)) from error
+        return fetch(connection, statements[0])
     finally:
         connection.close()
+
+
+def split(sql: str) -> list[str]:
+    """Return the single statements of a text; `DataError` if it does not parse."""
+    return [statement.query for statement in _parse(sql)]
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, statement: str) -> pa.Table:
+    """Run one read-only statement on an open catalog; raises what `query` raises."""
+    _check_reads(statement)
+    try:
+        return connection.sql(statement).to_arrow_table()
+    except duckdb.Error as error:
+        raise DataError(_sentence(error)) from error
+
+
+def _parse(sql: str) -> list[duckdb.Statement]:
+    try:
+        return list(duckdb.extract_statements(sql))
+    except duckdb.Error as error:
+        raise DataError(_sentence(error)) from error
+
+
+def _check_reads(statement: str) -> None:
+    """Refuse a statement that writes, also behind EXPLAIN ANALYZE, which runs it."""
+    body, kind = statement, _parse(statement)[0].type
+    if kind == duckdb.StatementType.EXPLAIN or (
+        kind == duckdb.StatementType.MULTI and _EXPLAIN.match(statement)
+    ):
+        body = _EXPLAIN.sub("", statement, count=1)
+        parts = _parse(body)
+        kind = parts[0].type if len(parts) == 1 else kind
+    if kind == duckdb.StatementType.SELECT:
+        return
+    # PIVOT runs as several statements. So do COPY and CREATE of a PIVOT, which are no subqueries.
+    if kind == duckdb.StatementType.MULTI and _is_subquery(body):
+        return
+    word = body.split()[0].upper() if kind == duckdb.StatementType.MULTI else kind.name
+    raise DataError(f"the lake is read-only here, {word} is not possible; use SELECT")
+
+
+def _is_subquery(statement: str) -> bool:
+    ends = [
+        place
+        for place, kind in duckdb.tokenize(statement)
+        if kind == duckdb.token_type.operator and statement.encode()[place : place + 1] == b";"
+    ]
+    text = statement.encode()[: ends[0] if ends else None].decode()
+    try:
+        parts = duckdb.extract_statements(f"SELECT * FROM (\n{text}\n)")
+    except duckdb.Error:
+        return False
+    return len(parts) == 1 and parts[0].type == duckdb.StatementType.MULTI
 
 
 def _sentence(error: duckdb.Error) -> str:

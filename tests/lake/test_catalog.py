@@ -85,6 +85,19 @@ def test_partitions_of_features_may_differ_in_columns(lake: Lake) -> None:
         ("select cast('a' as integer)", "SQL: Conversion Error"),
         ("copy (select 1) to 'x.csv'", "COPY is not possible; use SELECT"),
         ("create table x as select 1", "CREATE is not possible"),
+        (
+            "copy (pivot candles on symbol using max(close)) to 'x.csv'",
+            "COPY is not possible; use SELECT",
+        ),
+        ("create table x as pivot candles on symbol using max(close)", "CREATE is not possible"),
+        ("explain analyze copy (select 1) to 'x.csv'", "COPY is not possible"),
+        ("explain (analyze) copy (select 1) to 'x.csv'", "COPY is not possible"),
+        ("explain analyze create table x as select 1", "CREATE is not possible"),
+        ("explain /* now */ analyze copy (select 1) to 'x.csv'", "SQL: Parser Error"),
+        ("set threads = 1", "SET is not possible"),
+        ("pragma version", "PRAGMA is not possible"),
+        ("import database 'x'", "PRAGMA is not possible"),
+        ("attach 'x.db'", "ATTACH is not possible"),
         ("select 1; select 2", "one SQL statement is expected, 2 were given"),
         ("", "one SQL statement is expected, 0 were given"),
     ],
@@ -93,6 +106,63 @@ def test_a_bad_query_fails_with_one_sentence(lake: Lake, sql: str, words: str) -
     with pytest.raises(DataError, match=words) as caught:
         query(lake, sql)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns", "rows"),
+    [
+        (
+            "pivot raw_candles on symbol using max(close) as top group by month",
+            ["month", "BTCUSDT_top"],
+            1,
+        ),
+        (
+            "PIVOT raw_candles ON symbol USING max(close) GROUP BY month; -- widest",
+            ["month", "BTCUSDT"],
+            1,
+        ),
+        (
+            "-- ü\nwith é as (pivot raw_candles on symbol using sum(close))"
+            " select 'é;' as e from é; /* ; */",
+            ["e"],
+            None,
+        ),
+        (
+            "select * from (pivot raw_candles on symbol using max(close) group by month)",
+            ["month", "BTCUSDT"],
+            1,
+        ),
+        (
+            "pivot raw_candles on symbol in ('BTCUSDT') using max(close) group by month",
+            ["month", "BTCUSDT"],
+            1,
+        ),
+        ("unpivot (select close, open from raw_candles) on close, open", ["name", "value"], 4),
+        ("describe candles", None, None),
+        ("summarize raw_candles", None, None),
+        ("show tables", ["name"], len(TABLES)),
+        ("show candles", None, None),
+        ("with x as (select 1 as n) from x", ["n"], 1),
+        ("from raw_candles select close", ["close"], 2),
+        ("values (1), (2)", ["col0"], 2),
+        ("explain select 1", ["explain_key", "explain_value"], None),
+        ("explain analyze select 1", ["explain_key", "explain_value"], None),
+        (
+            "explain pivot raw_candles on symbol using max(close)",
+            ["explain_key", "explain_value"],
+            None,
+        ),
+    ],
+)
+def test_every_statement_that_only_reads_runs(
+    lake: Lake, sql: str, columns: list[str] | None, rows: int | None
+) -> None:
+    result = query(lake, sql)
+    assert result.num_rows > 0
+    if columns is not None:
+        assert result.column_names == columns
+    if rows is not None:
+        assert result.num_rows == rows
 
 
 def test_a_missing_lake_fails_with_one_sentence(tmp_path: Path) -> None:
