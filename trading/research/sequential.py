@@ -1,0 +1,93 @@
+"""Evidence that may be looked at every day: e-processes over returns nobody had seen before.
+
+A candidate that passed its gates is frozen and followed. If it has no edge, its wealth process
+``E`` is a non-negative supermartingale that starts at one, so that the chance of it ever reaching
+``1/α`` is at most ``α`` (Ville's inequality), however often one looks and however its days depend
+on each other. Sources: Aaditya Ramdas, Peter Grünwald, Vladimir Vovk and Glenn Shafer,
+"Game-Theoretic Statistics and Safe Anytime-Valid Inference", Statistical Science 38(4), 2023; the
+detector of decay: Jaehyeok Shin, Aaditya Ramdas and Alessandro Rinaldo, "E-detectors", New England
+J. Statistics in Data Science 2(2), 2024.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trading.errors import DataError
+
+FloatArray = NDArray[np.float64]
+
+WORST_DAY = 0.25
+"""No day loses more of the account than this; a loss beyond it ruins the bet on the candidate."""
+CAPPED_DAY = 0.25
+"""A gain beyond this counts as this much: that only makes the evidence weaker."""
+MULTIPLES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Stakes of the bets, in units of one over the volatility: near the Sharpe ratio per day."""
+CONFIRMED_AT = 20.0
+"""The value of E at which a proven candidate trades at its full size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """Shares of the bettor's wealth put on each day, fixed before the first followed day."""
+
+    values: tuple[float, ...]
+
+
+def stakes_for(daily_returns: FloatArray) -> Stakes:
+    """Stakes from the returns that chose the candidate; the followed days are not among them.
+
+    ``daily_returns`` are net fractions. Raises `DataError` if they never move.
+    """
+    deviation = float(daily_returns.std(ddof=1)) if len(daily_returns) > 1 else 0.0
+    if deviation <= 0.0:
+        raise DataError(
+            "the chosen candidate's daily returns never move; it has to trade before it is followed"
+        )
+    return Stakes(tuple(min(multiple / deviation, 1.0 / WORST_DAY) for multiple in MULTIPLES))
+
+
+def e_process(daily_returns: FloatArray, stakes: Stakes) -> FloatArray:
+    """The evidence after each followed day, ``[day]``: the mean wealth of all stakes.
+
+    ``daily_returns`` are net fractions of the account, oldest first. A value of ``1/α`` rejects "no
+    edge" at level α at any time.
+    """
+    gains = np.minimum(daily_returns, CAPPED_DAY)[:, None] * np.array(stakes.values)[None, :]
+    wealth = np.cumprod(np.maximum(1.0 + gains, 0.0), axis=0)
+    evidence: FloatArray = wealth.mean(axis=1)
+    return evidence
+
+
+def decay(daily_returns: FloatArray, stakes: Stakes, floor: float = 0.0) -> FloatArray:
+    """An e-detector, after each day: evidence that the mean return fell to ``floor`` or below.
+
+    It bets against the candidate from every day on and adds these bets up (Shiryaev–Roberts), so
+    that it notices a change wherever it happens. Alarm at ``1/α``: on average at least ``1/α`` days
+    pass before a false one.
+    """
+    shortfall = np.minimum(floor - daily_returns, CAPPED_DAY)
+    values = np.array(stakes.values)
+    sums = np.zeros(len(values))
+    found = np.empty(len(daily_returns))
+    for day, gain in enumerate(shortfall):
+        sums = (sums + 1.0) * np.maximum(1.0 + values * gain, 0.0)
+        found[day] = sums.mean()
+    return found
+
+
+def size_share(evidence: float, probation: float) -> float:
+    """Share of its limits that a proven candidate may use: from ``probation`` up to all of them.
+
+    It grows with the logarithm of the evidence, as a bettor's knowledge does, and is whole at
+    `CONFIRMED_AT`.
+    """
+    if not 0.0 < probation <= 1.0:
+        raise DataError(f"the probation size is a share of the limits, was {probation:g}")
+    if evidence <= 1.0:
+        return probation
+    grown = float(np.log(evidence) / np.log(CONFIRMED_AT))
+    return min(1.0, probation + (1.0 - probation) * grown)

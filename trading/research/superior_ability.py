@@ -1,0 +1,163 @@
+"""Is the best of many trials better than cash, given that it is the best of many?
+
+The test for superior predictive ability: Peter Reinhard Hansen, "A Test for Superior Predictive
+Ability", J. Business & Economic Statistics 23(4), 2005, in its consistent form; it sharpens the
+reality check of Halbert White (Econometrica 68(5), 2000), which loses its power to poor trials.
+Resampling is the stationary bootstrap of Politis and Romano (J. Am. Statistical Association
+89(428), 1994), so that the serial dependence of the returns is kept.
+
+Unlike a rank among neighbours (as in the probability of back-test overfitting), the test keeps its
+power when every trial of a grid shares the edge.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trading.errors import DataError
+
+FloatArray = NDArray[np.float64]
+
+LEAST_PERIODS = 10
+_BATCH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class SuperiorAbility:
+    """``p_value`` of "no trial has a positive mean"; ``statistic`` is the best studentized mean.
+
+    ``best`` is the row of the trial that attains it; -1 if no mean is positive.
+    """
+
+    p_value: float
+    statistic: float
+    best: int
+    samples: int
+    block: float
+
+
+def samples_for(alpha: float) -> int:
+    """Bootstrap samples that let p fall well below ``alpha``: a gate must be able to open."""
+    if not 0.0 < alpha < 1.0:
+        raise DataError(f"alpha is a share between 0 and 1, was {alpha:g}")
+    return max(1_000, math.ceil(10.0 / alpha))
+
+
+def superior_ability(
+    returns: FloatArray,
+    generator: np.random.Generator,
+    samples: int = 2_000,
+    block: float | None = None,
+) -> SuperiorAbility:
+    """Test the net returns of all trials, ``[trial, period]``, against a benchmark of zero.
+
+    Give returns in excess of cash. ``block`` is the mean length of a resampled block; by default it
+    follows from the returns (`block_length`). Trials that never move count for nothing. Raises
+    `DataError` below 10 periods.
+    """
+    trials, periods = returns.shape
+    if periods < LEAST_PERIODS or trials < 1:
+        raise DataError(
+            f"the test for superior ability needs 1 trial and {LEAST_PERIODS} periods, was "
+            f"{trials} trials and {periods} periods; use a longer span"
+        )
+    if block is not None and not 1.0 <= block <= periods:
+        raise DataError(f"a mean block of {block:g} periods does not fit {periods} periods")
+    moving = np.flatnonzero(np.ptp(returns, axis=1) > 0.0)
+    if len(moving) == 0:
+        return SuperiorAbility(1.0, 0.0, -1, samples, block or 1.0)
+    kept = returns[moving]
+    length = block_length(kept) if block is None else block
+    mean = kept.mean(axis=1)
+    scores = math.sqrt(periods) * mean / kept.std(axis=1)
+    best = int(np.argmax(scores))
+    statistic = max(0.0, float(scores[best]))
+    if statistic == 0.0:
+        return SuperiorAbility(1.0, 0.0, -1, samples, length)
+    # A trial that is clearly poor must not widen the distribution of the best.
+    poor = scores < -math.sqrt(2.0 * math.log(math.log(periods)))
+    centre = np.where(poor, 0.0, mean)
+    reached = 0
+    for start in range(0, samples, _BATCH):
+        weights = _bootstrap_weights(periods, min(_BATCH, samples - start), length, generator)
+        highest = _highest_scores(weights, kept, centre)
+        reached += int(np.sum(np.maximum(highest, 0.0) >= statistic))
+    p_value = (1 + reached) / (1 + samples)
+    return SuperiorAbility(p_value, statistic, int(moving[best]), samples, length)
+
+
+def _highest_scores(weights: FloatArray, returns: FloatArray, centre: FloatArray) -> FloatArray:
+    """The best trial's studentized mean in each resample, ``[sample]``.
+
+    Each resample is studentized by its own deviation: with a fixed one, as in the paper, the test
+    believes fat-tailed noise with memory twice as often as it should (measured on 120 days).
+    """
+    periods = returns.shape[1]
+    resampled = weights @ returns.T
+    variance = np.maximum(weights @ (returns * returns).T - resampled * resampled, 1e-300)
+    highest: FloatArray = math.sqrt(periods) * np.max(
+        (resampled - centre) / np.sqrt(variance), axis=1
+    )
+    return highest
+
+
+def block_length(returns: FloatArray) -> float:
+    """Mean block length that the serial dependence of ``returns`` ``[trial, period]`` asks for.
+
+    Twice the median over the trials of the automatic choice of Dimitris Politis and Halbert White
+    (Econometric Reviews 23(1), 2004), as corrected by Patton, Politis and White (28(4), 2009): that
+    choice aims at the variance of a mean, and is too short for the tail of a maximum.
+    """
+    periods = returns.shape[1]
+    centred = returns - returns.mean(axis=1, keepdims=True)
+    quiet = max(5, math.isqrt(int(math.log10(periods))))
+    most = min(periods - 2, math.ceil(math.sqrt(periods)) + quiet)
+    lags = range(most + 1)
+    gamma = np.array(
+        [np.sum(centred[:, lag:] * centred[:, : periods - lag], axis=1) / periods for lag in lags]
+    ).T
+    small = np.abs(gamma[:, 1:] / gamma[:, :1]) < 2.0 * math.sqrt(math.log10(periods) / periods)
+    pairs = zip(gamma, small, strict=True)
+    lengths = [_block_length(row, calm, quiet, periods) for row, calm in pairs]
+    return min(2.0 * float(np.median(lengths)), periods / 3.0)
+
+
+def _block_length(gamma: FloatArray, small: NDArray[np.bool_], quiet: int, periods: int) -> float:
+    """The automatic length for one trial from its autocovariances ``gamma`` from lag 0 on.
+
+    ``small`` says of each lag from 1 on whether its correlation is indistinguishable from zero; the
+    dependence ends where ``quiet`` of them follow each other.
+    """
+    most = len(gamma) - 1
+    ends = (lag for lag in range(most) if small[lag : lag + quiet].all())
+    last = next(ends, most)
+    width = min(2 * max(last, 1), most)
+    lag = np.arange(1, width + 1)
+    flat_top = np.minimum(1.0, 2.0 * (1.0 - lag / width))
+    slope = 2.0 * float(np.sum(flat_top * lag * gamma[1 : width + 1]))
+    long_run = float(gamma[0]) + 2.0 * float(np.sum(flat_top * gamma[1 : width + 1]))
+    if long_run <= 0.0:
+        return 1.0
+    length = math.pow(slope * slope / (long_run * long_run) * periods, 1.0 / 3.0)
+    return min(max(1.0, length), math.ceil(min(3.0 * math.sqrt(periods), periods / 3.0)))
+
+
+def _bootstrap_weights(
+    periods: int, samples: int, length: float, generator: np.random.Generator
+) -> FloatArray:
+    """Share of each period in each resample, ``[sample, period]``; rows sum to one."""
+    fresh = generator.random((samples, periods)) < 1.0 / length
+    fresh[:, 0] = True
+    starts = generator.integers(0, periods, size=(samples, periods))
+    place = np.arange(periods)
+    # Where a block began, and how far into it each period lies.
+    begun = np.maximum.accumulate(np.where(fresh, place, 0), axis=1)
+    chosen = (np.take_along_axis(starts, begun, axis=1) + place - begun) % periods
+    rows = np.arange(samples)[:, None] * periods
+    counts = np.bincount((chosen + rows).ravel(), minlength=samples * periods)
+    weights: FloatArray = counts.reshape(samples, periods) / periods
+    return weights
