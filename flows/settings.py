@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from trading.errors import SettingsError
+from trading.research.gates import share_of_alpha
 
 PROJECT = Path(__file__).resolve().parents[1]
 FILE_VARIABLE = "NOCTURNE_RESEARCH_FILE"
@@ -165,6 +166,9 @@ class ResearchSettings(BaseSettings):
         default=10_000.0, gt=0, le=1e12, description="equity at the start, in quote currency"
     )
     objective: Objective = "deflated_sharpe"
+    alpha: float = Field(
+        default=0.05, gt=0, le=0.5, description="chance that a night proves anything false"
+    )
     recent_days: int = Field(default=7, ge=1, le=90)
     walk_forward: WalkForwardSettings = WalkForwardSettings()
     download: DownloadSettings = DownloadSettings()
@@ -192,6 +196,12 @@ class ResearchSettings(BaseSettings):
     def threads(self) -> int:
         """Number of threads; the number of cores unless it is set."""
         return self.workers or os.cpu_count() or 1
+
+    @property
+    def share_of_alpha(self) -> float:
+        """What one search may spend of ``alpha``: every strategy on every symbol is one."""
+        symbols = self.top_symbols or len(self.symbols)
+        return share_of_alpha(self.alpha, len(self.strategies) * symbols)
 
     def grids_of(self, strategy: str) -> StrategyGrids:
         """Return the grids of ``strategy``; `SettingsError` when the settings have none."""

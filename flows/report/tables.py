@@ -14,6 +14,8 @@ GATE_NAMES = {
     "out_of_sample_trades": "Out-of-sample trades",
     "total_return": "Return after costs",
     "max_drawdown": "Maximum drawdown",
+    "superior_ability": "Best of the trials by luck",
+    "loss_probability": "Loss of the choice on unseen days",
     "deflated_sharpe": "Deflated Sharpe ratio",
     "overfitting": "Probability of overfitting",
     "plateau": "Plateau around the choice",
@@ -33,7 +35,16 @@ GATE_NAMES = {
     "not_by_chance": "Probability of a real improvement",
 }
 AT_MOST = frozenset(
-    {"max_drawdown", "overfitting", "bootstrap", "lookahead", "warmup", "leak_alarm"}
+    {
+        "max_drawdown",
+        "superior_ability",
+        "loss_probability",
+        "overfitting",
+        "bootstrap",
+        "lookahead",
+        "warmup",
+        "leak_alarm",
+    }
 )
 ABOVE = frozenset(
     {"total_return", "doubled_costs", "without_best_trade", "one_step_away", "beats_baseline"}

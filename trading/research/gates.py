@@ -14,10 +14,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Limits of the gates; shares are fractions (0.25 = 25 %)."""
+    """Limits of the gates; shares are fractions (0.25 = 25 %).
 
-    deflated_sharpe: float = 0.90
-    overfitting: float = 0.30
+    ``superior_ability`` is the candidate's share of the chance of error: of several candidates each
+    may spend only a part of it (`share_of_alpha`).
+    """
+
+    superior_ability: float = 0.05
+    loss_probability: float = 0.05
     trades: int = 30
     total_return: float = 0.0
     plateau: float = 0.60
@@ -31,14 +35,16 @@ class GateEvidence:
 
     ``trades``, ``total_return`` (a fraction, after costs) and ``max_drawdown`` (a positive
     fraction) are out-of-sample. ``current_return`` is the total return of the released parameters
-    over the same window and costs; None if nothing is released yet.
+    over the same window and costs; None if nothing is released yet. ``superior_ability`` is the
+    p-value of "no trial of the search earns anything" (Hansen 2005), ``loss_probability`` the
+    chance by CSCV that the in-sample best loses out-of-sample.
     """
 
     trades: int
     total_return: float
     max_drawdown: float
-    deflated_sharpe: float | None
-    overfitting: float | None
+    superior_ability: float | None
+    loss_probability: float | None
     plateau: float | None
     current_return: float | None = None
 
@@ -78,17 +84,17 @@ def evaluate_gates(
             limits.max_drawdown,
             "maximum drawdown {value:.1%} out-of-sample",
         ),
-        at_least(
-            "deflated_sharpe",
-            evidence.deflated_sharpe,
-            limits.deflated_sharpe,
-            "deflated Sharpe ratio {value:.3f}",
+        at_most(
+            "superior_ability",
+            evidence.superior_ability,
+            limits.superior_ability,
+            "p-value {value:.4f} of the best trial being luck",
         ),
         at_most(
-            "overfitting",
-            evidence.overfitting,
-            limits.overfitting,
-            "probability of back-test overfitting {value:.3f}",
+            "loss_probability",
+            evidence.loss_probability,
+            limits.loss_probability,
+            "the in-sample best loses out-of-sample with probability {value:.3f}",
         ),
         at_least(
             "plateau",
@@ -102,6 +108,14 @@ def evaluate_gates(
             _not_worse(evidence.total_return, evidence.current_return, limits.tolerance)
         )
     return tuple(verdicts)
+
+
+def share_of_alpha(alpha: float, candidates: int) -> float:
+    """Chance of error that each of ``candidates`` may spend, so that together they spend ``alpha``.
+
+    Bonferroni's division: it holds whatever the candidates have to do with each other.
+    """
+    return alpha / max(1, candidates)
 
 
 def proven(verdicts: Iterable[GateVerdict]) -> bool:

@@ -1,7 +1,7 @@
 """Robustness of a result to a little bad luck: tests that a winner passes before promotion.
 
 Each test measures the out-of-sample run or the grid around the winner, and becomes a gate with its
-own verdict.
+own verdict; only the bootstrap's p-value decides nothing and stands beside them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trading.candles import Floats
-from trading.research.gates import GateVerdict, at_least, at_most, profit
+from trading.research.gates import GateVerdict, at_least, profit
 from trading.research.overfitting import bootstrap_p_value
 from trading.research.search_task import SearchTask
 from trading.research.walk_forward import FoldResult, WalkForward
@@ -26,7 +26,6 @@ _BOOTSTRAP_SEED = 0
 class RobustnessLimits:
     """Limits of the tests; shares are fractions."""
 
-    p_value: float = 0.10
     doubled_costs: float = 0.0
     positive_folds: float = 0.5
     without_best: float = 0.0
@@ -54,7 +53,6 @@ class Robustness:
         """Return one verdict per measure, in a fixed order."""
         at = limits or RobustnessLimits()
         return (
-            at_most("bootstrap", self.p_value, at.p_value, "block bootstrap p-value {value:.3f}"),
             profit(
                 "doubled_costs",
                 self.doubled_costs,

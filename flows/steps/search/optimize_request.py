@@ -90,6 +90,7 @@ class OptimizeRequest:
             as_of=self.as_of.isoformat(),
             strategy=[self.strategy.name, self.strategy.version],
             symbol=self.symbol,
+            alpha=self.settings.share_of_alpha,
             settings={name: settings[name] for name in used},
             grids=[list(map(dict, self.long_grid)), list(map(dict, self.recent_grid))],
             trials=sorted(stable_json(values) for values in self.trials),

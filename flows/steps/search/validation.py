@@ -10,10 +10,11 @@ from flows.steps.search.optimize_request import OptimizeRequest
 from flows.steps.search.plateau import ApprovedPlateau, approve
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.metrics import Metrics
-from trading.research.gates import GateEvidence, GateVerdict, evaluate_gates
+from trading.research.evidence.superior_ability import LEAST_PERIODS, samples_for, superior_ability
+from trading.research.gates import GateEvidence, GateVerdict, Thresholds, evaluate_gates
 from trading.research.grid import check_memory
 from trading.research.overfitting import (
-    Plateau,
+    Overfitting,
     backtest_overfitting,
     deflated_sharpe,
     effective_trials,
@@ -36,6 +37,7 @@ from trading.simulation import SearchRow, backtest, search
 Measures = dict[str, float | int | str | None]
 # Sixteen blocks as in the paper; fewer if the history has less than two days per block.
 _BLOCKS = 16
+_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,19 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
     effective = float(effective_trials(every.daily_returns))
     # The plateau is measured in the objective, also if that is a ratio; a loss approves nothing.
     neighbours = plateau(request.long_grid, scores, winner)
-    evidence = evidence_of(
-        walk, every.daily_returns, effective, neighbours, current_return(request, candles, folds)
+    alpha = request.settings.share_of_alpha
+    cut = overfitting_of(every.daily_returns)
+    evidence = GateEvidence(
+        trades=walk.metrics.trades,
+        total_return=walk.metrics.total_return,
+        max_drawdown=walk.metrics.max_drawdown,
+        superior_ability=superior_ability_of(every.daily_returns, alpha),
+        loss_probability=None if cut is None else cut.loss_probability,
+        plateau=neighbours.score,
+        current_return=current_return(request, candles, folds),
+    )
+    deflated = deflated_sharpe(
+        walk.daily_returns, sharpe_ratios(every.daily_returns), max(effective, 1.0)
     )
     beside = one_step_returns(request.long_grid, returns, winner)
     tests = [fold.out_of_sample for fold in walk.folds]
@@ -96,29 +109,16 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
         daily=every.daily_returns,
         effective_trials=effective,
         evidence=evidence,
-        verdicts=evaluate_gates(evidence) + robust.verdicts(),
-        measures=out_of_sample(walk.metrics, evidence, len(request.trials), effective)
+        verdicts=evaluate_gates(evidence, Thresholds(superior_ability=alpha)) + robust.verdicts(),
+        measures=out_of_sample(walk.metrics, evidence)
+        | {
+            "deflated_sharpe": deflated.probability,
+            "overfitting": None if cut is None else cut.probability,
+            "trials": len(request.trials),
+            "effective_trials": effective,
+        }
         | fill_metrics_of_all(tests, walk.daily_returns, costs).as_dict()
         | asdict(robust),
-    )
-
-
-def evidence_of(
-    walk: WalkForward, trials: Floats, effective: float, around: Plateau, current: float | None
-) -> GateEvidence:
-    """Collect the evidence for the gates.
-
-    ``trials`` holds the daily returns of every trial ``[trial, day]``.
-    """
-    deflated = deflated_sharpe(walk.daily_returns, sharpe_ratios(trials), max(effective, 1.0))
-    return GateEvidence(
-        trades=walk.metrics.trades,
-        total_return=walk.metrics.total_return,
-        max_drawdown=walk.metrics.max_drawdown,
-        deflated_sharpe=deflated.probability,
-        overfitting=overfitting_of(trials),
-        plateau=around.score,
-        current_return=current,
     )
 
 
@@ -138,13 +138,29 @@ def folds_of(request: OptimizeRequest, candles: CandleColumns) -> tuple[Fold, ..
     )
 
 
-def overfitting_of(daily: Floats) -> float | None:
-    """Return the PBO of all trials; None for a history too short to cut, which fails the gate."""
+def superior_ability_of(daily: Floats, alpha: float) -> float | None:
+    """Return the p-value of "no trial earns anything", always of the same draws.
+
+    None for a history too short to test, which fails the gate.
+    """
+    if daily.shape[1] < LEAST_PERIODS or not len(daily):
+        return None
+    found = superior_ability(
+        np.ascontiguousarray(daily),
+        np.random.default_rng(_SEED),
+        samples_for(alpha),
+        enough_above=max(alpha, 0.1),
+    )
+    return found.p_value
+
+
+def overfitting_of(daily: Floats) -> Overfitting | None:
+    """Cut the history in halves by CSCV; None if it is too short to cut, which fails the gate."""
     trials, days = daily.shape
     blocks = min(_BLOCKS, days // 4 * 2)
     if blocks < 4 or trials < 2:
         return None
-    return backtest_overfitting(np.ascontiguousarray(daily), blocks).probability
+    return backtest_overfitting(np.ascontiguousarray(daily), blocks)
 
 
 def current_return(
@@ -166,15 +182,11 @@ def current_return(
     return growth - 1.0
 
 
-def out_of_sample(
-    metrics: Metrics, evidence: GateEvidence, trials: int, effective: float
-) -> Measures:
-    """Return the measures of the out-of-sample run and the results of the overfitting tests."""
+def out_of_sample(metrics: Metrics, evidence: GateEvidence) -> Measures:
+    """Return the measures of the out-of-sample run and what the gates saw beside them."""
     return {
         **metrics.as_dict(),
-        "deflated_sharpe": evidence.deflated_sharpe,
-        "overfitting": evidence.overfitting,
+        "superior_ability": evidence.superior_ability,
+        "loss_probability": evidence.loss_probability,
         "plateau": evidence.plateau,
-        "trials": trials,
-        "effective_trials": effective,
     }

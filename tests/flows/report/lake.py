@@ -220,8 +220,8 @@ def publish_release(lake: Lake) -> str:
         trades=3,
         total_return=0.03,
         max_drawdown=0.01,
-        deflated_sharpe=0.4,
-        overfitting=None,
+        superior_ability=0.4,
+        loss_probability=None,
         plateau=0.8,
     )
     entry = StrategyEntry(

@@ -109,7 +109,7 @@ def test_the_state_and_its_reason_come_first(lake: Lake) -> None:
     summary = html[html.index('id="summary"') : html.index('id="inputs"')]
     assert "! unproven" in summary
     assert "0 of 1 parameter set passed every gate." in summary
-    assert "deflated Sharpe ratio and probability of overfitting" in html
+    assert "best of the trials by luck and loss of the choice on unseen days" in html
 
 
 def test_charts_have_a_title_and_a_description(lake: Lake) -> None:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from trading.research.gates import GateEvidence, Thresholds, evaluate_gates, proven
+from trading.research.gates import GateEvidence, Thresholds, evaluate_gates, proven, share_of_alpha
 
 GOOD = GateEvidence(
     trades=45,
     total_return=0.08,
     max_drawdown=0.11,
-    deflated_sharpe=0.95,
-    overfitting=0.12,
+    superior_ability=0.01,
+    loss_probability=0.02,
     plateau=0.8,
     current_return=0.07,
 )
@@ -25,8 +25,8 @@ def test_a_sound_candidate_passes_every_gate() -> None:
         "out_of_sample_trades",
         "total_return",
         "max_drawdown",
-        "deflated_sharpe",
-        "overfitting",
+        "superior_ability",
+        "loss_probability",
         "plateau",
         "not_worse_than_current",
     ]
@@ -58,18 +58,19 @@ def test_a_sound_candidate_passes_every_gate() -> None:
             "maximum drawdown 30.0% out-of-sample: is above the limit of 0.25",
         ),
         (
-            {"deflated_sharpe": 0.89},
-            "deflated_sharpe",
-            0.89,
-            0.9,
-            "deflated Sharpe ratio 0.890: is below the required 0.9",
+            {"superior_ability": 0.051},
+            "superior_ability",
+            0.051,
+            0.05,
+            "p-value 0.0510 of the best trial being luck: is above the limit of 0.05",
         ),
         (
-            {"overfitting": 0.31},
-            "overfitting",
-            0.31,
-            0.3,
-            "probability of back-test overfitting 0.310: is above the limit of 0.3",
+            {"loss_probability": 0.06},
+            "loss_probability",
+            0.06,
+            0.05,
+            "the in-sample best loses out-of-sample with probability 0.060: is above the limit of"
+            " 0.05",
         ),
         (
             {"plateau": 0.5},
@@ -101,12 +102,12 @@ def test_one_weakness_fails_only_its_own_gate(
 
 
 def test_the_threshold_itself_passes() -> None:
-    edge = GateEvidence(30, 1e-9, 0.25, 0.90, 0.30, 0.60, 0.02)
+    edge = GateEvidence(30, 1e-9, 0.25, 0.05, 0.05, 0.60, 0.02)
     assert proven(evaluate_gates(edge))
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("field", ["deflated_sharpe", "overfitting", "plateau"])
+@pytest.mark.parametrize("field", ["superior_ability", "loss_probability", "plateau"])
 def test_a_missing_measure_does_not_pass(field: str, missing: float | None) -> None:
     verdicts = evaluate_gates(replace(GOOD, **{field: missing}))  # type: ignore[arg-type]
     (failed,) = (verdict for verdict in verdicts if not verdict.passed)
@@ -123,6 +124,14 @@ def test_a_first_release_is_not_compared() -> None:
 
 def test_thresholds_can_be_set() -> None:
     assert not proven(evaluate_gates(GOOD, Thresholds(trades=46)))
+
+
+def test_many_candidates_share_the_chance_of_error() -> None:
+    share = share_of_alpha(0.05, 20)
+    assert share == 0.0025
+    weak = replace(GOOD, superior_ability=0.003)
+    assert proven(evaluate_gates(weak))
+    assert not proven(evaluate_gates(weak, Thresholds(superior_ability=share)))
 
 
 def test_no_verdicts_prove_nothing() -> None:

@@ -152,8 +152,8 @@ def test_the_probes_are_gates_of_the_release(found: OptimizeEntry) -> None:
 
 def test_the_robustness_tests_are_stored_with_the_gates(found: OptimizeEntry) -> None:
     names = [verdict.name for verdict in found.entry.verdicts]
-    battery = ["bootstrap", "doubled_costs", "profitable_folds", "without_best_trade"]
-    assert names[-7:] == [*battery, "one_step_away", "lookahead", "warmup"]
+    battery = ["doubled_costs", "profitable_folds", "without_best_trade"]
+    assert names[-6:] == [*battery, "one_step_away", "lookahead", "warmup"]
     outside = found.entry.out_of_sample
     assert 0.0 < outside["p_value"] <= 1.0
     assert outside["doubled_costs"] < outside["total_return"]

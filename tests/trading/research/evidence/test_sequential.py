@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from trading.errors import DataError
-from trading.research.ruin import ruin_risk
-from trading.research.sequential import (
+from trading.research.evidence.ruin import ruin_risk
+from trading.research.evidence.sequential import (
     CONFIRMED_AT,
     decay,
     e_process,

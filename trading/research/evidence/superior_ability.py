@@ -52,12 +52,13 @@ def superior_ability(
     generator: np.random.Generator,
     samples: int = 2_000,
     block: float | None = None,
+    enough_above: float = 1.0,
 ) -> SuperiorAbility:
     """Test the net returns of all trials, ``[trial, period]``, against a benchmark of zero.
 
     Give returns in excess of cash. ``block`` is the mean length of a resampled block; by default it
-    follows from the returns (`block_length`). Trials that never move count for nothing. Raises
-    `DataError` below 10 periods.
+    follows from the returns (`block_length`). Sampling ends early once p is sure to end above
+    ``enough_above``. Trials that never move count for nothing. Raises `DataError` below 10 periods.
     """
     trials, periods = returns.shape
     if periods < LEAST_PERIODS or trials < 1:
@@ -81,13 +82,15 @@ def superior_ability(
     # A trial that is clearly poor must not widen the distribution of the best.
     poor = scores < -math.sqrt(2.0 * math.log(math.log(periods)))
     centre = np.where(poor, 0.0, mean)
-    reached = 0
-    for start in range(0, samples, _BATCH):
-        weights = _bootstrap_weights(periods, min(_BATCH, samples - start), length, generator)
+    reached = drawn = 0
+    while drawn < samples and 1 + reached <= enough_above * (1 + samples):
+        count = min(_BATCH, samples - drawn)
+        drawn += count
+        weights = _bootstrap_weights(periods, count, length, generator)
         highest = _highest_scores(weights, kept, centre)
         reached += int(np.sum(np.maximum(highest, 0.0) >= statistic))
-    p_value = (1 + reached) / (1 + samples)
-    return SuperiorAbility(p_value, statistic, int(moving[best]), samples, length)
+    p_value = (1 + reached) / (1 + drawn)
+    return SuperiorAbility(p_value, statistic, int(moving[best]), drawn, length)
 
 
 def _highest_scores(weights: FloatArray, returns: FloatArray, centre: FloatArray) -> FloatArray:
@@ -123,7 +126,8 @@ def block_length(returns: FloatArray) -> float:
     small = np.abs(gamma[:, 1:] / gamma[:, :1]) < 2.0 * math.sqrt(math.log10(periods) / periods)
     pairs = zip(gamma, small, strict=True)
     lengths = [_block_length(row, calm, quiet, periods) for row, calm in pairs]
-    return min(2.0 * float(np.median(lengths)), periods / 3.0)
+    middle: float = float(np.median(lengths))
+    return float(min(2.0 * middle, periods / 3.0))
 
 
 def _block_length(gamma: FloatArray, small: NDArray[np.bool_], quiet: int, periods: int) -> float:
@@ -143,7 +147,8 @@ def _block_length(gamma: FloatArray, small: NDArray[np.bool_], quiet: int, perio
     if long_run <= 0.0:
         return 1.0
     length = math.pow(slope * slope / (long_run * long_run) * periods, 1.0 / 3.0)
-    return min(max(1.0, length), math.ceil(min(3.0 * math.sqrt(periods), periods / 3.0)))
+    longest = math.ceil(min(3.0 * math.sqrt(periods), periods / 3.0))
+    return float(min(max(1.0, length), longest))
 
 
 def _bootstrap_weights(

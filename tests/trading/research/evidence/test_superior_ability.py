@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trading.errors import DataError
-from trading.research.superior_ability import block_length, samples_for, superior_ability
+from trading.research.evidence.superior_ability import block_length, samples_for, superior_ability
 
 DAYS = 120
 

@@ -1,0 +1,1 @@
+"""Statistics behind the gates: tests of a search, evidence that grows daily, risk of ruin."""
