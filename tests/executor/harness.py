@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -73,47 +74,51 @@ def settings_text(url: str, *, lockstep: bool, extra: str = "", leverage: int = 
     )
 
 
+@dataclass(frozen=True)
+class Replay:
+    """What a bench replays, and how."""
+
+    begin: datetime
+    hours: float
+    extra: str = ""
+    """Further lines of the executor's settings."""
+    candles: Path = CANDLES
+    entries: Sequence[StrategyEntry] = ()
+    python_path: Sequence[Path] = ()
+    valid_for: timedelta = timedelta(days=3)
+    leverage: int = 5
+    sandbox: Sequence[str] = ()
+    """Further options of the sandbox."""
+
+
 class Bench:
     """One folder with a release, a sandbox that serves a span, and executors started on it."""
 
-    def __init__(
-        self,
-        folder: Path,
-        begin: datetime,
-        hours: float,
-        extra: str = "",
-        *,
-        candles: Path = CANDLES,
-        entries: Sequence[StrategyEntry] = (),
-        python_path: Sequence[Path] = (),
-        valid_for: timedelta = timedelta(days=3),
-        leverage: int = 5,
-        sandbox: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, folder: Path, replay: Replay) -> None:
         self.folder = folder
-        published = folder / "published"
-        if entries:
-            self.release_id = publish_entries(published, begin, entries, valid_for)
+        published, begin = folder / "published", replay.begin
+        if replay.entries:
+            self.release_id = publish_entries(published, begin, replay.entries, replay.valid_for)
         else:
             self.release_id = publish_release(published, begin)
         self.exchange_ledger = folder / "exchange.sqlite"
         self.ledger = folder / "state" / "ledger.sqlite"
         self.settings = folder / "settings.toml"
-        paths = [str(path) for path in (ROOT, *python_path)]
+        paths = [str(path) for path in (ROOT, *replay.python_path)]
         self._environment = os.environ | KEYS | {"PYTHONPATH": os.pathsep.join(paths)}
         self._executors: list[subprocess.Popen[str]] = []
         self._killed_at: list[float] = []
-        end = begin + timedelta(hours=hours)
-        symbols = ",".join(sorted(path.stem for path in candles.glob("*.parquet")))
+        end = begin + timedelta(hours=replay.hours)
+        symbols = ",".join(sorted(path.stem for path in replay.candles.glob("*.parquet")))
         self._sandbox = subprocess.Popen(
             [
-                *_nocturne("sandbox", "serve", "--candles", str(candles)),
+                *_nocturne("sandbox", "serve", "--candles", str(replay.candles)),
                 *("--symbols", symbols, "--clock", "lockstep"),
                 *("--from", begin.isoformat(), "--to", end.isoformat()),
                 *("--key", KEYS["NOCTURNE_BINANCE_KEY"]),
                 *("--secret", KEYS["NOCTURNE_BINANCE_SECRET"]),
                 *("--ledger", str(self.exchange_ledger)),
-                *sandbox,
+                *replay.sandbox,
             ],
             stdout=subprocess.PIPE,
             text=True,
@@ -125,7 +130,7 @@ class Bench:
         found = re.match(r"listening on (http://\S+)", line)
         assert found, f"the sandbox said {line!r}"
         self.url = found[1]
-        text = settings_text(self.url, lockstep=True, extra=extra, leverage=leverage)
+        text = settings_text(self.url, lockstep=True, extra=replay.extra, leverage=replay.leverage)
         self.settings.write_text(text)
 
     def start(self, *options: str) -> subprocess.Popen[str]:

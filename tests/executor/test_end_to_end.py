@@ -6,6 +6,7 @@ import json
 import random
 import signal
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tests.executor.harness import (
     DEADLINE_S,
     Bench,
+    Replay,
     assert_ledgers_agree,
     assert_never_unprotected,
     utc,
@@ -34,8 +36,8 @@ def make_bench(tmp_path: Path) -> Iterator[Make]:
     """Benches that end with the test."""
     benches: list[Bench] = []
 
-    def make(span: tuple[object, float], extra: str = "") -> Bench:
-        bench = Bench(tmp_path, *span, extra=extra)  # type: ignore[arg-type]
+    def make(span: tuple[datetime, float], extra: str = "") -> Bench:
+        bench = Bench(tmp_path, Replay(*span, extra=extra))
         benches.append(bench)
         return bench
 

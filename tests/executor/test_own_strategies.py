@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lake.releases import StrategyEntry
-from tests.executor.harness import Bench, assert_ledgers_agree, assert_never_unprotected
+from tests.executor.harness import Bench, Replay, assert_ledgers_agree, assert_never_unprotected
 from trading.strategies.registry import get_strategy
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -89,13 +89,15 @@ def start(
     values = get_strategy(strategy).resolve({"at": 10, "filters": "off", **params})
     bench = Bench(
         folder,
-        BEGIN,
-        0.5,
-        extra=RISK,
-        candles=write_candles(folder / "candles", closes),
-        entries=[StrategyEntry(strategy=strategy, symbol="BTCUSDT", params=values)],
-        python_path=[plugin(folder / "plugin")],
-        valid_for=valid_for,
+        Replay(
+            BEGIN,
+            0.5,
+            extra=RISK,
+            candles=write_candles(folder / "candles", closes),
+            entries=[StrategyEntry(strategy=strategy, symbol="BTCUSDT", params=values)],
+            python_path=[plugin(folder / "plugin")],
+            valid_for=valid_for,
+        ),
     )
     benches.append(bench)
     return bench

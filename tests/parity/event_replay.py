@@ -27,7 +27,7 @@ from lake.releases import StrategyEntry
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.server.server import SandboxServer
 from sandbox.server.settings import SandboxSettings
-from tests.executor.harness import Bench, ledger_rows, publish_entries, settings_text
+from tests.executor.harness import Bench, Replay, ledger_rows, publish_entries, settings_text
 from tests.parity.beat_strategies import ALL
 from trading.candles import HOUR_MS, MINUTE_MS, CandleColumns
 from trading.simulation import Costs
@@ -132,15 +132,17 @@ def replayed(case: Case, folder: Path) -> Run:
     """The real executor at the real sandbox, both as processes, over sockets, in lockstep."""
     bench = Bench(
         folder,
-        case.begin,
-        case.hours,
-        extra=RISK,
-        candles=_candles(case, folder),
-        entries=_entries(case),
-        python_path=[_plugin(folder / "plugin")],
-        valid_for=_valid_for(case),
-        leverage=case.leverage,
-        sandbox=["--funding", str(_rates(case, folder))],
+        Replay(
+            case.begin,
+            case.hours,
+            extra=RISK,
+            candles=_candles(case, folder),
+            entries=_entries(case),
+            python_path=[_plugin(folder / "plugin")],
+            valid_for=_valid_for(case),
+            leverage=case.leverage,
+            sandbox=["--funding", str(_rates(case, folder))],
+        ),
     )
     try:
         bench.finish(FINISH_S)

@@ -24,7 +24,7 @@ from executor.runtime.masking import Masker
 from executor.settings import load_keys
 from executor.venues.binance.masking import masked
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
-from tests.executor.harness import Bench, utc
+from tests.executor.harness import Bench, Replay, utc
 from tests.waiting import until
 from trading.errors import SettingsError
 
@@ -222,7 +222,7 @@ def test_a_running_executor_sends_alerts_of_entries_and_exits(tmp_path: Path) ->
     url = f"http://127.0.0.1:{server.server_port}/api/webhooks/1/secret-token"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NOCTURNE_WEBHOOK_URL", url)
-        bench = Bench(tmp_path, utc("2025-06-18T12:00"), 3.0)
+        bench = Bench(tmp_path, Replay(utc("2025-06-18T12:00"), 3.0))
     try:
         bench.finish()
         process = bench.start()  # delivers what the first run left

@@ -14,7 +14,7 @@ from executor.builder import Executor
 from executor.operations.settings_reload import reload_settings
 from tests.executor.fakes import FakeVenue, executor_on, settled
 from tests.executor.fakes import signal as enter
-from tests.executor.harness import Bench, utc
+from tests.executor.harness import Bench, Replay, utc
 
 
 def write(folder: Path, risk: str, more: str = "") -> Path:
@@ -77,7 +77,7 @@ async def test_settings_that_say_the_same_change_nothing(tmp_path: Path) -> None
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path, utc("2025-06-18T12:00"), 1.0)
+    made = Bench(tmp_path, Replay(utc("2025-06-18T12:00"), 1.0))
     yield made
     made.close()
 
