@@ -34,7 +34,7 @@ def interval_ms(name: str) -> int:
 
 
 def interval_name(milliseconds: int) -> str:
-    """The shortest name of an interval: ``interval_name(3_600_000) == "1h"``."""
+    """Return the shortest name of an interval: ``interval_name(3_600_000) == "1h"``."""
     for unit in ("d", "h", "m", "s"):
         if milliseconds > 0 and milliseconds % _UNIT_MS[unit] == 0:
             return f"{milliseconds // _UNIT_MS[unit]}{unit}"
@@ -105,13 +105,13 @@ class CandleColumns:
         )
 
     def slice(self, start_ms: int | None = None, end_ms: int | None = None) -> CandleColumns:
-        """The candles that open at or after ``start_ms`` and before ``end_ms`` (views, no copy)."""
+        """Return views of the candles that open from ``start_ms`` to ``end_ms``, exclusive."""
         first = 0 if start_ms is None else int(np.searchsorted(self.open_time, start_ms))
         last = len(self) if end_ms is None else int(np.searchsorted(self.open_time, end_ms))
         return self.rows(first, last)
 
     def rows(self, first: int, last: int) -> CandleColumns:
-        """The candles at positions ``first`` to ``last``, exclusive."""
+        """Return the candles at positions ``first`` to ``last``, exclusive."""
         return CandleColumns(
             self.open_time[first:last],
             self.open[first:last],
@@ -138,7 +138,7 @@ class CandleColumns:
         )
 
     def candle(self, row: int) -> Candle:
-        """The candle at one position."""
+        """Return the candle at one position."""
         return Candle(
             int(self.open_time[row]),
             float(self.open[row]),

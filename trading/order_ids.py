@@ -111,7 +111,7 @@ def format_order_id(release: str, key: str, leg: str, n: int) -> str:
 def order_id(
     release: str, account: str, strategy: str, symbol: str, bar_time_ms: int, leg: str, n: int
 ) -> str:
-    """The id of attempt, slice or stop version ``n`` of one leg of the position of one bar."""
+    """Return the id of attempt, slice or stop version ``n`` of a leg of one bar's position."""
     return format_order_id(release, order_key(account, strategy, symbol, bar_time_ms), leg, n)
 
 

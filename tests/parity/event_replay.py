@@ -118,7 +118,7 @@ class Case:
 
 @contextmanager
 def beats() -> Iterator[None]:
-    """The strategies of `beat_strategies`, registered."""
+    """Return the strategies of `beat_strategies`, registered."""
     known = registry._others()
     known.update({made.name: made() for made in ALL})
     try:
@@ -129,7 +129,7 @@ def beats() -> Iterator[None]:
 
 
 def replayed(case: Case, folder: Path) -> Run:
-    """The real executor at the real sandbox, both as processes, over sockets, in lockstep."""
+    """Run the real executor at the real sandbox, as processes, over sockets, in lockstep."""
     bench = Bench(
         folder,
         Replay(
@@ -153,7 +153,7 @@ def replayed(case: Case, folder: Path) -> Run:
 
 
 def replayed_here(case: Case, folder: Path) -> Run:
-    """The same in this process: one loop, with the same sockets between the two."""
+    """Return the same in this process: one loop, with the same sockets between the two."""
     asyncio.run(_replay(case, folder))
     return _ledger_run(folder / "state" / "ledger.sqlite")
 
@@ -213,7 +213,7 @@ def _rates(case: Case, folder: Path) -> Path:
 
 
 def simulated(case: Case, *, compiled: bool = True) -> Run:
-    """The account simulation with the profile `exchange`."""
+    """Return the account simulation with the profile `exchange`."""
     strategy = get_strategy(case.strategy)
     traded = [TradedStrategy(strategy, name, case.params) for name in case.candles]
     candles = {name: _until(columns, case.end_ms) for name, columns in case.candles.items()}
@@ -263,7 +263,7 @@ def _run_of(result: AccountResult, traded: Sequence[TradedStrategy]) -> Run:
 
 
 def _ledger_run(ledger: Path) -> Run:
-    """What the executor's ledger says."""
+    """Return what the executor's ledger says."""
     rows = partial(ledger_rows, ledger)
     purposes = {
         row["client_id"]: (row["leg"], row["reason"])
@@ -307,7 +307,7 @@ def _write(path: Path, columns: CandleColumns) -> None:
 
 
 def _plugin(folder: Path) -> Path:
-    """A folder that declares the strategies like an installed distribution."""
+    """Return a folder that declares the strategies like an installed distribution."""
     info = folder / "beats-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: beats\nVersion: 1.0\n")

@@ -80,7 +80,7 @@ MORE: Mapping[str, Mapping[str, Any]] = {
 
 
 def made_candles(seed: int, minutes: int, begin: datetime) -> CandleColumns:
-    """A seeded walk around 50,000 on ticks of 0.1; every fifth open jumps."""
+    """Return a seeded walk around 50,000 on ticks of 0.1; every fifth open jumps."""
     rng, home = random.Random(seed), 50_000.0
     first, price = int(begin.timestamp() * 1000), home
     rows = []
@@ -100,7 +100,7 @@ def _tick(price: float) -> float:
 
 
 def made_case(name: str, seed: int | None = None, hours: float | None = None) -> Case:
-    """A case of `MADE`, with another seed or length if given."""
+    """Return a case of `MADE`, with another seed or length if given."""
     strategy, own_seed, own_hours, leverage, params = MADE[name]
     lasts = own_hours if hours is None else hours
     values = {"max_position_size": 0.3, **params, **MORE.get(name, {})}

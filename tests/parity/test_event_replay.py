@@ -40,7 +40,7 @@ def _strategies_of_the_tests() -> Iterator[None]:
 
 
 def assert_same(replay: Run, simulation: Run, case: Case) -> None:
-    """Same trades, fill by fill, and the same equity after each and at the hours between."""
+    """Assert the same trades, fill by fill, and the same equity after each and at each hour."""
     ended = [trade for trade in simulation.trades if trade.ended < case.end_ms]
     assert [trade for trade in replay.trades if trade.ended < case.end_ms] == ended
     assert len(ended) >= LEAST

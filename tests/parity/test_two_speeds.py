@@ -43,7 +43,7 @@ def test_plain_python_and_compiled_code_are_equal_to_the_bit(symbol, rows, tmp_p
 
 
 def assert_not_vacuous(results: dict[str, np.ndarray]) -> None:
-    """The comparison saw entries, exits, trades, and every kind of exit."""
+    """Return the comparison saw entries, exits, trades, and every kind of exit."""
     for case in backend_pairs.CASES:
         assert results[f"decisions {case}"][:, 0].max() > 0.0, case
         assert len(results[f"trades {case}"]) > 0, case

@@ -27,7 +27,7 @@ def run_account(
     limits: AccountLimits = FREE,
     **options: Any,
 ) -> AccountResult:
-    """The account of 10,000 unless ``balance`` says otherwise."""
+    """Return the account of 10,000 unless ``balance`` says otherwise."""
     markets = SymbolMarkets(candles, options.pop("filters", {}), options.pop("funding", {}))
     balance, profile = options.pop("balance", 10_000.0), options.pop("profile", None)
     settings = AccountSettings(balance, costs, limits, profile)

@@ -42,7 +42,7 @@ QUICK = ("breakout", "rsi_bollinger", "ict_mixed")
 
 
 def marked(name: str, *values: object) -> object:
-    """A parameter set of a test, which is slow unless its strategy is one of :data:`QUICK`."""
+    """Return a parameter set of a test; it is slow unless its strategy is in :data:`QUICK`."""
     marks = () if name in QUICK else pytest.mark.slow
     return pytest.param(name, *values, marks=marks)
 

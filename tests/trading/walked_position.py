@@ -28,12 +28,12 @@ class WalkedPosition:
     def candle(
         self, first: float, high: float, low: float, close: float, *, last_of_day: bool = False
     ) -> Exit | None:
-        """The exit within one candle; ``first`` is its open."""
+        """Return the exit within one candle; ``first`` is its open."""
         day_ends = 1 if last_of_day and self._rules.day_end else 0
         return self._exit(candle_exit(self._state, first, high, low, close, day_ends), close)
 
     def price(self, price: float) -> Exit | None:
-        """The exit at one price."""
+        """Return the exit at one price."""
         return self._exit(price_exit(self._state, price), price)
 
     def _exit(self, code: int, price: float) -> Exit | None:

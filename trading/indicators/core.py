@@ -56,7 +56,7 @@ def sma_size(span: int) -> int:
 
 @kernel
 def sma_step(state: Buffer, at: int, span: int, turn: int, value: float) -> float:
-    """Simple mean of the last ``span`` values.
+    """Return simple mean of the last ``span`` values.
 
     ``turn`` is the candle's open time in candle lengths.
     """
@@ -210,7 +210,7 @@ def adx_step(state: Buffer, at: int, span: int, high: float, low: float, close: 
 
 @kernel
 def adx_smooth(state: Buffer, at: int, span: int, count: float) -> float:
-    """The mean of the directional index: of the first ``span`` values, then Wilder's."""
+    """Return the mean of the directional index: of the first ``span`` values, then Wilder's."""
     index = directional_index(state[at + 4], state[at + 5], state[at + 6])
     if count < 2.0 * span:
         if index == index:  # NaN is the only value that differs from itself

@@ -83,7 +83,7 @@ def features_step(state: Buffer, at: int, bar: Bar, into: Buffer, to: int) -> fl
 
 @kernel
 def features_rows(rows: Rows, tf_ms: int, state: Buffer, into: Buffer) -> None:
-    """The features of every candle, :data:`SIZE` a row."""
+    """Return the features of every candle, :data:`SIZE` a row."""
     for i in range(len(rows.closes)):
         features_step(state, 0, bar_at(rows, i, tf_ms), into, i * SIZE)
 

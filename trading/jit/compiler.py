@@ -76,12 +76,12 @@ def enable(cache_dir: Path | None = None) -> Path | None:
 
 
 def current_folder() -> Path | None:
-    """The folder given to :func:`enable`, for another process to use; None if off."""
+    """Return the folder given to :func:`enable`, for another process to use; None if off."""
     return _Setting.folder.parent if _Setting.folder is not None else None
 
 
 def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callable[..., Any]:
-    """The compiled form of a kernel; kernels that it calls are compiled with it.
+    """Return the compiled form of a kernel; kernels that it calls are compiled with it.
 
     Output arrays must not overlap other arrays. ``bindings`` replace global names of the kernel and
     its callees by other kernels.

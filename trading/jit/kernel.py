@@ -68,7 +68,7 @@ class Rebuilder:
         self._done: dict[tuple[Callee, Bindings], Callee] = {}
 
     def copy(self, function: Callee, bindings: Bindings = ()) -> Callee:
-        """The copy of ``function`` in which each bound global name refers to the kernel given."""
+        """Return the copy of ``function`` in which each bound name refers to the kernel given."""
         used = _used(function, bindings)
         key = (function, used)
         if key not in self._done:
@@ -76,7 +76,7 @@ class Rebuilder:
         return self._done[key]
 
     def outer(self, function: Callee, bindings: Bindings = ()) -> Callee:
-        """The copy as in :meth:`copy`, but with only its callees wrapped."""
+        """Return the copy as in :meth:`copy`, but with only its callees wrapped."""
         bindings = _used(function, bindings)
         if not isinstance(function, FunctionType) or not is_kernel(function):
             raise TypeError(f"{function!r} is not a kernel; mark it with @kernel")
@@ -113,7 +113,7 @@ def _globals_used(function: Callee) -> frozenset[str]:
 
 
 def bind(function: Callee, **bindings: Callee) -> Callee:
-    """A plain-Python copy of a kernel in which the named globals refer to the given kernels."""
+    """Return a plain copy of a kernel in which the named globals refer to the given kernels."""
     return _PLAIN.copy(function, tuple(sorted(bindings.items())))
 
 

@@ -58,7 +58,7 @@ class _Stored(FunctionCache):
     """Compiled code on the disk, loaded as it is."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The code compiled for ``sig``, or None; the context is left as it is."""
+        """Return the code compiled for ``sig``, or None; the context is left as it is."""
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
 

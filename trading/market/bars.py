@@ -52,7 +52,7 @@ def grow_bar(bars: Buffer, slot: int, bar: Bar) -> None:
 
 @kernel
 def finished_bar(bars: Buffer, slot: int) -> Bar:
-    """The higher candle in the making, as it stands."""
+    """Return the higher candle in the making, as it stands."""
     return Bar(
         int(bars[slot + STARTED]),
         int(bars[slot + LENGTH]),
@@ -65,7 +65,7 @@ def finished_bar(bars: Buffer, slot: int) -> Bar:
 
 
 def new_bars(signal_ms: int, filter_ms: int, hourly_ms: int, more_ms: Sequence[int] = ()) -> Buffer:
-    """The bar buffer before the first candle; a length of 0 switches a slot off."""
+    """Return the bar buffer before the first candle; a length of 0 switches a slot off."""
     bars = [0.0] * BARS_SIZE
     for slot in range(0, BARS_SIZE, SLOT):
         bars[slot + STARTED] = -1.0

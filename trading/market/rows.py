@@ -24,7 +24,7 @@ class Rows(NamedTuple):
 
 
 def rows_of(candles: CandleColumns, backend: Backend) -> Rows:
-    """The candles as kernels of ``backend`` read them."""
+    """Return the candles as kernels of ``backend`` read them."""
     c = candles
     columns = (c.open_time, c.open, c.high, c.low, c.close, c.volume)
     return Rows(*(backend.column(column) for column in columns))
@@ -43,14 +43,14 @@ class Bar(NamedTuple):
 
 
 def bar_of(candle: Candle, length: int) -> Bar:
-    """A candle of ``length`` ms as the kernels read it."""
+    """Return a candle of ``length`` ms as the kernels read it."""
     prices = candle.open, candle.high, candle.low, candle.close
     return Bar(candle.open_time, length, *prices, candle.volume)
 
 
 @kernel
 def bar_at(rows: Rows, row: int, length: int) -> Bar:
-    """The candle of a row, ``length`` ms long."""
+    """Return the candle of a row, ``length`` ms long."""
     return Bar(
         rows.times[row],
         length,

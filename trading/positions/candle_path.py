@@ -99,7 +99,7 @@ def settle(
 
 @kernel
 def standing_stop(life: Buffer, rules: Buffer, at: int, price: float) -> int:
-    """What ``price`` has already passed on the adverse side, in the order of the checks."""
+    """Return what ``price`` has already passed on the adverse side, in the order of the checks."""
     move = life[SIDE] * price
     for code in (LIQUIDATION, LIQUIDATION_GUARD, EMERGENCY_STOP, STOP_LOSS, TRAILING_STOP):
         if move <= life[SIDE] * level_of(life, rules, at, code):
@@ -112,7 +112,7 @@ def standing_stop(life: Buffer, rules: Buffer, at: int, price: float) -> int:
 
 @kernel
 def met_falling(life: Buffer, rules: Buffer, at: int, extreme: float) -> int:
-    """What the path to the adverse ``extreme`` meets first."""
+    """Return what the path to the adverse ``extreme`` meets first."""
     side = life[SIDE]
     nearest = side * extreme
     found = NO_EXIT
@@ -134,7 +134,7 @@ def met_falling(life: Buffer, rules: Buffer, at: int, extreme: float) -> int:
 
 @kernel
 def met_rising(life: Buffer, rules: Buffer, at: int, extreme: float) -> int:
-    """What the path to the favourable ``extreme`` meets first."""
+    """Return what the path to the favourable ``extreme`` meets first."""
     side = life[SIDE]
     nearest = side * extreme
     found = NO_EXIT
@@ -189,7 +189,7 @@ def walk_favourable(
 
 @kernel
 def closing_check(life: Buffer, rules: Buffer, at: int, price: float) -> int:
-    """The exit that ``price`` triggers, in the order of the checks."""
+    """Return the exit that ``price`` triggers, in the order of the checks."""
     move = life[SIDE] * price
     for code in (LIQUIDATION, LIQUIDATION_GUARD, EMERGENCY_STOP, STOP_LOSS):
         if move <= life[SIDE] * level_of(life, rules, at, code):
@@ -203,7 +203,7 @@ def closing_check(life: Buffer, rules: Buffer, at: int, price: float) -> int:
 
 @kernel
 def clock_check(life: Buffer, rules: Buffer, at: int, now: int) -> int:
-    """The exit that is due by the clock at ``now`` (ms), as a code."""
+    """Return the exit that is due by the clock at ``now`` (ms), as a code."""
     if rules[at + R_TIME_EXIT] > 0.0 and now - life[OPENED] >= rules[at + R_TIME_EXIT]:
         return TIME_EXIT
     if rules[at + R_DAY_END] > 0.0 and now // DAY_MS != int(life[OPENED]) // DAY_MS:
@@ -213,7 +213,7 @@ def clock_check(life: Buffer, rules: Buffer, at: int, now: int) -> int:
 
 @kernel
 def price_check(life: Buffer, rules: Buffer, at: int, price: float, now: int) -> int:
-    """What ``price`` at ``now`` (ms) triggers, as a code; updates the best price."""
+    """Return what ``price`` at ``now`` (ms) triggers, as a code; updates the best price."""
     code = closing_check(life, rules, at, price)
     if code != NO_EXIT:
         return code

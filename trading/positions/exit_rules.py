@@ -57,7 +57,7 @@ class LevelShares(NamedTuple):
 
 @kernel
 def shares_at(rules: Buffer, at: int) -> LevelShares:
-    """The shares of the rules that start at ``at``."""
+    """Return the shares of the rules that start at ``at``."""
     return LevelShares(
         rules[at + R_TAKE_PROFIT],
         rules[at + R_STOP_LOSS],
@@ -177,7 +177,7 @@ class ExitRules:
         )
 
     def at_leverage(self, leverage: int) -> ExitRules:
-        """The rules at the account's leverage at the exchange, where they depend on a leverage.
+        """Return the rules at the account's leverage at the exchange, where they depend on one.
 
         That leverage follows neither the strategy nor the volatility.
         """
@@ -206,7 +206,7 @@ class ExitRules:
         *,
         own_levels: bool = False,
     ) -> list[float]:
-        """The rules as the kernels read them.
+        """Return the rules as the kernels read them.
 
         With ``own_levels`` entries come with a side, a stop and a target of their own.
         """

@@ -123,13 +123,13 @@ class Entry(NamedTuple):
 
 @kernel
 def next_addition(life: Buffer) -> int:
-    """The code of the averaging step that comes next."""
+    """Return the code of the averaging step that comes next."""
     return ADD_FIRST if life[ADDS] == 0.0 else ADD_SECOND
 
 
 @kernel
 def part_level(life: Buffer, rules: Buffer, at: int, code: int) -> float:
-    """The price at which a part is bought or sold; NaN where that does not apply."""
+    """Return the price at which a part is bought or sold; NaN where that does not apply."""
     side = life[SIDE]
     if code == PARTIAL_TAKE_PROFIT:
         step = int(life[STEP])
@@ -159,7 +159,7 @@ def heeds_exit(life: Buffer, rules: Buffer, at: int) -> bool:
 
 @kernel
 def level_of(life: Buffer, rules: Buffer, at: int, code: int) -> float:
-    """The price that triggers ``code``, or NaN."""
+    """Return the price that triggers ``code``, or NaN."""
     if code == LIQUIDATION:
         return life[LIQUIDATED]
     if code == LIQUIDATION_GUARD:

@@ -82,7 +82,7 @@ class Margin:
         return [(bracket.cap, bracket.rate, bracket.cum) for bracket in self.brackets]
 
     def most_notional(self, leverage: float) -> float:
-        """The largest notional at ``leverage``: the cap of the last bracket that allows it.
+        """Return the largest notional at ``leverage``: the cap of the last bracket that allows it.
 
         `ParameterError` if none does.
         """
@@ -96,7 +96,7 @@ class Margin:
 
 
 def bracket_at(brackets: tuple[Bracket, ...], notional: float) -> Bracket:
-    """The bracket of an absolute notional; the last one beyond its cap."""
+    """Return the bracket of an absolute notional; the last one beyond its cap."""
     for bracket in brackets:
         if notional <= bracket.cap:
             return bracket

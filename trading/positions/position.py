@@ -106,7 +106,7 @@ def open_position(
 
 @kernel
 def trailing_level(state: Buffer) -> float:
-    """The trailing stop's price, or NaN until the best price has armed it.
+    """Return the trailing stop's price, or NaN until the best price has armed it.
 
     It is armed once the best price has reached :data:`ARM` and the level lies on the winning side
     of the entry: it takes profits only.
@@ -122,7 +122,7 @@ def trailing_level(state: Buffer) -> float:
 
 @kernel
 def price_exit(state: Buffer, price: float) -> int:
-    """The exit that ``price`` triggers, as a code; updates the best price."""
+    """Return the exit that ``price`` triggers, as a code; updates the best price."""
     side = state[SIDE]
     move = side * price
     if move <= side * state[EMERGENCY]:
@@ -140,7 +140,7 @@ def price_exit(state: Buffer, price: float) -> int:
 
 @kernel
 def exit_level(state: Buffer, code: int, close: float) -> float:
-    """The price at which exit ``code`` fills: its level, or ``close`` where it has none."""
+    """Return the price at which exit ``code`` fills: its level, or ``close`` where it has none."""
     if code == EMERGENCY_STOP:
         return state[EMERGENCY]
     if code == STOP_LOSS:
@@ -154,9 +154,7 @@ def exit_level(state: Buffer, code: int, close: float) -> float:
 
 @kernel
 def adverse_exit(state: Buffer, first: float, extreme: float) -> int:
-    """The stop met on the way from the candle's open ``first`` to its adverse ``extreme``, as a
-    code.
-    """
+    """Return the stop met between the open ``first`` and the adverse ``extreme``, as a code."""
     side = state[SIDE]
     opened = side * first
     trail = trailing_level(state)
@@ -183,10 +181,10 @@ def adverse_exit(state: Buffer, first: float, extreme: float) -> int:
 def candle_exit(
     state: Buffer, first: float, high: float, low: float, close: float, day_ends: int
 ) -> int:
-    """The exit within one candle, as a code; ``first`` is its open, ``day_ends`` 1 on a day's
-    last candle.
+    """Return the exit within one candle, as a code.
 
-    The fill is :func:`exit_level` with the candle's close.
+    ``first`` is its open; ``day_ends`` is 1 on a day's last candle. The fill is :func:`exit_level`
+    with the candle's close.
     """
     side = state[SIDE]
     adverse, favourable = low, high

@@ -53,7 +53,7 @@ STAGES = {
 
 
 def stage_name(life: Buffer) -> str:
-    """The stage of a life; ``flat`` when the position is closed."""
+    """Return the stage of a life; ``flat`` when the position is closed."""
     if not life[QUANTITY] > 0.0:
         return "flat"
     return STAGES[int(life[ADDS]), life[FIRST_SIZE] > 0.0, life[SECOND_SIZE] > 0.0]
@@ -187,7 +187,7 @@ class StagedPosition:
         return heeds_exit(self._life, self._layout, 0)
 
     def on_price(self, price: float, now_ms: int) -> Action | None:
-        """What ``price`` triggers; call again after :meth:`filled`, there may be more."""
+        """Return what ``price`` triggers; call again after :meth:`filled`, there may be more."""
         code = price_check(self._life, self._layout, 0, price, now_ms)
         if code == 0:
             return None

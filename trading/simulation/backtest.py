@@ -44,7 +44,7 @@ def decide(
     *,
     compiled: bool = True,
 ) -> Floats:
-    """The decider's output on each candle (n x `OUT_SIZE`), see `trading.strategies.layout`."""
+    """Return the decider's output on each candle, as `trading.strategies.layout` lays it out."""
     setup = Setup.of(strategy, params, candles.interval_ms)
     prepared = PreparedCandles(candles, backends.backend(compiled))
     _, stream = prepared.decide(setup, day_bound=False, stream=True)
@@ -149,11 +149,11 @@ class Searcher:
         started = time.perf_counter()
         self.plan = SearchPlan(strategy, grid, fixed, costs, candles.interval_ms)
         self._signals = self._find()
-        self.prepared.build_extremes()  # before threads ask for them
+        self.prepared.build_extremes()  # before threads use them
         self._seconds = time.perf_counter() - started
 
     def backtest(self, place: int, start_ms: int, end_ms: int) -> BacktestResult:
-        """The combination at ``place`` of the grid, candle by candle in one window."""
+        """Return the combination at ``place`` of the grid, candle by candle in one window."""
         window, rules = self.prepared.window(start_ms, end_ms), self.plan.rules[place]
         group = next(i for i, g in enumerate(self.plan.groups) if place in g.members)
         signals = self.prepared.within(self._signals[group], window)
@@ -161,7 +161,7 @@ class Searcher:
         return _result(self.prepared, self.plan.params[place], rules, window, ran)
 
     def _find(self) -> list[Signals]:
-        """The signals of each group of combinations."""
+        """Return the signals of each group of combinations."""
         groups = self.plan.groups
         found = self.prepared.scan([group.setup for group in groups])
 
@@ -215,7 +215,7 @@ def fast_trades(
     trade_from_ms: int | None = None,
     compiled: bool = True,
 ) -> tuple[Trades, Fills]:
-    """The trades of one combination as the fast search makes them, to compare with `backtest`."""
+    """Return the trades that the fast search makes of one combination, to compare engines."""
     setup = Setup.of(strategy, params, candles.interval_ms)
     prepared = PreparedCandles(candles, backends.backend(compiled))
     window = prepared.window(trade_from_ms)
@@ -229,7 +229,7 @@ def fast_trades(
 def _signals(
     prepared: PreparedCandles, setup: Setup, rules: Floats, window: TradingWindow
 ) -> Signals:
-    """The signals of one setup as the fast search finds them."""
+    """Return the signals of one setup as the fast search finds them."""
     (found,) = prepared.scan([setup])
     if found is None:
         found, _ = prepared.decide(setup, bool(rules[R_DAY_END] > 0.0))

@@ -59,7 +59,10 @@ class PreparedCandles:
         _ = self.extremes
 
     def window(self, start_ms: int | None = None, end_ms: int | None = None) -> TradingWindow:
-        """The rows that open from ``start_ms`` to ``end_ms``, exclusive; `DataError` if none do."""
+        """Return the rows that open from ``start_ms`` to ``end_ms``, exclusive.
+
+        `DataError` if there are none.
+        """
         times = self.candles.open_time
         first = 0 if start_ms is None else int(np.searchsorted(times, start_ms))
         last = (len(times) if end_ms is None else int(np.searchsorted(times, end_ms))) - 1
@@ -172,7 +175,7 @@ def _extremes(backend: Backend, lows: Any, highs: Any, block: int) -> tuple[Any,
 
 
 def _day_firsts(times: Integers) -> Integers:
-    """The first row of each UTC day that has candles."""
+    """Return the first row of each UTC day that has candles."""
     first, last = int(times[0]) // DAY_MS, int(times[-1]) // DAY_MS
     starts = DAY_MS * np.arange(first + 1, last + 1, dtype=np.int64)
     return np.unique(np.append(0, np.searchsorted(times, starts)))

@@ -40,7 +40,7 @@ class Costs:
                 )
 
     def times(self, factor: float) -> Costs:
-        """The same with all fees and the slippage ``factor`` times as high."""
+        """Return the same with all fees and the slippage ``factor`` times as high."""
         maker = self.maker_fee_bps
         return replace(
             self,
@@ -124,7 +124,7 @@ class SearchResult:
 
     ``daily_returns`` has a row for each combination and a column for each UTC day of ``days``
     (starts, ms). ``seconds_compile`` is the time to make the kernels ready, ``seconds_search``
-    all the rest but the measures, which are computed from ``sums`` when they are first asked for.
+    all the rest but the measures, which are computed from ``sums`` on first use.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ Found = TypeVar("Found")
 
 
 def rules_of(rules: ExitRules, strategy: Strategy, costs: Costs) -> Floats:
-    """The rules of one combination as the kernels read them."""
+    """Return the rules of one combination as the kernels read them."""
     maker = None if costs.maker_fee_bps is None else costs.maker_fee_bps / 10_000.0
     rates = FillRates(costs.fee_bps / 10_000.0, costs.slippage_bps / 10_000.0, maker)
     margin = costs.margin
@@ -46,7 +46,7 @@ class _Reads(Mapping[str, Value]):
         return self._params[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value or ``default``, without the detour of `Mapping` through an exception."""
+        """Return the value or ``default``, without the detour of `Mapping` through an exception."""
         self.names.add(name)
         return self._params.get(name, default)
 

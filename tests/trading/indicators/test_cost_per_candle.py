@@ -54,7 +54,7 @@ def lines_of(work: Callable[[], None]) -> int:
 
 
 def day_again(day: CandleColumns, turn: int) -> list[Candle]:
-    """The same day, ``turn`` days later."""
+    """Return the same day, ``turn`` days later."""
     found = (day.candle(row) for row in range(len(day)))
     return [
         Candle(c.open_time + turn * DAY_MS, c.open, c.high, c.low, c.close, c.volume) for c in found
@@ -169,14 +169,14 @@ def test_a_rank_is_found_by_bisection_and_moves_numbers_only_between_two_places(
 
 @kernel
 def bands_over(values, state, span, out):  # type: ignore[no-untyped-def]
-    """The bands of every candle."""
+    """Return the bands of every candle."""
     for i in range(len(values)):
         _, _, out[i] = bollinger_step(state, 0, span, 2.0, i, values[i])
 
 
 @kernel
 def ranks_over(values, state, span, out):  # type: ignore[no-untyped-def]
-    """The rank of every candle."""
+    """Return the rank of every candle."""
     for i in range(len(values)):
         out[i] = rank_step(state, 0, span, values[i])
 

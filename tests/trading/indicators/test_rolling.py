@@ -67,7 +67,7 @@ def windows(values: np.ndarray, span: int) -> np.ndarray:
 
 
 def expected(name: str, candles: CandleColumns) -> np.ndarray:
-    """What the measure is by definition, NaN where too few candles were seen."""
+    """Return what the measure is by definition, NaN where too few candles were seen."""
     c, v = candles.close, candles.volume
     price = (candles.high + candles.low + c) / 3.0
     if name == "roc":

@@ -70,7 +70,7 @@ def test_only_the_newest_swings_are_kept():
 
 
 def anchored(candles, term):
-    """What the older zig-zag confirms at each row, with its newest swings."""
+    """Return what the older zig-zag confirms at each row, with its newest swings."""
     state, atr = [0.0] * anchored_size(), [0.0] * atr_size()
     found = []
     for row in range(len(candles)):

@@ -47,7 +47,7 @@ print(json.dumps(found))
 
 
 def use(folder: Path, then: str = "no") -> dict[str, object]:
-    """What a new process found that keeps its kernels' code below ``folder``."""
+    """Return what a new process found that keeps its kernels' code below ``folder``."""
     done = subprocess.run(
         [sys.executable, "-c", USE, str(folder / "cache"), then],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])},

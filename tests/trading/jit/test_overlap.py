@@ -31,7 +31,7 @@ def arrays_of(values: Any) -> Iterator[np.ndarray]:
 
 
 def watched(function: Callable[..., Any], calls: list[str]) -> Callable[..., Any]:
-    """``function``, but it fails if it wrote to an array that overlaps another."""
+    """Return ``function``, but it fails if it wrote to an array that overlaps another."""
 
     def call(*arguments: Any) -> Any:
         arrays = [array for array in arrays_of(arguments) if array.size]

@@ -55,7 +55,7 @@ class Life:
     def candle(
         self, first: float, high: float, low: float, close: float, *, day_ends: int = 0
     ) -> str:
-        """The reason of the end within one candle; empty if it goes on."""
+        """Return the reason of the end within one candle; empty if it goes on."""
         bar = Bar(0, MINUTE_MS, first, high, low, close, 0.0)
         turn = CandleTurn(0, day_ends, False)
         return REASONS[live_row(self.state, self.rules, 0, bar, turn, self.notes)]
@@ -120,7 +120,7 @@ WITH_ALL = replace(
 
 
 def documented_table() -> dict[tuple[str, str], str]:
-    """The state table of the document: (stage, event) -> stage."""
+    """Return the state table of the document: (stage, event) -> stage."""
     section = DOCUMENT.read_text(encoding="utf-8").split("## The state table")[1]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     _, *events = [cell.strip() for cell in lines[0].strip("|").split("|")]

@@ -57,7 +57,7 @@ class Life:
         apply_fill(self.life, self.rules, 0, code, change, price)
 
     def expected(self, side: int, leverage: float, worth: float = 1.0) -> float:
-        """The plain formula for the open quantity."""
+        """Return the plain formula for the open quantity."""
         held = self.life[QUANTITY] * worth
         margin = held * self.life[ENTRY] / leverage
         return liquidation_price(side, held, self.life[ENTRY], margin, STEEP)
@@ -117,8 +117,9 @@ DAY = 1440
 
 
 def days_of(marks: dict[tuple[int, int], tuple[str, float]]) -> CandleColumns:
-    """Four days of one-minute candles at 100, with a high of 104 each; ``marks`` by (day, minute)
-    give a low, a high, or a close that holds for half an hour.
+    """Return four days of one-minute candles at 100, with a high of 104 each.
+
+    ``marks`` by (day, minute) give a low, a high, or a close that holds for half an hour.
     """
     closes = np.full(4 * DAY, 100.0)
     lows, highs = closes.copy(), closes.copy()

@@ -160,8 +160,8 @@ def test_resting_levels_lie_on_the_tick_as_the_executor_rounds_them(compiled):
     rules = ExitRules(stop_loss=0.0213)
     bare = run_always(prices, rules, compiled=compiled)
     for tick, text in ((0.1, "0.1"), (0.01, "0.01"), (0.5, "0.5")):
-        asked = {"BTCUSDT": SymbolFilters(tick=tick)}
-        run = run_always(prices, rules, filters=asked, compiled=compiled)
+        filters = {"BTCUSDT": SymbolFilters(tick=tick)}
+        run = run_always(prices, rules, filters=filters, compiled=compiled)
         at = run.reason.tolist().index("stop_loss")
         level = run.entry_price[at] * (1.0 - 0.0213)
         on_grid = float(Instrument("X", Decimal(text), *[Decimal(1)] * 4).round_price(level))

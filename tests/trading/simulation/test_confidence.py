@@ -61,7 +61,7 @@ def entering(name: str, confidence: float, symbol: str = "BTCUSDT") -> TradedStr
 
 
 def first_entries(*traded: TradedStrategy, limits: AccountLimits = FREE) -> set[str]:
-    """The strategies that enter at the first moment at which any does."""
+    """Return the strategies that enter at the first moment at which any does."""
     prices = np.full(6, 100.0)
     flat = CandleColumns.of(MINUTE_MS * np.arange(6), *[prices] * 4, prices)
     candles = {one.symbol: flat for one in traded}

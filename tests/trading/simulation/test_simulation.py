@@ -43,7 +43,7 @@ CASES = {
 
 
 def cut_in_a_trade(candles: CandleColumns, name: str, values: dict) -> CandleColumns:
-    """The candles up to the second one of the last trade."""
+    """Return the candles up to the second one of the last trade."""
     last_entry = int(backtest(get_strategy(name), candles, values, Costs(5)).trades.entry_time[-1])
     return candles.slice(None, last_entry + 2 * MINUTE_MS)
 

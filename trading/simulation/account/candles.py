@@ -44,7 +44,7 @@ class AccountCandles:
         self.candles = dict(zip(self.symbols, chosen, strict=True))
 
     def rows_of(self, s: int) -> slice:
-        """The rows of the symbol of strategy ``s``."""
+        """Return the rows of the symbol of strategy ``s``."""
         symbol = self.symbol_of[s]
         return slice(int(self.firsts[symbol]), int(self.firsts[symbol + 1]))
 
@@ -58,7 +58,7 @@ class AccountCandles:
                 )
 
     def rows(self, backend: Backend) -> Rows:
-        """The candles as kernels of ``backend`` read them."""
+        """Return the candles as kernels of ``backend`` read them."""
         columns = (backend.floats(column) for column in self.columns)
         return Rows(backend.integers(self.times), *columns)
 

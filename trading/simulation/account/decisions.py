@@ -111,7 +111,7 @@ class DecisionMaker:
         return rules
 
     def _shares(self, shares: Sequence[Floats]) -> Floats:
-        """The shares as the kernels read them (strategies x rows).
+        """Return the shares as the kernels read them (strategies x rows).
 
         `ParameterError` unless each candle has one of 0 or more.
         """

@@ -61,7 +61,7 @@ REFUSED_FOR_MS = MINUTE_MS
 
 @kernel
 def tick_below(price: float, ticks: float) -> float:
-    """The tick at or below ``price``, in ticks, exact for the decimal that the float stands for."""
+    """Return the tick at or below ``price``, in ticks, exact for the decimal behind the float."""
     n = float(math.floor(price * ticks))
     if (n + 1.0) / ticks <= price:
         return n + 1.0
@@ -72,14 +72,14 @@ def tick_below(price: float, ticks: float) -> float:
 
 @kernel
 def tick_above(price: float, ticks: float) -> float:
-    """The tick at or above ``price``, in ticks."""
+    """Return the tick at or above ``price``, in ticks."""
     n = tick_below(price, ticks)
     return n if n / ticks == price else n + 1.0
 
 
 @kernel
 def nearest_tick(price: float, ticks: float) -> float:
-    """The tick nearest to ``price``, in ticks; a tie goes to the even one."""
+    """Return the tick nearest to ``price``, in ticks; a tie goes to the even one."""
     n = tick_below(price, ticks)
     middle = (2.0 * n + 1.0) / (2.0 * ticks)
     if price > middle or (price == middle and n % 2.0 == 1.0):
@@ -106,7 +106,7 @@ def whole_steps(quantity: float, steps: float) -> float:
 
 @kernel
 def protective_level(life: Buffer) -> float:
-    """The resting stop: the nearest that closes everything, NaN without one."""
+    """Return the resting stop: the nearest that closes everything, NaN without one."""
     side, found = life[SIDE], math.nan
     for level in (life[STOP], life[EMERGENCY], life[GUARDED]):
         if level == level and not side * level <= side * found:
@@ -116,7 +116,7 @@ def protective_level(life: Buffer) -> float:
 
 @kernel
 def protective_code(life: Buffer, level: float) -> int:
-    """The code of the stop at ``level`` when it fills."""
+    """Return the code of the stop at ``level`` when it fills."""
     if level == life[EMERGENCY]:
         return EMERGENCY_STOP
     return STOP_LOSS if level == life[STOP] else LIQUIDATION_GUARD
@@ -131,7 +131,7 @@ def trigger_of(level: float, ticks: float) -> float:
 
 @kernel
 def fired(life: Buffer, price: float, ticks: float) -> int:
-    """What rests at the exchange and fires at ``price``, as a code."""
+    """Return what rests at the exchange and fires at ``price``, as a code."""
     side = life[SIDE]
     stop = protective_level(life)
     if side * price <= side * trigger_of(stop, ticks):
@@ -159,7 +159,7 @@ def nearer(found: float, level: float, price: float, ticks: float) -> float:
 def next_price(
     life: Buffer, rules: Buffer, at: int, price: float, goal: float, ticks: float
 ) -> float:
-    """The first stop on the path from ``price`` to ``goal``."""
+    """Return the first stop on the path from ``price`` to ``goal``."""
     found = nearer(goal, trigger_of(protective_level(life), ticks), price, ticks)
     found = nearer(found, trigger_of(life[TARGET], ticks), price, ticks)
     for code in WATCHED:
@@ -169,7 +169,7 @@ def next_price(
 
 @kernel
 def quote(price: float, direction: float, ticks: float) -> float:
-    """The market's quote to a buy (+1) or a sale (-1) while it trades at ``price``."""
+    """Return the market's quote to a buy (+1) or a sale (-1) while it trades at ``price``."""
     return (nearest_tick(price, ticks) + direction) / ticks
 
 
@@ -208,7 +208,7 @@ def execute(holding: HeldLife, code: int, price: float, time: int, log: FillLog)
 
 @kernel
 def triggered(holding: HeldLife, price: float, time: int) -> int:
-    """What ``price`` at ``time`` (ms) triggers, as a code.
+    """Return what ``price`` at ``time`` (ms) triggers, as a code.
 
     An addition that is too small waits, and the clock is checked instead.
     """

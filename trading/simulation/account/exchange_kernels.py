@@ -80,7 +80,7 @@ REFUSED = 100
 def holding_of(
     account: AccountBuffers, traded: StrategyColumns, exchange: ExchangeState, s: int
 ) -> HeldLife:
-    """The life at hand with the rules and the grid of strategy ``s``."""
+    """Return the life at hand with the rules and the grid of strategy ``s``."""
     return HeldLife(account.life, traded.rules, s * RULES_SIZE, exchange.grid, s)
 
 
@@ -194,7 +194,7 @@ def held_by(account: AccountBuffers, s: int) -> bool:
 
 @kernel
 def open_of(rows: Rows, row: int, exchange: ExchangeState, s: int) -> float:
-    """The open of ``row`` as it prints, on the nearest tick."""
+    """Return the open of ``row`` as it prints, on the nearest tick."""
     ticks = exchange.grid[GRID_SIZE * s + G_TICKS]
     return nearest_tick(rows.opens[row], ticks) / ticks
 

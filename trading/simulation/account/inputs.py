@@ -65,7 +65,7 @@ class SymbolFilters:
         return float(round(1.0 / self.tick)) if self.tick < 1.0 else 1.0 / self.tick
 
     def grid(self, symbol: str, costs: Costs) -> tuple[float, ...]:
-        """A row for the exchange fills: ticks and steps per unit, the fee, the least notional.
+        """Return a row for the exchange fills: ticks and steps per unit, fee, least notional.
 
         `ParameterError` without a tick or a step.
         """
@@ -130,5 +130,5 @@ class SymbolMarkets:
     funding: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
     def filters_of(self, symbol: str) -> SymbolFilters:
-        """The filters of ``symbol``; without any, nothing is required."""
+        """Return the filters of ``symbol``; without any, nothing is required."""
         return self.filters.get(symbol, SymbolFilters())

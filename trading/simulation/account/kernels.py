@@ -82,7 +82,7 @@ def store(lives: Buffer, s: int, life: Buffer) -> None:
 
 @kernel
 def slippage_of(fixed: float, impact: float, notional: float, turnover: float) -> float:
-    """``fixed`` plus ``impact`` times the root of the participation in the candle's turnover."""
+    """Return ``fixed`` plus ``impact`` times the root of the participation in the turnover."""
     if impact <= 0.0:
         return fixed
     share = notional / turnover if turnover > notional else 1.0
@@ -91,7 +91,7 @@ def slippage_of(fixed: float, impact: float, notional: float, turnover: float) -
 
 @kernel
 def open_value(account: AccountBuffers) -> float:
-    """What closing everything at the marks would bring in."""
+    """Return what closing everything at the marks would bring in."""
     lives, total = account.lives, 0.0
     for s in range(len(account.marks)):
         held = lives[s * LIFE_SIZE + QUANTITY]
@@ -181,7 +181,7 @@ def log_trade(log: AccountLog, life: Buffer, s: int, entered: int, left: int, co
 
 @kernel
 def entry_share(traded: StrategyColumns, s: int, decided: int) -> float:
-    """The largest share of the equity that the entry decided at ``decided`` starts with."""
+    """Return the largest share of the equity that the entry decided at ``decided`` starts with."""
     own = traded.sizing[s * SIZING_SIZE + SHARE]
     if len(traded.shares) == 0:
         return own
@@ -272,7 +272,7 @@ def live_candle(
 
 @kernel
 def pending_after(held_before: bool, held: bool, action: float, may_enter: bool) -> int:
-    """What a decision leaves for the next open: nothing, an entry, or an exit."""
+    """Return what a decision leaves for the next open: nothing, an entry, or an exit."""
     if held and action == EXIT:
         return LEAVES
     if not held_before and action == ENTER and may_enter:

@@ -40,7 +40,7 @@ class AccountFills:
 
     @classmethod
     def of(cls, log: FillLog) -> AccountFills:
-        """The fills that a run at an exchange has written."""
+        """Return the fills that a run at an exchange has written."""
         made = np.asarray(log.parts[: FILL_LOG_WIDTH * int(log.made[0])])
         place, time, code, quantity, price = made.reshape(-1, FILL_LOG_WIDTH).T
         reason = np.array(REASONS)[code.astype(np.int64)]
@@ -85,7 +85,7 @@ class AccountResult:
         moments: Integers,
         fills: AccountFills | None = None,
     ) -> AccountResult:
-        """What a run has written; with ``fills`` its times are those of fills, else moments."""
+        """Return what a run has written; with ``fills`` its times are of fills, else moments."""
         count = int(log.made[0])
         whole = np.asarray(log.whole[: TRADE_INTS * count], dtype=np.int64)
         parts = np.asarray(log.parts[: TRADE_FLOATS * count], dtype=np.float64)

@@ -95,7 +95,7 @@ def simulate_account(
 
 
 def _paid_at_minutes(markets: SymbolMarkets) -> SymbolMarkets:
-    """The same markets with funding at the starts of minutes, when the exchange pays it."""
+    """Return the same markets with funding at the starts of minutes, when the exchange pays it."""
     funding = {
         symbol: {time - time % MINUTE_MS: rate for time, rate in known.items()}
         for symbol, known in markets.funding.items()
@@ -104,7 +104,7 @@ def _paid_at_minutes(markets: SymbolMarkets) -> SymbolMarkets:
 
 
 def _new_state(settings: AccountSettings, count: int, backend: Backend) -> AccountBuffers:
-    """The account before the first moment, with space for ``count`` strategies."""
+    """Return the account before the first moment, with space for ``count`` strategies."""
     limits = settings.limits
     return AccountBuffers(
         money=backend.floats([settings.balance, settings.balance, 0.0, 0.0, 0.0]),
@@ -128,7 +128,7 @@ def _new_state(settings: AccountSettings, count: int, backend: Backend) -> Accou
 
 
 def _new_log(candles: AccountCandles, backend: Backend) -> AccountLog:
-    """An empty log with space for a trade per candle."""
+    """Return an empty log with space for a trade per candle."""
     return AccountLog(
         backend.whole_zeros(TRADE_INTS * candles.size),
         backend.zeros(TRADE_FLOATS * candles.size),
@@ -140,7 +140,7 @@ def _new_log(candles: AccountCandles, backend: Backend) -> AccountLog:
 def _new_exchange(
     grids: Sequence[tuple[float, ...]], trades: int, backend: Backend
 ) -> ExchangeState:
-    """What the profile `exchange` adds, with space for the fills of this number of ``trades``."""
+    """Return what the profile `exchange` adds, with space for the fills of ``trades`` trades."""
     fills = backend.empty(FILL_LOG_WIDTH * (MOST_FILLS + 1) * trades)
     return ExchangeState(
         backend.floats([number for grid in grids for number in grid]),

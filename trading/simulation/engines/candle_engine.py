@@ -26,7 +26,7 @@ from trading.simulation.signals import day_ends_at
 
 @kernel
 def next_entry(signals: Signals, s: int, left: int) -> int:
-    """The first entry from ``s`` on that was decided after row ``left``, the last trade's end."""
+    """Return the first entry from ``s`` on decided after ``left``, the last trade's exit row."""
     while s < len(signals.entries) and signals.entries[s] <= left:
         s += 1
     return s
@@ -34,7 +34,7 @@ def next_entry(signals: Signals, s: int, left: int) -> int:
 
 @kernel
 def next_stir(rows: Rows, i: int, stop: int, lower: float, upper: float) -> int:
-    """The first row from ``i`` on that leaves the calm range; at most ``stop``."""
+    """Return the first row from ``i`` on that leaves the calm range; at most ``stop``."""
     while i < stop and not (rows.lows[i] <= lower or rows.highs[i] >= upper):
         i += 1
     return i

@@ -138,7 +138,7 @@ def measure_horizon(rows: Rows, extremes: Extremes, row: int, horizons: Horizons
 def first_touch(
     rows: Rows, extremes: Extremes, start: int, stop: int, lower: float, upper: float
 ) -> int:
-    """The first row of ``start`` to ``stop`` with a low <= ``lower`` or a high >= ``upper``.
+    """Return the first row of ``start`` to ``stop`` with a low <= ``lower`` or a high >= ``upper``.
 
     ``stop + 1`` if there is none. A level that is off is NaN. Blocks that reach beyond ``stop``
     are skipped only when untouched.
@@ -162,7 +162,7 @@ def first_touch(
 
 @kernel
 def touch_row(position: Buffer, rows: Rows, extremes: Extremes, start: int, stop: int) -> int:
-    """The first row of ``start`` to ``stop`` on which a level ends a plain position.
+    """Return the first row of ``start`` to ``stop`` on which a level ends a plain position.
 
     ``stop + 1`` if there is none. Only candles that leave the calm range are checked. The state is
     left as it was before the row, so that the row can be checked again.

@@ -53,13 +53,13 @@ def exit_price_of(code: int, level: float, slippage: float) -> float:
 
 @kernel
 def growth_of(entry: float, closed: float, fee: float) -> float:
-    """What a long trade multiplies the equity by, fees of both fills included."""
+    """Return what a long trade multiplies the equity by, fees of both fills included."""
     return (closed / entry) * (1.0 - fee) / (1.0 + fee)
 
 
 @kernel
 def nearest_stop(position: Buffer) -> float:
-    """The higher of stop and emergency stop of a long position; NaN when both are off."""
+    """Return the higher of stop and emergency stop of a long position; NaN when both are off."""
     lower = position[STOP]
     emergency = position[EMERGENCY]
     if lower != lower or emergency > lower:
@@ -69,7 +69,7 @@ def nearest_stop(position: Buffer) -> float:
 
 @kernel
 def arming_price(position: Buffer) -> float:
-    """A price below which the trailing stop of a long position is surely not armed."""
+    """Return a price below which the trailing stop of a long position is surely not armed."""
     price = position[ENTRY] / (1.0 - position[TRAIL])
     if position[ARM] > price:
         price = position[ARM]
@@ -101,7 +101,7 @@ def calm_range(position: Buffer) -> tuple[float, float]:
 def row_exit(
     position: Buffer, rows: Rows, row: int, day_ends: int, is_last: bool, wants_out: bool
 ) -> int:
-    """The exit on one row, as a code.
+    """Return the exit on one row, as a code.
 
     ``wants_out``: the strategy's exit was decided on the row before.
     """

@@ -13,7 +13,7 @@ from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, ClosedTrade, Re
 
 @kernel
 def exit_from(exits: list[int], e: int, row: int) -> int:
-    """The first exit signal from ``e`` on that was decided on ``row`` or later."""
+    """Return the first exit signal from ``e`` on that was decided on ``row`` or later."""
     while e < len(exits) and exits[e] < row:
         e += 1
     return e
@@ -21,7 +21,7 @@ def exit_from(exits: list[int], e: int, row: int) -> int:
 
 @kernel
 def last_of_day(times: list[int], row: int) -> int:
-    """The last row of the UTC day of ``row``."""
+    """Return the last row of the UTC day of ``row``."""
     next_day = times[row] - times[row] % DAY_MS + DAY_MS
     low, high = row, len(times) - 1
     while low < high:
@@ -35,7 +35,7 @@ def last_of_day(times: list[int], row: int) -> int:
 
 @kernel
 def row_from(times: list[int], first: int, last: int, moment: int) -> int:
-    """The first row of ``first`` to ``last`` that opens at or after ``moment``; else ``last``."""
+    """Return the first row of ``first`` to ``last`` that opens from ``moment`` on, or ``last``."""
     while first < last:
         middle = (first + last) // 2
         if times[middle] < moment:
@@ -47,7 +47,7 @@ def row_from(times: list[int], first: int, last: int, moment: int) -> int:
 
 @kernel
 def time_limit(rows: Rows, rules: Buffer, at: int, row: int, horizon: int, base_ms: int) -> int:
-    """The row on which a position entered on ``row`` reaches its time limit, else ``horizon``."""
+    """Return the row on which a position from ``row`` reaches its time limit, or ``horizon``."""
     limit = int(rules[at + R_TIME_EXIT])
     if limit > 0:
         return row_from(rows.times, row, horizon, rows.times[row] + limit - base_ms)
@@ -56,7 +56,7 @@ def time_limit(rows: Rows, rules: Buffer, at: int, row: int, horizon: int, base_
 
 @kernel
 def horizon_of(rows: Rows, rules: Buffer, at: int, row: int, window: TradingWindow) -> int:
-    """The last row that a position entered on ``row`` can live through."""
+    """Return the last row that a position entered on ``row`` can live through."""
     last = window.last
     if rules[at + R_DAY_END] > 0.0:
         last = min(last, last_of_day(rows.times, row))

@@ -110,7 +110,7 @@ def _jump(
 
 
 def day_starts(window: TradingWindow) -> Integers:
-    """Starts of the window's UTC days, ms."""
+    """Return starts of the window's UTC days, ms."""
     return (window.first_day + np.arange(window.days, dtype=np.int64)) * DAY_MS
 
 
@@ -123,7 +123,7 @@ class EngineRun:
     filled: int
 
     def trades(self, candles: CandleColumns) -> Trades:
-        """The trades as columns."""
+        """Return the trades as columns."""
         whole = np.asarray(self.record.rows[: TRADE_WIDTH * self.count], dtype=np.int64)
         parts = np.asarray(self.record.prices[: PRICES_WIDTH * self.count], dtype=np.float64)
         entry, closed, code, side = whole.reshape(-1, TRADE_WIDTH).T
@@ -140,7 +140,7 @@ class EngineRun:
         )
 
     def fills(self, candles: CandleColumns, trades: Trades, rules: Floats) -> Fills:
-        """The fills after the entries; without stages one for each trade."""
+        """Return the fills after the entries; without stages one for each trade."""
         if not rules[R_STAGED] > 0.0:
             bought = 1.0 / (1.0 + rules[R_FEE])
             return Fills(
