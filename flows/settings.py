@@ -141,6 +141,32 @@ class DownloadSettings(BaseModel):
     keep_files: bool = False
 
 
+class ValidationSettings(BaseModel):
+    """Limits of the checks of one-minute candles.
+
+    ``max_bad_share``: a symbol fails when more than this share of a month's rows is bad; one bad
+    row never fails it. ``jump_sigmas`` and ``thin_volume_share``: a one-minute move of more robust
+    deviations than this, on less than this share of the month's median volume, is a bad print (18
+    perpetuals and 90 days of spot have none). ``quiet_minutes``: this many minutes in a row without
+    a trade are compared with the known events. ``sparse_venues`` omit minutes without trades; there
+    a gap of ``sparse_gap_minutes`` is normal. Beyond the last four limits a symbol is left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_bad_share: float = Field(default=0.005, ge=0, le=1)
+    jump_sigmas: float = Field(default=15.0, gt=0)
+    jump_floor: float = Field(default=0.0002, gt=0, description="least deviation, log return")
+    thin_volume_share: float = Field(default=0.1, ge=0)
+    quiet_minutes: int = Field(default=10, gt=0)
+    sparse_venues: tuple[str, ...] = ("upbit",)
+    sparse_gap_minutes: int = Field(default=60, ge=0)
+    max_gap_minutes: int = Field(default=10_080, ge=0)
+    max_missing_share: float = Field(default=0.05, ge=0, le=1)
+    max_days_since_last: int = Field(default=3650, ge=0)
+    max_quiet_minutes: int = Field(default=1440, ge=0)
+
+
 class ResearchSettings(BaseSettings):
     """Every setting of the flows; relative paths start at the project's folder."""
 
@@ -172,11 +198,13 @@ class ResearchSettings(BaseSettings):
     recent_days: int = Field(default=7, ge=1, le=90)
     walk_forward: WalkForwardSettings = WalkForwardSettings()
     download: DownloadSettings = DownloadSettings()
+    validation: ValidationSettings = ValidationSettings()
     grids: dict[str, StrategyGrids] = Field(default_factory=_default_grids)
     models: bool = Field(default=True, description="build features and train models in the nightly")
     workers: int = Field(default=0, ge=0, le=256, description="threads of a flow; 0 = one per core")
     universe_size: int = Field(default=150, ge=1, le=1000)
     ledger: Path = Path(".work/executor/ledger.sqlite")
+    known_events: Path = Path("config/known_events.toml")
 
     @classmethod
     def settings_customise_sources(
@@ -238,6 +266,6 @@ def load_settings(**overrides: object) -> ResearchSettings:
         ) from error
     absolute = {
         name: (PROJECT / getattr(settings, name)).resolve()
-        for name in ("lake", "sample", "work", "ledger")
+        for name in ("lake", "sample", "work", "ledger", "known_events")
     }
     return settings.model_copy(update=absolute)

@@ -79,9 +79,17 @@ def _imported(request: FlowRequest) -> tuple[str, ...]:
 
 
 def _validate(symbol: str, request: FlowRequest) -> StepSummary:
+    from flows.steps.data.known_events import load_known_events
     from flows.steps.data.validate import describe, validate_symbol
 
-    report = validate_symbol(request.lake, request.settings.venue, symbol, request.as_of)
+    report = validate_symbol(
+        request.lake,
+        request.settings.venue,
+        symbol,
+        request.as_of,
+        settings=request.settings.validation,
+        known=load_known_events(request.settings.known_events),
+    )
     if not report.ok:
         raise DataError("; ".join(report.reasons))
     return StepSummary(describe(report))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lake.contract import Table
 from lake.tables import checked, features, ledger, raw, research
-from lake.tables.checked import BARS, CANDLES, QUARANTINE
+from lake.tables.checked import BARS, CANDLES, GAPS, QUARANTINE
 from lake.tables.features import FEATURES, STRUCTURES
 from lake.tables.ledger import EVENTS, FILLS, LEDGER_EQUITY, ORDERS, POSITIONS
 from lake.tables.raw import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, RAW_POSITIONING
@@ -23,6 +23,7 @@ __all__ = [
     "FEATURES",
     "FILLS",
     "FOLDS",
+    "GAPS",
     "LEDGER_EQUITY",
     "MODELS",
     "ORDERS",

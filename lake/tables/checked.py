@@ -1,4 +1,4 @@
-"""Layer ``checked``: candles that passed the checks, the bars built from them, and what failed."""
+"""Layer ``checked``: candles that passed, bars built from them, and what failed or is missing."""
 
 from __future__ import annotations
 
@@ -39,4 +39,15 @@ QUARANTINE = Table(
     time="open_time",
     known="close",
     view="quarantine",
+)
+GAPS = Table(
+    name="gaps",
+    layer="checked",
+    # first and last are the first and the last missing minute; a gap is known when it is over.
+    schema=schema_of({"first": TIME, "last": TIME, "minutes": WHOLE, "cause": TEXT}, {}),
+    key=("first", "last"),
+    partition=("venue", "symbol", "interval"),
+    time="last",
+    known="before",
+    view="gaps",
 )

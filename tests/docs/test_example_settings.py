@@ -25,6 +25,7 @@ def test_the_research_example_names_every_setting() -> None:
     assert set(written) == set(ResearchSettings.model_fields)
     defaults = ResearchSettings.model_construct()
     assert set(written["walk_forward"]) == set(type(defaults.walk_forward).model_fields)
+    assert set(written["validation"]) == set(type(defaults.validation).model_fields)
 
 
 def test_the_research_example_gives_the_defaults(

@@ -2,7 +2,7 @@
 
 Two tools check the rows: Great Expectations says whether a frame is right, SQL says which rows are
 wrong; what remains without those rows must pass the suite. Gaps, outages and price jumps are found
-by SQL models that return the offending rows.
+by SQL models that return the offending rows. Holes are reported, never a failure.
 """
 
 from __future__ import annotations
@@ -13,25 +13,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flows.settings import ValidationSettings
 from flows.steps.data.freshness import connect, load_sql
-from flows.steps.data.known_events import ValidationSettings
+from flows.steps.data.holes import Stretch, clock
+from flows.steps.data.known_events import KnownEvent, explain
 from trading.candles import MINUTE_MS
 
 if TYPE_CHECKING:
     from flows.steps.data.expectations import SuiteResult
 
-CHECKS = ("candle_rows", "candle_flows", "price_jumps", "gaps", "quiet_runs")
+CHECKS = ("candle_rows", "candle_flows", "price_jumps", "quiet_runs")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedMonth:
-    """Result for one month: rows to keep, rows to quarantine, and why."""
+    """Result for one month: rows to keep, rows to quarantine, and why.
+
+    ``gaps`` are the holes before and between the rows to keep; ``quiet`` is the longest unexplained
+    run of minutes without a trade, ``(0, 0)`` without one.
+    """
 
     good: pa.Table
     bad: pa.Table
-    gaps: int
+    gaps: tuple[Stretch, ...]
+    quiet: Stretch
     oddities: tuple[str, ...]
     failures: tuple[str, ...]
     errors: tuple[str, ...]
@@ -45,37 +51,48 @@ class _Findings:
     oddities: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    gaps: int = 0
+    quiet: Stretch = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRules:
+    """What a symbol is checked against: its name, the limits, and the events that concern it."""
+
+    symbol: str
+    settings: ValidationSettings
+    events: Sequence[KnownEvent] = ()
+    sparse: bool = False
+    """Whether the venue omits minutes without trades."""
 
 
 def check_month(
     data: pa.Table,
     tail: pa.Table | None,
-    venue: str,
-    symbol: str,
-    settings: ValidationSettings,
+    rules: CheckRules,
     suite: SuiteResult | None = None,
 ) -> CheckedMonth:
-    """Check one month of raw candles; ``tail`` holds the last rows of the month before.
+    """Check one month of raw candles; ``tail`` holds the last rows before it, of whatever month.
 
     The tail is used for gaps and outages only. ``data`` has the columns of raw.candles and at
     least one row. ``suite`` is the suite's result for ``data``, if it is known already.
     """
+    symbol, settings = rules.symbol, rules.settings
     from flows.steps.data.expectations import validate_frame
 
     found = _Findings()
     first = suite or validate_frame(data.to_pandas())
     _find_bad_rows(data, found, settings)
     good = _without(data, found.bad)
-    _find_stretches(data, good, tail, venue, symbol, found, settings)
+    if not rules.sparse:
+        _find_quiet_runs(data, good, tail, found, rules)
     good = _without(data, found.bad)
     found.errors.extend(f"{symbol}: {phrase} could not be evaluated" for phrase in first.errored)
     share = 1 - good.num_rows / data.num_rows
-    if share > settings.max_bad_share:
+    if share > settings.max_bad_share and data.num_rows - good.num_rows > 1:
         found.failures.append(
             f"{symbol}: {data.num_rows - good.num_rows} of {data.num_rows} rows are bad "
             f"({share:.2%}, allowed {settings.max_bad_share:.2%}), first "
-            f"{_clock(min(found.bad)[0])}: {min(found.bad)[1]}"
+            f"{clock(min(found.bad)[0])}: {min(found.bad)[1]}"
         )
     elif good.num_rows < data.num_rows or first.failed:
         again = validate_frame(good.to_pandas())
@@ -83,10 +100,12 @@ def check_month(
         found.errors.extend(
             f"{symbol}: {phrase} could not be evaluated" for phrase in again.errored
         )
+    marked = _with_gaps(good, tail)
     return CheckedMonth(
-        good=_with_gaps(good, tail),
+        good=marked,
         bad=_quarantined(data, found.bad),
-        gaps=found.gaps,
+        gaps=_stretches(marked),
+        quiet=found.quiet,
         oddities=tuple(found.oddities),
         failures=tuple(found.failures),
         errors=tuple(found.errors),
@@ -113,57 +132,35 @@ def _offending(connection: Any, check: str, params: dict[str, Any]) -> list[tupl
     return list(zip(times, rows["reason"].to_pylist(), strict=True))
 
 
-def _find_stretches(
+def _find_quiet_runs(
     data: pa.Table,
     good: pa.Table,
     tail: pa.Table | None,
-    venue: str,
-    symbol: str,
     found: _Findings,
-    settings: ValidationSettings,
+    rules: CheckRules,
 ) -> None:
-    """Find gaps in the raw rows and outages in the good ones; compare them with the known ones."""
-    sparse = venue in settings.sparse_venues
+    """Find runs of minutes without a trade and look them up in the known events."""
     month_from = data["open_time"][0].value
     with connect() as connection:
         columns = ["open_time", "volume"]
         parts = [tail.select(columns)] if tail is not None else []
-        connection.register("candles", pa.concat_tables([*parts, data.select(columns)]))
-        gaps = connection.sql(load_sql("checks/gaps")).fetchall()
         connection.register("candles", pa.concat_tables([*parts, good.select(columns)]))
-        least = {"least": settings.quiet_minutes}
+        least = {"least": rules.settings.quiet_minutes}
         quiet = connection.sql(load_sql("checks/quiet_runs"), params=least).fetchall()
-    for start, minutes in gaps:
-        if start + minutes * MINUTE_MS < month_from:
+    for start, minutes in quiet:
+        if start + minutes * MINUTE_MS <= month_from:
             continue
-        found.gaps += 1
-        allowed = settings.sparse_gap_minutes if sparse else 0
-        if minutes > allowed:
-            _explain("gap", venue, symbol, start, minutes, found, settings)
-    for start, minutes in () if sparse else quiet:
-        if start + minutes * MINUTE_MS > month_from:
-            _explain("no_trades", venue, symbol, start, minutes, found, settings)
-
-
-def _explain(
-    kind: str,
-    venue: str,
-    symbol: str,
-    start: int,
-    minutes: int,
-    found: _Findings,
-    settings: ValidationSettings,
-) -> None:
-    what = "absent" if kind == "gap" else "without a trade"
-    phrase = f"{symbol}: {minutes} minutes {what} from {_clock(start)}"
-    oddity = settings.explains(kind, venue, symbol, start, minutes)
-    if oddity is None:
-        found.failures.append(f"{phrase}, which no known oddity explains")
-        return
-    found.oddities.append(f"{phrase}: {oddity.reason} (noted {oddity.noted})")
-    if not oddity.keep:
-        times = range(start, start + minutes * MINUTE_MS, MINUTE_MS)
-        found.bad.extend((time, f"known: {oddity.reason}") for time in times)
+        event = explain(rules.events, start, minutes)
+        if event is None:
+            found.quiet = max(found.quiet, (start, minutes), key=lambda run: run[1])
+            continue
+        found.oddities.append(
+            f"{rules.symbol}: {minutes} minutes without a trade from {clock(start)}: "
+            f"{event.reason} (noted {event.noted})"
+        )
+        if not event.keep:
+            times = range(start, start + minutes * MINUTE_MS, MINUTE_MS)
+            found.bad.extend((time, f"known: {event.reason}") for time in times)
 
 
 def _times(data: pa.Table) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -194,6 +191,9 @@ def _with_gaps(good: pa.Table, tail: pa.Table | None) -> pa.Table:
     return good.append_column("gap_before", pa.array(steps, pa.int64()))
 
 
-def _clock(time_ms: int) -> str:
-    moment = pc.strftime(pa.scalar(time_ms, pa.timestamp("ms", tz="UTC")), format="%Y-%m-%d %H:%M")
-    return str(moment.as_py())
+def _stretches(marked: pa.Table) -> tuple[Stretch, ...]:
+    """Return the holes directly before the rows of a month."""
+    gaps = marked["gap_before"].to_numpy()
+    rows = np.flatnonzero(gaps)
+    firsts = _times(marked)[rows] - gaps[rows] * MINUTE_MS
+    return tuple(zip(firsts.tolist(), gaps[rows].tolist(), strict=True))

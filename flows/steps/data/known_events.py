@@ -1,115 +1,98 @@
-"""Settings of the validation, and the known oddities of the exchanges' data.
-
-A known oddity is asserted by number, with a reason and the date it was examined: if there is more
-of it, something new broke.
-"""
+"""Known outages and delistings of the venues, read from ``config/known_events.toml``."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import tomllib
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from trading.candles import MINUTE_MS
+from trading.errors import SettingsError
+
+Cause = Literal["maintenance", "delisted", "source", "unknown"]
 
 
-class KnownOddity(BaseModel, frozen=True, extra="forbid"):
+class KnownEvent(BaseModel, frozen=True, extra="forbid"):
     """A stretch of minutes that is missing or has no trade, and why.
 
-    ``symbol`` ``"*"`` means every symbol of the venue. ``start`` is the first minute (UTC),
-    ``minutes`` the largest allowed number. ``keep`` says whether minutes without a trade stay
-    in the checked table.
+    ``symbol`` ``"*"`` means every symbol of the venue. ``first`` is the first minute (UTC),
+    ``minutes`` the largest number that it explains; a delisting has no end. ``keep`` says whether
+    minutes without a trade stay in the checked table.
     """
 
     venue: str
     symbol: str
-    kind: Literal["gap", "no_trades"]
-    start: datetime
-    minutes: int = Field(gt=0)
+    cause: Literal["maintenance", "delisted", "source"]
+    first: datetime
+    minutes: int | None = Field(default=None, gt=0)
     keep: bool = True
     reason: str
-    noted: str
+    source: str
+    noted: date
 
-    @field_validator("start")
+    @field_validator("first")
     @classmethod
     def _utc(cls, value: datetime) -> datetime:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+    @model_validator(mode="after")
+    def _length(self) -> KnownEvent:
+        if (self.minutes is None) != (self.cause == "delisted"):
+            raise ValueError("an outage needs 'minutes', a delisting has none")
+        return self
+
     @property
     def start_ms(self) -> int:
         """First minute, milliseconds since the epoch."""
-        return int(self.start.timestamp()) * 1000
+        return int(self.first.timestamp()) * 1000
 
-    def covers(self, venue: str, symbol: str, start_ms: int, minutes: int) -> bool:
-        """Check whether this oddity explains all ``minutes`` from ``start_ms`` on."""
-        inside = self.start_ms <= start_ms
-        ends = start_ms + minutes * MINUTE_MS <= self.start_ms + self.minutes * MINUTE_MS
-        return self.applies_to(venue, symbol) and inside and ends
+    def covers(self, start_ms: int, minutes: int) -> bool:
+        """Check whether the event explains all ``minutes`` from ``start_ms`` on."""
+        ends = start_ms + minutes * MINUTE_MS
+        open_end = self.minutes is None
+        return self.start_ms <= start_ms and (
+            open_end or ends <= self.start_ms + (self.minutes or 0) * MINUTE_MS
+        )
 
     def applies_to(self, venue: str, symbol: str) -> bool:
         """Check whether it concerns this symbol."""
         return self.venue == venue and self.symbol in ("*", symbol)
 
 
-KNOWN_ODDITIES: tuple[KnownOddity, ...] = (
-    KnownOddity(
-        venue="binance_usdm",
-        symbol="*",
-        kind="no_trades",
-        start=datetime(2023, 9, 12, 8, 34, tzinfo=UTC),
-        minutes=19,
-        reason="the whole venue stood still: AVAX, FIL and NEAR lack the same minutes",
-        noted="2026-11-21",
-    ),
-    KnownOddity(
-        venue="binance_usdm",
-        symbol="FILUSDT",
-        kind="no_trades",
-        start=datetime(2024, 10, 28, 16, 21, tzinfo=UTC),
-        minutes=14,
-        keep=False,
-        reason="the archive lost these minutes: the symbol trades in all others of the month",
-        noted="2026-11-21",
-    ),
-    KnownOddity(
-        venue="binance_usdm",
-        symbol="FILUSDT",
-        kind="no_trades",
-        start=datetime(2024, 10, 28, 20, 0, tzinfo=UTC),
-        minutes=74,
-        keep=False,
-        reason="the archive lost these minutes: the exchange's own hourly bars have trades in them",
-        noted="2026-11-21",
-    ),
-)
+def explain(events: Sequence[KnownEvent], start_ms: int, minutes: int) -> KnownEvent | None:
+    """Return the first event that covers this stretch, if there is one."""
+    return next((event for event in events if event.covers(start_ms, minutes)), None)
 
 
-class ValidationSettings(BaseModel, frozen=True, extra="forbid"):
-    """Limits of the checks of one-minute candles.
-
-    ``max_bad_share``: a symbol fails when more than this share of a month's rows is bad.
-    ``jump_sigmas`` and ``thin_volume_share``: a one-minute move of more robust deviations than
-    this, on less than this share of the month's median volume, is a bad print (18 perpetuals
-    and 90 days of spot have none). ``quiet_minutes``: this many minutes in a row without a
-    trade are an outage. ``sparse_venues`` omit minutes without trades; there a gap of
-    ``sparse_gap_minutes`` is normal.
-    """
-
-    max_bad_share: float = Field(default=0.005, ge=0, le=1)
-    jump_sigmas: float = Field(default=15.0, gt=0)
-    jump_floor: float = Field(default=0.0002, gt=0, description="least deviation, log return")
-    thin_volume_share: float = Field(default=0.1, ge=0)
-    quiet_minutes: int = Field(default=10, gt=0)
-    sparse_venues: tuple[str, ...] = ("upbit",)
-    sparse_gap_minutes: int = Field(default=60, ge=0)
-    known: tuple[KnownOddity, ...] = KNOWN_ODDITIES
-
-    def explains(
-        self, kind: str, venue: str, symbol: str, start_ms: int, minutes: int
-    ) -> KnownOddity | None:
-        """Return the known oddity that covers this stretch, if there is one."""
-        for oddity in self.known:
-            if oddity.kind == kind and oddity.covers(venue, symbol, start_ms, minutes):
-                return oddity
-        return None
+def load_known_events(path: Path) -> tuple[KnownEvent, ...]:
+    """Read the events of a TOML file; `SettingsError` names the first entry that is wrong."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"known events {path} cannot be read ({error.strerror}); see the setting 'known_events'"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"known events {path} is not TOML: {error}") from error
+    entries = content.get("event", [])
+    unknown = sorted(set(content) - {"event"})
+    if unknown or not isinstance(entries, list):
+        found = unknown[0] if unknown else "event"
+        raise SettingsError(f"known events {path}: {found!r} is not a list of [[event]] entries")
+    events = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            events.append(KnownEvent.model_validate(entry))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            where = f", {place!r}" if place else ""
+            message = first["msg"].removeprefix("Value error, ")
+            raise SettingsError(
+                f"known events {path}: event {number}{where}: {message[0].lower()}{message[1:]}"
+            ) from error
+    return tuple(events)

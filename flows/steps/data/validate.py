@@ -1,6 +1,7 @@
 """From raw.candles to checked.candles: good rows go on, bad rows go to quarantine with a reason.
 
-A symbol that fails keeps its last good partitions, and the others go on.
+A symbol that fails keeps its last good partitions, and the others go on. Holes are marked and
+listed in ``checked.gaps``; a symbol is left out only when they exceed the limits.
 """
 
 from __future__ import annotations
@@ -13,26 +14,30 @@ from typing import Literal
 
 import pyarrow as pa
 
-from flows.steps.data.candle_checks import CHECKS, CheckedMonth, check_month
+from flows.settings import ValidationSettings
+from flows.steps.data.candle_checks import CHECKS, CheckedMonth, CheckRules, check_month
 from flows.steps.data.freshness import (
     MARK,
     content_of,
+    epoch_ms,
     is_current,
     load_sql,
     mark_of,
-    month_before,
     write_known,
 )
-from flows.steps.data.known_events import ValidationSettings
+from flows.steps.data.holes import Span, Stretch, beyond_limits, gap_rows, gaps_of
+from flows.steps.data.known_events import KnownEvent
 from lake.store import Lake, Partition
-from lake.tables import CANDLES, QUARANTINE, RAW_CANDLES
+from lake.tables import CANDLES, GAPS, QUARANTINE, RAW_CANDLES
 from trading.errors import DataError
 
 TAIL_ROWS = 1440
 _COUNTS = "nocturne.checks"
 _BATCH_ROWS = 1_000_000
 # Change it together with the suite or the handling below: all partitions are then rechecked.
-_CONTRACT = "candles-1"
+_CONTRACT = "candles-2"
+# Limits that leave a symbol out; they do not change its rows.
+_LIMITS = {"max_gap_minutes", "max_missing_share", "max_days_since_last", "max_quiet_minutes"}
 
 Status = Literal["passed", "failed", "errored"]
 Progress = Callable[[str], None]
@@ -44,17 +49,21 @@ class MonthReport:
 
     ``rows`` went to checked, ``quarantined`` did not; ``failures`` say what is wrong with the
     data, ``errors`` which checks could not run. ``skipped``: nothing has changed since the last
-    time.
+    time. ``gaps`` and ``quiet`` are as in `CheckedMonth`, ``span`` holds the first and last
+    candle, ``bad`` the quarantined minutes (ms).
     """
 
     month: str
     rows: int
     quarantined: int
-    gaps: int
+    gaps: tuple[Stretch, ...] = ()
     oddities: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     skipped: bool = False
+    quiet: Stretch = (0, 0)
+    span: tuple[int, int] = (0, 0)
+    bad: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +110,13 @@ def validate(
     symbols: Sequence[str],
     venue: str = "binance_usdm",
     settings: ValidationSettings | None = None,
+    known: Sequence[KnownEvent] = (),
     progress: Progress | None = None,
 ) -> ValidationReport:
     """Check every symbol; one that fails does not stop the others."""
     reports = []
     for symbol in symbols:
-        report = validate_symbol(lake, venue, symbol, as_of, settings=settings)
+        report = validate_symbol(lake, venue, symbol, as_of, settings=settings, known=known)
         reports.append(report)
         if progress:
             progress(describe(report))
@@ -130,6 +140,7 @@ def validate_symbol(
     as_of: datetime,
     *,
     settings: ValidationSettings | None = None,
+    known: Sequence[KnownEvent] = (),
 ) -> SymbolReport:
     """Check what was known of one symbol at ``as_of``; write its checked and quarantined rows.
 
@@ -137,33 +148,60 @@ def validate_symbol(
     skipped. A damaged raw partition makes the symbol ``errored``; bad data never raises.
     """
     limits = settings or ValidationSettings()
+    rules = CheckRules(
+        symbol,
+        limits,
+        tuple(event for event in known if event.applies_to(venue, symbol)),
+        sparse=venue in limits.sparse_venues,
+    )
     months: list[MonthReport] = []
     waiting: list[_Work] = []
     before: Partition | None = None
     for partition in lake.partitions(RAW_CANDLES, venue=venue, symbol=symbol, interval="1m"):
         try:
-            work = _work(lake, partition, before, as_of, limits)
+            work = _work(lake, partition, before, as_of, rules)
         except DataError as error:
-            work = MonthReport(partition.values["month"], 0, 0, 0, errors=(str(error),))
+            work = MonthReport(partition.values["month"], 0, 0, errors=(str(error),))
         if isinstance(work, MonthReport):
             months.append(work)
         elif work is not None:
             waiting.append(work)
         if sum(item.data.num_rows for item in waiting) >= _BATCH_ROWS:
-            months.extend(_check(lake, waiting, as_of, limits))
+            months.extend(_check(lake, waiting, as_of, rules))
             waiting = []
         before = partition
-    months.extend(_check(lake, waiting, as_of, limits))
+    months.extend(_check(lake, waiting, as_of, rules))
     months.sort(key=lambda report: report.month)
     if not months:
         reason = f"no candles of {symbol} before {as_of:%Y-%m-%d %H:%M}"
-        months = [MonthReport("", 0, 0, 0, failures=(reason,))]
-    return _summary(venue, symbol, months)
+        months = [MonthReport("", 0, 0, failures=(reason,))]
+    beyond = _settle_gaps(lake, venue, months, as_of, rules)
+    return _summary(venue, symbol, months, beyond)
 
 
-def _summary(venue: str, symbol: str, months: Sequence[MonthReport]) -> SymbolReport:
+def _settle_gaps(
+    lake: Lake, venue: str, months: Sequence[MonthReport], as_of: datetime, rules: CheckRules
+) -> list[str]:
+    """Write the gaps of a symbol; say which limits its holes exceed."""
+    usable = [month for month in months if month.span[1]]
+    if not usable:
+        return []
+    span = Span(usable[0].span[0], usable[-1].span[1], epoch_ms(as_of))
+    least = rules.settings.sparse_gap_minutes if rules.sparse else 0
+    stretches = [gap for month in usable for gap in month.gaps if gap[1] > least]
+    gaps = gaps_of(stretches, span, rules.events, [time for month in usable for time in month.bad])
+    values = {"venue": venue, "symbol": rules.symbol, "interval": "1m"}
+    if gaps or lake.partitions(GAPS, **values):
+        write_known(lake, GAPS, gap_rows(gaps), as_of=as_of, partition=values, metadata={})
+    quiet = max((month.quiet for month in usable), key=lambda run: run[1])
+    return beyond_limits(rules.symbol, gaps, quiet, span, rules.settings)
+
+
+def _summary(
+    venue: str, symbol: str, months: Sequence[MonthReport], beyond: Sequence[str]
+) -> SymbolReport:
     errors = tuple(reason for month in months for reason in month.errors)
-    failures = tuple(reason for month in months for reason in month.failures)
+    failures = (*(reason for month in months for reason in month.failures), *beyond)
     status: Status = "errored" if errors else "failed" if failures else "passed"
     return SymbolReport(
         venue=venue,
@@ -172,7 +210,7 @@ def _summary(venue: str, symbol: str, months: Sequence[MonthReport]) -> SymbolRe
         reasons=errors + failures,
         rows=sum(month.rows for month in months),
         quarantined=sum(month.quarantined for month in months),
-        gaps=sum(month.gaps for month in months),
+        gaps=sum(len(month.gaps) for month in months),
         oddities=tuple(text for month in months for text in month.oddities),
         months=tuple(months),
     )
@@ -193,7 +231,7 @@ def _work(
     partition: Partition,
     before: Partition | None,
     as_of: datetime,
-    settings: ValidationSettings,
+    rules: CheckRules,
 ) -> _Work | MonthReport | None:
     """Return what to do for one month: its rows to check, or its stored report if it is current.
 
@@ -201,25 +239,29 @@ def _work(
     """
     values = partition.values
     month = values["month"]
-    tail_from = before if before and before.values["month"] == month_before(month) else None
     inputs = {"raw": content_of(lake, partition, as_of), **values}
-    if tail_from:
-        inputs["tail"] = content_of(lake, tail_from, as_of)
-    recipe = [_CONTRACT, settings.model_dump_json()]
+    if before:
+        inputs["tail"] = content_of(lake, before, as_of)
+    recipe = [_CONTRACT, rules.settings.model_dump_json(exclude=_LIMITS)]
+    recipe.extend(event.model_dump_json() for event in rules.events)
     recipe.extend(load_sql(f"checks/{name}") for name in CHECKS)
     mark = mark_of("\n".join(recipe), inputs)
     if is_current(lake, CANDLES, mark, values):
         stored = json.loads(lake.metadata(CANDLES, **values)[_COUNTS])
-        stored["oddities"] = tuple(stored["oddities"])
+        stored = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in stored.items()
+        }
+        stored["gaps"] = tuple((first, minutes) for first, minutes in stored["gaps"])
         return MonthReport(month=month, skipped=True, **stored)
     data = lake.read_partition(partition, as_of)
     if not data.num_rows:
         return None
-    return _Work(values, data, _tail(lake, tail_from, as_of), mark)
+    return _Work(values, data, _tail(lake, before, as_of), mark)
 
 
 def _check(
-    lake: Lake, waiting: Sequence[_Work], as_of: datetime, settings: ValidationSettings
+    lake: Lake, waiting: Sequence[_Work], as_of: datetime, rules: CheckRules
 ) -> list[MonthReport]:
     """Check months together; in the usual case one run of the suite finds all of them right."""
     if not waiting:
@@ -229,14 +271,7 @@ def _check(
     whole = validate_frame(pa.concat_tables([work.data for work in waiting]).to_pandas())
     reports = []
     for work in waiting:
-        checked = check_month(
-            work.data,
-            work.tail,
-            work.values["venue"],
-            work.values["symbol"],
-            settings,
-            suite=whole if whole.passed else None,
-        )
+        checked = check_month(work.data, work.tail, rules, whole if whole.passed else None)
         reports.append(_settle(lake, work, checked, as_of))
     return reports
 
@@ -248,12 +283,22 @@ def _settle(lake: Lake, work: _Work, checked: CheckedMonth, as_of: datetime) -> 
         rows=checked.good.num_rows,
         quarantined=work.data.num_rows - checked.good.num_rows,
         gaps=checked.gaps,
+        quiet=checked.quiet,
+        span=_span(checked.good),
+        bad=tuple(sorted(set(checked.bad["open_time"].cast(pa.int64()).to_pylist()))),
         oddities=checked.oddities,
         failures=checked.failures,
         errors=checked.errors,
     )
     _write(lake, checked, report, as_of, work.values, work.mark)
-    return replace(report, rows=0) if checked.failures or checked.errors else report
+    if checked.failures or checked.errors:
+        return replace(report, rows=0, gaps=(), span=(0, 0))
+    return report
+
+
+def _span(data: pa.Table) -> tuple[int, int]:
+    times = data["open_time"].cast(pa.int64())
+    return (times[0].as_py(), times[-1].as_py()) if data.num_rows else (0, 0)
 
 
 def _tail(lake: Lake, partition: Partition | None, as_of: datetime) -> pa.Table | None:
@@ -287,6 +332,9 @@ def _write(
         "rows": report.rows,
         "quarantined": report.quarantined,
         "gaps": report.gaps,
+        "quiet": report.quiet,
+        "span": report.span,
+        "bad": report.bad,
         "oddities": report.oddities,
     }
     write_known(

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from flows.steps.data.candle_checks import check_month
-from flows.steps.data.known_events import KnownOddity, ValidationSettings
+from flows.settings import PROJECT, ValidationSettings
+from flows.steps.data.candle_checks import CheckedMonth, CheckRules, check_month
+from flows.steps.data.known_events import KnownEvent, load_known_events
 from flows.steps.data.validate import describe, validate, validate_symbol
 from lake.store import Lake
 from lake.tables import CANDLES, QUARANTINE, RAW_CANDLES
@@ -34,6 +35,24 @@ def suite_of(frame: pd.DataFrame) -> SuiteResult:
     from flows.steps.data.expectations import validate_frame
 
     return validate_frame(frame)
+
+
+def check(
+    data: pa.Table,
+    symbol: str = "BTCUSDT",
+    *,
+    settings: ValidationSettings = LENIENT,
+    events: tuple[KnownEvent, ...] = (),
+    sparse: bool = False,
+) -> CheckedMonth:
+    """Check one month that has no month before it."""
+    return check_month(data, None, CheckRules(symbol, settings, events, sparse))
+
+
+def known_of(symbol: str) -> tuple[KnownEvent, ...]:
+    """Return the bundled events of a USDⓈ-M symbol."""
+    events = load_known_events(PROJECT / "config" / "known_events.toml")
+    return tuple(event for event in events if event.applies_to("binance_usdm", symbol))
 
 
 def raw(columns: dict[str, list[Any]]) -> pa.Table:
@@ -84,7 +103,7 @@ def test_every_kind_of_bad_row_goes_to_quarantine_with_its_reason() -> None:
     columns["open"][60] = float("nan")
     columns["high"][70] = float("inf")
     columns["taker_buy_base"][80] = columns["volume"][80] + 1
-    checked = check_month(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
+    checked = check(raw(columns))
     assert reasons(checked.bad) == {
         10: "high is below open or close",
         20: "low is above open or close",
@@ -104,7 +123,7 @@ def test_every_kind_of_bad_row_goes_to_quarantine_with_its_reason() -> None:
 def test_a_candle_off_the_full_minute_is_quarantined() -> None:
     columns = minutes(START, 300)
     columns["open_time"][100] += 1_500
-    checked = check_month(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
+    checked = check(raw(columns))
     assert checked.bad["reason"].to_pylist() == ["not on a full minute"]
 
 
@@ -117,7 +136,7 @@ def test_a_jump_without_volume_is_a_bad_print_and_one_with_volume_is_a_crash() -
         columns["low"][at + 1] = 60.0
         columns["volume"][at] = volume
         columns["taker_buy_base"][at] = 0.0
-    checked = check_month(raw(columns), None, "binance_usdm", "BTCUSDT", LENIENT)
+    checked = check(raw(columns))
     assert reasons(checked.bad) == {200: "price jumps without volume"}
 
 
@@ -130,7 +149,7 @@ def test_a_large_price_step_is_not_a_jump() -> None:
     )
     columns["volume"][200] = 0.01
     columns["taker_buy_base"][200] = 0.0
-    checked = check_month(raw(columns), None, "upbit", "KRW-DOGE", LENIENT)
+    checked = check(raw(columns), "KRW-DOGE", sparse=True)
     assert checked.bad.num_rows == 0
 
 
@@ -158,57 +177,24 @@ def without(columns: dict[str, list[Any]], first: int, count: int) -> dict[str, 
     return {name: values[:first] + values[first + count :] for name, values in columns.items()}
 
 
-def test_a_gap_fails_the_symbol_unless_it_is_known() -> None:
+def test_a_gap_is_marked_and_used() -> None:
     data = raw(without(minutes(START, 300), 100, 3))
-    unknown = check_month(data, None, "binance_usdm", "BTCUSDT", ValidationSettings())
-    assert unknown.failures == (
-        "BTCUSDT: 3 minutes absent from 2025-05-04 01:40, which no known oddity explains",
-    )
-    oddity = KnownOddity(
-        venue="binance_usdm",
-        symbol="BTCUSDT",
-        kind="gap",
-        start=START + timedelta(minutes=100),
-        minutes=3,
-        reason="maintenance",
-        noted="2025-05-05",
-    )
-    known = check_month(data, None, "binance_usdm", "BTCUSDT", ValidationSettings(known=(oddity,)))
-    assert (known.failures, known.gaps) == ((), 1)
-    assert "maintenance (noted 2025-05-05)" in known.oddities[0]
-    assert known.good["gap_before"].to_pylist()[100] == 3
-    longer = raw(without(minutes(START, 300), 100, 4))
-    assert check_month(
-        longer, None, "binance_usdm", "BTCUSDT", ValidationSettings(known=(oddity,))
-    ).failures
+    checked = check(data, settings=ValidationSettings())
+    assert (checked.failures, checked.gaps) == ((), ((ms(START) + 100 * MINUTE_MS, 3),))
+    assert checked.good["gap_before"].to_pylist()[100] == 3
+    assert checked.good.num_rows == 297
 
 
-def test_a_gap_between_two_months_is_found(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    columns = minutes(datetime(2025, 5, 31, 22, tzinfo=UTC), 240)
-    put_raw(lake, "BTCUSDT", raw(without(columns, 118, 4)))
-    report = validate_symbol(lake, "binance_usdm", "BTCUSDT", datetime(2025, 6, 2, tzinfo=UTC))
-    assert report.reasons == (
-        "BTCUSDT: 4 minutes absent from 2025-05-31 23:58, which no known oddity explains",
-    )
-
-
-def test_a_venue_that_omits_quiet_minutes_has_no_gaps_to_explain() -> None:
-    data = raw(without(minutes(START, 300), 100, 3))
-    checked = check_month(data, None, "upbit", "KRW-BTC", ValidationSettings())
-    assert (checked.failures, checked.gaps) == ((), 1)
-
-
-@pytest.mark.parametrize(("quiet", "failures"), [(19, 0), (20, 1)])
-def test_the_outage_of_2023_09_12_is_known_by_number(quiet: int, failures: int) -> None:
+@pytest.mark.parametrize(("quiet", "known"), [(19, True), (20, False)])
+def test_the_outage_of_2023_09_12_is_known_by_number(quiet: int, known: bool) -> None:
     start = datetime(2023, 9, 12, 8, tzinfo=UTC)
     columns = minutes(start, 120)
     for at in range(34, 34 + quiet):
         columns["volume"][at] = columns["taker_buy_base"][at] = 0.0
-    checked = check_month(raw(columns), None, "binance_usdm", "FILUSDT", ValidationSettings())
-    assert len(checked.failures) == failures
-    assert len(checked.oddities) == 1 - failures
-    assert checked.good.num_rows == 120
+    checked = check(raw(columns), "FILUSDT", events=known_of("FILUSDT"))
+    assert len(checked.oddities) == known
+    assert checked.quiet[1] == (0 if known else 20)
+    assert (checked.failures, checked.good.num_rows) == ((), 120)
 
 
 def test_the_archive_sample_passes_with_its_known_outage() -> None:
@@ -220,7 +206,7 @@ def test_the_archive_sample_passes_with_its_known_outage() -> None:
     names |= {"taker_buy_quote_volume": "taker_buy_quote"}
     data = file.rename_columns([names.get(name, name) for name in file.column_names])
     columns = {name: data[name].to_pylist() for name in minutes(START, 1)}
-    checked = check_month(raw(columns), None, "binance_usdm", "FILUSDT", ValidationSettings())
+    checked = check(raw(columns), "FILUSDT", events=known_of("FILUSDT"))
     assert (checked.good.num_rows, checked.bad.num_rows, checked.failures) == (43_200, 0, ())
     assert "19 minutes without a trade from 2023-09-12 08:34" in checked.oddities[0]
 
@@ -239,7 +225,9 @@ def test_nothing_at_or_after_as_of_is_read_and_later_rows_stay(tmp_path: Path) -
 def test_a_symbol_that_fails_or_errs_does_not_stop_the_others(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     put_raw(lake, "AAAUSDT", raw(minutes(START, 100)))
-    put_raw(lake, "BBBUSDT", raw(without(minutes(START, 100), 50, 1)))
+    broken = minutes(START, 100)
+    broken["volume"][50] = broken["volume"][51] = -1.0
+    put_raw(lake, "BBBUSDT", raw(broken))
     put_raw(lake, "CCCUSDT", raw(minutes(START, 100)))
     (damaged,) = lake.partitions(RAW_CANDLES, symbol="CCCUSDT")
     damaged.path.write_bytes(b"PAR1 half a file")
@@ -262,7 +250,9 @@ def test_a_symbol_that_fails_keeps_its_last_good_partition(tmp_path: Path) -> No
     lake = Lake(tmp_path)
     put_raw(lake, "BTCUSDT", raw(minutes(START, 100)))
     validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER)
-    put_raw(lake, "BTCUSDT", raw(without(minutes(START, 200), 150, 9)))
+    broken = minutes(START, 200)
+    broken["volume"][50] = broken["volume"][51] = -1.0
+    put_raw(lake, "BTCUSDT", raw(broken))
     assert not validate_symbol(lake, "binance_usdm", "BTCUSDT", LATER).ok
     assert lake.read(CANDLES).num_rows == 100
 

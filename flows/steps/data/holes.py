@@ -1,0 +1,159 @@
+"""Holes in a series of candles: how long, why, and whether they exceed the limits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pyarrow as pa
+
+from flows.settings import ValidationSettings
+from flows.steps.data.known_events import Cause, KnownEvent, explain
+from lake.tables import GAPS
+from trading.candles import DAY_MS, MINUTE_MS
+
+Stretch = tuple[int, int]
+"""First minute (ms since the epoch) and the number of minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Consecutive minutes without a checked candle."""
+
+    first: int
+    minutes: int
+    cause: Cause
+    edge: bool = False
+    """Whether it lies before the first or after the last candle."""
+
+    @property
+    def last(self) -> int:
+        """Last missing minute, ms."""
+        return self.first + (self.minutes - 1) * MINUTE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What limits the holes of one symbol: its first and last candle, and the current time (ms)."""
+
+    first: int
+    last: int
+    as_of: int
+
+
+def gaps_of(
+    stretches: Iterable[Stretch],
+    span: Span,
+    events: Sequence[KnownEvent],
+    quarantined: Sequence[int] = (),
+) -> tuple[Gap, ...]:
+    """Give every hole its cause, and add a day or more before the first or after the last candle.
+
+    Before the first candle, its month is expected. ``quarantined`` are minutes that the source has,
+    but with values that cannot be right.
+    """
+    bad = set(quarantined)
+    found = [Gap(at, minutes, _cause(events, at, minutes, bad)) for at, minutes in stretches]
+    month = datetime.fromtimestamp(span.first // 1000, UTC).replace(
+        day=1, hour=0, minute=0, second=0
+    )
+    edges = [(int(month.timestamp()) * 1000, span.first), (span.last + MINUTE_MS, span.as_of)]
+    for first, end in edges:
+        if end - first >= DAY_MS:
+            minutes = (end - first) // MINUTE_MS
+            found.append(Gap(first, minutes, _cause(events, first, minutes, bad), edge=True))
+    return tuple(sorted(found, key=lambda gap: gap.first))
+
+
+def _cause(events: Sequence[KnownEvent], first: int, minutes: int, bad: set[int]) -> Cause:
+    event = explain(events, first, minutes)
+    if event is not None:
+        return event.cause
+    return "source" if first in bad else "unknown"
+
+
+def beyond_limits(
+    symbol: str,
+    gaps: Sequence[Gap],
+    longest_quiet: Stretch,
+    span: Span,
+    settings: ValidationSettings,
+) -> list[str]:
+    """Say which limits a symbol exceeds; each sentence names the value, the limit and the setting.
+
+    Explained holes do not count, nor do those before the first and after the last candle.
+    """
+    reasons = []
+    inner = [gap for gap in gaps if not gap.edge and gap.cause in ("unknown", "source")]
+    longest = max(inner, key=lambda gap: gap.minutes, default=None)
+    if longest is not None and longest.minutes > settings.max_gap_minutes:
+        months = whole_months(longest)
+        named = f" (no candle in {', '.join(months)})" if months else ""
+        reasons.append(
+            f"{symbol}: {longest.minutes} minutes absent from {clock(longest.first)}{named}, "
+            f"more than validation.max_gap_minutes = {settings.max_gap_minutes}"
+        )
+    expected = (span.last - span.first) // MINUTE_MS + 1
+    missing = sum(gap.minutes for gap in inner)
+    if missing > settings.max_missing_share * expected and missing > 1:
+        reasons.append(
+            f"{symbol}: {missing} of {expected} minutes are absent ({missing / expected:.2%}), "
+            f"more than validation.max_missing_share = {settings.max_missing_share:g}"
+        )
+    start, quiet = longest_quiet
+    if quiet > settings.max_quiet_minutes:
+        reasons.append(
+            f"{symbol}: {quiet} minutes without a trade from {clock(start)}, "
+            f"more than validation.max_quiet_minutes = {settings.max_quiet_minutes}"
+        )
+    days = (span.as_of - span.last) / DAY_MS
+    if days > settings.max_days_since_last:
+        ended = any(gap.cause == "delisted" and gap.first > span.last for gap in gaps)
+        reasons.append(
+            f"{symbol}: the last candle, {clock(span.last)}, is {days:.0f} days old"
+            f"{' (delisted)' if ended else ''}, "
+            f"more than validation.max_days_since_last = {settings.max_days_since_last}"
+        )
+    return reasons
+
+
+def whole_months(gap: Gap) -> list[str]:
+    """Return the months that lie in a gap from their first to their last minute."""
+    start = datetime.fromtimestamp(gap.first // 1000, UTC)
+    end = datetime.fromtimestamp(gap.last // 1000 + 60, UTC)
+    starts = [start if start == _month(start) else _next_month(start)]
+    while starts[-1] < end:
+        starts.append(_next_month(starts[-1]))
+    return [f"{first:%Y-%m}" for first, after in pairwise(starts) if after <= end]
+
+
+def _month(moment: datetime) -> datetime:
+    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _next_month(moment: datetime) -> datetime:
+    return _month(_month(moment) + timedelta(days=32))
+
+
+def gap_rows(gaps: Sequence[Gap]) -> pa.Table:
+    """Return rows of ``checked.gaps``."""
+    columns = {
+        "first": [gap.first for gap in gaps],
+        "last": [gap.last for gap in gaps],
+        "minutes": [gap.minutes for gap in gaps],
+        "cause": [gap.cause for gap in gaps],
+    }
+    arrays = [
+        pa.array(columns[field.name], pa.int64()).cast(field.type)
+        if pa.types.is_timestamp(field.type)
+        else pa.array(columns[field.name], field.type)
+        for field in GAPS.schema
+    ]
+    return pa.table(arrays, schema=GAPS.schema)
+
+
+def clock(time_ms: int) -> str:
+    """Format a time to the minute, UTC."""
+    return f"{datetime.fromtimestamp(time_ms // 1000, UTC):%Y-%m-%d %H:%M}"
