@@ -45,6 +45,7 @@ from trading.ict.layout import (
     sweep_at,
     swing_at,
 )
+from trading.indicators.comparison import above, exceeds
 from trading.jit.kernel import Buffer, apart, kernel
 
 # Fields of a logged pool.
@@ -89,7 +90,7 @@ def update_need(state: Buffer, book: int) -> None:
 def visit_pools(state: Buffer, at: int, side: int, reach: float, close: float, log: Buffer) -> None:
     """Let one candle reach and sweep the pools of a side; prices are times the side."""
     book = pool_book(state, at, side)
-    if reach < state[book + POOL_NEED]:
+    if exceeds(state[book + POOL_NEED], reach, abs(reach)):
         return
     now = state[at + COUNT]
     for i in range(int(state[book + POOL_COUNT])):
@@ -100,7 +101,7 @@ def visit_pools(state: Buffer, at: int, side: int, reach: float, close: float, l
             sweep = sweep_at(at, side)
             state[sweep] = now
             state[sweep + 1] = side * reach
-        if state[pool + TAKEN] < 0.0 and reach >= state[pool + OUTER]:
+        if state[pool + TAKEN] < 0.0 and not above(state[pool + OUTER], reach):
             state[pool + TAKEN] = now
             log_set(log, state[pool + POOL_LOG], POOL_TAKEN, now)
     update_need(state, book)
@@ -176,7 +177,7 @@ def feed_pool(state: Buffer, at: int, side: int, replaces: bool, log: Buffer) ->
     for i in range(count):
         pool = book + POOL_HEAD + i * POOL_SIZE
         lowest = state[pool + SEED] - reach_of(state, at, state[pool + SEED])
-        if lowest <= level and level <= state[pool + OUTER]:
+        if not above(lowest, level) and not above(level, state[pool + OUTER]):
             join_pool(state, at, book, pool, side, log)
             update_need(state, book)
             return
@@ -246,6 +247,6 @@ def nearest_pool(state: Buffer, at: int, side: int, price: float) -> float:
         if not is_open(state, at, pool):
             continue
         level = state[pool + SUM] / state[pool + MEMBERS]
-        if level > side * price and not level >= side * found:
+        if above(level, side * price) and not level >= side * found:
             found = side * level
     return found

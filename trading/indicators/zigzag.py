@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 
+from trading.indicators.comparison import exceeds
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
 
@@ -78,7 +79,7 @@ def zigzag_step(
         state[at + AGAINST] = close
     elif (near < state[at + AGAINST]) if up else (near > state[at + AGAINST]):
         state[at + AGAINST] = near
-    if abs(state[at + EXTREME] - close) < distance:
+    if exceeds(distance, abs(state[at + EXTREME] - close), close):
         return 0
     add_swing(state, at, state[at + EXTREME])
     state[at + LEG] = -state[at + LEG]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from trading.indicators.comparison import above
 from trading.indicators.core import (
     adx_step,
     adx_warmup,
@@ -113,11 +114,11 @@ def filter_entry(state: Buffer, par: Buffer, out: Buffer, price: float) -> None:
         hold(out, WARMING_UP, NAN, NAN)
     elif atr / price < par[MIN_VOLATILITY]:
         hold(out, LOW_VOLATILITY, atr / price, par[MIN_VOLATILITY])
-    elif price < trend:
+    elif above(trend, price):
         hold(out, BELOW_TREND, price, trend)
-    elif adx < par[MIN_ADX]:
+    elif above(par[MIN_ADX], adx):
         hold(out, LOW_ADX, adx, par[MIN_ADX])
-    elif adx < before:
+    elif above(before, adx):
         hold(out, FALLING_ADX, adx, before)
-    elif par[HOURLY_ON] > 0.0 and not state[HOURLY_CLOSE] > state[HOURLY_NOW]:
+    elif par[HOURLY_ON] > 0.0 and not above(state[HOURLY_CLOSE], state[HOURLY_NOW]):
         hold(out, BELOW_HOURLY, state[HOURLY_CLOSE], state[HOURLY_NOW])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from trading.indicators.comparison import above, sign
 from trading.indicators.windows import moments_size, moments_step
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.strategies.surge.layout import (
@@ -75,7 +76,7 @@ def one_later(since: float) -> float:
 @kernel
 def cross_step(state: Buffer, at: int, fast: float, slow: float) -> None:
     """Feed the two lines of one candle."""
-    difference = fast - slow
+    difference = sign(fast - slow, max(abs(fast), abs(slow)))
     state[at + SINCE_UP] = one_later(state[at + SINCE_UP])
     state[at + SINCE_DOWN] = one_later(state[at + SINCE_DOWN])
     if state[at + KNOWN] > 0.0:
@@ -83,7 +84,7 @@ def cross_step(state: Buffer, at: int, fast: float, slow: float) -> None:
             state[at + SINCE_UP] = 1.0
         if difference < 0.0 and state[at + BEFORE] >= 0.0:
             state[at + SINCE_DOWN] = 1.0
-    state[at + KNOWN] = 1.0 if difference == difference else 0.0
+    state[at + KNOWN] = 1.0 if fast == fast and slow == slow else 0.0
     state[at + BEFORE] = difference
 
 
@@ -127,7 +128,7 @@ def follow(state: Buffer, at: int, par: Buffer, turn: int, close: float) -> None
     window += moments_size(long_span)
     band, variance = moments_step(state, window, int(par[BAND_SPAN]), turn, close)
     before = state[at + QUICK]
-    if before > 0.0 and quick < before:
+    if before > 0.0 and above(before, quick):
         state[at + FALLS] = min(state[at + FALLS] + 1.0, float(MOST_BARS))
     else:
         state[at + FALLS] = 0.0
@@ -142,7 +143,8 @@ def follow(state: Buffer, at: int, par: Buffer, turn: int, close: float) -> None
     cross_step(state, at + TREND_CROSS, middle, long)
     cross_step(state, at + BAND_CROSS, state[at + BAND], state[at + LONG_BAND])
     state[at + NEAR] = one_later(state[at + NEAR])
-    if middle >= long * (1.0 - par[M3_FILTER_BELOW]):
+    known = middle == middle and long == long
+    if known and not above(long * (1.0 - par[M3_FILTER_BELOW]), middle):
         state[at + NEAR] = 1.0
 
 
@@ -152,8 +154,8 @@ def follow(state: Buffer, at: int, par: Buffer, turn: int, close: float) -> None
 @kernel
 def m1_trend(state: Buffer, at: int, par: Buffer) -> bool:
     """Return whether MA80 is above MA480, or crossed above it."""
-    above = state[at + MIDDLE] > state[at + LONG]
-    return above or golden(state, at + TREND_CROSS, par[M1_TREND_BARS])
+    higher = above(state[at + MIDDLE], state[at + LONG])
+    return higher or golden(state, at + TREND_CROSS, par[M1_TREND_BARS])
 
 
 @kernel
@@ -179,7 +181,7 @@ def m1_pullback(state: Buffer, at: int, par: Buffer) -> bool:
 def m1_entry(state: Buffer, at: int, par: Buffer, first: float, close: float) -> bool:
     """Return whether MA5 crossed above MA20 while below MA80, on a falling candle."""
     falls = close < first or par[M1_ENTRY_DOWN] == 0.0
-    below = state[at + SHORT] < state[at + MIDDLE]
+    below = above(state[at + MIDDLE], state[at + SHORT])
     return falls and below and golden(state, at + ENTRY_CROSS, par[M1_ENTRY_BARS])
 
 
@@ -193,7 +195,7 @@ def m1_daily(since: float, par: Buffer) -> bool:
 def m1_compound(state: Buffer, at: int, par: Buffer, first: float, close: float) -> bool:
     """Return whether the compound condition is met; its source reads like the entry point."""
     falls = close < first or par[M1_COMPOUND_DOWN] == 0.0
-    below = state[at + SHORT] < state[at + MIDDLE]
+    below = above(state[at + MIDDLE], state[at + SHORT])
     return falls and below and golden(state, at + ENTRY_CROSS, par[M1_COMPOUND_BARS])
 
 
@@ -238,7 +240,7 @@ def m3_pullback(state: Buffer, at: int, par: Buffer) -> bool:
 def m3_height(state: Buffer, at: int, par: Buffer) -> bool:
     """Return whether MA5 is above MA480, or near it."""
     short, long = state[at + SHORT], state[at + LONG]
-    return short > long or spread(short, long) <= par[M3_NEAR]
+    return above(short, long) or spread(short, long) <= par[M3_NEAR]
 
 
 @kernel
@@ -272,7 +274,7 @@ def m3_conditions(state: Buffer, at: int, par: Buffer) -> int:
 def m15_trend(state: Buffer, at: int, par: Buffer) -> bool:
     """Return whether MA80 crossed above MA480, or is below and near it."""
     middle, long = state[at + MIDDLE], state[at + LONG]
-    near = middle < long and spread(middle, long) <= par[M15_TREND_SPREAD]
+    near = above(long, middle) and spread(middle, long) <= par[M15_TREND_SPREAD]
     return near or golden(state, at + TREND_CROSS, par[M15_TREND_BARS])
 
 
@@ -280,7 +282,7 @@ def m15_trend(state: Buffer, at: int, par: Buffer) -> bool:
 def m15_height(state: Buffer, at: int, par: Buffer) -> bool:
     """Return whether MA5 is above MA480, or near it."""
     short, long = state[at + SHORT], state[at + LONG]
-    return short > long or spread(short, long) <= par[M15_NEAR]
+    return above(short, long) or spread(short, long) <= par[M15_NEAR]
 
 
 @kernel

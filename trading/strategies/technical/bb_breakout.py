@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from trading.indicators.comparison import above, exceeds
 from trading.indicators.core import bollinger_size, bollinger_step, sma_size, sma_step
 from trading.indicators.rolling import bollinger_width
 from trading.jit.kernel import Buffer, kernel
@@ -41,11 +42,11 @@ def bb_breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     state[LAST_WIDTH] = width
     if width != width or last_width != last_width or usual != usual:
         warming_up(out)
-    elif not bar.close > upper:
+    elif not above(bar.close, upper):
         write_decision(out, EXIT, INSIDE, bar.close, upper)
     elif bar.volume < par[VOLUME_FACTOR] * usual:
         write_decision(out, HOLD, LOW_VOLUME, bar.volume, par[VOLUME_FACTOR] * usual)
-    elif not width > last_width:
+    elif not exceeds(width, last_width, 1.0):
         write_decision(out, HOLD, NARROWING, width, last_width)
     else:
         write_decision(out, ENTER, ENTERED, bar.close, upper)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from trading.indicators.comparison import above, sign
 from trading.indicators.core import (
     bollinger_size,
     bollinger_step,
@@ -120,11 +121,13 @@ def combined_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
         warming_up(out)
         return
     lively = bar.volume >= par[VOLUME_FACTOR] * usual
-    crossed_up = difference > 0.0 and not before > 0.0
-    crossed_down = difference < 0.0 and not before < 0.0
-    buy = vote_mask(rsi < par[RSI_LOW], bar.low <= lower, crossed_up, lively, bar.close > mean)
-    high_rsi = rsi > 100.0 - par[RSI_LOW]
-    sell = vote_mask(high_rsi, bar.high >= upper, crossed_down, lively, bar.close < mean)
+    now, last = sign(difference, bar.close), sign(before, bar.close)
+    crossed_up = now > 0.0 and not last > 0.0
+    crossed_down = now < 0.0 and not last < 0.0
+    low_rsi, at_lower = above(par[RSI_LOW], rsi), not above(bar.low, lower)
+    buy = vote_mask(low_rsi, at_lower, crossed_up, lively, above(bar.close, mean))
+    high_rsi, at_upper = above(rsi, 100.0 - par[RSI_LOW]), not above(upper, bar.high)
+    sell = vote_mask(high_rsi, at_upper, crossed_down, lively, above(mean, bar.close))
     if carries(sell, par):
         write_decision(out, EXIT, SELLING + sell, mean_confidence(sell, par), par[MIN_MEAN])
     elif carries(buy, par):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from trading.indicators.comparison import above
 from trading.indicators.core import (
     adx_size,
     adx_step,
@@ -48,11 +49,11 @@ def dynamic_breakout_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> 
     _, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, bar.close)
     if mean != mean or adx != adx or upper != upper:
         warming_up(out)
-    elif bar.close < mean:
+    elif above(mean, bar.close):
         write_decision(out, EXIT, EXIT_MEAN, bar.close, mean)
-    elif not bar.close > mean or not bar.close > upper:
+    elif not above(bar.close, mean) or not above(bar.close, upper):
         write_decision(out, HOLD, BELOW_BAND, bar.close, upper)
-    elif not adx > par[ADX_ENTRY]:
+    elif not above(adx, par[ADX_ENTRY]):
         write_decision(out, HOLD, WEAK_TREND, adx, par[ADX_ENTRY])
     else:
         write_decision(out, ENTER, ENTERED, bar.close, upper)

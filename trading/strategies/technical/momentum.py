@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from trading.candles import DAY_MS
+from trading.indicators.comparison import above
 from trading.indicators.rolling import (
     day_vwap_size,
     day_vwap_step,
@@ -67,7 +68,7 @@ def momentum_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
         write_decision(out, HOLD, LOW_MOMENTUM, roc_rank, par[RANK_ENTRY])
     elif volume_rank < par[RANK_ENTRY]:
         write_decision(out, HOLD, LOW_VOLUME, volume_rank, par[RANK_ENTRY])
-    elif not bar.close > fair:
+    elif not above(bar.close, fair):
         write_decision(out, HOLD, BELOW_VWAP, bar.close, fair)
     else:
         write_decision(out, ENTER, ENTERED, roc, fair)

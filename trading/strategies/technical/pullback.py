@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from trading.indicators.comparison import above
 from trading.indicators.core import (
     ema_size,
     ema_step,
@@ -50,15 +51,15 @@ def pullback_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
     state[LAST_RSI] = rsi
     if mean != mean or rsi != rsi or last != last or before != before:
         warming_up(out)
-    elif rsi > par[RSI_EXIT]:
+    elif above(rsi, par[RSI_EXIT]):
         write_decision(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
-    elif not bar.close > mean:
+    elif not above(bar.close, mean):
         write_decision(out, HOLD, BELOW_MEAN, bar.close, mean)
-    elif not rsi < par[RSI_ENTRY]:
+    elif not above(par[RSI_ENTRY], rsi):
         write_decision(out, HOLD, NOT_WEAK, rsi, par[RSI_ENTRY])
-    elif not rsi > last:
+    elif not above(rsi, last):
         write_decision(out, HOLD, NOT_RISING, rsi, last)
-    elif last > before:
+    elif above(last, before):
         write_decision(out, HOLD, NO_TURN, last, before)
     else:
         write_decision(out, ENTER, ENTERED, rsi, last)

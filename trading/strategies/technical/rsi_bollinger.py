@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from trading.indicators.comparison import above
 from trading.indicators.core import (
     bollinger_size,
     bollinger_step,
@@ -44,13 +45,13 @@ def rsi_bollinger_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> Non
     lower, _, upper = bollinger_step(state, BAND_AT, span, par[BAND_WIDTH], turn, bar.close)
     if rsi != rsi or lower != lower:
         warming_up(out)
-    elif rsi > par[RSI_EXIT]:
+    elif above(rsi, par[RSI_EXIT]):
         write_decision(out, EXIT, EXIT_RSI, rsi, par[RSI_EXIT])
-    elif bar.close > upper:
+    elif above(bar.close, upper):
         write_decision(out, EXIT, EXIT_BAND, bar.close, upper)
-    elif not rsi < par[RSI_ENTRY]:
+    elif not above(par[RSI_ENTRY], rsi):
         write_decision(out, HOLD, NOT_OVERSOLD, rsi, par[RSI_ENTRY])
-    elif not bar.close < lower:
+    elif not above(lower, bar.close):
         write_decision(out, HOLD, ABOVE_LOWER, bar.close, lower)
     else:
         write_decision(out, ENTER, ENTERED, rsi, par[RSI_ENTRY])
