@@ -19,7 +19,7 @@ from lake.releases import FlowRun
 from trading.errors import DataError
 
 if TYPE_CHECKING:
-    from flows.steps.data.downloading import DownloadSummary
+    from flows.steps.data.download import DownloadSummary
     from flows.steps.data.importing import ImportResult
     from flows.steps.release.retune_k import RetunedK
     from flows.steps.release.universe import UniverseMember
@@ -60,7 +60,7 @@ def model_keys(symbols: Sequence[str]) -> tuple[str, ...]:
 
 
 def _download(request: FlowRequest) -> DownloadSummary:
-    from flows.steps.data.downloading import download_candles
+    from flows.steps.data.download import download_candles
 
     return download_candles(request.lake, as_of=request.as_of, settings=request.settings)
 

@@ -114,6 +114,7 @@ ROOMS = {"trading"}
 ING = "a module is named by a noun of the field, not by what it does"
 NOUNS = {
     "backtesting": "the activity is the subject: back-tests and searches",
+    "funding": "a noun of perpetual futures: the rate that longs and shorts pay each other",
     "hosting": "a noun of operations: where servers run",
     "importing": "the step is named import, which Python reserves",
     "market_making": "a noun of trading",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from executor.ledger.connection import LedgerConnection
-from executor.notifications.waiting import WaitingAlert
+from executor.notifications.alert_store import WaitingAlert
 
 
 class Outbox:

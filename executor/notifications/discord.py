@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 import aiohttp
 import orjson
 
+from executor.notifications.alert_store import AlertStore, WaitingAlert
 from executor.notifications.alerts import LogAlerts
-from executor.notifications.waiting import AlertStore, WaitingAlert
 from executor.runtime.masking import Masker
 
 log = logging.getLogger(__name__)

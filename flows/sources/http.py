@@ -1,6 +1,6 @@
 """HTTP to the hosts of exchanges: bounded, patient, and obedient to their limits.
 
-A host has one `Host`: it counts requests in flight, waits as long as the host asked for, and never
+A host has one `Host`: it counts requests in flight, waits as long as the host says, and never
 calls again after a ban. Whoever downloads from it shares it.
 """
 
@@ -49,7 +49,7 @@ class HttpLimits:
     most_wait_s: float = 300.0
     connect_s: float = 10.0
     silence_s: float = 30.0
-    """A response that sends nothing for so long is abandoned and asked for again."""
+    """A response that stays silent this long is abandoned and requested again."""
 
 
 class Host:

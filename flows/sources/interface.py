@@ -1,4 +1,4 @@
-"""What every source of market data is asked for, and what it answers.
+"""What a source of market data serves: candles and tables of a symbol over a span of time.
 
 Times are milliseconds since the epoch, UTC; a span is half open: its end is not part of it.
 """

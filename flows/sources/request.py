@@ -1,4 +1,4 @@
-"""What a download is asked for, and what it did."""
+"""The request of a download, and the report of what it did."""
 
 from __future__ import annotations
 

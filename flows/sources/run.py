@@ -42,7 +42,7 @@ VENUES = ("binance_usdm", "binance_spot", "upbit")
 def download(
     lake: Lake, request: DownloadRequest, progress: Progress | None = None
 ) -> DownloadReport:
-    """Fetch what ``lake`` lacks of ``request``; what is there already is not asked for again.
+    """Fetch what ``lake`` lacks of ``request``; what is there already is not requested again.
 
     ``progress`` hears (done, total, what was done). A symbol's trouble costs only that symbol, and
     stands in the report. Raises `ParameterError` for an unknown venue.

@@ -32,9 +32,9 @@ from trading.errors import DataError, NocturneError
 
 SYMBOLS_AT_ONCE = 4
 JOIN_WITHIN_MS = 600 * MINUTE_MS
-"""Holes closer together than this are asked for in one call: a page holds 1,000 minutes or more."""
+"""Holes closer together than this share one call: a page holds 1,000 minutes or more."""
 LEAST_TABLE_SPAN_MS = 8 * 60 * MINUTE_MS
-"""Funding is paid every 1 to 8 hours: what is newer than that need not be asked for yet."""
+"""Funding is paid every 1 to 8 hours: a shorter span is not requested yet."""
 
 Progress = Callable[[int, int, str], None]
 

@@ -1,8 +1,8 @@
 """Rows that came over the wire, added to raw partitions: nothing fuller is ever replaced.
 
-A partition remembers in its file's key-values which sources it was made of, and until when a source
-was asked for the minutes that it still lacks (`asked_until`), so that the next run need not ask
-again at once.
+A partition remembers in its file's key-values which sources it was made of, and on which day each
+source was last requested for the minutes that it still lacks, so that the next run does not request
+them again at once.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def source_names(lake: Lake, venue: str, symbol: str, month: str) -> frozenset[s
 
 
 def asked_on(lake: Lake, venue: str, symbol: str, month: str) -> dict[str, str]:
-    """Day (ISO) on which each source was last asked for what the month lacks."""
+    """Return the day (ISO) on which each source was last requested for what the month lacks."""
     text = lake.metadata(RAW_CANDLES, venue=venue, symbol=symbol, interval="1m", month=month).get(
         ASKED_KEY, "{}"
     )

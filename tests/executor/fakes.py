@@ -192,7 +192,7 @@ class SilentStream:
 async def executor_on(
     folder: Path, venue: FakeVenue, /, **changes: object
 ) -> AsyncIterator[Executor]:
-    """An executor whose bus and intake run, reconciled once; the market streams are silent."""
+    """Run an executor over a fake venue, reconciled once; the market streams are silent."""
     settings = Settings.model_validate(
         {
             "mode": "replay",

@@ -241,7 +241,7 @@ def test_what_follows_a_fault(
     assert after_fault(fault, order, attempts) == expected
 
 
-def test_an_unknown_entry_is_asked_for_until_it_can_no_longer_be_accepted() -> None:
+def test_an_unknown_entry_is_queried_until_it_can_no_longer_be_accepted() -> None:
     assert query_deadline_s(ENTRY, recv_window_ms=5_000) == 15.0
     assert query_deadline_s(CLOSE, recv_window_ms=5_000) < 2.0
 

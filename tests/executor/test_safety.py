@@ -259,7 +259,7 @@ async def test_a_foreign_position_is_not_mistaken_for_one_that_we_closed(tmp_pat
         assert len(closed_positions(executor)) == 1
 
 
-async def test_a_dead_stop_is_closed_though_positions_cannot_be_asked_for(tmp_path: Path) -> None:
+async def test_a_dead_stop_is_closed_though_positions_cannot_be_queried(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)

@@ -17,8 +17,8 @@ from aiohttp import web
 
 from executor.bus.events import EventType
 from executor.ledger.store import Ledger
+from executor.notifications.alert_store import WaitingAlert
 from executor.notifications.discord import LONGEST_MESSAGE, DiscordAlerts, fitting, message_of
-from executor.notifications.waiting import WaitingAlert
 from executor.operations.position_alerts import position_alert
 from executor.runtime.masking import Masker
 from executor.settings import load_keys
@@ -168,17 +168,17 @@ def test_a_webhook_that_would_leak_is_refused(tmp_path: Path, url: str, sentence
 
 async def test_entry_and_exit_alerts_have_their_fields_in_order(tmp_path: Path) -> None:
     venue = FakeVenue()
-    told = []
+    notified = []
     async with executor_on(tmp_path, venue) as executor:
         for kind in (EventType.POSITION_OPENED, EventType.POSITION_CLOSED):
             executor.services.bus.subscribe(
-                kind, "alerts", lambda e: told.append(position_alert(e, 5))
+                kind, "alerts", lambda e: notified.append(position_alert(e, 5))
             )
         signal(executor)
         await settled(executor)
         signal(executor, action="exit")
         await settled(executor)
-    assert told[0] == (
+    assert notified[0] == (
         "🟢 position opened (breakout)",
         {
             "symbol": "BTCUSDT",
@@ -189,7 +189,7 @@ async def test_entry_and_exit_alerts_have_their_fields_in_order(tmp_path: Path) 
             "stop / take-profit": "49000 / 52500",
         },
     )
-    title, fields = told[1]
+    title, fields = notified[1]
     assert title == "🔴 position closed (breakout)"  # the fees of both orders
     assert json.dumps(list(fields)) == json.dumps(
         ["symbol", "side", "entry price", "exit price", "closed by", "move", "profit after fees"]

@@ -54,7 +54,7 @@ class Fault:
 
 @dataclass
 class Mirror:
-    """Files by path, klines by symbol, and what was asked for."""
+    """Files by path, klines by symbol, and a count of the requests."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     klines: dict[str, list[list[object]]] = field(default_factory=dict)

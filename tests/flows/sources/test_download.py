@@ -95,7 +95,7 @@ def two_months(mirror: Mirror) -> tuple[str, str]:
     )
 
 
-async def test_months_are_downloaded_once_and_never_asked_for_again(lake: Lake) -> None:
+async def test_months_are_downloaded_once_and_never_requested_again(lake: Lake) -> None:
     async with serving(Mirror()) as mirror:
         two_months(mirror)
         first = await fetched(lake, mirror)
@@ -156,7 +156,7 @@ async def test_a_hole_of_the_archive_is_mended_over_rest(lake: Lake) -> None:
     assert report.symbols[0].missing == ()
 
 
-async def test_a_hole_that_no_source_fills_is_reported_and_asked_for_once_a_day(
+async def test_a_hole_that_no_source_fills_is_reported_and_requested_once_a_day(
     lake: Lake,
 ) -> None:
     async with serving(Mirror()) as mirror:
@@ -174,7 +174,7 @@ async def test_a_hole_that_no_source_fills_is_reported_and_asked_for_once_a_day(
     assert not report.failed
 
 
-async def test_nothing_is_asked_for_before_a_symbol_was_listed(lake: Lake) -> None:
+async def test_nothing_is_requested_before_a_symbol_was_listed(lake: Lake) -> None:
     async with serving(Mirror()) as mirror:
         two_months(mirror)
         before = TimeSpan(ms(datetime(2023, 10, 1, tzinfo=UTC)), ms(MARCH))
