@@ -20,7 +20,7 @@ from executor.portfolio.position_state import ENTERING_LEGS
 from executor.risk.trading_state import TradingState
 from executor.runtime.histogram import Histogram
 from executor.services import Services
-from executor.venues.faults import InvalidKey, Rejected, VenueFaultError
+from executor.venues.faults import InvalidKey, OutcomeUnknown, Rejected, VenueFaultError
 from trading.candles import MINUTE_MS
 from trading.order_ids import format_order_id
 
@@ -60,6 +60,8 @@ class OrderManager(OrderLog):
         self._trading_state = trading_state
         self.latency = Histogram()
         self._sent_at: deque[int] = deque(maxlen=1_000)
+        self.in_flight: set[str] = set()
+        """Orders whose sender is at work on them."""
 
     def sent_last_minute(self) -> int:
         """Orders sent within the last minute of market time."""
@@ -93,9 +95,11 @@ class OrderManager(OrderLog):
             return SentOrder(SendResult.DUPLICATE, client_id)
         begun = time.monotonic()
         self._sent_at.append(self._services.clock.now_ms())
+        self.in_flight.add(client_id)
         try:
             return await self._deliver(order, entry=ticket.leg in ENTERING_LEGS)
         finally:
+            self.in_flight.discard(client_id)
             self.latency.observe(time.monotonic() - begun)
 
     def _record(self, ticket: Ticket, order: NewOrder, n: int) -> bool:
@@ -163,7 +167,7 @@ class OrderManager(OrderLog):
                     return self._failed(order, "rejected", Rejected(why), SendResult.FAILED)
                 self._awaited(order.symbol)
             try:
-                placed = await self._services.venue.place(order)
+                placed = await self._request(order)
             except VenueFaultError as fault:
                 step = after_fault(fault, order, attempts)
                 log.warning("%s: %s -> %s", order.client_id, fault, step.step)
@@ -178,6 +182,15 @@ class OrderManager(OrderLog):
                     return self._failed(order, "dead", fault, SendResult.FAILED)
                 return self._failed(order, "rejected", fault, _RESULTS[step.step])
             return self._placed(order, placed)
+
+    async def _request(self, order: NewOrder) -> VenueOrder:
+        """Send once; whatever else goes wrong, the order may exist."""
+        try:
+            return await self._services.venue.place(order)
+        except VenueFaultError:
+            raise
+        except Exception as error:
+            raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
 
     def _awaited(self, symbol: str) -> None:
         """A fill can come from now on: the time limit for its protection begins."""

@@ -10,6 +10,8 @@ from executor.model import ZERO, NewOrder, OrderKind
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.services import Services
 
+WITHOUT_OUTCOME = ("intent", "unknown")
+
 
 class OrderRecovery:
     """Finds out what became of orders."""
@@ -27,6 +29,7 @@ class OrderRecovery:
         self._orders = order_manager
         self._fills = fills
         self._updates = position_updates
+        self._asked_for: set[str] = set()
 
     async def settle(self) -> None:
         """Find out, after a start, what became of the ledger's open orders."""
@@ -40,9 +43,26 @@ class OrderRecovery:
             elif row.status == "placed" or row.exchange_id is not None:
                 self._orders.forget(row, "cancelled")
             else:
-                self._services.spawn(f"settle {row.symbol}", self._until_certain(row))
+                self._ask_for(row)
+
+    def look_up_lost(self) -> None:
+        """Ask for the orders without an outcome that no sender is at work on."""
+        for row in self._services.ledger.open_orders():
+            if row.status in WITHOUT_OUTCOME and row.client_id not in self._orders.in_flight:
+                self._ask_for(row)
+
+    def _ask_for(self, row: OrderRow) -> None:
+        if row.client_id not in self._asked_for:
+            self._asked_for.add(row.client_id)
+            self._services.spawn(f"settle {row.symbol}", self._until_certain(row))
 
     async def _until_certain(self, row: OrderRow) -> None:
+        try:
+            await self._find(row)
+        finally:
+            self._asked_for.discard(row.client_id)
+
+    async def _find(self, row: OrderRow) -> None:
         """An intent without an answer may still be on its way to the exchange."""
         found = await self._orders.query_until_certain(_order_of(row))
         if found is None:
@@ -57,7 +77,7 @@ class OrderRecovery:
     async def settle_entry(self, holding: Holding) -> None:
         """Help an entry in progress along when the user stream is silent about it."""
         entry = self._services.ledger.entry_order_of(holding.row.key)
-        if entry is not None and entry.status == "placed":
+        if entry is not None and entry.open:
             await self._fills.settle(entry)
         elif entry is None or not entry.open:
             self._updates.abandon(holding)

@@ -87,6 +87,7 @@ class Reconciler:
             if portfolio.slot(symbol).changes == marks.get(symbol, 0):
                 await self._symbol(symbol, at_venue.get(symbol))
         self._check_orders(orders)
+        self._recovery.look_up_lost()
 
     async def _symbol(self, symbol: str, position: VenuePosition | None) -> None:
         holding = self._portfolio.holding(symbol)

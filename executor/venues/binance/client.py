@@ -29,6 +29,7 @@ from executor.venues.binance import parse
 from executor.venues.binance.error_codes import classify
 from executor.venues.binance.hosts import ACCOUNT_URLS
 from executor.venues.binance.masking import masked
+from executor.venues.binance.readable import readable
 from executor.venues.faults import (
     Banned,
     ClockDrift,
@@ -138,6 +139,7 @@ class BinanceUsdm:
             raise OutcomeUnknown(f"{endpoint}: the answer is not JSON")
         return answer
 
+    @readable
     async def _measure_offset(self) -> None:
         before = time.time()
         answer = await self._send("fapiPublicGetTime", {})
@@ -149,6 +151,7 @@ class BinanceUsdm:
         """Exchange time minus local time."""
         return -int(self._ccxt.options.get("timeDifference") or 0)
 
+    @readable
     async def connect(self, symbols: Sequence[str], leverage: int) -> dict[str, Instrument]:
         """Measure the clock offset, refuse hedge mode, set isolated margin and leverage."""
         await self._measure_offset()
@@ -200,6 +203,7 @@ class BinanceUsdm:
             return str(fault)
         return ""
 
+    @readable
     async def key_permissions(self) -> KeyPermissions | None:
         """What the key may do; None on test networks, which do not show it."""
         if self._account_url is None:
@@ -220,6 +224,7 @@ class BinanceUsdm:
         """Release the connections."""
         await self._ccxt.close()
 
+    @readable
     async def klines(self, symbol: str, interval: str, start_ms: int, end_ms: int) -> list[Candle]:
         """Candles with open time in [start, end), oldest first, in as many calls as needed."""
         candles: list[Candle] = []
@@ -250,21 +255,25 @@ class BinanceUsdm:
             await asyncio.sleep(60 - into)
         self.used_weight = 0
 
+    @readable
     async def last_price(self, symbol: str) -> float:
         """Last trade price."""
         answer = await self._call("fapiPublicGetTickerPrice", symbol=symbol)
         return float(answer["price"])
 
+    @readable
     async def balance(self) -> Balance:
         """Margin account in USDT."""
         answer = await self._call("fapiPrivateV3GetAccount")
         return Balance(Decimal(answer["totalWalletBalance"]), Decimal(answer["availableBalance"]))
 
+    @readable
     async def positions(self) -> list[VenuePosition]:
         """Positions that are not flat."""
         rows = await self._call("fapiPrivateV3GetPositionRisk")
         return [p for p in map(parse.position, rows) if p.quantity != 0]
 
+    @readable
     async def open_orders(self, symbol: str | None = None) -> list[VenueOrder]:
         """Resting orders of both books."""
         scope = {} if symbol is None else {"symbol": symbol}
@@ -277,6 +286,7 @@ class BinanceUsdm:
             parse.algo_order(row) for row in algo_rows
         ]
 
+    @readable
     async def place(self, order: NewOrder) -> VenueOrder:
         """Send an order; after a duplicate id, return the order that exists."""
         send = self._place_conditional if order.conditional else self._place_plain
@@ -317,6 +327,7 @@ class BinanceUsdm:
             params |= {"quantity": format(order.quantity or Decimal(0), "f"), "reduceOnly": "true"}
         return parse.algo_order(await self._call("fapiPrivatePostAlgoOrder", **params))
 
+    @readable
     async def query(self, symbol: str, client_id: str, *, conditional: bool) -> VenueOrder | None:
         """The order of this id, or None where the exchange knows none (yet)."""
         try:
@@ -344,6 +355,7 @@ class BinanceUsdm:
         except UnknownOrder:
             return
 
+    @readable
     async def trades(
         self, symbol: str, *, start_ms: int | None = None, order_id: str | None = None
     ) -> list[VenueFill]:
@@ -356,6 +368,7 @@ class BinanceUsdm:
         rows = await self._call("fapiPrivateGetUserTrades", **params)
         return sorted(map(parse.trade, rows), key=lambda fill: (fill.time, int(fill.trade_id)))
 
+    @readable
     async def recent_orders(self, symbol: str, start_ms: int) -> list[VenueOrder]:
         """Plain orders of every status since ``start_ms``, oldest first."""
         rows = await self._call(
@@ -363,6 +376,7 @@ class BinanceUsdm:
         )
         return sorted(map(parse.plain_order, rows), key=lambda order: order.time)
 
+    @readable
     async def listen_key(self) -> str:
         """Key of the user stream; asking again keeps it alive."""
         answer = await self._call("fapiPrivatePostListenKey")

@@ -101,9 +101,12 @@ _ALGO_EVENT = _Names("caid", "aid", "s", "S", "o", "X", "q", "aq", "tp", "cp", "
 def _order(row: Wire, at: _Names, time: int) -> VenueOrder:
     """An order; with a field for a child order it is a conditional one."""
     client_id = str(row.get(at.client_id, ""))
+    exchange_id = row[at.exchange_id]
+    if exchange_id in (None, ""):
+        raise ValueError("the order has no id")
     return VenueOrder(
         client_id=client_id,
-        exchange_id=str(row[at.exchange_id]),
+        exchange_id=str(exchange_id),
         symbol=row[at.symbol],
         side=row.get(at.side, ""),
         kind=row.get(at.kind) or row.get("type") or "",
@@ -225,7 +228,10 @@ def market_event(message: Wire) -> MarketEvent | None:
 
 
 def _decimal(value: Any) -> Decimal:
-    return ZERO if value in (None, "") else Decimal(str(value))
+    number = ZERO if value in (None, "") else Decimal(str(value))
+    if not number.is_finite():
+        raise ValueError(f"{value} is no number")
+    return number
 
 
 def _flag(value: Any) -> bool:

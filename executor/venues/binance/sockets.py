@@ -14,6 +14,7 @@ import orjson
 
 from executor.model import StreamState
 from executor.venues.binance.masking import masked
+from executor.venues.binance.readable import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class ReconnectingSocket:
     def _deliver(self, text: str, on_message: Callable[[Any], None]) -> None:
         try:
             on_message(orjson.loads(text))
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             # One malformed message must not end the stream; the gap-fill repairs the loss.
             log.error("%s: message not understood (%r): %.200s", self.name, error, text)
 
