@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import defaultdict, deque
@@ -15,6 +16,11 @@ from executor.venues.faults import VenueFaultError
 from trading.candles import MINUTE_MS, Candle
 
 log = logging.getLogger(__name__)
+
+ASK_AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Pauses between requests for missing candles; the last one repeats."""
+MOST_SHORT_ANSWERS = 20
+"""After so long without the candles, an exchange that answers has none."""
 
 
 class MarketFeed:
@@ -136,24 +142,39 @@ class MarketFeed:
             self._services.spawn(f"fill {symbol}", self._fill_gap(symbol))
 
     async def _fill_gap(self, symbol: str) -> None:
-        """Fetch and publish the missing candles, then those that waited."""
+        """Ask for the missing candles until none is missing, then publish all in order."""
         try:
-            now = self._services.clock.now_ms()
-            start = self._last_open[symbol] + MINUTE_MS
-            end = now - now % MINUTE_MS
-            if start < end:
-                for candle in await self._services.venue.klines(symbol, "1m", start, end):
-                    if candle.open_time > self._last_open[symbol]:
-                        self._publish(symbol, candle)
-        except VenueFaultError as fault:
-            # Entries stay blocked by the age of the candles; the next gap asks again.
-            log.warning("%s: missing candles not fetched: %s", symbol, fault)
+            for asked in itertools.count():
+                if await self._asked_for(symbol, last_time=asked >= MOST_SHORT_ANSWERS):
+                    return
+                await asyncio.sleep(ASK_AGAIN_S[min(asked, len(ASK_AGAIN_S) - 1)])
         finally:
             self._filling.discard(symbol)
-            waiting = self._waiting.pop(symbol, ())
-            for candle in waiting:
-                if candle.open_time > self._last_open[symbol]:
-                    self._publish(symbol, candle)
+
+    async def _asked_for(self, symbol: str, *, last_time: bool) -> bool:
+        """Publish what is known without a hole; False when the exchange must be asked again."""
+        waiting = self._waiting[symbol]
+        now = self._services.clock.now_ms()
+        start = self._last_open[symbol] + MINUTE_MS
+        end = max(now - now % MINUTE_MS, waiting[-1].open_time + MINUTE_MS if waiting else 0)
+        answer: list[Candle] = []
+        try:
+            if start < end:
+                answer = await self._services.venue.klines(symbol, "1m", start, end)
+        except VenueFaultError as fault:
+            log.warning("%s: missing candles not fetched: %s", symbol, fault)
+            return False
+        # A candle of the answer that is younger than a hole proves that the exchange has none.
+        reached = max((candle.open_time for candle in answer), default=0)
+        known = {candle.open_time: candle for candle in (*answer, *waiting)}
+        waiting.clear()
+        for open_time in sorted(known):
+            last = self._last_open[symbol]
+            if open_time > max(last + MINUTE_MS, reached) and not last_time:
+                waiting.append(known[open_time])
+            elif open_time > last:
+                self._publish(symbol, known[open_time])
+        return not waiting
 
     def _publish(self, symbol: str, candle: Candle) -> None:
         self._last_open[symbol] = candle.open_time

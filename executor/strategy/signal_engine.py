@@ -49,11 +49,14 @@ class SignalEngine:
                 for candle in self._history(symbol).after(allocator.last_open(symbol)):
                     allocator.on_candle(symbol, candle)
         fresh: dict[str, list[StrategyRunner]] = {}
+        missed = []
         for runner in runners:
             for candle in self._history(runner.symbol).after(runner.last_open):
-                runner.on_candle(candle)
+                missed.append((runner, runner.on_candle(candle), candle))
             fresh.setdefault(runner.symbol, []).append(runner)
         self._runners = fresh
+        for runner, decision, candle in missed:
+            self._exit_late(runner, decision, candle, None)
 
     def allocation_of(self, signal: Signal) -> Allocation:
         """The largest part of the equity that the current release allows for an entry."""
@@ -93,13 +96,23 @@ class SignalEngine:
         for runner in self._runners.get(symbol, ()):
             if candle.open_time > runner.last_open:
                 decided.append((runner, runner.on_candle(candle)))
-        if not event.payload.fresh:
-            return
         for runner, decision in sorted(decided, key=_surest_first):
-            self._publish(runner, decision, candle, event.id)
+            if event.payload.fresh:
+                self._publish(runner, decision, candle, event.id)
+            else:
+                self._exit_late(runner, decision, candle, event.id)
+
+    def _exit_late(
+        self, runner: StrategyRunner, decision: Decision, candle: Candle, cause: str | None
+    ) -> None:
+        """Publish the exit of a late candle; an entry would trade at a price that is gone."""
+        holding = self._portfolio.holding(runner.symbol)
+        after_entry = holding is not None and candle.open_time > holding.row.bar_time
+        if decision.action == "exit" and after_entry:
+            self._publish(runner, decision, candle, cause)
 
     def _publish(
-        self, runner: StrategyRunner, decision: Decision, candle: Candle, cause: str
+        self, runner: StrategyRunner, decision: Decision, candle: Candle, cause: str | None
     ) -> None:
         if decision.action == "hold":
             self._hold(runner, decision, cause)
@@ -122,7 +135,7 @@ class SignalEngine:
             return False
         return holding.heeds_exit
 
-    def _hold(self, runner: StrategyRunner, decision: Decision, cause: str) -> None:
+    def _hold(self, runner: StrategyRunner, decision: Decision, cause: str | None) -> None:
         """Write a hold when its kind changes; between signal candles nothing was decided."""
         if not decision.values and decision.reason.startswith("between "):
             return
