@@ -39,12 +39,13 @@ fuzz: setup-dev ## the property tests with new random examples, ROUNDS=5 times
 	for round in $$(seq $(or $(ROUNDS),5)); do \
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) $$(grep -rl "^from hypothesis" tests --include="test_*.py") || exit 1; done
 
-lint: setup-dev ## ruff, mypy, import-linter, sqlfluff
+lint: setup-dev ## ruff, mypy, import-linter, sqlfluff, the vocabulary
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/sqlfluff lint --disable-progress-bar sql
+	$(VENV)/python scripts/check_vocabulary.py
 
 format: setup-dev ## rewrite the code in the project's format
 	$(VENV)/ruff check --fix .

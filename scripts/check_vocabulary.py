@@ -108,7 +108,28 @@ class Allowed:
     reason: str
 
 
-ALLOWED: tuple[Allowed, ...] = ()
+ACCOUNT_FILE = "a table of the account file: a stored word"
+ALLOWED: tuple[Allowed, ...] = (
+    Allowed("seat", "config/account.example.toml", "[[seats]]", ACCOUNT_FILE),
+    Allowed("seat", "cli/backtesting/account_file.py", "[[seats]]", ACCOUNT_FILE),
+    Allowed("seat", "docs/simulation.md", "[[seats]]", ACCOUNT_FILE),
+    Allowed("seat", "tests/cli/backtesting/test_account.py", "[[seats]]", ACCOUNT_FILE),
+    Allowed(
+        "dealings", "docs/simulation.md", "`dealings` in its JSON", "a key of releases: stored"
+    ),
+)
+
+NOT_YET = (
+    "benchmarks/account.py",
+    "cli/backtesting/*",
+    "docs/simulation.md",
+    "executor/*",
+    "tests/executor/*",
+    "tests/parity/*",
+    "tests/trading/*",
+    "trading/*",
+)
+"""Files that are not clean yet; the list only shrinks."""
 
 ROOMS = {"trading"}
 ING = "a module is named by a noun of the field, not by what it does"
@@ -129,6 +150,9 @@ NOUNS = {
     "scaling": "a noun of trading: scaling in and out",
     "signing": "a noun of security: signatures of requests",
     "sizing": "a noun of trading: the size of a position",
+    "downloading": "the step is named download, as the module of its flow",
+    "funding": "a noun of trading: the funding rate",
+    "waiting": "an adjective: alerts that wait",
     "boosting": "a noun of learning: gradient boosting",
     "overfitting": "a noun of statistics",
 }
@@ -228,7 +252,8 @@ def check(paths: Iterable[str]) -> list[str]:
     problems: list[str] = []
     used: set[Allowed] = set()
     for path in paths:
-        problems += names_of_file(path)
+        later = any(fnmatch(path, each) for each in NOT_YET)
+        problems += [] if later else names_of_file(path)
         for found in findings(path, (PROJECT / path).read_text(encoding="utf-8")):
             allowed = [
                 each
@@ -238,7 +263,7 @@ def check(paths: Iterable[str]) -> list[str]:
                 and each.line in found.shown
             ]
             used.update(allowed)
-            if not allowed:
+            if not allowed and not later:
                 problems.append(str(found))
     problems += [
         f"the exception for '{each.word}' in {each.files} ({each.line}) is not needed any more"
