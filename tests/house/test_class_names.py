@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from tests.house import not_yet
 from tests.house.source import modules, tree
 
 SAME_CONCEPT: dict[str, str] = {}
@@ -24,8 +23,7 @@ def defined() -> dict[str, set[str]]:
 
 def test_a_class_name_is_unique_or_means_the_same_everywhere() -> None:
     several = {name: sorted(where) for name, where in defined().items() if len(where) > 1}
-    allowed = {*SAME_CONCEPT, *not_yet.CLASSES}
-    assert {name: where for name, where in several.items() if name not in allowed} == {}
+    assert {name: where for name, where in several.items() if name not in SAME_CONCEPT} == {}
 
 
 def test_every_exception_is_needed() -> None:

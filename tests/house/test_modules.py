@@ -6,7 +6,6 @@ import ast
 from collections import Counter
 from pathlib import Path
 
-from tests.house import not_yet
 from tests.house.source import PROJECT, functions, modules, tree
 
 MOST_LINES = 400
@@ -26,9 +25,9 @@ MANY_PARAMETERS: dict[str, str] = {}
 KERNELS = "a compiled kernel takes buffers and scalars; it knows no objects"
 
 
-def named(exceptions: dict[str, str], found: set[str], later: set[str]) -> None:
+def named(exceptions: dict[str, str], found: set[str]) -> None:
     """Nothing beyond the exceptions, and no exception that is no longer needed."""
-    assert found - set(exceptions) - later == set()
+    assert found - set(exceptions) == set()
     assert set(exceptions) - found == set(), "no longer needed: take them off the list"
 
 
@@ -38,16 +37,12 @@ def test_no_module_is_longer_than_400_lines() -> None:
         for module in modules()
         if len((PROJECT / module).read_text(encoding="utf-8").splitlines()) > MOST_LINES
     }
-    named(TOO_LONG, long, not_yet.LONG)
+    named(TOO_LONG, long)
 
 
 def test_no_folder_has_more_than_14_modules() -> None:
     counts = Counter(str(path.parent) for path in modules() if path.name != "__init__.py")
-    named(
-        TOO_MANY,
-        {folder for folder, count in counts.items() if count > MOST_MODULES},
-        not_yet.FOLDERS,
-    )
+    named(TOO_MANY, {folder for folder, count in counts.items() if count > MOST_MODULES})
 
 
 def takes_many(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -80,7 +75,7 @@ def many() -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def test_no_function_has_eight_parameters() -> None:
-    named(MANY_PARAMETERS, set(many()), not_yet.PARAMETERS)
+    named(MANY_PARAMETERS, set(many()))
 
 
 def test_only_kernels_give_the_reason_of_kernels() -> None:
@@ -88,7 +83,6 @@ def test_only_kernels_give_the_reason_of_kernels() -> None:
         name
         for name, function in many().items()
         if (MANY_PARAMETERS.get(name) == KERNELS) != is_kernel(function)
-        and name not in not_yet.PARAMETERS
     ]
     assert wrong == []
 
@@ -102,4 +96,4 @@ def test_the_lengths_of_time_are_defined_once() -> None:
         and isinstance(node.ctx, ast.Store)
         and node.id.strip("_") in LENGTHS
     }
-    assert found - not_yet.LENGTHS == {str(Path("trading", "candles.py"))}
+    assert found == {str(Path("trading", "candles.py"))}

@@ -1,4 +1,4 @@
-"""One source, two speeds: plain Python without numba and compiled kernels give the same bits."""
+"""One source, two backends: plain Python without numba and compiled kernels give the same bits."""
 
 from __future__ import annotations
 
