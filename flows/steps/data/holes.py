@@ -35,7 +35,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class CheckedSpan:
     """What limits the holes of one symbol: its first and last candle, and the current time (ms)."""
 
     first: int
@@ -45,7 +45,7 @@ class Span:
 
 def gaps_of(
     stretches: Iterable[Stretch],
-    span: Span,
+    span: CheckedSpan,
     events: Sequence[KnownEvent],
     quarantined: Sequence[int] = (),
 ) -> tuple[Gap, ...]:
@@ -78,7 +78,7 @@ def beyond_limits(
     symbol: str,
     gaps: Sequence[Gap],
     longest_quiet: Stretch,
-    span: Span,
+    span: CheckedSpan,
     settings: ValidationSettings,
 ) -> list[str]:
     """Say which limits a symbol exceeds; each sentence names the value, the limit and the setting.

@@ -25,7 +25,7 @@ from flows.steps.data.freshness import (
     mark_of,
     write_known,
 )
-from flows.steps.data.holes import Span, Stretch, beyond_limits, gap_rows, gaps_of
+from flows.steps.data.holes import CheckedSpan, Stretch, beyond_limits, gap_rows, gaps_of
 from flows.steps.data.known_events import KnownEvent
 from lake.store import Lake, Partition
 from lake.tables import CANDLES, GAPS, QUARANTINE, RAW_CANDLES
@@ -186,7 +186,7 @@ def _settle_gaps(
     usable = [month for month in months if month.span[1]]
     if not usable:
         return []
-    span = Span(usable[0].span[0], usable[-1].span[1], epoch_ms(as_of))
+    span = CheckedSpan(usable[0].span[0], usable[-1].span[1], epoch_ms(as_of))
     least = rules.settings.sparse_gap_minutes if rules.sparse else 0
     stretches = [gap for month in usable for gap in month.gaps if gap[1] > least]
     gaps = gaps_of(stretches, span, rules.events, [time for month in usable for time in month.bad])
