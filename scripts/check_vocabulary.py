@@ -138,9 +138,6 @@ NOUNS = {
     "scaling": "a noun of trading: scaling in and out",
     "signing": "a noun of security: signatures of requests",
     "sizing": "a noun of trading: the size of a position",
-    "downloading": "the step is named download, as the module of its flow",
-    "funding": "a noun of trading: the funding rate",
-    "waiting": "an adjective: alerts that wait",
     "boosting": "a noun of learning: gradient boosting",
     "overfitting": "a noun of statistics",
 }
