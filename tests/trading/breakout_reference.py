@@ -6,8 +6,11 @@ import math
 from datetime import UTC, datetime, timedelta
 
 
-def trade_breakout(rows, k, take_profit, stop_loss, fee):
-    """Trades of ``rows`` = [(open_time ms, open, high, low, close)], each as a dict."""
+def trade_breakout(rows, k, take_profit, stop_loss, fee, trigger):
+    """Trades of ``rows`` = [(open_time ms, open, high, low, close)], each as a dict.
+
+    ``trigger`` is ``level`` (first close above the target, one entry a day) or ``cross``.
+    """
     days = [datetime.fromtimestamp(row[0] / 1000, UTC).date() for row in rows]
     by_day = {}
     for day, row in zip(days, rows, strict=True):
@@ -34,6 +37,7 @@ def trade_breakout(rows, k, take_profit, stop_loss, fee):
     trades = []
     position = None
     count_from = 0
+    entered_on = set()
     for i, (time, open_, _, _, close) in enumerate(rows):
         if position is not None and position["entry_row"] == i:
             position["entry_price"] = open_
@@ -52,7 +56,12 @@ def trade_breakout(rows, k, take_profit, stop_loss, fee):
         level = targets[days[i]]
         if i == 0 or i < count_from or level is None or last_of_day[i]:
             continue
-        if close > level and not rows[i - 1][4] > level:
+        if trigger == "level":
+            signals = close > level and days[i] not in entered_on
+        else:
+            signals = close > level and not rows[i - 1][4] > level
+        if signals:
+            entered_on.add(days[i])
             position = {"entry_row": i + 1, "entry_time": rows[i + 1][0]}
     return trades
 

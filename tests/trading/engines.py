@@ -89,7 +89,7 @@ def compare(
     return Pair(full, set(full.trades.reason.tolist()) | set(full.fills.reason.tolist()))
 
 
-BREAKOUT = {"filters": "off", "signal_tf": "1m", "k": 0.1}
+BREAKOUT = {"filters": "off", "signal_tf": "1m", "k": 0.1, "trigger": "cross"}
 REVERSION = {"filters": "off", "signal_tf": "5m", "rsi_entry": 35.0, "rsi_exit": 60.0}
 KINDS: dict[str, tuple[type[Strategy], dict[str, Any]]] = {
     "breakout": (Breakout, BREAKOUT),

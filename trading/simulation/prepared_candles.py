@@ -102,15 +102,22 @@ class PreparedCandles:
         ), sink.stream
 
     def scan(self, setups: Sequence[Setup]) -> list[Signals | None]:
-        """Signals of each setup, found in one pass over the candles for all that can be.
+        """Signals of each setup, found in one pass for all that differ in one parameter.
 
         None for those whose signals must be decided candle by candle.
         """
         found: list[Signals | None] = [None] * len(setups)
-        bare = [i for i, setup in enumerate(setups) if setup.is_bare and setup.strategy.scan]
-        if not bare:
-            return found
-        bare.sort(key=lambda i: setups[i].par[OWN:])
+        alike: dict[tuple[float, ...], list[int]] = {}
+        for i, setup in enumerate(setups):
+            if setup.is_bare and setup.strategy.scan:
+                alike.setdefault(setup.par[OWN + 1 :], []).append(i)
+        for bare in alike.values():
+            self._scan(setups, bare, found)
+        return found
+
+    def _scan(self, setups: Sequence[Setup], bare: list[int], found: list[Signals | None]) -> None:
+        """Find the signals of the setups at ``bare``, which differ in one parameter."""
+        bare.sort(key=lambda i: setups[i].par[OWN])
         backend, width = self.backend, len(setups[bare[0]].par)
         scan = backend.kernel(cast("Kernel", setups[bare[0]].strategy.scan))
         pars = backend.floats([value for i in bare for value in setups[i].par])
@@ -131,7 +138,6 @@ class PreparedCandles:
         for i, end, count in zip(bare, ends.tolist(), counts.tolist(), strict=True):
             own = entries[end - count : end]
             found[i] = Signals(own, backend.zeros(count), backend.zeros(0), backend.whole_zeros(0))
-        return found
 
     def within(self, signals: Signals, window: TradingWindow) -> Signals:
         """Those of ``signals`` that can be acted on in ``window``."""

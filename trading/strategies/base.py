@@ -140,6 +140,15 @@ class Strategy:
         del params
         return {}
 
+    def replay_from(self, params: Mapping[str, Value], now_ms: int) -> int:
+        """Return the time from which a restart at ``now_ms`` needs every base candle.
+
+        Indicators need none. A strategy that counts its entries needs those since the count began:
+        the filters decide on them candle by candle.
+        """
+        del params
+        return now_ms
+
     def filters_on(self, params: Mapping[str, Value]) -> bool:
         """Return whether the common filters, the trailing and the emergency stop apply."""
         return params["filters"] == "on"

@@ -41,9 +41,9 @@ from trading.strategies.layout import (
     ATR,
     CONFIDENCE,
     ENTER,
+    FILTERED,
     HOLD,
     LIMIT,
-    OUT_SIZE,
     REASON,
     SEEN,
     SIDE,
@@ -73,6 +73,7 @@ def evaluate_bar(
     strategy_step(state, par, out, bar)
     if slot == SIGNAL_AT and out[ACTION] == ENTER:
         filter_entry(filters, par, out, bar.close)
+        out[FILTERED] = 0.0 if out[ACTION] == ENTER else 1.0
 
 
 @kernel
@@ -168,20 +169,21 @@ class Decider:
     def base_start(self, now_ms: int) -> int:
         """Return the time (ms) from which to feed base candles, if history ends at ``now_ms``.
 
-        It is the start of the longest higher candle that is still open: candles that close by then
-        go to :meth:`warm`, base candles from then on to :meth:`on_candle`.
+        It is the start of the longest higher candle that is still open then, or earlier if the
+        strategy asks for it (`Strategy.replay_from`): candles that close by then go to
+        :meth:`warm`, base candles from then on to :meth:`on_candle`.
         """
         setup = self.setup
         longest = max(setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more)
-        return now_ms - now_ms % longest
+        start = min(now_ms, setup.strategy.replay_from(setup.params, now_ms))
+        return start - start % longest
 
     def warm(self, tf_ms: int, candle: Candle) -> None:
         """Feed one closed candle of the history of a higher timeframe; ignore its decision."""
-        out = [0.0] * OUT_SIZE
         for slot in range(0, BARS_SIZE, SLOT):
             if int(self._bars[slot + LENGTH]) == tf_ms:
                 bar = bar_of(candle, tf_ms)
-                self._take_bar(slot, self._filters, self._state, self._par, out, bar)
+                self._take_bar(slot, self._filters, self._state, self._par, self._out, bar)
 
     def on_candle(self, candle: Candle) -> Decision:
         """Feed one closed base candle; one that does not follow the last is a `DataError`."""

@@ -17,7 +17,8 @@ STOP_PRICE = 5
 TARGET_PRICE = 6
 CONFIDENCE = 7
 SIDE = 8
-OUT_SIZE = 9
+FILTERED = 9  # 1 if the filters held the last entry of the step, else 0; never cleared between
+OUT_SIZE = 10
 
 # Parameters of the common filters, by position in the parameter buffer; own parameters follow.
 FILTERS_ON = 0
@@ -44,8 +45,8 @@ candle that closes with them, and then leaves ``out`` alone.
 Scan = Callable[[Rows, Extremes, Buffer, int, Buffer, list[int], list[int]], int]
 """``scan(rows, extremes, pars, width, targets, found, found_of)`` finds all entries in one pass.
 
-It works on unfiltered base candles, for many parameter buffers. ``pars`` holds the buffers of
-``width`` numbers, ascending; ``targets`` has room for one number per buffer. ``found`` receives the
-rows, in order, ``found_of`` the position of the buffer that enters there. The scan returns the
-number of all entries, including those that had no room.
+It works on unfiltered base candles, for many parameter buffers that differ only at :data:`OWN`.
+``pars`` holds the buffers of ``width`` numbers, ascending; ``targets`` has room for one number per
+buffer. ``found`` receives the rows, in order, ``found_of`` the position of the buffer that enters
+there. The scan returns the number of all entries, including those that had no room.
 """

@@ -132,7 +132,8 @@ def searched(
     """Return results of the real command without filters at 5 basis points."""
     options = [text for axis in grid for text in ("--grid", axis)]
     arguments = ["search", "--strategy", "breakout", "--candles", str(candles), *options]
-    arguments += ["--set", "filters=off", "--fee-bps", "5", "--json", str(out)]
+    arguments += ["--set", "filters=off", "--set", "trigger=cross"]
+    arguments += ["--fee-bps", "5", "--json", str(out)]
     monkeypatch.setattr(sys, "argv", ["nocturne", *arguments])
     with pytest.raises(SystemExit) as left:
         main()

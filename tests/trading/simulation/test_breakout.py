@@ -8,13 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.trading.breakout_reference import measure, trade_breakout
-from trading.candles import DAY_MS, MINUTE_MS, CandleColumns
+from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS, CandleColumns
 from trading.simulation import Costs, backtest, search
+from trading.simulation.backtest import decide
 from trading.simulation.prepared_candles import PreparedCandles
+from trading.strategies.decider import Decider
+from trading.strategies.layout import ACTION, ENTER
 from trading.strategies.registry import get_strategy
 
 BREAKOUT = get_strategy("breakout")
 LETTER = {"filters": "off", "signal_tf": "1m"}
+CROSS = {"trigger": "cross"}
 
 
 def rows_of(candles: CandleColumns) -> list[tuple[float, ...]]:
@@ -22,12 +26,15 @@ def rows_of(candles: CandleColumns) -> list[tuple[float, ...]]:
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def assert_same_as_reference(candles, k, take_profit, stop_loss, fee_bps, compiled=True):
+def assert_same_as_reference(
+    candles, k, take_profit, stop_loss, fee_bps, compiled=True, trigger="cross"
+):
     values = LETTER | {"k": k, "take_profit": take_profit, "stop_loss": stop_loss}
+    values["trigger"] = trigger
     costs = Costs(fee_bps)
     result = backtest(BREAKOUT, candles, values, costs, compiled=compiled)
     rows = rows_of(candles)
-    expected = trade_breakout(rows, k, take_profit, stop_loss, fee_bps / 10_000)
+    expected = trade_breakout(rows, k, take_profit, stop_loss, fee_bps / 10_000, trigger)
     trades = result.trades
     assert trades.entry_time.tolist() == [t["entry_time"] for t in expected]
     assert trades.exit_time.tolist() == [t["exit_time"] for t in expected]
@@ -44,12 +51,15 @@ def assert_same_as_reference(candles, k, take_profit, stop_loss, fee_bps, compil
     return expected
 
 
-def test_real_candles_give_the_trades_of_the_reference(bitcoin, ether):
+@pytest.mark.parametrize(("trigger", "least"), [("cross", 100), ("level", 60)])
+def test_real_candles_give_the_trades_of_the_reference(bitcoin, ether, trigger, least):
     reasons = []
     for candles in (bitcoin, ether):
         for k, take_profit, stop_loss in ((0.3, 0.03, 0.01), (0.5, 0.05, 0.02), (0.1, 0.01, 0.05)):
-            reasons += assert_same_as_reference(candles, k, take_profit, stop_loss, 5)
-    assert len(reasons) >= 100
+            reasons += assert_same_as_reference(
+                candles, k, take_profit, stop_loss, 5, trigger=trigger
+            )
+    assert len(reasons) >= least
     assert {trade["reason"] for trade in reasons} >= {"stop_loss", "take_profit", "day_end"}
 
 
@@ -116,11 +126,16 @@ def candle_rows(draw):
     take_profit=st.sampled_from([0.03, 0.05, 0.1]),
     stop_loss=st.sampled_from([0.01, 0.02, 0.05, 0.1]),
     fee_bps=st.sampled_from([0.0, 5.0]),
+    trigger=st.sampled_from(["level", "cross"]),
 )
-def test_made_candles_give_the_trades_of_the_reference(rows, k, take_profit, stop_loss, fee_bps):
+def test_made_candles_give_the_trades_of_the_reference(
+    rows, k, take_profit, stop_loss, fee_bps, trigger
+):
     candles = CandleColumns.of(*zip(*rows, strict=True), interval_ms=MINUTE_MS)
-    assert_same_as_reference(candles, k, take_profit, stop_loss, fee_bps)
-    assert_same_as_reference(candles, k, take_profit, stop_loss, fee_bps, compiled=False)
+    for compiled in (True, False):
+        assert_same_as_reference(
+            candles, k, take_profit, stop_loss, fee_bps, compiled=compiled, trigger=trigger
+        )
 
 
 def day(number: int, *candles: tuple[int, float, float, float, float]) -> list[tuple[float, ...]]:
@@ -133,7 +148,7 @@ YESTERDAY = day(0, (0, 100, 110, 100, 105), (1, 105, 105, 100, 100))  # range 10
 
 def run(rows, **values):
     candles = CandleColumns.of(*zip(*rows, strict=True), interval_ms=MINUTE_MS)
-    fixed = LETTER | {"k": 0.5, "take_profit": 0.1, "stop_loss": 0.1}
+    fixed = LETTER | CROSS | {"k": 0.5, "take_profit": 0.1, "stop_loss": 0.1}
     return backtest(BREAKOUT, candles, fixed | values, Costs(0)).trades
 
 
@@ -215,6 +230,58 @@ def test_the_signals_of_all_values_of_k_are_found_in_one_pass(bitcoin, monkeypat
     monkeypatch.setattr(PreparedCandles, "scan", counted)
     monkeypatch.setattr(PreparedCandles, "decide", decided)
     grid = [{"k": k / 20, "stop_loss": stop} for k in range(6, 17) for stop in (0.01, 0.02)]
-    found = search(BREAKOUT, bitcoin, grid, LETTER, Costs(5))
+    found = search(BREAKOUT, bitcoin, grid, LETTER | CROSS, Costs(5))
     assert [count for count in passes if count > 1] == [11]  # one more compiles the kernels
     assert sum(row.metrics.trades for row in found.results) > 220
+
+
+def test_a_search_over_both_triggers_gives_each_its_own_trades(bitcoin):
+    grid = [{"k": k, "trigger": trigger} for k in (0.1, 0.2) for trigger in ("level", "cross")]
+    found = search(BREAKOUT, bitcoin, grid, LETTER, Costs(5))
+    for values, result in zip(grid, found.results, strict=True):
+        alone = backtest(BREAKOUT, bitcoin, LETTER | values, Costs(5))
+        assert result.metrics == alone.metrics, values
+    trades = [row.metrics.trades for row in found.results]
+    assert trades[0] < trades[1]
+    assert trades[2] < trades[3]
+
+
+def test_a_level_enters_on_the_first_close_above_even_if_the_day_opens_above():
+    above = [*YESTERDAY[:-1], (MINUTE_MS, 105, 110, 100, 105.5)]
+    opens = day(1, (0, 100, 106, 100, 106), (1, 106, 106, 106, 106))
+    trades = run(above + opens, trigger="level")
+    assert trades.entry_time.tolist() == [DAY_MS + MINUTE_MS]
+
+
+def test_a_level_enters_once_a_day():
+    signal = day(1, (0, 100, 104, 100, 104), (1, 104, 106, 104, 106))
+    stopped = day(1, (2, 104, 106, 80, 104), (3, 104, 104, 104, 104))
+    again = day(1, (4, 104, 106, 104, 106), (5, 106, 106, 106, 106), (6, 106, 106, 106, 106))
+    assert len(run(YESTERDAY + signal + stopped + again, trigger="cross")) == 2
+    assert len(run(YESTERDAY + signal + stopped + again, trigger="level")) == 1
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_level_waits_above_the_target_until_every_filter_passes(ether, compiled):
+    values = {"k": 0.2, "signal_tf": "15m", "filter_tf": "1h", "trigger": "level"}
+    values["min_volatility"] = 0.003
+    quick = {**values, "min_adx": 15.0}
+    levels = decide(BREAKOUT, ether, quick, compiled=compiled)
+    bare = decide(BREAKOUT, ether, {**values, "filters": "off"}, compiled=compiled)
+    entered = levels[:, ACTION] == ENTER
+    days = ether.open_time[entered] // DAY_MS
+    assert len(days) > 5
+    assert len(days) == len(set(days.tolist()))
+    first = {int(t) // DAY_MS: int(t) for t in ether.open_time[bare[:, ACTION] == ENTER][::-1]}
+    waited = [int(t) for t in ether.open_time[entered] if int(t) != first[int(t) // DAY_MS]]
+    assert waited
+
+
+def test_a_restart_within_a_day_knows_its_entry(ether):
+    values = {"k": 0.2, "signal_tf": "15m", "filter_tf": "1h", "trigger": "level"}
+    values["min_volatility"] = 0.003
+    entered = ether.open_time[decide(BREAKOUT, ether, values)[:, ACTION] == ENTER]
+    decider = Decider(BREAKOUT, values, MINUTE_MS)
+    now = int(entered[-1]) + 30 * MINUTE_MS
+    assert decider.base_start(now) == now - now % DAY_MS
+    assert Decider(BREAKOUT, values | CROSS, MINUTE_MS).base_start(now) == now - now % HOUR_MS

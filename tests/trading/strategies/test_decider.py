@@ -17,6 +17,7 @@ WIDE = {"hourly_trend": "on", "rsi_entry": 50.0, "band_width": 0.5}
 SETTINGS = [
     ("breakout", {"filters": "off", "signal_tf": "1m", "k": 0.1}),
     ("breakout", EAGER | {"signal_tf": "5m", "filter_tf": "15m", "k": 0.1}),
+    ("breakout", EAGER | {"signal_tf": "5m", "filter_tf": "15m", "k": 0.1, "trigger": "level"}),
     ("rsi_bollinger", {"filters": "off", "signal_tf": "3m"}),
     ("rsi_bollinger", EAGER | WIDE | {"signal_tf": "1m", "filter_tf": "5m"}),
 ]
@@ -51,15 +52,21 @@ def decisions(decider: Decider, candles: CandleColumns) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "values"), SETTINGS)
-def test_warming_with_higher_candles_equals_feeding_their_base_candles(name, values, bitcoin):
+@pytest.mark.parametrize("minutes", [2_880, 3_467])
+def test_warming_with_higher_candles_equals_feeding_their_base_candles(
+    name, values, minutes, bitcoin
+):
     start = int(np.searchsorted(bitcoin.open_time, 20_213 * 24 * HOUR_MS))
-    history, today = bitcoin.rows(start, start + 2_880), bitcoin.rows(start + 2_880, start + 4_000)
+    now = start + minutes
+    history, today = bitcoin.rows(start, now), bitcoin.rows(now, now + 2_200)
     fed = Decider(get_strategy(name), values, MINUTE_MS)
     decisions(fed, history)
     warmed = Decider(get_strategy(name), values, MINUTE_MS)
+    base = warmed.base_start(int(today.open_time[0]))
     for length in warmed.history_needed():
-        for bar in bars(history, length):
+        for bar in bars(history.slice(None, base), length):
             warmed.warm(length, bar)
+    decisions(warmed, history.slice(base, None))
     expected = decisions(fed, today)
     assert decisions(warmed, today) == expected
     assert len({line.split("reason")[0] for line in expected}) > 1

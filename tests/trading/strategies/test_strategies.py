@@ -63,7 +63,7 @@ def test_resolve_adds_defaults_and_parses_text():
         ({"k": 7}, "breakout: k = 7 is out of bounds; give a number between 0 and 2"),
         ({"k": "nan"}, "breakout: k = nan is out of bounds"),
         ({"k": "much"}, "breakout: k = 'much' is not a number"),
-        ({"depth": 1}, "breakout has no parameter 'depth'; it has k, take_profit"),
+        ({"depth": 1}, "breakout has no parameter 'depth'; it has k, trigger, take_profit"),
         ({"filters": "maybe"}, "breakout: filters = 'maybe' is not one of on, off"),
         ({"signal_tf": "7m"}, "breakout: signal_tf = 7m does not divide a day"),
         ({"signal_tf": "fast"}, "interval 'fast' is not known"),
