@@ -10,15 +10,17 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
 from executor.bus.events import ClosedCandle, EventType, PriceUpdate
+from executor.market_data.price_guard import PriceGuard, usable
 from executor.model import MarketEvent, StreamState, Tick
 from executor.services import Services
-from executor.venues.faults import VenueFaultError
+from executor.venues.faults import UnreadableAnswer, VenueFaultError
 from trading.candles import MINUTE_MS, Candle
 
 log = logging.getLogger(__name__)
 
 ASK_AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Pauses between requests for missing candles; the last one repeats."""
+LOOK_AGAIN_S = 1.0
 MOST_SHORT_ANSWERS = 20
 """After so long without the candles, an exchange that answers has none."""
 
@@ -40,7 +42,10 @@ class MarketFeed:
         self._stale_s = stale_s
         self._last_open: dict[str, int] = {}
         self._waiting: defaultdict[str, deque[Candle]] = defaultdict(deque)
+        self._wanted: dict[str, int] = {}
+        """Open time of the newest candle that the stream brought and nobody could use."""
         self._filling: set[str] = set()
+        self.guard = PriceGuard()
         self._heard = time.monotonic()
         self._spoke: dict[str, float] = {}
         self.up = False
@@ -93,10 +98,20 @@ class MarketFeed:
         if isinstance(event, Tick):
             self.on_price(event.symbol, event.price)
         elif event.closed:
-            self.seen[event.symbol] += 1
-            self._closed(event.symbol, event.candle)
-        else:
-            self.on_price(event.symbol, event.candle.close)
+            self._take(event.symbol, event.candle)
+        elif self.guard.candle("candles", event.symbol, event.candle):
+            self.on_price(event.symbol, event.candle.close, "candles")
+
+    def _take(self, symbol: str, candle: Candle) -> None:
+        """Take a closed candle; one that cannot be believed is fetched instead."""
+        good = self.guard.candle("candles", symbol, candle)
+        if good and not self.guard.odd_candle(symbol, candle):
+            self.guard.believe(symbol, candle.close)
+            self.seen[symbol] += 1
+            self._closed(symbol, candle)
+        elif symbol in self._last_open:
+            self._wanted[symbol] = candle.open_time
+            self._fill(symbol)
 
     async def wait_newer(self, event_time: int) -> None:
         """Return when something newer than ``event_time`` has come."""
@@ -109,10 +124,33 @@ class MarketFeed:
         newest = max(self._last_open.values(), default=0)
         return all(t == newest or t < newest - MINUTE_MS for t in self._last_open.values())
 
-    def on_price(self, symbol: str, price: float) -> None:
+    def on_price(self, symbol: str, price: float, source: str = "prices") -> None:
         """Take a price; for an open position it comes in turn, after the candle before it."""
+        if not self.guard.price(source, symbol, price):
+            return
+        looking = symbol in self.guard.doubted
+        if not self.guard.odd(symbol, price):
+            self._hand_on(symbol, price)
+        elif not looking:
+            self._services.spawn(f"odd price {symbol}", self._look_again(symbol))
+
+    def _hand_on(self, symbol: str, price: float) -> None:
         if not self._take_price(symbol, price):
             self._services.emit(EventType.PRICE_UPDATED, symbol=symbol, payload=PriceUpdate(price))
+
+    async def _look_again(self, symbol: str) -> None:
+        """Ask for the price; without an answer, the odd one counts if nothing contradicts it."""
+        try:
+            price = await self._services.venue.last_price(symbol)
+        except VenueFaultError as fault:
+            log.warning("%s: odd price not confirmed: %s", symbol, fault)
+            await asyncio.sleep(LOOK_AGAIN_S)
+            price = self.guard.doubted.get(symbol, 0.0)
+        if usable(price):
+            self.guard.believe(symbol, price)
+            self._hand_on(symbol, price)
+        else:
+            self.guard.doubted.pop(symbol, None)
 
     def _state(self, event: StreamState) -> None:
         self.up = event.up
@@ -156,17 +194,24 @@ class MarketFeed:
         waiting = self._waiting[symbol]
         now = self._services.clock.now_ms()
         start = self._last_open[symbol] + MINUTE_MS
-        end = max(now - now % MINUTE_MS, waiting[-1].open_time + MINUTE_MS if waiting else 0)
+        wanted = self._wanted.get(symbol, 0)
+        newest = max(wanted, waiting[-1].open_time if waiting else 0)
+        end = max(now - now % MINUTE_MS, newest + MINUTE_MS)
         answer: list[Candle] = []
         try:
             if start < end:
                 answer = await self._services.venue.klines(symbol, "1m", start, end)
         except VenueFaultError as fault:
+            if isinstance(fault, UnreadableAnswer):
+                self.guard.refuse("rest", symbol, fault)
             log.warning("%s: missing candles not fetched: %s", symbol, fault)
+            return False
+        good = [c for c in answer if self.guard.candle("rest", symbol, c)]
+        if len(good) < len(answer) and not last_time:
             return False
         # A candle of the answer that is younger than a hole proves that the exchange has none.
         reached = max((candle.open_time for candle in answer), default=0)
-        known = {candle.open_time: candle for candle in (*answer, *waiting)}
+        known = {candle.open_time: candle for candle in (*good, *waiting)}
         waiting.clear()
         for open_time in sorted(known):
             last = self._last_open[symbol]
@@ -174,7 +219,8 @@ class MarketFeed:
                 waiting.append(known[open_time])
             elif open_time > last:
                 self._publish(symbol, known[open_time])
-        return not waiting
+                self.guard.believe(symbol, known[open_time].close)
+        return not waiting and (self._last_open[symbol] >= wanted or last_time)
 
     def _publish(self, symbol: str, candle: Candle) -> None:
         self._last_open[symbol] = candle.open_time

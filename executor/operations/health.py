@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 LEAST_DISK_BYTES = 256 * 1024**2
 MOST_MEMORY_BYTES = 400 * 1024**2
 MOST_QUEUED = 500
+REFUSED_LATELY_S = 300.0
 MOST_OFFSET_MS = 1_000
 
 
@@ -26,6 +27,10 @@ def health(x: Executor, status: Status) -> dict[str, Any]:
     warm = state["warmup_current"] >= state["warmup_total"]
     checks = {
         "market_stream": (x.feed.fresh(), state["market_stream"]),
+        "values": (
+            time.monotonic() - x.feed.guard.last_refused_at > REFUSED_LATELY_S,
+            dict(x.feed.guard.refused),
+        ),
         "user_stream": (x.user_connection.up, x.user_connection.up),
         "reconciliation": (age < 3 * services.settings.timing.reconcile_s, round(age, 1)),
         "clock": (abs(services.venue.offset_ms) < MOST_OFFSET_MS, services.venue.offset_ms),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from executor.market_data.price_guard import SOURCES
 from executor.operations.health import health
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ def _figures(x: Executor, status: Status) -> Iterator[tuple[str, str, str, float
     yield "market_stream_up", "gauge", "1 when it is connected.", x.feed.up
     yield "market_stream_silent_seconds", "gauge", "Since its last message.", x.feed.silence_s
     yield "market_messages_total", "counter", "Messages of the market stream.", x.feed.messages
+    for source in SOURCES:
+        refused = x.feed.guard.refused[source]
+        yield f"refused_{source}_total", "counter", f"Refused values: {source}.", refused
     yield "user_stream_up", "gauge", "1 when it is connected.", x.user_connection.up
     age = time.monotonic() - x.reconciler.last_ok_at
     yield "reconciliation_age_seconds", "gauge", "Since the last good comparison.", age

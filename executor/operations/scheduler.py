@@ -113,4 +113,4 @@ class Scheduler:
             except VenueFaultError as fault:
                 log.warning("price of %s: %s", holding.symbol, fault)
                 return
-            self._x.feed.on_price(holding.symbol, price)
+            self._x.feed.on_price(holding.symbol, price, "rest")

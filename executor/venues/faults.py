@@ -15,6 +15,7 @@ Adapters raise these and nothing else::
     │   ├── InsufficientMargin the account cannot pay for the order
     │   └── InvalidKey         the API key or its signature is refused
     ├── OutcomeUnknown         the order may or may not exist: query it, never send it again
+    │   └── UnreadableAnswer   the answer lacks a field, or holds what it should not
     └── RateLimited            not accepted; send nothing before `retry_after_s`
         └── Banned             not accepted; the address is banned for `retry_after_s`
 """
@@ -72,6 +73,10 @@ class InvalidKey(Rejected):
 
 class OutcomeUnknown(VenueFaultError):
     """The request may or may not have been executed."""
+
+
+class UnreadableAnswer(OutcomeUnknown):
+    """The answer lacks a field, or holds what it should not."""
 
 
 class RateLimited(VenueFaultError):

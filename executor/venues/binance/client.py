@@ -259,7 +259,7 @@ class BinanceUsdm:
     async def last_price(self, symbol: str) -> float:
         """Last trade price."""
         answer = await self._call("fapiPublicGetTickerPrice", symbol=symbol)
-        return float(answer["price"])
+        return parse.positive(answer["price"])
 
     @readable
     async def balance(self) -> Balance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -63,9 +64,19 @@ def instrument(row: Wire) -> Instrument:
 
 def kline(row: list[Any]) -> Candle:
     """One row of the klines endpoint."""
-    return Candle(
-        int(row[0]), float(row[1]), float(row[2]), float(row[3]), float(row[4]), float(row[5])
-    )
+    first, high, low, last = (positive(value) for value in row[1:5])
+    volume = float(row[5])
+    if not (math.isfinite(volume) and volume >= 0):
+        raise ValueError(f"{row[5]} is no volume")
+    return Candle(int(row[0]), first, high, low, last, volume)
+
+
+def positive(value: Any) -> float:
+    """A price."""
+    number = float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{value} is no price")
+    return number
 
 
 @dataclass(frozen=True, slots=True)

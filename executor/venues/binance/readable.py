@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from executor.venues.faults import OutcomeUnknown
+from executor.venues.faults import UnreadableAnswer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -16,7 +16,7 @@ UNREADABLE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeErro
 
 
 def readable(request: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Raise `OutcomeUnknown` where ``request`` gets an answer that it cannot read."""
+    """Raise `UnreadableAnswer` where ``request`` gets an answer that it cannot read."""
 
     @functools.wraps(request)
     async def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -24,6 +24,6 @@ def readable(request: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corout
             return await request(*args, **kwargs)
         except UNREADABLE as error:
             name = request.__name__.strip("_")
-            raise OutcomeUnknown(f"{name}: the answer cannot be read ({error!r})") from error
+            raise UnreadableAnswer(f"{name}: the answer cannot be read ({error!r})") from error
 
     return guarded
