@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cli.backtesting.venue_backtest import VenueOptions
-from cli.inputs.shared_options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
+from cli.inputs.shared_options import (
+    BRACKETS,
+    CANDLES,
+    CAPITAL,
+    FEE_BPS,
+    FUNDING,
+    SLIPPAGE_BPS,
+    STRATEGY,
+)
 
 if TYPE_CHECKING:
     from trading.simulation import Costs, Trades
@@ -29,9 +37,6 @@ _MAKER_FEE_BPS = typer.Option(
 )
 _JSON = typer.Option(None, "--json", help="Write the result to this file; - is standard output.")
 _TRADES = typer.Option(None, "--trades", help="Write the trades to this Parquet file.")
-_FUNDING = typer.Option(
-    None, help="Parquet of funding_time and funding_rate: longs pay a positive rate."
-)
 _TICK = typer.Option(0.0, min=0.0, help="Price tick that stops and targets lie on.")
 _STEP = typer.Option(0.0, min=0.0, help="Quantities are cut to a multiple of it.")
 _MIN_NOTIONAL = typer.Option(0.0, min=0.0, help="Smaller orders are refused.")
@@ -83,7 +88,7 @@ def backtest(
     json_out: str = _JSON,
     trades_out: str = _TRADES,
     slippage_bps: float = SLIPPAGE_BPS,
-    funding: Path = _FUNDING,
+    funding: Path = FUNDING,
     tick: float = _TICK,
     step: float = _STEP,
     min_notional: float = _MIN_NOTIONAL,
@@ -93,8 +98,8 @@ def backtest(
 
     Without signal_tf, signals are evaluated on every candle of the file. --strategy maker (or
     --preset maker) simulates the market-maker grid; --strategy ensemble weighs strategies by regime
-    and recent results on one account (--set members=A+B). With --funding, --tick, --step,
-    --min-notional or --impact the strategy runs on the account simulation (docs/simulation.md).
+    and recent results on one account (--set members=A+B). With --tick, --step, --min-notional or
+    --impact the strategy runs on the account simulation (docs/simulation.md).
 
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet
@@ -153,6 +158,7 @@ def _run_ensemble(options: BacktestOptions) -> Outcome:
 
 
 def _run_strategy(options: BacktestOptions) -> Outcome:
+    from cli.backtesting.account_file import read_funding
     from cli.backtesting.results import enable_compiling, measured, with_file_interval
     from cli.backtesting.venue_backtest import VenueRun, run_venue
     from cli.backtesting.venue_backtest import text_of as venue_text
@@ -163,12 +169,14 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
 
     strategy, fixed = choose(options.strategy, options.preset, options.settings)
     costs = options.costs
-    if options.venue.given:
+    rates = options.venue.funding
+    if options.venue.needs_account:
         document = run_venue(
             VenueRun(strategy, options.candles, fixed, costs, options.venue, options.trades_out)
         )
         return document, venue_text(document)
     begun = time.perf_counter()
+    costs = replace(costs, funding={} if rates is None else read_funding(rates))
     columns = read_candles(options.candles)
     seconds_load = time.perf_counter() - begun
     enable_compiling()
@@ -181,6 +189,7 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
         "candles": str(options.candles),
         "fee_bps": costs.fee_bps,
         "slippage_bps": costs.slippage_bps,
+        "funding": None if rates is None else str(rates),
         "capital": costs.margin.capital,
         "seconds_load": seconds_load,
         "seconds_compile": result.seconds_compile,
@@ -209,6 +218,7 @@ def _write_trades(target: str, trades: Trades) -> None:
             "exit_price": pa.array(trades.exit_price, pa.float64()),
             "net_return": pa.array(trades.net_return, pa.float64()),
             "reason": pa.array(trades.reason.tolist(), pa.string()),
+            "funding": pa.array(trades.funding, pa.float64()),
         }
     )
     try:

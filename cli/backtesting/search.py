@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.inputs.shared_options import BRACKETS, CANDLES, CAPITAL, FEE_BPS, SLIPPAGE_BPS, STRATEGY
+from cli.inputs.shared_options import (
+    BRACKETS,
+    CANDLES,
+    CAPITAL,
+    FEE_BPS,
+    FUNDING,
+    SLIPPAGE_BPS,
+    STRATEGY,
+)
 
 if TYPE_CHECKING:
     from cli.backtesting.search_run import SearchResults
@@ -64,6 +72,7 @@ class SearchOptions:
     slippage_bps: float
     capital: float
     brackets: Path | None
+    funding: Path | None
     method: str
     trials: int | None
     seed: int
@@ -109,6 +118,7 @@ def search(
     fee_bps: float = FEE_BPS,
     capital: float = CAPITAL,
     brackets: Path = BRACKETS,
+    funding: Path = FUNDING,
     json_out: str = _JSON,
     top: int = _TOP,
     sort: str = _SORT,
@@ -145,6 +155,7 @@ def search(
         slippage_bps=slippage_bps,
         capital=capital,
         brackets=brackets,
+        funding=funding,
         method=method,
         trials=trials,
         seed=seed,
@@ -188,6 +199,7 @@ def _search_strategy(options: SearchOptions, output: Output) -> None:
         grid=tuple(options.grid),
         fixed=fixed,
         costs=options.costs,
+        funding=options.funding,
         method=options.method,
         trials=count,
         seed=options.seed,
@@ -265,6 +277,7 @@ def _not_of_grids(options: SearchOptions) -> dict[str, object]:
         "--processes": options.processes,
         "--trials": options.trials,
         "--dask": options.dask,
+        "--funding": options.funding,
     }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cli.backtesting.account_file import read_funding
 from cli.backtesting.results import enable_compiling, measured, say, with_file_interval
 from cli.inputs.candle_files import read_candles
 from trading.candles import DAY_MS, CandleColumns, Floats
@@ -44,6 +45,7 @@ class SearchRequest:
     grid: tuple[str, ...]
     fixed: dict[str, Value]
     costs: Costs
+    funding: Path | None
     method: str
     trials: int | None
     seed: int
@@ -71,6 +73,8 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     """Return the JSON document, the results by searched parameters, and their significance."""
     begun = time.perf_counter()
     columns = read_candles(request.candles)
+    rates = {} if request.funding is None else read_funding(request.funding)
+    costs = replace(request.costs, funding=rates)
     seconds_load = time.perf_counter() - begun
     days = int(columns.open_time[-1] // DAY_MS - columns.open_time[0] // DAY_MS) + 1
     grid = parse_grid(request.grid, request.strategy, days=days, trials=request.trials)
@@ -80,7 +84,7 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     fixed = with_file_interval(
         request.strategy, request.fixed, [axis.name for axis in grid.axes], columns
     )
-    work = SearchTask(request.strategy, columns, fixed, request.costs)
+    work = SearchTask(request.strategy, columns, fixed, costs)
     seconds_compile = _compile(work, grid)
     begun = time.perf_counter()
     method = sampler_of(request.method, grid, request.seed)
@@ -97,6 +101,7 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
         "candles": str(request.candles),
         "fee_bps": request.costs.fee_bps,
         "slippage_bps": request.costs.slippage_bps,
+        "funding": None if request.funding is None else str(request.funding),
         "capital": request.costs.margin.capital,
         "method": request.method,
         "seed": request.seed,
@@ -149,6 +154,8 @@ def _store(
         "margin": [work.costs.margin.capital, *work.costs.margin.tiers],
         "program": source_key(),
     }
+    if work.costs.funding:
+        setup["funding"] = sorted(work.costs.funding.items())
     with TrialFile(request.resume, setup) as store:
         if kept := len(store.load()):
             say(f"{kept:,} trials are in {request.resume} already")

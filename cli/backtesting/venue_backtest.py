@@ -1,4 +1,4 @@
-"""`nocturne backtest` with funding, filters and impact, on the account simulation."""
+"""`nocturne backtest` with filters and impact, on the account simulation."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ class VenueOptions:
     step: float = 0.0
     min_notional: float = 0.0
     impact: float = 0.0
+
+    @property
+    def needs_account(self) -> bool:
+        """Whether an option needs position sizes; funding alone does not."""
+        return bool(self.tick or self.step or self.min_notional or self.impact)
 
     @property
     def given(self) -> list[str]:

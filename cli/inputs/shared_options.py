@@ -13,6 +13,9 @@ SLIPPAGE_BPS = typer.Option(0.0, help="Slippage of market fills, in basis points
 CAPITAL = typer.Option(
     10_000.0, help="Equity at the start, in quote currency; it decides the maintenance bracket."
 )
+FUNDING = typer.Option(
+    None, help="Parquet of funding_time and funding_rate: longs pay a positive rate."
+)
 BRACKETS = typer.Option(
     None, help="Margin brackets: a leverageBracket response (JSON); default: a large contract's."
 )

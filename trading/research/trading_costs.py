@@ -26,12 +26,13 @@ def fill_metrics_of_all(
 
     ``daily_returns`` are those of all runs together.
     """
-    equity, fees, slippage, turnover = 1.0, 0.0, 0.0, 0.0
+    equity, fees, slippage, turnover, funding = 1.0, 0.0, 0.0, 0.0, 0.0
     for run in runs:
         traded, charged, slipped = _of_trades(run.trades, run.fills, costs.slippage_bps / 10_000.0)
         before = equity * np.append(1.0, run.equity)[:-1]
         fees += float(charged @ before)
         slippage += float(slipped @ before)
+        funding += float(run.trades.funding @ before)
         turnover += float(traded.sum())
         equity *= float(run.equity[-1]) if len(run.equity) else 1.0
     returns = np.concatenate([run.trades.net_return for run in runs] or [np.empty(0)])
@@ -42,7 +43,7 @@ def fill_metrics_of_all(
         turnover=turnover * DAYS_A_YEAR / days if days else 0.0,
         fees=fees,
         slippage=slippage,
-        funding=0.0,
+        funding=funding,
     )
 
 
@@ -70,8 +71,8 @@ def _of_trades(trades: Trades, fills: Fills, slip: float) -> tuple[Floats, Float
     entered = quantity * trades.entry_price
     sold = -_sums(fills.trade, fills.value, count)
     traded = entered + _sums(fills.trade, np.abs(fills.value), count)
-    # Fees of all kinds are the difference between the gross and the net result.
-    fees = trades.side * (sold - entered) - trades.net_return
+    # Fees of all kinds are the difference between the gross and the net result, but for funding.
+    fees = trades.side * (sold - entered) - trades.net_return - trades.funding
     slipped = entered * _slipped(trades.side, slip)
     market = ~np.isin(fills.reason, RESTING)
     way = trades.side[fills.trade] * np.sign(fills.value)

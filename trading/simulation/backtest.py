@@ -70,7 +70,7 @@ def backtest(
     setup = Setup.of(strategy, params, candles.interval_ms)
     backend = backends.backend(compiled)
     rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
-    prepared = PreparedCandles(candles, backend)
+    prepared = PreparedCandles(candles, backend, costs.funding)
     window = prepared.window(trade_from_ms)
     seconds_compile = _ready(backend, setup, rules, "backtest")
     started = time.perf_counter()
@@ -143,7 +143,7 @@ class Searcher:
         self._threads = threads or (os.cpu_count() or 1) if compiled else 1
         first = Setup.of(strategy, {**fixed, **grid[0]}, candles.interval_ms)
         rules = rules_of(strategy.exit_rules(first.params), strategy, costs)
-        self.prepared = PreparedCandles(candles, backend)
+        self.prepared = PreparedCandles(candles, backend, costs.funding)
         self.prepared.window()
         self.seconds_compile = _ready(backend, first, rules, "search")
         started = time.perf_counter()
@@ -217,7 +217,7 @@ def fast_trades(
 ) -> tuple[Trades, Fills]:
     """Return the trades that the fast search makes of one combination, to compare engines."""
     setup = Setup.of(strategy, params, candles.interval_ms)
-    prepared = PreparedCandles(candles, backends.backend(compiled))
+    prepared = PreparedCandles(candles, backends.backend(compiled), costs.funding)
     window = prepared.window(trade_from_ms)
     rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
     signals = _signals(prepared, setup, rules, window)

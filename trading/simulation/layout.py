@@ -11,8 +11,8 @@ LEVELS_WIDTH = 3
 """Numbers per entry with levels of its own: side, stop and target (prices, NaN for none)."""
 TRADE_WIDTH = 4
 """Whole numbers per trade: entry row, exit row, reason code and side."""
-PRICES_WIDTH = 3
-"""Numbers per trade: entry price, exit price and growth of the equity."""
+PRICES_WIDTH = 4
+"""Numbers per trade: entry price, exit price, growth of the equity and funding paid."""
 
 
 class DeciderBuffers(NamedTuple):
@@ -74,21 +74,26 @@ class TradingWindow(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What the candle engine trades on."""
+    """What the candle engine trades on.
+
+    ``owed`` is the funding that a long unit has paid up to each row, or is empty.
+    """
 
     rows: Rows
     signals: Signals
     window: TradingWindow
+    owed: Buffer
 
 
 class JumpTape(NamedTuple):
-    """What the jump engine trades on."""
+    """What the jump engine trades on; ``owed`` as in :class:`Tape`."""
 
     rows: Rows
     extremes: Extremes
     signals: Signals
     horizons: Horizons
     window: TradingWindow
+    owed: Buffer
 
 
 class RowSpan(NamedTuple):
@@ -110,13 +115,14 @@ class Opening(NamedTuple):
 
 
 class ClosedTrade(NamedTuple):
-    """One finished trade: its rows, reason code, exit price and growth of the equity."""
+    """One finished trade: its rows, reason code, exit price, growth of the equity and funding."""
 
     row: int
     exit_row: int
     code: int
     price: float
     growth: float
+    funding: float
 
 
 class Record(NamedTuple):

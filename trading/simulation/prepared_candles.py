@@ -12,6 +12,7 @@ import numpy as np
 from trading.candles import DAY_MS, CandleColumns, Integers
 from trading.errors import DataError
 from trading.jit.backends import Backend, Kernel
+from trading.market.funding import FundingRates, owed_by_row
 from trading.market.rows import BLOCK, WIDE, Extremes, rows_of
 from trading.simulation.engines import level_search
 from trading.simulation.layout import (
@@ -33,12 +34,16 @@ ROOM = 4_096
 class PreparedCandles:
     """The rows of one series and their extremes, built once for all combinations and threads."""
 
-    def __init__(self, candles: CandleColumns, backend: Backend) -> None:
+    def __init__(
+        self, candles: CandleColumns, backend: Backend, rates: FundingRates | None = None
+    ) -> None:
+        """Positions pay or receive the funding ``rates``, if there are any."""
         if len(candles) == 0:
             raise DataError("there are no candles to simulate")
         self.backend = backend
         self.candles = candles
         self.rows = rows_of(candles, backend)
+        self.owed = backend.floats(owed_by_row(candles.open_time, candles.open, rates or {}))
 
     @cached_property
     def extremes(self) -> Extremes:

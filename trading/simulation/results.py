@@ -12,6 +12,7 @@ from numpy import str_
 
 from trading.candles import Floats, Integers
 from trading.errors import ParameterError
+from trading.market.funding import FundingRates
 from trading.metrics import Metrics, metrics_of
 from trading.positions.liquidation import Margin
 from trading.strategies.parameters import Value
@@ -23,13 +24,15 @@ class Costs:
 
     Slippage worsens market fills: entries, stops and closes. A take-profit and the steps of a
     ladder rest at their level and pay ``maker_fee_bps`` (``fee_bps`` unless given). ``margin``
-    decides where a position with leverage is liquidated.
+    decides where a position with leverage is liquidated. ``funding`` has the rates of the symbol,
+    paid by positions that are open at those times.
     """
 
     fee_bps: float = 5.0
     slippage_bps: float = 0.0
     maker_fee_bps: float | None = None
     margin: Margin = field(default_factory=Margin)
+    funding: FundingRates = field(default_factory=dict, hash=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("fee_bps", "slippage_bps", "maker_fee_bps"):
@@ -40,7 +43,7 @@ class Costs:
                 )
 
     def times(self, factor: float) -> Costs:
-        """Return the same with all fees and the slippage ``factor`` times as high."""
+        """Return the same with fees and slippage ``factor`` times as high; funding stays."""
         maker = self.maker_fee_bps
         return replace(
             self,
@@ -57,6 +60,7 @@ class Trades:
     ``entry_time`` and ``exit_time`` are the opens (ms, UTC) of the candles in which they filled;
     ``side`` is +1 or -1; ``net_return`` is the share of the equity won after costs; ``reason`` as
     in the ledger; ``signal_time`` is the open of the candle whose close decided the entry.
+    ``funding`` is paid (below 0: received) as a share of the equity, and in ``net_return``.
     """
 
     signal_time: Integers
@@ -67,6 +71,7 @@ class Trades:
     exit_price: Floats
     net_return: Floats
     reason: npt.NDArray[str_]
+    funding: Floats
 
     def __len__(self) -> int:
         return len(self.entry_time)

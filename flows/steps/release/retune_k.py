@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from flows.engine.provenance import git_commit
 from flows.settings import ResearchSettings
 from flows.steps.data.candles import load_candles, start_compiling
+from flows.steps.data.funding import load_funding
 from flows.steps.release.publish import PublishResult, describe
 from flows.steps.search.optimize_request import costs_of
 from lake.partitions import PartitionRef
 from lake.releases import Candidate, FlowRun, Release, StrategyEntry, read_current
 from lake.releases import publish as publish_release
 from lake.store import Lake
-from lake.tables import CANDLES
+from lake.tables import CANDLES, RAW_FUNDING
 from trading.candles import interval_ms
 from trading.errors import DataError
 from trading.simulation import search
@@ -67,8 +68,10 @@ def retune_symbol(
     """
     before = float(entry.params["k"])
     allowed = allowed_k(entry)
-    fingerprint = lake.fingerprint(
-        CANDLES, as_of, venue=entry.venue, symbol=entry.symbol, interval="1m"
+    where = {"venue": entry.venue, "symbol": entry.symbol}
+    fingerprint = (
+        *lake.fingerprint(CANDLES, as_of, **where, interval="1m"),
+        *lake.fingerprint(RAW_FUNDING, as_of, **where),
     )
     if not allowed:
         reason = "the release has no approved plateau of K"
@@ -84,7 +87,8 @@ def retune_symbol(
     start_compiling()
     grid = [{"k": k} for k in dict.fromkeys((before, *allowed))]
     fixed = {name: value for name, value in entry.params.items() if name != "k"}
-    costs = costs_of(settings)
+    funding = load_funding(lake, entry.venue, entry.symbol, as_of)
+    costs = replace(costs_of(settings), funding=funding)
     strategy = get_strategy(STRATEGY)
     rows = search(
         strategy, candles.slice(None, end), grid, fixed, costs, trade_from_ms=start

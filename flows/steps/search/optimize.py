@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from flows.engine.provenance import stable_json
 from flows.settings import ResearchSettings
 from flows.steps.data.candles import load_candles, start_compiling
+from flows.steps.data.funding import load_funding
 from flows.steps.search import research_rows as rows
 from flows.steps.search.optimize_request import OptimizeRequest, Params
 from flows.steps.search.probes import probe_verdicts
@@ -30,7 +31,7 @@ from lake.partitions import PartitionRef
 from lake.releases.manifest import StrategyEntry
 from lake.releases.reader import list_releases, read_release
 from lake.store import Lake
-from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
+from lake.tables import CANDLES, FOLDS, RAW_FUNDING, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError
 from trading.research.gates import proven
@@ -103,8 +104,10 @@ def _build_request(
         )
         for texts in (grids.long, grids.recent)
     )
-    fingerprint = lake.fingerprint(
-        CANDLES, as_of, venue=settings.venue, symbol=symbol, interval="1m"
+    where = {"venue": settings.venue, "symbol": symbol}
+    fingerprint = (
+        *lake.fingerprint(CANDLES, as_of, **where, interval="1m"),
+        *lake.fingerprint(RAW_FUNDING, as_of, **where),
     )
     return OptimizeRequest(
         strategy=strategy,
@@ -117,6 +120,7 @@ def _build_request(
         earlier=earlier_trials(lake, strategy, symbol, as_of),
         released=released_params(lake, strategy.name, symbol, as_of),
         fingerprint=fingerprint,
+        funding=load_funding(lake, settings.venue, symbol, as_of),
     )
 
 

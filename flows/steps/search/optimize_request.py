@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flows.engine.provenance import code_version, key_of, stable_json
 from flows.settings import ResearchSettings
 from lake.partitions import PartitionRef
 from trading.candles import interval_name
+from trading.market.funding import FundingRates
 from trading.positions.liquidation import Margin
 from trading.simulation.results import Costs
 from trading.strategies.base import Strategy
@@ -20,6 +21,7 @@ Params = Mapping[str, Value]
 # Code besides trading/ that computes a result: an edit here makes every stored result stale.
 _MODULES = (
     "flows/steps/data/candles.py",
+    "flows/steps/data/funding.py",
     *(
         f"flows/steps/search/{name}.py"
         for name in (
@@ -38,7 +40,7 @@ _MODULES = (
 
 @dataclass(frozen=True, slots=True)
 class OptimizeRequest:
-    """Everything that the result depends on."""
+    """Everything that the result depends on; ``fingerprint`` names candles and funding."""
 
     strategy: Strategy
     symbol: str
@@ -50,6 +52,7 @@ class OptimizeRequest:
     earlier: tuple[Params, ...]
     released: Params | None
     fingerprint: tuple[PartitionRef, ...]
+    funding: FundingRates = field(default_factory=dict)
 
     @property
     def run(self) -> str:
@@ -58,8 +61,8 @@ class OptimizeRequest:
 
     @property
     def costs(self) -> Costs:
-        """Costs and capital of the simulations."""
-        return costs_of(self.settings)
+        """Costs and capital of the simulations, with the funding rates of the symbol."""
+        return replace(costs_of(self.settings), funding=self.funding)
 
     def signal_interval(self, params: Params) -> str:
         """Return the name of the candles on which ``params`` decide."""

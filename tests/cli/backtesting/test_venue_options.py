@@ -1,4 +1,4 @@
-"""`nocturne backtest` with funding, filters and impact, on the account simulation."""
+"""`nocturne backtest` with funding; with filters and impact, on the account simulation."""
 
 from __future__ import annotations
 
@@ -65,12 +65,39 @@ def backtest(
     return json.loads(out.read_text()), pq.read_table(trades).to_pylist()
 
 
+def write_rate(folder: Path) -> Path:
+    """Write one rate of 0.1 %, paid at the open of 107."""
+    paid_at = pa.array([DAY + 36 * HOUR_MS], pa.timestamp("ms", "UTC"))
+    table = pa.table({"funding_time": paid_at, "funding_rate": [0.001]})
+    pq.write_table(table, folder / "rates.parquet")
+    return folder / "rates.parquet"
+
+
+def test_funding_alone_needs_no_account_and_a_search_charges_the_same(
+    monkeypatch: pytest.MonkeyPatch, candles: Path
+) -> None:
+    rates = str(write_rate(candles.parent))
+    document, (trade,) = backtest(monkeypatch, candles, "--funding", rates)
+    free, (bare,) = backtest(monkeypatch, candles)
+    paid = 0.001 * 107 / (bare["entry_price"] * 1.0005)
+    assert trade["funding"] == pytest.approx(paid, rel=1e-12)
+    assert trade["net_return"] == pytest.approx(bare["net_return"] - paid, rel=1e-12)
+    assert document["funding"] == rates
+    assert document["dealings"]["funding"] == pytest.approx(paid, rel=1e-12)
+    assert (free["funding"], free["dealings"]["funding"]) == (None, 0.0)
+    out = candles.parent / "search.json"
+    fixed = ("--set", "filters=off", "--set", "take_profit=0.05", "--grid", "k=0.5,0.6")
+    given = ("--strategy", "breakout", "--candles", str(candles), "--funding", rates)
+    assert run(monkeypatch, "search", *given, *fixed, "--json", str(out)) == 0
+    searched = json.loads(out.read_text())
+    assert searched["funding"] == rates
+    assert searched["results"][0]["total_return"] == document["results"][0]["total_return"]
+
+
 def test_a_trade_with_everything_worked_by_hand(
     monkeypatch: pytest.MonkeyPatch, candles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rates = candles.parent / "rates.parquet"
-    paid_at = pa.array([DAY + 36 * HOUR_MS], pa.timestamp("ms", "UTC"))
-    pq.write_table(pa.table({"funding_time": paid_at, "funding_rate": [0.001]}), rates)
+    rates = write_rate(candles.parent)
     costs = ("--fee-bps", "5", "--maker-fee-bps", "2", "--slippage-bps", "10", "--impact", "0.01")
     venue = ("--funding", str(rates), "--tick", "1", "--step", "0.1", "--min-notional", "5")
     document, (trade,) = backtest(monkeypatch, candles, *costs, *venue)

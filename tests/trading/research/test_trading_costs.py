@@ -114,6 +114,7 @@ COLUMNS = (
     "exit_price",
     "net_return",
     "reason",
+    "funding",
 )
 
 

@@ -10,6 +10,7 @@ from trading.candles import DAY_MS, MINUTE_MS, CandleColumns
 from trading.errors import DataError
 from trading.jit.backends import Backend
 from trading.market.correlation import daily_correlations
+from trading.market.funding import rates_by_row
 from trading.market.rows import Rows
 from trading.simulation.account.inputs import SymbolMarkets, TradedStrategy
 from trading.simulation.account.layout import Board
@@ -37,10 +38,7 @@ class AccountCandles:
         for number, (symbol, columns) in enumerate(zip(self.symbols, chosen, strict=True)):
             rows = int(self.firsts[number]) + np.arange(len(columns))
             self.row_at[np.searchsorted(self.moments, columns.open_time), number] = rows
-            for time, rate in markets.funding.get(symbol, {}).items():
-                at = int(np.searchsorted(columns.open_time, time))
-                if at < len(columns):
-                    self.funding[int(self.firsts[number]) + at] += rate
+            self.funding[rows] = rates_by_row(columns.open_time, markets.funding.get(symbol, {}))
         self.candles = dict(zip(self.symbols, chosen, strict=True))
 
     def rows_of(self, s: int) -> slice:

@@ -111,6 +111,10 @@ class AccountSettings:
         """`ParameterError` for an account that cannot trade."""
         if self.profile is not None:
             self.profile.check(self.costs, self.limits)
+        if self.costs.funding:
+            raise ParameterError(
+                "an account pays funding by symbol; give its rates in the funding of the markets"
+            )
         if self.balance <= 0.0:
             raise ParameterError(
                 f"balance = {self.balance:g} is not positive; give what the account holds"

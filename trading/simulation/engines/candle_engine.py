@@ -1,7 +1,7 @@
 """The full simulation: candle by candle through each position's life (kernels).
 
-It is written once for both kinds of positions. `misses`, `begins`, `calm`, `lives` and `ends` are
-bound to the kernels of one kind, `PLAIN` of :mod:`.plain_trades` or `STAGED` of
+It is written once for both kinds of positions. `misses`, `begins`, `calm`, `lives`, `ends` and
+`pays` are bound to the kernels of one kind, `PLAIN` of :mod:`.plain_trades` or `STAGED` of
 :mod:`.staged_trades`, so that only what a run needs is compiled.
 """
 
@@ -19,6 +19,7 @@ from trading.simulation.engines.plain_trades import plain_calm as calm
 from trading.simulation.engines.plain_trades import plain_ends as ends
 from trading.simulation.engines.plain_trades import plain_lives as lives
 from trading.simulation.engines.plain_trades import plain_misses as misses
+from trading.simulation.engines.plain_trades import plain_pays as pays
 from trading.simulation.engines.trade_log import count_trade, exit_from, horizon_of, keep_trade
 from trading.simulation.layout import ClosedTrade, Record, Signals, Tape
 from trading.simulation.signals import day_ends_at
@@ -99,8 +100,10 @@ def simulate(tape: Tape, rules: Buffer, life: Buffer, record: Record, every: boo
         begins(life, rules, signals, s, market, rows.times[entered], record.sums[EQUITY])
         left, code, e = live_through(tape, e, rules, life, entered, record, every)
         closed, growth = ends(life, rules, code, rows, left, record, first_fill)
+        paid = pays(life, rules, tape.owed, entered, left, record.fills, first_fill)
+        growth -= paid
         count_trade(record, window, 0, growth, left - entered + 1, rows.times[left])
-        keep_trade(record, count, life, ClosedTrade(entered, left, code, closed, growth))
+        keep_trade(record, count, life, ClosedTrade(entered, left, code, closed, growth, paid))
         count += 1
         s = next_entry(signals, s, left)
     sums_days(record.sums, 0, record.daily, 0, window.days)

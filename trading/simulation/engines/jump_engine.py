@@ -15,13 +15,20 @@ from trading.positions.exit_rules import R_DAY_END, RULES_SIZE
 from trading.positions.lifecycle import CASH, FILLS, heeds_exit
 from trading.positions.position import NO_EXIT, STRATEGY_EXIT
 from trading.simulation.engines.level_search import first_touch, measure_horizon, touch_row
-from trading.simulation.engines.plain_trades import calm_range, enter_long, plain_end, row_exit
+from trading.simulation.engines.plain_trades import (
+    calm_range,
+    enter_long,
+    plain_end,
+    plain_paid,
+    row_exit,
+)
 from trading.simulation.engines.staged_trades import (
     calm_life,
     enter_life,
     is_missed,
     live_on,
     mean_exit,
+    staged_paid,
 )
 from trading.simulation.engines.trade_log import count_trade, exit_from, keep_trade, time_limit
 from trading.simulation.layout import ClosedTrade, Horizons, JumpTape, Opening, Record, RowSpan
@@ -67,8 +74,10 @@ def trade_plain(tape: JumpTape, rules: Buffer, c: int, position: Buffer, record:
             code = row_exit(position, rows, left, ends, left == window.last, wants_out)
             market = rows.opens[left] if code == STRATEGY_EXIT else rows.closes[left]
         closed, growth = plain_end(position, rules, at, code, market)
+        paid = plain_paid(position, rules, at, tape.owed, row, left)
+        growth -= paid
         count_trade(record, window, c, growth, left - row + 1, rows.times[left])
-        keep_trade(record, count, position, ClosedTrade(row, left, code, closed, growth))
+        keep_trade(record, count, position, ClosedTrade(row, left, code, closed, growth, paid))
         count += 1
         free_from = left + 1
         s = horizons.following[s] if day_bound and left == horizon else s + 1
@@ -138,10 +147,11 @@ def trade_staged(tape: JumpTape, rules: Buffer, c: int, life: Buffer, record: Re
                 first = min(first, signals.exits[e] + 1)
         span = RowSpan(first, horizon)
         left, code, e = live_by_jumps(life, rules, at, tape, span, e, record.fills)
-        growth = 1.0 + life[CASH]
+        paid = staged_paid(life, tape.owed, row, record.fills, first_fill)
+        growth = 1.0 + life[CASH] - paid
         closed = mean_exit(life, record.fills, first_fill)
         count_trade(record, window, c, growth, left - row + 1, rows.times[left])
-        keep_trade(record, count, life, ClosedTrade(row, left, code, closed, growth))
+        keep_trade(record, count, life, ClosedTrade(row, left, code, closed, growth, paid))
         count += 1
         free_from = left + 1
         s = horizons.following[s] if day_bound and left == horizons.ends[s] else s + 1

@@ -133,6 +133,16 @@ def plain_end(
     return closed, growth_of(position[ENTRY], closed, rules[at + R_FEE])
 
 
+@kernel
+def plain_paid(
+    position: Buffer, rules: Buffer, at: int, owed: Buffer, entered: int, left: int
+) -> float:
+    """Funding that the position paid after row ``entered`` up to ``left``, by its equity."""
+    if len(owed) == 0:
+        return 0.0
+    return (owed[left] - owed[entered]) / (position[ENTRY] * (1.0 + rules[at + R_FEE]))
+
+
 # What `trading.simulation.engines.candle_engine` binds for this kind of position.
 
 
@@ -191,10 +201,25 @@ def plain_ends(
     return plain_end(life, rules, 0, code, market)
 
 
+@kernel
+def plain_pays(
+    life: Buffer,
+    rules: Buffer,
+    owed: Buffer,
+    entered: int,
+    left: int,
+    fills: Buffer,  # noqa: ARG001 - both kinds have the same arguments
+    first_fill: int,  # noqa: ARG001
+) -> float:
+    """Funding that the position paid between its rows."""
+    return plain_paid(life, rules, 0, owed, entered, left)
+
+
 PLAIN: dict[str, Callable[..., object]] = {
     "misses": plain_misses,
     "begins": plain_begins,
     "calm": plain_calm,
     "lives": plain_lives,
     "ends": plain_ends,
+    "pays": plain_pays,
 }

@@ -14,6 +14,7 @@ from trading.positions.lifecycle import (
     CASH,
     FILL_WIDTH,
     FILLS,
+    INITIAL_SIZE,
     NEAR_ADVERSE,
     NEAR_FAVOURABLE,
     SOLD,
@@ -91,6 +92,20 @@ def mean_exit(life: Buffer, fills: Buffer, first_fill: int) -> float:
     if int(life[FILLS]) == first_fill + 1:
         return fills[FILL_WIDTH * first_fill + 3]
     return life[SOLD] / life[BOUGHT]
+
+
+@kernel
+def staged_paid(life: Buffer, owed: Buffer, entered: int, fills: Buffer, first_fill: int) -> float:
+    """Funding that a life paid after row ``entered``; a fill changes what the next opens cost."""
+    if len(owed) == 0:
+        return 0.0
+    paid, held, row = 0.0, life[INITIAL_SIZE], entered
+    for i in range(first_fill, int(life[FILLS])):
+        to = int(fills[FILL_WIDTH * i])
+        paid += held * (owed[to] - owed[row])
+        held += fills[FILL_WIDTH * i + 2]
+        row = to
+    return life[SIDE] * paid
 
 
 @kernel
@@ -195,10 +210,25 @@ def staged_ends(
     return mean_exit(life, record.fills, first_fill), 1.0 + life[CASH]
 
 
+@kernel
+def staged_pays(
+    life: Buffer,
+    rules: Buffer,  # noqa: ARG001 - both kinds have the same arguments
+    owed: Buffer,
+    entered: int,
+    left: int,  # noqa: ARG001
+    fills: Buffer,
+    first_fill: int,
+) -> float:
+    """Funding that the life paid between its rows."""
+    return staged_paid(life, owed, entered, fills, first_fill)
+
+
 STAGED: dict[str, Callable[..., object]] = {
     "misses": staged_misses,
     "begins": staged_begins,
     "calm": staged_calm,
     "lives": staged_lives,
     "ends": staged_ends,
+    "pays": staged_pays,
 }

@@ -86,3 +86,4 @@ def keep_trade(record: Record, count: int, life: Buffer, trade: ClosedTrade) -> 
         record.prices[at] = life[ENTRY]
         record.prices[at + 1] = trade.price
         record.prices[at + 2] = trade.growth
+        record.prices[at + 3] = trade.funding

@@ -63,7 +63,11 @@ def simulate(
     life = backend.zeros(LIFE_SIZE)
     kind = staged_trades.STAGED if rules[R_STAGED] > 0.0 else plain_trades.PLAIN
     count = backend.kernel(candle_engine.simulate, **kind)(
-        Tape(prepared.rows, signals, window), backend.floats(rules), life, record, every
+        Tape(prepared.rows, signals, window, prepared.owed),
+        backend.floats(rules),
+        life,
+        record,
+        every,
     )
     return EngineRun(record, int(count), int(life[FILLS]))
 
@@ -101,7 +105,7 @@ def _jump(
     staged = rules[0, R_STAGED] > 0.0
     trade_one = jump_engine.trade_staged if staged else jump_engine.trade_plain
     count = backend.kernel(jump_engine.trade_all, trade_one=trade_one)(
-        JumpTape(prepared.rows, prepared.extremes, signals, horizons, window),
+        JumpTape(prepared.rows, prepared.extremes, signals, horizons, window, prepared.owed),
         backend.floats(rules.reshape(-1)),
         life,
         record,
@@ -127,7 +131,7 @@ class EngineRun:
         whole = np.asarray(self.record.rows[: TRADE_WIDTH * self.count], dtype=np.int64)
         parts = np.asarray(self.record.prices[: PRICES_WIDTH * self.count], dtype=np.float64)
         entry, closed, code, side = whole.reshape(-1, TRADE_WIDTH).T
-        entered, left, growth = parts.reshape(-1, PRICES_WIDTH).T
+        entered, left, growth, funding = parts.reshape(-1, PRICES_WIDTH).T
         return Trades(
             signal_time=candles.open_time[entry - 1],
             entry_time=candles.open_time[entry],
@@ -137,6 +141,7 @@ class EngineRun:
             exit_price=left,
             net_return=growth - 1.0,
             reason=np.array(REASONS)[code],
+            funding=funding.copy(),
         )
 
     def fills(self, candles: CandleColumns, trades: Trades, rules: Floats) -> Fills:

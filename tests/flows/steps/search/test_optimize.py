@@ -15,7 +15,7 @@ from flows.steps.search.optimize import OptimizeEntry, optimize
 from flows.steps.search.plateau import ApprovedPlateau, approve
 from flows.steps.search.trial_history import earlier_trials
 from lake.store import Lake
-from lake.tables import CANDLES, FOLDS, SEARCHES, TRADES
+from lake.tables import CANDLES, FOLDS, RAW_FUNDING, SEARCHES, TRADES
 from tests.flows.sample import AS_OF, SAMPLE, write_settings
 from trading.errors import DataError, ParameterError, SettingsError
 from trading.strategies.registry import get_strategy
@@ -204,6 +204,25 @@ def test_one_changed_input_value_is_a_new_request(
     changed = search(lake, settings)
     assert not changed.reused
     assert [ref.sha256 for ref in changed.fingerprint] != [ref.sha256 for ref in found.fingerprint]
+
+
+def test_the_funding_rates_of_the_lake_are_charged_and_part_of_the_request(
+    tmp_path: Path, settings: ResearchSettings, found: OptimizeEntry
+) -> None:
+    lake = Lake(tmp_path)
+    write_candles(lake)
+    rates = pq.read_table(SAMPLE / "funding" / "usdm" / "BTCUSDT.parquet")
+    place = rates.schema.get_field_index("funding_rate")
+    rates = rates.set_column(place, "funding_rate", pa.array([0.001] * rates.num_rows))
+    lake.write(RAW_FUNDING, rates, venue="binance_usdm", symbol="BTCUSDT")
+    paying = search(lake, settings)
+    assert "funding" in {ref.table for ref in paying.fingerprint}
+    assert found.entry.out_of_sample["funding"] == 0.0
+    charged = [sample["funding"] for sample in (paying.entry.out_of_sample, paying.entry.in_sample)]
+    assert any(isinstance(value, float) and value > 0.0 for value in charged)
+    assert search(lake, settings).reused
+    lake.write(RAW_FUNDING, rates.slice(1), venue="binance_usdm", symbol="BTCUSDT")
+    assert not search(lake, settings).reused
 
 
 def test_stale_missing_and_short_histories_are_refused(
