@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from trading.candles import CandleColumns, Floats, Integers
 from trading.errors import DataError
+from trading.market.candle_checks import enclosing, refuse_impossible, to_milliseconds
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("open_time", *PRICES, "volume")
@@ -22,8 +23,9 @@ _IN_A_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 def read_candles(path: Path) -> CandleColumns:
     """Read and validate a Parquet file; the result ascends by open_time whatever the row order.
 
-    ``open_time`` is a timestamp (with a zone, or without one and then UTC) or int64 epoch
-    milliseconds. Raises `DataError` with one sentence naming the file, the row and the value.
+    ``open_time`` is a timestamp (with a zone, or without one and then UTC) or a whole number since
+    1970, whose unit is recognised. Raises `DataError` with one sentence naming the file, the row
+    and the value.
     """
     table = _read(path)
     if table.num_rows == 0:
@@ -33,6 +35,12 @@ def read_candles(path: Path) -> CandleColumns:
     for name in PRICES:
         _refuse(path, name, columns[name], ~(columns[name] > 0.0), "a price above 0")
     _refuse(path, "volume", columns["volume"], ~(columns["volume"] >= 0.0), "a volume of 0 or more")
+    if pa.float32() in table.schema.types:
+        columns["high"], columns["low"] = enclosing(*(columns[name] for name in PRICES))
+    try:
+        refuse_impossible(*(columns[name] for name in PRICES))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
     if np.any(np.diff(times) <= 0):
         order = np.argsort(times, kind="stable")
         times = times[order]
@@ -87,7 +95,10 @@ def _times(path: Path, column: pa.ChunkedArray) -> Integers:
                     " opens at"
                 )
     elif kind == pa.int64():
-        times = _array(column)
+        try:
+            times = to_milliseconds(_array(column))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
     else:
         raise DataError(
             f"{path}: open_time is {kind}; a timestamp or int64 milliseconds since 1970 is needed"

@@ -11,6 +11,7 @@ from flows.settings import ResearchSettings, load_settings
 from lake.partitions import parse_iso
 from lake.store import Lake
 from trading.errors import ParameterError, SettingsError
+from trading.market.symbols import is_symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,6 @@ def make_request(arguments: FlowArguments, *, default_as_of: datetime | None = N
     if settings.lake.exists() and not settings.lake.is_dir():
         raise SettingsError(f"the lake {settings.lake} is a file; give a folder")
     for symbol in settings.symbols:
-        if not symbol.isascii() or not symbol.isalnum() or symbol != symbol.upper():
+        if not is_symbol(symbol):
             raise ParameterError(f"'{symbol}' is not a symbol; write for example BTCUSDT")
     return FlowRequest(settings, moment.astimezone(UTC).replace(second=0, microsecond=0))

@@ -10,11 +10,11 @@ from pathlib import Path
 from lake.ingest.sources import columns_of
 from trading.candles import interval_ms
 from trading.errors import DataError, ParameterError
+from trading.market.symbols import check_symbol
 
 _ARCHIVE_NAME = re.compile(
-    r"^(?P<symbol>[^-/]+)-(?P<interval>\d+[a-zA-Z]+)-(?P<period>\d{4}-\d{2}(?:-\d{2})?)\.zip$"
+    r"^(?P<symbol>[^/]+?)-(?P<interval>\d+[a-zA-Z]+)-(?P<period>\d{4}-\d{2}(?:-\d{2})?)\.zip$"
 )
-_PARQUET_SYMBOL = re.compile(r"^[A-Z0-9][A-Z0-9_\-]*$")
 _VENUE_OF = {"um": "binance_usdm", "usdm": "binance_usdm", "spot": "binance_spot", "upbit": "upbit"}
 _NOT_TRADED = {"cm": "coin-margined futures are not supported"}
 
@@ -77,16 +77,19 @@ def _archive(path: Path, name: str, places: list[str], venue: str) -> Source | U
     if refused:
         return UnusableFile(path, name, refused)
     try:
+        check_symbol(match["symbol"])
         interval_ms(match["interval"])
-    except ParameterError as error:
+    except (DataError, ParameterError) as error:
         return UnusableFile(path, name, str(error))
     venue = _venue(places, venue)
     return Source(path, name, "archive", venue, match["symbol"], match["interval"], match["period"])
 
 
 def _parquet(path: Path, name: str, places: list[str], venue: str) -> Source | UnusableFile:
-    if not _PARQUET_SYMBOL.match(path.stem):
-        return UnusableFile(path, name, "its name is not SYMBOL.parquet")
+    try:
+        check_symbol(path.stem)
+    except DataError as error:
+        return UnusableFile(path, name, f"its name is not SYMBOL.parquet: {error}")
     try:
         columns = columns_of(path)
     except DataError as error:

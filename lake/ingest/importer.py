@@ -266,8 +266,14 @@ def _read(source: Source, unit: _Unit, as_of: datetime) -> _Read:
     else:
         sha256 = sha256_file(source.path)
         table = _read_other(source)
+    refused = sources.refused_rows(table)
     if unit.table is RAW_CANDLES:
         table = _of_month(table, unit.values["month"])
+        refused = [row for row in refused if f"{moment_of(row.time):%Y-%m}" == unit.values["month"]]
+    if refused:
+        first = refused[0]
+        left_out = f"{len(refused)} rows left out, first {iso(moment_of(first.time))}: "
+        note = "; ".join(part for part in (left_out + first.reason, note) if part)
     known = known_rows(unit.table, table, unit.values, as_of)
     mark = {
         "size": status.st_size,
@@ -275,6 +281,8 @@ def _read(source: Source, unit: _Unit, as_of: datetime) -> _Read:
         "sha256": sha256,
         "until": "" if known.num_rows == table.num_rows else iso(as_of),
     }
+    if refused:
+        mark["refused"] = [[row.time, row.reason, *row.values] for row in refused]
     return _Read(source, known, mark, note)
 
 

@@ -14,18 +14,25 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from lake.content import milliseconds
+from lake.content import milliseconds, moment_of
 from lake.contract import TIME
 from lake.partitions import parse_iso
 from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, VENUES
 from trading.errors import DataError
+from trading.market.candle_checks import (
+    describe_impossible,
+    enclosing,
+    impossible_rows,
+    to_milliseconds,
+)
 
 # The archive's own order; newer files name the columns in a header, older ones do not.
 _ARCHIVE = {
@@ -42,8 +49,8 @@ _ARCHIVE = {
     "taker_buy_quote": pa.float64(),
     "ignore": pa.string(),
 }
-# Milliseconds reach this value in the year 5138; microseconds passed it in 1973.
-_MICROSECONDS_FROM = 100_000_000_000_000
+_OHLCV = ("open", "high", "low", "close", "volume")
+_REFUSED_KEY = b"nocturne.refused"
 
 
 @dataclass(frozen=True)
@@ -171,25 +178,87 @@ def read_parquet(path: Path) -> pa.Table:
 
 
 def _candles(table: pa.Table) -> pa.Table:
+    """Return sorted rows; those that cannot be stored are listed in the schema's metadata."""
     columns = [name for name in RAW_CANDLES.schema.names if name in table.column_names]
-    return without_repeats(_with_utc_time(table.select(columns), "open_time"))
+    table = _with_utc_time(table.select(columns), "open_time")
+    refused: list[Refused] = []
+    table = _without_empty(table, refused)
+    table = _without_contradictions(table, refused)
+    if table.num_rows:
+        table = _with_possible_prices(table)
+    elif refused:
+        raise DataError(f"{refused[0].reason}: {moment_of(refused[0].time):%Y-%m-%d %H:%M}")
+    if refused:
+        rows = [[row.time, row.reason, *row.values] for row in sorted(set(refused))]
+        table = table.replace_schema_metadata({_REFUSED_KEY: json.dumps(rows)})
+    return table
 
 
-def without_repeats(table: pa.Table) -> pa.Table:
-    """Sort rows by open time; keep a repeated row once, refuse two different ones."""
+class Refused(NamedTuple):
+    """A candle that raw cannot hold, with the reason; ``values`` are open to volume."""
+
+    time: int
+    reason: str
+    values: tuple[float | None, ...]
+
+
+def refused_rows(table: pa.Table) -> list[Refused]:
+    """Return the candles that were left out when the table was read."""
+    text = (table.schema.metadata or {}).get(_REFUSED_KEY, b"[]")
+    return [Refused(time, reason, tuple(values)) for time, reason, *values in json.loads(text)]
+
+
+def _refuse(table: pa.Table, reason: str, refused: list[Refused]) -> None:
+    times = table["open_time"].cast(pa.int64()).to_pylist()
+    rows = zip(*(table[name].to_pylist() for name in _OHLCV), strict=True)
+    refused.extend(Refused(time, reason, row) for time, row in zip(times, rows, strict=True))
+
+
+def _without_empty(table: pa.Table, refused: list[Refused]) -> pa.Table:
+    if not any(table[name].null_count for name in _OHLCV):
+        return table
+    full = pa.array(np.ones(table.num_rows, bool))
+    for name in _OHLCV:
+        full = pc.and_(full, pc.is_valid(table[name]))
+    _refuse(table.filter(pc.invert(full)), "a price or the volume is missing", refused)
+    return table.filter(full)
+
+
+def _without_contradictions(table: pa.Table, refused: list[Refused]) -> pa.Table:
+    """Sort rows by open time; keep a repeated row once, and neither of two different ones."""
     times = table["open_time"].cast(pa.int64()).combine_chunks()
     rising = pc.less(times.slice(0, max(0, len(times) - 1)), times.slice(1))
     if pc.all(rising, min_count=0).as_py():
         return table
-    table = table.sort_by("open_time")
     distinct = table.group_by(table.column_names, use_threads=False).aggregate([])
     distinct = distinct.select(table.column_names).sort_by("open_time")
     counts = distinct.group_by("open_time").aggregate([([], "count_all")])
-    twice = counts.filter(pc.greater(counts["count_all"], 1))
-    if twice.num_rows:
-        moment = pc.min(twice["open_time"]).as_py()
-        raise DataError(f"it holds two different candles for {moment:%Y-%m-%d %H:%M}")
-    return distinct
+    twice = counts.filter(pc.greater(counts["count_all"], 1))["open_time"].combine_chunks()
+    if not len(twice):
+        return distinct
+    same = pc.is_in(distinct["open_time"], value_set=twice)
+    _refuse(distinct.filter(same), "two different candles for one minute", refused)
+    return distinct.filter(pc.invert(same))
+
+
+def _with_possible_prices(table: pa.Table) -> pa.Table:
+    """Undo the rounding of float32; refuse a file of which most rows are impossible."""
+    try:
+        prices = [np.asarray(table[n].cast(pa.float64()).to_numpy()) for n in _OHLCV[:4]]
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return table  # the contract refuses the column by name
+    if pa.float32() in table.schema.types:
+        wide = dict(zip(("high", "low"), enclosing(*prices), strict=True))
+        prices = [prices[0], wide["high"], wide["low"], prices[3]]
+        for name, values in wide.items():
+            table = table.set_column(table.schema.get_field_index(name), name, pa.array(values))
+    outside = impossible_rows(*prices)
+    if outside.sum() * 2 > len(outside):
+        row = int(np.argmax(outside))
+        raise DataError(
+            f"{describe_impossible(row, *prices)}; so are {outside.sum()} of {len(outside)} rows"
+        )
+    return table
 
 
 def _with_utc_time(table: pa.Table, name: str) -> pa.Table:
@@ -197,16 +266,14 @@ def _with_utc_time(table: pa.Table, name: str) -> pa.Table:
     if column.null_count:
         raise DataError(f"column '{name}' has {column.null_count} empty values")
     if pa.types.is_integer(column.type):
-        values = column.cast(pa.int64())
-        fine = pc.greater_equal(values, _MICROSECONDS_FROM)
-        # Archives hold whole milliseconds, so the integer division loses nothing.
-        column = pc.if_else(fine, pc.divide(values, 1000), values).cast(TIME)
+        values = to_milliseconds(np.asarray(column.cast(pa.int64()).to_numpy()))
+        column = pa.chunked_array([pa.array(values)]).cast(TIME)
     elif pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(TIME, safe=False)
     else:
         raise DataError(
-            f"column '{name}' is {column.type}; a timestamp with a time zone or whole "
-            "milliseconds since the epoch are expected"
+            f"column '{name}' is {column.type}; a timestamp with a time zone or a whole number "
+            "since 1970 are expected"
         )
     return table.set_column(table.schema.get_field_index(name), name, column)
 

@@ -26,7 +26,8 @@ from pydantic import (
 )
 
 from lake.partitions import PartitionRef, iso
-from trading.errors import ReleaseRefused
+from trading.errors import DataError, ReleaseRefused
+from trading.market.symbols import check_symbol
 from trading.research.gates import GateVerdict
 
 SCHEMA_VERSION = 1
@@ -43,9 +44,17 @@ VALIDITY: dict[str, timedelta] = {
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-RelativePath = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*(/[A-Za-z0-9][A-Za-z0-9_.\-]*)*$")
-]
+RelativePath = Annotated[str, Field(pattern=r"^[^\W_][\w.\-]*(/[^\W_][\w.\-]*)*$")]
+
+
+def _symbol(text: str) -> str:
+    try:
+        return check_symbol(text)
+    except DataError as error:
+        raise ValueError(str(error)) from error
+
+
+Symbol = Annotated[str, AfterValidator(_symbol)]
 
 
 def _finite_or_none(value: Any) -> Any:
@@ -85,7 +94,7 @@ class StrategyEntry(StrictModel):
     """
 
     strategy: Name
-    symbol: Name
+    symbol: Symbol
     params: dict[str, float | int | str]
     in_sample: dict[str, Measure] = {}
     out_of_sample: dict[str, Measure] = {}

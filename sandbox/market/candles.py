@@ -17,6 +17,8 @@ from sandbox.engines.common.money import to_multiple
 from sandbox.market.intervals import bar_start, bar_starts, next_start
 from trading.candles import MINUTE_MS
 from trading.errors import DataError
+from trading.market.candle_checks import enclosing, refuse_impossible, to_milliseconds
+from trading.market.symbols import check_symbol
 
 Floats = npt.NDArray[np.float64]
 COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
@@ -118,6 +120,7 @@ def read_series(path: Path, *, traded: bool = True) -> Series:
 
 def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) -> Series:
     """Check the candles of a table that was read from ``path``."""
+    check_symbol(symbol)
     if not traded and "volume" not in table.column_names:
         table = table.append_column("volume", pa.array(np.zeros(table.num_rows)))
     missing = [name for name in COLUMNS if name not in table.column_names]
@@ -134,16 +137,27 @@ def series_of(symbol: str, table: pa.Table, path: Path, *, traded: bool = True) 
         raise DataError(f"{path}: open_time is not strictly increasing; sort it, drop duplicates")
     if not all(np.all(np.isfinite(column)) for column in columns):
         raise DataError(f"{path}: holds a price or volume that is not a number")
-    return Series(symbol, times, *columns)
+    opens, highs, lows, closes, volumes = columns
+    if pa.float32() in table.schema.types:
+        highs, lows = enclosing(opens, highs, lows, closes)
+    try:
+        refuse_impossible(opens, highs, lows, closes)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    return Series(symbol, times, opens, highs, lows, closes, volumes)
 
 
 def milliseconds(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
     """Convert a column of times to ms UTC."""
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
-    elif not pa.types.is_integer(column.type):
+        return np.asarray(column.to_numpy(), dtype=np.int64)
+    if not pa.types.is_integer(column.type):
         raise DataError(f"{path}: open_time is {column.type}; it must be a UTC timestamp or ms")
-    return np.asarray(column.to_numpy(), dtype=np.int64)
+    try:
+        return to_milliseconds(np.asarray(column.to_numpy(), dtype=np.int64))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def read_folder(folder: Path, symbols: Sequence[str] = ()) -> dict[str, Series]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,14 +45,20 @@ def read_lake(
 
 def funding_path(root: Path, symbol: str) -> Path:
     """Return the path of a symbol's funding rates in a lake."""
-    return root / "raw" / "funding" / f"venue={VENUES['usdm']}" / f"symbol={symbol}/part.parquet"
+    return (
+        root
+        / "raw"
+        / "funding"
+        / f"venue={VENUES['usdm']}"
+        / f"symbol={quote(symbol)}/part.parquet"
+    )
 
 
 def _symbol_folders(root: Path, venue: str) -> dict[str, Path]:
     for layer in LAYERS:
         place = root / layer / "candles" / f"venue={VENUES[venue]}"
         series = {
-            path.name.removeprefix("symbol="): path / "interval=1m"
+            unquote(path.name.removeprefix("symbol=")): path / "interval=1m"
             for path in sorted(place.glob("symbol=*"))
         }
         found = {symbol: folder for symbol, folder in series.items() if folder.is_dir()}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.order_book import PREVENTIONS
+from trading.market.symbols import is_symbol
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
 INTEGER = re.compile(r"^[0-9]{1,20}$")
@@ -97,7 +98,7 @@ class Params:
     def symbol(self) -> str:
         """Return the symbol; refuse its absence (−1102) and what cannot be one (−1100)."""
         value = self.need("symbol")
-        if not SYMBOL.match(value):
+        if not SYMBOL.match(value) and not is_symbol(value):
             raise error_codes.ILLEGAL("symbol", SYMBOL.pattern)
         return value
 

@@ -48,6 +48,10 @@ MISTAKES = [
     ("backtest --strategy breakout --candles wrong.parquet", "wrong.parquet has no column 'open'"),
     ("search --strategy breakout --candles wrong.parquet --grid k=1", "has no column 'open'"),
     ("search --strategy breakout --candles no.parquet --grid k=1", "no.parquet does not exist"),
+    ("backtest --strategy breakout --candles upside_down.parquet", "row 0: high"),
+    ("search --strategy breakout --candles upside_down.parquet --grid k=1", "row 0: high"),
+    ("probe lookahead --strategy breakout --candles upside_down.parquet", "row 0: high"),
+    ("sandbox serve --candles bad_candles", "row 0: high"),
     # strategies, parameters, grids
     ("strategies show moon", "strategy 'moon' is not known; known are bb_breakout"),
     ("backtest --strategy moon --candles good.parquet", "strategy 'moon' is not known"),
@@ -92,7 +96,7 @@ MISTAKES = [
     # flows
     ("flow moon", "there is no flow 'moon'; flows are download, import, validate"),
     ("flow scan --as-of noon", "'noon' is not a time"),
-    ("flow scan --symbols BTC-USDT", "'BTC-USDT' is not a symbol; write for example BTCUSDT"),
+    ("flow scan --symbols BTC/USDT", "'BTC/USDT' is not a symbol; write for example BTCUSDT"),
     ("flow scan --server moon", "server 'moon' is none of auto, private, none"),
     ("flow scan --server http://127.0.0.1:9", "no Prefect server answers at http://127.0.0.1:9"),
     ("flow scan --settings no.toml", "no.toml"),
@@ -145,6 +149,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pq.write_table(candles, here / "good.parquet")
     pq.write_table(candles, here / "candles" / "BTCUSDT.parquet")
     pq.write_table(candles.drop_columns(["open"]), here / "wrong.parquet")
+    swapped = candles.rename_columns(
+        [{"high": "low", "low": "high"}.get(name, name) for name in candles.column_names]
+    )
+    pq.write_table(swapped, here / "upside_down.parquet")
+    (here / "bad_candles").mkdir()
+    pq.write_table(swapped, here / "bad_candles" / "BTCUSDT.parquet")
     (here / "text.parquet").write_text("not a table\n" * 100)
     (here / "good.toml").write_text(EXECUTOR)
     (here / "moon.toml").write_text("moon = 1\n")

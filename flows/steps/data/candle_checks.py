@@ -23,7 +23,7 @@ from trading.candles import MINUTE_MS
 if TYPE_CHECKING:
     from flows.steps.data.expectations import SuiteResult
 
-CHECKS = ("candle_rows", "candle_flows", "price_jumps", "quiet_runs")
+CHECKS = ("candle_rows", "candle_flows", "price_jumps", "wicks", "quiet_runs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,8 @@ def _find_bad_rows(data: pa.Table, found: _Findings, settings: ValidationSetting
             "thin_share": settings.thin_volume_share,
         }
         found.bad.extend(_offending(connection, "price_jumps", limits))
+        connection.register("good_candles", _without(data, found.bad))
+        found.bad.extend(_offending(connection, "wicks", limits))
 
 
 def _offending(connection: Any, check: str, params: dict[str, Any]) -> list[tuple[int, str]]:

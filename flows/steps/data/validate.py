@@ -27,6 +27,8 @@ from flows.steps.data.freshness import (
 )
 from flows.steps.data.holes import CheckedSpan, Stretch, beyond_limits, gap_rows, gaps_of
 from flows.steps.data.known_events import KnownEvent
+from flows.steps.data.refused import refused_rows
+from lake.content import content_hash
 from lake.store import Lake, Partition
 from lake.tables import CANDLES, GAPS, QUARANTINE, RAW_CANDLES
 from trading.errors import DataError
@@ -218,10 +220,11 @@ def _summary(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A month to check: its rows, the last rows before it, and the mark it will get."""
+    """A month to check: its rows, those left out by the import, the rows before it, its mark."""
 
     values: Mapping[str, str]
     data: pa.Table
+    refused: pa.Table
     tail: pa.Table | None
     mark: str
 
@@ -240,6 +243,9 @@ def _work(
     values = partition.values
     month = values["month"]
     inputs = {"raw": content_of(lake, partition, as_of), **values}
+    refused = refused_rows(lake, values, as_of)
+    if refused.num_rows:
+        inputs["refused"] = content_hash(refused)
     if before:
         inputs["tail"] = content_of(lake, before, as_of)
     recipe = [_CONTRACT, rules.settings.model_dump_json(exclude=_LIMITS)]
@@ -257,7 +263,7 @@ def _work(
     data = lake.read_partition(partition, as_of)
     if not data.num_rows:
         return None
-    return _Work(values, data, _tail(lake, before, as_of), mark)
+    return _Work(values, data, refused, _tail(lake, before, as_of), mark)
 
 
 def _check(
@@ -278,10 +284,14 @@ def _check(
 
 def _settle(lake: Lake, work: _Work, checked: CheckedMonth, as_of: datetime) -> MonthReport:
     """Write the rows of a checked month and report on it."""
+    if work.refused.num_rows:
+        bad = pa.concat_tables([checked.bad, work.refused], promote_options="default")
+        checked = replace(checked, bad=bad)
+    refused = len(set(work.refused["open_time"].to_pylist()))
     report = MonthReport(
         month=work.values["month"],
         rows=checked.good.num_rows,
-        quarantined=work.data.num_rows - checked.good.num_rows,
+        quarantined=work.data.num_rows - checked.good.num_rows + refused,
         gaps=checked.gaps,
         quiet=checked.quiet,
         span=_span(checked.good),

@@ -187,7 +187,7 @@ def test_a_zip_with_a_wrong_checksum_is_reported_and_the_others_are_imported(
             HEADER
             + archive_csv(MAY_31_2358, [4.0], header=False)
             + archive_csv(MAY_31_2358, [4.5], header=False),
-            "two different candles for 2025-05-31 23:58",
+            "two different candles for one minute: 2025-05-31 23:58",
         ),
         (archive_csv(MAY_31_2358, [4.0]).replace(",7,", ",x,"), "torn or not"),
     ],
