@@ -102,7 +102,8 @@ class StepRunner:
         """Report the result on the terminal and as a note of the run."""
         left = sorted({item.symbol for item in self.left_out})
         message = f"{sentence}; not complete for {', '.join(left)}" if left else sentence
-        self.engine.note(name, run_notes.markdown(name, message, self.left_out, self.results))
+        for record in run_notes.records(name, message, self.left_out, self.results):
+            self.engine.keep(record)
         self.engine.say(message)
         for item in self.left_out:
             self.engine.say(f"  left out: {item.symbol}: {item.reason}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +50,37 @@ class Outcome(Generic[T]):
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A markdown text about a run."""
+
+    key: str
+    description: str
+    markdown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table about a run; every row has the same columns."""
+
+    key: str
+    description: str
+    rows: tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to something that a run made."""
+
+    key: str
+    description: str
+    url: str
+    text: str
+
+
+RunRecord = Note | Table | Link
+
+
 class FlowEngine(Protocol):
     """Runs steps and reports progress."""
 
@@ -79,8 +110,8 @@ class FlowEngine(Protocol):
         """Report one line of progress."""
         ...
 
-    def note(self, key: str, markdown: str) -> None:
-        """Keep a text with the run, where the engine has a place for it."""
+    def keep(self, record: RunRecord) -> None:
+        """Keep a record with the run, where the engine has a place for it."""
         ...
 
 
@@ -137,9 +168,9 @@ class PlainEngine:
         """See `FlowEngine.say`."""
         self._say(text)
 
-    def note(self, key: str, markdown: str) -> None:
-        """Log the note; what it says is also in the lake and in the report."""
-        logger.debug("%s: %s", key, markdown)
+    def keep(self, record: RunRecord) -> None:
+        """Log the record; what it says is also in the lake and in the report."""
+        logger.debug("%s: %s", record.key, record)
 
 
 def attempt(step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -11,18 +12,33 @@ from uuid import UUID
 
 from prefect import State, Task
 from prefect.artifacts import (
+    create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
+    create_table_artifact,
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.futures import PrefectFuture, as_completed
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.engine.engine import FlowStep, Outcome, Say, outcome_of, progress_line, timed
-from flows.engine.request import FlowArguments, make_request
+from flows.engine.engine import (
+    FlowStep,
+    Link,
+    Note,
+    Outcome,
+    RunRecord,
+    Say,
+    Table,
+    outcome_of,
+    progress_line,
+    timed,
+)
+from flows.engine.request import FlowArguments, FlowRequest, make_request
+from flows.engine.run_names import run_name, run_tags
 from flows.pipeline import BODIES, FlowResult
 from lake.releases import FlowRun
 
@@ -35,8 +51,8 @@ T = TypeVar("T")
 class PrefectEngine:
     """Runs steps inside the current flow run; ``say`` is its terminal, if it has one."""
 
-    def __init__(self, threads: int, say: Say | None = None) -> None:
-        self.run = FlowRun(id=str(flow_run.id), name=str(flow_run.name))
+    def __init__(self, run: FlowRun, threads: int, say: Say | None = None) -> None:
+        self.run = run
         self._threads = threads
         self._terminal = say
 
@@ -57,7 +73,12 @@ class PrefectEngine:
         if not keys:
             return []
         outcomes: dict[str, Outcome[T]] = {}
-        bar = cast(UUID, create_progress_artifact(0.0, key=_slug(f"{step.name}-progress")))
+        progress = create_progress_artifact(
+            0.0,
+            key=_slug(f"{step.name}-progress"),
+            description=f"### Progress of {step.name}\n{len(keys)} keys: {', '.join(keys)}",
+        )
+        bar = cast(UUID, progress)
         runner: ThreadPoolTaskRunner[T] = ThreadPoolTaskRunner(self._threads)
         parameters = inspect.signature(step.work)
         with timed(self.say, step.name), runner:
@@ -81,9 +102,17 @@ class PrefectEngine:
         if self._terminal is not None:
             self._terminal(text)
 
-    def note(self, key: str, markdown: str) -> None:
-        """Keep ``markdown`` as an artifact of the run."""
-        create_markdown_artifact(markdown, key=_slug(key))
+    def keep(self, record: RunRecord) -> None:
+        """Keep the record as an artifact of the run."""
+        key, description = _slug(record.key), record.description
+        match record:
+            case Note():
+                create_markdown_artifact(record.markdown, key=key, description=description)
+            case Table():
+                rows = [dict(row) for row in record.rows]
+                create_table_artifact(rows, key=key, description=description)
+            case Link():
+                create_link_artifact(record.url, record.text, key=key, description=description)
 
 
 def as_task(
@@ -125,6 +154,9 @@ def _slug(text: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in text.lower())
 
 
+LEFT_OUT_STATE = "LeftOut"
+"""Name of the completed state of a run that left something out."""
+
 TERMINAL: ContextVar[Say | None] = ContextVar("nocturne_terminal", default=None)
 """Where a flow started from a terminal shows its progress; deployed runs have none."""
 
@@ -136,6 +168,29 @@ def run_flow(name: str, arguments: FlowArguments) -> State[FlowResult]:
     crash reads what the first one would have read.
     """
     request = make_request(arguments, default_as_of=flow_run.scheduled_start_time)
-    engine = PrefectEngine(request.settings.threads, TERMINAL.get())
+    run = FlowRun(id=str(flow_run.id), name=run_name(name, request.as_of))
+    _describe(run, name, request)
+    engine = PrefectEngine(run, request.settings.threads, TERMINAL.get())
     result = BODIES[name](engine, request)
-    return Completed(message=result.message, data=result)
+    if not result.left_out:
+        return Completed(message=result.message, data=result)
+    _describe(run, name, request, left_out=True)
+    return Completed(name=LEFT_OUT_STATE, message=_left_out_message(result), data=result)
+
+
+def _left_out_message(result: FlowResult) -> str:
+    """Return the message of a run that left something out, with the number of symbols."""
+    count = len({item.symbol for item in result.left_out})
+    return f"Completed, {count} left out: {result.message}"
+
+
+def _describe(run: FlowRun, name: str, request: FlowRequest, *, left_out: bool = False) -> None:
+    """Name and tag the run; a run from a terminal also notes its process, as a worker's runs do."""
+    tags = dict.fromkeys(
+        (*flow_run.tags, *run_tags(name, request.settings.venue, left_out=left_out))
+    )
+    process = None if deployment.id else str(os.getpid())
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(
+            UUID(run.id), name=run.name, tags=list(tags), infrastructure_pid=process
+        )

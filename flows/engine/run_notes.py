@@ -1,11 +1,79 @@
-"""The markdown note of a run: what it found and what it left out."""
+"""What a run leaves in the Prefect UI: its note, a table of the release, a link to the report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from flows.engine.engine import Link, Note, RunRecord, Table
 from flows.steps.release.publish import LeftOutReason
+
+# Key figures of the validation: title, key, format.
+_FIGURES = (
+    ("out-of-sample return", "total_return", "+.2%"),
+    ("max drawdown", "max_drawdown", ".2%"),
+    ("win rate", "win_rate", ".1%"),
+    ("profit factor", "profit_factor", ".2f"),
+    ("Sharpe", "sharpe", ".2f"),
+    ("trades", "trades", "d"),
+)
+
+
+def records(
+    name: str, message: str, left_out: Sequence[LeftOutReason], results: Mapping[str, Any]
+) -> Iterator[RunRecord]:
+    """Return the records of one run: its note always, the others where there is something."""
+    text = markdown(name, message, left_out, results)
+    yield Note(name, f"### Note of {name}\nWhat the run found, and what it left out.", text)
+    published = results.get("publish")
+    rows = tuple(_release_row(entry) for entry in _entries(results))
+    rows = rows or tuple(_retuned_row(item) for item in _values(results, "retune"))
+    if published is not None and rows:
+        yield Table(f"{name}-release", f"### Released\n{published.sentence}", rows)
+    if "report" in results:
+        path = Path(results["report"])
+        yield Link(
+            f"{name}-report",
+            f"### Report\nOne HTML file on the machine of the worker: `{path}`",
+            path.resolve().as_uri(),
+            path.name,
+        )
+
+
+def _values(results: Mapping[str, Any], step: str) -> list[Any]:
+    return [outcome.value for outcome in results.get(step, ()) if outcome.value is not None]
+
+
+def _entries(results: Mapping[str, Any]) -> list[Any]:
+    return [found.entry for found in _values(results, "optimize")]
+
+
+def _release_row(entry: Any) -> dict[str, str]:
+    measured = entry.out_of_sample
+    figures = {
+        title: "–" if measured.get(key) is None else format(measured[key], form)
+        for title, key, form in _FIGURES
+    }
+    failed = ", ".join(verdict.name for verdict in entry.verdicts if not verdict.passed)
+    return {
+        "strategy": entry.strategy,
+        "symbol": entry.symbol,
+        "state": "proven" if entry.proven else "unproven",
+        **figures,
+        "gates not passed": failed or "none",
+    }
+
+
+def _retuned_row(item: Any) -> dict[str, str]:
+    return {
+        "strategy": "breakout",
+        "symbol": item.symbol,
+        "state": "unchanged" if item.before == item.after else "retuned",
+        "K before": f"{item.before:g}",
+        "K after": f"{item.after:g}",
+        "reason": item.reason,
+    }
 
 
 def markdown(
@@ -16,7 +84,7 @@ def markdown(
     if left_out:
         lines += ["## Left out", "", "| symbol | reason |", "| --- | --- |"]
         lines += [f"| {item.symbol} | {_cell(item.reason)} |" for item in left_out] + [""]
-    entries = [o.value.entry for o in results.get("optimize", ()) if o.value is not None]
+    entries = _entries(results)
     if entries:
         lines += [
             "## Parameters",
