@@ -53,6 +53,7 @@ def serve(home: Path, port: int, *, with_parent: bool) -> int:
         print(f"another Prefect server uses {home}", file=sys.stderr)
         return EXIT_HOME_IN_USE
     os.environ["PREFECT_HOME"] = str(home)
+    _name_address(f"http://127.0.0.1:{port}")
     import uvicorn
     from prefect.server.api.server import create_app
 
@@ -72,6 +73,19 @@ def serve(home: Path, port: int, *, with_parent: bool) -> int:
     server.run()
     lock.close()
     return 0 if server.started else 1
+
+
+def _name_address(url: str) -> None:
+    """Tell the user interface where this server is, unless the user says so (behind a proxy).
+
+    Prefect would name its default port, or the server of the user's profile.
+    """
+    for names, value in (
+        (("PREFECT_UI_API_URL", "PREFECT_SERVER_UI_API_URL"), f"{url}/api"),
+        (("PREFECT_UI_URL",), url),
+    ):
+        if not any(name in os.environ for name in names):
+            os.environ[names[0]] = value
 
 
 def _stop_with_parent(server: object) -> None:
