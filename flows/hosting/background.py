@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flows.hosting import server_process
+from flows.hosting.dead_runs import command_line, end_dead_runs
 from flows.hosting.declared import deployments
 from flows.settings import PROJECT
 from trading.errors import NocturneError, SettingsError
@@ -55,7 +56,10 @@ def up(home: Path, port: int) -> int:
         member = _start_server(home, port)
     elif member.port != port:
         print(f"the server is already running on port {member.port}")
-    if running(home, "worker") is None:
+    worker = running(home, "worker")
+    for run in end_dead_runs(member.api_url, worker_runs=worker is not None):
+        print(f"ended as Crashed: {run.name}: {run.reason}")
+    if worker is None:
         _start_worker(home, member)
     _wait_for_pool(home, member)
     names = _deploy(home, member.api_url)
@@ -207,18 +211,4 @@ def _remember(home: Path, member: BackgroundProcess) -> BackgroundProcess:
 
 
 def _is_ours(member: BackgroundProcess) -> bool:
-    return _MARKS[member.role] in _command_line(member.pid)
-
-
-def _command_line(pid: int) -> str:
-    """Return the command line of a live process; empty when it ended (a zombie has none)."""
-    if Path("/proc/self/cmdline").exists():
-        try:
-            raw = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            return ""
-        return raw.replace(b"\0", b" ").decode(errors="replace")
-    listing = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return listing.stdout
+    return _MARKS[member.role] in command_line(member.pid)

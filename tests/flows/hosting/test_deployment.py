@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ import yaml
 
 from flows.hosting import background, server_process
 from flows.hosting.background import BackgroundProcess
+from flows.hosting.dead_runs import command_line, end_dead_runs
 from flows.hosting.declared import deployments
 from flows.settings import FILE_VARIABLE
 from lake.releases import read_current
@@ -74,6 +80,36 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Backgro
             assert background.running(home, "worker") is None
 
 
+def start_nightly(server: BackgroundProcess, folder: Path, symbols: list[str]) -> Any:
+    """Ask the deployed nightly for a run over the sample in ``folder``."""
+    found = ask(server.api_url, "deployments/filter", {})
+    nightly = next(entry for entry in found if entry["name"] == "nightly")
+    parameters = {
+        "as_of": AS_OF.isoformat(),
+        "lake": str(folder / "lake"),
+        "sample": str(folder / "sample"),
+        "symbols": symbols,
+    }
+    body = {"idempotency_key": str(folder), "parameters": parameters}
+    return ask(server.api_url, f"deployments/{nightly['id']}/create_flow_run", body)
+
+
+def run_of(server: BackgroundProcess, run_id: str) -> dict[str, Any]:
+    """Read a flow run."""
+    wanted = {"flow_runs": {"id": {"any_": [run_id]}}}
+    found: dict[str, Any] = ask(server.api_url, "flow_runs/filter", wanted)[0]
+    return found
+
+
+@pytest.mark.slow
+def test_the_user_interface_asks_the_api_on_its_own_port(
+    up: tuple[Path, BackgroundProcess],
+) -> None:
+    _, server = up
+    with urllib.request.urlopen(f"{server.ui_url}/ui-settings", timeout=10) as answer:
+        assert json.load(answer)["api_url"] == server.api_url
+
+
 @pytest.mark.slow
 def test_every_declared_schedule_has_scheduled_runs(up: tuple[Path, BackgroundProcess]) -> None:
     _, server = up
@@ -116,39 +152,96 @@ def test_a_second_up_keeps_the_processes_and_duplicates_no_schedule(
 def test_a_deployed_nightly_completes_on_the_sample(up: tuple[Path, BackgroundProcess]) -> None:
     folder, server = up
     write_sample(folder / "sample")
-    nightly = next(
-        entry
-        for entry in ask(server.api_url, "deployments/filter", {})
-        if entry["name"] == "nightly"
-    )
-    run = ask(
-        server.api_url,
-        f"deployments/{nightly['id']}/create_flow_run",
-        {
-            "idempotency_key": "the only one",
-            "parameters": {
-                "as_of": AS_OF.isoformat(),
-                "lake": str(folder / "lake"),
-                "sample": str(folder / "sample"),
-                "symbols": ["BTCUSDT", "DOGEUSDT"],
-            },
-        },
-    )
+    run = start_nightly(server, folder, ["BTCUSDT", "DOGEUSDT"])
 
-    def final_state() -> dict[str, Any] | None:
-        wanted = {"flow_runs": {"id": {"any_": [run["id"]]}}}
-        state: dict[str, Any] = ask(server.api_url, "flow_runs/filter", wanted)[0]["state"]
-        final = state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-        return state if final else None
+    def ended() -> dict[str, Any] | None:
+        found = run_of(server, run["id"])
+        final = found["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+        return found if final else None
 
-    state = wait_for("end of the nightly", final_state, 240.0)
-    assert state["type"] == "COMPLETED", state
+    final = wait_for("end of the nightly", ended, 240.0)
+    state = final["state"]
+    assert (state["type"], state["name"]) == ("COMPLETED", "LeftOut"), state
+    assert final["name"] == f"nightly {AS_OF - timedelta(days=1):%Y-%m-%d}"
+    assert set(final["tags"]) == {"nightly", "binance_usdm", "left-out"}
     release = read_current(folder / "lake" / "published", AS_OF)
     assert release.flow_run.id == run["id"]
-    assert state["message"].startswith(f"release {release.release_id}")
+    assert release.flow_run.name == final["name"]
+    assert state["message"].startswith(f"Completed, 1 left out: release {release.release_id}")
     assert state["message"].endswith("not complete for DOGEUSDT")
-    notes = ask(server.api_url, "artifacts/filter", {"artifacts": {"key": {"any_": ["nightly"]}}})
-    assert "| DOGEUSDT | no candles of DOGEUSDT" in notes[0]["data"]
+    artifacts = {
+        entry["key"]: entry
+        for entry in ask(
+            server.api_url,
+            "artifacts/filter",
+            {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}},
+        )
+        if entry["key"].startswith("nightly")
+    }
+    assert all(entry["description"].startswith("### ") for entry in artifacts.values())
+    assert "| DOGEUSDT | no candles of DOGEUSDT" in artifacts["nightly"]["data"]
+    (row,) = json.loads(artifacts["nightly-release"]["data"])
+    assert (row["strategy"], row["symbol"]) == ("breakout", "BTCUSDT")
+    assert row["state"] in ("proven", "unproven")
+    assert artifacts["nightly-report"]["type"] == "markdown"
+    assert (folder / "lake").as_uri() in artifacts["nightly-report"]["data"]
+
+
+@pytest.mark.slow
+def test_a_run_from_the_command_line_is_named_and_tagged_as_a_deployed_one(
+    up: tuple[Path, BackgroundProcess], tmp_path: Path
+) -> None:
+    _, server = up
+    options = ["--as-of", "2025-06-19T08:20Z", "--lake", str(tmp_path / "lake")]
+    options += ["--server", server.ui_url]
+    done = subprocess.run(
+        [sys.executable, "-c", "from cli.main import main; main()", "flow", "scan", *options],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = ask(
+        server.api_url, "flow_runs/filter", {"flow_runs": {"name": {"any_": ["scan 08:15"]}}}
+    )
+    assert set(run["tags"]) == {"scan", "binance_usdm"}
+    assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "Completed")
+
+
+@pytest.mark.slow
+def test_the_runs_of_a_killed_worker_end_as_crashed_and_free_their_slots(
+    up: tuple[Path, BackgroundProcess], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, server = up
+    write_sample(tmp_path / "sample")
+    run = start_nightly(server, tmp_path, ["BTCUSDT"])
+
+    def started() -> dict[str, Any] | None:
+        found = run_of(server, run["id"])
+        ready = found["state"]["type"] == "RUNNING" and found["infrastructure_pid"]
+        return found if ready else None
+
+    def slots_taken() -> int:
+        found = ask(server.api_url, "v2/concurrency_limits/filter", {})
+        return sum(entry["active_slots"] for entry in found)
+
+    pid = int(wait_for("start of the nightly", started)["infrastructure_pid"])
+    worker = background.running(folder / "prefect", "worker")
+    assert worker is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_for("end of the worker", lambda: background.running(folder / "prefect", "worker") is None)
+    assert end_dead_runs(server.api_url, worker_runs=False) == ()  # its process still works
+    os.kill(pid, signal.SIGKILL)
+    wait_for("end of the flow's process", lambda: not command_line(pid))
+    assert slots_taken() == 1
+    assert background.up(folder / "prefect", server.port) == 0
+    state = run_of(server, run["id"])["state"]
+    assert state["type"] == "CRASHED"
+    assert f"its process {pid} ended without a report" in state["message"]
+    assert f"ended as Crashed: nightly 2025-06-18: {state['message']}" in capsys.readouterr().out
+    assert slots_taken() == 0
 
 
 def test_a_busy_port_is_refused_with_the_next_step(tmp_path: Path) -> None:
