@@ -23,6 +23,7 @@ from prefect.client.orchestration import get_client
 from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
+from prefect.task_engine import TaskRunTimeoutError
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.engine.engine import (
@@ -59,8 +60,7 @@ class PrefectEngine:
     def call(self, step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `flows.engine.engine.FlowEngine.call`."""
         with timed(self.say, step.name):
-            limited = as_task(step, timeout_s=step.timeout_s)
-            return limited(*args, **kwargs)
+            return as_task(step)(*args, **kwargs)
 
     def each(
         self,
@@ -84,7 +84,7 @@ class PrefectEngine:
         with timed(self.say, step.name), runner:
             futures: dict[PrefectFuture[T], str] = {
                 runner.submit(
-                    as_task(step, run_name=f"{step.name} {key}"),
+                    as_task(step, f"{step.name} {key}"),
                     dict(parameters.bind(key, *args, **kwargs).arguments),
                 ): key
                 for key in keys
@@ -115,14 +115,12 @@ class PrefectEngine:
                 create_link_artifact(record.url, record.text, key=key, description=description)
 
 
-def as_task(
-    step: FlowStep[P, T], *, run_name: str | None = None, timeout_s: float | None = None
-) -> Task[P, T]:
+def as_task(step: FlowStep[P, T], run_name: str | None = None) -> Task[P, T]:
     """Make ``step`` a Prefect task.
 
     Prefect caches nothing: an input path stays the same when the data behind it changes. Every step
-    decides from content hashes whether it has work to do. A time limit cannot interrupt work in a
-    thread; there the flow's own limit applies.
+    decides from content hashes whether it has work to do. In a thread the time limit ends Python
+    code; a call into compiled code returns first.
     """
     return Task(
         step.work,
@@ -130,7 +128,7 @@ def as_task(
         task_run_name=run_name,
         cache_policy=NO_CACHE,
         persist_result=False,
-        timeout_seconds=timeout_s,
+        timeout_seconds=step.timeout_s,
         retries=step.retries,
         retry_delay_seconds=[1.0, 5.0, 15.0][: step.retries] or None,
         retry_condition_fn=_worth_a_retry,
@@ -139,7 +137,9 @@ def as_task(
 
 def _worth_a_retry(task_: Any, run: Any, state: Any) -> bool:
     del task_, run
-    return isinstance(state.result(raise_on_failure=False), OSError)
+    error = state.result(raise_on_failure=False)
+    # A step that used up its time would use it up again; its error counts as an `OSError`.
+    return isinstance(error, OSError) and not isinstance(error, TaskRunTimeoutError)
 
 
 def _outcome(name: str, key: str, future: PrefectFuture[T]) -> Outcome[T]:
