@@ -203,6 +203,7 @@ class ResearchSettings(BaseSettings):
     models: bool = Field(default=True, description="build features and train models in the nightly")
     workers: int = Field(default=0, ge=0, le=256, description="threads of a flow; 0 = one per core")
     universe_size: int = Field(default=150, ge=1, le=1000)
+    alert_url: str = Field(default="", description="where the Prefect server posts its alerts")
     ledger: Path = Path(".work/executor/ledger.sqlite")
     known_events: Path = Path("config/known_events.toml")
 

@@ -64,6 +64,8 @@ def up(home: Path, port: int) -> int:
     _wait_for_pool(home, member)
     names = _deploy(home, member.api_url)
     print(f"deployed {len(names)} flows: {', '.join(names)}")
+    alerts = _python(home, member.api_url, "flows.hosting.automations")
+    print(f"alerts: {', '.join(alerts.splitlines())}")
     print(f"Prefect is up: {member.ui_url} (logs in {home}; `make down` stops it)")
     return 0
 
@@ -163,8 +165,14 @@ def _wait_for_pool(home: Path, server: BackgroundProcess) -> None:
 
 def _deploy(home: Path, api_url: str) -> tuple[str, ...]:
     """Create or update every declared deployment; return their names."""
+    _python(home, api_url, "prefect", "--no-prompt", "deploy", "--all")
+    return tuple(deployment["name"] for deployment in deployments())
+
+
+def _python(home: Path, api_url: str, *command: str) -> str:
+    """Run a Python module against the server; return what it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        [sys.executable, "-m", *command],
         env=server_process.environment(home, api_url),
         cwd=PROJECT,
         capture_output=True,
@@ -173,8 +181,8 @@ def _deploy(home: Path, api_url: str) -> tuple[str, ...]:
     )
     if done.returncode != 0:
         output = (done.stdout + done.stderr).strip()[-600:]
-        raise NocturneError(f"Prefect refused the deployments of prefect.yaml: {output}")
-    return tuple(deployment["name"] for deployment in deployments())
+        raise NocturneError(f"`python -m {' '.join(command)}` failed: {output}")
+    return done.stdout
 
 
 def _stop(home: Path, role: str) -> bool:

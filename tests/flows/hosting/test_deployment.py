@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -60,13 +62,42 @@ def wait_for(what: str, condition: Callable[[], Any], deadline_s: float = DEADLI
     return until(what, condition, deadline_s, every_s=0.2)
 
 
+class AlertReceiver(BaseHTTPRequestHandler):
+    """Takes the alerts that the Prefect server posts."""
+
+    received: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        """Keep the text of one alert."""
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        assert body["content"] == body["text"]
+        self.received.append(body["content"])
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, BackgroundProcess]]:
+def alert_url() -> Iterator[str]:
+    """Receive alerts; yields the address for `alert_url`."""
+    with ThreadingHTTPServer((server_process.HOST, 0), AlertReceiver) as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        yield f"http://{server_process.HOST}:{receiver.server_port}/alerts"
+        receiver.shutdown()
+
+
+@pytest.fixture(scope="module")
+def up(
+    tmp_path_factory: pytest.TempPathFactory, alert_url: str
+) -> Iterator[tuple[Path, BackgroundProcess]]:
     """Start everything that `make up` starts, in a home of its own on a free port."""
     folder = tmp_path_factory.mktemp("up")
     server_process.prepare()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FILE_VARIABLE, str(write_settings(folder)))
+        patch.setenv("NOCTURNE_RESEARCH_ALERT_URL", alert_url)
         patch.setenv("PREFECT_WORKER_QUERY_SECONDS", "1")
         home = folder / "prefect"
         try:
@@ -131,7 +162,14 @@ def test_a_second_up_keeps_the_processes_and_duplicates_no_schedule(
     up: tuple[Path, BackgroundProcess], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, server = up
+    alerts = ask(server.api_url, "automations/filter", {})
     assert background.up(folder / "prefect", server.port) == 0
+    assert ask(server.api_url, "automations/filter", {}) == alerts
+    assert {entry["name"].partition(": ")[2]: entry["trigger"]["within"] for entry in alerts} == {
+        "no completed nightly in 26 hours": 26 * 3600,
+        "failed or crashed run": 0,
+        "late run": 0,
+    }
     assert f"Prefect is up: http://127.0.0.1:{server.port}" in capsys.readouterr().out
     assert background.running(folder / "prefect", "server") == server
     found = ask(server.api_url, "deployments/filter", {})
@@ -242,6 +280,8 @@ def test_the_runs_of_a_killed_worker_end_as_crashed_and_free_their_slots(
     assert f"its process {pid} ended without a report" in state["message"]
     assert f"ended as Crashed: nightly 2025-06-18: {state['message']}" in capsys.readouterr().out
     assert slots_taken() == 0
+    expected = f"Nocturne: nightly 2025-06-18 is Crashed: {state['message']}"
+    wait_for("alert of the crash", lambda: expected in AlertReceiver.received)
 
 
 def test_a_busy_port_is_refused_with_the_next_step(tmp_path: Path) -> None:
