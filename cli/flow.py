@@ -15,7 +15,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def flow(
     name: str = typer.Argument(help=f"One of: {', '.join(declared_flows())}."),
     as_of: str = typer.Option(
-        None, help="Read nothing at or after this time, e.g. 2025-06-20T00:00Z; default: now."
+        None,
+        help="Read nothing at or after this time, e.g. 2025-06-20T00:00Z; default: now, or"
+        " the end of the bundled sample where there are no other candles.",
     ),
     lake: Path = typer.Option(None, help="Root of the lake; default: the setting, else data_lake."),
     sample: Path = typer.Option(None, help="Folder with archives and candles to import."),

@@ -102,8 +102,11 @@ class StepRunner:
         """Report the result on the terminal and as a note of the run."""
         left = sorted({item.symbol for item in self.left_out})
         message = f"{sentence}; not complete for {', '.join(left)}" if left else sentence
-        for record in run_notes.records(name, message, self.left_out, self.results):
+        age = run_notes.sample_age(self.request.as_of) if self.request.on_sample else ""
+        for record in run_notes.records(name, message, self.left_out, self.results, age=age):
             self.engine.keep(record)
+        if age:
+            self.engine.say(age)
         self.engine.say(message)
         for item in self.left_out:
             self.engine.say(f"  left out: {item.symbol}: {item.reason}")

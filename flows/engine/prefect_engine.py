@@ -165,9 +165,9 @@ def run_flow(name: str, arguments: FlowArguments) -> State[FlowResult]:
     """Run the body ``name`` in the current flow run; its final state says what was left out.
 
     Without ``as_of`` a scheduled run works as of its scheduled time, so that a run repeated after a
-    crash reads what the first one would have read.
+    crash reads what the first one would have read; on the bundled sample, as of its end.
     """
-    request = make_request(arguments, default_as_of=flow_run.scheduled_start_time)
+    request = make_request(arguments, flow=name, default_as_of=flow_run.scheduled_start_time)
     run = FlowRun(id=str(flow_run.id), name=run_name(name, request.as_of))
     _describe(run, name, request)
     engine = PrefectEngine(run, request.settings.threads, TERMINAL.get())

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.engine.bundled_sample import end_of_bundled_sample
 from flows.settings import ResearchSettings, load_settings
 from lake.partitions import parse_iso
 from lake.store import Lake
 from trading.errors import ParameterError, SettingsError
 from trading.market.symbols import is_symbol
+
+LIVE_FLOWS = frozenset({"download", "export_ledger"})
+"""Flows whose data is today's, whatever the sample holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,14 @@ class FlowArguments:
 
 @dataclass(frozen=True, slots=True)
 class FlowRequest:
-    """Settings and ``as_of`` (UTC) of one run; every step gets it, so it is small."""
+    """Settings and ``as_of`` (UTC) of one run; every step gets it, so it is small.
+
+    ``on_sample``: ``as_of`` is the end of the bundled sample, which holds all there is.
+    """
 
     settings: ResearchSettings
     as_of: datetime
+    on_sample: bool = False
 
     @property
     def lake(self) -> Lake:
@@ -40,17 +48,19 @@ class FlowRequest:
         return Lake(self.settings.lake)
 
 
-def make_request(arguments: FlowArguments, *, default_as_of: datetime | None = None) -> FlowRequest:
-    """Make the request of a run from its arguments.
+def make_request(
+    arguments: FlowArguments, *, flow: str, default_as_of: datetime | None = None
+) -> FlowRequest:
+    """Make the request of a run of ``flow`` from its arguments.
 
-    Without ``as_of`` the run works as of ``default_as_of``, or of now, to the minute.
+    Without ``as_of`` the run works as of the end of the bundled sample where there are no other
+    candles, else of ``default_as_of``, or of now, to the minute.
     """
     as_of = arguments.as_of
     if isinstance(as_of, str):
         as_of = parse_iso(as_of)
     if as_of is not None and as_of.tzinfo is None:
         as_of = as_of.replace(tzinfo=UTC)
-    moment = as_of or default_as_of or datetime.now(UTC)
     symbols = arguments.symbols
     settings = load_settings(
         lake=arguments.lake,
@@ -63,4 +73,7 @@ def make_request(arguments: FlowArguments, *, default_as_of: datetime | None = N
     for symbol in settings.symbols:
         if not is_symbol(symbol):
             raise ParameterError(f"'{symbol}' is not a symbol; write for example BTCUSDT")
-    return FlowRequest(settings, moment.astimezone(UTC).replace(second=0, microsecond=0))
+    sample_end = None if flow in LIVE_FLOWS else end_of_bundled_sample(settings)
+    moment = (as_of or sample_end or default_as_of or datetime.now(UTC)).astimezone(UTC)
+    moment = moment.replace(second=0, microsecond=0)
+    return FlowRequest(settings, moment, on_sample=moment == sample_end)

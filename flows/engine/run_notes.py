@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,27 @@ _FIGURES = (
 )
 
 
+def sample_age(as_of: datetime) -> str:
+    """Say that a run works on the bundled sample, and what to do for newer candles."""
+    return (
+        f"The bundled sample ends on {as_of:%Y-%m-%d at %H:%M}Z: this run works as of then."
+        " For your own market, turn on [download] in config/research.toml."
+    )
+
+
 def records(
-    name: str, message: str, left_out: Sequence[LeftOutReason], results: Mapping[str, Any]
+    name: str,
+    message: str,
+    left_out: Sequence[LeftOutReason],
+    results: Mapping[str, Any],
+    *,
+    age: str = "",
 ) -> Iterator[RunRecord]:
-    """Return the records of one run: its note always, the others where there is something."""
-    text = markdown(name, message, left_out, results)
+    """Return the records of one run: its note always, the others where there is something.
+
+    ``age`` is what the note says about the sample.
+    """
+    text = markdown(name, f"{message}\n\n{age}" if age else message, left_out, results)
     yield Note(name, f"### Note of {name}\nWhat the run found, and what it left out.", text)
     published = results.get("publish")
     rows = tuple(_release_row(entry) for entry in _entries(results))

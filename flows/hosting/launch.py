@@ -42,7 +42,7 @@ def launch(
         known = ", ".join(dict.fromkeys((*BODIES, *declared_flows())))
         raise ParameterError(f"there is no flow '{name}'; flows are {known}")
     with _environment({FILE_VARIABLE: str(settings.resolve())} if settings else {}):
-        return _launch(name, make_request(arguments), server, say or Console())
+        return _launch(name, make_request(arguments, flow=name), server, say or Console())
 
 
 def _launch(name: str, request: FlowRequest, server: str, console: Say) -> FlowResult:

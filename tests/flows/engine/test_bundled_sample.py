@@ -1,0 +1,99 @@
+"""Flows on the bundled sample work as of its last day, unless there are other candles."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.engine.bundled_sample import end_of_bundled_sample
+from flows.engine.request import FlowArguments, make_request
+from flows.hosting.launch import launch
+from flows.settings import FILE_VARIABLE, load_settings
+from lake.store import Lake
+from lake.tables import RAW_CANDLES
+from tests.flows.sample import SAMPLE
+
+END = datetime(2025, 6, 24, 10, 33, tzinfo=UTC)
+SCHEDULED = datetime(2026, 11, 29, 0, 15, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def default_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Use the defaults of every setting, whatever this machine's file says."""
+    file = tmp_path / "research.toml"
+    file.write_text("")
+    monkeypatch.setenv(FILE_VARIABLE, str(file))
+    return file
+
+
+def _as_of(lake: Path, flow: str = "nightly", as_of: str | None = None) -> datetime:
+    arguments = FlowArguments(as_of=as_of, lake=lake)
+    return make_request(arguments, flow=flow, default_as_of=SCHEDULED).as_of
+
+
+def test_a_scheduled_run_on_the_sample_works_as_of_its_end(tmp_path: Path) -> None:
+    assert _as_of(tmp_path / "lake") == END
+    request = make_request(FlowArguments(lake=tmp_path), flow="scan", default_as_of=SCHEDULED)
+    assert request.on_sample
+
+
+def test_a_given_time_wins_over_the_end_of_the_sample(tmp_path: Path) -> None:
+    assert _as_of(tmp_path, as_of="2025-06-19") == datetime(2025, 6, 19, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("flow", ["download", "export_ledger"])
+def test_a_flow_over_live_data_does_not_go_back_to_the_sample(flow: str, tmp_path: Path) -> None:
+    assert _as_of(tmp_path, flow) == SCHEDULED
+
+
+def test_with_the_download_on_the_scheduled_time_counts(
+    tmp_path: Path, default_settings: Path
+) -> None:
+    default_settings.write_text("[download]\nenabled = true\n")
+    assert _as_of(tmp_path) == SCHEDULED
+
+
+def test_with_another_source_the_scheduled_time_counts(
+    tmp_path: Path, default_settings: Path
+) -> None:
+    default_settings.write_text(f'sample = "{tmp_path}"\n')
+    assert _as_of(tmp_path / "lake") == SCHEDULED
+
+
+def test_a_symbol_of_old_archives_alone_ends_with_its_last_month(tmp_path: Path) -> None:
+    settings = load_settings(lake=tmp_path, symbols=("FILUSDT",))
+    assert end_of_bundled_sample(settings) == datetime(2023, 10, 1, tzinfo=UTC)
+
+
+def test_symbols_that_the_sample_lacks_have_no_end(tmp_path: Path) -> None:
+    assert end_of_bundled_sample(load_settings(lake=tmp_path, symbols=("DOGEUSDT",))) is None
+
+
+@pytest.mark.parametrize(("minutes", "counts"), [(-1, True), (0, False), (60 * 24 * 90, False)])
+def test_newer_candles_in_the_lake_end_the_rule_of_the_sample(
+    tmp_path: Path, minutes: int, counts: bool
+) -> None:
+    moment = END + timedelta(minutes=minutes)
+    row = dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0) | {"open_time": moment}
+    data = RAW_CANDLES.schema.empty_table().from_pylist([row], schema=RAW_CANDLES.schema)
+    Lake(tmp_path).write(
+        RAW_CANDLES,
+        data,
+        venue="binance_usdm",
+        symbol="XRPUSDT",
+        interval="1m",
+        month=f"{moment:%Y-%m}",
+    )
+    assert _as_of(tmp_path) == (END if counts else SCHEDULED)
+
+
+def test_a_flow_on_the_sample_completes_and_says_how_old_it_is(tmp_path: Path) -> None:
+    lines: list[str] = []
+    arguments = FlowArguments(lake=tmp_path / "lake", symbols=("BTCUSDT",))
+    launch("import", arguments, server="none", say=lines.append)
+    launch("validate", arguments, server="none", say=lines.append)
+    assert sum("bundled sample ends on 2025-06-24 at 10:32Z" in line for line in lines) == 2
+    assert "1 symbols passed: BTCUSDT" in lines[-1]
+    assert SAMPLE.is_dir()
