@@ -1,4 +1,4 @@
-"""Missing candles are asked for until they are there; late ones give exits only."""
+"""Missing candles are requested until they are there; late ones give exits only."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_a_gap_is_asked_for_until_every_candle_is_there(tmp_path: Path, seed: int) -> None:
+async def test_a_gap_is_requested_until_every_candle_is_there(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     lost = set(rng.sample(range(1, 12), rng.randint(2, 6)))
     venue = Recording(faults=rng.randint(1, 4), short=rng.randint(0, 3))
@@ -112,7 +112,7 @@ async def test_a_hole_at_the_exchange_itself_is_passed_over(tmp_path: Path) -> N
 
 
 class Scripted:
-    """Decides as it is told, by minute."""
+    """Decides as the script says, by minute."""
 
     def __init__(self, actions: dict[int, str]) -> None:
         self._actions = actions
