@@ -22,7 +22,7 @@ _FLOAT32_STEP = 2.0**-23
 
 
 def to_milliseconds(times: Integers) -> Integers:
-    """Return times since 1970 in milliseconds; seconds to nanoseconds are told by their size.
+    """Return times since 1970 in milliseconds; seconds to nanoseconds show in their size.
 
     Small values whose spacing is whole minutes of milliseconds are milliseconds of the early
     seventies. Raises `DataError` without the name of the file when the unit is not clear.
