@@ -16,6 +16,7 @@ ICT: dict[str, Value] = {
     "max_age": 60,
     "gap_window": 30,
     "sweep_window": 100,
+    "min_confidence": 0.0,
 }
 SURGE: dict[str, Value] = {
     **BARE,

@@ -80,7 +80,8 @@ TOUCHED = 4
 TOUCHES = 5
 DEEPEST = 6
 ZONE_LOG = 7
-ZONE_SIZE = 8
+ENTRIES = 8  # that a strategy made out of it
+ZONE_SIZE = 9
 
 # A pool, prices times the side.
 SEED = 0

@@ -14,6 +14,7 @@ from trading.ict.layout import (
     CLOSE_1,
     COUNT,
     DEEPEST,
+    ENTRIES,
     FAR,
     GAPS,
     HIGH_2,
@@ -96,6 +97,7 @@ def add_zone(state: Buffer, at: int, book: int, side: int, added: NewZone) -> No
     state[zone + TOUCHES] = 0.0
     state[zone + DEEPEST] = near
     state[zone + ZONE_LOG] = added.logged
+    state[zone + ENTRIES] = 0.0
     state[first] = float(count + 1)
 
 

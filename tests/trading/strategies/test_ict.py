@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,13 +11,22 @@ import pytest
 from tests.trading import engines
 from tests.trading.account_runs import run_account
 from tests.trading.ict.test_structures import POOL, STORY
-from trading.candles import HOUR_MS, MINUTE_MS, Candle
+from trading.candles import HOUR_MS, MINUTE_MS, Candle, CandleColumns
 from trading.errors import ParameterError
+from trading.ict.batch import IctSettings, find_structures
 from trading.simulation import Costs, backtest
 from trading.simulation.account.simulation import TradedStrategy
 from trading.simulation.backtest import decide
 from trading.strategies.decider import Decider, Decision
-from trading.strategies.layout import ACTION, CONFIDENCE, ENTER, SIDE, STOP_PRICE, TARGET_PRICE
+from trading.strategies.layout import (
+    ACTION,
+    CONFIDENCE,
+    ENTER,
+    LIMIT,
+    SIDE,
+    STOP_PRICE,
+    TARGET_PRICE,
+)
 from trading.strategies.parameters import Value
 from trading.strategies.registry import get_strategy
 
@@ -50,7 +60,7 @@ def decide_rows(made: Decider, rows: list[Row]) -> list[Decision]:
 
 
 def test_conservative_enters_on_a_close_out_of_a_zone_in_the_trends_direction():
-    made = decider("ict_conservative", MINUTE_MS)
+    made = decider("ict_conservative", MINUTE_MS, min_confidence=0)
     warm(made, QUARTER, [*RAISED, *FALL, *STORY[:7]])
     above, inside, out = decide_rows(
         made, [(12.8, 12.9, 12.3, 12.4), (12.4, 12.4, 11.8, 11.9), (11.9, 12.3, 11.85, 12.2)]
@@ -72,7 +82,7 @@ def test_conservative_holds_without_a_break_of_structure():
 
 
 def test_conservative_holds_without_liquidity_as_a_target():
-    made = decider("ict_conservative", MINUTE_MS)
+    made = decider("ict_conservative", MINUTE_MS, min_confidence=0)
     warm(made, QUARTER, STORY[:7])
     *_, last = decide_rows(made, [(12.8, 12.9, 12.3, 12.4), (12.4, 12.5, 11.9, 12.4)])
     assert last.reason == "entry held: no liquidity level beyond 12.4"
@@ -137,7 +147,7 @@ def test_further_timeframes_need_their_own_history():
 ICT = {"trend_tf": "15m", "zone_tf": "5m", "length": 3, "pool_tolerance": 0.003}
 
 CASES = [
-    ("ict_conservative", ICT),
+    ("ict_conservative", ICT | {"min_confidence": 0}),
     ("ict_aggressive", ICT | {"gap_window": 30}),
     ("ict_mixed", ICT),
 ]
@@ -230,3 +240,65 @@ def test_a_position_loses_at_most_its_risk_at_the_stop():
     assert sizing.quantity(10_000.0, 100.0, 96.0) == pytest.approx(50.0)  # 4 a unit, 200 in all
     assert sizing.quantity(10_000.0, 100.0, 99.9) == pytest.approx(100.0)  # bounded by the margin
     assert sizing.quantity(10_000.0, 100.0, math.nan) == pytest.approx(100.0)
+
+
+def zones_of(candles: CandleColumns, settings: IctSettings) -> list[tuple[float, ...]]:
+    """Return side, near edge, far edge and the time known of gaps, blocks and breakers."""
+    found = find_structures(candles, settings)
+    zones = []
+    for table, turn, known in (
+        ("gaps", 1, "known"),
+        ("blocks", 1, "known"),
+        ("blocks", -1, "broken"),
+    ):
+        rows = getattr(found, table)
+        for side, top, bottom, time in zip(
+            rows["side"] * turn, rows["top"], rows["bottom"], found.times(rows[known]), strict=True
+        ):
+            if time >= 0:
+                zones.append((side, *((top, bottom) if side > 0 else (bottom, top)), int(time)))
+    return zones
+
+
+def test_conservative_enters_a_zone_once_and_only_one_known_after_the_break(bitcoin):
+    values = ICT | {"min_confidence": 0}
+    stream = decide(get_strategy("ict_conservative"), bitcoin, values)
+    settings = IctSettings(left=3, right=3, tolerance=0.003)
+    trend = find_structures(bitcoin.higher(QUARTER), settings)
+    broken = trend.times(trend.breaks["known"])
+    zones = zones_of(bitcoin.higher(5 * MINUTE_MS), settings)
+    entered = np.flatnonzero(stream[:, ACTION] == ENTER)
+    left: Counter[tuple[float, ...]] = Counter()
+    for row in entered:
+        now, side, near = bitcoin.open_time[row] + MINUTE_MS, stream[row, SIDE], stream[row, LIMIT]
+        last_break = broken[broken <= now].max()
+        fitting = [
+            zone
+            for zone in zones
+            if zone[:2] == (side, near)
+            and zone[3] <= now
+            and zone[2] * (1 - side * 0.002) == pytest.approx(stream[row, STOP_PRICE])
+        ]
+        assert max(known for *_, known in fitting) > last_break
+        key = side, near, stream[row, STOP_PRICE]
+        left[key] += 1
+        assert left[key] <= len(fitting)
+    assert len(entered) >= 20
+
+
+@pytest.mark.parametrize(
+    "switch", [{"entries_per_zone": 1_000}, {"zone_after_break": "off"}, {"min_confidence": 0.6}]
+)
+def test_conservative_enters_more_often_with_any_limit_off(switch, bitcoin):
+    limited = ICT | {"min_confidence": 0.8}
+    entries = [
+        int((decide(get_strategy("ict_conservative"), bitcoin, values)[:, ACTION] == ENTER).sum())
+        for values in (limited, limited | switch)
+    ]
+    assert entries[0] < entries[1]
+
+
+def test_a_restart_of_the_conservative_strategy_replays_the_life_of_its_zones():
+    made = Decider(get_strategy("ict_conservative"), {}, MINUTE_MS)
+    now = START + 17 * MINUTE_MS
+    assert made.base_start(now) == START - 125 * HOUR_MS

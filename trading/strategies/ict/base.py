@@ -43,6 +43,7 @@ SWEEP_COUNTS = Parameter(
 TOUCHES_COUNT = Parameter(
     "max_touches", "int", 3, 0, 1000, help="zone_tf candles that touched a zone"
 )
+ENTRIES_COUNT = Parameter("entries_per_zone", "int", 1, 1, 1000, help="entries out of one zone")
 SHARED_WITH_ALL = ("trailing_stop", "emergency_stop", "max_position_size")
 
 REASONS: Mapping[int, str] = {
@@ -53,6 +54,7 @@ REASONS: Mapping[int, str] = {
     signals.NO_GAP: "no fair value gap has formed on this candle",
     signals.NO_TARGET: "entry held: no liquidity level beyond {seen:.8g}",
     signals.POOR_REWARD: "entry held: reward {seen:.2f} for a risk of 1 < {limit:g}",
+    signals.LOW_CONFIDENCE: "entry held: confidence {seen:.1f} < {limit:g}",
     signals.WRONG_DIRECTION: "entry held: side {seen:+g} is switched off",
 }
 
@@ -115,6 +117,14 @@ class IctStrategy(Strategy):
         candles = self._structure_warmup(params)
         return {length: candles for length in (trend, zone) if length != signal}
 
+    def replay_from(self, params: Mapping[str, Value], now_ms: int) -> int:
+        """Return the time before which no zone that is alive was known, nor a break that counts."""
+        if not self.has("entries_per_zone"):
+            return now_ms
+        zones = int(params["max_age"]) * interval_ms(str(params["zone_tf"]))
+        breaks = int(params["break_age"]) * interval_ms(str(params["trend_tf"]))
+        return now_ms - max(zones, breaks)
+
     def _structure_warmup(self, params: Mapping[str, Value]) -> int:
         # Zones live no longer than max_age; the swings before them need as long again to settle.
         return 3 * int(params["max_age"])
@@ -134,7 +144,7 @@ class IctStrategy(Strategy):
             float(params["min_reward"]),
             float(params["max_age"]),
             float(ict_size(length, length, signals.ZONES_KEPT, signals.POOLS_KEPT)),
-            *(float(params[p.name]) for p in self.extra if p.kind != "interval"),
+            *(p.number(params[p.name]) for p in self.extra if p.kind != "interval"),
         ]
 
     def filters_on(self, params: Mapping[str, Value]) -> bool:

@@ -8,8 +8,15 @@ from trading.candles import interval_ms
 from trading.jit.kernel import Buffer, apart
 from trading.market.rows import Bar
 from trading.strategies.decisions import hold
-from trading.strategies.ict.base import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
+from trading.strategies.ict.base import (
+    ENTRIES_COUNT,
+    SWEEP_COUNTS,
+    TOUCHES_COUNT,
+    IctStrategy,
+    break_age,
+)
 from trading.strategies.ict.signals import (
+    BREAK_AFTER,
     LAST_CLOSE,
     NO_TREND,
     P_OWN,
@@ -27,6 +34,9 @@ from trading.strategies.parameters import Parameter, Value
 BREAK_AGE = P_OWN
 SWEEP_WINDOW = P_OWN + 1
 MAX_TOUCHES = P_OWN + 2
+ENTRIES_PER_ZONE = P_OWN + 3
+ZONE_AFTER_BREAK = P_OWN + 4
+MIN_CONFIDENCE = P_OWN + 5
 
 
 @apart
@@ -47,7 +57,10 @@ def ict_conservative_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> 
         reach = side * last_close
     zone_closed = (bar.open_time + bar.length) % int(par[P_ZONE_MS]) == 0
     swept = swept_within(state, zones_at(par), side, par[SWEEP_WINDOW])
-    approach = Approach(reach, bar.close, par[MAX_TOUCHES], zone_closed)
+    after = state[BREAK_AFTER] if par[ZONE_AFTER_BREAK] > 0.0 else -1.0
+    most = par[ENTRIES_PER_ZONE]
+    least = par[MIN_CONFIDENCE]
+    approach = Approach(reach, bar.close, par[MAX_TOUCHES], zone_closed, most, after, least)
     enter_out_of_zone(state, par, out, side, approach, swept)
 
 
@@ -61,6 +74,17 @@ class IctConservative(IctStrategy):
         break_age(24),
         SWEEP_COUNTS,
         TOUCHES_COUNT,
+        ENTRIES_COUNT,
+        Parameter(
+            "zone_after_break",
+            "choice",
+            "on",
+            choices=("off", "on"),
+            help="on: the zone became known after the last break of structure",
+        ),
+        Parameter(
+            "min_confidence", "float", 1.0, 0.0, 1.0, help="least; 1 = fresh zone, after a sweep"
+        ),
     )
     step = staticmethod(ict_conservative_step)
 

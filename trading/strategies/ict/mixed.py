@@ -5,7 +5,13 @@ from __future__ import annotations
 from trading.jit.kernel import Buffer, apart
 from trading.market.rows import Bar
 from trading.strategies.decisions import hold
-from trading.strategies.ict.base import SWEEP_COUNTS, TOUCHES_COUNT, IctStrategy, break_age
+from trading.strategies.ict.base import (
+    ENTRIES_COUNT,
+    SWEEP_COUNTS,
+    TOUCHES_COUNT,
+    IctStrategy,
+    break_age,
+)
 from trading.strategies.ict.signals import (
     NO_SWEEP,
     NO_TREND,
@@ -22,6 +28,7 @@ from trading.strategies.ict.signals import (
 BREAK_AGE = P_OWN
 SWEEP_WINDOW = P_OWN + 1
 MAX_TOUCHES = P_OWN + 2
+ENTRIES_PER_ZONE = P_OWN + 3
 
 
 @apart
@@ -38,7 +45,7 @@ def ict_mixed_step(state: Buffer, par: Buffer, out: Buffer, bar: Bar) -> None:
         hold(out, NO_SWEEP, bar.close, par[SWEEP_WINDOW])
         return
     reach = bar.low if side > 0 else -bar.high
-    approach = Approach(reach, bar.close, par[MAX_TOUCHES], True)
+    approach = Approach(reach, bar.close, par[MAX_TOUCHES], True, par[ENTRIES_PER_ZONE], -1.0, 0.0)
     enter_out_of_zone(state, par, out, side, approach, True)
 
 
@@ -51,5 +58,6 @@ class IctMixed(IctStrategy):
         break_age(100),
         SWEEP_COUNTS,
         TOUCHES_COUNT,
+        ENTRIES_COUNT,
     )
     step = staticmethod(ict_mixed_step)

@@ -1,8 +1,8 @@
 """Signals of the ICT strategies: zones that price leaves, sweeps, stops and targets (kernels).
 
 The three strategies share a parameter buffer (``P_*``) and a state: an empty log (so that the state
-can stand in for the log of the structures), the last close of ``signal_tf``, the structures of
-``trend_tf`` and those of ``zone_tf``.
+can stand in for the log of the structures), the last close of ``signal_tf``, the number of zone
+candles at the last break, the structures of ``trend_tf`` and those of ``zone_tf``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from trading.ict.layout import (
     BREAK_ROW,
     BREAKERS,
     COUNT,
+    ENTRIES,
     FAR,
     GAPS,
     KNOWN,
@@ -34,10 +35,11 @@ from trading.ict.layout import (
 from trading.ict.liquidity import nearest_pool
 from trading.ict.step import ict_step
 from trading.ict.zones import is_alive
+from trading.indicators.comparison import above
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Bar
 from trading.strategies.decisions import hold, write_decision
-from trading.strategies.layout import CONFIDENCE, ENTER, OWN, SIDE, STOP_PRICE, TARGET_PRICE
+from trading.strategies.layout import ACTION, CONFIDENCE, ENTER, OWN, SIDE, STOP_PRICE, TARGET_PRICE
 
 # Parameters, by position in the buffer.
 P_SIGNAL_MS = OWN
@@ -56,7 +58,8 @@ ZONES_KEPT = 32
 POOLS_KEPT = 32
 
 LAST_CLOSE = LOG_HEAD
-TREND_AT = LOG_HEAD + 1
+BREAK_AFTER = LOG_HEAD + 1
+TREND_AT = LOG_HEAD + 2
 
 # Reasons.
 ENTERED = 1
@@ -67,6 +70,7 @@ NO_GAP = 5
 NO_TARGET = 6
 POOR_REWARD = 7
 WRONG_DIRECTION = 8
+LOW_CONFIDENCE = 9
 
 BASE_CONFIDENCE = 0.4
 CONFIDENCE_STEP = 0.2
@@ -93,6 +97,8 @@ def feed_structures(state: Buffer, par: Buffer, bar: Bar) -> None:
         rules = StructureRules(length, length, tolerance, 0.0, 0, max_age, ZONES_KEPT, POOLS_KEPT)
         ict_clear(state, at, rules)
     ict_step(state, at, state, bar)
+    if at == TREND_AT and state[at + BREAK_ROW] == state[at + COUNT] - 1.0:
+        state[BREAK_AFTER] = state[zones_at(par) + COUNT]
 
 
 @kernel
@@ -118,14 +124,19 @@ class Approach(NamedTuple):
     """How price came to the zones of ``zone_tf``.
 
     ``reach`` (times the side) is how deep price came, ``close`` where it closed. A zone that was
-    touched on more than ``max_touches`` candles does not count. ``zone_closed`` tells that a candle
-    of ``zone_tf`` closed at the same time: the zones that it made known are not left yet.
+    touched on more than ``max_touches`` candles, one that ``most_entries`` left, or one known no
+    later than row ``after`` of ``zone_tf`` does not count. ``zone_closed`` tells that a candle of
+    ``zone_tf`` closed at the same time: the zones that it made known are not left yet. An entry
+    below ``least_confidence`` is held.
     """
 
     reach: float
     close: float
     max_touches: float
     zone_closed: bool
+    most_entries: float
+    after: float
+    least_confidence: float
 
 
 @kernel
@@ -139,6 +150,8 @@ def zone_left(state: Buffer, at: int, book: int, side: int, approach: Approach) 
         if state[zone + NEAR] < approach.reach:
             return -1
         counts = state[zone + TOUCHES] <= approach.max_touches and state[zone + KNOWN] <= known
+        counts = counts and state[zone + ENTRIES] < approach.most_entries
+        counts = counts and state[zone + KNOWN] > approach.after
         if counts and is_alive(state, at, zone) and close > state[zone + NEAR]:
             return zone
     return -1
@@ -239,8 +252,13 @@ def enter_out_of_zone(
         hold(out, NO_ZONE, close, close)
         return
     confidence = confidence_of(True, is_fresh(state, at, zone, approach.zone_closed), swept)
+    if above(approach.least_confidence, confidence):
+        hold(out, LOW_CONFIDENCE, confidence, approach.least_confidence)
+        return
     entry = ZoneEntry(side, state[zone + NEAR], state[zone + FAR], close, confidence)
     enter_at_zone(state, par, out, entry)
+    if out[ACTION] == ENTER:
+        state[zone + ENTRIES] += 1.0
 
 
 @kernel
