@@ -1,0 +1,1 @@
+"""`nocturne sql`: one query, a shell, and the views for the plain duckdb command."""
