@@ -130,6 +130,24 @@ def split(sql: str) -> list[str]:
     return [statement.query for statement in _parse(sql)]
 
 
+def ends_statement(text: str) -> bool:
+    """Tell whether a text ends with ``;`` outside quotes and comments."""
+    places = [place for place, kind in duckdb.tokenize(text) if kind != duckdb.token_type.comment]
+    return bool(places) and text.encode()[places[-1] :][:1] == b";"
+
+
+def columns_of_views(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Return the columns of every view of an open catalog."""
+    found: dict[str, list[str]] = {}
+    rows = connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+        " ORDER BY table_name, column_index"
+    ).fetchall()
+    for view, column in rows:
+        found.setdefault(view, []).append(column)
+    return found
+
+
 def fetch(connection: duckdb.DuckDBPyConnection, statement: str) -> pa.Table:
     """Run one read-only statement on an open catalog; raises what `query` raises."""
     _check_reads(statement)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from cli.inputs.lake_choice import AS_OF_HELP, LAKE_HELP, lake_root, moment
+from trading.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from lake.store import Lake
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -26,7 +32,9 @@ class Format(StrEnum):
 
 @app.command()
 def sql(
-    query: str = typer.Argument(None, help="One SELECT; every table of the lake is a view."),
+    query: str = typer.Argument(
+        None, help="One SELECT; every table of the lake is a view. Without it: a shell."
+    ),
     file: Path = typer.Option(
         None,
         "--file",
@@ -41,8 +49,11 @@ def sql(
 ) -> None:
     """Query the lake in SQL (DuckDB); nothing is written.
 
+    Without a query, a terminal gets a shell, and a pipe is read statement by statement.
+
     Example: nocturne sql "select symbol, count(*) as candles from candles group by symbol"
     """
+    from cli.sql import formats
     from lake.catalog import query as run
     from lake.catalog import view_statements
     from lake.store import Lake
@@ -54,16 +65,41 @@ def sql(
         for statement in view_statements(root, known_at):
             typer.echo(f"{statement};")
         return
-    result = run(root, _text_of(query, file), known_at)
-    printers = {Format.TABLE: _as_table, Format.CSV: _as_csv, Format.JSON: _as_json}
-    typer.echo(printers[format](result), nl=False)
+    printers = {
+        Format.TABLE: formats.as_table,
+        Format.CSV: formats.as_csv,
+        Format.JSON: formats.as_json,
+    }
+    show = printers[format]
+    if query is None and file is None:
+        _open_shell(root, known_at, show)
+        return
+    typer.echo(show(run(root, _text_of(query, file), known_at)), nl=False)
+
+
+def _open_shell(lake: Lake, as_of: datetime | None, show: Callable[[pa.Table], str]) -> None:
+    from cli.sql.shell import Shell
+    from lake.catalog import open_catalog
+
+    connection = open_catalog(lake, as_of)
+    try:
+        shell = Shell(connection, show)
+        if sys.stdin.isatty():
+            typer.echo(f"The lake {lake.root} in SQL; .help says how, .quit leaves.")
+            shell.run_terminal()
+        elif not shell.run_stream(sys.stdin):
+            raise _no_query()
+    finally:
+        connection.close()
+
+
+def _no_query() -> DataError:
+    return DataError('one query is expected: nocturne sql "SELECT …", or --file QUERY.sql')
 
 
 def _text_of(query: str | None, file: Path | None) -> str:
-    from trading.errors import DataError
-
     if (query is None) == (file is None):
-        raise DataError('one query is expected: nocturne sql "SELECT …", or --file QUERY.sql')
+        raise _no_query()
     if query is not None:
         return query
     assert file is not None
@@ -71,77 +107,3 @@ def _text_of(query: str | None, file: Path | None) -> str:
         return file.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(f"the query file {file} cannot be read: {error.strerror}") from error
-
-
-def _plain(value: Any) -> Any:
-    """Convert a value for JSON: times to ISO in UTC, decimals to numbers, NaN to null."""
-    import math
-    from datetime import date, datetime, time
-    from decimal import Decimal
-
-    if isinstance(value, datetime):
-        from lake.partitions import iso
-
-        return iso(value) if value.tzinfo else value.isoformat()
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
-
-
-def _rows(result: pa.Table) -> list[list[Any]]:
-    columns = [column.to_pylist() for column in result.columns]
-    return [[_plain(value) for value in row] for row in zip(*columns, strict=True)]
-
-
-def _cell(value: Any) -> str:
-    import json
-
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _as_table(result: pa.Table) -> str:
-    from cli.tables import text_table
-
-    rows = [[_cell(value).replace("\n", " ") for value in row] for row in _rows(result)]
-    texts = {i for i, field in enumerate(result.schema) if not _is_number(field)}
-    noun = "row" if len(rows) == 1 else "rows"
-    return f"{text_table(result.column_names, rows, left=texts)}\n({len(rows)} {noun})\n"
-
-
-def _is_number(field: pa.Field) -> bool:
-    import pyarrow as pa
-
-    kind = field.type
-    return bool(
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    )
-
-
-def _as_csv(result: pa.Table) -> str:
-    import csv
-    import io
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(result.column_names)
-    writer.writerows([_cell(value) for value in row] for row in _rows(result))
-    return text.getvalue()
-
-
-def _as_json(result: pa.Table) -> str:
-    import json
-
-    rows = [dict(zip(result.column_names, row, strict=True)) for row in _rows(result)]
-    return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"

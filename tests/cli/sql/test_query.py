@@ -137,6 +137,7 @@ def test_a_mistake_gives_one_sentence_and_status_2(
     words: str,
 ) -> None:
     monkeypatch.setenv("NOCTURNE_LAKE", str(lake))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert run(monkeypatch, *arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
