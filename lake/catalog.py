@@ -1,8 +1,4 @@
-"""The lake in SQL: an in-memory DuckDB with every table as a view, optionally under ``as_of``.
-
-Two names exist in two layers: ``candles`` is the checked table (``raw_candles`` the raw one), and
-``equity`` is the ledger's (``research_equity`` holds that of back-tests).
-"""
+"""The lake in SQL: an in-memory DuckDB with the views of `lake.views`."""
 
 from __future__ import annotations
 
@@ -12,23 +8,9 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from lake.partitions import iso
-from lake.store import FILE_NAME, Lake
-from lake.tables import TABLES, Table
+from lake.store import Lake
+from lake.views import view_statements
 from trading.errors import DataError
-
-_SQL_TYPES = {
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.string(): "VARCHAR",
-    pa.bool_(): "BOOLEAN",
-    pa.timestamp("ms", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
-}
-# Milliseconds of an interval's name: a candle counts once it has closed.
-_INTERVAL_MS = (
-    'cast(left("interval", -1) as bigint) * case right("interval", 1) when \'s\' then 1000'
-    " when 'm' then 60000 when 'h' then 3600000 when 'd' then 86400000 when 'w' then 604800000 end"
-)
 
 _EXPLAIN = re.compile(
     r"\s*explain\b\s*(?:analyze\b)?\s*(?:\(\s*(?:analyze|format)\b[^()]*\))?\s*", re.IGNORECASE
@@ -36,7 +18,7 @@ _EXPLAIN = re.compile(
 
 
 def open_catalog(lake: Lake, as_of: datetime | None = None) -> duckdb.DuckDBPyConnection:
-    """Return a connection with every table of `lake.tables.TABLES` as a view; close it after use.
+    """Return a connection with the lake's views; close it after use.
 
     A table without partitions is an empty view with the contract's columns. With ``as_of``, the
     views hide rows that were not known then. Times print in UTC. Raises `DataError` if the lake
@@ -51,61 +33,6 @@ def open_catalog(lake: Lake, as_of: datetime | None = None) -> duckdb.DuckDBPyCo
         connection.close()
         raise
     return connection
-
-
-def view_statements(lake: Lake, as_of: datetime | None = None) -> list[str]:
-    """Return the CREATE VIEW statements, which the plain ``duckdb`` command line accepts too."""
-    if not lake.root.is_dir():
-        raise DataError(
-            f"the lake {lake.root} does not exist; run `nocturne demo`, import into it, "
-            "or name another one with --lake"
-        )
-    return [
-        f"CREATE VIEW {table.view} AS {_select(lake, table, as_of)}" for table in TABLES.values()
-    ]
-
-
-def _select(lake: Lake, table: Table, as_of: datetime | None) -> str:
-    folder = lake.root / table.layer / table.name
-    depth = "/".join("*" for _ in table.partition)
-    if not next(folder.glob(f"{depth}/{FILE_NAME}"), None):
-        return f"SELECT {_empty_columns(table)} WHERE false"
-    # DuckDB reads the path as a glob pattern without an escape character; brackets quote one.
-    place = "".join(f"[{char}]" if char in "*?[" else char for char in folder.as_posix())
-    types = ", ".join(f"{_quoted(name)}: VARCHAR" for name in table.partition)
-    source = (
-        f"read_parquet({_text(f'{place}/{depth}/{FILE_NAME}')}, hive_partitioning = true, "
-        f"hive_types = {{{types}}}, union_by_name = {str(table.extra != 'none').lower()})"
-    )
-    condition = "" if as_of is None else f" WHERE {_known(table, as_of)}"
-    return f"SELECT * FROM {source}{condition}"
-
-
-def _known(table: Table, as_of: datetime) -> str:
-    moment = f"TIMESTAMPTZ {_text(iso(as_of))}"
-    if table.known == "before":
-        return f"{_quoted(table.time)} < {moment}"
-    if table.known == "upto":
-        return f"{_quoted(table.time)} <= {moment}"
-    # The first comparison prunes row groups; the second is exact.
-    return (
-        f"{_quoted(table.time)} < {moment} AND "
-        f"epoch_ms({_quoted(table.time)}) + {_INTERVAL_MS} <= epoch_ms({moment})"
-    )
-
-
-def _empty_columns(table: Table) -> str:
-    columns = [(field.name, _SQL_TYPES[field.type]) for field in table.schema]
-    columns += [(name, "VARCHAR") for name in table.partition]
-    return ", ".join(f"CAST(NULL AS {kind}) AS {_quoted(name)}" for name, kind in columns)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def query(lake: Lake, sql: str, as_of: datetime | None = None) -> pa.Table:

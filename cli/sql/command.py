@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -46,6 +47,9 @@ def sql(
     views: bool = typer.Option(
         False, "--views", help="Print the CREATE VIEW statements, for the plain duckdb command."
     ),
+    init: Path = typer.Option(
+        None, "--init", help="Write the views to a script for `duckdb -init FILE`, from any folder."
+    ),
 ) -> None:
     """Query the lake in SQL (DuckDB); nothing is written.
 
@@ -55,15 +59,17 @@ def sql(
     """
     from cli.sql import formats
     from lake.catalog import query as run
-    from lake.catalog import view_statements
     from lake.store import Lake
+    from lake.views import init_script
 
     root = Lake(lake_root(lake))
     known_at = moment(as_of)
     if views:
-        typer.echo("SET TimeZone = 'UTC';")
-        for statement in view_statements(root, known_at):
-            typer.echo(f"{statement};")
+        typer.echo(init_script(root, known_at), nl=False)
+        return
+    if init is not None:
+        init.write_text(init_script(root, known_at), encoding="utf-8")
+        typer.echo(f"wrote {init}; run: duckdb -init {shlex.quote(str(init))}")
         return
     printers = {
         Format.TABLE: formats.as_table,

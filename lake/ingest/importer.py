@@ -335,7 +335,19 @@ def _merge(lake: Lake, unit: _Unit, reads: Sequence[_Read]) -> pa.Table:
     table = table.sort_by([("_key", "ascending"), ("_rank", "ascending")])
     keys = table["_key"].combine_chunks()
     first = pc.not_equal(keys.slice(1), keys.slice(0, len(keys) - 1)).to_pylist()
-    return table.filter(pa.array([True, *first])).drop_columns(["_key", "_rank"])
+    merged = table.filter(pa.array([True, *first])).drop_columns(["_key", "_rank"])
+    return _changes(merged) if unit.table is RAW_INSTRUMENTS else merged
+
+
+def _changes(snapshots: pa.Table) -> pa.Table:
+    """Keep the first and the last of each instrument's equal snapshots in a row."""
+    snapshots = snapshots.sort_by([("symbol", "ascending"), ("time", "ascending")])
+    rows = snapshots.drop_columns(["time"]).to_pylist()
+    keep = [
+        not (0 < at < len(rows) - 1 and rows[at - 1] == row == rows[at + 1])
+        for at, row in enumerate(rows)
+    ]
+    return snapshots.filter(pa.array(keep, pa.bool_()))
 
 
 def _ranked(table: pa.Table, rank: int, contract: Table) -> pa.Table:
@@ -349,11 +361,8 @@ def _ranked(table: pa.Table, rank: int, contract: Table) -> pa.Table:
         # The time of an event jitters by milliseconds between sources; its minute does not.
         key = pc.divide(pc.add(key.cast(pa.int64()), MINUTE_MS // 2), MINUTE_MS)
     elif contract is RAW_INSTRUMENTS:
-        # The newer of two snapshots wins, whatever its source.
-        newest = -pc.max(table["time"].cast(pa.int64())).as_py() if table.num_rows else 0
-        return table.append_column("_key", key).append_column(
-            "_rank", pa.array(np.full(table.num_rows, newest), pa.int64())
-        )
+        times = table["time"].cast(pa.int64()).cast(pa.string())
+        key = pc.binary_join_element_wise(key, times, "@")
     ranks = pa.array(np.full(table.num_rows, rank), pa.int64())
     return table.append_column("_key", key).append_column("_rank", ranks)
 

@@ -49,7 +49,8 @@ RAW_POSITIONING = Table(
 RAW_INSTRUMENTS = Table(
     name="instruments",
     layer="raw",
-    # Filters stay decimal text: rounding to a tick must not start from a rounded tick.
+    # One row per snapshot that differs from its neighbours. Filters stay decimal text: rounding to
+    # a tick must not start from a rounded tick.
     schema=schema_of(
         {
             "symbol": TEXT,
@@ -70,7 +71,7 @@ RAW_INSTRUMENTS = Table(
             "margin_brackets": TEXT,
         },
     ),
-    key=("symbol",),
+    key=("symbol", "time"),
     partition=("venue",),
     time="time",
     known="before",

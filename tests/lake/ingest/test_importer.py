@@ -319,3 +319,29 @@ def test_the_bundled_sample_imports_completely_and_a_second_run_does_nothing(lak
     again = import_folder(lake, SAMPLE, JUNE)
     assert (again.partitions_written, again.rows) == (0, 0)
     assert {file.status for file in again.files} == {"unchanged"}
+
+
+def test_a_newer_snapshot_of_instruments_keeps_the_older_one(lake: Lake, tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    folder.mkdir()
+    snapshot = json.loads((SAMPLE / "instruments.json").read_text())
+
+    def take(day: int, tick: str) -> None:
+        snapshot["time"] = f"2025-05-{day:02}T00:00:00Z"
+        for filters in snapshot["symbols"][0]["filters"]:
+            if filters["filterType"] == "PRICE_FILTER":
+                filters["tickSize"] = tick
+        (folder / "instruments.json").write_text(json.dumps(snapshot))
+        assert import_folder(lake, folder, JUNE).failed == ()
+
+    symbol = snapshot["symbols"][0]["symbol"]
+    for day, tick in ((5, "0.10"), (6, "0.10"), (7, "0.10"), (8, "0.01"), (8, "0.02"), (2, "1")):
+        take(day, tick)
+    rows = [row for row in lake.read(RAW_INSTRUMENTS).to_pylist() if row["symbol"] == symbol]
+    # Of equal snapshots in a row the first and the last stay; a time has one snapshot, the latest.
+    assert [(row["time"].day, row["tick_size"]) for row in rows] == [
+        (2, "1"),
+        (5, "0.10"),
+        (7, "0.10"),
+        (8, "0.02"),
+    ]
