@@ -170,16 +170,16 @@ def trade_of(row: Row) -> TradeMark:
 
 
 def equity_view(key: str, evidence: StrategyResults, trades: Sequence[TradeMark]) -> Markup | None:
-    """Draw the stored curve, or the one that the stored trades compound to."""
+    """Draw the curve that the stored trades compound to, or else the stored one."""
     rows = [row for row in evidence.equity if row["sample"] == OUT]
-    if len(rows) > 1:
+    if trades:
+        curve = compounded(trades, evidence.folds)
+    elif len(rows) > 1:
         rows.sort(key=lambda row: formats.as_ms(row["time"]))
         curve = Curve(
             tuple(formats.as_ms(row["time"]) for row in rows),
             tuple(float(row["equity"]) for row in rows),
         )
-    elif trades:
-        curve = compounded(trades, evidence.folds)
     else:
         return None
     return equity_chart(f"{key}-equity", "Out-of-sample equity and drawdown", curve)

@@ -31,7 +31,7 @@ from lake.partitions import PartitionRef
 from lake.releases.manifest import StrategyEntry
 from lake.releases.reader import list_releases, read_release
 from lake.store import Lake
-from lake.tables import CANDLES, FOLDS, RAW_FUNDING, SEARCHES, TRADES
+from lake.tables import CANDLES, EQUITY, FOLDS, RAW_FUNDING, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError
 from trading.research.gates import proven
@@ -194,6 +194,7 @@ def _store(
     )
     lake.write(FOLDS, rows.folds_table(request, validation), run=request.run)
     lake.write(TRADES, rows.trades_table(request, validation, recent), run=request.run)
+    lake.write(EQUITY, rows.equity_table(request, validation), run=request.run)
     marks = {
         _KEY: key,
         VERSION_MARK: request.strategy.version,

@@ -84,6 +84,22 @@ def trades_table(
     return pa.concat_tables(parts)
 
 
+def equity_table(request: OptimizeRequest, validation: HistoryValidation) -> pa.Table:
+    """Return the stitched out-of-sample equity: 1 at the first test, then after each exit."""
+    walk = validation.walk
+    points = {int(walk.folds[0].fold.test_start): 1.0} if walk.folds else {}
+    # Of several exits in one candle the last value stays.
+    points |= dict(zip(walk.trades.exit_time.tolist(), walk.equity.tolist(), strict=True))
+    return pa.table(
+        {
+            **_subject(request, len(points)),
+            "sample": pa.array(["out_of_sample"] * len(points), pa.string()),
+            "time": _times(list(points)),
+            "equity": pa.array(list(points.values()), pa.float64()),
+        }
+    )
+
+
 def _trades(request: OptimizeRequest, sample: str, trades: Trades) -> pa.Table:
     count = len(trades)
     return pa.table(

@@ -15,7 +15,7 @@ from flows.steps.search.optimize import OptimizeEntry, optimize
 from flows.steps.search.plateau import ApprovedPlateau, approve
 from flows.steps.search.trial_history import earlier_trials
 from lake.store import Lake
-from lake.tables import CANDLES, FOLDS, RAW_FUNDING, SEARCHES, TRADES
+from lake.tables import CANDLES, EQUITY, FOLDS, RAW_FUNDING, SEARCHES, TRADES
 from tests.flows.sample import AS_OF, SAMPLE, write_settings
 from trading.errors import DataError, ParameterError, SettingsError
 from trading.strategies.registry import get_strategy
@@ -131,6 +131,20 @@ def test_the_chosen_set_lies_on_the_approved_plateau(found: OptimizeEntry) -> No
     assert inside["approved_k_low"] <= params["k"] <= inside["approved_k_high"]
     assert inside["approved_stop_loss_low"] <= params["stop_loss"]
     assert params["stop_loss"] <= inside["approved_stop_loss_high"]
+
+
+def test_the_stored_equity_starts_at_one_and_ends_at_the_total_return(
+    lake: Lake, found: OptimizeEntry
+) -> None:
+    rows = lake.read(EQUITY, run=found.run).to_pylist()
+    trades = lake.read(TRADES, run=found.run).to_pylist()
+    exits = {row["exit_time"] for row in trades if row["sample"] == "out_of_sample"}
+    first = min(row["test_from"] for row in lake.read(FOLDS, run=found.run).to_pylist())
+    assert {row["time"] for row in rows} == exits | {first}
+    assert {row["sample"] for row in rows} == {"out_of_sample"}
+    assert rows[0]["equity"] == 1.0
+    total = found.entry.out_of_sample["total_return"]
+    assert rows[-1]["equity"] == pytest.approx(1.0 + float(total or 0.0))
 
 
 def test_too_few_trades_make_an_entry_unproven_and_the_verdict_says_so(
