@@ -39,6 +39,9 @@ class EntryCheck:
         allocation = self._signal_engine.allocation_of(signal)
         if allocation.reason:
             return _refused(allocation.reason)
+        foreign = self._portfolio.slot(signal.symbol).foreign
+        if foreign * signal.side < 0:
+            return _refused(f"a foreign position of {foreign} stands against it")
         request = self._request(event, row, allocation.most)
         account = self._account.state(signal.symbol)
         return check_entry(request, account, self._services.settings.risk, instrument)

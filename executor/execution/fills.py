@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from decimal import Decimal
 
 from executor.bus.events import EventType
 from executor.execution.order_manager import OrderManager
 from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import OrderRow
-from executor.model import VenueFill, VenueOrder
+from executor.model import ZERO, VenueFill, VenueOrder
+from executor.portfolio.fill_totals import part_of
+from executor.portfolio.foreign_quantity import halt_symbol
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.services import Services
 from executor.venues.faults import VenueFaultError
@@ -81,6 +84,11 @@ class FillRecorder:
         holding = self._holding_for(fill, row)
         if holding is None:
             return False
+        if row is None and not fill.liquidation:
+            own = self._own_part(holding, fill)
+            if own <= 0:
+                return False
+            fill = part_of(fill, own)
         with ledger.atomic():
             # A trade and its position are written together: a crash between the two would leave a
             # position that nobody protects.
@@ -124,8 +132,7 @@ class FillRecorder:
         slot = self._portfolio.slot(fill.symbol)
         if row is None or row.position_id is None:
             holding = slot.holding
-            opposite = holding is not None and (fill.side == "SELL") == (holding.row.side > 0)
-            return holding if opposite else None
+            return holding if holding is not None and holding.filled else None
         if slot.holding is not None and slot.holding.row.id == row.position_id:
             return slot.holding
         stored = self._services.ledger.position(row.position_id)
@@ -134,6 +141,32 @@ class FillRecorder:
         # An abandoned entry has filled after all: the position is real and needs protection.
         slot.holding = Holding(stored)
         return slot.holding
+
+    def _own_part(self, holding: Holding, fill: VenueFill) -> Decimal:
+        """How much of a trade that no order of ours explains closed what is ours.
+
+        Foreign quantity goes first; what makes the position larger is foreign itself.
+        """
+        slot, side = self._portfolio.slot(fill.symbol), holding.row.side
+        if fill.trade_id in slot.foreign_trades or is_ours(fill.client_id):
+            return ZERO
+        if (fill.side == "SELL") == (side > 0):
+            beside = min(max(slot.foreign * side, ZERO), fill.quantity)
+            slot.foreign -= beside * side
+            own = min(fill.quantity - beside, holding.row.quantity)
+            if own <= 0:
+                slot.foreign_trades.add(fill.trade_id)
+            return own
+        if any(not row.conditional for row in self._services.ledger.open_orders(fill.symbol)):
+            # It may belong to an order of ours whose answer is not there yet.
+            return ZERO
+        if fill.time >= holding.row.opened_at:
+            slot.foreign_trades.add(fill.trade_id)
+            slot.foreign += fill.quantity * side
+            reason = f"foreign trade of {fill.quantity} beside ours of {holding.row.quantity}"
+            halt_symbol(self._services, self._portfolio, fill.symbol, reason)
+            self._portfolio.changed(fill.symbol, None)
+        return ZERO
 
     async def refetch(self, symbol: str, start_ms: int) -> int:
         """Record trades that the user stream did not bring; returns how many were new."""

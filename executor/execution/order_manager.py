@@ -80,7 +80,7 @@ class OrderManager(OrderLog):
         """Record the intent durably, send it, and return when its acceptance is certain."""
         n = self._services.ledger.next_n(ticket.key, ticket.leg)
         client_id = format_order_id(ticket.release_short, ticket.key, ticket.leg, n)
-        closes = kind is not OrderKind.MARKET
+        closes = quantity is None
         order = NewOrder(
             client_id=client_id,
             symbol=ticket.symbol,

@@ -10,7 +10,7 @@ from typing import Any
 from executor.bus.events import EventType
 from executor.ledger.records import PositionRow
 from executor.model import ZERO
-from executor.portfolio.fill_totals import FillTotals, total_fills
+from executor.portfolio.fill_totals import FillTotals, own_totals
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.portfolio.position_state import OpenPosition, open_position
 from executor.services import Services
@@ -34,7 +34,7 @@ class PositionUpdates:
             self._restore(slot.holding)
 
     def _restore(self, holding: Holding) -> None:
-        sums = total_fills(holding.row.side, self._services.ledger.fills_of(holding.row.id))
+        sums = own_totals(holding.row.side, self._services.ledger.fills_of(holding.row.id))
         if sums.quantity > 0 and sums.quantity != holding.row.quantity:
             self._open(holding, sums)
         elif holding.filled:
@@ -71,7 +71,7 @@ class PositionUpdates:
 
     def refresh(self, holding: Holding, cause: str, reason: str) -> None:
         """Update a position after one more of its trades."""
-        sums = total_fills(holding.row.side, self._services.ledger.fills_of(holding.row.id))
+        sums = own_totals(holding.row.side, self._services.ledger.fills_of(holding.row.id))
         if sums.flat:
             self.close(holding, sums, reason, cause)
             return
@@ -126,7 +126,7 @@ class PositionUpdates:
 
     def reopen(self, row: PositionRow, cause: str | None) -> bool:
         """Open a closed position again if its trades say that it is open."""
-        sums = total_fills(row.side, self._services.ledger.fills_of(row.id))
+        sums = own_totals(row.side, self._services.ledger.fills_of(row.id))
         if sums.quantity <= 0:
             return False
         holding = Holding(row)

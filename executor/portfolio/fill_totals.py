@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from executor.model import ZERO, VenueFill
@@ -26,6 +26,34 @@ class FillTotals:
     def flat(self) -> bool:
         """Whether everything that was entered is closed again."""
         return self.entered > 0 and self.quantity <= 0
+
+
+def own_totals(side: int, fills: Iterable[VenueFill]) -> FillTotals:
+    """Add up the trades of one position without what closed more than it held."""
+    trades = list(fills)
+    left = total_fills(side, trades).entered
+    own = []
+    for fill in trades:
+        if (fill.side == "BUY") != (side > 0):
+            part = min(fill.quantity, left)
+            left -= part
+            own += [part_of(fill, part)] if part > 0 else []
+        else:
+            own.append(fill)
+    return total_fills(side, own)
+
+
+def part_of(fill: VenueFill, quantity: Decimal) -> VenueFill:
+    """A part of a trade, with its part of fee and result."""
+    if quantity == fill.quantity:
+        return fill
+    share = quantity / fill.quantity
+    return replace(
+        fill,
+        quantity=quantity,
+        fee=fill.fee * share,
+        realized_pnl=fill.realized_pnl * share,
+    )
 
 
 def total_fills(side: int, fills: Iterable[VenueFill]) -> FillTotals:

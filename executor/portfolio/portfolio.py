@@ -98,8 +98,19 @@ class Slot:
     last_price: float | None = None
     last_tick: int | None = None
     """Market time (ms) of the last price that the exit rules saw."""
+    foreign: Decimal = ZERO
+    """What the exchange holds beyond ours, negative for a short one."""
+    foreign_orders: bool = False
+    """Whether orders rest that are not ours."""
+    foreign_trades: set[str] = field(default_factory=set)
+    """Ids of trades that were not ours, not even in part."""
     changes: int = 0
     """Counts fills: a snapshot from before a fill is stale after it."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether closing the whole position could close more than ours."""
+        return self.foreign != 0 or self.foreign_orders
 
 
 class Portfolio:

@@ -103,7 +103,9 @@ class StopManager:
             self._confirm(holding, ours, cause)
             return True
         instrument = self._portfolio.instruments[holding.symbol]
-        todo = plan_stops(desired_orders(holding.position, instrument), listed)
+        shared = self._portfolio.slot(holding.symbol).shared
+        quantity = holding.row.quantity if shared else None
+        todo = plan_stops(desired_orders(holding.position, instrument, quantity), listed)
         self._confirm(holding, todo.keep, cause)
         for wanted in todo.place:
             if holding.closing or holding.closed.is_set():
@@ -151,6 +153,7 @@ class StopManager:
                 ticket,
                 wanted.side,
                 wanted.kind,
+                quantity=wanted.quantity,
                 trigger_price=wanted.trigger_price,
             )
             if sent.result is SendResult.CLOSE_NOW:

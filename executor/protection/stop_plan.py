@@ -18,12 +18,13 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class ProtectiveOrder:
-    """One conditional close-position order that should rest."""
+    """One conditional order that should rest; without a quantity it closes the position."""
 
     leg: OrderLeg
     side: str
     kind: OrderKind
     trigger_price: Decimal
+    quantity: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,20 @@ class StopPlan:
         return not self.place and not self.cancel
 
 
-def desired_orders(position: OpenPosition, instrument: Instrument) -> tuple[ProtectiveOrder, ...]:
-    """The stop, and the take-profit where there is one, of an open position."""
+def desired_orders(
+    position: OpenPosition, instrument: Instrument, quantity: Decimal | None = None
+) -> tuple[ProtectiveOrder, ...]:
+    """The stop, and the take-profit where there is one, of an open position.
+
+    With ``quantity`` they close only so much: the rest is not ours.
+    """
     side = "SELL" if position.side > 0 else "BUY"
     levels = (
         (OrderLeg.STOP, position.protective_price),
         (OrderLeg.TARGET, position.take_profit_price),
     )
     return tuple(
-        ProtectiveOrder(leg, side, _KINDS[leg], instrument.round_price(level))
+        ProtectiveOrder(leg, side, _KINDS[leg], instrument.round_price(level), quantity)
         for leg, level in levels
         if level is not None and level > 0
     )
@@ -74,10 +80,14 @@ def _matches(wanted: ProtectiveOrder, order: VenueOrder) -> bool:
     return (
         order.kind == wanted.kind.value
         and order.side == wanted.side
-        and order.close_position
+        and _closes(order) == wanted.quantity
         and order.trigger_price == wanted.trigger_price
         and parse_order_id(order.client_id).leg is wanted.leg
     )
+
+
+def _closes(order: VenueOrder) -> Decimal | None:
+    return None if order.close_position else order.quantity
 
 
 def crossed(order: VenueOrder, position_side: int, price: float) -> bool:

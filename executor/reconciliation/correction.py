@@ -10,7 +10,8 @@ from executor.bus.events import EventType
 from executor.execution.fills import FillRecorder
 from executor.execution.position_updates import PositionUpdates
 from executor.model import ZERO, VenuePosition
-from executor.portfolio.fill_totals import total_fills
+from executor.portfolio.fill_totals import own_totals
+from executor.portfolio.foreign_quantity import halt_symbol
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.services import Services
 
@@ -48,8 +49,24 @@ class PositionCorrection:
         quantity = position.quantity * holding.row.side if position is not None else ZERO
         if quantity == holding.row.quantity:
             return
-        if await self._seen_again(holding, quantity):
+        if any(not row.conditional for row in self._services.ledger.open_orders(symbol)):
+            # An order without an outcome may explain the difference.
+            return
+        if not await self._seen_again(holding, quantity):
+            return
+        if quantity > holding.row.quantity:
+            self._beside(holding, quantity - holding.row.quantity)
+        else:
+            slot.foreign = ZERO
             self._take_over(holding, quantity)
+
+    def _beside(self, holding: Holding, more: Decimal) -> None:
+        """Leave alone what no order of ours bought, and protect only what is ours."""
+        symbol = holding.symbol
+        self._portfolio.slot(symbol).foreign = more * holding.row.side
+        reason = f"foreign quantity of {more} beside ours of {holding.row.quantity}"
+        halt_symbol(self._services, self._portfolio, symbol, reason)
+        self._portfolio.changed(symbol, None)
 
     def _take_over(self, holding: Holding, quantity: Decimal) -> None:
         symbol = holding.symbol
@@ -65,7 +82,7 @@ class PositionCorrection:
             self._updates.correct(holding, quantity, event.id)
             return
         fills = self._services.ledger.fills_of(holding.row.id)
-        sums = total_fills(holding.row.side, fills)
+        sums = own_totals(holding.row.side, fills)
         self._updates.close(holding, sums, "vanished", event.id)
         if quantity < 0:
             reason = f"a position against ours was found: {quantity}"
@@ -88,13 +105,3 @@ class PositionCorrection:
             if slot.changes != changes or holding.closed.is_set():
                 return False
         return True
-
-
-def halt_symbol(services: Services, portfolio: Portfolio, symbol: str, reason: str) -> None:
-    """Stop entries in a symbol until the next start."""
-    slot = portfolio.slot(symbol)
-    if slot.halted is not None or services.settings.foreign == "ignore":
-        return
-    slot.halted = reason
-    services.emit(EventType.SYMBOL_HALTED, symbol=symbol, reason=reason)
-    services.alerts.send("symbol halted", symbol=symbol, reason=reason)

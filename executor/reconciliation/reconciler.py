@@ -12,10 +12,11 @@ import logging
 import time
 
 from executor.model import ZERO, VenueOrder, VenuePosition
+from executor.portfolio.foreign_quantity import halt_symbol
 from executor.portfolio.portfolio import Portfolio
 from executor.protection.stop_manager import StopManager
 from executor.reconciliation.adoption import Adoption
-from executor.reconciliation.correction import PositionCorrection, halt_symbol
+from executor.reconciliation.correction import PositionCorrection
 from executor.reconciliation.order_recovery import OrderRecovery
 from executor.services import Services
 from executor.venues.faults import VenueFaultError
@@ -93,6 +94,7 @@ class Reconciler:
         holding = self._portfolio.holding(symbol)
         quantity = position.quantity if position is not None else ZERO
         if holding is None:
+            self._portfolio.slot(symbol).foreign = ZERO
             if position is not None:
                 await self._unknown(position)
             return
@@ -101,13 +103,18 @@ class Reconciler:
         if not holding.filled:
             await self._recovery.settle_entry(holding)
             return
-        if quantity != holding.row.quantity * holding.row.side:
+        slot = self._portfolio.slot(symbol)
+        beyond = quantity - holding.row.quantity * holding.row.side
+        if beyond == 0:
+            slot.foreign = ZERO
+        elif beyond != slot.foreign:
             await self._correction.correct(holding, position)
 
     async def _unknown(self, position: VenuePosition) -> None:
         await self._learn(position.symbol)
         if await self._adoption.adopt(position):
             return
+        self._portfolio.slot(position.symbol).foreign = position.quantity
         self._halt(position.symbol, f"foreign position of {position.quantity}")
 
     async def _learn(self, symbol: str) -> None:
@@ -120,11 +127,15 @@ class Reconciler:
         halt_symbol(self._services, self._portfolio, symbol, reason)
 
     def _check_orders(self, orders: list[VenueOrder]) -> None:
+        shared = set()
         for order in orders:
             if not is_ours(order.client_id) and order.symbol in self._portfolio.instruments:
                 ledger = self._services.ledger
                 if ledger.order_by_exchange_id(order.symbol, order.exchange_id) is None:
+                    shared.add(order.symbol)
                     self._halt(order.symbol, f"foreign order {order.client_id}")
+        for symbol, slot in self._portfolio.slots.items():
+            slot.foreign_orders = symbol in shared
         with_orders = {order.symbol for order in orders if is_ours(order.client_id)}
         for holding in self._portfolio.holdings():
             if holding.filled:
