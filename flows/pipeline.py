@@ -26,12 +26,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FlowResult:
-    """What a flow did: a sentence for its final state, what it left out, the steps' results."""
+    """What a flow did: a sentence for its final state, what it left out, the steps' results.
+
+    ``unusable`` are files that could not be used, with the reason.
+    """
 
     name: str
     run: FlowRun
     message: str
     left_out: tuple[LeftOutReason, ...] = ()
+    unusable: tuple[tuple[str, str], ...] = ()
     results: dict[str, Any] = field(default_factory=dict)
 
 
@@ -66,6 +70,7 @@ class StepRunner:
         self.engine = engine
         self.request = request
         self.left_out: list[LeftOutReason] = []
+        self.unusable: list[tuple[str, str]] = []
         self.results: dict[str, Any] = {}
 
     def call(
@@ -101,16 +106,29 @@ class StepRunner:
     def finish(self, name: str, sentence: str) -> FlowResult:
         """Report the result on the terminal and as a note of the run."""
         left = sorted({item.symbol for item in self.left_out})
+        files = [path for path, _ in self.unusable]
         message = f"{sentence}; not complete for {', '.join(left)}" if left else sentence
+        message = f"{message}; not usable: {', '.join(files)}" if files else message
         age = run_notes.sample_age(self.request.as_of) if self.request.on_sample else ""
-        for record in run_notes.records(name, message, self.left_out, self.results, age=age):
+        for record in run_notes.records(
+            name, message, self.left_out, self.results, unusable=self.unusable, age=age
+        ):
             self.engine.keep(record)
         if age:
             self.engine.say(age)
         self.engine.say(message)
+        for path, reason in self.unusable:
+            self.engine.say(f"  not usable: {path}: {reason}")
         for item in self.left_out:
             self.engine.say(f"  left out: {item.symbol}: {item.reason}")
-        return FlowResult(name, self.engine.run, message, tuple(self.left_out), self.results)
+        return FlowResult(
+            name,
+            self.engine.run,
+            message,
+            tuple(self.left_out),
+            tuple(self.unusable),
+            self.results,
+        )
 
 
 def _reason(outcome: Outcome[Any]) -> str:
@@ -168,19 +186,26 @@ def _downloaded(run: StepRunner) -> str:
     return found.sentence
 
 
+def _imported(run: StepRunner) -> str:
+    """Import what is new; files that cannot be used are named at the end, and the flow goes on."""
+    imported = run.call("import", tasks.IMPORT)
+    run.unusable += imported.failed
+    return imported.sentence
+
+
 def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Run every step from the import to the report; a failed symbol does not stop the others."""
     run = StepRunner(engine, request)
     if request.settings.download.enabled:
         _downloaded(run)
     else:
-        run.call("import", tasks.IMPORT)
+        _imported(run)
     checked = _checked(run)
     built = _featured(run, checked)
     entries = _searched(run, checked)
     trained = _trained(run, built)
     published = _published(run, entries, trained.values)
-    run.call("report", tasks.REPORT, published.release_id)
+    run.call("report", tasks.REPORT, published.release_id, run.unusable)
     return run.finish("nightly", published.sentence)
 
 
@@ -193,10 +218,7 @@ def download(engine: FlowEngine, request: FlowRequest) -> FlowResult:
 def import_candles(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Import the files of the sample folder that the lake does not have yet."""
     run = StepRunner(engine, request)
-    imported = run.call("import", tasks.IMPORT)
-    for path, reason in imported.failed:
-        engine.say(f"  not usable: {path}: {reason}")
-    return run.finish("import", imported.sentence)
+    return run.finish("import", _imported(run))
 
 
 def validate(engine: FlowEngine, request: FlowRequest) -> FlowResult:
@@ -244,7 +266,7 @@ def publish(engine: FlowEngine, request: FlowRequest) -> FlowResult:
 def report(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     """Write the report of the current release."""
     run = StepRunner(engine, request)
-    return run.finish("report", f"report: {run.call('report', tasks.REPORT, None)}")
+    return run.finish("report", f"report: {run.call('report', tasks.REPORT, None, ())}")
 
 
 def retune_k(engine: FlowEngine, request: FlowRequest) -> FlowResult:

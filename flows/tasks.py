@@ -173,10 +173,15 @@ def _publish(
     )
 
 
-def _report(request: FlowRequest, release_id: str | None) -> str:
+def _report(
+    request: FlowRequest, release_id: str | None, unusable: Sequence[tuple[str, str]]
+) -> str:
     from flows.steps.reporting.report import build_report
 
-    return str(build_report(request.lake, as_of=request.as_of, release_id=release_id).path)
+    found = build_report(
+        request.lake, as_of=request.as_of, release_id=release_id, unusable=unusable
+    )
+    return str(found.path)
 
 
 def _scan(request: FlowRequest) -> tuple[UniverseMember, ...]:

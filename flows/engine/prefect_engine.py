@@ -172,15 +172,15 @@ def run_flow(name: str, arguments: FlowArguments) -> State[FlowResult]:
     _describe(run, name, request)
     engine = PrefectEngine(run, request.settings.threads, TERMINAL.get())
     result = BODIES[name](engine, request)
-    if not result.left_out:
+    if not result.left_out and not result.unusable:
         return Completed(message=result.message, data=result)
     _describe(run, name, request, left_out=True)
     return Completed(name=LEFT_OUT_STATE, message=_left_out_message(result), data=result)
 
 
 def _left_out_message(result: FlowResult) -> str:
-    """Return the message of a run that left something out, with the number of symbols."""
-    count = len({item.symbol for item in result.left_out})
+    """Return the message of a run that left something out, with the number of symbols and files."""
+    count = len({item.symbol for item in result.left_out}) + len(result.unusable)
     return f"Completed, {count} left out: {result.message}"
 
 

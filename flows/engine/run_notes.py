@@ -35,13 +35,15 @@ def records(
     left_out: Sequence[LeftOutReason],
     results: Mapping[str, Any],
     *,
+    unusable: Sequence[tuple[str, str]] = (),
     age: str = "",
 ) -> Iterator[RunRecord]:
     """Return the records of one run: its note always, the others where there is something.
 
     ``age`` is what the note says about the sample.
     """
-    text = markdown(name, f"{message}\n\n{age}" if age else message, left_out, results)
+    lead = f"{message}\n\n{age}" if age else message
+    text = markdown(name, lead, left_out, results, unusable)
     yield Note(name, f"### Note of {name}\nWhat the run found, and what it left out.", text)
     published = results.get("publish")
     rows = tuple(_release_row(entry) for entry in _entries(results))
@@ -94,13 +96,20 @@ def _retuned_row(item: Any) -> dict[str, str]:
 
 
 def markdown(
-    name: str, message: str, left_out: Sequence[LeftOutReason], results: Mapping[str, Any]
+    name: str,
+    message: str,
+    left_out: Sequence[LeftOutReason],
+    results: Mapping[str, Any],
+    unusable: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """Write the note of one run."""
+    """Write the note of one run; ``unusable`` are files with the reason."""
     lines = [f"# {name}", "", message, ""]
     if left_out:
         lines += ["## Left out", "", "| symbol | reason |", "| --- | --- |"]
         lines += [f"| {item.symbol} | {_cell(item.reason)} |" for item in left_out] + [""]
+    if unusable:
+        lines += ["## Files not used", "", "| file | reason |", "| --- | --- |"]
+        lines += [f"| {_cell(path)} | {_cell(reason)} |" for path, reason in unusable] + [""]
     entries = _entries(results)
     if entries:
         lines += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flows.report import formats
@@ -19,15 +20,18 @@ from flows.report.views import Fact, Header, Page, StrategyView
 Row = Mapping[str, Any]
 
 
-def page_of(data: ReportData) -> Page:
-    """Return the whole report as a view model."""
+def page_of(data: ReportData, unusable: Sequence[tuple[str, str]] = ()) -> Page:
+    """Return the whole report as a view model; ``unusable`` are files with the reason."""
     manifest = data.manifest
     entries = strategy_entries(data)
     left_out = manifest["left_out"] if manifest is not None else ()
     return Page(
         header=header_view(data, entries),
         inputs=inputs_view(manifest),
-        quality=quality_view(data.series, data.bad, left_out, data.oddities),
+        quality=replace(
+            quality_view(data.series, data.bad, left_out, data.oddities),
+            unusable=tuple(f"{path}: {reason}" for path, reason in unusable),
+        ),
         strategies=tuple(one_strategy(data, entry) for entry in entries),
         strategies_lead=strategies_lead(manifest, entries),
         comparisons=comparisons(entries),

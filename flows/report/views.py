@@ -81,6 +81,7 @@ class Quality:
     grid: TableView | None
     bad_rows: TableView | None
     oddities: tuple[str, ...] = ()
+    unusable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

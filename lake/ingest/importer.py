@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from lake.content import known_rows, milliseconds, moment_of
 from lake.files import sha256_file
 from lake.ingest import sources
+from lake.ingest.additions import ASKED_KEY
 from lake.ingest.discovery import Source, UnusableFile, discover
 from lake.partitions import iso, parse_iso
 from lake.store import Lake
@@ -225,10 +226,13 @@ def _import_unit(lake: Lake, unit: _Unit, as_of: datetime) -> _Outcome:
         reports += [_report(read.source, "ahead", reason=read.note) for read in reads]
         return _Outcome(tuple(reports), False)
     try:
-        merged = _merge(lake, unit, reads)
+        merged = _merge(lake, unit, reads, replaced=_replaces(lake, unit, marks, reads))
         marks |= {read.source.name: read.mark for read in reads}
-        text = json.dumps(marks, sort_keys=True)
-        lake.write(unit.table, merged, metadata={_SOURCES_KEY: text}, **unit.values)
+        metadata = {_SOURCES_KEY: json.dumps(marks, sort_keys=True)}
+        asked = lake.metadata(unit.table, **unit.values).get(ASKED_KEY)
+        if asked is not None:
+            metadata[ASKED_KEY] = asked
+        lake.write(unit.table, merged, metadata=metadata, **unit.values)
     except NocturneError as error:
         reports += [_report(read.source, "failed", reason=str(error)) for read in reads]
         return _Outcome(tuple(reports), False)
@@ -312,17 +316,31 @@ def _of_month(table: pa.Table, month: str) -> pa.Table:
     return table if pc.all(inside, min_count=0).as_py() else table.filter(inside)
 
 
-def _merge(lake: Lake, unit: _Unit, reads: Sequence[_Read]) -> pa.Table:
+def _replaces(
+    lake: Lake, unit: _Unit, marks: dict[str, dict[str, Any]], reads: Sequence[_Read]
+) -> bool:
+    """Tell whether the sources just read are all that a partition of candles was made of.
+
+    Then its old rows go, so that what a source no longer holds, or holds otherwise, heals. Rows of
+    a source that vanished from the folder, or that came over the wire, stay.
+    """
+    whole = all(not read.mark["until"] for read in reads)
+    wire = ASKED_KEY in lake.metadata(unit.table, **unit.values)
+    names = {read.source.name for read in reads}
+    return unit.table is RAW_CANDLES and bool(marks) and whole and not wire and names >= set(marks)
+
+
+def _merge(lake: Lake, unit: _Unit, reads: Sequence[_Read], *, replaced: bool) -> pa.Table:
     """Merge the rows of the sources with those of the partition; the lowest rank of a key wins.
 
     The ranks: archive rows (all columns), full rows of the lake, Parquet candles (OHLCV only),
     other rows of the lake. So a changed source replaces its own rows, but never a full row with a
-    poorer one.
+    poorer one. If all of it is ``replaced``, the partition's own rows do not count.
     """
     parts = [
         _ranked(read.table, 0 if read.source.kind == "archive" else 2, unit.table) for read in reads
     ]
-    if lake.path(unit.table, **unit.values).is_file():
+    if not replaced and lake.path(unit.table, **unit.values).is_file():
         held = lake.read(unit.table, list(unit.table.schema.names), None, **unit.values)
         if unit.table is RAW_CANDLES:
             full = held["quote_volume"].is_valid()

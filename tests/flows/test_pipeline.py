@@ -11,6 +11,7 @@ import pytest
 
 from flows.engine.engine import FlowStep, PlainEngine
 from flows.engine.request import FlowArguments
+from flows.engine.run_notes import markdown
 from flows.hosting.launch import launch
 from flows.pipeline import FlowResult
 from lake.releases import read_current, read_release
@@ -36,6 +37,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FlowResult, l
     folder = tmp_path_factory.mktemp("night")
     sample = write_sample(folder / "sample", ("BTCUSDT", "ETHUSDT"))
     break_prices(sample, "ETHUSDT")
+    (sample / "BTCUSDT-1m-2025-04.zip").write_bytes(b"PK half an archive")
     lines: list[str] = []
     result = _launch("nightly", folder, symbols=("BTCUSDT", "ETHUSDT"), lines=lines)
     return folder, result, lines
@@ -50,7 +52,7 @@ def test_a_symbol_with_bad_data_is_left_out_and_the_others_continue(
         ("breakout", "BTCUSDT")
     ]
     assert {item.symbol for item in release.left_out} == {"ETHUSDT"}
-    assert result.message.endswith("not complete for ETHUSDT")
+    assert "not complete for ETHUSDT" in result.message
 
 
 def test_the_run_says_which_symbol_was_left_out_and_why(
@@ -61,6 +63,20 @@ def test_the_run_says_which_symbol_was_left_out_and_why(
     assert len(named) == 1
     assert "rows are bad" in named[0]
     assert "rows are bad" in result.left_out[0].reason
+
+
+def test_the_night_names_every_file_that_it_could_not_use(
+    night: tuple[Path, FlowResult, list[str]],
+) -> None:
+    _, result, lines = night
+    name = "BTCUSDT-1m-2025-04.zip"
+    assert result.message.endswith(f"; not usable: {name}")
+    assert [path for path, _ in result.unusable] == [name]
+    assert any(f"not usable: {name}: the ZIP is damaged" in line for line in lines)
+    report = Path(result.results["report"]).read_text(encoding="utf-8")
+    assert f"{name}: the ZIP is damaged" in report
+    note = markdown("nightly", result.message, result.left_out, {}, result.unusable)
+    assert f"| {name} | the ZIP is damaged" in note
 
 
 def test_bad_rows_go_to_quarantine_with_their_reason(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,17 +27,23 @@ class ReportResult:
 
 
 def build_report(
-    lake: Lake, *, as_of: datetime, release_id: str | None, out: Path | None = None
+    lake: Lake,
+    *,
+    as_of: datetime,
+    release_id: str | None,
+    out: Path | None = None,
+    unusable: Sequence[tuple[str, str]] = (),
 ) -> ReportResult:
     """Write the report of ``release_id``, or of the current release when it is None.
 
     Research is shown as it was when the release was made, the executor's ledger as of ``as_of``
     (UTC). The file is replaced atomically; the same inputs give the same bytes. ``out`` is by
-    default ``<lake>/reports/<release_id>.html``. Raises `ReleaseRefused` for an unknown or
+    default ``<lake>/reports/<release_id>.html``. ``unusable`` are files that the run could not use,
+    with the reason. Raises `ReleaseRefused` for an unknown or
     damaged release.
     """
     data = read_report_data(lake, as_of, release_id)
-    page = page_of(data)
+    page = page_of(data, unusable)
     path = out or lake.root / "reports" / f"{file_stem(data)}.html"
     write_bytes(path, render(page).encode())
     return ReportResult(path, tuple(key for key, _ in page.sections))
