@@ -99,6 +99,9 @@ class Shell:
         with ThreadPoolExecutor(max_workers=1) as pool:
             result = pool.submit(fetch, self._connection, statement)
             try:
+                # One wait without an end could miss a Ctrl-C that comes just before it begins.
+                while not result.done():
+                    wait([result], timeout=0.2)
                 return result.result()
             except KeyboardInterrupt:
                 # A statement that has not begun yet does not notice: cancel until it ends.

@@ -60,6 +60,13 @@ class Terminal:
         before, _, self.seen = self.seen.partition(words)
         return before
 
+    def until_idle(self) -> None:
+        """Wait until the shell waits for a key: readline misses a signal just before that."""
+        end = time.monotonic() + DEADLINE_S
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "S":
+            assert time.monotonic() < end, f"the shell is busy after {DEADLINE_S:g} s"
+
     def ask(self, line: str) -> str:
         """Type a line at the prompt and return what is printed before the next prompt."""
         self.send(line + "\n")
@@ -128,6 +135,7 @@ def test_a_person_works_in_the_shell(terminal: Terminal, lake: Path, tmp_path: P
     terminal.until("...> ")
     terminal.send("not finished")
     terminal.until("not finished")
+    terminal.until_idle()
     terminal.send("\x03")
     terminal.until(PROMPT)
     assert "(1 row)" in terminal.ask("select 2 as two;")
