@@ -60,7 +60,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RunTable:
     """A table about a run; every row has the same columns."""
 
     key: str
@@ -78,7 +78,7 @@ class Link:
     text: str
 
 
-RunRecord = Note | Table | Link
+RunRecord = Note | RunTable | Link
 
 
 class FlowEngine(Protocol):

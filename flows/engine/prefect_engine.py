@@ -32,8 +32,8 @@ from flows.engine.engine import (
     Note,
     Outcome,
     RunRecord,
+    RunTable,
     Say,
-    Table,
     outcome_of,
     progress_line,
     timed,
@@ -108,7 +108,7 @@ class PrefectEngine:
         match record:
             case Note():
                 create_markdown_artifact(record.markdown, key=key, description=description)
-            case Table():
+            case RunTable():
                 rows = [dict(row) for row in record.rows]
                 create_table_artifact(rows, key=key, description=description)
             case Link():

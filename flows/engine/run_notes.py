@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows.engine.engine import Link, Note, RunRecord, Table
+from flows.engine.engine import Link, Note, RunRecord, RunTable
 from flows.steps.release.publish import LeftOutReason
 
 # Key figures of the validation: title, key, format.
@@ -49,7 +49,7 @@ def records(
     rows = tuple(_release_row(entry) for entry in _entries(results))
     rows = rows or tuple(_retuned_row(item) for item in _values(results, "retune"))
     if published is not None and rows:
-        yield Table(f"{name}-release", f"### Released\n{published.sentence}", rows)
+        yield RunTable(f"{name}-release", f"### Released\n{published.sentence}", rows)
     if "report" in results:
         path = Path(results["report"])
         yield Link(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-from flows.engine.engine import Link, Note, Outcome, Table
+from flows.engine.engine import Link, Note, Outcome, RunTable
 from flows.engine.run_notes import records
 from flows.steps.release.publish import LeftOutReason, PublishResult
 from flows.steps.release.retune_k import RetunedK
@@ -41,7 +41,7 @@ def test_a_night_leaves_a_note_a_table_of_the_release_and_a_link_to_the_report(
     note, table, link = records("nightly", "done", [LeftOutReason("X", "no candles")], results)
     assert isinstance(note, Note)
     assert "| X | no candles |" in note.markdown
-    assert isinstance(table, Table)
+    assert isinstance(table, RunTable)
     assert table.key == "nightly-release"
     assert PUBLISHED.sentence in table.description
     (row,) = table.rows
@@ -68,7 +68,7 @@ def test_a_retune_leaves_a_table_of_k_before_and_after() -> None:
         "retune_k", "done", [], {"retune": [Outcome("BTCUSDT", retuned)], "publish": PUBLISHED}
     )
     _, table = found
-    assert isinstance(table, Table)
+    assert isinstance(table, RunTable)
     assert (table.rows[0]["K before"], table.rows[0]["K after"]) == ("0.5", "0.45")
 
 
