@@ -12,10 +12,10 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,55 +26,15 @@ from lake.files import sha256_file
 from lake.ingest import sources
 from lake.ingest.additions import ASKED_KEY
 from lake.ingest.discovery import Source, UnusableFile, discover
+from lake.ingest.reports import FileReport, ImportReport, Status, per_file
 from lake.partitions import iso, parse_iso
 from lake.store import Lake
 from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, Table
 from trading.candles import MINUTE_MS, interval_ms, interval_name
 from trading.errors import DataError, NocturneError
 
-Status = Literal["imported", "unchanged", "ahead", "failed"]
 Progress = Callable[[int, int, str], None]
 _SOURCES_KEY = "nocturne.sources"
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """The outcome for one file.
-
-    ``imported``: its rows were written. ``unchanged``: the lake has them. ``ahead``: all of it lies
-    at or after ``as_of``. ``failed``: see ``reason``, which may also be a remark on a good file.
-    """
-
-    path: str
-    status: Status
-    venue: str
-    symbol: str
-    rows: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """The outcome of an import, file by file in order of name."""
-
-    files: tuple[FileReport, ...]
-    partitions_written: int
-
-    @property
-    def failed(self) -> tuple[FileReport, ...]:
-        """Files that could not be imported."""
-        return tuple(file for file in self.files if file.status == "failed")
-
-    @property
-    def rows(self) -> int:
-        """Rows read from files and written."""
-        return sum(file.rows for file in self.files)
-
-    @property
-    def symbols(self) -> tuple[tuple[str, str], ...]:
-        """(venue, symbol) of every file that was or had been imported."""
-        good = {(f.venue, f.symbol) for f in self.files if f.status != "failed" and f.symbol}
-        return tuple(sorted(good))
 
 
 @dataclass(frozen=True)
@@ -140,7 +100,7 @@ def import_folder(
     for outcome in outcomes:
         reports += outcome.reports
     written = sum(outcome.written for outcome in outcomes)
-    return ImportReport(_per_file(reports), partitions_written=written)
+    return ImportReport(per_file(reports), partitions_written=written)
 
 
 def _run(
@@ -387,20 +347,3 @@ def _ranked(table: pa.Table, rank: int, contract: Table) -> pa.Table:
 
 def _report(source: Source, status: Status, rows: int = 0, reason: str = "") -> FileReport:
     return FileReport(source.name, status, source.venue, source.symbol, rows, reason)
-
-
-_WEIGHT = {"failed": 3, "imported": 2, "unchanged": 1, "ahead": 0}
-
-
-def _per_file(reports: Iterable[FileReport]) -> tuple[FileReport, ...]:
-    """Merge the reports of each file: rows add up, the worst status wins."""
-    merged: dict[str, FileReport] = {}
-    for report in reports:
-        known = merged.get(report.path)
-        if known is None:
-            merged[report.path] = report
-            continue
-        worst = max(known, report, key=lambda r: _WEIGHT[r.status])
-        reason = worst.reason or known.reason or report.reason
-        merged[report.path] = replace(worst, rows=known.rows + report.rows, reason=reason)
-    return tuple(merged[path] for path in sorted(merged))

@@ -13,7 +13,8 @@ import pytest
 
 from cli.inputs.candle_files import read_candles
 from flows.steps.data.validate import validate_symbol
-from lake.ingest.importer import FileReport, import_folder
+from lake.ingest.importer import import_folder
+from lake.ingest.reports import FileReport
 from lake.store import Lake
 from lake.tables import QUARANTINE, RAW_CANDLES
 from sandbox.market.candles import read_series

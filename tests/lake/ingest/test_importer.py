@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lake.ingest.importer import FileReport, ImportReport, import_folder
+from lake.ingest.importer import import_folder
+from lake.ingest.reports import FileReport, ImportReport
 from lake.store import Lake
 from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS
 from tests.lake.builders import (
