@@ -81,7 +81,6 @@ MISTAKES = [
     ("sql select --lake lake", "SQL: Parser Error"),
     ("sql select/**/*/**/from/**/moon --lake lake", "Table with name moon does not exist"),
     ("sql drop/**/table/**/candles --lake lake", "the lake is read-only here"),
-    ("sql --lake lake", "one query is expected"),
     ("sql --file no.sql --lake lake", "the query file no.sql cannot be read"),
     ("sql select/**/1 --lake lake --as-of noon", "'noon' is not a time; write for example 2025"),
     ("sql select/**/1 --lake lake --format xml", "'xml' is not one of 'table', 'csv', 'json'"),

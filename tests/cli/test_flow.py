@@ -29,7 +29,7 @@ def nocturne(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
             r"there is no flow 'nightlyy'; flows are download, import, validate, .*nightly",
         ),
         (("scan", "--as-of", "yesterday"), r"'yesterday' is not a time; write for example 2025-"),
-        (("scan", "--symbols", "BTC-USDT"), r"'BTC-USDT' is not a symbol; write .* BTCUSDT"),
+        (("scan", "--symbols", "BTC/USDT"), r"'BTC/USDT' is not a symbol; write .* BTCUSDT"),
         (("scan", "--server", "here"), r"server 'here' is none of auto, private, none"),
         (
             ("scan", "--settings", "nowhere.toml"),

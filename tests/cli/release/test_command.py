@@ -117,7 +117,7 @@ def test_a_tampered_release_gives_one_sentence(
     ("arguments", "words"),
     [
         (["show", "nothing"], "error: there is no release 'nothing' in "),
-        (["diff", "x", "y"], "error: there is no release 'x' in "),
+        (["diff", "neither", "nor"], "error: there is no release 'neither' in "),
         (["rollback", ""], "error: there is no release '' in "),
         (["list", "--lake", "nowhere"], "error: the lake nowhere does not exist"),
     ],
