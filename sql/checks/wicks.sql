@@ -10,21 +10,27 @@ around as (
         low,
         volume,
         greatest(
-            open, close, coalesce(lag(close) over past, open), coalesce(lead(open) over past, close)
-        ) as top,
+            open,
+            close,
+            coalesce(lag(close) over by_time, open),
+            coalesce(lead(open) over by_time, close)
+        ) as highest_body,
         least(
-            open, close, coalesce(lag(close) over past, open), coalesce(lead(open) over past, close)
-        ) as bottom
+            open,
+            close,
+            coalesce(lag(close) over by_time, open),
+            coalesce(lead(open) over by_time, close)
+        ) as lowest_body
     from good_candles
-    window past as (order by open_time)
+    window by_time as (order by open_time)
 ),
 
 wicks as (
     select
         open_time,
         volume,
-        greatest(high - top, bottom - low, 0) as step,
-        greatest(ln(high / top), ln(bottom / low), 0) as wick
+        greatest(high - highest_body, lowest_body - low, 0) as step,
+        greatest(ln(high / highest_body), ln(lowest_body / low), 0) as wick
     from around
 ),
 
@@ -32,7 +38,8 @@ usual as (
     select
         5 * median(case when step > 0 then step end) as least_step,
         $sigmas * greatest(1.4826 * mad(wick), median(wick), $floor_move) as widest,
-        median(volume) as usual_volume
+        median(volume) as usual_volume,
+        $thin_share * median(volume) as thin_volume
     from wicks
 ),
 
@@ -45,7 +52,7 @@ offending as (
     where
         wicks.step > usual.least_step
         and (
-            wicks.wick > usual.widest and wicks.volume < $thin_share * usual.usual_volume
+            wicks.wick > usual.widest and wicks.volume < usual.thin_volume
             or wicks.wick > 0.5 and wicks.volume < 2 * usual.usual_volume
         )
 )
