@@ -15,8 +15,11 @@ from trading.errors import DataError, ParameterError
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+MONDAY_MS = 4 * DAY_MS
+"""The first Monday since 1970-01-01, from which weeks count."""
 
-_UNIT_MS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
+_UNIT_MS = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": WEEK_MS}
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -35,12 +38,17 @@ def interval_ms(name: str) -> int:
 
 def interval_name(milliseconds: int) -> str:
     """Return the shortest name of an interval: ``interval_name(3_600_000) == "1h"``."""
-    for unit in ("d", "h", "m", "s"):
+    for unit in ("w", "d", "h", "m", "s"):
         if milliseconds > 0 and milliseconds % _UNIT_MS[unit] == 0:
             return f"{milliseconds // _UNIT_MS[unit]}{unit}"
     raise ParameterError(
         f"an interval of {milliseconds} ms has no name; whole seconds are expected"
     )
+
+
+def first_start(length_ms: int) -> int:
+    """Return a time (ms) at which candles of ``length_ms`` start: weeks on Monday, others 1970."""
+    return MONDAY_MS if length_ms % WEEK_MS == 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ class CandleColumns:
 
     def higher(self, length_ms: int) -> CandleColumns:
         """Candles of ``length_ms``, as the exchange would have built them from these."""
-        starts = self.open_time - self.open_time % length_ms
+        starts = self.open_time - (self.open_time - first_start(length_ms)) % length_ms
         first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
         last = np.append(first[1:], len(starts)) - 1
         return CandleColumns.of(

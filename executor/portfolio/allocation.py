@@ -25,6 +25,7 @@ from trading.market.bars import (
     SIGNAL_AT,
     STARTED,
     VOLUME,
+    bar_start,
     grow_bar,
     new_bars,
 )
@@ -113,7 +114,7 @@ class Allocator:
 
     async def warm(self, venue: Venue, now_ms: int, listed: Container[str]) -> None:
         """Fetch the history of ``listed`` symbols, last the 1m candles of the open interval."""
-        begun = now_ms - now_ms % self._length
+        begun = bar_start(now_ms, self._length)
         first = begun - self.ensemble.regime_rules.warmup * self._length
         last = now_ms - now_ms % MINUTE_MS
         for symbol, label in self.labels.items():

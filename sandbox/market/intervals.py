@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from trading.candles import DAY_MS, MINUTE_MS
+from trading.candles import DAY_MS, MINUTE_MS, MONDAY_MS, WEEK_MS
 
-WEEK_MS = 7 * DAY_MS
-MONDAY_MS = 4 * DAY_MS  # 1970-01-05, the first Monday
 INTERVALS = {
     "1m": MINUTE_MS,
     "3m": 3 * MINUTE_MS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trading.candles import MONDAY_MS, WEEK_MS
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
 
@@ -33,10 +34,17 @@ BARS_SIZE = SIGNAL_AT + SLOT
 
 
 @kernel
+def bar_start(time: int, length: int) -> int:
+    """Return the start of the candle of ``length`` ms around ``time``; weeks start on Monday."""
+    first = MONDAY_MS if length % WEEK_MS == 0 else 0
+    return time - (time - first) % length
+
+
+@kernel
 def grow_bar(bars: Buffer, slot: int, bar: Bar) -> None:
     """Add one base candle to the higher candle in the making, or start one."""
     if bars[slot + STARTED] < 0.0:
-        bars[slot + STARTED] = float(bar.open_time - bar.open_time % int(bars[slot + LENGTH]))
+        bars[slot + STARTED] = float(bar_start(bar.open_time, int(bars[slot + LENGTH])))
         bars[slot + OPEN] = bar.open
         bars[slot + HIGH] = bar.high
         bars[slot + LOW] = bar.low

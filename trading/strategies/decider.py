@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trading.candles import Candle, interval_name
+from trading.candles import Candle, first_start, interval_name
 from trading.errors import DataError
 from trading.jit.kernel import Buffer, bind, kernel
 from trading.market.bars import (
@@ -176,7 +176,7 @@ class Decider:
         setup = self.setup
         longest = max(setup.signal_ms, setup.filter_ms, setup.hourly_ms, *setup.more)
         start = min(now_ms, setup.strategy.replay_from(setup.params, now_ms))
-        return start - start % longest
+        return start - (start - first_start(longest)) % longest
 
     def warm(self, tf_ms: int, candle: Candle) -> None:
         """Feed one closed candle of the history of a higher timeframe; ignore its decision."""

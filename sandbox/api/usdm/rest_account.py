@@ -12,9 +12,7 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import plain
 from sandbox.engines.usdm.model import UsdmPosition
 from sandbox.market.clock import wall_ms
-from trading.candles import DAY_MS
-
-WEEK_MS = 7 * DAY_MS
+from trading.candles import WEEK_MS
 
 
 def account_v2(call: UsdmCall) -> dict[str, Any]:
