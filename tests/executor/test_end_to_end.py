@@ -186,7 +186,7 @@ def test_a_silent_user_stream_is_connected_again(make_bench: Make) -> None:
     assert process.returncode == 0
     bench.stop_sandbox()
     renewed = bench.rows("select data from events where type = 'ws_reconnecting'")
-    assert json.loads(renewed[0]["data"])["reason"].startswith("it did not tell the end of n1-")
+    assert json.loads(renewed[0]["data"])["reason"].startswith("it did not report the end of n1-")
     assert len(bench.rows("select 1 from events where type = 'ws_connected'")) >= 3
     assert_ledgers_agree(bench)
 

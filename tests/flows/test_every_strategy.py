@@ -102,7 +102,8 @@ def test_a_nightly_searches_every_enabled_strategy(night: tuple[Path, FlowResult
         assert sorted(set(zip(rows["strategy"], rows["symbol"], strict=True))) == PAIRS
     entries = released(root)[0].strategies
     quiet = {e.strategy for e in entries if not e.out_of_sample["trades"]}
-    assert quiet == {"surge"}  # neither symbol surges in these weeks
+    # Neither symbol surges in these weeks, and the rarest ICT strategy finds no entry.
+    assert quiet == {"ict_conservative", "surge"}
 
 
 @pytest.mark.slow
