@@ -19,7 +19,7 @@ def weekday(time_ms: int) -> str:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_weeks_start_on_monday_at_both_speeds(seed):
+def test_weeks_start_on_monday_on_both_backends(seed):
     hour = 400_000 + int(np.random.default_rng(seed).integers(0, 24 * 30))
     times = HOUR_MS * np.arange(hour, hour + 24 * 20)
     ones = np.ones(len(times))
