@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from trading.errors import ParameterError
 
 if TYPE_CHECKING:
     from flows.sources.interface import TimeSpan
-    from flows.sources.request import DownloadReport
+    from flows.sources.request import DownloadReport, SourceUrls
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -60,7 +61,7 @@ def download(
         top=top or 0,
         span=_span(start, end, now),
         now=now,
-        urls=replace(SourceUrls(), **{name: url for name, url in given.items() if url}),
+        urls=_with_urls(SourceUrls(), given),
         keep_files=keep_files,
         with_positioning=positioning,
         with_sentiment=sentiment,
@@ -72,6 +73,11 @@ def download(
     _explain(report, root)
     if report.failed:
         raise typer.Exit(1)
+
+
+def _with_urls(urls: SourceUrls, given: Mapping[str, str | None]) -> SourceUrls:
+    known = {name: url for name, url in given.items() if url and hasattr(urls, name)}
+    return replace(urls, **known)
 
 
 def _symbols(text: str | None, top: int | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Times are milliseconds since the epoch, UTC; a span is half open: its end is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,11 +58,3 @@ class TableSource(Protocol):
     async def rows(self, symbol: str, span: TimeSpan) -> pa.Table:
         """Rows in ``span``, as the raw table has them."""
         ...
-
-
-def split(span: TimeSpan, length_ms: int) -> Sequence[TimeSpan]:
-    """``span`` cut into pieces of at most ``length_ms``, oldest first."""
-    return [
-        TimeSpan(begin, min(begin + length_ms, span.end))
-        for begin in range(span.begin, span.end, length_ms)
-    ]

@@ -28,13 +28,12 @@ from flows.sources.sentiment.index import SentimentIndex
 from flows.sources.symbols import Progress, Sources, SymbolDownloads
 from flows.sources.upbit.candles import UpbitCandles
 from lake.files import write_atomically
-from lake.ingest.additions import (
-    add_rows,
-)
+from lake.ingest.additions import add_rows
 from lake.ingest.importer import import_folder
 from lake.store import Lake
 from lake.tables import RAW_POSITIONING
 from trading.errors import DataError, NocturneError, ParameterError
+from trading.market.symbols import check_symbol, is_symbol
 
 VENUES = ("binance_usdm", "binance_spot", "upbit")
 
@@ -45,13 +44,16 @@ def download(
     """Fetch what ``lake`` lacks of ``request``; what is there already is not requested again.
 
     ``progress`` hears (done, total, what was done). A symbol's trouble costs only that symbol, and
-    stands in the report. Raises `ParameterError` for an unknown venue.
+    stands in the report. Raises `ParameterError` for an unknown venue, `DataError` for a symbol
+    that is none.
     """
     if request.venue not in VENUES:
         raise ParameterError(
             f"there is no source for the venue '{request.venue}'; there are sources for "
             f"{', '.join(VENUES)}"
         )
+    for symbol in request.symbols:
+        check_symbol(symbol)  # it becomes part of paths and addresses
     return asyncio.run(_download(lake, request, progress or _silent))
 
 
@@ -105,7 +107,7 @@ async def _top(request: DownloadRequest, sources: Sources) -> tuple[str, ...]:
         raise ParameterError(
             f"the most traded symbols of '{request.venue}' are not known; name them by --symbols"
         )
-    return await most_traded(sources.client, request.top)
+    return tuple(filter(is_symbol, await most_traded(sources.client, request.top)))
 
 
 async def _venue_tables(lake: Lake, request: DownloadRequest, sources: Sources) -> list[Remark]:

@@ -112,7 +112,7 @@ def add_rows(lake: Lake, table: Table, venue: str, symbol: str, rows: pa.Table) 
     if rows.num_rows == 0:
         return 0
     merged = (
-        _distinct(rows.select(table.schema.names), table.time)
+        _first_of_each(rows.select(table.schema.names), table.time)
         if held is None
         else (_filled(held.select(table.schema.names), rows.select(table.schema.names), table.time))
     )
@@ -152,10 +152,6 @@ def _first_of_each(table: pa.Table, key: str) -> pa.Table:
     times = table[key].cast(pa.int64()).to_numpy()
     _, first = np.unique(times, return_index=True)
     return table.take(pa.array(first))
-
-
-def _distinct(rows: pa.Table, key: str) -> pa.Table:
-    return _first_of_each(rows, key)
 
 
 def _filled(held: pa.Table, new: pa.Table, key: str) -> pa.Table:

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from lake.content import known_rows, milliseconds, moment_of
 from lake.files import sha256_file
 from lake.ingest import sources
-from lake.ingest.additions import ASKED_KEY
+from lake.ingest.additions import ASKED_KEY, SOURCES_KEY
 from lake.ingest.discovery import Source, UnusableFile, discover
 from lake.ingest.reports import FileReport, ImportReport, Status, per_file
 from lake.partitions import iso, parse_iso
@@ -34,7 +34,6 @@ from trading.candles import MINUTE_MS, interval_ms, interval_name
 from trading.errors import DataError, NocturneError
 
 Progress = Callable[[int, int, str], None]
-_SOURCES_KEY = "nocturne.sources"
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,7 @@ def _import_unit(lake: Lake, unit: _Unit, as_of: datetime) -> _Outcome:
     try:
         merged = _merge(lake, unit, reads, replaced=_replaces(lake, unit, marks, reads))
         marks |= {read.source.name: read.mark for read in reads}
-        metadata = {_SOURCES_KEY: json.dumps(marks, sort_keys=True)}
+        metadata = {SOURCES_KEY: json.dumps(marks, sort_keys=True)}
         asked = lake.metadata(unit.table, **unit.values).get(ASKED_KEY)
         if asked is not None:
             metadata[ASKED_KEY] = asked
@@ -201,7 +200,7 @@ def _import_unit(lake: Lake, unit: _Unit, as_of: datetime) -> _Outcome:
 
 
 def _marks(lake: Lake, unit: _Unit) -> dict[str, dict[str, Any]]:
-    text = lake.metadata(unit.table, **unit.values).get(_SOURCES_KEY, "{}")
+    text = lake.metadata(unit.table, **unit.values).get(SOURCES_KEY, "{}")
     try:
         marks = json.loads(text)
     except ValueError:

@@ -81,6 +81,13 @@ MISTAKES = [
     ("sql select --lake lake", "SQL: Parser Error"),
     ("sql select/**/*/**/from/**/moon --lake lake", "Table with name moon does not exist"),
     ("sql drop/**/table/**/candles --lake lake", "the lake is read-only here"),
+    ("download", "either --symbols BTCUSDT,ETHUSDT or --top 20"),
+    ("download --symbols btcusdt --lake lake", "'btcusdt' is not a symbol"),
+    ("download --symbols BTCUSDT --from soon", "--from 'soon' is no day"),
+    (
+        "download --symbols BTCUSDT --venue moon --rest-url http://127.0.0.1:9 --lake lake",
+        "there is no source for the venue 'moon'",
+    ),
     ("sql --file no.sql --lake lake", "the query file no.sql cannot be read"),
     ("sql select/**/1 --lake lake --as-of noon", "'noon' is not a time; write for example 2025"),
     ("sql select/**/1 --lake lake --format xml", "'xml' is not one of 'table', 'csv', 'json'"),

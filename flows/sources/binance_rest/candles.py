@@ -64,15 +64,6 @@ class RestCandles:
             begin = int(found[-1][0]) + MINUTE_MS
         return table_of(rows)
 
-    async def first_candle(self, symbol: str) -> int | None:
-        """Open time of the earliest candle; None if the symbol has none."""
-        library = self._client.library
-        klines = (
-            library.futures_klines if self._client.venue == "binance_usdm" else library.get_klines
-        )
-        found = await self._client.call(klines, symbol=symbol, interval="1m", startTime=0, limit=1)
-        return int(found[0][0]) if found else None
-
 
 def table_of(rows: list[list[object]]) -> pa.Table:
     """Rows of klines (numbers as texts) as the table ``raw.candles`` has them."""

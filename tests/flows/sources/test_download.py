@@ -23,6 +23,7 @@ from lake.store import Lake
 from lake.tables import RAW_CANDLES, RAW_FUNDING
 from tests.flows.sources.mirror import Mirror, csv_of, serving, zip_of
 from trading.candles import DAY_MS, MINUTE_MS
+from trading.errors import DataError
 
 JANUARY = datetime(2024, 1, 1, tzinfo=UTC)
 FEBRUARY = datetime(2024, 2, 1, tzinfo=UTC)
@@ -361,3 +362,12 @@ def test_days_and_months_of_a_span_are_whole() -> None:
     times = np.array([0, 1, 4], np.int64) * MINUTE_MS
     holes = missing(times, TimeSpan(0, 6 * MINUTE_MS))
     assert [(h.begin // MINUTE_MS, h.end // MINUTE_MS) for h in holes] == [(2, 4), (5, 6)]
+
+
+@pytest.mark.parametrize("symbol", ["../../outside", "btcusdt", "BTC/USDT", "", "A" * 41])
+def test_what_is_no_symbol_is_refused_before_anything_is_written(lake: Lake, symbol: str) -> None:
+    from flows.sources.run import download
+
+    with pytest.raises(DataError, match="is not a symbol"):
+        download(lake, request(Mirror(url="http://127.0.0.1:9"), symbols=("NEARUSDT", symbol)))
+    assert not lake.root.exists()
