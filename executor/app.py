@@ -16,6 +16,7 @@ from executor.notifications.discord import DiscordAlerts
 from executor.operations.commands import OperatorCommands
 from executor.operations.control_socket import ControlServer
 from executor.operations.key_check import check_key
+from executor.operations.live_notice import announce_unproven
 from executor.operations.metrics import MetricsServer
 from executor.operations.position_alerts import PositionAlerts
 from executor.operations.scheduler import Scheduler
@@ -96,6 +97,7 @@ class App:
         x, services = self._x, self._services
         started = time.monotonic()
         services.emit(EventType.SYSTEM_STARTED, mode=services.settings.mode.value)
+        announce_unproven(services)
         # `nocturne why` starts from the ledger alone: it must find the releases and check the ids.
         services.ledger.set_meta("account", services.settings.account)
         services.ledger.set_meta("published", str(services.settings.paths.published.resolve()))

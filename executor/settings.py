@@ -28,7 +28,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Mode(StrEnum):
-    """Where orders go; only ``live`` refuses a release that is not proven."""
+    """Where orders go; only ``live`` asks for evidence."""
 
     REPLAY = "replay"
     PAPER = "paper"
@@ -105,6 +105,15 @@ class MetricsSettings(_Section):
     port: int | None = Field(default=None, ge=0, le=65_535)
 
 
+class LiveSettings(_Section):
+    """What evidence is asked of a strategy before it trades money; only mode ``live`` asks."""
+
+    allow_unproven: tuple[str, ...] = ()
+    """Strategies that trade although their gates refused them, at the size of ``probation``."""
+    probation: float = Field(default=0.25, gt=0, le=1)
+    """Share of every limit for a strategy on probation; a proven one grows with its evidence."""
+
+
 class ReplaySettings(_Section):
     """``clock_url`` of a sandbox whose market time waits for this executor at every step."""
 
@@ -122,6 +131,7 @@ class Settings(_Section):
     protection: ProtectionSettings = ProtectionSettings()
     timing: TimingSettings = TimingSettings()
     replay: ReplaySettings = ReplaySettings()
+    live: LiveSettings = LiveSettings()
     metrics: MetricsSettings = MetricsSettings()
     foreign: str = Field(default="halt", pattern="^(halt|ignore)$")
     """What a foreign position does to its symbol."""

@@ -214,6 +214,9 @@ def _cause_lines(report: Document) -> list[str]:
         action, reason = data["action"], data["reason"]
         what = reason if reason.startswith(action) else f"{action}: {reason}"
         lines.append(f"signal {signal['time_utc']}: {data['strategy']} {what}")
+        if data.get("evidence"):
+            share = data["size_share"]
+            lines.append(f"size: {share:.0%} of the limits, evidence: {data['evidence']}")
     if candle is not None:
         data = candle["data"]
         prices = " ".join(f"{name[0].upper()} {data[name]}" for name in _PRICES)

@@ -66,6 +66,7 @@ class EntryCheck:
             target_price=position.take_profit_price,
             risk=sizing.risk,
             planned=planned,
+            size_share=signal.size.share,
             age_s=(self._services.clock.now_ms() - event.time) / 1000,
         )
 

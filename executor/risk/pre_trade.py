@@ -34,6 +34,8 @@ class EntryRequest:
     """Share of the equity lost at the stop; 0 limits nothing."""
     planned: float = 1.0
     """Notional after every planned addition, in units of the entry's."""
+    size_share: float = 1.0
+    """Share of every limit of size that the evidence behind the strategy allows."""
     age_s: float = 0.0
     """Time since the decision; a suspended process resumes with old signals."""
 
@@ -188,7 +190,7 @@ def _size(
 ) -> tuple[Decimal, str]:
     price = Decimal(str(request.last_price))
     most = limits.max_position_share / Decimal(str(request.planned))
-    notional = min(
+    notional = Decimal(str(request.size_share)) * min(
         account.available * limits.balance_share,
         account.equity * min(Decimal(str(request.max_position_size)), most),
         account.available * account.leverage,

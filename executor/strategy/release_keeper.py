@@ -52,7 +52,8 @@ class ReleaseKeeper:
         mode = self._services.settings.mode
         now = market_datetime(self._services.clock.now_ms())
         try:
-            found = read_current(self._root, now, mode.value)
+            allowed = self._services.settings.live.allow_unproven
+            found = read_current(self._root, now, mode.value, allowed)
         except ReleaseRefused as error:
             self._refused(str(error))
             return None

@@ -10,6 +10,7 @@ from executor.market_data.feed import MarketFeed
 from executor.portfolio.allocation import Allocator
 from executor.portfolio.portfolio import Portfolio
 from executor.services import Services
+from executor.settings import Mode
 from executor.strategy.release_keeper import ReleaseKeeper
 from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
 from executor.strategy.signal_engine import SignalEngine
@@ -107,7 +108,9 @@ class ReleaseRollout:
 
     def _plans(self, release: Release | None) -> list[RunnerPlan]:
         held = [holding.row for holding in self._portfolio.holdings()]
-        return plans_for(release, self._services.settings.venue.name, held)
+        settings = self._services.settings
+        probation = settings.live.probation if settings.mode is Mode.LIVE else None
+        return plans_for(release, settings.venue.name, held, probation)
 
     async def _swap(self, plans: list[RunnerPlan], release: Release | None = None) -> None:
         services, instruments = self._services, self._portfolio.instruments

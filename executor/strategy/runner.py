@@ -9,6 +9,7 @@ from typing import Any
 
 from executor.ledger.records import PositionRow
 from executor.portfolio.position_state import ADOPTED_STRATEGY
+from executor.risk.evidence_size import FULL_SIZE, EvidenceSize, size_by_evidence
 from executor.venues.interface import Venue
 from lake.releases import Release
 from trading.candles import MINUTE_MS, Candle, interval_name
@@ -25,20 +26,34 @@ class RunnerPlan:
     params: Mapping[str, Any]
     release_id: str
     release_short: str
+    size: EvidenceSize = FULL_SIZE
+    """What the evidence allows an entry to take."""
     exits_only: bool = False
     """The strategy may close its open position, but open none."""
 
 
-def plans_for(release: Release | None, venue: str, held: Iterable[PositionRow]) -> list[RunnerPlan]:
+def plans_for(
+    release: Release | None,
+    venue: str,
+    held: Iterable[PositionRow],
+    probation: float | None = None,
+) -> list[RunnerPlan]:
     """What to run: all that the release trades at ``venue``, and the exits of open positions.
 
     Exits never expire: a position whose strategy the release lacks, or that outlived its release,
-    keeps the parameters that it was opened with.
+    keeps the parameters that it was opened with. With ``probation``, evidence decides sizes.
     """
     plans = []
     if release is not None:
         plans = [
-            RunnerPlan(e.strategy, e.symbol, e.params, release.release_id, release.short_id)
+            RunnerPlan(
+                e.strategy,
+                e.symbol,
+                e.params,
+                release.release_id,
+                release.short_id,
+                size_by_evidence(e, probation),
+            )
             for e in release.strategies
             if e.venue == venue
         ]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from executor.risk.evidence_size import FULL_SIZE, EvidenceSize
+
 
 @dataclass(frozen=True, slots=True)
 class Levels:
@@ -39,6 +41,8 @@ class Signal:
     release_short: str
     key: str
     """The common part of its orders' ids: see `trading.order_ids.order_key`."""
+    size: EvidenceSize = FULL_SIZE
+    """Share of the limits that the evidence behind the strategy allows, and that evidence."""
 
     def as_data(self) -> Mapping[str, Any]:
         """The values that the ledger stores; the parameters go into the position's row."""
@@ -56,4 +60,6 @@ class Signal:
             "bar_time": self.bar_time,
             "release_id": self.release_id,
             "release_short": self.release_short,
+            "size_share": self.size.share,
+            "evidence": self.size.evidence,
         }

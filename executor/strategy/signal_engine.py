@@ -172,6 +172,7 @@ def _signal(runner: StrategyRunner, decision: Decision, candle: Candle, account:
         release_id=runner.plan.release_id,
         release_short=runner.plan.release_short,
         key=order_key(account, runner.strategy, runner.symbol, candle.open_time),
+        size=runner.plan.size,
     )
 
 

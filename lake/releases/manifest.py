@@ -28,6 +28,7 @@ from pydantic import (
 from lake.partitions import PartitionRef, iso
 from trading.errors import DataError, ReleaseRefused
 from trading.market.symbols import check_symbol
+from trading.research.evidence.states import HypothesisEvidence, State
 from trading.research.gates import GateVerdict
 
 SCHEMA_VERSION = 1
@@ -90,7 +91,8 @@ class FlowRun(StrictModel):
 class StrategyEntry(StrictModel):
     """One strategy on one symbol: its parameters, its results and the verdicts of the gates.
 
-    With ``apply_to_open`` it also governs positions that an earlier release opened.
+    ``evidence`` is that of its hypothesis, None in a release older than hypotheses. With
+    ``apply_to_open`` it also governs positions that an earlier release opened.
     """
 
     strategy: Name
@@ -102,6 +104,14 @@ class StrategyEntry(StrictModel):
     proven: bool = False
     venue: Name = "binance_usdm"
     apply_to_open: bool = False
+    evidence: HypothesisEvidence | None = None
+
+    @property
+    def state(self) -> State:
+        """How much is known: an entry without evidence is proven or not."""
+        if not self.proven:
+            return "unproven"
+        return self.evidence.state if self.evidence is not None else "proven"
 
 
 class LeftOut(StrictModel):
@@ -300,6 +310,11 @@ def _check_kinds(manifest: Manifest, where: str) -> None:
         if pairs.count(pair) > 1:
             raise ReleaseRefused(f"{where}: {pair[0]} on {pair[2]} is listed twice")
     for entry in manifest.strategies:
+        if entry.evidence is not None and entry.proven and entry.evidence.state == "unproven":
+            raise ReleaseRefused(
+                f"{where}: {entry.strategy} on {entry.symbol} is marked proven, "
+                "but its hypothesis is not"
+            )
         passed = bool(entry.verdicts) and all(verdict.passed for verdict in entry.verdicts)
         if entry.proven and not passed:
             raise ReleaseRefused(

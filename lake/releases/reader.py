@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ class Release:
     """A release with every part verified; ``folder`` holds its files.
 
     ``strategies`` and ``left_out`` are the manifest's, except that live mode leaves out unproven
-    strategies.
+    strategies that its settings do not allow.
     """
 
     folder: Path
@@ -142,16 +142,18 @@ class Pointer:
     held: tuple[str, ...] = ()
 
 
-def read_current(root: Path, now: datetime, mode: Mode = "paper") -> Release:
+def read_current(
+    root: Path, now: datetime, mode: Mode = "paper", allow_unproven: Container[str] = ()
+) -> Release:
     """Read the current release, verified and valid at ``now`` (market time, UTC).
 
     Refuses a damaged or missing part, a release made after ``now``, one whose parameters have
-    expired (or everything in it, if it has none), and in live mode one without a proven strategy.
-    `Release.expired` names other expired kinds.
+    expired (or everything in it, if it has none), and in live mode one without a strategy that is
+    proven or named in ``allow_unproven``. `Release.expired` names other expired kinds.
     """
     release = current_release(root)
     _check_time(release, now)
-    return _for_live(release) if mode == "live" else release
+    return _for_live(release, allow_unproven) if mode == "live" else release
 
 
 def current_release(root: Path) -> Release:
@@ -337,16 +339,18 @@ def _check_time(release: Release, now: datetime) -> None:
         )
 
 
-def _for_live(release: Release) -> Release:
-    proven = tuple(entry for entry in release.strategies if entry.proven)
-    if release.strategies and not proven:
+def _for_live(release: Release, allow_unproven: Container[str]) -> Release:
+    traded = tuple(
+        entry for entry in release.strategies if entry.proven or entry.strategy in allow_unproven
+    )
+    if release.strategies and not traded:
         raise ReleaseRefused(
             f"release {release.release_id} is unproven: no strategy in it passed the gates; use it "
-            "in replay or paper, never live"
+            "in replay or paper, or name its strategies in [live] allow_unproven"
         )
     unproven = tuple(
         LeftOut(symbol=entry.symbol, reason=f"{entry.strategy} is unproven, refused in live")
         for entry in release.strategies
-        if not entry.proven
+        if entry not in traded
     )
-    return replace(release, strategies=proven, left_out=release.left_out + unproven)
+    return replace(release, strategies=traded, left_out=release.left_out + unproven)

@@ -65,6 +65,12 @@ def evaluate_gates(
 ) -> tuple[GateVerdict, ...]:
     """Return the verdict of every gate, in a fixed order, also after a failure."""
     limits = thresholds or Thresholds()
+    own, search = own_gates(evidence, limits), search_gates(evidence, limits)
+    return (*own[:3], *search, *own[3:])
+
+
+def own_gates(evidence: GateEvidence, limits: Thresholds) -> tuple[GateVerdict, ...]:
+    """Return the verdicts on one symbol's out-of-sample run and its plateau."""
     verdicts = [
         at_least(
             "out_of_sample_trades",
@@ -84,18 +90,6 @@ def evaluate_gates(
             limits.max_drawdown,
             "maximum drawdown {value:.1%} out-of-sample",
         ),
-        at_most(
-            "superior_ability",
-            evidence.superior_ability,
-            limits.superior_ability,
-            "p-value {value:.4f} of the best trial being luck",
-        ),
-        at_most(
-            "loss_probability",
-            evidence.loss_probability,
-            limits.loss_probability,
-            "the in-sample best loses out-of-sample with probability {value:.3f}",
-        ),
         at_least(
             "plateau",
             evidence.plateau,
@@ -108,6 +102,24 @@ def evaluate_gates(
             _not_worse(evidence.total_return, evidence.current_return, limits.tolerance)
         )
     return tuple(verdicts)
+
+
+def search_gates(evidence: GateEvidence, limits: Thresholds) -> tuple[GateVerdict, ...]:
+    """Return the verdicts on a whole search: whether its best is luck, and whether it lasts."""
+    return (
+        at_most(
+            "superior_ability",
+            evidence.superior_ability,
+            limits.superior_ability,
+            "p-value {value:.4f} of the best trial being luck",
+        ),
+        at_most(
+            "loss_probability",
+            evidence.loss_probability,
+            limits.loss_probability,
+            "the in-sample best loses out-of-sample with probability {value:.3f}",
+        ),
+    )
 
 
 def share_of_alpha(alpha: float, candidates: int) -> float:

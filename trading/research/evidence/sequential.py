@@ -26,8 +26,10 @@ CAPPED_DAY = 0.25
 """A gain beyond this counts as this much: that only makes the evidence weaker."""
 MULTIPLES = (0.02, 0.05, 0.1, 0.2, 0.4)
 """Stakes of the bets, in units of one over the volatility: near the Sharpe ratio per day."""
-CONFIRMED_AT = 20.0
+FULL_SIZE_AT = 20.0
 """The value of E at which a proven candidate trades at its full size."""
+DECAY_ALARM = 1_000.0
+"""Evidence of decay that demotes: at least so many days pass, on average, before a false alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,11 @@ def size_share(evidence: float, probation: float) -> float:
     """Share of its limits that a proven candidate may use: from ``probation`` up to all of them.
 
     It grows with the logarithm of the evidence, as a bettor's knowledge does, and is whole at
-    `CONFIRMED_AT`.
+    `FULL_SIZE_AT`.
     """
     if not 0.0 < probation <= 1.0:
         raise DataError(f"the probation size is a share of the limits, was {probation:g}")
     if evidence <= 1.0:
         return probation
-    grown = float(np.log(evidence) / np.log(CONFIRMED_AT))
+    grown = float(np.log(evidence) / np.log(FULL_SIZE_AT))
     return min(1.0, probation + (1.0 - probation) * grown)

@@ -10,7 +10,7 @@ import pytest
 from trading.errors import DataError
 from trading.research.evidence.ruin import ruin_risk
 from trading.research.evidence.sequential import (
-    CONFIRMED_AT,
+    FULL_SIZE_AT,
     decay,
     e_process,
     size_share,
@@ -29,7 +29,7 @@ def test_a_candidate_without_an_edge_is_confirmed_in_fewer_than_one_life_of_twen
     confirmed = 0
     for _ in range(400):
         stakes = stakes_for(noise(rng, 60))
-        confirmed += e_process(noise(rng, 1_000), stakes).max() >= CONFIRMED_AT
+        confirmed += e_process(noise(rng, 1_000), stakes).max() >= FULL_SIZE_AT
     assert confirmed <= 30  # Ville: at most 20 expected
 
 
@@ -41,7 +41,7 @@ def test_days_that_depend_on_each_other_change_nothing_about_that() -> None:
         shocks = rng.standard_normal(600)
         level = np.exp(np.convolve(np.abs(shocks), np.full(10, 0.1))[:600] - 1.0)
         returns = DAILY * np.concatenate(([0.0], shocks[1:] * level[:-1]))
-        confirmed += e_process(returns, stakes_for(noise(rng, 60))).max() >= CONFIRMED_AT
+        confirmed += e_process(returns, stakes_for(noise(rng, 60))).max() >= FULL_SIZE_AT
     assert confirmed <= 17
 
 
@@ -51,7 +51,7 @@ def test_a_real_edge_is_confirmed_in_time() -> None:
     sharpe = 4.6 / math.sqrt(days)  # a yearly Sharpe ratio times the root of the years
     for _ in range(200):
         evidence = e_process(noise(rng, days, sharpe), stakes_for(noise(rng, 60)))
-        confirmed += evidence.max() >= CONFIRMED_AT
+        confirmed += evidence.max() >= FULL_SIZE_AT
     assert confirmed >= 190
 
 
@@ -81,7 +81,7 @@ def test_size_grows_from_probation_to_all_of_the_limits() -> None:
     assert size_share(0.5, 0.25) == 0.25
     assert size_share(1.0, 0.25) == 0.25
     assert 0.25 < size_share(3.0, 0.25) < size_share(10.0, 0.25) < 1.0
-    assert size_share(CONFIRMED_AT, 0.25) == 1.0
+    assert size_share(FULL_SIZE_AT, 0.25) == 1.0
     assert size_share(1e6, 0.25) == 1.0
 
 
