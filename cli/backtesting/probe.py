@@ -11,8 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from trading.candles import CandleColumns
-    from trading.research.lookahead_probe import Lookahead
-    from trading.research.warmup_probe import Warmup
+    from trading.research.probes.lookahead import Lookahead
+    from trading.research.probes.warmup import Warmup
     from trading.strategies.base import Strategy
     from trading.strategies.parameters import Value
 
@@ -24,7 +24,9 @@ app = typer.Typer(
     "Example: nocturne probe lookahead --strategy breakout --candles BTCUSDT.parquet",
 )
 
-_STRATEGY = typer.Option(..., help="Strategy; see `nocturne strategies list`.")
+_STRATEGY = typer.Option(
+    ..., help="Strategy (see `nocturne strategies list`), or module:Class of your own."
+)
 _CANDLES = typer.Option(..., help="Parquet file with open_time (UTC), open, ..., volume.")
 _SETTINGS = typer.Option(
     [], "--set", help="NAME=VALUE of a parameter; repeatable, the others keep their defaults."
@@ -46,10 +48,15 @@ def lookahead(
 
     Exits with status 1 if a past value changed, and says which, when, before and after.
 
-    Example: nocturne probe lookahead --strategy breakout --candles BTCUSDT.parquet
+    The plain step also decides before and after it has seen later candles: one that keeps state
+    outside of its buffer is found.
+
+    Examples:
+    nocturne probe lookahead --strategy breakout --candles BTCUSDT.parquet
+    nocturne probe lookahead --strategy my_strategies:Reversal --candles BTCUSDT.parquet
     """
     from cli.backtesting.results import check_output
-    from trading.research.lookahead_probe import probe_lookahead
+    from trading.research.probes.lookahead import probe_lookahead
 
     check_output("--json", json_out)
     chosen, columns, params = _prepare(strategy, candles, settings)
@@ -75,7 +82,7 @@ def warmup(
     Example: nocturne probe warmup --strategy rsi_bollinger --candles BTCUSDT.parquet
     """
     from cli.backtesting.results import check_output
-    from trading.research.warmup_probe import probe_warmup
+    from trading.research.probes.warmup import probe_warmup
 
     check_output("--json", json_out)
     wanted = _shares(shares)
@@ -90,9 +97,9 @@ def _prepare(
     """Return the strategy, the candles and the given parameters."""
     from cli.backtesting.results import enable_compiling, parse_settings
     from cli.inputs.candle_files import read_candles
-    from trading.strategies.registry import get_strategy
+    from cli.inputs.strategy_choice import find_strategy
 
-    chosen = get_strategy(name)
+    chosen = find_strategy(name)
     params = parse_settings(settings, chosen)
     columns = read_candles(path)
     enable_compiling()

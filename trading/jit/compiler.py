@@ -25,6 +25,7 @@ from trading.jit.numba_loading import stored
 # numba is loaded above, without the parts that no kernel needs.
 import numba
 from numba.core import config, types
+from numba.core.errors import NumbaError as NumbaError
 from numba.core.registry import cpu_target
 
 SOURCE_ROOT = Path(__file__).parents[1]

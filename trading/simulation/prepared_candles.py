@@ -122,7 +122,7 @@ class PreparedCandles:
 
     def _scan(self, setups: Sequence[Setup], bare: list[int], found: list[Signals | None]) -> None:
         """Find the signals of the setups at ``bare``, which differ in one parameter."""
-        bare.sort(key=lambda i: setups[i].par[OWN])
+        bare.sort(key=lambda i: tuple(setups[i].par[OWN:]))
         backend, width = self.backend, len(setups[bare[0]].par)
         scan = backend.kernel(cast("Kernel", setups[bare[0]].strategy.scan))
         pars = backend.floats([value for i in bare for value in setups[i].par])

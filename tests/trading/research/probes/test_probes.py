@@ -14,8 +14,8 @@ from trading.errors import DataError
 from trading.indicators.core import ema_step
 from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Bar
-from trading.research.lookahead_probe import ProbedSeries, cut_rows, probe, probe_lookahead
-from trading.research.warmup_probe import probe_warmup
+from trading.research.probes.lookahead import ProbedSeries, cut_rows, probe, probe_lookahead
+from trading.research.probes.warmup import probe_warmup
 from trading.strategies.base import Strategy
 from trading.strategies.layout import ACTION, ENTER, EXIT, HOLD, LIMIT, REASON, SEEN
 from trading.strategies.parameters import Value

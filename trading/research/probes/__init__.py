@@ -1,0 +1,1 @@
+"""Probes of strategies: look-ahead, state kept between runs, and too short a warm-up."""
