@@ -156,7 +156,9 @@ def _featured(run: StepRunner, symbols: Sequence[str]) -> tuple[str, ...]:
     built = run.each("bars", tasks.BARS, symbols).good_keys()
     run.each("structures", tasks.STRUCTURES, built)
     if run.request.settings.models:
-        run.each("features", tasks.FEATURES, (tasks.universe_key(built),), built)
+        featured = run.each("features", tasks.FEATURES, built).good_keys()
+        run.call("cross_section", tasks.UNIVERSE)
+        run.call("relative", tasks.RELATIVE, featured)
     return built
 
 

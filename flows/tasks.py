@@ -49,11 +49,6 @@ def symbol_of(key: str) -> str:
     return key.rpartition(SEPARATOR)[2]
 
 
-def universe_key(symbols: Sequence[str]) -> str:
-    """Return the key of a step that handles several symbols together."""
-    return ",".join(symbols)
-
-
 def model_keys(symbols: Sequence[str]) -> tuple[str, ...]:
     """Return the keys of the trainings."""
     return tuple(f"models{SEPARATOR}{symbol}" for symbol in symbols)
@@ -113,12 +108,30 @@ def _structures(symbol: str, request: FlowRequest) -> StepSummary:
     return StepSummary(str(built))
 
 
-def _features(key: str, request: FlowRequest, symbols: Sequence[str]) -> StepSummary:
-    del key  # names the task; the features compare the symbols, so they are built together
+def _features(symbol: str, request: FlowRequest) -> StepSummary:
     from flows.steps.features.features import build_features
 
     settings = request.settings
-    built = build_features(request.lake, as_of=request.as_of, symbols=symbols, venue=settings.venue)
+    built = build_features(
+        request.lake, as_of=request.as_of, symbols=[symbol], venue=settings.venue
+    )
+    return StepSummary(str(built))
+
+
+def _universe(request: FlowRequest) -> StepSummary:
+    from flows.steps.features.cross_section import build_universe
+
+    settings = request.settings
+    size = settings.universe_size
+    built = build_universe(request.lake, as_of=request.as_of, venue=settings.venue, size=size)
+    return StepSummary(str(built))
+
+
+def _relative(request: FlowRequest, symbols: Sequence[str]) -> StepSummary:
+    from flows.steps.features.cross_section import build_relative
+
+    settings = request.settings
+    built = build_relative(request.lake, as_of=request.as_of, symbols=symbols, venue=settings.venue)
     return StepSummary(str(built))
 
 
@@ -252,9 +265,11 @@ IMPORTED = FlowStep("imported", _imported, timeout_s=60)
 VALIDATE = FlowStep("validate", _validate)
 BARS = FlowStep("bars", _bars)
 STRUCTURES = FlowStep("structures", _structures)
-FEATURES = FlowStep("features", _features, timeout_s=3600)
+FEATURES = FlowStep("features", _features)
+UNIVERSE = FlowStep("universe", _universe, timeout_s=3600)
+RELATIVE = FlowStep("relative", _relative, timeout_s=3600)
 OPTIMIZE = FlowStep("optimize", _optimize)
-TRAIN = FlowStep("train", _train, timeout_s=7200)
+TRAIN = FlowStep("train", _train, timeout_s=7200, isolated=True)
 PUBLISH = FlowStep("publish", _publish, timeout_s=300)
 REPORT = FlowStep("report", _report, timeout_s=300)
 SCAN = FlowStep("scan", _scan, timeout_s=300)

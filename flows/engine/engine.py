@@ -8,15 +8,17 @@ arguments of every call.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+from flows.engine.step_processes import StepProcesses
 from lake.releases import FlowRun
 from trading.errors import NocturneError
 
@@ -32,13 +34,15 @@ class FlowStep(Generic[P, T]):
     """A pure function that a flow runs as one task: seconds to minutes of work on one partition.
 
     Arguments are keys, paths and settings, never frames. A step is retried after an `OSError`,
-    which may pass, but not after a user's mistake or bad data.
+    which may pass, but not after a user's mistake or bad data. A step that is ``isolated`` runs in
+    a process of its own, because its compiled code may crash beside other threads.
     """
 
     name: str
     work: Callable[P, T]
     retries: int = 2
     timeout_s: float = 1800.0
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +148,8 @@ class PlainEngine:
 
     def call(self, step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `FlowEngine.call`."""
-        with timed(self.say, step.name):
-            return attempt(step, *args, **kwargs)
+        with timed(self.say, step.name), StepProcesses() as processes:
+            return attempt(housed(step, processes), *args, **kwargs)
 
     def each(
         self,
@@ -155,13 +159,11 @@ class PlainEngine:
         **kwargs: P.kwargs,
     ) -> list[Outcome[T]]:
         """See `FlowEngine.each`."""
-
-        def work(key: str) -> T:
-            return attempt(step, key, *args, **kwargs)
-
-        with timed(self.say, step.name), ThreadPoolExecutor(self._threads) as pool:
-            futures = {pool.submit(work, key): key for key in keys}
-            done = collect_outcomes(step.name, as_completed(futures), futures, self.say)
+        with timed(self.say, step.name), StepProcesses() as processes:
+            one = housed(step, processes)
+            with ThreadPoolExecutor(self._threads) as pool:
+                futures = {pool.submit(attempt, one, key, *args, **kwargs): key for key in keys}
+                done = collect_outcomes(step.name, as_completed(futures), futures, self.say)
         return [done[key] for key in keys]
 
     def say(self, text: str) -> None:
@@ -171,6 +173,19 @@ class PlainEngine:
     def keep(self, record: RunRecord) -> None:
         """Log the record; what it says is also in the lake and in the report."""
         logger.debug("%s: %s", record.key, record)
+
+
+def housed(step: FlowStep[P, T], processes: StepProcesses) -> FlowStep[P, T]:
+    """Return a step that runs where it belongs: in ``processes`` if it is isolated."""
+    if not step.isolated:
+        return step
+
+    @functools.wraps(step.work)
+    def work(*args: P.args, **kwargs: P.kwargs) -> T:
+        result: T = processes.run(step.work, args, kwargs)
+        return result
+
+    return replace(step, work=work)
 
 
 def attempt(step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

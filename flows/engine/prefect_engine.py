@@ -34,12 +34,14 @@ from flows.engine.engine import (
     RunRecord,
     RunTable,
     Say,
+    housed,
     outcome_of,
     progress_line,
     timed,
 )
 from flows.engine.request import FlowArguments, FlowRequest, make_request
 from flows.engine.run_names import run_name, run_tags
+from flows.engine.step_processes import StepProcesses
 from flows.pipeline import BODIES, FlowResult
 from lake.releases import FlowRun
 
@@ -59,8 +61,8 @@ class PrefectEngine:
 
     def call(self, step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `flows.engine.engine.FlowEngine.call`."""
-        with timed(self.say, step.name):
-            return as_task(step)(*args, **kwargs)
+        with timed(self.say, step.name), StepProcesses() as processes:
+            return as_task(housed(step, processes))(*args, **kwargs)
 
     def each(
         self,
@@ -81,10 +83,11 @@ class PrefectEngine:
         bar = cast(UUID, progress)
         runner: ThreadPoolTaskRunner[T] = ThreadPoolTaskRunner(self._threads)
         parameters = inspect.signature(step.work)
-        with timed(self.say, step.name), runner:
+        with timed(self.say, step.name), StepProcesses() as processes, runner:
+            one = housed(step, processes)
             futures: dict[PrefectFuture[T], str] = {
                 runner.submit(
-                    as_task(step, f"{step.name} {key}"),
+                    as_task(one, f"{step.name} {key}"),
                     dict(parameters.bind(key, *args, **kwargs).arguments),
                 ): key
                 for key in keys

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lake.contract import Table
 from lake.tables import checked, features, ledger, raw, research
 from lake.tables.checked import BARS, CANDLES, GAPS, QUARANTINE
-from lake.tables.features import FEATURES, STRUCTURES
+from lake.tables.features import FEATURES, RELATIVE, STRUCTURES, UNIVERSE
 from lake.tables.ledger import EVENTS, FILLS, LEDGER_EQUITY, ORDERS, POSITIONS
 from lake.tables.raw import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, RAW_POSITIONING
 from lake.tables.research import DRIFT, EQUITY, FOLDS, MODELS, SEARCHES, TRADES
@@ -33,10 +33,12 @@ __all__ = [
     "RAW_FUNDING",
     "RAW_INSTRUMENTS",
     "RAW_POSITIONING",
+    "RELATIVE",
     "SEARCHES",
     "STRUCTURES",
     "TABLES",
     "TRADES",
+    "UNIVERSE",
     "VENUES",
     "Table",
     "table_of",

@@ -16,6 +16,28 @@ FEATURES = Table(
     extra="float",
     view="features",
 )
+RELATIVE = Table(
+    name="relative",
+    layer="features",
+    schema=schema_of({"open_time": TIME}, {}),
+    key=("open_time",),
+    partition=SERIES,
+    time="open_time",
+    known="close",
+    extra="float",
+    view="relative",
+)
+UNIVERSE = Table(
+    name="universe",
+    layer="features",
+    # The members of each UTC day, known when it begins; a day that is written is not changed.
+    schema=schema_of({"day_start": TIME, "symbol": TEXT, "place": WHOLE, "quote_volume": REAL}, {}),
+    key=("day_start", "symbol"),
+    partition=("venue", "month"),
+    time="day_start",
+    known="upto",
+    view="universe",
+)
 STRUCTURES = Table(
     name="structures",
     layer="features",

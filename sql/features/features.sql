@@ -1,5 +1,5 @@
--- One row per closed 15-minute bar of a symbol, from $first_time to before $until_time, with all
--- groups of features. features.toml describes each column.
+-- One row per closed 15-minute bar of a symbol, from $first_time to before $until_time, with every
+-- group of its own features; relative.sql compares symbols. features.toml describes each column.
 with
 rows_wanted as (
     select
@@ -84,19 +84,6 @@ features as (
         context.d1_range_1,
         context.d1_place_1,
 
-        -- relative
-        relative.market_ret_1,
-        relative.market_ret_4,
-        relative.market_ret_96,
-        relative.dispersion_4,
-        relative.excess_ret_4,
-        relative.excess_ret_96,
-        relative.rank_ret_4,
-        relative.rank_ret_96,
-        relative.rank_volume_4,
-        relative.beta_96,
-        relative.correlation_96,
-
         -- funding
         funding_rates.funding_rate,
         funding_rates.funding_mean_9,
@@ -135,8 +122,6 @@ features as (
         on rows_wanted.open_time = volatility.open_time
     inner join context
         on rows_wanted.open_time = context.open_time
-    inner join relative
-        on rows_wanted.open_time = relative.open_time
     inner join funding_rates
         on rows_wanted.open_time = funding_rates.open_time
     inner join calendar

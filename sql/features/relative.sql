@@ -1,21 +1,9 @@
--- One symbol against the universe of the run, both at the same closed 15-minute bar.
+-- One symbol against the universe of the day, both at the same closed 15-minute bar, from
+-- $first_time to before $until_time. A missing bar is missing in the window of a day too.
 with
-joined as (
-    select
-        grid.symbol,
-        grid.open_time,
-        market.ret_1,
-        market.market_ret_1,
-        market.market_ret_4,
-        market.market_ret_96,
-        market.dispersion_4,
-        market.excess_ret_4,
-        market.excess_ret_96,
-        market.rank_ret_4,
-        market.rank_ret_96,
-        market.rank_volume_4
-    from grid
-    left join market on grid.symbol = market.symbol and grid.open_time = market.open_time
+own as (
+    select * from market
+    where symbol = $symbol
 ),
 
 windows as (
@@ -23,13 +11,15 @@ windows as (
         *,
         regr_slope(ret_1, market_ret_1) over w96 as slope_96,
         corr(ret_1, market_ret_1) over w96 as corr_96
-    from joined
-    window w96 as (order by open_time rows 95 preceding)
+    from own
+    window w96 as (
+        order by open_time
+        range between interval '1425 minutes' preceding and current row
+    )
 ),
 
 relative as (
     select
-        symbol,
         open_time,
         market_ret_1,
         market_ret_4,
@@ -44,6 +34,7 @@ relative as (
         case when isfinite(slope_96) then slope_96 end as beta_96,
         case when isfinite(corr_96) then corr_96 end as correlation_96
     from windows
+    where open_time >= $first_time and open_time < $until_time
 )
 
 select * from relative

@@ -1,14 +1,15 @@
-"""Features: DuckDB runs the models of ``sql/`` for partitions whose inputs changed.
+"""Features of one symbol: DuckDB runs the models of ``sql/`` for partitions whose inputs changed.
 
 A feature row is a closed 15-minute bar and holds what was known at its close. Every window is
 shorter than `LOOKBACK`, so that a month's features depend on that month and the one before only.
+`flows.steps.features.cross_section` compares the symbols; no other symbol changes these features.
 """
 
 from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ from flows.steps.data.freshness import (
 from flows.steps.features.bars import BuildResult, Progress, with_names
 from flows.steps.features.ict_columns import ict_version, is_worth_compiling, known_after_bars
 from lake.store import Lake, Partition
-from lake.tables import BARS, CANDLES, FEATURES, RAW_FUNDING, Table
+from lake.tables import BARS, CANDLES, FEATURES, RAW_FUNDING, RELATIVE, Table
 from trading.candles import interval_ms
 from trading.errors import DataError
 
@@ -46,8 +47,6 @@ LOOKBACK = timedelta(days=28)
 _MODELS = (
     "grid",
     "price",
-    "market",
-    "relative",
     "volatility",
     "higher",
     "context",
@@ -58,11 +57,19 @@ _MODELS = (
 )
 
 
+RELATIVE_GROUP = "relative"
+
+
+@functools.cache
+def _groups() -> Mapping[str, Mapping[str, str]]:
+    text = (SQL / "features" / "features.toml").read_text(encoding="utf-8")
+    return {group: dict(names) for group, names in tomllib.loads(text).items()}
+
+
 @functools.cache
 def feature_descriptions() -> Mapping[str, str]:
     """Return one line per feature, in the order of the table's groups."""
-    groups = tomllib.loads((SQL / "features" / "features.toml").read_text(encoding="utf-8"))
-    return {name: text for group in groups.values() for name, text in group.items()}
+    return {name: text for group in _groups().values() for name, text in group.items()}
 
 
 def feature_names() -> tuple[str, ...]:
@@ -70,67 +77,73 @@ def feature_names() -> tuple[str, ...]:
     return tuple(feature_descriptions())
 
 
+def relative_names() -> tuple[str, ...]:
+    """Return the features that compare a symbol with the universe."""
+    return tuple(_groups()[RELATIVE_GROUP])
+
+
+def read_features(lake: Lake, venue: str, symbol: str, as_of: datetime) -> pa.Table:
+    """Return the features of one symbol known at ``as_of``, its own and those that compare it.
+
+    Rows ascend in time; a row that has not been compared has nulls there.
+    """
+    where = {"venue": venue, "symbol": symbol, "interval": FEATURE_INTERVAL}
+    own = lake.read(FEATURES, as_of=as_of, **where)
+    compared = (
+        lake.read(RELATIVE, ["open_time", *relative_names()], as_of, **where)
+        if (lake.partitions(RELATIVE, **where))
+        else RELATIVE.schema.empty_table()
+    )
+    place = pc.index_in(own["open_time"], compared["open_time"])
+    for name in relative_names():
+        if name in compared.column_names:
+            column = compared[name].combine_chunks().take(place)
+        else:
+            column = pa.nulls(own.num_rows, pa.float64())
+        own = own.append_column(name, column)
+    return own
+
+
 def build_features(
     lake: Lake,
     *,
     as_of: datetime,
     symbols: Sequence[str],
-    universe: Sequence[str] | None = None,
     venue: str = "binance_usdm",
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Build the 15-minute features of ``symbols``, compared with all of ``universe``.
+    """Build the 15-minute features of ``symbols``, each from its own data alone.
 
-    Without ``universe`` the symbols are compared with one another; give it when the symbols of
-    one run are built one by one. Reads what was known at ``as_of``: checked minutes, bars,
-    funding. Needs `build_bars` first.
+    Reads what was known at ``as_of``: checked minutes, bars, funding. Needs `build_bars` first.
     """
     written = skipped = rows = 0
-    built: list[str] = []
-    compared = tuple(sorted({*symbols, *(universe or ())}))
-    months = _months(lake, venue, symbols)
-    compiled = is_worth_compiling(len(months) * len(symbols))
+    built: set[str] = set()
+    months = {symbol: _months(lake, venue, symbol) for symbol in symbols}
+    compiled = is_worth_compiling(sum(map(len, months.values())))
     if compiled:
         start_compiling()
-    for month in months:
-        present = _present(lake, venue, compared, month)
-        wanted = [symbol for symbol in symbols if symbol in present]
-        mark = _features_mark(lake, venue, present, month, as_of)
-        names = {"venue": venue, "interval": FEATURE_INTERVAL, "month": month}
-        if all(is_current(lake, FEATURES, mark, {**names, "symbol": s}) for s in wanted):
-            skipped += len(wanted)
-            continue
-        tables = _features_of_month(lake, venue, present, wanted, month, as_of, compiled)
-        for symbol in wanted:
-            ref = write_known(
-                lake,
-                FEATURES,
-                tables[symbol],
-                as_of=as_of,
-                partition={**names, "symbol": symbol},
-                metadata={MARK: mark},
-            )
+    for symbol in symbols:
+        for month in months[symbol]:
+            mark = _features_mark(lake, venue, symbol, month, as_of)
+            names = {"venue": venue, "symbol": symbol}
+            names |= {"interval": FEATURE_INTERVAL, "month": month}
+            if is_current(lake, FEATURES, mark, names):
+                skipped += 1
+                continue
+            table = _features_of_month(lake, venue, symbol, month, as_of, compiled)
+            marked = {MARK: mark}
+            ref = write_known(lake, FEATURES, table, as_of=as_of, partition=names, metadata=marked)
             written += 1
             rows += ref.rows
-        built.append(month)
+            built.add(month)
         if progress:
-            progress(f"features {month}: {', '.join(wanted)}, {len(feature_names())} columns")
-    return BuildResult("features", written, skipped, rows, tuple(built))
+            progress(f"{symbol} features: {len(months[symbol])} months")
+    return BuildResult("features", written, skipped, rows, tuple(sorted(built)))
 
 
-def _present(lake: Lake, venue: str, symbols: Iterable[str], month: str) -> list[str]:
-    """Return the symbols that have bars in a month."""
-    where = {"venue": venue, "interval": FEATURE_INTERVAL, "month": month}
-    return [symbol for symbol in symbols if lake.partitions(BARS, symbol=symbol, **where)]
-
-
-def _months(lake: Lake, venue: str, symbols: Iterable[str]) -> list[str]:
-    found = {
-        partition.values["month"]
-        for symbol in symbols
-        for partition in lake.partitions(BARS, venue=venue, symbol=symbol, interval="15m")
-    }
-    return sorted(found)
+def _months(lake: Lake, venue: str, symbol: str) -> list[str]:
+    found = lake.partitions(BARS, venue=venue, symbol=symbol, interval=FEATURE_INTERVAL)
+    return [partition.values["month"] for partition in found]
 
 
 def _inputs(
@@ -150,48 +163,37 @@ def _inputs(
     return found
 
 
-def _features_mark(
-    lake: Lake, venue: str, symbols: Sequence[str], month: str, as_of: datetime
-) -> str:
+def _features_mark(lake: Lake, venue: str, symbol: str, month: str, as_of: datetime) -> str:
     until = min(as_of, month_end(month))
-    contents: dict[str, Any] = {"month": month, "venue": venue, "symbols": list(symbols)}
-    for symbol in symbols:
-        for _, _, partitions in _inputs(lake, venue, symbol, month):
-            for partition in partitions:
-                name = partition.path.relative_to(lake.root).as_posix()
-                contents[name] = content_of(lake, partition, until)
+    contents: dict[str, Any] = {"month": month, "venue": venue, "symbol": symbol}
+    for _, _, partitions in _inputs(lake, venue, symbol, month):
+        for partition in partitions:
+            name = partition.path.relative_to(lake.root).as_posix()
+            contents[name] = content_of(lake, partition, until)
     recipe = "\n".join([ict_version(), *(load_sql(f"features/{name}") for name in _MODELS)])
     return mark_of(recipe, contents)
 
 
 def _features_of_month(
-    lake: Lake,
-    venue: str,
-    symbols: Sequence[str],
-    wanted: Sequence[str],
-    month: str,
-    as_of: datetime,
-    compiled: bool,
-) -> dict[str, pa.Table]:
-    """Compute features of the ``wanted`` symbols in one month, compared with all ``symbols``."""
+    lake: Lake, venue: str, symbol: str, month: str, as_of: datetime, compiled: bool
+) -> pa.Table:
+    """Compute the features of one symbol in one month."""
     sources: dict[str, list[pa.Table]] = {"candles": [], "bars": [], "funding": []}
     since = month_start(month) - LOOKBACK
     until = min(as_of, month_end(month))
-    for symbol in symbols:
-        for table, interval, partitions in _inputs(lake, venue, symbol, month):
-            names = {"symbol": symbol, "interval": interval}
-            for partition in partitions:
-                rows = lake.read_partition(partition, until)
-                recent = pc.greater_equal(rows[table.time], pa.scalar(since))
-                sources[table.name].append(with_names(rows.filter(recent), names))
+    for table, interval, partitions in _inputs(lake, venue, symbol, month):
+        names = {"symbol": symbol, "interval": interval}
+        for partition in partitions:
+            rows = lake.read_partition(partition, until)
+            recent = pc.greater_equal(rows[table.time], pa.scalar(since))
+            sources[table.name].append(with_names(rows.filter(recent), names))
     if not any(table.num_rows for table in sources["bars"]):
-        raise DataError(f"no bars of {', '.join(symbols)} in {month}; build the bars first")
+        raise DataError(f"no bars of {symbol} in {month}; build the bars first")
     tables = {
         name: pa.concat_tables(parts, promote_options="default") if parts else _NO_FUNDING
         for name, parts in sources.items()
     }
-    first = month_start(month)
-    return compute_features(tables, symbols, first, until, wanted, compiled=compiled)
+    return compute_features(tables, symbol, month_start(month), until, compiled=compiled)
 
 
 _NO_FUNDING = pa.table(
@@ -205,57 +207,34 @@ _NO_FUNDING = pa.table(
 
 def compute_features(
     tables: Mapping[str, pa.Table],
-    symbols: Sequence[str],
+    symbol: str,
     first_time: datetime,
     until_time: datetime,
-    wanted: Sequence[str] | None = None,
     *,
     compiled: bool = False,
-) -> dict[str, pa.Table]:
-    """Run the feature models over ``candles``, ``bars`` and ``funding`` in memory.
+) -> pa.Table:
+    """Run the feature models over ``candles``, ``bars`` and ``funding`` of one symbol in memory.
 
     Pure. The tables have a ``symbol`` column and, for bars, ``interval``; rows of the result
-    are the 15-minute bars that open in [first_time, until_time), sorted, with `feature_names`.
-    ``wanted`` are the symbols of the result, by default all. ``compiled`` finds structures with
-    compiled kernels, which changes nothing but the time.
+    are the 15-minute bars that open in [first_time, until_time), sorted, without the features that
+    compare symbols. ``compiled`` finds structures with compiled kernels, which changes nothing but
+    the time.
     """
-    chosen = symbols if wanted is None else wanted
-    structures = known_after_bars(tables["bars"], chosen, compiled=compiled)
+    structures = known_after_bars(tables["bars"], (symbol,), compiled=compiled)
     with connect() as connection:
         for name, table in {**tables, "ict_bars": structures}.items():
             connection.register(name, table)
-        _compare_symbols(connection, symbols)
+        _create_groups(connection, symbol)
         span = {"first_time": first_time, "until_time": until_time}
-        results = {}
-        for symbol in chosen:
-            _groups_of(connection, symbol)
-            table = connection.sql(load_sql("features/features"), params=span).to_arrow_table()
-            results[symbol] = table.drop_columns(["symbol"])
-    return results
+        result = connection.sql(load_sql("features/features"), params=span).to_arrow_table()
+    return result.drop_columns(["symbol"])
 
 
-def _compare_symbols(connection: duckdb.DuckDBPyConnection, symbols: Sequence[str]) -> None:
-    """Create the tables ``grids`` and ``prices`` (all symbols) and ``market``."""
-    for place, symbol in enumerate(symbols):
-        _create(connection, "grid", "grid", {"symbol": symbol})
-        _create(connection, "price", "price")
-        for one, many in (("grid", "grids"), ("price", "prices")):
-            if place == 0:
-                connection.execute(f"create temp table {many} as from {one}")
-            else:
-                connection.execute(f"insert into {many} from {one}")
-    _create(connection, "market", "market")
-
-
-def _groups_of(connection: duckdb.DuckDBPyConnection, symbol: str) -> None:
+def _create_groups(connection: duckdb.DuckDBPyConnection, symbol: str) -> None:
     """Create the feature groups of one symbol, as the tables that ``features.sql`` joins."""
     own = {"symbol": symbol}
-    for one, many in (("grid", "grids"), ("price", "prices")):
-        connection.execute(
-            f"create or replace temp table {one} as "
-            f"from {many} where symbol = $symbol order by open_time",
-            own,
-        )
+    _create(connection, "grid", "grid", own)
+    _create(connection, "price", "price")
     _create(connection, "volatility", "volatility", own)
     for name, interval in HIGHER.items():
         params = {**own, "interval": interval, "interval_ms": interval_ms(interval)}
@@ -268,7 +247,6 @@ def _groups_of(connection: duckdb.DuckDBPyConnection, symbol: str) -> None:
         )
     _create(connection, "context", "context")
     _create(connection, "ict", "ict")
-    _create(connection, "relative", "relative")
     _create(connection, "funding_rates", "funding", own)
     _create(connection, "calendar", "calendar")
 

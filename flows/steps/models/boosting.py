@@ -66,7 +66,8 @@ class BoostedModel:
 
     def predict(self, x: Floats) -> Floats:
         """Return a forecast for each row of ``x`` [row, feature]; for classifiers a probability."""
-        trees = np.asarray(lightgbm.Booster(model_str=self.text).predict(x), dtype=np.float64)
+        booster = lightgbm.Booster(model_str=self.text)
+        trees = np.asarray(booster.predict(x, num_threads=1), dtype=np.float64)
         return trees if self.offset is None else trees + self.offset.predict(x, self.features)
 
     def importance(self) -> dict[str, float]:
@@ -117,6 +118,9 @@ def _boost(
 ) -> BoostedModel:
     params = parameters(target)
     rounds = params.pop("rounds")
-    data = lightgbm.Dataset(x, label=y, feature_name=list(features), params={"verbosity": -1})
+    # LightGBM sizes buffers by a number of threads that is global to the process: it is one for
+    # every call, so that models trained side by side cannot disturb each other.
+    quiet = {"verbosity": -1, "num_threads": 1}
+    data = lightgbm.Dataset(x, label=y, feature_name=list(features), params=quiet)
     booster = lightgbm.train(params, data, num_boost_round=rounds)
     return BoostedModel(booster.model_to_string(), tuple(features), offset)

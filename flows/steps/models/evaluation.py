@@ -15,7 +15,7 @@ from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, Integers
 from flows.steps.models.gate import direction_verdicts, volatility_verdicts
 from flows.steps.models.scores import TradeScore, auc, better_than, r_squared, trade
 from flows.steps.models.settings import FoldScore, TrainSettings
-from flows.steps.models.split import Split, walk_forward
+from flows.steps.models.split import Split, last_window, walk_forward
 from trading.errors import ParameterError
 from trading.research.gates import GateVerdict
 
@@ -24,7 +24,7 @@ Scores = dict[str, float | None]
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """The model for a release, trained on all rows, and out-of-sample evidence for its kind."""
+    """The model for a release, trained on the last window, and evidence out-of-sample."""
 
     final: BoostedModel
     params: Mapping[str, Any]
@@ -93,9 +93,10 @@ def evaluate_volatility(data: Dataset, settings: TrainSettings) -> EvaluatedMode
         limits=settings.limits,
     )
     scores |= {"probability_better": _known(probability), "better_folds": float(np.mean(better))}
-    final = boosting.fit_volatility(data.x, data.log_volatility, data.features)
+    last = last_window(data, settings.split)
+    final = boosting.fit_volatility(last.x, last.log_volatility, data.features)
     params = boosting.parameters(boosting.VOLATILITY_PARAMS)
-    return _evaluated(data, final, params, scores, _fold_scores(forecasts, folds), verdicts)
+    return _evaluated(last, final, params, scores, _fold_scores(forecasts, folds), verdicts)
 
 
 def _volatility_scores(forecasts: Sequence[_Forecast]) -> Scores:
@@ -144,9 +145,10 @@ def evaluate_direction(data: Dataset, settings: TrainSettings) -> EvaluatedModel
         limits=settings.limits,
     )
     scores |= {"positive_folds": positive}
-    final = boosting.fit_direction(data.x, (data.log_return > 0).astype(np.float64), data.features)
+    last = last_window(data, settings.split)
+    final = boosting.fit_direction(last.x, (last.log_return > 0).astype(np.float64), last.features)
     params = boosting.parameters(boosting.DIRECTION_PARAMS)
-    return _evaluated(data, final, params, scores, _fold_scores(forecasts, folds), verdicts)
+    return _evaluated(last, final, params, scores, _fold_scores(forecasts, folds), verdicts)
 
 
 def _trades(

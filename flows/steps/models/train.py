@@ -1,7 +1,7 @@
 """Train a symbol's models of the next hour and evaluate them: log volatility and direction.
 
 Every score is out-of-sample: purged walk-forward, with the baselines on the same rows. The
-published model is then trained again on everything known at ``as_of``.
+published model is then trained again on the last window known at ``as_of``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.steps.data.freshness import MARK, mark_of
-from flows.steps.features.features import FEATURE_INTERVAL, feature_names
+from flows.steps.features.features import FEATURE_INTERVAL, feature_names, read_features
 from flows.steps.models.dataset import dataset_of
 from flows.steps.models.results import ModelResult, TrainResult, describe, models_table
 from flows.steps.models.settings import TrainSettings
 from lake.files import write_bytes
 from lake.partitions import PartitionRef
 from lake.store import Lake
-from lake.tables import CANDLES, FEATURES, MODELS, RAW_FUNDING
+from lake.tables import CANDLES, FEATURES, MODELS, RAW_FUNDING, RELATIVE
 from trading.errors import DataError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def _read(lake: Lake, venue: str, symbol: str, as_of: datetime) -> tuple[Partiti
     where = {"venue": venue, "symbol": symbol}
     return (
         *lake.fingerprint(FEATURES, as_of, **where, interval=FEATURE_INTERVAL),
+        *lake.fingerprint(RELATIVE, as_of, **where, interval=FEATURE_INTERVAL),
         *lake.fingerprint(CANDLES, as_of, **where, interval="1m"),
         *lake.fingerprint(RAW_FUNDING, as_of, **where),
     )
@@ -93,7 +94,7 @@ def _read(lake: Lake, venue: str, symbol: str, as_of: datetime) -> tuple[Partiti
 
 def _mark(refs: Sequence[PartitionRef], settings: TrainSettings, targets: Sequence[str]) -> str:
     code = "\n".join(path.read_text(encoding="utf-8") for path in _CODE)
-    inputs = {ref.path: ref.sha256 for ref in refs if ref.table == FEATURES.name}
+    inputs = {ref.path: ref.sha256 for ref in refs if ref.layer == FEATURES.layer}
     return mark_of(code, {"features": inputs, "settings": asdict(settings), "targets": targets})
 
 
@@ -107,9 +108,7 @@ def _train_symbol(
 ) -> tuple[ModelResult, ...]:
     from flows.steps.models.evaluation import evaluate_target
 
-    features = lake.read(
-        FEATURES, as_of=as_of, venue=venue, symbol=symbol, interval=FEATURE_INTERVAL
-    )
+    features = read_features(lake, venue, symbol, as_of)
     data = dataset_of(features, symbol, feature_names())
     results = []
     for target in targets:

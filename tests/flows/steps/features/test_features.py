@@ -13,7 +13,13 @@ import pyarrow.compute as pc
 import pytest
 
 from flows.steps.features.bars import build_bars
-from flows.steps.features.features import build_features, feature_descriptions, feature_names
+from flows.steps.features.cross_section import build_relative, build_universe
+from flows.steps.features.features import (
+    build_features,
+    feature_descriptions,
+    feature_names,
+    read_features,
+)
 from lake.store import Lake
 from lake.tables import BARS, FEATURES
 from tests.flows.candle_lake import minutes, ms, put_checked, put_funding, sample_minutes, table
@@ -33,6 +39,8 @@ def build(root: Path, until: datetime) -> Lake:
         put_funding(lake, symbol)
     build_bars(lake, as_of=until, symbols=SYMBOLS)
     build_features(lake, as_of=until, symbols=SYMBOLS)
+    build_universe(lake, as_of=until)
+    build_relative(lake, as_of=until, symbols=SYMBOLS)
     return lake
 
 
@@ -49,7 +57,8 @@ def copied(built: Lake, tmp_path: Path) -> Lake:
 
 
 def rows_of(lake: Lake, symbol: str, as_of: datetime | None = None) -> pa.Table:
-    return lake.read(FEATURES, as_of=as_of, symbol=symbol)
+    """Return all features of a symbol, its own and those that compare it."""
+    return read_features(lake, "binance_usdm", symbol, as_of or END)
 
 
 def at(features: pa.Table, close: datetime, name: str) -> float:
@@ -188,6 +197,8 @@ def test_building_under_an_old_as_of_reads_and_changes_nothing_later(
     until = datetime(2025, 6, 2, 9, tzinfo=UTC)
     assert build_bars(copied, as_of=until, symbols=SYMBOLS).months == ("2025-06",)
     assert build_features(copied, as_of=until, symbols=SYMBOLS).months == ("2025-06",)
+    assert build_universe(copied, as_of=until).written == 0
+    assert build_relative(copied, as_of=until, symbols=SYMBOLS).months == ("2025-06",)
     for symbol in SYMBOLS:
         assert rows_of(copied, symbol).equals(rows_of(built, symbol))
 
@@ -201,15 +212,21 @@ def test_only_partitions_whose_inputs_changed_are_built(copied: Lake) -> None:
     bars = build_bars(lake, as_of=more, symbols=SYMBOLS)
     features = build_features(lake, as_of=more, symbols=SYMBOLS)
     assert (bars.written, bars.months) == (6, ("2025-06",))
-    assert (features.skipped, features.months) == (2, ("2025-06",))
+    # The funding at END is known now, of both symbols.
+    assert (features.written, features.skipped, features.months) == (2, 2, ("2025-06",))
 
 
-def test_one_symbol_at_a_time_equals_all_at_once(built: Lake, copied: Lake) -> None:
-    shutil.rmtree(copied.root / "features")
+def test_symbols_may_be_built_in_any_order(built: Lake, copied: Lake) -> None:
+    for name in ("features", "relative"):
+        shutil.rmtree(copied.root / "features" / name)
+    for symbol in reversed(SYMBOLS):
+        build_features(copied, as_of=END, symbols=[symbol])
+    for symbol in reversed(SYMBOLS):
+        build_relative(copied, as_of=END, symbols=[symbol])
     for symbol in SYMBOLS:
-        build_features(copied, as_of=END, symbols=[symbol], universe=SYMBOLS)
         assert rows_of(copied, symbol).equals(rows_of(built, symbol))
     assert build_features(copied, as_of=END, symbols=SYMBOLS).written == 0
+    assert build_relative(copied, as_of=END, symbols=SYMBOLS).written == 0
 
 
 def test_a_missing_bar_makes_the_returns_over_it_unknown(tmp_path: Path) -> None:

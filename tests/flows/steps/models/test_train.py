@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from flows.steps.features.bars import build_bars
-from flows.steps.features.features import build_features, feature_names
+from flows.steps.features.cross_section import build_relative, build_universe
+from flows.steps.features.features import build_features, feature_names, read_features
 from flows.steps.models import scores
 from flows.steps.models.boosting import HAR_FEATURES, BoostedModel, LinearModel, fit_direction
 from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
@@ -18,10 +19,15 @@ from flows.steps.models.evaluation import evaluate_target
 from flows.steps.models.gate import ModelThresholds, volatility_verdicts
 from flows.steps.models.results import ModelResult, TrainResult
 from flows.steps.models.settings import TrainSettings
-from flows.steps.models.split import SplitSettings, check_split, walk_forward
+from flows.steps.models.split import (
+    SplitSettings,
+    check_split,
+    rolling_window_folds,
+    walk_forward,
+)
 from flows.steps.models.train import train
 from lake.store import Lake
-from lake.tables import FEATURES, MODELS
+from lake.tables import MODELS
 from tests.flows.candle_lake import put_checked, put_funding, sample_minutes
 from trading.candles import DAY_MS, HOUR_MS
 from trading.errors import DataError, ParameterError
@@ -38,6 +44,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     put_funding(lake, "BTCUSDT")
     build_bars(lake, as_of=AS_OF, symbols=["BTCUSDT"])
     build_features(lake, as_of=AS_OF, symbols=["BTCUSDT"])
+    build_universe(lake, as_of=AS_OF)
+    build_relative(lake, as_of=AS_OF, symbols=["BTCUSDT"])
     return lake
 
 
@@ -62,7 +70,7 @@ def noise(days: int = 20, seed: int = 1, features: int = 6) -> Dataset:
 
 
 def test_the_label_of_a_row_is_the_outcome_of_the_hour_after_its_close(lake: Lake) -> None:
-    features = lake.read(FEATURES, symbol="BTCUSDT")
+    features = read_features(lake, "binance_usdm", "BTCUSDT", AS_OF)
     data = dataset_of(features, "BTCUSDT", feature_names())
     close = datetime(2025, 6, 2, 10, 15, tzinfo=UTC)
     row = int(np.flatnonzero(data.times == round(close.timestamp() * 1000))[0])
@@ -86,6 +94,41 @@ def test_no_training_label_reaches_into_the_test() -> None:
         last_label = data.times[split.train][-1] + HORIZON_MS
         assert data.times[split.test][0] - last_label >= 2 * HOUR_MS
     assert data.times[splits[-1].test][-1] == data.times[-1]
+
+
+@pytest.mark.parametrize("days", [300.0, 365.0, 1000.0])
+def test_training_rolls_so_that_its_cost_is_linear_in_days(days: float) -> None:
+    settings = SplitSettings()
+
+    def cost(history: float) -> int:
+        folds = rolling_window_folds(0, round(history * DAY_MS), settings)
+        return sum(fold.train_end - fold.train_start for fold in folds)
+
+    assert cost(2 * days) / cost(days) == pytest.approx(2.0, rel=0.15)
+    folds = rolling_window_folds(0, round(days * DAY_MS), settings)
+    longest = max(fold.train_end - fold.train_start for fold in folds)
+    assert longest == settings.window_ms
+    ends = [fold.test_end for fold in folds[:-1]]
+    assert ends == [fold.test_start for fold in folds[1:]]
+    assert folds[-1].test_end == round(days * DAY_MS)
+
+
+def test_a_longer_history_keeps_every_fold_but_the_last() -> None:
+    settings = SplitSettings()
+    before = rolling_window_folds(0, 400 * DAY_MS, settings)
+    after = rolling_window_folds(0, 401 * DAY_MS, settings)
+    assert after[: len(before) - 1] == before[:-1]
+
+
+def test_a_hole_costs_only_the_folds_inside_it() -> None:
+    data = noise(days=40)
+    hole = (data.times >= data.times[0] + 16 * DAY_MS) & (data.times < data.times[0] + 25 * DAY_MS)
+    settings = SplitSettings(train_days=10, test_days=4)
+    splits = walk_forward(data.take(~hole), settings)
+    assert 1 < len(splits) < len(walk_forward(data, settings))
+    ends = (data.times < data.times[0] + DAY_MS) | (data.times > data.times[-1] - DAY_MS)
+    with pytest.raises(DataError, match="every fold lies in a hole"):
+        walk_forward(data.take(ends), settings)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +203,9 @@ def test_a_history_that_is_too_short_is_left_out_with_the_reason(lake: Lake) -> 
 
 
 def test_the_same_inputs_give_the_same_bytes(lake: Lake, trained: TrainResult) -> None:
-    data = dataset_of(lake.read(FEATURES, as_of=AS_OF), "BTCUSDT", feature_names())
+    data = dataset_of(
+        read_features(lake, "binance_usdm", "BTCUSDT", AS_OF), "BTCUSDT", feature_names()
+    )
     again = evaluate_target(data, "volatility_1h", SETTINGS).final
     model = next(m for m in trained.models if m.model == "volatility_1h")
     assert again.text == model.text
@@ -173,7 +218,9 @@ def test_the_files_alone_reproduce_the_forecasts(lake: Lake, trained: TrainResul
     card = json.loads(files["volatility_1h-BTCUSDT.json"])
     text = files[card["file"]].decode()
     assert ModelResult.of_card(card, text) == model
-    data = dataset_of(lake.read(FEATURES, as_of=AS_OF), "BTCUSDT", feature_names())
+    data = dataset_of(
+        read_features(lake, "binance_usdm", "BTCUSDT", AS_OF), "BTCUSDT", feature_names()
+    )
     read = BoostedModel(
         text, tuple(f["name"] for f in card["features"]), LinearModel(**card["offset"])
     )
@@ -209,7 +256,12 @@ def test_trained_models_are_in_the_research_table(lake: Lake, trained: TrainResu
     assert rows[0]["sha256"] == model.sha256
     assert (lake.root / rows[0]["file"]).read_bytes() == model.text.encode()
     assert rows[0]["verdict"].startswith("unproven: ")
-    assert {ref.table for ref in trained.fingerprint} == {"features", "candles", "funding"}
+    assert {ref.table for ref in trained.fingerprint} == {
+        "features",
+        "relative",
+        "candles",
+        "funding",
+    }
     assert all(ref.last is not None and ref.last < AS_OF for ref in trained.fingerprint)
 
 
