@@ -171,7 +171,10 @@ def _searched(run: StepRunner, symbols: Sequence[str]) -> list[OptimizeEntry]:
 def _trained(run: StepRunner, symbols: Sequence[str]) -> Outcomes[TrainedModels]:
     if not run.request.settings.models:
         return Outcomes("train", ())
-    return run.each("train", tasks.TRAIN, tasks.model_keys(symbols))
+    keys = tasks.model_keys(run.request, symbols)
+    trained = run.each("train", tasks.TRAIN, keys, symbols)
+    run.left_out += [reason for models in trained.values for reason in models.left_out]
+    return trained
 
 
 def _published(

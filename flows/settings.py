@@ -141,6 +141,19 @@ class DownloadSettings(BaseModel):
     keep_files: bool = False
 
 
+class TrainingSettings(BaseModel):
+    """How much the models learn from; see `docs/learning.md`.
+
+    Beyond ``pool_above`` symbols one model is trained for all, on at most ``pool_rows`` rows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window_days: int = Field(default=90, ge=14, le=3650)
+    pool_above: int = Field(default=20, ge=0, le=10_000)
+    pool_rows: int = Field(default=400_000, ge=10_000, le=10_000_000)
+
+
 class ValidationSettings(BaseModel):
     """Limits of the checks of one-minute candles.
 
@@ -199,6 +212,7 @@ class ResearchSettings(BaseSettings):
     walk_forward: WalkForwardSettings = WalkForwardSettings()
     download: DownloadSettings = DownloadSettings()
     validation: ValidationSettings = ValidationSettings()
+    training: TrainingSettings = TrainingSettings()
     grids: dict[str, StrategyGrids] = Field(default_factory=_default_grids)
     models: bool = Field(default=True, description="build features and train models in the nightly")
     workers: int = Field(default=0, ge=0, le=256, description="threads of a flow; 0 = one per core")

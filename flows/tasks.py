@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from flows.steps.reporting.export_ledger import LedgerExport
 
 SEPARATOR = "/"
+POOL = "POOL"
+"""The key of a model of all symbols, as `flows.steps.models.pool` names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,10 @@ def symbol_of(key: str) -> str:
     return key.rpartition(SEPARATOR)[2]
 
 
-def model_keys(symbols: Sequence[str]) -> tuple[str, ...]:
-    """Return the keys of the trainings."""
-    return tuple(f"models{SEPARATOR}{symbol}" for symbol in symbols)
+def model_keys(request: FlowRequest, symbols: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys of the trainings: one per symbol, or one for a pool of many."""
+    names = (POOL,) if len(symbols) > request.settings.training.pool_above else symbols
+    return tuple(f"models{SEPARATOR}{name}" for name in names)
 
 
 def _download(request: FlowRequest) -> DownloadSummary:
@@ -148,21 +151,31 @@ def _optimize(key: str, request: FlowRequest) -> OptimizeEntry:
     )
 
 
-def _train(key: str, request: FlowRequest) -> TrainedModels:
-    from flows.steps.models.train import train
+def _train(key: str, request: FlowRequest, symbols: Sequence[str]) -> TrainedModels:
+    from flows.steps.models.settings import train_settings
+    from flows.steps.models.train import train, train_pool
     from lake.releases import NewFile
 
-    symbol = symbol_of(key)
-    found = train(request.lake, as_of=request.as_of, symbols=[symbol], venue=request.settings.venue)
-    if symbol in found.left_out:
-        raise DataError(found.left_out[symbol])
+    name = symbol_of(key)
+    settings = train_settings(request.settings.training)
+    pool, chosen = (train_pool, symbols) if name == POOL else (train, [name])
+    found = pool(
+        request.lake,
+        as_of=request.as_of,
+        symbols=chosen,
+        venue=request.settings.venue,
+        settings=settings,
+    )
+    if not found.models:
+        raise DataError("; ".join(found.left_out.values()))
     return TrainedModels(
-        symbol=symbol,
+        symbol=name,
         sentence=found.sentence,
         files=tuple(
             NewFile(f"models/{name}", "model", data) for name, data in sorted(found.files.items())
         ),
         fingerprint=found.fingerprint,
+        left_out=tuple(LeftOutReason(symbol, why) for symbol, why in found.left_out.items()),
     )
 
 

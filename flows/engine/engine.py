@@ -161,8 +161,12 @@ class PlainEngine:
         """See `FlowEngine.each`."""
         with timed(self.say, step.name), StepProcesses() as processes:
             one = housed(step, processes)
+
+            def work(key: str) -> T:
+                return attempt(one, key, *args, **kwargs)
+
             with ThreadPoolExecutor(self._threads) as pool:
-                futures = {pool.submit(attempt, one, key, *args, **kwargs): key for key in keys}
+                futures = {pool.submit(work, key): key for key in keys}
                 done = collect_outcomes(step.name, as_completed(futures), futures, self.say)
         return [done[key] for key in keys]
 

@@ -53,15 +53,14 @@ def build_universe(
     built: list[str] = []
     months = _months(lake, BARS, venue)
     for month in months:
-        names = {"venue": venue, "month": month}
-        stored = lake.read(UNIVERSE, ["day_start", "symbol", "place", "quote_volume"], **names)
+        stored = lake.read(UNIVERSE, UNIVERSE.schema.names, venue=venue, month=month)
         days = _days(month, as_of)
         missing = [day for day in days if day not in set(stored["day_start"].to_pylist())]
         if not missing:
             continue
         found = _universe_of(lake, venue, month, missing, size)
         if found.num_rows:
-            ref = lake.write(UNIVERSE, _joined(stored, found), **names)
+            ref = lake.write(UNIVERSE, _joined(stored, found), venue=venue, month=month)
             written += 1
             rows += ref.rows
             built.append(month)

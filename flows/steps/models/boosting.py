@@ -51,7 +51,7 @@ class LinearModel:
         """Return a value for each row of ``x`` [row, feature]."""
         result = np.full(len(x), self.intercept)
         for name, weight in self.weights.items():
-            column = x[:, list(features).index(name)]
+            column = np.asarray(x[:, list(features).index(name)], dtype=np.float64)
             result = result + weight * np.where(np.isfinite(column), column, self.means[name])
         return result
 
@@ -81,7 +81,8 @@ class BoostedModel:
 
 def fit_har(x: Floats, y: Floats, features: Sequence[str]) -> LinearModel:
     """Fit ``y`` by least squares on the HAR features."""
-    columns = x[:, [list(features).index(name) for name in HAR_FEATURES]]
+    places = [list(features).index(name) for name in HAR_FEATURES]
+    columns = np.asarray(x[:, places], dtype=np.float64)
     means = np.nanmean(columns, axis=0)
     filled = np.where(np.isfinite(columns), columns, means)
     design = np.column_stack([np.ones(len(filled)), filled])

@@ -24,11 +24,12 @@ RETURN_SOURCE = "ret_4"
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows of one symbol, ascending in time.
+    """Rows of one symbol, ascending in time; or of a pool, where symbols share a time.
 
     ``times``: close of the bar, ms; everything in ``x`` [row, feature] was known then. The
     labels cover the hour that starts there: ``log_volatility`` (log of realised volatility per
-    minute) and ``log_return``. Rows whose hour is not over, or has a gap, are left out.
+    minute) and ``log_return``. Rows whose hour is not over, or has a gap, are left out. ``symbols``
+    numbers the symbol of each row.
     """
 
     symbol: str
@@ -37,10 +38,11 @@ class Dataset:
     x: Floats
     log_volatility: Floats
     log_return: Floats
+    symbols: Integers
 
     def column(self, name: str) -> Floats:
         """Return one feature."""
-        return np.asarray(self.x[:, self.features.index(name)])
+        return np.asarray(self.x[:, self.features.index(name)], dtype=np.float64)
 
     def take(self, rows: NDArray[np.bool_] | Integers) -> Dataset:
         """Return some of the rows, in the given order."""
@@ -51,6 +53,7 @@ class Dataset:
             self.x[rows],
             self.log_volatility[rows],
             self.log_return[rows],
+            self.symbols[rows],
         )
 
 
@@ -90,4 +93,5 @@ def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset
         x=np.asarray(x[usable], dtype=np.float64),
         log_volatility=np.asarray(volatility[usable], dtype=np.float64),
         log_return=np.asarray(returns[usable], dtype=np.float64),
+        symbols=np.zeros(int(usable.sum()), dtype=np.int64),
     )

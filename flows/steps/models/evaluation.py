@@ -101,13 +101,14 @@ def evaluate_volatility(data: Dataset, settings: TrainSettings) -> EvaluatedMode
 
 def _volatility_scores(forecasts: Sequence[_Forecast]) -> Scores:
     actual = np.concatenate([f.test.log_volatility for f in forecasts])
+    symbols = np.concatenate([f.test.symbols for f in forecasts])
     scores: Scores = {
         "test_rows": float(len(actual)),
-        "r2": _known(r_squared(actual, np.concatenate([f.model for f in forecasts]))),
+        "r2": _known(r_squared(actual, np.concatenate([f.model for f in forecasts]), symbols)),
     }
     for name in forecasts[0].baselines:
         baseline = np.concatenate([f.baselines[name] for f in forecasts])
-        scores[f"r2_{name}"] = _known(r_squared(actual, baseline))
+        scores[f"r2_{name}"] = _known(r_squared(actual, baseline, symbols))
     return scores
 
 

@@ -13,9 +13,17 @@ from trading.candles import DAY_MS
 _BP = 10_000.0
 
 
-def r_squared(actual: Floats, forecast: Floats) -> float:
-    """Return 1 − squared error over squared deviation from the mean; NaN without deviation."""
-    spread = float(np.sum((actual - actual.mean()) ** 2))
+def r_squared(actual: Floats, forecast: Floats, symbols: Integers | None = None) -> float:
+    """Return 1 − squared error over squared deviation from the mean; NaN without deviation.
+
+    With ``symbols`` the deviation is from each symbol's own mean: that one symbol is wilder than
+    another is no forecast.
+    """
+    mean: Floats | float = float(actual.mean())
+    if symbols is not None:
+        counts = np.maximum(np.bincount(symbols), 1)
+        mean = (np.bincount(symbols, weights=actual) / counts)[symbols]
+    spread = float(np.sum((actual - mean) ** 2))
     return 1.0 - float(np.sum((actual - forecast) ** 2)) / spread if spread > 0 else float("nan")
 
 
@@ -38,7 +46,8 @@ def better_than(errors: Floats, other_errors: Floats, times: Integers) -> float:
     """
     days = times // DAY_MS
     gains = other_errors**2 - errors**2
-    daily = np.array([gains[days == day].mean() for day in np.unique(days)])
+    _, place = np.unique(days, return_inverse=True)
+    daily = np.bincount(place, weights=gains) / np.bincount(place)
     if len(daily) < 5:
         return float("nan")
     spread = float(daily.std(ddof=1))

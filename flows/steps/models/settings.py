@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from flows.settings import TrainingSettings
 from flows.steps.models.gate import ModelThresholds
 from flows.steps.models.split import SplitSettings
 
@@ -20,6 +21,14 @@ class TrainSettings:
     round_trip_bp: float = 10.0
     edge: float = 1.5
     limits: ModelThresholds = field(default_factory=ModelThresholds)
+    pool_rows: int = 400_000
+
+
+def train_settings(training: TrainingSettings) -> TrainSettings:
+    """Return how the flows train, as a user set it."""
+    return TrainSettings(
+        split=SplitSettings(window_days=training.window_days), pool_rows=training.pool_rows
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset
+from flows.steps.models.dataset import HORIZON_MS, Dataset
 from trading.candles import DAY_MS, HOUR_MS, MINUTE_MS
 from trading.errors import DataError, ParameterError
 from trading.research.walk_forward import Fold
@@ -79,15 +79,16 @@ def rolling_window_folds(start: int, end: int, settings: SplitSettings) -> tuple
 def walk_forward(data: Dataset, settings: SplitSettings) -> tuple[Split, ...]:
     """Split a data set into the folds of `rolling_window_folds`; each fold is checked.
 
-    A fold whose test lies in a hole, or whose training has lost half of its least rows to one, is
+    A fold whose test lies in a hole, or whose training has lost half of its least hours to one, is
     left out. Raises `DataError` if none remains.
     """
-    least = settings.train_days * DAY_MS / BAR_MS / 2
+    least = settings.train_days * DAY_MS / HOUR_MS / 2
     splits = []
     for fold in rolling_window_folds(int(data.times[0]), int(data.times[-1]) + 1, settings):
         train = (data.times >= fold.train_start) & (data.times < fold.train_end)
         test = (data.times >= fold.test_start) & (data.times < fold.test_end)
-        if train.sum() < least or not test.any():
+        hours = len(np.unique(data.times[train] // HOUR_MS))
+        if hours < least or not test.any():
             continue
         check_split(data, np.flatnonzero(train), np.flatnonzero(test))
         splits.append(Split(fold, train, test))
@@ -111,7 +112,7 @@ def check_split(data: Dataset, train: NDArray[np.int64], test: NDArray[np.int64]
     for name, rows in (("training", train), ("test", test)):
         if len(rows) == 0:
             raise DataError(f"{data.symbol}: the {name} rows of a fold are empty; use longer folds")
-        if np.any(np.diff(data.times[rows]) <= 0):
+        if np.any(np.diff(data.times[rows]) < 0):
             raise DataError(
                 f"{data.symbol}: the {name} rows are shuffled; keep them in time's order"
             )

@@ -7,7 +7,7 @@ published model is then trained again on the last window known at ``as_of``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from flows.steps.data.freshness import MARK, mark_of
 from flows.steps.features.features import FEATURE_INTERVAL, feature_names, read_features
-from flows.steps.models.dataset import dataset_of
+from flows.steps.models.dataset import Dataset, dataset_of
+from flows.steps.models.pool import POOL, pooled
 from flows.steps.models.results import ModelResult, TrainResult, describe, models_table
 from flows.steps.models.settings import TrainSettings
 from lake.files import write_bytes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from flows.steps.models.evaluation import EvaluatedModel
 
 TARGETS = ("volatility_1h", "direction_1h")
+_LEFT_OUT = "nocturne.left_out"
 _CODE = tuple(sorted(Path(__file__).parent.glob("*.py")))
 
 Progress = Callable[[str], None]
@@ -74,6 +76,43 @@ def train(
             if progress:
                 progress(describe(model))
     return TrainResult(as_of, tuple(models), tuple(refs), left_out, tuple(skipped))
+
+
+def train_pool(
+    lake: Lake,
+    *,
+    as_of: datetime,
+    symbols: Sequence[str],
+    venue: str = "binance_usdm",
+    targets: Sequence[str] = TARGETS,
+    settings: TrainSettings | None = None,
+) -> TrainResult:
+    """Train one model of each target for all symbols; see `train`.
+
+    Its time and memory are bounded: a pool has at most ``settings.pool_rows`` rows. A symbol
+    without features is left out with the reason.
+    """
+    chosen = settings or TrainSettings()
+    refs = [ref for symbol in symbols for ref in _read(lake, venue, symbol, as_of)]
+    run = run_name(POOL, as_of)
+    mark = _mark(refs, chosen, targets)
+    found = _load_stored(lake, run, mark)
+    if found is not None:
+        missing = json.loads(lake.metadata(MODELS, run=run)[_LEFT_OUT])
+        return TrainResult(as_of, found, tuple(refs), missing, (POOL,))
+    from flows.steps.models.evaluation import evaluate_target
+
+    names = feature_names()
+
+    def load(symbol: str) -> Dataset:
+        return dataset_of(read_features(lake, venue, symbol, as_of), symbol, names)
+
+    data, left_out = pooled(symbols, load, chosen.pool_rows)
+    models = tuple(
+        _result(target, POOL, evaluate_target(data, target, chosen)) for target in targets
+    )
+    _record(lake, run, mark, as_of, models, left_out)
+    return TrainResult(as_of, models, tuple(refs), left_out, ())
 
 
 def run_name(symbol: str, as_of: datetime) -> str:
@@ -137,7 +176,12 @@ def _result(target: str, symbol: str, evaluated: EvaluatedModel) -> ModelResult:
 
 
 def _record(
-    lake: Lake, run: str, mark: str, as_of: datetime, models: Sequence[ModelResult]
+    lake: Lake,
+    run: str,
+    mark: str,
+    as_of: datetime,
+    models: Sequence[ModelResult],
+    left_out: Mapping[str, str] | None = None,
 ) -> None:
     """Write the files, then the rows with the mark: a run that crashed in between is repeated."""
     folder = lake.path(MODELS, run=run).parent
@@ -146,7 +190,8 @@ def _record(
             write_bytes(folder / name, data)
     rows = models_table(as_of, models, folder.relative_to(lake.root).as_posix())
     names = json.dumps([model.name for model in models])
-    lake.write(MODELS, rows, {MARK: mark, "nocturne.models": names}, run=run)
+    marks = {MARK: mark, "nocturne.models": names, _LEFT_OUT: json.dumps(dict(left_out or {}))}
+    lake.write(MODELS, rows, marks, run=run)
 
 
 def _load_stored(lake: Lake, run: str, mark: str) -> tuple[ModelResult, ...] | None:

@@ -34,12 +34,16 @@ class LeftOutReason:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModels:
-    """What training adds to a release: its files and the partitions that it read."""
+    """What training adds to a release: its files and the partitions that it read.
+
+    ``left_out`` are symbols that a pool could not use.
+    """
 
     symbol: str
     sentence: str
     files: tuple[NewFile, ...]
     fingerprint: tuple[PartitionRef, ...]
+    left_out: tuple[LeftOutReason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

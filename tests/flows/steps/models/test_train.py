@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -66,6 +67,7 @@ def noise(days: int = 20, seed: int = 1, features: int = 6) -> Dataset:
         x=random.normal(size=(rows, len(names))),
         log_volatility=random.normal(size=rows),
         log_return=random.normal(0, 0.004, size=rows),
+        symbols=np.zeros(rows, dtype=np.int64),
     )
 
 
@@ -269,7 +271,7 @@ def test_a_planted_leak_raises_the_alarm() -> None:
     data = noise()
     x = data.x.copy()
     x[:, -1] = data.log_return + np.random.default_rng(5).normal(0, 0.01, len(x))
-    leaky = Dataset(data.symbol, data.features, data.times, x, data.log_volatility, data.log_return)
+    leaky = replace(data, x=x)
     evaluated = evaluate_target(leaky, "direction_1h", SETTINGS)
     alarm = evaluated.verdicts[0]
     assert (alarm.name, alarm.passed) == ("leak_alarm", False)

@@ -1,0 +1,128 @@
+"""A pool of symbols: bounded, in time order, evaluated within each symbol."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from flows import tasks
+from flows.engine.request import FlowRequest
+from flows.settings import TrainingSettings, load_settings
+from flows.steps.features.bars import build_bars
+from flows.steps.features.cross_section import build_relative, build_universe
+from flows.steps.features.features import build_features
+from flows.steps.models.boosting import HAR_FEATURES
+from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset
+from flows.steps.models.evaluation import evaluate_target
+from flows.steps.models.pool import POOL, pooled
+from flows.steps.models.scores import r_squared
+from flows.steps.models.settings import TrainSettings, train_settings
+from flows.steps.models.split import SplitSettings
+from flows.steps.models.train import train_pool
+from lake.store import Lake
+from tests.flows.candle_lake import put_checked, sample_minutes
+from trading.errors import DataError
+
+START = datetime(2025, 5, 26, tzinfo=UTC)
+AS_OF = datetime(2025, 6, 8, tzinfo=UTC)
+SETTINGS = TrainSettings(split=SplitSettings(train_days=5, test_days=2))
+FIRST = 1_746_000_000_000 // HORIZON_MS * HORIZON_MS
+
+
+def noise(symbol: str, days: int = 20, level: float = 0.0) -> Dataset:
+    """Return rows of one symbol without anything to predict, of a given level of volatility."""
+    random = np.random.default_rng(len(symbol) + ord(symbol[0]))
+    rows = days * 96
+    names = (*HAR_FEATURES, "ret_4", "noise_0", "noise_1")
+    return Dataset(
+        symbol=symbol,
+        features=names,
+        times=FIRST + np.arange(rows) * BAR_MS,
+        x=random.normal(size=(rows, len(names))),
+        log_volatility=level + random.normal(size=rows),
+        log_return=random.normal(0, 0.004, size=rows),
+        symbols=np.zeros(rows, dtype=np.int64),
+    )
+
+
+@pytest.mark.parametrize("symbols", [3, 10, 40])
+def test_a_pool_has_full_hours_in_time_order_and_a_bounded_number_of_rows(symbols: int) -> None:
+    names = [chr(ord("A") + n % 26) * (1 + n // 26) for n in range(symbols)]
+    data, left_out = pooled(names, noise, most_rows=3000)
+    assert left_out == {}
+    assert 1000 < len(data.times) <= 3000
+    assert (data.times % HORIZON_MS == 0).all()
+    assert (np.diff(data.times) >= 0).all()
+    counts = np.bincount(data.symbols)
+    assert len(counts) == symbols
+    assert counts.max() - counts.min() <= 1
+
+
+def test_a_symbol_that_cannot_be_used_is_named_and_the_others_are_pooled() -> None:
+    def load(symbol: str) -> Dataset:
+        if symbol == "B":
+            raise DataError("B: there are no features in the lake; build the features first")
+        return noise(symbol)
+
+    data, left_out = pooled(["A", "B", "C"], load, most_rows=10_000)
+    assert left_out == {"B": "B: there are no features in the lake; build the features first"}
+    assert len(data.times) == 2 * 20 * 24
+    with pytest.raises(DataError, match="no symbol can be pooled: B: there are no features"):
+        pooled(["B"], load, most_rows=10_000)
+
+
+def test_a_forecast_of_nothing_but_the_level_of_a_symbol_is_worth_nothing() -> None:
+    symbols = np.repeat([0, 1], 500)
+    random = np.random.default_rng(1)
+    level = np.where(symbols == 0, -5.0, 5.0)
+    actual = level + random.normal(size=1000)
+    assert r_squared(actual, level) > 0.9
+    assert r_squared(actual, level, symbols) == pytest.approx(0.0, abs=0.01)
+
+
+@pytest.mark.parametrize("target", ["volatility_1h", "direction_1h"])
+def test_noise_of_many_symbols_is_not_proven(target: str) -> None:
+    def load(symbol: str) -> Dataset:
+        return noise(symbol, level=float(ord(symbol)))
+
+    data, _ = pooled("ABCDEF", load, most_rows=10_000)
+    evaluated = evaluate_target(data, target, SETTINGS)
+    assert not all(verdict.passed for verdict in evaluated.verdicts)
+    alarm = next(verdict for verdict in evaluated.verdicts if verdict.name == "leak_alarm")
+    assert alarm.passed
+
+
+def test_one_model_is_trained_for_all_symbols_beyond_the_setting() -> None:
+    settings = load_settings().model_copy(update={"training": TrainingSettings(pool_above=2)})
+    request = FlowRequest(settings, AS_OF)
+    assert tasks.model_keys(request, ("A", "B")) == ("models/A", "models/B")
+    assert tasks.model_keys(request, ("A", "B", "C")) == (f"models/{POOL}",)
+    chosen = train_settings(TrainingSettings(window_days=60, pool_rows=20_000))
+    assert (chosen.split.window_days, chosen.pool_rows) == (60, 20_000)
+
+
+def test_a_pool_is_trained_once_and_stored(tmp_path_factory: pytest.TempPathFactory) -> None:
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    symbols = ("BTCUSDT", "ETHUSDT")
+    for symbol in symbols:
+        put_checked(lake, symbol, sample_minutes(symbol, START, AS_OF))
+    build_bars(lake, as_of=AS_OF, symbols=symbols)
+    build_features(lake, as_of=AS_OF, symbols=symbols)
+    build_universe(lake, as_of=AS_OF)
+    build_relative(lake, as_of=AS_OF, symbols=symbols)
+    wanted = (*symbols, "NONEUSDT")
+    first = train_pool(lake, as_of=AS_OF, symbols=wanted, settings=SETTINGS)
+    assert [model.name for model in first.models] == ["volatility_1h-POOL", "direction_1h-POOL"]
+    volatility = first.models[0]
+    assert volatility.scores["r2"] > 0.1
+    assert volatility.rows == 2 * (13 - 3) * 24 - 2
+    assert first.left_out == {
+        "NONEUSDT": "NONEUSDT: there are no features in the lake; build the features first"
+    }
+    again = train_pool(lake, as_of=AS_OF, symbols=wanted, settings=SETTINGS)
+    assert again.skipped == (POOL,)
+    assert (again.files, again.left_out) == (first.files, first.left_out)
+    fewer = train_pool(lake, as_of=AS_OF, symbols=("BTCUSDT",), settings=SETTINGS)
+    assert fewer.files != first.files
