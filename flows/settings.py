@@ -141,6 +141,24 @@ class DownloadSettings(BaseModel):
     keep_files: bool = False
 
 
+class RunnerSettings(BaseModel):
+    """Where steps run; ``address`` is that of a Dask scheduler, empty for workers here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["threads", "processes", "dask"] = "threads"
+    address: str = Field(default="", pattern=r"^$|^(tcp|tls|ucx|wss?)://.+:\d+$")
+
+
+class RetentionSettings(BaseModel):
+    """How long releases are kept; what a ledger names stays longer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    days: int = Field(default=30, ge=1, le=3650)
+    last: int = Field(default=3, ge=1, le=1000)
+
+
 class TrainingSettings(BaseModel):
     """How much the models learn from; see `docs/learning.md`.
 
@@ -215,7 +233,9 @@ class ResearchSettings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     grids: dict[str, StrategyGrids] = Field(default_factory=_default_grids)
     models: bool = Field(default=True, description="build features and train models in the nightly")
-    workers: int = Field(default=0, ge=0, le=256, description="threads of a flow; 0 = one per core")
+    workers: int = Field(default=0, ge=0, le=256, description="steps at a time; 0 = one per core")
+    runner: RunnerSettings = RunnerSettings()
+    retention: RetentionSettings = RetentionSettings()
     universe_size: int = Field(default=150, ge=1, le=1000)
     alert_url: str = Field(default="", description="where the Prefect server posts its alerts")
     ledger: Path = Path(".work/executor/ledger.sqlite")

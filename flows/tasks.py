@@ -6,6 +6,7 @@ heavy libraries (Great Expectations, DuckDB, LightGBM, numba) are imported when 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,9 +22,13 @@ from trading.errors import DataError
 if TYPE_CHECKING:
     from flows.steps.data.download import DownloadSummary
     from flows.steps.data.importing import ImportResult
+    from flows.steps.models.results import TrainResult
+    from flows.steps.models.settings import TrainSettings
     from flows.steps.release.retune_k import RetunedK
     from flows.steps.release.universe import UniverseMember
     from flows.steps.reporting.export_ledger import LedgerExport
+
+logger = logging.getLogger(__name__)
 
 SEPARATOR = "/"
 POOL = "POOL"
@@ -152,22 +157,46 @@ def _optimize(key: str, request: FlowRequest) -> OptimizeEntry:
 
 
 def _train(key: str, request: FlowRequest, symbols: Sequence[str]) -> TrainedModels:
-    from flows.steps.models.settings import train_settings
     from flows.steps.models.train import train, train_pool
-    from lake.releases import NewFile
 
     name = symbol_of(key)
-    settings = train_settings(request.settings.training)
     pool, chosen = (train_pool, symbols) if name == POOL else (train, [name])
     found = pool(
         request.lake,
         as_of=request.as_of,
         symbols=chosen,
         venue=request.settings.venue,
-        settings=settings,
+        settings=_train_settings(request),
     )
     if not found.models:
         raise DataError("; ".join(found.left_out.values()))
+    return _trained(name, found)
+
+
+def _trained_before(key: str, request: FlowRequest, symbols: Sequence[str]) -> TrainedModels | None:
+    from flows.steps.models.train import stored_models
+
+    name = symbol_of(key)
+    found = stored_models(
+        request.lake,
+        name,
+        as_of=request.as_of,
+        symbols=symbols if name == POOL else [name],
+        venue=request.settings.venue,
+        settings=_train_settings(request),
+    )
+    return None if found is None else _trained(name, found)
+
+
+def _train_settings(request: FlowRequest) -> TrainSettings:
+    from flows.steps.models.settings import train_settings
+
+    return train_settings(request.settings.training)
+
+
+def _trained(name: str, found: TrainResult) -> TrainedModels:
+    from lake.releases import NewFile
+
     return TrainedModels(
         symbol=name,
         sentence=found.sentence,
@@ -188,7 +217,7 @@ def _publish(
 ) -> PublishResult:
     from flows.steps.release.publish import publish
 
-    return publish(
+    published = publish(
         request.lake,
         as_of=request.as_of,
         now=datetime.now(UTC),
@@ -197,6 +226,28 @@ def _publish(
         left_out=left_out,
         flow_run=run,
     )
+    _prune(request)
+    return published
+
+
+def _prune(request: FlowRequest) -> None:
+    """Remove the releases that nobody needs; without knowing what is needed, none."""
+    from flows.steps.release.retention import prune_releases
+
+    kept = request.settings.retention
+    try:
+        found = prune_releases(
+            request.lake,
+            request.settings.ledger,
+            now=datetime.now(UTC),
+            keep_days=kept.days,
+            keep_last=kept.last,
+        )
+    except DataError as error:
+        logger.warning("no release was removed: %s", error)
+        return
+    if found.removed:
+        logger.info("removed %s", found.sentence)
 
 
 def _report(
@@ -282,7 +333,7 @@ FEATURES = FlowStep("features", _features)
 UNIVERSE = FlowStep("universe", _universe, timeout_s=3600)
 RELATIVE = FlowStep("relative", _relative, timeout_s=3600)
 OPTIMIZE = FlowStep("optimize", _optimize)
-TRAIN = FlowStep("train", _train, timeout_s=7200, isolated=True)
+TRAIN = FlowStep("train", _train, timeout_s=7200, isolated=True, ready=_trained_before)
 PUBLISH = FlowStep("publish", _publish, timeout_s=300)
 REPORT = FlowStep("report", _report, timeout_s=300)
 SCAN = FlowStep("scan", _scan, timeout_s=300)

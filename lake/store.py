@@ -128,6 +128,12 @@ class Lake:
         found = self._walk(table, self.root / table.layer / table.name, {}, filters)
         return tuple(sorted(found, key=lambda part: tuple(part.values[n] for n in table.partition)))
 
+    def has(self, table: Table, **filters: str) -> bool:
+        """Check whether any partition matches; this lists no more than it has to."""
+        self._values(table, filters, complete=False)
+        found = self._walk(table, self.root / table.layer / table.name, {}, filters)
+        return next(found, None) is not None
+
     def fingerprint(
         self, table: Table, as_of: datetime | None = None, **filters: str
     ) -> tuple[PartitionRef, ...]:

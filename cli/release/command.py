@@ -1,4 +1,4 @@
-"""`nocturne release`: list, show, compare and roll back releases."""
+"""`nocturne release`: list, show, compare, roll back and prune releases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 
 @app.callback()
 def release() -> None:
-    """List, show, compare and roll back releases.
+    """List, show, compare, roll back and prune releases.
 
     Example: nocturne release list
     """
@@ -107,6 +107,43 @@ def rollback(
 
     result = roll_back(_published(lake), release_id)
     typer.echo(f"current is {result.release_id}: {result.reason}")
+
+
+@app.command()
+def prune(
+    days: int = typer.Option(None, min=1, help="Keep what was published in these days."),
+    last: int = typer.Option(None, min=1, help="Keep at least so many, the newest."),
+    ledger: Path = typer.Option(None, help="The executor's ledger; default: of the settings."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would be removed."),
+    lake: Path = typer.Option(None, help=LAKE_HELP),
+) -> None:
+    """Remove old releases, and the files that no release uses any more.
+
+    The current release stays, and so do those that were rolled back from and those that an order or
+    a position of the ledger names. Defaults are the settings `retention.days` and `retention.last`.
+
+    Example: nocturne release prune --dry-run
+    """
+    from datetime import UTC, datetime
+
+    from flows.settings import load_settings
+    from flows.steps.release.retention import prune_releases
+    from lake.store import Lake
+
+    settings = load_settings()
+    found = prune_releases(
+        Lake(_published(lake).parent),
+        ledger or settings.ledger,
+        now=datetime.now(UTC),
+        keep_days=days or settings.retention.days,
+        keep_last=last or settings.retention.last,
+        dry_run=dry_run,
+    )
+    for name in found.removed:
+        typer.echo(f"{'would remove' if dry_run else 'removed'} {name}")
+    for name, reason in found.kept.items():
+        typer.echo(f"keeps {name}: {reason}")
+    typer.echo(f"{'would remove' if dry_run else 'removed'} {found.sentence}")
 
 
 def _published(lake: Path | None) -> Path:

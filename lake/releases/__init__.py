@@ -22,9 +22,12 @@ from lake.releases.reader import (
     read_current,
     read_release,
 )
+from lake.releases.retention import KEEP_DAYS, KEEP_LAST, Pruned, prune
 from lake.releases.universe_file import Universe, read_universe
 
 __all__ = [
+    "KEEP_DAYS",
+    "KEEP_LAST",
     "VALIDITY",
     "Candidate",
     "Ensemble",
@@ -34,6 +37,7 @@ __all__ = [
     "Mode",
     "NewFile",
     "PartitionRef",
+    "Pruned",
     "Published",
     "Release",
     "ReleaseDiff",
@@ -46,6 +50,7 @@ __all__ = [
     "diff_releases",
     "list_releases",
     "member_name",
+    "prune",
     "publish",
     "read_current",
     "read_ensemble",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from lake.files import sha256_bytes
@@ -66,11 +67,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class ReleaseDraft:
-    """A release before it is written: its manifest, that manifest's bytes, and its files."""
+    """A release before it is written: its manifest, that manifest's bytes, and its files.
+
+    A file that the current release holds already is the path of that file, which was verified.
+    """
 
     manifest: Manifest
     data: bytes
-    contents: Mapping[str, bytes]
+    contents: Mapping[str, bytes | Path]
 
 
 def checked(candidate: Candidate) -> Candidate:
@@ -112,7 +116,9 @@ def draft_of(candidate: Candidate, current: Release | None, now: datetime) -> Re
         kind: candidate.as_of + candidate.valid_for.get(kind, VALIDITY[kind]) for kind in own
     }
     strategies, left_out = candidate.strategies, candidate.left_out
-    contents = {file.path: (file.kind, file.data) for file in candidate.files}
+    contents: dict[str, tuple[str, str, bytes | Path]] = {
+        file.path: (file.kind, sha256_bytes(file.data), file.data) for file in candidate.files
+    }
     if current is not None:
         for kind in kept:
             kind_as_of[kind] = current.manifest.kind_as_of[kind]  # type: ignore[index]
@@ -127,9 +133,11 @@ def draft_of(candidate: Candidate, current: Release | None, now: datetime) -> Re
                         f"the file {file.path} belongs to another kind in {current.release_id}; "
                         "rename it"
                     )
-                contents[file.path] = (file.kind, (current.folder / file.path).read_bytes())
+                held = current.folder / file.path
+                contents[file.path] = (file.kind, file.sha256, held)
     if strategies:
-        contents[PARAMS] = ("params", params_document(strategies))
+        document = params_document(strategies)
+        contents[PARAMS] = ("params", sha256_bytes(document), document)
     fields: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "as_of": max(kind_as_of.values()),
@@ -141,8 +149,8 @@ def draft_of(candidate: Candidate, current: Release | None, now: datetime) -> Re
         "git_commit": candidate.git_commit,
         "fingerprint": _readings(candidate, current, kept),
         "files": [
-            ReleaseFile.model_validate({"path": path, "kind": kind, "sha256": sha256_bytes(data)})
-            for path, (kind, data) in sorted(contents.items())
+            ReleaseFile.model_validate({"path": path, "kind": kind, "sha256": sha256})
+            for path, (kind, sha256, _) in sorted(contents.items())
         ],
         "strategies": strategies,
         "proven": is_proven(strategies),
@@ -154,7 +162,7 @@ def draft_of(candidate: Candidate, current: Release | None, now: datetime) -> Re
     }
     manifest = _named(Manifest.model_validate(fields))
     data = pretty(manifest.model_dump(mode="json"))
-    return ReleaseDraft(manifest, data, {path: content for path, (_, content) in contents.items()})
+    return ReleaseDraft(manifest, data, {path: held for path, (_, _, held) in contents.items()})
 
 
 def _named(manifest: Manifest) -> Manifest:

@@ -17,6 +17,7 @@ from typing import Any
 from lake.files import exclusive, make_folder, sync_folder, write_bytes
 from lake.partitions import iso
 from lake.releases.candidate import Candidate, ReleaseDraft, checked, draft_of
+from lake.releases.content_store import keep, link
 from lake.releases.manifest import pretty
 from lake.releases.reader import (
     CURRENT,
@@ -171,9 +172,11 @@ def _write_release(root: Path, draft: ReleaseDraft, on_step: OnStep) -> Release:
     if not final.exists():
         temporary = releases / f"{_NEW}{release_id}"
         make_folder(temporary)
-        for path, data in {**draft.contents, MANIFEST: draft.data}.items():
+        for path, content in draft.contents.items():
             on_step(f"writing {path}")
-            write_bytes(temporary / path, data)
+            link(keep(root, content) if isinstance(content, bytes) else content, temporary / path)
+        on_step(f"writing {MANIFEST}")
+        write_bytes(temporary / MANIFEST, draft.data)
         on_step("written")
         temporary.rename(final)
         sync_folder(releases)

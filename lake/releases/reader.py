@@ -255,6 +255,12 @@ def read_pointer(root: Path) -> Pointer | None:
     return pointer
 
 
+def read_manifest(root: Path, release_id: str) -> Manifest:
+    """Read what a release says about itself, without verifying its files: no one may trade it."""
+    data = _read(root / RELEASES / release_id / MANIFEST, f"release {release_id}: manifest.json")
+    return parse_manifest(data, release_id)
+
+
 def load_release(root: Path, release_id: str, expected_sha256: str | None) -> Release:
     """Read and verify a release; ``expected_sha256`` is the manifest's hash in ``current``."""
     folder = root / RELEASES / release_id

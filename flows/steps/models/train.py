@@ -52,30 +52,70 @@ def train(
     history is left out with the reason, and the others go on.
     """
     chosen = settings or TrainSettings()
-    models: list[ModelResult] = []
-    refs: list[PartitionRef] = []
-    left_out: dict[str, str] = {}
-    skipped: list[str] = []
+    results = []
     for symbol in symbols:
-        read = _read(lake, venue, symbol, as_of)
-        run = run_name(symbol, as_of)
-        mark = _mark(read, chosen, targets)
-        found = _load_stored(lake, run, mark)
+        found = _stored(lake, symbol, (symbol,), as_of, venue, targets, chosen)
         if found is None:
-            try:
-                found = _train_symbol(lake, venue, symbol, as_of, targets, chosen)
-            except DataError as error:
-                left_out[symbol] = str(error)
-                continue
-            _record(lake, run, mark, as_of, found)
-        else:
-            skipped.append(symbol)
-        models.extend(found)
-        refs.extend(read)
-        for model in found:
+            found = _train_one(lake, symbol, as_of, venue, targets, chosen)
+        results.append(found)
+        for model in found.models:
             if progress:
                 progress(describe(model))
-    return TrainResult(as_of, tuple(models), tuple(refs), left_out, tuple(skipped))
+    return TrainResult(
+        as_of,
+        models=tuple(model for one in results for model in one.models),
+        fingerprint=tuple(ref for one in results for ref in one.fingerprint),
+        left_out={symbol: why for one in results for symbol, why in one.left_out.items()},
+        skipped=tuple(symbol for one in results for symbol in one.skipped),
+    )
+
+
+def stored_models(
+    lake: Lake,
+    name: str,
+    *,
+    as_of: datetime,
+    symbols: Sequence[str],
+    venue: str,
+    settings: TrainSettings,
+) -> TrainResult | None:
+    """Return the models of a symbol, or of `POOL`, that the lake holds for the same request."""
+    return _stored(lake, name, symbols, as_of, venue, TARGETS, settings)
+
+
+def _stored(
+    lake: Lake,
+    name: str,
+    symbols: Sequence[str],
+    as_of: datetime,
+    venue: str,
+    targets: Sequence[str],
+    settings: TrainSettings,
+) -> TrainResult | None:
+    refs = _read_all(lake, venue, symbols, as_of)
+    run = run_name(name, as_of)
+    found = _load_stored(lake, run, _mark(refs, settings, targets))
+    if found is None:
+        return None
+    missing = json.loads(lake.metadata(MODELS, run=run)[_LEFT_OUT])
+    return TrainResult(as_of, found, refs, missing, (name,))
+
+
+def _train_one(
+    lake: Lake,
+    symbol: str,
+    as_of: datetime,
+    venue: str,
+    targets: Sequence[str],
+    settings: TrainSettings,
+) -> TrainResult:
+    refs = _read_all(lake, venue, (symbol,), as_of)
+    try:
+        models = _train_symbol(lake, venue, symbol, as_of, targets, settings)
+    except DataError as error:
+        return TrainResult(as_of, (), (), {symbol: str(error)}, ())
+    _record(lake, run_name(symbol, as_of), _mark(refs, settings, targets), as_of, models)
+    return TrainResult(as_of, models, refs, {}, ())
 
 
 def train_pool(
@@ -93,13 +133,10 @@ def train_pool(
     without features is left out with the reason.
     """
     chosen = settings or TrainSettings()
-    refs = [ref for symbol in symbols for ref in _read(lake, venue, symbol, as_of)]
-    run = run_name(POOL, as_of)
-    mark = _mark(refs, chosen, targets)
-    found = _load_stored(lake, run, mark)
-    if found is not None:
-        missing = json.loads(lake.metadata(MODELS, run=run)[_LEFT_OUT])
-        return TrainResult(as_of, found, tuple(refs), missing, (POOL,))
+    before = _stored(lake, POOL, symbols, as_of, venue, targets, chosen)
+    if before is not None:
+        return before
+    refs = _read_all(lake, venue, symbols, as_of)
     from flows.steps.models.evaluation import evaluate_target
 
     names = feature_names()
@@ -111,8 +148,9 @@ def train_pool(
     models = tuple(
         _result(target, POOL, evaluate_target(data, target, chosen)) for target in targets
     )
-    _record(lake, run, mark, as_of, models, left_out)
-    return TrainResult(as_of, models, tuple(refs), left_out, ())
+    mark = _mark(refs, chosen, targets)
+    _record(lake, run_name(POOL, as_of), mark, as_of, models, left_out)
+    return TrainResult(as_of, models, refs, left_out, ())
 
 
 def run_name(symbol: str, as_of: datetime) -> str:
@@ -129,6 +167,12 @@ def _read(lake: Lake, venue: str, symbol: str, as_of: datetime) -> tuple[Partiti
         *lake.fingerprint(CANDLES, as_of, **where, interval="1m"),
         *lake.fingerprint(RAW_FUNDING, as_of, **where),
     )
+
+
+def _read_all(
+    lake: Lake, venue: str, symbols: Sequence[str], as_of: datetime
+) -> tuple[PartitionRef, ...]:
+    return tuple(ref for symbol in symbols for ref in _read(lake, venue, symbol, as_of))
 
 
 def _mark(refs: Sequence[PartitionRef], settings: TrainSettings, targets: Sequence[str]) -> str:

@@ -29,11 +29,11 @@ from flows.steps.search.trial_history import VERSION_MARK, earlier_trials
 from flows.steps.search.validation import HistoryValidation, validate_long_history
 from lake.partitions import PartitionRef
 from lake.releases.manifest import StrategyEntry
-from lake.releases.reader import list_releases, read_release
+from lake.releases.reader import read_manifest, release_ids
 from lake.store import Lake
 from lake.tables import CANDLES, EQUITY, FOLDS, RAW_FUNDING, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
-from trading.errors import DataError
+from trading.errors import DataError, ReleaseRefused
 from trading.research.gates import proven
 from trading.research.grid import parse_grid
 from trading.strategies.base import Strategy
@@ -143,11 +143,17 @@ def released_params(lake: Lake, strategy: str, symbol: str, as_of: datetime) -> 
 
     This is not always the current one: a repeated nightly must not be compared with itself.
     """
-    for summary in reversed(list_releases(lake.published)):
-        if summary.problem or summary.as_of is None or summary.as_of >= as_of:
+    for name in reversed(release_ids(lake.published)):
+        try:
+            manifest = read_manifest(lake.published, name)
+        except ReleaseRefused:
             continue
-        entry = read_release(lake.published, summary.release_id).entry(strategy, symbol)
-        return dict(entry.params) if entry is not None else None
+        if manifest.as_of >= as_of:
+            continue
+        for entry in manifest.strategies:
+            if (entry.strategy, entry.symbol) == (strategy, symbol):
+                return dict(entry.params)
+        return None
     return None
 
 
