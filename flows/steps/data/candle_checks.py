@@ -7,7 +7,7 @@ by SQL models that return the offending rows. Holes are reported, never a failur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from flows.settings import ValidationSettings
+from flows.steps.data import quick_checks
 from flows.steps.data.freshness import connect, load_sql
 from flows.steps.data.holes import Stretch, clock
 from flows.steps.data.known_events import KnownEvent, explain
@@ -113,23 +114,31 @@ def check_month(
 
 
 def _find_bad_rows(data: pa.Table, found: _Findings, settings: ValidationSettings) -> None:
+    """Run the models that may find something; a later one sees what the earlier ones left."""
+    if quick_checks.candle_rows(data):
+        found.bad.extend(_offending("candle_rows", {"raw_candles": data}, {}))
+    if quick_checks.candle_flows(data):
+        found.bad.extend(_offending("candle_flows", {"raw_candles": data}, {}))
+    limits = {
+        "sigmas": settings.jump_sigmas,
+        "floor_move": settings.jump_floor,
+        "thin_share": settings.thin_volume_share,
+    }
+    good = _without(data, found.bad)
+    if quick_checks.price_jumps(good, settings):
+        found.bad.extend(_offending("price_jumps", {"good_candles": good}, limits))
+        good = _without(data, found.bad)
+    if quick_checks.wicks(good, settings):
+        found.bad.extend(_offending("wicks", {"good_candles": good}, limits))
+
+
+def _offending(
+    check: str, tables: Mapping[str, pa.Table], params: Mapping[str, Any]
+) -> list[tuple[int, str]]:
     with connect() as connection:
-        connection.register("raw_candles", data)
-        for check in ("candle_rows", "candle_flows"):
-            found.bad.extend(_offending(connection, check, {}))
-        connection.register("good_candles", _without(data, found.bad))
-        limits = {
-            "sigmas": settings.jump_sigmas,
-            "floor_move": settings.jump_floor,
-            "thin_share": settings.thin_volume_share,
-        }
-        found.bad.extend(_offending(connection, "price_jumps", limits))
-        connection.register("good_candles", _without(data, found.bad))
-        found.bad.extend(_offending(connection, "wicks", limits))
-
-
-def _offending(connection: Any, check: str, params: dict[str, Any]) -> list[tuple[int, str]]:
-    rows = connection.sql(load_sql(f"checks/{check}"), params=params).to_arrow_table()
+        for name, table in tables.items():
+            connection.register(name, table)
+        rows = connection.sql(load_sql(f"checks/{check}"), params=dict(params)).to_arrow_table()
     times = rows["open_time"].cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).to_pylist()
     return list(zip(times, rows["reason"].to_pylist(), strict=True))
 
@@ -143,11 +152,14 @@ def _find_quiet_runs(
 ) -> None:
     """Find runs of minutes without a trade and look them up in the known events."""
     month_from = data["open_time"][0].value
+    columns = ["open_time", "volume"]
+    parts = [tail.select(columns)] if tail is not None else []
+    candles = pa.concat_tables([*parts, good.select(columns)])
+    least = {"least": rules.settings.quiet_minutes}
+    if not quick_checks.quiet_runs(candles["volume"], least["least"]):
+        return
     with connect() as connection:
-        columns = ["open_time", "volume"]
-        parts = [tail.select(columns)] if tail is not None else []
-        connection.register("candles", pa.concat_tables([*parts, good.select(columns)]))
-        least = {"least": rules.settings.quiet_minutes}
+        connection.register("candles", candles)
         quiet = connection.sql(load_sql("checks/quiet_runs"), params=least).fetchall()
     for start, minutes in quiet:
         if start + minutes * MINUTE_MS <= month_from:
