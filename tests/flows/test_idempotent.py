@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -15,12 +16,20 @@ import pytest
 from lake.releases import read_current
 from tests.flows.sample import AS_OF, PROJECT, lake_state, write_sample, write_settings
 
+KILL_IN_WRITE = "from tests.flows.killed_in_write import kill_in_write"
+
 
 class Night:
-    """A nightly in a process of its own that can be killed."""
+    """A nightly in a process of its own that can be killed.
 
-    def __init__(self, folder: Path, lake: Path) -> None:
+    With ``kill_in_write`` it kills itself in its n-th write, when the temporary file is whole but
+    has not its name yet.
+    """
+
+    def __init__(self, folder: Path, lake: Path, *, kill_in_write: int = 0) -> None:
         program = "from cli.main import main; main()"
+        if kill_in_write:
+            program = f"{KILL_IN_WRITE}; kill_in_write({kill_in_write}); {program}"
         command = [sys.executable, "-c", program, "flow", "nightly"]
         options = {
             "--as-of": AS_OF.isoformat(),
@@ -61,15 +70,25 @@ class Night:
         self.process.wait()
         return False
 
-    def kill_after(self, seconds: float) -> bool:
-        """Kill it after this time; return false when it ended first."""
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return True
+    def kill_at_line(self, number: int, pause_s: float) -> bool:
+        """Kill it a moment after its n-th line; return false when it ended first."""
+        for count, _ in enumerate(self.lines(), 1):
+            if count == number:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(pause_s)
+                ended = self.process.poll() is not None
+                self.kill()
+                return not ended
         self._close()
+        self.process.wait()
         return False
+
+    def ends_killed(self) -> bool:
+        """Wait for its end; return whether it was killed."""
+        for _ in self.lines():
+            pass
+        self._close()
+        return self.process.wait() == -signal.SIGKILL
 
     def kill(self) -> None:
         """Kill it without warning or cleanup."""
@@ -138,18 +157,29 @@ def test_a_second_run_changes_only_the_report(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_nightly_killed_at_random_moments_ends_in_the_same_state(tmp_path: Path) -> None:
+@pytest.mark.timeout(1800)
+def test_a_nightly_killed_at_twenty_random_moments_ends_in_the_same_state(tmp_path: Path) -> None:
+    """Five lakes: each night is killed inside a random write, then at three random moments."""
     write_sample(tmp_path / "sample", ("BTCUSDT", "ETHUSDT"))
     write_settings(tmp_path, models=True)
-    Night(tmp_path, tmp_path / "undisturbed").finish()
-    moments = random.Random(20250619)
-    for attempt in range(4):
+    whole = tmp_path / "undisturbed"
+    lines = Night(tmp_path, whole).finish()
+    files = sum(path.is_file() for path in whole.rglob("*"))
+    moments, kills = random.Random(20250619), 0
+    for attempt in range(5):
         lake = tmp_path / f"killed-{attempt}"
-        # The limit grows, so that later kills hit later steps.
-        for kill in range(6):
-            if not Night(tmp_path, lake).kill_after(moments.uniform(0.5, 4.0 + 3.0 * kill)):
-                break
+        number = moments.randrange(1, files // 2)
+        assert Night(tmp_path, lake, kill_in_write=number).ends_killed()
+        assert list(lake.rglob(".*.tmp")), f"write {number} was not under way"
+        kills += 1
+        for _ in range(3):
+            line, pause = moments.randrange(1, len(lines) - 1), moments.uniform(0.0, 0.5)
+            assert Night(tmp_path, lake).kill_at_line(line, pause), line
+            kills += 1
         Night(tmp_path, lake).finish()
-        assert lake_state(lake) == lake_state(tmp_path / "undisturbed"), attempt
-        assert read_current(lake / "published", AS_OF).release_id
+        assert lake_state(lake) == lake_state(whole), attempt
+        assert not list(lake.rglob("*.tmp"))
+        ours, theirs = (read_current(root / "published", AS_OF) for root in (lake, whole))
+        assert ours.release_id == theirs.release_id
+        assert [file.sha256 for file in ours.files] == [file.sha256 for file in theirs.files]
+    assert kills == 20

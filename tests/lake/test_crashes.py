@@ -15,6 +15,7 @@ import pytest
 
 from lake.ingest.importer import import_folder
 from lake.releases import NewFile, list_releases, publish, read_current, read_release
+from lake.releases.reader import read_manifest
 from lake.store import Lake
 from lake.tables import RAW_CANDLES, RAW_FUNDING
 from tests.lake.builders import AS_OF, MAY_31_2358, SERIES, WALL, candidate, candles, entry
@@ -129,6 +130,36 @@ def test_concurrent_publishers_all_finish_and_one_whole_release_is_current(
         chain.append(step)
         step = read_release(root, step).manifest.replaced
     assert sorted(chain) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    "rounds", [5, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
+)
+def test_publishers_of_four_kinds_side_by_side_lose_none(tmp_path: Path, rounds: int) -> None:
+    root, kinds = tmp_path / "published", ("params", "model", "signals", "universe")
+    processes = [start("publish_rounds.py", root, kind, rounds) for kind in kinds]
+    for process in processes:
+        process.communicate(timeout=1100)
+    assert [process.returncode for process in processes] == [0] * 4
+    last = AS_OF + timedelta(minutes=rounds - 1)
+    current = read_current(root, last)
+    assert set(current.kinds) == set(kinds)
+    assert {str(kind): made for kind, made in current.manifest.kind_as_of.items()} == {
+        kind: last for kind in kinds
+    }
+    for kind in kinds[1:]:
+        content = (current.folder / f"{kind}.bin").read_bytes()
+        assert content == f"{kind} {rounds - 1}".encode() * 500
+    assert current.strategies[0].params["k"] == 0.3 + (rounds - 1) / 1000
+    # From release to release no kind is lost, and none goes back in time.
+    later = current.manifest.kind_as_of
+    step, count = current.manifest.replaced, 1
+    while step is not None:
+        manifest = read_manifest(root, step)
+        assert set(manifest.kind_as_of) <= set(later)
+        assert all(later[kind] >= made for kind, made in manifest.kind_as_of.items())
+        later, step, count = manifest.kind_as_of, manifest.replaced, count + 1
+    assert count == len(kinds) * rounds
 
 
 @pytest.mark.parametrize("seed", SEEDS)
