@@ -18,6 +18,7 @@ from flows.engine.request import FlowRequest
 from flows.steps.release.publish import LeftOutReason, PublishResult, TrainedModels
 from flows.steps.search.optimize import OptimizeEntry
 from lake.releases import FlowRun
+from lake.tables import RAW_CANDLES
 from trading.errors import DataError, SettingsError
 
 P = ParamSpec("P")
@@ -140,6 +141,7 @@ def _reason(outcome: Outcome[Any]) -> str:
 def _checked(run: StepRunner) -> tuple[str, ...]:
     """Return the symbols that pass their checks: those of the settings, or the most traded."""
     most = run.request.settings.top_symbols
+    _need_candles(run.request)
     if not most:
         return run.each("validate", tasks.VALIDATE, run.request.settings.symbols).good_keys()
     imported = run.call("imported", tasks.IMPORTED)
@@ -149,6 +151,20 @@ def _checked(run: StepRunner) -> tuple[str, ...]:
     if not top:
         raise DataError("top_symbols: no symbol has candles of the last day; import newer ones")
     return top
+
+
+def _need_candles(request: FlowRequest) -> None:
+    """Refuse a lake without any candles of the wanted symbols, and say what to run first."""
+    settings = request.settings
+    wanted = [{"symbol": symbol} for symbol in settings.symbols]
+    for where in [{}] if settings.top_symbols else wanted:
+        if request.lake.has(RAW_CANDLES, venue=settings.venue, interval="1m", **where):
+            return
+    symbols = "any symbol" if settings.top_symbols else ", ".join(settings.symbols)
+    raise DataError(
+        f"the lake {settings.lake} has no {settings.venue} candles of {symbols}; first run"
+        f" `nocturne flow import` (files in {settings.sample}) or `nocturne download`"
+    )
 
 
 def _featured(run: StepRunner, symbols: Sequence[str]) -> tuple[str, ...]:

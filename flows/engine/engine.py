@@ -14,11 +14,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
-from flows.engine.step_processes import StepProcesses
+from flows.engine.runners import Runner, starting_runner
+from flows.settings import RunnerSettings
 from lake.releases import FlowRun
 from trading.errors import NocturneError
 
@@ -35,7 +36,8 @@ class FlowStep(Generic[P, T]):
 
     Arguments are keys, paths and settings, never frames. A step is retried after an `OSError`,
     which may pass, but not after a user's mistake or bad data. A step that is ``isolated`` runs in
-    a process of its own, because its compiled code may crash beside other threads.
+    a process of its own, because its compiled code may crash beside other threads. ``ready``, with
+    the same arguments, returns what the lake holds already, or None: that needs no process.
     """
 
     name: str
@@ -43,6 +45,7 @@ class FlowStep(Generic[P, T]):
     retries: int = 2
     timeout_s: float = 1800.0
     isolated: bool = False
+    ready: Callable[P, T | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +142,35 @@ def error_message(error: BaseException) -> str:
 
 
 class PlainEngine:
-    """Runs the steps in this process: no server, threads for `each`, progress through ``say``."""
+    """Runs the steps without a server; progress goes to ``say``, `close` ends what they ran in."""
 
-    def __init__(self, name: str, threads: int, say: Say) -> None:
+    def __init__(
+        self, name: str, threads: int, say: Say, runner: RunnerSettings | None = None
+    ) -> None:
         self.run = FlowRun(id=str(uuid.uuid4()), name=f"{name} (without a Prefect server)")
         self._threads = threads
         self._say = say
+        self._settings = runner or RunnerSettings()
+        self._ending = ExitStack()
+        self._started: Runner | None = None
+
+    @property
+    def _runner(self) -> Runner:
+        """The runner, started when the first step needs it."""
+        if self._started is None:
+            starting = starting_runner(self._settings, self._threads)
+            self._started = self._ending.enter_context(starting)
+        return self._started
+
+    def close(self) -> None:
+        """End the processes or the cluster that steps ran in."""
+        self._started = None
+        self._ending.close()
 
     def call(self, step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `FlowEngine.call`."""
-        with timed(self.say, step.name), StepProcesses() as processes:
-            return attempt(housed(step, processes), *args, **kwargs)
+        with timed(self.say, step.name):
+            return attempt(placed(step, self._runner), *args, **kwargs)
 
     def each(
         self,
@@ -159,15 +180,14 @@ class PlainEngine:
         **kwargs: P.kwargs,
     ) -> list[Outcome[T]]:
         """See `FlowEngine.each`."""
-        with timed(self.say, step.name), StepProcesses() as processes:
-            one = housed(step, processes)
+        one = placed(step, self._runner)
 
-            def work(key: str) -> T:
-                return attempt(one, key, *args, **kwargs)
+        def work(key: str) -> T:
+            return attempt(one, key, *args, **kwargs)
 
-            with ThreadPoolExecutor(self._threads) as pool:
-                futures = {pool.submit(work, key): key for key in keys}
-                done = collect_outcomes(step.name, as_completed(futures), futures, self.say)
+        with timed(self.say, step.name), ThreadPoolExecutor(self._threads) as pool:
+            futures = {pool.submit(work, key): key for key in keys}
+            done = collect_outcomes(step.name, as_completed(futures), futures, self.say)
         return [done[key] for key in keys]
 
     def say(self, text: str) -> None:
@@ -179,17 +199,20 @@ class PlainEngine:
         logger.debug("%s: %s", record.key, record)
 
 
-def housed(step: FlowStep[P, T], processes: StepProcesses) -> FlowStep[P, T]:
-    """Return a step that runs where it belongs: in ``processes`` if it is isolated."""
-    if not step.isolated:
-        return step
+def placed(step: FlowStep[P, T], runner: Runner) -> FlowStep[P, T]:
+    """Return a step that runs where ``runner`` and the step want it."""
+    work = runner.place(step.work, isolated=step.isolated)
+    if step.ready is None or work is step.work:
+        return replace(step, work=work)
+    ready = step.ready
 
     @functools.wraps(step.work)
-    def work(*args: P.args, **kwargs: P.kwargs) -> T:
-        result: T = processes.run(step.work, args, kwargs)
-        return result
+    def found_or_made(*args: P.args, **kwargs: P.kwargs) -> T:
+        found = ready(*args, **kwargs)
+        made: T = work(*args, **kwargs) if found is None else found
+        return made
 
-    return replace(step, work=work)
+    return replace(step, work=found_or_made)
 
 
 def attempt(step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -24,7 +24,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 from prefect.task_engine import TaskRunTimeoutError
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.engine.engine import (
     FlowStep,
@@ -34,16 +34,18 @@ from flows.engine.engine import (
     RunRecord,
     RunTable,
     Say,
-    housed,
     outcome_of,
+    placed,
     progress_line,
     timed,
 )
 from flows.engine.request import FlowArguments, FlowRequest, make_request
 from flows.engine.run_names import run_name, run_tags
+from flows.engine.runners import Runner, starting_runner
 from flows.engine.step_processes import StepProcesses
 from flows.pipeline import BODIES, FlowResult
 from lake.releases import FlowRun
+from trading.errors import SettingsError
 
 logger = logging.getLogger("flows.run")
 
@@ -52,17 +54,23 @@ T = TypeVar("T")
 
 
 class PrefectEngine:
-    """Runs steps inside the current flow run; ``say`` is its terminal, if it has one."""
+    """Runs steps inside the current flow run; ``say`` is its terminal, if it has one.
 
-    def __init__(self, run: FlowRun, threads: int, say: Say | None = None) -> None:
+    With Dask the tasks themselves run on the workers of the cluster, by `prefect_dask`.
+    """
+
+    def __init__(
+        self, run: FlowRun, threads: int, say: Say | None = None, runner: Runner | None = None
+    ) -> None:
         self.run = run
         self._threads = threads
         self._terminal = say
+        self._runner = runner or Runner(None, StepProcesses())
 
     def call(self, step: FlowStep[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See `flows.engine.engine.FlowEngine.call`."""
-        with timed(self.say, step.name), StepProcesses() as processes:
-            return as_task(housed(step, processes))(*args, **kwargs)
+        with timed(self.say, step.name):
+            return as_task(placed(step, self._runner))(*args, **kwargs)
 
     def each(
         self,
@@ -81,10 +89,9 @@ class PrefectEngine:
             description=f"### Progress of {step.name}\n{len(keys)} keys: {', '.join(keys)}",
         )
         bar = cast(UUID, progress)
-        runner: ThreadPoolTaskRunner[T] = ThreadPoolTaskRunner(self._threads)
+        runner, one = self._tasks(step)
         parameters = inspect.signature(step.work)
-        with timed(self.say, step.name), StepProcesses() as processes, runner:
-            one = housed(step, processes)
+        with timed(self.say, step.name), runner:
             futures: dict[PrefectFuture[T], str] = {
                 runner.submit(
                     as_task(one, f"{step.name} {key}"),
@@ -98,6 +105,19 @@ class PrefectEngine:
                 update_progress_artifact(bar, 100.0 * len(outcomes) / len(keys))
                 self.say(progress_line(step.name, outcomes[key], len(outcomes), len(keys)))
         return [outcomes[key] for key in keys]
+
+    def _tasks(self, step: FlowStep[P, T]) -> tuple[TaskRunner[Any], FlowStep[P, T]]:
+        """Return Prefect's task runner, and the step as it runs there."""
+        if self._runner.address is None:
+            return ThreadPoolTaskRunner(self._threads), placed(step, self._runner)
+        try:
+            from prefect_dask.task_runners import DaskTaskRunner
+        except ImportError as error:
+            raise SettingsError(
+                "runner.kind = 'dask' needs the package prefect-dask under a Prefect server;"
+                " install the extra: pip install 'nocturne[scale]'"
+            ) from error
+        return DaskTaskRunner(address=self._runner.address), step
 
     def say(self, text: str) -> None:
         """See `flows.engine.engine.FlowEngine.say`; the line also goes to the run's log."""
@@ -146,7 +166,10 @@ def _worth_a_retry(task_: Any, run: Any, state: Any) -> bool:
 
 
 def _outcome(name: str, key: str, future: PrefectFuture[T]) -> Outcome[T]:
-    value = future.result(raise_on_failure=False)
+    try:
+        value = future.result(raise_on_failure=False)
+    except Exception as error:  # the worker of a task died too often to report its state
+        value = cast(T, error)
     if isinstance(value, BaseException):
         return outcome_of(name, key, value, None)
     return outcome_of(name, key, None, value)
@@ -173,8 +196,10 @@ def run_flow(name: str, arguments: FlowArguments) -> State[FlowResult]:
     request = make_request(arguments, flow=name, default_as_of=flow_run.scheduled_start_time)
     run = FlowRun(id=str(flow_run.id), name=run_name(name, request.as_of))
     _describe(run, name, request)
-    engine = PrefectEngine(run, request.settings.threads, TERMINAL.get())
-    result = BODIES[name](engine, request)
+    settings = request.settings
+    with starting_runner(settings.runner, settings.threads) as runner:
+        engine = PrefectEngine(run, settings.threads, TERMINAL.get(), runner)
+        result = BODIES[name](engine, request)
     if not result.left_out and not result.unusable:
         return Completed(message=result.message, data=result)
     _describe(run, name, request, left_out=True)

@@ -79,23 +79,41 @@ class StepProcess:
 
 
 class StepProcesses:
-    """A `StepProcess` for each thread that runs calls; replaced after a crash, ended together."""
+    """Processes that run the calls of many threads: one call each at a time.
+
+    They start when they are needed, are used again, and end together.
+    """
 
     def __init__(self) -> None:
-        self._own = threading.local()
+        self._idle: list[StepProcess] = []
         self._all: list[StepProcess] = []
         self._lock = threading.Lock()
 
     def run(
         self, work: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Run ``work`` in the process of this thread; see `StepProcess.run`."""
-        process: StepProcess | None = getattr(self._own, "process", None)
-        if process is None or not process.alive:
-            process = self._own.process = StepProcess()
+        """Run ``work`` in an idle process; see `StepProcess.run`."""
+        process = self._take()
+        try:
+            return process.run(work, args, kwargs)
+        finally:
             with self._lock:
-                self._all.append(process)
-        return process.run(work, args, kwargs)
+                if process.alive:
+                    self._idle.append(process)
+                else:
+                    self._all.remove(process)
+
+    def _take(self) -> StepProcess:
+        with self._lock:
+            while self._idle:
+                process = self._idle.pop()
+                if process.alive:
+                    return process
+                self._all.remove(process)
+        process = StepProcess()
+        with self._lock:
+            self._all.append(process)
+        return process
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -116,6 +134,7 @@ class StepProcesses:
             for process in self._all:
                 process.close()
             self._all.clear()
+            self._idle.clear()
 
 
 def _how_it_ended(code: int | None) -> str:

@@ -52,8 +52,10 @@ def _launch(name: str, request: FlowRequest, server: str, console: Say) -> FlowR
         return _run_private(name, request, home, console)
     url = _url_of(server, home)
     if url is None:
-        body = _body_of(name, home)
-        return body(PlainEngine(name, request.settings.threads, console), request)
+        body, settings = _body_of(name, home), request.settings
+        engine = PlainEngine(name, settings.threads, console, settings.runner)
+        with contextlib.closing(engine):
+            return body(engine, request)
     return _run_with_prefect(name, request, home, url, console)
 
 

@@ -65,7 +65,6 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
     ("research", "rich"): PLANNED,
     ("research", "scikit-learn"): "a test compares with it; baselines will import it",
     ("research", "shap"): PLANNED,
-    ("scale", "prefect-dask"): PLANNED,
     ("scale", "s3fs"): PLANNED,
     ("deep", "torch"): PLANNED,
     ("deep", "stable-baselines3"): PLANNED,

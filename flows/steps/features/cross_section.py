@@ -86,7 +86,7 @@ def _universe_of(
     parts = [
         with_names(rows, {"symbol": symbol})
         for symbol in _symbols(lake, BARS, venue, (month_before(month), month))
-        for rows in _rows(lake, BARS, venue, symbol, month, since, days[-1], columns)
+        for rows in _rows(lake, BARS, venue, symbol, month, columns, (since, days[-1]))
     ]
     if not parts:
         return UNIVERSE.schema.empty_table()
@@ -201,9 +201,8 @@ class _CrossSection:
                 self._venue,
                 symbol,
                 self._month,
-                self._since,
-                self._until,
                 columns,
+                (self._since, self._until),
             )
         ]
         connection.register("own", pa.concat_tables(parts))
@@ -217,11 +216,11 @@ def _rows(
     venue: str,
     symbol: str,
     month: str,
-    since: datetime,
-    until: datetime,
     columns: Sequence[str],
+    span: tuple[datetime, datetime],
 ) -> Iterable[pa.Table]:
-    """Yield what a month and the end of the month before hold of one symbol, known at ``until``."""
+    """Yield what a month and the one before hold of one symbol in a span, known at its end."""
+    since, until = span
     where = {"venue": venue, "symbol": symbol, "interval": FEATURE_INTERVAL}
     for name in (month_before(month), month):
         for part in lake.partitions(table, month=name, **where):

@@ -63,7 +63,7 @@ def test_an_error_keeps_its_type_and_text() -> None:
         engine.call(FlowStep("refuse", refuse, isolated=True), "A")
 
 
-def test_an_error_that_cannot_travel_is_told_as_text() -> None:
+def test_an_error_that_cannot_travel_keeps_its_text() -> None:
     with StepProcesses() as processes, pytest.raises(RuntimeError, match="OwnError: A"):
         processes.run(raise_unpicklable, ("A",), {})
 
@@ -76,7 +76,7 @@ def test_processes_end_with_their_owner() -> None:
         os.kill(pid, 0)
 
 
-def test_a_killed_process_is_told_and_replaced() -> None:
+def test_a_killed_process_is_replaced() -> None:
     with StepProcesses() as processes:
         _, pid, _ = processes.run(where, ("A",), {})
         os.kill(pid, signal.SIGKILL)
