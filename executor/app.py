@@ -12,6 +12,7 @@ from typing import Any
 from executor.builder import Executor
 from executor.bus.events import AnyEvent, EventType
 from executor.market_data.lockstep import sandbox_status
+from executor.model import InstrumentId
 from executor.notifications.discord import DiscordAlerts
 from executor.operations.commands import OperatorCommands
 from executor.operations.control_socket import ControlServer
@@ -23,6 +24,7 @@ from executor.operations.scheduler import Scheduler
 from executor.operations.settings_reload import reload_settings
 from executor.operations.status import Status
 from executor.runtime.systemd import notify
+from executor.venues.interface import Venue
 from executor.venues.retry import CONNECT_WITHIN_S, until_answered
 from lake.releases import Release
 
@@ -103,12 +105,16 @@ class App:
         services.ledger.set_meta("published", str(services.settings.paths.published.resolve()))
         await self._control.start()
         release = x.releases.poll()
-        x.position_updates.load()
-        await x.rollout.connect(x.rollout.symbols(release))
+        for row in services.ledger.open_positions():
+            # Raises where the settings lack the venue of an open position.
+            services.venues.of(row.symbol)
         self._subscribe()
-        await self._start_account()
+        # What is open is guarded first: history and the other instruments take their time.
+        await self._start_accounts()
+        log.info("guarded in %.2f s", time.monotonic() - started)
+        await x.rollout.connect(x.rollout.symbols(release))
         symbols = await self._start_market(release)
-        for name, every_s, job in self._scheduler.jobs():
+        for name, every_s, job in self._scheduler.late_jobs():
             self._loop(name, self._scheduler.forever(name, every_s, job))
         if x.lockstep is not None:
             self._loop("lockstep", x.lockstep.run())
@@ -126,31 +132,44 @@ class App:
         for kind in (EventType.POSITION_OPENED, EventType.POSITION_CLOSED):
             self._services.bus.subscribe(kind, "alerts", alerts.on_position)
 
-    async def _start_account(self) -> None:
-        """Follow the user stream and reconcile, before anything is traded."""
+    async def _start_accounts(self) -> None:
+        """Follow the user streams and reconcile, before anything is traded."""
         x, services = self._x, self._services
         if isinstance(services.alerts, DiscordAlerts):
             self._loop("alerts", services.alerts.run())
         self._loop("bus", services.bus.run())
         self._loop("execution reports", x.execution_reports.run())
-        self._loop("user stream", x.user.run(x.on_user_event))
-        await x.user_connection.wait_connected()
+        for name, connection in x.connections.items():
+            self._loop(f"user stream of {name}", connection.user.run(x.on_user_event))
+            self._loop(f"market stream of {name}", connection.market.run(x.feed.push))
+        open_rows = services.ledger.open_positions()
+        await x.rollout.connect(sorted({row.symbol for row in open_rows}))
+        x.position_updates.load()
+        await asyncio.gather(*map(self._check_account, services.venues))
         services.bus.subscribe(EventType.WS_CONNECTED, "reconciliation", self._on_connected)
-        await check_key(services, x.trading_state)
         await until_answered(x.order_recovery.settle)
         while not await x.reconciler.run_once():
             await asyncio.sleep(1.0)
         x.watchdog.begin()
         self._loop("watchdog", x.watchdog.run())
+        held = x.rollout.listed(x.rollout.held())
+        x.feed.start_at(held, services.clock.now_ms())
+        await x.market.set_symbols(frozenset(held))
+        await x.market.watch_prices(x.portfolio.filled_symbols())
+        for name, every_s, job in self._scheduler.jobs():
+            self._loop(name, self._scheduler.forever(name, every_s, job))
 
-    async def _start_market(self, release: Release | None) -> list[str]:
+    async def _check_account(self, venue: Venue) -> None:
+        await self._x.user_connections.wait_connected(venue.name)
+        await check_key(self._services, venue, self._x.trading_state)
+
+    async def _start_market(self, release: Release | None) -> list[InstrumentId]:
         """Follow the market and take the release; returns the symbols."""
         x = self._x
         # Positions that the reconciliation adopted are followed too.
         symbols = x.rollout.listed(x.rollout.symbols(release))
         x.feed.start_at(symbols, self._services.clock.now_ms())
         await x.market.set_symbols(frozenset(symbols))
-        self._loop("market stream", x.market.run(x.feed.push))
         await x.rollout.start(release)
         return symbols
 
@@ -163,7 +182,7 @@ class App:
         """End the run once the sandbox has replayed everything and nothing is in progress."""
         while not self._stop.is_set():
             await asyncio.sleep(FINISHED_POLL_S)
-            status = await sandbox_status(self._services.settings.venue.rest_url)
+            status = await sandbox_status(self._services.settings.replay_url)
             if not status.get("finished"):
                 continue
             async with asyncio.timeout(CONNECT_WITHIN_S):
@@ -191,5 +210,5 @@ class App:
         services.emit(EventType.SYSTEM_STOPPED)
         self._status.state = "stopped"
         await self._scheduler.once("status", self._scheduler.write_status)
-        await services.venue.close()
+        await asyncio.gather(*(venue.close() for venue in services.venues))
         services.ledger.close()

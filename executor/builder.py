@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.bus.bus import Bus
@@ -15,7 +16,8 @@ from executor.execution.fills import FillRecorder
 from executor.execution.order_manager import OrderManager
 from executor.execution.position_updates import PositionUpdates
 from executor.execution.scaling import Scaler
-from executor.execution.user_connection import UserConnection
+from executor.execution.trade_fees import TradeFees
+from executor.execution.user_connection import UserConnections
 from executor.ledger.journal import Journal
 from executor.ledger.store import Ledger
 from executor.market_data.feed import MarketFeed
@@ -42,18 +44,10 @@ from executor.settings import Settings
 from executor.strategy.release_keeper import ReleaseKeeper
 from executor.strategy.rollout import ReleaseRollout
 from executor.strategy.signal_engine import SignalEngine
-from executor.venues.interface import MarketStream, UserStream, Venue
+from executor.venues.directory import MarketStreams, VenueDirectory
+from executor.venues.interface import VenueConnection
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An exchange account: its requests and its streams."""
-
-    venue: Venue
-    market: MarketStream
-    user: UserStream
 
 
 @dataclass
@@ -66,7 +60,8 @@ class Executor:
     order_manager: OrderManager
     position_updates: PositionUpdates
     execution_reports: ExecutionReports
-    user_connection: UserConnection
+    fees: TradeFees
+    user_connections: UserConnections
     closer: Closer
     stop_manager: StopManager
     exit_monitor: ExitMonitor
@@ -80,14 +75,14 @@ class Executor:
     reconciler: Reconciler
     daily_loss: DailyLossLimit
     equity: EquityPoints
-    market: MarketStream
-    user: UserStream
+    market: MarketStreams
+    connections: Mapping[str, VenueConnection]
     lockstep: LockstepClock | None
 
     def on_user_event(self, event: UserEvent) -> None:
         """Take an event of the user stream."""
         if isinstance(event, StreamState):
-            self.user_connection.on_state(event)
+            self.user_connections.on_state(event)
         else:
             self.execution_reports.push(event)
 
@@ -114,13 +109,16 @@ def build(
     settings: Settings,
     clock: Clock,
     ledger: Ledger,
-    account: Account,
+    connections: Sequence[VenueConnection],
     alerts: Alerts | None = None,
 ) -> Executor:
     """Build every part, the lower ones first."""
     trading_state = TradingState(TradingMode(ledger.meta(MODE_META, TradingMode.RUNNING.value)))
-    services = _services(settings, clock, ledger, account.venue, trading_state, alerts)
-    portfolio = Portfolio()
+    venues = VenueDirectory(connection.venue for connection in connections)
+    by_name = {connection.venue.name: connection for connection in connections}
+    market = MarketStreams({name: found.market for name, found in by_name.items()})
+    services = _services(settings, clock, ledger, venues, trading_state, alerts)
+    portfolio = Portfolio(lambda venue: venues[venue].capabilities.holds_balances)
     lockstep = settings.replay.clock_url is not None
     # In lockstep the market waits for the executor: its silence says nothing about the stream, and
     # no step of it is one too many.
@@ -130,12 +128,13 @@ def build(
     daily_loss = DailyLossLimit(services, portfolio)
     releases = ReleaseKeeper(services)
     signal_engine = SignalEngine(services, portfolio)
-    rollout = ReleaseRollout(services, portfolio, feed, account.market, releases, signal_engine)
+    rollout = ReleaseRollout(services, portfolio, feed, market, releases, signal_engine)
 
-    user_connection = UserConnection(services, account.user)
+    user = UserConnections(services, {name: found.user for name, found in by_name.items()})
     orders = OrderManager(services, portfolio, trading_state)
     updates = PositionUpdates(services, portfolio)
-    fills = FillRecorder(services, portfolio, orders, updates, user_connection.suspect)
+    fees = TradeFees(services, portfolio)
+    fills = FillRecorder(services, portfolio, orders, updates, fees, user.suspect)
     closer = Closer(services, portfolio, trading_state, orders, fills)
     live = LiveFigures(
         orders_last_minute=orders.sent_last_minute,
@@ -148,12 +147,12 @@ def build(
     scaler = Scaler(services, portfolio, trading_state, orders, fills, snapshot)
 
     stop_manager = StopManager(services, portfolio, trading_state, orders, closer)
-    price_watch = PriceWatch(services, account.market, portfolio.filled_symbols)
+    price_watch = PriceWatch(services, market, portfolio.filled_symbols)
     portfolio.subscribe(stop_manager.request)
     portfolio.subscribe(price_watch.follow)
 
     recovery = OrderRecovery(services, portfolio, orders, fills, updates)
-    correction = PositionCorrection(services, portfolio, fills, updates, user_connection.suspect)
+    correction = PositionCorrection(services, portfolio, fills, updates, user.suspect)
     adoption = Adoption(services, portfolio, fills, updates, releases)
     return Executor(
         services=services,
@@ -164,7 +163,8 @@ def build(
         execution_reports=ExecutionReports(
             services, portfolio, orders, fills, daily_loss, stop_manager.stop_died
         ),
-        user_connection=user_connection,
+        user_connections=user,
+        fees=fees,
         closer=closer,
         stop_manager=stop_manager,
         exit_monitor=ExitMonitor(services, portfolio, closer, scaler, tick_s),
@@ -178,8 +178,8 @@ def build(
         reconciler=Reconciler(services, portfolio, stop_manager, recovery, correction, adoption),
         daily_loss=daily_loss,
         equity=EquityPoints(services, portfolio),
-        market=account.market,
-        user=account.user,
+        market=market,
+        connections=by_name,
         lockstep=_lockstep(settings, feed, services.activity, portfolio),
     )
 
@@ -195,7 +195,7 @@ def _services(
     settings: Settings,
     clock: Clock,
     ledger: Ledger,
-    venue: Venue,
+    venues: VenueDirectory,
     trading_state: TradingState,
     alerts: Alerts | None,
 ) -> Services:
@@ -220,6 +220,6 @@ def _services(
         bus=Bus(activity, dead_letter=dead_letter, on_overflow=overflow),
         activity=activity,
         make_event=EventMaker(ledger.next_run(), clock.now_ms),
-        venue=venue,
+        venues=venues,
         alerts=alert,
     )

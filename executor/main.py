@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 from executor.app import App
-from executor.builder import Account, build
+from executor.builder import build
 from executor.ledger.store import Ledger
 from executor.market_data.lockstep import sandbox_status
 from executor.notifications.alerts import Alerts, LogAlerts
@@ -18,6 +19,9 @@ from executor.runtime.lock import single_account, single_instance
 from executor.runtime.logs import setup
 from executor.runtime.masking import Masker
 from executor.settings import Keys, Mode, Settings, load_keys, load_settings
+from executor.venues.interface import VenueConnection
+from executor.venues.plugin import ConnectionRequest
+from executor.venues.registry import get_venue
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +35,14 @@ def run(settings_file: Path, *, until_finished: bool) -> bool:
         NocturneError: settings, keys, lock, ledger or exchange do not allow a start.
     """
     settings = load_settings(settings_file)
-    keys = load_keys(settings_file)
+    keys = load_keys(settings_file, settings)
     state = settings.paths.state
-    account = single_account(settings.venue.rest_url, keys.key.get_secret_value())
-    with single_instance(state), account:
-        handler = setup(state / "executor.log", _masker(keys))
+    with ExitStack() as held:
+        held.enter_context(single_instance(state))
+        for name, venue in settings.venues.items():
+            key = keys.venues[name].key.get_secret_value()
+            held.enter_context(single_account(venue.rest_url, f"{name} {key}"))
+        handler = setup(state / "executor.log", _masker(settings, keys))
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
                 work = _run(settings, settings_file, keys, until_finished=until_finished)
@@ -55,22 +62,10 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 async def _run(
     settings: Settings, settings_file: Path, keys: Keys, *, until_finished: bool
 ) -> bool:
-    from executor.venues.binance.client import BinanceUsdm
-    from executor.venues.binance.market_stream import BinanceMarketStream
-    from executor.venues.binance.user_stream import BinanceUserStream
-
     ledger = Ledger(settings.paths.state / "ledger.sqlite")
     clock = await _clock(settings)
-    venue = BinanceUsdm(settings.venue, keys.key.get_secret_value(), keys.secret.get_secret_value())
-    lockstep = settings.replay.clock_url is not None
-    market = BinanceMarketStream(
-        settings.venue.ws_url, (), None if lockstep else settings.timing.stale_s
-    )
-    user = BinanceUserStream(
-        settings.venue.ws_url, venue.listen_key, settings.timing.user_keepalive_s
-    )
-    account = Account(venue, market, user)
-    executor = build(settings, clock, ledger, account, _alerts(keys, ledger, clock))
+    alerts = _alerts(settings, keys, ledger, clock)
+    executor = build(settings, clock, ledger, _connections(settings, keys), alerts)
     app = App(executor, settings_file)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, app.reload, "SIGHUP")
@@ -86,21 +81,42 @@ async def _run(
     return interrupted.is_set()
 
 
-def _masker(keys: Keys) -> Masker:
-    from executor.venues.binance.masking import masked
+def _connections(settings: Settings, keys: Keys) -> list[VenueConnection]:
+    lockstep = settings.replay.clock_url is not None
+    return [
+        get_venue(name).connect(
+            ConnectionRequest(
+                settings=venue,
+                key=keys.venues[name].key.get_secret_value(),
+                secret=keys.venues[name].secret.get_secret_value(),
+                stale_s=None if lockstep else settings.timing.stale_s,
+                keepalive_s=settings.timing.user_keepalive_s,
+            )
+        )
+        for name, venue in settings.venues.items()
+    ]
+
+
+def _masker(settings: Settings, keys: Keys) -> Masker:
+    masks = [get_venue(name).mask for name in settings.venues]
+
+    def masked(text: str) -> str:
+        for mask in masks:
+            text = mask(text)
+        return text
 
     return Masker(keys.texts(), masked)
 
 
-def _alerts(keys: Keys, ledger: Ledger, clock: Clock) -> Alerts:
+def _alerts(settings: Settings, keys: Keys, ledger: Ledger, clock: Clock) -> Alerts:
     if keys.webhook is None:
         return LogAlerts()
     url = keys.webhook.get_secret_value()
-    return DiscordAlerts(url, ledger.outbox, clock.now_ms, _masker(keys))
+    return DiscordAlerts(url, ledger.outbox, clock.now_ms, _masker(settings, keys))
 
 
 async def _clock(settings: Settings) -> Clock:
     if settings.mode is not Mode.REPLAY:
         return WallClock()
-    status = await sandbox_status(settings.venue.rest_url)
+    status = await sandbox_status(settings.replay_url)
     return ReplayClock(int(status["market_time"]))

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from executor.bus.bus import Bus
-from executor.bus.events import AnyEvent, EventMaker, EventType, Payload
+from executor.bus.events import NOTHING, AnyEvent, EventMaker, EventType, Payload
 from executor.ledger.journal import Journal
 from executor.ledger.store import Ledger
+from executor.model import InstrumentId
 from executor.notifications.alerts import Alerts
 from executor.runtime.activity import Activity
 from executor.runtime.clock import Clock
 from executor.settings import Settings
+from executor.venues.directory import VenueDirectory
 from executor.venues.interface import Venue
 
 log = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Services:
-    """Settings, time, storage, events and the exchange of one running executor."""
+    """Settings, time, storage, events and the venues of one running executor."""
 
     settings: Settings
     clock: Clock
@@ -32,15 +34,24 @@ class Services:
     bus: Bus
     activity: Activity
     make_event: EventMaker
-    venue: Venue
+    venues: VenueDirectory
     alerts: Alerts
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def venue_of(self, symbol: InstrumentId) -> Venue:
+        """The venue of an instrument."""
+        return self.venues.of(symbol)
+
+    def leverage(self, symbol: InstrumentId) -> int:
+        """Leverage of an instrument; 1 where everything is paid for in full."""
+        margin = self.venues.of(symbol).capabilities.margin
+        return self.settings.venue_of(symbol).leverage if margin else 1
 
     def emit(
         self,
         kind: EventType,
         *,
-        symbol: str = "",
+        symbol: InstrumentId = NOTHING,
         cause: str | None = None,
         payload: Payload | None = None,
         **facts: Any,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -16,13 +17,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from executor.venues.binance.hosts import REAL_HOSTS, REST_URL, TEST_HOST, WS_URL
+from executor.model import InstrumentId, venue_of
+from executor.venues.registry import get_venue
 from trading.errors import SettingsError
 
-KEY_VARIABLE = "NOCTURNE_BINANCE_KEY"
-SECRET_VARIABLE = "NOCTURNE_BINANCE_SECRET"
+DEFAULT_VENUE = "binance_usdm"
+KEY_VARIABLE = "NOCTURNE_{name}_KEY"
+SECRET_VARIABLE = "NOCTURNE_{name}_SECRET"
 WEBHOOK_VARIABLE = "NOCTURNE_WEBHOOK_URL"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -41,17 +52,39 @@ class _Section(BaseModel):
 
 
 class VenueSettings(_Section):
-    """Base URLs without a path, and how long a signed request stays valid."""
+    """One venue: base URLs without a path, the account's keys, and what is traded there.
 
-    name: str = Field(default="binance_usdm", pattern="^binance_usdm$")
-    rest_url: str = Field(default=REST_URL, pattern=r"^https?://[^/]+$")
-    ws_url: str = Field(default=WS_URL, pattern=r"^wss?://[^/]+$")
+    URLs that are not given are those of the live exchange.
+    """
+
+    rest_url: str = Field(default="", pattern=r"^(https?://[^/]+)?$")
+    ws_url: str = Field(default="", pattern=r"^(wss?://[^/]+)?$")
+    user_url: str = Field(default="", pattern=r"^(wss?://[^/]+)?$")
+    """Host of the user stream, where it is not that of the market streams."""
     account_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
     """Host of the key's permissions; known for the live exchange."""
+    keys: str = Field(default="BINANCE", pattern="^[A-Z][A-Z0-9_]{0,31}$")
+    """The keys are NOCTURNE_<keys>_KEY and NOCTURNE_<keys>_SECRET."""
     recv_window_ms: int = Field(default=5_000, ge=100, le=5_000)
     """At most 5 s: it bounds how long a delayed order can still be executed."""
     request_timeout_ms: int = Field(default=10_000, ge=100, le=30_000)
     leverage: int = Field(default=5, ge=1, le=10)
+    """Of margin accounts; elsewhere everything is paid for in full."""
+    quote_assets: tuple[str, ...] = ("USDT",)
+    """Wallets that are traded from; instruments that are priced in another asset are left out."""
+    convert_dust: bool = False
+    """Whether remainders too small to sell are turned into the venue's own asset."""
+
+    def at(self, name: str) -> VenueSettings:
+        """These settings with the URLs of the venue where none are given."""
+        hosts = get_venue(name).hosts
+        ws_url = self.ws_url or hosts.ws_url
+        found = {
+            "rest_url": self.rest_url or hosts.rest_url,
+            "ws_url": ws_url,
+            "user_url": self.user_url or hosts.user_urls.get(ws_url, ws_url),
+        }
+        return self.model_copy(update=found)
 
 
 class PathSettings(_Section):
@@ -126,7 +159,9 @@ class Settings(_Section):
     mode: Mode
     account: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
     paths: PathSettings
-    venue: VenueSettings = VenueSettings()
+    venues: dict[str, VenueSettings] = Field(
+        default_factory=lambda: {DEFAULT_VENUE: VenueSettings()}, validate_default=True
+    )
     risk: RiskSettings = RiskSettings()
     protection: ProtectionSettings = ProtectionSettings()
     timing: TimingSettings = TimingSettings()
@@ -136,43 +171,84 @@ class Settings(_Section):
     foreign: str = Field(default="halt", pattern="^(halt|ignore)$")
     """What a foreign position does to its symbol."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_venue(cls, values: Any) -> Any:
+        """Read the one section ``[venue]`` of settings from before there were several."""
+        if not isinstance(values, dict) or not isinstance(values.get("venue"), dict):
+            return values
+        if "venues" in values:
+            raise ValueError("give [venues.NAME] sections, or one [venue], not both")
+        one = dict(values["venue"])
+        name = one.pop("name", DEFAULT_VENUE)
+        rest = {key: value for key, value in values.items() if key != "venue"}
+        return {**rest, "venues": {name: one}}
+
+    @field_validator("venues")
+    @classmethod
+    def _known_venues(cls, venues: dict[str, VenueSettings]) -> dict[str, VenueSettings]:
+        if not venues:
+            raise ValueError("no venue is given; add a section [venues.NAME]")
+        try:
+            return {name: venue.at(name) for name, venue in venues.items()}
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+
     @model_validator(mode="after")
     def _modes_agree(self) -> Settings:
         if self.replay.clock_url is not None and self.mode is not Mode.REPLAY:
             raise ValueError(f"replay.clock_url is set but mode is '{self.mode}', not 'replay'")
-        if self.mode is Mode.LIVE and self.venue.rest_url.startswith("http://"):
-            raise ValueError("mode 'live' needs an https rest_url")
-        self._check_hosts()
+        for name, venue in self.venues.items():
+            if self.mode is Mode.LIVE and venue.rest_url.startswith("http://"):
+                raise ValueError(f"mode 'live' needs an https rest_url for {name}")
+            self._check_hosts(name, venue)
         return self
 
-    def _check_hosts(self) -> None:
+    def _check_hosts(self, name: str, venue: VenueSettings) -> None:
         """Only ``live`` may use the real exchange, and it must not mix two markets."""
-        live = self.mode is Mode.LIVE
-        for name in ("rest_url", "ws_url"):
-            url = str(getattr(self.venue, name))
-            real = urlsplit(url).hostname in REAL_HOSTS
-            if real and not live:
+        live, hosts = self.mode is Mode.LIVE, get_venue(name).hosts
+        for setting in ("rest_url", "ws_url", "user_url"):
+            url = str(getattr(venue, setting))
+            where = f"venues.{name}.{setting} {url}"
+            if urlsplit(url).hostname in hosts.real and not live:
                 raise ValueError(
-                    f"mode '{self.mode}' with venue.{name} {url}: orders would be real; give the"
+                    f"mode '{self.mode}' with {where}: orders would be real; give the"
                     " URLs of a test network or of a sandbox, or say mode = 'live'"
                 )
-            if live and TEST_HOST.search(url):
-                raise ValueError(f"mode 'live' with the test network's venue.{name} {url}")
+            if live and hosts.test.search(url):
+                raise ValueError(f"mode 'live' with the test network's {where}")
+
+    @property
+    def replay_url(self) -> str:
+        """Where the sandbox of a replay is asked about the market's time."""
+        return self.replay.clock_url or next(iter(self.venues.values())).rest_url
+
+    def venue_of(self, symbol: InstrumentId) -> VenueSettings:
+        """The settings of an instrument's venue."""
+        return self.venues[venue_of(symbol)]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key with its secret; both are masked wherever they are printed."""
+
+    key: SecretStr
+    secret: SecretStr
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What must stay secret; every part is masked wherever it is printed."""
+    """What must stay secret: API keys by venue, and the URL for alerts."""
 
-    key: SecretStr
-    secret: SecretStr
+    venues: Mapping[str, ApiKey]
     webhook: SecretStr | None = None
     """URL for alerts in Discord's format; whoever knows it can post there."""
 
     def texts(self) -> tuple[str, ...]:
         """All secrets in clear text, for masking."""
-        parts = (self.key, self.secret, *((self.webhook,) if self.webhook else ()))
-        return tuple(part.get_secret_value() for part in parts)
+        parts = [part for found in self.venues.values() for part in (found.key, found.secret)]
+        parts += [self.webhook] if self.webhook else []
+        return tuple(dict.fromkeys(part.get_secret_value() for part in parts))
 
 
 def load_settings(path: Path) -> Settings:
@@ -220,7 +296,9 @@ def _shown(problem: Any) -> str:
     return "this combination" if isinstance(value, dict) else repr(value)
 
 
-def load_keys(settings_file: Path, environment: dict[str, str] | None = None) -> Keys:
+def load_keys(
+    settings_file: Path, settings: Settings, environment: dict[str, str] | None = None
+) -> Keys:
     """Keys from the environment, else from `.env` beside the settings file (mode 600 or refused).
 
     Raises:
@@ -228,20 +306,29 @@ def load_keys(settings_file: Path, environment: dict[str, str] | None = None) ->
     """
     known = dict(os.environ if environment is None else environment)
     env_file = settings_file.resolve().parent / ".env"
-    if KEY_VARIABLE not in known and env_file.exists():
+    names = {venue.keys: _variables(venue.keys) for venue in settings.venues.values()}
+    if any(key not in known for key, _ in names.values()) and env_file.exists():
         mode = stat.S_IMODE(env_file.stat().st_mode)
         if mode & 0o077:
             raise SettingsError(
                 f"{env_file} holds keys but has mode {mode:o}; run `chmod 600 {env_file}` first"
             )
         known |= _parse_env(env_file.read_text(encoding="utf-8"))
-    missing = [name for name in (KEY_VARIABLE, SECRET_VARIABLE) if not known.get(name)]
+    missing = [name for pair in names.values() for name in pair if not known.get(name)]
     if missing:
         raise SettingsError(
             f"{' and '.join(missing)} not set; put them into the environment or into {env_file}"
             " with mode 600"
         )
-    return Keys(SecretStr(known[KEY_VARIABLE]), SecretStr(known[SECRET_VARIABLE]), _webhook(known))
+    found = {
+        name: ApiKey(*(SecretStr(known[variable]) for variable in names[venue.keys]))
+        for name, venue in settings.venues.items()
+    }
+    return Keys(found, _webhook(known))
+
+
+def _variables(name: str) -> tuple[str, str]:
+    return KEY_VARIABLE.format(name=name), SECRET_VARIABLE.format(name=name)
 
 
 def _webhook(known: dict[str, str]) -> SecretStr | None:

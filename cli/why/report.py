@@ -53,15 +53,24 @@ def _id_check(chain: Chain) -> Document:
     row = chain.order
     try:
         ours = parse_order_id(row["client_id"])
-        key = order_key(chain.account, row["strategy"], row["symbol"], row["bar_time"])
+        keys = {
+            order_key(chain.account, row["strategy"], name, row["bar_time"])
+            for name in _instrument_names(row)
+        }
     except OrderIdError as error:
         return _check("order id", False, str(error))
     if ours.release == ADOPTED_RELEASE or row["strategy"] == "adopted":
         return _check("order id", None, "the order was adopted from the exchange")
-    if ours.key != key or not row["release_id"].endswith(ours.release):
+    if ours.key not in keys or not row["release_id"].endswith(ours.release):
         text = f"the id {row['client_id']} does not belong to its strategy, bar and release"
         return _check("order id", False, text)
-    return _check("order id", True, "the id is the hash of account, strategy, symbol and bar")
+    return _check("order id", True, "the id is the hash of account, strategy, instrument and bar")
+
+
+def _instrument_names(row: Document) -> tuple[str, ...]:
+    """The instrument as the ids of an order hash it; ids of 0.2.0 hash the symbol alone."""
+    symbol, venue = str(row["symbol"]), row.get("venue")
+    return (f"{symbol}.{venue}", symbol) if venue else (symbol,)
 
 
 def _causes_check(chain: Chain) -> Document:

@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from executor.bus.events import AnyEvent, EventType, Priority
+from executor.model import InstrumentId
 from executor.runtime.activity import Activity
 
 Handler = Callable[[AnyEvent], Awaitable[None] | None]
 DeadLetter = Callable[[AnyEvent, str, BaseException], None]
-QueueKey = tuple[Priority, str]
+QueueKey = tuple[Priority, InstrumentId]
 
 CAPACITY = 1_000
 HANDLER_TIMEOUT_S = 30.0

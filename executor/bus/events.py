@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from executor.model import InstrumentId
 from trading.candles import Candle
+
+NOTHING = InstrumentId("")
+"""The instrument of an event that concerns none."""
 
 
 class Priority(IntEnum):
@@ -38,6 +42,7 @@ class EventType(StrEnum):
     POSITION_CLOSED = "position_closed"
     POSITION_UPDATED = "position_updated"
     POSITION_CORRECTED = "position_corrected"
+    DUST_LEFT = "dust_left"
     PROTECTION_CONFIRMED = "protection_confirmed"
     SYMBOL_HALTED = "symbol_halted"
     CANDLE_CLOSED = "candle_closed"
@@ -72,6 +77,7 @@ _HIGH = {
     EventType.POSITION_OPENED,
     EventType.POSITION_CLOSED,
     EventType.POSITION_CORRECTED,
+    EventType.DUST_LEFT,
     EventType.PROTECTION_CONFIRMED,
 }
 _MEDIUM = {EventType.CANDLE_CLOSED, EventType.PRICE_UPDATED, EventType.POSITION_UPDATED}
@@ -147,7 +153,7 @@ class Event(Generic[PayloadT_co]):
     id: str
     time: int
     type: EventType
-    symbol: str
+    symbol: InstrumentId
     cause: str | None
     payload: PayloadT_co
 
@@ -177,7 +183,7 @@ class EventMaker:
         self,
         kind: EventType,
         *,
-        symbol: str = "",
+        symbol: InstrumentId = NOTHING,
         cause: str | None = None,
         payload: Payload | None = None,
         **facts: Any,

@@ -13,7 +13,7 @@ from executor.execution.order_log import Ticket, ticket_for
 from executor.execution.order_manager import OrderManager, SendResult
 from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import PositionRow
-from executor.model import ZERO, OrderKind
+from executor.model import ZERO, OrderKind, OrderState
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.services import Services
 from executor.strategy.signal import Signal
@@ -50,7 +50,7 @@ class EntryHandler:
         signal = event.payload
         if signal.action != "enter":
             return
-        row = _position_of(event, self._services.settings.venue.leverage)
+        row = self._position_of(event)
         verdict = self._check.evaluate(event, row)
         if not verdict.allowed:
             self._services.emit(
@@ -78,7 +78,11 @@ class EntryHandler:
                 await self._fills.wait_settled(sent.client_id)
                 break
             known = self._services.ledger.order(sent.client_id)
-            if known is None or known.status != "dead" or not await self._may_repeat(ticket):
+            if (
+                known is None
+                or known.status is not OrderState.DEAD
+                or not await self._may_repeat(ticket)
+            ):
                 break
         self._updates.abandon(holding)
 
@@ -94,35 +98,36 @@ class EntryHandler:
                 )
                 return False
         try:
-            held = await self._services.venue.positions()
+            held = await self._services.venue_of(ticket.symbol).positions()
         except VenueFaultError as fault:
             log.warning("%s: no second attempt: %s", ticket.symbol, fault)
             return False
         return all(position.symbol != ticket.symbol for position in held)
 
-
-def _position_of(event: Event[Signal], leverage: int) -> PositionRow:
-    """The position that a signal would open."""
-    signal = event.payload
-    return PositionRow(
-        id=0,
-        symbol=signal.symbol,
-        strategy=signal.strategy,
-        side=signal.side,
-        status="opening",
-        quantity=ZERO,
-        entry_price=0.0,
-        opened_at=event.time,
-        release_id=signal.release_id,
-        release_short=signal.release_short,
-        key=signal.key,
-        bar_time=signal.bar_time,
-        params=json.loads(json.dumps(dict(signal.params), default=str)),
-        atr=signal.levels.atr or 0.0,
-        high_water=0.0,
-        cause=event.id,
-        stop_price=signal.levels.stop,
-        target_price=signal.levels.target,
-        confidence=signal.confidence,
-        leverage=leverage,
-    )
+    def _position_of(self, event: Event[Signal]) -> PositionRow:
+        """The position that a signal would open."""
+        signal = event.payload
+        instrument = self._portfolio.instruments.get(signal.symbol)
+        return PositionRow(
+            id=0,
+            symbol=signal.symbol,
+            strategy=signal.strategy,
+            side=signal.side,
+            status="opening",
+            quantity=ZERO,
+            entry_price=0.0,
+            opened_at=event.time,
+            release_id=signal.release_id,
+            release_short=signal.release_short,
+            key=signal.key,
+            bar_time=signal.bar_time,
+            params=json.loads(json.dumps(dict(signal.params), default=str)),
+            atr=signal.levels.atr or 0.0,
+            high_water=0.0,
+            cause=event.id,
+            stop_price=signal.levels.stop,
+            target_price=signal.levels.target,
+            confidence=signal.confidence,
+            leverage=self._services.leverage(signal.symbol),
+            quote_asset=instrument.quote_asset if instrument is not None else "",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from executor.bus.events import Event
 from executor.ledger.records import PositionRow
-from executor.model import ZERO
+from executor.model import ZERO, venue_of
 from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Portfolio
 from executor.portfolio.position_state import entered_position
@@ -39,6 +39,11 @@ class EntryCheck:
         allocation = self._signal_engine.allocation_of(signal)
         if allocation.reason:
             return _refused(allocation.reason)
+        if (
+            signal.side < 0
+            and not self._services.venue_of(signal.symbol).capabilities.short_selling
+        ):
+            return _refused(f"{venue_of(signal.symbol)} cannot sell short")
         foreign = self._portfolio.slot(signal.symbol).foreign
         if foreign * signal.side < 0:
             return _refused(f"a foreign position of {foreign} stands against it")

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from decimal import Decimal
 
 from executor.bus.events import EventType
 from executor.execution.fills import FillRecorder
@@ -15,8 +14,10 @@ from executor.model import (
     AccountUpdate,
     Balance,
     ConditionalOrderUpdate,
+    OrderState,
     OrderUpdate,
     UserEvent,
+    Wallet,
 )
 from executor.portfolio.daily_loss import DailyLossLimit
 from executor.portfolio.portfolio import Holding, Portfolio
@@ -45,9 +46,9 @@ class ExecutionReports:
         self._daily_loss = daily_loss
         self._stop_died = stop_died
         self._queue: asyncio.Queue[UserEvent] = asyncio.Queue()
-        self._newest_account = 0
+        self._newest: dict[Wallet, int] = {}
         # Transfers count by their change: a repeated event would move the baseline twice.
-        self._transfers: deque[tuple[int, Decimal | None, Decimal]] = deque(maxlen=100)
+        self._transfers: deque[AccountUpdate] = deque(maxlen=100)
 
     def push(self, event: UserEvent) -> None:
         """Queue a user event."""
@@ -72,21 +73,23 @@ class ExecutionReports:
     async def _take(self, event: UserEvent) -> None:
         if isinstance(event, OrderUpdate):
             await self._fills.on_order(event.order, event.fill)
+            if event.order.conditional:
+                self._conditional_order(ConditionalOrderUpdate(event.order, event.event_time))
         elif isinstance(event, ConditionalOrderUpdate):
             self._conditional_order(event)
         elif isinstance(event, AccountUpdate):
             self._account(event)
 
     def _account(self, event: AccountUpdate) -> None:
-        if event.wallet is not None and event.event_time >= self._newest_account:
-            self._newest_account = event.event_time
-            before = self._portfolio.balance
-            moved = event.wallet - before.wallet
-            self._portfolio.balance = Balance(event.wallet, before.available + moved)
-        transfer = (event.event_time, event.wallet, event.change)
-        if event.transfer and transfer not in self._transfers:
-            self._transfers.append(transfer)
-            self._daily_loss.transferred(event.change)
+        wallet = event.wallet
+        if event.total is not None and event.event_time >= self._newest.get(wallet, 0):
+            self._newest[wallet] = event.event_time
+            before = self._portfolio.balance(wallet)
+            moved = event.total - before.wallet
+            self._portfolio.balances[wallet] = Balance(event.total, before.available + moved)
+        if event.transfer and event not in self._transfers:
+            self._transfers.append(event)
+            self._daily_loss.transferred(wallet.asset, event.change)
 
     def _conditional_order(self, event: ConditionalOrderUpdate) -> None:
         order = event.order
@@ -98,13 +101,11 @@ class ExecutionReports:
         if not order.terminal or holding is None or holding.row.key != row.key:
             return
         holding.resting.pop(order.client_id, None)
-        died = order.status in ("REJECTED", "EXPIRED") or (
-            order.status == "FINISHED" and not order.filled
-        )
-        if (died or order.status == "CANCELED") and not holding.rests(OrderLeg.STOP):
+        died = order.status in (OrderState.REJECTED, OrderState.EXPIRED)
+        if (died or order.status is OrderState.CANCELLED) and not holding.rests(OrderLeg.STOP):
             # The watchdog's time runs from now, whoever else fails to look.
             holding.mark_unprotected()
         if died and holding.filled:
             self._stop_died(holding, f"{order.status} {event.reason}".strip())
-        elif order.status == "CANCELED":
+        elif order.status is OrderState.CANCELLED:
             self._portfolio.changed(row.symbol, None)

@@ -13,8 +13,9 @@ from decimal import Decimal
 from executor.bus.events import EventType
 from executor.execution.order_manager import OrderManager
 from executor.execution.position_updates import PositionUpdates
+from executor.execution.trade_fees import TradeFees
 from executor.ledger.records import OrderRow
-from executor.model import ZERO, VenueFill, VenueOrder
+from executor.model import ZERO, InstrumentId, VenueFill, VenueOrder, venue_of
 from executor.portfolio.fill_totals import part_of
 from executor.portfolio.foreign_quantity import halt_symbol
 from executor.portfolio.portfolio import Holding, Portfolio
@@ -33,7 +34,7 @@ SETTLE_ATTEMPTS = 10
 class FillRecorder:
     """Applies trades, and asks for those that the user stream did not bring.
 
-    ``suspect_stream`` takes what the user stream should have reported and did not.
+    ``suspect_stream`` takes a venue, and what its user stream should have reported and did not.
     """
 
     def __init__(
@@ -42,19 +43,21 @@ class FillRecorder:
         portfolio: Portfolio,
         order_manager: OrderManager,
         position_updates: PositionUpdates,
-        suspect_stream: Callable[[str], None],
+        fees: TradeFees,
+        suspect_stream: Callable[[str, str], None],
     ) -> None:
         self._services = services
         self._portfolio = portfolio
         self._orders = order_manager
         self._updates = position_updates
+        self._fees = fees
         self._suspect_stream = suspect_stream
 
     async def on_order(self, order: VenueOrder, fill: VenueFill | None) -> None:
         """Apply a change of an order, with its trade where there is one."""
         row = await self._row_of(order)
         if fill is not None:
-            self.apply(fill, row)
+            await self.take(fill, row)
         if row is not None:
             self._orders.on_update(row, order)
 
@@ -69,11 +72,19 @@ class FillRecorder:
         for resting in ledger.open_orders(symbol):
             if not resting.conditional:
                 continue
-            found = await self._services.venue.query(symbol, resting.client_id, conditional=True)
+            found = await self._services.venue_of(symbol).query(
+                symbol, resting.client_id, conditional=True
+            )
             if found is not None and found.child_id == exchange_id:
                 ledger.update_order(resting.client_id, child_id=exchange_id)
                 return ledger.order(resting.client_id)
         return None
+
+    async def take(self, fill: VenueFill, row: OrderRow | None) -> bool:
+        """Record one trade with what its fee was worth."""
+        if self._services.ledger.has_fill(fill.symbol, fill.trade_id):
+            return False
+        return self.apply(await self._fees.priced(fill), row)
 
     def apply(self, fill: VenueFill, row: OrderRow | None) -> bool:
         """Record one trade; False when it is known already or not ours."""
@@ -112,6 +123,7 @@ class FillRecorder:
             price=str(fill.price),
             quantity=str(fill.quantity),
             fee=str(fill.fee),
+            fee_asset=fill.fee_asset,
             slippage=slippage,
         )
         if row is not None:
@@ -168,11 +180,11 @@ class FillRecorder:
             self._portfolio.changed(fill.symbol, None)
         return ZERO
 
-    async def refetch(self, symbol: str, start_ms: int) -> int:
+    async def refetch(self, symbol: InstrumentId, start_ms: int) -> int:
         """Record trades that the user stream did not bring; returns how many were new."""
         new = 0
-        for fill in await self._services.venue.trades(symbol, start_ms=start_ms):
-            new += self.apply(fill, await self._row_of(fill))
+        for fill in await self._services.venue_of(symbol).trades(symbol, start_ms=start_ms):
+            new += await self.take(fill, await self._row_of(fill))
         return new
 
     async def refetch_position(self, holding: Holding) -> int:
@@ -181,14 +193,14 @@ class FillRecorder:
 
     async def settle(self, row: OrderRow) -> None:
         """Ask for an order and for its trades, when the user stream is silent about it."""
-        venue = self._services.venue
+        venue = self._services.venue_of(row.symbol)
         seen = await venue.query(row.symbol, row.client_id, conditional=row.conditional)
         if seen is None:
             return
         order_id = seen.child_id if row.conditional else seen.exchange_id
         if order_id:
             for fill in await venue.trades(row.symbol, order_id=order_id):
-                self.apply(fill, row)
+                await self.take(fill, row)
         current = self._services.ledger.order(row.client_id)
         if current is not None:
             self._orders.on_update(current, seen)
@@ -208,7 +220,9 @@ class FillRecorder:
                 continue
             known = self._services.ledger.order(client_id)
             if known is not None and not known.open:
-                self._suspect_stream(f"it did not report the end of {client_id}")
+                self._suspect_stream(
+                    venue_of(row.symbol), f"it did not report the end of {client_id}"
+                )
 
 
 def _exit_reason(holding: Holding, row: OrderRow | None, fill: VenueFill) -> str:

@@ -7,26 +7,17 @@ from dataclasses import dataclass
 
 from executor.bus.events import EventType
 from executor.ledger.records import OrderRow
-from executor.model import VenueOrder
+from executor.model import InstrumentId, OrderState, VenueOrder, may_follow
 from executor.portfolio.portfolio import Holding
 from executor.services import Services
 from trading.order_ids import OrderLeg, parse_order_id
-
-EXCHANGE_STATUS = {
-    "FILLED": "filled",
-    "FINISHED": "filled",
-    "CANCELED": "cancelled",
-    "EXPIRED": "cancelled",
-    "EXPIRED_IN_MATCH": "cancelled",
-    "REJECTED": "rejected",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """What an order is for; the order manager makes its id and ledger row from it."""
 
-    symbol: str
+    symbol: InstrumentId
     strategy: str
     release_id: str
     release_short: str
@@ -64,6 +55,9 @@ def ticket_for(
     )
 
 
+_ENDED_UNFILLED = (OrderState.CANCELLED, OrderState.EXPIRED)
+
+
 class OrderLog:
     """Keeps the rows of orders in step with what the exchange says about them."""
 
@@ -88,10 +82,12 @@ class OrderLog:
 
     def on_update(self, row: OrderRow, order: VenueOrder) -> None:
         """Apply a change of an order, however it became known."""
-        status = EXCHANGE_STATUS.get(order.status, "placed")
-        if order.status == "FINISHED" and order.conditional and not row.filled and not order.filled:
-            status = "cancelled"
-        if row.open or status == "filled":
+        status = order.status
+        if status is OrderState.EXPIRED and row.conditional and row.filled:
+            # The trades of its child came first.
+            status = OrderState.FILLED
+        known = row.status
+        if may_follow(known, status) or (status is known and row.open):
             self.update(
                 row.client_id,
                 status=status,
@@ -100,20 +96,27 @@ class OrderLog:
                 child_id=_child_id(row, order),
                 filled=max(row.filled, order.filled),
             )
-        if status == "cancelled" and row.status != "cancelled":
+        if status in _ENDED_UNFILLED and known not in _ENDED_UNFILLED:
             self._services.emit(
                 EventType.ORDER_CANCELLED,
                 symbol=row.symbol,
                 cause=self.last_event(row),
                 client_id=row.client_id,
-                status=order.status,
+                status=status,
             )
         if order.terminal and row.client_id in self._ended:
             self._ended[row.client_id].set()
 
     def know(self, ticket: Ticket, order: VenueOrder) -> None:
         """Record an order of ours that rests at the exchange but is missing in the ledger."""
-        if self._services.ledger.order(order.client_id) is not None:
+        known = self._services.ledger.order(order.client_id)
+        if known is not None:
+            if known.exchange_id is None:
+                self.update(
+                    order.client_id,
+                    exchange_id=order.exchange_id,
+                    child_id=order.child_id or known.child_id,
+                )
             return
         ours = parse_order_id(order.client_id)
         now = self._services.clock.now_ms()
@@ -129,13 +132,15 @@ class OrderLog:
                 bar_time=ticket.bar_time,
                 side=order.side,
                 kind=order.kind,
-                quantity=None,
+                quantity=None if order.close_position else order.quantity,
                 trigger_price=order.trigger_price,
                 reduce_only=order.reduce_only,
                 close_position=order.close_position,
                 position_id=ticket.position_id,
-                status="placed",
+                status=order.status,
                 exchange_id=order.exchange_id,
+                child_id=order.child_id or None,
+                parent=order.parent or None,
                 cause=ticket.cause,
                 created_at=now,
                 updated_at=now,
@@ -144,16 +149,16 @@ class OrderLog:
 
     def cancelled(self, row: OrderRow) -> None:
         """Record our own cancel; the user event that may follow says nothing new."""
-        self.update(row.client_id, status="cancelled")
+        self.update(row.client_id, status=OrderState.CANCELLED)
         self._services.emit(
             EventType.ORDER_CANCELLED,
             symbol=row.symbol,
             cause=self.last_event(row),
             client_id=row.client_id,
-            status="CANCELED",
+            status=OrderState.CANCELLED,
         )
 
-    def forget(self, row: OrderRow, status: str) -> None:
+    def forget(self, row: OrderRow, status: OrderState) -> None:
         """Record that the exchange knows nothing of an order: never taken, or long over."""
         self.update(row.client_id, status=status)
         self._services.emit(

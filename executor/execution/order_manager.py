@@ -14,7 +14,14 @@ from executor.bus.events import EventType
 from executor.execution.order_log import OrderLog, Ticket
 from executor.execution.retry_policy import QUERY_DELAYS_S, RetryStep, after_fault, query_deadline_s
 from executor.ledger.records import OrderRow
-from executor.model import NewOrder, OrderKind, VenueOrder
+from executor.model import (
+    UNANSWERED_STATES,
+    InstrumentId,
+    NewOrder,
+    OrderKind,
+    OrderState,
+    VenueOrder,
+)
 from executor.portfolio.portfolio import Portfolio
 from executor.portfolio.position_state import ENTERING_LEGS
 from executor.risk.trading_state import TradingState
@@ -164,7 +171,9 @@ class OrderManager(OrderLog):
             if entry:
                 why = self._held_back(order, time.monotonic() - begun)
                 if why:
-                    return self._failed(order, "rejected", Rejected(why), SendResult.FAILED)
+                    return self._failed(
+                        order, OrderState.REJECTED, Rejected(why), SendResult.FAILED
+                    )
                 self._awaited(order.symbol)
             try:
                 placed = await self._request(order)
@@ -175,24 +184,24 @@ class OrderManager(OrderLog):
                     await asyncio.sleep(step.after_s)
                     continue
                 if step.step is RetryStep.QUERY:
-                    self.update(order.client_id, status="unknown", error=str(fault))
+                    self.update(order.client_id, status=OrderState.UNKNOWN, error=str(fault))
                     found = await self.query_until_certain(order)
                     if found is not None:
                         return self._placed(order, found)
-                    return self._failed(order, "dead", fault, SendResult.FAILED)
-                return self._failed(order, "rejected", fault, _RESULTS[step.step])
+                    return self._failed(order, OrderState.DEAD, fault, SendResult.FAILED)
+                return self._failed(order, OrderState.REJECTED, fault, _RESULTS[step.step])
             return self._placed(order, placed)
 
     async def _request(self, order: NewOrder) -> VenueOrder:
         """Send once; whatever else goes wrong, the order may exist."""
         try:
-            return await self._services.venue.place(order)
+            return await self._services.venue_of(order.symbol).place(order)
         except VenueFaultError:
             raise
         except Exception as error:
             raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
 
-    def _awaited(self, symbol: str) -> None:
+    def _awaited(self, symbol: InstrumentId) -> None:
         """A fill can come from now on: the time limit for its protection begins."""
         holding = self._portfolio.holding(symbol)
         if holding is not None and not holding.filled:
@@ -201,10 +210,10 @@ class OrderManager(OrderLog):
     def _placed(self, order: NewOrder, placed: VenueOrder) -> SentOrder:
         row = self._services.ledger.order(order.client_id)
         # User events may have come first; they know more than the answer.
-        if row is not None and row.status in ("intent", "unknown"):
+        if row is not None and row.status in UNANSWERED_STATES:
             self.update(
                 order.client_id,
-                status="placed",
+                status=OrderState.ACCEPTED,
                 exchange_id=placed.exchange_id,
                 child_id=placed.child_id or None,
                 error=None,
@@ -218,12 +227,12 @@ class OrderManager(OrderLog):
             client_id=order.client_id,
             exchange_id=placed.exchange_id,
         )
-        if row is not None and row.status in ("intent", "unknown"):
+        if row is not None and row.status in UNANSWERED_STATES:
             self.note_event(order.client_id, event.id)
         return SentOrder(SendResult.PLACED, order.client_id)
 
     def _failed(
-        self, order: NewOrder, status: str, fault: VenueFaultError, result: SendResult
+        self, order: NewOrder, status: OrderState, fault: VenueFaultError, result: SendResult
     ) -> SentOrder:
         self.update(order.client_id, status=status, error=str(fault))
         if isinstance(fault, InvalidKey):
@@ -244,7 +253,7 @@ class OrderManager(OrderLog):
 
     async def query_until_certain(self, order: NewOrder) -> VenueOrder | None:
         """What became of an order of unknown outcome; None once it is provably not there."""
-        window = self._services.settings.venue.recv_window_ms
+        window = self._services.settings.venue_of(order.symbol).recv_window_ms
         end = time.monotonic() + query_deadline_s(order, window)
         delays = iter(QUERY_DELAYS_S)
         while True:
@@ -262,7 +271,7 @@ class OrderManager(OrderLog):
             return _seen(row)
         while True:
             try:
-                return await self._services.venue.query(
+                return await self._services.venue_of(order.symbol).query(
                     order.symbol, order.client_id, conditional=order.conditional
                 )
             except VenueFaultError as fault:
@@ -286,7 +295,7 @@ def _seen(row: OrderRow) -> VenueOrder:
         symbol=row.symbol,
         side=row.side,
         kind=row.kind,
-        status="NEW" if row.open else "FILLED",
+        status=OrderState.ACCEPTED if row.open else OrderState.FILLED,
         child_id=row.child_id or "",
     )
 

@@ -14,6 +14,8 @@ from executor.portfolio.fill_totals import FillTotals, own_totals
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.portfolio.position_state import OpenPosition, open_position
 from executor.services import Services
+from executor.venues.faults import VenueFaultError
+from executor.venues.interface import Venue
 from trading.positions.staged_position import StagedPosition
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,7 @@ class PositionUpdates:
     def refresh(self, holding: Holding, cause: str, reason: str) -> None:
         """Update a position after one more of its trades."""
         sums = own_totals(holding.row.side, self._services.ledger.fills_of(holding.row.id))
-        if sums.flat:
+        if sums.flat or self._is_dust(holding, sums):
             self.close(holding, sums, reason, cause)
             return
         first = holding.row.status in ("opening", "void")
@@ -85,6 +87,36 @@ class PositionUpdates:
         if first:
             holding.mark_unprotected()
         self._portfolio.changed(holding.symbol, cause)
+
+    def _is_dust(self, holding: Holding, sums: FillTotals) -> bool:
+        """Whether an exit left less than can be sold: it is taken out of the book, and noted."""
+        instrument = self._portfolio.instruments.get(holding.symbol)
+        capabilities = self._services.venue_of(holding.symbol).capabilities
+        if instrument is None or not capabilities.holds_balances or not sums.exit_price:
+            return False
+        left = instrument.whole_steps(sums.quantity)
+        worth = left * Decimal(str(sums.exit_price))
+        return left < instrument.min_quantity or worth < instrument.min_notional
+
+    def _note_dust(self, holding: Holding, sums: FillTotals, cause: str | None) -> None:
+        services, instrument = self._services, self._portfolio.instruments[holding.symbol]
+        services.emit(
+            EventType.DUST_LEFT,
+            symbol=holding.symbol,
+            cause=cause,
+            asset=instrument.base_asset,
+            quantity=str(sums.quantity),
+        )
+        venue = services.venue_of(holding.symbol)
+        wanted = services.settings.venue_of(holding.symbol).convert_dust
+        if wanted and venue.capabilities.dust_conversion:
+            services.spawn("convert dust", self._convert_dust(venue, instrument.base_asset))
+
+    async def _convert_dust(self, venue: Venue, asset: str) -> None:
+        try:
+            await venue.convert_dust(asset)
+        except VenueFaultError as fault:
+            log.warning("%s: the rest of %s is not converted: %s", venue.name, asset, fault)
 
     def _open(self, holding: Holding, sums: FillTotals, **changes: object) -> None:
         """Open the position of these trades, again if it was closed before.
@@ -154,6 +186,8 @@ class PositionUpdates:
             realized_pnl=sums.realized_pnl,
             fees=sums.fees,
         )
+        if sums.quantity > 0 and reason != "vanished":
+            self._note_dust(holding, sums, cause)
         self._services.emit(
             EventType.POSITION_CLOSED,
             symbol=holding.symbol,
@@ -192,5 +226,6 @@ def _shown(holding: Holding) -> dict[str, Any]:
         "take_profit": position.take_profit_price if position else None,
         "stage": position.stage if isinstance(position, StagedPosition) else None,
         "confidence": row.confidence,
+        "quote_asset": row.quote_asset,
         "release_id": row.release_id,
     }

@@ -1,10 +1,11 @@
-"""The connection of the user stream: whether it is up, and a new one when it is silent."""
+"""The connections of the user streams: which are up, and a new one for one that is silent."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 
 from executor.bus.events import EventType
 from executor.model import StreamState
@@ -19,43 +20,56 @@ RENEW_EVERY_S = 30.0
 """Least time between two connections of a user stream that is up but silent."""
 
 
-class UserConnection:
-    """Follows the user stream's connection."""
+class UserConnections:
+    """Follows the connections of the user streams, by venue."""
 
-    def __init__(self, services: Services, stream: UserStream) -> None:
+    def __init__(self, services: Services, streams: Mapping[str, UserStream]) -> None:
         self._services = services
-        self._stream = stream
-        self._connected = asyncio.Event()
-        self._renewed = -RENEW_EVERY_S
-        self.up = False
+        self._streams = streams
+        self._connected = {venue: asyncio.Event() for venue in streams}
+        self._renewed: dict[str, float] = {}
+        self._up: set[str] = set()
+
+    @property
+    def up(self) -> bool:
+        """Whether all of them are connected."""
+        return self._up == set(self._streams)
 
     def on_state(self, event: StreamState) -> None:
-        """The stream connected or broke off."""
-        self.up = event.up
+        """A stream connected or broke off."""
         if event.up:
-            self._services.emit(EventType.WS_CONNECTED, stream=event.name)
-            self._connected.set()
+            self._up.add(event.venue)
+            self._services.emit(EventType.WS_CONNECTED, venue=event.venue, stream=event.name)
+            self._connected[event.venue].set()
         else:
-            log.warning("user stream down: %s", event.detail)
-            self._services.emit(EventType.WS_DISCONNECTED, stream=event.name, detail=event.detail)
+            self._up.discard(event.venue)
+            log.warning("%s: user stream down: %s", event.venue, event.detail)
+            self._services.emit(
+                EventType.WS_DISCONNECTED,
+                venue=event.venue,
+                stream=event.name,
+                detail=event.detail,
+            )
 
-    async def wait_connected(self) -> None:
+    async def wait_connected(self, venue: str) -> None:
         """Wait for the first connection; `VenueError` when the time is up first."""
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                await self._connected.wait()
+                await self._connected[venue].wait()
         except TimeoutError as error:
             raise VenueError(
-                f"the user stream did not open within {CONNECT_WITHIN_S:.0f} s; check venue.ws_url"
+                f"the user stream did not open within {CONNECT_WITHIN_S:.0f} s;"
+                f" check venues.{venue}.ws_url"
             ) from error
 
-    def suspect(self, why: str) -> None:
-        """Connect again, for ``why`` became known without the stream."""
+    def suspect(self, venue: str, why: str) -> None:
+        """Connect a stream again, for ``why`` became known without it."""
         now = time.monotonic()
-        if now - self._renewed < RENEW_EVERY_S or not self.up:
+        lately = now - self._renewed.get(venue, -RENEW_EVERY_S) < RENEW_EVERY_S
+        if lately or venue not in self._up:
             return
-        self._renewed = now
-        log.warning("the user stream is silent (%s): connecting again", why)
-        self._services.emit(EventType.WS_RECONNECTING, stream="user", reason=why)
-        self._services.alerts.send("user stream silent: connecting again", why=why)
-        self._services.spawn("renew the user stream", self._stream.renew())
+        self._renewed[venue] = now
+        log.warning("%s: the user stream is silent (%s): connecting again", venue, why)
+        self._services.emit(EventType.WS_RECONNECTING, venue=venue, stream="user", reason=why)
+        self._services.alerts.send("user stream silent: connecting again", venue=venue, why=why)
+        self._services.spawn("renew the user stream", self._streams[venue].renew())

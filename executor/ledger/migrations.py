@@ -130,6 +130,62 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         create index alerts_by_delivery on alerts (delivered_at);
         """,
     ),
+    (
+        # Until here there was one venue, and every amount was in its quote asset.
+        "0004_venues",
+        """
+        alter table orders add column venue text not null default 'binance_usdm';
+        alter table orders add column parent text;
+        alter table orders add column price text;
+        alter table orders add column time_in_force text;
+        update orders set status = 'accepted' where status = 'placed';
+        alter table positions add column venue text not null default 'binance_usdm';
+        alter table positions add column quote_asset text not null default 'USDT';
+        alter table events add column venue text not null default '';
+        update events set venue = 'binance_usdm' where symbol <> '';
+        create table fills_at_venues (
+            venue text not null,
+            symbol text not null,
+            trade_id text not null,
+            order_id text not null,
+            client_id text not null,
+            position_id integer,
+            side text not null,
+            price text not null,
+            quantity text not null,
+            fee text not null,
+            fee_asset text not null,
+            fee_quote text,
+            fee_base text not null default '0',
+            realized_pnl text,
+            time integer not null,
+            primary key (venue, symbol, trade_id)
+        ) strict;
+        insert into fills_at_venues
+        select
+            'binance_usdm', symbol, trade_id, order_id, client_id, position_id, side, price,
+            quantity, fee, fee_asset, fee, '0', realized_pnl, time
+        from fills;
+        drop table fills;
+        alter table fills_at_venues rename to fills;
+        create index fills_by_position on fills (position_id);
+        create index fills_by_client_id on fills (client_id);
+        create table equity_of_wallets (
+            time integer not null,
+            venue text not null,
+            asset text not null,
+            wallet text not null,
+            equity text not null,
+            open_positions integer not null,
+            primary key (time, venue, asset)
+        ) strict;
+        insert into equity_of_wallets
+        select time, 'binance_usdm', 'USDT', wallet, equity, open_positions from equity;
+        drop table equity;
+        alter table equity_of_wallets rename to equity;
+        update meta set name = 'day_baseline:USDT' where name = 'day_baseline';
+        """,
+    ),
 )
 
 

@@ -6,25 +6,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from executor.model import CONDITIONAL_KINDS, OPEN_STATES, InstrumentId, OrderState
 from trading.order_ids import OrderLeg
-
-OPEN_ORDER_STATUSES = ("intent", "unknown", "placed")
-"""Statuses of an order whose end is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """An order from its intent on.
-
-    ``status`` is intent, unknown, placed, filled, cancelled, rejected or dead. A ``dead`` order had
-    an unknown outcome, and the exchange provably never took it.
-    """
+    """An order from its intent on."""
 
     client_id: str
     key: str
     leg: OrderLeg
     n: int
-    symbol: str
+    symbol: InstrumentId
     strategy: str
     release_id: str
     bar_time: int
@@ -35,7 +29,7 @@ class OrderRow:
     reduce_only: bool
     close_position: bool
     position_id: int | None = None
-    status: str = "intent"
+    status: OrderState = OrderState.INTENT
     exchange_id: str | None = None
     child_id: str | None = None
     decision_price: float | None = None
@@ -46,16 +40,20 @@ class OrderRow:
     cause: str | None = None
     created_at: int = 0
     updated_at: int = 0
+    parent: str | None = None
+    """Client id that names the pair it is in."""
+    price: Decimal | None = None
+    time_in_force: str | None = None
 
     @property
     def open(self) -> bool:
         """Whether its end is not known yet."""
-        return self.status in OPEN_ORDER_STATUSES
+        return self.status in OPEN_STATES
 
     @property
     def conditional(self) -> bool:
         """Whether it is a conditional order at the exchange."""
-        return self.kind != "MARKET"
+        return self.kind in CONDITIONAL_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class PositionRow:
     """
 
     id: int
-    symbol: str
+    symbol: InstrumentId
     strategy: str
     side: int
     status: str
@@ -91,5 +89,7 @@ class PositionRow:
     """Stop of the signal; None where the parameters give it."""
     target_price: float | None = None
     confidence: float | None = None
+    quote_asset: str = "USDT"
+    """Asset of its prices, result and fees."""
     leverage: int = 1
     """Leverage of the account at the entry; the liquidation price follows from it."""

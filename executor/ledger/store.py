@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,29 @@ from executor.bus.events import AnyEvent
 from executor.ledger.connection import LedgerConnection
 from executor.ledger.migrations import migrate
 from executor.ledger.outbox import Outbox
-from executor.ledger.records import OPEN_ORDER_STATUSES, OrderRow, PositionRow
-from executor.model import VenueFill
+from executor.ledger.records import OrderRow, PositionRow
+from executor.ledger.rows import (
+    ORDER_COLUMNS,
+    POSITION_COLUMNS,
+    fill_of,
+    order_of,
+    position_of,
+    stored,
+    text_of,
+    values_of,
+)
+from executor.model import (
+    OPEN_STATES,
+    InstrumentId,
+    OrderState,
+    VenueFill,
+    Wallet,
+    symbol_of,
+    venue_of,
+)
 from trading.errors import SettingsError
 from trading.order_ids import OrderLeg
 
-_ORDER_COLUMNS = [field.name for field in fields(OrderRow)]
-_POSITION_COLUMNS = [field.name for field in fields(PositionRow)]
-_DECIMALS = {"quantity", "trigger_price", "filled", "realized_pnl", "fees"}
-_FLAGS = {"reduce_only", "close_position"}
 _UNWRITABLE = "ledger {path} cannot be written ({error}); free the disk or make the folder writable"
 
 
@@ -136,15 +149,16 @@ class Ledger:
     def add_event(self, event: AnyEvent) -> None:
         """Record an event; joins the next commit."""
         self._write(
-            "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?)",
+            "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 event.id,
                 event.time,
                 event.type.value,
-                event.symbol,
+                symbol_of(event.symbol),
                 event.cause,
                 orjson.dumps(dict(event.data), default=str).decode(),
                 int(time.time() * 1000),
+                venue_of(event.symbol),
             ),
         )
 
@@ -160,24 +174,24 @@ class Ledger:
         self._commit()
 
     def add_equity(
-        self, time_ms: int, wallet: Decimal, equity: Decimal, open_positions: int
+        self, time_ms: int, wallet: Wallet, amount: Decimal, equity: Decimal, open_positions: int
     ) -> None:
-        """Record an equity point; joins the next commit."""
+        """Record an equity point of a wallet; joins the next commit."""
         self._write(
-            "insert or replace into equity values (?, ?, ?, ?)",
-            (time_ms, str(wallet), str(equity), open_positions),
+            "insert or replace into equity values (?, ?, ?, ?, ?, ?)",
+            (time_ms, wallet.venue, wallet.asset, str(amount), str(equity), open_positions),
         )
 
     def add_intent(self, order: OrderRow) -> bool:
         """Record an order before it is sent, durably; False if this (key, leg, n) is taken."""
-        marks = ", ".join("?" for _ in _ORDER_COLUMNS)
+        marks = ", ".join("?" for _ in ORDER_COLUMNS)
         cursor = self._write(
-            f"insert into orders ({', '.join(_ORDER_COLUMNS)}) values ({marks})"
+            f"insert into orders ({', '.join(ORDER_COLUMNS)}) values ({marks})"
             " on conflict (client_id) do update set status = excluded.status, error = null,"
             " quantity = excluded.quantity, trigger_price = excluded.trigger_price,"
             " reason = excluded.reason, cause = excluded.cause, updated_at = excluded.updated_at"
             " where orders.status = 'rejected'",
-            [_stored(getattr(order, name)) for name in _ORDER_COLUMNS],
+            values_of(order, ORDER_COLUMNS),
         )
         self._commit()
         return cursor.rowcount == 1
@@ -187,7 +201,7 @@ class Ledger:
         names = ", ".join(f"{name} = ?" for name in changes)
         self._write(
             f"update orders set {names} where client_id = ?",
-            [*(_stored(value) for value in changes.values()), client_id],
+            [*(stored(value) for value in changes.values()), client_id],
         )
         self._commit()
 
@@ -195,23 +209,27 @@ class Ledger:
         """The order of this client id."""
         return _one(self._orders("client_id = ?", client_id))
 
-    def order_by_exchange_id(self, symbol: str, exchange_id: str) -> OrderRow | None:
+    def order_by_exchange_id(self, symbol: InstrumentId, exchange_id: str) -> OrderRow | None:
         """The order with this exchange id, its own or its child's."""
         return _one(
             self._orders(
-                "symbol = ? and (child_id = ? or (exchange_id = ? and kind = 'MARKET'))",
-                symbol,
+                "venue = ? and symbol = ? and"
+                " (child_id = ? or (exchange_id = ? and kind in ('MARKET', 'LIMIT')))",
+                venue_of(symbol),
+                symbol_of(symbol),
                 exchange_id,
                 exchange_id,
             )
         )
 
-    def open_orders(self, symbol: str | None = None) -> list[OrderRow]:
+    def open_orders(self, symbol: InstrumentId | None = None) -> list[OrderRow]:
         """Orders whose end is not known, oldest first."""
-        marks = ", ".join(f"'{status}'" for status in OPEN_ORDER_STATUSES)
+        marks = ", ".join(sorted(f"'{status}'" for status in OPEN_STATES))
         if symbol is None:
             return self._orders(f"status in ({marks})")
-        return self._orders(f"status in ({marks}) and symbol = ?", symbol)
+        return self._orders(
+            f"status in ({marks}) and venue = ? and symbol = ?", venue_of(symbol), symbol_of(symbol)
+        )
 
     def entry_order_of(self, key: str) -> OrderRow | None:
         """The last entry order of a position."""
@@ -233,21 +251,22 @@ class Ledger:
         if row is None:
             return 0
         last = int(row["n"])
-        return last if row["status"] == "rejected" else last + 1
+        return last if row["status"] == OrderState.REJECTED else last + 1
 
     def _orders(self, where: str, *values: Any) -> list[OrderRow]:
         rows = self._db.execute(
-            f"select {', '.join(_ORDER_COLUMNS)} from orders where {where} order by created_at, n",
+            f"select {', '.join(ORDER_COLUMNS)} from orders where {where} order by created_at, n",
             values,
         )
-        return [OrderRow(**_loaded(row)) for row in rows]
+        return [order_of(row) for row in rows]
 
     def add_fill(self, fill: VenueFill, client_id: str, position_id: int | None) -> bool:
         """Record a trade, committed with its position; False if it is known."""
         cursor = self._write(
-            "insert or ignore into fills values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert or ignore into fills values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                fill.symbol,
+                venue_of(fill.symbol),
+                symbol_of(fill.symbol),
                 fill.trade_id,
                 fill.order_id,
                 client_id,
@@ -257,16 +276,32 @@ class Ledger:
                 str(fill.quantity),
                 str(fill.fee),
                 fill.fee_asset,
-                str(fill.realized_pnl),
+                text_of(fill.fee_quote),
+                str(fill.fee_base),
+                text_of(fill.realized_pnl),
                 fill.time,
             ),
         )
         return cursor.rowcount == 1
 
-    def has_fill(self, symbol: str, trade_id: str) -> bool:
+    def price_fee(self, fill: VenueFill, fee_quote: Decimal) -> None:
+        """Record, durably, what the fee of a known trade was worth in the quote asset."""
+        self._write(
+            "update fills set fee_quote = ? where venue = ? and symbol = ? and trade_id = ?",
+            (str(fee_quote), venue_of(fill.symbol), symbol_of(fill.symbol), fill.trade_id),
+        )
+        self._commit()
+
+    def unpriced_fills(self) -> list[tuple[VenueFill, int | None]]:
+        """Trades whose fee has no price yet, with their positions."""
+        rows = self._db.execute("select * from fills where fee_quote is null order by time")
+        return [(fill_of(row), row["position_id"]) for row in rows]
+
+    def has_fill(self, symbol: InstrumentId, trade_id: str) -> bool:
         """Whether a trade is recorded."""
         row = self._db.execute(
-            "select 1 from fills where symbol = ? and trade_id = ?", (symbol, trade_id)
+            "select 1 from fills where venue = ? and symbol = ? and trade_id = ?",
+            (venue_of(symbol), symbol_of(symbol), trade_id),
         ).fetchone()
         return row is not None
 
@@ -288,7 +323,7 @@ class Ledger:
             "select * from fills where position_id = ? order by time, cast(trade_id as integer)",
             (position_id,),
         )
-        return [_fill(row) for row in rows]
+        return [fill_of(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """Numbers of orders, rejected orders, trades, dead letters and waiting alerts."""
@@ -303,11 +338,11 @@ class Ledger:
 
     def insert_position(self, position: PositionRow) -> PositionRow:
         """Record a new position, durably; the ledger gives the id."""
-        names = _POSITION_COLUMNS[1:]
+        names = POSITION_COLUMNS[1:]
         cursor = self._write(
             f"insert into positions ({', '.join(names)})"
             f" values ({', '.join('?' for _ in names)}) returning id",
-            [_stored(getattr(position, name)) for name in names],
+            values_of(position, names),
         )
         given = int(cursor.fetchone()[0])
         self._commit()
@@ -320,7 +355,7 @@ class Ledger:
         names = ", ".join(f"{name} = ?" for name in changes)
         self._write(
             f"update positions set {names} where id = ?",
-            [*(_stored(value) for value in changes.values()), position_id],
+            [*(stored(value) for value in changes.values()), position_id],
         )
         self._commit()
 
@@ -338,50 +373,10 @@ class Ledger:
 
     def _positions(self, where: str, *values: Any) -> list[PositionRow]:
         rows = self._db.execute(
-            f"select {', '.join(_POSITION_COLUMNS)} from positions where {where} order by id",
+            f"select {', '.join(POSITION_COLUMNS)} from positions where {where} order by id",
             values,
         )
-        return [PositionRow(**_loaded(row)) for row in rows]
-
-
-def _stored(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, dict):
-        return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
-    return value
-
-
-def _loaded(row: sqlite3.Row) -> dict[str, Any]:
-    values = dict(row)
-    for name, value in values.items():
-        if name in _DECIMALS and value is not None:
-            values[name] = Decimal(value)
-        elif name in _FLAGS:
-            values[name] = bool(value)
-        elif name == "params":
-            values[name] = orjson.loads(value)
-        elif name == "leg":
-            values[name] = OrderLeg(value)
-    return values
-
-
-def _fill(row: sqlite3.Row) -> VenueFill:
-    return VenueFill(
-        symbol=row["symbol"],
-        trade_id=row["trade_id"],
-        order_id=row["order_id"],
-        side=row["side"],
-        price=Decimal(row["price"]),
-        quantity=Decimal(row["quantity"]),
-        fee=Decimal(row["fee"]),
-        fee_asset=row["fee_asset"],
-        realized_pnl=Decimal(row["realized_pnl"]),
-        time=row["time"],
-        client_id=row["client_id"],
-    )
+        return [position_of(row) for row in rows]
 
 
 def _one(rows: list[OrderRow]) -> OrderRow | None:

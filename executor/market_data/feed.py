@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from executor.bus.events import ClosedCandle, EventType, PriceUpdate
 from executor.market_data.price_guard import PriceGuard, usable
-from executor.model import MarketEvent, StreamState, Tick
+from executor.model import InstrumentId, MarketEvent, StreamState, Tick, venue_of
 from executor.services import Services
 from executor.venues.faults import UnreadableAnswer, VenueFaultError
 from trading.candles import MINUTE_MS, Candle
@@ -34,55 +34,70 @@ class MarketFeed:
     def __init__(
         self,
         services: Services,
-        take_price: Callable[[str, float], bool],
+        take_price: Callable[[InstrumentId, float], bool],
         stale_s: float | None,
     ) -> None:
         self._services = services
         self._take_price = take_price
         self._stale_s = stale_s
-        self._last_open: dict[str, int] = {}
-        self._waiting: defaultdict[str, deque[Candle]] = defaultdict(deque)
-        self._wanted: dict[str, int] = {}
+        self._last_open: dict[InstrumentId, int] = {}
+        self._waiting: defaultdict[InstrumentId, deque[Candle]] = defaultdict(deque)
+        self._wanted: dict[InstrumentId, int] = {}
         """Open time of the newest candle that the stream brought and nobody could use."""
-        self._filling: set[str] = set()
+        self._filling: set[InstrumentId] = set()
         self.guard = PriceGuard()
         self._heard = time.monotonic()
-        self._spoke: dict[str, float] = {}
-        self.up = False
-        self.seen: defaultdict[str, int] = defaultdict(int)
+        self._spoke: dict[InstrumentId, float] = {}
+        self._down: set[str] = set(services.venues.names)
+        self.seen: defaultdict[InstrumentId, int] = defaultdict(int)
         """Closed candles seen on the stream, by symbol."""
         self.newest_event = 0
         """Largest event time of the stream, ms."""
         self.messages = 0
         self._arrived = asyncio.Event()
 
-    def start_at(self, symbols: Iterable[str], now_ms: int) -> None:
+    def start_at(self, symbols: Iterable[InstrumentId], now_ms: int) -> None:
         """Follow symbols whose history is known up to this minute."""
         for symbol in symbols:
             self._last_open.setdefault(symbol, now_ms - now_ms % MINUTE_MS - MINUTE_MS)
 
     @property
-    def symbols(self) -> list[str]:
+    def symbols(self) -> list[InstrumentId]:
         """Symbols that the feed follows."""
         return sorted(self._last_open)
+
+    @property
+    def up(self) -> bool:
+        """Whether the streams of all venues are connected."""
+        return not self._down
+
+    def connected(self, symbol: InstrumentId) -> bool:
+        """Whether the stream of an instrument's venue is connected."""
+        return venue_of(symbol) not in self._down
 
     @property
     def silence_s(self) -> float:
         """Wall seconds since the last message."""
         return time.monotonic() - self._heard
 
-    def speaks(self, symbol: str) -> bool:
+    def speaks(self, symbol: InstrumentId) -> bool:
         """Whether the stream brings messages of this symbol; those of others prove nothing."""
         if self._stale_s is None:
-            return self.up
+            return self.connected(symbol)
         spoke = self._spoke.get(symbol)
-        return self.up and spoke is not None and time.monotonic() - spoke <= self._stale_s
+        return (
+            self.connected(symbol)
+            and spoke is not None
+            and time.monotonic() - spoke <= self._stale_s
+        )
 
-    def fresh(self, symbol: str | None = None) -> bool:
-        """Whether the stream is current enough for decisions (of one symbol, if named)."""
+    def fresh(self, symbol: InstrumentId | None = None) -> bool:
+        """Whether the streams are current enough for decisions (of one instrument, if named)."""
+        if symbol is not None:
+            venue = venue_of(symbol)
+            return self.speaks(symbol) and all(venue_of(s) != venue for s in self._filling)
         silent = self._stale_s is not None and self.silence_s > self._stale_s
-        missing = symbol is not None and not self.speaks(symbol)
-        return self.up and not silent and not missing and not self._filling
+        return self.up and not silent and not self._filling
 
     def push(self, event: MarketEvent) -> None:
         """Take a market event."""
@@ -102,7 +117,7 @@ class MarketFeed:
         elif self.guard.candle("candles", event.symbol, event.candle):
             self.on_price(event.symbol, event.candle.close, "candles")
 
-    def _take(self, symbol: str, candle: Candle) -> None:
+    def _take(self, symbol: InstrumentId, candle: Candle) -> None:
         """Take a closed candle; one that cannot be believed is fetched instead."""
         good = self.guard.candle("candles", symbol, candle)
         if good and not self.guard.odd_candle(symbol, candle):
@@ -124,7 +139,7 @@ class MarketFeed:
         newest = max(self._last_open.values(), default=0)
         return all(t == newest or t < newest - MINUTE_MS for t in self._last_open.values())
 
-    def on_price(self, symbol: str, price: float, source: str = "prices") -> None:
+    def on_price(self, symbol: InstrumentId, price: float, source: str = "prices") -> None:
         """Take a price; for an open position it comes in turn, after the candle before it."""
         if not self.guard.price(source, symbol, price):
             return
@@ -134,14 +149,14 @@ class MarketFeed:
         elif not looking:
             self._services.spawn(f"odd price {symbol}", self._look_again(symbol))
 
-    def _hand_on(self, symbol: str, price: float) -> None:
+    def _hand_on(self, symbol: InstrumentId, price: float) -> None:
         if not self._take_price(symbol, price):
             self._services.emit(EventType.PRICE_UPDATED, symbol=symbol, payload=PriceUpdate(price))
 
-    async def _look_again(self, symbol: str) -> None:
+    async def _look_again(self, symbol: InstrumentId) -> None:
         """Ask for the price; without an answer, the odd one counts if nothing contradicts it."""
         try:
-            price = await self._services.venue.last_price(symbol)
+            price = await self._services.venue_of(symbol).last_price(symbol)
         except VenueFaultError as fault:
             log.warning("%s: odd price not confirmed: %s", symbol, fault)
             await asyncio.sleep(LOOK_AGAIN_S)
@@ -153,17 +168,24 @@ class MarketFeed:
             self.guard.doubted.pop(symbol, None)
 
     def _state(self, event: StreamState) -> None:
-        self.up = event.up
         if event.up:
+            self._down.discard(event.venue)
             self._heard = time.monotonic()
-            self._services.emit(EventType.WS_CONNECTED, stream=event.name)
+            self._services.emit(EventType.WS_CONNECTED, venue=event.venue, stream=event.name)
             for symbol in self.symbols:
-                self._fill(symbol)
+                if venue_of(symbol) == event.venue:
+                    self._fill(symbol)
         else:
-            log.warning("market stream down: %s", event.detail)
-            self._services.emit(EventType.WS_DISCONNECTED, stream=event.name, detail=event.detail)
+            self._down.add(event.venue)
+            log.warning("%s: market stream down: %s", event.venue, event.detail)
+            self._services.emit(
+                EventType.WS_DISCONNECTED,
+                venue=event.venue,
+                stream=event.name,
+                detail=event.detail,
+            )
 
-    def _closed(self, symbol: str, candle: Candle) -> None:
+    def _closed(self, symbol: InstrumentId, candle: Candle) -> None:
         if symbol in self._filling:
             self._waiting[symbol].append(candle)
             return
@@ -174,12 +196,12 @@ class MarketFeed:
             self._waiting[symbol].append(candle)
             self._fill(symbol)
 
-    def _fill(self, symbol: str) -> None:
+    def _fill(self, symbol: InstrumentId) -> None:
         if symbol not in self._filling:
             self._filling.add(symbol)
             self._services.spawn(f"fill {symbol}", self._fill_gap(symbol))
 
-    async def _fill_gap(self, symbol: str) -> None:
+    async def _fill_gap(self, symbol: InstrumentId) -> None:
         """Ask for the missing candles until none is missing, then publish all in order."""
         try:
             for asked in itertools.count():
@@ -189,7 +211,7 @@ class MarketFeed:
         finally:
             self._filling.discard(symbol)
 
-    async def _asked_for(self, symbol: str, *, last_time: bool) -> bool:
+    async def _asked_for(self, symbol: InstrumentId, *, last_time: bool) -> bool:
         """Publish what is known without a hole; False when the exchange must be asked again."""
         waiting = self._waiting[symbol]
         now = self._services.clock.now_ms()
@@ -200,7 +222,7 @@ class MarketFeed:
         answer: list[Candle] = []
         try:
             if start < end:
-                answer = await self._services.venue.klines(symbol, "1m", start, end)
+                answer = await self._services.venue_of(symbol).klines(symbol, "1m", start, end)
         except VenueFaultError as fault:
             if isinstance(fault, UnreadableAnswer):
                 self.guard.refuse("rest", symbol, fault)
@@ -222,7 +244,7 @@ class MarketFeed:
                 self.guard.believe(symbol, known[open_time].close)
         return not waiting and (self._last_open[symbol] >= wanted or last_time)
 
-    def _publish(self, symbol: str, candle: Candle) -> None:
+    def _publish(self, symbol: InstrumentId, candle: Candle) -> None:
         self._last_open[symbol] = candle.open_time
         fresh = self._services.clock.now_ms() - candle.open_time - MINUTE_MS < MINUTE_MS
         closed = ClosedCandle(candle, fresh)

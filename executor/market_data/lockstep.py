@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import aiohttp
 import orjson
 
 from executor.market_data.feed import MarketFeed
+from executor.model import InstrumentId, symbol_of
 from executor.runtime.activity import Activity
 from trading.errors import VenueError
 
@@ -50,7 +52,7 @@ class LockstepClock:
         clock_url: str,
         feed: MarketFeed,
         activity: Activity,
-        watched_prices: Callable[[], dict[str, list[float]]],
+        watched_prices: Callable[[], dict[InstrumentId, list[float]]],
     ) -> None:
         self._url = clock_url
         self._feed = feed
@@ -76,9 +78,16 @@ class LockstepClock:
             await self._feed.wait_newer(self.acknowledged)
             await self._quiet()
             newest = self._feed.newest_event
-            answer = {"time": newest, "watch": self._watched_prices()}
+            answer = {"time": newest, "watch": self._watched()}
             await socket.send_str(orjson.dumps(answer).decode())
             self.acknowledged = newest
+
+    def _watched(self) -> dict[str, list[float]]:
+        """Prices to stop at, by symbol: the sandbox walks one path for both of its venues."""
+        found: defaultdict[str, list[float]] = defaultdict(list)
+        for symbol, prices in self._watched_prices().items():
+            found[symbol_of(symbol)] += prices
+        return found
 
     async def _quiet(self) -> None:
         """Return when every message of the step has come and all its consequences are done."""

@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 
+from executor.model import InstrumentId
 from trading.candles import Candle
 
 log = logging.getLogger(__name__)
@@ -22,21 +23,21 @@ class PriceGuard:
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
         self.last_refused_at = -math.inf
-        self.doubted: dict[str, float] = {}
+        self.doubted: dict[InstrumentId, float] = {}
         """Odd prices that nothing has confirmed yet, by symbol."""
-        self._last: dict[str, float] = {}
+        self._last: dict[InstrumentId, float] = {}
 
-    def price(self, source: str, symbol: str, price: float) -> bool:
+    def price(self, source: str, symbol: InstrumentId, price: float) -> bool:
         """Whether this is a price at all."""
         return usable(price) or self.refuse(source, symbol, price)
 
-    def candle(self, source: str, symbol: str, candle: Candle) -> bool:
+    def candle(self, source: str, symbol: InstrumentId, candle: Candle) -> bool:
         """Whether these are prices and a volume; a quiet minute has no volume."""
         prices = (candle.open, candle.high, candle.low, candle.close)
         volume = math.isfinite(candle.volume) and candle.volume >= 0
         return (all(map(usable, prices)) and volume) or self.refuse(source, symbol, candle)
 
-    def refuse(self, source: str, symbol: str, what: object) -> bool:
+    def refuse(self, source: str, symbol: InstrumentId, what: object) -> bool:
         """Count what is not handed on; always False."""
         self.refused[source] += 1
         self.last_refused_at = time.monotonic()
@@ -44,7 +45,7 @@ class PriceGuard:
             log.error("%s: refused from %s, further ones are counted: %s", symbol, source, what)
         return False
 
-    def odd(self, symbol: str, price: float) -> bool:
+    def odd(self, symbol: InstrumentId, price: float) -> bool:
         """Whether a price is too far from the last one to act on it."""
         last = self._last.get(symbol)
         if last is not None and abs(price / last - 1) > ODD:
@@ -54,7 +55,7 @@ class PriceGuard:
         self.believe(symbol, price)
         return False
 
-    def odd_candle(self, symbol: str, candle: Candle) -> bool:
+    def odd_candle(self, symbol: InstrumentId, candle: Candle) -> bool:
         """Whether a closed candle went too far from the last price to be believed at once."""
         last = self._last.get(symbol)
         if last is None or all(abs(p / last - 1) <= ODD for p in (candle.low, candle.high)):
@@ -62,7 +63,7 @@ class PriceGuard:
         self.refuse("odd", symbol, candle)
         return True
 
-    def believe(self, symbol: str, price: float) -> None:
+    def believe(self, symbol: InstrumentId, price: float) -> None:
         """Take a price as the last one."""
         self._last[symbol] = price
         self.doubted.pop(symbol, None)

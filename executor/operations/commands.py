@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from executor.builder import Executor
+from executor.model import InstrumentId, symbol_of
 from executor.operations.health import health
 from executor.operations.status import Status
 from executor.risk.trading_state import BY_OPERATOR, TradingMode, change_mode
@@ -94,17 +95,26 @@ class OperatorCommands:
             async with asyncio.timeout(FLAT_WITHIN_S):
                 while any(True for _ in self._x.portfolio.holdings()):
                     await asyncio.sleep(LOOK_S)
-            left = await self._x.services.venue.positions()
+            left = await self._positions_left()
         except (TimeoutError, VenueFaultError) as error:
             return {"error": f"not flat yet, still closing: {error!r}"}
-        return {"flat": not left, "positions": [p.symbol for p in left]}
+        return {"flat": not left, "positions": left}
+
+    async def _positions_left(self) -> list[InstrumentId]:
+        """What is still open at the venues; the account's own balances are no positions."""
+        services = self._x.services
+        margin = [venue for venue in services.venues if venue.capabilities.margin]
+        listed = await asyncio.gather(*(venue.positions() for venue in margin))
+        return [position.symbol for found in listed for position in found]
 
     async def _close(self, arguments: Arguments) -> dict[str, Any]:
-        symbol = str(arguments.get("symbol", "")).upper()
-        holding = self._x.portfolio.holding(symbol)
-        if holding is None or not holding.filled:
+        wanted = str(arguments.get("symbol", ""))
+        found = [h for h in self._x.portfolio.holdings() if h.filled and _names(wanted, h.symbol)]
+        if len(found) != 1:
             held = ", ".join(sorted(h.symbol for h in self._x.portfolio.holdings())) or "nothing"
-            return {"error": f"no position in {symbol or 'no symbol'}; held: {held}"}
+            why = "several positions" if found else "no position"
+            return {"error": f"{why} in {wanted or 'no symbol'}; held: {held}"}
+        holding, symbol = found[0], found[0].symbol
         self._x.closer.close(holding, BY_OPERATOR, None)
         try:
             async with asyncio.timeout(FLAT_WITHIN_S):
@@ -118,3 +128,8 @@ class OperatorCommands:
         if not done:
             return {"error": "the exchange could not be asked; see executor.log"}
         return {"reconciled": True, "positions": [h.symbol for h in self._x.portfolio.holdings()]}
+
+
+def _names(text: str, symbol: InstrumentId) -> bool:
+    """Whether an operator's text names an instrument: with its venue, or the symbol alone."""
+    return text.casefold() in (symbol.casefold(), symbol_of(symbol).casefold())

@@ -25,15 +25,16 @@ def health(x: Executor, status: Status) -> dict[str, Any]:
     age = time.monotonic() - x.reconciler.last_ok_at
     unprotected = [h.symbol for h in x.portfolio.holdings() if h.filled and not h.protected]
     warm = state["warmup_current"] >= state["warmup_total"]
+    offsets = {venue.name: venue.offset_ms for venue in services.venues}
     checks = {
         "market_stream": (x.feed.fresh(), state["market_stream"]),
         "values": (
             time.monotonic() - x.feed.guard.last_refused_at > REFUSED_LATELY_S,
             dict(x.feed.guard.refused),
         ),
-        "user_stream": (x.user_connection.up, x.user_connection.up),
+        "user_stream": (x.user_connections.up, x.user_connections.up),
         "reconciliation": (age < 3 * services.settings.timing.reconcile_s, round(age, 1)),
-        "clock": (abs(services.venue.offset_ms) < MOST_OFFSET_MS, services.venue.offset_ms),
+        "clock": (max(map(abs, offsets.values())) < MOST_OFFSET_MS, offsets),
         "ledger": (services.ledger.durable, services.ledger.problem or "written"),
         "disk": (free > LEAST_DISK_BYTES, free),
         "memory": (state["memory"] < MOST_MEMORY_BYTES, state["memory"]),

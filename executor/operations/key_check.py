@@ -9,21 +9,22 @@ from executor.services import Services
 from executor.settings import Mode
 from executor.venues.api_key import key_problem, key_warnings
 from executor.venues.faults import VenueFaultError
+from executor.venues.interface import Venue
 from trading.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
 
-async def check_key(services: Services, trading_state: TradingState) -> None:
+async def check_key(services: Services, venue: Venue, trading_state: TradingState) -> None:
     """Refuse a key that could move money away; in live, unknown permissions mean no entries."""
     live = services.settings.mode is Mode.LIVE
     try:
-        allowed = await services.venue.key_permissions()
+        allowed = await venue.key_permissions()
     except VenueFaultError as fault:
-        log.error("the key's permissions cannot be read: %s", fault)
+        log.error("%s: the key's permissions cannot be read: %s", venue.name, fault)
         allowed = None
     if allowed is None:
-        why = "the key's permissions are not known"
+        why = f"the key's permissions at {venue.name} are not known"
         log.warning("%s%s", why, "" if live else "; test networks do not show them")
         if live:
             trading_state.block("permissions", why)
@@ -31,7 +32,7 @@ async def check_key(services: Services, trading_state: TradingState) -> None:
         return
     problem = key_problem(allowed)
     if problem:
-        raise SettingsError(problem)
+        raise SettingsError(f"{venue.name}: {problem}")
     for warning in key_warnings(allowed, services.clock.now_ms()):
-        log.warning("%s", warning)
-        services.alerts.send("API key", warning=warning)
+        log.warning("%s: %s", venue.name, warning)
+        services.alerts.send("API key", venue=venue.name, warning=warning)

@@ -25,10 +25,26 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 def render(x: Executor, status: Status) -> str:
     """Everything in the text format of Prometheus."""
     lines = [line for figure in _figures(x, status) for line in _plain(*figure)]
+    lines += _wallets(x)
     lines += x.order_manager.latency.lines(
         "nocturne_order_seconds", "Time from an order's request to certainty about it."
     )
     return "\n".join(lines) + "\n"
+
+
+def _wallets(x: Executor) -> Iterator[str]:
+    """The figures of each wallet, labelled with its venue and asset."""
+    portfolio = x.portfolio
+    figures = (
+        ("wallet", "What the wallet holds.", lambda w: portfolio.balance(w).wallet),
+        ("equity", "The wallet, and what open positions add to it.", portfolio.equity_of),
+    )
+    for name, text, value in figures:
+        yield f"# HELP nocturne_{name} {text}"
+        yield f"# TYPE nocturne_{name} gauge"
+        for wallet in portfolio.wallets:
+            labels = f'venue="{wallet.venue}",asset="{wallet.asset}"'
+            yield f"nocturne_{name}{{{labels}}} {float(value(wallet)):.10g}"
 
 
 def _plain(name: str, kind: str, text: str, value: float) -> tuple[str, str, str]:
@@ -49,14 +65,6 @@ def _figures(x: Executor, status: Status) -> Iterator[tuple[str, str, str, float
     yield "dead_letters_total", "counter", "Events that no handler took.", counts["dead_letters"]
     yield "alerts_waiting", "gauge", "Alerts not delivered yet.", counts["alerts_waiting"]
     yield "events_queued", "gauge", "Events that wait on the bus.", services.bus.queued
-    yield "wallet", "gauge", "Wallet in quote currency.", float(x.portfolio.balance.wallet)
-    yield "equity", "gauge", "Wallet and open profit or loss.", float(x.portfolio.equity)
-    yield (
-        "open_profit",
-        "gauge",
-        "Profit or loss of what is open.",
-        float(x.portfolio.open_profit()),
-    )
     yield "positions_open", "gauge", "Positions that are open.", len(holdings)
     unprotected = sum(1 for holding in holdings if not holding.protected)
     yield "positions_unprotected", "gauge", "Open without a confirmed stop.", unprotected
@@ -67,7 +75,7 @@ def _figures(x: Executor, status: Status) -> Iterator[tuple[str, str, str, float
     for source in SOURCES:
         refused = x.feed.guard.refused[source]
         yield f"refused_{source}_total", "counter", f"Refused values: {source}.", refused
-    yield "user_stream_up", "gauge", "1 when it is connected.", x.user_connection.up
+    yield "user_stream_up", "gauge", "1 when it is connected.", x.user_connections.up
     age = time.monotonic() - x.reconciler.last_ok_at
     yield "reconciliation_age_seconds", "gauge", "Since the last good comparison.", age
     yield "reconciliations_total", "counter", "Good comparisons.", x.reconciler.rounds

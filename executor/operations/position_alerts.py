@@ -18,7 +18,7 @@ class PositionAlerts:
 
     def on_position(self, event: AnyEvent) -> None:
         """Send the alert."""
-        leverage = self._services.settings.venue.leverage
+        leverage = self._services.leverage(event.symbol)
         title, fields = position_alert(event, leverage)
         self._services.alerts.send(title, **fields)
 
@@ -46,7 +46,7 @@ def position_alert(event: AnyEvent, leverage: int) -> tuple[str, dict[str, Any]]
         "exit price": f"{exit_price:.8g}",
         "closed by": data["reason"],
         "move": f"{move:+.2%}",
-        "profit after fees": f"{profit:+.2f} USDT",
+        "profit after fees": f"{profit:+.2f} {data['quote_asset']}",
     }
     mark = "🔵" if profit >= 0 else "🔴"
     return f"{mark} position closed ({data['strategy']})", fields

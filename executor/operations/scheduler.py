@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 FLUSH_S = 0.5
 PRICE_BY_REST_S = 3.0
 RECOVER_S = 5.0
+FEES_S = 30.0
 RECONCILE_HANGS_S = 300.0
 REPORT_EVERY_S = 60.0
 
@@ -41,15 +42,21 @@ class Scheduler:
         self._reconciled = time.monotonic()
 
     def jobs(self) -> list[tuple[str, float, Job]]:
-        """Name, period in seconds, work."""
+        """Name, period in seconds and work, from the moment that what is open is guarded."""
         timing = self._services.settings.timing
         return [
             ("flush", FLUSH_S, self.flush),
             ("recover", RECOVER_S, self.recover),
             ("reconciliation", timing.reconcile_s, self.reconcile),
-            ("release poll", timing.release_poll_s, self._x.rollout.poll),
             ("status", timing.status_s, self.write_status),
             ("prices", PRICE_BY_REST_S, self.prices_by_rest),
+            ("fees", FEES_S, self._x.fees.price_late),
+        ]
+
+    def late_jobs(self) -> list[tuple[str, float, Job]]:
+        """Jobs that wait until the first release was taken."""
+        return [
+            ("release poll", self._services.settings.timing.release_poll_s, self._x.rollout.poll)
         ]
 
     async def forever(self, name: str, every_s: float, job: Job) -> None:
@@ -95,7 +102,7 @@ class Scheduler:
         self._reconciled = time.monotonic()
         if self._services.settings.mode is not Mode.REPLAY:
             # A replay checks at each candle instead: its result must not depend on wall time.
-            self._x.daily_loss.check(self._x.portfolio.equity)
+            self._x.daily_loss.check_all()
 
     async def write_status(self) -> None:
         """Write the status file; notify systemd only while reconciliation runs as well."""
@@ -109,7 +116,7 @@ class Scheduler:
             if self._x.feed.speaks(holding.symbol):
                 continue
             try:
-                price = await self._services.venue.last_price(holding.symbol)
+                price = await self._services.venue_of(holding.symbol).last_price(holding.symbol)
             except VenueFaultError as fault:
                 log.warning("price of %s: %s", holding.symbol, fault)
                 return

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from executor.builder import Executor
+from executor.model import PROMISE, symbol_of, venue_of
 from executor.strategy.release_keeper import market_datetime
 
 
@@ -48,19 +49,28 @@ class Status:
             "release_valid": x.releases.valid(),
             "market_stream": {"up": x.feed.up, "silent_s": round(x.feed.silence_s, 1)},
             "last_reconciliation": x.reconciler.last_ok_ms,
-            "wallet": str(x.portfolio.balance.wallet),
-            "equity": str(x.portfolio.equity),
+            "wallets": [
+                {
+                    "venue": wallet.venue,
+                    "asset": wallet.asset,
+                    "wallet": str(x.portfolio.balance(wallet).wallet),
+                    "equity": str(x.portfolio.equity_of(wallet)),
+                }
+                for wallet in x.portfolio.wallets
+            ],
             "queued_events": services.bus.queued,
             "under_way": services.activity.names,
             "halted": {s.symbol: s.halted for s in x.portfolio.slots.values() if s.halted},
             "positions": [
                 {
-                    "symbol": h.symbol,
+                    "venue": venue_of(h.symbol),
+                    "symbol": symbol_of(h.symbol),
                     "strategy": h.row.strategy,
                     "side": h.row.side,
                     "quantity": str(h.row.quantity),
                     "entry_price": h.row.entry_price,
                     "protected": h.protected,
+                    "promise": PROMISE[services.venue_of(h.symbol).capabilities.protection],
                     "resting": sorted(h.resting),
                 }
                 for h in x.portfolio.holdings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from executor.model import InstrumentId
 from executor.portfolio.daily_loss import DailyLossLimit
 from executor.portfolio.portfolio import Portfolio
 from executor.risk.pre_trade import AccountState
@@ -18,8 +19,8 @@ class LiveFigures:
     """Where the figures that change by the second come from."""
 
     orders_last_minute: Callable[[], int]
-    candles_seen: Callable[[str], int]
-    stream_fresh: Callable[[str], bool]
+    candles_seen: Callable[[InstrumentId], int]
+    stream_fresh: Callable[[InstrumentId], bool]
     release_valid: Callable[[], bool]
 
 
@@ -40,18 +41,21 @@ class AccountSnapshot:
         self._daily_loss = daily_loss
         self._live = live
 
-    def state(self, symbol: str) -> AccountState:
+    def state(self, symbol: InstrumentId) -> AccountState:
         """The account as an order in ``symbol`` would find it; checks the daily loss, too."""
         settings = self._services.settings
         slot = self._portfolio.slot(symbol)
         self._daily_loss.roll()
-        state = AccountState(
-            wallet=self._portfolio.balance.wallet,
+        wallet, leverage = self._portfolio.wallet_of(symbol), self._services.leverage(symbol)
+        self._daily_loss.check(wallet.asset)
+        return AccountState(
+            wallet=self._portfolio.balance(wallet).wallet,
             available=self._portfolio.free(
-                settings.venue.leverage, believe_exchange=settings.mode is not Mode.REPLAY
+                wallet, leverage, believe_exchange=settings.mode is not Mode.REPLAY
             ),
-            equity=self._portfolio.equity,
-            day_baseline=self._daily_loss.baseline,
+            equity=self._portfolio.equity_of(wallet),
+            day_equity=self._portfolio.equity(wallet.asset),
+            day_baseline=self._daily_loss.baseline(wallet.asset),
             owner=slot.holding.row.strategy if slot.holding else None,
             open_positions=sum(1 for _ in self._portfolio.holdings()),
             orders_last_minute=self._live.orders_last_minute(),
@@ -60,10 +64,8 @@ class AccountSnapshot:
             entries_on=self._trading_state.entries,
             release_valid=self._live.release_valid(),
             halted=slot.halted,
-            leverage=settings.venue.leverage,
-            day_limit_reached=self._daily_loss.reached,
+            leverage=leverage,
+            day_limit_reached=self._daily_loss.reached(wallet.asset),
             durable=self._services.ledger.durable,
             live=settings.mode is Mode.LIVE,
         )
-        self._daily_loss.check(state.equity)
-        return state

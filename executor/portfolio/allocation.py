@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from executor.venues.interface import Venue
+from executor.model import InstrumentId, instrument_id, symbol_of, venue_of
+from executor.venues.directory import VenueDirectory
 from lake.releases import Ensemble, Release, member_name, read_ensemble
 from trading.candles import MINUTE_MS, Candle, interval_ms
 from trading.ensemble.regimes import LABELS, RegimeDetector
@@ -85,12 +86,11 @@ class SymbolLabel:
 class Allocator:
     """Applies the ensemble of one release."""
 
-    def __init__(self, ensemble: Ensemble, now_ms: int) -> None:
+    def __init__(self, ensemble: Ensemble, symbols: Iterable[InstrumentId], now_ms: int) -> None:
         self.ensemble = ensemble
         self._length = interval_ms(ensemble.interval)
-        names = (member.rpartition("/")[2] for member in ensemble.members)
-        self.labels = {symbol: self._label(symbol, now_ms) for symbol in sorted(set(names))}
-        self._last: dict[str, int] = {}
+        self.labels = {symbol: self._label(symbol, now_ms) for symbol in sorted(symbols)}
+        self._last: dict[InstrumentId, int] = {}
 
     @classmethod
     def of(cls, release: Release, now_ms: int) -> Allocator | None:
@@ -102,24 +102,32 @@ class Allocator:
         ensemble = read_ensemble(release)
         if ensemble is None or len(ensemble.members) < FEWEST:
             return None
-        return cls(ensemble, now_ms)
+        members = {
+            instrument_id(entry.symbol, entry.venue)
+            for entry in release.strategies
+            if member_name(entry.strategy, entry.symbol) in ensemble.members
+        }
+        return cls(ensemble, members, now_ms)
 
-    def _label(self, symbol: str, now_ms: int) -> SymbolLabel:
+    def _label(self, symbol: InstrumentId, now_ms: int) -> SymbolLabel:
         """The label from research, until live candles say otherwise."""
-        seen = self.ensemble.regimes.get(symbol)
+        seen = self.ensemble.regimes.get(symbol_of(symbol))
         label = seen.label if seen is not None else UNKNOWN
         since = seen.since if seen is not None else None
         lasted = 1 if since is None else 1 + max(0, now_ms - _ms(since)) // self._length
         return SymbolLabel(RegimeDetector(self.ensemble.regime_rules), self._length, label, lasted)
 
-    async def warm(self, venue: Venue, now_ms: int, listed: Container[str]) -> None:
+    async def warm(
+        self, venues: VenueDirectory, now_ms: int, listed: Container[InstrumentId]
+    ) -> None:
         """Fetch the history of ``listed`` symbols, last the 1m candles of the open interval."""
         begun = bar_start(now_ms, self._length)
         first = begun - self.ensemble.regime_rules.warmup * self._length
         last = now_ms - now_ms % MINUTE_MS
         for symbol, label in self.labels.items():
-            if symbol not in listed:
+            if symbol not in listed or venue_of(symbol) not in venues:
                 continue
+            venue = venues.of(symbol)
             history = await venue.klines(symbol, self.ensemble.interval, first, begun)
             for candle in history:
                 label.warm(candle)
@@ -128,11 +136,11 @@ class Allocator:
             self._last[symbol] = max(self._last.get(symbol, 0), last - MINUTE_MS)
             log.info("%s: %s for %d candles", symbol, label.label, label.candles)
 
-    def last_open(self, symbol: str) -> int:
+    def last_open(self, symbol: InstrumentId) -> int:
         """Open time of the newest 1m candle seen."""
         return self._last.get(symbol, 0)
 
-    def on_candle(self, symbol: str, candle: Candle) -> None:
+    def on_candle(self, symbol: InstrumentId, candle: Candle) -> None:
         """Take in one closed 1m candle of a symbol, once."""
         label = self.labels.get(symbol)
         if label is None or candle.open_time <= self.last_open(symbol):
@@ -143,12 +151,13 @@ class Allocator:
         if label.label != before:
             log.info("%s: %s after %s", symbol, label.label, before)
 
-    def allocation_of(self, strategy: str, symbol: str) -> Allocation:
+    def allocation_of(self, strategy: str, symbol: InstrumentId) -> Allocation:
         """The allocation of a member; other strategies have no limit."""
-        if member_name(strategy, symbol) not in self.ensemble.members:
+        name = symbol_of(symbol)
+        if member_name(strategy, name) not in self.ensemble.members or symbol not in self.labels:
             return Allocation(math.inf)
         label = self.labels[symbol]
-        most = self.ensemble.share_of(strategy, symbol, label.label, label.candles)
+        most = self.ensemble.share_of(strategy, name, label.label, label.candles)
         if most > 0.0:
             return Allocation(most)
         pause = self.ensemble.pauses.get(label.label, 0)

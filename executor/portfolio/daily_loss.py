@@ -12,57 +12,70 @@ from trading.candles import DAY_MS
 
 
 class DailyLossLimit:
-    """The daily loss limit, open profit included; deposits and withdrawals move its baseline."""
+    """The daily loss limit, open profit included; deposits and withdrawals move its baseline.
+
+    It is kept for each asset over the wallets of all venues: moving money between them is no loss.
+    """
 
     def __init__(self, services: Services, portfolio: Portfolio) -> None:
         self._services = services
         self._portfolio = portfolio
-        ledger = services.ledger
-        self._day = int(ledger.meta("day", "-1"))
-        self._baseline = Decimal(ledger.meta("day_baseline", "0"))
-        self._reached = int(ledger.meta("day_limit_reached", "-1"))
+        self._day = int(services.ledger.meta("day", "-1"))
+        self._latched = int(services.ledger.meta("day_limit_reached", "-1"))
 
-    @property
-    def reached(self) -> bool:
+    def reached(self, asset: str) -> bool:
         """Whether the limit was reached today; it holds until the next day, restarts included."""
-        return self._reached == self._day
+        meta = self._services.ledger.meta(f"day_limit_reached:{asset}")
+        return self._day == (int(meta) if meta else self._latched)
 
-    @property
-    def baseline(self) -> Decimal:
-        """Equity at the start of the market day."""
-        return self._baseline
+    def baseline(self, asset: str) -> Decimal:
+        """Equity at the start of the market day; 0 while it is not known."""
+        return Decimal(self._services.ledger.meta(f"day_baseline:{asset}", "0"))
 
     def on_candle_closed(self, event: Event[ClosedCandle]) -> None:
         """Begin the day, and compare its loss with the limit."""
         del event
+        self.check_all()
+
+    def check_all(self) -> None:
+        """Begin the day if it is time, and compare the loss of every asset with the limit."""
         self.roll()
-        self.check(self._portfolio.equity)
+        for asset in self._assets():
+            self.check(asset)
+
+    def _assets(self) -> list[str]:
+        return sorted({wallet.asset for wallet in self._portfolio.wallets})
 
     def roll(self) -> None:
-        """Begin a new day when market time says so; the baseline survives a restart."""
+        """Begin a new day when market time says so; the baselines survive a restart."""
         day = self._services.clock.now_ms() // DAY_MS
-        if day != self._day and self._portfolio.balance.wallet > 0:
+        funded = [asset for asset in self._assets() if self._portfolio.equity(asset) > 0]
+        if day != self._day and funded:
             self._day = day
-            self._store(self._portfolio.equity)
+            self._services.ledger.set_meta("day", str(day))
+            for asset in funded:
+                self._store(asset, self._portfolio.equity(asset))
+        for asset in funded:
+            if self.baseline(asset) == 0:
+                # A wallet of the first instrument that is traded from it.
+                self._store(asset, self._portfolio.equity(asset))
 
-    def transferred(self, amount: Decimal) -> None:
+    def transferred(self, asset: str, amount: Decimal) -> None:
         """Money paid in or out is no profit or loss."""
-        self._store(self._baseline + amount)
+        if self.baseline(asset) > 0:
+            self._store(asset, self.baseline(asset) + amount)
 
-    def _store(self, baseline: Decimal) -> None:
-        self._baseline = baseline
-        self._services.ledger.set_meta("day", str(self._day))
-        self._services.ledger.set_meta("day_baseline", format(baseline, "f"))
+    def _store(self, asset: str, baseline: Decimal) -> None:
+        self._services.ledger.set_meta(f"day_baseline:{asset}", format(baseline, "f"))
 
-    def check(self, equity: Decimal) -> None:
+    def check(self, asset: str) -> None:
         """Latch the limit for the rest of the day, and report once that it was reached."""
-        loss = daily_loss(equity, self._baseline)
+        loss = daily_loss(self._portfolio.equity(asset), self.baseline(asset))
         limit = self._services.settings.risk.daily_loss_limit
-        if loss < limit or self.reached:
+        if loss < limit or self.reached(asset):
             return
-        self._reached = self._day
-        self._services.ledger.set_meta("day_limit_reached", str(self._day))
+        self._services.ledger.set_meta(f"day_limit_reached:{asset}", str(self._day))
         self._services.emit(
-            EventType.DAILY_LOSS_LIMIT_REACHED, loss=f"{loss:.4f}", limit=str(limit)
+            EventType.DAILY_LOSS_LIMIT_REACHED, loss=f"{loss:.4f}", limit=str(limit), asset=asset
         )
-        self._services.alerts.send("daily loss limit reached", loss=f"{loss:.2%}")
+        self._services.alerts.send("daily loss limit reached", loss=f"{loss:.2%}", asset=asset)

@@ -1,4 +1,4 @@
-"""The equity curve: one point an hour of market time."""
+"""The equity curves: one point for each wallet an hour of market time."""
 
 from __future__ import annotations
 
@@ -25,8 +25,13 @@ class EquityPoints:
 
     def write(self) -> None:
         """Write a point now."""
-        portfolio = self._portfolio
-        count = sum(1 for _ in portfolio.holdings())
-        self._services.ledger.add_equity(
-            self._services.clock.now_ms(), portfolio.balance.wallet, portfolio.equity, count
-        )
+        portfolio, now = self._portfolio, self._services.clock.now_ms()
+        for wallet in portfolio.wallets:
+            held = [h for h in portfolio.holdings() if portfolio.wallet_of(h.symbol) == wallet]
+            self._services.ledger.add_equity(
+                now,
+                wallet,
+                portfolio.balance(wallet).wallet,
+                portfolio.equity_of(wallet),
+                len(held),
+            )

@@ -52,28 +52,39 @@ def part_of(fill: VenueFill, quantity: Decimal) -> VenueFill:
         fill,
         quantity=quantity,
         fee=fill.fee * share,
-        realized_pnl=fill.realized_pnl * share,
+        fee_quote=None if fill.fee_quote is None else fill.fee_quote * share,
+        fee_base=fill.fee_base * share,
+        realized_pnl=None if fill.realized_pnl is None else fill.realized_pnl * share,
     )
 
 
 def total_fills(side: int, fills: Iterable[VenueFill]) -> FillTotals:
-    """Add up the trades of one position; ``side`` is +1 (long) or -1 (short)."""
-    entered = closed = entry_value = exit_value = pnl = fees = ZERO
+    """Add up the trades of one position; ``side`` is +1 (long) or -1 (short).
+
+    A fee in the bought asset lowers the quantity that is held. Where the venue does not say what
+    was earned, it follows from the mean prices.
+    """
+    bought = entered = closed = entry_value = exit_value = pnl = fees = ZERO
     opened_at = last_at = 0
+    given = True
     for fill in fills:
-        pnl += fill.realized_pnl
-        fees += fill.fee
+        given = given and fill.realized_pnl is not None
+        pnl += fill.realized_pnl or ZERO
+        fees += fill.fee_quote or ZERO
         last_at = max(last_at, fill.time)
         if (fill.side == "BUY") == (side > 0):
             opened_at = fill.time if entered == 0 else min(opened_at, fill.time)
-            entered += fill.quantity
+            bought += fill.quantity
+            entered += fill.quantity - fill.fee_base
             entry_value += fill.quantity * fill.price
         else:
             closed += fill.quantity
             exit_value += fill.quantity * fill.price
+    if not given and bought:
+        pnl = side * (exit_value - closed * entry_value / bought)
     return FillTotals(
         quantity=entered - closed,
-        entry_price=float(entry_value / entered) if entered else 0.0,
+        entry_price=float(entry_value / bought) if bought else 0.0,
         exit_price=float(exit_value / closed) if closed else 0.0,
         entered=entered,
         realized_pnl=pnl,

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from executor.ledger.records import PositionRow
-from executor.model import ZERO, Balance, Instrument, VenueOrder
+from executor.model import ZERO, Balance, Instrument, InstrumentId, VenueOrder, Wallet, venue_of
 from executor.portfolio.position_state import OpenPosition
 from trading.order_ids import OrderLeg, parse_order_id
 from trading.positions.staged_position import StagedPosition
 
 NOT_SET_UP = "not set up: "
 
-ChangeListener = Callable[[str, str | None], None]
+ChangeListener = Callable[[InstrumentId, str | None], None]
 """Takes the symbol whose position changed, and the id of the event that says why."""
 
 
@@ -54,7 +54,7 @@ class Holding:
         self.reserved = self.row.quantity * Decimal(str(self.row.entry_price))
 
     @property
-    def symbol(self) -> str:
+    def symbol(self) -> InstrumentId:
         """Symbol of the position."""
         return self.row.symbol
 
@@ -92,7 +92,7 @@ class Holding:
 class Slot:
     """Everything about one symbol."""
 
-    symbol: str
+    symbol: InstrumentId
     holding: Holding | None = None
     halted: str | None = None
     last_price: float | None = None
@@ -114,24 +114,28 @@ class Slot:
 
 
 class Portfolio:
-    """Slots by symbol, the instruments, and the account's balance."""
+    """Slots by symbol, the instruments, and the wallets.
 
-    def __init__(self) -> None:
+    ``holds_balances`` tells of a venue whether its positions are balances.
+    """
+
+    def __init__(self, holds_balances: Callable[[str], bool] = lambda _venue: False) -> None:
+        self._holds_balances = holds_balances
         self._listeners: list[ChangeListener] = []
-        self.slots: dict[str, Slot] = {}
-        self.instruments: dict[str, Instrument] = {}
-        self.balance = Balance(ZERO, ZERO)
+        self.slots: dict[InstrumentId, Slot] = {}
+        self.instruments: dict[InstrumentId, Instrument] = {}
+        self.balances: dict[Wallet, Balance] = {}
 
     def subscribe(self, listener: ChangeListener) -> None:
         """Call ``listener`` after each change of a position, before `changed` returns."""
         self._listeners.append(listener)
 
-    def changed(self, symbol: str, cause: str | None) -> None:
+    def changed(self, symbol: InstrumentId, cause: str | None) -> None:
         """Notify the listeners that the position of a symbol changed."""
         for listener in self._listeners:
             listener(symbol, cause)
 
-    def take_price(self, symbol: str, price: float) -> bool:
+    def take_price(self, symbol: InstrumentId, price: float) -> bool:
         """Take a price at once where nothing is open; False where its event must come first."""
         slot = self.slot(symbol)
         if slot.holding is not None:
@@ -139,7 +143,7 @@ class Portfolio:
         slot.last_price = price
         return True
 
-    def learn(self, instruments: Mapping[str, Instrument]) -> None:
+    def learn(self, instruments: Mapping[InstrumentId, Instrument]) -> None:
         """Add instruments; a symbol that could not be set up gets no entries."""
         for symbol, instrument in instruments.items():
             self.instruments[symbol] = instrument
@@ -149,11 +153,11 @@ class Portfolio:
             elif slot.halted is not None and slot.halted.startswith(NOT_SET_UP):
                 slot.halted = None
 
-    def slot(self, symbol: str) -> Slot:
+    def slot(self, symbol: InstrumentId) -> Slot:
         """The slot of a symbol, made on first use."""
         return self.slots.setdefault(symbol, Slot(symbol))
 
-    def holding(self, symbol: str) -> Holding | None:
+    def holding(self, symbol: InstrumentId) -> Holding | None:
         """The position of a symbol, its entry in progress included."""
         return self.slot(symbol).holding
 
@@ -163,38 +167,76 @@ class Portfolio:
             if slot.holding is not None:
                 yield slot.holding
 
-    def filled_symbols(self) -> frozenset[str]:
+    def filled_symbols(self) -> frozenset[InstrumentId]:
         """Symbols with a position that has traded."""
         return frozenset(holding.symbol for holding in self.holdings() if holding.filled)
 
-    def watched_prices(self) -> dict[str, list[float]]:
+    def watched_prices(self) -> dict[InstrumentId, list[float]]:
         """Prices at which the executor acts and no order rests, by symbol."""
         held = [(h.symbol, h.position) for h in self.holdings() if h.filled]
         return {
             symbol: position.watched_prices for symbol, position in held if position is not None
         }
 
-    def open_profit(self) -> Decimal:
-        """Open profit or loss at the last prices."""
-        total = ZERO
-        for holding in self.holdings():
-            price = self.slot(holding.symbol).last_price
-            if price is not None and holding.filled:
-                move = Decimal(str(price)) - Decimal(str(holding.row.entry_price))
-                total += move * holding.row.quantity * holding.row.side
-        return total
+    def wallet_of(self, symbol: InstrumentId) -> Wallet:
+        """The wallet that an instrument is traded from."""
+        return self.instruments[symbol].wallet
 
-    def free(self, leverage: int, *, believe_exchange: bool) -> Decimal:
-        """Wallet without the margin of all positions, entries in progress included.
-
-        The exchange's own figure counts where it is lower, but not in a replay: it depends on the
-        moment of the request.
-        """
-        used = sum((holding.reserved for holding in self.holdings()), ZERO) / leverage
-        free = self.balance.wallet - used
-        return min(free, self.balance.available) if believe_exchange else free
+    def balance(self, wallet: Wallet) -> Balance:
+        """What a wallet holds; nothing where the exchange does not show it."""
+        return self.balances.get(wallet, Balance(ZERO, ZERO))
 
     @property
-    def equity(self) -> Decimal:
-        """Wallet and open profit or loss."""
-        return self.balance.wallet + self.open_profit()
+    def wallets(self) -> list[Wallet]:
+        """Wallets that hold anything an instrument could be traded from, sorted."""
+        traded = {instrument.wallet for instrument in self.instruments.values()}
+        return sorted(traded & set(self.balances))
+
+    def _held_from(self, wallet: Wallet) -> list[Holding]:
+        return [
+            holding
+            for holding in self.holdings()
+            if (holding.row.quote_asset, venue_of(holding.symbol)) == (wallet.asset, wallet.venue)
+        ]
+
+    def open_profit(self, asset: str) -> Decimal:
+        """Open profit or loss at the last prices, of all positions priced in ``asset``."""
+        held = (holding for holding in self.holdings() if holding.row.quote_asset == asset)
+        return sum((self._profit_of(holding) for holding in held), ZERO)
+
+    def _profit_of(self, holding: Holding) -> Decimal:
+        price = self.slot(holding.symbol).last_price
+        if price is None or not holding.filled:
+            return ZERO
+        move = Decimal(str(price)) - Decimal(str(holding.row.entry_price))
+        return move * holding.row.quantity * holding.row.side
+
+    def _value_of(self, holding: Holding) -> Decimal:
+        """What a position adds to the equity of its wallet."""
+        if not self._holds_balances(venue_of(holding.symbol)):
+            return self._profit_of(holding)
+        price = self.slot(holding.symbol).last_price or holding.row.entry_price
+        return holding.row.quantity * Decimal(str(price))
+
+    def free(self, wallet: Wallet, leverage: int, *, believe_exchange: bool) -> Decimal:
+        """A wallet without the margin of its positions, entries in progress included.
+
+        The exchange's own figure counts where it is lower, but not in a replay: it depends on the
+        moment of the request. Where positions are balances, they are paid for already.
+        """
+        balance, held = self.balance(wallet), self._held_from(wallet)
+        if self._holds_balances(wallet.venue):
+            held = [holding for holding in held if not holding.filled]
+        used = sum((holding.reserved for holding in held), ZERO) / leverage
+        free = balance.wallet - used
+        return min(free, balance.available) if believe_exchange else free
+
+    def equity_of(self, wallet: Wallet) -> Decimal:
+        """A wallet with what its open positions add to it."""
+        values = (self._value_of(holding) for holding in self._held_from(wallet))
+        return self.balance(wallet).wallet + sum(values, ZERO)
+
+    def equity(self, asset: str) -> Decimal:
+        """The equity of all wallets of an asset, whatever their venue."""
+        found = (self.equity_of(wallet) for wallet in self.wallets if wallet.asset == asset)
+        return sum(found, ZERO)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from executor.bus.events import ClosedCandle, Event, PriceUpdate
 from executor.execution.closer import Closer
 from executor.execution.scaling import Scaler
-from executor.model import OrderKind
+from executor.model import InstrumentId, OrderKind
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.portfolio.position_state import OpenPosition, overdue
 from executor.protection.stop_plan import crossed
@@ -53,7 +53,7 @@ class ExitMonitor:
         """Handle a candle event."""
         self.on_candle(event.symbol, event.payload.candle, event.id)
 
-    def on_price(self, symbol: str, price: float, cause: str | None) -> None:
+    def on_price(self, symbol: InstrumentId, price: float, cause: str | None) -> None:
         """Apply the rules to a price, at most every ``tick_s`` of market time per symbol."""
         slot = self._portfolio.slot(symbol)
         slot.last_price = price
@@ -67,7 +67,7 @@ class ExitMonitor:
         self._check_resting(holding, holding.position, price, cause)
         self._look(holding, price, now, cause)
 
-    def on_candle(self, symbol: str, candle: Candle, cause: str) -> None:
+    def on_candle(self, symbol: InstrumentId, candle: Candle, cause: str) -> None:
         """Apply the rules to a closed candle; one that opened before the entry says nothing."""
         slot = self._portfolio.slot(symbol)
         slot.last_price = candle.close

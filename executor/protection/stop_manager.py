@@ -10,7 +10,7 @@ from executor.bus.events import EventType
 from executor.execution.closer import Closer
 from executor.execution.order_log import ticket_for
 from executor.execution.order_manager import OrderManager, SendResult
-from executor.model import VenueOrder
+from executor.model import InstrumentId, VenueOrder
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.protection.stop_plan import ProtectiveOrder, desired_orders, plan_stops
 from executor.risk.trading_state import TradingMode, TradingState
@@ -45,7 +45,7 @@ class StopManager:
         self._requested: dict[str, str | None] = {}
         self._working: set[str] = set()
 
-    def request(self, symbol: str, cause: str | None) -> None:
+    def request(self, symbol: InstrumentId, cause: str | None) -> None:
         """Look at a symbol's protection soon."""
         known = self._requested.get(symbol)
         self._requested[symbol] = cause or known
@@ -53,7 +53,7 @@ class StopManager:
             self._working.add(symbol)
             self._services.spawn(f"protect {symbol}", self._work(symbol))
 
-    async def _work(self, symbol: str) -> None:
+    async def _work(self, symbol: InstrumentId) -> None:
         try:
             while symbol in self._requested:
                 cause = self._requested.pop(symbol)
@@ -72,15 +72,15 @@ class StopManager:
     def _frozen(self) -> bool:
         return self._trading_state.mode is TradingMode.FREEZE
 
-    def _lacking(self, symbol: str) -> bool:
+    def _lacking(self, symbol: InstrumentId) -> bool:
         holding = self._portfolio.holding(symbol)
         unprotected = holding is not None and holding.filled and not holding.protected
         return unprotected and holding is not None and holding.closing is None
 
-    async def _converge(self, symbol: str, cause: str | None) -> None:
+    async def _converge(self, symbol: InstrumentId, cause: str | None) -> None:
         for _ in range(ROUNDS):
             holding = self._portfolio.holding(symbol)
-            listed = await self._services.venue.open_orders(symbol)
+            listed = await self._services.venue_of(symbol).open_orders(symbol)
             if holding is not self._portfolio.holding(symbol):
                 continue
             if holding is None and self._frozen:
@@ -177,7 +177,7 @@ class StopManager:
 
     async def _cancel(self, orders: Iterable[VenueOrder]) -> None:
         for order in orders:
-            await self._services.venue.cancel(order)
+            await self._services.venue_of(order.symbol).cancel(order)
             row = self._services.ledger.order(order.client_id)
             if row is not None and row.open:
                 self._orders.cancelled(row)
@@ -191,7 +191,7 @@ class StopManager:
         if await holding.wait_closed(DEAD_STOP_GRACE_S):
             return
         try:
-            positions = await self._services.venue.positions()
+            positions = await self._services.venue_of(holding.symbol).positions()
         except VenueFaultError as fault:
             # Not knowing is no reason to wait: a reduce-only close of nothing does no harm.
             log.warning("%s: position not known (%s)", holding.symbol, fault)

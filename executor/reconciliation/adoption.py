@@ -12,7 +12,15 @@ from executor.bus.events import EventType
 from executor.execution.fills import FillRecorder
 from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import OrderRow, PositionRow
-from executor.model import ZERO, VenueOrder, VenuePosition
+from executor.model import (
+    ZERO,
+    InstrumentId,
+    OrderState,
+    VenueOrder,
+    VenuePosition,
+    symbol_of,
+    venue_of,
+)
 from executor.portfolio.portfolio import Portfolio
 from executor.portfolio.position_state import ADDITION_LEGS, ADOPTED_STRATEGY
 from executor.services import Services
@@ -59,7 +67,8 @@ class Adoption:
         """Record the position; False when no order of ours opened it."""
         start = self._services.clock.now_ms() - LOOK_BACK_MS
         side = "BUY" if position.quantity > 0 else "SELL"
-        plain = await self._services.venue.recent_orders(position.symbol, start)
+        venue = self._services.venue_of(position.symbol)
+        plain = await venue.recent_orders(position.symbol, start)
         entries = [
             order for order in plain if order.side == side and order.filled > 0 and _is_entry(order)
         ]
@@ -68,7 +77,7 @@ class Adoption:
         entry = entries[-1]
         row = self._services.ledger.order(entry.client_id)
         if row is None:
-            levels = _levels(entry, await self._services.venue.open_orders(entry.symbol))
+            levels = _levels(entry, await venue.open_orders(entry.symbol))
             row = self._record(entry, 1 if position.quantity > 0 else -1, levels)
         await self._take_trades(entry, row)
         for order, reason in steps_after(entry, plain):
@@ -85,8 +94,9 @@ class Adoption:
         return True
 
     async def _take_trades(self, order: VenueOrder, row: OrderRow) -> None:
-        for fill in await self._services.venue.trades(order.symbol, order_id=order.exchange_id):
-            self._fills.apply(fill, row)
+        venue = self._services.venue_of(order.symbol)
+        for fill in await venue.trades(order.symbol, order_id=order.exchange_id):
+            await self._fills.take(fill, row)
 
     def _reopened(self, row: OrderRow) -> bool:
         stored = self._services.ledger.position(row.position_id) if row.position_id else None
@@ -129,7 +139,8 @@ class Adoption:
                 cause=event.id,
                 stop_price=levels.get(OrderLeg.STOP),
                 target_price=levels.get(OrderLeg.TARGET),
-                leverage=self._services.settings.venue.leverage,
+                leverage=self._services.leverage(entry.symbol),
+                quote_asset=self._portfolio.instruments[entry.symbol].quote_asset,
             )
         )
         row = _entry_row(entry, position)
@@ -150,13 +161,17 @@ class Adoption:
         for candidate in release.strategies if release is not None else ():
             for back in range(BARS_BACK):
                 bar = newest - back * MINUTE_MS
-                if order_key(account, candidate.strategy, entry.symbol, bar) == ours.key:
-                    return candidate.strategy, bar
+                for name in (entry.symbol, symbol_of(entry.symbol)):
+                    # Keys of ledgers from before there were several venues name the symbol alone.
+                    if order_key(account, candidate.strategy, name, bar) == ours.key:
+                        return candidate.strategy, bar
         return ADOPTED_STRATEGY, newest
 
 
-def _params_of(release: Release | None, strategy: str, symbol: str) -> dict[str, Any]:
-    found = release.entry(strategy, symbol) if release is not None else None
+def _params_of(release: Release | None, strategy: str, symbol: InstrumentId) -> dict[str, Any]:
+    found = None
+    if release is not None:
+        found = release.entry(strategy, symbol_of(symbol), venue_of(symbol))
     return dict(found.params) if found is not None else {}
 
 
@@ -178,7 +193,7 @@ def _entry_row(entry: VenueOrder, position: PositionRow) -> OrderRow:
         reduce_only=False,
         close_position=False,
         position_id=position.id,
-        status="filled",
+        status=OrderState.FILLED,
         exchange_id=entry.exchange_id,
         cause=position.cause,
         created_at=entry.time,
@@ -230,7 +245,7 @@ def _step_row(order: VenueOrder, entry: OrderRow, reason: str) -> OrderRow:
         quantity=order.quantity,
         reduce_only=order.reduce_only,
         exchange_id=order.exchange_id,
-        status="filled",
+        status=OrderState.FILLED,
         filled=ZERO,
         average_price=None,
         reason=reason,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from executor.bus.events import EventType
 from executor.execution.fills import FillRecorder
 from executor.execution.position_updates import PositionUpdates
-from executor.model import ZERO, VenuePosition
+from executor.model import ZERO, VenuePosition, venue_of
 from executor.portfolio.fill_totals import own_totals
 from executor.portfolio.foreign_quantity import halt_symbol
 from executor.portfolio.portfolio import Holding, Portfolio
@@ -28,7 +28,7 @@ class PositionCorrection:
         portfolio: Portfolio,
         fills: FillRecorder,
         position_updates: PositionUpdates,
-        suspect_stream: Callable[[str], None],
+        suspect_stream: Callable[[str, str], None],
     ) -> None:
         self._services = services
         self._portfolio = portfolio
@@ -43,7 +43,7 @@ class PositionCorrection:
         changes = slot.changes
         new = await self._fills.refetch_position(holding)
         if new:
-            self._suspect_stream(f"it did not report {new} trades of {symbol}")
+            self._suspect_stream(venue_of(symbol), f"it did not report {new} trades of {symbol}")
         if holding.closed.is_set() or slot.changes != changes + new:
             return
         quantity = position.quantity * holding.row.side if position is not None else ZERO
@@ -97,7 +97,7 @@ class PositionCorrection:
         changes = slot.changes
         for _ in range(LOOKS):
             await asyncio.sleep(BETWEEN_LOOKS_S)
-            held = await self._services.venue.positions()
+            held = await self._services.venue_of(holding.symbol).positions()
             now = sum((p.quantity for p in held if p.symbol == holding.symbol), ZERO)
             if now * holding.row.side != quantity:
                 return False

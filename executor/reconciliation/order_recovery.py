@@ -6,11 +6,9 @@ from executor.execution.fills import FillRecorder
 from executor.execution.order_manager import OrderManager
 from executor.execution.position_updates import PositionUpdates
 from executor.ledger.records import OrderRow
-from executor.model import ZERO, NewOrder, OrderKind
+from executor.model import UNANSWERED_STATES, ZERO, NewOrder, OrderKind, OrderState
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.services import Services
-
-WITHOUT_OUTCOME = ("intent", "unknown")
 
 
 class OrderRecovery:
@@ -34,21 +32,21 @@ class OrderRecovery:
     async def settle(self) -> None:
         """Find out, after a start, what became of the ledger's open orders."""
         for row in self._services.ledger.open_orders():
-            seen = await self._services.venue.query(
+            seen = await self._services.venue_of(row.symbol).query(
                 row.symbol, row.client_id, conditional=row.conditional
             )
             if seen is not None:
                 self._orders.on_update(row, seen)
                 await self._fills.settle(row)
-            elif row.status == "placed" or row.exchange_id is not None:
-                self._orders.forget(row, "cancelled")
+            elif row.status not in UNANSWERED_STATES or row.exchange_id is not None:
+                self._orders.forget(row, OrderState.CANCELLED)
             else:
                 self._ask_for(row)
 
     def look_up_lost(self) -> None:
         """Ask for the orders without an outcome that no sender is at work on."""
         for row in self._services.ledger.open_orders():
-            if row.status in WITHOUT_OUTCOME and row.client_id not in self._orders.in_flight:
+            if row.status in UNANSWERED_STATES and row.client_id not in self._orders.in_flight:
                 self._ask_for(row)
 
     def _ask_for(self, row: OrderRow) -> None:
@@ -66,7 +64,7 @@ class OrderRecovery:
         """An intent without an answer may still be on its way to the exchange."""
         found = await self._orders.query_until_certain(_order_of(row))
         if found is None:
-            self._orders.forget(row, "dead")
+            self._orders.forget(row, OrderState.DEAD)
         else:
             self._orders.on_update(row, found)
             await self._fills.settle(row)

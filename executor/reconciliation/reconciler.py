@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 
-from executor.model import ZERO, VenueOrder, VenuePosition
+from executor.model import ZERO, InstrumentId, VenueOrder, VenuePosition, Wallet, venue_of
 from executor.portfolio.foreign_quantity import halt_symbol
 from executor.portfolio.portfolio import Portfolio
 from executor.protection.stop_manager import StopManager
@@ -20,6 +20,7 @@ from executor.reconciliation.correction import PositionCorrection
 from executor.reconciliation.order_recovery import OrderRecovery
 from executor.services import Services
 from executor.venues.faults import VenueFaultError
+from executor.venues.interface import Venue
 from trading.order_ids import is_ours
 
 log = logging.getLogger(__name__)
@@ -60,23 +61,31 @@ class Reconciler:
         """Compare once; False when the exchange did not answer."""
         async with self._lock:
             with self._services.activity.busy("reconcile"):
-                try:
-                    await self._compare()
-                except VenueFaultError as fault:
-                    log.warning("reconciliation failed: %s", fault)
-                    return False
+                # A venue that is away must not keep the others from being compared.
+                answered = await asyncio.gather(*map(self._answered, self._services.venues))
+        self._recovery.look_up_lost()
+        if not all(answered):
+            return False
         self.rounds += 1
         self.last_ok_ms = self._services.clock.now_ms()
         self.last_ok_at = time.monotonic()
         return True
 
-    async def _compare(self) -> None:
-        portfolio, venue = self._portfolio, self._services.venue
+    async def _answered(self, venue: Venue) -> bool:
+        try:
+            await self._compare(venue)
+        except VenueFaultError as fault:
+            log.warning("%s: reconciliation failed: %s", venue.name, fault)
+            return False
+        return True
+
+    async def _compare(self, venue: Venue) -> None:
+        portfolio = self._portfolio
         marks = {symbol: slot.changes for symbol, slot in portfolio.slots.items()}
-        held, orders, balance = await asyncio.gather(
-            venue.positions(), venue.open_orders(), venue.balance()
+        held, orders, balances = await asyncio.gather(
+            venue.positions(), venue.open_orders(), venue.balances()
         )
-        portfolio.balance = balance
+        portfolio.balances |= {Wallet(venue.name, asset): b for asset, b in balances.items()}
         self._services.clock.adjust(venue.offset_ms)
         at_venue = {position.symbol: position for position in held}
         for position in held:
@@ -84,19 +93,20 @@ class Reconciler:
             slot = portfolio.slot(position.symbol)
             if slot.last_price is None and position.mark_price > 0:
                 slot.last_price = float(position.mark_price)
-        for symbol in sorted(set(at_venue) | set(portfolio.slots)):
+        here = {symbol for symbol in portfolio.slots if venue_of(symbol) == venue.name}
+        for symbol in sorted(set(at_venue) | here):
             if portfolio.slot(symbol).changes == marks.get(symbol, 0):
                 await self._symbol(symbol, at_venue.get(symbol))
-        self._check_orders(orders)
-        self._recovery.look_up_lost()
+        self._check_orders(venue, orders)
 
-    async def _symbol(self, symbol: str, position: VenuePosition | None) -> None:
+    async def _symbol(self, symbol: InstrumentId, position: VenuePosition | None) -> None:
         holding = self._portfolio.holding(symbol)
         quantity = position.quantity if position is not None else ZERO
         if holding is None:
-            self._portfolio.slot(symbol).foreign = ZERO
             if position is not None:
                 await self._unknown(position)
+            else:
+                self._portfolio.slot(symbol).foreign = ZERO
             return
         if holding.closing is not None or holding.step is not None:
             return
@@ -107,26 +117,38 @@ class Reconciler:
         beyond = quantity - holding.row.quantity * holding.row.side
         if beyond == 0:
             slot.foreign = ZERO
+        elif beyond > 0 and self._services.venue_of(symbol).capabilities.holds_balances:
+            # The account's own coins beside ours: no business of this position.
+            slot.foreign = beyond
         elif beyond != slot.foreign:
             await self._correction.correct(holding, position)
 
     async def _unknown(self, position: VenuePosition) -> None:
+        slot, venue = (
+            self._portfolio.slot(position.symbol),
+            self._services.venue_of(position.symbol),
+        )
+        if venue.capabilities.holds_balances and slot.foreign == position.quantity:
+            # Looked at before: no order of ours bought it.
+            return
         await self._learn(position.symbol)
         if await self._adoption.adopt(position):
             return
-        self._portfolio.slot(position.symbol).foreign = position.quantity
+        slot.foreign = position.quantity
+        if venue.capabilities.holds_balances:
+            return
         self._halt(position.symbol, f"foreign position of {position.quantity}")
 
-    async def _learn(self, symbol: str) -> None:
+    async def _learn(self, symbol: InstrumentId) -> None:
         """Nothing can be protected without the price steps of its symbol."""
         if symbol not in self._portfolio.instruments:
-            leverage = self._services.settings.venue.leverage
-            self._portfolio.learn(await self._services.venue.connect([symbol], leverage))
+            venue = self._services.venue_of(symbol)
+            self._portfolio.learn(await venue.connect([symbol], self._services.leverage(symbol)))
 
-    def _halt(self, symbol: str, reason: str) -> None:
+    def _halt(self, symbol: InstrumentId, reason: str) -> None:
         halt_symbol(self._services, self._portfolio, symbol, reason)
 
-    def _check_orders(self, orders: list[VenueOrder]) -> None:
+    def _check_orders(self, venue: Venue, orders: list[VenueOrder]) -> None:
         shared = set()
         for order in orders:
             if not is_ours(order.client_id) and order.symbol in self._portfolio.instruments:
@@ -135,10 +157,11 @@ class Reconciler:
                     shared.add(order.symbol)
                     self._halt(order.symbol, f"foreign order {order.client_id}")
         for symbol, slot in self._portfolio.slots.items():
-            slot.foreign_orders = symbol in shared
+            if venue_of(symbol) == venue.name:
+                slot.foreign_orders = symbol in shared
         with_orders = {order.symbol for order in orders if is_ours(order.client_id)}
         for holding in self._portfolio.holdings():
-            if holding.filled:
+            if holding.filled and venue_of(holding.symbol) == venue.name:
                 self._stops.request(holding.symbol, None)
             with_orders.discard(holding.symbol)
         for symbol in sorted(with_orders):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from executor.model import Instrument
+from executor.model import Instrument, InstrumentId
 from executor.settings import RiskSettings
 
 MAX_SIGNAL_AGE_S = 10.0
@@ -17,7 +17,7 @@ LIQUIDATION_SHARE = 0.9
 class EntryRequest:
     """A signal to enter, with the levels that the position would get."""
 
-    symbol: str
+    symbol: InstrumentId
     strategy: str
     side: int
     price: float
@@ -47,9 +47,11 @@ class AccountState:
     wallet: Decimal
     available: Decimal
     equity: Decimal
-    """Wallet and open profit or loss."""
+    """The wallet of the instrument, and what its open positions add to it."""
+    day_equity: Decimal
+    """The equity of all wallets of the same asset, at every venue."""
     day_baseline: Decimal
-    """Equity at the start of the market day, adjusted by deposits and withdrawals."""
+    """The same at the start of the market day, adjusted by deposits and withdrawals."""
     owner: str | None
     """Strategy with a position in the symbol, or with an entry in progress."""
     open_positions: int
@@ -158,7 +160,7 @@ def _limits(request: EntryRequest, account: AccountState, limits: RiskSettings) 
 
 def _loss_and_rate(account: AccountState, limits: RiskSettings) -> list[str]:
     reasons = []
-    loss = daily_loss(account.equity, account.day_baseline)
+    loss = daily_loss(account.day_equity, account.day_baseline)
     if loss >= limits.daily_loss_limit:
         reasons.append(f"daily loss {loss:.2%} reached the limit {limits.daily_loss_limit:.2%}")
     elif account.day_limit_reached:
@@ -208,7 +210,7 @@ def _size(
 class AdditionRequest:
     """An addition that the price calls for; amounts in quote currency."""
 
-    symbol: str
+    symbol: InstrumentId
     price: float
     quantity: Decimal
     open_notional: Decimal

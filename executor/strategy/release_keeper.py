@@ -32,11 +32,11 @@ class ReleaseKeeper:
 
     @property
     def entries(self) -> tuple[StrategyEntry, ...]:
-        """What the current release trades at this venue."""
+        """What the current release trades at the venues of this executor."""
         if self.current is None:
             return ()
-        venue = self._services.settings.venue.name
-        return tuple(e for e in self.current.strategies if e.venue == venue)
+        venues = self._services.venues
+        return tuple(e for e in self.current.strategies if e.venue in venues)
 
     def valid(self) -> bool:
         """Whether its parameters may open positions at this market time."""
@@ -84,7 +84,7 @@ class ReleaseKeeper:
             release_id=release.release_id,
             before=before,
             proven=release.proven,
-            strategies=[f"{e.strategy} {e.symbol}" for e in self.entries],
+            strategies=[f"{e.strategy} {e.symbol}.{e.venue}" for e in self.entries],
         )
         if not release.proven and self._services.settings.mode is not Mode.LIVE:
             log.warning("release %s is unproven", release.release_id)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from executor.market_data.feed import MarketFeed
+from executor.model import InstrumentId, instrument_id, venue_of
 from executor.portfolio.allocation import Allocator
 from executor.portfolio.portfolio import Portfolio
 from executor.services import Services
@@ -14,8 +15,9 @@ from executor.settings import Mode
 from executor.strategy.release_keeper import ReleaseKeeper
 from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
 from executor.strategy.signal_engine import SignalEngine
+from executor.venues.directory import MarketStreams
 from executor.venues.faults import VenueFaultError
-from executor.venues.interface import MarketStream
+from executor.venues.interface import Venue
 from executor.venues.retry import until_answered
 from lake.releases import Release, read_universe
 from trading.errors import NocturneError
@@ -31,7 +33,7 @@ class ReleaseRollout:
         services: Services,
         portfolio: Portfolio,
         feed: MarketFeed,
-        market: MarketStream,
+        market: MarketStreams,
         releases: ReleaseKeeper,
         signal_engine: SignalEngine,
     ) -> None:
@@ -42,26 +44,33 @@ class ReleaseRollout:
         self._releases = releases
         self._signal_engine = signal_engine
 
-    def symbols(self, release: Release | None) -> list[str]:
-        """Symbols that a release trades here, and those with a position."""
-        held = {holding.symbol for holding in self._portfolio.holdings()}
-        venue = self._services.settings.venue.name
-        traded = {e.symbol for e in release.strategies if e.venue == venue} if release else set()
-        return sorted(held | traded)
+    def held(self) -> list[InstrumentId]:
+        """Instruments with a position, sorted."""
+        return sorted({holding.symbol for holding in self._portfolio.holdings()})
 
-    def listed(self, symbols: Sequence[str]) -> list[str]:
-        """Those of the symbols that the exchange lists."""
+    def symbols(self, release: Release | None) -> list[InstrumentId]:
+        """Instruments that a release trades here, and those with a position."""
+        venues = self._services.venues
+        entries = release.strategies if release is not None else ()
+        traded = {instrument_id(e.symbol, e.venue) for e in entries if e.venue in venues}
+        return sorted({*self.held(), *traded})
+
+    def listed(self, symbols: Sequence[InstrumentId]) -> list[InstrumentId]:
+        """Those of the instruments that their exchange lists."""
         return [symbol for symbol in symbols if symbol in self._portfolio.instruments]
 
-    async def connect(self, symbols: list[str]) -> None:
-        """Set symbols up at the exchange and learn their instruments."""
-        await until_answered(partial(self._connect, symbols))
+    async def connect(self, symbols: Sequence[InstrumentId]) -> None:
+        """Set instruments up at their exchanges and learn what is allowed there."""
+        for venue in self._services.venues:
+            here = [symbol for symbol in symbols if venue_of(symbol) == venue.name]
+            await until_answered(partial(self._connect, venue, here))
 
-    async def _connect(self, symbols: list[str]) -> None:
+    async def _connect(self, venue: Venue, symbols: list[InstrumentId]) -> None:
         services = self._services
-        leverage = services.settings.venue.leverage
-        self._portfolio.learn(await services.venue.connect(symbols, leverage))
-        services.clock.adjust(services.venue.offset_ms)
+        margin = venue.capabilities.margin
+        leverage = services.settings.venues[venue.name].leverage if margin else 1
+        self._portfolio.learn(await venue.connect(symbols, leverage))
+        services.clock.adjust(venue.offset_ms)
 
     async def start(self, release: Release | None) -> None:
         """Take the first release; without one, positions still have their strategies' exits.
@@ -110,22 +119,38 @@ class ReleaseRollout:
         held = [holding.row for holding in self._portfolio.holdings()]
         settings = self._services.settings
         probation = settings.live.probation if settings.mode is Mode.LIVE else None
-        return plans_for(release, settings.venue.name, held, probation)
+        return plans_for(release, self._services.venues, held, probation)
 
     async def _swap(self, plans: list[RunnerPlan], release: Release | None = None) -> None:
         services, instruments = self._services, self._portfolio.instruments
         now = services.clock.now_ms
         allocator = Allocator.of(release, now()) if release is not None else None
         universe = read_universe(release) if release is not None else None
-        warm_up = WarmUp(services.venue, now())
-        listed = [plan for plan in plans if plan.symbol in instruments]
+        warm_up = WarmUp(services.venues, now())
+        listed = []
         for plan in plans:
-            if plan not in listed:
-                services.alerts.send("symbol not listed: left out", symbol=plan.symbol)
+            why = self._left_out(plan)
+            if why:
+                services.alerts.send("left out", symbol=plan.symbol, why=why)
+            else:
+                listed.append(plan)
         runners = [await warm_up.runner(plan) for plan in listed]
         if allocator is not None:
-            await allocator.warm(services.venue, now(), instruments)
+            await allocator.warm(services.venues, now(), instruments)
         self._signal_engine.swap(runners, allocator, universe)
+
+    def _left_out(self, plan: RunnerPlan) -> str:
+        """Why an instrument is not traded; empty where it is."""
+        instrument = self._portfolio.instruments.get(plan.symbol)
+        if instrument is None:
+            return "not listed at the exchange"
+        quote_assets = self._services.settings.venue_of(plan.symbol).quote_assets
+        if plan.exits_only or instrument.quote_asset in quote_assets:
+            return ""
+        return (
+            f"priced in {instrument.quote_asset}, and venues.{venue_of(plan.symbol)}.quote_assets"
+            f" has only {', '.join(quote_assets)}"
+        )
 
     async def _keep_exits(self) -> None:
         plans = self._plans(None)

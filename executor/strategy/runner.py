@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from executor.ledger.records import PositionRow
+from executor.model import InstrumentId, instrument_id
 from executor.portfolio.position_state import ADOPTED_STRATEGY
 from executor.risk.evidence_size import FULL_SIZE, EvidenceSize, size_by_evidence
-from executor.venues.interface import Venue
+from executor.venues.directory import VenueDirectory
 from lake.releases import Release
 from trading.candles import MINUTE_MS, Candle, interval_name
 from trading.strategies.decider import Decider, Decision
@@ -22,7 +23,7 @@ class RunnerPlan:
     """One strategy on one symbol with the parameters of one release."""
 
     strategy: str
-    symbol: str
+    symbol: InstrumentId
     params: Mapping[str, Any]
     release_id: str
     release_short: str
@@ -34,11 +35,11 @@ class RunnerPlan:
 
 def plans_for(
     release: Release | None,
-    venue: str,
+    venues: Container[str],
     held: Iterable[PositionRow],
     probation: float | None = None,
 ) -> list[RunnerPlan]:
-    """What to run: all that the release trades at ``venue``, and the exits of open positions.
+    """What to run: all that the release trades at ``venues``, and the exits of open positions.
 
     Exits never expire: a position whose strategy the release lacks, or that outlived its release,
     keeps the parameters that it was opened with. With ``probation``, evidence decides sizes.
@@ -47,15 +48,15 @@ def plans_for(
     if release is not None:
         plans = [
             RunnerPlan(
-                e.strategy,
-                e.symbol,
-                e.params,
+                entry.strategy,
+                instrument_id(entry.symbol, entry.venue),
+                entry.params,
                 release.release_id,
                 release.short_id,
-                size_by_evidence(e, probation),
+                size_by_evidence(entry, probation),
             )
-            for e in release.strategies
-            if e.venue == venue
+            for entry in release.strategies
+            if entry.venue in venues
         ]
     traded = {(plan.strategy, plan.symbol) for plan in plans}
     for row in held:
@@ -86,7 +87,7 @@ class StrategyRunner:
         return self.plan.strategy
 
     @property
-    def symbol(self) -> str:
+    def symbol(self) -> InstrumentId:
         """Symbol that it decides on."""
         return self.plan.symbol
 
@@ -117,10 +118,10 @@ class History:
 class WarmUp:
     """Fetches the history of deciders, once per symbol and interval."""
 
-    def __init__(self, venue: Venue, now_ms: int) -> None:
-        self._venue = venue
+    def __init__(self, venues: VenueDirectory, now_ms: int) -> None:
+        self._venues = venues
         self._now = now_ms - now_ms % MINUTE_MS
-        self._known: dict[tuple[str, str, int], list[Candle]] = {}
+        self._known: dict[tuple[InstrumentId, str, int], list[Candle]] = {}
 
     async def runner(self, plan: RunnerPlan) -> StrategyRunner:
         """A runner whose decider has seen everything that closed before now."""
@@ -135,13 +136,13 @@ class WarmUp:
         return StrategyRunner(plan, decider, self._now - MINUTE_MS)
 
     async def _candles(
-        self, symbol: str, tf_ms: int, start_ms: int, end_ms: int
+        self, symbol: InstrumentId, tf_ms: int, start_ms: int, end_ms: int
     ) -> Sequence[Candle]:
         name = interval_name(tf_ms)
         key = (symbol, name, end_ms)
         known = self._known.get(key)
         if known is None or known[0].open_time > start_ms:
-            known = await self._venue.klines(symbol, name, start_ms, end_ms)
+            known = await self._venues.of(symbol).klines(symbol, name, start_ms, end_ms)
             if known:
                 self._known[key] = known
         return [candle for candle in known if candle.open_time >= start_ms]

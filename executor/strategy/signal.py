@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from executor.model import InstrumentId
 from executor.risk.evidence_size import FULL_SIZE, EvidenceSize
 
 
@@ -27,7 +28,7 @@ class Signal:
     """
 
     strategy: str
-    symbol: str
+    symbol: InstrumentId
     action: str
     side: int
     reason: str

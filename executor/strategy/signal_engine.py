@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from executor.bus.events import ClosedCandle, Event, EventType
+from executor.model import InstrumentId, symbol_of
 from executor.portfolio.allocation import Allocation, Allocator
 from executor.portfolio.portfolio import Portfolio
 from executor.services import Services
@@ -31,8 +32,8 @@ class SignalEngine:
     def __init__(self, services: Services, portfolio: Portfolio) -> None:
         self._services = services
         self._portfolio = portfolio
-        self._runners: dict[str, list[StrategyRunner]] = {}
-        self.history: dict[str, History] = {}
+        self._runners: dict[InstrumentId, list[StrategyRunner]] = {}
+        self.history: dict[InstrumentId, History] = {}
         self.allocator: Allocator | None = None
         self.universe: Universe | None = None
 
@@ -48,7 +49,7 @@ class SignalEngine:
             for symbol in allocator.labels:
                 for candle in self._history(symbol).after(allocator.last_open(symbol)):
                     allocator.on_candle(symbol, candle)
-        fresh: dict[str, list[StrategyRunner]] = {}
+        fresh: dict[InstrumentId, list[StrategyRunner]] = {}
         missed = []
         for runner in runners:
             for candle in self._history(runner.symbol).after(runner.last_open):
@@ -80,10 +81,10 @@ class SignalEngine:
             return ""
         scanned_ms = round(universe.as_of.timestamp() * 1000)
         age = timedelta(milliseconds=self._services.clock.now_ms() - scanned_ms)
-        why = universe.why_not(signal.symbol) if age < VALIDITY[UNIVERSE] else ""
+        why = universe.why_not(symbol_of(signal.symbol)) if age < VALIDITY[UNIVERSE] else ""
         return f"not chosen by the scan of {universe.as_of:%Y-%m-%d %H:%M}: {why}" if why else ""
 
-    def _history(self, symbol: str) -> History:
+    def _history(self, symbol: InstrumentId) -> History:
         return self.history.setdefault(symbol, History())
 
     def on_candle_closed(self, event: Event[ClosedCandle]) -> None:

@@ -1,4 +1,4 @@
-"""What an API key may do: trade futures, and nothing that moves money away."""
+"""What an API key may do: trade, and nothing that moves money away."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ EXPIRY_WARNING_DAYS = 14
 def key_problem(allowed: KeyPermissions) -> str:
     """Why the key is refused; empty when it may be used."""
     if allowed.withdraw:
-        return "the API key can withdraw; make one that can only trade futures"
+        return "the API key can withdraw; make one that can only trade"
     if allowed.transfer:
-        return "the API key can transfer money away; make one that can only trade futures"
-    if not allowed.futures:
-        return "the API key cannot trade futures; enable futures for it at the exchange"
+        return "the API key can transfer money away; make one that can only trade"
+    if not allowed.trade:
+        return "the API key cannot trade here; allow it for the API key at the exchange"
     return ""
 
 

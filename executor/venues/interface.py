@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from executor.model import (
     Balance,
+    Capabilities,
     Instrument,
+    InstrumentId,
     KeyPermissions,
     MarketEvent,
     NewOrder,
@@ -25,6 +28,16 @@ class ConnectionSettings(Protocol):
     @property
     def rest_url(self) -> str:
         """Scheme, host and port for REST."""
+        ...
+
+    @property
+    def ws_url(self) -> str:
+        """Scheme, host and port of the market streams."""
+        ...
+
+    @property
+    def user_url(self) -> str:
+        """Scheme, host and port of the user stream."""
         ...
 
     @property
@@ -50,12 +63,24 @@ class Venue(Protocol):
     """
 
     @property
+    def name(self) -> str:
+        """Name of the venue, the second part of its instruments."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the venue can do."""
+        ...
+
+    @property
     def offset_ms(self) -> int:
         """Exchange time minus local time, as last measured."""
         ...
 
-    async def connect(self, symbols: Sequence[str], leverage: int) -> dict[str, Instrument]:
-        """Measure the clock offset, refuse hedge mode, set and verify margin type and leverage.
+    async def connect(
+        self, symbols: Sequence[InstrumentId], leverage: int
+    ) -> dict[InstrumentId, Instrument]:
+        """Measure the clock offset and set the account up; on margin, verify type and leverage.
 
         A symbol that is not listed is left out; one that cannot be set up says so in ``refused``.
         """
@@ -69,31 +94,38 @@ class Venue(Protocol):
         """Release the connections."""
         ...
 
-    async def klines(self, symbol: str, interval: str, start_ms: int, end_ms: int) -> list[Candle]:
+    async def klines(
+        self, symbol: InstrumentId, interval: str, start_ms: int, end_ms: int
+    ) -> list[Candle]:
         """Closed candles with open time in [start, end), oldest first."""
         ...
 
-    async def last_price(self, symbol: str) -> float:
+    async def last_price(self, symbol: InstrumentId) -> float:
         """Last trade price."""
         ...
 
-    async def balance(self) -> Balance:
-        """Margin account."""
+    async def balances(self) -> dict[str, Balance]:
+        """Wallets by asset; those that hold nothing may be missing."""
         ...
 
     async def positions(self) -> list[VenuePosition]:
-        """Positions that are not flat."""
+        """Positions that are not flat; where positions are balances, all that are known."""
         ...
 
-    async def open_orders(self, symbol: str | None = None) -> list[VenueOrder]:
+    async def open_orders(self, symbol: InstrumentId | None = None) -> list[VenueOrder]:
         """Resting orders of both books, plain and conditional."""
         ...
 
     async def place(self, order: NewOrder) -> VenueOrder:
-        """Send an order; the answer proves acceptance, never a fill."""
+        """Send an order, with its partner if it has one.
+
+        The answer proves acceptance, never a fill.
+        """
         ...
 
-    async def query(self, symbol: str, client_id: str, *, conditional: bool) -> VenueOrder | None:
+    async def query(
+        self, symbol: InstrumentId, client_id: str, *, conditional: bool
+    ) -> VenueOrder | None:
         """The order of this id, or None where the exchange knows none (yet)."""
         ...
 
@@ -102,13 +134,17 @@ class Venue(Protocol):
         ...
 
     async def trades(
-        self, symbol: str, *, start_ms: int | None = None, order_id: str | None = None
+        self, symbol: InstrumentId, *, start_ms: int | None = None, order_id: str | None = None
     ) -> list[VenueFill]:
         """Own trades, oldest first."""
         ...
 
-    async def recent_orders(self, symbol: str, start_ms: int) -> list[VenueOrder]:
+    async def recent_orders(self, symbol: InstrumentId, start_ms: int) -> list[VenueOrder]:
         """Plain orders of every status since ``start_ms``, oldest first."""
+        ...
+
+    async def convert_dust(self, asset: str) -> None:
+        """Turn a remainder that is too small to sell into another asset."""
         ...
 
 
@@ -119,11 +155,11 @@ class MarketStream(Protocol):
         """Read until cancelled, reconnecting without end."""
         ...
 
-    async def watch_prices(self, symbols: frozenset[str]) -> None:
+    async def watch_prices(self, symbols: frozenset[InstrumentId]) -> None:
         """Subscribe trade prices of exactly these symbols."""
         ...
 
-    async def set_symbols(self, symbols: frozenset[str]) -> None:
+    async def set_symbols(self, symbols: frozenset[InstrumentId]) -> None:
         """Subscribe candles of exactly these symbols."""
         ...
 
@@ -138,3 +174,12 @@ class UserStream(Protocol):
     async def renew(self) -> None:
         """Hang up and connect again: the stream is up but silent about what happens."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class VenueConnection:
+    """An account at a venue: its requests and its streams."""
+
+    venue: Venue
+    market: MarketStream
+    user: UserStream

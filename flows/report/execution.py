@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 ENTRY_LEGS = ("en", "d1", "d2")
 STOP_LEGS = ("sl", "tp")
-NEVER_RESTED = ("intent", "unknown", "rejected", "dead")
+NEVER_RESTED = ("intent", "sent", "unknown", "rejected", "dead")
 MAX_ORDER_ROWS = 200
 
 TRIP_HEAD = (
@@ -163,7 +163,11 @@ def resting_stops(position: Row, orders: Sequence[Row]) -> list[Row]:
 
 def equity_view(rows: Sequence[Row]) -> Markup | None:
     """Draw the account's equity."""
-    points = sorted((formats.as_ms(row["time"]), number(row["equity"])) for row in rows)
+    total: defaultdict[int, float] = defaultdict(float)
+    for row in rows:
+        # One row for each wallet; the account is their sum.
+        total[formats.as_ms(row["time"])] += number(row["equity"])
+    points = sorted(total.items())
     if len(points) < 2:
         return None
     curve = Curve(tuple(time for time, _ in points), tuple(value for _, value in points))

@@ -103,10 +103,13 @@ class Release:
         """Return the partitions that were read for one kind."""
         return tuple(r.ref for r in self.manifest.fingerprint if kind in r.kinds)
 
-    def entry(self, strategy: str, symbol: str) -> StrategyEntry | None:
-        """Return its entry for one strategy on one symbol, if any."""
+    def entry(self, strategy: str, symbol: str, venue: str | None = None) -> StrategyEntry | None:
+        """Return its entry for one strategy on one symbol (at a venue, if named), if any."""
         for entry in self.strategies:
-            if (entry.strategy, entry.symbol) == (strategy, symbol):
+            if (entry.strategy, entry.symbol) == (strategy, symbol) and venue in (
+                None,
+                entry.venue,
+            ):
                 return entry
         return None
 

@@ -33,6 +33,7 @@ ORDERS = _ledger(
     "created_at",
     {
         "client_id": TEXT,
+        "venue": TEXT,
         "symbol": TEXT,
         "strategy": TEXT,
         "release_id": TEXT,
@@ -52,6 +53,7 @@ ORDERS = _ledger(
         "position_id": WHOLE,
         "error": TEXT,
         "reason": TEXT,
+        "parent": TEXT,
         "cause": TEXT,
         "updated_at": TIME,
     },
@@ -61,6 +63,7 @@ FILLS = _ledger(
     "fills",
     "time",
     {
+        "venue": TEXT,
         "symbol": TEXT,
         "trade_id": TEXT,
         "client_id": TEXT,
@@ -73,15 +76,18 @@ FILLS = _ledger(
         "position_id": WHOLE,
         "fee": REAL,
         "fee_asset": TEXT,
+        "fee_quote": REAL,
+        "fee_base": REAL,
         "realized_pnl": REAL,
     },
-    key=("symbol", "trade_id"),
+    key=("venue", "symbol", "trade_id"),
 )
 POSITIONS = _ledger(
     "positions",
     "opened_at",
     {
         "id": WHOLE,
+        "venue": TEXT,
         "symbol": TEXT,
         "strategy": TEXT,
         "side": WHOLE,
@@ -96,6 +102,7 @@ POSITIONS = _ledger(
         "exit_reason": TEXT,
         "realized_pnl": REAL,
         "fees": REAL,
+        "quote_asset": TEXT,
         "bar_time": TIME,
         "params": TEXT,
         "cause": TEXT,
@@ -106,9 +113,13 @@ EVENTS = _ledger(
     "events",
     "time",
     {"id": TEXT, "type": TEXT, "data": TEXT},
-    {"symbol": TEXT, "cause": TEXT, "wall_time": TIME},
+    {"venue": TEXT, "symbol": TEXT, "cause": TEXT, "wall_time": TIME},
     key=("id",),
 )
 LEDGER_EQUITY = _ledger(
-    "equity", "time", {"equity": REAL}, {"wallet": REAL, "open_positions": WHOLE}, key=("time",)
+    "equity",
+    "time",
+    {"venue": TEXT, "asset": TEXT, "equity": REAL},
+    {"wallet": REAL, "open_positions": WHOLE},
+    key=("time", "venue", "asset"),
 )

@@ -11,34 +11,53 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from executor.builder import Account, Executor, build
+from executor.builder import Executor, build
 from executor.bus.events import EventType
 from executor.ledger.records import PositionRow
 from executor.ledger.store import Ledger
 from executor.model import (
     ZERO,
     Balance,
+    Capabilities,
     Instrument,
+    InstrumentId,
     NewOrder,
+    OrderState,
     OrderUpdate,
+    Protection,
+    StreamState,
     Tick,
     UserEvent,
     VenueFill,
     VenueOrder,
     VenuePosition,
+    Wallet,
+    instrument_id,
 )
 from executor.runtime.clock import ReplayClock
 from executor.settings import Settings
 from executor.strategy.signal import Levels, Signal
 from executor.venues.faults import VenueFaultError
+from executor.venues.interface import VenueConnection
 from trading.candles import MINUTE_MS, Candle
 from trading.order_ids import order_key
 from trading.strategies.registry import get_strategy
 
 MINUTE = MINUTE_MS
+VENUE = "binance_usdm"
+BTCUSDT = instrument_id("BTCUSDT", VENUE)
+ETHUSDT = instrument_id("ETHUSDT", VENUE)
+USDT = Wallet(VENUE, "USDT")
 LOCAL = {"rest_url": "http://127.0.0.1:1", "ws_url": "ws://127.0.0.1:1"}
+MARGIN = Capabilities(Protection.EXCHANGE_STOP, short_selling=True, margin=True, reduce_only=True)
 BTC = Instrument(
-    "BTCUSDT", Decimal("0.1"), Decimal("0.001"), Decimal("0.001"), Decimal(100), Decimal(5)
+    BTCUSDT,
+    Decimal("0.1"),
+    Decimal("0.001"),
+    Decimal("0.001"),
+    Decimal(100),
+    Decimal(5),
+    base_asset="BTC",
 )
 
 
@@ -46,14 +65,16 @@ class FakeVenue:
     """Fills market orders at ``price`` and lets conditional ones rest; faults are scripted."""
 
     offset_ms = 0
+    capabilities = MARGIN
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = VENUE) -> None:
+        self.name = name
         self.time = MINUTE
         self.price = Decimal(50_000)
         self.orders: dict[str, VenueOrder] = {}
         self.fills: list[VenueFill] = []
-        self.held: dict[str, Decimal] = {}
-        self.entry: dict[str, Decimal] = {}
+        self.held: dict[InstrumentId, Decimal] = {}
+        self.entry: dict[InstrumentId, Decimal] = {}
         self.faults: list[VenueFaultError] = []
         """Raised by the next requests to place an order, before anything happens."""
         self.lost_answers: list[VenueFaultError] = []
@@ -66,7 +87,9 @@ class FakeVenue:
         self.sink: Callable[[UserEvent], None] = lambda _event: None
         self._ids = itertools.count(1)
 
-    async def connect(self, symbols: Sequence[str], leverage: int) -> dict[str, Instrument]:
+    async def connect(
+        self, symbols: Sequence[InstrumentId], leverage: int
+    ) -> dict[InstrumentId, Instrument]:
         del leverage
         return {symbol: replace(BTC, symbol=symbol) for symbol in symbols}
 
@@ -76,16 +99,21 @@ class FakeVenue:
     async def close(self) -> None:
         return None
 
-    async def klines(self, symbol: str, interval: str, start_ms: int, end_ms: int) -> list[Candle]:
+    async def klines(
+        self, symbol: InstrumentId, interval: str, start_ms: int, end_ms: int
+    ) -> list[Candle]:
         del symbol, interval, start_ms, end_ms
         return []
 
-    async def last_price(self, symbol: str) -> float:
+    async def last_price(self, symbol: InstrumentId) -> float:
         del symbol
         return float(self.price)
 
-    async def balance(self) -> Balance:
-        return Balance(Decimal(10_000), Decimal(10_000))
+    async def balances(self) -> dict[str, Balance]:
+        return {"USDT": Balance(Decimal(10_000), Decimal(10_000))}
+
+    async def convert_dust(self, asset: str) -> None:
+        del asset
 
     async def positions(self) -> list[VenuePosition]:
         if self.unreachable:
@@ -94,7 +122,7 @@ class FakeVenue:
             return self.stale_positions.pop(0)
         return [VenuePosition(s, q, self.entry[s]) for s, q in self.held.items() if q != 0]
 
-    async def open_orders(self, symbol: str | None = None) -> list[VenueOrder]:
+    async def open_orders(self, symbol: InstrumentId | None = None) -> list[VenueOrder]:
         resting = [order for order in self.orders.values() if order.resting]
         return [order for order in resting if symbol in (None, order.symbol)]
 
@@ -108,7 +136,7 @@ class FakeVenue:
             order.symbol,
             order.side,
             order.kind.value,
-            "NEW",
+            OrderState.ACCEPTED,
             order.quantity or ZERO,
             trigger_price=order.trigger_price or ZERO,
             close_position=order.close_position,
@@ -124,7 +152,7 @@ class FakeVenue:
 
     def fill(self, client_id: str, quantity: Decimal) -> None:
         """Execute an order and report it on the user stream, unless that is mute."""
-        order = replace(self.orders[client_id], status="FILLED", filled=quantity)
+        order = replace(self.orders[client_id], status=OrderState.FILLED, filled=quantity)
         self.orders[client_id] = order
         trade = VenueFill(
             order.symbol,
@@ -148,25 +176,29 @@ class FakeVenue:
         if signed == 0:
             for other in list(self.orders.values()):
                 if other.close_position and other.resting:
-                    self.orders[other.client_id] = replace(other, status="EXPIRED")
+                    self.orders[other.client_id] = replace(other, status=OrderState.EXPIRED)
         if not self.mute:
             self.sink(OrderUpdate(order, trade, self.time))
 
-    async def query(self, symbol: str, client_id: str, *, conditional: bool) -> VenueOrder | None:
+    async def query(
+        self, symbol: InstrumentId, client_id: str, *, conditional: bool
+    ) -> VenueOrder | None:
         del symbol, conditional
         return self.orders.get(client_id)
 
     async def cancel(self, order: VenueOrder) -> None:
-        self.orders[order.client_id] = replace(self.orders[order.client_id], status="CANCELED")
+        self.orders[order.client_id] = replace(
+            self.orders[order.client_id], status=OrderState.CANCELLED
+        )
 
     async def trades(
-        self, symbol: str, *, start_ms: int | None = None, order_id: str | None = None
+        self, symbol: InstrumentId, *, start_ms: int | None = None, order_id: str | None = None
     ) -> list[VenueFill]:
         del start_ms
         found = [f for f in self.fills if f.symbol == symbol and order_id in (None, f.order_id)]
         return [replace(fill, client_id="") for fill in found]
 
-    async def recent_orders(self, symbol: str, start_ms: int) -> list[VenueOrder]:
+    async def recent_orders(self, symbol: InstrumentId, start_ms: int) -> list[VenueOrder]:
         del start_ms
         return [o for o in self.orders.values() if o.symbol == symbol and not o.conditional]
 
@@ -181,10 +213,10 @@ class SilentStream:
         del sink
         await asyncio.Event().wait()
 
-    async def watch_prices(self, symbols: frozenset[str]) -> None:
+    async def watch_prices(self, symbols: frozenset[InstrumentId]) -> None:
         del symbols
 
-    async def set_symbols(self, symbols: frozenset[str]) -> None:
+    async def set_symbols(self, symbols: frozenset[InstrumentId]) -> None:
         del symbols
 
 
@@ -204,11 +236,11 @@ async def executor_on(
         }
     )
     ledger = Ledger(folder / "ledger.sqlite")
-    account = Account(venue, SilentStream(), SilentStream())
-    executor = build(settings, ReplayClock(2 * MINUTE), ledger, account)
+    connection = VenueConnection(venue, SilentStream(), SilentStream())
+    executor = build(settings, ReplayClock(2 * MINUTE), ledger, [connection])
     services = executor.services
     venue.sink = executor.on_user_event
-    executor.portfolio.instruments.update(await venue.connect(["BTCUSDT", "ETHUSDT"], 5))
+    executor.portfolio.instruments.update(await venue.connect([BTCUSDT, ETHUSDT], 5))
     executor.subscribe_signals()
     tasks = [
         asyncio.create_task(services.bus.run()),
@@ -217,9 +249,9 @@ async def executor_on(
     executor.position_updates.load()
     await executor.order_recovery.settle()
     await executor.reconciler.run_once()
-    executor.feed.up = True
-    executor.feed.push(Tick("BTCUSDT", float(venue.price), 2 * MINUTE))
-    executor.feed.seen["BTCUSDT"] = 3
+    executor.feed.push(StreamState(venue.name, "market", True))
+    executor.feed.push(Tick(BTCUSDT, float(venue.price), 2 * MINUTE))
+    executor.feed.seen[BTCUSDT] = 3
     executor.releases.valid = lambda: True  # type: ignore[method-assign]
     try:
         yield executor
@@ -242,7 +274,7 @@ def signal(executor: Executor, bar_time: int = MINUTE, **changes: Any) -> None:
     strategy = changes.pop("strategy", "breakout")
     levels = Levels(changes.pop("stop_price", None), changes.pop("target_price", None))
     values: dict[str, Any] = {
-        "symbol": "BTCUSDT",
+        "symbol": BTCUSDT,
         "action": "enter",
         "side": 1,
         "reason": "test",
@@ -252,7 +284,7 @@ def signal(executor: Executor, bar_time: int = MINUTE, **changes: Any) -> None:
         "params": get_strategy(strategy).resolve({}),
         "release_id": "20250620T000000Z-abcdefgh",
         "release_short": "abcdefgh",
-        "key": order_key("test", strategy, "BTCUSDT", bar_time),
+        "key": order_key("test", strategy, BTCUSDT, bar_time),
         **changes,
     }
     made = Signal(strategy=strategy, levels=levels, bar_time=bar_time, **values)

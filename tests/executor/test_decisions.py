@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from executor.execution.retry_policy import RetryDecision, RetryStep, after_fault, query_deadline_s
-from executor.model import Instrument, NewOrder, OrderKind, VenueFill, VenueOrder
+from executor.model import Instrument, NewOrder, OrderKind, OrderState, VenueFill, VenueOrder
 from executor.portfolio.fill_totals import total_fills
 from executor.protection.stop_plan import crossed, desired_orders, plan_stops
 from executor.risk.pre_trade import AccountState, EntryRequest, check_entry, daily_loss
@@ -28,11 +28,12 @@ from executor.venues.faults import (
     VenueFaultError,
     WouldTrigger,
 )
+from tests.executor.fakes import BTCUSDT
 from trading.order_ids import order_id
 from trading.positions.position import ExitRules, Position
 
 BTC = Instrument(
-    "BTCUSDT",
+    BTCUSDT,
     tick=Decimal("0.10"),
     step=Decimal("0.001"),
     min_quantity=Decimal("0.001"),
@@ -40,7 +41,7 @@ BTC = Instrument(
     min_notional=Decimal(100),
 )
 REQUEST = EntryRequest(
-    symbol="BTCUSDT",
+    symbol=BTCUSDT,
     strategy="breakout",
     side=1,
     price=50_000.0,
@@ -52,6 +53,7 @@ ACCOUNT = AccountState(
     wallet=Decimal(10_000),
     available=Decimal(10_000),
     equity=Decimal(10_000),
+    day_equity=Decimal(10_000),
     day_baseline=Decimal(10_000),
     owner=None,
     open_positions=0,
@@ -87,7 +89,7 @@ def test_an_entry_never_exceeds_the_part_of_equity_that_the_release_allows() -> 
         ({"stream_fresh": False}, "market stream is stale"),
         ({"candles_seen": 2}, "warming up: 2 of 3 closed candles seen"),
         ({"open_positions": 5}, "5 positions open, at most 5"),
-        ({"equity": Decimal(9_400)}, "daily loss 6.00% reached the limit 6.00%"),
+        ({"day_equity": Decimal(9_400)}, "daily loss 6.00% reached the limit 6.00%"),
         ({"orders_last_minute": 60}, "60 orders in the last minute"),
         ({"available": Decimal(900)}, "size 50.000 is below the minimum 100.00"),
     ],
@@ -126,12 +128,12 @@ LONG = Position(1, 50_000.0, 0.02, 0, RULES)
 
 def protective(leg: str, kind: str, price: str, n: int = 0) -> VenueOrder:
     return VenueOrder(
-        client_id=order_id("abcdefgh", "test", "breakout", "BTCUSDT", 0, leg, n),
+        client_id=order_id("abcdefgh", "test", "breakout", BTCUSDT, 0, leg, n),
         exchange_id="1",
-        symbol="BTCUSDT",
+        symbol=BTCUSDT,
         side="SELL",
         kind=kind,
-        status="NEW",
+        status=OrderState.ACCEPTED,
         trigger_price=Decimal(price),
         close_position=True,
         conditional=True,
@@ -184,7 +186,7 @@ def test_a_stop_is_crossed_from_above_and_a_target_from_below() -> None:
 
 def fill(trade: str, side: str, price: str, quantity: str, pnl: str = "0") -> VenueFill:
     return VenueFill(
-        "BTCUSDT",
+        BTCUSDT,
         trade,
         "1",
         side,
@@ -194,6 +196,7 @@ def fill(trade: str, side: str, price: str, quantity: str, pnl: str = "0") -> Ve
         "USDT",
         Decimal(pnl),
         int(trade),
+        fee_quote=Decimal("0.5"),
     )
 
 
@@ -213,7 +216,7 @@ def test_no_trades_are_no_flat_position() -> None:
     assert not total_fills(1, []).flat
 
 
-ENTRY = NewOrder("a", "BTCUSDT", "BUY", OrderKind.MARKET, Decimal(1))
+ENTRY = NewOrder("a", BTCUSDT, "BUY", OrderKind.MARKET, Decimal(1))
 CLOSE = replace(ENTRY, side="SELL", reduce_only=True)
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from executor.builder import Executor
-from executor.model import ZERO, ConditionalOrderUpdate, NewOrder, VenueOrder
+from executor.model import ZERO, ConditionalOrderUpdate, NewOrder, OrderState, VenueOrder
 from executor.venues.faults import OutcomeUnknown, RateLimited, Rejected, Temporary, WouldTrigger
-from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
+from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, settled, signal
 from trading.order_ids import parse_order_id
 
 ROUNDS = 2
@@ -78,7 +78,7 @@ async def test_whatever_the_exchange_does_it_is_protected_or_flat(
             await settled(executor)
             stops = [o for o in venue.orders.values() if o.kind == "STOP_MARKET" and o.resting]
             if stops and venue.rng.random() < 0.5:
-                dead = replace(stops[0], status="FINISHED")
+                dead = replace(stops[0], status=OrderState.EXPIRED)
                 venue.orders[dead.client_id] = dead
                 executor.execution_reports.push(ConditionalOrderUpdate(dead, MINUTE))
             if venue.rng.random() < 0.5:
@@ -95,9 +95,9 @@ def check(venue: HostileVenue, executor: Executor) -> None:
     """One entry per bar, equal quantities, equal trades, a stop for an open position."""
     keys = [parse_order_id(name).key for name in venue.orders if "-en-" in name]
     assert len(keys) == len(set(keys)), "a bar was entered twice"
-    held = venue.held.get("BTCUSDT", ZERO)
+    held = venue.held.get(BTCUSDT, ZERO)
     assert held >= 0, "a duplicate close has flipped the position"
-    holding = executor.portfolio.holding("BTCUSDT")
+    holding = executor.portfolio.holding(BTCUSDT)
     ours = holding.row.quantity if holding is not None else ZERO
     assert ours == held
     booked = executor.services.ledger._db.execute("select count(*) from fills").fetchone()[0]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from executor.builder import Executor
-from executor.model import VenueFill, VenueOrder
+from executor.model import OrderState, VenueFill, VenueOrder
 from executor.portfolio.fill_totals import own_totals
-from tests.executor.fakes import FakeVenue, closed_positions, executor_on, settled, signal
+from tests.executor.fakes import BTCUSDT, FakeVenue, closed_positions, executor_on, settled, signal
 
 OURS = Decimal("0.020")
 
@@ -21,7 +21,9 @@ class Shared(FakeVenue):
 
     def by_hand(self, side: str, quantity: Decimal, *, heard: bool = True) -> None:
         name = f"web-{len(self.fills)}"
-        order = VenueOrder(name, f"9{len(self.fills)}", "BTCUSDT", side, "MARKET", "NEW", quantity)
+        order = VenueOrder(
+            name, f"9{len(self.fills)}", BTCUSDT, side, "MARKET", OrderState.ACCEPTED, quantity
+        )
         self.orders[name] = order
         mute, self.mute = self.mute, not heard
         self.fill(name, quantity)
@@ -37,7 +39,7 @@ async def round_of(executor: Executor) -> None:
 
 
 def quantity(executor: Executor) -> Decimal:
-    holding = executor.portfolio.holding("BTCUSDT")
+    holding = executor.portfolio.holding(BTCUSDT)
     assert holding is not None
     assert holding.protected
     return holding.row.quantity
@@ -65,7 +67,7 @@ async def test_a_purchase_by_hand_leaves_ours_and_its_stop_alone(
             (False, True, OURS)
         ] * len(venue.stops())
         assert venue.stops()
-        halted = executor.portfolio.slot("BTCUSDT").halted
+        halted = executor.portfolio.slot(BTCUSDT).halted
         assert (halted is None) == (foreign == "ignore")
         assert halted is None or f"of {more} beside ours of 0.02" in halted
         # A part of the foreign quantity is sold by hand, then all of it.
@@ -80,7 +82,7 @@ async def test_a_purchase_by_hand_leaves_ours_and_its_stop_alone(
         assert quantity(executor) == OURS
         await round_of(executor)
         assert all(o.close_position for o in venue.stops())
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
@@ -128,7 +130,17 @@ async def test_a_sale_by_hand_books_only_our_part(
 
 def fill(side: str, amount: Decimal, number: int) -> VenueFill:
     return VenueFill(
-        "BTCUSDT", str(number), "1", side, Decimal(100), amount, amount, "USDT", amount, number
+        BTCUSDT,
+        str(number),
+        "1",
+        side,
+        Decimal(100),
+        amount,
+        amount,
+        "USDT",
+        amount,
+        number,
+        fee_quote=amount,
     )
 
 

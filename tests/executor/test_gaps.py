@@ -15,7 +15,7 @@ from executor.market_data import feed as feed_module
 from executor.model import CandleUpdate
 from executor.strategy.runner import RunnerPlan, StrategyRunner
 from executor.venues.faults import OutcomeUnknown
-from tests.executor.fakes import MINUTE, FakeVenue, executor_on, settled, signal
+from tests.executor.fakes import BTCUSDT, MINUTE, FakeVenue, executor_on, settled, signal
 from trading.candles import Candle
 from trading.strategies.decider import Decision
 
@@ -27,7 +27,7 @@ def candle(minute: int, close: float = 50_000.0) -> Candle:
 
 
 def closed(minute: int) -> CandleUpdate:
-    return CandleUpdate("BTCUSDT", candle(minute), True, BASE + (minute + 1) * MINUTE - 1)
+    return CandleUpdate(BTCUSDT, candle(minute), True, BASE + (minute + 1) * MINUTE - 1)
 
 
 class Recording(FakeVenue):
@@ -69,7 +69,7 @@ async def test_a_gap_is_requested_until_every_candle_is_there(tmp_path: Path, se
             seen.append(event.payload)
 
         executor.services.bus.subscribe(EventType.CANDLE_CLOSED, "test", note)
-        executor.feed.start_at(["BTCUSDT"], BASE)
+        executor.feed.start_at([BTCUSDT], BASE)
         for minute in range(13):
             if minute not in lost:
                 executor.feed.push(closed(minute))
@@ -88,14 +88,14 @@ async def test_younger_candles_wait_while_the_exchange_does_not_answer(tmp_path:
             "test",
             lambda event: seen.append(event.payload.candle.open_time),
         )
-        executor.feed.start_at(["BTCUSDT"], BASE)
+        executor.feed.start_at([BTCUSDT], BASE)
         executor.feed.push(closed(0))
         executor.feed.push(closed(4))
         executor.feed.push(closed(5))
         await asyncio.sleep(0.05)
         assert venue.asked > 1
         assert seen == [BASE]
-        assert not executor.feed.fresh("BTCUSDT")
+        assert not executor.feed.fresh(BTCUSDT)
         venue.first_ones = 0
         await settled(executor)
         assert seen == [BASE + m * MINUTE for m in range(6)]
@@ -104,11 +104,11 @@ async def test_younger_candles_wait_while_the_exchange_does_not_answer(tmp_path:
 async def test_a_hole_at_the_exchange_itself_is_passed_over(tmp_path: Path) -> None:
     venue = Recording(faults=1, short=0, holes=frozenset({2, 3}))
     async with executor_on(tmp_path, venue) as executor:
-        executor.feed.start_at(["BTCUSDT"], BASE)
+        executor.feed.start_at([BTCUSDT], BASE)
         for minute in (0, 1, 4):
             executor.feed.push(closed(minute))
         await settled(executor)
-        assert executor.feed._last_open["BTCUSDT"] == BASE + 4 * MINUTE
+        assert executor.feed._last_open[BTCUSDT] == BASE + 4 * MINUTE
 
 
 class Scripted:
@@ -131,14 +131,14 @@ async def test_an_exit_in_a_gap_is_made_and_an_entry_is_not(tmp_path: Path, seed
     async with executor_on(tmp_path, venue) as executor:
         signal(executor, bar_time=BASE + MINUTE)
         await settled(executor)
-        plan = RunnerPlan("breakout", "BTCUSDT", {}, "20250620T000000Z-abcdefgh", "abcdefgh")
+        plan = RunnerPlan("breakout", BTCUSDT, {}, "20250620T000000Z-abcdefgh", "abcdefgh")
         decider: Any = Scripted({0: "exit", exit_at: "exit", enter_at: "enter"})
         executor.subscribe_market()
         executor.signal_engine.swap([StrategyRunner(plan, decider, BASE - MINUTE)])
-        executor.feed.start_at(["BTCUSDT"], BASE)
+        executor.feed.start_at([BTCUSDT], BASE)
         executor.feed.push(closed(10))
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
         assert len([name for name in venue.orders if "-en-" in name]) == 1
 
 
@@ -150,11 +150,11 @@ async def test_a_late_candle_from_before_the_entry_changes_nothing(
     async with executor_on(tmp_path, venue) as executor:
         signal(executor, bar_time=BASE + 5 * MINUTE)
         await settled(executor)
-        plan = RunnerPlan("breakout", "BTCUSDT", {}, "20250620T000000Z-abcdefgh", "abcdefgh")
+        plan = RunnerPlan("breakout", BTCUSDT, {}, "20250620T000000Z-abcdefgh", "abcdefgh")
         decider: Any = Scripted(dict(zip(range(5), itertools.repeat(action), strict=False)))
         executor.subscribe_market()
         executor.signal_engine.swap([StrategyRunner(plan, decider, BASE - MINUTE)])
-        executor.feed.start_at(["BTCUSDT"], BASE)
+        executor.feed.start_at([BTCUSDT], BASE)
         executor.feed.push(closed(10))
         await settled(executor)
         assert len(venue.fills) == 1

@@ -36,7 +36,7 @@ SURGE_LEGS = [
 
 
 def write_candles(folder: Path, closes: dict[int, float], minutes: int = 30) -> Path:
-    """One-minute candles of BTCUSDT: two hours at 50,000, then ``closes`` by minute."""
+    """One-minute candles of "BTCUSDT": two hours at 50,000, then ``closes`` by minute."""
     folder.mkdir()
     begin, close, rows = BEGIN - timedelta(hours=2), 50_000.0, []
     for minute in range(-120, minutes):

@@ -14,7 +14,9 @@ import pytest
 from executor.builder import Executor
 from executor.model import (
     AccountUpdate,
+    Balance,
     ConditionalOrderUpdate,
+    OrderState,
     OrderUpdate,
     StreamState,
     VenueOrder,
@@ -25,7 +27,10 @@ from executor.settings import Mode
 from executor.venues.faults import OutcomeUnknown, Rejected, Temporary
 from tests.executor.fakes import (
     BTC,
+    BTCUSDT,
     MINUTE,
+    USDT,
+    VENUE,
     FakeVenue,
     closed_positions,
     executor_on,
@@ -48,7 +53,7 @@ async def watched(folder: Path, venue: FakeVenue) -> AsyncIterator[Executor]:
 async def entered(executor: Executor) -> None:
     signal(executor)
     await settled(executor)
-    assert executor.portfolio.holding("BTCUSDT") is not None
+    assert executor.portfolio.holding(BTCUSDT) is not None
 
 
 def events(executor: Executor, kind: str) -> list[str]:
@@ -87,11 +92,11 @@ async def test_on_a_full_disk_a_position_is_still_closed_and_nothing_is_entered(
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
         fill_disk(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
         signal(executor, bar_time=2 * MINUTE)
         await settled(executor)
         assert len([name for name in venue.orders if "-en-" in name]) == 1
@@ -121,7 +126,7 @@ async def test_rows_refused_by_a_full_disk_are_written_once_there_is_room(tmp_pa
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
         fill_disk(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
@@ -149,7 +154,7 @@ async def test_an_intent_that_is_only_in_memory_is_not_sent(tmp_path: Path) -> N
         signal(executor)
         await settled(executor)
         assert venue.orders == {}
-        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding(BTCUSDT) is None
 
 
 # Events that come twice, late or never
@@ -161,14 +166,14 @@ async def test_a_repeated_trade_leaves_a_closed_position_alone(
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
         entry = next(o for name, o in venue.orders.items() if "-en-" in name)
         executor.execution_reports.push(OrderUpdate(entry, venue.fills[0], MINUTE))
         await settled(executor)
-        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding(BTCUSDT) is None
         await executor.reconciler.run_once()
         assert len(closed_positions(executor)) == 1
 
@@ -203,15 +208,15 @@ async def test_a_repeated_deposit_moves_the_days_baseline_once(tmp_path: Path) -
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         executor.daily_loss.roll()
-        deposit = AccountUpdate(True, Decimal(10_500), Decimal(500), 3 * MINUTE)
+        deposit = AccountUpdate(USDT, True, Decimal(10_500), Decimal(500), 3 * MINUTE)
         executor.execution_reports.push(deposit)
         executor.execution_reports.push(deposit)
         executor.execution_reports.push(
-            AccountUpdate(False, Decimal(9_000), Decimal(0), 2 * MINUTE)
+            AccountUpdate(USDT, False, Decimal(9_000), Decimal(0), 2 * MINUTE)
         )
         await settled(executor)
-        assert executor.daily_loss.baseline == Decimal(10_500)
-        assert executor.portfolio.balance.wallet == Decimal(10_500)
+        assert executor.daily_loss.baseline("USDT") == Decimal(10_500)
+        assert executor.portfolio.balance(USDT).wallet == Decimal(10_500)
 
 
 async def test_a_list_of_positions_that_lags_takes_no_stop_away(tmp_path: Path) -> None:
@@ -221,7 +226,7 @@ async def test_a_list_of_positions_that_lags_takes_no_stop_away(tmp_path: Path) 
         venue.stale_positions = [[]]
         await executor.reconciler.run_once()
         await settled(executor)
-        assert executor.portfolio.holding("BTCUSDT") is not None
+        assert executor.portfolio.holding(BTCUSDT) is not None
         assert len(resting(venue, "STOP_MARKET")) == 1
 
 
@@ -234,10 +239,10 @@ async def test_a_position_closed_by_mistake_is_opened_again_and_protected(
         venue.stale_positions = [[]] * 3
         await executor.reconciler.run_once()
         await settled(executor)
-        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding(BTCUSDT) is None
         await executor.reconciler.run_once()
         await settled(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         assert holding.protected
         assert len(resting(venue, "STOP_MARKET")) == 1
@@ -247,15 +252,15 @@ async def test_a_foreign_position_is_not_mistaken_for_one_that_we_closed(tmp_pat
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
-        venue.held["BTCUSDT"] = Decimal(3)
+        venue.held[BTCUSDT] = Decimal(3)
         await executor.reconciler.run_once()
         await settled(executor)
-        assert executor.portfolio.slot("BTCUSDT").halted == "foreign position of 3"
-        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.slot(BTCUSDT).halted == "foreign position of 3"
+        assert executor.portfolio.holding(BTCUSDT) is None
         assert len(closed_positions(executor)) == 1
 
 
@@ -264,13 +269,13 @@ async def test_a_dead_stop_is_closed_though_positions_cannot_be_queried(tmp_path
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
         stop = resting(venue, "STOP_MARKET")[0]
-        venue.orders[stop.client_id] = replace(stop, status="FINISHED")
+        venue.orders[stop.client_id] = replace(stop, status=OrderState.EXPIRED)
         venue.unreachable = [OutcomeUnknown("time-out")]
         executor.execution_reports.push(
             ConditionalOrderUpdate(venue.orders[stop.client_id], MINUTE)
         )
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
 
 
 # Entries that must not be sent, or not sent again
@@ -287,7 +292,7 @@ async def test_an_entry_is_not_tried_again_once_entries_are_off(tmp_path: Path) 
         await operator(executor).by_name["pause"]({})
         await settled(executor)
         assert venue.orders == {}
-        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding(BTCUSDT) is None
 
 
 async def test_an_entry_that_needed_retries_is_not_closed_as_unprotected(tmp_path: Path) -> None:
@@ -302,7 +307,7 @@ async def test_an_entry_that_needed_retries_is_not_closed_as_unprotected(tmp_pat
 
         venue.open_orders = slow_listing  # type: ignore[method-assign]
         await entered(executor)
-        assert venue.held["BTCUSDT"] == Decimal("0.020")
+        assert venue.held[BTCUSDT] == Decimal("0.020")
         assert closed_positions(executor) == []
 
 
@@ -315,7 +320,7 @@ async def test_an_entry_that_died_is_not_tried_again_at_another_price(tmp_path: 
         async with asyncio.timeout(5):
             while venue.faults:
                 await asyncio.sleep(0)
-        executor.portfolio.slot("BTCUSDT").last_price = 51_000.0
+        executor.portfolio.slot(BTCUSDT).last_price = 51_000.0
         await settled(executor)
         assert venue.orders == {}
 
@@ -328,7 +333,8 @@ async def test_the_daily_limit_holds_for_the_day_and_over_a_restart(tmp_path: Pa
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         executor.daily_loss.roll()
-        executor.daily_loss.check(Decimal(9_300))
+        executor.portfolio.balances[USDT] = Balance(Decimal(9_300), Decimal(9_300))
+        executor.daily_loss.check("USDT")
     async with executor_on(tmp_path, venue) as executor:
         # The open loss is gone: equity is back at the baseline.
         signal(executor)
@@ -342,7 +348,7 @@ async def test_a_symbol_whose_leverage_cannot_be_set_is_not_entered(
 ) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.portfolio.learn({"BTCUSDT": replace(BTC, refused="leverage 20, wanted 5")})
+        executor.portfolio.learn({BTCUSDT: replace(BTC, refused="leverage 20, wanted 5")})
         signal(executor)
         await settled(executor)
         assert venue.orders == {}
@@ -370,7 +376,7 @@ async def test_a_trading_mode_survives_a_restart_until_an_operator_resumes(
         assert (await operator(executor).by_name["resume"]({}))["entries"]
         signal(executor, bar_time=2 * MINUTE)
         await settled(executor)
-        assert venue.held["BTCUSDT"] == Decimal("0.020")
+        assert venue.held[BTCUSDT] == Decimal("0.020")
 
 
 @pytest.mark.parametrize("mode", ["pause", "reduce"])
@@ -381,7 +387,7 @@ async def test_exits_go_on_while_entries_are_off(tmp_path: Path, mode: str) -> N
         await operator(executor).by_name[mode]({})
         signal(executor, action="exit")
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
 
 
 async def test_frozen_it_sends_no_exit_by_rules_but_keeps_the_stop_there(tmp_path: Path) -> None:
@@ -400,9 +406,9 @@ async def test_frozen_it_sends_no_exit_by_rules_but_keeps_the_stop_there(tmp_pat
         await executor.reconciler.run_once()
         await settled(executor)
         assert len(resting(venue, "STOP_MARKET")) == 1
-        assert venue.held["BTCUSDT"] == Decimal("0.020")
+        assert venue.held[BTCUSDT] == Decimal("0.020")
         answer = await operator(executor).by_name["close"]({"symbol": "btcusdt"})
-        assert answer == {"closed": "BTCUSDT"}
+        assert answer == {"closed": BTCUSDT}
 
 
 async def test_flatten_also_closes_an_entry_that_fills_afterwards(tmp_path: Path) -> None:
@@ -436,7 +442,7 @@ async def test_closing_a_symbol_without_a_position_names_the_positions(tmp_path:
 async def test_health_names_what_is_wrong(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.user_connection.up = True
+        executor.user_connections.on_state(StreamState(VENUE, "user", True))
         await operator(executor).by_name["pause"]({})
         report = await operator(executor).by_name["health"]({})
         assert not report["ok"]
@@ -449,12 +455,14 @@ async def test_a_liquidation_halts_its_symbol(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
-        order = VenueOrder("autoclose-1", "77", "BTCUSDT", "SELL", "LIMIT", "NEW", liquidation=True)
+        order = VenueOrder(
+            "autoclose-1", "77", BTCUSDT, "SELL", "LIMIT", OrderState.ACCEPTED, liquidation=True
+        )
         venue.orders["autoclose-1"] = order
         venue.fill("autoclose-1", Decimal("0.020"))
         await settled(executor)
         assert closed_positions(executor)[0].exit_reason == "liquidation"
-        assert executor.portfolio.slot("BTCUSDT").halted == "liquidated"
+        assert executor.portfolio.slot(BTCUSDT).halted == "liquidated"
 
 
 async def test_a_definite_refusal_of_the_close_is_tried_until_flat(tmp_path: Path) -> None:
@@ -462,11 +470,11 @@ async def test_a_definite_refusal_of_the_close_is_tried_until_flat(tmp_path: Pat
     async with executor_on(tmp_path, venue) as executor:
         await entered(executor)
         venue.faults = [Rejected("best price")] * 2
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
 
 
 async def test_trades_missing_on_the_user_stream_make_it_reconnect(
@@ -474,14 +482,14 @@ async def test_trades_missing_on_the_user_stream_make_it_reconnect(
 ) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        executor.on_user_event(StreamState("user", True))
+        executor.on_user_event(StreamState(VENUE, "user", True))
         await entered(executor)
         assert events(executor, "ws_reconnecting") == []
         stop = resting(venue, "STOP_MARKET")[0]
         venue.mute = True
         child = replace(stop, client_id="child", exchange_id="900", conditional=False)
         venue.orders["child"] = child
-        venue.orders[stop.client_id] = replace(stop, status="FINISHED", child_id="900")
+        venue.orders[stop.client_id] = replace(stop, status=OrderState.EXPIRED, child_id="900")
         venue.fill("child", Decimal("0.020"))
         await executor.reconciler.run_once()
         await settled(executor)
@@ -503,4 +511,4 @@ async def test_without_an_emergency_stop_no_entry_is_made_in_live(tmp_path: Path
         executor.services.settings = live.model_copy(update={"mode": Mode.PAPER})
         signal(executor, bar_time=2 * MINUTE, params=unguarded)
         await settled(executor)
-        assert venue.held["BTCUSDT"] == Decimal("0.020")
+        assert venue.held[BTCUSDT] == Decimal("0.020")

@@ -18,13 +18,25 @@ from executor.runtime.lock import single_account, single_instance
 from executor.runtime.logs import JsonLines
 from executor.runtime.masking import Masker
 from executor.runtime.systemd import notify
-from executor.settings import Mode, load_keys, load_settings
+from executor.settings import Mode, Settings, load_keys, load_settings
 from trading.errors import SettingsError
 
 ROOT = Path(__file__).parents[2]
 VENUE = '[venue]\nrest_url = "https://demo-fapi.binance.com"\nws_url = "ws://127.0.0.1:1"\n'
 PATHS = '[paths]\npublished = "p"\nstate = "s"\n'
 MINIMAL = f'mode = "paper"\naccount = "main"\n{VENUE}{PATHS}'
+
+
+ONE_VENUE = Settings.model_validate(
+    {
+        "mode": "paper",
+        "account": "main",
+        "paths": {"published": "p", "state": "s"},
+        "venues": {
+            "binance_usdm": {"rest_url": "http://127.0.0.1:1", "ws_url": "ws://127.0.0.1:1"}
+        },
+    }
+)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -37,7 +49,7 @@ def test_paths_are_relative_to_the_settings_file(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, MINIMAL))
     assert settings.mode is Mode.PAPER
     assert settings.paths.state == tmp_path / "s"
-    assert settings.venue.rest_url == "https://demo-fapi.binance.com"
+    assert settings.venues["binance_usdm"].rest_url == "https://demo-fapi.binance.com"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +62,7 @@ def test_paths_are_relative_to_the_settings_file(tmp_path: Path) -> None:
         (f'mode = "paper"\naccount = "main"\n{VENUE}', "setting 'paths' is missing"),
         (f'mode = "paper"\naccount = "main"\n{PATHS}', "orders would be real"),
         (f'mode = "testnet"\naccount = "main"\n{PATHS}', "orders would be real"),
-        (MINIMAL.replace("paper", "live"), "the test network's venue.rest_url"),
+        (MINIMAL.replace("paper", "live"), r"the test network's venues\.binance_usdm\.rest_url"),
         (MINIMAL + '[replay]\nclock_url = "http://127.0.0.1:1"\n', "not 'replay'"),
         (
             f'mode = "live"\naccount = "main"\n{PATHS}[venue]\nrest_url = "http://x"\n',
@@ -77,9 +89,10 @@ def test_the_example_settings_are_valid(tmp_path: Path) -> None:
 def test_keys_come_from_the_environment_and_are_never_shown(tmp_path: Path) -> None:
     keys = load_keys(
         tmp_path / "settings.toml",
+        ONE_VENUE,
         {"NOCTURNE_BINANCE_KEY": "public-part", "NOCTURNE_BINANCE_SECRET": "hidden-part"},
     )
-    assert keys.secret.get_secret_value() == "hidden-part"
+    assert keys.venues["binance_usdm"].secret.get_secret_value() == "hidden-part"
     assert "hidden-part" not in repr(keys)
 
 
@@ -87,8 +100,11 @@ def test_keys_come_from_an_env_file_that_only_the_owner_reads(tmp_path: Path) ->
     env = tmp_path / ".env"
     env.write_text("# keys\nNOCTURNE_BINANCE_KEY=a\nexport NOCTURNE_BINANCE_SECRET='b'\n")
     env.chmod(0o600)
-    keys = load_keys(tmp_path / "settings.toml", {})
-    assert (keys.key.get_secret_value(), keys.secret.get_secret_value()) == ("a", "b")
+    keys = load_keys(tmp_path / "settings.toml", ONE_VENUE, {})
+    assert (
+        keys.venues["binance_usdm"].key.get_secret_value(),
+        keys.venues["binance_usdm"].secret.get_secret_value(),
+    ) == ("a", "b")
 
 
 def test_an_env_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
@@ -96,12 +112,12 @@ def test_an_env_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     env.write_text("NOCTURNE_BINANCE_KEY=a\nNOCTURNE_BINANCE_SECRET=b\n")
     env.chmod(0o644)
     with pytest.raises(SettingsError, match="has mode 644; run `chmod 600"):
-        load_keys(tmp_path / "settings.toml", {})
+        load_keys(tmp_path / "settings.toml", ONE_VENUE, {})
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="NOCTURNE_BINANCE_SECRET not set"):
-        load_keys(tmp_path / "settings.toml", {"NOCTURNE_BINANCE_KEY": "a"})
+        load_keys(tmp_path / "settings.toml", ONE_VENUE, {"NOCTURNE_BINANCE_KEY": "a"})
 
 
 def test_a_state_folder_has_one_owner_and_is_free_again_after_it(tmp_path: Path) -> None:
@@ -152,7 +168,8 @@ FORBIDDEN = (
 def test_a_start_imports_none_of_the_research_packages() -> None:
     code = (
         "import sys, executor.main, executor.app, executor.builder\n"
-        "from executor.venues.binance import client, market_stream, user_stream\n"
+        "from executor.venues.binance import market_stream\n"
+        "from executor.venues.binance_usdm import client, user_stream, venue\n"
         "from trading.strategies.registry import strategy_names\n"
         "strategy_names()\n"
         f"found = [name for name in {FORBIDDEN.split()!r} if name in sys.modules]\n"

@@ -8,9 +8,17 @@ from decimal import Decimal
 from pathlib import Path
 
 from executor.bus.events import EventType
-from executor.model import ConditionalOrderUpdate, VenueOrder
+from executor.model import ConditionalOrderUpdate, OrderState, VenueOrder
 from executor.venues.faults import InsufficientMargin, OutcomeUnknown, Temporary
-from tests.executor.fakes import MINUTE, FakeVenue, closed_positions, executor_on, settled, signal
+from tests.executor.fakes import (
+    BTCUSDT,
+    MINUTE,
+    FakeVenue,
+    closed_positions,
+    executor_on,
+    settled,
+    signal,
+)
 from trading.order_ids import order_id
 
 
@@ -28,7 +36,7 @@ async def test_a_signal_becomes_a_protected_position_with_every_step_in_the_ledg
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         assert holding.protected
         resting = sorted((o.kind, o.trigger_price) for o in venue.orders.values() if o.resting)
@@ -55,13 +63,13 @@ async def test_the_same_bar_is_entered_once(tmp_path: Path) -> None:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         executor.closer.close(holding, "strategy_exit", None)
         await settled(executor)
         signal(executor)
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
 
 
 async def test_the_first_strategy_owns_the_symbol(tmp_path: Path) -> None:
@@ -87,7 +95,7 @@ async def test_an_entry_without_an_answer_is_found_and_not_sent_again(tmp_path: 
         signal(executor)
         await settled(executor)
         assert len(venue.fills) == 1
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         assert holding.protected
 
@@ -107,11 +115,11 @@ async def test_a_definite_refusal_frees_the_symbol(tmp_path: Path) -> None:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding(BTCUSDT) is None
         assert executor.services.ledger.open_positions() == []
         signal(executor, bar_time=2 * MINUTE)
         await settled(executor)
-        assert executor.portfolio.holding("BTCUSDT") is not None
+        assert executor.portfolio.holding(BTCUSDT) is not None
 
 
 async def test_fills_that_the_user_stream_withholds_are_fetched(tmp_path: Path) -> None:
@@ -135,13 +143,13 @@ async def test_a_position_that_the_exchange_closed_is_recorded_with_its_trades(
         venue.price = Decimal(49_000)
         child = replace(stop, client_id="child", exchange_id="900", conditional=False)
         venue.orders["child"] = child
-        venue.orders[stop.client_id] = replace(stop, status="FINISHED", child_id="900")
+        venue.orders[stop.client_id] = replace(stop, status=OrderState.EXPIRED, child_id="900")
         venue.fill("child", Decimal("0.020"))
         await executor.reconciler.run_once()
         await settled(executor)
         closed = closed_positions(executor)
         assert [(p.exit_reason, p.exit_price) for p in closed] == [("stop_loss", 49_000.0)]
-        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding(BTCUSDT) is None
 
 
 async def test_a_stop_whose_child_died_closes_the_position(tmp_path: Path) -> None:
@@ -150,11 +158,11 @@ async def test_a_stop_whose_child_died_closes_the_position(tmp_path: Path) -> No
         signal(executor)
         await settled(executor)
         stop = next(o for o in venue.orders.values() if o.kind == "STOP_MARKET")
-        died = replace(stop, status="FINISHED")
+        died = replace(stop, status=OrderState.EXPIRED)
         venue.orders[stop.client_id] = died
         executor.execution_reports.push(ConditionalOrderUpdate(died, MINUTE))
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
         assert [p.exit_reason for p in closed_positions(executor)] == ["stop_died"]
 
 
@@ -173,8 +181,8 @@ async def test_a_stop_that_somebody_cancelled_is_placed_again(tmp_path: Path) ->
 
 async def test_a_foreign_position_halts_its_symbol(tmp_path: Path) -> None:
     venue = FakeVenue()
-    venue.held["BTCUSDT"] = Decimal(1)
-    venue.entry["BTCUSDT"] = venue.price
+    venue.held[BTCUSDT] = Decimal(1)
+    venue.entry[BTCUSDT] = venue.price
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
@@ -187,12 +195,12 @@ async def test_a_position_of_ours_without_a_ledger_is_adopted_and_protected(
     tmp_path: Path,
 ) -> None:
     venue = FakeVenue()
-    ours = order_id("abcdefgh", "test", "breakout", "BTCUSDT", MINUTE, "en", 0)
-    venue.orders[ours] = VenueOrder(ours, "77", "BTCUSDT", "BUY", "MARKET", "NEW")
+    ours = order_id("abcdefgh", "test", "breakout", BTCUSDT, MINUTE, "en", 0)
+    venue.orders[ours] = VenueOrder(ours, "77", BTCUSDT, "BUY", "MARKET", "NEW")
     venue.fill(ours, Decimal("0.5"))
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         assert holding.row.quantity == Decimal("0.5")
         # The release is not on this machine: the emergency stop of 5 % holds.
@@ -215,7 +223,7 @@ async def test_a_restart_between_intent_and_answer_finds_the_order(tmp_path: Pat
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
         assert len(venue.fills) == 1
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         assert holding.protected
 
@@ -233,17 +241,17 @@ async def test_a_restart_after_an_unsent_intent_frees_the_symbol(
         ledger._db.execute("update positions set status = 'opening'")
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
-        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding(BTCUSDT) is None
 
 
 async def test_the_days_baseline_survives_a_restart(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
         executor.daily_loss.roll()
-        executor.daily_loss.transferred(Decimal(500))
+        executor.daily_loss.transferred("USDT", Decimal(500))
     async with executor_on(tmp_path, venue) as executor:
         executor.daily_loss.roll()
-        assert executor.daily_loss.baseline == Decimal(10_500)
+        assert executor.daily_loss.baseline("USDT") == Decimal(10_500)
 
 
 async def test_a_crossed_stop_that_does_not_fill_is_followed_by_a_market_close(
@@ -254,7 +262,7 @@ async def test_a_crossed_stop_that_does_not_fill_is_followed_by_a_market_close(
         signal(executor)
         await settled(executor)
         venue.price = Decimal(48_900)
-        executor.exit_monitor.on_price("BTCUSDT", 48_900.0, None)
+        executor.exit_monitor.on_price(BTCUSDT, 48_900.0, None)
         await settled(executor)
         closed = closed_positions(executor)
         assert [(p.exit_reason, p.exit_price) for p in closed] == [("stop_loss", 48_900.0)]

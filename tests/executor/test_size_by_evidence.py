@@ -67,12 +67,12 @@ def test_live_takes_the_unproven_strategies_that_the_settings_name(tmp_path: Pat
     allowed = read_current(tmp_path, AS_OF, "live", ("breakout",))
     assert [e.symbol for e in allowed.strategies] == ["BTCUSDT", "ETHUSDT"]
     assert allowed.left_out == ()
-    sizes = [plan.size for plan in plans_for(allowed, "binance_usdm", (), 0.25)]
+    sizes = [plan.size for plan in plans_for(allowed, {"binance_usdm"}, (), 0.25)]
     assert [(size.share, size.evidence) for size in sizes] == [
         (0.25, "proven"),
         (0.25, "unproven"),
     ]
-    assert [plan.size.share for plan in plans_for(allowed, "binance_usdm", ())] == [1.0, 1.0]
+    assert [plan.size.share for plan in plans_for(allowed, {"binance_usdm"}, ())] == [1.0, 1.0]
 
 
 def test_a_refused_release_says_how_to_allow_it(tmp_path: Path) -> None:

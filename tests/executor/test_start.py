@@ -11,7 +11,7 @@ from executor.operations.key_check import check_key
 from executor.operations.scheduler import Scheduler
 from executor.operations.status import Status
 from executor.venues.faults import OutcomeUnknown
-from tests.executor.fakes import FakeVenue, executor_on, settled, signal
+from tests.executor.fakes import BTCUSDT, VENUE, FakeVenue, executor_on, settled, signal
 from trading.errors import SettingsError
 
 LIVE = {"mode": "live", "venue": {"rest_url": "https://exchange.test", "ws_url": "wss://x.test"}}
@@ -62,7 +62,9 @@ async def test_a_key_that_can_withdraw_ends_the_start(tmp_path: Path) -> None:
     venue.allowed = KeyPermissions(True, True, False, True)
     async with executor_on(tmp_path, venue, **LIVE) as executor:
         with pytest.raises(SettingsError, match="can withdraw"):
-            await check_key(executor.services, executor.trading_state)
+            await check_key(
+                executor.services, executor.services.venues[VENUE], executor.trading_state
+            )
 
 
 @pytest.mark.parametrize("problem", [None, OutcomeUnknown("time-out")])
@@ -72,14 +74,14 @@ async def test_in_live_unknown_permissions_mean_no_entries_also_after_a_resume(
     venue = Permitted()
     venue.problem = problem
     async with executor_on(tmp_path, venue, **LIVE) as executor:
-        await check_key(executor.services, executor.trading_state)
+        await check_key(executor.services, executor.services.venues[VENUE], executor.trading_state)
         executor.trading_state.resume()
-        assert executor.trading_state.why == "the key's permissions are not known"
+        assert executor.trading_state.why == "the key's permissions at binance_usdm are not known"
 
 
 async def test_on_a_test_network_unknown_permissions_are_no_obstacle(tmp_path: Path) -> None:
     async with executor_on(tmp_path, Permitted()) as executor:
-        await check_key(executor.services, executor.trading_state)
+        await check_key(executor.services, executor.services.venues[VENUE], executor.trading_state)
         assert executor.trading_state.entries
 
 
@@ -88,7 +90,7 @@ async def test_a_start_that_took_long_does_not_close_what_is_protected(tmp_path:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         # As after a start without the exchange: loaded long ago, nothing listed yet.
         holding.protected, holding.since = False, holding.since - 60
@@ -96,4 +98,4 @@ async def test_a_start_that_took_long_does_not_close_what_is_protected(tmp_path:
         executor.watchdog.check(holding)
         await settled(executor)
         assert holding.protected
-        assert venue.held["BTCUSDT"] > 0
+        assert venue.held[BTCUSDT] > 0

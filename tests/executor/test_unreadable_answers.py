@@ -13,11 +13,11 @@ from executor.execution.order_log import ticket_for
 from executor.model import NewOrder, OrderKind, VenueOrder
 from executor.venues.binance.readable import UNREADABLE
 from executor.venues.faults import OutcomeUnknown
-from tests.executor.fakes import FakeVenue, executor_on, settled, signal
-from tests.executor.venues.binance.test_client import adapter
+from tests.executor.fakes import BTCUSDT, FakeVenue, executor_on, settled, signal
+from tests.executor.venues.binance_usdm.test_client import adapter
 from trading.order_ids import OrderLeg
 
-ORDER = NewOrder("n1-a", "BTCUSDT", "BUY", OrderKind.MARKET)
+ORDER = NewOrder("n1-a", BTCUSDT, "BUY", OrderKind.MARKET)
 ANSWER = {"clientOrderId": "n1-a", "orderId": 7, "symbol": "BTCUSDT", "executedQty": "0"}
 WRONG: tuple[Any, ...] = (None, "", [], {}, "x", "NaN", "Infinity")
 ERRORS = (KeyError("orderId"), TypeError("list"), ValueError("x"), AttributeError("get"))
@@ -67,7 +67,7 @@ async def test_an_entry_with_an_unreadable_answer_is_found_and_protected(
         signal(executor)
         begun = time.monotonic()
         await settled(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         assert holding.protected
         assert time.monotonic() - begun < 5
@@ -82,7 +82,7 @@ async def test_reconciliation_looks_up_an_intent_that_lost_its_sender(
     async with executor_on(tmp_path, venue) as executor:
         signal(executor)
         await settled(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         # Only the exchange knows of it.
         venue.mute = True
@@ -105,6 +105,6 @@ async def test_reconciliation_looks_up_an_intent_that_lost_its_sender(
         executor.reconciler._recovery.look_up_lost()
         await settled(executor)
         assert holding.row.quantity == 2 * venue.fills[0].quantity
-        assert executor.services.ledger.open_orders("BTCUSDT") == [
-            row for row in executor.services.ledger.open_orders("BTCUSDT") if row.conditional
+        assert executor.services.ledger.open_orders(BTCUSDT) == [
+            row for row in executor.services.ledger.open_orders(BTCUSDT) if row.conditional
         ]

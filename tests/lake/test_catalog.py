@@ -180,6 +180,7 @@ def _trade(lake: Lake) -> None:
     order = {
         "created_at": _time(0),
         "client_id": ["n1-abc"],
+        "venue": ["binance_usdm"],
         "symbol": ["BTCUSDT"],
         "strategy": ["breakout"],
         "release_id": ["20250620T000000Z-aaaaaaaa"],
@@ -191,6 +192,7 @@ def _trade(lake: Lake) -> None:
     }
     fill = {
         "time": _time(0),
+        "venue": ["binance_usdm"],
         "symbol": ["BTCUSDT"],
         "trade_id": ["1"],
         "client_id": ["n1-abc"],
@@ -201,6 +203,7 @@ def _trade(lake: Lake) -> None:
     position = {
         "opened_at": _time(0),
         "id": [1],
+        "venue": ["binance_usdm"],
         "symbol": ["BTCUSDT"],
         "strategy": ["breakout"],
         "side": [1],

@@ -1,1 +1,1 @@
-"""Binance USDⓈ-M futures: REST, streams, error codes."""
+"""What the venues of Binance share: transport, sockets, error codes, masking."""

@@ -37,24 +37,30 @@ class ReconnectingSocket:
     """Read JSON messages from a socket without end.
 
     Args:
-        name: for the log and for `StreamState`.
+        venue: name of the venue.
+        name: name of the stream, for the log and for `StreamState`.
         base_url: scheme, host and port.
         path: called for every connection; it may need a REST call.
         stale_s: silence after which the socket counts as dead; None where silence is normal.
+        expects: whether anything should be heard at all.
     """
 
     def __init__(
         self,
+        venue: str,
         name: str,
         base_url: str,
         path: Callable[[], Awaitable[str]],
         stale_s: float | None,
+        expects: Callable[[], bool] = lambda: True,
     ) -> None:
+        self.venue = venue
         self.name = name
         self._base = base_url
         self._path = path
         self._stale_s = stale_s
-        self._rng = random.Random(name)
+        self._expects = expects
+        self._rng = random.Random(f"{venue} {name}")
         self.socket: Socket | None = None
 
     async def run(
@@ -70,7 +76,7 @@ class ReconnectingSocket:
             while True:
                 problem, heard = await self._session(session, on_open, on_message, on_state)
                 failures = 0 if heard else failures + 1
-                on_state(StreamState(self.name, False, problem))
+                on_state(StreamState(self.venue, self.name, False, problem))
                 await self._pause(backoff_s(failures, self._rng))
 
     async def _session(
@@ -87,9 +93,10 @@ class ReconnectingSocket:
             async with session.ws_connect(url, heartbeat=HEARTBEAT_S, max_msg_size=0) as socket:
                 self.socket = socket
                 await on_open(socket)
-                on_state(StreamState(self.name, True))
+                on_state(StreamState(self.venue, self.name, True))
                 while True:
-                    message = await socket.receive(timeout=self._stale_s)
+                    stale_s = self._stale_s if self._expects() else None
+                    message = await socket.receive(timeout=stale_s)
                     if message.type is not aiohttp.WSMsgType.TEXT:
                         return f"closed by {message.type.name.lower()}", heard
                     heard = True
@@ -109,7 +116,9 @@ class ReconnectingSocket:
             on_message(orjson.loads(text))
         except UNREADABLE as error:
             # One malformed message must not end the stream; the gap-fill repairs the loss.
-            log.error("%s: message not understood (%r): %.200s", self.name, error, text)
+            log.error(
+                "%s %s: message not understood (%r): %.200s", self.venue, self.name, error, text
+            )
 
     async def _pause(self, delay: float) -> None:
         """Wait, but no longer than until the server accepts connections."""

@@ -19,7 +19,7 @@ from cli.why.command import app as why_app
 from executor.bus.events import EventMaker, EventType
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.store import Ledger
-from executor.model import VenueFill
+from executor.model import OrderState, VenueFill, instrument_id
 from lake.ingest.importer import import_folder
 from lake.releases import Candidate, FlowRun, PartitionRef, StrategyEntry, publish
 from lake.store import Lake
@@ -28,6 +28,7 @@ from trading.errors import DataError, SettingsError
 from trading.order_ids import order_id, order_key
 from trading.strategies.registry import get_strategy
 
+BTCUSDT = instrument_id("BTCUSDT", "binance_usdm")
 AS_OF = datetime(2025, 6, 20, tzinfo=UTC)
 SAMPLE = Path(__file__).resolve().parents[3] / "data_lake" / "sample"
 BAR = 1_750_400_000_000
@@ -37,16 +38,16 @@ def write_causes(ledger: Ledger) -> tuple[str, str]:
     """Write a candle, its signal and the intent; return the ids of the last two."""
     make = EventMaker(1, lambda: BAR + 60_000)
     prices = {"open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 9.0}
-    candle = make(EventType.CANDLE_CLOSED, symbol="BTCUSDT", open_time=BAR, **prices)
+    candle = make(EventType.CANDLE_CLOSED, symbol=BTCUSDT, open_time=BAR, **prices)
     signal = make(
         EventType.SIGNAL_GENERATED,
-        symbol="BTCUSDT",
+        symbol=BTCUSDT,
         cause=candle.id,
         strategy="breakout",
         action="enter",
         reason="entered: close above target",
     )
-    intent = make(EventType.ORDER_INTENT, symbol="BTCUSDT", cause=signal.id)
+    intent = make(EventType.ORDER_INTENT, symbol=BTCUSDT, cause=signal.id)
     for event in (candle, signal, intent):
         ledger.add_event(event)
     return signal.id, intent.id
@@ -63,8 +64,8 @@ def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Pat
     candidate = Candidate(AS_OF, read, FlowRun(id="run-1", name="nightly"), strategies=(entry,))
     release_id = publish(folder / "published", candidate, now=AS_OF).release_id
     short = release_id[-8:]
-    client_id = order_id(short, "main", "breakout", "BTCUSDT", BAR, "en", 0)
-    key = order_key("main", "breakout", "BTCUSDT", BAR)
+    client_id = order_id(short, "main", "breakout", BTCUSDT, BAR, "en", 0)
+    key = order_key("main", "breakout", BTCUSDT, BAR)
     ledger = Ledger(folder / "ledger.sqlite")
     ledger.set_meta("account", "main")
     ledger.set_meta("published", str(folder / "published"))
@@ -72,7 +73,7 @@ def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Pat
     position = ledger.insert_position(
         PositionRow(
             id=0,
-            symbol="BTCUSDT",
+            symbol=BTCUSDT,
             strategy="breakout",
             side=1,
             status="open",
@@ -95,7 +96,7 @@ def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Pat
             key=key,
             leg="en",
             n=0,
-            symbol="BTCUSDT",
+            symbol=BTCUSDT,
             strategy="breakout",
             release_id=release_id,
             bar_time=BAR,
@@ -106,14 +107,14 @@ def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Pat
             reduce_only=False,
             close_position=False,
             position_id=position.id,
-            status="filled",
+            status=OrderState.FILLED,
             exchange_id="8001",
             cause=intent,
             created_at=BAR + 60_000,
         )
     )
     one = Decimal(1)
-    fill = VenueFill("BTCUSDT", "5", "8001", "BUY", one, one, one, "USDT", one, BAR + 60_000)
+    fill = VenueFill(BTCUSDT, "5", "8001", "BUY", one, one, one, "USDT", one, BAR + 60_000)
     ledger.add_fill(fill, client_id, position.id)
     ledger.close()
     return ledger.path, client_id

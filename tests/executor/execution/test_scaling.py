@@ -13,7 +13,15 @@ from executor.reconciliation.adoption import steps_after
 from executor.risk.trading_state import TradingMode, change_mode
 from executor.settings import Settings
 from executor.venues.faults import InsufficientMargin, OutcomeUnknown
-from tests.executor.fakes import MINUTE, FakeVenue, closed_positions, executor_on, settled, signal
+from tests.executor.fakes import (
+    BTCUSDT,
+    MINUTE,
+    FakeVenue,
+    closed_positions,
+    executor_on,
+    settled,
+    signal,
+)
 from trading.candles import Candle
 from trading.positions.staged_position import StagedPosition
 
@@ -32,7 +40,7 @@ async def price(executor: Executor, venue: FakeVenue, *prices: int) -> None:
     for value in prices:
         venue.price = Decimal(value)
         executor.services.clock.observe(executor.services.clock.now_ms() + 1_000)
-        executor.exit_monitor.on_price("BTCUSDT", float(value), None)
+        executor.exit_monitor.on_price(BTCUSDT, float(value), None)
         await settled(executor)
 
 
@@ -47,7 +55,7 @@ def stops(venue: FakeVenue) -> list[str]:
 
 
 def staged(executor: Executor) -> StagedPosition:
-    holding = executor.portfolio.holding("BTCUSDT")
+    holding = executor.portfolio.holding(BTCUSDT)
     assert holding is not None
     assert isinstance(holding.position, StagedPosition)
     return holding.position
@@ -96,10 +104,10 @@ async def test_a_position_adds_returns_and_sells_half(tmp_path: Path) -> None:
             "half_close",
         ]
         assert all(o.reduce_only for name, o in venue.orders.items() if "-px-" in name)
-        assert venue.held["BTCUSDT"] == Decimal("0.010")
+        assert venue.held[BTCUSDT] == Decimal("0.010")
         signal(executor, strategy="toy_staged", action="exit")
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
         assert closed_positions(executor)[0].exit_reason == "strategy_exit"
 
 
@@ -120,7 +128,7 @@ async def test_a_short_position_is_averaged_upwards_and_bought_back_in_parts(
             ("px-01", "BUY 0.025"),
             ("px-02", "BUY 0.01"),
         ]
-        assert venue.held["BTCUSDT"] == Decimal("-0.010")
+        assert venue.held[BTCUSDT] == Decimal("-0.010")
         assert all(o.reduce_only for name, o in venue.orders.items() if "-px-" in name)
         assert all(o.side == "BUY" for o in venue.orders.values() if o.kind == "STOP_MARKET")
 
@@ -146,7 +154,7 @@ async def test_the_surge_strategy_itself_goes_through_its_stages(tmp_path: Path)
         assert stops(venue) == ["45945.5"]
         signal(executor, strategy="surge", action="exit")
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
         assert closed_positions(executor)[0].exit_reason == "strategy_exit"
 
 
@@ -162,7 +170,7 @@ async def test_a_position_adds_twice_and_is_stopped_at_five_per_cent(tmp_path: P
         (closed,) = closed_positions(executor)
         assert closed.exit_reason == "stop_loss"
         assert closed.entry_price == pytest.approx(average)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
         assert [f.quantity for f in venue.fills][-1] == Decimal("0.075")
 
 
@@ -176,11 +184,11 @@ async def test_prices_within_half_a_second_of_market_time_are_not_looked_at(
         venue.price = Decimal(48_500)
         for later_ms in (100, 300, 99):
             executor.services.clock.observe(executor.services.clock.now_ms() + later_ms)
-            executor.exit_monitor.on_price("BTCUSDT", 48_500.0, None)
+            executor.exit_monitor.on_price(BTCUSDT, 48_500.0, None)
             await settled(executor)
         assert staged(executor).stage == "initial"
         executor.services.clock.observe(executor.services.clock.now_ms() + 1)
-        executor.exit_monitor.on_price("BTCUSDT", 48_500.0, None)
+        executor.exit_monitor.on_price(BTCUSDT, 48_500.0, None)
         await settled(executor)
         assert staged(executor).stage == "first"
 
@@ -293,7 +301,7 @@ async def test_a_lost_ledger_gives_the_stage_back_from_the_orders_of_the_exchang
     async with executor_on(tmp_path, venue, risk=RISK) as executor:
         await enter(executor)
         await price(executor, venue, 48_500, 47_000, 48_500)
-    plain = await venue.recent_orders("BTCUSDT", 0)
+    plain = await venue.recent_orders(BTCUSDT, 0)
     found = [(o.client_id[-5:], why) for o, why in steps_after(plain[0], plain)]
     assert found == [
         ("d1-00", "add_first"),
@@ -302,7 +310,7 @@ async def test_a_lost_ledger_gives_the_stage_back_from_the_orders_of_the_exchang
     ]
     async with executor_on(tmp_path / "lost", venue, risk=RISK) as executor:
         await settled(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         assert holding.row.quantity == Decimal("0.047")
         assert holding.protected
@@ -317,14 +325,14 @@ async def test_a_ladder_is_sold_step_by_step_and_the_clock_ends_the_rest(tmp_pat
         executor.services.clock.observe(executor.services.clock.now_ms() + 10 * MINUTE)
         await price(executor, venue, 51_900)
         assert closed_positions(executor)[0].exit_reason == "time_exit"
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
 
 
 async def test_the_clock_ends_a_position_whose_addition_is_refused(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue, risk={**RISK, "max_order_notional": "1100"}) as x:
         await enter(x)
-        holding = x.portfolio.holding("BTCUSDT")
+        holding = x.portfolio.holding(BTCUSDT)
         assert holding is not None
         assert isinstance(holding.position, StagedPosition)
         object.__setattr__(holding.position.rules, "time_exit_ms", 600_000)
@@ -344,14 +352,14 @@ async def test_the_liquidation_guard_rests_as_the_stop_at_the_accounts_leverage(
         assert executor.services.ledger.open_positions()[0].leverage == 5
         await price(executor, venue, 42_600)
         assert closed_positions(executor)[0].exit_reason == "liquidation_guard"
-        assert executor.portfolio.slot("BTCUSDT").halted is None
+        assert executor.portfolio.slot(BTCUSDT).halted is None
 
 
 async def closed_candle(executor: Executor, number: int, *path: float) -> list[str | None]:
     """Close minute ``number``; returns the exit reasons of all closed positions."""
     candle = Candle(number * MINUTE, *path, 1.0)
     executor.services.clock.observe(candle.open_time + MINUTE)
-    executor.exit_monitor.on_candle("BTCUSDT", candle, "cause")
+    executor.exit_monitor.on_candle(BTCUSDT, candle, "cause")
     await settled(executor)
     return [row.exit_reason for row in closed_positions(executor)]
 

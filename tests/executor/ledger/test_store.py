@@ -13,20 +13,21 @@ from executor.ledger.journal import Journal
 from executor.ledger.migrations import MIGRATIONS, migrate
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.store import Ledger
-from executor.model import ZERO, VenueFill
+from executor.model import ZERO, OrderState, VenueFill
+from tests.executor.fakes import BTCUSDT
 from trading.errors import SettingsError
 from trading.order_ids import order_id, order_key
 
-KEY = order_key("test", "breakout", "BTCUSDT", 60_000)
+KEY = order_key("test", "breakout", BTCUSDT, 60_000)
 
 
 def an_order(leg: str = "en", n: int = 0, release: str = "abcdefgh") -> OrderRow:
     return OrderRow(
-        client_id=order_id(release, "test", "breakout", "BTCUSDT", 60_000, leg, n),
+        client_id=order_id(release, "test", "breakout", BTCUSDT, 60_000, leg, n),
         key=KEY,
         leg=leg,
         n=n,
-        symbol="BTCUSDT",
+        symbol=BTCUSDT,
         strategy="breakout",
         release_id="20250620T000000Z-abcdefgh",
         bar_time=60_000,
@@ -43,7 +44,7 @@ def an_order(leg: str = "en", n: int = 0, release: str = "abcdefgh") -> OrderRow
 def a_position() -> PositionRow:
     return PositionRow(
         id=0,
-        symbol="BTCUSDT",
+        symbol=BTCUSDT,
         strategy="breakout",
         side=1,
         status="opening",
@@ -61,7 +62,7 @@ def a_position() -> PositionRow:
 
 
 FILL = VenueFill(
-    "BTCUSDT",
+    BTCUSDT,
     "7",
     "8",
     "BUY",
@@ -117,9 +118,9 @@ def test_the_number_of_a_rejected_order_is_used_again_and_others_are_not(ledger:
 
 def test_a_placed_order_is_not_overwritten_by_a_second_intent(ledger: Ledger) -> None:
     ledger.add_intent(an_order())
-    ledger.update_order(an_order().client_id, status="placed", exchange_id="8")
+    ledger.update_order(an_order().client_id, status=OrderState.ACCEPTED, exchange_id="8")
     assert not ledger.add_intent(an_order())
-    assert [order.status for order in ledger.open_orders()] == ["placed"]
+    assert [order.status for order in ledger.open_orders()] == ["accepted"]
     ledger.close()
 
 
@@ -186,10 +187,10 @@ def test_a_damaged_ledger_is_refused_with_a_sentence(tmp_path: Path) -> None:
 def test_a_candle_is_written_only_with_what_it_caused(ledger: Ledger) -> None:
     make = EventMaker(1, lambda: 5)
     journal = Journal(ledger)
-    journal.record(make(EventType.CANDLE_CLOSED, symbol="BTCUSDT"))
-    candle = journal.record(make(EventType.CANDLE_CLOSED, symbol="BTCUSDT", close=1.0))
-    journal.record(make(EventType.SIGNAL_GENERATED, symbol="BTCUSDT", cause=candle.id))
-    journal.record(make(EventType.SIGNAL_GENERATED, symbol="BTCUSDT", cause=candle.id))
+    journal.record(make(EventType.CANDLE_CLOSED, symbol=BTCUSDT))
+    candle = journal.record(make(EventType.CANDLE_CLOSED, symbol=BTCUSDT, close=1.0))
+    journal.record(make(EventType.SIGNAL_GENERATED, symbol=BTCUSDT, cause=candle.id))
+    journal.record(make(EventType.SIGNAL_GENERATED, symbol=BTCUSDT, cause=candle.id))
     ledger.flush()
     written = rows(ledger.path, "select type, cause from events order by id")
     assert written == [

@@ -25,6 +25,7 @@ from executor.settings import load_keys
 from executor.venues.binance.masking import masked
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
 from tests.executor.harness import Bench, Replay, utc
+from tests.executor.test_settings import ONE_VENUE
 from tests.waiting import until
 from trading.errors import SettingsError
 
@@ -158,9 +159,11 @@ def test_a_few_alerts_go_one_by_one_and_many_as_a_digest_that_fits() -> None:
 def test_a_webhook_that_would_leak_is_refused(tmp_path: Path, url: str, sentence: str) -> None:
     keys = {"NOCTURNE_BINANCE_KEY": "k", "NOCTURNE_BINANCE_SECRET": "s"}
     with pytest.raises(SettingsError, match=sentence):
-        load_keys(tmp_path / "settings.toml", {**keys, "NOCTURNE_WEBHOOK_URL": url})
+        load_keys(tmp_path / "settings.toml", ONE_VENUE, {**keys, "NOCTURNE_WEBHOOK_URL": url})
     good = load_keys(
-        tmp_path / "settings.toml", {**keys, "NOCTURNE_WEBHOOK_URL": "https://example.com/hook"}
+        tmp_path / "settings.toml",
+        ONE_VENUE,
+        {**keys, "NOCTURNE_WEBHOOK_URL": "https://example.com/hook"},
     )
     assert "https://example.com/hook" in good.texts()
     assert "example.com" not in repr(good)
@@ -181,7 +184,7 @@ async def test_entry_and_exit_alerts_have_their_fields_in_order(tmp_path: Path) 
     assert notified[0] == (
         "🟢 position opened (breakout)",
         {
-            "symbol": "BTCUSDT",
+            "symbol": "BTCUSDT.binance_usdm",
             "side": "long",
             "entry price": "50000",
             "quantity": "0.02",

@@ -14,7 +14,9 @@ from executor.runtime.histogram import Histogram
 from executor.settings import MetricsSettings, Settings
 from tests.executor.fakes import FakeVenue, executor_on, settled, signal
 
-LINE = re.compile(r'^(# (HELP|TYPE) \w+ .+|\w+(\{le="[^"]+"\})? [-+0-9.eE]+|\w+ [-+]?inf)$')
+LINE = re.compile(
+    r'^(# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"]+"(,\w+="[^"]+")?\})? [-+0-9.eE]+|\w+ [-+]?inf)$'
+)
 
 
 def figures(text: str) -> dict[str, float]:
@@ -45,7 +47,7 @@ async def test_metrics_tell_orders_positions_and_latency(tmp_path: Path) -> None
     assert known["nocturne_fills_total"] == 1
     assert known["nocturne_positions_open"] == 1
     assert known["nocturne_positions_unprotected"] == 0
-    assert known["nocturne_equity"] == 10_000
+    assert known['nocturne_equity{venue="binance_usdm",asset="USDT"}'] == 10_000
     assert known["nocturne_order_seconds_count"] == 3
     assert known['nocturne_order_seconds_bucket{le="+Inf"}'] == 3
     assert not report["checks"]["user_stream"]["ok"]

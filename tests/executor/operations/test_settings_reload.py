@@ -12,7 +12,7 @@ import pytest
 
 from executor.builder import Executor
 from executor.operations.settings_reload import reload_settings
-from tests.executor.fakes import FakeVenue, executor_on, settled
+from tests.executor.fakes import BTCUSDT, FakeVenue, executor_on, settled
 from tests.executor.fakes import signal as enter
 from tests.executor.harness import Bench, Replay, utc
 
@@ -44,7 +44,7 @@ async def test_a_new_limit_holds_for_the_next_entry_and_is_in_the_ledger(tmp_pat
         assert answer == {"changed": {"risk.balance_share": ("0.10", "0.05")}}
         enter(executor)
         await settled(executor)
-        assert venue.held["BTCUSDT"] == Decimal("0.010")
+        assert venue.held[BTCUSDT] == Decimal("0.010")
         assert events(executor, "config_changed") == [
             {"changes": {"risk.balance_share": ["0.10", "0.05"]}, "by": "SIGHUP"}
         ]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from executor.portfolio.allocation import Allocation, Allocator
+from executor.venues.directory import VenueDirectory
 from lake.releases import (
     Candidate,
     FlowRun,
@@ -23,7 +24,7 @@ from lake.releases import (
 )
 from lake.releases.ensemble_file import KIND, PATH, Ensemble, Member, SymbolRegime
 from lake.releases.universe_file import ScannedSymbol
-from tests.executor.fakes import FakeVenue, executor_on, settled, signal
+from tests.executor.fakes import BTCUSDT, FakeVenue, executor_on, settled, signal
 from trading.candles import HOUR_MS, MINUTE_MS, Candle, CandleColumns
 from trading.ensemble.regimes import LABELS, RegimeRules, label_candles
 from trading.errors import ReleaseRefused
@@ -66,22 +67,22 @@ def published(root: Path, made: Ensemble, names: tuple[str, ...]) -> Release:
 
 
 def allocator(made: Ensemble) -> Allocator:
-    return Allocator(made, AS_OF_MS)
+    return Allocator(made, {BTCUSDT}, AS_OF_MS)
 
 
 def test_the_label_from_research_holds_until_candles_say_otherwise() -> None:
-    assert allocator(ensemble()).allocation_of("breakout", "BTCUSDT") == Allocation(0.1)
-    assert allocator(ensemble()).allocation_of("rsi_bollinger", "BTCUSDT") == Allocation(0.5)
-    assert allocator(ensemble()).allocation_of("momentum", "BTCUSDT") == Allocation(math.inf)
+    assert allocator(ensemble()).allocation_of("breakout", BTCUSDT) == Allocation(0.1)
+    assert allocator(ensemble()).allocation_of("rsi_bollinger", BTCUSDT) == Allocation(0.5)
+    assert allocator(ensemble()).allocation_of("momentum", BTCUSDT) == Allocation(math.inf)
 
 
 def test_a_shock_pauses_entries_and_then_trades_reversals_only() -> None:
     fresh = allocator(ensemble("crash", AS_OF - timedelta(hours=1)))
-    paused = fresh.allocation_of("rsi_bollinger", "BTCUSDT")
+    paused = fresh.allocation_of("rsi_bollinger", BTCUSDT)
     assert paused == Allocation(0.0, "entries pause: crash for 2 of 4 candles")
     old = allocator(ensemble("crash", AS_OF - timedelta(hours=4)))
-    assert old.allocation_of("rsi_bollinger", "BTCUSDT") == Allocation(0.5)
-    assert old.allocation_of("breakout", "BTCUSDT").reason == (
+    assert old.allocation_of("rsi_bollinger", BTCUSDT) == Allocation(0.5)
+    assert old.allocation_of("breakout", BTCUSDT).reason == (
         "no share of the account in the regime crash"
     )
 
@@ -118,14 +119,14 @@ async def test_live_labels_are_those_of_the_hourly_candles() -> None:
     assert {"crash", "range"} <= {LABELS[code] for code in wanted[60:]}
     start = AS_OF_MS - 20 * HOUR_MS + 7 * MINUTE_MS
     venue, live = HistoryVenue(minutes), allocator(ensemble())
-    await live.warm(venue, start, {"BTCUSDT"})
+    await live.warm(VenueDirectory([venue]), start, {BTCUSDT})
     seen = []
-    for candle in await venue.klines("BTCUSDT", "1m", start - 5 * MINUTE_MS, AS_OF_MS):
-        live.on_candle("BTCUSDT", candle)  # the first five are known already
+    for candle in await venue.klines(BTCUSDT, "1m", start - 5 * MINUTE_MS, AS_OF_MS):
+        live.on_candle(BTCUSDT, candle)  # the first five are known already
         if (candle.open_time + MINUTE_MS) % HOUR_MS == 0:
-            seen.append(live.labels["BTCUSDT"].label)
+            seen.append(live.labels[BTCUSDT].label)
     assert seen == [LABELS[code] for code in wanted[-20:]]
-    label = live.labels["BTCUSDT"]
+    label = live.labels[BTCUSDT]
     run = len(wanted) - 1 - int(np.flatnonzero(wanted != wanted[-1])[-1])
     assert (label.label, label.candles) == (LABELS[wanted[-1]], run)
 

@@ -15,8 +15,18 @@ from executor.ledger.connection import LedgerConnection
 from executor.ledger.migrations import MIGRATIONS, migrate
 from executor.ledger.store import Ledger
 from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
+from executor.venues.directory import VenueDirectory
 from executor.venues.faults import InsufficientMargin
-from tests.executor.fakes import MINUTE, FakeVenue, closed_positions, executor_on, settled, signal
+from tests.executor.fakes import (
+    BTCUSDT,
+    MINUTE,
+    VENUE,
+    FakeVenue,
+    closed_positions,
+    executor_on,
+    settled,
+    signal,
+)
 from trading.candles import Candle
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -65,7 +75,7 @@ async def test_a_short_entry_is_sold_with_its_own_stop_above_and_target_below(
             49_000.0,
             0.8,
         )
-        assert row.leverage == executor.services.settings.venue.leverage
+        assert row.leverage == executor.services.settings.venues[VENUE].leverage
 
 
 async def test_a_short_position_keeps_its_levels_over_a_restart(tmp_path: Path) -> None:
@@ -76,7 +86,7 @@ async def test_a_short_position_keeps_its_levels_over_a_restart(tmp_path: Path) 
         sent = len(venue.orders)
     async with executor_on(tmp_path, venue) as executor:
         await settled(executor)
-        holding = executor.portfolio.holding("BTCUSDT")
+        holding = executor.portfolio.holding(BTCUSDT)
         assert holding is not None
         assert holding.protected
         assert resting(venue) == PROTECTED_SHORT
@@ -91,13 +101,13 @@ async def test_a_short_position_whose_stop_does_not_fire_is_bought_back_reduce_o
         signal(executor, **SHORT)
         await settled(executor)
         venue.price = Decimal(50_700)
-        executor.exit_monitor.on_price("BTCUSDT", 50_700.0, None)
+        executor.exit_monitor.on_price(BTCUSDT, 50_700.0, None)
         await settled(executor)
         (closed,) = closed_positions(executor)
         assert (closed.exit_reason, closed.exit_price) == ("stop_loss", 50_700.0)
         last = list(venue.orders.values())[-1]
         assert (last.side, last.reduce_only) == ("BUY", True)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
 
 
 async def test_the_strategys_exit_buys_a_short_position_back(tmp_path: Path) -> None:
@@ -107,7 +117,7 @@ async def test_the_strategys_exit_buys_a_short_position_back(tmp_path: Path) -> 
         await settled(executor)
         signal(executor, strategy="toy_levels", action="exit")
         await settled(executor)
-        assert venue.held["BTCUSDT"] == 0
+        assert venue.held[BTCUSDT] == 0
         assert closed_positions(executor)[0].exit_reason == "strategy_exit"
 
 
@@ -118,7 +128,7 @@ async def test_a_candle_beyond_the_own_target_ends_the_position(tmp_path: Path) 
         await settled(executor)
         venue.price = Decimal(48_900)
         candle = Candle(MINUTE, 50_000.0, 50_000.0, 48_900.0, 48_950.0, 1.0)
-        executor.exit_monitor.on_candle("BTCUSDT", candle, "cause")
+        executor.exit_monitor.on_candle(BTCUSDT, candle, "cause")
         await settled(executor)
         assert closed_positions(executor)[0].exit_reason == "take_profit"
 
@@ -138,7 +148,7 @@ async def test_an_entry_beyond_its_stop_or_target_is_refused_with_the_reason(
     venue = FakeVenue()
     risk = {"max_price_deviation": "0.05"}
     async with executor_on(tmp_path, venue, risk=risk) as executor:
-        executor.portfolio.slot("BTCUSDT").last_price = market
+        executor.portfolio.slot(BTCUSDT).last_price = market
         signal(executor, **entry)
         await settled(executor)
         assert venue.orders == {}
@@ -163,7 +173,7 @@ async def test_an_entry_that_is_refused_by_the_exchange_leaves_nothing(tmp_path:
     async with executor_on(tmp_path, venue) as executor:
         signal(executor, **SHORT)
         await settled(executor)
-        assert executor.portfolio.holding("BTCUSDT") is None
+        assert executor.portfolio.holding(BTCUSDT) is None
 
 
 def test_a_ledger_from_before_the_levels_is_migrated_with_its_positions(tmp_path: Path) -> None:
@@ -194,23 +204,25 @@ async def test_a_position_keeps_its_strategys_exits_when_no_release_has_them(
         signal(executor, **SHORT)
         await settled(executor)
         row = executor.services.ledger.open_positions()[0]
-    (plan,) = plans_for(None, "binance_usdm", [row])
-    assert (plan.strategy, plan.symbol, plan.exits_only) == ("toy_levels", "BTCUSDT", True)
+    (plan,) = plans_for(None, {VENUE}, [row])
+    assert (plan.strategy, plan.symbol, plan.exits_only) == ("toy_levels", BTCUSDT, True)
     assert (plan.params, plan.release_id) == (row.params, row.release_id)
     adopted = replace(row, strategy="adopted")
-    assert plans_for(None, "binance_usdm", [adopted]) == []
+    assert plans_for(None, {VENUE}, [adopted]) == []
 
 
 async def test_a_runner_for_exits_only_opens_nothing(tmp_path: Path) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        plan = RunnerPlan("toy_levels", "BTCUSDT", {"at": 1, "exit_at": 2}, "r", "s")
+        plan = RunnerPlan("toy_levels", BTCUSDT, {"at": 1, "exit_at": 2}, "r", "s")
         for exits_only, signals in ((False, 1), (True, 1)):
-            runner = await WarmUp(venue, 0).runner(replace(plan, exits_only=exits_only))
+            runner = await WarmUp(VenueDirectory([venue]), 0).runner(
+                replace(plan, exits_only=exits_only)
+            )
             executor.signal_engine.swap([runner])
             candle = Candle(MINUTE, 50_000.0, 50_000.0, 50_000.0, 50_000.0, 1.0)
             closed = executor.services.make_event(
-                EventType.CANDLE_CLOSED, symbol="BTCUSDT", payload=ClosedCandle(candle, True)
+                EventType.CANDLE_CLOSED, symbol=BTCUSDT, payload=ClosedCandle(candle, True)
             )
             executor.signal_engine.history.clear()
             executor.signal_engine.on_candle_closed(closed)

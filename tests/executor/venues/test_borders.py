@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("trading", "lake", "flows", "executor", "cli")
-EXEMPT = ("executor/venues/binance/", "flows/sources/", "flows/settings.py", "cli/sandbox")
+EXEMPT = ("executor/venues/binance", "flows/sources/", "flows/settings.py", "cli/sandbox")
 """The adapter itself, the downloads with their settings, and the simulated exchange's command."""
 FOREIGN = {
     "an error code": re.compile(r"(?<![\w.)\]] )(?<![\w.)\]])-[1-5]\d{3}(?![\d_.])"),

@@ -175,7 +175,14 @@ def write_ledger(lake: Lake) -> None:
     opened = AS_OF + timedelta(hours=2)
     closed = opened + timedelta(hours=3)
     key = "n1-abcdefgh-aaaaaaaaaaaaaaaa"
-    common = {"symbol": "BTCUSDT", "strategy": "breakout", "release_id": "r", "position_id": 1}
+    venue = {"venue": "binance_usdm"}
+    common = {
+        **venue,
+        "symbol": "BTCUSDT",
+        "strategy": "breakout",
+        "release_id": "r",
+        "position_id": 1,
+    }
     orders = [
         {**common, "created_at": opened, "client_id": f"{key}-en-00", "side": "BUY", "leg": "en",
          "status": "filled", "kind": "MARKET", "quantity": 0.5, "trigger_price": None,
@@ -188,17 +195,21 @@ def write_ledger(lake: Lake) -> None:
          "decision_price": 104.0, "average_price": 104.0},
     ]  # fmt: skip
     positions = [
-        {"id": 1, "symbol": "BTCUSDT", "strategy": "breakout", "release_id": "r",
+        {**venue, "id": 1, "symbol": "BTCUSDT", "strategy": "breakout", "release_id": "r",
          "status": "closed", "side": 1, "quantity": 0.5, "entry_price": 100.1, "exit_price": 104.0,
          "opened_at": opened, "closed_at": closed, "realized_pnl": 1.95, "fees": 0.05,
          "exit_reason": "take_profit", "protected_at": round(opened.timestamp() * 1000) + 250},
     ]  # fmt: skip
     fills = [
-        {"time": time, "trade_id": str(n), "client_id": f"{key}-en-00", "symbol": "BTCUSDT",
-         "side": "BUY", "price": 100.1, "quantity": 0.5, "fee": 0.025}
+        {**venue, "time": time, "trade_id": str(n), "client_id": f"{key}-en-00",
+         "symbol": "BTCUSDT", "side": "BUY", "price": 100.1, "quantity": 0.5, "fee": 0.025}
         for n, time in enumerate([opened, closed])
     ]  # fmt: skip
-    equity = [{"time": opened, "equity": 10_000.0}, {"time": closed, "equity": 10_001.9}]
+    wallet = {**venue, "asset": "USDT"}
+    equity = [
+        {**wallet, "time": opened, "equity": 10_000.0},
+        {**wallet, "time": closed, "equity": 10_001.9},
+    ]
     events = [{"time": opened, "id": "e1", "type": NASTY, "cause": None, "data": "{}"}]
     for contract, rows in (
         (tables.ORDERS, orders),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from executor.model import instrument_id
 from executor.portfolio.allocation import Allocator
 from lake.releases.ensemble_file import Ensemble, Member
 from tests.trading.account_runs import run_account
@@ -22,6 +23,8 @@ from trading.strategies.registry import get_strategy
 RULES = WeightRules(least=0.2, most=0.8, step=0.5, prior_days=2.0)
 CALM = [100.0 + 0.4 * (i * 7 % 5) for i in range(100)]
 CRASH = [96.0, 93.0, *[86.0] * 18]
+
+BTCUSDT = instrument_id("BTCUSDT", "binance_usdm")
 
 
 def hours(closes: list[float]) -> CandleColumns:
@@ -105,13 +108,13 @@ def test_the_executor_gives_the_same_limits_minute_by_minute(bitcoin):
         pauses=dict(PAUSES),
         regimes={},
     )
-    live = Allocator(ensemble, int(candles.open_time[0]))
+    live = Allocator(ensemble, {BTCUSDT}, int(candles.open_time[0]))
     seen = set()
     for row in range(len(candles)):
-        live.on_candle("BTCUSDT", candles.candle(row))
-        shares = [live.allocation_of(name, "BTCUSDT").most for name in names]
+        live.on_candle(BTCUSDT, candles.candle(row))
+        shares = [live.allocation_of(name, BTCUSDT).most for name in names]
         assert [own[row] for own in allocation.limits] == shares, row
-        seen.add((live.labels["BTCUSDT"].label, *shares))
+        seen.add((live.labels[BTCUSDT].label, *shares))
     assert {("crash", 0.0, 0.0), ("crash", 0.0, 0.5), ("volatility_spike", 0.0, 0.0)} <= seen
     assert ("up_trend", 0.5, 0.25) in seen
 

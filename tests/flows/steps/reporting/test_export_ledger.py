@@ -60,7 +60,17 @@ def ledger(tmp_path: Path) -> Path:
         )
         for name, time in (("e1", noon), ("e2", ms(DAY + timedelta(hours=30)))):
             insert(database, "events", {"id": name, "time": time, "type": "fill"})
-        insert(database, "equity", {"time": noon, "wallet": "10000", "equity": "10001.5"})
+        insert(
+            database,
+            "equity",
+            {
+                "venue": "binance_usdm",
+                "asset": "USDT",
+                "time": noon,
+                "wallet": "10000",
+                "equity": "10001.5",
+            },
+        )
     database.close()
     return path
 

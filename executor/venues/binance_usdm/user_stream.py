@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from executor.model import StreamState, UserEvent
-from executor.venues.binance.parse import ListenKeyExpired, user_event
 from executor.venues.binance.sockets import ReconnectingSocket, Socket
+from executor.venues.binance_usdm.parse import VENUE, ListenKeyExpired, user_events
 from executor.venues.faults import VenueFaultError
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class BinanceUserStream:
         self._listen_key = listen_key
         self._keepalive_s = keepalive_s
         # Silence is normal here: only a missing report reveals a broken stream, see `renew`.
-        self._socket = ReconnectingSocket("user", ws_url, self._path, None)
+        self._socket = ReconnectingSocket(VENUE, "user", ws_url, self._path, None)
         self._closing: asyncio.Task[Any] | None = None
 
     async def _path(self) -> str:
@@ -34,11 +34,11 @@ class BinanceUserStream:
         """Read until cancelled, reconnecting without end."""
 
         def deliver(message: Any) -> None:
-            event = user_event(message.get("data", message))
-            if isinstance(event, ListenKeyExpired):
-                self._hang_up()
-            elif event is not None:
-                sink(event)
+            for event in user_events(message.get("data", message)):
+                if isinstance(event, ListenKeyExpired):
+                    self._hang_up()
+                else:
+                    sink(event)
 
         def state(event: StreamState) -> None:
             sink(event)

@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from executor.model import KeyPermissions
+from executor.model import KeyPermissions, instrument_id
 from executor.settings import VenueSettings
 from executor.venues.api_key import key_problem, key_warnings
-from executor.venues.binance.client import BinanceUsdm
 from executor.venues.binance.error_codes import classify
 from executor.venues.binance.masking import masked
+from executor.venues.binance_usdm.client import BinanceUsdm
 from executor.venues.faults import OutcomeUnknown, RateLimited, Temporary
 
+BTCUSDT = instrument_id("BTCUSDT", "binance_usdm")
+GONE = instrument_id("GONEUSDT", "binance_usdm")
 KEYS = ("a-public-key-part", "a-hidden-secret-part")
 FILTERS = [
     {"filterType": "PRICE_FILTER", "tickSize": "0.1"},
@@ -74,10 +76,10 @@ async def adapter(**answers: Any) -> AsyncIterator[BinanceUsdm]:
 
 async def test_margin_and_leverage_are_read_back_before_anything_is_entered() -> None:
     async with adapter() as venue:
-        assert (await venue.connect(["BTCUSDT"], 5))["BTCUSDT"].refused == ""
+        assert (await venue.connect([BTCUSDT], 5))[BTCUSDT].refused == ""
     wrong = [{"symbol": "BTCUSDT", "marginType": "CROSSED", "leverage": 20}]
     async with adapter(symbolConfig=(200, wrong)) as venue:
-        refused = (await venue.connect(["BTCUSDT"], 5))["BTCUSDT"].refused
+        refused = (await venue.connect([BTCUSDT], 5))[BTCUSDT].refused
         assert refused == "margin CROSSED, leverage 20, wanted ISOLATED, 5"
 
 
@@ -85,14 +87,14 @@ async def test_a_refused_leverage_does_not_keep_the_executor_from_starting() -> 
     held = {"code": -4161, "msg": "Leverage reduction is not supported with open positions."}
     wrong = [{"symbol": "BTCUSDT", "marginType": "ISOLATED", "leverage": 20}]
     async with adapter(leverage=(400, held), symbolConfig=(200, wrong)) as venue:
-        refused = (await venue.connect(["BTCUSDT"], 5))["BTCUSDT"].refused
+        refused = (await venue.connect([BTCUSDT], 5))[BTCUSDT].refused
         assert "leverage 20" in refused
         assert "-4161" in refused
 
 
 async def test_a_symbol_that_is_not_listed_is_left_out() -> None:
     async with adapter() as venue:
-        assert list(await venue.connect(["BTCUSDT", "GONEUSDT"], 5)) == ["BTCUSDT"]
+        assert list(await venue.connect([BTCUSDT, GONE], 5)) == [BTCUSDT]
 
 
 async def test_the_text_of_a_failed_request_shows_no_signature() -> None:
@@ -112,7 +114,7 @@ async def test_a_rate_limit_holds_everything_back_and_a_shorter_one_does_not_sho
         with pytest.raises(RateLimited):
             await venue.positions()
         with pytest.raises(RateLimited, match="not sent"):
-            await venue.balance()
+            await venue.balances()
 
 
 def test_too_many_orders_hold_back_orders_only() -> None:
@@ -120,7 +122,7 @@ def test_too_many_orders_hold_back_orders_only() -> None:
     assert isinstance(fault, Temporary)
 
 
-SAFE = KeyPermissions(futures=True, withdraw=False, transfer=False, ip_restricted=True)
+SAFE = KeyPermissions(trade=True, withdraw=False, transfer=False, ip_restricted=True)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ SAFE = KeyPermissions(futures=True, withdraw=False, transfer=False, ip_restricte
         (SAFE, ""),
         (KeyPermissions(True, True, False, True), "can withdraw"),
         (KeyPermissions(True, False, True, True), "can transfer"),
-        (KeyPermissions(False, False, False, True), "cannot trade futures"),
+        (KeyPermissions(False, False, False, True), "cannot trade here"),
     ],
 )
 def test_a_key_that_can_move_money_away_is_refused(allowed: KeyPermissions, problem: str) -> None:

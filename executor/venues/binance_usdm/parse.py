@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from executor.model import (
-    ZERO,
     AccountUpdate,
-    CandleUpdate,
     ConditionalOrderUpdate,
     Instrument,
-    MarketEvent,
+    InstrumentId,
+    OrderState,
     OrderUpdate,
-    Tick,
     UserEvent,
     VenueFill,
     VenueOrder,
     VenuePosition,
+    Wallet,
+    instrument_id,
 )
-from trading.candles import Candle
+from executor.venues.binance.values import decimal_of, flag
 
 Wire = Mapping[str, Any]
+VENUE = "binance_usdm"
 
 TRANSFERS = frozenset(
     {
@@ -41,6 +41,30 @@ TRANSFERS = frozenset(
 """Reasons of an account update that are no profit or loss."""
 LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 _EXECUTIONS_WITH_FILL = ("TRADE", "CALCULATED")
+_STATES = {
+    "NEW": OrderState.ACCEPTED,
+    "TRIGGERING": OrderState.ACCEPTED,
+    "TRIGGERED": OrderState.ACCEPTED,
+    "PARTIALLY_FILLED": OrderState.PARTLY_FILLED,
+    "FILLED": OrderState.FILLED,
+    "CANCELED": OrderState.CANCELLED,
+    "EXPIRED": OrderState.EXPIRED,
+    "EXPIRED_IN_MATCH": OrderState.EXPIRED,
+    "REJECTED": OrderState.REJECTED,
+}
+_FINISHED = "FINISHED"
+"""A conditional order is over, whatever became of its child."""
+
+
+def id_of(symbol: str) -> InstrumentId:
+    """The instrument of a symbol of this venue."""
+    return instrument_id(symbol, VENUE)
+
+
+def _state(status: str, filled: Decimal) -> OrderState:
+    if status == _FINISHED:
+        return OrderState.FILLED if filled > 0 else OrderState.EXPIRED
+    return _STATES.get(status, OrderState.ACCEPTED)
 
 
 def instrument(row: Wire) -> Instrument:
@@ -51,32 +75,16 @@ def instrument(row: Wire) -> Instrument:
     step = max(Decimal(lot["stepSize"]), Decimal(market["stepSize"]))
     maximum = [Decimal(f["maxQty"]) for f in (lot, market) if Decimal(f["maxQty"]) > 0]
     return Instrument(
-        symbol=row["symbol"],
+        symbol=id_of(row["symbol"]),
         tick=Decimal(price["tickSize"]),
         step=step,
         min_quantity=max(Decimal(lot["minQty"]), Decimal(market["minQty"])),
         max_quantity=min(maximum),
         min_notional=Decimal(str(filters.get("MIN_NOTIONAL", {}).get("notional", "0"))),
         quote_asset=row.get("quoteAsset", "USDT"),
+        base_asset=row.get("baseAsset", ""),
         trading=row.get("status", "TRADING") == "TRADING",
     )
-
-
-def kline(row: list[Any]) -> Candle:
-    """One row of the klines endpoint."""
-    first, high, low, last = (positive(value) for value in row[1:5])
-    volume = float(row[5])
-    if not (math.isfinite(volume) and volume >= 0):
-        raise ValueError(f"{row[5]} is no volume")
-    return Candle(int(row[0]), first, high, low, last, volume)
-
-
-def positive(value: Any) -> float:
-    """A price."""
-    number = float(value)
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{value} is no price")
-    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,7 @@ _PLAIN = _Names(
 )  # fmt: skip
 _ALGO = _Names(
     "clientAlgoId", "algoId", "symbol", "side", "orderType", "algoStatus",
-    "quantity", "", "triggerPrice", "closePosition", "reduceOnly", "actualOrderId",
+    "quantity", "actualQty", "triggerPrice", "closePosition", "reduceOnly", "actualOrderId",
 )  # fmt: skip
 _PLAIN_EVENT = _Names("c", "i", "s", "S", "o", "X", "q", "z", "sp", "cp", "R")
 _ALGO_EVENT = _Names("caid", "aid", "s", "S", "o", "X", "q", "aq", "tp", "cp", "R", "ai")
@@ -115,18 +123,19 @@ def _order(row: Wire, at: _Names, time: int) -> VenueOrder:
     exchange_id = row[at.exchange_id]
     if exchange_id in (None, ""):
         raise ValueError("the order has no id")
+    filled = decimal_of(row.get(at.filled))
     return VenueOrder(
         client_id=client_id,
         exchange_id=str(exchange_id),
-        symbol=row[at.symbol],
+        symbol=id_of(row[at.symbol]),
         side=row.get(at.side, ""),
         kind=row.get(at.kind) or row.get("type") or "",
-        status=row.get(at.status, ""),
-        quantity=_decimal(row.get(at.quantity)),
-        filled=_decimal(row.get(at.filled)),
-        trigger_price=_decimal(row.get(at.trigger_price)),
-        close_position=_flag(row.get(at.close_position)),
-        reduce_only=_flag(row.get(at.reduce_only)),
+        status=_state(str(row.get(at.status, "")), filled),
+        quantity=decimal_of(row.get(at.quantity)),
+        filled=filled,
+        trigger_price=decimal_of(row.get(at.trigger_price)),
+        close_position=flag(row.get(at.close_position)),
+        reduce_only=flag(row.get(at.reduce_only)),
         conditional=bool(at.child_id),
         child_id=_child(row.get(at.child_id)) if at.child_id else "",
         time=time,
@@ -147,10 +156,10 @@ def algo_order(row: Wire) -> VenueOrder:
 def position(row: Wire) -> VenuePosition:
     """One row of positionRisk."""
     return VenuePosition(
-        symbol=row["symbol"],
-        quantity=_decimal(row.get("positionAmt")),
-        entry_price=_decimal(row.get("entryPrice")),
-        mark_price=_decimal(row.get("markPrice")),
+        symbol=id_of(row["symbol"]),
+        quantity=decimal_of(row.get("positionAmt")),
+        entry_price=decimal_of(row.get("entryPrice")),
+        mark_price=decimal_of(row.get("markPrice")),
         update_time=int(row.get("updateTime") or 0),
     )
 
@@ -158,15 +167,15 @@ def position(row: Wire) -> VenuePosition:
 def trade(row: Wire) -> VenueFill:
     """One row of userTrades."""
     return VenueFill(
-        symbol=row["symbol"],
+        symbol=id_of(row["symbol"]),
         trade_id=str(row["id"]),
         order_id=str(row["orderId"]),
         side=row["side"],
-        price=_decimal(row["price"]),
-        quantity=_decimal(row["qty"]),
-        fee=_decimal(row.get("commission")),
+        price=decimal_of(row["price"]),
+        quantity=decimal_of(row["qty"]),
+        fee=decimal_of(row.get("commission")),
         fee_asset=str(row.get("commissionAsset", "")),
-        realized_pnl=_decimal(row.get("realizedPnl")),
+        realized_pnl=decimal_of(row.get("realizedPnl")),
         time=int(row["time"]),
     )
 
@@ -176,34 +185,33 @@ class ListenKeyExpired:
     """The stream is dead and needs a new key."""
 
 
-def user_event(message: Wire) -> UserEvent | ListenKeyExpired | None:
-    """A user-data event, or None for one that changes nothing here."""
+def user_events(message: Wire) -> Iterator[UserEvent | ListenKeyExpired]:
+    """What a message of the user stream says; nothing where that changes nothing here."""
     kind, event_time = message.get("e"), int(message.get("E") or 0)
     if kind == "ORDER_TRADE_UPDATE":
-        return _order_update(message["o"], event_time)
-    if kind == "ALGO_UPDATE":
-        return _algo_update(message["o"], event_time)
-    if kind == "ACCOUNT_UPDATE":
-        return _account_update(message["a"], event_time)
-    if kind == "listenKeyExpired":
-        return ListenKeyExpired()
-    return None
+        yield _order_update(message["o"], event_time)
+    elif kind == "ALGO_UPDATE":
+        yield _algo_update(message["o"], event_time)
+    elif kind == "ACCOUNT_UPDATE":
+        yield from _account_updates(message["a"], event_time)
+    elif kind == "listenKeyExpired":
+        yield ListenKeyExpired()
 
 
 def _order_update(o: Wire, event_time: int) -> OrderUpdate:
     order = _order(o, _PLAIN_EVENT, int(o.get("T") or event_time))
     fill = None
-    if o.get("x") in _EXECUTIONS_WITH_FILL and _decimal(o.get("l")) > 0:
+    if o.get("x") in _EXECUTIONS_WITH_FILL and decimal_of(o.get("l")) > 0:
         fill = VenueFill(
             symbol=order.symbol,
             trade_id=str(o["t"]),
             order_id=order.exchange_id,
             side=order.side,
-            price=_decimal(o["L"]),
-            quantity=_decimal(o["l"]),
-            fee=_decimal(o.get("n")),
+            price=decimal_of(o["L"]),
+            quantity=decimal_of(o["l"]),
+            fee=decimal_of(o.get("n")),
             fee_asset=str(o.get("N", "")),
-            realized_pnl=_decimal(o.get("rp")),
+            realized_pnl=decimal_of(o.get("rp")),
             time=order.time,
             client_id=order.client_id,
             liquidation=order.liquidation,
@@ -216,37 +224,12 @@ def _algo_update(o: Wire, event_time: int) -> ConditionalOrderUpdate:
     return ConditionalOrderUpdate(order, event_time, str(o.get("rm", "")))
 
 
-def _account_update(a: Wire, event_time: int) -> AccountUpdate:
-    wallet, change = None, ZERO
+def _account_updates(a: Wire, event_time: int) -> Iterator[AccountUpdate]:
+    transfer = str(a.get("m", "")) in TRANSFERS
     for row in a.get("B", ()):
-        if row.get("a") == "USDT":
-            wallet, change = _decimal(row.get("wb")), _decimal(row.get("bc"))
-    return AccountUpdate(str(a.get("m", "")) in TRANSFERS, wallet, change, event_time)
-
-
-def market_event(message: Wire) -> MarketEvent | None:
-    """A market-data event, or None for one that nobody here uses."""
-    kind = message.get("e")
-    if kind == "kline":
-        k = message["k"]
-        candle = Candle(
-            int(k["t"]), float(k["o"]), float(k["h"]), float(k["l"]), float(k["c"]), float(k["v"])
-        )
-        return CandleUpdate(message["s"], candle, bool(k["x"]), int(message["E"]))
-    if kind == "aggTrade":
-        return Tick(message["s"], float(message["p"]), int(message["E"]))
-    return None
-
-
-def _decimal(value: Any) -> Decimal:
-    number = ZERO if value in (None, "") else Decimal(str(value))
-    if not number.is_finite():
-        raise ValueError(f"{value} is no number")
-    return number
-
-
-def _flag(value: Any) -> bool:
-    return value is True or value == "true"
+        wallet = Wallet(VENUE, str(row["a"]))
+        total, change = decimal_of(row.get("wb")), decimal_of(row.get("bc"))
+        yield AccountUpdate(wallet, transfer, total, change, event_time)
 
 
 def _child(value: Any) -> str:
