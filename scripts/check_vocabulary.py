@@ -18,6 +18,7 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -45,12 +46,16 @@ class Rule:
 
     def in_name(self, name: str) -> bool:
         """Whether an identifier or a file name has the word among its parts."""
-        return bool(set(self.names) & set(parts_of(name)))
+        return not parts_of(name).isdisjoint(self.names)
 
     def in_text(self, text: str) -> bool:
         """Whether prose has the word."""
-        pattern = self.text or rf"\b(?:{'|'.join(self.names)})\b"
-        return re.search(pattern, text, re.IGNORECASE) is not None
+        return re.search(self.pattern, text, re.IGNORECASE) is not None
+
+    @property
+    def pattern(self) -> str:
+        """Return what finds the word in prose."""
+        return self.text or rf"\b(?:{'|'.join(self.names)})\b"
 
 
 def rule(
@@ -159,10 +164,23 @@ class Finding:
         )
 
 
-def parts_of(name: str) -> list[str]:
+@cache
+def parts_of(name: str) -> frozenset[str]:
     """Split an identifier into words: ``OrderDesk`` and ``order_desk`` are order, desk."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", re.sub(r"[_\W]+", " ", name))
-    return spaced.lower().split()
+    return frozenset(spaced.lower().split())
+
+
+@cache
+def rules_of_text(rules: tuple[Rule, ...]) -> re.Pattern[str]:
+    """Return one pattern that finds a word of any of the rules in prose."""
+    return re.compile("|".join(f"(?:{each.pattern})" for each in rules), re.IGNORECASE)
+
+
+@cache
+def rules_of_name(name: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Return the rules whose word is part of an identifier."""
+    return tuple(each for each in rules if each.in_name(name))
 
 
 def names_and_texts(path: str, source: str) -> Iterator[tuple[int, str, bool]]:
@@ -189,13 +207,18 @@ def findings(path: str, source: str) -> list[Finding]:
     """Every word of the rules in a file, once a line."""
     found: dict[tuple[int, str], Finding] = {}
     lines = source.splitlines()
+    rules = tuple(each for each in RULES if each.applies(path))
+    any_word = rules_of_text(rules)
     for number, content, is_name in names_and_texts(path, source):
-        for each in RULES:
-            if not each.applies(path):
-                continue
-            if each.in_name(content) if is_name else each.in_text(content):
-                shown = lines[number - 1].strip() if number <= len(lines) else content.strip()
-                found.setdefault((number, each.word), Finding(path, number, each, shown))
+        if is_name:
+            broken = rules_of_name(content, rules)
+        elif any_word.search(content):
+            broken = tuple(each for each in rules if each.in_text(content))
+        else:
+            continue
+        for each in broken:
+            shown = lines[number - 1].strip() if number <= len(lines) else content.strip()
+            found.setdefault((number, each.word), Finding(path, number, each, shown))
     return [found[key] for key in sorted(found)]
 
 

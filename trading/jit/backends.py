@@ -6,6 +6,7 @@ import numba; the compiled backend does so with its first kernel.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -18,6 +19,8 @@ from trading.jit.kernel import bind
 Kernel = Callable[..., Any]
 Values = Sequence[float] | npt.NDArray[np.float64]
 WholeNumbers = npt.NDArray[np.int64]
+
+COMPILE_VARIABLE = "NOCTURNE_COMPILE"
 
 
 class Backend:
@@ -109,7 +112,11 @@ class CompiledBackend(Backend):
         return np.empty(size, dtype=np.int64)
 
 
-@cache
 def backend(compiled: bool) -> Backend:
-    """Return the compiled backend, or plain Python."""
+    """Return the compiled backend, or plain Python, as also with ``NOCTURNE_COMPILE=off``."""
+    return _backend(compiled and os.environ.get(COMPILE_VARIABLE) != "off")
+
+
+@cache
+def _backend(compiled: bool) -> Backend:
     return CompiledBackend() if compiled else Backend()

@@ -160,6 +160,20 @@ def test_a_close_beyond_a_pool_is_no_sweep():
     assert "swept" not in rows_of(structures(through, tolerance_price=0.2).pools)[0]
 
 
+@pytest.mark.parametrize(
+    ("high", "close", "swept"),
+    [
+        (10.101, 10.099, True),
+        (10.101, 10.1, False),
+        (10.1, 10.099, False),
+        (10.101, 10.101, False),
+    ],
+)
+def test_a_sweep_reaches_beyond_the_outer_edge_of_a_pool_and_closes_inside(high, close, swept):
+    wick = [*POOL[:7], (9.3, high, 9.2, close)]
+    assert ("swept" in rows_of(structures(wick, tolerance_price=0.2).pools)[0]) == swept
+
+
 def test_a_superseded_swing_leaves_its_pool():
     # Each low lies above the last one, so no swing low comes between the two highs.
     rise = [(9.9, 9.95, 9.45, 9.8), (9.8, 10.19, 9.5, 10.0), (10.0, 10.1, 9.55, 9.6)]

@@ -36,6 +36,14 @@ def test_values_that_differ_by_noise_are_equal_at_every_size(size):
     assert sign(-size * 1e-11, size) == -1
 
 
+def test_equal_values_are_not_above_each_other():
+    for value in (0.0, 1.0, -3.5, 1e-300):
+        assert not above(value, value)
+        assert sign(0.0, abs(value)) == 0
+    assert not exceeds(1.0, 0.0, 1e12)
+    assert exceeds(2.0, 0.0, 1e12)
+
+
 def test_a_comparison_with_nan_is_false():
     for pair in ((math.nan, 1.0), (1.0, math.nan), (math.nan, math.nan)):
         assert not above(*pair)

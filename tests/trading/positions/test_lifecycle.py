@@ -270,6 +270,13 @@ def test_the_trailing_stop_waits_for_its_arming_profit():
     assert life.fills == [("trailing_stop", -1.0, round(105.5 * 0.99, 9))]
 
 
+@pytest.mark.parametrize(("best", "ended"), [(104.99, ""), (105.0, "trailing_stop")])
+def test_the_arming_profit_itself_arms_the_trailing_stop(best, ended):
+    life = Life(ExitRules(trailing_stop=0.01, trailing_arm=0.05))
+    assert life.candle(100, best, 100, 104.9) == ""
+    assert life.candle(104.9, 104.9, 103.9, 103.9) == ended
+
+
 def test_the_worst_case_of_ten_symbols_is_what_the_weights_say():
     """1.5 %, 2 % and 2 % of the account as notional, ten symbols, stopped at the last stage."""
     life = Life()

@@ -100,6 +100,16 @@ def test_aggressive_enters_at_once_when_a_gap_forms_after_a_sweep():
     assert entry.confidence == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("candles", "action"), [(2, "enter"), (3, "enter"), (4, "hold")])
+def test_aggressive_counts_the_candles_from_the_sweep_to_the_gap(candles, action):
+    # With a pause of three the gap is complete on the fifth candle after the sweep.
+    made = decider("ict_aggressive", QUARTER)
+    pause: list[Row] = [(10.4, 10.6, 10.2, 10.5)] * candles
+    late: list[Row] = [(10.5, 11.2, 10.4, 11.1), (11.1, 11.6, 11.0, 11.5)]
+    decisions = decide_rows(made, [*RAISED, (14.3, 14.4, 10.9, 11.0), *SWEEP, *pause, *late])
+    assert decisions[-1].action == action
+
+
 def test_aggressive_holds_when_the_sweep_is_too_old():
     made = decider("ict_aggressive", QUARTER)
     pause: list[Row] = [(10.4, 10.6, 10.2, 10.5)] * 6
