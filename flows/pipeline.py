@@ -184,6 +184,11 @@ def _searched(run: StepRunner, symbols: Sequence[str]) -> list[OptimizeEntry]:
     return outcomes.values
 
 
+def _weighed(run: StepRunner, entries: Sequence[OptimizeEntry]) -> tuple[OptimizeEntry, ...]:
+    """Give every strategy the state that looks and unseen days have earned it."""
+    return run.call("evidence", tasks.EVIDENCE, entries)
+
+
 def _trained(run: StepRunner, symbols: Sequence[str]) -> Outcomes[TrainedModels]:
     if not run.request.settings.models:
         return Outcomes("train", ())
@@ -223,7 +228,7 @@ def nightly(engine: FlowEngine, request: FlowRequest) -> FlowResult:
         _imported(run)
     checked = _checked(run)
     built = _featured(run, checked)
-    entries = _searched(run, checked)
+    entries = _weighed(run, _searched(run, checked))
     trained = _trained(run, built)
     published = _published(run, entries, trained.values)
     run.call("report", tasks.REPORT, published.release_id, run.unusable)
@@ -280,7 +285,8 @@ def publish(engine: FlowEngine, request: FlowRequest) -> FlowResult:
     run = StepRunner(engine, request)
     checked = _checked(run)
     built = _featured(run, checked)
-    published = _published(run, _searched(run, checked), _trained(run, built).values)
+    entries = _weighed(run, _searched(run, checked))
+    published = _published(run, entries, _trained(run, built).values)
     return run.finish("publish", published.sentence)
 
 

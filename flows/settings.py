@@ -19,9 +19,9 @@ from pydantic_settings import (
 )
 
 from trading.errors import SettingsError
-from trading.research.gates import share_of_alpha
 
 PROJECT = Path(__file__).resolve().parents[1]
+MODEL_TARGETS = ("volatility_1h", "direction_1h")
 FILE_VARIABLE = "NOCTURNE_RESEARCH_FILE"
 
 Objective = Literal["deflated_sharpe", "sharpe", "total_return", "win_rate", "profit_factor"]
@@ -224,7 +224,10 @@ class ResearchSettings(BaseSettings):
     )
     objective: Objective = "deflated_sharpe"
     alpha: float = Field(
-        default=0.05, gt=0, le=0.5, description="chance that a night proves anything false"
+        default=0.05,
+        gt=0,
+        le=0.5,
+        description="chance that anything is ever proven by luck",
     )
     recent_days: int = Field(default=7, ge=1, le=90)
     walk_forward: WalkForwardSettings = WalkForwardSettings()
@@ -261,10 +264,9 @@ class ResearchSettings(BaseSettings):
         return self.workers or os.cpu_count() or 1
 
     @property
-    def share_of_alpha(self) -> float:
-        """What one search may spend of ``alpha``: every strategy on every symbol is one."""
-        symbols = self.top_symbols or len(self.symbols)
-        return share_of_alpha(self.alpha, len(self.strategies) * symbols)
+    def hypotheses(self) -> tuple[str, ...]:
+        """The names that share the budget of looks: strategies, and models if they are trained."""
+        return tuple(dict.fromkeys((*self.strategies, *(MODEL_TARGETS if self.models else ()))))
 
     def grids_of(self, strategy: str) -> StrategyGrids:
         """Return the grids of ``strategy``; `SettingsError` when the settings have none."""

@@ -156,6 +156,12 @@ def _optimize(key: str, request: FlowRequest) -> OptimizeEntry:
     )
 
 
+def _weigh(request: FlowRequest, entries: Sequence[OptimizeEntry]) -> tuple[OptimizeEntry, ...]:
+    from flows.steps.evidence.verdict import weigh
+
+    return weigh(request.lake, as_of=request.as_of, entries=entries, settings=request.settings)
+
+
 def _train(key: str, request: FlowRequest, symbols: Sequence[str]) -> TrainedModels:
     from flows.steps.models.train import train, train_pool
 
@@ -333,6 +339,7 @@ FEATURES = FlowStep("features", _features)
 UNIVERSE = FlowStep("universe", _universe, timeout_s=3600)
 RELATIVE = FlowStep("relative", _relative, timeout_s=3600)
 OPTIMIZE = FlowStep("optimize", _optimize)
+EVIDENCE = FlowStep("evidence", _weigh, timeout_s=7200)
 TRAIN = FlowStep("train", _train, timeout_s=7200, isolated=True, ready=_trained_before)
 PUBLISH = FlowStep("publish", _publish, timeout_s=300)
 REPORT = FlowStep("report", _report, timeout_s=300)

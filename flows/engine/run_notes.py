@@ -65,7 +65,9 @@ def _values(results: Mapping[str, Any], step: str) -> list[Any]:
 
 
 def _entries(results: Mapping[str, Any]) -> list[Any]:
-    return [found.entry for found in _values(results, "optimize")]
+    weighed = results.get("evidence")
+    found = _values(results, "optimize") if weighed is None else weighed
+    return [item.entry for item in found]
 
 
 def _release_row(entry: Any) -> dict[str, str]:

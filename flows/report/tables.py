@@ -16,6 +16,7 @@ GATE_NAMES = {
     "max_drawdown": "Maximum drawdown",
     "superior_ability": "Best of the trials by luck",
     "loss_probability": "Loss of the choice on unseen days",
+    "superior_on_symbol": "Better than luck on this symbol",
     "deflated_sharpe": "Deflated Sharpe ratio",
     "overfitting": "Probability of overfitting",
     "plateau": "Plateau around the choice",

@@ -158,6 +158,8 @@ def _reason_to_keep(
             )
     if not candidate.strategies or any(entry.proven for entry in candidate.strategies):
         return None
+    if any(entry.evidence is not None and entry.evidence.demoted for entry in candidate.strategies):
+        return None  # a proof that was taken back must not trade on in the release that had it
     had_proof = any(entry.proven for entry in current.strategies)
     if had_proof and current.is_valid("params", candidate.as_of):
         return f"kept {current.release_id}: it is proven and still valid, the candidate is unproven"

@@ -1,4 +1,4 @@
-"""All tables of the lake, as data: one module per layer.
+"""All tables of the lake, as data: one module per layer, and one for the evidence.
 
 Layout of a partition: ``<root>/<layer>/<table>/<column>=<value>/…/part.parquet``.
 """
@@ -6,8 +6,9 @@ Layout of a partition: ``<root>/<layer>/<table>/<column>=<value>/…/part.parque
 from __future__ import annotations
 
 from lake.contract import Table
-from lake.tables import checked, features, ledger, raw, research
+from lake.tables import checked, evidence, features, ledger, raw, research
 from lake.tables.checked import BARS, CANDLES, GAPS, QUARANTINE
+from lake.tables.evidence import LOOKS, TRIAL_RETURNS, UNSEEN_DAYS
 from lake.tables.features import FEATURES, RELATIVE, STRUCTURES, UNIVERSE
 from lake.tables.ledger import EVENTS, FILLS, LEDGER_EQUITY, ORDERS, POSITIONS
 from lake.tables.raw import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, RAW_POSITIONING
@@ -25,6 +26,7 @@ __all__ = [
     "FOLDS",
     "GAPS",
     "LEDGER_EQUITY",
+    "LOOKS",
     "MODELS",
     "ORDERS",
     "POSITIONS",
@@ -38,7 +40,9 @@ __all__ = [
     "STRUCTURES",
     "TABLES",
     "TRADES",
+    "TRIAL_RETURNS",
     "UNIVERSE",
+    "UNSEEN_DAYS",
     "VENUES",
     "Table",
     "table_of",
@@ -46,7 +50,7 @@ __all__ = [
 
 VENUES = ("binance_usdm", "binance_spot", "upbit")
 
-_LAYERS = (raw, checked, features, research, ledger)
+_LAYERS = (raw, checked, features, research, evidence, ledger)
 
 TABLES: dict[str, Table] = {
     table.view: table

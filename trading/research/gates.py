@@ -16,8 +16,8 @@ from dataclasses import dataclass
 class Thresholds:
     """Limits of the gates; shares are fractions (0.25 = 25 %).
 
-    ``superior_ability`` is the candidate's share of the chance of error: of several candidates each
-    may spend only a part of it (`share_of_alpha`).
+    ``superior_ability`` is what the look may spend of the chance of error
+    (`trading.research.evidence.budget`).
     """
 
     superior_ability: float = 0.05
@@ -120,14 +120,6 @@ def search_gates(evidence: GateEvidence, limits: Thresholds) -> tuple[GateVerdic
             "the in-sample best loses out-of-sample with probability {value:.3f}",
         ),
     )
-
-
-def share_of_alpha(alpha: float, candidates: int) -> float:
-    """Chance of error that each of ``candidates`` may spend, so that together they spend ``alpha``.
-
-    Bonferroni's division: it holds whatever the candidates have to do with each other.
-    """
-    return alpha / max(1, candidates)
 
 
 def proven(verdicts: Iterable[GateVerdict]) -> bool:

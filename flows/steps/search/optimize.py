@@ -21,11 +21,13 @@ from flows.engine.provenance import stable_json
 from flows.settings import ResearchSettings
 from flows.steps.data.candles import load_candles, start_compiling
 from flows.steps.data.funding import load_funding
+from flows.steps.evidence.hypotheses import hypothesis_of, read_looks, wants_returns
 from flows.steps.search import research_rows as rows
 from flows.steps.search.optimize_request import OptimizeRequest, Params
 from flows.steps.search.probes import probe_verdicts
 from flows.steps.search.ranking import rank_recent
 from flows.steps.search.trial_history import VERSION_MARK, earlier_trials
+from flows.steps.search.trial_returns import store_trial_returns
 from flows.steps.search.validation import HistoryValidation, validate_long_history
 from lake.partitions import PartitionRef
 from lake.releases.manifest import StrategyEntry
@@ -34,7 +36,6 @@ from lake.store import Lake
 from lake.tables import CANDLES, EQUITY, FOLDS, RAW_FUNDING, SEARCHES, TRADES
 from trading.candles import DAY_MS, CandleColumns
 from trading.errors import DataError, ReleaseRefused
-from trading.research.gates import proven
 from trading.research.grid import parse_grid
 from trading.strategies.base import Strategy
 from trading.strategies.registry import get_strategy
@@ -49,7 +50,9 @@ _FRESH = timedelta(days=1)
 class OptimizeEntry:
     """What was found: the release's entry, the number of trials, and what was read.
 
-    ``reused`` is true when the lake already held the result.
+    The entry is unproven until `flows.steps.evidence` has looked at the whole hypothesis;
+    ``approved`` says that its parameters lie on an approved plateau. ``reused`` is true when the
+    lake already held the result.
     """
 
     entry: StrategyEntry
@@ -58,12 +61,14 @@ class OptimizeEntry:
     effective_trials: float
     fingerprint: tuple[PartitionRef, ...]
     reused: bool = False
+    approved: bool = True
 
     @property
     def sentence(self) -> str:
         """One line for a person."""
         measured = self.entry.out_of_sample
-        state = "proven" if self.entry.proven else "unproven"
+        failed = ", ".join(verdict.name for verdict in self.entry.verdicts if not verdict.passed)
+        state = f"refused by {failed}" if failed else "passes its own gates"
         return (
             f"{self.entry.strategy} {self.entry.symbol}: {state}, out-of-sample"
             f" {measured['total_return']:+.2%} in {measured['trades']} trades,"
@@ -121,6 +126,7 @@ def _build_request(
         released=released_params(lake, strategy.name, symbol, as_of),
         fingerprint=fingerprint,
         funding=load_funding(lake, settings.venue, symbol, as_of),
+        look=wants_returns(read_looks(lake), hypothesis_of(strategy.name, settings).id, as_of),
     )
 
 
@@ -193,11 +199,17 @@ def _store(
         in_sample=recent.measures | validation.approved.as_measures(),
         out_of_sample=validation.measures,
         verdicts=verdicts,
-        proven=proven(verdicts) and recent.approved,
     )
     found = OptimizeEntry(
-        entry, request.run, len(request.trials), validation.effective_trials, request.fingerprint
+        entry,
+        request.run,
+        len(request.trials),
+        validation.effective_trials,
+        request.fingerprint,
+        approved=recent.approved,
     )
+    if request.look:
+        store_trial_returns(lake, request, candles, validation)
     lake.write(FOLDS, rows.folds_table(request, validation), run=request.run)
     lake.write(TRADES, rows.trades_table(request, validation, recent), run=request.run)
     lake.write(EQUITY, rows.equity_table(request, validation), run=request.run)
@@ -209,6 +221,7 @@ def _store(
                 "entry": entry.model_dump(mode="json"),
                 "trials": found.trials,
                 "effective_trials": found.effective_trials,
+                "approved": found.approved,
             }
         ),
     }
@@ -225,4 +238,5 @@ def _load_stored(text: str, request: OptimizeRequest) -> OptimizeEntry:
         effective_trials=float(stored["effective_trials"]),
         fingerprint=request.fingerprint,
         reused=True,
+        approved=bool(stored["approved"]),
     )

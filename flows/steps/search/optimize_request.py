@@ -30,6 +30,7 @@ _MODULES = (
             "probes",
             "optimize_request",
             "ranking",
+            "trial_returns",
             "research_rows",
             "trial_history",
             "validation",
@@ -40,7 +41,10 @@ _MODULES = (
 
 @dataclass(frozen=True, slots=True)
 class OptimizeRequest:
-    """Everything that the result depends on; ``fingerprint`` names candles and funding."""
+    """Everything that the result depends on; ``fingerprint`` names candles and funding.
+
+    ``look`` says that the returns of all trials are stored for a look at the hypothesis.
+    """
 
     strategy: Strategy
     symbol: str
@@ -53,6 +57,7 @@ class OptimizeRequest:
     released: Params | None
     fingerprint: tuple[PartitionRef, ...]
     funding: FundingRates = field(default_factory=dict)
+    look: bool = False
 
     @property
     def run(self) -> str:
@@ -93,7 +98,8 @@ class OptimizeRequest:
             as_of=self.as_of.isoformat(),
             strategy=[self.strategy.name, self.strategy.version],
             symbol=self.symbol,
-            alpha=self.settings.share_of_alpha,
+            alpha=self.settings.alpha,
+            look=self.look,
             settings={name: settings[name] for name in used},
             grids=[list(map(dict, self.long_grid)), list(map(dict, self.recent_grid))],
             trials=sorted(stable_json(values) for values in self.trials),

@@ -11,7 +11,7 @@ from flows.steps.search.plateau import ApprovedPlateau, approve
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.metrics import Metrics
 from trading.research.evidence.superior_ability import LEAST_PERIODS, samples_for, superior_ability
-from trading.research.gates import GateEvidence, GateVerdict, Thresholds, evaluate_gates
+from trading.research.gates import GateEvidence, GateVerdict, Thresholds, own_gates
 from trading.research.grid import check_memory
 from trading.research.overfitting import (
     Overfitting,
@@ -45,7 +45,8 @@ class HistoryValidation:
     """Result of validating a search on the long history.
 
     ``trials`` are the results of ``request.trials`` over the whole history, ``daily`` their
-    returns ``[trial, day]``; ``measures`` describe the out-of-sample run.
+    returns ``[trial, day]``; ``verdicts`` are those of the symbol alone, ``measures`` describe the
+    out-of-sample run.
     """
 
     walk: WalkForward
@@ -85,13 +86,12 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
     effective = float(effective_trials(every.daily_returns))
     # The plateau is measured in the objective, also if that is a ratio; a loss approves nothing.
     neighbours = plateau(request.long_grid, scores, winner)
-    alpha = request.settings.share_of_alpha
     cut = overfitting_of(every.daily_returns)
     evidence = GateEvidence(
         trades=walk.metrics.trades,
         total_return=walk.metrics.total_return,
         max_drawdown=walk.metrics.max_drawdown,
-        superior_ability=superior_ability_of(every.daily_returns, alpha),
+        superior_ability=superior_ability_of(every.daily_returns, request.settings.alpha),
         loss_probability=None if cut is None else cut.loss_probability,
         plateau=neighbours.score,
         current_return=current_return(request, candles, folds),
@@ -109,7 +109,7 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
         daily=every.daily_returns,
         effective_trials=effective,
         evidence=evidence,
-        verdicts=evaluate_gates(evidence, Thresholds(superior_ability=alpha)) + robust.verdicts(),
+        verdicts=own_gates(evidence, Thresholds()) + robust.verdicts(),
         measures=out_of_sample(walk.metrics, evidence)
         | {
             "deflated_sharpe": deflated.probability,

@@ -28,6 +28,7 @@ from lake.releases import (
 from lake.releases.manifest import pretty, release_id_of, short_id
 from tests.lake.builders import AS_OF, REF, RUN, WALL, candidate, entry
 from trading.errors import DataError, ParameterError, ReleaseRefused
+from trading.research.evidence.states import HypothesisEvidence
 from trading.strategies.registry import get_strategy
 
 HOUR = timedelta(hours=1)
@@ -132,6 +133,24 @@ def test_live_gets_the_proven_strategies_and_lists_the_others_as_left_out(root: 
     assert live.left_out == (
         LeftOut(symbol="ETHUSDT", reason="breakout is unproven, refused in live"),
     )
+
+
+def test_a_demotion_replaces_a_proven_release_at_once(root: Path) -> None:
+    publish(root, candidate(entry(proven=True)), WALL)
+    known = HypothesisEvidence("breakout-1", "unproven", "the edge has decayed", demoted=True)
+    demoted = entry().model_copy(update={"evidence": known})
+    assert publish(root, candidate(demoted, as_of=AS_OF + HOUR), WALL).promoted
+    (found,) = read_current(root, AS_OF + HOUR).strategies
+    assert (found.state, found.evidence) == ("unproven", known)
+    with pytest.raises(ReleaseRefused, match="is unproven"):
+        read_current(root, AS_OF + HOUR, "live")
+
+
+def test_a_hypothesis_that_is_not_proven_cannot_mark_an_entry_proven(root: Path) -> None:
+    refused = HypothesisEvidence("breakout-1", "unproven", "p is 0.3")
+    wrong = entry(proven=True).model_copy(update={"evidence": refused})
+    with pytest.raises(ReleaseRefused, match="its hypothesis is not"):
+        publish(root, candidate(wrong), WALL)
 
 
 @pytest.mark.parametrize(

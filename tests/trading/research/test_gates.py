@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from trading.research.gates import GateEvidence, Thresholds, evaluate_gates, proven, share_of_alpha
+from trading.research.gates import GateEvidence, Thresholds, evaluate_gates, proven
 
 GOOD = GateEvidence(
     trades=45,
@@ -126,9 +126,8 @@ def test_thresholds_can_be_set() -> None:
     assert not proven(evaluate_gates(GOOD, Thresholds(trades=46)))
 
 
-def test_many_candidates_share_the_chance_of_error() -> None:
-    share = share_of_alpha(0.05, 20)
-    assert share == 0.0025
+def test_a_look_spends_a_part_of_the_chance_of_error() -> None:
+    share = 0.0025
     weak = replace(GOOD, superior_ability=0.003)
     assert proven(evaluate_gates(weak))
     assert not proven(evaluate_gates(weak, Thresholds(superior_ability=share)))

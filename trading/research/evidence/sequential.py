@@ -21,7 +21,7 @@ from trading.errors import DataError
 FloatArray = NDArray[np.float64]
 
 WORST_DAY = 0.25
-"""No day loses more of the account than this; a loss beyond it ruins the bet on the candidate."""
+"""No day loses more than this part of what is at stake; a loss beyond it ruins the largest bets."""
 CAPPED_DAY = 0.25
 """A gain beyond this counts as this much: that only makes the evidence weaker."""
 MULTIPLES = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -39,17 +39,20 @@ class Stakes:
     values: tuple[float, ...]
 
 
-def stakes_for(daily_returns: FloatArray) -> Stakes:
+def stakes_for(daily_returns: FloatArray, at_stake: float = 1.0) -> Stakes:
     """Stakes from the returns that chose the candidate; the followed days are not among them.
 
-    ``daily_returns`` are net fractions. Raises `DataError` if they never move.
+    ``daily_returns`` are net fractions of the account, ``at_stake`` the largest share of it that
+    the candidate's positions take together: it bounds what a day may lose, and with it the largest
+    bet that is fair. Raises `DataError` if the returns never move.
     """
     deviation = float(daily_returns.std(ddof=1)) if len(daily_returns) > 1 else 0.0
     if deviation <= 0.0:
         raise DataError(
             "the chosen candidate's daily returns never move; it has to trade before it is followed"
         )
-    return Stakes(tuple(min(multiple / deviation, 1.0 / WORST_DAY) for multiple in MULTIPLES))
+    most = 1.0 / (WORST_DAY * at_stake)
+    return Stakes(tuple(min(multiple / deviation, most) for multiple in MULTIPLES))
 
 
 def e_process(daily_returns: FloatArray, stakes: Stakes) -> FloatArray:

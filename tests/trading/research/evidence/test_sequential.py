@@ -63,6 +63,12 @@ def test_a_ruinous_day_ends_the_bet() -> None:
     assert evidence[1] < evidence[0]
 
 
+def test_the_bets_are_as_large_as_what_is_at_stake_allows() -> None:
+    returns = noise(np.random.default_rng(1), 60) / 10
+    assert stakes_for(returns, at_stake=0.2).values[-1] == pytest.approx(20.0)
+    assert max(stakes_for(returns * 100, at_stake=0.2).values) < 4.0
+
+
 def test_decay_is_noticed_soon_and_seldom_without_cause() -> None:
     rng = np.random.default_rng(4)
     stakes = stakes_for(noise(rng, 100))

@@ -1,0 +1,1 @@
+"""What is known of each hypothesis: looks and their budget, frozen candidates, unseen days."""

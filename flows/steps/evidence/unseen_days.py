@@ -1,0 +1,146 @@
+"""The unseen days of a frozen candidate: simulated as they come, kept in the lake, folded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from flows.settings import ResearchSettings
+from flows.steps.data.candles import load_candles, start_compiling
+from flows.steps.data.funding import load_funding
+from flows.steps.evidence.hypotheses import Look, hypotheses_opened
+from flows.steps.evidence.live_returns import live_returns
+from flows.steps.search.optimize_request import costs_of
+from lake.store import Lake
+from lake.tables import UNSEEN_DAYS
+from trading.candles import DAY_MS
+from trading.research.evidence.sequential import Stakes
+from trading.research.evidence.unseen_days import FollowedDay, Frozen, UnseenDay, follow
+from trading.simulation import backtest
+from trading.strategies.registry import get_strategy
+
+_DAY = timedelta(days=1)
+
+
+def follow_frozen(
+    lake: Lake,
+    look: Look,
+    looks: Sequence[Look],
+    *,
+    as_of: datetime,
+    settings: ResearchSettings,
+) -> list[FollowedDay]:
+    """Return every whole day from a look up to ``as_of`` with what is known after it.
+
+    Returns of days that the lake holds stay as they are, also if candles were corrected since: an
+    unseen day is seen once. New days are simulated with the frozen parameters and stored.
+    """
+    stored = _stored(lake, look, as_of)
+    begin = _day_of(look.as_of + _DAY - timedelta(milliseconds=1))
+    returns = [float(row["net_return"]) for row in stored]
+    if not stored or stored[-1]["state"] != "unproven":
+        returns += _simulated(lake, look, begin, begin + len(returns), as_of, settings)
+    live = live_returns(lake, look, begin, len(returns), as_of)
+    days = [
+        UnseenDay(
+            day=(begin + place) * DAY_MS,
+            net_return=value,
+            live_return=live[place],
+            hypotheses=hypotheses_opened(looks, _moment(begin + place + 1)),
+        )
+        for place, value in enumerate(returns)
+    ]
+    frozen = Frozen(Stakes(tuple(look.findings["stakes"])), look.envelope or 1.0)
+    followed = follow(frozen, days, settings.alpha)
+    _store(lake, look, days, followed)
+    return followed
+
+
+def _stored(lake: Lake, look: Look, as_of: datetime) -> list[dict[str, Any]]:
+    rows = lake.read(UNSEEN_DAYS, as_of=as_of, hypothesis=look.hypothesis).to_pylist()
+    own = [row for row in rows if row["frozen_at"] == look.as_of]
+    return sorted(own, key=lambda row: row["day"])
+
+
+def _simulated(
+    lake: Lake, look: Look, begin: int, start: int, as_of: datetime, settings: ResearchSettings
+) -> list[float]:
+    """Net returns of the members in equal parts, for whole days from ``start`` on."""
+    last = _day_of(as_of)
+    if start >= last:
+        return []
+    start_compiling()
+    found = [
+        _member_returns(lake, look, symbol, begin, as_of, settings)
+        for symbol in sorted(look.findings["members"])
+    ]
+    known = max((max(days) + 1 for days in found if days), default=start)
+    return [
+        float(np.mean([days.get(day, 0.0) for days in found]))
+        for day in range(start, min(last, known))
+    ]
+
+
+def _member_returns(
+    lake: Lake, look: Look, symbol: str, begin: int, as_of: datetime, settings: ResearchSettings
+) -> Mapping[int, float]:
+    """Net return of one symbol by day from ``begin`` on, for days whose candles are there."""
+    candles = load_candles(lake, settings.venue, symbol, as_of)
+    if not len(candles):
+        return {}
+    end = (int(candles.open_time[-1]) + candles.interval_ms) // DAY_MS
+    if end <= begin:
+        return {}
+    funding = load_funding(lake, settings.venue, symbol, as_of)
+    run = backtest(
+        get_strategy(look.name),
+        candles,
+        look.findings["members"][symbol]["params"],
+        replace(costs_of(settings), funding=funding),
+        trade_from_ms=begin * DAY_MS,
+    )
+    days = (run.days // DAY_MS).tolist()
+    returns = zip(days, run.daily_returns.tolist(), strict=True)
+    return {day: value for day, value in returns if begin <= day < end}
+
+
+def _store(
+    lake: Lake, look: Look, days: Sequence[UnseenDay], followed: Sequence[FollowedDay]
+) -> None:
+    """Write the days of this candidate beside those of earlier ones of the hypothesis."""
+    rows = lake.read(UNSEEN_DAYS, hypothesis=look.hypothesis).to_pylist()
+    kept = {(row["frozen_at"], row["day"]): row for row in rows}
+    for day, known in zip(days, followed, strict=False):
+        moment = _moment(day.day // DAY_MS)
+        kept[look.as_of, moment] = {
+            "known_at": moment + _DAY,
+            "frozen_at": look.as_of,
+            "day": moment,
+            "net_return": day.net_return,
+            "live_return": day.live_return,
+            "hypotheses": day.hypotheses,
+            "state": known.state,
+            "e_value": known.e_value,
+            "confirm_at": known.confirm_at,
+            "decay": known.decay,
+            "drawdown": known.drawdown,
+            "days": known.days,
+            "reason": known.reason,
+        }
+    if kept:
+        fields = [{name: row[name] for name in UNSEEN_DAYS.schema.names} for row in kept.values()]
+        table = pa.Table.from_pylist(fields, schema=UNSEEN_DAYS.schema)
+        lake.write(UNSEEN_DAYS, table, hypothesis=look.hypothesis)
+
+
+def _day_of(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000) // DAY_MS
+
+
+def _moment(day: int) -> datetime:
+    return datetime.fromtimestamp(day * DAY_MS / 1000, UTC)
