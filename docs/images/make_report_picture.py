@@ -1,29 +1,24 @@
-"""Make `report.png`, the picture of the report in the README, from a lake after `make run`.
+"""Make `report.png`, the first screen of the report in the README, from a lake after `make run`.
 
-    .venv/bin/python docs/images/make_report_picture.py [LAKE] [SYMBOL]
+    .venv/bin/python docs/images/make_report_picture.py [LAKE]
 
-It needs Chromium, and Pillow from the dev extra. The picture shows the summary and `breakout` on
-SYMBOL; the other sections are hidden.
+It needs Chromium, and Pillow and playwright from the dev extra.
 """
 
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
-import tempfile
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 PICTURE = Path(__file__).with_name("report.png")
-SIZE = (1120, 2040)
+WIDTH = 1120
 COLOURS = 256
 LARGEST = 250_000
-SHOW_ONLY = """<style>
-main>section:not(#summary,#strategies),#strategies>:not(#{card}),footer{{display:none}}
-section{{margin:22px 0}}html{{overflow:hidden}}
-</style></head>"""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -43,35 +38,29 @@ def browser() -> str:
     raise SystemExit(f"none of {', '.join(BROWSERS)} is installed")
 
 
+def first_screen(report: Path) -> bytes:
+    """Return a picture of the page down to the end of its summary."""
+    with sync_playwright() as driver:
+        program = driver.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
+        page = program.new_page(viewport={"width": WIDTH, "height": 900})
+        page.goto(report.resolve().as_uri())
+        page.locator("#account-equity canvas").first.wait_for()
+        bottom = page.evaluate("document.getElementById('execution').offsetTop")
+        clip = {"x": 0, "y": 0, "width": WIDTH, "height": float(bottom) - 10}
+        picture: bytes = page.screenshot(full_page=True, clip=clip)  # type: ignore[arg-type]
+        program.close()
+    return picture
+
+
 def main() -> None:
     """Write the picture, and refuse one that is too large for a README."""
-    arguments = sys.argv[1:]
-    lake = Path(arguments[0] if arguments else ".work/demo/lake")
-    symbol = arguments[1] if len(arguments) > 1 else "BTCUSDT"
-    html = newest_report(lake).read_text(encoding="utf-8")
-    page = html.replace("</head>", SHOW_ONLY.format(card=f"breakout-{symbol}"), 1)
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "page.html"
-        source.write_text(page, encoding="utf-8")
-        options = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--hide-scrollbars",
-            f"--user-data-dir={folder}/profile",
-            f"--screenshot={PICTURE}",
-            f"--window-size={SIZE[0]},{SIZE[1]}",
-        ]
-        subprocess.run(
-            [browser(), *options, source.as_uri()], check=True, capture_output=True, timeout=120
-        )
-    with Image.open(PICTURE) as picture:
+    lake = Path(sys.argv[1] if len(sys.argv) > 1 else ".work/demo/lake")
+    with Image.open(BytesIO(first_screen(newest_report(lake)))) as picture:
         fewer = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
     fewer.save(PICTURE, optimize=True)
     size = PICTURE.stat().st_size
     if size > LARGEST:
-        raise SystemExit(f"{PICTURE} has {size} bytes, more than {LARGEST}: make SIZE smaller")
+        raise SystemExit(f"{PICTURE} has {size} bytes, more than {LARGEST}: make WIDTH smaller")
     print(f"{PICTURE}: {size} bytes")
 
 

@@ -110,6 +110,25 @@ def as_ms(value: Any) -> int:
     return round(when.timestamp() * 1000) if when else 0
 
 
+def short_span(start: Any, end: Any) -> str:
+    """Write ``09 May – 16 May``, for a label of an axis."""
+    first, last = as_datetime(start), as_datetime(end)
+    return f"{first:%d %b} – {last:%d %b}" if first and last else NONE
+
+
+def change(value: float, currency: str = "", digits: int = 2) -> str:
+    """Write a difference with its sign: ``+27.70 USDT``."""
+    shown = decimal(value, digits)
+    sign = "+" if value > 0 and shown.strip("0.,") else ""
+    return f"{sign}{shown} {currency}".strip()
+
+
+def percent_change(value: float) -> str:
+    """Write a relative difference with its sign: ``+1.30 %``."""
+    shown = percent(value)
+    return f"+{shown}" if value > 0 and not shown.startswith("0.00") else shown
+
+
 def span(start: Any, end: Any) -> str:
     """Write ``2025-05-05 to 2025-06-20``."""
     return f"{day(start)} to {day(end)}"

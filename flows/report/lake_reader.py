@@ -14,16 +14,18 @@ import pyarrow.compute as pc
 from flows.report import formats
 from flows.report.charts.prices import Bars
 from flows.report.charts.structures import LIFETIME, Marks, marks_of
-from flows.report.execution import LedgerRows
-from flows.report.quality import BadRows, SeriesQuality
+from flows.report.sections.execution import LedgerRows
+from flows.report.sections.quality import BadRows, SeriesQuality
 from flows.steps.search.trial_history import MANUAL_RUN_PREFIX
 from lake import tables
 from lake.releases import Ensemble, read_ensemble
+from lake.releases.diff import ReleaseDiff, diff_releases
 from lake.releases.manifest import Manifest
 from lake.releases.reader import read_pointer, read_release
 from lake.store import Lake, Partition
 from lake.tables import Table
 from trading.candles import interval_ms, interval_name
+from trading.errors import ReleaseRefused
 
 Row = Mapping[str, Any]
 
@@ -51,6 +53,7 @@ class ReportData:
     oddities: Sequence[str]
     ledger: LedgerRows
     ensemble: Ensemble | None = None
+    changes: ReleaseDiff | None = None
 
 
 def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> ReportData:
@@ -72,12 +75,17 @@ def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> Rep
         equity=research_rows(lake, tables.EQUITY, seen),
         cards=read_cards(lake, seen),
         bars=bars,
-        marks={symbol: read_marks(lake, symbol, shown, seen) for symbol, shown in bars.items()},
+        marks={
+            symbol: read_marks(lake, symbol, shown, seen)
+            for symbol, shown in bars.items()
+            if symbol in ict_symbols(manifest, folds)
+        },
         series=read_series(lake, manifest, seen),
         bad=read_bad_rows(lake, seen),
         oddities=read_oddities(lake, manifest),
         ledger=read_ledger(lake, as_of),
         ensemble=find_ensemble(lake, made),
+        changes=find_changes(lake, made),
     )
 
 
@@ -97,6 +105,17 @@ def find_ensemble(lake: Lake, manifest: Manifest | None) -> Ensemble | None:
     if manifest is None:
         return None
     return read_ensemble(read_release(lake.published, manifest.release_id))
+
+
+def find_changes(lake: Lake, manifest: Manifest | None) -> ReleaseDiff | None:
+    """Return what differs from the release that it replaced; None if that one cannot be read."""
+    if manifest is None or manifest.replaced is None:
+        return None
+    try:
+        before = read_release(lake.published, manifest.replaced)
+    except ReleaseRefused:  # pruned, or damaged: the report can do without it
+        return None
+    return diff_releases(before, read_release(lake.published, manifest.release_id))
 
 
 def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, Any]]:
@@ -223,6 +242,19 @@ def read_bars(
         if bars is not None:
             found[symbol] = bars
     return found
+
+
+def ict_symbols(manifest: Row | None, folds: Sequence[Row]) -> frozenset[str]:
+    """Return the symbols that an ICT strategy trades, whose charts show structures."""
+    entries = manifest["strategies"] if manifest is not None else folds
+    return frozenset(
+        str(entry["symbol"]) for entry in entries if uses_structures(str(entry["strategy"]))
+    )
+
+
+def uses_structures(strategy: str) -> bool:
+    """Tell whether a strategy trades on ICT structures."""
+    return strategy.startswith("ict_")
 
 
 def bars_between(

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from flows.report import formats
-from flows.report.allocation import allocation_view
-from flows.report.comparison import comparisons
-from flows.report.execution import execution_view
-from flows.report.lake_reader import ReportData
-from flows.report.models import model_views, models_lead
-from flows.report.quality import inputs_view, quality_view
-from flows.report.strategies import StrategyResults, overview, strategy_view
+from flows.report.charts.prices import bars_data, bars_key
+from flows.report.lake_reader import ReportData, uses_structures
+from flows.report.sections.allocation import allocation_view
+from flows.report.sections.comparison import comparisons
+from flows.report.sections.execution import execution_view
+from flows.report.sections.first_screen import first_screen
+from flows.report.sections.models import model_views, models_lead
+from flows.report.sections.quality import inputs_view, quality_view
+from flows.report.sections.strategies import StrategyResults, slug, strategy_view
 from flows.report.tables import counted, joined
 from flows.report.views import Fact, Header, Page, StrategyView
 
@@ -27,6 +29,8 @@ def page_of(data: ReportData, unusable: Sequence[tuple[str, str]] = ()) -> Page:
     left_out = manifest["left_out"] if manifest is not None else ()
     return Page(
         header=header_view(data, entries),
+        first=first_screen(data, entries),
+        bars={bars_key(slug(name)): bars_data(bars) for name, bars in data.bars.items()},
         inputs=inputs_view(manifest),
         quality=replace(
             quality_view(data.series, data.bad, left_out, data.oddities),
@@ -63,7 +67,7 @@ def one_strategy(data: ReportData, entry: Row) -> StrategyView:
         trades=mine(data.trades),
         equity=mine(data.equity),
         bars=data.bars.get(own[1]),
-        marks=data.marks.get(own[1]),
+        marks=data.marks.get(own[1]) if uses_structures(own[0]) else None,
     )
     return strategy_view(entry, evidence)
 
@@ -86,7 +90,6 @@ def header_view(data: ReportData, entries: Sequence[Row]) -> Header:
         why=why,
         as_of=formats.moment(data.as_of),
         facts=header_facts(data, entries),
-        overview=overview(entries) if manifest is not None else None,
     )
 
 

@@ -73,6 +73,9 @@ SHARES = frozenset(
     }
 )
 RATIOS = frozenset({"sharpe", "sortino", "calmar", "profit_factor", "reward_to_risk", "turnover"})
+FEW_TRADES = 10
+NEED_TRADES = frozenset({"sharpe", "sortino", "calmar", "cagr", "profit_factor", "reward_to_risk"})
+"""Measures that say nothing with fewer than ``FEW_TRADES`` trades."""
 OF_TRADES = (RATIOS - {"turnover"}) | {"win_rate", "expectancy", "worst_trade"}
 COUNTS = frozenset(
     {"drawdown_days", "out_of_sample_trades", "trades", "days", "test_rows", "lookahead"}
@@ -153,8 +156,13 @@ def metric_grid(inside: Row, outside: Row) -> TableView | None:
     for name, label in MEASURES:
         if inside.get(name) is None and outside.get(name) is None:
             continue
-        left, right = measured(name, inside), measured(name, outside)
-        rows.append((Cell(label), Cell(left, MUTED), Cell(right, tone(name, outside.get(name)))))
+        rows.append(
+            (
+                Cell(label),
+                Cell(measured(name, inside), MUTED, hidden(name, inside)),
+                metric_cell(name, outside),
+            )
+        )
     if not rows:
         return None
     days = inside.get("window_days")
@@ -163,13 +171,31 @@ def metric_grid(inside: Row, outside: Row) -> TableView | None:
 
 
 def measured(name: str, metrics: Row) -> str:
-    """Write a metric; most have no value without trades, a profit factor none without a loss."""
+    """Write a metric; ratios need trades, and too few of them are said to be too few."""
     value = metrics.get(name)
     if metrics.get("trades") == 0 and name in OF_TRADES:
         return formats.NONE
+    if hidden(name, metrics):
+        return "too few"
     if name == "profit_factor" and not value and metrics.get("win_rate"):
         return "no loss"
     return measure(name, value)
+
+
+def metric_cell(name: str, metrics: Row) -> Cell:
+    """Show a metric in the colour of its sign, unless too few trades carry it."""
+    hint = hidden(name, metrics)
+    return Cell(measured(name, metrics), "" if hint else tone(name, metrics.get(name)), hint)
+
+
+def hidden(name: str, metrics: Row) -> str:
+    """Write the value of a ratio that too few trades cannot carry, for a tooltip; else nothing."""
+    trades = metrics.get("trades")
+    if name not in NEED_TRADES or trades is None or trades >= FEW_TRADES:
+        return ""
+    if not formats.known(metrics.get(name)):
+        return ""
+    return f"{measure(name, metrics[name])} from {counted(int(trades), 'trade')}"
 
 
 def tone(name: str, value: Any) -> str:

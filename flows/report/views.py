@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from markupsafe import Markup
+from typing import Any
 
 GOOD = "good"
 BAD = "bad"
@@ -14,12 +14,28 @@ MONO = "mono"
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart of `web/charts`: its kind, its data, and one sentence for those who cannot see it.
+
+    ``key`` is unique on the page.
+    """
+
+    key: str
+    kind: str
+    title: str
+    text: str
+    data: Mapping[str, Any]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a table; ``tone`` is a CSS class, ``hint`` a tooltip."""
+    """One cell of a table; ``tone`` is a CSS class, ``hint`` a tooltip, ``share`` a bar."""
 
     text: str
     tone: str = ""
     hint: str = ""
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +61,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The head of the page; ``state`` is proven, unproven or none."""
+    """The release of the page; ``state`` is proven, unproven or none."""
 
     title: str
     release_id: str
@@ -53,7 +69,46 @@ class Header:
     why: tuple[str, ...]
     as_of: str
     facts: tuple[Fact, ...]
-    overview: TableView | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """What the account did, in one headline, with the figures that a trader wants first."""
+
+    headline: str
+    tone: str
+    lead: str
+    facts: tuple[Fact, ...] = ()
+    equity: Chart | None = None
+    positions: TableView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One reason to trust the release, or not to; ``tone`` is good, warn or bad."""
+
+    label: str
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed since the release before; ``lines`` are sentences."""
+
+    lead: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstScreen:
+    """The answers that come before everything else."""
+
+    account: AccountView
+    trading: TableView | None
+    checks: tuple[Check, ...]
+    changes: Changes
+    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +144,7 @@ class SurfaceMap:
     """One heat map; the note names the fixed parameters."""
 
     note: str
-    svg: Markup
+    chart: Chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +169,12 @@ class StrategyView:
     notes: tuple[str, ...]
     metrics: TableView | None
     verdicts: TableView | None
-    equity: Markup | None
-    price: Markup | None
-    fold_chart: Markup | None
+    equity: Chart | None
+    price: Chart | None
+    fold_chart: Chart | None
     folds: TableView | None
+    trade_charts: tuple[Chart, ...]
+    figures: tuple[tuple[str, str], ...]
     surfaces: tuple[SurfaceGroup, ...]
     trades: TableView | None
     missing: tuple[str, ...] = ()
@@ -135,9 +192,8 @@ class ModelView:
     facts: tuple[Fact, ...]
     metrics: TableView | None
     verdicts: TableView | None
-    importance: Markup | None
-    folds: Markup | None
-    fold_note: str
+    importance: TableView | None
+    folds: Chart | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +202,8 @@ class Execution:
 
     lead: str
     facts: tuple[Fact, ...] = ()
-    equity: Markup | None = None
     trips: TableView | None = None
+    reasons: Chart | None = None
     stops: TableView | None = None
     orders: TableView | None = None
     events: TableView | None = None
@@ -167,6 +223,8 @@ class Page:
     """The whole report."""
 
     header: Header
+    first: FirstScreen
+    bars: Mapping[str, Any]
     inputs: Inputs
     quality: Quality
     strategies: tuple[StrategyView, ...]
@@ -179,11 +237,11 @@ class Page:
     sections: tuple[tuple[str, str], ...] = field(
         default=(
             ("summary", "Summary"),
-            ("inputs", "What was read"),
-            ("quality", "Data quality"),
+            ("execution", "Trades"),
             ("strategies", "Strategies"),
             ("ensemble", "Ensemble"),
             ("models", "Models"),
-            ("execution", "Execution"),
+            ("quality", "Data quality"),
+            ("inputs", "Provenance"),
         )
     )

@@ -1,1 +1,1 @@
-"""The report's charts: small inline SVG drawn by hand."""
+"""What the report's charts show; the chart modules of `web/` draw them."""

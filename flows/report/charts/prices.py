@@ -5,29 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from flows.report import formats
-from flows.report.charts.structures import Marks, structure_marks
-from flows.report.charts.svg import (
-    LEFT,
-    RIGHT,
-    WIDTH,
-    Box,
-    Scale,
-    figure,
-    group,
-    number,
-    padded,
-    path,
-    tag,
-    time_scale,
-    time_ticks,
-    x_axis,
-    y_axis,
-)
+from flows.report.charts.structures import Marks, structure_data
+from flows.report.views import Chart
 
-MAX_BARS = 260
+MAX_BARS = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,72 +54,57 @@ def merged(bars: Bars, limit: int = MAX_BARS) -> Bars:
     )
 
 
-def candles(bars: Bars, across: Scale, up: Scale, room: float) -> list[Markup]:
-    """Draw rising candles as one path, falling candles as another."""
-    half = max(room * 0.32, 0.4)
-    rising: list[str] = []
-    falling: list[str] = []
-    columns = zip(bars.times, bars.opens, bars.highs, bars.lows, bars.closes, strict=True)
-    for time, first, high, low, last in columns:
-        x = across(time + bars.interval_ms / 2)
-        top, bottom = up(max(first, last)), up(min(first, last))
-        bottom = max(bottom, top + 0.6)
-        mark = (
-            f"M{number(x)} {number(up(high))}V{number(up(low))}"
-            f"M{number(x - half)} {number(top)}H{number(x + half)}"
-            f"V{number(bottom)}H{number(x - half)}Z"
-        )
-        (rising if last >= first else falling).append(mark)
-    return [path(rising, "rise"), path(falling, "fall")]
+def bars_key(name: str) -> str:
+    """Return the id of the data block that holds the candles of a symbol."""
+    return f"bars-{name}"
 
 
-def trade_mark(trade: TradeMark, across: Scale, up: Scale) -> Markup:
-    """Draw the entry triangle, the exit dot and the line between them."""
-    x1, y1 = across(trade.entry_time), up(trade.entry_price)
-    x2, y2 = across(trade.exit_time), up(trade.exit_price)
-    won = "won" if trade.net > 0 else "lost"
-    turn = 1 if trade.side >= 0 else -1
-    triangle = (
-        f"M{number(x1)} {number(y1 - 5.5 * turn)}L{number(x1 + 5)} {number(y1 + 4 * turn)}"
-        f"H{number(x1 - 5)}Z"
-    )
-    label = (
-        f"{'long' if trade.side >= 0 else 'short'} {formats.price(trade.entry_price)} at "
-        f"{formats.moment(trade.entry_time)}, out {formats.price(trade.exit_price)} at "
-        f"{formats.moment(trade.exit_time)}: {formats.percent(trade.net)} ({trade.reason})"
-    )
-    return group(
-        [
-            tag("title", label),
-            tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=f"way {won}"),
-            tag("path", d=triangle, class_="entry"),
-            tag("circle", cx=x2, cy=y2, r=4, class_=f"exit {won}"),
-        ],
-        class_="trade",
-    )
+def bars_data(bars: Bars) -> dict[str, object]:
+    """Return candles as the data block that the price charts of a symbol share."""
+    shown = merged(bars)
+    return {
+        "interval": shown.interval_ms,
+        "times": shown.times,
+        "opens": shown.opens,
+        "highs": shown.highs,
+        "lows": shown.lows,
+        "closes": shown.closes,
+    }
 
 
 def price_chart(
-    key: str, title: str, bars: Bars, trades: Sequence[TradeMark], marks: Marks | None = None
-) -> Markup:
-    """Draw the candles of the test spans, every trade on them, and ICT structures under them."""
-    shown = merged(bars)
-    box = Box(LEFT, 12, WIDTH - LEFT - RIGHT, 300)
-    start, end = shown.times[0], shown.times[-1] + shown.interval_ms
-    across = time_scale(start, end, box)
-    up = Scale(*padded([*shown.highs, *shown.lows], 0.05), box.bottom, box.top)
+    key: str, bars_name: str, bars: Bars, trades: Sequence[TradeMark], marks: Marks | None = None
+) -> Chart:
+    """Show the candles of a data block, every trade on them, and ICT structures under them."""
+    start, end = bars.times[0], bars.times[-1] + bars.interval_ms
     inside = [t for t in trades if start <= t.entry_time <= end and t.exit_time <= end]
-    under = [] if marks is None else [structure_marks(marks, across, up, box, (start, end))]
-    body = [
-        y_axis(box, up, formats.compact, 6),
-        *under,
-        *candles(shown, across, up, box.width / len(shown.times)),
-        x_axis(box, across, time_ticks(start, end)),
-        *(trade_mark(trade, across, up) for trade in inside),
-    ]
     won = sum(trade.net > 0 for trade in inside)
-    desc = (
+    text = (
         f"Price from {formats.day(start)} to {formats.day(end)} with {len(inside)} trades, "
-        f"{won} of them won. A triangle is an entry, a dot is an exit."
+        f"{won} of them won. An arrow is an entry, a dot is an exit."
     )
-    return figure(key, title, desc, (WIDTH, 340), body)
+    note = "arrows are entries, dots are exits; ↑ ↓ go from trade to trade, + − zoom"
+    data: dict[str, object] = {
+        "bars": bars_key(bars_name),
+        "trades": [trade_data(one) for one in inside],
+    }
+    if marks is not None:
+        data |= structure_data(marks, (start, end), (min(bars.lows), max(bars.highs)))
+        note += (
+            ". As known at the time: order blocks (darker) and fair value gaps (lighter) are "
+            "shaded, liquidity is dotted, breaks of structure are lines, swings are ticks"
+        )
+    return Chart(key, "candles", "Trades on the price", text, data, note)
+
+
+def trade_data(trade: TradeMark) -> dict[str, object]:
+    """Return one trade as the chart reads it."""
+    return {
+        "entered": trade.entry_time,
+        "exited": trade.exit_time,
+        "entry": trade.entry_price,
+        "exit": trade.exit_price,
+        "net": trade.net,
+        "side": trade.side,
+        "reason": trade.reason.replace("_", " "),
+    }

@@ -1,21 +1,16 @@
-"""The parameter surface as heat maps, and bars for feature importance."""
+"""The parameter surface as heat maps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 
-from markupsafe import Markup
-
 from flows.report import formats
-from flows.report.charts.svg import figure, group, tag, text
+from flows.report.views import Chart
 
-CELL_WIDTH = 46
-CELL_HEIGHT = 26
 MAX_MAPS = 3
-LABEL = 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,140 +104,46 @@ def one_slice(
     )
 
 
-def heat_map(
-    key: str, title: str, plane: Slice, biggest: float, show: Callable[[float], str]
-) -> Markup:
-    """Draw one plane: colour for the sign, depth for the size against ``biggest``, numbers."""
-    width = LABEL + CELL_WIDTH * len(plane.columns) + 8
-    bottom = 8 + CELL_HEIGHT * len(plane.rows)
-    body: list[Markup] = []
-    for r, row in enumerate(plane.rows):
-        y = 8 + r * CELL_HEIGHT
-        if plane.down:
-            body.append(text(LABEL - 8, y + 17, formats.anything(row), anchor="end"))
-        for c, column in enumerate(plane.columns):
-            value = plane.values.get((column, row))
-            body.append(cell(plane, (column, row), value, LABEL + c * CELL_WIDTH, y, biggest, show))
-    for c, column in enumerate(plane.columns):
-        x = LABEL + (c + 0.5) * CELL_WIDTH
-        body.append(text(x, bottom + 15, formats.anything(column), anchor="middle"))
-    middle = LABEL + CELL_WIDTH * len(plane.columns) / 2
-    body.append(text(middle, bottom + 33, plane.across, "note", "middle"))
-    body.extend(chosen_frame(plane))
-    if plane.down:
-        middle = 8 + CELL_HEIGHT * len(plane.rows) / 2
-        body.append(
-            tag(
-                "text",
-                plane.down,
-                class_="note",
-                text_anchor="middle",
-                transform=f"translate(11 {middle:.0f}) rotate(-90)",
-            )
-        )
-    return figure(key, title, surface_text(plane, show), (width, bottom + 42), body, True)
+def heat_map(key: str, title: str, plane: Slice, biggest: float) -> Chart:
+    """Show one plane: colour for the sign, depth for the size against ``biggest``, a share."""
+    data = {
+        "across": plane.across,
+        "down": plane.down,
+        "columns": [formats.anything(column) for column in plane.columns],
+        "rows": [formats.anything(row) if plane.down else "" for row in plane.rows],
+        "values": [
+            [plane.values.get((column, row)) for column in plane.columns] for row in plane.rows
+        ],
+        "unit": "share",
+        "digits": 1,
+        "biggest": biggest,
+        "chosen": chosen_cell(plane),
+        "marked": [
+            [r, c]
+            for r, row in enumerate(plane.rows)
+            for c, column in enumerate(plane.columns)
+            if (column, row) in plane.marked
+        ],
+    }
+    return Chart(key, "heat-map", title, surface_text(plane), data)
 
 
-def cell(
-    plane: Slice,
-    at: tuple[float, float],
-    value: float | None,
-    x: float,
-    y: float,
-    biggest: float,
-    show: Callable[[float], str],
-) -> Markup:
-    """Draw one combination."""
-    if value is None:
-        return tag("rect", x=x, y=y, width=CELL_WIDTH - 2, height=CELL_HEIGHT - 2, class_="empty")
-    strength = 0.1 + 0.7 * min(abs(value) / biggest, 1.0) if value else 1.0
-    css = "plus" if value > 0 else "minus" if value < 0 else "zero"
-    where = f"{plane.across} {formats.anything(at[0])}"
-    if plane.down:
-        where += f", {plane.down} {formats.anything(at[1])}"
-    return group(
-        [
-            tag("title", f"{where}: {show(value)}"),
-            tag(
-                "rect",
-                x=x,
-                y=y,
-                width=CELL_WIDTH - 2,
-                height=CELL_HEIGHT - 2,
-                rx=2,
-                class_=f"heat {css}",
-                fill_opacity=f"{strength:.2f}",
-            ),
-            text(x + CELL_WIDTH / 2 - 1, y + 16, show(value), "cell", "middle"),
-            *approved_dot(plane, at, x, y),
-        ]
-    )
-
-
-def approved_dot(plane: Slice, at: tuple[float, float], x: float, y: float) -> list[Markup]:
-    """Draw a dot in the corner of an approved combination."""
-    if at not in plane.marked:
-        return []
-    return [tag("circle", cx=x + CELL_WIDTH - 7, cy=y + 5, r=1.8, class_="approved")]
-
-
-def chosen_frame(plane: Slice) -> list[Markup]:
-    """Draw a frame around the chosen combination, last so that nothing covers it."""
+def chosen_cell(plane: Slice) -> list[int] | None:
+    """Return row and column of the chosen combination, if the plane holds it."""
     for r, row in enumerate(plane.rows):
         for c, column in enumerate(plane.columns):
             if near(plane.chosen[0], column) and near(plane.chosen[1], row):
-                return [
-                    tag(
-                        "rect",
-                        x=LABEL + c * CELL_WIDTH - 1,
-                        y=8 + r * CELL_HEIGHT - 1,
-                        width=CELL_WIDTH,
-                        height=CELL_HEIGHT,
-                        rx=3,
-                        class_="chosen",
-                    )
-                ]
-    return []
+                return [r, c]
+    return None
 
 
-def surface_text(plane: Slice, show: Callable[[float], str]) -> str:
+def surface_text(plane: Slice) -> str:
     """Describe the map in one sentence."""
     values = list(plane.values.values())
     if not values:
         return "No combination was stored."
     positive = sum(value > 0 for value in values)
     return (
-        f"{len(values)} combinations from {show(min(values))} to {show(max(values))}; "
-        f"{positive} of them above zero."
-    )
-
-
-def bars_chart(key: str, title: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
-    """Draw horizontal bars in the given order: label, share, and a hint for the tooltip."""
-    height, left, width = 22, 190, 560
-    biggest = max((value for _, value, _ in rows), default=0.0) or 1.0
-    room = width - left - 64
-    body: list[Markup] = []
-    for index, (label, value, hint) in enumerate(rows):
-        y = 6 + index * height
-        long = max(value / biggest * room, 1.0)
-        shown = formats.percent(value, 1)
-        body.append(
-            group(
-                [
-                    tag("title", f"{label}: {shown}. {hint}" if hint else f"{label}: {shown}"),
-                    text(left - 10, y + 14, label, anchor="end"),
-                    tag("rect", x=left, y=y + 3, width=long, height=14, rx=2, class_="bar"),
-                    text(left + long + 8, y + 14, shown, "value"),
-                ]
-            )
-        )
-    desc = "; ".join(f"{label} {formats.percent(value, 1)}" for label, value, _ in rows[:3])
-    return figure(
-        key,
-        title,
-        desc or "No importance was stored.",
-        (width, len(rows) * height + 12),
-        body,
-        True,
+        f"{len(values)} combinations from {formats.percent(min(values), 1)} to "
+        f"{formats.percent(max(values), 1)}; {positive} of them above zero."
     )

@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import jinja2
-
+from flows.report.assets import render
 from flows.report.lake_reader import ReportData, read_report_data
 from flows.report.page import page_of
-from flows.report.views import Page
 from lake.files import write_bytes
 from lake.store import Lake
-
-TEMPLATES = Path(__file__).resolve().parents[2] / "report" / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ def build_report(
     data = read_report_data(lake, as_of, release_id)
     page = page_of(data, unusable)
     path = out or lake.root / "reports" / f"{file_stem(data)}.html"
-    write_bytes(path, render(page).encode())
+    write_bytes(path, render("report.html.j2", page=page).encode())
     return ReportResult(path, tuple(key for key, _ in page.sections))
 
 
@@ -54,15 +50,3 @@ def file_stem(data: ReportData) -> str:
     if data.manifest is None:
         return f"{data.as_of:%Y%m%dT%H%M%SZ}-no-release"
     return str(data.manifest["release_id"])
-
-
-def render(page: Page) -> str:
-    """Render the page as HTML; the template engine escapes every text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(page=page)

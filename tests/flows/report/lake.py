@@ -225,8 +225,9 @@ WIDE = {"cagr": -0.4624, "drawdown_days": 28, "reward_to_risk": 2.94, "turnover"
 """Measures with the longest names and numbers."""
 
 
-def publish_release(lake: Lake) -> str:
+def publish_release(lake: Lake, strategy: str = "breakout") -> str:
     """Publish an unproven release of one strategy, with one symbol left out; return its id."""
+    params = {"k": 0.5, "stop_loss": 0.02} if strategy == "breakout" else {}
     evidence = GateEvidence(
         trades=3,
         total_return=0.03,
@@ -236,9 +237,9 @@ def publish_release(lake: Lake) -> str:
         plateau=0.8,
     )
     entry = StrategyEntry(
-        strategy="breakout",
+        strategy=strategy,
         symbol="BTCUSDT",
-        params=get_strategy("breakout").resolve({"k": 0.5, "stop_loss": 0.02}),
+        params=get_strategy(strategy).resolve(params),
         in_sample={"total_return": 0.05, "trades": 8, "sharpe": 2.0} | WIDE,
         out_of_sample={"total_return": 0.03, "trades": 3, "sharpe": 1.1, "max_drawdown": 0.01}
         | WIDE,
@@ -254,11 +255,11 @@ def publish_release(lake: Lake) -> str:
     return publish(lake.published, candidate, AS_OF).release_id
 
 
-def small_lake(root: Path) -> tuple[Lake, str]:
+def small_lake(root: Path, strategy: str = "breakout") -> tuple[Lake, str]:
     """Return the lake and the id of its release."""
     lake = Lake(root)
     write_candles(lake)
     write_research(lake)
     write_model(lake)
     write_ledger(lake)
-    return lake, publish_release(lake)
+    return lake, publish_release(lake, strategy)

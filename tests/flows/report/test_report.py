@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from flows.report.assets import data_block
 from flows.report.lake_reader import research_rows
 from flows.steps.reporting.report import ReportResult, build_report
 from lake.store import Lake
 from lake.tables import SEARCHES
-from tests.flows.report.lake import AS_OF, LATER, small_lake
+from tests.flows.report.lake import AS_OF, LATER, NASTY, small_lake
 from trading.errors import ReleaseRefused
 
-SECTIONS = ("summary", "inputs", "quality", "strategies", "ensemble", "models", "execution")
+SECTIONS = ("summary", "execution", "strategies", "ensemble", "models", "quality", "inputs")
 VOID = {"meta", "link", "br", "hr", "img", "input"}
+CREDIT = "https://www.tradingview.com/"
 
 
 class Outline(HTMLParser):
@@ -84,18 +90,41 @@ def test_the_report_is_named_after_its_release(tmp_path: Path) -> None:
 def test_the_page_loads_nothing(lake: Lake) -> None:
     html = built(lake).path.read_text()
     page = outline(html)
-    assert "http://" not in html
-    assert "https://" not in html
-    assert "url(" not in html
-    assert "@import" not in html
-    assert {"script", "iframe", "img", "link", "object"} & set(page.tags) == set()
-    assert all(reference.startswith("#") for reference in page.references)
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert {"iframe", "img", "link", "object"} & set(page.tags) == set()
+    assert {one for one in page.references if not one.startswith("#")} == {CREDIT}
+
+
+def test_the_policy_allows_the_inlined_style_and_script_and_nothing_else(lake: Lake) -> None:
+    html = built(lake).path.read_text()
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)
+    assert policy is not None
+    hashes = [
+        "sha256-" + base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
+        for part in (
+            html[html.index("<script>") + 8 : html.index("</script>")],
+            html[html.index("<style>") + 7 : html.index("</style>")],
+        )
+    ]
+    assert policy[1] == (
+        f"default-src 'none'; script-src '{hashes[0]}'; style-src '{hashes[1]}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def test_text_from_the_lake_is_escaped(lake: Lake) -> None:
     html = built(lake).path.read_text()
-    assert "<script" not in html.lower()
+    assert NASTY not in html
     assert html.count("&lt;script&gt;") >= 4
+
+
+def test_text_in_a_data_block_cannot_end_it() -> None:
+    hostile = {"reason": "</script><script>alert('x')</script> & \u2028"}
+    block = str(data_block(hostile))
+    assert not set("<>&\u2028") & set(block)
+    assert json.loads(block) == hostile
 
 
 def test_the_same_lake_gives_the_same_bytes(lake: Lake) -> None:
@@ -106,7 +135,7 @@ def test_the_same_lake_gives_the_same_bytes(lake: Lake) -> None:
 
 def test_the_state_and_its_reason_come_first(lake: Lake) -> None:
     html = built(lake).path.read_text()
-    summary = html[html.index('id="summary"') : html.index('id="inputs"')]
+    summary = html[html.index('id="summary"') : html.index('id="execution"')]
     assert "! unproven" in summary
     assert "0 of 1 parameter set passed every gate." in summary
     assert "best of the trials by luck and loss of the choice on unseen days" in html
@@ -114,15 +143,34 @@ def test_the_state_and_its_reason_come_first(lake: Lake) -> None:
 
 def test_charts_have_a_title_and_a_description(lake: Lake) -> None:
     html = built(lake).path.read_text()
-    charts = re.findall(r'<svg viewBox[^>]*class="chart[^>]*>(.{0,200})', html)
-    assert len(charts) == 7
-    assert all(re.match(r'<title id="[^"]+">[^<]+</title><desc id=', chart) for chart in charts)
+    charts = re.findall(r'<div class="chart" id="([^"]+)" data-kind="([^"]+)"[^>]*>', html)
+    assert charts == [
+        ("account-equity", "curves"),
+        ("exit-reasons", "bars"),
+        ("breakout-BTCUSDT-equity", "curves"),
+        ("breakout-BTCUSDT-price", "candles"),
+        ("breakout-BTCUSDT-months", "heat-map"),
+        ("breakout-BTCUSDT-reasons", "bars"),
+        ("breakout-BTCUSDT-returns", "bars"),
+        ("breakout-BTCUSDT-folds", "bars"),
+        ("breakout-BTCUSDT-total_return-0", "heat-map"),
+        ("model-direction-1h-BTCUSDT-folds", "bars"),
+    ]
+    labels = re.findall(r'role="group" aria-roledescription="chart" aria-label="([^"]+)"', html)
+    assert len(labels) == len(charts)
+
+
+def data_of(html: str, key: str) -> dict[str, Any]:
+    """Return the data of one chart."""
+    block = html.split(f'id="{key}-data">')[1].split("</script>")[0]
+    found: dict[str, Any] = json.loads(block)
+    return found
 
 
 def cells_of(html: str, start: str, end: str) -> list[list[str]]:
     """Return the texts of a table's rows, between two texts of the page."""
     begin = html.index(start)
-    rows = re.findall(r"<tr>(.*?)</tr>", html[begin : html.index(end, begin)], re.DOTALL)
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", html[begin : html.index(end, begin)], re.DOTALL)
     return [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in rows[1:]]
 
 
@@ -134,25 +182,20 @@ def test_the_page_holds_the_fold_table(lake: Lake) -> None:
 
 
 def test_the_page_holds_the_surface_of_every_combination(lake: Lake) -> None:
-    html = built(lake).path.read_text()
-    start = html.index("Parameter surface, whole history <span>")
-    figure = html[start : html.index("</figure>", start)]
-    assert re.findall(r"<g><title>([^<]+)</title>", figure) == [
-        "k 0.4, stop_loss 0.02: 1.0%",
-        "k 0.5, stop_loss 0.02: 4.0%",
-        "k 0.4, stop_loss 0.01: −2.0%",
-        "k 0.5, stop_loss 0.01: 3.0%",
-    ]
-    assert figure.count('class="chosen"') == 1
+    surface = data_of(built(lake).path.read_text(), "breakout-BTCUSDT-total_return-0")
+    assert (surface["across"], surface["columns"]) == ("k", ["0.4", "0.5"])
+    assert (surface["down"], surface["rows"]) == ("stop_loss", ["0.02", "0.01"])
+    assert surface["values"] == [[0.01, 0.04], [-0.02, 0.03]]
+    assert surface["chosen"] == [0, 1]
 
 
 def test_a_model_is_shown_beside_its_baselines(lake: Lake) -> None:
     html = built(lake).path.read_text()
-    section = html[html.index('id="models"') : html.index('id="execution"')]
+    section = html[html.index('id="models"') : html.index('id="quality"')]
     assert "0 of 1 model passed every gate." in section
     assert "1 gate of 2 not passed: beats the best baseline. Nothing trades on it." in section
-    assert re.search(r"this model</td><td class=\"\">0\.497<", section)
-    assert re.search(r"reversal of the last hour</td><td class=\"good\">0\.511<", section)
+    assert re.search(r"this model</td><td [^>]*class=\"\">0\.497<", section)
+    assert re.search(r"reversal of the last hour</td><td [^>]*class=\"good\">0\.511<", section)
 
 
 def test_a_newer_run_replaces_an_older_one_of_the_same_subject(lake: Lake) -> None:

@@ -1,4 +1,4 @@
-"""The arithmetic of the report's charts and the format of its numbers."""
+"""The data of the report's charts and the format of its numbers."""
 
 from __future__ import annotations
 
@@ -10,32 +10,10 @@ from flows.report import formats
 from flows.report.charts.curves import Curve, drawdown, thinned
 from flows.report.charts.prices import Bars, TradeMark, merged, price_chart
 from flows.report.charts.surfaces import slices
-from flows.report.charts.svg import Scale, padded, tag, ticks, time_ticks
-from flows.report.execution import slippage_bps
-from flows.report.strategies import compounded
-from trading.candles import DAY_MS, HOUR_MS
-
-
-def test_ticks_are_round_and_inside_the_range() -> None:
-    assert ticks(0.0, 10.0) == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
-    assert ticks(93_120.0, 111_980.0, 4) == [95_000.0, 100_000.0, 105_000.0, 110_000.0]
-
-
-def test_time_ticks_of_a_few_hours_name_the_day_once() -> None:
-    labels = [label for _, label in time_ticks(2 * HOUR_MS, 6 * HOUR_MS)]
-    assert labels == ["01 Jan 02:00", "03:00", "04:00", "05:00", "06:00"]
-
-
-def test_time_ticks_of_years_fall_on_first_days_of_months() -> None:
-    times = [time for time, _ in time_ticks(0, 365 * DAY_MS)]
-    assert times[:2] == [0, 59 * DAY_MS]
-    assert len(times) <= 9
-
-
-def test_a_flat_line_still_gets_a_range() -> None:
-    low, high = padded([1.0, 1.0])
-    assert low < 1.0 < high
-    assert Scale(1.0, 1.0, 0.0, 10.0)(1.0) == 5.0
+from flows.report.charts.trades import bin_width, month_map, monthly_returns, return_bars
+from flows.report.sections.execution import slippage_bps
+from flows.report.sections.strategies import compounded
+from trading.candles import DAY_MS
 
 
 def test_drawdown_is_measured_from_the_highest_value_so_far() -> None:
@@ -66,8 +44,8 @@ def test_joined_candles_keep_first_last_and_extremes() -> None:
 def test_equity_is_flat_between_exits_and_ends_with_the_test_spans() -> None:
     trades = [TradeMark(2, 4, 1.0, 1.1, 0.1, "x"), TradeMark(6, 8, 1.0, 0.5, -0.5, "x")]
     curve = compounded(trades, [{"test_from": 1, "test_to": 9}])
-    assert curve.times == (1, 4, 4, 8, 8, 9)
-    assert curve.values == pytest.approx((1.0, 1.0, 1.1, 1.1, 0.55, 0.55))
+    assert curve.times == (1, 4, 8, 9)
+    assert curve.values == pytest.approx((1.0, 1.1, 0.55, 0.55))
 
 
 def test_a_map_shows_the_plane_through_the_chosen_set() -> None:
@@ -111,13 +89,31 @@ def test_slippage_is_positive_when_the_fill_is_worse(
 def test_trades_outside_the_prices_are_not_drawn() -> None:
     bars = Bars((10, 20), (1.0, 1.0), (2.0, 2.0), (0.5, 0.5), (1.5, 1.5), 10)
     inside, outside = TradeMark(10, 20, 1.0, 1.1, 0.1, "x"), TradeMark(5, 20, 1.0, 1.1, 0.1, "x")
-    chart = price_chart("p", "Price", bars, [inside, outside])
-    assert chart.count('class="entry"') == 1
+    chart = price_chart("p", "BTC", bars, [inside, outside])
+    assert [one["entered"] for one in chart.data["trades"]] == [10]
 
 
-def test_attributes_and_texts_are_escaped() -> None:
-    drawn = tag("text", "<b>", class_='"><script>')
-    assert drawn == '<text class="&#34;&gt;&lt;script&gt;">&lt;b&gt;</text>'
+def test_a_month_compounds_the_trades_that_were_closed_in_it() -> None:
+    trades = [TradeMark(0, day * DAY_MS, 1.0, 1.0, net, "x") for day, net in ((1, 0.1), (30, 0.1), (31, -0.5))]  # fmt: skip # noqa: E501
+    assert monthly_returns(trades) == pytest.approx({(1970, 1): 0.21, (1970, 2): -0.5})
+    chart = month_map("m", trades)
+    assert chart is not None
+    assert chart.data["values"][0][:3] == [pytest.approx(0.21), -0.5, None]
+    assert chart.data["values"][0][12] == pytest.approx(-0.395)
+
+
+def test_every_trade_is_in_one_bar_of_the_distribution() -> None:
+    results = (-0.031, -0.01, 0.0, 0.004, 0.012, 0.012)
+    chart = return_bars("r", [TradeMark(0, 1, 1.0, 1.0, net, "x") for net in results])
+    assert chart is not None
+    won, lost = (one["values"] for one in chart.data["series"])
+    assert sum(value for value in (*won, *lost) if value) == len(results)
+    assert sum(value or 0 for value in lost) == 2
+
+
+@pytest.mark.parametrize("results", [[0.0, 0.0], [-0.5, 3.0], [0.001, 0.0012], [-0.02, 0.02]])
+def test_a_distribution_never_has_more_than_24_bars(results: list[float]) -> None:
+    assert (results[-1] - results[0]) / bin_width(results) <= 23
 
 
 def test_numbers_are_readable() -> None:

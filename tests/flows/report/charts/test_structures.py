@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,7 +63,7 @@ def test_swings_and_breaks_keep_their_bar_and_when_they_were_known() -> None:
     )
 
 
-def test_zones_are_rectangles_within_the_chart_and_under_the_candles() -> None:
+def test_zones_are_cut_to_the_chart_and_those_off_its_prices_are_left_out() -> None:
     marks = Marks(
         zones=(
             Zone("block", 1, 4.0, 3.0, -9 * HOUR_MS, 3 * HOUR_MS),
@@ -75,29 +74,26 @@ def test_zones_are_rectangles_within_the_chart_and_under_the_candles() -> None:
         swings=(Swing(1, HOUR_MS, 9.0), Swing(-1, 2 * HOUR_MS, 1.0)),
         breaks=(Break(1, HOUR_MS, 3 * HOUR_MS, 9.0, True),),
     )
-    chart = price_chart("p", "Price", BARS, [], marks)
-    rects = re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"[^>]*class="zone (\w+ \w+)"', chart)  # fmt: skip # noqa: E501
-    (x1, width, css), second = rects
-    assert css == "block up"
-    assert second[2] == "gap down"
-    assert float(x1) == 64.0
-    assert abs(float(width) - 830 / 2) < 0.2
-    assert "bullish order block 3 to 4" in chart.replace(".0000", "")
-    for part in ("zone pool up", "swing high", "swing low", "change up"):
-        assert chart.count(f'class="{part}"') == 1
-    assert chart.index('class="structures"') < chart.index('class="rise"')
+    data = price_chart("p", "BTC", BARS, [], marks).data
+    found = [(one["kind"], one["side"], one["from"], one["to"]) for one in data["zones"]]
+    assert found == [
+        ("block", 1, 0, 3 * HOUR_MS),
+        ("pool", 1, HOUR_MS, 2 * HOUR_MS),
+        ("gap", -1, 2 * HOUR_MS, 4 * HOUR_MS),
+    ]
+    assert [one["side"] for one in data["swings"]] == [1, -1]
+    assert [one["change"] for one in data["breaks"]] == [True]
 
 
 def test_only_the_largest_of_many_zones_are_drawn() -> None:
     zones = tuple(Zone("gap", 1, 5.0 + n / 1000, 5.0, 0, 3 * HOUR_MS) for n in range(1, 101))
-    chart = price_chart("p", "Price", BARS, [], Marks(zones))
-    assert chart.count("zone gap") == 60
-    assert "5.0000 to 5.1000" in chart
-    assert "5.0000 to 5.0010" not in chart
+    data = price_chart("p", "BTC", BARS, [], Marks(zones)).data
+    assert len(data["zones"]) == 60
+    assert min(one["top"] for one in data["zones"]) == 5.041
 
 
 def test_the_report_draws_what_the_release_could_have_known(tmp_path: Path) -> None:
-    lake, release = small_lake(tmp_path)
+    lake, release = small_lake(tmp_path, strategy="ict_mixed")
     hour = timedelta(hours=1)
     found = [
         {"open_time": START + n * hour, "known": START + (n + 1) * hour, "kind": kind,
@@ -111,5 +107,12 @@ def test_the_report_draws_what_the_release_could_have_known(tmp_path: Path) -> N
     marks = read_report_data(lake, AS_OF, release).marks["BTCUSDT"]
     assert [zone.kind for zone in marks.zones] == ["block", "gap"]
     page = build_report(lake, as_of=AS_OF, release_id=release).path.read_text()
-    assert page.count('class="zone block up"') == 1
-    assert "<script>" not in page
+    assert page.count('"kind":"block","side":1') == 1
+    assert NASTY not in page
+
+
+def test_structures_are_shown_only_where_a_strategy_trades_them(tmp_path: Path) -> None:
+    lake, release = small_lake(tmp_path)
+    assert read_report_data(lake, AS_OF, release).marks == {}
+    page = build_report(lake, as_of=AS_OF, release_id=release).path.read_text()
+    assert '"zones"' not in page

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.report.allocation import allocation_view
+from flows.report.sections.allocation import allocation_view
 from flows.steps.release.ensemble_weights import build_ensemble
 from flows.steps.release.publish import publish
 from flows.steps.search.optimize import OptimizeEntry

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import formats, tables
-from flows.report.charts.folds import FoldSpan, fold_chart
-from flows.report.charts.surfaces import bars_chart
-from flows.report.strategies import slug
-from flows.report.views import GOOD, Cell, Fact, ModelView, TableView
+from flows.report.charts.folds import FoldBar, fold_chart
+from flows.report.sections.strategies import slug
+from flows.report.views import GOOD, Cell, Chart, Fact, ModelView, TableView
 
 Row = Mapping[str, Any]
 
@@ -52,11 +51,6 @@ def model_view(card: Row) -> ModelView:
     model, symbol = str(card["model"]), str(card["symbol"])
     key = f"model-{slug(model)}-{slug(symbol)}"
     described = {str(f["name"]): str(f["description"]) for f in card["features"]}
-    bars = [
-        (str(entry["feature"]), float(entry["gain"]), described.get(str(entry["feature"]), ""))
-        for entry in card["importance"][:TOP_FEATURES]
-    ]
-    spans = [fold_span(fold) for fold in card["folds"]]
     return ModelView(
         key=key,
         name=TARGETS.get(model, model),
@@ -72,9 +66,8 @@ def model_view(card: Row) -> ModelView:
         ),
         metrics=score_grid(card["scores"]),
         verdicts=tables.verdict_grid(card["verdicts"]),
-        folds=fold_chart(f"{key}-folds", "Walk-forward folds", spans) if spans else None,
-        importance=bars_chart(f"{key}-gain", "Feature importance", bars) if bars else None,
-        fold_note=SCORES[fold_score(card["folds"][0]["scores"])] if spans else "",
+        folds=model_folds(f"{key}-folds", card["folds"]),
+        importance=importance_grid(card["importance"][:TOP_FEATURES], described),
     )
 
 
@@ -124,20 +117,42 @@ def fold_score(scores: Row) -> str:
     return next((name for name in SCORES if name in scores), "r2")
 
 
-def fold_span(fold: Row) -> FoldSpan:
-    """Show a fold with its score; the colour tells whether it beat the best baseline."""
+def model_folds(key: str, folds: Sequence[Row]) -> Chart | None:
+    """Show the score of each fold beside the best baseline's on the same rows."""
+    if not folds:
+        return None
+    name = fold_score(folds[0]["scores"])
+    names = ("the best baseline", f"{SCORES[name]} of the model")
+    return fold_chart(key, [model_fold(fold) for fold in folds], "number", names)
+
+
+def model_fold(fold: Row) -> FoldBar:
+    """Return one fold with the score of the model and of its best baseline."""
     scores = fold["scores"]
     name = fold_score(scores)
     rivals = [float(scores[c]) for c in columns(name)[1:] if formats.known(scores.get(c))]
-    known = formats.known(scores.get(name))
-    margin = float(scores[name]) - max(rivals) if rivals and known else None
-    return FoldSpan(
+    own = scores.get(name)
+    return FoldBar(
         str(int(fold["fold"]) + 1),
-        int(fold["train_from"]),
-        int(fold["train_to"]),
         int(fold["test_from"]),
         int(fold["test_to"]),
-        None,
-        margin,
-        formats.decimal(scores.get(name), 3),
+        max(rivals, default=None),
+        float(own) if formats.known(own) else None,
     )
+
+
+def importance_grid(importance: Sequence[Row], described: Mapping[str, str]) -> TableView | None:
+    """Show which features the model used, as a share of the total gain."""
+    biggest = max((float(entry["gain"]) for entry in importance), default=0.0) or 1.0
+    rows = tuple(
+        (
+            Cell(str(entry["feature"]), hint=described.get(str(entry["feature"]), "")),
+            Cell(
+                formats.percent(entry["gain"], 1),
+                share=round(float(entry["gain"]) / biggest, 4),
+            ),
+        )
+        for entry in importance
+    )
+    caption = "Feature importance, share of the total gain"
+    return TableView(("Feature", "Gain"), rows, caption=caption) if rows else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report import tables
-from flows.report.strategies import OUT
+from flows.report.sections.strategies import OUT
 from flows.report.views import Cell, Comparison, TableView
 
 Row = Mapping[str, Any]
@@ -49,8 +49,5 @@ def _row(entry: Row) -> tuple[Cell, ...]:
         Cell(ICT[name]),
         Cell(name),
         Cell(str(entry["symbol"])),
-        *(
-            Cell(tables.measured(column, measured), tables.tone(column, measured.get(column)))
-            for column, _ in MEASURES
-        ),
+        *(tables.metric_cell(column, measured) for column, _ in MEASURES),
     )

@@ -49,12 +49,7 @@ def surface(key: str, title: str, plane: Slice, biggest: float) -> SurfaceMap:
     if plane.merged:
         note = "median over the other parameters"
     name = f"{title}: total return by {plane.across}" + (f" and {plane.down}" if plane.down else "")
-    return SurfaceMap(note, heat_map(key, name, plane, biggest, heat_text))
-
-
-def heat_text(value: float) -> str:
-    """Write a share in a cell of 46 units."""
-    return formats.signed(f"{value * 100:.1f}") + "%"
+    return SurfaceMap(note, heat_map(key, name, plane, biggest))
 
 
 def parsed(text: Any) -> dict[str, Any]:

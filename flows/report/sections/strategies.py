@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from flows.report import formats, tables
 from flows.report.charts.curves import Curve, equity_chart
-from flows.report.charts.folds import FoldSpan, fold_chart
+from flows.report.charts.folds import FoldBar, fold_chart
 from flows.report.charts.prices import Bars, TradeMark, price_chart
 from flows.report.charts.structures import Marks
 from flows.report.charts.surfaces import varying
-from flows.report.parameter_surfaces import parsed, surface_groups
+from flows.report.charts.trades import month_map, reason_bars, return_bars
+from flows.report.sections.parameter_surfaces import parsed, surface_groups
 from flows.report.views import (
     BAD,
     GOOD,
-    WARN,
     Cell,
+    Chart,
     Fact,
     StrategyView,
     TableView,
@@ -28,6 +27,7 @@ from flows.report.views import (
 Row = Mapping[str, Any]
 OUT = "out_of_sample"
 MAX_TRADE_ROWS = 100
+FOLD_NAMES = ("the training return", "the test return")
 FOLD_MEASURES = (
     ("train_total_return", "Training return"),
     ("test_total_return", "Test return"),
@@ -61,12 +61,12 @@ def strategy_view(entry: Row, evidence: StrategyResults) -> StrategyView:
     params = entry.get("params") or {}
     trades = [trade_of(row) for row in evidence.trades if row["sample"] == OUT]
     equity = equity_view(key, evidence, trades)
-    price = price_view(key, evidence.bars, trades, evidence.marks)
-    spans = [fold_span(row) for row in evidence.folds]
+    price = price_view(key, symbol, evidence, trades)
+    folds = [fold_of(row) for row in evidence.folds]
     surfaces = surface_groups(key, evidence.searches, params)
     parts = {
         "prices of the test spans": price,
-        "folds": spans,
+        "folds": folds,
         "a parameter surface": surfaces,
     }
     return StrategyView(
@@ -81,8 +81,10 @@ def strategy_view(entry: Row, evidence: StrategyResults) -> StrategyView:
         verdicts=tables.verdict_grid(verdicts),
         equity=equity,
         price=price,
-        fold_chart=fold_chart(f"{key}-folds", "Walk-forward folds", spans) if spans else None,
+        fold_chart=fold_chart(f"{key}-folds", folds, "share", FOLD_NAMES) if folds else None,
         folds=fold_grid(evidence.folds),
+        trade_charts=trade_charts(key, trades),
+        figures=card_figures(entry.get(OUT) or {}),
         surfaces=surfaces,
         trades=trade_grid(trades),
         missing=missing_lines(trades, [name for name, found in parts.items() if not found]),
@@ -115,12 +117,17 @@ def why(proven: bool, verdicts: Sequence[Row]) -> str:
 
 def param_facts(params: Mapping[str, Any], searches: Sequence[Row]) -> tuple[Fact, ...]:
     """List the parameters, searched ones first."""
-    searched = varying([(parsed(row["params"]), 0.0) for row in searches])
+    searched = searched_names(searches)
     names = sorted(params, key=lambda name: (name not in searched, name))
     return tuple(
         Fact(name, formats.anything(params[name]), tone="searched" if name in searched else "")
         for name in names
     )
+
+
+def searched_names(searches: Sequence[Row]) -> tuple[str, ...]:
+    """Return the parameters that a search varied."""
+    return varying([(parsed(row["params"]), 0.0) for row in searches])
 
 
 def search_notes(entry: Row) -> tuple[str, ...]:
@@ -169,8 +176,30 @@ def trade_of(row: Row) -> TradeMark:
     )
 
 
-def equity_view(key: str, evidence: StrategyResults, trades: Sequence[TradeMark]) -> Markup | None:
-    """Draw the curve that the stored trades compound to, or else the stored one."""
+def trade_charts(key: str, trades: Sequence[TradeMark]) -> tuple[Chart, ...]:
+    """Show out-of-sample trades by month, by exit reason and by result."""
+    found = (
+        month_map(f"{key}-months", trades),
+        reason_bars(f"{key}-reasons", trades),
+        return_bars(f"{key}-returns", trades),
+    )
+    return tuple(one for one in found if one is not None)
+
+
+def card_figures(outside: Row) -> tuple[tuple[str, str], ...]:
+    """Return the out-of-sample figures that a folded card shows, with their tone."""
+    if not outside:
+        return ()
+    trades = int(outside.get("trades") or 0)
+    result = outside.get("total_return")
+    return (
+        (formats.percent(result), tables.tone("total_return", result)),
+        (tables.counted(trades, "trade"), ""),
+    )
+
+
+def equity_view(key: str, evidence: StrategyResults, trades: Sequence[TradeMark]) -> Chart | None:
+    """Show the curve that the stored trades compound to, or else the stored one."""
     rows = [row for row in evidence.equity if row["sample"] == OUT]
     if trades:
         curve = compounded(trades, evidence.folds)
@@ -182,7 +211,8 @@ def equity_view(key: str, evidence: StrategyResults, trades: Sequence[TradeMark]
         )
     else:
         return None
-    return equity_chart(f"{key}-equity", "Out-of-sample equity and drawdown", curve)
+    title = "Out-of-sample equity and drawdown"
+    return equity_chart(f"{key}-equity", title, curve, "folds stitched in time, after costs")
 
 
 def compounded(trades: Sequence[TradeMark], folds: Sequence[Row]) -> Curve:
@@ -190,31 +220,28 @@ def compounded(trades: Sequence[TradeMark], folds: Sequence[Row]) -> Curve:
     ordered = sorted(trades, key=lambda trade: trade.exit_time)
     start = min([t.entry_time for t in trades] + [formats.as_ms(f["test_from"]) for f in folds])
     end = max([t.exit_time for t in trades] + [formats.as_ms(f["test_to"]) for f in folds])
-    times, values, equity = [start], [1.0], 1.0
+    steps, equity = {start: 1.0}, 1.0
     for trade in ordered:
-        times.append(trade.exit_time)
-        values.append(equity)
         equity *= 1.0 + trade.net
-        times.append(trade.exit_time)
-        values.append(equity)
-    return Curve((*times, end), (*values, equity))
+        steps[trade.exit_time] = equity
+    steps[end] = equity
+    return Curve(tuple(steps), tuple(steps.values()))
 
 
 def price_view(
-    key: str, bars: Bars | None, trades: Sequence[TradeMark], marks: Marks | None
-) -> Markup | None:
-    """Draw trades on the candles of the test spans."""
+    key: str, symbol: str, evidence: StrategyResults, trades: Sequence[TradeMark]
+) -> Chart | None:
+    """Show trades on the candles of the test spans; the structures too if they are traded."""
+    bars = evidence.bars
     if bars is None or not bars.times:
         return None
-    return price_chart(f"{key}-price", "Price and out-of-sample trades", bars, trades, marks)
+    return price_chart(f"{key}-price", slug(symbol), bars, trades, evidence.marks)
 
 
-def fold_span(row: Row) -> FoldSpan:
-    """Convert a stored fold to a row of the chart."""
-    return FoldSpan(
+def fold_of(row: Row) -> FoldBar:
+    """Convert a stored fold to the one of the chart."""
+    return FoldBar(
         str(int(row["fold"]) + 1),
-        formats.as_ms(row["train_from"]),
-        formats.as_ms(row["train_to"]),
         formats.as_ms(row["test_from"]),
         formats.as_ms(row["test_to"]),
         first_known(row, "train_total_return", "in_sample_total_return"),
@@ -282,23 +309,3 @@ def trade_grid(trades: Sequence[TradeMark]) -> TableView | None:
     more = f"The last {len(shown)} of {len(trades)} trades." if len(shown) < len(trades) else ""
     head = ("Entry (UTC)", "Exit (UTC)", "Side", "Entry price", "Exit price", "Net", "Reason")
     return TableView(head, rows, frozenset({0, 1, 2, 6}), more=more)
-
-
-def overview(entries: Sequence[Row]) -> TableView | None:
-    """Show one row per strategy and symbol, for the head of the page."""
-    if not entries:
-        return None
-    head = ("Strategy", "Symbol", "Return", "Sharpe", "Drawdown", "Trades", "Gates", "State")
-    rows = tuple(overview_row(entry) for entry in entries)
-    return TableView(head, rows, frozenset({0, 1}), caption="Out-of-sample, after costs")
-
-
-def overview_row(entry: Row) -> tuple[Cell, ...]:
-    """Show the out-of-sample figures of one parameter set."""
-    outside = entry.get(OUT) or {}
-    cells = [Cell(str(entry["strategy"])), Cell(str(entry["symbol"]))]
-    for name in ("total_return", "sharpe", "max_drawdown", "trades"):
-        cells.append(Cell(tables.measured(name, outside), tables.tone(name, outside.get(name))))
-    cells.append(Cell(tables.gates_passed(entry.get("verdicts") or ())))
-    cells.append(Cell("proven", GOOD) if entry.get("proven") else Cell("unproven", WARN))
-    return tuple(cells)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows.report.comparison import comparisons
+from flows.report.sections.comparison import comparisons
 from flows.steps.reporting.report import build_report
 from lake.releases import Candidate, FlowRun, StrategyEntry, publish
 from lake.store import Lake

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-from markupsafe import Markup
-
 from flows.report import formats
-from flows.report.charts.curves import Curve, ledger_equity_chart
+from flows.report.charts.prices import TradeMark
+from flows.report.charts.trades import reason_bars
 from flows.report.tables import counted, joined
 from flows.report.views import BAD, GOOD, MONO, MUTED, WARN, Cell, Execution, Fact, TableView
 from trading.order_ids import LEGS
@@ -73,8 +72,8 @@ def execution_view(ledger: LedgerRows) -> Execution:
     return Execution(
         lead=lead(ledger, closed),
         facts=facts(ledger, closed, slips),
-        equity=equity_view(ledger.equity),
         trips=trip_grid(ledger),
+        reasons=reason_bars("exit-reasons", [mark_of(row) for row in closed]),
         stops=stop_grid(ledger),
         orders=order_grid(ledger.orders),
         events=event_grid(ledger.events),
@@ -161,17 +160,17 @@ def resting_stops(position: Row, orders: Sequence[Row]) -> list[Row]:
     ]
 
 
-def equity_view(rows: Sequence[Row]) -> Markup | None:
-    """Draw the account's equity."""
-    total: defaultdict[int, float] = defaultdict(float)
-    for row in rows:
-        # One row for each wallet; the account is their sum.
-        total[formats.as_ms(row["time"])] += number(row["equity"])
-    points = sorted(total.items())
-    if len(points) < 2:
-        return None
-    curve = Curve(tuple(time for time, _ in points), tuple(value for _, value in points))
-    return ledger_equity_chart("ledger-equity", "Account equity", curve, formats.compact)
+def mark_of(position: Row) -> TradeMark:
+    """Return a closed position as a trade; its net result is in money, not a share."""
+    return TradeMark(
+        formats.as_ms(position.get("opened_at")),
+        formats.as_ms(position["closed_at"]),
+        number(position.get("entry_price")),
+        number(position.get("exit_price")),
+        net_result(position),
+        str(position.get("exit_reason") or "not recorded"),
+        int(position["side"]),
+    )
 
 
 def trip_grid(ledger: LedgerRows) -> TableView | None:
