@@ -144,7 +144,9 @@ def build(
     )
     snapshot = AccountSnapshot(services, portfolio, trading_state, daily_loss, live)
     check = EntryCheck(services, portfolio, signal_engine, snapshot)
-    scaler = Scaler(services, portfolio, trading_state, orders, fills, snapshot)
+    scaler = Scaler(
+        services, portfolio, trading_state, orders, fills, snapshot, closer.free_balance
+    )
 
     stop_manager = StopManager(services, portfolio, trading_state, orders, closer)
     price_watch = PriceWatch(services, market, portfolio.filled_symbols)

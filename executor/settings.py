@@ -72,6 +72,8 @@ class VenueSettings(_Section):
     """Of margin accounts; elsewhere everything is paid for in full."""
     quote_assets: tuple[str, ...] = ("USDT",)
     """Wallets that are traded from; instruments that are priced in another asset are left out."""
+    follows: str | None = None
+    """Another venue whose strategies of the release are traded here as well."""
     convert_dust: bool = False
     """Whether remainders too small to sell are turned into the venue's own asset."""
 

@@ -17,19 +17,23 @@ def demo(
     sample: Path = typer.Option(
         Path("data_lake/sample"), help="The bundled market data, or a folder laid out like it."
     ),
+    venues: str = typer.Option(
+        "binance_usdm", help="Venues to trade at, separated by commas: binance_usdm, binance_spot."
+    ),
     fresh: bool = typer.Option(False, "--fresh", help="Forget earlier runs and start again."),
 ) -> None:
     """Run the main job end to end on real data; no network, no keys.
 
     Running it again takes seconds and repeats no finished work.
 
-    Example: nocturne demo --work .work/demo
+    Example: nocturne demo --work .work/demo --venues binance_usdm,binance_spot
     """
-    from cli.demo.plan import DemoPlan
+    from cli.demo.plan import DemoPlan, chosen_venues
     from cli.demo.run import run
 
     try:
-        run(DemoPlan(work=work.resolve(), sample=sample.resolve()), fresh=fresh)
+        plan = DemoPlan(work.resolve(), sample.resolve(), venues=chosen_venues(venues))
+        run(plan, fresh=fresh)
     except KeyboardInterrupt as interruption:
         typer.echo("\nInterrupted; run it again to continue.", err=True)
         raise typer.Exit(130) from interruption

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.demo.plan import DemoPlan
+from cli.demo.plan import FUTURES, SPOT, DemoPlan
 from cli.demo.processes import first_line, running, wait
 from lake.releases import Release
 from trading.errors import NocturneError
@@ -20,6 +20,12 @@ from trading.errors import NocturneError
 START_TIMEOUT_S = 60.0
 REPLAY_TIMEOUT_S = 240.0
 PROGRESS_EVERY_S = 2.0
+VENUE = """\
+[venues.{name}]
+rest_url = "{url}"
+ws_url = "{ws_url}"
+"""
+FOLLOWS = f'follows = "{FUTURES}"  # the release was searched there\n'
 KEY = "demo-key"
 SECRET = "demo-secret"
 DONE = "done.json"
@@ -33,10 +39,7 @@ account = "demo"
 published = {published}
 state = {state}
 
-[venue]
-rest_url = "{url}"
-ws_url = "{ws_url}"
-
+{venues}
 [replay]
 clock_url = "{url}"
 """
@@ -47,7 +50,7 @@ def replay_once(plan: DemoPlan, release: Release, say: Callable[[str], None]) ->
 
     An interrupted replay starts again from nothing: its exchange is gone with it.
     """
-    folder = plan.work / "replays" / release.release_id
+    folder = plan.replay_folder(release.release_id)
     done = folder / DONE
     if done.is_file():
         say(f"     already replayed under release {release.release_id}")
@@ -75,6 +78,7 @@ def _replay(plan: DemoPlan, folder: Path, say: Callable[[str], None]) -> None:
         "--symbols", "BTCUSDT,ETHUSDT",
         "--from", plan.begin.isoformat(),
         "--to", plan.end.isoformat(),
+        "--venue", "both" if SPOT in plan.venues else "usdm",
         "--clock", "lockstep",
         "--key", KEY,
         "--secret", SECRET,
@@ -100,12 +104,18 @@ def _write_settings(plan: DemoPlan, folder: Path, url: str) -> Path:
         SETTINGS.format(
             published=json.dumps(str(plan.lake / "published")),
             state=json.dumps(str(folder / "state")),
+            venues="\n".join(_venue(name, url) for name in plan.venues),
             url=url,
-            ws_url=url.replace("http://", "ws://"),
         ),
         encoding="utf-8",
     )
     return path
+
+
+def _venue(name: str, url: str) -> str:
+    """The settings of one venue; spot has no strategies of its own."""
+    section = VENUE.format(name=name, url=url, ws_url=url.replace("http://", "ws://"))
+    return section + (FOLLOWS if name == SPOT else "")
 
 
 def _watch(plan: DemoPlan, executor: Any, url: str, say: Callable[[str], None], log: Path) -> None:

@@ -32,6 +32,8 @@ class DemoFacts:
     orders_of_release: int
     round_trips: int
     stops_rested: int
+    spot_orders: int
+    spot_pairs: int
     exits: tuple[tuple[str, int], ...]
     profit: Decimal
     violations: tuple[str, ...]
@@ -48,6 +50,10 @@ def collect(plan: DemoPlan, release: Release, folder: Path) -> DemoFacts:
     with _reading(exchange) as rows:
         clients = [str(r[0]) for r in rows.execute("select distinct client_id from orders")]
         trips = round_trips(rows)
+        spot_orders, spot_pairs = (
+            int(rows.execute(f"select count(distinct {column}) from {table}").fetchone()[0])
+            for column, table in (("order_id", "spot_orders"), ("list_id", "spot_lists"))
+        )
         stops = rows.execute(
             "select count(distinct algo_id) from algo_orders"
             " where type = 'STOP_MARKET' and close_position = 1 and status = 'NEW'"
@@ -78,6 +84,8 @@ def collect(plan: DemoPlan, release: Release, folder: Path) -> DemoFacts:
         orders_of_release=sum(c.startswith(f"n1-{release.short_id}-") for c in clients),
         round_trips=trips,
         stops_rested=int(stops),
+        spot_orders=spot_orders,
+        spot_pairs=spot_pairs,
         exits=tuple(exits.most_common()),
         profit=sum((Decimal(str(a[0])) for a in amounts), Decimal()),
         violations=tuple(str(v) for v in audit_ledger(exchange).violations),
@@ -114,6 +122,9 @@ def text(facts: DemoFacts) -> str:
         f"     ledger       {_short(facts.ledger)}",
         f"     exchange's   {_short(facts.exchange)}",
     ]
+    if facts.spot_orders:
+        spot = f"{facts.spot_orders} orders, {facts.spot_pairs} pairs of stop and target"
+        lines.insert(4, f"     on spot      {spot}")
     if facts.failed_gates:
         lines.insert(2, f"     not proven   {', '.join(facts.failed_gates)} (verdicts: the report)")
     lines += ["", "     Why was the last fill made?", ""]

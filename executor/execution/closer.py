@@ -20,7 +20,8 @@ from executor.portfolio.portfolio import Holding, Portfolio
 from executor.risk.trading_state import TradingState
 from executor.services import Services
 from executor.strategy.signal import Signal
-from trading.order_ids import OrderLeg
+from executor.venues.faults import VenueFaultError
+from trading.order_ids import OrderLeg, is_ours
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +68,14 @@ class Closer:
 
     async def _run(self, holding: Holding, reason: str, cause: str | None, leg: OrderLeg) -> None:
         try:
-            for attempt in range(CLOSE_ATTEMPTS):
+            failures = 0
+            while failures < CLOSE_ATTEMPTS:
+                before = holding.row.quantity
                 if await self._once(holding, reason, cause, leg):
                     return
-                await asyncio.sleep(0.2 * 2**attempt)
+                # More than the exchange takes in one market order goes out in parts.
+                failures = 0 if holding.row.quantity < before else failures + 1
+                await asyncio.sleep(0.2 * 2 ** (failures - 1) if failures else 0.0)
         finally:
             # Whatever happened, the watchdog may close again.
             holding.closing = None
@@ -84,10 +89,16 @@ class Closer:
     async def _once(self, holding: Holding, reason: str, cause: str | None, leg: OrderLeg) -> bool:
         if holding.closed.is_set():
             return True
+        if not self._services.venue_of(holding.symbol).capabilities.reduce_only:
+            await self.free_balance(holding)
+            if holding.closed.is_set():
+                return True
         slot = self._portfolio.slot(holding.symbol)
         ticket = ticket_for(holding, leg, cause, reason=reason)
         side = "SELL" if holding.row.side > 0 else "BUY"
-        quantity = holding.row.quantity
+        before = holding.row.quantity
+        instrument = self._portfolio.instruments.get(holding.symbol)
+        quantity = before if instrument is None else instrument.floor_quantity(before)
         sent = await self._orders.send(ticket, side, OrderKind.MARKET, quantity=quantity)
         if slot.last_price is not None:
             self._services.ledger.update_order(sent.client_id, decision_price=slot.last_price)
@@ -95,4 +106,24 @@ class Closer:
             await self._fills.wait_settled(sent.client_id)
         elif sent.result is SendResult.FLAT:
             await self._fills.refetch_position(holding)
+        if holding.row.quantity < before and not holding.closed.is_set():
+            return False
         return await holding.wait_closed(0.5)
+
+    async def free_balance(self, holding: Holding) -> None:
+        """Cancel what locks the balance of a position, and learn what it may have sold.
+
+        Without reduce-only orders, an exit must know exactly what is left to sell.
+        """
+        symbol = holding.symbol
+        venue = self._services.venue_of(symbol)
+        try:
+            for order in await venue.open_orders(symbol):
+                if order.conditional and is_ours(order.client_id):
+                    await venue.cancel(order)
+                    row = self._services.ledger.order(order.client_id)
+                    if row is not None and row.open:
+                        self._orders.cancelled(row)
+            await self._fills.refetch_position(holding)
+        except VenueFaultError as fault:
+            log.warning("%s: the balance is not free yet: %s", symbol, fault)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -29,7 +29,7 @@ from executor.runtime.histogram import Histogram
 from executor.services import Services
 from executor.venues.faults import InvalidKey, OutcomeUnknown, Rejected, VenueFaultError
 from trading.candles import MINUTE_MS
-from trading.order_ids import format_order_id
+from trading.order_ids import format_order_id, parse_order_id
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,15 @@ class SentOrder:
     result: SendResult
     client_id: str
     fault: VenueFaultError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PairPartner:
+    """The second order of a pair of which one cancels the other."""
+
+    ticket: Ticket
+    kind: OrderKind
+    trigger_price: Decimal
 
 
 class OrderManager(OrderLog):
@@ -83,22 +92,22 @@ class OrderManager(OrderLog):
         *,
         quantity: Decimal | None = None,
         trigger_price: Decimal | None = None,
+        partner: PairPartner | None = None,
     ) -> SentOrder:
-        """Record the intent durably, send it, and return when its acceptance is certain."""
-        n = self._services.ledger.next_n(ticket.key, ticket.leg)
-        client_id = format_order_id(ticket.release_short, ticket.key, ticket.leg, n)
-        closes = quantity is None
-        order = NewOrder(
-            client_id=client_id,
-            symbol=ticket.symbol,
-            side=side,
-            kind=kind,
-            quantity=quantity,
-            trigger_price=trigger_price,
-            reduce_only=not closes and ticket.leg not in ENTERING_LEGS,
-            close_position=closes,
-        )
-        if not self._record(ticket, order, n):
+        """Record the intent durably, send it, and return when its acceptance is certain.
+
+        With a ``partner`` both are sent in one request; the result is that of the pair.
+        """
+        order = self._order(ticket, side, kind, quantity, trigger_price)
+        client_id = order.client_id
+        if partner is not None:
+            second = self._order(
+                partner.ticket, side, partner.kind, quantity, partner.trigger_price
+            )
+            order = replace(order, partner=second)
+            if not self._record(partner.ticket, second, parent=client_id):
+                return SentOrder(SendResult.DUPLICATE, second.client_id)
+        if not self._record(ticket, order, parent=client_id if partner is not None else None):
             return SentOrder(SendResult.DUPLICATE, client_id)
         begun = time.monotonic()
         self._sent_at.append(self._services.clock.now_ms())
@@ -109,7 +118,30 @@ class OrderManager(OrderLog):
             self.in_flight.discard(client_id)
             self.latency.observe(time.monotonic() - begun)
 
-    def _record(self, ticket: Ticket, order: NewOrder, n: int) -> bool:
+    def _order(
+        self,
+        ticket: Ticket,
+        side: str,
+        kind: OrderKind,
+        quantity: Decimal | None,
+        trigger_price: Decimal | None,
+    ) -> NewOrder:
+        n = self._services.ledger.next_n(ticket.key, ticket.leg)
+        closes, exits = quantity is None, ticket.leg not in ENTERING_LEGS
+        capabilities = self._services.venue_of(ticket.symbol).capabilities
+        return NewOrder(
+            client_id=format_order_id(ticket.release_short, ticket.key, ticket.leg, n),
+            symbol=ticket.symbol,
+            side=side,
+            kind=kind,
+            quantity=quantity,
+            trigger_price=trigger_price,
+            reduce_only=not closes and exits and capabilities.reduce_only,
+            close_position=closes,
+            exits=exits,
+        )
+
+    def _record(self, ticket: Ticket, order: NewOrder, *, parent: str | None) -> bool:
         services = self._services
         now = services.clock.now_ms()
         intent = services.emit(
@@ -131,7 +163,7 @@ class OrderManager(OrderLog):
                 client_id=order.client_id,
                 key=ticket.key,
                 leg=ticket.leg,
-                n=n,
+                n=parse_order_id(order.client_id).n,
                 symbol=order.symbol,
                 strategy=ticket.strategy,
                 release_id=ticket.release_id,
@@ -146,6 +178,7 @@ class OrderManager(OrderLog):
                 decision_price=ticket.decision_price,
                 reason=ticket.reason,
                 cause=intent.id,
+                parent=parent,
                 created_at=now,
                 updated_at=now,
             )
@@ -175,6 +208,7 @@ class OrderManager(OrderLog):
                         order, OrderState.REJECTED, Rejected(why), SendResult.FAILED
                     )
                 self._awaited(order.symbol)
+            self._services.ledger.note_sent(_ids(order))
             try:
                 placed = await self._request(order)
             except VenueFaultError as fault:
@@ -184,7 +218,8 @@ class OrderManager(OrderLog):
                     await asyncio.sleep(step.after_s)
                     continue
                 if step.step is RetryStep.QUERY:
-                    self.update(order.client_id, status=OrderState.UNKNOWN, error=str(fault))
+                    for client_id in _ids(order):
+                        self.update(client_id, status=OrderState.UNKNOWN, error=str(fault))
                     found = await self.query_until_certain(order)
                     if found is not None:
                         return self._placed(order, found)
@@ -220,6 +255,10 @@ class OrderManager(OrderLog):
             )
         elif row is not None and row.exchange_id is None:
             self.update(order.client_id, exchange_id=placed.exchange_id)
+        if order.partner is not None:
+            second = self._services.ledger.order(order.partner.client_id)
+            if second is not None and second.status in UNANSWERED_STATES:
+                self.update(second.client_id, status=OrderState.ACCEPTED, error=None)
         event = self._services.emit(
             EventType.ORDER_PLACED,
             symbol=order.symbol,
@@ -234,7 +273,8 @@ class OrderManager(OrderLog):
     def _failed(
         self, order: NewOrder, status: OrderState, fault: VenueFaultError, result: SendResult
     ) -> SentOrder:
-        self.update(order.client_id, status=status, error=str(fault))
+        for client_id in _ids(order):
+            self.update(client_id, status=status, error=str(fault))
         if isinstance(fault, InvalidKey):
             self._trading_state.block("key", "the exchange refuses the key")
             self._services.alerts.send(
@@ -298,6 +338,11 @@ def _seen(row: OrderRow) -> VenueOrder:
         status=OrderState.ACCEPTED if row.open else OrderState.FILLED,
         child_id=row.child_id or "",
     )
+
+
+def _ids(order: NewOrder) -> tuple[str, ...]:
+    """Client ids of the order, and of its partner."""
+    return (order.client_id, *((order.partner.client_id,) if order.partner is not None else ()))
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -159,9 +159,9 @@ class PositionUpdates:
     def reopen(self, row: PositionRow, cause: str | None) -> bool:
         """Open a closed position again if its trades say that it is open."""
         sums = own_totals(row.side, self._services.ledger.fills_of(row.id))
-        if sums.quantity <= 0:
-            return False
         holding = Holding(row)
+        if sums.quantity <= 0 or self._is_dust(holding, sums):
+            return False
         self._open(holding, sums)
         self._portfolio.slot(row.symbol).holding = holding
         self._portfolio.changed(row.symbol, cause)

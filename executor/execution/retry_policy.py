@@ -23,6 +23,8 @@ from executor.venues.faults import (
 RETRY_DELAYS_S = (1.0, 2.0, 5.0)
 QUERY_DELAYS_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 AFTER_RECV_WINDOW_S = 10.0
+URGENT_TRIES = 2
+URGENT_DELAY_S = 1.0
 HARMLESS_DEADLINE_S = 1.5
 """A close that is harmless twice need not wait for proof that the first one died."""
 
@@ -62,7 +64,10 @@ def after_fault(fault: VenueFaultError, order: NewOrder, attempts: int) -> Retry
 
 def _after_limit(fault: RateLimited, order: NewOrder, attempts: int) -> RetryDecision:
     """Entries give up, since their price moves on; orders that reduce risk wait as asked."""
-    may_wait = order.harmless_twice and not isinstance(fault, Banned)
+    may_wait = order.exits and not isinstance(fault, Banned)
+    if may_wait and attempts <= URGENT_TRIES:
+        # The transport keeps a few requests of every block for orders that reduce risk.
+        return RetryDecision(RetryStep.RETRY, min(fault.retry_after_s, URGENT_DELAY_S))
     if may_wait and attempts <= len(RETRY_DELAYS_S):
         return RetryDecision(RetryStep.RETRY, fault.retry_after_s)
     return RetryDecision(RetryStep.FAIL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -54,6 +54,7 @@ class Scaler:
         order_manager: OrderManager,
         fills: FillRecorder,
         account: AccountSnapshot,
+        free_balance: Callable[[Holding], Awaitable[None]],
     ) -> None:
         self._services = services
         self._portfolio = portfolio
@@ -61,6 +62,7 @@ class Scaler:
         self._orders = order_manager
         self._fills = fills
         self._account = account
+        self._free_balance = free_balance
 
     def begin(
         self, holding: Holding, action: Action, price: float, cause: str | None, done: Done
@@ -141,6 +143,8 @@ class Scaler:
         side = "BUY" if (holding.row.side > 0) == adds else "SELL"
         quantity = step.quantity
         try:
+            if not adds and not self._services.venue_of(holding.symbol).capabilities.reduce_only:
+                await self._free_balance(holding)
             sent = await self._orders.send(ticket, side, OrderKind.MARKET, quantity=quantity)
             if sent.result is SendResult.PLACED:
                 await self._fills.wait_settled(sent.client_id)

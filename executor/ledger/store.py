@@ -196,6 +196,14 @@ class Ledger:
         self._commit()
         return cursor.rowcount == 1
 
+    def note_sent(self, client_ids: Iterable[str]) -> None:
+        """Record that orders go out now; joins the next commit, for the intent is durable."""
+        for client_id in client_ids:
+            self._write(
+                "update orders set status = ? where client_id = ? and status = ?",
+                (OrderState.SENT, client_id, OrderState.INTENT),
+            )
+
     def update_order(self, client_id: str, **changes: Any) -> None:
         """Change columns of an order, durably."""
         names = ", ".join(f"{name} = ?" for name in changes)

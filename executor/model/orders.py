@@ -105,6 +105,8 @@ class NewOrder:
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
     close_position: bool = False
+    exits: bool = False
+    """Whether it makes a position smaller or protects it: it goes before everything else."""
     partner: NewOrder | None = None
     """The other order of a pair of which one cancels the other."""
 

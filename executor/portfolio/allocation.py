@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from executor.model import InstrumentId, instrument_id, symbol_of, venue_of
+from executor.model import InstrumentId, symbol_of, venue_of
 from executor.venues.directory import VenueDirectory
 from lake.releases import Ensemble, Release, member_name, read_ensemble
 from trading.candles import MINUTE_MS, Candle, interval_ms
@@ -89,12 +89,12 @@ class Allocator:
     def __init__(self, ensemble: Ensemble, symbols: Iterable[InstrumentId], now_ms: int) -> None:
         self.ensemble = ensemble
         self._length = interval_ms(ensemble.interval)
-        self.labels = {symbol: self._label(symbol, now_ms) for symbol in sorted(symbols)}
+        self.labels = {symbol: self._label(symbol, now_ms) for symbol in sorted(set(symbols))}
         self._last: dict[InstrumentId, int] = {}
 
     @classmethod
-    def of(cls, release: Release, now_ms: int) -> Allocator | None:
-        """The allocator of a verified release; None where it needs no allocation.
+    def of(cls, release: Release, now_ms: int, traded: Iterable[InstrumentId]) -> Allocator | None:
+        """The allocator of a verified release for what is traded of it; None if it needs none.
 
         Raises:
             ReleaseRefused: the ensemble breaks a rule.
@@ -102,12 +102,8 @@ class Allocator:
         ensemble = read_ensemble(release)
         if ensemble is None or len(ensemble.members) < FEWEST:
             return None
-        members = {
-            instrument_id(entry.symbol, entry.venue)
-            for entry in release.strategies
-            if member_name(entry.strategy, entry.symbol) in ensemble.members
-        }
-        return cls(ensemble, members, now_ms)
+        names = {member.rpartition("/")[2] for member in ensemble.members}
+        return cls(ensemble, (s for s in traded if symbol_of(s) in names), now_ms)
 
     def _label(self, symbol: InstrumentId, now_ms: int) -> SymbolLabel:
         """The label from research, until live candles say otherwise."""

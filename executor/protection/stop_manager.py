@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from executor.bus.events import EventType
 from executor.execution.closer import Closer
 from executor.execution.order_log import ticket_for
-from executor.execution.order_manager import OrderManager, SendResult
-from executor.model import InstrumentId, VenueOrder
+from executor.execution.order_manager import OrderManager, PairPartner, SendResult
+from executor.model import InstrumentId, Protection, VenueOrder
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.protection.stop_plan import ProtectiveOrder, desired_orders, plan_stops
 from executor.risk.trading_state import TradingMode, TradingState
@@ -68,6 +68,15 @@ class StopManager:
         finally:
             self._working.discard(symbol)
 
+    def _protection(self, symbol: InstrumentId) -> Protection:
+        return self._services.venue_of(symbol).capabilities.protection
+
+    def _guard(self, holding: Holding | None, cause: str | None) -> None:
+        """Where no order can rest, the exit monitor is the protection."""
+        if holding is None or not holding.filled or holding.protected:
+            return
+        self._mark_protected(holding, cause)
+
     @property
     def _frozen(self) -> bool:
         return self._trading_state.mode is TradingMode.FREEZE
@@ -80,6 +89,9 @@ class StopManager:
     async def _converge(self, symbol: InstrumentId, cause: str | None) -> None:
         for _ in range(ROUNDS):
             holding = self._portfolio.holding(symbol)
+            if self._protection(symbol) is Protection.GUARDED:
+                self._guard(holding, cause)
+                return
             listed = await self._services.venue_of(symbol).open_orders(symbol)
             if holding is not self._portfolio.holding(symbol):
                 continue
@@ -89,6 +101,9 @@ class StopManager:
                 await self._cancel(o for o in listed if o.conditional and is_ours(o.client_id))
                 return
             if not holding.filled or holding.position is None or holding.closing:
+                return
+            if holding.step is not None and self._protection(symbol) is Protection.OCO:
+                # The step needs the balance that the pair would lock.
                 return
             if await self._round(holding, listed, cause):
                 return
@@ -104,9 +119,18 @@ class StopManager:
             return True
         instrument = self._portfolio.instruments[holding.symbol]
         shared = self._portfolio.slot(holding.symbol).shared
+        paired = self._protection(holding.symbol) is Protection.OCO
         quantity = holding.row.quantity if shared else None
-        todo = plan_stops(desired_orders(holding.position, instrument, quantity), listed)
+        if paired:
+            quantity = instrument.whole_steps(holding.row.quantity)
+        wanted_orders = desired_orders(holding.position, instrument, quantity)
+        todo = plan_stops(wanted_orders, listed, paired=paired)
         self._confirm(holding, todo.keep, cause)
+        if paired and todo.place:
+            # The balance backs one pair at a time: the old one must go first.
+            await self._cancel(todo.cancel)
+            await self._place_pair(holding, todo.place, cause)
+            return False
         for wanted in todo.place:
             if holding.closing or holding.closed.is_set():
                 return True
@@ -127,17 +151,50 @@ class StopManager:
         if not stops:
             holding.mark_unprotected()
         elif not holding.protected:
-            holding.protected = True
-            self._services.ledger.update_position(
-                holding.row.id, protected_at=self._services.clock.now_ms()
-            )
             stop = self._services.ledger.order(stops[0].client_id)
-            self._services.emit(
-                EventType.PROTECTION_CONFIRMED,
-                symbol=holding.symbol,
-                cause=self._orders.last_event(stop) if stop else cause,
-                orders={o.client_id: str(o.trigger_price) for o in holding.resting.values()},
-            )
+            self._mark_protected(holding, self._orders.last_event(stop) if stop else cause)
+
+    def _mark_protected(self, holding: Holding, cause: str | None) -> None:
+        holding.protected = True
+        self._services.ledger.update_position(
+            holding.row.id, protected_at=self._services.clock.now_ms()
+        )
+        self._services.emit(
+            EventType.PROTECTION_CONFIRMED,
+            symbol=holding.symbol,
+            cause=cause,
+            orders={o.client_id: str(o.trigger_price) for o in holding.resting.values()},
+        )
+
+    async def _place_pair(
+        self, holding: Holding, wanted: tuple[ProtectiveOrder, ...], cause: str | None
+    ) -> None:
+        """Send stop and target as one pair, or the one that there is."""
+        first, *others = wanted
+        partner = None
+        if others:
+            ticket = ticket_for(holding, others[0].leg, cause)
+            partner = PairPartner(ticket, others[0].kind, others[0].trigger_price)
+        sent = await self._orders.send(
+            ticket_for(holding, first.leg, cause),
+            first.side,
+            first.kind,
+            quantity=first.quantity,
+            trigger_price=first.trigger_price,
+            partner=partner,
+        )
+        if sent.result is SendResult.CLOSE_NOW:
+            self._already_crossed(holding, self._crossed_of(holding, wanted), cause)
+
+    def _crossed_of(self, holding: Holding, wanted: tuple[ProtectiveOrder, ...]) -> ProtectiveOrder:
+        """The order of a refused pair that the market has passed; the stop unless it is clear."""
+        price = self._portfolio.slot(holding.symbol).last_price
+        side = holding.row.side
+        for order in wanted:
+            reached = price is not None and side * (price - float(order.trigger_price)) >= 0
+            if order.leg is OrderLeg.TARGET and reached:
+                return order
+        return wanted[0]
 
     async def _place(
         self,

@@ -60,8 +60,14 @@ def desired_orders(
     )
 
 
-def plan_stops(wanted: Iterable[ProtectiveOrder], resting: Iterable[VenueOrder]) -> StopPlan:
-    """Compare; our orders that are not wanted, or doubled, are cancelled."""
+def plan_stops(
+    wanted: Iterable[ProtectiveOrder], resting: Iterable[VenueOrder], *, paired: bool = False
+) -> StopPlan:
+    """Compare; our orders that are not wanted, or doubled, are cancelled.
+
+    ``paired`` orders lock one balance: they rest as one pair, or all of them are placed again.
+    """
+    wanted = tuple(wanted)
     ours = [o for o in resting if o.resting and is_ours(o.client_id) and o.conditional]
     keep: list[VenueOrder] = []
     place: list[ProtectiveOrder] = []
@@ -71,6 +77,8 @@ def plan_stops(wanted: Iterable[ProtectiveOrder], resting: Iterable[VenueOrder])
             place.append(order)
         else:
             keep.append(match)
+    if paired and (place or len({order.parent for order in keep}) > 1):
+        keep, place = [], list(wanted)
     kept = {order.client_id for order in keep}
     cancel = tuple(order for order in ours if order.client_id not in kept)
     return StopPlan(tuple(keep), tuple(place), cancel)

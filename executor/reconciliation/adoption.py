@@ -19,12 +19,12 @@ from executor.model import (
     VenueOrder,
     VenuePosition,
     symbol_of,
-    venue_of,
 )
 from executor.portfolio.portfolio import Portfolio
 from executor.portfolio.position_state import ADDITION_LEGS, ADOPTED_STRATEGY
 from executor.services import Services
 from executor.strategy.release_keeper import ReleaseKeeper
+from executor.strategy.traded import traded_entries
 from lake.releases import Release, read_release
 from trading.candles import DAY_MS, MINUTE_MS
 from trading.errors import ReleaseRefused
@@ -107,7 +107,7 @@ class Adoption:
         ours = parse_order_id(entry.client_id)
         release = self._release(ours)
         strategy, bar_time = self._origin(ours, entry, release)
-        params = _params_of(release, strategy, entry.symbol)
+        params = self._params_of(release, strategy, entry.symbol)
         if not params or not _has_stop(strategy, params):
             strategy = ADOPTED_STRATEGY
         if strategy != ADOPTED_STRATEGY and not get_strategy(strategy).own_levels:
@@ -154,6 +154,14 @@ class Adoption:
             log.warning("the release of an adopted position cannot be read: %s", error)
             return self._releases.current
 
+    def _params_of(
+        self, release: Release | None, strategy: str, symbol: InstrumentId
+    ) -> dict[str, Any]:
+        for entry, traded in traded_entries(release, self._services.settings.venues):
+            if (entry.strategy, traded) == (strategy, symbol):
+                return dict(entry.params)
+        return {}
+
     def _origin(self, ours: OrderId, entry: VenueOrder, release: Release | None) -> tuple[str, int]:
         """Strategy and bar whose hash is the key of the id, which proves them."""
         newest = entry.time - entry.time % MINUTE_MS
@@ -166,13 +174,6 @@ class Adoption:
                     if order_key(account, candidate.strategy, name, bar) == ours.key:
                         return candidate.strategy, bar
         return ADOPTED_STRATEGY, newest
-
-
-def _params_of(release: Release | None, strategy: str, symbol: InstrumentId) -> dict[str, Any]:
-    found = None
-    if release is not None:
-        found = release.entry(strategy, symbol_of(symbol), venue_of(symbol))
-    return dict(found.params) if found is not None else {}
 
 
 def _entry_row(entry: VenueOrder, position: PositionRow) -> OrderRow:

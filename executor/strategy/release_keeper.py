@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from executor.bus.events import EventType
+from executor.model import InstrumentId
 from executor.services import Services
 from executor.settings import Mode
+from executor.strategy.traded import traded_entries
 from lake.releases import Release, StrategyEntry, read_current
 from trading.errors import ReleaseRefused
 
@@ -33,10 +35,10 @@ class ReleaseKeeper:
     @property
     def entries(self) -> tuple[StrategyEntry, ...]:
         """What the current release trades at the venues of this executor."""
-        if self.current is None:
-            return ()
-        venues = self._services.venues
-        return tuple(e for e in self.current.strategies if e.venue in venues)
+        return tuple(entry for entry, _ in self._traded())
+
+    def _traded(self) -> list[tuple[StrategyEntry, InstrumentId]]:
+        return list(traded_entries(self.current, self._services.settings.venues))
 
     def valid(self) -> bool:
         """Whether its parameters may open positions at this market time."""
@@ -84,7 +86,7 @@ class ReleaseKeeper:
             release_id=release.release_id,
             before=before,
             proven=release.proven,
-            strategies=[f"{e.strategy} {e.symbol}.{e.venue}" for e in self.entries],
+            strategies=[f"{entry.strategy} {symbol}" for entry, symbol in self._traded()],
         )
         if not release.proven and self._services.settings.mode is not Mode.LIVE:
             log.warning("release %s is unproven", release.release_id)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from executor.market_data.feed import MarketFeed
-from executor.model import InstrumentId, instrument_id, venue_of
+from executor.model import InstrumentId, venue_of
 from executor.portfolio.allocation import Allocator
 from executor.portfolio.portfolio import Portfolio
 from executor.services import Services
@@ -15,11 +15,12 @@ from executor.settings import Mode
 from executor.strategy.release_keeper import ReleaseKeeper
 from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
 from executor.strategy.signal_engine import SignalEngine
+from executor.strategy.traded import traded_entries
 from executor.venues.directory import MarketStreams
 from executor.venues.faults import VenueFaultError
 from executor.venues.interface import Venue
 from executor.venues.retry import until_answered
-from lake.releases import Release, read_universe
+from lake.releases import Release, StrategyEntry, read_universe
 from trading.errors import NocturneError
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,11 @@ class ReleaseRollout:
 
     def symbols(self, release: Release | None) -> list[InstrumentId]:
         """Instruments that a release trades here, and those with a position."""
-        venues = self._services.venues
-        entries = release.strategies if release is not None else ()
-        traded = {instrument_id(e.symbol, e.venue) for e in entries if e.venue in venues}
+        traded = {symbol for _, symbol in self._traded(release)}
         return sorted({*self.held(), *traded})
+
+    def _traded(self, release: Release | None) -> list[tuple[StrategyEntry, InstrumentId]]:
+        return list(traded_entries(release, self._services.settings.venues))
 
     def listed(self, symbols: Sequence[InstrumentId]) -> list[InstrumentId]:
         """Those of the instruments that their exchange lists."""
@@ -119,12 +121,14 @@ class ReleaseRollout:
         held = [holding.row for holding in self._portfolio.holdings()]
         settings = self._services.settings
         probation = settings.live.probation if settings.mode is Mode.LIVE else None
-        return plans_for(release, self._services.venues, held, probation)
+        return plans_for(release, settings.venues, held, probation)
 
     async def _swap(self, plans: list[RunnerPlan], release: Release | None = None) -> None:
         services, instruments = self._services, self._portfolio.instruments
         now = services.clock.now_ms
-        allocator = Allocator.of(release, now()) if release is not None else None
+        allocator = None
+        if release is not None:
+            allocator = Allocator.of(release, now(), (s for _, s in self._traded(release)))
         universe = read_universe(release) if release is not None else None
         warm_up = WarmUp(services.venues, now())
         listed = []

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from executor.ledger.records import PositionRow
-from executor.model import InstrumentId, instrument_id
+from executor.model import InstrumentId
 from executor.portfolio.position_state import ADOPTED_STRATEGY
 from executor.risk.evidence_size import FULL_SIZE, EvidenceSize, size_by_evidence
+from executor.settings import VenueSettings
+from executor.strategy.traded import traded_entries
 from executor.venues.directory import VenueDirectory
 from lake.releases import Release
 from trading.candles import MINUTE_MS, Candle, interval_name
@@ -35,7 +37,7 @@ class RunnerPlan:
 
 def plans_for(
     release: Release | None,
-    venues: Container[str],
+    venues: Mapping[str, VenueSettings],
     held: Iterable[PositionRow],
     probation: float | None = None,
 ) -> list[RunnerPlan]:
@@ -49,14 +51,13 @@ def plans_for(
         plans = [
             RunnerPlan(
                 entry.strategy,
-                instrument_id(entry.symbol, entry.venue),
+                symbol,
                 entry.params,
                 release.release_id,
                 release.short_id,
                 size_by_evidence(entry, probation),
             )
-            for entry in release.strategies
-            if entry.venue in venues
+            for entry, symbol in traded_entries(release, venues)
         ]
     traded = {(plan.strategy, plan.symbol) for plan in plans}
     for row in held:

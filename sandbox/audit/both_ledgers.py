@@ -19,23 +19,41 @@ Row = Mapping[str, Any]
 # Orders of the exchange itself, and orders that others placed.
 FOREIGN = ("autoclose-", "adl_autoclose", "settlement_autoclose-", "web_")
 PROTECTED_WITHIN_MS = 5_000
+USDM, SPOT = "binance_usdm", "binance_spot"
+ENTRY_LEGS = ("en",)
 
 
 def audit_both(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN_MS) -> AuditReport:
-    """Audit the exchange's ledger, then compare the executor's with it (I1 to I6)."""
+    """Audit the exchange's ledger, then compare the executor's with it (I1 to I6).
+
+    I4 to I6 are of margin: spot has no position but its trades, which I3 compares.
+    """
     tables = read_ledger(exchange)
     report = audit_tables(tables)
-    known = _read_executor(executor)
+    both = _read_executor(executor)
+    known, known_spot = (
+        {table: [row for row in rows if _at(row, venue)] for table, rows in both.items()}
+        for venue in (USDM, SPOT)
+    )
     own = [row for row in tables["orders"] if not row["client_id"].startswith(FOREIGN)]
+    own_spot = [row for row in tables["spot_orders"] if not row["client_id"].startswith(FOREIGN)]
     report.violations += [
         *_check_single_entry(own, known["orders"]),
+        *_check_single_entry(own_spot, known_spot["orders"]),
         *_check_orders_known([*own, *tables["algo_orders"]], known["orders"]),
+        *_check_orders_known(own_spot, known_spot["orders"]),
         *_check_fills(tables["fills"], known["fills"]),
+        *_check_fills(tables["spot_fills"], known_spot["fills"]),
         *_check_positions(tables["positions"], known["positions"]),
         *_check_protection(report, within_ms),
         *_check_not_reversed(tables["fills"]),
     ]
     return report
+
+
+def _at(row: Row, venue: str) -> bool:
+    """Whether a row belongs to a venue; ledgers without venues are of USDⓈ-M."""
+    return str(row.get("venue", USDM)) == venue
 
 
 def _read_executor(path: Path) -> dict[str, list[Row]]:
@@ -54,8 +72,7 @@ def _read_executor(path: Path) -> dict[str, list[Row]]:
 
 def _check_single_entry(accepted: Iterable[Row], known: Iterable[Row]) -> list[str]:
     """Check I1: at most one filled entry order per decision."""
-    keys = {row["client_id"]: row["key"] for row in known if not row["reduce_only"]
-            and not row["close_position"]}  # fmt: skip
+    keys = {row["client_id"]: row["key"] for row in known if row["leg"] in ENTRY_LEGS}
     filled = {row["order_id"]: row for row in accepted if decimal_of(row["filled"]) > 0}
     entries = Counter(keys[row["client_id"]] for row in filled.values() if row["client_id"] in keys)
     return [f"I1: decision {key} entered {n} times" for key, n in entries.items() if n > 1]

@@ -63,13 +63,23 @@ def publish_entries(
     return publish(root, candidate, now=as_of).release_id
 
 
-def settings_text(url: str, *, lockstep: bool, extra: str = "", leverage: int = 5) -> str:
+def settings_text(
+    url: str,
+    *,
+    lockstep: bool,
+    extra: str = "",
+    leverage: int = 5,
+    venues: Sequence[str] = ("binance_usdm",),
+) -> str:
     """Settings of a replay against a sandbox."""
     clock = f'[replay]\nclock_url = "{url}"\n' if lockstep else ""
-    return (
-        'mode = "replay"\naccount = "test"\n'
-        f'[venue]\nrest_url = "{url}"\nws_url = "{url.replace("http", "ws")}"\n'
+    sections = "".join(
+        f'[venues.{name}]\nrest_url = "{url}"\nws_url = "{url.replace("http", "ws")}"\n'
         f"leverage = {leverage}\n"
+        for name in venues
+    )
+    return (
+        f'mode = "replay"\naccount = "test"\n{sections}'
         f'[paths]\npublished = "published"\nstate = "state"\n{clock}{extra}'
     )
 
@@ -89,6 +99,7 @@ class Replay:
     leverage: int = 5
     sandbox: Sequence[str] = ()
     """Further options of the sandbox."""
+    venues: Sequence[str] = ("binance_usdm",)
 
 
 class Bench:
@@ -130,7 +141,13 @@ class Bench:
         found = re.match(r"listening on (http://\S+)", line)
         assert found, f"the sandbox said {line!r}"
         self.url = found[1]
-        text = settings_text(self.url, lockstep=True, extra=replay.extra, leverage=replay.leverage)
+        text = settings_text(
+            self.url,
+            lockstep=True,
+            extra=replay.extra,
+            leverage=replay.leverage,
+            venues=replay.venues,
+        )
         self.settings.write_text(text)
 
     def start(self, *options: str) -> subprocess.Popen[str]:

@@ -12,7 +12,7 @@ import pytest
 from executor.operations.live_notice import announce_unproven
 from executor.risk.evidence_size import size_by_evidence
 from executor.risk.pre_trade import check_entry
-from executor.settings import LiveSettings
+from executor.settings import LiveSettings, VenueSettings
 from executor.strategy.runner import plans_for
 from lake.releases import Candidate, publish, read_current
 from tests.executor.fakes import FakeVenue, executor_on
@@ -48,6 +48,9 @@ def test_a_size_grows_with_the_evidence_from_probation_to_all_of_the_limits(
     assert size_by_evidence(known, None).share == 1.0
 
 
+VENUES = {"binance_usdm": VenueSettings()}
+
+
 def test_an_entry_takes_its_share_of_every_limit_of_size() -> None:
     full = check_entry(REQUEST, ACCOUNT, LIMITS, BTC).quantity
     assert full == Decimal("0.020")
@@ -67,12 +70,12 @@ def test_live_takes_the_unproven_strategies_that_the_settings_name(tmp_path: Pat
     allowed = read_current(tmp_path, AS_OF, "live", ("breakout",))
     assert [e.symbol for e in allowed.strategies] == ["BTCUSDT", "ETHUSDT"]
     assert allowed.left_out == ()
-    sizes = [plan.size for plan in plans_for(allowed, {"binance_usdm"}, (), 0.25)]
+    sizes = [plan.size for plan in plans_for(allowed, VENUES, (), 0.25)]
     assert [(size.share, size.evidence) for size in sizes] == [
         (0.25, "proven"),
         (0.25, "unproven"),
     ]
-    assert [plan.size.share for plan in plans_for(allowed, {"binance_usdm"}, ())] == [1.0, 1.0]
+    assert [plan.size.share for plan in plans_for(allowed, VENUES, ())] == [1.0, 1.0]
 
 
 def test_a_refused_release_says_how_to_allow_it(tmp_path: Path) -> None:

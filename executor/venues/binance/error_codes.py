@@ -57,6 +57,15 @@ _REJECTED: dict[int, type[Rejected]] = {
     -4130: CloseOrderExists,
     -4142: WouldTrigger,
 }
+ENGINE_REFUSAL = -2010
+_REFUSAL_TEXTS: tuple[tuple[str, type[Rejected]], ...] = (
+    ("duplicate order", DuplicateOrder),
+    ("insufficient balance", InsufficientMargin),
+    ("trigger immediately", WouldTrigger),
+    # The market has passed one of the two prices of a pair.
+    ("relationship of the prices", WouldTrigger),
+)
+"""Texts of the one code that spot's matching engine has for all refusals."""
 _DEFINITE_503 = (
     "Service Unavailable.",
     "Internal error; unable to process your request. Please try again.",
@@ -93,6 +102,10 @@ def classify(status: int, headers: Mapping[str, str], body: str) -> VenueFaultEr
 def _client_error(shown: str, status: int, code: int | None) -> VenueFaultError:
     if code in _REJECTED:
         return _REJECTED[code](shown)
+    if code == ENGINE_REFUSAL:
+        said = shown.lower()
+        kinds = (kind for text, kind in _REFUSAL_TEXTS if text in said)
+        return next(kinds, Rejected)(shown)
     if status == 403:
         return Temporary(shown)
     # A proxy's page or half an answer proves nothing about the order.

@@ -229,7 +229,8 @@ class BinanceUsdm:
         }
         if order.reduce_only:
             params["reduceOnly"] = "true"
-        return parse.plain_order(await self._call("fapiPrivatePostOrder", **params))
+        send = self._transport.call_urgently if order.exits else self._call
+        return parse.plain_order(await send("fapiPrivatePostOrder", **params))
 
     async def _place_conditional(self, order: NewOrder) -> VenueOrder:
         params: dict[str, Any] = {
@@ -245,7 +246,8 @@ class BinanceUsdm:
             params["closePosition"] = "true"
         else:
             params |= {"quantity": format(order.quantity or Decimal(0), "f"), "reduceOnly": "true"}
-        return parse.algo_order(await self._call("fapiPrivatePostAlgoOrder", **params))
+        send = self._transport.call_urgently
+        return parse.algo_order(await send("fapiPrivatePostAlgoOrder", **params))
 
     @readable
     async def query(

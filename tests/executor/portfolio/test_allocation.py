@@ -133,7 +133,7 @@ async def test_live_labels_are_those_of_the_hourly_candles() -> None:
 
 def test_a_changed_ensemble_is_refused_like_any_file_of_a_release(tmp_path: Path) -> None:
     release = published(tmp_path, ensemble(), ("breakout", "rsi_bollinger"))
-    assert Allocator.of(release, AS_OF_MS) is not None
+    assert Allocator.of(release, AS_OF_MS, {BTCUSDT}) is not None
     file = release.folder / PATH
     file.chmod(0o644)
     file.write_bytes(file.read_bytes().replace(b'"weight":0.5', b'"weight":0.9', 1))
@@ -148,7 +148,7 @@ def test_a_single_member_needs_no_allocation(tmp_path: Path) -> None:
             "factors": {"range": {BREAKOUT: 0.2}},
         }
     )
-    assert Allocator.of(published(tmp_path, alone, ("breakout",)), AS_OF_MS) is None
+    assert Allocator.of(published(tmp_path, alone, ("breakout",)), AS_OF_MS, {BTCUSDT}) is None
 
 
 def scanned_too(root: Path, release: Release, chosen: Universe) -> Release:

@@ -204,11 +204,11 @@ async def test_a_position_keeps_its_strategys_exits_when_no_release_has_them(
         signal(executor, **SHORT)
         await settled(executor)
         row = executor.services.ledger.open_positions()[0]
-    (plan,) = plans_for(None, {VENUE}, [row])
+    (plan,) = plans_for(None, {}, [row])
     assert (plan.strategy, plan.symbol, plan.exits_only) == ("toy_levels", BTCUSDT, True)
     assert (plan.params, plan.release_id) == (row.params, row.release_id)
     adopted = replace(row, strategy="adopted")
-    assert plans_for(None, {VENUE}, [adopted]) == []
+    assert plans_for(None, {}, [adopted]) == []
 
 
 async def test_a_runner_for_exits_only_opens_nothing(tmp_path: Path) -> None:
