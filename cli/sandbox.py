@@ -57,6 +57,9 @@ def serve(
     state_every: float = typer.Option(
         0.0, help="Seconds between saves, 0 after every change; a kill loses what is not saved."
     ),
+    redate: str = typer.Option(
+        "", help="now: move the recording, so that its first minute is the running one."
+    ),
     strict: bool = typer.Option(True, help="Refuse unknown, repeated and empty parameters."),
     retired: bool = typer.Option(False, help="Also serve the endpoints that Binance has retired."),
 ) -> None:

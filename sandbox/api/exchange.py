@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from sandbox.api.listen_keys import ListenKeys
+from sandbox.api.encoded_bars import EncodedBars
 from sandbox.api.requests import ApiRequest
 from sandbox.api.stream_hub import StreamHub
 from sandbox.audit.ledger import ExchangeLedger
@@ -17,6 +17,7 @@ from sandbox.faults.injection import Faults
 from sandbox.market.clock import LockstepMarketClock, MarketClock
 from sandbox.market.feed import SymbolFeed
 from sandbox.protocol.api_keys import Credentials
+from sandbox.protocol.listen_keys import ListenKeys
 from sandbox.protocol.params import Params
 from sandbox.protocol.rate_limits import RateLimits
 
@@ -60,6 +61,7 @@ class BaseExchange(Generic[E, H]):
     requests: int = 0
     strict: bool = True
     changed: Callable[[], None] = field(default=lambda: None)
+    encoded: EncodedBars = field(default_factory=EncodedBars)
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import orjson
 
-from sandbox.api.http_server import CUT, GARBLED, TRICKLED
 from sandbox.api.requests import COMMON, PUBLIC, REPEATED, SIGNED, ApiRequest, Route, ServedVenue
+from sandbox.api.wire.http_server import CUT, GARBLED, TRICKLED
 from sandbox.audit.ledger import RequestRecord
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
@@ -34,6 +34,7 @@ from sandbox.protocol.responses import Response
 from sandbox.protocol.signing import check_time
 
 Routes = Mapping[tuple[str, str], Route]
+Table = dict[tuple[str, str], tuple[ServedVenue, Route]]
 NO_PATH = {"code": -5000}
 NO_RESPONSE = Response(500, "", {})
 SPOILING = dict.fromkeys(CUTTING, CUT) | {
@@ -43,15 +44,23 @@ SPOILING = dict.fromkeys(CUTTING, CUT) | {
 
 
 class Gateway:
-    """Responds to the REST and WebSocket requests of all venues."""
+    """Responds to the REST and WebSocket requests of all venues.
 
-    def __init__(self, venues: list[tuple[ServedVenue, Routes]], *, revived: bool) -> None:
-        self._table = {
-            key: (venue, route)
-            for venue, routes in reversed(venues)
-            for key, route in routes.items()
-        }
-        self._first = venues[0][0]
+    A path that starts with the name of a venue is answered by that venue alone. What no venue
+    serves is looked up in ``absent``.
+    """
+
+    def __init__(
+        self, venues: list[tuple[str, ServedVenue, Routes]], absent: Routes, *, revived: bool
+    ) -> None:
+        self._table: Table = {}
+        self._tables: dict[str, Table] = {}
+        for name, venue, routes in reversed(venues):
+            served = {key: (venue, route) for key, route in routes.items()}
+            self._table |= served
+            self._tables[name] = {key: (venue, route) for key, route in absent.items()} | served
+        self._first = venues[0][1]
+        self._table = {key: (self._first, route) for key, route in absent.items()} | self._table
         self._revived = revived
 
     async def handle(self, request: ApiRequest) -> tuple[Response, str]:
@@ -64,9 +73,15 @@ class Gateway:
         return response, SPOILING.get(injected, "")
 
     def _find(self, request: ApiRequest) -> tuple[ServedVenue, Route] | None:
-        found = self._table.get((request.method, request.path))
+        table, path = self._table, request.path
+        found = table.get((request.method, path))
+        if found is None:
+            name, _, rest = path[1:].partition("/")
+            if name in self._tables:
+                table, path = self._tables[name], f"/{rest}"
+                found = table.get((request.method, path))
         if found is None and self._revived:
-            found = self._table.get((request.method, retired.successor(request.path)))
+            found = table.get((request.method, retired.successor(path)))
         return found
 
     async def respond(

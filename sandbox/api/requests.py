@@ -13,6 +13,8 @@ from sandbox.protocol.api_keys import Credentials
 from sandbox.protocol.rate_limits import RateLimits
 from sandbox.protocol.signing import payload_of
 
+# The most parameters of a request; a longer one is refused before it is parsed.
+MAX_PAIRS = 1_000
 PUBLIC, KEY, SIGNED = "public", "key", "signed"
 # Parameters that any request may carry.
 COMMON = frozenset({"timestamp", "recvWindow", "signature", "apiKey"})
@@ -78,6 +80,11 @@ class ApiRequest:
     session: str = ""
     repeated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     body: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class TooManyPairsError(Exception):
+    """A request with more than ``MAX_PAIRS`` parameters."""
 
 
 def rest_request(
@@ -85,20 +92,24 @@ def rest_request(
 ) -> ApiRequest:
     """Read a REST request: query and body parameters are merged, whatever the method.
 
-    ``fields`` are the header fields by their names in lower case.
+    ``fields`` are the header fields by their names in lower case. The cost is linear in the
+    request's size; ``TooManyPairsError`` is raised before more than ``MAX_PAIRS`` are parsed.
     """
     path, _, query = target.partition("?")
     text = body.decode(errors="replace")
     values: dict[str, str] = {}
-    repeated: dict[str, tuple[str, ...]] = {}
-    for pair in (f"{query}&{text}" if text else query).split("&"):
+    repeated: dict[str, list[str]] = {}
+    pairs = (f"{query}&{text}" if text else query).split("&", MAX_PAIRS)
+    if len(pairs) > MAX_PAIRS:
+        raise TooManyPairsError
+    for pair in pairs:
         if not pair:
             continue
         name, _, value = pair.partition("=")
         if "%" in pair or "+" in pair:
             name, value = unquote_plus(name), unquote_plus(value)
         if name in values:
-            repeated[name] = (*repeated.get(name, (values[name],)), value)
+            repeated.setdefault(name, [values[name]]).append(value)
         values[name] = value
     return ApiRequest(
         method,
@@ -107,7 +118,8 @@ def rest_request(
         payload_of(query, text),
         fields.get("x-mbx-apikey", ""),
         address,
-        repeated=repeated,
+        fields=fields,
+        repeated={name: tuple(found) for name, found in repeated.items()},
         body=text,
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.api import market_json
+import orjson
+
+from sandbox.api.encoded_bars import encode
 from sandbox.api.exchange import BaseCall
 from sandbox.api.pagination import page
 from sandbox.engines.common import error_codes
@@ -33,23 +35,39 @@ def nothing(call: AnyCall) -> list[Any]:
     return []
 
 
-def klines(call: AnyCall) -> list[Any]:
+def klines(call: AnyCall) -> orjson.Fragment:
     """`GET /klines`: closed bars and the running one, up to market time."""
     return symbol_klines(call, call.params.symbol())
 
 
-def symbol_klines(call: AnyCall, symbol: str) -> list[Any]:
-    """Return the bars of a symbol that ``interval``, ``limit`` and the span select."""
+def symbol_klines(call: AnyCall, symbol: str) -> orjson.Fragment:
+    """Return the bars of a symbol that ``interval``, ``limit`` and the span select, as JSON."""
     params, feed = call.params, call.feed(symbol)
     interval = params.need("interval")
     if interval not in INTERVALS:
         raise error_codes.BAD_INTERVAL()
     limit = params.limit(DEFAULT_KLINES, MAX_KLINES)
     start, end = params.span()
+    if start is not None:  # a span from before the first candle begins with it
+        start = max(start, bar_start(interval, feed.first))
     begin, stop = _range(interval, start, end, limit, call.exchange.now)
-    bars = feed.bars(interval, begin, stop)
-    chosen = bars[:limit] if start is not None else bars[-limit:]
-    return [market_json.kline_row(bar, feed.instrument) for bar in chosen]
+    unfinished = bar_start(interval, feed.minute)  # every earlier bar is closed
+    running = feed.bars(interval, max(begin, unfinished), stop) if stop > unfinished else []
+    until, oldest = min(stop, unfinished), start is not None
+    room = limit if oldest else limit - len(running)
+
+    def encode_closed() -> bytes:
+        bars = feed.bars(interval, begin, until) if until > begin else []
+        return encode(bars[:room] if oldest else bars[len(bars) - min(room, len(bars)) :], rules)
+
+    rules = feed.instrument
+    closed = call.exchange.encoded.closed(
+        (symbol, interval, begin, until, room, oldest), encode_closed
+    )
+    if oldest and running and closed.count(b"[") >= limit:
+        running = []
+    parts = [part for part in (closed, encode(running, rules)) if part]
+    return orjson.Fragment(b"[" + b",".join(parts) + b"]")
 
 
 def _range(

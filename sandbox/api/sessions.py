@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from aiohttp import ClientConnectionError, WSMsgType, web
+from aiohttp import web
+
+from sandbox.api.wire.outbox import Outbox
 
 
-@dataclass(eq=False)
-class Session:
+class Session(Outbox):
     """A connection; ``account`` is set while it is logged on (Ed25519 keys only)."""
 
-    socket: web.WebSocketResponse
-    address: str
-    account: str = ""
-    key: str = ""
-    logged_on_ms: int = 0
-    muted: bool = False
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    def __init__(self, socket: web.WebSocketResponse, address: str) -> None:
+        super().__init__(socket)
+        self.address = address
+        self.account = self.key = ""
+        self.logged_on_ms = 0
+        self.muted = False
+        self.tasks: set[asyncio.Task[None]] = set()
 
-    def abort(self) -> None:
-        """Abort the connection without a close frame."""
-        request = self.socket._req
-        if request is not None and request.transport is not None:
-            request.transport.abort()
-
-    async def send(self, message: Any) -> None:
-        """Send a message; close the socket if the client has gone."""
-        if self.muted:
-            return
-        try:
-            await self.socket.send_frame(orjson.dumps(message), WSMsgType.TEXT)
-        except (ConnectionError, ClientConnectionError):
-            await self.socket.close()
+    def send(self, message: Any) -> None:
+        """Queue a message."""
+        if not self.muted:
+            self.put(orjson.dumps(message))
 
 
 class UserStreams:

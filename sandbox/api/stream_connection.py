@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
 
-from aiohttp import ClientConnectionError, WSMsgType, web
+from aiohttp import web
 
+from sandbox.api.wire.outbox import Outbox
 from sandbox.faults.injection import MESSAGES_MARKET, MESSAGES_USER, Faults, altered
 
-QUEUE_LIMIT = 20_000
 EVENT = re.compile(rb'"e":"(\w+)"')
 
 
-class StreamConnection:
+class StreamConnection(Outbox):
     """Sends queued messages in order; ``category`` is the path that the client connected to."""
 
     def __init__(
         self, socket: web.WebSocketResponse, category: str, faults: Faults, *, combined: bool
     ) -> None:
-        self.socket = socket
+        super().__init__(socket)
         self.category = category
         self.combined = combined
         self.names: dict[str, None] = {}
@@ -29,10 +28,6 @@ class StreamConnection:
         self._kinds = MESSAGES_USER if category == "private" else MESSAGES_MARKET
         self._reordered: list[bytes] = []
         self._frozen: dict[str, bytes] = {}
-        self._queue: deque[bytes] = deque()
-        self._filled, self._emptied = asyncio.Event(), asyncio.Event()
-        self._emptied.set()
-        self.writer = asyncio.create_task(self._write())
 
     def send(self, name: str, raw: bytes) -> None:
         """Queue an event of the stream ``name``; disconnect a client that does not read."""
@@ -43,11 +38,11 @@ class StreamConnection:
             if kept is None:
                 return
             raw = kept
-        self.enqueue(self._wrapped(name, raw))
+        self.put(self._wrapped(name, raw))
         if self._reordered:
             reordered, self._reordered = self._reordered, []
             for late in reordered:
-                self.enqueue(late)
+                self.put(late)
 
     def _wrapped(self, name: str, raw: bytes) -> bytes:
         if not self.combined:
@@ -64,28 +59,17 @@ class StreamConnection:
         whole = self._wrapped(name, raw)
         match fault.kind.partition("_")[0]:
             case "duplicate":
-                self.enqueue(whole)
+                self.put(whole)
                 return raw
             case "alter":
                 return altered(raw, fault)
             case "freeze":
                 return self._frozen.setdefault(name, raw)
             case "delay":
-                asyncio.get_running_loop().call_later(fault.seconds, self.enqueue, whole)
+                asyncio.get_running_loop().call_later(fault.seconds, self.put, whole)
             case "reorder":
                 self._reordered.append(whole)
         return None
-
-    def enqueue(self, raw: bytes) -> None:
-        """Queue a message unchanged."""
-        queue = self._queue
-        if len(queue) >= QUEUE_LIMIT:
-            self.writer.cancel()
-            return
-        if not queue:
-            self._filled.set()
-            self._emptied.clear()
-        queue.append(raw)
 
     def half_open(self) -> None:
         """Behave like a dead peer: send nothing, read nothing, answer no ping."""
@@ -93,23 +77,3 @@ class StreamConnection:
         transport = self.socket._req.transport if self.socket._req is not None else None
         if isinstance(transport, asyncio.ReadTransport):
             transport.pause_reading()
-
-    async def flushed(self) -> None:
-        """Wait until the queue is empty."""
-        if not self.writer.done():
-            await self._emptied.wait()
-
-    async def _write(self) -> None:
-        queue, send_frame = self._queue, self.socket.send_frame
-        try:
-            while True:
-                await self._filled.wait()
-                while queue:
-                    await send_frame(queue[0], WSMsgType.TEXT)
-                    queue.popleft()
-                self._filled.clear()
-                self._emptied.set()
-        except (ConnectionError, ClientConnectionError, asyncio.CancelledError):
-            queue.clear()
-            self._emptied.set()
-            await self.socket.close()

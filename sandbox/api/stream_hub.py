@@ -22,6 +22,8 @@ PUBLIC_KINDS = ("trade", "bookTicker", "depth")
 BOOK_KINDS = ("bookTicker", "depth")
 KLINE_KINDS = ("kline", "continuousKline")
 DEPTHS = ("", "5", "10", "20")
+# An event without content, which is not sent.
+NOTHING = b"{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,11 @@ class StreamHub(ABC):
                 self.messages += 1
                 connection.send(listen_key, raw)
 
+    def end_user(self, listen_key: str) -> None:
+        """Close the connections of a listen key that has been deleted, once all events left."""
+        for connection in list(self._private.pop(listen_key, ())):
+            connection.end()
+
     async def flush_user(self) -> None:
         """Wait until all user events have left, so that they precede what follows."""
         for listeners in self._private.values():
@@ -166,7 +173,8 @@ class StreamHub(ABC):
                 if raw is None:
                     raw = orjson.dumps(self.book_event(feed, stream, time))
                     made[stream.kind, stream.argument] = raw
-                self._send(stream, raw)
+                if raw != NOTHING:
+                    self._send(stream, raw)
 
     def _send_kline(self, stream: Stream, symbol: str, time: int, minute: Kline | None) -> None:
         """Queue a bar; ``minute`` is the candle that closes now, None while it runs."""
@@ -196,7 +204,8 @@ class StreamHub(ABC):
             if raw is None:
                 raw = orjson.dumps(self.tick_event(stream, tick, rate))
                 made[stream.kind, stream.argument] = raw
-            self._send(stream, raw)
+            if raw != NOTHING:
+                self._send(stream, raw)
         for stream in list(self._by_symbol[""].values()):
             if stream.kind in self.UNTICKED_KINDS:
                 continue

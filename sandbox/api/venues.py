@@ -31,7 +31,10 @@ class StateChanges:
 
 @dataclass(frozen=True, slots=True)
 class Venues:
-    """The venues of a run; either of them may be absent, not both."""
+    """The venues of a run; either of them may be absent, not both.
+
+    ``shift`` is what the dates of the recording were moved by (ms).
+    """
 
     usdm: UsdmExchange | None
     spot: SpotExchange | None
@@ -40,6 +43,7 @@ class Venues:
     changes: StateChanges
     span: Span
     marks: Mapping[str, MarkRule] = field(default_factory=dict)
+    shift: int = 0
 
     @property
     def all(self) -> list[UsdmExchange | SpotExchange]:

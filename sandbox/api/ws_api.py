@@ -57,6 +57,7 @@ class WsApi:
                 else:
                     await self._serve(session, message.data)
         finally:
+            session.writer.cancel()
             if self._streams is not None:
                 self._streams.leave(session)
             del self.sessions[session]
@@ -68,9 +69,8 @@ class WsApi:
             ident, method = message.get("id"), message["method"]
             values = {name: _text(v) for name, v in (message.get("params") or {}).items()}
         except (ValueError, KeyError, TypeError, AttributeError):
-            await session.send(
-                _envelope(None, Response(400, error_codes.BAD_ENVELOPE().body(), {}), [])
-            )
+            refused = Response(400, error_codes.BAD_ENVELOPE().body(), {})
+            session.send(_envelope(None, refused, []))
             return
         pair = self._methods.get(method)
         if pair is not None:
@@ -81,7 +81,7 @@ class WsApi:
         else:
             response = self._control(session, method, values)
         limits = [] if values.get("returnRateLimits") == "false" else self._limits(session)
-        await session.send(_envelope(ident, response, limits))
+        session.send(_envelope(ident, response, limits))
 
     async def _call(
         self, session: Session, pair: tuple[str, str], values: dict[str, str]

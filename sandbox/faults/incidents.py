@@ -87,7 +87,7 @@ class Incidents:
         if kind == "server_shutdown":
             event = b'{"e":"serverShutdown","E":%d}' % self._venues.first.now
             for connection in self._connections():
-                connection.enqueue(event)
+                connection.put(event)
             loop = asyncio.get_running_loop()
             loop.call_later(fault.seconds, self._disconnect_all)
             return
@@ -274,7 +274,7 @@ async def _disturb_sessions(spot: SpotExchange, kind: str) -> None:
             for account in spot.engine.core.accounts:
                 for listener, number in spot.users.of(account):
                     if listener is session:
-                        await session.send({"subscriptionId": number, "event": event})
+                        session.send({"subscriptionId": number, "event": event})
             spot.users.leave(session)
         elif kind.startswith(("mute", "half_open")):
             session.muted = True

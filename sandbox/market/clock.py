@@ -36,7 +36,8 @@ class MarketClock(Protocol):
 class PacedClock:
     """Market time runs ``speed`` times as fast as the wall (1 = real time).
 
-    ``seconds`` reads the wall time and ``sleep`` waits on it.
+    ``seconds`` reads the wall time and ``sleep`` waits on it. With ``on_wall`` market time is wall
+    time: a market that begins in the past catches up at once.
     """
 
     def __init__(
@@ -44,8 +45,11 @@ class PacedClock:
         speed: float,
         seconds: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        on_wall: bool = False,
     ) -> None:
         self._speed = speed
+        self._on_wall = on_wall
         self._seconds, self._sleep = seconds, sleep
         self._offset = 0.0
 
@@ -55,8 +59,9 @@ class PacedClock:
         return "real" if self._speed == 1 else "accelerated"
 
     async def start(self, begin: int) -> None:
-        """Start at once: ``begin`` is now."""
-        self._offset = begin / self._speed / 1000 - self._seconds()
+        """Start at once: ``begin`` is now, unless market time is wall time."""
+        now = time.time() if self._on_wall else begin / self._speed / 1000
+        self._offset = now - self._seconds()
 
     async def before(self, market_ms: int) -> None:
         """Sleep until the wall has reached ``market_ms``; other tasks run at least once."""

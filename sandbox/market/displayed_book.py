@@ -30,6 +30,11 @@ class BookChange:
     bids: list[list[str]]
     asks: list[list[str]]
 
+    @property
+    def empty(self) -> bool:
+        """Whether no level has changed."""
+        return not (self.bids or self.asks)
+
 
 def level_quantity(instrument: ExchangeInstrument, price: Decimal) -> Decimal:
     """Return the quantity shown at a price level; it depends on the price alone."""
@@ -140,13 +145,17 @@ class DisplayedBook:
     def change(
         self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, update_id: int
     ) -> BookChange:
-        """Return the change since the last call or since ``open``, and remember it as published."""
+        """Return the change since the last call or since ``open``, and remember it as published.
+
+        A book that has not changed is not published: the next change continues after the last.
+        """
         new = self.sides(instrument, bid, ask, DEPTH)
         old, previous = self._published or new, self._published_id or update_id - 1
-        self._published, self._published_id = new, update_id
-        first = min(previous + 1, update_id)
         gone = self._size(instrument, ZERO)
         bids, asks = (_difference(*pair, gone) for pair in zip(old, new, strict=True))
+        first = min(previous + 1, update_id)
+        if bids or asks or self._published is None:
+            self._published, self._published_id = new, update_id
         return BookChange(first, update_id, previous, bids, asks)
 
     def open(

@@ -79,6 +79,11 @@ class SymbolFeed:
         return self.instrument.symbol
 
     @property
+    def first(self) -> int:
+        """The open time of the first recorded candle (ms)."""
+        return int(self.series.open_time[0])
+
+    @property
     def mark(self) -> Decimal:
         """The mark price; without a rule of its own, the last price."""
         return self.marked or self.price

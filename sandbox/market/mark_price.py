@@ -51,15 +51,15 @@ class RecordedMark:
     """
 
     def __init__(self, series: Series) -> None:
-        self._series = series
+        self.series = series
 
     def price_at(self, time: int, price: Decimal, *, low_first: bool) -> Decimal:
         """Return the mark price on straight lines between open, the extremes and close."""
         minute = time // MINUTE_MS * MINUTE_MS
-        row = self._series.index(minute)
+        row = self.series.index(minute)
         if row < 0:
             return price
-        points = _points(ticks_at(self._series, row, CENT8), low_first=low_first)
+        points = _points(ticks_at(self.series, row, CENT8), low_first=low_first)
         offset = time - minute
         for (begin, start), (end, target) in pairwise(points):
             if offset <= end:

@@ -13,8 +13,6 @@ PATHS = {
     "/fapi/v1/allForceOrders": "",
 }
 ROOTS = {"/api/v1/": "", "/wapi/": ""}
-# The roots of futures streams before /public, /market and /private.
-STREAM_ROOTS = {"/ws": "2026-04-23", "/stream": "2026-04-23"}
 SUCCESSORS = {
     "/fapi/v1/account": "/fapi/v2/account",
     "/fapi/v1/balance": "/fapi/v2/balance",
@@ -27,9 +25,6 @@ def refusal(path: str) -> str:
     since = PATHS.get(path)
     for root, day in ROOTS.items():
         if path.startswith(root):
-            since = day
-    for root, day in STREAM_ROOTS.items():
-        if path == root or path.startswith(f"{root}/"):
             since = day
     if since is None:
         return ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.api.listen_keys import ListenKeys
 from sandbox.api.spot.call import SpotCall
 from sandbox.api.spot.exchange import SpotExchange
 from sandbox.api.spot.streams import SpotHub
@@ -19,13 +18,23 @@ from sandbox.engines.spot.engine import SpotEngine
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.faults.injection import Faults
 from sandbox.faults.scenarios import read_scenario
-from sandbox.market.clock import LockstepMarketClock, MarketClock, PacedClock, SteppedClock
+from sandbox.market.clock import (
+    LockstepMarketClock,
+    MarketClock,
+    PacedClock,
+    SteppedClock,
+    wall_ms,
+)
 from sandbox.market.feed import SymbolFeed
+from sandbox.market.redating import redate, shift_to
+from sandbox.market.replay import Span
 from sandbox.protocol.api_keys import Credentials
+from sandbox.protocol.listen_keys import ListenKeys
 from sandbox.protocol.rate_limits import SPOT_ORDERS, USDM_ORDERS, OrderLimit, RateLimits
 from sandbox.server.accounts import AccountPlan, one_account, read_accounts
 from sandbox.server.loader import choose_span, load_feeds, load_marks
 from sandbox.server.settings import SandboxSettings
+from sandbox.server.snapshots import saved_shift
 
 # Up to this speed clients see the market move each second, above it at turning points only.
 REFINED_UP_TO = 60.0
@@ -39,6 +48,12 @@ def assemble(settings: SandboxSettings, clock: MarketClock) -> Venues:
     usdm_feeds = load_feeds(settings, "usdm") if both or settings.venue == "usdm" else {}
     spot_feeds = load_feeds(settings, "spot") if both or settings.venue == "spot" else {}
     span = choose_span(settings, [usdm_feeds, spot_feeds])
+    marks = load_marks(settings, usdm_feeds)
+    shift = 0
+    if settings.redate:
+        shift = saved_shift(settings.state) or shift_to(span.begin, wall_ms())
+        redate([*usdm_feeds.values(), *spot_feeds.values()], marks.values(), shift)
+        span = Span(span.begin + shift, span.end + shift)
     plans = (
         read_accounts(settings.accounts)
         if settings.accounts
@@ -63,8 +78,7 @@ def assemble(settings: SandboxSettings, clock: MarketClock) -> Venues:
     )
     usdm = _usdm(shared, usdm_feeds, usdm_hub) if usdm_feeds else None
     spot = _spot(shared, spot_feeds, spot_hub) if spot_feeds else None
-    marks = load_marks(settings, usdm_feeds)
-    return Venues(usdm, spot, shared.ledger, faults, shared.changes, span, marks)
+    return Venues(usdm, spot, shared.ledger, faults, shared.changes, span, marks, shift)
 
 
 def _resumes(settings: SandboxSettings) -> bool:
@@ -141,7 +155,9 @@ def make_clock(settings: SandboxSettings) -> MarketClock:
         return LockstepMarketClock()
     if settings.clock == "stepped":
         return SteppedClock()
-    return PacedClock(1.0 if settings.clock == "real" else settings.speed)
+    if settings.clock == "real":
+        return PacedClock(1.0, on_wall=bool(settings.redate))
+    return PacedClock(settings.speed)
 
 
 def refine_ms(settings: SandboxSettings) -> int | None:

@@ -8,17 +8,18 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from sandbox.api.absent import routes as absent
 from sandbox.api.gateway import Gateway, Routes
-from sandbox.api.http_server import STOP_S, HttpServer
 from sandbox.api.requests import ApiRequest
 from sandbox.api.spot import rest_retired as spot_retired
 from sandbox.api.spot import routes as spot
 from sandbox.api.spot import streams as spot_streams
-from sandbox.api.stream_sockets import StreamSockets
+from sandbox.api.stream_sockets import StreamMarket, StreamSockets
 from sandbox.api.usdm import rest_retired as usdm_retired
 from sandbox.api.usdm import routes as usdm
 from sandbox.api.usdm import streams as usdm_streams
 from sandbox.api.venues import Venues
+from sandbox.api.wire.http_server import STOP_S, HttpServer
 from sandbox.api.ws_api import WsApi
 from sandbox.faults.incidents import Incidents
 from sandbox.market.clock import SteppedClock, wall_ms
@@ -79,32 +80,35 @@ class SandboxServer:
         application = web.Application()
         router, gateway = application.router, self._gateway
         router.add_get("/sandbox/clock/ws", self._control.clock_socket)
-        if self.exchange is not None:
-            sockets = StreamSockets(self.exchange, usdm_streams.parse_stream)
-            if self.settings.retired and self.spot is None:
-                _add_roots(router, sockets)
-            for form in ("ws", "stream"):
-                path = f"/{{category:market|public|private}}/{{form:{form}}}"
-                router.add_get(path, sockets.handle)
-                router.add_get(path + "/{tail:.+}", sockets.handle)
-            ws_api = WsApi(gateway, self.exchange, self._usdm_routes(), usdm.METHODS)
-            router.add_get("/ws-fapi/v1", ws_api.handle)
+        roots: list[StreamMarket] = []
         if self.spot is not None:
             revived = self.settings.retired
             parse = spot_streams.parse_old_stream if revived else spot_streams.parse_stream
-            _add_roots(router, StreamSockets(self.spot, parse))
+            roots.append(StreamMarket(self.spot, parse))
+            _add_roots(router, StreamSockets([roots[-1]]), "/spot")
             ws_api = WsApi(gateway, self.spot, spot.ROUTES, spot.METHODS, self.spot.users)
-            router.add_get("/ws-api/v3", ws_api.handle)
+            for prefix in ("", "/spot"):
+                router.add_get(f"{prefix}/ws-api/v3", ws_api.handle)
+        if self.exchange is not None:
+            roots.append(StreamMarket(self.exchange, usdm_streams.parse_stream))
+            sockets = StreamSockets([roots[-1]])
+            _add_roots(router, sockets, "/usdm")
+            ws_api = WsApi(gateway, self.exchange, self._usdm_routes(), usdm.METHODS)
+            for prefix in ("", "/usdm"):
+                _add_roots(router, sockets, prefix + "/{category:market|public|private}")
+                router.add_get(f"{prefix}/ws-fapi/v1", ws_api.handle)
+        _add_roots(router, StreamSockets(roots), "")
         return application
 
     def _make_gateway(self) -> Gateway:
-        served: list[tuple[object, Routes]] = []
+        served: list[tuple[str, object, Routes]] = []
         if self.spot is not None:
             old = spot_retired.ROUTES if self.settings.retired else {}
-            served.append((self.spot, {**spot.ROUTES, **old}))
+            served.append(("spot", self.spot, {**spot.ROUTES, **old}))
         if self.exchange is not None:
-            served.append((self.exchange, self._usdm_routes()))
-        return Gateway(served, revived=self.settings.retired)  # type: ignore[arg-type]
+            served.append(("usdm", self.exchange, self._usdm_routes()))
+        revived = self.settings.retired
+        return Gateway(served, absent.ROUTES, revived=revived)  # type: ignore[arg-type]
 
     def _usdm_routes(self) -> Routes:
         old = usdm_retired.ROUTES if self.settings.retired else {}
@@ -177,8 +181,8 @@ class SandboxServer:
         self.venues.ledger.close()
 
 
-def _add_roots(router: web.UrlDispatcher, sockets: StreamSockets) -> None:
-    """Add the streams of spot, or those of futures before 2026-04-23, at `/ws` and `/stream`."""
+def _add_roots(router: web.UrlDispatcher, sockets: StreamSockets, prefix: str) -> None:
+    """Add the stream paths `/ws` and `/stream` under ``prefix``."""
     for form in ("ws", "stream"):
-        router.add_get(f"/{{form:{form}}}", sockets.handle)
-        router.add_get(f"/{{form:{form}}}/{{tail:.+}}", sockets.handle)
+        router.add_get(f"{prefix}/{{form:{form}}}", sockets.handle)
+        router.add_get(f"{prefix}/{{form:{form}}}/{{tail:.+}}", sockets.handle)

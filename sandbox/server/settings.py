@@ -17,6 +17,7 @@ CHOICES = {
     "clock": ("real", "accelerated", "lockstep", "stepped"),
     "fills": ("whole", "volume"),
     "mark": ("last", "smoothed", "recorded"),
+    "redate": ("", "now"),
 }
 MAX_PORT = 65_535
 
@@ -54,12 +55,14 @@ class SandboxSettings:
     marks: Path | None = None
     trades: Path | None = None
     quotes: Path | None = None
+    redate: str = ""
 
     def __post_init__(self) -> None:
         for option, choices in CHOICES.items():
             value = getattr(self, option)
             if value not in choices:
-                raise SettingsError(f"--{option} {value}: choose one of {', '.join(choices)}")
+                known = ", ".join(choice for choice in choices if choice)
+                raise SettingsError(f"--{option} {value}: choose one of {known}")
         if not 0 <= self.port <= MAX_PORT:
             raise SettingsError(
                 f"--port {self.port}: give a port from 0 (a free one) to {MAX_PORT}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 # The layout of the file and of the objects in it; increase it when either changes.
-VERSION = 4
+VERSION = 5
 ADVICE = "move the file away to start afresh, or resume it with the version that wrote it"
 TABLES = """
 create table if not exists state (name text primary key, value blob) without rowid;
@@ -26,6 +27,18 @@ create table if not exists histories (
 ) without rowid;
 """
 ADD = "insert or replace into histories (venue, account, history, id, value) values (?, ?, ?, ?, ?)"
+
+
+def saved_shift(path: Path | None) -> int:
+    """Return what the dates of a saved run's recording were moved by (ms); 0 without one."""
+    if path is None or not path.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            row = connection.execute("select value from state where name = 'shift'").fetchone()
+    except sqlite3.DatabaseError:
+        return 0  # `StateFile` refuses the file with its reason
+    return int(thaw(row[0])) if row else 0
 
 
 class EngineRecord:
@@ -160,6 +173,7 @@ class StateFile:
                 rows["listen_keys"] = freeze(self._venues.usdm.listen_keys)
             rows["now"] = freeze(self._venues.first.now)
             rows["version"] = freeze(VERSION)
+            rows["shift"] = freeze(self._venues.shift)
             self._connection.executemany(
                 "insert or replace into state (name, value) values (?, ?)", list(rows.items())
             )

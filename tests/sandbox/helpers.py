@@ -100,9 +100,9 @@ class RestClient:
             return answer.status, await answer.text()
 
 
-def _rewritten(value: Any, url: str) -> Any:
+def rewritten(value: Any, url: str) -> Any:
     if isinstance(value, dict):
-        return {name: _rewritten(inner, url) for name, inner in value.items()}
+        return {name: rewritten(inner, url) for name, inner in value.items()}
     if isinstance(value, str):
         base = url.replace("http", "ws", 1) if value.startswith("ws") else url
         return re.sub(r"^(https?|wss?)://[^/]+", base, value)
@@ -128,7 +128,7 @@ def spot_exchange(url: str, *, streams: bool = False) -> Any:
 
 def _pointed(kind: Any, url: str) -> Any:
     exchange = kind({"apiKey": "sandbox", "secret": "sandbox", "enableRateLimit": False})
-    exchange.urls["api"] = _rewritten(exchange.urls["api"], url)
+    exchange.urls["api"] = rewritten(exchange.urls["api"], url)
     return exchange
 
 

@@ -24,7 +24,7 @@ from sandbox.engines.spot.model import (
 )
 from sandbox.faults.injection import MESSAGES_USER, Fault, altered
 from sandbox.market.candles import Kline
-from sandbox.market.clock import wall_ms
+from sandbox.market.clock import LockstepMarketClock, wall_ms
 from sandbox.market.feed import TradePrint
 
 # Balance changes without an order; users get a `balanceUpdate`.
@@ -56,29 +56,32 @@ class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
             if self.users.of(event.account) or self.listen_keys.key_of(event.account):
                 message = user_message(event)
                 if message is not None:
-                    await self._notify(event.account, message)
+                    self._notify(event.account, message)
         self.changed()
+        if isinstance(self.clock, LockstepMarketClock):
+            for session in self.users.sessions:
+                await session.flushed()
 
-    async def _notify(self, account: str, message: dict[str, Any]) -> None:
+    def _notify(self, account: str, message: dict[str, Any]) -> None:
         if self.faults.shapes_messages:
             fault = self.faults.take(MESSAGES_USER, "", message["e"])
             if fault is not None:
-                kept = await self._apply_fault(account, message, fault)
+                kept = self._apply_fault(account, message, fault)
                 if kept is None:
                     return
                 message = kept
-        await self._send(account, message)
+        self._send(account, message)
         reordered, self.reordered = self.reordered, []
         for late_account, late in reordered:
-            await self._send(late_account, late)
+            self._send(late_account, late)
 
-    async def _apply_fault(
+    def _apply_fault(
         self, account: str, message: dict[str, Any], fault: Fault
     ) -> dict[str, Any] | None:
         """Let a fault have the message: what to send now, None for nothing."""
         match fault.kind:
             case "duplicate_user":
-                await self._send(account, message)
+                self._send(account, message)
                 return message
             case "alter_user":
                 found: dict[str, Any] = orjson.loads(altered(orjson.dumps(message), fault))
@@ -93,12 +96,12 @@ class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
 
     async def _send_late(self, account: str, message: dict[str, Any], seconds: float) -> None:
         await asyncio.sleep(seconds)
-        await self._send(account, message)
+        self._send(account, message)
 
-    async def _send(self, account: str, message: dict[str, Any]) -> None:
+    def _send(self, account: str, message: dict[str, Any]) -> None:
         for session, number in self.users.of(account):
             self.hub.messages += 1
-            await session.send({"subscriptionId": number, "event": message})
+            session.send({"subscriptionId": number, "event": message})
         self.hub.send_user(self.listen_keys.key_of(account), message)
 
 

@@ -54,8 +54,10 @@ def depth_json(feed: SymbolFeed, limit: int) -> Json:
 
 
 def depth_event(feed: SymbolFeed, time: int) -> Json:
-    """Return the difference between the book now and the book sent last."""
+    """Return the difference between the book now and the book sent last; nothing if none."""
     change = feed.book_change()
+    if change.empty:
+        return {}
     return {
         "e": "depthUpdate",
         "E": time,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from sandbox.api import rest_market
 from sandbox.api.requests import Route, by_limit, names
 from sandbox.api.rest_market import ping, server_time
@@ -95,7 +97,7 @@ def system_status(call: SpotCall) -> dict[str, Any]:
     return {"status": int(closed), "msg": "system_maintenance" if closed else "normal"}
 
 
-def klines(call: SpotCall) -> list[Any]:
+def klines(call: SpotCall) -> orjson.Fragment:
     """`GET /klines`: closed bars and the running one, up to market time."""
     if call.params.text("interval") == "1s":
         raise error_codes.BAD_INTERVAL()

@@ -23,8 +23,9 @@ def keep(call: SpotCall) -> dict[str, Any]:
 
 
 def stop(call: SpotCall) -> dict[str, Any]:
-    """`DELETE /userDataStream`."""
-    call.exchange.listen_keys.stop(call.account.name)
+    """`DELETE /userDataStream`: its user streams end."""
+    key = call.exchange.listen_keys.stop(call.account.name)
+    call.exchange.hub.end_user(key)
     return {}
 
 

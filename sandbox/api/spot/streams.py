@@ -14,7 +14,7 @@ from sandbox.market.feed import SymbolFeed, TradePrint
 NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)@"
     r"(?P<kind>kline|aggTrade|trade|bookTicker|miniTicker|ticker|depth|avgPrice)"
-    r"(?P<argument>_\w+|\d+)?(?:@(?:100ms|1000ms|\+08:00))?$"
+    r"(?P<argument>_\w+|\d+)?(?:@(?:0ms|100ms|1000ms|\+08:00))?$"
 )
 # `!bookTicker` was retired before 2026.
 ALL_MARKET = {"!miniTicker@arr": "miniTicker"}

@@ -40,8 +40,10 @@ def depth_json(feed: SymbolFeed, limit: int) -> Json:
 
 
 def depth_event(feed: SymbolFeed, time: int) -> Json:
-    """Return the difference between the book now and the book sent last."""
+    """Return the difference between the book now and the book sent last; nothing if none."""
     change = feed.book_change()
+    if change.empty:
+        return {}
     return {
         "e": "depthUpdate",
         "E": time,
@@ -182,7 +184,7 @@ def symbol_info(instrument: ExchangeInstrument) -> Json:
             },
         ],
         "orderTypes": ORDER_TYPES,
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
     }
 
 
@@ -192,11 +194,11 @@ def bracket_json(instrument: ExchangeInstrument) -> Json:
         {
             "bracket": bracket.number,
             "initialLeverage": bracket.leverage,
-            "notionalCap": float(bracket.cap),
-            "notionalFloor": float(bracket.floor),
+            "notionalCap": int(bracket.cap),
+            "notionalFloor": int(bracket.floor),
             "maintMarginRatio": float(bracket.ratio),
             "cum": float(bracket.cum),
         }
         for bracket in instrument.brackets
     ]
-    return {"symbol": instrument.symbol, "brackets": rows}
+    return {"symbol": instrument.symbol, "notionalCoef": 1.0, "brackets": rows}

@@ -177,8 +177,9 @@ def keep_listen_key(call: UsdmCall) -> dict[str, Any]:
 
 
 def stop_listen_key(call: UsdmCall) -> dict[str, Any]:
-    """`DELETE /listenKey`."""
-    call.exchange.listen_keys.stop(call.account.name)
+    """`DELETE /listenKey`: its user streams end."""
+    key = call.exchange.listen_keys.stop(call.account.name)
+    call.exchange.hub.end_user(key)
     return {}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from sandbox.api import market_json as shared_json
 from sandbox.api import rest_market
 from sandbox.api.requests import Route, by_limit, by_symbol, names
@@ -35,7 +37,7 @@ def exchange_info(call: UsdmCall) -> dict[str, Any]:
     }
 
 
-def continuous_klines(call: UsdmCall) -> list[Any]:
+def continuous_klines(call: UsdmCall) -> orjson.Fragment:
     """`GET /continuousKlines` of the perpetual contract."""
     if call.params.need("contractType") != "PERPETUAL":
         raise error_codes.BAD_VALUE("contractType")
@@ -153,10 +155,4 @@ ROUTES = {
     ),
     ("GET", "/fapi/v1/fundingInfo"): Route(nothing, known=names("")),
     ("GET", "/fapi/v1/openInterest"): Route(open_interest, known=names("symbol")),
-    # Clients request these from the spot host while they load futures markets.
-    ("GET", "/api/v3/ping"): Route(ping, known=names("")),
-    ("GET", "/api/v3/time"): Route(server_time, known=names("")),
-    ("GET", "/sapi/v1/capital/config/getall"): Route(nothing, known=names("")),
-    ("GET", "/sapi/v1/margin/allPairs"): Route(nothing, known=names("")),
-    ("GET", "/sapi/v1/margin/isolated/allPairs"): Route(nothing, known=names("")),
 }

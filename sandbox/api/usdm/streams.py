@@ -16,7 +16,7 @@ NAME = re.compile(
     r"^(?P<symbol>[a-z0-9]+)(?:_(?P<contract>perpetual))?@"
     r"(?P<kind>kline|continuousKline|aggTrade|trade|bookTicker|markPrice|miniTicker|ticker|depth|"
     r"forceOrder)"
-    r"(?P<argument>_\w+|\d+)?(?:@(?P<pace>100ms|250ms|500ms|1s|3s))?$"
+    r"(?P<argument>_\w+|\d+)?(?:@(?P<pace>0ms|100ms|250ms|500ms|1s|3s))?$"
 )
 LIQUIDATION = "forceOrder"
 ALL_MARKET = {

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from sandbox.api.gateway import Gateway
-from sandbox.api.http_server import MAX_BODY, MAX_HEAD
+from sandbox.api.wire.http_server import MAX_BODY, MAX_HEAD
 from sandbox.protocol.signing import sign
 from sandbox.server.server import SandboxServer
 from tests.sandbox.helpers import RestClient, until

@@ -14,7 +14,7 @@ import aiohttp
 import ccxt
 import pytest
 
-from sandbox.api.listen_keys import VALID_MS, ListenKeys
+from sandbox.protocol.listen_keys import VALID_MS, ListenKeys
 from sandbox.server.server import SandboxServer
 from tests.sandbox.binance_clients import DepthCacheManager, binance_client, ended, opened, receive
 from tests.sandbox.binance_sdks import market_streams, rest_client, websocket_api

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.api.listen_keys import ListenKeys
 from sandbox.engines.common.serialization import freeze
 from sandbox.engines.spot.model import SpotAccount, SpotEvent
 from sandbox.engines.spot.state import SpotCore
 from sandbox.engines.usdm.events import UsdmEvent
 from sandbox.engines.usdm.model import UsdmAccount
 from sandbox.engines.usdm.state import UsdmCore
+from sandbox.protocol.listen_keys import ListenKeys
 from sandbox.server.server import SandboxServer
 from sandbox.server.snapshots import VERSION
 from trading.errors import DataError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 # SHA-256 of the classes and fields of the saved state, by layout version.
-LAYOUTS = {4: "1ed3594b023f6e8f2f39c1b00261f8fbe5425140796d323fc74da0df1c515a18"}
+LAYOUTS = {5: "7b77311d57aa5b9167ef84ca7c7611be618a13784122ff4a2b73646365a5fdf6"}
 
 
 async def saved_state(serving: Serving, path: Path, version: bytes | None) -> Path:

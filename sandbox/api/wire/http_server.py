@@ -1,6 +1,7 @@
 """The HTTP server: it handles a connection's requests in order, each response in one write.
 
 It reads only what API clients send. A WebSocket request hands its connection over to aiohttp.
+A request that has begun must be complete in time; a client that only waits may wait.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 
-from sandbox.api.requests import ApiRequest, rest_request
+from sandbox.api.requests import MAX_PAIRS, ApiRequest, TooManyPairsError, rest_request
+from sandbox.api.wire.frame_guard import FrameGuard
 from sandbox.protocol.responses import Response
 
 MAX_HEAD, MAX_BODY = 1 << 16, 1 << 20
+MAX_FIELDS = 100
+# The wall time that a request may take to arrive, from its first byte to its last.
+READ_S = 15.0
 END_OF_HEAD = b"\r\n\r\n"
 STOP_S = 1.0
 TRICKLE_S = 1.0
@@ -39,7 +44,9 @@ class Head:
     __slots__ = ("fields", "last", "length", "method", "target")
 
     def __init__(self, text: str) -> None:
-        line, *rest = text.split("\r\n")
+        line, *rest = text.split("\r\n", MAX_FIELDS + 1)
+        if len(rest) > MAX_FIELDS:
+            raise UnreadableError(431, f"a request has at most {MAX_FIELDS} header fields")
         try:
             self.method, self.target, version = line.split(" ")
         except ValueError as error:
@@ -64,9 +71,12 @@ class Head:
 class HttpServer:
     """Listens on one port; ``handle`` returns a response and how a fault spoils it, if one does."""
 
-    def __init__(self, handle: Handler, sockets: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self, handle: Handler, sockets: Callable[[], asyncio.Protocol], read_s: float = READ_S
+    ) -> None:
         self.handle = handle
         self.sockets = sockets
+        self.read_s = read_s
         self.connections: set[HttpConnection] = set()
         self.stopping = False
         self._server: asyncio.Server | None = None
@@ -100,7 +110,10 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(self, server: HttpServer) -> None:
         self._server = server
-        self._received = b""
+        self._received = bytearray()
+        self._head: Head | None = None
+        self._begin = self._scanned = 0
+        self._deadline: asyncio.TimerHandle | None = None
         self._arrived, self._writable = asyncio.Event(), asyncio.Event()
         self._writable.set()
         self._address = ""
@@ -116,7 +129,9 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Buffer what has arrived; pause a client that sends too far ahead."""
-        self._received = self._received + data if self._received else data
+        self._received += data
+        if self._deadline is None and not self.busy:
+            self._await_rest()
         if len(self._received) > MAX_HEAD + MAX_BODY:
             self.transport.pause_reading()
         self._arrived.set()
@@ -125,6 +140,7 @@ class HttpConnection(asyncio.Protocol):
         """Forget the client; its last request is still carried out."""
         del exc
         self._server.connections.discard(self)
+        self._stop_waiting()
         if not self.busy:
             self.task.cancel()
         self._writable.set()
@@ -145,17 +161,38 @@ class HttpConnection(asyncio.Protocol):
                     await self._more()
                     continue
                 head, body = found
+                self._stop_waiting()
                 if "upgrade" in head.fields:
                     self._hand_over()
                     return
                 self.busy = True
                 await self._respond(head, body)
                 self.busy = False
+                if self._received:
+                    self._await_rest()
         except UnreadableError as error:
             self._write(Response(error.status, str(error), {}), last=True)
         except Exception:
             logging.getLogger(__name__).exception("a request could not be handled")
             self._write(Response(500, "Internal Server Error", {}), last=True)
+
+    def _await_rest(self) -> None:
+        """Give the request that has begun its time to arrive."""
+        self._stop_waiting()
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(self._server.read_s, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        """Close a connection whose request did not arrive in time."""
+        self._deadline = None
+        text = f"a request must be complete within {self._server.read_s:g} s"
+        self._write(Response(408, text, {}), last=True)
+        self.task.cancel()
 
     async def _more(self) -> None:
         self._arrived.clear()
@@ -166,33 +203,49 @@ class HttpConnection(asyncio.Protocol):
     def _next(self) -> tuple[Head, bytes] | None:
         """Take the first complete request; a WebSocket request stays in the buffer."""
         received = self._received
-        end = received.find(END_OF_HEAD)
-        if end > MAX_HEAD or (end < 0 and len(received) > MAX_HEAD):
-            raise UnreadableError(431, f"the head of a request has at most {MAX_HEAD} bytes")
-        if end < 0:
+        if self._head is None and not self._read_head():
             return None
-        head = Head(received[:end].decode(errors="replace"))
-        begin = end + len(END_OF_HEAD)
+        head, begin = self._head, self._begin
+        assert head is not None
         until = begin + head.length
         if len(received) < until:
             if "expect" in head.fields and not self._continued:
                 self._continued = True
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return None
+        body = bytes(received[begin:until])
         if "upgrade" not in head.fields:
-            self._received, self._continued = received[until:], False
-        return head, received[begin:until]
+            del received[:until]
+            self._continued = False
+        self._head, self._scanned = None, 0
+        return head, body
+
+    def _read_head(self) -> bool:
+        """Parse the head once all of it has arrived; each byte is looked at once."""
+        received = self._received
+        end = received.find(END_OF_HEAD, max(0, self._scanned - len(END_OF_HEAD)))
+        self._scanned = len(received)
+        if end > MAX_HEAD or (end < 0 and len(received) > MAX_HEAD):
+            raise UnreadableError(431, f"the head of a request has at most {MAX_HEAD} bytes")
+        if end < 0:
+            return False
+        self._head = Head(received[:end].decode(errors="replace"))
+        self._begin = end + len(END_OF_HEAD)
+        return True
 
     def _hand_over(self) -> None:
         """Hand the connection over to aiohttp, which reads the WebSocket request again."""
         self._server.connections.discard(self)
-        protocol = self._server.sockets()
-        self.transport.set_protocol(protocol)
-        protocol.connection_made(self.transport)
-        protocol.data_received(self._received)
+        guard = FrameGuard(self._server.sockets(), bytes(self._received))
+        self.transport.set_protocol(guard)
+        guard.connection_made(self.transport)
 
     async def _respond(self, head: Head, body: bytes) -> None:
-        request = rest_request(head.method, head.target, head.fields, body, self._address)
+        try:
+            request = rest_request(head.method, head.target, head.fields, body, self._address)
+        except TooManyPairsError as error:
+            text = f"a request has at most {MAX_PAIRS} parameters"
+            raise UnreadableError(413, text) from error
         response, spoilt = await self._server.handle(request)
         if spoilt == CUT:
             self.transport.abort()
