@@ -85,7 +85,7 @@ def sandbox(tmp_path: Path) -> Started:
 
 @contextmanager
 def running(command: list[str], folder: Path, name: str, **env: str) -> Iterator[Path]:
-    """Run a bot; yield its log. At the end it gets SIGINT, as from its user."""
+    """Run a bot; yield its log. At the end it gets SIGTERM, as from its service."""
     path = folder / f"{name}.log"
     with path.open("a") as log:
         process = subprocess.Popen(
@@ -94,7 +94,7 @@ def running(command: list[str], folder: Path, name: str, **env: str) -> Iterator
     try:
         yield path
     finally:
-        process.send_signal(2)
+        process.terminate()
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:
