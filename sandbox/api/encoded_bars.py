@@ -22,7 +22,7 @@ def encode(bars: list[Kline], instrument: ExchangeInstrument) -> bytes:
 
 
 class EncodedBars:
-    """The texts of the spans that were asked for last; closed bars never change."""
+    """The texts of the spans that were requested last; closed bars never change."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, bytes] = OrderedDict()

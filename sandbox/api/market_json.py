@@ -32,6 +32,12 @@ def kline_row(bar: Kline, instrument: ExchangeInstrument) -> list[Any]:
     ]
 
 
+def price_kline_row(bar: Kline, instrument: ExchangeInstrument) -> list[Any]:
+    """Return a bar of a price that is not traded: mark, index."""
+    row = kline_row(bar, instrument)
+    return [*row[:5], "0", row[6], "0", (bar.end - bar.start) // 1_000, "0", "0", "0"]
+
+
 def kline_event(
     bar: Kline, instrument: ExchangeInstrument, interval: str, time: int, *, closed: bool
 ) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -10,7 +11,8 @@ from sandbox.api.encoded_bars import encode
 from sandbox.api.exchange import BaseCall
 from sandbox.api.pagination import page
 from sandbox.engines.common import error_codes
-from sandbox.market.feed import TradePrint
+from sandbox.market.candles import Kline
+from sandbox.market.feed import SymbolFeed, TradePrint
 from sandbox.market.intervals import INTERVALS, bar_start, next_start
 
 MAX_KLINES = 1_500
@@ -68,6 +70,22 @@ def symbol_klines(call: AnyCall, symbol: str) -> orjson.Fragment:
         running = []
     parts = [part for part in (closed, encode(running, rules)) if part]
     return orjson.Fragment(b"[" + b",".join(parts) + b"]")
+
+
+def selected_bars(
+    call: AnyCall, feed: SymbolFeed, source: Callable[[str, int, int], list[Kline]]
+) -> list[Kline]:
+    """Return the bars of ``source`` that ``interval``, ``limit`` and the span select."""
+    params = call.params
+    interval = params.need("interval")
+    if interval not in INTERVALS:
+        raise error_codes.BAD_INTERVAL()
+    limit = params.limit(DEFAULT_KLINES, MAX_KLINES)
+    start, end = params.span()
+    if start is not None:
+        start = max(start, bar_start(interval, feed.first))
+    bars = source(interval, *_range(interval, start, end, limit, call.exchange.now))
+    return bars[:limit] if start is not None else bars[-limit:]
 
 
 def _range(

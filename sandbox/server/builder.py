@@ -25,8 +25,8 @@ from sandbox.market.clock import (
     SteppedClock,
     wall_ms,
 )
+from sandbox.market.date_shift import redate, shift_to
 from sandbox.market.feed import SymbolFeed
-from sandbox.market.redating import redate, shift_to
 from sandbox.market.replay import Span
 from sandbox.protocol.api_keys import Credentials
 from sandbox.protocol.listen_keys import ListenKeys
@@ -77,6 +77,8 @@ def assemble(settings: SandboxSettings, clock: MarketClock) -> Venues:
         begin=span.begin,
     )
     usdm = _usdm(shared, usdm_feeds, usdm_hub) if usdm_feeds else None
+    if usdm is not None:
+        usdm.marks = marks
     spot = _spot(shared, spot_feeds, spot_hub) if spot_feeds else None
     return Venues(usdm, spot, shared.ledger, faults, shared.changes, span, marks, shift)
 

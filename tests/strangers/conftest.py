@@ -75,6 +75,9 @@ def sandbox_of(folder: Path, *options: str) -> Iterator[Sandbox]:
         with suppress(subprocess.TimeoutExpired):
             process.wait(20)
         process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 @pytest.fixture

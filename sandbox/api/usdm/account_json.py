@@ -139,7 +139,7 @@ def account_json(core: UsdmCore, account: UsdmAccount, version: int) -> Json:
         "canDeposit": True,
         "canWithdraw": True,
         "updateTime": 0,
-        "multiAssetsMargin": False,
+        "multiAssetsMargin": account.multi_assets,
         "tradeGroupId": -1,
         **{f"total{name}": money_text(value) for name, value in totals.items()},
         "availableBalance": free,

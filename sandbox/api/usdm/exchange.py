@@ -22,12 +22,14 @@ from sandbox.engines.usdm.events import (
 from sandbox.market.candles import Kline
 from sandbox.market.clock import LockstepMarketClock, wall_ms
 from sandbox.market.feed import TradePrint
+from sandbox.market.mark_price import MarkRule
 
 
 @dataclass(slots=True, kw_only=True)
 class UsdmExchange(BaseExchange[UsdmEngine, UsdmHub]):
     """The futures exchange."""
 
+    marks: Mapping[str, MarkRule] = field(default_factory=dict)
     countdowns: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
 
     async def step(self, time: int, closed: Mapping[str, Kline], ticks: list[TradePrint]) -> bool:

@@ -105,6 +105,18 @@ def agg_trade_event(tick: TradePrint) -> Json:
     return market_json.agg_trade_event(tick, agg_trade_json(tick))
 
 
+def trade_json(tick: TradePrint) -> Json:
+    """Return a trade as REST `trades` does."""
+    return {
+        "id": tick.trade_id,
+        "price": str(tick.price),
+        "qty": str(tick.quantity),
+        "quoteQty": str(tick.price * tick.quantity),
+        "time": tick.time,
+        "isBuyerMaker": tick.buyer_maker,
+    }
+
+
 def trade_event(tick: TradePrint) -> Json:
     """Return the `trade` stream's event."""
     return market_json.trade_event_head(tick) | {"X": "MARKET", "m": tick.buyer_maker}

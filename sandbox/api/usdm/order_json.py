@@ -7,7 +7,7 @@ from decimal import Decimal
 from sandbox.api.market_json import Json
 from sandbox.engines.common.money import money_text, plain
 from sandbox.engines.usdm.events import AlgoChanged, OrderChanged
-from sandbox.engines.usdm.model import AlgoOrder, UsdmFill, UsdmOrder
+from sandbox.engines.usdm.model import AlgoOrder, Amendment, UsdmFill, UsdmOrder
 
 ASSET = "USDT"
 # Execution type of each change while conditional orders were ordinary orders; a trigger ends them.
@@ -57,7 +57,7 @@ def order_response(order: UsdmOrder) -> Json:
         "workingType": order.working_type,
         "priceProtect": order.price_protect,
         "origType": order.orig_type,
-        "priceMatch": "NONE",
+        "priceMatch": order.price_match,
         "selfTradePreventionMode": order.prevention,
         "goodTillDate": order.good_till,
         "updateTime": order.update_time,
@@ -100,7 +100,7 @@ def order_update_event(event: OrderChanged) -> Json:
         "ss": 0,
         "rp": plain(fill.realised) if fill else "0",
         "V": order.prevention,
-        "pm": "NONE",
+        "pm": order.price_match,
         "gtd": order.good_till,
         "er": "0",
     }
@@ -153,7 +153,7 @@ def algo_json(algo: AlgoOrder) -> Json:
         "tpOrderType": "",
         "selfTradePreventionMode": algo.prevention,
         "workingType": algo.working_type,
-        "priceMatch": "NONE",
+        "priceMatch": algo.price_match,
         "closePosition": algo.close_position,
         "priceProtect": algo.price_protect,
         "reduceOnly": algo.reduce_only,
@@ -162,7 +162,7 @@ def algo_json(algo: AlgoOrder) -> Json:
         "createTime": algo.create_time,
         "updateTime": algo.update_time,
         "triggerTime": algo.trigger_time,
-        "goodTillDate": 0,
+        "goodTillDate": algo.good_till,
     }
 
 
@@ -184,12 +184,12 @@ def algo_update_event(algo: AlgoOrder, time: int) -> Json:
         "p": plain(algo.price),
         "V": algo.prevention,
         "wt": algo.working_type,
-        "pm": "NONE",
+        "pm": algo.price_match,
         "cp": algo.close_position,
         "pP": algo.price_protect,
         "R": algo.reduce_only,
         "tt": algo.trigger_time,
-        "gtd": 0,
+        "gtd": algo.good_till,
         "rm": algo.reject_reason,
     }
     if algo.child_id:
@@ -220,6 +220,24 @@ def trade_json(fill: UsdmFill) -> Json:
         "positionSide": fill.position_side,
         "buyer": fill.side == "BUY",
         "maker": fill.maker,
+    }
+
+
+def amendment_json(row: Amendment) -> Json:
+    """Return a change of an order as `orderAmendment` does."""
+    return {
+        "amendmentId": row.order_id * 1_000 + row.number,
+        "symbol": row.symbol,
+        "pair": row.symbol,
+        "orderId": row.order_id,
+        "clientOrderId": row.client_id,
+        "time": row.time,
+        "amendment": {
+            "price": {"before": plain(row.price_before), "after": plain(row.price)},
+            "origQty": {"before": plain(row.quantity_before), "after": plain(row.quantity)},
+            "count": row.number,
+        },
+        "priceMatch": "NONE",
     }
 
 

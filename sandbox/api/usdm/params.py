@@ -5,11 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.engines.common import error_codes
-from sandbox.engines.usdm.model import BOTH, CONDITIONAL_TYPES, POSITION_SIDES, TRAILING
+from sandbox.engines.usdm.model import (
+    BOTH,
+    CONDITIONAL_TYPES,
+    NO_MATCH,
+    POSITION_SIDES,
+    PRICE_MATCHES,
+    TRAILING,
+)
 from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
 from sandbox.protocol.params import CLIENT_ID, Params
 
-TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX")
+TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX", "GTD")
+MIN_LIFE_MS = 600_000
+MAX_TIME = 253_402_300_799_000
 WORKING_TYPES = ("CONTRACT_PRICE", "MARK_PRICE")
 MIN_CALLBACK, MAX_CALLBACK = Decimal("0.1"), Decimal(20)
 
@@ -39,8 +48,28 @@ def _tif(params: Params, *, required: bool) -> str:
     return value
 
 
-def new_order(params: Params) -> UsdmOrderRequest:
-    """Return the order that `POST /order` requests."""
+def _good_till(params: Params, now: int) -> int:
+    """Return the end of a GTD order (ms of market time, whole seconds), 0 for any other."""
+    if params.text("timeInForce") != "GTD":
+        return 0
+    until = params.integer("goodTillDate")
+    if until is None:
+        raise error_codes.MISSING("goodTillDate")
+    if not now + MIN_LIFE_MS < until < MAX_TIME:
+        raise error_codes.BAD_VALUE("goodTillDate")
+    return until // 1_000 * 1_000
+
+
+def price_match(params: Params) -> str:
+    """Return the `priceMatch` mode, which stands in place of a price."""
+    mode = params.choice("priceMatch", NO_MATCH, (NO_MATCH, *PRICE_MATCHES))
+    if mode != NO_MATCH and params.text("price") is not None:
+        raise error_codes.PRICE_WITH_MATCH()
+    return mode
+
+
+def new_order(params: Params, now: int) -> UsdmOrderRequest:
+    """Return the order that `POST /order` requests at market time ``now``."""
     kind = params.need("type")
     if kind in CONDITIONAL_TYPES or params.flag("closePosition"):
         raise error_codes.USE_ALGO()
@@ -48,8 +77,12 @@ def new_order(params: Params) -> UsdmOrderRequest:
         raise error_codes.BAD_TYPE()
     side, symbol = params.side(), params.symbol()
     params.need("quantity")
+    match = price_match(params)
     if kind == "LIMIT":
-        params.need("price")
+        if match == NO_MATCH:
+            params.need("price")
+    elif match != NO_MATCH:
+        raise error_codes.NOT_REQUIRED("priceMatch")
     elif params.text("price") is not None:
         raise error_codes.NOT_REQUIRED("price")
     return UsdmOrderRequest(
@@ -63,11 +96,13 @@ def new_order(params: Params) -> UsdmOrderRequest:
         client_id=_client_id(params, "newClientOrderId"),
         prevention=params.prevention(),
         position_side=_position_side(params),
+        price_match=match,
+        good_till=_good_till(params, now),
     )
 
 
-def new_algo(params: Params) -> AlgoOrderRequest:
-    """Return the conditional order that `POST /algoOrder` requests."""
+def new_algo(params: Params, now: int) -> AlgoOrderRequest:
+    """Return the conditional order that `POST /algoOrder` requests at market time ``now``."""
     if params.need("algoType") != "CONDITIONAL":
         raise error_codes.BAD_VALUE("algoType")
     kind = params.need("type")
@@ -80,7 +115,8 @@ def new_algo(params: Params) -> AlgoOrderRequest:
         _check_trailing(params)
     else:
         params.need("triggerPrice")
-    if kind in ("STOP", "TAKE_PROFIT"):
+    match = price_match(params)
+    if kind in ("STOP", "TAKE_PROFIT") and match == NO_MATCH:
         params.need("price")
     return AlgoOrderRequest(
         symbol=params.symbol(),
@@ -99,6 +135,8 @@ def new_algo(params: Params) -> AlgoOrderRequest:
         callback_rate=params.amount("callbackRate"),
         prevention=params.prevention(),
         position_side=_position_side(params),
+        price_match=match,
+        good_till=_good_till(params, now),
     )
 
 

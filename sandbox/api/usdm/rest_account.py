@@ -10,7 +10,7 @@ from sandbox.api.usdm.call import UsdmCall
 from sandbox.api.usdm.market_json import bracket_json
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.money import plain
-from sandbox.engines.usdm.model import UsdmPosition
+from sandbox.engines.usdm.model import BOTH, UsdmPosition
 from sandbox.market.clock import wall_ms
 from trading.candles import WEEK_MS
 
@@ -93,8 +93,62 @@ def set_position_mode(call: UsdmCall) -> dict[str, Any]:
 
 def multi_assets(call: UsdmCall) -> dict[str, Any]:
     """`GET /multiAssetsMargin`."""
-    del call
-    return {"multiAssetsMargin": False}
+    return {"multiAssetsMargin": call.account.multi_assets}
+
+
+def set_multi_assets(call: UsdmCall) -> dict[str, Any]:
+    """`POST /multiAssetsMargin`."""
+    call.params.need("multiAssetsMargin")
+    multi = call.params.flag("multiAssetsMargin")
+    call.exchange.engine.set_multi_assets(call.account, multi=multi)
+    return {"code": 200, "msg": "success"}
+
+
+def move_margin(call: UsdmCall) -> dict[str, Any]:
+    """`POST /positionMargin`: type 1 adds margin to an isolated position, 2 takes it away."""
+    params = call.params
+    symbol, kind = params.symbol(), params.need("type")
+    if kind not in ("1", "2"):
+        raise error_codes.BAD_VALUE("type")
+    params.need("amount")
+    amount = params.amount("amount")
+    if amount <= 0:
+        raise error_codes.MARGIN_NOT_POSITIVE()
+    side = params.text("positionSide") or BOTH
+    call.exchange.engine.move_margin(call.account, symbol, side, amount if kind == "1" else -amount)
+    text = "Successfully modify position margin."
+    return {"amount": float(amount), "code": 200, "msg": text, "type": int(kind)}
+
+
+def margin_history(call: UsdmCall) -> list[Any]:
+    """`GET /positionMargin/history`."""
+    params, symbol = call.params, call.params.symbol()
+    start, end = params.span()
+    rows = [
+        {
+            "symbol": row.symbol,
+            "type": 1 if row.amount > 0 else 2,
+            "deltaType": "USER_ADJUST",
+            "amount": plain(abs(row.amount)),
+            "asset": "USDT",
+            "time": row.time,
+            "positionSide": row.position_side,
+        }
+        for row in call.account.margin_moves
+        if row.symbol == symbol and (start or 0) <= row.time <= (end or row.time)
+    ]
+    kind = params.text("type")
+    kept = [row for row in rows if kind in (None, str(row["type"]))]
+    return kept[-params.limit(500, 1000) :]
+
+
+def adl_quantile(call: UsdmCall) -> list[Any]:
+    """`GET /adlQuantile`: the place of each position in the queue, lowest here."""
+    held: dict[str, dict[str, int]] = {}
+    for position in _positions(call):
+        if position.amount:
+            held.setdefault(position.symbol, {})[position.side] = 1
+    return [{"symbol": symbol, "adlQuantile": sides} for symbol, sides in held.items()]
 
 
 def account_config(call: UsdmCall) -> dict[str, Any]:
@@ -106,7 +160,7 @@ def account_config(call: UsdmCall) -> dict[str, Any]:
         "canWithdraw": True,
         "dualSidePosition": call.account.hedge,
         "updateTime": 0,
-        "multiAssetsMargin": False,
+        "multiAssetsMargin": call.account.multi_assets,
         "tradeGroupId": -1,
     }
 
@@ -199,6 +253,16 @@ ROUTES = {
         set_position_mode, SIGNED, known=names("dualSidePosition")
     ),
     ("GET", "/fapi/v1/multiAssetsMargin"): Route(multi_assets, SIGNED, 30, known=names("")),
+    ("POST", "/fapi/v1/multiAssetsMargin"): Route(
+        set_multi_assets, SIGNED, known=names("multiAssetsMargin")
+    ),
+    ("POST", "/fapi/v1/positionMargin"): Route(
+        move_margin, SIGNED, known=names("symbol positionSide amount type")
+    ),
+    ("GET", "/fapi/v1/positionMargin/history"): Route(
+        margin_history, SIGNED, known=names("symbol type startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/adlQuantile"): Route(adl_quantile, SIGNED, 5, known=names("symbol")),
     ("GET", "/fapi/v1/accountConfig"): Route(account_config, SIGNED, 5, known=names("")),
     ("GET", "/fapi/v1/symbolConfig"): Route(symbol_config, SIGNED, 5, known=names("symbol")),
     ("GET", "/fapi/v1/leverageBracket"): Route(leverage_bracket, SIGNED, known=names("symbol")),

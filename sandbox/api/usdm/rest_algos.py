@@ -18,7 +18,7 @@ from sandbox.engines.usdm.model import AlgoOrder
 def place_algo(call: UsdmCall) -> dict[str, Any]:
     """`POST /algoOrder`."""
     refuse_reduce_only(call, call.params)
-    algo = call.exchange.engine.place_algo(call.account, new_algo(call.params))
+    algo = call.exchange.engine.place_algo(call.account, new_algo(call.params, call.exchange.now))
     return order_json.algo_json(algo)
 
 

@@ -8,12 +8,14 @@ import orjson
 
 from sandbox.api import market_json as shared_json
 from sandbox.api import rest_market
-from sandbox.api.requests import Route, by_limit, by_symbol, names
+from sandbox.api.requests import KEY, Route, by_limit, by_symbol, names
 from sandbox.api.rest_market import DEFAULT_KLINES, MAX_KLINES, klines, nothing, ping, server_time
 from sandbox.api.usdm import market_json
 from sandbox.api.usdm.call import UsdmCall
 from sandbox.engines.common import error_codes
+from sandbox.market.candles import Kline
 from sandbox.market.clock import wall_ms
+from sandbox.market.mark_price import RecordedMark
 
 KLINE_WEIGHT = by_limit(DEFAULT_KLINES, (99, 1), (499, 2), (1000, 5), (MAX_KLINES, 10))
 DEPTH_WEIGHT = by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))
@@ -44,6 +46,41 @@ def continuous_klines(call: UsdmCall) -> orjson.Fragment:
     return rest_market.symbol_klines(call, call.params.need("pair"))
 
 
+def mark_klines(call: UsdmCall) -> list[Any]:
+    """`GET /markPriceKlines`: recorded mark candles, else those of the contract."""
+    return _price_klines(call, call.params.symbol())
+
+
+def index_klines(call: UsdmCall) -> list[Any]:
+    """`GET /indexPriceKlines`: the mark price stands for the index, which is not recorded."""
+    return _price_klines(call, call.params.need("pair"))
+
+
+def premium_klines(call: UsdmCall) -> list[Any]:
+    """`GET /premiumIndexKlines`: 0, since the mark price stands for the index."""
+    rows = _price_klines(call, call.params.symbol())
+    return [[row[0], *["0.00000000"] * 4, *row[5:]] for row in rows]
+
+
+def _price_klines(call: UsdmCall, symbol: str) -> list[Any]:
+    feed = call.feed(symbol)
+    rule = call.exchange.marks.get(symbol)
+    series = rule.series if isinstance(rule, RecordedMark) else None
+
+    def source(interval: str, begin: int, stop: int) -> list[Kline]:
+        if series is not None:
+            return series.bars(interval, begin, stop, feed.minute)
+        return feed.bars(interval, begin, stop)
+
+    bars = rest_market.selected_bars(call, feed, source)
+    return [shared_json.price_kline_row(bar, feed.instrument) for bar in bars]
+
+
+def historical_trades(call: UsdmCall) -> list[Any]:
+    """`GET /historicalTrades`: the recent trades of the replay from ``fromId`` on."""
+    return [market_json.trade_json(tick) for tick in rest_market.recent_ticks(call)]
+
+
 def depth(call: UsdmCall) -> dict[str, Any]:
     """`GET /depth`."""
     return market_json.depth_json(call.feed(call.params.symbol()), call.params.limit(500, 1000))
@@ -58,17 +95,7 @@ def trades(call: UsdmCall) -> list[Any]:
     """`GET /trades`: the most recent trades of the replay."""
     feed = call.feed(call.params.symbol())
     recent = list(feed.recent)[-call.params.limit(500, 1000) :]
-    return [
-        {
-            "id": tick.trade_id,
-            "price": str(tick.price),
-            "qty": str(tick.quantity),
-            "quoteQty": str(tick.price * tick.quantity),
-            "time": tick.time,
-            "isBuyerMaker": tick.buyer_maker,
-        }
-        for tick in recent
-    ]
+    return [market_json.trade_json(tick) for tick in recent]
 
 
 def ticker_price(call: UsdmCall) -> Any:
@@ -135,6 +162,18 @@ ROUTES = {
         continuous_klines,
         weigh=KLINE_WEIGHT,
         known=names("pair contractType interval startTime endTime limit"),
+    ),
+    ("GET", "/fapi/v1/markPriceKlines"): Route(
+        mark_klines, weigh=KLINE_WEIGHT, known=names("symbol interval startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/indexPriceKlines"): Route(
+        index_klines, weigh=KLINE_WEIGHT, known=names("pair interval startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/premiumIndexKlines"): Route(
+        premium_klines, weigh=KLINE_WEIGHT, known=names("symbol interval startTime endTime limit")
+    ),
+    ("GET", "/fapi/v1/historicalTrades"): Route(
+        historical_trades, KEY, 20, known=names("symbol limit fromId")
     ),
     ("GET", "/fapi/v1/depth"): Route(depth, weigh=DEPTH_WEIGHT, known=names("symbol limit")),
     ("GET", "/fapi/v1/aggTrades"): Route(

@@ -11,12 +11,12 @@ from sandbox.api.pagination import page, trades
 from sandbox.api.requests import SIGNED, Route, by_symbol, names
 from sandbox.api.usdm import order_json
 from sandbox.api.usdm.call import UsdmCall
-from sandbox.api.usdm.params import new_order
+from sandbox.api.usdm.params import new_order, price_match
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.common.orders import find_order
-from sandbox.engines.usdm.model import UsdmOrder
+from sandbox.engines.usdm.model import NO_MATCH, UsdmOrder
 from sandbox.engines.usdm.state import copy_order
 from sandbox.protocol.params import Params
 
@@ -35,7 +35,7 @@ def place(call: UsdmCall, params: Params) -> dict[str, Any]:
     if kind not in ("ACK", "RESULT"):
         raise error_codes.BAD_VALUE("newOrderRespType")
     refuse_reduce_only(call, params)
-    order = call.exchange.engine.place(call.account, new_order(params))
+    order = call.exchange.engine.place(call.account, new_order(params, call.exchange.now))
     if kind == "ACK" and order.status != "NEW":
         # An acknowledgement shows the order as it was accepted, before it traded.
         order = copy_order(order)
@@ -51,7 +51,7 @@ def refuse_reduce_only(call: UsdmCall, params: Params) -> None:
 
 def test_order(call: UsdmCall) -> dict[str, Any]:
     """`POST /order/test`: checks the parameters only."""
-    new_order(call.params)
+    new_order(call.params, call.exchange.now)
     return {}
 
 
@@ -93,11 +93,24 @@ def amend_order(call: UsdmCall) -> dict[str, Any]:
 def _amend(call: UsdmCall, params: Params) -> dict[str, Any]:
     order = _find(call, params)
     params.need("quantity")
-    params.need("price")
+    match = price_match(params)
+    if match == NO_MATCH:
+        params.need("price")
     amended = call.exchange.engine.amend(
-        call.account, order, params.amount("quantity"), params.amount("price")
+        call.account, order, params.amount("quantity"), params.amount("price"), match
     )
     return order_json.order_response(amended)
+
+
+def amendments(call: UsdmCall) -> list[Any]:
+    """`GET /orderAmendment`: the changes of an order, newest first."""
+    order = _find(call, call.params)
+    if order is None:
+        raise error_codes.NO_SUCH_ORDER()
+    mine = [row for row in call.account.amendments if row.order_id == order.order_id]
+    start, end = call.params.span()
+    kept = [row for row in mine if (start or 0) <= row.time <= (end or row.time)]
+    return [order_json.amendment_json(row) for row in kept[::-1][: call.params.limit(50, 100)]]
 
 
 def _batch(call: UsdmCall, known: frozenset[str]) -> list[Params]:
@@ -244,6 +257,9 @@ ROUTES = {
     ("GET", "/fapi/v1/order"): Route(get_order, SIGNED, known=FIND_KNOWN),
     ("DELETE", "/fapi/v1/order"): Route(cancel_order, SIGNED, known=FIND_KNOWN),
     ("PUT", "/fapi/v1/order"): Route(amend_order, SIGNED, 1, order=True, known=AMEND_KNOWN),
+    ("GET", "/fapi/v1/orderAmendment"): Route(
+        amendments, SIGNED, known=FIND_KNOWN | names("startTime endTime limit")
+    ),
     ("GET", "/fapi/v1/openOrder"): Route(
         get_open_order, SIGNED, known=names("symbol orderId origClientOrderId")
     ),

@@ -38,7 +38,7 @@ def _place(call: UsdmCall, params: Params) -> dict[str, Any]:
     if kind != "TRAILING_STOP_MARKET":
         params.need("stopPrice")
     rest_orders.refuse_reduce_only(call, params)
-    request = new_algo(params.renamed(RENAMED, algoType="CONDITIONAL"))
+    request = new_algo(params.renamed(RENAMED, algoType="CONDITIONAL"), call.exchange.now)
     algo = call.exchange.engine.place_algo(call.account, replace(request, on_order=True))
     return order_json.order_response(as_order(algo)) | _trailing(algo)
 

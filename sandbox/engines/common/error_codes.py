@@ -100,6 +100,21 @@ MAX_ALGOS = Refusal(-4045, "Reach max stop order limit.")
 SAME_MARGIN_TYPE = Refusal(-4046, "No need to change margin type.")
 MARGIN_TYPE_ORDERS = Refusal(-4047, "Margin type cannot be changed if there exists open orders.")
 MARGIN_TYPE_POSITION = Refusal(-4048, "Margin type cannot be changed if there exists position.")
+MARGIN_NOT_ISOLATED = Refusal(-4049, "Add margin only support for isolated position.")
+CROSS_BALANCE = Refusal(-4050, "Cross balance insufficient.")
+ISOLATED_BALANCE = Refusal(-4051, "Isolated balance insufficient.")
+MARGIN_NO_POSITION = Refusal(-4054, "Cannot add position margin: position is 0.")
+MARGIN_NOT_POSITIVE = Refusal(-4055, "Amount must be positive.")
+MULTI_ASSETS_ISOLATED = Refusal(
+    -4167,
+    "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures under isolated-margin "
+    "mode.",
+)
+ISOLATED_IN_MULTI_ASSETS = Refusal(
+    -4168, "Unable to adjust to isolated-margin mode under the Multi-Assets mode."
+)
+SAME_ASSETS_MODE = Refusal(-4171, "No need to change the assets mode.")
+PRICE_WITH_MATCH = Refusal(-4188, "The price field must be empty when priceMatch is set.")
 SAME_POSITION_SIDE = Refusal(-4059, "No need to change position side.")
 BAD_POSITION_SIDE = Refusal(-4060, "Invalid position side.")
 POSITION_SIDE = Refusal(-4061, "Order's position side does not match user's setting.")

@@ -36,6 +36,17 @@ class RecordedMarket:
         """Return the price at which a ``side`` order trades at once."""
         return self.ask if side == "BUY" else self.bid
 
+    def matched(self, side: str, mode: str) -> Decimal:
+        """Return the limit price of a `priceMatch` mode, whose levels lie one tick apart.
+
+        ``OPPONENT`` is the best price of the other side, ``QUEUE`` the best of the order's own;
+        a number (``OPPONENT_5``) names the level behind it.
+        """
+        kind, _, number = mode.partition("_")
+        away = self.instrument.tick * (int(number or 1) - 1)
+        bidding = (side == "BUY") == (kind == "QUEUE")
+        return max(self.instrument.tick, self.bid - away) if bidding else self.ask + away
+
     def at_most(self, quantity: Decimal) -> Decimal:
         """Return how much of ``quantity`` the recorded volume still covers."""
         return quantity if self.supply is None else min(quantity, self.supply)

@@ -9,7 +9,14 @@ from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.money import ZERO
 from sandbox.engines.usdm import filters, orders, settlement
-from sandbox.engines.usdm.model import TRAILING, AlgoOrder, UsdmAccount, UsdmMarket, closes
+from sandbox.engines.usdm.model import (
+    NO_MATCH,
+    TRAILING,
+    AlgoOrder,
+    UsdmAccount,
+    UsdmMarket,
+    closes,
+)
 from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
 from sandbox.engines.usdm.state import UsdmCore
 
@@ -60,7 +67,7 @@ def _check(market: UsdmMarket, request: AlgoOrderRequest) -> None:
             filters.check_price(instrument, request.activate_price)
     else:
         filters.check_price(instrument, request.trigger_price)
-    if request.type in ("STOP", "TAKE_PROFIT"):
+    if request.type in ("STOP", "TAKE_PROFIT") and request.price_match == NO_MATCH:
         filters.check_price(instrument, request.price)
     if not (request.reduce_only or request.close_position):
         reference = request.price or request.trigger_price or market.price
@@ -103,6 +110,8 @@ def _build(core: UsdmCore, account: UsdmAccount, request: AlgoOrderRequest) -> A
         prevention=request.prevention,
         position_side=request.position_side,
         order_id=core.next_order_id() if request.on_order else 0,
+        price_match=request.price_match,
+        good_till=request.good_till,
     )
 
 
@@ -180,6 +189,8 @@ def _fire(core: UsdmCore, account: UsdmAccount, algo: AlgoOrder) -> None:
         prevention=algo.prevention,
         position_side=algo.position_side,
         order_id=algo.order_id,
+        price_match=algo.price_match,
+        good_till=algo.good_till,
     )
     first_event = len(core.events)
     algo.child_type = child_type

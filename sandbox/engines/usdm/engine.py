@@ -20,7 +20,13 @@ from sandbox.engines.usdm import (
 )
 from sandbox.engines.usdm.events import UsdmEvent
 from sandbox.engines.usdm.matching import UsdmBook
-from sandbox.engines.usdm.model import AlgoOrder, UsdmAccount, UsdmOrder, UsdmPosition
+from sandbox.engines.usdm.model import (
+    NO_MATCH,
+    AlgoOrder,
+    UsdmAccount,
+    UsdmOrder,
+    UsdmPosition,
+)
 from sandbox.engines.usdm.requests import AlgoOrderRequest, UsdmOrderRequest
 from sandbox.engines.usdm.state import UsdmCore
 
@@ -116,10 +122,30 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
         return conditional_orders.cancel(self.core, account, algo)
 
     def amend(
-        self, account: UsdmAccount, order: UsdmOrder | None, quantity: Decimal, price: Decimal
+        self,
+        account: UsdmAccount,
+        order: UsdmOrder | None,
+        quantity: Decimal,
+        price: Decimal,
+        price_match: str = NO_MATCH,
     ) -> UsdmOrder:
         """Change an order's quantity and price or raise ``ExchangeError``."""
-        return orders.amend(self.core, account, order, quantity, price)
+        return orders.amend(self.core, account, order, quantity, price, price_match)
+
+    def set_time(self, now: int) -> None:
+        """Set the market time (ms) and end the orders that were good until then."""
+        super().set_time(now)
+        orders.expire(self.core)
+
+    def move_margin(
+        self, account: UsdmAccount, symbol: str, side: str, amount: Decimal
+    ) -> UsdmPosition:
+        """Add margin to an isolated position, or take some away (``amount`` below 0)."""
+        return account_settings.move_margin(self.core, account, symbol, side, amount)
+
+    def set_multi_assets(self, account: UsdmAccount, *, multi: bool) -> None:
+        """Change between single-asset and multi-assets mode."""
+        account_settings.set_multi_assets(account, multi=multi)
 
     def cancel_all(self, account: UsdmAccount, symbol: str) -> int:
         """Cancel all orders of ``symbol`` and return how many there were."""

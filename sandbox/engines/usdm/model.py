@@ -17,6 +17,11 @@ CONDITIONAL_TYPES = (*STOP_TYPES, *PROFIT_TYPES, TRAILING)
 # The side of a position in one-way mode, and the two of hedge mode.
 BOTH, LONG, SHORT = "BOTH", "LONG", "SHORT"
 POSITION_SIDES = (BOTH, LONG, SHORT)
+# A limit price that follows the book when the order is placed: `priceMatch`.
+NO_MATCH = "NONE"
+PRICE_MATCHES = tuple(
+    f"{kind}{depth}" for kind in ("OPPONENT", "QUEUE") for depth in ("", "_5", "_10", "_20")
+)
 
 
 def sign_of(side: str) -> int:
@@ -43,6 +48,7 @@ class UsdmOrder(BaseOrder):
     good_till: int = 0
     queued: int = 0
     position_side: str = BOTH
+    price_match: str = NO_MATCH
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -94,6 +100,8 @@ class AlgoOrder:
     prevention: str = "EXPIRE_MAKER"
     position_side: str = BOTH
     order_id: int = 0
+    price_match: str = NO_MATCH
+    good_till: int = 0
 
     @property
     def open(self) -> bool:
@@ -168,6 +176,31 @@ class UsdmFill(BaseFill):
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """A change of an open order's price and quantity; ``number`` counts those of the order."""
+
+    symbol: str
+    order_id: int
+    client_id: str
+    time: int
+    price_before: Decimal
+    price: Decimal
+    quantity_before: Decimal
+    quantity: Decimal
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarginMove:
+    """Margin that was added to an isolated position, or taken from it (``amount`` below 0)."""
+
+    symbol: str
+    position_side: str
+    amount: Decimal
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
 class Income:
     """A wallet change: TRANSFER, REALIZED_PNL, COMMISSION, FUNDING_FEE or INSURANCE_CLEAR."""
 
@@ -218,6 +251,9 @@ class UsdmAccount:
     open_algos: dict[int, AlgoOrder] = field(default_factory=dict)
     fills: list[UsdmFill] = field(default_factory=list)
     incomes: list[Income] = field(default_factory=list)
+    multi_assets: bool = False
+    amendments: list[Amendment] = field(default_factory=list)
+    margin_moves: list[MarginMove] = field(default_factory=list)
 
     @property
     def sides(self) -> tuple[str, ...]:

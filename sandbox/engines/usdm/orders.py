@@ -9,6 +9,8 @@ from sandbox.engines.common import error_codes, matching
 from sandbox.engines.usdm import filters, margin, settlement
 from sandbox.engines.usdm.matching import UsdmBook
 from sandbox.engines.usdm.model import (
+    NO_MATCH,
+    Amendment,
     UsdmAccount,
     UsdmMarket,
     UsdmOrder,
@@ -26,6 +28,8 @@ def place(core: UsdmCore, account: UsdmAccount, request: UsdmOrderRequest) -> Us
     require_position_side(account, request.position_side)
     if closes(request.side, request.position_side):
         request = replace(request, reduce_only=True)
+    if request.price_match != NO_MATCH:
+        request = replace(request, price=market.matched(request.side, request.price_match))
     position = account.position(request.symbol, request.position_side)
     if not market.instrument.accepts(reducing=request.reduce_only):
         raise error_codes.SYMBOL_STATUS()
@@ -118,6 +122,8 @@ def accept(
         algo_id=request.algo_id,
         prevention=request.prevention,
         position_side=request.position_side,
+        price_match=request.price_match,
+        good_till=request.good_till,
     )
     account.orders[order_id] = order
     account.open_orders[order_id] = order
@@ -133,13 +139,29 @@ def cancel(core: UsdmCore, account: UsdmAccount, order: UsdmOrder | None) -> Usd
     return order
 
 
+def expire(core: UsdmCore) -> None:
+    """Expire orders whose time in force (GTD) has ended."""
+    for account in core.accounts.values():
+        for order in [o for o in account.open_orders.values() if 0 < o.good_till <= core.now]:
+            settlement.end_order(core, account, order, "EXPIRED")
+        for algo in [a for a in account.open_algos.values() if 0 < a.good_till <= core.now]:
+            settlement.set_algo_status(core, account, algo, "EXPIRED")
+
+
 def amend(
-    core: UsdmCore, account: UsdmAccount, order: UsdmOrder | None, quantity: Decimal, price: Decimal
+    core: UsdmCore,
+    account: UsdmAccount,
+    order: UsdmOrder | None,
+    quantity: Decimal,
+    price: Decimal,
+    price_match: str = NO_MATCH,
 ) -> UsdmOrder:
     """Change price and quantity of an open limit order; it may trade at once."""
     if order is None or not order.open:
         raise error_codes.NO_SUCH_ORDER()
     market = core.market(order.symbol)
+    if price_match != NO_MATCH:
+        price = market.matched(order.side, price_match)
     filters.check_quantity(market.instrument, quantity, market=False)
     filters.check_price(market.instrument, price)
     filters.check_band(market, order.side, price)
@@ -159,7 +181,15 @@ def amend(
             account.open_orders[order.order_id] = order
     if price != order.price or quantity > order.quantity:
         order.queued = core.next_order_id()
+    number = sum(1 for done in account.amendments if done.order_id == order.order_id) + 1
+    account.amendments.append(
+        Amendment(
+            order.symbol, order.order_id, order.client_id, core.now, order.price, price,
+            order.quantity, quantity, number,
+        )
+    )  # fmt: skip
     order.quantity, order.price, order.update_time = quantity, price, core.now
+    order.price_match = price_match
     core.record_order(order, "AMENDMENT")
     matching.take(UsdmBook(core), market, order, price)
     return order

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox.engines.common.money import ZERO
-from sandbox.engines.usdm.model import BOTH
+from sandbox.engines.usdm.model import BOTH, NO_MATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class UsdmOrderRequest:
     prevention: str = "EXPIRE_MAKER"
     position_side: str = BOTH
     order_id: int = 0
+    price_match: str = NO_MATCH
+    good_till: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +58,5 @@ class AlgoOrderRequest:
     prevention: str = "EXPIRE_MAKER"
     position_side: str = BOTH
     on_order: bool = False
+    price_match: str = NO_MATCH
+    good_till: int = 0

@@ -26,7 +26,7 @@ from trading.errors import DataError
 
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 # SHA-256 of the classes and fields of the saved state, by layout version.
-LAYOUTS = {5: "7b77311d57aa5b9167ef84ca7c7611be618a13784122ff4a2b73646365a5fdf6"}
+LAYOUTS = {5: "5ad1958c85e7c1aa390bf91d0ae439321d509cc08d55bde1f730a3ed977ff181"}
 
 
 async def saved_state(serving: Serving, path: Path, version: bytes | None) -> Path:
