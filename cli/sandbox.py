@@ -18,9 +18,18 @@ app = typer.Typer(
 @app.command()
 def serve(
     candles: Path = typer.Option(
-        ..., help="Folder of SYMBOL.parquet one-minute candles, or a lake."
+        Path(), help="Folder of SYMBOL.parquet one-minute candles, or a lake."
     ),
-    venue: str = typer.Option("usdm", help="usdm, spot or both."),
+    live: bool = typer.Option(
+        False, "--live", help="Follow the public streams of an exchange instead of a recording."
+    ),
+    upstream: str = typer.Option(
+        "", help="Base URL of the exchange that --live follows; by default Binance."
+    ),
+    stale_after: float = typer.Option(
+        10.0, help="Seconds without a message after which a followed symbol does not fill."
+    ),
+    venue: str = typer.Option("usdm", help="usdm, spot, both or upbit."),
     begin: str | None = typer.Option(None, "--from", help="First replayed minute (ISO, UTC)."),
     end: str | None = typer.Option(None, "--to", help="End of the replay (ISO, UTC), exclusive."),
     clock: str = typer.Option("real", help="real, accelerated, stepped or lockstep."),
@@ -67,6 +76,9 @@ def serve(
 
     Example: nocturne sandbox serve --candles data_lake/sample/candles_1m/usdm
     --from 2025-06-20 --to 2025-06-21 --clock accelerated --speed 600 --ledger exchange.sqlite
+
+    Paper trading: nocturne sandbox serve --live --symbols BTCUSDT,ETHUSDT --port 8900
+    --state paper.sqlite
     """
     options = dict(locals())
     from sandbox.server.main import run

@@ -161,8 +161,8 @@ class Gateway:
                 path=request.path,
                 params=request.values,
                 status=response.status,
-                code=int(response.body["code"]) if refused else 0,
-                message=str(response.body["msg"]) if refused else "",
+                code=int(response.body.get("code", -1)) if refused else 0,
+                message=str(response.body.get("msg", response.body)) if refused else "",
             ),
         )
 

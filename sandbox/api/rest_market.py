@@ -13,7 +13,7 @@ from sandbox.api.pagination import page
 from sandbox.engines.common import error_codes
 from sandbox.market.candles import Kline
 from sandbox.market.feed import SymbolFeed, TradePrint
-from sandbox.market.intervals import INTERVALS, bar_start, next_start
+from sandbox.market.intervals import INTERVALS, UPBIT_ONLY, bar_start, next_start
 
 MAX_KLINES = 1_500
 DEFAULT_KLINES = 500
@@ -46,7 +46,7 @@ def symbol_klines(call: AnyCall, symbol: str) -> orjson.Fragment:
     """Return the bars of a symbol that ``interval``, ``limit`` and the span select, as JSON."""
     params, feed = call.params, call.feed(symbol)
     interval = params.need("interval")
-    if interval not in INTERVALS:
+    if interval not in INTERVALS or interval in UPBIT_ONLY:
         raise error_codes.BAD_INTERVAL()
     limit = params.limit(DEFAULT_KLINES, MAX_KLINES)
     start, end = params.span()
@@ -78,7 +78,7 @@ def selected_bars(
     """Return the bars of ``source`` that ``interval``, ``limit`` and the span select."""
     params = call.params
     interval = params.need("interval")
-    if interval not in INTERVALS:
+    if interval not in INTERVALS or interval in UPBIT_ONLY:
         raise error_codes.BAD_INTERVAL()
     limit = params.limit(DEFAULT_KLINES, MAX_KLINES)
     start, end = params.span()

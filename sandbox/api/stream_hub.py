@@ -16,7 +16,7 @@ from sandbox.api.stream_connection import StreamConnection
 from sandbox.engines.common.order_book import Levels
 from sandbox.market.candles import Kline
 from sandbox.market.feed import SymbolFeed, TradePrint
-from sandbox.market.intervals import INTERVALS
+from sandbox.market.intervals import INTERVALS, UPBIT_ONLY
 
 PUBLIC_KINDS = ("trade", "bookTicker", "depth")
 BOOK_KINDS = ("bookTicker", "depth")
@@ -45,7 +45,7 @@ def symbol_stream(match: re.Match[str]) -> Stream | None:
     """Return the stream of a matched name, None when its kind has no such argument."""
     kind, argument = match["kind"], (match["argument"] or "").removeprefix("_")
     if kind in KLINE_KINDS:
-        valid = argument in INTERVALS
+        valid = argument in INTERVALS and argument not in UPBIT_ONLY
     elif kind == "depth":
         valid = argument in DEPTHS
     else:

@@ -9,6 +9,9 @@ from sandbox.api.spot.exchange import SpotExchange
 from sandbox.api.usdm.exchange import UsdmExchange
 from sandbox.audit.ledger import ExchangeLedger
 from sandbox.faults.injection import Faults
+from sandbox.live.feed import LiveFeed
+from sandbox.live.market import LiveVenue
+from sandbox.live.upstream import Upstream
 from sandbox.market.mark_price import MarkRule
 from sandbox.market.replay import ReplayedVenue, Span
 
@@ -70,6 +73,15 @@ class Venues:
             found.append(
                 ReplayedVenue("spot", self.spot.engine, self.spot.feeds, self.spot, bounded)
             )
+        return found
+
+    def followed(self, upstream: Callable[[str], Upstream], *, bounded: bool) -> list[LiveVenue]:
+        """Return the venues that a live market drives; ``upstream`` names whom each follows."""
+        found: list[LiveVenue] = []
+        for name, venue in (("usdm", self.usdm), ("spot", self.spot)):
+            if venue is not None:
+                feeds = {s: f for s, f in venue.feeds.items() if isinstance(f, LiveFeed)}
+                found.append(LiveVenue(venue.engine, feeds, venue, upstream(name), bounded))
         return found
 
     async def publish(self) -> None:

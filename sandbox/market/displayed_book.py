@@ -8,6 +8,7 @@ because the recorded volume of its minute is used up, the levels that it crosses
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -124,6 +125,18 @@ class DisplayedBook:
         falling: bool,
     ) -> Side:
         quantities = {price: level_quantity(instrument, price) for price in market}
+        return self._side_of(instrument, quantities, own, count, falling=falling)
+
+    def _side_of(
+        self,
+        instrument: ExchangeInstrument,
+        market: Mapping[Decimal, Decimal],
+        own: Mapping[Decimal, Decimal],
+        count: int,
+        *,
+        falling: bool,
+    ) -> Side:
+        quantities = dict(market)
         for price, quantity in own.items():
             quantities[price] = quantities.get(price, ZERO) + quantity
         best = sorted(quantities, reverse=falling)[:count]
@@ -164,6 +177,34 @@ class DisplayedBook:
         """Start to track changes: a client listens, or took a snapshot."""
         if self._published is None:
             self._published, self._published_id = self.sides(instrument, bid, ask, DEPTH), update_id
+
+
+class SeenBook(DisplayedBook):
+    """The book of a live market: the levels that were seen, merged with the accounts' orders."""
+
+    def __init__(self, decimals: int | None = None) -> None:
+        super().__init__(decimals)
+        self.seen: Levels = ({}, {})
+
+    def sides(
+        self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal, count: int
+    ) -> tuple[Side, Side]:
+        """Return bids and asks as price -> quantity texts, best first."""
+        del bid, ask
+        own_bids, own_asks = self.rested
+        bids, asks = self.seen
+        return (
+            self._side_of(instrument, bids, own_bids, count, falling=True),
+            self._side_of(instrument, asks, own_asks, count, falling=False),
+        )
+
+    def best(
+        self, instrument: ExchangeInstrument, bid: Decimal, ask: Decimal
+    ) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Return best bid and best ask as (price, quantity); zeros for an empty side."""
+        bids, asks = self.sides(instrument, bid, ask, 1)
+        nothing = (self._price(instrument, ZERO), self._size(instrument, ZERO))
+        return next(iter(bids.items()), nothing), next(iter(asks.items()), nothing)
 
 
 def _tick_below(price: Decimal, tick: Decimal) -> Decimal:

@@ -60,7 +60,7 @@ class SymbolFeed:
         self.minute = 0
         self.candle: Ticks | None = None
         self.update_id = 10_000_000
-        self.displayed_book = DisplayedBook(decimals)
+        self.displayed_book = self.make_book(decimals)
         self.marked = ZERO
         self.recent: deque[TradePrint] = deque(maxlen=RECENT_TRADES)
         self._row = -1
@@ -72,6 +72,10 @@ class SymbolFeed:
         self._closed_bars: dict[tuple[str, int], Kline | None] = {}
         self._average_of = -1
         self._averaged = (0.0, 0.0)
+
+    def make_book(self, decimals: int | None) -> DisplayedBook:
+        """Make the book that the feed shows."""
+        return DisplayedBook(decimals)
 
     @property
     def symbol(self) -> str:

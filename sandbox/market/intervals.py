@@ -9,10 +9,13 @@ import numpy.typing as npt
 
 from trading.candles import DAY_MS, MINUTE_MS, MONDAY_MS, WEEK_MS
 
+# Upbit has bars of ten minutes, Binance has not.
+UPBIT_ONLY = frozenset({"10m"})
 INTERVALS = {
     "1m": MINUTE_MS,
     "3m": 3 * MINUTE_MS,
     "5m": 5 * MINUTE_MS,
+    "10m": 10 * MINUTE_MS,
     "15m": 15 * MINUTE_MS,
     "30m": 30 * MINUTE_MS,
     "1h": 60 * MINUTE_MS,

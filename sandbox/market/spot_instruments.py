@@ -57,6 +57,11 @@ def read_spot_instruments(path: Path) -> dict[str, ExchangeInstrument]:
         ) from error
 
 
+def spot_instruments_of(document: Mapping[str, Any]) -> dict[str, ExchangeInstrument]:
+    """Return the symbols of a spot ``exchangeInfo`` response."""
+    return {str(row["symbol"]): _from_exchange_info(row) for row in document["symbols"]}
+
+
 def _from_exchange_info(row: Mapping[str, Any]) -> ExchangeInstrument:
     filters = {entry["filterType"]: entry for entry in row["filters"]}
     price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.api.spot.call import SpotCall
 from sandbox.api.spot.exchange import SpotExchange
 from sandbox.api.spot.streams import SpotHub
 from sandbox.api.stream_hub import StreamHub
+from sandbox.api.upbit.call import UpbitCall
+from sandbox.api.upbit.exchange import UpbitExchange
+from sandbox.api.upbit.streams import UpbitHub
 from sandbox.api.usdm.call import UsdmCall
 from sandbox.api.usdm.exchange import UsdmExchange
 from sandbox.api.usdm.streams import UsdmHub
 from sandbox.api.venues import StateChanges, Venues
 from sandbox.audit.ledger import ExchangeLedger
 from sandbox.engines.spot.engine import SpotEngine
+from sandbox.engines.upbit.engine import UpbitEngine
 from sandbox.engines.usdm.engine import UsdmEngine
 from sandbox.faults.injection import Faults
 from sandbox.faults.scenarios import read_scenario
@@ -32,23 +37,31 @@ from sandbox.protocol.api_keys import Credentials
 from sandbox.protocol.listen_keys import ListenKeys
 from sandbox.protocol.rate_limits import SPOT_ORDERS, USDM_ORDERS, OrderLimit, RateLimits
 from sandbox.server.accounts import AccountPlan, one_account, read_accounts
-from sandbox.server.loader import choose_span, load_feeds, load_marks
+from sandbox.server.loader import choose_span, follow_feeds, load_feeds, load_krw_feeds, load_marks
 from sandbox.server.settings import SandboxSettings
 from sandbox.server.snapshots import saved_shift
 
 # Up to this speed clients see the market move each second, above it at turning points only.
 REFINED_UP_TO = 60.0
 SECOND_MS = 1_000
+FeedsByVenue = Mapping[str, Mapping[str, SymbolFeed]]
+# The end of a run that follows a live market: the year 9999.
+FOREVER = 253_402_300_740_000
 SPOT_WEIGHT, USDM_WEIGHT = 6_000, 2_400
 
 
-def assemble(settings: SandboxSettings, clock: MarketClock) -> Venues:
+def assemble(
+    settings: SandboxSettings, clock: MarketClock, followed: FeedsByVenue | None = None
+) -> Venues:
     """Load candles, rules and accounts, and open the ledger."""
-    both = settings.venue == "both"
-    usdm_feeds = load_feeds(settings, "usdm") if both or settings.venue == "usdm" else {}
-    spot_feeds = load_feeds(settings, "spot") if both or settings.venue == "spot" else {}
-    span = choose_span(settings, [usdm_feeds, spot_feeds])
-    marks = load_marks(settings, usdm_feeds)
+    feeds = followed or load_all(settings)
+    usdm_feeds, spot_feeds = feeds.get("usdm", {}), feeds.get("spot", {})
+    if settings.live:
+        begin = max(feed.time for feed in [*usdm_feeds.values(), *spot_feeds.values()])
+        span = Span(begin, FOREVER)
+    else:
+        span = choose_span(settings, [usdm_feeds, spot_feeds])
+    marks = {} if settings.live else load_marks(settings, usdm_feeds)
     shift = 0
     if settings.redate:
         shift = saved_shift(settings.state) or shift_to(span.begin, wall_ms())
@@ -64,7 +77,8 @@ def assemble(settings: SandboxSettings, clock: MarketClock) -> Venues:
     if settings.faults is not None:
         for row in read_scenario(settings.faults, faults, span):
             faults.add(row)
-    usdm_hub, spot_hub = UsdmHub(usdm_feeds), SpotHub(spot_feeds)
+    upbit = settings.venue == "upbit"
+    usdm_hub, spot_hub = UsdmHub(usdm_feeds), (UpbitHub if upbit else SpotHub)(spot_feeds)
     shared = _Shared(
         settings=settings,
         clock=clock,
@@ -81,6 +95,15 @@ def assemble(settings: SandboxSettings, clock: MarketClock) -> Venues:
         usdm.marks = marks
     spot = _spot(shared, spot_feeds, spot_hub) if spot_feeds else None
     return Venues(usdm, spot, shared.ledger, faults, shared.changes, span, marks, shift)
+
+
+def load_all(settings: SandboxSettings) -> FeedsByVenue:
+    """Load the feeds of each served venue; those of Upbit stand for spot."""
+    if settings.venue == "upbit":
+        return {"spot": load_krw_feeds(settings)}
+    load = follow_feeds if settings.live else load_feeds
+    names = ("usdm", "spot") if settings.venue == "both" else (settings.venue,)
+    return {name: load(settings, name) for name in names}
 
 
 def _resumes(settings: SandboxSettings) -> bool:
@@ -129,12 +152,14 @@ def _usdm(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: UsdmHub) -> Usd
     )
 
 
-def _spot(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: SpotHub) -> SpotExchange:
-    engine = SpotEngine([feed.instrument for feed in feeds.values()])
+def _spot(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: Any) -> SpotExchange:
+    """Build the exchange of spot, or that of Upbit, which is spot with other rules."""
+    upbit = shared.settings.venue == "upbit"
+    engine = (UpbitEngine if upbit else SpotEngine)(feed.instrument for feed in feeds.values())
     engine.set_time(shared.begin)
     for plan in shared.plans:
         engine.open_account(plan.name, plan.spot)
-    return SpotExchange(
+    return (UpbitExchange if upbit else SpotExchange)(
         engine=engine,
         feeds=feeds,
         credentials=shared.credentials,
@@ -144,7 +169,7 @@ def _spot(shared: _Shared, feeds: Mapping[str, SymbolFeed], hub: SpotHub) -> Spo
         hub=hub,
         hubs=shared.hubs,
         changed=shared.changes.publish,
-        make_call=SpotCall.of,
+        make_call=UpbitCall.of if upbit else SpotCall.of,
         listen_keys=ListenKeys(shared.settings.seed),
         faults=shared.faults,
         strict=shared.settings.strict,

@@ -16,6 +16,7 @@ from sandbox.engines.common.money import plain
 from sandbox.engines.spot.model import SpotAccount
 from sandbox.engines.usdm.model import BOTH, UsdmAccount, UsdmPosition
 from sandbox.faults.incidents import Incidents
+from sandbox.live.market import LiveMarket
 from sandbox.market.clock import LockstepMarketClock, MarketClock, SteppedClock, wall_ms
 from sandbox.market.replay import Replay
 from sandbox.protocol.responses import Response
@@ -35,7 +36,7 @@ class ControlError(Exception):
 class Control:
     """Handlers of the control calls."""
 
-    def __init__(self, venues: Venues, replay: Replay, incidents: Incidents) -> None:
+    def __init__(self, venues: Venues, replay: Replay | LiveMarket, incidents: Incidents) -> None:
         self._venues = venues
         self._exchange = venues.first
         self._replay = replay
@@ -79,6 +80,8 @@ class Control:
             "faults_struck": venues.faults.injected,
             "symbols": venues.symbols,
         }
+        if isinstance(replay, LiveMarket):
+            shown |= {"live": True, "stale": replay.stale, "outages": replay.outages}
         if venues.usdm is not None:
             accounts = venues.usdm.engine.core.accounts.values()
             shown["accounts"] = {account.name: _account(account) for account in accounts}

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
-from sandbox.engines.common.instruments import BUILT_IN, ExchangeInstrument, read_instruments
+from sandbox.engines.common.instruments import (
+    BUILT_IN,
+    ExchangeInstrument,
+    instruments_of,
+    read_instruments,
+)
+from sandbox.engines.upbit.engine import krw_instrument
+from sandbox.live.feed import LiveFeed
+from sandbox.live.upstream import upstream_of
 from sandbox.market.candles import (
     Funding,
     Series,
@@ -15,19 +24,27 @@ from sandbox.market.candles import (
     read_funding,
     read_series,
 )
+from sandbox.market.clock import wall_ms
 from sandbox.market.feed import SymbolFeed
+from sandbox.market.krw_feed import KrwFeed
 from sandbox.market.lake_candles import funding_path, is_lake, read_lake
 from sandbox.market.mark_price import MarkRule, RecordedMark, SmoothedMark
 from sandbox.market.replay import Span
 from sandbox.market.spot_instruments import BUILT_IN as SPOT_BUILT_IN
-from sandbox.market.spot_instruments import derive_spot_rules, read_spot_instruments
+from sandbox.market.spot_instruments import (
+    derive_spot_rules,
+    read_spot_instruments,
+    spot_instruments_of,
+)
 from sandbox.market.trade_tape import Quotes, TradeTape, read_quotes, read_tape
 from sandbox.server.settings import SandboxSettings, iso
-from trading.candles import MINUTE_MS
+from trading.candles import DAY_MS, MINUTE_MS
 from trading.errors import DataError, SettingsError
 
 # Decimals of every price and quantity in a spot book; clients match removed levels by text.
 SPOT_DECIMALS = 8
+# What a followed market fetches of the past; indicators of long bars need it.
+HISTORY_MS = 14 * DAY_MS
 
 
 def load_feeds(settings: SandboxSettings, venue: str = "usdm") -> dict[str, SymbolFeed]:
@@ -68,6 +85,41 @@ def load_feeds(settings: SandboxSettings, venue: str = "usdm") -> dict[str, Symb
         )
         for symbol, candles in series.items()
     }
+
+
+def load_krw_feeds(settings: SandboxSettings) -> dict[str, SymbolFeed]:
+    """Load a feed for each candle file of Upbit, such as ``KRW-BTC.parquet``."""
+    folder = settings.candles / "upbit"
+    series = read_folder(folder if folder.is_dir() else settings.candles, settings.symbols)
+    strange = next((name for name in series if not name.startswith("KRW-")), None)
+    if strange is not None:
+        raise DataError(f"{settings.candles}: {strange} is no market of Upbit, such as KRW-BTC")
+    return {
+        symbol: KrwFeed(
+            candles,
+            krw_instrument(symbol, Decimal(repr(float(candles.low.min())))),
+            Funding(),
+            decimals=SPOT_DECIMALS,
+        )
+        for symbol, candles in series.items()
+    }
+
+
+def follow_feeds(settings: SandboxSettings, venue: str) -> dict[str, SymbolFeed]:
+    """Fetch rules and recent candles of a venue that is followed live."""
+    upstream = upstream_of(venue, settings.upstream)
+    document = upstream.fetch("exchangeInfo")
+    rules = instruments_of(document) if venue == "usdm" else spot_instruments_of(document)
+    feeds: dict[str, SymbolFeed] = {}
+    for symbol in settings.symbols:
+        if symbol not in rules:
+            raise SettingsError(f"--symbols {symbol}: {upstream.rest} does not list it")
+        rows = upstream.klines(symbol, wall_ms() - HISTORY_MS)
+        rows = rows or upstream.fetch("klines", symbol=symbol, interval="1m")
+        if not rows:
+            raise DataError(f"{symbol}: {upstream.rest} has no candles of it")
+        feeds[symbol] = LiveFeed(rules[symbol], rows, SPOT_DECIMALS if venue == "spot" else None)
+    return feeds
 
 
 def _read_rules(settings: SandboxSettings) -> dict[str, ExchangeInstrument]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 
 from aiohttp import web
 
@@ -15,6 +16,11 @@ from sandbox.api.spot import rest_retired as spot_retired
 from sandbox.api.spot import routes as spot
 from sandbox.api.spot import streams as spot_streams
 from sandbox.api.stream_sockets import StreamMarket, StreamSockets
+from sandbox.api.upbit import routes as upbit
+from sandbox.api.upbit.access import Tokens
+from sandbox.api.upbit.exchange import UpbitExchange
+from sandbox.api.upbit.gateway import UpbitGateway
+from sandbox.api.upbit.sockets import UpbitSockets
 from sandbox.api.usdm import rest_retired as usdm_retired
 from sandbox.api.usdm import routes as usdm
 from sandbox.api.usdm import streams as usdm_streams
@@ -22,10 +28,12 @@ from sandbox.api.venues import Venues
 from sandbox.api.wire.http_server import STOP_S, HttpServer
 from sandbox.api.ws_api import WsApi
 from sandbox.faults.incidents import Incidents
+from sandbox.live.market import LiveMarket
+from sandbox.live.upstream import upstream_of
 from sandbox.market.clock import SteppedClock, wall_ms
 from sandbox.market.replay import Replay
 from sandbox.protocol.responses import Response
-from sandbox.server.builder import assemble, make_clock, refine_ms
+from sandbox.server.builder import FeedsByVenue, assemble, make_clock, refine_ms
 from sandbox.server.control_api import Control
 from sandbox.server.settings import SandboxSettings, iso
 from sandbox.server.snapshots import StateFile
@@ -35,31 +43,44 @@ FLUSH_EVERY_S = 0.5
 
 
 class SandboxServer:
-    """A simulated exchange that listens on ``url`` between ``start`` and ``stop``."""
+    """A simulated exchange that listens on ``url`` between ``start`` and ``stop``.
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    ``followed`` are the feeds of a live market that were already fetched, by venue.
+    """
+
+    def __init__(self, settings: SandboxSettings, followed: FeedsByVenue | None = None) -> None:
         self.settings = settings
         self.clock = make_clock(settings)
-        self.venues: Venues = assemble(settings, self.clock)
+        self.venues: Venues = assemble(settings, self.clock, followed)
         self.exchange = self.venues.usdm
         self.spot = self.venues.spot
         self.incidents = Incidents(self.venues)
         self.state = StateFile(settings.state, self.venues, settings.state_every)
         self.span = self.state.resume(self.venues.span)
-        self.replay = Replay(
-            self.venues.replayed(bounded=settings.fills == "volume"),
+        self.replay = self._make_market()
+        self._control = Control(self.venues, self.replay, self.incidents)
+        self._tokens = Tokens(self.venues.first.credentials)
+        self._gateway = self._make_gateway()
+        self._sockets = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_S)
+        self._http = HttpServer(self._handle, self._socket_protocol)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.url = ""
+
+    def _make_market(self) -> Replay | LiveMarket:
+        """Make what moves the market: a recording, or an exchange that is followed."""
+        settings = self.settings
+        bounded = settings.fills == "volume"
+        if settings.live:
+            named = partial(upstream_of, url=settings.upstream)
+            return LiveMarket(self.venues.followed(named, bounded=bounded), settings.stale_after)
+        return Replay(
+            self.venues.replayed(bounded=bounded),
             self.clock,
             self.span,
             settings.seed,
             refine_ms(settings),
             self._due,
         )
-        self._control = Control(self.venues, self.replay, self.incidents)
-        self._gateway = self._make_gateway()
-        self._sockets = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_S)
-        self._http = HttpServer(self._handle, self._socket_protocol)
-        self._tasks: list[asyncio.Task[None]] = []
-        self.url = ""
 
     async def _due(self, market_ms: int) -> None:
         """Inject the scenario's faults whose market time has come."""
@@ -80,6 +101,11 @@ class SandboxServer:
         application = web.Application()
         router, gateway = application.router, self._gateway
         router.add_get("/sandbox/clock/ws", self._control.clock_socket)
+        if isinstance(self.spot, UpbitExchange):
+            upbit_sockets = UpbitSockets(self.spot, self._tokens)
+            for path in ("/websocket/v1", "/websocket/v1/private"):
+                router.add_get(path, upbit_sockets.handle)
+            return application
         roots: list[StreamMarket] = []
         if self.spot is not None:
             revived = self.settings.retired
@@ -101,6 +127,8 @@ class SandboxServer:
         return application
 
     def _make_gateway(self) -> Gateway:
+        if isinstance(self.spot, UpbitExchange):
+            return UpbitGateway(self.spot, upbit.ROUTES, self._tokens)
         served: list[tuple[str, object, Routes]] = []
         if self.spot is not None:
             old = spot_retired.ROUTES if self.settings.retired else {}

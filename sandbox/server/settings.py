@@ -13,7 +13,7 @@ from trading.candles import MINUTE_MS
 from trading.errors import SettingsError
 
 CHOICES = {
-    "venue": ("usdm", "spot", "both"),
+    "venue": ("usdm", "spot", "both", "upbit"),
     "clock": ("real", "accelerated", "lockstep", "stepped"),
     "fills": ("whole", "volume"),
     "mark": ("last", "smoothed", "recorded"),
@@ -26,7 +26,7 @@ MAX_PORT = 65_535
 class SandboxSettings:
     """Settings of a run; ``begin`` and ``end`` in ms UTC (None: as far as the candles reach)."""
 
-    candles: Path
+    candles: Path = Path()
     venue: str = "usdm"
     begin: int | None = None
     end: int | None = None
@@ -56,6 +56,9 @@ class SandboxSettings:
     trades: Path | None = None
     quotes: Path | None = None
     redate: str = ""
+    live: bool = False
+    upstream: str = ""
+    stale_after: float = 10.0
 
     def __post_init__(self) -> None:
         for option, choices in CHOICES.items():
@@ -63,6 +66,7 @@ class SandboxSettings:
             if value not in choices:
                 known = ", ".join(choice for choice in choices if choice)
                 raise SettingsError(f"--{option} {value}: choose one of {known}")
+        self._check_live()
         if not 0 <= self.port <= MAX_PORT:
             raise SettingsError(
                 f"--port {self.port}: give a port from 0 (a free one) to {MAX_PORT}"
@@ -90,6 +94,27 @@ class SandboxSettings:
             raise SettingsError(
                 f"--from {iso(self.begin)} is not before --to {iso(self.end)}; nothing to replay"
             )
+
+    def _check_live(self) -> None:
+        """Check what a followed market needs and excludes."""
+        if not self.live:
+            if self.candles == Path():
+                raise SettingsError("--candles DIR: give a folder of candles to replay, or --live")
+            if self.upstream:
+                raise SettingsError(f"--upstream {self.upstream}: needs --live; add it")
+            return
+        if self.candles != Path():
+            raise SettingsError("--live follows a market; leave --candles out")
+        if not self.symbols:
+            raise SettingsError("--live needs --symbols, such as BTCUSDT,ETHUSDT")
+        if self.clock != "real" or self.redate or self.begin or self.end:
+            raise SettingsError("--live has the clock of its market; leave --clock and dates out")
+        if self.venue == "upbit":
+            raise SettingsError("--live follows Binance; leave --venue upbit out")
+        if self.upstream and not self.upstream.startswith(("http://", "https://")):
+            raise SettingsError(f"--upstream {self.upstream}: give an http or https URL")
+        if self.stale_after <= 0:
+            raise SettingsError(f"--stale-after {self.stale_after:g}: must be above 0")
 
 
 def read_options(options: Mapping[str, Any]) -> SandboxSettings:

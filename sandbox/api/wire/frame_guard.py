@@ -21,7 +21,7 @@ SHORT, LONG = 126, 127
 POLICY, PROTOCOL = 1008, 1002
 USDM_ROOTS = ("/market", "/public", "/private", "/usdm/")
 API_ROOTS = ("/ws-api", "/ws-fapi")
-FREE_ROOTS = ("/sandbox/", "/websocket/", "/tryitout/")
+FREE_ROOTS = ("/sandbox/",)
 
 
 class FrameGuard(asyncio.Protocol):

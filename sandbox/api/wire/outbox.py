@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import ClassVar
 
 from aiohttp import ClientConnectionError, WSMsgType, web
 
@@ -13,6 +14,8 @@ QUEUE_BYTES = 4 << 20
 
 class Outbox:
     """Sends queued messages in order; a client that does not read is cut off."""
+
+    FRAME: ClassVar[WSMsgType] = WSMsgType.TEXT
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self.socket = socket
@@ -66,7 +69,7 @@ class Outbox:
             while not self._ending:
                 await self._filled.wait()
                 while queue:
-                    await send_frame(queue[0], WSMsgType.TEXT)
+                    await send_frame(queue[0], self.FRAME)
                     self._bytes -= len(queue.popleft())
                 self._filled.clear()
                 self._emptied.set()

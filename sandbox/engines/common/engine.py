@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from sandbox.engines.common import order_book, serialization
+from sandbox.engines.common.recorded_market import Level
 from sandbox.engines.common.state import BaseCore
 
 C = TypeVar("C", bound=BaseCore[Any, Any, Any])
@@ -57,6 +58,21 @@ class BaseEngine(Generic[C, E]):
         """Return what is left of the limit."""
         supply: Decimal | None = self.core.markets[symbol].supply
         return supply
+
+    def set_seen(self, symbol: str, bids: list[Level], asks: list[Level]) -> None:
+        """Set the levels of a live market, best first, which hold until the next book."""
+        market = self.core.markets[symbol]
+        market.seen, market.stale = (bids, asks), False
+        if bids and asks:
+            market.quote = (bids[0].price, asks[0].price)
+
+    def pass_through(self, symbol: str, price: Decimal, quantity: Decimal) -> None:
+        """Drop the levels of a live market that a trade has passed."""
+        self.core.markets[symbol].pass_through(price, quantity)
+
+    def set_stale(self, symbol: str) -> None:
+        """Mark a live market as unseen: nothing of it can be filled until the next book."""
+        self.core.markets[symbol].stale = True
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Set the price at the start of the replay."""

@@ -218,6 +218,12 @@ def read_instruments(path: Path) -> dict[str, ExchangeInstrument]:
         ) from error
 
 
+def instruments_of(document: Mapping[str, Any]) -> dict[str, ExchangeInstrument]:
+    """Return the perpetual contracts of an ``exchangeInfo`` response by symbol."""
+    rows = [row for row in document["symbols"] if row.get("contractType") == "PERPETUAL"]
+    return {str(row["symbol"]): _from_exchange_info(row, None) for row in rows}
+
+
 def _from_exchange_info(row: Mapping[str, Any], brackets: Any) -> ExchangeInstrument:
     filters = {entry["filterType"]: entry for entry in row["filters"]}
     price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]

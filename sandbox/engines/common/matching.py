@@ -2,7 +2,8 @@
 
 At the market's best price or better, the accounts' own orders come first, by price, then by age.
 Next comes the recorded market, as far as its volume goes. A limit order then meets the accounts'
-orders up to its limit. The resting order sets the price of a trade.
+orders up to its limit. The resting order sets the price of a trade. Of a live market the seen depth
+is walked level by level, and what an order took is gone until the next book.
 """
 
 from __future__ import annotations
@@ -61,12 +62,22 @@ def fillable(
     others = [o for o in found if o.account != account or prevention == "NONE"]
     have = sum((maker.remaining for maker in others), ZERO)
     if better_or_equal(side, market.best(side), worst):
-        have += market.at_most(quantity)
+        have += _available(market, side, worst, quantity)
     return have >= quantity
+
+
+def _available(market: RecordedMarket, side: str, worst: Decimal, quantity: Decimal) -> Decimal:
+    if market.seen is None or market.stale:
+        return market.at_most(quantity)
+    levels = [x for x in market.offered(side) if better_or_equal(side, x.price, worst)]
+    return sum((level.quantity for level in levels), ZERO)
 
 
 def take(book: OrderBook, market: RecordedMarket, order: Any, worst: Decimal) -> None:
     """Trade what is available for ``order`` at ``worst`` or better."""
+    if market.seen is not None:
+        _walk(book, market, order, worst)
+        return
     best = market.best(order.side)
     found = opposite(book.resting(order.symbol), order.side, worst)
     near = [maker for maker in found if better_or_equal(order.side, maker.price, best)]
@@ -77,6 +88,22 @@ def take(book: OrderBook, market: RecordedMarket, order: Any, worst: Decimal) ->
             market.consume(quantity)
             book.trade(order, quantity, best, maker=False)
     _meet(book, order, found[len(near) :])
+
+
+def _walk(book: OrderBook, market: RecordedMarket, order: Any, worst: Decimal) -> None:
+    """Walk the seen depth, level by level; at each price the accounts' own orders come first."""
+    found = opposite(book.resting(order.symbol), order.side, worst)
+    for level in market.offered(order.side):
+        if not order.open or not better_or_equal(order.side, level.price, worst):
+            break
+        near = [maker for maker in found if better_or_equal(order.side, maker.price, level.price)]
+        _meet(book, order, near)
+        found = found[len(near) :]
+        quantity = ZERO if market.stale else min(order.remaining, level.quantity)
+        if order.open and quantity > 0:
+            level.quantity -= quantity
+            book.trade(order, quantity, level.price, maker=False)
+    _meet(book, order, found)
 
 
 def _meet(book: OrderBook, taker: Any, makers: Sequence[Any]) -> None:

@@ -11,16 +11,28 @@ from sandbox.engines.common.order_book import Quote, best_quotes
 
 
 @dataclass(slots=True)
+class Level:
+    """A price of the seen book and what is left of its quantity."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(slots=True)
 class RecordedMarket:
     """What an engine knows about a symbol: its rules and its last price.
 
-    ``supply`` limits what may fill until the next print (None: no limit).
+    ``supply`` limits what may fill until the next print (None: no limit). ``seen`` are the levels
+    of a live market, bids and asks, best first (None: the market's depth is not known); while the
+    market is ``stale`` nothing of it can be filled.
     """
 
     instrument: ExchangeInstrument
     price: Decimal = ZERO
     supply: Decimal | None = None
     quote: Quote | None = None
+    seen: tuple[list[Level], list[Level]] | None = None
+    stale: bool = False
 
     @property
     def bid(self) -> Decimal:
@@ -36,6 +48,40 @@ class RecordedMarket:
         """Return the price at which a ``side`` order trades at once."""
         return self.ask if side == "BUY" else self.bid
 
+    def worst(self, side: str) -> Decimal:
+        """Return the worst price that an order without a limit takes: the last one seen."""
+        offered = self.offered(side)
+        return offered[-1].price if offered else self.best(side)
+
+    def offered(self, side: str) -> list[Level]:
+        """Return the seen levels that a ``side`` order takes, best first."""
+        if self.seen is None:
+            return []
+        return self.seen[1] if side == "BUY" else self.seen[0]
+
+    def pass_through(self, price: Decimal, quantity: Decimal) -> None:
+        """Drop the seen levels that a trade at ``price`` has passed, until the next book.
+
+        Where a side is gone, ``quantity`` is offered one tick beyond the price.
+        """
+        if self.seen is None:
+            return
+        tick = self.instrument.tick
+        bids = [level for level in self.seen[0] if level.price <= price]
+        asks = [level for level in self.seen[1] if level.price >= price]
+        self.seen = (
+            bids or [Level(max(tick, price - tick), quantity)],
+            asks or [Level(price + tick, quantity)],
+        )
+
+    def value(self, side: str, quantity: Decimal) -> Decimal:
+        """Return what ``quantity`` costs or brings, as far as levels are seen at their prices."""
+        value, left = ZERO, quantity
+        for level in self.offered(side):
+            part = min(left, level.quantity)
+            value, left = value + part * level.price, left - part
+        return value + left * self.worst(side)
+
     def matched(self, side: str, mode: str) -> Decimal:
         """Return the limit price of a `priceMatch` mode, whose levels lie one tick apart.
 
@@ -49,6 +95,8 @@ class RecordedMarket:
 
     def at_most(self, quantity: Decimal) -> Decimal:
         """Return how much of ``quantity`` the recorded volume still covers."""
+        if self.stale:
+            return ZERO
         return quantity if self.supply is None else min(quantity, self.supply)
 
     def consume(self, quantity: Decimal) -> None:

@@ -74,6 +74,9 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
     def apply_funding(self, symbol: str, rate: Decimal) -> None:
         """Do nothing: spot has no funding."""
 
+    def set_funding_rate(self, symbol: str, rate: Decimal) -> None:
+        """Do nothing: spot has no funding."""
+
     def place(self, account: SpotAccount, request: SpotOrderRequest) -> SpotOrder:
         """Accept an order or raise ``ExchangeError``."""
         return orders.place(self.core, account, request)

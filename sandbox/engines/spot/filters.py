@@ -81,8 +81,12 @@ def _check_notional(market: RecordedMarket, request: SpotOrderRequest) -> None:
 
 def quantity_for(market: RecordedMarket, quote: Decimal, side: str) -> Decimal:
     """Return the quantity that ``quoteOrderQty`` buys, rounded down to LOT_SIZE."""
-    best = market.ask if side == "BUY" else market.bid
-    steps = (quote / best / market.instrument.step).to_integral_value("ROUND_FLOOR")
+    bought, left = ZERO, quote
+    for level in market.offered(side):
+        part = min(level.quantity, left / level.price)
+        bought, left = bought + part, left - part * level.price
+    bought += left / market.worst(side)
+    steps = (bought / market.instrument.step).to_integral_value("ROUND_FLOOR")
     quantity = steps * market.instrument.step * ONE
     if quantity <= ZERO or quantity < market.instrument.min_quantity:
         raise FILTER("LOT_SIZE")

@@ -1,7 +1,7 @@
 """Matching in spot: what a trade does, and how an order takes.
 
-An order without a limit price takes nothing worse than the market's best, so its reserve always
-covers it.
+An order without a limit price takes nothing worse than the market's best, or than the levels that
+were seen of a live market, so its reserve always covers it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SpotBook:
 def take(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
     """Trade what is available at once; the rest rests or expires, depending on the type."""
     book, side = SpotBook(core), order.side
-    worst = order.price if order.limited else market.best(side)
+    worst = order.price if order.limited else market.worst(side)
     if order.tif == "FOK" and not matching.fillable(
         book, market, order.account, side, worst, order.remaining, order.prevention
     ):

@@ -131,7 +131,7 @@ def trigger(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
         held = account.reserved.get(("list" if order.list_id >= 0 else "order",
                                      order.list_id if order.list_id >= 0 else order.order_id),
                                     ("", ZERO))[1]  # fmt: skip
-        if order.remaining * market.ask > account.free(instrument.quote) + held:
+        if market.value("BUY", order.remaining) > account.free(instrument.quote) + held:
             core.end(order, "EXPIRED", expiry="INSUFFICIENT_LIQUIDITY")
             order_lists.after_change(core, order)
             return

@@ -191,8 +191,10 @@ class SpotCore(BaseCore[RecordedMarket, SpotAccount, SpotEvent]):
             return ZERO
         if not order.buying:
             return order.remaining
-        price = order.price or order.stop_price or self.markets[order.symbol].ask
-        return order.remaining * price
+        price = order.price or order.stop_price
+        if price:
+            return order.remaining * price
+        return self.markets[order.symbol].value("BUY", order.remaining)
 
     def end(self, order: SpotOrder, status: str, *, expiry: str = "") -> None:
         """End an order as CANCELED, EXPIRED or EXPIRED_IN_MATCH (a TRADE_PREVENTION execution)."""

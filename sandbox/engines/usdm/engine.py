@@ -86,6 +86,10 @@ class UsdmEngine(BaseEngine[UsdmCore, UsdmEvent]):
                 found.append(margin.liquidation_price(core, account, position))
         return [level for level in found if level > 0]
 
+    def set_funding_rate(self, symbol: str, rate: Decimal) -> None:
+        """Set the rate that is shown until the next funding."""
+        self.core.markets[symbol].funding_rate = rate
+
     def apply_funding(self, symbol: str, rate: Decimal) -> None:
         """Charge ``rate`` on every position at its mark price; longs pay when it is positive."""
         core = self.core

@@ -42,7 +42,7 @@ def place(core: UsdmCore, account: UsdmAccount, request: UsdmOrderRequest) -> Us
         margin.require_margin(core, account, position, request.side, quantity, reference)
     if len(account.open_orders) >= market.instrument.max_orders:
         raise error_codes.MAX_ORDERS()
-    worst = request.price if request.type == "LIMIT" else market.best(request.side)
+    worst = request.price if request.type == "LIMIT" else market.worst(request.side)
     book = UsdmBook(core)
     if request.tif == "GTX" and matching.meets(book, market, request.side, worst):
         raise error_codes.POST_ONLY_REJECTED()

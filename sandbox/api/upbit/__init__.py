@@ -1,0 +1,1 @@
+"""The Upbit API: REST with JWT, WebSocket, rate groups."""

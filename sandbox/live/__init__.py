@@ -1,0 +1,1 @@
+"""Paper trading: a market that follows the public streams of an exchange."""
