@@ -40,7 +40,7 @@ def shortened(value: Any) -> Any:
 
 
 class UpbitConnection(StreamConnection):
-    """A client's connection: binary frames, in the form that it asked for."""
+    """A client's connection: binary frames, in the form that it requested."""
 
     FRAME: ClassVar[WSMsgType] = WSMsgType.BINARY
 
