@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "strategies": ("cli.strategies", "List strategies and their parameters."),
     "release": ("cli.release.command", "List, show, compare and roll back releases."),
     "sandbox": ("cli.sandbox", "Serve the simulated exchange."),
+    "paper": ("cli.paper", "Start and stop the market of paper trading."),
     "executor": ("cli.executor", "Run, stop and inspect the executor."),
     "why": ("cli.why.command", "Explain an order, back to the data it came from."),
 }

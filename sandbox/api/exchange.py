@@ -60,6 +60,7 @@ class BaseExchange(Generic[E, H]):
     faults: Faults = field(default_factory=Faults)
     requests: int = 0
     strict: bool = True
+    microseconds: bool = False
     changed: Callable[[], None] = field(default=lambda: None)
     encoded: EncodedBars = field(default_factory=EncodedBars)
     background: set[asyncio.Task[None]] = field(default_factory=set)

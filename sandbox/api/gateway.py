@@ -32,6 +32,7 @@ from sandbox.protocol import retired
 from sandbox.protocol.rate_limits import RetryLaterError
 from sandbox.protocol.responses import Response
 from sandbox.protocol.signing import check_time
+from sandbox.protocol.time_unit import in_microseconds, wants_microseconds
 
 Routes = Mapping[tuple[str, str], Route]
 Table = dict[tuple[str, str], tuple[ServedVenue, Route]]
@@ -70,6 +71,9 @@ class Gateway:
             return NO_RESPONSE, CUT
         venue, route = found if found else (self._first, None)
         response, injected = await self.respond(venue, route, request)
+        if venue.microseconds and wants_microseconds(request.fields) and response.status == 200:
+            body = in_microseconds(orjson.loads(response.raw))
+            response = replace(response, body=body)
         return response, SPOILING.get(injected, "")
 
     def _find(self, request: ApiRequest) -> tuple[ServedVenue, Route] | None:

@@ -147,9 +147,9 @@ def _last_day(feed: SymbolFeed) -> Kline:
     return feed.day() or Kline(feed.time, feed.time, price, price, price, price, 0.0, 0.0)
 
 
-def day_ticker_json(feed: SymbolFeed) -> Json:
-    """Return the last 24 hours as REST `ticker/24hr` does."""
-    instrument, day = feed.instrument, _last_day(feed)
+def day_ticker_json(feed: SymbolFeed, bar: Kline | None = None) -> Json:
+    """Return ``bar``, by default the last 24 hours, as REST `ticker/24hr` does."""
+    instrument, day = feed.instrument, bar or _last_day(feed)
     price, quantity = instrument.price_precision, instrument.quantity_precision
     change = day.close - day.open
     average = day.quote_volume / day.volume if day.volume else day.close

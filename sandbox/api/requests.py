@@ -133,6 +133,7 @@ class ServedVenue(Protocol):
     credentials: Mapping[str, Credentials]
     requests: int
     strict: bool
+    microseconds: bool
 
     @property
     def now(self) -> int:

@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from sandbox.api.wire.outbox import Outbox
+from sandbox.protocol.time_unit import in_microseconds
 
 
 class Session(Outbox):
@@ -19,13 +20,16 @@ class Session(Outbox):
         self.address = address
         self.account = self.key = ""
         self.logged_on_ms = 0
-        self.muted = False
+        self.muted = self.microseconds = False
         self.tasks: set[asyncio.Task[None]] = set()
 
     def send(self, message: Any) -> None:
         """Queue a message."""
         if not self.muted:
-            self.put(orjson.dumps(message))
+            raw = orjson.dumps(message)
+            if self.microseconds:
+                raw = orjson.dumps(in_microseconds(orjson.loads(raw)))
+            self.put(raw)
 
 
 class UserStreams:

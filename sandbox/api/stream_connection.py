@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 
+import orjson
 from aiohttp import web
 
 from sandbox.api.wire.outbox import Outbox
 from sandbox.faults.injection import MESSAGES_MARKET, MESSAGES_USER, Faults, altered
+from sandbox.protocol.time_unit import in_microseconds
 
 EVENT = re.compile(rb'"e":"(\w+)"')
 
@@ -23,7 +25,7 @@ class StreamConnection(Outbox):
         self.category = category
         self.combined = combined
         self.names: dict[str, None] = {}
-        self.muted = False
+        self.muted = self.microseconds = False
         self._faults = faults
         self._kinds = MESSAGES_USER if category == "private" else MESSAGES_MARKET
         self._reordered: list[bytes] = []
@@ -45,6 +47,8 @@ class StreamConnection(Outbox):
                 self.put(late)
 
     def _wrapped(self, name: str, raw: bytes) -> bytes:
+        if self.microseconds:
+            raw = orjson.dumps(in_microseconds(orjson.loads(raw)))
         if not self.combined:
             return raw
         return b'{"stream":"' + name.encode() + b'","data":' + raw + b"}"

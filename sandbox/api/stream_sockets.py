@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 from sandbox.api.exchange import BaseExchange
 from sandbox.api.stream_connection import StreamConnection
 from sandbox.api.stream_hub import Stream
+from sandbox.protocol.time_unit import wants_microseconds
 
 PING_S = 180.0
 BAD_REQUEST = 2
@@ -55,6 +56,8 @@ class StreamSockets:
         socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(http)
         connection = StreamConnection(socket, category, faults, combined=form == "stream")
+        first = self._markets[0].exchange
+        connection.microseconds = first.microseconds and wants_microseconds(http.query)
         client = _Client(connection, self._markets)
         try:
             named = [*http.query.get("streams", "").split("/"), tail]

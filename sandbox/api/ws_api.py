@@ -17,6 +17,7 @@ from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.faults.injection import CUTTING
 from sandbox.market.clock import wall_ms
 from sandbox.protocol.responses import Response
+from sandbox.protocol.time_unit import wants_microseconds
 
 PING_S = 180.0
 SIGNED_CALL = Route(lambda _: {}, SIGNED)
@@ -45,6 +46,7 @@ class WsApi:
         socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=1 << 20, compress=False)
         await socket.prepare(http)
         session = Session(socket, http.remote or "")
+        session.microseconds = self._venue.microseconds and wants_microseconds(http.query)
         self.sessions[session] = None
         try:
             async for message in socket:

@@ -35,6 +35,7 @@ OUTSIDE = ("DEPOSIT", "DUST_OUT", "DUST_IN", "FOREIGN")
 class SpotExchange(BaseExchange[SpotEngine, SpotHub]):
     """The spot exchange."""
 
+    microseconds: bool = True
     users: UserStreams = field(default_factory=UserStreams)
     reordered: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 

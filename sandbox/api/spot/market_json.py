@@ -8,6 +8,7 @@ from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import decimals_of, plain
 from sandbox.engines.spot import filters
 from sandbox.market.feed import AVERAGE_MINUTES, SymbolFeed, TradePrint
+from trading.candles import DAY_MS
 
 
 def agg_trade_json(tick: TradePrint) -> Json:
@@ -73,6 +74,17 @@ def day_ticker_json(feed: SymbolFeed) -> Json:
     """Return the last 24 hours as REST `ticker/24hr` does."""
     day = market_json.day_ticker_json(feed)
     return day | market_json.best_prices_json(feed) | {"prevClosePrice": day["openPrice"]}
+
+
+def trading_day_json(feed: SymbolFeed) -> Json:
+    """Return the running day (UTC) as REST `ticker/tradingDay` does."""
+    start = feed.time // DAY_MS * DAY_MS
+    shown = market_json.day_ticker_json(feed, feed.bar_at("1d", start))
+    kept = ("symbol", "priceChange", "priceChangePercent", "weightedAvgPrice", "openPrice",
+            "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume", "firstId", "lastId",
+            "count")  # fmt: skip
+    head = {name: shown[name] for name in kept}
+    return {**head, "openTime": start, "closeTime": start + DAY_MS - 1}
 
 
 def ticker_event(feed: SymbolFeed, time: int) -> Json:

@@ -60,6 +60,13 @@ def day_ticker(call: SpotCall) -> Any:
     return call.one_or_all(market_json.day_ticker_json)
 
 
+def trading_day(call: SpotCall) -> Any:
+    """`GET /ticker/tradingDay`."""
+    if not (call.params.text("symbol") or call.params.text("symbols")):
+        raise error_codes.MISSING("symbol")
+    return call.one_or_all(market_json.trading_day_json)
+
+
 def average_price(call: SpotCall) -> dict[str, Any]:
     """`GET /avgPrice`."""
     return market_json.average_price_json(call.feed(call.params.symbol()))
@@ -137,6 +144,9 @@ ROUTES = {
     ),
     ("GET", "/api/v3/ticker"): Route(
         day_ticker, weight=4, known=names("symbol symbols windowSize type symbolStatus")
+    ),
+    ("GET", "/api/v3/ticker/tradingDay"): Route(
+        trading_day, weight=4, known=names("symbol symbols timeZone type symbolStatus")
     ),
     ("GET", "/api/v3/avgPrice"): Route(average_price, weight=2, known=names("symbol")),
     ("GET", "/sapi/v1/system/status"): Route(system_status, known=names("")),

@@ -17,6 +17,7 @@ from sandbox.market.clock import LockstepMarketClock, wall_ms
 class UpbitExchange(SpotExchange):
     """The Upbit exchange."""
 
+    microseconds: bool = False
     hub: UpbitHub  # type: ignore[assignment]
 
     async def publish(self) -> None:

@@ -96,8 +96,7 @@ async def test_close_position_stop_takes_no_quantity(client: RestClient) -> None
     assert await code(both) == (400, -4138)
 
 
-async def test_retired_stream_roots_are_not_served(client: RestClient) -> None:
-    assert (await client.plain("GET", "/ws/btcusdt@kline_1m"))[0] == 410
+async def test_retired_and_unknown_paths_are_not_served(client: RestClient) -> None:
     assert (await client.plain("POST", "/api/v3/userDataStream"))[0] == 410
     assert (await client.plain("GET", "/nowhere"))[0] == 404
 

@@ -92,13 +92,14 @@ async def test_margin_moves_to_an_isolated_position_and_back(rest: RestClient) -
     before = await isolated_wallet(rest)
     assert (await rest.signed("POST", "/fapi/v1/positionMargin", **added))[0] == 200
     assert await isolated_wallet(rest) == before + 100
-    taken = {**added, "type": 2}
+    taken = {**added, "amount": "50", "type": 2}
     assert (await rest.signed("POST", "/fapi/v1/positionMargin", **taken))[0] == 200
-    assert await isolated_wallet(rest) == before
+    assert await isolated_wallet(rest) == before + 50
+    taken["amount"] = "100"
     _, body = await rest.signed("POST", "/fapi/v1/positionMargin", **taken)
     assert body["code"] == -4051
     _, rows = await rest.signed("GET", "/fapi/v1/positionMargin/history", symbol="BTCUSDT")
-    assert [(row["type"], row["amount"]) for row in rows] == [(1, "100"), (2, "100")]
+    assert [(row["type"], row["amount"]) for row in rows] == [(1, "100"), (2, "50")]
 
 
 async def isolated_wallet(rest: RestClient) -> Decimal:

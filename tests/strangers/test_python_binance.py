@@ -1,0 +1,59 @@
+"""python-binance's own test-suite, from its source distribution, against the sandbox."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.strangers.conftest import SAMPLE, Started
+from tests.strangers.environments import python_of, source_of
+
+pytestmark = pytest.mark.slow
+
+PACKAGE = "python-binance==1.0.37"
+REQUIREMENTS = (PACKAGE, "pytest", "pytest-asyncio", "pytest-timeout", "requests-mock")
+FIXTURES = Path(__file__).parent / "bots" / "python_binance_conftest.py"
+FILES = ("test_client.py", "test_client_futures.py", "test_client_ws_api.py")
+# What is not simulated, and what no exchange would serve; each with its reason.
+EXPECTED = {
+    "_coin_": "COIN-M futures list nothing",
+    "rpi_depth": "retail price improvement is not simulated",
+    "constituents": "indices are not recorded",
+    "index_info": "indices are not recorded",
+    "symbol_adl_risk": "other accounts' risk is not simulated",
+    "trading_day_ticker": "trading days are not simulated",
+}
+
+
+def test_failures_of_the_suite_are_those_of_what_is_not_simulated(
+    sandbox: Started, tmp_path: Path
+) -> None:
+    python = python_of("python-binance", *REQUIREMENTS)
+    source = tmp_path / "suite"
+    shutil.copytree(source_of("python-binance", PACKAGE), source)
+    shutil.copy(FIXTURES, source / "tests" / "conftest.py")
+    (source / "tests" / "__init__.py").touch()
+    candles = tmp_path / "candles"
+    shutil.copytree(SAMPLE / "usdm", candles)
+    shutil.copy(candles / "ETHUSDT.parquet", candles / "LTCUSDT.parquet")  # the suite trades it
+    options = ("--candles", str(candles), "--venue", "both", "--from", "2025-06-12")
+    money = ("--balance", "USDT=100000", "--balance", "BTC=1", "--balance", "BNB=10")
+    free = ("--weight-limit", "1000000", "--no-count-orders")
+    with sandbox(*options, *money, *free) as exchange:
+        command = [
+            str(python), "-m", "pytest", "-q", "--tb=line", "-rf", "--timeout", "20",
+            "-p", "no:cacheprovider", *(f"tests/{name}" for name in FILES),
+        ]  # fmt: skip
+        env = {**os.environ, "SANDBOX_URL": exchange.url}
+        done = subprocess.run(
+            command, cwd=source, env=env, capture_output=True, text=True, timeout=900, check=False
+        )
+    failed = re.findall(r"^FAILED (\S+)", done.stdout, re.M)
+    ours = [name for name in failed if not any(word in name for word in EXPECTED)]
+    assert ours == [], done.stdout[-3000:]
+    assert re.search(r"\d{3} passed", done.stdout), done.stdout[-1000:]
