@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from sandbox.api.wire.outbox import Outbox
+from sandbox.api.wire.send_queue import SendQueue
 from sandbox.protocol.time_unit import in_microseconds
 
 
-class Session(Outbox):
+class Session(SendQueue):
     """A connection; ``account`` is set while it is logged on (Ed25519 keys only)."""
 
     def __init__(self, socket: web.WebSocketResponse, address: str) -> None:

@@ -8,14 +8,14 @@ import re
 import orjson
 from aiohttp import web
 
-from sandbox.api.wire.outbox import Outbox
+from sandbox.api.wire.send_queue import SendQueue
 from sandbox.faults.injection import MESSAGES_MARKET, MESSAGES_USER, Faults, altered
 from sandbox.protocol.time_unit import in_microseconds
 
 EVENT = re.compile(rb'"e":"(\w+)"')
 
 
-class StreamConnection(Outbox):
+class StreamConnection(SendQueue):
     """Sends queued messages in order; ``category`` is the path that the client connected to."""
 
     def __init__(

@@ -47,7 +47,8 @@ def test_failures_of_the_suite_are_those_of_what_is_not_simulated(
     with sandbox(*options, *money, *free) as exchange:
         command = [
             str(python), "-m", "pytest", "-q", "--tb=line", "-rf", "--timeout", "20",
-            "-p", "no:cacheprovider", *(f"tests/{name}" for name in FILES),
+            "-p", "no:cacheprovider", "-o", "asyncio_mode=auto",
+            *(f"tests/{name}" for name in FILES),
         ]  # fmt: skip
         env = {**os.environ, "SANDBOX_URL": exchange.url}
         done = subprocess.run(

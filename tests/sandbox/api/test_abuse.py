@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from sandbox.api.requests import MAX_PAIRS
-from sandbox.api.wire import outbox
+from sandbox.api.wire import send_queue
 from sandbox.api.wire.http_server import MAX_FIELDS, HttpServer
 from sandbox.protocol.responses import Response
 from sandbox.server.server import SandboxServer
@@ -182,7 +182,7 @@ async def test_frames_may_arrive_in_pieces(server: SandboxServer) -> None:
 async def test_client_that_never_reads_is_cut_off_by_bytes(
     server: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "QUEUE_BYTES", 100_000)
+    monkeypatch.setattr(send_queue, "QUEUE_BYTES", 100_000)
     _, writer = await upgraded(server.url, "/ws/btcusdt@depth20")
     assert server.spot is not None
     hub = server.spot.hub
@@ -201,7 +201,7 @@ async def test_client_that_never_reads_is_cut_off_by_bytes(
 async def test_user_stream_that_never_reads_does_not_hold_up_the_exchange(
     server: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "QUEUE_BYTES", 50_000)
+    monkeypatch.setattr(send_queue, "QUEUE_BYTES", 50_000)
     _, writer = await upgraded(server.url, "/ws-api/v3")
     request = frame(b'{"id":1,"method":"klines","params":{"symbol":"BTCUSDT","interval":"1m"}}')
     writer.write(request * 400)

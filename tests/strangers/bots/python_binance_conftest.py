@@ -3,7 +3,6 @@
 import os
 
 import pytest
-import pytest_asyncio
 from binance.async_client import AsyncClient
 from binance.client import Client
 from binance.ws.streams import BinanceSocketManager
@@ -44,7 +43,7 @@ async def _async_client():
 
 client, futuresClient, liveClient, prod_client = (pytest.fixture(_client) for _ in range(4))
 clientAsync, futuresClientAsync, asyncClient, liveClientAsync = (
-    pytest_asyncio.fixture(_async_client) for _ in range(4)
+    pytest.fixture(_async_client) for _ in range(4)
 )
 
 

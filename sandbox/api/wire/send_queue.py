@@ -12,7 +12,7 @@ QUEUE_LIMIT = 20_000
 QUEUE_BYTES = 4 << 20
 
 
-class Outbox:
+class SendQueue:
     """Sends queued messages in order; a client that does not read is cut off."""
 
     FRAME: ClassVar[WSMsgType] = WSMsgType.TEXT
