@@ -195,6 +195,7 @@ def _trained(run: StepRunner, symbols: Sequence[str]) -> Outcomes[TrainedModels]
     keys = tasks.model_keys(run.request, symbols)
     trained = run.each("train", tasks.TRAIN, keys, symbols)
     run.left_out += [reason for models in trained.values for reason in models.left_out]
+    run.call("model-evidence", tasks.MODEL_EVIDENCE, trained.values, len(keys))
     return trained
 
 

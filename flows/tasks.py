@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -172,7 +172,7 @@ def _train(key: str, request: FlowRequest, symbols: Sequence[str]) -> TrainedMod
         as_of=request.as_of,
         symbols=chosen,
         venue=request.settings.venue,
-        settings=_train_settings(request),
+        settings=_train_settings(request, 1 if name == POOL else len(symbols)),
     )
     if not found.models:
         raise DataError("; ".join(found.left_out.values()))
@@ -189,15 +189,19 @@ def _trained_before(key: str, request: FlowRequest, symbols: Sequence[str]) -> T
         as_of=request.as_of,
         symbols=symbols if name == POOL else [name],
         venue=request.settings.venue,
-        settings=_train_settings(request),
+        settings=_train_settings(request, 1 if name == POOL else len(symbols)),
     )
     return None if found is None else _trained(name, found)
 
 
-def _train_settings(request: FlowRequest) -> TrainSettings:
+def _train_settings(request: FlowRequest, tested: int) -> TrainSettings:
+    from flows.steps.evidence.model_looks import looks_for_training
     from flows.steps.models.settings import train_settings
 
-    return train_settings(request.settings.training)
+    looks = looks_for_training(
+        request.lake, as_of=request.as_of, settings=request.settings, tested=tested
+    )
+    return replace(train_settings(request.settings.training), looks=looks)
 
 
 def _trained(name: str, found: TrainResult) -> TrainedModels:
@@ -211,7 +215,33 @@ def _trained(name: str, found: TrainResult) -> TrainedModels:
         ),
         fingerprint=found.fingerprint,
         left_out=tuple(LeftOutReason(symbol, why) for symbol, why in found.left_out.items()),
+        p_values={
+            model.model: float(p_value)
+            for model in found.models
+            if (p_value := model.scores.get("p_value")) is not None
+        },
     )
+
+
+def _record_models(request: FlowRequest, trained: Sequence[TrainedModels], tested: int) -> int:
+    from flows.steps.evidence.model_looks import looks_for_training, record_model_looks
+
+    p_values: dict[str, dict[str, float]] = {}
+    for one in trained:
+        for target, p_value in one.p_values.items():
+            p_values.setdefault(target, {})[one.symbol] = p_value
+    looks = looks_for_training(
+        request.lake, as_of=request.as_of, settings=request.settings, tested=tested
+    )
+    found = record_model_looks(
+        request.lake,
+        as_of=request.as_of,
+        settings=request.settings,
+        p_values=p_values,
+        looks=looks,
+        tested=tested,
+    )
+    return len(found)
 
 
 def _publish(
@@ -341,6 +371,7 @@ RELATIVE = FlowStep("relative", _relative, timeout_s=3600)
 OPTIMIZE = FlowStep("optimize", _optimize)
 EVIDENCE = FlowStep("evidence", _weigh, timeout_s=7200)
 TRAIN = FlowStep("train", _train, timeout_s=7200, isolated=True, ready=_trained_before)
+MODEL_EVIDENCE = FlowStep("model-evidence", _record_models, timeout_s=300)
 PUBLISH = FlowStep("publish", _publish, timeout_s=300)
 REPORT = FlowStep("report", _report, timeout_s=300)
 SCAN = FlowStep("scan", _scan, timeout_s=300)

@@ -196,6 +196,15 @@ def _features_of_month(
     return compute_features(tables, symbol, month_start(month), until, compiled=compiled)
 
 
+def features_known_at(lake: Lake, venue: str, symbol: str, moment: datetime) -> pa.Table:
+    """Compute the features of ``symbol`` in the month of the last bar that closed by ``moment``.
+
+    As a nightly of that time would have: nothing known later is read.
+    """
+    last = moment - timedelta(milliseconds=interval_ms(FEATURE_INTERVAL))
+    return _features_of_month(lake, venue, symbol, f"{last:%Y-%m}", moment, compiled=False)
+
+
 _NO_FUNDING = pa.table(
     {
         "symbol": pa.array([], pa.string()),

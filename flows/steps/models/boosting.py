@@ -13,7 +13,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from flows.steps.models.dataset import Floats
+from flows.steps.models.dataset import HORIZON_MS, Floats, Integers
 
 # Volatility over an hour, four hours, a day and three: HAR of Corsi (2009) on this grid.
 HAR_FEATURES = ("log_rv_4", "log_rv_16", "log_rv_96", "log_rv_288")
@@ -36,7 +36,15 @@ _TREES: dict[str, Any] = {
     "lambda_l2": 10.0,
 }
 VOLATILITY_PARAMS: dict[str, Any] = {"objective": "l2", "learning_rate": 0.04, "rounds": 150}
-DIRECTION_PARAMS: dict[str, Any] = {"objective": "binary", "learning_rate": 0.02, "rounds": 100}
+DIRECTION_PARAMS: dict[str, Any] = {
+    "objective": "l2",
+    "learning_rate": 0.04,
+    "rounds": 100,
+    "min_data_in_leaf": 30,
+}
+CALIBRATED_ON = 0.25
+"""The last part of the training, on which the size of a forecast is measured."""
+_LARGEST_SLOPE = 2.0
 
 
 @dataclass(frozen=True)
@@ -100,14 +108,31 @@ def fit_volatility(x: Floats, y: Floats, features: Sequence[str]) -> BoostedMode
     return _boost(x, y - har.predict(x, features), features, VOLATILITY_PARAMS, har)
 
 
-def fit_direction(x: Floats, up: Floats, features: Sequence[str]) -> BoostedModel:
-    """Fit a classifier of ``up`` (1 or 0)."""
-    return _boost(x, up, features, DIRECTION_PARAMS, None)
+def fit_direction(
+    x: Floats, log_return: Floats, features: Sequence[str], times: Integers
+) -> BoostedModel:
+    """Fit the return of the next hour, in return units; rows are in time order.
+
+    What is learnt on the first part of the span is compared with the outcomes of the last part, a
+    horizon later: the slope between them says how much of a forecast comes true. The model is
+    then fitted to all rows and forecasts that much; without a slope it forecasts nothing.
+    """
+    begin = times[0] + (times[-1] - times[0]) * (1.0 - CALIBRATED_ON)
+    known, later = times < begin - HORIZON_MS, times >= begin
+    slope = 0.0
+    if known.any() and later.any():
+        early = _boost(x[known], log_return[known], features, DIRECTION_PARAMS, None)
+        forecast = early.predict(x[later])
+        spread = float(np.sum(forecast * forecast))
+        if spread > 0.0:
+            slope = float(np.sum(forecast * log_return[later])) / spread
+    kept = min(max(slope, 0.0), _LARGEST_SLOPE)
+    return _boost(x, kept * log_return, features, DIRECTION_PARAMS, None)
 
 
 def parameters(target: Mapping[str, Any]) -> dict[str, Any]:
     """Return every LightGBM parameter of a target, for the record."""
-    return {**_TREES, **target, **_FIXED}
+    return _TREES | dict(target) | _FIXED
 
 
 def _boost(

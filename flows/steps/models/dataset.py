@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,8 @@ class Dataset:
     ``times``: close of the bar, ms; everything in ``x`` [row, feature] was known then. The
     labels cover the hour that starts there: ``log_volatility`` (log of realised volatility per
     minute) and ``log_return``. Rows whose hour is not over, or has a gap, are left out. ``symbols``
-    numbers the symbol of each row.
+    numbers the symbol of each row. ``recompute`` returns some row numbers, and their features
+    computed from what was known at their time.
     """
 
     symbol: str
@@ -39,6 +40,7 @@ class Dataset:
     log_volatility: Floats
     log_return: Floats
     symbols: Integers
+    recompute: Callable[[], tuple[Integers, Floats]] | None = None
 
     def column(self, name: str) -> Floats:
         """Return one feature."""

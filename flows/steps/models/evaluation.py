@@ -12,10 +12,12 @@ import numpy as np
 from flows.steps.models import boosting
 from flows.steps.models.boosting import BoostedModel
 from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, Integers
-from flows.steps.models.gate import direction_verdicts, volatility_verdicts
-from flows.steps.models.scores import TradeScore, auc, better_than, r_squared, trade
-from flows.steps.models.settings import FoldScore, TrainSettings
+from flows.steps.models.gate import Superiority, direction_verdicts, volatility_verdicts
+from flows.steps.models.leakage import leak_verdict
+from flows.steps.models.scores import TradeScore, auc, better_than, daily_gains, r_squared, trade
+from flows.steps.models.settings import FoldScore, ModelLook, TrainSettings
 from flows.steps.models.split import Split, last_window, walk_forward
+from flows.steps.models.superiority import loss_probability, superiority
 from trading.errors import ParameterError
 from trading.research.gates import GateVerdict
 
@@ -76,23 +78,32 @@ def evaluate_volatility(data: Dataset, settings: TrainSettings) -> EvaluatedMode
     scores = _volatility_scores(forecasts)
     best = max(("har", "last"), key=lambda name: scores[f"r2_{name}"] or 0.0)
     actual = np.concatenate([f.test.log_volatility for f in forecasts])
-    errors = {
-        "model": actual - np.concatenate([f.model for f in forecasts]),
-        best: actual - np.concatenate([f.baselines[best] for f in forecasts]),
+    errors = actual - np.concatenate([f.model for f in forecasts])
+    others = {
+        name: actual - np.concatenate([f.baselines[name] for f in forecasts])
+        for name in forecasts[0].baselines
     }
     times = np.concatenate([f.test.times for f in forecasts])
-    probability = better_than(errors["model"], errors[best], times)
+    probability = better_than(errors, others[best], times)
+    # Errors as results: the model's against each baseline's.
+    own = daily_gains(errors, others[best], times)
+    opponents = {name: own - daily_gains(errors, other, times) for name, other in others.items()}
+    tested = _tested(settings.looks.get("volatility_1h", ModelLook()), data.symbol, own, opponents)
     better = [(fold["r2"] or 0.0) > (fold[f"r2_{best}"] or 0.0) for fold in folds]
     verdicts = volatility_verdicts(
         r2=_number(scores["r2"]),
         best_baseline=_number(scores[f"r2_{best}"]),
         baseline=best,
         better_folds=float(np.mean(better)),
-        probability=probability,
+        superiority=tested,
         rows=len(actual),
         limits=settings.limits,
     )
-    scores |= {"probability_better": _known(probability), "better_folds": float(np.mean(better))}
+    scores |= {
+        "probability_better": _known(probability),
+        "better_folds": float(np.mean(better)),
+        "p_value": _known(tested.p_value),
+    }
     last = last_window(data, settings.split)
     final = boosting.fit_volatility(last.x, last.log_volatility, data.features)
     params = boosting.parameters(boosting.VOLATILITY_PARAMS)
@@ -113,43 +124,57 @@ def _volatility_scores(forecasts: Sequence[_Forecast]) -> Scores:
 
 
 def evaluate_direction(data: Dataset, settings: TrainSettings) -> EvaluatedModel:
-    """Evaluate the sign of the next hour's return against reversal and no trade.
+    """Evaluate the next hour's return against reversal and no trade.
 
     A forecast is traded when it exceeds the cost filter.
     """
     forecasts = []
     for split in walk_forward(data, settings.split):
         train, test = data.take(split.train), data.take(split.test)
-        model = boosting.fit_direction(
-            train.x, (train.log_return > 0).astype(np.float64), data.features
-        )
-        # The value of a forecast: how far it leans, times the mean hourly move in training.
-        usual = float(np.mean(np.abs(train.log_return)))
-        expected = (2.0 * model.predict(test.x) - 1.0) * usual
+        expected = _direction_forecast(train, test)
         reversal = -np.nan_to_num(test.column("ret_4"))
         forecasts.append(_Forecast(split, test, expected, {"reversal": reversal}))
     folds = [_direction_scores([forecast], settings) for forecast in forecasts]
     scores = _direction_scores(forecasts, settings)
     own = _trades(forecasts, settings, edge=settings.edge)
     reversal_score = _trades(forecasts, settings, baseline="reversal")
-    trials = [own, reversal_score]
-    trials += [_trades(forecasts, settings, edge=edge) for edge in (0.0, 0.5, 1.0, 2.0)]
     best = max(("reversal", reversal_score.total), ("flat", 0.0), key=lambda entry: entry[1])
     positive = float(np.mean([(fold["total_return"] or 0.0) > 0 for fold in folds]))
+    opponents = {"flat": np.zeros(len(own.daily)), "reversal": reversal_score.daily}
+    look = settings.looks.get("direction_1h", ModelLook())
+    tested = _tested(look, data.symbol, own.daily, opponents)
+    found, alarm = _number(scores["auc"]), settings.limits.direction_leak
     verdicts = direction_verdicts(
-        auc=_number(scores["auc"]),
+        leak=leak_verdict(data, settings.split, _direction_forecast, found, alarm),
         score=own,
         best_baseline=best[1],
         baseline=best[0],
         positive_folds=positive,
-        trials=trials,
+        superiority=tested,
         limits=settings.limits,
     )
-    scores |= {"positive_folds": positive}
+    scores |= {"positive_folds": positive, "p_value": _known(tested.p_value)}
     last = last_window(data, settings.split)
-    final = boosting.fit_direction(last.x, (last.log_return > 0).astype(np.float64), last.features)
+    final = boosting.fit_direction(last.x, last.log_return, last.features, last.times)
     params = boosting.parameters(boosting.DIRECTION_PARAMS)
     return _evaluated(last, final, params, scores, _fold_scores(forecasts, folds), verdicts)
+
+
+def _direction_forecast(train: Dataset, test: Dataset) -> Floats:
+    """Return the expected return of each test row's next hour."""
+    model = boosting.fit_direction(train.x, train.log_return, train.features, train.times)
+    return model.predict(test.x)
+
+
+def _tested(
+    look: ModelLook, symbol: str, daily: Floats, opponents: Mapping[str, Floats]
+) -> Superiority:
+    """Test a model against its opponents; between looks the p-value is that of the last one."""
+    if look.p_values is None:
+        p_value = superiority(daily, opponents, look.alpha)
+    else:
+        p_value = look.p_values.get(symbol, float("nan"))
+    return Superiority(p_value, look.alpha, loss_probability(daily), look.taken)
 
 
 def _trades(

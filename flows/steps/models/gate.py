@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-import numpy as np
-
-from flows.steps.models.dataset import Floats
 from flows.steps.models.scores import TradeScore
-from trading.errors import DataError
 from trading.research.gates import GateVerdict
-from trading.research.overfitting import backtest_overfitting, deflated_sharpe, sharpe_ratios
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +14,29 @@ class ModelThresholds:
     """Limits of the gate; shares are fractions.
 
     ``direction_leak``: honest direction over an hour has an AUC of 0.505 to 0.511, shuffled
-    folds reach 0.72 and more; beyond 0.56 the future is in the features. ``volatility_leak`` is
-    the same for R².
+    folds reach 0.72 and more; beyond 0.56 it has to answer the questions of
+    `flows.steps.models.leakage`. ``volatility_leak`` refuses an R² by itself.
     """
 
     direction_leak: float = 0.56
     volatility_leak: float = 0.90
     trades: int = 100
     positive_folds: float = 0.60
-    deflated_sharpe: float = 0.95
-    overfitting: float = 0.20
-    better_than_baseline: float = 0.95
+    loss_probability: float = 0.05
     test_rows: int = 480
+
+
+@dataclass(frozen=True, slots=True)
+class Superiority:
+    """The p-value of "some opponent is as good", what the look may spend, and when it was taken.
+
+    ``loss_probability`` is the chance by CSCV that the model loses on days that did not choose it.
+    """
+
+    p_value: float
+    alpha: float
+    loss_probability: float
+    taken: str = ""
 
 
 def volatility_verdicts(
@@ -40,7 +45,7 @@ def volatility_verdicts(
     best_baseline: float,
     baseline: str,
     better_folds: float,
-    probability: float,
+    superiority: Superiority,
     rows: int,
     limits: ModelThresholds,
 ) -> tuple[GateVerdict, ...]:
@@ -52,32 +57,23 @@ def volatility_verdicts(
         _at_least(
             "better_folds", better_folds, limits.positive_folds, "{:.0%} of folds beat the baseline"
         ),
-        _at_least(
-            "not_by_chance",
-            probability,
-            limits.better_than_baseline,
-            "probability {:.3f} that the error is truly lower",
-        ),
+        *_superior(superiority, limits),
     )
 
 
 def direction_verdicts(
     *,
-    auc: float,
+    leak: GateVerdict,
     score: TradeScore,
     best_baseline: float,
     baseline: str,
     positive_folds: float,
-    trials: Sequence[TradeScore],
+    superiority: Superiority,
     limits: ModelThresholds,
 ) -> tuple[GateVerdict, ...]:
-    """Return the verdicts of a directional model after costs.
-
-    ``trials`` are all rules tried, the model's own among them.
-    """
-    daily = np.vstack([trial.daily for trial in trials])
+    """Return the verdicts of a directional model after costs; baselines are no trials."""
     return (
-        _at_most("leak_alarm", auc, limits.direction_leak, "out-of-sample AUC {:.3f}"),
+        leak,
         _at_least(
             "out_of_sample_trades",
             float(score.trades),
@@ -89,33 +85,27 @@ def direction_verdicts(
         _at_least(
             "positive_folds", positive_folds, limits.positive_folds, "{:.0%} of folds positive"
         ),
-        _at_least(
-            "deflated_sharpe",
-            _deflated(score.daily, daily),
-            limits.deflated_sharpe,
-            f"deflated Sharpe ratio {{:.3f}} of {len(trials)} trials",
-        ),
-        _at_most(
-            "overfitting",
-            _overfitting(daily),
-            limits.overfitting,
-            "probability of back-test overfitting {:.3f}",
-        ),
+        *_superior(superiority, limits),
     )
 
 
-def _deflated(chosen: Floats, trials: Floats) -> float:
-    try:
-        return deflated_sharpe(chosen, sharpe_ratios(trials)).probability
-    except DataError:  # too few days: the verdict says that nothing could be measured
-        return float("nan")
-
-
-def _overfitting(daily: Floats) -> float:
-    try:
-        return backtest_overfitting(daily, blocks=8).probability
-    except DataError:  # too few days, as above
-        return float("nan")
+def _superior(found: Superiority, limits: ModelThresholds) -> tuple[GateVerdict, ...]:
+    """Return the verdicts on luck; between looks the p-value is that of the last one."""
+    when = f" at the look of {found.taken}" if found.taken else ""
+    return (
+        _at_most(
+            "superior_ability",
+            found.p_value,
+            found.alpha,
+            f"p-value {{:.4f}} of being no better than an opponent{when}",
+        ),
+        _at_most(
+            "loss_probability",
+            found.loss_probability,
+            limits.loss_probability,
+            "loses on days that did not choose it with probability {:.3f}",
+        ),
+    )
 
 
 def _verdict(

@@ -11,10 +11,24 @@ from flows.steps.models.split import SplitSettings
 
 
 @dataclass(frozen=True, slots=True)
+class ModelLook:
+    """What the look at a target may spend on each symbol's model.
+
+    Between looks ``p_values`` are those of the look of the day ``taken``, by symbol; otherwise
+    None, and the models are tested.
+    """
+
+    alpha: float = 0.05
+    p_values: Mapping[str, float] | None = None
+    taken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrainSettings:
     """How to split, what a round trip costs, and what the gate requires.
 
-    A directional trade needs a forecast beyond ``edge`` × the round-trip cost.
+    A directional trade needs a forecast beyond ``edge`` × the round-trip cost. ``looks`` holds the
+    look of each target; a target without one is tested alone.
     """
 
     split: SplitSettings = field(default_factory=SplitSettings)
@@ -22,6 +36,7 @@ class TrainSettings:
     edge: float = 1.5
     limits: ModelThresholds = field(default_factory=ModelThresholds)
     pool_rows: int = 400_000
+    looks: Mapping[str, ModelLook] = field(default_factory=dict)
 
 
 def train_settings(training: TrainingSettings) -> TrainSettings:

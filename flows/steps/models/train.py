@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from flows.settings import MODEL_TARGETS
 from flows.steps.data.freshness import MARK, mark_of
-from flows.steps.features.features import FEATURE_INTERVAL, feature_names, read_features
-from flows.steps.models.dataset import Dataset, dataset_of
+from flows.steps.features.features import (
+    FEATURE_INTERVAL,
+    feature_names,
+    features_known_at,
+    read_features,
+    relative_names,
+)
+from flows.steps.models.dataset import Dataset, Floats, Integers, dataset_of
 from flows.steps.models.pool import POOL, pooled
 from flows.steps.models.results import ModelResult, TrainResult, describe, models_table
 from flows.steps.models.settings import TrainSettings
+from lake.content import moment_of
 from lake.files import write_bytes
 from lake.partitions import PartitionRef
 from lake.store import Lake
@@ -28,7 +39,8 @@ from trading.errors import DataError
 if TYPE_CHECKING:
     from flows.steps.models.evaluation import EvaluatedModel
 
-TARGETS = ("volatility_1h", "direction_1h")
+TARGETS = MODEL_TARGETS
+RECOMPUTED_ROWS = 4
 _LEFT_OUT = "nocturne.left_out"
 _CODE = tuple(sorted(Path(__file__).parent.glob("*.py")))
 
@@ -145,6 +157,7 @@ def train_pool(
         return dataset_of(read_features(lake, venue, symbol, as_of), symbol, names)
 
     data, left_out = pooled(symbols, load, chosen.pool_rows)
+    data = replace(data, recompute=partial(_recomputed, lake, venue, data, tuple(sorted(symbols))))
     models = tuple(
         _result(target, POOL, evaluate_target(data, target, chosen)) for target in targets
     )
@@ -193,11 +206,32 @@ def _train_symbol(
 
     features = read_features(lake, venue, symbol, as_of)
     data = dataset_of(features, symbol, feature_names())
+    data = replace(data, recompute=partial(_recomputed, lake, venue, data, (symbol,)))
     results = []
     for target in targets:
         evaluated = evaluate_target(data, target, settings)
         results.append(_result(target, symbol, evaluated))
     return tuple(results)
+
+
+def _recomputed(
+    lake: Lake, venue: str, data: Dataset, symbols: Sequence[str]
+) -> tuple[Integers, Floats]:
+    """Features of a few rows, computed from what was known when their bar closed.
+
+    ``symbols`` are those that ``data`` numbers. Features that compare symbols are left as they are.
+    """
+    spread = np.linspace(len(data.times) // 4, len(data.times) - 1, RECOMPUTED_ROWS)
+    rows = np.unique(spread.astype(np.int64))
+    known = data.x[rows].astype(np.float64)
+    own = [name for name in data.features if name not in relative_names()]
+    for place, row in enumerate(rows):
+        symbol, moment = symbols[int(data.symbols[row])], moment_of(int(data.times[row]))
+        last = features_known_at(lake, venue, symbol, moment).to_pylist()[-1]
+        for name in own:
+            value = last[name]
+            known[place, data.features.index(name)] = np.nan if value is None else value
+    return rows, known.astype(data.x.dtype)
 
 
 def _result(target: str, symbol: str, evaluated: EvaluatedModel) -> ModelResult:

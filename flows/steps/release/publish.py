@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from flows.engine.provenance import git_commit
@@ -36,7 +36,8 @@ class LeftOutReason:
 class TrainedModels:
     """What training adds to a release: its files and the partitions that it read.
 
-    ``left_out`` are symbols that a pool could not use.
+    ``left_out`` are symbols that a pool could not use, ``p_values`` those of tonight's tests, by
+    target.
     """
 
     symbol: str
@@ -44,6 +45,7 @@ class TrainedModels:
     files: tuple[NewFile, ...]
     fingerprint: tuple[PartitionRef, ...]
     left_out: tuple[LeftOutReason, ...] = ()
+    p_values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
