@@ -54,6 +54,8 @@ class ReportData:
     ledger: LedgerRows
     ensemble: Ensemble | None = None
     changes: ReleaseDiff | None = None
+    looks: Sequence[Row] = ()
+    unseen: Sequence[Row] = ()
 
 
 def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> ReportData:
@@ -86,6 +88,8 @@ def read_report_data(lake: Lake, as_of: datetime, release_id: str | None) -> Rep
         ledger=read_ledger(lake, as_of),
         ensemble=find_ensemble(lake, made),
         changes=find_changes(lake, made),
+        looks=known_rows(lake, tables.LOOKS, seen),
+        unseen=known_rows(lake, tables.UNSEEN_DAYS, seen),
     )
 
 
@@ -141,6 +145,12 @@ def research_rows(lake: Lake, table: Table, as_of: datetime) -> list[dict[str, A
             if age == newest[subject]:
                 rows[subject].append(row)
     return [row for subject in sorted(rows) for row in rows[subject]]
+
+
+def known_rows(lake: Lake, table: Table, as_of: datetime) -> list[Row]:
+    """Return the rows of a table of hypotheses that were known at ``as_of``, oldest first."""
+    rows: list[Row] = lake.read(table, as_of=as_of).to_pylist()
+    return sorted(rows, key=lambda row: row[table.time])
 
 
 def rows_of(lake: Lake, partition: Partition, as_of: datetime) -> list[dict[str, Any]]:

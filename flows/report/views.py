@@ -219,6 +219,15 @@ class AllocationView:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """Every hypothesis with its budget and state, and the gates that refused a parameter set."""
+
+    lead: str
+    hypotheses: TableView | None = None
+    refused: TableView | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """The whole report."""
 
@@ -230,6 +239,7 @@ class Page:
     strategies: tuple[StrategyView, ...]
     strategies_lead: str
     comparisons: tuple[Comparison, ...]
+    evidence: EvidenceView
     allocation: AllocationView
     models: tuple[ModelView, ...]
     models_lead: str
@@ -239,6 +249,7 @@ class Page:
             ("summary", "Summary"),
             ("execution", "Trades"),
             ("strategies", "Strategies"),
+            ("evidence", "Evidence"),
             ("ensemble", "Ensemble"),
             ("models", "Models"),
             ("quality", "Data quality"),

@@ -22,7 +22,16 @@ from lake.tables import SEARCHES
 from tests.flows.report.lake import AS_OF, LATER, NASTY, small_lake
 from trading.errors import ReleaseRefused
 
-SECTIONS = ("summary", "execution", "strategies", "ensemble", "models", "quality", "inputs")
+SECTIONS = (
+    "summary",
+    "execution",
+    "strategies",
+    "evidence",
+    "ensemble",
+    "models",
+    "quality",
+    "inputs",
+)
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 CREDIT = "https://www.tradingview.com/"
 

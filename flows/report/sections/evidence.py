@@ -1,0 +1,156 @@
+"""The evidence section: every hypothesis with its budget and state, and what refused the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from statistics import NormalDist
+from typing import Any
+
+from flows.report import formats, tables
+from flows.report.views import BAD, GOOD, MUTED, WARN, Cell, EvidenceView, TableView
+from trading.research.evidence.budget import NEW_DAYS, spent_by_look
+
+Row = Mapping[str, Any]
+
+POWER = 0.95
+_TONES = {"confirmed": GOOD, "proven": GOOD, "unproven": WARN}
+_NORMAL = NormalDist()
+
+
+def evidence_view(
+    looks: Sequence[Row], unseen: Sequence[Row], entries: Sequence[Row]
+) -> EvidenceView:
+    """Show the hypotheses of the ledger of looks, and the gates that refused a set.
+
+    ``looks`` and ``unseen`` are rows of these tables, oldest first, ``entries`` the release's.
+    """
+    newest: dict[str, Row] = {}
+    first: dict[str, Row] = {}
+    for look in looks:
+        first.setdefault(str(look["hypothesis"]), look)
+        newest[str(look["hypothesis"])] = look
+    rows = tuple(
+        _hypothesis_row(first[name], look, _followed(unseen, look), looks)
+        for name, look in sorted(newest.items())
+    )
+    refused = tuple(row for entry in entries for row in _refused_rows(entry))
+    return EvidenceView(
+        lead=_lead(newest),
+        hypotheses=TableView(_HYPOTHESES, rows, words=frozenset({0, 1, 9})) if rows else None,
+        refused=TableView(_REFUSED, refused, words=frozenset({0, 1, 2, 4})) if refused else None,
+    )
+
+
+_HYPOTHESES = (
+    "Hypothesis",
+    "State",
+    "Opened",
+    "Looks",
+    "Budget",
+    "p",
+    "E",
+    "Days",
+    "Risk of ruin",
+    "What would be needed",
+)
+_REFUSED = ("Strategy", "Symbol", "Gate", "Figure", "Would have passed")
+
+
+def _lead(newest: Mapping[str, Row]) -> str:
+    if not newest:
+        return "No look was taken yet, so no hypothesis is open."
+    spent = sum(float(look["alpha"]) for look in newest.values())
+    return (
+        f"{tables.counted(len(newest), 'hypothesis', 'hypotheses')} opened; the newest looks spent "
+        f"{formats.percent(spent)} of the chance of error. What passed is frozen and followed on "
+        "days that it never saw."
+    )
+
+
+def _followed(unseen: Sequence[Row], look: Row) -> Row | None:
+    own = [row for row in unseen if row["hypothesis"] == look["hypothesis"]]
+    return own[-1] if own else None
+
+
+def _hypothesis_row(
+    first: Row, look: Row, followed: Row | None, looks: Sequence[Row]
+) -> tuple[Cell, ...]:
+    state = _state(look, followed)
+    reason = str(followed["reason"]) if followed and followed["reason"] else str(look["reason"])
+    count = sum(row["hypothesis"] == look["hypothesis"] for row in looks)
+    days = 0 if followed is None else int(followed["days"])
+    return (
+        Cell(str(look["hypothesis"]), hint=f"on {look['symbols']}, {look['trials']} trials"),
+        Cell(state, _TONES[state], hint=reason),
+        Cell(formats.day(first["as_of"])),
+        Cell(formats.whole(count)),
+        Cell(
+            formats.percent(look["alpha"], 3),
+            hint=f"of the strategy's share {formats.percent(look['share'], 3)}",
+        ),
+        Cell(formats.decimal(look["p_value"], 4)),
+        Cell("–" if followed is None else formats.decimal(followed["e_value"], 2)),
+        Cell(formats.whole(days)),
+        Cell(formats.percent(look["ruin"], 1), hint="within a year, drawdown beyond 25 %"),
+        Cell(needed(look, followed), MUTED),
+    )
+
+
+def _state(look: Row, followed: Row | None) -> str:
+    if followed is not None and followed["frozen_at"] == look["as_of"]:
+        return str(followed["state"])
+    if look["passed"]:
+        return "proven"
+    return "unproven" if followed is None else str(followed["state"])
+
+
+def needed(look: Row, followed: Row | None) -> str:
+    """Say what would raise a hypothesis by one state."""
+    state = _state(look, followed)
+    if state == "confirmed":
+        return "nothing: it is confirmed"
+    if state == "proven" and look["kind"] == "model":
+        return "nothing: it is tested again after 30 new days"
+    if state == "proven":
+        if followed is None:
+            return "unseen days: the first is not over"
+        aim, known = float(followed["confirm_at"]), float(followed["e_value"])
+        text = f"E of {aim:.4g}"
+        pace = _daily_pace(look)
+        if pace > 0.0 and known > 0.0:
+            days = math.ceil(max(0.0, math.log(aim / known)) / pace)
+            text += f": about {formats.whole(days)} more days at the pace of its test"
+        return text
+    alpha = spent_by_look(float(look["share"]), int(look["look"]) + 1)
+    when = look["as_of"] + timedelta(days=NEW_DAYS)
+    if alpha <= 0.0:
+        return "nothing is left of the budget"
+    line = _NORMAL.inv_cdf(1.0 - alpha) + _NORMAL.inv_cdf(POWER)
+    return (
+        f"p of at most {alpha:.2g} at a look from {formats.day(when)} on: likely for a Sharpe ratio"
+        f" × √years of {line:.1f} or more"
+    )
+
+
+def _daily_pace(look: Row) -> float:
+    """Growth of log E a day if unseen days are as good as the tested: half the squared ratio."""
+    statistic, days = look["statistic"], int(look["days"])
+    if statistic is None or days < 1:
+        return 0.0
+    return 0.5 * float(statistic) ** 2 / days
+
+
+def _refused_rows(entry: Row) -> list[tuple[Cell, ...]]:
+    """One row for every gate that refused a set: which, which figure, what would have passed."""
+    rows: list[tuple[Cell, ...]] = []
+    for verdict in entry.get("verdicts") or ():
+        if verdict["passed"]:
+            continue
+        name = str(verdict["name"])
+        gate, value, required, _ = tables.verdict_row(verdict)
+        strategy, symbol = Cell(str(entry["strategy"])), Cell(str(entry["symbol"]))
+        figure = Cell(value.text, BAD, hint=str(verdict.get("text") or name))
+        rows.append((strategy, symbol, gate, figure, Cell(required.text)))
+    return rows

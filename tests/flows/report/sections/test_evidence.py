@@ -1,0 +1,138 @@
+"""The evidence section: state, budget and what would be needed, and what refused each set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.report.sections.evidence import evidence_view, needed
+from flows.report.views import TableView
+from flows.steps.evidence.hypotheses import read_looks
+from flows.steps.evidence.verdict import weigh
+from flows.steps.reporting.report import build_report
+from lake.store import Lake
+from lake.tables import LOOKS
+from tests.flows.steps.evidence.hypothesis_lake import AS_OF, SETTINGS, searched
+
+FROZEN_AT = datetime(2025, 6, 20, tzinfo=UTC)
+
+
+def look(**changes: Any) -> dict[str, Any]:
+    return {
+        "hypothesis": "breakout-1a2b3c4d",
+        "as_of": FROZEN_AT,
+        "kind": "strategy",
+        "look": 1,
+        "share": 0.04,
+        "alpha": 0.02,
+        "trials": 27,
+        "days": 120,
+        "symbols": '["BTCUSDT"]',
+        "passed": 1,
+        "reason": "passed on BTCUSDT",
+        "p_value": 0.001,
+        "statistic": 4.0,
+        "ruin": 0.031,
+        **changes,
+    }
+
+
+def day(**changes: Any) -> dict[str, Any]:
+    return {
+        "hypothesis": "breakout-1a2b3c4d",
+        "frozen_at": FROZEN_AT,
+        "state": "proven",
+        "e_value": 5.0,
+        "confirm_at": 40.0,
+        "days": 12,
+        "reason": "",
+        **changes,
+    }
+
+
+def texts(table: TableView | None) -> list[list[str]]:
+    assert table is not None
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def test_a_hypothesis_shows_its_state_budget_evidence_and_risk() -> None:
+    found = evidence_view([look()], [day(e_value=2.0, days=11), day()], [])
+    (row,) = texts(found.hypotheses)
+    assert row[:9] == [
+        "breakout-1a2b3c4d",
+        "proven",
+        "2025-06-20",
+        "1",
+        "2.000 %",
+        "0.0010",
+        "5.00",
+        "12",
+        "3.1 %",
+    ]
+    # ln(40 / 5) over half of 4 squared in 120 days
+    assert row[9] == "E of 40: about 32 more days at the pace of its test"
+
+
+@pytest.mark.parametrize(
+    ("found", "followed", "words"),
+    [
+        (look(), None, "unseen days: the first is not over"),
+        (look(), day(state="confirmed"), "nothing: it is confirmed"),
+        (look(kind="model"), None, "tested again after 30 new days"),
+        (
+            look(passed=0),
+            None,
+            "p of at most 0.0067 at a look from 2025-07-20 on: likely for a Sharpe ratio × √years"
+            " of 4.1 or more",
+        ),
+        (look(passed=0, share=0.0), None, "nothing is left of the budget"),
+    ],
+)
+def test_it_says_what_would_be_needed(
+    found: dict[str, Any], followed: dict[str, Any] | None, words: str
+) -> None:
+    assert words in needed(found, followed)
+
+
+def test_a_demoted_hypothesis_shows_its_reason() -> None:
+    lost = day(state="unproven", reason="the edge has decayed")
+    found = evidence_view([look()], [lost], [])
+    assert found.hypotheses is not None
+    state = found.hypotheses.rows[0][1]
+    assert (state.text, state.hint) == ("unproven", "the edge has decayed")
+
+
+def test_a_refused_set_names_the_gate_the_figure_and_what_would_have_passed(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(tmp_path)
+    (found,) = weigh(lake, as_of=AS_OF, entries=[searched(lake)], settings=SETTINGS)
+    entry = found.entry.model_dump(mode="json")
+    view = evidence_view(lake.read(LOOKS).to_pylist(), [], [entry])
+    row = texts(view.refused)[0]
+    assert row[:3] == ["breakout", "BTCUSDT", "Best of the trials by luck"]
+    (known,) = read_looks(lake)
+    assert row[3] == f"{known.p_value:.3f}"
+    assert row[4] == "≤ 0.02"
+    passing = replace(found.entry.verdicts[0], passed=True)
+    whole = entry | {"verdicts": [{"name": passing.name, "passed": True}]}
+    assert evidence_view([], [], [whole]).refused is None
+
+
+def test_the_report_of_a_night_shows_its_looks(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    weigh(lake, as_of=AS_OF, entries=[searched(lake)], settings=SETTINGS)
+    html = build_report(lake, as_of=AS_OF, release_id=None).path.read_text()
+    section = html[html.index('id="evidence"') : html.index('id="ensemble"')]
+    (known,) = read_looks(lake)
+    assert known.hypothesis in section
+    assert "1 hypothesis opened" in section
+
+
+def test_without_a_look_the_section_says_so(tmp_path: Path) -> None:
+    html = build_report(Lake(tmp_path), as_of=AS_OF, release_id=None).path.read_text()
+    assert "No look was taken yet, so no hypothesis is open." in html
