@@ -1,102 +1,208 @@
-"""Size and power of the gates over searches whose truth is known: how often each verdict is right.
+"""Size and power of the gates, on markets whose truth is known: how often each verdict is right.
 
-Daily returns of 100 combinations over 120 days, correlated by 0.5 and 0.9: without any edge, with
-an edge that all combinations share, with one good combination, and with five. Promoted is what
-passes the test for superior ability at 5 % and the probability of loss at 5 %; the older gates (PBO
-at most 0.2, deflated Sharpe ratio at least 0.95) stand beside. An edge has a Sharpe ratio of 6
-standard errors over the span. On noise, the count may exceed 5 % by what chance allows once in a
-hundred runs.
+Six parts, minutes each on two cores:
 
-    python benchmarks/gates.py [--markets 100]
+- ``rules``: drawn searches of 100 combinations, by the gates and by the older rules beside them;
+- ``lines``: the Sharpe ratio × √years from which an edge is found with 95 %, in one test and by
+  the evidence of unseen days;
+- ``family``: 150 symbols × 12 strategies × 30 nights of noise under the budget of looks;
+- ``noise``: five real strategies on random walks, without costs and with the default ones, and on
+  real minutes in shuffled blocks;
+- ``power``: edges planted into minutes, three strengths in each of three shapes;
+- ``models``: the same for models, with noise and planted leaks.
+
+On noise, a count may exceed 5 % by what chance allows once in a hundred runs, and a power may fall
+short of 95 % by as much.
+
+    python benchmarks/gates.py [--part PART] [--markets 100] [--write]
+
+``--write`` puts the tables of the parts into docs/search.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
-import numpy as np
+import _gate_family as family
+import _gate_models as models
+import _gate_rules as rules
+import _gate_searches as searches
+from _gate_markets import SHAPES, planted, random_walk, shuffled_candles
 from _targets import Targets
-from numpy.typing import NDArray
 
-from trading.research.evidence.superior_ability import superior_ability
-from trading.research.overfitting import backtest_overfitting, deflated_sharpe, sharpe_ratios
+Rows = list[tuple[str, ...]]
 
-FloatArray = NDArray[np.float64]
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "search.md"
+DRIFTS = (1e-5, 2e-5, 4e-5)
+DRIFTS_OF = {"one regime": (2e-5, 4e-5, 8e-5), "one parameter region": (2e-5, 4e-5, 8e-5)}
+NOISE_DAYS, EDGE_DAYS = 60, 180
 
-COMBINATIONS, DAYS = 100, 120
-EDGE = 6.0 / math.sqrt(DAYS)
-SHAPES = {
-    "noise": slice(0, 0),
-    "an edge shared by all": slice(None),
-    "one good combination": slice(0, 1),
-    "five of a hundred": slice(0, 5),
+
+def rules_part(targets: Targets, count: int) -> Rows:
+    """Drawn searches, by every rule."""
+    found: Rows = [("truth", "correlation", "these gates", "PBO ≤ 0.2", "DSR ≥ 0.95")]
+    for shape in rules.SHAPES:
+        for correlation in (0.5, 0.9):
+            row = rules.promoted(shape, correlation, count)
+            name = f"{shape}, correlation {correlation}"
+            shares = (row.ability_and_loss, row.overfitting, row.deflated)
+            found.append((shape, f"{correlation}", *(f"{share:.0%}" for share in shares)))
+            _check(targets, name, row.ability_and_loss, count, noise=shape == "noise")
+    return found
+
+
+def lines_part(targets: Targets, count: int) -> Rows:
+    """The power at the lines of the claim, and the size of the evidence."""
+    found: Rows = [("hypotheses", "one test at", "found", "evidence at", "confirmed")]
+    for hypotheses, (fixed, unseen) in family.RATIOS.items():
+        tested = family.power_of_fixed_test(fixed, hypotheses, count)
+        confirmed = family.power_of_evidence(unseen, hypotheses, 4 * count)
+        row = (f"{fixed}", f"{tested:.0%}", f"{unseen}", f"{confirmed:.0%}")
+        found.append((f"{hypotheses}", *row))
+        _check(targets, f"one test of {hypotheses}, ratio {fixed}", tested, count)
+        _check(targets, f"evidence, 1 of {hypotheses}, ratio {unseen}", confirmed, 4 * count)
+    size = family.size_of_evidence(4 * count)
+    _check(targets, "evidence on fat-tailed noise", size, 4 * count, noise=True)
+    found.append(("1, noise", "–", "–", "0", f"{size:.1%}"))
+    return found
+
+
+def family_part(targets: Targets, count: int) -> Rows:
+    """False proofs in whole families of noise."""
+    counts = family.family_of_noise(max(20, count // 2), symbols=150, strategies=12, nights=30)
+    share = counts.false / counts.families
+    _check(targets, "families with a false proof", share, counts.families, noise=True)
+    head = ("families of 150 symbols × 12 strategies × 30 nights", "looks", "with a false proof")
+    return [head, (f"{counts.families}", f"{counts.looks}", f"{counts.false}")]
+
+
+def noise_part(targets: Targets, count: int) -> Rows:
+    """Real strategies on noise."""
+    cases = []
+    for seed in range(count):
+        for name in searches.STRATEGIES:
+            walk = partial(random_walk, days=NOISE_DAYS)
+            cases.append(searches.Case("random walk, no costs", name, seed, walk, 0.0, 0.0))
+            cases.append(searches.Case("random walk, default costs", name, seed, walk))
+    for seed in range(max(10, count // 5)):
+        for name in searches.STRATEGIES:
+            symbol = ("BTCUSDT", "ETHUSDT")[seed % 2]
+            real = partial(shuffled_candles, symbol=symbol, days=NOISE_DAYS)
+            cases.append(searches.Case("shuffled minutes, no costs", name, seed, real, 0.0, 0.0))
+    found: Rows = [("noise", "markets × strategies", "promoted", "superior ability alone")]
+    for group, counts in searches.count(cases).items():
+        figures = (f"{counts.markets}", f"{counts.promoted}", f"{counts.superior}")
+        found.append((group, *figures))
+        _check(targets, group, counts.promoted / counts.markets, counts.markets, noise=True)
+    return found
+
+
+def power_part(targets: Targets, count: int) -> Rows:
+    """Planted edges in parameters: a strength counts from the line of the claim on."""
+    count = max(8, count // 5)
+    cases = [
+        searches.Case(
+            f"{shape}|{drift:g}",
+            "breakout",
+            seed,
+            partial(planted, days=EDGE_DAYS, shape=shape, drift=drift),
+        )
+        for shape in SHAPES
+        for drift in DRIFTS_OF.get(shape, DRIFTS)
+        for seed in range(count)
+    ]
+    head = ("edge", "drift a minute", "Sharpe × √years", "promoted", "refused by")
+    found: Rows = [head]
+    for group, counts in searches.count(cases).items():
+        shape, drift = group.split("|")
+        refused = ", ".join(f"{name} {times}" for name, times in counts.refused_by.most_common(3))
+        share = f"{counts.promoted} of {counts.markets}"
+        found.append((shape, drift, f"{counts.ratio:.1f}", share, refused or "–"))
+        if counts.ratio >= 4.0:
+            power = counts.promoted / counts.markets
+            _check(targets, f"{shape}, drift {drift}", power, counts.markets)
+    return found
+
+
+def models_part(targets: Targets, count: int) -> Rows:
+    """Planted edges, noise and leaks for models of direction."""
+    each = max(8, count // 10)
+    found: Rows = [("models", "net edge", "promoted")]
+    for shape, (share, edges) in models.SHAPES.items():
+        for place, net in enumerate(edges):
+            cases = [models.ModelCase("direction_1h", seed, share, net) for seed in range(each)]
+            counted = models.count(cases)
+            found.append((shape, f"{1e4 * net:.0f} bp", f"{counted} of {each}"))
+            if place:
+                _check(targets, f"models, {shape}, {1e4 * net:.0f} bp", counted / each, each)
+    noise = [models.ModelCase(t, s) for s in range(count // 2) for t in _TARGETS]
+    counted = models.count(noise)
+    found.append(("noise", "0", f"{counted} of {len(noise)}"))
+    _check(targets, "models on noise", counted / len(noise), len(noise), noise=True)
+    leaks = [models.ModelCase("direction_1h", seed, leak=True) for seed in range(each)]
+    counted = models.count(leaks)
+    found.append(("leak of the coming hour", "–", f"{counted} of {each}"))
+    targets.at_most("planted leaks promoted", counted, 0.0, "models")
+    return found
+
+
+_TARGETS = ("volatility_1h", "direction_1h")
+PARTS: dict[str, Callable[[Targets, int], Rows]] = {
+    "rules": rules_part,
+    "lines": lines_part,
+    "family": family_part,
+    "noise": noise_part,
+    "power": power_part,
+    "models": models_part,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Promoted:
-    """Shares of markets that each rule promotes."""
-
-    ability_and_loss: float
-    ability: float
-    loss: float
-    overfitting: float
-    deflated: float
+def _check(targets: Targets, name: str, share: float, count: int, *, noise: bool = False) -> None:
+    """Check a size of 5 % or a power of 95 %, with what chance allows once in a hundred."""
+    allowed = 0.05 + family.chance(0.05, count)
+    if noise:
+        targets.at_most(name, share, allowed, "promoted")
+    else:
+        targets.at_most(name, 1.0 - share, allowed, "refused")
 
 
-def markets(shape: str, correlation: float, count: int) -> Iterator[FloatArray]:
-    """Draw daily returns ``[combination, day]`` of a shape, the same for every run."""
-    rng = np.random.default_rng([len(shape), round(100 * correlation)])
-    for _ in range(count):
-        own = rng.standard_normal((COMBINATIONS, DAYS)) * math.sqrt(1.0 - correlation)
-        returns = own + math.sqrt(correlation) * rng.standard_normal(DAYS)
-        returns[SHAPES[shape]] += EDGE
-        yield 0.01 * returns
+def table_of(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Write a Markdown table; the first row is its head."""
+    for place, row in enumerate(rows):
+        yield f"| {' | '.join(row)} |"
+        if place == 0:
+            yield f"| {' | '.join('---' for _ in row)} |"
 
 
-def promoted(shape: str, correlation: float, count: int) -> Promoted:
-    """Evaluate ``count`` markets by every rule."""
-    passed = np.zeros(5)
-    for place, returns in enumerate(markets(shape, correlation, count)):
-        found = superior_ability(returns, np.random.default_rng(place), 1_000)
-        cut = backtest_overfitting(returns, 10)
-        ratios = sharpe_ratios(returns)
-        best = np.ascontiguousarray(returns[int(np.argmax(ratios))])
-        ability, loss = found.p_value <= 0.05, cut.loss_probability <= 0.05
-        passed += [
-            ability and loss,
-            ability,
-            loss,
-            cut.probability <= 0.2,
-            deflated_sharpe(best, ratios).probability >= 0.95,
-        ]
-    return Promoted(*(float(share) for share in passed / count))
+def write(part: str, rows: Rows) -> None:
+    """Replace the table of a part in the document, between its two marks."""
+    begin, end = f"<!-- gates: {part} -->\n", f"<!-- gates: end of {part} -->"
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{DOCUMENT} has no place for the table of {part}")
+    table = "\n".join(table_of(rows))
+    DOCUMENT.write_text(f"{before}{begin}{table}\n{end}{after}", encoding="utf-8")
 
 
 def main() -> None:
-    """Print the table and check its targets."""
+    """Print the tables and check their targets."""
     options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--part", choices=tuple(PARTS), action="append")
     options.add_argument("--markets", type=int, default=100)
-    count = options.parse_args().markets
+    options.add_argument("--write", action="store_true")
+    chosen = options.parse_args()
     targets = Targets()
-    print(f"{'shape':24} {'corr.':>5}  gates  ability  loss   PBO   DSR   ({count} markets each)")
-    for shape in SHAPES:
-        for correlation in (0.5, 0.9):
-            row = promoted(shape, correlation, count)
-            print(
-                f"{shape:24} {correlation:5.1f}  {row.ability_and_loss:5.2f}  {row.ability:7.2f}  "
-                f"{row.loss:4.2f}  {row.overfitting:4.2f}  {row.deflated:4.2f}"
-            )
-            name = f"{shape}, correlation {correlation}"
-            if shape == "noise":
-                allowed = 0.05 + 2.33 * math.sqrt(0.05 * 0.95 / count)
-                targets.at_most(name, row.ability_and_loss, allowed, "promoted")
-            else:
-                missed = 1.0 - row.ability_and_loss
-                targets.at_most(name, missed, 0.05, "refused")
+    for part in chosen.part or PARTS:
+        print(f"-- {part}", flush=True)
+        rows = PARTS[part](targets, chosen.markets)
+        print("\n".join(table_of(rows)), flush=True)
+        if chosen.write:
+            write(part, rows)
     targets.finish()
 
 

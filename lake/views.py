@@ -48,7 +48,8 @@ _MANIFEST_FIELDS = {
     "strategies": (
         "STRUCT(venue VARCHAR, strategy VARCHAR, symbol VARCHAR, proven BOOLEAN, params JSON, "
         "in_sample JSON, out_of_sample JSON, verdicts STRUCT(name VARCHAR, passed BOOLEAN, "
-        "value DOUBLE, threshold DOUBLE, text VARCHAR)[])[]"
+        "value DOUBLE, threshold DOUBLE, text VARCHAR)[], "
+        "evidence STRUCT(hypothesis VARCHAR, state VARCHAR, reason VARCHAR, e_value DOUBLE))[]"
     ),
 }
 _MEASURES = ("total_return", "trades", "win_rate", "profit_factor", "sharpe", "max_drawdown")
@@ -62,6 +63,13 @@ _RELEASE_COLUMNS = {
     "strategy": ("VARCHAR", "entry.strategy"),
     "symbol": ("VARCHAR", "entry.symbol"),
     "proven": ("BOOLEAN", "entry.proven"),
+    "state": (
+        "VARCHAR",
+        "CASE WHEN entry.proven THEN coalesce(entry.evidence.state, 'proven') ELSE 'unproven' END",
+    ),
+    "hypothesis": ("VARCHAR", "entry.evidence.hypothesis"),
+    "e_value": ("DOUBLE", "entry.evidence.e_value"),
+    "reason": ("VARCHAR", "entry.evidence.reason"),
     **{name: ("DOUBLE", f"entry.out_of_sample->>'{name}'") for name in _MEASURES},
     "gates": ("BIGINT", "len(entry.verdicts)"),
     "failed": ("VARCHAR[]", "[v.name for v in entry.verdicts if not v.passed]"),

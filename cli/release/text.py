@@ -42,7 +42,9 @@ def _lines(release: Release) -> Iterator[str]:
 
 
 def _strategy(entry: StrategyEntry) -> Iterator[str]:
-    yield f"{entry.strategy} {entry.symbol} ({'proven' if entry.proven else 'unproven'})"
+    yield f"{entry.strategy} {entry.symbol} ({entry.state})"
+    if entry.evidence is not None:
+        yield f"  evidence      {entry.evidence.hypothesis}: {entry.evidence.sentence}"
     yield f"  parameters    {_pairs(entry.params)}"
     if entry.in_sample:
         yield f"  in sample     {_pairs(entry.in_sample)}"

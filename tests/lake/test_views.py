@@ -13,6 +13,7 @@ from lake.releases import publish
 from lake.store import Lake
 from lake.tables import RAW_INSTRUMENTS
 from tests.lake.builders import AS_OF, WALL, candidate, entry
+from trading.research.evidence.states import HypothesisEvidence
 
 MAY = datetime(2025, 5, 1, tzinfo=UTC)
 
@@ -64,6 +65,20 @@ def test_a_release_that_is_being_written_or_not_yet_known_is_hidden(lake: Lake) 
     assert query(lake, count).to_pylist() == [{"n": 2}]
     assert query(lake, count, AS_OF).to_pylist() == [{"n": 2}]
     assert query(lake, count, AS_OF - timedelta(seconds=1)).to_pylist() == [{"n": 0}]
+
+
+def test_releases_show_the_state_and_the_evidence_of_each_entry(tmp_path: Path) -> None:
+    known = HypothesisEvidence("breakout-1", "confirmed", "E reached 40", e_value=41.5)
+    confirmed = entry(proven=True).model_copy(update={"evidence": known})
+    older = entry(symbol="ETHUSDT")
+    lake = Lake(tmp_path)
+    publish(lake.published, candidate(confirmed, older), WALL)
+    columns = "symbol, state, hypothesis, e_value, reason"
+    rows = query(lake, f"select {columns} from releases order by symbol").to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        ("BTCUSDT", "confirmed", "breakout-1", 41.5, "E reached 40"),
+        ("ETHUSDT", "unproven", None, None, None),
+    ]
 
 
 def test_a_lake_without_releases_has_the_same_columns(lake: Lake) -> None:
