@@ -8,7 +8,7 @@ drawdown that chance explains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -193,6 +193,17 @@ def _ruin(portfolio: Floats, limit: float) -> RuinRisk | None:
         return ruin_risk(portfolio, np.random.default_rng(_SEED), limit)
     except DataError:
         return None
+
+
+def frozen_bounds(bounds: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Return the bounds of a frozen plateau as measures of a release: re-tuning stays inside."""
+    prefix, low, high = _BOUND
+    ends = ((low, 0), (high, 1))
+    return {
+        f"{prefix}{name}{end}": float(values[place])
+        for name, values in bounds.items()
+        for end, place in ends
+    }
 
 
 def _frozen(found: OptimizeEntry) -> dict[str, Any]:

@@ -25,7 +25,13 @@ from flows.steps.evidence.hypotheses import (
     record_look,
     spending,
 )
-from flows.steps.evidence.look import POOLED_TRADES, Spending, look_verdicts, take_look
+from flows.steps.evidence.look import (
+    POOLED_TRADES,
+    Spending,
+    frozen_bounds,
+    look_verdicts,
+    take_look,
+)
 from flows.steps.evidence.unseen_days import follow_frozen
 from flows.steps.search.optimize import OptimizeEntry
 from flows.steps.search.trial_returns import load_trial_returns
@@ -195,7 +201,13 @@ def _weighed(found: OptimizeEntry, standing: Standing) -> OptimizeEntry:
         failed = next(verdict.text for verdict in verdicts if not verdict.passed)
         evidence = replace(evidence, state="unproven", reason=failed)
     params = entry.params if _inside(entry, member) else member["params"]
-    update = {"params": params, "proven": passed, "verdicts": verdicts, "evidence": evidence}
+    update = {
+        "params": params,
+        "in_sample": entry.in_sample | frozen_bounds(member["bounds"]),
+        "proven": passed,
+        "verdicts": verdicts,
+        "evidence": evidence,
+    }
     return replace(found, entry=entry.model_copy(update=update))
 
 

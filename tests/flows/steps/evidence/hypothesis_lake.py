@@ -39,6 +39,7 @@ def searched(
     fails: str = "",
     trades: int = 40,
     k: float = 0.5,
+    plateau: tuple[float, float] = (0.4, 0.6),
 ) -> OptimizeEntry:
     """Store the returns of one search; every trial earns ``edge`` deviations a day."""
     rng = np.random.default_rng([seed, round(as_of.timestamp()), len(symbol), ord(symbol[0])])
@@ -75,7 +76,11 @@ def searched(
         params=get_strategy("breakout").resolve(
             {"k": k, "filters": "off", "signal_tf": "15m", "stop_loss": 0.02, "take_profit": 0.05}
         ),
-        in_sample={"approved_sets": 3, "approved_k_low": 0.4, "approved_k_high": 0.6},
+        in_sample={
+            "approved_sets": 3,
+            "approved_k_low": plateau[0],
+            "approved_k_high": plateau[1],
+        },
         out_of_sample={"trades": trades},
         verdicts=own_verdicts(fails=fails),
     )

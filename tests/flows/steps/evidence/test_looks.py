@@ -18,6 +18,7 @@ from flows.steps.evidence.hypotheses import (
     wants_returns,
 )
 from flows.steps.evidence.verdict import weigh
+from flows.steps.release.retune_k import allowed_k
 from lake.partitions import PartitionRef
 from lake.store import Lake
 from lake.tables import LOOKS, Table
@@ -175,10 +176,14 @@ def test_tonights_parameters_move_inside_the_frozen_plateau_only(lake: Lake) -> 
     weigh(lake, as_of=AS_OF, entries=[searched(lake, edge=EDGE)], settings=SETTINGS)
     near, far = later(0.5), later(0.75)
     (inside,) = weigh(lake, as_of=near, entries=[searched(lake, near, k=0.55)], settings=SETTINGS)
-    (outside,) = weigh(lake, as_of=far, entries=[searched(lake, far, k=0.7)], settings=SETTINGS)
+    (outside,) = weigh(
+        lake, as_of=far, entries=[searched(lake, far, k=0.7, plateau=(0.6, 0.8))], settings=SETTINGS
+    )
     assert inside.entry.params["k"] == 0.55
     assert outside.entry.params["k"] == 0.5
     assert inside.entry.state == outside.entry.state == "proven"
+    # What re-tunes K between two nightlies reads these bounds.
+    assert allowed_k(outside.entry) == (0.4, 0.45, 0.5, 0.55, 0.6)
     assert len(read_looks(lake)) == 1
 
 
