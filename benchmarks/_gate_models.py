@@ -21,7 +21,7 @@ SHAPES: dict[str, tuple[float, tuple[float, float, float]]] = {
     "5 % of hours": (0.05, (0.0040, 0.0060, 0.0090)),
 }
 """Share of the hours with an edge, and the edge net of costs, in three strengths."""
-SETTINGS = TrainSettings(split=SplitSettings(train_days=40, test_days=40))
+SETTINGS = TrainSettings(split=SplitSettings(train_days=40, test_days=39))
 _FEATURES = ("log_rv_4", "log_rv_16", "log_rv_96", "log_rv_288", "ret_4")
 
 
