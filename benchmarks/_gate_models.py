@@ -69,6 +69,7 @@ def data_of(case: ModelCase) -> Dataset:
         x=x,
         log_volatility=rng.standard_normal(rows),
         log_return=returns,
+        symbols=np.zeros(rows, dtype=np.int64),
     )
     return replace(data, recompute=lambda: (some, honest[some]))
 
