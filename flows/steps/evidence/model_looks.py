@@ -55,8 +55,9 @@ def looks_for_training(
             )
         else:
             _, _, alpha = spending(known, target, settings.hypotheses, settings.alpha)
-            # A budget that is spent leaves a threshold that no p-value reaches.
-            found[target] = ModelLook(max(alpha / max(1, tested), 1e-12))
+            # Without anything left of the budget nothing is tested, and nothing passes.
+            nothing: dict[str, float] | None = None if alpha > 0.0 else {}
+            found[target] = ModelLook(alpha / max(1, tested), nothing)
     return found
 
 

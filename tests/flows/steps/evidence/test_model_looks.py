@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flows.settings import ResearchSettings
-from flows.steps.evidence.hypotheses import Look, read_looks
+from flows.steps.evidence.hypotheses import Look, read_looks, record_look, spending
 from flows.steps.evidence.model_looks import looks_for_training, record_model_looks
 from flows.steps.evidence.verdict import weigh
 from lake.store import Lake
@@ -72,3 +73,26 @@ def test_a_p_value_that_could_not_be_measured_is_none(lake: Lake) -> None:
     (look, _) = night(lake, 0, float("nan"))
     assert look.findings["p_values"] == {"ETHUSDT": 0.5}
     assert not look.passed
+
+
+def test_a_budget_that_is_spent_tests_nothing(lake: Lake) -> None:
+    night(lake, 0, 0.2)
+    poorer = WITH_MODELS.model_copy(update={"alpha": 1e-6, "strategies": ("pullback",)})
+    late = looks_for_training(lake, as_of=later(1), settings=poorer, tested=2)
+    assert late["direction_1h"].p_values == {"BTCUSDT": 0.2, "ETHUSDT": 0.5}
+    number, share, alpha = spending(read_looks(lake), "pullback", poorer.hypotheses, 1e-6)
+    assert (number, share, alpha) == (1, 0.0, 0.0)
+
+
+def test_without_a_share_a_target_is_not_tested(lake: Lake) -> None:
+    crowded = WITH_MODELS.model_copy(update={"strategies": ("breakout",)})
+    for name in ("breakout", "pullback"):
+        record_look(lake, replace(spent(name), share=0.025))
+    looks = looks_for_training(lake, as_of=later(1), settings=crowded, tested=2)
+    assert (looks["direction_1h"].alpha, looks["direction_1h"].p_values) == (0.0, {})
+
+
+def spent(name: str) -> Look:
+    return Look(
+        f"{name}-0", AS_OF, "strategy", name, "1", "g", 1, 0.05, 0.025, 9, 90, (), False, ""
+    )
