@@ -16,7 +16,9 @@ from trading.candles import DAY_MS
 from trading.strategies.registry import get_strategy
 
 
-def live_returns(lake: Lake, look: Look, begin: int, days: int, as_of: datetime) -> list[float]:
+def live_returns(
+    lake: Lake, look: Look, venue: str, begin: int, days: int, as_of: datetime
+) -> list[float]:
     """Return the net return by day from day ``begin`` on, counted when a position closes.
 
     A position counts as if it had the size of the simulation: its return on what was entered, times
@@ -25,8 +27,10 @@ def live_returns(lake: Lake, look: Look, begin: int, days: int, as_of: datetime)
     """
     found = [0.0] * days
     positions = lake.read(POSITIONS, as_of=as_of)
-    wanted = pc.equal(positions["strategy"], look.name)
-    entered = _entered(lake, as_of)
+    wanted = pc.and_(
+        pc.equal(positions["strategy"], look.name), pc.equal(positions["venue"], venue)
+    )
+    entered = _entered(lake, venue, as_of)
     members = look.findings["members"]
     for row in positions.filter(wanted).to_pylist():
         closed, opened = row.get("closed_at"), row["opened_at"]
@@ -48,12 +52,12 @@ def _share(row: dict[str, Any]) -> float:
     return float(strategy.sizing(strategy.resolve(params)).share)
 
 
-def _entered(lake: Lake, as_of: datetime) -> dict[tuple[int, str], float]:
+def _entered(lake: Lake, venue: str, as_of: datetime) -> dict[tuple[int, str], float]:
     """Amount in quote currency that was entered with, by position and symbol."""
     totals: dict[tuple[int, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     first: dict[tuple[int, str], str] = {}
     for fill in sorted(lake.read(FILLS, as_of=as_of).to_pylist(), key=lambda row: row["time"]):
-        if fill.get("position_id") is None:
+        if fill.get("position_id") is None or fill["venue"] != venue:
             continue
         key = (fill["position_id"], fill["symbol"])
         first.setdefault(key, fill["side"])

@@ -45,7 +45,7 @@ def follow_frozen(
     returns = [float(row["net_return"]) for row in stored]
     if not stored or stored[-1]["state"] != "unproven":
         returns += _simulated(lake, look, begin, begin + len(returns), as_of, settings)
-    live = live_returns(lake, look, begin, len(returns), as_of)
+    live = live_returns(lake, look, settings.venue, begin, len(returns), as_of)
     days = [
         UnseenDay(
             day=(begin + place) * DAY_MS,

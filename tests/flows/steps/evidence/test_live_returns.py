@@ -27,6 +27,7 @@ def position(
         "opened_at": opened,
         "closed_at": opened + timedelta(hours=30),
         "id": 7,
+        "venue": "binance_usdm",
         "symbol": "BTCUSDT",
         "strategy": "breakout",
         "side": 1,
@@ -45,6 +46,7 @@ def position(
     fills = [
         {
             "time": opened + timedelta(minutes=number),
+            "venue": "binance_usdm",
             "symbol": "BTCUSDT",
             "trade_id": str(number),
             "client_id": "c",
@@ -60,7 +62,7 @@ def position(
 
 
 def found(lake: Lake, days: int = 5, as_of: datetime = AS_OF) -> list[float]:
-    return live_returns(lake, look(), BEGIN, days, as_of)
+    return live_returns(lake, look(), "binance_usdm", BEGIN, days, as_of)
 
 
 @pytest.mark.parametrize("size", [1.0, 40.0])
@@ -79,11 +81,13 @@ def test_what_was_opened_before_or_closes_after_does_not_count(tmp_path: Path) -
     assert found(late, as_of=FIRST + timedelta(hours=30)) == [0.0] * 5
 
 
-def test_other_strategies_and_symbols_do_not_count(tmp_path: Path) -> None:
+def test_other_strategies_symbols_and_venues_do_not_count(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     position(lake, size=1.0, profit=-9.0, strategy="pullback")
     assert found(lake) == [0.0] * 5
     position(lake, size=1.0, profit=-9.0, symbol="ETHUSDT")
+    assert found(lake) == [0.0] * 5
+    position(lake, size=1.0, profit=-9.0, venue="binance_spot")
     assert found(lake) == [0.0] * 5
 
 
