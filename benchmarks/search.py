@@ -2,7 +2,8 @@
 
 Run from the root of the repository: ``python benchmarks/search.py``. The same run also times a
 plain compiled loop over the year's candles that knows only the strategy's rules, and vectorbt's
-``from_signals`` if ``NOCTURNE_PEERS`` names a Python that has it. The ratios are what counts.
+``from_signals`` on its Rust engine if ``NOCTURNE_PEERS`` names a Python that has it, for both
+triggers of breakout. The ratios are what counts.
 """
 
 from __future__ import annotations
@@ -79,21 +80,26 @@ def candle_loop(columns, k, take_profit, stop_loss, fee):  # type: ignore[no-unt
     return equity
 
 
-def compare(targets: Targets, candles: CandleColumns, fast: float) -> None:
+def rules_of(trigger: str) -> dict[str, Value]:
+    """Return the fixed parameters: no filters, and the trigger of breakout."""
+    return {**NO_FILTERS, "trigger": trigger}
+
+
+def compare(targets: Targets, candles: CandleColumns, trigger: str, fast: float) -> None:
     """Time vectorbt's ``from_signals`` on the same rule; ``fast`` is our time per combination.
 
     Results are compared on the real sample before its first repetition: there the price jumps, and
     a stop inside the jump fills at another price.
     """
-    what = "vectorbt / fast search"
+    what = f"vectorbt / fast search, {trigger}"
     if not has_peer("vectorbt"):
         targets.not_taken(what, "the peer is not installed")
         return
     chosen, rows = the_grid()[::COMPARED], sample_rows()
     ours = search(
-        get_strategy("breakout"), candles.rows(0, rows), chosen, NO_FILTERS, COSTS
+        get_strategy("breakout"), candles.rows(0, rows), chosen, rules_of(trigger), COSTS
     ).results
-    settings = {"grid": chosen, "rows": rows, "fee": FEE_BPS / 10_000}
+    settings = {"grid": chosen, "rows": rows, "fee": FEE_BPS / 10_000, "trigger": trigger}
     peer = run_peer("vectorbt_signals", candles, settings)
     if peer is None:
         targets.not_taken(what, "the peer failed")
@@ -119,8 +125,9 @@ def main() -> None:
     candles, grid = a_year(), the_grid()
     print(f"load          {time.perf_counter() - started:9.3f} s")
     strategy, fee = get_strategy("breakout"), FEE_BPS / 10_000
-    first = search(strategy, candles, grid, NO_FILTERS, COSTS)
-    staged = search(LadderBreakout(), candles, grid, NO_FILTERS, COSTS)
+    crossing = rules_of("cross")
+    first = search(strategy, candles, grid, crossing, COSTS)
+    staged = search(LadderBreakout(), candles, grid, crossing, COSTS)
     seconds = first.seconds_compile + staged.seconds_compile
     print(f"compile       {seconds:9.3f} s (kept on disk for the next process)")
     columns = (candles.open_time, candles.open, candles.high, candles.low, candles.close)
@@ -132,21 +139,25 @@ def main() -> None:
     for values, row in zip(grid[::37], first.results[::37], strict=True):
         assert abs(loop(values) - 1.0 - row.metrics.total_return) < 1e-9
 
-    def all_of(chosen: Any) -> Any:
-        return search(chosen, candles, grid, NO_FILTERS, COSTS).results
+    def all_of(chosen: Any, trigger: str = "cross") -> Any:
+        return search(chosen, candles, grid, rules_of(trigger), COSTS).results
 
     fast, used = (s / len(grid) for s in best_of_both(25, lambda: all_of(strategy)))
+    level, spent = (s / len(grid) for s in best_of_both(25, lambda: all_of(strategy, "level")))
     plain = best_of(3, lambda: [loop(values) for values in grid[::10]]) / len(grid[::10])
     ladder, more = (s / len(grid) for s in best_of_both(15, lambda: all_of(LadderBreakout())))
     print(f"{len(grid)} combinations, {len(candles)} candles, measures included")
     targets = Targets()
     targets.at_most("fast search, a combination", fast * 1e3, 0.05, "ms")
     print(f"{'  processor time':<34} {used * 1e3:9.4f} ms")
+    targets.at_most("with trigger = level", level * 1e3, 0.05, "ms")
+    print(f"{'  processor time':<34} {spent * 1e3:9.4f} ms")
     targets.at_most("with trailing stop and ladder", ladder * 1e3, 0.2, "ms")
     print(f"{'  processor time':<34} {more * 1e3:9.4f} ms")
     print(f"{'plain compiled candle loop':<34} {plain * 1e3:9.4f} ms a combination")
     targets.at_least("plain loop / fast search", plain / fast, 8)
-    compare(targets, candles, fast)
+    compare(targets, candles, "cross", fast)
+    compare(targets, candles, "level", level)
     targets.finish()
 
 
