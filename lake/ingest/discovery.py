@@ -6,17 +6,36 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-from lake.ingest.sources import columns_of
+from lake.ingest import freqtrade
+from lake.ingest.columns import holds_candles, holds_funding, listed
+from lake.ingest.formats import columns_of
+from lake.ingest.scans import format_of
 from trading.candles import interval_ms
 from trading.errors import DataError, ParameterError
-from trading.market.symbols import check_symbol
+from trading.market.symbols import check_symbol, is_symbol
 
 _ARCHIVE_NAME = re.compile(
     r"^(?P<symbol>[^/]+?)-(?P<interval>\d+[a-zA-Z]+)-(?P<period>\d{4}-\d{2}(?:-\d{2})?)\.zip$"
 )
+_OWN_NAME = re.compile(
+    r"(?P<symbol>[^ ]+?)(?:[-_](?P<interval>\d+[smhdw]))?(?:-\d{4}-\d{2}(?:-\d{2})?)?"
+)
+_HDF5 = (".h5", ".hdf", ".hdf5")
 _VENUE_OF = {"um": "binance_usdm", "usdm": "binance_usdm", "spot": "binance_spot", "upbit": "upbit"}
 _NOT_TRADED = {"cm": "coin-margined futures are not supported"}
+
+
+Layout = Literal["any", "freqtrade"]
+
+
+class _Named(NamedTuple):
+    """A file, its name below the folder, and the folders around it, innermost first."""
+
+    path: Path
+    name: str
+    places: list[str]
 
 
 @dataclass(frozen=True)
@@ -44,19 +63,35 @@ class UnusableFile:
     reason: str
 
 
-def discover(folder: Path, venue: str) -> Iterator[Source | UnusableFile]:
-    """Yield every importable file below ``folder``; ``venue`` is for paths that name none."""
+def discover(folder: Path, venue: str, layout: Layout = "any") -> Iterator[Source | UnusableFile]:
+    """Yield every importable file below ``folder``; ``venue`` is for paths that name none.
+
+    The layout ``freqtrade`` leaves out what is not named as freqtrade names its data.
+    """
     for path in sorted(folder.rglob("*")):
         if path.name.startswith(".") or not path.is_file():
             continue
-        name = path.relative_to(folder).as_posix()
-        places = _places(folder, path)
+        file = _Named(path, path.relative_to(folder).as_posix(), _places(folder, path))
+        ending = format_of(path)
+        if ending or path.suffix in _HDF5:
+            found = _of_freqtrade(file, venue, ending or path.suffix)
+            if found is not None:
+                yield found
+                continue
+        if layout == "freqtrade":
+            continue
         if path.suffix == ".zip":
-            yield _archive(path, name, places, venue)
-        elif path.suffix == ".parquet":
-            yield _parquet(path, name, places, venue)
+            yield _archive(file, venue)
         elif path.name == "instruments.json":
-            yield Source(path, name, "instruments")
+            yield Source(path, file.name, "instruments")
+        elif ending and not _is_other_json(path, ending):
+            yield _table(file, venue, ending)
+
+
+def _is_other_json(path: Path, ending: str) -> bool:
+    """Tell whether a JSON file has no symbol's name: settings and results are no data."""
+    match = _OWN_NAME.fullmatch(path.name.removesuffix(ending))
+    return ending.startswith(".json") and (match is None or not is_symbol(match["symbol"]))
 
 
 def _places(folder: Path, path: Path) -> list[str]:
@@ -69,11 +104,12 @@ def _venue(places: list[str], default: str) -> str:
     return next((_VENUE_OF[place] for place in places if place in _VENUE_OF), default)
 
 
-def _archive(path: Path, name: str, places: list[str], venue: str) -> Source | UnusableFile:
+def _archive(file: _Named, venue: str) -> Source | UnusableFile:
+    path, name = file.path, file.name
     match = _ARCHIVE_NAME.match(path.name)
     if match is None:
         return UnusableFile(path, name, "its name is not SYMBOL-INTERVAL-YYYY-MM.zip")
-    refused = next((_NOT_TRADED[place] for place in places if place in _NOT_TRADED), "")
+    refused = next((_NOT_TRADED[place] for place in file.places if place in _NOT_TRADED), "")
     if refused:
         return UnusableFile(path, name, refused)
     try:
@@ -81,25 +117,49 @@ def _archive(path: Path, name: str, places: list[str], venue: str) -> Source | U
         interval_ms(match["interval"])
     except (DataError, ParameterError) as error:
         return UnusableFile(path, name, str(error))
-    venue = _venue(places, venue)
+    venue = _venue(file.places, venue)
     return Source(path, name, "archive", venue, match["symbol"], match["interval"], match["period"])
 
 
-def _parquet(path: Path, name: str, places: list[str], venue: str) -> Source | UnusableFile:
+def _of_freqtrade(file: _Named, venue: str, ending: str) -> Source | UnusableFile | None:
+    path, name = file.path, file.name
     try:
-        check_symbol(path.stem)
-    except DataError as error:
-        return UnusableFile(path, name, f"its name is not SYMBOL.parquet: {error}")
-    try:
-        columns = columns_of(path)
-    except DataError as error:
+        found = freqtrade.parse(path.name.removesuffix(ending), file.places, venue)
+        if found is None:
+            return None
+        if ending in _HDF5:
+            raise DataError("HDF5 is not read; run: freqtrade convert-data --format-to feather")
+        check_symbol(found.symbol)
+        interval_ms(found.interval)
+    except (DataError, ParameterError) as error:
         return UnusableFile(path, name, str(error))
-    venue = _venue(places, venue)
-    if "funding_rate" in columns:
-        return Source(path, name, "funding", venue, path.stem)
-    if "open_time" not in columns:
-        return UnusableFile(
-            path, name, f"column 'open_time' is missing; it has {', '.join(columns)}"
-        )
-    interval = next((p.removeprefix("candles_") for p in places if p.startswith("candles_")), "")
-    return Source(path, name, "candles", venue, path.stem, interval)
+    return Source(path, name, found.kind, found.venue, found.symbol, found.interval)
+
+
+def _table(file: _Named, venue: str, ending: str) -> Source | UnusableFile:
+    """A file of the user's own, such as ``BTCUSDT.csv`` or ``BTCUSDT-1m.feather``."""
+    path, name = file.path, file.name
+    match = _OWN_NAME.fullmatch(path.name.removesuffix(ending))
+    try:
+        symbol = check_symbol(match["symbol"] if match else path.name.removesuffix(ending))
+        interval = (match["interval"] if match else None) or ""
+        if interval:
+            interval_ms(interval)
+        columns = columns_of(path)
+    except (DataError, ParameterError) as error:
+        return UnusableFile(path, name, _reason(str(error), ending))
+    venue = _venue(file.places, venue)
+    if holds_funding(columns):
+        return Source(path, name, "funding", venue, symbol)
+    if not holds_candles(columns):
+        return UnusableFile(path, name, f"it has no column 'open_time'; it has {listed(columns)}")
+    for place in file.places:
+        if not interval and place.startswith("candles_"):
+            interval = place.removeprefix("candles_")
+    return Source(path, name, "candles", venue, symbol, interval)
+
+
+def _reason(text: str, ending: str) -> str:
+    if "is not a symbol" in text:
+        return f"its name is not SYMBOL{ending} or SYMBOL-INTERVAL{ending}: {text}"
+    return text

@@ -23,14 +23,17 @@ import pyarrow.compute as pc
 
 from lake.content import known_rows, milliseconds, moment_of
 from lake.files import sha256_file
-from lake.ingest import sources
+from lake.ingest import formats, sources
 from lake.ingest.additions import ASKED_KEY, SOURCES_KEY
-from lake.ingest.discovery import Source, UnusableFile, discover
+from lake.ingest.candle_files import read_candle_table
+from lake.ingest.candle_rows import refused_rows
+from lake.ingest.discovery import Layout, Source, UnusableFile, discover
+from lake.ingest.file_cache import FileCache
 from lake.ingest.reports import FileReport, ImportReport, Status, per_file
 from lake.partitions import iso, parse_iso
 from lake.store import Lake
 from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, Table
-from trading.candles import MINUTE_MS, interval_ms, interval_name
+from trading.candles import MINUTE_MS, Integers, interval_ms, interval_name
 from trading.errors import DataError, NocturneError
 
 Progress = Callable[[int, int, str], None]
@@ -72,6 +75,7 @@ def import_folder(
     venue: str = "binance_usdm",
     symbols: Sequence[str] | None = None,
     progress: Progress | None = None,
+    layout: Layout = "any",
 ) -> ImportReport:
     """Import what ``folder`` holds and the lake lacks, but no row unknown at ``as_of``.
 
@@ -81,7 +85,7 @@ def import_folder(
     if not folder.is_dir():
         raise DataError(f"the folder {folder} does not exist; give the folder of the archive")
     wanted = set(symbols) if symbols else None
-    found = list(discover(folder, venue))
+    found = list(discover(folder, venue, layout))
     rejected = [item for item in found if isinstance(item, UnusableFile)]
     chosen = [
         item
@@ -90,9 +94,10 @@ def import_folder(
         and (wanted is None or item.kind == "instruments" or item.symbol in wanted)
     ]
     if not found:
-        raise DataError(
-            f"the folder {folder} holds no archive ZIP, no Parquet file and no snapshot"
+        what = (
+            "file of freqtrade" if layout == "freqtrade" else "archive ZIP, candle file or snapshot"
         )
+        raise DataError(f"the folder {folder} holds no {what}")
     units, reports = _plan(chosen, as_of)
     reports += [FileReport(item.name, "failed", "", "", 0, item.reason) for item in rejected]
     outcomes = _run(lake, units, as_of, progress)
@@ -106,9 +111,10 @@ def _run(
     lake: Lake, units: list[_Unit], as_of: datetime, progress: Progress | None
 ) -> list[_Outcome]:
     outcomes = []
+    files = FileCache()
     # Decompression, CSV, hashing and Parquet all release the interpreter's lock.
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        results = pool.map(lambda unit: _import_unit(lake, unit, as_of), units)
+        results = pool.map(lambda unit: _import_unit(lake, unit, as_of, files), units)
         for done, (unit, outcome) in enumerate(zip(units, results, strict=True), start=1):
             outcomes.append(outcome)
             if progress is not None:
@@ -152,31 +158,31 @@ def _partitions_of(source: Source, as_of: datetime) -> list[tuple[Table, dict[st
 
 
 def _months_of(source: Source) -> tuple[str, list[str]]:
-    times = sources.time_range(source.path, "open_time")
-    if times is None:
+    times = formats.read_times(source.path)
+    if not len(times):
         raise DataError("it has no rows")
-    interval = source.interval or _spacing(source.path)
+    interval = source.interval or _spacing(times)
     interval_ms(interval)
-    first, last = (np.datetime64(moment, "ms").astype("datetime64[M]") for moment in times)
-    return interval, [str(month) for month in np.arange(first, last + np.timedelta64(1, "M"))]
+    months = np.unique(times.astype("datetime64[ms]").astype("datetime64[M]"))
+    return interval, [str(month) for month in months]
 
 
-def _spacing(path: Path) -> str:
+def _spacing(times: Integers) -> str:
     """Take the most common spacing of the rows as the interval of a candle file that names none."""
-    times = sources.read_candles(path)["open_time"].cast(pa.int64()).to_numpy()
-    if len(times) < 2:
+    steps = np.diff(np.unique(times))
+    if not len(steps):
         raise DataError("its interval is unknown; put it into a folder such as candles_1m")
-    return interval_name(Counter(np.diff(times).tolist()).most_common(1)[0][0])
+    return interval_name(Counter(steps.tolist()).most_common(1)[0][0])
 
 
-def _import_unit(lake: Lake, unit: _Unit, as_of: datetime) -> _Outcome:
+def _import_unit(lake: Lake, unit: _Unit, as_of: datetime, files: FileCache) -> _Outcome:
     marks = _marks(lake, unit)
     if all(_is_known(source, marks.get(source.name), as_of) for source in unit.sources):
         return _Outcome(tuple(_report(source, "unchanged") for source in unit.sources), False)
     reads, reports = [], []
     for source in unit.sources:
         try:
-            reads.append(_read(source, unit, as_of))
+            reads.append(_read(source, unit, as_of, files))
         except NocturneError as error:
             reports.append(_report(source, "failed", reason=str(error)))
         except OSError as error:
@@ -219,7 +225,7 @@ def _is_known(source: Source, mark: dict[str, Any] | None, as_of: datetime) -> b
     return same_time or sha256_file(source.path) == mark["sha256"]
 
 
-def _read(source: Source, unit: _Unit, as_of: datetime) -> _Read:
+def _read(source: Source, unit: _Unit, as_of: datetime, files: FileCache) -> _Read:
     status, note = source.path.stat(), ""
     if source.kind == "archive":
         verified = sources.verify_archive(source.path)
@@ -227,9 +233,8 @@ def _read(source: Source, unit: _Unit, as_of: datetime) -> _Read:
         sha256, note = verified.sha256, verified.note
         _check_archive_period(table, source)
     else:
-        sha256 = sha256_file(source.path)
-        table = _read_other(source)
-    refused = sources.refused_rows(table)
+        table, sha256 = files.get(source.path, lambda: _read_other(source))
+    refused = refused_rows(table)
     if unit.table is RAW_CANDLES:
         table = _of_month(table, unit.values["month"])
         refused = [row for row in refused if f"{moment_of(row.time):%Y-%m}" == unit.values["month"]]
@@ -251,7 +256,7 @@ def _read(source: Source, unit: _Unit, as_of: datetime) -> _Read:
 
 def _read_other(source: Source) -> pa.Table:
     if source.kind == "candles":
-        return sources.read_candles(source.path)
+        return read_candle_table(source.path)
     if source.kind == "funding":
         return sources.read_funding(source.path)
     return sources.read_instruments(source.path).table

@@ -209,7 +209,7 @@ def test_a_mistake_gives_one_sentence(
         ("moon", "error: No such command 'moon'; see nocturne --help\n"),
         (
             "backtest --strategy breakout --candles absent.parquet",
-            "error: candle file absent.parquet does not exist; give a Parquet file of candles\n",
+            "error: candle file absent.parquet does not exist; give a file of candles\n",
         ),
         (
             "release list --lake absent",

@@ -206,22 +206,23 @@ TIMES = (START + HOUR_MS * np.arange(96)).tolist()
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"volume": None}, "has no column 'volume'; candles need open_time, open, high"),
-        ({"open_time": ["2025"] * 96}, "open_time is string; a timestamp or int64 milliseconds"),
-        ({"high": ["1"] * 96}, "column 'high' is string; numbers are needed"),
+        ({"volume": None}, "has no column 'volume'; give Binance's twelve columns"),
+        ({"open_time": ["2025"] * 96}, "column 'open_time' holds '2025', which is no time"),
+        ({"high": [b"1"] * 96}, "column 'high' is Binary; numbers are needed"),
+        ({"high": ["1"] * 5 + ["x"] * 91}, "column 'high' has no value in row 5"),
         ({"open_time": put(TIMES, 7, TIMES[6])}, "rows 6 and 7 both open at 2024-10-04T06:00:00"),
         ({"open_time": put(TIMES, 7, -1)}, "open_time in row 7 is -1, in row 0 1728000000000"),
         ({"open_time": [t // 100_000 for t in TIMES]}, "since 1970"),
         (
             {"open_time": pa.array([t * 1000 + 1 for t in TIMES], pa.timestamp("us"))},
-            "open_time holds times finer than a millisecond",
+            "holds times finer than a millisecond",
         ),
-        ({"open_time": put(TIMES, 3, None)}, "column 'open_time' is empty in row 3"),
+        ({"open_time": put(TIMES, 3, None)}, "column 'open_time' has no value in row 3"),
         ({"close": put(PRICES, 5, math.nan)}, "close in row 5 is nan; a price above 0 is needed"),
         ({"low": put(PRICES, 5, 0.0)}, "low in row 5 is 0.0; a price above 0 is needed"),
         ({"high": put(PRICES, 5, math.inf)}, "high in row 5 is inf; a price above 0 is needed"),
         ({"open": put(PRICES, 5, -3.0)}, "open in row 5 is -3.0; a price above 0 is needed"),
-        ({"open": put(PRICES, 5, None)}, "column 'open' is empty in row 5"),
+        ({"open": put(PRICES, 5, None)}, "column 'open' has no value in row 5"),
         ({"volume": put(PRICES, 5, -1.0)}, "volume in row 5 is -1.0; a volume of 0 or more"),
     ],
 )
@@ -295,7 +296,7 @@ def test_the_installed_command_ends_with_status_2_and_no_traceback(tmp_path: Pat
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert ended.stderr == (
-        "error: candle file absent.parquet does not exist; give a Parquet file of candles\n"
+        "error: candle file absent.parquet does not exist; give a file of candles\n"
     )
 
 

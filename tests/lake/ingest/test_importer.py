@@ -179,10 +179,10 @@ def test_a_zip_with_a_wrong_checksum_is_reported_and_the_others_are_imported(
     [
         (
             archive_csv(MAY_31_2358, [4.0, 5.0])[:-30],
-            "the CSV is torn or not of the archive's form",
+            "the CSV is torn: its last line has",
         ),
         ("", "the CSV is empty"),
-        ("<html>not found</html>", "neither a candle nor the archive's header"),
+        ("<html>not found</html>", "it has no column 'open_time'; give Binance's twelve columns"),
         (archive_csv(MAY_31_2358, [4.0, 5.0, 6.0]), "outside 2025-05"),
         (
             HEADER
@@ -190,7 +190,10 @@ def test_a_zip_with_a_wrong_checksum_is_reported_and_the_others_are_imported(
             + archive_csv(MAY_31_2358, [4.5], header=False),
             "two different candles for one minute: 2025-05-31 23:58",
         ),
-        (archive_csv(MAY_31_2358, [4.0]).replace(",7,", ",x,"), "torn or not"),
+        (
+            archive_csv(MAY_31_2358, [4.0]).replace(",7,", ",x,"),
+            "a value is no number: 2025-05-31 23:58",
+        ),
     ],
     ids=["torn", "empty", "web page", "other month", "contradiction", "not a number"],
 )
@@ -233,11 +236,11 @@ def test_a_repeated_row_is_kept_once(lake: Lake, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (pa.table({"time": [1]}), "column 'open_time' is missing"),
-        (pa.table({"open_time": [MAY_31_2358]}), "column 'open' is missing"),
+        (pa.table({"time": [1]}), "it has no column 'open"),
+        (pa.table({"open_time": [MAY_31_2358]}), "it has no column 'open"),
         (
             pa.table({n: ["x"] for n in ("open_time", "open", "high", "low", "close", "volume")}),
-            "column 'open_time' is string",
+            "column 'open_time' holds 'x', which is no time",
         ),
     ],
 )
@@ -255,7 +258,7 @@ def test_a_damaged_parquet_file_is_reported(lake: Lake, folder: Path) -> None:
     path = candle_file(folder / "BTCUSDT.parquet", MAY_31_2358, [1.0, 2.0])
     path.write_bytes(path.read_bytes()[:-10])
     file = only(import_folder(lake, folder, JUNE))
-    assert "the Parquet file is damaged" in file.reason
+    assert "it cannot be read as Parquet" in file.reason
 
 
 def test_a_missing_or_empty_folder_fails_with_one_sentence(lake: Lake, folder: Path) -> None:

@@ -1,0 +1,160 @@
+"""Files of candles as Polars sees them: CSV, feather, Parquet and JSON, not yet read."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from lake.ingest.columns import BINANCE_ORDER, CANDLES, KNOWN_FORMATS, KNOWN_NAMES, NUMBERS, plain
+from trading.errors import DataError
+
+SUFFIXES = (".csv", ".csv.gz", ".feather", ".parquet", ".json", ".json.gz")
+_SEPARATORS = (",", ";", "\t")
+
+
+def format_of(path: Path) -> str:
+    """Return the ending by which a file is read, such as ``.csv.gz``; empty if it is none."""
+    name = path.name.lower()
+    return next((end for end in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(end)), "")
+
+
+def scan(path: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
+    """Return the columns as they are in the file, or in the text of a CSV."""
+    if isinstance(path, bytes):
+        return _scan_csv(path, numbers=numbers)
+    kind = format_of(path)
+    try:
+        if kind == ".parquet":
+            return _opened(pl.scan_parquet(path, glob=False, hive_partitioning=False))
+        if kind == ".feather":
+            return _opened(pl.scan_ipc(path, glob=False, hive_partitioning=False))
+        if kind.endswith(".gz"):
+            data = gzip.decompress(path.read_bytes())
+            return _scan_csv(data, numbers=numbers) if kind == ".csv.gz" else _scan_json(data)
+        if kind == ".json":
+            return _scan_json(path.read_bytes())
+        if kind == ".csv":
+            return _scan_csv(path, numbers=numbers)
+    except (pl.exceptions.PolarsError, OSError, EOFError, ValueError, zlib.error) as error:
+        name = {".parquet": "Parquet", ".feather": "feather"}.get(kind, kind.split(".")[1].upper())
+        raise DataError(f"it cannot be read as {name}: {first_line(error)}") from error
+    raise DataError(f"'{path.suffix}' is no format of candles; known are {', '.join(SUFFIXES)}")
+
+
+def _opened(lazy: pl.LazyFrame) -> pl.LazyFrame:
+    lazy.collect_schema()  # reads the footer: what is no such file fails here
+    return lazy
+
+
+def _scan_csv(source: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
+    head = source[: 1 << 16] if isinstance(source, bytes) else _head(source)
+    if not head.strip():
+        raise DataError("the CSV is empty")
+    if not _is_utf8(head):
+        source = _from_korean(source if isinstance(source, bytes) else source.read_bytes())
+        head = source[: 1 << 16]
+    first = head.decode("utf-8", "ignore").removeprefix("\ufeff").lstrip().split("\n", 1)[0]
+    separator = max(_SEPARATORS, key=first.count)
+    names = [name.strip().strip('"') for name in first.strip().split(separator)]
+    header = not _is_number(names[1] if len(names) > 1 else names[0])
+    if not header:
+        if len(names) < len(CANDLES) or len(names) > len(BINANCE_ORDER):
+            raise DataError(f"the CSV has no header and {len(names)} columns; give {KNOWN_FORMATS}")
+        names = list(BINANCE_ORDER[: len(names)])
+    names = _distinct(names)
+    _refuse_torn(source, separator, len(names))
+    # Numbers at once where numbers are expected; a file with something else is read as texts.
+    kinds = {name: pl.Float64() if plain(name) in NUMBERS else pl.String() for name in names}
+    return pl.scan_csv(
+        source,
+        has_header=False,  # the names are ours: Polars would rename repeated ones
+        skip_lines=int(header),
+        separator=separator,
+        schema=kinds if numbers else dict.fromkeys(names, pl.String()),
+        truncate_ragged_lines=True,
+        glob=False,
+    )
+
+
+def _refuse_torn(source: Path | bytes, separator: str, columns: int) -> None:
+    """Refuse a CSV that ends within a line: its last number may have lost digits."""
+    tail = source[-(1 << 12) :] if isinstance(source, bytes) else _tail(source)
+    last = tail.rsplit(b"\n", 1)[-1]
+    if last.strip() and b"\n" in tail and last.count(separator.encode()) + 1 < columns:
+        raise DataError(
+            f"the CSV is torn: its last line has {last.count(separator.encode()) + 1} of {columns} "
+            "fields; get it again"
+        )
+
+
+def _tail(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - (1 << 12)))
+        return file.read()
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1 << 16)
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4  # a letter that the end of the block cuts
+    return True
+
+
+def _scan_json(data: bytes) -> pl.LazyFrame:
+    """Read a list of rows (freqtrade, Binance's klines) or of objects."""
+    import orjson
+
+    rows = orjson.loads(data)
+    if not isinstance(rows, list) or not rows:
+        raise DataError("the JSON is no list of candles, or an empty one")
+    if all(isinstance(row, dict) for row in rows):
+        return pl.LazyFrame(rows, infer_schema_length=None)
+    width = len(rows[0]) if isinstance(rows[0], list) else 0
+    if not len(CANDLES) <= width <= len(BINANCE_ORDER) or any(
+        not isinstance(row, list) or len(row) != width for row in rows
+    ):
+        raise DataError(f"the JSON holds no rows of candles; give {KNOWN_FORMATS}")
+    columns = zip(BINANCE_ORDER, zip(*rows, strict=True), strict=False)
+    return pl.LazyFrame({name: pl.Series(name, values, strict=False) for name, values in columns})
+
+
+def _from_korean(data: bytes) -> bytes:
+    """Return a text in the Korean encoding of Windows as UTF-8."""
+    try:
+        return data.decode("cp949").encode()
+    except UnicodeDecodeError as error:
+        raise DataError("the CSV is no text in UTF-8; save it in UTF-8") from error
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number the repeated names, as several plots of TradingView; our own may not repeat."""
+    result: list[str] = []
+    for name in names:
+        if name in result and plain(name) in KNOWN_NAMES:
+            raise DataError(f"it has more than one column '{name}'; remove one of them")
+        result.append(name if name not in result else f"{name} ({len(result)})")
+    return result
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
