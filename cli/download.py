@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.inputs.lake_choice import LAKE_HELP, lake_root
+from cli.inputs.progress import ProgressLine
 from trading.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ DEFAULT_DAYS = 90
 
 @app.command()
 def download(
-    venue: str = typer.Option("binance_usdm", help="binance_usdm, binance_spot or upbit."),
+    venue: str = typer.Option("binance_usdm", help="binance_usdm, binance_spot, upbit or krx."),
     symbols: str = typer.Option(None, help="Symbols, separated by commas."),
     top: int = typer.Option(None, min=1, max=1000, help="The N most traded symbols instead."),
     start: str = typer.Option(
@@ -47,7 +47,12 @@ def download(
     Asks the lake what is missing and fetches only that: months and days from the public archive,
     the rest over REST. Stop it at any moment and run it again; it goes on where it stopped.
 
+    Korean stocks (krx) come from the Open API of Korea Investment & Securities: set
+    NOCTURNE_KIS_KEY and NOCTURNE_KIS_SECRET.
+
     Example: nocturne download --symbols BTCUSDT,ETHUSDT --from 2024-01-01
+
+    Example: nocturne download --venue krx --symbols 005930 --from 2026-01-01
     """
     from flows.sources.request import DownloadRequest, SourceUrls
     from flows.sources.run import download as run
@@ -69,7 +74,9 @@ def download(
     root = lake_root(lake)
     what = ", ".join(request.symbols) or f"the {top} most traded symbols"
     print(f"{venue}: {what}, {_day(request.span.begin)} to {_day(request.span.end - 1)} -> {root}")
-    report = run(Lake(root), request, _Progress())
+    progress = ProgressLine("download")
+    report = run(Lake(root), request, progress)
+    progress.end()
     _explain(report, root)
     if report.failed:
         raise typer.Exit(1)
@@ -94,6 +101,7 @@ def _symbols(text: str | None, top: int | None) -> tuple[str, ...]:
 def _span(start: str | None, end: str | None, now: datetime) -> TimeSpan:
     """Whole days from ``start`` to ``end``, both included, up to the last full minute."""
     from flows.sources.interface import TimeSpan
+    from lake.content import milliseconds
 
     last_minute = now.replace(second=0, microsecond=0)
     until = min(last_minute, _date(end, "--to") + timedelta(days=1)) if end else last_minute
@@ -104,7 +112,7 @@ def _span(start: str | None, end: str | None, now: datetime) -> TimeSpan:
             f"--from {begin:%Y-%m-%d} is not before the end {until:%Y-%m-%d %H:%M}; "
             "give an earlier first day"
         )
-    return TimeSpan(_ms(begin), _ms(until))
+    return TimeSpan(milliseconds(begin), milliseconds(until))
 
 
 def _date(text: str, option: str) -> datetime:
@@ -114,32 +122,13 @@ def _date(text: str, option: str) -> datetime:
         raise ParameterError(f"{option} '{text}' is no day; write for example 2024-01-31") from None
 
 
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
 def _day(moment: int) -> str:
-    return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}"
+    from lake.content import moment_of
 
-
-class _Progress:
-    """One line that is rewritten on a terminal, a line for each step elsewhere."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        """Show how far the download is."""
-        line = f"download {done}/{total} {what}"
-        if self._live:
-            print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
-        else:
-            print(line, file=sys.stderr, flush=True)
+    return f"{moment_of(moment):%Y-%m-%d}"
 
 
 def _explain(report: DownloadReport, root: Path) -> None:
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
     for symbol in report.symbols:
         gaps = [span for span in symbol.missing if span.minutes]
         longest = max((span.minutes for span in gaps), default=0)

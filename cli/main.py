@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("cli.demo.command", "Run all of Nocturne on the bundled real data."),
     "flow": ("cli.flow", "Run one research flow in this process."),
     "download": ("cli.download", "Download market data into the lake."),
+    "import": ("cli.importing", "Import files of market data into the lake."),
     "sql": ("cli.sql.command", "Query the lake in SQL."),
     "search": ("cli.backtesting.search", "Search a strategy's parameters over a candle file."),
     "backtest": ("cli.backtesting.backtest", "Back-test one parameter set over a candle file."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,19 @@ from pathlib import Path
 from trading.errors import DataError
 
 _TEMPORARY = ".tmp"
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+
+
+def local_path(path: Path | str) -> Path:
+    """Return ``path``; `DataError` for the address of an object store, such as ``s3://bucket``."""
+    parts = Path(path).parts
+    scheme = next((n for n, part in enumerate(parts) if _SCHEME.fullmatch(part)), None)
+    if scheme is None:
+        return Path(path)
+    address = f"{parts[scheme]}//{'/'.join(parts[scheme + 1 :])}"
+    raise DataError(
+        f"{address} is an object store, which is not supported yet; give a folder of this machine"
+    )
 
 
 def sha256_bytes(data: bytes) -> str:

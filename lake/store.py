@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lake.content import conform, content_hash, known_rows, moment_of, place
-from lake.files import write_atomically
+from lake.files import local_path, sync_folder, write_atomically
 from lake.partitions import PartitionRef
 from lake.tables import Table
 from trading.errors import DataError, SchemaMismatch
@@ -35,10 +35,13 @@ class Partition:
 
 
 class Lake:
-    """The folder that holds all tables; it need not exist before the first write."""
+    """The folder that holds all tables; it need not exist before the first write.
+
+    Raises `DataError` for the address of an object store.
+    """
 
     def __init__(self, root: Path | str) -> None:
-        self.root = Path(root)
+        self.root = local_path(root)
 
     @property
     def published(self) -> Path:
@@ -121,6 +124,13 @@ class Lake:
         """
         data = _read_parquet(partition, columns)
         return known_rows(partition.table, data, partition.values, as_of)
+
+    def remove(self, table: Table, **partition: str) -> None:
+        """Remove one partition, durably; there need not be one."""
+        path = self.path(table, **partition)
+        if path.is_file():
+            path.unlink()
+            sync_folder(path.parent)
 
     def partitions(self, table: Table, **filters: str) -> tuple[Partition, ...]:
         """Return the existing partitions that match, sorted by their values."""

@@ -41,6 +41,16 @@ def open_times(lake: Lake, venue: str, symbol: str, month: str) -> Times:
     return times
 
 
+def last_open_time(lake: Lake, venue: str, symbol: str, interval: str) -> int | None:
+    """Open time (ms) of the newest raw candle; None if there is none."""
+    months = lake.partitions(RAW_CANDLES, venue=venue, symbol=symbol, interval=interval)
+    for part in reversed(months):
+        times = lake.read_partition(part, columns=["open_time"])["open_time"].cast(pa.int64())
+        if len(times):
+            return int(times[-1].as_py())
+    return None
+
+
 def row_count(lake: Lake, venue: str, symbol: str, month: str) -> int:
     """Rows of a month of one-minute candles, from the file's footer alone."""
     values = {"venue": venue, "symbol": symbol, "interval": "1m", "month": month}
@@ -63,27 +73,34 @@ def source_names(lake: Lake, venue: str, symbol: str, month: str) -> frozenset[s
 
 def asked_on(lake: Lake, venue: str, symbol: str, month: str) -> dict[str, str]:
     """Return the day (ISO) on which each source was last requested for what the month lacks."""
-    text = lake.metadata(RAW_CANDLES, venue=venue, symbol=symbol, interval="1m", month=month).get(
-        ASKED_KEY, "{}"
-    )
+    return _asked(lake, {"venue": venue, "symbol": symbol, "interval": "1m", "month": month})
+
+
+def _asked(lake: Lake, values: dict[str, str]) -> dict[str, str]:
     try:
-        found = json.loads(text)
+        found = json.loads(lake.metadata(RAW_CANDLES, **values).get(ASKED_KEY, "{}"))
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def add_candles(
-    lake: Lake, venue: str, symbol: str, rows: pa.Table, source: str, today: date
+    lake: Lake,
+    venue: str,
+    symbol: str,
+    rows: pa.Table,
+    source: str,
+    today: date,
+    interval: str = "1m",
 ) -> int:
-    """Add one-minute candles that the lake lacks, and note that ``source`` was asked ``today``.
+    """Add candles that the lake lacks, and note that ``source`` was asked ``today``.
 
     Rows of the lake stay as they are, unless they lack the quote volume that the new row has.
     Returns how many rows were new.
     """
     added = 0
     for month, part in _by_month(rows):
-        values = {"venue": venue, "symbol": symbol, "interval": "1m", "month": month}
+        values = {"venue": venue, "symbol": symbol, "interval": interval, "month": month}
         held = _held(lake, RAW_CANDLES, values)
         merged = part if held is None else _merged_candles(held, part)
         before = 0 if held is None else held.num_rows
@@ -174,6 +191,7 @@ def _write(
     lake: Lake, table: Table, rows: pa.Table, values: dict[str, str], source: str, today: date
 ) -> None:
     marks = _kept(lake, table, values)
-    asked = asked_on(lake, values["venue"], values["symbol"], values["month"])
-    marks[ASKED_KEY] = json.dumps({**asked, source: today.isoformat()}, sort_keys=True)
+    marks[ASKED_KEY] = json.dumps(
+        {**_asked(lake, values), source: today.isoformat()}, sort_keys=True
+    )
     lake.write(table, rows, metadata=marks, **values)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lake.ingest import formats
 from lake.ingest.candle_rows import strict_columns, usable_rows
+from lake.ingest.formats import frames
 from trading.candles import CandleColumns
 from trading.errors import DataError
 
@@ -29,7 +29,7 @@ def read_candles(path: Path) -> CandleColumns:
     if not path.is_file():
         raise DataError(f"candle file {path} is not a file; give one file of candles")
     with _named(path):
-        return strict_columns(formats.read_candle_frame(path))
+        return strict_columns(frames.read_candle_frame(path))
 
 
 def read_candle_table(path: Path) -> pa.Table:
@@ -37,12 +37,12 @@ def read_candle_table(path: Path) -> pa.Table:
 
     `lake.ingest.candle_rows.refused_rows` returns those that were left out.
     """
-    return usable_rows(formats.read_candle_frame(path))
+    return usable_rows(frames.read_candle_frame(path))
 
 
 def read_candle_csv(text: bytes) -> pa.Table:
     """`read_candle_table` for the text of a CSV."""
-    return usable_rows(formats.read_candle_csv(text))
+    return usable_rows(frames.read_candle_csv(text))
 
 
 @contextmanager

@@ -15,8 +15,8 @@ import polars as pl
 import pyarrow as pa
 
 from lake.contract import TIME
-from lake.ingest.columns import CANDLES, PRICES
-from lake.ingest.formats import UNREADABLE
+from lake.ingest.formats.columns import CANDLES, PRICES
+from lake.ingest.formats.frames import UNREADABLE
 from trading.candles import CandleColumns, Floats
 from trading.errors import DataError
 from trading.market.candle_checks import describe_impossible, impossible_rows, refuse_impossible

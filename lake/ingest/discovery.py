@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lake.ingest import freqtrade
-from lake.ingest.columns import holds_candles, holds_funding, listed
-from lake.ingest.formats import columns_of
-from lake.ingest.scans import format_of
+from lake.ingest.formats.columns import holds_candles, holds_funding, listed
+from lake.ingest.formats.frames import columns_of
+from lake.ingest.formats.scans import format_of
 from trading.candles import interval_ms
 from trading.errors import DataError, ParameterError
 from trading.market.symbols import check_symbol, is_symbol
@@ -23,7 +23,13 @@ _OWN_NAME = re.compile(
     r"(?P<symbol>[^ ]+?)(?:[-_](?P<interval>\d+[smhdw]))?(?:-\d{4}-\d{2}(?:-\d{2})?)?"
 )
 _HDF5 = (".h5", ".hdf", ".hdf5")
-_VENUE_OF = {"um": "binance_usdm", "usdm": "binance_usdm", "spot": "binance_spot", "upbit": "upbit"}
+_VENUE_OF = {
+    "um": "binance_usdm",
+    "usdm": "binance_usdm",
+    "spot": "binance_spot",
+    "upbit": "upbit",
+    "krx": "krx",
+}
 _NOT_TRADED = {"cm": "coin-margined futures are not supported"}
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,17 +23,18 @@ import pyarrow.compute as pc
 
 from lake.content import known_rows, milliseconds, moment_of
 from lake.files import sha256_file
-from lake.ingest import formats, sources
+from lake.ingest import sources
 from lake.ingest.additions import ASKED_KEY, SOURCES_KEY
 from lake.ingest.candle_files import read_candle_table
 from lake.ingest.candle_rows import refused_rows
 from lake.ingest.discovery import Layout, Source, UnusableFile, discover
 from lake.ingest.file_cache import FileCache
+from lake.ingest.months import Months, folder_of, months_of, remove_unsupported
 from lake.ingest.reports import FileReport, ImportReport, Status, per_file
 from lake.partitions import iso, parse_iso
 from lake.store import Lake
 from lake.tables import RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS, Table
-from trading.candles import MINUTE_MS, Integers, interval_ms, interval_name
+from trading.candles import MINUTE_MS, interval_ms
 from trading.errors import DataError, NocturneError
 
 Progress = Callable[[int, int, str], None]
@@ -98,13 +99,16 @@ def import_folder(
             "file of freqtrade" if layout == "freqtrade" else "archive ZIP, candle file or snapshot"
         )
         raise DataError(f"the folder {folder} holds no {what}")
-    units, reports = _plan(chosen, as_of)
+    months = months_of(chosen)
+    units, reports = _plan(chosen, as_of, months)
     reports += [FileReport(item.name, "failed", "", "", 0, item.reason) for item in rejected]
     outcomes = _run(lake, units, as_of, progress)
     for outcome in outcomes:
         reports += outcome.reports
+    merged = per_file(reports)
     written = sum(outcome.written for outcome in outcomes)
-    return ImportReport(per_file(reports), partitions_written=written)
+    written += remove_unsupported(lake, chosen, merged, months)
+    return ImportReport(merged, partitions_written=written)
 
 
 def _run(
@@ -122,13 +126,15 @@ def _run(
     return outcomes
 
 
-def _plan(chosen: Iterable[Source], as_of: datetime) -> tuple[list[_Unit], list[FileReport]]:
+def _plan(
+    chosen: Iterable[Source], as_of: datetime, months: Mapping[str, Months | DataError]
+) -> tuple[list[_Unit], list[FileReport]]:
     groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Source]] = defaultdict(list)
     reports = []
     tables = {table.view: table for table in (RAW_CANDLES, RAW_FUNDING, RAW_INSTRUMENTS)}
     for source in chosen:
         try:
-            places = _partitions_of(source, as_of)
+            places = _partitions_of(source, as_of, months)
         except DataError as error:
             reports.append(_report(source, "failed", reason=str(error)))
             continue
@@ -140,7 +146,9 @@ def _plan(chosen: Iterable[Source], as_of: datetime) -> tuple[list[_Unit], list[
     return units, reports
 
 
-def _partitions_of(source: Source, as_of: datetime) -> list[tuple[Table, dict[str, str]]]:
+def _partitions_of(
+    source: Source, as_of: datetime, months: Mapping[str, Months | DataError]
+) -> list[tuple[Table, dict[str, str]]]:
     """Return the partitions that a source has rows for and that begin before ``as_of``."""
     if source.kind == "instruments":
         snapshot = sources.read_instruments(source.path)
@@ -149,30 +157,12 @@ def _partitions_of(source: Source, as_of: datetime) -> list[tuple[Table, dict[st
     place = {"venue": source.venue, "symbol": source.symbol}
     if source.kind == "funding":
         return [(RAW_FUNDING, place)]
-    interval, months = source.interval, [source.period[:7]]
-    if source.kind == "candles":
-        interval, months = _months_of(source)
-    last = f"{moment_of(milliseconds(as_of) - interval_ms(interval)):%Y-%m}"
-    place["interval"] = interval
-    return [(RAW_CANDLES, {**place, "month": month}) for month in months if month <= last]
-
-
-def _months_of(source: Source) -> tuple[str, list[str]]:
-    times = formats.read_times(source.path)
-    if not len(times):
-        raise DataError("it has no rows")
-    interval = source.interval or _spacing(times)
-    interval_ms(interval)
-    months = np.unique(times.astype("datetime64[ms]").astype("datetime64[M]"))
-    return interval, [str(month) for month in months]
-
-
-def _spacing(times: Integers) -> str:
-    """Take the most common spacing of the rows as the interval of a candle file that names none."""
-    steps = np.diff(np.unique(times))
-    if not len(steps):
-        raise DataError("its interval is unknown; put it into a folder such as candles_1m")
-    return interval_name(Counter(steps.tolist()).most_common(1)[0][0])
+    found = months[source.name]
+    if isinstance(found, DataError):
+        raise found
+    last = f"{moment_of(milliseconds(as_of) - interval_ms(found.interval)):%Y-%m}"
+    place["interval"] = found.interval
+    return [(RAW_CANDLES, {**place, "month": month}) for month in found.months if month <= last]
 
 
 def _import_unit(lake: Lake, unit: _Unit, as_of: datetime, files: FileCache) -> _Outcome:
@@ -247,6 +237,7 @@ def _read(source: Source, unit: _Unit, as_of: datetime, files: FileCache) -> _Re
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
         "sha256": sha256,
+        "folder": folder_of(source),
         "until": "" if known.num_rows == table.num_rows else iso(as_of),
     }
     if refused:

@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from lake.content import milliseconds
 from lake.contract import TIME
-from lake.ingest import formats
 from lake.ingest.candle_files import read_candle_csv
+from lake.ingest.formats import frames
 from lake.partitions import parse_iso
 from lake.tables import RAW_FUNDING, RAW_INSTRUMENTS, VENUES
 from trading.errors import DataError
@@ -80,12 +80,12 @@ def _only_csv(data: bytes, stem: str = "") -> bytes:
 
 def read_funding_archive(data: bytes) -> pa.Table:
     """Funding rates of an archive ZIP: ``calc_time, funding_interval_hours, last_funding_rate``."""
-    return _funding(formats.read_funding_csv(_only_csv(data)))
+    return _funding(frames.read_funding_csv(_only_csv(data)))
 
 
 def read_funding(path: Path) -> pa.Table:
     """Read a file of funding rates, also freqtrade's; the jitter of the times is kept."""
-    return _funding(formats.read_funding_frame(path))
+    return _funding(frames.read_funding_frame(path))
 
 
 def _funding(frame: pl.DataFrame) -> pa.Table:

@@ -48,7 +48,7 @@ __all__ = [
     "table_of",
 ]
 
-VENUES = ("binance_usdm", "binance_spot", "upbit")
+VENUES = ("binance_usdm", "binance_spot", "upbit", "krx")
 
 _LAYERS = (raw, checked, features, research, evidence, ledger)
 

@@ -24,6 +24,27 @@ from trading.errors import DataError
 START = datetime(2025, 6, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
 CANDLES = ("open_time", "open", "high", "low", "close", "volume")
+SYMBOLS = [
+    *(
+        "BTCUSDT",
+        "1000PEPEUSDT",
+        "1INCHUSDT",
+        "BTCUSDT_250627",
+        "ETHUSD_PERP",
+        "KRW-BTC",
+        "BTC-ETH",
+    ),
+    *(
+        "币安人生USDT",
+        "我踏马来了USDT",
+        "이더리움KRW",
+        "БИТКОИНUSDT",
+        "ΩMEGAUSDT",
+        "ÄÖÜUSDT",
+        "币USDT_250627",
+    ),
+    *("005930", "0G", "X", "USDCUSDT", "B" * 40, "BTC-USDT-SWAP", "USDT-PEPE2_0"),
+]
 UNITS = {"s": 1_000, "ms": 1, "us": 1 / 1_000, "ns": 1 / 1_000_000}
 
 
@@ -154,7 +175,7 @@ def test_every_door_reads_float32(tmp_path: Path, seed: int) -> None:
     assert all("below" not in reason for _, reason in quarantined(lake)), report.reasons
 
 
-@pytest.mark.parametrize("symbol", ["币安人生USDT", "1000PEPEUSDT", "BTCUSDT_250627", "KRW-BTC"])
+@pytest.mark.parametrize("symbol", SYMBOLS)
 def test_every_symbol_is_imported_and_checked(tmp_path: Path, symbol: str) -> None:
     write(tmp_path / "source", plain(), symbol)
     lake, file = imported(tmp_path)

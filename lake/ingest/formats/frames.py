@@ -13,9 +13,9 @@ from pathlib import Path
 
 import polars as pl
 
-from lake.ingest.columns import CANDLES, FLOWS, FUNDING, PRICES, roles_of
-from lake.ingest.scans import first_line, scan
-from lake.ingest.times import times_of
+from lake.ingest.formats.columns import CANDLES, FLOWS, FUNDING, PRICES, roles_of
+from lake.ingest.formats.scans import first_line, scan
+from lake.ingest.formats.times import times_of
 from trading.candles import Integers
 from trading.errors import DataError
 from trading.market.candle_checks import enclosing

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import polars as pl
 
-from lake.ingest.columns import BINANCE_ORDER, CANDLES, KNOWN_FORMATS, KNOWN_NAMES, NUMBERS, plain
+from lake.ingest.formats.columns import (
+    BINANCE_ORDER,
+    CANDLES,
+    KNOWN_FORMATS,
+    KNOWN_NAMES,
+    NUMBERS,
+    plain,
+)
 from trading.errors import DataError
 
 SUFFIXES = (".csv", ".csv.gz", ".feather", ".parquet", ".json", ".json.gz")

@@ -1,0 +1,1 @@
+"""Files of candles and funding in every usual format, as frames with the lake's column names."""
