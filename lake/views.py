@@ -8,6 +8,7 @@ manifests: one row per release, strategy and symbol.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -38,18 +39,31 @@ _NEWEST_INSTRUMENTS = (
 # `lake.releases` names them; importing it would load every strategy.
 _RELEASES, _MANIFEST = "releases", "manifest.json"
 _RELEASE = "[0-9]*"  # a folder whose name starts otherwise is still being written
+_MOMENT = ('"VARCHAR"', "TIMESTAMP WITH TIME ZONE")
+_ENTRY = {
+    "venue": "VARCHAR",
+    "strategy": "VARCHAR",
+    "symbol": "VARCHAR",
+    "proven": "BOOLEAN",
+    "params": "JSON",
+    "in_sample": "JSON",
+    "out_of_sample": "JSON",
+    "verdicts": [{"name": "VARCHAR", "passed": "BOOLEAN", "text": "VARCHAR"}],
+    "evidence": dict.fromkeys(("hypothesis", "state", "reason"), "VARCHAR") | {"e_value": "DOUBLE"},
+}
+# The structure of each field for from_json, and the type of its column.
 _MANIFEST_FIELDS = {
-    "release_id": "VARCHAR",
-    "as_of": "TIMESTAMP WITH TIME ZONE",
-    "published_at": "TIMESTAMP WITH TIME ZONE",
-    "replaced": "VARCHAR",
-    "git_commit": "VARCHAR",
-    "flow_run": "STRUCT(id VARCHAR, name VARCHAR)",
+    "release_id": ('"VARCHAR"', "VARCHAR"),
+    "as_of": _MOMENT,
+    "published_at": _MOMENT,
+    "replaced": ('"VARCHAR"', "VARCHAR"),
+    "flow_run": ('{"name": "VARCHAR"}', "STRUCT(name VARCHAR)"),
     "strategies": (
+        json.dumps([_ENTRY]),
         "STRUCT(venue VARCHAR, strategy VARCHAR, symbol VARCHAR, proven BOOLEAN, params JSON, "
-        "in_sample JSON, out_of_sample JSON, verdicts STRUCT(name VARCHAR, passed BOOLEAN, "
-        "value DOUBLE, threshold DOUBLE, text VARCHAR)[], "
-        "evidence STRUCT(hypothesis VARCHAR, state VARCHAR, reason VARCHAR, e_value DOUBLE))[]"
+        "in_sample JSON, out_of_sample JSON, "
+        "verdicts STRUCT(name VARCHAR, passed BOOLEAN, text VARCHAR)[], "
+        "evidence STRUCT(hypothesis VARCHAR, state VARCHAR, reason VARCHAR, e_value DOUBLE))[]",
     ),
 }
 _MEASURES = ("total_return", "trades", "win_rate", "profit_factor", "sharpe", "max_drawdown")
@@ -125,11 +139,16 @@ def _releases(lake: Lake, as_of: datetime | None) -> str:
     manifests = lake.published.resolve() / _RELEASES
     if not next(manifests.glob(f"{_RELEASE}/{_MANIFEST}"), None):
         return f"SELECT {_nulls(_RELEASE_COLUMNS)} WHERE false"
-    fields = ", ".join(f"{name}: {_text(kind)}" for name, kind in _MANIFEST_FIELDS.items())
-    source = (
-        f"read_json({_text(f'{_pattern(manifests)}/{_RELEASE}/{_MANIFEST}')}, "
-        f"hive_partitioning = false, columns = {{{fields}}})"
+    # As bytes, not by read_json: one torn manifest must not hide the other releases.
+    texts = (
+        "SELECT TRY(decode(content)) AS text FROM "
+        f"read_blob({_text(f'{_pattern(manifests)}/{_RELEASE}/{_MANIFEST}')})"
     )
+    fields = ", ".join(
+        f"TRY_CAST(TRY(from_json(text->'$.{name}', {_text(kind)})) AS {cast}) AS {name}"
+        for name, (kind, cast) in _MANIFEST_FIELDS.items()
+    )
+    source = f"(SELECT {fields} FROM ({texts}) WHERE TRY(json_valid(text)))"
     columns = ", ".join(
         f"CAST({expression} AS {kind}) AS {name}"
         for name, (kind, expression) in _RELEASE_COLUMNS.items()

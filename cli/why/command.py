@@ -29,8 +29,9 @@ def why(
     import json
 
     from cli.why.report import explain, to_text
+    from lake.files import local_path
 
-    report = explain(order, ledger, lake)
+    report = explain(order, ledger, None if lake is None else local_path(lake))
     if as_json:
         typer.echo(json.dumps(report, indent=2, ensure_ascii=False, default=str))
     else:

@@ -114,3 +114,15 @@ def test_instruments_are_the_newest_snapshot_known(lake: Lake) -> None:
     assert ticks(june) == {"BTCUSDT": "0.1", "OLDUSDT": "1"}
     assert ticks(MAY) == {}
     assert query(lake, "from instruments_history").num_rows == 3
+
+
+@pytest.mark.parametrize("share", [n / 20 for n in range(20)])
+def test_a_torn_manifest_hides_its_own_release_alone(lake: Lake, share: float) -> None:
+    first, second = published(lake, AS_OF, 0.5), published(lake, AS_OF + timedelta(days=1), 0.6)
+    path = lake.published / "releases" / second / "manifest.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: round(len(whole) * share)])
+    found = query(lake, "select distinct release_id from releases").to_pylist()
+    assert found == [{"release_id": first}]
+    path.write_bytes(b"\xff\xfe\x00" + whole)
+    assert query(lake, "select distinct release_id from releases").to_pylist() == found
