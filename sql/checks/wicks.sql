@@ -2,6 +2,9 @@
 -- A wick is measured from the opens and closes of the minute and its neighbours. It is bad when it
 -- is longer than $sigmas robust deviations (at least $floor_move, a log return) on thin volume, or
 -- longer than a factor of 1.65 on less than twice the median volume.
+-- The next open only excuses a wick, and only once it is known: a live check at the close would
+-- refuse more candles, never fewer, so nothing that is used here could not have been used then.
+-- The robust deviations are those of the month, as for price jumps.
 with
 around as (
     select

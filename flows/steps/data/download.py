@@ -44,6 +44,7 @@ def request_of(settings: ResearchSettings, as_of: datetime, now: datetime) -> Do
             binance_usdm=wanted.binance_usdm_url,
             binance_spot=wanted.binance_spot_url,
             upbit=wanted.upbit_url,
+            krx=wanted.krx_url,
             sentiment=wanted.sentiment_url,
         ),
         keep_files=wanted.keep_files,

@@ -121,8 +121,3 @@ def month_end(month: str) -> datetime:
 def month_before(month: str) -> str:
     """Return ``2025-05`` for ``2025-06``."""
     return f"{month_start(month) - timedelta(days=1):%Y-%m}"
-
-
-def epoch_ms(moment: datetime) -> int:
-    """Return milliseconds since the epoch."""
-    return round(moment.timestamp() * 1000)

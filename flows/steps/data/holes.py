@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pyarrow as pa
 
 from flows.settings import ValidationSettings
 from flows.steps.data.known_events import Cause, KnownEvent, explain
+from lake.content import milliseconds, moment_of
 from lake.tables import GAPS
 from trading.candles import DAY_MS, MINUTE_MS
 
@@ -36,11 +37,15 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class CheckedSpan:
-    """What limits the holes of one symbol: its first and last candle, and the current time (ms)."""
+    """What limits the holes of one symbol, in ms: its first and last candle, and the current time.
+
+    ``wanted`` is the time from which candles are expected, by default its first month's beginning.
+    """
 
     first: int
     last: int
     as_of: int
+    wanted: int | None = None
 
 
 def gaps_of(
@@ -51,15 +56,14 @@ def gaps_of(
 ) -> tuple[Gap, ...]:
     """Give every hole its cause, and add a day or more before the first or after the last candle.
 
-    Before the first candle, its month is expected. ``quarantined`` are minutes that the source has,
-    but with values that cannot be right.
+    Before the first candle, all is expected from ``span.wanted`` on. ``quarantined`` are minutes
+    that the source has, but with values that cannot be right.
     """
     bad = set(quarantined)
     found = [Gap(at, minutes, _cause(events, at, minutes, bad)) for at, minutes in stretches]
-    month = datetime.fromtimestamp(span.first // 1000, UTC).replace(
-        day=1, hour=0, minute=0, second=0
-    )
-    edges = [(int(month.timestamp()) * 1000, span.first), (span.last + MINUTE_MS, span.as_of)]
+    month = _month(moment_of(span.first))
+    begin = milliseconds(month) if span.wanted is None else min(span.wanted, span.first)
+    edges = [(begin, span.first), (span.last + MINUTE_MS, span.as_of)]
     for first, end in edges:
         if end - first >= DAY_MS:
             minutes = (end - first) // MINUTE_MS
@@ -121,8 +125,7 @@ def beyond_limits(
 
 def whole_months(gap: Gap) -> list[str]:
     """Return the months that lie in a gap from their first to their last minute."""
-    start = datetime.fromtimestamp(gap.first // 1000, UTC)
-    end = datetime.fromtimestamp(gap.last // 1000 + 60, UTC)
+    start, end = moment_of(gap.first), moment_of(gap.last + MINUTE_MS)
     starts = [start if start == _month(start) else _next_month(start)]
     while starts[-1] < end:
         starts.append(_next_month(starts[-1]))
@@ -156,4 +159,4 @@ def gap_rows(gaps: Sequence[Gap]) -> pa.Table:
 
 def clock(time_ms: int) -> str:
     """Format a time to the minute, UTC."""
-    return f"{datetime.fromtimestamp(time_ms // 1000, UTC):%Y-%m-%d %H:%M}"
+    return f"{moment_of(time_ms):%Y-%m-%d %H:%M}"

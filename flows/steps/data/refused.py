@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from flows.steps.data.freshness import epoch_ms
+from lake.content import milliseconds
 from lake.contract import TIME
 from lake.ingest.additions import SOURCES_KEY
 from lake.store import Lake
@@ -27,7 +27,7 @@ def refused_rows(lake: Lake, values: Mapping[str, str], as_of: datetime) -> pa.T
     rows: dict[tuple[int, str], list[float | None]] = {}
     for name in sorted(sources):
         for time, reason, *prices in sources[name].get("refused", ()):
-            if time + MINUTE_MS <= epoch_ms(as_of):
+            if time + MINUTE_MS <= milliseconds(as_of):
                 rows.setdefault((time, f"{reason} ({name})"), prices)
     keys = sorted(rows)
     columns = {

@@ -19,7 +19,6 @@ from flows.steps.data.candle_checks import CHECKS, CheckedMonth, CheckRules, che
 from flows.steps.data.freshness import (
     MARK,
     content_of,
-    epoch_ms,
     is_current,
     load_sql,
     mark_of,
@@ -28,9 +27,10 @@ from flows.steps.data.freshness import (
 from flows.steps.data.holes import CheckedSpan, Stretch, beyond_limits, gap_rows, gaps_of
 from flows.steps.data.known_events import KnownEvent
 from flows.steps.data.refused import refused_rows
-from lake.content import content_hash
+from lake.content import content_hash, milliseconds
 from lake.store import Lake, Partition
 from lake.tables import CANDLES, GAPS, QUARANTINE, RAW_CANDLES
+from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 TAIL_ROWS = 1440
@@ -143,8 +143,11 @@ def validate_symbol(
     *,
     settings: ValidationSettings | None = None,
     known: Sequence[KnownEvent] = (),
+    wanted_from: datetime | None = None,
 ) -> SymbolReport:
     """Check what was known of one symbol at ``as_of``; write its checked and quarantined rows.
+
+    Candles are expected from ``wanted_from`` on, or else from the beginning of the first month.
 
     A month that was checked before, from the same raw content and with the same settings, is
     skipped. A damaged raw partition makes the symbol ``errored``; bad data never raises.
@@ -174,21 +177,69 @@ def validate_symbol(
         before = partition
     months.extend(_check(lake, waiting, as_of, rules))
     months.sort(key=lambda report: report.month)
+    months = _stitched(lake, venue, symbol, months)
     if not months:
         reason = f"no candles of {symbol} before {as_of:%Y-%m-%d %H:%M}"
         months = [MonthReport("", 0, 0, failures=(reason,))]
-    beyond = _settle_gaps(lake, venue, months, as_of, rules)
+    beyond = _settle_gaps(lake, venue, months, as_of, rules, wanted_from)
     return _summary(venue, symbol, months, beyond)
 
 
+def _stitched(
+    lake: Lake, venue: str, symbol: str, months: Sequence[MonthReport]
+) -> list[MonthReport]:
+    """Count the hole before each month from the last good row before it, whatever month has it.
+
+    A month is checked with the raw rows before it, some of which may be in quarantine by now.
+    """
+    result: list[MonthReport] = []
+    last = None
+    for month in months:
+        if month.span[1] and last is not None:
+            minutes = (month.span[0] - last) // MINUTE_MS - 1
+            month = _with_first_gap(lake, venue, symbol, month, minutes)
+        last = month.span[1] or last
+        result.append(month)
+    return result
+
+
+def _with_first_gap(
+    lake: Lake, venue: str, symbol: str, month: MonthReport, minutes: int
+) -> MonthReport:
+    """Return the report with ``minutes`` missing before its first row; mend the row if needed."""
+    start = month.span[0]
+    inner = tuple(gap for gap in month.gaps if gap[0] >= start)
+    held = next((gap[1] for gap in month.gaps if gap[0] < start), 0)
+    if held == minutes:
+        return month
+    before = ((start - minutes * MINUTE_MS, minutes),) if minutes else ()
+    fixed = replace(month, gaps=before + inner)
+    values = {"venue": venue, "symbol": symbol, "interval": "1m", "month": month.month}
+    data = lake.read(CANDLES, list(CANDLES.schema.names), None, **values)
+    gaps = data["gap_before"].to_pylist()
+    gaps[data["open_time"].cast(pa.int64()).to_pylist().index(start)] = minutes
+    data = data.set_column(
+        data.schema.get_field_index("gap_before"), "gap_before", pa.array(gaps, pa.int64())
+    )
+    mark = lake.metadata(CANDLES, **values)[MARK]
+    lake.write(CANDLES, data, {MARK: mark, _COUNTS: _counts(fixed)}, **values)
+    return fixed
+
+
 def _settle_gaps(
-    lake: Lake, venue: str, months: Sequence[MonthReport], as_of: datetime, rules: CheckRules
+    lake: Lake,
+    venue: str,
+    months: Sequence[MonthReport],
+    as_of: datetime,
+    rules: CheckRules,
+    wanted_from: datetime | None,
 ) -> list[str]:
     """Write the gaps of a symbol; say which limits its holes exceed."""
     usable = [month for month in months if month.span[1]]
     if not usable:
         return []
-    span = CheckedSpan(usable[0].span[0], usable[-1].span[1], epoch_ms(as_of))
+    wanted = None if wanted_from is None else milliseconds(wanted_from)
+    span = CheckedSpan(usable[0].span[0], usable[-1].span[1], milliseconds(as_of), wanted)
     least = rules.settings.sparse_gap_minutes if rules.sparse else 0
     stretches = [gap for month in usable for gap in month.gaps if gap[1] > least]
     gaps = gaps_of(stretches, span, rules.events, [time for month in usable for time in month.bad])
@@ -338,6 +389,18 @@ def _write(
         )
     if checked.failures or checked.errors:
         return
+    write_known(
+        lake,
+        CANDLES,
+        checked.good,
+        as_of=as_of,
+        partition=values,
+        metadata={MARK: mark, _COUNTS: _counts(report)},
+    )
+
+
+def _counts(report: MonthReport) -> str:
+    """Return what a month's file says of its check, for the runs that skip it."""
     counts = {
         "rows": report.rows,
         "quarantined": report.quarantined,
@@ -347,11 +410,4 @@ def _write(
         "bad": report.bad,
         "oddities": report.oddities,
     }
-    write_known(
-        lake,
-        CANDLES,
-        checked.good,
-        as_of=as_of,
-        partition=values,
-        metadata={MARK: mark, _COUNTS: json.dumps(counts, ensure_ascii=False)},
-    )
+    return json.dumps(counts, ensure_ascii=False)

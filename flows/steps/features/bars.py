@@ -12,13 +12,13 @@ from flows.steps.data.freshness import (
     MARK,
     connect,
     content_of,
-    epoch_ms,
     is_current,
     load_sql,
     mark_of,
     month_end,
     write_known,
 )
+from lake.content import milliseconds
 from lake.store import Lake, Partition
 from lake.tables import BARS, CANDLES
 from trading.candles import interval_ms
@@ -87,7 +87,7 @@ def _bars_of_month(lake: Lake, partition: Partition, as_of: datetime, over: bool
     if not candles.num_rows:
         return None
     last = candles["open_time"][-1].value + interval_ms("1m")
-    until = min(epoch_ms(month_end(values["month"])), epoch_ms(as_of)) if over else last
+    until = min(milliseconds(month_end(values["month"])), milliseconds(as_of)) if over else last
     rows = 0
     with connect() as connection:
         connection.register("candles", candles)

@@ -265,3 +265,36 @@ def test_other_files_of_events_give_one_sentence(tmp_path: Path) -> None:
     path.write_text("[events]\n")
     with pytest.raises(SettingsError, match=r"'events' is not a list of \[\[event\]\] entries"):
         load_known_events(path)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hole_across_months_counts_from_the_last_good_row(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    lake = Lake(tmp_path)
+    start = datetime(2025, 5, 31, 12, tzinfo=UTC)
+    columns = minutes(start, 2 * 720)
+    bad, absent = rng.randint(1, 3), rng.randint(0, 5)
+    for row in range(720 - bad, 720):
+        columns["high"][row] = columns["low"][row] / 2
+    columns = without(columns, 720, absent)
+    report = check(lake, columns)
+    assert report.ok
+    marks = lake.read(CANDLES, month="2025-06")["gap_before"].to_pylist()
+    assert (marks[0], sum(marks)) == (bad + absent, bad + absent)
+    assert (ms(start) + (720 - bad) * MINUTE_MS, bad + absent) in [r[:2] for r in gap_rows(lake)]
+    again = check(lake, columns)
+    assert all(month.skipped for month in again.months)
+    assert lake.read(CANDLES, month="2025-06")["gap_before"].to_pylist() == marks
+
+
+@pytest.mark.parametrize("days", [*range(1, 11), 20, 31, 45, 60, 61, 90, 91, 120, 180, 365])
+def test_days_before_the_first_candle_that_are_wanted_are_a_gap(tmp_path: Path, days: int) -> None:
+    lake = Lake(tmp_path)
+    put_raw(lake, "BTCUSDT", table(minutes(START, DAY)))
+    end = START + timedelta(days=1)
+    report = validate_symbol(
+        lake, "binance_usdm", "BTCUSDT", end, wanted_from=START - timedelta(days=days)
+    )
+    assert report.ok
+    first = lake.read(GAPS, symbol="BTCUSDT").to_pylist()[0]
+    assert (first["first"], first["minutes"]) == (START - timedelta(days=days), days * DAY)
