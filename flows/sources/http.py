@@ -61,15 +61,25 @@ class Host:
         limits: HttpLimits,
         weight_per_minute: int = 0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pace_s: float = 0.0,
     ) -> None:
         self.name = name
         self.limits = limits
-        self.closed = ""
-        """Why nothing more is sent to this host in this run; empty while it may be called."""
+        self._closed = [""]
         self._sleep = sleep
+        self._pace_s = pace_s
         self._weight_per_minute = weight_per_minute
         self._slots = asyncio.Semaphore(limits.parallel)
         self._resume_at = 0.0
+
+    @property
+    def closed(self) -> str:
+        """Why nothing more is sent to this host in this run; empty while it may be called."""
+        return self._closed[0]
+
+    def closes_with(self, other: Host) -> None:
+        """Share the fate of another budget of the same host: a ban is one for both."""
+        self._closed = other._closed
 
     async def __aenter__(self) -> Host:
         await self._slots.acquire()
@@ -88,10 +98,12 @@ class Host:
             raise HostClosed(self.closed)
         while (wait := self._resume_at - time.monotonic()) > 0:
             await self._sleep(wait)
+        if self._pace_s:
+            self._resume_at = time.monotonic() + self._pace_s
 
     def unreachable(self, why: str) -> SourceError:
         """Close the host, as no connection to it was had; the error to raise."""
-        self.closed = f"{self.name} cannot be reached ({why})"
+        self._closed[0] = f"{self.name} cannot be reached ({why})"
         return HostClosed(self.closed)
 
     async def back_off(self, attempt: int) -> None:
@@ -102,7 +114,7 @@ class Host:
         """Take note of what an answer says about limits; raises `HostClosed` on HTTP 418."""
         if status == 418:
             until = headers.get("Retry-After", "an unknown number of")
-            self.closed = (
+            self._closed[0] = (
                 f"{self.name} banned this address (HTTP 418, {until} seconds); nothing more is "
                 "sent to it, run the download again later"
             )

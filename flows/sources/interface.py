@@ -37,7 +37,7 @@ class Remark:
 
 
 class CandleSource(Protocol):
-    """Serves one-minute candles of a venue."""
+    """Serves candles of a venue: of one minute, unless it is a source of days."""
 
     @property
     def name(self) -> str:

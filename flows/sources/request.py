@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from flows.sources.binance_archive import archive
 from flows.sources.binance_rest import client as binance
 from flows.sources.http import HttpLimits
 from flows.sources.interface import Remark, TimeSpan
+from flows.sources.kis import client as kis
 from flows.sources.sentiment import index
 from flows.sources.upbit import candles as upbit
 
@@ -22,6 +24,7 @@ class SourceUrls:
     binance_spot: str = binance.SPOT_URL
     upbit: str = upbit.URL
     sentiment: str = index.URL
+    krx: str = kis.VIRTUAL_URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class DownloadRequest:
     top: int = 0
     rest_days: int = 40
     """Minutes older than this come from the archive alone."""
+    secrets_folder: Path = Path("state")
+    """Where a source keeps its access token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flows.sources.binance_archive.archive import Archive
 from flows.sources.binance_rest.candles import RestCandles
@@ -22,6 +23,9 @@ from flows.sources.binance_rest.funding import RestFunding, RestPositioning
 from flows.sources.binance_rest.instruments import most_traded, snapshot
 from flows.sources.http import Host, Http, open_session
 from flows.sources.interface import Remark
+from flows.sources.kis.candles import KisCandles, KisDays
+from flows.sources.kis.client import KisClient
+from flows.sources.kis.token import Credentials
 from flows.sources.request import DownloadReport, DownloadRequest
 from flows.sources.sentiment.index import SYMBOL as CROWD
 from flows.sources.sentiment.index import SentimentIndex
@@ -35,7 +39,7 @@ from lake.tables import RAW_POSITIONING
 from trading.errors import DataError, NocturneError, ParameterError
 from trading.market.symbols import check_symbol, is_symbol
 
-VENUES = ("binance_usdm", "binance_spot", "upbit")
+VENUES = ("binance_usdm", "binance_spot", "upbit", "krx")
 
 
 def download(
@@ -83,10 +87,19 @@ async def _opened(lake: Lake, request: DownloadRequest) -> AsyncIterator[Sources
             stack.push_async_callback(upbit.close)
             yield Sources(None, upbit, None, None, sentiment, None)
             return
+        if request.venue == "krx":
+            credentials = Credentials.from_environment()
+            kis = KisClient(session, urls.krx, credentials, request.secrets_folder, limits)
+            minutes = KisCandles(kis, request.now.date())
+            yield Sources(None, minutes, None, None, sentiment, None, KisDays(kis))
+            return
         base = urls.binance_usdm if request.venue == "binance_usdm" else urls.binance_spot
         client = RestClient(request.venue, base, limits)
         stack.push_async_callback(client.close)
-        archive = Archive(Http(session, Host(urls.archive, limits)), urls.archive, _folder(lake))
+        host = Host(urls.archive, limits)
+        if urlsplit(urls.archive).netloc == urlsplit(base).netloc:
+            host.closes_with(client.host)
+        archive = Archive(Http(session, host), urls.archive, _folder(lake))
         futures = request.venue == "binance_usdm"
         yield Sources(
             archive=archive,

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from flows.sources.binance_archive.archive import Archive
 from flows.sources.binance_rest.client import RestClient
-from flows.sources.coverage import days, joined, missing, months, overlap
+from flows.sources.coverage import months, overlap
+from flows.sources.held import Held
 from flows.sources.http import HostClosed, SourceError
 from flows.sources.interface import CandleSource, Remark, TableSource, TimeSpan
 from flows.sources.request import DownloadRequest, SymbolDownload
+from lake.content import milliseconds
 from lake.ingest.additions import (
     add_candles,
     add_rows,
-    asked_on,
+    last_open_time,
     note_asked,
-    open_times,
-    row_count,
     source_names,
 )
 from lake.ingest.importer import import_folder
@@ -31,8 +31,6 @@ from trading.candles import DAY_MS, MINUTE_MS
 from trading.errors import DataError, NocturneError
 
 SYMBOLS_AT_ONCE = 4
-JOIN_WITHIN_MS = 600 * MINUTE_MS
-"""Holes closer together than this share one call: a page holds 1,000 minutes or more."""
 LEAST_TABLE_SPAN_MS = 8 * 60 * MINUTE_MS
 """Funding is paid every 1 to 8 hours: a shorter span is not requested yet."""
 
@@ -49,6 +47,13 @@ class Sources:
     positioning: TableSource | None
     sentiment: TableSource | None
     client: RestClient | None
+    days: CandleSource | None = None
+    """Daily candles, where a venue's are not built from its minutes."""
+
+    @property
+    def continuous(self) -> bool:
+        """Whether a venue has a candle for every minute, so that an absent one is a gap."""
+        return self.archive is not None
 
 
 class SymbolDownloads:
@@ -61,7 +66,8 @@ class SymbolDownloads:
         self._request = request
         self._sources = sources
         self._progress = progress
-        self._now_ms = round(request.now.timestamp() * 1000)
+        self._held = Held(lake, request, archived=sources.archive is not None)
+        self._now_ms = milliseconds(request.now)
         self._done = 0
         self._total = 0
 
@@ -76,17 +82,18 @@ class SymbolDownloads:
         return list(await asyncio.gather(*(one(symbol) for symbol in self._request.symbols)))
 
     async def _symbol(self, symbol: str) -> SymbolDownload:
-        report = SymbolDownload(symbol)
         remarks: list[Remark] = []
-        before = self._rows(symbol)
-        try:
-            report = replace(report, files=await self._from_archive(symbol, remarks))
-            await self._from_rest(symbol, remarks)
-            report = replace(report, funding=await self._tables(symbol, remarks))
-        except NocturneError as error:
-            remarks.append(Remark(symbol, str(error), failed=True))
-        left = self._missing(symbol)
-        if self._rows(symbol) == 0 and not remarks:
+        before = await asyncio.to_thread(self._held.rows, symbol)
+        files = await self._tried(symbol, remarks, self._from_archive(symbol, remarks))
+        # A host out of reach costs only what it serves.
+        await self._tried(symbol, remarks, self._from_rest(symbol, remarks))
+        await self._tried(symbol, remarks, self._days_of(symbol))
+        funding = await self._tried(symbol, remarks, self._tables(symbol, remarks))
+        left: list[TimeSpan] = []
+        if self._sources.continuous:
+            left = await asyncio.to_thread(self._held.missing, symbol)
+        rows = await asyncio.to_thread(self._held.rows, symbol)
+        if rows == 0 and not remarks:
             remarks.append(
                 Remark(
                     symbol,
@@ -95,12 +102,22 @@ class SymbolDownloads:
                     failed=True,
                 )
             )
-        return replace(
-            report,
-            candles=self._rows(symbol) - before,
+        return SymbolDownload(
+            symbol,
+            candles=rows - before,
+            files=files,
+            funding=funding,
             missing=tuple(left),
             remarks=tuple(remarks),
         )
+
+    async def _tried(self, symbol: str, remarks: list[Remark], work: Awaitable[int]) -> int:
+        """Return the count that ``work`` gives; its failure is a remark."""
+        try:
+            return await work
+        except NocturneError as error:
+            remarks.append(Remark(symbol, str(error), failed=True))
+            return 0
 
     # --- the archive -------------------------------------------------------------------------
 
@@ -108,7 +125,7 @@ class SymbolDownloads:
         archive = self._sources.archive
         if archive is None:
             return 0
-        wanted = [m for m, span in months(self._request.span) if self._lacks(symbol, m, span)]
+        wanted = await asyncio.to_thread(self._held.months_lacking, symbol)
         self._total += len(wanted)
         counts = await self._each(
             wanted, lambda month: self._month(archive, symbol, month, remarks)
@@ -143,15 +160,10 @@ class SymbolDownloads:
     ) -> int:
         """The days of a month that has no file of its own (yet)."""
         span = overlap(whole, self._request.span)
-        if span is None or span.end <= self._recent:
+        if span is None or span.end <= self._held.recent:
             return 0  # an old month without a file: the symbol was not listed
-        wanted = [
-            day
-            for day, length in days(span)
-            if f"{symbol}-1m-{day}.zip" not in names
-            and length.end <= self._now_ms
-            and self._holes(symbol, length)
-        ]
+        lacking = await asyncio.to_thread(self._held.days_lacking, symbol, span)
+        wanted = [day for day in lacking if f"{symbol}-1m-{day}.zip" not in names]
         count = 0
         for day in wanted:
             path = await archive.daily(self._request.venue, symbol, day)
@@ -175,41 +187,27 @@ class SymbolDownloads:
 
     # --- REST --------------------------------------------------------------------------------
 
-    async def _from_rest(self, symbol: str, remarks: list[Remark]) -> None:
+    async def _from_rest(self, symbol: str, remarks: list[Remark]) -> int:
         """What the archive has not, once a day; old holes too, as they may have been mended."""
-        source = self._sources.rest
-        today = self._request.now.date().isoformat()
+        added, name = 0, self._sources.rest.name
         for month, whole in months(self._request.span):
-            span = overlap(whole, self._request.span)
-            if span is None or not self._lacks(symbol, month, whole):
-                continue
-            holes = self._holes(symbol, span)
-            asked = asked_on(self._lake, self._request.venue, symbol, month).get(source.name)
-            tail = [hole for hole in holes if hole.end == span.end]
-            due = holes if asked != today else tail
-            reachable = self._reachable(symbol, month, due)
-            for hole in joined(reachable, JOIN_WITHIN_MS):
-                await self._fill(symbol, month, hole, remarks)
+            for hole in await asyncio.to_thread(self._held.due, symbol, month, whole, name):
+                added += await self._fill(symbol, month, hole, remarks)
+        return added
 
-    def _reachable(self, symbol: str, month: str, holes: Sequence[TimeSpan]) -> list[TimeSpan]:
-        """Without an archive everything; else recent minutes, and holes inside what is there."""
-        if self._sources.archive is None:
-            return list(holes)
-        has_rows = row_count(self._lake, self._request.venue, symbol, month) > 0
-        return [hole for hole in holes if hole.end > self._recent or has_rows]
-
-    async def _fill(self, symbol: str, month: str, hole: TimeSpan, remarks: list[Remark]) -> None:
+    async def _fill(self, symbol: str, month: str, hole: TimeSpan, remarks: list[Remark]) -> int:
         source, venue = self._sources.rest, self._request.venue
         try:
             rows = await source.candles(symbol, hole)
         except HostClosed:
             raise
         except SourceError as error:
-            old = hole.end <= self._recent
+            old = hole.end <= self._held.recent
             remarks.append(Remark(f"{symbol} {month}", str(error), failed=not old))
-            return
+            return 0
+        added = 0
         if rows.num_rows:
-            await asyncio.to_thread(
+            added = await asyncio.to_thread(
                 add_candles, self._lake, venue, symbol, rows, source.name, self._request.now.date()
             )
         else:
@@ -217,6 +215,24 @@ class SymbolDownloads:
                 note_asked, self._lake, venue, symbol, month, source.name, self._request.now.date()
             )
         self._progress(self._done, self._total, f"{symbol} {month} by REST: {rows.num_rows} rows")
+        return added
+
+    async def _days_of(self, symbol: str) -> int:
+        """Daily candles after the last that the lake has, of days that are over."""
+        source, venue, request = self._sources.days, self._request.venue, self._request
+        if source is None:
+            return 0
+        last = await asyncio.to_thread(last_open_time, self._lake, venue, symbol, "1d")
+        begin = request.span.begin if last is None else max(request.span.begin, last + DAY_MS)
+        span = TimeSpan(begin, request.span.end - request.span.end % DAY_MS)
+        if span.begin >= span.end:
+            return 0
+        rows = await source.candles(symbol, span)
+        self._progress(self._done, self._total, f"{symbol}: {rows.num_rows} days")
+        today = request.now.date()
+        return await asyncio.to_thread(
+            add_candles, self._lake, venue, symbol, rows, source.name, today, "1d"
+        )
 
     # --- funding and positioning -------------------------------------------------------------
 
@@ -240,29 +256,26 @@ class SymbolDownloads:
     async def _archived_funding(self, archive: Archive, symbol: str) -> int:
         """Whole months of which the lake has no rate."""
         added = 0
+        times = await asyncio.to_thread(self._held.funding_times, symbol)
         for month, whole in months(self._request.span):
-            if whole.end > self._now_ms or self._funding_times(symbol, whole):
+            known = (times >= whole.begin) & (times < whole.end)
+            if whole.end > self._now_ms or known.any():
                 continue
             path = await archive.funding(symbol, month)
-            if path is None:
-                continue
-            rows = read_funding_archive(path.read_bytes())
-            added += add_rows(self._lake, RAW_FUNDING, self._request.venue, symbol, rows)
-            shutil.rmtree(path.parent, ignore_errors=True)
+            if path is not None:
+                added += await asyncio.to_thread(self._add_funding, symbol, path)
         return added
 
-    def _funding_times(self, symbol: str, span: TimeSpan) -> int:
-        held = self._lake.read(
-            RAW_FUNDING, [RAW_FUNDING.time], None, venue=self._request.venue, symbol=symbol
-        )
-        times = held[RAW_FUNDING.time].cast("int64").to_numpy()
-        return int(((times >= span.begin) & (times < span.end)).sum())
+    def _add_funding(self, symbol: str, path: Path) -> int:
+        rows = read_funding_archive(path.read_bytes())
+        shutil.rmtree(path.parent, ignore_errors=True)
+        return add_rows(self._lake, RAW_FUNDING, self._request.venue, symbol, rows)
 
     async def _rest_rows(self, source: TableSource | None, table: Table, symbol: str) -> int:
         """Rows after the last that the lake has; how many funding rates were new."""
         added = 0
         if source is not None:
-            last = self._last_time(table, symbol)
+            last = await asyncio.to_thread(self._held.last_time, table, symbol)
             span = TimeSpan(max(self._request.span.begin, last + 1), self._request.span.end)
             if span.end - span.begin < LEAST_TABLE_SPAN_MS:
                 return 0
@@ -273,47 +286,10 @@ class SymbolDownloads:
             added += count if table is RAW_FUNDING else 0
         return added
 
-    def _last_time(self, table: Table, symbol: str) -> int:
-        held = self._lake.read(table, [table.time], None, venue=self._request.venue, symbol=symbol)
-        if not held.num_rows:
-            return self._request.span.begin - 1
-        return int(held[table.time].cast("int64").to_numpy().max())
-
-    # --- what the lake has -------------------------------------------------------------------
-
-    @property
-    def _recent(self) -> int:
-        """Older minutes are left to the archive."""
-        return self._now_ms - self._request.rest_days * DAY_MS
-
-    def _lacks(self, symbol: str, month: str, whole: TimeSpan) -> bool:
-        """Whether the lake lacks a minute of the wanted part of ``month``."""
-        if row_count(self._lake, self._request.venue, symbol, month) == whole.minutes:
-            return False
-        span = overlap(whole, self._request.span)
-        return span is not None and bool(self._holes(symbol, span))
-
-    def _holes(self, symbol: str, span: TimeSpan) -> list[TimeSpan]:
-        found: list[TimeSpan] = []
-        for month, whole in months(span):
-            part = overlap(whole, span)
-            if part is not None:
-                times = open_times(self._lake, self._request.venue, symbol, month)
-                found += missing(times, part)
-        return found
-
-    def _missing(self, symbol: str) -> list[TimeSpan]:
-        """What is still missing, counted from the first candle that any source has."""
-        holes = joined(self._holes(symbol, self._request.span), 1)
-        if holes and holes[0].begin == self._request.span.begin:
-            return holes[1:]  # before the listing
-        return holes
-
-    def _rows(self, symbol: str) -> int:
-        return sum(
-            row_count(self._lake, self._request.venue, symbol, month)
-            for month, _ in months(self._request.span)
-        )
-
     async def _each(self, keys: Sequence[str], work: Callable[[str], Awaitable[int]]) -> list[int]:
-        return list(await asyncio.gather(*(work(key) for key in keys)))
+        """Do ``work`` for all keys; when one fails, the others end before that is raised."""
+        ended = await asyncio.gather(*(work(key) for key in keys), return_exceptions=True)
+        for result in ended:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in ended if isinstance(result, int)]

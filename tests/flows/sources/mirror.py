@@ -10,10 +10,18 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pyarrow as pa
 from aiohttp import web
 
+HOUR_MS = 3_600_000
+CLOCK = "%Y-%m-%dT%H:%M:%S"
+RATIOS = {
+    "globalLongShortAccountRatio": "1.5",
+    "topLongShortAccountRatio": "2.5",
+    "topLongShortPositionRatio": "0.5",
+}
 HEADER = (
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,"
     "taker_buy_volume,taker_buy_quote_volume,ignore"
@@ -64,7 +72,12 @@ class Mirror:
     weight: int = 10
     slow_s: float = 0.0
     chunks: int = 0
+    stall: set[str] = field(default_factory=set)
+    """Files whose next answer stops half-way."""
     url: str = ""
+    upbit: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    """Open time (ms) and price of each minute that a market traded in."""
+    sentiment: list[dict[str, str]] = field(default_factory=list)
 
     def add(self, symbol: str, period: str, candles: pa.Table, every: str = "monthly") -> str:
         """Serve a ZIP with its checksum; returns its path."""
@@ -124,6 +137,11 @@ class Mirror:
         if fault is not None and fault.kind == "wrong bytes":
             await response.write(bytes(len(data) - begin))
             return response
+        if path in self.stall:
+            self.stall.discard(path)
+            await response.write(data[begin : begin + (len(data) - begin) // 2])
+            await asyncio.sleep(2.0)  # longer than the client waits
+            return response
         if not self.slow_s:
             await response.write(data[begin:])
             return response
@@ -172,6 +190,68 @@ class Mirror:
         self.asked["exchangeInfo"] += 1
         return web.json_response({"symbols": []})
 
+    async def rest_tickers(self, request: web.Request) -> web.Response:
+        """``/fapi/v1/ticker/24hr`` without a symbol."""
+        del request
+        self.asked["ticker"] += 1
+        fault = self._fault("ticker")
+        if fault is not None and (answer := _refusal(fault)) is not None:
+            return answer
+        volumes = {"FILUSDT": 5.0, "NEARUSDT": 9.0, "BTCUSDT_250627": 99.0, "DOTUSDT": 7.0}
+        return web.json_response(
+            [{"symbol": symbol, "quoteVolume": f"{v}"} for symbol, v in volumes.items()]
+        )
+
+    async def rest_positioning(self, request: web.Request) -> web.Response:
+        """Open interest or a ratio, every hour: ``/futures/data/{name}``."""
+        name = request.match_info["name"]
+        self.asked[name] += 1
+        fault = self._fault(name)
+        if fault is not None and (answer := _refusal(fault)) is not None:
+            return answer
+        begin, end = int(request.query["startTime"]), int(request.query["endTime"])
+        times = range(-(-begin // HOUR_MS) * HOUR_MS, end + 1, HOUR_MS)
+        if name == "openInterestHist":
+            rows = [
+                {"timestamp": t, "sumOpenInterest": "10.5", "sumOpenInterestValue": "1050"}
+                for t in times
+            ]
+        else:
+            rows = [{"timestamp": t, "longShortRatio": RATIOS[name]} for t in times]
+        return web.json_response(rows[: int(request.query["limit"])])
+
+    async def upbit_candles(self, request: web.Request) -> web.Response:
+        """``/v1/candles/minutes/1``: up to 200 minutes before ``to``, newest first."""
+        self.asked["upbit"] += 1
+        fault = self._fault("upbit")
+        if fault is not None and (answer := _refusal(fault)) is not None:
+            return answer
+        to = datetime.fromisoformat(request.query["to"]).timestamp() * 1000
+        rows = [row for row in self.upbit.get(request.query["market"], []) if row[0] < to]
+        answer_rows = [
+            {
+                "market": request.query["market"],
+                "candle_date_time_utc": datetime.fromtimestamp(t / 1000, UTC).strftime(CLOCK),
+                "opening_price": price,
+                "high_price": price + 1,
+                "low_price": price - 1,
+                "trade_price": price,
+                "candle_acc_trade_volume": 2.0,
+                "candle_acc_trade_price": 2 * price,
+            }
+            for t, price in rows[-int(request.query["count"]) :][::-1]
+        ]
+        return web.json_response(answer_rows)
+
+    async def crowd(self, request: web.Request) -> web.Response:
+        """The daily index of sentiment."""
+        self.asked["crowd"] += 1
+        fault = self._fault("crowd")
+        if fault is not None and (answer := _refusal(fault)) is not None:
+            return answer
+        assert request.query["limit"] == "0"
+        return web.json_response({"data": self.sentiment})
+
 
 def _refusal(fault: Fault) -> web.Response | None:
     if fault.kind.isdigit():
@@ -179,6 +259,8 @@ def _refusal(fault: Fault) -> web.Response | None:
         return web.Response(
             status=int(fault.kind), headers=headers, text='{"code":-1003,"msg":"x"}'
         )
+    if fault.kind == "no json":
+        return web.Response(text="<html>maintenance</html>", content_type="application/json")
     if fault.kind == "html":
         return web.Response(text="<html>maintenance</html>", content_type="text/html")
     return None
@@ -191,6 +273,10 @@ async def serving(mirror: Mirror) -> AsyncIterator[Mirror]:
     app.router.add_get("/fapi/v1/klines", mirror.rest_klines)
     app.router.add_get("/fapi/v1/fundingRate", mirror.rest_funding)
     app.router.add_get("/fapi/v1/exchangeInfo", mirror.rest_info)
+    app.router.add_get("/fapi/v1/ticker/24hr", mirror.rest_tickers)
+    app.router.add_get("/futures/data/{name}", mirror.rest_positioning)
+    app.router.add_get("/v1/candles/minutes/1", mirror.upbit_candles)
+    app.router.add_get("/fng/", mirror.crowd)
     app.router.add_get("/{path:.*}", mirror.archive)
     runner = web.AppRunner(app)
     await runner.setup()
