@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flows.engine.engine import FlowStep
@@ -92,10 +92,19 @@ def _validate(symbol: str, request: FlowRequest) -> StepSummary:
         request.as_of,
         settings=request.settings.validation,
         known=load_known_events(request.settings.known_events),
+        wanted_from=_wanted_from(request),
     )
     if not report.ok:
         raise DataError("; ".join(report.reasons))
     return StepSummary(describe(report))
+
+
+def _wanted_from(request: FlowRequest) -> datetime | None:
+    """Return the beginning of the days that are downloaded; None if nothing says what is wanted."""
+    wanted = request.settings.download
+    if not wanted.enabled:
+        return None
+    return request.as_of.replace(hour=0, minute=0) - timedelta(days=wanted.days)
 
 
 def _bars(symbol: str, request: FlowRequest) -> StepSummary:
@@ -117,13 +126,13 @@ def _structures(symbol: str, request: FlowRequest) -> StepSummary:
 
 
 def _features(symbol: str, request: FlowRequest) -> StepSummary:
+    from flows.steps.features.drift import write_drift
     from flows.steps.features.features import build_features
 
-    settings = request.settings
-    built = build_features(
-        request.lake, as_of=request.as_of, symbols=[symbol], venue=settings.venue
-    )
-    return StepSummary(str(built))
+    lake, as_of, venue = request.lake, request.as_of, request.settings.venue
+    built = build_features(lake, as_of=as_of, symbols=[symbol], venue=venue)
+    drifting = write_drift(lake, as_of=as_of, symbols=[symbol], venue=venue)
+    return StepSummary(f"{built}; {drifting} drift notably")
 
 
 def _universe(request: FlowRequest) -> StepSummary:

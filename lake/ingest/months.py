@@ -87,7 +87,9 @@ def remove_unsupported(
                 (source.venue, source.symbol, found.interval, month) for month in found.months
             }
     removed = 0
-    for venue, symbol in sorted({(item.venue, item.symbol) for item in sources if item.symbol}):
+    # An archive's months are in its name; only a file of the user's own may lose one.
+    series = {(item.venue, item.symbol) for item in sources if item.kind == "candles"}
+    for venue, symbol in sorted(series):
         for part in lake.partitions(RAW_CANDLES, venue=venue, symbol=symbol):
             made_of = _sources(lake, part.values)
             place = tuple(part.values[name] for name in RAW_CANDLES.partition)
