@@ -17,11 +17,13 @@ def flow(
     as_of: str = typer.Option(
         None,
         help="Read nothing at or after this time, e.g. 2025-06-20T00:00Z; default: now, or"
-        " the end of the bundled sample where there are no other candles.",
+        " the end of the candles in the lake or the bundled sample if they end long ago.",
     ),
     lake: Path = typer.Option(None, help="Root of the lake; default: the setting, else data_lake."),
     sample: Path = typer.Option(None, help="Folder with archives and candles to import."),
-    symbols: str = typer.Option(None, help="Symbols, separated by commas; default: the setting."),
+    symbols: str = typer.Option(
+        None, help="Symbols, separated by commas; default: the setting, else those downloaded."
+    ),
     settings: Path = typer.Option(
         None, help="Settings file, e.g. config/presets/demo.toml; default: config/research.toml."
     ),

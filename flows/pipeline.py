@@ -111,6 +111,7 @@ class StepRunner:
         message = f"{sentence}; not complete for {', '.join(left)}" if left else sentence
         message = f"{message}; not usable: {', '.join(files)}" if files else message
         age = run_notes.sample_age(self.request.as_of) if self.request.on_sample else ""
+        age = run_notes.candles_age(self.request.as_of) if self.request.on_stored else age
         for record in run_notes.records(
             name, message, self.left_out, self.results, unusable=self.unusable, age=age
         ):

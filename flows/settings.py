@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from lake.files import local_path
 from trading.errors import SettingsError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -134,6 +135,7 @@ class DownloadSettings(BaseModel):
     binance_usdm_url: str = "https://fapi.binance.com"
     binance_spot_url: str = "https://api.binance.com"
     upbit_url: str = "https://api.upbit.com"
+    krx_url: str = "https://openapivts.koreainvestment.com:29443"
     sentiment_url: str = "https://api.alternative.me/fng/"
     funding: bool = True
     positioning: bool = False
@@ -194,7 +196,7 @@ class ValidationSettings(BaseModel):
     sparse_gap_minutes: int = Field(default=60, ge=0)
     max_gap_minutes: int = Field(default=10_080, ge=0)
     max_missing_share: float = Field(default=0.05, ge=0, le=1)
-    max_days_since_last: int = Field(default=3650, ge=0)
+    max_days_since_last: int = Field(default=30, ge=0)
     max_quiet_minutes: int = Field(default=1440, ge=0)
 
 
@@ -301,6 +303,7 @@ def load_settings(**overrides: object) -> ResearchSettings:
         raise SettingsError(
             f"research setting {place!r} is {first.get('input')!r}: {first['msg'].lower()}"
         ) from error
+    local_path(settings.lake)  # made absolute, an object store's address would pass for a folder
     absolute = {
         name: (PROJECT / getattr(settings, name)).resolve()
         for name in ("lake", "sample", "work", "ledger", "known_events")

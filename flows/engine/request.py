@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.engine.bundled_sample import end_of_bundled_sample
+from flows.engine.stored_candles import end_of_own_candles, with_own_symbols
 from flows.settings import ResearchSettings, load_settings
 from lake.partitions import parse_iso
 from lake.store import Lake
@@ -35,12 +36,14 @@ class FlowArguments:
 class FlowRequest:
     """Settings and ``as_of`` (UTC) of one run; every step gets it, so it is small.
 
-    ``on_sample``: ``as_of`` is the end of the bundled sample, which holds all there is.
+    ``on_sample``: ``as_of`` is the end of the bundled sample, which holds all there is;
+    ``on_stored``: it is the end of the user's own candles, which end long ago.
     """
 
     settings: ResearchSettings
     as_of: datetime
     on_sample: bool = False
+    on_stored: bool = False
 
     @property
     def lake(self) -> Lake:
@@ -53,8 +56,10 @@ def make_request(
 ) -> FlowRequest:
     """Make the request of a run of ``flow`` from its arguments.
 
-    Without ``as_of`` the run works as of the end of the bundled sample where there are no other
-    candles, else of ``default_as_of``, or of now, to the minute.
+    Without symbols in the arguments and the settings, the run works on those that were downloaded
+    or imported. Without ``as_of`` it works as of the end of these candles if they end long ago, as
+    of the end of the bundled sample where there are no others, else of ``default_as_of``, or of
+    now, to the minute.
     """
     as_of = arguments.as_of
     if isinstance(as_of, str):
@@ -73,7 +78,14 @@ def make_request(
     for symbol in settings.symbols:
         if not is_symbol(symbol):
             raise ParameterError(f"'{symbol}' is not a symbol; write for example BTCUSDT")
-    sample_end = None if flow in LIVE_FLOWS else end_of_bundled_sample(settings)
-    moment = (as_of or sample_end or default_as_of or datetime.now(UTC)).astimezone(UTC)
+    now = default_as_of or datetime.now(UTC)
+    sample_end = stored_end = None
+    if flow not in LIVE_FLOWS:
+        settings = with_own_symbols(settings)
+        stored_end = end_of_own_candles(settings, now.astimezone(UTC))
+        sample_end = None if stored_end else end_of_bundled_sample(settings)
+    moment = (as_of or stored_end or sample_end or now).astimezone(UTC)
     moment = moment.replace(second=0, microsecond=0)
-    return FlowRequest(settings, moment, on_sample=moment == sample_end)
+    return FlowRequest(
+        settings, moment, on_sample=moment == sample_end, on_stored=moment == stored_end
+    )

@@ -29,6 +29,14 @@ def sample_age(as_of: datetime) -> str:
     )
 
 
+def candles_age(as_of: datetime) -> str:
+    """Say that a run works on candles that end long ago, and what to do for newer ones."""
+    return (
+        f"The candles in the lake end on {as_of:%Y-%m-%d at %H:%M}Z: this run works as of then."
+        " For newer ones run nocturne download, or turn on [download] in config/research.toml."
+    )
+
+
 def records(
     name: str,
     message: str,

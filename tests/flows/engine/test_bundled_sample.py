@@ -71,22 +71,46 @@ def test_symbols_that_the_sample_lacks_have_no_end(tmp_path: Path) -> None:
     assert end_of_bundled_sample(load_settings(lake=tmp_path, symbols=("DOGEUSDT",))) is None
 
 
-@pytest.mark.parametrize(("minutes", "counts"), [(-1, True), (0, False), (60 * 24 * 90, False)])
-def test_newer_candles_in_the_lake_end_the_rule_of_the_sample(
-    tmp_path: Path, minutes: int, counts: bool
-) -> None:
-    moment = END + timedelta(minutes=minutes)
+def put(lake: Path, symbol: str, moment: datetime) -> None:
+    """Write one candle of the user's own."""
     row = dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0) | {"open_time": moment}
     data = RAW_CANDLES.schema.empty_table().from_pylist([row], schema=RAW_CANDLES.schema)
-    Lake(tmp_path).write(
-        RAW_CANDLES,
-        data,
-        venue="binance_usdm",
-        symbol="XRPUSDT",
-        interval="1m",
-        month=f"{moment:%Y-%m}",
+    month = f"{moment:%Y-%m}"
+    Lake(lake).write(
+        RAW_CANDLES, data, venue="binance_usdm", symbol=symbol, interval="1m", month=month
     )
-    assert _as_of(tmp_path) == (END if counts else SCHEDULED)
+
+
+@pytest.mark.parametrize("days", [3, 30, 400, 1200])
+def test_own_candles_that_end_long_ago_are_worked_on_as_of_their_end(
+    tmp_path: Path, days: int
+) -> None:
+    last = SCHEDULED - timedelta(days=days)
+    put(tmp_path, "NEARUSDT", last)
+    put(tmp_path, "FILUSDT", last - timedelta(days=1))
+    request = make_request(FlowArguments(lake=tmp_path), flow="scan", default_as_of=SCHEDULED)
+    assert request.settings.symbols == ("FILUSDT", "NEARUSDT")
+    assert request.as_of == last + timedelta(minutes=1)
+    assert (request.on_stored, request.on_sample) == (True, False)
+
+
+@pytest.mark.parametrize("hours", [0, 1, 47])
+def test_own_fresh_candles_are_worked_on_as_of_now(tmp_path: Path, hours: int) -> None:
+    put(tmp_path, "NEARUSDT", SCHEDULED - timedelta(hours=hours))
+    request = make_request(FlowArguments(lake=tmp_path), flow="scan", default_as_of=SCHEDULED)
+    assert (request.settings.symbols, request.as_of) == (("NEARUSDT",), SCHEDULED)
+    assert not request.on_stored
+
+
+def test_symbols_that_are_named_win_over_those_in_the_lake(
+    tmp_path: Path, default_settings: Path
+) -> None:
+    put(tmp_path, "NEARUSDT", SCHEDULED - timedelta(days=30))
+    given = FlowArguments(lake=tmp_path, symbols=("BTCUSDT",))
+    assert make_request(given, flow="scan").settings.symbols == ("BTCUSDT",)
+    default_settings.write_text('symbols = ["ETHUSDT"]\n')
+    request = make_request(FlowArguments(lake=tmp_path), flow="scan")
+    assert (request.settings.symbols, request.as_of) == (("ETHUSDT",), END)
 
 
 def test_a_flow_on_the_sample_completes_and_says_how_old_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""The user's own candles in the lake: what a flow works on when the settings name nothing else."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from flows.engine.bundled_sample import FOLDER
+from flows.settings import ResearchSettings
+from lake.content import moment_of
+from lake.ingest.additions import ASKED_KEY, SOURCES_KEY, last_open_time
+from lake.store import Lake, Partition
+from lake.tables import RAW_CANDLES
+from trading.candles import MINUTE_MS
+
+FRESH = timedelta(days=2)
+"""Candles that end longer ago are a piece of the past, and a flow works as of their end."""
+
+
+def with_own_symbols(settings: ResearchSettings) -> ResearchSettings:
+    """Return settings for the symbols that were downloaded or imported, if none are named.
+
+    Unchanged when the settings name symbols, another source or the download, or when the lake holds
+    the bundled sample alone.
+    """
+    if not _chooses_nothing(settings) or "symbols" in settings.model_fields_set:
+        return settings
+    own = tuple(symbol for symbol in _symbols(settings) if _is_own(settings, symbol))
+    return settings.model_copy(update={"symbols": own}) if own else settings
+
+
+def end_of_own_candles(settings: ResearchSettings, now: datetime) -> datetime | None:
+    """Return the time at which the stored candles of the symbols end, if that is long ago.
+
+    None for fresh candles, for those of the bundled sample alone, and when the settings name
+    another source or the download.
+    """
+    if not _chooses_nothing(settings):
+        return None
+    own = [symbol for symbol in settings.symbols if _is_own(settings, symbol)]
+    lake = Lake(settings.lake)
+    last = [last_open_time(lake, settings.venue, symbol, "1m") for symbol in own]
+    times = [time for time in last if time is not None]
+    if not times:
+        return None
+    end = moment_of(max(times) + MINUTE_MS)
+    return end if now - end > FRESH else None
+
+
+def _chooses_nothing(settings: ResearchSettings) -> bool:
+    return (
+        settings.sample == FOLDER
+        and not settings.download.enabled
+        and not settings.top_symbols
+        and settings.lake.is_dir()
+    )
+
+
+def _symbols(settings: ResearchSettings) -> list[str]:
+    stored = Lake(settings.lake).partitions(RAW_CANDLES, venue=settings.venue, interval="1m")
+    return sorted({part.values["symbol"] for part in stored})
+
+
+def _is_own(settings: ResearchSettings, symbol: str) -> bool:
+    """Tell whether the newest month of a symbol came from elsewhere than the bundled sample."""
+    lake = Lake(settings.lake)
+    months = lake.partitions(RAW_CANDLES, venue=settings.venue, symbol=symbol, interval="1m")
+    return bool(months) and not _is_bundled(lake, months[-1])
+
+
+def _is_bundled(lake: Lake, month: Partition) -> bool:
+    marks = lake.metadata(month.table, **month.values)
+    try:
+        names = list(json.loads(marks.get(SOURCES_KEY, "{}")))
+    except ValueError:
+        return False
+    return bool(names) and ASKED_KEY not in marks and all((FOLDER / n).is_file() for n in names)
