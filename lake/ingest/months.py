@@ -15,7 +15,8 @@ from lake.ingest.discovery import Source
 from lake.ingest.formats import frames
 from lake.ingest.reports import FileReport
 from lake.store import Lake
-from lake.tables import BARS, CANDLES, FEATURES, QUARANTINE, RAW_CANDLES, STRUCTURES
+from lake.tables import RAW_CANDLES, TABLES
+from lake.tables.columns import SERIES
 from trading.candles import Integers, interval_ms, interval_name
 from trading.errors import DataError
 
@@ -102,8 +103,9 @@ def remove_unsupported(
 def _remove(lake: Lake, values: Mapping[str, str]) -> None:
     """Remove a month and what was made from it, the raw rows last."""
     where = {name: values[name] for name in ("venue", "symbol")}
-    for table in (FEATURES, STRUCTURES, BARS, QUARANTINE, CANDLES):
-        for part in lake.partitions(table, **where) if values["interval"] == "1m" else ():
+    made = [t for t in TABLES.values() if t.partition == SERIES and t.layer != RAW_CANDLES.layer]
+    for table in made if values["interval"] == "1m" else ():
+        for part in lake.partitions(table, **where):
             if part.values["month"] == values["month"]:
                 lake.remove(table, **part.values)
     lake.remove(RAW_CANDLES, **values)
