@@ -21,7 +21,7 @@ def end_of_bundled_sample(settings: ResearchSettings) -> datetime | None:
     """Return the time at which the bundled candles end, for settings that have no others.
 
     None when the settings name another folder, turn the download on or name symbols that the sample
-    lacks, and when the lake holds newer candles.
+    lacks, and when the lake holds newer candles of one of them.
     """
     if settings.sample != FOLDER or settings.download.enabled:
         return None
@@ -46,7 +46,11 @@ def _ends(symbol: str) -> Iterator[datetime]:
 
 def _holds_newer(settings: ResearchSettings, end: datetime) -> bool:
     stored = Lake(settings.lake).partitions(RAW_CANDLES, venue=settings.venue, interval="1m")
-    months = [part for part in stored if part.values["month"] >= f"{end:%Y-%m}"]
+    months = [
+        part
+        for part in stored
+        if part.values["month"] >= f"{end:%Y-%m}" and part.values["symbol"] in settings.symbols
+    ]
     return any((_last_open_time(part.path) or end) >= end for part in months)
 
 

@@ -178,7 +178,7 @@ def test_a_folder_of_own_files_is_imported_once(
     assert "0 partitions written, 1 files unchanged" in capsys.readouterr().out
 
 
-def test_only_the_symbols_that_are_asked_for_are_imported(
+def test_only_the_symbols_that_are_named_are_imported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("BTCUSDT.csv", "ETHUSDT.csv"):
