@@ -25,7 +25,7 @@ from flows.sources.http import Host, Http, open_session
 from flows.sources.interface import Remark
 from flows.sources.kis.candles import KisCandles, KisDays
 from flows.sources.kis.client import KisClient
-from flows.sources.kis.token import Credentials
+from flows.sources.kis.token import KisCredentials
 from flows.sources.request import DownloadReport, DownloadRequest
 from flows.sources.sentiment.index import SYMBOL as CROWD
 from flows.sources.sentiment.index import SentimentIndex
@@ -88,7 +88,7 @@ async def _opened(lake: Lake, request: DownloadRequest) -> AsyncIterator[Sources
             yield Sources(None, upbit, None, None, sentiment, None)
             return
         if request.venue == "krx":
-            credentials = Credentials.from_environment()
+            credentials = KisCredentials.from_environment()
             kis = KisClient(session, urls.krx, credentials, request.secrets_folder, limits)
             minutes = KisCandles(kis, request.now.date())
             yield Sources(None, minutes, None, None, sentiment, None, KisDays(kis))

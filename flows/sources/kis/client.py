@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from flows.sources.http import RETRIED, Host, HttpLimits, SourceError
-from flows.sources.kis.token import Credentials, TokenFile, lifetime
+from flows.sources.kis.token import KisCredentials, TokenFile, lifetime
 
 VIRTUAL_URL = "https://openapivts.koreainvestment.com:29443"
 REAL_URL = "https://openapi.koreainvestment.com:9443"
@@ -27,7 +27,7 @@ class KisClient:
         self,
         session: aiohttp.ClientSession,
         base_url: str,
-        credentials: Credentials,
+        credentials: KisCredentials,
         folder: Path,
         limits: HttpLimits,
     ) -> None:

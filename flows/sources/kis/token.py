@@ -26,17 +26,17 @@ SPARE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
+class KisCredentials:
     """Key and secret of an account; never printed."""
 
     key: str
     secret: str
 
     def __repr__(self) -> str:
-        return "Credentials(***)"
+        return "KisCredentials(***)"
 
     @classmethod
-    def from_environment(cls) -> Credentials:
+    def from_environment(cls) -> KisCredentials:
         """Read both variables; `SettingsError` names those that are missing."""
         names = (KEY_VARIABLE, SECRET_VARIABLE)
         missing = [name for name in names if not os.environ.get(name)]
@@ -70,7 +70,7 @@ class TokenFile:
         self,
         folder: Path,
         base_url: str,
-        credentials: Credentials,
+        credentials: KisCredentials,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,

@@ -11,7 +11,7 @@ import pytest
 
 from flows.sources.http import HttpLimits, SourceError
 from flows.sources.interface import TimeSpan
-from flows.sources.kis.token import ISSUE_EVERY_S, Credentials, TokenFile
+from flows.sources.kis.token import ISSUE_EVERY_S, KisCredentials, TokenFile
 from flows.sources.request import DownloadReport, DownloadRequest, SourceUrls
 from flows.sources.run import _download
 from lake.content import milliseconds
@@ -134,7 +134,7 @@ async def test_an_error_names_its_code_and_no_secret(lake: Lake) -> None:
         report = await fetched(lake, server, NOW - timedelta(days=3))
     assert "HTTP 200, OPSQ2001: 다시" in report.failed[0].text
     assert all("secret" not in remark.text for remark in report.failed)
-    assert "secret" not in repr(Credentials("key", "secret"))
+    assert "secret" not in repr(KisCredentials("key", "secret"))
 
 
 async def test_without_credentials_the_variables_are_named(
@@ -164,7 +164,7 @@ async def test_no_token_is_requested_within_a_minute_of_the_last_request(tmp_pat
     clock, asked_at = Clock(), []
 
     def file() -> TokenFile:
-        credentials = Credentials("key", "secret")
+        credentials = KisCredentials("key", "secret")
         return TokenFile(tmp_path, "http://x", credentials, clock=clock, sleep=clock.sleep)
 
     async def refused() -> tuple[str, float]:
