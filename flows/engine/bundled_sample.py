@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flows.settings import PROJECT, ResearchSettings
+from lake.months import month_end
 from lake.store import Lake
 from lake.tables import RAW_CANDLES
 
 FOLDER = PROJECT / "data_lake" / "sample"
 _MINUTE = timedelta(minutes=1)
-_MONTHLY_FILE = re.compile(r"-1m-(\d{4})-(\d{2})\.zip$")
+_MONTHLY_FILE = re.compile(r"-1m-(\d{4}-\d{2})\.zip$")
 
 
 def end_of_bundled_sample(settings: ResearchSettings) -> datetime | None:
@@ -39,9 +39,7 @@ def _ends(symbol: str) -> Iterator[datetime]:
     for path in FOLDER.glob(f"binance_archive/**/{symbol}-1m-*.zip"):
         month = _MONTHLY_FILE.search(path.name)
         if month is not None:
-            year, number = int(month[1]), int(month[2])
-            days = calendar.monthrange(year, number)[1]
-            yield datetime(year, number, 1, tzinfo=UTC) + timedelta(days=days)
+            yield month_end(month[1])
 
 
 def _holds_newer(settings: ResearchSettings, end: datetime) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from flows.sources.interface import TimeSpan
+from lake.content import milliseconds, moment_of
+from lake.months import month_end, month_start, months_between
 from trading.candles import DAY_MS, MINUTE_MS
 
 Times = npt.NDArray[np.int64]
@@ -25,22 +26,14 @@ def missing(times: Times, wanted: TimeSpan) -> list[TimeSpan]:
 
 def months(span: TimeSpan) -> Iterator[tuple[str, TimeSpan]]:
     """Calendar months that ``span`` touches, each with its whole length."""
-    moment = datetime.fromtimestamp(span.begin / 1000, UTC).replace(
-        day=1, hour=0, minute=0, second=0, microsecond=0
-    )
-    while _ms(moment) < span.end:
-        following = moment.replace(
-            year=moment.year + moment.month // 12, month=moment.month % 12 + 1
-        )
-        yield f"{moment:%Y-%m}", TimeSpan(_ms(moment), _ms(following))
-        moment = following
+    for month in months_between(span.begin, span.end):
+        yield month, TimeSpan(milliseconds(month_start(month)), milliseconds(month_end(month)))
 
 
 def days(span: TimeSpan) -> Iterator[tuple[str, TimeSpan]]:
     """Calendar days (UTC) that ``span`` touches, each with its whole length."""
     for begin in range(span.begin - span.begin % DAY_MS, span.end, DAY_MS):
-        moment = datetime.fromtimestamp(begin / 1000, UTC)
-        yield f"{moment:%Y-%m-%d}", TimeSpan(begin, begin + DAY_MS)
+        yield f"{moment_of(begin):%Y-%m-%d}", TimeSpan(begin, begin + DAY_MS)
 
 
 def overlap(span: TimeSpan, other: TimeSpan) -> TimeSpan | None:
@@ -58,7 +51,3 @@ def joined(spans: Sequence[TimeSpan], within_ms: int) -> list[TimeSpan]:
         else:
             merged.append(span)
     return merged
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake.content import content_hash, cutoff
+from lake.months import month_end
 from lake.partitions import PartitionRef
 from lake.store import Lake, Partition
 from lake.tables import Table
@@ -106,18 +107,3 @@ def _later_rows(
         times = data[table.time].cast(pa.int64())
         return data.filter(pc.greater_equal(times, cutoff(table, found.values, as_of)))
     return None
-
-
-def month_start(month: str) -> datetime:
-    """Return the first moment of ``2025-06``, UTC."""
-    return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
-
-
-def month_end(month: str) -> datetime:
-    """Return the first moment of the month after, UTC."""
-    return (month_start(month) + timedelta(days=32)).replace(day=1)
-
-
-def month_before(month: str) -> str:
-    """Return ``2025-05`` for ``2025-06``."""
-    return f"{month_start(month) - timedelta(days=1):%Y-%m}"

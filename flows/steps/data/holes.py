@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
 
 import pyarrow as pa
 
 from flows.settings import ValidationSettings
 from flows.steps.data.known_events import Cause, KnownEvent, explain
 from lake.content import milliseconds, moment_of
+from lake.months import month_end, month_start, months_between
 from lake.tables import GAPS
 from trading.candles import DAY_MS, MINUTE_MS
 
@@ -61,7 +60,7 @@ def gaps_of(
     """
     bad = set(quarantined)
     found = [Gap(at, minutes, _cause(events, at, minutes, bad)) for at, minutes in stretches]
-    month = _month(moment_of(span.first))
+    month = month_start(f"{moment_of(span.first):%Y-%m}")
     begin = milliseconds(month) if span.wanted is None else min(span.wanted, span.first)
     edges = [(begin, span.first), (span.last + MINUTE_MS, span.as_of)]
     for first, end in edges:
@@ -125,19 +124,13 @@ def beyond_limits(
 
 def whole_months(gap: Gap) -> list[str]:
     """Return the months that lie in a gap from their first to their last minute."""
-    start, end = moment_of(gap.first), moment_of(gap.last + MINUTE_MS)
-    starts = [start if start == _month(start) else _next_month(start)]
-    while starts[-1] < end:
-        starts.append(_next_month(starts[-1]))
-    return [f"{first:%Y-%m}" for first, after in pairwise(starts) if after <= end]
-
-
-def _month(moment: datetime) -> datetime:
-    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def _next_month(moment: datetime) -> datetime:
-    return _month(_month(moment) + timedelta(days=32))
+    end = gap.last + MINUTE_MS
+    touched = months_between(gap.first, end)
+    return [
+        month
+        for month in touched
+        if milliseconds(month_start(month)) >= gap.first and milliseconds(month_end(month)) <= end
+    ]
 
 
 def gap_rows(gaps: Sequence[Gap]) -> pa.Table:

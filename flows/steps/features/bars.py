@@ -15,10 +15,10 @@ from flows.steps.data.freshness import (
     is_current,
     load_sql,
     mark_of,
-    month_end,
     write_known,
 )
 from lake.content import milliseconds
+from lake.months import month_end
 from lake.store import Lake, Partition
 from lake.tables import BARS, CANDLES
 from trading.candles import interval_ms

@@ -20,14 +20,12 @@ from flows.steps.data.freshness import (
     is_current,
     load_sql,
     mark_of,
-    month_before,
-    month_end,
-    month_start,
     write_known,
 )
 from flows.steps.features.bars import BuildResult, with_names
 from flows.steps.features.features import FEATURE_INTERVAL
 from lake.content import content_hash
+from lake.months import month_before, month_end, month_start
 from lake.store import Lake
 from lake.tables import BARS, FEATURES, RELATIVE, UNIVERSE, Table
 

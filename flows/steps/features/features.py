@@ -25,13 +25,11 @@ from flows.steps.data.freshness import (
     is_current,
     load_sql,
     mark_of,
-    month_before,
-    month_end,
-    month_start,
     write_known,
 )
 from flows.steps.features.bars import BuildResult, Progress, with_names
 from flows.steps.features.ict_columns import ict_version, is_worth_compiling, known_after_bars
+from lake.months import month_before, month_end, month_start
 from lake.store import Lake, Partition
 from lake.tables import BARS, CANDLES, FEATURES, RAW_FUNDING, RELATIVE, Table
 from trading.candles import interval_ms

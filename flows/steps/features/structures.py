@@ -9,16 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.steps.data.candles import start_compiling
-from flows.steps.data.freshness import (
-    MARK,
-    content_of,
-    is_current,
-    mark_of,
-    month_before,
-    month_end,
-    month_start,
-    write_known,
-)
+from flows.steps.data.freshness import MARK, content_of, is_current, mark_of, write_known
 from flows.steps.features.bars import BuildResult
 from flows.steps.features.ict_columns import (
     SETTINGS,
@@ -28,6 +19,7 @@ from flows.steps.features.ict_columns import (
     since,
     structure_events,
 )
+from lake.months import month_before, month_end, month_start
 from lake.store import Lake, Partition
 from lake.tables import BARS, STRUCTURES
 
