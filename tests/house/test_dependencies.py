@@ -61,7 +61,6 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
     ("base", "sqlalchemy"): PREFECT,
     ("base", "uvicorn"): "flows/hosting starts Prefect's server with it; the dashboard will",
     ("base", "watchfiles"): PLANNED,
-    ("research", "polars"): PLANNED,
     ("research", "rich"): PLANNED,
     ("research", "scikit-learn"): "a test compares with it; baselines will import it",
     ("research", "shap"): PLANNED,

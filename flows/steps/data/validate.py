@@ -6,7 +6,6 @@ listed in ``checked.gaps``; a symbol is left out only when they exceed the limit
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,17 +23,22 @@ from flows.steps.data.freshness import (
     mark_of,
     write_known,
 )
-from flows.steps.data.holes import CheckedSpan, Stretch, beyond_limits, gap_rows, gaps_of
+from flows.steps.data.holes import CheckedSpan, beyond_limits, gap_rows, gaps_of
 from flows.steps.data.known_events import KnownEvent
+from flows.steps.data.month_reports import (
+    COUNTS,
+    MonthReport,
+    counts_of,
+    stitched,
+    stored_report,
+)
 from flows.steps.data.refused import refused_rows
 from lake.content import content_hash, milliseconds
 from lake.store import Lake, Partition
 from lake.tables import CANDLES, GAPS, QUARANTINE, RAW_CANDLES
-from trading.candles import MINUTE_MS
 from trading.errors import DataError
 
 TAIL_ROWS = 1440
-_COUNTS = "nocturne.checks"
 _BATCH_ROWS = 1_000_000
 # Change it together with the suite or the handling below: all partitions are then rechecked.
 _CONTRACT = "candles-2"
@@ -43,29 +47,6 @@ _LIMITS = {"max_gap_minutes", "max_missing_share", "max_days_since_last", "max_q
 
 Status = Literal["passed", "failed", "errored"]
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class MonthReport:
-    """Outcome of one month of one symbol.
-
-    ``rows`` went to checked, ``quarantined`` did not; ``failures`` say what is wrong with the
-    data, ``errors`` which checks could not run. ``skipped``: nothing has changed since the last
-    time. ``gaps`` and ``quiet`` are as in `CheckedMonth`, ``span`` holds the first and last
-    candle, ``bad`` the quarantined minutes (ms).
-    """
-
-    month: str
-    rows: int
-    quarantined: int
-    gaps: tuple[Stretch, ...] = ()
-    oddities: tuple[str, ...] = ()
-    failures: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    skipped: bool = False
-    quiet: Stretch = (0, 0)
-    span: tuple[int, int] = (0, 0)
-    bad: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,53 +158,12 @@ def validate_symbol(
         before = partition
     months.extend(_check(lake, waiting, as_of, rules))
     months.sort(key=lambda report: report.month)
-    months = _stitched(lake, venue, symbol, months)
+    months = stitched(lake, venue, symbol, months)
     if not months:
         reason = f"no candles of {symbol} before {as_of:%Y-%m-%d %H:%M}"
         months = [MonthReport("", 0, 0, failures=(reason,))]
     beyond = _settle_gaps(lake, venue, months, as_of, rules, wanted_from)
     return _summary(venue, symbol, months, beyond)
-
-
-def _stitched(
-    lake: Lake, venue: str, symbol: str, months: Sequence[MonthReport]
-) -> list[MonthReport]:
-    """Count the hole before each month from the last good row before it, whatever month has it.
-
-    A month is checked with the raw rows before it, some of which may be in quarantine by now.
-    """
-    result: list[MonthReport] = []
-    last = None
-    for month in months:
-        if month.span[1] and last is not None:
-            minutes = (month.span[0] - last) // MINUTE_MS - 1
-            month = _with_first_gap(lake, venue, symbol, month, minutes)
-        last = month.span[1] or last
-        result.append(month)
-    return result
-
-
-def _with_first_gap(
-    lake: Lake, venue: str, symbol: str, month: MonthReport, minutes: int
-) -> MonthReport:
-    """Return the report with ``minutes`` missing before its first row; mend the row if needed."""
-    start = month.span[0]
-    inner = tuple(gap for gap in month.gaps if gap[0] >= start)
-    held = next((gap[1] for gap in month.gaps if gap[0] < start), 0)
-    if held == minutes:
-        return month
-    before = ((start - minutes * MINUTE_MS, minutes),) if minutes else ()
-    fixed = replace(month, gaps=before + inner)
-    values = {"venue": venue, "symbol": symbol, "interval": "1m", "month": month.month}
-    data = lake.read(CANDLES, list(CANDLES.schema.names), None, **values)
-    gaps = data["gap_before"].to_pylist()
-    gaps[data["open_time"].cast(pa.int64()).to_pylist().index(start)] = minutes
-    data = data.set_column(
-        data.schema.get_field_index("gap_before"), "gap_before", pa.array(gaps, pa.int64())
-    )
-    mark = lake.metadata(CANDLES, **values)[MARK]
-    lake.write(CANDLES, data, {MARK: mark, _COUNTS: _counts(fixed)}, **values)
-    return fixed
 
 
 def _settle_gaps(
@@ -292,7 +232,6 @@ def _work(
     None means that nothing of the month is known yet.
     """
     values = partition.values
-    month = values["month"]
     inputs = {"raw": content_of(lake, partition, as_of), **values}
     refused = refused_rows(lake, values, as_of)
     if refused.num_rows:
@@ -304,13 +243,7 @@ def _work(
     recipe.extend(load_sql(f"checks/{name}") for name in CHECKS)
     mark = mark_of("\n".join(recipe), inputs)
     if is_current(lake, CANDLES, mark, values):
-        stored = json.loads(lake.metadata(CANDLES, **values)[_COUNTS])
-        stored = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in stored.items()
-        }
-        stored["gaps"] = tuple((first, minutes) for first, minutes in stored["gaps"])
-        return MonthReport(month=month, skipped=True, **stored)
+        return stored_report(lake, values)
     data = lake.read_partition(partition, as_of)
     if not data.num_rows:
         return None
@@ -395,19 +328,5 @@ def _write(
         checked.good,
         as_of=as_of,
         partition=values,
-        metadata={MARK: mark, _COUNTS: _counts(report)},
+        metadata={MARK: mark, COUNTS: counts_of(report)},
     )
-
-
-def _counts(report: MonthReport) -> str:
-    """Return what a month's file says of its check, for the runs that skip it."""
-    counts = {
-        "rows": report.rows,
-        "quarantined": report.quarantined,
-        "gaps": report.gaps,
-        "quiet": report.quiet,
-        "span": report.span,
-        "bad": report.bad,
-        "oddities": report.oddities,
-    }
-    return json.dumps(counts, ensure_ascii=False)
