@@ -231,6 +231,9 @@ class ResearchSettings(BaseSettings):
         le=0.5,
         description="chance that anything is ever proven by luck",
     )
+    cash_rate: float = Field(
+        default=0.0, ge=0, le=1, description="yearly rate of idle money, which a strategy must beat"
+    )
     recent_days: int = Field(default=7, ge=1, le=90)
     walk_forward: WalkForwardSettings = WalkForwardSettings()
     download: DownloadSettings = DownloadSettings()

@@ -59,14 +59,15 @@ def take_look(
     spending: Spending,
     entries: Sequence[OptimizeEntry],
     returns: dict[str, SymbolReturns],
-    limits: Thresholds | None = None,
+    cash_rate: float = 0.0,
 ) -> Look:
     """Test one hypothesis on all of its symbols; deterministic.
 
-    ``entries`` and ``returns`` are those of the symbols that the strategy was searched on tonight.
+    ``cash_rate`` is what idle money earns a year; a strategy has to earn more. ``entries`` and
+    ``returns`` are those of the symbols that the strategy was searched on tonight.
     """
-    limits = replace(limits or Thresholds(), superior_ability=spending.alpha)
-    pooled = pool(returns)
+    limits = Thresholds(superior_ability=spending.alpha)
+    pooled = _beyond_cash(pool(returns), cash_rate)
     ability = _ability(pooled, spending.alpha)
     cut = overfitting_of(pooled.returns)
     loss = None if cut is None else cut.loss_probability
@@ -110,9 +111,9 @@ def take_look(
     )
 
 
-def look_verdicts(look: Look, symbol: str, limits: Thresholds | None = None) -> list[GateVerdict]:
+def look_verdicts(look: Look, symbol: str) -> list[GateVerdict]:
     """Return the verdicts of a look as those of one symbol; their texts say when it was taken."""
-    limits = replace(limits or Thresholds(), superior_ability=look.alpha)
+    limits = Thresholds(superior_ability=look.alpha)
     verdicts = [
         trades_verdict(int(look.findings["trades"]), limits),
         *search_gates(search_evidence(look.p_value, look.loss_probability), limits),
@@ -134,6 +135,13 @@ def trades_verdict(trades: int, limits: Thresholds) -> GateVerdict:
 def search_evidence(p_value: float | None, loss: float | None) -> GateEvidence:
     """Return evidence that holds only what a look measures."""
     return GateEvidence(0, 0.0, 0.0, p_value, loss, None)
+
+
+def _beyond_cash(pooled: PooledReturns, cash_rate: float) -> PooledReturns:
+    """Return what the trials earn beyond cash; a trial that never trades stays one."""
+    moves = np.ptp(pooled.returns, axis=1, keepdims=True) > 0.0
+    returns = np.where(moves, pooled.returns - cash_rate / 365.0, 0.0)
+    return PooledReturns(np.ascontiguousarray(returns), pooled.symbols)
 
 
 def _ability(pooled: PooledReturns, alpha: float) -> SuperiorAbility | None:

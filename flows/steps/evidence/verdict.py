@@ -114,7 +114,7 @@ def weigh(
 ) -> tuple[OptimizeEntry, ...]:
     """Return the entries with the state, verdicts and evidence of their hypotheses."""
     found: list[OptimizeEntry] = []
-    with exclusive(lake.root / ".evidence.lock", "weighing the evidence", timeout_s=3600.0):
+    with exclusive(lake.root / "research" / ".lock", "weighing the evidence", timeout_s=3600.0):
         for name in sorted({item.entry.strategy for item in entries}):
             own = [item for item in entries if item.entry.strategy == name]
             standing = _standing(lake, name, own, as_of, settings)
@@ -179,7 +179,8 @@ def _look(
     except DataError:
         return None
     number, share, alpha = spending(looks, hypothesis.name, settings.hypotheses, settings.alpha)
-    return take_look(hypothesis, as_of, Spending(number, share, alpha), entries, returns)
+    spent = Spending(number, share, alpha)
+    return take_look(hypothesis, as_of, spent, entries, returns, settings.cash_rate)
 
 
 def _weighed(found: OptimizeEntry, standing: Standing) -> OptimizeEntry:

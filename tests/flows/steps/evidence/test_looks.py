@@ -214,3 +214,17 @@ def test_a_night_that_dies_at_its_write_ends_as_if_it_had_not(
     assert read_looks(lake) == ()
     assert weigh(lake, as_of=AS_OF, entries=entries, settings=SETTINGS) == expected
     assert lake_state(lake.root) == lake_state(whole.root)
+
+
+def test_a_strategy_has_to_earn_more_than_cash(lake: Lake, tmp_path: Path) -> None:
+    entries = [searched(lake, edge=EDGE)]
+    weigh(lake, as_of=AS_OF, entries=entries, settings=SETTINGS)
+    other = Lake(tmp_path / "other")
+    searched(other, edge=EDGE)
+    dear = SETTINGS.model_copy(update={"cash_rate": 1.0})
+    weigh(other, as_of=AS_OF, entries=entries, settings=dear)
+    (free,), (costly,) = read_looks(lake), read_looks(other)
+    assert free.statistic is not None
+    assert costly.statistic is not None
+    # 1/365 a day of a deviation of 0.9 %, over 120 days
+    assert free.statistic - costly.statistic == pytest.approx(3.3, abs=0.6)
