@@ -44,7 +44,7 @@ def shuffled_candles(rng: np.random.Generator, symbol: str, days: int) -> Candle
 def planted(rng: np.random.Generator, days: int, shape: str, drift: float) -> CandleColumns:
     """A random walk with ``drift`` a minute after breakouts, in one of `SHAPES`.
 
-    The region lies beyond 0.8 of the range; an entry before that loses on the way. The regime comes
+    The region lies beyond 0.6 of the range; an entry before that loses on the way. The regime comes
     and goes every 15 days.
     """
     noise = VOLATILITY * rng.standard_normal((days, MINUTES))
@@ -63,12 +63,12 @@ def _planted_day(noise: FloatArray, reach: float, shape: str, drift: float, day:
         return noise
     returns = noise.copy()
     if shape == "one parameter region":
-        near = _crossing(returns, 0.4 * reach)
+        near = _crossing(returns, 0.3 * reach)
         returns[near:] -= 0.3 * drift
-        far = _crossing(returns, 0.8 * reach)
+        far = _crossing(returns, 0.6 * reach)
         returns[far:] += 1.5 * drift
         return returns
-    returns[_crossing(returns, 0.4 * reach) :] += drift
+    returns[_crossing(returns, 0.3 * reach) :] += drift
     return returns
 
 

@@ -34,12 +34,17 @@ STRATEGIES: dict[str, dict[str, str]] = {
     "wave": {"swing_atr": "1.5,2.5", "take_profit": "0.03,0.06", "stop_loss": "0.01,0.03"},
 }
 """Five strategies of the project with small grids; filters off, deciding on 15 minutes."""
+PLANTED_GRID = {"k": "0.3:0.8:0.1", "take_profit": "0.03,0.10", "stop_loss": "0.03"}
+"""The grid of the breakout on planted edges: a region is several of its points wide."""
 FIXED = {"filters": "off", "signal_tf": "15m"}
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One market of a group: ``make`` draws it from the seed; ``fee_bps`` is 0 or the default's."""
+    """One market of a group: ``make`` draws it from the seed; costs are zero or the default's.
+
+    With ``planted`` the grid is `PLANTED_GRID`.
+    """
 
     group: str
     strategy: str
@@ -47,6 +52,7 @@ class Case:
     make: Callable[[np.random.Generator], CandleColumns]
     fee_bps: float = 5.0
     slippage_bps: float = 1.0
+    planted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,8 @@ def evaluate(case: Case) -> Verdict:
         walk_forward=WalkForwardSettings(train_days=15, test_days=10),
     )
     strategy = get_strategy(case.strategy)
-    texts = [f"{name}={text}" for name, text in STRATEGIES[case.strategy].items()]
+    searched = PLANTED_GRID if case.planted else STRATEGIES[case.strategy]
+    texts = [f"{name}={text}" for name, text in searched.items()]
     grid = tuple(parse_grid(texts, strategy).combinations())
     fixed = {name: value for name, value in FIXED.items() if strategy.has(name)}
     request = OptimizeRequest(

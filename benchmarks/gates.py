@@ -109,6 +109,7 @@ def power_part(targets: Targets, count: int) -> Rows:
             "breakout",
             seed,
             partial(planted, days=EDGE_DAYS, shape=shape, drift=drift),
+            planted=True,
         )
         for shape in SHAPES
         for drift in DRIFTS_OF.get(shape, DRIFTS)
