@@ -37,6 +37,7 @@ _MAKER_FEE_BPS = typer.Option(
 )
 _JSON = typer.Option(None, "--json", help="Write the result to this file; - is standard output.")
 _TRADES = typer.Option(None, "--trades", help="Write the trades to this Parquet file.")
+_HTML = typer.Option(None, "--html", help="Write a page with charts to this file.")
 _TICK = typer.Option(0.0, min=0.0, help="Price tick that stops and targets lie on.")
 _STEP = typer.Option(0.0, min=0.0, help="Quantities are cut to a multiple of it.")
 _MIN_NOTIONAL = typer.Option(0.0, min=0.0, help="Smaller orders are refused.")
@@ -59,6 +60,7 @@ class BacktestOptions:
     capital: float
     brackets: Path | None
     trades_out: str | None
+    html_out: str | None
     venue: VenueOptions
 
     @property
@@ -87,6 +89,7 @@ def backtest(
     brackets: Path = BRACKETS,
     json_out: str = _JSON,
     trades_out: str = _TRADES,
+    html_out: str = _HTML,
     slippage_bps: float = SLIPPAGE_BPS,
     funding: Path = FUNDING,
     tick: float = _TICK,
@@ -102,7 +105,7 @@ def backtest(
     --impact the strategy runs on the account simulation (docs/simulation.md).
 
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
-    --set k=0.5 --set filters=off --trades trades.parquet
+    --set k=0.5 --set filters=off --trades trades.parquet --html result.html
     """
     options = BacktestOptions(
         strategy=strategy,
@@ -115,6 +118,7 @@ def backtest(
         capital=capital,
         brackets=brackets,
         trades_out=trades_out,
+        html_out=html_out,
         venue=VenueOptions(funding, tick, step, min_notional, impact),
     )
     _run(options, json_out)
@@ -126,6 +130,8 @@ def _run(options: BacktestOptions, json_out: str | None) -> None:
 
     check_output("--json", json_out)
     check_output("--trades", options.trades_out)
+    check_output("--html", options.html_out)
+    _refuse_page(options)
     if is_maker(options.strategy, options.preset):
         document, text = _run_maker(options)
     elif options.strategy == ENSEMBLE:
@@ -135,6 +141,20 @@ def _run(options: BacktestOptions, json_out: str | None) -> None:
     write_json(json_out, document)
     if json_out != STDOUT:
         typer.echo(text)
+
+
+def _refuse_page(options: BacktestOptions) -> None:
+    from cli.inputs.strategy_choice import ENSEMBLE, is_maker
+    from trading.errors import ParameterError
+
+    if options.html_out is None:
+        return
+    several = options.strategy == ENSEMBLE or is_maker(options.strategy, options.preset)
+    if several or options.venue.needs_account:
+        raise ParameterError(
+            "--html shows one strategy with whole positions; leave out --tick, --step, "
+            "--min-notional and --impact, and take neither maker nor ensemble"
+        )
 
 
 def _run_maker(options: BacktestOptions) -> Outcome:
@@ -180,10 +200,25 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
     columns = read_candles(options.candles)
     seconds_load = time.perf_counter() - begun
     enable_compiling()
-    result = simulate(strategy, columns, with_file_interval(strategy, fixed, (), columns), costs)
+    params = with_file_interval(strategy, fixed, (), columns)
+    result = simulate(strategy, columns, params, costs)
     if options.trades_out is not None:
         _write_trades(options.trades_out, result.trades)
     trading_costs = fill_metrics(result, costs).as_dict()
+    if options.html_out is not None:
+        from cli.pages.backtest_page import PageInputs, write_page
+
+        measures = result.metrics.as_dict() | trading_costs
+        inputs = PageInputs(
+            strategy.name,
+            options.candles,
+            strategy.resolve(params),
+            columns,
+            result,
+            measures,
+            costs,
+        )
+        write_page(options.html_out, inputs)
     document = {
         "strategy": strategy.name,
         "candles": str(options.candles),
