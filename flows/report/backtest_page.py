@@ -168,7 +168,7 @@ def equity_beside_hold(
         f"{formats.percent(hold.values[-1] - 1.0)} "
         f"with {formats.percent(min(drawdown(hold).values))}."
     )
-    held_series = {"label": "buy and hold", "tone": "soft", "values": holds}
+    held_series: dict[str, object] = {"label": "buy and hold", "tone": "soft", "values": holds}
     below = curve_series("drawdown", "bad", rounded(stepped(depth, times)))
     panels = [
         panel(230, "share", curve_series("strategy", "accent", own), held_series),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,24 +36,47 @@ class Window:
 
 def account_view(ledger: LedgerRows) -> AccountView:
     """Answer whether the account made money, today and over the last days."""
-    curve = equity_curve(ledger.equity)
+    asset = main_asset(ledger.equity)
+    own = [row for row in ledger.equity if row.get("asset") == asset]
+    curve = equity_curve(own)
     if curve is None:
         return AccountView(
             "No trade yet",
             "",
             "The lake holds no equity of an executor at this time, so there is no result.",
         )
-    currency = quote_currency(ledger)
+    currency = asset or quote_currency(ledger)
     whole = window("whole", curve, curve.times[0])
     worst = min(drawdown(curve, curve.values[0]).values)
     return AccountView(
         headline=headline(whole, currency),
         tone=tone_of(whole.change),
         lead=lead(curve, currency, ledger),
-        facts=(*window_facts(curve, currency), *trade_facts(ledger, worst, currency)),
+        facts=(
+            *window_facts(curve, currency),
+            *other_wallets(ledger.equity, asset),
+            *trade_facts(ledger, worst, currency),
+        ),
         equity=money_chart("account-equity", "Account equity", curve, currency),
         positions=position_grid(ledger, currency),
     )
+
+
+def main_asset(rows: Sequence[Row]) -> str | None:
+    """Return the currency with the most rows; amounts of different ones never add up."""
+    counts = Counter(row.get("asset") for row in rows)
+    return min(counts, key=lambda asset: (-counts[asset], str(asset)), default=None)
+
+
+def other_wallets(rows: Sequence[Row], main: str | None) -> tuple[Fact, ...]:
+    """Return the last equity in every other currency."""
+    found = []
+    for asset in sorted({str(row.get("asset")) for row in rows} - {str(main)}):
+        curve = equity_curve([row for row in rows if str(row.get("asset")) == asset])
+        if curve is not None:
+            change = formats.percent_change(curve.values[-1] / curve.values[0] - 1.0)
+            found.append(Fact(f"Equity in {asset}", formats.decimal(curve.values[-1]), change))
+    return tuple(found)
 
 
 def equity_curve(rows: Sequence[Row]) -> Curve | None:

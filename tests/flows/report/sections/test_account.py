@@ -52,6 +52,23 @@ def test_a_loss_is_the_headline() -> None:
     assert view.lead.endswith("from 10,000.00 USDT; 1 open position.")
 
 
+def test_money_of_two_currencies_is_never_added_up() -> None:
+    rows = [
+        {"time": DAY + n * HOUR_MS, "asset": asset, "venue": venue, "equity": value}
+        for asset, venue, values in (
+            ("USDT", "usdm", (100.0, 110.0)),
+            ("USDT", "spot", (50.0, 50.0)),
+            ("KRW", "upbit", (1000.0, 900.0)),
+        )
+        for n, value in enumerate(values)
+    ]
+    view = account_view(LedgerRows(equity=rows))
+    assert view.headline == "Made 10.00 USDT (+6.67 %)"
+    facts = {one.label: (one.value, one.note) for one in view.facts}
+    assert facts["Equity"] == ("160.00", "USDT")
+    assert facts["Equity in KRW"] == ("900.00", "−10.00 %")
+
+
 def test_today_counts_from_midnight_and_a_short_ledger_says_since_when() -> None:
     points = ((DAY - 2 * HOUR_MS, 100.0), (DAY - HOUR_MS, 110.0), (DAY + HOUR_MS, 121.0))
     facts = {one.label: one for one in account_view(LedgerRows(equity=equity(*points))).facts}
