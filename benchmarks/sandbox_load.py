@@ -1,9 +1,10 @@
-"""Load of the sandbox exchange: signed orders, and stream messages to one client.
+"""Load of the sandbox exchange: signed orders, klines, and stream messages to one client.
 
     python benchmarks/sandbox_load.py [--orders 10000] [--seconds 8]
 
 The server runs in its own process, on one core if the platform can pin it, with its ledger in a
-file; the clients run here. Targets: at least 2,000 signed orders/s and 20,000 stream messages/s.
+file; the clients run here. Targets: at least 2,000 signed orders/s, 1,500 klines calls/s with 500
+bars each, and 20,000 stream messages/s.
 Rates are given per wall-clock second and per second of the server's processor time: on a busy
 machine, only the latter shows what one core does.
 """
@@ -22,7 +23,7 @@ import aiohttp
 from _sandbox import processor_s, served, sign, signed, write_walk
 from _targets import Targets
 
-ORDERS, MESSAGES = 2_000, 20_000
+ORDERS, MESSAGES, KLINES = 2_000, 20_000, 1_500
 STREAMS = ("aggTrade", "bookTicker", "avgPrice", "kline_1m", "miniTicker", "trade", "depth5")
 
 
@@ -73,6 +74,22 @@ async def orders_by_rest(url: str, count: int, workers: int) -> float:
         return count // workers * workers / (time.perf_counter() - began)
 
 
+async def klines(url: str, count: int, workers: int) -> float:
+    """Return `GET /fapi/v1/klines` calls per second, each with 500 bars."""
+    address = f"{url}/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit=500"
+    async with aiohttp.ClientSession() as session:
+
+        async def work() -> None:
+            for _ in range(count // workers):
+                async with session.get(address) as answer:
+                    assert answer.status == 200
+                    await answer.read()
+
+        began = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(workers)))
+        return count // workers * workers / (time.perf_counter() - began)
+
+
 async def messages(url: str, symbols: list[str], seconds: float) -> float:
     """Return the stream messages per second that one client receives."""
     ws = url.replace("http", "ws", 1)
@@ -109,6 +126,9 @@ def main() -> None:
                 pid, lambda: asyncio.run(orders_by_socket(url, "/ws-fapi/v1", count, 64))
             )
             rest = rated(pid, lambda: asyncio.run(orders_by_rest(url, count, 16)))
+        past = ("--from", "2025-01-01T12:00:00Z")
+        with served(folder / "one", *past) as (url, pid):
+            bars = rated(pid, lambda: asyncio.run(klines(url, count // 2, 16)))
         fast = ("--venue", "spot", "--clock", "accelerated", "--speed", "100000")
         with served(folder / "many", *fast) as (url, pid):
             heard = rated(pid, lambda: asyncio.run(messages(url, symbols, options.seconds)))
@@ -116,6 +136,7 @@ def main() -> None:
     for what, (by_processor, by_wall), least in (
         ("orders by WebSocket API", socket, ORDERS),
         ("orders by REST", rest, ORDERS),
+        ("klines calls with 500 bars", bars, KLINES),
         ("stream messages to one client", heard, MESSAGES),
     ):
         unit = f"/s of one core, {by_wall:.0f} /s by the wall"

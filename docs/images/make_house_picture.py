@@ -68,8 +68,10 @@ SANDBOX = Room(
     (
         ("server",),
         ("audit", "faults"),
-        ("api/usdm", "api/spot"),
+        ("api/usdm", "api/spot", "api/upbit"),
+        ("live",),
         ("market", "protocol"),
+        ("engines/upbit",),
         ("engines/usdm", "engines/spot"),
         ("engines/common",),
     ),

@@ -36,7 +36,8 @@ class StateChanges:
 class Venues:
     """The venues of a run; either of them may be absent, not both.
 
-    ``shift`` is what the dates of the recording were moved by (ms).
+    ``shift`` is what the dates of the recording were moved by (ms); ``live`` says that a market is
+    followed.
     """
 
     usdm: UsdmExchange | None
@@ -47,6 +48,7 @@ class Venues:
     span: Span
     marks: Mapping[str, MarkRule] = field(default_factory=dict)
     shift: int = 0
+    live: bool = False
 
     @property
     def all(self) -> list[UsdmExchange | SpotExchange]:

@@ -94,7 +94,8 @@ def assemble(
     if usdm is not None:
         usdm.marks = marks
     spot = _spot(shared, spot_feeds, spot_hub) if spot_feeds else None
-    return Venues(usdm, spot, shared.ledger, faults, shared.changes, span, marks, shift)
+    ledger, changes, live = shared.ledger, shared.changes, settings.live
+    return Venues(usdm, spot, ledger, faults, changes, span, marks, shift, live)
 
 
 def load_all(settings: SandboxSettings) -> FeedsByVenue:

@@ -118,6 +118,8 @@ class StateFile:
         self._check_version(rows.get("version"))
         saved = int(thaw(rows["now"]))
         begin = (saved + MINUTE_MS - 1) // MINUTE_MS * MINUTE_MS
+        if self._venues.live:  # a followed market has moved on while the exchange was down
+            begin = max(begin, span.begin)
         if not span.begin <= begin < span.end:
             raise DataError(
                 f"{self._path}: was saved at {iso(saved)}, which is not before --to {iso(span.end)}"

@@ -20,7 +20,7 @@ from sandbox.engines.usdm.model import NO_MATCH, UsdmOrder
 from sandbox.engines.usdm.state import copy_order
 from sandbox.protocol.params import Params
 
-MAX_BATCH = 5
+MAX_BATCH, MAX_CANCELS = 5, 10
 ALL_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 
 
@@ -156,16 +156,26 @@ def _one(action: Any) -> dict[str, Any]:
     return response
 
 
+def _listed(params: Params, name: str, kind: type) -> list[Any]:
+    """Return the values of a JSON list, each of ``kind``; refuse anything else (−1130)."""
+    try:
+        found = orjson.loads(params.text(name) or "[]")
+    except ValueError as error:
+        raise error_codes.BAD_VALUE(name) from error
+    if not isinstance(found, list) or len(found) > MAX_CANCELS:
+        raise error_codes.BAD_VALUE(name)
+    if not all(type(item) is kind for item in found):
+        raise error_codes.BAD_VALUE(name)
+    return found
+
+
 def cancel_batch(call: UsdmCall) -> list[Any]:
     """`DELETE /batchOrders`."""
     params = call.params
     symbol = call.core.market(params.symbol()).instrument.symbol
-    try:
-        ids = orjson.loads(params.text("orderIdList") or "[]")
-        names = orjson.loads(params.text("origClientOrderIdList") or "[]")
-    except ValueError as error:
-        raise error_codes.BAD_VALUE("orderIdList") from error
-    wanted = [(int(i), None) for i in ids] + [(None, str(name)) for name in names]
+    ids = _listed(params, "orderIdList", int)
+    names = _listed(params, "origClientOrderIdList", str)
+    wanted = [(i, None) for i in ids] + [(None, name) for name in names]
     engine, account = call.exchange.engine, call.account
     return [
         _one(

@@ -171,13 +171,14 @@ def derive_instrument(
     """Derive rules for a symbol that has none; tick and step are the finest in its candles."""
     quote = next((name for name in QUOTES if symbol.endswith(name)), "USDT")
     tick, step = _finest(prices), _finest(volumes)
+    far = Decimal(repr(float(max(prices, default=0.0)))) * 100 // tick * tick
     return ExchangeInstrument(
         symbol=symbol,
         base=symbol.removesuffix(quote),
         quote=quote,
         tick=tick,
         min_price=tick,
-        max_price=tick * 100_000_000,
+        max_price=max(tick * 100_000_000, far),
         step=step,
         min_quantity=step,
         max_quantity=step * 10_000_000,

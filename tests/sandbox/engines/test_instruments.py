@@ -7,10 +7,20 @@ from decimal import Decimal
 from pathlib import Path
 
 from sandbox.api.usdm.market_json import bracket_json
-from sandbox.engines.common.instruments import MAJOR_BRACKETS, build_brackets, read_instruments
+from sandbox.engines.common.instruments import (
+    MAJOR_BRACKETS,
+    build_brackets,
+    derive_instrument,
+    read_instruments,
+)
 
 D = Decimal
 SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample" / "instruments.json"
+
+
+def test_derived_rules_reach_far_beyond_finely_quoted_prices() -> None:
+    rules = derive_instrument("LTCUSDT", [55.37614667], [1.5])
+    assert rules.max_price >= 5_000
 
 
 def test_bundled_brackets_are_those_that_lake_and_simulation_read() -> None:

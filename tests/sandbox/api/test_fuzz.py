@@ -1,0 +1,158 @@
+"""Random requests and frames: no crash, and no request that holds the others up for 100 ms."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from sandbox.api.requests import rest_request
+from sandbox.api.spot import routes as spot
+from sandbox.api.usdm import routes as usdm
+from sandbox.protocol.signing import sign
+from sandbox.server.server import SandboxServer
+from sandbox.server.settings import SandboxSettings
+from tests.sandbox.helpers import START, calm, write_candles
+from trading.candles import MINUTE_MS
+
+pytestmark = pytest.mark.slow
+
+REQUESTS, FRAMES = 60_000, 50_000
+STALL_S = 0.1
+WORDS = (
+    "", "BTCUSDT", "ETHUSDT", "BUY", "SELL", "LIMIT", "MARKET", "STOP_MARKET", "GTC", "GTD", "IOC",
+    "0", "1", "-1", "0.001", "100000", "1e400", "NaN", "9" * 40, "true", "false", "null", "[]",
+    "{}", "[1,2]", '[{"symbol":"BTCUSDT"}]', '["BTCUSDT"]', "1m", "1M", "%00", "%ff", "\u00df",
+    "QUEUE_20", "[" * 400, "[null]", '[{"quantity":[]}]',
+    "a" * 300, "2024-01-01", "1750377600000", "both", "LONG", "PERPETUAL", "CONDITIONAL", "'", '"',
+)  # fmt: skip
+ROUTES = [*usdm.ROUTES.items(), *spot.ROUTES.items()]
+METHODS = [*usdm.METHODS, *spot.METHODS, "nothing", "session.logon", "userDataStream.subscribe"]
+
+
+@pytest.fixture
+def candles(tmp_path: Path) -> Path:
+    begin = START - 600 * MINUTE_MS
+    for symbol, price in (("BTCUSDT", 100_000.0), ("ETHUSDT", 2_500.0)):
+        write_candles(tmp_path / "candles", symbol, calm(price, 3_000), begin)
+    return tmp_path / "candles"
+
+
+@pytest.fixture
+def url(tmp_path: Path, candles: Path) -> Iterator[str]:
+    command = [
+        sys.executable, "-m", "cli", "sandbox", "serve", "--candles", str(candles),
+        "--venue", "both", "--from", "2025-06-20", "--weight-limit", "1000000000",
+        "--no-count-orders",
+    ]  # fmt: skip
+    log = (tmp_path / "log").open("w")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+            assert process.poll() is None, "the sandbox has crashed"
+        finally:
+            process.terminate()
+            log.close()
+    text = (tmp_path / "log").read_text()
+    assert "Traceback" not in text, text[-3_000:]
+
+
+def parameters(dice: random.Random, known: frozenset[str] | None) -> str:
+    names = sorted(known or ()) or ["symbol", "limit", "orderId"]
+    chosen = dice.sample(names, dice.randint(0, len(names)))
+    values = {name: dice.choice(WORDS) for name in chosen}
+    if "symbol" in (known or ()) and dice.random() < 0.8:
+        values["symbol"] = "BTCUSDT"
+    return "&".join(f"{name}={value}" for name, value in values.items())
+
+
+async def test_fuzzed_requests_neither_crash_nor_stall(candles: Path) -> None:
+    server = SandboxServer(
+        SandboxSettings(
+            candles=candles, venue="both", begin=START, weight_limit=10**9, count_orders=False
+        )
+    )
+    dice, longest = random.Random(1), 0.0
+    for _ in range(REQUESTS):
+        (method, path), route = dice.choice(ROUTES)
+        query = parameters(dice, route.known)
+        query += f"{'&' if query else ''}timestamp={time.time_ns() // 1_000_000}"
+        if dice.random() < 0.95:
+            query += f"&signature={sign('sandbox', query)}"
+        fields = {"x-mbx-apikey": "sandbox"}
+        begun = time.process_time()
+        request = rest_request(method, f"{path}?{query}", fields, b"", "127.0.0.1")
+        response, _ = await server._gateway.handle(request)
+        assert len(response.raw) > 1, (method, path, query)
+        longest = max(longest, time.process_time() - begun)
+    assert longest < STALL_S
+    server.venues.ledger.close()
+
+
+def frame(dice: random.Random, payload: bytes) -> bytes:
+    kind = dice.random()
+    opcode = 1 if kind < 0.9 else dice.choice([0, 2, 3, 8, 9, 10, 15])
+    head = bytes([0x80 | opcode])
+    mask = os.urandom(4)
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + struct.pack(">H", size)
+    body = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    if kind > 0.99:
+        return os.urandom(dice.randint(1, 40))
+    return head + length + mask + body
+
+
+def payload(dice: random.Random) -> bytes:
+    if dice.random() < 0.2:
+        return os.urandom(dice.randint(0, 60))
+    names = ["symbol", "side", "type", "quantity", "price", "listenKey", "apiKey", "interval"]
+    params = {name: dice.choice(WORDS) for name in dice.sample(names, dice.randint(0, 4))}
+    method = dice.choice(METHODS)
+    return f'{{"id":{dice.randint(0, 9)},"method":"{method}","params":{as_json(params)}}}'.encode()
+
+
+def as_json(params: dict[str, Any]) -> str:
+
+    return orjson.dumps(params).decode()
+
+
+async def send_frames(url: str, path: str, seed: int, count: int) -> None:
+    dice, sent = random.Random(seed), 0
+    host, port = url.removeprefix("http://").split(":")
+    fields = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    while sent < count:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n{fields}\r\n{key}\r\n\r\n".encode())
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            for _ in range(50):  # what follows a broken frame is not read
+                writer.write(frame(dice, payload(dice)))
+                sent += 1
+                await writer.drain()
+            while await asyncio.wait_for(reader.read(1 << 16), 0.05):
+                pass
+        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError):
+            pass
+        writer.close()
+
+
+async def test_fuzzed_frames_do_not_crash(url: str) -> None:
+    paths = ("/ws-api/v3", "/ws-fapi/v1", "/ws", "/market/stream", "/private/ws")
+    await asyncio.gather(
+        *(send_frames(url, path, 10 + i, FRAMES // len(paths)) for i, path in enumerate(paths))
+    )
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/api/v3/ping") as response:
+        assert response.status == 200
