@@ -6,6 +6,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import polars as pl
@@ -65,7 +66,8 @@ def _scan_csv(source: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
     if not _is_utf8(head):
         source = _from_korean(source if isinstance(source, bytes) else source.read_bytes())
         head = source[: 1 << 16]
-    first = head.decode("utf-8", "ignore").removeprefix("\ufeff").lstrip().split("\n", 1)[0]
+    lines = head.decode("utf-8", "ignore").removeprefix("\ufeff").lstrip().split("\n", 2)
+    first = lines[0]
     separator = max(_SEPARATORS, key=first.count)
     names = [name.strip().strip('"') for name in first.strip().split(separator)]
     header = not _is_number(names[1] if len(names) > 1 else names[0])
@@ -75,17 +77,31 @@ def _scan_csv(source: Path | bytes, *, numbers: bool = True) -> pl.LazyFrame:
         names = list(BINANCE_ORDER[: len(names)])
     names = _distinct(names)
     _refuse_torn(source, separator, len(names))
-    # Numbers at once where numbers are expected; a file with something else is read as texts.
-    kinds = {name: pl.Float64() if plain(name) in NUMBERS else pl.String() for name in names}
+    sample = lines[min(int(header), len(lines) - 1)].strip().split(separator)
     return pl.scan_csv(
         source,
         has_header=False,  # the names are ours: Polars would rename repeated ones
         skip_lines=int(header),
         separator=separator,
-        schema=kinds if numbers else dict.fromkeys(names, pl.String()),
+        schema=_kinds(names, sample) if numbers else dict.fromkeys(names, pl.String()),
         truncate_ragged_lines=True,
         glob=False,
     )
+
+
+def _kinds(names: Sequence[str], sample: Sequence[str]) -> dict[str, pl.DataType]:
+    """Return numbers where numbers are expected; a file with something else is read as texts.
+
+    A time is a number where that of the first row, ``sample``, has more digits than a date.
+    """
+    kinds: dict[str, pl.DataType] = {}
+    for name, value in zip_longest(names, sample[: len(names)], fillvalue=""):
+        whole = value.isascii() and value.isdigit() and len(value) > len("20240131")
+        if plain(name) in NUMBERS:
+            kinds[name] = pl.Float64()
+        else:
+            kinds[name] = pl.Int64() if whole and plain(name) in KNOWN_NAMES else pl.String()
+    return kinds
 
 
 def _refuse_torn(source: Path | bytes, separator: str, columns: int) -> None:

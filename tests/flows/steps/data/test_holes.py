@@ -298,3 +298,20 @@ def test_days_before_the_first_candle_that_are_wanted_are_a_gap(tmp_path: Path, 
     assert report.ok
     first = lake.read(GAPS, symbol="BTCUSDT").to_pylist()[0]
     assert (first["first"], first["minutes"]) == (START - timedelta(days=days), days * DAY)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_six_hours_without_a_candle_are_used(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    lake = Lake(tmp_path)
+    at, count = rng.randint(2 * DAY, 7 * DAY), rng.randint(300, 420)
+    report = check(lake, without(minutes(START, 8 * DAY), at, count))
+    assert (report.status, report.gaps, report.rows) == ("passed", 1, 8 * DAY - count)
+    assert gap_rows(lake) == [(ms(START) + at * MINUTE_MS, count, "unknown")]
+    strict = check(
+        lake,
+        without(minutes(START, 8 * DAY), at, count),
+        settings=ValidationSettings(max_gap_minutes=count - 1),
+    )
+    assert strict.status == "failed"
+    assert f"validation.max_gap_minutes = {count - 1}" in strict.reasons[0]
