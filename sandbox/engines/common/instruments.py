@@ -171,7 +171,7 @@ def derive_instrument(
     """Derive rules for a symbol that has none; tick and step are the finest in its candles."""
     quote = next((name for name in QUOTES if symbol.endswith(name)), "USDT")
     tick, step = _finest(prices), _finest(volumes)
-    far = Decimal(repr(float(max(prices, default=0.0)))) * 100 // tick * tick
+    far = Decimal(repr(float(max(prices, default=0.0)))) * 1_000 // tick * tick
     return ExchangeInstrument(
         symbol=symbol,
         base=symbol.removesuffix(quote),

@@ -20,7 +20,7 @@ SAMPLE = Path(__file__).parents[3] / "data_lake" / "sample" / "instruments.json"
 
 def test_derived_rules_reach_far_beyond_finely_quoted_prices() -> None:
     rules = derive_instrument("LTCUSDT", [55.37614667], [1.5])
-    assert rules.max_price >= 5_000
+    assert rules.max_price >= 50_000
 
 
 def test_bundled_brackets_are_those_that_lake_and_simulation_read() -> None:
