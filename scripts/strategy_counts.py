@@ -6,8 +6,9 @@ FOLDER holds SYMBOL.parquet files; the default is the 18 perpetuals of ``../shar
 exists, else the bundled sample. An entry is a signal to enter, whether or not a position is open;
 trades are those of a back-test of the defaults, without costs. Filters apply in order and the first
 that objects holds the entry, so the entries plus those held by each filter equal the entries
-without filters. A strategy that learns is fitted on the first half of a series and counted on the
-second. Strategies with fewer than 20 entries are also counted on the other recordings of
+without filters. A strategy that enters once a day is held on a day without an entry, by what held
+the day's first signal. A strategy that learns is fitted on the first half of a series and counted
+on the second. Strategies with fewer than 20 entries are also counted on the other recordings of
 ``../shared/data``. ``--write`` puts the tables into docs/strategies.md.
 """
 
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from cli.inputs.candle_files import read_candles  # noqa: E402
-from trading.candles import CandleColumns  # noqa: E402
+from trading.candles import DAY_MS, CandleColumns, Floats  # noqa: E402
 from trading.jit.compiler import enable  # noqa: E402
 from trading.simulation import Costs, backtest  # noqa: E402
 from trading.simulation.backtest import decide  # noqa: E402
@@ -63,6 +64,8 @@ HELD = {
 """The filters' reasons in the order in which they apply, and their columns."""
 OWN_MEAN = {"breakout": breakout.BELOW_MEAN}
 """Reasons of strategies that apply their own EMA50 together with the filters."""
+ONCE_A_DAY = ("breakout",)
+"""Strategies that enter at most once a UTC day, so that held signals repeat within a day."""
 
 
 def halved(
@@ -84,6 +87,20 @@ class Counts:
     held: Counter[int] = field(default_factory=Counter)
 
 
+def held_of(name: str, candles: CandleColumns, decisions: Floats) -> Counter[int]:
+    """Count the reasons of one series, of a strategy that enters once a day by the day."""
+    codes = decisions[:, REASON].astype(int)
+    if name in OWN_MEAN:
+        codes[codes == OWN_MEAN[name]] = BELOW_TREND
+    if name not in ONCE_A_DAY:
+        return Counter(codes.tolist())
+    days = candles.open_time // DAY_MS
+    entered = days[decisions[:, ACTION] == ENTER]
+    rows = np.flatnonzero(np.isin(codes, list(HELD)) & ~np.isin(days, entered))
+    firsts = rows[np.unique(days[rows], return_index=True)[1]]
+    return Counter(codes[firsts].tolist())
+
+
 def count(name: str, series: Sequence[CandleColumns], values: Mapping[str, Value]) -> Counts:
     """Count entries and trades over all the series."""
     strategy = get_strategy(name)
@@ -96,9 +113,7 @@ def count(name: str, series: Sequence[CandleColumns], values: Mapping[str, Value
         found = int(np.count_nonzero(decisions[:, ACTION] == ENTER))
         counts.entries += found
         counts.symbols += found > 0
-        counts.held.update(decisions[:, REASON].astype(int).tolist())
-        if name in OWN_MEAN:
-            counts.held[BELOW_TREND] += counts.held.pop(OWN_MEAN[name], 0)
+        counts.held.update(held_of(name, candles, decisions))
         counts.trades += len(backtest(strategy, candles, params, Costs(fee_bps=0)).trades)
     return counts
 

@@ -173,7 +173,7 @@ def real_cases() -> dict[str, Case]:
     """All cases on real candles, by name."""
     return {
         "breakout": real_case(
-            "breakout", ("BTCUSDT",), "2025-05-20", 8, _tight(k=0.1), funded=True
+            "breakout", ("BTCUSDT",), "2025-05-20", 8, _tight(k=0.1, trigger="cross"), funded=True
         ),
         "rsi_bollinger": real_case("rsi_bollinger", ("BTCUSDT",), "2025-06-20", 2, _tight()),
         "rsi_bollinger, two symbols": real_case(

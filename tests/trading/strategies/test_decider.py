@@ -73,9 +73,12 @@ def test_warming_with_higher_candles_equals_feeding_their_base_candles(
 
 
 def test_base_candles_are_needed_from_the_start_of_the_longest_candle():
-    decider = Decider(get_strategy("breakout"), {}, MINUTE_MS)
+    decider = Decider(get_strategy("breakout"), {"trigger": "cross"}, MINUTE_MS)
     now = 10 * 24 * HOUR_MS + 7 * HOUR_MS + 33 * MINUTE_MS
     assert decider.base_start(now) == 10 * 24 * HOUR_MS + 4 * HOUR_MS
+    # One entry a day: what the day had so far must be known.
+    once = Decider(get_strategy("breakout"), {}, MINUTE_MS)
+    assert once.base_start(now) == 10 * 24 * HOUR_MS
     assert decider.history_needed() == {HOUR_MS: 550, 4 * HOUR_MS: 594}
 
 

@@ -104,7 +104,9 @@ def test_breakout_gives_its_reasons_to_enter_and_to_hold():
     assert [d.action for d in out[24:]] == ["hold", "hold", "enter", "hold"]
     assert out[25].reason == "close 101 not above target 101"
     assert out[26].reason == "entered: close 101.5 above target 101"
-    assert out[27].reason == "no new cross: last close 101.5 already above target 101"
+    assert out[27].reason == "entered today already: close 102 above target 101"
+    crossing = decisions(BREAKOUT, {"filters": "off", "trigger": "cross"}, yesterday + today)
+    assert crossing[27].reason == "no new cross: last close 101.5 already above target 101"
     assert out[26].values == {"seen": 101.5, "limit": 101.0}
 
 

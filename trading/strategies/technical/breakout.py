@@ -242,7 +242,7 @@ class Breakout(Strategy):
         Parameter(
             "trigger",
             "choice",
-            "cross",
+            "level",
             choices=("level", "cross"),
             help="level: first close above, once a day; cross: the close before was not above",
         ),
