@@ -37,7 +37,7 @@ Rows = list[tuple[str, ...]]
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "search.md"
 DRIFTS = (1e-5, 2e-5, 4e-5)
-DRIFTS_OF = {"one regime": (2e-5, 4e-5, 8e-5), "one parameter region": (2e-5, 4e-5, 8e-5)}
+DRIFTS_OF = {"one regime": (2e-5, 4e-5, 8e-5)}
 NOISE_DAYS, EDGE_DAYS = 60, 180
 
 
