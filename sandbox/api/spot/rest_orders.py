@@ -8,7 +8,7 @@ from sandbox.api.pagination import page
 from sandbox.api.requests import SIGNED, Route, by_symbol, names
 from sandbox.api.spot import account_json
 from sandbox.api.spot.call import SpotCall
-from sandbox.api.spot.params import client_id, new_order
+from sandbox.api.spot.params import client_id, new_order, positive
 from sandbox.engines.common import error_codes
 from sandbox.engines.common.error_codes import ExchangeError
 from sandbox.engines.common.orders import find_order
@@ -134,6 +134,19 @@ def cancel_replace(call: SpotCall) -> dict[str, Any]:
     return data
 
 
+def keep_priority(call: SpotCall) -> dict[str, Any]:
+    """`PUT /order/amend/keepPriority`: lower an order's quantity without losing its place."""
+    order = _find(call, "orderId", "origClientOrderId")
+    call.params.need("newQty")
+    amended = call.exchange.engine.reduce(call.account, order, positive(call.params, "newQty"))
+    shown = account_json.result_json(amended)
+    return {
+        "transactTime": amended.update_time,
+        "executionId": call.core.last_execution,
+        "amendedOrder": {**shown, "preventedQty": "0.00000000"},
+    }
+
+
 def open_orders(call: SpotCall) -> list[Any]:
     """`GET /openOrders`."""
     symbol = call.params.text("symbol")
@@ -188,6 +201,9 @@ ROUTES = {
         test_order, SIGNED, known=ORDER_KNOWN | {"computeCommissionRates"}
     ),
     ("GET", "/api/v3/order"): Route(get_order, SIGNED, 4, known=FIND_KNOWN),
+    ("PUT", "/api/v3/order/amend/keepPriority"): Route(
+        keep_priority, SIGNED, 4, known=FIND_KNOWN | {"newClientOrderId", "newQty"}
+    ),
     ("DELETE", "/api/v3/order"): Route(cancel_order, SIGNED, 0, known=CANCEL_KNOWN),
     ("DELETE", "/api/v3/openOrders"): Route(cancel_all, SIGNED, 0, known=names("symbol")),
     ("POST", "/api/v3/order/cancelReplace"): Route(

@@ -118,6 +118,10 @@ class SpotEngine(BaseEngine[SpotCore, SpotEvent]):
         """Cancel an order (and its list) or raise ``ExchangeError``."""
         return orders.cancel(self.core, account, order)
 
+    def reduce(self, account: SpotAccount, order: SpotOrder | None, quantity: Decimal) -> SpotOrder:
+        """Lower an open order's quantity or raise ``ExchangeError``."""
+        return orders.reduce(self.core, account, order, quantity)
+
     def cancel_list(self, account: SpotAccount, found: OrderList | None) -> OrderList:
         """Cancel an order list or raise ``ExchangeError``."""
         if found is None or found.order_status != "EXECUTING":

@@ -7,7 +7,7 @@ from decimal import Decimal
 from sandbox.engines.common.instruments import ExchangeInstrument
 from sandbox.engines.common.money import ONE, ZERO, decimals_of
 from sandbox.engines.common.recorded_market import RecordedMarket
-from sandbox.engines.spot.model import CONDITIONAL, SpotAccount, SpotOrderRequest
+from sandbox.engines.spot.model import CONDITIONAL, SpotAccount, SpotOrder, SpotOrderRequest
 from sandbox.engines.spot.rejections import FILTER, TOO_PRECISE
 
 MAX_ALGO_ORDERS = 5
@@ -38,6 +38,15 @@ def check(market: RecordedMarket, account: SpotAccount, request: SpotOrderReques
         waiting = sum(1 for order in mine if order.type in CONDITIONAL)
         if waiting >= MAX_ALGO_ORDERS:
             raise FILTER("MAX_NUM_ALGO_ORDERS")
+
+
+def check_amended(market: RecordedMarket, order: SpotOrder, quantity: Decimal) -> None:
+    """Check the filters of an order whose quantity is lowered."""
+    instrument = market.instrument
+    if quantity % instrument.step or quantity < instrument.min_quantity:
+        raise FILTER("LOT_SIZE")
+    if quantity * (order.price or order.stop_price) < instrument.min_notional:
+        raise FILTER("NOTIONAL")
 
 
 def _check_price(instrument: ExchangeInstrument, price: Decimal, name: str) -> None:

@@ -140,6 +140,24 @@ def trigger(core: SpotCore, market: RecordedMarket, order: SpotOrder) -> None:
     order_lists.after_change(core, order)
 
 
+def reduce(
+    core: SpotCore, account: SpotAccount, order: SpotOrder | None, quantity: Decimal
+) -> SpotOrder:
+    """Lower an open order's quantity; it keeps its place in the queue."""
+    if order is None or not order.open:
+        raise rejections.UNKNOWN_ORDER()
+    market = core.market(order.symbol)
+    if not order.filled < quantity < order.quantity:
+        raise rejections.AMEND_QUANTITY()
+    filters.check_amended(market, order, quantity)
+    order.quantity, order.update_time = quantity, core.now
+    core.hold(order)
+    core.record_order(order, "REPLACED")
+    instrument = market.instrument
+    core.record_balances(account, instrument.quote if order.buying else instrument.base)
+    return order
+
+
 def cancel(core: SpotCore, account: SpotAccount, order: SpotOrder | None) -> SpotOrder:
     """Cancel an open order and the list it belongs to; −2011 when there is none."""
     if order is None or not order.open:

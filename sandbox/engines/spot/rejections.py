@@ -11,6 +11,9 @@ NO_BALANCE = Refusal(-2010, "Account has insufficient balance for requested acti
 DUPLICATE = Refusal(-2010, "Duplicate order sent.")
 WOULD_TAKE = Refusal(-2010, "Order would immediately match and take.")
 WOULD_TRIGGER = Refusal(-2010, "Stop price would trigger immediately.")
+AMEND_QUANTITY = Refusal(
+    -2038, "The requested quantity must be lower than the order's, and above what is filled."
+)
 PRICE_RELATION = Refusal(-2010, "The relationship of the prices for the orders is not correct.")
 UNKNOWN_ORDER = Refusal(-2011, "Unknown order sent.")
 NO_SUCH_ORDER = Refusal(-2013, "Order does not exist.")
