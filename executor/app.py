@@ -21,7 +21,7 @@ from executor.operations.live_notice import announce_unproven
 from executor.operations.metrics import MetricsServer
 from executor.operations.position_alerts import PositionAlerts
 from executor.operations.scheduler import Scheduler
-from executor.operations.settings_reload import reload_settings
+from executor.operations.settings_reload import SettingsWatch, reload_settings
 from executor.operations.status import Status
 from executor.runtime.systemd import notify
 from executor.venues.interface import Venue
@@ -38,13 +38,18 @@ STOP_WITHIN_S = 10.0
 class App:
     """Runs one `Executor` until a stop is requested."""
 
-    def __init__(self, executor: Executor, settings_file: Path) -> None:
+    def __init__(
+        self, executor: Executor, settings_file: Path, delivery: DiscordAlerts | None = None
+    ) -> None:
         self._x = executor
+        self._delivery = delivery
         self._services = executor.services
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._status = Status(executor)
-        self._scheduler = Scheduler(executor, self._status)
+        self._scheduler = Scheduler(
+            executor, self._status, SettingsWatch(settings_file, self.reload)
+        )
         self._settings_file = settings_file
         settings = executor.services.settings
         port = settings.metrics.port
@@ -130,13 +135,14 @@ class App:
         self._x.subscribe_signals()
         alerts = PositionAlerts(self._services)
         for kind in (EventType.POSITION_OPENED, EventType.POSITION_CLOSED):
-            self._services.bus.subscribe(kind, "alerts", alerts.on_position)
+            # Of the transaction of its trade: a crash loses neither or both.
+            self._services.at_once(kind, alerts.on_position)
 
     async def _start_accounts(self) -> None:
         """Follow the user streams and reconcile, before anything is traded."""
         x, services = self._x, self._services
-        if isinstance(services.alerts, DiscordAlerts):
-            self._loop("alerts", services.alerts.run())
+        if self._delivery is not None:
+            self._loop("alerts", self._delivery.run())
         self._loop("bus", services.bus.run())
         self._loop("execution reports", x.execution_reports.run())
         for name, connection in x.connections.items():

@@ -25,6 +25,7 @@ from executor.market_data.lockstep import LockstepClock
 from executor.market_data.price_watch import PriceWatch
 from executor.model import StreamState, UserEvent
 from executor.notifications.alerts import Alerts, LogAlerts
+from executor.notifications.counted import CountedAlerts
 from executor.portfolio.account_snapshot import AccountSnapshot, LiveFigures
 from executor.portfolio.daily_loss import DailyLossLimit
 from executor.portfolio.equity_points import EquityPoints
@@ -91,6 +92,15 @@ class Executor:
         bus = self.services.bus
         bus.subscribe(EventType.SIGNAL_GENERATED, "entries", self.entry_handler.on_signal)
         bus.subscribe(EventType.SIGNAL_GENERATED, "exits", self.closer.on_signal)
+        bus.subscribe(EventType.DAILY_LOSS_LIMIT_REACHED, "exits", self._on_daily_limit)
+
+    def _on_daily_limit(self, event: AnyEvent) -> None:
+        """Close what is priced in the asset that reached its limit, if the settings say so."""
+        if not self.services.settings.risk.close_at_daily_limit:
+            return
+        for holding in list(self.portfolio.holdings()):
+            if holding.row.quote_asset == event.data["asset"]:
+                self.closer.close(holding, "daily_loss_limit", event.id)
 
     def subscribe_market(self) -> None:
         """Act on candles and prices; exits come before the decisions on the same candle."""
@@ -202,7 +212,7 @@ def _services(
     alerts: Alerts | None,
 ) -> Services:
     activity = Activity()
-    alert: Alerts = alerts if alerts is not None else LogAlerts()
+    alert = CountedAlerts(alerts if alerts is not None else LogAlerts())
 
     def dead_letter(event: AnyEvent, handler: str, failure: BaseException) -> None:
         log.error("handler %s failed on %s", handler, event.type, exc_info=failure)

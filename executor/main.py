@@ -66,7 +66,8 @@ async def _run(
     clock = await _clock(settings)
     alerts = _alerts(settings, keys, ledger, clock)
     executor = build(settings, clock, ledger, _connections(settings, keys), alerts)
-    app = App(executor, settings_file)
+    delivery = alerts if isinstance(alerts, DiscordAlerts) else None
+    app = App(executor, settings_file, delivery)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, app.reload, "SIGHUP")
     interrupted = asyncio.Event()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class Services:
     make_event: EventMaker
     venues: VenueDirectory
     alerts: Alerts
+    _at_once: dict[EventType, list[Callable[[AnyEvent], None]]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def venue_of(self, symbol: InstrumentId) -> Venue:
@@ -59,8 +60,14 @@ class Services:
         """Make an event, write it to the ledger and publish it."""
         event = self.make_event(kind, symbol=symbol, cause=cause, payload=payload, **facts)
         self.journal.record(event)
+        for listener in self._at_once.get(kind, ()):
+            listener(event)
         self.bus.publish(event)
         return event
+
+    def at_once(self, kind: EventType, listener: Callable[[AnyEvent], None]) -> None:
+        """Call ``listener`` with each event as it is written: in the same transaction."""
+        self._at_once.setdefault(kind, []).append(listener)
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run work beside the caller; it counts as activity, and a failure is reported."""

@@ -109,6 +109,19 @@ class RiskSettings(_Section):
     max_orders_per_minute: int = Field(default=60, ge=1, le=600)
     max_concurrent: int = Field(default=5, ge=1, le=50)
     daily_loss_limit: Decimal = Field(default=Decimal("0.06"), gt=0, le=1)
+    day_begins: int = Field(default=0, ge=0, le=23)
+    """Hour (UTC) at which a trading day begins."""
+    close_at_daily_limit: bool = False
+    """Whether the daily loss limit closes what is open; else it is kept."""
+    max_exposure: Decimal = Field(default=Decimal(2), gt=0, le=20)
+    """Notional of all positions of a wallet as a multiple of its equity."""
+    reserve_share: Decimal = Field(default=Decimal(0), ge=0, lt=1)
+    """Part of a wallet that no entry may use as margin."""
+    max_entries_per_day: int = Field(default=0, ge=0, le=1_000)
+    """Entries of one instrument in a trading day; 0 is no limit."""
+    losses_before_pause: int = Field(default=0, ge=0, le=100)
+    """Losing positions in a row after which entries pause; 0 is never."""
+    pause_minutes: int = Field(default=60, ge=1, le=10_080)
     max_price_deviation: Decimal = Field(default=Decimal("0.01"), gt=0, le=Decimal("0.2"))
     """Distance between the decision's price and the last trade at which an entry is refused."""
     warmup_candles: int = Field(default=3, ge=0, le=1_000)

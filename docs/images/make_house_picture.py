@@ -59,7 +59,8 @@ EXECUTOR = Room(
         ("strategy", "portfolio", "risk"),
         ("market_data", "ledger"),
         ("bus", "notifications"),
-        ("venues", "runtime"),
+        ("venues",),
+        ("model", "runtime"),
     ),
 )
 SANDBOX = Room(

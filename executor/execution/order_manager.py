@@ -75,7 +75,9 @@ class OrderManager(OrderLog):
         self._portfolio = portfolio
         self._trading_state = trading_state
         self.latency = Histogram()
-        self._sent_at: deque[int] = deque(maxlen=1_000)
+        # Orders of the minute before a restart count as well.
+        recent = services.ledger.history.order_times_since(services.clock.now_ms() - MINUTE_MS)
+        self._sent_at: deque[int] = deque(recent, maxlen=1_000)
         self.in_flight: set[str] = set()
         """Orders whose sender is at work on them."""
 
@@ -204,9 +206,7 @@ class OrderManager(OrderLog):
             if entry:
                 why = self._held_back(order, time.monotonic() - begun)
                 if why:
-                    return self._failed(
-                        order, OrderState.REJECTED, Rejected(why), SendResult.FAILED
-                    )
+                    return self._held(order, why)
                 self._awaited(order.symbol)
             self._services.ledger.note_sent(_ids(order))
             try:
@@ -280,6 +280,10 @@ class OrderManager(OrderLog):
             self._services.alerts.send(
                 "the exchange refuses the key: entries off", error=str(fault)
             )
+        elif not order.exits and status is OrderState.REJECTED:
+            self._services.alerts.send(
+                "entry refused by the exchange", symbol=order.symbol, error=str(fault)
+            )
         row = self._services.ledger.order(order.client_id)
         self._services.emit(
             EventType.ORDER_FAILED,
@@ -290,6 +294,21 @@ class OrderManager(OrderLog):
             error=str(fault),
         )
         return SentOrder(result, order.client_id, fault)
+
+    def _held(self, order: NewOrder, why: str) -> SentOrder:
+        """Record an entry that was not sent."""
+        fault = Rejected(why)
+        self.update(order.client_id, status=OrderState.REJECTED, error=why)
+        row = self._services.ledger.order(order.client_id)
+        self._services.emit(
+            EventType.ORDER_FAILED,
+            symbol=order.symbol,
+            cause=self.last_event(row) if row else None,
+            client_id=order.client_id,
+            status=OrderState.REJECTED,
+            error=why,
+        )
+        return SentOrder(SendResult.FAILED, order.client_id, fault)
 
     async def query_until_certain(self, order: NewOrder) -> VenueOrder | None:
         """What became of an order of unknown outcome; None once it is provably not there."""

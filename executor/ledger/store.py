@@ -19,6 +19,7 @@ import orjson
 
 from executor.bus.events import AnyEvent
 from executor.ledger.connection import LedgerConnection
+from executor.ledger.history import LedgerHistory
 from executor.ledger.migrations import migrate
 from executor.ledger.outbox import Outbox
 from executor.ledger.records import OrderRow, PositionRow
@@ -70,6 +71,7 @@ class Ledger:
             ) from error
         self._held = False
         self.outbox = Outbox(self._connection)
+        self.history = LedgerHistory(self._connection)
 
     def _prepare(self) -> None:
         disk = self._connection.disk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 
 from executor.model import InstrumentId
 from trading.candles import Candle
@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 ODD = 0.3
 """A move from one price to the next that is looked at again before anything acts on it."""
+LATELY_S = 60.0
+REMEMBERED = 100
 SOURCES = ("candles", "prices", "rest", "odd")
 
 
@@ -22,7 +24,7 @@ class PriceGuard:
 
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
-        self.last_refused_at = -math.inf
+        self._refused_at: deque[float] = deque(maxlen=REMEMBERED)
         self.doubted: dict[InstrumentId, float] = {}
         """Odd prices that nothing has confirmed yet, by symbol."""
         self._last: dict[InstrumentId, float] = {}
@@ -40,10 +42,14 @@ class PriceGuard:
     def refuse(self, source: str, symbol: InstrumentId, what: object) -> bool:
         """Count what is not handed on; always False."""
         self.refused[source] += 1
-        self.last_refused_at = time.monotonic()
+        self._refused_at.append(time.monotonic())
         if self.refused[source] == 1:
             log.error("%s: refused from %s, further ones are counted: %s", symbol, source, what)
         return False
+
+    def refused_lately(self) -> int:
+        """Values refused within the last minute, counted up to `REMEMBERED`."""
+        return sum(moment > time.monotonic() - LATELY_S for moment in self._refused_at)
 
     def odd(self, symbol: InstrumentId, price: float) -> bool:
         """Whether a price is too far from the last one to act on it."""

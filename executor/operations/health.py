@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 LEAST_DISK_BYTES = 256 * 1024**2
 MOST_MEMORY_BYTES = 400 * 1024**2
 MOST_QUEUED = 500
-REFUSED_LATELY_S = 300.0
+MOST_REFUSED = 3
+"""Refused values within a minute; a single one is counted, and is no illness of a stream."""
 MOST_OFFSET_MS = 1_000
 
 
@@ -29,7 +30,7 @@ def health(x: Executor, status: Status) -> dict[str, Any]:
     checks = {
         "market_stream": (x.feed.fresh(), state["market_stream"]),
         "values": (
-            time.monotonic() - x.feed.guard.last_refused_at > REFUSED_LATELY_S,
+            x.feed.guard.refused_lately() < MOST_REFUSED,
             dict(x.feed.guard.refused),
         ),
         "user_stream": (x.user_connections.up, x.user_connections.up),

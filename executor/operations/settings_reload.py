@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,26 @@ def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[str, s
     return {
         f"risk.{name}": (str(old[name]), str(new[name])) for name in old if old[name] != new[name]
     }
+
+
+class SettingsWatch:
+    """Sees that the settings file has changed; a change is taken over or refused once."""
+
+    def __init__(self, file: Path, reload: Callable[[str], object]) -> None:
+        self._file = file
+        self._reload = reload
+        self._seen = self._stamp()
+
+    def look(self) -> None:
+        """Reload when the file differs from the last look."""
+        stamp = self._stamp()
+        if stamp != self._seen:
+            self._seen = stamp
+            self._reload("a change of the file")
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino

@@ -12,6 +12,7 @@ from executor.risk.pre_trade import AccountState
 from executor.risk.trading_state import TradingState
 from executor.services import Services
 from executor.settings import Mode
+from trading.candles import MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class AccountSnapshot:
         self._daily_loss.roll()
         wallet, leverage = self._portfolio.wallet_of(symbol), self._services.leverage(symbol)
         self._daily_loss.check(wallet.asset)
+        history, day = self._services.ledger.history, self._daily_loss.begun_ms
         return AccountState(
             wallet=self._portfolio.balance(wallet).wallet,
             available=self._portfolio.free(
@@ -64,8 +66,23 @@ class AccountSnapshot:
             entries_on=self._trading_state.entries,
             release_valid=self._live.release_valid(),
             halted=slot.halted,
+            exposure=self._portfolio.exposure(wallet),
+            entries_today=history.entries_since(symbol, day),
+            refused_stops_today=history.refused_stops_since(symbol, day),
+            paused_for_s=self._paused_for_s(),
             leverage=leverage,
             day_limit_reached=self._daily_loss.reached(wallet.asset),
             durable=self._services.ledger.durable,
             live=settings.mode is Mode.LIVE,
         )
+
+    def _paused_for_s(self) -> float:
+        """How long entries still pause after too many losses in a row."""
+        risk = self._services.settings.risk
+        if not risk.losses_before_pause:
+            return 0.0
+        streak = self._services.ledger.history.loss_streak(risk.losses_before_pause)
+        if streak.length < risk.losses_before_pause:
+            return 0.0
+        end = streak.last_at + risk.pause_minutes * MINUTE_MS
+        return max(0.0, (end - self._services.clock.now_ms()) / 1000)

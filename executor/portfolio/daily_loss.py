@@ -8,7 +8,7 @@ from executor.bus.events import ClosedCandle, Event, EventType
 from executor.portfolio.portfolio import Portfolio
 from executor.risk.pre_trade import daily_loss
 from executor.services import Services
-from trading.candles import DAY_MS
+from trading.candles import DAY_MS, HOUR_MS
 
 
 class DailyLossLimit:
@@ -22,6 +22,18 @@ class DailyLossLimit:
         self._portfolio = portfolio
         self._day = int(services.ledger.meta("day", "-1"))
         self._latched = int(services.ledger.meta("day_limit_reached", "-1"))
+
+    @property
+    def begun_ms(self) -> int:
+        """Market time (ms) at which this trading day began."""
+        return self._today() * DAY_MS + self._begins_ms
+
+    @property
+    def _begins_ms(self) -> int:
+        return self._services.settings.risk.day_begins * HOUR_MS
+
+    def _today(self) -> int:
+        return (self._services.clock.now_ms() - self._begins_ms) // DAY_MS
 
     def reached(self, asset: str) -> bool:
         """Whether the limit was reached today; it holds until the next day, restarts included."""
@@ -48,7 +60,7 @@ class DailyLossLimit:
 
     def roll(self) -> None:
         """Begin a new day when market time says so; the baselines survive a restart."""
-        day = self._services.clock.now_ms() // DAY_MS
+        day = self._today()
         funded = [asset for asset in self._assets() if self._portfolio.equity(asset) > 0]
         if day != self._day and funded:
             self._day = day

@@ -231,6 +231,10 @@ class Portfolio:
         free = balance.wallet - used
         return min(free, balance.available) if believe_exchange else free
 
+    def exposure(self, wallet: Wallet) -> Decimal:
+        """Notional of all positions of a wallet, entries in progress included."""
+        return sum((holding.reserved for holding in self._held_from(wallet)), ZERO)
+
     def equity_of(self, wallet: Wallet) -> Decimal:
         """A wallet with what its open positions add to it."""
         values = (self._value_of(holding) for holding in self._held_from(wallet))

@@ -9,6 +9,8 @@ from executor.model import Instrument, InstrumentId
 from executor.settings import RiskSettings
 
 MAX_SIGNAL_AGE_S = 10.0
+MOST_REFUSED_STOPS = 2
+"""After so many in a day, entries of the instrument stop: the cause will not go away by itself."""
 LIQUIDATION_SHARE = 0.9
 """Isolated margin is gone at about 1 / leverage; a stop needs a distance from there."""
 
@@ -62,6 +64,14 @@ class AccountState:
     release_valid: bool
     halted: str | None
     leverage: int = 1
+    exposure: Decimal = Decimal(0)
+    """Notional of all positions of the wallet, entries in progress included."""
+    entries_today: int = 0
+    """Of this instrument."""
+    refused_stops_today: int = 0
+    """Positions of this instrument that were closed today because their stop was refused."""
+    paused_for_s: float = 0.0
+    """How long entries still pause after losses in a row."""
     day_limit_reached: bool = False
     """The daily loss limit was reached today; it holds even if the loss has shrunk since."""
     durable: bool = True
@@ -152,9 +162,28 @@ def _limits(request: EntryRequest, account: AccountState, limits: RiskSettings) 
     if account.open_positions >= limits.max_concurrent:
         reasons.append(f"{account.open_positions} positions open, at most {limits.max_concurrent}")
     reasons += _loss_and_rate(account, limits)
+    reasons += _lately(account, limits)
     moved = abs(Decimal(str(request.last_price)) / Decimal(str(request.price)) - 1)
     if moved > limits.max_price_deviation:
         reasons.append(f"price moved {moved:.2%} since the decision")
+    return reasons
+
+
+def _lately(account: AccountState, limits: RiskSettings) -> list[str]:
+    """Reasons against an entry in what happened today."""
+    reasons = []
+    if account.refused_stops_today >= MOST_REFUSED_STOPS:
+        reasons.append(
+            f"{account.refused_stops_today} stops were refused today: no entries until tomorrow"
+        )
+    if 0 < limits.max_entries_per_day <= account.entries_today:
+        reasons.append(
+            f"{account.entries_today} entries today, at most {limits.max_entries_per_day}"
+        )
+    if account.paused_for_s > 0:
+        reasons.append(f"pause after losses, {account.paused_for_s / 60:.0f} more minutes")
+    if account.exposure >= limits.max_exposure * account.equity:
+        reasons.append(f"exposure {account.exposure:.2f} is at its limit")
     return reasons
 
 
@@ -195,7 +224,8 @@ def _size(
     notional = Decimal(str(request.size_share)) * min(
         account.available * limits.balance_share,
         account.equity * min(Decimal(str(request.max_position_size)), most),
-        account.available * account.leverage,
+        (account.available - limits.reserve_share * account.wallet) * account.leverage,
+        limits.max_exposure * account.equity - account.exposure,
         limits.max_order_notional,
         _at_risk(request, account, price),
     )
@@ -236,6 +266,7 @@ def check_addition(
     if not instrument.trading:
         reasons.append(f"{request.symbol} is not trading at the exchange")
     reasons += _loss_and_rate(account, limits)
+    reasons += _lately(account, limits)
     share = (
         (request.open_notional + notional) / account.equity if account.equity > 0 else Decimal(1)
     )

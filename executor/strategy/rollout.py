@@ -138,10 +138,17 @@ class ReleaseRollout:
                 services.alerts.send("left out", symbol=plan.symbol, why=why)
             else:
                 listed.append(plan)
-        runners = [await warm_up.runner(plan) for plan in listed]
+        runners = [await warm_up.runner(plan, self._held_since(plan)) for plan in listed]
         if allocator is not None:
             await allocator.warm(services.venues, now(), instruments)
         self._signal_engine.swap(runners, allocator, universe)
+
+    def _held_since(self, plan: RunnerPlan) -> int | None:
+        """Time (ms) of the bar that opened the plan's position; None without one."""
+        holding = self._portfolio.holding(plan.symbol)
+        if holding is None or holding.row.strategy != plan.strategy or not holding.filled:
+            return None
+        return holding.row.bar_time
 
     def _left_out(self, plan: RunnerPlan) -> str:
         """Why an instrument is not traded; empty where it is."""

@@ -15,7 +15,7 @@ from executor.settings import VenueSettings
 from executor.strategy.traded import traded_entries
 from executor.venues.directory import VenueDirectory
 from lake.releases import Release
-from trading.candles import MINUTE_MS, Candle, interval_name
+from trading.candles import DAY_MS, MINUTE_MS, Candle, interval_name
 from trading.strategies.decider import Decider, Decision
 from trading.strategies.registry import get_strategy
 
@@ -79,6 +79,8 @@ class StrategyRunner:
     decider: Decider
     last_open: int
     """Open time of the newest candle that the decider has seen."""
+    late_exits: list[tuple[Decision, Candle]] = field(default_factory=list)
+    """Exits that it decided on the candles of its warm-up, while nobody listened."""
     last_hold: str = ""
     """Kind of the last hold that was written."""
 
@@ -124,17 +126,27 @@ class WarmUp:
         self._now = now_ms - now_ms % MINUTE_MS
         self._known: dict[tuple[InstrumentId, str, int], list[Candle]] = {}
 
-    async def runner(self, plan: RunnerPlan) -> StrategyRunner:
-        """A runner whose decider has seen everything that closed before now."""
+    async def runner(self, plan: RunnerPlan, held_since_ms: int | None = None) -> StrategyRunner:
+        """A runner whose decider has seen everything that closed before now.
+
+        For a position that is open, it decides again on every candle since the entry, up to a day:
+        an exit that nobody heard is due.
+        """
         decider = Decider(get_strategy(plan.strategy), plan.params, MINUTE_MS)
-        start = decider.base_start(self._now)
+        since_ms = self._now
+        if held_since_ms is not None:
+            since_ms = max(held_since_ms, self._now - DAY_MS)
+        start = decider.base_start(min(since_ms, self._now))
         for tf_ms, bars in decider.history_needed().items():
             first = start - bars * tf_ms
             for candle in await self._candles(plan.symbol, tf_ms, first, start):
                 decider.warm(tf_ms, candle)
+        late_exits = []
         for candle in await self._candles(plan.symbol, MINUTE_MS, start, self._now):
-            decider.on_candle(candle)
-        return StrategyRunner(plan, decider, self._now - MINUTE_MS)
+            decision = decider.on_candle(candle)
+            if decision.action == "exit" and candle.open_time > since_ms:
+                late_exits.append((decision, candle))
+        return StrategyRunner(plan, decider, self._now - MINUTE_MS, late_exits)
 
     async def _candles(
         self, symbol: InstrumentId, tf_ms: int, start_ms: int, end_ms: int

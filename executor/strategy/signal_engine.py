@@ -56,6 +56,9 @@ class SignalEngine:
                 missed.append((runner, runner.on_candle(candle), candle))
             fresh.setdefault(runner.symbol, []).append(runner)
         self._runners = fresh
+        for runner in runners:
+            for decision, candle in runner.late_exits:
+                self._exit_late(runner, decision, candle, None)
         for runner, decision, candle in missed:
             self._exit_late(runner, decision, candle, None)
 

@@ -104,12 +104,16 @@ def _market(lake: Lake) -> None:
     write(lake, RAW_INSTRUMENTS, snapshots, venue="binance_usdm")
 
 
+VENUE = {"venue": "binance_usdm"}
+
+
 def _ledger(lake: Lake) -> None:
     orders, fills, positions = [], [], []
     # Opened at 06:00, 07:00 and 08:00 for four hours each: one wins, two lose.
     for number, pnl in enumerate((5.0, -2.0, -3.0), start=1):
         opened, closed = START + (5 + number) * HOUR, START + (9 + number) * HOUR
-        common = {"symbol": "BTCUSDT", "strategy": "breakout", "release_id": "20250601T000000Z-a"}
+        common = VENUE | {"symbol": "BTCUSDT", "strategy": "breakout"}
+        common |= {"release_id": "20250601T000000Z-a"}
         for leg, side, time, price in (("en", "BUY", opened, 100.2), ("px", "SELL", closed, 101.0)):
             client_id = f"{number}-{leg}"
             orders.append(
@@ -118,7 +122,8 @@ def _ledger(lake: Lake) -> None:
                 | {"kind": "MARKET", "status": "filled", "decision_price": 100.0}
             )
             fills.append(
-                {"time": time, "symbol": "BTCUSDT", "trade_id": client_id, "side": side}
+                VENUE
+                | {"time": time, "symbol": "BTCUSDT", "trade_id": client_id, "side": side}
                 | {"client_id": client_id, "price": price, "quantity": 2.0, "position_id": number}
             )
         positions.append(
@@ -130,7 +135,10 @@ def _ledger(lake: Lake) -> None:
     write(lake, ORDERS, orders, **DAY)
     write(lake, FILLS, fills, **DAY)
     write(lake, POSITIONS, positions, **DAY)
-    equity = [{"time": START + n * HOUR, "equity": e} for n, e in enumerate((100.0, 110.0, 99.0))]
+    equity = [
+        VENUE | {"asset": "USDT", "time": START + n * HOUR, "equity": e}
+        for n, e in enumerate((100.0, 110.0, 99.0))
+    ]
     write(lake, LEDGER_EQUITY, equity, **DAY)
 
 

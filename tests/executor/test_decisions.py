@@ -217,7 +217,7 @@ def test_no_trades_are_no_flat_position() -> None:
 
 
 ENTRY = NewOrder("a", BTCUSDT, "BUY", OrderKind.MARKET, Decimal(1))
-CLOSE = replace(ENTRY, side="SELL", reduce_only=True)
+CLOSE = replace(ENTRY, side="SELL", reduce_only=True, exits=True)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,8 @@ CLOSE = replace(ENTRY, side="SELL", reduce_only=True)
         (NothingToReduce("flat"), CLOSE, 1, RetryDecision(RetryStep.FLAT)),
         (NothingToReduce("flat"), ENTRY, 1, RetryDecision(RetryStep.FAIL)),
         (RateLimited("limit", 7.0), ENTRY, 1, RetryDecision(RetryStep.FAIL)),
-        (RateLimited("limit", 7.0), CLOSE, 1, RetryDecision(RetryStep.RETRY, 7.0)),
+        (RateLimited("limit", 7.0), CLOSE, 1, RetryDecision(RetryStep.RETRY, 1.0)),
+        (RateLimited("limit", 7.0), CLOSE, 3, RetryDecision(RetryStep.RETRY, 7.0)),
         (Banned("ban", 120.0), CLOSE, 1, RetryDecision(RetryStep.FAIL)),
     ],
 )

@@ -30,12 +30,12 @@ D = Decimal
 Serving = Callable[..., AbstractAsyncContextManager[SandboxServer]]
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 EXECUTOR = """
-create table orders (client_id text, key text, reduce_only integer, close_position integer);
+create table orders (client_id text, key text, leg text);
 create table fills (
     symbol text, trade_id text, client_id text, price text, quantity text, fee text
 );
 create table positions (symbol text, side integer, quantity text, closed_at integer);
-insert into orders values ('e1', 'k1', 0, 0);
+insert into orders values ('e1', 'k1', 'en');
 """
 
 

@@ -1,0 +1,75 @@
+"""What the ledger says about the recent past: the limits that a restart must not reset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from executor.ledger.connection import LedgerConnection
+from executor.model import InstrumentId, symbol_of, venue_of
+
+UNPROTECTED = "unprotected"
+"""Exit reason of a position whose stop could not be placed in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossStreak:
+    """Losing positions in a row up to now, and when the last of them closed (ms)."""
+
+    length: int
+    last_at: int
+
+
+class LedgerHistory:
+    """Counts rows of orders and positions."""
+
+    def __init__(self, connection: LedgerConnection) -> None:
+        self._connection = connection
+
+    def _rows(self, sql: str, *values: Any) -> list[Any]:
+        return self._connection.current.execute(sql, values).fetchall()
+
+    def order_times_since(self, since_ms: int) -> list[int]:
+        """When orders were sent, oldest first."""
+        rows = self._rows(
+            "select created_at from orders where created_at > ? order by created_at", since_ms
+        )
+        return [int(row[0]) for row in rows]
+
+    def entries_since(self, symbol: InstrumentId, since_ms: int) -> int:
+        """Positions of an instrument that were opened, entries in progress included."""
+        (row,) = self._rows(
+            "select count(*) from positions where venue = ? and symbol = ? and opened_at >= ?"
+            " and status <> 'void'",
+            venue_of(symbol),
+            symbol_of(symbol),
+            since_ms,
+        )
+        return int(row[0])
+
+    def refused_stops_since(self, symbol: InstrumentId, since_ms: int) -> int:
+        """Positions of an instrument that had to be closed because no stop could be placed."""
+        (row,) = self._rows(
+            "select count(*) from positions where venue = ? and symbol = ? and closed_at >= ?"
+            " and exit_reason = ?",
+            venue_of(symbol),
+            symbol_of(symbol),
+            since_ms,
+            UNPROTECTED,
+        )
+        return int(row[0])
+
+    def loss_streak(self, most: int) -> LossStreak:
+        """The losses in a row that ended last, at most ``most`` of them."""
+        rows = self._rows(
+            "select realized_pnl, fees, closed_at from positions where status = 'closed'"
+            " order by closed_at desc, id desc limit ?",
+            most,
+        )
+        length = 0
+        for row in rows:
+            if Decimal(row["realized_pnl"]) - Decimal(row["fees"]) >= 0:
+                break
+            length += 1
+        return LossStreak(length, int(rows[0]["closed_at"]) if length else 0)

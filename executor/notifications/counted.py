@@ -1,0 +1,43 @@
+"""Alerts said once, then counted: the twentieth of a kind tells nothing that the first did not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from executor.notifications.alerts import Alerts
+
+QUIET_S = 3_600.0
+NAMING = ("symbol", "venue", "task", "handler", "order", "why")
+"""Fields that make an alert another one than the last of its title."""
+
+
+@dataclass
+class _Said:
+    at: float
+    more: int = 0
+
+
+class CountedAlerts:
+    """Passes the first alert of a kind on, and its repetitions once an hour with their number."""
+
+    def __init__(self, alerts: Alerts, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._alerts = alerts
+        self._now_s = now_s
+        self._said: dict[tuple[str, ...], _Said] = {}
+
+    def send(self, title: str, **fields: object) -> None:
+        """Send, or count; alerts of positions are all sent."""
+        if "side" in fields:
+            self._alerts.send(title, **fields)
+            return
+        key = (title, *(str(fields.get(name, "")) for name in NAMING))
+        now, last = self._now_s(), self._said.get(key)
+        if last is not None and now - last.at < QUIET_S:
+            last.more += 1
+            return
+        if last is not None and last.more:
+            fields = {**fields, "times before": last.more}
+        self._said[key] = _Said(now)
+        self._alerts.send(title, **fields)
