@@ -39,12 +39,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "broken",
         "void",
     ),
-    "pools": ("side", "at", "known", "level", "end", "members", "taken", "swept"),
+    "pools": ("side", "at", "known", "level", "end", "members", "taken", "swept", "replaced"),
 }
 """Columns of each table, in the order of the log.
 
 ``side`` is +1 for swing highs, breaks upwards, bullish zones and buy-side liquidity. ``kind`` of a
-break is 1 with the trend, 2 against it.
+break is 1 with the trend, 2 against it. A pool has a row for each of its versions: a swing that
+joins or leaves it ends one (``replaced``) and makes the next one ``known``.
 """
 
 WIDTHS = (SWING_WIDTH, BREAK_WIDTH, GAP_WIDTH, BLOCK_WIDTH, POOL_WIDTH)

@@ -1,8 +1,9 @@
 """Liquidity: pools of swings at about one price, and the wicks that sweep them (kernels).
 
 A pool begins with one swing and counts from its second swing on. It ends when price reaches the
-outer edge of its tolerance. A swing joins the oldest pool that fits it. A sweep is a wick beyond
-the outermost swing of a pool by a candle that closes back inside.
+outer edge of its tolerance. A swing joins the oldest pool that fits it. What is known of a pool
+does not change: a swing that joins or leaves makes a new version, known from then on. A sweep is a
+wick beyond the outermost swing of a pool by a candle that closes back inside.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ POOL_END = 4
 POOL_MEMBERS = 5
 POOL_TAKEN = 6
 POOL_SWEPT = 7
-POOL_WIDTH = 8
+POOL_REPLACED = 8
+POOL_WIDTH = 9
 
 
 @kernel
@@ -115,7 +117,7 @@ def copy_pool(state: Buffer, source: int, target: int) -> None:
 
 
 @apart
-def undo_last(state: Buffer, book: int, log: Buffer) -> None:
+def undo_last(state: Buffer, at: int, book: int, side: int, log: Buffer) -> None:
     """Remove the last swing of this side from its pool: one that reaches further replaces it."""
     row = state[book + UNDO_ROW]
     count = int(state[book + POOL_COUNT])
@@ -133,14 +135,36 @@ def undo_last(state: Buffer, book: int, log: Buffer) -> None:
             state[pool + SUM] = state[book + UNDO_SUM]
             state[pool + END] = state[book + UNDO_END]
             state[pool + EDGE] = state[book + UNDO_EDGE]
-            log_members(state, pool, 1 if state[pool + SEED] >= 0.0 else -1, log)
+            if state[pool + MEMBERS] > 1.0:
+                log_version(state, at, pool, side, log)
+            else:
+                end_version(state, at, pool, log)
+                state[pool + POOL_KNOWN] = -1.0
         return
 
 
 @kernel
-def log_members(state: Buffer, pool: int, side: int, log: Buffer) -> None:
-    """Write the level, the end and the number of swings of a pool into its row of the log."""
+def end_version(state: Buffer, at: int, pool: int, log: Buffer) -> None:
+    """Note that the logged version of a pool no longer holds."""
+    if state[pool + POOL_KNOWN] >= 0.0:
+        log_set(log, state[pool + POOL_LOG], POOL_REPLACED, state[at + COUNT])
+
+
+@kernel
+def log_version(state: Buffer, at: int, pool: int, side: int, log: Buffer) -> None:
+    """Log a pool as it is known from this candle on; a second change on it is one version."""
+    now = state[at + COUNT]
+    if state[pool + POOL_KNOWN] != now:
+        end_version(state, at, pool, log)
+        state[pool + POOL_KNOWN] = now
+        state[pool + POOL_LOG] = float(log_row(log, LOG_POOLS))
     row = state[pool + POOL_LOG]
+    log_set(log, row, POOL_SIDE, float(side))
+    log_set(log, row, POOL_AT, state[pool + SEED_ROW])
+    log_set(log, row, POOL_FROM, now)
+    log_set(log, row, POOL_TAKEN, state[pool + TAKEN] if state[pool + TAKEN] >= 0.0 else NAN)
+    log_set(log, row, POOL_SWEPT, state[pool + SWEPT] if state[pool + SWEPT] >= 0.0 else NAN)
+    log_set(log, row, POOL_REPLACED, NAN)
     log_set(log, row, POOL_LEVEL, side * (state[pool + SUM] / state[pool + MEMBERS]))
     log_set(log, row, POOL_END, state[pool + END])
     log_set(log, row, POOL_MEMBERS, state[pool + MEMBERS])
@@ -171,7 +195,7 @@ def feed_pool(state: Buffer, at: int, side: int, replaces: bool, log: Buffer) ->
     swing = swing_at(at, side)
     level, row = state[swing + LEVEL], state[swing + ROW]
     if replaces:
-        undo_last(state, book, log)
+        undo_last(state, at, book, side, log)
     drop_old_pools(state, at, book, row)
     count = int(state[book + POOL_COUNT])
     for i in range(count):
@@ -212,7 +236,7 @@ def begin_pool(state: Buffer, at: int, pool: int, level: float, row: float) -> N
 
 @kernel
 def join_pool(state: Buffer, at: int, book: int, pool: int, side: int, log: Buffer) -> None:
-    """Add the last swing of ``side`` to a pool, which becomes known with its second swing."""
+    """Add the last swing of ``side`` to a pool, which is known from its second swing on."""
     swing = swing_at(at, side)
     level = state[swing + LEVEL]
     state[book + UNDO_ROW] = state[pool + SEED_ROW]
@@ -225,16 +249,7 @@ def join_pool(state: Buffer, at: int, book: int, pool: int, side: int, log: Buff
     state[pool + END] = state[swing + ROW]
     if level > state[pool + EDGE]:
         state[pool + EDGE] = level
-    if state[pool + POOL_KNOWN] < 0.0:
-        state[pool + POOL_KNOWN] = state[at + COUNT]
-        made = float(log_row(log, LOG_POOLS))
-        state[pool + POOL_LOG] = made
-        log_set(log, made, POOL_SIDE, float(side))
-        log_set(log, made, POOL_AT, state[pool + SEED_ROW])
-        log_set(log, made, POOL_FROM, state[at + COUNT])
-        log_set(log, made, POOL_TAKEN, state[pool + TAKEN] if state[pool + TAKEN] >= 0.0 else NAN)
-        log_set(log, made, POOL_SWEPT, NAN)
-    log_members(state, pool, side, log)
+    log_version(state, at, pool, side, log)
 
 
 @apart

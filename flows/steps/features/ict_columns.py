@@ -88,6 +88,8 @@ def structure_events(
 
 def _events_of(name: str, found: Structures, candles: CandleColumns) -> Iterable[pa.Table]:
     table: Table = getattr(found, name)
+    if name == "pools":
+        table = _first_versions(table)
     known = table["known"]
     kinds = _kinds(name, table)
     yield _rows(candles, table, known, kinds, "found", name)
@@ -97,6 +99,18 @@ def _events_of(name: str, found: Structures, candles: CandleColumns) -> Iterable
         # A pool may be taken before its second swing confirms it: the event waits until then.
         when = np.maximum(part[column], part["known"])
         yield _rows(candles, part, when, kinds[happened], event, name)
+
+
+def _first_versions(pools: Table) -> Table:
+    """Return one row a pool: its first version, with what happened to any of them."""
+    found: dict[tuple[float, float], int] = {}
+    events = {name: pools[name].copy() for name, _ in EVENTS["pools"]}
+    for row, key in enumerate(zip(pools["side"].tolist(), pools["at"].tolist(), strict=True)):
+        first = found.setdefault(key, row)
+        for column in events.values():
+            column[first] = np.fmin(column[first], column[row])
+    rows = np.fromiter(found.values(), dtype=np.int64, count=len(found))
+    return {name: events.get(name, values)[rows] for name, values in pools.items()}
 
 
 def _kinds(name: str, table: Table) -> Texts:

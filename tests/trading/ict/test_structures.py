@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trading.candles import MINUTE_MS, CandleColumns
 from trading.errors import ParameterError
@@ -178,9 +180,11 @@ def test_a_superseded_swing_leaves_its_pool():
     # Each low lies above the last one, so no swing low comes between the two highs.
     rise = [(9.9, 9.95, 9.45, 9.8), (9.8, 10.19, 9.5, 10.0), (10.0, 10.1, 9.55, 9.6)]
     pools = structures([*POOL[:6], *rise], tolerance_price=0.2).pools
-    assert pools["members"].tolist() == [2]
-    assert pools["level"] == pytest.approx([(10.0 + 10.19) / 2])
-    assert (pools["known"].tolist(), pools["end"].tolist()) == ([6], [7])
+    # What was known first stays as it was; the swing that reaches further makes a new version.
+    assert pools["members"].tolist() == [2, 2]
+    assert pools["level"] == pytest.approx([(10.0 + 10.1) / 2, (10.0 + 10.19) / 2])
+    assert (pools["known"].tolist(), pools["end"].tolist()) == ([6, 8], [5, 7])
+    assert (pools["replaced"][0], np.isnan(pools["replaced"][1])) == (8.0, True)
 
 
 def test_structures_older_than_max_age_are_forgotten():
@@ -222,8 +226,18 @@ def test_plain_and_compiled_structures_are_equal_to_the_bit(symbol, request):
 
 
 # Events that may still happen to a row, and values that grow with it.
-EVENTS = ("superseded", "broken", "touched", "filled", "mitigated", "void", "taken", "swept")
-GROWING = {"gaps": ("share",), "pools": ("level", "end", "members")}
+EVENTS = (
+    "superseded",
+    "broken",
+    "touched",
+    "filled",
+    "mitigated",
+    "void",
+    "taken",
+    "swept",
+    "replaced",
+)
+GROWING = {"gaps": ("share",)}
 
 
 def as_known(table: dict[str, np.ndarray], name: str, end: int) -> dict[str, list[float]]:
@@ -268,3 +282,19 @@ def test_a_later_start_with_the_declared_warm_up_sees_the_same(symbol, request):
             assert (expected[unknown, column] > warmup).all()
             seen[unknown, column] = expected[unknown, column]
         assert seen.tobytes() == expected.tobytes()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(*(st.integers(0, 6) for _ in range(4))), min_size=12, max_size=60),
+    st.data(),
+)
+def test_a_pool_that_was_known_never_changes(steps, data):
+    rows = [
+        (100 + o / 10, 100.1 + (max(o, c) + h) / 10, 99.9 + (min(o, c) - lo) / 10, 100 + c / 10)
+        for o, h, lo, c in steps
+    ]
+    whole = structures(rows, tolerance_price=0.3).pools
+    end = data.draw(st.integers(2, len(rows)))
+    part = structures(rows[:end], tolerance_price=0.3).pools
+    assert as_known(part, "pools", end) == as_known(whole, "pools", end)
