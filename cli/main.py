@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("cli.sandbox", "Serve the simulated exchange."),
     "paper": ("cli.paper", "Start and stop the market of paper trading."),
     "executor": ("cli.executor", "Run, stop and inspect the executor."),
+    "dashboard": ("cli.dashboard", "Show the executor in a browser."),
     "why": ("cli.why.command", "Explain an order, back to the data it came from."),
 }
 

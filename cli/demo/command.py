@@ -20,13 +20,16 @@ def demo(
     venues: str = typer.Option(
         "binance_usdm", help="Venues to trade at, separated by commas: binance_usdm, binance_spot."
     ),
+    serve: bool = typer.Option(
+        False, "--serve", help="Leave the dashboard open on the replayed day until Ctrl-C."
+    ),
     fresh: bool = typer.Option(False, "--fresh", help="Forget earlier runs and start again."),
 ) -> None:
     """Run the main job end to end on real data; no network, no keys.
 
     Running it again takes seconds and repeats no finished work.
 
-    Example: nocturne demo --work .work/demo --venues binance_usdm,binance_spot
+    Example: nocturne demo --serve
     """
     from cli.demo.plan import DemoPlan, chosen_venues
     from cli.demo.run import run
@@ -34,6 +37,10 @@ def demo(
     try:
         plan = DemoPlan(work.resolve(), sample.resolve(), venues=chosen_venues(venues))
         run(plan, fresh=fresh)
+        if serve:
+            from cli.demo.serve import serve_day
+
+            serve_day(plan)
     except KeyboardInterrupt as interruption:
         typer.echo("\nInterrupted; run it again to continue.", err=True)
         raise typer.Exit(130) from interruption

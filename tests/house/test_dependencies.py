@@ -49,17 +49,13 @@ PLUGIN = "pytest loads it"
 
 NOT_IMPORTED: dict[tuple[str, str], str] = {
     ("base", "apprise"): PLANNED,
-    ("base", "argon2-cffi"): PLANNED,
     ("base", "discord-webhook"): PLANNED,
-    ("base", "fastapi"): PREFECT,
-    ("base", "jinja2"): "the report of the flows imports it; the dashboard will",
     ("base", "pydantic-settings"): "the flows read their settings with it; all use its pydantic",
     (
         "base",
         "python-binance",
     ): "the download of the flows imports it; tests drive the sandbox with it",
     ("base", "sqlalchemy"): PREFECT,
-    ("base", "uvicorn"): "flows/hosting starts Prefect's server with it; the dashboard will",
     ("base", "watchfiles"): PLANNED,
     ("research", "rich"): PLANNED,
     ("research", "scikit-learn"): "a test compares with it; baselines will import it",

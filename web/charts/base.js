@@ -101,14 +101,16 @@
   function draw(box) {
     const kind = kinds.get(box.dataset.kind);
     if (!kind || drawn.has(box) || !box.clientWidth) return;
+    const spec = specOf(box.dataset.source);
+    if (spec === null) return; // a live page has not heard of it yet
     const tools = toolsOf(box);
-    const chart = kind(box, specOf(box.dataset.source), tools);
+    const chart = kind(box, spec, tools);
     drawn.set(box, { chart, tools, width: box.clientWidth });
   }
 
   function redraw(box) {
     const entry = drawn.get(box);
-    if (!entry) return;
+    if (!entry) return draw(box);
     entry.chart.remove();
     entry.tools.say("");
     box.replaceChildren();

@@ -1,0 +1,62 @@
+"""`nocturne dashboard`: a page of the running executor in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="The executor in a browser, live and read-only.\n\n"
+    "Example: nocturne dashboard run --settings config/settings.toml",
+)
+SETTINGS = typer.Option(..., "--settings", help="Settings file of the executor (TOML).")
+
+
+@app.command()
+def run(
+    settings: Path = SETTINGS,
+    port: int = typer.Option(8050, min=1, max=65535, help="Port on 127.0.0.1."),
+) -> None:
+    """Serve the dashboard on 127.0.0.1 until Ctrl-C; it asks for the password.
+
+    Example: nocturne dashboard run --settings config/settings.toml
+    """
+    from dashboard.app import DashboardSettings
+    from dashboard.password import read_hash
+    from dashboard.server import serve
+    from executor.settings import load_settings
+
+    paths = load_settings(settings).paths
+    stored = read_hash(paths.state)
+    typer.echo(f"http://127.0.0.1:{port}/ (Ctrl-C ends it)")
+    serve(DashboardSettings(paths.state, paths.published, stored, str(settings), port=port))
+
+
+@app.command()
+def password(settings: Path = SETTINGS) -> None:
+    """Set the password: the first line of standard input, or one that is made and printed.
+
+    Example: nocturne dashboard password --settings config/settings.toml
+    """
+    import sys
+
+    from dashboard.password import make_password, store_password
+    from executor.settings import load_settings
+
+    state = load_settings(settings).paths.state
+    if sys.stdin.isatty():
+        given = typer.prompt(
+            "Password (empty makes one)", default="", hide_input=True, show_default=False
+        )
+    else:
+        given = sys.stdin.readline().rstrip("\n")
+    chosen = given or make_password()
+    state.mkdir(parents=True, exist_ok=True)
+    path = store_password(state, chosen)
+    typer.echo(f"The hash is in {path}; restart the dashboard.")
+    if not given:
+        typer.echo(f"The password is: {chosen}")

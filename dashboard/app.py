@@ -1,0 +1,160 @@
+"""The pages, the login and the WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import jinja2
+import orjson
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from dashboard.guard import COOKIE, Guard
+from dashboard.live import LiveState
+from dashboard.password import matches
+from dashboard.releases import release_part
+from dashboard.sessions import LONGEST_S, Sessions, Throttle, same
+
+PAGES = {"": "Now", "trades": "Trades", "research": "Research", "control": "Control", "log": "Log"}
+ASSETS = {".css": "text/css", ".js": "text/javascript"}
+LARGEST_FORM = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """Where the executor's state and the releases lie, and where the dashboard listens."""
+
+    state: Path
+    published: Path
+    password_hash: str
+    settings_file: str = "config/settings.toml"
+    host: str = "127.0.0.1"
+    port: int = 8050
+    hosts: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """Host names under which a browser may ask."""
+        names = {self.host, "localhost"}
+        return self.hosts | {f"{name}:{self.port}" for name in names}
+
+
+class Dashboard:
+    """The application with its sessions and its live state."""
+
+    def __init__(self, settings: DashboardSettings) -> None:
+        self._settings = settings
+        self._sessions = Sessions(time.monotonic)
+        self._throttle = Throttle(time.monotonic)
+        self._hashing = asyncio.Lock()
+        self._live = LiveState(settings.state)
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("dashboard"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.app = self._routes()
+
+    def _routes(self) -> FastAPI:
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            yield
+            self._live.close()
+
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+        app.add_middleware(Guard, sessions=self._sessions, hosts=self._settings.allowed_hosts)
+        app.get("/login")(self._login_page)
+        app.post("/login")(self._login)
+        app.post("/logout")(self._logout)
+        app.get("/static/{path:path}")(self._asset)
+        app.websocket("/live")(self._follow)
+        app.get("/{page}")(self._page)
+        app.get("/")(self._page)
+        return app
+
+    def _html(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        text = self._templates.get_template(template).render(pages=PAGES, **values)
+        return HTMLResponse(text, status_code=status)
+
+    async def _page(self, request: Request, page: str = "") -> Response:
+        if page not in PAGES:
+            return self._html("missing.html.j2", 404, page=None, csrf=None)
+        values: dict[str, Any] = {"page": page, "csrf": request.scope["session"].csrf}
+        if page == "research":
+            values["release"] = await asyncio.to_thread(release_part, self._settings.published)
+        return self._html(f"{page or 'now'}.html.j2", settings=self._settings, **values)
+
+    async def _login_page(self) -> Response:
+        return self._html("login.html.j2", page=None, csrf=None, fault="")
+
+    async def _login(self, request: Request) -> Response:
+        if (wait := self._throttle.wait_s) > 0:
+            fault = f"Too many wrong passwords: wait {round(wait) + 1} s."
+            return self._html("login.html.j2", 429, page=None, csrf=None, fault=fault)
+        password = (await _form(request)).get("password", "")
+        async with self._hashing:  # one at a time: each takes 32 MiB
+            right = await asyncio.to_thread(matches, self._settings.password_hash, password)
+        if not right:
+            self._throttle.failed()
+            fault = "This is not the password."
+            return self._html("login.html.j2", 401, page=None, csrf=None, fault=fault)
+        self._throttle.passed()
+        self._sessions.end(request.cookies.get(COOKIE))
+        answer = RedirectResponse("/", status_code=303)
+        answer.set_cookie(
+            COOKIE,
+            self._sessions.begin(),
+            max_age=int(LONGEST_S),
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        return answer
+
+    async def _logout(self, request: Request) -> Response:
+        if not same(request.scope["session"].csrf, (await _form(request)).get("csrf", "")):
+            return self._html("missing.html.j2", 403, page=None, csrf=None)
+        self._sessions.end(request.cookies.get(COOKIE))
+        answer = RedirectResponse("/login", status_code=303)
+        answer.delete_cookie(COOKIE)
+        return answer
+
+    async def _asset(self, path: str) -> Response:
+        folder = resources.files("web")
+        kind = ASSETS.get(Path(path).suffix)
+        parts = path.split("/")
+        if kind is None or ".." in parts or not folder.joinpath(*parts).is_file():
+            return Response(status_code=404)
+        return Response(folder.joinpath(*parts).read_bytes(), media_type=kind)
+
+    async def _follow(self, socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            async for message in self._live.follow():
+                if self._sessions.find(socket.cookies.get(COOKIE)) is None:
+                    await socket.close(code=4401)
+                    return
+                await socket.send_text(orjson.dumps(message, default=str).decode())
+        except (WebSocketDisconnect, RuntimeError):
+            return  # the viewer went away
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Read a small form of the kind that a browser sends by default."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            return {}
+    found = parse_qs(body.decode("utf-8", errors="replace"), max_num_fields=10)
+    return {name: values[0] for name, values in found.items()}

@@ -1,0 +1,93 @@
+"""Sessions and the throttle of the login, in memory: a restart asks everybody to log in again."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+IDLE_S = 30 * 60.0
+LONGEST_S = 12 * 3600.0
+FREE_FAILURES = 5
+LONGEST_WAIT_S = 15 * 60.0
+FIRST_WAIT_S = 2.0
+
+
+@dataclass(slots=True)
+class LoginSession:
+    """One login; times in seconds of a monotonic clock."""
+
+    csrf: str
+    began: float
+    seen: float
+
+
+class Sessions:
+    """Sessions by the hash of their id; ids are of 256 bits and new at each login."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._open: dict[str, LoginSession] = {}
+
+    def begin(self) -> str:
+        """Open a session and return its id."""
+        now = self._clock()
+        for key in [key for key, one in self._open.items() if self._is_over(one, now)]:
+            del self._open[key]
+        identifier = secrets.token_urlsafe(32)
+        self._open[_key(identifier)] = LoginSession(secrets.token_urlsafe(32), now, now)
+        return identifier
+
+    def find(self, identifier: str | None) -> LoginSession | None:
+        """Return the session and note that it was used; None if it is unknown or over."""
+        session = self._open.get(_key(identifier)) if identifier else None
+        now = self._clock()
+        if session is None or self._is_over(session, now):
+            return None
+        session.seen = now
+        return session
+
+    def end(self, identifier: str | None) -> None:
+        """Close a session."""
+        if identifier:
+            self._open.pop(_key(identifier), None)
+
+    @staticmethod
+    def _is_over(session: LoginSession, now: float) -> bool:
+        return now - session.seen > IDLE_S or now - session.began > LONGEST_S
+
+
+def _key(identifier: str) -> str:
+    return hashlib.sha256(identifier.encode()).hexdigest()
+
+
+def same(expected: str, given: str) -> bool:
+    """Compare two tokens in constant time."""
+    return hmac.compare_digest(expected.encode(), given.encode())
+
+
+class Throttle:
+    """After five wrong passwords each further one waits, twice as long each time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._until = 0.0
+
+    @property
+    def wait_s(self) -> float:
+        """Return how long the next attempt has to wait; 0 if it may come now."""
+        return max(0.0, self._until - self._clock())
+
+    def failed(self) -> None:
+        """Note a wrong password."""
+        self._failures += 1
+        over = self._failures - FREE_FAILURES
+        if over >= 0:
+            self._until = self._clock() + min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**over)
+
+    def passed(self) -> None:
+        """Forget the failures."""
+        self._failures, self._until = 0, 0.0

@@ -1,0 +1,172 @@
+"""What the pages show, from the ledger and the executor's status: plain data, no formatting.
+
+A cell is ``{"value", "unit", "tone"}``; the page writes it as `web/charts/base.js` writes numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trading.candles import DAY_MS
+
+Row = Mapping[str, Any]
+Cell = dict[str, Any]
+
+STALE_S = 20.0
+NOT_RESTING = frozenset(
+    {"intent", "sent", "unknown", "filled", "cancelled", "expired", "rejected", "dead"}
+)
+WHY = ("reason", "why", "text", "error")
+POSITION_HEAD = ["Symbol", "Strategy", "Side", "Quantity", "Entry", "Stop", "Target", "Opened"]
+TRADE_HEAD = ["Closed", "Symbol", "Strategy", "Side", "Entry", "Exit", "After fees", "Reason"]
+LOG_HEAD = ["Time", "Event", "Symbol", "What"]
+
+
+def snapshot(rows: Mapping[str, Sequence[Row]], status: Row | None, now_s: float) -> dict[str, Any]:
+    """Return everything by the name under which a page shows it.
+
+    ``status`` is the executor's own (`status.json`) or None; ``now_s`` is wall time.
+    """
+    return {
+        "executor": executor_state(status, now_s),
+        "facts": facts(rows, status),
+        "equity": equity_panel(rows["equity"]),
+        "positions": table(POSITION_HEAD, [position_row(p, rows["stops"]) for p in rows["open"]]),
+        "trades": table(TRADE_HEAD, [trade_row(row) for row in rows["closed"]]),
+        "log": table(LOG_HEAD, [log_row(row) for row in rows["events"]]),
+    }
+
+
+def cell(value: Any, unit: str = "text", tone: str = "") -> Cell:
+    """Return one value with its unit and colour."""
+    return {"value": value, "unit": unit, "tone": tone}
+
+
+def table(head: list[str], rows: list[list[Cell]]) -> dict[str, Any]:
+    """Return a table."""
+    return {"head": head, "rows": rows}
+
+
+def signed_tone(value: float) -> str:
+    """Return the colour of a result."""
+    return "good" if value > 0 else "bad" if value < 0 else ""
+
+
+def executor_state(status: Row | None, now_s: float) -> dict[str, Any]:
+    """Say whether the executor runs, and why nothing would trade if so."""
+    if status is None:
+        return {"tone": "bad", "text": "No executor has run here yet.", "more": ""}
+    age = max(0.0, now_s - float(status.get("timestamp", 0)) / 1000)
+    state = str(status.get("status", "unknown"))
+    if state != "stopped" and age > STALE_S:
+        more = "Orders rest at the exchange; look at the process now."
+        return {"tone": "bad", "text": f"Silent for {round(age)} s", "more": more}
+    mode, release = status.get("mode", ""), status.get("release") or "no release"
+    text = f"{state.replace('_', ' ')} · {mode} · {release}"
+    reason = status.get("entries_off_because")
+    more = "" if status.get("entries") else f"No entries: {reason or status.get('halt')}."
+    tone = "bad" if state == "stopped" else "good" if status.get("entries") else "warn"
+    return {"tone": tone, "text": text, "more": more}
+
+
+def facts(rows: Mapping[str, Sequence[Row]], status: Row | None) -> list[dict[str, Any]]:
+    """Return equity, results, positions and fees."""
+    points = [(int(row["time"]), float(row["equity"])) for row in reversed(rows["equity"])]
+    found = [
+        fact("Equity", float(row["equity"]), "number", note=str(row["asset"]))
+        for row in rows["wallets"]
+    ]
+    if points:
+        last, equity = points[-1]
+        for label, start in (("Today", last - last % DAY_MS), ("All", points[0][0])):
+            earlier = [value for time, value in points if time <= start]
+            change = equity - (earlier[-1] if earlier else points[0][1])
+            found.append(fact(label, change, "change", signed_tone(change)))
+    bare = [row for row in rows["open"] if not alive_order(row, rows["stops"], "sl")]
+    sums = rows["sums"][0] if rows["sums"] else {"count": 0, "won": 0, "fees": 0}
+    found += [
+        fact("Open positions", len(rows["open"]), "count"),
+        fact("Without a stop", len(bare), "count", "bad" if bare else "good"),
+        fact("Closed trades", sums["count"], "count", note=f"{sums['won']} won"),
+        fact("Fees", sums["fees"], "number"),
+    ]
+    if status is not None:
+        silence = float((status.get("market_stream") or {}).get("silent_s", 0.0))
+        found.append(fact("Market silent", silence, "seconds"))
+    return found
+
+
+def fact(label: str, value: Any, unit: str, tone: str = "", note: str = "") -> dict[str, Any]:
+    """Return one labelled value."""
+    return {"label": label, "note": note, **cell(value, unit, tone)}
+
+
+def equity_panel(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the curve of equity, oldest first."""
+    ordered = list(reversed(rows))
+    values = [float(row["equity"]) for row in ordered]
+    curve = {"label": "equity", "tone": "accent", "values": values, "area": True}
+    panel = {"height": 180, "unit": "number", "digits": 2, "series": [curve]}
+    return {"times": [int(row["time"]) for row in ordered], "panels": [panel]}
+
+
+def alive_order(position: Row, orders: Sequence[Row], leg: str) -> Row | None:
+    """Return the newest order of a leg that rests for a position."""
+    found = [
+        row
+        for row in orders
+        if row["position_id"] == position["id"]
+        and row["leg"] == leg
+        and str(row["status"]) not in NOT_RESTING
+    ]
+    return found[-1] if found else None
+
+
+def trigger_cell(position: Row, orders: Sequence[Row], leg: str) -> Cell:
+    """Show where a protective order rests; a missing stop is red."""
+    order = alive_order(position, orders, leg)
+    if order is None:
+        return cell("✗ none" if leg == "sl" else "–", tone="bad" if leg == "sl" else "")
+    return cell(float(order["trigger_price"] or 0.0), "price")
+
+
+def position_row(row: Row, orders: Sequence[Row]) -> list[Cell]:
+    """Show one open position."""
+    return [
+        cell(row["symbol"]),
+        cell(row["strategy"]),
+        cell("long" if row["side"] > 0 else "short"),
+        cell(row["quantity"]),
+        cell(float(row["entry_price"]), "price"),
+        trigger_cell(row, orders, "sl"),
+        trigger_cell(row, orders, "tp"),
+        cell(row["opened_at"], "time"),
+    ]
+
+
+def trade_row(row: Row) -> list[Cell]:
+    """Show one closed position."""
+    net = float(row["realized_pnl"]) - float(row["fees"])
+    return [
+        cell(row["closed_at"], "time"),
+        cell(row["symbol"]),
+        cell(row["strategy"]),
+        cell("long" if row["side"] > 0 else "short"),
+        cell(float(row["entry_price"]), "price"),
+        cell(None if row["exit_price"] is None else float(row["exit_price"]), "price"),
+        cell(net, "number", signed_tone(net)),
+        cell(str(row["exit_reason"] or "–").replace("_", " ")),
+    ]
+
+
+def log_row(row: Row) -> list[Cell]:
+    """Show one event with its reason, if it has one."""
+    try:
+        data = json.loads(row["data"])
+    except ValueError:
+        data = {}
+    what = next((str(data[name]) for name in WHY if data.get(name)), "")
+    words = str(row["type"]).replace("_", " ")
+    return [cell(row["time"], "time"), cell(words), cell(row["symbol"]), cell(what)]

@@ -1,0 +1,142 @@
+"""The dashboard in a real browser, on the real executor and the sandbox."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Error as PlaywrightError
+
+from cli.demo.serve import free_port
+from dashboard.password import store_password
+from tests.browser.pages import PROGRAM, SCHEMES, chromium, cut_texts, serious_faults
+from tests.executor.harness import ROOT, Bench, Replay, utc
+from tests.waiting import until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium"),
+]
+DEADLINE_MS = 60_000
+"""A busy machine may take long to load a page; what is measured has a figure of its own."""
+PASSWORD = "correct horse battery"
+PAGES = ("", "trades", "research", "control", "log")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A replay in which both symbols are bought and stopped out; it has not begun."""
+    found = Bench(tmp_path_factory.mktemp("bench"), Replay(utc("2025-06-20T14:00"), 5.0))
+    yield found
+    found.close()
+
+
+@contextmanager
+def served(bench: Bench) -> Iterator[str]:
+    """Serve the dashboard of the bench as a process of its own; yield its address."""
+    state = bench.folder / "state"
+    state.mkdir(exist_ok=True)
+    store_password(state, PASSWORD)
+    port = free_port()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cli", "dashboard", "run"),
+            *("--settings", str(bench.settings), "--port", str(port)),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        assert process.stdout is not None
+        assert f"http://127.0.0.1:{port}/" in process.stdout.readline()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def address(bench: Bench) -> Iterator[str]:
+    with served(bench) as found:
+        yield found
+
+
+def logged_in(
+    browser: Browser, address: str, width: int = 1440, scheme: Literal["light", "dark"] = "light"
+) -> tuple[Page, list[str]]:
+    """Return a page after the login, and whatever it should not have done."""
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page.set_default_timeout(DEADLINE_MS)
+    trouble: list[str] = []
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on(
+        "request",
+        lambda sent: None if sent.url.startswith((address, "data:")) else trouble.append(sent.url),
+    )
+    until("the login page", lambda: _loads(page, f"{address}/login"), DEADLINE_MS / 1000)
+    trouble.clear()
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#stream")).to_have_text("live", timeout=DEADLINE_MS)
+    return page, trouble
+
+
+def _loads(page: Page, url: str) -> bool:
+    try:
+        page.goto(url)
+    except PlaywrightError:
+        return False  # nobody listens yet
+    return page.locator("#password").count() == 1
+
+
+def test_a_fill_becomes_visible_while_the_page_is_open(
+    browser: Browser, bench: Bench, address: str
+) -> None:
+    page, trouble = logged_in(browser, address)
+    expect(page.get_by_text("No position is open.")).to_be_visible()
+    page.goto(f"{address}/trades")
+    bench.finish()
+    rows = page.locator("table[data-part=trades] tbody tr")
+    closed = bench.rows("select count(*) as n from positions where closed_at is not null")[0]["n"]
+    assert closed >= 2
+    expect(rows).to_have_count(closed, timeout=DEADLINE_MS)
+    expect(page.locator("#executor")).to_contain_text("stopped · replay", timeout=DEADLINE_MS)
+    assert trouble == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_every_page_is_sound_at_every_width_and_scheme(
+    browser: Browser, address: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    page, trouble = logged_in(browser, address, width, scheme)
+    for name in PAGES:
+        page.goto(f"{address}/{name}")
+        expect(page.locator("#stream")).to_have_text("live", timeout=DEADLINE_MS)
+        assert serious_faults(page) == [], name
+        assert cut_texts(page) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    assert trouble == []
+
+
+def test_the_page_says_offline_and_recovers_by_itself(browser: Browser, bench: Bench) -> None:
+    with served(bench) as address:
+        page, _ = logged_in(browser, address)
+        page.context.set_offline(True)
+        page.evaluate("0")
+    expect(page.locator("#stream")).to_have_text("offline", timeout=DEADLINE_MS)

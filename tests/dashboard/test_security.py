@@ -1,0 +1,172 @@
+"""Who may ask what: sessions, hosts, origins, tokens, and text that is hostile."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, APIWebSocketRoute
+
+from dashboard.app import Dashboard, DashboardSettings
+from dashboard.password import read_hash, store_password
+from tests.dashboard.ledgers import NASTY, make_ledger, write_status
+
+PASSWORD = "correct horse battery"
+OPEN = {"/login", "/static/{path:path}"}
+
+
+@dataclass
+class Client:
+    """A browser without a browser: it keeps cookies and follows no redirection."""
+
+    app: FastAPI
+    http: aiohttp.ClientSession
+    home: str
+
+    async def ask(
+        self, method: str, path: str, form: dict[str, str] | None = None, **headers: str
+    ) -> tuple[int, str, dict[str, str]]:
+        """Return status, text and headers; a request that writes names its origin."""
+        own = {"origin": self.home} if method != "GET" else {}
+        given = {name: value for name, value in (own | headers).items() if value != "-"}
+        async with self.http.request(
+            method, self.home + path, data=form, headers=given, allow_redirects=False
+        ) as answer:
+            return (
+                answer.status,
+                await answer.text(),
+                {name.lower(): value for name, value in answer.headers.items()},
+            )
+
+    async def log_in(self, password: str = PASSWORD, **headers: str) -> int:
+        """Post a password; return the status."""
+        return (await self.ask("POST", "/login", {"password": password}, **headers))[0]
+
+    async def first_message(self, origin: str) -> Any:
+        """Return the first message of the WebSocket, or the code that closed it."""
+        async with self.http.ws_connect(f"{self.home}/live", origin=origin) as live:
+            message = await live.receive()
+            return live.close_code if message.type is aiohttp.WSMsgType.CLOSE else message.json()
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    state = tmp_path / "state"
+    make_ledger(state)
+    write_status(state)
+    store_password(state, PASSWORD)
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    published = tmp_path / "published"
+    app = Dashboard(DashboardSettings(state, published, read_hash(state), port=port)).app
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    jar = aiohttp.CookieJar(unsafe=True)  # it keeps cookies of an address, too
+    async with aiohttp.ClientSession(cookie_jar=jar) as http:
+        yield Client(app, http, f"http://127.0.0.1:{port}")
+    server.should_exit = True
+    await task
+
+
+async def test_every_route_but_the_open_ones_is_closed_without_a_login(client: Client) -> None:
+    routes = [one for one in client.app.routes if isinstance(one, APIRoute | APIWebSocketRoute)]
+    closed = [one for one in routes if one.path not in OPEN]
+    assert len(closed) >= 4
+    for route in closed:
+        if isinstance(route, APIWebSocketRoute):
+            assert await client.first_message(client.home) == 4401
+            continue
+        for method in route.methods:
+            path = route.path.replace("{page}", "trades")
+            status, _, headers = await client.ask(method, path)
+            assert (status, headers["location"]) == (303, "/login"), path
+
+
+async def test_a_login_opens_every_page(client: Client) -> None:
+    assert await client.log_in() == 303
+    for page in ("", "trades", "research", "control", "log"):
+        assert (await client.ask("GET", f"/{page}"))[0] == 200
+    assert (await client.ask("GET", "/nothing"))[0] == 404
+
+
+async def test_the_cookie_is_new_at_each_login_and_out_of_reach_of_scripts(
+    client: Client,
+) -> None:
+    chosen = "chosen-by-somebody-else"
+    form = {"password": PASSWORD}
+    _, _, headers = await client.ask("POST", "/login", form, cookie=f"nocturne-session={chosen}")
+    assert chosen not in headers["set-cookie"]
+    assert "HttpOnly" in headers["set-cookie"]
+    assert "SameSite=strict" in headers["set-cookie"]
+    assert (await client.ask("GET", "/", cookie=f"nocturne-session={chosen}"))[0] != 500
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:1", "127.0.0.1"])
+async def test_another_host_name_is_refused(client: Client, host: str) -> None:
+    await client.log_in()
+    assert (await client.ask("GET", "/", host=host))[0] == 403
+    assert (await client.ask("GET", "/"))[0] == 200
+
+
+@pytest.mark.parametrize("origin", ["-", "null", "http://evil.example", "http://127.0.0.1:1"])
+async def test_a_form_of_another_site_is_refused(client: Client, origin: str) -> None:
+    assert await client.log_in(origin=origin) == 403
+    assert await client.log_in() == 303
+
+
+async def test_a_web_socket_of_another_site_is_refused(client: Client) -> None:
+    await client.log_in()
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await client.first_message("http://evil.example")
+    assert refused.value.status == 403
+    assert (await client.first_message(client.home))["parts"]["facts"]
+
+
+async def test_a_form_without_the_token_of_the_session_does_nothing(client: Client) -> None:
+    await client.log_in()
+    assert (await client.ask("POST", "/logout", {"csrf": "guess"}))[0] == 403
+    status, page, _ = await client.ask("GET", "/")
+    assert status == 200
+    token = page.split('name="csrf" value="')[1].split('"')[0]
+    assert (await client.ask("POST", "/logout", {"csrf": token}))[0] == 303
+    assert (await client.ask("GET", "/"))[2]["location"] == "/login"
+
+
+async def test_after_five_wrong_passwords_even_the_right_one_waits(client: Client) -> None:
+    assert [await client.log_in("wrong") for _ in range(5)] == [401] * 5
+    assert await client.log_in("wrong") == 429
+    assert await client.log_in() == 429
+
+
+async def test_the_headers_allow_only_what_is_ours(client: Client) -> None:
+    _, _, headers = await client.ask("GET", "/login")
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "path", ["%2e%2e%2fpyproject.toml", "vendor/vendor.lock", "__init__.py", "none.js"]
+)
+async def test_only_styles_and_scripts_of_web_are_served(client: Client, path: str) -> None:
+    assert (await client.ask("GET", f"/static/{path}"))[0] == 404
+    status, _, headers = await client.ask("GET", "/static/charts/base.js")
+    assert status == 200
+    assert headers["content-type"].startswith("text/javascript")
+
+
+async def test_hostile_text_reaches_the_page_only_as_data(client: Client) -> None:
+    await client.log_in()
+    for page in ("", "trades", "log"):
+        assert NASTY not in (await client.ask("GET", f"/{page}"))[1]
+    message = await client.first_message(client.home)
+    assert NASTY in message["parts"]["trades"]["rows"][0][2]["value"]

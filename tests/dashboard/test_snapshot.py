@@ -1,0 +1,94 @@
+"""What the pages show, from a ledger of the executor's own schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.ledger_reader import LedgerReader
+from dashboard.snapshot import executor_state, snapshot
+from tests.dashboard.ledgers import DAY, add, add_position, make_ledger
+from trading.candles import HOUR_MS
+
+
+def seen(state: Path) -> dict[str, Any]:
+    return snapshot(LedgerReader(state / "ledger.sqlite").read(), None, 0.0)
+
+
+def values(row: list[dict[str, Any]]) -> list[Any]:
+    return [cell["value"] for cell in row]
+
+
+def test_an_open_position_shows_where_its_stop_rests(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    (row,) = seen(tmp_path)["positions"]["rows"]
+    assert values(row)[:6] == ["BTCUSDT", "breakout", "long", "0.5", 100.0, 98.5]
+
+
+def test_an_open_position_without_a_stop_is_red_and_counted(tmp_path: Path) -> None:
+    add_position(make_ledger(tmp_path), 3, "SOLUSDT", None)
+    parts = seen(tmp_path)
+    assert parts["positions"]["rows"][1][5] == {"value": "✗ none", "unit": "text", "tone": "bad"}
+    facts = {one["label"]: (one["value"], one["tone"]) for one in parts["facts"]}
+    assert facts["Without a stop"] == (1, "bad")
+
+
+def test_results_are_after_fees_and_today_counts_from_midnight(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    parts = seen(tmp_path)
+    assert parts["trades"]["rows"][0][6] == {"value": 1.5, "unit": "number", "tone": "good"}
+    facts = {one["label"]: one["value"] for one in parts["facts"]}
+    assert facts["Today"] == 11.0
+    assert facts["All"] == 21.0
+    assert facts["Fees"] == 0.5
+
+
+def test_wallets_of_another_currency_are_not_added_up(tmp_path: Path) -> None:
+    ledger = make_ledger(tmp_path)
+    for asset, equity in (("KRW", "5000"), ("USDT", "50")):
+        values = {"time": DAY + HOUR_MS, "venue": "other", "asset": asset, "wallet": "0"}
+        add(ledger, "equity", values | {"equity": equity, "open_positions": 0})
+    facts = [one for one in seen(tmp_path)["facts"] if one["label"] == "Equity"]
+    assert [(one["value"], one["note"]) for one in facts] == [(5000.0, "KRW"), (171.0, "USDT")]
+
+
+def test_a_log_line_has_the_reason(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    (row,) = seen(tmp_path)["log"]["rows"]
+    assert values(row)[1] == "signal held"
+    assert values(row)[3].startswith("RSI too high")
+
+
+def test_without_a_ledger_the_pages_are_empty(tmp_path: Path) -> None:
+    parts = seen(tmp_path)
+    assert parts["positions"]["rows"] == parts["trades"]["rows"] == []
+    assert parts["executor"]["text"] == "No executor has run here yet."
+
+
+def test_the_ledger_is_read_again_only_when_it_has_changed(tmp_path: Path) -> None:
+    ledger = make_ledger(tmp_path)
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    first = reader.read()
+    assert reader.read() is first
+    add_position(ledger, 3, "SOLUSDT", None)
+    assert len(reader.read()["open"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "age", "tone", "text"),
+    [
+        ({}, 1.0, "good", "running · replay · r"),
+        ({"entries": False, "entries_off_because": "paused"}, 1.0, "warn", "running · replay · r"),
+        ({}, 60.0, "bad", "Silent for 60 s"),
+        ({"status": "stopped", "entries": False}, 60.0, "bad", "stopped · replay · r"),
+    ],
+)
+def test_the_state_of_the_executor_says_whether_it_would_trade(
+    changes: dict[str, Any], age: float, tone: str, text: str
+) -> None:
+    status = {"status": "running", "timestamp": 0, "mode": "replay", "release": "r"}
+    found = executor_state({**status, "entries": True, **changes}, age)
+    assert (found["tone"], found["text"]) == (tone, text)
+    assert ("paused" in found["more"]) is ("entries_off_because" in changes)
