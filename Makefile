@@ -8,7 +8,6 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export GX_ANALYTICS_ENABLED := false
 # If it is set, each of many short processes compiles everything it imports.
 export PYTHONDONTWRITEBYTECODE :=
-export NOCTURNE_CACHE ?= $(CURDIR)/.work/cache
 # The tests of a file share one process, and with it what is costly to set up.
 PYTEST = $(VENV)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 CORES := $(shell getconf _NPROCESSORS_ONLN)

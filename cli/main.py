@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Simulate several strategies and symbols on one account.",
     ),
     "probe": ("cli.backtesting.probe", "Probe a strategy for look-ahead and a short warm-up."),
-    "strategies": ("cli.strategies", "List strategies and their parameters."),
+    "strategies": ("cli.strategies.command", "List strategies and their parameters."),
     "release": ("cli.release.command", "List, show, compare and roll back releases."),
     "sandbox": ("cli.sandbox", "Serve the simulated exchange."),
     "paper": ("cli.paper", "Start and stop the market of paper trading."),

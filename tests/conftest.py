@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-PROJECT = Path(__file__).resolve().parents[1]
-
-os.environ.setdefault("NOCTURNE_CACHE", str(PROJECT / ".work" / "cache"))
+# Each kernel is compiled once for all tests and workers, not beside a run.
+os.environ.setdefault("NOCTURNE_COMPILE", "now")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 

@@ -4,6 +4,7 @@
 
     NocturneError                 one clear sentence: what, where, the value, the next step
     ├── ParameterError            a strategy parameter or a grid is unknown, out of bounds or empty
+    │   └── KernelError           a kernel of a strategy does not compile
     ├── DataError                 a file, a column or a row is missing or wrong
     │   └── SchemaMismatch        a table does not match its contract
     ├── ReleaseRefused            a release failed its hash, schema, bounds or expiry
@@ -23,6 +24,10 @@ class NocturneError(Exception):
 
 class ParameterError(NocturneError):
     """A strategy parameter or a search grid cannot be used."""
+
+
+class KernelError(ParameterError):
+    """A kernel of a strategy does not compile."""
 
 
 class DataError(NocturneError):

@@ -179,9 +179,10 @@ def _run_ensemble(options: BacktestOptions) -> Outcome:
 
 def _run_strategy(options: BacktestOptions) -> Outcome:
     from cli.backtesting.account_file import read_funding
-    from cli.backtesting.results import enable_compiling, measured, with_file_interval
+    from cli.backtesting.results import measured, with_file_interval
     from cli.backtesting.venue_backtest import VenueRun, run_venue
     from cli.backtesting.venue_backtest import text_of as venue_text
+    from cli.compiling.choice import CANDLE_SECONDS, uses_compiled
     from cli.inputs.candle_files import read_candles
     from cli.inputs.strategy_choice import choose
     from trading.research.trading_costs import fill_metrics
@@ -199,9 +200,13 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
     costs = replace(costs, funding={} if rates is None else read_funding(rates))
     columns = read_candles(options.candles)
     seconds_load = time.perf_counter() - begun
-    enable_compiling()
     params = with_file_interval(strategy, fixed, (), columns)
-    result = simulate(strategy, columns, params, costs)
+    begun = time.perf_counter()
+    compiled = uses_compiled(
+        strategy, params, columns.interval_ms, "backtest", lambda: CANDLE_SECONDS * len(columns)
+    )
+    seconds_compile = time.perf_counter() - begun
+    result = simulate(strategy, columns, params, costs, compiled=compiled)
     if options.trades_out is not None:
         _write_trades(options.trades_out, result.trades)
     trading_costs = fill_metrics(result, costs).as_dict()
@@ -227,7 +232,7 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
         "funding": None if rates is None else str(rates),
         "capital": costs.margin.capital,
         "seconds_load": seconds_load,
-        "seconds_compile": result.seconds_compile,
+        "seconds_compile": seconds_compile + result.seconds_compile,
         "seconds_search": result.seconds_run,
         "ambiguous_candles": result.ambiguous_candles,
         "results": [measured(fixed, result.metrics)],

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cli.backtesting.account_file import read_funding
-from cli.backtesting.results import enable_compiling, measured, say, with_file_interval
+from cli.backtesting.results import measured, say, with_file_interval
+from cli.compiling.choice import plain_search_seconds, uses_compiled
 from cli.inputs.candle_files import read_candles
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.errors import ParameterError
@@ -32,6 +34,7 @@ from trading.research.trials import (
     workers,
 )
 from trading.simulation import Costs
+from trading.simulation.search_plan import SearchPlan
 from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
 
@@ -58,6 +61,9 @@ class SearchRequest:
     symbol: str | None
 
 
+_MOST_PLANNED = 2_000
+"""Combinations that are looked at to guess how many sets of signals a search has."""
+
 SearchResults = list[tuple[dict[str, Value], Metrics]]
 
 
@@ -80,12 +86,12 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     grid = parse_grid(request.grid, request.strategy, days=days, trials=request.trials)
     count = grid.size if request.trials is None else request.trials
     say(f"searching {min(count, grid.size):,} combinations over {len(columns):,} candles ...")
-    enable_compiling()
     fixed = with_file_interval(
         request.strategy, request.fixed, [axis.name for axis in grid.axes], columns
     )
-    work = SearchTask(request.strategy, columns, fixed, costs)
-    seconds_compile = _compile(work, grid)
+    begun = time.perf_counter()
+    work = _prepared(request, SearchTask(request.strategy, columns, fixed, costs), grid, count)
+    seconds_compile = time.perf_counter() - begun
     begun = time.perf_counter()
     method = sampler_of(request.method, grid, request.seed)
     with (
@@ -114,12 +120,26 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     return document, found, sentence
 
 
-def _compile(work: SearchTask, grid: ParameterGrid) -> float:
-    """Return the seconds that compiling takes: a search over two candles needs every kernel."""
-    begun = time.perf_counter()
+def _prepared(
+    request: SearchRequest, work: SearchTask, grid: ParameterGrid, count: int
+) -> SearchTask:
+    """Return the task with its backend; a search over two candles loads every compiled kernel."""
+    first, base_ms = grid.combination(0), work.candles.interval_ms
+
+    def plain_seconds() -> float:
+        if request.processes or request.dask is not None:
+            return inf
+        wanted = min(count, grid.size)
+        some = [grid.combination(place) for place in range(min(wanted, _MOST_PLANNED))]
+        plan = SearchPlan(work.strategy, some, work.fixed, work.costs, base_ms)
+        return plain_search_seconds(work, len(plan.groups) * wanted // len(some), first)
+
+    params = {**work.fixed, **first}
+    if not uses_compiled(work.strategy, params, base_ms, "search", plain_seconds):
+        return replace(work, compiled=False)
     tiny = work.candles.rows(0, min(2, len(work.candles)))
-    SearchTask(work.strategy, tiny, work.fixed, work.costs).run([grid.combination(0)])
-    return time.perf_counter() - begun
+    replace(work, candles=tiny).run([first])
+    return work
 
 
 def _workers(request: SearchRequest, work: SearchTask) -> AbstractContextManager[Runner]:

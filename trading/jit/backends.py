@@ -71,6 +71,11 @@ class Backend:
         """Record that the kernels of ``what`` are compiled for the strategy with ``step``."""
         self._ready.add((what, step))
 
+    def is_kept(self, what: str, step: Kernel) -> bool:
+        """Whether the kernels of ``what`` need no compiling in this process."""
+        del what, step
+        return True
+
 
 class CompiledBackend(Backend):
     """Compiled kernels over arrays, as the batch side runs them."""
@@ -82,6 +87,20 @@ class CompiledBackend(Backend):
         from trading.jit.compiler import twin
 
         return twin(function, **bindings)
+
+    def mark_ready(self, what: str, step: Kernel) -> None:
+        """Record it, on the disk too: other processes load what this one has compiled."""
+        from trading.jit.compiler import keep
+
+        super().mark_ready(what, step)
+        keep(what, step)
+
+    def is_kept(self, what: str, step: Kernel) -> bool:
+        """Whether this process or another has compiled the kernels of ``what`` already."""
+        from trading.jit.compiler import current_folder, is_kept
+
+        kept = is_kept(what, step)
+        return kept if current_folder() is not None else self.is_ready(what, step)
 
     def floats(self, values: Values) -> Any:
         """Return an array that holds a copy of ``values``."""

@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from trading.errors import KernelError
+from trading.jit.compile_errors import explain
 from trading.jit.kernel import Rebuilder, is_apart
 from trading.jit.numba_linking import CalleeCompiler, KernelCompiler
 from trading.jit.numba_loading import stored
@@ -24,8 +26,7 @@ from trading.jit.numba_loading import stored
 # isort: split
 # numba is loaded above, without the parts that no kernel needs.
 import numba
-from numba.core import config, types
-from numba.core.errors import NumbaError as NumbaError
+from numba.core import config, errors, types
 from numba.core.registry import cpu_target
 
 SOURCE_ROOT = Path(__file__).parents[1]
@@ -81,6 +82,27 @@ def current_folder() -> Path | None:
     return _Setting.folder.parent if _Setting.folder is not None else None
 
 
+def keep(what: str, outermost: Callable[..., Any]) -> None:
+    """Leave a mark beside the compiled code: the kernels of ``what`` are there."""
+    if (mark := _mark(what, outermost)) is not None:
+        with suppress(OSError):
+            mark.touch()
+
+
+def is_kept(what: str, outermost: Callable[..., Any]) -> bool:
+    """Whether some process has compiled the kernels of ``what`` into the folder in use."""
+    mark = _mark(what, outermost)
+    return mark is not None and mark.exists()
+
+
+def _mark(what: str, outermost: Callable[..., Any]) -> Path | None:
+    """Return the file that marks compiled kernels; the kernel's own file is part of its name."""
+    if _Setting.folder is None:
+        return None
+    name = f"{what} {_label(outermost)}"
+    return _Setting.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.compiled"
+
+
 def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callable[..., Any]:
     """Return the compiled form of a kernel; kernels that it calls are compiled with it.
 
@@ -95,6 +117,7 @@ def twin(function: Callable[..., Any], **bindings: Callable[..., Any]) -> Callab
         if folder is not None:
             compiled = stored(compiled)
             _compile_in_one_process(compiled, plain, folder)
+        _explain_errors(compiled, function)
         _Setting.twins[key] = compiled
     return _Setting.twins[key]
 
@@ -113,6 +136,19 @@ def _compile_in_one_process(compiled: Any, plain: Callable[..., Any], folder: Pa
             return load_or_compile(signature)
 
     compiled.compile = one_at_a_time
+
+
+def _explain_errors(compiled: Any, function: Callable[..., Any]) -> None:
+    """Make what numba refuses in the kernel a `KernelError` of one sentence."""
+    compile_for = compiled.compile
+
+    def explained(signature: object) -> object:
+        try:
+            return compile_for(signature)
+        except (errors.NumbaError, errors.UnsupportedBytecodeError) as error:
+            raise KernelError(explain(function, error)) from error
+
+    compiled.compile = explained
 
 
 @contextmanager
@@ -157,14 +193,23 @@ def _compile_callee(function: Callable[..., Any]) -> Callable[..., Any]:
 
     # numba compiles a callee again for every constant passed to it; once per type is enough.
     compiled.get_call_template = without_literals
+    _explain_errors(compiled, function)
     return cast("Callable[..., Any]", compiled)
 
 
 def _label(function: Callable[..., Any]) -> str:
-    """Name of a bound kernel with a hash of its file, which may lie outside ``trading``."""
+    """Name of a bound kernel with a hash of its file, which may lie outside ``trading``.
+
+    Then the files beside it count too: a strategy may call kernels of its neighbours.
+    """
     path = inspect.getsourcefile(function)
-    source = Path(path).read_bytes() if path else b""
-    return f"{function.__name__}_{hashlib.sha256(source).hexdigest()[:12]}"
+    digest = hashlib.sha256()
+    if path:
+        file = Path(path)
+        ours = file.is_relative_to(SOURCE_ROOT)
+        for source in (file,) if ours else sorted({file, *file.parent.glob("*.py")}):
+            digest.update(source.read_bytes())
+    return f"{function.__name__}_{digest.hexdigest()[:12]}"
 
 
 class _Setting:

@@ -2,9 +2,10 @@
 
 A process that finds its kernels on the disk compiles nothing. It needs neither numba's typing rules
 nor its implementations of Python and numpy, whose import takes longer than everything else. They
-are loaded when the first kernel is compiled. Three things are never loaded: scipy (linear algebra,
-which no kernel may use: its last bits differ), numba's settings in a YAML file, and packages that
-extend numba, on which results must not depend.
+are loaded when the first kernel is compiled. Four things are never loaded: scipy (linear algebra,
+which no kernel may use: its last bits differ), numba's settings in a YAML file, colours for errors
+that numba raises and drops by the thousand while it compiles, and packages that extend numba, on
+which results must not depend.
 
 This overrides methods of numba that are not part of its public interface; the version is pinned.
 """
@@ -39,7 +40,7 @@ def _without(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-with _without("scipy", "yaml"):
+with _without("scipy", "yaml", "colorama"):
     from numba.core import entrypoints
     from numba.core.caching import FunctionCache
 

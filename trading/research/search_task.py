@@ -20,13 +20,20 @@ class SearchTask:
     candles: CandleColumns
     fixed: Mapping[str, Value]
     costs: Costs
+    compiled: bool = True
 
     def run(
         self, sets: Sequence[Mapping[str, Value]], threads: int = 1
     ) -> list[tuple[Metrics, Floats]]:
         """Return the metrics and daily returns of parameter sets."""
         searcher = Searcher(
-            self.strategy, self.candles, list(sets), self.fixed, self.costs, threads=threads
+            self.strategy,
+            self.candles,
+            list(sets),
+            self.fixed,
+            self.costs,
+            compiled=self.compiled,
+            threads=threads,
         )
         found = searcher.search()
         return [

@@ -1,6 +1,6 @@
 """Simulation of strategies on candles: ``backtest`` for one parameter set, ``search`` for many."""
 
-from trading.simulation.backtest import Searcher, backtest, fast_trades, search
+from trading.simulation.backtest import Searcher, backtest, decide, fast_trades, search
 from trading.simulation.results import BacktestResult, Costs, Fills, SearchResult, SearchRow, Trades
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Searcher",
     "Trades",
     "backtest",
+    "decide",
     "fast_trades",
     "search",
 ]

@@ -14,12 +14,12 @@ import numpy as np
 from trading.candles import CandleColumns, Floats
 from trading.errors import ParameterError
 from trading.jit import backends
-from trading.jit.backends import Backend
 from trading.metrics import SUMS_SIZE, metrics_of
-from trading.positions.exit_rules import R_DAY_END, R_STAGED
+from trading.positions.exit_rules import R_DAY_END
 from trading.simulation.engines import workspace
 from trading.simulation.layout import Signals, TradingWindow
 from trading.simulation.prepared_candles import PreparedCandles
+from trading.simulation.readiness import KernelNeeds, signals_of
 from trading.simulation.results import BacktestResult, Costs, Fills, SearchResult, Trades
 from trading.simulation.search_plan import SearchPlan, rules_of
 from trading.strategies.base import (
@@ -72,7 +72,7 @@ def backtest(
     rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
     prepared = PreparedCandles(candles, backend, costs.funding)
     window = prepared.window(trade_from_ms)
-    seconds_compile = _ready(backend, setup, rules, "backtest")
+    seconds_compile = KernelNeeds(setup, rules, "backtest").make_ready(backend)
     started = time.perf_counter()
     signals, _ = prepared.decide(setup, bool(rules[R_DAY_END] > 0.0))
     ran = workspace.simulate(prepared, prepared.within(signals, window), rules, window, every=every)
@@ -145,7 +145,7 @@ class Searcher:
         rules = rules_of(strategy.exit_rules(first.params), strategy, costs)
         self.prepared = PreparedCandles(candles, backend, costs.funding)
         self.prepared.window()
-        self.seconds_compile = _ready(backend, first, rules, "search")
+        self.seconds_compile = KernelNeeds(first, rules, "search").make_ready(backend)
         started = time.perf_counter()
         self.plan = SearchPlan(strategy, grid, fixed, costs, candles.interval_ms)
         self._signals = self._find()
@@ -220,20 +220,10 @@ def fast_trades(
     prepared = PreparedCandles(candles, backends.backend(compiled), costs.funding)
     window = prepared.window(trade_from_ms)
     rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
-    signals = _signals(prepared, setup, rules, window)
+    signals = signals_of(prepared, setup, rules, window)
     ran = workspace.search_one(prepared, signals, rules, window)
     trades = ran.trades(candles)
     return trades, ran.fills(candles, trades, rules)
-
-
-def _signals(
-    prepared: PreparedCandles, setup: Setup, rules: Floats, window: TradingWindow
-) -> Signals:
-    """Return the signals of one setup as the fast search finds them."""
-    (found,) = prepared.scan([setup])
-    if found is None:
-        found, _ = prepared.decide(setup, bool(rules[R_DAY_END] > 0.0))
-    return prepared.within(found, window)
 
 
 def _place(members: list[int]) -> slice | list[int]:
@@ -252,25 +242,3 @@ def _in_threads(work: Callable[[Item], None], items: Iterable[Item], threads: in
     with ThreadPoolExecutor(min(threads, len(items))) as pool:
         for done in [pool.submit(work, item) for item in items]:
             done.result()
-
-
-def _ready(backend: Backend, setup: Setup, rules: Floats, what: str) -> float:
-    """Compile (or load) the kernels with a run on two candles; the seconds that took."""
-    kind = f"{what} {'staged' if rules[R_STAGED] > 0.0 else 'plain'}"
-    if not backend.compiled or backend.is_ready(kind, setup.step):
-        return 0.0
-    started = time.perf_counter()
-    ones = [1.0, 1.0]
-    prepared = PreparedCandles(
-        CandleColumns.of([0, setup.base_ms], ones, ones, ones, ones), backend
-    )
-    window = prepared.window()
-    if what == "search":
-        workspace.search(
-            prepared, _signals(prepared, setup, rules, window), rules.reshape(1, -1), window
-        )
-    else:
-        signals, _ = prepared.decide(setup, bool(rules[R_DAY_END] > 0.0))
-        workspace.simulate(prepared, signals, rules, window)
-    backend.mark_ready(kind, setup.step)
-    return time.perf_counter() - started

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trading.candles import CandleColumns, Floats
+from trading.errors import KernelError
 from trading.research.probes.series import BACKENDS, MEMORY, Change, ProbedSeries, compare
 from trading.simulation import Costs
 from trading.simulation.backtest import decide, fast_trades
@@ -67,11 +68,9 @@ def backends_disagree(
 
 def compiles(strategy: Strategy, params: Mapping[str, Value], candles: CandleColumns) -> bool:
     """Return whether the kernels of ``strategy`` compile."""
-    from trading.jit.compiler import NumbaError
-
     try:
         fast_trades(strategy, candles.rows(0, min(len(candles), 2)), params, Costs())
-    except NumbaError:
+    except KernelError:
         return False
     return True
 

@@ -1,0 +1,1 @@
+"""Compiling beside the work: short runs use plain Python until their kernels are compiled."""

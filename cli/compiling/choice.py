@@ -1,0 +1,109 @@
+"""Whether a run uses compiled kernels, and how they come to be.
+
+Both backends give the same bits, so only time decides. Compiled code that is on the disk is used.
+Otherwise a short run is done in plain Python at once, and the kernels are compiled beside it for
+the next one; a long run waits for them. `NOCTURNE_COMPILE` overrides this: ``now`` always compiles
+before the run, ``never`` always runs plain.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from trading.errors import ParameterError, SettingsError
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from cli.compiling.worker import CompileOrder
+    from trading.research.search_task import SearchTask
+    from trading.simulation.readiness import KernelNeeds, What
+    from trading.strategies.base import Strategy
+    from trading.strategies.parameters import Value
+
+VARIABLE = "NOCTURNE_COMPILE"
+CHOICES = ("auto", "now", "never")
+SHORT_SECONDS = 8.0
+"""A run that plain Python finishes in this time is not worth waiting for the compiler."""
+CANDLE_SECONDS = 7e-6
+"""Plain Python's time for one candle and one set of signals; most strategies take 3 to 11 us."""
+_TRIED = 3_000
+"""Candles that a search tries in plain Python; the trades of its combinations hardly count."""
+
+
+def uses_compiled(
+    strategy: Strategy,
+    params: Mapping[str, Value],
+    base_ms: int,
+    what: What,
+    plain_seconds: Callable[[], float],
+) -> bool:
+    """Decide the backend of a run that takes ``plain_seconds`` in plain Python, and prepare it.
+
+    True once the kernels can be loaded. What happens is said on standard error. A kernel that does
+    not compile is a `ParameterError`.
+    """
+    from cli.backtesting.results import say
+    from trading.jit.compiler import enable
+    from trading.simulation.readiness import KernelNeeds
+
+    choice = _choice()
+    if choice == "never":
+        return False
+    kept = enable() is not None
+    needs = KernelNeeds.of(strategy, params, base_ms, what)
+    missing = needs.missing
+    if not missing:
+        return True
+    if choice == "auto" and plain_seconds() <= SHORT_SECONDS:
+        if kept:
+            for order in _orders(strategy, needs, base_ms):
+                order.start_behind()
+            say("first use: running uncompiled, and compiling in the background for the next run")
+        return False
+    say("compiling for this machine, once; the next run starts at once ...")
+    if kept:
+        _wait_for([order.start() for order in _orders(strategy, needs, base_ms)])
+    return True
+
+
+def plain_search_seconds(task: SearchTask, groups: int, first: Mapping[str, Value]) -> float:
+    """Estimate the time of ``groups`` sets of signals in plain Python, by trying a few candles."""
+    from trading.simulation import decide
+
+    tried = task.candles.rows(0, min(_TRIED, len(task.candles)))
+    started = time.perf_counter()
+    decide(task.strategy, tried, {**task.fixed, **first}, compiled=False)
+    return (time.perf_counter() - started) * groups * len(task.candles) / len(tried)
+
+
+def _choice() -> str:
+    choice = os.environ.get(VARIABLE, CHOICES[0])
+    if choice not in CHOICES:
+        raise SettingsError(f"{VARIABLE} = '{choice}' is not known; give {', '.join(CHOICES)}")
+    return choice
+
+
+def _orders(strategy: Strategy, needs: KernelNeeds, base_ms: int) -> list[CompileOrder]:
+    """Return an order for each missing part: they compile side by side."""
+    from cli.compiling.worker import CompileOrder
+
+    return [
+        CompileOrder.of(strategy, needs.setup.params, base_ms, needs.what, part)
+        for part in needs.missing
+    ]
+
+
+def _wait_for(compilers: list[subprocess.Popen[str]]) -> None:
+    try:
+        failed = [said for c in compilers if (said := c.communicate()[1]) and c.returncode]
+    finally:
+        for compiler in compilers:
+            if compiler.poll() is None:
+                compiler.kill()
+                compiler.wait()
+    if failed:
+        raise ParameterError(failed[0].strip().splitlines()[-1])

@@ -1,0 +1,1 @@
+"""`nocturne strategies`: list, show and start strategies."""
