@@ -182,7 +182,7 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
     from cli.backtesting.results import measured, with_file_interval
     from cli.backtesting.venue_backtest import VenueRun, run_venue
     from cli.backtesting.venue_backtest import text_of as venue_text
-    from cli.compiling.choice import CANDLE_SECONDS, uses_compiled
+    from cli.compilation.choice import CANDLE_SECONDS, uses_compiled
     from cli.inputs.candle_files import read_candles
     from cli.inputs.strategy_choice import choose
     from trading.research.trading_costs import fill_metrics

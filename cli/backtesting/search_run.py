@@ -15,7 +15,7 @@ import numpy as np
 
 from cli.backtesting.account_file import read_funding
 from cli.backtesting.results import measured, say, with_file_interval
-from cli.compiling.choice import plain_search_seconds, uses_compiled
+from cli.compilation.choice import plain_search_seconds, uses_compiled
 from cli.inputs.candle_files import read_candles
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.errors import ParameterError

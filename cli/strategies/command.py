@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -25,9 +26,9 @@ def list_strategies() -> None:
     Example: nocturne strategies list
     """
     from cli.backtesting import ensemble, maker
-    from trading.strategies.registry import get_strategy, strategy_names
+    from trading.strategies.registry import strategy_names
 
-    summaries = {name: get_strategy(name).summary for name in strategy_names()}
+    summaries = {name: _summary(name) for name in strategy_names()}
     summaries |= {part.NAME: part.SUMMARY for part in (maker, ensemble)}
     width = max(len(name) for name in summaries)
     for name, summary in summaries.items():
@@ -36,7 +37,7 @@ def list_strategies() -> None:
 
 @app.command("show")
 def show_strategy(
-    name: str = typer.Argument(..., help="Name of the strategy, as `strategies list` prints it."),
+    name: str = typer.Argument(..., help="Name, as `strategies list` prints it, or module:Class."),
 ) -> None:
     """Print a strategy's parameters: type, default, bounds and meaning.
 
@@ -48,14 +49,60 @@ def show_strategy(
         if name == part.NAME:
             typer.echo(part.show())
             return
+    from cli.inputs.strategy_choice import find_strategy
     from cli.tables import text_table
-    from trading.strategies.registry import get_strategy
 
-    strategy = get_strategy(name)
+    strategy = find_strategy(name)
     typer.echo(f"{strategy.name}: {strategy.summary}\n")
     rows = [(p.name, p.kind, str(p.default), _bounds(p), p.help) for p in strategy.parameters]
     header = ("parameter", "type", "default", "bounds", "meaning")
     typer.echo(text_table(header, rows, left=(0, 1, 3, 4)))
+
+
+@app.command("new")
+def new_strategy(
+    name: str = typer.Argument(..., help="Name of the strategy: lower-case letters, digits, _."),
+    folder: Path = typer.Option(
+        None, help="Folder of your strategies; default: $NOCTURNE_STRATEGIES, or strategies."
+    ),
+) -> None:
+    """Write a working strategy with its test into your folder, ready to edit.
+
+    Every command then takes it by its name.
+
+    Example: nocturne strategies new my_breakout
+    """
+    from cli.strategies.scaffold import write_strategy
+    from trading.strategies import own
+
+    target = folder or own.folder()
+    file, test = (_shown(path) for path in write_strategy(name, target))
+    typer.echo(
+        f"{file}  the strategy: edit it\n"
+        f"{test}  its test: python -m unittest {test}\n\n"
+        f"next: nocturne backtest --strategy {name} --candles FILE\n"
+        f"      nocturne probe lookahead --strategy {name} --candles FILE"
+    )
+    if target.absolute() != own.folder():
+        typer.echo(
+            f"note: set {own.VARIABLE}={target.absolute()} so that commands find it", err=True
+        )
+
+
+def _shown(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _summary(name: str) -> str:
+    """Return the summary of a strategy, or why a file of the user's cannot be loaded."""
+    from trading.errors import NocturneError
+    from trading.strategies.registry import get_strategy
+
+    try:
+        return get_strategy(name).summary
+    except NocturneError as error:
+        return f"cannot be used: {error}"
 
 
 def _bounds(parameter: Parameter) -> str:

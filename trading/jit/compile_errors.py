@@ -1,4 +1,4 @@
-"""What is wrong with a kernel that does not compile, in one sentence.
+"""What is wrong with a kernel that does not compile or fails, in one sentence.
 
 numba explains a mistake in dozens of lines that end in the caller. Here the innermost kernel is
 named: file, line, name and reason.
@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
+
+from trading.errors import KernelError, NocturneError
 
 _FAILED = "Failed in nopython mode pipeline"
 _LINE = re.compile(r'File "[^"]*", line (\d+)')
@@ -23,6 +27,7 @@ _TYPES = (
     (re.compile(r"Literal\[(\w+)\]\([^)]*\)"), r"\1"),
     (re.compile(r"(readonly )?array\((float|int)\d+, 1d, \w\)"), r"a buffer of \2"),
     (re.compile(r"\b(float|int|uint)\d+\b"), r"\1"),
+    (re.compile(r"\b([A-Z]\w+)\((?:int|float)(?:, (?:int|float))*\)"), r"\1"),
     (re.compile(r"\bunicode_type\b"), "str"),
     (re.compile(r"\bnone\b"), "None"),
 )
@@ -39,6 +44,33 @@ def explain(kernel: Callable[..., Any], error: Exception) -> str:
         f"{_shown(code.co_filename)}, line {line}: kernel '{code.co_name}' does not compile:"
         f" {_reason(text)}"
     )
+
+
+def explain_failure(kernel: Callable[..., Any], error: Exception) -> str | None:
+    """Return file, line, name and reason of an error in plain Python, if it lies in that file.
+
+    The kernel's own file counts; elsewhere the error is no mistake of the strategy: None.
+    """
+    path = kernel.__code__.co_filename
+    inside = [frame for frame in extract_tb(error.__traceback__) if frame.filename == path]
+    if not inside:
+        return None
+    place = f"{_shown(path)}, line {inside[-1].lineno}: kernel '{inside[-1].name}'"
+    return f"{place} fails: {type(error).__name__}: {error}"
+
+
+@contextmanager
+def explained(kernel: Callable[..., Any]) -> Iterator[None]:
+    """Turn an error in the file of ``kernel`` into a `KernelError` of one sentence."""
+    try:
+        yield
+    except NocturneError:
+        raise
+    except Exception as error:
+        sentence = explain_failure(kernel, error)
+        if sentence is None:
+            raise
+        raise KernelError(sentence) from error
 
 
 def _shown(path: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from trading.candles import DAY_MS, CandleColumns, Integers
 from trading.errors import DataError
 from trading.jit.backends import Backend, Kernel
+from trading.jit.compile_errors import explained
 from trading.market.funding import FundingRates, owed_by_row
 from trading.market.rows import BLOCK, WIDE, Extremes, rows_of
 from trading.simulation.engines import level_search
@@ -90,14 +91,10 @@ class PreparedCandles:
         sink = SignalSink(
             room, backend.whole_zeros(2), backend.empty(OUT_SIZE * size if stream else 0)
         )
-        backend.kernel(decide_rows, strategy_step=setup.step)(
-            self.rows,
-            DeciderBuffers(*(backend.floats(buffer) for buffer in setup.buffers())),
-            setup.base_ms,
-            setup.is_bare,
-            day_bound,
-            sink,
-        )
+        buffers = DeciderBuffers(*(backend.floats(buffer) for buffer in setup.buffers()))
+        decide_all = backend.kernel(decide_rows, strategy_step=setup.step)
+        with explained(setup.step):
+            decide_all(self.rows, buffers, setup.base_ms, setup.is_bare, day_bound, sink)
         entered, left = int(sink.counts[0]), int(sink.counts[1])
         return Signals(
             room.entries[:entered],

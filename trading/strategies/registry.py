@@ -1,17 +1,22 @@
-"""Strategies by name: the modules of ``technical/``, the families, and entry points.
+"""Strategies by name: the modules of ``technical/``, the families, the user's, entry points.
 
-A module ``technical/<name>.py`` holds the strategy ``<name>``. A strategy from elsewhere comes from
-the entry-point group ``nocturne.strategies``, or is loaded by its module and class.
+A module ``technical/<name>.py`` holds the strategy ``<name>``, and so does one in the user's folder
+(:mod:`trading.strategies.own`). A packaged strategy comes from the entry-point group
+``nocturne.strategies``; any can be loaded by its module and class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from traceback import extract_tb
+from types import ModuleType
 
 from trading.errors import ParameterError
+from trading.strategies import own
 from trading.strategies.base import Strategy
 
 GROUP = "nocturne.strategies"
@@ -42,7 +47,11 @@ def _built_in(name: str) -> Strategy:
     if class_name:
         made: type[Strategy] = getattr(module, class_name)
         return made()
-    own = [
+    return _only_strategy(name, module)
+
+
+def _only_strategy(name: str, module: ModuleType) -> Strategy:
+    mine = [
         found
         for found in vars(module).values()
         if isinstance(found, type)
@@ -50,12 +59,39 @@ def _built_in(name: str) -> Strategy:
         and found.__module__ == module.__name__
         and found.name == name
     ]
-    if len(own) != 1:
+    if len(mine) != 1:
         raise ParameterError(
             f"{module.__file__} must define one strategy class with name = '{name}',"
-            f" it defines {len(own)}"
+            f" it defines {len(mine)}"
         )
-    return own[0]()
+    return mine[0]()
+
+
+@cache
+def _users(name: str, path: Path) -> Strategy:
+    """Load a strategy of the user's folder; a mistake in it is a `ParameterError` with its line."""
+    if name in _modules():
+        raise ParameterError(f"{path} has the name of the strategy '{name}' of Nocturne; rename it")
+    try:
+        module = import_module(f"{own.__name__}.{name}")
+    except Exception as error:
+        raise ParameterError(f"{_place_of(error, path)}: {_text_of(error)}") from error
+    return _only_strategy(name, module)
+
+
+def _place_of(error: Exception, path: Path) -> str:
+    """Return file and line of an error that a module raised while it was imported."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename or path}, line {error.lineno or 1}"
+    lines = [
+        frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(path)
+    ]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
+
+
+def _text_of(error: Exception) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {text}"
 
 
 @cache
@@ -76,18 +112,26 @@ def _others() -> dict[str, Strategy]:
 
 def strategy_names() -> list[str]:
     """Return the names of all strategies, sorted."""
-    return sorted((*_modules(), *_others()))
+    return sorted({*_modules(), *_others(), *own.files()})
 
 
 def get_strategy(name: str) -> Strategy:
     """Return the strategy ``name``; an unknown name is a `ParameterError` that lists the known."""
+    users = own.files()
+    if name in users:
+        return _users(name, users[name])
     if name in _modules():
         return _built_in(name)
     if name not in _others():
         raise ParameterError(
-            f"strategy '{name}' is not known; known are {', '.join(strategy_names())}"
+            f"strategy '{name}' is not known{_meant(name)}; known are {', '.join(strategy_names())}"
         )
     return _others()[name]
+
+
+def _meant(name: str) -> str:
+    close = get_close_matches(name, strategy_names(), 1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 def load_strategy(reference: str) -> Strategy:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.compiling.choice import plain_search_seconds, uses_compiled
-from cli.compiling.worker import CompileOrder
+from cli.compilation.choice import plain_search_seconds, uses_compiled
+from cli.compilation.worker import CompileOrder
 from trading.candles import MINUTE_MS, CandleColumns
 from trading.errors import SettingsError
 from trading.jit.compiler import current_folder, enable

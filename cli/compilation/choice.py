@@ -18,7 +18,7 @@ from trading.errors import ParameterError, SettingsError
 if TYPE_CHECKING:
     import subprocess
 
-    from cli.compiling.worker import CompileOrder
+    from cli.compilation.worker import CompileOrder
     from trading.research.search_task import SearchTask
     from trading.simulation.readiness import KernelNeeds, What
     from trading.strategies.base import Strategy
@@ -89,7 +89,7 @@ def _choice() -> str:
 
 def _orders(strategy: Strategy, needs: KernelNeeds, base_ms: int) -> list[CompileOrder]:
     """Return an order for each missing part: they compile side by side."""
-    from cli.compiling.worker import CompileOrder
+    from cli.compilation.worker import CompileOrder
 
     return [
         CompileOrder.of(strategy, needs.setup.params, base_ms, needs.what, part)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BEHIND = "behind"
 NICER = 10
 """How much nicer a process is that nobody waits for."""
-_PROGRAM = (sys.executable, "-m", "cli.compiling.worker")
+_PROGRAM = (sys.executable, "-m", "cli.compilation.worker")
 
 
 @dataclass(frozen=True, slots=True)
