@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from lake.files import local_path
+from trading.defaults import CAPITAL, FEE_BPS, SLIPPAGE_BPS
 from trading.errors import SettingsError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -219,10 +220,10 @@ class ResearchSettings(BaseSettings):
         default=0, ge=0, le=1000, description="use the N most traded symbols instead of `symbols`"
     )
     strategies: tuple[str, ...] = Field(default=("breakout", "rsi_bollinger"), min_length=1)
-    fee_bps: float = Field(default=5.0, ge=0, le=100)
-    slippage_bps: float = Field(default=1.0, ge=0, le=100)
+    fee_bps: float = Field(default=FEE_BPS, ge=0, le=100)
+    slippage_bps: float = Field(default=SLIPPAGE_BPS, ge=0, le=100)
     capital: float = Field(
-        default=10_000.0, gt=0, le=1e12, description="equity at the start, in quote currency"
+        default=CAPITAL, gt=0, le=1e12, description="equity at the start, in quote currency"
     )
     objective: Objective = "deflated_sharpe"
     alpha: float = Field(

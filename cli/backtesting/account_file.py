@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from trading.defaults import FEE_BPS, SLIPPAGE_BPS
 from trading.errors import DataError, SettingsError
 from trading.simulation.account.simulation import (
     AccountLimits,
@@ -62,9 +63,9 @@ class AccountFile(_FileTable):
     balance: Annotated[float, Field(gt=0.0)]
     profile: Literal["research", "exchange"] = "research"
     leverage: Annotated[int, Field(ge=1, le=125)] = 5
-    fee_bps: float = 5.0
+    fee_bps: float = FEE_BPS
     maker_fee_bps: float | None = None
-    slippage_bps: float = 0.0
+    slippage_bps: float = SLIPPAGE_BPS
     limits: LimitsPart = LimitsPart()
     symbols: dict[str, SymbolPart]
     pairs: Annotated[tuple[StrategyPart, ...], Field(min_length=1, alias="seats")]

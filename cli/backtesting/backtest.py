@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.backtesting.venue_backtest import VenueOptions
+from cli.inputs.market import MarketChoice
 from cli.inputs.shared_options import (
     BRACKETS,
     CANDLES,
     CAPITAL,
     FEE_BPS,
     FUNDING,
+    LAKE,
+    SINCE,
     SLIPPAGE_BPS,
     STRATEGY,
+    SYMBOL,
+    UNTIL,
+    VENUE,
 )
 
 if TYPE_CHECKING:
@@ -52,11 +57,11 @@ class BacktestOptions:
 
     strategy: str | None
     preset: str | None
-    candles: Path
+    market: MarketChoice
     settings: list[str]
     fee_bps: float
     maker_fee_bps: float | None
-    slippage_bps: float
+    slippage_bps: float | None
     capital: float
     brackets: Path | None
     trades_out: str | None
@@ -67,10 +72,12 @@ class BacktestOptions:
     def costs(self) -> Costs:
         """Costs of every fill, with the capital and the brackets."""
         from cli.inputs.margin import margin_of
+        from trading.defaults import SLIPPAGE_BPS
         from trading.simulation import Costs
 
-        margin = margin_of(self.capital, self.brackets, self.candles)
-        return Costs(self.fee_bps, self.slippage_bps, self.maker_fee_bps, margin)
+        margin = margin_of(self.capital, self.brackets, self.market.name)
+        slippage = SLIPPAGE_BPS if self.slippage_bps is None else self.slippage_bps
+        return Costs(self.fee_bps, slippage, self.maker_fee_bps, margin)
 
 
 Outcome = tuple[dict[str, Any], str]
@@ -82,6 +89,11 @@ def backtest(
     strategy: str = STRATEGY,
     preset: str = _PRESET,
     candles: Path = CANDLES,
+    symbol: str = SYMBOL,
+    venue: str = VENUE,
+    lake: Path = LAKE,
+    since: str = SINCE,
+    until: str = UNTIL,
     settings: list[str] = _SETTINGS,
     fee_bps: float = FEE_BPS,
     maker_fee_bps: float = _MAKER_FEE_BPS,
@@ -97,20 +109,24 @@ def backtest(
     min_notional: float = _MIN_NOTIONAL,
     impact: float = _IMPACT,
 ) -> None:
-    """Back-test one parameter set over a candle file.
+    """Back-test one parameter set over a candle file, or over a symbol of the lake.
 
-    Without signal_tf, signals are evaluated on every candle of the file. --strategy maker (or
+    Defaults are those of the night: signals on the strategy's own candles, fees, slippage, and the
+    funding of the lake. A file may be CSV, Parquet, feather or JSON. --strategy maker (or
     --preset maker) simulates the market-maker grid; --strategy ensemble weighs strategies by regime
     and recent results on one account (--set members=A+B). With --tick, --step, --min-notional or
     --impact the strategy runs on the account simulation (docs/simulation.md).
 
     Example: nocturne backtest --strategy breakout --candles BTCUSDT.parquet
     --set k=0.5 --set filters=off --trades trades.parquet --html result.html
+
+    Example: nocturne backtest --strategy breakout --symbol BTCUSDT --from 2025-05-10
+    --to 2025-06-20 --lake data_lake
     """
     options = BacktestOptions(
         strategy=strategy,
         preset=preset,
-        candles=candles,
+        market=MarketChoice(candles, symbol, venue, lake, since, until, funding),
         settings=settings,
         fee_bps=fee_bps,
         maker_fee_bps=maker_fee_bps,
@@ -160,10 +176,16 @@ def _refuse_page(options: BacktestOptions) -> None:
 def _run_maker(options: BacktestOptions) -> Outcome:
     from cli.backtesting.maker import MakerRun, given_rules, refuse_others, run_maker, text_of
 
-    refuse_others(options.venue.given + ["--slippage-bps"] * bool(options.slippage_bps))
+    refuse_others(options.venue.given + ["--slippage-bps"] * (options.slippage_bps is not None))
     given = given_rules(options.preset, options.settings)
     document = run_maker(
-        MakerRun(options.candles, given, options.fee_bps, options.maker_fee_bps, options.trades_out)
+        MakerRun(
+            options.market.file("maker"),
+            given,
+            options.fee_bps,
+            options.maker_fee_bps,
+            options.trades_out,
+        )
     )
     return document, text_of(document)
 
@@ -172,73 +194,83 @@ def _run_ensemble(options: BacktestOptions) -> Outcome:
     from cli.backtesting.ensemble_run import ensemble_run, run_ensemble, text_of
 
     others = options.venue.given + ["--preset"] * (options.preset is not None)
-    wanted = ensemble_run(options.candles, options.settings, options.costs, others)
+    wanted = ensemble_run(options.market.file("ensemble"), options.settings, options.costs, others)
     document = run_ensemble(wanted, options.trades_out)
     return document, text_of(document)
 
 
 def _run_strategy(options: BacktestOptions) -> Outcome:
-    from cli.backtesting.account_file import read_funding
-    from cli.backtesting.results import measured, with_file_interval
+    from cli.backtesting.results import measured
     from cli.backtesting.venue_backtest import VenueRun, run_venue
     from cli.backtesting.venue_backtest import text_of as venue_text
     from cli.compilation.choice import CANDLE_SECONDS, uses_compiled
-    from cli.inputs.candle_files import read_candles
     from cli.inputs.strategy_choice import choose
+    from cli.summary.backtest import BacktestReport, document_of
+    from trading.candles import interval_name
     from trading.research.trading_costs import fill_metrics
     from trading.simulation import backtest as simulate
+    from trading.simulation.signal_interval import with_signal_interval
+    from trading.simulation.summary import RunSummary
 
     strategy, fixed = choose(options.strategy, options.preset, options.settings)
     costs = options.costs
-    rates = options.venue.funding
     if options.venue.needs_account:
+        file = options.market.file("an account simulation")
         document = run_venue(
-            VenueRun(strategy, options.candles, fixed, costs, options.venue, options.trades_out)
+            VenueRun(strategy, file, fixed, costs, options.venue, options.trades_out)
         )
         return document, venue_text(document)
     begun = time.perf_counter()
-    costs = replace(costs, funding={} if rates is None else read_funding(rates))
-    columns = read_candles(options.candles)
+    market = options.market.load(strategy, fixed)
+    columns = market.columns
+    costs = replace(costs, funding=dict(market.funding))
     seconds_load = time.perf_counter() - begun
-    params = with_file_interval(strategy, fixed, (), columns)
+    params = with_signal_interval(strategy, fixed, columns.interval_ms)
     begun = time.perf_counter()
     compiled = uses_compiled(
         strategy, params, columns.interval_ms, "backtest", lambda: CANDLE_SECONDS * len(columns)
     )
     seconds_compile = time.perf_counter() - begun
-    result = simulate(strategy, columns, params, costs, compiled=compiled)
+    result = simulate(
+        strategy, columns, params, costs, trade_from_ms=market.start_ms, compiled=compiled
+    )
     if options.trades_out is not None:
         _write_trades(options.trades_out, result.trades)
     trading_costs = fill_metrics(result, costs).as_dict()
+    measures = result.metrics.as_dict() | trading_costs
     if options.html_out is not None:
         from cli.pages.backtest_page import PageInputs, write_page
 
-        measures = result.metrics.as_dict() | trading_costs
-        inputs = PageInputs(
+        page = PageInputs(
             strategy.name,
-            options.candles,
-            strategy.resolve(params),
-            columns,
+            Path(market.label),
+            result.params,
+            market.traded,
             result,
             measures,
             costs,
         )
-        write_page(options.html_out, inputs)
+        write_page(options.html_out, page)
+    summary = RunSummary.of(result, market.traded, costs.margin.capital)
+    signals = interval_name(strategy.signal_tf(result.params))
     document = {
         "strategy": strategy.name,
-        "candles": str(options.candles),
+        "candles": market.label,
+        "signals": signals,
         "fee_bps": costs.fee_bps,
         "slippage_bps": costs.slippage_bps,
-        "funding": None if rates is None else str(rates),
+        "funding": market.funding_source,
         "capital": costs.margin.capital,
         "seconds_load": seconds_load,
         "seconds_compile": seconds_compile + result.seconds_compile,
         "seconds_search": result.seconds_run,
         "ambiguous_candles": result.ambiguous_candles,
+        "summary": document_of(summary),
         "results": [measured(fixed, result.metrics)],
         "dealings": trading_costs,
     }
-    return document, _text_of(result.metrics.as_dict() | trading_costs)
+    report = BacktestReport(strategy.name, market, signals, costs, summary, measures)
+    return document, report.text()
 
 
 def _write_trades(target: str, trades: Trades) -> None:
@@ -265,13 +297,3 @@ def _write_trades(target: str, trades: Trades) -> None:
         pq.write_table(table, target, compression="zstd")
     except OSError as error:
         raise DataError(f"--trades {target} cannot be written: {error}") from error
-
-
-def _text_of(measures: Mapping[str, float | int]) -> str:
-    """Return every measure on its own line."""
-    from cli.backtesting.results import format_measure
-
-    width = max(len(name) for name in measures)
-    return "\n".join(
-        f"{name:<{width}}  {format_measure(name, value):>12}" for name, value in measures.items()
-    )

@@ -71,8 +71,9 @@ class Study:
     """What all rules share: the candles, and what each member earned alone on them."""
 
     def __init__(self, wanted: EnsembleRun) -> None:
-        from cli.backtesting.results import enable_compiling, with_file_interval
+        from cli.backtesting.results import enable_compiling
         from cli.inputs.candle_files import read_candles
+        from trading.simulation.signal_interval import with_signal_interval
 
         begun = time.perf_counter()
         self.wanted, self.symbol = wanted, wanted.candles.stem
@@ -85,7 +86,7 @@ class Study:
         self.pasts: list[MemberHistory] = []
         self.seconds_compile = self.seconds_alone = 0.0
         for strategy in wanted.members:
-            params = with_file_interval(strategy, {}, (), self.candles)
+            params = with_signal_interval(strategy, {}, self.candles.interval_ms)
             alone = backtest(strategy, self.candles, params, wanted.costs)
             self.seconds_compile += alone.seconds_compile
             self.seconds_alone += alone.seconds_run

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,8 @@ from cli.tables import text_table
 from trading.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
-    from trading.candles import CandleColumns
     from trading.metrics import Metrics
     from trading.research.grid import DeclaresParameters
-    from trading.strategies.base import Strategy
     from trading.strategies.parameters import Value
 
 STDOUT = "-"
@@ -61,20 +59,6 @@ def parse_settings(texts: Sequence[str], strategy: DeclaresParameters) -> dict[s
             raise ParameterError(f"--set gives {name} twice; give it once")
         settings[name] = strategy.parameter(name).parse(value, f"--set '{text}'")
     return settings
-
-
-def with_file_interval(
-    strategy: Strategy,
-    settings: Mapping[str, Value],
-    searched: Iterable[str],
-    candles: CandleColumns,
-) -> dict[str, Value]:
-    """Return the settings; signal_tf defaults to the interval of the file."""
-    from trading.candles import interval_name
-
-    if "signal_tf" in settings or "signal_tf" in searched or not strategy.has("signal_tf"):
-        return dict(settings)
-    return {**settings, "signal_tf": interval_name(candles.interval_ms)}
 
 
 def check_output(option: str, target: str | None) -> None:

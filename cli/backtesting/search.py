@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli.inputs.market import MarketChoice
 from cli.inputs.shared_options import (
     BRACKETS,
     CANDLES,
     CAPITAL,
     FEE_BPS,
     FUNDING,
+    SINCE,
     SLIPPAGE_BPS,
     STRATEGY,
+    SYMBOL,
+    UNTIL,
+    VENUE,
 )
 
 if TYPE_CHECKING:
@@ -55,8 +60,9 @@ _DASK = typer.Option(
     None, help="Scheduler of a Dask cluster whose workers search, e.g. tcp://127.0.0.1:8786."
 )
 _RESUME = typer.Option(None, help="File of finished trials: a killed search resumes from it.")
-_LAKE = typer.Option(None, help="Lake in which the trials are counted; also needs --symbol.")
-_SYMBOL = typer.Option(None, help="Symbol of the candles, for the count in the lake.")
+_LAKE = typer.Option(
+    None, help="Lake of --symbol, in which the trials are counted; default: $NOCTURNE_LAKE."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +71,13 @@ class SearchOptions:
 
     strategy: str | None
     preset: str | None
-    candles: Path
+    market: MarketChoice
     grid: list[str]
     settings: list[str]
     fee_bps: float
-    slippage_bps: float
+    slippage_bps: float | None
     capital: float
     brackets: Path | None
-    funding: Path | None
     method: str
     trials: int | None
     seed: int
@@ -81,17 +86,17 @@ class SearchOptions:
     processes: bool
     dask: str | None
     resume: Path | None
-    lake: Path | None
-    symbol: str | None
 
     @property
     def costs(self) -> Costs:
         """Costs of every fill, with the capital and the brackets."""
         from cli.inputs.margin import margin_of
+        from trading.defaults import SLIPPAGE_BPS
         from trading.simulation import Costs
 
-        margin = margin_of(self.capital, self.brackets, self.candles)
-        return Costs(self.fee_bps, self.slippage_bps, margin=margin)
+        margin = margin_of(self.capital, self.brackets, self.market.name)
+        slippage = SLIPPAGE_BPS if self.slippage_bps is None else self.slippage_bps
+        return Costs(self.fee_bps, slippage, margin=margin)
 
     @property
     def searched(self) -> list[str]:
@@ -113,6 +118,11 @@ def search(
     strategy: str = STRATEGY,
     preset: str = _PRESET,
     candles: Path = CANDLES,
+    symbol: str = SYMBOL,
+    venue: str = VENUE,
+    lake: Path = _LAKE,
+    since: str = SINCE,
+    until: str = UNTIL,
     grid: list[str] = _GRID,
     settings: list[str] = _SETTINGS,
     fee_bps: float = FEE_BPS,
@@ -130,13 +140,11 @@ def search(
     processes: bool = _PROCESSES,
     dask: str = _DASK,
     resume: Path = _RESUME,
-    lake: Path = _LAKE,
-    symbol: str = _SYMBOL,
     slippage_bps: float = SLIPPAGE_BPS,
 ) -> None:
     """Search a strategy's parameters over a candle file.
 
-    Without signal_tf, signals are evaluated on every candle of the file. The rules
+    The market, the costs and their defaults are those of `backtest`. The rules
     of the market-maker grid and of the ensemble can be searched too: --strategy maker or ensemble.
 
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet
@@ -148,14 +156,13 @@ def search(
     options = SearchOptions(
         strategy=strategy,
         preset=preset,
-        candles=candles,
+        market=MarketChoice(candles, symbol, venue, lake, since, until, funding),
         grid=grid,
         settings=settings,
         fee_bps=fee_bps,
         slippage_bps=slippage_bps,
         capital=capital,
         brackets=brackets,
-        funding=funding,
         method=method,
         trials=trials,
         seed=seed,
@@ -164,8 +171,6 @@ def search(
         processes=processes,
         dask=dask,
         resume=resume,
-        lake=lake,
-        symbol=symbol,
     )
     _run(options, Output(json_out, sort, top))
 
@@ -185,7 +190,7 @@ def _search_strategy(options: SearchOptions, output: Output) -> None:
     from cli.backtesting.results import STDOUT, check_output, results_table, say, write_json
     from cli.backtesting.search_run import SearchRequest, check_method, run_search
 
-    check_method(options.method, options.lake, options.symbol)
+    check_method(options.method, options.market)
     count = options.trials
     if count is None and options.method != "grid":
         count = SAMPLED_TRIALS
@@ -195,11 +200,10 @@ def _search_strategy(options: SearchOptions, output: Output) -> None:
     check_output("--json", output.json_out)
     request = SearchRequest(
         strategy=strategy,
-        candles=options.candles,
+        market=options.market,
         grid=tuple(options.grid),
         fixed=fixed,
         costs=options.costs,
-        funding=options.funding,
         method=options.method,
         trials=count,
         seed=options.seed,
@@ -208,8 +212,6 @@ def _search_strategy(options: SearchOptions, output: Output) -> None:
         processes=options.processes,
         dask=options.dask,
         resume=options.resume,
-        lake=options.lake,
-        symbol=options.symbol,
     )
     document, results, significance = run_search(request)
     write_json(output.json_out, document)
@@ -243,7 +245,9 @@ def _search_maker(options: SearchOptions, output: Output) -> None:
     others |= {"--brackets": options.brackets, "--slippage-bps": options.slippage_bps}
     check_options(options.method, others)
     given = given_rules(options.preset, options.settings, set(options.searched))
-    wanted = MakerSearch(options.candles, tuple(options.grid), given, options.fee_bps, output.sort)
+    wanted = MakerSearch(
+        options.market.file("maker"), tuple(options.grid), given, options.fee_bps, output.sort
+    )
     check_output("--json", output.json_out)
     document, best = search_maker(wanted)
     write_json(output.json_out, document)
@@ -260,7 +264,7 @@ def _search_ensemble(options: SearchOptions, output: Output) -> None:
     from cli.inputs.strategy_choice import ENSEMBLE
 
     check_options(options.method, _not_of_grids(options) | {"--preset": options.preset}, ENSEMBLE)
-    wanted = ensemble_run(options.candles, options.settings, options.costs)
+    wanted = ensemble_run(options.market.file("ensemble"), options.settings, options.costs)
     check_output("--json", output.json_out)
     document, best = search_ensemble(wanted, options.grid, output.sort)
     write_json(output.json_out, document)
@@ -273,11 +277,11 @@ def _not_of_grids(options: SearchOptions) -> dict[str, object]:
     """Return the options that neither the maker nor the ensemble has."""
     return {
         "--resume": options.resume,
-        "--lake": options.lake,
+        "--lake": options.market.lake,
         "--processes": options.processes,
         "--trials": options.trials,
         "--dask": options.dask,
-        "--funding": options.funding,
+        "--funding": options.market.funding,
     }
 
 

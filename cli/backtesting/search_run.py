@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from cli.backtesting.account_file import read_funding
-from cli.backtesting.results import measured, say, with_file_interval
+from cli.backtesting.results import measured, say
 from cli.compilation.choice import plain_search_seconds, uses_compiled
-from cli.inputs.candle_files import read_candles
+from cli.inputs.market import MarketChoice
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.errors import ParameterError
 from trading.metrics import Metrics
@@ -35,6 +34,7 @@ from trading.research.trials import (
 )
 from trading.simulation import Costs
 from trading.simulation.search_plan import SearchPlan
+from trading.simulation.signal_interval import with_signal_interval
 from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
 
@@ -44,11 +44,10 @@ class SearchRequest:
     """One search: its checked options."""
 
     strategy: Strategy
-    candles: Path
+    market: MarketChoice
     grid: tuple[str, ...]
     fixed: dict[str, Value]
     costs: Costs
-    funding: Path | None
     method: str
     trials: int | None
     seed: int
@@ -57,8 +56,6 @@ class SearchRequest:
     processes: bool
     dask: str | None
     resume: Path | None
-    lake: Path | None
-    symbol: str | None
 
 
 _MOST_PLANNED = 2_000
@@ -67,30 +64,31 @@ _MOST_PLANNED = 2_000
 SearchResults = list[tuple[dict[str, Value], Metrics]]
 
 
-def check_method(method: str, lake: Path | None, symbol: str | None) -> None:
+def check_method(method: str, market: MarketChoice) -> None:
     """Refuse options that contradict each other before anything is read."""
     if method not in METHODS:
         raise ParameterError(f"--method '{method}' is not known; methods are {', '.join(METHODS)}")
-    if (lake is None) != (symbol is None):
+    if market.lake is not None and market.symbol is None:
         raise ParameterError("--lake and --symbol go together: trials are counted for a symbol")
 
 
 def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, str]:
     """Return the JSON document, the results by searched parameters, and their significance."""
     begun = time.perf_counter()
-    columns = read_candles(request.candles)
-    rates = {} if request.funding is None else read_funding(request.funding)
-    costs = replace(request.costs, funding=rates)
+    market = request.market.load(request.strategy, request.fixed)
+    columns = market.columns
+    costs = replace(request.costs, funding=dict(market.funding))
     seconds_load = time.perf_counter() - begun
-    days = int(columns.open_time[-1] // DAY_MS - columns.open_time[0] // DAY_MS) + 1
+    traded = market.traded.open_time
+    days = int(traded[-1] // DAY_MS - traded[0] // DAY_MS) + 1
     grid = parse_grid(request.grid, request.strategy, days=days, trials=request.trials)
     count = grid.size if request.trials is None else request.trials
-    say(f"searching {min(count, grid.size):,} combinations over {len(columns):,} candles ...")
-    fixed = with_file_interval(
-        request.strategy, request.fixed, [axis.name for axis in grid.axes], columns
-    )
+    say(f"searching {min(count, grid.size):,} combinations over {len(traded):,} candles ...")
+    searched = [axis.name for axis in grid.axes]
+    fixed = with_signal_interval(request.strategy, request.fixed, columns.interval_ms, searched)
+    task = SearchTask(request.strategy, columns, fixed, costs, start_ms=market.start_ms)
     begun = time.perf_counter()
-    work = _prepared(request, SearchTask(request.strategy, columns, fixed, costs), grid, count)
+    work = _prepared(request, task, grid, count)
     seconds_compile = time.perf_counter() - begun
     begun = time.perf_counter()
     method = sampler_of(request.method, grid, request.seed)
@@ -104,10 +102,10 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     found = [(dict(trial.params), trial.metrics) for trial in trials]
     document = {
         "strategy": request.strategy.name,
-        "candles": str(request.candles),
+        "candles": market.label,
         "fee_bps": request.costs.fee_bps,
         "slippage_bps": request.costs.slippage_bps,
-        "funding": None if request.funding is None else str(request.funding),
+        "funding": market.funding_source,
         "capital": request.costs.margin.capital,
         "method": request.method,
         "seed": request.seed,
@@ -138,7 +136,7 @@ def _prepared(
     if not uses_compiled(work.strategy, params, base_ms, "search", plain_seconds):
         return replace(work, compiled=False)
     tiny = work.candles.rows(0, min(2, len(work.candles)))
-    replace(work, candles=tiny).run([first])
+    replace(work, candles=tiny, start_ms=None).run([first])
     return work
 
 
@@ -171,6 +169,7 @@ def _store(
         "set": dict(work.fixed),
         "fee_bps": work.costs.fee_bps,
         "slippage_bps": work.costs.slippage_bps,
+        "start": work.start_ms,
         "margin": [work.costs.margin.capital, *work.costs.margin.tiers],
         "program": source_key(),
     }
@@ -190,8 +189,9 @@ def _significance(
     With a lake, its earlier trials count too, and it records these.
     """
     earlier = np.empty((0, len(trials[0].daily)))
-    if request.lake is not None and request.symbol is not None:
-        earlier = _count_in_lake(request, work, trials, request.lake, request.symbol)
+    lake, symbol = request.market.lake, request.market.symbol
+    if lake is not None and symbol is not None:
+        earlier = _count_in_lake(request, work, trials, lake, symbol)
     found = selection_bias(best_trial(trials, request.objective), trials, earlier)
     deflated = None if found.deflated is None else found.deflated.probability
     return {
@@ -220,7 +220,7 @@ def _count_in_lake(
     say(f"{len(trials):,} trials of {strategy.name} on {symbol} counted in the lake as {run}")
     if not before:
         return np.empty((0, len(trials[0].daily)))
-    alone = SearchTask(strategy, work.candles, {}, work.costs)
+    alone = replace(work, fixed={})
     return np.stack([daily for _, daily in alone.run(before)])
 
 

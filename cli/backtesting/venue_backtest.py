@@ -70,7 +70,7 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
     """Return the JSON document; a position takes the whole equity if it may (`whole_account`)."""
     from cli.backtesting.account import trades_table, write_table
     from cli.backtesting.account_file import read_funding
-    from cli.backtesting.results import enable_compiling, with_file_interval
+    from cli.backtesting.results import enable_compiling
     from cli.inputs.candle_files import read_candles
     from trading.research.account_metrics import account_metrics
     from trading.simulation.account.simulation import (
@@ -81,13 +81,14 @@ def run_venue(wanted: VenueRun) -> dict[str, Any]:
         TradedStrategy,
         simulate_account,
     )
+    from trading.simulation.signal_interval import with_signal_interval
 
     begun = time.perf_counter()
     venue, margin, symbol = wanted.venue, wanted.costs.margin, wanted.candles.stem
     columns = read_candles(wanted.candles)
     funding = {} if venue.funding is None else {symbol: read_funding(venue.funding)}
     seconds_load = time.perf_counter() - begun
-    params = with_file_interval(wanted.strategy, wanted.fixed, (), columns)
+    params = with_signal_interval(wanted.strategy, wanted.fixed, columns.interval_ms)
     traded = TradedStrategy(
         wanted.strategy, symbol, whole_account(wanted.strategy, params, columns)
     )

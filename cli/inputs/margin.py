@@ -12,9 +12,9 @@ from trading.errors import DataError, ParameterError
 from trading.positions.liquidation import MAJOR, Bracket, Margin, brackets_of
 
 
-def margin_of(capital: float, file: Path | None, candles: Path) -> Margin:
-    """Return the margin of the symbol that the file ``candles`` is named after."""
-    return Margin(capital, MAJOR if file is None else read_brackets(file, candles.stem))
+def margin_of(capital: float, file: Path | None, symbol: str) -> Margin:
+    """Return the margin of ``symbol``."""
+    return Margin(capital, MAJOR if file is None else read_brackets(file, symbol))
 
 
 def read_brackets(path: Path, symbol: str) -> tuple[Bracket, ...]:

@@ -14,13 +14,17 @@ from trading.strategies.parameters import Value
 
 @dataclass(frozen=True, slots=True)
 class SearchTask:
-    """What all parameter sets of a search have in common."""
+    """What all parameter sets of a search have in common.
+
+    Candles before ``start_ms`` only warm the indicators up.
+    """
 
     strategy: Strategy
     candles: CandleColumns
     fixed: Mapping[str, Value]
     costs: Costs
     compiled: bool = True
+    start_ms: int | None = None
 
     def run(
         self, sets: Sequence[Mapping[str, Value]], threads: int = 1
@@ -35,7 +39,7 @@ class SearchTask:
             compiled=self.compiled,
             threads=threads,
         )
-        found = searcher.search()
+        found = searcher.search(self.start_ms)
         return [
             (row.metrics, daily)
             for row, daily in zip(found.results, found.daily_returns, strict=True)

@@ -65,7 +65,7 @@ def test_the_bundled_instruments_have_the_brackets_of_the_venue():
     for symbol, count, last in (("BTCUSDT", 12, 421_481_450.0), ("FILUSDT", 9, 6_245_700.0)):
         brackets = read_brackets(sample, symbol)
         assert (len(brackets), brackets[-1].cum) == (count, last)
-    assert margin_of(500.0, None, Path("BTCUSDT.parquet")).brackets == MAJOR
+    assert margin_of(500.0, None, "BTCUSDT").brackets == MAJOR
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,141 @@
+"""Which market a run takes: a candle file, or a symbol of the lake, within two times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trading.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    from trading.candles import CandleColumns
+    from trading.strategies.base import Strategy
+    from trading.strategies.parameters import Value
+
+DEFAULT_VENUE = "binance_usdm"
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Candles to run on: those before ``start_ms`` (if given) only warm the indicators up.
+
+    ``funding`` maps times (ms) to the rates that positions pay; ``funding_source`` says whence.
+    """
+
+    columns: CandleColumns
+    symbol: str
+    label: str
+    start_ms: int | None
+    funding: Mapping[int, float]
+    funding_source: str | None
+
+    @property
+    def traded(self) -> CandleColumns:
+        """The candles that may be traded."""
+        return self.columns.slice(self.start_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketChoice:
+    """The options that name a market, as they were given."""
+
+    candles: Path | None = None
+    symbol: str | None = None
+    venue: str = DEFAULT_VENUE
+    lake: Path | None = None
+    since: str | None = None
+    until: str | None = None
+    funding: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The symbol, which is the name of a file without its ending."""
+        if self.candles is not None:
+            return self.candles.stem
+        return self.symbol or ""
+
+    def file(self, what: str) -> Path:
+        """Return the candle file of a run that takes nothing else; named ``what`` if refused."""
+        if self.candles is None or self.since or self.until:
+            raise ParameterError(f"{what} runs over a whole file; give --candles FILE alone")
+        return self.candles
+
+    def load(self, strategy: Strategy, settings: Mapping[str, Value]) -> Market:
+        """Read the candles, with as many before ``--from`` as the strategy needs to warm up."""
+        start, end = _moment("--from", self.since), _moment("--to", self.until)
+        if start is not None and end is not None and start >= end:
+            raise ParameterError(f"--from {self.since} is not before --to {self.until}")
+        columns, label = self._whole()
+        first = None if start is None else start - _warm_up(strategy, settings, columns)
+        columns = columns.slice(first, end)
+        if len(columns.slice(start)) == 0:
+            raise DataError(f"{label} has no candles from {self.since} to {self.until}")
+        rates, source = self._funding()
+        return Market(columns, self.name, label, start, rates, source)
+
+    def _whole(self) -> tuple[CandleColumns, str]:
+        if self.candles is not None:
+            from cli.inputs.candle_files import read_candles
+
+            return read_candles(self.candles), str(self.candles)
+        if self.symbol is None:
+            raise ParameterError(
+                "no candles are given; add --candles FILE, or --symbol SYMBOL to take the lake's"
+            )
+        return self._of_lake(self.symbol)
+
+    def _of_lake(self, symbol: str) -> tuple[CandleColumns, str]:
+        from cli.inputs.lake_choice import lake_root
+        from lake.series import load_candles
+        from lake.store import Lake
+
+        root = lake_root(self.lake)
+        columns = load_candles(Lake(root), self.venue, symbol)
+        if len(columns) == 0:
+            raise DataError(
+                f"lake {root} has no candles of {symbol} on {self.venue}; see `nocturne sql"
+                ' "select distinct venue, symbol from candles"`, or `nocturne download`'
+            )
+        return columns, f"{symbol} of lake {root}"
+
+    def _funding(self) -> tuple[Mapping[int, float], str | None]:
+        if self.funding is not None:
+            from cli.backtesting.account_file import read_funding
+
+            return read_funding(self.funding), str(self.funding)
+        if self.candles is not None or self.symbol is None:
+            return {}, None
+        from cli.inputs.lake_choice import lake_root
+        from lake.series import load_funding
+        from lake.store import Lake
+
+        rates = load_funding(Lake(lake_root(self.lake)), self.venue, self.symbol)
+        return rates, "lake" if rates else None
+
+
+def _moment(option: str, text: str | None) -> int | None:
+    """Parse a UTC day or time as epoch ms."""
+    from datetime import UTC, datetime
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ParameterError(
+            f"{option} '{text}' is no time; write 2025-05-10 or 2025-05-10T06:00Z"
+        ) from error
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return int(found.timestamp() * 1000)
+
+
+def _warm_up(strategy: Strategy, settings: Mapping[str, Value], columns: CandleColumns) -> int:
+    """Return the length of history that the strategy needs before it decides, ms."""
+    from trading.simulation.signal_interval import with_signal_interval
+    from trading.strategies.setup import Setup
+
+    params = with_signal_interval(strategy, settings, columns.interval_ms)
+    needed = Setup.of(strategy, params, columns.interval_ms).history_needed()
+    return max(length * candles for length, candles in needed.items())
