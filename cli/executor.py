@@ -9,6 +9,8 @@ from typing import Any
 
 import typer
 
+from cli.ledger.commands import add_to as add_ledger_commands
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -69,6 +71,9 @@ def _plain(name: str) -> Callable[[Path], None]:
 for _name, _text in PLAIN.items():
     _example = f"Example: nocturne executor {_name} --settings config/settings.toml"
     app.command(_name, help=f"{_text}\n\n{_example}")(_plain(_name))
+
+
+add_ledger_commands(app)
 
 
 @app.command()

@@ -65,7 +65,7 @@ class AccountFile(_FileTable):
     leverage: Annotated[int, Field(ge=1, le=125)] = 5
     fee_bps: float = FEE_BPS
     maker_fee_bps: float | None = None
-    slippage_bps: float = SLIPPAGE_BPS
+    slippage_bps: float | None = None
     limits: LimitsPart = LimitsPart()
     symbols: dict[str, SymbolPart]
     pairs: Annotated[tuple[StrategyPart, ...], Field(min_length=1, alias="seats")]
@@ -73,7 +73,9 @@ class AccountFile(_FileTable):
     @property
     def costs(self) -> Costs:
         """Costs of every fill."""
-        return Costs(self.fee_bps, self.slippage_bps, self.maker_fee_bps)
+        usual = SLIPPAGE_BPS if self.profile == "research" else 0.0
+        slippage = usual if self.slippage_bps is None else self.slippage_bps
+        return Costs(self.fee_bps, slippage, self.maker_fee_bps)
 
     @property
     def exchange(self) -> ExchangeProfile | None:

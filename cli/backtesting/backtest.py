@@ -173,6 +173,11 @@ def _refuse_page(options: BacktestOptions) -> None:
         )
 
 
+def run_document(options: BacktestOptions) -> dict[str, Any]:
+    """Return the JSON document of a strategy's back-test."""
+    return _run_strategy(options)[0]
+
+
 def _run_maker(options: BacktestOptions) -> Outcome:
     from cli.backtesting.maker import MakerRun, given_rules, refuse_others, run_maker, text_of
 

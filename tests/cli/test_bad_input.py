@@ -36,7 +36,7 @@ MISTAKES = [
     ("moon", "No such command 'moon'; see nocturne --help"),
     ("release moon", "No such command 'moon'; see nocturne release --help"),
     ("search --grid k=1 --candles good.parquet", "no strategy is given; add --strategy NAME"),
-    ("search --strategy breakout --grid k=1", "Missing option '--candles'"),
+    ("search --strategy breakout --grid k=1", "no candles are given; add --candles FILE"),
     ("search --strategy breakout --candles good.parquet", "Missing option '--grid'"),
     ("backtest --moon", "No such option: --moon"),
     ("why", "Missing argument 'order'; see nocturne why --help"),

@@ -62,6 +62,7 @@ def backtest(
     options = [text for setting in settings for text in ("--set", setting)]
     out, trades = folder / "out.json", folder / "trades.parquet"
     arguments = ("--strategy", "breakout", "--candles", str(candles), *options)
+    arguments += ("--slippage-bps", "0")
     files = ("--json", str(out), "--trades", str(trades))
     assert run(monkeypatch, "backtest", *arguments, *files) == 0
     return json.loads(out.read_text()), pq.read_table(trades).to_pylist()

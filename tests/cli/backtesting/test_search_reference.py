@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cli.inputs.candle_files import read_candles
 from cli.main import main
-from trading.candles import DAY_MS, HOUR_MS
+from trading.candles import DAY_MS, HOUR_MS, interval_name
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
@@ -133,6 +134,9 @@ def searched(
     options = [text for axis in grid for text in ("--grid", axis)]
     arguments = ["search", "--strategy", "breakout", "--candles", str(candles), *options]
     arguments += ["--set", "filters=off", "--set", "trigger=cross"]
+    # The reference decides on every candle of the file and fills without slippage.
+    interval = interval_name(read_candles(candles).interval_ms)
+    arguments += ["--set", f"signal_tf={interval}", "--slippage-bps", "0"]
     arguments += ["--fee-bps", "5", "--json", str(out)]
     monkeypatch.setattr(sys, "argv", ["nocturne", *arguments])
     with pytest.raises(SystemExit) as left:

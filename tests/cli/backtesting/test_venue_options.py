@@ -59,7 +59,8 @@ def backtest(
     """Return the JSON document and the trades of positions with a target of 5 %."""
     out, trades = candles.parent / "out.json", candles.parent / "trades.parquet"
     settings = ("--set", "k=0.5", "--set", "filters=off", "--set", "take_profit=0.05")
-    arguments = ("--strategy", "breakout", "--candles", str(candles), *settings, *options)
+    arguments = ("--strategy", "breakout", "--candles", str(candles), *settings)
+    arguments += ("--slippage-bps", "0", *options)
     files = ("--json", str(out), "--trades", str(trades))
     assert run(monkeypatch, "backtest", *arguments, *files) == 0
     return json.loads(out.read_text()), pq.read_table(trades).to_pylist()
@@ -88,6 +89,7 @@ def test_funding_alone_needs_no_account_and_a_search_charges_the_same(
     out = candles.parent / "search.json"
     fixed = ("--set", "filters=off", "--set", "take_profit=0.05", "--grid", "k=0.5,0.6")
     given = ("--strategy", "breakout", "--candles", str(candles), "--funding", rates)
+    given += ("--slippage-bps", "0")
     assert run(monkeypatch, "search", *given, *fixed, "--json", str(out)) == 0
     searched = json.loads(out.read_text())
     assert searched["funding"] == rates

@@ -54,6 +54,20 @@ def test_a_new_strategy_is_listed_shown_back_tested_and_probed(
     assert '"trades": ' in (tmp_path / "out.json").read_text()
 
 
+def test_the_test_that_comes_with_it_passes(nocturne: Nocturne, tmp_path: Path) -> None:
+    nocturne("strategies", "new", "my_rises")
+    ran = subprocess.run(
+        [sys.executable, "-m", "unittest", "strategies/test_my_rises.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "Ran 2 tests" in ran.stderr
+
+
 def test_a_mistake_in_its_kernel_gives_one_sentence_with_the_line(
     nocturne: Nocturne, tmp_path: Path
 ) -> None:

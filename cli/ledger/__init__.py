@@ -1,0 +1,1 @@
+"""What the executor holds and won, read from its ledger while it runs or is stopped."""

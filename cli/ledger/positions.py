@@ -1,0 +1,98 @@
+"""Positions, trades and profit out of an executor's ledger; reads only, money stays decimal."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from trading.candles import DAY_MS
+from trading.errors import DataError
+
+Record = dict[str, Any]
+_POSITIONS = (
+    "select id, symbol, strategy, side, quantity, entry_price, stop_price, target_price,"
+    " leverage, opened_at, protected_at, release_id, realized_pnl, fees"
+    " from positions where status != 'closed' order by opened_at"
+)
+_TRADES = (
+    "select id, symbol, strategy, side, entry_price, exit_price, exit_reason, realized_pnl, fees,"
+    " opened_at, closed_at, release_id from positions where status = 'closed'"
+    " order by closed_at desc limit ?"
+)
+_SPANS = {"today": 1, "7 days": 7, "30 days": 30}
+_TIMES = ("opened_at", "closed_at", "protected_at")
+
+
+def open_positions(ledger: Path) -> list[Record]:
+    """Return the open positions, the oldest first; times in ISO 8601."""
+    with _reading(ledger) as database:
+        return [_record(row) for row in database.execute(_POSITIONS)]
+
+
+def closed_trades(ledger: Path, count: int) -> list[Record]:
+    """Return the last ``count`` closed positions, the newest first, with ``net`` after fees."""
+    with _reading(ledger) as database:
+        rows = [_record(row) for row in database.execute(_TRADES, (count,))]
+    for row in rows:
+        row["net"] = str(Decimal(row["realized_pnl"]) - Decimal(row["fees"]))
+    return rows
+
+
+def profit(ledger: Path) -> list[Record]:
+    """Return trades, wins and net profit (quote currency) by span, the newest day being today.
+
+    Spans end with the UTC day of the newest row, so a replayed day has its own today.
+    """
+    with _reading(ledger) as database:
+        rows = database.execute(
+            "select closed_at, realized_pnl, fees from positions where status = 'closed'"
+        ).fetchall()
+        (newest,) = database.execute("select max(time) from equity").fetchone()
+    latest = max([newest or 0, *(row["closed_at"] for row in rows)])
+    end = latest // DAY_MS * DAY_MS + DAY_MS
+    spans = {name: end - days * DAY_MS for name, days in _SPANS.items()} | {"all": 0}
+    return [
+        _sum_up(name, [row for row in rows if row["closed_at"] >= at]) for name, at in spans.items()
+    ]
+
+
+def _sum_up(name: str, rows: list[sqlite3.Row]) -> Record:
+    nets = [Decimal(row["realized_pnl"]) - Decimal(row["fees"]) for row in rows]
+    fees = sum((Decimal(row["fees"]) for row in rows), Decimal(0))
+    return {
+        "span": name,
+        "trades": len(nets),
+        "won": sum(net > 0 for net in nets),
+        "net": str(sum(nets, Decimal(0))),
+        "fees": str(fees),
+    }
+
+
+def _record(row: sqlite3.Row) -> Record:
+    record = dict(row)
+    for name in _TIMES:
+        if record.get(name) is not None:
+            moment = datetime.fromtimestamp(record[name] / 1000, UTC)
+            record[name] = moment.isoformat(timespec="seconds")
+    record["side"] = "long" if record["side"] > 0 else "short"
+    return record
+
+
+@contextmanager
+def _reading(ledger: Path) -> Iterator[sqlite3.Connection]:
+    """Open a ledger read-only; what is no ledger is a `DataError`."""
+    if not ledger.is_file():
+        raise DataError(f"no ledger at {ledger}; start the executor first, or give --ledger FILE")
+    database = sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        database.row_factory = sqlite3.Row
+        yield database
+    except sqlite3.DatabaseError as error:
+        raise DataError(f"{ledger} cannot be read as an executor's ledger: {error}") from error
+    finally:
+        database.close()
