@@ -27,9 +27,7 @@ FILES = ("test_client.py", "test_client_futures.py", "test_client_ws_api.py")
 # What is not simulated, and what no exchange would serve; each with its reason.
 EXPECTED = {
     "_coin_": "COIN-M futures list nothing",
-    "rpi_depth": "retail price improvement is not simulated",
     "constituents": "indices are not recorded",
-    "index_info": "indices are not recorded",
     "symbol_adl_risk": "other accounts' risk is not simulated",
     "futures_account_trades": "the documented API needs a symbol",
     "create_get_edit_cancel_order": "the suite writes `orderid`, which is not documented",

@@ -176,6 +176,9 @@ ROUTES = {
         historical_trades, KEY, 20, known=names("symbol limit fromId")
     ),
     ("GET", "/fapi/v1/depth"): Route(depth, weigh=DEPTH_WEIGHT, known=names("symbol limit")),
+    # Nobody offers retail price improvement here: the book with it is the book.
+    ("GET", "/fapi/v1/rpiDepth"): Route(depth, weight=20, known=names("symbol limit")),
+    ("GET", "/fapi/v1/indexInfo"): Route(nothing, known=names("symbol")),
     ("GET", "/fapi/v1/aggTrades"): Route(
         agg_trades, weight=20, known=names("symbol fromId startTime endTime limit")
     ),

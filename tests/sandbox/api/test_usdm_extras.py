@@ -143,6 +143,11 @@ async def test_historical_trades_begin_with_an_id_and_need_a_key(rest: RestClien
     assert status == 401
 
 
+async def test_book_with_retail_price_improvement_is_the_book(rest: RestClient) -> None:
+    _, shown = await rest.plain("GET", "/fapi/v1/depth?symbol=BTCUSDT&limit=5")
+    assert await rest.plain("GET", "/fapi/v1/rpiDepth?symbol=BTCUSDT&limit=5") == (200, shown)
+
+
 async def test_queue_of_a_position_is_shown(rest: RestClient) -> None:
     assert await rest.signed("GET", "/fapi/v1/adlQuantile") == (200, [])
     order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
