@@ -38,7 +38,7 @@
         { ...axis, size: GUTTER, space: 30, values: (_, splits) => ticksOf(splits, panel.unit, tools) },
       ],
       hooks: { setCursor: [(plot) => sync.moved(plot)] },
-      padding: [8, 12, 0, 0],
+      padding: [8, 24, 0, 0],
     };
     return new uPlot(options, [spec.times, ...panel.series.map((one) => one.values)], box);
   }
