@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -95,3 +96,36 @@ def test_a_busy_day_at_both_venues_leaves_both_ledgers_equal(make_bench: Make) -
         "select venue, count(*) as n from positions where status = 'closed' group by venue"
     )
     assert {row["venue"] for row in reasons} == set(VENUES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_at_a_random_moment_neither_venue_doubles_or_loses_an_order(
+    make_bench: Make, seed: int
+) -> None:
+    bench, rng = make_bench(BUSY), random.Random(seed)
+    for _ in range(2):
+        process = bench.start("--until-finished")
+        written = bench.written() + rng.randint(3, 25)
+        bench.wait(lambda s, n=written: s["finished"] or bench.written() >= n)
+        bench.kill(process)
+    bench.finish()
+    bench.stop_sandbox()
+    assert audit_both(bench.exchange_ledger, bench.ledger, bench.dead_ms() + 5_000).violations == []
+    ends = bench.rows("select distinct venue from positions where status = 'closed'")
+    assert {row["venue"] for row in ends} == set(VENUES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["unknown_503", "drop_response", "drop_request"])
+def test_a_pair_whose_answer_is_lost_rests_once(make_bench: Make, kind: str) -> None:
+    bench = make_bench(SPAN)
+    bench.fault(kind=kind, method="POST", path="/orderList/oco$")
+    bench.finish()
+    bench.stop_sandbox()
+    assert audit_both(bench.exchange_ledger, bench.ledger).violations == []
+    first = bench.rows(
+        "select exit_reason from positions where venue = 'binance_spot' order by id limit 1"
+    )
+    # Whether a pair that never arrived is there is not known in time: flat is the safe end.
+    assert first[0]["exit_reason"] == ("unprotected" if kind == "drop_request" else "take_profit")
