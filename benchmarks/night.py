@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -111,11 +111,13 @@ def _chained(
     return {name: pa.array(column) for name, column in result.items()}
 
 
-def start(folder: Path, symbols: list[str], lake: str) -> subprocess.Popen[str]:
+def start(
+    folder: Path, symbols: list[str], lake: str, as_of: datetime = AS_OF
+) -> subprocess.Popen[str]:
     """Start a night over a sample in a process of its own."""
     program = "from cli.main import main; main()"
     options = {
-        "--as-of": AS_OF.isoformat(),
+        "--as-of": as_of.isoformat(),
         "--lake": str(folder / lake),
         "--sample": str(folder / "sample"),
         "--symbols": ",".join(symbols),
@@ -134,10 +136,10 @@ def start(folder: Path, symbols: list[str], lake: str) -> subprocess.Popen[str]:
     )
 
 
-def run(folder: Path, symbols: list[str], lake: str = "lake") -> Night:
+def run(folder: Path, symbols: list[str], lake: str = "lake", as_of: datetime = AS_OF) -> Night:
     """Run one night to its end."""
     began = time.perf_counter()
-    process = start(folder, symbols, lake)
+    process = start(folder, symbols, lake, as_of)
     assert process.stdout is not None
     lines = tuple(line.rstrip() for line in process.stdout)
     _, status, used = os.wait4(process.pid, 0)
@@ -204,6 +206,18 @@ def second_run(targets: Targets) -> None:
     targets.at_most("second night, work", again.work, 3.0, "s")
 
 
+def next_day(targets: Targets) -> None:
+    """Run the night of the day before, then that of the day: what an increment costs."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        names = prepare(folder, 2, YEAR_DAYS)
+        first = run(folder, names, as_of=AS_OF - timedelta(days=1))
+        after = run(folder, names)
+    show("2 symbols x 1 year", first)
+    show("the night after", after)
+    targets.below("night after / first night", after.processor / first.processor, 1.0, "x")
+
+
 def killed(targets: Targets) -> None:
     """Kill a night half-way and run it again."""
     with tempfile.TemporaryDirectory() as place:
@@ -249,6 +263,7 @@ def main() -> None:
     else:
         second_run(targets)
         killed(targets)
+        next_day(targets)
         fixed, slope = growth(targets, SMALL_SIZES if options.small else SIZES)
     if options.symbol_years:
         large(targets, options.symbol_years, fixed, slope)

@@ -68,7 +68,7 @@ class DaskCluster:
                     n_workers=self._workers,
                     threads_per_worker=1,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                 )
                 self.address = self._stack.enter_context(cluster).scheduler_address
             client = Client(self.address, timeout=_WAIT_S, set_as_default=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -16,7 +17,7 @@ from flows.hosting.launch import launch
 from flows.pipeline import FlowResult
 from lake.releases import read_current, read_release
 from lake.store import Lake
-from lake.tables import QUARANTINE
+from lake.tables import FEATURES, QUARANTINE, RELATIVE
 from tests.flows.sample import AS_OF, break_prices, write_sample, write_settings
 from trading.errors import DataError, ParameterError, SettingsError
 
@@ -134,6 +135,38 @@ def test_a_symbol_missing_from_the_sample_is_left_out_by_name(
     folder, _, _ = night
     result = _launch("validate", folder, symbols=("BTCUSDT", "DOGEUSDT"), lines=[])
     assert [item.symbol for item in result.left_out] == ["DOGEUSDT"]
+
+
+@pytest.mark.parametrize("name", ["validate", "features", "optimize", "train", "publish"])
+def test_a_flow_on_an_empty_lake_names_the_flow_to_run_first(name: str, tmp_path: Path) -> None:
+    first = r"has no binance_usdm candles of BTCUSDT; first run `nocturne flow import` \(files in "
+    with pytest.raises(DataError, match=first + r".*\) or `nocturne download`"):
+        launch(
+            name,
+            FlowArguments(AS_OF, tmp_path / "lake", tmp_path, ("BTCUSDT",)),
+            settings=write_settings(tmp_path, models=True),
+            server="none",
+            say=lambda _line: None,
+        )
+
+
+@pytest.mark.slow
+def test_features_and_train_alone_do_what_they_need(tmp_path: Path) -> None:
+    write_sample(tmp_path / "sample")
+    arguments = FlowArguments(AS_OF, tmp_path / "lake", tmp_path / "sample", ("BTCUSDT",))
+    alone = partial(
+        launch,
+        server="none",
+        settings=write_settings(tmp_path, models=True),
+        say=lambda _line: None,
+    )
+    alone("import", arguments)
+    assert "features of BTCUSDT are built" in alone("features", arguments).message
+    lake = Lake(tmp_path / "lake")
+    assert lake.read(FEATURES).num_rows == lake.read(RELATIVE).num_rows > 0
+    shutil.rmtree(lake.root / "features")
+    shutil.rmtree(lake.root / "checked")
+    assert "volatility_1h-BTCUSDT" in alone("train", arguments).message
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ from lake.tables import CANDLES, GAPS, QUARANTINE, RAW_CANDLES
 from trading.errors import DataError
 
 TAIL_ROWS = 1440
-_BATCH_ROWS = 1_000_000
+_BATCH_ROWS = 500_000
 # Change it together with the suite or the handling below: all partitions are then rechecked.
 _CONTRACT = "candles-2"
 # Limits that leave a symbol out; they do not change its rows.
