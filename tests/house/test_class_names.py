@@ -7,7 +7,11 @@ from collections import defaultdict
 
 from tests.house.source import modules, tree
 
-SAME_CONCEPT: dict[str, str] = {}
+SAME_CONCEPT: dict[str, str] = {
+    "BacktestResult": "one simulated run; the Python door shows its columns as frames",
+    "Lake": "the folder of all tables; the Python door reads it as frames",
+    "SearchResult": "all combinations of a search; the Python door shows them as frames",
+}
 """Names that several modules define, each with the one thing that it means in all of them."""
 
 

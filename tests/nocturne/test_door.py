@@ -1,0 +1,83 @@
+"""The Python door: the same numbers as the commands, as frames."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import nocturne as nc
+from cli.main import main
+from lake.store import Lake
+from tests.flows.candle_lake import SAMPLE, put_checked, put_funding, sample_minutes
+
+FILE = SAMPLE / "candles_1m" / "usdm" / "BTCUSDT.parquet"
+PLAIN = nc.Terms(compiled=False)
+
+
+@pytest.fixture(scope="module")
+def candles() -> nc.Candles:
+    """Read three weeks of the bundled file."""
+    return nc.read_candles(FILE).between("2025-05-05", "2025-05-26")
+
+
+def test_a_backtest_equals_the_command(
+    candles: nc.Candles, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran = nc.backtest("breakout", nc.read_candles(FILE), terms=PLAIN, filters="off", k=0.4)
+    out = str(tmp_path / "out.json")
+    words = f"backtest --strategy breakout --candles {FILE} --set filters=off --set k=0.4 --json"
+    monkeypatch.setenv("NOCTURNE_COMPILE", "never")
+    monkeypatch.setattr(sys, "argv", ["nocturne", *words.split(), out])
+    with pytest.raises(SystemExit):
+        main()
+    (found,) = json.loads(Path(out).read_text())["results"]
+    assert ran.metrics["total_return"][0] == found["total_return"]
+    assert len(ran.trades) == found["trades"] > 0
+    assert ran.equity["equity"][-1] == pytest.approx(ran.summary.end_balance)
+    assert len(candles) == 21 * 1440
+
+
+def test_frames_are_polars_with_times_in_utc_and_turn_into_pandas(candles: nc.Candles) -> None:
+    ran = nc.backtest("breakout", candles, terms=PLAIN, filters="off")
+    assert ran.trades.schema["entry_time"] == pl.Datetime("ms", "UTC")
+    assert list(ran.trades.to_pandas().columns) == ran.trades.columns
+    assert candles.frame.height == len(candles)
+    assert candles.to("1h").interval == "1h"
+    assert "<table" in ran._repr_html_()
+
+
+def test_a_search_ranks_its_combinations(candles: nc.Candles) -> None:
+    found = nc.search("breakout", candles, {"k": [0.4, 0.6]}, terms=PLAIN, filters="off")
+    assert found.metrics["k"].to_list() == [0.4, 0.6]
+    best = found.best("total_return")
+    assert best["total_return"][0] == max(found.metrics["total_return"])
+
+
+def test_a_chart_is_a_page_that_loads_nothing(candles: nc.Candles, tmp_path: Path) -> None:
+    chart = nc.backtest("breakout", candles, terms=PLAIN, filters="off").plot()
+    page = chart.save(tmp_path / "equity.html").read_text(encoding="utf-8")
+    assert 'data-kind="curves"' in page
+    assert "<link" not in page
+    assert 'src="' not in page
+
+
+def test_a_lake_gives_candles_with_funding_and_answers_sql(tmp_path: Path) -> None:
+    start, end = datetime(2025, 5, 5, tzinfo=UTC), datetime(2025, 5, 8, tzinfo=UTC)
+    put_checked(Lake(tmp_path), "BTCUSDT", sample_minutes("BTCUSDT", start, end))
+    put_funding(Lake(tmp_path), "BTCUSDT")
+    lake = nc.Lake(tmp_path)
+    found = lake.candles("BTCUSDT", start + timedelta(days=1))
+    assert len(found) == 2 * 1440
+    assert found.funding
+    assert lake.sql("select count(*) as n from candles")["n"][0] == 3 * 1440
+    with pytest.raises(nc.NocturneError, match="has no candles of MOONUSDT"):
+        lake.candles("MOONUSDT")
+    with pytest.raises(nc.NocturneError, match="read-only"):
+        lake.sql("create table t as select 1")
+    with pytest.raises(nc.NocturneError, match="does not exist"):
+        nc.Lake(tmp_path / "none")
