@@ -250,9 +250,11 @@ def _read_parquet(partition: Partition, columns: Sequence[str] | None) -> pa.Tab
     try:
         with pq.ParquetFile(partition.path) as file:
             schema = file.schema_arrow
+            older = table.lacking(schema.names)
             wanted = None
             if columns is not None:
-                wanted = [n for n in schema.names if n in columns or n == table.time]
+                needed = {*columns, table.time, *(table.fallbacks[n].column for n in older)}
+                wanted = [n for n in schema.names if n in needed]
             data = file.read(columns=wanted)
     except FileNotFoundError as error:
         raise DataError(f"{where} is not in the lake; import or build it first") from error
@@ -262,10 +264,13 @@ def _read_parquet(partition: Partition, columns: Sequence[str] | None) -> pa.Tab
             f"{where}: the file cannot be read ({reason}); delete it, then import or build it again"
         ) from error
     for field in table.schema:
+        if field.name in older:
+            continue
         have = schema.field(field.name).type if field.name in schema.names else "missing"
         if have != field.type:
             raise SchemaMismatch(
                 f"{where}: column '{field.name}' is {have}, the contract wants {field.type}; "
                 "delete the partition and build it again"
             )
-    return data.replace_schema_metadata(None)
+    asked = [name for name in older if columns is None or name in columns]
+    return table.completed(data, asked).replace_schema_metadata(None)

@@ -132,7 +132,26 @@ def _select(lake: Lake, table: Table, as_of: datetime | None) -> str:
         f"union_by_name = {str(table.extra != 'none').lower()})"
     )
     condition = "" if as_of is None else f" WHERE {_known(table, as_of)}"
-    return f"SELECT * FROM {source}{condition}"
+    return f"SELECT * FROM {_completed(table, source)}{condition}"
+
+
+def _completed(table: Table, source: str) -> str:
+    """Return ``source`` with the columns that older files lack."""
+    if not table.fallbacks:
+        return source
+    kinds = {name: (_SQL_TYPES[table.schema.field(name).type], "") for name in table.fallbacks}
+    filled = {
+        name: fallback.column or _text(fallback.value or "")
+        for name, fallback in table.fallbacks.items()
+        if fallback.column or fallback.value is not None
+    }
+    replaced = ", ".join(
+        f"coalesce({_quoted(name)}, {value}) AS {_quoted(name)}" for name, value in filled.items()
+    )
+    return (
+        f"(SELECT * REPLACE ({replaced}) FROM (SELECT * FROM {source}"
+        f" UNION ALL BY NAME SELECT {_nulls(kinds)} WHERE false))"
+    )
 
 
 def _releases(lake: Lake, as_of: datetime | None) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from lake.contract import REAL, TEXT, TIME, WHOLE, Table, schema_of
+from lake.contract import REAL, TEXT, TIME, WHOLE, Fallback, Table, schema_of
+
+# Until version 0.2.0 there was one venue, and every amount was in its quote asset.
+_VENUE = {"venue": Fallback("binance_usdm")}
 
 
 def _ledger(
@@ -13,6 +16,7 @@ def _ledger(
     required: dict[str, pa.DataType],
     optional: dict[str, pa.DataType],
     key: tuple[str, ...],
+    older: dict[str, Fallback],
 ) -> Table:
     # The executor's SQLite schema evolves; columns that are not listed here are copied unchanged.
     return Table(
@@ -25,6 +29,7 @@ def _ledger(
         known="before",
         extra="any",
         view=name,
+        fallbacks=older,
     )
 
 
@@ -58,6 +63,7 @@ ORDERS = _ledger(
         "updated_at": TIME,
     },
     key=("client_id",),
+    older={**_VENUE, "parent": Fallback()},
 )
 FILLS = _ledger(
     "fills",
@@ -81,6 +87,7 @@ FILLS = _ledger(
         "realized_pnl": REAL,
     },
     key=("venue", "symbol", "trade_id"),
+    older={**_VENUE, "fee_quote": Fallback(column="fee"), "fee_base": Fallback()},
 )
 POSITIONS = _ledger(
     "positions",
@@ -108,6 +115,7 @@ POSITIONS = _ledger(
         "cause": TEXT,
     },
     key=("id",),
+    older={**_VENUE, "quote_asset": Fallback("USDT")},
 )
 EVENTS = _ledger(
     "events",
@@ -115,6 +123,7 @@ EVENTS = _ledger(
     {"id": TEXT, "type": TEXT, "data": TEXT},
     {"venue": TEXT, "symbol": TEXT, "cause": TEXT, "wall_time": TIME},
     key=("id",),
+    older=_VENUE,
 )
 LEDGER_EQUITY = _ledger(
     "equity",
@@ -122,4 +131,5 @@ LEDGER_EQUITY = _ledger(
     {"venue": TEXT, "asset": TEXT, "equity": REAL},
     {"wallet": REAL, "open_positions": WHOLE},
     key=("time", "venue", "asset"),
+    older={**_VENUE, "asset": Fallback("USDT")},
 )
