@@ -14,6 +14,7 @@ import pytest
 from flows.engine.request import FlowArguments
 from flows.hosting.launch import launch
 from flows.pipeline import FlowResult
+from flows.report.sections.strategies import slug
 from flows.settings import PROJECT, ResearchSettings
 from lake.releases import Ensemble, Release, read_current, read_ensemble
 from lake.store import Lake
@@ -137,11 +138,12 @@ def test_the_model_is_fitted_for_each_symbol(night: tuple[Path, FlowResult]) -> 
 def test_every_strategy_is_in_the_report(night: tuple[Path, FlowResult]) -> None:
     root, result = night
     page = Path(result.results["report"]).read_text()
-    overview = page.split("Out-of-sample, after costs</caption>")[1].split("</table>")[0]
+    overview = page.split("Out-of-sample results, after costs</caption>")[1].split("</table>")[0]
     for name, symbol in PAIRS:
         assert f">{name}</td>" in overview
-        card = page.split(f'<article id="{name.replace("_", "-")}-{symbol}">')[1]
-        assert "Past values that changed" in card.split("</article>")[0]
+        key = f"{slug(name)}-{slug(symbol)}"
+        card = page.split(f'<details class="card" id="{key}">')[1]
+        assert "Past values that changed" in card.split('<details class="card"')[0]
     compared = page.split("ICT strategies side by side")[1].split("</table>")[0]
     assert all(f">{name}</td>" in compared for name in ("ict_conservative", "ict_mixed"))
     assert root.is_dir()
