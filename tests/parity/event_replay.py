@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from pydantic import SecretStr
 
 from executor.main import _run
-from executor.settings import Keys, load_settings
+from executor.settings import ApiKey, Keys, load_settings
 from lake.releases import StrategyEntry
 from sandbox.engines.common.instruments import BUILT_IN
 from sandbox.server.server import SandboxServer
@@ -171,7 +171,7 @@ async def _replay(case: Case, folder: Path) -> None:
         )
     )
     file = folder / "settings.toml"
-    keys = Keys(SecretStr("sandbox"), SecretStr("sandbox"))
+    keys = Keys({"binance_usdm": ApiKey(SecretStr("sandbox"), SecretStr("sandbox"))})
     try:
         url = await server.start()
         text = settings_text(url, lockstep=True, extra=RISK, leverage=case.leverage)

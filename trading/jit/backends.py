@@ -132,10 +132,11 @@ class CompiledBackend(Backend):
 
 
 def backend(compiled: bool) -> Backend:
-    """Return the compiled backend, or plain Python, as also with ``NOCTURNE_COMPILE=off``."""
-    return _backend(compiled and os.environ.get(COMPILE_VARIABLE) != "off")
+    """Return the compiled backend, or plain Python, as also with ``NOCTURNE_COMPILE=never``."""
+    return cached_backend(compiled and os.environ.get(COMPILE_VARIABLE) != "never")
 
 
 @cache
-def _backend(compiled: bool) -> Backend:
+def cached_backend(compiled: bool) -> Backend:
+    """Return the one backend of its kind."""
     return CompiledBackend() if compiled else Backend()

@@ -17,6 +17,7 @@ from typing import Any
 from trading.errors import KernelError, NocturneError
 
 _FAILED = "Failed in nopython mode pipeline"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LINE = re.compile(r'File "[^"]*", line (\d+)')
 _NO_NAME = re.compile(r"name '(\w+)' is not defined")
 _UNTYPED = re.compile(r"Untyped global name '(\w+)': (?P<why>.*)")
@@ -36,7 +37,7 @@ _TYPES = (
 def explain(kernel: Callable[..., Any], error: Exception) -> str:
     """Return file, line, name and reason of a kernel that ``error`` of numba refuses."""
     code = kernel.__code__
-    text = str(error)
+    text = _COLOURS.sub("", str(error))
     loc = getattr(error, "loc", None)
     named = [int(found) for found in _LINE.findall(text)]
     line = loc.line if loc is not None else max(named, default=code.co_firstlineno)

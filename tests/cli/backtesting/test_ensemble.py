@@ -18,7 +18,7 @@ from trading.strategies.registry import strategy_names
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data_lake" / "sample" / "candles_1m" / "usdm" / "BTCUSDT.parquet"
 QUARTER = 900_000
-THREE = "members=breakout+rsi_bollinger+momentum"
+THREE = "members=breakout+dynamic_breakout+momentum"
 ENSEMBLE = ("--strategy", "ensemble")
 GRID = (*ENSEMBLE, "--grid", "most=0.4:0.8:0.1")
 
@@ -52,11 +52,11 @@ def test_a_backtest_of_the_ensemble_is_an_account_of_its_members(
     assert run(monkeypatch, "backtest", *ENSEMBLE, *given, *files) == 0
     document = json.loads(out.read_text())
     (result,) = document["results"]
-    assert result["params"]["members"] == "breakout+rsi_bollinger+momentum"
+    assert result["params"]["members"] == "breakout+dynamic_breakout+momentum"
     assert (result["params"]["most"], result["params"]["least"]) == (0.7, 0.05)
     assert (document["capital"], document["slippage_bps"]) == (5000, 1)
     members = {one["strategy"]: one for one in document["members"]}
-    assert list(members) == ["breakout", "rsi_bollinger", "momentum"]
+    assert list(members) == ["breakout", "dynamic_breakout", "momentum"]
     assert sum(one["weight"] for one in members.values()) == pytest.approx(1.0)
     profit = sum(one["profit"] for one in members.values())
     assert result["total_return"] == pytest.approx(profit / 5000, rel=1e-9)

@@ -10,6 +10,7 @@ import pytest
 
 from trading.errors import KernelError
 from trading.jit import compiler
+from trading.jit.compile_errors import explain
 from trading.jit.kernel import kernel
 
 
@@ -99,3 +100,13 @@ def test_the_file_is_named_whole_outside_the_working_folder(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KernelError, match=f"^{__file__}, line "):
         compiler.twin(calls_plain)(1.0)
+
+
+def test_the_colours_of_a_terminal_are_left_out() -> None:
+    error = ValueError("\x1b[1m\x1b[1mUnsupported context manager in use\x1b[0m\x1b[0m")
+    assert explain(buffers, error).endswith("does not compile: Unsupported context manager in use")
+
+
+def buffers(state: list[float]) -> None:
+    """Stand for a kernel."""
+    state[0] = 0.0

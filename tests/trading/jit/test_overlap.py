@@ -54,7 +54,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(
         compiler, "twin", lambda function, **bound: watched(twin(function, **bound), seen)
     )
-    backends.backend.cache_clear()
+    backends.cached_backend.cache_clear()
     return seen
 
 

@@ -34,7 +34,10 @@ def test_the_technical_strategies_are_known_by_name():
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_names():
-    with pytest.raises(ParameterError, match=r"'breakut' is not known; known are .*breakout, comb"):
+    with pytest.raises(
+        ParameterError,
+        match=r"'breakut' is not known \(did you mean 'breakout'\?\); known are .*breakout, comb",
+    ):
         get_strategy("breakut")
 
 
