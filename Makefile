@@ -1,6 +1,6 @@
 # Nocturne: `make run` runs the main job on the bundled real data, `make test` runs the tests.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-slow fuzz lint format bench up down lock clean
+.PHONY: help run setup setup-dev test test-slow test-strangers fuzz lint format bench up down lock clean
 
 VENV := .venv/bin
 export DO_NOT_TRACK := 1
@@ -32,7 +32,10 @@ test: setup-dev ## the quick tests (minutes)
 
 test-slow: setup-dev ## the long tests: kill loops, all symbols, a browser
 	@scripts/setup_browser.sh
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow --ignore tests/strangers
+
+test-strangers: setup-dev ## bots of others, unmodified, against the sandbox: freqtrade, nautilus_trader, ...
+	$(PYTEST) -m slow tests/strangers
 
 fuzz: setup-dev ## the property tests with new random examples, ROUNDS=5 times
 	for round in $$(seq $(or $(ROUNDS),5)); do \
