@@ -149,8 +149,8 @@ def at_least(name: str, value: float | None, threshold: float, text: str) -> Gat
     if measured is None:
         return _unmeasured(name, threshold)
     passed = measured >= threshold
-    relation = "reaches" if passed else "is below"
-    sentence = f"{text.format(value=measured)}: {relation} the required {_number(threshold)}"
+    relation = "at least" if passed else "below"
+    sentence = f"{text.format(value=measured)}, {relation} the required {_number(threshold)}"
     return GateVerdict(name, passed, measured, threshold, sentence)
 
 
@@ -160,8 +160,8 @@ def at_most(name: str, value: float | None, threshold: float, text: str) -> Gate
     if measured is None:
         return _unmeasured(name, threshold)
     passed = measured <= threshold
-    relation = "is within" if passed else "is above"
-    sentence = f"{text.format(value=measured)}: {relation} the limit of {_number(threshold)}"
+    relation = "within" if passed else "above"
+    sentence = f"{text.format(value=measured)}, {relation} the limit of {_number(threshold)}"
     return GateVerdict(name, passed, measured, threshold, sentence)
 
 

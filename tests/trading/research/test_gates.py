@@ -41,7 +41,7 @@ def test_a_sound_candidate_passes_every_gate() -> None:
             "out_of_sample_trades",
             29,
             30,
-            "29 trades out-of-sample: is below the required 30",
+            "29 trades out-of-sample, below the required 30",
         ),
         (
             {"total_return": 0.0, "current_return": None},
@@ -55,21 +55,21 @@ def test_a_sound_candidate_passes_every_gate() -> None:
             "max_drawdown",
             0.3,
             0.25,
-            "maximum drawdown 30.0% out-of-sample: is above the limit of 0.25",
+            "maximum drawdown 30.0% out-of-sample, above the limit of 0.25",
         ),
         (
             {"superior_ability": 0.051},
             "superior_ability",
             0.051,
             0.05,
-            "p-value 0.0510 of the best trial being luck: is above the limit of 0.05",
+            "p-value 0.0510 of the best trial being luck, above the limit of 0.05",
         ),
         (
             {"loss_probability": 0.06},
             "loss_probability",
             0.06,
             0.05,
-            "the in-sample best loses out-of-sample with probability 0.060: is above the limit of"
+            "the in-sample best loses out-of-sample with probability 0.060, above the limit of"
             " 0.05",
         ),
         (
@@ -77,7 +77,7 @@ def test_a_sound_candidate_passes_every_gate() -> None:
             "plateau",
             0.5,
             0.6,
-            "50% of the grid neighbours keep the winner's result: is below the required 0.6",
+            "50% of the grid neighbours keep the winner's result, below the required 0.6",
         ),
         (
             {"current_return": 0.125},
