@@ -165,6 +165,9 @@ def spending(
     return number, share, spent_by_look(share, number)
 
 
-def hypotheses_opened(looks: Iterable[Look], as_of: datetime) -> int:
-    """Return the number of hypotheses ever looked at up to ``as_of``."""
-    return len({look.hypothesis for look in looks if look.as_of <= as_of})
+def hypotheses_opened(looks: Iterable[Look], before: datetime) -> int:
+    """Return the number of hypotheses that were looked at before ``before``.
+
+    Looks at that very moment do not count, so that a repeated night finds the same number.
+    """
+    return len({look.hypothesis for look in looks if look.as_of < before})

@@ -160,7 +160,7 @@ def _followed(
         frozen=frozen,
         followed=tuple(followed),
         opened=f"{own[0].as_of:%Y-%m-%d}" if own else "",
-        hypotheses=max(1, hypotheses_opened(looks, as_of)),
+        hypotheses=max(len(settings.hypotheses), hypotheses_opened(looks, as_of)),
         alpha=settings.alpha,
     )
 

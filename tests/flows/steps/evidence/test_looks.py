@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,15 @@ def test_a_strategy_has_to_earn_more_than_cash(lake: Lake, tmp_path: Path) -> No
     assert costly.statistic is not None
     # 1/365 a day of a deviation of 0.9 %, over 120 days
     assert free.statistic - costly.statistic == pytest.approx(3.3, abs=0.6)
+
+
+def test_the_looks_of_a_night_do_not_raise_what_confirms_in_it(lake: Lake) -> None:
+    aims = []
+    for _ in range(2):
+        (found,) = weigh(lake, as_of=AS_OF, entries=[searched(lake)], settings=SETTINGS)
+        assert found.entry.evidence is not None
+        aims.append(found.entry.evidence.confirm_at)
+        for model in ("volatility", "direction", "third", "fourth"):
+            (look,) = (one for one in read_looks(lake) if one.name == "breakout")
+            record_look(lake, replace(look, hypothesis=f"{model}-1", name=model))
+    assert aims == [len(SETTINGS.hypotheses) / SETTINGS.alpha] * 2
