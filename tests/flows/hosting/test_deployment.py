@@ -258,8 +258,10 @@ def test_the_runs_of_a_killed_worker_end_as_crashed_and_free_their_slots(
 
     def started() -> dict[str, Any] | None:
         found = run_of(server, run["id"])
-        ready = found["state"]["type"] == "RUNNING" and found["infrastructure_pid"]
-        return found if ready else None
+        # The run names itself a moment after it has begun.
+        named = found["name"] == "nightly 2025-06-18"
+        running = found["state"]["type"] == "RUNNING" and found["infrastructure_pid"]
+        return found if running and named else None
 
     def slots_taken() -> int:
         found = ask(server.api_url, "v2/concurrency_limits/filter", {})
