@@ -153,7 +153,7 @@ def test_too_few_trades_make_an_entry_unproven_and_the_verdict_says_so(
     verdicts = {verdict.name: verdict for verdict in found.entry.verdicts}
     assert not found.entry.proven
     assert not verdicts["out_of_sample_trades"].passed
-    assert "is below the required 30" in verdicts["out_of_sample_trades"].text
+    assert "out-of-sample, below the required 30" in verdicts["out_of_sample_trades"].text
 
 
 def test_the_probes_are_gates_of_the_release(found: OptimizeEntry) -> None:
