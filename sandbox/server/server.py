@@ -62,7 +62,8 @@ class SandboxServer:
         self._tokens = Tokens(self.venues.first.credentials)
         self._gateway = self._make_gateway()
         self._sockets = web.AppRunner(self._application(), access_log=None, shutdown_timeout=STOP_S)
-        self._http = HttpServer(self._handle, self._socket_protocol)
+        lockstep = settings.clock == "lockstep"
+        self._http = HttpServer(self._handle, self._socket_protocol, paced=not lockstep)
         self._tasks: list[asyncio.Task[None]] = []
         self.url = ""
 

@@ -19,26 +19,39 @@ from executor.model import (
     instrument_id,
     symbol_of,
 )
+from executor.venues.binance.message_pace import MessagePace
 from executor.venues.binance.sockets import ReconnectingSocket, Socket
 from trading.candles import Candle
 
 log = logging.getLogger(__name__)
 
-BATCH = 3
-BETWEEN_MESSAGES_S = 0.12
-"""The exchange drops a connection that sends more than 10 messages a second."""
-FREE_MESSAGES = 5
+BATCH = 100
 
 
 class BinanceMarketStream:
-    """Implements `executor.venues.interface.MarketStream`; ``path`` is that of the venue."""
+    """Implements `executor.venues.interface.MarketStream`; ``path`` is that of the venue.
 
-    def __init__(self, venue: str, ws_url: str, path: str, stale_s: float | None) -> None:
+    The exchange drops a connection that sends too many messages a second, pings included: at most
+    ``messages_a_second`` leave, and what changes meanwhile is sent as one.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        ws_url: str,
+        path: str,
+        stale_s: float | None,
+        messages_a_second: int | None,
+    ) -> None:
         self._venue = venue
         self._symbols: frozenset[InstrumentId] = frozenset()
         self._watched: frozenset[InstrumentId] = frozenset()
         self._ids = itertools.count(1)
         self._stream_path = path
+        self._most = messages_a_second
+        self._pace = MessagePace(messages_a_second)
+        self._subscribed: frozenset[str] = frozenset()
+        self._sending = asyncio.Lock()
         self._socket = ReconnectingSocket(
             venue,
             "market",
@@ -63,47 +76,46 @@ class BinanceMarketStream:
 
     async def watch_prices(self, symbols: frozenset[InstrumentId]) -> None:
         """Subscribe trade prices of exactly these symbols."""
-        new, gone = symbols - self._watched, self._watched - symbols
         self._watched = symbols
-        socket = self._socket.socket
-        if socket is None:
-            return
-        await self._send(socket, "SUBSCRIBE", _streams(new, "aggTrade"))
-        await self._send(socket, "UNSUBSCRIBE", _streams(gone, "aggTrade"))
+        await self._subscribe(self._socket.socket)
 
     async def set_symbols(self, symbols: frozenset[InstrumentId]) -> None:
         """Subscribe candles of exactly these symbols."""
-        new, gone = symbols - self._symbols, self._symbols - symbols
         self._symbols = symbols
-        socket = self._socket.socket
-        if socket is None:
-            return
-        await self._send(socket, "SUBSCRIBE", _streams(new, "kline_1m"))
-        await self._send(socket, "UNSUBSCRIBE", _streams(gone, "kline_1m"))
+        await self._subscribe(self._socket.socket)
 
     async def _subscribe_all(self, socket: Socket) -> None:
-        streams = _streams(self._symbols, "kline_1m") + _streams(self._watched, "aggTrade")
-        await self._send(socket, "SUBSCRIBE", streams)
+        self._subscribed, self._pace = frozenset(), MessagePace(self._most)
+        await self._subscribe(socket)
 
-    async def _send(self, socket: Socket, method: str, streams: list[str]) -> None:
-        for count, start in enumerate(range(0, len(streams), BATCH)):
-            if count >= FREE_MESSAGES:
-                await asyncio.sleep(BETWEEN_MESSAGES_S)
-            request = {
-                "method": method,
-                "params": streams[start : start + BATCH],
-                "id": next(self._ids),
-            }
-            try:
-                await socket.send_str(orjson.dumps(request).decode())
-            except (ConnectionError, aiohttp.ClientError) as error:
-                # The socket is gone; the next one subscribes to everything.
-                log.warning("not subscribed yet: %r", error)
-                return
+    async def _subscribe(self, socket: Socket | None) -> None:
+        """Send what is missing on a connection until nothing is; a new one starts empty."""
+        async with self._sending:
+            while socket is not None and socket is self._socket.socket and any(self._change()):
+                await self._pace.turn()
+                wanted, unwanted = self._change()
+                method, names = ("SUBSCRIBE", wanted) if wanted else ("UNSUBSCRIBE", unwanted)
+                batch = sorted(names)[:BATCH]
+                if not batch or socket is not self._socket.socket:
+                    continue
+                request = {"method": method, "params": batch, "id": next(self._ids)}
+                self._pace.sent()
+                self._subscribed ^= frozenset(batch)
+                try:
+                    await socket.send_str(orjson.dumps(request).decode())
+                except (ConnectionError, aiohttp.ClientError) as error:
+                    # The socket is gone; the next one subscribes to everything.
+                    log.warning("not subscribed yet: %r", error)
+                    return
+
+    def _change(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Streams to subscribe and to unsubscribe."""
+        wanted = _streams(self._symbols, "kline_1m") | _streams(self._watched, "aggTrade")
+        return wanted - self._subscribed, self._subscribed - wanted
 
 
-def _streams(symbols: Iterable[InstrumentId], kind: str) -> list[str]:
-    return [f"{symbol_of(symbol).lower()}@{kind}" for symbol in sorted(symbols)]
+def _streams(symbols: Iterable[InstrumentId], kind: str) -> frozenset[str]:
+    return frozenset(f"{symbol_of(symbol).lower()}@{kind}" for symbol in symbols)
 
 
 def market_event(venue: str, message: Mapping[str, Any]) -> MarketEvent | None:

@@ -7,6 +7,9 @@ from executor.venues.binance_usdm.hosts import HOSTS
 from executor.venues.interface import VenueConnection
 from executor.venues.plugin import ConnectionRequest, VenuePlugin
 
+MESSAGES_A_SECOND = 7
+"""The exchange allows 10; the rest is for pings and pongs."""
+
 
 def _connect(request: ConnectionRequest) -> VenueConnection:
     # Imported on use: the settings need the hosts, not the client library.
@@ -18,7 +21,13 @@ def _connect(request: ConnectionRequest) -> VenueConnection:
     venue = BinanceUsdm(settings, request.key, request.secret)
     return VenueConnection(
         venue,
-        BinanceMarketStream(venue.name, settings.ws_url, "/market/ws", request.stale_s),
+        BinanceMarketStream(
+            venue.name,
+            settings.ws_url,
+            "/market/ws",
+            request.stale_s,
+            None if request.stale_s is None else MESSAGES_A_SECOND,
+        ),
         BinanceUserStream(settings.user_url, venue.listen_key, request.keepalive_s),
     )
 

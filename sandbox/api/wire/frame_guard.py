@@ -32,6 +32,8 @@ class FrameGuard(asyncio.Protocol):
         inner: asyncio.Protocol,
         request: bytes,
         seconds: Callable[[], float] = time.monotonic,
+        *,
+        paced: bool = True,
     ) -> None:
         self._inner = inner
         head_end = request.find(END_OF_HEAD) + len(END_OF_HEAD)
@@ -39,7 +41,7 @@ class FrameGuard(asyncio.Protocol):
         path = request.split(b" ", 2)[1].decode(errors="replace")
         self._limit = USDM_LIMIT if path.startswith(USDM_ROOTS) else SPOT_LIMIT
         self._controls_only = path.startswith(API_ROOTS)
-        self._free = path.startswith(FREE_ROOTS)
+        self._free = not paced or path.startswith(FREE_ROOTS)
         self._seconds = seconds
         self._second, self._count = 0.0, 0
         self._partial = b""

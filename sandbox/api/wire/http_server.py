@@ -69,14 +69,23 @@ class Head:
 
 
 class HttpServer:
-    """Listens on one port; ``handle`` returns a response and how a fault spoils it, if one does."""
+    """Listens on one port; ``handle`` returns a response and how a fault spoils it, if one does.
+
+    ``paced`` is off where wall time means nothing: clients may then send any number of messages.
+    """
 
     def __init__(
-        self, handle: Handler, sockets: Callable[[], asyncio.Protocol], read_s: float = READ_S
+        self,
+        handle: Handler,
+        sockets: Callable[[], asyncio.Protocol],
+        read_s: float = READ_S,
+        *,
+        paced: bool = True,
     ) -> None:
         self.handle = handle
         self.sockets = sockets
         self.read_s = read_s
+        self.paced = paced
         self.connections: set[HttpConnection] = set()
         self.stopping = False
         self._server: asyncio.Server | None = None
@@ -236,7 +245,7 @@ class HttpConnection(asyncio.Protocol):
     def _hand_over(self) -> None:
         """Hand the connection over to aiohttp, which reads the WebSocket request again."""
         self._server.connections.discard(self)
-        guard = FrameGuard(self._server.sockets(), bytes(self._received))
+        guard = FrameGuard(self._server.sockets(), bytes(self._received), paced=self._server.paced)
         self.transport.set_protocol(guard)
         guard.connection_made(self.transport)
 
