@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from flows.sources.binance_rest import hosts
 from lake.files import local_path
 from trading.defaults import CAPITAL, FEE_BPS, SLIPPAGE_BPS
 from trading.errors import SettingsError
@@ -132,9 +133,9 @@ class DownloadSettings(BaseModel):
 
     enabled: bool = Field(default=False, description="download before every nightly")
     days: int = Field(default=365, ge=1, le=3650)
-    archive_url: str = "https://data.binance.vision/data"
-    binance_usdm_url: str = "https://fapi.binance.com"
-    binance_spot_url: str = "https://api.binance.com"
+    archive_url: str = hosts.ARCHIVE_URL
+    binance_usdm_url: str = hosts.FUTURES_URL
+    binance_spot_url: str = hosts.SPOT_URL
     upbit_url: str = "https://api.upbit.com"
     krx_url: str = "https://openapivts.koreainvestment.com:29443"
     sentiment_url: str = "https://api.alternative.me/fng/"

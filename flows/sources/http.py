@@ -19,7 +19,6 @@ import aiohttp
 
 from trading.errors import NocturneError
 
-USED_WEIGHT = "X-MBX-USED-WEIGHT-1M"
 CHUNK = 1 << 18
 CONNECT_ATTEMPTS = 2
 """A host that refuses connections, or has no address, is left alone after so many attempts."""
@@ -52,6 +51,14 @@ class HttpLimits:
     """A response that stays silent this long is abandoned and requested again."""
 
 
+@dataclass(frozen=True, slots=True)
+class WeightLimit:
+    """What a host lets an address use a minute, and the header that tells how much it has used."""
+
+    header: str
+    per_minute: int
+
+
 class Host:
     """One host: its budget of requests, and its word on when to come back."""
 
@@ -59,7 +66,7 @@ class Host:
         self,
         name: str,
         limits: HttpLimits,
-        weight_per_minute: int = 0,
+        weight: WeightLimit | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         pace_s: float = 0.0,
     ) -> None:
@@ -68,7 +75,7 @@ class Host:
         self._closed = [""]
         self._sleep = sleep
         self._pace_s = pace_s
-        self._weight_per_minute = weight_per_minute
+        self._weight = weight
         self._slots = asyncio.Semaphore(limits.parallel)
         self._resume_at = 0.0
 
@@ -127,8 +134,8 @@ class Host:
                     f"{self.limits.most_wait_s:.0f} s; run the download again later"
                 )
             self._resume_at = max(self._resume_at, time.monotonic() + wait)
-        used = int(_seconds(headers.get(USED_WEIGHT), 0.0))
-        if self._weight_per_minute and used >= 0.8 * self._weight_per_minute:
+        weight = self._weight
+        if weight and _seconds(headers.get(weight.header), 0.0) >= 0.8 * weight.per_minute:
             # The count starts again with the minute; what is left belongs to whoever trades.
             self._resume_at = max(self._resume_at, time.monotonic() + 60 - time.time() % 60)
 

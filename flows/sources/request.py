@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from flows.sources.binance_archive import archive
-from flows.sources.binance_rest import client as binance
+from flows.sources.binance_rest import hosts
 from flows.sources.http import HttpLimits
 from flows.sources.interface import Remark, TimeSpan
 from flows.sources.kis import client as kis
@@ -19,9 +18,9 @@ from flows.sources.upbit import candles as upbit
 class SourceUrls:
     """Base URL of each source; any of them may be a mirror or a server on this machine."""
 
-    archive: str = archive.BASE_URL
-    binance_usdm: str = binance.FUTURES_URL
-    binance_spot: str = binance.SPOT_URL
+    archive: str = hosts.ARCHIVE_URL
+    binance_usdm: str = hosts.FUTURES_URL
+    binance_spot: str = hosts.SPOT_URL
     upbit: str = upbit.URL
     sentiment: str = index.URL
     krx: str = kis.VIRTUAL_URL

@@ -9,7 +9,6 @@ from urllib.parse import quote
 from flows.sources.http import Http, NotThere, SourceError, remove
 from trading.errors import ParameterError
 
-BASE_URL = "https://data.binance.vision/data"
 MARKETS = {"binance_usdm": "futures/um", "binance_spot": "spot"}
 CHECKSUM_ATTEMPTS = 2
 

@@ -9,7 +9,16 @@ from typing import Any
 
 import aiohttp
 
-from flows.sources.http import CONNECT_ATTEMPTS, RETRIED, Host, HostClosed, HttpLimits, SourceError
+from flows.sources.binance_rest.hosts import USED_WEIGHT
+from flows.sources.http import (
+    CONNECT_ATTEMPTS,
+    RETRIED,
+    Host,
+    HostClosed,
+    HttpLimits,
+    SourceError,
+    WeightLimit,
+)
 
 # The library imports names that websockets has deprecated.
 with warnings.catch_warnings():
@@ -17,9 +26,10 @@ with warnings.catch_warnings():
     from binance.async_client import AsyncClient
     from binance.exceptions import BinanceAPIException, BinanceRequestException
 
-FUTURES_URL = "https://fapi.binance.com"
-SPOT_URL = "https://api.binance.com"
-WEIGHT_PER_MINUTE = {"binance_usdm": 2_400, "binance_spot": 6_000}
+WEIGHTS = {
+    "binance_usdm": WeightLimit(USED_WEIGHT, 2_400),
+    "binance_spot": WeightLimit(USED_WEIGHT, 6_000),
+}
 
 
 class RestClient:
@@ -28,7 +38,7 @@ class RestClient:
     def __init__(self, venue: str, base_url: str, limits: HttpLimits) -> None:
         self.venue = venue
         self.url = base_url.rstrip("/")
-        self.host = Host(self.url, replace(limits, parallel=1), WEIGHT_PER_MINUTE[venue])
+        self.host = Host(self.url, replace(limits, parallel=1), WEIGHTS[venue])
         timeout = aiohttp.ClientTimeout(total=limits.silence_s, sock_connect=limits.connect_s)
         self._client = AsyncClient(session_params={"timeout": timeout, "trust_env": True})
         # The library knows hosts by country; a mirror or a test has another.
@@ -84,4 +94,4 @@ def _said(error: BinanceAPIException) -> str:
     return f"HTTP {error.status_code}, code {error.code}: {error.message}"
 
 
-__all__ = ["FUTURES_URL", "SPOT_URL", "HostClosed", "RestClient"]
+__all__ = ["HostClosed", "RestClient"]

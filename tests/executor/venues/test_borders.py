@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("trading", "lake", "flows", "executor", "cli")
-EXEMPT = ("executor/venues/binance", "flows/sources/", "flows/settings.py", "cli/sandbox")
-"""The adapter itself, the downloads with their settings, and the simulated exchange's command."""
+PACKAGES = ("trading", "lake", "flows", "executor", "dashboard", "cli", "nocturne", "web")
+EXEMPT = ("executor/venues/binance", "flows/sources/binance_", "cli/sandbox")
+"""The adapter itself, the sources of the same name, and the simulated exchange's command."""
 FOREIGN = {
     "an error code": re.compile(r"(?<![\w.)\]] )(?<![\w.)\]])-[1-5]\d{3}(?![\d_.])"),
     "a host or path": re.compile(r"binance\.com|binancefuture|\b[fd]api\b|\bfstream\b"),

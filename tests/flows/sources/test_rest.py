@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.sources.http import Host, HostClosed, HttpLimits
+from flows.sources.http import Host, HostClosed, HttpLimits, WeightLimit
 from flows.sources.interface import TimeSpan
 from flows.sources.request import DownloadRequest, SourceUrls
 from flows.sources.run import _download
@@ -148,11 +148,11 @@ async def test_a_used_up_weight_waits_for_the_next_minute() -> None:
         slept.append(seconds)
         host._resume_at = 0.0
 
-    host = Host("x", QUICK, weight_per_minute=2400, sleep=sleep)
-    host.heard(200, {"X-MBX-USED-WEIGHT-1M": "1919"})
+    host = Host("x", QUICK, weight=WeightLimit("used", 2400), sleep=sleep)
+    host.heard(200, {"used": "1919"})
     async with host:
         assert slept == []
-    host.heard(200, {"X-MBX-USED-WEIGHT-1M": "1920"})
+    host.heard(200, {"used": "1920"})
     async with host:
         assert len(slept) == 1
     assert 0.0 < slept[0] <= 60.0
