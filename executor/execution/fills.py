@@ -195,10 +195,18 @@ class FillRecorder:
         """Ask for an order and for its trades, when the user stream is silent about it."""
         venue = self._services.venue_of(row.symbol)
         seen = await venue.query(row.symbol, row.client_id, conditional=row.conditional)
-        if seen is None:
-            return
+        if seen is not None:
+            await self.take_all(row, seen)
+
+    async def take_all(self, row: OrderRow, seen: VenueOrder) -> None:
+        """Record the trades of an order, then its state.
+
+        In this order: a crash after the state alone would leave an order that looks settled, and a
+        position that nobody protects.
+        """
         order_id = seen.child_id if row.conditional else seen.exchange_id
         if order_id:
+            venue = self._services.venue_of(row.symbol)
             for fill in await venue.trades(row.symbol, order_id=order_id):
                 await self.take(fill, row)
         current = self._services.ledger.order(row.client_id)

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from executor.ledger.connection import LedgerConnection
+from executor.ledger.records import OrderRow
+from executor.ledger.rows import ORDER_COLUMNS, order_of
 from executor.model import InstrumentId, symbol_of, venue_of
 
 UNPROTECTED = "unprotected"
@@ -36,6 +38,21 @@ class LedgerHistory:
             "select created_at from orders where created_at > ? order by created_at", since_ms
         )
         return [int(row[0]) for row in rows]
+
+    def ended_without_trades(self) -> list[OrderRow]:
+        """Ended orders that filled more than their recorded trades add up to, oldest first."""
+        rows = self._rows(
+            f"select {', '.join(ORDER_COLUMNS)} from orders where filled <> '0'"
+            " and cast(filled as real) > (select coalesce(sum(cast(quantity as real)), 0)"
+            " from fills where fills.client_id = orders.client_id) order by created_at, n"
+        )
+        ended = [order for order in map(order_of, rows) if not order.open]
+        return [order for order in ended if self.lacks_trades(order)]
+
+    def lacks_trades(self, order: OrderRow) -> bool:
+        """Whether an order filled more than its recorded trades add up to."""
+        rows = self._rows("select quantity from fills where client_id = ?", order.client_id)
+        return sum((Decimal(row[0]) for row in rows), Decimal(0)) < order.filled
 
     def entries_since(self, symbol: InstrumentId, since_ms: int) -> int:
         """Positions of an instrument that were opened, entries in progress included."""

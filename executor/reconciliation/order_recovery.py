@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from executor.execution.fills import FillRecorder
 from executor.execution.order_manager import OrderManager
 from executor.execution.position_updates import PositionUpdates
@@ -9,6 +11,8 @@ from executor.ledger.records import OrderRow
 from executor.model import UNANSWERED_STATES, ZERO, NewOrder, OrderKind, OrderState
 from executor.portfolio.portfolio import Holding, Portfolio
 from executor.services import Services
+
+log = logging.getLogger(__name__)
 
 
 class OrderRecovery:
@@ -30,14 +34,16 @@ class OrderRecovery:
         self._asked_for: set[str] = set()
 
     async def settle(self) -> None:
-        """Find out, after a start, what became of the ledger's open orders."""
-        for row in self._services.ledger.open_orders():
+        """Find out, after a start, what became of the orders that the ledger leaves unsettled."""
+        ledger = self._services.ledger
+        for row in [*ledger.open_orders(), *ledger.history.ended_without_trades()]:
             seen = await self._services.venue_of(row.symbol).query(
                 row.symbol, row.client_id, conditional=row.conditional
             )
             if seen is not None:
-                self._orders.on_update(row, seen)
-                await self._fills.settle(row)
+                await self._fills.take_all(row, seen)
+            elif not row.open:
+                log.error("%s: the exchange has forgotten this order's trades", row.client_id)
             elif row.status not in UNANSWERED_STATES or row.exchange_id is not None:
                 self._orders.forget(row, OrderState.CANCELLED)
             else:
@@ -66,8 +72,7 @@ class OrderRecovery:
         if found is None:
             self._orders.forget(row, OrderState.DEAD)
         else:
-            self._orders.on_update(row, found)
-            await self._fills.settle(row)
+            await self._fills.take_all(row, found)
         holding = self._portfolio.holding(row.symbol)
         if holding is not None:
             self._updates.abandon(holding)
@@ -75,9 +80,9 @@ class OrderRecovery:
     async def settle_entry(self, holding: Holding) -> None:
         """Help an entry in progress along when the user stream is silent about it."""
         entry = self._services.ledger.entry_order_of(holding.row.key)
-        if entry is not None and entry.open:
+        if entry is not None and (entry.open or self._services.ledger.history.lacks_trades(entry)):
             await self._fills.settle(entry)
-        elif entry is None or not entry.open:
+        else:
             self._updates.abandon(holding)
 
 
