@@ -1,8 +1,8 @@
 """Check one month of one symbol's raw candles. Pure: nothing is read or written.
 
-Two tools check the rows: Great Expectations says whether a frame is right, SQL says which rows are
-wrong; what remains without those rows must pass the suite. Gaps, outages and price jumps are found
-by SQL models that return the offending rows. Holes are reported, never a failure.
+Two tools check the rows: Great Expectations says whether a month is right, by its facts; SQL says
+which rows are wrong; what remains without those rows must pass the suite. Gaps, outages and price
+jumps are found by SQL models that return the offending rows. Holes are reported, never a failure.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from flows.steps.data import quick_checks
 from flows.steps.data.freshness import connect, load_sql
 from flows.steps.data.holes import Stretch, clock
 from flows.steps.data.known_events import KnownEvent, explain
+from flows.steps.data.month_facts import facts_of
 from trading.candles import MINUTE_MS
 
 if TYPE_CHECKING:
@@ -78,10 +79,10 @@ def check_month(
     least one row. ``suite`` is the suite's result for ``data``, if it is known already.
     """
     symbol, settings = rules.symbol, rules.settings
-    from flows.steps.data.expectations import validate_frame
+    from flows.steps.data.expectations import validate_facts
 
     found = _Findings()
-    first = suite or validate_frame(data.to_pandas())
+    first = suite or validate_facts([facts_of(data)])
     _find_bad_rows(data, found, settings)
     good = _without(data, found.bad)
     if not rules.sparse:
@@ -96,7 +97,7 @@ def check_month(
             f"{clock(min(found.bad)[0])}: {min(found.bad)[1]}"
         )
     elif good.num_rows < data.num_rows or first.failed:
-        again = validate_frame(good.to_pandas())
+        again = validate_facts([facts_of(good)])
         found.failures.extend(f"{symbol}: not met: {phrase}" for phrase in again.failed)
         found.errors.extend(
             f"{symbol}: {phrase} could not be evaluated" for phrase in again.errored
@@ -156,7 +157,7 @@ def _find_quiet_runs(
     parts = [tail.select(columns)] if tail is not None else []
     candles = pa.concat_tables([*parts, good.select(columns)])
     least = {"least": rules.settings.quiet_minutes}
-    if not quick_checks.quiet_runs(candles["volume"], least["least"]):
+    if not quick_checks.quiet_runs(candles, least["least"]):
         return
     with connect() as connection:
         connection.register("candles", candles)

@@ -80,9 +80,13 @@ def wicks(good: pa.Table, settings: ValidationSettings) -> bool:
     return bool((volume[wick > least] <= most).any())
 
 
-def quiet_runs(volume: pa.ChunkedArray, least: int) -> bool:
-    """Whether so many minutes in a row may be without a trade."""
-    return int((volume.to_numpy() == 0).sum()) >= least
+def quiet_runs(candles: pa.Table, least: int) -> bool:
+    """Whether so many minutes in a row are without a trade; ``candles`` are in order."""
+    quiet = _times(candles)[candles["volume"].to_numpy() == 0]
+    if len(quiet) < least:
+        return False
+    ends = np.flatnonzero(np.diff(quiet, append=quiet[-1]) != MINUTE_MS)
+    return int(np.diff(ends, prepend=-1).max()) >= least
 
 
 def _times(data: pa.Table) -> npt.NDArray[np.int64]:

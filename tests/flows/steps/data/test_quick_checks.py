@@ -73,7 +73,7 @@ def test_no_model_finds_a_row_where_its_quick_check_says_no(
     if not quick_checks.candle_flows(data):
         assert found_by("candle_flows", "raw_candles", data, {}) == 0
     least = {"least": 3}
-    if not quick_checks.quiet_runs(data["volume"], 3):
+    if not quick_checks.quiet_runs(data, 3):
         assert found_by("quiet_runs", "candles", data, least) == 0
 
 
@@ -109,4 +109,4 @@ def test_real_minutes_need_no_model() -> None:
     assert not quick_checks.candle_rows(data)
     assert not quick_checks.candle_flows(data)
     assert not quick_checks.price_jumps(data, LIMITS)
-    assert not quick_checks.quiet_runs(data["volume"], LIMITS.quiet_minutes)
+    assert not quick_checks.quiet_runs(data, LIMITS.quiet_minutes)

@@ -15,14 +15,13 @@ import pytest
 from flows.settings import PROJECT, ValidationSettings
 from flows.steps.data.candle_checks import CheckedMonth, CheckRules, check_month
 from flows.steps.data.known_events import KnownEvent, load_known_events
+from flows.steps.data.month_facts import facts_of
 from flows.steps.data.validate import describe, validate, validate_symbol
 from lake.store import Lake
 from lake.tables import CANDLES, QUARANTINE, RAW_CANDLES
 from tests.flows.candle_lake import MINUTE_MS, SAMPLE, minutes, ms, put_raw, table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from flows.steps.data.expectations import SuiteResult
 
 START = datetime(2025, 5, 4, tzinfo=UTC)
@@ -30,11 +29,11 @@ LATER = datetime(2025, 6, 1, tzinfo=UTC)
 LENIENT = ValidationSettings(max_bad_share=0.5)
 
 
-def suite_of(frame: pd.DataFrame) -> SuiteResult:
+def suite_of(*months: pa.Table) -> SuiteResult:
     """Run the suite; importing it here costs seconds only in the tests that use it."""
-    from flows.steps.data.expectations import validate_frame
+    from flows.steps.data.expectations import validate_facts
 
-    return validate_frame(frame)
+    return validate_facts([facts_of(month) for month in months])
 
 
 def check(
@@ -259,18 +258,80 @@ def test_a_symbol_that_fails_keeps_its_last_good_partition(tmp_path: Path) -> No
 
 def test_the_suite_names_the_expectations_that_failed() -> None:
     columns = minutes(START, 50)
-    columns["high"][7] = columns["low"][7]
+    columns["high"][7] = columns["low"][7] = columns["open"][7] - 0.5
     columns["volume"][9] = -3.0
-    result = suite_of(raw(columns).to_pandas())
+    result = suite_of(raw(minutes(START, 50)), raw(columns), raw(minutes(START, 20)))
     assert result.failed == (
-        "expect_column_values_to_be_between volume (1 rows)",
-        "expect_column_values_to_be_between over_high (1 rows)",
+        "lowest_volume is -3.0, at least 0 is wanted",
+        "over_high is 0.5, at most 0 is wanted",
     )
     assert result.errored == ()
 
 
-def test_an_expectation_that_cannot_run_is_an_error_and_not_a_failure() -> None:
-    frame = raw(minutes(START, 50)).to_pandas().drop(columns=["trades"])
-    result = suite_of(frame)
-    assert result.errored == ("expect_column_values_to_be_between trades",)
-    assert result.failed == ("expect_table_columns_to_match_set",)
+WRONG: list[tuple[str, str, Any, str]] = [
+    ("a price of 0", "low", 0.0, "lowest_price"),
+    ("an infinite price", "high", float("inf"), "empty"),
+    ("a price beyond any market", "high", 1e16, "highest_price"),
+    ("no price", "open", None, "empty"),
+    ("a price that is no number", "close", float("nan"), "empty"),
+    ("a negative volume", "volume", -1.0, "lowest_volume"),
+    ("a volume beyond any market", "volume", 1e16, "highest_volume"),
+    ("a negative flow", "taker_buy_quote", -1.0, "lowest_flow"),
+    ("negative trades", "trades", -1, "lowest_flow"),
+    ("a flow beyond any market", "quote_volume", 1e16, "highest_flow"),
+    ("a low above the close", "low", 1e6, "under_low"),
+]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "named"), [pytest.param(*rest, id=name) for name, *rest in WRONG]
+)
+def test_one_wrong_value_in_one_of_many_months_fails_the_suite(
+    column: str, value: Any, named: str
+) -> None:
+    columns = minutes(START, 50)
+    columns[column][17] = value
+    result = suite_of(*[raw(minutes(START, 50))] * 5, raw(columns))
+    assert named in [phrase.split()[0] for phrase in result.failed]
+    assert result.errored == ()
+
+
+@pytest.mark.parametrize(
+    ("moved_ms", "named"),
+    [(MINUTE_MS, "shortest_step"), (2 * MINUTE_MS, "shortest_step"), (1, "past_minute")],
+)
+def test_a_minute_twice_out_of_order_or_between_minutes_fails_the_suite(
+    moved_ms: int, named: str
+) -> None:
+    data = raw(minutes(START, 50))
+    times = data["open_time"].cast(pa.int64()).to_pylist()
+    times[17] += moved_ms
+    moved = pa.array(times).cast(data.schema.field("open_time").type)
+    result = suite_of(data.set_column(0, "open_time", moved), data)
+    assert named in [phrase.split()[0] for phrase in result.failed]
+
+
+@pytest.mark.parametrize("name", ["open_time", "close", "volume", "trades"])
+def test_a_column_that_is_missing_or_of_another_type_fails_the_suite(name: str) -> None:
+    data = raw(minutes(START, 50))
+    place = data.column_names.index(name)
+    for foreign in (
+        data.drop_columns([name]),
+        data.set_column(place, name, data[name].cast(pa.string())),
+    ):
+        assert suite_of(foreign).failed == ("foreign is 1, at most 0 is wanted",)
+
+
+def test_an_expectation_that_cannot_run_is_an_error_and_not_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from flows.steps.data import expectations
+
+    monkeypatch.setattr(expectations, "asdict", lambda month: {"rows": month.rows})
+    result = suite_of(raw(minutes(START, 50)))
+    assert "expect_column_max_to_be_between empty" in result.errored
+    assert result.failed == ()
+
+
+def test_a_suite_over_no_month_does_not_pass() -> None:
+    assert not suite_of().passed
