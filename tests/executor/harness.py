@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
 import re
 import signal
@@ -168,13 +170,18 @@ class Bench:
         self._killed_at.append(time.time() * 1000)
         process.wait(timeout=10)
 
-    def dead_ms(self) -> int:
-        """The longest wall time from a kill to the start of the next run."""
+    def lives(self) -> list[tuple[float, float]]:
+        """Wall times (ms) between which an executor was alive: its start and its kill."""
         starts = [
             row["wall_time"]
             for row in self.rows("select wall_time from events where type = 'system_started'")
         ]
-        gaps = [min((t for t in starts if t > k), default=k) - k for k in self._killed_at]
+        return [(s, min((k for k in self._killed_at if k > s), default=math.inf)) for s in starts]
+
+    def dead_ms(self) -> int:
+        """The longest wall time between two lives."""
+        lives = sorted(self.lives())
+        gaps = [start - end for (_, end), (start, _) in itertools.pairwise(lives)]
         return int(max(gaps, default=0.0))
 
     def finish(self, deadline_s: float = DEADLINE_S) -> None:
@@ -299,10 +306,10 @@ def _exchange_positions(bench: Bench) -> dict[str, Decimal]:
     return {row["symbol"]: Decimal(row["amount"]) for row in last if Decimal(row["amount"]) != 0}
 
 
-def assert_never_unprotected(bench: Bench, within_ms: int, excused_ms: int = 0) -> None:
-    """Every entry fill is followed by a resting stop, or a close, within wall ``within_ms``.
+def assert_never_unprotected(bench: Bench, within_ms: int) -> None:
+    """Every entry fill is followed by a resting stop, or a close, within a life's ``within_ms``.
 
-    ``excused_ms`` is wall time in which no executor lived.
+    Wall time counts while an executor lives; each life may take that long.
     """
     entries = bench.exchange_rows(
         "select wall_ms, symbol, client_id from fills where cast(opened as real) > 0"
@@ -316,4 +323,6 @@ def assert_never_unprotected(bench: Bench, within_ms: int, excused_ms: int = 0) 
             f" and symbol = '{entry['symbol']}' and wall_ms >= {entry['wall_ms']})"
         )[0]["at"]
         assert covered is not None, f"{entry['client_id']} was never protected"
-        assert covered - entry["wall_ms"] <= within_ms + excused_ms
+        for start, end in bench.lives():
+            naked_ms = min(covered, end) - max(entry["wall_ms"], start)
+            assert naked_ms <= within_ms, f"{entry['client_id']}: {naked_ms:.0f} ms without a stop"

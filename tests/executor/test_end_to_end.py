@@ -103,7 +103,7 @@ def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
     bench.finish()
     bench.stop_sandbox()
     assert_ledgers_agree(bench)
-    assert_never_unprotected(bench, within_ms=5_000, excused_ms=bench.dead_ms())
+    assert_never_unprotected(bench, within_ms=5_000)
     assert bench.rows("pragma integrity_check") == [{"integrity_check": "ok"}]
 
 

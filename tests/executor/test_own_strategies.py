@@ -198,7 +198,7 @@ def test_killed_between_stages_it_neither_doubles_nor_loses_one(
     bench.stop_sandbox()
     assert traded(bench) == SURGE_LEGS
     assert_ledgers_agree(bench)
-    assert_never_unprotected(bench, within_ms=5_000, excused_ms=bench.dead_ms())
+    assert_never_unprotected(bench, within_ms=5_000)
 
 
 @pytest.mark.slow
