@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lake.store import Lake
 from lake.tables import CANDLES, RAW_FUNDING
-from trading.candles import CandleColumns, interval_ms
+from trading.candles import CandleColumns, Floats, Integers, interval_ms
 from trading.market.funding import FundingRates
 
 _COLUMNS = ("open", "high", "low", "close", "volume")
@@ -29,18 +29,24 @@ def load_candles(
     ``months`` (such as ``2025-06``, ascending) limits what is read.
     """
     where = {"venue": venue, "symbol": symbol, "interval": interval}
-    parts = [{**where, "month": month} for month in months] or [where]
-    names = ["open_time", *_COLUMNS]
-    data = pa.concat_tables(
-        lake.read(CANDLES, names, as_of=as_of, **part).select(names) for part in parts
-    )
-    times = data["open_time"].cast(pa.int64()).to_numpy()
-    opens, highs, lows, closes, volumes = (
-        np.asarray(data[name].to_numpy(), dtype=np.float64) for name in _COLUMNS
-    )
+    wanted = [{**where, "month": month} for month in months] or [where]
+    columns: dict[str, list[Floats]] = {name: [] for name in _COLUMNS}
+    times: list[Integers] = []
+    # Month by month: a table of many years beside its columns would double the memory.
+    for partition in (part for one in wanted for part in lake.partitions(CANDLES, **one)):
+        data = lake.read_partition(partition, as_of, ["open_time", *_COLUMNS])
+        times.append(data["open_time"].cast(pa.int64()).to_numpy())
+        for name in _COLUMNS:
+            columns[name].append(np.asarray(data[name].to_numpy(), dtype=np.float64))
+    opens, highs, lows, closes, volumes = (_joined(columns.pop(name)) for name in _COLUMNS)
+    open_times = np.concatenate(times) if times else np.empty(0, np.int64)
     return CandleColumns.of(
-        times, opens, highs, lows, closes, volumes, interval_ms=interval_ms(interval)
+        open_times, opens, highs, lows, closes, volumes, interval_ms=interval_ms(interval)
     )
+
+
+def _joined(parts: list[Floats]) -> Floats:
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
 def load_funding(

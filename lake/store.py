@@ -23,6 +23,9 @@ __all__ = ["Lake", "Partition", "PartitionRef"]
 
 FILE_NAME = "part.parquet"
 _CONTENT_KEY = b"nocturne.content"
+# A partition's file is never changed, only replaced: its inode, size and time stand for its rows.
+_HASHED: dict[object, PartitionRef | None] = {}
+_MOST_HASHED = 100_000
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class Lake:
         for partition in self.partitions(table, **filters):
             data = self.read_partition(partition, as_of, columns)
             for name in table.partition:
+                if columns is not None and name not in columns:
+                    continue  # a text in every row may take more memory than the numbers
                 value = pa.scalar(partition.values[name], pa.string())
                 data = data.append_column(name, pa.repeat(value, data.num_rows))
             parts.append(data)
@@ -148,13 +153,26 @@ class Lake:
         self, table: Table, as_of: datetime | None = None, **filters: str
     ) -> tuple[PartitionRef, ...]:
         """Return what a reader under ``as_of`` reads, without partitions that have no known row."""
-        refs = []
-        for partition in self.partitions(table, **filters):
+        found = [self._known(part, as_of) for part in self.partitions(table, **filters)]
+        return tuple(ref for ref in found if ref is not None)
+
+    def _known(self, partition: Partition, as_of: datetime | None) -> PartitionRef | None:
+        """Return what ``as_of`` shows of a partition; a file is hashed once a process."""
+        try:
+            state = partition.path.stat()
+        except OSError:
+            state = None
+        key = (partition.path, state and (state.st_ino, state.st_size, state.st_mtime_ns), as_of)
+        if state is None or key not in _HASHED:
             data = self.read_partition(partition, as_of)
+            ref = None
             if data.num_rows:
                 sha256 = content_hash(data)
-                refs.append(self._ref(table, partition.values, partition.path, data, sha256))
-        return tuple(refs)
+                ref = self._ref(partition.table, partition.values, partition.path, data, sha256)
+            if len(_HASHED) >= _MOST_HASHED:
+                _HASHED.clear()
+            _HASHED[key] = ref
+        return _HASHED[key]
 
     def metadata(self, table: Table, **partition: str) -> dict[str, str]:
         """Return the key-values written with a partition; empty if it is missing or unreadable."""

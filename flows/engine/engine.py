@@ -18,6 +18,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+import pyarrow as pa
+
 from flows.engine.runners import Runner, starting_runner
 from flows.settings import RunnerSettings
 from lake.releases import FlowRun
@@ -261,4 +263,5 @@ def timed(say: Say, name: str) -> Iterator[None]:
     start = time.monotonic()
     say(f"{name} …")
     yield
+    pa.default_memory_pool().release_unused()  # Arrow keeps what a step freed
     say(f"{name} done in {time.monotonic() - start:.1f} s")

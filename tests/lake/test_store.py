@@ -179,6 +179,29 @@ def test_one_changed_bit_changes_the_fingerprint(lake: Lake) -> None:
     assert "2 rows now, 2 then" in check.text
 
 
+def test_a_file_is_hashed_once_until_it_is_replaced(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_of = datetime(2025, 6, 1, tzinfo=UTC)
+    lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0, 11.0]), **SERIES)
+    first = lake.fingerprint(RAW_CANDLES, as_of)
+    with monkeypatch.context() as patched:
+        patched.delattr("lake.store.content_hash")
+        assert lake.fingerprint(RAW_CANDLES, as_of) == first
+    lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0, 12.0]), **SERIES)
+    second = lake.fingerprint(RAW_CANDLES, as_of)
+    lake.path(RAW_CANDLES, **SERIES).unlink()
+    assert (second != first, lake.fingerprint(RAW_CANDLES, as_of)) == (True, ())
+
+
+def test_columns_are_read_without_those_of_the_partition(lake: Lake) -> None:
+    lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0]), **SERIES)
+    assert lake.read(RAW_CANDLES, ["close"]).to_pylist() == [{"close": 10.0}]
+    assert lake.read(RAW_CANDLES, ["symbol", "close"]).to_pylist() == [
+        {"symbol": "BTCUSDT", "close": 10.0}
+    ]
+
+
 def test_a_missing_partition_does_not_verify(lake: Lake) -> None:
     as_of = datetime(2025, 6, 1, tzinfo=UTC)
     ref = lake.write(RAW_CANDLES, candles(MAY_31_2358, [10.0]), **SERIES)

@@ -89,7 +89,8 @@ def trading_row(
 
 def key_parameters(params: Mapping[str, Any], searches: Sequence[Row]) -> str:
     """Write the searched parameters, or all of them, on one line."""
-    searched = [name for name in sorted(params) if name in searched_names(searches)]
+    varied = searched_names(searches)
+    searched = [name for name in sorted(params) if name in varied]
     names = searched or sorted(params)
     shown = [f"{name} {formats.anything(params[name])}" for name in names[:MOST_PARAMETERS]]
     more = len(names) - MOST_PARAMETERS
