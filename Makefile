@@ -1,6 +1,6 @@
 # Nocturne: `make run` runs the main job on the bundled real data, `make test` runs the tests.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-slow test-strangers fuzz lint format bench up down lock clean
+.PHONY: help run setup setup-dev test test-slow test-strangers fuzz mutants lint format bench up down lock clean
 
 VENV := .venv/bin
 export DO_NOT_TRACK := 1
@@ -40,6 +40,10 @@ test-strangers: setup-dev ## bots of others, unmodified, against the sandbox: fr
 fuzz: setup-dev ## the property tests with new random examples, ROUNDS=5 times
 	for round in $$(seq $(or $(ROUNDS),5)); do \
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) $$(grep -rl "^from hypothesis" tests --include="test_*.py") || exit 1; done
+
+mutants: setup-dev ## faults that the tests must notice (hours); SAMPLE=300 SEED=3 for some, ONLY=FOLDER
+	$(VENV)/python scripts/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(FRESH),--fresh)
 
 lint: setup-dev ## ruff, mypy, import-linter, sqlfluff, the vocabulary
 	$(VENV)/ruff check .

@@ -27,7 +27,7 @@ USERS = {
     "redis": set(PACKAGES),
     "bench": {"benchmarks"},
     "bench-bare": {"benchmarks"},
-    "dev": {"tests"},
+    "dev": {"tests", "scripts"},
 }
 """The folders that may use what each extra installs."""
 
@@ -81,7 +81,7 @@ def importers() -> dict[str, set[str]]:
     """The folders that import each top-level module."""
     others = (
         path.relative_to(PROJECT)
-        for folder in ("tests", "benchmarks")
+        for folder in ("tests", "benchmarks", "scripts")
         for path in (PROJECT / folder).rglob("*.py")
     )
     found: dict[str, set[str]] = defaultdict(set)

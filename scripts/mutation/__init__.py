@@ -1,0 +1,1 @@
+"""What `scripts/mutants.py` is made of: faults, the runs that must notice them, and the results."""

@@ -1,0 +1,98 @@
+"""`make mutants`: a fault that no test notices is named, a killed one is not tried again."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULE = """LIMIT = 7
+
+
+def least(a: float, b: float) -> float:
+    return a if a < b else b
+"""
+TESTS = """from trading.toy import least
+
+
+def test_least():
+    assert (least(1, 2), least(2, 1)) == (1, 1)
+
+
+def test_that_fails_without_a_fault():
+    assert least(2, 1) == 2
+"""
+SETTINGS = """modules = ["trading/*.py"]
+left_out = []
+
+[tests]
+
+[[survivors]]
+fault = "trading/toy.py: NumberReplacer 1 of: LIMIT = 7"
+reason = "nothing reads it"
+
+[[survivors]]
+fault = "trading/toy.py: ReplaceComparisonOperator_Lt_LtE 1 of: return a if a < b else b"
+reason = "equal numbers are the same"
+"""
+
+
+def run(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "scripts/mutants.py", *options],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Write a project of one module, whose second test fails as it is."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=ignored)
+    for path, text in (
+        ("trading/__init__.py", ""),
+        ("trading/toy.py", MODULE),
+        ("tests/trading/test_toy.py", TESTS),
+        ("tests/mutants.toml", SETTINGS),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    settings = '[tool.pytest.ini_options]\npythonpath = ["."]\ntimeout = 60\n'
+    (tmp_path / "pyproject.toml").write_text(settings)
+    return tmp_path
+
+
+def test_survivors_are_named_and_killed_faults_are_not_tried_again(project: Path) -> None:
+    first = run(project)
+    assert first.returncode == 1, first.stderr
+    assert "left out, it fails or lasts without a fault: " in first.stdout
+    # The other change of the number is listed, and so is the comparison.
+    assert (
+        "survived (1 tests passed): trading/toy.py: NumberReplacer 2 of: LIMIT = 7" in first.stdout
+    )
+    assert first.stdout.count("survived (") == 1
+    killed = len((project / ".work" / "mutants.jsonl").read_text().splitlines())
+    assert f"killed {killed} of {killed + 1}: " in first.stdout
+    second = run(project, "--verbose")
+    assert "3/3 " in second.stdout, second.stderr
+    assert f"killed {killed} of {killed + 1}: " in second.stdout
+
+
+def test_the_list_of_survivors_names_no_fault_that_is_gone_or_killed(project: Path) -> None:
+    listed = SETTINGS + (
+        '\n[[survivors]]\nfault = "trading/toy.py: AddNot 9 of: gone"\nreason = "old"\n'
+        '\n[[survivors]]\nfault = "trading/toy.py: ReplaceComparisonOperator_Lt_Gt 1 of:'
+        ' return a if a < b else b"\nreason = "wrong"\n'
+    )
+    (project / "tests" / "mutants.toml").write_text(listed)
+    done = run(project)
+    assert done.returncode == 1
+    assert "listed, but not in the code: trading/toy.py: AddNot 9 of: gone" in done.stdout
+    assert "killed now, take it off the list: trading/toy.py: ReplaceComparison" in done.stdout
