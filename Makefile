@@ -28,10 +28,12 @@ setup-dev:
 # Some tests wait for sockets and processes: one worker more than cores keeps the cores busy.
 test: WORKERS = $(shell echo $$(( $(CORES) < 7 ? $(CORES) + 1 : 8 )))
 test: setup-dev ## the quick tests (minutes)
+	@scripts/setup_postgres.sh
 	$(PYTEST) -m "not slow"
 
 test-slow: setup-dev ## the long tests: kill loops, all symbols, a browser
 	@scripts/setup_browser.sh
+	@scripts/setup_postgres.sh
 	$(PYTEST) -m slow --ignore tests/strangers
 
 test-strangers: setup-dev ## bots of others, unmodified, against the sandbox: freqtrade, nautilus_trader, ...

@@ -62,7 +62,7 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 async def _run(
     settings: Settings, settings_file: Path, keys: Keys, *, until_finished: bool
 ) -> bool:
-    ledger = Ledger(settings.paths.state / "ledger.sqlite")
+    ledger = _ledger(settings, keys)
     clock = await _clock(settings)
     alerts = _alerts(settings, keys, ledger, clock)
     executor = build(settings, clock, ledger, _connections(settings, keys), alerts)
@@ -80,6 +80,15 @@ async def _run(
     loop.add_signal_handler(signal.SIGINT, interrupt)
     await app.run(until_finished=until_finished)
     return interrupted.is_set()
+
+
+def _ledger(settings: Settings, keys: Keys) -> Ledger:
+    if settings.ledger.url is None:
+        return Ledger(settings.paths.state / "ledger.sqlite")
+    from executor.ledger.postgres import PostgresConnection
+
+    password = keys.ledger.get_secret_value() if keys.ledger is not None else None
+    return Ledger(PostgresConnection(settings.ledger.url, settings.account, password))
 
 
 def _connections(settings: Settings, keys: Keys) -> list[VenueConnection]:

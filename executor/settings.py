@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from executor.model import InstrumentId, venue_of
+from executor.runtime.database_url import problem_of
 from executor.venues.registry import get_venue
 from trading.errors import SettingsError
 
@@ -35,6 +36,7 @@ DEFAULT_VENUE = "binance_usdm"
 KEY_VARIABLE = "NOCTURNE_{name}_KEY"
 SECRET_VARIABLE = "NOCTURNE_{name}_SECRET"
 WEBHOOK_VARIABLE = "NOCTURNE_WEBHOOK_URL"
+LEDGER_PASSWORD_VARIABLE = "NOCTURNE_LEDGER_PASSWORD"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -94,6 +96,21 @@ class PathSettings(_Section):
 
     published: Path
     state: Path
+
+
+class LedgerSettings(_Section):
+    """Where the ledger is: ``ledger.sqlite`` in the state folder, or a PostgreSQL database."""
+
+    url: str | None = None
+    """postgresql://USER@HOST:PORT/DATABASE; the password is not part of it."""
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: str | None) -> str | None:
+        problem = problem_of(url) if url is not None else ""
+        if problem:
+            raise ValueError(problem)
+        return url
 
 
 class RiskSettings(_Section):
@@ -183,6 +200,7 @@ class Settings(_Section):
     replay: ReplaySettings = ReplaySettings()
     live: LiveSettings = LiveSettings()
     metrics: MetricsSettings = MetricsSettings()
+    ledger: LedgerSettings = LedgerSettings()
     foreign: str = Field(default="halt", pattern="^(halt|ignore)$")
     """What a foreign position does to its symbol."""
 
@@ -258,11 +276,13 @@ class Keys:
     venues: Mapping[str, ApiKey]
     webhook: SecretStr | None = None
     """URL for alerts in Discord's format; whoever knows it can post there."""
+    ledger: SecretStr | None = None
+    """Password of the ledger's database."""
 
     def texts(self) -> tuple[str, ...]:
         """All secrets in clear text, for masking."""
         parts = [part for found in self.venues.values() for part in (found.key, found.secret)]
-        parts += [self.webhook] if self.webhook else []
+        parts += [secret for secret in (self.webhook, self.ledger) if secret is not None]
         return tuple(dict.fromkeys(part.get_secret_value() for part in parts))
 
 
@@ -339,7 +359,8 @@ def load_keys(
         name: ApiKey(*(SecretStr(known[variable]) for variable in names[venue.keys]))
         for name, venue in settings.venues.items()
     }
-    return Keys(found, _webhook(known))
+    password = known.get(LEDGER_PASSWORD_VARIABLE, "")
+    return Keys(found, _webhook(known), SecretStr(password) if password else None)
 
 
 def _variables(name: str) -> tuple[str, str]:

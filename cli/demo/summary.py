@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cli.demo.plan import DemoPlan
 from cli.why.report import explain, to_text
+from executor.ledger.reader import LedgerPlace
 from lake.releases import Release
 
 
@@ -147,7 +148,7 @@ def _why_command(client_id: str, ledger: Path, lake: Path) -> list[str]:
 
 def _why(plan: DemoPlan, ledger: Path, client_id: str) -> tuple[str, bool]:
     """Return the chain that `nocturne why` prints, and whether every link was verified."""
-    report = explain(client_id, ledger, plan.lake)
+    report = explain(client_id, LedgerPlace(str(ledger)), plan.lake)
     return to_text(report, every_partition=False), bool(report["verified"])
 
 

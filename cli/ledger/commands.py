@@ -11,9 +11,13 @@ import typer
 
 if TYPE_CHECKING:
     from cli.ledger.positions import Record
+    from executor.ledger.reader import LedgerPlace
 
 _SETTINGS = typer.Option(None, "--settings", help="Settings file (TOML) of the executor.")
-_LEDGER = typer.Option(None, "--ledger", help="Ledger, instead of --settings: ledger.sqlite.")
+_LEDGER = typer.Option(
+    None, "--ledger", help="Ledger, instead of --settings: ledger.sqlite, or postgresql://…"
+)
+_ACCOUNT = typer.Option(None, "--account", help="Whose ledger, where a database has several.")
 _JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
@@ -24,7 +28,12 @@ def add_to(app: typer.Typer) -> None:
     app.command("profit")(profit)
 
 
-def positions(settings: Path = _SETTINGS, ledger: Path = _LEDGER, as_json: bool = _JSON) -> None:
+def positions(
+    settings: Path = _SETTINGS,
+    ledger: str = _LEDGER,
+    account: str = _ACCOUNT,
+    as_json: bool = _JSON,
+) -> None:
     """List the open positions with their stops, from the ledger: running or stopped.
 
     Example: nocturne executor positions --settings config/settings.toml
@@ -32,12 +41,14 @@ def positions(settings: Path = _SETTINGS, ledger: Path = _LEDGER, as_json: bool 
     from cli.ledger.positions import open_positions
 
     shown = "id symbol side quantity entry_price stop_price target_price strategy opened_at"
-    _print(open_positions(_file(settings, ledger)), shown.split(), as_json, "no open position")
+    rows = open_positions(_place(settings, ledger, account))
+    _print(rows, shown.split(), as_json, "no open position")
 
 
 def trades(
     settings: Path = _SETTINGS,
-    ledger: Path = _LEDGER,
+    ledger: str = _LEDGER,
+    account: str = _ACCOUNT,
     count: int = typer.Option(20, "--count", min=1, max=10_000, help="How many, the newest first."),
     as_json: bool = _JSON,
 ) -> None:
@@ -48,10 +59,16 @@ def trades(
     from cli.ledger.positions import closed_trades
 
     shown = "id symbol side entry_price exit_price exit_reason net strategy closed_at"
-    _print(closed_trades(_file(settings, ledger), count), shown.split(), as_json, "no trade yet")
+    rows = closed_trades(_place(settings, ledger, account), count)
+    _print(rows, shown.split(), as_json, "no trade yet")
 
 
-def profit(settings: Path = _SETTINGS, ledger: Path = _LEDGER, as_json: bool = _JSON) -> None:
+def profit(
+    settings: Path = _SETTINGS,
+    ledger: str = _LEDGER,
+    account: str = _ACCOUNT,
+    as_json: bool = _JSON,
+) -> None:
     """Sum up trades and net profit of today, 7 days, 30 days and all time.
 
     Example: nocturne executor profit --settings config/settings.toml
@@ -59,18 +76,22 @@ def profit(settings: Path = _SETTINGS, ledger: Path = _LEDGER, as_json: bool = _
     from cli.ledger.positions import profit as profit_of
 
     shown = ["span", "trades", "won", "net", "fees"]
-    _print(profit_of(_file(settings, ledger)), shown, as_json, "no trade yet")
+    _print(profit_of(_place(settings, ledger, account)), shown, as_json, "no trade yet")
 
 
-def _file(settings: Path | None, ledger: Path | None) -> Path:
+def _place(settings: Path | None, ledger: str | None, account: str | None) -> LedgerPlace:
+    from executor.ledger.reader import LedgerPlace
     from executor.settings import load_settings
     from trading.errors import SettingsError
 
     if ledger is not None:
-        return ledger
+        return LedgerPlace(ledger, account)
     if settings is None:
         raise SettingsError("no ledger is named; give --settings FILE or --ledger FILE")
-    return load_settings(settings).paths.state / "ledger.sqlite"
+    found = load_settings(settings)
+    if found.ledger.url is not None:
+        return LedgerPlace(found.ledger.url, account or found.account)
+    return LedgerPlace(str(found.paths.state / "ledger.sqlite"))
 
 
 def _print(rows: list[Record], shown: list[str], as_json: bool, none: str) -> None:

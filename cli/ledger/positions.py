@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+from executor.ledger.reader import LedgerPlace, open_reading
 from trading.candles import DAY_MS
-from trading.errors import DataError
 
 Record = dict[str, Any]
 _POSITIONS = (
@@ -28,27 +25,27 @@ _SPANS = {"today": 1, "7 days": 7, "30 days": 30}
 _TIMES = ("opened_at", "closed_at", "protected_at")
 
 
-def open_positions(ledger: Path) -> list[Record]:
+def open_positions(ledger: LedgerPlace) -> list[Record]:
     """Return the open positions, the oldest first; times in ISO 8601."""
-    with _reading(ledger) as database:
+    with open_reading(ledger) as database:
         return [_record(row) for row in database.execute(_POSITIONS)]
 
 
-def closed_trades(ledger: Path, count: int) -> list[Record]:
+def closed_trades(ledger: LedgerPlace, count: int) -> list[Record]:
     """Return the last ``count`` closed positions, the newest first, with ``net`` after fees."""
-    with _reading(ledger) as database:
+    with open_reading(ledger) as database:
         rows = [_record(row) for row in database.execute(_TRADES, (count,))]
     for row in rows:
         row["net"] = str(Decimal(row["realized_pnl"]) - Decimal(row["fees"]))
     return rows
 
 
-def profit(ledger: Path) -> list[Record]:
+def profit(ledger: LedgerPlace) -> list[Record]:
     """Return trades, wins and net profit (quote currency) by span, the newest day being today.
 
     Spans end with the UTC day of the newest row, so a replayed day has its own today.
     """
-    with _reading(ledger) as database:
+    with open_reading(ledger) as database:
         rows = database.execute(
             "select closed_at, realized_pnl, fees from positions where status = 'closed'"
         ).fetchall()
@@ -81,18 +78,3 @@ def _record(row: sqlite3.Row) -> Record:
             record[name] = moment.isoformat(timespec="seconds")
     record["side"] = "long" if record["side"] > 0 else "short"
     return record
-
-
-@contextmanager
-def _reading(ledger: Path) -> Iterator[sqlite3.Connection]:
-    """Open a ledger read-only; what is no ledger is a `DataError`."""
-    if not ledger.is_file():
-        raise DataError(f"no ledger at {ledger}; start the executor first, or give --ledger FILE")
-    database = sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)
-    try:
-        database.row_factory = sqlite3.Row
-        yield database
-    except sqlite3.DatabaseError as error:
-        raise DataError(f"{ledger} cannot be read as an executor's ledger: {error}") from error
-    finally:
-        database.close()

@@ -14,7 +14,10 @@ def why(
     order: str = typer.Argument(
         ..., help="Client order id, the beginning of one, or the exchange's order id."
     ),
-    ledger: Path = typer.Option(..., help="The executor's ledger.sqlite."),
+    ledger: str = typer.Option(
+        ..., help="The executor's ledger.sqlite, or its database: postgresql://…"
+    ),
+    account: str | None = typer.Option(None, help="Whose ledger, where a database has several."),
     lake: Path | None = typer.Option(
         None, help="Lake root; the partitions' hashes are checked against it."
     ),
@@ -29,9 +32,11 @@ def why(
     import json
 
     from cli.why.report import explain, to_text
+    from executor.ledger.reader import LedgerPlace
     from lake.files import local_path
 
-    report = explain(order, ledger, None if lake is None else local_path(lake))
+    place = LedgerPlace(ledger, account)
+    report = explain(order, place, None if lake is None else local_path(lake))
     if as_json:
         typer.echo(json.dumps(report, indent=2, ensure_ascii=False, default=str))
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.ledger.chain import Chain, read_chain
+from executor.ledger.reader import LedgerPlace
 from lake.releases import PartitionRef, Release, read_release
 from trading.errors import DataError, ReleaseRefused
 from trading.order_ids import ADOPTED_RELEASE, LEGS, OrderIdError, order_key, parse_order_id
@@ -16,7 +17,7 @@ from trading.order_ids import ADOPTED_RELEASE, LEGS, OrderIdError, order_key, pa
 Document = dict[str, Any]
 
 
-def explain(order: str, ledger: Path, lake: Path | None) -> Document:
+def explain(order: str, ledger: LedgerPlace, lake: Path | None) -> Document:
     """Collect everything that led to an order.
 
     Each of ``checks`` has ``passed`` true, false, or None if there was nothing to check against.

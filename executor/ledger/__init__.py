@@ -1,1 +1,1 @@
-"""The ledger: one SQLite file that holds every intent, order, fill, position and event."""
+"""The ledger: every intent, order, fill, position and event, in SQLite or PostgreSQL."""

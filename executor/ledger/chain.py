@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import orjson
 
+from executor.ledger.reader import LedgerPlace, open_reading
 from trading.errors import DataError
 
 Record = dict[str, Any]
@@ -28,33 +28,14 @@ class Chain:
     published: str
 
 
-def read_chain(ledger: Path, wanted: str) -> Chain:
+def read_chain(ledger: LedgerPlace, wanted: str) -> Chain:
     """The chain of an order by client id (or its beginning) or exchange id.
 
     Raises:
         DataError: no ledger there, no such order, or several.
     """
-    if not ledger.is_file():
-        raise DataError(f"no ledger at {ledger}; pass --ledger FILE, the executor's ledger.sqlite")
-    try:
-        with _Reading(ledger) as database:
-            return _read(database, wanted)
-    except sqlite3.DatabaseError as error:
-        raise DataError(f"{ledger} cannot be read as an executor's ledger: {error}") from error
-
-
-class _Reading:
-    """A read-only connection that is closed at the end of the block."""
-
-    def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        self._db.row_factory = sqlite3.Row
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._db
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
+    with open_reading(ledger) as database:
+        return _read(database, wanted)
 
 
 def _read(database: sqlite3.Connection, wanted: str) -> Chain:

@@ -1,123 +1,71 @@
-"""One SQLite file and, while the disk refuses writes, its copy in memory.
+"""The port that the ledger writes through, with two adapters: SQLite and PostgreSQL.
 
-A full or broken disk must not keep the executor from protecting positions. What cannot be written
-goes into the copy, and into the file, in order, as soon as the disk works again. Until then
-`durable` is False, and nothing that needs a durable intent may be sent.
+What both promise:
+
+- The first `write` begins a transaction; `commit` ends it. When `commit` returns and `durable` is
+  True, everything up to here survives a crash of this process, of its machine, and (PostgreSQL)
+  of the server: SQLite syncs its log with ``synchronous = full``, PostgreSQL with
+  ``synchronous_commit = on``.
+- A store that refuses writes never stops the executor: what cannot be stored is kept in memory, in
+  order, and stored as soon as that works again. Until then `durable` is False, and nothing that
+  needs a durable intent is sent.
+- One executor holds an account's lease. `lease_lost` says that it is gone, and why.
+- Reads never leave the process: they go to SQLite, on the disk or in memory.
 """
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
-log = logging.getLogger(__name__)
+from typing import Any, Protocol
 
 Statement = tuple[str, tuple[Any, ...]]
 
 
-class LedgerConnection:
-    """The first write begins a transaction, `commit` ends it."""
+class LedgerConnection(Protocol):
+    """Where the rows of one executor are kept."""
 
-    def __init__(self, path: Path) -> None:
-        self.disk = sqlite3.connect(path, isolation_level=None)
-        self.disk.row_factory = sqlite3.Row
-        self._memory: sqlite3.Connection | None = None
-        self._open: list[Statement] = []
-        self._unsaved: list[Statement] = []
-        self.problem = ""
-        """Why the disk is not in use; empty while it is."""
+    problem: str
+    """Why the store is not written to; empty while it is."""
+
+    @property
+    def name(self) -> str:
+        """The store as a person knows it: a file, or a database without its password."""
+        ...
 
     @property
     def current(self) -> sqlite3.Connection:
-        """The connection to read from and write to now."""
-        return self.disk if self._memory is None else self._memory
+        """The connection to read from."""
+        ...
 
     @property
     def durable(self) -> bool:
-        """Whether what is committed is on the disk."""
-        return self._memory is None
+        """Whether what is committed survives a crash."""
+        ...
+
+    def lease_lost(self) -> str:
+        """Why this process no longer holds the account; empty while it does."""
+        ...
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Execute in the open transaction, or begin one."""
-        try:
-            return self._execute(sql, values)
-        except sqlite3.OperationalError as error:
-            if self._memory is not None:
-                raise
-            self._leave_disk(error)
-            return self._execute(sql, values)
+        """Execute in the open transaction, or begin one.
 
-    def _execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
-        if not self.current.in_transaction:
-            self.current.execute("begin immediate")
-        cursor = self.current.execute(sql, values)
-        self._open.append((sql, tuple(values)))
-        return cursor
+        The statement must mean the same to both databases: no upsert, no ``insert or replace``.
+        """
+        ...
 
     def commit(self) -> None:
-        """End the transaction; on the disk, or in memory where the disk refuses."""
-        if not self.current.in_transaction:
-            return
-        try:
-            self.current.execute("commit")
-        except sqlite3.OperationalError as error:
-            if self._memory is not None:
-                raise
-            self._leave_disk(error)
-            self.current.execute("commit")
-        if self._memory is not None:
-            self._unsaved.extend(self._open)
-        self._open.clear()
+        """End the transaction; in memory where the store refuses."""
+        ...
 
     def rollback(self) -> None:
         """Drop the open transaction."""
-        if self.current.in_transaction:
-            self.current.execute("rollback")
-        self._open.clear()
+        ...
 
-    def _leave_disk(self, error: sqlite3.OperationalError) -> None:
-        """Go on in memory, from the last commit and with the open transaction."""
-        if self.disk.in_transaction:
-            self.disk.execute("rollback")
-        memory = sqlite3.connect(":memory:", isolation_level=None)
-        memory.row_factory = sqlite3.Row
-        self.disk.backup(memory)
-        self._memory = memory
-        self.problem = str(error)
-        log.critical("the ledger cannot be written (%s): going on in memory, no entries", error)
-        memory.execute("begin immediate")
-        for sql, values in self._open:
-            memory.execute(sql, values)
-
-    def return_to_disk(self) -> bool:
-        """Write what waits; False while the disk still refuses."""
-        memory = self._memory
-        if memory is None:
-            return True
-        self.commit()
-        try:
-            self.disk.execute("begin immediate")
-            for sql, values in self._unsaved:
-                self.disk.execute(sql, values)
-            self.disk.execute("commit")
-        except sqlite3.OperationalError as error:
-            self.problem = str(error)
-            if self.disk.in_transaction:
-                self.disk.execute("rollback")
-            return False
-        log.warning("the ledger is written again: %d statements caught up", len(self._unsaved))
-        self._memory, self.problem = None, ""
-        self._unsaved.clear()
-        memory.close()
-        return True
+    def recover(self) -> bool:
+        """Store what waits; False while the store still refuses."""
+        ...
 
     def close(self) -> None:
-        """Close; what the disk still refuses is lost, and logged."""
-        if not self.return_to_disk():
-            log.critical("%d statements of the ledger could not be saved", len(self._unsaved))
-        self.disk.close()
-        if self._memory is not None:
-            self._memory.close()
+        """Close; what the store still refuses is lost, and logged."""
+        ...

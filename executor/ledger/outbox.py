@@ -19,9 +19,13 @@ class Outbox:
 
     def add(self, time_ms: int, title: str, fields: Mapping[str, str]) -> None:
         """Add an alert; it joins the next commit."""
+        # The number is given here: it must be the same in memory and in the store.
+        (last,) = self._connection.current.execute(
+            "select coalesce(max(id), 0) from alerts"
+        ).fetchone()
         self._connection.write(
-            "insert into alerts (time, title, fields) values (?, ?, ?)",
-            (time_ms, title, orjson.dumps(dict(fields)).decode()),
+            "insert into alerts (id, time, title, fields) values (?, ?, ?, ?)",
+            (int(last) + 1, time_ms, title, orjson.dumps(dict(fields)).decode()),
         )
 
     def waiting(self, most: int) -> list[WaitingAlert]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ import orjson
 from executor.bus.events import AnyEvent
 from executor.ledger.connection import LedgerConnection
 from executor.ledger.history import LedgerHistory
-from executor.ledger.migrations import migrate
 from executor.ledger.outbox import Outbox
 from executor.ledger.records import OrderRow, PositionRow
 from executor.ledger.rows import (
@@ -33,6 +33,7 @@ from executor.ledger.rows import (
     text_of,
     values_of,
 )
+from executor.ledger.sqlite import SqliteConnection
 from executor.model import (
     OPEN_STATES,
     InstrumentId,
@@ -42,47 +43,26 @@ from executor.model import (
     symbol_of,
     venue_of,
 )
-from trading.errors import SettingsError
 from trading.order_ids import OrderLeg
-
-_UNWRITABLE = "ledger {path} cannot be written ({error}); free the disk or make the folder writable"
 
 
 class Ledger:
-    """One SQLite file, one writer."""
+    """The ledger of one executor; a path is a SQLite file."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = LedgerConnection(path)
-        except (OSError, sqlite3.OperationalError) as error:
-            raise SettingsError(_UNWRITABLE.format(path=path, error=error)) from error
-        try:
-            self._prepare()
-        except sqlite3.OperationalError as error:
-            self._connection.disk.close()
-            raise SettingsError(_UNWRITABLE.format(path=path, error=error)) from error
-        except sqlite3.DatabaseError as error:
-            self._connection.disk.close()
-            raise SettingsError(
-                f"ledger {path} is damaged ({error}); move it away and start again: positions"
-                " of ours are then adopted from the exchange"
-            ) from error
+    def __init__(self, store: Path | LedgerConnection) -> None:
+        self._connection = SqliteConnection(store) if isinstance(store, Path) else store
         self._held = False
         self.outbox = Outbox(self._connection)
         self.history = LedgerHistory(self._connection)
 
-    def _prepare(self) -> None:
-        disk = self._connection.disk
-        disk.execute("pragma journal_mode = wal")
-        # FULL: an intent must be on the disk, not in a cache, before its order is on the wire.
-        disk.execute("pragma synchronous = full")
-        disk.execute("pragma foreign_keys = on")
-        problem = disk.execute("pragma quick_check(1)").fetchone()[0]
-        if problem != "ok":
-            raise sqlite3.DatabaseError(problem)
-        migrate(disk)
+    @property
+    def name(self) -> str:
+        """The store as a person knows it."""
+        return self._connection.name
+
+    def lease_lost(self) -> str:
+        """Why this process no longer holds the account; empty while it does."""
+        return self._connection.lease_lost()
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -100,7 +80,7 @@ class Ledger:
 
     def recover(self) -> bool:
         """Write what waits in memory to the disk; whether the ledger is durable now."""
-        return self._connection.return_to_disk()
+        return self._connection.recover()
 
     def close(self) -> None:
         """Flush and close."""
@@ -139,7 +119,8 @@ class Ledger:
 
     def set_meta(self, name: str, value: str) -> None:
         """Store a named value, durably."""
-        self._write("insert or replace into meta values (?, ?)", (name, value))
+        if self._write("update meta set value = ? where name = ?", (value, name)).rowcount == 0:
+            self._write("insert into meta values (?, ?)", (name, value))
         self._commit()
 
     def next_run(self) -> int:
@@ -151,7 +132,7 @@ class Ledger:
     def add_event(self, event: AnyEvent) -> None:
         """Record an event; joins the next commit."""
         self._write(
-            "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into events values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
             (
                 event.id,
                 event.time,
@@ -180,23 +161,29 @@ class Ledger:
     ) -> None:
         """Record an equity point of a wallet; joins the next commit."""
         self._write(
-            "insert or replace into equity values (?, ?, ?, ?, ?, ?)",
+            "delete from equity where time = ? and venue = ? and asset = ?",
+            (time_ms, wallet.venue, wallet.asset),
+        )
+        self._write(
+            "insert into equity values (?, ?, ?, ?, ?, ?)",
             (time_ms, wallet.venue, wallet.asset, str(amount), str(equity), open_positions),
         )
 
     def add_intent(self, order: OrderRow) -> bool:
         """Record an order before it is sent, durably; False if this (key, leg, n) is taken."""
-        marks = ", ".join("?" for _ in ORDER_COLUMNS)
-        cursor = self._write(
-            f"insert into orders ({', '.join(ORDER_COLUMNS)}) values ({marks})"
-            " on conflict (client_id) do update set status = excluded.status, error = null,"
-            " quantity = excluded.quantity, trigger_price = excluded.trigger_price,"
-            " reason = excluded.reason, cause = excluded.cause, updated_at = excluded.updated_at"
-            " where orders.status = 'rejected'",
-            values_of(order, ORDER_COLUMNS),
-        )
+        known = self.order(order.client_id)
+        if known is None:
+            marks = ", ".join("?" for _ in ORDER_COLUMNS)
+            self._write(
+                f"insert into orders ({', '.join(ORDER_COLUMNS)}) values ({marks})",
+                values_of(order, ORDER_COLUMNS),
+            )
+        elif known.status == OrderState.REJECTED:
+            names = ("status", "error", "quantity", "trigger_price", "reason", "cause")
+            again = {name: getattr(order, name) for name in (*names, "updated_at")}
+            self._change_order(order.client_id, {**again, "error": None})
         self._commit()
-        return cursor.rowcount == 1
+        return known is None or known.status == OrderState.REJECTED
 
     def note_sent(self, client_ids: Iterable[str]) -> None:
         """Record that orders go out now; joins the next commit, for the intent is durable."""
@@ -208,12 +195,15 @@ class Ledger:
 
     def update_order(self, client_id: str, **changes: Any) -> None:
         """Change columns of an order, durably."""
+        self._change_order(client_id, changes)
+        self._commit()
+
+    def _change_order(self, client_id: str, changes: Mapping[str, Any]) -> None:
         names = ", ".join(f"{name} = ?" for name in changes)
         self._write(
             f"update orders set {names} where client_id = ?",
             [*(stored(value) for value in changes.values()), client_id],
         )
-        self._commit()
 
     def order(self, client_id: str) -> OrderRow | None:
         """The order of this client id."""
@@ -273,7 +263,8 @@ class Ledger:
     def add_fill(self, fill: VenueFill, client_id: str, position_id: int | None) -> bool:
         """Record a trade, committed with its position; False if it is known."""
         cursor = self._write(
-            "insert or ignore into fills values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into fills values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " on conflict do nothing",
             (
                 venue_of(fill.symbol),
                 symbol_of(fill.symbol),
@@ -348,13 +339,14 @@ class Ledger:
 
     def insert_position(self, position: PositionRow) -> PositionRow:
         """Record a new position, durably; the ledger gives the id."""
-        names = POSITION_COLUMNS[1:]
-        cursor = self._write(
-            f"insert into positions ({', '.join(names)})"
-            f" values ({', '.join('?' for _ in names)}) returning id",
-            values_of(position, names),
+        # Given here, not by the database: the number must be the same in memory and in the store.
+        (last,) = self._db.execute("select coalesce(max(id), 0) from positions").fetchone()
+        given = int(last) + 1
+        self._write(
+            f"insert into positions ({', '.join(POSITION_COLUMNS)})"
+            f" values ({', '.join('?' for _ in POSITION_COLUMNS)})",
+            values_of(replace(position, id=given), POSITION_COLUMNS),
         )
-        given = int(cursor.fetchone()[0])
         self._commit()
         stored = self.position(given)
         assert stored is not None

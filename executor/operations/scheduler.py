@@ -89,6 +89,7 @@ class Scheduler:
         """Commit what waits, and report when the disk fails or works again."""
         ledger = self._services.ledger
         ledger.flush()
+        self._check_lease()
         if ledger.durable != self._was_durable:
             self._was_durable = ledger.durable
             title = "ledger written again" if ledger.durable else "ledger not writable: no entries"
@@ -96,6 +97,16 @@ class Scheduler:
             self._services.emit(
                 EventType.SYSTEM_ERROR, task="ledger", error=ledger.problem or title
             )
+
+    def _check_lease(self) -> None:
+        """Without the lease another executor may trade the account: no entries until a restart."""
+        lost = self._services.ledger.lease_lost()
+        if not lost or "lease" in self._x.trading_state.blocks:
+            return
+        self._x.trading_state.block("lease", lost)
+        log.critical("%s: entries are off until a restart", lost)
+        self._services.alerts.send("lease lost: no entries", why=lost)
+        self._services.emit(EventType.SYSTEM_ERROR, task="lease", error=lost)
 
     async def recover(self) -> None:
         """Try the disk again."""

@@ -38,7 +38,7 @@ class TradingMode(StrEnum):
 MODE_META = "halt"
 """Name under which the ledger stores the mode."""
 BY_OPERATOR = "operator"
-_STICKY = frozenset({"stopping", "permissions"})
+_STICKY = frozenset({"stopping", "permissions", "lease"})
 """Blocks that an operator's `resume` does not lift."""
 
 

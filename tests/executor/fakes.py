@@ -222,7 +222,7 @@ class SilentStream:
 
 @asynccontextmanager
 async def executor_on(
-    folder: Path, venue: FakeVenue, /, **changes: object
+    folder: Path, venue: FakeVenue, /, ledger: Ledger | None = None, **changes: object
 ) -> AsyncIterator[Executor]:
     """Run an executor over a fake venue, reconciled once; the market streams are silent."""
     settings = Settings.model_validate(
@@ -235,7 +235,8 @@ async def executor_on(
             **changes,
         }
     )
-    ledger = Ledger(folder / "ledger.sqlite")
+    if ledger is None:
+        ledger = Ledger(folder / "ledger.sqlite")
     connection = VenueConnection(venue, SilentStream(), SilentStream())
     executor = build(settings, ReplayClock(2 * MINUTE), ledger, [connection])
     services = executor.services

@@ -117,7 +117,7 @@ def write_ledger(folder: Path, read: tuple[PartitionRef, ...] = ()) -> tuple[Pat
     fill = VenueFill(BTCUSDT, "5", "8001", "BUY", one, one, one, "USDT", one, BAR + 60_000)
     ledger.add_fill(fill, client_id, position.id)
     ledger.close()
-    return ledger.path, client_id
+    return folder / "ledger.sqlite", client_id
 
 
 def run(*arguments: str) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,6 @@ import pytest
 
 from executor.builder import Executor
 from executor.bus.events import ClosedCandle, EventType
-from executor.ledger.connection import LedgerConnection
 from executor.ledger.migrations import MIGRATIONS, migrate
 from executor.ledger.store import Ledger
 from executor.strategy.runner import RunnerPlan, WarmUp, plans_for
@@ -178,7 +178,7 @@ async def test_an_entry_that_is_refused_by_the_exchange_leaves_nothing(tmp_path:
 
 def test_a_ledger_from_before_the_levels_is_migrated_with_its_positions(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    disk = LedgerConnection(path).disk
+    disk = sqlite3.connect(path, isolation_level=None)
     name, script = MIGRATIONS[0]
     disk.execute("create table migrations (name text primary key, applied_at text not null)")
     disk.executescript(f"{script} insert into migrations values ('{name}', datetime('now'));")

@@ -1,0 +1,178 @@
+"""One SQLite file and, while the disk refuses writes, its copy in memory.
+
+A full or broken disk must not keep the executor from protecting positions. What cannot be written
+goes into the copy, and into the file, in order, as soon as the disk works again. Until then
+`durable` is False, and nothing that needs a durable intent may be sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from executor.ledger.connection import Statement
+from executor.ledger.migrations import migrate
+from trading.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+
+class SqliteConnection:
+    """One file, one writer; the lease is the lock of the state folder (`executor.runtime.lock`).
+
+    Raises:
+        SettingsError: the file cannot be written, is damaged, or a newer version wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.disk = sqlite3.connect(path, isolation_level=None)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise _unwritable(path, error) from error
+        self.disk.row_factory = sqlite3.Row
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as error:
+            self.disk.close()
+            raise _unwritable(path, error) from error
+        except sqlite3.DatabaseError as error:
+            self.disk.close()
+            raise SettingsError(
+                f"ledger {path} is damaged ({error}); move it away and start again: positions"
+                " of ours are then adopted from the exchange"
+            ) from error
+        self._inode = path.stat().st_ino
+        self._memory: sqlite3.Connection | None = None
+        self._open: list[Statement] = []
+        self._unsaved: list[Statement] = []
+        self.problem = ""
+        """Why the disk is not in use; empty while it is."""
+
+    def _prepare(self) -> None:
+        disk = self.disk
+        disk.execute("pragma journal_mode = wal")
+        # FULL: an intent must be on the disk, not in a cache, before its order is on the wire.
+        disk.execute("pragma synchronous = full")
+        disk.execute("pragma foreign_keys = on")
+        problem = disk.execute("pragma quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
+        migrate(disk)
+
+    @property
+    def name(self) -> str:
+        """The file."""
+        return str(self._path)
+
+    def lease_lost(self) -> str:
+        """Say that the file was moved or replaced: another executor may write to the new one."""
+        try:
+            inode = self._path.stat().st_ino
+        except OSError as error:
+            return f"the ledger {self._path} is gone ({error.strerror})"
+        if inode != self._inode:
+            return f"the ledger {self._path} was replaced by another file"
+        return ""
+
+    @property
+    def current(self) -> sqlite3.Connection:
+        """The connection to read from and write to now."""
+        return self.disk if self._memory is None else self._memory
+
+    @property
+    def durable(self) -> bool:
+        """Whether what is committed is on the disk."""
+        return self._memory is None
+
+    def write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Execute in the open transaction, or begin one."""
+        try:
+            return self._execute(sql, values)
+        except sqlite3.OperationalError as error:
+            if self._memory is not None:
+                raise
+            self._leave_disk(error)
+            return self._execute(sql, values)
+
+    def _execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
+        if not self.current.in_transaction:
+            self.current.execute("begin immediate")
+        cursor = self.current.execute(sql, values)
+        self._open.append((sql, tuple(values)))
+        return cursor
+
+    def commit(self) -> None:
+        """End the transaction; on the disk, or in memory where the disk refuses."""
+        if not self.current.in_transaction:
+            return
+        try:
+            self.current.execute("commit")
+        except sqlite3.OperationalError as error:
+            if self._memory is not None:
+                raise
+            self._leave_disk(error)
+            self.current.execute("commit")
+        if self._memory is not None:
+            self._unsaved.extend(self._open)
+        self._open.clear()
+
+    def rollback(self) -> None:
+        """Drop the open transaction."""
+        if self.current.in_transaction:
+            self.current.execute("rollback")
+        self._open.clear()
+
+    def _leave_disk(self, error: sqlite3.OperationalError) -> None:
+        """Go on in memory, from the last commit and with the open transaction."""
+        if self.disk.in_transaction:
+            self.disk.execute("rollback")
+        memory = sqlite3.connect(":memory:", isolation_level=None)
+        memory.row_factory = sqlite3.Row
+        self.disk.backup(memory)
+        self._memory = memory
+        self.problem = str(error)
+        log.critical("the ledger cannot be written (%s): going on in memory, no entries", error)
+        memory.execute("begin immediate")
+        for sql, values in self._open:
+            memory.execute(sql, values)
+
+    def recover(self) -> bool:
+        """Write what waits; False while the disk still refuses."""
+        memory = self._memory
+        if memory is None:
+            return True
+        self.commit()
+        try:
+            self.disk.execute("begin immediate")
+            for sql, values in self._unsaved:
+                self.disk.execute(sql, values)
+            self.disk.execute("commit")
+        except sqlite3.OperationalError as error:
+            self.problem = str(error)
+            if self.disk.in_transaction:
+                self.disk.execute("rollback")
+            return False
+        log.warning("the ledger is written again: %d statements caught up", len(self._unsaved))
+        self._memory, self.problem = None, ""
+        self._unsaved.clear()
+        memory.close()
+        return True
+
+    def close(self) -> None:
+        """Close; what the disk still refuses is lost, and logged."""
+        if not self.recover():
+            log.critical("%d statements of the ledger could not be saved", len(self._unsaved))
+        self.disk.close()
+        if self._memory is not None:
+            self._memory.close()
+
+
+def _unwritable(path: Path, error: Exception) -> SettingsError:
+    return SettingsError(
+        f"ledger {path} cannot be written ({error}); free the disk or make the folder writable"
+    )
