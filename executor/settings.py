@@ -120,6 +120,12 @@ class RiskSettings(_Section):
     """Notional of an entry as a share of the free balance."""
     max_position_share: Decimal = Field(default=Decimal("0.20"), gt=0, le=1)
     """No position above this share of the equity, whatever the release says."""
+    max_margin_share: Decimal = Field(default=Decimal(1), gt=0, le=1)
+    """Margin of an entry that is sized by its risk, as a share of the equity.
+
+    The two shares above are for entries without a risk: they count notional."""
+    taker_fee: Decimal = Field(default=Decimal("0.0005"), ge=0, le=Decimal("0.01"))
+    """Fee of a market order, as a share of its notional: a part of an entry's risk."""
     min_trade_notional: Decimal = Field(default=Decimal(10), ge=0)
     max_order_notional: Decimal = Field(default=Decimal(100_000), gt=0, le=1_000_000)
     """A ceiling that no release and no balance can exceed by accident, in quote currency."""

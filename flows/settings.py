@@ -90,7 +90,7 @@ _ICT_AXIS = {
 }
 
 
-# Filters stay on: without them a position has no emergency stop either. A few weeks of history have
+# Filters stay on: without them entries are many and poor. A few weeks of history have
 # hardly any filtered signals, so the demo's preset turns them off (config/presets/demo.toml).
 def _default_grids() -> dict[str, StrategyGrids]:
     grids = {

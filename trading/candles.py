@@ -131,10 +131,17 @@ class CandleColumns:
         )
 
     def higher(self, length_ms: int) -> CandleColumns:
-        """Candles of ``length_ms``, as the exchange would have built them from these."""
+        """Candles of ``length_ms``, as the exchange would have built them from these.
+
+        One inside which these begin is left out.
+        """
         starts = self.open_time - (self.open_time - first_start(length_ms)) % length_ms
         first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
-        last = np.append(first[1:], len(starts)) - 1
+        if len(first) and starts[0] != self.open_time[0]:
+            return self.rows(int(first[1]) if len(first) > 1 else len(self), len(self)).higher(
+                length_ms
+            )
+        last = (np.append(first[1:], len(starts)) - 1)[: len(first)]
         return CandleColumns.of(
             starts[first],
             self.open[first],

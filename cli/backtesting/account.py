@@ -147,6 +147,9 @@ def trades_table(traded: Sequence[TradedStrategy], run: AccountResult) -> Any:
             "quantity": pa.array(run.quantity, pa.float64()),
             "profit": pa.array(run.profit, pa.float64()),
             "reason": pa.array(run.reason.tolist(), pa.string()),
+            "risk_wanted": pa.array(run.risk_wanted, pa.float64(), from_pandas=True),
+            "risk_taken": pa.array(run.risk_taken, pa.float64(), from_pandas=True),
+            "bound_by": pa.array(run.bound_by.tolist(), pa.string()),
         }
     )
 

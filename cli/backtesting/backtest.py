@@ -212,6 +212,7 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
     from cli.inputs.strategy_choice import choose
     from cli.summary.backtest import BacktestReport, document_of
     from trading.candles import interval_name
+    from trading.research.marked_drawdown import marked_drawdown
     from trading.research.trading_costs import fill_metrics
     from trading.simulation import backtest as simulate
     from trading.simulation.signal_interval import with_signal_interval
@@ -242,7 +243,8 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
     if options.trades_out is not None:
         _write_trades(options.trades_out, result.trades)
     trading_costs = fill_metrics(result, costs).as_dict()
-    measures = result.metrics.as_dict() | trading_costs
+    marked = {"marked_drawdown": marked_drawdown(market.traded, [result], costs)}
+    measures = result.metrics.as_dict() | marked | trading_costs
     if options.html_out is not None:
         from cli.pages.backtest_page import PageInputs, write_page
 
@@ -272,6 +274,7 @@ def _run_strategy(options: BacktestOptions) -> Outcome:
         "ambiguous_candles": result.ambiguous_candles,
         "summary": document_of(summary),
         "results": [measured(fixed, result.metrics)],
+        **marked,
         "dealings": trading_costs,
     }
     report = BacktestReport(strategy.name, market, signals, costs, summary, measures)
@@ -296,6 +299,9 @@ def _write_trades(target: str, trades: Trades) -> None:
             "net_return": pa.array(trades.net_return, pa.float64()),
             "reason": pa.array(trades.reason.tolist(), pa.string()),
             "funding": pa.array(trades.funding, pa.float64()),
+            "risk_wanted": pa.array(trades.risk_wanted, pa.float64(), from_pandas=True),
+            "risk_taken": pa.array(trades.risk_taken, pa.float64(), from_pandas=True),
+            "bound_by": pa.array(trades.bound_by.tolist(), pa.string()),
         }
     )
     try:

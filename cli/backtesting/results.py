@@ -31,6 +31,7 @@ _SHARES = {
     "total_return",
     "win_rate",
     "max_drawdown",
+    "marked_drawdown",
     "exposure",
     "cagr",
     "expectancy",

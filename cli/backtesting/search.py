@@ -45,13 +45,18 @@ _SETTINGS = typer.Option(
 )
 _JSON = typer.Option(None, "--json", help="Write all results to this file; - is standard output.")
 _TOP = typer.Option(10, min=0, help="Lines of the table on the terminal.")
-_SORT = typer.Option("total_return", help="Measure that the table is sorted by.")
+_SORT = typer.Option(
+    None, help="Measure that the table is sorted by: the preset's objective, else total_return."
+)
 _METHOD = typer.Option("grid", help="grid (all combinations), random or bayes (Optuna).")
 _TRIALS = typer.Option(
     None, min=1, help="Combinations to try; all for grid, 200 for random and bayes."
 )
 _SEED = typer.Option(0, min=0, help="Seed of random and bayes.")
-_OBJECTIVE = typer.Option("sharpe", help="Measure that bayes maximizes and that ranks the best.")
+_OBJECTIVE = typer.Option(
+    None,
+    help="Measure that bayes maximizes and that ranks the best: the preset's, else sharpe.",
+)
 _WORKERS = typer.Option(
     None, min=1, help="Threads, by default one per core; the results do not depend on it."
 )
@@ -153,6 +158,8 @@ def search(
     Example: nocturne search --strategy breakout --candles BTCUSDT.parquet --method bayes
     --trials 100 --seed 7 --workers 2 --grid k=0.3:0.8:0.01 --grid stop_loss=0.01:0.05:0.005
     """
+    from cli.inputs.strategy_choice import measure_of
+
     options = SearchOptions(
         strategy=strategy,
         preset=preset,
@@ -166,13 +173,13 @@ def search(
         method=method,
         trials=trials,
         seed=seed,
-        objective=objective,
+        objective=measure_of(objective, preset, "sharpe"),
         workers=workers,
         processes=processes,
         dask=dask,
         resume=resume,
     )
-    _run(options, Output(json_out, sort, top))
+    _run(options, Output(json_out, measure_of(sort, preset, "total_return"), top))
 
 
 def _run(options: SearchOptions, output: Output) -> None:

@@ -20,17 +20,18 @@ FILE_VARIABLE = "NOCTURNE_PRESETS_FILE"
 _PROJECT = Path(__file__).resolve().parents[2]
 MAKER = "maker"
 ENSEMBLE = "ensemble"
-_KEYS = {"summary", "strategy", "params"}
+_KEYS = {"summary", "strategy", "params", "objective"}
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named set of parameters and the strategy that it is for."""
+    """A named set of parameters, the strategy that it is for, and what a search ranks by."""
 
     name: str
     summary: str
     strategy: str
     params: dict[str, Value]
+    objective: str | None = None
 
 
 def presets_file() -> Path:
@@ -63,7 +64,14 @@ def _preset(path: Path, name: str, table: Any) -> Preset:
     params = table.get("params", {})
     if not isinstance(params, dict):
         raise SettingsError(f"{where}: params is not a table; write [{name}.params]")
-    return Preset(name, str(table.get("summary", "")), str(table["strategy"]), dict(params))
+    objective = table.get("objective")
+    return Preset(
+        name,
+        str(table.get("summary", "")),
+        str(table["strategy"]),
+        dict(params),
+        None if objective is None else str(objective),
+    )
 
 
 def find_preset(name: str) -> Preset:
@@ -73,6 +81,14 @@ def find_preset(name: str) -> Preset:
         known = ", ".join(sorted(presets))
         raise SettingsError(f"preset '{name}' is not known; {presets_file()} has {known}")
     return presets[name]
+
+
+def measure_of(given: str | None, preset: str | None, usual: str) -> str:
+    """Return the measure to rank by: the given one, else the preset's objective, else ``usual``."""
+    if given is not None:
+        return given
+    objective = find_preset(preset).objective if preset is not None else None
+    return objective or usual
 
 
 def find_strategy(reference: str) -> Strategy:

@@ -227,11 +227,21 @@ def _cause_lines(report: Document) -> list[str]:
         if data.get("evidence"):
             share = data["size_share"]
             lines.append(f"size: {share:.0%} of the limits, evidence: {data['evidence']}")
+    lines += [_risk_line(e["data"]) for e in report["because"] if "risk_taken" in e["data"]]
     if candle is not None:
         data = candle["data"]
         prices = " ".join(f"{name[0].upper()} {data[name]}" for name in _PRICES)
         lines.append(f"candle {candle['symbol']} 1m from {_time(data['open_time'])}: {prices}")
     return lines
+
+
+def _risk_line(data: Document) -> str:
+    """Return the risk of an entry and what decided its size."""
+    taken = f"{data['risk_taken']:.2%} of the equity at the stop, costs included"
+    if data["risk_wanted"] is None:
+        return f"risk: {taken}; size by {data['bound_by']}"
+    bound = f"bound by {data['bound_by']}" if data["bound_by"] else "bound by nothing else"
+    return f"risk: {taken}; wanted {data['risk_wanted']:.2%}, {bound}"
 
 
 _PRICES = ("open", "high", "low", "close", "volume")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from decimal import Decimal
 
 from executor.bus.events import Event, EventType
@@ -67,6 +68,7 @@ class EntryHandler:
             price = self._portfolio.slot(signal.symbol).last_price or signal.price
             holding.reserved = verdict.quantity * Decimal(str(price))
             ticket = ticket_for(holding, OrderLeg.ENTRY, event.id, decision_price=signal.price)
+            ticket = replace(ticket, risk=verdict.risk)
             entry = self._enter(holding, ticket, verdict.quantity)
             self._services.spawn(f"entry {signal.symbol}", entry)
 

@@ -56,20 +56,23 @@ class EntryCheck:
         signal = event.payload
         strategy = get_strategy(signal.strategy)
         sizing = strategy.sizing(row.params)
-        rules = strategy.exit_rules(row.params).at_leverage(row.leverage)
+        rules = strategy.live_rules(row.params, row.leverage)
         position = entered_position(row, rules, signal.price, 1.0)
         planned = 1.0 + sum(addition.weight for addition in rules.additions)
+        share = min(sizing.share, most / planned)
         return EntryRequest(
             symbol=signal.symbol,
             strategy=signal.strategy,
             side=signal.side,
             price=signal.price,
             last_price=self._portfolio.slot(signal.symbol).last_price or signal.price,
-            max_position_size=min(sizing.share, most / planned),
+            max_position_size=share,
             stop_price=position.protective_price,
             emergency_price=position.emergency_price,
             target_price=position.take_profit_price,
             risk=sizing.risk,
+            risk_distance=row.atr * sizing.atrs,
+            share_limit="ensemble" if share < sizing.share else "max_position_size",
             planned=planned,
             size_share=signal.size.share,
             age_s=(self._services.clock.now_ms() - event.time) / 1000,

@@ -9,6 +9,7 @@ from executor.bus.events import EventType
 from executor.ledger.records import OrderRow
 from executor.model import InstrumentId, OrderState, VenueOrder, may_follow
 from executor.portfolio.portfolio import Holding
+from executor.risk.pre_trade import EntryRisk
 from executor.services import Services
 from trading.order_ids import OrderLeg, parse_order_id
 
@@ -28,6 +29,8 @@ class Ticket:
     cause: str | None
     decision_price: float | None = None
     reason: str | None = None
+    risk: EntryRisk | None = None
+    """Of an entry; its intent records it."""
 
 
 def ticket_for(

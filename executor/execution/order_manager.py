@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -158,6 +158,7 @@ class OrderManager(OrderLog):
             trigger_price=_text(order.trigger_price),
             release_id=ticket.release_id,
             reason=ticket.reason,
+            **(asdict(ticket.risk) if ticket.risk is not None else {}),
         )
         self.note_event(order.client_id, intent.id)
         return services.ledger.add_intent(

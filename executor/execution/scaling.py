@@ -14,7 +14,7 @@ from executor.execution.order_manager import OrderManager, SendResult
 from executor.model import OrderKind
 from executor.portfolio.account_snapshot import AccountSnapshot
 from executor.portfolio.portfolio import Holding, Portfolio
-from executor.portfolio.position_state import ADDITION_LEGS
+from executor.portfolio.position_state import ADDITION_LEGS, is_sized_by_risk
 from executor.risk.pre_trade import AdditionRequest, check_addition
 from executor.risk.trading_state import TradingState
 from executor.services import Services
@@ -105,6 +105,7 @@ class Scaler:
             price=step.price,
             quantity=step.quantity,
             open_notional=holding.row.quantity * Decimal(str(holding.row.entry_price)),
+            by_risk=is_sized_by_risk(holding.row),
         )
         verdict = check_addition(
             request,

@@ -19,10 +19,12 @@ from lake.releases import Ensemble, Release, member_name, read_ensemble
 from trading.candles import MINUTE_MS, Candle, interval_ms
 from trading.ensemble.regimes import LABELS, RegimeDetector
 from trading.market.bars import (
+    BEGUN,
     CLOSE,
     HIGH,
     LOW,
     OPEN,
+    PARTIAL,
     SIGNAL_AT,
     STARTED,
     VOLUME,
@@ -61,6 +63,7 @@ class SymbolLabel:
 
     def warm(self, candle: Candle) -> None:
         """Take in one closed candle of the ensemble's interval."""
+        self._bars[SIGNAL_AT + BEGUN] = 1.0
         found = self._detector.on_candle(candle).label
         if found != UNKNOWN and (found != self.label or not self._labelled):
             # The label from research holds until the first live one.
@@ -80,7 +83,8 @@ class SymbolLabel:
         numbers = (self._bars[SIGNAL_AT + part] for part in (OPEN, HIGH, LOW, CLOSE, VOLUME))
         closed = Candle(int(self._bars[SIGNAL_AT + STARTED]), *numbers)
         self._bars[SIGNAL_AT + STARTED] = -1.0
-        self.warm(closed)
+        if self._bars[SIGNAL_AT + PARTIAL] == 0.0:
+            self.warm(closed)
 
 
 class Allocator:

@@ -63,7 +63,14 @@ def rules_of(row: PositionRow) -> ExitRules:
     """
     if row.strategy == ADOPTED_STRATEGY:
         return ExitRules(emergency_stop=ADOPTED_EMERGENCY_STOP)
-    return get_strategy(row.strategy).exit_rules(row.params).at_leverage(row.leverage)
+    return get_strategy(row.strategy).live_rules(row.params, row.leverage)
+
+
+def is_sized_by_risk(row: PositionRow) -> bool:
+    """Whether the strategy of a position sizes its entries by their risk."""
+    if row.strategy == ADOPTED_STRATEGY:
+        return False
+    return get_strategy(row.strategy).sizing(row.params).by_risk
 
 
 def is_staged(row: PositionRow, rules: ExitRules) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from executor.model import Instrument, InstrumentId
+from executor.risk.entry_size import Funds, SizeRequest, loss_share, size_entry
 from executor.settings import RiskSettings
 
 MAX_SIGNAL_AGE_S = 10.0
@@ -26,14 +27,18 @@ class EntryRequest:
     """Close of the candle that decided."""
     last_price: float
     max_position_size: float
-    """Share of the equity, from the release."""
+    """Share of the equity, from the release: notional, or margin of an entry sized by risk."""
     stop_price: float | None
     """The stop that would rest at the exchange: the nearest of all."""
     emergency_price: float | None = None
     target_price: float | None = None
     """The level that would close it in profit."""
     risk: float = 0.0
-    """Share of the equity lost at the stop; 0 limits nothing."""
+    """Share of the equity lost at the stop, costs included; 0 sizes by ``max_position_size``."""
+    risk_distance: float = 0.0
+    """Move of the price that counts as the risk instead of the stop; 0 for none."""
+    share_limit: str = "max_position_size"
+    """Name of the limit behind ``max_position_size``."""
     planned: float = 1.0
     """Notional after every planned addition, in units of the entry's."""
     size_share: float = 1.0
@@ -80,11 +85,25 @@ class AccountState:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryRisk:
+    """Shares of the equity that an entry is to lose at its stop, and would lose, costs included.
+
+    ``risk_wanted`` is None for an entry that is not sized by risk. ``bound_by`` names the limit
+    that decided the size; it is empty where the risk did.
+    """
+
+    risk_wanted: float | None
+    risk_taken: float
+    bound_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class RiskVerdict:
     """Allowed with a quantity, or refused with every reason."""
 
     quantity: Decimal
     reasons: tuple[str, ...]
+    risk: EntryRisk | None = None
 
     @property
     def allowed(self) -> bool:
@@ -100,10 +119,26 @@ def check_entry(
         *_gates(request, account, limits, instrument),
         *_limits(request, account, limits),
     ]
-    quantity, problem = _size(request, account, limits, instrument)
+    wanted = SizeRequest(
+        request.last_price,
+        request.stop_price,
+        request.max_position_size,
+        request.risk,
+        request.risk_distance,
+        request.planned,
+        request.share_limit,
+    )
+    funds = Funds(account.available, account.equity, account.leverage)
+    sized = size_entry(wanted, funds, limits)
+    units = sized.quantity * Decimal(str(request.size_share))
+    quantity, problem = _whole_steps(units, request, limits, instrument)
     if problem:
         reasons.append(problem)
-    return RiskVerdict(quantity if not reasons else Decimal(0), tuple(reasons))
+    if reasons:
+        return RiskVerdict(Decimal(0), tuple(reasons))
+    taken = loss_share(quantity, wanted, funds, limits.taker_fee)
+    bound_by = sized.bound_by if request.size_share >= 1.0 else "evidence"
+    return RiskVerdict(quantity, (), EntryRisk(sized.wanted, taken, bound_by))
 
 
 def _gates(
@@ -206,30 +241,12 @@ def daily_loss(equity: Decimal, baseline: Decimal) -> Decimal:
     return max(Decimal(0), (baseline - equity) / baseline)
 
 
-def _at_risk(request: EntryRequest, account: AccountState, price: Decimal) -> Decimal:
-    """Notional that loses the strategy's share of the equity between market and stop."""
-    if not request.risk > 0 or request.stop_price is None:
-        return Decimal("Infinity")
-    distance = abs(price - Decimal(str(request.stop_price)))
-    if distance == 0:
-        return Decimal(0)
-    return account.equity * Decimal(str(request.risk)) / distance * price
-
-
-def _size(
-    request: EntryRequest, account: AccountState, limits: RiskSettings, instrument: Instrument
+def _whole_steps(
+    wanted: Decimal, request: EntryRequest, limits: RiskSettings, instrument: Instrument
 ) -> tuple[Decimal, str]:
+    """The quantity in whole steps, and why it is too small."""
     price = Decimal(str(request.last_price))
-    most = limits.max_position_share / Decimal(str(request.planned))
-    notional = Decimal(str(request.size_share)) * min(
-        account.available * limits.balance_share,
-        account.equity * min(Decimal(str(request.max_position_size)), most),
-        (account.available - limits.reserve_share * account.wallet) * account.leverage,
-        limits.max_exposure * account.equity - account.exposure,
-        limits.max_order_notional,
-        _at_risk(request, account, price),
-    )
-    quantity = instrument.floor_quantity(notional / price) if notional > 0 else Decimal(0)
+    quantity = instrument.floor_quantity(wanted) if wanted > 0 else Decimal(0)
     least = max(instrument.min_notional, limits.min_trade_notional)
     if quantity < instrument.min_quantity or quantity * price < least:
         return Decimal(0), f"size {quantity * price:.2f} is below the minimum {least:.2f}"
@@ -245,6 +262,8 @@ class AdditionRequest:
     quantity: Decimal
     open_notional: Decimal
     """Notional of the open position."""
+    by_risk: bool = False
+    """Whether the position was sized by its risk: then its margin counts, not its notional."""
 
 
 def check_addition(
@@ -267,11 +286,12 @@ def check_addition(
         reasons.append(f"{request.symbol} is not trading at the exchange")
     reasons += _loss_and_rate(account, limits)
     reasons += _lately(account, limits)
-    share = (
-        (request.open_notional + notional) / account.equity if account.equity > 0 else Decimal(1)
-    )
-    if share > limits.max_position_share:
-        reasons.append(f"position of {share:.2%}, at most {limits.max_position_share:.2%}")
+    used, most = request.open_notional + notional, limits.max_position_share
+    if request.by_risk:
+        used, most = used / account.leverage, limits.max_margin_share
+    share = used / account.equity if account.equity > 0 else Decimal(1)
+    if share > most:
+        reasons.append(f"position of {share:.2%}, at most {most:.2%}")
     if notional > limits.max_order_notional:
         reasons.append(f"notional {notional:.2f}, at most {limits.max_order_notional:.2f}")
     if notional > account.available * account.leverage:

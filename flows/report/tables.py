@@ -54,6 +54,7 @@ SHARES = frozenset(
     {
         "total_return",
         "max_drawdown",
+        "exit_drawdown",
         "plateau",
         "not_worse_than_current",
         "doubled_costs",
@@ -88,6 +89,7 @@ MEASURES = (
     ("calmar", "Calmar ratio"),
     ("cagr", "Annual growth"),
     ("max_drawdown", "Maximum drawdown"),
+    ("exit_drawdown", "Maximum drawdown at exits"),
     ("drawdown_days", "Longest drawdown, days"),
     ("win_rate", "Win rate"),
     ("profit_factor", "Profit factor"),

@@ -267,3 +267,23 @@ async def test_a_crossed_stop_that_does_not_fill_is_followed_by_a_market_close(
         closed = closed_positions(executor)
         assert [(p.exit_reason, p.exit_price) for p in closed] == [("stop_loss", 48_900.0)]
         assert EventType.POSITION_CLOSED in types(executor)
+
+
+async def test_an_entry_records_the_risk_that_it_takes(tmp_path: Path) -> None:
+    async with executor_on(tmp_path, FakeVenue()) as executor:
+        equity = float(executor.portfolio.equity)
+        levels = {"stop_price": 49_500.0, "target_price": 52_000.0}
+        signal(executor, strategy="ict_mixed", **levels)
+        await settled(executor)
+        holding = executor.portfolio.holding(BTCUSDT)
+        assert holding is not None
+        ledger = executor.services.ledger
+        ledger.flush()
+        (row,) = ledger._db.execute(
+            "select data from events where type = 'order_intent' and data like '%\"leg\":\"en\"%'"
+        ).fetchall()
+        intent = json.loads(row["data"])
+    assert (intent["risk_wanted"], intent["bound_by"]) == (0.02, "")
+    assert abs(intent["risk_taken"] / 0.02 - 1) < 0.05
+    loss = float(holding.row.quantity) * (500.0 + 0.0005 * (50_000.0 + 49_500.0))
+    assert abs(loss / equity / 0.02 - 1) < 0.05

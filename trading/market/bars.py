@@ -22,7 +22,9 @@ LOW = 3
 CLOSE = 4
 VOLUME = 5
 LENGTH = 6
-SLOT = 7
+BEGUN = 7  # 1 once a candle was seen, of this timeframe or a part of one
+PARTIAL = 8  # 1: the series began inside this higher candle, which is not given
+SLOT = 9
 
 # The slots in the order in which closed candles are passed on. The signal slot comes last, so that
 # it knows higher candles that close at the same time.
@@ -44,7 +46,10 @@ def bar_start(time: int, length: int) -> int:
 def grow_bar(bars: Buffer, slot: int, bar: Bar) -> None:
     """Add one base candle to the higher candle in the making, or start one."""
     if bars[slot + STARTED] < 0.0:
-        bars[slot + STARTED] = float(bar_start(bar.open_time, int(bars[slot + LENGTH])))
+        start = bar_start(bar.open_time, int(bars[slot + LENGTH]))
+        bars[slot + STARTED] = float(start)
+        bars[slot + PARTIAL] = 1.0 if bars[slot + BEGUN] == 0.0 and bar.open_time > start else 0.0
+        bars[slot + BEGUN] = 1.0
         bars[slot + OPEN] = bar.open
         bars[slot + HIGH] = bar.high
         bars[slot + LOW] = bar.low

@@ -38,10 +38,19 @@ R_EXIT_LATE = R_STAGED + 2  # 1: the strategy's exit counts only after the half 
 R_TARGET_VOLATILITY = R_STAGED + 3
 R_TICKS = R_STAGED + 4  # ticks per unit of price for resting levels; 0: any price
 R_MOST = R_STAGED + 5  # largest notional of the whole plan at the leverage, quote currency
-R_BRACKETS = R_STAGED + 6  # (cap, rate, amount) in quote currency; a rate of 0 ends them
+R_TRAILING_FROM = R_STAGED + 6  # 1: the trailing stop takes profits only
+R_SIZE_BY = R_STAGED + 7  # how entries are sized, see `trading.positions.sizing`
+R_SIZE_SHARE = R_STAGED + 8
+R_SIZE_RISK = R_STAGED + 9
+R_SIZE_ATRS = R_STAGED + 10
+R_BRACKETS = R_STAGED + 11  # (cap, rate, amount) in quote currency; a rate of 0 ends them
 BRACKETS = 12
 BRACKET_SIZE = 3
 RULES_SIZE = R_BRACKETS + BRACKETS * BRACKET_SIZE
+
+
+WHOLE_EQUITY = (0.0, 1.0, 0.0, 0.0)
+"""The numbers of a sizing that takes the whole equity."""
 
 
 class LevelShares(NamedTuple):
@@ -53,6 +62,8 @@ class LevelShares(NamedTuple):
     trailing_stop: float
     emergency_stop: float
     trailing_arm: float
+    takes_profits_only: float = 0.0
+    """Above 0, the trailing stop lies on the winning side of the entry or nowhere."""
 
 
 @kernel
@@ -65,6 +76,7 @@ def shares_at(rules: Buffer, at: int) -> LevelShares:
         rules[at + R_TRAILING_STOP],
         rules[at + R_EMERGENCY_STOP],
         rules[at + R_TRAILING_ARM],
+        rules[at + R_TRAILING_FROM],
     )
 
 
@@ -117,14 +129,14 @@ class ExitRules:
 
     A ``stop_loss`` of 0 with a positive ``atr_multiplier`` is the ATR stop. ``trailing_stop`` is a
     fall from the best price; it counts once the profit has reached ``trailing_arm`` and the level
-    lies on the winning side. ``day_end`` closes at the end of the UTC day, ``time_exit_ms`` after
-    that long.
+    lies on the winning side, or with ``trailing_from`` = ``entry`` on either side of the entry.
+    ``day_end`` closes at the end of the UTC day, ``time_exit_ms`` after that long.
 
     ``partials`` is a ladder of (profit, share of everything bought). ``half_close`` is the profit
     at which half of the open position is sold, once; with ``exit_after_half`` the strategy's own
     exit counts only from then on. ``additions`` are the averaging steps. ``liquidation_guard``
     closes when less than that share of the distance from the average price to the liquidation
-    price is left, at ``leverage``. With a ``target_volatility`` the leverage is
+    price is left, at a ``leverage`` above 1. With a ``target_volatility`` the leverage is
     :func:`dynamic_leverage` of the ATR at the entry, at most ``leverage``. ``maintenance`` is the
     rate of the lowest bracket; it counts where :meth:`layout` gets no brackets. ``tolerance``
     widens a structural stop.
@@ -147,6 +159,7 @@ class ExitRules:
     maintenance: float = 0.004
     tolerance: float = 0.0
     target_volatility: float = 0.0
+    trailing_from: str = "profit"
 
     def __post_init__(self) -> None:
         if len(self.partials) > LADDER_STEPS or len(self.additions) > ADDITIONS:
@@ -172,7 +185,6 @@ class ExitRules:
             or self.additions
             or self.half_close
             or self.time_exit_ms
-            or self.liquidation_guard
             or self.leverage > 1.0
         )
 
@@ -184,7 +196,7 @@ class ExitRules:
         rules = replace(self, target_volatility=0.0)
         if leverage > 1 and (rules.leverage > 1.0 or rules.liquidation_guard > 0.0):
             return replace(rules, leverage=float(leverage))
-        return rules
+        return replace(rules, leverage=1.0)
 
     @property
     def shares(self) -> LevelShares:
@@ -196,6 +208,7 @@ class ExitRules:
             self.trailing_stop,
             self.emergency_stop,
             self.trailing_arm,
+            1.0 if self.trailing_from == "profit" else 0.0,
         )
 
     def layout(
@@ -229,7 +242,7 @@ class ExitRules:
             self.trailing_arm,
             float(self.time_exit_ms),
             self.half_close,
-            self.liquidation_guard,
+            self.liquidation_guard if self.leverage > 1.0 else 0.0,
             self.leverage,
             margin.capital,
             self.tolerance,
@@ -243,6 +256,8 @@ class ExitRules:
             self.target_volatility,
             0.0,
             margin.most,
+            1.0 if self.trailing_from == "profit" else 0.0,
+            *WHOLE_EQUITY,
             *margins,
             *[0.0] * (BRACKETS * BRACKET_SIZE - len(margins)),
         ]

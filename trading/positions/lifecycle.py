@@ -82,7 +82,11 @@ INITIAL_SIZE = POSITION_SIZE + 20
 SOLD = POSITION_SIZE + 21  # value of all sales
 WORTH = POSITION_SIZE + 22  # quote currency that a quantity times a price of 1 stands for
 LEVERAGE = POSITION_SIZE + 23
-LIFE_SIZE = POSITION_SIZE + 24
+RISK_WANTED = POSITION_SIZE + 24  # shares of the equity at the entry, NaN if not sized by risk
+RISK_TAKEN = POSITION_SIZE + 25
+BOUND_BY = POSITION_SIZE + 26  # what made the entry smaller, a code of `positions.entry_risk`
+SPENT = POSITION_SIZE + 27  # value of all purchases
+LIFE_SIZE = POSITION_SIZE + 28
 
 FILL_WIDTH = 4
 """Numbers per fill: row, code, signed quantity (above 0: into the position) and price."""
@@ -219,6 +223,7 @@ def set_levels(life: Buffer, rules: Buffer, at: int, average: float) -> None:
         rule.trailing_stop,
         rule.emergency_stop,
         rule.trailing_arm,
+        rule.takes_profits_only,
     )
     open_position(life, int(side), average, life[ENTRY_ATR], shares)
     life[BEST] = best
@@ -259,7 +264,7 @@ def set_liquidation(life: Buffer, rules: Buffer, at: int, average: float) -> Non
     share = rules[at + R_GUARD]
     life[LIQUIDATED] = OFF
     life[GUARDED] = OFF
-    if life[LEVERAGE] > 1.0 or share > 0.0:
+    if life[LEVERAGE] > 1.0:
         price = liquidation_level(life, rules, at, average)
         life[LIQUIDATED] = price
         if share > 0.0:
@@ -290,6 +295,7 @@ def begin_life(
     life[INITIAL_SIZE] = quantity
     life[INITIAL] = price
     life[SOLD] = 0.0
+    life[SPENT] = quantity * price
     life[FIRST] = OFF
     life[FIRST_SIZE] = 0.0
     life[SECOND_SIZE] = 0.0
@@ -339,6 +345,7 @@ def apply_fill(
     life[QUANTITY] = held + change
     if code in (ADD_FIRST, ADD_SECOND):
         life[BOUGHT] = life[BOUGHT] + change
+        life[SPENT] = life[SPENT] + value
         if code == ADD_FIRST:
             life[FIRST] = price
             life[FIRST_SIZE] = change

@@ -68,7 +68,8 @@ TARGET = 4
 TRAIL = 5
 BEST = 6
 ARM = 7
-POSITION_SIZE = 8
+FLOOR = 8  # the trailing stop counts beyond this price
+POSITION_SIZE = 9
 
 OFF = math.nan
 
@@ -85,7 +86,7 @@ def open_position(
 
     A ``stop_loss`` of 0 means the ATR stop, ``atr_multiplier`` times ``atr`` (a price distance)
     away from the entry; without an ATR (NaN) there is none. ``trailing_arm`` is the profit from
-    which the trailing stop counts; whatever it is, the trailing stop takes only profits.
+    which the trailing stop counts.
     """
     stop_loss, atr_multiplier = shares.stop_loss, shares.atr_multiplier
     emergency_stop, take_profit = shares.emergency_stop, shares.take_profit
@@ -102,20 +103,21 @@ def open_position(
     state[TRAIL] = shares.trailing_stop
     state[BEST] = entry
     state[ARM] = entry * (1.0 + side * shares.trailing_arm)
+    state[FLOOR] = entry if shares.takes_profits_only > 0.0 else -side * math.inf
 
 
 @kernel
 def trailing_level(state: Buffer) -> float:
     """Return the trailing stop's price, or NaN until the best price has armed it.
 
-    It is armed once the best price has reached :data:`ARM` and the level lies on the winning side
-    of the entry: it takes profits only.
+    It is armed once the best price has reached :data:`ARM` and the level lies beyond
+    :data:`FLOOR`: the entry, if it takes profits only.
     """
     side = state[SIDE]
     if state[TRAIL] <= 0.0:
         return OFF
     level = state[BEST] * (1.0 - side * state[TRAIL])
-    if side * (level - state[ENTRY]) > 0.0 and side * state[BEST] >= side * state[ARM]:
+    if side * level > side * state[FLOOR] and side * state[BEST] >= side * state[ARM]:
         return level
     return OFF
 

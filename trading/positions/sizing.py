@@ -5,22 +5,48 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trading.jit.kernel import Buffer, kernel
-from trading.positions.exit_rules import ADDITIONS, R_ADDITIONS
+from trading.positions.exit_rules import (
+    ADDITIONS,
+    R_ADDITIONS,
+    R_SIZE_ATRS,
+    R_SIZE_BY,
+    R_SIZE_RISK,
+)
+
+BY_SHARE = 0.0
+BY_STOP = 1.0
+BY_ATR = 2.0
+
+METHODS = {"share": BY_SHARE, "risk": BY_STOP, "turtle": BY_ATR, "volatility": BY_ATR}
+"""The methods by name, and what a unit's risk is measured by."""
 
 
 @kernel
-def sized_quantity(equity: float, price: float, stop: float, share: float, risk: float) -> float:
-    """Units to trade at ``price`` for ``equity`` (quote currency).
+def unit_loss(price: float, stop: float, fee: float) -> float:
+    """Return what a unit bought or sold at ``price`` loses at ``stop``, both fees included."""
+    return abs(price - stop) + fee * (price + stop)
 
-    The notional is at most ``share`` of the equity. With a ``stop`` (NaN: none) and a ``risk``
-    above 0, the loss from price to stop is at most that share of the equity.
-    """
-    quantity = equity * share / price
-    if risk > 0.0 and stop == stop and stop != price:
-        bounded = equity * risk / abs(price - stop)
-        if bounded < quantity:
-            return bounded
-    return quantity
+
+@kernel
+def unit_risk(rules: Buffer, at: int, loss: float, atr: float) -> float:
+    """Return what counts as a unit's risk: its ``loss`` at the stop, or a multiple of the ATR."""
+    if rules[at + R_SIZE_BY] == BY_ATR:
+        return atr * rules[at + R_SIZE_ATRS]
+    return loss
+
+
+@kernel
+def most_quantity(equity: float, price: float, share: float, leverage: float, fee: float) -> float:
+    """Return the units whose margin and fee cost ``share`` of the equity."""
+    return equity * share / (price * (1.0 / leverage + fee))
+
+
+@kernel
+def wanted_units(rules: Buffer, at: int, equity: float, risk_of_unit: float) -> float:
+    """Return the units that risk the rules' share of the equity; 0 where the risk is unknown."""
+    if risk_of_unit > 0.0:
+        return equity * rules[at + R_SIZE_RISK] / risk_of_unit
+    return 0.0
 
 
 @kernel
@@ -42,11 +68,33 @@ def capped_quantity(quantity: float, notional: float, most: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """``share`` and ``risk`` of :func:`sized_quantity`; a risk of 0 limits nothing."""
+    """How an entry is sized.
+
+    By ``share`` its notional is ``share`` of the equity. All other methods risk ``risk`` of the
+    equity: ``risk`` at the stop, costs included; ``turtle`` (R. Dennis, 1983) and ``volatility`` at
+    a move of ``atrs`` average true ranges. For them ``share`` limits the margin, not the notional.
+    """
 
     share: float
+    method: str = "share"
     risk: float = 0.0
+    atrs: float = 0.0
 
-    def quantity(self, equity: float, price: float, stop: float) -> float:
-        """Units for ``equity`` at ``price`` with a stop at ``stop`` (NaN: none)."""
-        return sized_quantity(equity, price, stop, self.share, self.risk)
+    @property
+    def by_risk(self) -> bool:
+        """Whether the size follows from a risk."""
+        return METHODS[self.method] != BY_SHARE
+
+    def quantity(
+        self, equity: float, price: float, stop: float, leverage: float = 1.0, fee: float = 0.0
+    ) -> float:
+        """Return the units for ``equity`` at ``price`` with a stop at ``stop``, additions aside."""
+        if not self.by_risk:
+            return equity * self.share / price
+        most = most_quantity(equity, price, self.share, leverage, fee)
+        return min(most, equity * self.risk / unit_loss(price, stop, fee))
+
+    @property
+    def numbers(self) -> tuple[float, float, float, float]:
+        """The sizing as the kernels read it, from `R_SIZE_BY` on."""
+        return METHODS[self.method], self.share, self.risk, self.atrs

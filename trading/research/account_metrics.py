@@ -99,7 +99,7 @@ def profit_metrics(profits: Floats) -> ProfitMetrics:
 
 def fees_of(run: AccountResult) -> float:
     """Return the fees of all trades: their gross result less their profits and the funding."""
-    gross = run.side * (run.exit_price - run.entry_price) * run.quantity
+    gross = run.side * (run.exit_price * run.quantity - run.spent)
     return float((gross - run.profit).sum()) - run.funding_paid
 
 

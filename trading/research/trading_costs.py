@@ -67,8 +67,8 @@ def drawdown_days(daily_returns: Floats) -> int:
 def _of_trades(trades: Trades, fills: Fills, slip: float) -> tuple[Floats, Floats, Floats]:
     """Return notional, fees and slippage of each trade, as shares of the equity at its entry."""
     count = len(trades)
-    quantity = -_sums(fills.trade, fills.value / fills.price, count)
-    entered = quantity * trades.entry_price
+    # The average price says nothing of the entry's own fill: what was added later is in the fills.
+    entered = trades.spent - _sums(fills.trade, np.maximum(fills.value, 0.0), count)
     sold = -_sums(fills.trade, fills.value, count)
     traded = entered + _sums(fills.trade, np.abs(fills.value), count)
     # Fees of all kinds are the difference between the gross and the net result, but for funding.

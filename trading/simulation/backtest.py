@@ -69,7 +69,7 @@ def backtest(
     """
     setup = Setup.of(strategy, params, candles.interval_ms)
     backend = backends.backend(compiled)
-    rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
+    rules = rules_of(strategy, setup.params, costs)
     prepared = PreparedCandles(candles, backend, costs.funding)
     window = prepared.window(trade_from_ms)
     seconds_compile = KernelNeeds(setup, rules, "backtest").make_ready(backend)
@@ -88,7 +88,7 @@ def _result(
     window: TradingWindow,
     ran: workspace.EngineRun,
 ) -> BacktestResult:
-    trades = ran.trades(prepared.candles)
+    trades = ran.trades(prepared.candles, rules)
     return BacktestResult(
         params=params,
         trades=trades,
@@ -142,7 +142,7 @@ class Searcher:
         backend = backends.backend(compiled)
         self._threads = threads or (os.cpu_count() or 1) if compiled else 1
         first = Setup.of(strategy, {**fixed, **grid[0]}, candles.interval_ms)
-        rules = rules_of(strategy.exit_rules(first.params), strategy, costs)
+        rules = rules_of(strategy, first.params, costs)
         self.prepared = PreparedCandles(candles, backend, costs.funding)
         self.prepared.window()
         self.seconds_compile = KernelNeeds(first, rules, "search").make_ready(backend)
@@ -219,10 +219,10 @@ def fast_trades(
     setup = Setup.of(strategy, params, candles.interval_ms)
     prepared = PreparedCandles(candles, backends.backend(compiled), costs.funding)
     window = prepared.window(trade_from_ms)
-    rules = rules_of(strategy.exit_rules(setup.params), strategy, costs)
+    rules = rules_of(strategy, setup.params, costs)
     signals = signals_of(prepared, setup, rules, window)
     ran = workspace.search_one(prepared, signals, rules, window)
-    trades = ran.trades(candles)
+    trades = ran.trades(candles, rules)
     return trades, ran.fills(candles, trades, rules)
 
 

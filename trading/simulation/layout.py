@@ -9,10 +9,10 @@ from trading.market.rows import Extremes, Rows
 
 LEVELS_WIDTH = 3
 """Numbers per entry with levels of its own: side, stop and target (prices, NaN for none)."""
-TRADE_WIDTH = 4
-"""Whole numbers per trade: entry row, exit row, reason code and side."""
-PRICES_WIDTH = 4
-"""Numbers per trade: entry price, exit price, growth of the equity and funding paid."""
+TRADE_WIDTH = 5
+"""Whole numbers per trade: entry row, exit row, reason code, side and what bound its size."""
+PRICES_WIDTH = 7
+"""Numbers per trade: entry and exit price, growth, funding, risk wanted and taken, spent."""
 
 
 class DeciderBuffers(NamedTuple):

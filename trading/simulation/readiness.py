@@ -43,7 +43,7 @@ class KernelNeeds:
     ) -> KernelNeeds:
         """Return the needs of a run over candles of ``base_ms``, whatever its costs."""
         setup = Setup.of(strategy, params, base_ms)
-        rules = rules_of(strategy.exit_rules(setup.params), strategy, Costs())
+        rules = rules_of(strategy, setup.params, Costs())
         return cls(setup, rules, what)
 
     @property

@@ -61,6 +61,10 @@ class Trades:
     ``side`` is +1 or -1; ``net_return`` is the share of the equity won after costs; ``reason`` as
     in the ledger; ``signal_time`` is the open of the candle whose close decided the entry.
     ``funding`` is paid (below 0: received) as a share of the equity, and in ``net_return``.
+    ``risk_wanted`` and ``risk_taken`` are the shares of the equity that an entry was to lose at its
+    stop and would have lost, costs included; NaN for entries that are not sized by risk.
+    ``bound_by`` names the limit that made the entry smaller, or is empty. ``spent`` is the notional
+    of the entry and of all additions, a share of the equity.
     """
 
     signal_time: Integers
@@ -72,6 +76,10 @@ class Trades:
     net_return: Floats
     reason: npt.NDArray[str_]
     funding: Floats
+    risk_wanted: Floats
+    risk_taken: Floats
+    bound_by: npt.NDArray[str_]
+    spent: Floats
 
     def __len__(self) -> int:
         return len(self.entry_time)

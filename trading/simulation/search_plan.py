@@ -16,7 +16,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from trading.candles import Floats
-from trading.positions.exit_rules import R_STAGED, ExitRules, FillRates, MarginTerms
+from trading.positions.exit_rules import R_BRACKETS, R_SIZE_BY, R_STAGED, FillRates, MarginTerms
+from trading.positions.sizing import Sizing
 from trading.simulation.results import Costs
 from trading.strategies.base import Strategy
 from trading.strategies.parameters import Value
@@ -25,13 +26,23 @@ from trading.strategies.setup import Setup
 Found = TypeVar("Found")
 
 
-def rules_of(rules: ExitRules, strategy: Strategy, costs: Costs) -> Floats:
-    """Return the rules of one combination as the kernels read them."""
+def rules_of(strategy: Strategy, params: Mapping[str, Value], costs: Costs) -> Floats:
+    """Return exits, costs and sizing of one combination as the kernels read them."""
+    rules, sizing = strategy.exit_rules(params), strategy.sizing(params)
     maker = None if costs.maker_fee_bps is None else costs.maker_fee_bps / 10_000.0
     rates = FillRates(costs.fee_bps / 10_000.0, costs.slippage_bps / 10_000.0, maker)
     margin = costs.margin
     terms = MarginTerms(margin.capital, margin.tiers, margin.most_notional(rules.leverage))
-    return np.array(rules.layout(strategy.side, rates, terms, own_levels=strategy.own_levels))
+    row = np.array(rules.layout(strategy.side, rates, terms, own_levels=strategy.own_levels))
+    write_sizing(row, sizing)
+    return row
+
+
+def write_sizing(row: Floats, sizing: Sizing) -> None:
+    """Write how entries are sized into the rules that the kernels read."""
+    row[R_SIZE_BY:R_BRACKETS] = sizing.numbers
+    if sizing.by_risk:
+        row[R_STAGED] = 1.0
 
 
 class _Reads(Mapping[str, Value]):
@@ -87,7 +98,7 @@ class _Rules:
     """The rules of one combination, and whether its positions change in stages."""
 
     def __init__(self, strategy: Strategy, params: Mapping[str, Value], costs: Costs) -> None:
-        self.row = rules_of(strategy.exit_rules(params), strategy, costs)
+        self.row = rules_of(strategy, params, costs)
         self.staged = bool(self.row[R_STAGED] > 0.0)
 
 

@@ -21,6 +21,9 @@ from trading.strategies.layout import Scan, Step
 from trading.strategies.parameters import Parameter, Value, ladder_steps
 from trading.strategies.shared_parameters import SHARED, STAGED
 
+EMERGENCY_STOP = 0.05
+"""The emergency stop of a live trade whose strategy declares none, a share of the entry."""
+
 
 class Strategy:
     """A strategy; subclasses set the class attributes, :meth:`state_size` and :meth:`warmup`."""
@@ -155,7 +158,9 @@ class Strategy:
 
     def needs_atr(self, params: Mapping[str, Value]) -> bool:
         """Return whether stops or the leverage depend on the ATR of ``filter_tf``."""
-        return params["stop_loss"] == 0.0 or float(params.get("target_volatility", 0.0)) > 0.0
+        if params["stop_loss"] == 0.0 or float(params.get("target_volatility", 0.0)) > 0.0:
+            return True
+        return params.get("sizing") in ("turtle", "volatility")
 
     def buffer(self, params: Mapping[str, Value]) -> Buffer:
         """Return what the kernels read: the common filters, then :attr:`own` in order."""
@@ -172,18 +177,29 @@ class Strategy:
     def sizing(self, params: Mapping[str, Value]) -> Sizing:
         """Return how much of the account an entry takes.
 
-        With all additions made the position takes ``max_position_size``.
+        With all additions made the position takes ``max_position_size``: as notional, or as margin
+        where ``sizing`` names a method that goes by risk.
         """
-        staged = self._staged(params)
+        staged, share = self._staged(params), float(params["max_position_size"])
+        method = str(staged["sizing"])
+        if method == "risk":
+            return Sizing(share, method, float(staged["risk"]))
+        if method == "turtle":
+            return Sizing(
+                share, method, float(staged["unit_risk"]), float(params["atr_multiplier"])
+            )
+        if method == "volatility":
+            return Sizing(share, method, float(staged["volatility_target"]), 1.0)
         planned = 1.0 + sum(addition.weight for addition in _additions(staged, self.name))
-        return Sizing(float(params["max_position_size"]) / planned)
+        return Sizing(share / planned)
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
         """Return the exits of ``params``; without filters there is no trailing or emergency stop.
 
-        A missing parameter of ``STAGED`` has its default: positions opened before it existed lack
-        it. Stages that contradict each other, or a stop beyond the liquidation, are a
-        `ParameterError`.
+        In live and paper trades there always is one: see :meth:`live_rules`. A missing
+        parameter of ``STAGED`` has its default: positions opened before it existed lack it (their
+        trailing stop took profits only). Stages that contradict each other, or a stop beyond the
+        liquidation, are a `ParameterError`.
         """
         guarded = 1.0 if self.always_guarded or self.filters_on(params) else 0.0
         staged = self._staged(params)
@@ -203,9 +219,28 @@ class Strategy:
             liquidation_guard=float(staged["liquidation_guard"]),
             leverage=float(staged["leverage"]),
             target_volatility=float(staged["target_volatility"]),
+            trailing_from=str(params.get("trailing_from", "profit")),
         )
         check_stops(rules, self.name)
         return rules
+
+    @cached_property
+    def widest_emergency(self) -> float:
+        """Return the emergency stop that the strategy declares, a share of the entry."""
+        own = self.exit_rules(self.resolve({})).emergency_stop
+        if not own and self.has("emergency_stop"):
+            own = float(self.parameter("emergency_stop").default)
+        return own or EMERGENCY_STOP
+
+    def live_rules(self, params: Mapping[str, Value], leverage: int) -> ExitRules:
+        """Return the exits of a live or paper trade at the account's ``leverage``.
+
+        The emergency stop stands whatever ``params`` say: it may be nearer than the one that the
+        strategy declares, but neither wider nor off.
+        """
+        rules, widest = self.exit_rules(params), self.widest_emergency
+        nearest = min(rules.emergency_stop or widest, widest)
+        return replace(rules, emergency_stop=nearest).at_leverage(leverage)
 
 
 def _additions(staged: Mapping[str, Value], owner: str) -> tuple[Addition, ...]:

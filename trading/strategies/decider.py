@@ -2,7 +2,8 @@
 
 It builds the candles of ``signal_tf``, ``filter_tf`` and 1 hour from base candles, and evaluates
 each signal candle once it closes. A higher candle counts only once it is closed: with its last
-base candle or, where that is missing, with the first base candle after it.
+base candle or, where that is missing, with the first base candle after it. One inside which the
+series begins does not count.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from trading.errors import DataError
 from trading.jit.kernel import Buffer, bind, kernel
 from trading.market.bars import (
     BARS_SIZE,
+    BEGUN,
     FILTER_AT,
     HOURLY_AT,
     LENGTH,
     NO_SIGNAL_CANDLE,
+    PARTIAL,
     SIGNAL_AT,
     SLOT,
     STARTED,
@@ -91,10 +94,11 @@ def take_bar(slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer
 def close_bar(
     bars: Buffer, slot: int, filters: Buffer, state: Buffer, par: Buffer, out: Buffer
 ) -> None:
-    """Close the higher candle that is still growing, and feed it."""
+    """Close the higher candle that is still growing, and feed it unless it is partial."""
     bar = finished_bar(bars, slot)
     bars[slot + STARTED] = -1.0
-    take_bar(slot, filters, state, par, out, bar)
+    if bars[slot + PARTIAL] == 0.0:
+        take_bar(slot, filters, state, par, out, bar)
 
 
 @kernel
@@ -182,6 +186,7 @@ class Decider:
         """Feed one closed candle of the history of a higher timeframe; ignore its decision."""
         for slot in range(0, BARS_SIZE, SLOT):
             if int(self._bars[slot + LENGTH]) == tf_ms:
+                self._bars[slot + BEGUN] = 1.0
                 bar = bar_of(candle, tf_ms)
                 self._take_bar(slot, self._filters, self._state, self._par, self._out, bar)
 

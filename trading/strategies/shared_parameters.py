@@ -9,7 +9,7 @@ SHARED: tuple[Parameter, ...] = (
         "take_profit", "float", 0.05, 0.0, 1.0, help="target, a share of the entry; 0 = none"
     ),
     Parameter("stop_loss", "float", 0.02, 0.0, 0.5, help="fixed stop, a share; 0 = by ATR"),
-    Parameter("atr_multiplier", "float", 2.5, 0.5, 10.0, help="distance of the ATR stop, in ATRs"),
+    Parameter("atr_multiplier", "float", 2.0, 0.5, 10.0, help="distance of the ATR stop, in ATRs"),
     Parameter("trailing_stop", "float", 0.0, 0.0, 0.5, help="fall from the best price; 0 = none"),
     Parameter(
         "emergency_stop", "float", 0.05, 0.005, 0.5, help="market exit, whatever else applies"
@@ -24,7 +24,7 @@ SHARED: tuple[Parameter, ...] = (
     ),
     Parameter("signal_tf", "interval", "1h", help="candles that signals come from"),
     Parameter(
-        "filters", "choice", "on", choices=("on", "off"), help="off = no filter, no trailing"
+        "filters", "choice", "on", choices=("on", "off"), help="off = no filter, no trailing stop"
     ),
     Parameter("filter_tf", "interval", "4h", help="candles that the filters and the ATR use"),
     Parameter("min_volatility", "float", 0.008, 0.0, 0.2, help="least ATR(14) / price to enter"),
@@ -54,6 +54,26 @@ STAGED: tuple[Parameter, ...] = (
     ),
     Parameter("time_exit", "float", 0.0, 0.0, 8760.0, help="hours until the exit; 0 = none"),
     Parameter("trailing_arm", "float", 0.0, 0.0, 1.0, help="profit that arms the trailing stop"),
+    Parameter(
+        "trailing_from",
+        "choice",
+        "entry",
+        choices=("entry", "profit"),
+        help="entry: the trailing stop counts from the entry on; profit: beyond the entry",
+    ),
+    Parameter(
+        "sizing",
+        "choice",
+        "share",
+        choices=("share", "risk", "turtle", "volatility"),
+        help="share: max_position_size; risk: at the stop; turtle: unit_risk / (ATR x"
+        " atr_multiplier); volatility: volatility_target / ATR",
+    ),
+    Parameter("risk", "float", 0.02, 0.0001, 0.1, help="share of the account lost at the stop"),
+    Parameter("unit_risk", "float", 0.01, 0.0001, 0.1, help="share of the account a turtle unit"),
+    Parameter(
+        "volatility_target", "float", 0.02, 0.0001, 0.5, help="share of the account an ATR moves"
+    ),
     Parameter("leverage", "float", 1.0, 1.0, 125.0, help="of the isolated margin; 1 = none"),
     Parameter(
         "target_volatility",
@@ -66,10 +86,10 @@ STAGED: tuple[Parameter, ...] = (
     Parameter(
         "liquidation_guard",
         "float",
-        0.0,
+        0.2,
         0.0,
         0.9,
-        help="exit when this share of the way to liquidation is left",
+        help="exit when this share of the way to liquidation is left; with leverage only",
     ),
     Parameter("add_first_at", "float", 0.0, 0.0, 0.9, help=f"first addition, {_SHARE_AT}; 0: none"),
     Parameter("add_first_weight", "float", 1.0, 0.01, 10.0, help=_WEIGHT),

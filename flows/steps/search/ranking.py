@@ -10,6 +10,7 @@ import numpy as np
 from flows.steps.search.optimize_request import OptimizeRequest, Params
 from flows.steps.search.validation import HistoryValidation, Measures, fold_objective
 from trading.candles import DAY_MS, CandleColumns, Floats
+from trading.research.marked_drawdown import marked_drawdown
 from trading.research.overfitting import deflated_sharpe, sharpe_ratios
 from trading.research.trading_costs import fill_metrics
 from trading.simulation import BacktestResult, SearchRow, backtest, search
@@ -79,7 +80,13 @@ def rank_recent(
         trade_from_ms=start,
     )
     fills = fill_metrics(run, request.costs).as_dict()
-    measures: Measures = {**run.metrics.as_dict(), **fills, "window_days": settings.recent_days}
+    measures: Measures = {
+        **run.metrics.as_dict(),
+        "exit_drawdown": run.metrics.max_drawdown,
+        "max_drawdown": marked_drawdown(candles, [run], request.costs),
+        **fills,
+        "window_days": settings.recent_days,
+    }
     return RecentRanking(chosen, approved, measures, tuple(found.results), run)
 
 

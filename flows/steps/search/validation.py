@@ -13,6 +13,7 @@ from trading.metrics import Metrics
 from trading.research.evidence.superior_ability import LEAST_PERIODS, samples_for, superior_ability
 from trading.research.gates import GateEvidence, GateVerdict, Thresholds, own_gates
 from trading.research.grid import check_memory
+from trading.research.marked_drawdown import marked_drawdown
 from trading.research.overfitting import (
     Overfitting,
     backtest_overfitting,
@@ -86,11 +87,12 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
     effective = float(effective_trials(every.daily_returns))
     # The plateau is measured in the objective, also if that is a ratio; a loss approves nothing.
     neighbours = plateau(request.long_grid, scores, winner)
+    tests = [fold.out_of_sample for fold in walk.folds]
     cut = overfitting_of(every.daily_returns)
     evidence = GateEvidence(
         trades=walk.metrics.trades,
         total_return=walk.metrics.total_return,
-        max_drawdown=walk.metrics.max_drawdown,
+        max_drawdown=marked_drawdown(candles, tests, costs),
         superior_ability=superior_ability_of(every.daily_returns, request.settings.alpha),
         loss_probability=None if cut is None else cut.loss_probability,
         plateau=neighbours.score,
@@ -100,7 +102,6 @@ def validate_long_history(request: OptimizeRequest, candles: CandleColumns) -> H
         walk.daily_returns, sharpe_ratios(every.daily_returns), max(effective, 1.0)
     )
     beside = one_step_returns(request.long_grid, returns, winner)
-    tests = [fold.out_of_sample for fold in walk.folds]
     robust = measure_robustness(task, walk, beside)
     return HistoryValidation(
         walk=walk,
@@ -186,6 +187,8 @@ def out_of_sample(metrics: Metrics, evidence: GateEvidence) -> Measures:
     """Return the measures of the out-of-sample run and what the gates saw beside them."""
     return {
         **metrics.as_dict(),
+        "exit_drawdown": metrics.max_drawdown,
+        "max_drawdown": evidence.max_drawdown,
         "superior_ability": evidence.superior_ability,
         "loss_probability": evidence.loss_probability,
         "plateau": evidence.plateau,

@@ -48,10 +48,10 @@ def test_a_backtest_of_the_maker_is_its_simulation(
     assert run(monkeypatch, "backtest", *own, *options) == 0
     document = json.loads(out.read_text())
     (result,) = document["results"]
-    rules = MakerRules(spacing=0.002, take_profit=0.003)
+    rules = MakerRules(spacing=0.002, take_profit=0.002, daily_loss=0.05)
     expected = simulate_maker(read_candles(candles), rules, maker_fee_bps=1.0)
     assert result["params"]["spacing"] == 0.002
-    assert result["params"]["take_profit"] == 0.003
+    assert result["params"]["take_profit"] == 0.002
     assert result["trades"] == len(expected.trades) > 5
     assert result["total_return"] == expected.account_return
     assert document["withdrawn"] == expected.stops
@@ -78,7 +78,7 @@ def test_a_search_simulates_every_combination_of_its_rules(
     searched = [(r["params"]["spacing"], r["params"]["max_lots"]) for r in results]
     assert searched == [(0.002, 1), (0.002, 3), (0.004, 1), (0.004, 3)]
     columns = read_candles(candles)
-    assert {result["params"]["take_profit"] for result in results} == {0.003}  # of the preset
+    assert {result["params"]["take_profit"] for result in results} == {0.002}  # of the preset
     for result in results[:2]:
         expected = simulate_maker(columns, MakerRules(**result["params"]), maker_fee_bps=2.0)
         assert result["total_return"] == expected.account_return

@@ -113,7 +113,13 @@ def test_a_larger_account_is_liquidated_where_a_smaller_one_is_stopped(
     brackets, out, kept = (tmp_path / name for name in ("brackets.json", "out.json", "trades"))
     brackets.write_text(json.dumps(served("ANY")))
     # At leverage 10 the venue allows 40,000: the larger account trades no more than that.
-    settings = ("filters=off", "stop_loss=0.08", "take_profit=0", "leverage=10")
+    settings = (
+        "filters=off",
+        "stop_loss=0.08",
+        "take_profit=0",
+        "leverage=10",
+        "liquidation_guard=0",
+    )
     options = [text for setting in settings for text in ("--set", setting)]
     reasons, returns = {}, {}
     for capital in ("9000", "100000"):

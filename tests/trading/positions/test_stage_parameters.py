@@ -51,7 +51,9 @@ def test_each_becomes_its_exit_rule():
 def test_a_position_from_before_they_existed_has_none():
     params = BREAKOUT.resolve({})
     older = {name: value for name, value in params.items() if name not in BREAKOUT.optional}
-    assert BREAKOUT.exit_rules(older) == BREAKOUT.exit_rules(params)
+    # But for the trailing stop, which took profits only.
+    profit = {**params, "trailing_from": "profit"}
+    assert BREAKOUT.exit_rules(older) == BREAKOUT.exit_rules(profit)
 
 
 @pytest.mark.parametrize(

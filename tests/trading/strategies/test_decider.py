@@ -89,6 +89,26 @@ def test_a_higher_candle_is_evaluated_with_its_last_base_candle():
     assert evaluated == [4, 9]
 
 
+def test_a_series_that_begins_inside_a_candle_does_not_give_it():
+    decider = Decider(get_strategy("breakout"), {"filters": "off", "signal_tf": "5m"}, MINUTE_MS)
+    reasons = [decider.on_candle(Candle(i * MINUTE_MS, 1, 1, 1, 1)).reason for i in range(2, 15)]
+    evaluated = [2 + i for i, reason in enumerate(reasons) if reason != "between 5m candles"]
+    assert evaluated == [9, 14]
+    # Later holes leave a candle as it is.
+    late = [decider.on_candle(Candle(i * MINUTE_MS, 1, 1, 1, 1)).reason for i in range(17, 20)]
+    assert late[-1] != "between 5m candles"
+
+
+def test_columns_that_begin_inside_a_higher_candle_do_not_give_it():
+    minutes = CandleColumns.of([i * MINUTE_MS for i in range(3, 17)], *[[1.0] * 14] * 4)
+    assert minutes.higher(5 * MINUTE_MS).open_time.tolist() == [
+        5 * MINUTE_MS,
+        10 * MINUTE_MS,
+        15 * MINUTE_MS,
+    ]
+    assert len(minutes.rows(0, 2).higher(5 * MINUTE_MS)) == 0
+
+
 def test_a_higher_candle_without_its_last_minute_is_evaluated_with_the_next_candle():
     decider = Decider(
         get_strategy("rsi_bollinger"), {"filters": "off", "signal_tf": "5m"}, MINUTE_MS

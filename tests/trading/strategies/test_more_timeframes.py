@@ -76,6 +76,6 @@ def test_a_higher_candle_is_used_only_once_it_has_closed():
 
 def test_a_higher_candle_without_its_last_minute_is_used_with_the_next_one():
     made = Decider(LastSeen(), {}, MINUTE_MS)
-    minutes = [12, 13, 16, 17]
+    minutes = [-1, 12, 13, 16, 17]
     decisions = [made.on_candle(Candle(START + m * MINUTE_MS, 1, 1, 1, float(m))) for m in minutes]
-    assert [decision.values["seen"] for decision in decisions] == [0.0, 0.0, 13.0, 13.0]
+    assert [decision.values["seen"] for decision in decisions] == [0.0, 0.0, 0.0, 13.0, 13.0]

@@ -17,7 +17,7 @@ from trading.simulation.account.candles import AccountCandles
 from trading.simulation.account.inputs import AccountSettings, SymbolMarkets, TradedStrategy
 from trading.simulation.account.layout import StrategyColumns
 from trading.simulation.backtest import decide
-from trading.simulation.search_plan import rules_of
+from trading.simulation.search_plan import rules_of, write_sizing
 from trading.strategies import priority
 from trading.strategies.layout import (
     ACTION,
@@ -52,18 +52,18 @@ class DecisionMaker:
     trade_from_ms: int | None = None
 
     def columns(self, backend: Backend, shares: Sequence[Floats] | None) -> StrategyColumns:
-        """Decisions, rules and sizing of all strategies, with the ``shares`` that they may take."""
+        """Decisions, rules and venues of all strategies, with the ``shares`` that they may take."""
         count, size = len(self.traded), self.candles.size
         rules = np.zeros((count, RULES_SIZE))
-        sizing: list[float] = []
+        venues: list[float] = []
         decided = np.full((len(COLUMNS), count, size), math.nan)
         confidence = np.full((count, size), math.nan)
         most = None if shares is None else self._shares(shares)
         for s, one in enumerate(self.traded):
             params = Setup.of(one.strategy, one.params, self.candles.base_ms).params
             rules[s] = self._rules(one, params)
-            own, filters = one.strategy.sizing(params), self.markets.filters_of(one.symbol)
-            sizing += [filters.step, filters.min_notional, own.share, own.risk]
+            filters = self.markets.filters_of(one.symbol)
+            venues += [filters.step, filters.min_notional]
             stream = self._decide(one, compiled=backend.compiled)
             rows = self.candles.rows_of(s)
             decided[:, s, rows] = stream[:, COLUMNS].T
@@ -83,7 +83,7 @@ class DecisionMaker:
             sides=sides,
             stops=stops,
             targets=targets,
-            sizing=backend.floats(sizing),
+            venues=backend.floats(venues),
             rules=backend.floats(rules.reshape(-1)),
             slippage=backend.floats([slippage] * count),
             shares=backend.floats(np.empty(0) if most is None else most.reshape(-1)),
@@ -97,15 +97,18 @@ class DecisionMaker:
         return stream
 
     def _rules(self, one: TradedStrategy, params: Mapping[str, Value]) -> Floats:
-        own, profile = one.strategy.exit_rules(params), self.settings.profile
+        profile = self.settings.profile
         if profile is not None:
             # As the executor protects a position: levels off the grid, the maintenance of the
             # rules; fees and spread are the exchange's.
-            return np.array(own.at_leverage(profile.leverage).layout(one.strategy.side))
+            own = one.strategy.live_rules(params, profile.leverage)
+            row = np.array(own.layout(one.strategy.side))
+            write_sizing(row, one.strategy.sizing(params))
+            return row
         filters = self.markets.filters_of(one.symbol)
         # Quantities here are those of the venue: notionals are in quote currency already.
         costs = replace(self.settings.costs, margin=Margin(1.0, filters.brackets))
-        rules = rules_of(own, one.strategy, costs)
+        rules = rules_of(one.strategy, params, costs)
         rules[R_GAP] = 1.0
         rules[R_TICKS] = filters.ticks
         return rules

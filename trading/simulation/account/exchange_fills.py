@@ -13,9 +13,9 @@ from trading.candles import MINUTE_MS
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Bar
 from trading.positions.candle_path import clock_check, price_check
+from trading.positions.entry_risk import protective_level
 from trading.positions.lifecycle import (
     CASH,
-    GUARDED,
     QUANTITY,
     WATCHED,
     apply_fill,
@@ -102,16 +102,6 @@ def in_cents(amount: float) -> float:
 def whole_steps(quantity: float, steps: float) -> float:
     """``quantity`` cut to whole steps; a hair below a step counts as that step."""
     return float(math.floor(quantity * steps + 1e-7)) / steps
-
-
-@kernel
-def protective_level(life: Buffer) -> float:
-    """Return the resting stop: the nearest that closes everything, NaN without one."""
-    side, found = life[SIDE], math.nan
-    for level in (life[STOP], life[EMERGENCY], life[GUARDED]):
-        if level == level and not side * level <= side * found:
-            found = level
-    return found
 
 
 @kernel

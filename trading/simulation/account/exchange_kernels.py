@@ -10,18 +10,23 @@ from __future__ import annotations
 
 from trading.jit.kernel import apart, kernel
 from trading.market.rows import Rows, bar_at
+from trading.positions.entry_risk import note_risk, protective_level, sizes_by_risk
 from trading.positions.exit_rules import RULES_SIZE
 from trading.positions.lifecycle import (
+    BOUND_BY,
     CASH,
     LIFE_SIZE,
     OPENED,
     QUANTITY,
+    RISK_TAKEN,
+    RISK_WANTED,
     Entry,
     begin_life,
     heeds_exit,
 )
 from trading.positions.position import NO_EXIT, SIDE, STRATEGY_EXIT, TARGET
-from trading.positions.sizing import planned_of, sized_quantity
+from trading.positions.sizing import planned_of
+from trading.simulation.account.entry_sizes import entry_share, has_no_share, sized_by
 from trading.simulation.account.exchange_fills import (
     act,
     execute,
@@ -29,7 +34,6 @@ from trading.simulation.account.exchange_fills import (
     in_cents,
     log_fill,
     nearest_tick,
-    protective_level,
     quote,
     triggered,
     walk_minute,
@@ -37,8 +41,6 @@ from trading.simulation.account.exchange_fills import (
 )
 from trading.simulation.account.kernels import (
     begin_moment,
-    entry_share,
-    has_no_share,
     load,
     log_trade,
     open_value,
@@ -59,9 +61,8 @@ from trading.simulation.account.layout import (
     HELD_BY_ANOTHER,
     MIN_NOTIONAL,
     NO_SHARE,
-    RISK,
-    SIZING_SIZE,
     TOO_SMALL,
+    VENUE_SIZE,
     WALLET,
     AccountBuffers,
     AccountLog,
@@ -72,6 +73,8 @@ from trading.simulation.account.layout import (
 )
 from trading.strategies.layout import ENTER, EXIT
 
+RISK_FIELDS = (RISK_WANTED, RISK_TAKEN, BOUND_BY)
+"""What is known of an entry's risk when it is decided."""
 REFUSED = 100
 """More than the number of reasons to refuse an entry."""
 
@@ -109,7 +112,7 @@ def wanted_quantity(
 
     Where it is refused, the reason less :data:`REFUSED`.
     """
-    life, at, sizing = account.life, s * RULES_SIZE, s * SIZING_SIZE
+    life, at = account.life, s * RULES_SIZE
     side, atr = traded.sides[decided], traded.atrs[decided]
     stop, target = traded.stops[decided], traded.targets[decided]
     if has_no_share(traded, decided):
@@ -122,15 +125,23 @@ def wanted_quantity(
     if side * close <= side * resting or side * close >= side * life[TARGET]:
         return BEYOND_LEVEL - float(REFUSED)
     equity = account.money[WALLET] + open_value(account)
-    share = min(entry_share(traded, s, decided), 1.0 / planned_of(traded.rules, at))
-    quantity = sized_quantity(equity, close, resting, share, traded.sizing[sizing + RISK])
+    fee = exchange.grid[GRID_SIZE * s + G_FEE]
+    if sizes_by_risk(traded.rules, at):
+        quantity = sized_by(account, traded, s, decided, equity, close, fee)
+    else:
+        share = min(entry_share(traded, s, decided), 1.0 / planned_of(traded.rules, at))
+        quantity = equity * share / close
     quantity = whole_steps(quantity, exchange.grid[GRID_SIZE * s + G_STEPS])
     notional = quantity * close
-    why = refusal(account, board, traded.symbols, s, side, int(account.money[DAY]), notional)
+    why = refusal(account, board, traded, s, side, int(account.money[DAY]), notional)
     if why >= 0:
         return why - float(REFUSED)
-    if quantity <= 0.0 or notional < traded.sizing[sizing + MIN_NOTIONAL]:
+    if quantity <= 0.0 or notional < traded.venues[s * VENUE_SIZE + MIN_NOTIONAL]:
         return TOO_SMALL - float(REFUSED)
+    life[QUANTITY] = quantity
+    note_risk(life, traded.rules, at, equity, fee, 0.0)
+    for field in RISK_FIELDS:
+        account.lives[s * LIFE_SIZE + field] = life[field]
     return quantity
 
 
@@ -152,6 +163,8 @@ def enter_market(
     atr = traded.atrs[decided]
     entry = Entry(side, price, quantity, atr, stop, target, time, 1.0)
     begin_life(life, traded.rules, at, entry)
+    for field in RISK_FIELDS:
+        life[field] = account.lives[s * LIFE_SIZE + field]
     exchange.grid[GRID_SIZE * s + G_WAITS] = 0.0
     life[CASH] -= in_cents(quantity * price * exchange.grid[GRID_SIZE * s + G_FEE])
     log_fill(exchange.fills, s, time, NO_EXIT, quantity, price)

@@ -12,21 +12,38 @@ from trading.candles import DAY_MS
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Rows, bar_at
 from trading.positions.candle_path import CandleTurn, live_row, settle
-from trading.positions.exit_rules import R_DAY_END, R_MOST, R_SLIPPAGE, RULES_SIZE
+from trading.positions.entry_risk import (
+    BY_BRACKETS,
+    note_risk,
+    sizes_by_risk,
+)
+from trading.positions.exit_rules import (
+    R_DAY_END,
+    R_FEE,
+    R_MOST,
+    R_SLIPPAGE,
+    RULES_SIZE,
+)
 from trading.positions.lifecycle import (
     AMBIGUOUS,
     BOUGHT,
+    BOUND_BY,
     CASH,
     FILLS,
+    LEVERAGE,
     LIFE_SIZE,
     OPENED,
     QUANTITY,
+    RISK_TAKEN,
+    RISK_WANTED,
     SOLD,
+    SPENT,
     Entry,
     begin_life,
 )
 from trading.positions.position import END_OF_DATA, ENTRY, NO_EXIT, SIDE
-from trading.positions.sizing import capped_quantity, planned_of, sized_quantity
+from trading.positions.sizing import capped_quantity, planned_of
+from trading.simulation.account.entry_sizes import entry_share, has_no_share, sized_by
 from trading.simulation.account.layout import (
     AMBIGUOUS_CANDLES,
     BASELINE,
@@ -46,14 +63,12 @@ from trading.simulation.account.layout import (
     MAX_POSITIONS,
     MIN_NOTIONAL,
     NO_SHARE,
-    RISK,
-    SHARE,
-    SIZING_SIZE,
     STEP_SIZE,
     TOO_MANY,
     TOO_SMALL,
     TRADE_FLOATS,
     TRADE_INTS,
+    VENUE_SIZE,
     WALLET,
     AccountBuffers,
     AccountLog,
@@ -102,11 +117,14 @@ def open_value(account: AccountBuffers) -> float:
 
 
 @kernel
-def exposure_of(account: AccountBuffers) -> float:
-    """Sum of all notionals at the marks."""
+def exposure_of(account: AccountBuffers, rules: Buffer) -> float:
+    """Sum of all notionals at the marks; the margin of those that are sized by risk."""
     total = 0.0
     for s in range(len(account.marks)):
-        total += account.lives[s * LIFE_SIZE + QUANTITY] * account.marks[s]
+        held = account.lives[s * LIFE_SIZE + QUANTITY] * account.marks[s]
+        if held > 0.0 and sizes_by_risk(rules, s * RULES_SIZE):
+            held /= account.lives[s * LIFE_SIZE + LEVERAGE]
+        total += held
     return total
 
 
@@ -136,14 +154,16 @@ def is_correlated(
 def refusal(
     account: AccountBuffers,
     board: Board,
-    symbols: list[int],
+    traded: StrategyColumns,
     s: int,
     side: float,
     day: int,
     wanted: float,
 ) -> int:
-    """Why a new position of notional ``wanted`` is not allowed, or -1."""
-    money, limits = account.money, account.limits
+    """Why the position of notional ``wanted`` that the life at hand began is refused, or -1."""
+    money, limits, symbols = account.money, account.limits, traded.symbols
+    if sizes_by_risk(traded.rules, s * RULES_SIZE):
+        wanted /= account.life[LEVERAGE]
     held = 0
     for other in range(len(symbols)):
         if account.lives[other * LIFE_SIZE + QUANTITY] > 0.0:
@@ -157,7 +177,7 @@ def refusal(
         return LOSS_LIMIT
     if is_correlated(account, board, symbols, s, side, day):
         return CORRELATED
-    if exposure_of(account) + wanted > limits[MAX_EXPOSURE] * equity:
+    if exposure_of(account, traded.rules) + wanted > limits[MAX_EXPOSURE] * equity:
         return EXPOSURE
     return -1
 
@@ -171,27 +191,16 @@ def log_trade(log: AccountLog, life: Buffer, s: int, entered: int, left: int, co
     log.whole[at + 2] = left
     log.whole[at + 3] = code
     log.whole[at + 4] = int(life[SIDE])
+    log.whole[at + 5] = int(life[BOUND_BY])
     at = TRADE_FLOATS * log.made[0]
     log.parts[at] = life[ENTRY]
     log.parts[at + 1] = life[SOLD] / life[BOUGHT]
     log.parts[at + 2] = life[BOUGHT]
     log.parts[at + 3] = life[CASH]
+    log.parts[at + 4] = life[RISK_WANTED]
+    log.parts[at + 5] = life[RISK_TAKEN]
+    log.parts[at + 6] = life[SPENT]
     log.made[0] += 1
-
-
-@kernel
-def entry_share(traded: StrategyColumns, s: int, decided: int) -> float:
-    """Return the largest share of the equity that the entry decided at ``decided`` starts with."""
-    own = traded.sizing[s * SIZING_SIZE + SHARE]
-    if len(traded.shares) == 0:
-        return own
-    return min(own, traded.shares[decided] / planned_of(traded.rules, s * RULES_SIZE))
-
-
-@kernel
-def has_no_share(traded: StrategyColumns, decided: int) -> bool:
-    """Whether the entry decided at ``decided`` may take nothing."""
-    return len(traded.shares) > 0 and traded.shares[decided] <= 0.0
 
 
 @apart
@@ -205,32 +214,36 @@ def enter_position(
     time: int,
 ) -> int:
     """Open the position of strategy ``s``, decided at ``decided``; -1, or why it was refused."""
-    at, sizing = s * RULES_SIZE, s * SIZING_SIZE
+    at, life = s * RULES_SIZE, account.life
     if has_no_share(traded, decided):
         return NO_SHARE
     side = traded.sides[decided]
     stop, target = traded.stops[decided], traded.targets[decided]
     if side * market <= side * stop or side * market >= side * target:
         return BEYOND_LEVEL
-    price = market * (1.0 + side * traded.rules[at + R_SLIPPAGE])
+    slip, fee = traded.rules[at + R_SLIPPAGE], traded.rules[at + R_FEE]
+    price = market * (1.0 + side * slip)
     equity = account.money[WALLET] + open_value(account)
-    share, risk = entry_share(traded, s, decided), traded.sizing[sizing + RISK]
-    quantity = sized_quantity(equity, price, stop, share, risk)
+    atr = traded.atrs[decided]
+    begin_life(life, traded.rules, at, Entry(side, price, 1.0, atr, stop, target, time, 1.0))
+    quantity = sized_by(account, traded, s, decided, equity, price, fee)
+    whole = quantity
     planned = quantity * price * planned_of(traded.rules, at)
     quantity = capped_quantity(quantity, planned, traded.rules[at + R_MOST])
-    step = traded.sizing[sizing + STEP_SIZE]
+    if quantity < whole:
+        life[BOUND_BY] = BY_BRACKETS
+    step = traded.venues[s * VENUE_SIZE + STEP_SIZE]
     if step > 0.0:
         quantity = int(quantity / step + 1e-9) * step
     notional = quantity * price
-    why = refusal(account, board, traded.symbols, s, side, time // DAY_MS, notional)
+    why = refusal(account, board, traded, s, side, time // DAY_MS, notional)
     if why >= 0:
         return why
-    if quantity <= 0.0 or notional < traded.sizing[sizing + MIN_NOTIONAL]:
+    if quantity <= 0.0 or notional < traded.venues[s * VENUE_SIZE + MIN_NOTIONAL]:
         return TOO_SMALL
-    atr = traded.atrs[decided]
-    entry = Entry(side, price, quantity, atr, stop, target, time, 1.0)
-    begin_life(account.life, traded.rules, at, entry)
-    store(account.lives, s, account.life)
+    begin_life(life, traded.rules, at, Entry(side, price, quantity, atr, stop, target, time, 1.0))
+    note_risk(life, traded.rules, at, equity, fee, slip)
+    store(account.lives, s, life)
     return -1
 
 

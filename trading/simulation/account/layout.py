@@ -13,12 +13,10 @@ DAILY_LOSS = 2
 IMPACT = 3
 MAX_CORRELATION = 4
 
-# What the venue requires of a symbol, and how much of the equity a strategy takes: a row each.
+# What the venue requires of a symbol: a row each.
 STEP_SIZE = 0
 MIN_NOTIONAL = 1
-SHARE = 2
-RISK = 3
-SIZING_SIZE = 4
+VENUE_SIZE = 2
 
 # The account's money.
 WALLET = 0
@@ -52,8 +50,8 @@ REFUSALS = (
 ENTERS = 1
 LEAVES = 2
 
-TRADE_INTS = 5  # strategy, entry moment, exit moment, reason code, side
-TRADE_FLOATS = 4  # entry price, exit price, quantity, profit
+TRADE_INTS = 6  # strategy, entry moment, exit moment, reason code, side, what bound its size
+TRADE_FLOATS = 7  # entry price, exit price, quantity, profit, risk wanted, risk taken, spent
 FILL_LOG_WIDTH = 5  # strategy, time (ms), code (0: an entry), quantity (above 0: into it), price
 
 # An exchange's grid, a row per strategy, and until when (ms) its next addition waits.
@@ -83,7 +81,7 @@ class Board(NamedTuple):
 
 
 class StrategyColumns(NamedTuple):
-    """The strategies on the account: symbols, decisions, sizing, rules, slippage, allocation.
+    """The strategies on the account: symbols, decisions, venues, rules, slippage, allocation.
 
     ``actions``, ``atrs``, ``sides``, ``stops`` and ``targets`` have a value per strategy and row
     (strategies x rows). ``slippage`` is that without impact. ``shares`` has for each row the
@@ -97,7 +95,7 @@ class StrategyColumns(NamedTuple):
     sides: Buffer
     stops: Buffer
     targets: Buffer
-    sizing: Buffer
+    venues: Buffer
     rules: Buffer
     slippage: Buffer
     shares: Buffer

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numpy import str_
 
 from trading.candles import Floats, Integers
+from trading.positions.entry_risk import BOUNDS
 from trading.positions.position import REASONS
 from trading.simulation.account.layout import (
     AMBIGUOUS_CANDLES,
@@ -52,9 +53,11 @@ class AccountResult:
     """Trades of all strategies in order of their exit, in columns, and the account.
 
     ``place`` is the strategy's position in those given; ``profit`` is in quote currency, after fees
-    and funding. ``equity`` is that at the close of each of ``moments`` (opens of candles, ms).
-    ``refused`` counts the entries that were not allowed, by reason. With the profile `exchange` the
-    times of trades are those of their fills, and ``fills`` has the fills.
+    and funding. ``risk_wanted``, ``risk_taken`` and ``bound_by`` are those of
+    `trading.simulation.results.Trades`; ``spent`` is in quote currency. ``equity`` is that at the
+    close of each of ``moments`` (opens of candles, ms). ``refused`` counts the entries that were
+    not allowed, by reason. With the profile `exchange` the times of trades are those of their
+    fills; ``fills`` has the fills.
     """
 
     place: Integers
@@ -66,6 +69,10 @@ class AccountResult:
     quantity: Floats
     profit: Floats
     reason: npt.NDArray[str_]
+    risk_wanted: Floats
+    risk_taken: Floats
+    bound_by: npt.NDArray[str_]
+    spent: Floats
     moments: Integers
     equity: Floats
     wallet: float
@@ -89,8 +96,8 @@ class AccountResult:
         count = int(log.made[0])
         whole = np.asarray(log.whole[: TRADE_INTS * count], dtype=np.int64)
         parts = np.asarray(log.parts[: TRADE_FLOATS * count], dtype=np.float64)
-        place, entered, left, code, side = whole.reshape(-1, TRADE_INTS).T
-        entry, closed, quantity, profit = parts.reshape(-1, TRADE_FLOATS).T
+        place, entered, left, code, side, bound = whole.reshape(-1, TRADE_INTS).T
+        entry, closed, quantity, profit, wanted, taken, spent = parts.reshape(-1, TRADE_FLOATS).T
         return cls(
             place=place,
             entry_time=moments[entered] if fills is None else entered,
@@ -101,6 +108,10 @@ class AccountResult:
             quantity=quantity,
             profit=profit,
             reason=np.array(REASONS)[code],
+            risk_wanted=wanted,
+            risk_taken=taken,
+            bound_by=np.array(BOUNDS)[bound],
+            spent=spent,
             moments=moments,
             equity=np.asarray(log.equity, dtype=np.float64),
             wallet=float(account.money[WALLET]),

@@ -18,6 +18,7 @@ from trading.positions.position import (
     EMERGENCY,
     END_OF_DATA,
     ENTRY,
+    FLOOR,
     NO_EXIT,
     STOP,
     STRATEGY_EXIT,
@@ -70,9 +71,11 @@ def nearest_stop(position: Buffer) -> float:
 @kernel
 def arming_price(position: Buffer) -> float:
     """Return a price below which the trailing stop of a long position is surely not armed."""
-    price = position[ENTRY] / (1.0 - position[TRAIL])
-    if position[ARM] > price:
-        price = position[ARM]
+    price = position[ARM]
+    if position[FLOOR] > 0.0:
+        winning = position[FLOOR] / (1.0 - position[TRAIL])
+        if winning > price:
+            price = winning
     return price - EARLY * position[ENTRY]
 
 

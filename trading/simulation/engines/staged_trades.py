@@ -7,10 +7,20 @@ from collections.abc import Callable
 from trading.jit.kernel import Buffer, apart, kernel
 from trading.market.rows import Rows, bar_at
 from trading.positions.candle_path import CandleTurn, live_row, settle
-from trading.positions.exit_rules import R_ADDITIONS, R_CAPITAL, R_FEE, R_MOST, R_SIDE, R_SLIPPAGE
+from trading.positions.entry_risk import BY_BRACKETS, note_risk, size_by_risk, sizes_by_risk
+from trading.positions.exit_rules import (
+    R_ADDITIONS,
+    R_CAPITAL,
+    R_FEE,
+    R_MOST,
+    R_SIDE,
+    R_SIZE_SHARE,
+    R_SLIPPAGE,
+)
 from trading.positions.lifecycle import (
     AMBIGUOUS,
     BOUGHT,
+    BOUND_BY,
     CASH,
     FILL_WIDTH,
     FILLS,
@@ -26,6 +36,7 @@ from trading.positions.position import (
     BEST,
     END_OF_DATA,
     ENTRY,
+    FLOOR,
     NO_EXIT,
     OFF,
     SIDE,
@@ -72,18 +83,28 @@ def enter_life(
 ) -> None:
     """Open a life at the market price.
 
-    Its whole plan, fees included, costs the equity, or is the most that the venue allows at the
-    leverage. The equity decides the maintenance bracket and whether the plan is too large.
+    Its whole plan costs the equity, fees included, or risks what the rules say, or is the most that
+    the venue allows at the leverage. The equity decides the maintenance bracket and whether the
+    plan is too large.
     """
     side = side_of(signals, s, rules, at)
     price = opening.price * (1.0 + side * rules[at + R_SLIPPAGE])
     planned = planned_of(rules, at)
-    quantity = 1.0 / (planned * price * (1.0 + rules[at + R_FEE]))
+    fee, slip = rules[at + R_FEE], rules[at + R_SLIPPAGE]
+    quantity = 1.0 / (planned * price * (1.0 + fee))
     stop, target = own_level(signals, s, 1), own_level(signals, s, 2)
     worth = rules[at + R_CAPITAL] * opening.equity
+    atr = signals.atrs[s]
+    if sizes_by_risk(rules, at):
+        begin_life(life, rules, at, Entry(side, price, 1.0, atr, stop, target, opening.time, worth))
+        quantity = size_by_risk(life, rules, at, 1.0, rules[at + R_SIZE_SHARE], fee, slip)
+    whole = quantity
     quantity = capped_quantity(quantity, quantity * price * planned * worth, rules[at + R_MOST])
-    entry = Entry(side, price, quantity, signals.atrs[s], stop, target, opening.time, worth)
+    if quantity < whole:
+        life[BOUND_BY] = BY_BRACKETS
+    entry = Entry(side, price, quantity, atr, stop, target, opening.time, worth)
     begin_life(life, rules, at, entry)
+    note_risk(life, rules, at, 1.0, fee, slip)
 
 
 @kernel
@@ -120,9 +141,10 @@ def calm_life(life: Buffer, rules: Buffer, at: int) -> tuple[float, float]:
         if trail != trail and not rules[at + R_ADDITIONS] > 0.0:
             # Not armed: candles below the arming price change nothing. (An addition would lower
             # that price, so with additions every new best price counts.)
-            arming = side * life[ENTRY] / (1.0 - side * life[TRAIL])
-            if side * life[ARM] > arming:
-                arming = side * life[ARM]
+            arming = side * life[ARM]
+            winning = side * life[FLOOR] / (1.0 - side * life[TRAIL])
+            if winning > arming:
+                arming = winning
             arming -= EARLY * life[ENTRY]
             if arming > next_best:
                 next_best = arming

@@ -7,6 +7,7 @@ from trading.jit.kernel import Buffer, kernel
 from trading.market.rows import Rows
 from trading.metrics import SUMS_SIZE, sums_trade
 from trading.positions.exit_rules import R_DAY_END, R_TIME_EXIT
+from trading.positions.lifecycle import BOUND_BY, RISK_TAKEN, RISK_WANTED, SPENT
 from trading.positions.position import ENTRY, SIDE
 from trading.simulation.layout import PRICES_WIDTH, TRADE_WIDTH, ClosedTrade, Record, TradingWindow
 
@@ -82,8 +83,12 @@ def keep_trade(record: Record, count: int, life: Buffer, trade: ClosedTrade) -> 
         record.rows[at + 1] = trade.exit_row
         record.rows[at + 2] = trade.code
         record.rows[at + 3] = int(life[SIDE])
+        record.rows[at + 4] = int(life[BOUND_BY])
         at = PRICES_WIDTH * count
         record.prices[at] = life[ENTRY]
         record.prices[at + 1] = trade.price
         record.prices[at + 2] = trade.growth
         record.prices[at + 3] = trade.funding
+        record.prices[at + 4] = life[RISK_WANTED]
+        record.prices[at + 5] = life[RISK_TAKEN]
+        record.prices[at + 6] = life[SPENT]

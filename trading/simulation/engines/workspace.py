@@ -10,6 +10,7 @@ import numpy as np
 from trading.candles import DAY_MS, CandleColumns, Floats, Integers
 from trading.jit.backends import Backend
 from trading.metrics import SUMS_SIZE
+from trading.positions.entry_risk import BOUNDS
 from trading.positions.exit_rules import R_DAY_END, R_FEE, R_STAGED, R_TAKE_PROFIT
 from trading.positions.lifecycle import FILL_WIDTH, FILLS, LIFE_SIZE, MOST_FILLS
 from trading.positions.position import EMERGENCY_STOP, REASONS, STOP_LOSS, TRAILING_STOP
@@ -118,6 +119,11 @@ def day_starts(window: TradingWindow) -> Integers:
     return (window.first_day + np.arange(window.days, dtype=np.int64)) * DAY_MS
 
 
+def bought(rules: Floats) -> float:
+    """Return what a position without stages spends, its fee left aside, of an equity of 1."""
+    return 1.0 / (1.0 + float(rules[R_FEE]))
+
+
 @dataclass(frozen=True, slots=True)
 class EngineRun:
     """What an engine made of one combination: the record, its trades and its fills."""
@@ -126,12 +132,12 @@ class EngineRun:
     count: int
     filled: int
 
-    def trades(self, candles: CandleColumns) -> Trades:
+    def trades(self, candles: CandleColumns, rules: Floats) -> Trades:
         """Return the trades as columns."""
         whole = np.asarray(self.record.rows[: TRADE_WIDTH * self.count], dtype=np.int64)
         parts = np.asarray(self.record.prices[: PRICES_WIDTH * self.count], dtype=np.float64)
-        entry, closed, code, side = whole.reshape(-1, TRADE_WIDTH).T
-        entered, left, growth, funding = parts.reshape(-1, PRICES_WIDTH).T
+        entry, closed, code, side, bound = whole.reshape(-1, TRADE_WIDTH).T
+        entered, left, growth, funding, wanted, taken, spent = parts.reshape(-1, PRICES_WIDTH).T
         return Trades(
             signal_time=candles.open_time[entry - 1],
             entry_time=candles.open_time[entry],
@@ -142,16 +148,19 @@ class EngineRun:
             net_return=growth - 1.0,
             reason=np.array(REASONS)[code],
             funding=funding.copy(),
+            risk_wanted=np.where(wanted > 0.0, wanted, np.nan),
+            risk_taken=np.where(wanted > 0.0, taken, np.nan),
+            bound_by=np.array(BOUNDS)[bound],
+            spent=spent.copy() if rules[R_STAGED] > 0.0 else np.full(len(spent), bought(rules)),
         )
 
     def fills(self, candles: CandleColumns, trades: Trades, rules: Floats) -> Fills:
         """Return the fills after the entries; without stages one for each trade."""
         if not rules[R_STAGED] > 0.0:
-            bought = 1.0 / (1.0 + rules[R_FEE])
             return Fills(
                 trade=np.arange(len(trades)),
                 time=trades.exit_time,
-                value=-bought * trades.exit_price / trades.entry_price,
+                value=-bought(rules) * trades.exit_price / trades.entry_price,
                 price=trades.exit_price,
                 reason=trades.reason,
             )

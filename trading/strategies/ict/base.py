@@ -13,13 +13,17 @@ from trading.candles import interval_ms
 from trading.errors import ParameterError
 from trading.ict.layout import ict_size
 from trading.jit.kernel import Buffer
-from trading.positions.position import ExitRules
+from trading.positions.exit_rules import ExitRules
+from trading.positions.liquidation import check_stops
 from trading.positions.sizing import Sizing
 from trading.strategies.base import Strategy
 from trading.strategies.ict import signals
 from trading.strategies.layout import OWN
 from trading.strategies.parameters import Parameter, Value
-from trading.strategies.shared_parameters import SHARED
+from trading.strategies.shared_parameters import SHARED, STAGED
+
+GUARD = 0.2
+"""What is left of the way to liquidation when the guard closes, unless the parameters say."""
 
 DIRECTIONS = {"both": 0.0, "long": 1.0, "short": -1.0}
 
@@ -31,7 +35,7 @@ OF_ALL = (
         "pool_tolerance", "float", 0.001, 0.0, 0.02, help="reach of a liquidity pool, a share"
     ),
     Parameter("stop_tolerance", "float", 0.002, 0.001, 0.003, help="beyond the zone, a share"),
-    Parameter("risk", "float", 0.02, 0.0, 0.1, help="share of the account lost at the stop"),
+    Parameter("risk", "float", 0.02, 0.0001, 0.1, help="share of the account lost at the stop"),
     Parameter("leverage", "int", 5, 1, 20, help="notional for a margin of 1"),
     Parameter("direction", "choice", "both", choices=tuple(DIRECTIONS), help="sides to trade"),
     Parameter("min_reward", "float", 0.0, 0.0, 10.0, help="least reward for a risk of 1"),
@@ -44,7 +48,13 @@ TOUCHES_COUNT = Parameter(
     "max_touches", "int", 3, 0, 1000, help="zone_tf candles that touched a zone"
 )
 ENTRIES_COUNT = Parameter("entries_per_zone", "int", 1, 1, 1000, help="entries out of one zone")
-SHARED_WITH_ALL = ("trailing_stop", "emergency_stop", "max_position_size")
+SHARED_WITH_ALL = (
+    "trailing_stop",
+    "trailing_from",
+    "emergency_stop",
+    "liquidation_guard",
+    "max_position_size",
+)
 
 REASONS: Mapping[int, str] = {
     signals.ENTERED: "entered: close {seen:.8g}, zone at {limit:.8g}",
@@ -73,9 +83,12 @@ class IctStrategy(Strategy):
     """
 
     own_levels: ClassVar[bool] = True
+    defaults: ClassVar[Mapping[str, Value]] = {"max_position_size": 1.0}
     reasons: ClassVar[Mapping[int, str]] = REASONS
     extra: ClassVar[tuple[Parameter, ...]] = ()
-    shared: ClassVar[tuple[Parameter, ...]] = tuple(p for p in SHARED if p.name in SHARED_WITH_ALL)
+    shared: ClassVar[tuple[Parameter, ...]] = tuple(
+        p for p in (*SHARED, *STAGED) if p.name in SHARED_WITH_ALL
+    )
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -153,13 +166,17 @@ class IctStrategy(Strategy):
         return False
 
     def sizing(self, params: Mapping[str, Value]) -> Sizing:
-        """Return a size that loses ``risk`` at the stop, limited by ``max_position_size``."""
-        most = float(params["max_position_size"]) * float(params["leverage"])
-        return Sizing(most, float(params["risk"]))
+        """Return a size that loses ``risk`` at the stop, with ``max_position_size`` as margin."""
+        return Sizing(float(params["max_position_size"]), "risk", float(params["risk"]))
 
     def exit_rules(self, params: Mapping[str, Value]) -> ExitRules:
-        """Return the emergency and the trailing stop; each signal brings its stop and target."""
-        return ExitRules(
+        """Return the stops that all signals share; each brings its own stop and target."""
+        rules = ExitRules(
             trailing_stop=float(params["trailing_stop"]),
+            trailing_from=str(params.get("trailing_from", "profit")),
             emergency_stop=float(params["emergency_stop"]),
+            leverage=float(params["leverage"]),
+            liquidation_guard=float(params.get("liquidation_guard", GUARD)),
         )
+        check_stops(rules, self.name)
+        return rules
