@@ -137,7 +137,9 @@ class RiskSettings(_Section):
     close_at_daily_limit: bool = False
     """Whether the daily loss limit closes what is open; else it is kept."""
     max_exposure: Decimal = Field(default=Decimal(2), gt=0, le=20)
-    """Notional of all positions of a wallet as a multiple of its equity."""
+    """Notional of all positions of a wallet as a multiple of its equity.
+
+    Positions that are sized by their risk count with their margin."""
     reserve_share: Decimal = Field(default=Decimal(0), ge=0, lt=1)
     """Part of a wallet that no entry may use as margin."""
     max_entries_per_day: int = Field(default=0, ge=0, le=1_000)

@@ -137,11 +137,9 @@ class CandleColumns:
         """
         starts = self.open_time - (self.open_time - first_start(length_ms)) % length_ms
         first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
-        if len(first) and starts[0] != self.open_time[0]:
-            return self.rows(int(first[1]) if len(first) > 1 else len(self), len(self)).higher(
-                length_ms
-            )
         last = (np.append(first[1:], len(starts)) - 1)[: len(first)]
+        if len(first) and starts[0] != self.open_time[0]:
+            first, last = first[1:], last[1:]
         return CandleColumns.of(
             starts[first],
             self.open[first],

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from executor.ledger.records import PositionRow
 from executor.model import ZERO, Balance, Instrument, InstrumentId, VenueOrder, Wallet, venue_of
-from executor.portfolio.position_state import OpenPosition
+from executor.portfolio.position_state import OpenPosition, is_sized_by_risk
 from trading.order_ids import OrderLeg, parse_order_id
 from trading.positions.staged_position import StagedPosition
 
@@ -232,8 +232,8 @@ class Portfolio:
         return min(free, balance.available) if believe_exchange else free
 
     def exposure(self, wallet: Wallet) -> Decimal:
-        """Notional of all positions of a wallet, entries in progress included."""
-        return sum((holding.reserved for holding in self._held_from(wallet)), ZERO)
+        """Notional of a wallet's positions and entries in progress; of those by risk the margin."""
+        return sum((_exposure_of(holding) for holding in self._held_from(wallet)), ZERO)
 
     def equity_of(self, wallet: Wallet) -> Decimal:
         """A wallet with what its open positions add to it."""
@@ -244,3 +244,10 @@ class Portfolio:
         """The equity of all wallets of an asset, whatever their venue."""
         found = (self.equity_of(wallet) for wallet in self.wallets if wallet.asset == asset)
         return sum(found, ZERO)
+
+
+def _exposure_of(holding: Holding) -> Decimal:
+    """Return what a position counts against the exposure that is allowed."""
+    if is_sized_by_risk(holding.row):
+        return holding.reserved / holding.row.leverage
+    return holding.reserved

@@ -31,11 +31,24 @@ class SizeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """The account's money (quote currency) and the leverage of the entry."""
+    """The account's money (quote currency) and the leverage of the entry.
+
+    ``exposure`` is what the open positions count against ``max_exposure``.
+    """
 
     available: Decimal
     equity: Decimal
     leverage: int
+    wallet: Decimal = Decimal(0)
+    exposure: Decimal = Decimal(0)
+
+    def unreserved(self, limits: RiskSettings) -> Decimal:
+        """Return what may become margin: the free balance without the reserve."""
+        return self.available - limits.reserve_share * self.wallet
+
+    def unexposed(self, limits: RiskSettings) -> Decimal:
+        """Return what the exposure may grow by."""
+        return limits.max_exposure * self.equity - self.exposure
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,8 @@ def _by_share(request: SizeRequest, funds: Funds, limits: RiskSettings) -> Entry
             funds.equity * (limits.max_position_share / Decimal(str(request.planned)))
         ),
         "leverage": funds.available * funds.leverage,
+        "reserve_share": funds.unreserved(limits) * funds.leverage,
+        "max_exposure": funds.unexposed(limits),
         "max_order_notional": limits.max_order_notional,
     }
     bound_by = min(notionals, key=lambda name: notionals[name])
@@ -92,6 +107,8 @@ def _by_risk(request: SizeRequest, funds: Funds, limits: RiskSettings) -> EntryS
 
     units = {
         "leverage": min(most(1.0), most(1.0, float(funds.available))),
+        "reserve_share": most(1.0, float(funds.unreserved(limits))),
+        "max_exposure": float(funds.unexposed(limits)) * leverage / price,
         "max_margin_share": most(float(limits.max_margin_share)),
         request.share_limit: most(request.max_position_size),
         "max_order_notional": float(limits.max_order_notional) / price,

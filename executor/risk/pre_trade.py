@@ -70,7 +70,8 @@ class AccountState:
     halted: str | None
     leverage: int = 1
     exposure: Decimal = Decimal(0)
-    """Notional of all positions of the wallet, entries in progress included."""
+    """Notional of all positions of the wallet, entries in progress included; the margin of those
+    that are sized by risk."""
     entries_today: int = 0
     """Of this instrument."""
     refused_stops_today: int = 0
@@ -128,10 +129,11 @@ def check_entry(
         request.planned,
         request.share_limit,
     )
-    funds = Funds(account.available, account.equity, account.leverage)
+    funds = Funds(
+        account.available, account.equity, account.leverage, account.wallet, account.exposure
+    )
     sized = size_entry(wanted, funds, limits)
-    units = sized.quantity * Decimal(str(request.size_share))
-    quantity, problem = _whole_steps(units, request, limits, instrument)
+    quantity, problem = _whole_steps(sized.quantity, request, limits, instrument)
     if problem:
         reasons.append(problem)
     if reasons:
@@ -246,6 +248,8 @@ def _whole_steps(
 ) -> tuple[Decimal, str]:
     """The quantity in whole steps, and why it is too small."""
     price = Decimal(str(request.last_price))
+    if request.size_share < 1.0:
+        wanted *= Decimal(str(request.size_share))
     quantity = instrument.floor_quantity(wanted) if wanted > 0 else Decimal(0)
     least = max(instrument.min_notional, limits.min_trade_notional)
     if quantity < instrument.min_quantity or quantity * price < least:

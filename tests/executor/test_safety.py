@@ -497,18 +497,18 @@ async def test_trades_missing_on_the_user_stream_make_it_reconnect(
         assert "it did not report 1 trades of BTCUSDT" in reconnecting
 
 
-async def test_without_an_emergency_stop_no_entry_is_made_in_live(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [Mode.LIVE, Mode.PAPER])
+async def test_an_entry_without_filters_still_has_its_emergency_stop(
+    tmp_path: Path, mode: Mode
+) -> None:
     venue = FakeVenue()
     async with executor_on(tmp_path, venue) as executor:
-        unguarded = get_strategy("breakout").resolve({"filters": "off"})
-        live = executor.services.settings.model_copy(update={"mode": Mode.LIVE})
-        executor.services.settings = live
-        signal(executor, params=unguarded)
-        await settled(executor)
-        assert venue.orders == {}
-        refused = "no emergency stop (filters are off): refused in live"
-        assert refused in events(executor, "entry_refused")[0]
-        executor.services.settings = live.model_copy(update={"mode": Mode.PAPER})
-        signal(executor, bar_time=2 * MINUTE, params=unguarded)
+        unfiltered = get_strategy("breakout").resolve({"filters": "off"})
+        executor.services.settings = executor.services.settings.model_copy(update={"mode": mode})
+        signal(executor, params=unfiltered)
         await settled(executor)
         assert venue.held[BTCUSDT] == Decimal("0.020")
+        holding = executor.portfolio.holding(BTCUSDT)
+        assert holding is not None
+        assert holding.position is not None
+        assert holding.position.emergency_price == 47_500.0

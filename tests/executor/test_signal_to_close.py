@@ -271,7 +271,7 @@ async def test_a_crossed_stop_that_does_not_fill_is_followed_by_a_market_close(
 
 async def test_an_entry_records_the_risk_that_it_takes(tmp_path: Path) -> None:
     async with executor_on(tmp_path, FakeVenue()) as executor:
-        equity = float(executor.portfolio.equity)
+        equity = float(executor.portfolio.equity("USDT"))
         levels = {"stop_price": 49_500.0, "target_price": 52_000.0}
         signal(executor, strategy="ict_mixed", **levels)
         await settled(executor)

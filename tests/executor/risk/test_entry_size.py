@@ -54,6 +54,14 @@ def test_shares_of_the_balance_do_not_bind_an_entry_sized_by_risk() -> None:
         ),
         (REQUEST, {"max_order_notional": Decimal(2_000)}, FUNDS, "max_order_notional", 2_000),
         (REQUEST, {}, replace(FUNDS, available=Decimal(1_000)), "leverage", 5_000),
+        (
+            REQUEST,
+            {"reserve_share": Decimal("0.9")},
+            replace(FUNDS, wallet=Decimal(10_000)),
+            "reserve_share",
+            5_000,
+        ),
+        (REQUEST, {}, replace(FUNDS, exposure=Decimal(19_000)), "max_exposure", 5_000),
     ],
 )
 def test_the_limit_that_bound_is_named(

@@ -28,6 +28,10 @@ BY_RISK = {
     "max_position_size": 1.0,
 }
 COSTS = Costs(fee_bps=5, slippage_bps=2)
+SOLD = 0.995 * 0.9998
+"""What a stop of 0.5 % sells a unit for, slippage included, of an entry at 1."""
+LOST = 1.0 - SOLD + 0.0005 * (1.0 + SOLD)
+"""What that stop costs, both fees included; the slippage of the entry is in its price."""
 
 
 def stopped(fall: float = 0.2) -> CandleColumns:
@@ -60,14 +64,15 @@ def test_the_loss_at_the_stop_is_the_risk_costs_included(stop: float, risk: floa
 def test_the_leverage_bounds_the_risk_and_is_named() -> None:
     trades = run(BY_RISK | {"leverage": 2, "stop_loss": 0.005})
     assert trades.bound_by[0] == "leverage"
-    assert trades.risk_taken[0] == pytest.approx(2 * (0.005 + 0.0014), rel=0.03)
+    # Margin (half the notional) and the fee of the entry cost the equity.
+    assert trades.risk_taken[0] == pytest.approx(LOST / (1 / 2 + 0.0005))
     assert -trades.net_return[0] == pytest.approx(trades.risk_taken[0], rel=0.02)
 
 
 def test_the_largest_position_counts_as_margin() -> None:
     trades = run(BY_RISK | {"leverage": 5, "stop_loss": 0.005, "max_position_size": 0.2})
     assert trades.bound_by[0] == "max_position_size"
-    assert trades.risk_taken[0] == pytest.approx(0.2 * 5 * (0.005 + 0.0014), rel=0.03)
+    assert trades.risk_taken[0] == pytest.approx(0.2 * LOST / (1 / 5 + 0.0005))
 
 
 def test_both_engines_record_the_same_risk() -> None:

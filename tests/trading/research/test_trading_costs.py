@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from trading.research.trading_costs import (
     reward_to_risk,
 )
 from trading.simulation import BacktestResult, Costs, backtest
+from trading.simulation.results import Trades
 from trading.strategies.registry import get_strategy
 from trading.strategies.technical.breakout import Breakout
 
@@ -94,7 +95,8 @@ def test_costs_explain_the_whole_difference_from_a_run_without_costs(ether):
 
 def one_trade(run: BacktestResult, i: int) -> BacktestResult:
     """Return the run as if its trade ``i`` had been the only one."""
-    trades = replace(run.trades, **{name: getattr(run.trades, name)[i : i + 1] for name in COLUMNS})
+    columns = [field.name for field in fields(Trades)]
+    trades = replace(run.trades, **{name: getattr(run.trades, name)[i : i + 1] for name in columns})
     chosen = run.fills.trade == i
     names = ("time", "value", "price", "reason")
     fills = replace(
@@ -103,19 +105,6 @@ def one_trade(run: BacktestResult, i: int) -> BacktestResult:
         **{name: getattr(run.fills, name)[chosen] for name in names},
     )
     return replace(run, trades=trades, fills=fills, equity=1.0 + trades.net_return)
-
-
-COLUMNS = (
-    "signal_time",
-    "entry_time",
-    "exit_time",
-    "side",
-    "entry_price",
-    "exit_price",
-    "net_return",
-    "reason",
-    "funding",
-)
 
 
 def test_a_run_without_trades_costs_nothing():

@@ -107,6 +107,9 @@ def test_columns_that_begin_inside_a_higher_candle_do_not_give_it():
         15 * MINUTE_MS,
     ]
     assert len(minutes.rows(0, 2).higher(5 * MINUTE_MS)) == 0
+    # A hole at the start of a later candle leaves it as it is.
+    holed = CandleColumns.of([i * MINUTE_MS for i in (3, 4, 6, 7, 10)], *[[1.0] * 5] * 4)
+    assert holed.higher(5 * MINUTE_MS).open_time.tolist() == [5 * MINUTE_MS, 10 * MINUTE_MS]
 
 
 def test_a_higher_candle_without_its_last_minute_is_evaluated_with_the_next_candle():
