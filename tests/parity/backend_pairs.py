@@ -63,6 +63,13 @@ SURGE = {"signal_tf": "1m", "long_span": 120, "band_span": 60, "scan": "off", "m
 CASES["surge"] = ("surge", SURGE)
 
 
+BY_RISK = {"filters": "off", "signal_tf": "5m", "leverage": 5.0, "trailing_stop": 0.002}
+CASES |= {
+    f"by {sizing}": ("breakout", BY_RISK | {"k": 0.1, "sizing": sizing})
+    for sizing in ("risk", "turtle", "volatility")
+}
+
+
 OFTEN = {"filters": "off", "signal_tf": "5m", "rsi_entry": 40.0}
 STAGED = ExitRules(
     stop_loss=0.010,
@@ -124,7 +131,7 @@ def run_positions(opens, highs, lows, closes, state, side, out):
             atr = 0.001 * closes[i]
             stop = 0.004 * (i % 3)
             trail, arm = 0.003 * (i % 2), 0.004 * (i % 5)
-            shares = LevelShares(0.01, stop, 2.0, trail, 0.007, arm)
+            shares = LevelShares(0.01, stop, 2.0, trail, 0.007, arm, 1.0 * (i // 2 % 2))
             open_position(state, side, opens[i], atr, shares)
         code = candle_exit(state, opens[i], highs[i], lows[i], closes[i], i // 700 % 2)
         out[2 * i] = code
@@ -143,7 +150,8 @@ def compute(path: Path, rows: int, compiled: bool) -> dict[str, np.ndarray]:
         run = backtest(strategy, candles, values, Costs(5, 1), compiled=compiled)
         trades = run.trades
         columns = (trades.entry_time, trades.exit_time, trades.entry_price, trades.exit_price)
-        results[f"trades {case}"] = np.column_stack([*columns, trades.net_return])
+        columns += (trades.net_return, trades.risk_taken, trades.spent)
+        results[f"trades {case}"] = np.column_stack(columns)
         results[f"measures {case}"] = np.array(list(run.metrics.as_dict().values()), dtype=float)
         results[f"days {case}"] = run.daily_returns
     for strategy in (Staged(), StagedShort()):

@@ -62,7 +62,7 @@ class LevelShares(NamedTuple):
     trailing_stop: float
     emergency_stop: float
     trailing_arm: float
-    takes_profits_only: float = 0.0
+    takes_profits_only: float
     """Above 0, the trailing stop lies on the winning side of the entry or nowhere."""
 
 

@@ -40,6 +40,10 @@ def trades_of(*rows: tuple[int, int, int, float, str]) -> Trades:
         net_return=np.array([row[3] for row in rows], dtype=float),
         reason=np.array([row[4] for row in rows], dtype=str),
         funding=np.zeros(len(rows)),
+        risk_wanted=np.full(len(rows), np.nan),
+        risk_taken=np.full(len(rows), np.nan),
+        bound_by=np.full(len(rows), ""),
+        spent=np.ones(len(rows)),
     )
 
 
