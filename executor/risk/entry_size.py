@@ -27,6 +27,8 @@ class SizeRequest:
     planned: float = 1.0
     share_limit: str = "max_position_size"
     """Name of the limit behind ``max_position_size``."""
+    size_share: float = 1.0
+    """Share of the size that the evidence behind the strategy allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def _by_share(request: SizeRequest, funds: Funds, limits: RiskSettings) -> Entry
         "max_order_notional": limits.max_order_notional,
     }
     bound_by = min(notionals, key=lambda name: notionals[name])
-    return EntrySize(notionals[bound_by] / Decimal(str(request.price)), None, bound_by)
+    notional = Decimal(str(request.size_share)) * notionals[bound_by]
+    return EntrySize(notional / Decimal(str(request.price)), None, bound_by)
 
 
 def _by_risk(request: SizeRequest, funds: Funds, limits: RiskSettings) -> EntrySize:
@@ -116,5 +119,5 @@ def _by_risk(request: SizeRequest, funds: Funds, limits: RiskSettings) -> EntryS
     wanted = equity * request.risk / at_risk / planned if at_risk > 0.0 else math.inf
     bound_by = min(units, key=lambda name: units[name])
     if wanted <= units[bound_by]:
-        return EntrySize(Decimal(str(wanted)), request.risk, "")
-    return EntrySize(Decimal(str(units[bound_by])), request.risk, bound_by)
+        return EntrySize(Decimal(str(wanted * request.size_share)), request.risk, "")
+    return EntrySize(Decimal(str(units[bound_by] * request.size_share)), request.risk, bound_by)

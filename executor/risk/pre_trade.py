@@ -128,6 +128,7 @@ def check_entry(
         request.risk_distance,
         request.planned,
         request.share_limit,
+        request.size_share,
     )
     funds = Funds(
         account.available, account.equity, account.leverage, account.wallet, account.exposure
@@ -248,8 +249,6 @@ def _whole_steps(
 ) -> tuple[Decimal, str]:
     """The quantity in whole steps, and why it is too small."""
     price = Decimal(str(request.last_price))
-    if request.size_share < 1.0:
-        wanted *= Decimal(str(request.size_share))
     quantity = instrument.floor_quantity(wanted) if wanted > 0 else Decimal(0)
     least = max(instrument.min_notional, limits.min_trade_notional)
     if quantity < instrument.min_quantity or quantity * price < least:
