@@ -172,7 +172,13 @@ VALUES = [
         "the ICT requirements, which are newer, say 6 %",
     ),
     # Streams.
-    Value("bot 5.1", "symbols a subscription", 3, BATCH),
+    Value(
+        "bot 5.1",
+        "symbols a subscription",
+        3,
+        BATCH,
+        "the exchange limits messages a second, not the streams that one of them names",
+    ),
     Value("bot 5.1", "silence that reconnects, s", 30.0, TimingSettings().stale_s),
     Value("bot 5.2", "check of positions, s", 0.5, TimingSettings().tick_s),
     Value("dca 7.1", "first reconnect after, s", 1.0, FIRST_DELAY_S),
