@@ -17,6 +17,7 @@ from trading.positions.entry_risk import protective_level
 from trading.positions.lifecycle import (
     CASH,
     QUANTITY,
+    STEP,
     WATCHED,
     apply_fill,
     change_of,
@@ -30,6 +31,7 @@ from trading.positions.position import (
     LIQUIDATION,
     LIQUIDATION_GUARD,
     NO_EXIT,
+    PARTIAL_TAKE_PROFIT,
     SIDE,
     STOP,
     STOP_LOSS,
@@ -40,6 +42,7 @@ from trading.simulation.account.layout import (
     FILL_LOG_WIDTH,
     G_FEE,
     G_LEAST,
+    G_PARTS,
     G_STEPS,
     G_TICKS,
     G_WAITS,
@@ -191,6 +194,11 @@ def execute(holding: HeldLife, code: int, price: float, time: int, log: FillLog)
     apply_fill(life, rules, at, code, change, paid)
     life[CASH] -= in_cents(abs(change) * paid * grid[row + G_FEE])
     if change != 0.0:
+        if code == PARTIAL_TAKE_PROFIT:
+            grid[row + G_PARTS] = life[STEP]
+        else:
+            # Every trade rebuilds a position at the executor: a part that was too small is new.
+            life[STEP] = grid[row + G_PARTS]
         whole = math.floor(change * steps + 0.5) / steps
         log_fill(log, holding.s, time, code, whole, paid)
     return change != 0.0

@@ -54,6 +54,7 @@ from trading.simulation.account.layout import (
     FUNDING,
     G_FEE,
     G_LEAST,
+    G_PARTS,
     G_STEPS,
     G_TICKS,
     G_WAITS,
@@ -166,6 +167,7 @@ def enter_market(
     for field in RISK_FIELDS:
         life[field] = account.lives[s * LIFE_SIZE + field]
     exchange.grid[GRID_SIZE * s + G_WAITS] = 0.0
+    exchange.grid[GRID_SIZE * s + G_PARTS] = 0.0
     life[CASH] -= in_cents(quantity * price * exchange.grid[GRID_SIZE * s + G_FEE])
     log_fill(exchange.fills, s, time, NO_EXIT, quantity, price)
 

@@ -74,7 +74,7 @@ class SymbolFilters:
                 f"{symbol}: the profile exchange needs its tick and step; give both in its filters"
             )
         steps = float(round(1.0 / self.step)) if self.step < 1.0 else 1.0 / self.step
-        return self.ticks, steps, costs.fee_bps / 10_000.0, self.min_notional, 0.0
+        return self.ticks, steps, costs.fee_bps / 10_000.0, self.min_notional, 0.0, 0.0
 
 
 @dataclass(frozen=True, slots=True)

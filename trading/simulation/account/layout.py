@@ -60,7 +60,8 @@ G_STEPS = 1  # per unit of quantity
 G_FEE = 2  # share of the notional
 G_LEAST = 3  # notional of an order that is not reduce-only
 G_WAITS = 4
-GRID_SIZE = 5
+G_PARTS = 5  # parts of the ladder up to the last one that was sold
+GRID_SIZE = 6
 
 
 class Board(NamedTuple):
