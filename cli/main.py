@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -13,6 +15,7 @@ from typer.exceptions import TyperException
 from trading.errors import NocturneError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("cli.setup.command", "Start a folder of your own: settings, keys, strategies."),
     "demo": ("cli.demo.command", "Run all of Nocturne on the bundled real data."),
     "flow": ("cli.flow", "Run one research flow in this process."),
     "download": ("cli.download", "Download market data into the lake."),
@@ -30,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("cli.sandbox", "Serve the simulated exchange."),
     "paper": ("cli.paper", "Start and stop the market of paper trading."),
     "executor": ("cli.executor", "Run, stop and inspect the executor."),
+    "alerts": ("cli.alerts", "Send a test alert."),
     "dashboard": ("cli.dashboard", "Show the executor in a browser."),
     "why": ("cli.why.command", "Explain an order, back to the data it came from."),
 }
@@ -54,6 +58,15 @@ class LazyGroup(TyperGroup):
         command.short_help = summary
         return command
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; for a name that is none, name the one that was meant."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            meant = f" (did you mean '{near[0]}'?)" if near else ""
+            raise NocturneError(f"No such command '{name}'{meant}; see nocturne --help")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands without importing any of them."""
         del ctx
@@ -64,7 +77,7 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Nocturne: research flows at night, a guarded executor by day.\n\n"
@@ -72,15 +85,44 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"nocturne {version('nocturne')}")
+        raise typer.Exit
+
+
+_VERSION = typer.Option(
+    False, "--version", is_eager=True, callback=_print_version, help="Print the version."
+)
+
+
 @app.callback()
-def root() -> None:
+def root(version: bool = _VERSION) -> None:
     """Nocturne: research flows at night, a guarded executor by day."""
+    del version
+
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as in shells."""
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one sentence and status 2."""
+    """Run the command line: status 0, 1 if the answer is no, 2 for a mistake, 130 for Ctrl-C.
+
+    A user's mistake ends in one sentence.
+    """
     try:
         status = app(prog_name="nocturne", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output, `head` for example, has enough: nothing is left to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except TyperException as error:
         _explain(error)
     except NocturneError as error:

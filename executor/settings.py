@@ -7,7 +7,6 @@ file of mode 600 beside the settings file.
 from __future__ import annotations
 
 import os
-import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from pydantic import (
 
 from executor.model import InstrumentId, venue_of
 from executor.runtime.database_url import problem_of
+from executor.runtime.env_file import read_env
 from executor.venues.registry import get_venue
 from trading.errors import SettingsError
 
@@ -351,12 +351,7 @@ def load_keys(
     env_file = settings_file.resolve().parent / ".env"
     names = {venue.keys: _variables(venue.keys) for venue in settings.venues.values()}
     if any(key not in known for key, _ in names.values()) and env_file.exists():
-        mode = stat.S_IMODE(env_file.stat().st_mode)
-        if mode & 0o077:
-            raise SettingsError(
-                f"{env_file} holds keys but has mode {mode:o}; run `chmod 600 {env_file}` first"
-            )
-        known |= _parse_env(env_file.read_text(encoding="utf-8"))
+        known |= read_env(env_file)
     missing = [name for pair in names.values() for name in pair if not known.get(name)]
     if missing:
         raise SettingsError(
@@ -369,6 +364,13 @@ def load_keys(
     }
     password = known.get(LEDGER_PASSWORD_VARIABLE, "")
     return Keys(found, _webhook(known), SecretStr(password) if password else None)
+
+
+def load_webhook(settings_file: Path) -> SecretStr | None:
+    """Return the URL for alerts alone: from the environment, else from `.env` as `load_keys`."""
+    env_file = settings_file.resolve().parent / ".env"
+    known = read_env(env_file) if env_file.exists() else {}
+    return _webhook({**known, **os.environ})
 
 
 def _variables(name: str) -> tuple[str, str]:
@@ -385,13 +387,3 @@ def _webhook(known: dict[str, str]) -> SecretStr | None:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise SettingsError(f"{WEBHOOK_VARIABLE} must begin with https://: the URL is a secret")
     return SecretStr(url)
-
-
-def _parse_env(text: str) -> dict[str, str]:
-    pairs = {}
-    for line in text.splitlines():
-        stripped = line.strip()
-        if stripped and not stripped.startswith("#") and "=" in stripped:
-            name, _, value = stripped.removeprefix("export ").partition("=")
-            pairs[name.strip()] = value.strip().strip("\"'")
-    return pairs

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,6 +24,7 @@ from trading.defaults import CAPITAL, FEE_BPS, SLIPPAGE_BPS
 from trading.errors import SettingsError
 
 PROJECT = Path(__file__).resolve().parents[1]
+"""Where Nocturne itself lies: a checkout, or the folder into which a wheel was installed."""
 MODEL_TARGETS = ("volatility_1h", "direction_1h")
 FILE_VARIABLE = "NOCTURNE_RESEARCH_FILE"
 
@@ -203,7 +204,7 @@ class ValidationSettings(BaseModel):
 
 
 class ResearchSettings(BaseSettings):
-    """Every setting of the flows; relative paths start at the project's folder."""
+    """Every setting of the flows; relative paths start at `home_folder`."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -265,6 +266,12 @@ class ResearchSettings(BaseSettings):
         file = TomlConfigSettingsSource(settings_cls, settings_file())
         return init_settings, env_settings, file
 
+    @field_validator("grids", mode="before")
+    @classmethod
+    def _add_to_the_built_in(cls, given: object) -> object:
+        """A table [grids.X] replaces the grids of X and leaves those of the others."""
+        return {**_default_grids(), **given} if isinstance(given, dict) else given
+
     @property
     def threads(self) -> int:
         """Number of threads; the number of cores unless it is set."""
@@ -287,7 +294,18 @@ class ResearchSettings(BaseSettings):
 
 def settings_file() -> Path:
     """Return the path of the TOML file, which need not exist."""
-    return Path(os.environ.get(FILE_VARIABLE, PROJECT / "config" / "research.toml"))
+    return Path(os.environ.get(FILE_VARIABLE, home_folder() / "config" / "research.toml"))
+
+
+def home_folder() -> Path:
+    """Return the folder in which relative paths start.
+
+    It is the working folder if that has settings of its own (`nocturne init`), else the checkout;
+    where Nocturne was installed from a wheel, it is the working folder.
+    """
+    here = Path.cwd()
+    own = (here / "config" / "research.toml").is_file()
+    return here if own or not (PROJECT / "pyproject.toml").is_file() else PROJECT
 
 
 def load_settings(**overrides: object) -> ResearchSettings:
@@ -309,8 +327,13 @@ def load_settings(**overrides: object) -> ResearchSettings:
             f"research setting {place!r} is {first.get('input')!r}: {first['msg'].lower()}"
         ) from error
     local_path(settings.lake)  # made absolute, an object store's address would pass for a folder
+    home = home_folder()
     absolute = {
-        name: (PROJECT / getattr(settings, name)).resolve()
+        name: (home / getattr(settings, name)).resolve()
         for name in ("lake", "sample", "work", "ledger", "known_events")
     }
+    for name in ("sample", "known_events"):
+        # What the folder does not have is taken from what Nocturne brings along.
+        if name not in settings.model_fields_set and not absolute[name].exists():
+            absolute[name] = (PROJECT / getattr(settings, name)).resolve()
     return settings.model_copy(update=absolute)

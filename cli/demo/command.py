@@ -15,7 +15,7 @@ def demo(
         Path(".work/demo"), help="Where the lake, the ledgers and the report are written."
     ),
     sample: Path = typer.Option(
-        Path("data_lake/sample"), help="The bundled market data, or a folder laid out like it."
+        None, help="A folder laid out like the bundled market data, which is the default."
     ),
     venues: str = typer.Option(
         "binance_usdm", help="Venues to trade at, separated by commas: binance_usdm, binance_spot."
@@ -31,11 +31,11 @@ def demo(
 
     Example: nocturne demo --serve
     """
-    from cli.demo.plan import DemoPlan, chosen_venues
+    from cli.demo.plan import SAMPLE, DemoPlan, chosen_venues
     from cli.demo.run import run
 
     try:
-        plan = DemoPlan(work.resolve(), sample.resolve(), venues=chosen_venues(venues))
+        plan = DemoPlan(work.resolve(), (sample or SAMPLE).resolve(), venues=chosen_venues(venues))
         run(plan, fresh=fresh)
         if serve:
             from cli.demo.serve import serve_day

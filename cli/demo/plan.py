@@ -11,6 +11,9 @@ from trading.errors import SettingsError
 REPLAYED_DAY = datetime(2025, 6, 22, tzinfo=UTC)
 """A day on which the bundled data hold several entries, stops, targets and strategy exits."""
 
+SAMPLE = Path(__file__).resolve().parents[2] / "data_lake" / "sample"
+"""The bundled market data."""
+
 FUTURES, SPOT = "binance_usdm", "binance_spot"
 
 

@@ -36,9 +36,7 @@ def run(plan: DemoPlan, *, fresh: bool) -> None:
     """
     started = time.monotonic()
     if not plan.candles.is_dir():
-        raise DataError(
-            f"{plan.candles} is missing: run from the project's folder or give --sample"
-        )
+        raise DataError(f"{plan.candles} is missing: give --sample, a folder with candles_1m/usdm")
     if plan.work.exists() and not plan.work.is_dir():
         raise DataError(f"--work {plan.work} is a file; give a folder")
     if fresh:

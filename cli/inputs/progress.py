@@ -1,8 +1,16 @@
-"""Progress at the terminal: one line that is rewritten, or a line for each step elsewhere."""
+"""Progress: a bar on a terminal, a line for each step elsewhere."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cli.terminal import has_colour
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class ProgressLine:
@@ -10,20 +18,48 @@ class ProgressLine:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._live = sys.stderr.isatty()
-        self._open = False
+        self._bar: Progress | None = None
 
     def __call__(self, done: int, total: int, step: str) -> None:
         """Show how many of ``total`` steps are done, and the last of them."""
-        line = f"{self._what} {done}/{total} {step}"
-        if self._live:
-            print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
-            self._open = True
-        else:
-            print(line, file=sys.stderr, flush=True)
+        if not has_colour(sys.stderr):
+            print(f"{self._what} {done}/{total} {step}", file=sys.stderr, flush=True)
+            return
+        if self._bar is None:
+            self._bar = _bar()
+            self._bar.start()
+            self._bar.add_task(self._what)
+        task = self._bar.task_ids[0]
+        self._bar.update(task, completed=done, total=total, description=f"{self._what} {step}")
 
     def end(self) -> None:
-        """Leave the line; what is printed next starts on its own."""
-        if self._open:
-            print(file=sys.stderr)
-            self._open = False
+        """Leave the bar; what is printed next starts on its own line."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that ``what`` runs while the block does; on a terminal only."""
+    if not has_colour(sys.stderr):
+        yield
+        return
+    from cli.terminal import console
+
+    with console(sys.stderr).status(what):
+        yield
+
+
+def _bar() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from cli.terminal import console
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console(sys.stderr),
+    )

@@ -80,18 +80,28 @@ def diff(
     before: str = typer.Argument(..., metavar="A", help="Id of the earlier release."),
     after: str = typer.Argument(..., metavar="B", help="Id of the later release."),
     lake: Path = typer.Option(None, help=LAKE_HELP),
+    files: bool = typer.Option(False, "--files", help="Also files and partitions, with hashes."),
+    everything: bool = typer.Option(False, "--all", help="Also the rows that are equal."),
 ) -> None:
-    """Show what differs between two releases.
+    """Show parameters, metrics and gates of two releases side by side, where they differ.
 
     Example: nocturne release diff 20250619T000000Z 20250620T000000Z
     """
+    from cli.release.comparison import side_by_side
     from lake.releases import diff_releases, read_release
 
     root = _published(lake)
-    result = diff_releases(read_release(root, before), read_release(root, after))
-    typer.echo(f"{result.before} → {result.after}")
-    for change in result.changes or ("no difference in content",):
-        typer.echo(f"  {change}")
+    old, new = read_release(root, before), read_release(root, after)
+    typer.echo(side_by_side(old, new, everything=everything))
+    changes = diff_releases(old, new).changes
+    for change in (c for c in changes if c.startswith(("left out ", "valid until "))):
+        typer.echo(change)
+    hashed = [change for change in changes if change.startswith(("file ", "partition "))]
+    if files:
+        for change in hashed:
+            typer.echo(change)
+    elif hashed:
+        typer.echo(f"{len(hashed)} files and partitions differ; --files lists them")
 
 
 @app.command()

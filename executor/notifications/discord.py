@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
@@ -64,6 +64,27 @@ def fitting(alerts: Sequence[WaitingAlert]) -> list[WaitingAlert]:
     while count > 1 and len(message_of(alerts[:count])) > LONGEST_MESSAGE:
         count -= 1
     return list(alerts[:count])
+
+
+async def send_once(url: str, title: str, fields: Mapping[str, str]) -> str | None:
+    """Send one alert now, without a ledger; return why it was not taken, without the URL."""
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    body = _body(message_of([WaitingAlert(0, now, title, fields)]))
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.post(url, params={"wait": "true"}, json=body) as answer,
+        ):
+            if 200 <= answer.status < 300:
+                return None
+            return f"the server answers {answer.status}; copy the webhook's address again"
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return f"the server cannot be reached ({type(error).__name__})"
+
+
+def _body(content: str) -> dict[str, object]:
+    return {"content": content[:LONGEST_MESSAGE], "allowed_mentions": {"parse": []}}
 
 
 class DiscordAlerts:
@@ -132,7 +153,7 @@ class DiscordAlerts:
         self, session: aiohttp.ClientSession, content: str
     ) -> tuple[bool, float | None]:
         """Whether the server accepted a message, and how long it asks to wait, if it does."""
-        body = {"content": content[:LONGEST_MESSAGE], "allowed_mentions": {"parse": []}}
+        body = _body(content)
         try:
             async with session.post(self._url, params={"wait": "true"}, json=body) as answer:
                 if 200 <= answer.status < 300:

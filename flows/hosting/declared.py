@@ -9,7 +9,9 @@ import yaml
 
 from flows.settings import PROJECT
 
-FILE = PROJECT / "prefect.yaml"
+_NEAR = PROJECT / "prefect.yaml"
+FILE = _NEAR if _NEAR.is_file() else PROJECT / "config" / "prefect.yaml"
+"""In a wheel it lies among the settings."""
 
 
 def deployments() -> list[dict[str, Any]]:

@@ -57,7 +57,6 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
     ): "the download of the flows imports it; tests drive the sandbox with it",
     ("base", "sqlalchemy"): PREFECT,
     ("base", "watchfiles"): PLANNED,
-    ("research", "rich"): PLANNED,
     ("research", "scikit-learn"): "a test compares with it; baselines will import it",
     ("research", "shap"): PLANNED,
     ("scale", "s3fs"): PLANNED,
@@ -72,6 +71,7 @@ NOT_IMPORTED: dict[tuple[str, str], str] = {
     ("dev", "pytest-timeout"): PLUGIN,
     ("dev", "pytest-xdist"): PLUGIN,
     ("dev", "ruff"): TOOL,
+    ("dev", "setuptools"): "a test builds the wheel with it",
     ("dev", "sqlfluff"): TOOL,
 }
 """What is declared and not imported where it is declared for, each with its reason."""
