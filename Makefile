@@ -1,6 +1,6 @@
 # Nocturne: `make run` runs the main job on the bundled real data, `make test` runs the tests.
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test test-slow test-strangers fuzz mutants lint format bench up down lock clean
+.PHONY: help run setup setup-dev test test-slow test-strangers soak fuzz mutants lint format bench up down lock clean
 
 VENV := .venv/bin
 export DO_NOT_TRACK := 1
@@ -38,6 +38,9 @@ test-slow: setup-dev ## the long tests: kill loops, all symbols, a browser
 
 test-strangers: setup-dev ## bots of others, unmodified, against the sandbox: freqtrade, nautilus_trader, ...
 	$(PYTEST) -m slow tests/strangers
+
+soak: setup-dev ## the fault campaigns: ROUNDS=44 times five kills in five windows
+	NOCTURNE_SOAK_ROUNDS=$(or $(ROUNDS),44) $(PYTEST) tests/faults/soak_*.py
 
 fuzz: setup-dev ## the property tests with new random examples, ROUNDS=5 times
 	for round in $$(seq $(or $(ROUNDS),5)); do \

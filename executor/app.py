@@ -156,6 +156,8 @@ class App:
         await until_answered(x.order_recovery.settle)
         while not await x.reconciler.run_once():
             await asyncio.sleep(1.0)
+        for holding in x.portfolio.holdings():
+            x.closer.trim(holding, None)
         x.watchdog.begin()
         self._loop("watchdog", x.watchdog.run())
         held = x.rollout.listed(x.rollout.held())

@@ -92,6 +92,7 @@ class Executor:
         bus = self.services.bus
         bus.subscribe(EventType.SIGNAL_GENERATED, "entries", self.entry_handler.on_signal)
         bus.subscribe(EventType.SIGNAL_GENERATED, "exits", self.closer.on_signal)
+        bus.subscribe(EventType.RISK_THRESHOLD_EXCEEDED, "exits", self.closer.on_excess)
         bus.subscribe(EventType.DAILY_LOSS_LIMIT_REACHED, "exits", self._on_daily_limit)
 
     def _on_daily_limit(self, event: AnyEvent) -> None:

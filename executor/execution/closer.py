@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from decimal import Decimal
 
-from executor.bus.events import Event, EventType
+from executor.bus.events import AnyEvent, Event, EventType
 from executor.execution.fills import FillRecorder
 from executor.execution.order_log import ticket_for
 from executor.execution.order_manager import OrderManager, SendResult
-from executor.model import OrderKind
+from executor.model import ZERO, OrderKind
 from executor.portfolio.portfolio import Holding, Portfolio
+from executor.portfolio.position_state import ENTERING_LEGS
 from executor.risk.trading_state import TradingState
 from executor.services import Services
 from executor.strategy.signal import Signal
@@ -26,6 +28,9 @@ from trading.order_ids import OrderLeg, is_ours
 log = logging.getLogger(__name__)
 
 CLOSE_ATTEMPTS = 6
+EXCESS = "excess"
+"""Reason of an order that closes what another one bought too much."""
+TRIM_AGAIN_S = 0.2
 
 
 class Closer:
@@ -109,6 +114,48 @@ class Closer:
         if holding.row.quantity < before and not holding.closed.is_set():
             return False
         return await holding.wait_closed(0.5)
+
+    def on_excess(self, event: AnyEvent) -> None:
+        """Close what an order traded beyond what it asked for."""
+        holding = self._portfolio.holding(event.symbol)
+        if holding is not None:
+            self.trim(holding, event.id)
+
+    def trim(self, holding: Holding, cause: str | None) -> None:
+        """Begin to close the excess of a position, if its orders bought too much."""
+        busy = holding.step is not None or holding.closing is not None
+        if not busy and self._excess(holding) > 0:
+            holding.step = EXCESS
+            self._services.spawn(f"trim {holding.symbol}", self._trim(holding, cause))
+
+    def _excess(self, holding: Holding) -> Decimal:
+        """What the entries of a position bought beyond their orders, less what was sold of it."""
+        excess = ZERO
+        for order in self._services.ledger.orders_of_key(holding.row.key):
+            if order.leg in ENTERING_LEGS and order.quantity is not None:
+                excess += max(order.filled - order.quantity, ZERO)
+            elif order.reason == EXCESS:
+                excess -= order.filled
+        return excess
+
+    async def _trim(self, holding: Holding, cause: str | None) -> None:
+        symbol, instrument = holding.symbol, self._portfolio.instruments[holding.symbol]
+        try:
+            for _ in range(CLOSE_ATTEMPTS):
+                if not self._services.venue_of(symbol).capabilities.reduce_only:
+                    await self.free_balance(holding)
+                excess = instrument.floor_quantity(min(self._excess(holding), holding.row.quantity))
+                if excess <= 0 or holding.closed.is_set():
+                    return
+                ticket = ticket_for(holding, OrderLeg.EXIT, cause, reason=EXCESS)
+                side = "SELL" if holding.row.side > 0 else "BUY"
+                sent = await self._orders.send(ticket, side, OrderKind.MARKET, quantity=excess)
+                if sent.result is SendResult.PLACED:
+                    await self._fills.wait_settled(sent.client_id)
+                await asyncio.sleep(TRIM_AGAIN_S)
+        finally:
+            holding.step = None
+            self._portfolio.changed(symbol, cause)
 
     async def free_balance(self, holding: Holding) -> None:
         """Cancel what locks the balance of a position, and learn what it may have sold.

@@ -19,6 +19,7 @@ from executor.model import ZERO, InstrumentId, VenueFill, VenueOrder, venue_of
 from executor.portfolio.fill_totals import part_of
 from executor.portfolio.foreign_quantity import halt_symbol
 from executor.portfolio.portfolio import Holding, Portfolio
+from executor.portfolio.position_state import ENTERING_LEGS
 from executor.services import Services
 from executor.venues.faults import VenueFaultError
 from trading.candles import MINUTE_MS
@@ -129,6 +130,7 @@ class FillRecorder:
         if row is not None:
             self._orders.note_event(row.client_id, event.id)
             self._update_order(row, fill)
+            self._check_excess(row, event.id)
         self._updates.refresh(holding, event.id, _exit_reason(holding, row, fill))
         return True
 
@@ -139,6 +141,25 @@ class FillRecorder:
             self._services.ledger.update_order(row.client_id, child_id=fill.order_id, **changes)
         else:
             self._services.ledger.update_order(row.client_id, **changes)
+
+    def _check_excess(self, row: OrderRow, cause: str) -> None:
+        """Say that an order bought more than it asked for: something between us sent it twice."""
+        asked, total = row.quantity, self._services.ledger.filled_of(row.client_id)[0]
+        if row.leg not in ENTERING_LEGS or asked is None or total <= asked:
+            return
+        self._services.alerts.send(
+            "an order traded more than it asked for: closing the excess",
+            symbol=row.symbol,
+            order=row.client_id,
+            excess=str(total - asked),
+        )
+        self._services.emit(
+            EventType.RISK_THRESHOLD_EXCEEDED,
+            symbol=row.symbol,
+            cause=cause,
+            client_id=row.client_id,
+            excess=str(total - asked),
+        )
 
     def _holding_for(self, fill: VenueFill, row: OrderRow | None) -> Holding | None:
         slot = self._portfolio.slot(fill.symbol)

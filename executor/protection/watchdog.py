@@ -12,6 +12,11 @@ from executor.risk.trading_state import TradingMode, TradingState
 from executor.services import Services
 from trading.order_ids import OrderLeg
 
+CLOSE_AFTER = 0.8
+"""Share of the time limit after which the close begins: it must trade within the limit."""
+LOOKS = 10
+"""Looks within the time limit."""
+
 
 class Watchdog:
     """Independent of everything else, twice a second."""
@@ -41,7 +46,8 @@ class Watchdog:
 
     async def run(self) -> None:
         """Check every position until cancelled."""
-        interval_s = min(0.5, self._services.settings.protection.confirm_within_s / 4)
+        limit_s = self._services.settings.protection.confirm_within_s
+        interval_s = min(0.5, limit_s / LOOKS)
         while True:
             await asyncio.sleep(interval_s)
             for holding in list(self._portfolio.holdings()):
@@ -56,7 +62,7 @@ class Watchdog:
             self._check_time(holding)
 
     def _check_time(self, holding: Holding) -> None:
-        limit = self._services.settings.protection.confirm_within_s
+        limit = self._services.settings.protection.confirm_within_s * CLOSE_AFTER
         if time.monotonic() - holding.since < limit:
             self._stops.request(holding.symbol, None)
             return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from sandbox.audit.exchange_ledger import AuditReport, audit_tables, read_ledger
 from sandbox.audit.ledger import decimal_of
+from sandbox.audit.protection import WALL, Span, longest_ms, margin_spans, spot_spans
 from sandbox.engines.common.money import ZERO
 from trading.errors import DataError
 
@@ -23,10 +25,17 @@ USDM, SPOT = "binance_usdm", "binance_spot"
 ENTRY_LEGS = ("en",)
 
 
-def audit_both(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN_MS) -> AuditReport:
-    """Audit the exchange's ledger, then compare the executor's with it (I1 to I6).
+def audit_both(
+    exchange: Path,
+    executor: Path,
+    within_ms: int = PROTECTED_WITHIN_MS,
+    within_wall_ms: int | None = None,
+) -> AuditReport:
+    """Audit the exchange's ledger, then compare the executor's with it (I1 to I7).
 
-    I4 to I6 are of margin: spot has no position but its trades, which I3 compares.
+    I4 and I6 are of margin: spot has no position but its trades, which I3 compares. ``within_ms``
+    is market time, which stands still in lockstep. ``within_wall_ms`` also bounds wall time, after
+    the executor's last start.
     """
     tables = read_ledger(exchange)
     report = audit_tables(tables)
@@ -37,6 +46,7 @@ def audit_both(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN
     )
     own = [row for row in tables["orders"] if not row["client_id"].startswith(FOREIGN)]
     own_spot = [row for row in tables["spot_orders"] if not row["client_id"].startswith(FOREIGN)]
+    own_ids = {row["client_id"] for row in known_spot["orders"]}
     report.violations += [
         *_check_single_entry(own, known["orders"]),
         *_check_single_entry(own_spot, known_spot["orders"]),
@@ -45,9 +55,17 @@ def audit_both(exchange: Path, executor: Path, within_ms: int = PROTECTED_WITHIN
         *_check_fills(tables["fills"], known["fills"]),
         *_check_fills(tables["spot_fills"], known_spot["fills"]),
         *_check_positions(tables["positions"], known["positions"]),
-        *_check_protection(report, within_ms),
+        *_exceeds("a position", margin_spans(tables), within_ms),
+        *_exceeds("a spot position", spot_spans(tables, own_ids), within_ms),
         *_check_not_reversed(tables["fills"]),
+        *_check_halts(both["events"], both["orders"]),
     ]
+    if within_wall_ms is not None:
+        starts = [row["wall_time"] for row in both["events"] if row["type"] == "system_started"]
+        report.violations += [
+            *_exceeds("a position", margin_spans(tables, WALL), within_wall_ms, starts),
+            *_exceeds("a spot position", spot_spans(tables, own_ids, WALL), within_wall_ms, starts),
+        ]
     return report
 
 
@@ -64,7 +82,7 @@ def _read_executor(path: Path) -> dict[str, list[Row]]:
             connection.row_factory = sqlite3.Row
             return {
                 table: [dict(row) for row in connection.execute(f"select * from {table}")]
-                for table in ("orders", "fills", "positions")
+                for table in ("orders", "fills", "positions", "events")
             }
     except sqlite3.DatabaseError as error:
         raise DataError(f"{path}: not an executor's ledger ({error})") from error
@@ -125,12 +143,30 @@ def _check_positions(happened: Iterable[Row], known: Iterable[Row]) -> list[str]
     ]
 
 
-def _check_protection(report: AuditReport, within_ms: int) -> list[str]:
-    """Check I5: no position is without a stop for longer than allowed."""
-    longest = report.longest_unprotected_ms
-    if longest <= within_ms:
+def _exceeds(
+    what: str, spans: Iterable[Span], allowed: int, starts: Sequence[int] | None = None
+) -> list[str]:
+    """Check I5: nothing is without a stop for longer than allowed, after a start where given."""
+    longest = longest_ms(spans, starts or ())
+    if longest <= allowed:
         return []
-    return [f"I5: a position had no stop for {longest} ms; {within_ms} ms are allowed"]
+    clock = "ms" if starts is None else "ms of wall time"
+    return [f"I5: {what} had no stop for {longest} {clock}; {allowed} ms are allowed"]
+
+
+def _check_halts(events: Iterable[Row], orders: Iterable[Row]) -> list[str]:
+    """Check I7: no entry is decided while entries are off by command."""
+    changes = [
+        (row["time"], json.loads(row["data"])["halt"] != "running")
+        for row in events
+        if row["type"] == "entries_changed"
+    ]
+    found = []
+    for order in orders:
+        before = [halted for time, halted in changes if time < order["created_at"]]
+        if order["leg"] in ENTRY_LEGS and order["status"] != "rejected" and before[-1:] == [True]:
+            found.append(f"I7: entry {order['client_id']} was sent after a halt")
+    return found
 
 
 def _check_not_reversed(fills: Iterable[Row]) -> list[str]:

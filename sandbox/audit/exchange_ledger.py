@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.audit.ledger import decimal_of
+from sandbox.audit.protection import longest_ms, margin_spans
 from sandbox.audit.spot import check_spot
 from sandbox.audit.tables import TABLES
 from sandbox.engines.common.money import ZERO, plain
@@ -125,7 +126,7 @@ def audit_tables(tables: Mapping[str, list[Row]]) -> AuditReport:
     _check_states(report, tables["algo_orders"], "algo_id", "conditional order")
     _check_orders(report, tables)
     _check_positions(report, tables)
-    _measure_protection(report, tables)
+    report.longest_unprotected_ms = longest_ms(margin_spans(tables))
     check_spot(report, tables)
     return report
 
@@ -216,32 +217,3 @@ def _check_positions(report: AuditReport, tables: Mapping[str, list[Row]]) -> No
                 f"position {key[1]}: cost {row['cost']}, its fills say {costs[key]}"
             )
     report.open_positions = sum(1 for amount in amounts.values() if amount)
-
-
-def _measure_protection(report: AuditReport, tables: Mapping[str, list[Row]]) -> None:
-    """Measure the longest market time that a position had no stop resting at the exchange."""
-    changes: list[tuple[int, int, str, Row]] = []
-    for kind in ("positions", "algo_orders"):
-        changes.extend((row["market_ms"], row["seq"], kind, row) for row in tables[kind])
-    changes.sort(key=lambda change: (change[0], change[2] == "positions", change[1]))
-    stops: dict[PositionKey, set[int]] = defaultdict(set)
-    unprotected_since: dict[PositionKey, int] = {}
-    held: dict[PositionKey, Decimal] = defaultdict(Decimal)
-    for time, _, kind, row in changes:
-        key = _position_key(row)
-        if kind == "positions":
-            held[key] = decimal_of(row["amount"])
-        elif row["status"] == "NEW" and _protects(row):
-            stops[key].add(row["algo_id"])
-        elif row["status"] != "NEW":
-            stops[key].discard(row["algo_id"])
-        if held[key] and not stops[key]:
-            unprotected_since.setdefault(key, time)
-        elif key in unprotected_since:
-            waited = time - unprotected_since.pop(key)
-            report.longest_unprotected_ms = max(report.longest_unprotected_ms, waited)
-
-
-def _protects(row: Row) -> bool:
-    stopping = row["type"] in ("STOP_MARKET", "STOP", "TRAILING_STOP_MARKET")
-    return stopping and bool(row["close_position"] or row["reduce_only"])

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -107,7 +107,9 @@ class Replay:
 class Bench:
     """One folder with a release, a sandbox that serves a span, and executors started on it."""
 
-    def __init__(self, folder: Path, replay: Replay) -> None:
+    def __init__(
+        self, folder: Path, replay: Replay, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         published, begin = folder / "published", replay.begin
         if replay.entries:
@@ -119,6 +121,7 @@ class Bench:
         self.settings = folder / "settings.toml"
         paths = [str(path) for path in (ROOT, *replay.python_path)]
         self._environment = os.environ | KEYS | {"PYTHONPATH": os.pathsep.join(paths)}
+        self._environment |= dict(environment or {})
         self._executors: list[subprocess.Popen[str]] = []
         self._killed_at: list[float] = []
         end = begin + timedelta(hours=replay.hours)
@@ -154,8 +157,15 @@ class Bench:
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start an executor and do not wait."""
+        return self._spawn(_nocturne("executor", "run", "--settings", str(self.settings), *options))
+
+    def run_module(self, module: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start an executor by a module of the tests and do not wait."""
+        return self._spawn([sys.executable, "-m", module, *arguments])
+
+    def _spawn(self, command: Sequence[str]) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            _nocturne("executor", "run", "--settings", str(self.settings), *options),
+            command,
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,

@@ -84,13 +84,6 @@ def test_killed_at_a_random_moment_it_neither_doubles_nor_loses(
     _kill_and_restart(make_bench(BUSY), random.Random(seed), kills=2)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 130))
-@pytest.mark.timeout(300)
-def test_killed_many_times_it_neither_doubles_nor_loses(make_bench: Make, seed: int) -> None:
-    _kill_and_restart(make_bench(BUSY), random.Random(seed), kills=4)
-
-
 def _kill_and_restart(bench: Bench, rng: random.Random, kills: int) -> None:
     for number in range(kills):
         process = bench.start("--until-finished")

@@ -17,7 +17,6 @@ from executor.model import (
     Capabilities,
     Instrument,
     InstrumentId,
-    KeyPermissions,
     NewOrder,
     OrderKind,
     Protection,
@@ -26,14 +25,13 @@ from executor.model import (
     VenuePosition,
     symbol_of,
 )
+from executor.venues.binance.client import BinanceClient, Market, unlisted
 from executor.venues.binance.readable import readable
-from executor.venues.binance.transport import BinanceTransport
-from executor.venues.binance.values import candle_of_row, decimal_of, positive
+from executor.venues.binance.values import decimal_of
 from executor.venues.binance_spot import parse
 from executor.venues.binance_spot.hosts import HOSTS
-from executor.venues.faults import DuplicateOrder, Rejected, UnknownOrder
+from executor.venues.faults import Rejected, UnknownOrder
 from executor.venues.interface import ConnectionSettings
-from trading.candles import Candle, interval_ms
 
 log = logging.getLogger(__name__)
 
@@ -44,32 +42,27 @@ CAPABILITIES = Capabilities(
     reduce_only=False,
     dust_conversion=True,
 )
-KLINES_A_CALL = 1_000
-WEIGHT_A_MINUTE = 6_000
 
 
-class BinanceSpot:
+class BinanceSpot(BinanceClient):
     """One account; implements `executor.venues.interface.Venue`."""
 
     name = parse.VENUE
     capabilities = CAPABILITIES
 
-    def __init__(self, settings: ConnectionSettings, key: str, secret: str) -> None:
-        self._transport = BinanceTransport(
-            binance,
-            settings,
-            (key, secret),
-            time_endpoint="publicGetTime",
-            account_url=settings.account_url or HOSTS.account_urls.get(settings.rest_url),
-            weight_a_minute=WEIGHT_A_MINUTE,
-        )
-        self._call = self._transport.call
-        self._instruments: dict[InstrumentId, Instrument] = {}
+    market = Market(
+        client=binance,
+        account_urls=dict(HOSTS.account_urls),
+        weight_a_minute=6_000,
+        time="publicGetTime",
+        klines="publicGetKlines",
+        ticker="publicGetTickerPrice",
+        trade_flag="enableSpotAndMarginTrading",
+    )
 
-    @property
-    def offset_ms(self) -> int:
-        """Exchange time minus local time."""
-        return self._transport.offset_ms
+    def __init__(self, settings: ConnectionSettings, key: str, secret: str) -> None:
+        super().__init__(settings, key, secret)
+        self._instruments: dict[InstrumentId, Instrument] = {}
 
     @readable
     async def connect(
@@ -82,61 +75,12 @@ class BinanceSpot:
             return {}
         info = await self._call("publicGetExchangeInfo")
         known = {parse.id_of(row["symbol"]): row for row in info["symbols"]}
-        missing = sorted(set(symbols) - set(known))
+        missing = unlisted(symbols, known)
         if missing:
             log.error("the exchange does not list %s", ", ".join(missing))
         found = {s: parse.instrument(known[s]) for s in sorted(set(symbols) & set(known))}
         self._instruments |= found
         return found
-
-    @readable
-    async def key_permissions(self) -> KeyPermissions | None:
-        """What the key may do; None on test networks, which do not show it."""
-        if self._transport.account_url is None:
-            return None
-        answer = await self._call("sapiGetAccountApiRestrictions")
-        expiry = answer.get("tradingAuthorityExpirationTime")
-        return KeyPermissions(
-            trade=bool(answer.get("enableSpotAndMarginTrading")),
-            withdraw=bool(answer.get("enableWithdrawals")),
-            transfer=bool(
-                answer.get("enableInternalTransfer") or answer.get("permitsUniversalTransfer")
-            ),
-            ip_restricted=bool(answer.get("ipRestrict")),
-            expires_at=int(expiry) if expiry else None,
-        )
-
-    async def close(self) -> None:
-        """Release the connections."""
-        await self._transport.close()
-
-    @readable
-    async def klines(
-        self, symbol: InstrumentId, interval: str, start_ms: int, end_ms: int
-    ) -> list[Candle]:
-        """Candles with open time in [start, end), oldest first, in as many calls as needed."""
-        candles: list[Candle] = []
-        while start_ms < end_ms:
-            await self._transport.wait_for_weight()
-            rows = await self._call(
-                "publicGetKlines",
-                symbol=symbol_of(symbol),
-                interval=interval,
-                startTime=start_ms,
-                endTime=end_ms - 1,
-                limit=KLINES_A_CALL,
-            )
-            candles.extend(candle_of_row(row) for row in rows)
-            if len(rows) < KLINES_A_CALL:
-                break
-            start_ms = candles[-1].open_time + interval_ms(interval)
-        return candles
-
-    @readable
-    async def last_price(self, symbol: InstrumentId) -> float:
-        """Last trade price."""
-        answer = await self._call("publicGetTickerPrice", symbol=symbol_of(symbol))
-        return positive(answer["price"])
 
     @readable
     async def balances(self) -> dict[str, Balance]:
@@ -163,18 +107,10 @@ class BinanceSpot:
         scope = {} if symbol is None else {"symbol": symbol_of(symbol)}
         return [parse.order(row) for row in await self._call("privateGetOpenOrders", **scope)]
 
-    @readable
-    async def place(self, order: NewOrder) -> VenueOrder:
-        """Send an order, or a pair; after a duplicate id, return the order that exists."""
-        try:
-            if order.partner is not None:
-                return await self._place_pair(order, order.partner)
-            return await self._place(order)
-        except DuplicateOrder:
-            known = await self.query(order.symbol, order.client_id, conditional=order.conditional)
-            if known is None:
-                raise
-            return known
+    async def _send(self, order: NewOrder) -> VenueOrder:
+        if order.partner is not None:
+            return await self._place_pair(order, order.partner)
+        return await self._place(order)
 
     async def _place(self, order: NewOrder) -> VenueOrder:
         params = self._common(order) | {

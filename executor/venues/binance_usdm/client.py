@@ -19,7 +19,6 @@ from executor.model import (
     Capabilities,
     Instrument,
     InstrumentId,
-    KeyPermissions,
     NewOrder,
     OrderKind,
     Protection,
@@ -28,14 +27,11 @@ from executor.model import (
     VenuePosition,
     symbol_of,
 )
+from executor.venues.binance.client import BinanceClient, Market, unlisted
 from executor.venues.binance.readable import readable
-from executor.venues.binance.transport import BinanceTransport
-from executor.venues.binance.values import candle_of_row, positive
 from executor.venues.binance_usdm import parse
 from executor.venues.binance_usdm.hosts import HOSTS
-from executor.venues.faults import DuplicateOrder, NothingToChange, Rejected, UnknownOrder
-from executor.venues.interface import ConnectionSettings
-from trading.candles import Candle, interval_ms
+from executor.venues.faults import NothingToChange, Rejected, UnknownOrder
 from trading.errors import VenueError
 
 log = logging.getLogger(__name__)
@@ -43,33 +39,25 @@ log = logging.getLogger(__name__)
 CAPABILITIES = Capabilities(
     protection=Protection.EXCHANGE_STOP, short_selling=True, margin=True, reduce_only=True
 )
-KLINES_A_CALL = 1_000
-WEIGHT_A_MINUTE = 2_400
 KINDS = frozenset({OrderKind.MARKET, OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET})
 _HEDGE_MODE = "hedge mode is on; switch the account to one-way mode (positionSide/dual) first"
 
 
-class BinanceUsdm:
+class BinanceUsdm(BinanceClient):
     """One account; implements `executor.venues.interface.Venue`."""
 
     name = parse.VENUE
     capabilities = CAPABILITIES
 
-    def __init__(self, settings: ConnectionSettings, key: str, secret: str) -> None:
-        self._transport = BinanceTransport(
-            binanceusdm,
-            settings,
-            (key, secret),
-            time_endpoint="fapiPublicGetTime",
-            account_url=settings.account_url or HOSTS.account_urls.get(settings.rest_url),
-            weight_a_minute=WEIGHT_A_MINUTE,
-        )
-        self._call = self._transport.call
-
-    @property
-    def offset_ms(self) -> int:
-        """Exchange time minus local time."""
-        return self._transport.offset_ms
+    market = Market(
+        client=binanceusdm,
+        account_urls=dict(HOSTS.account_urls),
+        weight_a_minute=2_400,
+        time="fapiPublicGetTime",
+        klines="fapiPublicGetKlines",
+        ticker="fapiPublicGetTickerPrice",
+        trade_flag="enableFutures",
+    )
 
     @readable
     async def connect(
@@ -82,7 +70,7 @@ class BinanceUsdm:
             raise VenueError(_HEDGE_MODE)
         info = await self._call("fapiPublicGetExchangeInfo")
         known = {parse.id_of(row["symbol"]): row for row in info["symbols"]}
-        missing = sorted(set(symbols) - set(known))
+        missing = unlisted(symbols, known)
         if missing:
             # Positions in the others need protection all the same.
             log.error("the exchange does not list %s", ", ".join(missing))
@@ -127,56 +115,6 @@ class BinanceUsdm:
         return ""
 
     @readable
-    async def key_permissions(self) -> KeyPermissions | None:
-        """What the key may do; None on test networks, which do not show it."""
-        if self._transport.account_url is None:
-            return None
-        answer = await self._call("sapiGetAccountApiRestrictions")
-        expiry = answer.get("tradingAuthorityExpirationTime")
-        return KeyPermissions(
-            trade=bool(answer.get("enableFutures")),
-            withdraw=bool(answer.get("enableWithdrawals")),
-            transfer=bool(
-                answer.get("enableInternalTransfer") or answer.get("permitsUniversalTransfer")
-            ),
-            ip_restricted=bool(answer.get("ipRestrict")),
-            expires_at=int(expiry) if expiry else None,
-        )
-
-    async def close(self) -> None:
-        """Release the connections."""
-        await self._transport.close()
-
-    @readable
-    async def klines(
-        self, symbol: InstrumentId, interval: str, start_ms: int, end_ms: int
-    ) -> list[Candle]:
-        """Candles with open time in [start, end), oldest first, in as many calls as needed."""
-        candles: list[Candle] = []
-        step = interval_ms(interval)
-        while start_ms < end_ms:
-            await self._transport.wait_for_weight()
-            rows = await self._call(
-                "fapiPublicGetKlines",
-                symbol=symbol_of(symbol),
-                interval=interval,
-                startTime=start_ms,
-                endTime=end_ms - 1,
-                limit=KLINES_A_CALL,
-            )
-            candles.extend(candle_of_row(row) for row in rows)
-            if len(rows) < KLINES_A_CALL:
-                break
-            start_ms = candles[-1].open_time + step
-        return candles
-
-    @readable
-    async def last_price(self, symbol: InstrumentId) -> float:
-        """Last trade price."""
-        answer = await self._call("fapiPublicGetTickerPrice", symbol=symbol_of(symbol))
-        return positive(answer["price"])
-
-    @readable
     async def balances(self) -> dict[str, Balance]:
         """Margin wallets, by asset."""
         answer = await self._call("fapiPrivateV3GetAccount")
@@ -204,19 +142,12 @@ class BinanceUsdm:
             parse.algo_order(row) for row in algo_rows
         ]
 
-    @readable
-    async def place(self, order: NewOrder) -> VenueOrder:
-        """Send an order; after a duplicate id, return the order that exists."""
+    async def _send(self, order: NewOrder) -> VenueOrder:
         if order.kind not in KINDS:
             raise Rejected(f"{self.name} is sent no {order.kind} orders")
-        send = self._place_conditional if order.conditional else self._place_plain
-        try:
-            return await send(order)
-        except DuplicateOrder:
-            known = await self.query(order.symbol, order.client_id, conditional=order.conditional)
-            if known is None:
-                raise
-            return known
+        if order.conditional:
+            return await self._place_conditional(order)
+        return await self._place_plain(order)
 
     async def _place_plain(self, order: NewOrder) -> VenueOrder:
         params: dict[str, Any] = {

@@ -217,7 +217,11 @@ async def test_a_cancelled_order_is_gone_and_cancelling_again_is_no_error(trader
 
 
 async def test_cancelling_a_filled_order_is_no_error(trader: Trader) -> None:
-    await trader.venue.cancel(await trader.market("BUY"))
+    bought = await trader.market("BUY")
+    await trader.venue.cancel(bought)
+    found = await trader.venue.query(trader.symbol, bought.client_id, conditional=False)
+    assert found is not None
+    assert (found.status, found.filled) == (OrderState.FILLED, found.quantity)
 
 
 async def test_another_connection_sees_what_rests(trader: Trader) -> None:
