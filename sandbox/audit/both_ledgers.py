@@ -80,10 +80,14 @@ def _read_executor(path: Path) -> dict[str, list[Row]]:
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
-            return {
+            there = {row["name"] for row in connection.execute("select name from sqlite_master")}
+            # Ledgers of other programs have no events: they never say that entries are off.
+            names = ("orders", "fills", "positions", *({"events"} & there))
+            read = {
                 table: [dict(row) for row in connection.execute(f"select * from {table}")]
-                for table in ("orders", "fills", "positions", "events")
+                for table in names
             }
+            return {"events": [], **read}
     except sqlite3.DatabaseError as error:
         raise DataError(f"{path}: not an executor's ledger ({error})") from error
 
