@@ -166,7 +166,7 @@ def _check_halts(events: Iterable[Row], orders: Iterable[Row]) -> list[str]:
         if row["type"] == "entries_changed"
     ]
     found = []
-    for order in orders:
+    for order in orders if changes else ():
         before = [halted for time, halted in changes if time < order["created_at"]]
         if order["leg"] in ENTRY_LEGS and order["status"] != "rejected" and before[-1:] == [True]:
             found.append(f"I7: entry {order['client_id']} was sent after a halt")
