@@ -58,7 +58,7 @@ def audit_both(
         *_exceeds("a position", margin_spans(tables), within_ms),
         *_exceeds("a spot position", spot_spans(tables, own_ids), within_ms),
         *_check_not_reversed(tables["fills"]),
-        *_check_halts(both["events"], both["orders"]),
+        *_check_trading_state(both["events"], both["orders"]),
     ]
     if within_wall_ms is not None:
         starts = [row["wall_time"] for row in both["events"] if row["type"] == "system_started"]
@@ -83,7 +83,7 @@ def _read_executor(path: Path) -> dict[str, list[Row]]:
             there = {row["name"] for row in connection.execute("select name from sqlite_master")}
             # Ledgers of other programs have no events: they never say that entries are off.
             names = ("orders", "fills", "positions", *({"events"} & there))
-            read = {
+            read: dict[str, list[Row]] = {
                 table: [dict(row) for row in connection.execute(f"select * from {table}")]
                 for table in names
             }
@@ -158,7 +158,7 @@ def _exceeds(
     return [f"I5: {what} had no stop for {longest} {clock}; {allowed} ms are allowed"]
 
 
-def _check_halts(events: Iterable[Row], orders: Iterable[Row]) -> list[str]:
+def _check_trading_state(events: Iterable[Row], orders: Iterable[Row]) -> list[str]:
     """Check I7: no entry is decided while entries are off by command."""
     changes = [
         (row["time"], json.loads(row["data"])["halt"] != "running")

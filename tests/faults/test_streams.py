@@ -101,7 +101,7 @@ async def test_f21_a_candle_that_is_no_number_is_fetched_instead(tmp_path: Path)
 @pytest.mark.parametrize(
     ("field", "value"), [("o.X", '"NEW_STATUS"'), ("o.l", '"abc"'), ("o.ap", "")]
 )
-async def test_f21_an_event_that_cannot_be_read_is_asked_for(
+async def test_f21_an_event_that_cannot_be_read_is_requested(
     tmp_path: Path, field: str, value: str
 ) -> None:
     await held(tmp_path, before_entry("alter_user", field=field, value=value, count=3))

@@ -19,7 +19,7 @@ KLINES_A_CALL = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class MarketCalls:
     """What differs between two markets in the calls that they share."""
 
     client: type[Any]
@@ -36,7 +36,7 @@ class Market:
 class BinanceClient(ABC):
     """One account on one of Binance's markets."""
 
-    market: Market
+    market: MarketCalls
 
     def __init__(self, settings: ConnectionSettings, key: str, secret: str) -> None:
         market = self.market

@@ -25,7 +25,7 @@ from executor.model import (
     VenuePosition,
     symbol_of,
 )
-from executor.venues.binance.client import BinanceClient, Market, unlisted
+from executor.venues.binance.client import BinanceClient, MarketCalls, unlisted
 from executor.venues.binance.readable import readable
 from executor.venues.binance.values import decimal_of
 from executor.venues.binance_spot import parse
@@ -50,7 +50,7 @@ class BinanceSpot(BinanceClient):
     name = parse.VENUE
     capabilities = CAPABILITIES
 
-    market = Market(
+    market = MarketCalls(
         client=binance,
         account_urls=dict(HOSTS.account_urls),
         weight_a_minute=6_000,

@@ -27,7 +27,7 @@ from executor.model import (
     VenuePosition,
     symbol_of,
 )
-from executor.venues.binance.client import BinanceClient, Market, unlisted
+from executor.venues.binance.client import BinanceClient, MarketCalls, unlisted
 from executor.venues.binance.readable import readable
 from executor.venues.binance_usdm import parse
 from executor.venues.binance_usdm.hosts import HOSTS
@@ -49,7 +49,7 @@ class BinanceUsdm(BinanceClient):
     name = parse.VENUE
     capabilities = CAPABILITIES
 
-    market = Market(
+    market = MarketCalls(
         client=binanceusdm,
         account_urls=dict(HOSTS.account_urls),
         weight_a_minute=2_400,
