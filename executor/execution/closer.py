@@ -116,7 +116,7 @@ class Closer:
         return await holding.wait_closed(0.5)
 
     def on_excess(self, event: AnyEvent) -> None:
-        """Close what an order traded beyond what it asked for."""
+        """Close what an order traded beyond its quantity."""
         holding = self._portfolio.holding(event.symbol)
         if holding is not None:
             self.trim(holding, event.id)

@@ -143,12 +143,12 @@ class FillRecorder:
             self._services.ledger.update_order(row.client_id, **changes)
 
     def _check_excess(self, row: OrderRow, cause: str) -> None:
-        """Say that an order bought more than it asked for: something between us sent it twice."""
+        """Say that an order bought more than its quantity: something between us sent it twice."""
         asked, total = row.quantity, self._services.ledger.filled_of(row.client_id)[0]
         if row.leg not in ENTERING_LEGS or asked is None or total <= asked:
             return
         self._services.alerts.send(
-            "an order traded more than it asked for: closing the excess",
+            "an order traded more than its quantity: closing the excess",
             symbol=row.symbol,
             order=row.client_id,
             excess=str(total - asked),
