@@ -340,18 +340,17 @@ def _shown(problem: Any) -> str:
 
 
 def load_keys(
-    settings_file: Path, settings: Settings, environment: dict[str, str] | None = None
+    settings_file: Path, settings: Settings, environment: Mapping[str, str] | None = None
 ) -> Keys:
-    """Keys from the environment, else from `.env` beside the settings file (mode 600 or refused).
+    """Each key from the environment, else from `.env` beside the settings file (mode 600).
 
     Raises:
         SettingsError: a key is missing, or the `.env` file can be read by others.
     """
-    known = dict(os.environ if environment is None else environment)
+    given = os.environ if environment is None else environment
     env_file = settings_file.resolve().parent / ".env"
+    known = _known(env_file, given)
     names = {venue.keys: _variables(venue.keys) for venue in settings.venues.values()}
-    if any(key not in known for key, _ in names.values()) and env_file.exists():
-        known |= read_env(env_file)
     missing = [name for pair in names.values() for name in pair if not known.get(name)]
     if missing:
         raise SettingsError(
@@ -369,8 +368,13 @@ def load_keys(
 def load_webhook(settings_file: Path) -> SecretStr | None:
     """Return the URL for alerts alone: from the environment, else from `.env` as `load_keys`."""
     env_file = settings_file.resolve().parent / ".env"
+    return _webhook(_known(env_file, os.environ))
+
+
+def _known(env_file: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of both; what the environment sets wins, unless it is empty."""
     known = read_env(env_file) if env_file.exists() else {}
-    return _webhook({**known, **os.environ})
+    return known | {name: value for name, value in environment.items() if value}
 
 
 def _variables(name: str) -> tuple[str, str]:

@@ -107,6 +107,20 @@ def test_keys_come_from_an_env_file_that_only_the_owner_reads(tmp_path: Path) ->
     ) == ("a", "b")
 
 
+def test_the_environment_wins_over_the_env_file_name_by_name(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    names = ("NOCTURNE_BINANCE_KEY", "NOCTURNE_BINANCE_SECRET")
+    env.write_text("".join(f"{name}=file\n" for name in names) + "NOCTURNE_LEDGER_PASSWORD=pw\n")
+    env.chmod(0o600)
+    one = load_keys(tmp_path / "settings.toml", ONE_VENUE, {names[1]: "given"})
+    both = load_keys(tmp_path / "settings.toml", ONE_VENUE, dict.fromkeys(names, "given"))
+    pairs = [keys.venues["binance_usdm"] for keys in (one, both)]
+    shown = [(p.key.get_secret_value(), p.secret.get_secret_value()) for p in pairs]
+    assert shown == [("file", "given"), ("given", "given")]
+    assert both.ledger is not None
+    assert both.ledger.get_secret_value() == "pw"
+
+
 def test_an_env_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     env = tmp_path / ".env"
     env.write_text("NOCTURNE_BINANCE_KEY=a\nNOCTURNE_BINANCE_SECRET=b\n")
