@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -82,14 +84,25 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.close()
 
 
+def rewrite_unseen(file: Path, process: subprocess.Popen[str], text: str) -> None:
+    """Replace the text so that the watch of a running executor cannot see it, however slow."""
+    before = file.stat()
+    process.send_signal(signal.SIGSTOP)
+    file.write_text(text)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size
+    process.send_signal(signal.SIGCONT)
+
+
 def test_the_command_and_sighup_reload_a_running_executor(bench: Bench) -> None:
+    text = bench.settings.read_text()
+    bench.settings.write_text(f"{text}[risk]\nmax_concurrent = 5\n")
     process = bench.start()
     bench.wait(lambda s: s["steps"] >= 1)
-    text = bench.settings.read_text()
-    bench.settings.write_text(f"{text}[risk]\nmax_concurrent = 2\n")
+    rewrite_unseen(bench.settings, process, f"{text}[risk]\nmax_concurrent = 2\n")
     answer = bench.nocturne("executor", "reload", "--settings", str(bench.settings))
     assert json.loads(answer.stdout) == {"changed": {"risk.max_concurrent": ["5", "2"]}}
-    bench.settings.write_text(f"{text}[risk]\nmax_concurrent = 3\n")
+    rewrite_unseen(bench.settings, process, f"{text}[risk]\nmax_concurrent = 3\n")
     process.send_signal(signal.SIGHUP)
     sql = "select data from events where type = 'config_changed'"
     bench.wait(lambda _: len(bench.rows(sql)) == 2)
