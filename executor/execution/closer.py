@@ -132,7 +132,7 @@ class Closer:
         """What the entries of a position bought beyond their orders, less what was sold of it."""
         excess = ZERO
         for order in self._services.ledger.orders_of_key(holding.row.key):
-            if order.leg in ENTERING_LEGS and order.quantity is not None:
+            if order.leg in ENTERING_LEGS and order.quantity:
                 excess += max(order.filled - order.quantity, ZERO)
             elif order.reason == EXCESS:
                 excess -= order.filled

@@ -145,7 +145,8 @@ class FillRecorder:
     def _check_excess(self, row: OrderRow, cause: str) -> None:
         """Say that an order bought more than its quantity: something between us sent it twice."""
         asked, total = row.quantity, self._services.ledger.filled_of(row.client_id)[0]
-        if row.leg not in ENTERING_LEGS or asked is None or total <= asked:
+        # An adopted order may not say its quantity.
+        if row.leg not in ENTERING_LEGS or not asked or total <= asked:
             return
         self._services.alerts.send(
             "an order traded more than its quantity: closing the excess",

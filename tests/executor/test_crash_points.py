@@ -20,8 +20,7 @@ import pytest
 
 from executor.builder import Executor
 from executor.execution import order_manager, retry_policy
-from executor.ledger.connection import LedgerConnection
-from executor.ledger.store import Ledger
+from executor.ledger.sqlite import SqliteConnection
 from executor.model import InstrumentId, NewOrder, VenueFill, VenueOrder
 from executor.protection import stop_manager
 from tests.executor.fakes import (
@@ -114,21 +113,21 @@ class RecordedVenue(FakeVenue):
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """Watch the commits of all ledgers; an order of unknown outcome is soon certain."""
-    recorder, commit = Recorder(), LedgerConnection.commit
+    recorder, commit = Recorder(), SqliteConnection.commit
 
-    def committed(connection: LedgerConnection) -> None:
+    def committed(connection: SqliteConnection) -> None:
         open_before = connection.current.in_transaction
         commit(connection)
         if open_before:
             recorder.point("after a commit", connection.disk)
 
-    def prepare_without_sync(ledger: Ledger) -> None:
-        prepare(ledger)
-        ledger._db.execute("pragma synchronous = off")
+    def prepare_without_sync(connection: SqliteConnection) -> None:
+        prepare(connection)
+        connection.disk.execute("pragma synchronous = off")
 
-    prepare = Ledger._prepare
-    monkeypatch.setattr(Ledger, "_prepare", prepare_without_sync)
-    monkeypatch.setattr(LedgerConnection, "commit", committed)
+    prepare = SqliteConnection._prepare
+    monkeypatch.setattr(SqliteConnection, "_prepare", prepare_without_sync)
+    monkeypatch.setattr(SqliteConnection, "commit", committed)
     monkeypatch.setattr(retry_policy, "AFTER_RECV_WINDOW_S", 0.0)
     monkeypatch.setattr(stop_manager, "BETWEEN_ROUNDS_S", 0.0)
     monkeypatch.setattr(retry_policy, "HARMLESS_DEADLINE_S", 0.0)
