@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.waiting import until
 
@@ -116,7 +117,8 @@ class Server:
 def _program(name: str) -> str:
     places = [str(path.parent) for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     found = shutil.which(name, path=os.pathsep.join([*sorted(places), os.environ["PATH"]]))
-    assert found, f"{name} is missing; run scripts/setup_postgres.sh"
+    if not found:
+        pytest.skip(f"{name} is missing; run scripts/setup_postgres.sh")
     return str(Path(found).resolve())
 
 
