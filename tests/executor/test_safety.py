@@ -302,7 +302,7 @@ async def test_an_entry_that_needed_retries_is_not_closed_as_unprotected(tmp_pat
         listing = venue.open_orders
 
         async def slow_listing(symbol: str | None = None) -> list[VenueOrder]:
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(0.3)
             return await listing(symbol)
 
         venue.open_orders = slow_listing  # type: ignore[method-assign]
