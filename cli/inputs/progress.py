@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cli.terminal import has_colour
@@ -37,18 +35,6 @@ class ProgressLine:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-
-
-@contextmanager
-def working(what: str) -> Iterator[None]:
-    """Show that ``what`` runs while the block does; on a terminal only."""
-    if not has_colour(sys.stderr):
-        yield
-        return
-    from cli.terminal import console
-
-    with console(sys.stderr).status(what):
-        yield
 
 
 def _bar() -> Progress:
