@@ -17,6 +17,15 @@ settings.register_profile("fixed", derandomize=True)
 settings.register_profile("fuzz", derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
+SLOW_DEADLINE_S = 900.0  # a slow test may meet a machine several times slower than the last
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests that name no deadline a long one."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_DEADLINE_S))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_code_is_kept() -> None:

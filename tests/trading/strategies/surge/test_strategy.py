@@ -109,18 +109,20 @@ def test_a_real_surge_and_crash():
     # The defaults need five days of 15m candles: they are still warming up.
     assert not (stream[crash, ACTION] == ENTER).any()
     assert not (stream[crash, SEEN].astype(np.int64) >> 23 & 1).any()
-    # With shorter windows the crash is entered, averaged twice, and stopped at the last stage.
+    # With shorter windows it still waits: the day the data begins in is no whole day that rose.
     values = SMALL | {"daily_rise": 0.0}
     run = backtest(SURGE, candles, values, Costs(fee_bps=5))
-    first = run.fills.trade == 0
-    times = candles_text(run.fills.time[first])
-    assert candles_text(run.trades.entry_time[:1]) == ["2025-05-06T05:01"]
-    assert list(zip(run.fills.reason[first].tolist(), times, strict=True)) == [
-        ("add_first", "2025-05-06T05:07"),
-        ("add_second", "2025-05-06T05:16"),
-        ("stop_loss", "2025-05-06T05:31"),
+    assert run.trades.entry_time[0] > CRASH[1]
+    # A later fall is entered, averaged twice, and stopped at the last stage.
+    second = run.fills.trade == 1
+    times = candles_text(run.fills.time[second])
+    assert candles_text(run.trades.entry_time[1:2]) == ["2025-05-12T09:31"]
+    assert list(zip(run.fills.reason[second].tolist(), times, strict=True)) == [
+        ("add_first", "2025-05-12T14:28"),
+        ("add_second", "2025-05-12T18:47"),
+        ("stop_loss", "2025-05-12T18:49"),
     ]
-    assert run.trades.net_return[0] == pytest.approx(-0.0509, abs=1e-4)
+    assert run.trades.net_return[1] == pytest.approx(-0.0509, abs=1e-4)
     # Over a month every stage and exit of the plan is met, and no trade loses more than it may.
     assert set(run.fills.reason.tolist()) >= {"add_second", "return_to_initial", "half_close"}
     assert run.trades.net_return.min() > -0.052
