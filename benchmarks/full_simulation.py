@@ -17,7 +17,7 @@ from trading.simulation import BacktestResult, Costs, backtest
 from trading.strategies.registry import get_strategy
 
 RULE = {"k": 0.5, "take_profit": 0.05, "stop_loss": 0.02}
-VALUES = NO_FILTERS | RULE
+VALUES = NO_FILTERS | RULE | {"trigger": "cross"}
 # The peer fills market orders at the close of the candle that decided them, we at the next open:
 # on one-minute candles of a liquid market that is a fraction of a basis point per trade.
 TOLERANCE = 1e-4
