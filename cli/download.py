@@ -54,8 +54,10 @@ def download(
 
     Example: nocturne download --venue krx --symbols 005930 --from 2026-01-01
     """
+    from flows.settings import load_settings
     from flows.sources.request import DownloadRequest, SourceUrls
     from flows.sources.run import download as run
+    from flows.sources.trading_hours import load_trading_hours
     from lake.store import Lake
 
     now = datetime.now(UTC)
@@ -70,6 +72,7 @@ def download(
         keep_files=keep_files,
         with_positioning=positioning,
         with_sentiment=sentiment,
+        hours=load_trading_hours(load_settings().trading_hours, venue),
     )
     root = lake_root(lake)
     what = ", ".join(request.symbols) or f"the {top} most traded symbols"

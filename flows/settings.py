@@ -195,7 +195,7 @@ class ValidationSettings(BaseModel):
     jump_floor: float = Field(default=0.0002, gt=0, description="least deviation, log return")
     thin_volume_share: float = Field(default=0.1, ge=0)
     quiet_minutes: int = Field(default=10, gt=0)
-    sparse_venues: tuple[str, ...] = ("upbit",)
+    sparse_venues: tuple[str, ...] = ("upbit", "krx")
     sparse_gap_minutes: int = Field(default=60, ge=0)
     max_gap_minutes: int = Field(default=10_080, ge=0)
     max_missing_share: float = Field(default=0.05, ge=0, le=1)
@@ -251,6 +251,7 @@ class ResearchSettings(BaseSettings):
     alert_url: str = Field(default="", description="where the Prefect server posts its alerts")
     ledger: Path = Path(".work/executor/ledger.sqlite")
     known_events: Path = Path("config/known_events.toml")
+    trading_hours: Path = Path("config/trading_hours.toml")
 
     @classmethod
     def settings_customise_sources(
@@ -330,9 +331,9 @@ def load_settings(**overrides: object) -> ResearchSettings:
     home = home_folder()
     absolute = {
         name: (home / getattr(settings, name)).resolve()
-        for name in ("lake", "sample", "work", "ledger", "known_events")
+        for name in ("lake", "sample", "work", "ledger", "known_events", "trading_hours")
     }
-    for name in ("sample", "known_events"):
+    for name in ("sample", "known_events", "trading_hours"):
         # What the folder does not have is taken from what Nocturne brings along.
         if name not in settings.model_fields_set and not absolute[name].exists():
             absolute[name] = (PROJECT / getattr(settings, name)).resolve()

@@ -82,6 +82,7 @@ def _imported(request: FlowRequest) -> tuple[str, ...]:
 
 
 def _validate(symbol: str, request: FlowRequest) -> StepSummary:
+    from flows.sources.trading_hours import load_trading_hours
     from flows.steps.data.known_events import load_known_events
     from flows.steps.data.validate import describe, validate_symbol
 
@@ -92,6 +93,7 @@ def _validate(symbol: str, request: FlowRequest) -> StepSummary:
         request.as_of,
         settings=request.settings.validation,
         known=load_known_events(request.settings.known_events),
+        hours=load_trading_hours(request.settings.trading_hours, request.settings.venue),
         wanted_from=_wanted_from(request),
     )
     if not report.ok:
@@ -111,7 +113,13 @@ def _bars(symbol: str, request: FlowRequest) -> StepSummary:
     from flows.steps.features.bars import build_bars
 
     settings = request.settings
-    built = build_bars(request.lake, as_of=request.as_of, symbols=[symbol], venue=settings.venue)
+    built = build_bars(
+        request.lake,
+        as_of=request.as_of,
+        symbols=[symbol],
+        venue=settings.venue,
+        sparse=settings.venue in settings.validation.sparse_venues,
+    )
     return StepSummary(str(built))
 
 

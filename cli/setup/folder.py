@@ -19,6 +19,7 @@ _RESEARCH = {
     "ledger": '"state/ledger.sqlite"',
     "symbols": None,
     "known_events": None,
+    "trading_hours": None,
 }
 """Settings that differ from the example; None leaves a setting to its default."""
 _EXECUTOR = {

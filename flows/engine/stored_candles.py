@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from flows.engine.bundled_sample import FOLDER
 from flows.settings import ResearchSettings
-from lake.content import moment_of
+from flows.sources.trading_hours import load_trading_hours
+from lake.content import milliseconds, moment_of
 from lake.ingest.additions import ASKED_KEY, SOURCES_KEY, last_open_time
 from lake.store import Lake, Partition
 from lake.tables import RAW_CANDLES
@@ -44,7 +45,11 @@ def end_of_own_candles(settings: ResearchSettings, now: datetime) -> datetime | 
     if not times:
         return None
     end = moment_of(max(times) + MINUTE_MS)
-    return end if now - end > FRESH else None
+    if now - end <= FRESH:
+        return None
+    hours = load_trading_hours(settings.trading_hours, settings.venue)
+    missed = hours.open_minutes(milliseconds(end), milliseconds(now - FRESH))
+    return end if missed else None
 
 
 def _chooses_nothing(settings: ResearchSettings) -> bool:

@@ -11,6 +11,7 @@ from flows.sources.http import HttpLimits
 from flows.sources.interface import Remark, TimeSpan
 from flows.sources.kis import client as kis
 from flows.sources.sentiment import index
+from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
 from flows.sources.upbit import candles as upbit
 
 
@@ -50,6 +51,8 @@ class DownloadRequest:
     """Minutes older than this come from the archive alone."""
     secrets_folder: Path = Path("state")
     """Where a source keeps its access token."""
+    hours: TradingHours = ALWAYS_OPEN
+    """When the venue is open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from lake.ingest.additions import add_rows
 from lake.ingest.importer import import_folder
 from lake.store import Lake
 from lake.tables import RAW_POSITIONING
-from trading.errors import DataError, NocturneError, ParameterError
+from trading.errors import DataError, NocturneError, ParameterError, SettingsError
 from trading.market.symbols import check_symbol, is_symbol
 
 VENUES = ("binance_usdm", "binance_spot", "upbit", "krx")
@@ -49,12 +49,17 @@ def download(
 
     ``progress`` hears (done, total, what was done). A symbol's trouble costs only that symbol, and
     stands in the report. Raises `ParameterError` for an unknown venue, `DataError` for a symbol
-    that is none.
+    that is none, `SettingsError` for a venue that closes and whose hours are not known.
     """
     if request.venue not in VENUES:
         raise ParameterError(
             f"there is no source for the venue '{request.venue}'; there are sources for "
             f"{', '.join(VENUES)}"
+        )
+    if request.venue == "krx" and request.hours.always:
+        raise SettingsError(
+            "there are no trading hours of krx; see the setting 'trading_hours' and the file "
+            "config/trading_hours.toml"
         )
     for symbol in request.symbols:
         check_symbol(symbol)  # it becomes part of paths and addresses
@@ -90,7 +95,7 @@ async def _opened(lake: Lake, request: DownloadRequest) -> AsyncIterator[Sources
         if request.venue == "krx":
             credentials = KisCredentials.from_environment()
             kis = KisClient(session, urls.krx, credentials, request.secrets_folder, limits)
-            minutes = KisCandles(kis, request.now.date())
+            minutes = KisCandles(kis, request.now.date(), request.hours)
             yield Sources(None, minutes, None, None, sentiment, None, KisDays(kis))
             return
         base = urls.binance_usdm if request.venue == "binance_usdm" else urls.binance_spot

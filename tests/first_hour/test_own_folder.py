@@ -28,6 +28,7 @@ def test_the_night_and_the_executor_meet_in_the_folder(folder: Path) -> None:
     assert day.paths.published == night.lake / "published"
     assert day.paths.state == night.ledger.parent == folder / "state"
     assert night.known_events.is_file()
+    assert night.trading_hours.is_file()
 
 
 def test_it_begins_on_paper_with_keys_that_only_the_owner_reads(folder: Path) -> None:
@@ -63,4 +64,4 @@ def test_every_setting_of_the_examples_is_written(folder: Path) -> None:
     for own, example in (("settings", "settings"), ("research", "research")):
         given = tomllib.loads((folder / "config" / f"{own}.toml").read_text())
         shown = tomllib.loads((examples / f"{example}.example.toml").read_text())
-        assert set(shown) - set(given) <= {"symbols", "known_events"}
+        assert set(shown) - set(given) <= {"symbols", "known_events", "trading_hours"}

@@ -16,6 +16,7 @@ from flows.sources.coverage import days, overlap
 from flows.sources.http import SourceError
 from flows.sources.interface import TimeSpan
 from flows.sources.kis.client import KisClient
+from flows.sources.trading_hours import TradingHours
 from lake.content import milliseconds, moment_of
 from lake.contract import TIME
 from lake.tables import RAW_CANDLES
@@ -27,11 +28,8 @@ _TODAY = (f"{_QUOTATIONS}/inquire-time-itemchartprice", "FHKST03010200")
 _PAST = (f"{_QUOTATIONS}/inquire-time-dailychartprice", "FHKST03010230")
 DAILY_PAGE = 100
 KOREA_MS = 9 * HOUR_MS
-CLOSE = "153000"
-SESSION_MS = 6 * HOUR_MS + 31 * MINUTE_MS
-"""A session begins at midnight UTC, and its last candle at 06:30."""
 LEAST_MINUTES = 15
-"""Shorter holes of a past day are minutes without trades, as in the closing auction."""
+"""Shorter holes of a past day are minutes without trades."""
 MINUTES_KEPT_DAYS = 365
 """The service serves minutes of the last year."""
 
@@ -39,9 +37,10 @@ MINUTES_KEPT_DAYS = 365
 class KisCandles:
     """One-minute candles; minutes without trades are absent."""
 
-    def __init__(self, client: KisClient, today: date) -> None:
+    def __init__(self, client: KisClient, today: date, hours: TradingHours) -> None:
         self._client = client
         self._today = today
+        self._hours = hours
 
     @property
     def name(self) -> str:
@@ -49,33 +48,36 @@ class KisCandles:
         return "kis_rest"
 
     async def candles(self, symbol: str, span: TimeSpan) -> pa.Table:
-        """See `CandleSource.candles`; weekends are not requested."""
+        """See `CandleSource.candles`; days without a session are not requested."""
         rows: dict[int, Mapping[str, Any]] = {}
         for name, whole in days(span):
             if self._is_served(date.fromisoformat(name), whole, span):
-                rows |= await self._day(symbol, date.fromisoformat(name))
+                rows |= await self._day(symbol, date.fromisoformat(name), whole)
         inside = {time: row for time, row in rows.items() if span.begin <= time < span.end}
         return _table(inside, "cntg_vol")
 
     def _is_served(self, day: date, whole: TimeSpan, span: TimeSpan) -> bool:
         """Tell whether a day may have minutes in ``span`` that are worth a request."""
-        session = overlap(TimeSpan(whole.begin, whole.begin + SESSION_MS), span)
-        if session is None or day.weekday() >= 5:
+        part = overlap(whole, span)
+        minutes = self._hours.open_minutes(part.begin, part.end) if part else 0
+        if not minutes:
             return False
         if day == self._today:
             return True
         kept = day >= self._today - timedelta(days=MINUTES_KEPT_DAYS)
-        return kept and not self._client.virtual and session.minutes >= LEAST_MINUTES
+        return kept and not self._client.virtual and minutes >= LEAST_MINUTES
 
-    async def _day(self, symbol: str, day: date) -> dict[int, Mapping[str, Any]]:
+    async def _day(self, symbol: str, day: date, whole: TimeSpan) -> dict[int, Mapping[str, Any]]:
         past = day != self._today
         rows: dict[int, Mapping[str, Any]] = {}
-        until = CLOSE
+        first = self._hours.minute(whole.begin)
+        count = self._hours.open_minutes(whole.begin, whole.end)
+        until = self._hours.minute(whole.begin, count - 1)
         while True:
             query = {
                 "FID_COND_MRKT_DIV_CODE": "J",
                 "FID_INPUT_ISCD": symbol,
-                "FID_INPUT_HOUR_1": until,
+                "FID_INPUT_HOUR_1": f"{moment_of(until + KOREA_MS):%H%M%S}",
                 "FID_PW_DATA_INCU_YN": "N",
             }
             more = {"FID_INPUT_DATE_1": f"{day:%Y%m%d}", "FID_FAKE_TICK_INCU_YN": ""}
@@ -90,10 +92,9 @@ class KisCandles:
             rows |= page
             if not fresh:
                 return rows
-            before = min(fresh) - MINUTE_MS + KOREA_MS
-            if before % DAY_MS < 9 * HOUR_MS:
+            until = min(fresh) - MINUTE_MS
+            if until < first:
                 return rows
-            until = f"{moment_of(before):%H%M%S}"
 
 
 class KisDays:

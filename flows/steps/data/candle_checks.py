@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from flows.settings import ValidationSettings
+from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
 from flows.steps.data import quick_checks
 from flows.steps.data.freshness import connect, load_sql
 from flows.steps.data.holes import Stretch, clock
@@ -65,6 +66,7 @@ class CheckRules:
     events: Sequence[KnownEvent] = ()
     sparse: bool = False
     """Whether the venue omits minutes without trades."""
+    hours: TradingHours = ALWAYS_OPEN
 
 
 def check_month(
@@ -102,11 +104,17 @@ def check_month(
         found.errors.extend(
             f"{symbol}: {phrase} could not be evaluated" for phrase in again.errored
         )
-    marked = _with_gaps(good, tail)
+    closed = rules.hours.closed_days(_times(good))
+    if closed:
+        found.oddities.append(
+            f"{symbol}: candles of {', '.join(map(str, closed[:3]))}"
+            f"{' …' if len(closed) > 3 else ''}, days without a session by the trading hours"
+        )
+    marked = _with_gaps(good, tail, rules.hours)
     return CheckedMonth(
         good=marked,
         bad=_quarantined(data, found.bad),
-        gaps=_stretches(marked),
+        gaps=_stretches(marked, tail, rules.hours),
         quiet=found.quiet,
         oddities=tuple(found.oddities),
         failures=tuple(found.failures),
@@ -198,17 +206,22 @@ def _quarantined(data: pa.Table, bad: Sequence[tuple[int, str]]) -> pa.Table:
     return rows.append_column("reason", pa.array(texts, pa.string()))
 
 
-def _with_gaps(good: pa.Table, tail: pa.Table | None) -> pa.Table:
-    """Add ``gap_before``: minutes missing directly before a row; 0 before the first known row."""
+def _before(good: pa.Table, tail: pa.Table | None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the minute after the row before each row; that of the first known row is its own."""
     times = _times(good)
-    last = _times(tail)[-1:] if tail is not None and tail.num_rows else times[:1] - MINUTE_MS
-    steps = np.diff(np.concatenate([last, times])) // MINUTE_MS - 1
-    return good.append_column("gap_before", pa.array(steps, pa.int64()))
+    first = _times(tail)[-1:] + MINUTE_MS if tail is not None and tail.num_rows else times[:1]
+    return np.concatenate([first, times[:-1] + MINUTE_MS])
 
 
-def _stretches(marked: pa.Table) -> tuple[Stretch, ...]:
+def _with_gaps(good: pa.Table, tail: pa.Table | None, hours: TradingHours) -> pa.Table:
+    """Add ``gap_before``: open minutes missing directly before a row; 0 before the first known."""
+    missing = hours.elapsed(_times(good)) - hours.elapsed(_before(good, tail))
+    return good.append_column("gap_before", pa.array(missing, pa.int64()))
+
+
+def _stretches(marked: pa.Table, tail: pa.Table | None, hours: TradingHours) -> tuple[Stretch, ...]:
     """Return the holes directly before the rows of a month."""
     gaps = marked["gap_before"].to_numpy()
     rows = np.flatnonzero(gaps)
-    firsts = _times(marked)[rows] - gaps[rows] * MINUTE_MS
-    return tuple(zip(firsts.tolist(), gaps[rows].tolist(), strict=True))
+    firsts = [hours.minute(int(begin)) for begin in _before(marked, tail)[rows]]
+    return tuple(zip(firsts, gaps[rows].tolist(), strict=True))

@@ -9,6 +9,7 @@ from flows.settings import ResearchSettings
 from flows.sources.interface import Remark, TimeSpan
 from flows.sources.request import DownloadRequest, SourceUrls
 from flows.sources.run import download
+from flows.sources.trading_hours import load_trading_hours
 from lake.content import milliseconds
 from lake.store import Lake
 
@@ -51,6 +52,7 @@ def request_of(settings: ResearchSettings, as_of: datetime, now: datetime) -> Do
         with_funding=wanted.funding,
         with_positioning=wanted.positioning,
         with_sentiment=wanted.sentiment,
+        hours=load_trading_hours(settings.trading_hours, settings.venue),
     )
 
 

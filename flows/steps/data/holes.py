@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from flows.settings import ValidationSettings
+from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
 from flows.steps.data.known_events import Cause, KnownEvent, explain
 from lake.content import milliseconds, moment_of
 from lake.months import month_end, month_start, months_between
@@ -20,18 +21,17 @@ Stretch = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Consecutive minutes without a checked candle."""
+    """Consecutive minutes without a checked candle; those while the venue is closed do not count.
+
+    ``first`` and ``last`` are the first and the last missing minute, ms.
+    """
 
     first: int
+    last: int
     minutes: int
     cause: Cause
     edge: bool = False
     """Whether it lies before the first or after the last candle."""
-
-    @property
-    def last(self) -> int:
-        """Last missing minute, ms."""
-        return self.first + (self.minutes - 1) * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ def gaps_of(
     span: CheckedSpan,
     events: Sequence[KnownEvent],
     quarantined: Sequence[int] = (),
+    hours: TradingHours = ALWAYS_OPEN,
 ) -> tuple[Gap, ...]:
     """Give every hole its cause, and add a day or more before the first or after the last candle.
 
@@ -59,14 +60,20 @@ def gaps_of(
     that the source has, but with values that cannot be right.
     """
     bad = set(quarantined)
-    found = [Gap(at, minutes, _cause(events, at, minutes, bad)) for at, minutes in stretches]
+
+    def gap(first: int, minutes: int, edge: bool = False) -> Gap:
+        last = hours.minute(first, minutes - 1)
+        length = (last - first) // MINUTE_MS + 1
+        return Gap(first, last, minutes, _cause(events, first, length, bad), edge)
+
+    found = [gap(first, minutes) for first, minutes in stretches]
     month = month_start(f"{moment_of(span.first):%Y-%m}")
     begin = milliseconds(month) if span.wanted is None else min(span.wanted, span.first)
     edges = [(begin, span.first), (span.last + MINUTE_MS, span.as_of)]
     for first, end in edges:
-        if end - first >= DAY_MS:
-            minutes = (end - first) // MINUTE_MS
-            found.append(Gap(first, minutes, _cause(events, first, minutes, bad), edge=True))
+        minutes = hours.open_minutes(first, end)
+        if end - first >= DAY_MS and minutes:
+            found.append(gap(hours.minute(first), minutes, edge=True))
     return tuple(sorted(found, key=lambda gap: gap.first))
 
 
@@ -83,6 +90,7 @@ def beyond_limits(
     longest_quiet: Stretch,
     span: CheckedSpan,
     settings: ValidationSettings,
+    hours: TradingHours = ALWAYS_OPEN,
 ) -> list[str]:
     """Say which limits a symbol exceeds; each sentence names the value, the limit and the setting.
 
@@ -98,7 +106,7 @@ def beyond_limits(
             f"{symbol}: {longest.minutes} minutes absent from {clock(longest.first)}{named}, "
             f"more than validation.max_gap_minutes = {settings.max_gap_minutes}"
         )
-    expected = (span.last - span.first) // MINUTE_MS + 1
+    expected = max(1, hours.open_minutes(span.first, span.last + MINUTE_MS))
     missing = sum(gap.minutes for gap in inner)
     if missing > settings.max_missing_share * expected and missing > 1:
         reasons.append(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
 from flows.steps.data.freshness import MARK
 from flows.steps.data.holes import Stretch
 from lake.store import Lake
@@ -65,7 +66,11 @@ def stored_report(lake: Lake, values: Mapping[str, str]) -> MonthReport:
 
 
 def stitched(
-    lake: Lake, venue: str, symbol: str, months: Sequence[MonthReport]
+    lake: Lake,
+    venue: str,
+    symbol: str,
+    months: Sequence[MonthReport],
+    hours: TradingHours = ALWAYS_OPEN,
 ) -> list[MonthReport]:
     """Count the hole before each month from the last good row before it, whatever month has it.
 
@@ -75,24 +80,24 @@ def stitched(
     last = None
     for month in months:
         if month.span[1] and last is not None:
-            minutes = (month.span[0] - last) // MINUTE_MS - 1
-            month = _with_first_gap(lake, venue, symbol, month, minutes)
+            after = last + MINUTE_MS
+            hole = (hours.minute(after), hours.open_minutes(after, month.span[0]))
+            month = _with_first_gap(lake, venue, symbol, month, hole)
         last = month.span[1] or last
         result.append(month)
     return result
 
 
 def _with_first_gap(
-    lake: Lake, venue: str, symbol: str, month: MonthReport, minutes: int
+    lake: Lake, venue: str, symbol: str, month: MonthReport, hole: Stretch
 ) -> MonthReport:
-    """Return the report with ``minutes`` missing before its first row; mend the row if needed."""
-    start = month.span[0]
+    """Return the report with ``hole`` before its first row; mend the row if needed."""
+    start, minutes = month.span[0], hole[1]
     inner = tuple(gap for gap in month.gaps if gap[0] >= start)
     held = next((gap[1] for gap in month.gaps if gap[0] < start), 0)
     if held == minutes:
         return month
-    before = ((start - minutes * MINUTE_MS, minutes),) if minutes else ()
-    fixed = replace(month, gaps=before + inner)
+    fixed = replace(month, gaps=(hole, *inner) if minutes else inner)
     values = {"venue": venue, "symbol": symbol, "interval": "1m", "month": month.month}
     data = lake.read(CANDLES, list(CANDLES.schema.names), None, **values)
     gaps = data["gap_before"].to_pylist()

@@ -14,6 +14,7 @@ from typing import Literal
 import pyarrow as pa
 
 from flows.settings import ValidationSettings
+from flows.sources.trading_hours import ALWAYS_OPEN, TradingHours
 from flows.steps.data.candle_checks import CHECKS, CheckedMonth, CheckRules, check_month
 from flows.steps.data.freshness import (
     MARK,
@@ -126,10 +127,12 @@ def validate_symbol(
     settings: ValidationSettings | None = None,
     known: Sequence[KnownEvent] = (),
     wanted_from: datetime | None = None,
+    hours: TradingHours = ALWAYS_OPEN,
 ) -> SymbolReport:
     """Check what was known of one symbol at ``as_of``; write its checked and quarantined rows.
 
-    Candles are expected from ``wanted_from`` on, or else from the beginning of the first month.
+    Candles are expected from ``wanted_from`` on, or else from the beginning of the first month,
+    and only within the trading ``hours`` of the venue.
 
     A month that was checked before, from the same raw content and with the same settings, is
     skipped. A damaged raw partition makes the symbol ``errored``; bad data never raises.
@@ -140,6 +143,7 @@ def validate_symbol(
         limits,
         tuple(event for event in known if event.applies_to(venue, symbol)),
         sparse=venue in limits.sparse_venues,
+        hours=hours,
     )
     months: list[MonthReport] = []
     waiting: list[_Work] = []
@@ -159,7 +163,7 @@ def validate_symbol(
         before = partition
     months.extend(_check(lake, waiting, as_of, rules))
     months.sort(key=lambda report: report.month)
-    months = stitched(lake, venue, symbol, months)
+    months = stitched(lake, venue, symbol, months, hours)
     if not months:
         reason = f"no candles of {symbol} before {as_of:%Y-%m-%d %H:%M}"
         months = [MonthReport("", 0, 0, failures=(reason,))]
@@ -183,12 +187,13 @@ def _settle_gaps(
     span = CheckedSpan(usable[0].span[0], usable[-1].span[1], milliseconds(as_of), wanted)
     least = rules.settings.sparse_gap_minutes if rules.sparse else 0
     stretches = [gap for month in usable for gap in month.gaps if gap[1] > least]
-    gaps = gaps_of(stretches, span, rules.events, [time for month in usable for time in month.bad])
+    bad = [time for month in usable for time in month.bad]
+    gaps = gaps_of(stretches, span, rules.events, bad, rules.hours)
     values = {"venue": venue, "symbol": rules.symbol, "interval": "1m"}
     if gaps or lake.partitions(GAPS, **values):
         write_known(lake, GAPS, gap_rows(gaps), as_of=as_of, partition=values, metadata={})
     quiet = max((month.quiet for month in usable), key=lambda run: run[1])
-    return beyond_limits(rules.symbol, gaps, quiet, span, rules.settings)
+    return beyond_limits(rules.symbol, gaps, quiet, span, rules.settings, rules.hours)
 
 
 def _summary(
@@ -242,6 +247,8 @@ def _work(
     recipe = [_CONTRACT, rules.settings.model_dump_json(exclude=_LIMITS)]
     recipe.extend(event.model_dump_json() for event in rules.events)
     recipe.extend(load_sql(f"checks/{name}") for name in CHECKS)
+    if not rules.hours.always:
+        recipe.append(rules.hours.recipe)
     mark = mark_of("\n".join(recipe), inputs)
     if is_current(lake, CANDLES, mark, values):
         return stored_report(lake, values)

@@ -24,7 +24,6 @@ from lake.tables import BARS, CANDLES
 from trading.candles import interval_ms
 
 INTERVALS = ("3m", "5m", "15m", "1h", "4h", "1d")
-SPARSE_VENUES = ("upbit",)
 
 Progress = Callable[[str], None]
 
@@ -49,12 +48,13 @@ def build_bars(
     as_of: datetime,
     symbols: Sequence[str],
     venue: str = "binance_usdm",
+    sparse: bool = False,
     progress: Progress | None = None,
 ) -> BuildResult:
     """Build 3m to 1d bars of every symbol from its checked minutes known at ``as_of``.
 
     A bar is closed and complete: it has all of its minutes, except where the venue omits
-    minutes without trades.
+    minutes without trades (``sparse``).
     """
     written = skipped = rows = 0
     months: set[str] = set()
@@ -63,7 +63,7 @@ def build_bars(
         for place, partition in enumerate(minutes):
             # A month is complete once candles of a later month exist.
             over = place + 1 < len(minutes)
-            made = _bars_of_month(lake, partition, as_of, over)
+            made = _bars_of_month(lake, partition, as_of, over, sparse)
             if made is None:
                 skipped += len(INTERVALS)
             else:
@@ -75,10 +75,14 @@ def build_bars(
     return BuildResult("bars", written, skipped, rows, tuple(sorted(months)))
 
 
-def _bars_of_month(lake: Lake, partition: Partition, as_of: datetime, over: bool) -> int | None:
+def _bars_of_month(
+    lake: Lake, partition: Partition, as_of: datetime, over: bool, sparse: bool
+) -> int | None:
     """Build all intervals of one month; return the rows written, None when nothing changed."""
     values = dict(partition.values)
     inputs = {"candles": content_of(lake, partition, as_of), "over": over, **values}
+    if sparse:
+        inputs["sparse"] = True
     mark = mark_of(load_sql("bars/bars"), inputs)
     targets = [{**values, "interval": interval} for interval in INTERVALS]
     if all(is_current(lake, BARS, mark, target) for target in targets):
@@ -97,7 +101,7 @@ def _bars_of_month(lake: Lake, partition: Partition, as_of: datetime, over: bool
                 params={
                     "interval_ms": interval_ms(target["interval"]),
                     "known_until": until,
-                    "sparse": values["venue"] in SPARSE_VENUES,
+                    "sparse": sparse,
                 },
             ).to_arrow_table()
             ref = write_known(

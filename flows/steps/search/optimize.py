@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 
 from flows.engine.provenance import stable_json
 from flows.settings import ResearchSettings
+from flows.sources.trading_hours import TradingHours, load_trading_hours
 from flows.steps.data.candles import load_candles, start_compiling
 from flows.steps.data.funding import load_funding
 from flows.steps.evidence.hypotheses import hypothesis_of, read_looks, wants_returns
@@ -171,13 +172,18 @@ def _check_span(candles: CandleColumns, request: OptimizeRequest) -> None:
             " import and validate some first"
         )
     closed = int(candles.open_time[-1]) + candles.interval_ms
-    if as_of_ms - closed > _FRESH // timedelta(milliseconds=1):
+    fresh = as_of_ms - _FRESH // timedelta(milliseconds=1)
+    if closed < fresh and _hours(request).open_minutes(closed, fresh):
         last = datetime.fromtimestamp(closed / 1000, UTC)
         raise DataError(
             f"{symbol}'s candles end at {last:%Y-%m-%d %H:%M}Z,"
             f" {(as_of_ms - closed) / DAY_MS:.1f} days before the run's as-of time;"
             " import newer ones or give an earlier --as-of"
         )
+
+
+def _hours(request: OptimizeRequest) -> TradingHours:
+    return load_trading_hours(request.settings.trading_hours, request.settings.venue)
 
 
 def _store(

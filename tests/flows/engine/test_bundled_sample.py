@@ -71,14 +71,12 @@ def test_symbols_that_the_sample_lacks_have_no_end(tmp_path: Path) -> None:
     assert end_of_bundled_sample(load_settings(lake=tmp_path, symbols=("DOGEUSDT",))) is None
 
 
-def put(lake: Path, symbol: str, moment: datetime) -> None:
+def put(lake: Path, symbol: str, moment: datetime, venue: str = "binance_usdm") -> None:
     """Write one candle of the user's own."""
     row = dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0) | {"open_time": moment}
     data = RAW_CANDLES.schema.empty_table().from_pylist([row], schema=RAW_CANDLES.schema)
     month = f"{moment:%Y-%m}"
-    Lake(lake).write(
-        RAW_CANDLES, data, venue="binance_usdm", symbol=symbol, interval="1m", month=month
-    )
+    Lake(lake).write(RAW_CANDLES, data, venue=venue, symbol=symbol, interval="1m", month=month)
 
 
 @pytest.mark.parametrize("days", [3, 30, 400, 1200])
@@ -100,6 +98,25 @@ def test_own_fresh_candles_are_worked_on_as_of_now(tmp_path: Path, hours: int) -
     request = make_request(FlowArguments(lake=tmp_path), flow="scan", default_as_of=SCHEDULED)
     assert (request.settings.symbols, request.as_of) == (("NEARUSDT",), SCHEDULED)
     assert not request.on_stored
+
+
+@pytest.mark.parametrize(
+    ("now", "old"),
+    [
+        ("2026-11-28T12:00", False),  # Saturday: the last candle is of Friday
+        ("2026-11-30T00:00", False),  # Monday, before the session
+        ("2026-12-02T00:00", False),
+        ("2026-12-02T07:00", True),  # Monday's session ended two days ago
+    ],
+)
+def test_a_weekend_makes_no_candle_of_a_stock_old(
+    tmp_path: Path, default_settings: Path, now: str, old: bool
+) -> None:
+    default_settings.write_text('venue = "krx"\n')
+    put(tmp_path, "005930", datetime(2026, 11, 27, 6, 30, tzinfo=UTC), venue="krx")
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    request = make_request(FlowArguments(lake=tmp_path), flow="scan", default_as_of=moment)
+    assert request.on_stored == old
 
 
 def test_symbols_that_are_named_win_over_those_in_the_lake(

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from flows.settings import PROJECT
 from flows.sources.http import HttpLimits, SourceError
 from flows.sources.interface import TimeSpan
 from flows.sources.kis.token import ISSUE_EVERY_S, KisCredentials, TokenFile
 from flows.sources.request import DownloadReport, DownloadRequest, SourceUrls
 from flows.sources.run import _download
+from flows.sources.trading_hours import load_trading_hours
 from lake.content import milliseconds
 from lake.store import Lake
 from lake.tables import RAW_CANDLES
@@ -44,6 +46,7 @@ def request(server: KisServer, folder: Path, first: datetime) -> DownloadRequest
         urls=SourceUrls(krx=server.url),
         limits=QUICK,
         secrets_folder=folder / "state",
+        hours=load_trading_hours(PROJECT / "config" / "trading_hours.toml", "krx"),
     )
 
 
@@ -82,18 +85,19 @@ async def test_days_come_by_pages_and_only_once(lake: Lake) -> None:
 
 async def test_the_minutes_of_past_days_and_of_today_are_stored_in_utc(lake: Lake) -> None:
     async with serving(KisServer(holidays={"20260604"})) as server:
-        report = await fetched(lake, server, datetime(2026, 6, 3, tzinfo=UTC))
+        report = await fetched(lake, server, datetime(2026, 6, 2, tzinfo=UTC))
         asked = server.asked.copy()
-        await fetched(lake, server, datetime(2026, 6, 3, tzinfo=UTC))
+        await fetched(lake, server, datetime(2026, 6, 2, tzinfo=UTC))
     assert not report.failed
     times = opened(lake, "1m")
-    for day in (3, 5):
+    for day in (2, 5):
         of_day = [moment for moment in times if moment.day == day]
         assert of_day[0] == datetime(2026, 6, day, 0, 0, tzinfo=UTC)
         assert of_day[-1] == datetime(2026, 6, day, 6, 30, tzinfo=UTC)
         assert len(of_day) == len(MINUTES)
-    assert {moment.day for moment in times} == {3, 5}
-    # A second run on the same day asks for no day again.
+    assert {moment.day for moment in times} == {2, 5}
+    # No day without a session is requested, and a second run on the same day requests none again.
+    assert asked["inquire-time-dailychartprice"] == 5
     assert server.asked["inquire-time-dailychartprice"] == asked["inquire-time-dailychartprice"]
 
 

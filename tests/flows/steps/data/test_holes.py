@@ -202,7 +202,8 @@ def test_gaps_are_a_view(tmp_path: Path) -> None:
 
 def test_whole_months_need_both_ends() -> None:
     def gap(first: datetime, end: datetime) -> Gap:
-        return Gap(ms(first), int((end - first).total_seconds()) // 60, "unknown")
+        length = int((end - first).total_seconds()) // 60
+        return Gap(ms(first), ms(end) - MINUTE_MS, length, "unknown")
 
     def day(month: int, number: int) -> datetime:
         return datetime(2025, month, number, tzinfo=UTC)
