@@ -84,8 +84,9 @@ def _imported(request: FlowRequest) -> tuple[str, ...]:
 def _validate(symbol: str, request: FlowRequest) -> StepSummary:
     from flows.sources.trading_hours import load_trading_hours
     from flows.steps.data.known_events import load_known_events
-    from flows.steps.data.validate import describe, validate_symbol
+    from flows.steps.data.validate import ExpectedCandles, describe, validate_symbol
 
+    hours = load_trading_hours(request.settings.trading_hours, request.settings.venue)
     report = validate_symbol(
         request.lake,
         request.settings.venue,
@@ -93,8 +94,7 @@ def _validate(symbol: str, request: FlowRequest) -> StepSummary:
         request.as_of,
         settings=request.settings.validation,
         known=load_known_events(request.settings.known_events),
-        hours=load_trading_hours(request.settings.trading_hours, request.settings.venue),
-        wanted_from=_wanted_from(request),
+        expected=ExpectedCandles(_wanted_from(request), hours),
     )
     if not report.ok:
         raise DataError("; ".join(report.reasons))

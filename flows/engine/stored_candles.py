@@ -1,4 +1,4 @@
-"""The user's own candles in the lake: what a flow works on when the settings name nothing else."""
+"""The user's own candles: what a flow works on when the settings name nothing else."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from flows.engine.bundled_sample import FOLDER
 from flows.settings import ResearchSettings
 from flows.sources.trading_hours import load_trading_hours
+from flows.steps.data.importing import is_empty
 from lake.content import milliseconds, moment_of
 from lake.ingest.additions import ASKED_KEY, SOURCES_KEY, last_open_time
+from lake.ingest.discovery import Source, discover
 from lake.store import Lake, Partition
 from lake.tables import RAW_CANDLES
 from trading.candles import MINUTE_MS
@@ -19,15 +21,29 @@ FRESH = timedelta(days=2)
 
 
 def with_own_symbols(settings: ResearchSettings) -> ResearchSettings:
-    """Return settings for the symbols that were downloaded or imported, if none are named.
+    """Return settings for the symbols that the user downloaded or imports, if none are named.
 
-    Unchanged when the settings name symbols, another source or the download, or when the lake holds
-    the bundled sample alone.
+    Unchanged when the settings name symbols or the download, or when there is the bundled sample
+    alone.
     """
-    if not _chooses_nothing(settings) or "symbols" in settings.model_fields_set:
+    fields = settings.model_fields_set
+    if settings.download.enabled or settings.top_symbols or "symbols" in fields:
         return settings
-    own = tuple(symbol for symbol in _symbols(settings) if _is_own(settings, symbol))
-    return settings.model_copy(update={"symbols": own}) if own else settings
+    own = {symbol for symbol in _symbols(settings) if _is_own(settings, symbol)}
+    if settings.sample != FOLDER and settings.sample.is_dir():
+        own |= _symbols_of_files(settings)
+    return settings.model_copy(update={"symbols": tuple(sorted(own))}) if own else settings
+
+
+def _symbols_of_files(settings: ResearchSettings) -> set[str]:
+    """Return the symbols of the venue that the folder of the import has minutes of."""
+    return {
+        file.symbol
+        for file in discover(settings.sample, settings.venue)
+        if isinstance(file, Source)
+        and file.kind in ("archive", "candles")
+        and (file.venue, file.interval or "1m") == (settings.venue, "1m")
+    }
 
 
 def end_of_own_candles(settings: ResearchSettings, now: datetime) -> datetime | None:
@@ -54,7 +70,7 @@ def end_of_own_candles(settings: ResearchSettings, now: datetime) -> datetime | 
 
 def _chooses_nothing(settings: ResearchSettings) -> bool:
     return (
-        settings.sample == FOLDER
+        (settings.sample == FOLDER or is_empty(settings.sample))
         and not settings.download.enabled
         and not settings.top_symbols
         and settings.lake.is_dir()
@@ -62,6 +78,8 @@ def _chooses_nothing(settings: ResearchSettings) -> bool:
 
 
 def _symbols(settings: ResearchSettings) -> list[str]:
+    if not settings.lake.is_dir():
+        return []
     stored = Lake(settings.lake).partitions(RAW_CANDLES, venue=settings.venue, interval="1m")
     return sorted({part.values["symbol"] for part in stored})
 

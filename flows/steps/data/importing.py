@@ -9,6 +9,8 @@ from pathlib import Path
 from flows.settings import ResearchSettings
 from lake.ingest.importer import import_folder
 from lake.store import Lake
+from lake.tables import RAW_CANDLES
+from trading.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,26 @@ class ImportResult:
         return f"{self.files} files{bad}, {self.partitions_written} partitions written"
 
 
+def is_empty(folder: Path) -> bool:
+    """Tell whether ``folder`` is there and no file is in it."""
+    return folder.is_dir() and not any(path.is_file() for path in folder.rglob("*"))
+
+
 def import_candles(lake: Lake, *, as_of: datetime, settings: ResearchSettings) -> ImportResult:
     """Import the sample folder; files that are already in the lake are not read.
 
-    Only the symbols of the settings are imported, or all when ``top_symbols`` is set. Raises
-    `DataError` when the folder does not exist or holds nothing to import.
+    Only the symbols of the settings are imported, or all when ``top_symbols`` is set. An empty
+    folder is fine once the lake has candles. Raises `DataError` when the folder does not exist or
+    holds nothing to import.
     """
+    if is_empty(Path(settings.sample)):
+        if lake.has(RAW_CANDLES, venue=settings.venue, interval="1m"):
+            return ImportResult(0, 0, 0, ())
+        raise DataError(
+            f"there are no candles yet: the folder {settings.sample} is empty, and the lake "
+            f"{settings.lake} has none of {settings.venue}; next: `nocturne download --symbols "
+            f"{','.join(settings.symbols)}`, or put candle files into the folder"
+        )
     symbols = None if settings.top_symbols else settings.symbols
     report = import_folder(
         lake, Path(settings.sample), as_of, venue=settings.venue, symbols=symbols

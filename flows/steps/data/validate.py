@@ -52,6 +52,15 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedCandles:
+    """From when on, and within which hours, a symbol should have candles."""
+
+    wanted_from: datetime | None = None
+    """None: from the beginning of its first month."""
+    hours: TradingHours = ALWAYS_OPEN
+
+
+@dataclass(frozen=True, slots=True)
 class SymbolReport:
     """Outcome for one symbol; ``failed``: the data is bad, ``errored``: a check could not run."""
 
@@ -126,24 +135,23 @@ def validate_symbol(
     *,
     settings: ValidationSettings | None = None,
     known: Sequence[KnownEvent] = (),
-    wanted_from: datetime | None = None,
-    hours: TradingHours = ALWAYS_OPEN,
+    expected: ExpectedCandles | None = None,
 ) -> SymbolReport:
     """Check what was known of one symbol at ``as_of``; write its checked and quarantined rows.
 
-    Candles are expected from ``wanted_from`` on, or else from the beginning of the first month,
-    and only within the trading ``hours`` of the venue.
+    Without ``expected``, candles are expected from the first month on, at all hours.
 
     A month that was checked before, from the same raw content and with the same settings, is
     skipped. A damaged raw partition makes the symbol ``errored``; bad data never raises.
     """
     limits = settings or ValidationSettings()
+    expected = expected or ExpectedCandles()
     rules = CheckRules(
         symbol,
         limits,
         tuple(event for event in known if event.applies_to(venue, symbol)),
         sparse=venue in limits.sparse_venues,
-        hours=hours,
+        hours=expected.hours,
     )
     months: list[MonthReport] = []
     waiting: list[_Work] = []
@@ -163,11 +171,11 @@ def validate_symbol(
         before = partition
     months.extend(_check(lake, waiting, as_of, rules))
     months.sort(key=lambda report: report.month)
-    months = stitched(lake, venue, symbol, months, hours)
+    months = stitched(lake, venue, symbol, months, expected.hours)
     if not months:
         reason = f"no candles of {symbol} before {as_of:%Y-%m-%d %H:%M}"
         months = [MonthReport("", 0, 0, failures=(reason,))]
-    beyond = _settle_gaps(lake, venue, months, as_of, rules, wanted_from)
+    beyond = _settle_gaps(lake, venue, months, as_of, rules, expected.wanted_from)
     return _summary(venue, symbol, months, beyond)
 
 

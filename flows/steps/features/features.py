@@ -32,7 +32,7 @@ from flows.steps.features.ict_columns import ict_version, is_worth_compiling, kn
 from lake.months import month_before, month_end, month_start
 from lake.store import Lake, Partition
 from lake.tables import BARS, CANDLES, FEATURES, RAW_FUNDING, RELATIVE, Table
-from trading.candles import interval_ms
+from trading.candles import HOUR_MS, interval_ms
 from trading.errors import DataError
 
 if TYPE_CHECKING:
@@ -80,21 +80,41 @@ def relative_names() -> tuple[str, ...]:
     return tuple(_groups()[RELATIVE_GROUP])
 
 
-def read_features(lake: Lake, venue: str, symbol: str, as_of: datetime) -> pa.Table:
+def read_features(
+    lake: Lake, venue: str, symbol: str, as_of: datetime, *, full_hours: bool = False
+) -> pa.Table:
     """Return the features of one symbol known at ``as_of``, its own and those that compare it.
 
-    Rows ascend in time; a row that has not been compared has nulls there.
+    Rows ascend in time; a row that has not been compared has nulls there. With ``full_hours``, only
+    the first row and those of bars that close on a full hour, a month in memory at a time.
     """
     where = {"venue": venue, "symbol": symbol, "interval": FEATURE_INTERVAL}
-    own = lake.read(FEATURES, as_of=as_of, **where)
-    compared = (
-        lake.read(RELATIVE, ["open_time", *relative_names()], as_of, **where)
-        if (lake.partitions(RELATIVE, **where))
-        else RELATIVE.schema.empty_table()
-    )
-    place = pc.index_in(own["open_time"], compared["open_time"])
+    parts: list[pa.Table] = []
+    for partition in lake.partitions(FEATURES, **where):
+        own = lake.read_partition(partition, as_of)
+        if full_hours:
+            own = own.filter(_on_full_hours(own, keep_first=not parts))
+        parts.append(_compared(lake, own, partition, as_of))
+    if not parts:
+        return FEATURES.schema.empty_table()
+    return pa.concat_tables(parts, promote_options="default")
+
+
+def _on_full_hours(own: pa.Table, keep_first: bool) -> pa.Array:
+    closes = own["open_time"].cast(pa.int64()).to_numpy() + interval_ms(FEATURE_INTERVAL)
+    chosen = closes % HOUR_MS == 0
+    chosen[:1] |= keep_first
+    return pa.array(chosen)
+
+
+def _compared(lake: Lake, own: pa.Table, partition: Partition, as_of: datetime) -> pa.Table:
+    """Add the features that compare a symbol with others to those of one month."""
+    found = lake.partitions(RELATIVE, **partition.values)
+    names = ["open_time", *relative_names()]
+    compared = lake.read_partition(found[0], as_of, names) if found else None
+    place = None if compared is None else pc.index_in(own["open_time"], compared["open_time"])
     for name in relative_names():
-        if name in compared.column_names:
+        if compared is not None and name in compared.column_names:
             column = compared[name].combine_chunks().take(place)
         else:
             column = pa.nulls(own.num_rows, pa.float64())

@@ -72,14 +72,13 @@ def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset
         what = f"no feature '{missing[0]}'" if features.num_rows else "no features"
         raise DataError(f"{symbol}: there are {what} in the lake; build the features first")
     opens = np.asarray(features["open_time"].cast(pa.int64()).to_numpy(), dtype=np.int64)
-    x = np.column_stack([features[name].to_numpy(zero_copy_only=False) for name in names])
     later = np.searchsorted(opens, opens + HORIZON_MS)
     inside = later < len(opens)
     target = np.where(inside, later, 0)
     usable = inside & (opens[target] == opens + HORIZON_MS)
-    columns = list(names)
-    volatility = x[target, columns.index(VOLATILITY_SOURCE)]
-    returns = x[target, columns.index(RETURN_SOURCE)]
+    volatility, returns = (
+        features[name].to_numpy()[target] for name in (VOLATILITY_SOURCE, RETURN_SOURCE)
+    )
     usable &= np.isfinite(volatility) & np.isfinite(returns)
     if len(opens):
         usable &= opens >= opens[0] + WARM_UP_MS
@@ -92,8 +91,16 @@ def dataset_of(features: pa.Table, symbol: str, names: Sequence[str]) -> Dataset
         symbol=symbol,
         features=tuple(names),
         times=opens[usable] + BAR_MS,
-        x=np.asarray(x[usable], dtype=np.float64),
+        x=_usable_rows(features, names, usable),
         log_volatility=np.asarray(volatility[usable], dtype=np.float64),
         log_return=np.asarray(returns[usable], dtype=np.float64),
         symbols=np.zeros(int(usable.sum()), dtype=np.int64),
     )
+
+
+def _usable_rows(features: pa.Table, names: Sequence[str], usable: NDArray[np.bool_]) -> Floats:
+    """Return the usable rows as a matrix, filled column by column: one copy, not three."""
+    x = np.empty((int(usable.sum()), len(names)))
+    for place, name in enumerate(names):
+        x[:, place] = features[name].to_numpy()[usable]
+    return x

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from flows.steps.models.dataset import HORIZON_MS, Dataset
+from flows.steps.models.dataset import HORIZON_MS, Dataset, Floats, Integers
 from trading.errors import DataError
 
 POOL = "POOL"
@@ -46,11 +46,25 @@ def pooled(
         symbol=POOL,
         features=parts[0].features,
         times=times[order],
-        x=np.concatenate([part.x for part in parts])[order],
         log_volatility=np.concatenate([part.log_volatility for part in parts])[order],
         log_return=np.concatenate([part.log_return for part in parts])[order],
         symbols=np.concatenate([part.symbols for part in parts])[order],
+        x=_in_order(parts, order),
     ), left_out
+
+
+def _in_order(parts: list[Dataset], order: Integers) -> Floats:
+    """Return the features of all ``parts`` by rows in ``order``; empties ``parts`` on the way."""
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    x = np.empty((len(order), parts[0].x.shape[1]), dtype=parts[0].x.dtype)
+    begin = 0
+    while parts:
+        part = parts.pop(0)
+        end = begin + len(part.times)
+        x[place[begin:end]] = part.x
+        begin = end
+    return x
 
 
 def _hours(data: Dataset, place: int, stride: int) -> Dataset:

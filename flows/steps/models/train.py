@@ -154,7 +154,8 @@ def train_pool(
     names = feature_names()
 
     def load(symbol: str) -> Dataset:
-        return dataset_of(read_features(lake, venue, symbol, as_of), symbol, names)
+        features = read_features(lake, venue, symbol, as_of, full_hours=True)
+        return dataset_of(features, symbol, names)
 
     data, left_out = pooled(symbols, load, chosen.pool_rows)
     data = replace(data, recompute=partial(_recomputed, lake, venue, data, tuple(sorted(symbols))))

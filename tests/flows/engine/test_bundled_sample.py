@@ -14,6 +14,7 @@ from flows.settings import FILE_VARIABLE, load_settings
 from lake.store import Lake
 from lake.tables import RAW_CANDLES
 from tests.flows.sample import SAMPLE
+from trading.errors import DataError
 
 END = datetime(2025, 6, 24, 10, 33, tzinfo=UTC)
 SCHEDULED = datetime(2026, 11, 29, 0, 15, tzinfo=UTC)
@@ -117,6 +118,57 @@ def test_a_weekend_makes_no_candle_of_a_stock_old(
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
     request = make_request(FlowArguments(lake=tmp_path), flow="scan", default_as_of=moment)
     assert request.on_stored == old
+
+
+@pytest.mark.parametrize(
+    ("names", "venue", "symbols"),
+    [
+        ((), "binance_usdm", ("BTCUSDT", "ETHUSDT")),
+        (("SOLUSDT.csv",), "binance_usdm", ("SOLUSDT",)),
+        (("krx/005930-1m.csv", "usdm/SOLUSDT.csv"), "krx", ("005930",)),
+        (("SOLUSDT.csv", "ADAUSDT-1m-2024-05.csv"), "binance_usdm", ("ADAUSDT", "SOLUSDT")),
+        (("SOLUSDT-1h.csv", "notes.txt"), "binance_usdm", ("BTCUSDT", "ETHUSDT")),
+    ],
+)
+def test_an_own_folder_names_the_symbols(
+    tmp_path: Path,
+    default_settings: Path,
+    names: tuple[str, ...],
+    venue: str,
+    symbols: tuple[str, ...],
+) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("open_time,open,high,low,close,volume\n")
+    default_settings.write_text(f'sample = "{folder}"\nvenue = "{venue}"\n')
+    request = make_request(FlowArguments(lake=tmp_path / "lake"), flow="nightly")
+    assert request.settings.symbols == symbols
+
+
+@pytest.mark.parametrize("name", ["nightly", "import"])
+def test_an_empty_folder_without_candles_names_the_next_command(
+    tmp_path: Path, default_settings: Path, name: str
+) -> None:
+    (tmp_path / "import").mkdir()
+    default_settings.write_text(f'sample = "{tmp_path / "import"}"\n')
+    with pytest.raises(DataError) as refused:
+        launch(name, FlowArguments(lake=tmp_path / "lake"), server="none", say=lambda _: None)
+    assert "next: `nocturne download --symbols BTCUSDT,ETHUSDT`" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_empty_folder_is_fine_beside_downloaded_candles(
+    tmp_path: Path, default_settings: Path
+) -> None:
+    (tmp_path / "import").mkdir()
+    default_settings.write_text(f'sample = "{tmp_path / "import"}"\n')
+    put(tmp_path / "lake", "NEARUSDT", SCHEDULED - timedelta(days=30))
+    request = make_request(FlowArguments(lake=tmp_path / "lake"), flow="nightly")
+    assert (request.settings.symbols, request.on_stored) == (("NEARUSDT",), True)
+    done = launch("import", FlowArguments(lake=tmp_path / "lake"), server="none", say=print)
+    assert done.message == "0 files, 0 partitions written"
 
 
 def test_symbols_that_are_named_win_over_those_in_the_lake(

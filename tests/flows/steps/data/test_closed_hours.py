@@ -13,7 +13,7 @@ import pytest
 from flows.settings import PROJECT, ValidationSettings, load_settings
 from flows.sources.trading_hours import load_trading_hours
 from flows.steps.data.known_events import KnownEvent
-from flows.steps.data.validate import SymbolReport, validate_symbol
+from flows.steps.data.validate import ExpectedCandles, SymbolReport, validate_symbol
 from flows.steps.features.bars import build_bars
 from flows.steps.search.optimize import optimize
 from lake.content import milliseconds, moment_of
@@ -52,7 +52,13 @@ def check(
     put_raw(lake, "005930", table(stock(times)), venue="krx")
     end = as_of or moment_of(times[-1] + MINUTE_MS)
     return validate_symbol(
-        lake, "krx", "005930", end, settings=settings, hours=KRX, known=known, wanted_from=None
+        lake,
+        "krx",
+        "005930",
+        end,
+        settings=settings,
+        known=known,
+        expected=ExpectedCandles(hours=KRX),
     )
 
 

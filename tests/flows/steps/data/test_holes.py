@@ -12,7 +12,7 @@ import pytest
 from flows.settings import ValidationSettings
 from flows.steps.data.holes import Gap, whole_months
 from flows.steps.data.known_events import KnownEvent, load_known_events
-from flows.steps.data.validate import SymbolReport, validate_symbol
+from flows.steps.data.validate import ExpectedCandles, SymbolReport, validate_symbol
 from lake.catalog import query
 from lake.store import Lake
 from lake.tables import CANDLES, GAPS
@@ -294,7 +294,11 @@ def test_days_before_the_first_candle_that_are_wanted_are_a_gap(tmp_path: Path, 
     put_raw(lake, "BTCUSDT", table(minutes(START, DAY)))
     end = START + timedelta(days=1)
     report = validate_symbol(
-        lake, "binance_usdm", "BTCUSDT", end, wanted_from=START - timedelta(days=days)
+        lake,
+        "binance_usdm",
+        "BTCUSDT",
+        end,
+        expected=ExpectedCandles(START - timedelta(days=days)),
     )
     assert report.ok
     first = lake.read(GAPS, symbol="BTCUSDT").to_pylist()[0]

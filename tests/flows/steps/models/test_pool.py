@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,9 +13,9 @@ from flows.engine.request import FlowRequest
 from flows.settings import TrainingSettings, load_settings
 from flows.steps.features.bars import build_bars
 from flows.steps.features.cross_section import build_relative, build_universe
-from flows.steps.features.features import build_features
+from flows.steps.features.features import build_features, feature_names, read_features
 from flows.steps.models.boosting import HAR_FEATURES
-from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset
+from flows.steps.models.dataset import BAR_MS, HORIZON_MS, Dataset, dataset_of
 from flows.steps.models.evaluation import evaluate_target
 from flows.steps.models.pool import POOL, pooled
 from flows.steps.models.scores import r_squared
@@ -126,3 +127,48 @@ def test_a_pool_is_trained_once_and_stored(tmp_path_factory: pytest.TempPathFact
     assert (again.files, again.left_out) == (first.files, first.left_out)
     fewer = train_pool(lake, as_of=AS_OF, symbols=("BTCUSDT",), settings=SETTINGS)
     assert fewer.files != first.files
+
+
+def test_a_pool_takes_little_more_memory_than_its_rows() -> None:
+    names = [chr(ord("A") + n) for n in range(24)]
+    whole, _ = pooled(names, noise, most_rows=100_000)
+    tracemalloc.start()
+    data, _ = pooled(names, noise, most_rows=100_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.array_equal(data.x, whole.x)
+    beside = sum(len(column) for column in (data.times,) * 8) * 8
+    assert peak < 2.2 * data.x.nbytes + beside + 2 * noise("A").x.nbytes
+
+
+def test_rows_of_a_pool_keep_their_own_values() -> None:
+    data, _ = pooled("CAB", noise, most_rows=10_000)
+    for place, symbol in enumerate("ABC"):
+        alone = noise(symbol)
+        hours = alone.times % HORIZON_MS == 0
+        rows = data.symbols == place
+        assert np.array_equal(data.times[rows], alone.times[hours])
+        assert np.array_equal(data.x[rows], alone.x[hours].astype(np.float32))
+        assert np.array_equal(data.log_return[rows], alone.log_return[hours])
+
+
+def test_full_hours_of_a_long_history_make_the_pool_of_all_its_rows(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    put_checked(lake, "BTCUSDT", sample_minutes("BTCUSDT", START, AS_OF))
+    build_bars(lake, as_of=AS_OF, symbols=["BTCUSDT"])
+    build_features(lake, as_of=AS_OF, symbols=["BTCUSDT"])
+    names = feature_names()
+
+    def load(full_hours: bool) -> Dataset:
+        rows = read_features(lake, "binance_usdm", "BTCUSDT", AS_OF, full_hours=full_hours)
+        return dataset_of(rows, "BTCUSDT", names)
+
+    every, hourly = (
+        pooled(["BTCUSDT"], lambda _, full=full: load(full), most_rows=100_000)[0]
+        for full in (False, True)
+    )
+    assert len(hourly.times) == (13 - 3) * 24 - 1
+    for name in ("times", "x", "log_volatility", "log_return", "symbols"):
+        assert np.array_equal(getattr(every, name), getattr(hourly, name), equal_nan=True)
