@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from cli import peer_words
 from trading.errors import NocturneError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -32,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("cli.release.command", "List, show, compare and roll back releases."),
     "sandbox": ("cli.sandbox", "Serve the simulated exchange."),
     "paper": ("cli.paper", "Start and stop the market of paper trading."),
-    "executor": ("cli.executor", "Run, stop and inspect the executor."),
+    "executor": ("cli.executor.command", "Run, stop and inspect the executor."),
     "alerts": ("cli.alerts", "Send a test alert."),
     "dashboard": ("cli.dashboard", "Show the executor in a browser."),
     "why": ("cli.why.command", "Explain an order, back to the data it came from."),
@@ -62,9 +63,7 @@ class LazyGroup(TyperGroup):
         """Find the command; for a name that is none, name the one that was meant."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            meant = f" (did you mean '{near[0]}'?)" if near else ""
-            raise NocturneError(f"No such command '{name}'{meant}; see nocturne --help")
+            raise NocturneError(f"No such command '{name}'{_meant(name)}; see nocturne --help")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -72,6 +71,14 @@ class LazyGroup(TyperGroup):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+def _meant(name: str) -> str:
+    """Return the command that was meant: freqtrade's word for it, or one spelt like it."""
+    if name in peer_words.COMMANDS:
+        return f" (here it is 'nocturne {peer_words.COMMANDS[name]}')"
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
 
 
 app = typer.Typer(
@@ -142,6 +149,9 @@ def _explain(error: TyperException) -> NoReturn:
         raise SystemExit(2)
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "nocturne"
+    wrong = getattr(error, "option_name", None)
+    if wrong in peer_words.OPTIONS and message.startswith("No such option"):
+        message = f"No such option {wrong} (here it is {peer_words.OPTIONS[wrong]})"
     _refuse(f"{' '.join(message.split()).rstrip('.')}; see {where} --help", error)
 
 

@@ -18,6 +18,7 @@ from executor.runtime.clock import Clock, ReplayClock, WallClock
 from executor.runtime.lock import single_account, single_instance
 from executor.runtime.logs import setup
 from executor.runtime.masking import Masker
+from executor.runtime.screen import shown
 from executor.settings import Keys, Mode, Settings, load_keys, load_settings
 from executor.venues.interface import VenueConnection
 from executor.venues.plugin import ConnectionRequest
@@ -26,10 +27,11 @@ from executor.venues.registry import get_venue
 log = logging.getLogger(__name__)
 
 
-def run(settings_file: Path, *, until_finished: bool) -> bool:
+def run(settings_file: Path, *, until_finished: bool, screen: int | None = None) -> bool:
     """Run until SIGTERM, SIGINT, `nocturne executor stop`, or the end of the replay.
 
-    Returns whether SIGINT (Ctrl-C) ended it; the stop is as clean as any other.
+    The log also goes to the file descriptor ``screen``. Returns whether SIGINT (Ctrl-C) ended it;
+    the stop is as clean as any other.
 
     Raises:
         NocturneError: settings, keys, lock, ledger or exchange do not allow a start.
@@ -42,7 +44,10 @@ def run(settings_file: Path, *, until_finished: bool) -> bool:
         for name, venue in settings.venues.items():
             key = keys.venues[name].key.get_secret_value()
             held.enter_context(single_account(venue.rest_url, f"{name} {key}"))
-        handler = setup(state / "executor.log", _masker(settings, keys))
+        masker = _masker(settings, keys)
+        handler = setup(state / "executor.log", masker)
+        if screen is not None:
+            held.enter_context(shown(screen, masker))
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
                 work = _run(settings, settings_file, keys, until_finished=until_finished)

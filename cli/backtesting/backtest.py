@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from cli.inputs.shared_options import (
 )
 
 if TYPE_CHECKING:
-    from trading.simulation import Costs, Trades
+    from trading.simulation import Costs
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -205,106 +204,21 @@ def _run_ensemble(options: BacktestOptions) -> Outcome:
 
 
 def _run_strategy(options: BacktestOptions) -> Outcome:
-    from cli.backtesting.results import measured
     from cli.backtesting.venue_backtest import VenueRun, run_venue
     from cli.backtesting.venue_backtest import text_of as venue_text
-    from cli.compilation.choice import CANDLE_SECONDS, uses_compiled
     from cli.inputs.strategy_choice import choose
-    from cli.summary.backtest import BacktestReport, document_of
-    from trading.candles import interval_name
-    from trading.research.marked_drawdown import marked_drawdown
-    from trading.research.trading_costs import fill_metrics
-    from trading.simulation import backtest as simulate
-    from trading.simulation.signal_interval import with_signal_interval
-    from trading.simulation.summary import RunSummary
+    from cli.summary.strategy_run import run_strategy, write_trades
 
     strategy, fixed = choose(options.strategy, options.preset, options.settings)
-    costs = options.costs
     if options.venue.needs_account:
         file = options.market.file("an account simulation")
         document = run_venue(
-            VenueRun(strategy, file, fixed, costs, options.venue, options.trades_out)
+            VenueRun(strategy, file, fixed, options.costs, options.venue, options.trades_out)
         )
         return document, venue_text(document)
-    begun = time.perf_counter()
-    market = options.market.load(strategy, fixed)
-    columns = market.columns
-    costs = replace(costs, funding=dict(market.funding))
-    seconds_load = time.perf_counter() - begun
-    params = with_signal_interval(strategy, fixed, columns.interval_ms)
-    begun = time.perf_counter()
-    compiled = uses_compiled(
-        strategy, params, columns.interval_ms, "backtest", lambda: CANDLE_SECONDS * len(columns)
-    )
-    seconds_compile = time.perf_counter() - begun
-    result = simulate(
-        strategy, columns, params, costs, trade_from_ms=market.start_ms, compiled=compiled
-    )
+    ran = run_strategy(strategy, fixed, options.market, options.costs)
     if options.trades_out is not None:
-        _write_trades(options.trades_out, result.trades)
-    trading_costs = fill_metrics(result, costs).as_dict()
-    marked = {"marked_drawdown": marked_drawdown(market.traded, [result], costs)}
-    measures = result.metrics.as_dict() | marked | trading_costs
+        write_trades(options.trades_out, ran.result.trades)
     if options.html_out is not None:
-        from cli.pages.backtest_page import PageInputs, write_page
-
-        page = PageInputs(
-            strategy.name,
-            Path(market.label),
-            result.params,
-            market.traded,
-            result,
-            measures,
-            costs,
-        )
-        write_page(options.html_out, page)
-    summary = RunSummary.of(result, market.traded, costs.margin.capital)
-    signals = interval_name(strategy.signal_tf(result.params))
-    document = {
-        "strategy": strategy.name,
-        "candles": market.label,
-        "signals": signals,
-        "fee_bps": costs.fee_bps,
-        "slippage_bps": costs.slippage_bps,
-        "funding": market.funding_source,
-        "capital": costs.margin.capital,
-        "seconds_load": seconds_load,
-        "seconds_compile": seconds_compile + result.seconds_compile,
-        "seconds_search": result.seconds_run,
-        "ambiguous_candles": result.ambiguous_candles,
-        "summary": document_of(summary),
-        "results": [measured(fixed, result.metrics)],
-        **marked,
-        "dealings": trading_costs,
-    }
-    report = BacktestReport(strategy.name, market, signals, costs, summary, measures)
-    return document, report.text()
-
-
-def _write_trades(target: str, trades: Trades) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from trading.errors import DataError
-
-    moment = pa.timestamp("ms", "UTC")
-    table = pa.table(
-        {
-            "signal_time": pa.array(trades.signal_time, pa.int64()).cast(moment),
-            "entry_time": pa.array(trades.entry_time, pa.int64()).cast(moment),
-            "exit_time": pa.array(trades.exit_time, pa.int64()).cast(moment),
-            "side": pa.array(trades.side, pa.int8()),
-            "entry_price": pa.array(trades.entry_price, pa.float64()),
-            "exit_price": pa.array(trades.exit_price, pa.float64()),
-            "net_return": pa.array(trades.net_return, pa.float64()),
-            "reason": pa.array(trades.reason.tolist(), pa.string()),
-            "funding": pa.array(trades.funding, pa.float64()),
-            "risk_wanted": pa.array(trades.risk_wanted, pa.float64(), from_pandas=True),
-            "risk_taken": pa.array(trades.risk_taken, pa.float64(), from_pandas=True),
-            "bound_by": pa.array(trades.bound_by.tolist(), pa.string()),
-        }
-    )
-    try:
-        pq.write_table(table, target, compression="zstd")
-    except OSError as error:
-        raise DataError(f"--trades {target} cannot be written: {error}") from error
+        ran.write_page(options.html_out)
+    return ran.document(), ran.text()

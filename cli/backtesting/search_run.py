@@ -16,6 +16,7 @@ import numpy as np
 from cli.backtesting.results import measured, say
 from cli.compilation.choice import plain_search_seconds, uses_compiled
 from cli.inputs.market import MarketChoice
+from cli.inputs.progress import LongRun
 from trading.candles import DAY_MS, CandleColumns, Floats
 from trading.errors import ParameterError
 from trading.metrics import Metrics
@@ -75,7 +76,8 @@ def check_method(method: str, market: MarketChoice) -> None:
 def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, str]:
     """Return the JSON document, the results by searched parameters, and their significance."""
     begun = time.perf_counter()
-    market = request.market.load(request.strategy, request.fixed)
+    with LongRun(f"reading candles of {request.market.name}"):
+        market = request.market.load(request.strategy, request.fixed)
     columns = market.columns
     costs = replace(request.costs, funding=dict(market.funding))
     seconds_load = time.perf_counter() - begun
@@ -95,8 +97,9 @@ def run_search(request: SearchRequest) -> tuple[dict[str, Any], SearchResults, s
     with (
         _store(request, work, grid) as store,
         _workers(request, work) as run,
+        LongRun("searching", min(count, grid.size)) as progress,
     ):
-        trials = run_trials(method, run, count, request.objective, store)
+        trials = run_trials(method, _counted(run, progress), count, request.objective, store)
     seconds_search = time.perf_counter() - begun
     significance, sentence = _significance(request, work, trials)
     found = [(dict(trial.params), trial.metrics) for trial in trials]
@@ -138,6 +141,17 @@ def _prepared(
     tiny = work.candles.rows(0, min(2, len(work.candles)))
     replace(work, candles=tiny, start_ms=None).run([first])
     return work
+
+
+def _counted(run: Runner, progress: LongRun) -> Runner:
+    """Return the runner that also says how many sets are done, round by round."""
+
+    def counted(sets: Sequence[Params]) -> list[tuple[Metrics, Floats]]:
+        found = run(sets)
+        progress.add(len(sets))
+        return found
+
+    return counted
 
 
 def _workers(request: SearchRequest, work: SearchTask) -> AbstractContextManager[Runner]:

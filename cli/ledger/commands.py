@@ -80,6 +80,7 @@ def profit(
 
 
 def _place(settings: Path | None, ledger: str | None, account: str | None) -> LedgerPlace:
+    from cli.executor.banner import ledger_place
     from executor.ledger.reader import LedgerPlace
     from executor.settings import load_settings
     from trading.errors import SettingsError
@@ -88,10 +89,8 @@ def _place(settings: Path | None, ledger: str | None, account: str | None) -> Le
         return LedgerPlace(ledger, account)
     if settings is None:
         raise SettingsError("no ledger is named; give --settings FILE or --ledger FILE")
-    found = load_settings(settings)
-    if found.ledger.url is not None:
-        return LedgerPlace(found.ledger.url, account or found.account)
-    return LedgerPlace(str(found.paths.state / "ledger.sqlite"))
+    found = ledger_place(load_settings(settings))
+    return found if account is None or found.is_file else LedgerPlace(found.where, account)
 
 
 def _print(rows: list[Record], shown: list[str], as_json: bool, none: str) -> None:

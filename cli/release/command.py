@@ -32,7 +32,7 @@ def list_(lake: Path = typer.Option(None, help=LAKE_HELP)) -> None:
     root = _published(lake)
     releases = list_releases(root)
     if not releases:
-        typer.echo(f"no release is published in {root}")
+        typer.echo(f"no release is published in {root}; `nocturne flow nightly` makes one")
         return
     rows = [
         [

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.executor import app as executor_app
+from cli.executor.command import app as executor_app
 from cli.why.command import app as why_app
 from executor.bus.events import EventMaker, EventType
 from executor.ledger.records import OrderRow, PositionRow

@@ -22,6 +22,7 @@ app = typer.Typer(
 INTERRUPTED = 130
 """Exit status after SIGINT, as in shells."""
 SETTINGS = typer.Option(..., "--settings", help="Settings file (TOML).")
+JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
 @app.command()
@@ -33,12 +34,25 @@ def run(
 ) -> None:
     """Trade the current release until stopped; keys come from the environment or from `.env`.
 
+    It begins with what it trades, holds and may risk, then says what happens, a line each. The file
+    executor.log in the state folder has the same in detail.
+
     Example: nocturne executor run --settings config/settings.toml
     """
-    from executor.main import run as run_executor
+    import sys
 
+    from cli.executor.banner import banner
+    from executor.main import run as run_executor
+    from executor.settings import load_keys, load_settings
+
+    loaded = load_settings(settings)
+    load_keys(settings, loaded)  # without its keys it does not begin
+    typer.echo(banner(loaded))
+    sys.stdout.flush()
     try:
-        interrupted = run_executor(settings, until_finished=until_finished)
+        interrupted = run_executor(
+            settings, until_finished=until_finished, screen=sys.stdout.fileno()
+        )
     except KeyboardInterrupt:
         # It had not begun to work: there was nothing to stop cleanly.
         interrupted = True
@@ -48,8 +62,6 @@ def run(
 
 
 PLAIN = {
-    "status": "Print the state of a running executor as JSON.",
-    "stop": "Stop cleanly: no new entries, protective orders stay at the exchange.",
     "pause": "Stop entries, restarts included; open positions stay protected.",
     "resume": "Lift every halt mode: entries are on again.",
     "reduce": "Reduce only: send nothing that opens a position or makes one larger.",
@@ -77,6 +89,39 @@ add_ledger_commands(app)
 
 
 @app.command()
+def status(settings: Path = SETTINGS, as_json: bool = JSON) -> None:
+    """Say what a running executor does, holds, and why nothing will trade; JSON in a pipe.
+
+    Example: nocturne executor status --settings config/settings.toml
+    """
+    import sys
+
+    from cli.executor.state import status_text
+
+    answer = _ask(settings, "status")
+    if as_json or not sys.stdout.isatty():
+        typer.echo(json.dumps(answer, indent=2))
+    else:
+        typer.echo(status_text(answer))
+
+
+@app.command()
+def stop(settings: Path = SETTINGS, as_json: bool = JSON) -> None:
+    """Stop cleanly: no new entries, protective orders stay at the exchange.
+
+    Example: nocturne executor stop --settings config/settings.toml
+    """
+    from cli.executor.state import stopped_text, wait_for_end
+    from executor.settings import load_settings
+
+    before = _ask(settings, "status")
+    answer = _command(settings, "stop") if as_json else _ask(settings, "stop")
+    wait_for_end(load_settings(settings).paths.state, int(before["pid"]))
+    if not as_json:
+        typer.echo(stopped_text(before) if "error" not in answer else answer["error"])
+
+
+@app.command()
 def close(
     symbol: str = typer.Argument(..., help="Symbol of the position, e.g. BTCUSDT."),
     settings: Path = SETTINGS,
@@ -99,11 +144,15 @@ def health(settings: Path = SETTINGS) -> None:
         raise typer.Exit(1)
 
 
-def _command(settings: Path, name: str, **arguments: str) -> dict[str, Any]:
+def _ask(settings: Path, name: str, **arguments: str) -> dict[str, Any]:
     from executor.operations.control_socket import call
     from executor.settings import load_settings
 
-    answer = call(load_settings(settings).paths.state, name, **arguments)
+    return call(load_settings(settings).paths.state, name, **arguments)
+
+
+def _command(settings: Path, name: str, **arguments: str) -> dict[str, Any]:
+    answer = _ask(settings, name, **arguments)
     typer.echo(json.dumps(answer, indent=2))
     if "error" in answer:
         raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""The always-on executor: run, stop and inspect it."""

@@ -1,0 +1,50 @@
+"""Task 4: see a back-test as a page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.browser.pages import PROGRAM, chromium, cut_texts, opened, serious_faults, unfold
+from tests.first_hour import market
+from tests.first_hour.terminal import piped
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a back-test, made by the command."""
+    folder = tmp_path_factory.mktemp("pages")
+    market.minutes().write_parquet(folder / "BTCUSDT.parquet")
+    words = ["backtest", "--strategy", "breakout", "--candles", "BTCUSDT.parquet", *market.QUICK]
+    said = piped([*words, "--html", "result.html"], folder, NOCTURNE_COMPILE="never")
+    assert said.status == 0, said.errors
+    return folder / "result.html"
+
+
+@pytest.mark.parametrize("key", ["price", "equity", "months", "reasons", "returns", "excursions"])
+def test_the_page_has_the_chart(key: str, page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    found = re.search(rf'<script type="application/json" id="{key}-data">(.*?)</script>', text)
+    assert found is not None
+    assert json.loads(found[1])
+
+
+def test_the_page_loads_nothing(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"<(script|img|iframe)[^>]+src=|<link[^>]+href=", text)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium")
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_browser_shows_every_chart_without_fault(width: int, page: Path) -> None:
+    with chromium() as browser:
+        found = opened(browser, page, width)
+        unfold(found.page)
+        assert found.page.locator("canvas").count() >= 5
+        assert serious_faults(found.page) == []
+        assert cut_texts(found.page) == []
+        assert found.trouble == []
